@@ -1,0 +1,1 @@
+"""HTTP: who is calling, in which format, and how failures are told."""

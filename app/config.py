@@ -1,0 +1,120 @@
+"""Settings: read once from the environment and the data directory, validated, then passed on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Final
+
+from app.errors import Misconfigured
+
+Network = IPv4Network | IPv6Network
+
+INSTANCE_FILE: Final = "instance.json"
+SECRET_KEY_FILE: Final = "secret-key"  # noqa: S105 - a file name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Every setting of every process; docs/settings.md explains each."""
+
+    home: Path
+    host: str
+    port: int
+    database_url: str
+    redis_url: str
+    secret_keys: tuple[str, ...]
+    allow_targets: tuple[Network, ...]
+    rate_limit: int | None
+    ca_file: str | None
+    retention_days: int
+    concurrency: int
+    log_level: str
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Settings of this process.
+
+    Servers are found through `DATABASE_URL` and `REDIS_URL`, else through the instance that
+    runs from `WAKECALL_HOME`. Raises Misconfigured, in one line that says what to do.
+    """
+    home = Path(environ.get("WAKECALL_HOME") or "var").absolute()
+    instance = _instance(home)
+    database_url = environ.get("DATABASE_URL") or instance.get("database_url")
+    if not database_url:
+        raise Misconfigured(
+            f"No database: nothing runs from {home}. "
+            "Start it with `make run`, or set DATABASE_URL (or WAKECALL_HOME)."
+        )
+    return Settings(
+        home=home,
+        host=environ.get("HOST") or "127.0.0.1",
+        port=number(environ, "PORT", default=8000, least=1, most=65535),
+        database_url=database_url,
+        redis_url=environ.get("REDIS_URL")
+        or instance.get("redis_url")
+        or "redis://127.0.0.1:6379/0",
+        secret_keys=_secret_keys(environ, home),
+        allow_targets=networks(environ.get("WAKECALL_ALLOW_TARGETS", "")),
+        rate_limit=_rate_limit(environ.get("WAKECALL_RATE_LIMIT", "off")),
+        ca_file=environ.get("WAKECALL_CA_FILE") or None,
+        retention_days=number(environ, "WAKECALL_RETENTION_DAYS", default=30, least=1, most=3650),
+        concurrency=number(environ, "WAKECALL_CONCURRENCY", default=4000, least=1, most=50_000),
+        log_level=(environ.get("WAKECALL_LOG_LEVEL") or "info").lower(),
+    )
+
+
+def number(environ: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
+    """The whole number in variable `name`, within its bounds; raises Misconfigured."""
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise Misconfigured(
+            f"{name} is {text!r}: give a whole number from {least} to {most} (default {default})."
+        )
+    return int(text)
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """The comma-separated CIDRs of `WAKECALL_ALLOW_TARGETS`; raises Misconfigured."""
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise Misconfigured(
+            f"WAKECALL_ALLOW_TARGETS: {error}. Give CIDRs such as 127.0.0.0/8,::1/128."
+        ) from None
+
+
+def _rate_limit(text: str) -> int | None:
+    text = text.strip().lower()
+    if text in {"off", ""}:
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise Misconfigured(
+            f"WAKECALL_RATE_LIMIT is {text!r}: give requests per second and account, or `off`."
+        )
+    return int(text)
+
+
+def _secret_keys(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:
+    """Keys that seal signing secrets: the first seals, all open (so that a key can be changed)."""
+    text = environ.get("WAKECALL_SECRET_KEY")
+    if not text:
+        try:
+            text = (home / SECRET_KEY_FILE).read_text()
+        except OSError:
+            text = ""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _instance(home: Path) -> dict[str, Any]:
+    """What the instance that runs from `home` says of its servers, or nothing."""
+    try:
+        found = json.loads((home / INSTANCE_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

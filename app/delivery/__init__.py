@@ -1,0 +1,1 @@
+"""Delivery: one guarded outbound client, its requests and signatures."""

@@ -1,0 +1,1 @@
+"""Pure rules of waking: values and decisions, no I/O, `now` always an argument."""

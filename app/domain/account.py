@@ -1,0 +1,33 @@
+"""Account: a tenant, and who is calling in its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """A tenant; `name` is unique and is what documents show as `account`."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """An authenticated request: the account, the key used, and the database's clock then."""
+
+    account: Account
+    key_id: str
+    now: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApiKey:
+    """What may be told of a key after it was shown once: never its secret."""
+
+    id: str
+    label: str
+    created_at: datetime
+    revoked_at: datetime | None

@@ -1,0 +1,54 @@
+"""Job: what was booked, and the limits a booking must keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from app.domain.trigger import Trigger
+
+MAX_URL: Final = 2048
+MAX_LABEL: Final = 1024
+MAX_DATA: Final = 2048
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Booking:
+    """What a client asks for, whatever format or path it came in; not yet checked.
+
+    `data` is the payload byte for byte as it will be delivered; None means none was given.
+    """
+
+    url: str
+    trigger: Trigger
+    signature: str | None = None
+    content_type: str | None = None
+    data: bytes | None = None
+    enabled: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Echo:
+    """Read-only members a document may repeat; on update they must equal what is stored."""
+
+    id: str | None = None
+    account: str | None = None
+    next: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A booking as stored; `next_at` is its next firing (UTC), None while the last is under way."""
+
+    id: UUID
+    account: str
+    version: int
+    url: str
+    trigger: Trigger
+    signature: str | None
+    content_type: str | None
+    data: bytes | None
+    enabled: bool
+    next_at: datetime | None

@@ -1,0 +1,86 @@
+"""Run, Attempt, Outcome: one firing of a job, its HTTP calls, and what came of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class RunState(StrEnum):
+    """Where a run is; the last four are final (docs/state_machine.md)."""
+
+    CLAIMED = "claimed"
+    TAKEN = "taken"
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+
+
+class RunKind(StrEnum):
+    """Why a run exists."""
+
+    SCHEDULED = "scheduled"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """Milliseconds from the start of the call to each milestone; None where it was not reached."""
+
+    dns: float | None = None
+    connect: float | None = None
+    tls: float | None = None
+    first_byte: float | None = None
+    total: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What came back from one HTTP call, or why nothing did.
+
+    Exactly one of `status` (a complete answer) and `error` (a stable code such as
+    `timeout`, `denied-address`, `dns-failure`, `connect-failed`, `tls-failed`,
+    `too-many-headers`, `bad-response`, with `error_detail` in words) is set.
+    `headers` and `body` are cut to what history keeps.
+    """
+
+    status: int | None = None
+    error: str | None = None
+    error_detail: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    timing: Timing = field(default_factory=Timing)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attempt:
+    """One HTTP call of a run as kept in history; `number` counts from 1."""
+
+    number: int
+    started_at: datetime
+    lateness_ms: float
+    reply: Reply
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """One firing of one job at one due time, live or settled; its id is the webhook-id.
+
+    `reason` says in words why the run ended as it did or still waits; `next_attempt_at`
+    is set while a retry is pending.
+    """
+
+    id: UUID
+    job_id: UUID
+    job_version: int
+    kind: RunKind
+    due_at: datetime
+    state: RunState
+    missed: int
+    settled_at: datetime | None
+    next_attempt_at: datetime | None
+    reason: str | None
+    attempts: tuple[Attempt, ...]

@@ -1,0 +1,126 @@
+"""The error tree: what can go wrong, with stable codes and no HTTP in it.
+
+WakecallError
+├── Refused                    the caller can mend it
+│   ├── MalformedDocument      the body is not a well-formed document of its type
+│   ├── InvalidMember          one member, parameter or header is wrong (names it)
+│   ├── TooLarge               a body, document or payload over its limit
+│   ├── Unauthenticated        no key, an unknown key, a revoked key
+│   ├── NotFound               unknown, or somebody else's: the two are told alike
+│   ├── Conflict               contradicts what is stored
+│   ├── NotAcceptable          none of the asked-for formats is offered
+│   ├── UnsupportedFormat      the body's media type is not taken
+│   ├── MethodNotOffered       the path exists, the method does not
+│   └── RateLimited            more requests a second than the account may send
+├── Unavailable                the database is away; try again
+└── Misconfigured              settings or command line; told in one line
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class WakecallError(Exception):
+    """Any failure Wakecall tells somebody about; `code` is stable, `message` is for people."""
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Refused(WakecallError):
+    """A request that cannot be granted as it stands.
+
+    `member` names what is wrong (a document member, path part, parameter or header),
+    `remedy` says what would be right.
+    """
+
+    code = "refused"
+
+    def __init__(self, message: str, *, member: str | None = None, remedy: str = "") -> None:
+        super().__init__(message)
+        self.member = member
+        self.remedy = remedy
+
+
+class MalformedDocument(Refused):
+    """The body is not a well-formed document of its media type."""
+
+    code = "malformed-document"
+
+
+class InvalidMember(Refused):
+    """One member, path part, parameter or header has a value that cannot be taken."""
+
+    code = "invalid-member"
+
+    def __init__(self, member: str, message: str, *, remedy: str) -> None:
+        super().__init__(message, member=member, remedy=remedy)
+
+
+class TooLarge(Refused):
+    """A body, document or payload over its limit."""
+
+    code = "too-large"
+
+
+class Unauthenticated(Refused):
+    """No key, a mistyped key, an unknown key or a revoked key: told alike."""
+
+    code = "unauthenticated"
+
+
+class NotFound(Refused):
+    """Nothing of that id belongs to this account."""
+
+    code = "not-found"
+
+
+class Conflict(Refused):
+    """The request contradicts what is stored."""
+
+    code = "conflict"
+
+
+class NotAcceptable(Refused):
+    """None of the formats named in Accept is offered here."""
+
+    code = "not-acceptable"
+
+
+class UnsupportedFormat(Refused):
+    """The body's media type is not one this route takes."""
+
+    code = "unsupported-format"
+
+
+class MethodNotOffered(Refused):
+    """The path exists, the method does not; `allowed` lists those that do."""
+
+    code = "method-not-offered"
+
+    def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
+        offered = ", ".join(allowed)
+        super().__init__(f"{method} is not offered here.", remedy=f"Use one of: {offered}.")
+        self.allowed = allowed
+
+
+class RateLimited(Refused):
+    """The account sends more requests a second than it may."""
+
+    code = "rate-limited"
+
+
+class Unavailable(WakecallError):
+    """The database is away; nothing was stored; the same request may succeed later."""
+
+    code = "unavailable"
+
+
+class Misconfigured(WakecallError):
+    """A setting or a command line that cannot work; the message says what to do."""
+
+    code = "misconfigured"

@@ -1,0 +1,1 @@
+"""Use cases: what an account may do with jobs, runs, keys and secrets."""

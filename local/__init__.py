@@ -1,0 +1,1 @@
+"""The one-machine run: embedded PostgreSQL and Valkey under a supervisor."""
