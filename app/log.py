@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
 
+import orjson
 import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+_common: dict[str, str] = {"process": "unnamed"}
 
 
 def configure(process: str, level: str = "info") -> None:
     """Send this process's log lines to standard error, each naming the `process` kind."""
     numeric = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    _common["process"] = process
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _name_process,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -23,8 +31,21 @@ def configure(process: str, level: str = "info") -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(process=process)
     logging.basicConfig(level=max(numeric, logging.WARNING), stream=sys.stderr)
+
+
+def lines(event: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write many lines of one event at once, at level info: for what happens by the thousand."""
+    if not logger.is_enabled_for(logging.INFO):
+        return
+    common = {**_common, "event": event, "level": "info", "timestamp": datetime.now(UTC)}
+    sys.stderr.write("".join(orjson.dumps({**row, **common}).decode() + "\n" for row in rows))
+    sys.stderr.flush()
+
+
+def _name_process(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    event.update(_common)
+    return event
 
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger()

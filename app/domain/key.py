@@ -1,0 +1,58 @@
+"""ApiKey text: prefix, id, secret and checksum, so that a typo is refused without a query."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import string
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+PREFIX: Final = "wk_"
+ID_LENGTH: Final = 10
+SECRET_LENGTH: Final = 32
+_CHECK_LENGTH: Final = 6
+_ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_SHAPE: Final = re.compile(
+    rf"{PREFIX}([0-9A-Za-z]{{{ID_LENGTH}}})[0-9A-Za-z]{{{SECRET_LENGTH + _CHECK_LENGTH}}}"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyText:
+    """A well-formed key: `id` finds the stored key, `digest` (SHA-256) is compared with it."""
+
+    id: str
+    digest: bytes
+
+
+def compose(random: bytes) -> str:
+    """A new key's text from 58 random bytes or more; its secret holds 190 bits."""
+    needed = ID_LENGTH + SECRET_LENGTH
+    if len(random) < needed + 16:
+        raise ValueError(f"{needed + 16} random bytes are needed")
+    # One big number, so that no character is likelier than another by more than 2^-120.
+    number = int.from_bytes(random)
+    body = PREFIX + _base62(number, needed)
+    return body + _checksum(body)
+
+
+def read(text: str) -> KeyText | None:
+    """The key in `text`, or None where it cannot be one: wrong shape or checksum."""
+    match = _SHAPE.fullmatch(text)
+    if match is None or _checksum(text[:-_CHECK_LENGTH]) != text[-_CHECK_LENGTH:]:
+        return None
+    return KeyText(id=match.group(1), digest=hashlib.sha256(text.encode("ascii")).digest())
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode("ascii")), _CHECK_LENGTH)
+
+
+def _base62(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, digit = divmod(number, 62)
+        digits.append(_ALPHABET[digit])
+    return "".join(digits)

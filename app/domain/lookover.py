@@ -1,0 +1,49 @@
+"""Looking over a run in flight whose time to be looked at has come: what is to be done with it."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from app.domain.pace import DEAD_AFTER
+from app.domain.run import RunState
+
+
+class Action(Enum):
+    """What the scheduler does with a run it looked at."""
+
+    RING = auto()
+    """Ring for it: its retry is near, or nobody took it; the token stays."""
+
+    RECLAIM = auto()
+    """Its lease ran out: raise the token and ring for it."""
+
+    LEAVE = auto()
+    """Somebody holds it, or leases are not judged just now: look again later."""
+
+    CANCEL = auto()
+    """It was cancelled and nobody holds it: it enters history."""
+
+    BURY = auto()
+    """It was reclaimed too often: it enters history as dead."""
+
+
+def judge(
+    state: RunState,
+    *,
+    cancelled: bool,
+    lease_left: float | None,
+    reclaims: int,
+    leases_count: bool,
+) -> Action:
+    """What to do with a run in `state`; `lease_left` in seconds, None where nobody holds it.
+
+    `leases_count` is false for one lease after the database was away: no worker could extend
+    anything then, so an expired lease says nothing about its holder.
+    """
+    if state is RunState.TAKEN:
+        if lease_left is None or lease_left > 0 or not leases_count:
+            return Action.LEAVE
+        if cancelled:
+            return Action.CANCEL
+        return Action.BURY if reclaims >= DEAD_AFTER else Action.RECLAIM
+    return Action.CANCEL if cancelled else Action.RING

@@ -1,0 +1,45 @@
+"""Pace: the times of the firing path, in one place because each leans on another."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+LOOK_AHEAD: Final = timedelta(milliseconds=300)
+"""How long before its due time a run is claimed, so that it waits in memory, not in a queue."""
+
+POLL: Final = timedelta(milliseconds=100)
+"""Pause between two ticks of an idle scheduler; well below LOOK_AHEAD."""
+
+LEASE: Final = timedelta(seconds=5)
+"""How long a taken run is its worker's without a word from it."""
+
+LEASE_MARGIN: Final = timedelta(milliseconds=500)
+"""A call begins only while at least this much of the lease is left."""
+
+BEAT: Final = LEASE / 3
+"""Pause between two extensions: two may fail before a lease runs out."""
+
+PATIENCE: Final = timedelta(seconds=3)
+"""How long after its due time a claimed run may stay untaken before it is rung again."""
+
+LAST_WORD: Final = timedelta(milliseconds=100)
+"""From this long after an acknowledged delete or pause no call of the job begins."""
+
+CONFIRMED_FOR: Final = timedelta(milliseconds=80)
+"""How long the answer that a run is still wanted may be relied on; below LAST_WORD."""
+
+CONFIRM_AHEAD: Final = timedelta(milliseconds=60)
+"""How long before its time a waiting run is asked about."""
+
+CONFIRM_EVERY: Final = timedelta(milliseconds=20)
+"""Pause between two such questions; CONFIRM_AHEAD leaves room for two."""
+
+SUSPECT_AFTER: Final = 2
+"""Reclaims without outcome after which a run is tried alone, in a process of its own."""
+
+DEAD_AFTER: Final = 5
+"""Reclaims without outcome after which a run is dead: visible, and tried no more."""
+
+ALIVE: Final = timedelta(seconds=10)
+"""A scheduler or worker whose last heartbeat is younger counts as running."""

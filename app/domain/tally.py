@@ -1,0 +1,29 @@
+"""Tally: what is counted while runs are fired, under names that web and workers share."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from typing import Final
+
+LATENESS: Final = "lateness"
+LATENESS_SUM: Final = "lateness_sum"
+ATTEMPT: Final = "attempt"
+RUN: Final = "run"
+REPAIR: Final = "repair"
+
+BUCKETS: Final = (
+    *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0),
+)
+"""Upper bounds, in seconds, of the lateness histogram; above the last comes +Inf."""
+
+_BOUNDS: Final = (*(str(bound) for bound in BUCKETS), "+Inf")
+
+Tallies = Counter[tuple[str, str]]
+"""Amounts by (name, label)."""
+
+
+def bound(lateness: float) -> str:
+    """The histogram bucket, named by its upper bound, of a lateness in seconds."""
+    return _BOUNDS[bisect_left(BUCKETS, lateness)]

@@ -1,0 +1,159 @@
+"""Accounts: who they are, the keys that speak for them, the secrets that sign for them."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+import secrets as randomness
+from datetime import timedelta
+from typing import Final
+
+from flask import current_app
+
+from app.domain import key as keys_domain
+from app.domain.account import Account, ApiKey, Caller
+from app.errors import Conflict, InvalidMember, NotFound, Unauthenticated
+from app.service.secrets import SecretBox
+from app.store import accounts as store
+from app.store.engine import statement, transaction
+
+_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
+_KEY_BYTES: Final = 64
+_SECRET_BYTES: Final = 32
+_MAX_LABEL: Final = 100
+_REFUSAL: Final = "The API key is missing, mistyped, unknown or revoked."
+_REMEDY: Final = "Send `Authorization: Bearer KEY`, HTTP Basic with the key, or `X-API-Key: KEY`."
+
+
+def authenticate(key: str, *, account: str | None) -> Caller:
+    """Who calls with this key; `account`, where given, must be the one the key speaks for.
+
+    Raises Unauthenticated, alike for every reason.
+    """
+    presented = keys_domain.read(key)
+    if presented is None:
+        raise unauthenticated()
+    with statement() as connection:
+        stored = store.find_key(connection, presented.id)
+    if stored is None or not hmac.compare_digest(stored.digest, presented.digest):
+        raise unauthenticated()
+    if stored.revoked or (account is not None and account != stored.account.name):
+        raise unauthenticated()
+    return Caller(account=stored.account, key_id=presented.id, now=stored.now)
+
+
+def unauthenticated() -> Unauthenticated:
+    """The one refusal of every caller who is nobody."""
+    return Unauthenticated(_REFUSAL, remedy=_REMEDY)
+
+
+def create(name: str) -> str:
+    """A new account with a key and a signing secret; the key's text, shown this once.
+
+    Raises InvalidMember for a name that cannot be one, Conflict for one that is taken.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidMember(
+            "name",
+            f"{name!r} cannot be an account's name.",
+            remedy="Use 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending in a-z or 0-9.",
+        )
+    sealed = secret_box().seal(_new_secret())
+    key, text = _new_key()
+    with transaction() as connection:
+        made = store.insert_account(connection, name)
+        if made is None:
+            raise Conflict(
+                f"An account named {name!r} exists already.",
+                member="name",
+                remedy=f"For another key of it: flask --app wsgi key create {name}",
+            )
+        store.insert_secret(connection, made.id, sealed, timedelta(0))
+        store.insert_key(
+            connection, key_id=key.id, account_id=made.id, digest=key.digest, label="first"
+        )
+    return text
+
+
+def create_key(account: str, label: str) -> str:
+    """A further key of the account; its text, shown this once. Raises NotFound, InvalidMember."""
+    if len(label) > _MAX_LABEL or not label.isprintable():
+        raise InvalidMember(
+            "label",
+            "The label is too long or holds control characters.",
+            remedy=f"Use at most {_MAX_LABEL} printable characters.",
+        )
+    key, text = _new_key()
+    with transaction() as connection:
+        owner = _account(store.find_account(connection, account), account)
+        store.insert_key(
+            connection, key_id=key.id, account_id=owner.id, digest=key.digest, label=label
+        )
+    return text
+
+
+def keys(account: str) -> tuple[ApiKey, ...]:
+    """The account's keys, revoked ones included, oldest first. Raises NotFound."""
+    with transaction() as connection:
+        owner = _account(store.find_account(connection, account), account)
+        return store.list_keys(connection, owner.id)
+
+
+def revoke_key(key_id: str) -> None:
+    """Make a key worthless at once. Raises NotFound."""
+    with transaction() as connection:
+        if not store.revoke_key(connection, key_id):
+            raise NotFound(
+                f"There is no key {key_id!r}.",
+                member="key",
+                remedy="Take its id from: flask --app wsgi key list ACCOUNT",
+            )
+
+
+def secrets(account: str) -> tuple[str, ...]:
+    """The account's signing secrets that are valid now, newest first. Raises NotFound."""
+    with transaction() as connection:
+        owner = _account(store.find_account(connection, account), account)
+        sealed = store.valid_secrets(connection, owner.id)
+    box = secret_box()
+    return tuple(box.open(each) for each in sealed)
+
+
+def rotate_secret(account: str, *, overlap: timedelta) -> str:
+    """Give the account a new signing secret; the old one signs as well for `overlap`.
+
+    Raises NotFound.
+    """
+    fresh = _new_secret()
+    sealed = secret_box().seal(fresh)
+    with transaction() as connection:
+        owner = _account(store.find_account(connection, account), account)
+        store.insert_secret(connection, owner.id, sealed, overlap)
+    return fresh
+
+
+def secret_box() -> SecretBox:
+    """The box of this application's settings; raises Misconfigured."""
+    return SecretBox(current_app.config["WAKECALL_SETTINGS"].secret_keys)
+
+
+def _account(found: Account | None, name: str) -> Account:
+    if found is None:
+        raise NotFound(
+            f"There is no account {name!r}.",
+            member="account",
+            remedy=f"Create it: flask --app wsgi account create {name}",
+        )
+    return found
+
+
+def _new_key() -> tuple[keys_domain.KeyText, str]:
+    text = keys_domain.compose(randomness.token_bytes(_KEY_BYTES))
+    key = keys_domain.read(text)
+    assert key is not None  # noqa: S101 - what compose writes, read reads
+    return key, text
+
+
+def _new_secret() -> str:
+    return "whsec_" + base64.b64encode(randomness.token_bytes(_SECRET_BYTES)).decode("ascii")

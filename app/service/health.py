@@ -1,0 +1,140 @@
+"""Health: whether Wakecall can do its work now, and the figures it publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from flask import current_app
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.domain import tally
+from app.errors import Unavailable
+from app.store import beats
+from app.store.engine import statement
+
+METRICS_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
+_MOST_OVERDUE: Final = 100_000
+_REDIS_WAIT_S: Final = 0.2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Readiness:
+    """What answers; Redis being away is told, but takes nothing out of service."""
+
+    ready: bool
+    database: bool
+    scheduler: bool
+    worker: bool
+    redis: bool
+
+
+def readiness() -> Readiness:
+    """Whether the database answers and a scheduler and a worker have beaten recently."""
+    try:
+        with statement() as connection:
+            alive = beats.alive(connection)
+        database = True
+    except (Unavailable, SQLAlchemyError):
+        # A database without tables is no more ready than one that is away.
+        alive, database = frozenset(), False
+    return Readiness(
+        ready=database and alive >= {"scheduler", "worker"},
+        database=database,
+        scheduler="scheduler" in alive,
+        worker="worker" in alive,
+        redis=_redis_answers(),
+    )
+
+
+def metrics() -> bytes:
+    """Every figure in Prometheus text form, of all processes together. Raises Unavailable."""
+    with statement() as connection:
+        tallies = beats.tallies(connection)
+        backlog = beats.backlog(connection, most=_MOST_OVERDUE)
+        alive = beats.alive(connection)
+    registry = CollectorRegistry()
+    registry.register(_Figures([*_counted(tallies), *_standing(backlog, alive)]))
+    return generate_latest(registry)
+
+
+def _redis_answers() -> bool:
+    url = current_app.config["WAKECALL_SETTINGS"].redis_url
+    try:
+        with Redis.from_url(
+            url, socket_timeout=_REDIS_WAIT_S, socket_connect_timeout=_REDIS_WAIT_S
+        ) as redis:
+            return bool(redis.ping())
+    except (RedisError, OSError, ValueError):
+        return False
+
+
+class _Figures:
+    """A collector of families made beforehand, as the registry wants one."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _counted(tallies: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
+    yield _lateness(tallies)
+    for name, label, metric, help_text in (
+        (tally.ATTEMPT, "outcome", "wakecall_attempts", "HTTP calls by status class or error."),
+        (tally.RUN, "state", "wakecall_runs", "Settled runs by final state."),
+        (tally.REPAIR, "kind", "wakecall_repairs", "Breaches that maintenance found and mended."),
+    ):
+        family = CounterMetricFamily(metric, help_text, labels=[label])
+        for (tallied, value), total in sorted(tallies.items()):
+            if tallied == name:
+                family.add_metric([value], total)
+        yield family
+
+
+def _lateness(tallies: Mapping[tuple[str, str], float]) -> Metric:
+    bounds = [*map(str, tally.BUCKETS), "+Inf"]
+    running = 0.0
+    buckets: list[tuple[str, float]] = []
+    for bound in bounds:
+        running += tallies.get((tally.LATENESS, bound), 0.0)
+        buckets.append((bound, running))
+    family = HistogramMetricFamily(
+        "wakecall_lateness_seconds", "From the due instant to the start of the first attempt."
+    )
+    family.add_metric([], buckets=buckets, sum_value=tallies.get((tally.LATENESS_SUM, ""), 0.0))
+    return family
+
+
+def _standing(backlog: Mapping[str, int], alive: frozenset[str]) -> Iterable[Metric]:
+    inflight = GaugeMetricFamily(
+        "wakecall_runs_inflight", "Runs under way by state.", labels=["state"]
+    )
+    for state in ("claimed", "taken", "waiting"):
+        inflight.add_metric([state], backlog.get(state, 0))
+    yield inflight
+    yield GaugeMetricFamily(
+        "wakecall_due_overdue",
+        f"Jobs past their due time and not claimed yet (counted up to {_MOST_OVERDUE}).",
+        value=backlog.get("overdue", 0),
+    )
+    up = GaugeMetricFamily(
+        "wakecall_process_alive",
+        "Whether one such process has beaten recently.",
+        labels=["process"],
+    )
+    for process in ("scheduler", "worker"):
+        up.add_metric([process], float(process in alive))
+    yield up

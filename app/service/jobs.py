@@ -1,0 +1,150 @@
+"""Jobs: booking, reading, replacing and ending them, for the account that owns them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from flask import current_app
+from uuid6 import uuid7
+
+from app.domain.account import Caller
+from app.domain.booking import check
+from app.domain.job import Booking, Echo, Job
+from app.domain.pace import LAST_WORD
+from app.domain.trigger import first_firing, is_recurring, next_after
+from app.errors import InvalidMember, NotFound
+from app.store import inflight
+from app.store import jobs as store
+from app.store.engine import statement, transaction
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobIds:
+    """How many jobs an account has, and their ids as they arrive: both from one snapshot."""
+
+    count: int
+    ids: Iterator[UUID]
+
+
+def create(caller: Caller, booking: Booking) -> Job:
+    """Book a job; once this returns, no crash loses it. Raises InvalidMember, TooLarge."""
+    _check(booking)
+    next_at = first_firing(booking.trigger, caller.now)
+    job_id = UUID(int=uuid7().int)
+    with statement() as connection:
+        store.insert_job(
+            connection,
+            job_id=job_id,
+            account_id=caller.account.id,
+            booking=booking,
+            next_at=next_at,
+        )
+    return _job(job_id, caller, booking, 1, next_at if booking.enabled else None)
+
+
+def get(caller: Caller, job_id: UUID) -> Job:
+    """The caller's job. Raises NotFound, for another account's job as for an unknown one."""
+    with statement() as connection:
+        found = store.find(connection, caller.account.id, job_id)
+    if found is None:
+        raise unknown(job_id)
+    return found
+
+
+@contextmanager
+def ids(caller: Caller) -> Iterator[JobIds]:
+    """The ids of all the caller's jobs, oldest first, streamed in flat memory."""
+    with transaction() as connection:
+        snapshot = connection.execution_options(isolation_level="REPEATABLE READ")
+        counted = store.count(snapshot, caller.account.id)
+        yield JobIds(count=counted, ids=store.stream_ids(snapshot, caller.account.id))
+
+
+def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
+    """Replace a job by its next version; once this returns, that version's word is the last.
+
+    Every firing of the old version that is still 100 ms ahead is replaced; one that was due
+    already runs its course. Raises NotFound, InvalidMember, TooLarge.
+    """
+    _check(booking)
+    account = caller.account
+    with transaction() as connection:
+        if not store.lock(connection, account.id, job_id):
+            raise unknown(job_id)
+        current = store.find(connection, account.id, job_id)
+        if current is None:
+            raise unknown(job_id)
+        _compare(echo, current)
+        first = first_firing(booking.trigger, caller.now)
+        next_at: datetime | None = None
+        if booking.enabled:
+            reason = f"replaced by version {current.version + 1} of the job"
+            kept = inflight.cancel_replaced(connection, job_id, reason, LAST_WORD)
+            next_at = _after_kept(booking, first, kept)
+        else:
+            inflight.cancel_all(connection, job_id, "the job was paused")
+        store.replace(connection, current, booking, next_at)
+    return _job(job_id, caller, booking, current.version + 1, next_at)
+
+
+def delete(caller: Caller, job_id: UUID) -> None:
+    """End a job; from 100 ms after this returns none of its calls begins. Raises NotFound."""
+    with transaction() as connection:
+        if not store.lock(connection, caller.account.id, job_id):
+            raise unknown(job_id)
+        inflight.cancel_all(connection, job_id, "the job was deleted")
+        store.remove(connection, job_id)
+
+
+def unknown(job_id: UUID) -> NotFound:
+    """The one answer for a job that is not the caller's and for one that is nobody's."""
+    return NotFound(
+        f"There is no job {job_id}.",
+        member="id",
+        remedy="GET /1/jobs lists the ids of this account's jobs.",
+    )
+
+
+def _check(booking: Booking) -> None:
+    check(booking, allow=current_app.config["WAKECALL_SETTINGS"].allow_targets)
+
+
+def _after_kept(booking: Booking, next_at: datetime, kept: datetime | None) -> datetime | None:
+    """The first firing after the one of the old version that still takes place."""
+    if kept is None or kept < next_at or not is_recurring(booking.trigger):
+        return next_at
+    return next_after(booking.trigger, kept)
+
+
+def _compare(echo: Echo, current: Job) -> None:
+    """Refuse a document whose read-only members contradict what is stored."""
+    stored = {"id": str(current.id), "account": current.account, "next": current.next_at}
+    given = {"id": echo.id, "account": echo.account, "next": echo.next}
+    for member, value in given.items():
+        if value is not None and value != stored[member]:
+            raise InvalidMember(
+                member,
+                f"{member} cannot be changed, and differs from what is stored.",
+                remedy=f"Leave {member} out, or send it as GET returns it now.",
+            )
+
+
+def _job(
+    job_id: UUID, caller: Caller, booking: Booking, version: int, next_at: datetime | None
+) -> Job:
+    return Job(
+        id=job_id,
+        account=caller.account.name,
+        version=version,
+        url=booking.url,
+        trigger=booking.trigger,
+        signature=booking.signature,
+        content_type=booking.content_type,
+        data=booking.data,
+        enabled=booking.enabled,
+        next_at=next_at,
+    )

@@ -1,0 +1,41 @@
+"""Signing secrets at rest: sealed with a key from the settings, opened only to sign or to show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from app.errors import Misconfigured
+
+_ADVICE: Final = (
+    "Set WAKECALL_SECRET_KEY (or WAKECALL_HOME) to the key this database was set up with; "
+    "a new one comes from: python -c "
+    "'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+)
+
+
+class SecretBox:
+    """Seals with the first key, opens with any: so that the key can be changed."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        if not keys:
+            raise Misconfigured(f"No key to seal signing secrets with. {_ADVICE}")
+        try:
+            self._fernet = MultiFernet([Fernet(key) for key in keys])
+        except ValueError:
+            raise Misconfigured(
+                "WAKECALL_SECRET_KEY is not a Fernet key (32 bytes in URL-safe base64). " + _ADVICE
+            ) from None
+
+    def seal(self, secret: str) -> bytes:
+        """The secret, encrypted and authenticated."""
+        return self._fernet.encrypt(secret.encode("ascii"))
+
+    def open(self, sealed: bytes) -> str:
+        """The secret in `sealed`; raises Misconfigured where no key fits."""
+        try:
+            return self._fernet.decrypt(sealed).decode("ascii")
+        except InvalidToken:
+            raise Misconfigured(f"A stored signing secret does not open. {_ADVICE}") from None

@@ -1,0 +1,77 @@
+"""The web's way to PostgreSQL: one Flask-SQLAlchemy engine, short transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.config import Settings
+from app.errors import Unavailable
+
+db: Final = SQLAlchemy()
+_migrate: Final = Migrate(db=db, compare_type=True)
+
+# A web process stopped inside a transaction must not hold a job's row for long.
+_SESSION: Final = (
+    "-c timezone=UTC -c statement_timeout=10000 -c lock_timeout=5000 "
+    "-c idle_in_transaction_session_timeout=5000"
+)
+POOL_WAIT_S: Final = 5
+
+
+def init(app: Flask, settings: Settings) -> None:
+    """Give `app` its engine and its migrations."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = sqlalchemy_url(settings.database_url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+        "connect_args": {"options": _SESSION, "connect_timeout": 3},
+        "pool_size": 8,
+        "max_overflow": 8,
+        "pool_timeout": POOL_WAIT_S,
+        "pool_pre_ping": False,
+        "pool_use_lifo": True,
+    }
+    db.init_app(app)
+    _migrate.init_app(app)
+
+
+def sqlalchemy_url(url: str) -> str:
+    """The same database, named the way SQLAlchemy chooses psycopg 3."""
+    scheme, separator, rest = url.partition("://")
+    known = {"postgres", "postgresql"}
+    return f"postgresql+psycopg{separator}{rest}" if scheme in known else url
+
+
+@contextmanager
+def transaction() -> Iterator[Connection]:
+    """One transaction on one connection; raises Unavailable when the database is away."""
+    with _availability(), db.engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def statement() -> Iterator[Connection]:
+    """A connection whose every statement commits by itself: a round trip less; same errors."""
+    with _availability(), db.engine.connect() as connection:
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@contextmanager
+def _availability() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Unavailable("Every database connection is in use; try again shortly.") from error
+    except (OperationalError, InterfaceError) as error:
+        raise Unavailable("The database cannot be reached; try again shortly.") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable("The database went away; try again shortly.") from error
+        raise

@@ -1,0 +1,149 @@
+"""Jobs and their due rows: booked, read, replaced and ended, each under the due row's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from app.domain.job import Booking, Job
+from app.domain.trigger import from_document, is_recurring, to_document
+from app.store.tables import account, due, job
+
+_CHUNK = 5000
+
+
+def insert_job(
+    connection: Connection, *, job_id: UUID, account_id: int, booking: Booking, next_at: datetime
+) -> None:
+    """Store a new job and its due row in one statement, so that neither stands alone."""
+    booked = (
+        insert(job)
+        .values(id=job_id, account_id=account_id, version=1, **_content(booking))
+        .returning(job.c.id)
+        .cte("booked")
+    )
+    connection.execute(
+        insert(due).from_select(
+            ["job_id", "account_id", "version", "recurring", "next_at"],
+            select(
+                booked.c.id,
+                _bound(account_id, due.c.account_id),
+                _bound(1, due.c.version),
+                _bound(is_recurring(booking.trigger), due.c.recurring),
+                _bound(next_at if booking.enabled else None, due.c.next_at),
+            ),
+        )
+    )
+
+
+def find(connection: Connection, account_id: int, job_id: UUID) -> Job | None:
+    """The account's job of that id, or None: for another's job as for an unknown one."""
+    row = connection.execute(_one(account_id, job_id)).one_or_none()
+    return None if row is None else _job(row)
+
+
+def lock(connection: Connection, account_id: int, job_id: UUID) -> bool:
+    """Take the job's row lock; False if the account has no such job.
+
+    Everything read of the job in later statements of the transaction is its last word.
+    """
+    found = connection.execute(
+        select(due.c.job_id)
+        .where(due.c.job_id == job_id, due.c.account_id == account_id)
+        .with_for_update()
+    ).one_or_none()
+    return found is not None
+
+
+def replace(
+    connection: Connection, current: Job, booking: Booking, next_at: datetime | None
+) -> None:
+    """Give a locked job its next version."""
+    connection.execute(
+        update(job)
+        .where(job.c.id == current.id)
+        .values(version=current.version + 1, updated_at=func.clock_timestamp(), **_content(booking))
+    )
+    connection.execute(
+        update(due)
+        .where(due.c.job_id == current.id)
+        .values(
+            version=current.version + 1,
+            recurring=is_recurring(booking.trigger),
+            next_at=next_at,
+        )
+    )
+
+
+def remove(connection: Connection, job_id: UUID) -> None:
+    """Delete a locked job; its due row goes with it."""
+    connection.execute(delete(job).where(job.c.id == job_id))
+
+
+def count(connection: Connection, account_id: int) -> int:
+    """How many jobs the account has."""
+    query = select(func.count()).select_from(job).where(job.c.account_id == account_id)
+    return connection.execute(query).scalar_one()
+
+
+def stream_ids(connection: Connection, account_id: int) -> Iterator[UUID]:
+    """The ids of the account's jobs, oldest first, through a server-side cursor."""
+    query = select(job.c.id).where(job.c.account_id == account_id).order_by(job.c.id)
+    result = connection.execution_options(stream_results=True, yield_per=_CHUNK).execute(query)
+    for (job_id,) in result:
+        yield job_id
+
+
+def _one(account_id: int, job_id: UUID) -> Select[Any]:
+    return (
+        select(job, account.c.name.label("account"), due.c.next_at)
+        .join(account, account.c.id == job.c.account_id)
+        .join(due, due.c.job_id == job.c.id)
+        .where(job.c.id == job_id, job.c.account_id == account_id)
+    )
+
+
+def _content(booking: Booking) -> dict[str, Any]:
+    return {
+        "url": booking.url,
+        "signature": booking.signature,
+        "content_type": booking.content_type,
+        "data": booking.data,
+        "trigger": to_document(booking.trigger),
+        "enabled": booking.enabled,
+    }
+
+
+def _bound(value: object, column: Column[Any]) -> BindParameter[Any]:
+    return bindparam(None, value, type_=column.type)
+
+
+def _job(row: Row[Any]) -> Job:
+    return Job(
+        id=row.id,
+        account=row.account,
+        version=row.version,
+        url=row.url,
+        trigger=from_document(row.trigger),
+        signature=row.signature,
+        content_type=row.content_type,
+        data=row.data,
+        enabled=row.enabled,
+        next_at=row.next_at,
+    )

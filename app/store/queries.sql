@@ -1,0 +1,256 @@
+-- The hot path, statement by statement; above each, the invariant it keeps.
+-- Lock order, everywhere: the job's row in due, then its rows in inflight, then its row in job.
+
+-- name: claim_due
+-- A due row is taken by one scheduler at a time; whoever changes its job waits, or is skipped here.
+-- The row comes back as it stands once locked, so a job moved meanwhile is not claimed.
+-- A slot is a tenth of a second of the database's clock, which alone judges what is due.
+SELECT job_id, account_id, version, recurring, next_at, clock_timestamp()
+FROM due
+WHERE slot <= floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint
+ORDER BY slot
+LIMIT %(budget)s
+FOR UPDATE SKIP LOCKED;
+
+-- name: claim_due_fairly
+-- At most `share` rows of each slot and account, whatever stands before them in the queue; the
+-- skip scan touches one index entry per (slot, account), never an account's backlog.
+WITH RECURSIVE reach AS (
+  SELECT floor((extract(epoch FROM now()) - %(reach)s) * 10)::bigint AS lo,
+         floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint AS hi
+), pair AS (
+  (SELECT slot, account_id FROM due
+   WHERE slot BETWEEN (SELECT lo FROM reach) AND (SELECT hi FROM reach)
+   ORDER BY slot, account_id LIMIT 1)
+  UNION ALL
+  SELECT following.* FROM pair, LATERAL (
+    SELECT slot, account_id FROM due
+    WHERE (slot, account_id) > (pair.slot, pair.account_id) AND slot <= (SELECT hi FROM reach)
+    ORDER BY slot, account_id LIMIT 1) following
+)
+SELECT picked.*, clock_timestamp() FROM pair, LATERAL (
+  SELECT job_id, account_id, version, recurring, next_at FROM due
+  WHERE due.slot = pair.slot AND due.account_id = pair.account_id
+  LIMIT %(share)s
+  FOR UPDATE SKIP LOCKED) picked
+WHERE pair.account_id <> ALL (%(skip)s);
+
+-- name: triggers
+-- Read after the due rows are locked: the trigger belongs to the version that was claimed.
+SELECT id, trigger FROM job WHERE id = ANY (%(ids)s);
+
+-- name: rearm
+-- Every claimed row moves on in the claiming transaction: a crash before the commit leaves it due,
+-- after the commit its run exists.
+UPDATE due SET next_at = v.next_at
+FROM unnest(%(ids)s::uuid[], %(nexts)s::timestamptz[]) AS v (id, next_at)
+WHERE due.job_id = v.id;
+
+-- name: insert_inflight
+-- One run per job, version, kind and due time (inflight_once); a run never begins before it is due.
+INSERT INTO inflight
+  (id, job_id, account_id, job_version, kind, due_at, missed, final, state, send_at, look_at)
+SELECT id, job_id, account_id, version, 'scheduled', due_at, missed, final, 'claimed', due_at,
+       greatest(due_at, clock_timestamp()) + %(patience)s
+FROM unnest(%(ids)s::uuid[], %(job_ids)s::uuid[], %(account_ids)s::bigint[], %(versions)s::int[],
+            %(dues)s::timestamptz[], %(missed)s::int[], %(finals)s::boolean[])
+  AS v (id, job_id, account_id, version, due_at, missed, final);
+
+-- name: still_claimed
+-- What was rung for the overdue queue and has not been taken yet: the claim budget counts these.
+SELECT id FROM inflight WHERE id = ANY (%(ids)s) AND state = 'claimed';
+
+-- name: take
+-- Nobody is told to begin early: `remaining` is counted by the database's clock, and the worker adds
+-- it to its own monotonic clock read after the answer.
+-- One sender: a run is taken once per token, by whoever presents the token, and the take raises it.
+-- A cancelled run is not taken. The payload is that of the run's own version, even if superseded.
+WITH held AS (
+  SELECT i.id
+  FROM unnest(%(ids)s::uuid[], %(tokens)s::int[]) AS v (id, token)
+  JOIN inflight i ON i.id = v.id
+  WHERE i.token = v.token AND i.state = 'claimed' AND i.cancelled_at IS NULL
+  FOR UPDATE OF i SKIP LOCKED
+), taken AS (
+  UPDATE inflight i
+  SET state = 'taken', token = i.token + 1, lease_until = clock_timestamp() + %(lease)s
+  FROM held WHERE i.id = held.id
+  RETURNING i.id, i.token, i.job_id, i.account_id, i.job_version, i.due_at, i.missed, i.final,
+            i.send_at, i.attempts, i.reclaims
+)
+SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.missed, t.final,
+       t.attempts, t.reclaims,
+       extract(epoch FROM t.send_at - clock_timestamp())::float8 AS remaining,
+       coalesce(j.url, s.url) AS url,
+       CASE WHEN j.id IS NULL THEN s.signature ELSE j.signature END AS signature,
+       CASE WHEN j.id IS NULL THEN s.content_type ELSE j.content_type END AS content_type,
+       CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data
+FROM taken t
+LEFT JOIN job j ON j.id = t.job_id AND j.version = t.job_version
+LEFT JOIN superseded s ON s.job_id = t.job_id AND s.version = t.job_version;
+
+-- name: untaken
+-- Runs whose bell nobody answered; a worker may take them unbidden, as the take decides who sends.
+-- A claimed run is looked at `patience` after its time: the index finds what is near.
+SELECT id, token FROM inflight
+WHERE look_at < clock_timestamp() + %(patience)s + %(look_ahead)s
+  AND state = 'claimed' AND cancelled_at IS NULL AND reclaims < 2
+  AND send_at < clock_timestamp() - make_interval(secs => %(late)s)
+ORDER BY look_at
+LIMIT %(limit)s;
+
+-- name: suspects
+-- Poison is quarantined: what was reclaimed this often (pace.SUSPECT_AFTER, written out so that the
+-- partial index serves) is never taken together with others.
+SELECT id, token FROM inflight
+WHERE state = 'claimed' AND cancelled_at IS NULL AND reclaims >= 2
+ORDER BY look_at
+LIMIT %(limit)s;
+
+-- name: still_wanted
+-- The last word counts: of these runs, those still held under this token and not cancelled.
+-- The small answer also tells the remaining time anew, closer than the large one of the take could.
+SELECT i.id, extract(epoch FROM i.send_at - clock_timestamp())::float8
+FROM unnest(%(ids)s::uuid[], %(tokens)s::int[]) AS v (id, token)
+JOIN inflight i ON i.id = v.id
+WHERE i.token = v.token AND i.state = 'taken' AND i.cancelled_at IS NULL;
+
+-- name: extend
+-- A lease is extended by its holder only. A row locked elsewhere is passed over: the lease as last
+-- extended still stands, and the next beat tries again.
+WITH held AS (
+  SELECT i.id
+  FROM unnest(%(ids)s::uuid[], %(tokens)s::int[]) AS v (id, token)
+  JOIN inflight i ON i.id = v.id
+  WHERE i.token = v.token AND i.state = 'taken'
+  FOR UPDATE OF i SKIP LOCKED
+)
+UPDATE inflight i SET lease_until = clock_timestamp() + %(lease)s
+FROM held WHERE i.id = held.id
+RETURNING i.id;
+
+-- name: lock_due_of
+-- Settling what may end or re-arm a job comes under the same row lock as claim, update and delete,
+-- in one order for all, so that two settlements never wait for each other in a circle.
+SELECT job_id FROM due WHERE job_id = ANY (%(job_ids)s) ORDER BY job_id FOR UPDATE;
+
+-- name: settle_final
+-- A run leaves inflight and enters history in one statement, only under the token it was taken with;
+-- as cancelled only if it was.
+WITH v AS (
+  SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::int[], %(states)s::text[], %(reasons)s::text[],
+                       %(attempted)s::int[]) AS v (id, token, state, reason, attempted)
+), gone AS (
+  DELETE FROM inflight i USING v
+  WHERE i.id = v.id AND i.token = v.token
+    AND (v.state <> 'cancelled' OR i.cancelled_at IS NOT NULL)
+  RETURNING i.id, i.job_id, i.account_id, i.job_version, i.kind, i.due_at, i.missed,
+            v.state, i.attempts + v.attempted AS attempts, coalesce(v.reason, i.reason) AS reason
+)
+INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
+                 settled_at)
+SELECT id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
+       clock_timestamp()
+FROM gone
+RETURNING id;
+
+-- name: settle_retry
+-- A retry time is written only under the token the run was taken with; nobody holds it afterwards.
+-- A run cancelled meanwhile is looked at at once, and ends there.
+UPDATE inflight i
+SET state = 'waiting', token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1,
+    reclaims = 0, send_at = greatest(v.retry_at, i.due_at), reason = v.reason,
+    look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s
+                   ELSE clock_timestamp() END
+FROM unnest(%(ids)s::uuid[], %(tokens)s::int[], %(retries)s::timestamptz[], %(reasons)s::text[])
+  AS v (id, token, retry_at, reason)
+WHERE i.id = v.id AND i.token = v.token
+RETURNING i.id;
+
+-- name: insert_attempts
+-- An attempt is kept with the settlement of its run, in the same transaction.
+INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
+                     headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+SELECT run_id, due_at, number, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
+       dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
+FROM unnest(%(run_ids)s::uuid[], %(dues)s::timestamptz[], %(numbers)s::smallint[],
+            %(starts)s::timestamptz[], %(latenesses)s::real[], %(statuses)s::smallint[],
+            %(errors)s::text[], %(details)s::text[], %(headers)s::text[], %(bodies)s::bytea[],
+            %(dns)s::real[], %(connects)s::real[], %(tls)s::real[], %(first_bytes)s::real[],
+            %(totals)s::real[])
+  AS v (run_id, due_at, number, started_at, lateness_ms, status, error, detail, headers, body,
+        dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms);
+
+-- name: purge_jobs
+-- A job ends with its last run: never one that was booked again meanwhile (another version or a
+-- next firing), is paused, or still has a run in flight. Run under lock_due_of.
+DELETE FROM job j
+USING unnest(%(job_ids)s::uuid[], %(versions)s::int[]) AS v (id, version), due d
+WHERE j.id = v.id AND j.version = v.version AND j.enabled
+  AND d.job_id = j.id AND d.next_at IS NULL
+  AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = j.id);
+
+-- name: end_jobs
+-- The receiver said 410: the version it said it of ends, with all that is still to come of it.
+-- Run under lock_due_of.
+WITH ended AS (
+  DELETE FROM job j
+  USING unnest(%(job_ids)s::uuid[], %(versions)s::int[]) AS v (id, version)
+  WHERE j.id = v.id AND j.version = v.version
+  RETURNING j.id
+)
+UPDATE inflight i
+SET cancelled_at = clock_timestamp(), look_at = clock_timestamp(),
+    reason = 'the receiver answered 410 Gone: the job has ended'
+FROM ended WHERE i.job_id = ended.id AND i.cancelled_at IS NULL;
+
+-- name: look
+-- Runs whose time to be looked at has come: nobody took them, a lease may have run out, a retry is
+-- near, or they were cancelled while nobody held them.
+SELECT id, job_id, job_version, due_at, final, state, token, reclaims, cancelled_at IS NOT NULL,
+       reason, extract(epoch FROM lease_until - clock_timestamp())::float8
+FROM inflight
+WHERE look_at <= clock_timestamp()
+ORDER BY look_at
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED;
+
+-- name: ring_again
+-- Back to claimed: a reclaim raises the token, so the holder that lost its lease settles nothing; a
+-- bell rung twice keeps the token, so that either bell will do. The rows are locked by look.
+UPDATE inflight i
+SET state = 'claimed', token = i.token + v.reclaimed, lease_until = NULL,
+    reclaims = i.reclaims + v.reclaimed,
+    look_at = greatest(i.send_at, clock_timestamp()) + %(patience)s
+FROM unnest(%(ids)s::uuid[], %(reclaimed)s::int[]) AS v (id, reclaimed)
+WHERE i.id = v.id
+RETURNING i.id, i.token, i.account_id, i.reclaims,
+          extract(epoch FROM i.send_at - clock_timestamp())::float8;
+
+-- name: look_later
+-- A run that is held is looked at again once its lease, as it stands now, has run out; one whose
+-- lease ran out while leases were not judged, a little later.
+UPDATE inflight
+SET look_at = greatest(lease_until, clock_timestamp()) + interval '0.2 s'
+WHERE id = ANY (%(ids)s) AND state = 'taken';
+
+-- name: postpone
+-- A row that cannot be acted upon never holds up those behind it.
+UPDATE inflight SET look_at = clock_timestamp() + interval '1 minute' WHERE id = ANY (%(ids)s);
+
+-- name: orphans
+-- A live job has a next firing or a run in flight. One that has neither lost it to a fault: it is
+-- found here, and armed again.
+SELECT d.job_id, d.version, j.trigger, clock_timestamp()
+FROM due d JOIN job j ON j.id = d.job_id
+WHERE d.next_at IS NULL AND j.enabled
+  AND j.updated_at < clock_timestamp() - interval '10 s'
+  AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = d.job_id)
+LIMIT %(limit)s
+FOR UPDATE OF d SKIP LOCKED;
+
+-- name: arm
+-- Only under the lock of orphans, and only what still lacks both.
+UPDATE due SET next_at = %(next_at)s
+WHERE job_id = %(job_id)s AND next_at IS NULL
+  AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = due.job_id);

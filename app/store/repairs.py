@@ -1,0 +1,67 @@
+"""Repairs: jobs that lost their next firing are armed again; content nobody needs is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import psycopg
+
+from app.domain.trigger import At, Trigger, from_document, next_after
+from app.store.queries import SQL
+
+_DROP_SUPERSEDED: Final = """
+DELETE FROM superseded s
+WHERE NOT EXISTS (SELECT FROM inflight i
+                  WHERE i.job_id = s.job_id AND i.job_version = s.version)
+"""
+
+_FIRED: Final = """
+SELECT FROM run
+WHERE job_id = %(job_id)s AND due_at = %(due_at)s AND job_version = %(version)s
+"""
+
+_END: Final = "DELETE FROM job WHERE id = %(job_id)s"
+
+
+def rearm_orphans(
+    connection: psycopg.Connection,
+    *,
+    limit: int,
+    unreadable: Callable[[UUID, Exception], None],
+) -> int:
+    """Arm up to `limit` live jobs that have neither a next firing nor a run; how many there were.
+
+    A one-time job that never fired gets its instant back and fires late; a recurring one gets its
+    next firing. Where there is none any more, the job ends.
+    """
+    with connection.transaction():
+        found = connection.execute(SQL["orphans"], {"limit": limit}).fetchall()
+        for job_id, version, document, now in found:
+            try:
+                next_at = _next(connection, job_id, version, from_document(document), now)
+            except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
+                unreadable(job_id, error)
+                continue
+            if next_at is None:
+                connection.execute(_END, {"job_id": job_id})
+            else:
+                connection.execute(SQL["arm"], {"job_id": job_id, "next_at": next_at})
+    return len(found)
+
+
+def _next(
+    connection: psycopg.Connection, job_id: UUID, version: int, trigger: Trigger, now: datetime
+) -> datetime | None:
+    if not isinstance(trigger, At):
+        return next_after(trigger, now)
+    key = {"job_id": job_id, "version": version, "due_at": trigger.instant}
+    fired = connection.execute(_FIRED, key).fetchone() is not None
+    return None if fired else trigger.instant
+
+
+def drop_superseded(connection: psycopg.Connection) -> None:
+    """Drop the content of old versions that no run in flight belongs to any more."""
+    connection.execute(_DROP_SUPERSEDED)

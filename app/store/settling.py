@@ -1,0 +1,209 @@
+"""Settling: what came of runs is written, in batches, by whoever still holds their tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+import psycopg
+
+from app.domain.pace import LOOK_AHEAD
+from app.domain.run import Attempt, RunState
+from app.store.queries import SQL
+
+KEPT_BODY: Final = 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settlement:
+    """What came of one run under one token.
+
+    Either `state` is final, or `retry_at` says when the next attempt begins. `last` is true where
+    the job has no further firing and so ends with this run; `ends_job` where the receiver said so.
+    """
+
+    id: UUID
+    token: int
+    job_id: UUID
+    job_version: int
+    due_at: datetime
+    state: RunState | None
+    retry_at: datetime | None
+    reason: str | None
+    last: bool
+    ends_job: bool
+    attempt: Attempt | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """What a batch came to: settled, lost (the token was no longer theirs), impossible."""
+
+    done: tuple[Settlement, ...]
+    lost: tuple[Settlement, ...]
+    failed: tuple[tuple[Settlement, psycopg.Error], ...]
+
+    @property
+    def states(self) -> list[RunState]:
+        """The final states that entered history."""
+        return [each.state for each in self.done if each.state is not None]
+
+
+def settle_singly_if_needed(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Settled:
+    """Settle a batch; where one row makes that impossible, each by itself.
+
+    A row that fails by itself is tried once more without what the receiver sent, the only part of
+    it that comes from outside. Raises psycopg.OperationalError when the database is away.
+    """
+    try:
+        ids = settle(connection, batch)
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        if len(batch) > 1:
+            return _together([settle_singly_if_needed(connection, [each]) for each in batch])
+        return _settle_bare(connection, batch[0], error)
+    return Settled(
+        done=tuple(each for each in batch if each.id in ids),
+        lost=tuple(each for each in batch if each.id not in ids),
+        failed=(),
+    )
+
+
+def _settle_bare(
+    connection: psycopg.Connection, settlement: Settlement, error: psycopg.Error
+) -> Settled:
+    attempt = settlement.attempt
+    if attempt is None or not (attempt.reply.headers or attempt.reply.body):
+        return Settled(done=(), lost=(), failed=((settlement, error),))
+    reply = replace(attempt.reply, headers=(), body=b"")
+    bare = replace(settlement, attempt=replace(attempt, reply=reply))
+    return settle_singly_if_needed(connection, [bare])
+
+
+def _together(parts: Sequence[Settled]) -> Settled:
+    return Settled(
+        done=tuple(each for part in parts for each in part.done),
+        lost=tuple(each for part in parts for each in part.lost),
+        failed=tuple(each for part in parts for each in part.failed),
+    )
+
+
+def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
+    """Write a batch in one transaction; the ids of the runs whose token still matched.
+
+    Job rows are locked first (lock_due_of), in order; what is read of them afterwards is their
+    last word.
+    """
+    final = [each for each in batch if each.state is not None]
+    again = [each for each in batch if each.state is None]
+    ending = [each for each in final if each.last or each.ends_job]
+    with connection.transaction():
+        if ending:
+            job_ids = [each.job_id for each in ending]
+            connection.execute(SQL["lock_due_of"], {"job_ids": job_ids})
+        settled = _settle_final(connection, final) | _settle_retry(connection, again)
+        _insert_attempts(connection, batch, settled)
+        _end_jobs(connection, [each for each in ending if each.id in settled])
+    return settled
+
+
+def _settle_final(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
+    if not batch:
+        return set()
+    rows = connection.execute(
+        SQL["settle_final"],
+        {
+            "ids": [each.id for each in batch],
+            "tokens": [each.token for each in batch],
+            "states": [each.state for each in batch],
+            "reasons": [each.reason for each in batch],
+            "attempted": [0 if each.attempt is None else 1 for each in batch],
+        },
+    )
+    return {row[0] for row in rows.fetchall()}
+
+
+def _settle_retry(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
+    if not batch:
+        return set()
+    rows = connection.execute(
+        SQL["settle_retry"],
+        {
+            "ids": [each.id for each in batch],
+            "tokens": [each.token for each in batch],
+            "retries": [each.retry_at for each in batch],
+            "reasons": [each.reason for each in batch],
+            "ahead": LOOK_AHEAD,
+        },
+    )
+    return {row[0] for row in rows.fetchall()}
+
+
+def _insert_attempts(
+    connection: psycopg.Connection, batch: Sequence[Settlement], settled: set[UUID]
+) -> None:
+    kept = [each for each in batch if each.attempt is not None and each.id in settled]
+    if not kept:
+        return
+    columns: dict[str, list[Any]] = {
+        "run_ids": [each.id for each in kept],
+        "dues": [each.due_at for each in kept],
+    }
+    attempts = [each.attempt for each in kept if each.attempt is not None]
+    columns |= _attempt_columns(attempts)
+    connection.execute(SQL["insert_attempts"], columns)
+
+
+def _attempt_columns(attempts: Sequence[Attempt]) -> dict[str, list[Any]]:
+    replies = [attempt.reply for attempt in attempts]
+    timings = [reply.timing for reply in replies]
+    return {
+        "numbers": [attempt.number for attempt in attempts],
+        "starts": [attempt.started_at for attempt in attempts],
+        "latenesses": [attempt.lateness_ms for attempt in attempts],
+        "statuses": [reply.status for reply in replies],
+        "errors": [reply.error for reply in replies],
+        "details": [_storable(reply.error_detail) for reply in replies],
+        "headers": [_headers(reply.headers) for reply in replies],
+        "bodies": [reply.body[:KEPT_BODY] for reply in replies],
+        "dns": [timing.dns for timing in timings],
+        "connects": [timing.connect for timing in timings],
+        "tls": [timing.tls for timing in timings],
+        "first_bytes": [timing.first_byte for timing in timings],
+        "totals": [timing.total for timing in timings],
+    }
+
+
+def _end_jobs(connection: psycopg.Connection, ending: Sequence[Settlement]) -> None:
+    gone = [each for each in ending if each.ends_job]
+    if gone:
+        connection.execute(SQL["end_jobs"], _versions(gone))
+    last = [each for each in ending if each.last and not each.ends_job]
+    if last:
+        connection.execute(SQL["purge_jobs"], _versions(last))
+
+
+def _versions(batch: Sequence[Settlement]) -> dict[str, list[Any]]:
+    return {
+        "job_ids": [each.job_id for each in batch],
+        "versions": [each.job_version for each in batch],
+    }
+
+
+def _headers(headers: Sequence[tuple[str, str]]) -> str | None:
+    """The headers as JSON text; a receiver may send what text in PostgreSQL cannot hold."""
+    if not headers:
+        return None
+    pairs = [(_storable(name), _storable(value)) for name, value in headers]
+    return orjson.dumps(pairs).decode()
+
+
+def _storable(text: str | None) -> str | None:
+    if text is None or (text.isascii() and "\0" not in text):
+        return text
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

@@ -1,0 +1,194 @@
+"""Tables as SQLAlchemy Core sees them; migrations/versions holds their full definitions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, REAL
+
+from app.store.engine import db
+
+_metadata: Final = db.metadata
+_INSTANT: Final = DateTime(timezone=True)
+_NOW: Final = text("clock_timestamp()")
+
+account = Table(
+    "account",
+    _metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
+)
+
+api_key = Table(
+    "api_key",
+    _metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("label", Text, nullable=False, server_default=""),
+    Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("revoked_at", _INSTANT),
+    Index("api_key_account", "account_id"),
+)
+
+signing_secret = Table(
+    "signing_secret",
+    _metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("expires_at", _INSTANT),
+    Index("signing_secret_account", "account_id"),
+    Index(
+        "signing_secret_current",
+        "account_id",
+        unique=True,
+        postgresql_where=text("expires_at IS NULL"),
+    ),
+)
+
+job = Table(
+    "job",
+    _metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("account_id", BigInteger, ForeignKey("account.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("signature", Text),
+    Column("content_type", Text),
+    Column("data", LargeBinary),
+    Column("trigger", JSONB, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("updated_at", _INSTANT, nullable=False, server_default=_NOW),
+    Index("job_account", "account_id", "id", unique=True),
+)
+
+due = Table(
+    "due",
+    _metadata,
+    Column("job_id", Uuid, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Column("account_id", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("recurring", Boolean, nullable=False),
+    Column("next_at", _INSTANT),
+    Column(
+        "slot",
+        BigInteger,
+        Computed(
+            "floor(extract(epoch FROM next_at AT TIME ZONE 'UTC') * 10)::bigint", persisted=True
+        ),
+    ),
+    Index("due_unarmed", "job_id", postgresql_where=text("next_at IS NULL")),
+    Index("due_slot", "slot", "account_id", postgresql_where=text("slot IS NOT NULL")),
+)
+
+superseded = Table(
+    "superseded",
+    _metadata,
+    Column("job_id", Uuid, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("signature", Text),
+    Column("content_type", Text),
+    Column("data", LargeBinary),
+)
+
+inflight = Table(
+    "inflight",
+    _metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("job_id", Uuid, nullable=False),
+    Column("account_id", BigInteger, nullable=False),
+    Column("job_version", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("due_at", _INSTANT, nullable=False),
+    Column("missed", Integer, nullable=False, server_default=text("0")),
+    Column("final", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("send_at", _INSTANT, nullable=False),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    Column("reclaims", SmallInteger, nullable=False, server_default=text("0")),
+    Column("token", Integer, nullable=False, server_default=text("1")),
+    Column("lease_until", _INSTANT),
+    Column("look_at", _INSTANT, nullable=False),
+    Column("cancelled_at", _INSTANT),
+    Column("reason", Text),
+    Index("inflight_look", "look_at"),
+    Index("inflight_suspect", "look_at", postgresql_where=text("reclaims >= 2")),
+    UniqueConstraint("job_id", "job_version", "kind", "due_at", name="inflight_once"),
+)
+
+run = Table(
+    "run",
+    _metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("job_id", Uuid, nullable=False),
+    Column("account_id", BigInteger, nullable=False),
+    Column("job_version", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("due_at", _INSTANT, primary_key=True),
+    Column("missed", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("reason", Text),
+    Column("settled_at", _INSTANT, nullable=False),
+    UniqueConstraint("job_id", "due_at", "job_version", "kind", name="run_once"),
+)
+
+attempt = Table(
+    "attempt",
+    _metadata,
+    Column("run_id", Uuid, primary_key=True),
+    Column("number", SmallInteger, primary_key=True),
+    Column("due_at", _INSTANT, primary_key=True),
+    Column("started_at", _INSTANT, nullable=False),
+    Column("lateness_ms", REAL, nullable=False),
+    Column("status", SmallInteger),
+    Column("error", Text),
+    Column("detail", Text),
+    Column("headers", JSONB),
+    Column("body", LargeBinary),
+    Column("dns_ms", REAL),
+    Column("connect_ms", REAL),
+    Column("tls_ms", REAL),
+    Column("first_byte_ms", REAL),
+    Column("total_ms", REAL, nullable=False),
+)
+
+heartbeat = Table(
+    "heartbeat",
+    _metadata,
+    Column("process", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("beaten_at", _INSTANT, nullable=False),
+)
+
+tally = Table(
+    "tally",
+    _metadata,
+    Column("name", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("total", Double, nullable=False),
+)

@@ -1,0 +1,93 @@
+"""Taking: runs become one worker's, are asked about again, and are held by a lease."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import psycopg
+
+from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE
+from app.store.queries import SQL
+
+Ticket = tuple[UUID, int]
+"""A run's id and the token that whoever takes or holds it must present."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taken:
+    """A run with all that is needed to send it.
+
+    The attempt may begin at `send_at`, which by the database's clock at the take was `remaining`
+    seconds ahead (negative: past). `url` is None where the content of the run's version is nowhere
+    to be found.
+    """
+
+    id: UUID
+    token: int
+    job_id: UUID
+    account_id: int
+    job_version: int
+    due_at: datetime
+    send_at: datetime
+    missed: int
+    final: bool
+    attempts: int
+    reclaims: int
+    remaining: float
+    url: str | None
+    signature: str | None
+    content_type: str | None
+    data: bytes | None
+
+
+_FIELDS: Final = tuple(Taken.__dataclass_fields__)
+
+
+def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Taken]:
+    """Make the runs this worker's, as many as are still there to be taken."""
+    ids, tokens = _columns(tickets)
+    rows = connection.execute(
+        SQL["take"], {"ids": ids, "tokens": tokens, "lease": LEASE}, binary=True
+    ).fetchall()
+    return [Taken(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
+
+
+def untaken(connection: psycopg.Connection, *, late: float, limit: int) -> list[Ticket]:
+    """Runs due for at least `late` seconds (or, negative, soon) whose bell nobody answered."""
+    rows = connection.execute(
+        SQL["untaken"],
+        {
+            "patience": PATIENCE,
+            "look_ahead": LOOK_AHEAD,
+            "late": late,
+            "limit": limit,
+        },
+    ).fetchall()
+    return [(run_id, token) for run_id, token in rows]
+
+
+def suspects(connection: psycopg.Connection, *, limit: int) -> list[Ticket]:
+    """Runs that twice took their worker's lease with them, to be tried alone."""
+    rows = connection.execute(SQL["suspects"], {"limit": limit})
+    return [(run_id, token) for run_id, token in rows.fetchall()]
+
+
+def still_wanted(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, float]:
+    """Of the runs held: those not cancelled and not lost, with the seconds they still wait."""
+    ids, tokens = _columns(tickets)
+    return dict(connection.execute(SQL["still_wanted"], {"ids": ids, "tokens": tokens}).fetchall())
+
+
+def extend(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> set[UUID]:
+    """Extend the leases of runs held; those whose lease was extended."""
+    ids, tokens = _columns(tickets)
+    rows = connection.execute(SQL["extend"], {"ids": ids, "tokens": tokens, "lease": LEASE})
+    return {row[0] for row in rows.fetchall()}
+
+
+def _columns(tickets: Sequence[Ticket]) -> tuple[list[UUID], list[int]]:
+    return [run_id for run_id, _ in tickets], [token for _, token in tickets]

@@ -1,0 +1,238 @@
+"""Courier: the runs this worker holds, each sent at its time through the one engine."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, Protocol
+from uuid import UUID
+
+from app.delivery.loop import Loop
+from app.delivery.request import Call, build
+from app.domain.pace import CONFIRM_AHEAD, CONFIRMED_FOR
+from app.domain.retry import Failed, RetryAt, Succeeded, decide
+from app.domain.run import Attempt, Reply, RunState
+from app.log import logger
+from app.store.settling import Settlement
+from workers.held import Held
+
+_CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
+_CONFIRM_AHEAD_S: Final = CONFIRM_AHEAD.total_seconds()
+_BEGIN_AT_ONCE: Final = 64
+_READY_ENOUGH: Final = 1000
+_PUNCTUAL_S: Final = 2.0
+
+WITHDRAWN: Final = "withdrawn"
+"""The engine's error for a call that `may_begin` stopped."""
+
+
+class Sender(Protocol):
+    """What the courier needs of the engine."""
+
+    @property
+    def in_flight(self) -> int:
+        """Calls under way."""
+
+    def post(
+        self, call: Call, done: Callable[[Reply], None], *, may_begin: Callable[[], bool]
+    ) -> None:
+        """Send; `done` is called once, in the loop's thread.
+
+        Where the name had to be resolved first, `may_begin` is asked again; if it says no, the
+        reply's error is `withdrawn` and nothing was sent.
+        """
+
+    def prepare(self, url: str) -> None:
+        """Resolve and judge the host of `url` ahead of time."""
+
+
+class Courier:
+    """Waits with each run until its time, sends it, and turns the reply into a settlement.
+
+    Everything but `accept`, `answered`, `saturated` and the three queues runs in the loop's thread.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        engine: Sender,
+        *,
+        concurrency: int,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._loop = loop
+        self._engine = engine
+        self._concurrency = concurrency
+        self._jitter = jitter
+        self._punctual: deque[Held] = deque()
+        self._overdue: deque[Held] = deque()
+        self._pumping = False
+        self.held: dict[UUID, Held] = {}
+        self.questions: deque[Held] = deque()
+        """Runs to be asked about: are they still wanted?"""
+        self.outcomes: deque[tuple[Held, Settlement]] = deque()
+        """What came of runs, to be settled."""
+
+    @property
+    def saturated(self) -> bool:
+        """Whether more overdue runs would only wait here instead of in the queue."""
+        ready = len(self._punctual) + len(self._overdue)
+        return ready >= _READY_ENOUGH or len(self.held) >= 2 * self._concurrency
+
+    def accept(self, runs: Sequence[Held]) -> None:
+        """Take charge of runs that were just taken; from any thread."""
+        self.held.update((each.run.id, each) for each in runs)
+        self._loop.call_soon_threadsafe(self._wait_for, runs)
+
+    def answered(
+        self,
+        asked: Sequence[Held],
+        asked_at: float,
+        answered_at: float,
+        wanted: dict[UUID, float],
+    ) -> None:
+        """Hear which of the runs asked about are still wanted; from any thread."""
+        self._loop.call_soon_threadsafe(self._go_on, asked, asked_at, answered_at, wanted)
+
+    def forget(self, held: Held) -> None:
+        """Let go of a run: it was settled, or is no longer this worker's; from any thread."""
+        self.held.pop(held.run.id, None)
+
+    def _wait_for(self, runs: Sequence[Held]) -> None:
+        for held in runs:
+            if held.fire_at - held.confirmed <= _CONFIRMED_S:
+                self._loop.call_at(held.fire_at, self._due, held)
+            else:
+                if held.run.url is not None:
+                    self._engine.prepare(held.run.url)
+                ask_at = held.fire_at - _CONFIRM_AHEAD_S
+                self._loop.call_at(ask_at, self.questions.append, held)
+
+    def _go_on(
+        self,
+        asked: Sequence[Held],
+        asked_at: float,
+        answered_at: float,
+        wanted: dict[UUID, float],
+    ) -> None:
+        for held in asked:
+            remaining = wanted.get(held.run.id)
+            if remaining is None:
+                self._withdraw(held)
+            else:
+                held.wanted(asked_at, answered_at + remaining)
+                self._loop.call_at(held.fire_at, self._due, held)
+
+    def _due(self, held: Held) -> None:
+        late = held.lateness(self._loop.clock()) > _PUNCTUAL_S
+        (self._overdue if late else self._punctual).append(held)
+        self._pump()
+
+    def _pump(self) -> None:
+        """Begin what is ready while there is room, letting sockets in between."""
+        if self._pumping:
+            return
+        for _ in range(_BEGIN_AT_ONCE):
+            ready = self._punctual or self._overdue
+            if not ready or self._engine.in_flight >= self._concurrency:
+                return
+            self._begin(ready.popleft())
+        self._pumping = True
+        self._loop.call_soon(self._pump_on)
+
+    def _pump_on(self) -> None:
+        self._pumping = False
+        self._pump()
+
+    def _may_begin(self, held: Held) -> bool:
+        """A look-up took its time: whether the call may begin now, which is when it begins."""
+        held.begun = self._loop.clock()
+        return held.lease_runs(held.begun) and held.is_confirmed(held.begun)
+
+    def _begin(self, held: Held) -> None:
+        now = self._loop.clock()
+        if not held.lease_runs(now):
+            logger.warning("run.lease_lost", run_id=str(held.run.id))
+            self.forget(held)
+            return
+        if not held.is_confirmed(now):
+            self.questions.append(held)
+            return
+        held.begun = now
+        call = self._call(held, now)
+        if call is not None:
+            self._engine.post(
+                call, partial(self._done, held), may_begin=partial(self._may_begin, held)
+            )
+
+    def _call(self, held: Held, now: float) -> Call | None:
+        """The signed call, or None where there is none to make and the run is settled so."""
+        if held.run.url is None:
+            self._settle(held, state=RunState.DEAD, reason="the content of its version is lost")
+            return None
+        if not held.secrets:
+            reply = Reply(
+                error="signing-failed",
+                error_detail="No signing secret of the account opens; see WAKECALL_SECRET_KEY.",
+            )
+            self._done(held, reply)
+            return None
+        return build(held.delivery(), held.secrets, int(held.wall(now).timestamp()))
+
+    def _done(self, held: Held, reply: Reply) -> None:
+        if reply.error == WITHDRAWN:
+            self._due(held)
+            return
+        run = held.run
+        attempt = Attempt(
+            number=run.attempts + 1,
+            started_at=held.wall(held.begun),
+            lateness_ms=held.lateness(held.begun) * 1000,
+            reply=reply,
+        )
+        verdict = decide(
+            reply,
+            attempts_made=attempt.number,
+            now=held.wall(self._loop.clock()),
+            jitter=self._jitter(),
+        )
+        match verdict:
+            case Succeeded():
+                self._settle(held, state=RunState.SUCCEEDED, attempt=attempt)
+            case Failed(reason=reason, gone=gone):
+                self._settle(held, state=RunState.FAILED, reason=reason, gone=gone, attempt=attempt)
+            case RetryAt(reason=reason):
+                self._settle(held, retry=verdict, reason=reason, attempt=attempt)
+        self._pump()
+
+    def _withdraw(self, held: Held) -> None:
+        """It is no longer wanted, or no longer ours; the settlement's token tells which."""
+        self._settle(held, state=RunState.CANCELLED)
+
+    def _settle(
+        self,
+        held: Held,
+        *,
+        state: RunState | None = None,
+        retry: RetryAt | None = None,
+        reason: str | None = None,
+        gone: bool = False,
+        attempt: Attempt | None = None,
+    ) -> None:
+        run = held.run
+        settlement = Settlement(
+            id=run.id,
+            token=run.token,
+            job_id=run.job_id,
+            job_version=run.job_version,
+            due_at=run.due_at,
+            state=state,
+            retry_at=retry.instant if retry else None,
+            reason=reason,
+            last=run.final,
+            ends_job=gone,
+            attempt=attempt,
+        )
+        self.outcomes.append((held, settlement))

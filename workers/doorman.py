@@ -1,0 +1,179 @@
+"""Doorman: the RQ worker that answers the bell, taking many batches one upon another."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import psycopg
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.exceptions import DequeueTimeout, StopRequested
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.timeouts import TimerDeathPenalty
+
+from app.log import logger
+from app.store.takes import Ticket
+from workers.queue import OVERDUE, PUNCTUAL, SUSPECT, from_wire, open_queue
+
+_LISTEN_S: Final = 1
+_SATURATED_PAUSE_S: Final = 0.005
+_TTL_S: Final = 60
+_HEARTBEAT_S: Final = 5.0
+_AGAIN_S: Final = 0.5
+
+
+class House(Protocol):
+    """What the doorman opens for."""
+
+    def admit(self, name: str, tickets: list[Ticket]) -> None:
+        """Take a batch that came through queue `name`; raises psycopg.Error where it cannot."""
+
+    @property
+    def full(self) -> bool:
+        """Whether overdue batches had better wait outside."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is taken any more."""
+
+
+class Doorman(SimpleWorker):
+    """An RQ worker whose jobs are done once their runs are taken.
+
+    What becomes of the runs is PostgreSQL's to remember; so one process has the runs of many RQ
+    jobs under way at once. It runs in a thread: no signals, no forks, and what an RQ job names as
+    its function is never imported.
+    """
+
+    death_penalty_class = TimerDeathPenalty
+
+    def __init__(self, redis: Redis, house: House, identity: str) -> None:
+        self._rooms = [open_queue(name, redis) for name in (PUNCTUAL, OVERDUE, SUSPECT)]
+        super().__init__(
+            self._rooms,
+            connection=redis,
+            name=identity,
+            serializer=JSONSerializer,
+            worker_ttl=_TTL_S,
+            log_job_description=False,
+        )
+        self._house = house
+        self._beaten_at = float("-inf")
+        self.heard_at = float("-inf")
+
+    def _install_signal_handlers(self) -> None:
+        """Signals are the main thread's."""
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """The next batch: punctual ones first, overdue ones only while there is room for them."""
+        del timeout, max_idle_time
+        while True:
+            if self._house.closed:
+                raise StopRequested
+            self._keep_registered()
+            found = self._dequeue(full=self._house.full)
+            self.heard_at = time.monotonic()
+            if found is not None:
+                return found
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Take the batch; a failure to take is RQ's to note and the scheduler's to mend."""
+        execution = self.prepare_execution(job)
+        try:
+            self.prepare_job_execution(job)
+            self._house.admit(queue.name, from_wire(job.args[0]))
+        except (psycopg.Error, ValueError, IndexError):
+            self._finalize_failure(job, queue, execution, sys.exc_info())
+        else:
+            self._finalize_success(job, queue, execution, None)
+
+    def _dequeue(self, *, full: bool) -> tuple[Job, Queue] | None:
+        # Never one queue alone: RQ would then move the job through an intermediate queue.
+        rooms = [room for room in self._rooms if not (full and room.name == OVERDUE)]
+        try:
+            found: tuple[Job, Queue] | None = Queue.dequeue_any(
+                rooms,
+                None if full else _LISTEN_S,
+                connection=self.connection,
+                job_class=self.job_class,
+                serializer=self.serializer,
+                death_penalty_class=self.death_penalty_class,
+            )
+        except DequeueTimeout:
+            return None
+        if found is None:
+            time.sleep(_SATURATED_PAUSE_S)
+        return found
+
+    def _keep_registered(self) -> None:
+        if time.monotonic() - self._beaten_at >= _HEARTBEAT_S:
+            self.heartbeat()
+            self._beaten_at = time.monotonic()
+
+
+class Door(threading.Thread):
+    """Keeps a doorman at work: a new one whenever Redis was away."""
+
+    def __init__(self, connect: Callable[[], Redis], house: House, identity: str) -> None:
+        super().__init__(name="door", daemon=True)
+        self._connect = connect
+        self._house = house
+        self._identity = identity
+        self._doorman: Doorman | None = None
+        self._away = False
+
+    @property
+    def hears(self) -> bool:
+        """Whether Redis was heard within the last moments."""
+        doorman = self._doorman
+        return doorman is not None and time.monotonic() - doorman.heard_at < 2 * _LISTEN_S
+
+    def run(self) -> None:
+        """Answer until the house is closed."""
+        while not self._house.closed:
+            try:
+                with self._connect() as redis:
+                    self._doorman = Doorman(redis, self._house, self._identity)
+                    self._doorman.work(logging_level="WARNING")
+            except (RedisError, OSError, ValueError) as error:
+                # ValueError: RQ's word for a registration of this name that is still there.
+                self._tell(error)
+            self._doorman = None
+            if not self._house.closed:
+                time.sleep(_AGAIN_S)
+
+    def _tell(self, error: Exception) -> None:
+        if not self._away:
+            logger.warning("redis.away", error=str(error))
+        self._away = True
+
+
+class Isolation:
+    """Tries suspects alone: one at a time, each in a process of its own."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        self._environ = environ
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a suspect is being tried just now."""
+        return self._process is not None and self._process.poll() is None
+
+    def try_alone(self, ticket: Ticket) -> None:
+        """Start a process for this run, unless one is at it; the scheduler rings again."""
+        if self.busy:
+            return
+        run_id, token = ticket
+        command: list[Any] = [sys.executable, "-m", "workers.alone", str(run_id), str(token)]
+        logger.warning("run.tried_alone", run_id=str(run_id))
+        self._process = subprocess.Popen(command, env=self._environ)  # noqa: S603 - our own module

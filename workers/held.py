@@ -1,0 +1,89 @@
+"""Held: a run that this worker has taken, from the take to its settlement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.delivery.request import Delivery
+from app.domain.pace import CONFIRMED_FOR, LEASE, LEASE_MARGIN
+from app.store.takes import Taken, Ticket
+
+_LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
+_CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
+
+
+@dataclass(slots=True)
+class Held:
+    """A taken run and what is known of it, in seconds of the monotonic clock.
+
+    `fire_at` is when its attempt may begin; `lease_ends` counts from before the statement that
+    took or extended it; `confirmed` is when it was last asked whether the run is still wanted.
+    """
+
+    run: Taken
+    secrets: tuple[str, ...]
+    fire_at: float
+    lease_ends: float
+    confirmed: float
+    begun: float = 0.0
+
+    @property
+    def ticket(self) -> Ticket:
+        """What its holder presents."""
+        return self.run.id, self.run.token
+
+    def lease_runs(self, now: float) -> bool:
+        """Whether a call may begin now as far as the lease is concerned."""
+        return now < self.lease_ends
+
+    def is_confirmed(self, now: float) -> bool:
+        """Whether the last word on this run is recent enough to begin a call now."""
+        return now - self.confirmed <= _CONFIRMED_S
+
+    def extended(self, asked: float) -> None:
+        """Its lease was extended by a statement sent at `asked`."""
+        self.lease_ends = asked + _LEASE_S
+
+    def wanted(self, asked: float, fire_at: float) -> None:
+        """It was wanted when asked about at `asked`; `fire_at` is now known more closely."""
+        self.confirmed = asked
+        self.fire_at = min(self.fire_at, fire_at)
+
+    def lateness(self, now: float) -> float:
+        """Seconds since its attempt might have begun."""
+        return max(0.0, now - self.fire_at)
+
+    def wall(self, now: float) -> datetime:
+        """The database's clock at monotonic `now`, as far as this run can tell."""
+        return self.run.send_at + timedelta(seconds=now - self.fire_at)
+
+    def delivery(self) -> Delivery:
+        """What is to be sent. The run must have a url."""
+        run = self.run
+        return Delivery(
+            run_id=run.id,
+            job_id=run.job_id,
+            url=run.url or "",
+            content_type=run.content_type,
+            signature=run.signature,
+            data=run.data,
+            due_at=run.due_at,
+            attempt=run.attempts + 1,
+        )
+
+
+def hold(run: Taken, secrets: tuple[str, ...], *, asked: float, answered: float) -> Held:
+    """A run taken by a statement sent at `asked` and answered at `answered`.
+
+    The remaining time counts from the answer: the database read its clock before that, so the
+    attempt is late by the way back, never early.
+    """
+    return Held(
+        run=run,
+        secrets=secrets,
+        fire_at=answered + run.remaining,
+        lease_ends=asked + _LEASE_S,
+        confirmed=asked,
+    )

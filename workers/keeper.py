@@ -1,0 +1,122 @@
+"""Keeper: keeps held runs held, asks whether they are still wanted, takes what no bell told of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import psycopg
+
+from app.domain.pace import BEAT, CONFIRM_EVERY, LEASE, LEASE_MARGIN, LOOK_AHEAD
+from app.store import takes
+from app.store.takes import Ticket
+from workers.courier import Courier
+from workers.held import Held, hold
+from workers.keyring import Keyring
+from workers.link import Link, Repeating
+
+_EXTEND_AT_ONCE: Final = 1000
+_EXTEND_BELOW_S: Final = (LEASE - LEASE_MARGIN - BEAT).total_seconds()
+_POLL_S: Final = 0.25
+_DEAF_POLL_S: Final = 0.05
+_LATE_S: Final = 0.1
+_UNBIDDEN: Final = 500
+
+
+def take(
+    connection: psycopg.Connection,
+    tickets: Sequence[Ticket],
+    courier: Courier,
+    keyring: Keyring,
+    clock: Callable[[], float],
+) -> int:
+    """Take runs for the courier; how many there were still to take."""
+    asked = clock()
+    taken = takes.take(connection, tickets)
+    answered = clock()
+    if taken:
+        secrets = keyring.of(connection, {run.account_id for run in taken})
+        courier.accept(
+            [hold(run, secrets[run.account_id], asked=asked, answered=answered) for run in taken]
+        )
+    return len(taken)
+
+
+class Keeper(Repeating):
+    """One thread beside the courier's loop, as PostgreSQL may answer slowly and calls may not wait.
+
+    `hears_bells` tells whether Redis is heard at present; while it is not, the keeper polls in the
+    rhythm of the scheduler, so that calls are on time all the same.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        courier: Courier,
+        keyring: Keyring,
+        *,
+        hears_bells: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__("keeper", pause=CONFIRM_EVERY.total_seconds())
+        self._link = link
+        self._courier = courier
+        self._keyring = keyring
+        self._hears_bells = hears_bells
+        self._clock = clock
+        self._polled_at = clock()
+        self.taking = True
+
+    def once(self) -> None:
+        """Ask, extend, poll: each only where there is something to it."""
+        questions = self._drain()
+        expiring = self._expiring()
+        if not (questions or expiring or self._poll_is_due()):
+            return
+        try:
+            with self._link.use() as connection:
+                if questions:
+                    self._ask(connection, questions)
+                    questions = []
+                if expiring:
+                    self._extend(connection, expiring)
+                if self._poll_is_due():
+                    self._poll(connection)
+        finally:
+            # No answer: the runs wait until there is one.
+            self._courier.questions.extend(questions)
+
+    def _drain(self) -> list[Held]:
+        questions = self._courier.questions
+        return [questions.popleft() for _ in range(len(questions))]
+
+    def _ask(self, connection: psycopg.Connection, questions: Sequence[Held]) -> None:
+        asked = self._clock()
+        wanted = takes.still_wanted(connection, [held.ticket for held in questions])
+        self._courier.answered(questions, asked, self._clock(), wanted)
+
+    def _expiring(self) -> list[Held]:
+        below = self._clock() + _EXTEND_BELOW_S
+        held = list(self._courier.held.values())
+        return [each for each in held if each.lease_ends < below][:_EXTEND_AT_ONCE]
+
+    def _extend(self, connection: psycopg.Connection, expiring: Sequence[Held]) -> None:
+        asked = self._clock()
+        extended = takes.extend(connection, [held.ticket for held in expiring])
+        for held in expiring:
+            if held.run.id in extended:
+                held.extended(asked)
+
+    def _poll_is_due(self) -> bool:
+        pause = _POLL_S if self._hears_bells() else _DEAF_POLL_S
+        return self.taking and self._clock() - self._polled_at >= pause
+
+    def _poll(self, connection: psycopg.Connection) -> None:
+        self._polled_at = self._clock()
+        if self._courier.saturated:
+            return
+        late = _LATE_S if self._hears_bells() else -LOOK_AHEAD.total_seconds()
+        tickets = takes.untaken(connection, late=late, limit=_UNBIDDEN)
+        if tickets:
+            take(connection, tickets, self._courier, self._keyring, self._clock)

@@ -1,0 +1,54 @@
+"""Keyring: the accounts' signing secrets in this worker's memory, a few seconds at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import psycopg
+
+from app.errors import Misconfigured
+from app.log import logger
+from app.service.secrets import SecretBox
+
+FRESH_S: Final = 5.0
+"""A rotated secret is in use this long after the rotation, at the latest."""
+
+Secrets = tuple[str, ...]
+
+_VALID: Final = """
+SELECT account_id, sealed FROM signing_secret
+WHERE account_id = ANY (%(accounts)s)
+  AND (expires_at IS NULL OR expires_at > clock_timestamp())
+ORDER BY account_id, id DESC
+"""
+
+
+class Keyring:
+    """Opened secrets by account; each thread that takes runs may ask it."""
+
+    def __init__(self, box: SecretBox, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._box = box
+        self._clock = clock
+        self._known: dict[int, tuple[float, Secrets]] = {}
+
+    def of(self, connection: psycopg.Connection, accounts: Iterable[int]) -> dict[int, Secrets]:
+        """Each account's secrets that sign now, newest first; empty where none opens."""
+        now = self._clock()
+        wanted = set(accounts)
+        known = {account: self._known.get(account) for account in wanted}
+        stale = [each for each, entry in known.items() if entry is None or entry[0] <= now]
+        if stale:
+            self._load(connection, stale, now + FRESH_S)
+        return {account: self._known[account][1] for account in wanted}
+
+    def _load(self, connection: psycopg.Connection, accounts: list[int], until: float) -> None:
+        opened: dict[int, list[str]] = {account: [] for account in accounts}
+        for account, sealed in connection.execute(_VALID, {"accounts": accounts}).fetchall():
+            try:
+                opened[account].append(self._box.open(bytes(sealed)))
+            except Misconfigured as error:
+                logger.error("secret.unreadable", account_id=account, error=error.message)
+        for account, secrets in opened.items():
+            self._known[account] = (until, tuple(secrets))

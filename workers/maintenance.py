@@ -1,0 +1,61 @@
+"""Maintenance: partitions made ahead and dropped in time, orphans armed, leftovers cleared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import psycopg
+
+from app.domain import tally
+from app.log import logger
+from app.store import beats, partitions, repairs
+from workers.link import Link, Repeating
+
+_REPAIR_S: Final = 30.0
+_HOUR_S: Final = 3600.0
+_ORPHANS: Final = 1000
+
+
+class Maintenance(Repeating):
+    """The slow loop beside the scheduler; several may run, each step is safe twice."""
+
+    def __init__(
+        self, link: Link, *, retention_days: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__("maintenance", pause=_REPAIR_S)
+        self._link = link
+        self._retention = timedelta(days=retention_days)
+        self._clock = clock
+        self._hourly_at = float("-inf")
+
+    def once(self) -> None:
+        """Repair; once an hour, turn history's partitions over."""
+        with self._link.use() as connection:
+            if self._clock() - self._hourly_at >= _HOUR_S:
+                self._turn_over(connection)
+                self._hourly_at = self._clock()
+            self._repair(connection)
+
+    def _turn_over(self, connection: psycopg.Connection) -> None:
+        now = connection.execute("SELECT clock_timestamp()").fetchone()
+        today = (now[0] if now else datetime.now(UTC)).date()
+        made = partitions.make_ahead(connection, today)
+        dropped = partitions.drop_before(connection, today - self._retention)
+        beats.forget_stale(connection)
+        if made or dropped:
+            logger.info("history.turned_over", made=made, dropped=dropped)
+
+    def _repair(self, connection: psycopg.Connection) -> None:
+        armed = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=_tell_unreadable)
+        repairs.drop_superseded(connection)
+        if armed:
+            logger.error("jobs.orphaned", repaired=armed)
+            beats.add(connection, {(tally.REPAIR, "orphan"): armed})
+
+
+def _tell_unreadable(job_id: UUID, error: Exception) -> None:
+    logger.error("job.unreadable_trigger", job_id=str(job_id), error=str(error))

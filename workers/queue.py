@@ -1,0 +1,110 @@
+"""The doorbell: batches of run ids and tokens through RQ, where a lost one costs little."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator, Sequence
+from typing import Final
+from uuid import UUID
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from app.log import logger
+from app.store.takes import Ticket
+from workers.link import Repeating
+
+PUNCTUAL: Final = "punctual"
+OVERDUE: Final = "overdue"
+SUSPECT: Final = "suspect"
+QUEUES: Final = (PUNCTUAL, OVERDUE, SUSPECT)
+"""In the order in which workers answer them."""
+
+BATCH: Final = 500
+TAKE: Final = "workers.doorman.take"
+"""The name RQ keeps for what is to be done; the doorman never imports it."""
+
+_BELL_FADES_S: Final = 60
+_REDIS_WAIT_S: Final = 1.0
+_AWAY_PAUSE_S: Final = 1.0
+
+Wire = list[tuple[str, int]]
+
+
+def redis_client(url: str) -> Redis:
+    """A client that gives up after a second rather than hold anybody up."""
+    return Redis.from_url(url, socket_timeout=_REDIS_WAIT_S, socket_connect_timeout=_REDIS_WAIT_S)
+
+
+def open_queue(name: str, redis: Redis) -> Queue:
+    """The RQ queue of that name; what is in it is JSON and never pickled."""
+    return Queue(name, connection=redis, serializer=JSONSerializer)
+
+
+def to_wire(tickets: Sequence[Ticket]) -> Wire:
+    """Tickets as JSON carries them."""
+    return [(str(run_id), token) for run_id, token in tickets]
+
+
+def from_wire(wire: object) -> list[Ticket]:
+    """Tickets out of what RQ delivered; raises ValueError where it is something else."""
+    try:
+        return [(UUID(run_id), int(token)) for run_id, token in wire]  # type: ignore[attr-defined] # judged by trying
+    except (TypeError, AttributeError) as error:
+        raise ValueError("not a batch of run ids and tokens") from error
+
+
+class Bell(Repeating):
+    """Rings from a thread of its own, so that Redis, slow or away, holds up no claim."""
+
+    def __init__(self, redis: Redis) -> None:
+        super().__init__("bell", pause=0.0)
+        self._queues = {name: open_queue(name, redis) for name in QUEUES}
+        self._waiting: queue.SimpleQueue[tuple[str, list[Ticket]]] = queue.SimpleQueue()
+        self._away = False
+
+    def ring(self, name: str, tickets: Sequence[Ticket]) -> None:
+        """Announce the runs on a queue, one RQ job a batch; returns at once."""
+        size = 1 if name == SUSPECT else BATCH
+        for start in range(0, len(tickets), size):
+            self._waiting.put((name, list(tickets[start : start + size])))
+
+    def once(self) -> None:
+        """Ring for one batch, or wait a moment for one."""
+        try:
+            name, tickets = self._waiting.get(timeout=0.5)
+        except queue.Empty:
+            return
+        try:
+            ring(self._queues[name], tickets)
+        except RedisError as error:
+            if not self._away:
+                logger.warning("redis.away", error=str(error), batches=self._waiting.qsize() + 1)
+            self._away = True
+            # Whoever hears no bell polls PostgreSQL; old news is not worth keeping.
+            for _ in self._drain():
+                pass
+            self.pause = _AWAY_PAUSE_S
+            return
+        if self._away:
+            logger.warning("redis.back")
+        self._away = False
+        self.pause = 0.0
+
+    def _drain(self) -> Iterator[tuple[str, list[Ticket]]]:
+        while not self._waiting.empty():
+            yield self._waiting.get_nowait()
+
+
+def ring(where: Queue, tickets: Sequence[Ticket]) -> None:
+    """Enqueue one batch; it fades after a minute, as the scheduler rings again long before."""
+    where.enqueue_call(
+        TAKE,
+        args=(to_wire(tickets),),
+        timeout=_BELL_FADES_S,
+        result_ttl=0,
+        failure_ttl=_BELL_FADES_S,
+        ttl=_BELL_FADES_S,
+    )

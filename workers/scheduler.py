@@ -1,0 +1,199 @@
+"""Scheduler: claims what is due, slightly ahead of time, and rings for it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import psycopg
+from uuid6 import uuid7
+
+from app.domain import tally
+from app.domain.pace import LEASE, LOOK_AHEAD, POLL, SUSPECT_AFTER
+from app.log import logger
+from app.store import beats
+from app.store.claims import Claimed, claim, claim_fairly, still_claimed
+from app.store.lookovers import look_over, postpone
+from app.store.settling import Settlement, settle_singly_if_needed
+from app.store.takes import Ticket
+from workers.link import Link, Repeating
+from workers.maintenance import Maintenance
+from workers.process import begin, identity, on_stop
+from workers.queue import OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
+
+BUDGET: Final = 2000
+"""Runs rung as overdue and not taken yet, at most: the queue stays shorter than any lease."""
+
+_LEAST_ROOM: Final = 200
+_SHARE: Final = 5
+_PUNCTUAL_S: Final = 2.0
+_ENOUGH: Final = 20
+_LOOK_LIMIT: Final = 2000
+_SLOW_S: Final = 1.0
+_BEAT_S: Final = 2.0
+_BUSY_PAUSE_S: Final = 0.01
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tick:
+    """What one tick did; `busy` where another would find work at once."""
+
+    claimed: int
+    rung: int
+    busy: bool
+
+
+class Scheduler(Repeating):
+    """The claiming loop. Any number may run: rows are claimed under SKIP LOCKED."""
+
+    def __init__(
+        self,
+        link: Link,
+        bell: Bell,
+        identity: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        new_id: Callable[[], UUID] = uuid7,
+    ) -> None:
+        super().__init__("scheduler", pause=POLL.total_seconds())
+        self._link = link
+        self._bell = bell
+        self._identity = identity
+        self._clock = clock
+        self._new_id = new_id
+        self._outstanding: dict[UUID, int] = {}
+        self._trusted_since = clock()
+        self._finished_at = clock()
+        self._beaten_at = float("-inf")
+
+    def once(self) -> None:
+        """One tick, and how long to rest after it."""
+        self.pause = _BUSY_PAUSE_S if self.tick().busy else POLL.total_seconds()
+
+    def tick(self) -> Tick:
+        """Claim, look over what is in flight, ring. Raises psycopg.OperationalError."""
+        began = self._clock()
+        try:
+            with self._link.use() as connection:
+                self._beat(connection, began)
+                claimed, full = self._claim(connection)
+                looked = look_over(
+                    connection, limit=_LOOK_LIMIT, leases_count=self._leases_count(began)
+                )
+                _settle(connection, looked.ended)
+        except psycopg.OperationalError:
+            self._distrust()
+            raise
+        ended = self._clock()
+        if ended - began > _SLOW_S:
+            self._distrust()
+        if looked.reclaimed:
+            logger.warning("runs.reclaimed", runs=looked.reclaimed)
+        self._ring([*claimed, *looked.rung])
+        self._finished_at = ended
+        return Tick(claimed=len(claimed), rung=len(looked.rung), busy=full or looked.full)
+
+    def _claim(self, connection: psycopg.Connection) -> tuple[list[Claimed], bool]:
+        """Plainly while there is room; when that is not enough, a share for every account."""
+        if self._outstanding:
+            left = still_claimed(connection, list(self._outstanding))
+            self._outstanding = {
+                run: account for run, account in self._outstanding.items() if run in left
+            }
+        room = BUDGET - len(self._outstanding)
+        ahead = LOOK_AHEAD.total_seconds()
+        claimed: list[Claimed] = []
+        if room >= _LEAST_ROOM:
+            claimed = claim(
+                connection,
+                budget=room,
+                ahead=ahead,
+                new_id=self._new_id,
+                unreadable=_tell_unreadable,
+            )
+            if len(claimed) < room:
+                return claimed, False
+        claimed += claim_fairly(
+            connection,
+            share=_SHARE,
+            ahead=ahead,
+            reach=_PUNCTUAL_S + self._clock() - self._finished_at,
+            skip=self._well_served(),
+            new_id=self._new_id,
+            unreadable=_tell_unreadable,
+        )
+        return claimed, True
+
+    def _well_served(self) -> list[int]:
+        waiting = Counter(self._outstanding.values())
+        return [account for account, runs in waiting.items() if runs > _ENOUGH]
+
+    def _ring(self, runs: Sequence[Claimed]) -> None:
+        queues: dict[str, list[Ticket]] = {PUNCTUAL: [], OVERDUE: [], SUSPECT: []}
+        served: Counter[int] = Counter()
+        for each in runs:
+            ticket = (each.run_id, each.token)
+            if each.reclaims >= SUSPECT_AFTER:
+                queues[SUSPECT].append(ticket)
+            elif each.ahead > -_PUNCTUAL_S and served[each.account_id] < _SHARE:
+                served[each.account_id] += 1
+                queues[PUNCTUAL].append(ticket)
+            else:
+                self._outstanding[each.run_id] = each.account_id
+                queues[OVERDUE].append(ticket)
+        for name, tickets in queues.items():
+            self._bell.ring(name, tickets)
+
+    def _leases_count(self, now: float) -> bool:
+        """Leases are judged once the database has answered promptly for a whole lease."""
+        return now - self._trusted_since > LEASE.total_seconds()
+
+    def _distrust(self) -> None:
+        self._trusted_since = self._clock()
+
+    def _beat(self, connection: psycopg.Connection, now: float) -> None:
+        if now - self._beaten_at >= _BEAT_S:
+            beats.beat(connection, "scheduler", self._identity)
+            self._beaten_at = now
+
+
+def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None:
+    if not ended:
+        return
+    settled = settle_singly_if_needed(connection, ended)
+    beats.add(connection, Counter((tally.RUN, str(state)) for state in settled.states))
+    if settled.failed:
+        postpone(connection, [each.id for each, _ in settled.failed])
+    for each, error in settled.failed:
+        logger.error("run.cannot_be_settled", run_id=str(each.id), error=str(error))
+
+
+def _tell_unreadable(job_id: UUID, error: Exception) -> None:
+    logger.error("job.unreadable_trigger", job_id=str(job_id), error=str(error))
+
+
+def main() -> None:
+    """Run one scheduler, with its maintenance, until SIGTERM or SIGINT."""
+    settings = begin("scheduler")
+    bell = Bell(redis_client(settings.redis_url))
+    name = identity()
+    scheduler = Scheduler(Link(settings.database_url, "scheduler"), bell, name)
+    maintenance = Maintenance(
+        Link(settings.database_url, "maintenance"), retention_days=settings.retention_days
+    )
+    on_stop(scheduler.stop)
+    logger.info("process.started", retention_days=settings.retention_days)
+    bell.start()
+    maintenance.start()
+    scheduler.run()
+    maintenance.stop()
+    bell.stop()
+    logger.info("process.ended")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Settler: writes what came of runs, in batches, and tells of it in logs and tallies."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+import psycopg
+
+from app.domain import tally
+from app.domain.tally import Tallies
+from app.log import lines, logger
+from app.store import beats
+from app.store.settling import Settled, Settlement, settle_singly_if_needed
+from workers.courier import Courier
+from workers.held import Held
+from workers.link import Link, Repeating
+
+_PAUSE_S: Final = 0.05
+_BATCH: Final = 1000
+_BEAT_S: Final = 2.0
+
+
+class Settler(Repeating):
+    """One thread that empties the courier's outcomes into PostgreSQL.
+
+    What cannot be written now is kept and tried again, in order, while the keeper extends the
+    leases.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        courier: Courier,
+        identity: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__("settler", pause=_PAUSE_S)
+        self._link = link
+        self._courier = courier
+        self._identity = identity
+        self._clock = clock
+        self._unsettled: deque[tuple[Held, Settlement]] = deque()
+        self._tallies = Tallies()
+        self._beaten_at = float("-inf")
+
+    def once(self) -> None:
+        """Settle all there is, then beat if it is time to."""
+        outcomes = self._courier.outcomes
+        while outcomes or self._unsettled:
+            while outcomes and len(self._unsettled) < _BATCH:
+                self._unsettled.append(outcomes.popleft())
+            with self._link.use() as connection:
+                self._settle(connection, list(self._unsettled))
+            self._unsettled.clear()
+        now = self._clock()
+        if now - self._beaten_at >= _BEAT_S:
+            with self._link.use() as connection:
+                self._beat(connection)
+            self._beaten_at = now
+
+    def flush(self) -> None:
+        """At an orderly end: write what is left and take the heartbeat back."""
+        self.once()
+        with self._link.use() as connection:
+            self._beat(connection)
+            beats.fall_silent(connection, "worker", self._identity)
+        self._link.drop()
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything that came has been written."""
+        return not self._unsettled and not self._courier.outcomes
+
+    def _beat(self, connection: psycopg.Connection) -> None:
+        beats.beat(connection, "worker", self._identity)
+        beats.add(connection, self._tallies)
+        self._tallies.clear()
+
+    def _settle(self, connection: psycopg.Connection, batch: list[tuple[Held, Settlement]]) -> None:
+        settled = settle_singly_if_needed(connection, [each for _, each in batch])
+        for held, _ in batch:
+            self._courier.forget(held)
+        self._tell(settled)
+        for each, error in settled.failed:
+            logger.error("run.cannot_be_settled", run_id=str(each.id), error=str(error))
+        for each in settled.lost:
+            logger.warning("run.outcome_lost", run_id=str(each.id))
+
+    def _tell(self, settled: Settled) -> None:
+        lines("attempt", [_line(each) for each in settled.done if each.attempt is not None])
+        for each in settled.done:
+            if each.state is not None:
+                self._tallies[tally.RUN, str(each.state)] += 1
+            if each.attempt is None:
+                continue
+            reply = each.attempt.reply
+            outcome = reply.error or f"{(reply.status or 0) // 100}xx"
+            self._tallies[tally.ATTEMPT, outcome] += 1
+            if each.attempt.number == 1:
+                late = each.attempt.lateness_ms / 1000
+                self._tallies[tally.LATENESS, tally.bound(late)] += 1
+                self._tallies[tally.LATENESS_SUM, ""] += late  # type: ignore[assignment] # Counter adds floats as well
+
+
+def _line(settlement: Settlement) -> dict[str, Any]:
+    """The one wide line of an attempt."""
+    attempt = settlement.attempt
+    if attempt is None:
+        return {}
+    reply = attempt.reply
+    return {
+        "run_id": str(settlement.id),
+        "job_id": str(settlement.job_id),
+        "job_version": settlement.job_version,
+        "due_at": settlement.due_at,
+        "attempt": attempt.number,
+        "started_at": attempt.started_at,
+        "lateness_ms": round(attempt.lateness_ms, 3),
+        "status": reply.status,
+        "error": reply.error,
+        "detail": reply.error_detail,
+        "dns_ms": reply.timing.dns,
+        "connect_ms": reply.timing.connect,
+        "tls_ms": reply.timing.tls,
+        "first_byte_ms": reply.timing.first_byte,
+        "total_ms": reply.timing.total,
+        "outcome": settlement.state or "retry",
+        "retry_at": settlement.retry_at,
+        "reason": settlement.reason,
+    }

@@ -1,0 +1,86 @@
+"""Station: a courier with its loop, engine, keeper and settler, assembled and run together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from app.config import Settings
+from app.delivery.engine import Engine
+from app.delivery.guard import Guard
+from app.delivery.loop import Loop
+from app.delivery.resolver import Resolver
+from app.service.secrets import SecretBox
+from app.store.takes import Ticket
+from workers.courier import Courier
+from workers.keeper import Keeper, take
+from workers.keyring import Keyring
+from workers.link import Link
+from workers.settler import Settler
+
+GRACE_S: Final = 8.0
+"""How long calls under way may take to end after the worker was asked to stop."""
+
+
+class Station:
+    """Everything of a worker but the door through which batches come in."""
+
+    def __init__(
+        self, settings: Settings, identity: str, *, hears_bells: Callable[[], bool]
+    ) -> None:
+        self._clock = time.monotonic
+        self._loop = Loop(clock=self._clock)
+        guard = Guard(self._loop, Resolver(self._loop), allow=settings.allow_targets)
+        self._engine = Engine(self._loop, guard, ca_file=settings.ca_file)
+        self._keyring = Keyring(SecretBox(settings.secret_keys), clock=self._clock)
+        self.courier = Courier(self._loop, self._engine, concurrency=settings.concurrency)
+        url = settings.database_url
+        self.keeper = Keeper(
+            Link(url, "keeper"),
+            self.courier,
+            self._keyring,
+            hears_bells=hears_bells,
+            clock=self._clock,
+        )
+        self.settler = Settler(Link(url, "settler"), self.courier, identity, clock=self._clock)
+        self._stopping_at: float | None = None
+
+    def take(self, link: Link, tickets: Sequence[Ticket]) -> int:
+        """Take runs through the caller's own link; how many there were still to take."""
+        with link.use() as connection:
+            return take(connection, tickets, self.courier, self._keyring, self._clock)
+
+    def run(self, *, until_idle: bool = False) -> None:
+        """Run the loop in this thread until stopped, or until nothing is held any more."""
+        self.keeper.start()
+        self.settler.start()
+        try:
+            self._loop.run(until=lambda: self._is_done(until_idle=until_idle))
+        finally:
+            self._end()
+
+    def stop(self) -> None:
+        """Take nothing more; let what is under way end, for GRACE_S at most."""
+        self.keeper.taking = False
+        self._stopping_at = self._clock()
+        self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        """Look again whether all is done, until it is."""
+        self._loop.call_at(self._clock() + 0.05, self._wake)
+
+    def _is_done(self, *, until_idle: bool) -> bool:
+        if self._stopping_at is None:
+            return until_idle and not self.courier.held
+        late = self._clock() - self._stopping_at > GRACE_S
+        return late or not self.courier.held
+
+    def _end(self) -> None:
+        for thread in (self.keeper, self.settler):
+            thread.stop()
+        for thread in (self.keeper, self.settler):
+            thread.join(timeout=5)
+        self.settler.flush()
+        self._engine.close()
+        self._loop.close()

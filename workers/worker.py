@@ -1,0 +1,66 @@
+"""Worker: answers the bell and delivers. Run it with `python -m workers.worker`."""
+
+from __future__ import annotations
+
+import os
+
+from app.config import Settings
+from app.errors import Misconfigured
+from app.log import logger
+from app.store.takes import Ticket
+from workers.doorman import Door, Isolation
+from workers.link import Link
+from workers.process import begin, fail, identity, on_stop
+from workers.queue import SUSPECT, redis_client
+from workers.station import Station
+
+
+class Worker:
+    """A station and the door to it."""
+
+    def __init__(self, settings: Settings) -> None:
+        name = identity()
+        self._door = Door(lambda: redis_client(settings.redis_url), self, name)
+        self._station = Station(settings, name, hears_bells=lambda: self._door.hears)
+        self._link = Link(settings.database_url, "door")
+        self._isolation = Isolation(dict(os.environ))
+        self.closed = False
+
+    @property
+    def full(self) -> bool:
+        """Whether overdue batches had better wait in the queue."""
+        return self._station.courier.saturated
+
+    def admit(self, name: str, tickets: list[Ticket]) -> None:
+        """Take a batch; a suspect goes to a process of its own."""
+        if name == SUSPECT:
+            self._isolation.try_alone(tickets[0])
+        elif not self.closed:
+            self._station.take(self._link, tickets)
+
+    def run(self) -> None:
+        """Work until stopped."""
+        self._door.start()
+        self._station.run()
+
+    def stop(self) -> None:
+        """Take nothing more, and end when what is under way has ended."""
+        self.closed = True
+        self._station.stop()
+
+
+def main() -> None:
+    """Run one worker until SIGTERM or SIGINT."""
+    settings = begin("worker")
+    try:
+        worker = Worker(settings)
+    except Misconfigured as error:
+        fail(error)
+    on_stop(worker.stop)
+    logger.info("process.started", concurrency=settings.concurrency)
+    worker.run()
+    logger.info("process.ended")
+
+
+if __name__ == "__main__":
+    main()
