@@ -1,0 +1,107 @@
+"""Gap: how close together a schedule fires in UTC, told from its fields, never by walking fires.
+
+Every matching date has the same times of day, so the smallest gap lies within one date, or
+between two dates that follow each other most closely.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from datetime import UTC, date, datetime
+from itertools import pairwise
+from typing import Final
+
+from app.domain.quartz.evaluation import next_after
+from app.domain.quartz.schedule import FIRST_YEAR, Schedule, shape_of
+
+_MINUTE: Final = 60
+_HOUR: Final = 3600
+_DAY: Final = 86400
+_ENDLESS: Final = date.max.toordinal()
+_BEGINNING: Final = datetime(FIRST_YEAR - 1, 12, 31, tzinfo=UTC)
+
+
+def minimum_gap(schedule: Schedule, *, after: datetime = _BEGINNING) -> int | None:
+    """The smallest number of seconds between two firings; None when fewer than two are left.
+
+    All firings count on the date of the first one strictly after `after` (aware), and on
+    every later date.
+    """
+    first = next_after(schedule, after)
+    if first is None:
+        return None
+    gaps = _gaps_within_a_day(schedule)
+    days = _closest_dates(schedule, first.date())
+    if days is not None:
+        gaps.append((days - 1) * _DAY + _overnight(schedule))
+    return min(gaps, default=None)
+
+
+def gap_below(schedule: Schedule, limit: int, *, after: datetime) -> int | None:
+    """The smallest gap if it is under `limit` seconds, else None.
+
+    Most schedules are cleared by their times of day alone, at a fraction of the cost.
+    """
+    if min([*_gaps_within_a_day(schedule), _overnight(schedule)]) >= limit:
+        return None
+    gap = minimum_gap(schedule, after=after)
+    return gap if gap is not None and gap < limit else None
+
+
+def _gaps_within_a_day(schedule: Schedule) -> list[int]:
+    seconds, minutes, hours = schedule.seconds, schedule.minutes, schedule.hours
+    in_minute = seconds[-1] - seconds[0]
+    in_hour = (minutes[-1] - minutes[0]) * _MINUTE + in_minute
+    gaps = [later - earlier for earlier, later in pairwise(seconds)]
+    gaps += [(later - earlier) * _MINUTE - in_minute for earlier, later in pairwise(minutes)]
+    gaps += [(later - earlier) * _HOUR - in_hour for earlier, later in pairwise(hours)]
+    return gaps
+
+
+def _overnight(schedule: Schedule) -> int:
+    """Seconds from the last firing of one date to the first of the next, were both to match."""
+    hours, minutes, seconds = schedule.hours, schedule.minutes, schedule.seconds
+    span = (hours[-1] - hours[0]) * _HOUR + (minutes[-1] - minutes[0]) * _MINUTE
+    return _DAY - span - (seconds[-1] - seconds[0])
+
+
+def _closest_dates(schedule: Schedule, start: date) -> int | None:
+    """The fewest days between two matching dates, `start` the first; None when it is alone."""
+    opening = _dates_in(schedule, start.year)
+    opening = opening[bisect_left(opening, start.toordinal()) :]
+    closest, previous = _spacing(opening), opening[-1]
+    # Fourteen kinds of year there are; each is laid out once.
+    known: dict[tuple[int, int], tuple[int, int, int]] = {}
+    for year in schedule.years[bisect_right(schedule.years, start.year) :]:
+        if closest == 1:
+            break
+        kind = shape_of(year, 1), shape_of(year, 2)
+        if kind not in known:
+            known[kind] = _span(_dates_in(schedule, year), year)
+        first, last, spacing = known[kind]
+        if spacing:
+            new_year = date(year, 1, 1).toordinal()
+            closest = min(closest, spacing, new_year + first - previous)
+            previous = new_year + last
+    return None if closest == _ENDLESS else closest
+
+
+def _dates_in(schedule: Schedule, year: int) -> list[int]:
+    return [
+        before_first + day
+        for month in schedule.months
+        for before_first in [date(year, month, 1).toordinal() - 1]
+        for day in schedule.days[shape_of(year, month)]
+    ]
+
+
+def _span(dates: list[int], year: int) -> tuple[int, int, int]:
+    """First and last matching day from 1 January, and their spacing, which is 0 without any."""
+    if not dates:
+        return 0, 0, 0
+    new_year = date(year, 1, 1).toordinal()
+    return dates[0] - new_year, dates[-1] - new_year, _spacing(dates)
+
+
+def _spacing(dates: list[int]) -> int:
+    return min((later - earlier for earlier, later in pairwise(dates)), default=_ENDLESS)

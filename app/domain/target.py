@@ -1,0 +1,216 @@
+"""Target: which URLs and addresses a callback may reach, judged by their text and numbers alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from typing import Final
+
+from app.domain.job import MAX_URL
+from app.errors import InvalidMember
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+LOOPBACK: Final[tuple[Address, ...]] = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
+"""Where `localhost` is, without asking anybody (RFC 6761, 6.3)."""
+
+_DEFAULT_PORT: Final = {"http": 80, "https": 443}
+_EXAMPLE: Final = "Give a URL such as https://example.com/wake."
+_PUBLIC: Final = "Give the URL of a publicly reachable address."
+
+_UNFIT = re.compile(r"[^!-\[\]-~]")
+_WHOLE = re.compile(r"(?P<scheme>[^:/?#]+)://(?P<authority>[^/?#]*)(?P<path>[^#]*)(?:#.*)?")
+_AUTHORITY = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*)(?::(?P<port>.*))?")
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+_PORT = re.compile(r"[0-9]{1,5}")
+_MAX_PORT: Final = 65_535
+_MAX_NAME: Final = 253
+_NAMES = ("localhost", "internal", "local")
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> tuple[tuple[Network, str], ...]:
+    return tuple((ip_network(text), meaning) for text, meaning in rows)
+
+
+_GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
+
+# Own list: ipaddress.is_global lets 6to4, NAT64, site-local, multicast and documentation through.
+_DENIED: Final = {
+    4: _table(
+        (
+            ("0.0.0.0/8", "this network"),
+            ("10.0.0.0/8", "private"),
+            ("100.64.0.0/10", "carrier-grade NAT"),
+            ("127.0.0.0/8", "loopback"),
+            ("169.254.0.0/16", "link-local"),
+            ("172.16.0.0/12", "private"),
+            ("192.0.0.0/24", "protocol assignments"),
+            ("192.0.2.0/24", "documentation"),
+            ("192.168.0.0/16", "private"),
+            ("198.18.0.0/15", "benchmarks"),
+            ("198.51.100.0/24", "documentation"),
+            ("203.0.113.0/24", "documentation"),
+            ("224.0.0.0/4", "multicast"),
+            ("240.0.0.0/4", "reserved"),
+            ("168.63.129.16/32", "a cloud's own services"),
+        )
+    ),
+    6: _table(
+        (
+            ("2001::/23", "protocol assignments"),
+            ("2001:db8::/32", "documentation"),
+            ("2002::/16", "6to4"),
+            ("3fff::/20", "documentation"),
+        )
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """Where a URL leads: `host` in lower case without brackets or final dot.
+
+    `address` is set where the host is a literal address, else the host is a name. `path` is
+    the request target with its query, each escape as it was written.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    address: Address | None
+    path: str
+
+
+def judge_url(url: str, *, allow: tuple[Network, ...]) -> None:
+    """Refuse a callback URL that may not be booked; names are never resolved here.
+
+    Raises InvalidMember (member `url`) with the reason and the remedy.
+    """
+    reason = judge_host(split(url), allow=allow)
+    if reason is not None:
+        raise InvalidMember("url", reason, remedy=_PUBLIC)
+
+
+def judge_host(target: Target, *, allow: tuple[Network, ...]) -> str | None:
+    """Why the host may not be called, by its text alone; None where nothing speaks against it."""
+    if target.address is not None:
+        return judge_address(target.address, allow=allow)
+    if is_localhost(target.host):
+        if any(judge_address(address, allow=allow) is None for address in LOOPBACK):
+            return None
+        return f"{target.host} is this machine, which callbacks may not reach."
+    last = target.host.rpartition(".")[2]
+    if last in _NAMES and last != target.host:
+        return f"{target.host} is a name of a private network, which callbacks may not reach."
+    return None
+
+
+def judge_address(address: Address, *, allow: tuple[Network, ...]) -> str | None:
+    """Why this address may not be connected to, or None; `allow` goes before the deny list.
+
+    IPv4 in disguise (mapped, compatible, NAT64, 6to4, Teredo) is not unwrapped but denied.
+    """
+    if any(address in network for network in allow):
+        return None
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return f"{address} is not a global unicast address, which callbacks may not reach."
+    for network, meaning in _DENIED[address.version]:
+        if address in network:
+            return f"{address} is in {network} ({meaning}), which callbacks may not reach."
+    return None
+
+
+def is_localhost(host: str) -> bool:
+    """Whether this name (lower case, no final dot) always means the machine itself."""
+    return host == "localhost" or host.endswith(".localhost")
+
+
+@lru_cache(maxsize=4096)
+def split(url: str) -> Target:
+    """The parts of an absolute http(s) URL that decide where it leads (RFC 3986, 3.2).
+
+    Own and strict grammar, so that what is judged is what libcurl connects to. Raises
+    InvalidMember (member `url`).
+    """
+    if len(url) > MAX_URL:
+        raise _refusal(f"is {len(url)} characters long", f"Give at most {MAX_URL} characters.")
+    unfit = _UNFIT.search(url)
+    if unfit is not None:
+        raise _refusal(f"holds {unfit[0]!a}", _remedy_for(unfit[0]))
+    whole = _WHOLE.fullmatch(url)
+    if whole is None:
+        raise _refusal("is not an absolute URL", _EXAMPLE)
+    scheme = whole["scheme"].lower()
+    if scheme not in _DEFAULT_PORT:
+        raise _refusal(f"has the scheme {scheme}", "Use http or https.")
+    authority = whole["authority"]
+    if "@" in authority:
+        raise _refusal("carries user information", "Leave out what stands before the @.")
+    if "%" in authority:
+        raise _refusal("has a percent sign in its host", "Write the host plainly.")
+    parts = _AUTHORITY.fullmatch(authority)
+    if parts is None:
+        raise _refusal("has no valid host", _EXAMPLE)
+    host, address = _host(parts["host"])
+    path = whole["path"]
+    return Target(
+        scheme=scheme,
+        host=host,
+        port=_port(scheme, parts["port"]),
+        address=address,
+        path=path if path.startswith("/") else f"/{path}",
+    )
+
+
+def _remedy_for(character: str) -> str:
+    if not character.isascii():
+        return "Percent-encode it in path or query; write a host name in its xn-- form."
+    if character == "\\":
+        return "Use forward slashes, or percent-encode it as %5C."
+    return f"Percent-encode it as %{ord(character):02X}."
+
+
+def _port(scheme: str, text: str | None) -> int:
+    if text is None:
+        return _DEFAULT_PORT[scheme]
+    if not _PORT.fullmatch(text) or not 1 <= int(text) <= _MAX_PORT:
+        raise _refusal(f"has the port {text!r}", "Give a port from 1 to 65535, or none.")
+    return int(text)
+
+
+def _host(text: str) -> tuple[str, Address | None]:
+    if not text:
+        raise _refusal("has no host", _EXAMPLE)
+    if text.startswith("["):
+        try:
+            address = IPv6Address(text[1:-1])
+        except ValueError:
+            raise _refusal(f"has the host {text}", "Give an IPv6 address in brackets.") from None
+        return str(address), address
+    host = text.removesuffix(".").lower()
+    labels = host.split(".")
+    if _NUMBER.fullmatch(labels[-1]):
+        return text, _dotted_quad(text)
+    if len(host) > _MAX_NAME or not all(_LABEL.fullmatch(label) for label in labels):
+        raise _refusal(f"has the host {text}", "Give a host name of letters, digits and hyphens.")
+    return host, None
+
+
+def _dotted_quad(text: str) -> IPv4Address:
+    """Resolvers read 127.1, 0x7f.1, 0177.0.0.1 and 2130706433 as addresses: one spelling only."""
+    try:
+        return IPv4Address(text)
+    except ValueError:
+        raise _refusal(
+            f"has the host {text}, which ends in a number",
+            "Write an IPv4 address as four decimal numbers, such as 192.0.2.1.",
+        ) from None
+
+
+def _refusal(what: str, remedy: str) -> InvalidMember:
+    return InvalidMember("url", f"The URL {what}.", remedy=remedy)

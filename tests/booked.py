@@ -1,0 +1,137 @@
+"""What store and worker tests start from: accounts and jobs in a real database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types.json import Jsonb
+from uuid6 import uuid7
+
+from app.domain.trigger import At, Cron, Trigger, is_recurring, to_document
+from app.store.claims import Claimed, claim
+from app.store.takes import Taken, take
+
+URL = "http://127.0.0.1:1/callback"
+
+
+def connect(database: str) -> psycopg.Connection:
+    """A connection as the workers have theirs."""
+    return psycopg.connect(database, autocommit=True, options="-c timezone=UTC")
+
+
+def in_seconds(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def add_account(connection: psycopg.Connection, name: str = "demo") -> int:
+    row = connection.execute(
+        "INSERT INTO account (name) VALUES (%s) RETURNING id", (name,)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def book(
+    connection: psycopg.Connection,
+    account_id: int,
+    *,
+    due_in: float,
+    cron: str | None = None,
+    data: bytes = b"payload",
+) -> UUID:
+    """A job whose next firing is `due_in` seconds away (negative: overdue)."""
+    job_id = UUID(int=uuid7().int)
+    due_at = in_seconds(due_in)
+    trigger: Trigger = Cron(expression=cron) if cron else At(instant=due_at)
+    connection.execute(
+        "INSERT INTO job (id, account_id, version, url, data, trigger, enabled) "
+        "VALUES (%s, %s, 1, %s, %s, %s, true)",
+        (job_id, account_id, URL, data, Jsonb(to_document(trigger))),
+    )
+    connection.execute(
+        "INSERT INTO due (job_id, account_id, version, recurring, next_at) "
+        "VALUES (%s, %s, 1, %s, %s)",
+        (job_id, account_id, is_recurring(trigger), due_at),
+    )
+    return job_id
+
+
+def claim_all(
+    connection: psycopg.Connection, *, new_id: Callable[[], UUID] = uuid7, budget: int = 1000
+) -> list[Claimed]:
+    """Claim as the scheduler does; an unreadable trigger fails the test."""
+
+    def unreadable(job_id: UUID, error: Exception) -> None:
+        raise AssertionError(f"{job_id}: {error}")
+
+    return claim(connection, budget=budget, ahead=0.3, new_id=new_id, unreadable=unreadable)
+
+
+def claim_and_take(connection: psycopg.Connection) -> list[Taken]:
+    """Everything due, taken."""
+    return take(connection, [(each.run_id, each.token) for each in claim_all(connection)])
+
+
+def one(connection: psycopg.Connection, query: str, *params: Any) -> Any:
+    """The only value of the only row, or None where there is no row."""
+    row = connection.execute(query, params).fetchone()  # type: ignore[arg-type] # literal in the tests
+    return None if row is None else row[0]
+
+
+def wait_until_blocked(connection: psycopg.Connection, count: int = 1) -> None:
+    """Return once `count` sessions of this database wait for a lock."""
+    query = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    deadline = datetime.now(UTC) + timedelta(seconds=30)
+    while one(connection, query) < count:
+        assert datetime.now(UTC) < deadline, "nobody waits for a lock"
+
+
+class Paused:
+    """A callable that stops whoever calls it first, until it is released."""
+
+    def __init__(self, inner: Callable[[], Any]) -> None:
+        self._inner = inner
+        self.reached = threading.Event()
+        self.released = threading.Event()
+
+    def __call__(self) -> Any:
+        self.reached.set()
+        assert self.released.wait(30), "never released"
+        return self._inner()
+
+
+@contextmanager
+def in_thread(call: Callable[[], Any]) -> Iterator[Callable[[], Any]]:
+    """Run `call` beside the test; the yielded function waits for it and returns what it did."""
+    outcome: list[Any] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(call())
+        except BaseException as error:  # noqa: BLE001 - handed over to the test's own thread
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+
+    def finish() -> Any:
+        thread.join(30)
+        assert not thread.is_alive(), "still running"
+        if errors:
+            raise errors[0]
+        return outcome[0]
+
+    try:
+        yield finish
+    finally:
+        thread.join(30)

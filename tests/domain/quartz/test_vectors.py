@@ -1,0 +1,77 @@
+"""Every fact that Quartz itself gave about its dialect holds here."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.domain import quartz
+from app.errors import InvalidMember
+from tests.domain.quartz.vectors import BOTH_DAYS_OPEN, FIRING, IN_UTC, REFUSED, VECTORS, Vector
+
+SCAN = timedelta(days=12 * 365)
+
+
+def firings(
+    expression: str, after: datetime, count: int, zone: ZoneInfo | None = None
+) -> list[datetime]:
+    schedule = quartz.parse(expression)
+    found: list[datetime] = []
+    following = quartz.next_after(schedule, after, zone)
+    while following is not None and len(found) < count:
+        found.append(following)
+        following = quartz.next_after(schedule, following, zone)
+    return found
+
+
+def test_the_vectors_are_all_there() -> None:
+    assert len(VECTORS) == 506
+    assert len(FIRING) + len(REFUSED) + len(BOTH_DAYS_OPEN) == len(VECTORS)
+    assert len(IN_UTC) > 300
+    assert len({vector.zone for vector in FIRING}) == 5
+
+
+@pytest.mark.parametrize("vector", FIRING, ids=str)
+def test_fires_when_quartz_fires(vector: Vector) -> None:
+    assert tuple(firings(vector.expr, vector.base, 5, vector.zone)) == vector.next
+
+
+@pytest.mark.parametrize("vector", REFUSED, ids=str)
+def test_refuses_what_quartz_refuses(vector: Vector) -> None:
+    with pytest.raises(InvalidMember) as refusal:
+        quartz.parse(vector.expr)
+    assert refusal.value.member == "cron"
+    assert refusal.value.remedy
+
+
+@pytest.mark.parametrize("vector", BOTH_DAYS_OPEN, ids=str)
+def test_a_star_in_both_day_fields_is_read_as_star_and_question_mark(vector: Vector) -> None:
+    head = vector.expr.split()
+    head[5] = "?"
+    assert quartz.parse(vector.expr) == quartz.parse(" ".join(head))
+
+
+@pytest.mark.parametrize("vector", IN_UTC, ids=str)
+def test_the_smallest_gap_is_the_one_quartz_showed(vector: Vector) -> None:
+    gap = quartz.minimum_gap(quartz.parse(vector.expr), after=vector.base)
+    if vector.min_gap_s is None:
+        # The vectors were scanned over twelve years: no gap means no two firings in that time.
+        second = firings(vector.expr, vector.base, 2)[1:]
+        assert (gap is None) == (not second)
+        assert all(firing > vector.base + SCAN for firing in second)
+    else:
+        assert gap == vector.min_gap_s
+
+
+def test_no_expression_takes_five_milliseconds_to_judge() -> None:
+    for vector in IN_UTC:
+        schedule = quartz.parse(vector.expr)
+        took = []
+        for _ in range(3):
+            began = time.thread_time()
+            quartz.minimum_gap(schedule)
+            took.append(time.thread_time() - began)
+        assert min(took) < 0.005, vector.expr

@@ -1,0 +1,190 @@
+"""Claiming: once, in time, in the claiming transaction, fairly, and past bad rows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+from uuid6 import uuid7
+
+from app.store.claims import claim, claim_fairly, still_claimed
+from app.store.takes import take
+from tests.booked import Paused, add_account, book, claim_all, in_seconds, in_thread, one
+
+
+def test_claims_what_is_due_within_the_look_ahead_and_nothing_else(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    overdue = book(connection, account_id, due_in=-5)
+    soon = book(connection, account_id, due_in=0.2)
+    book(connection, account_id, due_in=60)
+
+    claimed = claim_all(connection)
+
+    rows = connection.execute("SELECT job_id FROM inflight WHERE state = 'claimed'").fetchall()
+    assert {row[0] for row in rows} == {overdue, soon}
+    assert sorted(each.ahead > 0 for each in claimed) == [False, True]
+
+
+def test_two_claimers_claim_each_firing_once(
+    connection: psycopg.Connection, other: psycopg.Connection, account_id: int
+) -> None:
+    for _ in range(5):
+        book(connection, account_id, due_in=-1)
+    paused = Paused(uuid7)
+    with in_thread(lambda: claim_all(connection, new_id=paused)) as finish:
+        assert paused.reached.wait(30)
+        late_comer = claim_all(other)
+        paused.released.set()
+        first = finish()
+
+    assert late_comer == []
+    assert len(first) == 5
+    assert claim_all(other) == []
+    assert one(other, "SELECT count(*) FROM inflight") == 5
+
+
+def test_a_crash_before_the_commit_leaves_the_firing_due(
+    connection: psycopg.Connection, other: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+
+    def crash() -> UUID:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        claim_all(connection, new_id=crash)
+
+    assert len(claim_all(other)) == 1
+
+
+def test_a_recurring_job_is_armed_again_strictly_after_due_and_now(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job_id = book(connection, account_id, due_in=-1, cron="0 0/15 * * * ?")
+    before = datetime.now(UTC)
+
+    claim_all(connection)
+
+    next_at = one(connection, "SELECT next_at FROM due WHERE job_id = %s", job_id)
+    assert before < next_at <= before + timedelta(minutes=15, seconds=30)
+    assert next_at.minute % 15 == 0
+    assert one(connection, "SELECT final FROM inflight") is False
+
+
+def test_firings_missed_in_an_outage_are_counted_on_the_one_that_fires(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job_id = book(connection, account_id, due_in=0, cron="0 0/10 * * * ?")
+    now = datetime.now(UTC)
+    due_at = now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
+    due_at -= timedelta(minutes=50)
+    connection.execute("UPDATE due SET next_at = %s WHERE job_id = %s", (due_at, job_id))
+
+    claim_all(connection)
+
+    rows = connection.execute("SELECT due_at, missed FROM inflight").fetchall()
+    assert rows == [(due_at, 5)]
+
+
+def test_the_last_firing_of_a_schedule_is_final(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    year = datetime.now(UTC).year
+    job_id = book(connection, account_id, due_in=-1, cron=f"0 0 0 1 1 ? {year}")
+
+    claim_all(connection)
+
+    assert one(connection, "SELECT final FROM inflight") is True
+    assert one(connection, "SELECT next_at FROM due WHERE job_id = %s", job_id) is None
+
+
+def test_a_job_whose_trigger_cannot_be_read_fires_and_stops_nobody(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    bad = book(connection, account_id, due_in=-2, cron="0 0/15 * * * ?")
+    good = book(connection, account_id, due_in=-1)
+    connection.execute(
+        """UPDATE job SET trigger = '{"kind": "cron", "expression": "no"}' WHERE id = %s""", (bad,)
+    )
+    told: list[UUID] = []
+
+    claimed = claim(
+        connection,
+        budget=10,
+        ahead=0.3,
+        new_id=uuid7,
+        unreadable=lambda job_id, _error: told.append(job_id),
+    )
+
+    assert told == [bad]
+    assert len(claimed) == 2
+    finals = dict(connection.execute("SELECT job_id, final FROM inflight").fetchall())
+    assert finals == {bad: False, good: True}
+
+
+def test_a_row_armed_twice_for_the_same_firing_adds_no_run_and_stops_nobody(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job_id = book(connection, account_id, due_in=-2)
+    claim_all(connection)
+    due_at = one(connection, "SELECT due_at FROM inflight")
+    connection.execute("UPDATE due SET next_at = %s WHERE job_id = %s", (due_at, job_id))
+    book(connection, account_id, due_in=-1)
+
+    claimed = claim_all(connection)
+
+    assert len(claimed) == 1
+    assert one(connection, "SELECT count(*) FROM inflight WHERE job_id = %s", job_id) == 1
+
+
+def test_a_run_that_would_begin_before_it_is_due_cannot_be_stored(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=0.2)
+    claim_all(connection)
+
+    with pytest.raises(psycopg.errors.CheckViolation):
+        connection.execute("UPDATE inflight SET send_at = due_at - interval '1 ms'")
+
+
+def test_a_share_of_every_account_is_claimed_past_any_backlog(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    neighbour = add_account(connection, "neighbour")
+    moment = in_seconds(-0.5)
+    for _ in range(50):
+        book(connection, account_id, due_in=-0.5)
+    connection.execute("UPDATE due SET next_at = %s", (moment,))
+    theirs = book(connection, neighbour, due_in=-0.1)
+
+    def fairly(skip: list[int]) -> set[int]:
+        claimed = claim_fairly(
+            connection,
+            share=5,
+            ahead=0.3,
+            reach=2.0,
+            skip=skip,
+            new_id=uuid7,
+            unreadable=lambda *_: None,
+        )
+        return {each.account_id for each in claimed}
+
+    assert fairly([]) == {account_id, neighbour}
+    assert one(connection, "SELECT count(*) FROM inflight") == 6
+    assert one(connection, "SELECT state FROM inflight WHERE job_id = %s", theirs) == "claimed"
+    assert fairly([account_id]) == set()
+
+
+def test_what_was_taken_no_longer_counts_as_outstanding(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    book(connection, account_id, due_in=-1)
+    first, second = claim_all(connection)
+
+    take(connection, [(first.run_id, first.token)])
+
+    assert still_claimed(connection, [first.run_id, second.run_id]) == {second.run_id}

@@ -1,0 +1,114 @@
+"""Looking over: rung again, reclaimed, buried, left alone while leases do not count."""
+
+from __future__ import annotations
+
+import psycopg
+
+from app.domain.pace import DEAD_AFTER
+from app.domain.run import RunState
+from app.store.lookovers import Lookover, look_over, postpone
+from app.store.settling import settle
+from app.store.takes import take
+from tests.booked import book, claim_all, claim_and_take, one
+
+
+def look(connection: psycopg.Connection, *, leases_count: bool = True) -> Lookover:
+    connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
+    return look_over(connection, limit=100, leases_count=leases_count)
+
+
+def let_leases_run_out(connection: psycopg.Connection) -> None:
+    connection.execute("UPDATE inflight SET lease_until = clock_timestamp() - interval '1 s'")
+
+
+def test_a_run_nobody_took_is_rung_again_under_the_same_token(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (claimed,) = claim_all(connection)
+
+    looked = look(connection)
+
+    assert [(each.run_id, each.token) for each in looked.rung] == [(claimed.run_id, claimed.token)]
+    assert look_over(connection, limit=100, leases_count=True).rung == []
+
+
+def test_a_held_run_is_left_alone(connection: psycopg.Connection, account_id: int) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+
+    assert look(connection).rung == []
+    assert one(connection, "SELECT token FROM inflight") == run.token
+
+
+def test_a_reclaim_raises_the_token_and_is_counted(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    let_leases_run_out(connection)
+
+    looked = look(connection)
+
+    assert looked.reclaimed == 1
+    (again,) = looked.rung
+    assert (again.token, again.reclaims) == (run.token + 1, 1)
+
+
+def test_an_expired_lease_says_nothing_while_leases_do_not_count(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    let_leases_run_out(connection)
+
+    assert look(connection, leases_count=False).rung == []
+    assert one(connection, "SELECT token FROM inflight") == run.token
+
+
+def test_a_run_reclaimed_too_often_is_dead_and_visible(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job_id = book(connection, account_id, due_in=-1)
+    claim_and_take(connection)
+    for _ in range(DEAD_AFTER):
+        let_leases_run_out(connection)
+        rung = look(connection).rung
+        assert len(take(connection, [(each.run_id, each.token) for each in rung])) == 1
+    let_leases_run_out(connection)
+
+    looked = look(connection)
+    settle(connection, looked.ended)
+
+    assert looked.rung == []
+    row = connection.execute("SELECT job_id, state, reason FROM run").fetchone()
+    assert row is not None
+    assert row[:2] == (job_id, RunState.DEAD)
+    assert "every worker that took it ended" in row[2]
+
+
+def test_a_cancelled_run_that_nobody_holds_enters_history(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    claim_all(connection)
+    connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp(), reason = 'deleted'")
+
+    settle(connection, look(connection).ended)
+
+    assert connection.execute("SELECT state, reason FROM run").fetchone() == (
+        "cancelled",
+        "deleted",
+    )
+
+
+def test_what_cannot_be_acted_upon_is_put_off(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (claimed,) = claim_all(connection)
+    connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
+
+    postpone(connection, [claimed.run_id])
+
+    assert look_over(connection, limit=100, leases_count=True).rung == []

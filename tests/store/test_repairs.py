@@ -1,0 +1,94 @@
+"""Repairs: no live job stays without a next firing or a run."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import psycopg
+
+from app.store.repairs import drop_superseded, rearm_orphans
+from app.store.settling import settle
+from tests.booked import book, claim_all, claim_and_take, one
+from tests.store.test_settling import came
+
+
+def repair(connection: psycopg.Connection) -> int:
+    connection.execute("UPDATE job SET updated_at = clock_timestamp() - interval '1 hour'")
+    return rearm_orphans(connection, limit=100, unreadable=lambda *_: None)
+
+
+def test_sound_jobs_are_left_alone(connection: psycopg.Connection, account_id: int) -> None:
+    book(connection, account_id, due_in=60)
+    book(connection, account_id, due_in=-1)
+    book(connection, account_id, due_in=-1, cron="0 0/15 * * * ?")
+    claim_all(connection)
+
+    assert repair(connection) == 0
+
+
+def test_a_recurring_job_without_a_next_firing_is_armed(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1, cron="0 0/15 * * * ?")
+    connection.execute("UPDATE due SET next_at = NULL")
+
+    assert repair(connection) == 1
+    assert one(connection, "SELECT next_at > clock_timestamp() FROM due") is True
+
+
+def test_a_one_time_job_that_never_fired_gets_its_instant_back(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-60)
+    instant = one(connection, "SELECT next_at FROM due")
+    connection.execute("UPDATE due SET next_at = NULL")
+
+    assert repair(connection) == 1
+    assert one(connection, "SELECT next_at FROM due") == instant
+
+
+def test_a_one_time_job_that_fired_is_ended_not_fired_again(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-60)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE job SET enabled = false")
+    settle(connection, [came(run)])
+    connection.execute("UPDATE job SET enabled = true")
+
+    assert repair(connection) == 1
+    assert one(connection, "SELECT count(*) FROM job") == 0
+
+
+def test_a_trigger_that_cannot_be_read_is_told_of_and_stops_nobody(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    bad = book(connection, account_id, due_in=60, cron="0 0/15 * * * ?")
+    book(connection, account_id, due_in=60, cron="0 0/15 * * * ?")
+    connection.execute(
+        """UPDATE job SET trigger = '{"kind": "cron", "expression": "no"}' WHERE id = %s""", (bad,)
+    )
+    connection.execute("UPDATE due SET next_at = NULL")
+    connection.execute("UPDATE job SET updated_at = clock_timestamp() - interval '1 hour'")
+    told: list[UUID] = []
+
+    rearm_orphans(connection, limit=100, unreadable=lambda job_id, _: told.append(job_id))
+
+    assert told == [bad]
+    assert one(connection, "SELECT count(*) FROM due WHERE next_at IS NULL") == 1
+
+
+def test_superseded_content_is_kept_as_long_as_a_run_needs_it(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute(
+        "INSERT INTO superseded (job_id, version, url) SELECT id, version, url FROM job"
+    )
+
+    drop_superseded(connection)
+    assert one(connection, "SELECT count(*) FROM superseded") == 1
+    settle(connection, [came(run)])
+    drop_superseded(connection)
+    assert one(connection, "SELECT count(*) FROM superseded") == 0

@@ -1,0 +1,232 @@
+"""Settling: under the token, in batches, past bad rows, and with the job's last word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+
+from app.domain.run import Attempt, Reply, RunState, Timing
+from app.store.lookovers import look_over
+from app.store.settling import Settlement, settle, settle_singly_if_needed
+from app.store.takes import Taken
+from tests.booked import book, claim_all, claim_and_take, in_thread, one, wait_until_blocked
+
+
+def came(run: Taken, state: RunState | None = RunState.SUCCEEDED, status: int = 204) -> Settlement:
+    """What came of a taken run after one attempt."""
+    retry_at = datetime.now(UTC) + timedelta(seconds=60) if state is None else None
+    return Settlement(
+        id=run.id,
+        token=run.token,
+        job_id=run.job_id,
+        job_version=run.job_version,
+        due_at=run.due_at,
+        state=state,
+        retry_at=retry_at,
+        reason=None if state is RunState.SUCCEEDED else f"the receiver answered {status}",
+        last=run.final,
+        ends_job=status == 410,
+        attempt=Attempt(
+            number=run.attempts + 1,
+            started_at=run.due_at,
+            lateness_ms=1.5,
+            reply=Reply(
+                status=status,
+                headers=(("Server", "test"),),
+                body=b"\x00answer",
+                timing=Timing(connect=0.5, first_byte=1.0, total=2.0),
+            ),
+        ),
+    )
+
+
+def test_a_success_enters_history_and_ends_a_one_time_job(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job_id = book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+
+    assert settle(connection, [came(run)]) == {run.id}
+
+    history = connection.execute("SELECT id, job_id, state, attempts FROM run").fetchall()
+    assert history == [(run.id, job_id, "succeeded", 1)]
+    attempts = connection.execute("SELECT run_id, number, status, body FROM attempt").fetchall()
+    assert attempts == [(run.id, 1, 204, b"\x00answer")]
+    for table in ("inflight", "job", "due"):
+        assert one(connection, f"SELECT count(*) FROM {table}") == 0
+
+
+def test_a_recurring_job_outlives_its_runs(connection: psycopg.Connection, account_id: int) -> None:
+    job_id = book(connection, account_id, due_in=-1, cron="0 0/15 * * * ?")
+    (run,) = claim_and_take(connection)
+
+    settle(connection, [came(run)])
+
+    assert one(connection, "SELECT next_at IS NOT NULL FROM due WHERE job_id = %s", job_id) is True
+
+
+def test_a_failure_waits_for_its_retry_and_keeps_its_attempt(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    outcome = came(run, None, 500)
+
+    settle(connection, [outcome])
+
+    row = connection.execute("SELECT state, attempts, send_at, lease_until FROM inflight").fetchone()
+    assert row == ("waiting", 1, outcome.retry_at, None)
+    assert one(connection, "SELECT status FROM attempt") == 500
+    assert one(connection, "SELECT count(*) FROM job") == 1
+
+
+def test_whoever_lost_the_token_settles_nothing(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute(
+        "UPDATE inflight SET lease_until = clock_timestamp() - interval '1 s',"
+        " look_at = clock_timestamp()"
+    )
+    look_over(connection, limit=10, leases_count=True)
+
+    settled = settle_singly_if_needed(connection, [came(run)])
+
+    assert settled.done == ()
+    assert [each.id for each in settled.lost] == [run.id]
+    assert one(connection, "SELECT state FROM inflight") == "claimed"
+    for table in ("run", "attempt"):
+        assert one(connection, f"SELECT count(*) FROM {table}") == 0
+    assert one(connection, "SELECT count(*) FROM job") == 1
+
+
+def test_a_job_booked_again_while_its_last_run_is_settled_is_not_purged(
+    connection: psycopg.Connection, other: psycopg.Connection, account_id: int
+) -> None:
+    job_id = book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+
+    with other.transaction():
+        other.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (job_id,))
+        with in_thread(lambda: settle(connection, [came(run)])) as finish:
+            wait_until_blocked(other)
+            other.execute("UPDATE job SET version = 2 WHERE id = %s", (job_id,))
+            other.execute(
+                "UPDATE due SET version = 2, next_at = clock_timestamp() + interval '1 day'"
+                " WHERE job_id = %s",
+                (job_id,),
+            )
+            other.execute("COMMIT")
+            assert finish() == {run.id}
+            other.execute("BEGIN")
+
+    assert one(connection, "SELECT version FROM job WHERE id = %s", job_id) == 2
+    assert one(connection, "SELECT state FROM run") == "succeeded"
+
+
+def test_a_job_with_another_run_in_flight_is_not_purged(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job_id = book(connection, account_id, due_in=-2)
+    (first,) = claim_and_take(connection)
+    connection.execute("UPDATE due SET next_at = clock_timestamp() WHERE job_id = %s", (job_id,))
+    claim_all(connection)
+
+    settle(connection, [came(first)])
+
+    assert one(connection, "SELECT count(*) FROM job") == 1
+
+
+def test_gone_ends_the_job_and_what_is_still_to_come_of_it(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job_id = book(connection, account_id, due_in=-2, cron="0 0/15 * * * ?")
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE due SET next_at = clock_timestamp() WHERE job_id = %s", (job_id,))
+    claim_all(connection)
+
+    settle(connection, [came(run, RunState.FAILED, 410)])
+
+    assert one(connection, "SELECT count(*) FROM job") == 0
+    assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
+    ended = look_over(connection, limit=10, leases_count=True).ended
+    assert [each.state for each in ended] == [RunState.CANCELLED]
+
+
+def test_gone_does_not_end_a_version_that_was_not_asked(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-2, cron="0 0/15 * * * ?")
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE job SET version = 2")
+
+    settle(connection, [came(run, RunState.FAILED, 410)])
+
+    assert one(connection, "SELECT count(*) FROM job") == 1
+
+
+def test_a_row_that_cannot_be_stored_holds_up_no_other(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    for _ in range(3):
+        book(connection, account_id, due_in=-1)
+    good, poisoned, fine = (came(run) for run in claim_and_take(connection))
+    assert poisoned.attempt is not None
+    impossible = replace(poisoned.attempt, reply=replace(poisoned.attempt.reply, status=7))
+    poisoned = replace(poisoned, attempt=impossible)
+
+    settled = settle_singly_if_needed(connection, [good, poisoned, fine])
+
+    assert {each.id for each in settled.done} == {good.id, fine.id}
+    assert [each.id for each, _ in settled.failed] == [poisoned.id]
+    assert one(connection, "SELECT id FROM inflight") == poisoned.id
+
+
+def test_what_a_receiver_sent_never_keeps_its_run_out_of_history(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    outcome = came(run)
+    assert outcome.attempt is not None
+    reply = replace(
+        outcome.attempt.reply,
+        headers=(("X-Odd\0", "caf\udce9\0"),),
+        body=b"\xff" * 5000,
+    )
+
+    settled = settle_singly_if_needed(
+        connection, [replace(outcome, attempt=replace(outcome.attempt, reply=reply))]
+    )
+
+    assert [each.id for each in settled.done] == [run.id]
+    assert one(connection, "SELECT length(body) FROM attempt") == 1024
+
+
+def test_a_run_cancelled_during_its_call_is_not_tried_again(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp(), reason = 'deleted'")
+
+    settle(connection, [came(run, None, 500)])
+    ended = look_over(connection, limit=10, leases_count=True).ended
+    settle(connection, ended)
+
+    row = connection.execute("SELECT state, attempts FROM run").fetchone()
+    assert row == ("cancelled", 1)
+    assert one(connection, "SELECT count(*) FROM inflight") == 0
+
+
+def test_nobody_cancels_a_run_that_was_not_cancelled(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+
+    assert settle(connection, [came(run, RunState.CANCELLED)]) == set()
+    assert one(connection, "SELECT count(*) FROM inflight") == 1

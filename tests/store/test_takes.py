@@ -1,0 +1,149 @@
+"""Taking: one sender a run, under a token; a lease that only its holder extends."""
+
+from __future__ import annotations
+
+import psycopg
+
+from app.store.lookovers import look_over
+from app.store.takes import extend, still_wanted, suspects, take, untaken
+from tests.booked import URL, book, claim_all, claim_and_take, one
+
+
+def test_a_take_returns_all_that_is_needed_to_send(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job_id = book(connection, account_id, due_in=0.2, data=b"\x00\xff")
+
+    (run,) = claim_and_take(connection)
+
+    assert (run.job_id, run.account_id, run.url, run.data) == (job_id, account_id, URL, b"\x00\xff")
+    assert 0 < run.remaining <= 0.2
+    assert run.send_at == run.due_at
+    assert (run.final, run.attempts, run.reclaims, run.missed) == (True, 0, 0, 0)
+
+
+def test_of_two_takers_at_once_one_gets_the_run(
+    connection: psycopg.Connection, other: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    tickets = [(each.run_id, each.token) for each in claim_all(connection)]
+
+    with connection.transaction():
+        first = take(connection, tickets)
+        beside = take(other, tickets)
+    after = take(other, tickets)
+
+    assert [run.id for run in first] == [tickets[0][0]]
+    assert beside == []
+    assert after == []
+
+
+def test_a_bell_rung_twice_is_answered_once(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    claim_all(connection)
+    connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
+    (again,) = look_over(connection, limit=10, leases_count=True).rung
+    ticket = (again.run_id, again.token)
+
+    assert len(take(connection, [ticket, ticket])) == 1
+    assert take(connection, [ticket]) == []
+
+
+def test_a_run_whose_bell_never_rang_is_found(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (claimed,) = claim_all(connection)
+
+    found = untaken(connection, late=0.1, limit=10)
+
+    assert found == [(claimed.run_id, claimed.token)]
+    assert len(take(connection, found)) == 1
+    assert untaken(connection, late=0.1, limit=10) == []
+
+
+def test_a_run_that_is_not_due_yet_is_found_only_when_asked_ahead(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=0.25)
+    claim_all(connection)
+
+    assert untaken(connection, late=0.1, limit=10) == []
+    assert len(untaken(connection, late=-0.3, limit=10)) == 1
+
+
+def test_a_suspect_is_found_apart_from_the_others(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (claimed,) = claim_all(connection)
+    connection.execute("UPDATE inflight SET reclaims = 2")
+
+    assert untaken(connection, late=0.1, limit=10) == []
+    assert suspects(connection, limit=10) == [(claimed.run_id, claimed.token)]
+
+
+def test_a_cancelled_run_is_not_taken(connection: psycopg.Connection, account_id: int) -> None:
+    book(connection, account_id, due_in=-1)
+    (claimed,) = claim_all(connection)
+    connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp()")
+
+    assert take(connection, [(claimed.run_id, claimed.token)]) == []
+
+
+def test_only_runs_still_held_and_not_cancelled_are_still_wanted(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    for _ in range(3):
+        book(connection, account_id, due_in=0.25)
+    kept, cancelled, lost = claim_and_take(connection)
+    connection.execute(
+        "UPDATE inflight SET cancelled_at = clock_timestamp() WHERE id = %s", (cancelled.id,)
+    )
+    connection.execute("UPDATE inflight SET token = token + 1 WHERE id = %s", (lost.id,))
+
+    wanted = still_wanted(connection, [(run.id, run.token) for run in (kept, cancelled, lost)])
+
+    assert list(wanted) == [kept.id]
+    assert wanted[kept.id] < kept.remaining
+
+
+def test_only_the_holder_extends_a_lease(connection: psycopg.Connection, account_id: int) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET lease_until = clock_timestamp() + interval '1 s'")
+
+    assert extend(connection, [(run.id, run.token - 1)]) == set()
+    assert extend(connection, [(run.id, run.token)]) == {run.id}
+    left = one(
+        connection, "SELECT extract(epoch FROM lease_until - clock_timestamp())::float8 FROM inflight"
+    )
+    assert 4 < left <= 5
+
+
+def test_a_row_locked_elsewhere_is_passed_over_not_waited_for(
+    connection: psycopg.Connection, other: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    book(connection, account_id, due_in=-1)
+    locked, free = claim_and_take(connection)
+
+    with other.transaction():
+        other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (locked.id,))
+        extended = extend(connection, [(run.id, run.token) for run in (locked, free)])
+
+    assert extended == {free.id}
+
+
+def test_a_run_whose_version_is_nowhere_is_taken_without_content(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    claimed = claim_all(connection)
+    connection.execute("UPDATE job SET version = 7")
+
+    (run,) = take(connection, [(each.run_id, each.token) for each in claimed])
+
+    assert run.url is None
