@@ -80,7 +80,7 @@ def claim_and_take(connection: psycopg.Connection) -> list[Taken]:
 
 def one(connection: psycopg.Connection, query: str, *params: Any) -> Any:
     """The only value of the only row, or None where there is no row."""
-    row = connection.execute(query, params).fetchone()  # type: ignore[arg-type] # literal in the tests
+    row = connection.execute(query, params).fetchone()
     return None if row is None else row[0]
 
 

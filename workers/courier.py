@@ -21,7 +21,7 @@ from workers.held import Held
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
 _CONFIRM_AHEAD_S: Final = CONFIRM_AHEAD.total_seconds()
 _BEGIN_AT_ONCE: Final = 64
-_READY_ENOUGH: Final = 1000
+_LATE_ENOUGH: Final = 500
 _PUNCTUAL_S: Final = 2.0
 
 WITHDRAWN: Final = "withdrawn"
@@ -69,6 +69,7 @@ class Courier:
         self._punctual: deque[Held] = deque()
         self._overdue: deque[Held] = deque()
         self._pumping = False
+        self._late: set[UUID] = set()
         self.held: dict[UUID, Held] = {}
         self.questions: deque[Held] = deque()
         """Runs to be asked about: are they still wanted?"""
@@ -77,12 +78,16 @@ class Courier:
 
     @property
     def saturated(self) -> bool:
-        """Whether more overdue runs would only wait here instead of in the queue."""
-        ready = len(self._punctual) + len(self._overdue)
-        return ready >= _READY_ENOUGH or len(self.held) >= 2 * self._concurrency
+        """Whether more overdue runs would only wait here instead of in the queue.
+
+        Whoever waits here longer than a word on it is good for must be asked about again.
+        """
+        return len(self._late) >= _LATE_ENOUGH or len(self.held) >= self._concurrency
 
     def accept(self, runs: Sequence[Held]) -> None:
         """Take charge of runs that were just taken; from any thread."""
+        now = self._loop.clock()
+        self._late.update(each.run.id for each in runs if each.fire_at <= now)
         self.held.update((each.run.id, each) for each in runs)
         self._loop.call_soon_threadsafe(self._wait_for, runs)
 
@@ -98,6 +103,7 @@ class Courier:
 
     def forget(self, held: Held) -> None:
         """Let go of a run: it was settled, or is no longer this worker's; from any thread."""
+        self._late.discard(held.run.id)
         self.held.pop(held.run.id, None)
 
     def _wait_for(self, runs: Sequence[Held]) -> None:
@@ -117,15 +123,24 @@ class Courier:
         answered_at: float,
         wanted: dict[UUID, float],
     ) -> None:
+        now = self._loop.clock()
+        late: list[Held] = []
         for held in asked:
             remaining = wanted.get(held.run.id)
             if remaining is None:
                 self._withdraw(held)
-            else:
-                held.wanted(asked_at, answered_at + remaining)
+                continue
+            held.wanted(asked_at, answered_at + remaining)
+            if held.fire_at > now:
                 self._loop.call_at(held.fire_at, self._due, held)
+            else:
+                late.append(held)
+        # Ahead of all others: behind them the word would grow stale, and be asked for without end.
+        self._punctual.extendleft(reversed(late))
+        self._pump()
 
     def _due(self, held: Held) -> None:
+        self._late.add(held.run.id)
         late = held.lateness(self._loop.clock()) > _PUNCTUAL_S
         (self._overdue if late else self._punctual).append(held)
         self._pump()
@@ -161,6 +176,7 @@ class Courier:
             self.questions.append(held)
             return
         held.begun = now
+        self._late.discard(held.run.id)
         call = self._call(held, now)
         if call is not None:
             self._engine.post(
@@ -209,6 +225,7 @@ class Courier:
 
     def _withdraw(self, held: Held) -> None:
         """It is no longer wanted, or no longer ours; the settlement's token tells which."""
+        self._late.discard(held.run.id)
         self._settle(held, state=RunState.CANCELLED)
 
     def _settle(

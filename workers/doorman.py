@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import psycopg
 from redis import Redis
@@ -155,25 +154,3 @@ class Door(threading.Thread):
         if not self._away:
             logger.warning("redis.away", error=str(error))
         self._away = True
-
-
-class Isolation:
-    """Tries suspects alone: one at a time, each in a process of its own."""
-
-    def __init__(self, environ: dict[str, str]) -> None:
-        self._environ = environ
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether a suspect is being tried just now."""
-        return self._process is not None and self._process.poll() is None
-
-    def try_alone(self, ticket: Ticket) -> None:
-        """Start a process for this run, unless one is at it; the scheduler rings again."""
-        if self.busy:
-            return
-        run_id, token = ticket
-        command: list[Any] = [sys.executable, "-m", "workers.alone", str(run_id), str(token)]
-        logger.warning("run.tried_alone", run_id=str(run_id))
-        self._process = subprocess.Popen(command, env=self._environ)  # noqa: S603 - our own module

@@ -17,6 +17,7 @@ from workers.keyring import Keyring
 from workers.link import Link, Repeating
 
 _EXTEND_AT_ONCE: Final = 1000
+_ASK_AT_ONCE: Final = 500
 _EXTEND_BELOW_S: Final = (LEASE - LEASE_MARGIN - BEAT).total_seconds()
 _POLL_S: Final = 0.25
 _DEAF_POLL_S: Final = 0.05
@@ -57,6 +58,7 @@ class Keeper(Repeating):
         keyring: Keyring,
         *,
         hears_bells: Callable[[], bool],
+        on_suspects: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__("keeper", pause=CONFIRM_EVERY.total_seconds())
@@ -64,9 +66,10 @@ class Keeper(Repeating):
         self._courier = courier
         self._keyring = keyring
         self._hears_bells = hears_bells
+        self._on_suspects = on_suspects
         self._clock = clock
         self._polled_at = clock()
-        self.taking = True
+        self.polling = True
 
     def once(self) -> None:
         """Ask, extend, poll: each only where there is something to it."""
@@ -87,9 +90,13 @@ class Keeper(Repeating):
             # No answer: the runs wait until there is one.
             self._courier.questions.extend(questions)
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.drop()
+
     def _drain(self) -> list[Held]:
         questions = self._courier.questions
-        return [questions.popleft() for _ in range(len(questions))]
+        return [questions.popleft() for _ in range(min(len(questions), _ASK_AT_ONCE))]
 
     def _ask(self, connection: psycopg.Connection, questions: Sequence[Held]) -> None:
         asked = self._clock()
@@ -110,7 +117,7 @@ class Keeper(Repeating):
 
     def _poll_is_due(self) -> bool:
         pause = _POLL_S if self._hears_bells() else _DEAF_POLL_S
-        return self.taking and self._clock() - self._polled_at >= pause
+        return self.polling and self._clock() - self._polled_at >= pause
 
     def _poll(self, connection: psycopg.Connection) -> None:
         self._polled_at = self._clock()
@@ -120,3 +127,5 @@ class Keeper(Repeating):
         tickets = takes.untaken(connection, late=late, limit=_UNBIDDEN)
         if tickets:
             take(connection, tickets, self._courier, self._keyring, self._clock)
+        if takes.suspects(connection, limit=1):
+            self._on_suspects()

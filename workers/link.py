@@ -92,6 +92,10 @@ class Repeating(threading.Thread):
                 self._ended.wait(0.2)
             self._nudged.wait(self.pause)
             self._nudged.clear()
+        self.close()
+
+    def close(self) -> None:
+        """Give up what the thread used, at its end."""
 
     def nudge(self) -> None:
         """End the present pause early."""

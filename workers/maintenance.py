@@ -40,6 +40,10 @@ class Maintenance(Repeating):
                 self._hourly_at = self._clock()
             self._repair(connection)
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.drop()
+
     def _turn_over(self, connection: psycopg.Connection) -> None:
         now = connection.execute("SELECT clock_timestamp()").fetchone()
         today = (now[0] if now else datetime.now(UTC)).date()

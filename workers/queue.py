@@ -67,9 +67,8 @@ class Bell(Repeating):
 
     def ring(self, name: str, tickets: Sequence[Ticket]) -> None:
         """Announce the runs on a queue, one RQ job a batch; returns at once."""
-        size = 1 if name == SUSPECT else BATCH
-        for start in range(0, len(tickets), size):
-            self._waiting.put((name, list(tickets[start : start + size])))
+        for start in range(0, len(tickets), BATCH):
+            self._waiting.put((name, list(tickets[start : start + BATCH])))
 
     def once(self) -> None:
         """Ring for one batch, or wait a moment for one."""

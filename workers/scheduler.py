@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 import psycopg
@@ -47,13 +47,20 @@ class Tick:
     busy: bool
 
 
+class Ringer(Protocol):
+    """What the scheduler needs of the bell."""
+
+    def ring(self, name: str, tickets: Sequence[Ticket]) -> None:
+        """Announce the runs on a queue; returns at once."""
+
+
 class Scheduler(Repeating):
     """The claiming loop. Any number may run: rows are claimed under SKIP LOCKED."""
 
     def __init__(
         self,
         link: Link,
-        bell: Bell,
+        bell: Ringer,
         identity: str,
         *,
         clock: Callable[[], float] = time.monotonic,
@@ -96,6 +103,10 @@ class Scheduler(Repeating):
         self._ring([*claimed, *looked.rung])
         self._finished_at = ended
         return Tick(claimed=len(claimed), rung=len(looked.rung), busy=full or looked.full)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.drop()
 
     def _claim(self, connection: psycopg.Connection) -> tuple[list[Claimed], bool]:
         """Plainly while there is room; when that is not enough, a share for every account."""

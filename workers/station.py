@@ -27,7 +27,12 @@ class Station:
     """Everything of a worker but the door through which batches come in."""
 
     def __init__(
-        self, settings: Settings, identity: str, *, hears_bells: Callable[[], bool]
+        self,
+        settings: Settings,
+        identity: str,
+        *,
+        hears_bells: Callable[[], bool],
+        on_suspects: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = time.monotonic
         self._loop = Loop(clock=self._clock)
@@ -41,6 +46,7 @@ class Station:
             self.courier,
             self._keyring,
             hears_bells=hears_bells,
+            on_suspects=on_suspects,
             clock=self._clock,
         )
         self.settler = Settler(Link(url, "settler"), self.courier, identity, clock=self._clock)
@@ -51,18 +57,18 @@ class Station:
         with link.use() as connection:
             return take(connection, tickets, self.courier, self._keyring, self._clock)
 
-    def run(self, *, until_idle: bool = False) -> None:
-        """Run the loop in this thread until stopped, or until nothing is held any more."""
+    def run(self) -> None:
+        """Run the loop in this thread until stopped."""
         self.keeper.start()
         self.settler.start()
         try:
-            self._loop.run(until=lambda: self._is_done(until_idle=until_idle))
+            self._loop.run(until=self._is_done)
         finally:
             self._end()
 
     def stop(self) -> None:
         """Take nothing more; let what is under way end, for GRACE_S at most."""
-        self.keeper.taking = False
+        self.keeper.polling = False
         self._stopping_at = self._clock()
         self._loop.call_soon_threadsafe(self._wake)
 
@@ -70,9 +76,9 @@ class Station:
         """Look again whether all is done, until it is."""
         self._loop.call_at(self._clock() + 0.05, self._wake)
 
-    def _is_done(self, *, until_idle: bool) -> bool:
+    def _is_done(self) -> bool:
         if self._stopping_at is None:
-            return until_idle and not self.courier.held
+            return False
         late = self._clock() - self._stopping_at > GRACE_S
         return late or not self.courier.held
 

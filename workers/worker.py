@@ -8,7 +8,8 @@ from app.config import Settings
 from app.errors import Misconfigured
 from app.log import logger
 from app.store.takes import Ticket
-from workers.doorman import Door, Isolation
+from workers.alone import Isolation
+from workers.doorman import Door
 from workers.link import Link
 from workers.process import begin, fail, identity, on_stop
 from workers.queue import SUSPECT, redis_client
@@ -21,9 +22,14 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         name = identity()
         self._door = Door(lambda: redis_client(settings.redis_url), self, name)
-        self._station = Station(settings, name, hears_bells=lambda: self._door.hears)
+        self._isolation = Isolation(os.environ)
+        self._station = Station(
+            settings,
+            name,
+            hears_bells=lambda: self._door.hears,
+            on_suspects=self._isolation.begin,
+        )
         self._link = Link(settings.database_url, "door")
-        self._isolation = Isolation(dict(os.environ))
         self.closed = False
 
     @property
@@ -32,16 +38,21 @@ class Worker:
         return self._station.courier.saturated
 
     def admit(self, name: str, tickets: list[Ticket]) -> None:
-        """Take a batch; a suspect goes to a process of its own."""
+        """Take a batch; suspects are tried by a process of their own."""
+        if self.closed:
+            return
         if name == SUSPECT:
-            self._isolation.try_alone(tickets[0])
-        elif not self.closed:
+            self._isolation.begin()
+        else:
             self._station.take(self._link, tickets)
 
     def run(self) -> None:
         """Work until stopped."""
         self._door.start()
         self._station.run()
+        self._isolation.end()
+        self._door.join(timeout=5)
+        self._link.drop()
 
     def stop(self) -> None:
         """Take nothing more, and end when what is under way has ended."""

@@ -19,7 +19,7 @@ from app.domain.trigger import first_firing, is_recurring, next_after
 from app.errors import InvalidMember, NotFound
 from app.store import inflight
 from app.store import jobs as store
-from app.store.engine import statement, transaction
+from app.store.engine import snapshot, statement, transaction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,10 +58,9 @@ def get(caller: Caller, job_id: UUID) -> Job:
 @contextmanager
 def ids(caller: Caller) -> Iterator[JobIds]:
     """The ids of all the caller's jobs, oldest first, streamed in flat memory."""
-    with transaction() as connection:
-        snapshot = connection.execution_options(isolation_level="REPEATABLE READ")
-        counted = store.count(snapshot, caller.account.id)
-        yield JobIds(count=counted, ids=store.stream_ids(snapshot, caller.account.id))
+    with snapshot() as connection:
+        counted = store.count(connection, caller.account.id)
+        yield JobIds(count=counted, ids=store.stream_ids(connection, caller.account.id))
 
 
 def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:

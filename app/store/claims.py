@@ -115,7 +115,7 @@ def _claim(
             SQL["rearm"],
             {"ids": [due.job_id for due in found], "nexts": nexts},
         )
-        connection.execute(
+        inserted = connection.execute(
             SQL["insert_inflight"],
             {
                 "ids": run_ids,
@@ -128,6 +128,7 @@ def _claim(
                 "patience": PATIENCE,
             },
         )
+    new = {row[0] for row in inserted.fetchall()}
     return [
         Claimed(
             run_id=run_id,
@@ -136,6 +137,7 @@ def _claim(
             ahead=(due.due_at - due.now).total_seconds(),
         )
         for run_id, due in zip(run_ids, found, strict=True)
+        if run_id in new
     ]
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -25,6 +25,7 @@ _SESSION: Final = (
     "-c idle_in_transaction_session_timeout=5000"
 )
 POOL_WAIT_S: Final = 5
+_LONGER: Final = text("SET LOCAL idle_in_transaction_session_timeout = '60s'")
 
 
 def init(app: Flask, settings: Settings) -> None:
@@ -54,6 +55,16 @@ def transaction() -> Iterator[Connection]:
     """One transaction on one connection; raises Unavailable when the database is away."""
     with _availability(), db.engine.begin() as connection:
         yield connection
+
+
+@contextmanager
+def snapshot() -> Iterator[Connection]:
+    """A transaction that sees one state of the database, for answers that are read slowly."""
+    with _availability(), db.engine.connect() as connection:
+        reading = connection.execution_options(isolation_level="REPEATABLE READ")
+        with reading.begin():
+            reading.execute(_LONGER)
+            yield reading
 
 
 @contextmanager

@@ -47,14 +47,17 @@ FROM unnest(%(ids)s::uuid[], %(nexts)s::timestamptz[]) AS v (id, next_at)
 WHERE due.job_id = v.id;
 
 -- name: insert_inflight
--- One run per job, version, kind and due time (inflight_once); a run never begins before it is due.
+-- One run per job, version, kind and due time (inflight_once): a row armed twice for the same
+-- firing adds nothing and stops nobody. A run never begins before it is due.
 INSERT INTO inflight
   (id, job_id, account_id, job_version, kind, due_at, missed, final, state, send_at, look_at)
 SELECT id, job_id, account_id, version, 'scheduled', due_at, missed, final, 'claimed', due_at,
        greatest(due_at, clock_timestamp()) + %(patience)s
 FROM unnest(%(ids)s::uuid[], %(job_ids)s::uuid[], %(account_ids)s::bigint[], %(versions)s::int[],
             %(dues)s::timestamptz[], %(missed)s::int[], %(finals)s::boolean[])
-  AS v (id, job_id, account_id, version, due_at, missed, final);
+  AS v (id, job_id, account_id, version, due_at, missed, final)
+ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
+RETURNING id;
 
 -- name: still_claimed
 -- What was rung for the overdue queue and has not been taken yet: the claim budget counts these.

@@ -76,7 +76,9 @@ def test_a_failure_waits_for_its_retry_and_keeps_its_attempt(
 
     settle(connection, [outcome])
 
-    row = connection.execute("SELECT state, attempts, send_at, lease_until FROM inflight").fetchone()
+    row = connection.execute(
+        "SELECT state, attempts, send_at, lease_until FROM inflight"
+    ).fetchone()
     assert row == ("waiting", 1, outcome.retry_at, None)
     assert one(connection, "SELECT status FROM attempt") == 500
     assert one(connection, "SELECT count(*) FROM job") == 1

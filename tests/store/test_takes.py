@@ -118,7 +118,8 @@ def test_only_the_holder_extends_a_lease(connection: psycopg.Connection, account
     assert extend(connection, [(run.id, run.token - 1)]) == set()
     assert extend(connection, [(run.id, run.token)]) == {run.id}
     left = one(
-        connection, "SELECT extract(epoch FROM lease_until - clock_timestamp())::float8 FROM inflight"
+        connection,
+        "SELECT extract(epoch FROM lease_until - clock_timestamp())::float8 FROM inflight",
     )
     assert 4 < left <= 5
 

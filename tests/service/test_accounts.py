@@ -1,0 +1,133 @@
+"""Accounts, keys and secrets: shown once, compared in constant time, worthless when revoked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+from flask import Flask
+
+from app.domain.account import Caller
+from app.errors import Conflict, InvalidMember, Misconfigured, NotFound, Unauthenticated
+from app.service import accounts
+from app.service.secrets import SecretBox
+from tests.booked import one
+
+
+def test_a_key_speaks_for_its_account_and_no_other(app: Flask) -> None:
+    mine, theirs = accounts.create("mine"), accounts.create("theirs")
+
+    assert accounts.authenticate(mine, account=None).account.name == "mine"
+    assert accounts.authenticate(theirs, account="theirs").account.name == "theirs"
+    with pytest.raises(Unauthenticated):
+        accounts.authenticate(mine, account="theirs")
+
+
+def test_a_key_is_stored_as_its_id_and_digest_only(
+    app: Flask, connection: psycopg.Connection
+) -> None:
+    text = accounts.create("demo")
+
+    row = connection.execute("SELECT id, digest FROM api_key").fetchone()
+
+    assert row is not None
+    assert row[0] == text[3:13]
+    assert text.encode() not in row[1]
+    assert len(row[1]) == 32
+
+
+def test_a_typo_is_refused_without_a_query(app: Flask, connection: psycopg.Connection) -> None:
+    text = accounts.create("demo")
+    connection.execute("ALTER TABLE api_key RENAME TO out_of_reach")
+    try:
+        swapped = text[:-1] + ("0" if text[-1] != "0" else "1")
+        for typo in (swapped, text[1:], text + "0", "", "wk_"):
+            with pytest.raises(Unauthenticated):
+                accounts.authenticate(typo, account=None)
+    finally:
+        connection.execute("ALTER TABLE out_of_reach RENAME TO api_key")
+
+
+def test_a_revoked_key_stops_at_once_and_the_others_go_on(app: Flask) -> None:
+    first = accounts.create("demo")
+    second = accounts.create_key("demo", "laptop")
+    caller = accounts.authenticate(first, account=None)
+
+    accounts.revoke_key(caller.key_id)
+
+    with pytest.raises(Unauthenticated):
+        accounts.authenticate(first, account=None)
+    assert accounts.authenticate(second, account=None).account.name == "demo"
+    told = {key.label: key.revoked_at is None for key in accounts.keys("demo")}
+    assert told == {"first": False, "laptop": True}
+
+
+def test_every_refusal_reads_the_same(app: Flask) -> None:
+    key = accounts.create("demo")
+    accounts.revoke_key(key[3:13])
+    refusals = set()
+    for text, account in ((key, None), ("nonsense", None), (key, "other")):
+        with pytest.raises(Unauthenticated) as refused:
+            accounts.authenticate(text, account=account)
+        refusals.add((refused.value.message, refused.value.remedy))
+
+    assert len(refusals) == 1
+
+
+def test_a_rotated_secret_leaves_the_old_one_valid_for_the_overlap(
+    app: Flask, connection: psycopg.Connection
+) -> None:
+    accounts.create("demo")
+    (old,) = accounts.secrets("demo")
+
+    new = accounts.rotate_secret("demo", overlap=timedelta(hours=1))
+    assert accounts.secrets("demo") == (new, old)
+
+    newest = accounts.rotate_secret("demo", overlap=timedelta(0))
+    assert accounts.secrets("demo") == (newest, old)
+    assert one(connection, "SELECT count(*) FROM signing_secret WHERE expires_at IS NULL") == 1
+
+
+def test_secrets_are_unreadable_at_rest(app: Flask, connection: psycopg.Connection) -> None:
+    accounts.create("demo")
+    (secret,) = accounts.secrets("demo")
+    sealed = bytes(one(connection, "SELECT sealed FROM signing_secret"))
+
+    assert secret.encode() not in sealed
+    with pytest.raises(Misconfigured, match="does not open"):
+        SecretBox([Fernet.generate_key().decode()]).open(sealed)
+
+
+def test_the_key_that_seals_can_be_changed() -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    sealed = SecretBox([old]).seal("whsec_x")
+
+    assert SecretBox([new, old]).open(sealed) == "whsec_x"
+
+
+@pytest.mark.parametrize("keys", [[], ["not a key"]])
+def test_a_seal_that_cannot_work_is_told_of(keys: list[str]) -> None:
+    with pytest.raises(Misconfigured, match="WAKECALL_SECRET_KEY"):
+        SecretBox(keys)
+
+
+@pytest.mark.parametrize("name", ["", "Demo", "a b", "-a", "a" * 64, "ä"])
+def test_a_name_that_cannot_be_one_is_refused(app: Flask, name: str) -> None:
+    with pytest.raises(InvalidMember):
+        accounts.create(name)
+
+
+def test_a_taken_name_and_unknown_ones_are_told_of(app: Flask, caller: Caller) -> None:
+    with pytest.raises(Conflict):
+        accounts.create("demo")
+    for call in (
+        lambda: accounts.create_key("nobody", ""),
+        lambda: accounts.keys("nobody"),
+        lambda: accounts.secrets("nobody"),
+        lambda: accounts.rotate_secret("nobody", overlap=timedelta(0)),
+        lambda: accounts.revoke_key("0000000000"),
+    ):
+        with pytest.raises(NotFound):
+            call()

@@ -1,0 +1,281 @@
+"""Jobs: booked, read, replaced, paused and ended, with the last word against every race."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+from flask import Flask
+from uuid6 import uuid7
+
+from app.domain.account import Caller
+from app.domain.job import Booking, Echo, Job
+from app.domain.trigger import At, Cron, Trigger
+from app.errors import InvalidMember, NotFound, TooLarge
+from app.service import accounts, jobs
+from app.store.lookovers import look_over
+from app.store.settling import settle
+from app.store.takes import take
+from tests.booked import (
+    Paused,
+    claim_all,
+    claim_and_take,
+    in_seconds,
+    in_thread,
+    one,
+    wait_until_blocked,
+)
+from tests.store.test_settling import came
+
+TOMORROW = At(instant=datetime.now(UTC).replace(microsecond=0) + timedelta(days=1))
+QUARTERLY = Cron(expression="0 0/15 * * * ?")
+
+
+def booking(trigger: Trigger = TOMORROW, *, data: bytes = b"one", enabled: bool = True) -> Booking:
+    return Booking(url="https://example.com/cb", trigger=trigger, data=data, enabled=enabled)
+
+
+def due_now(connection: psycopg.Connection, job: Job, ago: float = 1.0) -> None:
+    """Let the job have been due `ago` seconds ago (negative: let it be due soon)."""
+    connection.execute("UPDATE due SET next_at = %s WHERE job_id = %s", (in_seconds(-ago), job.id))
+
+
+def in_app(app: Flask, call: object, *args: object) -> object:
+    """What another thread runs: a use case in an application context of its own."""
+
+    def run() -> object:
+        with app.app_context():
+            assert callable(call)
+            return call(*args)
+
+    return run
+
+
+def test_a_booking_reads_back_as_it_was_made(caller: Caller) -> None:
+    made = jobs.create(
+        caller,
+        Booking(
+            url="https://example.com/cb",
+            trigger=TOMORROW,
+            signature="507aaa07",
+            content_type="text/plain",
+            data=bytes(range(256)),
+        ),
+    )
+
+    assert jobs.get(caller, made.id) == made
+    assert made.next_at == TOMORROW.instant
+
+
+def test_a_job_and_its_due_row_stand_together(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+
+    row = connection.execute("SELECT job_id, version, recurring, next_at FROM due").fetchone()
+    assert row == (job.id, 1, False, TOMORROW.instant)
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        (Booking(url="ftp://example.com", trigger=TOMORROW), InvalidMember),
+        (Booking(url="http://10.0.0.1/", trigger=TOMORROW), InvalidMember),
+        (booking(At(instant=datetime.now(UTC) - timedelta(seconds=1))), InvalidMember),
+        (booking(Cron(expression="0 0/5 * * * ?")), InvalidMember),
+        (booking(data=b"x" * 2049), TooLarge),
+        (Booking(url="https://a.b/", trigger=TOMORROW, signature="a\nb"), InvalidMember),
+        (Booking(url="https://a.b/", trigger=TOMORROW, content_type="x" * 1025), InvalidMember),
+    ],
+)
+def test_what_cannot_be_delivered_is_refused_and_nothing_stored(
+    caller: Caller, connection: psycopg.Connection, bad: Booking, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        jobs.create(caller, bad)
+
+    assert one(connection, "SELECT count(*) FROM job") == 0
+
+
+def test_another_accounts_job_is_as_unknown_as_nobodys(app: Flask, caller: Caller) -> None:
+    theirs = accounts.authenticate(accounts.create("theirs"), account=None)
+    job = jobs.create(caller, booking())
+    for job_id in (job.id, UUID(int=uuid7().int)):
+        for call in (
+            lambda job_id=job_id: jobs.get(theirs, job_id),
+            lambda job_id=job_id: jobs.delete(theirs, job_id),
+            lambda job_id=job_id: jobs.update(theirs, job_id, booking(), Echo()),
+        ):
+            with pytest.raises(NotFound, match=str(job_id)):
+                call()
+    with jobs.ids(theirs) as listed:
+        assert (listed.count, list(listed.ids)) == (0, [])
+    assert jobs.get(caller, job.id) == job
+
+
+def test_the_list_has_every_id_oldest_first(caller: Caller) -> None:
+    made = [jobs.create(caller, booking()).id for _ in range(3)]
+
+    with jobs.ids(caller) as listed:
+        assert (listed.count, list(listed.ids)) == (3, made)
+
+
+def test_an_update_replaces_the_whole_job(caller: Caller, connection: psycopg.Connection) -> None:
+    job = jobs.create(caller, booking())
+
+    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+
+    assert jobs.get(caller, job.id) == updated
+    assert (updated.version, updated.data, updated.trigger) == (2, b"two", QUARTERLY)
+    row = connection.execute("SELECT version, recurring, next_at FROM due").fetchone()
+    assert row == (2, True, updated.next_at)
+
+
+def test_read_only_members_must_equal_what_is_stored(caller: Caller) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+    same = Echo(id=str(job.id), account="demo", next=job.next_at)
+    jobs.update(caller, job.id, booking(QUARTERLY), same)
+
+    for member, echo in (
+        ("id", Echo(id=str(uuid7()))),
+        ("account", Echo(account="other")),
+        ("next", Echo(next=in_seconds(3600))),
+    ):
+        with pytest.raises(InvalidMember) as refused:
+            jobs.update(caller, job.id, booking(QUARTERLY), echo)
+        assert refused.value.member == member
+
+
+def test_a_delete_waits_for_a_claim_and_withdraws_its_run(
+    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job)
+    paused = Paused(uuid7)
+    with in_thread(lambda: claim_all(connection, new_id=paused)) as claimed:
+        assert paused.reached.wait(30)
+        with in_thread(in_app(app, jobs.delete, caller, job.id)) as deleted:  # type: ignore[arg-type] # a callable
+            with psycopg.connect(database, autocommit=True) as watcher:
+                wait_until_blocked(watcher)
+            paused.released.set()
+            (run,) = claimed()
+            deleted()
+
+    assert take(connection, [(run.run_id, run.token)]) == []
+    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+    assert one(connection, "SELECT state FROM run") == "cancelled"
+    assert one(connection, "SELECT count(*) FROM inflight") == 0
+    with pytest.raises(NotFound):
+        jobs.get(caller, job.id)
+
+
+def test_a_claim_passes_over_a_job_that_is_being_changed(
+    caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job)
+    with psycopg.connect(database) as holder:
+        holder.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (job.id,))
+        assert claim_all(connection) == []
+        holder.execute("DELETE FROM job WHERE id = %s", (job.id,))
+        holder.commit()
+
+    assert claim_all(connection) == []
+
+
+def test_an_update_replaces_a_firing_that_is_claimed_but_still_ahead(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job, ago=-0.3)
+    (run,) = claim_and_take(connection)
+
+    jobs.update(caller, job.id, booking(data=b"two"), Echo())
+
+    assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
+    assert one(connection, "SELECT next_at FROM due") == TOMORROW.instant
+    settle(connection, [came(run)])
+    assert jobs.get(caller, job.id).data == b"two"
+
+
+def test_a_job_booked_back_to_the_same_time_fires_once_in_its_newest_version(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    soon = in_seconds(0.28)
+    job = jobs.create(caller, booking(At(instant=soon)))
+    (first,) = claim_all(connection)
+    jobs.update(caller, job.id, booking(), Echo())
+    jobs.update(caller, job.id, booking(At(instant=soon), data=b"three"), Echo())
+    (again,) = claim_all(connection)
+
+    taken = take(connection, [(each.run_id, each.token) for each in (first, again)])
+
+    assert [(run.job_version, run.due_at, run.data) for run in taken] == [(3, soon, b"three")]
+
+
+def test_a_firing_that_was_due_already_keeps_the_content_of_its_version(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job)
+    claimed = claim_all(connection)
+
+    jobs.update(caller, job.id, booking(data=b"two"), Echo())
+    (run,) = take(connection, [(each.run_id, each.token) for each in claimed])
+
+    assert (run.job_version, run.data, run.url) == (1, b"one", "https://example.com/cb")
+    settle(connection, [came(run)])
+    assert jobs.get(caller, job.id).version == 2
+
+
+def test_an_update_does_not_repeat_a_firing_of_the_old_version_that_stands(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    now = datetime.now(UTC)
+    quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+    job = jobs.create(caller, booking(QUARTERLY))
+    connection.execute("UPDATE due SET next_at = %s", (quarter,))
+    claim_all(connection)
+
+    # The update came 50 ms before the quarter, whose firing is therefore left to take place.
+    just_before = replace(caller, now=quarter - timedelta(milliseconds=50))
+    updated = jobs.update(just_before, job.id, booking(QUARTERLY, data=b"two"), Echo())
+
+    assert updated.next_at == quarter + timedelta(minutes=15)
+
+
+def test_pausing_withdraws_everything_and_a_later_update_arms_again(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+    due_now(connection, job)
+    (run,) = claim_and_take(connection)
+
+    paused = jobs.update(caller, job.id, booking(QUARTERLY, enabled=False), Echo())
+
+    assert (paused.enabled, paused.next_at) == (False, None)
+    assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
+    settle(connection, [came(run)])
+    assert jobs.get(caller, job.id) == paused
+    assert jobs.update(caller, job.id, booking(QUARTERLY), Echo()).next_at is not None
+
+
+def test_deleting_withdraws_a_run_that_waits_for_its_retry(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job)
+    (run,) = claim_and_take(connection)
+    settle(connection, [came(run, None, 500)])
+
+    jobs.delete(caller, job.id)
+    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+
+    assert connection.execute("SELECT state, attempts, reason FROM run").fetchone() == (
+        "cancelled",
+        1,
+        "the job was deleted",
+    )

@@ -1,0 +1,77 @@
+"""Runs: told while they are under way and after, to their account alone."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import psycopg
+import pytest
+from flask import Flask
+from uuid6 import uuid7
+
+from app.domain.account import Caller
+from app.domain.run import RunState
+from app.errors import NotFound
+from app.service import accounts, jobs, runs
+from app.store.lookovers import look_over
+from app.store.settling import settle
+from app.store.takes import take
+from tests.booked import claim_and_take
+from tests.service.test_jobs import booking, due_now
+from tests.store.test_settling import came
+
+
+def test_a_run_is_told_from_claim_to_history(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+    assert runs.of_job(caller, job.id, limit=10) == ()
+    due_now(connection, job)
+    (taken,) = claim_and_take(connection)
+    assert runs.get(caller, taken.id).state is RunState.TAKEN
+
+    settle(connection, [came(taken, None, 503)])
+    (waiting,) = runs.of_job(caller, job.id, limit=10)
+    assert waiting.state is RunState.WAITING
+    assert waiting.next_attempt_at is not None
+    assert [attempt.reply.status for attempt in waiting.attempts] == [503]
+
+    connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
+    rung = look_over(connection, limit=10, leases_count=True).rung
+    (again,) = take(connection, [(each.run_id, each.token) for each in rung])
+    done = came(again)
+    settle(connection, [done])
+    (settled,) = runs.of_job(caller, job.id, limit=10)
+    assert settled.state is RunState.SUCCEEDED
+    assert [attempt.number for attempt in settled.attempts] == [1, 2]
+    first = settled.attempts[0].reply
+    assert first.headers == (("Server", "test"),)
+    assert first.timing.first_byte == 1.0
+    assert runs.get(caller, taken.id) == settled
+
+
+def test_only_the_newest_runs_are_listed(caller: Caller, connection: psycopg.Connection) -> None:
+    job = jobs.create(caller, booking())
+    for ago in (30, 20, 10):
+        due_now(connection, job, ago=ago)
+        claim_and_take(connection)
+
+    listed = runs.of_job(caller, job.id, limit=2)
+
+    assert len(listed) == 2
+    assert listed[0].due_at > listed[1].due_at
+
+
+def test_another_accounts_run_is_as_unknown_as_nobodys(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    theirs = accounts.authenticate(accounts.create("theirs"), account=None)
+    job = jobs.create(caller, booking())
+    due_now(connection, job)
+    (taken,) = claim_and_take(connection)
+
+    for run_id in (taken.id, UUID(int=uuid7().int)):
+        with pytest.raises(NotFound, match=str(run_id)):
+            runs.get(theirs, run_id)
+    with pytest.raises(NotFound):
+        runs.of_job(theirs, job.id, limit=10)

@@ -1,0 +1,207 @@
+"""The doorman against a real Valkey: the contract with the pinned RQ, bells, and their absence."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from redis import Redis
+from rq.job import Job
+from rq.registry import FailedJobRegistry, StartedJobRegistry
+from uuid6 import uuid7
+
+from app.store.takes import Ticket
+from workers.doorman import Door
+from workers.queue import (
+    OVERDUE,
+    PUNCTUAL,
+    QUEUES,
+    SUSPECT,
+    TAKE,
+    Bell,
+    from_wire,
+    open_queue,
+    redis_client,
+    ring,
+    to_wire,
+)
+
+NOBODY = "redis://127.0.0.1:1/0"
+
+
+class House:
+    """Admits everything, unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.admitted: list[tuple[str, list[Ticket]]] = []
+        self.full = False
+        self.closed = False
+        self.failing = False
+        self._changed = threading.Condition()
+
+    def admit(self, name: str, tickets: list[Ticket]) -> None:
+        with self._changed:
+            self.admitted.append((name, tickets))
+            self._changed.notify_all()
+        if self.failing:
+            raise psycopg.OperationalError("away")
+
+    def wait_for(self, count: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.admitted) >= count, timeout=30)
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with redis_client(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def house(redis_url: str) -> Iterator[House]:
+    made = House()
+    door = Door(lambda: redis_client(redis_url), made, f"test.{uuid7()}")
+    door.start()
+    yield made
+    made.closed = True
+    door.join(30)
+    assert not door.is_alive()
+
+
+def batch(size: int = 2) -> list[Ticket]:
+    return [(uuid7(), token) for token in range(1, size + 1)]
+
+
+def until(condition: object) -> None:
+    """Return once `condition()` holds."""
+    assert callable(condition)
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_batch_reaches_the_house_as_it_was_rung(house: House, redis: Redis) -> None:
+    tickets = batch()
+
+    ring(open_queue(PUNCTUAL, redis), tickets)
+
+    house.wait_for(1)
+    assert house.admitted == [(PUNCTUAL, tickets)]
+
+
+def test_a_finished_batch_leaves_nothing_behind_in_redis(house: House, redis: Redis) -> None:
+    for name in QUEUES:
+        ring(open_queue(name, redis), batch())
+    house.wait_for(len(QUEUES))
+
+    for name in QUEUES:
+        queue = open_queue(name, redis)
+        until(lambda queue=queue: StartedJobRegistry(queue=queue).count == 0)
+        assert queue.count == 0
+    until(lambda: not redis.keys("rq:job:*"))
+
+
+def test_a_batch_that_could_not_be_taken_is_noted_and_the_next_one_taken(
+    house: House, redis: Redis
+) -> None:
+    house.failing = True
+    queue = open_queue(PUNCTUAL, redis)
+    ring(queue, batch())
+    house.wait_for(1)
+    until(lambda: FailedJobRegistry(queue=queue).count == 1)
+    house.failing = False
+
+    ring(queue, batch())
+
+    house.wait_for(2)
+
+
+def test_a_full_house_admits_punctual_batches_only(house: House, redis: Redis) -> None:
+    house.full = True
+    # The present look-out of at most a second may still have all queues in view.
+    ring(open_queue(PUNCTUAL, redis), batch())
+    house.wait_for(1)
+    ring(open_queue(OVERDUE, redis), batch())
+    ring(open_queue(PUNCTUAL, redis), batch())
+    house.wait_for(2)
+
+    assert [name for name, _ in house.admitted] == [PUNCTUAL, PUNCTUAL]
+    house.full = False
+    house.wait_for(3)
+    assert house.admitted[2][0] == OVERDUE
+
+
+def test_what_a_job_names_as_its_function_is_never_called(house: House, redis: Redis) -> None:
+    queue = open_queue(PUNCTUAL, redis)
+    queue.enqueue_call("os.abort", args=("not a batch",), result_ttl=0)
+    until(lambda: FailedJobRegistry(queue=queue).count == 1)
+
+    ring(queue, batch())
+
+    house.wait_for(1)
+
+
+def test_the_doorman_hears_again_after_everything_in_redis_was_lost(
+    house: House, redis: Redis
+) -> None:
+    ring(open_queue(PUNCTUAL, redis), batch())
+    house.wait_for(1)
+
+    redis.flushdb()
+    ring(open_queue(PUNCTUAL, redis), batch())
+
+    house.wait_for(2)
+
+
+def test_without_redis_the_door_says_that_it_hears_nothing() -> None:
+    house = House()
+    door = Door(lambda: redis_client(NOBODY), house, "deaf")
+    door.start()
+    assert door.hears is False
+    house.closed = True
+    door.join(30)
+    assert not door.is_alive()
+
+
+def test_without_redis_ringing_returns_at_once_and_resumes_later(
+    redis_url: str, redis: Redis
+) -> None:
+    deaf = Bell(redis_client(NOBODY))
+    deaf.start()
+    before = time.monotonic()
+    for _ in range(100):
+        deaf.ring(PUNCTUAL, batch(1))
+    assert time.monotonic() - before < 5
+    deaf.stop()
+    deaf.join(30)
+    assert not deaf.is_alive()
+
+    bell = Bell(redis_client(redis_url))
+    bell.start()
+    bell.ring(OVERDUE, batch(1200))
+    queue = open_queue(OVERDUE, redis)
+    until(lambda: queue.count == 3)
+    bell.stop()
+    bell.join(30)
+
+
+def test_no_payload_and_no_secret_goes_through_redis(redis: Redis) -> None:
+    tickets = batch()
+    ring(open_queue(SUSPECT, redis), tickets)
+
+    (job_id,) = open_queue(SUSPECT, redis).job_ids
+    job = Job.fetch(job_id, connection=redis, serializer=open_queue(SUSPECT, redis).serializer)
+
+    assert job.func_name == TAKE
+    assert list(job.args) == [[list(each) for each in to_wire(tickets)]]
+    assert from_wire(job.args[0]) == tickets
+
+
+@pytest.mark.parametrize("wire", [None, 7, [1], [["no-uuid", 1]], [[str(uuid7())]], "text"])
+def test_what_is_no_batch_is_refused(wire: object) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        from_wire(wire)

@@ -1,0 +1,192 @@
+"""The scheduler: budgets, fairness, and leases that count only while the database answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import psycopg
+import pytest
+
+from app.domain.pace import LEASE
+from app.store.takes import Ticket, take
+from tests.booked import add_account, book, connect, one
+from workers.link import Link
+from workers.queue import OVERDUE, PUNCTUAL, SUSPECT
+from workers.scheduler import BUDGET, Scheduler
+
+
+class Bell:
+    """Keeps what it was asked to ring for."""
+
+    def __init__(self) -> None:
+        self.rung: dict[str, list[Ticket]] = {PUNCTUAL: [], OVERDUE: [], SUSPECT: []}
+
+    def ring(self, name: str, tickets: Sequence[Ticket]) -> None:
+        self.rung[name] += tickets
+
+    @property
+    def all(self) -> list[Ticket]:
+        return [ticket for tickets in self.rung.values() for ticket in tickets]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Stage:
+    def __init__(self, database: str) -> None:
+        self.bell = Bell()
+        self.clock = Clock()
+        self.link = Link(database, "scheduler")
+        self.scheduler = Scheduler(self.link, self.bell, "test", clock=self.clock)
+
+
+@pytest.fixture
+def stage(database: str) -> Iterator[Stage]:
+    made = Stage(database)
+    yield made
+    made.link.drop()
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    with connect(database) as opened:
+        yield opened
+
+
+def test_a_tick_claims_and_rings(stage: Stage, connection: psycopg.Connection) -> None:
+    account = add_account(connection)
+    book(connection, account, due_in=0.2)
+    book(connection, account, due_in=-60)
+
+    tick = stage.scheduler.tick()
+
+    assert (tick.claimed, tick.busy) == (2, False)
+    assert [len(stage.bell.rung[name]) for name in (PUNCTUAL, OVERDUE)] == [1, 1]
+    assert one(connection, "SELECT process FROM heartbeat") == "scheduler"
+
+
+def test_two_schedulers_ring_for_each_run_once(
+    stage: Stage, connection: psycopg.Connection, database: str
+) -> None:
+    account = add_account(connection)
+    for _ in range(20):
+        book(connection, account, due_in=-1)
+    beside = Stage(database)
+
+    stage.scheduler.tick()
+    beside.scheduler.tick()
+
+    rung = stage.bell.all + beside.bell.all
+    assert len(rung) == len(set(rung)) == 20
+    beside.link.drop()
+
+
+def test_the_queue_of_overdue_runs_keeps_its_budget_and_neighbours_get_through(
+    stage: Stage, connection: psycopg.Connection
+) -> None:
+    hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
+    connection.execute(
+        "INSERT INTO job (id, account_id, version, url, trigger, enabled) "
+        "SELECT gen_random_uuid(), %s, 1, 'http://a/', "
+        """'{"kind": "at", "at": "2026-01-01T00:00:00Z"}', true """
+        "FROM generate_series(1, %s)",
+        (hog, BUDGET + 500),
+    )
+    connection.execute(
+        "INSERT INTO due (job_id, account_id, version, recurring, next_at) "
+        "SELECT id, account_id, 1, false, clock_timestamp() - interval '1 minute' FROM job"
+    )
+
+    assert stage.scheduler.tick().busy is True
+    book(connection, neighbour, due_in=-0.1)
+    stage.scheduler.tick()
+
+    assert len(stage.bell.rung[OVERDUE]) == BUDGET
+    assert len(stage.bell.rung[PUNCTUAL]) == 1
+
+    take(connection, stage.bell.rung[OVERDUE])
+    stage.scheduler.tick()
+    assert len(stage.bell.rung[OVERDUE]) == BUDGET + 500
+
+
+def test_leases_count_only_after_a_whole_lease_of_answers(
+    stage: Stage, connection: psycopg.Connection
+) -> None:
+    book(connection, add_account(connection), due_in=-1)
+    stage.scheduler.tick()
+    take(connection, stage.bell.all)
+    connection.execute(
+        "UPDATE inflight SET lease_until = clock_timestamp() - interval '1 hour',"
+        " look_at = clock_timestamp()"
+    )
+
+    stage.scheduler.tick()
+    assert one(connection, "SELECT state FROM inflight") == "taken"
+
+    stage.clock.now = LEASE.total_seconds() + 0.1
+    connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
+    stage.scheduler.tick()
+    assert one(connection, "SELECT state FROM inflight") == "claimed"
+    assert one(connection, "SELECT reclaims FROM inflight") == 1
+
+
+def test_after_the_database_was_away_leases_start_to_count_anew(
+    stage: Stage, connection: psycopg.Connection
+) -> None:
+    book(connection, add_account(connection), due_in=-1)
+    stage.scheduler.tick()
+    take(connection, stage.bell.all)
+    stage.clock.now = 60.0
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'wakecall scheduler'"
+    )
+    with pytest.raises(psycopg.OperationalError):
+        stage.scheduler.tick()
+    connection.execute(
+        "UPDATE inflight SET lease_until = clock_timestamp() - interval '1 hour',"
+        " look_at = clock_timestamp()"
+    )
+
+    stage.scheduler.tick()
+
+    assert one(connection, "SELECT state FROM inflight") == "taken"
+
+
+def test_what_was_reclaimed_twice_is_rung_for_apart(
+    stage: Stage, connection: psycopg.Connection
+) -> None:
+    book(connection, add_account(connection), due_in=-1)
+    stage.scheduler.tick()
+    connection.execute(
+        "UPDATE inflight SET reclaims = 1, state = 'taken', look_at = clock_timestamp(),"
+        " lease_until = clock_timestamp() - interval '1 s'"
+    )
+    stage.clock.now = 60.0
+
+    stage.scheduler.tick()
+
+    assert len(stage.bell.rung[SUSPECT]) == 1
+
+
+def test_a_run_that_cannot_be_settled_is_put_off_and_stops_nobody(
+    stage: Stage, connection: psycopg.Connection
+) -> None:
+    account = add_account(connection)
+    book(connection, account, due_in=-1)
+    stage.scheduler.tick()
+    connection.execute(
+        "UPDATE inflight SET cancelled_at = clock_timestamp(), look_at = clock_timestamp()"
+    )
+    connection.execute("ALTER TABLE run ADD CONSTRAINT never CHECK (state <> 'cancelled')")
+    book(connection, account, due_in=-1)
+    try:
+        assert stage.scheduler.tick().claimed == 1
+        assert one(connection, "SELECT count(*) FROM inflight WHERE look_at < now()") == 0
+    finally:
+        connection.execute("ALTER TABLE run DROP CONSTRAINT never")
