@@ -1,0 +1,46 @@
+"""Looking over: every combination has one verdict."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.domain.lookover import Action, judge
+from app.domain.pace import DEAD_AFTER
+from app.domain.run import RunState
+
+
+@pytest.mark.parametrize(
+    ("state", "cancelled", "lease_left", "reclaims", "leases_count", "action"),
+    [
+        (RunState.CLAIMED, False, None, 0, True, Action.RING),
+        (RunState.WAITING, False, None, 0, False, Action.RING),
+        (RunState.CLAIMED, False, None, DEAD_AFTER, True, Action.RING),
+        (RunState.CLAIMED, True, None, 0, False, Action.CANCEL),
+        (RunState.WAITING, True, None, 0, True, Action.CANCEL),
+        (RunState.TAKEN, False, 0.1, 0, True, Action.LEAVE),
+        (RunState.TAKEN, True, 0.1, 0, True, Action.LEAVE),
+        (RunState.TAKEN, False, 0.0, 0, True, Action.RECLAIM),
+        (RunState.TAKEN, False, -9.0, DEAD_AFTER - 1, True, Action.RECLAIM),
+        (RunState.TAKEN, False, -9.0, DEAD_AFTER, True, Action.BURY),
+        (RunState.TAKEN, True, -9.0, DEAD_AFTER, True, Action.CANCEL),
+        (RunState.TAKEN, False, -9.0, 0, False, Action.LEAVE),
+    ],
+)
+def test_verdicts(
+    *,
+    state: RunState,
+    cancelled: bool,
+    lease_left: float | None,
+    reclaims: int,
+    leases_count: bool,
+    action: Action,
+) -> None:
+    verdict = judge(
+        state,
+        cancelled=cancelled,
+        lease_left=lease_left,
+        reclaims=reclaims,
+        leases_count=leases_count,
+    )
+
+    assert verdict is action

@@ -1,0 +1,82 @@
+"""Settings: read once, defaults that work, one line for what cannot."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from app.config import INSTANCE_FILE, SECRET_KEY_FILE, load
+from app.errors import Misconfigured
+
+DATABASE = {"DATABASE_URL": "postgresql://nowhere/x"}
+
+
+def test_defaults(tmp_path: Path) -> None:
+    settings = load({**DATABASE, "WAKECALL_HOME": str(tmp_path)})
+
+    assert (settings.host, settings.port) == ("127.0.0.1", 8000)
+    assert settings.allow_targets == ()
+    assert settings.rate_limit is None
+    assert settings.secret_keys == ()
+
+
+def test_servers_and_keys_of_the_running_instance_are_found(tmp_path: Path) -> None:
+    told = {"database_url": "postgresql://here/wakecall", "redis_url": "unix:///run/valkey"}
+    (tmp_path / INSTANCE_FILE).write_text(json.dumps(told))
+    (tmp_path / SECRET_KEY_FILE).write_text("new,old\n")
+
+    settings = load({"WAKECALL_HOME": str(tmp_path)})
+
+    assert settings.database_url == told["database_url"]
+    assert settings.redis_url == told["redis_url"]
+    assert settings.secret_keys == ("new", "old")
+    given = load({"WAKECALL_HOME": str(tmp_path), **DATABASE, "WAKECALL_SECRET_KEY": "own"})
+    assert given.database_url == DATABASE["DATABASE_URL"]
+    assert given.secret_keys == ("own",)
+
+
+def test_without_a_database_the_line_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / INSTANCE_FILE).write_text("[]")
+
+    with pytest.raises(Misconfigured, match="make run"):
+        load({"WAKECALL_HOME": str(tmp_path)})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "٣"),
+        ("WAKECALL_RATE_LIMIT", "lots"),
+        ("WAKECALL_RATE_LIMIT", "0"),
+        ("WAKECALL_ALLOW_TARGETS", "10.0.0.1/8"),
+        ("WAKECALL_ALLOW_TARGETS", "localhost"),
+        ("WAKECALL_RETENTION_DAYS", "-1"),
+        ("WAKECALL_CONCURRENCY", "0"),
+    ],
+)
+def test_what_cannot_work_is_named(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        load({**DATABASE, "WAKECALL_HOME": str(tmp_path), name: value})
+
+    assert name in refused.value.message
+    assert "\n" not in refused.value.message
+
+
+def test_lists_are_read(tmp_path: Path) -> None:
+    settings = load(
+        {
+            **DATABASE,
+            "WAKECALL_HOME": str(tmp_path),
+            "WAKECALL_ALLOW_TARGETS": "127.0.0.0/8, ::1/128",
+            "WAKECALL_RATE_LIMIT": "50",
+        }
+    )
+
+    assert settings.allow_targets == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    assert settings.rate_limit == 50
