@@ -41,9 +41,9 @@ class Timing:
 class Reply:
     """What came back from one HTTP call, or why nothing did.
 
-    Exactly one of `status` (a complete answer) and `error` (a stable code such as
-    `timeout`, `denied-address`, `dns-failure`, `connect-failed`, `tls-failed`,
-    `too-many-headers`, `bad-response`, with `error_detail` in words) is set.
+    Exactly one of `status` (a complete, final answer) and `error` is set; `error` is one of
+    the stable codes of docs/decisions/0004-outbound-client.md, such as `timeout` or
+    `denied-address`, with `error_detail` in words.
     `headers` and `body` are cut to what history keeps.
     """
 

@@ -1,0 +1,164 @@
+"""Guard: whom an outgoing connection may reach; none is opened without its word."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, ip_address
+from typing import Final
+
+from app.delivery.loop import Loop
+from app.delivery.resolver import Answer, Lookup
+from app.domain.target import (
+    LOOPBACK,
+    Address,
+    Network,
+    Target,
+    is_localhost,
+    judge_address,
+    judge_host,
+)
+
+_LIFETIME: Final = 60.0
+_KEPT: Final = 10_000
+_TRIED: Final = 4
+_DISCARD_PORT: Final = 9
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pin:
+    """One judged address, and the CURLOPT_CONNECT_TO that makes libcurl connect to it alone."""
+
+    address: str
+    connect_to: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Admission:
+    """The addresses a host may be called at, in the order to try them.
+
+    Where there are none, `error` is a code of `Reply` and `detail` says why.
+    """
+
+    expires: float
+    pins: tuple[Pin, ...] = ()
+    error: str | None = None
+    detail: str | None = None
+
+
+Admitted = Callable[[Admission], object]
+
+
+def is_own(address: Address) -> bool:
+    """Whether the address is one of this machine's: the system would call it from itself.
+
+    Asks the routing table by connecting a datagram socket, which sends nothing.
+    """
+    family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((str(address), _DISCARD_PORT))
+            return bool(ip_address(probe.getsockname()[0]) == address)
+    except OSError:
+        return False
+
+
+class Guard:
+    """Judges hosts before they are called, and each address again when its socket opens.
+
+    Names are resolved by `lookup`, and refused if any answer is denied. `allow` goes before
+    the deny list and before `owned`, which tells the machine's own addresses. Words are kept
+    as long as the answer they rest on.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        lookup: Lookup,
+        *,
+        allow: tuple[Network, ...] = (),
+        owned: Callable[[Address], bool] = is_own,
+    ) -> None:
+        self._loop = loop
+        self._lookup = lookup
+        self._allow = allow
+        self._owned = owned
+        self._known: dict[str, Admission] = {}
+        self._waiting: dict[str, list[Admitted]] = {}
+        self._denial = lru_cache(maxsize=_KEPT)(self._judge)
+
+    def known(self, host: str) -> Admission | None:
+        """The word on this host, where there is one that still holds."""
+        admission = self._known.get(host)
+        if admission is not None and self._loop.clock() < admission.expires:
+            return admission
+        return None
+
+    def ask(self, target: Target, admitted: Admitted) -> None:
+        """Judge the host of `target`; `admitted` is called once, later, with the word on it."""
+        host = target.host
+        waiting = self._waiting.get(host)
+        if waiting is not None:
+            waiting.append(admitted)
+            return
+        self._waiting[host] = [admitted]
+        reason = judge_host(target, allow=self._allow)
+        if reason is not None:
+            self._settle(host, self._refused("denied-address", reason, _LIFETIME))
+        elif target.address is not None:
+            self._settle(host, self._decide((str(target.address),), _LIFETIME))
+        elif is_localhost(host):
+            here = [text for text in map(str, LOOPBACK) if self.denial(text) is None]
+            self._settle(host, self._decide(tuple(here), _LIFETIME))
+        else:
+            self._lookup.resolve(host, lambda answer: self._on_answer(host, answer))
+
+    def denial(self, address: str) -> str | None:
+        """Why no socket may open to this address, whatever was said of its host; None if it may."""
+        return self._denial(address)
+
+    def close(self) -> None:
+        """End all lookups; nothing is called any more."""
+        self._waiting.clear()
+        self._lookup.close()
+
+    def _on_answer(self, host: str, answer: Answer) -> None:
+        if answer.error is not None:
+            self._settle(host, self._refused("dns-failure", answer.error, answer.lifetime))
+        else:
+            self._settle(host, self._decide(answer.addresses, answer.lifetime))
+
+    def _settle(self, host: str, admission: Admission) -> None:
+        if len(self._known) >= _KEPT:
+            self._known.clear()
+        self._known[host] = admission
+        for admitted in self._waiting.pop(host, ()):
+            self._loop.call_soon(admitted, admission)
+
+    def _decide(self, addresses: tuple[str, ...], lifetime: float) -> Admission:
+        for text in addresses:
+            reason = self._denial(text) or self._own(text)
+            if reason is not None:
+                return self._refused("denied-address", reason, lifetime)
+        pins = tuple(map(_pin, addresses[:_TRIED]))
+        return Admission(expires=self._loop.clock() + lifetime, pins=pins)
+
+    def _refused(self, error: str, detail: str, lifetime: float) -> Admission:
+        return Admission(expires=self._loop.clock() + lifetime, error=error, detail=detail)
+
+    def _judge(self, text: str) -> str | None:
+        return judge_address(ip_address(text), allow=self._allow)
+
+    def _own(self, text: str) -> str | None:
+        address = ip_address(text)
+        if any(address in network for network in self._allow) or not self._owned(address):
+            return None
+        return f"{address} is this machine's own address, which callbacks may not reach."
+
+
+def _pin(answer: str) -> Pin:
+    text = str(ip_address(answer))
+    host = f"[{text}]" if ":" in text else text
+    return Pin(address=text, connect_to=(f"::{host}:",))

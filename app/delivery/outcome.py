@@ -1,0 +1,145 @@
+"""Outcome: libcurl's findings as a Reply, errors under stable codes and in words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pycurl
+
+from app.delivery.transfer import MAX_HEADER_BYTES, MAX_HEADER_LINES, Transfer
+from app.domain.run import Reply, Timing
+
+_KEPT_VALUE: Final = 1024
+_KEPT_HEADERS: Final = 8 * 1024
+
+_WEIRD_REPLY: Final = 8
+_TOO_LARGE: Final = 100
+"""CURLE_WEIRD_SERVER_REPLY and CURLE_TOO_LARGE, which pycurl does not name."""
+
+_FINAL: Final = 200
+_BLANK: Final = (b"\r\n", b"\n")
+
+_LOST: Final = (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING)
+
+_CODES: Final = {
+    "timeout": (pycurl.E_OPERATION_TIMEDOUT,),
+    "connect-failed": (pycurl.E_COULDNT_CONNECT, pycurl.E_NO_CONNECTION_AVAILABLE),
+    "connection-lost": _LOST,
+    "too-many-headers": (_TOO_LARGE,),
+    "bad-response": (
+        pycurl.E_UNSUPPORTED_PROTOCOL,
+        _WEIRD_REPLY,
+        pycurl.E_PARTIAL_FILE,
+        pycurl.E_HTTP2,
+        pycurl.E_BAD_CONTENT_ENCODING,
+    ),
+    "tls-failed": (
+        pycurl.E_SSL_CONNECT_ERROR,
+        pycurl.E_PEER_FAILED_VERIFICATION,
+        pycurl.E_SSL_CERTPROBLEM,
+        pycurl.E_SSL_CIPHER,
+        pycurl.E_SSL_CACERT_BADFILE,
+        pycurl.E_SSL_ISSUER_ERROR,
+        pycurl.E_SSL_INVALIDCERTSTATUS,
+        pycurl.E_SSL_SHUTDOWN_FAILED,
+    ),
+    "invalid-request": (pycurl.E_URL_MALFORMAT, pycurl.E_BAD_FUNCTION_ARGUMENT),
+}
+_CODE_OF: Final = {number: code for code, numbers in _CODES.items() for number in numbers}
+
+
+def read(transfer: Transfer, number: int, text: str) -> Reply:
+    """The reply of a finished transfer; `number` and `text` are libcurl's result."""
+    status = error = detail = None
+    # More body than is read changes nothing about what the receiver has said.
+    if number == pycurl.E_OK or transfer.excess:
+        status = transfer.curl.getinfo(pycurl.RESPONSE_CODE)
+        detail = _incomplete(transfer.lines, status)
+        if detail is not None:
+            status, error = None, "bad-response"
+    else:
+        error, detail = _fault(transfer, number, text)
+    return Reply(
+        status=status,
+        error=error,
+        error_detail=detail,
+        headers=_headers(transfer.lines),
+        body=transfer.body,
+        timing=_timing(transfer),
+    )
+
+
+def unanswered(error: str, detail: str, *, dns: float | None = None, total: float = 0.0) -> Reply:
+    """The reply of a call that no connection was opened for; times in seconds."""
+    timing = Timing(dns=None if dns is None else dns * 1000, total=total * 1000)
+    return Reply(error=error, error_detail=detail, timing=timing)
+
+
+def connecting(transfer: Transfer) -> bool:
+    """Whether the transfer ended before a connection stood, so that nothing was sent."""
+    return transfer.opened and transfer.curl.getinfo(pycurl.CONNECT_TIME) == 0
+
+
+def _fault(transfer: Transfer, number: int, text: str) -> tuple[str, str]:
+    if transfer.denied is not None:
+        return "denied-address", transfer.denied
+    if transfer.unopened is not None:
+        return "connect-failed", transfer.unopened
+    if transfer.too_many_headers or number == _TOO_LARGE:
+        limit = f"{MAX_HEADER_LINES} lines or {MAX_HEADER_BYTES // 1024} KiB"
+        return "too-many-headers", f"The answer's headers exceed {limit}."
+    if number == pycurl.E_OPERATION_TIMEDOUT:
+        missing = "connection" if connecting(transfer) else "complete answer"
+        return "timeout", f"No {missing} within the time allowed: {text}."
+    if number in _LOST and transfer.lines:
+        return "bad-response", f"The answer broke off: {text}."
+    return _CODE_OF.get(number, "transport-failed"), f"{text or pycurl.easy_strerror(number)}."
+
+
+def _incomplete(lines: list[bytes], status: int) -> str | None:
+    """What is missing in an answer that libcurl has let pass."""
+    if status < _FINAL:
+        return f"The answer {status} is not final, and was not asked for."
+    if lines[-1] in _BLANK or any(line in _BLANK for line in lines[_final_section(lines) :]):
+        return None
+    return "The connection was closed in the middle of the answer's headers."
+
+
+def _timing(transfer: Transfer) -> Timing:
+    """Milestones since the call was handed in; libcurl counts from the start of the transfer."""
+    getinfo = transfer.curl.getinfo
+    before = transfer.before
+    connect = tls = None
+    if transfer.opened:
+        connect = getinfo(pycurl.CONNECT_TIME)
+        tls = getinfo(pycurl.APPCONNECT_TIME)
+    first_byte = getinfo(pycurl.STARTTRANSFER_TIME)
+    return Timing(
+        dns=None if transfer.dns is None else transfer.dns * 1000,
+        connect=(before + connect) * 1000 if connect else None,
+        tls=(before + tls) * 1000 if tls else None,
+        first_byte=(before + first_byte) * 1000 if first_byte else None,
+        total=(before + getinfo(pycurl.TOTAL_TIME)) * 1000,
+    )
+
+
+def _headers(lines: list[bytes]) -> tuple[tuple[str, str], ...]:
+    """The final answer's fields, cut to what history keeps."""
+    kept: list[tuple[str, str]] = []
+    room = _KEPT_HEADERS
+    for line in lines[_final_section(lines) :]:
+        name, colon, value = line.partition(b":")
+        room -= len(line)
+        if not colon or room < 0:
+            break
+        kept.append((name.decode("latin-1"), value.strip().decode("latin-1")[:_KEPT_VALUE]))
+    return tuple(kept)
+
+
+def _final_section(lines: list[bytes]) -> int:
+    """Where the fields of the last answer begin: interim answers (1xx) come before it."""
+    start = 1
+    for number, line in enumerate(lines[:-1]):
+        if line in _BLANK and lines[number + 1].startswith(b"HTTP/"):
+            start = number + 2
+    return start

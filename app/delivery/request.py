@@ -1,0 +1,76 @@
+"""Request: what is sent for one attempt of a run, byte for byte (DESIGN §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Final
+from uuid import UUID
+
+from app.delivery.signing import sign
+from app.domain.instants import format_utc
+
+VERSION: Final = "0.1.0"
+USER_AGENT: Final = f"Wakecall/{VERSION}"
+TIMEOUT: Final = 15.0
+"""Seconds for a whole call: name lookup, connection, request and answer."""
+
+_DEFAULT_TYPE: Final = "application/octet-stream"
+
+_scheduled_for = lru_cache(maxsize=1024)(format_utc)
+"""Many runs are due at the same instant."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """One attempt of a run, as the worker took it; `attempt` counts from 1."""
+
+    run_id: UUID
+    job_id: UUID
+    url: str
+    content_type: str | None
+    signature: str | None
+    data: bytes | None
+    due_at: datetime
+    attempt: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One POST: `headers` are whole lines without line ends, `timeout` is in seconds."""
+
+    url: str
+    headers: tuple[str, ...]
+    body: bytes = b""
+    timeout: float = TIMEOUT
+
+
+def build(
+    delivery: Delivery, secrets: Sequence[str], timestamp: int, *, timeout: float = TIMEOUT
+) -> Call:
+    """The signed call of one attempt.
+
+    `secrets` are the account's signing secrets, the newest first; `timestamp` is the wall
+    clock at sending, in whole seconds since 1970. Raises ValueError where a secret is none.
+    """
+    run_id = str(delivery.run_id)
+    body = delivery.data or b""
+    signature = sign(secrets, message_id=run_id, timestamp=timestamp, body=body)
+    own = (f"X-Content-Signature: {delivery.signature}",) if delivery.signature else ()
+    return Call(
+        url=delivery.url,
+        headers=(
+            f"Content-Type: {delivery.content_type or _DEFAULT_TYPE}",
+            *own,
+            f"webhook-id: {run_id}",
+            f"webhook-timestamp: {timestamp}",
+            f"webhook-signature: {signature}",
+            f"Wakecall-Job: {delivery.job_id}",
+            f"Wakecall-Scheduled-For: {_scheduled_for(delivery.due_at)}",
+            f"Wakecall-Attempt: {delivery.attempt}",
+        ),
+        body=body,
+        timeout=timeout,
+    )

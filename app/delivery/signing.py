@@ -1,0 +1,49 @@
+"""Signing: Standard Webhooks signatures (version 1.0, symmetric scheme `v1`)."""
+
+from __future__ import annotations
+
+import hmac
+import secrets as randomness
+from base64 import b64decode, b64encode
+from binascii import b2a_base64
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+PREFIX: Final = "whsec_"
+
+_SHORTEST: Final = 24
+_LONGEST: Final = 64
+_NEW: Final = 32
+
+
+def new_secret() -> str:
+    """A fresh signing secret: `whsec_` and 32 random bytes in base64."""
+    return PREFIX + b64encode(randomness.token_bytes(_NEW)).decode()
+
+
+def sign(secrets: Sequence[str], *, message_id: str, timestamp: int, body: bytes) -> str:
+    """The value of `webhook-signature`: one signature for each secret, separated by spaces.
+
+    `timestamp` is the time of sending in whole seconds since 1970. Raises ValueError where a
+    secret is none.
+    """
+    message = b"%b.%d.%b" % (message_id.encode(), timestamp, body)
+    if len(secrets) == 1:
+        return _signature(secrets[0], message)
+    return " ".join(_signature(secret, message) for secret in secrets)
+
+
+def _signature(secret: str, message: bytes) -> str:
+    keyed = _keyed(secret).copy()
+    keyed.update(message)
+    return "v1," + b2a_base64(keyed.digest(), newline=False).decode()
+
+
+@lru_cache(maxsize=4096)
+def _keyed(secret: str) -> hmac.HMAC:
+    """HMAC-SHA256 keyed with a `whsec_` secret, to be copied: halves the cost of a signature."""
+    key = b64decode(secret.removeprefix(PREFIX), validate=True)
+    if not secret.startswith(PREFIX) or not _SHORTEST <= len(key) <= _LONGEST:
+        raise ValueError(f"A signing secret is {PREFIX} and 24 to 64 bytes in base64.")
+    return hmac.new(key, digestmod="sha256")

@@ -1,0 +1,210 @@
+"""Transfer: one reusable libcurl handle, set up once for every rule that never changes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from math import ceil
+from typing import Final
+
+import pycurl
+
+from app.delivery.guard import Pin
+from app.delivery.request import USER_AGENT, Call
+from app.domain.run import Reply
+from app.domain.target import split
+
+MAX_BODY: Final = 64 * 1024
+"""Bytes of an answer's body that are read; then the connection is closed."""
+
+KEPT_BODY: Final = 1024
+MAX_HEADER_LINES: Final = 100
+"""Lines of all header sections of an answer, interim answers included."""
+
+MAX_HEADER_BYTES: Final = 64 * 1024
+
+_EXPECT_FROM: Final = 1024 * 1024
+"""From this size of a body libcurl would ask first whether it may send it."""
+
+Done = Callable[[Reply], object]
+
+_REFUSE: Final = 0
+"""Fewer bytes than were handed over: libcurl ends the transfer and closes the connection."""
+
+
+class Transfer:
+    """A libcurl handle, what it sends at present, and what has come back so far.
+
+    `denial` is asked about the address of every socket, `on_fresh` is told its number. What
+    the engine keeps for a call under way: `pins` are the addresses to try, `started` is on the
+    loop's clock, `dns` and `before` are the seconds from there to the end of the name lookup,
+    and to the start of this transfer.
+    """
+
+    __slots__ = (
+        "_body_bytes",
+        "_connect_to",
+        "_connect_within",
+        "_denial",
+        "_header_bytes",
+        "_on_fresh",
+        "_opening",
+        "_pin",
+        "_url",
+        "_within",
+        "before",
+        "body",
+        "call",
+        "curl",
+        "denied",
+        "dns",
+        "done",
+        "excess",
+        "lines",
+        "opened",
+        "pins",
+        "started",
+        "too_many_headers",
+        "unopened",
+    )
+
+    call: Call
+    done: Done
+    pins: tuple[Pin, ...]
+    started: float
+    dns: float | None
+    before: float
+
+    def __init__(
+        self,
+        *,
+        ca_file: str,
+        denial: Callable[[str], str | None],
+        on_fresh: Callable[[int], object],
+    ) -> None:
+        self._denial = denial
+        self._on_fresh = on_fresh
+        self._opening: socket.SocketType | None = None
+        self._pin = ""
+        self._url = ""
+        self._connect_to: tuple[str, ...] = ()
+        self._within = 0.0
+        self._connect_within = 0.0
+        self.curl = pycurl.Curl()
+        self._set_up(ca_file)
+
+    def load(self, pin: Pin, *, within: float, connect_within: float) -> None:
+        """Make ready to send `call` to the address of `pin` within so many seconds.
+
+        Sets only what differs from the call before. Raises pycurl.error where libcurl cannot
+        take the URL or a header.
+        """
+        curl, call = self.curl, self.call
+        if call.url != self._url:
+            curl.setopt(pycurl.URL, call.url)
+            # libcurl rewrites escapes such as %2f in a path; the receiver gets them as booked.
+            curl.setopt(pycurl.REQUEST_TARGET, split(call.url).path)
+            self._url = call.url
+        if pin.connect_to is not self._connect_to:
+            curl.setopt(pycurl.CONNECT_TO, pin.connect_to)
+            self._connect_to = pin.connect_to
+            self._pin = pin.address
+        if within != self._within:
+            curl.setopt(pycurl.TIMEOUT_MS, ceil(within * 1000))
+            self._within = within
+        if connect_within != self._connect_within:
+            curl.setopt(pycurl.CONNECTTIMEOUT_MS, ceil(connect_within * 1000))
+            self._connect_within = connect_within
+        patient = len(call.body) < _EXPECT_FROM
+        curl.setopt(pycurl.HTTPHEADER, call.headers if patient else (*call.headers, "Expect:"))
+        curl.setopt(pycurl.POSTFIELDS, call.body)
+        self.lines: list[bytes] = []
+        self.body = b""
+        self.denied: str | None = None
+        self.unopened: str | None = None
+        self.opened = self.excess = self.too_many_headers = False
+        self._header_bytes = self._body_bytes = 0
+
+    def close(self) -> None:
+        """Free the handle; it must not be part of a multi handle any more."""
+        self._close_opening()
+        self.curl.close()
+
+    def _set_up(self, ca_file: str) -> None:
+        for option, value in (
+            (pycurl.NOSIGNAL, 1),
+            (pycurl.POST, 1),
+            (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+            (pycurl.HTTP09_ALLOWED, 0),
+            (pycurl.FOLLOWLOCATION, 0),
+            (pycurl.TCP_NODELAY, 1),
+            (pycurl.DNS_CACHE_TIMEOUT, 0),
+            (pycurl.PROXY, ""),
+            (pycurl.NOPROXY, "*"),
+            (pycurl.NETRC, pycurl.NETRC_IGNORED),
+            (pycurl.USERAGENT, USER_AGENT),
+            (pycurl.ACCEPT_ENCODING, "identity"),
+            (pycurl.HTTP_CONTENT_DECODING, 0),
+            (pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2),
+            (pycurl.SSL_VERIFYPEER, 1),
+            (pycurl.SSL_VERIFYHOST, 2),
+            (pycurl.CAINFO, ca_file),
+            (pycurl.OPENSOCKETFUNCTION, self._on_open),
+            (pycurl.SOCKOPTFUNCTION, self._on_opened),
+            (pycurl.HEADERFUNCTION, self._on_header),
+            (pycurl.WRITEFUNCTION, self._on_body),
+        ):
+            self.curl.setopt(option, value)
+        self.curl.unsetopt(pycurl.CAPATH)
+
+    def _on_open(self, _purpose: int, address: pycurl.CurlSockAddr) -> socket.SocketType | int:
+        """The last word on a connection: the judged address alone, and if it still passes."""
+        self.opened = True
+        self._close_opening()
+        text = str(address.addr[0])
+        if ":" in text:
+            text = str(ip_address(text))
+        self.denied = self._denial(text)
+        if text != self._pin:
+            self.denied = f"{text} is not the address that was judged."
+        if self.denied is not None:
+            return pycurl.SOCKET_BAD
+        try:
+            self._opening = socket.SocketType(address.family, address.socktype, address.protocol)
+        except OSError as error:
+            self.unopened = f"No socket could be opened: {error.strerror}."
+            return pycurl.SOCKET_BAD
+        return self._opening
+
+    def _on_opened(self, fd: int, _purpose: int) -> int:
+        # pycurl duplicates the socket: the first descriptor is closed, the second kept here.
+        self._close_opening()
+        os.set_inheritable(fd, False)  # noqa: FBT003 - takes no keyword
+        self._on_fresh(fd)
+        return pycurl.SOCKOPT_OK
+
+    def _on_header(self, line: bytes) -> int | None:
+        self.lines.append(line)
+        self._header_bytes += len(line)
+        if len(self.lines) > MAX_HEADER_LINES or self._header_bytes > MAX_HEADER_BYTES:
+            self.too_many_headers = True
+            return _REFUSE
+        return None
+
+    def _on_body(self, chunk: bytes) -> int | None:
+        self._body_bytes += len(chunk)
+        missing = KEPT_BODY - len(self.body)
+        if missing > 0:
+            self.body += chunk[:missing]
+        if self._body_bytes > MAX_BODY:
+            self.excess = True
+            return _REFUSE
+        return None
+
+    def _close_opening(self) -> None:
+        if self._opening is not None:
+            self._opening.close()
+            self._opening = None

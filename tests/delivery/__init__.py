@@ -1,0 +1,1 @@
+"""Tests of the outbound side, against real sockets on loopback."""

@@ -1,0 +1,131 @@
+"""What is sent for an attempt: the exact header lines, and that they arrive as such."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from app.delivery.request import VERSION, Call, Delivery, build
+from app.delivery.signing import new_secret
+from tests.delivery.outbound import Outbound
+from tests.receiver import Receiver
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+RUN = "0192f5a0-1111-7abc-8def-000000000001"
+JOB = "0192f5a0-2222-7abc-8def-000000000002"
+
+
+def delivery(
+    *,
+    url: str = "https://hook.example/wake",
+    content_type: str | None = None,
+    signature: str | None = None,
+    data: bytes | None = None,
+    attempt: int = 1,
+) -> Delivery:
+    return Delivery(
+        run_id=UUID(RUN),
+        job_id=UUID(JOB),
+        url=url,
+        content_type=content_type,
+        signature=signature,
+        data=data,
+        due_at=datetime(2026, 11, 22, 8, 30, 0, 250_000, tzinfo=UTC),
+        attempt=attempt,
+    )
+
+
+def test_the_headers_of_a_full_delivery() -> None:
+    full = delivery(
+        content_type="application/json; charset=utf-8",
+        signature="tenant=1, sig=abc==",
+        data=b'{"test": 2432232314}',
+        attempt=3,
+    )
+    call = build(full, [SECRET], 1_763_800_000)
+    assert call == Call(
+        url="https://hook.example/wake",
+        headers=(
+            "Content-Type: application/json; charset=utf-8",
+            "X-Content-Signature: tenant=1, sig=abc==",
+            f"webhook-id: {RUN}",
+            "webhook-timestamp: 1763800000",
+            "webhook-signature: v1,xF21xSc5PTWsYGnUaG6IXi+vy0hfQyFpvOAT49a3PHM=",
+            f"Wakecall-Job: {JOB}",
+            "Wakecall-Scheduled-For: 2026-11-22T08:30:00.25Z",
+            "Wakecall-Attempt: 3",
+        ),
+        body=b'{"test": 2432232314}',
+        timeout=15.0,
+    )
+
+
+def test_the_headers_of_a_bare_delivery() -> None:
+    call = build(delivery(), [SECRET], 1_763_800_000, timeout=3)
+    assert call.headers[0] == "Content-Type: application/octet-stream"
+    assert [line.partition(":")[0] for line in call.headers] == [
+        "Content-Type",
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+        "Wakecall-Job",
+        "Wakecall-Scheduled-For",
+        "Wakecall-Attempt",
+    ]
+    assert (call.body, call.timeout) == (b"", 3)
+
+
+def test_exactly_these_headers_arrive(outbound: Outbound, receiver: Receiver) -> None:
+    secrets = [new_secret(), new_secret()]
+    now = int(datetime.now(UTC).timestamp())
+    body = bytes(range(128))
+    call = build(
+        delivery(url=receiver.url(), content_type="a/b", signature="own", data=body), secrets, now
+    )
+    assert outbound.send(call.url, call.body, headers=call.headers).status == 200
+    (request,) = receiver.requests
+    assert [name for name, _ in request.headers] == [
+        "Host",
+        "User-Agent",
+        "Accept",
+        "Accept-Encoding",
+        "Content-Type",
+        "X-Content-Signature",
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+        "Wakecall-Job",
+        "Wakecall-Scheduled-For",
+        "Wakecall-Attempt",
+        "Content-Length",
+    ]
+    assert request.header("User-Agent") == f"Wakecall/{VERSION}"
+    for secret in secrets:
+        Webhook(secret).verify(request.body, dict(request.headers), json_parse=False)
+
+
+def test_a_further_attempt_keeps_the_id_and_signs_anew() -> None:
+    first = build(delivery(data=b"x"), [SECRET], 1000).headers
+    again = build(delivery(data=b"x", attempt=2), [SECRET], 1300).headers
+    assert first[1] == again[1] == f"webhook-id: {RUN}"
+    assert first[3] != again[3]
+
+
+@pytest.mark.parametrize("member", ["content_type", "signature"])
+def test_no_header_can_be_smuggled_in(outbound: Outbound, receiver: Receiver, member: str) -> None:
+    evil = "a\r\nX-Evil: yes"
+    kind, own = (evil, None) if member == "content_type" else (None, evil)
+    call = build(delivery(url=receiver.url(), content_type=kind, signature=own), [SECRET], 1000)
+    reply = outbound.send(call.url, headers=call.headers)
+    assert reply.error == "invalid-request"
+    assert receiver.requests == []
+
+
+def test_the_version_told_is_the_projects() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert project["project"]["version"] == VERSION

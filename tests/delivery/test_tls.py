@@ -1,0 +1,93 @@
+"""TLS: the name of the URL is what the certificate must carry, whatever address is called."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.delivery.authority import Authority
+from tests.delivery.outbound import Outbound
+from tests.receiver import Receiver, answer, drip, in_turn
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def outbound_to_hook(ca_file: str | None) -> Outbound:
+    outbound = Outbound(ca_file=ca_file)
+    outbound.names.tell("hook.example", "127.0.0.1")
+    return outbound
+
+
+def test_a_good_certificate_is_taken_and_the_name_is_kept(authority: Authority) -> None:
+    tls = authority.receiver("hook.example")
+    offered: list[str | None] = []
+    tls.sni_callback = lambda _link, name, _context: offered.append(name)
+    with Receiver(tls=tls) as receiver, outbound_to_hook(authority.ca_file) as outbound:
+        url = receiver.url("/x", host="hook.example", scheme="https")
+        replies = [outbound.send(url, b"payload") for _ in range(2)]
+    assert [reply.status for reply in replies] == [200, 200]
+    assert offered == ["hook.example"]
+    assert receiver.requests[0].header("Host") == f"hook.example:{receiver.port}"
+    first, second = (reply.timing for reply in replies)
+    assert first.connect is not None
+    assert first.tls is not None
+    assert first.connect < first.tls < first.total
+    assert (second.connect, second.tls) == (None, None)
+
+
+@pytest.mark.parametrize("kind", ["expired", "not yet valid", "self-signed", "wrong host"])
+def test_a_bad_certificate_ends_the_call_before_anything_is_sent(
+    authority: Authority, kind: str
+) -> None:
+    tls = {
+        "expired": lambda: authority.receiver("hook.example", days=(-3, -1)),
+        "not yet valid": lambda: authority.receiver("hook.example", days=(1, 3)),
+        "self-signed": lambda: authority.receiver("hook.example", self_signed=True),
+        "wrong host": lambda: authority.receiver("other.example"),
+    }[kind]()
+    with Receiver(tls=tls) as receiver, outbound_to_hook(authority.ca_file) as outbound:
+        reply = outbound.send(receiver.url(host="hook.example", scheme="https"), b"secret")
+    assert (reply.status, reply.error) == (None, "tls-failed")
+    assert reply.error_detail
+    assert receiver.requests == []
+
+
+def test_a_root_of_our_own_is_trusted_only_when_given(authority: Authority) -> None:
+    tls = authority.receiver("hook.example")
+    with Receiver(tls=tls) as receiver, outbound_to_hook(None) as outbound:
+        reply = outbound.send(receiver.url(host="hook.example", scheme="https"))
+    assert reply.error == "tls-failed"
+
+
+def test_a_receiver_without_tls_is_told_as_such(authority: Authority) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def talk_plainly() -> None:
+            link, _ = listener.accept()
+            with link:
+                link.recv(65536)
+                link.sendall(b"HTTP/1.1 400 Plain\r\n\r\n")
+
+        thread = threading.Thread(target=talk_plainly)
+        thread.start()
+        with outbound_to_hook(authority.ca_file) as outbound:
+            reply = outbound.send(f"https://hook.example:{listener.getsockname()[1]}/")
+        thread.join()
+    assert (reply.status, reply.error) == (None, "tls-failed")
+
+
+def test_deadline_and_kept_connections_hold_under_tls(authority: Authority) -> None:
+    tls = authority.receiver("hook.example")
+    with Receiver(tls=tls) as receiver, outbound_to_hook(authority.ca_file) as outbound:
+        receiver.default = in_turn(answer(200), drip, answer(202))
+        url = receiver.url(host="hook.example", scheme="https")
+        assert outbound.send(url).status == 200
+        assert outbound.send(url, timeout=0.5).error == "timeout"
+        assert outbound.send(url).status == 202
+    assert [request.connection for request in receiver.requests] == [1, 1, 2]

@@ -1,0 +1,147 @@
+"""Retry: what follows from a reply."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.retry import (
+    Failed,
+    RetryAt,
+    RetryPolicy,
+    Succeeded,
+    Verdict,
+    decide,
+)
+from app.domain.run import Reply
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def verdict(reply: Reply, *, attempts_made: int = 1, jitter: float = 0.0) -> Verdict:
+    return decide(reply, attempts_made=attempts_made, now=NOW, jitter=jitter)
+
+
+def wait(reply: Reply, *, attempts_made: int = 1, jitter: float = 0.0) -> timedelta:
+    decided = verdict(reply, attempts_made=attempts_made, jitter=jitter)
+    assert isinstance(decided, RetryAt)
+    return decided.instant - NOW
+
+
+def saying(status: int, retry_after: str) -> Reply:
+    return Reply(status=status, headers=(("retry-AFTER", retry_after),))
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_2xx_succeeds(status: int) -> None:
+    assert verdict(Reply(status=status)) == Succeeded()
+
+
+def test_410_ends_the_run_and_the_job() -> None:
+    decided = verdict(Reply(status=410))
+    assert isinstance(decided, Failed)
+    assert decided.gone
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 307, 308, 400, 401, 404, 429, 500, 503, 599])
+def test_every_other_status_is_tried_again(status: int) -> None:
+    decided = verdict(Reply(status=status))
+    assert isinstance(decided, RetryAt)
+    assert decided.instant == NOW + timedelta(seconds=5)
+    assert str(status) in decided.reason
+
+
+@pytest.mark.parametrize("error", ["timeout", "denied-address", "dns-failure", "tls-failed"])
+def test_every_error_is_tried_again(error: str) -> None:
+    decided = verdict(Reply(error=error, error_detail="in words"))
+    assert isinstance(decided, RetryAt)
+    assert decided.reason == f"{error}: in words"
+
+
+def test_the_default_waits() -> None:
+    waits = [wait(Reply(status=500), attempts_made=number) for number in range(1, 8)]
+    assert waits == [
+        timedelta(seconds=5),
+        timedelta(minutes=5),
+        timedelta(minutes=30),
+        2 * HOUR,
+        5 * HOUR,
+        10 * HOUR,
+        10 * HOUR,
+    ]
+
+
+@pytest.mark.parametrize("attempts_made", [8, 9, 100])
+def test_after_the_last_wait_the_run_has_failed_and_the_job_goes_on(attempts_made: int) -> None:
+    decided = verdict(Reply(status=503), attempts_made=attempts_made)
+    assert isinstance(decided, Failed)
+    assert not decided.gone
+    assert str(attempts_made) in decided.reason
+
+
+def test_a_policy_is_a_value() -> None:
+    never = RetryPolicy(delays=())
+    decided = decide(Reply(status=500), attempts_made=1, now=NOW, jitter=0, policy=never)
+    assert isinstance(decided, Failed)
+    steady = RetryPolicy(delays=(timedelta(seconds=1),) * 3)
+    decided = decide(Reply(status=500), attempts_made=3, now=NOW, jitter=0, policy=steady)
+    assert decided == RetryAt(
+        instant=NOW + timedelta(seconds=1), reason="The receiver answered 500."
+    )
+
+
+@given(
+    st.integers(1, 7),
+    st.floats(0, 1, exclude_max=True),
+    st.sampled_from([Reply(status=500), Reply(status=503), saying(429, "3600")]),
+)
+def test_jitter_lengthens_by_a_tenth_at_most_and_never_shortens(
+    attempts_made: int, jitter: float, reply: Reply
+) -> None:
+    plain = wait(reply, attempts_made=attempts_made)
+    assert plain <= wait(reply, attempts_made=attempts_made, jitter=jitter) <= plain * 1.1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("120", timedelta(seconds=120)),
+        (" 120 ", timedelta(seconds=120)),
+        ("Sun, 22 Nov 2026 13:00:00 GMT", HOUR),
+        ("Sunday, 22-Nov-26 13:00:00 GMT", HOUR),
+        ("Sun Nov 22 13:00:00 2026", HOUR),
+        ("86400", 24 * HOUR),
+        ("86401", 24 * HOUR),
+        ("9" * 5000, 24 * HOUR),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", 24 * HOUR),
+        ("3", timedelta(seconds=5)),
+        ("0", timedelta(seconds=5)),
+        ("", timedelta(seconds=5)),
+        ("-7", timedelta(seconds=5)),
+        ("1.5", timedelta(seconds=5)),
+        ("\u0663", timedelta(seconds=5)),
+        ("soon", timedelta(seconds=5)),
+        ("Sun, 22 Nov 2026 11:00:00 GMT", timedelta(seconds=5)),
+        ("Sun, 99 Nov 2026 11:00:00 GMT", timedelta(seconds=5)),
+        ("Sun, 22 Nov 99999999999 11:00:00 GMT", timedelta(seconds=5)),
+    ],
+)
+def test_retry_after_puts_off_and_never_brings_forward(
+    status: int, text: str, expected: timedelta
+) -> None:
+    assert wait(saying(status, text)) == expected
+
+
+@pytest.mark.parametrize("status", [301, 404, 500, 502])
+def test_retry_after_counts_on_429_and_503_alone(status: int) -> None:
+    assert wait(saying(status, "120")) == timedelta(seconds=5)
+
+
+@given(st.text(max_size=60))
+def test_no_retry_after_can_raise_or_reach_beyond_a_day(text: str) -> None:
+    assert timedelta(seconds=5) <= wait(saying(503, text)) <= 24 * HOUR
