@@ -13,7 +13,7 @@ from app.errors import Misconfigured
 from app.log import logger
 from app.store.takes import suspects
 from workers.link import Link, Repeating
-from workers.process import begin, fail, identity, on_stop
+from workers.process import begin, fail, identity, on_stop, prepare_for
 from workers.station import Station
 
 _NEXT_S: Final = 0.005
@@ -83,6 +83,7 @@ def run(settings: Settings) -> None:
 def main() -> None:
     """Run until no suspect is left."""
     settings = begin("worker")
+    prepare_for(settings.concurrency)
     try:
         run(settings)
     except Misconfigured as error:

@@ -53,7 +53,9 @@ class Doorman(SimpleWorker):
 
     death_penalty_class = TimerDeathPenalty
 
-    def __init__(self, redis: Redis, house: House, identity: str) -> None:
+    def __init__(
+        self, redis: Redis, house: House, identity: str, *, on_heard: Callable[[], None]
+    ) -> None:
         self._rooms = [open_queue(name, redis) for name in (PUNCTUAL, OVERDUE, SUSPECT)]
         super().__init__(
             self._rooms,
@@ -65,10 +67,16 @@ class Doorman(SimpleWorker):
         )
         self._house = house
         self._beaten_at = float("-inf")
-        self.heard_at = float("-inf")
+        self._on_heard = on_heard
 
     def _install_signal_handlers(self) -> None:
         """Signals are the main thread's."""
+
+    def subscribe(self) -> None:
+        """No commands are taken through Redis: what stops a worker is a signal."""
+
+    def unsubscribe(self) -> None:
+        """Nothing was subscribed to."""
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
@@ -80,7 +88,7 @@ class Doorman(SimpleWorker):
                 raise StopRequested
             self._keep_registered()
             found = self._dequeue(full=self._house.full)
-            self.heard_at = time.monotonic()
+            self._on_heard()
             if found is not None:
                 return found
 
@@ -127,30 +135,37 @@ class Door(threading.Thread):
         self._connect = connect
         self._house = house
         self._identity = identity
-        self._doorman: Doorman | None = None
+        self._heard_at = float("-inf")
         self._away = False
 
     @property
     def hears(self) -> bool:
         """Whether Redis was heard within the last moments."""
-        doorman = self._doorman
-        return doorman is not None and time.monotonic() - doorman.heard_at < 2 * _LISTEN_S
+        return time.monotonic() - self._heard_at < 2 * _LISTEN_S
 
     def run(self) -> None:
         """Answer until the house is closed."""
         while not self._house.closed:
             try:
                 with self._connect() as redis:
-                    self._doorman = Doorman(redis, self._house, self._identity)
-                    self._doorman.work(logging_level="WARNING")
+                    doorman = Doorman(redis, self._house, self._identity, on_heard=self._on_heard)
+                    # RQ ends its work, and says so at level error, when Redis fails it.
+                    doorman.work(logging_level="CRITICAL")
             except (RedisError, OSError, ValueError) as error:
                 # ValueError: RQ's word for a registration of this name that is still there.
-                self._tell(error)
-            self._doorman = None
+                self._on_lost(str(error))
             if not self._house.closed:
+                self._on_lost("the connection was lost")
                 time.sleep(_AGAIN_S)
 
-    def _tell(self, error: Exception) -> None:
+    def _on_heard(self) -> None:
+        self._heard_at = time.monotonic()
+        if self._away:
+            logger.warning("redis.back")
+        self._away = False
+
+    def _on_lost(self, error: str) -> None:
+        self._heard_at = float("-inf")
         if not self._away:
-            logger.warning("redis.away", error=str(error))
+            logger.warning("redis.away", error=error)
         self._away = True

@@ -35,7 +35,7 @@ _ENOUGH: Final = 20
 _LOOK_LIMIT: Final = 2000
 _SLOW_S: Final = 1.0
 _BEAT_S: Final = 2.0
-_BUSY_PAUSE_S: Final = 0.01
+_BUSY_PAUSE_S: Final = 0.03
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,7 @@ from app.store.takes import Ticket
 from workers.alone import Isolation
 from workers.doorman import Door
 from workers.link import Link
-from workers.process import begin, fail, identity, on_stop
+from workers.process import begin, fail, identity, on_stop, prepare_for
 from workers.queue import SUSPECT, redis_client
 from workers.station import Station
 
@@ -63,6 +63,7 @@ class Worker:
 def main() -> None:
     """Run one worker until SIGTERM or SIGINT."""
     settings = begin("worker")
+    prepare_for(settings.concurrency)
     try:
         worker = Worker(settings)
     except Misconfigured as error:

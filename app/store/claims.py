@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -13,7 +13,7 @@ import psycopg
 from app.domain.pace import PATIENCE
 from app.domain.rearm import Rearmed, rearm
 from app.domain.trigger import from_document
-from app.store.queries import SQL
+from app.store.queries import run
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,8 +27,7 @@ class Claimed:
     reclaims: int = 0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Due:
+class _Due(NamedTuple):
     job_id: UUID
     account_id: int
     version: int
@@ -55,7 +54,7 @@ def claim(
     maintenance tries to re-arm it.
     """
     with connection.transaction():
-        rows = connection.execute(SQL["claim_due"], {"budget": budget, "ahead": ahead}).fetchall()
+        rows = run(connection, "claim_due", {"budget": budget, "ahead": ahead}).fetchall()
         return _claim(connection, rows, new_id, unreadable)
 
 
@@ -74,8 +73,9 @@ def claim_fairly(
     Accounts in `skip` have enough under way already.
     """
     with connection.transaction():
-        rows = connection.execute(
-            SQL["claim_due_fairly"],
+        rows = run(
+            connection,
+            "claim_due_fairly",
             {"share": share, "ahead": ahead, "reach": reach, "skip": list(skip)},
         ).fetchall()
         return _claim(connection, rows, new_id, unreadable)
@@ -83,7 +83,7 @@ def claim_fairly(
 
 def still_claimed(connection: psycopg.Connection, ids: Sequence[UUID]) -> set[UUID]:
     """Those of the runs that nobody has taken yet."""
-    return {row[0] for row in connection.execute(SQL["still_claimed"], {"ids": list(ids)})}
+    return {row[0] for row in run(connection, "still_claimed", {"ids": list(ids)})}
 
 
 def _claim(
@@ -94,29 +94,21 @@ def _claim(
 ) -> list[Claimed]:
     if not rows:
         return []
-    found = [
-        _Due(
-            job_id=job_id,
-            account_id=account_id,
-            version=version,
-            recurring=recurring,
-            due_at=next_at,
-            now=now,
-        )
-        for job_id, account_id, version, recurring, next_at, now in rows
-    ]
+    found = [_Due._make(row) for row in rows]
     documents = _triggers(connection, [due.job_id for due in found if due.recurring])
     rearmed = [_rearm(due, documents, unreadable) for due in found]
     nexts = [None if each is None else each.next_at for each in rearmed]
     run_ids = [new_id() for _ in found]
     # Both statements travel together: one wait for the two.
     with connection.pipeline():
-        connection.execute(
-            SQL["rearm"],
+        run(
+            connection,
+            "rearm",
             {"ids": [due.job_id for due in found], "nexts": nexts},
         )
-        inserted = connection.execute(
-            SQL["insert_inflight"],
+        inserted = run(
+            connection,
+            "insert_inflight",
             {
                 "ids": run_ids,
                 "job_ids": [due.job_id for due in found],
@@ -144,7 +136,7 @@ def _claim(
 def _triggers(connection: psycopg.Connection, ids: list[UUID]) -> Mapping[UUID, dict[str, str]]:
     if not ids:
         return {}
-    return dict(connection.execute(SQL["triggers"], {"ids": ids}).fetchall())
+    return dict(run(connection, "triggers", {"ids": ids}).fetchall())
 
 
 def _rearm(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -14,7 +14,7 @@ from app.domain.lookover import Action, judge
 from app.domain.pace import PATIENCE
 from app.domain.run import RunState
 from app.store.claims import Claimed
-from app.store.queries import SQL
+from app.store.queries import run
 from app.store.settling import Settlement
 
 
@@ -28,8 +28,7 @@ class Lookover:
     full: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Looked:
+class _Looked(NamedTuple):
     id: UUID
     job_id: UUID
     job_version: int
@@ -43,7 +42,6 @@ class _Looked:
     lease_left: float | None
 
 
-_FIELDS: Final = tuple(_Looked.__dataclass_fields__)
 _FINAL: Final = {Action.CANCEL: RunState.CANCELLED, Action.BURY: RunState.DEAD}
 _DIED: Final = "every worker that took it ended before it could tell the outcome"
 
@@ -55,14 +53,14 @@ def look_over(connection: psycopg.Connection, *, limit: int, leases_count: bool)
     its runs, everywhere, and here the runs are locked already.
     """
     with connection.transaction():
-        found = connection.execute(SQL["look"], {"limit": limit}).fetchall()
-        rows = [_Looked(**dict(zip(_FIELDS, row, strict=True))) for row in found]
+        found = run(connection, "look", {"limit": limit}).fetchall()
+        rows = [_Looked._make(row) for row in found]
         verdicts = [(row, _verdict(row, leases_count=leases_count)) for row in rows]
         again = [each for each in verdicts if each[1] in {Action.RING, Action.RECLAIM}]
         rung = _ring(connection, again)
         left = [row.id for row, action in verdicts if action is Action.LEAVE]
         if left:
-            connection.execute(SQL["look_later"], {"ids": left})
+            run(connection, "look_later", {"ids": left})
     return Lookover(
         rung=rung,
         ended=[_end(row, _FINAL[action]) for row, action in verdicts if action in _FINAL],
@@ -73,7 +71,7 @@ def look_over(connection: psycopg.Connection, *, limit: int, leases_count: bool)
 
 def postpone(connection: psycopg.Connection, ids: Sequence[UUID]) -> None:
     """Look at these a minute later: what failed now would fail again at once."""
-    connection.execute(SQL["postpone"], {"ids": list(ids)})
+    run(connection, "postpone", {"ids": list(ids)})
 
 
 def _verdict(row: _Looked, *, leases_count: bool) -> Action:
@@ -99,8 +97,8 @@ def _ring(
     }
     return [
         Claimed(run_id=run_id, token=token, account_id=account_id, reclaims=reclaims, ahead=ahead)
-        for run_id, token, account_id, reclaims, ahead in connection.execute(
-            SQL["ring_again"], params
+        for run_id, token, account_id, reclaims, ahead in run(
+            connection, "ring_again", params
         ).fetchall()
     ]
 

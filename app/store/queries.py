@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
+
+import psycopg
 
 _NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
@@ -23,3 +26,10 @@ def _without_comments(body: str) -> str:
 
 
 SQL: Final = _read()
+
+
+def run(
+    connection: psycopg.Connection, name: str, params: Mapping[str, Any]
+) -> psycopg.Cursor[tuple[Any, ...]]:
+    """Execute the statement of that name; its rows come back in binary form, read in C."""
+    return connection.execute(SQL[name], params, binary=True)

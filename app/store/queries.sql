@@ -1,4 +1,5 @@
 -- The hot path, statement by statement; above each, the invariant it keeps.
+-- Arrays travel in binary form (%(name)b): in text form they cost more than their statements.
 -- Lock order, everywhere: the job's row in due, then its rows in inflight, then its row in job.
 
 -- name: claim_due
@@ -33,17 +34,17 @@ SELECT picked.*, clock_timestamp() FROM pair, LATERAL (
   WHERE due.slot = pair.slot AND due.account_id = pair.account_id
   LIMIT %(share)s
   FOR UPDATE SKIP LOCKED) picked
-WHERE pair.account_id <> ALL (%(skip)s);
+WHERE pair.account_id <> ALL (%(skip)b::bigint[]);
 
 -- name: triggers
 -- Read after the due rows are locked: the trigger belongs to the version that was claimed.
-SELECT id, trigger FROM job WHERE id = ANY (%(ids)s);
+SELECT id, trigger FROM job WHERE id = ANY (%(ids)b::uuid[]);
 
 -- name: rearm
 -- Every claimed row moves on in the claiming transaction: a crash before the commit leaves it due,
 -- after the commit its run exists.
 UPDATE due SET next_at = v.next_at
-FROM unnest(%(ids)s::uuid[], %(nexts)s::timestamptz[]) AS v (id, next_at)
+FROM unnest(%(ids)b::uuid[], %(nexts)b::timestamptz[]) AS v (id, next_at)
 WHERE due.job_id = v.id;
 
 -- name: insert_inflight
@@ -53,15 +54,15 @@ INSERT INTO inflight
   (id, job_id, account_id, job_version, kind, due_at, missed, final, state, send_at, look_at)
 SELECT id, job_id, account_id, version, 'scheduled', due_at, missed, final, 'claimed', due_at,
        greatest(due_at, clock_timestamp()) + %(patience)s
-FROM unnest(%(ids)s::uuid[], %(job_ids)s::uuid[], %(account_ids)s::bigint[], %(versions)s::int[],
-            %(dues)s::timestamptz[], %(missed)s::int[], %(finals)s::boolean[])
+FROM unnest(%(ids)b::uuid[], %(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
+            %(dues)b::timestamptz[], %(missed)b::int[], %(finals)b::boolean[])
   AS v (id, job_id, account_id, version, due_at, missed, final)
 ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
 RETURNING id;
 
 -- name: still_claimed
 -- What was rung for the overdue queue and has not been taken yet: the claim budget counts these.
-SELECT id FROM inflight WHERE id = ANY (%(ids)s) AND state = 'claimed';
+SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[]) AND state = 'claimed';
 
 -- name: take
 -- Nobody is told to begin early: `remaining` is counted by the database's clock, and the worker adds
@@ -70,7 +71,7 @@ SELECT id FROM inflight WHERE id = ANY (%(ids)s) AND state = 'claimed';
 -- A cancelled run is not taken. The payload is that of the run's own version, even if superseded.
 WITH held AS (
   SELECT i.id
-  FROM unnest(%(ids)s::uuid[], %(tokens)s::int[]) AS v (id, token)
+  FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
   JOIN inflight i ON i.id = v.id
   WHERE i.token = v.token AND i.state = 'claimed' AND i.cancelled_at IS NULL
   FOR UPDATE OF i SKIP LOCKED
@@ -114,7 +115,7 @@ LIMIT %(limit)s;
 -- The last word counts: of these runs, those still held under this token and not cancelled.
 -- The small answer also tells the remaining time anew, closer than the large one of the take could.
 SELECT i.id, extract(epoch FROM i.send_at - clock_timestamp())::float8
-FROM unnest(%(ids)s::uuid[], %(tokens)s::int[]) AS v (id, token)
+FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
 JOIN inflight i ON i.id = v.id
 WHERE i.token = v.token AND i.state = 'taken' AND i.cancelled_at IS NULL;
 
@@ -123,7 +124,7 @@ WHERE i.token = v.token AND i.state = 'taken' AND i.cancelled_at IS NULL;
 -- extended still stands, and the next beat tries again.
 WITH held AS (
   SELECT i.id
-  FROM unnest(%(ids)s::uuid[], %(tokens)s::int[]) AS v (id, token)
+  FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
   JOIN inflight i ON i.id = v.id
   WHERE i.token = v.token AND i.state = 'taken'
   FOR UPDATE OF i SKIP LOCKED
@@ -135,14 +136,14 @@ RETURNING i.id;
 -- name: lock_due_of
 -- Settling what may end or re-arm a job comes under the same row lock as claim, update and delete,
 -- in one order for all, so that two settlements never wait for each other in a circle.
-SELECT job_id FROM due WHERE job_id = ANY (%(job_ids)s) ORDER BY job_id FOR UPDATE;
+SELECT job_id FROM due WHERE job_id = ANY (%(job_ids)b::uuid[]) ORDER BY job_id FOR UPDATE;
 
 -- name: settle_final
 -- A run leaves inflight and enters history in one statement, only under the token it was taken with;
 -- as cancelled only if it was.
 WITH v AS (
-  SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::int[], %(states)s::text[], %(reasons)s::text[],
-                       %(attempted)s::int[]) AS v (id, token, state, reason, attempted)
+  SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(states)b::text[], %(reasons)b::text[],
+                       %(attempted)b::int[]) AS v (id, token, state, reason, attempted)
 ), gone AS (
   DELETE FROM inflight i USING v
   WHERE i.id = v.id AND i.token = v.token
@@ -165,7 +166,7 @@ SET state = 'waiting', token = i.token + 1, lease_until = NULL, attempts = i.att
     reclaims = 0, send_at = greatest(v.retry_at, i.due_at), reason = v.reason,
     look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s
                    ELSE clock_timestamp() END
-FROM unnest(%(ids)s::uuid[], %(tokens)s::int[], %(retries)s::timestamptz[], %(reasons)s::text[])
+FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(retries)b::timestamptz[], %(reasons)b::text[])
   AS v (id, token, retry_at, reason)
 WHERE i.id = v.id AND i.token = v.token
 RETURNING i.id;
@@ -176,11 +177,11 @@ INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, er
                      headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
 SELECT run_id, due_at, number, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
        dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
-FROM unnest(%(run_ids)s::uuid[], %(dues)s::timestamptz[], %(numbers)s::smallint[],
-            %(starts)s::timestamptz[], %(latenesses)s::real[], %(statuses)s::smallint[],
-            %(errors)s::text[], %(details)s::text[], %(headers)s::text[], %(bodies)s::bytea[],
-            %(dns)s::real[], %(connects)s::real[], %(tls)s::real[], %(first_bytes)s::real[],
-            %(totals)s::real[])
+FROM unnest(%(run_ids)b::uuid[], %(dues)b::timestamptz[], %(numbers)b::smallint[],
+            %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
+            %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
+            %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
+            %(totals)b::real[])
   AS v (run_id, due_at, number, started_at, lateness_ms, status, error, detail, headers, body,
         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms);
 
@@ -188,7 +189,7 @@ FROM unnest(%(run_ids)s::uuid[], %(dues)s::timestamptz[], %(numbers)s::smallint[
 -- A job ends with its last run: never one that was booked again meanwhile (another version or a
 -- next firing), is paused, or still has a run in flight. Run under lock_due_of.
 DELETE FROM job j
-USING unnest(%(job_ids)s::uuid[], %(versions)s::int[]) AS v (id, version), due d
+USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version), due d
 WHERE j.id = v.id AND j.version = v.version AND j.enabled
   AND d.job_id = j.id AND d.next_at IS NULL
   AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = j.id);
@@ -198,7 +199,7 @@ WHERE j.id = v.id AND j.version = v.version AND j.enabled
 -- Run under lock_due_of.
 WITH ended AS (
   DELETE FROM job j
-  USING unnest(%(job_ids)s::uuid[], %(versions)s::int[]) AS v (id, version)
+  USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
   WHERE j.id = v.id AND j.version = v.version
   RETURNING j.id
 )
@@ -225,7 +226,7 @@ UPDATE inflight i
 SET state = 'claimed', token = i.token + v.reclaimed, lease_until = NULL,
     reclaims = i.reclaims + v.reclaimed,
     look_at = greatest(i.send_at, clock_timestamp()) + %(patience)s
-FROM unnest(%(ids)s::uuid[], %(reclaimed)s::int[]) AS v (id, reclaimed)
+FROM unnest(%(ids)b::uuid[], %(reclaimed)b::int[]) AS v (id, reclaimed)
 WHERE i.id = v.id
 RETURNING i.id, i.token, i.account_id, i.reclaims,
           extract(epoch FROM i.send_at - clock_timestamp())::float8;
@@ -235,11 +236,11 @@ RETURNING i.id, i.token, i.account_id, i.reclaims,
 -- lease ran out while leases were not judged, a little later.
 UPDATE inflight
 SET look_at = greatest(lease_until, clock_timestamp()) + interval '0.2 s'
-WHERE id = ANY (%(ids)s) AND state = 'taken';
+WHERE id = ANY (%(ids)b::uuid[]) AND state = 'taken';
 
 -- name: postpone
 -- A row that cannot be acted upon never holds up those behind it.
-UPDATE inflight SET look_at = clock_timestamp() + interval '1 minute' WHERE id = ANY (%(ids)s);
+UPDATE inflight SET look_at = clock_timestamp() + interval '1 minute' WHERE id = ANY (%(ids)b::uuid[]);
 
 -- name: orphans
 -- A live job has a next firing or a run in flight. One that has neither lost it to a fault: it is

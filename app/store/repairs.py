@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 
 from app.domain.trigger import At, Trigger, from_document, next_after
-from app.store.queries import SQL
+from app.store.queries import run
 
 _DROP_SUPERSEDED: Final = """
 DELETE FROM superseded s
@@ -38,7 +38,7 @@ def rearm_orphans(
     next firing. Where there is none any more, the job ends.
     """
     with connection.transaction():
-        found = connection.execute(SQL["orphans"], {"limit": limit}).fetchall()
+        found = run(connection, "orphans", {"limit": limit}).fetchall()
         for job_id, version, document, now in found:
             try:
                 next_at = _next(connection, job_id, version, from_document(document), now)
@@ -48,7 +48,7 @@ def rearm_orphans(
             if next_at is None:
                 connection.execute(_END, {"job_id": job_id})
             else:
-                connection.execute(SQL["arm"], {"job_id": job_id, "next_at": next_at})
+                run(connection, "arm", {"job_id": job_id, "next_at": next_at})
     return len(found)
 
 

@@ -13,7 +13,7 @@ import psycopg
 
 from app.domain.pace import LOOK_AHEAD
 from app.domain.run import Attempt, RunState
-from app.store.queries import SQL
+from app.store.queries import run
 
 KEPT_BODY: Final = 1024
 
@@ -105,7 +105,7 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
     with connection.transaction():
         if ending:
             job_ids = [each.job_id for each in ending]
-            connection.execute(SQL["lock_due_of"], {"job_ids": job_ids})
+            run(connection, "lock_due_of", {"job_ids": job_ids})
         settled = _settle_final(connection, final) | _settle_retry(connection, again)
         _insert_attempts(connection, batch, settled)
         _end_jobs(connection, [each for each in ending if each.id in settled])
@@ -115,8 +115,9 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
 def _settle_final(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
     if not batch:
         return set()
-    rows = connection.execute(
-        SQL["settle_final"],
+    rows = run(
+        connection,
+        "settle_final",
         {
             "ids": [each.id for each in batch],
             "tokens": [each.token for each in batch],
@@ -131,8 +132,9 @@ def _settle_final(connection: psycopg.Connection, batch: Sequence[Settlement]) -
 def _settle_retry(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
     if not batch:
         return set()
-    rows = connection.execute(
-        SQL["settle_retry"],
+    rows = run(
+        connection,
+        "settle_retry",
         {
             "ids": [each.id for each in batch],
             "tokens": [each.token for each in batch],
@@ -156,7 +158,7 @@ def _insert_attempts(
     }
     attempts = [each.attempt for each in kept if each.attempt is not None]
     columns |= _attempt_columns(attempts)
-    connection.execute(SQL["insert_attempts"], columns)
+    run(connection, "insert_attempts", columns)
 
 
 def _attempt_columns(attempts: Sequence[Attempt]) -> dict[str, list[Any]]:
@@ -182,10 +184,10 @@ def _attempt_columns(attempts: Sequence[Attempt]) -> dict[str, list[Any]]:
 def _end_jobs(connection: psycopg.Connection, ending: Sequence[Settlement]) -> None:
     gone = [each for each in ending if each.ends_job]
     if gone:
-        connection.execute(SQL["end_jobs"], _versions(gone))
+        run(connection, "end_jobs", _versions(gone))
     last = [each for each in ending if each.last and not each.ends_job]
     if last:
-        connection.execute(SQL["purge_jobs"], _versions(last))
+        run(connection, "purge_jobs", _versions(last))
 
 
 def _versions(batch: Sequence[Settlement]) -> dict[str, list[Any]]:

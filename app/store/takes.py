@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
 
 from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE
-from app.store.queries import SQL
+from app.store.queries import run
 
 Ticket = tuple[UUID, int]
 """A run's id and the token that whoever takes or holds it must present."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Taken:
-    """A run with all that is needed to send it.
+class Taken(NamedTuple):
+    """A run with all that is needed to send it; a tuple, as thousands a second are made of rows.
 
     The attempt may begin at `send_at`, which by the database's clock at the take was `remaining`
     seconds ahead (negative: past). `url` is None where the content of the run's version is nowhere
@@ -44,22 +42,18 @@ class Taken:
     data: bytes | None
 
 
-_FIELDS: Final = tuple(Taken.__dataclass_fields__)
-
-
 def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Taken]:
     """Make the runs this worker's, as many as are still there to be taken."""
     ids, tokens = _columns(tickets)
-    rows = connection.execute(
-        SQL["take"], {"ids": ids, "tokens": tokens, "lease": LEASE}, binary=True
-    ).fetchall()
-    return [Taken(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
+    rows = run(connection, "take", {"ids": ids, "tokens": tokens, "lease": LEASE}).fetchall()
+    return [Taken._make(row) for row in rows]
 
 
 def untaken(connection: psycopg.Connection, *, late: float, limit: int) -> list[Ticket]:
     """Runs due for at least `late` seconds (or, negative, soon) whose bell nobody answered."""
-    rows = connection.execute(
-        SQL["untaken"],
+    rows = run(
+        connection,
+        "untaken",
         {
             "patience": PATIENCE,
             "look_ahead": LOOK_AHEAD,
@@ -72,20 +66,20 @@ def untaken(connection: psycopg.Connection, *, late: float, limit: int) -> list[
 
 def suspects(connection: psycopg.Connection, *, limit: int) -> list[Ticket]:
     """Runs that twice took their worker's lease with them, to be tried alone."""
-    rows = connection.execute(SQL["suspects"], {"limit": limit})
+    rows = run(connection, "suspects", {"limit": limit})
     return [(run_id, token) for run_id, token in rows.fetchall()]
 
 
 def still_wanted(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, float]:
     """Of the runs held: those not cancelled and not lost, with the seconds they still wait."""
     ids, tokens = _columns(tickets)
-    return dict(connection.execute(SQL["still_wanted"], {"ids": ids, "tokens": tokens}).fetchall())
+    return dict(run(connection, "still_wanted", {"ids": ids, "tokens": tokens}).fetchall())
 
 
 def extend(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> set[UUID]:
     """Extend the leases of runs held; those whose lease was extended."""
     ids, tokens = _columns(tickets)
-    rows = connection.execute(SQL["extend"], {"ids": ids, "tokens": tokens, "lease": LEASE})
+    rows = run(connection, "extend", {"ids": ids, "tokens": tokens, "lease": LEASE})
     return {row[0] for row in rows.fetchall()}
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -62,8 +62,8 @@ class Stage:
         self.engine = FakeEngine()
         self.courier = Courier(self.loop, self.engine, concurrency=concurrency, jitter=lambda: 0.0)
 
-    def hold(self, remaining: float, **changes: object) -> Held:
-        run = replace(taken(remaining), **changes)  # type: ignore[arg-type] # named by each test
+    def hold(self, remaining: float, **changes: Any) -> Held:
+        run = taken(remaining)._replace(**changes)
         held = hold(run, (SECRET,), asked=self.clock.now, answered=self.clock.now)
         self.courier.accept([held])
         self.step()
