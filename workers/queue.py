@@ -66,9 +66,8 @@ class Bell(Repeating):
         self._away = False
 
     def ring(self, name: str, tickets: Sequence[Ticket]) -> None:
-        """Announce the runs on a queue, one RQ job a batch; returns at once."""
-        for start in range(0, len(tickets), BATCH):
-            self._waiting.put((name, list(tickets[start : start + BATCH])))
+        """Announce a batch of runs on a queue, as one RQ job; returns at once."""
+        self._waiting.put((name, list(tickets)))
 
     def once(self) -> None:
         """Ring for one batch, or wait a moment for one."""

@@ -23,7 +23,7 @@ from app.store.takes import Ticket
 from workers.link import Link, Repeating
 from workers.maintenance import Maintenance
 from workers.process import begin, identity, on_stop
-from workers.queue import OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
+from workers.queue import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
 
 BUDGET: Final = 2000
 """Runs rung as overdue and not taken yet, at most: the queue stays shorter than any lease."""
@@ -72,7 +72,7 @@ class Scheduler(Repeating):
         self._identity = identity
         self._clock = clock
         self._new_id = new_id
-        self._outstanding: dict[UUID, int] = {}
+        self._outstanding: dict[UUID, Counter[int]] = {}
         self._trusted_since = clock()
         self._finished_at = clock()
         self._beaten_at = float("-inf")
@@ -111,11 +111,11 @@ class Scheduler(Repeating):
     def _claim(self, connection: psycopg.Connection) -> tuple[list[Claimed], bool]:
         """Plainly while there is room; when that is not enough, a share for every account."""
         if self._outstanding:
-            left = still_claimed(connection, list(self._outstanding))
+            waiting = still_claimed(connection, list(self._outstanding))
             self._outstanding = {
-                run: account for run, account in self._outstanding.items() if run in left
+                first: runs for first, runs in self._outstanding.items() if first in waiting
             }
-        room = BUDGET - len(self._outstanding)
+        room = BUDGET - sum(runs.total() for runs in self._outstanding.values())
         ahead = LOOK_AHEAD.total_seconds()
         claimed: list[Claimed] = []
         if room >= _LEAST_ROOM:
@@ -140,24 +140,27 @@ class Scheduler(Repeating):
         return claimed, True
 
     def _well_served(self) -> list[int]:
-        waiting = Counter(self._outstanding.values())
+        waiting: Counter[int] = sum(self._outstanding.values(), Counter())
         return [account for account, runs in waiting.items() if runs > _ENOUGH]
 
     def _ring(self, runs: Sequence[Claimed]) -> None:
-        queues: dict[str, list[Ticket]] = {PUNCTUAL: [], OVERDUE: [], SUSPECT: []}
+        queues: dict[str, list[Claimed]] = {PUNCTUAL: [], OVERDUE: [], SUSPECT: []}
         served: Counter[int] = Counter()
         for each in runs:
-            ticket = (each.run_id, each.token)
             if each.reclaims >= SUSPECT_AFTER:
-                queues[SUSPECT].append(ticket)
+                queues[SUSPECT].append(each)
             elif each.ahead > -_PUNCTUAL_S and served[each.account_id] < _SHARE:
                 served[each.account_id] += 1
-                queues[PUNCTUAL].append(ticket)
+                queues[PUNCTUAL].append(each)
             else:
-                self._outstanding[each.run_id] = each.account_id
-                queues[OVERDUE].append(ticket)
-        for name, tickets in queues.items():
-            self._bell.ring(name, tickets)
+                queues[OVERDUE].append(each)
+        for name, found in queues.items():
+            for start in range(0, len(found), BATCH):
+                batch = found[start : start + BATCH]
+                if name == OVERDUE:
+                    # A batch is taken as a whole: its first run stands for all.
+                    self._outstanding[batch[0].run_id] = Counter(run.account_id for run in batch)
+                self._bell.ring(name, [(run.run_id, run.token) for run in batch])
 
     def _leases_count(self, now: float) -> bool:
         """Leases are judged once the database has answered promptly for a whole lease."""

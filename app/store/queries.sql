@@ -1,4 +1,5 @@
 -- The hot path, statement by statement; above each, the invariant it keeps.
+-- Where an index is to be used, the time is now(): clock_timestamp() would have every row read.
 -- Arrays travel in binary form (%(name)b): in text form they cost more than their statements.
 -- Lock order, everywhere: the job's row in due, then its rows in inflight, then its row in job.
 
@@ -97,9 +98,9 @@ LEFT JOIN superseded s ON s.job_id = t.job_id AND s.version = t.job_version;
 -- Runs whose bell nobody answered; a worker may take them unbidden, as the take decides who sends.
 -- A claimed run is looked at `patience` after its time: the index finds what is near.
 SELECT id, token FROM inflight
-WHERE look_at < clock_timestamp() + %(patience)s + %(look_ahead)s
+WHERE look_at < now() + %(patience)s + %(look_ahead)s
   AND state = 'claimed' AND cancelled_at IS NULL AND reclaims < 2
-  AND send_at < clock_timestamp() - make_interval(secs => %(late)s)
+  AND send_at < now() - make_interval(secs => %(late)s)
 ORDER BY look_at
 LIMIT %(limit)s;
 
@@ -214,7 +215,7 @@ FROM ended WHERE i.job_id = ended.id AND i.cancelled_at IS NULL;
 SELECT id, job_id, job_version, due_at, final, state, token, reclaims, cancelled_at IS NOT NULL,
        reason, extract(epoch FROM lease_until - clock_timestamp())::float8
 FROM inflight
-WHERE look_at <= clock_timestamp()
+WHERE look_at <= now()
 ORDER BY look_at
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED;

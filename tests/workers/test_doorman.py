@@ -182,9 +182,9 @@ def test_without_redis_ringing_returns_at_once_and_resumes_later(
 
     bell = Bell(redis_client(redis_url))
     bell.start()
-    bell.ring(OVERDUE, batch(1200))
+    bell.ring(OVERDUE, batch(500))
     queue = open_queue(OVERDUE, redis)
-    until(lambda: queue.count == 3)
+    until(lambda: queue.count == 1)
     bell.stop()
     bell.join(30)
 
