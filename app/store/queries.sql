@@ -161,10 +161,11 @@ RETURNING id;
 
 -- name: settle_retry
 -- A retry time is written only under the token the run was taken with; nobody holds it afterwards.
--- A run cancelled meanwhile is looked at at once, and ends there.
+-- A run cancelled meanwhile is looked at at once, and ends there, for the reason it was cancelled.
 UPDATE inflight i
 SET state = 'waiting', token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1,
-    reclaims = 0, send_at = greatest(v.retry_at, i.due_at), reason = v.reason,
+    reclaims = 0, send_at = greatest(v.retry_at, i.due_at),
+    reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
     look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s
                    ELSE clock_timestamp() END
 FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(retries)b::timestamptz[], %(reasons)b::text[])
