@@ -1,0 +1,47 @@
+"""Logs: one JSON object a line, whatever is in it; many lines at once where there are many."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+PROGRAM = """
+import sys
+from datetime import UTC, datetime
+from app import log
+log.configure("worker", sys.argv[1])
+log.logger.info("one", text="caf\\u00e9\\nline", number=1)
+log.lines("attempt", [{"at": datetime(2026, 1, 1, tzinfo=UTC), "status": 204}, {"status": None}])
+try:
+    raise ValueError("boom")
+except ValueError:
+    log.logger.exception("failed")
+"""
+
+
+def said(level: str) -> list[dict[str, object]]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, level], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_every_line_is_an_object_that_names_its_event_and_process() -> None:
+    one, first, second, failed = said("info")
+
+    assert (one["event"], one["text"]) == ("one", "café\nline")
+    assert (first["event"], first["status"]) == ("attempt", 204)
+    assert first["at"] == "2026-01-01T00:00:00+00:00"
+    assert second["status"] is None
+    assert "ValueError: boom" in str(failed["exception"])
+    for line in (one, first, second, failed):
+        assert line["process"] == "worker"
+        assert line["timestamp"]
+
+
+def test_a_quieter_level_leaves_out_the_attempts() -> None:
+    (failed,) = said("warning")
+
+    assert failed["level"] == "error"
