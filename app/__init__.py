@@ -1,0 +1,49 @@
+"""Wakecall: a wake-up-call service for applications. Here, and only here, it is put together."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from http import HTTPStatus
+
+from flask import Flask, Response
+
+from app import commands
+from app.api import bodies, problems, rate
+from app.api.health import health
+from app.api.native import routes as native
+from app.api.references import references
+from app.config import Settings, load
+from app.store import engine
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The web application; settings are read from the environment unless they are given.
+
+    Raises Misconfigured.
+    """
+    if settings is None:
+        settings = load(os.environ)
+    app = Flask(__name__, static_folder=None)
+    app.config["WAKECALL_SETTINGS"] = settings
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    engine.init(app, settings)
+    problems.install(app)
+    rate.install(app, settings)
+    app.before_request(bodies.check_target)
+    app.after_request(_mark)
+    native.install(app)
+    app.register_blueprint(health)
+    app.register_blueprint(references)
+    commands.install(app)
+    return app
+
+
+def _mark(response: Response) -> Response:
+    """What every answer carries; ids and times go here, so that equal errors have equal bodies."""
+    response.headers["Vary"] = "Accept"
+    response.headers["X-Request-Id"] = secrets.token_hex(8)
+    if response.status_code == HTTPStatus.NO_CONTENT:
+        response.headers.pop("Content-Type", None)
+    return response

@@ -1,0 +1,87 @@
+"""Request bodies: counted, complete and within their limits, whatever server handed them over."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from flask import request
+from werkzeug.exceptions import ClientDisconnected
+
+from app.errors import MalformedDocument, TooLarge
+
+MAX_DOCUMENT: Final = 64 * 1024
+MAX_TARGET: Final = 16 * 1024
+FAILURE: Final = "wakecall.body_failure"
+
+
+class BodyFailure(StrEnum):
+    """Why the front handed over no body: under the name FAILURE in the request's environment."""
+
+    LONG = "long"
+    SLOW = "slow"
+    CUT = "cut"
+
+
+class TooLong(TooLarge):
+    """The address of the request is over its limit."""
+
+    code = "address-too-long"
+
+
+class TooSlow(MalformedDocument):
+    """The body did not arrive within the time it is given."""
+
+    code = "too-slow"
+
+
+def read(limit: int, *, member: str | None = None) -> bytes:
+    """The whole body of the request, never more than `limit` bytes of it in memory.
+
+    Raises TooLarge, TooSlow, and MalformedDocument for a body that ends too early.
+    """
+    match request.environ.get(FAILURE):
+        case BodyFailure.LONG:
+            raise _too_large(limit, member)
+        case BodyFailure.SLOW:
+            raise TooSlow(
+                "The body did not arrive in time.", remedy="Send the request again, faster."
+            )
+        case BodyFailure.CUT:
+            raise _incomplete()
+    announced = request.content_length
+    if announced is not None and announced > limit:
+        raise _too_large(limit, member)
+    try:
+        body: bytes = request.stream.read(limit + 1)
+    except ClientDisconnected:
+        raise _incomplete() from None
+    if len(body) > limit:
+        raise _too_large(limit, member)
+    if announced is not None and len(body) != announced:
+        raise _incomplete()
+    return body
+
+
+def check_target() -> None:
+    """Refuse an address no call needs; raises TooLong."""
+    length = len(request.environ["PATH_INFO"]) + len(request.environ.get("QUERY_STRING", ""))
+    if max(length, len(request.environ.get("REQUEST_URI", ""))) > MAX_TARGET:
+        raise TooLong(
+            f"The address has more than {MAX_TARGET} characters.",
+            remedy="POST the job as a document to /1/jobs.",
+        )
+
+
+def _too_large(limit: int, member: str | None) -> TooLarge:
+    return TooLarge(
+        f"The body has more than {limit} bytes.",
+        member=member,
+        remedy=f"Send at most {limit} bytes.",
+    )
+
+
+def _incomplete() -> MalformedDocument:
+    return MalformedDocument(
+        "The body ended before it was complete.", remedy="Send the whole body."
+    )

@@ -1,0 +1,125 @@
+"""Gateway: one request and its answer, translated between ASGI 3 and WSGI (PEP 3333)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+Message = dict[str, Any]
+
+_AT_ONCE: Final = 1024 * 1024
+_BASE: Final[Message] = {
+    "SCRIPT_NAME": "",
+    "SERVER_SOFTWARE": "wakecall",
+    "wsgi.version": (1, 0),
+    "wsgi.errors": sys.stderr,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+    "wsgi.input_terminated": True,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What the application answered: its first bytes, and where more of them come from."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    start: bytes
+    rest: Iterator[bytes] | None
+
+
+def environ_of(scope: Message) -> Message:
+    """The request as WSGI wants it, with REQUEST_URI: the target as it came, still encoded."""
+    raw, query = scope["raw_path"], scope["query_string"]
+    environ = {
+        **_BASE,
+        "REQUEST_METHOD": scope["method"],
+        "PATH_INFO": unquote_to_bytes(raw).decode("latin-1"),
+        "QUERY_STRING": query.decode("latin-1"),
+        "REQUEST_URI": (raw + b"?" + query if query else raw).decode("latin-1"),
+        "REMOTE_ADDR": scope["client"][0],
+        "SERVER_NAME": scope["server"][0],
+        "SERVER_PORT": str(scope["server"][1]),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": BytesIO(),
+    }
+    for name, value in scope["headers"]:
+        key = _key(name)
+        if key is not None:
+            text = value.decode("latin-1")
+            environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ
+
+
+def run(app: WSGIApplication, environ: Message) -> Answer:
+    """The application's answer; a short one whole, a long one to be continued."""
+    head: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start_response(
+        status: str, headers: list[tuple[str, str]], _exc_info: object = None
+    ) -> Callable[[bytes], object]:
+        head.append((status, headers))
+        return _no_write
+
+    chunks = app(environ, cast("Any", start_response))
+    try:
+        start, rest = _read_ahead(chunks)
+    except BaseException:
+        _close(chunks)
+        raise
+    status, headers = head[-1]
+    return Answer(
+        status=int(status[:3]),
+        headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+        start=start,
+        rest=rest,
+    )
+
+
+def _read_ahead(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes] | None]:
+    parts, size = [], 0
+    iterator = iter(chunks)
+    for chunk in iterator:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > _AT_ONCE:
+            return b"".join(parts), _rest(iterator, chunks)
+    _close(chunks)
+    return b"".join(parts), None
+
+
+def _rest(iterator: Iterator[bytes], chunks: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from (chunk for chunk in iterator if chunk)
+    finally:
+        _close(chunks)
+
+
+def _close(chunks: Iterable[bytes]) -> None:
+    close = getattr(chunks, "close", None)
+    if close is not None:
+        close()
+
+
+def _no_write(_data: bytes) -> object:
+    raise NotImplementedError("answers are returned, not written")
+
+
+@lru_cache(maxsize=256)
+def _key(name: bytes) -> str | None:
+    """The variable of a header field; None for one that could pass for another's."""
+    if b"_" in name:
+        return None
+    key = name.decode("latin-1").upper().replace("-", "_")
+    return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"

@@ -1,0 +1,53 @@
+"""Answers: what the native API sends back, in the format negotiated."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from flask import Response, request
+
+from app.api import negotiation
+from app.api.native import document, json_codec, text_codec, tree, xml_codec
+from app.domain.job import Job
+
+CONTENT_TYPES: Final = {
+    negotiation.TEXT: "text/plain; charset=utf-8",
+    negotiation.JSON: "application/json",
+    negotiation.XML_TEXT: "text/xml; charset=utf-8",
+    negotiation.XML_APPLICATION: "application/xml; charset=utf-8",
+}
+
+
+def offer(offers: tuple[str, ...]) -> str:
+    """The offered media type that the request accepts best; raises NotAcceptable."""
+    return negotiation.choose(request.headers.get("Accept"), offers)
+
+
+def job(found: Job, media_type: str, status: int = 200) -> Response:
+    """A whole job, or its bare id where text was chosen."""
+    if media_type == negotiation.TEXT:
+        body = text_codec.write(found.id)
+    elif media_type == negotiation.JSON:
+        body = json_codec.write(document.of_job(found))
+    else:
+        body = xml_codec.write(document.of_job(found))
+    return Response(body, status, content_type=CONTENT_TYPES[media_type])
+
+
+def created(found: Job, media_type: str) -> Response:
+    """A new job, and where it is."""
+    answer = job(found, media_type, 201)
+    answer.headers["Location"] = location(found.id)
+    return answer
+
+
+def location(job_id: UUID) -> str:
+    """Where a job is; relative, since only the client knows by which name it came here."""
+    return f"/1/jobs/{job_id}"
+
+
+def listed(name: str, value: tree.Value, media_type: str) -> Response:
+    """A value of the extensions; `name` is its root element in XML."""
+    write = tree.to_json if media_type == negotiation.JSON else tree.to_xml
+    return Response(write(name, value), content_type=CONTENT_TYPES[media_type])

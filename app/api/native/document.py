@@ -1,0 +1,149 @@
+"""Document: a job as its JSON and XML forms both show it, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from app.api.native import data
+from app.domain import instants
+from app.domain.job import Booking, Echo, Job
+from app.domain.quotation import quoted
+from app.domain.trigger import At, Cron, Trigger
+from app.errors import InvalidMember
+
+# The order of the spec's example documents.
+MEMBERS: Final = {
+    "id": "id",
+    "account": "account",
+    "url": "url",
+    "signature": "signature",
+    "contentType": "content_type",
+    "data": "data",
+    "dataEncoding": "data_encoding",
+    "when": "when",
+    "cron": "cron",
+    "next": "next",
+    "enabled": "enabled",
+}
+FLAG: Final = "enabled"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobDocument:
+    """A job's members as written; None for one that is absent."""
+
+    id: str | None = None
+    account: str | None = None
+    url: str | None = None
+    signature: str | None = None
+    content_type: str | None = None
+    data: str | None = None
+    data_encoding: str | None = None
+    when: str | None = None
+    cron: str | None = None
+    next: str | None = None
+    enabled: bool | None = None
+
+
+def of_job(job: Job) -> JobDocument:
+    """The document that shows a stored job."""
+    text, encoding = (None, None) if job.data is None else data.to_text(job.data)
+    trigger = job.trigger
+    recurring = isinstance(trigger, Cron)
+    return JobDocument(
+        id=str(job.id),
+        account=job.account,
+        url=job.url,
+        signature=job.signature,
+        content_type=job.content_type,
+        data=text,
+        data_encoding=encoding,
+        when=instants.format_utc(trigger.instant) if isinstance(trigger, At) else None,
+        cron=trigger.expression if isinstance(trigger, Cron) else None,
+        next=instants.format_utc(job.next_at) if recurring and job.next_at else None,
+        enabled=None if job.enabled else False,
+    )
+
+
+def booking(document: JobDocument) -> Booking:
+    """What the document asks for; raises InvalidMember."""
+    if document.url is None:
+        raise InvalidMember(
+            "url", "url is missing.", remedy="Give the URL to call, as in https://example.com/wake."
+        )
+    payload = None
+    if document.data is not None:
+        payload = data.to_bytes(document.data, document.data_encoding)
+    elif document.data_encoding is not None:
+        raise InvalidMember(
+            "dataEncoding",
+            "There is a dataEncoding, but no data.",
+            remedy="Give data, or leave dataEncoding out.",
+        )
+    return Booking(
+        url=document.url,
+        trigger=_trigger(document),
+        signature=document.signature,
+        content_type=document.content_type,
+        data=payload,
+        enabled=document.enabled is not False,
+    )
+
+
+def echo(document: JobDocument) -> Echo:
+    """The read-only members the document repeats; raises InvalidMember."""
+    return Echo(
+        id=document.id and document.id.lower(),
+        account=document.account,
+        next=None if document.next is None else instants.parse(document.next, member="next"),
+    )
+
+
+def of_members(members: Mapping[str, str | bool]) -> JobDocument:
+    """The document with these members by their names on the wire; raises InvalidMember."""
+    for name, value in members.items():
+        if name not in MEMBERS:
+            raise InvalidMember(
+                quoted(name)[1:-1],
+                f"A job has no member {quoted(name)}.",
+                remedy=f"The members are: {', '.join(MEMBERS)}.",
+            )
+        _check_text(name, value)
+    return JobDocument(**{MEMBERS[name]: value for name, value in members.items()})  # type: ignore[arg-type] # the codecs give bool for FLAG and str for the others
+
+
+def members(document: JobDocument) -> Iterator[tuple[str, str | bool]]:
+    """The members that are present, by their names on the wire, in the order of the spec."""
+    for name, attribute in MEMBERS.items():
+        value = getattr(document, attribute)
+        if value is not None:
+            yield name, value
+
+
+def _trigger(document: JobDocument) -> Trigger:
+    if document.when is not None and document.cron is not None:
+        raise InvalidMember("cron", "There are both when and cron.", remedy="Give one of the two.")
+    if document.when is not None:
+        return At(instant=instants.parse(document.when, member="when"))
+    if document.cron is not None:
+        return Cron(expression=document.cron)
+    raise InvalidMember(
+        "when",
+        "There is neither when nor cron.",
+        remedy='Give when, as in "2011-05-11T15:30:00Z", or cron, as in "0 15 10 ? * *".',
+    )
+
+
+def _check_text(name: str, value: str | bool) -> None:  # noqa: FBT001 - either is a member's value
+    if isinstance(value, bool) or value.isascii():
+        return
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidMember(
+            name,
+            f"{name} holds half of a surrogate pair, which no encoding can carry.",
+            remedy="Send whole characters; send other bytes as data with dataEncoding base64.",
+        ) from None

@@ -1,0 +1,78 @@
+"""Runs as the native API tells them: each firing of a job and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from app.api import xml_text
+from app.api.native import data
+from app.api.native.tree import Value
+from app.domain import instants
+from app.domain.run import Attempt, Reply, Run, Timing
+
+
+def of_run(run: Run) -> Mapping[str, Value]:
+    """The members of a run; what is not known yet is left out."""
+    return _present(
+        {
+            "id": str(run.id),
+            "job": str(run.job_id),
+            "version": run.job_version,
+            "kind": str(run.kind),
+            "due": instants.format_utc(run.due_at),
+            "state": str(run.state),
+            "missed": run.missed,
+            "settled": _instant(run.settled_at),
+            "nextAttempt": _instant(run.next_attempt_at),
+            "reason": run.reason,
+            "attempts": [_of_attempt(attempt) for attempt in run.attempts],
+        }
+    )
+
+
+def _of_attempt(attempt: Attempt) -> Mapping[str, Value]:
+    reply = attempt.reply
+    return _present(
+        {
+            "number": attempt.number,
+            "started": instants.format_utc(attempt.started_at),
+            "latenessMs": attempt.lateness_ms,
+            "status": reply.status,
+            "error": reply.error,
+            "errorDetail": reply.error_detail,
+            "timing": _of_timing(reply.timing),
+            "headers": [{"name": name, "value": value} for name, value in reply.headers],
+            **_of_body(reply),
+        }
+    )
+
+
+def _of_timing(timing: Timing) -> Mapping[str, Value]:
+    return _present(
+        {
+            "dnsMs": timing.dns,
+            "connectMs": timing.connect,
+            "tlsMs": timing.tls,
+            "firstByteMs": timing.first_byte,
+            "totalMs": timing.total,
+        }
+    )
+
+
+def _of_body(reply: Reply) -> Mapping[str, str | None]:
+    """What was kept of the answer's body, as text where every format can hold it."""
+    if not reply.body:
+        return {}
+    text, encoding = data.to_text(reply.body)
+    if not xml_text.fits(text):
+        text, encoding = data.to_base64(reply.body), data.BASE64
+    return {"body": text, "bodyEncoding": encoding}
+
+
+def _present(members: Mapping[str, Value | None]) -> Mapping[str, Value]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _instant(instant: datetime | None) -> str | None:
+    return None if instant is None else instants.format_utc(instant)

@@ -1,0 +1,10 @@
+"""Text codec: a job is told as its bare id; listing.py tells many."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+
+def write(job_id: UUID) -> bytes:
+    """The id alone, without a line end."""
+    return str(job_id).encode()

@@ -1,0 +1,45 @@
+"""Tree: runs and secrets, which the spec does not know, in JSON and in XML of the same shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+
+import orjson
+from lxml import etree
+
+from app.api.xml_text import printable
+
+Value: TypeAlias = "str | int | float | Mapping[str, Value] | Sequence[Value]"
+
+# What one element of a list is called in XML.
+_SINGULAR: Final = {
+    "runs": "run",
+    "attempts": "attempt",
+    "headers": "header",
+    "secrets": "secret",
+}
+
+
+def to_json(_name: str, value: Value) -> bytes:
+    """The value in JSON, which has no name for its root."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+
+
+def to_xml(name: str, value: Value) -> bytes:
+    """The value in XML under the root element `name`; a list's elements bear its singular."""
+    root = etree.Element(name)
+    _fill(root, value)
+    etree.indent(root)
+    return etree.tostring(root, encoding="utf-8")
+
+
+def _fill(element: etree._Element, value: Value) -> None:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _fill(etree.SubElement(element, name), inner)
+    elif isinstance(value, str | int | float):
+        element.text = printable(str(value))
+    else:
+        for inner in value:
+            _fill(etree.SubElement(element, _SINGULAR[str(element.tag)]), inner)

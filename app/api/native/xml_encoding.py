@@ -1,0 +1,120 @@
+"""XML encoding: a body's bytes made text by what they say of themselves, and no DTD let through."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Final
+
+from app.domain.quotation import quoted
+from app.errors import MalformedDocument
+
+_UTF_16: Final = "utf-16"
+_CODECS: Final = {
+    "utf-8": "utf-8",
+    "utf-16": _UTF_16,
+    "iso-8859-1": "iso-8859-1",
+    "us-ascii": "ascii",
+    "ascii": "ascii",
+}
+CHARSETS: Final = frozenset(_CODECS)
+_TAKEN: Final = "Send UTF-8, UTF-16, ISO-8859-1 or US-ASCII, and say which in the XML declaration."
+
+# Byte order marks, and how "<" begins without one (XML 1.0, appendix F).
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_STARTS: Final = ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
+
+_S: Final = r"[ \t\r\n]"
+_DECLARATION: Final = re.compile(
+    rf"<\?xml{_S}+version{_S}*={_S}*(?:'1\.[0-9]+'|\"1\.[0-9]+\")"
+    rf"(?:{_S}+encoding{_S}*={_S}*(?P<quote>['\"])(?P<encoding>[A-Za-z][\w.-]*)(?P=quote))?"
+    rf"(?:{_S}+standalone{_S}*={_S}*(?:'(?:yes|no)'|\"(?:yes|no)\"))?{_S}*\?>",
+    re.ASCII,
+)
+_ANY_DECLARATION: Final = re.compile(rf"<\?xml{_S}")
+_BEFORE_ROOT: Final = re.compile(rf"{_S}+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
+
+
+def decoded(body: bytes, charset: str | None) -> str:
+    """The document without its XML declaration; raises MalformedDocument.
+
+    The bytes decide between UTF-16 and the others; `charset` (of Content-Type) and the
+    declaration must agree with them and with each other; where both are silent, it is UTF-8.
+    """
+    if not body:
+        raise MalformedDocument("The body is empty.", remedy="Send a job element.")
+    family, mark = _family(body)
+    body = body[len(mark) :]
+    declared = _declared(body.decode(family or "iso-8859-1", "replace"))
+    codec = _codec(family, [name for name in (charset, declared) if name is not None])
+    try:
+        text = body.decode(codec)
+    except UnicodeDecodeError as error:
+        raise MalformedDocument(
+            f"The document is not {codec.upper()} (at byte {error.start + len(mark)}).",
+            remedy=_TAKEN,
+        ) from None
+    text = _DECLARATION.sub("", text, count=1) if _DECLARATION.match(text) else text
+    _refuse_doctype(text)
+    return text
+
+
+def _family(body: bytes) -> tuple[str | None, bytes]:
+    """The codec the first bytes prove, None where they only prove ASCII; the mark they begin with.
+
+    What looks like UTF-32 falls through, to be refused for the NUL characters it then holds.
+    """
+    for mark, codec in _MARKS:
+        if body.startswith(mark):
+            return codec, mark
+    for start, codec in _STARTS:
+        if body.startswith(start):
+            return codec, b""
+    return None, b""
+
+
+def _declared(text: str) -> str | None:
+    if not _ANY_DECLARATION.match(text):
+        return None
+    declaration = _DECLARATION.match(text)
+    if declaration is None:
+        raise MalformedDocument(
+            "The XML declaration is not well-formed.",
+            remedy='Write <?xml version="1.0" encoding="UTF-8"?>, or leave it out.',
+        )
+    encoding: str | None = declaration["encoding"]
+    return encoding
+
+
+def _codec(family: str | None, names: list[str]) -> str:
+    """The codec that the bytes and every name given for it agree on."""
+    codec = family
+    for name in names:
+        named = _CODECS.get(name.lower())
+        if named is None:
+            raise MalformedDocument(f"The encoding {quoted(name)} is not taken.", remedy=_TAKEN)
+        if named == _UTF_16 and codec in {"utf-16-le", "utf-16-be"}:
+            continue
+        if named == _UTF_16 or codec not in {None, named}:
+            raise MalformedDocument(
+                f"The document says it is in {quoted(name)}, which its bytes, its declaration "
+                "or its Content-Type contradicts.",
+                remedy=_TAKEN,
+            )
+        codec = named
+    return codec or "utf-8"
+
+
+def _refuse_doctype(text: str) -> None:
+    """Refuse a DTD before any parser sees it: it can stand only before the root element."""
+    position = 0
+    while match := _BEFORE_ROOT.match(text, position):
+        position = match.end()
+    if text.startswith("<!DOCTYPE", position):
+        raise MalformedDocument(
+            "The document has a DOCTYPE.", remedy="Leave it out: no DTD or entity is taken."
+        )

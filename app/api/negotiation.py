@@ -1,0 +1,114 @@
+"""Negotiation: which of the offered media types answers a request (RFC 9110, 12.5.1)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from app.errors import NotAcceptable
+
+TEXT: Final = "text/plain"
+JSON: Final = "application/json"
+XML_TEXT: Final = "text/xml"
+XML_APPLICATION: Final = "application/xml"
+
+# Where the client's preferences leave a tie, the first offer answers.
+DOCUMENTS: Final = (JSON, XML_TEXT, XML_APPLICATION)
+WITH_TEXT: Final = (TEXT, *DOCUMENTS)
+
+_LEAST: Final = 0.001
+_NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_RANGE: Final = re.compile(rf"({_NAME})/({_NAME})")
+_ELEMENT: Final = re.compile(r'(?:[^,"]|"(?:\\.|[^"\\])*(?:"|$))+', re.DOTALL)
+_PART: Final = re.compile(r'(?:[^;"]|"(?:\\.|[^"\\])*(?:"|$))+', re.DOTALL)
+_WEIGHT: Final = re.compile(r"[01]\.?|[01]?\.[0-9]{1,20}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaRange:
+    """One element of an Accept field; `precision` ranks how specific it is, `weight` is its q."""
+
+    type: str
+    subtype: str
+    precision: int
+    weight: float
+
+    def covers(self, media_type: str) -> bool:
+        """Whether an offered media type lies in this range."""
+        major, _, minor = media_type.partition("/")
+        return self.type in {"*", major} and self.subtype in {"*", minor}
+
+
+@lru_cache(maxsize=256)
+def choose(accept: str | None, offers: tuple[str, ...]) -> str:
+    """The offer with the highest weight, the earlier one on a tie; raises NotAcceptable.
+
+    The most specific range that covers an offer decides its weight; 0 excludes it. An Accept
+    field that is absent, or holds nothing that can be read, accepts everything.
+    """
+    ranges = parse(accept or "")
+    if ranges is None:
+        return offers[0]
+    weights = {offer: _weight(ranges, offer) for offer in offers}
+    best = max(offers, key=lambda offer: weights[offer])
+    if weights[best] == 0:
+        raise NotAcceptable(
+            "None of the formats in Accept is offered here.",
+            member="Accept",
+            remedy=f"Accept one of: {', '.join(offers)}.",
+        )
+    return best
+
+
+def parse(accept: str) -> tuple[MediaRange, ...] | None:
+    """The ranges of an Accept field, None where no element has the form of a media range.
+
+    Lenient where it harms nobody: an element that is no range is passed over, a lone `*` is
+    `*/*` (old Java clients send it), a weight may lack its leading 0, and an unreadable weight
+    is the least there is, so that the type stays acceptable and every well-formed one goes first.
+    """
+    elements = [_PART.findall(element) for element in _ELEMENT.findall(accept)]
+    read = [_range(*parts) for parts in elements if parts]
+    known = [each for each in read if each is not None]
+    if not known:
+        return None
+    return tuple(each for each in known if each.precision >= 0)
+
+
+def _range(name: str, *parameters: str) -> MediaRange | None:
+    name = name.strip().lower()
+    match = _RANGE.fullmatch("*/*" if name == "*" else name)
+    if match is None or (match[1] == "*" and match[2] != "*"):
+        return None
+    wildcards = [match[1], match[2]].count("*")
+    precision, weight = 2 - wildcards, 1.0
+    for parameter in parameters:
+        key, _, value = (part.strip() for part in parameter.partition("="))
+        if key.lower() == "q":
+            # What follows the weight belongs to the field, not to the media type.
+            weight = _read_weight(value)
+            break
+        if key.lower() == "charset" and value.strip('"').lower() == "utf-8":
+            precision = 3 - wildcards
+        elif key:
+            # A parameter that no answer here has: the range covers none of them.
+            precision = -1
+            break
+    return MediaRange(type=match[1], subtype=match[2], precision=precision, weight=weight)
+
+
+def _read_weight(text: str) -> float:
+    if not _WEIGHT.fullmatch(text):
+        return _LEAST
+    weight = float(text)
+    return weight if weight <= 1 else _LEAST
+
+
+def _weight(ranges: tuple[MediaRange, ...], offer: str) -> float:
+    covering = [each for each in ranges if each.covers(offer)]
+    if not covering:
+        return 0.0
+    closest = max(covering, key=lambda each: (each.precision, each.weight))
+    return closest.weight

@@ -1,0 +1,162 @@
+"""Problems: how a failure is told over HTTP (RFC 9457); the only map from error to status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+from flask import Flask, Response, request
+from lxml import etree
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import NotFound as NoRoute
+
+from app import errors
+from app.api import bodies, negotiation
+from app.api.xml_text import printable
+from app.log import logger
+
+CHALLENGE: Final = 'Basic realm="Wakecall", charset="UTF-8", Bearer realm="Wakecall"'
+NAMESPACE: Final = "urn:ietf:rfc:7807"
+RETRY_SECONDS: Final = "1"
+
+_JSON: Final = "application/problem+json"
+_XML: Final = "application/problem+xml"
+_OFFERS: Final = (
+    negotiation.JSON,
+    negotiation.TEXT,
+    _JSON,
+    _XML,
+    negotiation.XML_APPLICATION,
+    negotiation.XML_TEXT,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """What all failures of one class share: their status and their title."""
+
+    status: int
+    title: str
+
+
+KINDS: Final[dict[type[errors.WakecallError], Kind]] = {
+    errors.Refused: Kind(status=400, title="The request cannot be granted"),
+    errors.MalformedDocument: Kind(status=400, title="The body is not a well-formed document"),
+    errors.InvalidMember: Kind(status=400, title="A value cannot be taken"),
+    errors.Unauthenticated: Kind(status=401, title="No valid API key"),
+    errors.NotFound: Kind(status=404, title="Not found"),
+    errors.MethodNotOffered: Kind(status=405, title="The method is not offered here"),
+    errors.NotAcceptable: Kind(status=406, title="No acceptable format"),
+    bodies.TooSlow: Kind(status=408, title="The body did not arrive in time"),
+    errors.Conflict: Kind(status=409, title="In conflict with what is stored"),
+    errors.TooLarge: Kind(status=413, title="Too large"),
+    bodies.TooLong: Kind(status=414, title="The address is too long"),
+    errors.UnsupportedFormat: Kind(status=415, title="The format is not taken"),
+    errors.RateLimited: Kind(status=429, title="Too many requests"),
+    errors.WakecallError: Kind(status=500, title="Wakecall failed"),
+    errors.Unavailable: Kind(status=503, title="Not available now"),
+}
+BY_CODE: Final = {error.code: (error, kind) for error, kind in KINDS.items()}
+
+_HEADERS: Final[dict[type[errors.WakecallError], dict[str, str]]] = {
+    errors.Unauthenticated: {"WWW-Authenticate": CHALLENGE},
+    errors.RateLimited: {"Retry-After": RETRY_SECONDS},
+    errors.Unavailable: {"Retry-After": RETRY_SECONDS},
+}
+_INTERNAL: Final = errors.WakecallError("Nothing is known to be wrong with the request.")
+
+
+def install(app: Flask) -> None:
+    """Answer every failure of this application with a problem, never with HTML."""
+    app.register_error_handler(Exception, _answer)
+
+
+def response(error: errors.WakecallError) -> Response:
+    """The failure in the format the client accepts; JSON where none is acceptable."""
+    try:
+        offer = negotiation.choose(request.headers.get("Accept"), _OFFERS)
+    except errors.NotAcceptable:
+        offer = negotiation.JSON
+    members = _members(error)
+    if offer == negotiation.TEXT:
+        body, media_type = _text(members), "text/plain; charset=utf-8"
+    elif offer in {negotiation.JSON, _JSON}:
+        body, media_type = orjson.dumps(members, option=orjson.OPT_INDENT_2), _JSON
+    else:
+        body, media_type = _xml(members), f"{_XML}; charset=utf-8"
+    headers = _HEADERS.get(type(error), {})
+    if isinstance(error, errors.MethodNotOffered):
+        headers = {"Allow": ", ".join(error.allowed)}
+    return Response(body, kind_of(error).status, headers, content_type=media_type)
+
+
+def kind_of(error: errors.WakecallError) -> Kind:
+    """What the nearest class of the error says of it."""
+    return next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
+
+
+def _answer(error: Exception) -> Response:
+    if isinstance(error, MethodNotAllowed):
+        allowed = tuple(sorted({*(error.valid_methods or ()), "OPTIONS"}))
+        if request.method == "OPTIONS":
+            return Response(status=204, headers={"Allow": ", ".join(allowed)})
+        return response(errors.MethodNotOffered(printable(request.method[:20]), allowed))
+    known = _translated(error)
+    if known is None:
+        logger.error("request-failed", path=request.path[:200], exc_info=error)
+        return response(_INTERNAL)
+    return response(known)
+
+
+def _translated(error: Exception) -> errors.WakecallError | None:
+    """The failure as one of the tree; None for a defect, of which nothing is told."""
+    match error:
+        case errors.Refused() | errors.Unavailable():
+            return error
+        case OperationalError() | InterfaceError() | PoolTimeout():
+            logger.warning("database-away", reason=str(error)[:500])
+            return errors.Unavailable("The database cannot be reached; try again shortly.")
+        case NoRoute():
+            return errors.NotFound(
+                "There is nothing at this path.",
+                remedy="The paths begin with /1/jobs and do not end in a slash; "
+                "a question mark within one is written %3F.",
+            )
+        case HTTPException(code=int(code)) if code < 500:  # noqa: PLR2004 - RFC 9110, 15.6
+            return errors.Refused(error.description or error.name)
+    return None
+
+
+def _members(error: errors.WakecallError) -> dict[str, str | int]:
+    kind = kind_of(error)
+    members: dict[str, str | int] = {
+        "type": f"/problems/{error.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": printable(error.message),
+    }
+    if isinstance(error, errors.Refused):
+        if error.member:
+            members["member"] = printable(error.member)
+        if error.remedy:
+            members["remedy"] = printable(error.remedy)
+    return members
+
+
+def _text(members: dict[str, str | int]) -> bytes:
+    lines = [f"{members['status']} {members['title']}", str(members["detail"])]
+    lines += [
+        f"{name}: {members[name]}" for name in ("member", "remedy", "type") if name in members
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _xml(members: dict[str, str | int]) -> bytes:
+    root = etree.Element(f"{{{NAMESPACE}}}problem", nsmap={None: NAMESPACE})  # type: ignore[dict-item] # lxml: None is the default namespace
+    for name, value in members.items():
+        etree.SubElement(root, f"{{{NAMESPACE}}}{name}").text = str(value)
+    etree.indent(root)
+    return etree.tostring(root)

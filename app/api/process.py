@@ -1,0 +1,44 @@
+"""Process: what a web worker process sets up for itself when it starts to serve."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from app import log
+from app.log import logger
+
+DRAIN_S: Final = 10.0
+
+
+def begin(log_level: str) -> None:
+    """Log as `web`, take all the file descriptors allowed, and never outlive the main process."""
+    log.configure("web", log_level)
+    _raise_descriptor_limit()
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent.join,), name="follow", daemon=True).start()
+
+
+def _follow(parent_ends: Callable[[], None]) -> None:
+    """End after the main process, however that ended: a leftover would keep serving its port."""
+    parent_ends()
+    logger.warning("main-process-gone")
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(DRAIN_S)
+    os._exit(1)
+
+
+def _raise_descriptor_limit() -> None:
+    """Every connection is a descriptor, and the usual soft limit (1,024) is soon reached."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):
+            logger.warning("descriptor-limit-kept", soft=soft)

@@ -1,0 +1,36 @@
+"""References: what answers and documents point to, the problem types and the schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from flask import Blueprint, Response
+
+from app.api.problems import BY_CODE
+from app.errors import NotFound
+
+references: Final = Blueprint("references", __name__)
+
+_SCHEMA: Final = (Path(__file__).parent / "native" / "job.xsd").read_bytes()
+
+
+@references.get("/problems/<code>")
+def problem(code: str) -> Response:
+    """What a problem type means, in two lines of text."""
+    found = BY_CODE.get(code)
+    if found is None:
+        raise NotFound(
+            "There is no such problem type.", remedy=f"The types are: {', '.join(sorted(BY_CODE))}."
+        )
+    error, kind = found
+    meaning = (error.__doc__ or "").partition("\n")[0]
+    return Response(
+        f"{kind.status} {kind.title}\n{meaning}\n", content_type="text/plain; charset=utf-8"
+    )
+
+
+@references.get("/schemas/job.xsd")
+def schema() -> Response:
+    """The XML documents' schema."""
+    return Response(_SCHEMA, content_type="application/xml; charset=utf-8")

@@ -1,0 +1,115 @@
+"""Commands: accounts, their keys and their secrets, from the command line of the operator."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final, ParamSpec
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from app.domain import instants
+from app.errors import Refused, WakecallError
+from app.service import accounts
+
+P = ParamSpec("P")
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST: Final = timedelta(days=365)
+
+account: Final = AppGroup("account", help="Accounts.")
+key: Final = AppGroup("key", help="API keys of an account.")
+secret: Final = AppGroup("secret", help="Signing secrets of an account.")
+
+
+def install(app: Flask) -> None:
+    """Offer the commands as `flask --app wsgi …`."""
+    for group in (account, key, secret):
+        app.cli.add_command(group)
+
+
+def _told(command: Callable[P, None]) -> Callable[P, None]:
+    """The command, with failures told in one line on standard error and exit code 1."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except WakecallError as error:
+            remedy = error.remedy if isinstance(error, Refused) else ""
+            click.echo(f"{error.message} {remedy}".strip(), err=True)
+            raise SystemExit(1) from None
+
+    return run
+
+
+@account.command("create")
+@click.argument("name")
+@_told
+def create_account(name: str) -> None:
+    """Create an account; print its first API key, which is shown only now."""
+    click.echo(accounts.create(name))
+
+
+@key.command("create")
+@click.argument("account_name", metavar="ACCOUNT")
+@click.option("--label", default="", help="What the key is for.")
+@_told
+def create_key(account_name: str, label: str) -> None:
+    """Print a further API key of ACCOUNT, which is shown only now."""
+    click.echo(accounts.create_key(account_name, label))
+
+
+@key.command("list")
+@click.argument("account_name", metavar="ACCOUNT")
+@_told
+def list_keys(account_name: str) -> None:
+    """List the API keys of ACCOUNT: id, creation, state and label."""
+    for each in accounts.keys(account_name):
+        state = "valid" if each.revoked_at is None else "revoked"
+        click.echo(f"{each.id}  {instants.format_utc(each.created_at)}  {state:7}  {each.label}")
+
+
+@key.command("revoke")
+@click.argument("key_id")
+@_told
+def revoke_key(key_id: str) -> None:
+    """Make the API key of that id (of `key list`) worthless at once."""
+    accounts.revoke_key(key_id)
+
+
+@secret.command("show")
+@click.argument("account_name", metavar="ACCOUNT")
+@_told
+def show_secrets(account_name: str) -> None:
+    """Print the signing secrets of ACCOUNT that are valid now, newest first."""
+    for each in accounts.secrets(account_name):
+        click.echo(each)
+
+
+def _duration(_context: click.Context, _parameter: click.Parameter, text: str) -> timedelta:
+    match = re.fullmatch(r"([0-9]{1,8})([smhd])", text)
+    duration = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
+    if duration is None or duration > _LONGEST:
+        raise click.BadParameter("give a number and a unit, such as 90s, 30m, 24h or 7d.")
+    return duration
+
+
+@secret.command("rotate")
+@click.argument("account_name", metavar="ACCOUNT")
+@click.option(
+    "--overlap",
+    default="24h",
+    show_default=True,
+    callback=_duration,
+    metavar="DURATION",
+    help="How long the old secret signs as well.",
+)
+@_told
+def rotate_secret(account_name: str, overlap: timedelta) -> None:
+    """Give ACCOUNT a new signing secret and print it."""
+    click.echo(accounts.rotate_secret(account_name, overlap=overlap))

@@ -1,0 +1,8 @@
+"""The web process with short deadlines, so that tests of slow clients are quick."""
+
+from __future__ import annotations
+
+from app.api.front import Front
+from wsgi import app
+
+front = Front(app, body_s=1.5, send_s=1.5)

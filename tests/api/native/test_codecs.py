@@ -1,0 +1,113 @@
+from types import ModuleType
+from typing import cast
+from uuid import UUID
+
+import pytest
+
+from app.api.native import answers, document, json_codec, listing, xml_codec
+from app.api.native.document import JobDocument
+from app.domain import instants
+from app.domain.job import Booking, Job
+from app.domain.trigger import At, Cron
+from app.errors import MalformedDocument
+from tests.api.golden import golden
+
+ID = UUID("03ba07bc-0c8b-4a82-9a47-c65e7a8d24af")
+INSTANT = instants.parse("2011-05-11T15:30:00Z", member="when")
+
+RECURRING = Job(
+    id=ID,
+    account="example",
+    version=1,
+    url="https://example.com/my-callback",
+    trigger=Cron(expression="0 15 10 ? * *"),
+    signature=None,
+    content_type=None,
+    data=None,
+    enabled=True,
+    next_at=INSTANT,
+)
+SINGLE = Job(
+    id=ID,
+    account="example",
+    version=1,
+    url="https://example.com/my-callback",
+    trigger=At(instant=INSTANT),
+    signature="507aaa0733464499847c930db95983f8994ae266",
+    content_type="text/plain",
+    data=b"testing",
+    enabled=True,
+    next_at=INSTANT,
+)
+JOBS = {"recurring": RECURRING, "single": SINGLE}
+
+
+@pytest.mark.parametrize("kind", JOBS)
+def test_a_job_is_written_as_in_the_spec(kind: str) -> None:
+    written = document.of_job(JOBS[kind])
+    assert json_codec.write(written) == golden(f"{kind}.response.json")
+    assert xml_codec.write(written) == golden(f"{kind}.response.xml")
+
+
+@pytest.mark.parametrize("kind", JOBS)
+@pytest.mark.parametrize("codec", [json_codec, xml_codec])
+def test_a_request_as_in_the_spec_is_read(kind: str, codec: ModuleType) -> None:
+    suffix = "json" if codec is json_codec else "xml"
+    job = JOBS[kind]
+    assert document.booking(codec.read(golden(f"{kind}.request.{suffix}"))) == Booking(
+        url=job.url,
+        trigger=job.trigger,
+        signature=job.signature,
+        content_type=job.content_type,
+        data=job.data,
+    )
+
+
+@pytest.mark.parametrize("kind", JOBS)
+def test_what_an_answer_shows_can_be_sent_back(kind: str) -> None:
+    for codec, suffix in ((json_codec, "json"), (xml_codec, "xml")):
+        sent = codec.read(golden(f"{kind}.response.{suffix}"))
+        assert sent == document.of_job(JOBS[kind])
+        echo = document.echo(sent)
+        assert (echo.id, echo.account) == (str(ID), "example")
+        assert echo.next == (INSTANT if kind == "recurring" else None)
+
+
+@pytest.mark.parametrize("name", ["recurring.request", "recurring.response"])
+def test_the_broken_json_printed_in_the_spec_is_refused(name: str) -> None:
+    with pytest.raises(MalformedDocument, match=r"not JSON: .* \(line \d, column \d"):
+        json_codec.read(golden(f"{name}.as-printed.json"))
+
+
+def test_the_text_answer_is_the_bare_id() -> None:
+    assert answers.job(SINGLE, "text/plain").data == golden("created.response.txt")
+
+
+@pytest.mark.parametrize(
+    ("media_type", "suffix"),
+    [
+        ("text/plain", "txt"),
+        ("application/json", "json"),
+        ("text/xml", "xml"),
+        ("application/xml", "xml"),
+    ],
+)
+def test_a_list_is_laid_out_as_in_the_spec(media_type: str, suffix: str) -> None:
+    pieces = listing.LAYOUTS[media_type].pieces(cast("list[UUID]", ["1", "2", "3"]))
+    assert b"".join(pieces) == golden(f"list.response.{suffix}")
+
+
+@pytest.mark.parametrize("media_type", listing.LAYOUTS)
+@pytest.mark.parametrize("count", [0, 1, 2, 1999, 2000, 2001, 40_000])
+def test_the_length_of_a_list_follows_from_its_count(media_type: str, count: int) -> None:
+    layout = listing.LAYOUTS[media_type]
+    with listing.spool(layout, count, (UUID(int=number) for number in range(count))) as file:
+        body = file.read()
+    assert len(body) == layout.length(count)
+    assert body.count(b"-0000-") >= count
+
+
+def test_only_a_paused_job_says_whether_it_is_enabled() -> None:
+    written = xml_codec.write(JobDocument(url="http://a/", enabled=False))
+    assert written == b"<job>\n  <url>http://a/</url>\n  <enabled>false</enabled>\n</job>"
+    assert document.of_job(SINGLE).enabled is None

@@ -1,0 +1,128 @@
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.api.native.booked import ABSENT, OFTEN, ONCE, booked, xml_of
+
+
+def test_creating_answers_201_with_the_place_of_the_job(client: FlaskClient) -> None:
+    answer = client.post("/1/jobs", json=ONCE)
+    assert answer.status_code == 201
+    assert answer.content_type == "text/plain; charset=utf-8"
+    assert str(UUID(answer.text)) == answer.text
+    assert answer.headers["Location"] == f"/1/jobs/{answer.text}"
+    assert client.get(answer.headers["Location"]).get_json() == {
+        "id": answer.text,
+        "account": "account-1",
+        **ONCE,
+    }
+
+
+FORMATS = ("application/json", "text/xml", "application/xml")
+
+
+@pytest.mark.parametrize("media_type", FORMATS)
+@pytest.mark.parametrize("accept", FORMATS)
+def test_a_job_is_created_and_replaced_in_every_format(
+    client: FlaskClient, media_type: str, accept: str | None
+) -> None:
+    def body(members: dict[str, str]) -> str | bytes:
+        return json.dumps(members) if media_type == "application/json" else xml_of(members)
+
+    headers = {"Content-Type": f"{media_type}; charset=UTF-8", "Accept": accept}
+    created = client.post("/1/jobs", data=body(ONCE), headers=headers)
+    assert created.status_code == 201
+    replaced = client.put(created.headers["Location"], data=body(OFTEN), headers=headers)
+    assert replaced.status_code == 200
+    for answer in (created, replaced):
+        assert answer.content_type.partition(";")[0] == accept
+        assert answer.headers["Vary"] == "Accept"
+    stored = client.get(created.headers["Location"]).get_json()
+    assert stored.pop("next").endswith("T10:15:00Z")
+    assert stored == {"id": created.headers["Location"][8:], "account": "account-1", **OFTEN}
+
+
+def test_put_answers_the_id_as_text_and_takes_a_job_from_when_to_cron_and_back(
+    client: FlaskClient,
+) -> None:
+    job_id = booked(client)["id"]
+    for document, shown in ((OFTEN, {"cron", "next"}), (ONCE, {"when"}), (OFTEN, {"cron", "next"})):
+        answer = client.put(f"/1/jobs/{job_id}", json=document)
+        assert (answer.status_code, answer.text) == (200, job_id)
+        assert client.get(f"/1/jobs/{job_id}").get_json().keys() == {"id", "account", "url", *shown}
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/xml"])
+@pytest.mark.parametrize("document", [ONCE, OFTEN, {**OFTEN, "data": "\0", "enabled": False}])
+def test_a_document_as_get_returned_it_can_be_put(
+    client: FlaskClient, accept: str | None, document: dict[str, Any]
+) -> None:
+    place = f"/1/jobs/{booked(client, document)['id']}"
+    got = client.get(place, headers={"Accept": accept})
+    headers = {"Content-Type": got.content_type, "Accept": accept}
+    put = client.put(place, data=got.data, headers=headers)
+    assert put.status_code == 200
+    assert put.data == got.data
+
+
+@pytest.mark.parametrize(
+    ("member", "value"), [("id", ABSENT), ("account", "account-2"), ("next", "2030-01-01T00:00Z")]
+)
+def test_read_only_members_are_ignored_on_create_and_must_be_right_on_update(
+    client: FlaskClient, member: str, value: Any
+) -> None:
+    job_id = booked(client, {**OFTEN, member: value})["id"]
+    assert job_id != ABSENT
+    answer = client.put(f"/1/jobs/{job_id}", json={**OFTEN, member: value})
+    assert answer.status_code == 400
+    assert answer.get_json()["member"] == member
+
+
+def test_a_deleted_job_is_gone(client: FlaskClient) -> None:
+    place = f"/1/jobs/{booked(client)['id']}"
+    deleted = client.delete(place, headers={"Accept": "image/png"})
+    assert (deleted.status_code, deleted.data) == (204, b"")
+    assert "Content-Type" not in deleted.headers
+    for answer in (client.get(place), client.delete(place), client.put(place, json=ONCE)):
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "suffix", "document"),
+    [("GET", "", None), ("PUT", "", ONCE), ("DELETE", "", None), ("GET", "/runs", None)],
+)
+def test_a_foreign_and_an_unknown_job_are_told_alike(
+    client: FlaskClient,
+    stranger: FlaskClient,
+    method: str,
+    suffix: str,
+    document: dict[str, str] | None,
+) -> None:
+    foreign = booked(stranger)["id"]
+    for accept in ("application/json", "text/xml", "application/xml"):
+        answers = [
+            client.open(
+                f"/1/jobs/{job_id}{suffix}",
+                method=method,
+                json=document,
+                headers={"Accept": accept},
+            )
+            for job_id in (foreign, ABSENT)
+        ]
+        assert [answer.status_code for answer in answers] == [404, 404]
+        assert answers[0].data.replace(foreign.encode(), ABSENT.encode()) == answers[1].data
+        told = [
+            {name: value for name, value in answer.headers if name != "X-Request-Id"}
+            for answer in answers
+        ]
+        assert told[0] == told[1]
+    assert stranger.get(f"/1/jobs/{foreign}").status_code == 200
+
+
+def test_an_id_is_the_same_in_either_case(client: FlaskClient) -> None:
+    job_id = booked(client)["id"]
+    assert client.get(f"/1/jobs/{job_id.upper()}").get_json()["id"] == job_id
+    assert client.put(f"/1/jobs/{job_id}", json={**ONCE, "id": job_id.upper()}).status_code == 200

@@ -1,0 +1,217 @@
+import time
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from app.api.native import document, xml_codec
+from app.api.native.document import JobDocument
+from app.errors import InvalidMember, MalformedDocument, Refused
+
+URL = "<url>https://example.com/</url>"
+GOOD = f"<job>{URL}<when>2030-01-01T00:00:00Z</when></job>"
+SCHEMA = Path(xml_codec.__file__).parent / "job.xsd"
+
+
+def refusal(body: bytes | str, charset: str | None = None) -> Refused:
+    started = time.monotonic()
+    with pytest.raises(Refused) as caught:
+        xml_codec.read(body if isinstance(body, bytes) else body.encode(), charset)
+    assert time.monotonic() - started < 5
+    assert caught.value.remedy
+    caught.value.message.encode()
+    return caught.value
+
+
+LAUGHS = (
+    "<!DOCTYPE job [<!ENTITY a '"
+    + "ha" * 50
+    + "'>"
+    + "".join(
+        f"<!ENTITY {chr(98 + number)} '{('&' + chr(97 + number) + ';') * 10}'>"
+        for number in range(9)
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        "<!DOCTYPE job>",
+        "<!DOCTYPE job []>",
+        '<!DOCTYPE job SYSTEM "file:///etc/passwd">',
+        '<!DOCTYPE job PUBLIC "x" "http://127.0.0.1:1/x.dtd">',
+        '<!DOCTYPE job [<!ENTITY x SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE job [<!ENTITY % x SYSTEM "http://127.0.0.1:1/"> %x;]>',
+        "<!DOCTYPE job [<!ELEMENT job ANY>]>",
+        LAUGHS + "]>",
+        "<!DOCTYPE job [<!ENTITY x '" + "y" * 30_000 + "'>]>",
+        "<!DOCTYPE",
+        " \n<!-- a --> <?p i?> <!DOCTYPE job>",
+        '<?xml version="1.0"?>\n<!DOCTYPE job>',
+        "<!-- <!DOCTYPE x> --><!DOCTYPE job>",
+    ],
+)
+def test_a_doctype_of_any_kind_is_refused(doctype: str) -> None:
+    for body in (f"{doctype}<job><url>&x;&j;</url></job>", doctype):
+        refused = refusal(body)
+        assert isinstance(refused, MalformedDocument)
+        assert "DOCTYPE" in refused.message
+
+
+def test_what_only_looks_like_a_doctype_is_data() -> None:
+    read = xml_codec.read(b"<!--<!DOCTYPE a>--><job><data><![CDATA[<!DOCTYPE html>]]></data></job>")
+    assert read.data == "<!DOCTYPE html>"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("", "empty"),
+        (" ", "not well-formed"),
+        ("job", "not well-formed"),
+        ("<job>", "not well-formed"),
+        ("<job></jobs>", "not well-formed"),
+        (GOOD + GOOD, "not well-formed"),
+        (GOOD + "x", "not well-formed"),
+        ("<job><url>&x;</url></job>", "not well-formed"),
+        ("<job><url>&#0;</url></job>", "not well-formed"),
+        ("<job><url>&#xd800;</url></job>", "not well-formed"),
+        ("<job><url>\0</url></job>", "not well-formed"),
+        ("<job><url>\x01</url></job>", "not well-formed"),
+        ("<job><url>\ufffe</url></job>", "not well-formed"),
+        ("<job><url>a & b</url></job>", "not well-formed"),
+        ("<job><a:url>x</a:url></job>", "not well-formed"),
+        ('<job a="1" a="2"/>', "not well-formed"),
+        ("<job>" + "<a>" * 10_000, "not well-formed"),
+        ("<job>" + "<a>" * 5_000 + "</a>" * 5_000 + "</job>", "not well-formed"),
+        ('<?xml version="1.0" encoding="utf-8" ?' + GOOD, "declaration"),
+        ("<?xml encoding='utf-8'?>" + GOOD, "declaration"),
+        ("<?xml version='2.0'?>" + GOOD, "declaration"),
+        (" <?xml version='1.0'?>" + GOOD, "not well-formed"),
+        ("<Job/>", 'root element is "Job"'),
+        ("<jobs/>", 'root element is "jobs"'),
+        ('<job xmlns="urn:x"/>', "root element"),
+        ('<a:job xmlns:a="urn:x"/>', "root element"),
+        (f"<job>text{URL}</job>", "text between"),
+        (f"<job>{URL}text</job>", "text between"),
+        (f"<job>{URL}<!-- c -->text</job>", "text between"),
+    ],
+)
+def test_what_is_no_job_element_is_refused_with_the_reason(body: bytes, said: str) -> None:
+    refused = refusal(body)
+    assert isinstance(refused, MalformedDocument)
+    assert said in refused.message
+
+
+@pytest.mark.parametrize(
+    ("inside", "member", "said"),
+    [
+        ("<url>https://a<!-- -->b</url>", "url", "comment"),
+        ("<url>https://a<?p i?>b</url>", "url", "processing instruction"),
+        ("<data>a<!-- -->b</data>", "data", "comment"),
+        ("<data><b>x</b></data>", "data", "an element"),
+        ("<url><url>x</url></url>", "url", "an element"),
+        ("<cron><!-- --></cron>", "cron", "comment"),
+        ('<url x="1">https://a</url>', "url", 'attribute "x"'),
+        ('<data xml:space="preserve"> </data>', "data", "attribute"),
+        (
+            '<url xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"/>',
+            "url",
+            "attribute",
+        ),
+        ("<url>a</url><url>a</url>", "url", "more than once"),
+        ("<x/><x/>", "x", "more than once"),
+        ("<URL>a</URL>", "URL", "no member"),
+        ("<callback>a</callback>", "callback", "no member"),
+        ("<a><b><c/></b></a>", "a", "no member"),
+        (
+            '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd"/>',
+            "{http://www.w3.org/2001/XInclude}include",
+            "no member",
+        ),
+        ('<url xmlns="urn:x">a</url>', "{urn:x}url", "no member"),
+        ("<enabled>yes</enabled>", "enabled", '"yes"'),
+        ("<enabled/>", "enabled", '""'),
+    ],
+)
+def test_a_member_that_is_no_plain_element_is_refused_by_name(
+    inside: str, member: str, said: str
+) -> None:
+    refused = refusal(f"<job>{inside}</job>")
+    assert isinstance(refused, InvalidMember)
+    assert refused.member == member
+    assert said in refused.message
+
+
+def test_an_attribute_of_the_root_is_refused() -> None:
+    refused = refusal('<job version="1"/>')
+    assert refused.member == "job"
+    assert "attribute" in refused.message
+
+
+def test_cdata_and_character_references_are_text() -> None:
+    read = xml_codec.read(
+        b"<job><url>http<![CDATA[://a?b=1&c]]>&amp;d&#61;2</url><data><![CDATA[]]></data></job>"
+    )
+    assert read.url == "http://a?b=1&c&d=2"
+    assert read.data == ""
+
+
+def test_white_space_counts_in_data_alone() -> None:
+    read = xml_codec.read(
+        b"<job>\n <url>\n\thttp://a/ </url>\r\n<cron> 0 0 12 * * ? </cron>"
+        b"<data> \n\t&#13;x </data><enabled> false\n</enabled></job>\n"
+    )
+    assert (read.url, read.cron, read.enabled) == ("http://a/", "0 0 12 * * ?", False)
+    assert read.data == " \n\t\rx "
+
+
+def test_comments_and_instructions_between_members_say_nothing() -> None:
+    body = f"<?a b?><!-- a --><job><!-- b -->{URL}<?c d?><!-- e --></job><!-- f -->"
+    assert xml_codec.read(body.encode()) == JobDocument(url="https://example.com/")
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\n", "a\rb", "\r\n", "\t", "]]>", "<a>&amp;", "é\u0085\u2028😀"]
+)
+def test_data_that_xml_can_hold_is_read_back_exactly(text: str) -> None:
+    written = xml_codec.write(JobDocument(data=text))
+    assert xml_codec.read(written).data == text
+    assert etree.fromstring(written).findtext("data") == text
+
+
+@pytest.mark.parametrize("text", ["\0", "a\x08b", "\x1f", "\ufffe", "\uffff"])
+def test_data_that_xml_cannot_hold_is_base64_in_xml_alone(text: str) -> None:
+    written = xml_codec.read(
+        xml_codec.write(JobDocument(url="http://a/", when="2030-01-01T00:00Z", data=text))
+    )
+    assert written.data_encoding == "base64"
+    assert document.booking(written).data == text.encode()
+
+
+def test_the_schema_takes_what_is_taken_and_what_is_written() -> None:
+    schema = etree.XMLSchema(etree.parse(SCHEMA))
+    full = JobDocument(
+        id="03ba07bc-0c8b-4a82-9a47-c65e7a8d24af",
+        account="example",
+        url="https://example.com/?a=1&b=2",
+        signature="sig",
+        content_type="text/plain; charset=utf-8",
+        data=" two\nlines ",
+        cron="0 15 10 ? * *",
+        next="2011-05-11T15:30:00Z",
+        enabled=False,
+    )
+    assert schema.validate(etree.fromstring(xml_codec.write(full))), schema.error_log
+    assert schema.validate(etree.fromstring(GOOD)), schema.error_log
+    assert schema.validate(
+        etree.fromstring("<jobs><id>03ba07bc-0c8b-4a82-9a47-c65e7a8d24af</id></jobs>")
+    )
+    for bad in (
+        "<job/>",
+        f"<job>{URL}{URL}</job>",
+        f"<job>{URL}<x/></job>",
+        f'<job a="1">{URL}</job>',
+    ):
+        assert not schema.validate(etree.fromstring(bad))

@@ -1,0 +1,84 @@
+import pytest
+
+from app.api.native import xml_codec
+from app.errors import MalformedDocument
+
+TEXT = "<job><url>http://a/</url><data>é</data></job>"
+EURO = "<job><url>http://a/</url><data>€</data></job>"
+
+
+def declared(name: str, text: str = TEXT) -> str:
+    return f'<?xml version="1.0" encoding="{name}" standalone="yes"?>\n{text}'
+
+
+@pytest.mark.parametrize(
+    ("body", "charset"),
+    [
+        (TEXT.encode(), None),
+        (TEXT.encode("utf-8-sig"), None),
+        (TEXT.encode("utf-16"), None),
+        (TEXT.encode("utf-16-le"), None),
+        (TEXT.encode("utf-16-be"), None),
+        (b"\xfe\xff" + TEXT.encode("utf-16-be"), None),
+        (declared("utf-8").encode(), None),
+        (declared("UTF-8").encode("utf-8-sig"), None),
+        (declared("utf-16").encode("utf-16"), None),
+        (declared("UTF-16").encode("utf-16-be"), None),
+        (declared("ISO-8859-1").encode("latin-1"), None),
+        (declared("us-ascii", TEXT.replace("é", "&#233;")).encode(), None),
+        (declared("ASCII", TEXT.replace("é", "&#xE9;")).encode(), None),
+        (TEXT.encode("latin-1"), "iso-8859-1"),
+        (TEXT.encode("utf-16"), "utf-16"),
+        (TEXT.encode(), "UTF-8"),
+        (declared("iso-8859-1").encode("latin-1"), "ISO-8859-1"),
+        (f"<?xml version='1.0'?>{TEXT}".encode(), None),
+        (f"<?xml version='1.1' encoding='utf-8'?>{TEXT}".encode(), None),
+        (f"<?xml-stylesheet href='x'?>{TEXT}".encode(), None),
+    ],
+)
+def test_utf_8_utf_16_latin_1_and_ascii_are_read(body: bytes, charset: str | None) -> None:
+    assert xml_codec.read(body, charset).data == "é"
+
+
+@pytest.mark.parametrize(
+    ("body", "charset", "said"),
+    [
+        (TEXT.encode("latin-1"), None, "not UTF-8 (at byte"),
+        (declared("us-ascii").encode(), None, "not ASCII"),
+        (TEXT.encode(), "us-ascii", "not ASCII"),
+        # Encodings that hide what a filter looks for, or that nobody needs.
+        (declared("utf-7").encode(), None, '"utf-7" is not taken'),
+        (b"+ADw-job+AD4-", None, "not well-formed"),
+        (declared("cp037").encode(), None, "is not taken"),
+        (declared("windows-1252").encode("cp1252"), None, "is not taken"),
+        (declared("shift_jis").encode(), None, "is not taken"),
+        (declared("ISO-10646-UCS-4").encode(), None, "is not taken"),
+        (TEXT.encode("cp037"), None, "not UTF-8"),
+        (TEXT.encode("utf-32"), None, "not well-formed"),
+        (TEXT.encode("utf-32-be"), None, "not UTF-8"),
+        (TEXT.encode("utf-32-le"), None, "not well-formed"),
+        # False claims.
+        (declared("utf-16").encode(), None, "contradicts"),
+        (declared("utf-8").encode("utf-16"), None, "contradicts"),
+        (declared("iso-8859-1").encode("utf-8-sig"), None, "contradicts"),
+        (declared("iso-8859-1").encode(), "utf-8", "contradicts"),
+        (declared("utf-8").encode(), "iso-8859-1", "contradicts"),
+        (TEXT.encode(), "utf-16", "contradicts"),
+        (TEXT.encode("utf-16"), "utf-8", "contradicts"),
+        (b"\xff\xfe" + TEXT.encode(), None, "not "),
+        (TEXT.encode("utf-16")[:-1], None, "not UTF-16-LE"),
+        (b"\xef\xbb\xbf\xff", None, "not UTF-8 (at byte 3)"),
+        (b"\xed\xa0\x80", None, "not UTF-8"),
+    ],
+)
+def test_other_false_or_broken_encodings_are_refused(
+    body: bytes, charset: str | None, said: str
+) -> None:
+    with pytest.raises(MalformedDocument) as refused:
+        xml_codec.read(body, charset)
+    assert said in refused.value.message
+    assert refused.value.remedy
+
+
+def test_a_document_in_utf_16_holds_what_it_holds() -> None:
+    assert xml_codec.read(EURO.encode("utf-16")).data == "€"

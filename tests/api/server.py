@@ -1,0 +1,166 @@
+"""The web process as it is deployed, for tests that speak to it through real sockets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent.parent
+# What the Procfile says, less where to listen and how many.
+OPTIONS = (
+    "--interface asgi --http 1 --no-ws --backlog 2048 --backpressure 2000 "
+    "--http1-buffer-size 65536 --workers-kill-timeout 15 --respawn-failed-workers "
+    "--log-level warning"
+)
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Web:
+    """A running web server."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    def connect(self, patience_s: float = PATIENCE_S) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=patience_s)
+
+    def workers(self) -> list[int]:
+        """The ids of the worker processes."""
+        processes = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        return sorted(each for each in processes if parent(each) == self.process.pid)
+
+    def accepts(self) -> bool:
+        try:
+            self.connect().close()
+        except OSError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """One answer as read from a socket; `closed` if the connection was closed after it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    closed: bool
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def parent(process: int) -> int | None:
+    """The parent of a process; None where the process is gone or waits to be collected."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state[0] == "Z" else int(state[1])
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def serving(
+    environ: Mapping[str, str], target: str = "wsgi:front", workers: int = 1, **options: str
+) -> Iterator[Web]:
+    """A web server with these settings; further options replace those deployed."""
+    port = free_port()
+    command = f"{OPTIONS} --host 127.0.0.1 --port {port} --workers {workers}"
+    for name, value in options.items():
+        flag = f"--{name.replace('_', '-')}"
+        command = re.sub(rf"{flag} \S+", "", command) + f" {flag} {value}"
+    cleared = {name: value for name, value in os.environ.items() if "WAKECALL" not in name}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "granian", target, *command.split()],
+        cwd=ROOT,
+        env={**cleared, **environ},
+        start_new_session=True,
+    )
+    web = Web(port=port, process=process)
+    try:
+        until(lambda: web.accepts() or process.poll() is not None)
+        assert process.poll() is None
+        yield web
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(PATIENCE_S)
+
+
+def until(true: Any, patience_s: float = PATIENCE_S) -> None:
+    """Wait until something is so."""
+    give_up = time.monotonic() + patience_s
+    while not true():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+def ask(web: Web, request: bytes, patience_s: float = PATIENCE_S) -> Reply:
+    """What comes back for these bytes on a connection of their own."""
+    with web.connect(patience_s) as connection:
+        connection.sendall(request)
+        return read_reply(connection, head_only=request.startswith(b"HEAD"))
+
+
+def read_reply(connection: socket.socket, *, head_only: bool = False) -> Reply:
+    """One answer, passing over interim ones; its length must be told."""
+    received = b""
+    while True:
+        while b"\r\n\r\n" not in received:
+            part = connection.recv(65_536)
+            assert part, f"closed after {received!r}"
+            received += part
+        head, _, received = received.partition(b"\r\n\r\n")
+        start, *lines = head.decode("latin-1").split("\r\n")
+        status = int(start.split()[1])
+        if status >= 200:
+            break
+    headers = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
+    length = 0 if head_only or status == 204 else int(headers["content-length"])
+    while len(received) < length:
+        part = connection.recv(65_536)
+        assert part
+        received += part
+    assert len(received) == length
+    return Reply(status=status, headers=headers, body=received, closed=_closed(connection))
+
+
+def _closed(connection: socket.socket) -> bool:
+    """Whether the server closes, given a moment to do so."""
+    before = connection.gettimeout()
+    connection.settimeout(0.3)
+    try:
+        return connection.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
+    finally:
+        connection.settimeout(before)
+
+
+def request(method: str, path: str, body: bytes | None = None, **headers: str) -> bytes:
+    """The bytes of a request; underscores in header names stand for hyphens."""
+    named = {"Host": "wakecall.test", **{k.replace("_", "-"): v for k, v in headers.items()}}
+    if body is not None and "Transfer-Encoding" not in named:
+        named.setdefault("Content-Length", str(len(body)))
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")

@@ -1,0 +1,103 @@
+import base64
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.api.problems import CHALLENGE
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    pair = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
+
+
+@pytest.fixture
+def anybody(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def test_a_key_is_taken_in_every_way_of_sending_it(anybody: FlaskClient, key: str) -> None:
+    for headers in (
+        {"Authorization": f"Bearer {key}"},
+        {"Authorization": f"bearer  {key} "},
+        {"Authorization": f"BEARER {key}"},
+        {"X-API-Key": key},
+        basic(key, ""),
+        basic(key, "anything"),
+        basic(key, key),
+        basic("account-1", key),
+        {"Authorization": basic(key, "")["Authorization"].replace("Basic", "bAsIc ")},
+    ):
+        assert anybody.get("/1/jobs", headers=headers).status_code == 200, headers
+
+
+def test_whatever_is_no_valid_key_gets_the_same_401(anybody: FlaskClient, key: str) -> None:
+    mistyped = key[:-1] + ("a" if key[-1] != "a" else "b")
+    answers = [
+        anybody.get("/1/jobs", headers=headers)
+        for headers in (
+            {},
+            {"Authorization": ""},
+            {"Authorization": key},
+            {"Authorization": "Bearer"},
+            {"Authorization": "Bearer "},
+            {"Authorization": f"Bearer {mistyped}"},
+            {"Authorization": f"Bearer {key},Bearer {key}"},
+            {"Authorization": f"Bearer {key} {key}"},
+            {"Authorization": f"Token {key}"},
+            {"Authorization": "Bearer " + "x" * 100_000},
+            {"Authorization": "Bearer caf\xe9"},
+            {"Authorization": "Bearer \x01\x7f"},
+            {"Authorization": "Digest username=x"},
+            {"X-API-Key": ""},
+            {"X-API-Key": mistyped},
+            {"X-API-Key": f"Bearer {key}"},
+            {"Authorization": "Basic"},
+            {"Authorization": "Basic !!!"},
+            {"Authorization": "Basic YQ"},
+            {"Authorization": "Basic /////w=="},
+            {"Authorization": "Basic " + base64.b64encode(b"\0:\0").decode()},
+            basic("account-1", ""),
+            basic("", ""),
+            basic("account-1", mistyped),
+            basic("account-2", mistyped),
+        )
+    ]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.data for answer in answers}) == 1
+    assert answers[0].get_json()["type"] == "/problems/unauthenticated"
+    for answer in answers:
+        assert answer.headers.getlist("WWW-Authenticate") == [CHALLENGE]
+
+
+def test_a_key_does_not_speak_for_another_account(anybody: FlaskClient, key: str) -> None:
+    assert anybody.get("/1/jobs", headers=basic("account-2", key)).status_code == 401
+
+
+def test_two_keys_at_once_are_refused(anybody: FlaskClient, key: str) -> None:
+    answer = anybody.get("/1/jobs", headers={"Authorization": f"Bearer {key}", "X-API-Key": key})
+    assert answer.status_code == 400
+    assert answer.get_json()["member"] == "X-API-Key"
+
+
+def test_a_revoked_key_stops_at_once(app: Flask, anybody: FlaskClient, key: str) -> None:
+    headers = {"X-API-Key": key}
+    assert anybody.get("/1/jobs", headers=headers).status_code == 200
+    runner = app.test_cli_runner()
+    listed = runner.invoke(args=["key", "list", "account-1"]).stdout
+    assert runner.invoke(args=["key", "revoke", listed.split()[0]]).exit_code == 0
+    assert anybody.get("/1/jobs", headers=headers).status_code == 401
+
+
+def test_every_route_of_the_api_wants_a_key(app: Flask, anybody: FlaskClient) -> None:
+    job = "00000000-0000-0000-0000-000000000000"
+    values = {"job_id": job, "run_id": job, "_form": "2030-01-01T00%3A00Z/http%3A%2F%2Fa"}
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/1/"):
+            path = rule.rule
+            for converter in rule.arguments:
+                path = path.replace(f"<uuid:{converter}>", values[converter])
+                path = path.replace(f"<path_form:{converter}>", values[converter])
+            for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
+                assert anybody.open(path, method=method).status_code == 401, (method, path)

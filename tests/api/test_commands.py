@@ -1,0 +1,115 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskCliRunner
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def runner(app: Flask) -> FlaskCliRunner:
+    return app.test_cli_runner()
+
+
+def run(runner: FlaskCliRunner, *arguments: str) -> str:
+    result = runner.invoke(args=arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def accepted(app: Flask, key: str) -> bool:
+    return app.test_client().get("/1/jobs", headers={"X-API-Key": key}).status_code == 200
+
+
+def test_a_new_account_s_key_is_printed_alone(app: Flask, runner: FlaskCliRunner) -> None:
+    printed = run(runner, "account", "create", "demo")
+    assert printed.count("\n") == 1
+    assert accepted(app, printed.strip())
+
+
+def test_keys_are_made_listed_and_revoked(app: Flask, runner: FlaskCliRunner) -> None:
+    first = run(runner, "account", "create", "demo").strip()
+    second = run(runner, "key", "create", "demo", "--label", "the other").strip()
+    lines = run(runner, "key", "list", "demo").splitlines()
+    assert [line.split()[2:] for line in lines] == [["valid", "first"], ["valid", "the", "other"]]
+    for key, line in zip((first, second), lines, strict=True):
+        assert line.split()[0] in key
+        assert key not in line
+    assert run(runner, "key", "revoke", lines[0].split()[0]) == ""
+    assert (accepted(app, first), accepted(app, second)) == (False, True)
+    assert "revoked" in run(runner, "key", "list", "demo").splitlines()[0]
+
+
+def test_secrets_are_shown_and_rotated(runner: FlaskCliRunner) -> None:
+    run(runner, "account", "create", "demo")
+    old = run(runner, "secret", "show", "demo").strip()
+    new = run(runner, "secret", "rotate", "demo").strip()
+    assert old.startswith("whsec_")
+    assert run(runner, "secret", "show", "demo").split() == [new, old]
+    last = run(runner, "secret", "rotate", "demo", "--overlap", "0s").strip()
+    assert run(runner, "secret", "show", "demo").split()[0] == last
+    assert new not in run(runner, "secret", "show", "demo")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("account", "create", "Not A Name"), "Use 1 to 63"),
+        (("account", "create", "demo"), "exists already"),
+        (("key", "create", "nobody"), "account create nobody"),
+        (("key", "create", "demo", "--label", "x" * 101), "100"),
+        (("key", "list", "nobody"), "account create nobody"),
+        (("key", "revoke", "nothing"), "key list"),
+        (("secret", "show", "nobody"), "account create nobody"),
+        (("secret", "rotate", "nobody"), "account create nobody"),
+    ],
+)
+def test_what_went_wrong_is_told_in_one_line(
+    runner: FlaskCliRunner, arguments: tuple[str, ...], said: str
+) -> None:
+    run(runner, "account", "create", "demo")
+    result = runner.invoke(args=arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize("overlap", ["24", "h", "-1h", "1w", "", "99999999d", "1.5h"])
+def test_an_overlap_is_a_number_and_a_unit(runner: FlaskCliRunner, overlap: str) -> None:
+    result = runner.invoke(args=["secret", "rotate", "demo", "--overlap", overlap])
+    assert result.exit_code == 2
+    assert "24h" in result.stderr
+
+
+def flask(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
+    cleared = {name: value for name, value in os.environ.items() if "WAKECALL" not in name}
+    return subprocess.run(
+        command, cwd=ROOT, env={**cleared, **environ}, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_flask_command_finds_the_commands(environ: dict[str, str]) -> None:
+    made = flask(environ, "account", "create", "demo")
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.startswith("wk_")
+
+
+def test_a_wrong_setting_is_told_in_one_line_not_a_traceback(environ: dict[str, str]) -> None:
+    for wrong, said in (
+        ({"DATABASE_URL": ""}, "make run"),
+        ({"WAKECALL_RATE_LIMIT": "many"}, "WAKECALL_RATE_LIMIT"),
+    ):
+        result = flask({**environ, **wrong}, "account", "create", "demo")
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr.count("\n") == 1
+        assert said in result.stderr
+    away = {**environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+    result = flask(away, "account", "create", "demo")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "database" in result.stderr

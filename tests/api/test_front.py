@@ -1,0 +1,246 @@
+"""The front without a server: bodies that arrive in their own time, answers that are long."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from app.api import gateway
+from app.api.bodies import FAILURE, MAX_DOCUMENT, BodyFailure
+from app.api.front import MAX_DRAINED, Front
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication
+
+Message = dict[str, Any]
+
+
+def scope_of(method: str = "POST", **headers: str) -> Message:
+    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return {
+        "type": "http",
+        "method": method,
+        "http_version": "1.1",
+        "scheme": "http",
+        "raw_path": b"/1/jobs/a%2Fb%FF",
+        "query_string": b"c=%2F",
+        "headers": named,
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 2),
+    }
+
+
+def chunk(body: bytes, *, more: bool = False) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+class Exchange:
+    """One request through a front; keeps what the application saw and what was sent."""
+
+    def __init__(
+        self, arriving: Iterable[Message] = (), chunks: Iterable[bytes] = (b"ok",)
+    ) -> None:
+        self.arriving = iter(arriving)
+        self.received = 0
+        self.chunks = chunks
+        self.seen: Message = {}
+        self.sent: list[Message] = []
+
+    def app(self, environ: Message, start_response: StartResponse) -> Iterable[bytes]:
+        self.seen = {**environ, "body": environ["wsgi.input"].read()}
+        start_response("201 Created", [("A", "b")])
+        return self.chunks
+
+    async def receive(self) -> Message:
+        for message in self.arriving:
+            self.received += 1
+            return message
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    def run(self, scope: Message, **options: float) -> Message:
+        front = Front(self.app, body_s=options.get("body_s", 30), send_s=options.get("send_s", 30))
+        asyncio.run(front(scope, self.receive, self.send))
+        return self.seen
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message["body"] for message in self.sent[1:])
+
+
+def test_the_target_is_handed_over_as_it_came_and_decoded() -> None:
+    seen = Exchange().run(scope_of("GET", x_api_key="k", accept="a", Accept="b"))
+    assert seen["REQUEST_URI"] == "/1/jobs/a%2Fb%FF?c=%2F"
+    assert seen["PATH_INFO"] == "/1/jobs/a/b\xff"
+    assert seen["QUERY_STRING"] == "c=%2F"
+    assert (seen["HTTP_X_API_KEY"], seen["HTTP_ACCEPT"]) == ("k", "a,b")
+
+
+def test_a_name_with_an_underscore_is_no_header() -> None:
+    scope = scope_of("GET")
+    scope["headers"] = [(b"x_api_key", b"k"), (b"content-type", b"a/b")]
+    seen = Exchange().run(scope)
+    assert "HTTP_X_API_KEY" not in seen
+    assert seen["CONTENT_TYPE"] == "a/b"
+
+
+def test_a_body_is_whole_before_the_application_is_called() -> None:
+    exchange = Exchange([chunk(b"a", more=True), chunk(b"", more=True), chunk(b"bc")])
+    assert exchange.run(scope_of(content_length="3"))["body"] == b"abc"
+    assert [message["type"] for message in exchange.sent] == [
+        "http.response.start",
+        "http.response.body",
+    ]
+    assert (exchange.sent[0]["status"], exchange.sent[0]["headers"]) == (201, [(b"A", b"b")])
+    assert exchange.body == b"ok"
+
+
+def test_without_a_body_nothing_is_waited_for() -> None:
+    for scope in (scope_of(), scope_of(content_length="0")):
+        exchange = Exchange()
+        assert exchange.run(scope)["body"] == b""
+        assert exchange.received == 0
+
+
+def test_a_body_in_chunks_needs_no_length() -> None:
+    seen = Exchange([chunk(b"a", more=True), chunk(b"")]).run(scope_of(transfer_encoding="chunked"))
+    assert (seen["body"], FAILURE in seen) == (b"a", False)
+
+
+@pytest.mark.parametrize(
+    ("arriving", "headers", "failure", "read"),
+    [
+        ([chunk(b"a", more=True)], {"content_length": "2"}, BodyFailure.SLOW, 1),
+        ([chunk(b"a", more=True)], {"transfer_encoding": "chunked"}, BodyFailure.SLOW, 1),
+        (
+            [chunk(b"a", more=True), {"type": "http.disconnect"}],
+            {"content_length": "2"},
+            BodyFailure.CUT,
+            2,
+        ),
+        ([chunk(b"x" * MAX_DOCUMENT), chunk(b"")], {"content_length": "65536"}, None, 1),
+        ([chunk(b"x" * (MAX_DOCUMENT + 1))], {"content_length": "65537"}, BodyFailure.LONG, 1),
+        (
+            [chunk(b"x" * MAX_DOCUMENT, more=True), chunk(b"x")],
+            {"transfer_encoding": "chunked"},
+            BodyFailure.LONG,
+            2,
+        ),
+        # Its sender waits to be told to send; being told no, it need not.
+        ([], {"content_length": "65537", "expect": "100-continue"}, BodyFailure.LONG, 0),
+        ([], {"content_length": str(MAX_DRAINED + 1)}, BodyFailure.LONG, 0),
+        (
+            [chunk(b"x" * 2**20, more=True)] * 100,
+            {"transfer_encoding": "chunked"},
+            BodyFailure.LONG,
+            17,
+        ),
+        (
+            [chunk(b"x" * 2**20, more=True)],
+            {"transfer_encoding": "chunked"},
+            BodyFailure.LONG,
+            1,
+        ),
+    ],
+)
+def test_a_body_that_cannot_be_had_is_told_to_the_application(
+    arriving: list[Message], headers: dict[str, str], failure: BodyFailure | None, read: int
+) -> None:
+    exchange = Exchange(arriving)
+    seen = exchange.run(scope_of(**headers), body_s=0.2)
+    assert seen.get(FAILURE) == failure
+    assert exchange.received == read
+    assert len(seen["body"]) == (MAX_DOCUMENT if failure is None else 0)
+
+
+class Chunks:
+    """The iterable of a long answer; knows whether it was closed."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.closed = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self.left:
+            self.left -= 1
+            yield b"x" * 65_536
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_long_answer_is_sent_in_pieces_and_closed() -> None:
+    chunks = Chunks(100)
+    exchange = Exchange(chunks=chunks)
+    exchange.run(scope_of("GET"))
+    assert exchange.body == b"x" * 6_553_600
+    assert [message["more_body"] for message in exchange.sent[1:]][-2:] == [True, False]
+    assert chunks.closed.is_set()
+
+
+def test_a_client_that_takes_nothing_is_left_alone() -> None:
+    chunks = Chunks(1000)
+    exchange = Exchange(chunks=chunks)
+
+    async def stuck(message: Message) -> None:
+        exchange.sent.append(message)
+        if len(exchange.sent) > 3:
+            await asyncio.Event().wait()
+
+    exchange.send = stuck  # type: ignore[method-assign] # a client that stops reading
+    exchange.run(scope_of("GET"), send_s=0.1)
+    assert len(exchange.sent) == 4
+    assert chunks.closed.is_set()
+    assert chunks.left > 900
+
+
+def test_an_application_that_fails_is_closed() -> None:
+    class Failing(Chunks):
+        def __iter__(self) -> Iterator[bytes]:
+            raise KeyError
+
+    chunks = Failing(1)
+    with pytest.raises(KeyError):
+        gateway.run(application(chunks), {"wsgi.input": None})
+    assert chunks.closed.is_set()
+
+
+def application(chunks: Iterable[bytes]) -> WSGIApplication:
+    def app(_environ: Message, start_response: StartResponse) -> Iterable[bytes]:
+        write = start_response("200 OK", [])
+        with pytest.raises(NotImplementedError):
+            write(b"")
+        return chunks
+
+    return app
+
+
+def test_the_process_begins_and_ends_with_the_server() -> None:
+    begun: list[str] = []
+
+    async def live(begin: Callable[[], None]) -> list[Message]:
+        events = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return next(events)
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await Front(application([]), begin=begin)({"type": "lifespan"}, receive, send)
+        return sent
+
+    told = asyncio.run(live(lambda: begun.append("begun")))
+    assert begun == ["begun"]
+    assert [message["type"] for message in told] == [
+        "lifespan.startup.complete",
+        "lifespan.shutdown.complete",
+    ]

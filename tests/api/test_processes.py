@@ -1,0 +1,63 @@
+"""The web server's processes: how they end, and that none outlives the others."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.api.server import ask, parent, read_reply, request, serving, until
+
+ONCE = b'{"url": "http://127.0.0.1/", "when": "2099-05-11T15:30:00Z"}'
+
+
+def test_sigterm_lets_a_request_finish_and_takes_no_more(
+    web_environ: dict[str, str], web_key: str
+) -> None:
+    with serving(web_environ, workers=2) as web, web.connect() as idle, web.connect() as busy:
+        idle.sendall(request("GET", "/healthz"))
+        assert read_reply(idle).status == 200
+        sent = request("POST", "/1/jobs", ONCE, X_API_Key=web_key, Content_Type="application/json")
+        busy.sendall(sent[:-20])
+        assert ask(web, request("GET", "/healthz")).status == 200
+        web.process.send_signal(signal.SIGTERM)
+        until(lambda: not web.accepts())
+        busy.sendall(sent[-20:])
+        assert read_reply(busy).status == 201
+        assert web.process.wait(30) == 0
+
+
+def test_workers_end_after_a_main_process_that_was_killed(web_environ: dict[str, str]) -> None:
+    with serving(web_environ, workers=2) as web:
+        workers = web.workers()
+        assert len(workers) == 2
+        os.kill(web.process.pid, signal.SIGKILL)
+        web.process.wait(30)
+        until(lambda: all(parent(worker) is None for worker in workers))
+        assert not web.accepts()
+
+
+def test_a_worker_that_was_killed_is_replaced(web_environ: dict[str, str]) -> None:
+    with serving(web_environ) as web:
+        (before,) = web.workers()
+        os.kill(before, signal.SIGKILL)
+        until(lambda: web.accepts() and web.workers() not in ([], [before]))
+        assert ask(web, request("GET", "/healthz")).status == 200
+        assert web.process.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"), [({"WAKECALL_RATE_LIMIT": "x"}, b"WAKECALL_RATE_LIMIT is 'x'")]
+)
+def test_a_wrong_setting_ends_the_server_with_the_reason(
+    web_environ: dict[str, str],
+    setting: dict[str, str],
+    said: bytes,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(AssertionError), serving({**web_environ, **setting}):
+        pass
+    told = capfd.readouterr().err
+    assert said.decode() in told
+    assert "Traceback" not in told
