@@ -121,7 +121,8 @@ def test_a_job_whose_trigger_cannot_be_read_fires_and_stops_nobody(
 
     assert told == [bad]
     assert len(claimed) == 2
-    finals: dict[UUID, bool] = dict(connection.execute("SELECT job_id, final FROM inflight").fetchall())
+    query = "SELECT job_id, final FROM inflight"
+    finals: dict[UUID, bool] = dict(connection.execute(query).fetchall())
     assert finals == {bad: False, good: True}
 
 

@@ -1,0 +1,55 @@
+# Needs GNU make and Python 3.11 or newer; everything else goes into .venv.
+# PYTHON=/path/to/python3 chooses the Python that .venv is made with.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+export PYTHON
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH
+
+BIN := .venv/bin
+RUN := sh local/bootstrap.sh requirements.txt
+DEVELOP := sh local/bootstrap.sh requirements-dev.txt
+TESTS ?=
+UPGRADE ?=
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-header --quiet
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name does; do printf '%-8s %s\n' "$$name" "$$does"; done
+
+.PHONY: run
+run: ## Set up and run the whole service on this machine; Ctrl-C stops it
+	@$(RUN) && exec $(BIN)/python -m local.run
+
+.PHONY: test
+test: ## Run the tests against real servers; TESTS="tests/local -k lock" chooses some
+	@$(DEVELOP) && exec $(BIN)/python -m pytest $(TESTS)
+
+.PHONY: lint
+lint: ## Check format, lint, types and import rules
+	@$(DEVELOP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: check
+check: lint test ## Lint, then test
+
+.PHONY: format
+format: ## Format the code and mend what the linter can
+	@$(DEVELOP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: lock
+lock: ## Lock the dependencies of pyproject.toml (needs uv); UPGRADE=--upgrade takes the newest
+	@command -v uv >/dev/null || { echo "wakecall: make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
+	$(LOCK) $(UPGRADE) pyproject.toml -o requirements.txt
+	$(LOCK) $(UPGRADE) -c requirements.txt --group dev pyproject.toml -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove .venv and all caches; data directories stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,64 @@
+"""The first booking: made over HTTP on the instance's own inbox, and what to paste for more."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from typing import Final
+
+from app.config import Network
+from app.errors import Unavailable
+from local.client import Client
+
+AHEAD_S: Final = 3
+_PATIENCE_S: Final = 30.0
+
+
+def loopback(allowed: tuple[Network, ...]) -> str:
+    """The loopback address that callbacks may reach, or nothing."""
+    for address in ("127.0.0.1", "::1"):
+        if any(ip_address(address) in network for network in allowed):
+            return address
+    return ""
+
+
+def secrets(client: Client) -> tuple[str, ...]:
+    """The account's signing secrets, or none while the instance does not answer."""
+    try:
+        status, text = client.ask("GET", "/1/secrets")
+        found = json.loads(text) if status == http.client.OK else []
+    except (Unavailable, ValueError):
+        return ()
+    return tuple(f"{each}" for each in found)
+
+
+def book(client: Client, inbox: str) -> str:
+    """Book a call on the inbox a few seconds ahead; why not, where it was refused."""
+    when = datetime.now(UTC) + timedelta(seconds=AHEAD_S)
+    job = {"url": f"{inbox}/welcome", "when": when.isoformat(), "data": "Good morning!"}
+    try:
+        status, text = client.ask("POST", "/1/jobs", job)
+    except Unavailable as error:
+        return error.message
+    return "" if status == http.client.CREATED else f"{status} {' '.join(text.split())}"
+
+
+def arrived(heard: threading.Event) -> bool:
+    """Whether the callback came, waited for a while past its time."""
+    return heard.wait(AHEAD_S + _PATIENCE_S)
+
+
+def command(url: str, key: str, target: str) -> str:
+    """A `curl` that books a call ten seconds after it is pasted.
+
+    GNU and BusyBox date take `-d @SECONDS`, BSD's (macOS) takes `-v`.
+    """
+    when = "date -u -d @$(($(date +%s) + 10)) +%FT%TZ 2>/dev/null || date -u -v+10S +%FT%TZ"
+    return (
+        f"curl -sS {url}/1/jobs -H 'Authorization: Bearer {key}' \\\n"
+        "  -H 'Content-Type: application/json' \\\n"
+        f"""  -d '{{"url": "{target}", "data": "Wake up!", "when": "'"$({when})"'"}}'"""
+    )

@@ -1,0 +1,97 @@
+"""The address and the sockets of one instance."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+import tempfile
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+
+from app.errors import Misconfigured
+from local import owner as owners
+from local.owner import Owner
+
+_PREFIX: Final = "wakecall-"
+_LONGEST_SOCKET: Final = "/.s.PGSQL.5432.lock"
+_SOCKET_BYTES: Final = 103  # sun_path: 108 on Linux, 104 on macOS, with a final NUL
+
+
+def reserve(host: str, port: int) -> socket.socket:
+    """Take the web's address until the web does. Raises Misconfigured."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise Misconfigured(f"HOST is {host!r}: {error.strerror}.") from None
+    taken = socket.socket(family, kind, protocol)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+        taken.listen()
+    except OSError as error:
+        taken.close()
+        raise Misconfigured(_why_not(host, port, error)) from None
+    return taken
+
+
+def reachable(host: str) -> str:
+    """The address at which this machine reaches what listens on `host`."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "127.0.0.1" if address.version == 4 else "::1"  # noqa: PLR2004 - IPv4
+    return host
+
+
+def url(host: str, port: int) -> str:
+    """The web's address as a URL."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def socket_folder(owner: Owner | None) -> Path:
+    """A fresh folder for the servers' sockets that its owner alone can enter.
+
+    It lies outside the data directory, whose path may be longer than a socket's may be, or
+    closed to its owner.
+    """
+    for parent in ("/tmp", "/var/tmp", tempfile.gettempdir()):  # noqa: S108 - mkdtemp, 0700
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        except OSError:
+            continue
+        owners.give(folder, owner)
+        if len(os.fsencode(f"{folder}{_LONGEST_SOCKET}")) <= _SOCKET_BYTES and owners.can_enter(
+            owner, folder
+        ):
+            return folder
+        folder.rmdir()
+    raise Misconfigured("There is no folder for sockets: neither /tmp nor /var/tmp can be written.")
+
+
+def remove_socket_folder(folder: Path) -> None:
+    """Remove a folder that `socket_folder` made; anything else is left alone."""
+    if folder.name.startswith(_PREFIX) and folder.is_absolute() and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _why_not(host: str, port: int, error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            other = port + 1 if port < 65535 else port - 1  # noqa: PLR2004 - the last port
+            return (
+                f"Port {port} on {host} is in use. Stop what listens there, or take another: "
+                f"PORT={other} make run"
+            )
+        case errno.EACCES:
+            return f"Port {port} is not for ordinary users. Take another: PORT=8000 make run"
+        case errno.EADDRNOTAVAIL:
+            return f"HOST is {host!r}, which is no address of this machine."
+        case _:
+            return f"Port {port} on {host} cannot be taken: {error.strerror}."

@@ -1,0 +1,46 @@
+"""Run once at each start, as a process of its own: migrations, then the account `demo`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from flask_migrate import upgrade
+
+from app.config import load
+from app.errors import Conflict, WakecallError
+from app.service import accounts
+from local.home import DEMO_KEY_FILE, write_private
+from local.terminal import fail
+
+ACCOUNT: Final = "demo"
+
+
+def main() -> int:
+    """0 once the database is up to date and the account's key is in the data directory."""
+    try:
+        settings = load(os.environ)
+        from wsgi import app  # noqa: PLC0415 - it reads the settings, which may be wrong
+
+        with app.app_context():
+            upgrade()
+            see_to_account(settings.home / DEMO_KEY_FILE)
+    except WakecallError as error:
+        fail(error.message)
+        return 1
+    return 0
+
+
+def see_to_account(key_file: Path) -> None:
+    """See that there is an account `demo` whose key lies in `key_file`."""
+    try:
+        write_private(key_file, accounts.create(ACCOUNT))
+    except Conflict:
+        if not key_file.exists():
+            write_private(key_file, accounts.create_key(ACCOUNT, "make run"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""Keeps the instance's programs running: starts again what dies, stops all when asked.
+
+docs/decisions/0005 tells why this is not supervisord.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import time
+from asyncio.subprocess import DEVNULL, STDOUT, Process
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from local.orphans import identity, kill_group
+from local.program import Program, leashed, open_log
+
+LOG_BYTES: Final = 10 * 2**20
+_LOG_WATCH_S: Final = 1.0
+_SETTLED_S: Final = 10.0
+_FIRST_PAUSE_S: Final = 0.25
+_LONGEST_PAUSE_S: Final = 15.0
+
+
+def pause(quick_deaths: int) -> float:
+    """Seconds to wait before starting a program that died young so many times in a row."""
+    if quick_deaths == 0:
+        return 0.0
+    return float(min(_FIRST_PAUSE_S * 2 ** min(quick_deaths - 1, 10), _LONGEST_PAUSE_S))
+
+
+class Supervisor:
+    """The running programs of one instance; `tell` prints a line, `changed` hears of new pids."""
+
+    def __init__(self, tell: Callable[[str], None], changed: Callable[[], None]) -> None:
+        self.deaths: dict[str, int] = {}
+        self._tell = tell
+        self._changed = changed
+        self._programs: dict[str, Program] = {}
+        self._processes: dict[str, Process] = {}
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._unwanted: dict[str, asyncio.Event] = {}
+        self._kept: set[str] = set()
+        self._hurried = False
+
+    async def start(self, program: Program) -> None:
+        """Start a program; see `keep` for what happens when it ends. Raises OSError."""
+        self.deaths[program.name] = 0
+        self._programs[program.name] = program
+        self._unwanted[program.name] = asyncio.Event()
+        process = await self._spawn(program)
+        self._keepers[program.name] = asyncio.create_task(self._keep(program, process))
+
+    def keep(self, name: str) -> None:
+        """From now on start this program again when it ends by itself."""
+        self._kept.add(name)
+
+    def alive(self, name: str) -> bool:
+        """Whether this program runs now."""
+        return name in self._processes
+
+    def records(self) -> dict[str, tuple[int, str, int]]:
+        """What a later run needs in order to find these processes, should this one be killed."""
+        return {
+            name: (process.pid, identity(process.pid), self._programs[name].stop.value)
+            for name, process in self._processes.items()
+        }
+
+    async def stop(self, names: Iterable[str]) -> None:
+        """End these programs together: asked first, killed when their patience is over."""
+        known = [name for name in names if name in self._keepers]
+        for name in known:
+            self._unwanted[name].set()
+            self._ask(name)
+        await asyncio.gather(*(self._see_off(name) for name in known))
+
+    async def stop_all(self, *, last: Iterable[str]) -> None:
+        """End every program, those named `last` after all others, whom they serve."""
+        servers = set(last)
+        await self.stop([name for name in self._keepers if name not in servers])
+        await self.stop(servers)
+
+    def hurry(self) -> None:
+        """Wait for no program any longer; one that cannot be killed safely is asked again."""
+        self._hurried = True
+        for name, process in self._processes.items():
+            if self._programs[name].stop == signal.SIGTERM:
+                kill_group(process.pid)
+
+    async def watch_logs(self) -> None:
+        """Keep every log below its bound, with one predecessor; runs until cancelled.
+
+        Programs hold their log open, so it is copied and cut: a line written in between is
+        lost, but none passes through this process.
+        """
+        while True:
+            await asyncio.sleep(_LOG_WATCH_S)
+            for program in self._programs.values():
+                with suppress(OSError):
+                    if program.log.stat().st_size > LOG_BYTES:
+                        await asyncio.to_thread(turn_over, program.log)
+
+    async def _keep(self, program: Program, process: Process | None) -> None:
+        unwanted = self._unwanted[program.name]
+        quick_deaths = 0
+        while not unwanted.is_set():
+            began = time.monotonic()
+            how = await self._until_it_ends(program, process)
+            if unwanted.is_set() or program.name not in self._kept:
+                return
+            self.deaths[program.name] += 1
+            quick_deaths = quick_deaths + 1 if time.monotonic() - began < _SETTLED_S else 0
+            seconds = pause(quick_deaths)
+            when = f" in {seconds:g} s" if seconds >= 1 else ""
+            self._tell(f"{program.name} {how}; starting it again{when} ({program.log.name})")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(unwanted.wait(), seconds)
+                return
+            try:
+                process = await self._spawn(program)
+            except OSError as error:
+                self._tell(f"{program.name} cannot be started: {error}")
+                process = None
+
+    async def _until_it_ends(self, program: Program, process: Process | None) -> str:
+        if process is None:
+            return "is not running"
+        status = await process.wait()
+        self._processes.pop(program.name, None)
+        # A server that was killed leaves its own workers behind, serving.
+        kill_group(process.pid)
+        if status < 0:
+            return f"was ended by {signal.Signals(-status).name}"
+        return f"ended with status {status}"
+
+    async def _spawn(self, program: Program) -> Process:
+        log = open_log(program)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *leashed(program),
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=STDOUT,
+                cwd=program.folder,
+                env=dict(program.environment),
+                # Ctrl-C at the terminal is for this process, which then asks its programs.
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
+        self._processes[program.name] = process
+        self._changed()
+        if self._unwanted[program.name].is_set():
+            self._ask(program.name)
+        return process
+
+    def _ask(self, name: str) -> None:
+        if process := self._processes.get(name):
+            with suppress(ProcessLookupError):
+                process.send_signal(self._programs[name].stop)
+            if self._hurried and self._programs[name].stop == signal.SIGTERM:
+                kill_group(process.pid)
+
+    async def _see_off(self, name: str) -> None:
+        keeper = self._keepers[name]
+        done, _ = await asyncio.wait([keeper], timeout=self._programs[name].patience_s)
+        if not done and (process := self._processes.get(name)):
+            self._tell(f"{name} did not end within {self._programs[name].patience_s:g} s; killed")
+            kill_group(process.pid)
+        await keeper
+        del self._keepers[name]
+
+
+def turn_over(log: Path) -> None:
+    """Keep the log's content as its predecessor and begin it anew."""
+    shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+    os.truncate(log, 0)

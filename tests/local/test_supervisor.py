@@ -1,0 +1,208 @@
+"""The supervisor: what dies is started again, what is asked to end ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from local import supervisor
+from local.orphans import identity
+from local.program import Program
+from local.supervisor import Supervisor, pause, turn_over
+from tests.local.processes import DEAF, PARENT, SLEEPS, python
+
+Test = Callable[[Supervisor, list[str]], Awaitable[None]]
+
+
+def supervised(test: Test) -> list[str]:
+    """Run `test` with a supervisor, end all it started; the lines the supervisor told."""
+
+    async def run() -> list[str]:
+        told: list[str] = []
+        keeper = Supervisor(told.append, lambda: None)
+        try:
+            await asyncio.wait_for(test(keeper, told), 60)
+        finally:
+            await keeper.stop_all(last=())
+        assert keeper.records() == {}
+        return told
+
+    return asyncio.run(run())
+
+
+async def until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110 - another process is waited for
+        await asyncio.sleep(0.01)
+
+
+def pid(keeper: Supervisor, name: str) -> int:
+    return keeper.records().get(name, (0, "", 0))[0]
+
+
+async def up(keeper: Supervisor, program: Program) -> int:
+    """Start the program, kept, and wait until it has printed its first line; its process id."""
+    await keeper.start(program)
+    keeper.keep(program.name)
+    await until(lambda: program.log.read_text().endswith("\n"))
+    return pid(keeper, program.name)
+
+
+def test_a_killed_program_is_started_again_within_a_second(tmp_path: Path) -> None:
+    program = python("clerk", tmp_path / "clerk.log", SLEEPS)
+
+    async def test(keeper: Supervisor, told: list[str]) -> None:
+        first = await up(keeper, program)
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: pid(keeper, "clerk") not in {0, first})
+        assert keeper.alive("clerk")
+        assert told == ["clerk was ended by SIGKILL; starting it again (clerk.log)"]
+
+    supervised(test)
+
+
+def test_what_a_killed_program_had_started_is_ended_too(tmp_path: Path) -> None:
+    program = python("master", tmp_path / "master.log", PARENT)
+
+    async def test(keeper: Supervisor, _told: list[str]) -> None:
+        master = await up(keeper, program)
+        child = int(program.log.read_text())
+        assert identity(child)
+        os.kill(master, signal.SIGKILL)
+        await until(lambda: not identity(child))
+
+    supervised(test)
+
+
+def test_a_program_that_keeps_dying_waits_longer_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = python("broken", tmp_path / "broken.log", "raise SystemExit(3)")
+    asked: list[int] = []
+
+    def no_pause(quick_deaths: int) -> float:
+        asked.append(quick_deaths)
+        return 0.0
+
+    monkeypatch.setattr(supervisor, "pause", no_pause)
+
+    async def test(keeper: Supervisor, _told: list[str]) -> None:
+        await keeper.start(program)
+        keeper.keep("broken")
+        await until(lambda: keeper.deaths["broken"] >= 3)
+
+    told = supervised(test)
+
+    assert asked[:3] == [1, 2, 3]
+    assert told[0] == "broken ended with status 3; starting it again (broken.log)"
+
+
+def test_pauses_begin_short_and_stay_bounded() -> None:
+    assert pause(0) == 0
+    assert pause(1) == 0.25
+    assert pause(2) == 0.5
+    assert pause(1000) == 15
+
+
+def test_a_program_that_is_not_kept_yet_stays_dead(tmp_path: Path) -> None:
+    program = python("once", tmp_path / "once.log", "raise SystemExit(1)")
+
+    async def test(keeper: Supervisor, told: list[str]) -> None:
+        await keeper.start(program)
+        await until(lambda: not keeper.alive("once"))
+        assert told == []
+
+    supervised(test)
+
+
+def test_a_program_that_will_not_end_is_killed_when_patience_is_over(tmp_path: Path) -> None:
+    program = python("deaf", tmp_path / "deaf.log", DEAF, patience_s=0.2)
+
+    async def test(keeper: Supervisor, _told: list[str]) -> None:
+        await up(keeper, program)
+        await keeper.stop(["deaf"])
+
+    assert supervised(test) == ["deaf did not end within 0.2 s; killed"]
+
+
+def test_a_second_request_to_stop_does_not_wait(tmp_path: Path) -> None:
+    program = python("deaf", tmp_path / "deaf.log", DEAF, patience_s=50)
+
+    async def test(keeper: Supervisor, _told: list[str]) -> None:
+        await up(keeper, program)
+        stopping = asyncio.create_task(keeper.stop(["deaf"]))
+        await asyncio.sleep(0)
+        keeper.hurry()
+        await asyncio.wait_for(stopping, 30)
+
+    assert supervised(test) == []
+
+
+def test_servers_are_stopped_after_those_they_serve(tmp_path: Path) -> None:
+    says = (
+        "import signal, sys; print('up'); signal.sigwait([15]); print('{}', file=open('{}', 'a'))"
+    )
+    order = tmp_path / "order"
+    programs = [
+        python(
+            name,
+            tmp_path / f"{name}.log",
+            "import signal; signal.pthread_sigmask(0, [15]);" + says.format(name, order),
+        )
+        for name in ("server", "guest")
+    ]
+
+    async def test(keeper: Supervisor, _told: list[str]) -> None:
+        for program in programs:
+            await up(keeper, program)
+        await keeper.stop_all(last=["server"])
+
+    supervised(test)
+
+    assert order.read_text().split() == ["guest", "server"]
+
+
+def test_a_program_that_cannot_be_run_does_not_stop_the_others(tmp_path: Path) -> None:
+    missing = Program(name="missing", command=("/no/such",), log=tmp_path / "missing.log")
+    program = python("clerk", tmp_path / "clerk.log", SLEEPS)
+
+    async def test(keeper: Supervisor, _told: list[str]) -> None:
+        await keeper.start(missing)
+        keeper.keep("missing")
+        await up(keeper, program)
+        await until(lambda: keeper.deaths["missing"] >= 1)
+        assert keeper.alive("clerk")
+
+    assert supervised(test)[0].startswith("missing ended with status 126; starting it again")
+
+
+def test_a_log_that_grew_too_long_is_turned_over_under_its_writer(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
+    with log.open("a") as writer:
+        writer.write("old\n")
+        writer.flush()
+        turn_over(log)
+        writer.write("new\n")
+
+    assert log.read_text() == "new\n"
+    assert (tmp_path / "web.log.1").read_text() == "old\n"
+
+
+def test_logs_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "LOG_BYTES", 10)
+    monkeypatch.setattr(supervisor, "_LOG_WATCH_S", 0.01)
+    program = python("chatty", tmp_path / "chatty.log", "print('x' * 100); " + SLEEPS)
+
+    async def test(keeper: Supervisor, _told: list[str]) -> None:
+        watch = asyncio.create_task(keeper.watch_logs())
+        await keeper.start(program)
+        await until((tmp_path / "chatty.log.1").exists)
+        watch.cancel()
+
+    supervised(test)
+
+    assert "x" * 100 in (tmp_path / "chatty.log.1").read_text()
