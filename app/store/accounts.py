@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from app.domain.account import Account, ApiKey
 from app.store.tables import account, api_key, signing_secret
@@ -55,12 +55,13 @@ _STORED_KEY = (
     )
     .select_from(api_key)
     .join(account, account.c.id == api_key.c.account_id)
+    .where(api_key.c.id == bindparam("key_id"))
 )
 
 
 def find_key(connection: Connection, key_id: str) -> StoredKey | None:
     """The key of that id, with the account it speaks for."""
-    row = connection.execute(_STORED_KEY.where(api_key.c.id == key_id)).one_or_none()
+    row = connection.execute(_STORED_KEY, {"key_id": key_id}).one_or_none()
     if row is None:
         return None
     return StoredKey(

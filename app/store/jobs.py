@@ -8,18 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    BindParameter,
-    Column,
     Connection,
+    DateTime,
+    LargeBinary,
     Row,
     Select,
+    Uuid,
     bindparam,
     delete,
     func,
-    insert,
     select,
+    text,
     update,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from app.domain.job import Booking, Job
 from app.domain.trigger import from_document, is_recurring, to_document
@@ -28,27 +30,36 @@ from app.store.tables import account, due, job
 _CHUNK = 5000
 
 
+# One statement, so that neither row stands alone; its text is made once, as bookings come often.
+_BOOK = text("""
+WITH booked AS (
+  INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled)
+  VALUES (:id, :account_id, 1, :url, :signature, :content_type, :data, :trigger, :enabled)
+  RETURNING id
+)
+INSERT INTO due (job_id, account_id, version, recurring, next_at)
+SELECT id, :account_id, 1, :recurring, :next_at FROM booked
+""").bindparams(
+    bindparam("id", type_=Uuid),
+    bindparam("data", type_=LargeBinary),
+    bindparam("trigger", type_=JSONB),
+    bindparam("next_at", type_=DateTime(timezone=True)),
+)
+
+
 def insert_job(
     connection: Connection, *, job_id: UUID, account_id: int, booking: Booking, next_at: datetime
 ) -> None:
-    """Store a new job and its due row in one statement, so that neither stands alone."""
-    booked = (
-        insert(job)
-        .values(id=job_id, account_id=account_id, version=1, **_content(booking))
-        .returning(job.c.id)
-        .cte("booked")
-    )
+    """Store a new job and its due row."""
     connection.execute(
-        insert(due).from_select(
-            ["job_id", "account_id", "version", "recurring", "next_at"],
-            select(
-                booked.c.id,
-                _bound(account_id, due.c.account_id),
-                _bound(1, due.c.version),
-                _bound(is_recurring(booking.trigger), due.c.recurring),
-                _bound(next_at if booking.enabled else None, due.c.next_at),
-            ),
-        )
+        _BOOK,
+        {
+            "id": job_id,
+            "account_id": account_id,
+            **_content(booking),
+            "recurring": is_recurring(booking.trigger),
+            "next_at": next_at if booking.enabled else None,
+        },
     )
 
 
@@ -128,10 +139,6 @@ def _content(booking: Booking) -> dict[str, Any]:
         "trigger": to_document(booking.trigger),
         "enabled": booking.enabled,
     }
-
-
-def _bound(value: object, column: Column[Any]) -> BindParameter[Any]:
-    return bindparam(None, value, type_=column.type)
 
 
 def _job(row: Row[Any]) -> Job:
