@@ -6,7 +6,7 @@ import os
 import secrets
 from http import HTTPStatus
 
-from flask import Flask, Response
+from flask import Flask, Response, g
 
 from app import commands
 from app.api import bodies, problems, rate
@@ -31,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     engine.init(app, settings)
     problems.install(app)
     rate.install(app, settings)
+    app.before_request(_name)
     app.before_request(bodies.check_target)
     app.after_request(_mark)
     native.install(app)
@@ -40,10 +41,15 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
+def _name() -> None:
+    """Give the request the id under which its failure would be logged."""
+    g.request_id = secrets.token_hex(8)
+
+
 def _mark(response: Response) -> Response:
     """What every answer carries; ids and times go here, so that equal errors have equal bodies."""
     response.headers["Vary"] = "Accept"
-    response.headers["X-Request-Id"] = secrets.token_hex(8)
+    response.headers["X-Request-Id"] = g.request_id
     if response.status_code == HTTPStatus.NO_CONTENT:
         response.headers.pop("Content-Type", None)
     return response

@@ -15,7 +15,6 @@ from app import config, log
 from app.config import Settings
 from app.errors import Misconfigured
 
-_SWITCH_S: Final = 0.0005
 _KEPT_CONNECTIONS: Final = 2048
 _SPARE_FILES: Final = 256
 
@@ -41,13 +40,7 @@ def identity() -> str:
 
 
 def prepare_for(calls: int) -> None:
-    """Let this process have a socket for each of so many calls, and switch threads promptly.
-
-    The loop's thread gives up the interpreter lock around every libcurl call. With the usual 5 ms
-    it would wait that long, each time, for a thread that writes outcomes: a drain took twice as
-    long.
-    """
-    sys.setswitchinterval(_SWITCH_S)
+    """Let this process have a socket for each of so many calls, as far as the system allows."""
     wanted = calls + _KEPT_CONNECTIONS + _SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

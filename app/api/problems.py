@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from lxml import etree
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -106,7 +106,13 @@ def _answer(error: Exception) -> Response:
         return response(errors.MethodNotOffered(printable(request.method[:20]), allowed))
     known = _translated(error)
     if known is None:
-        logger.error("request-failed", path=request.path[:200], exc_info=error)
+        logger.error(
+            "request-failed",
+            request_id=g.get("request_id"),
+            method=request.method[:20],
+            path=request.path[:200],
+            exc_info=error,
+        )
         return response(_INTERNAL)
     return response(known)
 

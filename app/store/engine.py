@@ -19,10 +19,11 @@ from app.errors import Unavailable
 db: Final = SQLAlchemy()
 _migrate: Final = Migrate(db=db, compare_type=True)
 
-# A web process stopped inside a transaction must not hold a job's row for long.
+# A web process stopped inside a transaction must not hold a job's row for long. A plan that was
+# made and kept while a table was empty must not read it whole when it is not any more.
 _SESSION: Final = (
-    "-c timezone=UTC -c statement_timeout=10000 -c lock_timeout=5000 "
-    "-c idle_in_transaction_session_timeout=5000"
+    "-c timezone=UTC -c jit=off -c enable_seqscan=off "
+    "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=5000"
 )
 POOL_WAIT_S: Final = 5
 _LONGER: Final = text("SET LOCAL idle_in_transaction_session_timeout = '60s'")

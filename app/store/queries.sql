@@ -166,7 +166,7 @@ UPDATE inflight i
 SET state = 'waiting', token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1,
     reclaims = 0, send_at = greatest(v.retry_at, i.due_at),
     reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
-    look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s
+    look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s::interval
                    ELSE clock_timestamp() END
 FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(retries)b::timestamptz[], %(reasons)b::text[])
   AS v (id, token, retry_at, reason)
