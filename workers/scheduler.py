@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
@@ -105,7 +106,9 @@ class Scheduler(Repeating):
         return Tick(claimed=len(claimed), rung=len(looked.rung), busy=full or looked.full)
 
     def close(self) -> None:
-        """Close the connection."""
+        """Take the heartbeat back and close the connection."""
+        with suppress(psycopg.OperationalError), self._link.use() as connection:
+            beats.fall_silent(connection, "scheduler", self._identity)
         self._link.drop()
 
     def _claim(self, connection: psycopg.Connection) -> tuple[list[Claimed], bool]:
