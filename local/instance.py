@@ -55,15 +55,19 @@ class Instance:
         return network.url(*self.address)
 
 
-def create(
-    home: Home, settings: Settings, environ: Mapping[str, str], tell: Callable[[str], None]
-) -> Instance:
-    """Clear up after an earlier run and settle who runs what where. Raises Misconfigured."""
+def clear_up(home: Home) -> None:
+    """End and remove what an earlier run left behind when it was killed."""
     earlier = homes.announced(home)
     for name in orphans.clear(earlier.get("processes")):
         say("Cleared up", f"{name} of an earlier run, which was killed")
     if isinstance(earlier.get("sockets"), str):
         network.remove_socket_folder(Path(earlier["sockets"]))
+
+
+def create(
+    home: Home, settings: Settings, environ: Mapping[str, str], tell: Callable[[str], None]
+) -> Instance:
+    """Settle who runs what where. Raises Misconfigured."""
     owner = owners.choose(home.path / "postgres")
     sockets = network.socket_folder(owner)
     scripts = f"{Path(sys.executable).parent}"

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-_PATIENCE_S: Final = 15.0
+PATIENCE_S: Final = 4.0
+SERVER_PATIENCE_S: Final = 30.0
 _POLL_S: Final = 0.05
 
 
@@ -51,15 +52,13 @@ def clear(records: Any) -> list[str]:  # noqa: ANN401 - read from a file that an
 
 
 def end(pid: int, stop: int) -> None:
-    """Ask a process that is not a child to end; make it, with its group, when it does not."""
+    """Ask a process that is not a child to end, make it when it does not; and all its group."""
     began = identity(pid)
     _send(pid, stop)
-    give_up = time.monotonic() + _PATIENCE_S
-    while began and identity(pid) == began:
-        if time.monotonic() > give_up:
-            kill_group(pid)
-            return
+    give_up = time.monotonic() + (PATIENCE_S if stop == signal.SIGTERM else SERVER_PATIENCE_S)
+    while began and identity(pid) == began and time.monotonic() < give_up:
         time.sleep(_POLL_S)
+    kill_group(pid)
 
 
 def kill_group(pid: int) -> None:

@@ -47,6 +47,7 @@ async def _run(environ: Mapping[str, str]) -> None:
     settings = load({**environ, "DATABASE_URL": environ.get("DATABASE_URL") or "postgresql://"})
     home = homes.hold(settings.home)
     try:
+        instances.clear_up(home)
         with closing(network.reserve(settings.host, settings.port)) as reservation:
             instance = instances.create(home, settings, environ, lambda text: say("!", text))
             if allowed is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from local import leash
 from local.orphans import identity
-from tests.instance import until
+from tests.e2e.instance import until
 
 PARENT = """
 import os, subprocess, sys
@@ -40,7 +40,7 @@ def test_a_program_ends_when_its_starter_is_killed() -> None:
 
         os.kill(parent.pid, signal.SIGKILL)
 
-    until(lambda: not identity(child), "the child to end", patience_s=20)
+    until(lambda: not identity(child), "the child ends")
 
 
 def test_a_program_whose_starter_is_gone_already_is_not_started(tmp_path: Path) -> None:

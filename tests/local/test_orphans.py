@@ -39,7 +39,7 @@ def test_a_process_that_got_a_recorded_number_later_is_left_alone(
 
 
 def test_one_that_does_not_listen_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orphans, "_PATIENCE_S", 0.1)
+    monkeypatch.setattr(orphans, "PATIENCE_S", 0.1)
     command = [sys.executable, "-u", "-S", "-c", DEAF]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as deaf:
         assert deaf.stdout is not None

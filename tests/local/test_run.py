@@ -1,21 +1,20 @@
-"""The one-machine run, through its real processes."""
+"""The one-machine run beside others, after accidents, and where it cannot work."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local import postgres
+from local.client import Client
 from local.home import hold, password, release
 from local.orphans import identity
 from local.owner import choose
-from tests.instance import Running, free_port, running, start, until
+from tests.e2e.instance import Instance, until
 from tests.servers import place, sockets
 
 NAMES = ("postgres", "valkey", "web", "scheduler", "worker")
@@ -28,104 +27,95 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def instance(folder: Path) -> Iterator[Running]:
-    with running(folder / "shared") as made:
-        yield made
+def instance(folder: Path) -> Iterator[Instance]:
+    made = Instance(folder / "shared")
+    made.start()
+    made.wait_until_ready()
+    yield made
+    made.stop()
 
 
-def test_a_first_start_shows_a_verified_callback_and_how_to_book_more(instance: Running) -> None:
-    until(lambda: "POST /welcome" in instance.printed, "the first callback")
-
-    line = next(line for line in instance.printed.splitlines() if "POST /welcome" in line)
-    assert "signature verified" in line
-    assert " ms late" in line
-    key = (instance.home / "demo-key").read_text()
-    assert f"curl -sS http://127.0.0.1:{instance.port}/1/jobs" in instance.printed
-    assert f"Bearer {key}" in instance.printed
-    assert f"API key      {key} " in instance.printed
-
-
-def test_secrets_are_for_their_owner_only(instance: Running) -> None:
-    for name in ("demo-key", "secret-key", "instance.json", "postgres-password"):
-        assert stat.S_IMODE((instance.home / name).stat().st_mode) == 0o600, name
-    assert instance.client.key == instance.client.key.strip()
-    assert instance.client.ask("GET", "/1/jobs")[0] == 200
+def refusal(refused: Instance) -> str:
+    """What an instance prints that cannot run: one line, on standard error."""
+    refused.start()
+    assert refused.process is not None
+    assert refused.process.wait(60) == 1
+    refused.stop()
+    told = refused.home.with_name(f"{refused.home.name}.err").read_text()
+    assert told.startswith("wakecall: ")
+    assert told.count("\n") == 1
+    return told
 
 
-def test_a_second_start_from_the_same_data_directory_is_one_line(instance: Running) -> None:
-    other = start(instance.home, free_port(), instance.home / "second.out")
+def test_a_second_start_from_the_same_data_directory_is_refused(instance: Instance) -> None:
+    second = Instance(instance.home)
+    assert instance.process is not None
 
-    assert other.process.wait(30) == 1
-    assert other.printed.count("\n") == 1
-    assert f"process {instance.process.pid}" in other.printed
-    assert "PORT=8001 WAKECALL_HOME=" in other.printed
+    told = refusal(second)
+
+    assert f"process {instance.process.pid}, http://127.0.0.1:{instance.port}" in told
+    assert "PORT=8001 WAKECALL_HOME=" in told
+    assert second.lines == []
 
 
-def test_a_port_in_use_is_one_line_that_names_it(instance: Running, folder: Path) -> None:
-    other = start(folder / "elsewhere", instance.port, folder / "elsewhere.out")
+def test_a_port_in_use_is_refused_by_its_number(instance: Instance, folder: Path) -> None:
+    elsewhere = Instance(folder / "elsewhere")
+    elsewhere.environment["PORT"] = f"{instance.port}"
 
-    assert other.process.wait(30) == 1
-    assert other.printed.count("\n") == 1
-    assert f"Port {instance.port} on 127.0.0.1 is in use" in other.printed
-    assert f"PORT={instance.port + 1} make run" in other.printed
+    told = refusal(elsewhere)
+
+    assert f"Port {instance.port} on 127.0.0.1 is in use" in told
+    assert f"PORT={instance.port + 1} make run" in told
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_process_that_is_killed_is_started_again(instance: Running, name: str) -> None:
+def test_a_process_that_is_killed_is_started_again_and_told(instance: Instance, name: str) -> None:
+    before = instance.pid(name)
     instance.kill(name)
 
-    until(instance.ready, "the instance to be ready")
-    assert f"{name} was ended by SIGKILL; starting it again" in instance.printed
+    until(lambda: instance.pid(name) not in {None, before}, f"another {name}")
+    instance.wait_for_line(f"{name} was ended by SIGKILL; starting it again")
+    instance.wait_until_ready()
 
 
 def test_two_instances_run_side_by_side_and_know_nothing_of_each_other(
-    instance: Running, folder: Path
+    instance: Instance, folder: Path
 ) -> None:
-    with running(folder / "beside", WAKECALL_ALLOW_TARGETS="") as other:
-        assert "does not allow loopback" in other.printed
-        assert other.client.key != instance.client.key
-        assert other.client.ask("GET", "/1/jobs")[0] == 200
-        assert instance.client.ask("GET", "/1/jobs")[0] == 200
-        foreign = type(other.client)(host="127.0.0.1", port=other.port, key=instance.client.key)
-        assert foreign.ask("GET", "/1/jobs")[0] == 401
-
-
-def test_a_stopped_instance_leaves_no_process_and_finds_its_data_again(folder: Path) -> None:
-    home = folder / "again"
-    with running(home, WAKECALL_ALLOW_TARGETS="") as first:
-        pids = [first.pid(name) for name in NAMES]
-        sockets = Path(first.facts["sockets"])
-        job = {"url": "https://example.com/", "when": "2099-01-01T00:00:00Z"}
-        status, booked = first.client.ask("POST", "/1/jobs", job)
-        assert status == 201
-        key = first.client.key
-        assert first.stop(signal.SIGINT) == 0
-
-    assert [pid for pid in pids if identity(pid)] == []
-    assert not sockets.exists()
-    assert not (home / "instance.json").exists()
-    with running(home, WAKECALL_ALLOW_TARGETS="") as second:
-        assert "the database found" in second.printed
-        assert second.client.key == key
-        assert second.client.ask("GET", f"/1/jobs/{json.loads(booked)['id']}")[0] == 200
-        assert second.stop(signal.SIGTERM) == 0
+    beside = Instance(folder / "beside")
+    beside.environment["WAKECALL_ALLOW_TARGETS"] = ""
+    beside.start()
+    try:
+        beside.wait_for_line("WAKECALL_ALLOW_TARGETS does not allow loopback")
+        assert (beside.ask("GET", "/1/jobs").status, instance.ask("GET", "/1/jobs").status) == (
+            200,
+            200,
+        )
+        stranger = Client(host="127.0.0.1", port=beside.port, key=instance.key)
+        assert stranger.ask("GET", "/1/jobs")[0] == 401
+    finally:
+        assert beside.stop() == 0
 
 
 def test_a_killed_run_takes_its_processes_along_and_the_next_one_starts(folder: Path) -> None:
-    home = folder / "killed"
-    with running(home, WAKECALL_ALLOW_TARGETS="") as first:
-        pids = [first.pid(name) for name in NAMES]
-        sockets = Path(first.facts["sockets"])
-        os.kill(first.process.pid, signal.SIGKILL)
-        first.process.wait()
+    killed = Instance(folder / "killed")
+    killed.start()
+    killed.wait_until_ready()
+    pids = [killed.pid(name) or 0 for name in NAMES]
+    left = Path(killed.facts()["sockets"])
+    assert all(identity(pid) for pid in pids)
+    assert killed.process is not None
 
-        with running(home, WAKECALL_ALLOW_TARGETS="") as second:
-            until(lambda: not any(identity(pid) for pid in pids), "the orphans to end")
-            assert not sockets.exists()
-            assert second.ready()
+    os.kill(killed.process.pid, signal.SIGKILL)
+    killed.stop()
+    killed.start()
+    killed.wait_until_ready()
+
+    assert [pid for pid in pids if identity(pid)] == []
+    assert not left.exists()
+    assert killed.stop() == 0
 
 
-def test_a_damaged_database_is_one_line_that_says_what_to_do(folder: Path) -> None:
+def test_a_damaged_database_is_refused_with_the_way_out(folder: Path) -> None:
     home = hold(folder / "damaged")
     with sockets() as at:
         secret = password(home.path / "postgres-password")
@@ -133,12 +123,10 @@ def test_a_damaged_database_is_one_line_that_says_what_to_do(folder: Path) -> No
     (cluster.data / "global" / "pg_control").write_text("junk")
     release(home)
 
-    damaged = start(home.path, free_port(), folder / "damaged.out", WAKECALL_ALLOW_TARGETS="")
+    told = refusal(Instance(home.path))
 
-    assert damaged.process.wait(30) == 1
-    assert damaged.printed.count("\n") == 1
-    assert "does not start: could not read file" in damaged.printed
-    assert f"mv {home.path}/postgres {home.path}/postgres.damaged" in damaged.printed
+    assert "does not start: could not read file" in told
+    assert f"mv {home.path}/postgres {home.path}/postgres.damaged" in told
 
 
 @pytest.mark.parametrize(
@@ -151,13 +139,10 @@ def test_a_damaged_database_is_one_line_that_says_what_to_do(folder: Path) -> No
         ("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/x", "DATABASE_URL: no connection"),
     ],
 )
-def test_a_setting_that_cannot_work_is_one_line(
+def test_a_setting_that_cannot_work_is_refused(
     folder: Path, setting: str, value: str, told: str
 ) -> None:
-    environ = {"WAKECALL_ALLOW_TARGETS": "", setting: value}
-    environ.setdefault("PORT", f"{free_port()}")
-    refused = start(folder / "refused", free_port(), folder / "refused.out", **environ)
+    refused = Instance(folder / f"refused-{setting}")
+    refused.environment[setting] = value
 
-    assert refused.process.wait(30) == 1
-    assert refused.printed.count("\n") == 1
-    assert told in refused.printed
+    assert told in refusal(refused)

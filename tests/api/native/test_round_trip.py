@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -51,6 +51,7 @@ def stored(booking: Booking, next_at: datetime) -> Job:
     )
 
 
+@settings(deadline=None)
 @given(BOOKINGS, INSTANTS)
 def test_a_job_reads_back_the_same_in_json_and_xml(booking: Booking, next_at: datetime) -> None:
     shown = document.of_job(stored(booking, next_at))
@@ -62,6 +63,7 @@ def test_a_job_reads_back_the_same_in_json_and_xml(booking: Booking, next_at: da
         assert echo.next == (next_at if isinstance(booking.trigger, Cron) else None)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_text_in_data_means_the_same_in_every_format(text: str) -> None:
     members = {"url": "http://a/", "cron": "0 15 10 ? * *", "data": text}
@@ -79,6 +81,7 @@ def test_text_in_data_means_the_same_in_every_format(text: str) -> None:
     assert {booking.data for booking in booked} == {text.encode()}
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_break_a_codec(body: bytes) -> None:
     for codec in (json_codec, xml_codec):

@@ -1,0 +1,31 @@
+"""docs/api.md tells of every route, member and error there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from flask import Flask
+
+from app.api.native.document import MEMBERS
+from app.api.problems import BY_CODE
+
+TEXT = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text()
+
+
+def test_every_route_is_documented(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<path_form:\w+>", "<when>/<callback>", rule.rule)
+        path = re.sub(r"<(?:\w+:)?(?:\w+_)?(\w+)>", r"<\1>", path)
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+            assert f"`{method} {path}`" in TEXT
+
+
+def test_every_error_code_is_documented_with_its_status() -> None:
+    for code, (_, kind) in BY_CODE.items():
+        assert f"| {kind.status} | `{code}` |" in TEXT
+
+
+def test_every_member_is_documented() -> None:
+    for member in MEMBERS:
+        assert re.search(rf"^\|[^|]*`{member}`[^|]*\|", TEXT, re.MULTILINE)
