@@ -168,7 +168,7 @@ def _reason(heard: list[str], log: Path) -> str:
         return f"a downloaded package is not the one that was locked; nothing was kept: see {log}"
     if missing:
         return (
-            f"there is no ready-made build of {missing.group(1)} for this machine "
+            f"the package index offers no build of {missing.group(1)} for this machine "
             f"({platform.machine()} {platform.system()}, Python {platform.python_version()}): "
             f"see {log}"
         )

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 PATIENCE_S: Final = 4.0
 SERVER_PATIENCE_S: Final = 30.0
+_GROUP_S: Final = 2.0
 _POLL_S: Final = 0.05
 
 
@@ -58,15 +59,19 @@ def end(pid: int, stop: int) -> None:
     give_up = time.monotonic() + (PATIENCE_S if stop == signal.SIGTERM else SERVER_PATIENCE_S)
     while began and identity(pid) == began and time.monotonic() < give_up:
         time.sleep(_POLL_S)
-    kill_group(pid)
+    # Its address is free when the last of them is gone, a moment after the signal.
+    give_up = time.monotonic() + _GROUP_S
+    while kill_group(pid) and time.monotonic() < give_up:
+        time.sleep(_POLL_S)
 
 
-def kill_group(pid: int) -> None:
-    """Kill what is left of the process group that `pid` leads or led."""
+def kill_group(pid: int) -> bool:
+    """Kill what is left of the process group that `pid` leads or led; whether there was any."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
-        return
+        return False
+    return True
 
 
 def _send(pid: int, number: int) -> None:

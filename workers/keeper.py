@@ -72,18 +72,20 @@ class Keeper(Repeating):
         self.polling = True
 
     def once(self) -> None:
-        """Ask, extend, poll: each only where there is something to it."""
+        """Extend, ask, poll: each only where there is something to it."""
         questions = self._drain()
         expiring = self._expiring()
         if not (questions or expiring or self._poll_is_due()):
             return
         try:
             with self._link.use() as connection:
+                # Leases first: they may have lapsed while the database was away, and a run that is
+                # wanted, but not held, would have to be reclaimed.
+                if expiring:
+                    self._extend(connection, expiring)
                 if questions:
                     self._ask(connection, questions)
                     questions = []
-                if expiring:
-                    self._extend(connection, expiring)
                 if self._poll_is_due():
                     self._poll(connection)
         finally:

@@ -89,16 +89,16 @@ class Scheduler(Repeating):
             with self._link.use() as connection:
                 self._beat(connection, began)
                 claimed, full = self._claim(connection)
+                # A claim that the database held up held up the workers' beats as well.
+                now = self._doubt(began)
                 looked = look_over(
-                    connection, limit=_LOOK_LIMIT, leases_count=self._leases_count(began)
+                    connection, limit=_LOOK_LIMIT, leases_count=self._leases_count(now)
                 )
                 _settle(connection, looked.ended)
         except psycopg.OperationalError:
             self._distrust()
             raise
-        ended = self._clock()
-        if ended - began > _SLOW_S:
-            self._distrust()
+        ended = self._doubt(began)
         if looked.reclaimed:
             logger.warning("runs.reclaimed", runs=looked.reclaimed)
         self._ring([*claimed, *looked.rung])
@@ -168,6 +168,13 @@ class Scheduler(Repeating):
     def _leases_count(self, now: float) -> bool:
         """Leases are judged once the database has answered promptly for a whole lease."""
         return now - self._trusted_since > LEASE.total_seconds()
+
+    def _doubt(self, began: float) -> float:
+        """What time it is; leases are not trusted where the database took long since `began`."""
+        now = self._clock()
+        if now - began > _SLOW_S:
+            self._distrust()
+        return now
 
     def _distrust(self) -> None:
         self._trusted_since = self._clock()

@@ -63,11 +63,18 @@ class Settler(Repeating):
             self._beaten_at = now
 
     def flush(self) -> None:
-        """At an orderly end: write what is left and take the heartbeat back."""
-        self.once()
-        with self._link.use() as connection:
-            self._beat(connection)
-            beats.fall_silent(connection, "worker", self._identity)
+        """At an orderly end: write what is left and take the heartbeat back.
+
+        Where the database is away, the runs are for whoever takes them next.
+        """
+        try:
+            self.once()
+            with self._link.use() as connection:
+                self._beat(connection)
+                beats.fall_silent(connection, "worker", self._identity)
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            left = len(self._unsettled) + len(self._courier.outcomes)
+            logger.warning("runs.unsettled", runs=left)
         self._link.drop()
 
     @property

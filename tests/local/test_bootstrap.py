@@ -139,7 +139,7 @@ def test_two_setups_at_once_take_turns(checkout: Path) -> None:
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n", "is not the one that was locked"),
         (
             "ERROR: No matching distribution found for pycurl==7.49.0\n",
-            "no ready-made build of pycurl==7.49.0 for this machine",
+            "offers no build of pycurl==7.49.0 for this machine",
         ),
         ("ERROR: Could not install: [Errno 28] No space left on device\n", "the disk is full"),
         ("ERROR: something else\nmore\n", "pip failed: ERROR: something else"),

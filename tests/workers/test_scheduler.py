@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from uuid import UUID
 
 import psycopg
 import pytest
+from uuid6 import uuid7
 
 from app.domain.pace import LEASE
 from app.store.takes import Ticket, take
@@ -156,6 +158,32 @@ def test_after_the_database_was_away_leases_start_to_count_anew(
     stage.scheduler.tick()
 
     assert one(connection, "SELECT state FROM inflight") == "taken"
+
+
+def test_a_claim_that_took_long_puts_off_the_judging_of_leases(
+    stage: Stage, connection: psycopg.Connection
+) -> None:
+    account = add_account(connection)
+    book(connection, account, due_in=-1)
+    stage.scheduler.tick()
+    take(connection, stage.bell.all)
+    connection.execute(
+        "UPDATE inflight SET lease_until = clock_timestamp() - interval '1 hour',"
+        " look_at = clock_timestamp()"
+    )
+
+    def slowly() -> UUID:
+        stage.clock.now += 7.0
+        return uuid7()
+
+    slow = Scheduler(stage.link, stage.bell, "slow", clock=stage.clock, new_id=slowly)
+    stage.clock.now += LEASE.total_seconds() + 0.1
+    book(connection, account, due_in=-1)
+
+    assert slow.tick().claimed == 1
+
+    states = connection.execute("SELECT state FROM inflight ORDER BY state").fetchall()
+    assert states == [("claimed",), ("taken",)]
 
 
 def test_what_was_reclaimed_twice_is_rung_for_apart(

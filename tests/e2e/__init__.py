@@ -1,0 +1,1 @@
+"""The whole of Wakecall in its real processes, as `make run` starts them."""

@@ -1,0 +1,81 @@
+"""Booked over HTTP, fired on time: the way of one job, and of five thousand at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+from standardwebhooks import Webhook
+
+from app.domain.instants import format_utc
+from tests.booked import in_seconds
+from tests.e2e.conftest import Tell
+from tests.e2e.firings import arrivals, book_many
+from tests.e2e.instance import Instance, until
+from tests.e2e.sink import Sink
+from tests.receiver import Receiver
+
+ON_TIME = 5.0
+"""Seconds of lateness that even a busy machine does not need."""
+
+
+def test_a_job_three_seconds_ahead_is_called_on_time_signed_and_then_gone(
+    running: Instance, receiver: Receiver, tell: Tell
+) -> None:
+    due_at = in_seconds(3)
+    document = {
+        "url": receiver.url("/wake?up=1"),
+        "when": format_utc(due_at),
+        "contentType": "application/json",
+        "signature": "mine",
+        "data": '{"good": "morning"}',
+    }
+    created = running.ask("POST", "/1/jobs", document)
+    assert created.status == 201
+    job = created.body["id"]
+    (request,) = receiver.wait_for(1)
+
+    late = request.at - due_at.timestamp()
+    tell(f"{late * 1000:.1f} ms late")
+    assert 0 <= late < ON_TIME
+    assert (request.method, request.target) == ("POST", "/wake?up=1")
+    headers = {name.lower(): value for name, value in request.headers}
+    assert headers["content-type"] == "application/json"
+    assert headers["x-content-signature"] == "mine"
+    assert headers["wakecall-job"] == job
+    assert headers["wakecall-scheduled-for"] == format_utc(due_at)
+    assert headers["wakecall-attempt"] == "1"
+    (secret,) = running.ask("GET", "/1/secrets").body
+    assert Webhook(secret).verify(request.body, headers) == {"good": "morning"}
+
+    until(lambda: running.ask("GET", f"/1/jobs/{job}").status == 404, "the job is gone")
+    (run,) = running.ask("GET", f"/1/jobs/{job}/runs").body
+    assert run == running.ask("GET", f"/1/runs/{headers['webhook-id']}").body
+    assert (run["id"], run["job"], run["state"]) == (headers["webhook-id"], job, "succeeded")
+    assert run["due"] == format_utc(due_at)
+    (attempt,) = run["attempts"]
+    assert (attempt["number"], attempt["status"]) == (1, 204)
+    assert 0 <= attempt["latenessMs"] < ON_TIME * 1000
+
+
+def test_a_cron_job_shows_when_it_fires_next(running: Instance, receiver: Receiver) -> None:
+    document = {"url": receiver.url(), "cron": "0 0/15 * * * ?"}
+    created = running.ask("POST", "/1/jobs", document)
+    assert created.status == 201
+
+    job = running.ask("GET", f"/1/jobs/{created.body['id']}").body
+    next_at = datetime.fromisoformat(job["next"])
+    assert job == created.body
+    assert (next_at.minute % 15, next_at.second) == (0, 0)
+    assert timedelta() < next_at - datetime.now(UTC) <= timedelta(minutes=15)
+
+
+def test_five_thousand_jobs_due_at_one_instant_all_come_once(
+    running: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
+) -> None:
+    jobs = book_many(connection, sink.url(), [in_seconds(2)] * 5000)
+
+    came = arrivals(sink, connection, jobs)
+    assert came.repeated == []
+    first, *_, last = sorted(request.at for (request,) in came.calls.values())
+    tell(f"{came.told}; drained at {len(jobs) / (last - first):.0f}/s")

@@ -1,0 +1,117 @@
+"""The last word counts: what was deleted or replaced in time is not called any more."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from app.domain.instants import format_utc
+from tests.e2e.conftest import Tell
+from tests.e2e.firings import Jobs, await_settled, book_many, is_early, job_of, steadily
+from tests.e2e.instance import Answer, Instance
+from tests.e2e.sink import Sink
+
+IN_TIME = 0.150
+"""Seconds between the answer and the due time from which on the last word must be heard."""
+
+AT_LEAST = 50
+"""So many of the words must have come in time, or the test shows too little."""
+
+UP_TO = 0.6
+"""Seconds before its due time at which the last word on a job is said, at the earliest: before it
+is claimed, as it waits in the worker, and too late."""
+
+LATER = timedelta(seconds=1)
+RATE, SECONDS = 30, 5.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Word:
+    """A last word on a job: `ahead` is in seconds from the answer to the time it was due."""
+
+    job: UUID
+    due_at: datetime
+    ahead: float
+    answer: Answer
+
+
+@pytest.fixture
+def seed(tell: Tell) -> int:
+    chosen = time.time_ns()
+    tell(f"seed {chosen}")
+    return chosen
+
+
+def test_what_was_deleted_in_time_is_never_called(
+    running: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell, seed: int
+) -> None:
+    jobs = book_many(connection, sink.url(), steadily(RATE, SECONDS, ahead=2.0))
+    words = speak(jobs, lambda job, _: running.ask("DELETE", f"/1/jobs/{job}"), seed)
+    await_settled(connection, jobs)
+
+    assert {word.answer.status for word in words} <= {204, 404}
+    in_time = {word.job for word in words if word.ahead >= IN_TIME}
+    called = {job_of(request) for request in sink.requests}
+    tell(f"{len(jobs)} deleted, {len(in_time)} in time; {len(called)} called")
+    assert len(in_time) >= AT_LEAST
+    assert not in_time & called
+    assert called == {job for job, state in states(connection, jobs) if state == "succeeded"}
+
+
+def test_what_was_replaced_in_time_is_called_as_replaced_and_only_so(
+    running: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell, seed: int
+) -> None:
+    def replace(job: UUID, due_at: datetime) -> Answer:
+        # Every other one is booked back to the same time.
+        when = due_at if job.int % 2 else due_at + LATER
+        document = {"url": sink.url(), "when": format_utc(when), "data": "new"}
+        return running.ask("PUT", f"/1/jobs/{job}", document)
+
+    jobs = book_many(connection, sink.url(), steadily(RATE, SECONDS, ahead=2.0))
+    words = speak(jobs, replace, seed)
+    await_settled(connection, jobs)
+
+    heard = {word.job: word for word in words if word.answer.status == 200}
+    in_time = {job for job, word in heard.items() if word.ahead >= IN_TIME}
+    new = sorted(job_of(each) for each in sink.requests if each.body == b"new")
+    old = sorted(job_of(each) for each in sink.requests if each.body != b"new")
+    tell(f"{len(jobs)} replaced, {len(in_time)} in time; {len(old)} called as they were before")
+    assert len(in_time) >= AT_LEAST
+    assert new == sorted(heard)
+    assert not in_time & set(old)
+    assert len(old) == len(set(old))
+    assert set(old) | set(new) == set(jobs)
+    assert not any(map(is_early, sink.requests))
+
+
+def speak(jobs: Jobs, last_word: Callable[[UUID, datetime], Answer], seed: int) -> list[Word]:
+    """Say the last word on each job, at a moment of its own before it is due."""
+    chance = random.Random(seed)
+    moments = sorted(
+        (due_at.timestamp() - chance.uniform(0, UP_TO), job) for job, due_at in jobs.items()
+    )
+    ended = threading.Event()
+
+    def say(moment: float, job: UUID) -> Word:
+        ended.wait(max(0.0, moment - time.time()))
+        answer = last_word(job, jobs[job])
+        ahead = jobs[job].timestamp() - time.time()
+        return Word(job=job, due_at=jobs[job], ahead=ahead, answer=answer)
+
+    with ThreadPoolExecutor(8) as speakers:
+        return list(speakers.map(lambda each: say(*each), moments))
+
+
+def states(connection: psycopg.Connection, jobs: Jobs) -> Sequence[tuple[UUID, str]]:
+    """Jobs and the final states of their runs."""
+    query = "SELECT job_id, state FROM run WHERE job_id = ANY (%s)"
+    return [(job, state) for job, state in connection.execute(query, (list(jobs),))]

@@ -1,0 +1,76 @@
+"""A run that ends whichever process sends it: set apart after a while, then dead for all to see."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import psycopg
+
+from app.domain.instants import format_utc
+from app.domain.pace import DEAD_AFTER, SUSPECT_AFTER
+from tests.booked import in_seconds, one
+from tests.e2e.conftest import Tell
+from tests.e2e.firings import arrivals, book_many, steadily
+from tests.e2e.instance import Instance, until
+from tests.e2e.sink import Sink
+from tests.receiver import Exchange, Gone, Receiver
+
+RATE, SECONDS = 20, 35.0
+RECOVERED = 30.0
+UNHARMED = 5.0
+"""Seconds of lateness: the poison's own lease and restart may hold up nobody any more."""
+
+
+class Poison:
+    """Behaves so that whoever sends is killed before it can tell the outcome."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self.killed_at: list[float] = []
+        self.alone: list[bool] = []
+
+    def __call__(self, exchange: Exchange) -> None:
+        sender = self._instance.caller(exchange.link.getpeername()[1])
+        self.alone.append(sender != self._instance.pid("worker"))
+        os.kill(sender, signal.SIGKILL)
+        self.killed_at.append(time.time())
+        raise Gone
+
+
+def test_poison_ends_dead_and_visible_while_other_jobs_go_on(
+    battered: Instance,
+    receiver: Receiver,
+    sink: Sink,
+    connection: psycopg.Connection,
+    tell: Tell,
+) -> None:
+    poison = receiver.behaviours["/poison"] = Poison(battered)
+    jobs = book_many(connection, sink.url(), steadily(RATE, SECONDS))
+    document = {"url": receiver.url("/poison"), "when": format_utc(in_seconds(2))}
+    job = battered.ask("POST", "/1/jobs", document).body["id"]
+    until(lambda: one(connection, "SELECT state FROM run WHERE job_id = %s", job) == "dead", "dead")
+    began = receiver.requests[0].at
+    tell(f"{len(poison.killed_at)} processes killed; dead after {time.time() - began:.1f} s")
+
+    assert poison.alone.count(False) <= SUSPECT_AFTER
+    assert poison.alone == sorted(poison.alone)
+    assert len(poison.alone) <= DEAD_AFTER + 1
+    assert len({each.header("webhook-id") for each in receiver.requests}) == 1
+    run = battered.ask("GET", f"/1/runs/{receiver.requests[0].header('webhook-id')}").body
+    assert (run["job"], run["state"], run["attempts"]) == (job, "dead", [])
+    assert run["reason"] == "every worker that took it ended before it could tell the outcome"
+    assert battered.ask("GET", f"/1/jobs/{job}").status == 404
+
+    came = arrivals(sink, connection, jobs, faults=poison.killed_at)
+    tell(f"the others: {came.told}")
+    assert came.lateness[-1] < RECOVERED
+    alone_from = receiver.requests[poison.alone.index(True)].at
+    unharmed = [
+        came.calls[each][0].at - due_at.timestamp()
+        for each, due_at in jobs.items()
+        if due_at.timestamp() > alone_from
+    ]
+    tell(f"the {len(unharmed)} due once it was set apart: at most {max(unharmed):.2f} s late")
+    assert max(unharmed) < UNHARMED
