@@ -3,8 +3,10 @@
 WakecallError
 ├── Refused                    the caller can mend it
 │   ├── MalformedDocument      the body is not a well-formed document of its type
+│   │   └── TooSlow            it did not arrive within the time it is given
 │   ├── InvalidMember          one member, parameter or header is wrong (names it)
 │   ├── TooLarge               a body, document or payload over its limit
+│   │   └── AddressTooLong     the address of the request is
 │   ├── Unauthenticated        no key, an unknown key, a revoked key
 │   ├── NotFound               unknown, or somebody else's: the two are told alike
 │   ├── Conflict               contradicts what is stored
@@ -65,6 +67,18 @@ class TooLarge(Refused):
     """A body, document or payload over its limit."""
 
     code = "too-large"
+
+
+class AddressTooLong(TooLarge):
+    """The address of the request is over its limit."""
+
+    code = "address-too-long"
+
+
+class TooSlow(MalformedDocument):
+    """The body did not arrive within the time it is given."""
+
+    code = "too-slow"
 
 
 class Unauthenticated(Refused):

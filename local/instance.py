@@ -189,9 +189,13 @@ async def _start_postgres(instance: Instance) -> bool:
         program = postgres.program(cluster, instance.home.log / "postgres.log")
         words = listen(program)
         await instance.supervisor.start(program)
-        await asyncio.to_thread(
-            postgres.await_ready, cluster, _alive(instance, program), words, shown_step.doing
-        )
+        try:
+            await asyncio.to_thread(
+                postgres.await_ready, cluster, _alive(instance, program), words, shown_step.doing
+            )
+        except Misconfigured:
+            instance.supervisor.abandon(program.name)
+            raise
         instance.supervisor.keep(program.name)
         where = "a new database" if cluster.fresh else "the database found"
         shown_step.result = f"{postgres.version()}, {where} in {shown(cluster.data)}"

@@ -59,6 +59,11 @@ class Supervisor:
         """From now on start this program again when it ends by itself."""
         self._kept.add(name)
 
+    def abandon(self, name: str) -> None:
+        """Kill a program that is not kept and that may never end in good order."""
+        if process := self._processes.get(name):
+            kill_group(process.pid)
+
     def alive(self, name: str) -> bool:
         """Whether this program runs now."""
         return name in self._processes

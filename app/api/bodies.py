@@ -8,7 +8,7 @@ from typing import Final
 from flask import request
 from werkzeug.exceptions import ClientDisconnected
 
-from app.errors import MalformedDocument, TooLarge
+from app.errors import AddressTooLong, MalformedDocument, TooLarge, TooSlow
 
 MAX_DOCUMENT: Final = 64 * 1024
 MAX_TARGET: Final = 16 * 1024
@@ -21,18 +21,6 @@ class BodyFailure(StrEnum):
     LONG = "long"
     SLOW = "slow"
     CUT = "cut"
-
-
-class TooLong(TooLarge):
-    """The address of the request is over its limit."""
-
-    code = "address-too-long"
-
-
-class TooSlow(MalformedDocument):
-    """The body did not arrive within the time it is given."""
-
-    code = "too-slow"
 
 
 def read(limit: int, *, member: str | None = None) -> bytes:
@@ -64,10 +52,10 @@ def read(limit: int, *, member: str | None = None) -> bytes:
 
 
 def check_target() -> None:
-    """Refuse an address no call needs; raises TooLong."""
+    """Refuse an address no call needs; raises AddressTooLong."""
     length = len(request.environ["PATH_INFO"]) + len(request.environ.get("QUERY_STRING", ""))
     if max(length, len(request.environ.get("REQUEST_URI", ""))) > MAX_TARGET:
-        raise TooLong(
+        raise AddressTooLong(
             f"The address has more than {MAX_TARGET} characters.",
             remedy="POST the job as a document to /1/jobs.",
         )

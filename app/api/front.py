@@ -132,6 +132,6 @@ class Front:
                     async with asyncio.timeout(self._send_s):
                         await send({"type": "http.response.body", "body": piece, "more_body": True})
                 except TimeoutError:
-                    logger.info("client-stopped-reading")
+                    logger.info("client.stopped_reading")
                     return
         await send({"type": "http.response.body", "body": b"", "more_body": False})

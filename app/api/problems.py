@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 
 from app import errors
-from app.api import bodies, negotiation
+from app.api import negotiation
 from app.api.xml_text import printable
 from app.log import logger
 
@@ -50,10 +50,10 @@ KINDS: Final[dict[type[errors.WakecallError], Kind]] = {
     errors.NotFound: Kind(status=404, title="Not found"),
     errors.MethodNotOffered: Kind(status=405, title="The method is not offered here"),
     errors.NotAcceptable: Kind(status=406, title="No acceptable format"),
-    bodies.TooSlow: Kind(status=408, title="The body did not arrive in time"),
+    errors.TooSlow: Kind(status=408, title="The body did not arrive in time"),
     errors.Conflict: Kind(status=409, title="In conflict with what is stored"),
     errors.TooLarge: Kind(status=413, title="Too large"),
-    bodies.TooLong: Kind(status=414, title="The address is too long"),
+    errors.AddressTooLong: Kind(status=414, title="The address is too long"),
     errors.UnsupportedFormat: Kind(status=415, title="The format is not taken"),
     errors.RateLimited: Kind(status=429, title="Too many requests"),
     errors.WakecallError: Kind(status=500, title="Wakecall failed"),
@@ -107,7 +107,7 @@ def _answer(error: Exception) -> Response:
     known = _translated(error)
     if known is None:
         logger.error(
-            "request-failed",
+            "request.failed",
             request_id=g.get("request_id"),
             method=request.method[:20],
             path=request.path[:200],
@@ -123,7 +123,7 @@ def _translated(error: Exception) -> errors.WakecallError | None:
         case errors.Refused() | errors.Unavailable():
             return error
         case OperationalError() | InterfaceError() | PoolTimeout():
-            logger.warning("database-away", reason=str(error)[:500])
+            logger.warning("request.unavailable", reason=str(error)[:500])
             return errors.Unavailable("The database cannot be reached; try again shortly.")
         case NoRoute():
             return errors.NotFound(

@@ -28,7 +28,7 @@ def begin(log_level: str) -> None:
 def _follow(parent_ends: Callable[[], None]) -> None:
     """End after the main process, however that ended: a leftover would keep serving its port."""
     parent_ends()
-    logger.warning("main-process-gone")
+    logger.warning("process.main_gone")
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(DRAIN_S)
     os._exit(1)
@@ -41,4 +41,4 @@ def _raise_descriptor_limit() -> None:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         except (OSError, ValueError):
-            logger.warning("descriptor-limit-kept", soft=soft)
+            logger.warning("process.files_limited", soft=soft)

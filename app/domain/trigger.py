@@ -64,8 +64,8 @@ def first_firing(trigger: Trigger, now: datetime) -> datetime:
             if instant <= now:
                 raise InvalidMember(
                     "when",
-                    f"{format_utc(instant)} is not in the future: it is now {format_utc(now)}.",
-                    remedy="Name an instant that is still to come.",
+                    f"{format_utc(instant)} is not in the future.",
+                    remedy="Name an instant that is still to come, by the clock of this server.",
                 )
             return instant
         case Cron(expression=expression):
@@ -78,7 +78,7 @@ def _first_of_cron(expression: str, now: datetime) -> datetime:
     if first is None:
         raise InvalidMember(
             "cron",
-            f"The expression never fires after {format_utc(now)}.",
+            "The expression never fires again.",
             remedy="Name a date that exists, in a year that is still to come.",
         )
     gap = quartz.gap_below(schedule, MINIMUM_GAP, after=now)

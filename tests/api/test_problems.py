@@ -9,7 +9,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app import errors
 from app.api import problems
-from app.api.bodies import TooLong, TooSlow
 
 NAMESPACES = {"p": "urn:ietf:rfc:7807"}
 WRONG = errors.InvalidMember("when", 'No instant: "\0\ud800".', remedy="Write one.")
@@ -87,10 +86,10 @@ def test_every_error_of_the_tree_has_its_status(failing: Flask) -> None:
         errors.NotFound("x"): 404,
         errors.MethodNotOffered("PUT", ("GET",)): 405,
         errors.NotAcceptable("x"): 406,
-        TooSlow("x"): 408,
+        errors.TooSlow("x"): 408,
         errors.Conflict("x"): 409,
         errors.TooLarge("x"): 413,
-        TooLong("x"): 414,
+        errors.AddressTooLong("x"): 414,
         errors.UnsupportedFormat("x"): 415,
         errors.RateLimited("x"): 429,
         errors.Unavailable("x"): 503,

@@ -73,7 +73,7 @@ def test_a_pair_of_dates_that_never_meet_may_fire_on_both_sides_of_midnight() ->
 
 @pytest.mark.parametrize("instant", [NOW, NOW - MICROSECOND, datetime(2011, 5, 11, tzinfo=UTC)])
 def test_an_instant_that_is_not_in_the_future_is_refused(instant: datetime) -> None:
-    with pytest.raises(InvalidMember, match="it is now 2026-11-22T05:30:00Z") as refusal:
+    with pytest.raises(InvalidMember, match="not in the future") as refusal:
         first_firing(At(instant=instant), NOW)
     assert refusal.value.member == "when"
     assert refusal.value.remedy
@@ -88,8 +88,8 @@ def test_an_instant_that_is_not_in_the_future_is_refused(instant: datetime) -> N
         ("0,1 0 0 29 2 ?", "fires again after 1 second."),
         ("0 0,9 0 1 1 ?", "fires again after 540 seconds"),
         ("0 0,10,19 * * * ?", "fires again after 540 seconds"),
-        ("0 0 0 30 2 ?", "never fires after 2026-11-22T05:30:00Z"),
-        ("0 0/5 * * * ? 2020", "never fires after"),
+        ("0 0 0 30 2 ?", "never fires again"),
+        ("0 0/5 * * * ? 2020", "never fires again"),
         ("0 0 0 1 1 ? 10000", "year field"),
         ("0 0 25 * * ?", "hours field"),
     ],

