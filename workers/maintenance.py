@@ -54,12 +54,13 @@ class Maintenance(Repeating):
             logger.info("history.turned_over", made=made, dropped=dropped)
 
     def _repair(self, connection: psycopg.Connection) -> None:
-        armed = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=_tell_unreadable)
+        armed = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=tell_unreadable)
         repairs.drop_superseded(connection)
         if armed:
             logger.error("jobs.orphaned", repaired=armed)
             beats.add(connection, {(tally.REPAIR, "orphan"): armed})
 
 
-def _tell_unreadable(job_id: UUID, error: Exception) -> None:
+def tell_unreadable(job_id: UUID, error: Exception) -> None:
+    """Say that a job's stored trigger cannot be evaluated: damaged data, or a defect."""
     logger.error("job.unreadable_trigger", job_id=str(job_id), error=str(error))

@@ -22,7 +22,7 @@ from app.store.lookovers import look_over, postpone
 from app.store.settling import Settlement, settle_singly_if_needed
 from app.store.takes import Ticket
 from workers.link import Link, Repeating
-from workers.maintenance import Maintenance
+from workers.maintenance import Maintenance, tell_unreadable
 from workers.process import begin, identity, on_stop
 from workers.queue import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
 
@@ -127,7 +127,7 @@ class Scheduler(Repeating):
                 budget=room,
                 ahead=ahead,
                 new_id=self._new_id,
-                unreadable=_tell_unreadable,
+                unreadable=tell_unreadable,
             )
             if len(claimed) < room:
                 return claimed, False
@@ -138,7 +138,7 @@ class Scheduler(Repeating):
             reach=_PUNCTUAL_S + self._clock() - self._finished_at,
             skip=self._well_served(),
             new_id=self._new_id,
-            unreadable=_tell_unreadable,
+            unreadable=tell_unreadable,
         )
         return claimed, True
 
@@ -194,10 +194,6 @@ def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None
         postpone(connection, [each.id for each, _ in settled.failed])
     for each, error in settled.failed:
         logger.error("run.cannot_be_settled", run_id=str(each.id), error=str(error))
-
-
-def _tell_unreadable(job_id: UUID, error: Exception) -> None:
-    logger.error("job.unreadable_trigger", job_id=str(job_id), error=str(error))
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import psutil  # type: ignore[import-untyped] # it ships no types
+import psutil
 import psycopg
 
 from local.client import Client, await_ready

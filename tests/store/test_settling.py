@@ -219,8 +219,8 @@ def test_a_run_cancelled_during_its_call_is_not_tried_again(
     ended = look_over(connection, limit=10, leases_count=True).ended
     settle(connection, ended)
 
-    row = connection.execute("SELECT state, attempts FROM run").fetchone()
-    assert row == ("cancelled", 1)
+    row = connection.execute("SELECT state, attempts, reason FROM run").fetchone()
+    assert row == ("cancelled", 1, "deleted")
     assert one(connection, "SELECT count(*) FROM inflight") == 0
 
 

@@ -15,7 +15,7 @@ from app import config
 from app.config import Settings
 from app.service.secrets import SecretBox
 from tests.booked import add_account, book, claim_all, connect, in_seconds, one
-from tests.receiver import Exchange, Receiver, answer
+from tests.receiver import Behaviour, Exchange, Receiver, answer
 from tests.workers.test_doorman import until
 from workers.link import Link
 from workers.station import Station
@@ -83,6 +83,16 @@ def running(settings: Settings) -> Iterator[Running]:
 def receiver() -> Iterator[Receiver]:
     with Receiver() as made:
         yield made
+
+
+def held_until(release: threading.Event) -> Behaviour:
+    """Answers once `release` is set."""
+
+    def hold(exchange: Exchange) -> None:
+        release.wait(30)
+        answer()(exchange)
+
+    return hold
 
 
 def send_to(connection: psycopg.Connection, receiver: Receiver) -> None:
@@ -172,12 +182,7 @@ def test_leases_are_extended_while_a_receiver_takes_its_time(
     running: Running, receiver: Receiver, connection: psycopg.Connection, account: int
 ) -> None:
     release = threading.Event()
-
-    def hold(exchange: Exchange) -> None:
-        release.wait(30)
-        answer()(exchange)
-
-    receiver.default = hold
+    receiver.default = held_until(release)
     book(connection, account, due_in=-1)
     send_to(connection, receiver)
     claimed = claim_all(connection)
@@ -194,12 +199,7 @@ def test_outcomes_wait_while_the_database_is_away(
     running: Running, receiver: Receiver, connection: psycopg.Connection, account: int
 ) -> None:
     release = threading.Event()
-
-    def hold(exchange: Exchange) -> None:
-        release.wait(30)
-        answer()(exchange)
-
-    receiver.default = hold
+    receiver.default = held_until(release)
     book(connection, account, due_in=-1)
     send_to(connection, receiver)
     (claimed,) = claim_all(connection)
