@@ -13,7 +13,7 @@ from typing import Final
 
 from app.config import load
 from app.errors import Misconfigured
-from local import demonstration, network
+from local import demonstration, network, processes, servers
 from local import home as homes
 from local import instance as instances
 from local.client import Client
@@ -98,8 +98,8 @@ def _stop_on_signals(instance: Instance) -> asyncio.Event:
 
 async def _live(instance: Instance, reservation: socket.socket) -> None:
     """Start everything, introduce it, and stay. Raises Misconfigured, OSError."""
-    await instances.start_servers(instance)
-    fresh = await instances.prepare(instance)
+    await servers.start(instance)
+    fresh = await processes.prepare(instance)
     key = homes.demo_key(instance.home)
     host, port = instance.address
     client = Client(host=host, port=port, key=key)
@@ -107,7 +107,7 @@ async def _live(instance: Instance, reservation: socket.socket) -> None:
     inbox = _inbox(instance, client, address) if address else None
     try:
         reservation.close()
-        await instances.start_processes(instance, client)
+        await processes.start(instance, client)
         _introduce(instance, key, inbox.url if inbox else "")
         if inbox is None:
             say("Example", "skipped: WAKECALL_ALLOW_TARGETS does not allow loopback")

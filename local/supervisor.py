@@ -90,11 +90,11 @@ class Supervisor:
         await self.stop(servers)
 
     def hurry(self) -> None:
-        """Wait for no program any longer; one that cannot be killed safely is asked again."""
+        """Kill what has been asked to end, and is from now on; but no database."""
         self._hurried = True
-        for name, process in self._processes.items():
-            if self._programs[name].stop == signal.SIGTERM:
-                kill_group(process.pid)
+        for name in self._processes:
+            if self._unwanted[name].is_set():
+                self._ask(name)
 
     async def watch_logs(self) -> None:
         """Keep every log below its bound, with one predecessor; runs until cancelled.
@@ -164,11 +164,13 @@ class Supervisor:
         return process
 
     def _ask(self, name: str) -> None:
+        stop = self._programs[name].stop
         if process := self._processes.get(name):
-            with suppress(ProcessLookupError):
-                process.send_signal(self._programs[name].stop)
-            if self._hurried and self._programs[name].stop == signal.SIGTERM:
+            if self._hurried and stop == signal.SIGTERM:
                 kill_group(process.pid)
+            else:
+                with suppress(ProcessLookupError):
+                    process.send_signal(stop)
 
     async def _see_off(self, name: str) -> None:
         keeper = self._keepers[name]

@@ -20,6 +20,7 @@ from psycopg import sql
 
 from app import config, create_app
 from app.store.engine import db
+from local import cluster as clusters
 from local import network, owner, postgres, valkey
 from local.instance import CHECKOUT
 from local.program import Program, leashed, listen, open_log
@@ -139,7 +140,7 @@ def postgres_server() -> Iterator[str]:
         return
     with place() as folder, sockets() as at:
         runner = owner.choose(folder / "postgres")
-        cluster = postgres.prepare(folder / "postgres", at, uuid4().hex, runner)
+        cluster = clusters.prepare(folder / "postgres", at, uuid4().hex, runner)
         with Server(postgres.program(cluster, folder / "postgres.log", FAST)) as server:
             postgres.await_ready(cluster, server.alive, server.words, lambda _: None)
             yield postgres.url(cluster)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ import psycopg
 import pytest
 
 from app.errors import Misconfigured
+from local import cluster as clusters
 from local import postgres
+from local.cluster import Cluster
 from local.orphans import identity
 from local.owner import choose
-from local.postgres import Cluster
 from tests.servers import FAST, Server, place, sockets
 
 PASSWORD = "correct horse / battery & staple"  # needs quoting in a URL
@@ -34,7 +36,7 @@ def at() -> Iterator[Path]:
 
 def prepare(folder: Path, at: Path, password: str = PASSWORD) -> Cluster:
     named = folder / "postgres"
-    return postgres.prepare(named, at, password, choose(named))
+    return clusters.prepare(named, at, password, choose(named))
 
 
 def server(cluster: Cluster, folder: Path) -> Server:
@@ -78,21 +80,9 @@ def test_nobody_gets_in_without_the_password(folder: Path, at: Path) -> None:
         ready(cluster, running)
         with pytest.raises(psycopg.OperationalError, match="no password supplied"):
             psycopg.connect(host=f"{at}", user="wakecall", dbname="wakecall")
-        forgotten = prepare_with_running(cluster, "another")
+        forgotten = dataclasses.replace(cluster, password="another")
         with pytest.raises(Misconfigured, match="password authentication failed"):
             ready(forgotten, running)
-
-
-def prepare_with_running(cluster: Cluster, password: str) -> Cluster:
-    return Cluster(
-        binaries=cluster.binaries,
-        named=cluster.named,
-        data=cluster.data,
-        sockets=cluster.sockets,
-        password=password,
-        owner=cluster.owner,
-        fresh=False,
-    )
 
 
 def test_a_server_left_running_is_ended_before_another_starts(folder: Path, at: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local import postgres
+from local import cluster as clusters
 from local.client import Client
 from local.home import hold, password, release
 from local.orphans import identity
@@ -119,7 +119,7 @@ def test_a_damaged_database_is_refused_with_the_way_out(folder: Path) -> None:
     home = hold(folder / "damaged")
     with sockets() as at:
         secret = password(home.path / "postgres-password")
-        cluster = postgres.prepare(home.path / "postgres", at, secret, choose(home.path))
+        cluster = clusters.prepare(home.path / "postgres", at, secret, choose(home.path))
     (cluster.data / "global" / "pg_control").write_text("junk")
     release(home)
 

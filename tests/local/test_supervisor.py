@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from local import supervisor
 from local.orphans import identity
 from local.program import Program
 from local.supervisor import Supervisor, pause, turn_over
-from tests.local.processes import DEAF, PARENT, SLEEPS, python
+from tests.local.processes import DEAF, ENVIRONMENT, PARENT, SLEEPS, python
 
 Test = Callable[[Supervisor, list[str]], Awaitable[None]]
 
@@ -130,16 +131,37 @@ def test_a_program_that_will_not_end_is_killed_when_patience_is_over(tmp_path: P
 
 
 def test_a_second_request_to_stop_does_not_wait(tmp_path: Path) -> None:
-    program = python("deaf", tmp_path / "deaf.log", DEAF, patience_s=50)
+    guest = python("deaf", tmp_path / "deaf.log", DEAF, patience_s=50)
+    server = python("server", tmp_path / "server.log", DEAF, patience_s=50)
 
     async def test(keeper: Supervisor, _told: list[str]) -> None:
-        await up(keeper, program)
-        stopping = asyncio.create_task(keeper.stop(["deaf"]))
+        await up(keeper, server)
+        await up(keeper, guest)
+        stopping = asyncio.create_task(keeper.stop_all(last=["server"]))
         await asyncio.sleep(0)
         keeper.hurry()
         await asyncio.wait_for(stopping, 30)
 
     assert supervised(test) == []
+
+
+def test_hurrying_leaves_a_database_its_orderly_end(tmp_path: Path) -> None:
+    ends = "import signal; signal.pthread_sigmask(0, [2]); print('up'); signal.sigwait([2]); "
+    program = Program(
+        name="database",
+        command=(sys.executable, "-u", "-S", "-c", ends + "print('in order')"),
+        log=tmp_path / "database.log",
+        environment=ENVIRONMENT,
+        stop=signal.SIGINT,
+    )
+
+    async def test(keeper: Supervisor, _told: list[str]) -> None:
+        await up(keeper, program)
+        keeper.hurry()
+        await keeper.stop(["database"])
+
+    assert supervised(test) == []
+    assert program.log.read_text() == "up\nin order\n"
 
 
 def test_servers_are_stopped_after_those_they_serve(tmp_path: Path) -> None:

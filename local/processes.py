@@ -1,0 +1,86 @@
+"""The processes of an instance: its database brought up to date, then web, scheduler and worker."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Final
+
+from app.errors import Misconfigured
+from local import home as homes
+from local.client import Client, await_ready
+from local.instance import CHECKOUT, PROCESSES, Instance, application
+from local.program import leashed
+from local.terminal import shown, step
+
+_READY_S: Final = 60.0
+_DEATHS: Final = 3
+
+
+async def prepare(instance: Instance) -> bool:
+    """Bring the database up to date and see to the account `demo`; whether its key is new.
+
+    Raises Misconfigured with the last words of what went wrong.
+    """
+    before = homes.demo_key(instance.home)
+    program = application(instance, "prepare", (sys.executable, "-m", "local.prepare"))
+    with step("Database", "migrations") as shown_step:
+        process = await asyncio.create_subprocess_exec(
+            *leashed(program),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=program.folder,
+            env=dict(program.environment),
+            start_new_session=True,
+        )
+        try:
+            _, complaints = await process.communicate()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+        program.log.write_bytes(complaints)
+        if process.returncode:
+            lines = complaints.decode(errors="replace").strip().splitlines() or ["no reason given"]
+            reason = lines[-1].removeprefix("wakecall: ")
+            raise Misconfigured(f"{reason} (details: {shown(program.log)})")
+        fresh = homes.demo_key(instance.home) != before
+        shown_step.result = f"up to date, {'new ' if fresh else ''}account demo"
+    return fresh
+
+
+async def start(instance: Instance, client: Client) -> None:
+    """Start web, scheduler and worker as the Procfile says, and wait until all are ready."""
+    commands = procfile(CHECKOUT / "Procfile")
+    with step("Processes", ", ".join(PROCESSES)) as shown_step:
+        for name in PROCESSES:
+            command = ("/bin/sh", "-c", f"exec {commands[name]}")
+            await instance.supervisor.start(application(instance, name, command))
+            instance.supervisor.keep(name)
+        said = await asyncio.to_thread(
+            await_ready, client, lambda: not _failing(instance), patience_s=_READY_S
+        )
+        if said:
+            raise Misconfigured(_not_ready(instance, said))
+        shown_step.result = f"{', '.join(PROCESSES)} are ready"
+
+
+def procfile(path: Path) -> dict[str, str]:
+    """The commands of a Procfile by name."""
+    pairs = (line.partition(":") for line in path.read_text(encoding="utf-8").splitlines())
+    return {name.strip(): command.strip() for name, colon, command in pairs if colon}
+
+
+def _failing(instance: Instance) -> list[str]:
+    """Which processes die again and again."""
+    return [name for name in PROCESSES if instance.supervisor.deaths[name] > _DEATHS]
+
+
+def _not_ready(instance: Instance, said: str) -> str:
+    for name in _failing(instance):
+        log = instance.home.log / f"{name}.log"
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return f"{name} keeps ending: {lines[-1] if lines else 'it says nothing'} ({shown(log)})"
+    return f"Not ready after {_READY_S:g} s: {said}. The logs are in {shown(instance.home.log)}."
