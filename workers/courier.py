@@ -21,7 +21,8 @@ from workers.held import Held
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
 _CONFIRM_AHEAD_S: Final = CONFIRM_AHEAD.total_seconds()
 _BEGIN_AT_ONCE: Final = 64
-_LATE_ENOUGH: Final = 500
+_LATE_ENOUGH: Final = 200
+_ASKED_ENOUGH: Final = 200
 _PUNCTUAL_S: Final = 2.0
 
 WITHDRAWN: Final = "withdrawn"
@@ -70,6 +71,7 @@ class Courier:
         self._overdue: deque[Held] = deque()
         self._pumping = False
         self._late: set[UUID] = set()
+        self._asked: set[UUID] = set()
         self.held: dict[UUID, Held] = {}
         self.questions: deque[Held] = deque()
         """Runs to be asked about: are they still wanted?"""
@@ -104,6 +106,7 @@ class Courier:
     def forget(self, held: Held) -> None:
         """Let go of a run: it was settled, or is no longer this worker's; from any thread."""
         self._late.discard(held.run.id)
+        self._asked.discard(held.run.id)
         self.held.pop(held.run.id, None)
 
     def _wait_for(self, runs: Sequence[Held]) -> None:
@@ -153,7 +156,11 @@ class Courier:
             ready = self._punctual or self._overdue
             if not ready or self._engine.in_flight >= self._concurrency:
                 return
-            self._begin(ready.popleft())
+            held = ready.popleft()
+            if not self._begin(held):
+                # Asked now, it would wait so long behind the others that it must be asked again.
+                ready.appendleft(held)
+                return
         self._pumping = True
         self._loop.call_soon(self._pump_on)
 
@@ -166,15 +173,20 @@ class Courier:
         held.begun = self._loop.clock()
         return held.lease_runs(held.begun) and held.is_confirmed(held.begun)
 
-    def _begin(self, held: Held) -> None:
+    def _begin(self, held: Held) -> bool:
+        """Send it, or ask whether it is still wanted; False where it has to wait for that."""
         now = self._loop.clock()
         if not held.lease_runs(now):
             logger.warning("run.lease_lost", run_id=str(held.run.id))
             self.forget(held)
-            return
+            return True
         if not held.is_confirmed(now):
+            if len(self._asked) >= _ASKED_ENOUGH and held.run.id not in self._asked:
+                return False
+            self._asked.add(held.run.id)
             self.questions.append(held)
-            return
+            return True
+        self._asked.discard(held.run.id)
         held.begun = now
         self._late.discard(held.run.id)
         call = self._call(held, now)
@@ -182,6 +194,7 @@ class Courier:
             self._engine.post(
                 call, partial(self._done, held), may_begin=partial(self._may_begin, held)
             )
+        return True
 
     def _call(self, held: Held, now: float) -> Call | None:
         """The signed call, or None where there is none to make and the run is settled so."""
@@ -226,6 +239,7 @@ class Courier:
     def _withdraw(self, held: Held) -> None:
         """It is no longer wanted, or no longer ours; the settlement's token tells which."""
         self._late.discard(held.run.id)
+        self._asked.discard(held.run.id)
         self._settle(held, state=RunState.CANCELLED)
 
     def _settle(
