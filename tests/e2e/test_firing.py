@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -56,6 +57,24 @@ def test_a_job_three_seconds_ahead_is_called_on_time_signed_and_then_gone(
     (attempt,) = run["attempts"]
     assert (attempt["number"], attempt["status"]) == (1, 204)
     assert 0 <= attempt["latenessMs"] < ON_TIME * 1000
+
+
+def test_every_byte_arrives_as_it_was_booked(running: Instance, receiver: Receiver) -> None:
+    every = bytes(range(256)) * 8
+    document = {
+        "url": receiver.url("/bytes"),
+        "when": format_utc(in_seconds(1)),
+        "data": base64.b64encode(every).decode(),
+        "dataEncoding": "base64",
+    }
+
+    created = running.ask("POST", "/1/jobs", document)
+
+    assert created.status == 201
+    assert created.body["data"] == document["data"]
+    (request,) = receiver.wait_for(1)
+    assert request.body == every
+    assert request.header("content-type") == "application/octet-stream"
 
 
 def test_a_cron_job_shows_when_it_fires_next(running: Instance, receiver: Receiver) -> None:
