@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import secrets
@@ -17,6 +18,7 @@ from app.errors import Misconfigured
 
 _KEPT_CONNECTIONS: Final = 2048
 _SPARE_FILES: Final = 256
+_YOUNG_OBJECTS: Final = 50_000
 
 
 def begin(kind: str) -> Settings:
@@ -40,7 +42,14 @@ def identity() -> str:
 
 
 def prepare_for(calls: int) -> None:
-    """Let this process have a socket for each of so many calls, as far as the system allows."""
+    """Let this process have a socket for each of so many calls, as far as the system allows.
+
+    And let it look for cyclic garbage rarely: runs are freed by their reference counts, and walking
+    those that live took a seventh of a worker's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG_OBJECTS, 50, 50)
     wanted = calls + _KEPT_CONNECTIONS + _SPARE_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
