@@ -20,8 +20,8 @@ from flask import Flask
 
 from app import commands, config, create_app
 from app.api import problems
-from app.delivery import signing
 from app.delivery.request import Delivery, build
+from app.domain import secret as secrets
 from app.errors import Misconfigured, WakecallError
 from app.service import health
 
@@ -303,7 +303,7 @@ def test_decisions_named_in_the_code_exist() -> None:
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, str]]:
     """README's receiver, on a free port; the port, and the secret it knows."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    secret = signing.new_secret()
+    secret = secrets.new_secret()
     made: list[HTTPServer] = []
 
     def keep(server: HTTPServer) -> None:
@@ -344,9 +344,9 @@ def test_the_receiver_of_the_readme_takes_genuine_calls_and_no_others(
         connection.close()
         return status
 
-    genuine = build(delivery, [signing.new_secret(), secret], now)
+    genuine = build(delivery, [secrets.new_secret(), secret], now)
     old = build(delivery, [secret], now - 3600)
-    foreign = build(delivery, [signing.new_secret()], now)
+    foreign = build(delivery, [secrets.new_secret()], now)
 
     assert answer(genuine.body, genuine.headers) == 204
     assert answer(b"Sleep on!", genuine.headers) == 401

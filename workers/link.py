@@ -80,7 +80,6 @@ class Repeating(threading.Thread):
         super().__init__(name=name, daemon=True)
         self.pause = pause
         self._ended = threading.Event()
-        self._nudged = threading.Event()
 
     def once(self) -> None:
         """Do the thing; a PostgreSQL failure is already logged by the link."""
@@ -96,18 +95,12 @@ class Repeating(threading.Thread):
             except Exception:  # noqa: BLE001 - one bad turn never stops a loop
                 logger.exception("thread.failed", thread=self.name)
                 self._ended.wait(0.2)
-            self._nudged.wait(self.pause)
-            self._nudged.clear()
+            self._ended.wait(self.pause)
         self.close()
 
     def close(self) -> None:
         """Give up what the thread used, at its end."""
 
-    def nudge(self) -> None:
-        """End the present pause early."""
-        self._nudged.set()
-
     def stop(self) -> None:
         """Finish what is being done, then end."""
         self._ended.set()
-        self._nudged.set()

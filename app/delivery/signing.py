@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import hmac
-import secrets as randomness
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from binascii import b2a_base64
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-PREFIX: Final = "whsec_"
+from app.domain.secret import PREFIX
 
 _SHORTEST: Final = 24
 _LONGEST: Final = 64
-_NEW: Final = 32
-
-
-def new_secret() -> str:
-    """A fresh signing secret: `whsec_` and 32 random bytes in base64."""
-    return PREFIX + b64encode(randomness.token_bytes(_NEW)).decode()
 
 
 def sign(secrets: Sequence[str], *, message_id: str, timestamp: int, body: bytes) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
 import re
 import secrets as randomness
@@ -13,6 +12,7 @@ from flask import current_app
 
 from app.domain import key as keys_domain
 from app.domain.account import Account, ApiKey, Caller
+from app.domain.secret import new_secret
 from app.errors import Conflict, InvalidMember, NotFound, Unauthenticated
 from app.service.secrets import SecretBox
 from app.store import accounts as store
@@ -20,7 +20,6 @@ from app.store.engine import statement, transaction
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _KEY_BYTES: Final = 64
-_SECRET_BYTES: Final = 32
 _MAX_LABEL: Final = 100
 _REFUSAL: Final = "The API key is missing, mistyped, unknown or revoked."
 _REMEDY: Final = "Send `Authorization: Bearer KEY`, HTTP Basic with the key, or `X-API-Key: KEY`."
@@ -59,7 +58,7 @@ def create(name: str) -> str:
             f"{name!r} cannot be an account's name.",
             remedy="Use 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending in a-z or 0-9.",
         )
-    sealed = secret_box().seal(_new_secret())
+    sealed = secret_box().seal(new_secret())
     key, text = _new_key()
     with transaction() as connection:
         made = store.insert_account(connection, name)
@@ -125,7 +124,7 @@ def rotate_secret(account: str, *, overlap: timedelta) -> str:
 
     Raises NotFound.
     """
-    fresh = _new_secret()
+    fresh = new_secret()
     sealed = secret_box().seal(fresh)
     with transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
@@ -153,7 +152,3 @@ def _new_key() -> tuple[keys_domain.KeyText, str]:
     key = keys_domain.read(text)
     assert key is not None  # noqa: S101 - what compose writes, read reads
     return key, text
-
-
-def _new_secret() -> str:
-    return "whsec_" + base64.b64encode(randomness.token_bytes(_SECRET_BYTES)).decode("ascii")

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from app.delivery.signing import new_secret, sign
+from app.delivery.signing import sign
+from app.domain.secret import new_secret
 
 
 def test_the_published_vector_holds() -> None:
