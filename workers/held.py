@@ -14,7 +14,7 @@ _LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Held:
     """A taken run and what is known of it, in seconds of the monotonic clock.
 
@@ -63,14 +63,14 @@ class Held:
         """What is to be sent. The run must have a url."""
         run = self.run
         return Delivery(
-            run_id=run.id,
-            job_id=run.job_id,
-            url=run.url or "",
-            content_type=run.content_type,
-            signature=run.signature,
-            data=run.data,
-            due_at=run.due_at,
-            attempt=run.attempts + 1,
+            run.id,
+            run.job_id,
+            run.url or "",
+            run.content_type,
+            run.signature,
+            run.data,
+            run.due_at,
+            run.attempts + 1,
         )
 
 
@@ -80,10 +80,4 @@ def hold(run: Taken, secrets: tuple[str, ...], *, asked: float, answered: float)
     The remaining time counts from the answer: the database read its clock before that, so the
     attempt is late by the way back, never early.
     """
-    return Held(
-        run=run,
-        secrets=secrets,
-        fire_at=answered + run.remaining,
-        lease_ends=asked + _LEASE_S,
-        confirmed=asked,
-    )
+    return Held(run, secrets, answered + run.remaining, asked + _LEASE_S, asked)

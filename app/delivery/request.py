@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from app.delivery.signing import sign
@@ -23,8 +22,7 @@ _scheduled_for = lru_cache(maxsize=1024)(format_utc)
 """Many runs are due at the same instant."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One attempt of a run, as the worker took it; `attempt` counts from 1."""
 
     run_id: UUID
@@ -37,8 +35,7 @@ class Delivery:
     attempt: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One POST: `headers` are whole lines without line ends, `timeout` is in seconds."""
 
     url: str

@@ -44,11 +44,6 @@ DEFAULT: Final = RetryPolicy(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Succeeded:
-    """The receiver answered 2xx: the run is done."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Failed:
     """No further attempt will be made; `gone` (a 410) ends the job as well."""
 
@@ -64,7 +59,12 @@ class RetryAt:
     reason: str
 
 
-Verdict = Succeeded | Failed | RetryAt
+Verdict = Failed | RetryAt
+
+
+def is_success(reply: Reply) -> bool:
+    """Whether the receiver answered 2xx: the run is done."""
+    return reply.status in _SUCCESS
 
 
 def decide(
@@ -75,16 +75,14 @@ def decide(
     jitter: float,
     policy: RetryPolicy = DEFAULT,
 ) -> Verdict:
-    """What follows from one attempt's reply.
+    """What follows from a reply that is no success.
 
     `attempts_made` counts this attempt (1, 2, …); `jitter` is a random number in [0, 1).
-    2xx succeeds, 410 ends run and job, all else is tried again until the policy's delays are
-    used up. A Retry-After on 429 or 503 (RFC 9110, 10.2.3) can put the next attempt off, to
-    24 hours at most, but never brings it forward.
+    410 ends run and job, all else is tried again until the policy's delays are used up. A
+    Retry-After on 429 or 503 (RFC 9110, 10.2.3) can put the next attempt off, to 24 hours at most,
+    but never brings it forward.
     """
     status = reply.status
-    if status in _SUCCESS:
-        return Succeeded()
     reason = _reason(reply)
     if status == _GONE:
         return Failed(reason=reason, gone=True)

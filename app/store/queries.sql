@@ -7,35 +7,57 @@
 -- A due row is taken by one scheduler at a time; whoever changes its job waits, or is skipped here.
 -- The row comes back as it stands once locked, so a job moved meanwhile is not claimed.
 -- A slot is a tenth of a second of the database's clock, which alone judges what is due.
-SELECT job_id, account_id, version, recurring, next_at, clock_timestamp()
-FROM due
-WHERE slot <= floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint
-ORDER BY slot
-LIMIT %(budget)s
-FOR UPDATE SKIP LOCKED;
-
--- name: claim_due_fairly
--- At most `share` rows of each slot and account, whatever stands before them in the queue; the
--- skip scan touches one index entry per (slot, account), never an account's backlog.
-WITH RECURSIVE reach AS (
+-- Plainly: the earliest `budget` rows. Fairly: at most `share` rows of each slot and account, whatever
+-- stands before them; that skip scan touches one index entry per (slot, account), never a backlog.
+-- A one-time job moves on and its run begins in this statement; a recurring one is only locked: what
+-- follows it is not for SQL to say, and comes later in the same transaction.
+WITH RECURSIVE plainly AS MATERIALIZED (
+  SELECT job_id, account_id, version, recurring, next_at
+  FROM due
+  WHERE slot <= floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint
+  ORDER BY slot
+  LIMIT %(budget)s
+  FOR UPDATE SKIP LOCKED
+), reach AS (
   SELECT floor((extract(epoch FROM now()) - %(reach)s) * 10)::bigint AS lo,
          floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint AS hi
 ), pair AS (
   (SELECT slot, account_id FROM due
-   WHERE slot BETWEEN (SELECT lo FROM reach) AND (SELECT hi FROM reach)
+   WHERE %(share)s > 0
+     AND slot BETWEEN (SELECT lo FROM reach) AND (SELECT hi FROM reach)
    ORDER BY slot, account_id LIMIT 1)
   UNION ALL
   SELECT following.* FROM pair, LATERAL (
     SELECT slot, account_id FROM due
     WHERE (slot, account_id) > (pair.slot, pair.account_id) AND slot <= (SELECT hi FROM reach)
     ORDER BY slot, account_id LIMIT 1) following
+), fairly AS MATERIALIZED (
+  SELECT picked.* FROM pair, LATERAL (
+    SELECT job_id, account_id, version, recurring, next_at FROM due
+    WHERE due.slot = pair.slot AND due.account_id = pair.account_id
+    LIMIT %(share)s
+    FOR UPDATE SKIP LOCKED) picked
+  WHERE pair.account_id <> ALL (%(skip)b::bigint[])
+), picked AS MATERIALIZED (
+  SELECT * FROM plainly UNION ALL SELECT * FROM fairly
+), moved AS (
+  UPDATE due SET next_at = NULL
+  FROM picked WHERE due.job_id = picked.job_id AND NOT picked.recurring
+), begun AS (
+  INSERT INTO inflight
+    (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at)
+  SELECT new_run_id(), job_id, account_id, version, 'scheduled', next_at, true, 'claimed', next_at,
+         greatest(next_at, clock_timestamp()) + %(patience)s
+  FROM picked WHERE NOT recurring
+  ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
+  RETURNING id, account_id, due_at
 )
-SELECT picked.*, clock_timestamp() FROM pair, LATERAL (
-  SELECT job_id, account_id, version, recurring, next_at FROM due
-  WHERE due.slot = pair.slot AND due.account_id = pair.account_id
-  LIMIT %(share)s
-  FOR UPDATE SKIP LOCKED) picked
-WHERE pair.account_id <> ALL (%(skip)b::bigint[]);
+SELECT id, account_id, extract(epoch FROM due_at - clock_timestamp())::float8,
+       NULL::uuid, NULL::int, NULL::timestamptz, NULL::timestamptz
+FROM begun
+UNION ALL
+SELECT NULL, account_id, NULL, job_id, version, next_at, clock_timestamp()
+FROM picked WHERE recurring;
 
 -- name: triggers
 -- Read after the due rows are locked: the trigger belongs to the version that was claimed.
@@ -53,13 +75,13 @@ WHERE due.job_id = v.id;
 -- firing adds nothing and stops nobody. A run never begins before it is due.
 INSERT INTO inflight
   (id, job_id, account_id, job_version, kind, due_at, missed, final, state, send_at, look_at)
-SELECT id, job_id, account_id, version, 'scheduled', due_at, missed, final, 'claimed', due_at,
-       greatest(due_at, clock_timestamp()) + %(patience)s
-FROM unnest(%(ids)b::uuid[], %(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
+SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, final, 'claimed',
+       due_at, greatest(due_at, clock_timestamp()) + %(patience)s
+FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
             %(dues)b::timestamptz[], %(missed)b::int[], %(finals)b::boolean[])
-  AS v (id, job_id, account_id, version, due_at, missed, final)
+  AS v (job_id, account_id, version, due_at, missed, final)
 ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
-RETURNING id;
+RETURNING id, account_id, extract(epoch FROM due_at - clock_timestamp())::float8;
 
 -- name: still_claimed
 -- What was rung for the overdue queue and has not been taken yet: the claim budget counts these.
@@ -140,17 +162,30 @@ RETURNING i.id;
 SELECT job_id FROM due WHERE job_id = ANY (%(job_ids)b::uuid[]) ORDER BY job_id FOR UPDATE;
 
 -- name: settle_final
--- A run leaves inflight and enters history in one statement, only under the token it was taken with;
--- as cancelled only if it was.
-WITH v AS (
-  SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(states)b::text[], %(reasons)b::text[],
-                       %(attempted)b::int[]) AS v (id, token, state, reason, attempted)
-), gone AS (
-  DELETE FROM inflight i USING v
+-- A run leaves inflight and enters history, with its last attempt, in one statement, only under the
+-- token it was taken with; as cancelled only if it was.
+WITH gone AS (
+  DELETE FROM inflight i
+  USING unnest(%(ids)b::uuid[], %(tokens)b::int[], %(states)b::text[], %(reasons)b::text[],
+               %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
+               %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
+               %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
+               %(totals)b::real[])
+    AS v (id, token, state, reason, started_at, lateness_ms, status, error, detail, headers, body,
+          dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
   WHERE i.id = v.id AND i.token = v.token
     AND (v.state <> 'cancelled' OR i.cancelled_at IS NOT NULL)
-  RETURNING i.id, i.job_id, i.account_id, i.job_version, i.kind, i.due_at, i.missed,
-            v.state, i.attempts + v.attempted AS attempts, coalesce(v.reason, i.reason) AS reason
+  RETURNING i.id, i.job_id, i.account_id, i.job_version, i.kind, i.due_at, i.missed, v.state,
+            i.attempts + (v.started_at IS NOT NULL)::int AS attempts,
+            coalesce(v.reason, i.reason) AS reason, v.started_at, v.lateness_ms, v.status, v.error,
+            v.detail, v.headers, v.body, v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms,
+            v.total_ms
+), attempted AS (
+  INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
+                       headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+  SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
+         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
+  FROM gone WHERE started_at IS NOT NULL
 )
 INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
                  settled_at)
@@ -160,41 +195,42 @@ FROM gone
 RETURNING id;
 
 -- name: settle_retry
--- A retry time is written only under the token the run was taken with; nobody holds it afterwards.
--- A run cancelled meanwhile is looked at at once, and ends there, for the reason it was cancelled.
-UPDATE inflight i
-SET state = 'waiting', token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1,
-    reclaims = 0, send_at = greatest(v.retry_at, i.due_at),
-    reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
-    look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s::interval
-                   ELSE clock_timestamp() END
-FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(retries)b::timestamptz[], %(reasons)b::text[])
-  AS v (id, token, retry_at, reason)
-WHERE i.id = v.id AND i.token = v.token
-RETURNING i.id;
-
--- name: insert_attempts
--- An attempt is kept with the settlement of its run, in the same transaction.
+-- A retry time is written, with the attempt before it, only under the token the run was taken with;
+-- nobody holds it afterwards. A run cancelled meanwhile is looked at at once, and ends there, for the
+-- reason it was cancelled.
+WITH again AS (
+  UPDATE inflight i
+  SET state = 'waiting', token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1,
+      reclaims = 0, send_at = greatest(v.retry_at, i.due_at),
+      reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
+      look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s::interval
+                     ELSE clock_timestamp() END
+  FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(retries)b::timestamptz[], %(reasons)b::text[],
+              %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
+              %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
+              %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
+              %(totals)b::real[])
+    AS v (id, token, retry_at, reason, started_at, lateness_ms, status, error, detail, headers, body,
+          dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+  WHERE i.id = v.id AND i.token = v.token
+  RETURNING i.id, i.due_at, i.attempts, v.started_at, v.lateness_ms, v.status, v.error, v.detail,
+            v.headers, v.body, v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms, v.total_ms
+)
 INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
                      headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
-SELECT run_id, due_at, number, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
+SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
        dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
-FROM unnest(%(run_ids)b::uuid[], %(dues)b::timestamptz[], %(numbers)b::smallint[],
-            %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
-            %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
-            %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
-            %(totals)b::real[])
-  AS v (run_id, due_at, number, started_at, lateness_ms, status, error, detail, headers, body,
-        dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms);
+FROM again
+RETURNING run_id;
 
 -- name: purge_jobs
 -- A job ends with its last run: never one that was booked again meanwhile (another version or a
 -- next firing), is paused, or still has a run in flight. Run under lock_due_of.
 DELETE FROM job j
-USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version), due d
+USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
 WHERE j.id = v.id AND j.version = v.version AND j.enabled
-  AND d.job_id = j.id AND d.next_at IS NULL
-  AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = j.id);
+  AND (SELECT d.next_at IS NULL FROM due d WHERE d.job_id = v.id)
+  AND (SELECT NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = v.id));
 
 -- name: end_jobs
 -- The receiver said 410: the version it said it of ends, with all that is still to come of it.

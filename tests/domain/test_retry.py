@@ -12,9 +12,9 @@ from app.domain.retry import (
     Failed,
     RetryAt,
     RetryPolicy,
-    Succeeded,
     Verdict,
     decide,
+    is_success,
 )
 from app.domain.run import Reply
 
@@ -38,7 +38,13 @@ def saying(status: int, retry_after: str) -> Reply:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_2xx_succeeds(status: int) -> None:
-    assert verdict(Reply(status=status)) == Succeeded()
+    assert is_success(Reply(status=status))
+
+
+@pytest.mark.parametrize("status", [199, 300, 404, 410, 500])
+def test_nothing_else_does(status: int) -> None:
+    assert not is_success(Reply(status=status))
+    assert not is_success(Reply(error="timeout"))
 
 
 def test_410_ends_the_run_and_the_job() -> None:

@@ -20,9 +20,10 @@ from app.store.lookovers import look_over
 from app.store.settling import settle
 from app.store.takes import take
 from tests.booked import (
-    Paused,
     claim_all,
     claim_and_take,
+    claims_held,
+    connect,
     in_seconds,
     in_thread,
     one,
@@ -154,13 +155,15 @@ def test_a_delete_waits_for_a_claim_and_withdraws_its_run(
 ) -> None:
     job = jobs.create(caller, booking())
     due_now(connection, job)
-    paused = Paused(uuid7)
-    with in_thread(lambda: claim_all(connection, new_id=paused)) as claimed:
-        assert paused.reached.wait(30)
+    with (
+        connect(database) as holder,
+        claims_held(holder) as release,
+        in_thread(lambda: claim_all(connection)) as claimed,
+    ):
+        wait_until_blocked(holder)
         with in_thread(in_app(app, jobs.delete, caller, job.id)) as deleted:  # type: ignore[arg-type] # a callable
-            with psycopg.connect(database, autocommit=True) as watcher:
-                wait_until_blocked(watcher)
-            paused.released.set()
+            wait_until_blocked(holder, 2)
+            release()
             (run,) = claimed()
             deleted()
 

@@ -7,11 +7,20 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from uuid6 import uuid7
 
 from app.store.claims import claim, claim_fairly, still_claimed
 from app.store.takes import take
-from tests.booked import Paused, add_account, book, claim_all, in_seconds, in_thread, one
+from tests.booked import (
+    add_account,
+    book,
+    claim_all,
+    claims_held,
+    connect,
+    in_seconds,
+    in_thread,
+    one,
+    wait_until_blocked,
+)
 
 
 def test_claims_what_is_due_within_the_look_ahead_and_nothing_else(
@@ -29,19 +38,21 @@ def test_claims_what_is_due_within_the_look_ahead_and_nothing_else(
 
 
 def test_two_claimers_claim_each_firing_once(
-    connection: psycopg.Connection, other: psycopg.Connection, account_id: int
+    connection: psycopg.Connection, other: psycopg.Connection, database: str, account_id: int
 ) -> None:
     for _ in range(5):
         book(connection, account_id, due_in=-1)
-    paused = Paused(uuid7)
-    with in_thread(lambda: claim_all(connection, new_id=paused)) as finish:
-        assert paused.reached.wait(30)
-        late_comer = claim_all(other)
-        paused.released.set()
-        first = finish()
+    with (
+        connect(database) as holder,
+        claims_held(holder) as release,
+        in_thread(lambda: claim_all(connection)) as finish_one,
+        in_thread(lambda: claim_all(other)) as finish_other,
+    ):
+        wait_until_blocked(holder, 2)
+        release()
+        claimed = [*finish_one(), *finish_other()]
 
-    assert late_comer == []
-    assert len(first) == 5
+    assert len({each.run_id for each in claimed}) == len(claimed) == 5
     assert claim_all(other) == []
     assert one(other, "SELECT count(*) FROM inflight") == 5
 
@@ -50,12 +61,12 @@ def test_a_crash_before_the_commit_leaves_the_firing_due(
     connection: psycopg.Connection, other: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)
-
-    def crash() -> UUID:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        claim_all(connection, new_id=crash)
+    with claims_held(other) as release, in_thread(lambda: claim_all(connection)) as finish:
+        wait_until_blocked(other)
+        other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        with pytest.raises(psycopg.OperationalError):
+            finish()
+        release()
 
     assert len(claim_all(other)) == 1
 
@@ -115,7 +126,6 @@ def test_a_job_whose_trigger_cannot_be_read_fires_and_stops_nobody(
         connection,
         budget=10,
         ahead=0.3,
-        new_id=uuid7,
         unreadable=lambda job_id, _error: told.append(job_id),
     )
 
@@ -168,7 +178,6 @@ def test_a_share_of_every_account_is_claimed_past_any_backlog(
             ahead=0.3,
             reach=2.0,
             skip=skip,
-            new_id=uuid7,
             unreadable=lambda *_: None,
         )
         return {each.account_id for each in claimed}

@@ -96,7 +96,7 @@ def test_an_answer_s_body_is_text_where_every_format_can_hold_it() -> None:
         (b"\0", {"body": "AA==", "bodyEncoding": "base64"}),
         (b"\xff", {"body": "/w==", "bodyEncoding": "base64"}),
     ):
-        attempt = replace(ANSWERED, reply=replace(ANSWERED.reply, body=body))
+        attempt = ANSWERED._replace(reply=ANSWERED.reply._replace(body=body))
         (shown,) = cast(
             "list[dict[str, str]]", runs.of_run(replace(RUN, attempts=(attempt,)))["attempts"]
         )
