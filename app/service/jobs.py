@@ -15,11 +15,13 @@ from app.domain.account import Caller
 from app.domain.booking import check
 from app.domain.job import Booking, Echo, Job
 from app.domain.pace import LAST_WORD
+from app.domain.quotation import quoted
 from app.domain.trigger import first_firing, is_recurring, next_after
-from app.errors import InvalidMember, NotFound
+from app.errors import Conflict, InvalidMember, NotFound
 from app.store import inflight
 from app.store import jobs as store
 from app.store.engine import snapshot, statement, transaction
+from app.store.names import NameTaken, holder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,11 +33,14 @@ class JobIds:
 
 
 def create(caller: Caller, booking: Booking) -> Job:
-    """Book a job; once this returns, no crash loses it. Raises InvalidMember, TooLarge."""
+    """Book a job; once this returns, no crash loses it.
+
+    Raises InvalidMember, TooLarge, Conflict.
+    """
     _check(booking)
     next_at = first_firing(booking.trigger, caller.now)
     job_id = UUID(int=uuid7().int)
-    with statement() as connection:
+    with _own_name(caller, booking), statement() as connection:
         store.insert_job(
             connection,
             job_id=job_id,
@@ -67,11 +72,11 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
     """Replace a job by its next version; once this returns, that version's word is the last.
 
     Every firing of the old version that is still 100 ms ahead is replaced; one that was due
-    already runs its course. Raises NotFound, InvalidMember, TooLarge.
+    already runs its course. Raises NotFound, InvalidMember, TooLarge, Conflict.
     """
     _check(booking)
     account = caller.account
-    with transaction() as connection:
+    with _own_name(caller, booking), transaction() as connection:
         if not store.lock(connection, account.id, job_id):
             raise unknown(job_id)
         current = store.find(connection, account.id, job_id)
@@ -106,6 +111,23 @@ def unknown(job_id: UUID) -> NotFound:
         member="id",
         remedy="GET /1/jobs lists the ids of this account's jobs.",
     )
+
+
+@contextmanager
+def _own_name(caller: Caller, booking: Booking) -> Iterator[None]:
+    """Raises Conflict where the name stored in it is another job's, and says whose."""
+    try:
+        yield
+    except NameTaken:
+        name = booking.name or ""
+        with statement() as connection:
+            job_id = holder(connection, caller.account.id, name)
+        whose = "another job" if job_id is None else f"job {job_id}"
+        raise Conflict(
+            f"The name {quoted(name)} is that of {whose}.",
+            member="name",
+            remedy="Choose another name, or update or delete the job that has it.",
+        ) from None
 
 
 def _check(booking: Booking) -> None:
@@ -146,4 +168,10 @@ def _job(
         data=booking.data,
         enabled=booking.enabled,
         next_at=next_at,
+        name=booking.name,
+        tags=booking.tags,
+        manner=booking.manner,
+        misfire=booking.misfire,
+        on_success=booking.on_success,
+        on_failure=booking.on_failure,
     )

@@ -31,8 +31,9 @@ WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = :job_id AND cancell
 _KEPT = text("SELECT max(due_at) FROM inflight WHERE job_id = :job_id AND cancelled_at IS NULL")
 
 _KEEP_CONTENT = text("""
-INSERT INTO superseded (job_id, version, url, signature, content_type, data)
-SELECT id, version, url, signature, content_type, data FROM job
+INSERT INTO superseded
+  (job_id, version, url, signature, content_type, data, manner, on_success, on_failure)
+SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure FROM job
 WHERE id = :job_id
 ON CONFLICT DO NOTHING
 """)
