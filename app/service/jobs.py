@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from flask import current_app
+from sqlalchemy import Connection
 from uuid6 import uuid7
 
 from app.domain.account import Caller
@@ -16,6 +17,7 @@ from app.domain.booking import check
 from app.domain.job import Booking, Echo, Job
 from app.domain.pace import LAST_WORD
 from app.domain.quotation import quoted
+from app.domain.rearm import catch_up
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.errors import Conflict, InvalidMember, NotFound
 from app.store import inflight
@@ -86,6 +88,7 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
         first = first_firing(booking.trigger, caller.now)
         next_at: datetime | None = None
         if booking.enabled:
+            _claim_overdue(connection, current, caller.now)
             reason = f"replaced by version {current.version + 1} of the job"
             kept = inflight.cancel_replaced(connection, job_id, reason, LAST_WORD)
             next_at = _after_kept(booking, first, kept)
@@ -132,6 +135,22 @@ def _own_name(caller: Caller, booking: Booking) -> Iterator[None]:
 
 def _check(booking: Booking) -> None:
     check(booking, allow=current_app.config["WAKECALL_SETTINGS"].allow_targets)
+
+
+def _claim_overdue(connection: Connection, current: Job, now: datetime) -> None:
+    """What was due before the update and no scheduler has come to is the old version's to make."""
+    if current.next_at is None:
+        return
+    firings = catch_up(current.trigger, due_at=current.next_at, now=now, misfire=current.misfire)
+    inflight.claim_overdue(
+        connection,
+        current.id,
+        [
+            (UUID(int=uuid7().int), each.fire_at, each.missed)
+            for each in firings
+            if each.fire_at is not None
+        ],
+    )
 
 
 def _after_kept(booking: Booking, next_at: datetime, kept: datetime | None) -> datetime | None:

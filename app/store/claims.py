@@ -10,9 +10,12 @@ from uuid import UUID
 
 import psycopg
 
+from app.domain import tally
 from app.domain.pace import PATIENCE
-from app.domain.rearm import Rearmed, rearm
+from app.domain.rearm import rearm
 from app.domain.trigger import from_document
+from app.store import beats
+from app.store.misfires import LeftOut, leave_out, of_columns
 from app.store.queries import run
 
 
@@ -36,8 +39,19 @@ class _Due(NamedTuple):
     now: datetime
 
 
+class _Decided(NamedTuple):
+    """What becomes of a due row; as Rearmed, and `final` where the run ends its job."""
+
+    due: _Due
+    fire_at: datetime | None
+    next_at: datetime | None
+    final: bool
+    missed: int = 0
+    left_out: int = 0
+
+
+_Schedule = tuple[dict[str, str], str | None, float | None]
 FIRST_TOKEN: Final = 1
-_ONCE: Final = Rearmed(next_at=None, missed=0)
 
 
 def claim(
@@ -95,60 +109,88 @@ def _claim(
     if not rows:
         return []
     found = [_Due._make(row) for row in rows]
-    documents = _triggers(connection, [due.job_id for due in found if due.recurring])
-    rearmed = [_rearm(due, documents, unreadable) for due in found]
-    nexts = [None if each is None else each.next_at for each in rearmed]
-    run_ids = [new_id() for _ in found]
+    schedules = _schedules(connection, [due.job_id for due in found if due.recurring])
+    decided = [_decide(due, schedules, unreadable) for due in found]
+    made = [each for each in decided if each.fire_at is not None]
+    run_ids = [new_id() for _ in made]
     # Both statements travel together: one wait for the two.
     with connection.pipeline():
         run(
             connection,
             "rearm",
-            {"ids": [due.job_id for due in found], "nexts": nexts},
+            {
+                "ids": [each.due.job_id for each in decided],
+                "nexts": [each.next_at for each in decided],
+            },
         )
         inserted = run(
             connection,
             "insert_inflight",
             {
                 "ids": run_ids,
-                "job_ids": [due.job_id for due in found],
-                "account_ids": [due.account_id for due in found],
-                "versions": [due.version for due in found],
-                "dues": [due.due_at for due in found],
-                "missed": [0 if each is None else each.missed for each in rearmed],
-                "finals": [each is not None and each.next_at is None for each in rearmed],
+                "job_ids": [each.due.job_id for each in made],
+                "account_ids": [each.due.account_id for each in made],
+                "versions": [each.due.version for each in made],
+                "dues": [each.fire_at for each in made],
+                "missed": [each.missed for each in made],
+                "finals": [each.final for each in made],
                 "patience": PATIENCE,
             },
         )
     new = {row[0] for row in inserted.fetchall()}
+    _tell_missed(connection, [each for each in decided if each.missed], new_id)
     return [
         Claimed(
             run_id=run_id,
             token=FIRST_TOKEN,
-            account_id=due.account_id,
-            ahead=(due.due_at - due.now).total_seconds(),
+            account_id=each.due.account_id,
+            ahead=((each.fire_at or each.due.due_at) - each.due.now).total_seconds(),
         )
-        for run_id, due in zip(run_ids, found, strict=True)
+        for run_id, each in zip(run_ids, made, strict=True)
         if run_id in new
     ]
 
 
-def _triggers(connection: psycopg.Connection, ids: list[UUID]) -> Mapping[UUID, dict[str, str]]:
+def _schedules(connection: psycopg.Connection, ids: list[UUID]) -> Mapping[UUID, _Schedule]:
     if not ids:
         return {}
-    return dict(run(connection, "triggers", {"ids": ids}).fetchall())
+    rows = run(connection, "triggers", {"ids": ids}).fetchall()
+    return {row[0]: row[1:] for row in rows}
 
 
-def _rearm(
+def _decide(
     due: _Due,
-    documents: Mapping[UUID, dict[str, str]],
+    schedules: Mapping[UUID, _Schedule],
     unreadable: Callable[[UUID, Exception], None],
-) -> Rearmed | None:
-    """None where the trigger cannot be evaluated: the job is not over, but has no next firing."""
+) -> _Decided:
+    """Where the trigger cannot be evaluated the job is not over, but has no next firing."""
     if not due.recurring:
-        return _ONCE
+        return _Decided(due, due.due_at, None, final=True)
     try:
-        return rearm(from_document(documents[due.job_id]), due_at=due.due_at, now=due.now)
+        document, policy, window = schedules[due.job_id]
+        misfire = of_columns(policy, window)
+        each = rearm(from_document(document), due_at=due.due_at, now=due.now, misfire=misfire)
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
         unreadable(due.job_id, error)
-        return None
+        return _Decided(due, due.due_at, None, final=False)
+    final = each.next_at is None
+    return _Decided(due, each.fire_at, each.next_at, final, each.missed, each.left_out)
+
+
+def _tell_missed(
+    connection: psycopg.Connection, missed: Sequence[_Decided], new_id: Callable[[], UUID]
+) -> None:
+    """Count what was missed; what no run stands for enters history by itself."""
+    if not missed:
+        return
+    alone = [each for each in missed if each.fire_at is None]
+    if alone:
+        found = [
+            LeftOut(new_id(), *each.due[:3], each.due.due_at, each.left_out, each.final)
+            for each in alone
+        ]
+        leave_out(connection, found)
+    left_out = sum(each.left_out for each in missed)
+    joined = sum(each.missed for each in missed) - left_out
+    amounts = {(tally.MISSED, tally.JOINED): joined, (tally.MISSED, tally.LEFT_OUT): left_out}
+    beats.add(connection, {name: amount for name, amount in amounts.items() if amount})
