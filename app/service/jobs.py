@@ -88,7 +88,7 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
         first = first_firing(booking.trigger, caller.now)
         next_at: datetime | None = None
         if booking.enabled:
-            _claim_overdue(connection, current, caller.now)
+            _claim_overdue(connection, current, caller.now + LAST_WORD)
             reason = f"replaced by version {current.version + 1} of the job"
             kept = inflight.cancel_replaced(connection, job_id, reason, LAST_WORD)
             next_at = _after_kept(booking, first, kept)
@@ -137,11 +137,11 @@ def _check(booking: Booking) -> None:
     check(booking, allow=current_app.config["WAKECALL_SETTINGS"].allow_targets)
 
 
-def _claim_overdue(connection: Connection, current: Job, now: datetime) -> None:
-    """What was due before the update and no scheduler has come to is the old version's to make."""
+def _claim_overdue(connection: Connection, current: Job, until: datetime) -> None:
+    """What is due until then and no scheduler has come to is the old version's to make."""
     if current.next_at is None:
         return
-    firings = catch_up(current.trigger, due_at=current.next_at, now=now, misfire=current.misfire)
+    firings = catch_up(current.trigger, due_at=current.next_at, now=until, misfire=current.misfire)
     inflight.claim_overdue(
         connection,
         current.id,
