@@ -97,6 +97,7 @@ def test_of_all_those_within_the_window_are_made() -> None:
 
 def test_a_firing_exactly_as_late_as_the_window_is_made() -> None:
     assert claimed(10, Misfire(window=600)).fire_at == NOON
+    assert claimed(55, Misfire(window=1500)).fire_at == at(30)
     assert claimed(10.001, Misfire(window=600)).fire_at is None
 
 

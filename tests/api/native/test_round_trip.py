@@ -120,11 +120,26 @@ def test_text_in_data_means_the_same_in_every_format(text: str) -> None:
     assert {booking.data for booking in booked} == {text.encode()}
 
 
+NAMES = (b"url", b"tags", b"headers", b"timeout", b"retry")
+SCRAPS = st.sampled_from(
+    [
+        *(b"{", b"}", b"[", b"]", b'"a"', b":", b",", b"1", b"-1.5e3", b"null", b'"schedule"'),
+        *(b"<tag>", b"</tag>", b'<header name="X">', b"</header>", b"<!---->", b"<backoff>"),
+        *(b"</backoff>", b"<initial>1</initial>", b"<maxAge/>", b"<schedule><wait>1</wait>"),
+        *(b"</schedule>", b'"backoff":{"initial":1}', b'"maxAttempts":2'),
+    ]
+)
+
+
 @settings(deadline=None)
-@given(st.binary(max_size=200))
+@given(st.binary(max_size=200) | st.lists(SCRAPS, max_size=12).map(b"".join))
 def test_no_bytes_break_a_codec(body: bytes) -> None:
     for codec in (json_codec, xml_codec):
-        for wrapped in (body, b'{"url": ' + body + b"}", b"<job><url>" + body + b"</url></job>"):
+        for wrapped in (
+            body,
+            *(b'{"%b": %b}' % (name, body) for name in NAMES),
+            *(b"<job><%b>%b</%b></job>" % (name, body, name) for name in NAMES),
+        ):
             try:
                 read = codec.read(wrapped)
             except Refused as refusal:
