@@ -13,6 +13,7 @@ import psycopg
 from app.domain import tally
 from app.domain.pace import PATIENCE
 from app.domain.rearm import rearm
+from app.domain.run import RunState
 from app.domain.trigger import from_document
 from app.store import beats
 from app.store.misfires import LeftOut, leave_out, of_columns
@@ -192,5 +193,9 @@ def _tell_missed(
         leave_out(connection, found)
     left_out = sum(each.left_out for each in missed)
     joined = sum(each.missed for each in missed) - left_out
-    amounts = {(tally.MISSED, tally.JOINED): joined, (tally.MISSED, tally.LEFT_OUT): left_out}
+    amounts = {
+        (tally.MISSED, tally.JOINED): joined,
+        (tally.MISSED, tally.LEFT_OUT): left_out,
+        (tally.RUN, str(RunState.CANCELLED)): len(alone),
+    }
     beats.add(connection, {name: amount for name, amount in amounts.items() if amount})

@@ -158,6 +158,7 @@ def test_what_is_skipped_is_in_history_counted_and_not_made(
     assert told[:5] == (job_id, dues[0], len(dues) - 1, "cancelled", 0)
     assert "misfireWindow" in told[5]
     assert counted(connection) == {"left-out": len(dues)}
+    assert one(connection, "SELECT total FROM tally WHERE name = 'run'") == 1
 
 
 def test_firings_that_one_stands_for_are_counted(
