@@ -13,7 +13,10 @@ import psycopg
 from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
+from app.domain.manner import USUAL, Manner
+from app.domain.misfire import DEFAULT, Misfire
 from app.domain.trigger import At, Cron, Trigger, is_recurring, to_document
+from app.store import manners
 from app.store.claims import Claimed, claim
 from app.store.takes import Taken, take
 
@@ -44,15 +47,21 @@ def book(
     due_in: float,
     cron: str | None = None,
     data: bytes = b"payload",
+    misfire: Misfire = DEFAULT,
+    manner: Manner = USUAL,
 ) -> UUID:
     """A job whose next firing is `due_in` seconds away (negative: overdue)."""
     job_id = UUID(int=uuid7().int)
     due_at = in_seconds(due_in)
     trigger: Trigger = Cron(expression=cron) if cron else At(instant=due_at)
     connection.execute(
-        "INSERT INTO job (id, account_id, version, url, data, trigger, enabled) "
-        "VALUES (%s, %s, 1, %s, %s, %s, true)",
-        (job_id, account_id, URL, data, Jsonb(to_document(trigger))),
+        "INSERT INTO job (id, account_id, version, url, data, trigger, enabled, misfire,"
+        " misfire_window, manner) VALUES (%s, %s, 1, %s, %s, %s, true, %s, %s, %s)",
+        (
+            *(job_id, account_id, URL, data, Jsonb(to_document(trigger))),
+            *(misfire.policy, misfire.window),
+            None if manner == USUAL else Jsonb(manners.to_document(manner)),
+        ),
     )
     connection.execute(
         "INSERT INTO due (job_id, account_id, version, recurring, next_at) "

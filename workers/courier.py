@@ -12,7 +12,7 @@ from uuid import UUID
 from app.delivery.loop import Loop
 from app.delivery.request import Call, build
 from app.domain.pace import CONFIRM_AHEAD, CONFIRMED_FOR
-from app.domain.retry import Failed, RetryAt, decide, is_success
+from app.domain.retry import Failed, RetryAt, decide, is_success, is_too_old, too_old
 from app.domain.run import Attempt, Reply, RunState
 from app.log import logger
 from app.store.settling import Settlement
@@ -216,7 +216,11 @@ class Courier:
             )
             self._done(held, reply)
             return None
-        return build(held.delivery(), held.secrets, int(held.wall(now).timestamp()))
+        wall = held.wall(now)
+        if held.run.attempts and is_too_old(held.retry, due_at=held.run.due_at, now=wall):
+            self._settle(held, state=RunState.FAILED, reason=too_old(held.retry))
+            return None
+        return build(held.delivery(wall), held.secrets, int(wall.timestamp()))
 
     def _done(self, held: Held, reply: Reply) -> None:
         if reply.error == WITHDRAWN:
@@ -233,8 +237,10 @@ class Courier:
         verdict = decide(
             reply,
             attempts_made=attempt.number,
+            due_at=held.run.due_at,
             now=held.wall(self._loop.clock()),
             jitter=self._jitter(),
+            policy=held.retry,
         )
         match verdict:
             case Failed(reason=reason, gone=gone):

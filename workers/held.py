@@ -8,6 +8,7 @@ from typing import Final
 
 from app.delivery.request import Delivery
 from app.domain.pace import CONFIRMED_FOR, LEASE, LEASE_MARGIN
+from app.domain.retry_policy import DEFAULT, RetryPolicy
 from app.store.takes import Taken, Ticket
 
 _LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
@@ -59,8 +60,14 @@ class Held:
         """The database's clock at monotonic `now`, as far as this run can tell."""
         return self.run.send_at + timedelta(seconds=now - self.fire_at)
 
-    def delivery(self) -> Delivery:
-        """What is to be sent. The run must have a url."""
+    @property
+    def retry(self) -> RetryPolicy:
+        """How often it is tried again, and until when."""
+        manner = self.run.manner
+        return DEFAULT if manner is None or manner.retry is None else manner.retry
+
+    def delivery(self, wall: datetime) -> Delivery:
+        """What is to be sent at `wall`. The run must have a url."""
         run = self.run
         return Delivery(
             run.id,
@@ -71,6 +78,9 @@ class Held:
             run.data,
             run.due_at,
             run.attempts + 1,
+            wall - run.due_at,
+            run.missed,
+            run.manner,
         )
 
 

@@ -9,17 +9,21 @@ from datetime import datetime
 from uuid import UUID
 
 from flask import current_app
+from sqlalchemy import Connection
 from uuid6 import uuid7
 
 from app.domain.account import Caller
 from app.domain.booking import check
 from app.domain.job import Booking, Echo, Job
 from app.domain.pace import LAST_WORD
+from app.domain.quotation import quoted
+from app.domain.rearm import catch_up
 from app.domain.trigger import first_firing, is_recurring, next_after
-from app.errors import InvalidMember, NotFound
+from app.errors import Conflict, InvalidMember, NotFound
 from app.store import inflight
 from app.store import jobs as store
 from app.store.engine import snapshot, statement, transaction
+from app.store.names import NameTaken, holder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,11 +35,14 @@ class JobIds:
 
 
 def create(caller: Caller, booking: Booking) -> Job:
-    """Book a job; once this returns, no crash loses it. Raises InvalidMember, TooLarge."""
+    """Book a job; once this returns, no crash loses it.
+
+    Raises InvalidMember, TooLarge, Conflict.
+    """
     _check(booking)
     next_at = first_firing(booking.trigger, caller.now)
     job_id = UUID(int=uuid7().int)
-    with statement() as connection:
+    with _own_name(caller, booking), statement() as connection:
         store.insert_job(
             connection,
             job_id=job_id,
@@ -67,11 +74,11 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
     """Replace a job by its next version; once this returns, that version's word is the last.
 
     Every firing of the old version that is still 100 ms ahead is replaced; one that was due
-    already runs its course. Raises NotFound, InvalidMember, TooLarge.
+    already runs its course. Raises NotFound, InvalidMember, TooLarge, Conflict.
     """
     _check(booking)
     account = caller.account
-    with transaction() as connection:
+    with _own_name(caller, booking), transaction() as connection:
         if not store.lock(connection, account.id, job_id):
             raise unknown(job_id)
         current = store.find(connection, account.id, job_id)
@@ -81,6 +88,7 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
         first = first_firing(booking.trigger, caller.now)
         next_at: datetime | None = None
         if booking.enabled:
+            _claim_overdue(connection, current, caller.now + LAST_WORD)
             reason = f"replaced by version {current.version + 1} of the job"
             kept = inflight.cancel_replaced(connection, job_id, reason, LAST_WORD)
             next_at = _after_kept(booking, first, kept)
@@ -108,8 +116,41 @@ def unknown(job_id: UUID) -> NotFound:
     )
 
 
+@contextmanager
+def _own_name(caller: Caller, booking: Booking) -> Iterator[None]:
+    """Raises Conflict where the name stored in it is another job's, and says whose."""
+    try:
+        yield
+    except NameTaken:
+        name = booking.name or ""
+        with statement() as connection:
+            job_id = holder(connection, caller.account.id, name)
+        whose = "another job" if job_id is None else f"job {job_id}"
+        raise Conflict(
+            f"The name {quoted(name)} is that of {whose}.",
+            member="name",
+            remedy="Choose another name, or update or delete the job that has it.",
+        ) from None
+
+
 def _check(booking: Booking) -> None:
     check(booking, allow=current_app.config["WAKECALL_SETTINGS"].allow_targets)
+
+
+def _claim_overdue(connection: Connection, current: Job, until: datetime) -> None:
+    """What is due until then and no scheduler has come to is the old version's to make."""
+    if current.next_at is None:
+        return
+    firings = catch_up(current.trigger, due_at=current.next_at, now=until, misfire=current.misfire)
+    inflight.claim_overdue(
+        connection,
+        current.id,
+        [
+            (UUID(int=uuid7().int), each.fire_at, each.missed)
+            for each in firings
+            if each.fire_at is not None
+        ],
+    )
 
 
 def _after_kept(booking: Booking, next_at: datetime, kept: datetime | None) -> datetime | None:
@@ -146,4 +187,10 @@ def _job(
         data=booking.data,
         enabled=booking.enabled,
         next_at=next_at,
+        name=booking.name,
+        tags=booking.tags,
+        manner=booking.manner,
+        misfire=booking.misfire,
+        on_success=booking.on_success,
+        on_failure=booking.on_failure,
     )

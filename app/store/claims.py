@@ -9,9 +9,13 @@ from uuid import UUID
 
 import psycopg
 
+from app.domain import tally
 from app.domain.pace import PATIENCE
-from app.domain.rearm import Rearmed, rearm
+from app.domain.rearm import rearm
+from app.domain.run import RunState
 from app.domain.trigger import from_document
+from app.store import beats
+from app.store.misfires import LeftOut, leave_out, of_columns
 from app.store.queries import Answer, run
 
 
@@ -35,6 +39,18 @@ class _Due(NamedTuple):
     now: datetime
 
 
+class _Decided(NamedTuple):
+    """What becomes of a due row; as Rearmed, and `final` where the run ends its job."""
+
+    due: _Due
+    fire_at: datetime | None
+    next_at: datetime | None
+    final: bool
+    missed: int = 0
+    left_out: int = 0
+
+
+_Schedule = tuple[dict[str, str], str | None, float | None]
 FIRST_TOKEN: Final = 1
 _NOBODY: Final[list[int]] = []
 
@@ -100,35 +116,71 @@ def _claim_recurring(
     unreadable: Callable[[UUID, Exception], None],
 ) -> Answer:
     ids = [due.job_id for due in found]
-    documents: dict[UUID, dict[str, str]] = dict(
-        run(connection, "triggers", {"ids": ids}).fetchall()
-    )
-    rearmed = [_rearm(due, documents, unreadable) for due in found]
-    nexts = [None if each is None else each.next_at for each in rearmed]
-    run(connection, "rearm", {"ids": ids, "nexts": nexts})
-    return run(
+    schedules: dict[UUID, _Schedule] = {
+        row[0]: row[1:] for row in run(connection, "triggers", {"ids": ids}).fetchall()
+    }
+    decided = [_decide(due, schedules, unreadable) for due in found]
+    run(connection, "rearm", {"ids": ids, "nexts": [each.next_at for each in decided]})
+    made = [each for each in decided if each.fire_at is not None]
+    begun = run(
         connection,
         "insert_inflight",
         {
-            "job_ids": ids,
-            "account_ids": [due.account_id for due in found],
-            "versions": [due.version for due in found],
-            "dues": [due.due_at for due in found],
-            "missed": [0 if each is None else each.missed for each in rearmed],
-            "finals": [each is not None and each.next_at is None for each in rearmed],
+            "job_ids": [each.due.job_id for each in made],
+            "account_ids": [each.due.account_id for each in made],
+            "versions": [each.due.version for each in made],
+            "dues": [each.fire_at for each in made],
+            "missed": [each.missed for each in made],
+            "finals": [each.final for each in made],
             "patience": PATIENCE,
         },
     )
+    _tell_missed(connection, [each for each in decided if each.missed])
+    return begun
 
 
-def _rearm(
+def _decide(
     due: _Due,
-    documents: Mapping[UUID, dict[str, str]],
+    schedules: Mapping[UUID, _Schedule],
     unreadable: Callable[[UUID, Exception], None],
-) -> Rearmed | None:
-    """None where the trigger cannot be evaluated: the job is not over, but has no next firing."""
+) -> _Decided:
+    """Where the trigger cannot be evaluated the job is not over, but has no next firing."""
     try:
-        return rearm(from_document(documents[due.job_id]), due_at=due.due_at, now=due.now)
+        document, policy, window = schedules[due.job_id]
+        misfire = of_columns(policy, window)
+        each = rearm(from_document(document), due_at=due.due_at, now=due.now, misfire=misfire)
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
         unreadable(due.job_id, error)
-        return None
+        return _Decided(due, due.due_at, None, final=False)
+    final = each.next_at is None
+    return _Decided(due, each.fire_at, each.next_at, final, each.missed, each.left_out)
+
+
+def _tell_missed(connection: psycopg.Connection, missed: Sequence[_Decided]) -> None:
+    """Count what was missed; what no run stands for enters history by itself."""
+    if not missed:
+        return
+    alone = [each for each in missed if each.fire_at is None]
+    if alone:
+        leave_out(
+            connection,
+            [
+                LeftOut(
+                    each.due.job_id,
+                    each.due.account_id,
+                    each.due.version,
+                    each.due.due_at,
+                    each.left_out,
+                    each.final,
+                )
+                for each in alone
+            ],
+        )
+    left_out = sum(each.left_out for each in missed)
+    joined = sum(each.missed for each in missed) - left_out
+    amounts = {
+        (tally.MISSED, tally.JOINED): joined,
+        (tally.MISSED, tally.LEFT_OUT): left_out,
+        (tally.RUN, str(RunState.CANCELLED)): len(alone),
+    }
+    beats.add(connection, {name: amount for name, amount in amounts.items() if amount})

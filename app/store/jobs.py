@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     Row,
     Select,
+    Text,
     Uuid,
     bindparam,
     delete,
@@ -21,10 +22,12 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.domain.job import Booking, Job
 from app.domain.trigger import from_document, is_recurring, to_document
+from app.store import manners, misfires
+from app.store.names import minding_names
 from app.store.tables import account, due, job
 
 _CHUNK = 5000
@@ -33,8 +36,10 @@ _CHUNK = 5000
 # One statement, so that neither row stands alone; its text is made once, as bookings come often.
 _BOOK = text("""
 WITH booked AS (
-  INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled)
-  VALUES (:id, :account_id, 1, :url, :signature, :content_type, :data, :trigger, :enabled)
+  INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
+                   name, tags, manner, misfire, misfire_window, on_success, on_failure)
+  VALUES (:id, :account_id, 1, :url, :signature, :content_type, :data, :trigger, :enabled,
+          :name, :tags, :manner, :misfire, :misfire_window, :on_success, :on_failure)
   RETURNING id
 )
 INSERT INTO due (job_id, account_id, version, recurring, next_at)
@@ -43,6 +48,8 @@ SELECT id, :account_id, 1, :recurring, :next_at FROM booked
     bindparam("id", type_=Uuid),
     bindparam("data", type_=LargeBinary),
     bindparam("trigger", type_=JSONB),
+    bindparam("tags", type_=ARRAY(Text)),
+    bindparam("manner", type_=JSONB(none_as_null=True)),
     bindparam("next_at", type_=DateTime(timezone=True)),
 )
 
@@ -50,17 +57,18 @@ SELECT id, :account_id, 1, :recurring, :next_at FROM booked
 def insert_job(
     connection: Connection, *, job_id: UUID, account_id: int, booking: Booking, next_at: datetime
 ) -> None:
-    """Store a new job and its due row."""
-    connection.execute(
-        _BOOK,
-        {
-            "id": job_id,
-            "account_id": account_id,
-            **_content(booking),
-            "recurring": is_recurring(booking.trigger),
-            "next_at": next_at if booking.enabled else None,
-        },
-    )
+    """Store a new job and its due row; raises NameTaken."""
+    with minding_names():
+        connection.execute(
+            _BOOK,
+            {
+                "id": job_id,
+                "account_id": account_id,
+                **_content(booking),
+                "recurring": is_recurring(booking.trigger),
+                "next_at": next_at if booking.enabled else None,
+            },
+        )
 
 
 def find(connection: Connection, account_id: int, job_id: UUID) -> Job | None:
@@ -85,12 +93,14 @@ def lock(connection: Connection, account_id: int, job_id: UUID) -> bool:
 def replace(
     connection: Connection, current: Job, booking: Booking, next_at: datetime | None
 ) -> None:
-    """Give a locked job its next version."""
-    connection.execute(
-        update(job)
-        .where(job.c.id == current.id)
-        .values(version=current.version + 1, updated_at=func.clock_timestamp(), **_content(booking))
-    )
+    """Give a locked job its next version; raises NameTaken, and the transaction is void then."""
+    content = _content(booking)
+    with minding_names():
+        connection.execute(
+            update(job)
+            .where(job.c.id == current.id)
+            .values(version=current.version + 1, updated_at=func.clock_timestamp(), **content)
+        )
     connection.execute(
         update(due)
         .where(due.c.job_id == current.id)
@@ -138,6 +148,13 @@ def _content(booking: Booking) -> dict[str, Any]:
         "data": booking.data,
         "trigger": to_document(booking.trigger),
         "enabled": booking.enabled,
+        "name": booking.name,
+        "tags": list(booking.tags) or None,
+        "manner": manners.to_document(booking.manner),
+        "misfire": booking.misfire.policy and str(booking.misfire.policy),
+        "misfire_window": booking.misfire.window,
+        "on_success": booking.on_success,
+        "on_failure": booking.on_failure,
     }
 
 
@@ -153,4 +170,10 @@ def _job(row: Row[Any]) -> Job:
         data=row.data,
         enabled=row.enabled,
         next_at=row.next_at,
+        name=row.name,
+        tags=tuple(row.tags or ()),
+        manner=manners.from_document(row.manner),
+        misfire=misfires.of_columns(row.misfire, row.misfire_window),
+        on_success=row.on_success,
+        on_failure=row.on_failure,
     )

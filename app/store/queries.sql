@@ -61,7 +61,7 @@ FROM picked WHERE recurring;
 
 -- name: triggers
 -- Read after the due rows are locked: the trigger belongs to the version that was claimed.
-SELECT id, trigger FROM job WHERE id = ANY (%(ids)b::uuid[]);
+SELECT id, trigger, misfire, misfire_window FROM job WHERE id = ANY (%(ids)b::uuid[]);
 
 -- name: rearm
 -- Every claimed row moves on in the claiming transaction: a crash before the commit leaves it due,
@@ -82,6 +82,18 @@ FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
   AS v (job_id, account_id, version, due_at, missed, final)
 ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
 RETURNING id, account_id, extract(epoch FROM due_at - clock_timestamp())::float8;
+
+-- name: leave_out
+-- Firings that are not made, as they were too late for their job, enter history all the same: one
+-- row for all that one claim leaves out of a job.
+INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
+                 settled_at)
+SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, 'cancelled', 0,
+       reason, clock_timestamp()
+FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
+            %(dues)b::timestamptz[], %(missed)b::int[], %(reasons)b::text[])
+  AS v (job_id, account_id, version, due_at, missed, reason)
+ON CONFLICT DO NOTHING;
 
 -- name: still_claimed
 -- What was rung for the overdue queue and has not been taken yet: the claim budget counts these.
@@ -111,7 +123,8 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        coalesce(j.url, s.url) AS url,
        CASE WHEN j.id IS NULL THEN s.signature ELSE j.signature END AS signature,
        CASE WHEN j.id IS NULL THEN s.content_type ELSE j.content_type END AS content_type,
-       CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data
+       CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data,
+       CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS manner
 FROM taken t
 LEFT JOIN job j ON j.id = t.job_id AND j.version = t.job_version
 LEFT JOIN superseded s ON s.job_id = t.job_id AND s.version = t.job_version;

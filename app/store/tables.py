@@ -23,7 +23,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, REAL
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 
 from app.store.engine import db
 
@@ -82,7 +82,21 @@ job = Table(
     Column("enabled", Boolean, nullable=False),
     Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
     Column("updated_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("name", Text),
+    Column("tags", ARRAY(Text)),
+    Column("manner", JSONB(none_as_null=True)),
+    Column("misfire", Text),
+    Column("misfire_window", Double),
+    Column("on_success", Text),
+    Column("on_failure", Text),
     Index("job_account", "account_id", "id", unique=True),
+    Index(
+        "job_name",
+        "account_id",
+        "name",
+        unique=True,
+        postgresql_where=text("name IS NOT NULL"),
+    ),
 )
 
 due = Table(
@@ -113,6 +127,9 @@ superseded = Table(
     Column("signature", Text),
     Column("content_type", Text),
     Column("data", LargeBinary),
+    Column("manner", JSONB(none_as_null=True)),
+    Column("on_success", Text),
+    Column("on_failure", Text),
 )
 
 inflight = Table(

@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from app.domain.misfire import Misfire, MisfirePolicy
 from app.store.claims import claim, claim_fairly, still_claimed
 from app.store.takes import take
 from tests.booked import (
@@ -98,6 +99,108 @@ def test_firings_missed_in_an_outage_are_counted_on_the_one_that_fires(
 
     rows = connection.execute("SELECT due_at, missed FROM inflight").fetchall()
     assert rows == [(due_at, 5)]
+
+
+OFTEN = "0 0/10 * * * ?"
+
+
+def missed_since(
+    connection: psycopg.Connection, account_id: int, minutes: int, misfire: Misfire
+) -> tuple[UUID, list[datetime]]:
+    """A job every ten minutes that nobody claimed so long, and all that was due meanwhile."""
+    job_id = book(connection, account_id, due_in=0, cron=OFTEN, misfire=misfire)
+    now = datetime.now(UTC)
+    last = now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
+    dues = [last - timedelta(minutes=ago) for ago in range(minutes, -1, -10)]
+    connection.execute("UPDATE due SET next_at = %s WHERE job_id = %s", (dues[0], job_id))
+    return job_id, dues
+
+
+def counted(connection: psycopg.Connection) -> dict[str, float]:
+    rows = connection.execute("SELECT label, total FROM tally WHERE name = 'missed'")
+    found: dict[str, float] = dict(rows.fetchall())
+    return found
+
+
+def test_of_all_each_claim_makes_the_oldest_until_none_is_left(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    _, dues = missed_since(connection, account_id, 50, Misfire(policy=MisfirePolicy.ALL))
+
+    for number in range(len(dues)):
+        assert len(claim_all(connection)) == 1
+        rows = connection.execute("SELECT due_at, missed, final FROM inflight ORDER BY due_at")
+        assert rows.fetchall() == [(due, 0, False) for due in dues[: number + 1]]
+
+    assert claim_all(connection) == []
+    assert one(connection, "SELECT next_at FROM due") == dues[-1] + timedelta(minutes=10)
+    assert counted(connection) == {}
+
+
+def test_what_is_within_the_window_is_made_and_tells_of_what_is_not(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    misfire = Misfire(policy=MisfirePolicy.ALL, window=2400)
+    _, dues = missed_since(connection, account_id, 50, misfire)
+    while claim_all(connection):
+        pass
+
+    rows = connection.execute("SELECT due_at, missed FROM inflight ORDER BY due_at").fetchall()
+    late = len(dues) - len(rows)
+    assert late >= 1
+    assert rows == [(dues[late], late), *((due, 0) for due in dues[late + 1 :])]
+    assert counted(connection) == {"left-out": late}
+
+
+def test_what_is_skipped_is_in_history_counted_and_not_made(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    misfire = Misfire(policy=MisfirePolicy.SKIP, window=1)
+    job_id, dues = missed_since(connection, account_id, 50, misfire)
+    # In the first second of ten minutes the newest would not be too late yet.
+    connection.execute("SELECT pg_sleep_until(%s)", (dues[-1] + timedelta(seconds=1.1),))
+
+    assert claim_all(connection) == []
+    assert one(connection, "SELECT count(*) FROM inflight") == 0
+    assert one(connection, "SELECT next_at FROM due") == dues[-1] + timedelta(minutes=10)
+    (told,) = connection.execute(
+        "SELECT job_id, due_at, missed, state, attempts, reason FROM run"
+    ).fetchall()
+    assert told[:5] == (job_id, dues[0], len(dues) - 1, "cancelled", 0)
+    assert "misfireWindow" in told[5]
+    assert counted(connection) == {"left-out": len(dues)}
+    assert one(connection, "SELECT total FROM tally WHERE name = 'run'") == 1
+
+
+def test_firings_that_one_stands_for_are_counted(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    _, dues = missed_since(connection, account_id, 50, Misfire())
+
+    claim_all(connection)
+
+    assert counted(connection) == {"joined": len(dues) - 1}
+
+
+def test_a_schedule_of_which_nothing_is_left_but_what_is_too_late_ends_its_job(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    year = datetime.now(UTC).year
+    misfire = Misfire(policy=MisfirePolicy.SKIP)
+    book(connection, account_id, due_in=-3600, cron=f"0 0 0 1 1 ? {year}", misfire=misfire)
+
+    assert claim_all(connection) == []
+    assert one(connection, "SELECT count(*) FROM job") == 0
+    assert one(connection, "SELECT state FROM run") == "cancelled"
+
+
+def test_a_one_time_job_fires_late_whatever_it_says_of_misfires(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    misfire = Misfire(policy=MisfirePolicy.SKIP, window=1)
+    book(connection, account_id, due_in=-3600, misfire=misfire)
+
+    assert len(claim_all(connection)) == 1
 
 
 def test_the_last_firing_of_a_schedule_is_final(

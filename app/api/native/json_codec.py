@@ -8,8 +8,9 @@ from typing import Any, Final, NoReturn
 
 import orjson
 
-from app.api.native import document
+from app.api.native import document, shapes
 from app.api.native.document import JobDocument
+from app.api.native.shapes import Flag, List, Map, Number, Object, Shape, Text, Value
 from app.domain.quotation import quoted
 from app.errors import InvalidMember, MalformedDocument
 
@@ -24,7 +25,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 class _Number(str):
-    """A number as written: no member takes one, so none is ever computed."""
+    """A number as written: none is computed but a short one, where a member takes it."""
 
     __slots__ = ()
 
@@ -37,10 +38,13 @@ def read(body: bytes) -> JobDocument:
             f"The document is {_kind(members)}, not an object.",
             remedy='Send an object, as in {"url": "https://…", "when": "…"}.',
         )
-    for name, value in members.items():
-        if name in document.MEMBERS:
-            _check_type(name, value)
-    return document.of_members(members)
+    # A name that is no member is refused by the document, with the names that are.
+    return document.of_members(
+        {
+            name: _value(name, value, shapes.of_member(name)) if name in document.MEMBERS else ""
+            for name, value in members.items()
+        }
+    )
 
 
 def write(job: JobDocument) -> bytes:
@@ -79,7 +83,7 @@ def _parse(text: str) -> Any:  # noqa: ANN401 - JSON holds anything
         ) from None
     except RecursionError:
         raise MalformedDocument(
-            "The document is nested too deeply.", remedy="A job is one flat object."
+            "The document is nested too deeply.", remedy="A job holds three levels at most."
         ) from None
 
 
@@ -102,14 +106,54 @@ def _no_constant(name: str) -> NoReturn:
     )
 
 
-def _check_type(name: str, value: object) -> None:
-    expected = bool if name == document.FLAG else str
-    if type(value) is not expected:
+def _value(path: str, value: Any, shape: Shape) -> Value:  # noqa: ANN401 - JSON holds anything
+    """What a member holds, where it is of this shape; raises InvalidMember with its path."""
+    match shape:
+        case Text():
+            return _text(path, _typed(path, value, str, shape))
+        case Flag():
+            return bool(_typed(path, value, bool, shape))
+        case Number():
+            return shapes.number(path, _typed(path, value, _Number, shape), shape)
+        case List(of=of):
+            items = _typed(path, value, list, shape)
+            return [_value(f"{path}[{number}]", item, of) for number, item in enumerate(items)]
+        case Map():
+            entries = _typed(path, value, dict, shape)
+            return {
+                _text(path, name): _value(f"{path}.{quoted(name)[1:-1]}", text, shapes.TEXT)
+                for name, text in entries.items()
+            }
+        case Object(members=inner):
+            given = _typed(path, value, dict, shape)
+            for name in given:
+                shapes.refuse_unknown(path, name, shape)
+            return {
+                name: _value(f"{path}.{name}", each, inner[name]) for name, each in given.items()
+            }
+
+
+def _typed(path: str, value: Any, kind: type, shape: Shape) -> Any:  # noqa: ANN401 - of the type `kind`
+    if type(value) is not kind:
         raise InvalidMember(
-            name,
-            f"{name} is {_kind(value)}, not {_NAMES[expected]}.",
-            remedy=f"Give {_NAMES[expected]}, or leave {name} out.",
+            path,
+            f"{path} is {_kind(value)}, not {shape.called}.",
+            remedy=f"Give {shape.called}, or leave {path} out.",
         )
+    return value
+
+
+def _text(path: str, text: str) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InvalidMember(
+                path,
+                f"{path} holds half of a surrogate pair, which no encoding can carry.",
+                remedy="Send whole characters; send other bytes as data with dataEncoding base64.",
+            ) from None
+    return text
 
 
 def _kind(value: object) -> str:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, NoReturn
+from typing import Final
 
 from lxml import etree
 
 from app.api import xml_text
-from app.api.native import data, document, xml_encoding
+from app.api.native import data, document, shapes, xml_encoding, xml_values
 from app.api.native.document import JobDocument
+from app.api.native.shapes import Value
 from app.domain.quotation import quoted
-from app.errors import InvalidMember, MalformedDocument
+from app.errors import MalformedDocument
 
-_BLANKS: Final = " \t\r\n"
-_FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
-_FLAT: Final = "A job element holds one element for each member, and those hold text alone."
+_FLAT: Final = "A job element holds one element for each member, and no text beside them."
 
 
 def read(body: bytes, charset: str | None = None) -> JobDocument:
@@ -29,21 +28,19 @@ def read(body: bytes, charset: str | None = None) -> JobDocument:
             f"The root element is {quoted(root.tag)}.",
             remedy="Send a job element, in no namespace.",
         )
-    _refuse_attributes(root)
-    _refuse_text(root.text)
-    members: dict[str, str | bool] = {}
-    for node in root:
-        _refuse_text(node.tail)
-    # Comments and processing instructions between the members say nothing.
-    for element in root.iterchildren("*"):
-        if element.tag in members:
-            raise InvalidMember(
-                element.tag,
-                f"The element {element.tag} is given more than once.",
-                remedy="Give each element once.",
-            )
+    xml_values.refuse_attributes("job", root, ())
+    stray = xml_values.stray_text(root)
+    if stray:
+        raise MalformedDocument(
+            f"There is text between the elements: {quoted(stray)}.", remedy=_FLAT
+        )
+    members: dict[str, Value] = {}
+    for element in xml_values.elements(root):
+        name = str(element.tag)
+        xml_values.refuse_second(name, name, members)
         # A name that is no member is refused by the document, with the names that are.
-        members[element.tag] = _value(element) if element.tag in document.MEMBERS else ""
+        known = name in document.MEMBERS
+        members[name] = xml_values.read(name, element, shapes.of_member(name)) if known else ""
     return document.of_members(members)
 
 
@@ -54,7 +51,7 @@ def write(job: JobDocument) -> bytes:
         job = replace(job, data=encoded, data_encoding=data.BASE64)
     root = etree.Element("job")
     for name, value in document.members(job):
-        etree.SubElement(root, name).text = value if isinstance(value, str) else str(value).lower()
+        xml_values.write(etree.SubElement(root, name), value, shapes.of_member(name))
     etree.indent(root)
     return etree.tostring(root, encoding="utf-8")
 
@@ -76,39 +73,3 @@ def _parse(text: str) -> etree._Element:
             f"(line {line}, column {column}).",
             remedy="Send one job element.",
         ) from None
-
-
-def _value(element: etree._Element) -> str | bool:
-    """The text of a member; its surrounding white space counts in data alone."""
-    name = str(element.tag)
-    _refuse_attributes(element)
-    if len(element):
-        nested = next(element.iterchildren("*"), None) is not None
-        what = "an element" if nested else "a comment or processing instruction"
-        raise InvalidMember(name, f"{name} holds {what}.", remedy=_FLAT)
-    text = element.text or ""
-    if name == "data":
-        return text
-    text = text.strip(_BLANKS)
-    if name != document.FLAG:
-        return text
-    if text not in _FLAGS:
-        raise InvalidMember(name, f"{name} is {quoted(text)}.", remedy="Write true or false.")
-    return _FLAGS[text]
-
-
-def _refuse_attributes(element: etree._Element) -> None:
-    if element.attrib:
-        name, tag = str(next(iter(element.attrib))), str(element.tag)
-        raise InvalidMember(
-            tag, f"The element {tag} has an attribute {quoted(name)}.", remedy=_FLAT
-        )
-
-
-def _refuse_text(text: str | None) -> None:
-    if text and text.strip(_BLANKS):
-        _stray(text.strip(_BLANKS))
-
-
-def _stray(text: str) -> NoReturn:
-    raise MalformedDocument(f"There is text between the elements: {quoted(text)}.", remedy=_FLAT)
