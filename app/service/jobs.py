@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +16,10 @@ from app.domain.booking import check
 from app.domain.job import Booking, Echo, Job
 from app.domain.pace import LAST_WORD
 from app.domain.trigger import first_firing, is_recurring, next_after
-from app.errors import InvalidMember, NotFound
+from app.errors import InvalidMember, NotFound, Refused
 from app.store import inflight
 from app.store import jobs as store
-from app.store.engine import snapshot, statement, transaction
+from app.store.engine import session, snapshot, statement, transaction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +44,27 @@ def create(caller: Caller, booking: Booking) -> Job:
             next_at=next_at,
         )
     return _job(job_id, caller, booking, 1, next_at if booking.enabled else None)
+
+
+def create_together(caller: Caller, bookings: Sequence[Booking]) -> list[Job]:
+    """Book all of these jobs or, if one is refused, none; they come back in the same order.
+
+    Once this returns, no crash loses them. Raises InvalidMember and TooLarge, told of the job's
+    place.
+    """
+    made: list[Job] = []
+    firings: list[datetime] = []
+    for booking in bookings:
+        try:
+            _check(booking)
+            firings.append(first_firing(booking.trigger, caller.now))
+        except Refused as error:
+            raise error.at(len(made)) from None
+        job_id = UUID(int=uuid7().int)
+        made.append(_job(job_id, caller, booking, 1, firings[-1] if booking.enabled else None))
+    with session() as connection:
+        store.insert_jobs(connection, caller.account.id, made)
+    return made
 
 
 def get(caller: Caller, job_id: UUID) -> Job:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+import psycopg
 from sqlalchemy import (
     Connection,
     DateTime,
@@ -25,6 +27,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app.domain.job import Booking, Job
 from app.domain.trigger import from_document, is_recurring, to_document
+from app.store.queries import run
 from app.store.tables import account, due, job
 
 _CHUNK = 5000
@@ -59,6 +62,26 @@ def insert_job(
             **_content(booking),
             "recurring": is_recurring(booking.trigger),
             "next_at": next_at if booking.enabled else None,
+        },
+    )
+
+
+def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[Job]) -> None:
+    """Store new jobs and their due rows, all of them or none."""
+    run(
+        connection,
+        "book_together",
+        {
+            "account_id": account_id,
+            "ids": [each.id for each in jobs],
+            "urls": [each.url for each in jobs],
+            "signatures": [each.signature for each in jobs],
+            "content_types": [each.content_type for each in jobs],
+            "datas": [each.data for each in jobs],
+            "triggers": [orjson.dumps(to_document(each.trigger)).decode() for each in jobs],
+            "enabled": [each.enabled for each in jobs],
+            "recurring": [is_recurring(each.trigger) for each in jobs],
+            "nexts": [each.next_at for each in jobs],
         },
     )
 

@@ -3,6 +3,20 @@
 -- Arrays travel in binary form (%(name)b): in text form they cost more than their statements.
 -- Lock order, everywhere: the job's row in due, then its rows in inflight, then its row in job.
 
+-- name: book_together
+-- All of them or none, and no job without its due row: one statement. Each is version 1.
+WITH v AS MATERIALIZED (
+  SELECT * FROM unnest(%(ids)b::uuid[], %(urls)b::text[], %(signatures)b::text[],
+                       %(content_types)b::text[], %(datas)b::bytea[], %(triggers)b::text[],
+                       %(enabled)b::boolean[], %(recurring)b::boolean[], %(nexts)b::timestamptz[])
+    AS v (id, url, signature, content_type, data, trigger, enabled, recurring, next_at)
+), booked AS (
+  INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled)
+  SELECT id, %(account_id)s, 1, url, signature, content_type, data, trigger::jsonb, enabled FROM v
+)
+INSERT INTO due (job_id, account_id, version, recurring, next_at)
+SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
+
 -- name: claim_due
 -- A due row is taken by one scheduler at a time; whoever changes its job waits, or is skipped here.
 -- The row comes back as it stands once locked, so a job moved meanwhile is not claimed.

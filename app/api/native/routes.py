@@ -13,6 +13,7 @@ from werkzeug.wsgi import FileWrapper
 from app.api import auth, bodies, negotiation, rate
 from app.api.native import (
     answers,
+    bulk,
     document,
     json_codec,
     listing,
@@ -72,6 +73,15 @@ def create_job() -> Response:
     media_type = answers.offer(negotiation.WITH_TEXT)
     booking = document.booking(_document())
     return answers.created(job_service.create(caller, booking), media_type)
+
+
+@native.post("/jobs/bulk")
+def create_jobs() -> Response:
+    """New jobs from one document, all of them or none (an extension)."""
+    caller = _caller()
+    media_type = answers.offer(negotiation.WITH_TEXT)
+    bookings = bulk.read(*_body(bodies.MAX_BULK))
+    return answers.created_together(job_service.create_together(caller, bookings), media_type)
 
 
 @native.post("/jobs/<path_form:_form>")
@@ -155,15 +165,23 @@ def _caller() -> Caller:
 
 def _document() -> JobDocument:
     """The job document in the body; raises UnsupportedFormat, TooLarge and what the codecs do."""
+    body, media_type, charset = _body(bodies.MAX_DOCUMENT)
+    if media_type == negotiation.JSON:
+        return json_codec.read(body)
+    return xml_codec.read(body, charset)
+
+
+def _body(limit: int) -> tuple[bytes, str, str | None]:
+    """The body, its media type and its charset; raises UnsupportedFormat, TooLarge."""
     media_type, options = parse_options_header(request.headers.get("Content-Type"))
     charset = options.get("charset")
     match media_type.lower():
         case negotiation.JSON if charset is None or charset.lower() == "utf-8":
-            return json_codec.read(bodies.read(bodies.MAX_DOCUMENT))
+            return bodies.read(limit), negotiation.JSON, charset
         case negotiation.XML_TEXT | negotiation.XML_APPLICATION if (
             charset is None or charset.lower() in xml_encoding.CHARSETS
         ):
-            return xml_codec.read(bodies.read(bodies.MAX_DOCUMENT), charset)
+            return bodies.read(limit), negotiation.XML_TEXT, charset
     raise UnsupportedFormat(
         "The body's media type or charset is not taken here.",
         member="Content-Type",
