@@ -11,12 +11,13 @@ from uuid import UUID
 from flask import current_app
 from uuid6 import uuid7
 
-from app.domain.account import Caller
+from app.domain.account import Account, Caller, Presumed
 from app.domain.booking import check
 from app.domain.job import Booking, Echo, Job
 from app.domain.pace import LAST_WORD
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.errors import InvalidMember, NotFound, Refused
+from app.service import accounts
 from app.store import inflight
 from app.store import jobs as store
 from app.store.engine import session, snapshot, statement, transaction
@@ -30,9 +31,17 @@ class JobIds:
     ids: Iterator[UUID]
 
 
-def create(caller: Caller, booking: Booking) -> Job:
-    """Book a job; once this returns, no crash loses it. Raises InvalidMember, TooLarge."""
+def create(caller: Caller | Presumed, booking: Booking) -> Job:
+    """Book a job; once this returns, no crash loses it.
+
+    Raises InvalidMember and TooLarge; for a presumed caller also Unauthenticated.
+    """
     _check(booking)
+    if isinstance(caller, Presumed):
+        made = _create_presumed(caller, booking)
+        if made is not None:
+            return made
+        caller = accounts.confirm(caller)
     next_at = first_firing(booking.trigger, caller.now)
     job_id = UUID(int=uuid7().int)
     with statement() as connection:
@@ -43,7 +52,20 @@ def create(caller: Caller, booking: Booking) -> Job:
             booking=booking,
             next_at=next_at,
         )
-    return _job(job_id, caller, booking, 1, next_at if booking.enabled else None)
+    return _job(job_id, caller.account, booking, 1, next_at if booking.enabled else None)
+
+
+def _create_presumed(caller: Presumed, booking: Booking) -> Job | None:
+    """The new job; None where the key or the clock must be asked about after all."""
+    try:
+        first = first_firing(booking.trigger, caller.since)
+    except InvalidMember:
+        return None
+    job_id = UUID(int=uuid7().int)
+    with session() as connection:
+        if not store.insert_if_valid(connection, job_id, caller, booking, first):
+            return None
+    return _job(job_id, caller.account, booking, 1, first if booking.enabled else None)
 
 
 def create_together(caller: Caller, bookings: Sequence[Booking]) -> list[Job]:
@@ -61,7 +83,9 @@ def create_together(caller: Caller, bookings: Sequence[Booking]) -> list[Job]:
         except Refused as error:
             raise error.at(len(made)) from None
         job_id = UUID(int=uuid7().int)
-        made.append(_job(job_id, caller, booking, 1, firings[-1] if booking.enabled else None))
+        made.append(
+            _job(job_id, caller.account, booking, 1, firings[-1] if booking.enabled else None)
+        )
     with session() as connection:
         store.insert_jobs(connection, caller.account.id, made)
     return made
@@ -108,7 +132,7 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
         else:
             inflight.cancel_all(connection, job_id, "the job was paused")
         store.replace(connection, current, booking, next_at)
-    return _job(job_id, caller, booking, current.version + 1, next_at)
+    return _job(job_id, caller.account, booking, current.version + 1, next_at)
 
 
 def delete(caller: Caller, job_id: UUID) -> None:
@@ -154,11 +178,11 @@ def _compare(echo: Echo, current: Job) -> None:
 
 
 def _job(
-    job_id: UUID, caller: Caller, booking: Booking, version: int, next_at: datetime | None
+    job_id: UUID, account: Account, booking: Booking, version: int, next_at: datetime | None
 ) -> Job:
     return Job(
         id=job_id,
-        account=caller.account.name,
+        account=account.name,
         version=version,
         url=booking.url,
         trigger=booking.trigger,

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from app.domain.account import Presumed
 from app.domain.job import Booking, Job
 from app.domain.trigger import from_document, is_recurring, to_document
 from app.store.queries import run
@@ -64,6 +65,34 @@ def insert_job(
             "next_at": next_at if booking.enabled else None,
         },
     )
+
+
+def insert_if_valid(
+    connection: psycopg.Connection,
+    job_id: UUID,
+    caller: Presumed,
+    booking: Booking,
+    first: datetime,
+) -> bool:
+    """Store a new job and its due row, if the caller's key is valid and `first` still to come.
+
+    `first` is the first firing after `caller.since`.
+    """
+    params = {
+        "key_id": caller.key_id,
+        "digest": caller.digest,
+        "since": caller.since,
+        "first": first,
+        "id": job_id,
+        "url": booking.url,
+        "signature": booking.signature,
+        "content_type": booking.content_type,
+        "data": booking.data,
+        "trigger": orjson.dumps(to_document(booking.trigger)).decode(),
+        "enabled": booking.enabled,
+        "recurring": is_recurring(booking.trigger),
+    }
+    return run(connection, "book", params).rowcount == 1
 
 
 def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[Job]) -> None:

@@ -3,6 +3,31 @@
 -- Arrays travel in binary form (%(name)b): in text form they cost more than their statements.
 -- Lock order, everywhere: the job's row in due, then its rows in inflight, then its row in job.
 
+-- name: book
+-- No job for a key that is not valid as this begins, whatever was known of it before, and none by a
+-- clock that was presumed wrongly: `first` is the first firing after `since`, an earlier reading of
+-- this clock, and it is still to come. No job without its due row. It is version 1.
+WITH caller AS MATERIALIZED (
+  SELECT account_id FROM api_key
+  WHERE id = %(key_id)s AND digest = %(digest)s AND revoked_at IS NULL
+    AND clock_timestamp() >= %(since)s AND clock_timestamp() < %(first)s
+), booked AS (
+  INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled)
+  SELECT %(id)s::uuid, account_id, 1, %(url)s::text, %(signature)s::text, %(content_type)s::text,
+         %(data)s::bytea, %(trigger)s::jsonb, %(enabled)s::boolean
+  FROM caller
+)
+INSERT INTO due (job_id, account_id, version, recurring, next_at)
+SELECT %(id)s::uuid, account_id, 1, %(recurring)s::boolean,
+       CASE WHEN %(enabled)s::boolean THEN %(first)s::timestamptz END
+FROM caller;
+
+-- name: find_key
+-- The clock that comes along judges what is booked under this key.
+SELECT account.id, account.name, digest, revoked_at IS NOT NULL, clock_timestamp()
+FROM api_key JOIN account ON account.id = account_id
+WHERE api_key.id = %(key_id)s;
+
 -- name: book_together
 -- All of them or none, and no job without its due row: one statement. Each is version 1.
 WITH v AS MATERIALIZED (
