@@ -99,7 +99,7 @@ def kind_of(error: errors.WakecallError) -> Kind:
 
 
 def _answer(error: Exception) -> Response:
-    if isinstance(error, errors.Refused):
+    if isinstance(error, errors.Refused | HTTPException):
         # Whoever has no valid key is told that, and nothing else.
         try:
             auth.confirm()

@@ -140,7 +140,7 @@ def test_what_is_known_is_bounded_and_forgotten() -> None:
 def test_connections_that_died_are_told_once_and_replaced(
     presumed: Presumed, connection: psycopg.Connection
 ) -> None:
-    # Two lie in the pool, of which the first to be used is found dead.
+    # Two lie in the pool, of which only one is found dead.
     with session(), session():
         pass
     connection.execute(
@@ -150,5 +150,6 @@ def test_connections_that_died_are_told_once_and_replaced(
     )
     with pytest.raises(Unavailable):
         jobs.create(presumed, booking())
-    for _ in range(3):
+    with session() as used:
+        assert one(used, "SELECT 1") == 1
         jobs.create(presumed, booking())
