@@ -14,6 +14,7 @@ from app.api.health import health
 from app.api.native import routes as native
 from app.api.references import references
 from app.config import Settings, load
+from app.service import presumption
 from app.store import engine
 
 
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     engine.init(app, settings)
     problems.install(app)
     rate.install(app, settings)
+    presumption.install(app)
     app.before_request(_name)
     app.before_request(bodies.check_target)
     app.after_request(_mark)

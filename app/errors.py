@@ -20,7 +20,7 @@ WakecallError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class WakecallError(Exception):
@@ -46,6 +46,13 @@ class Refused(WakecallError):
         super().__init__(message)
         self.member = member
         self.remedy = remedy
+
+    def at(self, index: int) -> Self:
+        """This refusal, told of the job at `index` among several: `[17].url` is its member."""
+        self.message = f"Job {index} (counted from 0): {self.message}"
+        self.args = (self.message,)
+        self.member = f"[{index}].{self.member}" if self.member else f"[{index}]"
+        return self
 
 
 class MalformedDocument(Refused):
@@ -129,7 +136,7 @@ class RateLimited(Refused):
 
 
 class Unavailable(WakecallError):
-    """The database is away; nothing was stored; the same request may succeed later."""
+    """The database is away, or too much arrives at once; nothing was stored; try again later."""
 
     code = "unavailable"
 

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 
 from app import errors
-from app.api import negotiation
+from app.api import auth, negotiation
 from app.api.xml_text import printable
 from app.log import logger
 
@@ -99,6 +99,12 @@ def kind_of(error: errors.WakecallError) -> Kind:
 
 
 def _answer(error: Exception) -> Response:
+    if isinstance(error, errors.Refused | HTTPException):
+        # Whoever has no valid key is told that, and nothing else.
+        try:
+            auth.confirm()
+        except Exception as instead:  # noqa: BLE001 - whatever it is, it goes before the refusal
+            error = instead
     if isinstance(error, MethodNotAllowed):
         allowed = tuple(sorted({*(error.valid_methods or ()), "OPTIONS"}))
         if request.method == "OPTIONS":

@@ -11,12 +11,13 @@ from typing import Final
 from flask import current_app
 
 from app.domain import key as keys_domain
-from app.domain.account import Account, ApiKey, Caller
+from app.domain.account import Account, ApiKey, Caller, Presumed
 from app.domain.secret import new_secret
 from app.errors import Conflict, InvalidMember, NotFound, Unauthenticated
+from app.service.presumption import presumptions
 from app.service.secrets import SecretBox
 from app.store import accounts as store
-from app.store.engine import statement, transaction
+from app.store.engine import session, transaction
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _KEY_BYTES: Final = 64
@@ -30,16 +31,28 @@ def authenticate(key: str, *, account: str | None) -> Caller:
 
     Raises Unauthenticated, alike for every reason.
     """
-    presented = keys_domain.read(key)
-    if presented is None:
+    caller = _look_up(_read(key))
+    if account is not None and account != caller.account.name:
         raise unauthenticated()
-    with statement() as connection:
-        stored = store.find_key(connection, presented.id)
-    if stored is None or not hmac.compare_digest(stored.digest, presented.digest):
-        raise unauthenticated()
-    if stored.revoked or (account is not None and account != stored.account.name):
-        raise unauthenticated()
-    return Caller(account=stored.account, key_id=presented.id, now=stored.now)
+    return caller
+
+
+def presume(key: str, *, account: str | None) -> Caller | Presumed:
+    """Who calls with this key, without asking where it has been looked up before.
+
+    Whether the key is valid still, the use case asks in the statement that acts. Raises
+    Unauthenticated.
+    """
+    known = presumptions().recall(_read(key))
+    if known is None or (account is not None and account != known.account.name):
+        return authenticate(key, account=account)
+    return known
+
+
+def confirm(presumed: Presumed) -> Caller:
+    """Who calls, having asked; raises Unauthenticated."""
+    presumptions().forget(presumed.key_id)
+    return _look_up(keys_domain.KeyText(id=presumed.key_id, digest=presumed.digest))
 
 
 def unauthenticated() -> Unauthenticated:
@@ -135,6 +148,22 @@ def rotate_secret(account: str, *, overlap: timedelta) -> str:
 def secret_box() -> SecretBox:
     """The box of this application's settings; raises Misconfigured."""
     return SecretBox(current_app.config["WAKECALL_SETTINGS"].secret_keys)
+
+
+def _read(key: str) -> keys_domain.KeyText:
+    presented = keys_domain.read(key)
+    if presented is None:
+        raise unauthenticated()
+    return presented
+
+
+def _look_up(presented: keys_domain.KeyText) -> Caller:
+    with session() as connection:
+        stored = store.find_key(connection, presented.id)
+    if stored is None or stored.revoked or not hmac.compare_digest(stored.digest, presented.digest):
+        raise unauthenticated()
+    presumptions().learn(presented, stored.account, stored.now)
+    return Caller(account=stored.account, key_id=presented.id, now=stored.now)
 
 
 def _account(found: Account | None, name: str) -> Account:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+import psycopg
+from sqlalchemy import Connection, func, insert, select, update
 
 from app.domain.account import Account, ApiKey
+from app.store.queries import run
 from app.store.tables import account, api_key, signing_secret
 
 
@@ -45,30 +47,14 @@ def insert_key(
     )
 
 
-_STORED_KEY = (
-    select(
-        account.c.id,
-        account.c.name,
-        api_key.c.digest,
-        api_key.c.revoked_at.is_not(None).label("revoked"),
-        func.clock_timestamp().label("now"),
-    )
-    .select_from(api_key)
-    .join(account, account.c.id == api_key.c.account_id)
-    .where(api_key.c.id == bindparam("key_id"))
-)
-
-
-def find_key(connection: Connection, key_id: str) -> StoredKey | None:
+def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
     """The key of that id, with the account it speaks for."""
-    row = connection.execute(_STORED_KEY, {"key_id": key_id}).one_or_none()
+    row = run(connection, "find_key", {"key_id": key_id}).fetchone()
     if row is None:
         return None
+    account_id, name, digest, revoked, now = row
     return StoredKey(
-        account=Account(id=row.id, name=row.name),
-        digest=bytes(row.digest),
-        revoked=row.revoked,
-        now=row.now,
+        account=Account(id=account_id, name=name), digest=digest, revoked=revoked, now=now
     )
 
 

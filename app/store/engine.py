@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, cast
 
+import psycopg
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
@@ -76,12 +77,35 @@ def statement() -> Iterator[Connection]:
 
 
 @contextmanager
+def session() -> Iterator[psycopg.Connection]:
+    """The driver's own connection for statements of queries.sql, each of which commits by itself.
+
+    On the hot path SQLAlchemy lends connections only: its execution costs more than the statement.
+    Raises Unavailable when the database is away.
+    """
+    with _availability():
+        lent = db.engine.raw_connection()
+        connection = cast("psycopg.Connection", lent.driver_connection)
+        try:
+            connection.autocommit = True
+            yield connection
+            connection.autocommit = False
+        except psycopg.OperationalError:
+            if connection.closed:
+                # As SQLAlchemy does for its own: what was opened before is as dead as this one.
+                db.engine.dispose()
+            raise
+        finally:
+            lent.close()
+
+
+@contextmanager
 def _availability() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
         raise Unavailable("Every database connection is in use; try again shortly.") from error
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, psycopg.OperationalError) as error:
         raise Unavailable("The database cannot be reached; try again shortly.") from error
     except DBAPIError as error:
         if error.connection_invalidated:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+import psycopg
 from sqlalchemy import (
     Connection,
     DateTime,
@@ -24,10 +26,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from app.domain.account import Presumed
 from app.domain.job import Booking, Job
 from app.domain.trigger import from_document, is_recurring, to_document
 from app.store import manners, misfires
 from app.store.names import minding_names
+from app.store.queries import run
 from app.store.tables import account, due, job
 
 _CHUNK = 5000
@@ -69,6 +73,46 @@ def insert_job(
                 "next_at": next_at if booking.enabled else None,
             },
         )
+
+
+def insert_if_valid(
+    connection: psycopg.Connection,
+    job_id: UUID,
+    caller: Presumed,
+    booking: Booking,
+    first: datetime,
+) -> bool:
+    """Store a new job and its due row, if the caller's key is valid and `first` still to come.
+
+    `first` is the first firing after `caller.since`.
+    """
+    params = {
+        "key_id": caller.key_id,
+        "digest": caller.digest,
+        "since": caller.since,
+        "first": first,
+        "id": job_id,
+        **_as_text(_content(booking)),
+        "recurring": is_recurring(booking.trigger),
+    }
+    with minding_names():
+        return run(connection, "book", params).rowcount == 1
+
+
+def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[Job]) -> None:
+    """Store new jobs and their due rows, all of them or none; raises NameTaken."""
+    rows = [_as_text(_content(each)) for each in jobs]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    # An array of arrays would have to be rectangular.
+    columns["tags"] = [tags and orjson.dumps(tags).decode() for tags in columns["tags"]]
+    others = {
+        "account_id": account_id,
+        "ids": [each.id for each in jobs],
+        "recurring": [is_recurring(each.trigger) for each in jobs],
+        "nexts": [each.next_at for each in jobs],
+    }
+    with minding_names():
+        run(connection, "book_together", columns | others)
 
 
 def find(connection: Connection, account_id: int, job_id: UUID) -> Job | None:
@@ -140,7 +184,17 @@ def _one(account_id: int, job_id: UUID) -> Select[Any]:
     )
 
 
-def _content(booking: Booking) -> dict[str, Any]:
+def _as_text(content: dict[str, Any]) -> dict[str, Any]:
+    """The same with its documents as JSON text, as the driver takes them."""
+    manner = content["manner"]
+    return {
+        **content,
+        "trigger": orjson.dumps(content["trigger"]).decode(),
+        "manner": None if manner is None else orjson.dumps(manner).decode(),
+    }
+
+
+def _content(booking: Booking | Job) -> dict[str, Any]:
     return {
         "url": booking.url,
         "signature": booking.signature,

@@ -24,8 +24,8 @@ def minding_names() -> Iterator[None]:
     """Raises NameTaken where a statement in it gives a job a name that is taken."""
     try:
         yield
-    except IntegrityError as error:
-        cause = error.orig
+    except (IntegrityError, psycopg.errors.UniqueViolation) as error:
+        cause = error.orig if isinstance(error, IntegrityError) else error
         if isinstance(cause, psycopg.Error) and cause.diag.constraint_name == _INDEX:
             raise NameTaken from error
         raise

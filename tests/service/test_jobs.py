@@ -20,6 +20,7 @@ from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import At, Cron, Trigger
 from app.errors import Conflict, InvalidMember, NotFound, TooLarge
 from app.service import accounts, jobs
+from app.store import jobs as store
 from app.store.claims import Claimed
 from app.store.lookovers import look_over
 from app.store.settling import settle
@@ -90,6 +91,25 @@ def test_a_booking_reads_back_as_it_was_made(caller: Caller) -> None:
 
     assert jobs.get(caller, made.id) == made
     assert made.next_at == TOMORROW.instant
+
+
+def test_what_cannot_be_booked_together_leaves_nothing_behind(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    made = jobs.create_together(caller, [booking(), booking(QUARTERLY), booking(enabled=False)])
+    assert [jobs.get(caller, each.id) for each in made] == made
+
+    with pytest.raises(InvalidMember, match=r"^Job 1 \(counted from 0\): .* not in the future"):
+        jobs.create_together(caller, [booking(), booking(At(instant=caller.now)), booking()])
+    with pytest.raises(psycopg.errors.CheckViolation):
+        # What no check of ours let through, the database still takes whole or not at all.
+        store.insert_jobs(
+            connection,
+            caller.account.id,
+            [replace(made[0], id=uuid7(), url=""), replace(made[1], id=uuid7())],
+        )
+    assert one(connection, "SELECT count(*) FROM job") == 3
+    assert one(connection, "SELECT count(*) FROM due") == 3
 
 
 def test_a_job_and_its_due_row_stand_together(

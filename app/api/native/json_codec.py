@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 import orjson
@@ -32,10 +34,14 @@ class _Number(str):
 
 def read(body: bytes) -> JobDocument:
     """The job in a JSON document; raises MalformedDocument and InvalidMember."""
-    members = _parse(_decoded(body))
+    return job_of(parse(decoded(body)))
+
+
+def job_of(members: Any) -> JobDocument:  # noqa: ANN401 - JSON holds anything
+    """The job that a JSON value is; raises MalformedDocument and InvalidMember."""
     if type(members) is not dict:
         raise MalformedDocument(
-            f"The document is {_kind(members)}, not an object.",
+            f"The document is {kind(members)}, not an object.",
             remedy='Send an object, as in {"url": "https://…", "when": "…"}.',
         )
     # A name that is no member is refused by the document, with the names that are.
@@ -52,7 +58,8 @@ def write(job: JobDocument) -> bytes:
     return orjson.dumps(dict(document.members(job)), option=orjson.OPT_INDENT_2)
 
 
-def _decoded(body: bytes) -> str:
+def decoded(body: bytes) -> str:
+    """The text of a JSON document; raises MalformedDocument."""
     if not body:
         raise MalformedDocument("The body is empty.", remedy="Send a JSON object.")
     if body.startswith(_BOM):
@@ -67,19 +74,21 @@ def _decoded(body: bytes) -> str:
         ) from None
 
 
-def _parse(text: str) -> Any:  # noqa: ANN401 - JSON holds anything
+def parse(text: str) -> Any:  # noqa: ANN401 - JSON holds anything
+    """The value that a JSON text is; raises MalformedDocument and InvalidMember."""
+    with refusing("Send one JSON object, nothing before or after it."):
+        return DECODER.decode(text)
+
+
+@contextmanager
+def refusing(remedy: str) -> Iterator[None]:
+    """Tell what DECODER cannot read as MalformedDocument."""
     try:
-        return json.loads(
-            text,
-            object_pairs_hook=_members,
-            parse_int=_Number,
-            parse_float=_Number,
-            parse_constant=_no_constant,
-        )
+        yield
     except json.JSONDecodeError as error:
         raise MalformedDocument(
             f"The document is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).",
-            remedy="Send one JSON object, nothing before or after it.",
+            remedy=remedy,
         ) from None
     except RecursionError:
         raise MalformedDocument(
@@ -104,6 +113,14 @@ def _no_constant(name: str) -> NoReturn:
     raise MalformedDocument(
         f"The document holds {name}, which JSON does not have.", remedy="Leave it out."
     )
+
+
+DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_members,
+    parse_int=_Number,
+    parse_float=_Number,
+    parse_constant=_no_constant,
+)
 
 
 def _value(path: str, value: Any, shape: Shape) -> Value:  # noqa: ANN401 - JSON holds anything
@@ -133,11 +150,11 @@ def _value(path: str, value: Any, shape: Shape) -> Value:  # noqa: ANN401 - JSON
             }
 
 
-def _typed(path: str, value: Any, kind: type, shape: Shape) -> Any:  # noqa: ANN401 - of the type `kind`
-    if type(value) is not kind:
+def _typed(path: str, value: Any, wanted: type, shape: Shape) -> Any:  # noqa: ANN401 - of the type `wanted`
+    if type(value) is not wanted:
         raise InvalidMember(
             path,
-            f"{path} is {_kind(value)}, not {shape.called}.",
+            f"{path} is {kind(value)}, not {shape.called}.",
             remedy=f"Give {shape.called}, or leave {path} out.",
         )
     return value
@@ -156,5 +173,6 @@ def _text(path: str, text: str) -> str:
     return text
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
+    """What a JSON value is, in words."""
     return "a number" if isinstance(value, _Number) else _NAMES[type(value)]

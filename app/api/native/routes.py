@@ -13,6 +13,7 @@ from werkzeug.wsgi import FileWrapper
 from app.api import auth, bodies, negotiation, rate
 from app.api.native import (
     answers,
+    bulk,
     document,
     json_codec,
     listing,
@@ -22,7 +23,7 @@ from app.api.native import (
     xml_encoding,
 )
 from app.api.native.document import JobDocument
-from app.domain.account import Caller
+from app.domain.account import Caller, Presumed
 from app.domain.job import MAX_DATA, Booking
 from app.errors import InvalidMember, UnsupportedFormat
 from app.service import accounts
@@ -68,16 +69,25 @@ def list_jobs() -> Response:
 @native.post("/jobs")
 def create_job() -> Response:
     """A new job from a document (spec: Create One-time or Recurring Job)."""
-    caller = _caller()
+    caller = _presumed()
     media_type = answers.offer(negotiation.WITH_TEXT)
     booking = document.booking(_document())
     return answers.created(job_service.create(caller, booking), media_type)
 
 
+@native.post("/jobs/bulk")
+def create_jobs() -> Response:
+    """New jobs from one document, all of them or none (an extension)."""
+    caller = _caller()
+    media_type = answers.offer(negotiation.WITH_TEXT)
+    bookings = bulk.read(*_body(bodies.MAX_BULK))
+    return answers.created_together(job_service.create_together(caller, bookings), media_type)
+
+
 @native.post("/jobs/<path_form:_form>")
 def create_job_by_path(_form: str) -> Response:
     """A new job from the address; the body is its payload, whatever it looks like."""
-    caller = _caller()
+    caller = _presumed()
     media_type = answers.offer(negotiation.WITH_TEXT)
     target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
     form = paths.read(
@@ -147,6 +157,12 @@ def list_secrets() -> Response:
     return answer
 
 
+def _presumed() -> Caller | Presumed:
+    caller = auth.presumed()
+    rate.count(caller.account.id)
+    return caller
+
+
 def _caller() -> Caller:
     caller = auth.caller()
     rate.count(caller.account.id)
@@ -155,15 +171,23 @@ def _caller() -> Caller:
 
 def _document() -> JobDocument:
     """The job document in the body; raises UnsupportedFormat, TooLarge and what the codecs do."""
+    body, media_type, charset = _body(bodies.MAX_DOCUMENT)
+    if media_type == negotiation.JSON:
+        return json_codec.read(body)
+    return xml_codec.read(body, charset)
+
+
+def _body(limit: int) -> tuple[bytes, str, str | None]:
+    """The body, its media type and its charset; raises UnsupportedFormat, TooLarge."""
     media_type, options = parse_options_header(request.headers.get("Content-Type"))
     charset = options.get("charset")
     match media_type.lower():
         case negotiation.JSON if charset is None or charset.lower() == "utf-8":
-            return json_codec.read(bodies.read(bodies.MAX_DOCUMENT))
+            return bodies.read(limit), negotiation.JSON, charset
         case negotiation.XML_TEXT | negotiation.XML_APPLICATION if (
             charset is None or charset.lower() in xml_encoding.CHARSETS
         ):
-            return xml_codec.read(bodies.read(bodies.MAX_DOCUMENT), charset)
+            return bodies.read(limit), negotiation.XML_TEXT, charset
     raise UnsupportedFormat(
         "The body's media type or charset is not taken here.",
         member="Content-Type",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -22,20 +23,19 @@ def read(body: bytes, charset: str | None = None) -> JobDocument:
 
     Raises MalformedDocument and InvalidMember.
     """
-    root = _parse(xml_encoding.decoded(body, charset))
+    root = parse(xml_encoding.decoded(body, charset))
     if root.tag != "job":
         raise MalformedDocument(
             f"The root element is {quoted(root.tag)}.",
             remedy="Send a job element, in no namespace.",
         )
-    xml_values.refuse_attributes("job", root, ())
-    stray = xml_values.stray_text(root)
-    if stray:
-        raise MalformedDocument(
-            f"There is text between the elements: {quoted(stray)}.", remedy=_FLAT
-        )
+    return job_of(root)
+
+
+def job_of(job: etree._Element) -> JobDocument:
+    """The job in a job element; raises MalformedDocument and InvalidMember."""
     members: dict[str, Value] = {}
-    for element in xml_values.elements(root):
+    for element in children(job):
         name = str(element.tag)
         xml_values.refuse_second(name, name, members)
         # A name that is no member is refused by the document, with the names that are.
@@ -45,18 +45,43 @@ def read(body: bytes, charset: str | None = None) -> JobDocument:
 
 
 def write(job: JobDocument) -> bytes:
-    """The XML document, laid out as in the spec's examples; data it cannot hold is base64."""
+    """The XML document, laid out as in the spec's examples."""
+    return laid_out(element_of(job))
+
+
+def element_of(job: JobDocument) -> etree._Element:
+    """The job element; data that XML cannot hold is base64."""
     if job.data is not None and not xml_text.fits(job.data):
         encoded = data.to_base64(job.data.encode())
         job = replace(job, data=encoded, data_encoding=data.BASE64)
     root = etree.Element("job")
     for name, value in document.members(job):
         xml_values.write(etree.SubElement(root, name), value, shapes.of_member(name))
+    return root
+
+
+def laid_out(root: etree._Element) -> bytes:
+    """The document of this element, an element to a line."""
     etree.indent(root)
     return etree.tostring(root, encoding="utf-8")
 
 
-def _parse(text: str) -> etree._Element:
+def children(element: etree._Element) -> Iterator[etree._Element]:
+    """The elements in an element that holds nothing else; raises MalformedDocument, InvalidMember.
+
+    Comments and processing instructions between them say nothing.
+    """
+    xml_values.refuse_attributes(str(element.tag), element, ())
+    stray = xml_values.stray_text(element)
+    if stray:
+        raise MalformedDocument(
+            f"There is text between the elements: {quoted(stray)}.", remedy=_FLAT
+        )
+    return xml_values.elements(element)
+
+
+def parse(text: str) -> etree._Element:
+    """The root of a document without a DTD; raises MalformedDocument."""
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,

@@ -246,8 +246,11 @@ def test_the_schema_takes_what_is_taken_and_what_is_written() -> None:
     assert schema.validate(
         etree.fromstring("<jobs><id>03ba07bc-0c8b-4a82-9a47-c65e7a8d24af</id></jobs>")
     )
+    assert schema.validate(etree.fromstring(f"<jobs>{GOOD}{GOOD}</jobs>")), schema.error_log
     for bad in (
         "<job/>",
+        f"<jobs><id>03ba07bc-0c8b-4a82-9a47-c65e7a8d24af</id>{GOOD}</jobs>",
+        f"<jobs>{GOOD * 1001}</jobs>",
         f"<job>{URL}{URL}</job>",
         f"<job>{URL}<x/></job>",
         f'<job a="1">{URL}</job>',
