@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 from flask import Flask
@@ -27,6 +28,8 @@ _SESSION: Final = (
 )
 POOL_WAIT_S: Final = 5
 _LONGER: Final = text("SET LOCAL idle_in_transaction_session_timeout = '60s'")
+
+_around: Final[ContextVar[Connection | None]] = ContextVar("around", default=None)
 
 
 def init(app: Flask, settings: Settings) -> None:
@@ -53,9 +56,32 @@ def sqlalchemy_url(url: str) -> str:
 
 @contextmanager
 def transaction() -> Iterator[Connection]:
-    """One transaction on one connection; raises Unavailable when the database is away."""
-    with _availability(), db.engine.begin() as connection:
-        yield connection
+    """One transaction on one connection; raises Unavailable when the database is away.
+
+    Inside `together` it is a savepoint of that transaction.
+    """
+    outer = _around.get()
+    with _availability():
+        if outer is not None:
+            with outer.begin_nested():
+                yield outer
+            return
+        with db.engine.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def together() -> Iterator[Connection]:
+    """One transaction around all that is done inside: it is stored as a whole, or not at all.
+
+    Whatever is done through `transaction` and `statement` meanwhile, by this thread, is part of it.
+    """
+    with transaction() as connection:
+        token = _around.set(connection)
+        try:
+            yield connection
+        finally:
+            _around.reset(token)
 
 
 @contextmanager
@@ -70,7 +96,14 @@ def snapshot() -> Iterator[Connection]:
 
 @contextmanager
 def statement() -> Iterator[Connection]:
-    """A connection whose every statement commits by itself: a round trip less; same errors."""
+    """A connection whose every statement commits by itself: a round trip less; same errors.
+
+    Inside `together` they are part of that transaction.
+    """
+    if _around.get() is not None:
+        with transaction() as connection:
+            yield connection
+        return
     with _availability(), db.engine.connect() as connection:
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
 

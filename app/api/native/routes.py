@@ -10,7 +10,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import FileWrapper
 
-from app.api import auth, bodies, negotiation, rate
+from app.api import admission, bodies, negotiation
 from app.api.native import (
     answers,
     document,
@@ -148,9 +148,7 @@ def list_secrets() -> Response:
 
 
 def _caller() -> Caller:
-    caller = auth.caller()
-    rate.count(caller.account.id)
-    return caller
+    return admission.admit()
 
 
 def _document() -> JobDocument:
