@@ -129,7 +129,7 @@ def test_what_may_come_out_otherwise_next_time_is_not_kept(
     assert post(client, "/1/nothing").status_code == 404
     assert post(client, f"/1/jobs/{ABSENT}").status_code == 405
     connection.execute("ALTER TABLE due RENAME TO out_of_reach")
-    assert post(client).status_code == 500
+    assert post(client).status_code >= 500
     connection.execute("ALTER TABLE out_of_reach RENAME TO due")
 
     assert one(connection, KEPT) == 0
@@ -236,6 +236,7 @@ def test_a_body_of_unknown_length_is_bounded(client: FlaskClient) -> None:
 SAMPLES: dict[str, Callable[[FlaskClient], tuple[str, Any]]] = {
     "native.create_job": lambda _: ("/1/jobs", ONCE),
     "native.create_job_by_path": lambda _: (BY_PATH, "payload"),
+    "account.rotate_secret": lambda _: ("/1/secrets/rotate", {"overlap": 60}),
 }
 
 

@@ -31,16 +31,27 @@ class _Number(str):
 
 def read(body: bytes) -> JobDocument:
     """The job in a JSON document; raises MalformedDocument and InvalidMember."""
-    members = _parse(_decoded(body))
-    if type(members) is not dict:
-        raise MalformedDocument(
-            f"The document is {_kind(members)}, not an object.",
-            remedy='Send an object, as in {"url": "https://…", "when": "…"}.',
-        )
+    members = object_of(body, example='{"url": "https://…", "when": "…"}')
     for name, value in members.items():
         if name in document.MEMBERS:
             _check_type(name, value)
     return document.of_members(members)
+
+
+def object_of(body: bytes, *, example: str) -> dict[str, Any]:
+    """The members of the one object a body holds, numbers as written; raises MalformedDocument."""
+    members = _parse(_decoded(body))
+    if type(members) is not dict:
+        raise MalformedDocument(
+            f"The document is {_kind(members)}, not an object.",
+            remedy=f"Send an object, as in {example}.",
+        )
+    return members
+
+
+def number_of(value: object) -> str:
+    """A number of `object_of` as it is written; nothing for what is no number."""
+    return str(value) if isinstance(value, _Number) else ""
 
 
 def write(job: JobDocument) -> bytes:

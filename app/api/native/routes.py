@@ -6,7 +6,6 @@ from typing import Final
 from uuid import UUID
 
 from flask import Blueprint, Flask, Response, request
-from werkzeug.http import parse_options_header
 from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import FileWrapper
 
@@ -14,18 +13,18 @@ from app.api import admission, bodies, negotiation
 from app.api.native import (
     answers,
     document,
+    incoming,
     json_codec,
     listing,
     paths,
     runs,
     xml_codec,
-    xml_encoding,
 )
+from app.api.native.account_routes import account
 from app.api.native.document import JobDocument
 from app.domain.account import Caller
 from app.domain.job import MAX_DATA, Booking
-from app.errors import InvalidMember, UnsupportedFormat
-from app.service import accounts
+from app.errors import InvalidMember
 from app.service import jobs as job_service
 from app.service import runs as run_service
 
@@ -46,6 +45,7 @@ def install(app: Flask) -> None:
     """Offer the native API in this application."""
     app.url_map.converters["path_form"] = _PathFormConverter
     app.register_blueprint(native)
+    app.register_blueprint(account)
 
 
 @native.get("/jobs")
@@ -136,37 +136,12 @@ def get_run(run_id: UUID) -> Response:
     return answers.listed("run", runs.of_run(run_service.get(caller, run_id)), media_type)
 
 
-@native.get("/secrets")
-def list_secrets() -> Response:
-    """The account's signing secrets that are valid now, newest first."""
-    caller = _caller()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    found = accounts.secrets(caller.account.name)
-    answer = answers.listed("secrets", list(found), media_type)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
 def _caller() -> Caller:
     return admission.admit()
 
 
 def _document() -> JobDocument:
-    """The job document in the body; raises UnsupportedFormat, TooLarge and what the codecs do."""
-    media_type, options = parse_options_header(request.headers.get("Content-Type"))
-    charset = options.get("charset")
-    match media_type.lower():
-        case negotiation.JSON if charset is None or charset.lower() == "utf-8":
-            return json_codec.read(bodies.read(bodies.MAX_DOCUMENT))
-        case negotiation.XML_TEXT | negotiation.XML_APPLICATION if (
-            charset is None or charset.lower() in xml_encoding.CHARSETS
-        ):
-            return xml_codec.read(bodies.read(bodies.MAX_DOCUMENT), charset)
-    raise UnsupportedFormat(
-        "The body's media type or charset is not taken here.",
-        member="Content-Type",
-        remedy=f"Send one of: {', '.join(negotiation.DOCUMENTS)}; with no charset, or utf-8.",
-    )
+    return incoming.read(json_codec.read, xml_codec.read)
 
 
 def _limit() -> int:

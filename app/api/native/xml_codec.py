@@ -15,7 +15,7 @@ from app.errors import InvalidMember, MalformedDocument
 
 _BLANKS: Final = " \t\r\n"
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
-_FLAT: Final = "A job element holds one element for each member, and those hold text alone."
+_FLAT: Final = "The root holds one element for each member, and those hold text alone."
 
 
 def read(body: bytes, charset: str | None = None) -> JobDocument:
@@ -23,28 +23,20 @@ def read(body: bytes, charset: str | None = None) -> JobDocument:
 
     Raises MalformedDocument and InvalidMember.
     """
-    root = _parse(xml_encoding.decoded(body, charset))
-    if root.tag != "job":
-        raise MalformedDocument(
-            f"The root element is {quoted(root.tag)}.",
-            remedy="Send a job element, in no namespace.",
-        )
-    _refuse_attributes(root)
-    _refuse_text(root.text)
     members: dict[str, str | bool] = {}
-    for node in root:
-        _refuse_text(node.tail)
-    # Comments and processing instructions between the members say nothing.
-    for element in root.iterchildren("*"):
-        if element.tag in members:
-            raise InvalidMember(
-                element.tag,
-                f"The element {element.tag} is given more than once.",
-                remedy="Give each element once.",
-            )
+    for element in _elements(body, charset, "job"):
         # A name that is no member is refused by the document, with the names that are.
         members[element.tag] = _value(element) if element.tag in document.MEMBERS else ""
     return document.of_members(members)
+
+
+def texts_of(body: bytes, charset: str | None, name: str) -> dict[str, str]:
+    """The texts of the elements below the root element `name`, each of which comes once.
+
+    Raises MalformedDocument and InvalidMember.
+    """
+    elements = _elements(body, charset, name)
+    return {str(each.tag): _text(each).strip(_BLANKS) for each in elements}
 
 
 def write(job: JobDocument) -> bytes:
@@ -59,7 +51,30 @@ def write(job: JobDocument) -> bytes:
     return etree.tostring(root, encoding="utf-8")
 
 
-def _parse(text: str) -> etree._Element:
+def _elements(body: bytes, charset: str | None, name: str) -> list[etree._Element]:
+    """The elements below the root element `name`; comments between them say nothing."""
+    root = _parse(xml_encoding.decoded(body, charset), name)
+    if root.tag != name:
+        raise MalformedDocument(
+            f"The root element is {quoted(root.tag)}.",
+            remedy=f"Send a {name} element, in no namespace.",
+        )
+    _refuse_attributes(root)
+    _refuse_text(root.text)
+    for node in root:
+        _refuse_text(node.tail)
+    elements = list(root.iterchildren("*"))
+    once: set[str] = set()
+    for tag in (str(element.tag) for element in elements):
+        if tag in once:
+            raise InvalidMember(
+                tag, f"The element {tag} is given more than once.", remedy="Give each element once."
+            )
+        once.add(tag)
+    return elements
+
+
+def _parse(text: str, name: str) -> etree._Element:
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
@@ -74,19 +89,14 @@ def _parse(text: str) -> etree._Element:
         raise MalformedDocument(
             f"The document is not well-formed XML: {xml_text.printable(str(error.msg))} "
             f"(line {line}, column {column}).",
-            remedy="Send one job element.",
+            remedy=f"Send one {name} element.",
         ) from None
 
 
 def _value(element: etree._Element) -> str | bool:
     """The text of a member; its surrounding white space counts in data alone."""
     name = str(element.tag)
-    _refuse_attributes(element)
-    if len(element):
-        nested = next(element.iterchildren("*"), None) is not None
-        what = "an element" if nested else "a comment or processing instruction"
-        raise InvalidMember(name, f"{name} holds {what}.", remedy=_FLAT)
-    text = element.text or ""
+    text = _text(element)
     if name == "data":
         return text
     text = text.strip(_BLANKS)
@@ -95,6 +105,16 @@ def _value(element: etree._Element) -> str | bool:
     if text not in _FLAGS:
         raise InvalidMember(name, f"{name} is {quoted(text)}.", remedy="Write true or false.")
     return _FLAGS[text]
+
+
+def _text(element: etree._Element) -> str:
+    name = str(element.tag)
+    _refuse_attributes(element)
+    if len(element):
+        nested = next(element.iterchildren("*"), None) is not None
+        what = "an element" if nested else "a comment or processing instruction"
+        raise InvalidMember(name, f"{name} holds {what}.", remedy=_FLAT)
+    return element.text or ""
 
 
 def _refuse_attributes(element: etree._Element) -> None:
