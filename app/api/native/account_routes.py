@@ -1,4 +1,4 @@
-"""Routes of the native API that tell of the account itself: its secrets."""
+"""Routes of the native API that tell of the account itself: its secrets, its accuracy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from flask import Blueprint, Response
 
 from app.api import admission, negotiation
 from app.api.native import answers, rotation
+from app.api.native.figures import of_accuracy
 from app.service import accounts
+from app.service import accuracy as accuracy_service
 
 account: Final = Blueprint("account", __name__, url_prefix="/1")
 
@@ -31,6 +33,14 @@ def rotate_secret() -> Response:
     answer = answers.listed("secrets", rotation.of_secrets(found), media_type)
     answer.status_code = 201
     return _uncached(answer)
+
+
+@account.get("/accuracy")
+def accuracy() -> Response:
+    """How late the account's calls began, in the last hour and the last day."""
+    caller = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    return answers.listed("accuracy", of_accuracy(accuracy_service.of(caller)), media_type)
 
 
 def _uncached(answer: Response) -> Response:

@@ -49,6 +49,7 @@ OFFERED = (
     (f"/1/runs/{ABSENT}", "GET, HEAD, OPTIONS"),
     ("/1/secrets", "GET, HEAD, OPTIONS"),
     ("/1/secrets/rotate", "OPTIONS, POST"),
+    ("/1/accuracy", "GET, HEAD, OPTIONS"),
     ("/healthz", "GET, HEAD, OPTIONS"),
     ("/schemas/job.xsd", "GET, HEAD, OPTIONS"),
 )
