@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from uuid import UUID
 
@@ -95,6 +97,30 @@ def test_a_session_that_is_ended_in_the_middle_stores_nothing(
         once(caller, "k", PRINT, cut)
     assert (one(connection, JOBS), one(connection, KEPT)) == (0, 0)
     assert once(caller, "k", PRINT, booking(caller, 201)).status == 201
+
+
+def test_one_that_stopped_in_the_middle_is_overtaken_and_never_finishes(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    elsewhere = copy_context()
+    overtaking: list[Answer] = []
+
+    def stop() -> Answer:
+        answer = booking(caller, 201)()
+        give_up = time.monotonic() + 60
+        while not overtaking:
+            assert time.monotonic() < give_up
+            with suppress(StillRunning):
+                overtaking.append(
+                    elsewhere.run(lambda: once(caller, "k", PRINT, booking(caller, 201)))
+                )
+            time.sleep(0.1)  # nothing tells when a session was ended for idling
+        return answer
+
+    with pytest.raises(Unavailable):
+        once(caller, "k", PRINT, stop)
+    assert one(connection, "SELECT id::text FROM job") == overtaking[0].body.decode()
+    assert once(caller, "k", PRINT, never).body == overtaking[0].body
 
 
 def test_a_use_case_that_fails_leaves_the_others_of_its_transaction(
