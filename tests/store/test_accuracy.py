@@ -23,7 +23,7 @@ def counts(connection: psycopg.Connection, account_id: int) -> list[int]:
 
 def test_counts_add_up_bucket_by_bucket(connection: psycopg.Connection) -> None:
     add(connection, {})
-    add(connection, {1: Histogram(counts=[1, 0, 2, 0, 0], most_ms=3.0)})
+    add(connection, {1: Histogram(counts=[1, 0, 2, 0, 0], most_ms=7.0)})
     add(
         connection,
         {
@@ -31,7 +31,7 @@ def test_counts_add_up_bucket_by_bucket(connection: psycopg.Connection) -> None:
             2: Histogram(counts=[0] * len(BOUNDS) + [1], most_ms=9e6),
         },
     )
-    add(connection, {1: Histogram(counts=[0, 1, 1, 0, 1], most_ms=7.0)})
+    add(connection, {1: Histogram(counts=[0, 1, 1, 0, 1], most_ms=3.0)})
 
     assert counts(connection, 1) == [6, 1, 3, 0, 1]
     assert one(connection, "SELECT max(most_ms) FROM accuracy WHERE account_id = 1") == 7.0
@@ -53,9 +53,11 @@ def test_two_workers_adding_at_once_lose_nothing_and_wait_in_a_line(
 ) -> None:
     some = Histogram(counts=[1, 1], most_ms=1.0)
     with connection.transaction():
-        add(connection, {2: some, 1: some})
-        with in_thread(lambda: add(other, {1: some, 2: some})) as finish:
+        add(connection, {1: some})
+        with in_thread(lambda: add(other, {2: some, 1: some})) as finish:
             wait_until_blocked(connection)
+            # Were the second account's row the other worker's by now, both would wait for ever.
+            add(connection, {2: some})
             connection.execute("COMMIT")
             finish()
             connection.execute("BEGIN")
