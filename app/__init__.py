@@ -11,6 +11,7 @@ from flask import Flask, Response, g
 from app import commands
 from app.api import bodies, problems, rate
 from app.api.health import health
+from app.api.idempotency import Application
 from app.api.native import routes as native
 from app.api.references import references
 from app.config import Settings, load
@@ -25,7 +26,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     if settings is None:
         settings = load(os.environ)
-    app = Flask(__name__, static_folder=None)
+    app = Application(__name__, static_folder=None)
     app.config["WAKECALL_SETTINGS"] = settings
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False

@@ -10,6 +10,8 @@ WakecallError
 │   ├── Unauthenticated        no key, an unknown key, a revoked key
 │   ├── NotFound               unknown, or somebody else's: the two are told alike
 │   ├── Conflict               contradicts what is stored
+│   │   └── StillRunning       another request with the same Idempotency-Key is under way
+│   ├── KeyReused              the Idempotency-Key came before, with another request
 │   ├── NotAcceptable          none of the asked-for formats is offered
 │   ├── UnsupportedFormat      the body's media type is not taken
 │   ├── MethodNotOffered       the path exists, the method does not
@@ -104,6 +106,18 @@ class Conflict(Refused):
     """The request contradicts what is stored."""
 
     code = "conflict"
+
+
+class StillRunning(Conflict):
+    """Another request with the same Idempotency-Key is being answered just now."""
+
+    code = "still-running"
+
+
+class KeyReused(Refused):
+    """The Idempotency-Key came within the last 24 hours with another request."""
+
+    code = "idempotency-key-reused"
 
 
 class NotAcceptable(Refused):

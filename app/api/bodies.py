@@ -16,6 +16,7 @@ MAX_BULK: Final = 4 * 1024 * 1024
 BULK_PATH: Final = "/1/jobs/bulk"
 MAX_TARGET: Final = 16 * 1024
 FAILURE: Final = "wakecall.body_failure"
+_KEPT: Final = "wakecall.body"
 
 
 class BodyFailure(StrEnum):
@@ -53,14 +54,19 @@ def read(limit: int, *, member: str | None = None) -> bytes:
     announced = request.content_length
     if announced is not None and announced > limit:
         raise _too_large(limit, member)
-    try:
-        body: bytes = request.stream.read(limit + 1)
-    except ClientDisconnected:
-        raise _incomplete() from None
+    kept: bytes | None = request.environ.get(_KEPT)
+    body = _received(limit) if kept is None else kept
     if len(body) > limit:
         raise _too_large(limit, member)
     if announced is not None and len(body) != announced:
         raise _incomplete()
+    return body
+
+
+def keep() -> bytes:
+    """The whole body, kept so that the route can `read` it again; raises as `read` does."""
+    body = read(most(request.environ))
+    request.environ[_KEPT] = body
     return body
 
 
@@ -72,6 +78,15 @@ def check_target() -> None:
             f"The address has more than {MAX_TARGET} characters.",
             remedy="POST the job as a document to /1/jobs.",
         )
+
+
+def _received(limit: int) -> bytes:
+    """What the server hands over, up to one byte more than `limit`."""
+    try:
+        body: bytes = request.stream.read(limit + 1)
+    except ClientDisconnected:
+        raise _incomplete() from None
+    return body
 
 
 def _too_large(limit: int, member: str | None) -> TooLarge:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets as randomness
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -12,7 +13,7 @@ from flask import current_app
 
 from app.domain import key as keys_domain
 from app.domain.account import Account, ApiKey, Caller, Presumed
-from app.domain.secret import new_secret
+from app.domain.secret import MOST, SigningSecret, new_secret
 from app.errors import Conflict, InvalidMember, NotFound, Unauthenticated
 from app.service.presumption import presumptions
 from app.service.secrets import SecretBox
@@ -81,7 +82,7 @@ def create(name: str) -> str:
                 member="name",
                 remedy=f"For another key of it: flask --app wsgi key create {name}",
             )
-        store.insert_secret(connection, made.id, sealed, timedelta(0))
+        store.insert_secret(connection, made.id, sealed)
         store.insert_key(
             connection, key_id=key.id, account_id=made.id, digest=key.digest, label="first"
         )
@@ -123,26 +124,34 @@ def revoke_key(key_id: str) -> None:
             )
 
 
-def secrets(account: str) -> tuple[str, ...]:
+def secrets(account: str) -> tuple[SigningSecret, ...]:
     """The account's signing secrets that are valid now, newest first. Raises NotFound."""
     with transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
         sealed = store.valid_secrets(connection, owner.id)
-    box = secret_box()
-    return tuple(box.open(each) for each in sealed)
+    return _opened(sealed)
 
 
-def rotate_secret(account: str, *, overlap: timedelta) -> str:
-    """Give the account a new signing secret; the old one signs as well for `overlap`.
+def rotate_secret(account: str, *, overlap: timedelta) -> tuple[SigningSecret, ...]:
+    """Give the account a new signing secret; those before it sign for `overlap` at most.
 
-    Raises NotFound.
+    The secrets that are valid then, the new one first. Raises NotFound, and Conflict where too
+    many would sign.
     """
-    fresh = new_secret()
-    sealed = secret_box().seal(fresh)
+    sealed = secret_box().seal(new_secret())
     with transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
-        store.insert_secret(connection, owner.id, sealed, overlap)
-    return fresh
+        store.retire_secrets(connection, owner.id, overlap)
+        if len(store.valid_secrets(connection, owner.id)) >= MOST:
+            raise Conflict(
+                f"{MOST} secrets of this account sign already.",
+                member="overlap",
+                remedy="Wait until one of them expires, or give a shorter overlap; "
+                "0 ends the old ones at once.",
+            )
+        store.insert_secret(connection, owner.id, sealed)
+        valid = store.valid_secrets(connection, owner.id)
+    return _opened(valid)
 
 
 def secret_box() -> SecretBox:
@@ -164,6 +173,16 @@ def _look_up(presented: keys_domain.KeyText) -> Caller:
         raise unauthenticated()
     presumptions().learn(presented, stored.account, stored.now)
     return Caller(account=stored.account, key_id=presented.id, now=stored.now)
+
+
+def _opened(sealed: Sequence[store.SealedSecret]) -> tuple[SigningSecret, ...]:
+    box = secret_box()
+    return tuple(
+        SigningSecret(
+            value=box.open(each.sealed), created_at=each.created_at, expires_at=each.expires_at
+        )
+        for each in sealed
+    )
 
 
 def _account(found: Account | None, name: str) -> Account:

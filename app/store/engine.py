@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final, cast
 
 import psycopg
@@ -28,6 +29,8 @@ _SESSION: Final = (
 )
 POOL_WAIT_S: Final = 5
 _LONGER: Final = text("SET LOCAL idle_in_transaction_session_timeout = '60s'")
+
+_around: Final[ContextVar[Connection | None]] = ContextVar("around", default=None)
 
 
 def init(app: Flask, settings: Settings) -> None:
@@ -54,9 +57,32 @@ def sqlalchemy_url(url: str) -> str:
 
 @contextmanager
 def transaction() -> Iterator[Connection]:
-    """One transaction on one connection; raises Unavailable when the database is away."""
-    with _availability(), db.engine.begin() as connection:
-        yield connection
+    """One transaction on one connection; raises Unavailable when the database is away.
+
+    Inside `together` it is a savepoint of that transaction.
+    """
+    outer = _around.get()
+    with _availability():
+        if outer is not None:
+            with outer.begin_nested():
+                yield outer
+            return
+        with db.engine.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def together() -> Iterator[Connection]:
+    """One transaction around all that is done inside: it is stored as a whole, or not at all.
+
+    Whatever is done through `transaction` and `statement` meanwhile, by this thread, is part of it.
+    """
+    with transaction() as connection:
+        token = _around.set(connection)
+        try:
+            yield connection
+        finally:
+            _around.reset(token)
 
 
 @contextmanager
@@ -71,7 +97,14 @@ def snapshot() -> Iterator[Connection]:
 
 @contextmanager
 def statement() -> Iterator[Connection]:
-    """A connection whose every statement commits by itself: a round trip less; same errors."""
+    """A connection whose every statement commits by itself: a round trip less; same errors.
+
+    Inside `together` they are part of that transaction.
+    """
+    if _around.get() is not None:
+        with transaction() as connection:
+            yield connection
+        return
     with _availability(), db.engine.connect() as connection:
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -81,8 +114,13 @@ def session() -> Iterator[psycopg.Connection]:
     """The driver's own connection for statements of queries.sql, each of which commits by itself.
 
     On the hot path SQLAlchemy lends connections only: its execution costs more than the statement.
-    Raises Unavailable when the database is away.
+    Raises Unavailable when the database is away. Inside `together` they are part of that
+    transaction.
     """
+    if _around.get() is not None:
+        with transaction() as outer:
+            yield cast("psycopg.Connection", outer.connection.driver_connection)
+        return
     with _availability():
         lent = db.engine.raw_connection()
         connection = cast("psycopg.Connection", lent.driver_connection)

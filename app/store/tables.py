@@ -209,3 +209,27 @@ tally = Table(
     Column("label", Text, primary_key=True),
     Column("total", Double, nullable=False),
 )
+
+kept_answer = Table(
+    "kept_answer",
+    _metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("sealed", Boolean, nullable=False),
+    Column("kept_at", _INSTANT, nullable=False, server_default=_NOW),
+    Index("kept_answer_kept_at", "kept_at"),
+)
+
+accuracy = Table(
+    "accuracy",
+    _metadata,
+    Column("account_id", BigInteger, primary_key=True),
+    Column("begins", _INSTANT, primary_key=True),
+    Column("counts", ARRAY(Integer), nullable=False),
+    Column("most_ms", Double, nullable=False),
+    Index("accuracy_begins", "begins"),
+)

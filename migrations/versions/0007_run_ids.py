@@ -1,14 +1,14 @@
 """The ids of runs are made where the runs are.
 
 Revision ID: 0007
-Revises: 0003
+Revises: 0004
 """
 
 from alembic import op
 from sqlalchemy import text
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

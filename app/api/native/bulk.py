@@ -39,7 +39,7 @@ def read(body: bytes, media_type: str, charset: str | None) -> list[Booking]:
         with json_codec.refusing("Send one JSON array of objects, nothing before or after it."):
             found = _bookings(_in_array(json_codec.decoded(body)))
     else:
-        found = _bookings(_in_element(xml_codec.parse(xml_encoding.decoded(body, charset))))
+        found = _bookings(_in_element(xml_codec.parse(xml_encoding.decoded(body, charset), "jobs")))
     if not found:
         raise MalformedDocument("The document holds no job.", remedy=remedy)
     if len(found) > MAX_JOBS:

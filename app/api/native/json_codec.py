@@ -39,11 +39,7 @@ def read(body: bytes) -> JobDocument:
 
 def job_of(members: Any) -> JobDocument:  # noqa: ANN401 - JSON holds anything
     """The job that a JSON value is; raises MalformedDocument and InvalidMember."""
-    if type(members) is not dict:
-        raise MalformedDocument(
-            f"The document is {kind(members)}, not an object.",
-            remedy='Send an object, as in {"url": "https://…", "when": "…"}.',
-        )
+    members = _object(members, '{"url": "https://…", "when": "…"}')
     # A name that is no member is refused by the document, with the names that are.
     return document.of_members(
         {
@@ -51,6 +47,25 @@ def job_of(members: Any) -> JobDocument:  # noqa: ANN401 - JSON holds anything
             for name, value in members.items()
         }
     )
+
+
+def object_of(body: bytes, *, example: str) -> dict[str, Any]:
+    """The members of the one object a body holds, numbers as written; raises MalformedDocument."""
+    return _object(parse(decoded(body)), example)
+
+
+def _object(members: Any, example: str) -> dict[str, Any]:  # noqa: ANN401 - JSON holds anything
+    if type(members) is not dict:
+        raise MalformedDocument(
+            f"The document is {kind(members)}, not an object.",
+            remedy=f"Send an object, as in {example}.",
+        )
+    return members
+
+
+def number_of(value: object) -> str:
+    """A number of `object_of` as it is written; nothing for what is no number."""
+    return str(value) if isinstance(value, _Number) else ""
 
 
 def write(job: JobDocument) -> bytes:

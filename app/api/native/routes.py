@@ -6,27 +6,26 @@ from typing import Final
 from uuid import UUID
 
 from flask import Blueprint, Flask, Response, request
-from werkzeug.http import parse_options_header
 from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import FileWrapper
 
-from app.api import auth, bodies, negotiation, rate
+from app.api import admission, bodies, negotiation
 from app.api.native import (
     answers,
     bulk,
     document,
+    incoming,
     json_codec,
     listing,
     paths,
     runs,
     xml_codec,
-    xml_encoding,
 )
+from app.api.native.account_routes import account
 from app.api.native.document import JobDocument
 from app.domain.account import Caller, Presumed
 from app.domain.job import MAX_DATA, Booking
-from app.errors import InvalidMember, UnsupportedFormat
-from app.service import accounts
+from app.errors import InvalidMember
 from app.service import jobs as job_service
 from app.service import runs as run_service
 
@@ -47,6 +46,7 @@ def install(app: Flask) -> None:
     """Offer the native API in this application."""
     app.url_map.converters["path_form"] = _PathFormConverter
     app.register_blueprint(native)
+    app.register_blueprint(account)
 
 
 @native.get("/jobs")
@@ -80,7 +80,7 @@ def create_jobs() -> Response:
     """New jobs from one document, all of them or none (an extension)."""
     caller = _caller()
     media_type = answers.offer(negotiation.WITH_TEXT)
-    bookings = bulk.read(*_body(bodies.MAX_BULK))
+    bookings = bulk.read(*incoming.body(bodies.MAX_BULK))
     return answers.created_together(job_service.create_together(caller, bookings), media_type)
 
 
@@ -146,53 +146,17 @@ def get_run(run_id: UUID) -> Response:
     return answers.listed("run", runs.of_run(run_service.get(caller, run_id)), media_type)
 
 
-@native.get("/secrets")
-def list_secrets() -> Response:
-    """The account's signing secrets that are valid now, newest first."""
-    caller = _caller()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    found = accounts.secrets(caller.account.name)
-    answer = answers.listed("secrets", list(found), media_type)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
 def _presumed() -> Caller | Presumed:
-    caller = auth.presumed()
-    rate.count(caller.account.id)
-    return caller
+    return admission.presume()
 
 
 def _caller() -> Caller:
-    caller = auth.caller()
-    rate.count(caller.account.id)
-    return caller
+    return admission.admit()
 
 
 def _document() -> JobDocument:
     """The job document in the body; raises UnsupportedFormat, TooLarge and what the codecs do."""
-    body, media_type, charset = _body(bodies.MAX_DOCUMENT)
-    if media_type == negotiation.JSON:
-        return json_codec.read(body)
-    return xml_codec.read(body, charset)
-
-
-def _body(limit: int) -> tuple[bytes, str, str | None]:
-    """The body, its media type and its charset; raises UnsupportedFormat, TooLarge."""
-    media_type, options = parse_options_header(request.headers.get("Content-Type"))
-    charset = options.get("charset")
-    match media_type.lower():
-        case negotiation.JSON if charset is None or charset.lower() == "utf-8":
-            return bodies.read(limit), negotiation.JSON, charset
-        case negotiation.XML_TEXT | negotiation.XML_APPLICATION if (
-            charset is None or charset.lower() in xml_encoding.CHARSETS
-        ):
-            return bodies.read(limit), negotiation.XML_TEXT, charset
-    raise UnsupportedFormat(
-        "The body's media type or charset is not taken here.",
-        member="Content-Type",
-        remedy=f"Send one of: {', '.join(negotiation.DOCUMENTS)}; with no charset, or utf-8.",
-    )
+    return incoming.read(json_codec.read, xml_codec.read)
 
 
 def _limit() -> int:

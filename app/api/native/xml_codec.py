@@ -15,7 +15,7 @@ from app.api.native.shapes import Value
 from app.domain.quotation import quoted
 from app.errors import MalformedDocument
 
-_FLAT: Final = "A job element holds one element for each member, and no text beside them."
+_FLAT: Final = "The root holds one element for each member, and no text beside them."
 
 
 def read(body: bytes, charset: str | None = None) -> JobDocument:
@@ -23,13 +23,7 @@ def read(body: bytes, charset: str | None = None) -> JobDocument:
 
     Raises MalformedDocument and InvalidMember.
     """
-    root = parse(xml_encoding.decoded(body, charset))
-    if root.tag != "job":
-        raise MalformedDocument(
-            f"The root element is {quoted(root.tag)}.",
-            remedy="Send a job element, in no namespace.",
-        )
-    return job_of(root)
+    return job_of(_root(body, charset, "job"))
 
 
 def job_of(job: etree._Element) -> JobDocument:
@@ -42,6 +36,19 @@ def job_of(job: etree._Element) -> JobDocument:
         known = name in document.MEMBERS
         members[name] = xml_values.read(name, element, shapes.of_member(name)) if known else ""
     return document.of_members(members)
+
+
+def texts_of(body: bytes, charset: str | None, name: str) -> dict[str, str]:
+    """The texts of the elements below the root element `name`, each of which comes once.
+
+    Raises MalformedDocument and InvalidMember.
+    """
+    texts: dict[str, str] = {}
+    for element in children(_root(body, charset, name)):
+        tag = str(element.tag)
+        xml_values.refuse_second(tag, tag, texts)
+        texts[tag] = str(xml_values.read(tag, element, shapes.TEXT)).strip(xml_values.BLANKS)
+    return texts
 
 
 def write(job: JobDocument) -> bytes:
@@ -80,8 +87,18 @@ def children(element: etree._Element) -> Iterator[etree._Element]:
     return xml_values.elements(element)
 
 
-def parse(text: str) -> etree._Element:
-    """The root of a document without a DTD; raises MalformedDocument."""
+def _root(body: bytes, charset: str | None, name: str) -> etree._Element:
+    root = parse(xml_encoding.decoded(body, charset), name)
+    if root.tag != name:
+        raise MalformedDocument(
+            f"The root element is {quoted(root.tag)}.",
+            remedy=f"Send a {name} element, in no namespace.",
+        )
+    return root
+
+
+def parse(text: str, name: str) -> etree._Element:
+    """The root of a document without a DTD, of which `name` is wanted; raises MalformedDocument."""
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
@@ -96,5 +113,5 @@ def parse(text: str) -> etree._Element:
         raise MalformedDocument(
             f"The document is not well-formed XML: {xml_text.printable(str(error.msg))} "
             f"(line {line}, column {column}).",
-            remedy="Send one job element.",
+            remedy=f"Send one {name} element.",
         ) from None
