@@ -110,6 +110,25 @@ def pieces_from(clock: Clock, instant: int) -> Iterator[Piece]:
         yield piece(clock, later)
 
 
+def instants_of(zone: Zone, wall: datetime) -> list[datetime]:
+    """The instants (UTC) at which the clock shows `wall` (naive): none, one or two, in order.
+
+    Raises OverflowError where they lie outside the years that a datetime holds.
+    """
+    both = [wall.replace(tzinfo=zone.info, fold=fold).astimezone(UTC) for fold in (0, 1)]
+    showing = [each.astimezone(zone.info).replace(tzinfo=None, fold=0) for each in both]
+    return sorted({each for each, shown in zip(both, showing, strict=True) if shown == wall})
+
+
+def end_of_gap(zone: Zone, wall: datetime) -> datetime:
+    """The first instant (UTC) after the gap of the clock in which `wall` (naive) lies."""
+    # Read with the offset of either side, a time that does not exist lies on the other side.
+    after, before = (
+        whole_seconds(wall.replace(tzinfo=zone.info, fold=fold).astimezone(UTC)) for fold in (0, 1)
+    )
+    return instant(zones.change_between(zone.info, before, after))
+
+
 def whole_seconds(when: datetime) -> int:
     """Seconds since 1970 of a naive wall-clock time, or of an aware instant; fractions are cut."""
     return (when - (_EPOCH_UTC if when.tzinfo else _EPOCH)) // _SECOND

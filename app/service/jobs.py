@@ -30,11 +30,17 @@ class JobIds:
     ids: Iterator[UUID]
 
 
-def create(caller: Caller, booking: Booking) -> Job:
-    """Book a job; once this returns, no crash loses it. Raises InvalidMember, TooLarge."""
+def create(caller: Caller, booking: Booking, *, dry_run: bool = False) -> Job:
+    """Book a job; once this returns, no crash loses it. Raises InvalidMember, TooLarge.
+
+    A dry run refuses what a booking would refuse, and stores nothing.
+    """
     _check(booking)
     next_at = first_firing(booking.trigger, caller.now)
     job_id = UUID(int=uuid7().int)
+    job = _job(job_id, caller, booking, 1, next_at if booking.enabled else None)
+    if dry_run:
+        return job
     with statement() as connection:
         store.insert_job(
             connection,
@@ -43,7 +49,7 @@ def create(caller: Caller, booking: Booking) -> Job:
             booking=booking,
             next_at=next_at,
         )
-    return _job(job_id, caller, booking, 1, next_at if booking.enabled else None)
+    return job
 
 
 def get(caller: Caller, job_id: UUID) -> Job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -9,7 +10,12 @@ from flask import Response, request
 
 from app.api import negotiation
 from app.api.native import document, json_codec, text_codec, tree, xml_codec
+from app.api.native.document import JobDocument
+from app.domain import zones
 from app.domain.job import Job
+from app.domain.trigger import Cron
+
+TZDATA: Final = "Wakecall-Tzdata"
 
 CONTENT_TYPES: Final = {
     negotiation.TEXT: "text/plain; charset=utf-8",
@@ -28,11 +34,17 @@ def job(found: Job, media_type: str, status: int = 200) -> Response:
     """A whole job, or its bare id where text was chosen."""
     if media_type == negotiation.TEXT:
         body = text_codec.write(found.id)
-    elif media_type == negotiation.JSON:
-        body = json_codec.write(document.of_job(found))
     else:
-        body = xml_codec.write(document.of_job(found))
-    return Response(body, status, content_type=CONTENT_TYPES[media_type])
+        body = _written(document.of_job(found), media_type)
+    return _timed(Response(body, status, content_type=CONTENT_TYPES[media_type]), found)
+
+
+def checked(found: Job, media_type: str) -> Response:
+    """A job that was not stored: as it would be, but without an id, which is all that text has."""
+    body = b""
+    if media_type != negotiation.TEXT:
+        body = _written(replace(document.of_job(found), id=None), media_type)
+    return _timed(Response(body, content_type=CONTENT_TYPES[media_type]), found)
 
 
 def created(found: Job, media_type: str) -> Response:
@@ -45,6 +57,19 @@ def created(found: Job, media_type: str) -> Response:
 def location(job_id: UUID) -> str:
     """Where a job is; relative, since only the client knows by which name it came here."""
     return f"/1/jobs/{job_id}"
+
+
+def _written(shown: JobDocument, media_type: str) -> bytes:
+    if media_type == negotiation.JSON:
+        return json_codec.write(shown)
+    return xml_codec.write(shown)
+
+
+def _timed(answer: Response, found: Job) -> Response:
+    """Tells by which release of the zones the firings of a job in a zone are told."""
+    if isinstance(found.trigger, Cron) and found.trigger.local is not None:
+        answer.headers[TZDATA] = zones.VERSION
+    return answer
 
 
 def listed(name: str, value: tree.Value, media_type: str) -> Response:

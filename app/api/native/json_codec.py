@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 import orjson
@@ -31,10 +33,14 @@ class _Number(str):
 
 def read(body: bytes) -> JobDocument:
     """The job in a JSON document; raises MalformedDocument and InvalidMember."""
-    members = _parse(_decoded(body))
+    return job_of(parse(decoded(body)))
+
+
+def job_of(members: Any) -> JobDocument:  # noqa: ANN401 - JSON holds anything
+    """The job that a JSON value is; raises MalformedDocument and InvalidMember."""
     if type(members) is not dict:
         raise MalformedDocument(
-            f"The document is {_kind(members)}, not an object.",
+            f"The document is {kind(members)}, not an object.",
             remedy='Send an object, as in {"url": "https://…", "when": "…"}.',
         )
     for name, value in members.items():
@@ -48,7 +54,8 @@ def write(job: JobDocument) -> bytes:
     return orjson.dumps(dict(document.members(job)), option=orjson.OPT_INDENT_2)
 
 
-def _decoded(body: bytes) -> str:
+def decoded(body: bytes) -> str:
+    """The text of a JSON document; raises MalformedDocument."""
     if not body:
         raise MalformedDocument("The body is empty.", remedy="Send a JSON object.")
     if body.startswith(_BOM):
@@ -63,19 +70,21 @@ def _decoded(body: bytes) -> str:
         ) from None
 
 
-def _parse(text: str) -> Any:  # noqa: ANN401 - JSON holds anything
+def parse(text: str) -> Any:  # noqa: ANN401 - JSON holds anything
+    """The value that a JSON text is; raises MalformedDocument and InvalidMember."""
+    with refusing("Send one JSON object, nothing before or after it."):
+        return DECODER.decode(text)
+
+
+@contextmanager
+def refusing(remedy: str) -> Iterator[None]:
+    """Tell what DECODER cannot read as MalformedDocument."""
     try:
-        return json.loads(
-            text,
-            object_pairs_hook=_members,
-            parse_int=_Number,
-            parse_float=_Number,
-            parse_constant=_no_constant,
-        )
+        yield
     except json.JSONDecodeError as error:
         raise MalformedDocument(
             f"The document is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).",
-            remedy="Send one JSON object, nothing before or after it.",
+            remedy=remedy,
         ) from None
     except RecursionError:
         raise MalformedDocument(
@@ -102,15 +111,24 @@ def _no_constant(name: str) -> NoReturn:
     )
 
 
+DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_members,
+    parse_int=_Number,
+    parse_float=_Number,
+    parse_constant=_no_constant,
+)
+
+
 def _check_type(name: str, value: object) -> None:
     expected = bool if name == document.FLAG else str
     if type(value) is not expected:
         raise InvalidMember(
             name,
-            f"{name} is {_kind(value)}, not {_NAMES[expected]}.",
+            f"{name} is {kind(value)}, not {_NAMES[expected]}.",
             remedy=f"Give {_NAMES[expected]}, or leave {name} out.",
         )
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
+    """What a JSON value is, in words."""
     return "a number" if isinstance(value, _Number) else _NAMES[type(value)]

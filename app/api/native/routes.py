@@ -10,13 +10,14 @@ from werkzeug.http import parse_options_header
 from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import FileWrapper
 
-from app.api import auth, bodies, negotiation, rate
+from app.api import auth, bodies, negotiation, previews, rate
 from app.api.native import (
     answers,
     document,
     json_codec,
     listing,
     paths,
+    preview,
     runs,
     xml_codec,
     xml_encoding,
@@ -24,6 +25,7 @@ from app.api.native import (
 from app.api.native.document import JobDocument
 from app.domain.account import Caller
 from app.domain.job import MAX_DATA, Booking
+from app.domain.quotation import quoted
 from app.errors import InvalidMember, UnsupportedFormat
 from app.service import accounts
 from app.service import jobs as job_service
@@ -31,6 +33,7 @@ from app.service import runs as run_service
 
 MOST_RUNS: Final = 1000
 _USUAL_RUNS: Final = 100
+_FLAGS: Final = {"true": True, "false": False}
 
 native: Final = Blueprint("native", __name__, url_prefix="/1")
 
@@ -46,6 +49,7 @@ def install(app: Flask) -> None:
     """Offer the native API in this application."""
     app.url_map.converters["path_form"] = _PathFormConverter
     app.register_blueprint(native)
+    previews.offer(app, preview.DIALECT)
 
 
 @native.get("/jobs")
@@ -69,16 +73,16 @@ def list_jobs() -> Response:
 def create_job() -> Response:
     """A new job from a document (spec: Create One-time or Recurring Job)."""
     caller = _caller()
-    media_type = answers.offer(negotiation.WITH_TEXT)
+    media_type, dry_run = _creating()
     booking = document.booking(_document())
-    return answers.created(job_service.create(caller, booking), media_type)
+    return _created(caller, booking, media_type, dry_run=dry_run)
 
 
 @native.post("/jobs/<path_form:_form>")
 def create_job_by_path(_form: str) -> Response:
     """A new job from the address; the body is its payload, whatever it looks like."""
     caller = _caller()
-    media_type = answers.offer(negotiation.WITH_TEXT)
+    media_type, dry_run = _creating()
     target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
     form = paths.read(
         target and paths.raw_path(target), request.environ["PATH_INFO"].encode("latin-1")
@@ -91,7 +95,16 @@ def create_job_by_path(_form: str) -> Response:
         content_type=(request.headers.get("Content-Type") or None) if payload else None,
         data=payload or None,
     )
-    return answers.created(job_service.create(caller, booking), media_type)
+    return _created(caller, booking, media_type, dry_run=dry_run)
+
+
+@native.post("/preview")
+def preview_schedule() -> Response:
+    """What a schedule would do, without booking it (an extension)."""
+    caller = _caller()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    found = preview.answer(*_body(bodies.MAX_DOCUMENT), now=caller.now)
+    return answers.listed(preview.ROOT, preview.shown(found), media_type)
 
 
 @native.get("/jobs/<uuid:job_id>")
@@ -153,17 +166,44 @@ def _caller() -> Caller:
     return caller
 
 
+def _creating() -> tuple[str, bool]:
+    """The media type in which a new job is answered, and whether it is only to be checked."""
+    dry_run = _flag("dryRun")
+    # What text has to say of a new job is its id, which one that is only checked has not.
+    return answers.offer(negotiation.TEXT_LAST if dry_run else negotiation.WITH_TEXT), dry_run
+
+
+def _created(caller: Caller, booking: Booking, media_type: str, *, dry_run: bool) -> Response:
+    job = job_service.create(caller, booking, dry_run=dry_run)
+    return answers.checked(job, media_type) if dry_run else answers.created(job, media_type)
+
+
+def _flag(name: str) -> bool:
+    text = request.args.get(name, "false")
+    if text not in _FLAGS:
+        raise InvalidMember(name, f"{name} is {quoted(text)}.", remedy="Write true or false.")
+    return _FLAGS[text]
+
+
 def _document() -> JobDocument:
     """The job document in the body; raises UnsupportedFormat, TooLarge and what the codecs do."""
+    body, media_type, charset = _body(bodies.MAX_DOCUMENT)
+    if media_type == negotiation.JSON:
+        return json_codec.read(body)
+    return xml_codec.read(body, charset)
+
+
+def _body(limit: int) -> tuple[bytes, str, str | None]:
+    """The body, its media type and its charset; raises UnsupportedFormat, TooLarge."""
     media_type, options = parse_options_header(request.headers.get("Content-Type"))
     charset = options.get("charset")
     match media_type.lower():
         case negotiation.JSON if charset is None or charset.lower() == "utf-8":
-            return json_codec.read(bodies.read(bodies.MAX_DOCUMENT))
+            return bodies.read(limit), negotiation.JSON, charset
         case negotiation.XML_TEXT | negotiation.XML_APPLICATION if (
             charset is None or charset.lower() in xml_encoding.CHARSETS
         ):
-            return xml_codec.read(bodies.read(bodies.MAX_DOCUMENT), charset)
+            return bodies.read(limit), negotiation.XML_TEXT, charset
     raise UnsupportedFormat(
         "The body's media type or charset is not taken here.",
         member="Content-Type",

@@ -1,4 +1,4 @@
-"""Tree: runs and secrets, which the spec does not know, in JSON and in XML of the same shape."""
+"""Tree: what the spec does not know, runs and previews say, in JSON and XML of the same shape."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lxml import etree
 
 from app.api.xml_text import printable
 
-Value: TypeAlias = "str | int | float | Mapping[str, Value] | Sequence[Value]"
+Value: TypeAlias = "str | int | float | Mapping[str, Value] | Sequence[Value] | None"
 
 # What one element of a list is called in XML.
 _SINGULAR: Final = {
@@ -18,6 +18,9 @@ _SINGULAR: Final = {
     "attempts": "attempt",
     "headers": "header",
     "secrets": "secret",
+    "next": "firing",
+    "reasons": "reason",
+    "warnings": "warning",
 }
 
 
@@ -37,9 +40,13 @@ def to_xml(name: str, value: Value) -> bytes:
 def _fill(element: etree._Element, value: Value) -> None:
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            _fill(etree.SubElement(element, name), inner)
+            # null in JSON is an element that is not there.
+            if inner is not None:
+                _fill(etree.SubElement(element, name), inner)
+    elif isinstance(value, bool):
+        element.text = str(value).lower()
     elif isinstance(value, str | int | float):
         element.text = printable(str(value))
-    else:
+    elif value is not None:
         for inner in value:
             _fill(etree.SubElement(element, _SINGULAR[str(element.tag)]), inner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final, NoReturn
 
@@ -23,19 +24,19 @@ def read(body: bytes, charset: str | None = None) -> JobDocument:
 
     Raises MalformedDocument and InvalidMember.
     """
-    root = _parse(xml_encoding.decoded(body, charset))
+    root = parse(xml_encoding.decoded(body, charset))
     if root.tag != "job":
         raise MalformedDocument(
             f"The root element is {quoted(root.tag)}.",
             remedy="Send a job element, in no namespace.",
         )
-    _refuse_attributes(root)
-    _refuse_text(root.text)
+    return job_of(root)
+
+
+def job_of(job: etree._Element) -> JobDocument:
+    """The job in a job element; raises MalformedDocument and InvalidMember."""
     members: dict[str, str | bool] = {}
-    for node in root:
-        _refuse_text(node.tail)
-    # Comments and processing instructions between the members say nothing.
-    for element in root.iterchildren("*"):
+    for element in children(job):
         if element.tag in members:
             raise InvalidMember(
                 element.tag,
@@ -48,18 +49,41 @@ def read(body: bytes, charset: str | None = None) -> JobDocument:
 
 
 def write(job: JobDocument) -> bytes:
-    """The XML document, laid out as in the spec's examples; data it cannot hold is base64."""
+    """The XML document, laid out as in the spec's examples."""
+    return laid_out(element_of(job))
+
+
+def element_of(job: JobDocument) -> etree._Element:
+    """The job element; data that XML cannot hold is base64."""
     if job.data is not None and not xml_text.fits(job.data):
         encoded = data.to_base64(job.data.encode())
         job = replace(job, data=encoded, data_encoding=data.BASE64)
     root = etree.Element("job")
     for name, value in document.members(job):
         etree.SubElement(root, name).text = value if isinstance(value, str) else str(value).lower()
+    return root
+
+
+def laid_out(root: etree._Element) -> bytes:
+    """The document of this element, an element to a line."""
     etree.indent(root)
     return etree.tostring(root, encoding="utf-8")
 
 
-def _parse(text: str) -> etree._Element:
+def children(element: etree._Element) -> Iterator[etree._Element]:
+    """The elements in an element that holds nothing else; raises MalformedDocument, InvalidMember.
+
+    Comments and processing instructions between them say nothing.
+    """
+    _refuse_attributes(element)
+    _refuse_text(element.text)
+    for node in element:
+        _refuse_text(node.tail)
+    return element.iterchildren("*")
+
+
+def parse(text: str) -> etree._Element:
+    """The root of a document without a DTD; raises MalformedDocument."""
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,

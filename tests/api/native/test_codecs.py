@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import ModuleType
 from typing import cast
 from uuid import UUID
@@ -7,8 +8,9 @@ import pytest
 from app.api.native import answers, document, json_codec, listing, xml_codec
 from app.api.native.document import JobDocument
 from app.domain import instants
+from app.domain.clocks import OnGap, OnOverlap
 from app.domain.job import Booking, Job
-from app.domain.trigger import At, Cron
+from app.domain.trigger import At, Cron, Local
 from app.errors import MalformedDocument
 from tests.api.golden import golden
 
@@ -39,7 +41,14 @@ SINGLE = Job(
     enabled=True,
     next_at=INSTANT,
 )
-JOBS = {"recurring": RECURRING, "single": SINGLE}
+ZONED = replace(
+    RECURRING,
+    trigger=Cron(
+        expression="0 30 2 ? * SUN",
+        local=Local(timezone="America/New_York", on_gap=OnGap.NEXT, on_overlap=OnOverlap.FIRST),
+    ),
+)
+JOBS = {"recurring": RECURRING, "single": SINGLE, "zoned": ZONED}
 
 
 @pytest.mark.parametrize("kind", JOBS)
@@ -70,7 +79,7 @@ def test_what_an_answer_shows_can_be_sent_back(kind: str) -> None:
         assert sent == document.of_job(JOBS[kind])
         echo = document.echo(sent)
         assert (echo.id, echo.account) == (str(ID), "example")
-        assert echo.next == (INSTANT if kind == "recurring" else None)
+        assert echo.next == (None if kind == "single" else INSTANT)
 
 
 @pytest.mark.parametrize("name", ["recurring.request", "recurring.response"])
