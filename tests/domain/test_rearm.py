@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.rearm import MOST_COUNTED, rearm
-from app.domain.trigger import At, Cron
+from app.domain.clocks import OnOverlap
+from app.domain.rearm import MOST_COUNTED, Rearmed, rearm
+from app.domain.trigger import At, Cron, Local
 
 QUARTERLY = Cron(expression="0 0/15 * * * ?")
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -38,3 +39,14 @@ def test_a_schedule_that_is_over_is_not_armed_again() -> None:
 
     assert rearm(last, due_at=NOON, now=NOON).next_at is None
     assert rearm(At(instant=NOON), due_at=NOON, now=NOON).next_at is None
+
+
+def test_in_a_zone_the_firings_missed_across_a_change_of_its_clock_are_counted() -> None:
+    local = Local(timezone="America/New_York", on_overlap=OnOverlap.BOTH)
+    hourly = Cron(expression="0 30 * * * ?", local=local)
+    due_at = datetime(2026, 11, 1, 4, 30, tzinfo=UTC)
+    found = rearm(hourly, due_at=due_at, now=due_at + timedelta(hours=3))
+    assert found == Rearmed(next_at=due_at + timedelta(hours=4), missed=3)
+    second = Cron(expression="0 30 * * * ?", local=Local(timezone="America/New_York"))
+    found = rearm(second, due_at=due_at, now=due_at + timedelta(hours=3))
+    assert found == Rearmed(next_at=due_at + timedelta(hours=4), missed=2)
