@@ -27,6 +27,11 @@ def told(cron: Cron, after: datetime = NOW, count: int = 5) -> preview.Preview:
 NY = "America/New_York"
 
 
+FORTH = f"2027-03-14: the clock of {NY} goes from 02:00 to 03:00; "
+BACK = f"2027-11-07: the clock of {NY} goes back from 02:00 to 01:00; "
+ONLY = "day-of-month and day-of-week: only day-of-month counts, "
+
+
 @pytest.mark.parametrize(
     ("cron", "after", "warnings"),
     [
@@ -34,46 +39,28 @@ NY = "America/New_York"
         (
             local("0 30 2 * * ?", NY, None, None),
             NOW,
-            [
-                (
-                    f"2027-03-14: the clock of {NY} goes from 02:00 to 03:00; "
-                    "02:30 does not exist and is skipped."
-                )
-            ],
+            [f"{FORTH}02:30 does not exist and is skipped."],
         ),
         (
             local("0 0/20 2 * * ?", NY, OnGap.SKIP, None),
             NOW,
-            [
-                (
-                    f"2027-03-14: the clock of {NY} goes from 02:00 to 03:00; "
-                    "02:00, 02:20, 02:40 do not exist and are skipped."
-                )
-            ],
+            [f"{FORTH}02:00, 02:20, 02:40 do not exist and are skipped."],
         ),
         (
             local("0 0/10 * * * ?", NY, OnGap.NEXT, OnOverlap.BOTH),
             NOW,
             [
                 (
-                    f"2027-03-14: the clock of {NY} goes from 02:00 to 03:00; 02:00, 02:10, 02:20 and "
-                    "more do not exist, and 03:00 (2027-03-14T07:00:00Z) fires instead."
+                    f"{FORTH}02:00, 02:10, 02:20 and more do not exist, "
+                    "and 03:00 (2027-03-14T07:00:00Z) fires instead."
                 ),
-                (
-                    f"2027-11-07: the clock of {NY} goes back from 02:00 to 01:00; 01:00, 01:10, 01:20 "
-                    "and more are shown twice and fire both times."
-                ),
+                f"{BACK}01:00, 01:10, 01:20 and more are shown twice and fire both times.",
             ],
         ),
         (
             local("15 30 1 * * ?", NY, None, OnOverlap.FIRST),
             NOW,
-            [
-                (
-                    f"2027-11-07: the clock of {NY} goes back from 02:00 to 01:00; "
-                    "01:30:15 is shown twice and fires the first time."
-                )
-            ],
+            [f"{BACK}01:30:15 is shown twice and fires the first time."],
         ),
         (
             local("0 45 1 * * ?", "Australia/Lord_Howe", None, None),
@@ -101,28 +88,16 @@ NY = "America/New_York"
             local("0 30 2 14 3 ? 2027", NY, None, None),
             NOW,
             [
-                (
-                    "day-of-month and day-of-week: only day-of-month counts, on the 14th of the month, "
-                    "in March."
-                ),
-                (
-                    f"2027-03-14: the clock of {NY} goes from 02:00 to 03:00; "
-                    "02:30 does not exist and is skipped."
-                ),
+                f"{ONLY}on the 14th of the month, in March.",
+                f"{FORTH}02:30 does not exist and is skipped.",
             ],
         ),
         (
             local("0 30 2 12 3 ?", NY, None, None),
             NOW,
             [
-                (
-                    "day-of-month and day-of-week: only day-of-month counts, on the 12th of the month, "
-                    "in March."
-                ),
-                (
-                    f"2028-03-12: the clock of {NY} goes from 02:00 to 03:00; "
-                    "02:30 does not exist and is skipped."
-                ),
+                f"{ONLY}on the 12th of the month, in March.",
+                f"{FORTH}02:30 does not exist and is skipped.".replace("2027-03-14", "2028-03-12"),
             ],
         ),
     ],

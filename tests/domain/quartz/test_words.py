@@ -39,8 +39,8 @@ SHORT = "; shorter months leave out the days they lack"
         (
             "L-2W * ?",
             (
-                "on the weekday (Monday to Friday) nearest to the 2nd day before the last day of the "
-                "month, in the same month."
+                "on the weekday (Monday to Friday) nearest to the 2nd day before the last day of "
+                "the month, in the same month."
             ),
         ),
         ("15W * ?", "on the weekday (Monday to Friday) nearest to the 15th, in the same month."),
