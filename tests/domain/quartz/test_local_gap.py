@@ -140,6 +140,14 @@ def test_the_gap_of_a_whole_expression(
         assert found == quartz.Gap(seconds=gap, change=change)
 
 
+def test_one_time_a_day_shown_twice_may_be_too_close_to_itself() -> None:
+    on = clock("Australia/Lord_Howe", OnGap.SKIP, OnOverlap.BOTH)
+    schedule = quartz.parse("0 45 1 * * ?")
+    below = quartz.closest_on_below(on, schedule, 1801, after=BASE)
+    assert below == quartz.Gap(seconds=1800, change=utc(2027, 4, 3, 15))
+    assert quartz.closest_on_below(on, schedule, 1800, after=BASE) is None
+
+
 def test_dates_and_changes_that_have_passed_do_not_count() -> None:
     on = clock(NEW_YORK, OnGap.SKIP, OnOverlap.SECOND)
     schedule = quartz.parse("0 1,59 1,3 * * ? 2027")
