@@ -50,6 +50,12 @@ def test_every_change_of_every_zone_is_known() -> None:
         pairs = zip(zone.changes, zone.changes[1:], strict=False)
         assert all(later - earlier > zones._STEP for earlier, later in pairs), name
         assert all(abs(offset) < 86400 for offset in zone.offsets), name
+        for change, before, after in zip(
+            zone.changes, zone.offsets, zone.offsets[1:], strict=False
+        ):
+            # A midnight that does not exist is where its gap begins.
+            midnight = -(-(change + before) // 86400) * 86400
+            assert midnight >= change + after or midnight == change + before, name
 
 
 def test_the_years_of_schedules_are_covered() -> None:

@@ -81,14 +81,8 @@ def closest_on_below(
 def _date_begins(clock: Clock, first: datetime) -> int:
     """The instant at which the local date of `first` begins, in seconds since 1970."""
     local = first.astimezone(clock.zone.info)
-    midnight = local.replace(hour=0, minute=0, second=0, fold=0)
-    begins = clocks.whole_seconds(midnight)
-    if clocks.instant(begins).astimezone(clock.zone.info).replace(tzinfo=None) == midnight.replace(
-        tzinfo=None
-    ):
-        return begins
-    # Midnight does not exist: the date begins with the change, which lies before.
-    return clock.zone.changes[clocks.index_at(clock, begins) - 1]
+    # Where midnight does not exist the date begins with the change, since no gap begins before.
+    return clocks.whole_seconds(local.replace(hour=0, minute=0, second=0, fold=0))
 
 
 def _stretch(schedule: Schedule, piece: Piece) -> _Stretch | None:
