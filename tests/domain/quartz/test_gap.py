@@ -114,3 +114,9 @@ def test_dates_that_have_passed_do_not_count() -> None:
 def test_the_closest_dates_between_two(first: date, last: date, closest: int | None) -> None:
     schedule = quartz.parse("0 0 12 1,31 1,12 ?")
     assert gap.closest_dates(schedule, first, last) == closest
+
+
+def test_dates_after_the_last_do_not_count() -> None:
+    schedule = quartz.parse("0 0 12 1,2 12 ?")
+    assert gap.closest_dates(schedule, date(2027, 12, 2), date(2028, 12, 1)) == 365
+    assert gap.closest_dates(schedule, date(2027, 12, 2), date(2028, 12, 2)) == 1
