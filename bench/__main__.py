@@ -15,12 +15,23 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from bench import instance, receiver
+from bench import instance, receiver, report, results
 from bench.children import Failed
-from bench.phases import drain, steady
+from bench.phases import (
+    claim,
+    create,
+    crons,
+    drain,
+    listing,
+    naive,
+    neighbours,
+    slow,
+    steady,
+    tls,
+)
 from bench.plan import FULL, QUICK, Plan
 from bench.stage import Findings, Stage, Tell
-from local.terminal import fail, say, step
+from local.terminal import fail, say, shown, step
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,7 +46,15 @@ class Phase:
 
 PHASES: Final = (
     Phase(name="drain", about="jobs due at one instant", run=drain.run, minutes=(1.5, 8)),
-    Phase(name="steady", about="lateness at even rates", run=steady.run, minutes=(1.2, 3)),
+    Phase(name="steady", about="lateness at even rates", run=steady.run, minutes=(1, 3)),
+    Phase(name="create", about="bookings over HTTP", run=create.run, minutes=(1, 4)),
+    Phase(name="claim", about="firings beside pending jobs", run=claim.run, minutes=(2, 20)),
+    Phase(name="slow", about="receivers that never answer", run=slow.run, minutes=(2, 8)),
+    Phase(name="neighbours", about="others' backlogs", run=neighbours.run, minutes=(1.5, 10)),
+    Phase(name="list", about="ids of very many jobs", run=listing.run, minutes=(0.5, 2)),
+    Phase(name="crons", about="recurring jobs at one instant", run=crons.run, minutes=(0.2, 1)),
+    Phase(name="tls", about="a drain with TLS", run=tls.run, minutes=(0.5, 2)),
+    Phase(name="naive", about="one RQ job for each firing", run=naive.run, minutes=(0.5, 1)),
 )
 
 
@@ -52,28 +71,34 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         found = measure(plan, [phase for phase in PHASES if not chosen or phase.name in chosen])
+        if not chosen:
+            results.write(found)
+            report.main()
     except Failed as error:
         fail(f"{error}")
         return 1
     except KeyboardInterrupt:
         fail("interrupted; nothing was written, and nothing is left.")
         return 130
-    print(json.dumps(found, indent=1))
+    if chosen:
+        print(json.dumps(found, indent=1))
+    else:
+        say("Results", f"{shown(results.LATEST)}, {shown(report.PAGE)}")
     return 0
 
 
 def measure(plan: Plan, phases: list[Phase], *, own: bool = False) -> dict[str, Any]:
     """What these phases find, in one instance. Raises Failed."""
-    found: dict[str, Any] = {"details": {}}
+    details: Findings = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wakecall-bench-")))
         folder.chmod(0o711)
-        with step("Receiver", "starting") as shown:
+        with step("Receiver", "starting") as begun:
             calls = stack.enter_context(receiver.running(folder, own=own))
-            shown.result = f"{calls.name}, {len(receiver.ADDRESSES)} addresses"
-        with step("Instance", "starting") as shown:
+            begun.result = f"{calls.name}, {len(receiver.ADDRESSES)} addresses"
+        with step("Instance", "starting") as begun:
             under_test = stack.enter_context(instance.running(calls.authority, plan=plan.name))
-            shown.result = f"ready in {under_test.home}"
+            begun.result = f"ready in {under_test.home}"
         stage = Stage(
             plan=plan,
             instance=under_test,
@@ -81,16 +106,20 @@ def measure(plan: Plan, phases: list[Phase], *, own: bool = False) -> dict[str, 
             account=under_test.account("bench"),
             connection=stack.enter_context(under_test.connect()),
         )
+        results.check_durable(stage.connection)
         stage.purge()
+        found = results.about(stage)
         for phase in phases:
             minutes = phase.minutes[plan is FULL]
-            say(phase.name.capitalize(), f"{phase.about}; about {minutes:g} min")
-            with step("", "") as shown:
-                findings = phase.run(stage, shown.doing)
+            label = phase.name.capitalize()
+            say(label, f"{phase.about}; about {minutes:g} min")
+            with step(label, "beginning") as begun:
+                findings = phase.run(stage, begun.doing)
+                begun.result = "done"
             stage.purge()
-            found["details"] |= findings.pop("details", {})
+            details |= findings.pop("details", {})
             found |= findings
-    return found
+    return {**found, "details": details}
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

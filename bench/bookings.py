@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -41,6 +41,27 @@ INSERT INTO due (job_id, account_id, version, recurring, next_at)
 SELECT id, account_id, 1, false, due_at FROM wanted
 """
 
+# Recurring jobs, each with an expression of its own, all due at one instant.
+_BOOK_CRONS: Final = """
+WITH wanted AS MATERIALIZED (
+  SELECT n, expression, uuidv7() AS id
+  FROM unnest(%(expressions)s::text[]) WITH ORDINALITY AS v (expression, n)
+), booked AS (
+  INSERT INTO job (id, account_id, version, url, content_type, data, trigger, enabled)
+  SELECT id, %(account)s, 1,
+         %(scheme)s || '://' || (%(addresses)s::text[])[1 + n %% cardinality(%(addresses)s::text[])]
+           || ':' || %(port)s || '/wake',
+         'application/json',
+         convert_to(rpad(format('{"order": %%s, "text": "', n), %(bytes)s - 2, 'wake up ') || '"}',
+                    'UTF8'),
+         jsonb_build_object('kind', 'cron', 'expression', expression),
+         true
+  FROM wanted
+)
+INSERT INTO due (job_id, account_id, version, recurring, next_at)
+SELECT id, %(account)s, 1, true, %(first)s::timestamptz FROM wanted
+"""
+
 _PURGE: Final = "TRUNCATE job, due, superseded, inflight, run, attempt"
 
 
@@ -48,7 +69,8 @@ _PURGE: Final = "TRUNCATE job, due, superseded, inflight, run, attempt"
 class Batch:
     """Jobs to be booked: `count` of them, `step` apart from `first` on, taking accounts in turn.
 
-    One in `every` goes to `other_port`, none where it is 0.
+    One in `every` goes to `other_port`, none where it is 0. With `expressions`, one a job, they
+    are recurring, all due at `first`.
     """
 
     accounts: list[int]
@@ -59,6 +81,7 @@ class Batch:
     scheme: str = "http"
     every: int = 0
     other_port: int = 0
+    expressions: Sequence[str] = ()
 
 
 def book(
@@ -75,10 +98,12 @@ def book(
     for low in range(0, batch.count, _CHUNK):
         high = min(low + _CHUNK, batch.count)
         connection.execute(
-            _BOOK,
+            _BOOK_CRONS if batch.expressions else _BOOK,
             {
                 "accounts": batch.accounts,
+                "account": batch.accounts[0],
                 "addresses": list(ADDRESSES),
+                "expressions": list(batch.expressions[low:high]),
                 "first": batch.first,
                 "step": batch.step,
                 "low": low,

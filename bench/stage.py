@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import psycopg
 
+from app.config import load
 from app.domain import tally
 from app.domain.run import RunState
 from bench import bookings, processor
@@ -24,6 +25,8 @@ Findings = dict[str, Any]
 
 _POLL_S: Final = 0.1
 _STUCK_S: Final = 60.0
+_REST_S: Final = 120.0
+_IDLE: Final = 0.2
 _ATTEMPTS: Final = 3
 KINDS: Final = {
     "web": "web",
@@ -55,7 +58,7 @@ class Fired:
 
     def cpu_us(self) -> dict[str, float]:
         """Microseconds of CPU per callback by kind of process, and in total."""
-        each = {KINDS[kind]: round(used / self.count * 1e6, 1) for kind, used in self.cpu.items()}
+        each = {name: round(self.cpu[kind] / self.count * 1e6, 1) for kind, name in KINDS.items()}
         return {**each, "total": round(sum(each.values()), 1)}
 
 
@@ -92,8 +95,21 @@ class Stage:
         )
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds so far, by kind of process."""
-        return {**self.instance.cpu(), "receiver": self.receiver.cpu()}
+        """CPU seconds so far, by kind of process; `claims` are PostgreSQL's for the scheduler."""
+        found = self.connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'wakecall scheduler'"
+        ).fetchall()
+        claims = processor.used({f"{pid}": pid for (pid,) in found})
+        return {
+            **self.instance.cpu(),
+            "receiver": self.receiver.cpu(),
+            "claims": sum(claims.values()),
+        }
+
+    @property
+    def concurrency(self) -> int:
+        """Calls that a worker of the instance has under way at once."""
+        return load({**self.instance.environment, "DATABASE_URL": "postgresql://"}).concurrency
 
     def purge(self) -> None:
         """Leave no job, run or attempt; calls under way end by themselves."""
@@ -118,7 +134,7 @@ class Stage:
         `answered` is how many of them will succeed, all of them where it is not given. Raises
         Failed where one is missing, came twice or early, or nothing moves for a minute.
         """
-        batch = self._booked(make, tell)
+        batch = self._booked(make, answered, tell)
         expected = batch.count if answered is None else answered
         before = self.succeeded()
         self._sleep_until(batch.first - timedelta(seconds=0.5), tell)
@@ -131,14 +147,27 @@ class Stage:
             raise Failed(f"{came} calls came for {expected} jobs")
         return Fired(count=expected, first=batch.first, seconds=seconds, cpu=used)
 
-    def _booked(self, make: Callable[[], Batch], tell: Tell) -> Batch:
+    def rest(self, tell: Tell) -> None:
+        """Return once the instance does next to nothing: no writing back, no vacuuming."""
+        give_up = time.monotonic() + _REST_S
+        while time.monotonic() < give_up:
+            before = self.instance.cpu()
+            time.sleep(1.0)
+            if sum(processor.since(before, self.instance.cpu()).values()) < _IDLE:
+                return
+            tell("waiting for the instance to come to rest")
+
+    def _booked(self, make: Callable[[], Batch], expected: int | None, tell: Tell) -> Batch:
         for _ in range(_ATTEMPTS):
             batch = make()
+            before = self.succeeded()
             bookings.book(self.connection, batch, tell)
             if self.now() < batch.first - timedelta(seconds=0.6):
                 return batch
             # The machine was busy: some were due before the last was booked.
-            self.purge()
+            count = batch.count if expected is None else expected
+            self._await(before + count, count, lambda _text: tell("booked too late; once more"))
+            self.receiver.forget()
         raise Failed(f"{batch.count} jobs cannot be booked in time on this machine")
 
     def _sleep_until(self, instant: datetime, tell: Tell) -> None:

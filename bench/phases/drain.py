@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.config import load
 from bench.bookings import BODY_BYTES
 from bench.children import ask
 from bench.figures import middle, rounded, spread
@@ -59,7 +58,7 @@ def bare_seconds(
     stage: Stage, count: int, *, scheme: str = "http", port: int | None = None
 ) -> float:
     """How long the bare engine takes, with as many calls in flight as a worker has."""
-    at_once = load({**stage.instance.environment, "DATABASE_URL": "postgresql://"}).concurrency
+    at_once = stage.concurrency
     found = ask(
         "bench.yardsticks.bare",
         {
