@@ -53,7 +53,7 @@ PHASES: Final = (
     Phase(name="neighbours", about="others' backlogs", run=neighbours.run, minutes=(1.5, 10)),
     Phase(name="list", about="ids of very many jobs", run=listing.run, minutes=(0.5, 2)),
     Phase(name="crons", about="recurring jobs at one instant", run=crons.run, minutes=(0.2, 1)),
-    Phase(name="tls", about="a drain with TLS", run=tls.run, minutes=(0.5, 2)),
+    Phase(name="tls", about="handshakes, and an even rate with TLS", run=tls.run, minutes=(0.5, 2)),
     Phase(name="naive", about="one RQ job for each firing", run=naive.run, minutes=(0.5, 1)),
 )
 

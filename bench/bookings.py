@@ -62,7 +62,9 @@ INSERT INTO due (job_id, account_id, version, recurring, next_at)
 SELECT id, %(account)s, 1, true, %(first)s::timestamptz FROM wanted
 """
 
-_PURGE: Final = "TRUNCATE job, due, superseded, inflight, run, attempt"
+# In the order in which the product locks them (docs/architecture.md), so that neither waits for
+# the other in a circle.
+_PURGE: Final = "TRUNCATE due, inflight, run, attempt, job, superseded"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

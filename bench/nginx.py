@@ -48,6 +48,7 @@ http {{
 {tls}
     ssl_certificate {folder}/{certificate};
     ssl_certificate_key {folder}/{key};
+    access_log {folder}/arrivals.log arrival buffer=256k flush=250ms;
     location / {{ return 204; }}
   }}
 }}

@@ -51,7 +51,7 @@ class Plan:
             "neighbour_overdue_jobs": {"one": self.overdue, "fifty": self.overdue_each},
             "listed_ids": self.listed,
             "cron_jobs": self.crons,
-            "tls_jobs": self.tls,
+            "tls_handshakes": self.tls,
             "naive_jobs": self.naive,
         }
 
@@ -73,7 +73,7 @@ FULL: Final = Plan(
     neighbour_s=60.0,
     listed=1_000_000,
     crons=100_000,
-    tls=20_000,
+    tls=1500,
     naive=1000,
 )
 
@@ -94,6 +94,6 @@ QUICK: Final = Plan(
     neighbour_s=15.0,
     listed=200_000,
     crons=10_000,
-    tls=5_000,
+    tls=1000,
     naive=200,
 )

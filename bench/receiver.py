@@ -37,7 +37,10 @@ class Arrival:
 
 @dataclass(kw_only=True)
 class Receiver:
-    """The running receiver: `plain`, `timed` and `tls` answer 204, `hanging` never answers."""
+    """The running receiver: `plain`, `timed` and `tls` answer 204, `hanging` never answers.
+
+    Calls on `timed` and `tls` are told of with their time.
+    """
 
     name: str
     folder: Path
@@ -74,7 +77,7 @@ class Receiver:
             self._read = (self.folder / "arrivals.log").stat().st_size
 
     def arrivals(self, expected: int, *, patience_s: float = 5.0) -> list[Arrival]:
-        """The calls on the timed port since they were last forgotten or told of.
+        """The calls on the timed ports since they were last forgotten or told of.
 
         Waits until there are as many as expected; those there are where they do not come.
         """

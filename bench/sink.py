@@ -102,7 +102,7 @@ async def serve(addresses: list[str], ports: list[int], folder: Path) -> None:
         for port, kind in (
             (plain, partial(Connection, arrivals)),
             (timed, partial(Connection, arrivals, timed=True)),
-            (tls, partial(Connection, arrivals)),
+            (tls, partial(Connection, arrivals, timed=True)),
             (hanging, partial(Connection, arrivals, hanging=True)),
         ):
             if port:

@@ -17,7 +17,7 @@ _AHEAD_S_PER_ROW: Final = 2e-6
 
 def run(stage: Stage, tell: Tell) -> Findings:
     """`claim_10m_vs_100k`: CPU of PostgreSQL and scheduler per run, most pending against fewest."""
-    warm_up(stage, tell)
+    warm_up(stage, tell, stage.plan.claimed)
     found: dict[str, dict[str, Any]] = {}
     there = 0
     for pending in stage.plan.pending:

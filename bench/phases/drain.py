@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from bench.bookings import BODY_BYTES
 from bench.children import ask
 from bench.figures import middle, rounded, spread
 from bench.stage import Findings, Fired, Stage, Tell
+
+_WARM_UP: Final = 2000
 
 
 def run(stage: Stage, tell: Tell) -> Findings:
@@ -23,7 +25,7 @@ def run(stage: Stage, tell: Tell) -> Findings:
 
 
 def _in_turn(stage: Stage, tell: Tell, count: int) -> dict[str, Any]:
-    warm_up(stage, tell)
+    warm_up(stage, tell, count)
     drains: list[Fired] = []
     bare: list[float] = []
     for n in range(stage.plan.rounds):
@@ -42,9 +44,9 @@ def _in_turn(stage: Stage, tell: Tell, count: int) -> dict[str, Any]:
     }
 
 
-def warm_up(stage: Stage, tell: Tell, **how: Any) -> None:  # noqa: ANN401 - handed through to Batch
+def warm_up(stage: Stage, tell: Tell, count: int) -> None:
     """Have plans made, connections opened and code run once."""
-    drain(stage, lambda _text: tell("warming up"), 2000, **how)
+    drain(stage, lambda _text: tell("warming up"), min(_WARM_UP, count))
 
 
 def drain(stage: Stage, tell: Tell, count: int, **how: Any) -> Fired:  # noqa: ANN401 - handed through to Batch

@@ -32,7 +32,7 @@ def run(stage: Stage, tell: Tell) -> Findings:
 
 
 def at_rate(
-    stage: Stage, tell: Tell, rate: int, seconds: float, *, hanging: int = 0
+    stage: Stage, tell: Tell, rate: int, seconds: float, *, hanging: int = 0, tls: bool = False
 ) -> tuple[Lateness, Fired]:
     """Lateness at so many calls a second; one in `hanging` is never answered, and not counted.
 
@@ -41,7 +41,9 @@ def at_rate(
     count = int(rate * (seconds + WARM_UP_S))
     unanswered = -(-count // hanging) if hanging else 0
     stage.receiver.forget()
-    how = {"port": stage.receiver.timed}
+    how: dict[str, Any] = {"port": stage.receiver.timed}
+    if tls:
+        how = {"port": stage.receiver.tls, "scheme": "https"}
     if hanging:
         how |= {"every": hanging, "other_port": stage.receiver.hanging}
     fired = stage.fire(
