@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 from bench import instance, receiver, report, results
 from bench.children import Failed
@@ -87,17 +87,24 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def measure(plan: Plan, phases: list[Phase], *, own: bool = False) -> dict[str, Any]:
-    """What these phases find, in one instance. Raises Failed."""
+def measure(
+    plan: Plan, phases: list[Phase], *, own: bool = False, folder: Path = instance.FOLDER
+) -> Findings:
+    """What these phases find, in one instance, whose data lie below `folder`. Raises Failed.
+
+    The receiver is nginx, or our `own` where that is wanted or there is none.
+    """
     details: Findings = {}
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wakecall-bench-")))
-        folder.chmod(0o711)
+        files = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wakecall-bench-")))
+        files.chmod(0o711)
         with step("Receiver", "starting") as begun:
-            calls = stack.enter_context(receiver.running(folder, own=own))
+            calls = stack.enter_context(receiver.running(files, own=own))
             begun.result = f"{calls.name}, {len(receiver.ADDRESSES)} addresses"
         with step("Instance", "starting") as begun:
-            under_test = stack.enter_context(instance.running(calls.authority, plan=plan.name))
+            under_test = stack.enter_context(
+                instance.running(calls.authority, folder=folder, plan=plan.name)
+            )
             begun.result = f"ready in {under_test.home}"
         stage = Stage(
             plan=plan,

@@ -22,6 +22,7 @@ from local.instance import CHECKOUT
 from local.program import Program
 
 PROCESSES: Final = ("web", "scheduler", "worker", "postgres", "valkey")
+FOLDER: Final = Path("/var/tmp")  # noqa: S108 - mkdtemp; a disk, where /tmp may be memory
 _READY_S: Final = 120.0
 _STOP_S: Final = 60.0
 _ROOM: Final = {"full": 40 * 2**30, "quick": 6 * 2**30}
@@ -90,18 +91,17 @@ class Instance:
 
 
 @contextmanager
-def running(authority: Path, *, plan: str = "", folder: Path | None = None) -> Iterator[Instance]:
+def running(authority: Path, *, folder: Path = FOLDER, plan: str = "") -> Iterator[Instance]:
     """An instance that trusts `authority` and may call loopback, ready to be used.
 
-    Its data lie below /var/tmp, which is a disk where /tmp may be memory; they are removed.
+    Its data lie below `folder`, and are removed.
     """
-    at = Path("/var/tmp") if folder is None else folder  # noqa: S108 - mkdtemp, closed to others
-    room = shutil.disk_usage(at).free
+    room = shutil.disk_usage(folder).free
     if room < _ROOM.get(plan, 0):
         raise Failed(
-            f"{room >> 30} GiB are free in {at}; the {plan} run needs {_ROOM[plan] >> 30} GiB."
+            f"{room >> 30} GiB are free in {folder}; the {plan} run needs {_ROOM[plan] >> 30} GiB."
         )
-    base = Path(tempfile.mkdtemp(prefix="wakecall-bench-", dir=at))
+    base = Path(tempfile.mkdtemp(prefix="wakecall-bench-", dir=folder))
     base.chmod(0o711)
     home = base / "home"
     port = free_port()
