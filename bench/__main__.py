@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import signal
@@ -49,7 +50,7 @@ PHASES: Final = (
     Phase(name="steady", about="lateness at even rates", run=steady.run, minutes=(1, 3)),
     Phase(name="create", about="bookings over HTTP", run=create.run, minutes=(1, 4)),
     Phase(name="claim", about="firings beside pending jobs", run=claim.run, minutes=(2, 20)),
-    Phase(name="slow", about="receivers that never answer", run=slow.run, minutes=(2, 8)),
+    Phase(name="slow", about="receivers that never answer", run=slow.run, minutes=(1.5, 8)),
     Phase(name="neighbours", about="others' backlogs", run=neighbours.run, minutes=(1.5, 10)),
     Phase(name="list", about="ids of very many jobs", run=listing.run, minutes=(0.5, 2)),
     Phase(name="crons", about="recurring jobs at one instant", run=crons.run, minutes=(0.2, 1)),
@@ -70,6 +71,7 @@ def main(arguments: list[str]) -> int:
     plan = QUICK if os.environ.get("BENCH_QUICK", "0") not in {"", "0"} else FULL
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        _see_to_packages(chosen)
         found = measure(plan, [phase for phase in PHASES if not chosen or phase.name in chosen])
         if not chosen:
             results.write(found)
@@ -127,6 +129,14 @@ def measure(
             details |= findings.pop("details", {})
             found |= findings
     return {**found, "details": details}
+
+
+def _see_to_packages(chosen: list[str]) -> None:
+    """Raise Failed now, not after the last phase, where a library of the benchmark is missing."""
+    wanted = {"requests"} if "naive" in chosen else set() if chosen else {"requests", "matplotlib"}
+    for name in sorted(wanted):
+        if importlib.util.find_spec(name) is None:
+            raise Failed(f"{name} is not installed: `make bench` installs what is needed.")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

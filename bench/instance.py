@@ -25,7 +25,7 @@ PROCESSES: Final = ("web", "scheduler", "worker", "postgres", "valkey")
 FOLDER: Final = Path("/var/tmp")  # noqa: S108 - mkdtemp; a disk, where /tmp may be memory
 _READY_S: Final = 120.0
 _STOP_S: Final = 60.0
-_ROOM: Final = {"full": 40 * 2**30, "quick": 6 * 2**30}
+_ROOM: Final = {"full": 30 * 2**30, "quick": 6 * 2**30}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,6 +24,7 @@ class Plan:
     claimed: int
     slow_rate: int
     slow_s: float
+    slow_rounds: int
     overdue: int
     """Overdue jobs of a neighbour who stands alone."""
     overdue_each: int
@@ -68,6 +69,7 @@ FULL: Final = Plan(
     claimed=20_000,
     slow_rate=1000,
     slow_s=30.0,
+    slow_rounds=5,
     overdue=100_000,
     overdue_each=100_000,
     neighbour_s=60.0,
@@ -89,6 +91,7 @@ QUICK: Final = Plan(
     claimed=5_000,
     slow_rate=1000,
     slow_s=8.0,
+    slow_rounds=2,
     overdue=50_000,
     overdue_each=5_000,
     neighbour_s=15.0,

@@ -16,6 +16,7 @@ PAGE: Final = CHECKOUT / "docs" / "performance.md"
 CHART: Final = CHECKOUT / "docs" / "images" / "performance.svg"
 BEGIN: Final = "<!-- measured: from bench/results/latest.json, by make bench -->"
 END: Final = "<!-- end of what was measured -->"
+_WHOLE_FROM: Final = 100
 
 Results = Mapping[str, Any]
 
@@ -49,7 +50,7 @@ def block(found: Results) -> str:
             (
                 (
                     f"{int(rate):,}",
-                    *(f"{late[key]:.1f} ms" for key in ("p50", "p99", "p999", "max")),
+                    *(_ms(late[key]) for key in ("p50", "p99", "p999", "max")),
                 )
                 for rate, late in found["lateness_ms"].items()
             ),
@@ -66,7 +67,8 @@ def _about(found: Results) -> str:
     return (
         f"Measured on {found['date'][:10]}, {sizes['plan']} run: {machine['cores']} cores of "
         f"{machine['processor']}, {machine['memory_gib']:g} GiB, {machine['system']}, fdatasync "
-        f"{machine['fdatasync_us']} µs; PostgreSQL {versions['postgresql']} "
+        f"{machine['fdatasync_us']} µs, load {machine['load_at_start']:g} before; "
+        f"PostgreSQL {versions['postgresql']} "
         f"(fsync {server['fsync']}, synchronous_commit {server['synchronous_commit']}, "
         f"shared_buffers {server['shared_buffers']}), Valkey {versions['valkey']}, Python "
         f"{versions['python']}, libcurl {versions['libcurl']}, receiver {versions['receiver']}"
@@ -94,10 +96,10 @@ def _main(found: Results) -> Iterator[tuple[str, ...]]:
     for rate, aim in (("1000", "≤ 5 ms"), ("5000", "≤ 15 ms")):
         if rate in found["lateness_ms"]:
             late = found["lateness_ms"][rate]["p99"]
-            yield f"lateness p99 at {int(rate):,}/s", f"{late:.1f} ms", "", aim
+            yield f"lateness p99 at {int(rate):,}/s", _ms(late), "", aim
     yield (
         "1 receiver in 1,000 hangs: p99 of the others",
-        f"{details['slow']['p99_ms_beside']:g} ms",
+        _ms(details["slow"]["p99_ms_beside"]),
         f"{found['slow_receivers_p99_ratio']:g} × without them",
         "unchanged",
     )
@@ -123,7 +125,7 @@ def _main(found: Results) -> Iterator[tuple[str, ...]]:
     )
     yield (
         "lateness p99 beside 1 or 50 accounts with a backlog",
-        f"{found['neighbour_p99_ms']:.0f} ms",
+        _ms(found["neighbour_p99_ms"]),
         "",
         "≤ 250 ms",
     )
@@ -146,7 +148,7 @@ def _further(found: Results) -> Iterator[tuple[str, ...]]:
     tls = details["tls"]
     yield (
         f"TLS at {_rate(tls['rate'])}, on kept connections",
-        f"p99 {tls['lateness_ms']['p99']:.1f} ms, {tls['cpu_us']['total']:g} µs of CPU a call",
+        f"p99 {_ms(tls['lateness_ms']['p99'])}, {tls['cpu_us']['total']:g} µs of CPU a call",
     )
     yield (
         f"TLS, {found['sizes']['tls_handshakes']:,} handshakes at one instant",
@@ -164,17 +166,22 @@ def _further(found: Results) -> Iterator[tuple[str, ...]]:
         f"{plain['seconds']:g} s, web grows by {plain['web_memory_growth_mib']:g} MiB",
     )
     for name, late in details["neighbours"].items():
+        each = found["sizes"]["neighbour_overdue_jobs"][name]
         yield (
-            f"beside {name} with a backlog: p50, p99, latest",
+            f"beside {name} with {each:,} overdue jobs each: p50, p99, latest",
             (
-                f"{late['p50']:.1f}, {late['p99']:.1f}, {late['max']:.1f} ms of {late['samples']} "
-                "calls"
+                f"{_ms(late['p50'])}, {_ms(late['p99'])}, {_ms(late['max'])}, of "
+                f"{late['samples']} calls"
             ),
         )
 
 
 def _rate(per_s: float) -> str:
     return f"{per_s:,.0f}/s"
+
+
+def _ms(milliseconds: float) -> str:
+    return f"{milliseconds:,.0f} ms" if milliseconds >= _WHOLE_FROM else f"{milliseconds:.1f} ms"
 
 
 def _table(head: tuple[str, ...], rows: Any) -> str:  # noqa: ANN401 - rows of anything printable

@@ -18,7 +18,7 @@ def run(stage: Stage, tell: Tell) -> Findings:
     without: list[Lateness] = []
     beside: list[Lateness] = []
     plan = stage.plan
-    for _ in range(plan.rounds):
+    for _ in range(plan.slow_rounds):
         without.append(at_rate(stage, tell, plan.slow_rate, plan.slow_s)[0])
         beside.append(at_rate(stage, tell, plan.slow_rate, plan.slow_s, hanging=_ONE_IN)[0])
         tell("letting the unanswered calls end")
