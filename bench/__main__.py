@@ -45,6 +45,8 @@ class Phase:
     minutes: tuple[float, float]
 
 
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 PHASES: Final = (
     Phase(name="drain", about="jobs due at one instant", run=drain.run, minutes=(1.5, 8)),
     Phase(name="steady", about="lateness at even rates", run=steady.run, minutes=(1, 3)),
@@ -69,7 +71,8 @@ def main(arguments: list[str]) -> int:
     if unknown:
         parser.error(f"there is no phase {unknown[0]}; there are {', '.join(names)}")
     plan = QUICK if os.environ.get("BENCH_QUICK", "0") not in {"", "0"} else FULL
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in _ENDINGS:
+        signal.signal(number, _interrupt)
     try:
         _see_to_packages(chosen)
         found = measure(plan, [phase for phase in PHASES if not chosen or phase.name in chosen])
@@ -140,6 +143,10 @@ def _see_to_packages(chosen: list[str]) -> None:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """End what was started, in order; a second signal would leave some of it behind."""
+    for number in _ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+    say("Stopping", "everything that was started")
     raise KeyboardInterrupt
 
 
