@@ -136,7 +136,6 @@ def _bulk(stage: Stage) -> float | None:
         json.dumps(_documents(stage, count)).encode(),
         Authorization=f"Bearer {stage.account.key}",
         Content_Type="application/json",
-        Accept="application/json",
     )
     before = _booked(stage)
     answers, rate = _rate(stage, stage.instance.port, text, _BULK_CONNECTIONS)
