@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from app.domain.retry import Failed, RetryAt, Succeeded, decide
 from app.domain.run import Attempt, Reply, RunState
 from app.log import logger
 from app.store.settling import Settlement
+from workers.destinations import Destinations, Summons
 from workers.held import Held
 
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
@@ -61,6 +63,8 @@ class Courier:
         engine: Sender,
         *,
         concurrency: int,
+        connections: int = 50,
+        limits: Mapping[int, int] = MappingProxyType({}),
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._loop = loop
@@ -72,6 +76,14 @@ class Courier:
         self._pumping = False
         self._late: set[UUID] = set()
         self._asked: set[UUID] = set()
+        self.destinations = Destinations(
+            loop,
+            self._turn,
+            connections=connections,
+            limits=limits,
+            most_waiting=concurrency // 2,
+            jitter=jitter,
+        )
         self.held: dict[UUID, Held] = {}
         self.questions: deque[Held] = deque()
         """Runs to be asked about: are they still wanted?"""
@@ -84,7 +96,11 @@ class Courier:
 
         Whoever waits here longer than a word on it is good for must be asked about again.
         """
-        return len(self._late) >= _LATE_ENOUGH or len(self.held) >= self._concurrency
+        return (
+            len(self._late) >= _LATE_ENOUGH
+            or len(self.held) >= self._concurrency
+            or self.destinations.crowded
+        )
 
     def accept(self, runs: Sequence[Held]) -> None:
         """Take charge of runs that were just taken; from any thread."""
@@ -102,6 +118,14 @@ class Courier:
     ) -> None:
         """Hear which of the runs asked about are still wanted; from any thread."""
         self._loop.call_soon_threadsafe(self._go_on, asked, asked_at, answered_at, wanted)
+
+    def fetched(self, summons: Summons, number: int) -> None:
+        """Hear how many parked runs were taken for a destination; from any thread."""
+        self._loop.call_soon_threadsafe(self.destinations.fetched, summons, number)
+
+    def share_among(self, workers: int) -> None:
+        """Hear how many workers there are; from any thread."""
+        self._loop.call_soon_threadsafe(self.destinations.share_among, workers)
 
     def forget(self, held: Held) -> None:
         """Let go of a run: it was settled, or is no longer this worker's; from any thread."""
@@ -173,11 +197,16 @@ class Courier:
         held.begun = self._loop.clock()
         return held.lease_runs(held.begun) and held.is_confirmed(held.begun)
 
+    def _turn(self, held: Held) -> bool:
+        """A run that waited for its destination has its turn; False where it has to wait on."""
+        return self._engine.in_flight < self._concurrency and self._begin(held)
+
     def _begin(self, held: Held) -> bool:
         """Send it, or ask whether it is still wanted; False where it has to wait for that."""
         now = self._loop.clock()
         if not held.lease_runs(now):
             logger.warning("run.lease_lost", run_id=str(held.run.id))
+            self.destinations.gone(held)
             self.forget(held)
             return True
         if not held.is_confirmed(now):
@@ -187,8 +216,10 @@ class Courier:
             self.questions.append(held)
             return True
         self._asked.discard(held.run.id)
-        held.begun = now
         self._late.discard(held.run.id)
+        if not self.destinations.admits(held, now):
+            return True
+        held.begun = now
         call = self._call(held, now)
         if call is not None:
             self._engine.post(
@@ -212,8 +243,10 @@ class Courier:
 
     def _done(self, held: Held, reply: Reply) -> None:
         if reply.error == WITHDRAWN:
+            self.destinations.withdrawn(held)
             self._due(held)
             return
+        now = self._loop.clock()
         run = held.run
         attempt = Attempt(
             number=run.attempts + 1,
@@ -224,7 +257,7 @@ class Courier:
         verdict = decide(
             reply,
             attempts_made=attempt.number,
-            now=held.wall(self._loop.clock()),
+            now=held.wall(now),
             jitter=self._jitter(),
         )
         match verdict:
@@ -234,12 +267,14 @@ class Courier:
                 self._settle(held, state=RunState.FAILED, reason=reason, gone=gone, attempt=attempt)
             case RetryAt(reason=reason):
                 self._settle(held, retry=verdict, reason=reason, attempt=attempt)
+        self.destinations.done(held, reply, now)
         self._pump()
 
     def _withdraw(self, held: Held) -> None:
         """It is no longer wanted, or no longer ours; the settlement's token tells which."""
         self._late.discard(held.run.id)
         self._asked.discard(held.run.id)
+        self.destinations.gone(held)
         self._settle(held, state=RunState.CANCELLED)
 
     def _settle(

@@ -92,7 +92,7 @@ def decide(
         return Failed(reason=f"{reason} All {attempts_made} attempts are used up.")
     wait = policy.delays[attempts_made - 1]
     if status in _SLOW_DOWN:
-        wait = max(wait, _retry_after(reply, now))
+        wait = max(wait, retry_after(reply, now))
     return RetryAt(instant=now + wait * (1 + JITTER * jitter), reason=reason)
 
 
@@ -106,8 +106,11 @@ def _reason(reply: Reply) -> str:
     return f"The receiver answered {reply.status}."
 
 
-def _retry_after(reply: Reply, now: datetime) -> timedelta:
-    """The wait the receiver asks for: nothing where the field is absent, malformed or past."""
+def retry_after(reply: Reply, now: datetime) -> timedelta:
+    """The wait a Retry-After asks for (RFC 9110, 10.2.3), at most MAX_RETRY_AFTER.
+
+    Nothing where the field is absent, malformed or past.
+    """
     text = next((value for name, value in reply.headers if name.lower() == "retry-after"), "")
     text = text.strip()
     if text.isascii() and text.isdigit():

@@ -11,6 +11,7 @@ LATENESS_SUM: Final = "lateness_sum"
 ATTEMPT: Final = "attempt"
 RUN: Final = "run"
 REPAIR: Final = "repair"
+GIVEN_BACK: Final = "given_back"
 
 BUCKETS: Final = (
     *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05),

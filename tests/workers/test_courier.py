@@ -102,6 +102,7 @@ def taken(remaining: float) -> Taken:
         job_version=1,
         due_at=due_at,
         send_at=due_at,
+        planned_at=None,
         missed=0,
         final=True,
         attempts=0,
