@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -118,6 +119,12 @@ class Courier:
     ) -> None:
         """Hear which of the runs asked about are still wanted; from any thread."""
         self._loop.call_soon_threadsafe(self._go_on, asked, asked_at, answered_at, wanted)
+
+    def given_back(self, batch: Sequence[Held], parked: AbstractSet[UUID]) -> None:
+        """Let go of runs that were given back; from any thread."""
+        for held in batch:
+            self.forget(held)
+        self._loop.call_soon_threadsafe(self.destinations.written, batch, parked)
 
     def fetched(self, summons: Summons, number: int) -> None:
         """Hear how many parked runs were taken for a destination; from any thread."""

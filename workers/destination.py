@@ -21,8 +21,8 @@ class Destination:
 
     `limit` is how many calls may be under way without a second thought: 0 where there is something
     to consider. `seconds` is what a call takes, None before the first has ended. `asking` counts
-    runs whose turn has come and that are asked about first, `parked` those given back and, as far
-    as is known, still away, `expected` those sent for.
+    runs whose turn has come and that are asked about first, `leaving` those given back, `parked`
+    those written so and, as far as is known, still away, `expected` those sent for.
     """
 
     __slots__ = (
@@ -33,6 +33,7 @@ class Destination:
         "host",
         "in_flight",
         "key",
+        "leaving",
         "limit",
         "parked",
         "probe",
@@ -51,6 +52,7 @@ class Destination:
         self.limit = share
         self.in_flight = 0
         self.asking = 0
+        self.leaving = 0
         self.parked = 0
         self.expected = 0
         self.seconds: float | None = None
@@ -68,7 +70,7 @@ class Destination:
     @property
     def idle(self) -> bool:
         """Whether nothing of it is under way in this worker."""
-        return not (self.in_flight or self.waiting or self.asking)
+        return not (self.in_flight or self.waiting or self.asking or self.leaving)
 
     @property
     def rate(self) -> float | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
+from uuid import UUID
 
 from app.delivery.loop import Loop
 from app.domain.flow import FREE, PATIENT_FOR, Cause, after, is_soon, leave, may_begin, reason
@@ -31,10 +33,11 @@ _Key = tuple[int, str, int, str]
 
 
 class Summons(NamedTuple):
-    """So many runs of a destination are to be fetched from where they are parked."""
+    """So many runs of a destination are to be fetched; `known` are said to be parked for it."""
 
     destination: Destination
     number: int
+    known: int
 
 
 class Destinations:
@@ -143,17 +146,27 @@ class Destinations:
         for place in self._known.values():
             place.share_out(self._allowed(place.account_id), self._workers)
 
+    def written(self, batch: Sequence[Held], parked: AbstractSet[UUID]) -> None:
+        """These runs were given back; those that were still ours are parked, and can be fetched."""
+        for held in batch:
+            place = held.destination
+            if place is not None:
+                place.leaving -= 1
+                if held.run.id in parked:
+                    place.parked += 1
+                    self._keep_looking(place)
+
     def fetched(self, summons: Summons, number: int) -> None:
-        """So many runs were found and taken; fewer than asked for: no more are parked."""
+        """So many runs were found and taken; fewer than asked for: all that were known are gone."""
         # What was taken has its turn in the loop's next step, ahead of what comes by itself.
         self._loop.call_soon(self._expect_no_more, summons, number)
 
     def _expect_no_more(self, summons: Summons, number: int) -> None:
         place = summons.destination
         place.expected = 0
-        place.parked = place.parked - number if number == summons.number else 0
-        if place.parked <= 0:
-            place.parked = 0
+        gone = number if number == summons.number else summons.known
+        place.parked = max(0, place.parked - gone)
+        if not place.parked:
             self._parking.pop(place, None)
         place.consider()
         if place.waiting:
@@ -304,18 +317,17 @@ class Destinations:
 
     def _give_back(self, held: Held, place: Destination, cause: Cause, now: float) -> None:
         run = held.run
-        place.parked += 1
+        place.leaving += 1
         held_up = max(0.0, place.brake.until - now) if cause is not Cause.FULL else 0.0
         why = reason(cause, place.host, under_way=place.in_flight, at=held.wall(now + held_up))
         stays = leave(
-            parked=place.parked,
+            parked=place.parked + place.leaving,
             rate=place.rate,
             held_up=held_up,
             late=held.lateness(now),
             jitter=self._jitter(),
         )
         self.releases.append((held, Release(run.id, run.token, place.key, stays, cause, why)))
-        self._keep_looking(place)
 
     # Fetching what is parked.
 
@@ -336,7 +348,7 @@ class Destinations:
             if number > 0:
                 place.expected = number
                 place.consider()
-                self.summons.append(Summons(place, number))
+                self.summons.append(Summons(place, number, place.parked))
         if self._parking:
             self._looking = True
             pause = max(_LOOK_S, len(self._parking) * _LOOK_EACH_S)

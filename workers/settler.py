@@ -105,8 +105,8 @@ class Settler(Repeating):
             released = set()
             for _, each in batch:
                 logger.error("run.cannot_be_settled", run_id=str(each.id), error=str(error))
-        for held, each in batch:
-            self._courier.forget(held)
+        self._courier.given_back([held for held, _ in batch], released)
+        for _, each in batch:
             if each.id in released:
                 self._tallies[tally.GIVEN_BACK, str(each.cause)] += 1
 

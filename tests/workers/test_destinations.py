@@ -62,11 +62,11 @@ class Capped(Stage):
         return next(each for each in self.flow._known.values() if each.host == host)
 
     def given_back(self) -> list[Release]:
-        released = []
-        while self.flow.releases:
-            held, release = self.flow.releases.popleft()
-            self.courier.forget(held)
-            released.append(release)
+        batch = list(self.flow.releases)
+        self.flow.releases.clear()
+        released = [release for _, release in batch]
+        self.courier.given_back([held for held, _ in batch], {each.id for each in released})
+        self.step()
         return released
 
     def answer_all(self, reply: Reply) -> None:
@@ -258,6 +258,41 @@ def test_when_fewer_are_found_than_asked_for_no_more_are_sent_for(stage: Capped)
     assert len(stage.engine.calls) == 4
 
 
+def test_only_what_is_written_as_given_back_is_sent_for(stage: Capped) -> None:
+    """Sooner, it would not be found, and taken for gone."""
+    held = stage.hold_many(6)
+    stage.step(1.01)
+    stage.answer_all(OK)
+    stage.step(1.0)
+    assert len(stage.flow.releases) == 2
+    assert not stage.flow.summons
+
+    batch = [each for each, _ in stage.flow.releases]
+    stage.courier.given_back(batch, {held[4].run.id})
+    stage.step()
+    stage.step(0.1)
+    assert [(each.number, each.known) for each in stage.flow.summons] == [(1, 1)]
+
+
+def test_what_was_parked_while_others_were_sent_for_is_not_forgotten(stage: Capped) -> None:
+    stage.hold_many(6)
+    stage.step(1.01)
+    stage.given_back()
+    stage.answer_all(OK)
+    stage.step(0.1)
+    summons = stage.flow.summons.popleft()
+    assert summons.known == 2
+    stage.hold_many(5)
+    stage.step(1.01)
+    assert len(stage.given_back()) > 0
+
+    stage.courier.fetched(summons, 0)
+    stage.answer_all(OK)
+    stage.step(0.1)
+
+    assert stage.flow.summons
+
+
 def test_whoever_meets_a_run_that_was_parked_looks_for_others(stage: Capped) -> None:
     elsewhere = hold(taken(0.0), (SECRET,), asked=0.0, answered=0.0)
 
@@ -330,9 +365,12 @@ def test_a_probe_that_was_withdrawn_leaves_the_way_to_the_next(stage: Capped) ->
 
 def test_a_success_lets_the_rest_through_gradually(stage: Capped) -> None:
     stage.go_down()
-    stage.hold_many(1)
+    stage.hold_many(2)
+    assert len(stage.given_back()) == 2
     stage.step(1.0)
     stage.hold_many(1)
+    stage.flow.summons.clear()
+    stage.courier.fetched(Summons(stage.place(), 1, 1), 1)
     with structlog.testing.capture_logs() as logs:
         stage.answer_all(OK)
     assert [each["event"] for each in logs] == ["destination.up"]
@@ -340,7 +378,7 @@ def test_a_success_lets_the_rest_through_gradually(stage: Capped) -> None:
     stage.step(0.05)
     assert [each.number for each in stage.flow.summons][-1:] == [1]
     stage.flow.summons.clear()
-    stage.courier.fetched(Summons(stage.place(), 1), 0)
+    stage.courier.fetched(Summons(stage.place(), 1, 1), 0)
     stage.step()
     stage.hold_many(4)
     assert len(stage.engine.calls) == 2
@@ -375,7 +413,7 @@ def test_after_an_hour_a_run_gets_its_attempt_all_the_same(stage: Capped) -> Non
     stage.go_down()
     patient = hold(taken(0.0), (SECRET,), asked=0.0, answered=0.0)
 
-    stage.come_back(patient, late=3599)
+    stage.come_back(patient, late=3598.5)
     assert stage.engine.calls == []
     (release,) = stage.given_back()
     assert release.leave <= 2.0
