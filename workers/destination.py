@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.domain.flow import FREE, Brake, share_of
 from app.store.parking import Parked
@@ -11,9 +11,8 @@ from app.store.parking import Parked
 if TYPE_CHECKING:
     from workers.held import Held
 
-_AHEAD_S = 0.04
-_AHEAD_MOST = 200
-_SEASONING = 0.1
+_AHEAD_S: Final = 0.04
+_AHEAD_MOST: Final = 200
 
 
 class Destination:
@@ -88,11 +87,6 @@ class Destination:
         brake = self.brake
         most = self.share if brake.allowed is None else min(self.share, brake.allowed)
         return most - self.expected if fresh else most
-
-    def count(self, took: float) -> None:
-        """A call took so many seconds."""
-        known = self.seconds
-        self.seconds = took if known is None else known + (took - known) * _SEASONING
 
     def share_out(self, connections: int, workers: int) -> None:
         """Take this worker's share of what the account may have under way."""

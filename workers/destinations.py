@@ -28,6 +28,7 @@ _CROWD: Final = 1000
 _TIDY_S: Final = 10.0
 _IDLE_S: Final = 60.0
 _KNOWN_MOST: Final = 20_000
+_SEASONING: Final = 0.1
 
 _Key = tuple[int, str, int, str]
 
@@ -112,7 +113,9 @@ class Destinations:
             return
         place.in_flight -= 1
         place.seen = now
-        place.count(now - held.begun)
+        took = now - held.begun
+        known = place.seconds
+        place.seconds = took if known is None else known + (took - known) * _SEASONING
         status = reply.status
         if place.brake is not FREE or status is None or not 200 <= status < 300:  # noqa: PLR2004 - a success
             self._judge(held, place, reply, now)
@@ -164,8 +167,11 @@ class Destinations:
     def _expect_no_more(self, summons: Summons, number: int) -> None:
         place = summons.destination
         place.expected = 0
-        gone = number if number == summons.number else summons.known
-        place.parked = max(0, place.parked - gone)
+        if number == summons.number:
+            # Other workers park there too: only one that is sent for in vain shows the last.
+            place.parked = max(1, place.parked - number)
+        else:
+            place.parked = max(0, place.parked - summons.known)
         if not place.parked:
             self._parking.pop(place, None)
         place.consider()
@@ -346,7 +352,7 @@ class Destinations:
         for place in self._parking:
             number = self._vacant(place, now)
             if number > 0:
-                place.expected = number
+                place.expected = min(number, place.parked)
                 place.consider()
                 self.summons.append(Summons(place, number, place.parked))
         if self._parking:
@@ -365,7 +371,7 @@ class Destinations:
         room = place.cap(fresh=False) - under_way
         if brake is FREE:
             room += int((place.rate or 0.0) * _SUMMON_S)
-        return min(room, place.parked, _SUMMON_MOST)
+        return min(room, _SUMMON_MOST)
 
     # Forgetting what is idle.
 

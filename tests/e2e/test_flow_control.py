@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from http.client import HTTPConnection
+from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -14,6 +15,7 @@ from tests.booked import in_seconds, one
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import arrivals, await_all, await_settled, book_many, job_of, steadily
 from tests.e2e.instance import Instance, free_port, until
+from tests.e2e.second import second_worker
 from tests.e2e.sink import Sink
 from tests.receiver import Exchange, Receiver, after, answer, in_turn
 
@@ -90,6 +92,24 @@ def test_a_receiver_gets_no_more_calls_at_once_than_the_cap(
     assert came.repeated == []
 
 
+def test_two_workers_share_the_cap(
+    running: Instance,
+    receiver: Receiver,
+    connection: psycopg.Connection,
+    tmp_path: Path,
+    tell: Tell,
+) -> None:
+    receiver.default = gauge = Gauge(0.3)
+    with second_worker(running, tmp_path / "worker.log"):
+        # Both have beaten; within 3 s each knows of the other.
+        jobs = book_many(connection, receiver.url(), [in_seconds(6)] * 300)
+        came = arrivals(receiver, connection, jobs)
+
+    tell(f"{gauge.most} calls at once; {came.told}")
+    assert 1 < gauge.most <= CAP
+    assert came.repeated == []
+
+
 def test_a_receiver_that_hangs_takes_nothing_from_the_others(
     running: Instance, receiver: Receiver, sink: Sink, connection: psycopg.Connection, tell: Tell
 ) -> None:
@@ -151,13 +171,8 @@ def test_a_dead_port_is_probed_and_all_is_delivered_once_it_is_back(
 ) -> None:
     port = free_port()
     jobs = book_many(connection, f"http://127.0.0.1:{port}/", steadily(100, 3))
-    until(
-        lambda: (
-            one(connection, "SELECT max(send_at) < clock_timestamp() FROM inflight") is False
-            and one(connection, "SELECT count(*) FROM due WHERE next_at IS NOT NULL") == 0
-        ),
-        "all of them have been due",
-    )
+    ahead = "SELECT count(*) FROM due WHERE job_id = ANY (%s) AND next_at IS NOT NULL"
+    until(lambda: one(connection, ahead, list(jobs)) == 0, "all of them are claimed")
     until(lambda: held(connection, list(jobs)) <= 1, "no lease is held but for a probe")
     while_down = attempts(connection, list(jobs), "error = 'connect-failed'")
     until(lambda: given_back(running, "down") > 0, "the metric tells of it")
