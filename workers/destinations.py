@@ -24,7 +24,7 @@ _LOOK_S: Final = 0.05
 _LOOK_EACH_S: Final = 3e-5
 _SUMMON_S: Final = 0.1
 _SUMMON_MOST: Final = 500
-_CROWD: Final = 1000
+_CROWD: Final = 500
 _TIDY_S: Final = 10.0
 _IDLE_S: Final = 60.0
 _KNOWN_MOST: Final = 20_000
@@ -69,6 +69,7 @@ class Destinations:
         self._looking = False
         self._tidying = False
         self._waiting = 0
+        self._fetching = 0
         self._workers = 1
         self._stopping = False
         self.releases: deque[tuple[Held, Release]] = deque()
@@ -167,6 +168,7 @@ class Destinations:
     def _expect_no_more(self, summons: Summons, number: int) -> None:
         place = summons.destination
         place.expected = 0
+        self._fetching -= summons.number
         if number == summons.number:
             # Other workers park there too: only one that is sent for in vain shows the last.
             place.parked = max(1, place.parked - number)
@@ -349,9 +351,15 @@ class Destinations:
         if self._stopping:
             return
         now = self._loop.clock()
-        for place in self._parking:
-            number = self._vacant(place, now)
+        left = self._most_waiting - self._waiting - self._fetching
+        each = left // max(1, len(self._parking))
+        for place in list(self._parking):
+            number = min(self._vacant(place, now), left, max(each, place.share))
             if number > 0:
+                left -= number
+                self._fetching += number
+                # Next time, others come first.
+                self._parking[place] = self._parking.pop(place)
                 place.expected = min(number, place.parked)
                 place.consider()
                 self.summons.append(Summons(place, number, place.parked))
@@ -361,7 +369,7 @@ class Destinations:
             self._loop.call_at(now + pause, self._look)
 
     def _vacant(self, place: Destination, now: float) -> int:
-        if place.expected or self._waiting >= self._most_waiting:
+        if place.expected:
             return 0
         brake = place.brake
         under_way = place.in_flight + place.asking + len(place.waiting)

@@ -78,7 +78,8 @@ class Keeper(Repeating):
         """Extend, ask, poll: each only where there is something to it."""
         questions = self._drain()
         expiring = self._expiring()
-        summons = self._courier.destinations.summons
+        # Who takes nothing unbidden, fetches nothing either: suspects are tried without company.
+        summons = self.polling and self._courier.destinations.summons
         if not (questions or expiring or summons or self._poll_is_due()):
             return
         try:

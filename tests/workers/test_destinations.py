@@ -258,6 +258,25 @@ def test_when_fewer_are_found_than_asked_for_no_more_are_sent_for(stage: Capped)
     assert len(stage.engine.calls) == 4
 
 
+def test_no_more_is_sent_for_than_may_wait_and_all_have_their_turn(stage: Capped) -> None:
+    """Fifty may wait; thirty destinations have four slots each, and runs parked elsewhere."""
+    for n in range(30):
+        run = taken(0.0)._replace(url=f"http://host{n}.test/")
+        stage.come_back(hold(run, (SECRET,), asked=0.0, answered=0.0))
+    stage.answer_all(OK)
+    found: list[str] = []
+    for _ in range(4):
+        stage.step(0.1)
+        assert 0 < sum(each.number for each in stage.flow.summons) <= 50
+        found += [each.destination.host for each in stage.flow.summons]
+        while stage.flow.summons:
+            summons = stage.flow.summons.popleft()
+            stage.courier.fetched(summons, summons.number)
+        stage.step()
+
+    assert len(set(found)) == 30
+
+
 def test_only_what_is_written_as_given_back_is_sent_for(stage: Capped) -> None:
     """Sooner, it would not be found, and taken for gone."""
     held = stage.hold_many(6)
