@@ -18,7 +18,8 @@ from app.domain.retry import Failed, RetryAt, Succeeded, decide
 from app.domain.run import Attempt, Reply, RunState
 from app.log import logger
 from app.store.settling import Settlement
-from workers.destinations import Destinations, Summons
+from workers.destinations import Destinations
+from workers.fetcher import Summons
 from workers.held import Held
 
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
@@ -124,11 +125,11 @@ class Courier:
         """Let go of runs that were given back; from any thread."""
         for held in batch:
             self.forget(held)
-        self._loop.call_soon_threadsafe(self.destinations.written, batch, parked)
+        self._loop.call_soon_threadsafe(self.destinations.fetcher.written, batch, parked)
 
     def fetched(self, summons: Summons, number: int) -> None:
         """Hear how many parked runs were taken for a destination; from any thread."""
-        self._loop.call_soon_threadsafe(self.destinations.fetched, summons, number)
+        self._loop.call_soon_threadsafe(self.destinations.fetcher.fetched, summons, number)
 
     def share_among(self, workers: int) -> None:
         """Hear how many workers there are; from any thread."""

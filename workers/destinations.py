@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from typing import Final, NamedTuple
-from uuid import UUID
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from app.delivery.loop import Loop
 from app.domain.flow import FREE, PATIENT_FOR, Cause, after, is_soon, leave, may_begin, reason
@@ -17,13 +15,10 @@ from app.errors import InvalidMember
 from app.log import logger
 from app.store.parking import Release
 from workers.destination import Destination
+from workers.fetcher import Fetcher
 from workers.held import Held
 
 _PATIENCE_S: Final = 1.0
-_LOOK_S: Final = 0.05
-_LOOK_EACH_S: Final = 3e-5
-_SUMMON_S: Final = 0.1
-_SUMMON_MOST: Final = 500
 _CROWD: Final = 500
 _TIDY_S: Final = 10.0
 _IDLE_S: Final = 60.0
@@ -33,16 +28,8 @@ _SEASONING: Final = 0.1
 _Key = tuple[int, str, int, str]
 
 
-class Summons(NamedTuple):
-    """So many runs of a destination are to be fetched; `known` are said to be parked for it."""
-
-    destination: Destination
-    number: int
-    known: int
-
-
 class Destinations:
-    """Flow control, in the loop's thread; the two queues and `crowded` are for other threads too.
+    """Flow control, in the loop's thread; `releases` and `crowded` are for other threads too.
 
     `turn` begins a run that waited, or returns False where it cannot now. `limits` has the accounts
     with another number of `connections`; at most `most_waiting` runs wait here.
@@ -65,17 +52,13 @@ class Destinations:
         self._most_waiting = most_waiting
         self._jitter = jitter
         self._known: dict[_Key, Destination] = {}
-        self._parking: dict[Destination, None] = {}
-        self._looking = False
         self._tidying = False
         self._waiting = 0
-        self._fetching = 0
         self._workers = 1
         self._stopping = False
         self.releases: deque[tuple[Held, Release]] = deque()
         """Runs given back, to be written so."""
-        self.summons: deque[Summons] = deque()
-        """Runs to be fetched, as there is room for them."""
+        self.fetcher = Fetcher(loop, room=self._room, refill=self._refill_now)
 
     @property
     def crowded(self) -> bool:
@@ -150,39 +133,10 @@ class Destinations:
         for place in self._known.values():
             place.share_out(self._allowed(place.account_id), self._workers)
 
-    def written(self, batch: Sequence[Held], parked: AbstractSet[UUID]) -> None:
-        """These runs were given back; those that were still ours are parked, and can be fetched."""
-        for held in batch:
-            place = held.destination
-            if place is not None:
-                place.leaving -= 1
-                if held.run.id in parked:
-                    place.parked += 1
-                    self._keep_looking(place)
-
-    def fetched(self, summons: Summons, number: int) -> None:
-        """So many runs were found and taken; fewer than asked for: all that were known are gone."""
-        # What was taken has its turn in the loop's next step, ahead of what comes by itself.
-        self._loop.call_soon(self._expect_no_more, summons, number)
-
-    def _expect_no_more(self, summons: Summons, number: int) -> None:
-        place = summons.destination
-        place.expected = 0
-        self._fetching -= summons.number
-        if number == summons.number:
-            # Other workers park there too: only one that is sent for in vain shows the last.
-            place.parked = max(1, place.parked - number)
-        else:
-            place.parked = max(0, place.parked - summons.known)
-        if not place.parked:
-            self._parking.pop(place, None)
-        place.consider()
-        if place.waiting:
-            self._refill(place, self._loop.clock())
-
     def stop(self) -> None:
         """Give back what waits, and from now on what would have to."""
         self._stopping = True
+        self.fetcher.stop()
         now = self._loop.clock()
         for place in self._known.values():
             self._clear(place, Cause.FULL, now)
@@ -204,7 +158,7 @@ class Destinations:
         if run.planned_at is not None and not place.parked:
             # Others may be parked there that this worker knows nothing of.
             place.parked = 1
-            self._keep_looking(place)
+            self.fetcher.watch(place)
         held.destination = place
         return place
 
@@ -300,6 +254,13 @@ class Destinations:
                 self._waiting += 1
                 return
 
+    def _refill_now(self, place: Destination) -> None:
+        if place.waiting:
+            self._refill(place, self._loop.clock())
+
+    def _room(self) -> int:
+        return self._most_waiting - self._waiting
+
     def _judge(self, held: Held, place: Destination, reply: Reply, now: float) -> None:
         if place.probe is held:
             place.probe = None
@@ -337,50 +298,6 @@ class Destinations:
         )
         self.releases.append((held, Release(run.id, run.token, place.key, stays, cause, why)))
 
-    # Fetching what is parked.
-
-    def _keep_looking(self, place: Destination) -> None:
-        self._parking[place] = None
-        if not self._looking and not self._stopping:
-            self._looking = True
-            self._loop.call_at(self._loop.clock() + _LOOK_S, self._look)
-
-    def _look(self) -> None:
-        """Send for parked runs wherever there is room."""
-        self._looking = False
-        if self._stopping:
-            return
-        now = self._loop.clock()
-        left = self._most_waiting - self._waiting - self._fetching
-        each = left // max(1, len(self._parking))
-        for place in list(self._parking):
-            number = min(self._vacant(place, now), left, max(each, place.share))
-            if number > 0:
-                left -= number
-                self._fetching += number
-                # Next time, others come first.
-                self._parking[place] = self._parking.pop(place)
-                place.expected = min(number, place.parked)
-                place.consider()
-                self.summons.append(Summons(place, number, place.parked))
-        if self._parking:
-            self._looking = True
-            pause = max(_LOOK_S, len(self._parking) * _LOOK_EACH_S)
-            self._loop.call_at(now + pause, self._look)
-
-    def _vacant(self, place: Destination, now: float) -> int:
-        if place.expected:
-            return 0
-        brake = place.brake
-        under_way = place.in_flight + place.asking + len(place.waiting)
-        if brake.cause is not None:
-            probing = place.probe is not None
-            return may_begin(brake, now, under_way=under_way, share=place.share, probing=probing)
-        room = place.cap(fresh=False) - under_way
-        if brake is FREE:
-            room += int((place.rate or 0.0) * _SUMMON_S)
-        return min(room, _SUMMON_MOST)
-
     # Forgetting what is idle.
 
     def _tidy(self) -> None:
@@ -390,7 +307,7 @@ class Destinations:
             waits = place.parked or now < place.brake.until
             if place.idle and (crowd or (not waits and now - place.seen > _IDLE_S)):
                 del self._known[key]
-                self._parking.pop(place, None)
+                self.fetcher.forget(place)
         self._tidying = bool(self._known)
         if self._known:
             self._loop.call_at(now + _TIDY_S, self._tidy)

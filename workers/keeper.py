@@ -79,7 +79,7 @@ class Keeper(Repeating):
         questions = self._drain()
         expiring = self._expiring()
         # Who takes nothing unbidden, fetches nothing either: suspects are tried without company.
-        summons = self.polling and self._courier.destinations.summons
+        summons = self.polling and self._courier.destinations.fetcher.summons
         if not (questions or expiring or summons or self._poll_is_due()):
             return
         try:
@@ -126,7 +126,7 @@ class Keeper(Repeating):
 
     def _fetch(self, connection: psycopg.Connection) -> None:
         """Take runs that were given back, for the destinations that have room for them now."""
-        waiting = self._courier.destinations.summons
+        waiting = self._courier.destinations.fetcher.summons
         wanted = [waiting.popleft() for _ in range(len(waiting))]
         try:
             called = summon(

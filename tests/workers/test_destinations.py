@@ -15,7 +15,7 @@ from app.store.parking import Release
 from tests.workers.test_courier import SECRET, Clock, FakeEngine, Stage, taken
 from workers.courier import WITHDRAWN, Courier
 from workers.destination import Destination
-from workers.destinations import Summons
+from workers.fetcher import Summons
 from workers.held import Held, hold
 
 OK = Reply(status=204)
@@ -223,12 +223,12 @@ def test_runs_given_back_are_sent_for_as_there_is_room(stage: Capped) -> None:
     stage.step(1.01)
     assert len(stage.given_back()) == 3
     stage.step(0.1)
-    assert not stage.flow.summons  # there is no room
+    assert not stage.flow.fetcher.summons  # there is no room
 
     stage.engine.answer(OK)
     stage.engine.answer(OK)
     stage.step(0.1)
-    (summons,) = stage.flow.summons
+    (summons,) = stage.flow.fetcher.summons
     assert summons.destination.parking == (1, "http://receiver.test:80")
     assert 2 <= summons.number <= 3
     fresh = stage.hold(0.0)
@@ -248,12 +248,12 @@ def test_when_fewer_are_found_than_asked_for_no_more_are_sent_for(stage: Capped)
     assert len(stage.given_back()) == 1
     stage.answer_all(OK)
     stage.step(0.1)
-    summons = stage.flow.summons.popleft()
+    summons = stage.flow.fetcher.summons.popleft()
 
     stage.courier.fetched(summons, 0)
     stage.step(1.0)
 
-    assert not stage.flow.summons
+    assert not stage.flow.fetcher.summons
     stage.hold_many(4)
     assert len(stage.engine.calls) == 4
 
@@ -267,10 +267,10 @@ def test_no_more_is_sent_for_than_may_wait_and_all_have_their_turn(stage: Capped
     found: list[str] = []
     for _ in range(4):
         stage.step(0.1)
-        assert 0 < sum(each.number for each in stage.flow.summons) <= 50
-        found += [each.destination.host for each in stage.flow.summons]
-        while stage.flow.summons:
-            summons = stage.flow.summons.popleft()
+        assert 0 < sum(each.number for each in stage.flow.fetcher.summons) <= 50
+        found += [each.destination.host for each in stage.flow.fetcher.summons]
+        while stage.flow.fetcher.summons:
+            summons = stage.flow.fetcher.summons.popleft()
             stage.courier.fetched(summons, summons.number)
         stage.step()
 
@@ -284,13 +284,13 @@ def test_only_what_is_written_as_given_back_is_sent_for(stage: Capped) -> None:
     stage.answer_all(OK)
     stage.step(1.0)
     assert len(stage.flow.releases) == 2
-    assert not stage.flow.summons
+    assert not stage.flow.fetcher.summons
 
     batch = [each for each, _ in stage.flow.releases]
     stage.courier.given_back(batch, {held[4].run.id})
     stage.step()
     stage.step(0.1)
-    assert [each.known for each in stage.flow.summons] == [1]
+    assert [each.known for each in stage.flow.fetcher.summons] == [1]
 
 
 def test_what_was_parked_while_others_were_sent_for_is_not_forgotten(stage: Capped) -> None:
@@ -299,7 +299,7 @@ def test_what_was_parked_while_others_were_sent_for_is_not_forgotten(stage: Capp
     stage.given_back()
     stage.answer_all(OK)
     stage.step(0.1)
-    summons = stage.flow.summons.popleft()
+    summons = stage.flow.fetcher.summons.popleft()
     assert summons.known == 2
     stage.hold_many(5)
     stage.step(1.01)
@@ -309,7 +309,7 @@ def test_what_was_parked_while_others_were_sent_for_is_not_forgotten(stage: Capp
     stage.answer_all(OK)
     stage.step(0.1)
 
-    assert stage.flow.summons
+    assert stage.flow.fetcher.summons
 
 
 def test_whoever_meets_a_run_that_was_parked_looks_for_others(stage: Capped) -> None:
@@ -318,7 +318,7 @@ def test_whoever_meets_a_run_that_was_parked_looks_for_others(stage: Capped) -> 
     stage.come_back(elsewhere)
     stage.step(0.1)
 
-    assert [each.destination.parking for each in stage.flow.summons] == [
+    assert [each.destination.parking for each in stage.flow.fetcher.summons] == [
         (1, "http://receiver.test:80")
     ]
 
@@ -347,7 +347,7 @@ def test_a_destination_that_is_down_gets_one_probe_at_a_time(stage: Capped) -> N
     assert "receiver.test is down; next probe at 2026-01-01T00:00:01Z" in released[0].reason
 
     stage.step(1.0)
-    assert [each.number for each in stage.flow.summons] == [1]
+    assert [each.number for each in stage.flow.fetcher.summons] == [1]
     stage.hold_many(3)
     assert len(stage.engine.calls) == 1
     assert len(stage.given_back()) == 2
@@ -388,15 +388,15 @@ def test_a_success_lets_the_rest_through_gradually(stage: Capped) -> None:
     assert len(stage.given_back()) == 2
     stage.step(1.0)
     stage.hold_many(1)
-    stage.flow.summons.clear()
+    stage.flow.fetcher.summons.clear()
     stage.courier.fetched(Summons(stage.place(), 1, 1), 1)
     with structlog.testing.capture_logs() as logs:
         stage.answer_all(OK)
     assert [each["event"] for each in logs] == ["destination.up"]
 
     stage.step(0.05)
-    assert [each.number for each in stage.flow.summons] == [2]
-    stage.flow.summons.clear()
+    assert [each.number for each in stage.flow.fetcher.summons] == [2]
+    stage.flow.fetcher.summons.clear()
     stage.courier.fetched(Summons(stage.place(), 1, 1), 0)
     stage.step()
     stage.hold_many(4)
@@ -425,7 +425,7 @@ def test_who_asks_for_time_gets_it_and_what_waited_is_given_back(stage: Capped) 
     stage.hold_many(1, OTHER)
     assert stage.urls() == [OTHER]
     stage.step(30.0)
-    assert [each.number for each in stage.flow.summons] == [1]
+    assert [each.number for each in stage.flow.fetcher.summons] == [1]
 
 
 def test_after_an_hour_a_run_gets_its_attempt_all_the_same(stage: Capped) -> None:
@@ -451,7 +451,7 @@ def test_a_worker_that_stops_gives_back_what_waits(stage: Capped) -> None:
     assert len(stage.given_back()) == 1
     stage.answer_all(OK)
     stage.step(0.2)
-    assert not stage.flow.summons
+    assert not stage.flow.fetcher.summons
 
 
 def test_idle_destinations_are_forgotten_and_those_that_are_down_remembered(
