@@ -11,6 +11,9 @@ from app.store.parking import Parked
 if TYPE_CHECKING:
     from workers.held import Held
 
+NOBODY: Final[deque[Held]] = deque(maxlen=0)
+"""Who waits where nobody ever had to: a queue of its own would be most of a destination's size."""
+
 _AHEAD_S: Final = 0.04
 _AHEAD_MOST: Final = 200
 
@@ -59,7 +62,7 @@ class Destination:
         self.brake: Brake = FREE
         self.probe: Held | None = None
         self.sweeping = False
-        self.waiting: deque[Held] = deque()
+        self.waiting: deque[Held] = NOBODY
 
     @property
     def parking(self) -> Parked:

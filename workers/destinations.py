@@ -14,13 +14,15 @@ from app.domain.target import split
 from app.errors import InvalidMember
 from app.log import logger
 from app.store.parking import Release
-from workers.destination import Destination
+from workers.destination import NOBODY, Destination
 from workers.fetcher import Fetcher
 from workers.held import Held
 
 _PATIENCE_S: Final = 1.0
 _CROWD: Final = 500
+_LEAST_ROOM: Final = 100
 _TIDY_S: Final = 10.0
+_CROWDED_TIDY_S: Final = 1.0
 _IDLE_S: Final = 60.0
 _KNOWN_MOST: Final = 20_000
 _SEASONING: Final = 0.1
@@ -49,10 +51,11 @@ class Destinations:
         self._turn = turn
         self._connections = connections
         self._limits = limits
-        self._most_waiting = most_waiting
+        self._most_waiting = max(1, most_waiting)
         self._jitter = jitter
         self._known: dict[_Key, Destination] = {}
         self._tidying = False
+        self._tidied_at = 0.0
         self._waiting = 0
         self._workers = 1
         self._stopping = False
@@ -169,6 +172,8 @@ class Destinations:
         if not self._tidying:
             self._tidying = True
             self._loop.call_at(place.seen + _TIDY_S, self._tidy)
+        if len(self._known) >= _KNOWN_MOST and place.seen - self._tidied_at > _CROWDED_TIDY_S:
+            self._forget_idle(place.seen)
         return place
 
     def _allowed(self, account_id: int) -> int:
@@ -208,6 +213,8 @@ class Destinations:
 
     def _wait(self, held: Held, place: Destination, now: float) -> None:
         self._waiting += 1
+        if place.waiting is NOBODY:
+            place.waiting = deque()
         if held.waits_since:
             place.waiting.appendleft(held)
         else:
@@ -259,7 +266,8 @@ class Destinations:
             self._refill(place, self._loop.clock())
 
     def _room(self) -> int:
-        return self._most_waiting - self._waiting
+        # Those for which there is room have it also while others wait elsewhere.
+        return max(self._most_waiting - self._waiting, min(_LEAST_ROOM, self._most_waiting))
 
     def _judge(self, held: Held, place: Destination, reply: Reply, now: float) -> None:
         if place.probe is held:
@@ -302,12 +310,17 @@ class Destinations:
 
     def _tidy(self) -> None:
         now = self._loop.clock()
-        crowd = len(self._known) > _KNOWN_MOST
+        self._forget_idle(now)
+        self._tidying = bool(self._known)
+        if self._known:
+            self._loop.call_at(now + _TIDY_S, self._tidy)
+
+    def _forget_idle(self, now: float) -> None:
+        """Forget what has long been idle; where too many are known, whatever is idle now."""
+        self._tidied_at = now
+        crowd = len(self._known) >= _KNOWN_MOST
         for key, place in list(self._known.items()):
             waits = place.parked or now < place.brake.until
             if place.idle and (crowd or (not waits and now - place.seen > _IDLE_S)):
                 del self._known[key]
                 self.fetcher.forget(place)
-        self._tidying = bool(self._known)
-        if self._known:
-            self._loop.call_at(now + _TIDY_S, self._tidy)

@@ -13,6 +13,7 @@ from app.store import beats, takes
 from app.store.parking import summon
 from app.store.takes import Ticket
 from workers.courier import Courier
+from workers.fetcher import Summons
 from workers.held import Held, hold
 from workers.keyring import Keyring
 from workers.link import Link, Repeating
@@ -127,7 +128,10 @@ class Keeper(Repeating):
     def _fetch(self, connection: psycopg.Connection) -> None:
         """Take runs that were given back, for the destinations that have room for them now."""
         waiting = self._courier.destinations.fetcher.summons
-        wanted = [waiting.popleft() for _ in range(len(waiting))]
+        wanted: list[Summons] = []
+        # Questions wait meanwhile: no more at once than a poll takes.
+        while waiting and sum(each.number for each in wanted) < _UNBIDDEN:
+            wanted.append(waiting.popleft())
         try:
             called = summon(
                 connection, [(each.destination.parking, each.number) for each in wanted]
@@ -135,8 +139,8 @@ class Keeper(Repeating):
             tickets = [ticket for found in called.values() for ticket in found]
             if tickets:
                 take(connection, tickets, self._courier, self._keyring, self._clock)
-        except psycopg.Error:
-            waiting.extend(wanted)
+        except Exception:
+            waiting.extendleft(reversed(wanted))
             raise
         for each in wanted:
             self._courier.fetched(each, len(called.get(each.destination.parking, ())))

@@ -13,6 +13,7 @@ from app.domain.flow import DOWN_AFTER, Cause
 from app.domain.run import Reply
 from app.store.parking import Release
 from tests.workers.test_courier import SECRET, Clock, FakeEngine, Stage, taken
+from workers import destinations
 from workers.courier import WITHDRAWN, Courier
 from workers.destination import Destination
 from workers.fetcher import Summons
@@ -468,6 +469,21 @@ def test_idle_destinations_are_forgotten_and_those_that_are_down_remembered(
         stage.step(11.0)
 
     assert {each.host for each in stage.flow._known.values()} == {"receiver.test"}
+
+
+def test_however_many_destinations_there_are_few_are_remembered(
+    stage: Capped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(destinations, "_KNOWN_MOST", 20)
+    stage.hold_many(1)
+    for n in range(100):
+        stage.hold_many(1, f"http://host{n}.test/")
+        _, done, _ = stage.engine.calls.pop()
+        done(REFUSED)
+        stage.step(0.2)
+
+    assert len(stage.flow._known) <= 26  # those of a second more
+    assert stage.place().in_flight == 1
 
 
 def test_a_run_whose_url_leads_nowhere_is_none_of_our_business(stage: Capped) -> None:
