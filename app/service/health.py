@@ -101,6 +101,7 @@ def _counted(tallies: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
             "wakecall_runs_given_back",
             "Runs that waited for their destination, by cause.",
         ),
+        (tally.MISSED, "fate", "wakecall_missed_firings", "Firings missed and not made."),
         (tally.REPAIR, "kind", "wakecall_repairs", "Breaches that maintenance found and mended."),
     ):
         family = CounterMetricFamily(metric, help_text, labels=[label])

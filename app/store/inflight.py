@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -28,11 +29,22 @@ WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = :job_id AND cancell
   AND due_at >= clock_timestamp() + :last_word
 """)
 
+# As the claim would have done; looked at at once, and rung for then.
+_CLAIM_OVERDUE = text("""
+INSERT INTO inflight
+  (id, job_id, account_id, job_version, kind, due_at, missed, final, state, send_at, look_at)
+SELECT :id, job_id, account_id, version, 'scheduled', :due_at, :missed, false, 'claimed', :due_at,
+       clock_timestamp()
+FROM due WHERE job_id = :job_id
+ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
+""")
+
 _KEPT = text("SELECT max(due_at) FROM inflight WHERE job_id = :job_id AND cancelled_at IS NULL")
 
 _KEEP_CONTENT = text("""
-INSERT INTO superseded (job_id, version, url, signature, content_type, data)
-SELECT id, version, url, signature, content_type, data FROM job
+INSERT INTO superseded
+  (job_id, version, url, signature, content_type, data, manner, on_success, on_failure)
+SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure FROM job
 WHERE id = :job_id
 ON CONFLICT DO NOTHING
 """)
@@ -41,6 +53,16 @@ ON CONFLICT DO NOTHING
 def cancel_all(connection: Connection, job_id: UUID, reason: str) -> None:
     """Withdraw every run of the job; one whose call has begun keeps what comes of it."""
     connection.execute(_CANCEL_ALL, {"job_id": job_id, "reason": reason})
+
+
+def claim_overdue(
+    connection: Connection, job_id: UUID, firings: Iterable[tuple[UUID, datetime, int]]
+) -> None:
+    """Make runs of firings that no scheduler has come to yet: (id, due time, missed) of each."""
+    for run_id, due_at, missed in firings:
+        connection.execute(
+            _CLAIM_OVERDUE, {"id": run_id, "job_id": job_id, "due_at": due_at, "missed": missed}
+        )
 
 
 def cancel_replaced(

@@ -115,8 +115,9 @@ def test_a_receiver_that_hangs_takes_nothing_from_the_others(
 ) -> None:
     receiver.default = gate = Gate()
     before = given_back(running, "full")
-    hanging = book_many(connection, receiver.url(), [in_seconds(1)] * 3000)
-    healthy = book_many(connection, sink.url(), steadily(50, 5))
+    # Should another worker have gone just now, that is known within 3 s.
+    hanging = book_many(connection, receiver.url(), [in_seconds(4)] * 3000)
+    healthy = book_many(connection, sink.url(), steadily(50, 5, ahead=4))
     receiver.wait_for(CAP)
 
     came = arrivals(sink, connection, healthy)

@@ -10,7 +10,9 @@ import structlog
 
 from app.delivery.loop import Loop
 from app.domain.flow import DOWN_AFTER, Cause
-from app.domain.run import Reply
+from app.domain.manner import Manner
+from app.domain.retry_policy import RetryPolicy
+from app.domain.run import Reply, RunState
 from app.store.parking import Release
 from tests.workers.test_courier import SECRET, Clock, FakeEngine, Stage, taken
 from workers import destinations
@@ -150,7 +152,38 @@ def test_what_waits_too_long_for_a_full_destination_is_given_back(stage: Capped)
     assert causes(released) == {Cause.FULL}
     assert released[0].reason == "waiting: 4 calls to receiver.test are under way"
     assert released[0].destination == "http://receiver.test:80"
-    assert stage.courier.held.keys() == {each.run.id for each in held[:4]}
+    assert stage.courier.held == set(held[:4])
+
+
+def test_what_is_too_old_for_its_job_takes_no_slot_and_is_not_given_back(stage: Capped) -> None:
+    brief = Manner(retry=RetryPolicy(max_age=60.0))
+    stage.hold_many(3)
+    for _ in range(2):
+        stage.hold(-61.0, manner=brief, attempts=1)
+    stage.hold_many(1)
+    stage.hold(-61.0, manner=brief, attempts=1)
+
+    assert len(stage.engine.calls) == 4
+    assert stage.given_back() == []
+    states = [settlement.state for _, settlement in stage.courier.outcomes]
+    assert states == [RunState.FAILED] * 3
+
+
+def test_what_grows_too_old_while_it_waits_leaves_its_turn_to_the_next(stage: Capped) -> None:
+    stage.hold_many(4)
+    stage.hold(-59.9, manner=Manner(retry=RetryPolicy(max_age=60.0)), attempts=1)
+    (last,) = stage.hold_many(1)
+    stage.step(0.2)
+    stage.engine.answer(OK)
+    stage.step()
+    while stage.courier.questions:
+        stage.answer_question()
+
+    assert len(stage.engine.calls) == 4
+    assert f"webhook-id: {last.run.id}" in stage.engine.calls[-1][0].headers
+    assert stage.place().asking == 0
+    states = [settlement.state for _, settlement in stage.courier.outcomes]
+    assert states == [RunState.SUCCEEDED, RunState.FAILED]
 
 
 def test_nothing_waits_for_a_destination_known_to_be_slow(stage: Capped) -> None:
@@ -253,7 +286,7 @@ def test_runs_given_back_are_sent_for_as_there_is_room(stage: Capped) -> None:
     stage.courier.fetched(summons, summons.number)
     stage.step()
     assert len(stage.engine.calls) == 4
-    assert fresh.run.id in stage.courier.held
+    assert fresh in stage.courier.held
 
 
 def test_when_fewer_are_found_than_asked_for_no_more_are_sent_for(stage: Capped) -> None:

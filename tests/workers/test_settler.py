@@ -53,7 +53,7 @@ def test_runs_given_back_are_written_counted_and_let_go(database: str, stage: St
         settler.flush()
 
         assert settler.empty
-        assert stage.courier.held == {}
+        assert stage.courier.held == set()
         waiting = "SELECT array_agg(id) FROM inflight WHERE state = 'waiting'"
         assert one(connection, waiting) == [runs[0].id]
         counted = "SELECT label, total FROM tally WHERE name = 'given_back'"

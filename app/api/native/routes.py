@@ -6,26 +6,26 @@ from typing import Final
 from uuid import UUID
 
 from flask import Blueprint, Flask, Response, request
-from werkzeug.http import parse_options_header
 from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import FileWrapper
 
-from app.api import auth, bodies, negotiation, rate
+from app.api import admission, bodies, negotiation
 from app.api.native import (
     answers,
+    bulk,
     document,
+    incoming,
     json_codec,
     listing,
     paths,
     runs,
     xml_codec,
-    xml_encoding,
 )
+from app.api.native.account_routes import account
 from app.api.native.document import JobDocument
-from app.domain.account import Caller
+from app.domain.account import Caller, Presumed
 from app.domain.job import MAX_DATA, Booking
-from app.errors import InvalidMember, UnsupportedFormat
-from app.service import accounts
+from app.errors import InvalidMember
 from app.service import jobs as job_service
 from app.service import runs as run_service
 
@@ -46,6 +46,7 @@ def install(app: Flask) -> None:
     """Offer the native API in this application."""
     app.url_map.converters["path_form"] = _PathFormConverter
     app.register_blueprint(native)
+    app.register_blueprint(account)
 
 
 @native.get("/jobs")
@@ -68,16 +69,25 @@ def list_jobs() -> Response:
 @native.post("/jobs")
 def create_job() -> Response:
     """A new job from a document (spec: Create One-time or Recurring Job)."""
-    caller = _caller()
+    caller = _presumed()
     media_type = answers.offer(negotiation.WITH_TEXT)
     booking = document.booking(_document())
     return answers.created(job_service.create(caller, booking), media_type)
 
 
+@native.post("/jobs/bulk")
+def create_jobs() -> Response:
+    """New jobs from one document, all of them or none (an extension)."""
+    caller = _caller()
+    media_type = answers.offer(negotiation.WITH_TEXT)
+    bookings = bulk.read(*incoming.body(bodies.MAX_BULK))
+    return answers.created_together(job_service.create_together(caller, bookings), media_type)
+
+
 @native.post("/jobs/<path_form:_form>")
 def create_job_by_path(_form: str) -> Response:
     """A new job from the address; the body is its payload, whatever it looks like."""
-    caller = _caller()
+    caller = _presumed()
     media_type = answers.offer(negotiation.WITH_TEXT)
     target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
     form = paths.read(
@@ -136,39 +146,17 @@ def get_run(run_id: UUID) -> Response:
     return answers.listed("run", runs.of_run(run_service.get(caller, run_id)), media_type)
 
 
-@native.get("/secrets")
-def list_secrets() -> Response:
-    """The account's signing secrets that are valid now, newest first."""
-    caller = _caller()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    found = accounts.secrets(caller.account.name)
-    answer = answers.listed("secrets", list(found), media_type)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+def _presumed() -> Caller | Presumed:
+    return admission.presume()
 
 
 def _caller() -> Caller:
-    caller = auth.caller()
-    rate.count(caller.account.id)
-    return caller
+    return admission.admit()
 
 
 def _document() -> JobDocument:
     """The job document in the body; raises UnsupportedFormat, TooLarge and what the codecs do."""
-    media_type, options = parse_options_header(request.headers.get("Content-Type"))
-    charset = options.get("charset")
-    match media_type.lower():
-        case negotiation.JSON if charset is None or charset.lower() == "utf-8":
-            return json_codec.read(bodies.read(bodies.MAX_DOCUMENT))
-        case negotiation.XML_TEXT | negotiation.XML_APPLICATION if (
-            charset is None or charset.lower() in xml_encoding.CHARSETS
-        ):
-            return xml_codec.read(bodies.read(bodies.MAX_DOCUMENT), charset)
-    raise UnsupportedFormat(
-        "The body's media type or charset is not taken here.",
-        member="Content-Type",
-        remedy=f"Send one of: {', '.join(negotiation.DOCUMENTS)}; with no charset, or utf-8.",
-    )
+    return incoming.read(json_codec.read, xml_codec.read)
 
 
 def _limit() -> int:

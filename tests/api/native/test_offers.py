@@ -48,6 +48,8 @@ OFFERED = (
     ("/1/jobs/2030-01-01T00%3A00Z/http%3A%2F%2Fa", "OPTIONS, POST"),
     (f"/1/runs/{ABSENT}", "GET, HEAD, OPTIONS"),
     ("/1/secrets", "GET, HEAD, OPTIONS"),
+    ("/1/secrets/rotate", "OPTIONS, POST"),
+    ("/1/accuracy", "GET, HEAD, OPTIONS"),
     ("/healthz", "GET, HEAD, OPTIONS"),
     ("/schemas/job.xsd", "GET, HEAD, OPTIONS"),
 )
