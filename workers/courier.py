@@ -223,7 +223,7 @@ class Courier:
         )
         verdict = decide(
             reply,
-            attempts_made=attempt.number,
+            attempts_made=attempt.number - run.tried,
             now=held.wall(self._loop.clock()),
             jitter=self._jitter(),
         )

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from flask import current_app
+from sqlalchemy import Connection
 from uuid6 import uuid7
 
 from app.domain.account import Caller
@@ -17,9 +19,13 @@ from app.domain.job import Booking, Echo, Job
 from app.domain.pace import LAST_WORD
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.errors import InvalidMember, NotFound
-from app.store import inflight
+from app.service import arming
+from app.store import contents, inflight
 from app.store import jobs as store
 from app.store.engine import snapshot, statement, transaction
+
+PAUSED: Final = "the job was paused"
+_DELETED: Final = "the job was deleted"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +49,7 @@ def create(caller: Caller, booking: Booking) -> Job:
             booking=booking,
             next_at=next_at,
         )
-    return _job(job_id, caller, booking, 1, next_at if booking.enabled else None)
+    return stored(job_id, caller, booking, 1, next_at if booking.enabled else None)
 
 
 def get(caller: Caller, job_id: UUID) -> Job:
@@ -67,36 +73,38 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
     """Replace a job by its next version; once this returns, that version's word is the last.
 
     Every firing of the old version that is still 100 ms ahead is replaced; one that was due
-    already runs its course. Raises NotFound, InvalidMember, TooLarge.
+    already runs its course. Pauses or resumes where `enabled` changes. Raises NotFound,
+    InvalidMember, TooLarge, Conflict.
     """
     _check(booking)
-    account = caller.account
     with transaction() as connection:
-        if not store.lock(connection, account.id, job_id):
-            raise unknown(job_id)
-        current = store.find(connection, account.id, job_id)
-        if current is None:
-            raise unknown(job_id)
+        current = locked(connection, caller, job_id)
         _compare(echo, current)
-        first = first_firing(booking.trigger, caller.now)
+        first = arming.on_update(connection, current, booking, caller.now)
         next_at: datetime | None = None
         if booking.enabled:
             reason = f"replaced by version {current.version + 1} of the job"
             kept = inflight.cancel_replaced(connection, job_id, reason, LAST_WORD)
             next_at = _after_kept(booking, first, kept)
         else:
-            inflight.cancel_all(connection, job_id, "the job was paused")
+            inflight.cancel_all(connection, job_id, PAUSED)
+        contents.keep(connection, job_id)
         store.replace(connection, current, booking, next_at)
-    return _job(job_id, caller, booking, current.version + 1, next_at)
+    return stored(job_id, caller, booking, current.version + 1, next_at)
 
 
 def delete(caller: Caller, job_id: UUID) -> None:
-    """End a job; from 100 ms after this returns none of its calls begins. Raises NotFound."""
+    """End a job; from 100 ms after this returns none of its calls begins. Raises NotFound.
+
+    A job that has ended already is deleted as long as one of its runs is being sent again.
+    """
     with transaction() as connection:
-        if not store.lock(connection, caller.account.id, job_id):
+        if store.lock(connection, caller.account.id, job_id):
+            inflight.cancel_all(connection, job_id, _DELETED)
+            store.remove(connection, job_id)
+        elif not inflight.cancel_left(connection, caller.account.id, job_id, _DELETED):
             raise unknown(job_id)
-        inflight.cancel_all(connection, job_id, "the job was deleted")
-        store.remove(connection, job_id)
+        contents.drop(connection, job_id)
 
 
 def unknown(job_id: UUID) -> NotFound:
@@ -106,6 +114,16 @@ def unknown(job_id: UUID) -> NotFound:
         member="id",
         remedy="GET /1/jobs lists the ids of this account's jobs.",
     )
+
+
+def locked(connection: Connection, caller: Caller, job_id: UUID) -> Job:
+    """The job as its last word has it, under its lock. Raises NotFound."""
+    if not store.lock(connection, caller.account.id, job_id):
+        raise unknown(job_id)
+    found = store.find(connection, caller.account.id, job_id)
+    if found is None:
+        raise unknown(job_id)
+    return found
 
 
 def _check(booking: Booking) -> None:
@@ -132,9 +150,10 @@ def _compare(echo: Echo, current: Job) -> None:
             )
 
 
-def _job(
+def stored(
     job_id: UUID, caller: Caller, booking: Booking, version: int, next_at: datetime | None
 ) -> Job:
+    """The job as it now stands."""
     return Job(
         id=job_id,
         account=caller.account.name,

@@ -81,7 +81,7 @@ WITH held AS (
   SET state = 'taken', token = i.token + 1, lease_until = clock_timestamp() + %(lease)s
   FROM held WHERE i.id = held.id
   RETURNING i.id, i.token, i.job_id, i.account_id, i.job_version, i.due_at, i.missed, i.final,
-            i.send_at, i.attempts, i.reclaims
+            i.send_at, i.attempts, i.reclaims, i.tried
 )
 SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.missed, t.final,
        t.attempts, t.reclaims,
@@ -89,7 +89,8 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        coalesce(j.url, s.url) AS url,
        CASE WHEN j.id IS NULL THEN s.signature ELSE j.signature END AS signature,
        CASE WHEN j.id IS NULL THEN s.content_type ELSE j.content_type END AS content_type,
-       CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data
+       CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data,
+       t.tried
 FROM taken t
 LEFT JOIN job j ON j.id = t.job_id AND j.version = t.job_version
 LEFT JOIN superseded s ON s.job_id = t.job_id AND s.version = t.job_version;
@@ -141,7 +142,7 @@ SELECT job_id FROM due WHERE job_id = ANY (%(job_ids)b::uuid[]) ORDER BY job_id 
 
 -- name: settle_final
 -- A run leaves inflight and enters history in one statement, only under the token it was taken with;
--- as cancelled only if it was.
+-- as cancelled only if it was. History keeps the token, so that a redelivery goes on above it.
 WITH v AS (
   SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(states)b::text[], %(reasons)b::text[],
                        %(attempted)b::int[]) AS v (id, token, state, reason, attempted)
@@ -150,12 +151,13 @@ WITH v AS (
   WHERE i.id = v.id AND i.token = v.token
     AND (v.state <> 'cancelled' OR i.cancelled_at IS NOT NULL)
   RETURNING i.id, i.job_id, i.account_id, i.job_version, i.kind, i.due_at, i.missed,
-            v.state, i.attempts + v.attempted AS attempts, coalesce(v.reason, i.reason) AS reason
+            v.state, i.attempts + v.attempted AS attempts, coalesce(v.reason, i.reason) AS reason,
+            i.token
 )
 INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
-                 settled_at)
+                 settled_at, token)
 SELECT id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
-       clock_timestamp()
+       clock_timestamp(), token
 FROM gone
 RETURNING id;
 
@@ -196,14 +198,34 @@ WHERE j.id = v.id AND j.version = v.version AND j.enabled
   AND d.job_id = j.id AND d.next_at IS NULL
   AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = j.id);
 
+-- name: purge_jobs_keeping
+-- As purge_jobs, where the last run did not succeed: what it sent is kept, so that it can be sent
+-- again. A job that ended well costs nothing of this.
+WITH ended AS (
+  DELETE FROM job j
+  USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version), due d
+  WHERE j.id = v.id AND j.version = v.version AND j.enabled
+    AND d.job_id = j.id AND d.next_at IS NULL
+    AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = j.id)
+  RETURNING j.id, j.version, j.url, j.signature, j.content_type, j.data
+)
+INSERT INTO superseded (job_id, version, url, signature, content_type, data)
+SELECT id, version, url, signature, content_type, data FROM ended
+ON CONFLICT DO NOTHING;
+
 -- name: end_jobs
--- The receiver said 410: the version it said it of ends, with all that is still to come of it.
+-- The receiver said 410: the version it said it of ends, with all that is still to come of it. What
+-- it sent is kept, so that it can be sent again should the 410 have been a mistake.
 -- Run under lock_due_of.
 WITH ended AS (
   DELETE FROM job j
   USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
   WHERE j.id = v.id AND j.version = v.version
-  RETURNING j.id
+  RETURNING j.id, j.version, j.url, j.signature, j.content_type, j.data
+), kept AS (
+  INSERT INTO superseded (job_id, version, url, signature, content_type, data)
+  SELECT id, version, url, signature, content_type, data FROM ended
+  ON CONFLICT DO NOTHING
 )
 UPDATE inflight i
 SET cancelled_at = clock_timestamp(), look_at = clock_timestamp(),

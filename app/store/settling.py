@@ -186,8 +186,12 @@ def _end_jobs(connection: psycopg.Connection, ending: Sequence[Settlement]) -> N
     if gone:
         run(connection, "end_jobs", _versions(gone))
     last = [each for each in ending if each.last and not each.ends_job]
-    if last:
-        run(connection, "purge_jobs", _versions(last))
+    well = [each for each in last if each.state is RunState.SUCCEEDED]
+    if well:
+        run(connection, "purge_jobs", _versions(well))
+    unwell = [each for each in last if each.state is not RunState.SUCCEEDED]
+    if unwell:
+        run(connection, "purge_jobs_keeping", _versions(unwell))
 
 
 def _versions(batch: Sequence[Settlement]) -> dict[str, list[Any]]:

@@ -113,6 +113,8 @@ superseded = Table(
     Column("signature", Text),
     Column("content_type", Text),
     Column("data", LargeBinary),
+    Column("superseded_at", _INSTANT, nullable=False, server_default=_NOW),
+    Index("superseded_age", "superseded_at"),
 )
 
 inflight = Table(
@@ -135,7 +137,9 @@ inflight = Table(
     Column("look_at", _INSTANT, nullable=False),
     Column("cancelled_at", _INSTANT),
     Column("reason", Text),
+    Column("tried", SmallInteger, nullable=False, server_default=text("0")),
     Index("inflight_look", "look_at"),
+    Index("inflight_retried", "account_id", "due_at", "id", postgresql_where=text("attempts > 0")),
     Index("inflight_suspect", "look_at", postgresql_where=text("reclaims >= 2")),
     UniqueConstraint("job_id", "job_version", "kind", "due_at", name="inflight_once"),
 )
@@ -154,6 +158,21 @@ run = Table(
     Column("attempts", SmallInteger, nullable=False),
     Column("reason", Text),
     Column("settled_at", _INSTANT, nullable=False),
+    Column("token", Integer),
+    Index(
+        "run_succeeded",
+        "account_id",
+        "due_at",
+        "id",
+        postgresql_where=text("state = 'succeeded'"),
+    ),
+    Index(
+        "run_unsuccessful",
+        "account_id",
+        "due_at",
+        "id",
+        postgresql_where=text("state <> 'succeeded'"),
+    ),
     UniqueConstraint("job_id", "due_at", "job_version", "kind", name="run_once"),
 )
 

@@ -31,10 +31,10 @@ class _Number(str):
 
 def read(body: bytes) -> JobDocument:
     """The job in a JSON document; raises MalformedDocument and InvalidMember."""
-    members = _parse(_decoded(body))
+    members = parse(body)
     if type(members) is not dict:
         raise MalformedDocument(
-            f"The document is {_kind(members)}, not an object.",
+            f"The document is {kind(members)}, not an object.",
             remedy='Send an object, as in {"url": "https://…", "when": "…"}.',
         )
     for name, value in members.items():
@@ -46,6 +46,16 @@ def read(body: bytes) -> JobDocument:
 def write(job: JobDocument) -> bytes:
     """The JSON document, laid out as in the spec's examples."""
     return orjson.dumps(dict(document.members(job)), option=orjson.OPT_INDENT_2)
+
+
+def parse(body: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
+    """What a JSON document holds, numbers as they are written. Raises MalformedDocument."""
+    return _parse(_decoded(body))
+
+
+def kind(value: object) -> str:
+    """What a parsed value is, in words."""
+    return "a number" if isinstance(value, _Number) else _NAMES[type(value)]
 
 
 def _decoded(body: bytes) -> str:
@@ -107,10 +117,6 @@ def _check_type(name: str, value: object) -> None:
     if type(value) is not expected:
         raise InvalidMember(
             name,
-            f"{name} is {_kind(value)}, not {_NAMES[expected]}.",
+            f"{name} is {kind(value)}, not {_NAMES[expected]}.",
             remedy=f"Give {_NAMES[expected]}, or leave {name} out.",
         )
-
-
-def _kind(value: object) -> str:
-    return "a number" if isinstance(value, _Number) else _NAMES[type(value)]

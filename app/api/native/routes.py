@@ -10,27 +10,23 @@ from werkzeug.http import parse_options_header
 from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import FileWrapper
 
-from app.api import auth, bodies, negotiation, rate
+from app.api import bodies, negotiation
 from app.api.native import (
     answers,
     document,
     json_codec,
     listing,
     paths,
-    runs,
+    run_routes,
     xml_codec,
     xml_encoding,
 )
+from app.api.native.callers import caller as _caller
 from app.api.native.document import JobDocument
-from app.domain.account import Caller
 from app.domain.job import MAX_DATA, Booking
-from app.errors import InvalidMember, UnsupportedFormat
-from app.service import accounts
+from app.errors import UnsupportedFormat
+from app.service import accounts, pauses
 from app.service import jobs as job_service
-from app.service import runs as run_service
-
-MOST_RUNS: Final = 1000
-_USUAL_RUNS: Final = 100
 
 native: Final = Blueprint("native", __name__, url_prefix="/1")
 
@@ -46,6 +42,7 @@ def install(app: Flask) -> None:
     """Offer the native API in this application."""
     app.url_map.converters["path_form"] = _PathFormConverter
     app.register_blueprint(native)
+    app.register_blueprint(run_routes.runs)
 
 
 @native.get("/jobs")
@@ -119,21 +116,20 @@ def delete_job(job_id: UUID) -> Response:
     return Response(status=204)
 
 
-@native.get("/jobs/<uuid:job_id>/runs")
-def list_runs(job_id: UUID) -> Response:
-    """The newest runs of a job, also of one that has ended."""
+@native.post("/jobs/<uuid:job_id>/pause")
+def pause_job(job_id: UUID) -> Response:
+    """A job held back, as PUT with `enabled` false would."""
     caller = _caller()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    found = run_service.of_job(caller, job_id, limit=_limit())
-    return answers.listed("runs", [runs.of_run(run) for run in found], media_type)
+    return answers.job(pauses.pause(caller, job_id), media_type)
 
 
-@native.get("/runs/<uuid:run_id>")
-def get_run(run_id: UUID) -> Response:
-    """One run with its attempts."""
+@native.post("/jobs/<uuid:job_id>/resume")
+def resume_job(job_id: UUID) -> Response:
+    """A paused job let go again."""
     caller = _caller()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    return answers.listed("run", runs.of_run(run_service.get(caller, run_id)), media_type)
+    return answers.job(pauses.resume(caller, job_id), media_type)
 
 
 @native.get("/secrets")
@@ -145,12 +141,6 @@ def list_secrets() -> Response:
     answer = answers.listed("secrets", list(found), media_type)
     answer.headers["Cache-Control"] = "no-store"
     return answer
-
-
-def _caller() -> Caller:
-    caller = auth.caller()
-    rate.count(caller.account.id)
-    return caller
 
 
 def _document() -> JobDocument:
@@ -169,18 +159,3 @@ def _document() -> JobDocument:
         member="Content-Type",
         remedy=f"Send one of: {', '.join(negotiation.DOCUMENTS)}; with no charset, or utf-8.",
     )
-
-
-def _limit() -> int:
-    text = request.args.get("limit")
-    if text is None:
-        return _USUAL_RUNS
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_RUNS))):
-        text = "0"
-    if not 1 <= int(text) <= MOST_RUNS:
-        raise InvalidMember(
-            "limit",
-            "limit is no whole number in its bounds.",
-            remedy=f"Give a number from 1 to {MOST_RUNS}.",
-        )
-    return int(text)

@@ -38,6 +38,8 @@ def _fill(element: etree._Element, value: Value) -> None:
     if isinstance(value, Mapping):
         for name, inner in value.items():
             _fill(etree.SubElement(element, name), inner)
+    elif isinstance(value, bool):
+        element.text = str(value).lower()
     elif isinstance(value, str | int | float):
         element.text = printable(str(value))
     else:

@@ -14,7 +14,7 @@ from app.domain.quotation import quoted
 from app.errors import InvalidMember, MalformedDocument
 
 _BLANKS: Final = " \t\r\n"
-_FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
+FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
 _FLAT: Final = "A job element holds one element for each member, and those hold text alone."
 
 
@@ -23,17 +23,8 @@ def read(body: bytes, charset: str | None = None) -> JobDocument:
 
     Raises MalformedDocument and InvalidMember.
     """
-    root = _parse(xml_encoding.decoded(body, charset))
-    if root.tag != "job":
-        raise MalformedDocument(
-            f"The root element is {quoted(root.tag)}.",
-            remedy="Send a job element, in no namespace.",
-        )
-    _refuse_attributes(root)
-    _refuse_text(root.text)
+    root = parse(body, charset, "job")
     members: dict[str, str | bool] = {}
-    for node in root:
-        _refuse_text(node.tail)
     # Comments and processing instructions between the members say nothing.
     for element in root.iterchildren("*"):
         if element.tag in members:
@@ -59,6 +50,29 @@ def write(job: JobDocument) -> bytes:
     return etree.tostring(root, encoding="utf-8")
 
 
+def parse(body: bytes, charset: str | None, name: str) -> etree._Element:
+    """The root element of a document, which must be called `name` and hold elements alone.
+
+    Raises MalformedDocument and InvalidMember.
+    """
+    root = _parse(xml_encoding.decoded(body, charset))
+    if root.tag != name:
+        raise MalformedDocument(
+            f"The root element is {quoted(root.tag)}.",
+            remedy=f"Send a {name} element, in no namespace.",
+        )
+    _refuse_attributes(root)
+    _refuse_text(root.text)
+    for node in root:
+        _refuse_text(node.tail)
+    return root
+
+
+def text_of(element: etree._Element) -> str:
+    """The text of a member, without the white space around it. Raises InvalidMember."""
+    return _text(element).strip(_BLANKS)
+
+
 def _parse(text: str) -> etree._Element:
     parser = etree.XMLParser(
         encoding="utf-8",
@@ -81,20 +95,25 @@ def _parse(text: str) -> etree._Element:
 def _value(element: etree._Element) -> str | bool:
     """The text of a member; its surrounding white space counts in data alone."""
     name = str(element.tag)
-    _refuse_attributes(element)
-    if len(element):
-        nested = next(element.iterchildren("*"), None) is not None
-        what = "an element" if nested else "a comment or processing instruction"
-        raise InvalidMember(name, f"{name} holds {what}.", remedy=_FLAT)
-    text = element.text or ""
+    text = _text(element)
     if name == "data":
         return text
     text = text.strip(_BLANKS)
     if name != document.FLAG:
         return text
-    if text not in _FLAGS:
+    if text not in FLAGS:
         raise InvalidMember(name, f"{name} is {quoted(text)}.", remedy="Write true or false.")
-    return _FLAGS[text]
+    return FLAGS[text]
+
+
+def _text(element: etree._Element) -> str:
+    name = str(element.tag)
+    _refuse_attributes(element)
+    if len(element):
+        nested = next(element.iterchildren("*"), None) is not None
+        what = "an element" if nested else "a comment or processing instruction"
+        raise InvalidMember(name, f"{name} holds {what}.", remedy=_FLAT)
+    return element.text or ""
 
 
 def _refuse_attributes(element: etree._Element) -> None:
