@@ -257,6 +257,19 @@ def test_the_last_attempt_of_the_schedule_is_final(stage: Stage) -> None:
     assert stage.settled() is RunState.FAILED
 
 
+def test_a_run_sent_again_has_its_retries_anew_and_its_attempts_go_on(stage: Stage) -> None:
+    stage.hold(0.0, attempts=8, tried=8)
+    stage.engine.answer(Reply(status=500))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert settlement.state is None
+    assert settlement.attempt is not None
+    assert settlement.attempt.number == 9
+
+    stage.hold(0.0, attempts=15, tried=8)
+    stage.engine.answer(Reply(status=500))
+    assert stage.settled() is RunState.FAILED
+
+
 def test_lateness_counts_from_the_time_the_attempt_might_have_begun(stage: Stage) -> None:
     held = stage.hold(-2.5)
     stage.engine.answer(Reply(status=204))
