@@ -22,6 +22,7 @@ MOST_COUNTED: Final = 100_000
 """Runs that one call looks at at most."""
 
 _BATCH: Final = 500
+_BATCH_COUNTED: Final = 5000
 
 
 def of_job(caller: Caller, job_id: UUID, *, limit: int) -> tuple[Run, ...]:
@@ -75,7 +76,7 @@ def redeliver_all(
     count = lost = looked_at = 0
     most = MOST_COUNTED if dry else MOST_REDELIVERED
     while count < most and looked_at < MOST_COUNTED:
-        room = min(_BATCH, most - count)
+        room = min(_BATCH_COUNTED if dry else _BATCH, most - count)
         with transaction() as connection:
             met = redelivery.candidates(
                 connection, caller.account.id, wanted, after=after, limit=room

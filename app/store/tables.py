@@ -169,6 +169,7 @@ run = Table(
     Index(
         "run_unsuccessful",
         "account_id",
+        "state",
         "due_at",
         "id",
         postgresql_where=text("state <> 'succeeded'"),

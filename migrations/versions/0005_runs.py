@@ -57,7 +57,7 @@ RETRIED = "(account_id, due_at, id) WHERE attempts > 0"
 # Each run is in one of the two: an account's list costs a settlement one entry.
 HISTORY = {
     "run_succeeded": "(account_id, due_at, id) WHERE state = 'succeeded'",
-    "run_unsuccessful": "(account_id, due_at, id) WHERE state <> 'succeeded'",
+    "run_unsuccessful": "(account_id, state, due_at, id) WHERE state <> 'succeeded'",
 }
 
 WITHOUT = text("""

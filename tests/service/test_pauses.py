@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import psycopg
@@ -268,6 +268,22 @@ def test_an_update_leaves_a_call_by_hand_and_the_schedule_of_the_new_version(
 
     assert (taken.data, taken.job_version) == (b"one", 1)
     assert updated.next_at == job.next_at
+
+
+def test_a_call_by_hand_stands_for_no_firing_of_a_new_version(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    now = datetime.now(UTC)
+    quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+    job = jobs.create(caller, booking(QUARTERLY))
+    pauses.fire(caller, job.id)
+    by_hand = quarter + timedelta(milliseconds=100)
+    connection.execute("UPDATE inflight SET due_at = %s, send_at = %s", (by_hand, by_hand))
+
+    just_before = replace(caller, now=quarter - timedelta(milliseconds=50))
+    updated = jobs.update(just_before, job.id, booking(QUARTERLY, data=b"two"), Echo())
+
+    assert updated.next_at == quarter
 
 
 def test_deleting_withdraws_a_call_by_hand(caller: Caller, connection: psycopg.Connection) -> None:

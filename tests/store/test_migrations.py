@@ -93,7 +93,7 @@ def test_a_migration_that_was_interrupted_is_finished(database: str) -> None:
         # What stands when the second part is stopped half way.
         connection.execute("DROP INDEX inflight_retried, run_unsuccessful")
         connection.execute(
-            "CREATE INDEX run_unsuccessful ON ONLY run (account_id, due_at, id)"
+            "CREATE INDEX run_unsuccessful ON ONLY run (account_id, state, due_at, id)"
             " WHERE state <> 'succeeded'"
         )
         connection.execute("UPDATE alembic_version SET version_num = '0001'")
