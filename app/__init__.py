@@ -11,9 +11,11 @@ from flask import Flask, Response, g
 from app import commands
 from app.api import bodies, problems, rate
 from app.api.health import health
+from app.api.idempotency import Application
 from app.api.native import routes as native
 from app.api.references import references
 from app.config import Settings, load
+from app.service import presumption
 from app.store import engine
 
 
@@ -24,13 +26,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     if settings is None:
         settings = load(os.environ)
-    app = Flask(__name__, static_folder=None)
+    app = Application(__name__, static_folder=None)
     app.config["WAKECALL_SETTINGS"] = settings
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     engine.init(app, settings)
     problems.install(app)
     rate.install(app, settings)
+    presumption.install(app)
     app.before_request(_name)
     app.before_request(bodies.check_target)
     app.after_request(_mark)

@@ -13,13 +13,13 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from app.domain import instants
+from app.domain.secret import LONGEST_OVERLAP
 from app.errors import Refused, WakecallError
 from app.service import accounts
 
 P = ParamSpec("P")
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_LONGEST: Final = timedelta(days=365)
 
 account: Final = AppGroup("account", help="Accounts.")
 key: Final = AppGroup("key", help="API keys of an account.")
@@ -88,14 +88,28 @@ def revoke_key(key_id: str) -> None:
 def show_secrets(account_name: str) -> None:
     """Print the signing secrets of ACCOUNT that are valid now, newest first."""
     for each in accounts.secrets(account_name):
-        click.echo(each)
+        click.echo(each.value)
+
+
+@secret.command("list")
+@click.argument("account_name", metavar="ACCOUNT")
+@_told
+def list_secrets(account_name: str) -> None:
+    """List the signing secrets of ACCOUNT without showing them: creation and end, newest first."""
+    for each in accounts.secrets(account_name):
+        end = "current"
+        if each.expires_at is not None:
+            end = f"until {instants.format_utc(each.expires_at)}"
+        click.echo(f"{instants.format_utc(each.created_at)}  {end}")
 
 
 def _duration(_context: click.Context, _parameter: click.Parameter, text: str) -> timedelta:
-    match = re.fullmatch(r"([0-9]{1,8})([smhd])", text)
+    match = re.fullmatch(r"([0-9]{1,8})([smhd])", "0s" if text == "0" else text)
     duration = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
-    if duration is None or duration > _LONGEST:
-        raise click.BadParameter("give a number and a unit, such as 90s, 30m, 24h or 7d.")
+    if duration is None or duration > LONGEST_OVERLAP:
+        raise click.BadParameter(
+            "give a number and a unit, such as 90s, 30m, 24h or 7d, up to 365d; or 0."
+        )
     return duration
 
 
@@ -107,9 +121,9 @@ def _duration(_context: click.Context, _parameter: click.Parameter, text: str) -
     show_default=True,
     callback=_duration,
     metavar="DURATION",
-    help="How long the old secret signs as well.",
+    help="How long the old secrets sign as well; 0 ends them at once.",
 )
 @_told
 def rotate_secret(account_name: str, overlap: timedelta) -> None:
     """Give ACCOUNT a new signing secret and print it."""
-    click.echo(accounts.rotate_secret(account_name, overlap=overlap))
+    click.echo(accounts.rotate_secret(account_name, overlap=overlap)[0].value)

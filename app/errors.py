@@ -10,6 +10,8 @@ WakecallError
 │   ├── Unauthenticated        no key, an unknown key, a revoked key
 │   ├── NotFound               unknown, or somebody else's: the two are told alike
 │   ├── Conflict               contradicts what is stored
+│   │   └── StillRunning       another request with the same Idempotency-Key is under way
+│   ├── KeyReused              the Idempotency-Key came before, with another request
 │   ├── NotAcceptable          none of the asked-for formats is offered
 │   ├── UnsupportedFormat      the body's media type is not taken
 │   ├── MethodNotOffered       the path exists, the method does not
@@ -20,7 +22,7 @@ WakecallError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class WakecallError(Exception):
@@ -46,6 +48,13 @@ class Refused(WakecallError):
         super().__init__(message)
         self.member = member
         self.remedy = remedy
+
+    def at(self, index: int) -> Self:
+        """This refusal, told of the job at `index` among several: `[17].url` is its member."""
+        self.message = f"Job {index} (counted from 0): {self.message}"
+        self.args = (self.message,)
+        self.member = f"[{index}].{self.member}" if self.member else f"[{index}]"
+        return self
 
 
 class MalformedDocument(Refused):
@@ -99,6 +108,18 @@ class Conflict(Refused):
     code = "conflict"
 
 
+class StillRunning(Conflict):
+    """Another request with the same Idempotency-Key is being answered just now."""
+
+    code = "still-running"
+
+
+class KeyReused(Refused):
+    """The Idempotency-Key came within the last 24 hours with another request."""
+
+    code = "idempotency-key-reused"
+
+
 class NotAcceptable(Refused):
     """None of the formats named in Accept is offered here."""
 
@@ -129,7 +150,7 @@ class RateLimited(Refused):
 
 
 class Unavailable(WakecallError):
-    """The database is away; nothing was stored; the same request may succeed later."""
+    """The database is away, or too much arrives at once; nothing was stored; try again later."""
 
     code = "unavailable"
 

@@ -32,7 +32,7 @@ def secrets(client: Client) -> tuple[str, ...]:
         found = json.loads(text) if status == http.client.OK else []
     except (Unavailable, ValueError):
         return ()
-    return tuple(f"{each}" for each in found)
+    return tuple(f"{each['value']}" for each in found)
 
 
 def book(client: Client, inbox: str) -> str:

@@ -13,7 +13,10 @@ import psycopg
 from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
+from app.domain.manner import USUAL, Manner
+from app.domain.misfire import DEFAULT, Misfire
 from app.domain.trigger import At, Cron, Trigger, is_recurring, to_document
+from app.store import manners
 from app.store.claims import Claimed, claim
 from app.store.takes import Taken, take
 
@@ -44,15 +47,21 @@ def book(
     due_in: float,
     cron: str | None = None,
     data: bytes = b"payload",
+    misfire: Misfire = DEFAULT,
+    manner: Manner = USUAL,
 ) -> UUID:
     """A job whose next firing is `due_in` seconds away (negative: overdue)."""
     job_id = UUID(int=uuid7().int)
     due_at = in_seconds(due_in)
     trigger: Trigger = Cron(expression=cron) if cron else At(instant=due_at)
     connection.execute(
-        "INSERT INTO job (id, account_id, version, url, data, trigger, enabled) "
-        "VALUES (%s, %s, 1, %s, %s, %s, true)",
-        (job_id, account_id, URL, data, Jsonb(to_document(trigger))),
+        "INSERT INTO job (id, account_id, version, url, data, trigger, enabled, misfire,"
+        " misfire_window, manner) VALUES (%s, %s, 1, %s, %s, %s, true, %s, %s, %s)",
+        (
+            *(job_id, account_id, URL, data, Jsonb(to_document(trigger))),
+            *(misfire.policy, misfire.window),
+            None if manner == USUAL else Jsonb(manners.to_document(manner)),
+        ),
     )
     connection.execute(
         "INSERT INTO due (job_id, account_id, version, recurring, next_at) "
@@ -62,15 +71,13 @@ def book(
     return job_id
 
 
-def claim_all(
-    connection: psycopg.Connection, *, new_id: Callable[[], UUID] = uuid7, budget: int = 1000
-) -> list[Claimed]:
+def claim_all(connection: psycopg.Connection, *, budget: int = 1000) -> list[Claimed]:
     """Claim as the scheduler does; an unreadable trigger fails the test."""
 
     def unreadable(job_id: UUID, error: Exception) -> None:
         raise AssertionError(f"{job_id}: {error}")
 
-    return claim(connection, budget=budget, ahead=0.3, new_id=new_id, unreadable=unreadable)
+    return claim(connection, budget=budget, ahead=0.3, unreadable=unreadable)
 
 
 def claim_and_take(connection: psycopg.Connection) -> list[Taken]:
@@ -95,18 +102,22 @@ def wait_until_blocked(connection: psycopg.Connection, count: int = 1) -> None:
         assert datetime.now(UTC) < deadline, "nobody waits for a lock"
 
 
-class Paused:
-    """A callable that stops whoever calls it first, until it is released."""
+@contextmanager
+def claims_held(holder: psycopg.Connection) -> Iterator[Callable[[], None]]:
+    """Stop every claim in its middle: rows locked, run not yet there, until the call yielded."""
+    holder.execute(
+        "CREATE OR REPLACE FUNCTION new_run_id() RETURNS uuid LANGUAGE plpgsql AS "
+        "'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN gen_random_uuid(); END'"
+    )
+    holder.execute("SELECT pg_advisory_lock(1)")
 
-    def __init__(self, inner: Callable[[], Any]) -> None:
-        self._inner = inner
-        self.reached = threading.Event()
-        self.released = threading.Event()
+    def release() -> None:
+        holder.execute("SELECT pg_advisory_unlock_all()")
 
-    def __call__(self) -> Any:
-        self.reached.set()
-        assert self.released.wait(30), "never released"
-        return self._inner()
+    try:
+        yield release
+    finally:
+        release()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from uuid import UUID
 from app.delivery.loop import Loop
 from app.delivery.request import Call, build
 from app.domain.pace import CONFIRM_AHEAD, CONFIRMED_FOR
-from app.domain.retry import Failed, RetryAt, Succeeded, decide
+from app.domain.retry import Failed, RetryAt, decide, is_success, is_too_old, too_old
 from app.domain.run import Attempt, Reply, RunState
 from app.log import logger
 from app.store.settling import Settlement
@@ -20,7 +20,9 @@ from workers.held import Held
 
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
 _CONFIRM_AHEAD_S: Final = CONFIRM_AHEAD.total_seconds()
-_BEGIN_AT_ONCE: Final = 64
+_BEGIN_AT_ONCE: Final = 16
+"""Few: answers are heard in between, and calls under way are the cheaper the fewer they are."""
+
 _LATE_ENOUGH: Final = 200
 _ASKED_ENOUGH: Final = 200
 _PUNCTUAL_S: Final = 2.0
@@ -70,9 +72,9 @@ class Courier:
         self._punctual: deque[Held] = deque()
         self._overdue: deque[Held] = deque()
         self._pumping = False
-        self._late: set[UUID] = set()
-        self._asked: set[UUID] = set()
-        self.held: dict[UUID, Held] = {}
+        self._late: set[Held] = set()
+        self._asked: set[Held] = set()
+        self.held: set[Held] = set()
         self.questions: deque[Held] = deque()
         """Runs to be asked about: are they still wanted?"""
         self.outcomes: deque[tuple[Held, Settlement]] = deque()
@@ -89,8 +91,8 @@ class Courier:
     def accept(self, runs: Sequence[Held]) -> None:
         """Take charge of runs that were just taken; from any thread."""
         now = self._loop.clock()
-        self._late.update(each.run.id for each in runs if each.fire_at <= now)
-        self.held.update((each.run.id, each) for each in runs)
+        self._late.update([each for each in runs if each.fire_at <= now])
+        self.held.update(runs)
         self._loop.call_soon_threadsafe(self._wait_for, runs)
 
     def answered(
@@ -105,19 +107,23 @@ class Courier:
 
     def forget(self, held: Held) -> None:
         """Let go of a run: it was settled, or is no longer this worker's; from any thread."""
-        self._late.discard(held.run.id)
-        self._asked.discard(held.run.id)
-        self.held.pop(held.run.id, None)
+        self._late.discard(held)
+        self._asked.discard(held)
+        self.held.discard(held)
 
     def _wait_for(self, runs: Sequence[Held]) -> None:
+        now = self._loop.clock()
         for held in runs:
-            if held.fire_at - held.confirmed <= _CONFIRMED_S:
+            if held.fire_at <= now:
+                self._line_up(held, now)
+            elif held.fire_at - held.confirmed <= _CONFIRMED_S:
                 self._loop.call_at(held.fire_at, self._due, held)
             else:
                 if held.run.url is not None:
                     self._engine.prepare(held.run.url)
                 ask_at = held.fire_at - _CONFIRM_AHEAD_S
                 self._loop.call_at(ask_at, self.questions.append, held)
+        self._pump()
 
     def _go_on(
         self,
@@ -143,10 +149,12 @@ class Courier:
         self._pump()
 
     def _due(self, held: Held) -> None:
-        self._late.add(held.run.id)
-        late = held.lateness(self._loop.clock()) > _PUNCTUAL_S
-        (self._overdue if late else self._punctual).append(held)
+        self._line_up(held, self._loop.clock())
         self._pump()
+
+    def _line_up(self, held: Held, now: float) -> None:
+        self._late.add(held)
+        (self._overdue if held.lateness(now) > _PUNCTUAL_S else self._punctual).append(held)
 
     def _pump(self) -> None:
         """Begin what is ready while there is room, letting sockets in between."""
@@ -181,14 +189,14 @@ class Courier:
             self.forget(held)
             return True
         if not held.is_confirmed(now):
-            if len(self._asked) >= _ASKED_ENOUGH and held.run.id not in self._asked:
+            if len(self._asked) >= _ASKED_ENOUGH and held not in self._asked:
                 return False
-            self._asked.add(held.run.id)
+            self._asked.add(held)
             self.questions.append(held)
             return True
-        self._asked.discard(held.run.id)
+        self._asked.discard(held)
         held.begun = now
-        self._late.discard(held.run.id)
+        self._late.discard(held)
         call = self._call(held, now)
         if call is not None:
             self._engine.post(
@@ -208,28 +216,35 @@ class Courier:
             )
             self._done(held, reply)
             return None
-        return build(held.delivery(), held.secrets, int(held.wall(now).timestamp()))
+        wall = held.wall(now)
+        if held.run.attempts > held.run.tried and is_too_old(
+            held.retry, due_at=held.run.due_at, now=wall
+        ):
+            self._settle(held, state=RunState.FAILED, reason=too_old(held.retry))
+            return None
+        return build(held.delivery(wall), held.secrets, int(wall.timestamp()))
 
     def _done(self, held: Held, reply: Reply) -> None:
         if reply.error == WITHDRAWN:
             self._due(held)
             return
-        run = held.run
+        begun = held.begun
         attempt = Attempt(
-            number=run.attempts + 1,
-            started_at=held.wall(held.begun),
-            lateness_ms=held.lateness(held.begun) * 1000,
-            reply=reply,
+            held.run.attempts + 1, held.wall(begun), held.lateness(begun) * 1000, reply
         )
+        if is_success(reply):
+            self._settle(held, state=RunState.SUCCEEDED, attempt=attempt)
+            self._pump()
+            return
         verdict = decide(
             reply,
-            attempts_made=attempt.number - run.tried,
+            attempts_made=attempt.number - held.run.tried,
+            due_at=held.run.due_at,
             now=held.wall(self._loop.clock()),
             jitter=self._jitter(),
+            policy=held.retry,
         )
         match verdict:
-            case Succeeded():
-                self._settle(held, state=RunState.SUCCEEDED, attempt=attempt)
             case Failed(reason=reason, gone=gone):
                 self._settle(held, state=RunState.FAILED, reason=reason, gone=gone, attempt=attempt)
             case RetryAt(reason=reason):
@@ -238,8 +253,8 @@ class Courier:
 
     def _withdraw(self, held: Held) -> None:
         """It is no longer wanted, or no longer ours; the settlement's token tells which."""
-        self._late.discard(held.run.id)
-        self._asked.discard(held.run.id)
+        self._late.discard(held)
+        self._asked.discard(held)
         self._settle(held, state=RunState.CANCELLED)
 
     def _settle(
@@ -254,16 +269,16 @@ class Courier:
     ) -> None:
         run = held.run
         settlement = Settlement(
-            id=run.id,
-            token=run.token,
-            job_id=run.job_id,
-            job_version=run.job_version,
-            due_at=run.due_at,
-            state=state,
-            retry_at=retry.instant if retry else None,
-            reason=reason,
-            last=run.final,
-            ends_job=gone,
-            attempt=attempt,
+            run.id,
+            run.token,
+            run.job_id,
+            run.job_version,
+            run.due_at,
+            state,
+            retry.instant if retry else None,
+            reason,
+            run.final,
+            gone,
+            attempt,
         )
         self.outcomes.append((held, settlement))

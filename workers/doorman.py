@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import psycopg
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import DequeueTimeout, StopRequested
@@ -73,6 +74,16 @@ class Doorman(SimpleWorker):
     def _install_signal_handlers(self) -> None:
         """Signals are the main thread's."""
 
+    def check_for_suspension(self, burst: bool) -> None:  # noqa: FBT001 - as RQ calls it
+        """Workers are not suspended through Redis either."""
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """RQ beats after every batch; every few seconds are enough."""
+        now = time.monotonic()
+        if now - self._beaten_at >= _HEARTBEAT_S:
+            self._beaten_at = now
+            super().heartbeat(timeout, pipeline)
+
     def subscribe(self) -> None:
         """No commands are taken through Redis: what stops a worker is a signal."""
 
@@ -87,7 +98,7 @@ class Doorman(SimpleWorker):
         while True:
             if self._house.closed:
                 raise StopRequested
-            self._keep_registered()
+            self.heartbeat()
             found = self._dequeue(full=self._house.full)
             self._on_heard()
             if found is not None:
@@ -95,14 +106,16 @@ class Doorman(SimpleWorker):
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Take the batch; a failure to take is RQ's to note and the scheduler's to mend."""
-        execution = self.prepare_execution(job)
         try:
-            self.prepare_job_execution(job)
             self._house.admit(queue.name, from_wire(job.args[0]))
         except (psycopg.Error, ValueError, IndexError):
+            execution = self.prepare_execution(job)
+            self.prepare_job_execution(job)
             self._finalize_failure(job, queue, execution, sys.exc_info())
         else:
-            self._finalize_success(job, queue, execution, None)
+            # RQ's own account of a success takes some twenty commands, all of them undone by
+            # result_ttl=0 at once: what is left of the batch is forgotten in one.
+            self.connection.delete(job.key)
 
     def _dequeue(self, *, full: bool) -> tuple[Job, Queue] | None:
         # Never one queue alone: RQ would then move the job through an intermediate queue.
@@ -127,11 +140,6 @@ class Doorman(SimpleWorker):
         until = time.monotonic() + _PUNCTUAL_POLL_S
         while self._house.full and time.monotonic() < until:
             time.sleep(_ROOM_POLL_S)
-
-    def _keep_registered(self) -> None:
-        if time.monotonic() - self._beaten_at >= _HEARTBEAT_S:
-            self.heartbeat()
-            self._beaten_at = time.monotonic()
 
 
 class Door(threading.Thread):

@@ -8,13 +8,14 @@ from typing import Final
 
 from app.delivery.request import Delivery
 from app.domain.pace import CONFIRMED_FOR, LEASE, LEASE_MARGIN
+from app.domain.retry_policy import DEFAULT, RetryPolicy
 from app.store.takes import Taken, Ticket
 
 _LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Held:
     """A taken run and what is known of it, in seconds of the monotonic clock.
 
@@ -59,18 +60,27 @@ class Held:
         """The database's clock at monotonic `now`, as far as this run can tell."""
         return self.run.send_at + timedelta(seconds=now - self.fire_at)
 
-    def delivery(self) -> Delivery:
-        """What is to be sent. The run must have a url."""
+    @property
+    def retry(self) -> RetryPolicy:
+        """How often it is tried again, and until when."""
+        manner = self.run.manner
+        return DEFAULT if manner is None or manner.retry is None else manner.retry
+
+    def delivery(self, wall: datetime) -> Delivery:
+        """What is to be sent at `wall`. The run must have a url."""
         run = self.run
         return Delivery(
-            run_id=run.id,
-            job_id=run.job_id,
-            url=run.url or "",
-            content_type=run.content_type,
-            signature=run.signature,
-            data=run.data,
-            due_at=run.due_at,
-            attempt=run.attempts + 1,
+            run.id,
+            run.job_id,
+            run.url or "",
+            run.content_type,
+            run.signature,
+            run.data,
+            run.due_at,
+            run.attempts + 1,
+            wall - run.due_at,
+            run.missed,
+            run.manner,
         )
 
 
@@ -80,10 +90,4 @@ def hold(run: Taken, secrets: tuple[str, ...], *, asked: float, answered: float)
     The remaining time counts from the answer: the database read its clock before that, so the
     attempt is late by the way back, never early.
     """
-    return Held(
-        run=run,
-        secrets=secrets,
-        fire_at=answered + run.remaining,
-        lease_ends=asked + _LEASE_S,
-        confirmed=asked,
-    )
+    return Held(run, secrets, answered + run.remaining, asked + _LEASE_S, asked)

@@ -18,6 +18,9 @@ from workers.link import Link, Repeating
 
 _EXTEND_AT_ONCE: Final = 1000
 _ASK_AT_ONCE: Final = 500
+_LEASES_EVERY_S: Final = 0.25
+"""Walking all that is held costs too much to be done in the rhythm of the questions."""
+
 _EXTEND_BELOW_S: Final = (LEASE - LEASE_MARGIN - BEAT).total_seconds()
 _POLL_S: Final = 0.25
 _DEAF_POLL_S: Final = 0.05
@@ -69,6 +72,7 @@ class Keeper(Repeating):
         self._on_suspects = on_suspects
         self._clock = clock
         self._polled_at = clock()
+        self._leases_seen_at = float("-inf")
         self.polling = True
 
     def once(self) -> None:
@@ -106,9 +110,14 @@ class Keeper(Repeating):
         self._courier.answered(questions, asked, self._clock(), wanted)
 
     def _expiring(self) -> list[Held]:
-        below = self._clock() + _EXTEND_BELOW_S
-        held = list(self._courier.held.values())
-        return [each for each in held if each.lease_ends < below][:_EXTEND_AT_ONCE]
+        now = self._clock()
+        if now - self._leases_seen_at < _LEASES_EVERY_S:
+            return []
+        below = now + _EXTEND_BELOW_S
+        expiring = [each for each in list(self._courier.held) if each.lease_ends < below]
+        if len(expiring) <= _EXTEND_AT_ONCE:
+            self._leases_seen_at = now
+        return expiring[:_EXTEND_AT_ONCE]
 
     def _extend(self, connection: psycopg.Connection, expiring: Sequence[Held]) -> None:
         asked = self._clock()

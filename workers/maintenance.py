@@ -13,12 +13,15 @@ import psycopg
 
 from app.domain import tally
 from app.log import logger
-from app.store import beats, partitions, repairs
+from app.store import accuracy, answers, beats, partitions, repairs
 from workers.link import Link, Repeating
 
 _REPAIR_S: Final = 30.0
 _HOUR_S: Final = 3600.0
 _ORPHANS: Final = 1000
+# Small steps, each a transaction of its own; what is left after so many waits for the next turn.
+_PURGED: Final = 500
+_STEPS: Final = 200
 
 
 class Maintenance(Repeating):
@@ -40,6 +43,8 @@ class Maintenance(Repeating):
                 self._turn_over(connection)
                 self._hourly_at = self._clock()
             self._repair(connection)
+            for purge in (answers.purge, accuracy.purge):
+                self._purge(connection, purge)
 
     def close(self) -> None:
         """Close the connection."""
@@ -55,6 +60,12 @@ class Maintenance(Repeating):
         beats.forget_stale(connection)
         if made or dropped:
             logger.info("history.turned_over", made=made, dropped=dropped)
+
+    def _purge(self, connection: psycopg.Connection, purge: Callable[..., int]) -> None:
+        """Drop what has expired, a few rows at a time, so that nobody waits for it."""
+        for _ in range(_STEPS):
+            if self._ended.is_set() or purge(connection, limit=_PURGED) < _PURGED:
+                return
 
     def _repair(self, connection: psycopg.Connection) -> None:
         armed = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=tell_unreadable)

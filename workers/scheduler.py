@@ -11,7 +11,6 @@ from typing import Final, Protocol
 from uuid import UUID
 
 import psycopg
-from uuid6 import uuid7
 
 from app.domain import tally
 from app.domain.pace import LEASE, LOOK_AHEAD, POLL, SUSPECT_AFTER
@@ -65,14 +64,12 @@ class Scheduler(Repeating):
         identity: str,
         *,
         clock: Callable[[], float] = time.monotonic,
-        new_id: Callable[[], UUID] = uuid7,
     ) -> None:
         super().__init__("scheduler", pause=POLL.total_seconds())
         self._link = link
         self._bell = bell
         self._identity = identity
         self._clock = clock
-        self._new_id = new_id
         self._outstanding: dict[UUID, Counter[int]] = {}
         self._trusted_since = clock()
         self._finished_at = clock()
@@ -126,7 +123,6 @@ class Scheduler(Repeating):
                 connection,
                 budget=room,
                 ahead=ahead,
-                new_id=self._new_id,
                 unreadable=tell_unreadable,
             )
             if len(claimed) < room:
@@ -137,7 +133,6 @@ class Scheduler(Repeating):
             ahead=ahead,
             reach=_PUNCTUAL_S + self._clock() - self._finished_at,
             skip=self._well_served(),
-            new_id=self._new_id,
             unreadable=tell_unreadable,
         )
         return claimed, True

@@ -14,6 +14,7 @@ from app.domain.tally import Tallies
 from app.log import lines, logger
 from app.store import beats
 from app.store.settling import Settled, Settlement, settle_singly_if_needed
+from workers.accuracy import Accuracy
 from workers.courier import Courier
 from workers.held import Held
 from workers.link import Link, Repeating
@@ -45,6 +46,7 @@ class Settler(Repeating):
         self._clock = clock
         self._unsettled: deque[tuple[Held, Settlement]] = deque()
         self._tallies = Tallies()
+        self._accuracy = Accuracy()
         self._beaten_at = float("-inf")
 
     def once(self) -> None:
@@ -86,11 +88,13 @@ class Settler(Repeating):
         beats.beat(connection, "worker", self._identity)
         beats.add(connection, self._tallies)
         self._tallies.clear()
+        self._accuracy.flush(connection)
 
     def _settle(self, connection: psycopg.Connection, batch: list[tuple[Held, Settlement]]) -> None:
         settled = settle_singly_if_needed(connection, [each for _, each in batch])
         for held, _ in batch:
             self._courier.forget(held)
+        self._accuracy.count(batch, settled)
         self._tell(settled)
         for each, error in settled.failed:
             logger.error("run.cannot_be_settled", run_id=str(each.id), error=str(error))

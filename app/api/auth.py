@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
-from flask import request
+from flask import g, request
 
-from app.domain.account import Caller
+from app.domain.account import Caller, Presumed
 from app.errors import InvalidMember, Unauthenticated
 from app.service import accounts
 
 _LONGEST: Final = 512
+
+
+Who_co = TypeVar("Who_co", bound=Caller | Presumed, covariant=True)
+
+
+class Identify(Protocol[Who_co]):
+    """How a use case finds out who calls with a key."""
+
+    def __call__(self, key: str, *, account: str | None) -> Who_co:
+        """Raises Unauthenticated."""
 
 
 def caller() -> Caller:
@@ -20,6 +30,28 @@ def caller() -> Caller:
 
     Raises Unauthenticated, alike for every reason, and InvalidMember where two keys are sent.
     """
+    return _sender(accounts.authenticate)
+
+
+def presumed() -> Caller | Presumed:
+    """Who sends this request, for a use case that asks itself whether the key is valid still.
+
+    Raises as `caller` does. Whatever is refused from here on, `confirm` must be called first.
+    """
+    found = _sender(accounts.presume)
+    if isinstance(found, Presumed):
+        g.presumed = found
+    return found
+
+
+def confirm() -> None:
+    """Nothing, if the sender of this request is authenticated; else raises Unauthenticated."""
+    found: Presumed | None = g.pop("presumed", None)
+    if found is not None:
+        accounts.confirm(found)
+
+
+def _sender(identify: Identify[Who_co]) -> Who_co:
     authorization = request.headers.get("Authorization")
     api_key = request.headers.get("X-API-Key")
     if authorization is not None and api_key is not None:
@@ -29,17 +61,17 @@ def caller() -> Caller:
             remedy="Send one of the two.",
         )
     if api_key is not None:
-        return accounts.authenticate(_bounded(api_key), account=None)
+        return identify(_bounded(api_key), account=None)
     scheme, _, credentials = _bounded(authorization or "").partition(" ")
     match scheme.lower():
         case "bearer":
-            return accounts.authenticate(credentials.strip(" "), account=None)
+            return identify(credentials.strip(" "), account=None)
         case "basic":
-            return _basic(credentials.strip(" "))
+            return _basic(identify, credentials.strip(" "))
     raise accounts.unauthenticated()
 
 
-def _basic(credentials: str) -> Caller:
+def _basic(identify: Identify[Who_co], credentials: str) -> Who_co:
     """RFC 7617: `account:key`, or the key as the user name with any password."""
     try:
         pair = base64.b64decode(credentials, validate=True).decode()
@@ -47,10 +79,10 @@ def _basic(credentials: str) -> Caller:
         raise accounts.unauthenticated() from None
     user, _, password = pair.partition(":")
     try:
-        return accounts.authenticate(password, account=user)
+        return identify(password, account=user)
     except Unauthenticated:
         # What is no key has no valid checksum, so that this costs no second query.
-        return accounts.authenticate(user, account=None)
+        return identify(user, account=None)
 
 
 def _bounded(text: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from flask import request
 from werkzeug.exceptions import ClientDisconnected
 
-from app.errors import AddressTooLong, MalformedDocument, TooLarge, TooSlow
+from app.errors import AddressTooLong, MalformedDocument, TooLarge, TooSlow, Unavailable
 
 MAX_DOCUMENT: Final = 64 * 1024
+MAX_BULK: Final = 4 * 1024 * 1024
+BULK_PATH: Final = "/1/jobs/bulk"
 MAX_TARGET: Final = 16 * 1024
 FAILURE: Final = "wakecall.body_failure"
+_KEPT: Final = "wakecall.body"
 
 
 class BodyFailure(StrEnum):
@@ -21,12 +25,20 @@ class BodyFailure(StrEnum):
     LONG = "long"
     SLOW = "slow"
     CUT = "cut"
+    CROWDED = "crowded"
+
+
+def most(environ: Mapping[str, Any]) -> int:
+    """How many bytes any body of this request may have; the route may allow fewer."""
+    bulk = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == BULK_PATH
+    return MAX_BULK if bulk else MAX_DOCUMENT
 
 
 def read(limit: int, *, member: str | None = None) -> bytes:
     """The whole body of the request, never more than `limit` bytes of it in memory.
 
-    Raises TooLarge, TooSlow, and MalformedDocument for a body that ends too early.
+    Raises TooLarge, TooSlow, MalformedDocument for a body that ends too early, and Unavailable
+    where too many long bodies arrive at once.
     """
     match request.environ.get(FAILURE):
         case BodyFailure.LONG:
@@ -37,17 +49,24 @@ def read(limit: int, *, member: str | None = None) -> bytes:
             )
         case BodyFailure.CUT:
             raise _incomplete()
+        case BodyFailure.CROWDED:
+            raise Unavailable("Too many long bodies arrive at once; try again shortly.")
     announced = request.content_length
     if announced is not None and announced > limit:
         raise _too_large(limit, member)
-    try:
-        body: bytes = request.stream.read(limit + 1)
-    except ClientDisconnected:
-        raise _incomplete() from None
+    kept: bytes | None = request.environ.get(_KEPT)
+    body = _received(limit) if kept is None else kept
     if len(body) > limit:
         raise _too_large(limit, member)
     if announced is not None and len(body) != announced:
         raise _incomplete()
+    return body
+
+
+def keep() -> bytes:
+    """The whole body, kept so that the route can `read` it again; raises as `read` does."""
+    body = read(most(request.environ))
+    request.environ[_KEPT] = body
     return body
 
 
@@ -59,6 +78,15 @@ def check_target() -> None:
             f"The address has more than {MAX_TARGET} characters.",
             remedy="POST the job as a document to /1/jobs.",
         )
+
+
+def _received(limit: int) -> bytes:
+    """What the server hands over, up to one byte more than `limit`."""
+    try:
+        body: bytes = request.stream.read(limit + 1)
+    except ClientDisconnected:
+        raise _incomplete() from None
+    return body
 
 
 def _too_large(limit: int, member: str | None) -> TooLarge:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, cast
 
-from app.api import gateway
+from app.api import bodies, gateway
 from app.api.bodies import FAILURE, MAX_DOCUMENT, BodyFailure
 from app.api.gateway import Message
 from app.log import logger
@@ -29,14 +29,26 @@ Send = Callable[[Message], Awaitable[None]]
 THREADS: Final = 8
 BODY_S: Final = 15.0
 SEND_S: Final = 30.0
+# Bodies of more than 64 KiB and up to 4 MiB that a process holds at once.
+LONG_BODIES: Final = 16
 # What is read of a body that is too long, so that its sender comes to read the answer.
 MAX_DRAINED: Final = 16 * 1024 * 1024
+
+
+@dataclass(kw_only=True, slots=True)
+class _Room:
+    """Places for bodies longer than one document: whoever sends them, memory stays bounded."""
+
+    free: int
 
 
 @dataclass(kw_only=True, slots=True)
 class _Body:
     """A body as it arrives; one over its limit is counted on, but kept no longer."""
 
+    most: int
+    room: _Room
+    placed: bool = False
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
     more: bool = True
@@ -50,11 +62,25 @@ class _Body:
         part = message.get("body", b"")
         self.more = message.get("more_body", False)
         self.size += len(part)
-        if self.size > MAX_DOCUMENT:
+        if self.size > self.most:
             self.failure = BodyFailure.LONG
-            self.parts.clear()
-        else:
+        elif self.size > MAX_DOCUMENT and not self._place():
+            self.failure = BodyFailure.CROWDED
+        if self.failure is None:
             self.parts.append(part)
+        else:
+            self.parts.clear()
+
+    def _place(self) -> bool:
+        if not self.placed and self.room.free:
+            self.room.free -= 1
+            self.placed = True
+        return self.placed
+
+    def leave(self) -> None:
+        """Give the place back, once nothing refers to the body."""
+        self.room.free += self.placed
+        self.placed = False
 
 
 class Front:
@@ -78,6 +104,7 @@ class Front:
         self._body_s = body_s
         self._send_s = send_s
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._room = _Room(free=LONG_BODIES)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request, or the life of the process (ASGI 3)."""
@@ -85,10 +112,14 @@ class Front:
             await self._live(receive, send)
             return
         environ = gateway.environ_of(scope)
-        if "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0":
-            await self._take_body(environ, receive)
-        loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(self._threads, gateway.run, self._app, environ)
+        body = _Body(most=bodies.most(environ), room=self._room)
+        try:
+            if "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0":
+                await self._take_body(body, environ, receive)
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(self._threads, gateway.run, self._app, environ)
+        finally:
+            body.leave()
         await send(
             {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         )
@@ -105,13 +136,12 @@ class Front:
         self._threads.shutdown()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _take_body(self, environ: Message, receive: Receive) -> None:
+    async def _take_body(self, body: _Body, environ: Message, receive: Receive) -> None:
         """Read the body into the environment, or say there why it is not to be had."""
         announced = int(environ.get("CONTENT_LENGTH", 0))
-        if announced > (MAX_DOCUMENT if "HTTP_EXPECT" in environ else MAX_DRAINED):
+        if announced > (body.most if "HTTP_EXPECT" in environ else MAX_DRAINED):
             environ[FAILURE] = BodyFailure.LONG
             return
-        body = _Body()
         try:
             async with asyncio.timeout(self._body_s):
                 while body.more and body.size <= MAX_DRAINED:

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 
 from app import errors
-from app.api import negotiation
+from app.api import auth, negotiation
 from app.api.xml_text import printable
 from app.log import logger
 
@@ -52,9 +52,11 @@ KINDS: Final[dict[type[errors.WakecallError], Kind]] = {
     errors.NotAcceptable: Kind(status=406, title="No acceptable format"),
     errors.TooSlow: Kind(status=408, title="The body did not arrive in time"),
     errors.Conflict: Kind(status=409, title="In conflict with what is stored"),
+    errors.StillRunning: Kind(status=409, title="The same request is still being answered"),
     errors.TooLarge: Kind(status=413, title="Too large"),
     errors.AddressTooLong: Kind(status=414, title="The address is too long"),
     errors.UnsupportedFormat: Kind(status=415, title="The format is not taken"),
+    errors.KeyReused: Kind(status=422, title="The Idempotency-Key belongs to another request"),
     errors.RateLimited: Kind(status=429, title="Too many requests"),
     errors.WakecallError: Kind(status=500, title="Wakecall failed"),
     errors.Unavailable: Kind(status=503, title="Not available now"),
@@ -63,6 +65,7 @@ BY_CODE: Final = {error.code: (error, kind) for error, kind in KINDS.items()}
 
 _HEADERS: Final[dict[type[errors.WakecallError], dict[str, str]]] = {
     errors.Unauthenticated: {"WWW-Authenticate": CHALLENGE},
+    errors.StillRunning: {"Retry-After": RETRY_SECONDS},
     errors.RateLimited: {"Retry-After": RETRY_SECONDS},
     errors.Unavailable: {"Retry-After": RETRY_SECONDS},
 }
@@ -99,6 +102,12 @@ def kind_of(error: errors.WakecallError) -> Kind:
 
 
 def _answer(error: Exception) -> Response:
+    if isinstance(error, errors.Refused | HTTPException):
+        # Whoever has no valid key is told that, and nothing else.
+        try:
+            auth.confirm()
+        except Exception as instead:  # noqa: BLE001 - whatever it is, it goes before the refusal
+            error = instead
     if isinstance(error, MethodNotAllowed):
         allowed = tuple(sorted({*(error.valid_methods or ()), "OPTIONS"}))
         if request.method == "OPTIONS":

@@ -59,14 +59,8 @@ def read(transfer: Transfer, number: int, text: str) -> Reply:
             status, error = None, "bad-response"
     else:
         error, detail = _fault(transfer, number, text)
-    return Reply(
-        status=status,
-        error=error,
-        error_detail=detail,
-        headers=_headers(transfer.lines),
-        body=transfer.body,
-        timing=_timing(transfer),
-    )
+    headers = _headers(transfer.lines)
+    return Reply(status, error, detail, headers, transfer.body, _timing(transfer))
 
 
 def unanswered(error: str, detail: str, *, dns: float | None = None, total: float = 0.0) -> Reply:
@@ -109,18 +103,17 @@ def _timing(transfer: Transfer) -> Timing:
     """Milestones since the call was handed in; libcurl counts from the start of the transfer."""
     getinfo = transfer.curl.getinfo
     before = transfer.before
-    connect = tls = None
+    dns = connect = tls = None
+    if transfer.dns is not None:
+        dns = transfer.dns * 1000
     if transfer.opened:
-        connect = getinfo(pycurl.CONNECT_TIME)
-        tls = getinfo(pycurl.APPCONNECT_TIME)
-    first_byte = getinfo(pycurl.STARTTRANSFER_TIME)
-    return Timing(
-        dns=None if transfer.dns is None else transfer.dns * 1000,
-        connect=(before + connect) * 1000 if connect else None,
-        tls=(before + tls) * 1000 if tls else None,
-        first_byte=(before + first_byte) * 1000 if first_byte else None,
-        total=(before + getinfo(pycurl.TOTAL_TIME)) * 1000,
-    )
+        connected, secured = getinfo(pycurl.CONNECT_TIME), getinfo(pycurl.APPCONNECT_TIME)
+        connect = (before + connected) * 1000 if connected else None
+        tls = (before + secured) * 1000 if secured else None
+    answered = getinfo(pycurl.STARTTRANSFER_TIME)
+    first_byte = (before + answered) * 1000 if answered else None
+    total = (before + getinfo(pycurl.TOTAL_TIME)) * 1000
+    return Timing(dns, connect, tls, first_byte, total)
 
 
 def _headers(lines: list[bytes]) -> tuple[tuple[str, str], ...]:

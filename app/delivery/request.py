@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from app.delivery.signing import sign
 from app.domain.instants import format_utc
+from app.domain.manner import USUAL, Manner
 
 VERSION: Final = "0.1.0"
 USER_AGENT: Final = f"Wakecall/{VERSION}"
@@ -18,14 +18,18 @@ TIMEOUT: Final = 15.0
 """Seconds for a whole call: name lookup, connection, request and answer."""
 
 _DEFAULT_TYPE: Final = "application/octet-stream"
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 _scheduled_for = lru_cache(maxsize=1024)(format_utc)
 """Many runs are due at the same instant."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Delivery:
-    """One attempt of a run, as the worker took it; `attempt` counts from 1."""
+class Delivery(NamedTuple):
+    """One attempt of a run, as the worker took it; `attempt` counts from 1.
+
+    `lateness` is how long after `due_at` it begins; `missed` is how many firings it stands for that
+    are not made; `manner` is None for the usual one.
+    """
 
     run_id: UUID
     job_id: UUID
@@ -35,21 +39,22 @@ class Delivery:
     data: bytes | None
     due_at: datetime
     attempt: int
+    lateness: timedelta = timedelta()
+    missed: int = 0
+    manner: Manner | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
-    """One POST: `headers` are whole lines without line ends, `timeout` is in seconds."""
+class Call(NamedTuple):
+    """One request: `headers` are whole lines without line ends, `timeout` is in seconds."""
 
     url: str
     headers: tuple[str, ...]
     body: bytes = b""
     timeout: float = TIMEOUT
+    method: str = "POST"
 
 
-def build(
-    delivery: Delivery, secrets: Sequence[str], timestamp: int, *, timeout: float = TIMEOUT
-) -> Call:
+def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
     """The signed call of one attempt.
 
     `secrets` are the account's signing secrets, the newest first; `timestamp` is the wall
@@ -59,6 +64,8 @@ def build(
     body = delivery.data or b""
     signature = sign(secrets, message_id=run_id, timestamp=timestamp, body=body)
     own = (f"X-Content-Signature: {delivery.signature}",) if delivery.signature else ()
+    missed = (f"Wakecall-Missed: {delivery.missed}",) if delivery.missed else ()
+    manner = delivery.manner or USUAL
     return Call(
         url=delivery.url,
         headers=(
@@ -69,8 +76,12 @@ def build(
             f"webhook-signature: {signature}",
             f"Wakecall-Job: {delivery.job_id}",
             f"Wakecall-Scheduled-For: {_scheduled_for(delivery.due_at)}",
+            f"Wakecall-Lateness-Ms: {max(delivery.lateness // _MILLISECOND, 0)}",
             f"Wakecall-Attempt: {delivery.attempt}",
+            *missed,
+            *[f"{name}: {value}" for name, value in manner.headers],
         ),
         body=body,
-        timeout=timeout,
+        timeout=manner.timeout or TIMEOUT,
+        method=manner.method or "POST",
     )

@@ -49,6 +49,7 @@ class Transfer:
         "_connect_within",
         "_denial",
         "_header_bytes",
+        "_method",
         "_on_fresh",
         "_opening",
         "_pin",
@@ -89,6 +90,7 @@ class Transfer:
         self._opening: socket.SocketType | None = None
         self._pin = ""
         self._url = ""
+        self._method = "POST"
         self._connect_to: tuple[str, ...] = ()
         self._within = 0.0
         self._connect_within = 0.0
@@ -107,6 +109,10 @@ class Transfer:
             # libcurl rewrites escapes such as %2f in a path; the receiver gets them as booked.
             curl.setopt(pycurl.REQUEST_TARGET, split(call.url).path)
             self._url = call.url
+        if call.method != self._method:
+            # What is set up is a POST; another method takes its name alone, and keeps the body.
+            curl.setopt(pycurl.CUSTOMREQUEST, call.method)
+            self._method = call.method
         if pin.connect_to is not self._connect_to:
             curl.setopt(pycurl.CONNECT_TO, pin.connect_to)
             self._connect_to = pin.connect_to

@@ -24,6 +24,19 @@ class Caller:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Presumed:
+    """A request whose key was valid when it was last looked up, and must prove so as it acts.
+
+    `digest` is that of the key; `since` is an earlier reading of the database's clock.
+    """
+
+    account: Account
+    key_id: str
+    digest: bytes
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ApiKey:
     """What may be told of a key after it was shown once: never its secret."""
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
-from typing import Final
 
-from app.domain.job import MAX_DATA, MAX_LABEL, Booking
+from app.domain.job import MAX_DATA, MAX_LABEL, MAX_NAME, MAX_TAG, MOST_TAGS, Booking
+from app.domain.manner import USUAL, check_manner, check_value
+from app.domain.misfire import check_misfire
+from app.domain.quotation import quoted
 from app.domain.target import judge_url
 from app.errors import InvalidMember, TooLarge
-
-# RFC 9110 §5.5: what a header value may hold without being altered or misread on the way.
-_VISIBLE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 
 
 def check(booking: Booking, *, allow: Sequence[IPv4Network | IPv6Network]) -> None:
@@ -21,28 +19,51 @@ def check(booking: Booking, *, allow: Sequence[IPv4Network | IPv6Network]) -> No
     Raises InvalidMember, TooLarge.
     """
     judge_url(booking.url, allow=tuple(allow))
-    _header_value("signature", booking.signature)
-    _header_value("contentType", booking.content_type)
+    for member, value in (("signature", booking.signature), ("contentType", booking.content_type)):
+        if value is not None:
+            check_value(member, value, MAX_LABEL)
     if booking.data is not None and len(booking.data) > MAX_DATA:
         raise TooLarge(
             f"data has {len(booking.data)} bytes.",
             member="data",
             remedy=f"Send at most {MAX_DATA} bytes, or a reference to where the rest is.",
         )
+    if booking.name is not None:
+        _check_words("name", booking.name, MAX_NAME)
+    _check_tags(booking.tags)
+    if booking.manner is not USUAL:
+        check_manner(booking.manner)
+    check_misfire(booking.misfire)
+    for member, url in (("onSuccess", booking.on_success), ("onFailure", booking.on_failure)):
+        if url is not None:
+            judge_url(url, allow=tuple(allow), member=member)
 
 
-def _header_value(member: str, value: str | None) -> None:
-    if value is None:
-        return
-    if len(value) > MAX_LABEL:
+def _check_tags(tags: Sequence[str]) -> None:
+    if len(tags) > MOST_TAGS:
         raise InvalidMember(
-            member,
-            f"{member} has {len(value)} characters.",
-            remedy=f"Use at most {MAX_LABEL} characters.",
+            "tags", f"There are {len(tags)} tags.", remedy=f"Give at most {MOST_TAGS}."
         )
-    if not _VISIBLE.fullmatch(value):
+    for number, tag in enumerate(tags):
+        member = f"tags[{number}]"
+        _check_words(member, tag, MAX_TAG)
+        if tag in tags[:number]:
+            raise InvalidMember(
+                member, f"The tag {quoted(tag)} is given more than once.", remedy="Give it once."
+            )
+
+
+def _check_words(member: str, text: str, most: int) -> None:
+    """What every format can hold, and people can read and type."""
+    if not 1 <= len(text) <= most:
         raise InvalidMember(
             member,
-            f"{member} is empty or holds characters that a header cannot carry.",
-            remedy="Use visible ASCII characters; spaces only between them.",
+            f"{member} has {len(text)} characters.",
+            remedy=f"Use 1 to {most} characters.",
+        )
+    if not text.isprintable() or text != text.strip():
+        raise InvalidMember(
+            member,
+            f"{member} begins or ends with a space, or holds characters that do not print.",
+            remedy="Use printable characters, on one line; spaces only between them.",
         )

@@ -7,18 +7,25 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from app.domain.manner import USUAL, Manner
+from app.domain.misfire import DEFAULT, Misfire
 from app.domain.trigger import Trigger
 
 MAX_URL: Final = 2048
 MAX_LABEL: Final = 1024
 MAX_DATA: Final = 2048
+MAX_NAME: Final = 128
+MOST_TAGS: Final = 20
+MAX_TAG: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Booking:
     """What a client asks for, whatever format or path it came in; not yet checked.
 
-    `data` is the payload byte for byte as it will be delivered; None means none was given.
+    `data` is the payload byte for byte as it will be delivered; None means none was given. `name`
+    is unique among the account's jobs; `on_success` and `on_failure` are URLs told of each run's
+    end.
     """
 
     url: str
@@ -27,6 +34,12 @@ class Booking:
     content_type: str | None = None
     data: bytes | None = None
     enabled: bool = True
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    manner: Manner = USUAL
+    misfire: Misfire = DEFAULT
+    on_success: str | None = None
+    on_failure: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,3 +65,9 @@ class Job:
     data: bytes | None
     enabled: bool
     next_at: datetime | None
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    manner: Manner = USUAL
+    misfire: Misfire = DEFAULT
+    on_success: str | None = None
+    on_failure: str | None = None

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from app.domain.retry_policy import DEFAULT, RetryPolicy, most_attempts, wait_after
 from app.domain.run import Reply
 
 MAX_RETRY_AFTER: Final = timedelta(hours=24)
@@ -21,31 +22,6 @@ _GONE: Final = 410
 _DIGITS: Final = 9
 """As many digits are read: 30 years and more, and never too many for int or timedelta."""
 _SLOW_DOWN: Final = frozenset({429, 503})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RetryPolicy:
-    """The waits between the attempts of a run: one attempt more than there are delays."""
-
-    delays: tuple[timedelta, ...]
-
-
-DEFAULT: Final = RetryPolicy(
-    delays=(
-        timedelta(seconds=5),
-        timedelta(minutes=5),
-        timedelta(minutes=30),
-        timedelta(hours=2),
-        timedelta(hours=5),
-        timedelta(hours=10),
-        timedelta(hours=10),
-    )
-)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Succeeded:
-    """The receiver answered 2xx: the run is done."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,36 +40,54 @@ class RetryAt:
     reason: str
 
 
-Verdict = Succeeded | Failed | RetryAt
+Verdict = Failed | RetryAt
+
+
+def is_success(reply: Reply) -> bool:
+    """Whether the receiver answered 2xx: the run is done."""
+    return reply.status in _SUCCESS
 
 
 def decide(
     reply: Reply,
     *,
     attempts_made: int,
+    due_at: datetime,
     now: datetime,
     jitter: float,
     policy: RetryPolicy = DEFAULT,
 ) -> Verdict:
-    """What follows from one attempt's reply.
+    """What follows from a reply that is no success.
 
     `attempts_made` counts this attempt (1, 2, …); `jitter` is a random number in [0, 1).
-    2xx succeeds, 410 ends run and job, all else is tried again until the policy's delays are
-    used up. A Retry-After on 429 or 503 (RFC 9110, 10.2.3) can put the next attempt off, to
-    24 hours at most, but never brings it forward.
+    410 ends run and job, all else is tried again until the policy's attempts are used up. A
+    Retry-After on 429 or 503 (RFC 9110, 10.2.3) can put the next attempt off, to 24 hours at most,
+    but never brings it forward. No further attempt is due once the policy's max_age has passed
+    since `due_at`.
     """
     status = reply.status
-    if status in _SUCCESS:
-        return Succeeded()
     reason = _reason(reply)
     if status == _GONE:
         return Failed(reason=reason, gone=True)
-    if attempts_made > len(policy.delays):
+    if attempts_made >= most_attempts(policy):
         return Failed(reason=f"{reason} All {attempts_made} attempts are used up.")
-    wait = policy.delays[attempts_made - 1]
+    wait = wait_after(policy, attempts_made)
     if status in _SLOW_DOWN:
         wait = max(wait, _retry_after(reply, now))
-    return RetryAt(instant=now + wait * (1 + JITTER * jitter), reason=reason)
+    instant = now + wait * (1 + JITTER * jitter)
+    if is_too_old(policy, due_at=due_at, now=instant):
+        return Failed(reason=f"{reason} {too_old(policy)}")
+    return RetryAt(instant=instant, reason=reason)
+
+
+def is_too_old(policy: RetryPolicy, *, due_at: datetime, now: datetime) -> bool:
+    """Whether no attempt but the first of a run due at `due_at` may begin at `now` any more."""
+    return policy.max_age is not None and now > due_at + timedelta(seconds=policy.max_age)
+
+
+def too_old(policy: RetryPolicy) -> str:
+    """Why a run gets no further attempt, in words."""
+    return f"Its maxAge of {policy.max_age:.15g} s leaves no time for another attempt."
 
 
 def _reason(reply: Reply) -> str:

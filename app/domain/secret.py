@@ -1,14 +1,32 @@
-"""Signing secret: how one is written (Standard Webhooks 1.0), and how a fresh one is made."""
+"""Signing secret: how one is written (Standard Webhooks 1.0), made, and replaced."""
 
 from __future__ import annotations
 
 import secrets as randomness
 from base64 import b64encode
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 PREFIX: Final = "whsec_"
 
+MOST: Final = 5
+"""How many secrets of an account sign at once; each adds 48 bytes to every call."""
+
+USUAL_OVERLAP: Final = timedelta(days=1)
+LONGEST_OVERLAP: Final = timedelta(days=365)
+"""How long the secrets before a new one go on signing: where nothing is said, and at most."""
+
 _NEW: Final = 32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SigningSecret:
+    """A secret that signs now; `expires_at` is None for the newest one."""
+
+    value: str
+    created_at: datetime
+    expires_at: datetime | None
 
 
 def new_secret() -> str:

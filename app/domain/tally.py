@@ -11,6 +11,13 @@ LATENESS_SUM: Final = "lateness_sum"
 ATTEMPT: Final = "attempt"
 RUN: Final = "run"
 REPAIR: Final = "repair"
+MISSED: Final = "missed"
+
+JOINED: Final = "joined"
+"""Of what was missed: a later run stands for it."""
+
+LEFT_OUT: Final = "left-out"
+"""Of what was missed: it was too late for its job."""
 
 BUCKETS: Final = (
     *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05),

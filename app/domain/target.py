@@ -86,14 +86,18 @@ class Target:
     path: str
 
 
-def judge_url(url: str, *, allow: tuple[Network, ...]) -> None:
+def judge_url(url: str, *, allow: tuple[Network, ...], member: str = "url") -> None:
     """Refuse a callback URL that may not be booked; names are never resolved here.
 
-    Raises InvalidMember (member `url`) with the reason and the remedy.
+    Raises InvalidMember for `member` with the reason and the remedy.
     """
-    reason = judge_host(split(url), allow=allow)
+    try:
+        target = split(url)
+    except InvalidMember as refusal:
+        raise InvalidMember(member, refusal.message, remedy=refusal.remedy) from None
+    reason = judge_host(target, allow=allow)
     if reason is not None:
-        raise InvalidMember("url", reason, remedy=_PUBLIC)
+        raise InvalidMember(member, reason, remedy=_PUBLIC)
 
 
 def judge_host(target: Target, *, allow: tuple[Network, ...]) -> str | None:

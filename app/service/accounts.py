@@ -5,18 +5,20 @@ from __future__ import annotations
 import hmac
 import re
 import secrets as randomness
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
 from flask import current_app
 
 from app.domain import key as keys_domain
-from app.domain.account import Account, ApiKey, Caller
-from app.domain.secret import new_secret
+from app.domain.account import Account, ApiKey, Caller, Presumed
+from app.domain.secret import MOST, SigningSecret, new_secret
 from app.errors import Conflict, InvalidMember, NotFound, Unauthenticated
+from app.service.presumption import presumptions
 from app.service.secrets import SecretBox
 from app.store import accounts as store
-from app.store.engine import statement, transaction
+from app.store.engine import session, transaction
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _KEY_BYTES: Final = 64
@@ -30,16 +32,28 @@ def authenticate(key: str, *, account: str | None) -> Caller:
 
     Raises Unauthenticated, alike for every reason.
     """
-    presented = keys_domain.read(key)
-    if presented is None:
+    caller = _look_up(_read(key))
+    if account is not None and account != caller.account.name:
         raise unauthenticated()
-    with statement() as connection:
-        stored = store.find_key(connection, presented.id)
-    if stored is None or not hmac.compare_digest(stored.digest, presented.digest):
-        raise unauthenticated()
-    if stored.revoked or (account is not None and account != stored.account.name):
-        raise unauthenticated()
-    return Caller(account=stored.account, key_id=presented.id, now=stored.now)
+    return caller
+
+
+def presume(key: str, *, account: str | None) -> Caller | Presumed:
+    """Who calls with this key, without asking where it has been looked up before.
+
+    Whether the key is valid still, the use case asks in the statement that acts. Raises
+    Unauthenticated.
+    """
+    known = presumptions().recall(_read(key))
+    if known is None or (account is not None and account != known.account.name):
+        return authenticate(key, account=account)
+    return known
+
+
+def confirm(presumed: Presumed) -> Caller:
+    """Who calls, having asked; raises Unauthenticated."""
+    presumptions().forget(presumed.key_id)
+    return _look_up(keys_domain.KeyText(id=presumed.key_id, digest=presumed.digest))
 
 
 def unauthenticated() -> Unauthenticated:
@@ -68,7 +82,7 @@ def create(name: str) -> str:
                 member="name",
                 remedy=f"For another key of it: flask --app wsgi key create {name}",
             )
-        store.insert_secret(connection, made.id, sealed, timedelta(0))
+        store.insert_secret(connection, made.id, sealed)
         store.insert_key(
             connection, key_id=key.id, account_id=made.id, digest=key.digest, label="first"
         )
@@ -110,31 +124,65 @@ def revoke_key(key_id: str) -> None:
             )
 
 
-def secrets(account: str) -> tuple[str, ...]:
+def secrets(account: str) -> tuple[SigningSecret, ...]:
     """The account's signing secrets that are valid now, newest first. Raises NotFound."""
     with transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
         sealed = store.valid_secrets(connection, owner.id)
-    box = secret_box()
-    return tuple(box.open(each) for each in sealed)
+    return _opened(sealed)
 
 
-def rotate_secret(account: str, *, overlap: timedelta) -> str:
-    """Give the account a new signing secret; the old one signs as well for `overlap`.
+def rotate_secret(account: str, *, overlap: timedelta) -> tuple[SigningSecret, ...]:
+    """Give the account a new signing secret; those before it sign for `overlap` at most.
 
-    Raises NotFound.
+    The secrets that are valid then, the new one first. Raises NotFound, and Conflict where too
+    many would sign.
     """
-    fresh = new_secret()
-    sealed = secret_box().seal(fresh)
+    sealed = secret_box().seal(new_secret())
     with transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
-        store.insert_secret(connection, owner.id, sealed, overlap)
-    return fresh
+        store.retire_secrets(connection, owner.id, overlap)
+        if len(store.valid_secrets(connection, owner.id)) >= MOST:
+            raise Conflict(
+                f"{MOST} secrets of this account sign already.",
+                member="overlap",
+                remedy="Wait until one of them expires, or give a shorter overlap; "
+                "0 ends the old ones at once.",
+            )
+        store.insert_secret(connection, owner.id, sealed)
+        valid = store.valid_secrets(connection, owner.id)
+    return _opened(valid)
 
 
 def secret_box() -> SecretBox:
     """The box of this application's settings; raises Misconfigured."""
     return SecretBox(current_app.config["WAKECALL_SETTINGS"].secret_keys)
+
+
+def _read(key: str) -> keys_domain.KeyText:
+    presented = keys_domain.read(key)
+    if presented is None:
+        raise unauthenticated()
+    return presented
+
+
+def _look_up(presented: keys_domain.KeyText) -> Caller:
+    with session() as connection:
+        stored = store.find_key(connection, presented.id)
+    if stored is None or stored.revoked or not hmac.compare_digest(stored.digest, presented.digest):
+        raise unauthenticated()
+    presumptions().learn(presented, stored.account, stored.now)
+    return Caller(account=stored.account, key_id=presented.id, now=stored.now)
+
+
+def _opened(sealed: Sequence[store.SealedSecret]) -> tuple[SigningSecret, ...]:
+    box = secret_box()
+    return tuple(
+        SigningSecret(
+            value=box.open(each.sealed), created_at=each.created_at, expires_at=each.expires_at
+        )
+        for each in sealed
+    )
 
 
 def _account(found: Account | None, name: str) -> Account:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,16 +13,19 @@ from flask import current_app
 from sqlalchemy import Connection
 from uuid6 import uuid7
 
-from app.domain.account import Caller
+from app.domain.account import Account, Caller, Presumed
 from app.domain.booking import check
 from app.domain.job import Booking, Echo, Job
 from app.domain.pace import LAST_WORD
+from app.domain.quotation import quoted
+from app.domain.rearm import catch_up
 from app.domain.trigger import first_firing, is_recurring, next_after
-from app.errors import InvalidMember, NotFound
-from app.service import arming
+from app.errors import Conflict, InvalidMember, NotFound, Refused
+from app.service import accounts, arming
 from app.store import contents, inflight
 from app.store import jobs as store
-from app.store.engine import snapshot, statement, transaction
+from app.store.engine import session, snapshot, statement, transaction
+from app.store.names import NameTaken, holder
 
 PAUSED: Final = "the job was paused"
 _DELETED: Final = "the job was deleted"
@@ -36,12 +39,20 @@ class JobIds:
     ids: Iterator[UUID]
 
 
-def create(caller: Caller, booking: Booking) -> Job:
-    """Book a job; once this returns, no crash loses it. Raises InvalidMember, TooLarge."""
+def create(caller: Caller | Presumed, booking: Booking) -> Job:
+    """Book a job; once this returns, no crash loses it.
+
+    Raises InvalidMember, TooLarge, Conflict; for a presumed caller also Unauthenticated.
+    """
     _check(booking)
+    if isinstance(caller, Presumed):
+        made = _create_presumed(caller, booking)
+        if made is not None:
+            return made
+        caller = accounts.confirm(caller)
     next_at = first_firing(booking.trigger, caller.now)
     job_id = UUID(int=uuid7().int)
-    with statement() as connection:
+    with _own_name(caller.account, booking), statement() as connection:
         store.insert_job(
             connection,
             job_id=job_id,
@@ -49,7 +60,68 @@ def create(caller: Caller, booking: Booking) -> Job:
             booking=booking,
             next_at=next_at,
         )
-    return stored(job_id, caller, booking, 1, next_at if booking.enabled else None)
+    return stored(job_id, caller.account, booking, 1, next_at if booking.enabled else None)
+
+
+def _create_presumed(caller: Presumed, booking: Booking) -> Job | None:
+    """The new job; None where the key or the clock must be asked about after all."""
+    try:
+        first = first_firing(booking.trigger, caller.since)
+    except InvalidMember:
+        return None
+    job_id = UUID(int=uuid7().int)
+    with _own_name(caller.account, booking), session() as connection:
+        if not store.insert_if_valid(connection, job_id, caller, booking, first):
+            return None
+    return stored(job_id, caller.account, booking, 1, first if booking.enabled else None)
+
+
+def create_together(caller: Caller, bookings: Sequence[Booking]) -> list[Job]:
+    """Book all of these jobs or, if one is refused, none; they come back in the same order.
+
+    Once this returns, no crash loses them. Raises InvalidMember, TooLarge and Conflict, told of the
+    job's place.
+    """
+    made: list[Job] = []
+    firings: list[datetime] = []
+    for booking in bookings:
+        try:
+            _check(booking)
+            firings.append(first_firing(booking.trigger, caller.now))
+        except Refused as error:
+            raise error.at(len(made)) from None
+        job_id = UUID(int=uuid7().int)
+        made.append(
+            stored(job_id, caller.account, booking, 1, firings[-1] if booking.enabled else None)
+        )
+    _check_names(bookings)
+    try:
+        with session() as connection:
+            store.insert_jobs(connection, caller.account.id, made)
+    except NameTaken:
+        raise _taken_among(caller.account, bookings) from None
+    return made
+
+
+def _check_names(bookings: Sequence[Booking]) -> None:
+    """Refuse a name that two of them bear; raises Conflict."""
+    names: dict[str, int] = {}
+    for index, booking in enumerate(bookings):
+        if booking.name is None:
+            continue
+        if booking.name in names:
+            raise _taken(booking.name, f"job {names[booking.name]} of this document").at(index)
+        names[booking.name] = index
+
+
+def _taken_among(account: Account, bookings: Sequence[Booking]) -> Conflict:
+    """The refusal of the first of them whose name another job bears."""
+    with statement() as connection:
+        for index, booking in enumerate(bookings):
+            job_id = booking.name and holder(connection, account.id, booking.name)
+            if booking.name and job_id:
+                return _taken(booking.name, f"job {job_id}").at(index)
+    return _taken("of a job in this document", "another job")
 
 
 def get(caller: Caller, job_id: UUID) -> Job:
@@ -77,12 +149,13 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
     InvalidMember, TooLarge, Conflict.
     """
     _check(booking)
-    with transaction() as connection:
+    with _own_name(caller.account, booking), transaction() as connection:
         current = locked(connection, caller, job_id)
         _compare(echo, current)
         first = arming.on_update(connection, current, booking, caller.now)
         next_at: datetime | None = None
         if booking.enabled:
+            _claim_overdue(connection, current, caller.now + LAST_WORD)
             reason = f"replaced by version {current.version + 1} of the job"
             kept = inflight.cancel_replaced(connection, job_id, reason, LAST_WORD)
             next_at = _after_kept(booking, first, kept)
@@ -90,7 +163,7 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
             inflight.cancel_all(connection, job_id, PAUSED)
         contents.keep(connection, job_id)
         store.replace(connection, current, booking, next_at)
-    return stored(job_id, caller, booking, current.version + 1, next_at)
+    return stored(job_id, caller.account, booking, current.version + 1, next_at)
 
 
 def delete(caller: Caller, job_id: UUID) -> None:
@@ -126,8 +199,44 @@ def locked(connection: Connection, caller: Caller, job_id: UUID) -> Job:
     return found
 
 
+@contextmanager
+def _own_name(account: Account, booking: Booking) -> Iterator[None]:
+    """Raises Conflict where the name stored in it is another job's, and says whose."""
+    try:
+        yield
+    except NameTaken:
+        name = booking.name or ""
+        with statement() as connection:
+            job_id = holder(connection, account.id, name)
+        raise _taken(name, "another job" if job_id is None else f"job {job_id}") from None
+
+
+def _taken(name: str, whose: str) -> Conflict:
+    return Conflict(
+        f"The name {quoted(name)} is that of {whose}.",
+        member="name",
+        remedy="Choose another name, or update or delete the job that has it.",
+    )
+
+
 def _check(booking: Booking) -> None:
     check(booking, allow=current_app.config["WAKECALL_SETTINGS"].allow_targets)
+
+
+def _claim_overdue(connection: Connection, current: Job, until: datetime) -> None:
+    """What is due until then and no scheduler has come to is the old version's to make."""
+    if current.next_at is None:
+        return
+    firings = catch_up(current.trigger, due_at=current.next_at, now=until, misfire=current.misfire)
+    inflight.claim_overdue(
+        connection,
+        current.id,
+        [
+            (UUID(int=uuid7().int), each.fire_at, each.missed)
+            for each in firings
+            if each.fire_at is not None
+        ],
+    )
 
 
 def _after_kept(booking: Booking, next_at: datetime, kept: datetime | None) -> datetime | None:
@@ -151,12 +260,12 @@ def _compare(echo: Echo, current: Job) -> None:
 
 
 def stored(
-    job_id: UUID, caller: Caller, booking: Booking, version: int, next_at: datetime | None
+    job_id: UUID, account: Account, booking: Booking, version: int, next_at: datetime | None
 ) -> Job:
     """The job as it now stands."""
     return Job(
         id=job_id,
-        account=caller.account.name,
+        account=account.name,
         version=version,
         url=booking.url,
         trigger=booking.trigger,
@@ -165,4 +274,10 @@ def stored(
         data=booking.data,
         enabled=booking.enabled,
         next_at=next_at,
+        name=booking.name,
+        tags=booking.tags,
+        manner=booking.manner,
+        misfire=booking.misfire,
+        on_success=booking.on_success,
+        on_failure=booking.on_failure,
     )

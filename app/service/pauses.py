@@ -29,7 +29,7 @@ def pause(caller: Caller, job_id: UUID) -> Job:
         contents.keep(connection, job_id)
         booking = replace(_booking(current), enabled=False)
         store.replace(connection, current, booking, None)
-    return jobs.stored(job_id, caller, booking, current.version + 1, None)
+    return jobs.stored(job_id, caller.account, booking, current.version + 1, None)
 
 
 def resume(caller: Caller, job_id: UUID) -> Job:
@@ -41,11 +41,11 @@ def resume(caller: Caller, job_id: UUID) -> Job:
         current = jobs.locked(connection, caller, job_id)
         if current.enabled:
             return current
-        next_at = arming.on_resume(connection, current, caller.now)
+        next_at = arming.on_resume(connection, current, current.misfire, caller.now)
         contents.keep(connection, job_id)
         booking = replace(_booking(current), enabled=True)
         store.replace(connection, current, booking, next_at)
-    return jobs.stored(job_id, caller, booking, current.version + 1, next_at)
+    return jobs.stored(job_id, caller.account, booking, current.version + 1, next_at)
 
 
 def fire(caller: Caller, job_id: UUID) -> UUID:

@@ -72,6 +72,7 @@ def redeliver_all(
     """Send the unsuccessful runs again that the filter means, the oldest first; or count them.
 
     In batches, each on disk by itself: what was taken up stays so whatever becomes of the others.
+    Inside `together`, under an Idempotency-Key, they are one transaction: all of them, or none.
     """
     count = lost = looked_at = 0
     most = MOST_COUNTED if dry else MOST_REDELIVERED

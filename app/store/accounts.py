@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+import psycopg
+from sqlalchemy import Connection, func, insert, select, update
 
 from app.domain.account import Account, ApiKey
+from app.store.queries import run
 from app.store.tables import account, api_key, signing_secret
 
 
@@ -19,6 +21,15 @@ class StoredKey:
     digest: bytes
     revoked: bool
     now: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SealedSecret:
+    """A signing secret as stored; `expires_at` is None for the newest one."""
+
+    sealed: bytes
+    created_at: datetime
+    expires_at: datetime | None
 
 
 def insert_account(connection: Connection, name: str) -> Account | None:
@@ -45,30 +56,14 @@ def insert_key(
     )
 
 
-_STORED_KEY = (
-    select(
-        account.c.id,
-        account.c.name,
-        api_key.c.digest,
-        api_key.c.revoked_at.is_not(None).label("revoked"),
-        func.clock_timestamp().label("now"),
-    )
-    .select_from(api_key)
-    .join(account, account.c.id == api_key.c.account_id)
-    .where(api_key.c.id == bindparam("key_id"))
-)
-
-
-def find_key(connection: Connection, key_id: str) -> StoredKey | None:
+def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
     """The key of that id, with the account it speaks for."""
-    row = connection.execute(_STORED_KEY, {"key_id": key_id}).one_or_none()
+    row = run(connection, "find_key", {"key_id": key_id}).fetchone()
     if row is None:
         return None
+    account_id, name, digest, revoked, now = row
     return StoredKey(
-        account=Account(id=row.id, name=row.name),
-        digest=bytes(row.digest),
-        revoked=row.revoked,
-        now=row.now,
+        account=Account(id=account_id, name=name), digest=digest, revoked=revoked, now=now
     )
 
 
@@ -95,24 +90,30 @@ def revoke_key(connection: Connection, key_id: str) -> bool:
     return changed.rowcount == 1
 
 
-def insert_secret(
-    connection: Connection, account_id: int, sealed: bytes, overlap: timedelta
-) -> None:
-    """Make `sealed` the account's secret; the one before stays valid for `overlap`."""
+def retire_secrets(connection: Connection, account_id: int, overlap: timedelta) -> None:
+    """Let no secret of the account sign for longer than `overlap` from now."""
     # Two rotations at once come one after the other.
     connection.execute(select(account.c.id).where(account.c.id == account_id).with_for_update())
+    ends = func.clock_timestamp() + overlap
     connection.execute(
         update(signing_secret)
-        .where(signing_secret.c.account_id == account_id, signing_secret.c.expires_at.is_(None))
-        .values(expires_at=func.clock_timestamp() + overlap)
+        .where(
+            signing_secret.c.account_id == account_id,
+            signing_secret.c.expires_at.is_(None) | (signing_secret.c.expires_at > ends),
+        )
+        .values(expires_at=ends)
     )
+
+
+def insert_secret(connection: Connection, account_id: int, sealed: bytes) -> None:
+    """Make `sealed` the secret of an account whose others are retired."""
     connection.execute(insert(signing_secret).values(account_id=account_id, sealed=sealed))
 
 
-def valid_secrets(connection: Connection, account_id: int) -> tuple[bytes, ...]:
-    """The account's sealed secrets that sign now, newest first."""
+def valid_secrets(connection: Connection, account_id: int) -> tuple[SealedSecret, ...]:
+    """The account's secrets that sign now, newest first."""
     rows = connection.execute(
-        select(signing_secret.c.sealed)
+        select(signing_secret.c.sealed, signing_secret.c.created_at, signing_secret.c.expires_at)
         .where(
             signing_secret.c.account_id == account_id,
             signing_secret.c.expires_at.is_(None)
@@ -120,4 +121,7 @@ def valid_secrets(connection: Connection, account_id: int) -> tuple[bytes, ...]:
         )
         .order_by(signing_secret.c.id.desc())
     )
-    return tuple(bytes(row.sealed) for row in rows)
+    return tuple(
+        SealedSecret(sealed=bytes(row.sealed), created_at=row.created_at, expires_at=row.expires_at)
+        for row in rows
+    )

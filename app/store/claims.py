@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import psycopg
 
+from app.domain import tally
 from app.domain.pace import PATIENCE
-from app.domain.rearm import Rearmed, rearm
+from app.domain.rearm import rearm
+from app.domain.run import RunState
 from app.domain.trigger import from_document
-from app.store.queries import run
+from app.store import beats
+from app.store.misfires import LeftOut, leave_out, of_columns
+from app.store.queries import Answer, run
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A run to ring for; `ahead` is in seconds until it may begin, negative if late."""
 
     run_id: UUID
@@ -28,16 +30,29 @@ class Claimed:
 
 
 class _Due(NamedTuple):
-    job_id: UUID
+    """A recurring job that is due, under its row lock."""
+
     account_id: int
+    job_id: UUID
     version: int
-    recurring: bool
     due_at: datetime
     now: datetime
 
 
+class _Decided(NamedTuple):
+    """What becomes of a due row; as Rearmed, and `final` where the run ends its job."""
+
+    due: _Due
+    fire_at: datetime | None
+    next_at: datetime | None
+    final: bool
+    missed: int = 0
+    left_out: int = 0
+
+
+_Schedule = tuple[dict[str, str], str | None, float | None]
 FIRST_TOKEN: Final = 1
-_ONCE: Final = Rearmed(next_at=None, missed=0)
+_NOBODY: Final[list[int]] = []
 
 
 def claim(
@@ -45,7 +60,6 @@ def claim(
     *,
     budget: int,
     ahead: float,
-    new_id: Callable[[], UUID],
     unreadable: Callable[[UUID, Exception], None],
 ) -> list[Claimed]:
     """Claim up to `budget` jobs due within `ahead` seconds, the earliest first.
@@ -53,9 +67,8 @@ def claim(
     A job whose trigger cannot be evaluated fires all the same; `unreadable` is told of it, and
     maintenance tries to re-arm it.
     """
-    with connection.transaction():
-        rows = run(connection, "claim_due", {"budget": budget, "ahead": ahead}).fetchall()
-        return _claim(connection, rows, new_id, unreadable)
+    choice = {"budget": budget, "share": 0, "reach": 0.0, "skip": _NOBODY}
+    return _claim(connection, choice, ahead, unreadable)
 
 
 def claim_fairly(
@@ -65,20 +78,14 @@ def claim_fairly(
     ahead: float,
     reach: float,
     skip: Sequence[int],
-    new_id: Callable[[], UUID],
     unreadable: Callable[[UUID, Exception], None],
 ) -> list[Claimed]:
     """Claim at most `share` jobs of each tenth of a second and account, `reach` seconds back.
 
     Accounts in `skip` have enough under way already.
     """
-    with connection.transaction():
-        rows = run(
-            connection,
-            "claim_due_fairly",
-            {"share": share, "ahead": ahead, "reach": reach, "skip": list(skip)},
-        ).fetchall()
-        return _claim(connection, rows, new_id, unreadable)
+    choice = {"budget": 0, "share": share, "reach": reach, "skip": list(skip)}
+    return _claim(connection, choice, ahead, unreadable)
 
 
 def still_claimed(connection: psycopg.Connection, ids: Sequence[UUID]) -> set[UUID]:
@@ -88,67 +95,92 @@ def still_claimed(connection: psycopg.Connection, ids: Sequence[UUID]) -> set[UU
 
 def _claim(
     connection: psycopg.Connection,
-    rows: Sequence[tuple[Any, ...]],
-    new_id: Callable[[], UUID],
+    choice: Mapping[str, Any],
+    ahead: float,
     unreadable: Callable[[UUID, Exception], None],
 ) -> list[Claimed]:
-    if not rows:
-        return []
-    found = [_Due._make(row) for row in rows]
-    documents = _triggers(connection, [due.job_id for due in found if due.recurring])
-    rearmed = [_rearm(due, documents, unreadable) for due in found]
-    nexts = [None if each is None else each.next_at for each in rearmed]
-    run_ids = [new_id() for _ in found]
-    # Both statements travel together: one wait for the two.
-    with connection.pipeline():
-        run(
-            connection,
-            "rearm",
-            {"ids": [due.job_id for due in found], "nexts": nexts},
-        )
-        inserted = run(
-            connection,
-            "insert_inflight",
-            {
-                "ids": run_ids,
-                "job_ids": [due.job_id for due in found],
-                "account_ids": [due.account_id for due in found],
-                "versions": [due.version for due in found],
-                "dues": [due.due_at for due in found],
-                "missed": [0 if each is None else each.missed for each in rearmed],
-                "finals": [each is not None and each.next_at is None for each in rearmed],
-                "patience": PATIENCE,
-            },
-        )
-    new = {row[0] for row in inserted.fetchall()}
-    return [
-        Claimed(
-            run_id=run_id,
-            token=FIRST_TOKEN,
-            account_id=due.account_id,
-            ahead=(due.due_at - due.now).total_seconds(),
-        )
-        for run_id, due in zip(run_ids, found, strict=True)
-        if run_id in new
-    ]
+    with connection.pipeline(), connection.transaction():
+        params = {**choice, "ahead": ahead, "patience": PATIENCE}
+        rows = run(connection, "claim_due", params).fetchall()
+        claimed = [Claimed(row[0], FIRST_TOKEN, row[1], row[2]) for row in rows if row[0]]
+        recurring = [_Due(row[1], *row[3:]) for row in rows if not row[0]]
+        begun = _claim_recurring(connection, recurring, unreadable) if recurring else None
+    if begun is not None:
+        claimed += [Claimed(run_id, FIRST_TOKEN, *row) for run_id, *row in begun.fetchall()]
+    return claimed
 
 
-def _triggers(connection: psycopg.Connection, ids: list[UUID]) -> Mapping[UUID, dict[str, str]]:
-    if not ids:
-        return {}
-    return dict(run(connection, "triggers", {"ids": ids}).fetchall())
-
-
-def _rearm(
-    due: _Due,
-    documents: Mapping[UUID, dict[str, str]],
+def _claim_recurring(
+    connection: psycopg.Connection,
+    found: Sequence[_Due],
     unreadable: Callable[[UUID, Exception], None],
-) -> Rearmed | None:
-    """None where the trigger cannot be evaluated: the job is not over, but has no next firing."""
-    if not due.recurring:
-        return _ONCE
+) -> Answer:
+    ids = [due.job_id for due in found]
+    schedules: dict[UUID, _Schedule] = {
+        row[0]: row[1:] for row in run(connection, "triggers", {"ids": ids}).fetchall()
+    }
+    decided = [_decide(due, schedules, unreadable) for due in found]
+    run(connection, "rearm", {"ids": ids, "nexts": [each.next_at for each in decided]})
+    made = [each for each in decided if each.fire_at is not None]
+    begun = run(
+        connection,
+        "insert_inflight",
+        {
+            "job_ids": [each.due.job_id for each in made],
+            "account_ids": [each.due.account_id for each in made],
+            "versions": [each.due.version for each in made],
+            "dues": [each.fire_at for each in made],
+            "missed": [each.missed for each in made],
+            "finals": [each.final for each in made],
+            "patience": PATIENCE,
+        },
+    )
+    _tell_missed(connection, [each for each in decided if each.missed])
+    return begun
+
+
+def _decide(
+    due: _Due,
+    schedules: Mapping[UUID, _Schedule],
+    unreadable: Callable[[UUID, Exception], None],
+) -> _Decided:
+    """Where the trigger cannot be evaluated the job is not over, but has no next firing."""
     try:
-        return rearm(from_document(documents[due.job_id]), due_at=due.due_at, now=due.now)
+        document, policy, window = schedules[due.job_id]
+        misfire = of_columns(policy, window)
+        each = rearm(from_document(document), due_at=due.due_at, now=due.now, misfire=misfire)
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
         unreadable(due.job_id, error)
-        return None
+        return _Decided(due, due.due_at, None, final=False)
+    final = each.next_at is None
+    return _Decided(due, each.fire_at, each.next_at, final, each.missed, each.left_out)
+
+
+def _tell_missed(connection: psycopg.Connection, missed: Sequence[_Decided]) -> None:
+    """Count what was missed; what no run stands for enters history by itself."""
+    if not missed:
+        return
+    alone = [each for each in missed if each.fire_at is None]
+    if alone:
+        leave_out(
+            connection,
+            [
+                LeftOut(
+                    each.due.job_id,
+                    each.due.account_id,
+                    each.due.version,
+                    each.due.due_at,
+                    each.left_out,
+                    each.final,
+                )
+                for each in alone
+            ],
+        )
+    left_out = sum(each.left_out for each in missed)
+    joined = sum(each.missed for each in missed) - left_out
+    amounts = {
+        (tally.MISSED, tally.JOINED): joined,
+        (tally.MISSED, tally.LEFT_OUT): left_out,
+        (tally.RUN, str(RunState.CANCELLED)): len(alone),
+    }
+    beats.add(connection, {name: amount for name, amount in amounts.items() if amount})

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, text
 # A version that never fired is not kept: a job that is put off again and again costs nothing.
 # No run is due much before its job was made, which keeps the search out of older partitions.
 _KEEP: Final = text("""
-INSERT INTO superseded (job_id, version, url, signature, content_type, data)
-SELECT id, version, url, signature, content_type, data FROM job j
+INSERT INTO superseded
+  (job_id, version, url, signature, content_type, data, manner, on_success, on_failure)
+SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure FROM job j
 WHERE id = :job_id
   AND (EXISTS (SELECT FROM inflight i WHERE i.job_id = j.id AND i.job_version = j.version)
        OR EXISTS (SELECT FROM run r WHERE r.job_id = j.id AND r.job_version = j.version

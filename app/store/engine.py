@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from contextvars import ContextVar
+from typing import Final, cast
 
+import psycopg
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
@@ -27,6 +29,8 @@ _SESSION: Final = (
 )
 POOL_WAIT_S: Final = 5
 _LONGER: Final = text("SET LOCAL idle_in_transaction_session_timeout = '60s'")
+
+_around: Final[ContextVar[Connection | None]] = ContextVar("around", default=None)
 
 
 def init(app: Flask, settings: Settings) -> None:
@@ -53,9 +57,32 @@ def sqlalchemy_url(url: str) -> str:
 
 @contextmanager
 def transaction() -> Iterator[Connection]:
-    """One transaction on one connection; raises Unavailable when the database is away."""
-    with _availability(), db.engine.begin() as connection:
-        yield connection
+    """One transaction on one connection; raises Unavailable when the database is away.
+
+    Inside `together` it is a savepoint of that transaction.
+    """
+    outer = _around.get()
+    with _availability():
+        if outer is not None:
+            with outer.begin_nested():
+                yield outer
+            return
+        with db.engine.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def together() -> Iterator[Connection]:
+    """One transaction around all that is done inside: it is stored as a whole, or not at all.
+
+    Whatever is done through `transaction` and `statement` meanwhile, by this thread, is part of it.
+    """
+    with transaction() as connection:
+        token = _around.set(connection)
+        try:
+            yield connection
+        finally:
+            _around.reset(token)
 
 
 @contextmanager
@@ -70,9 +97,44 @@ def snapshot() -> Iterator[Connection]:
 
 @contextmanager
 def statement() -> Iterator[Connection]:
-    """A connection whose every statement commits by itself: a round trip less; same errors."""
+    """A connection whose every statement commits by itself: a round trip less; same errors.
+
+    Inside `together` they are part of that transaction.
+    """
+    if _around.get() is not None:
+        with transaction() as connection:
+            yield connection
+        return
     with _availability(), db.engine.connect() as connection:
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@contextmanager
+def session() -> Iterator[psycopg.Connection]:
+    """The driver's own connection for statements of queries.sql, each of which commits by itself.
+
+    On the hot path SQLAlchemy lends connections only: its execution costs more than the statement.
+    Raises Unavailable when the database is away. Inside `together` they are part of that
+    transaction.
+    """
+    if _around.get() is not None:
+        with transaction() as outer:
+            yield cast("psycopg.Connection", outer.connection.driver_connection)
+        return
+    with _availability():
+        lent = db.engine.raw_connection()
+        connection = cast("psycopg.Connection", lent.driver_connection)
+        try:
+            connection.autocommit = True
+            yield connection
+            connection.autocommit = False
+        except psycopg.OperationalError:
+            if connection.closed:
+                # As SQLAlchemy does for its own: what was opened before is as dead as this one.
+                db.engine.dispose()
+            raise
+        finally:
+            lent.close()
 
 
 @contextmanager
@@ -81,7 +143,7 @@ def _availability() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise Unavailable("Every database connection is in use; try again shortly.") from error
-    except (OperationalError, InterfaceError) as error:
+    except (OperationalError, InterfaceError, psycopg.OperationalError) as error:
         raise Unavailable("The database cannot be reached; try again shortly.") from error
     except DBAPIError as error:
         if error.connection_invalidated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -29,6 +30,16 @@ WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = :job_id AND cancell
                       ORDER BY id FOR UPDATE))
   AND due_at >= clock_timestamp() + :last_word
   AND kind = 'scheduled'
+""")
+
+# As the claim would have done; looked at at once, and rung for then.
+_CLAIM_OVERDUE = text("""
+INSERT INTO inflight
+  (id, job_id, account_id, job_version, kind, due_at, missed, final, state, send_at, look_at)
+SELECT :id, job_id, account_id, version, 'scheduled', :due_at, :missed, false, 'claimed', :due_at,
+       clock_timestamp()
+FROM due WHERE job_id = :job_id
+ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
 """)
 
 _LEFT = text("""
@@ -60,6 +71,20 @@ SELECT EXISTS (SELECT FROM run
                  AND (cancelled_at IS NULL OR state = 'taken'))
 """)
 
+# A run that was withdrawn may be called all the same, if it was taken and as good as due.
+_MADE_UP_TO = text("""
+SELECT greatest(
+  j.updated_at,
+  (SELECT max(due_at) FROM run r
+   WHERE r.job_id = j.id AND r.due_at > j.updated_at AND kind = 'scheduled'
+     AND state <> 'cancelled'),
+  (SELECT max(due_at) FROM inflight i
+   WHERE i.job_id = j.id AND kind = 'scheduled'
+     AND (cancelled_at IS NULL
+          OR state = 'taken' AND due_at < clock_timestamp() + :last_word)))
+FROM job j WHERE j.id = :job_id
+""")
+
 
 def cancel_all(connection: Connection, job_id: UUID, reason: str) -> None:
     """Withdraw every run of the job; one whose call has begun keeps what comes of it."""
@@ -72,6 +97,16 @@ def cancel_left(connection: Connection, account_id: int, job_id: UUID, reason: s
     if found is not None:
         cancel_all(connection, job_id, reason)
     return found is not None
+
+
+def claim_overdue(
+    connection: Connection, job_id: UUID, firings: Iterable[tuple[UUID, datetime, int]]
+) -> None:
+    """Make runs of firings that no scheduler has come to yet: (id, due time, missed) of each."""
+    for run_id, due_at, missed in firings:
+        connection.execute(
+            _CLAIM_OVERDUE, {"id": run_id, "job_id": job_id, "due_at": due_at, "missed": missed}
+        )
 
 
 def cancel_replaced(
@@ -100,3 +135,10 @@ def was_made(connection: Connection, job_id: UUID, due_at: datetime) -> bool:
     """Whether the job's firing of that instant was made, or may be under way: not withdrawn."""
     made: bool = connection.execute(_MADE, {"job_id": job_id, "due_at": due_at}).scalar_one()
     return made
+
+
+def made_up_to(connection: Connection, job_id: UUID, last_word: timedelta) -> datetime:
+    """When a paused job got its version, or the due time of a later firing that was made yet."""
+    params = {"job_id": job_id, "last_word": last_word}
+    instant: datetime = connection.execute(_MADE_UP_TO, params).scalar_one()
+    return instant

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+import psycopg
 from sqlalchemy import (
     Connection,
     DateTime,
     LargeBinary,
     Row,
     Select,
+    Text,
     Uuid,
     bindparam,
     delete,
@@ -21,10 +24,14 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from app.domain.account import Presumed
 from app.domain.job import Booking, Job
 from app.domain.trigger import from_document, is_recurring, to_document
+from app.store import manners, misfires
+from app.store.names import minding_names
+from app.store.queries import run
 from app.store.tables import account, due, job
 
 _CHUNK = 5000
@@ -33,8 +40,10 @@ _CHUNK = 5000
 # One statement, so that neither row stands alone; its text is made once, as bookings come often.
 _BOOK = text("""
 WITH booked AS (
-  INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled)
-  VALUES (:id, :account_id, 1, :url, :signature, :content_type, :data, :trigger, :enabled)
+  INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
+                   name, tags, manner, misfire, misfire_window, on_success, on_failure)
+  VALUES (:id, :account_id, 1, :url, :signature, :content_type, :data, :trigger, :enabled,
+          :name, :tags, :manner, :misfire, :misfire_window, :on_success, :on_failure)
   RETURNING id
 )
 INSERT INTO due (job_id, account_id, version, recurring, next_at)
@@ -43,6 +52,8 @@ SELECT id, :account_id, 1, :recurring, :next_at FROM booked
     bindparam("id", type_=Uuid),
     bindparam("data", type_=LargeBinary),
     bindparam("trigger", type_=JSONB),
+    bindparam("tags", type_=ARRAY(Text)),
+    bindparam("manner", type_=JSONB(none_as_null=True)),
     bindparam("next_at", type_=DateTime(timezone=True)),
 )
 
@@ -50,17 +61,58 @@ SELECT id, :account_id, 1, :recurring, :next_at FROM booked
 def insert_job(
     connection: Connection, *, job_id: UUID, account_id: int, booking: Booking, next_at: datetime
 ) -> None:
-    """Store a new job and its due row."""
-    connection.execute(
-        _BOOK,
-        {
-            "id": job_id,
-            "account_id": account_id,
-            **_content(booking),
-            "recurring": is_recurring(booking.trigger),
-            "next_at": next_at if booking.enabled else None,
-        },
-    )
+    """Store a new job and its due row; raises NameTaken."""
+    with minding_names():
+        connection.execute(
+            _BOOK,
+            {
+                "id": job_id,
+                "account_id": account_id,
+                **_content(booking),
+                "recurring": is_recurring(booking.trigger),
+                "next_at": next_at if booking.enabled else None,
+            },
+        )
+
+
+def insert_if_valid(
+    connection: psycopg.Connection,
+    job_id: UUID,
+    caller: Presumed,
+    booking: Booking,
+    first: datetime,
+) -> bool:
+    """Store a new job and its due row, if the caller's key is valid and `first` still to come.
+
+    `first` is the first firing after `caller.since`.
+    """
+    params = {
+        "key_id": caller.key_id,
+        "digest": caller.digest,
+        "since": caller.since,
+        "first": first,
+        "id": job_id,
+        **_as_text(_content(booking)),
+        "recurring": is_recurring(booking.trigger),
+    }
+    with minding_names():
+        return run(connection, "book", params).rowcount == 1
+
+
+def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[Job]) -> None:
+    """Store new jobs and their due rows, all of them or none; raises NameTaken."""
+    rows = [_as_text(_content(each)) for each in jobs]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    # An array of arrays would have to be rectangular.
+    columns["tags"] = [tags and orjson.dumps(tags).decode() for tags in columns["tags"]]
+    others = {
+        "account_id": account_id,
+        "ids": [each.id for each in jobs],
+        "recurring": [is_recurring(each.trigger) for each in jobs],
+        "nexts": [each.next_at for each in jobs],
+    }
+    with minding_names():
+        run(connection, "book_together", columns | others)
 
 
 def find(connection: Connection, account_id: int, job_id: UUID) -> Job | None:
@@ -85,12 +137,14 @@ def lock(connection: Connection, account_id: int, job_id: UUID) -> bool:
 def replace(
     connection: Connection, current: Job, booking: Booking, next_at: datetime | None
 ) -> None:
-    """Give a locked job its next version."""
-    connection.execute(
-        update(job)
-        .where(job.c.id == current.id)
-        .values(version=current.version + 1, updated_at=func.clock_timestamp(), **_content(booking))
-    )
+    """Give a locked job its next version; raises NameTaken, and the transaction is void then."""
+    content = _content(booking)
+    with minding_names():
+        connection.execute(
+            update(job)
+            .where(job.c.id == current.id)
+            .values(version=current.version + 1, updated_at=func.clock_timestamp(), **content)
+        )
     connection.execute(
         update(due)
         .where(due.c.job_id == current.id)
@@ -130,7 +184,17 @@ def _one(account_id: int, job_id: UUID) -> Select[Any]:
     )
 
 
-def _content(booking: Booking) -> dict[str, Any]:
+def _as_text(content: dict[str, Any]) -> dict[str, Any]:
+    """The same with its documents as JSON text, as the driver takes them."""
+    manner = content["manner"]
+    return {
+        **content,
+        "trigger": orjson.dumps(content["trigger"]).decode(),
+        "manner": None if manner is None else orjson.dumps(manner).decode(),
+    }
+
+
+def _content(booking: Booking | Job) -> dict[str, Any]:
     return {
         "url": booking.url,
         "signature": booking.signature,
@@ -138,6 +202,13 @@ def _content(booking: Booking) -> dict[str, Any]:
         "data": booking.data,
         "trigger": to_document(booking.trigger),
         "enabled": booking.enabled,
+        "name": booking.name,
+        "tags": list(booking.tags) or None,
+        "manner": manners.to_document(booking.manner),
+        "misfire": booking.misfire.policy and str(booking.misfire.policy),
+        "misfire_window": booking.misfire.window,
+        "on_success": booking.on_success,
+        "on_failure": booking.on_failure,
     }
 
 
@@ -153,4 +224,10 @@ def _job(row: Row[Any]) -> Job:
         data=row.data,
         enabled=row.enabled,
         next_at=row.next_at,
+        name=row.name,
+        tags=tuple(row.tags or ()),
+        manner=manners.from_document(row.manner),
+        misfire=misfires.of_columns(row.misfire, row.misfire_window),
+        on_success=row.on_success,
+        on_failure=row.on_failure,
     )

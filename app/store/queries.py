@@ -28,8 +28,10 @@ def _without_comments(body: str) -> str:
 SQL: Final = _read()
 
 
-def run(
-    connection: psycopg.Connection, name: str, params: Mapping[str, Any]
-) -> psycopg.Cursor[tuple[Any, ...]]:
+Answer = psycopg.Cursor[tuple[Any, ...]]
+"""The rows a statement returned, to be read once."""
+
+
+def run(connection: psycopg.Connection, name: str, params: Mapping[str, Any]) -> Answer:
     """Execute the statement of that name; its rows come back in binary form, read in C."""
     return connection.execute(SQL[name], params, binary=True)

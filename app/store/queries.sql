@@ -3,43 +3,115 @@
 -- Arrays travel in binary form (%(name)b): in text form they cost more than their statements.
 -- Lock order, everywhere: the job's row in due, then its rows in inflight, then its row in job.
 
+-- name: book
+-- No job for a key that is not valid as this begins, whatever was known of it before, and none by a
+-- clock that was presumed wrongly: `first` is the first firing after `since`, an earlier reading of
+-- this clock, and it is still to come. No job without its due row. It is version 1.
+WITH caller AS MATERIALIZED (
+  SELECT account_id FROM api_key
+  WHERE id = %(key_id)s AND digest = %(digest)s AND revoked_at IS NULL
+    AND clock_timestamp() >= %(since)s AND clock_timestamp() < %(first)s
+), booked AS (
+  INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
+                   name, tags, manner, misfire, misfire_window, on_success, on_failure)
+  SELECT %(id)s::uuid, account_id, 1, %(url)s::text, %(signature)s::text, %(content_type)s::text,
+         %(data)s::bytea, %(trigger)s::jsonb, %(enabled)s::boolean, %(name)s::text,
+         %(tags)s::text[], %(manner)s::jsonb, %(misfire)s::text, %(misfire_window)s::float8,
+         %(on_success)s::text, %(on_failure)s::text
+  FROM caller
+)
+INSERT INTO due (job_id, account_id, version, recurring, next_at)
+SELECT %(id)s::uuid, account_id, 1, %(recurring)s::boolean,
+       CASE WHEN %(enabled)s::boolean THEN %(first)s::timestamptz END
+FROM caller;
+
+-- name: find_key
+-- The clock that comes along judges what is booked under this key.
+SELECT account.id, account.name, digest, revoked_at IS NOT NULL, clock_timestamp()
+FROM api_key JOIN account ON account.id = account_id
+WHERE api_key.id = %(key_id)s;
+
+-- name: book_together
+-- All of them or none, and no job without its due row: one statement. Each is version 1.
+WITH v AS MATERIALIZED (
+  SELECT * FROM unnest(%(ids)b::uuid[], %(url)b::text[], %(signature)b::text[],
+                       %(content_type)b::text[], %(data)b::bytea[], %(trigger)b::text[],
+                       %(enabled)b::boolean[], %(name)b::text[], %(tags)b::text[],
+                       %(manner)b::text[], %(misfire)b::text[], %(misfire_window)b::float8[],
+                       %(on_success)b::text[], %(on_failure)b::text[], %(recurring)b::boolean[],
+                       %(nexts)b::timestamptz[])
+    AS v (id, url, signature, content_type, data, trigger, enabled, name, tags, manner, misfire,
+          misfire_window, on_success, on_failure, recurring, next_at)
+), booked AS (
+  INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
+                   name, tags, manner, misfire, misfire_window, on_success, on_failure)
+  SELECT id, %(account_id)s, 1, url, signature, content_type, data, trigger::jsonb, enabled, name,
+         CASE WHEN tags IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(tags::jsonb)) END,
+         manner::jsonb, misfire, misfire_window, on_success, on_failure
+  FROM v
+)
+INSERT INTO due (job_id, account_id, version, recurring, next_at)
+SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
+
 -- name: claim_due
 -- A due row is taken by one scheduler at a time; whoever changes its job waits, or is skipped here.
 -- The row comes back as it stands once locked, so a job moved meanwhile is not claimed.
 -- A slot is a tenth of a second of the database's clock, which alone judges what is due.
-SELECT job_id, account_id, version, recurring, next_at, clock_timestamp()
-FROM due
-WHERE slot <= floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint
-ORDER BY slot
-LIMIT %(budget)s
-FOR UPDATE SKIP LOCKED;
-
--- name: claim_due_fairly
--- At most `share` rows of each slot and account, whatever stands before them in the queue; the
--- skip scan touches one index entry per (slot, account), never an account's backlog.
-WITH RECURSIVE reach AS (
+-- Plainly: the earliest `budget` rows. Fairly: at most `share` rows of each slot and account, whatever
+-- stands before them; that skip scan touches one index entry per (slot, account), never a backlog.
+-- A one-time job moves on and its run begins in this statement; a recurring one is only locked: what
+-- follows it is not for SQL to say, and comes later in the same transaction.
+WITH RECURSIVE plainly AS MATERIALIZED (
+  SELECT job_id, account_id, version, recurring, next_at
+  FROM due
+  WHERE slot <= floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint
+  ORDER BY slot
+  LIMIT %(budget)s
+  FOR UPDATE SKIP LOCKED
+), reach AS (
   SELECT floor((extract(epoch FROM now()) - %(reach)s) * 10)::bigint AS lo,
          floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint AS hi
 ), pair AS (
   (SELECT slot, account_id FROM due
-   WHERE slot BETWEEN (SELECT lo FROM reach) AND (SELECT hi FROM reach)
+   WHERE %(share)s > 0
+     AND slot BETWEEN (SELECT lo FROM reach) AND (SELECT hi FROM reach)
    ORDER BY slot, account_id LIMIT 1)
   UNION ALL
   SELECT following.* FROM pair, LATERAL (
     SELECT slot, account_id FROM due
     WHERE (slot, account_id) > (pair.slot, pair.account_id) AND slot <= (SELECT hi FROM reach)
     ORDER BY slot, account_id LIMIT 1) following
+), fairly AS MATERIALIZED (
+  SELECT picked.* FROM pair, LATERAL (
+    SELECT job_id, account_id, version, recurring, next_at FROM due
+    WHERE due.slot = pair.slot AND due.account_id = pair.account_id
+    LIMIT %(share)s
+    FOR UPDATE SKIP LOCKED) picked
+  WHERE pair.account_id <> ALL (%(skip)b::bigint[])
+), picked AS MATERIALIZED (
+  SELECT * FROM plainly UNION ALL SELECT * FROM fairly
+), moved AS (
+  UPDATE due SET next_at = NULL
+  FROM picked WHERE due.job_id = picked.job_id AND NOT picked.recurring
+), begun AS (
+  INSERT INTO inflight
+    (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at)
+  SELECT new_run_id(), job_id, account_id, version, 'scheduled', next_at, true, 'claimed', next_at,
+         greatest(next_at, clock_timestamp()) + %(patience)s
+  FROM picked WHERE NOT recurring
+  ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
+  RETURNING id, account_id, due_at
 )
-SELECT picked.*, clock_timestamp() FROM pair, LATERAL (
-  SELECT job_id, account_id, version, recurring, next_at FROM due
-  WHERE due.slot = pair.slot AND due.account_id = pair.account_id
-  LIMIT %(share)s
-  FOR UPDATE SKIP LOCKED) picked
-WHERE pair.account_id <> ALL (%(skip)b::bigint[]);
+SELECT id, account_id, extract(epoch FROM due_at - clock_timestamp())::float8,
+       NULL::uuid, NULL::int, NULL::timestamptz, NULL::timestamptz
+FROM begun
+UNION ALL
+SELECT NULL, account_id, NULL, job_id, version, next_at, clock_timestamp()
+FROM picked WHERE recurring;
 
 -- name: triggers
 -- Read after the due rows are locked: the trigger belongs to the version that was claimed.
-SELECT id, trigger FROM job WHERE id = ANY (%(ids)b::uuid[]);
+SELECT id, trigger, misfire, misfire_window FROM job WHERE id = ANY (%(ids)b::uuid[]);
 
 -- name: rearm
 -- Every claimed row moves on in the claiming transaction: a crash before the commit leaves it due,
@@ -53,13 +125,25 @@ WHERE due.job_id = v.id;
 -- firing adds nothing and stops nobody. A run never begins before it is due.
 INSERT INTO inflight
   (id, job_id, account_id, job_version, kind, due_at, missed, final, state, send_at, look_at)
-SELECT id, job_id, account_id, version, 'scheduled', due_at, missed, final, 'claimed', due_at,
-       greatest(due_at, clock_timestamp()) + %(patience)s
-FROM unnest(%(ids)b::uuid[], %(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
+SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, final, 'claimed',
+       due_at, greatest(due_at, clock_timestamp()) + %(patience)s
+FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
             %(dues)b::timestamptz[], %(missed)b::int[], %(finals)b::boolean[])
-  AS v (id, job_id, account_id, version, due_at, missed, final)
+  AS v (job_id, account_id, version, due_at, missed, final)
 ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
-RETURNING id;
+RETURNING id, account_id, extract(epoch FROM due_at - clock_timestamp())::float8;
+
+-- name: leave_out
+-- Firings that are not made, as they were too late for their job, enter history all the same: one
+-- row for all that one claim leaves out of a job.
+INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
+                 settled_at)
+SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, 'cancelled', 0,
+       reason, clock_timestamp()
+FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
+            %(dues)b::timestamptz[], %(missed)b::int[], %(reasons)b::text[])
+  AS v (job_id, account_id, version, due_at, missed, reason)
+ON CONFLICT DO NOTHING;
 
 -- name: still_claimed
 -- What was rung for the overdue queue and has not been taken yet: the claim budget counts these.
@@ -90,7 +174,8 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        CASE WHEN j.id IS NULL THEN s.signature ELSE j.signature END AS signature,
        CASE WHEN j.id IS NULL THEN s.content_type ELSE j.content_type END AS content_type,
        CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data,
-       t.tried
+       t.tried,
+       CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS manner
 FROM taken t
 LEFT JOIN job j ON j.id = t.job_id AND j.version = t.job_version
 LEFT JOIN superseded s ON s.job_id = t.job_id AND s.version = t.job_version;
@@ -141,18 +226,31 @@ RETURNING i.id;
 SELECT job_id FROM due WHERE job_id = ANY (%(job_ids)b::uuid[]) ORDER BY job_id FOR UPDATE;
 
 -- name: settle_final
--- A run leaves inflight and enters history in one statement, only under the token it was taken with;
--- as cancelled only if it was. History keeps the token, so that a redelivery goes on above it.
-WITH v AS (
-  SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(states)b::text[], %(reasons)b::text[],
-                       %(attempted)b::int[]) AS v (id, token, state, reason, attempted)
-), gone AS (
-  DELETE FROM inflight i USING v
+-- A run leaves inflight and enters history, with its last attempt, in one statement, only under the
+-- token it was taken with; as cancelled only if it was. History keeps the token, so that a redelivery
+-- goes on above it.
+WITH gone AS (
+  DELETE FROM inflight i
+  USING unnest(%(ids)b::uuid[], %(tokens)b::int[], %(states)b::text[], %(reasons)b::text[],
+               %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
+               %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
+               %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
+               %(totals)b::real[])
+    AS v (id, token, state, reason, started_at, lateness_ms, status, error, detail, headers, body,
+          dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
   WHERE i.id = v.id AND i.token = v.token
     AND (v.state <> 'cancelled' OR i.cancelled_at IS NOT NULL)
-  RETURNING i.id, i.job_id, i.account_id, i.job_version, i.kind, i.due_at, i.missed,
-            v.state, i.attempts + v.attempted AS attempts, coalesce(v.reason, i.reason) AS reason,
-            i.token
+  RETURNING i.id, i.job_id, i.account_id, i.job_version, i.kind, i.due_at, i.missed, v.state,
+            i.attempts + (v.started_at IS NOT NULL)::int AS attempts,
+            coalesce(v.reason, i.reason) AS reason, i.token, v.started_at, v.lateness_ms, v.status,
+            v.error, v.detail, v.headers, v.body, v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms,
+            v.total_ms
+), attempted AS (
+  INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
+                       headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+  SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
+         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
+  FROM gone WHERE started_at IS NOT NULL
 )
 INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
                  settled_at, token)
@@ -162,55 +260,57 @@ FROM gone
 RETURNING id;
 
 -- name: settle_retry
--- A retry time is written only under the token the run was taken with; nobody holds it afterwards.
--- A run cancelled meanwhile is looked at at once, and ends there, for the reason it was cancelled.
-UPDATE inflight i
-SET state = 'waiting', token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1,
-    reclaims = 0, send_at = greatest(v.retry_at, i.due_at),
-    reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
-    look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s::interval
-                   ELSE clock_timestamp() END
-FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(retries)b::timestamptz[], %(reasons)b::text[])
-  AS v (id, token, retry_at, reason)
-WHERE i.id = v.id AND i.token = v.token
-RETURNING i.id;
-
--- name: insert_attempts
--- An attempt is kept with the settlement of its run, in the same transaction.
+-- A retry time is written, with the attempt before it, only under the token the run was taken with;
+-- nobody holds it afterwards. A run cancelled meanwhile is looked at at once, and ends there, for the
+-- reason it was cancelled.
+WITH again AS (
+  UPDATE inflight i
+  SET state = 'waiting', token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1,
+      reclaims = 0, send_at = greatest(v.retry_at, i.due_at),
+      reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
+      look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s::interval
+                     ELSE clock_timestamp() END
+  FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(retries)b::timestamptz[], %(reasons)b::text[],
+              %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
+              %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
+              %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
+              %(totals)b::real[])
+    AS v (id, token, retry_at, reason, started_at, lateness_ms, status, error, detail, headers, body,
+          dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+  WHERE i.id = v.id AND i.token = v.token
+  RETURNING i.id, i.due_at, i.attempts, v.started_at, v.lateness_ms, v.status, v.error, v.detail,
+            v.headers, v.body, v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms, v.total_ms
+)
 INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
                      headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
-SELECT run_id, due_at, number, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
+SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
        dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
-FROM unnest(%(run_ids)b::uuid[], %(dues)b::timestamptz[], %(numbers)b::smallint[],
-            %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
-            %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
-            %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
-            %(totals)b::real[])
-  AS v (run_id, due_at, number, started_at, lateness_ms, status, error, detail, headers, body,
-        dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms);
+FROM again
+RETURNING run_id;
 
 -- name: purge_jobs
 -- A job ends with its last run: never one that was booked again meanwhile (another version or a
 -- next firing), is paused, or still has a run in flight. Run under lock_due_of.
 DELETE FROM job j
-USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version), due d
+USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
 WHERE j.id = v.id AND j.version = v.version AND j.enabled
-  AND d.job_id = j.id AND d.next_at IS NULL
-  AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = j.id);
+  AND (SELECT d.next_at IS NULL FROM due d WHERE d.job_id = v.id)
+  AND (SELECT NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = v.id));
 
 -- name: purge_jobs_keeping
 -- As purge_jobs, where the last run did not succeed: what it sent is kept, so that it can be sent
 -- again. A job that ended well costs nothing of this.
 WITH ended AS (
   DELETE FROM job j
-  USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version), due d
+  USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
   WHERE j.id = v.id AND j.version = v.version AND j.enabled
-    AND d.job_id = j.id AND d.next_at IS NULL
-    AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = j.id)
-  RETURNING j.id, j.version, j.url, j.signature, j.content_type, j.data
+    AND (SELECT d.next_at IS NULL FROM due d WHERE d.job_id = v.id)
+    AND (SELECT NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = v.id))
+  RETURNING j.*
 )
-INSERT INTO superseded (job_id, version, url, signature, content_type, data)
-SELECT id, version, url, signature, content_type, data FROM ended
+INSERT INTO superseded
+  (job_id, version, url, signature, content_type, data, manner, on_success, on_failure)
+SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure FROM ended
 ON CONFLICT DO NOTHING;
 
 -- name: end_jobs
@@ -221,10 +321,11 @@ WITH ended AS (
   DELETE FROM job j
   USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
   WHERE j.id = v.id AND j.version = v.version
-  RETURNING j.id, j.version, j.url, j.signature, j.content_type, j.data
+  RETURNING j.*
 ), kept AS (
-  INSERT INTO superseded (job_id, version, url, signature, content_type, data)
-  SELECT id, version, url, signature, content_type, data FROM ended
+  INSERT INTO superseded
+    (job_id, version, url, signature, content_type, data, manner, on_success, on_failure)
+  SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure FROM ended
   ON CONFLICT DO NOTHING
 )
 UPDATE inflight i

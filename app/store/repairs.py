@@ -32,6 +32,13 @@ SELECT FROM run
 WHERE job_id = %(job_id)s AND due_at = %(due_at)s AND job_version = %(version)s
 """
 
+# Where history no longer knows, nothing says that anything was missed.
+_MADE_UP_TO: Final = """
+SELECT greatest(max(r.due_at), j.updated_at) FROM run r JOIN job j ON j.id = r.job_id
+WHERE r.job_id = %(job_id)s AND r.job_version = %(version)s AND r.kind = 'scheduled'
+GROUP BY j.updated_at
+"""
+
 _END: Final = "DELETE FROM job WHERE id = %(job_id)s"
 
 
@@ -43,8 +50,9 @@ def rearm_orphans(
 ) -> int:
     """Arm up to `limit` live jobs that have neither a next firing nor a run; how many there were.
 
-    A one-time job that never fired gets its instant back and fires late; a recurring one gets its
-    next firing. Where there is none any more, the job ends.
+    A one-time job that never fired gets its instant back and fires late; a recurring one gets the
+    firing after the last that history knows, so that the claim finds what was missed. Where there
+    is none any more, the job ends.
     """
     with connection.transaction():
         found = run(connection, "orphans", {"limit": limit}).fetchall()
@@ -65,7 +73,9 @@ def _next(
     connection: psycopg.Connection, job_id: UUID, version: int, trigger: Trigger, now: datetime
 ) -> datetime | None:
     if not isinstance(trigger, At):
-        return next_after(trigger, now)
+        key = {"job_id": job_id, "version": version}
+        made = connection.execute(_MADE_UP_TO, key).fetchone()
+        return next_after(trigger, now if made is None else made[0])
     key = {"job_id": job_id, "version": version, "due_at": trigger.instant}
     fired = connection.execute(_FIRED, key).fetchone() is not None
     return None if fired else trigger.instant

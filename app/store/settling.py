@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
 import psycopg
 
 from app.domain.pace import LOOK_AHEAD
-from app.domain.run import Attempt, RunState
-from app.store.queries import run
+from app.domain.run import Attempt, Reply, RunState, Timing
+from app.store.queries import Answer, run
 
 KEPT_BODY: Final = 1024
 
+_NONE: Final[Any] = Attempt(0, None, None, Reply(timing=Timing(total=None)))  # type: ignore[arg-type] # a row of nothing
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settlement:
+
+class Settlement(NamedTuple):
     """What came of one run under one token.
 
     Either `state` is final, or `retry_at` says when the next attempt begins. `last` is true where
@@ -80,8 +81,8 @@ def _settle_bare(
     attempt = settlement.attempt
     if attempt is None or not (attempt.reply.headers or attempt.reply.body):
         return Settled(done=(), lost=(), failed=((settlement, error),))
-    reply = replace(attempt.reply, headers=(), body=b"")
-    bare = replace(settlement, attempt=replace(attempt, reply=reply))
+    reply = attempt.reply._replace(headers=(), body=b"")
+    bare = settlement._replace(attempt=attempt._replace(reply=reply))
     return settle_singly_if_needed(connection, [bare])
 
 
@@ -102,70 +103,56 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
     final = [each for each in batch if each.state is not None]
     again = [each for each in batch if each.state is None]
     ending = [each for each in final if each.last or each.ends_job]
-    with connection.transaction():
+    # All statements travel together where none waits for the answer of another.
+    with connection.pipeline(), connection.transaction():
         if ending:
-            job_ids = [each.job_id for each in ending]
-            run(connection, "lock_due_of", {"job_ids": job_ids})
-        settled = _settle_final(connection, final) | _settle_retry(connection, again)
-        _insert_attempts(connection, batch, settled)
-        _end_jobs(connection, [each for each in ending if each.id in settled])
-    return settled
+            run(connection, "lock_due_of", {"job_ids": [each.job_id for each in ending]})
+        answers = [_settle_final(connection, final), _settle_retry(connection, again)]
+        last = [each for each in ending if not each.ends_job]
+        _purge_jobs(connection, last)
+        if len(last) == len(ending):
+            gone = None
+        else:
+            gone = _ids(answers)
+            _end_jobs(connection, ending, gone)
+    return _ids(answers) if gone is None else gone
 
 
-def _settle_final(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
+def _ids(answers: Sequence[Answer | None]) -> set[UUID]:
+    return {row[0] for answer in answers if answer is not None for row in answer.fetchall()}
+
+
+def _settle_final(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Answer | None:
     if not batch:
-        return set()
-    rows = run(
-        connection,
-        "settle_final",
-        {
-            "ids": [each.id for each in batch],
-            "tokens": [each.token for each in batch],
-            "states": [each.state for each in batch],
-            "reasons": [each.reason for each in batch],
-            "attempted": [0 if each.attempt is None else 1 for each in batch],
-        },
-    )
-    return {row[0] for row in rows.fetchall()}
-
-
-def _settle_retry(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
-    if not batch:
-        return set()
-    rows = run(
-        connection,
-        "settle_retry",
-        {
-            "ids": [each.id for each in batch],
-            "tokens": [each.token for each in batch],
-            "retries": [each.retry_at for each in batch],
-            "reasons": [each.reason for each in batch],
-            "ahead": LOOK_AHEAD,
-        },
-    )
-    return {row[0] for row in rows.fetchall()}
-
-
-def _insert_attempts(
-    connection: psycopg.Connection, batch: Sequence[Settlement], settled: set[UUID]
-) -> None:
-    kept = [each for each in batch if each.attempt is not None and each.id in settled]
-    if not kept:
-        return
+        return None
     columns: dict[str, list[Any]] = {
-        "run_ids": [each.id for each in kept],
-        "dues": [each.due_at for each in kept],
+        "ids": [each.id for each in batch],
+        "tokens": [each.token for each in batch],
+        "states": [each.state for each in batch],
+        "reasons": [each.reason for each in batch],
     }
-    attempts = [each.attempt for each in kept if each.attempt is not None]
-    columns |= _attempt_columns(attempts)
-    run(connection, "insert_attempts", columns)
+    return run(connection, "settle_final", columns | _attempts(batch))
 
 
-def _attempt_columns(attempts: Sequence[Attempt]) -> dict[str, list[Any]]:
+def _settle_retry(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Answer | None:
+    if not batch:
+        return None
+    columns: dict[str, Any] = {
+        "ids": [each.id for each in batch],
+        "tokens": [each.token for each in batch],
+        "retries": [each.retry_at for each in batch],
+        "reasons": [each.reason for each in batch],
+        "ahead": LOOK_AHEAD,
+    }
+    return run(connection, "settle_retry", columns | _attempts(batch))
+
+
+def _attempts(batch: Sequence[Settlement]) -> dict[str, list[Any]]:
+    """The columns of the attempts; where a settlement has none, nothing stands in any."""
+    attempts = [_NONE if each.attempt is None else each.attempt for each in batch]
     replies = [attempt.reply for attempt in attempts]
     timings = [reply.timing for reply in replies]
     return {
-        "numbers": [attempt.number for attempt in attempts],
         "starts": [attempt.started_at for attempt in attempts],
         "latenesses": [attempt.lateness_ms for attempt in attempts],
         "statuses": [reply.status for reply in replies],
@@ -181,17 +168,21 @@ def _attempt_columns(attempts: Sequence[Attempt]) -> dict[str, list[Any]]:
     }
 
 
-def _end_jobs(connection: psycopg.Connection, ending: Sequence[Settlement]) -> None:
-    gone = [each for each in ending if each.ends_job]
-    if gone:
-        run(connection, "end_jobs", _versions(gone))
-    last = [each for each in ending if each.last and not each.ends_job]
-    well = [each for each in last if each.state is RunState.SUCCEEDED]
-    if well:
-        run(connection, "purge_jobs", _versions(well))
+def _purge_jobs(connection: psycopg.Connection, last: Sequence[Settlement]) -> None:
     unwell = [each for each in last if each.state is not RunState.SUCCEEDED]
     if unwell:
         run(connection, "purge_jobs_keeping", _versions(unwell))
+    if len(unwell) < len(last):
+        well = [each for each in last if each.state is RunState.SUCCEEDED]
+        run(connection, "purge_jobs", _versions(well))
+
+
+def _end_jobs(
+    connection: psycopg.Connection, ending: Sequence[Settlement], settled: set[UUID]
+) -> None:
+    gone = [each for each in ending if each.ends_job and each.id in settled]
+    if gone:
+        run(connection, "end_jobs", _versions(gone))
 
 
 def _versions(batch: Sequence[Settlement]) -> dict[str, list[Any]]:

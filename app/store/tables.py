@@ -23,7 +23,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, REAL
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 
 from app.store.engine import db
 
@@ -82,7 +82,21 @@ job = Table(
     Column("enabled", Boolean, nullable=False),
     Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
     Column("updated_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("name", Text),
+    Column("tags", ARRAY(Text)),
+    Column("manner", JSONB(none_as_null=True)),
+    Column("misfire", Text),
+    Column("misfire_window", Double),
+    Column("on_success", Text),
+    Column("on_failure", Text),
     Index("job_account", "account_id", "id", unique=True),
+    Index(
+        "job_name",
+        "account_id",
+        "name",
+        unique=True,
+        postgresql_where=text("name IS NOT NULL"),
+    ),
 )
 
 due = Table(
@@ -113,6 +127,9 @@ superseded = Table(
     Column("signature", Text),
     Column("content_type", Text),
     Column("data", LargeBinary),
+    Column("manner", JSONB(none_as_null=True)),
+    Column("on_success", Text),
+    Column("on_failure", Text),
     Column("superseded_at", _INSTANT, nullable=False, server_default=_NOW),
     Index("superseded_age", "superseded_at"),
 )
@@ -211,4 +228,28 @@ tally = Table(
     Column("name", Text, primary_key=True),
     Column("label", Text, primary_key=True),
     Column("total", Double, nullable=False),
+)
+
+kept_answer = Table(
+    "kept_answer",
+    _metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("sealed", Boolean, nullable=False),
+    Column("kept_at", _INSTANT, nullable=False, server_default=_NOW),
+    Index("kept_answer_kept_at", "kept_at"),
+)
+
+accuracy = Table(
+    "accuracy",
+    _metadata,
+    Column("account_id", BigInteger, primary_key=True),
+    Column("begins", _INSTANT, primary_key=True),
+    Column("counts", ARRAY(Integer), nullable=False),
+    Column("most_ms", Double, nullable=False),
+    Index("accuracy_begins", "begins"),
 )

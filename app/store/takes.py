@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
 
+from app.domain.manner import Manner
 from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE
+from app.store.manners import from_document
 from app.store.queries import run
 
 Ticket = tuple[UUID, int]
@@ -21,7 +23,7 @@ class Taken(NamedTuple):
 
     The attempt may begin at `send_at`, which by the database's clock at the take was `remaining`
     seconds ahead (negative: past). `url` is None where the content of the run's version is nowhere
-    to be found.
+    to be found, `manner` where it is the usual one.
     """
 
     id: UUID
@@ -42,13 +44,14 @@ class Taken(NamedTuple):
     data: bytes | None
     tried: int = 0
     """Attempts made before the run was last sent again: its retries are counted from there."""
+    manner: Manner | None = None
 
 
 def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Taken]:
     """Make the runs this worker's, as many as are still there to be taken."""
     ids, tokens = _columns(tickets)
     rows = run(connection, "take", {"ids": ids, "tokens": tokens, "lease": LEASE}).fetchall()
-    return [Taken._make(row) for row in rows]
+    return [_taken(row) for row in rows]
 
 
 def untaken(connection: psycopg.Connection, *, late: float, limit: int) -> list[Ticket]:
@@ -83,6 +86,12 @@ def extend(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> set[UUI
     ids, tokens = _columns(tickets)
     rows = run(connection, "extend", {"ids": ids, "tokens": tokens, "lease": LEASE})
     return {row[0] for row in rows.fetchall()}
+
+
+def _taken(row: tuple[Any, ...]) -> Taken:
+    taken = Taken._make(row)
+    document = row[-1]
+    return taken if document is None else taken._replace(manner=from_document(document))
 
 
 def _columns(tickets: Sequence[Ticket]) -> tuple[list[UUID], list[int]]:

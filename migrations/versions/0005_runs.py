@@ -1,7 +1,7 @@
 """Runs: listed by account, sent again, and made by hand; content kept for that.
 
 Revision ID: 0005
-Revises: 0001
+Revises: 0004
 
 The first part only adds, and may be met by itself when the second was interrupted; the second
 builds indexes and looks through what is there, without holding up those who write.
@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0005"
-down_revision = "0001"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

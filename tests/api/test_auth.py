@@ -1,10 +1,12 @@
 import base64
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from app.api.problems import CHALLENGE
+from app.service import accounts
 
 
 def basic(user: str, password: str) -> dict[str, str]:
@@ -101,3 +103,40 @@ def test_every_route_of_the_api_wants_a_key(app: Flask, anybody: FlaskClient) ->
                 path = path.replace(f"<path_form:{converter}>", values[converter])
             for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
                 assert anybody.open(path, method=method).status_code == 401, (method, path)
+
+
+ONCE = {"url": "https://example.com/", "when": "2099-05-11T15:30:00Z"}
+BY_PATH = "/1/jobs/2099-05-11T15%3A30%3A00Z/https%3A%2F%2Fexample.com"
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "status"),
+    [
+        ("/1/jobs", {"json": ONCE}, 201),
+        (BY_PATH, {}, 201),
+        ("/1/jobs", {"json": {**ONCE, "url": "ftp://x"}}, 400),
+        ("/1/jobs", {"data": "x"}, 415),
+        ("/1/jobs", {"json": ONCE, "headers": {"Accept": "image/png"}}, 406),
+        (BY_PATH, {"data": "x" * 2049}, 413),
+    ],
+)
+def test_a_key_revoked_between_two_bookings_is_told_that_and_nothing_else(
+    app: Flask,
+    anybody: FlaskClient,
+    key: str,
+    path: str,
+    sent: dict[str, Any],
+    status: int,
+) -> None:
+    anybody.environ_base["HTTP_X_API_KEY"] = key
+    for _ in range(2):
+        assert anybody.post(path, **sent).status_code == status
+    with app.app_context():
+        accounts.revoke_key(key[3:13])
+        further = accounts.create_key("account-1", "further")
+    answers = [anybody.post(path, **sent) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [401, 401]
+    assert all(answer.headers["WWW-Authenticate"] == CHALLENGE for answer in answers)
+    anybody.environ_base["HTTP_X_API_KEY"] = further
+    listed = anybody.get("/1/jobs").text
+    assert len(list(filter(None, listed.split(",")))) == (2 if status == 201 else 0)

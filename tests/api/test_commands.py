@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,7 +53,13 @@ def test_secrets_are_shown_and_rotated(runner: FlaskCliRunner) -> None:
     assert run(runner, "secret", "show", "demo").split() == [new, old]
     last = run(runner, "secret", "rotate", "demo", "--overlap", "0s").strip()
     assert run(runner, "secret", "show", "demo").split()[0] == last
-    assert new not in run(runner, "secret", "show", "demo")
+    assert run(runner, "secret", "show", "demo").split() == [last]
+    assert run(runner, "secret", "rotate", "demo", "--overlap", "0").startswith("whsec_")
+    run(runner, "secret", "rotate", "demo", "--overlap", "7d")
+    newest, older = run(runner, "secret", "list", "demo").splitlines()
+    assert newest.endswith("  current")
+    assert re.search(r"Z  until 20\d\d-.*Z$", older)
+    assert "whsec_" not in newest + older
 
 
 @pytest.mark.parametrize(
@@ -65,6 +72,7 @@ def test_secrets_are_shown_and_rotated(runner: FlaskCliRunner) -> None:
         (("key", "list", "nobody"), "account create nobody"),
         (("key", "revoke", "nothing"), "key list"),
         (("secret", "show", "nobody"), "account create nobody"),
+        (("secret", "list", "nobody"), "account create nobody"),
         (("secret", "rotate", "nobody"), "account create nobody"),
     ],
 )
@@ -78,7 +86,7 @@ def test_what_went_wrong_is_told_in_one_line(
     assert said in result.stderr
 
 
-@pytest.mark.parametrize("overlap", ["24", "h", "-1h", "1w", "", "99999999d", "1.5h"])
+@pytest.mark.parametrize("overlap", ["24", "h", "-1h", "1w", "", "99999999d", "366d", "1.5h", "00"])
 def test_an_overlap_is_a_number_and_a_unit(runner: FlaskCliRunner, overlap: str) -> None:
     result = runner.invoke(args=["secret", "rotate", "demo", "--overlap", overlap])
     assert result.exit_code == 2

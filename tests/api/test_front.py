@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.api import gateway
-from app.api.bodies import FAILURE, MAX_DOCUMENT, BodyFailure
-from app.api.front import MAX_DRAINED, Front
+from app.api.bodies import FAILURE, MAX_BULK, MAX_DOCUMENT, BodyFailure
+from app.api.front import LONG_BODIES, MAX_DRAINED, Front
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
@@ -158,6 +158,76 @@ def test_a_body_that_cannot_be_had_is_told_to_the_application(
     assert seen.get(FAILURE) == failure
     assert exchange.received == read
     assert len(seen["body"]) == (MAX_DOCUMENT if failure is None else 0)
+
+
+def bulk_scope(path: bytes = b"/1/jobs/bulk", **headers: str) -> Message:
+    return {**scope_of(**headers), "raw_path": path}
+
+
+@pytest.mark.parametrize(
+    ("scope", "size", "failure"),
+    [
+        (bulk_scope(content_length="1"), MAX_BULK, None),
+        (bulk_scope(b"/1/jobs/%62ulk", content_length="1"), MAX_BULK, None),
+        (bulk_scope(content_length="1"), MAX_BULK + 1, BodyFailure.LONG),
+        (bulk_scope(b"/1/jobs", content_length="1"), MAX_DOCUMENT + 1, BodyFailure.LONG),
+        (bulk_scope(b"/1/jobs/bulk/", content_length="1"), MAX_DOCUMENT + 1, BodyFailure.LONG),
+        (
+            {**bulk_scope(content_length="1"), "method": "PUT"},
+            MAX_DOCUMENT + 1,
+            BodyFailure.LONG,
+        ),
+        (bulk_scope(content_length="4194304", expect="100-continue"), MAX_BULK, None),
+    ],
+)
+def test_one_route_alone_may_have_long_bodies(
+    scope: Message, size: int, failure: BodyFailure | None
+) -> None:
+    parts = [chunk(b"x" * 65_536, more=True)] * (size // 65_536)
+    seen = Exchange([*parts, chunk(b"x" * (size % 65_536))]).run(scope)
+    assert seen.get(FAILURE) == failure
+    assert len(seen["body"]) == (size if failure is None else 0)
+
+
+def test_long_bodies_are_held_by_few_at_once_and_short_ones_by_all() -> None:
+    exchange = Exchange()
+    front = Front(exchange.app)
+    sent: list[BodyFailure | None] = []
+    first, rest = chunk(b"x" * (MAX_DOCUMENT + 1), more=True), chunk(b"x")
+
+    async def ask(scope: Message, *arriving: Message | asyncio.Event) -> None:
+        waiting = iter(arriving)
+
+        async def receive() -> Message:
+            message = next(waiting)
+            if isinstance(message, asyncio.Event):
+                await message.wait()
+                message = next(waiting)
+                assert not isinstance(message, asyncio.Event)
+            return message
+
+        await front(scope, receive, exchange.send)
+        sent.append(exchange.seen.get(FAILURE))
+
+    async def crowd() -> None:
+        go = asyncio.Event()
+        scope = bulk_scope(transfer_encoding="chunked")
+        held = [asyncio.create_task(ask(scope, first, go, rest)) for _ in range(LONG_BODIES)]
+        await asyncio.sleep(0)
+        await ask(scope, first, rest)
+        await ask(scope, rest)
+        assert sent == [BodyFailure.CROWDED, None]
+        held[0].cancel()
+        await asyncio.wait(held[:1])
+        await ask(scope, first, rest)
+        assert sent[2:] == [None]
+        go.set()
+        await asyncio.wait(held)
+        assert sent[3:] == [None] * (LONG_BODIES - 1)
+        await asyncio.gather(*(ask(scope, first, rest) for _ in range(LONG_BODIES)))
+        assert sent[LONG_BODIES + 2 :] == [None] * LONG_BODIES
+
+    asyncio.run(crowd())
 
 
 class Chunks:

@@ -88,9 +88,11 @@ def test_every_error_of_the_tree_has_its_status(failing: Flask) -> None:
         errors.NotAcceptable("x"): 406,
         errors.TooSlow("x"): 408,
         errors.Conflict("x"): 409,
+        errors.StillRunning("x"): 409,
         errors.TooLarge("x"): 413,
         errors.AddressTooLong("x"): 414,
         errors.UnsupportedFormat("x"): 415,
+        errors.KeyReused("x"): 422,
         errors.RateLimited("x"): 429,
         errors.Unavailable("x"): 503,
     }
@@ -98,7 +100,8 @@ def test_every_error_of_the_tree_has_its_status(failing: Flask) -> None:
         answer = told(failing, error)
         assert (answer.status_code, answer.get_json()["status"]) == (status, status)
         assert answer.get_json()["type"] == f"/problems/{error.code}"
-        assert ("Retry-After" in answer.headers) == (status in {429, 503})
+        told_when = isinstance(error, errors.StillRunning) or status in {429, 503}
+        assert ("Retry-After" in answer.headers) == told_when
         assert ("WWW-Authenticate" in answer.headers) == (status == 401)
         assert ("Allow" in answer.headers) == (status == 405)
     covered = {type(error) for error in expected} | {errors.WakecallError}

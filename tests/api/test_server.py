@@ -140,6 +140,35 @@ def test_a_body_that_breaks_off_books_nothing(web: Web, web_key: str, sent: byte
     assert ids(web, web_key) == before
 
 
+def test_long_bodies_are_taken_by_one_route(web: Web, web_key: str) -> None:
+    before = len(ids(web, web_key))
+    body = (b"[" + b",".join([ONCE] * 1000) + b"]").ljust(4 * 1024 * 1024)
+    chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    for reply in (
+        post(web, web_key, "/1/jobs/bulk", body, Content_Type="application/json"),
+        post(
+            web,
+            web_key,
+            "/1/jobs/bulk",
+            chunked,
+            Transfer_Encoding="chunked",
+            Content_Type="application/json",
+        ),
+    ):
+        assert reply.status == 201, reply.body
+        assert len(reply.json()) == 1000
+    assert len(ids(web, web_key)) == before + 2000
+    long = post(web, web_key, "/1/jobs/bulk", body + b" ", Content_Type="application/json")
+    assert (long.status, long.json()["type"]) == (413, "/problems/too-large")
+    named = {"X_API_Key": web_key, "Content_Type": "application/json"}
+    cut = request("POST", "/1/jobs/bulk", body[:-1], Content_Length=str(len(body)), **named)
+    with web.connect() as connection:
+        connection.sendall(cut)
+        connection.shutdown(socket.SHUT_WR)
+        assert read_reply(connection).json()["detail"].startswith("The body ended before")
+    assert len(ids(web, web_key)) == before + 2000
+
+
 @pytest.mark.parametrize("size", [65_537, 200_000, 5_000_000])
 def test_a_body_too_long_is_refused_with_and_without_a_length(
     web: Web, web_key: str, size: int

@@ -83,9 +83,11 @@ class Outbound:
         *,
         headers: tuple[str, ...] = (),
         timeout: float = 10.0,
+        method: str = "POST",
     ) -> Reply:
-        """Post one call and run the loop until it is answered."""
-        return self.send_all([Call(url=url, headers=headers, body=body, timeout=timeout)])[0]
+        """Make one call and run the loop until it is answered."""
+        call = Call(url=url, headers=headers, body=body, timeout=timeout, method=method)
+        return self.send_all([call])[0]
 
     def send_all(self, calls: list[Call]) -> list[Reply]:
         """Post calls at once and run the loop until all are answered."""

@@ -50,6 +50,34 @@ def test_an_empty_body_is_announced_as_such(outbound: Outbound, receiver: Receiv
     assert receiver.requests[0].header("Content-Length") == "0"
 
 
+def test_every_call_has_its_own_method_on_one_handle(
+    outbound: Outbound, receiver: Receiver
+) -> None:
+    methods = ["PUT", "POST", "PATCH", "PATCH", "POST"]
+    for method in methods:
+        assert outbound.send(receiver.url(), b"body", method=method).status == 200
+    assert [each.method for each in receiver.requests] == methods
+    assert {each.body for each in receiver.requests} == {b"body"}
+    assert {each.connection for each in receiver.requests} == {1}
+
+
+def test_an_empty_body_is_put_as_such(outbound: Outbound, receiver: Receiver) -> None:
+    assert outbound.send(receiver.url(), method="PUT").status == 200
+    assert receiver.requests[0].header("Content-Length") == "0"
+
+
+def test_every_call_has_its_own_timeout_on_one_handle(
+    outbound: Outbound, receiver: Receiver
+) -> None:
+    receiver.behaviours["/hang"] = hang
+    assert outbound.send(receiver.url(), timeout=10.0).status == 200
+    reply = outbound.send(receiver.url("/hang"), timeout=1.0)
+    assert reply.error == "timeout"
+    assert 1000 <= reply.timing.total < 8000
+    receiver.behaviours["/slow"] = after(1.5, answer(200))
+    assert outbound.send(receiver.url("/slow"), timeout=10.0).status == 200
+
+
 def test_a_body_of_two_mebibytes_is_sent_without_asking_first(
     outbound: Outbound, receiver: Receiver
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +11,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from app.delivery.request import VERSION, Call, Delivery, build
+from app.domain.manner import Manner
 from app.domain.secret import new_secret
 from tests.delivery.outbound import Outbound
 from tests.receiver import Receiver
@@ -27,6 +28,9 @@ def delivery(
     signature: str | None = None,
     data: bytes | None = None,
     attempt: int = 1,
+    lateness: float = 0.0,
+    missed: int = 0,
+    manner: Manner | None = None,
 ) -> Delivery:
     return Delivery(
         run_id=UUID(RUN),
@@ -37,6 +41,9 @@ def delivery(
         data=data,
         due_at=datetime(2026, 11, 22, 8, 30, 0, 250_000, tzinfo=UTC),
         attempt=attempt,
+        lateness=timedelta(seconds=lateness),
+        missed=missed,
+        manner=manner,
     )
 
 
@@ -46,6 +53,13 @@ def test_the_headers_of_a_full_delivery() -> None:
         signature="tenant=1, sig=abc==",
         data=b'{"test": 2432232314}',
         attempt=3,
+        lateness=5.0129,
+        missed=4,
+        manner=Manner(
+            method="PATCH",
+            headers=(("Authorization", "Bearer abc"), ("X-Shop", "7")),
+            timeout=2.5,
+        ),
     )
     call = build(full, [SECRET], 1_763_800_000)
     assert call == Call(
@@ -58,15 +72,20 @@ def test_the_headers_of_a_full_delivery() -> None:
             "webhook-signature: v1,xF21xSc5PTWsYGnUaG6IXi+vy0hfQyFpvOAT49a3PHM=",
             f"Wakecall-Job: {JOB}",
             "Wakecall-Scheduled-For: 2026-11-22T08:30:00.25Z",
+            "Wakecall-Lateness-Ms: 5012",
             "Wakecall-Attempt: 3",
+            "Wakecall-Missed: 4",
+            "Authorization: Bearer abc",
+            "X-Shop: 7",
         ),
         body=b'{"test": 2432232314}',
-        timeout=15.0,
+        timeout=2.5,
+        method="PATCH",
     )
 
 
 def test_the_headers_of_a_bare_delivery() -> None:
-    call = build(delivery(), [SECRET], 1_763_800_000, timeout=3)
+    call = build(delivery(lateness=-0.000001), [SECRET], 1_763_800_000)
     assert call.headers[0] == "Content-Type: application/octet-stream"
     assert [line.partition(":")[0] for line in call.headers] == [
         "Content-Type",
@@ -75,9 +94,20 @@ def test_the_headers_of_a_bare_delivery() -> None:
         "webhook-signature",
         "Wakecall-Job",
         "Wakecall-Scheduled-For",
+        "Wakecall-Lateness-Ms",
         "Wakecall-Attempt",
     ]
-    assert (call.body, call.timeout) == (b"", 3)
+    assert "Wakecall-Lateness-Ms: 0" in call.headers
+    assert (call.method, call.body, call.timeout) == ("POST", b"", 15)
+
+
+@pytest.mark.parametrize("manner", [Manner(), Manner(timeout=20.0), Manner(method="PUT")])
+def test_a_manner_that_says_nothing_of_it_leaves_the_usual(manner: Manner) -> None:
+    call = build(delivery(manner=manner), [SECRET], 1_763_800_000)
+    usual = build(delivery(), [SECRET], 1_763_800_000)
+    assert call.headers == usual.headers
+    assert call.timeout == (manner.timeout or 15)
+    assert call.method == (manner.method or "POST")
 
 
 def test_exactly_these_headers_arrive(outbound: Outbound, receiver: Receiver) -> None:
@@ -101,6 +131,7 @@ def test_exactly_these_headers_arrive(outbound: Outbound, receiver: Receiver) ->
         "webhook-signature",
         "Wakecall-Job",
         "Wakecall-Scheduled-For",
+        "Wakecall-Lateness-Ms",
         "Wakecall-Attempt",
         "Content-Length",
     ]

@@ -8,6 +8,8 @@ import pytest
 
 from app.domain.booking import check
 from app.domain.job import Booking
+from app.domain.manner import Manner
+from app.domain.misfire import Misfire
 from app.domain.trigger import At
 from app.errors import InvalidMember, TooLarge
 
@@ -41,3 +43,38 @@ def test_data_is_counted_in_bytes() -> None:
     check(Booking(url=URL, trigger=AT, data="é".encode() * 1024), allow=())
     with pytest.raises(TooLarge, match="2049 bytes"):
         check(Booking(url=URL, trigger=AT, data=b"x" * 2049), allow=())
+
+
+def refused(booking: Booking) -> str | None:
+    with pytest.raises(InvalidMember) as caught:
+        check(booking, allow=())
+    assert caught.value.remedy
+    return caught.value.member
+
+
+def test_names_and_tags_are_words_that_people_can_read() -> None:
+    for text in ("a", "Nightly invoice №3", "ü" * 64, "😀"):
+        check(Booking(url=URL, trigger=AT, name=text, tags=(text, "other")), allow=())
+    check(
+        Booking(url=URL, trigger=AT, name="x" * 128, tags=tuple(str(n) * 2 for n in range(20))),
+        allow=(),
+    )
+    for text in ("", " ", " a", "a ", "a\n", "a\tb", "\0", "\x7f", "\u2028", "\ufffe", "\ud800"):
+        assert refused(Booking(url=URL, trigger=AT, name=text)) == "name"
+        assert refused(Booking(url=URL, trigger=AT, tags=("a", text))) == "tags[1]"
+    assert refused(Booking(url=URL, trigger=AT, name="x" * 129)) == "name"
+    assert refused(Booking(url=URL, trigger=AT, tags=("x" * 65,))) == "tags[0]"
+    assert refused(Booking(url=URL, trigger=AT, tags=("a", "b", "a"))) == "tags[2]"
+    assert refused(Booking(url=URL, trigger=AT, tags=tuple(map(str, range(21))))) == "tags"
+
+
+@pytest.mark.parametrize("url", ["", "ftp://a/", "http://10.0.0.1/", "https://u:p@a/", "x" * 2049])
+def test_the_urls_told_of_an_end_are_judged_as_the_one_called(url: str) -> None:
+    assert refused(Booking(url=URL, trigger=AT, on_success=url)) == "onSuccess"
+    assert refused(Booking(url=URL, trigger=AT, on_failure=url)) == "onFailure"
+    check(Booking(url=URL, trigger=AT, on_success=URL, on_failure=URL), allow=())
+
+
+def test_manner_and_misfire_are_judged_along() -> None:
+    assert refused(Booking(url=URL, trigger=AT, manner=Manner(timeout=61))) == "timeout"
+    assert refused(Booking(url=URL, trigger=AT, misfire=Misfire(window=0))) == "misfireWindow"

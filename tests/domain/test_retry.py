@@ -11,19 +11,22 @@ from hypothesis import strategies as st
 from app.domain.retry import (
     Failed,
     RetryAt,
-    RetryPolicy,
-    Succeeded,
     Verdict,
     decide,
+    is_success,
 )
+from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
+FAILURE = Reply(status=500)
+
+
 def verdict(reply: Reply, *, attempts_made: int = 1, jitter: float = 0.0) -> Verdict:
-    return decide(reply, attempts_made=attempts_made, now=NOW, jitter=jitter)
+    return decide(reply, attempts_made=attempts_made, due_at=NOW, now=NOW, jitter=jitter)
 
 
 def wait(reply: Reply, *, attempts_made: int = 1, jitter: float = 0.0) -> timedelta:
@@ -38,7 +41,13 @@ def saying(status: int, retry_after: str) -> Reply:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_2xx_succeeds(status: int) -> None:
-    assert verdict(Reply(status=status)) == Succeeded()
+    assert is_success(Reply(status=status))
+
+
+@pytest.mark.parametrize("status", [199, 300, 404, 410, 500])
+def test_nothing_else_does(status: int) -> None:
+    assert not is_success(Reply(status=status))
+    assert not is_success(Reply(error="timeout"))
 
 
 def test_410_ends_the_run_and_the_job() -> None:
@@ -83,15 +92,39 @@ def test_after_the_last_wait_the_run_has_failed_and_the_job_goes_on(attempts_mad
     assert str(attempts_made) in decided.reason
 
 
-def test_a_policy_is_a_value() -> None:
-    never = RetryPolicy(delays=())
-    decided = decide(Reply(status=500), attempts_made=1, now=NOW, jitter=0, policy=never)
-    assert isinstance(decided, Failed)
-    steady = RetryPolicy(delays=(timedelta(seconds=1),) * 3)
-    decided = decide(Reply(status=500), attempts_made=3, now=NOW, jitter=0, policy=steady)
-    assert decided == RetryAt(
+def under(
+    policy: RetryPolicy, reply: Reply = FAILURE, *, made: int = 1, late: float = 0.0
+) -> Verdict:
+    """What follows at NOW, `late` seconds after the run was due."""
+    due_at = NOW - timedelta(seconds=late)
+    return decide(reply, attempts_made=made, due_at=due_at, now=NOW, jitter=0, policy=policy)
+
+
+def test_a_policy_of_the_jobs_own_counts() -> None:
+    assert isinstance(under(RetryPolicy(max_attempts=1)), Failed)
+    steady = RetryPolicy(max_attempts=4, schedule=(1.0,))
+    assert under(steady, made=3) == RetryAt(
         instant=NOW + timedelta(seconds=1), reason="The receiver answered 500."
     )
+    assert isinstance(under(steady, made=4), Failed)
+
+
+@pytest.mark.parametrize(
+    ("late", "goes_on"), [(0.0, True), (55.0, True), (55.1, False), (60.0, False), (1e6, False)]
+)
+def test_no_attempt_is_due_later_than_the_age_allows(late: float, *, goes_on: bool) -> None:
+    decided = under(RetryPolicy(max_age=60.0), late=late)
+    assert isinstance(decided, RetryAt) is goes_on
+    if not goes_on:
+        assert decided == Failed(
+            reason="The receiver answered 500. "
+            "Its maxAge of 60 s leaves no time for another attempt."
+        )
+
+
+def test_a_receiver_cannot_put_a_run_off_beyond_its_age() -> None:
+    assert isinstance(under(RetryPolicy(max_age=60.0), saying(503, "61")), Failed)
+    assert isinstance(under(RetryPolicy(max_age=60.0), saying(503, "60")), RetryAt)
 
 
 @given(

@@ -47,7 +47,7 @@ def test_a_job_three_seconds_ahead_is_called_on_time_signed_and_then_gone(
     assert headers["wakecall-scheduled-for"] == format_utc(due_at)
     assert headers["wakecall-attempt"] == "1"
     (secret,) = running.ask("GET", "/1/secrets").body
-    assert Webhook(secret).verify(request.body, headers) == {"good": "morning"}
+    assert Webhook(secret["value"]).verify(request.body, headers) == {"good": "morning"}
 
     until(lambda: running.ask("GET", f"/1/jobs/{job}").status == 404, "the job is gone")
     (run,) = running.ask("GET", f"/1/jobs/{job}/runs").body

@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 from flask import Flask
 
 from app.domain.account import Caller
+from app.domain.secret import MOST
 from app.errors import Conflict, InvalidMember, Misconfigured, NotFound, Unauthenticated
 from app.service import accounts
 from app.service.secrets import SecretBox
@@ -81,13 +82,53 @@ def test_a_rotated_secret_leaves_the_old_one_valid_for_the_overlap(
 ) -> None:
     accounts.create("demo")
     (old,) = accounts.secrets("demo")
+    assert old.expires_at is None
 
-    new = accounts.rotate_secret("demo", overlap=timedelta(hours=1))
-    assert accounts.secrets("demo") == (new, old)
-
-    newest = accounts.rotate_secret("demo", overlap=timedelta(0))
-    assert accounts.secrets("demo") == (newest, old)
+    new, retired = accounts.rotate_secret("demo", overlap=timedelta(hours=1))
+    assert accounts.secrets("demo") == (new, retired)
+    assert (new.expires_at, retired.value, retired.created_at) == (None, old.value, old.created_at)
+    assert retired.expires_at is not None
+    assert retired.expires_at - new.created_at <= timedelta(hours=1)
+    assert new.created_at - old.created_at < retired.expires_at - old.created_at
     assert one(connection, "SELECT count(*) FROM signing_secret WHERE expires_at IS NULL") == 1
+
+
+def test_no_secret_outlives_the_overlap_of_a_later_rotation(app: Flask) -> None:
+    accounts.create("demo")
+    (old,) = accounts.secrets("demo")
+    middle, _ = accounts.rotate_secret("demo", overlap=timedelta(days=2))
+
+    newest, *others = accounts.rotate_secret("demo", overlap=timedelta(hours=1))
+    assert [each.value for each in others] == [middle.value, old.value]
+    for each in others:
+        assert each.expires_at is not None
+        assert each.expires_at - newest.created_at <= timedelta(hours=1)
+    # A longer one brings nothing back.
+    *_, first = accounts.rotate_secret("demo", overlap=timedelta(days=9))
+    assert first == others[1]
+
+    (alone,) = accounts.rotate_secret("demo", overlap=timedelta(0))
+    assert accounts.secrets("demo") == (alone,)
+
+
+def test_only_so_many_secrets_sign_at_once(app: Flask, connection: psycopg.Connection) -> None:
+    accounts.create("demo")
+    for _ in range(MOST - 1):
+        accounts.rotate_secret("demo", overlap=timedelta(hours=1))
+    before = accounts.secrets("demo")
+    assert len(before) == MOST
+
+    with pytest.raises(Conflict) as refused:
+        accounts.rotate_secret("demo", overlap=timedelta(minutes=1))
+    assert (refused.value.member, "0 ends" in refused.value.remedy) == ("overlap", True)
+    assert accounts.secrets("demo") == before
+
+    connection.execute(
+        "UPDATE signing_secret SET expires_at = clock_timestamp()"
+        " WHERE id = (SELECT min(id) FROM signing_secret)"
+    )
+    assert len(accounts.rotate_secret("demo", overlap=timedelta(hours=1))) == MOST
+    assert len(accounts.rotate_secret("demo", overlap=timedelta(0))) == 1
 
 
 def test_secrets_are_unreadable_at_rest(app: Flask, connection: psycopg.Connection) -> None:
@@ -95,7 +136,7 @@ def test_secrets_are_unreadable_at_rest(app: Flask, connection: psycopg.Connecti
     (secret,) = accounts.secrets("demo")
     sealed = bytes(one(connection, "SELECT sealed FROM signing_secret"))
 
-    assert secret.encode() not in sealed
+    assert secret.value.encode() not in sealed
     with pytest.raises(Misconfigured, match="does not open"):
         SecretBox([Fernet.generate_key().decode()]).open(sealed)
 

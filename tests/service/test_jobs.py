@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -13,16 +14,22 @@ from uuid6 import uuid7
 
 from app.domain.account import Caller
 from app.domain.job import Booking, Echo, Job
+from app.domain.manner import Manner
+from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import At, Cron, Trigger
-from app.errors import InvalidMember, NotFound, TooLarge
+from app.errors import Conflict, InvalidMember, NotFound, TooLarge
 from app.service import accounts, jobs
+from app.store import jobs as store
+from app.store.claims import Claimed
 from app.store.lookovers import look_over
 from app.store.settling import settle
 from app.store.takes import take
 from tests.booked import (
-    Paused,
     claim_all,
     claim_and_take,
+    claims_held,
+    connect,
     in_seconds,
     in_thread,
     one,
@@ -41,6 +48,11 @@ def booking(trigger: Trigger = TOMORROW, *, data: bytes = b"one", enabled: bool 
 def due_now(connection: psycopg.Connection, job: Job, ago: float = 1.0) -> None:
     """Let the job have been due `ago` seconds ago (negative: let it be due soon)."""
     connection.execute("UPDATE due SET next_at = %s WHERE job_id = %s", (in_seconds(-ago), job.id))
+
+
+def rung(connection: psycopg.Connection) -> Sequence[Claimed]:
+    """What the scheduler rings for when it looks runs over."""
+    return look_over(connection, limit=10, leases_count=True).rung
 
 
 def in_app(app: Flask, call: object, *args: object) -> object:
@@ -63,11 +75,41 @@ def test_a_booking_reads_back_as_it_was_made(caller: Caller) -> None:
             signature="507aaa07",
             content_type="text/plain",
             data=bytes(range(256)),
+            name="nightly",
+            tags=("a", "b"),
+            manner=Manner(
+                method="PATCH",
+                headers=(("X-B", "2"), ("X-A", "1")),
+                timeout=2.5,
+                retry=RetryPolicy(schedule=(1, 2.5), max_age=60),
+            ),
+            misfire=Misfire(policy=MisfirePolicy.SKIP, window=5),
+            on_success="https://example.com/done",
+            on_failure="https://example.com/failed",
         ),
     )
 
     assert jobs.get(caller, made.id) == made
     assert made.next_at == TOMORROW.instant
+
+
+def test_what_cannot_be_booked_together_leaves_nothing_behind(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    made = jobs.create_together(caller, [booking(), booking(QUARTERLY), booking(enabled=False)])
+    assert [jobs.get(caller, each.id) for each in made] == made
+
+    with pytest.raises(InvalidMember, match=r"^Job 1 \(counted from 0\): .* not in the future"):
+        jobs.create_together(caller, [booking(), booking(At(instant=caller.now)), booking()])
+    with pytest.raises(psycopg.errors.CheckViolation):
+        # What no check of ours let through, the database still takes whole or not at all.
+        store.insert_jobs(
+            connection,
+            caller.account.id,
+            [replace(made[0], id=uuid7(), url=""), replace(made[1], id=uuid7())],
+        )
+    assert one(connection, "SELECT count(*) FROM job") == 3
+    assert one(connection, "SELECT count(*) FROM due") == 3
 
 
 def test_a_job_and_its_due_row_stand_together(
@@ -134,6 +176,61 @@ def test_an_update_replaces_the_whole_job(caller: Caller, connection: psycopg.Co
     assert row == (2, True, updated.next_at)
 
 
+def test_what_no_scheduler_has_come_to_is_the_old_versions_to_make(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    manner = Manner(method="PUT", headers=(("X-Shop", "7"),))
+    job = jobs.create(caller, replace(booking(QUARTERLY), manner=manner))
+    due_now(connection, job, ago=60)
+
+    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+
+    (run,) = take(connection, [(each.run_id, each.token) for each in rung(connection)])
+    assert (run.job_version, run.data, run.manner, run.final) == (1, b"one", manner, False)
+    assert run.remaining < -59
+    assert updated.next_at is not None
+    assert updated.next_at > datetime.now(UTC)
+
+
+def test_an_update_makes_all_that_a_job_wants_made_up_for(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    every = replace(booking(QUARTERLY), misfire=Misfire(policy=MisfirePolicy.ALL))
+    job = jobs.create(caller, every)
+    assert job.next_at is not None
+    dues = [job.next_at - timedelta(minutes=15 * ago) for ago in (4, 3, 2, 1)]
+    connection.execute("UPDATE due SET next_at = %s", (dues[0],))
+
+    jobs.update(caller, job.id, every, Echo())
+
+    rows = connection.execute("SELECT due_at FROM inflight ORDER BY due_at").fetchall()
+    assert [row[0] for row in rows] == dues
+
+
+def test_a_pause_or_a_delete_makes_nothing_of_what_is_overdue(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    paused, deleted = (jobs.create(caller, booking(QUARTERLY)) for _ in range(2))
+    for job in (paused, deleted):
+        due_now(connection, job, ago=60)
+
+    jobs.update(caller, paused.id, booking(QUARTERLY, enabled=False), Echo())
+    jobs.delete(caller, deleted.id)
+
+    assert one(connection, "SELECT count(*) FROM inflight") == 0
+
+
+def test_a_name_that_is_taken_is_refused_with_the_job_that_has_it(caller: Caller) -> None:
+    first = jobs.create(caller, replace(booking(), name="mine"))
+    second = jobs.create(caller, booking())
+    same = replace(booking(), name="mine")
+    with pytest.raises(Conflict, match=str(first.id)):
+        jobs.create(caller, same)
+    with pytest.raises(Conflict, match=str(first.id)):
+        jobs.update(caller, second.id, same, Echo())
+    assert jobs.get(caller, second.id) == second
+
+
 def test_read_only_members_must_equal_what_is_stored(caller: Caller) -> None:
     job = jobs.create(caller, booking(QUARTERLY))
     same = Echo(id=str(job.id), account="demo", next=job.next_at)
@@ -154,13 +251,15 @@ def test_a_delete_waits_for_a_claim_and_withdraws_its_run(
 ) -> None:
     job = jobs.create(caller, booking())
     due_now(connection, job)
-    paused = Paused(uuid7)
-    with in_thread(lambda: claim_all(connection, new_id=paused)) as claimed:
-        assert paused.reached.wait(30)
+    with (
+        connect(database) as holder,
+        claims_held(holder) as release,
+        in_thread(lambda: claim_all(connection)) as claimed,
+    ):
+        wait_until_blocked(holder)
         with in_thread(in_app(app, jobs.delete, caller, job.id)) as deleted:  # type: ignore[arg-type] # a callable
-            with psycopg.connect(database, autocommit=True) as watcher:
-                wait_until_blocked(watcher)
-            paused.released.set()
+            wait_until_blocked(holder, 2)
+            release()
             (run,) = claimed()
             deleted()
 

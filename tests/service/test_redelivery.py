@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import psycopg
@@ -12,9 +13,12 @@ from uuid6 import uuid7
 
 from app.domain.account import Caller
 from app.domain.job import Echo, Job
+from app.domain.manner import Manner
+from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import SETTLED, Place, Run, RunFilter, RunState
+from app.domain.trigger import Cron, Trigger
 from app.errors import Conflict, NotFound
-from app.service import accounts, jobs, runs
+from app.service import accounts, jobs, pauses, runs
 from app.store import redelivery
 from app.store.engine import transaction
 from app.store.lookovers import look_over
@@ -73,6 +77,52 @@ def test_a_failed_run_of_a_job_that_is_gone_is_sent_again_as_it_was(
     assert (settled.state, settled.reason) == (RunState.SUCCEEDED, None)
     assert [attempt.number for attempt in settled.attempts] == [1, 2]
     assert ids(runs.of_job(caller, job.id, limit=9)) == [failed.id]
+
+
+MANNER = Manner(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
+KEPT = (
+    "SELECT manner IS NOT NULL, on_success, on_failure FROM superseded WHERE job_id = %s"
+    " AND version = 1"
+)
+
+
+@pytest.mark.parametrize("end", ["failure", "gone", "update", "pause", "too late"])
+def test_whatever_keeps_content_keeps_the_manner_of_the_calls_with_it(
+    caller: Caller, connection: psycopg.Connection, end: str
+) -> None:
+    trigger: Trigger = TOMORROW if end == "failure" else QUARTERLY
+    if end == "too late":
+        trigger = Cron(expression="0 0 0 1 1 ? 2090")
+    asked = replace(
+        booking(trigger),
+        manner=MANNER,
+        misfire=Misfire(policy=MisfirePolicy.SKIP),
+        on_success="https://example.com/y",
+        on_failure="https://example.com/n",
+    )
+    job = jobs.create(caller, asked)
+    if end == "too late":
+        connection.execute(
+            "UPDATE job SET trigger = jsonb_set(trigger, '{expression}', %s)",
+            ('"0 0 0 1 1 ? 2020"',),
+        )
+        connection.execute("UPDATE due SET next_at = '2020-01-01T00:00:00Z'")
+        assert claim_and_take(connection) == []
+        run_id = one(connection, "SELECT id FROM run WHERE state = 'cancelled'")
+    else:
+        due_now(connection, job)
+        (run,) = claim_and_take(connection)
+        run_id = run.id
+        settle(connection, [came(run, RunState.FAILED, 500)._replace(ends_job=end == "gone")])
+    if end == "update":
+        jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    elif end == "pause":
+        pauses.pause(caller, job.id)
+
+    row = connection.execute(KEPT, (job.id,)).fetchone()
+    assert row == (True, asked.on_success, asked.on_failure)
+    runs.redeliver(caller, run_id)
+    assert take_again(connection).manner == MANNER
 
 
 def test_a_redelivery_that_fails_is_listed_again_and_can_be_repeated(

@@ -7,11 +7,21 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from uuid6 import uuid7
 
+from app.domain.misfire import Misfire, MisfirePolicy
 from app.store.claims import claim, claim_fairly, still_claimed
 from app.store.takes import take
-from tests.booked import Paused, add_account, book, claim_all, in_seconds, in_thread, one
+from tests.booked import (
+    add_account,
+    book,
+    claim_all,
+    claims_held,
+    connect,
+    in_seconds,
+    in_thread,
+    one,
+    wait_until_blocked,
+)
 
 
 def test_claims_what_is_due_within_the_look_ahead_and_nothing_else(
@@ -29,19 +39,21 @@ def test_claims_what_is_due_within_the_look_ahead_and_nothing_else(
 
 
 def test_two_claimers_claim_each_firing_once(
-    connection: psycopg.Connection, other: psycopg.Connection, account_id: int
+    connection: psycopg.Connection, other: psycopg.Connection, database: str, account_id: int
 ) -> None:
     for _ in range(5):
         book(connection, account_id, due_in=-1)
-    paused = Paused(uuid7)
-    with in_thread(lambda: claim_all(connection, new_id=paused)) as finish:
-        assert paused.reached.wait(30)
-        late_comer = claim_all(other)
-        paused.released.set()
-        first = finish()
+    with (
+        connect(database) as holder,
+        claims_held(holder) as release,
+        in_thread(lambda: claim_all(connection)) as finish_one,
+        in_thread(lambda: claim_all(other)) as finish_other,
+    ):
+        wait_until_blocked(holder, 2)
+        release()
+        claimed = [*finish_one(), *finish_other()]
 
-    assert late_comer == []
-    assert len(first) == 5
+    assert len({each.run_id for each in claimed}) == len(claimed) == 5
     assert claim_all(other) == []
     assert one(other, "SELECT count(*) FROM inflight") == 5
 
@@ -50,12 +62,12 @@ def test_a_crash_before_the_commit_leaves_the_firing_due(
     connection: psycopg.Connection, other: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)
-
-    def crash() -> UUID:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        claim_all(connection, new_id=crash)
+    with claims_held(other) as release, in_thread(lambda: claim_all(connection)) as finish:
+        wait_until_blocked(other)
+        other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        with pytest.raises(psycopg.OperationalError):
+            finish()
+        release()
 
     assert len(claim_all(other)) == 1
 
@@ -89,6 +101,108 @@ def test_firings_missed_in_an_outage_are_counted_on_the_one_that_fires(
     assert rows == [(due_at, 5)]
 
 
+OFTEN = "0 0/10 * * * ?"
+
+
+def missed_since(
+    connection: psycopg.Connection, account_id: int, minutes: int, misfire: Misfire
+) -> tuple[UUID, list[datetime]]:
+    """A job every ten minutes that nobody claimed so long, and all that was due meanwhile."""
+    job_id = book(connection, account_id, due_in=0, cron=OFTEN, misfire=misfire)
+    now = datetime.now(UTC)
+    last = now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
+    dues = [last - timedelta(minutes=ago) for ago in range(minutes, -1, -10)]
+    connection.execute("UPDATE due SET next_at = %s WHERE job_id = %s", (dues[0], job_id))
+    return job_id, dues
+
+
+def counted(connection: psycopg.Connection) -> dict[str, float]:
+    rows = connection.execute("SELECT label, total FROM tally WHERE name = 'missed'")
+    found: dict[str, float] = dict(rows.fetchall())
+    return found
+
+
+def test_of_all_each_claim_makes_the_oldest_until_none_is_left(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    _, dues = missed_since(connection, account_id, 50, Misfire(policy=MisfirePolicy.ALL))
+
+    for number in range(len(dues)):
+        assert len(claim_all(connection)) == 1
+        rows = connection.execute("SELECT due_at, missed, final FROM inflight ORDER BY due_at")
+        assert rows.fetchall() == [(due, 0, False) for due in dues[: number + 1]]
+
+    assert claim_all(connection) == []
+    assert one(connection, "SELECT next_at FROM due") == dues[-1] + timedelta(minutes=10)
+    assert counted(connection) == {}
+
+
+def test_what_is_within_the_window_is_made_and_tells_of_what_is_not(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    misfire = Misfire(policy=MisfirePolicy.ALL, window=2400)
+    _, dues = missed_since(connection, account_id, 50, misfire)
+    while claim_all(connection):
+        pass
+
+    rows = connection.execute("SELECT due_at, missed FROM inflight ORDER BY due_at").fetchall()
+    late = len(dues) - len(rows)
+    assert late >= 1
+    assert rows == [(dues[late], late), *((due, 0) for due in dues[late + 1 :])]
+    assert counted(connection) == {"left-out": late}
+
+
+def test_what_is_skipped_is_in_history_counted_and_not_made(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    misfire = Misfire(policy=MisfirePolicy.SKIP, window=1)
+    job_id, dues = missed_since(connection, account_id, 50, misfire)
+    # In the first second of ten minutes the newest would not be too late yet.
+    connection.execute("SELECT pg_sleep_until(%s)", (dues[-1] + timedelta(seconds=1.1),))
+
+    assert claim_all(connection) == []
+    assert one(connection, "SELECT count(*) FROM inflight") == 0
+    assert one(connection, "SELECT next_at FROM due") == dues[-1] + timedelta(minutes=10)
+    (told,) = connection.execute(
+        "SELECT job_id, due_at, missed, state, attempts, reason FROM run"
+    ).fetchall()
+    assert told[:5] == (job_id, dues[0], len(dues) - 1, "cancelled", 0)
+    assert "misfireWindow" in told[5]
+    assert counted(connection) == {"left-out": len(dues)}
+    assert one(connection, "SELECT total FROM tally WHERE name = 'run'") == 1
+
+
+def test_firings_that_one_stands_for_are_counted(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    _, dues = missed_since(connection, account_id, 50, Misfire())
+
+    claim_all(connection)
+
+    assert counted(connection) == {"joined": len(dues) - 1}
+
+
+def test_a_schedule_of_which_nothing_is_left_but_what_is_too_late_ends_its_job(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    year = datetime.now(UTC).year
+    misfire = Misfire(policy=MisfirePolicy.SKIP)
+    book(connection, account_id, due_in=-3600, cron=f"0 0 0 1 1 ? {year}", misfire=misfire)
+
+    assert claim_all(connection) == []
+    assert one(connection, "SELECT count(*) FROM job") == 0
+    assert one(connection, "SELECT state FROM run") == "cancelled"
+
+
+def test_a_one_time_job_fires_late_whatever_it_says_of_misfires(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    misfire = Misfire(policy=MisfirePolicy.SKIP, window=1)
+    book(connection, account_id, due_in=-3600, misfire=misfire)
+
+    assert len(claim_all(connection)) == 1
+
+
 def test_the_last_firing_of_a_schedule_is_final(
     connection: psycopg.Connection, account_id: int
 ) -> None:
@@ -115,7 +229,6 @@ def test_a_job_whose_trigger_cannot_be_read_fires_and_stops_nobody(
         connection,
         budget=10,
         ahead=0.3,
-        new_id=uuid7,
         unreadable=lambda job_id, _error: told.append(job_id),
     )
 
@@ -168,7 +281,6 @@ def test_a_share_of_every_account_is_claimed_past_any_backlog(
             ahead=0.3,
             reach=2.0,
             skip=skip,
-            new_id=uuid7,
             unreadable=lambda *_: None,
         )
         return {each.account_id for each in claimed}

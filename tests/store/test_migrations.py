@@ -96,7 +96,7 @@ def test_a_migration_that_was_interrupted_is_finished(database: str) -> None:
             "CREATE INDEX run_unsuccessful ON ONLY run (account_id, state, due_at, id)"
             " WHERE state <> 'succeeded'"
         )
-        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+        connection.execute("UPDATE alembic_version SET version_num = '0004'")
 
         upgrade(directory=FOLDER, revision="0005")
 

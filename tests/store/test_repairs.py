@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import psycopg
@@ -34,6 +35,33 @@ def test_a_recurring_job_without_a_next_firing_is_armed(
 
     assert repair(connection) == 1
     assert one(connection, "SELECT next_at > clock_timestamp() FROM due") is True
+
+
+def test_a_recurring_job_goes_on_after_the_last_firing_that_history_knows(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1, cron="0 0/15 * * * ?")
+    (run,) = claim_and_take(connection)
+    settle(connection, [came(run)])
+    connection.execute("UPDATE due SET next_at = NULL")
+    connection.execute("UPDATE run SET due_at = due_at - interval '50 min'")
+
+    assert repair(connection) == 1
+    missed = one(connection, "SELECT next_at - (SELECT due_at FROM run) FROM due")
+    assert timedelta() < missed <= timedelta(minutes=15)
+
+
+def test_nothing_was_missed_before_a_job_was_as_it_is_now(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1, cron="0 0/15 * * * ?")
+    (run,) = claim_and_take(connection)
+    settle(connection, [came(run)])
+    connection.execute("UPDATE due SET next_at = NULL")
+    connection.execute("UPDATE run SET due_at = due_at - interval '5 hours'")
+
+    assert repair(connection) == 1
+    assert one(connection, "SELECT next_at > updated_at FROM due JOIN job ON job.id = due.job_id")
 
 
 def test_a_one_time_job_that_never_fired_gets_its_instant_back(

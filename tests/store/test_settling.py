@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -177,8 +176,8 @@ def test_a_row_that_cannot_be_stored_holds_up_no_other(
         book(connection, account_id, due_in=-1)
     good, poisoned, fine = (came(run) for run in claim_and_take(connection))
     assert poisoned.attempt is not None
-    impossible = replace(poisoned.attempt, reply=replace(poisoned.attempt.reply, status=7))
-    poisoned = replace(poisoned, attempt=impossible)
+    impossible = poisoned.attempt._replace(reply=poisoned.attempt.reply._replace(status=7))
+    poisoned = poisoned._replace(attempt=impossible)
 
     settled = settle_singly_if_needed(connection, [good, poisoned, fine])
 
@@ -194,14 +193,13 @@ def test_what_a_receiver_sent_never_keeps_its_run_out_of_history(
     (run,) = claim_and_take(connection)
     outcome = came(run)
     assert outcome.attempt is not None
-    reply = replace(
-        outcome.attempt.reply,
+    reply = outcome.attempt.reply._replace(
         headers=(("X-Odd\0", "caf\udce9\0"),),
         body=b"\xff" * 5000,
     )
 
     settled = settle_singly_if_needed(
-        connection, [replace(outcome, attempt=replace(outcome.attempt, reply=reply))]
+        connection, [outcome._replace(attempt=outcome.attempt._replace(reply=reply))]
     )
 
     assert [each.id for each in settled.done] == [run.id]

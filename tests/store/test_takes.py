@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import psycopg
 
+from app.domain.manner import Manner
+from app.domain.retry_policy import Backoff, RetryPolicy
 from app.store.lookovers import look_over
 from app.store.takes import extend, still_wanted, suspects, take, untaken
 from tests.booked import URL, book, claim_all, claim_and_take, one
@@ -20,6 +22,23 @@ def test_a_take_returns_all_that_is_needed_to_send(
     assert 0 < run.remaining <= 0.2
     assert run.send_at == run.due_at
     assert (run.final, run.attempts, run.reclaims, run.missed) == (True, 0, 0, 0)
+
+
+def test_a_take_returns_the_manner_of_the_call_and_nothing_for_the_usual(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    manner = Manner(
+        method="PUT",
+        headers=(("X-B", "2"), ("X-A", "1")),
+        timeout=2.5,
+        retry=RetryPolicy(max_attempts=3, backoff=Backoff(initial=1.5, factor=2, max=60)),
+    )
+    book(connection, account_id, due_in=-1, manner=manner)
+    book(connection, account_id, due_in=-1)
+
+    taken = claim_and_take(connection)
+
+    assert {run.manner for run in taken} == {manner, None}
 
 
 def test_of_two_takers_at_once_one_gets_the_run(

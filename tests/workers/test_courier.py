@@ -12,6 +12,8 @@ from uuid6 import uuid7
 
 from app.delivery.loop import Loop
 from app.delivery.request import Call
+from app.domain.manner import Manner
+from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunState
 from app.store.takes import Taken
 from workers.courier import WITHDRAWN, Courier
@@ -268,6 +270,51 @@ def test_a_run_sent_again_has_its_retries_anew_and_its_attempts_go_on(stage: Sta
     stage.hold(0.0, attempts=15, tried=8)
     stage.engine.answer(Reply(status=500))
     assert stage.settled() is RunState.FAILED
+
+
+def test_a_run_is_called_in_the_manner_of_its_job(stage: Stage) -> None:
+    manner = Manner(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
+    stage.hold(-3.0, manner=manner, missed=4)
+
+    ((call, _, _),) = stage.engine.calls
+    assert (call.method, call.timeout) == ("PUT", 2.5)
+    assert {"X-Shop: 7", "Wakecall-Missed: 4", "Wakecall-Lateness-Ms: 3000"} <= set(call.headers)
+
+
+def test_a_run_is_tried_again_as_its_job_says(stage: Stage) -> None:
+    manner = Manner(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
+    held = stage.hold(0.0, manner=manner)
+    stage.engine.answer(Reply(status=500))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert settlement.retry_at == held.run.due_at + timedelta(seconds=90)
+
+    stage.hold(0.0, manner=manner, attempts=1)
+    stage.engine.answer(Reply(status=500))
+    assert stage.settled() is RunState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("attempts", "tried", "late", "sent"),
+    [
+        (0, 0, 1000.0, True),
+        (1, 0, 59.0, True),
+        (1, 0, 61.0, False),
+        (3, 3, 1000.0, True),
+        (4, 3, 61.0, False),
+    ],
+)
+def test_beyond_its_age_a_run_is_not_tried_again_but_is_tried_once_each_time_it_is_sent(
+    stage: Stage, attempts: int, tried: int, late: float, *, sent: bool
+) -> None:
+    manner = Manner(retry=RetryPolicy(max_age=60.0))
+    stage.hold(-late, manner=manner, attempts=attempts, tried=tried)
+
+    assert bool(stage.engine.calls) is sent
+    if not sent:
+        _, settlement = stage.courier.outcomes.popleft()
+        assert settlement.state is RunState.FAILED
+        assert settlement.attempt is None
+        assert "maxAge of 60 s" in (settlement.reason or "")
 
 
 def test_lateness_counts_from_the_time_the_attempt_might_have_begun(stage: Stage) -> None:

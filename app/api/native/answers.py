@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 from flask import Response, request
 
 from app.api import negotiation
-from app.api.native import document, json_codec, text_codec, tree, xml_codec
+from app.api.native import bulk, document, json_codec, text_codec, tree, xml_codec
 from app.domain.job import Job
 
 CONTENT_TYPES: Final = {
@@ -40,6 +41,11 @@ def created(found: Job, media_type: str) -> Response:
     answer = job(found, media_type, 201)
     answer.headers["Location"] = location(found.id)
     return answer
+
+
+def created_together(found: Sequence[Job], media_type: str) -> Response:
+    """New jobs, in the order they were sent in."""
+    return Response(bulk.write(found, media_type), 201, content_type=CONTENT_TYPES[media_type])
 
 
 def location(job_id: UUID) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 import orjson
 
-from app.api.native import document
+from app.api.native import document, shapes
 from app.api.native.document import JobDocument
+from app.api.native.shapes import Flag, List, Map, Number, Object, Shape, Text, Value
 from app.domain.quotation import quoted
 from app.errors import InvalidMember, MalformedDocument
 
@@ -24,23 +27,45 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 class _Number(str):
-    """A number as written: no member takes one, so none is ever computed."""
+    """A number as written: none is computed but a short one, where a member takes it."""
 
     __slots__ = ()
 
 
 def read(body: bytes) -> JobDocument:
     """The job in a JSON document; raises MalformedDocument and InvalidMember."""
-    members = parse(body)
+    return job_of(parse(decoded(body)))
+
+
+def job_of(members: Any) -> JobDocument:  # noqa: ANN401 - JSON holds anything
+    """The job that a JSON value is; raises MalformedDocument and InvalidMember."""
+    members = _object(members, '{"url": "https://…", "when": "…"}')
+    # A name that is no member is refused by the document, with the names that are.
+    return document.of_members(
+        {
+            name: _value(name, value, shapes.of_member(name)) if name in document.MEMBERS else ""
+            for name, value in members.items()
+        }
+    )
+
+
+def object_of(body: bytes, *, example: str) -> dict[str, Any]:
+    """The members of the one object a body holds, numbers as written; raises MalformedDocument."""
+    return _object(parse(decoded(body)), example)
+
+
+def _object(members: Any, example: str) -> dict[str, Any]:  # noqa: ANN401 - JSON holds anything
     if type(members) is not dict:
         raise MalformedDocument(
             f"The document is {kind(members)}, not an object.",
-            remedy='Send an object, as in {"url": "https://…", "when": "…"}.',
+            remedy=f"Send an object, as in {example}.",
         )
-    for name, value in members.items():
-        if name in document.MEMBERS:
-            _check_type(name, value)
-    return document.of_members(members)
+    return members
+
+
+def number_of(value: object) -> str:
+    """A number of `object_of` as it is written; nothing for what is no number."""
+    return str(value) if isinstance(value, _Number) else ""
 
 
 def write(job: JobDocument) -> bytes:
@@ -48,17 +73,8 @@ def write(job: JobDocument) -> bytes:
     return orjson.dumps(dict(document.members(job)), option=orjson.OPT_INDENT_2)
 
 
-def parse(body: bytes) -> Any:  # noqa: ANN401 - JSON holds anything
-    """What a JSON document holds, numbers as they are written. Raises MalformedDocument."""
-    return _parse(_decoded(body))
-
-
-def kind(value: object) -> str:
-    """What a parsed value is, in words."""
-    return "a number" if isinstance(value, _Number) else _NAMES[type(value)]
-
-
-def _decoded(body: bytes) -> str:
+def decoded(body: bytes) -> str:
+    """The text of a JSON document; raises MalformedDocument."""
     if not body:
         raise MalformedDocument("The body is empty.", remedy="Send a JSON object.")
     if body.startswith(_BOM):
@@ -73,23 +89,25 @@ def _decoded(body: bytes) -> str:
         ) from None
 
 
-def _parse(text: str) -> Any:  # noqa: ANN401 - JSON holds anything
+def parse(text: str) -> Any:  # noqa: ANN401 - JSON holds anything
+    """The value that a JSON text is; raises MalformedDocument and InvalidMember."""
+    with refusing("Send one JSON object, nothing before or after it."):
+        return DECODER.decode(text)
+
+
+@contextmanager
+def refusing(remedy: str) -> Iterator[None]:
+    """Tell what DECODER cannot read as MalformedDocument."""
     try:
-        return json.loads(
-            text,
-            object_pairs_hook=_members,
-            parse_int=_Number,
-            parse_float=_Number,
-            parse_constant=_no_constant,
-        )
+        yield
     except json.JSONDecodeError as error:
         raise MalformedDocument(
             f"The document is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).",
-            remedy="Send one JSON object, nothing before or after it.",
+            remedy=remedy,
         ) from None
     except RecursionError:
         raise MalformedDocument(
-            "The document is nested too deeply.", remedy="A job is one flat object."
+            "The document is nested too deeply.", remedy="A job holds three levels at most."
         ) from None
 
 
@@ -112,11 +130,64 @@ def _no_constant(name: str) -> NoReturn:
     )
 
 
-def _check_type(name: str, value: object) -> None:
-    expected = bool if name == document.FLAG else str
-    if type(value) is not expected:
+DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_members,
+    parse_int=_Number,
+    parse_float=_Number,
+    parse_constant=_no_constant,
+)
+
+
+def _value(path: str, value: Any, shape: Shape) -> Value:  # noqa: ANN401 - JSON holds anything
+    """What a member holds, where it is of this shape; raises InvalidMember with its path."""
+    match shape:
+        case Text():
+            return _text(path, _typed(path, value, str, shape))
+        case Flag():
+            return bool(_typed(path, value, bool, shape))
+        case Number():
+            return shapes.number(path, _typed(path, value, _Number, shape), shape)
+        case List(of=of):
+            items = _typed(path, value, list, shape)
+            return [_value(f"{path}[{number}]", item, of) for number, item in enumerate(items)]
+        case Map():
+            entries = _typed(path, value, dict, shape)
+            return {
+                _text(path, name): _value(f"{path}.{quoted(name)[1:-1]}", text, shapes.TEXT)
+                for name, text in entries.items()
+            }
+        case Object(members=inner):
+            given = _typed(path, value, dict, shape)
+            for name in given:
+                shapes.refuse_unknown(path, name, shape)
+            return {
+                name: _value(f"{path}.{name}", each, inner[name]) for name, each in given.items()
+            }
+
+
+def _typed(path: str, value: Any, wanted: type, shape: Shape) -> Any:  # noqa: ANN401 - of the type `wanted`
+    if type(value) is not wanted:
         raise InvalidMember(
-            name,
-            f"{name} is {kind(value)}, not {_NAMES[expected]}.",
-            remedy=f"Give {_NAMES[expected]}, or leave {name} out.",
+            path,
+            f"{path} is {kind(value)}, not {shape.called}.",
+            remedy=f"Give {shape.called}, or leave {path} out.",
         )
+    return value
+
+
+def _text(path: str, text: str) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InvalidMember(
+                path,
+                f"{path} holds half of a surrogate pair, which no encoding can carry.",
+                remedy="Send whole characters; send other bytes as data with dataEncoding base64.",
+            ) from None
+    return text
+
+
+def kind(value: object) -> str:
+    """What a JSON value is, in words."""
+    return "a number" if isinstance(value, _Number) else _NAMES[type(value)]

@@ -6,27 +6,27 @@ from typing import Final
 from uuid import UUID
 
 from flask import Blueprint, Flask, Response, request
-from werkzeug.http import parse_options_header
 from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import FileWrapper
 
-from app.api import bodies, negotiation
+from app.api import admission, bodies, negotiation
 from app.api.native import (
     answers,
+    bulk,
     document,
+    incoming,
     json_codec,
     listing,
     paths,
     run_routes,
     xml_codec,
-    xml_encoding,
 )
-from app.api.native.callers import caller as _caller
+from app.api.native.account_routes import account
 from app.api.native.document import JobDocument
+from app.domain.account import Caller, Presumed
 from app.domain.job import MAX_DATA, Booking
-from app.errors import UnsupportedFormat
-from app.service import accounts, pauses
 from app.service import jobs as job_service
+from app.service import pauses
 
 native: Final = Blueprint("native", __name__, url_prefix="/1")
 
@@ -42,6 +42,7 @@ def install(app: Flask) -> None:
     """Offer the native API in this application."""
     app.url_map.converters["path_form"] = _PathFormConverter
     app.register_blueprint(native)
+    app.register_blueprint(account)
     app.register_blueprint(run_routes.runs)
 
 
@@ -65,16 +66,25 @@ def list_jobs() -> Response:
 @native.post("/jobs")
 def create_job() -> Response:
     """A new job from a document (spec: Create One-time or Recurring Job)."""
-    caller = _caller()
+    caller = _presumed()
     media_type = answers.offer(negotiation.WITH_TEXT)
     booking = document.booking(_document())
     return answers.created(job_service.create(caller, booking), media_type)
 
 
+@native.post("/jobs/bulk")
+def create_jobs() -> Response:
+    """New jobs from one document, all of them or none (an extension)."""
+    caller = _caller()
+    media_type = answers.offer(negotiation.WITH_TEXT)
+    bookings = bulk.read(*incoming.body(bodies.MAX_BULK))
+    return answers.created_together(job_service.create_together(caller, bookings), media_type)
+
+
 @native.post("/jobs/<path_form:_form>")
 def create_job_by_path(_form: str) -> Response:
     """A new job from the address; the body is its payload, whatever it looks like."""
-    caller = _caller()
+    caller = _presumed()
     media_type = answers.offer(negotiation.WITH_TEXT)
     target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
     form = paths.read(
@@ -132,30 +142,14 @@ def resume_job(job_id: UUID) -> Response:
     return answers.job(pauses.resume(caller, job_id), media_type)
 
 
-@native.get("/secrets")
-def list_secrets() -> Response:
-    """The account's signing secrets that are valid now, newest first."""
-    caller = _caller()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    found = accounts.secrets(caller.account.name)
-    answer = answers.listed("secrets", list(found), media_type)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+def _presumed() -> Caller | Presumed:
+    return admission.presume()
+
+
+def _caller() -> Caller:
+    return admission.admit()
 
 
 def _document() -> JobDocument:
     """The job document in the body; raises UnsupportedFormat, TooLarge and what the codecs do."""
-    media_type, options = parse_options_header(request.headers.get("Content-Type"))
-    charset = options.get("charset")
-    match media_type.lower():
-        case negotiation.JSON if charset is None or charset.lower() == "utf-8":
-            return json_codec.read(bodies.read(bodies.MAX_DOCUMENT))
-        case negotiation.XML_TEXT | negotiation.XML_APPLICATION if (
-            charset is None or charset.lower() in xml_encoding.CHARSETS
-        ):
-            return xml_codec.read(bodies.read(bodies.MAX_DOCUMENT), charset)
-    raise UnsupportedFormat(
-        "The body's media type or charset is not taken here.",
-        member="Content-Type",
-        remedy=f"Send one of: {', '.join(negotiation.DOCUMENTS)}; with no charset, or utf-8.",
-    )
+    return incoming.read(json_codec.read, xml_codec.read)

@@ -9,13 +9,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from lxml import etree
-
-from app.api.native import cursor, json_codec, xml_codec
+from app.api.native import cursor, json_codec, shapes, xml_codec, xml_values
 from app.domain import instants
 from app.domain.quotation import quoted
 from app.domain.run import Place, RunFilter, RunState
-from app.errors import InvalidMember, MalformedDocument
+from app.errors import InvalidMember
 
 ROOT: Final = "redelivery"
 STATE: Final = "state"
@@ -26,6 +24,7 @@ OF_REDELIVERY: Final = (*OF_FILTER, DRY_RUN)
 UNSUCCESSFUL: Final = (RunState.FAILED, RunState.DEAD)
 
 _ID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_EXAMPLE: Final = f'{{"{STATE}": "failed", "{DRY_RUN}": true}}'
 
 Texts = Mapping[str, Sequence[str]]
 """What is given for each member, by its name."""
@@ -75,12 +74,7 @@ def check_names(given: Texts, offered: Sequence[str], what: str) -> None:
 
 def from_json(body: bytes) -> Redelivery:
     """The redelivery in a JSON document; raises MalformedDocument and InvalidMember."""
-    members = json_codec.parse(body)
-    if type(members) is not dict:
-        raise MalformedDocument(
-            f"The document is {json_codec.kind(members)}, not an object.",
-            remedy='Send an object, as in {"state": "failed", "dryRun": true}.',
-        )
+    members = json_codec.object_of(body, example=_EXAMPLE)
     check_names(members, OF_REDELIVERY, "A redelivery")
     dry = members.pop(DRY_RUN, False)
     if type(dry) is not bool:
@@ -94,26 +88,22 @@ def from_json(body: bytes) -> Redelivery:
 
 def from_xml(body: bytes, charset: str | None) -> Redelivery:
     """The redelivery in an XML document; raises MalformedDocument and InvalidMember."""
-    root = xml_codec.parse(body, charset, ROOT)
     given: dict[str, list[str]] = {}
-    for element in root.iterchildren("*"):
-        given.setdefault(str(element.tag), []).append(_text_of(element))
-    check_names(given, OF_REDELIVERY, "A redelivery")
-    dry = _one(given, DRY_RUN)
-    given.pop(DRY_RUN, None)
-    if dry is not None and dry not in xml_codec.FLAGS:
-        raise InvalidMember(DRY_RUN, f"{DRY_RUN} is {quoted(dry)}.", remedy="Write true or false.")
-    return _redelivery(given, dry=dry is not None and xml_codec.FLAGS[dry])
+    flags: dict[str, shapes.Value] = {}
+    for element in xml_codec.children(xml_codec.root(body, charset, ROOT)):
+        name = str(element.tag)
+        check_names({name: ()}, OF_REDELIVERY, "A redelivery")
+        if name == DRY_RUN:
+            xml_values.refuse_second(name, name, flags)
+            flags[name] = xml_values.read(name, element, shapes.FLAG)
+        else:
+            given.setdefault(name, []).append(str(xml_values.read(name, element, shapes.TEXT)))
+    return _redelivery(given, dry=bool(flags.get(DRY_RUN)))
 
 
 def _redelivery(given: Texts, *, dry: bool) -> Redelivery:
     wanted, place = of_texts(given, UNSUCCESSFUL)
     return Redelivery(wanted=wanted, after=place, dry=dry)
-
-
-def _text_of(element: etree._Element) -> str:
-    # A name that is no member is refused afterwards, with the names that are.
-    return xml_codec.text_of(element) if element.tag in OF_REDELIVERY else ""
 
 
 def _texts(name: str, value: object) -> Sequence[str]:

@@ -7,15 +7,13 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import Blueprint, Response, request
-from werkzeug.http import parse_options_header
 
-from app.api import bodies, negotiation
-from app.api.native import answers, cursor, run_filter, xml_encoding
-from app.api.native.callers import caller
-from app.api.native.run_filter import CURSOR, OF_FILTER, Redelivery
+from app.api import admission, negotiation
+from app.api.native import answers, cursor, incoming, run_filter
+from app.api.native.run_filter import CURSOR, OF_FILTER
 from app.api.native.runs import of_run
 from app.domain.run import Place, Run, RunState
-from app.errors import InvalidMember, UnsupportedFormat
+from app.errors import InvalidMember
 from app.service import pauses
 from app.service import runs as service
 
@@ -30,7 +28,7 @@ runs: Final = Blueprint("runs", __name__, url_prefix="/1")
 @runs.get("/runs")
 def list_runs() -> Response:
     """The account's runs that the query means, newest first, a page at a time."""
-    asking = caller()
+    asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
     given = dict(request.args.lists())
     run_filter.check_names(given, (*OF_FILTER, _LIMIT), "The query")
@@ -45,7 +43,7 @@ def list_runs() -> Response:
 @runs.get("/jobs/<uuid:job_id>/runs")
 def list_runs_of_job(job_id: UUID) -> Response:
     """The newest runs of a job, also of one that has ended."""
-    asking = caller()
+    asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
     found = service.of_job(asking, job_id, limit=_limit())
     return answers.listed("runs", [of_run(run) for run in found], media_type)
@@ -54,7 +52,7 @@ def list_runs_of_job(job_id: UUID) -> Response:
 @runs.get("/runs/<uuid:run_id>")
 def get_run(run_id: UUID) -> Response:
     """One run with its attempts."""
-    asking = caller()
+    asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
     return answers.listed("run", of_run(service.get(asking, run_id)), media_type)
 
@@ -62,7 +60,7 @@ def get_run(run_id: UUID) -> Response:
 @runs.post("/runs/<uuid:run_id>/redeliver")
 def redeliver_run(run_id: UUID) -> Response:
     """A settled run sent again, as the same run."""
-    asking = caller()
+    asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
     return _taken_up(service.redeliver(asking, run_id), media_type)
 
@@ -70,9 +68,9 @@ def redeliver_run(run_id: UUID) -> Response:
 @runs.post("/runs/redeliver")
 def redeliver_runs() -> Response:
     """Unsuccessful runs sent again, as many as one call may; or only counted."""
-    asking = caller()
+    asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    asked = _redelivery()
+    asked = incoming.read(run_filter.from_json, run_filter.from_xml)
     done = service.redeliver_all(asking, asked.wanted, after=asked.after, dry=asked.dry)
     members = {"count": done.count, "lost": done.lost, "more": done.more_after is not None}
     following = {} if done.more_after is None else {CURSOR: cursor.write(done.more_after)}
@@ -84,7 +82,7 @@ def redeliver_runs() -> Response:
 @runs.post("/jobs/<uuid:job_id>/fire")
 def fire_job(job_id: UUID) -> Response:
     """A job called now, whatever its schedule, which stays as it is."""
-    asking = caller()
+    asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
     return _taken_up(service.get(asking, pauses.fire(asking, job_id)), media_type)
 
@@ -99,25 +97,6 @@ def _next_page(place: Place) -> str:
     """The address of this list from `place` on: a relative one, as Location is."""
     given = [(name, text) for name, text in request.args.items(multi=True) if name != CURSOR]
     return f"{request.path}?{urlencode([*given, (CURSOR, cursor.write(place))])}"
-
-
-def _redelivery() -> Redelivery:
-    """The redelivery in the body. Raises UnsupportedFormat, TooLarge and what the reader does."""
-    media_type, options = parse_options_header(request.headers.get("Content-Type"))
-    charset = options.get("charset")
-    match media_type.lower():
-        case negotiation.JSON if charset is None or charset.lower() == "utf-8":
-            return run_filter.from_json(bodies.read(bodies.MAX_DOCUMENT))
-        case negotiation.XML_TEXT | negotiation.XML_APPLICATION if (
-            charset is None or charset.lower() in xml_encoding.CHARSETS
-        ):
-            return run_filter.from_xml(bodies.read(bodies.MAX_DOCUMENT), charset)
-    raise UnsupportedFormat(
-        "The body's media type or charset is not taken here.",
-        member="Content-Type",
-        remedy=f"Send one of: {', '.join(negotiation.DOCUMENTS)}; with no charset, or utf-8. "
-        "An empty object means all failed and dead runs.",
-    )
 
 
 def _limit() -> int:

@@ -1,4 +1,4 @@
-"""Tree: runs and secrets, which the spec does not know, in JSON and in XML of the same shape."""
+"""Tree: runs, secrets and figures, which the spec does not know, alike in JSON and in XML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lxml import etree
 
 from app.api.xml_text import printable
 
-Value: TypeAlias = "str | int | float | Mapping[str, Value] | Sequence[Value]"
+Value: TypeAlias = "str | int | float | Mapping[str, Value] | Sequence[Value] | None"
 
 # What one element of a list is called in XML.
 _SINGULAR: Final = {
@@ -27,7 +27,10 @@ def to_json(_name: str, value: Value) -> bytes:
 
 
 def to_xml(name: str, value: Value) -> bytes:
-    """The value in XML under the root element `name`; a list's elements bear its singular."""
+    """The value in XML under the root element `name`; a list's elements bear its singular.
+
+    What is null in JSON is an empty element.
+    """
     root = etree.Element(name)
     _fill(root, value)
     etree.indent(root)
@@ -38,6 +41,8 @@ def _fill(element: etree._Element, value: Value) -> None:
     if isinstance(value, Mapping):
         for name, inner in value.items():
             _fill(etree.SubElement(element, name), inner)
+    elif value is None:
+        return
     elif isinstance(value, bool):
         element.text = str(value).lower()
     elif isinstance(value, str | int | float):

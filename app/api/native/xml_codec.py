@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final, NoReturn
+from typing import Final
 
 from lxml import etree
 
 from app.api import xml_text
-from app.api.native import data, document, xml_encoding
+from app.api.native import data, document, shapes, xml_encoding, xml_values
 from app.api.native.document import JobDocument
+from app.api.native.shapes import Value
 from app.domain.quotation import quoted
-from app.errors import InvalidMember, MalformedDocument
+from app.errors import MalformedDocument
 
-_BLANKS: Final = " \t\r\n"
-FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
-_FLAT: Final = "A job element holds one element for each member, and those hold text alone."
+_FLAT: Final = "The root holds one element for each member, and no text beside them."
 
 
 def read(body: bytes, charset: str | None = None) -> JobDocument:
@@ -23,57 +23,83 @@ def read(body: bytes, charset: str | None = None) -> JobDocument:
 
     Raises MalformedDocument and InvalidMember.
     """
-    root = parse(body, charset, "job")
-    members: dict[str, str | bool] = {}
-    # Comments and processing instructions between the members say nothing.
-    for element in root.iterchildren("*"):
-        if element.tag in members:
-            raise InvalidMember(
-                element.tag,
-                f"The element {element.tag} is given more than once.",
-                remedy="Give each element once.",
-            )
+    return job_of(root(body, charset, "job"))
+
+
+def job_of(job: etree._Element) -> JobDocument:
+    """The job in a job element; raises MalformedDocument and InvalidMember."""
+    members: dict[str, Value] = {}
+    for element in children(job):
+        name = str(element.tag)
+        xml_values.refuse_second(name, name, members)
         # A name that is no member is refused by the document, with the names that are.
-        members[element.tag] = _value(element) if element.tag in document.MEMBERS else ""
+        known = name in document.MEMBERS
+        members[name] = xml_values.read(name, element, shapes.of_member(name)) if known else ""
     return document.of_members(members)
 
 
+def texts_of(body: bytes, charset: str | None, name: str) -> dict[str, str]:
+    """The texts of the elements below the root element `name`, each of which comes once.
+
+    Raises MalformedDocument and InvalidMember.
+    """
+    texts: dict[str, str] = {}
+    for element in children(root(body, charset, name)):
+        tag = str(element.tag)
+        xml_values.refuse_second(tag, tag, texts)
+        texts[tag] = str(xml_values.read(tag, element, shapes.TEXT)).strip(xml_values.BLANKS)
+    return texts
+
+
 def write(job: JobDocument) -> bytes:
-    """The XML document, laid out as in the spec's examples; data it cannot hold is base64."""
+    """The XML document, laid out as in the spec's examples."""
+    return laid_out(element_of(job))
+
+
+def element_of(job: JobDocument) -> etree._Element:
+    """The job element; data that XML cannot hold is base64."""
     if job.data is not None and not xml_text.fits(job.data):
         encoded = data.to_base64(job.data.encode())
         job = replace(job, data=encoded, data_encoding=data.BASE64)
     root = etree.Element("job")
     for name, value in document.members(job):
-        etree.SubElement(root, name).text = value if isinstance(value, str) else str(value).lower()
+        xml_values.write(etree.SubElement(root, name), value, shapes.of_member(name))
+    return root
+
+
+def laid_out(root: etree._Element) -> bytes:
+    """The document of this element, an element to a line."""
     etree.indent(root)
     return etree.tostring(root, encoding="utf-8")
 
 
-def parse(body: bytes, charset: str | None, name: str) -> etree._Element:
-    """The root element of a document, which must be called `name` and hold elements alone.
+def children(element: etree._Element) -> Iterator[etree._Element]:
+    """The elements in an element that holds nothing else; raises MalformedDocument, InvalidMember.
 
-    Raises MalformedDocument and InvalidMember.
+    Comments and processing instructions between them say nothing.
     """
-    root = _parse(xml_encoding.decoded(body, charset))
-    if root.tag != name:
+    xml_values.refuse_attributes(str(element.tag), element, ())
+    stray = xml_values.stray_text(element)
+    if stray:
         raise MalformedDocument(
-            f"The root element is {quoted(root.tag)}.",
+            f"There is text between the elements: {quoted(stray)}.", remedy=_FLAT
+        )
+    return xml_values.elements(element)
+
+
+def root(body: bytes, charset: str | None, name: str) -> etree._Element:
+    """The root element of a document, which must be called `name`; raises MalformedDocument."""
+    found = parse(xml_encoding.decoded(body, charset), name)
+    if found.tag != name:
+        raise MalformedDocument(
+            f"The root element is {quoted(found.tag)}.",
             remedy=f"Send a {name} element, in no namespace.",
         )
-    _refuse_attributes(root)
-    _refuse_text(root.text)
-    for node in root:
-        _refuse_text(node.tail)
-    return root
+    return found
 
 
-def text_of(element: etree._Element) -> str:
-    """The text of a member, without the white space around it. Raises InvalidMember."""
-    return _text(element).strip(_BLANKS)
-
-
-def _parse(text: str) -> etree._Element:
+def parse(text: str, name: str) -> etree._Element:
+    """The root of a document without a DTD, of which `name` is wanted; raises MalformedDocument."""
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
@@ -88,46 +114,5 @@ def _parse(text: str) -> etree._Element:
         raise MalformedDocument(
             f"The document is not well-formed XML: {xml_text.printable(str(error.msg))} "
             f"(line {line}, column {column}).",
-            remedy="Send one job element.",
+            remedy=f"Send one {name} element.",
         ) from None
-
-
-def _value(element: etree._Element) -> str | bool:
-    """The text of a member; its surrounding white space counts in data alone."""
-    name = str(element.tag)
-    text = _text(element)
-    if name == "data":
-        return text
-    text = text.strip(_BLANKS)
-    if name != document.FLAG:
-        return text
-    if text not in FLAGS:
-        raise InvalidMember(name, f"{name} is {quoted(text)}.", remedy="Write true or false.")
-    return FLAGS[text]
-
-
-def _text(element: etree._Element) -> str:
-    name = str(element.tag)
-    _refuse_attributes(element)
-    if len(element):
-        nested = next(element.iterchildren("*"), None) is not None
-        what = "an element" if nested else "a comment or processing instruction"
-        raise InvalidMember(name, f"{name} holds {what}.", remedy=_FLAT)
-    return element.text or ""
-
-
-def _refuse_attributes(element: etree._Element) -> None:
-    if element.attrib:
-        name, tag = str(next(iter(element.attrib))), str(element.tag)
-        raise InvalidMember(
-            tag, f"The element {tag} has an attribute {quoted(name)}.", remedy=_FLAT
-        )
-
-
-def _refuse_text(text: str | None) -> None:
-    if text and text.strip(_BLANKS):
-        _stray(text.strip(_BLANKS))
-
-
-def _stray(text: str) -> NoReturn:
-    raise MalformedDocument(f"There is text between the elements: {quoted(text)}.", remedy=_FLAT)

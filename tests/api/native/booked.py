@@ -11,6 +11,19 @@ from lxml import etree
 ABSENT = "03ba07bc-0c8b-4a82-9a47-c65e7a8d24af"
 ONCE = {"url": "https://example.com/wake", "when": "2099-05-11T15:30:00Z"}
 OFTEN = {"url": "https://example.com/wake", "cron": "0 15 10 ? * *"}
+OPTIONS: dict[str, Any] = {
+    **OFTEN,
+    "name": "invoices",
+    "tags": ["billing", "ü"],
+    "method": "PATCH",
+    "headers": {"X-B": "2", "X-A": "1"},
+    "timeout": 2.5,
+    "retry": {"maxAttempts": 5, "backoff": {"initial": 1, "factor": 1.5, "max": 60}, "maxAge": 99},
+    "misfire": "skip",
+    "misfireWindow": 30,
+    "onSuccess": "https://example.com/done",
+    "onFailure": "https://example.com/failed",
+}
 JSON = {"Accept": "application/json"}
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import ModuleType
 from typing import cast
 from uuid import UUID
@@ -8,6 +9,9 @@ from app.api.native import answers, document, json_codec, listing, xml_codec
 from app.api.native.document import JobDocument
 from app.domain import instants
 from app.domain.job import Booking, Job
+from app.domain.manner import Manner
+from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import At, Cron
 from app.errors import MalformedDocument
 from tests.api.golden import golden
@@ -39,7 +43,21 @@ SINGLE = Job(
     enabled=True,
     next_at=INSTANT,
 )
-JOBS = {"recurring": RECURRING, "single": SINGLE}
+OPTIONS = replace(
+    RECURRING,
+    name="invoices",
+    tags=("billing", "nightly run"),
+    manner=Manner(
+        method="PUT",
+        headers=(("Authorization", "Bearer abc"), ("X-Shop", "a <b> & c")),
+        timeout=2.5,
+        retry=RetryPolicy(max_attempts=5, schedule=(1, 2.5, 60), max_age=3600),
+    ),
+    misfire=Misfire(policy=MisfirePolicy.ALL, window=86_400),
+    on_success="https://example.com/done?a=1&b=2",
+    on_failure="https://example.com/failed",
+)
+JOBS = {"recurring": RECURRING, "single": SINGLE, "options": OPTIONS}
 
 
 @pytest.mark.parametrize("kind", JOBS)
@@ -60,6 +78,12 @@ def test_a_request_as_in_the_spec_is_read(kind: str, codec: ModuleType) -> None:
         signature=job.signature,
         content_type=job.content_type,
         data=job.data,
+        name=job.name,
+        tags=job.tags,
+        manner=job.manner,
+        misfire=job.misfire,
+        on_success=job.on_success,
+        on_failure=job.on_failure,
     )
 
 
@@ -70,7 +94,7 @@ def test_what_an_answer_shows_can_be_sent_back(kind: str) -> None:
         assert sent == document.of_job(JOBS[kind])
         echo = document.echo(sent)
         assert (echo.id, echo.account) == (str(ID), "example")
-        assert echo.next == (INSTANT if kind == "recurring" else None)
+        assert echo.next == (None if kind == "single" else INSTANT)
 
 
 @pytest.mark.parametrize("name", ["recurring.request", "recurring.response"])

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.native.booked import ABSENT, OFTEN, ONCE, booked, xml_of
+from tests.api.native.booked import ABSENT, JSON, OFTEN, ONCE, OPTIONS, booked, ids, xml_of
 
 
 def test_creating_answers_201_with_the_place_of_the_job(client: FlaskClient) -> None:
@@ -56,7 +56,9 @@ def test_put_answers_the_id_as_text_and_takes_a_job_from_when_to_cron_and_back(
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/xml"])
-@pytest.mark.parametrize("document", [ONCE, OFTEN, {**OFTEN, "data": "\0", "enabled": False}])
+@pytest.mark.parametrize(
+    "document", [ONCE, OFTEN, {**OFTEN, "data": "\0", "enabled": False}, OPTIONS]
+)
 def test_a_document_as_get_returned_it_can_be_put(
     client: FlaskClient, accept: str | None, document: dict[str, Any]
 ) -> None:
@@ -66,6 +68,41 @@ def test_a_document_as_get_returned_it_can_be_put(
     put = client.put(place, data=got.data, headers=headers)
     assert put.status_code == 200
     assert put.data == got.data
+
+
+def test_optional_members_read_back_as_they_were_given_and_end_with_their_version(
+    client: FlaskClient,
+) -> None:
+    # Flask's own client would put the names in order.
+    made = client.post(
+        "/1/jobs", data=json.dumps(OPTIONS), content_type="application/json", headers=JSON
+    ).get_json()
+    assert {name: made[name] for name in OPTIONS} == OPTIONS
+    assert list(made["headers"]) == ["X-B", "X-A"]
+    place = f"/1/jobs/{made['id']}"
+    assert client.get(place).get_json() == made
+    assert client.put(place, json=OFTEN).status_code == 200
+    assert client.get(place).get_json().keys() == {"id", "account", "url", "cron", "next"}
+
+
+def test_a_name_is_one_jobs_of_an_account(client: FlaskClient, stranger: FlaskClient) -> None:
+    mine = booked(client, {**ONCE, "name": "mine"})
+    other = booked(client, {**ONCE, "name": "other"})
+    booked(stranger, {**ONCE, "name": "mine"})
+    wanted = {**OFTEN, "name": "mine"}
+    for answer in (
+        client.post("/1/jobs", json=wanted),
+        client.put(f"/1/jobs/{other['id']}", json=wanted),
+    ):
+        assert answer.status_code == 409
+        problem = answer.get_json()
+        assert (problem["type"], problem["member"]) == ("/problems/conflict", "name")
+        assert mine["id"] in problem["detail"]
+    assert len(ids(client)) == 2
+    assert client.get(f"/1/jobs/{other['id']}").get_json() == other
+    assert client.put(f"/1/jobs/{mine['id']}", json=wanted).status_code == 200
+    client.delete(f"/1/jobs/{mine['id']}")
+    assert client.post("/1/jobs", json=wanted).status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,11 @@ def test_what_is_no_json_object_is_refused_with_the_reason(body: bytes, said: st
         "when",
         "cron",
         "next",
+        "name",
+        "method",
+        "misfire",
+        "onSuccess",
+        "onFailure",
     ],
 )
 def test_a_value_of_the_wrong_type_is_named(member: str, value: Any) -> None:
@@ -145,3 +150,51 @@ def test_escapes_white_space_and_whole_surrogate_pairs_are_json() -> None:
         b' \r\n\t{ "url" : "\\u0068ttp:\\/\\/a" , "data":"\\ud83d\\ude00\\u0000" } '
     )
     assert (read.url, read.data) == ("http://a", "😀\0")
+
+
+@pytest.mark.parametrize(
+    ("members", "member", "said"),
+    [
+        ({"tags": "a"}, "tags", "a string, not an array"),
+        ({"tags": {"a": "b"}}, "tags", "an object, not an array"),
+        ({"tags": ["a", 5]}, "tags[1]", "a number, not a string"),
+        ({"tags": ["a", None]}, "tags[1]", "null, not a string"),
+        ({"tags": [["a"]]}, "tags[0]", "an array, not a string"),
+        ({"headers": []}, "headers", "an array, not an object"),
+        ({"headers": {"X-A": 5}}, "headers.X-A", "a number, not a string"),
+        ({"headers": {"X-A": ["a"]}}, "headers.X-A", "an array, not a string"),
+        ({"timeout": "5"}, "timeout", "a string, not a number"),
+        ({"timeout": True}, "timeout", "true or false, not a number"),
+        ({"retry": 5}, "retry", "a number, not an object"),
+        ({"retry": {"attempts": 5}}, "retry.attempts", "no member"),
+        ({"retry": {"maxAttempts": "5"}}, "retry.maxAttempts", "a string, not a number"),
+        ({"retry": {"maxAttempts": 5.5}}, "retry.maxAttempts", '"5.5"'),
+        ({"retry": {"schedule": 5}}, "retry.schedule", "a number, not an array"),
+        ({"retry": {"schedule": [5, "5"]}}, "retry.schedule[1]", "a string, not a number"),
+        ({"retry": {"backoff": 5}}, "retry.backoff", "a number, not an object"),
+        ({"retry": {"backoff": {"base": 5}}}, "retry.backoff.base", "no member"),
+        ({"misfireWindow": []}, "misfireWindow", "an array, not a number"),
+    ],
+)
+def test_what_a_member_holds_is_named_by_its_path(
+    members: dict[str, Any], member: str, said: str
+) -> None:
+    refused = refusal(json.dumps({**GOOD, **members}))
+    assert refused.member == member
+    assert said in refused.message
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 60_000, "0." + "1" * 40])
+def test_a_number_that_nothing_needs_is_refused_where_numbers_are_taken(number: str) -> None:
+    assert refusal(f'{{"timeout": {number}}}').member == "timeout"
+    assert refusal(f'{{"retry": {{"maxAttempts": {number}}}}}').member == "retry.maxAttempts"
+
+
+def test_numbers_are_taken_however_json_writes_them() -> None:
+    for text, value in (("5", 5), ("5.0", 5), ("5e0", 5), ("0.5E1", 5), ("2.5", 2.5), ("-0", 0)):
+        assert json_codec.read(f'{{"timeout": {text}}}'.encode()).timeout == value
+
+
+@pytest.mark.parametrize("place", ['{"tags": ["?"]}', '{"headers": {"?": "x"}}'])
+def test_half_a_surrogate_pair_is_refused_within_members_too(place: str) -> None:
+    assert "surrogate" in refusal(place.replace("?", "\\ud800")).message

@@ -54,6 +54,8 @@ OFFERED = (
     (f"/1/runs/{ABSENT}", "GET, HEAD, OPTIONS"),
     (f"/1/runs/{ABSENT}/redeliver", "OPTIONS, POST"),
     ("/1/secrets", "GET, HEAD, OPTIONS"),
+    ("/1/secrets/rotate", "OPTIONS, POST"),
+    ("/1/accuracy", "GET, HEAD, OPTIONS"),
     ("/healthz", "GET, HEAD, OPTIONS"),
     ("/schemas/job.xsd", "GET, HEAD, OPTIONS"),
 )

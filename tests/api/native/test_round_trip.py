@@ -11,6 +11,9 @@ from lxml import etree
 from app.api import xml_text
 from app.api.native import document, json_codec, xml_codec
 from app.domain.job import Booking, Job
+from app.domain.manner import METHODS, Manner
+from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.retry_policy import Backoff, RetryPolicy
 from app.domain.trigger import At, Cron, Trigger
 from app.errors import Refused
 
@@ -25,6 +28,28 @@ TRIGGERS: st.SearchStrategy[Trigger] = st.one_of(
     ),
 )
 DATA = st.one_of(st.none(), st.binary(max_size=100), st.text(max_size=40).map(str.encode))
+SECONDS = st.integers(1, 86_400) | st.floats(1, 86_400)
+WORDS = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=10)
+RETRIES = st.builds(
+    RetryPolicy,
+    max_attempts=st.none() | st.integers(1, 20),
+    schedule=st.none() | st.lists(SECONDS, min_size=1, max_size=3).map(tuple),
+    backoff=st.none()
+    | st.builds(
+        Backoff,
+        initial=SECONDS,
+        factor=st.none() | st.floats(1, 10),
+        max=st.none() | SECONDS,
+    ),
+    max_age=st.none() | SECONDS,
+)
+MANNERS = st.builds(
+    Manner,
+    method=st.none() | st.sampled_from(METHODS),
+    headers=st.dictionaries(VISIBLE, VISIBLE, max_size=3).map(lambda all_: tuple(all_.items())),
+    timeout=st.none() | st.floats(1, 60),
+    retry=st.none() | RETRIES,
+)
 BOOKINGS = st.builds(
     Booking,
     url=VISIBLE.map("https://example.com/{}".format),
@@ -33,6 +58,14 @@ BOOKINGS = st.builds(
     content_type=st.none() | VISIBLE,
     data=DATA,
     enabled=st.booleans(),
+    name=st.none() | WORDS,
+    tags=st.lists(WORDS, max_size=3).map(tuple),
+    manner=MANNERS,
+    misfire=st.builds(
+        Misfire, policy=st.none() | st.sampled_from(MisfirePolicy), window=st.none() | SECONDS
+    ),
+    on_success=st.none() | VISIBLE,
+    on_failure=st.none() | VISIBLE,
 )
 
 
@@ -48,6 +81,12 @@ def stored(booking: Booking, next_at: datetime) -> Job:
         data=booking.data,
         enabled=booking.enabled,
         next_at=next_at,
+        name=booking.name,
+        tags=booking.tags,
+        manner=booking.manner,
+        misfire=booking.misfire,
+        on_success=booking.on_success,
+        on_failure=booking.on_failure,
     )
 
 
@@ -81,11 +120,26 @@ def test_text_in_data_means_the_same_in_every_format(text: str) -> None:
     assert {booking.data for booking in booked} == {text.encode()}
 
 
+NAMES = (b"url", b"tags", b"headers", b"timeout", b"retry")
+SCRAPS = st.sampled_from(
+    [
+        *(b"{", b"}", b"[", b"]", b'"a"', b":", b",", b"1", b"-1.5e3", b"null", b'"schedule"'),
+        *(b"<tag>", b"</tag>", b'<header name="X">', b"</header>", b"<!---->", b"<backoff>"),
+        *(b"</backoff>", b"<initial>1</initial>", b"<maxAge/>", b"<schedule><wait>1</wait>"),
+        *(b"</schedule>", b'"backoff":{"initial":1}', b'"maxAttempts":2'),
+    ]
+)
+
+
 @settings(deadline=None)
-@given(st.binary(max_size=200))
+@given(st.binary(max_size=200) | st.lists(SCRAPS, max_size=12).map(b"".join))
 def test_no_bytes_break_a_codec(body: bytes) -> None:
     for codec in (json_codec, xml_codec):
-        for wrapped in (body, b'{"url": ' + body + b"}", b"<job><url>" + body + b"</url></job>"):
+        for wrapped in (
+            body,
+            *(b'{"%b": %b}' % (name, body) for name in NAMES),
+            *(b"<job><%b>%b</%b></job>" % (name, body, name) for name in NAMES),
+        ):
             try:
                 read = codec.read(wrapped)
             except Refused as refusal:

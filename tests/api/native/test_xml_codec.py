@@ -7,6 +7,7 @@ from lxml import etree
 from app.api.native import document, xml_codec
 from app.api.native.document import JobDocument
 from app.errors import InvalidMember, MalformedDocument, Refused
+from tests.api.golden import golden
 
 URL = "<url>https://example.com/</url>"
 GOOD = f"<job>{URL}<when>2030-01-01T00:00:00Z</when></job>"
@@ -133,6 +134,37 @@ def test_what_is_no_job_element_is_refused_with_the_reason(body: bytes, said: st
         ('<url xmlns="urn:x">a</url>', "{urn:x}url", "no member"),
         ("<enabled>yes</enabled>", "enabled", '"yes"'),
         ("<enabled/>", "enabled", '""'),
+        ("<tags>x</tags>", "tags", 'the text "x"'),
+        ("<tags><tag>a</tag>x</tags>", "tags", 'the text "x"'),
+        ("<tags><name>a</name></tags>", "tags", 'an element "name"'),
+        ('<tags n="1"/>', "tags", "attribute"),
+        ('<tags><tag n="1">a</tag></tags>', "tags[0]", "attribute"),
+        ("<tags><tag>a</tag><tag>a<b/></tag></tags>", "tags[1]", "an element"),
+        ("<headers><X-A>v</X-A></headers>", "headers", 'an element "X-A"'),
+        ("<headers><header>v</header></headers>", "headers", "no attribute name"),
+        ('<headers a="1"/>', "headers", "attribute"),
+        ('<headers><header name="X" x="">v</header></headers>', "headers", "attribute"),
+        ('<headers><header name="X"><b/></header></headers>', "headers.X", "an element"),
+        (
+            '<headers><header name="X">a</header><header name="X">b</header></headers>',
+            "headers.X",
+            "more than once",
+        ),
+        ("<timeout>1e999</timeout>", "timeout", "1e999"),
+        ("<timeout>five</timeout>", "timeout", '"five"'),
+        ("<timeout>05</timeout>", "timeout", '"05"'),
+        ("<timeout/>", "timeout", '""'),
+        ("<retry>5</retry>", "retry", 'the text "5"'),
+        ("<retry><x/></retry>", "retry.x", "no member"),
+        ("<retry><maxAge>1</maxAge><maxAge>1</maxAge></retry>", "retry.maxAge", "more than once"),
+        ("<retry><maxAttempts>1.5</maxAttempts></retry>", "retry.maxAttempts", '"1.5"'),
+        ("<retry><schedule>5</schedule></retry>", "retry.schedule", 'the text "5"'),
+        (
+            "<retry><schedule><wait>1</wait><wait>x</wait></schedule></retry>",
+            "retry.schedule[1]",
+            '"x"',
+        ),
+        ("<retry><backoff><base>1</base></backoff></retry>", "retry.backoff.base", "no member"),
     ],
 )
 def test_a_member_that_is_no_plain_element_is_refused_by_name(
@@ -203,15 +235,35 @@ def test_the_schema_takes_what_is_taken_and_what_is_written() -> None:
         next="2011-05-11T15:30:00Z",
         enabled=False,
     )
+    for name in ("options.request.xml", "options.response.xml"):
+        assert schema.validate(etree.fromstring(golden(name))), schema.error_log
+    backoff = "<backoff><initial>1</initial><factor>1.5</factor><max>9</max></backoff>"
+    assert schema.validate(
+        etree.fromstring(f"<job>{URL}<retry>{backoff}</retry><tags/><headers/></job>")
+    ), schema.error_log
     assert schema.validate(etree.fromstring(xml_codec.write(full))), schema.error_log
     assert schema.validate(etree.fromstring(GOOD)), schema.error_log
     assert schema.validate(
         etree.fromstring("<jobs><id>03ba07bc-0c8b-4a82-9a47-c65e7a8d24af</id></jobs>")
     )
+    assert schema.validate(etree.fromstring(f"<jobs>{GOOD}{GOOD}</jobs>")), schema.error_log
     for bad in (
         "<job/>",
+        f"<jobs><id>03ba07bc-0c8b-4a82-9a47-c65e7a8d24af</id>{GOOD}</jobs>",
+        f"<jobs>{GOOD * 1001}</jobs>",
         f"<job>{URL}{URL}</job>",
         f"<job>{URL}<x/></job>",
         f'<job a="1">{URL}</job>',
+        f"<job>{URL}<timeout>0.5</timeout></job>",
+        f"<job>{URL}<timeout>61</timeout></job>",
+        f"<job>{URL}<method>GET</method></job>",
+        f"<job>{URL}<misfire>none</misfire></job>",
+        f"<job>{URL}<retry><maxAttempts>1.5</maxAttempts></retry></job>",
+        f"<job>{URL}<retry><schedule/></retry></job>",
+        f"<job>{URL}<retry><schedule><wait>x</wait></schedule></retry></job>",
+        f"<job>{URL}<retry><backoff/></retry></job>",
+        f"<job>{URL}<headers><header>x</header></headers></job>",
+        f"<job>{URL}<tags><tag/></tags></job>",
+        f"<job>{URL}<name/></job>",
     ):
         assert not schema.validate(etree.fromstring(bad))

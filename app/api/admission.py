@@ -1,0 +1,38 @@
+"""Admission: who calls, authenticated and counted against the rate limit once per request."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import request
+
+from app.api import auth, rate
+from app.domain.account import Caller, Presumed
+
+_CALLER: Final = "wakecall.caller"
+
+
+def admit() -> Caller:
+    """Who sends this request; asked again within one request, the same answer at no cost.
+
+    Raises Unauthenticated, InvalidMember and RateLimited.
+    """
+    known: Caller | None = request.environ.get(_CALLER)
+    if known is None:
+        known = auth.caller()
+        rate.count(known.account.id)
+        request.environ[_CALLER] = known
+    return known
+
+
+def presume() -> Caller | Presumed:
+    """Who sends this request, for a use case that asks itself whether the key is valid still.
+
+    Raises as `admit` does, and answers as it did where it was asked before.
+    """
+    known: Caller | None = request.environ.get(_CALLER)
+    if known is not None:
+        return known
+    presumed = auth.presumed()
+    rate.count(presumed.account.id)
+    return presumed

@@ -1,0 +1,80 @@
+"""Idempotency: `Idempotency-Key` on every POST of every dialect, around the dispatch to routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from flask import Flask, Response, request
+from flask.typing import ResponseReturnValue
+
+from app.api import admission, bodies
+from app.domain import idempotency as domain
+from app.service import idempotency as service
+from app.service.idempotency import Answer
+
+REPLAYED: Final = "Idempotency-Replayed"
+
+_FIELD: Final = "HTTP_IDEMPOTENCY_KEY"
+# What belongs to one sending of an answer, not to the answer.
+_OF_THE_SENDING: Final = frozenset({"content-length", "date", "set-cookie"})
+
+
+class Application(Flask):
+    """Flask, with repeats of a POST answered as the first was; other requests pass as they are."""
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """The answer of the request's route, or the one its key stands for."""
+        keyed = _FIELD in request.environ and request.method == "POST"
+        if not keyed or request.routing_exception is not None:
+            return super().dispatch_request()
+        return _once(lambda: self._answered(super(Application, self).dispatch_request))
+
+    def _answered(self, dispatch: Callable[[], ResponseReturnValue]) -> Answer:
+        """The route's answer; its failures as the problems they are told as."""
+        try:
+            given = dispatch()
+        except Exception as error:  # noqa: BLE001 - Flask's own way of handling a view's errors
+            given = self.handle_user_exception(error)
+        answer = self.make_response(given)
+        return Answer(
+            status=answer.status_code,
+            headers=tuple(
+                (name, value)
+                for name, value in answer.headers
+                if name.lower() not in _OF_THE_SENDING
+            ),
+            body=answer.get_data(),
+            secret=answer.cache_control.no_store,
+        )
+
+
+def _once(perform: Callable[[], Answer]) -> Response:
+    caller = admission.admit()
+    key = domain.read_key(request.environ[_FIELD])
+    if bodies.FAILURE in request.environ:
+        return _without_a_body(perform)
+    return _response(service.once(caller, key, _fingerprint(bodies.keep()), perform))
+
+
+def _without_a_body(perform: Callable[[], Answer]) -> Response:
+    """The route says best what is wrong with a body that is not to be had; it may not do more."""
+    answer = service.undone(perform)
+    if answer.status < 400:  # noqa: PLR2004 - RFC 9110, 15.5
+        bodies.read(bodies.most(request.environ))
+    return _response(answer)
+
+
+def _fingerprint(body: bytes) -> bytes:
+    """What makes it the same request: where it goes, and what becomes part of a job."""
+    environ = request.environ
+    target = environ.get("REQUEST_URI") or f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING')}"
+    fields = (environ.get(name, "") for name in ("CONTENT_TYPE", "HTTP_X_CONTENT_SIGNATURE"))
+    return domain.fingerprint((*(text.encode() for text in (target, *fields)), body))
+
+
+def _response(answer: Answer) -> Response:
+    response = Response(answer.body, answer.status, list(answer.headers))
+    if answer.replayed:
+        response.headers[REPLAYED] = "true"
+    return response

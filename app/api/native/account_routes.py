@@ -1,0 +1,49 @@
+"""Routes of the native API that tell of the account itself: its secrets, its accuracy."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response
+
+from app.api import admission, negotiation
+from app.api.native import answers, rotation
+from app.api.native.figures import of_accuracy
+from app.service import accounts
+from app.service import accuracy as accuracy_service
+
+account: Final = Blueprint("account", __name__, url_prefix="/1")
+
+
+@account.get("/secrets")
+def list_secrets() -> Response:
+    """The account's signing secrets that are valid now, newest first."""
+    caller = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    found = rotation.of_secrets(accounts.secrets(caller.account.name))
+    return _uncached(answers.listed("secrets", found, media_type))
+
+
+@account.post("/secrets/rotate")
+def rotate_secret() -> Response:
+    """A new signing secret, first in the list of those that are valid now."""
+    caller = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    found = accounts.rotate_secret(caller.account.name, overlap=rotation.overlap())
+    answer = answers.listed("secrets", rotation.of_secrets(found), media_type)
+    answer.status_code = 201
+    return _uncached(answer)
+
+
+@account.get("/accuracy")
+def accuracy() -> Response:
+    """How late the account's calls began, in the last hour and the last day."""
+    caller = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    return answers.listed("accuracy", of_accuracy(accuracy_service.of(caller)), media_type)
+
+
+def _uncached(answer: Response) -> Response:
+    """Nobody on the way may keep a secret; what is kept for a repeat is sealed for that."""
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,136 @@
+"""Bulk: many jobs in one document, each read and written as one job is by its codec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from json import JSONDecodeError
+from typing import Any, Final
+
+import orjson
+from lxml import etree
+
+from app.api import bodies, negotiation
+from app.api.native import document, json_codec, text_codec, xml_codec, xml_encoding
+from app.api.native.document import JobDocument
+from app.domain.job import Booking, Job
+from app.domain.quotation import quoted
+from app.errors import MalformedDocument, Refused, TooLarge
+
+MAX_JOBS: Final = 1000
+
+_BLANKS: Final = r"[ \t\n\r]*"
+_BEGINNING: Final = re.compile(rf"{_BLANKS}\[{_BLANKS}(\]{_BLANKS})?")
+_AFTER_ELEMENT: Final = re.compile(rf"{_BLANKS}([,\]]){_BLANKS}")
+_ARRAY: Final = 'Send an array of jobs, as in [{"url": "https://…", "when": "…"}].'
+_JOBS: Final = "Send a jobs element, in no namespace, that holds a job element for each job."
+
+
+def read(body: bytes, media_type: str, charset: str | None) -> list[Booking]:
+    """The bookings in a JSON array or a jobs element, in its order.
+
+    A refusal of one of them names its place, counted from 0. Raises MalformedDocument,
+    InvalidMember and TooLarge.
+    """
+    remedy = _ARRAY if media_type == negotiation.JSON else _JOBS
+    if not body:
+        raise MalformedDocument("The body is empty.", remedy=remedy)
+    if media_type == negotiation.JSON:
+        with json_codec.refusing("Send one JSON array of objects, nothing before or after it."):
+            found = _bookings(_in_array(json_codec.decoded(body)))
+    else:
+        found = _bookings(_in_element(xml_codec.parse(xml_encoding.decoded(body, charset), "jobs")))
+    if not found:
+        raise MalformedDocument("The document holds no job.", remedy=remedy)
+    if len(found) > MAX_JOBS:
+        raise MalformedDocument(
+            f"The document holds more than {MAX_JOBS} jobs.",
+            remedy=f"Send at most {MAX_JOBS} jobs in one document.",
+        )
+    return found
+
+
+def write(jobs: Sequence[Job], media_type: str) -> bytes:
+    """The jobs in their order: whole ones, or their ids joined by commas where text was chosen."""
+    if media_type == negotiation.TEXT:
+        return b",".join(text_codec.write(job.id) for job in jobs)
+    documents = map(document.of_job, jobs)
+    if media_type == negotiation.JSON:
+        written = [dict(document.members(each)) for each in documents]
+        return orjson.dumps(written, option=orjson.OPT_INDENT_2)
+    root = etree.Element("jobs")
+    root.extend(xml_codec.element_of(each) for each in documents)
+    return xml_codec.laid_out(root)
+
+
+def _bookings(documents: Iterable[JobDocument]) -> list[Booking]:
+    """What the documents ask for, up to the first that is one too many."""
+    found: list[Booking] = []
+    try:
+        for each in documents:
+            found.append(document.booking(each))
+            if len(found) > MAX_JOBS:
+                break
+    except Refused as error:
+        raise error.at(len(found)) from None
+    return found
+
+
+def _in_array(text: str) -> Iterator[JobDocument]:
+    """The jobs in a JSON array; raises MalformedDocument for another value, before the first."""
+    beginning = _BEGINNING.match(text)
+    if beginning is None:
+        value = json_codec.parse(text)
+        raise MalformedDocument(
+            f"The document is {json_codec.kind(value)}, not an array.", remedy=_ARRAY
+        )
+    if beginning[1] is None:
+        return map(json_codec.job_of, _elements(text, beginning.end()))
+    _check_end(text, beginning.end())
+    return iter(())
+
+
+def _elements(text: str, at: int) -> Iterator[Any]:
+    """The elements of an array one by one, so that what is wrong is told of its element.
+
+    Raises TooLarge, and JSONDecodeError, which tells the place by line and column.
+    """
+    more = True
+    while more:
+        value, end = json_codec.DECODER.raw_decode(text, at)
+        # A character is four bytes at most.
+        if 4 * (end - at) > bodies.MAX_DOCUMENT:
+            _check_size(len(text[at:end].encode()))
+        yield value
+        separator = _AFTER_ELEMENT.match(text, end)
+        if separator is None:
+            raise JSONDecodeError("Expecting ',' delimiter", text, end)
+        at, more = separator.end(), separator[1] == ","
+    _check_end(text, at)
+
+
+def _check_end(text: str, at: int) -> None:
+    if at != len(text):
+        raise JSONDecodeError("Extra data", text, at)
+
+
+def _in_element(root: etree._Element) -> Iterator[JobDocument]:
+    """The jobs in a jobs element; raises MalformedDocument, InvalidMember before the first."""
+    if root.tag != "jobs":
+        raise MalformedDocument(f"The root element is {quoted(root.tag)}.", remedy=_JOBS)
+    return map(_of_element, xml_codec.children(root))
+
+
+def _of_element(element: etree._Element) -> JobDocument:
+    if element.tag != "job":
+        raise MalformedDocument(f"The element is {quoted(str(element.tag))}.", remedy=_JOBS)
+    _check_size(len(etree.tostring(element, encoding="utf-8", with_tail=False)))
+    return xml_codec.job_of(element)
+
+
+def _check_size(size: int) -> None:
+    if size > bodies.MAX_DOCUMENT:
+        raise TooLarge(
+            f"The job has {size} bytes.",
+            remedy=f"Send at most {bodies.MAX_DOCUMENT} bytes for one.",
+        )

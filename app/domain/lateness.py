@@ -1,0 +1,83 @@
+"""Lateness: its histogram, fine enough for percentiles, and what is told of it (accuracy)."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import accumulate
+from typing import Final
+
+PERIOD: Final = timedelta(minutes=5)
+"""What one stored histogram is of; an hour and a day begin with one."""
+
+KEPT_FOR: Final = timedelta(days=8)
+"""How long they are kept."""
+
+_FINEST_MS: Final = 0.1
+_LONGEST_MS: Final = 3_600_000.0
+_A_DECADE: Final = 24
+_STEPS: Final = math.ceil(_A_DECADE * math.log10(_LONGEST_MS / _FINEST_MS))
+
+BOUNDS: Final = tuple(round(_FINEST_MS * 10 ** (step / _A_DECADE), 4) for step in range(_STEPS + 1))
+"""Upper bounds in milliseconds, from 0.1 ms to an hour, each 10.1 % above the one before; what is
+later still counts in one bucket more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Histogram:
+    """How many first attempts were how late: by bucket, the first one first, and at most."""
+
+    counts: Sequence[int]
+    most_ms: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Window:
+    """Lateness in milliseconds of all `deliveries` since an instant; None where there are none."""
+
+    since: datetime
+    deliveries: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    most: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accuracy:
+    """An account's last hour and last day, as of an instant of the database's clock."""
+
+    as_of: datetime
+    hour: Window
+    day: Window
+
+
+def bucket(lateness_ms: float) -> int:
+    """Which bucket counts this lateness."""
+    return bisect_left(BOUNDS, lateness_ms)
+
+
+def window(since: datetime, histograms: Iterable[Histogram]) -> Window:
+    """What the histograms say together."""
+    counts = [0] * (len(BOUNDS) + 1)
+    most = 0.0
+    for each in histograms:
+        most = max(most, each.most_ms)
+        for index, count in enumerate(each.counts):
+            counts[index] += count
+    running = list(accumulate(counts))
+    total = running[-1]
+    if total == 0:
+        return Window(since=since, deliveries=0, p50=None, p95=None, p99=None, most=None)
+    p50, p95, p99 = (_percentile(running, most, hundredths) for hundredths in (50, 95, 99))
+    return Window(since=since, deliveries=total, p50=p50, p95=p95, p99=p99, most=most)
+
+
+def _percentile(running: Sequence[int], most: float, hundredths: int) -> float:
+    """The upper bound of the bucket in which the nearest rank lies: never less than it was."""
+    rank = -(-running[-1] * hundredths // 100)
+    index = bisect_left(running, rank)
+    return min(BOUNDS[index], most) if index < len(BOUNDS) else most

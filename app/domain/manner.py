@@ -1,0 +1,130 @@
+"""Manner: how a job's calls are made where it asks for more than the usual POST."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from app.domain.bounds import check_between
+from app.domain.quotation import quoted
+from app.domain.retry_policy import RetryPolicy, check_retry
+from app.errors import InvalidMember
+
+METHODS: Final = ("POST", "PUT", "PATCH")
+SHORTEST_TIMEOUT: Final = 1.0
+LONGEST_TIMEOUT: Final = 60.0
+MOST_HEADERS: Final = 20
+MOST_CHARACTERS: Final = 4096
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""RFC 9110, 5.6.2."""
+
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+"""RFC 9110, 5.5: what a header value may hold without being altered or misread on the way."""
+
+_OURS: Final = frozenset(
+    {"content-type", "content-length", "host", "user-agent", "x-content-signature"}
+)
+_OUR_PREFIXES: Final = ("webhook-", "wakecall-")
+_OF_CONNECTION: Final = frozenset(
+    {
+        *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"),
+        *("upgrade", "http2-settings", "proxy-authenticate", "proxy-authorization", "expect"),
+    }
+)
+"""What speaks of one connection and not of the message: RFC 9110, 7.6.1, 10.1.1 and 11.7."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manner:
+    """What a job says of its calls; None or nothing where it leaves the usual.
+
+    `headers` are sent besides ours, in this order; `timeout` is in seconds for a whole call.
+    """
+
+    method: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout: float | None = None
+    retry: RetryPolicy | None = None
+
+
+USUAL: Final = Manner()
+
+
+def check_manner(manner: Manner) -> None:
+    """Refuse what could not be sent, or would not be what we send; raises InvalidMember."""
+    if manner.method is not None and manner.method not in METHODS:
+        raise InvalidMember(
+            "method", f"method is {quoted(manner.method)}.", remedy="Give POST, PUT or PATCH."
+        )
+    if manner.timeout is not None:
+        check_between("timeout", manner.timeout, SHORTEST_TIMEOUT, LONGEST_TIMEOUT, "seconds")
+    if manner.retry is not None:
+        check_retry(manner.retry)
+    _check_headers(manner.headers)
+
+
+def check_value(member: str, value: str, most: int) -> None:
+    """Refuse what a header's value cannot carry unaltered; raises InvalidMember."""
+    if len(value) > most:
+        raise InvalidMember(
+            member,
+            f"{member} has {len(value)} characters.",
+            remedy=f"Use at most {most} characters.",
+        )
+    if not _VISIBLE.fullmatch(value):
+        raise InvalidMember(
+            member,
+            f"{member} is empty or holds characters that a header cannot carry.",
+            remedy="Use visible ASCII characters; spaces only between them.",
+        )
+
+
+def _check_headers(headers: tuple[tuple[str, str], ...]) -> None:
+    if len(headers) > MOST_HEADERS:
+        raise InvalidMember(
+            "headers",
+            f"There are {len(headers)} headers.",
+            remedy=f"Give at most {MOST_HEADERS}.",
+        )
+    seen: set[str] = set()
+    for name, value in headers:
+        member = f"headers.{quoted(name)[1:-1]}"
+        _check_name(member, name, seen)
+        check_value(member, value, MOST_CHARACTERS)
+    total = sum(len(name) + len(value) for name, value in headers)
+    if total > MOST_CHARACTERS:
+        raise InvalidMember(
+            "headers",
+            f"The headers have {total} characters, names and values together.",
+            remedy=f"Use at most {MOST_CHARACTERS}.",
+        )
+
+
+def _check_name(member: str, name: str, seen: set[str]) -> None:
+    """Names are the same in either case (RFC 9110, 5.1)."""
+    if not _TOKEN.fullmatch(name):
+        raise InvalidMember(
+            member,
+            f"{quoted(name)} is no name of a header.",
+            remedy="Use letters, digits and any of !#$%&'*+-.^_`|~, as RFC 9110 has it.",
+        )
+    lower = name.lower()
+    if lower in _OURS or lower.startswith(_OUR_PREFIXES):
+        raise InvalidMember(
+            member,
+            f"{name} is set by Wakecall.",
+            remedy="Leave it out; contentType and signature are members of the job.",
+        )
+    if lower in _OF_CONNECTION:
+        raise InvalidMember(
+            member,
+            f"{name} concerns one connection, not the message, and is not passed on.",
+            remedy="Leave it out.",
+        )
+    if lower in seen:
+        raise InvalidMember(
+            member, f"The header {name} is given more than once.", remedy="Give each header once."
+        )
+    seen.add(lower)

@@ -1,0 +1,122 @@
+"""Retry policy: how often a run is attempted, how long each wait is, and when it is given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from app.domain.bounds import check_between
+from app.errors import InvalidMember
+
+MOST_ATTEMPTS: Final = 20
+SHORTEST_WAIT: Final = 1.0
+LONGEST_WAIT: Final = 86_400.0
+LONGEST_AGE: Final = 604_800.0
+"""Seconds, as all here: a run is over a week after its due time, whatever else is asked for."""
+
+STEEPEST: Final = 10.0
+_USUAL_FACTOR: Final = 2.0
+USUAL_WAITS: Final = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 36_000.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backoff:
+    """Waits that grow: `initial` seconds, each `factor` times the one before, `max` at most."""
+
+    initial: float
+    factor: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryPolicy:
+    """What a job asks for; None for what it leaves to the default.
+
+    `schedule` names the waits in seconds, of which the last is repeated; without it and without
+    `backoff` the waits are USUAL_WAITS. `max_age` counts seconds from the due time.
+    """
+
+    max_attempts: int | None = None
+    schedule: tuple[float, ...] | None = None
+    backoff: Backoff | None = None
+    max_age: float | None = None
+
+
+DEFAULT: Final = RetryPolicy()
+
+
+def most_attempts(policy: RetryPolicy) -> int:
+    """How many attempts a run gets at most; one more than there are waits, where none are named."""
+    if policy.max_attempts is not None:
+        return policy.max_attempts
+    return len(policy.schedule or USUAL_WAITS) + 1
+
+
+def wait_after(policy: RetryPolicy, attempts_made: int) -> timedelta:
+    """The wait that follows this many attempts (1, 2, …), before jitter."""
+    backoff = policy.backoff
+    if backoff is None:
+        waits = policy.schedule or USUAL_WAITS
+        return timedelta(seconds=waits[min(attempts_made, len(waits)) - 1])
+    factor = _USUAL_FACTOR if backoff.factor is None else backoff.factor
+    longest = LONGEST_WAIT if backoff.max is None else backoff.max
+    return timedelta(seconds=min(backoff.initial * factor ** (attempts_made - 1), longest))
+
+
+def check_retry(policy: RetryPolicy) -> None:
+    """Refuse a policy out of its bounds; raises InvalidMember, for `retry.maxAttempts` and such."""
+    if policy == DEFAULT:
+        raise InvalidMember(
+            "retry",
+            "retry is empty.",
+            remedy="Give maxAttempts, schedule or backoff, maxAge, or leave retry out.",
+        )
+    if policy.schedule is not None and policy.backoff is not None:
+        raise InvalidMember(
+            "retry.backoff", "There are both schedule and backoff.", remedy="Give one of the two."
+        )
+    if policy.max_attempts is not None:
+        check_between("retry.maxAttempts", policy.max_attempts, 1, MOST_ATTEMPTS)
+    if policy.max_age is not None:
+        check_between("retry.maxAge", policy.max_age, SHORTEST_WAIT, LONGEST_AGE, "seconds")
+    _check_schedule(policy.schedule)
+    _check_backoff(policy.backoff)
+    _check_sum(policy)
+
+
+def _check_schedule(schedule: tuple[float, ...] | None) -> None:
+    if schedule is None:
+        return
+    if not 1 <= len(schedule) < MOST_ATTEMPTS:
+        raise InvalidMember(
+            "retry.schedule",
+            f"retry.schedule has {len(schedule)} waits.",
+            remedy=f"Give 1 to {MOST_ATTEMPTS - 1}; maxAttempts 1 means a single attempt.",
+        )
+    for number, wait in enumerate(schedule):
+        check_between(f"retry.schedule[{number}]", wait, SHORTEST_WAIT, LONGEST_WAIT, "seconds")
+
+
+def _check_backoff(backoff: Backoff | None) -> None:
+    if backoff is None:
+        return
+    check_between("retry.backoff.initial", backoff.initial, SHORTEST_WAIT, LONGEST_WAIT, "seconds")
+    if backoff.factor is not None:
+        check_between("retry.backoff.factor", backoff.factor, 1, STEEPEST)
+    if backoff.max is not None:
+        check_between("retry.backoff.max", backoff.max, backoff.initial, LONGEST_WAIT, "seconds")
+
+
+def _check_sum(policy: RetryPolicy) -> None:
+    """Without maxAge, the waits themselves must end a run in time."""
+    if policy.max_age is not None:
+        return
+    waits = (wait_after(policy, made) for made in range(1, most_attempts(policy)))
+    total = sum(waits, timedelta()).total_seconds()
+    if total > LONGEST_AGE:
+        raise InvalidMember(
+            "retry",
+            f"The waits add up to {total:.0f} seconds.",
+            remedy=f"Let them add up to {LONGEST_AGE:.0f} at most, or give maxAge.",
+        )

@@ -1,0 +1,29 @@
+"""Accuracy: how late an account's calls began, in its last hour and its last day."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from app.domain.account import Caller
+from app.domain.lateness import PERIOD, Accuracy, Window, window
+from app.store import accuracy as store
+from app.store.accuracy import Recent
+from app.store.engine import statement
+
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def of(caller: Caller) -> Accuracy:
+    """The lateness of the caller's first attempts, from some 300 rows however many there were."""
+    with statement() as connection:
+        recent = store.recent(connection, caller.account.id, _DAY)
+    return Accuracy(as_of=recent.now, hour=_last(recent, _HOUR), day=_last(recent, _DAY))
+
+
+def _last(recent: Recent, reach: timedelta) -> Window:
+    """Whole periods: the window is up to one period longer than `reach`."""
+    since = _EPOCH + (recent.now - reach - _EPOCH) // PERIOD * PERIOD
+    return window(since, (each for begins, each in recent.histograms.items() if begins >= since))

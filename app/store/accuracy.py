@@ -1,0 +1,93 @@
+"""Lateness by account and five minutes: histograms that workers add to and the web reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import psycopg
+from sqlalchemy import Connection, Interval, bindparam, text
+
+from app.domain.lateness import KEPT_FOR, PERIOD, Histogram
+
+# Counts add up bucket by bucket; an array ends with its last bucket that is not empty. Rows in one
+# order, so that two workers adding at once wait in a line and not in a circle.
+_ADD: Final = """
+INSERT INTO accuracy (account_id, begins, counts, most_ms)
+SELECT account_id, date_bin(%(period)s, clock_timestamp(), 'epoch'), counts::int[], most_ms
+FROM unnest(%(accounts)s::bigint[], %(counts)s::text[], %(most)s::float8[])
+  AS v (account_id, counts, most_ms)
+ORDER BY account_id
+ON CONFLICT (account_id, begins) DO UPDATE
+SET counts = ARRAY(
+      SELECT coalesce(had, 0) + coalesce(came, 0)
+      FROM unnest(accuracy.counts, excluded.counts) WITH ORDINALITY AS u (had, came, bucket)
+      ORDER BY bucket),
+    most_ms = greatest(accuracy.most_ms, excluded.most_ms)
+"""
+
+_PURGE: Final = """
+DELETE FROM accuracy a USING (
+  SELECT account_id, begins FROM accuracy WHERE begins < now() - %(kept_for)s
+  ORDER BY begins LIMIT %(limit)s FOR UPDATE SKIP LOCKED) old
+WHERE a.account_id = old.account_id AND a.begins = old.begins
+"""
+
+# The clock is told with the rows, and alone where there are none.
+_RECENT: Final = text("""
+SELECT c.now, a.begins, a.counts, a.most_ms
+FROM (SELECT clock_timestamp() AS now) c
+LEFT JOIN accuracy a ON a.account_id = :account_id
+  AND a.begins >= date_bin(:period, c.now - CAST(:reach AS interval), 'epoch')
+""").bindparams(bindparam("period", type_=Interval), bindparam("reach", type_=Interval))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recent:
+    """The histograms of an account by the beginning of their period, and the database's clock."""
+
+    now: datetime
+    histograms: Mapping[datetime, Histogram]
+
+
+def add(connection: psycopg.Connection, histograms: Mapping[int, Histogram]) -> None:
+    """Add to the histograms of the present period, each named by its account's id."""
+    if not histograms:
+        return
+    connection.execute(
+        _ADD,
+        {
+            "period": PERIOD,
+            "accounts": list(histograms),
+            "counts": [_array(each.counts) for each in histograms.values()],
+            "most": [each.most_ms for each in histograms.values()],
+        },
+    )
+
+
+def recent(connection: Connection, account_id: int, reach: timedelta) -> Recent:
+    """The account's histograms from the period on in which `reach` ago lies."""
+    rows = connection.execute(
+        _RECENT, {"account_id": account_id, "period": PERIOD, "reach": reach}
+    ).all()
+    return Recent(
+        now=rows[0].now,
+        histograms={
+            row.begins: Histogram(counts=row.counts, most_ms=row.most_ms)
+            for row in rows
+            if row.begins is not None
+        },
+    )
+
+
+def purge(connection: psycopg.Connection, *, limit: int) -> int:
+    """Drop up to `limit` histograms that nobody asks for any more; how many there were."""
+    return connection.execute(_PURGE, {"kept_for": KEPT_FOR, "limit": limit}).rowcount
+
+
+def _array(counts: Sequence[int]) -> str:
+    """A PostgreSQL array in text form, without the empty buckets behind the last other one."""
+    last = max(index for index, count in enumerate(counts) if count)
+    return "{" + ",".join(map(str, counts[: last + 1])) + "}"

@@ -1,0 +1,67 @@
+"""Manners: how a job is called, as the column `manner` holds it; NULL is the usual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.domain.manner import USUAL, Manner
+from app.domain.retry_policy import Backoff, RetryPolicy
+
+
+def to_document(manner: Manner) -> dict[str, Any] | None:
+    """The form in which a manner is stored; `from_document` reads it back."""
+    if manner == USUAL:
+        return None
+    return _present(
+        {
+            "method": manner.method,
+            # An object would not keep their order.
+            "headers": [list(header) for header in manner.headers] or None,
+            "timeout": manner.timeout,
+            "retry": None if manner.retry is None else _of_retry(manner.retry),
+        }
+    )
+
+
+def from_document(document: Mapping[str, Any] | None) -> Manner:
+    """The manner stored as `document`."""
+    if document is None:
+        return USUAL
+    retry = document.get("retry")
+    return Manner(
+        method=document.get("method"),
+        headers=tuple((name, value) for name, value in document.get("headers", ())),
+        timeout=document.get("timeout"),
+        retry=None if retry is None else _retry(retry),
+    )
+
+
+def _of_retry(policy: RetryPolicy) -> dict[str, Any]:
+    backoff = policy.backoff
+    return _present(
+        {
+            "max_attempts": policy.max_attempts,
+            "schedule": None if policy.schedule is None else list(policy.schedule),
+            "backoff": None
+            if backoff is None
+            else _present(
+                {"initial": backoff.initial, "factor": backoff.factor, "max": backoff.max}
+            ),
+            "max_age": policy.max_age,
+        }
+    )
+
+
+def _retry(document: Mapping[str, Any]) -> RetryPolicy:
+    schedule, backoff = document.get("schedule"), document.get("backoff")
+    return RetryPolicy(
+        max_attempts=document.get("max_attempts"),
+        schedule=None if schedule is None else tuple(schedule),
+        backoff=None if backoff is None else Backoff(**backoff),
+        max_age=document.get("max_age"),
+    )
+
+
+def _present(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,62 @@
+"""Misfires: what becomes of missed firings, as jobs say it, and as history tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
+from app.store.queries import run
+
+TOO_LATE: Final = "not made: it was later than the misfireWindow of its job allows"
+
+
+class LeftOut(NamedTuple):
+    """Firings of a job that are not made, from the one due at `due_at` on.
+
+    `over` where the job has no further firing.
+    """
+
+    job_id: UUID
+    account_id: int
+    version: int
+    due_at: datetime
+    firings: int
+    over: bool
+
+
+def of_columns(policy: str | None, window: float | None) -> Misfire:
+    """What the columns `misfire` and `misfire_window` of a job stand for."""
+    if policy is None and window is None:
+        return DEFAULT
+    return Misfire(policy=None if policy is None else MisfirePolicy(policy), window=window)
+
+
+def leave_out(connection: psycopg.Connection, found: Sequence[LeftOut]) -> None:
+    """Tell of them in history, and end the jobs that are over; in the claiming transaction."""
+    run(
+        connection,
+        "leave_out",
+        {
+            "job_ids": [each.job_id for each in found],
+            "account_ids": [each.account_id for each in found],
+            "versions": [each.version for each in found],
+            "dues": [each.due_at for each in found],
+            "missed": [each.firings - 1 for each in found],
+            "reasons": [TOO_LATE] * len(found),
+        },
+    )
+    over = [each for each in found if each.over]
+    if over:
+        run(
+            connection,
+            "purge_jobs_keeping",
+            {
+                "job_ids": [each.job_id for each in over],
+                "versions": [each.version for each in over],
+            },
+        )

@@ -1,0 +1,318 @@
+"""Idempotency-Key on every POST: done once, answered as often as asked, kept for a day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from lxml import etree
+from sqlalchemy import event
+from werkzeug.test import TestResponse
+
+from app.api import bodies, rate
+from app.service import idempotency as service
+from app.service import runs as run_service
+from app.store.answers import purge
+from app.store.engine import db
+from tests.api.native.booked import ABSENT, JSON, ONCE, booked, ids
+from tests.api.native.test_run_routes import FAILED, add_run, add_runs
+from tests.booked import connect, one
+
+BY_PATH = "/1/jobs/2099-05-11T15%3A30%3A00Z/http%3A%2F%2F127.0.0.1%2Fwake"
+KEPT = "SELECT count(*) FROM kept_answer"
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    with connect(database) as opened:
+        yield opened
+
+
+def post(
+    client: FlaskClient,
+    path: str = "/1/jobs",
+    *,
+    json: Any = ONCE,
+    key: str = "k1",
+    **headers: str,
+) -> TestResponse:
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return client.post(path, json=json, headers={**JSON, "Idempotency-Key": key, **fields})
+
+
+def replayed(answer: TestResponse) -> bool:
+    return answer.headers.get("Idempotency-Replayed") == "true"
+
+
+def test_a_repeat_is_answered_as_the_first_was_and_marked(client: FlaskClient) -> None:
+    first = post(client)
+    second = post(client)
+
+    assert (first.status_code, replayed(first)) == (201, False)
+    assert "Idempotency-Replayed" not in first.headers
+    assert (second.status_code, second.data, replayed(second)) == (201, first.data, True)
+    for name in ("Content-Type", "Location", "Content-Length", "Vary"):
+        assert second.headers[name] == first.headers[name]
+    assert second.headers["X-Request-Id"] != first.headers["X-Request-Id"]
+    assert ids(client) == [first.get_json()["id"]]
+
+
+def test_without_a_key_each_post_is_a_job_of_its_own(client: FlaskClient) -> None:
+    assert booked(client)["id"] != booked(client)["id"]
+
+
+def test_a_key_is_one_account_s_and_the_same_with_quotes(
+    client: FlaskClient, stranger: FlaskClient
+) -> None:
+    first, quoted, theirs = post(client), post(client, key='"k1"'), post(stranger)
+    assert quoted.data == first.data
+    assert replayed(quoted)
+    assert not replayed(theirs)
+    assert (len(ids(client)), len(ids(stranger))) == (1, 1)
+
+
+def test_another_request_under_the_key_is_refused(client: FlaskClient) -> None:
+    post(client)
+    for answer in (
+        post(client, json={**ONCE, "data": "other"}),
+        post(client, BY_PATH),
+        post(client, "/1/jobs?x=1"),
+        post(client, X_Content_Signature="mine"),
+        post(client, Content_Type="application/json; charset=utf-8"),
+    ):
+        problem = answer.get_json()
+        assert answer.status_code == 422
+        assert problem["type"] == "/problems/idempotency-key-reused"
+        assert problem["member"] == "Idempotency-Key"
+        assert not replayed(answer)
+    assert len(ids(client)) == 1
+
+
+def test_accept_makes_no_other_request_and_the_answer_keeps_its_type(client: FlaskClient) -> None:
+    first = post(client)
+    second = post(client, Accept="text/xml")
+    assert (second.data, second.content_type) == (first.data, "application/json")
+    told = post(client, Accept="text/xml", json={"url": "x"})
+    assert told.content_type.startswith("application/problem+xml")
+    assert etree.fromstring(told.data).findtext("{*}status") == "422"
+
+
+def test_the_path_form_is_repeated_with_its_body(client: FlaskClient) -> None:
+    def book(body: bytes) -> TestResponse:
+        headers = {"Idempotency-Key": "k", "Content-Type": "text/plain"}
+        return client.post(BY_PATH, data=body, headers=headers)
+
+    first, second, other = book(b"a"), book(b"a"), book(b"b")
+    assert (second.data, replayed(second)) == (first.data, True)
+    assert other.status_code == 422
+    assert client.get(f"/1/jobs/{first.text}").get_json()["data"] == "a"
+
+
+def test_a_refusal_that_is_the_request_s_own_is_kept(client: FlaskClient) -> None:
+    wrong = {**ONCE, "when": "never"}
+    first, second = post(client, json=wrong), post(client, json=wrong)
+    assert (first.status_code, replayed(first)) == (400, False)
+    assert (second.status_code, second.data, replayed(second)) == (400, first.data, True)
+    assert second.content_type == "application/problem+json"
+    assert post(client).status_code == 422
+    assert post(client, key="k2").status_code == 201
+
+
+def test_what_may_come_out_otherwise_next_time_is_not_kept(
+    app: Flask, client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    nobody = app.test_client()
+    assert post(nobody).status_code == 401
+    assert post(client, "/1/nothing").status_code == 404
+    assert post(client, f"/1/jobs/{ABSENT}").status_code == 405
+    connection.execute("ALTER TABLE due RENAME TO out_of_reach")
+    assert post(client).status_code >= 500
+    connection.execute("ALTER TABLE out_of_reach RENAME TO due")
+
+    assert one(connection, KEPT) == 0
+    assert (one(connection, "SELECT count(*) FROM job"), post(client).status_code) == (0, 201)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_other_methods_do_not_need_it(
+    client: FlaskClient, connection: psycopg.Connection, method: str
+) -> None:
+    place = f"/1/jobs/{booked(client)['id']}"
+    headers = {"Idempotency-Key": "k", **JSON}
+    answer = client.open(place, method=method, json=ONCE, headers=headers)
+    assert answer.status_code < 300
+    assert one(connection, KEPT) == 0
+
+
+def test_what_is_no_key_is_refused_and_nothing_is_done(client: FlaskClient) -> None:
+    for key in ("", " ", "a b", "x" * 256, "a,b", '"a'):
+        answer = post(client, key=key)
+        assert (answer.status_code, answer.get_json()["member"]) == (400, "Idempotency-Key")
+    assert ids(client) == []
+
+
+def test_who_sends_no_key_pays_nothing(app: Flask, client: FlaskClient) -> None:
+    said: list[str] = []
+
+    def hear(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        said.append(statement)
+
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", hear)
+        booked(client)
+        without = list(said)
+        post(client)
+    assert not [each for each in without if "kept_answer" in each or "advisory" in each]
+    assert len(said) > 2 * len(without)
+
+
+def test_each_sending_counts_once_against_the_rate(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    monkeypatch.setattr(rate, "count", counted.append)
+    assert [replayed(post(client)) for _ in range(2)] == [False, True]
+    assert len(counted) == 2
+
+
+def test_after_a_day_the_key_is_free_again(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    first = post(client)
+    post(client, key="young")
+    connection.execute(
+        "UPDATE kept_answer SET kept_at = clock_timestamp() - interval '24 h' WHERE key = 'k1'"
+    )
+    second = post(client)
+    assert (second.status_code, replayed(second)) == (201, False)
+    assert second.data != first.data
+    assert replayed(post(client))
+
+    connection.execute(
+        "UPDATE kept_answer SET kept_at = clock_timestamp() - interval '24 h' WHERE key = 'k1'"
+    )
+    assert [purge(connection, limit=10), purge(connection, limit=10)] == [1, 0]
+    assert one(connection, "SELECT key FROM kept_answer") == "young"
+
+
+def test_purging_goes_in_small_steps(client: FlaskClient, connection: psycopg.Connection) -> None:
+    for number in range(5):
+        post(client, key=f"k{number}")
+    connection.execute("UPDATE kept_answer SET kept_at = kept_at - interval '2 days'")
+    assert [purge(connection, limit=2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_an_answer_too_large_to_be_kept_undoes_what_it_tells_of(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MAX_ANSWER", 10)
+    answer = post(client)
+    assert (answer.status_code, answer.get_json()["member"]) == (413, "Idempotency-Key")
+    assert ids(client) == []
+
+
+def test_a_body_that_never_came_is_refused_as_without_a_key(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    for failure in bodies.BodyFailure:
+        for path in ("/1/jobs", BY_PATH):
+            asked: dict[str, Any] = {
+                "environ_overrides": {bodies.FAILURE: failure},
+                "content_type": "application/json",
+            }
+            keyed = client.post(path, headers={"Idempotency-Key": "k"}, **asked)
+            plain = client.post(path, **asked)
+            assert keyed.status_code >= 400
+            assert (keyed.status_code, keyed.data) == (plain.status_code, plain.data)
+    assert one(connection, KEPT) == 0
+
+
+def test_a_body_of_unknown_length_is_bounded(client: FlaskClient) -> None:
+    answer = client.post(
+        "/1/jobs",
+        input_stream=BytesIO(b" " * (bodies.MAX_DOCUMENT + 1)),
+        headers={"Idempotency-Key": "k", "Content-Type": "application/json"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert answer.status_code == 413
+
+
+# Whatever a route does is undone with its answer; each POST there is must be shown to be so.
+
+Sample = Callable[[FlaskClient, psycopg.Connection], tuple[str, Any]]
+
+
+def paused(client: FlaskClient) -> str:
+    job_id: str = booked(client, {**ONCE, "enabled": False})["id"]
+    return job_id
+
+
+def failed(connection: psycopg.Connection) -> UUID:
+    add_run(connection)
+    return FAILED
+
+
+def failures(connection: psycopg.Connection) -> dict[str, str]:
+    """What asks for more than one batch of failed runs."""
+    add_runs(connection, 3)
+    return {"state": "failed"}
+
+
+SAMPLES: dict[str, Sample] = {
+    "native.create_job": lambda *_: ("/1/jobs", ONCE),
+    "native.create_jobs": lambda *_: ("/1/jobs/bulk", [ONCE, ONCE]),
+    "native.create_job_by_path": lambda *_: (BY_PATH, "payload"),
+    "native.pause_job": lambda client, _: (f"/1/jobs/{booked(client)['id']}/pause", None),
+    "native.resume_job": lambda client, _: (f"/1/jobs/{paused(client)}/resume", None),
+    "runs.fire_job": lambda client, _: (f"/1/jobs/{booked(client)['id']}/fire", None),
+    "runs.redeliver_run": lambda _, connection: (f"/1/runs/{failed(connection)}/redeliver", None),
+    "runs.redeliver_runs": lambda _, connection: ("/1/runs/redeliver", failures(connection)),
+    "account.rotate_secret": lambda *_: ("/1/secrets/rotate", {"overlap": 60}),
+}
+
+
+def contents(connection: psycopg.Connection) -> dict[str, list[Any]]:
+    """Every row there is, and which transaction wrote it."""
+    tables = connection.execute(
+        "SELECT table_name::text FROM information_schema.tables"
+        " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+    ).fetchall()
+    return {
+        name: connection.execute(f'SELECT xmin::text, * FROM "{name}" ORDER BY 2, 1').fetchall()
+        for (name,) in tables
+    }
+
+
+def test_there_is_a_sample_for_every_post(app: Flask) -> None:
+    posts = {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+    assert set(SAMPLES) == posts
+
+
+@pytest.mark.parametrize("endpoint", SAMPLES)
+def test_what_a_post_did_is_undone_where_its_answer_cannot_be_kept(
+    endpoint: str,
+    client: FlaskClient,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run_service, "_BATCH", 2)
+    path, json = SAMPLES[endpoint](client, connection)
+    before = contents(connection)
+    with monkeypatch.context() as patched:
+        patched.setattr(service, "MAX_ANSWER", -1)
+        assert post(client, path, json=json).status_code == 413
+    assert contents(connection) == before
+
+    done = post(client, path, json=json)
+    assert (done.status_code < 300, replayed(done)) == (True, False)
+    assert contents(connection) != before
+    after = contents(connection)
+    again = post(client, path, json=json)
+    assert (again.status_code, again.data, replayed(again)) == (done.status_code, done.data, True)
+    assert contents(connection) == after

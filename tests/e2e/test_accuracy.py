@@ -1,0 +1,38 @@
+"""Accuracy as an account is told it, from calls that were really made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from app.domain.instants import format_utc
+from tests.booked import in_seconds, one
+from tests.e2e.instance import Instance, until
+from tests.receiver import Receiver
+
+CALLS = 20
+
+
+def test_real_deliveries_are_told_of_within_seconds(
+    running: Instance, receiver: Receiver, connection: psycopg.Connection
+) -> None:
+    def windows() -> tuple[dict[str, Any], dict[str, Any]]:
+        body = running.ask("GET", "/1/accuracy").body
+        return body["hour"], body["day"]
+
+    jobs = []
+    for _ in range(CALLS):
+        job = {"url": receiver.url(), "when": format_utc(in_seconds(1)), "data": "{}"}
+        jobs.append(running.ask("POST", "/1/jobs", job).body["id"])
+    receiver.wait_for(CALLS)
+    until(lambda: one(connection, "SELECT count(*) FROM inflight") == 0, "all calls are settled")
+    made = one(connection, "SELECT count(*) FROM attempt WHERE number = 1")
+    until(lambda: windows()[0]["deliveries"] == made, "all calls are counted, and once")
+
+    runs = [running.ask("GET", f"/1/jobs/{job}/runs").body[0] for job in jobs]
+    latest = max(run["attempts"][0]["latenessMs"] for run in runs)
+    for window in windows():
+        assert window["deliveries"] >= CALLS
+        assert 0 < window["p50Ms"] <= window["p95Ms"] <= window["p99Ms"] <= window["maxMs"]
+        assert window["maxMs"] >= round(latest, 3)

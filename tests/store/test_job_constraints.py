@@ -1,0 +1,52 @@
+"""What a job may ask for: nothing out of its bounds can be stored, whoever tries."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.booked import book, one
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("name", "''"),
+        ("name", "repeat('x', 129)"),
+        ("tags", "'{}'"),
+        ("tags", "'{a,NULL}'"),
+        ("tags", "array_fill('x'::text, ARRAY[21])"),
+        ("manner", "'{}'"),
+        ("manner", "'[]'"),
+        ("manner", "'null'"),
+        ("manner", """'{"method": "GET"}'"""),
+        ("manner", """'{"timeout": 0.5}'"""),
+        ("manner", """'{"timeout": 61}'"""),
+        ("manner", """'{"headers": {"X": "a"}}'"""),
+        ("manner", """'{"retry": 5}'"""),
+        ("manner", """'{"unknown": 5}'"""),
+        ("misfire", "'none'"),
+        ("misfire_window", "0"),
+        ("misfire_window", "2592001"),
+        ("misfire_window", "'NaN'"),
+        ("on_success", "''"),
+        ("on_failure", "repeat('x', 2049)"),
+    ],
+)
+def test_what_is_out_of_bounds_cannot_be_stored(
+    connection: psycopg.Connection, account_id: int, column: str, value: str
+) -> None:
+    book(connection, account_id, due_in=60)
+
+    with pytest.raises((psycopg.errors.CheckViolation, psycopg.errors.DataException)):
+        connection.execute(f"UPDATE job SET {column} = {value}")
+
+
+def test_a_name_is_one_jobs_of_an_account(connection: psycopg.Connection, account_id: int) -> None:
+    for _ in range(2):
+        book(connection, account_id, due_in=60)
+
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        connection.execute("UPDATE job SET name = 'mine'")
+
+    assert one(connection, "SELECT count(*) FROM job WHERE name IS NULL") == 2

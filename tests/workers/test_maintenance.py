@@ -1,0 +1,52 @@
+"""Maintenance: what has expired goes, what has not stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from app.domain.lateness import Histogram
+from app.store import accuracy
+from tests.booked import add_account, connect, one
+from workers import maintenance
+from workers.link import Link
+from workers.maintenance import Maintenance
+
+KEEP = (
+    "INSERT INTO kept_answer (account_id, key, fingerprint, status, headers, body, sealed, kept_at)"
+    " SELECT %s, 'k' || n, sha256(''), 201, '[]', '', false, clock_timestamp() - n * interval '9 h'"
+    " FROM generate_series(0, 9) n"
+)
+
+
+@pytest.fixture
+def turn(database: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """One turn of a maintenance that takes two rows at a step."""
+    monkeypatch.setattr(maintenance, "_PURGED", 2)
+
+    def once() -> None:
+        made = Maintenance(Link(database, "maintenance"), retention_days=30)
+        made.once()
+        made.close()
+
+    return once
+
+
+def test_answers_go_after_a_day_and_accuracy_after_eight(
+    database: str, turn: Callable[[], None]
+) -> None:
+    with connect(database) as connection:
+        connection.execute(KEEP, (add_account(connection),))
+        accuracy.add(connection, {each: Histogram(counts=[1], most_ms=1.0) for each in range(10)})
+        connection.execute("UPDATE accuracy SET begins = begins - account_id * interval '1 day'")
+
+        turn()
+
+        assert one(connection, "SELECT array_agg(key ORDER BY key) FROM kept_answer") == [
+            "k0",
+            "k1",
+            "k2",
+        ]
+        assert one(connection, "SELECT max(account_id) FROM accuracy") in {7, 8}
+        assert one(connection, "SELECT count(*) FROM accuracy") in {8, 9}
