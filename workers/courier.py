@@ -252,7 +252,8 @@ class Courier:
         if run.url is None:
             self._settle(held, state=RunState.DEAD, reason="the content of its version is lost")
             return True
-        if run.attempts and is_too_old(held.retry, due_at=run.due_at, now=held.wall(now)):
+        again = run.attempts > run.tried
+        if again and is_too_old(held.retry, due_at=run.due_at, now=held.wall(now)):
             self._settle(held, state=RunState.FAILED, reason=too_old(held.retry))
             return True
         return False
@@ -286,7 +287,7 @@ class Courier:
             return
         verdict = decide(
             reply,
-            attempts_made=attempt.number,
+            attempts_made=attempt.number - held.run.tried,
             due_at=held.run.due_at,
             now=held.wall(now),
             jitter=self._jitter(),

@@ -44,6 +44,8 @@ class Taken(NamedTuple):
     signature: str | None
     content_type: str | None
     data: bytes | None
+    tried: int = 0
+    """Attempts made before the run was last sent again: its retries are counted from there."""
     manner: Manner | None = None
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
@@ -13,6 +17,7 @@ from app import config, create_app
 from app.domain.flow import Cause
 from app.store.engine import db, sqlalchemy_url
 from app.store.parking import Release, release
+from app.store.partitions import make_ahead
 from app.store.tables import account
 from local.instance import CHECKOUT
 from tests.booked import add_account, book, claim_and_take, connect, one
@@ -53,3 +58,68 @@ def test_flow_control_can_be_taken_back_with_runs_given_back_and_brought_again(
         upgrade(directory=f"{CHECKOUT / 'migrations'}")
         db.engine.dispose()
         assert one(connection, "SELECT planned_at IS NULL FROM inflight") is True
+
+
+FOLDER = f"{CHECKOUT / 'migrations'}"
+WITHOUT_INDEX = """
+SELECT count(*) FROM pg_inherits i WHERE i.inhparent = 'run'::regclass AND 2 <> (
+  SELECT count(*) FROM pg_index x JOIN pg_inherits a ON a.inhrelid = x.indexrelid
+  WHERE x.indrelid = i.inhrelid AND x.indisvalid
+    AND a.inhparent IN ('run_succeeded'::regclass, 'run_unsuccessful'::regclass))
+"""
+SETTLED_BY_THE_RELEASE_BEFORE = """
+INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts,
+                 settled_at)
+VALUES (gen_random_uuid(), gen_random_uuid(), 1, 1, 'scheduled', now(), 0, 'dead', 1, now())
+"""
+
+
+@contextmanager
+def in_app(database: str) -> Iterator[None]:
+    app = create_app(config.load({"DATABASE_URL": database, "WAKECALL_HOME": "/nowhere"}))
+    with app.app_context():
+        yield
+        db.engine.dispose()
+
+
+def check_indexes(connection: psycopg.Connection) -> None:
+    assert one(connection, WITHOUT_INDEX) == 0
+    names = ["run_succeeded", "run_unsuccessful"]
+    query = "SELECT bool_and(indisvalid) FROM pg_index WHERE indexrelid = ANY (%s::regclass[])"
+    assert one(connection, query, names) is True
+
+
+def test_runs_that_are_there_are_indexed_partition_by_partition(database: str) -> None:
+    with in_app(database), connect(database) as connection:
+        downgrade(directory=FOLDER, revision="0005-1")
+        make_ahead(connection, datetime.now(UTC).date() + timedelta(days=3))
+        connection.execute(SETTLED_BY_THE_RELEASE_BEFORE)
+        make_ahead(connection, datetime.now(UTC).date())
+
+        upgrade(directory=FOLDER)
+
+        check_indexes(connection)
+        connection.execute(SETTLED_BY_THE_RELEASE_BEFORE)
+        assert one(connection, "SELECT count(*) FROM run WHERE token IS NULL") == 2
+        # A partition that is made later has them from the beginning.
+        make_ahead(connection, datetime.now(UTC).date() + timedelta(days=30))
+        check_indexes(connection)
+
+
+def test_a_migration_that_was_interrupted_is_finished(database: str) -> None:
+    with in_app(database), connect(database) as connection:
+        make_ahead(connection, datetime.now(UTC).date())
+        before = one(connection, "SELECT version_num FROM alembic_version")
+        # What stands when the second part is stopped half way.
+        connection.execute("DROP INDEX inflight_retried, run_unsuccessful")
+        connection.execute(
+            "CREATE INDEX run_unsuccessful ON ONLY run (account_id, state, due_at, id)"
+            " WHERE state <> 'succeeded'"
+        )
+        connection.execute("UPDATE alembic_version SET version_num = '0004'")
+
+        upgrade(directory=FOLDER, revision="0005")
+
+        check_indexes(connection)
+        assert one(connection, "SELECT to_regclass('inflight_retried') IS NOT NULL") is True
+        connection.execute("UPDATE alembic_version SET version_num = %s", (before,))

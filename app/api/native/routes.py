@@ -19,7 +19,7 @@ from app.api.native import (
     listing,
     paths,
     preview,
-    runs,
+    run_routes,
     xml_codec,
 )
 from app.api.native.account_routes import account
@@ -29,10 +29,8 @@ from app.domain.job import MAX_DATA, Booking
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
 from app.service import jobs as job_service
-from app.service import runs as run_service
+from app.service import pauses
 
-MOST_RUNS: Final = 1000
-_USUAL_RUNS: Final = 100
 _FLAGS: Final = {"true": True, "false": False}
 
 native: Final = Blueprint("native", __name__, url_prefix="/1")
@@ -50,6 +48,7 @@ def install(app: Flask) -> None:
     app.url_map.converters["path_form"] = _PathFormConverter
     app.register_blueprint(native)
     app.register_blueprint(account)
+    app.register_blueprint(run_routes.runs)
     previews.offer(app, preview.DIALECT)
 
 
@@ -145,21 +144,20 @@ def delete_job(job_id: UUID) -> Response:
     return Response(status=204)
 
 
-@native.get("/jobs/<uuid:job_id>/runs")
-def list_runs(job_id: UUID) -> Response:
-    """The newest runs of a job, also of one that has ended."""
+@native.post("/jobs/<uuid:job_id>/pause")
+def pause_job(job_id: UUID) -> Response:
+    """A job held back, as PUT with `enabled` false would."""
     caller = _caller()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    found = run_service.of_job(caller, job_id, limit=_limit())
-    return answers.listed("runs", [runs.of_run(run) for run in found], media_type)
+    return answers.job(pauses.pause(caller, job_id), media_type)
 
 
-@native.get("/runs/<uuid:run_id>")
-def get_run(run_id: UUID) -> Response:
-    """One run with its attempts."""
+@native.post("/jobs/<uuid:job_id>/resume")
+def resume_job(job_id: UUID) -> Response:
+    """A paused job let go again."""
     caller = _caller()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    return answers.listed("run", runs.of_run(run_service.get(caller, run_id)), media_type)
+    return answers.job(pauses.resume(caller, job_id), media_type)
 
 
 def _presumed() -> Caller | Presumed:
@@ -194,18 +192,3 @@ def _flag(name: str) -> bool:
 def _document() -> JobDocument:
     """The job document in the body; raises UnsupportedFormat, TooLarge and what the codecs do."""
     return incoming.read(json_codec.read, xml_codec.read)
-
-
-def _limit() -> int:
-    text = request.args.get("limit")
-    if text is None:
-        return _USUAL_RUNS
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_RUNS))):
-        text = "0"
-    if not 1 <= int(text) <= MOST_RUNS:
-        raise InvalidMember(
-            "limit",
-            "limit is no whole number in its bounds.",
-            remedy=f"Give a number from 1 to {MOST_RUNS}.",
-        )
-    return int(text)
