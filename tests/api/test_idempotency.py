@@ -245,6 +245,7 @@ def test_a_body_of_unknown_length_is_bounded(client: FlaskClient) -> None:
 SAMPLES: dict[str, Callable[[FlaskClient], tuple[str, Any]]] = {
     "native.create_job": lambda _: ("/1/jobs", ONCE),
     "native.create_jobs": lambda _: ("/1/jobs/bulk", [ONCE, ONCE]),
+    "native.preview_schedule": lambda _: ("/1/preview", {"cron": "0 15 10 ? * *"}),
     "native.create_job_by_path": lambda _: (BY_PATH, "payload"),
     "account.rotate_secret": lambda _: ("/1/secrets/rotate", {"overlap": 60}),
 }
