@@ -10,7 +10,9 @@ unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH
 BIN := .venv/bin
 RUN := sh local/bootstrap.sh requirements.txt
 DEVELOP := sh local/bootstrap.sh requirements-dev.txt
+MEASURE := sh local/bootstrap.sh requirements-bench.txt
 TESTS ?=
+PHASES ?=
 UPGRADE ?=
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-header --quiet
 
@@ -25,6 +27,10 @@ run: ## Set up and run the whole service on this machine; Ctrl-C stops it
 .PHONY: test
 test: ## Run the tests against real servers; TESTS="tests/local -k lock" chooses some
 	@$(DEVELOP) && exec $(BIN)/python -m pytest $(TESTS)
+
+.PHONY: bench
+bench: ## Measure against yardsticks (hours; BENCH_QUICK=1: minutes); PHASES="drain steady" measures some
+	@$(MEASURE) && exec $(BIN)/python -m bench $(PHASES)
 
 .PHONY: lint
 lint: ## Check format, lint, types and import rules
@@ -48,6 +54,7 @@ lock: ## Lock the dependencies of pyproject.toml (needs uv); UPGRADE=--upgrade t
 	@command -v uv >/dev/null || { echo "wakecall: make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
 	$(LOCK) $(UPGRADE) pyproject.toml -o requirements.txt
 	$(LOCK) $(UPGRADE) -c requirements.txt --group dev pyproject.toml -o requirements-dev.txt
+	$(LOCK) $(UPGRADE) -c requirements-dev.txt --group dev --group bench pyproject.toml -o requirements-bench.txt
 
 .PHONY: clean
 clean: ## Remove .venv and all caches; data directories stay

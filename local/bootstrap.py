@@ -19,6 +19,7 @@ from local.terminal import fail, say, step
 VENV: Final = Path(".venv")
 RUN_LOCK: Final = Path("requirements.txt")
 DEVELOPMENT_LOCK: Final = Path("requirements-dev.txt")
+BENCHMARK_LOCK: Final = Path("requirements-bench.txt")
 _STAMP: Final = "wakecall-installed"
 _PIP_LOG: Final = "wakecall-install.log"
 _FOUND: Final = ("Collecting ", "Requirement already satisfied: ")
@@ -78,12 +79,16 @@ def install(venv: Path, lock: Path) -> None:
     with step("Packages", f"installing {wanted} packages") as shown:
         _pip(venv, lock, wanted, shown.doing)
         shown.result = f"{wanted} packages of {lock}"
-    # The development lock holds every pin of the other one.
-    covered = [lock, RUN_LOCK] if lock == DEVELOPMENT_LOCK else [lock]
-    lines = [f"{venv.absolute()}", *(_digest(each) for each in covered)]
+    lines = [f"{venv.absolute()}", *(_digest(each) for each in _covered(lock))]
     fresh = stamp.with_suffix(".new")
     fresh.write_text("\n".join(lines) + "\n", encoding="utf-8")
     fresh.rename(stamp)
+
+
+def _covered(lock: Path) -> list[Path]:
+    """The lock and those of which it holds every pin."""
+    longest_last = [RUN_LOCK, DEVELOPMENT_LOCK, BENCHMARK_LOCK]
+    return longest_last[: longest_last.index(lock) + 1] if lock in longest_last else [lock]
 
 
 def _make(venv: Path) -> None:

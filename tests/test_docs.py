@@ -28,7 +28,12 @@ from app.service import health
 ROOT = Path(__file__).parent.parent
 DECISIONS = ROOT / "docs" / "decisions"
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/**/*.md")})
-SOURCES = [*ROOT.glob("app/**/*.py"), *ROOT.glob("workers/*.py"), *ROOT.glob("local/*.py")]
+SOURCES = [
+    *ROOT.glob("app/**/*.py"),
+    *ROOT.glob("workers/*.py"),
+    *ROOT.glob("local/*.py"),
+    *ROOT.glob("bench/**/*.py"),
+]
 SETTINGS = ROOT / "docs" / "settings.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 

@@ -17,6 +17,7 @@ XML_APPLICATION: Final = "application/xml"
 # Where the client's preferences leave a tie, the first offer answers.
 DOCUMENTS: Final = (JSON, XML_TEXT, XML_APPLICATION)
 WITH_TEXT: Final = (TEXT, *DOCUMENTS)
+TEXT_LAST: Final = (*DOCUMENTS, TEXT)
 
 _LEAST: Final = 0.001
 _NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"

@@ -80,6 +80,12 @@ def parse(text: str, *, member: str) -> datetime:
     return _instant(member, text, day, clock)
 
 
+def is_local(text: str) -> bool:
+    """Whether a text that `parse` takes names no offset."""
+    clock = _TIME.fullmatch(text.upper().partition("T")[2])
+    return clock is not None and clock["utc"] is None and clock["sign"] is None
+
+
 def format_utc(instant: datetime) -> str:
     """`instant` (aware) as in `2011-05-11T15:30:00Z`: in UTC, a fraction only if there is one."""
     text = instant.astimezone(UTC).replace(tzinfo=None).isoformat()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from app.domain import instants, quartz
+from app.domain.clocks import Clock, OnGap, OnOverlap, clock
 from app.domain.instants import format_utc
 from app.errors import InvalidMember
 
@@ -22,10 +24,20 @@ class At:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Local:
+    """The clock of `timezone`, and what its changes do; None is as Quartz has it."""
+
+    timezone: str
+    on_gap: OnGap | None = None
+    on_overlap: OnOverlap | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cron:
-    """Due whenever `expression` (Quartz dialect) matches, evaluated in UTC."""
+    """Due whenever `expression` (Quartz dialect) matches on the clock of `local`, or in UTC."""
 
     expression: str
+    local: Local | None = None
 
 
 Trigger = At | Cron
@@ -43,13 +55,21 @@ def is_recurring(trigger: Trigger) -> bool:
 def next_after(trigger: Trigger, after: datetime) -> datetime | None:
     """The first firing strictly after `after` (aware), in UTC; None when none is left.
 
-    Raises InvalidMember for `cron` when the expression cannot be read.
+    Raises InvalidMember for `cron` or `timezone` when they cannot be read.
     """
     match trigger:
         case At(instant=instant):
             return instant if instant > after else None
-        case Cron(expression=expression):
-            return quartz.next_after(quartz.parse(expression), after)
+        case Cron(expression=expression, local=local):
+            schedule = quartz.parse(expression)
+            if local is None:
+                return quartz.next_after(schedule, after)
+            return quartz.next_after_on(clock_of(local), schedule, after)
+
+
+def clock_of(local: Local) -> Clock:
+    """The clock that a trigger goes by; raises InvalidMember for `timezone`."""
+    return clock(local.timezone, local.on_gap, local.on_overlap)
 
 
 def first_firing(trigger: Trigger, now: datetime) -> datetime:
@@ -57,47 +77,93 @@ def first_firing(trigger: Trigger, now: datetime) -> datetime:
 
     Raises InvalidMember: for `when` an instant that is not in the future; for `cron` an
     expression that cannot be read, never fires again, or fires more often than once in
-    MINIMUM_GAP seconds (spec 003, "What's in a job?").
+    MINIMUM_GAP seconds (spec 003, "What's in a job?"); for `timezone` one that is none.
     """
-    match trigger:
-        case At(instant=instant):
-            if instant <= now:
-                raise InvalidMember(
-                    "when",
-                    f"{format_utc(instant)} is not in the future.",
-                    remedy="Name an instant that is still to come, by the clock of this server.",
-                )
-            return instant
-        case Cron(expression=expression):
-            return _first_of_cron(expression, now)
-
-
-def _first_of_cron(expression: str, now: datetime) -> datetime:
-    schedule = quartz.parse(expression)
-    first = quartz.next_after(schedule, now)
+    first = next_after(trigger, now)
     if first is None:
-        raise InvalidMember(
-            "cron",
-            "The expression never fires again.",
-            remedy="Name a date that exists, in a year that is still to come.",
-        )
-    gap = quartz.gap_below(schedule, MINIMUM_GAP, after=now)
-    if gap is not None:
-        raise InvalidMember(
-            "cron",
-            f"The expression fires again after {gap} second{'' if gap == 1 else 's'}.",
-            remedy=f"Leave at least {MINIMUM_GAP} seconds between any two firings.",
-        )
+        raise _over(trigger)
+    refusal = _too_frequent(trigger, now)
+    if refusal is not None:
+        raise refusal
     return first
 
 
+def objection(trigger: Trigger, now: datetime) -> InvalidMember | None:
+    """Why a trigger that can be read may not be booked at `now`; None if it may."""
+    if next_after(trigger, now) is None:
+        return _over(trigger)
+    return _too_frequent(trigger, now)
+
+
+def minimum_gap(trigger: Trigger, after: datetime) -> int | None:
+    """The fewest seconds between two firings after `after`; None when there is one at most."""
+    match trigger:
+        case At():
+            return None
+        case Cron(expression=expression, local=local):
+            schedule = quartz.parse(expression)
+            if local is None:
+                return quartz.minimum_gap(schedule, after=after)
+            gap = quartz.closest_on(clock_of(local), schedule, after=after)
+            return None if gap is None else gap.seconds
+
+
+def _over(trigger: Trigger) -> InvalidMember:
+    match trigger:
+        case At(instant=instant):
+            return InvalidMember(
+                "when",
+                f"{format_utc(instant)} is not in the future.",
+                remedy="Name an instant that is still to come, by the clock of this server.",
+            )
+        case Cron():
+            return InvalidMember(
+                "cron",
+                "The expression never fires again.",
+                remedy="Name a date that exists, in a year that is still to come.",
+            )
+
+
+def _too_frequent(trigger: Trigger, now: datetime) -> InvalidMember | None:
+    if not isinstance(trigger, Cron):
+        return None
+    schedule, local = quartz.parse(trigger.expression), trigger.local
+    where = ""
+    if local is None:
+        gap = quartz.gap_below(schedule, MINIMUM_GAP, after=now)
+    else:
+        found = quartz.closest_on_below(clock_of(local), schedule, MINIMUM_GAP, after=now)
+        gap = None if found is None else found.seconds
+        if found is not None and found.change is not None:
+            where = f" when the clock of {local.timezone} changes at {format_utc(found.change)}"
+    if gap is None:
+        return None
+    return InvalidMember(
+        "cron",
+        f"The expression fires again after {gap} second{'' if gap == 1 else 's'}{where}.",
+        remedy=f"Leave at least {MINIMUM_GAP} seconds between any two firings.",
+    )
+
+
 def to_document(trigger: Trigger) -> dict[str, str]:
-    """The form in which a trigger is stored; `from_document` reads it back."""
+    """The form in which a trigger is stored, with what was given; `from_document` reads it back.
+
+    In a zone the expression has another name, so that a release that knows of no zones cannot
+    take it for one in UTC while both run.
+    """
     match trigger:
         case At(instant=instant):
             return {"kind": "at", "at": format_utc(instant)}
-        case Cron(expression=expression):
-            return {"kind": "cron", "expression": expression}
+        case Cron(expression=expression, local=local):
+            if local is None:
+                return {"kind": "cron", "expression": expression}
+            rules = {"onGap": local.on_gap, "onOverlap": local.on_overlap}
+            return {
+                "kind": "cron",
+                "local": expression,
+                "timezone": local.timezone,
+                **{name: str(rule) for name, rule in rules.items() if rule is not None},
+            }
 
 
 def from_document(document: Mapping[str, str]) -> Trigger:
@@ -105,7 +171,23 @@ def from_document(document: Mapping[str, str]) -> Trigger:
     match document["kind"]:
         case "at":
             return At(instant=instants.parse(document["at"], member="at"))
+        case "cron" if "expression" in document:
+            return _in_utc(document["expression"])
         case "cron":
-            return Cron(expression=document["expression"])
+            return Cron(expression=document["local"], local=_local_from(document))
         case kind:
             raise ValueError(f"no trigger is of the kind {kind!r}")
+
+
+@lru_cache(maxsize=16384)
+def _in_utc(expression: str) -> Cron:
+    # A scheduler reads the same few expressions thousands of times a second.
+    return Cron(expression=expression)
+
+
+def _local_from(document: Mapping[str, str]) -> Local:
+    return Local(
+        timezone=document["timezone"],
+        on_gap=OnGap(document["onGap"]) if "onGap" in document else None,
+        on_overlap=OnOverlap(document["onOverlap"]) if "onOverlap" in document else None,
+    )

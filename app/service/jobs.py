@@ -39,19 +39,24 @@ class JobIds:
     ids: Iterator[UUID]
 
 
-def create(caller: Caller | Presumed, booking: Booking) -> Job:
+def create(caller: Caller | Presumed, booking: Booking, *, dry_run: bool = False) -> Job:
     """Book a job; once this returns, no crash loses it.
 
-    Raises InvalidMember, TooLarge, Conflict; for a presumed caller also Unauthenticated.
+    A dry run refuses what a booking would refuse, and stores nothing. Raises InvalidMember,
+    TooLarge, Conflict; for a presumed caller also Unauthenticated.
     """
     _check(booking)
     if isinstance(caller, Presumed):
-        made = _create_presumed(caller, booking)
+        made = None if dry_run else _create_presumed(caller, booking)
         if made is not None:
             return made
         caller = accounts.confirm(caller)
     next_at = first_firing(booking.trigger, caller.now)
     job_id = UUID(int=uuid7().int)
+    job = stored(job_id, caller.account, booking, 1, next_at if booking.enabled else None)
+    if dry_run:
+        _check_own_name(caller.account, booking)
+        return job
     with _own_name(caller.account, booking), statement() as connection:
         store.insert_job(
             connection,
@@ -60,7 +65,7 @@ def create(caller: Caller | Presumed, booking: Booking) -> Job:
             booking=booking,
             next_at=next_at,
         )
-    return stored(job_id, caller.account, booking, 1, next_at if booking.enabled else None)
+    return job
 
 
 def _create_presumed(caller: Presumed, booking: Booking) -> Job | None:
@@ -76,25 +81,31 @@ def _create_presumed(caller: Presumed, booking: Booking) -> Job | None:
     return stored(job_id, caller.account, booking, 1, first if booking.enabled else None)
 
 
-def create_together(caller: Caller, bookings: Sequence[Booking]) -> list[Job]:
+def create_together(
+    caller: Caller, bookings: Sequence[Booking], *, dry_run: bool = False
+) -> list[Job]:
     """Book all of these jobs or, if one is refused, none; they come back in the same order.
 
-    Once this returns, no crash loses them. Raises InvalidMember, TooLarge and Conflict, told of the
-    job's place.
+    Once this returns, no crash loses them; a dry run stores nothing. Raises InvalidMember, TooLarge
+    and Conflict, told of the job's place.
     """
     made: list[Job] = []
-    firings: list[datetime] = []
     for booking in bookings:
         try:
             _check(booking)
-            firings.append(first_firing(booking.trigger, caller.now))
+            first = first_firing(booking.trigger, caller.now)
         except Refused as error:
             raise error.at(len(made)) from None
-        job_id = UUID(int=uuid7().int)
-        made.append(
-            stored(job_id, caller.account, booking, 1, firings[-1] if booking.enabled else None)
-        )
+        next_at = first if booking.enabled else None
+        made.append(stored(UUID(int=uuid7().int), caller.account, booking, 1, next_at))
     _check_names(bookings)
+    if dry_run:
+        for index, booking in enumerate(bookings):
+            try:
+                _check_own_name(caller.account, booking)
+            except Refused as error:
+                raise error.at(index) from None
+        return made
     try:
         with session() as connection:
             store.insert_jobs(connection, caller.account.id, made)
@@ -116,12 +127,22 @@ def _check_names(bookings: Sequence[Booking]) -> None:
 
 def _taken_among(account: Account, bookings: Sequence[Booking]) -> Conflict:
     """The refusal of the first of them whose name another job bears."""
+    for index, booking in enumerate(bookings):
+        try:
+            _check_own_name(account, booking)
+        except Conflict as error:
+            return error.at(index)
+    return _taken("of one of these jobs", "another job, which has just ended")
+
+
+def _check_own_name(account: Account, booking: Booking) -> None:
+    """Raises Conflict where another job bears the name just now."""
+    if booking.name is None:
+        return
     with statement() as connection:
-        for index, booking in enumerate(bookings):
-            job_id = booking.name and holder(connection, account.id, booking.name)
-            if booking.name and job_id:
-                return _taken(booking.name, f"job {job_id}").at(index)
-    return _taken("of a job in this document", "another job")
+        job_id = holder(connection, account.id, booking.name)
+    if job_id is not None:
+        raise _taken(booking.name, f"job {job_id}")
 
 
 def get(caller: Caller, job_id: UUID) -> Job:

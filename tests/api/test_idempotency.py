@@ -267,6 +267,7 @@ def failures(connection: psycopg.Connection) -> dict[str, str]:
 SAMPLES: dict[str, Sample] = {
     "native.create_job": lambda *_: ("/1/jobs", ONCE),
     "native.create_jobs": lambda *_: ("/1/jobs/bulk", [ONCE, ONCE]),
+    "native.preview_schedule": lambda *_: ("/1/preview", {"cron": "0 15 10 ? * *"}),
     "native.create_job_by_path": lambda *_: (BY_PATH, "payload"),
     "native.pause_job": lambda client, _: (f"/1/jobs/{booked(client)['id']}/pause", None),
     "native.resume_job": lambda client, _: (f"/1/jobs/{paused(client)}/resume", None),

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.clocks import OnOverlap
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.rearm import MOST_AT_ONCE, MOST_COUNTED, Rearmed, catch_up, rearm
-from app.domain.trigger import At, Cron
+from app.domain.trigger import At, Cron, Local
 
 QUARTERLY = Cron(expression="0 0/15 * * * ?")
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -158,3 +159,14 @@ def test_catching_up_makes_what_is_left_and_no_more_than_is_bearable() -> None:
     assert made(50, SKIP) == []
     assert made(-1, ALL) == []
     assert len(made(100_000, ALL)) == MOST_AT_ONCE
+
+
+def test_in_a_zone_the_firings_missed_across_a_change_of_its_clock_are_counted() -> None:
+    local = Local(timezone="America/New_York", on_overlap=OnOverlap.BOTH)
+    hourly = Cron(expression="0 30 * * * ?", local=local)
+    due_at = datetime(2026, 11, 1, 4, 30, tzinfo=UTC)
+    found = rearm(hourly, due_at=due_at, now=due_at + timedelta(hours=3))
+    assert found == Rearmed(fire_at=due_at, next_at=due_at + timedelta(hours=4), missed=3)
+    second = Cron(expression="0 30 * * * ?", local=Local(timezone="America/New_York"))
+    found = rearm(second, due_at=due_at, now=due_at + timedelta(hours=3))
+    assert found == Rearmed(fire_at=due_at, next_at=due_at + timedelta(hours=4), missed=2)

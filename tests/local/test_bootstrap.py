@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -105,12 +106,16 @@ def test_an_unfinished_environment_does_not_count(checkout: Path) -> None:
     assert not bootstrap.installed(checkout / ".venv", checkout / LOCK)
 
 
-def test_the_development_lock_holds_every_pin_of_the_other() -> None:
-    def pins(name: str) -> set[str]:
+def test_each_lock_holds_every_pin_of_those_it_covers() -> None:
+    def pins(name: Path) -> set[str]:
         lines = (CHECKOUT / name).read_text().splitlines()
         return {line.split()[0] for line in lines if "==" in line and line[0].isalpha()}
 
-    assert pins(LOCK) <= pins("requirements-dev.txt")
+    covered = bootstrap._covered(bootstrap.BENCHMARK_LOCK)
+
+    assert [f"{each}" for each in covered[:2]] == [LOCK, "requirements-dev.txt"]
+    for less, more in pairwise(covered):
+        assert pins(less) < pins(more)
 
 
 def test_two_setups_at_once_take_turns(checkout: Path) -> None:
@@ -127,6 +132,15 @@ def test_two_setups_at_once_take_turns(checkout: Path) -> None:
         assert not (checkout / ".venv").exists()
         second.kill()
     os.close(handle)
+
+
+def test_what_a_lock_covers_need_not_be_installed_again() -> None:
+    run, development, measure = bootstrap._covered(bootstrap.BENCHMARK_LOCK)
+
+    assert bootstrap._covered(development) == [run, development]
+    assert bootstrap._covered(run) == [run]
+    assert bootstrap._covered(Path("other.txt")) == [Path("other.txt")]
+    assert measure == bootstrap.BENCHMARK_LOCK
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.store.claims import claim, claim_fairly, still_claimed
@@ -84,6 +85,19 @@ def test_a_recurring_job_is_armed_again_strictly_after_due_and_now(
     assert before < next_at <= before + timedelta(minutes=15, seconds=30)
     assert next_at.minute % 15 == 0
     assert one(connection, "SELECT final FROM inflight") is False
+
+
+def test_a_job_in_a_zone_is_armed_again_by_its_clock(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job_id = book(connection, account_id, due_in=-1, cron="0 0 12 * * ?")
+    local = {"kind": "cron", "local": "0 0 12 * * ?", "timezone": "Asia/Kathmandu"}
+    connection.execute("UPDATE job SET trigger = %s WHERE id = %s", (Jsonb(local), job_id))
+
+    claim_all(connection)
+
+    armed = one(connection, "SELECT next_at FROM due WHERE job_id = %s", job_id)
+    assert (armed.hour, armed.minute) == (6, 15)
 
 
 def test_firings_missed_in_an_outage_are_counted_on_the_one_that_fires(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -10,7 +11,12 @@ from flask import Response, request
 
 from app.api import negotiation
 from app.api.native import bulk, document, json_codec, text_codec, tree, xml_codec
+from app.api.native.document import JobDocument
+from app.domain import zones
 from app.domain.job import Job
+from app.domain.trigger import Cron
+
+TZDATA: Final = "Wakecall-Tzdata"
 
 CONTENT_TYPES: Final = {
     negotiation.TEXT: "text/plain; charset=utf-8",
@@ -29,11 +35,17 @@ def job(found: Job, media_type: str, status: int = 200) -> Response:
     """A whole job, or its bare id where text was chosen."""
     if media_type == negotiation.TEXT:
         body = text_codec.write(found.id)
-    elif media_type == negotiation.JSON:
-        body = json_codec.write(document.of_job(found))
     else:
-        body = xml_codec.write(document.of_job(found))
-    return Response(body, status, content_type=CONTENT_TYPES[media_type])
+        body = _written(document.of_job(found), media_type)
+    return _timed(Response(body, status, content_type=CONTENT_TYPES[media_type]), found)
+
+
+def checked(found: Job, media_type: str) -> Response:
+    """A job that was not stored: as it would be, but without an id, which is all that text has."""
+    body = b""
+    if media_type != negotiation.TEXT:
+        body = _written(replace(document.of_job(found), id=None), media_type)
+    return _timed(Response(body, content_type=CONTENT_TYPES[media_type]), found)
 
 
 def created(found: Job, media_type: str) -> Response:
@@ -45,12 +57,33 @@ def created(found: Job, media_type: str) -> Response:
 
 def created_together(found: Sequence[Job], media_type: str) -> Response:
     """New jobs, in the order they were sent in."""
-    return Response(bulk.write(found, media_type), 201, content_type=CONTENT_TYPES[media_type])
+    written = bulk.write(found, media_type)
+    return _timed(Response(written, 201, content_type=CONTENT_TYPES[media_type]), *found)
+
+
+def checked_together(found: Sequence[Job], media_type: str) -> Response:
+    """Jobs that were not stored, in the order they were sent in."""
+    written = bulk.write(found, media_type, stored=False)
+    return _timed(Response(written, content_type=CONTENT_TYPES[media_type]), *found)
 
 
 def location(job_id: UUID) -> str:
     """Where a job is; relative, since only the client knows by which name it came here."""
     return f"/1/jobs/{job_id}"
+
+
+def _written(shown: JobDocument, media_type: str) -> bytes:
+    if media_type == negotiation.JSON:
+        return json_codec.write(shown)
+    return xml_codec.write(shown)
+
+
+def _timed(answer: Response, *found: Job) -> Response:
+    """Tells by which release of the zones the firings of jobs in a zone are told."""
+    triggers = (each.trigger for each in found)
+    if any(isinstance(trigger, Cron) and trigger.local is not None for trigger in triggers):
+        answer.headers[TZDATA] = zones.VERSION
+    return answer
 
 
 def listed(name: str, value: tree.Value, media_type: str, status: int = 200) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from json import JSONDecodeError
 from typing import Any, Final
 
@@ -50,11 +51,16 @@ def read(body: bytes, media_type: str, charset: str | None) -> list[Booking]:
     return found
 
 
-def write(jobs: Sequence[Job], media_type: str) -> bytes:
-    """The jobs in their order: whole ones, or their ids joined by commas where text was chosen."""
+def write(jobs: Sequence[Job], media_type: str, *, stored: bool = True) -> bytes:
+    """The jobs in their order: whole ones, or their ids joined by commas where text was chosen.
+
+    What was not stored has no id, which is all that text has.
+    """
     if media_type == negotiation.TEXT:
-        return b",".join(text_codec.write(job.id) for job in jobs)
-    documents = map(document.of_job, jobs)
+        return b",".join(text_codec.write(job.id) for job in jobs) if stored else b""
+    documents: Iterable[JobDocument] = map(document.of_job, jobs)
+    if not stored:
+        documents = (replace(each, id=None) for each in documents)
     if media_type == negotiation.JSON:
         written = [dict(document.members(each)) for each in documents]
         return orjson.dumps(written, option=orjson.OPT_INDENT_2)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.api.native import data, options
+from app.api.native import data, options, timing
 from app.api.native.shapes import Value
 from app.domain import instants
 from app.domain.job import Booking, Echo, Job
 from app.domain.quotation import quoted
-from app.domain.trigger import At, Cron, Trigger
+from app.domain.trigger import Cron
 from app.errors import InvalidMember
 
 # The order of the spec's example documents, then the extensions. Members that hold more than a
@@ -26,6 +26,9 @@ MEMBERS: Final = {
     "dataEncoding": "data_encoding",
     "when": "when",
     "cron": "cron",
+    "timezone": "timezone",
+    "onGap": "on_gap",
+    "onOverlap": "on_overlap",
     "next": "next",
     "enabled": "enabled",
     "name": "name",
@@ -54,6 +57,9 @@ class JobDocument:
     data_encoding: str | None = None
     when: str | None = None
     cron: str | None = None
+    timezone: str | None = None
+    on_gap: str | None = None
+    on_overlap: str | None = None
     next: str | None = None
     enabled: bool | None = None
     name: str | None = None
@@ -71,8 +77,8 @@ class JobDocument:
 def of_job(job: Job) -> JobDocument:
     """The document that shows a stored job."""
     text, encoding = (None, None) if job.data is None else data.to_text(job.data)
-    trigger, manner = job.trigger, job.manner
-    recurring = isinstance(trigger, Cron)
+    manner = job.manner
+    recurring = isinstance(job.trigger, Cron)
     return JobDocument(
         id=str(job.id),
         account=job.account,
@@ -81,8 +87,7 @@ def of_job(job: Job) -> JobDocument:
         content_type=job.content_type,
         data=text,
         data_encoding=encoding,
-        when=instants.format_utc(trigger.instant) if isinstance(trigger, At) else None,
-        cron=trigger.expression if isinstance(trigger, Cron) else None,
+        **timing.shown(job.trigger),
         next=instants.format_utc(job.next_at) if recurring and job.next_at else None,
         enabled=None if job.enabled else False,
         name=job.name,
@@ -115,7 +120,7 @@ def booking(document: JobDocument) -> Booking:
         )
     return Booking(
         url=document.url,
-        trigger=_trigger(document),
+        trigger=timing.trigger(document),
         signature=document.signature,
         content_type=document.content_type,
         data=payload,
@@ -156,17 +161,3 @@ def members(document: JobDocument) -> Iterator[tuple[str, Value]]:
         value = getattr(document, attribute)
         if value is not None:
             yield name, value
-
-
-def _trigger(document: JobDocument) -> Trigger:
-    if document.when is not None and document.cron is not None:
-        raise InvalidMember("cron", "There are both when and cron.", remedy="Give one of the two.")
-    if document.when is not None:
-        return At(instant=instants.parse(document.when, member="when"))
-    if document.cron is not None:
-        return Cron(expression=document.cron)
-    raise InvalidMember(
-        "when",
-        "There is neither when nor cron.",
-        remedy='Give when, as in "2011-05-11T15:30:00Z", or cron, as in "0 15 10 ? * *".',
-    )

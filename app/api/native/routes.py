@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 from werkzeug.wsgi import FileWrapper
 
-from app.api import admission, bodies, negotiation
+from app.api import admission, bodies, negotiation, previews
 from app.api.native import (
     answers,
     bulk,
@@ -18,6 +18,7 @@ from app.api.native import (
     json_codec,
     listing,
     paths,
+    preview,
     run_routes,
     xml_codec,
 )
@@ -25,8 +26,12 @@ from app.api.native.account_routes import account
 from app.api.native.document import JobDocument
 from app.domain.account import Caller, Presumed
 from app.domain.job import MAX_DATA, Booking
+from app.domain.quotation import quoted
+from app.errors import InvalidMember
 from app.service import jobs as job_service
 from app.service import pauses
+
+_FLAGS: Final = {"true": True, "false": False}
 
 native: Final = Blueprint("native", __name__, url_prefix="/1")
 
@@ -44,6 +49,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(native)
     app.register_blueprint(account)
     app.register_blueprint(run_routes.runs)
+    previews.offer(app, preview.DIALECT)
 
 
 @native.get("/jobs")
@@ -67,25 +73,28 @@ def list_jobs() -> Response:
 def create_job() -> Response:
     """A new job from a document (spec: Create One-time or Recurring Job)."""
     caller = _presumed()
-    media_type = answers.offer(negotiation.WITH_TEXT)
+    media_type, dry_run = _creating()
     booking = document.booking(_document())
-    return answers.created(job_service.create(caller, booking), media_type)
+    return _created(caller, booking, media_type, dry_run=dry_run)
 
 
 @native.post("/jobs/bulk")
 def create_jobs() -> Response:
     """New jobs from one document, all of them or none (an extension)."""
     caller = _caller()
-    media_type = answers.offer(negotiation.WITH_TEXT)
+    media_type, dry_run = _creating()
     bookings = bulk.read(*incoming.body(bodies.MAX_BULK))
-    return answers.created_together(job_service.create_together(caller, bookings), media_type)
+    jobs = job_service.create_together(caller, bookings, dry_run=dry_run)
+    if dry_run:
+        return answers.checked_together(jobs, media_type)
+    return answers.created_together(jobs, media_type)
 
 
 @native.post("/jobs/<path_form:_form>")
 def create_job_by_path(_form: str) -> Response:
     """A new job from the address; the body is its payload, whatever it looks like."""
     caller = _presumed()
-    media_type = answers.offer(negotiation.WITH_TEXT)
+    media_type, dry_run = _creating()
     target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
     form = paths.read(
         target and paths.raw_path(target), request.environ["PATH_INFO"].encode("latin-1")
@@ -98,7 +107,16 @@ def create_job_by_path(_form: str) -> Response:
         content_type=(request.headers.get("Content-Type") or None) if payload else None,
         data=payload or None,
     )
-    return answers.created(job_service.create(caller, booking), media_type)
+    return _created(caller, booking, media_type, dry_run=dry_run)
+
+
+@native.post("/preview")
+def preview_schedule() -> Response:
+    """What a schedule would do, without booking it (an extension)."""
+    caller = _caller()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    found = preview.answer(*incoming.body(bodies.MAX_DOCUMENT), now=caller.now)
+    return answers.listed(preview.ROOT, preview.shown(found), media_type)
 
 
 @native.get("/jobs/<uuid:job_id>")
@@ -148,6 +166,27 @@ def _presumed() -> Caller | Presumed:
 
 def _caller() -> Caller:
     return admission.admit()
+
+
+def _creating() -> tuple[str, bool]:
+    """The media type in which a new job is answered, and whether it is only to be checked."""
+    dry_run = _flag("dryRun")
+    # What text has to say of a new job is its id, which one that is only checked has not.
+    return answers.offer(negotiation.TEXT_LAST if dry_run else negotiation.WITH_TEXT), dry_run
+
+
+def _created(
+    caller: Caller | Presumed, booking: Booking, media_type: str, *, dry_run: bool
+) -> Response:
+    job = job_service.create(caller, booking, dry_run=dry_run)
+    return answers.checked(job, media_type) if dry_run else answers.created(job, media_type)
+
+
+def _flag(name: str) -> bool:
+    text = request.args.get(name, "false")
+    if text not in _FLAGS:
+        raise InvalidMember(name, f"{name} is {quoted(text)}.", remedy="Write true or false.")
+    return _FLAGS[text]
 
 
 def _document() -> JobDocument:

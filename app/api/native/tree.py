@@ -1,4 +1,4 @@
-"""Tree: runs, secrets and figures, which the spec does not know, alike in JSON and in XML."""
+"""Tree: what the spec does not know, runs, secrets and figures, alike in JSON and in XML."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ _SINGULAR: Final = {
     "attempts": "attempt",
     "headers": "header",
     "secrets": "secret",
+    "next": "firing",
+    "reasons": "reason",
+    "warnings": "warning",
 }
 
 
@@ -40,13 +43,13 @@ def to_xml(name: str, value: Value) -> bytes:
 def _fill(element: etree._Element, value: Value) -> None:
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            _fill(etree.SubElement(element, name), inner)
-    elif value is None:
-        return
+            # null in JSON is an element that is not there.
+            if inner is not None:
+                _fill(etree.SubElement(element, name), inner)
     elif isinstance(value, bool):
         element.text = str(value).lower()
     elif isinstance(value, str | int | float):
         element.text = printable(str(value))
-    else:
+    elif value is not None:
         for inner in value:
             _fill(etree.SubElement(element, _SINGULAR[str(element.tag)]), inner)

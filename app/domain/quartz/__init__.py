@@ -1,22 +1,34 @@
 """Quartz: the cron dialect of six or seven fields; reading, evaluating and judging it.
 
-`parse` reads an expression strictly; `next_after` evaluates it; `minimum_gap` and `gap_below`
-tell how often it fires. The dialect is that of org.quartz.CronExpression 2.3.2 with its
-leniencies refused (tests/vectors/quartz.json) and one ambiguity resolved: `*` in both day
-fields is read as `* ?`.
+`parse` reads an expression strictly; `next_after` evaluates it in UTC, `next_after_on` on the
+clock of a zone; `minimum_gap` and `gap_below`, `closest_on` and `closest_on_below` tell how often
+it fires; `days_in_words` and `disturbances` are for people. The dialect is that of
+org.quartz.CronExpression 2.3.2 with its leniencies refused (tests/vectors/quartz.json) and one
+ambiguity resolved: `*` in both day fields is read as `* ?`.
 """
 
+from app.domain.quartz.disturbances import Disturbance, disturbances
 from app.domain.quartz.evaluation import next_after
 from app.domain.quartz.gap import gap_below, minimum_gap
+from app.domain.quartz.local import next_after_on
+from app.domain.quartz.local_gap import Gap, closest_on, closest_on_below
 from app.domain.quartz.reader import MAX_EXPRESSION, parse
 from app.domain.quartz.schedule import LAST_YEAR, Schedule
+from app.domain.quartz.words import days_in_words
 
 __all__ = [
     "LAST_YEAR",
     "MAX_EXPRESSION",
+    "Disturbance",
+    "Gap",
     "Schedule",
+    "closest_on",
+    "closest_on_below",
+    "days_in_words",
+    "disturbances",
     "gap_below",
     "minimum_gap",
     "next_after",
+    "next_after_on",
     "parse",
 ]

@@ -11,10 +11,10 @@ from app.domain.quartz.expansion import expand, value_of
 from app.domain.quartz.fields import DAY_OF_MONTH, DAY_OF_WEEK, refused
 from app.domain.quartz.schedule import DAYS_IN_WEEK, SHAPES, DayTable
 
-_LAST: Final = re.compile(r"L(?:-(?P<before>[0-9]+))?(?P<weekday>W)?")
-_NEAREST: Final = re.compile(r"(?P<day>[0-9]+)W")
-_LAST_OF_WEEKDAY: Final = re.compile(r"(?P<weekday>[0-9]+|[A-Z]{3})L")
-_NTH_OF_WEEKDAY: Final = re.compile(r"(?P<weekday>[0-9]+|[A-Z]+)#(?P<nth>[0-9]+)")
+LAST: Final = re.compile(r"L(?:-(?P<before>[0-9]+))?(?P<weekday>W)?")
+NEAREST: Final = re.compile(r"(?P<day>[0-9]+)W")
+LAST_OF_WEEKDAY: Final = re.compile(r"(?P<weekday>[0-9]+|[A-Z]{3})L")
+NTH_OF_WEEKDAY: Final = re.compile(r"(?P<weekday>[0-9]+|[A-Z]+)#(?P<nth>[0-9]+)")
 
 _MOST_BEFORE_LAST: Final = 30
 _MOST_OF_ONE_WEEKDAY: Final = 5
@@ -33,9 +33,9 @@ def _table(days_of: _DaysOf) -> DayTable:
 def days_of_month(text: str) -> DayTable:
     """The day-of-month field, which is not `?`; raises InvalidMember for `cron`."""
     upper = text.upper()
-    if last := _LAST.fullmatch(upper):
+    if last := LAST.fullmatch(upper):
         return _table(_before_last(text, last["before"], weekday=last["weekday"] is not None))
-    if nearest := _NEAREST.fullmatch(upper):
+    if nearest := NEAREST.fullmatch(upper):
         day = value_of(DAY_OF_MONTH, text, nearest["day"])
         return _table(lambda first, length: _nearest_weekday(day, first, length))
     _refuse_marks_in_list(upper, text)
@@ -90,10 +90,10 @@ def days_of_week(text: str) -> DayTable:
     upper = text.upper()
     if upper == "L":
         return _weekdays((DAY_OF_WEEK.high,))
-    if last := _LAST_OF_WEEKDAY.fullmatch(upper):
+    if last := LAST_OF_WEEKDAY.fullmatch(upper):
         weekday = value_of(DAY_OF_WEEK, text, last["weekday"])
         return _table(lambda first, length: _all_of(weekday, first, length)[-1:])
-    if nth := _NTH_OF_WEEKDAY.fullmatch(upper):
+    if nth := NTH_OF_WEEKDAY.fullmatch(upper):
         return _nth_weekday(text, nth["weekday"], int(nth["nth"]))
     if "#" in upper:
         raise refused(DAY_OF_WEEK, text, 'uses "#" in a list or without its two numbers')

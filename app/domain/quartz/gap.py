@@ -30,10 +30,10 @@ def minimum_gap(schedule: Schedule, *, after: datetime = _BEGINNING) -> int | No
     first = next_after(schedule, after)
     if first is None:
         return None
-    gaps = _gaps_within_a_day(schedule)
-    days = _closest_dates(schedule, first.date())
+    gaps = gaps_within_a_day(schedule)
+    days = closest_dates(schedule, first.date())
     if days is not None:
-        gaps.append((days - 1) * _DAY + _overnight(schedule))
+        gaps.append((days - 1) * _DAY + overnight(schedule))
     return min(gaps, default=None)
 
 
@@ -42,13 +42,19 @@ def gap_below(schedule: Schedule, limit: int, *, after: datetime) -> int | None:
 
     Most schedules are cleared by their times of day alone, at a fraction of the cost.
     """
-    if min([*_gaps_within_a_day(schedule), _overnight(schedule)]) >= limit:
+    if least_gap(schedule) >= limit:
         return None
     gap = minimum_gap(schedule, after=after)
     return gap if gap is not None and gap < limit else None
 
 
-def _gaps_within_a_day(schedule: Schedule) -> list[int]:
+def least_gap(schedule: Schedule) -> int:
+    """Seconds below which no gap is, whatever the dates: as if every date matched."""
+    return min([*gaps_within_a_day(schedule), overnight(schedule)])
+
+
+def gaps_within_a_day(schedule: Schedule) -> list[int]:
+    """The kinds of gaps between the times of a matching date; none where there is one time."""
     seconds, minutes, hours = schedule.seconds, schedule.minutes, schedule.hours
     in_minute = seconds[-1] - seconds[0]
     in_hour = (minutes[-1] - minutes[0]) * _MINUTE + in_minute
@@ -58,21 +64,33 @@ def _gaps_within_a_day(schedule: Schedule) -> list[int]:
     return gaps
 
 
-def _overnight(schedule: Schedule) -> int:
+def overnight(schedule: Schedule) -> int:
     """Seconds from the last firing of one date to the first of the next, were both to match."""
     hours, minutes, seconds = schedule.hours, schedule.minutes, schedule.seconds
     span = (hours[-1] - hours[0]) * _HOUR + (minutes[-1] - minutes[0]) * _MINUTE
     return _DAY - span - (seconds[-1] - seconds[0])
 
 
-def _closest_dates(schedule: Schedule, start: date) -> int | None:
-    """The fewest days between two matching dates, `start` the first; None when it is alone."""
+def closest_dates(schedule: Schedule, start: date, end: date | None = None) -> int | None:
+    """The fewest days between two matching dates of those from `start`, which is one, to `end`.
+
+    None when `start` is alone.
+    """
+    years = schedule.years[bisect_right(schedule.years, start.year) :]
     opening = _dates_in(schedule, start.year)
     opening = opening[bisect_left(opening, start.toordinal()) :]
+    closing: list[int] = []
+    if end is not None and end.year == start.year:
+        opening, years = opening[: bisect_right(opening, end.toordinal())], ()
+    elif end is not None:
+        years = years[: bisect_left(years, end.year)]
+        if end.year in schedule.years:
+            closing = _dates_in(schedule, end.year)
+            closing = closing[: bisect_right(closing, end.toordinal())]
     closest, previous = _spacing(opening), opening[-1]
     # Fourteen kinds of year there are; each is laid out once.
     known: dict[tuple[int, int], tuple[int, int, int]] = {}
-    for year in schedule.years[bisect_right(schedule.years, start.year) :]:
+    for year in years:
         if closest == 1:
             break
         kind = shape_of(year, 1), shape_of(year, 2)
@@ -83,6 +101,8 @@ def _closest_dates(schedule: Schedule, start: date) -> int | None:
             new_year = date(year, 1, 1).toordinal()
             closest = min(closest, spacing, new_year + first - previous)
             previous = new_year + last
+    if closing and closest > 1:
+        closest = min(closest, _spacing(closing), closing[0] - previous)
     return None if closest == _ENDLESS else closest
 
 

@@ -278,3 +278,24 @@ def test_what_holds_for_one_holds_for_many(
     )
     assert answer.status_code == status
     assert ids(client) == []
+
+
+def test_a_dry_run_checks_all_and_stores_none(client: FlaskClient) -> None:
+    zoned = {**OFTEN, "timezone": "Europe/Berlin"}
+    answer = client.post("/1/jobs/bulk?dryRun=true", json=[ONCE, zoned], headers=JSON)
+    assert answer.status_code == 200
+    assert "Wakecall-Tzdata" in answer.headers
+    first, second = answer.get_json()
+    assert "id" not in first
+    assert second["timezone"] == "Europe/Berlin"
+    told = client.post("/1/jobs/bulk?dryRun=true", json=[ONCE], headers={"Accept": "text/plain"})
+    assert told.data == b""
+    named = {**OFTEN, "name": "taken"}
+    assert client.post("/1/jobs", json=named).status_code == 201
+    refused = client.post("/1/jobs/bulk?dryRun=true", json=[ONCE, named], headers=JSON)
+    assert (refused.status_code, refused.get_json()["member"]) == (409, "[1].name")
+    refused = client.post("/1/jobs/bulk", json=[ONCE, named], headers=JSON)
+    assert (refused.status_code, refused.get_json()["member"]) == (409, "[1].name")
+    twice = client.post("/1/jobs/bulk", json=[{**ONCE, "name": "a"}] * 2, headers=JSON)
+    assert (twice.status_code, twice.get_json()["member"]) == (409, "[1].name")
+    assert len(ids(client)) == 1

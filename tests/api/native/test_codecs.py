@@ -8,11 +8,12 @@ import pytest
 from app.api.native import answers, document, json_codec, listing, xml_codec
 from app.api.native.document import JobDocument
 from app.domain import instants
+from app.domain.clocks import OnGap, OnOverlap
 from app.domain.job import Booking, Job
 from app.domain.manner import Manner
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import RetryPolicy
-from app.domain.trigger import At, Cron
+from app.domain.trigger import At, Cron, Local
 from app.errors import MalformedDocument
 from tests.api.golden import golden
 
@@ -57,7 +58,14 @@ OPTIONS = replace(
     on_success="https://example.com/done?a=1&b=2",
     on_failure="https://example.com/failed",
 )
-JOBS = {"recurring": RECURRING, "single": SINGLE, "options": OPTIONS}
+ZONED = replace(
+    RECURRING,
+    trigger=Cron(
+        expression="0 30 2 ? * SUN",
+        local=Local(timezone="America/New_York", on_gap=OnGap.NEXT, on_overlap=OnOverlap.FIRST),
+    ),
+)
+JOBS = {"recurring": RECURRING, "single": SINGLE, "options": OPTIONS, "zoned": ZONED}
 
 
 @pytest.mark.parametrize("kind", JOBS)

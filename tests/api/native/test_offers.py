@@ -56,6 +56,7 @@ OFFERED = (
     ("/1/secrets", "GET, HEAD, OPTIONS"),
     ("/1/secrets/rotate", "OPTIONS, POST"),
     ("/1/accuracy", "GET, HEAD, OPTIONS"),
+    ("/1/preview", "OPTIONS, POST"),
     ("/healthz", "GET, HEAD, OPTIONS"),
     ("/schemas/job.xsd", "GET, HEAD, OPTIONS"),
 )
@@ -153,7 +154,7 @@ def test_a_body_of_another_type_is_refused(client: FlaskClient) -> None:
     place = f"/1/jobs/{booked(client)['id']}"
     for content_type in NOT_TAKEN:
         headers = {} if content_type is None else {"Content-Type": content_type}
-        for method, path in (("POST", "/1/jobs"), ("PUT", place)):
+        for method, path in (("POST", "/1/jobs"), ("PUT", place), ("POST", "/1/preview")):
             answer = client.open(path, method=method, data=json.dumps(ONCE), headers=headers)
             assert answer.status_code == 415, content_type
             assert answer.get_json()["member"] == "Content-Type"

@@ -54,6 +54,31 @@ WRONG: tuple[tuple[dict[str, Any], str], ...] = (
     ({**OFTEN, "misfireWindow": 0}, "misfireWindow"),
     ({**ONCE, "onSuccess": "ftp://example.com/"}, "onSuccess"),
     ({**ONCE, "onFailure": "http://10.0.0.1/"}, "onFailure"),
+    ({**OFTEN, "timezone": "Berlin"}, "timezone"),
+    ({**OFTEN, "timezone": "../../etc/passwd"}, "timezone"),
+    ({**OFTEN, "timezone": "europe/berlin"}, "timezone"),
+    ({**OFTEN, "timezone": ""}, "timezone"),
+    ({**OFTEN, "timezone": "x" * 60_000}, "timezone"),
+    ({**OFTEN, "onGap": "next"}, "onGap"),
+    ({**OFTEN, "onOverlap": "both"}, "onOverlap"),
+    ({**OFTEN, "timezone": "Europe/Berlin", "onGap": "Next"}, "onGap"),
+    ({**OFTEN, "timezone": "Europe/Berlin", "onOverlap": ""}, "onOverlap"),
+    ({**OFTEN, "timezone": "Europe/Berlin", "cron": "0 5/10 * * * ?", "onGap": "next"}, "cron"),
+    ({**OFTEN, "timezone": "America/New_York", "cron": "0 30 2 ? 3 1#2"}, "cron"),
+    ({**ONCE, "timezone": "Europe/Berlin"}, "timezone"),
+    ({**ONCE, "when": "2099-05-11T15:30:00", "onGap": "next"}, "onGap"),
+    (
+        {
+            **ONCE,
+            "when": "2099-05-11T15:30:00",
+            "timezone": "Europe/Berlin",
+            "onOverlap": "both",
+        },
+        "onOverlap",
+    ),
+    ({**ONCE, "when": "2027-03-28T02:30:00", "timezone": "Europe/Berlin"}, "when"),
+    ({**ONCE, "when": "9999-12-31T23:59:59", "timezone": "America/New_York"}, "when"),
+    ({**ONCE, "when": "0001-01-01T00:00:00", "timezone": "Asia/Tokyo"}, "when"),
 )
 
 

@@ -10,11 +10,12 @@ from lxml import etree
 
 from app.api import xml_text
 from app.api.native import document, json_codec, xml_codec
+from app.domain.clocks import OnGap, OnOverlap
 from app.domain.job import Booking, Job
 from app.domain.manner import METHODS, Manner
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import Backoff, RetryPolicy
-from app.domain.trigger import At, Cron, Trigger
+from app.domain.trigger import At, Cron, Local, Trigger
 from app.errors import Refused
 
 VISIBLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40)
@@ -24,7 +25,15 @@ INSTANTS = st.integers(0, 10**17).map(
 TRIGGERS: st.SearchStrategy[Trigger] = st.one_of(
     st.builds(At, instant=INSTANTS),
     st.builds(
-        Cron, expression=st.sampled_from(["0 15 10 ? * *", "0 0 12 ? * MON#5", "0 0 0 L * ?"])
+        Cron,
+        expression=st.sampled_from(["0 15 10 ? * *", "0 0 12 ? * MON#5", "0 0 0 L * ?"]),
+        local=st.none()
+        | st.builds(
+            Local,
+            timezone=st.sampled_from(["Europe/Berlin", "UTC"]),
+            on_gap=st.none() | st.sampled_from(OnGap),
+            on_overlap=st.none() | st.sampled_from(OnOverlap),
+        ),
     ),
 )
 DATA = st.one_of(st.none(), st.binary(max_size=100), st.text(max_size=40).map(str.encode))

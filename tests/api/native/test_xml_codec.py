@@ -232,6 +232,9 @@ def test_the_schema_takes_what_is_taken_and_what_is_written() -> None:
         content_type="text/plain; charset=utf-8",
         data=" two\nlines ",
         cron="0 15 10 ? * *",
+        timezone="Europe/Berlin",
+        on_gap="next",
+        on_overlap="both",
         next="2011-05-11T15:30:00Z",
         enabled=False,
     )
@@ -253,6 +256,8 @@ def test_the_schema_takes_what_is_taken_and_what_is_written() -> None:
         f"<jobs>{GOOD * 1001}</jobs>",
         f"<job>{URL}{URL}</job>",
         f"<job>{URL}<x/></job>",
+        f"<job>{URL}<onGap>both</onGap></job>",
+        f"<job>{URL}<onOverlap>next</onOverlap></job>",
         f'<job a="1">{URL}</job>',
         f"<job>{URL}<timeout>0.5</timeout></job>",
         f"<job>{URL}<timeout>61</timeout></job>",

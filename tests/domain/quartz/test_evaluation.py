@@ -1,19 +1,17 @@
-"""Evaluation: the right firing, strictly after, in any zone; None when none is left."""
+"""Evaluation: the right firing, strictly after or before; None when none is left."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from calendar import monthrange
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
-from zoneinfo import ZoneInfo
 
 import pytest
 from croniter import CroniterBadDateError, croniter
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from app.domain import quartz
+from app.domain.quartz.evaluation import last_wall
 from tests.domain.quartz.expressions import Both, instants, schedules
 
 SATURDAY = 5
@@ -132,59 +130,19 @@ def test_an_expression_without_a_future_gives_none(expression: str) -> None:
     assert quartz.next_after(quartz.parse(expression), utc(2026, 11, 22)) is None
 
 
-CHANGES = [
-    ("America/New_York", utc(2026, 3, 8, 7)),
-    ("America/New_York", utc(2026, 11, 1, 6)),
-    ("Europe/London", utc(2027, 3, 28, 1)),
-    ("Europe/London", utc(2026, 10, 25, 1)),
-    ("Australia/Lord_Howe", utc(2026, 10, 3, 15, 30)),
-    ("Australia/Lord_Howe", utc(2026, 4, 4, 15)),
-    ("Pacific/Apia", utc(2011, 12, 30, 10)),
-    ("Asia/Kolkata", utc(2026, 6, 1)),
-]
-
-
-def shown_last(minute: datetime, zone: ZoneInfo) -> bool:
-    wall = minute.astimezone(zone)
-    return wall.fold == 1 or wall.utcoffset() == wall.replace(fold=1).utcoffset()
-
-
 @settings(deadline=None)
-@given(
-    st.sampled_from(CHANGES),
-    st.sets(st.integers(0, 59), min_size=1, max_size=5),
-    st.sets(st.integers(0, 23), min_size=1),
-    st.timedeltas(timedelta(hours=-5), timedelta(hours=5)),
-)
-def test_skipped_times_do_not_fire_and_repeated_ones_fire_once_the_second_time(
-    change: tuple[str, datetime], minutes: set[int], hours: set[int], distance: timedelta
+@given(schedules(), instants(1990, 2150))
+def test_between_a_firing_and_the_one_before_the_next_there_is_none(
+    both: Both, base: datetime
 ) -> None:
-    zone, transition = ZoneInfo(change[0]), change[1]
-    first = transition - timedelta(hours=6)
-    # Every minute that passes is looked at: one is a firing when its wall clock matches.
-    expected = [
-        minute
-        for minute in (first + timedelta(minutes=number) for number in range(60 * 60))
-        if shown_last(minute, zone)
-        and minute.astimezone(zone).minute in minutes
-        and minute.astimezone(zone).hour in hours
-    ]
-    expression = f"0 {','.join(map(str, minutes))} {','.join(map(str, hours))} * * ?"
-    after = transition + distance
-    found = quartz.next_after(quartz.parse(expression), after, zone)
-    assert found == expected[bisect_right(expected, after)]
-
-
-@pytest.mark.parametrize("after", [utc(2026, 10, 25, 0, 20), utc(2026, 10, 25, 0, 59, 59, 999_999)])
-def test_nothing_fires_during_the_first_showing_of_an_hour_shown_twice(after: datetime) -> None:
-    schedule, zone = quartz.parse("0 0/15 1 * * ?"), ZoneInfo("Europe/London")
-    assert quartz.next_after(schedule, after, zone) == utc(2026, 10, 25, 1)
-    assert quartz.next_after(schedule, utc(2026, 10, 25, 1), zone) == utc(2026, 10, 25, 1, 15)
-
-
-def test_in_a_zone_too_the_last_firing_is_followed_by_none() -> None:
-    schedule, zone = quartz.parse("0 0 12 1 1 ? 2027"), ZoneInfo("Europe/London")
-    assert quartz.next_after(schedule, utc(2026, 11, 22), zone) == utc(2027, 1, 1, 12)
-    assert quartz.next_after(schedule, utc(2027, 1, 1, 12), zone) is None
-    skipped = quartz.parse("0 30 1 28 3 ? 2027")
-    assert quartz.next_after(skipped, utc(2026, 11, 22), zone) is None
+    schedule = quartz.parse(both.quartz)
+    found = quartz.next_after(schedule, base)
+    wall = (found or utc(2199, 12, 31, 23, 59, 59) + timedelta(seconds=1)).replace(tzinfo=None)
+    before = last_wall(schedule, wall)
+    assert before is None or before <= base.replace(tzinfo=None)
+    if before is not None:
+        back = quartz.next_after(schedule, before.replace(tzinfo=UTC) - timedelta(seconds=1))
+        assert back == before.replace(tzinfo=UTC)
+        assert quartz.next_after(schedule, before.replace(tzinfo=UTC)) == found
+    elif found is not None:
+        assert quartz.next_after(schedule, utc(1969, 1, 1)) == found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain import quartz
+from app.domain.quartz import gap
 
 BASE = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -94,3 +95,28 @@ def test_dates_that_have_passed_do_not_count() -> None:
     assert quartz.minimum_gap(schedule, after=datetime(2027, 6, 1, tzinfo=UTC)) == 300
     assert quartz.minimum_gap(schedule, after=datetime(2027, 8, 2, tzinfo=UTC)) == 3300
     assert quartz.minimum_gap(schedule, after=datetime(2027, 8, 31, 23, 55, tzinfo=UTC)) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "closest"),
+    [
+        (date(2026, 12, 31), date(2027, 1, 1), 1),
+        (date(2026, 12, 31), date(2026, 12, 31), None),
+        (date(2027, 1, 1), date(2027, 12, 30), 30),
+        (date(2027, 1, 1), date(2028, 1, 31), 1),
+        (date(2026, 12, 1), date(2027, 1, 1), 1),
+        (date(2027, 1, 31), date(2027, 12, 31), 30),
+        (date(2027, 1, 31), date(2027, 12, 1), 304),
+        (date(2027, 1, 1), date(2027, 1, 30), None),
+        (date(2027, 12, 31), date(2028, 12, 31), 1),
+    ],
+)
+def test_the_closest_dates_between_two(first: date, last: date, closest: int | None) -> None:
+    schedule = quartz.parse("0 0 12 1,31 1,12 ?")
+    assert gap.closest_dates(schedule, first, last) == closest
+
+
+def test_dates_after_the_last_do_not_count() -> None:
+    schedule = quartz.parse("0 0 12 1,2 12 ?")
+    assert gap.closest_dates(schedule, date(2027, 12, 2), date(2028, 12, 1)) == 365
+    assert gap.closest_dates(schedule, date(2027, 12, 2), date(2028, 12, 2)) == 1

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
+
+from app.domain.clocks import Clock, clock
 
 FILE: Final = Path(__file__).parents[2] / "vectors" / "quartz.json"
 
@@ -27,8 +28,9 @@ class Vector:
         return self.note.partition(":")[0]
 
     @property
-    def zone(self) -> ZoneInfo | None:
-        return None if self.tz == "UTC" else ZoneInfo(self.tz)
+    def clock(self) -> Clock | None:
+        """As Quartz has it; None for UTC."""
+        return None if self.tz == "UTC" else clock(self.tz, None, None)
 
     @property
     def both_days_open(self) -> bool:
@@ -57,4 +59,4 @@ VECTORS: Final = [vector for vector in _load() if vector.tag != "quirk"]
 FIRING: Final = [vector for vector in VECTORS if vector.valid]
 REFUSED: Final = [v for v in VECTORS if not v.valid and not v.both_days_open]
 BOTH_DAYS_OPEN: Final = [v for v in VECTORS if not v.valid and v.both_days_open]
-IN_UTC: Final = [vector for vector in FIRING if vector.zone is None]
+IN_UTC: Final = [vector for vector in FIRING if vector.clock is None]

@@ -1,0 +1,135 @@
+"""Preview: the question what a schedule would do, and its answer, in JSON and XML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from app.api import negotiation, previews
+from app.api.native import json_codec, timing, xml_codec
+from app.api.native.tree import Value
+from app.domain import clocks, instants, preview, zones
+from app.domain.preview import MOST_FIRINGS, Preview
+from app.domain.quotation import quoted
+from app.errors import InvalidMember
+
+ROOT: Final = "preview"
+NATIVE: Final = "native"
+USUAL_FIRINGS: Final = 5
+
+_OWN: Final = ("dialect", "after", "count")
+_MEMBERS: Final = {
+    "when": "when",
+    "cron": "cron",
+    "timezone": "timezone",
+    "onGap": "on_gap",
+    "onOverlap": "on_overlap",
+}
+_UTC: Final = "UTC"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Timing:
+    """The members of a native booking that tell its time, as written."""
+
+    when: str | None = None
+    cron: str | None = None
+    timezone: str | None = None
+    on_gap: str | None = None
+    on_overlap: str | None = None
+
+
+def answer(body: bytes, media_type: str, charset: str | None, now: datetime) -> Preview:
+    """What the document in `body` asks for; raises MalformedDocument and InvalidMember."""
+    members: Mapping[str, Any]
+    if media_type == negotiation.JSON:
+        members = json_codec.object_of(body, example='{"cron": "0 15 10 ? * *"}')
+    else:
+        members = xml_codec.texts_of(body, charset, ROOT)
+    named = _text(members, "dialect")
+    dialect = previews.find(NATIVE if named is None else named)
+    for name in members:
+        if name not in (*_OWN, *dialect.members):
+            raise InvalidMember(
+                quoted(name)[1:-1],
+                f"A preview has no member {quoted(name)}.",
+                remedy=f"The members are: {', '.join((*_OWN, *dialect.members))}. "
+                "POST /1/jobs?dryRun=true checks a whole job.",
+            )
+    after = _text(members, "after")
+    asked = {name: members[name] for name in dialect.members if name in members}
+    begin = now if after is None else instants.parse(after, member="after")
+    return dialect.preview(asked, begin, _count(members))
+
+
+def shown(found: Preview) -> Mapping[str, Value]:
+    """The members of the answer."""
+    return {
+        "next": [
+            {
+                "utc": instants.format_utc(each),
+                "local": each.astimezone(found.zone.info).isoformat(),
+            }
+            for each in found.next
+        ],
+        "minimumGap": found.minimum_gap,
+        "bookable": not found.reasons,
+        "reasons": list(found.reasons),
+        "warnings": list(found.warnings),
+        "timezone": found.zone.name,
+        "tzdata": zones.VERSION,
+    }
+
+
+def _preview(members: Mapping[str, Any], after: datetime, count: int) -> Preview:
+    texts = {_MEMBERS[name]: _text(members, name) for name in members}
+    written = _Timing(**texts)
+    trigger, zone = timing.trigger(written), zones.find(written.timezone or _UTC)
+    found = preview.of_trigger(trigger, after=after, count=count, zone=zone)
+    if written.when is None or written.timezone is None:
+        return found
+    return preview.noted(found, _note(written.when, zone))
+
+
+DIALECT: Final = previews.Dialect(name=NATIVE, members=tuple(_MEMBERS), preview=_preview)
+
+
+def _note(when: str, zone: zones.Zone) -> str | None:
+    """What the zone's clock makes of a local time that it does not show exactly once."""
+    wall = instants.parse(when, member="when").replace(tzinfo=None)
+    match clocks.instants_of(zone, wall):
+        case []:
+            return f"The clock of {zone.name} never shows {wall.isoformat()}; the next time counts."
+        case [first, second]:
+            both = f"{instants.format_utc(first)} and {instants.format_utc(second)}"
+            return f"The clock of {zone.name} shows {wall.isoformat()} twice, at {both}."
+    return None
+
+
+def _text(members: Mapping[str, Any], name: str) -> str | None:
+    value = members.get(name)
+    if name in members and type(value) is not str:
+        raise InvalidMember(
+            name,
+            f"{name} is {json_codec.kind(value)}, not a string.",
+            remedy=f"Give a string, or leave {name} out.",
+        )
+    return value
+
+
+def _count(members: Mapping[str, Any]) -> int:
+    if "count" not in members:
+        return USUAL_FIRINGS
+    value = members["count"]
+    digits = str(value) if isinstance(value, str) else ""
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(MOST_FIRINGS))):
+        digits = "0"
+    if not 1 <= int(digits) <= MOST_FIRINGS:
+        raise InvalidMember(
+            "count",
+            "count is no whole number in its bounds.",
+            remedy=f"Give a number from 1 to {MOST_FIRINGS}.",
+        )
+    return int(digits)

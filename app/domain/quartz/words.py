@@ -1,0 +1,128 @@
+"""Words: what the day fields of an expression mean, in plain English."""
+
+from __future__ import annotations
+
+from calendar import day_name, month_name
+from collections.abc import Sequence
+from typing import Final
+
+from app.domain.quartz.days import LAST, LAST_OF_WEEKDAY, NEAREST, NTH_OF_WEEKDAY
+from app.domain.quartz.expansion import expand, value_of
+from app.domain.quartz.fields import DAY_OF_MONTH, DAY_OF_WEEK, MONTH
+
+_NTH: Final = ("", "first", "second", "third", "fourth", "fifth")
+_FIFTH: Final = 5
+_EVERY: Final = "every day"
+_WEEKDAY: Final = "the weekday (Monday to Friday)"
+_SHORTEST: Final = 28
+_SHORT: Final = "; shorter months leave out the days they lack"
+_RUN: Final = 3
+
+
+def days_in_words(expression: str) -> str | None:
+    """What the two day fields of an expression that can be read mean; None for every day."""
+    month_days, months, week_days = expression.upper().split()[3:6]
+    if month_days == week_days:
+        return 'day-of-month and day-of-week: both are "*", which is read as every day.'
+    by_month = week_days == "?"
+    days = _days_of_month(month_days) if by_month else _days_of_week(week_days)
+    if days == _EVERY:
+        return None
+    counts = "day-of-month" if by_month else "day-of-week"
+    short = _SHORT if by_month and _may_be_missing(month_days) else ""
+    return f"day-of-month and day-of-week: only {counts} counts, {days}{_in_months(months)}{short}."
+
+
+def _days_of_month(text: str) -> str:
+    if last := LAST.fullmatch(text):
+        return _last(int(last["before"] or 0), weekday=last["weekday"] is not None)
+    if nearest := NEAREST.fullmatch(text):
+        return f"on {_WEEKDAY} nearest to the {_ordinal(int(nearest['day']))}, in the same month"
+    days = expand(DAY_OF_MONTH, text)
+    if len(days) == DAY_OF_MONTH.high:
+        return _EVERY
+    named = [f"the {_ordinal(day)}" for day in range(DAY_OF_MONTH.high + 1)]
+    return f"{_listed(days, named)} of the month"
+
+
+def _last(before: int, *, weekday: bool) -> str:
+    if weekday and not before:
+        return "on the last weekday (Monday to Friday) of the month"
+    day = "the last day of the month"
+    if before:
+        day = f"the {'' if before == 1 else _ordinal(before) + ' '}day before {day}"
+    return f"on {_WEEKDAY} nearest to {day}, in the same month" if weekday else f"on {day}"
+
+
+def _may_be_missing(text: str) -> bool:
+    if text.startswith("L"):
+        return "-" in text and int(text.strip("LW-") or 0) >= _SHORTEST
+    days = [int(text[:-1])] if text.endswith("W") else expand(DAY_OF_MONTH, text)
+    return max(days) > _SHORTEST
+
+
+def _days_of_week(text: str) -> str:
+    if text == "L":
+        return 'on Saturday (a lone "L" is the last day of the week)'
+    if last := LAST_OF_WEEKDAY.fullmatch(text):
+        return f"on the last {_weekday(value_of(DAY_OF_WEEK, text, last['weekday']))} of the month"
+    if nth := NTH_OF_WEEKDAY.fullmatch(text):
+        which = int(nth["nth"])
+        weekday = _weekday(value_of(DAY_OF_WEEK, text, nth["weekday"]))
+        only = ", in months that have five" if which == _FIFTH else ""
+        return f"on the {_NTH[which]} {weekday} of the month{only}"
+    days = expand(DAY_OF_WEEK, text)
+    if len(days) == DAY_OF_WEEK.high:
+        return _EVERY
+    # Quartz begins its week on Sunday; read aloud it begins on Monday.
+    from_monday = sorted((day - 2) % 7 for day in days)
+    return _listed(_in_a_circle(from_monday, 7), list(day_name))
+
+
+def _in_months(text: str) -> str:
+    months = expand(MONTH, text)
+    if len(months) == MONTH.high:
+        return ""
+    names = [month_name[month] for month in range(1, 13)]
+    return ", " + _listed(_in_a_circle([month - 1 for month in months], 12), names, on="in")
+
+
+def _weekday(number: int) -> str:
+    # Quartz counts from Sunday, 1; the calendar from Monday, 0.
+    return day_name[(number - 2) % 7]
+
+
+def _in_a_circle(values: list[int], size: int) -> list[int]:
+    """The values, begun with those that lead up to the last if the first goes on from it."""
+    if values[0] != 0 or values[-1] != size - 1:
+        return values
+    begin = max(place for place in range(1, len(values)) if values[place] - values[place - 1] > 1)
+    return [*values[begin:], *values[:begin]]
+
+
+def _listed(values: Sequence[int], named: Sequence[str], on: str = "on") -> str:
+    """The values by their names; three and more that follow each other as a range."""
+    runs: list[list[int]] = []
+    for value in values:
+        if runs and (value - runs[-1][-1]) % len(named) == 1:
+            runs[-1].append(value)
+        else:
+            runs.append([value])
+    if all(len(run) < _RUN for run in runs):
+        return f"{on} {_joined([named[value] for value in values])}"
+    parts: list[str] = []
+    for run in runs:
+        if len(run) < _RUN:
+            parts += [f"{on} {named[value]}" for value in run]
+        else:
+            parts.append(f"from {named[run[0]]} to {named[run[-1]]}")
+    return _joined(parts)
+
+
+def _joined(parts: list[str]) -> str:
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if parts[1:] else parts[0]
+
+
+def _ordinal(number: int) -> str:
+    teen = number // 10 == 1
+    return f"{number}{'th' if teen else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"

@@ -1,0 +1,121 @@
+"""Zones: the IANA time zones by name, and when their clocks change, from the tzdata package alone.
+
+The zone files of the machine are never looked at: the locked package gives every process on every
+machine the same answer.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from functools import cache
+from importlib import resources
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import tzdata
+
+from app.domain.quotation import quoted
+from app.errors import InvalidMember
+
+VERSION: Final[str] = tzdata.IANA_VERSION
+"""The release of the IANA database in use, as in `2026f`."""
+MAX_NAME: Final = 64
+FIRST_INSTANT: Final = int(datetime(1969, 12, 30, tzinfo=UTC).timestamp())
+LAST_INSTANT: Final = int(datetime(2200, 1, 3, tzinfo=UTC).timestamp())
+"""Seconds since 1970 between which clock changes are known: the years of schedules and more."""
+
+# No two changes of one clock are closer together (the tests read every file for that), so that a
+# clock with one offset at both ends of a step has had it all the while.
+_STEP: Final = 6 * 86400
+_MOST_NEAR: Final = 3
+# What a machine is set to that was never given a zone.
+_NO_ZONE: Final = "Factory"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Zone:
+    """A zone and its clock changes; one object for each name.
+
+    `changes` are seconds since 1970, ascending; `offsets` seconds ahead of UTC before the first
+    change, and after each.
+    """
+
+    name: str
+    info: ZoneInfo
+    changes: Sequence[int]
+    offsets: Sequence[int]
+
+
+@cache
+def names() -> frozenset[str]:
+    """The names that are taken, spelt exactly so."""
+    listed = resources.files(tzdata).joinpath("zones").read_text(encoding="ascii").split()
+    return frozenset(listed) - {_NO_ZONE}
+
+
+def find(name: str) -> Zone:
+    """The zone of that name; raises InvalidMember for `timezone`, with names that are near."""
+    if name not in names():
+        raise InvalidMember(
+            "timezone", f"There is no time zone {quoted(name)}.", remedy=_remedy(name)
+        )
+    return _load(name)
+
+
+@cache
+def _load(name: str) -> Zone:
+    # Only listed names get here, so that the path leads nowhere else.
+    with resources.files(tzdata).joinpath("zoneinfo", *name.split("/")).open("rb") as file:
+        info = ZoneInfo.from_file(file, key=name)
+    changes, offsets = array("q"), array("l", [offset_at(info, FIRST_INSTANT)])
+    shown = datetime.fromtimestamp(FIRST_INSTANT, info).utcoffset()
+    for begin in range(FIRST_INSTANT, LAST_INSTANT, _STEP):
+        end = min(begin + _STEP, LAST_INSTANT)
+        ahead = datetime.fromtimestamp(end, info).utcoffset()
+        if ahead != shown:
+            shown = ahead
+            changes.append(change_between(info, begin, end))
+            offsets.append(offset_at(info, end))
+    return Zone(name=name, info=info, changes=changes, offsets=offsets)
+
+
+def offset_at(info: ZoneInfo, instant: int) -> int:
+    """Seconds ahead of UTC at `instant`, seconds since 1970."""
+    shown = datetime.fromtimestamp(instant, info).utcoffset()
+    return int((shown or timedelta()).total_seconds())
+
+
+def change_between(info: ZoneInfo, low: int, high: int) -> int:
+    """The first second after `low` with another offset, where there is one change up to `high`."""
+    offset = offset_at(info, low)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if offset_at(info, middle) == offset:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _remedy(name: str) -> str:
+    near = _near(name) if len(name) <= MAX_NAME else []
+    if near:
+        return (
+            f"Did you mean {' or '.join(near)}? Names are those of the IANA database, case exact."
+        )
+    return "Give a name of the IANA database, as in Europe/Berlin, or UTC."
+
+
+def _near(name: str) -> list[str]:
+    """Names that are the same but for case, then those of that place, then similar ones."""
+    wanted = name.strip().lower().replace(" ", "_")
+    lower = {each.lower(): each for each in sorted(names())}
+    if wanted in lower:
+        return [lower[wanted]]
+    places = [each for key, each in lower.items() if wanted and key.endswith(f"/{wanted}")]
+    alike = get_close_matches(wanted, lower, n=_MOST_NEAR, cutoff=0.7)
+    return list(dict.fromkeys([*places, *(lower[key] for key in alike)]))[:_MOST_NEAR]

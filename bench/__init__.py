@@ -1,0 +1,1 @@
+"""Benchmarks: Wakecall measured from outside, against yardsticks in the same run (`make bench`)."""

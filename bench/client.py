@@ -1,0 +1,91 @@
+"""Client: requests over kept connections, as many as are answered; cheap, in a process of its own.
+
+python -m bench.client   reads and prints one JSON document
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import selectors
+import socket
+import sys
+import time
+from collections import Counter
+from itertools import cycle
+from typing import Any, Final, cast
+
+_PIECE: Final = 262_144
+_WARM_UP_S: Final = 0.5
+_LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+    """A whole request; header names are given with underscores."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: wakecall"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    lines += [f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def measure(
+    port: int, requests: list[bytes], *, connections: int, seconds: float
+) -> dict[str, Any]:
+    """Send one request after the other on each connection.
+
+    `statuses` counts the answers that came within `seconds`, after a moment to warm up; `took`
+    is how long that was; `refusal` is the last answer that was not a 2xx.
+    """
+    links = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
+    buffers = dict.fromkeys(links, b"")
+    upcoming = cycle(requests)
+    statuses: Counter[int] = Counter()
+    refusal = ""
+    with selectors.DefaultSelector() as selector:
+        for link in links:
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            selector.register(link, selectors.EVENT_READ)
+            link.sendall(next(upcoming))
+        began = time.perf_counter() + _WARM_UP_S
+        while (now := time.perf_counter()) < began + seconds:
+            for key, _ in selector.select(1.0):
+                link = cast("socket.socket", key.fileobj)
+                data = link.recv(_PIECE)
+                if not data:
+                    raise SystemExit("the server closed a connection")
+                buffers[link] += data
+                answer = _whole(buffers[link])
+                if answer is None:
+                    continue
+                buffers[link] = b""
+                status = int(answer[9:12])
+                if not 200 <= status < 300:  # noqa: PLR2004 - HTTP
+                    refusal = answer.decode(errors="replace")
+                if now >= began:
+                    statuses[status] += 1
+                link.sendall(next(upcoming))
+        took = time.perf_counter() - began
+    for link in links:
+        link.close()
+    return {"statuses": statuses, "took": took, "refusal": refusal}
+
+
+def _whole(buffer: bytes) -> bytes | None:
+    """The answer, once it is complete; one is under way at a time."""
+    end = buffer.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    length = _LENGTH.search(buffer, 0, end)
+    size = int(length.group(1)) if length else 0
+    return buffer if len(buffer) >= end + 4 + size else None
+
+
+if __name__ == "__main__":
+    question = json.load(sys.stdin)
+    found = measure(
+        question["port"],
+        [each.encode("latin-1") for each in question["requests"]],
+        connections=question["connections"],
+        seconds=question["seconds"],
+    )
+    json.dump(found, sys.stdout)

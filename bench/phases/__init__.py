@@ -1,0 +1,1 @@
+"""Phases: each measures one thing on a clean instance and returns its findings."""

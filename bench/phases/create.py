@@ -1,0 +1,189 @@
+"""Create: bookings over HTTP, singly and in bulk, in turn with a route that only inserts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from app.domain.instants import format_utc
+from bench.bookings import BODY_BYTES
+from bench.children import Failed, ask, child, free_port, last_words
+from bench.client import request
+from bench.figures import middle, rounded, spread
+from bench.processor import since
+from bench.stage import Findings, Stage, Tell
+from bench.yardsticks.insert_route import TABLE
+from local.client import Client, await_ready
+from local.instance import CHECKOUT
+from local.processes import procfile
+from local.program import Program
+
+_CONNECTIONS: Final = 16
+_BULK_CONNECTIONS: Final = 4
+_START_S: Final = 30.0
+
+
+def run(stage: Stage, tell: Tell) -> Findings:
+    """`create_per_s` (JSON), `create_vs_insert_route` and `bulk_per_s`."""
+    stage.connection.execute(TABLE)
+    forms = requests(stage.now() + timedelta(days=30), stage.account.key, stage.receiver.plain)
+    rates: dict[str, list[float]] = {name: [] for name in (*forms, "insert_route")}
+    cpu: dict[str, dict[str, float]] = {}
+    with _insert_route(stage) as port:
+        for n in range(stage.plan.rounds):
+            for name, text in forms.items():
+                tell(f"round {n + 1}: {name}")
+                before = stage.instance.cpu()
+                count, rate = _rate(stage, stage.instance.port, text)
+                rates[name].append(rate)
+                used = since(before, stage.instance.cpu())
+                cpu[name] = {kind: round(used[kind] / count * 1e6) for kind in ("web", "postgres")}
+                stage.purge()
+            tell(f"round {n + 1}: the route that inserts")
+            row = request("POST", "/insert", b"x" * BODY_BYTES)
+            rates["insert_route"].append(_rate(stage, port, row)[1])
+            stage.connection.execute("TRUNCATE yardstick")
+    stage.connection.execute("DROP TABLE yardstick")
+    tell("bulk")
+    bulk = _bulk(stage)
+    route = middle(rates["insert_route"])
+    return {
+        "create_per_s": rounded(middle(rates["json"])),
+        "create_vs_insert_route": rounded(middle(rates["json"]) / route),
+        "bulk_per_s": bulk,
+        "details": {
+            "create": {
+                name: {
+                    "per_s": rounded(middle(found)),
+                    "spread": spread(found),
+                    "vs_insert_route": rounded(middle(found) / route),
+                    "cpu_us": cpu.get(name),
+                }
+                for name, found in rates.items()
+            }
+        },
+    }
+
+
+def requests(when: datetime, key: str, port: int) -> dict[str, bytes]:
+    """One booking in each form: a payload of 500 bytes, to be delivered at `when`."""
+    at, url = format_utc(when), f"http://127.0.1.1:{port}/wake"
+    data = ("wake up " * BODY_BYTES)[:BODY_BYTES]
+    bearer = f"Bearer {key}"
+    document = {"url": url, "contentType": "text/plain", "data": data, "when": at}
+    members = "".join(f"<{name}>{value}</{name}>" for name, value in document.items())
+    return {
+        "json": request(
+            "POST",
+            "/1/jobs",
+            json.dumps(document).encode(),
+            Authorization=bearer,
+            Content_Type="application/json",
+        ),
+        "xml": request(
+            "POST",
+            "/1/jobs",
+            f"<job>{members}</job>".encode(),
+            Authorization=bearer,
+            Content_Type="text/xml",
+        ),
+        "path": request(
+            "POST",
+            f"/1/jobs/{quote(at, safe='')}/{quote(url, safe='')}",
+            data.encode(),
+            Authorization=bearer,
+            Content_Type="text/plain",
+        ),
+    }
+
+
+def _rate(
+    stage: Stage, port: int, text: bytes, connections: int = _CONNECTIONS
+) -> tuple[int, float]:
+    """How many answers, and how many a second. Raises Failed where one is not a 201."""
+    found = ask(
+        "bench.client",
+        {
+            "port": port,
+            "requests": [text.decode("latin-1")],
+            "connections": connections,
+            "seconds": stage.plan.create_s,
+        },
+    )
+    if set(found["statuses"]) != {"201"}:
+        raise Failed(f"a booking was answered {found['statuses']}: {found['refusal']}")
+    return found["statuses"]["201"], found["statuses"]["201"] / found["took"]
+
+
+def _bulk(stage: Stage) -> float:
+    """Jobs a second booked in bulk."""
+    count = stage.plan.bulk_documents
+    text = request(
+        "POST",
+        "/1/jobs/bulk",
+        json.dumps(_documents(stage, count)).encode(),
+        Authorization=f"Bearer {stage.account.key}",
+        Content_Type="application/json",
+    )
+    before = _booked(stage)
+    answers, rate = _rate(stage, stage.instance.port, text, _BULK_CONNECTIONS)
+    booked = _booked(stage) - before
+    if booked < answers * count:
+        raise Failed(f"{answers} bulk answers, but {booked} jobs")
+    return rounded(rate * count)
+
+
+def _documents(stage: Stage, count: int) -> list[dict[str, Any]]:
+    when = format_utc(stage.now() + timedelta(days=30))
+    data = ("wake up " * BODY_BYTES)[:BODY_BYTES]
+    url = f"http://127.0.1.1:{stage.receiver.plain}/wake"
+    return [
+        {"url": f"{url}/{n}", "contentType": "text/plain", "data": data, "when": when}
+        for n in range(count)
+    ]
+
+
+def _booked(stage: Stage) -> int:
+    return int(stage.value("SELECT count(*) FROM job"))
+
+
+@contextmanager
+def _insert_route(stage: Stage) -> Iterator[int]:
+    """The route, served by the command of the Procfile; its port."""
+    port = free_port()
+    command = procfile(CHECKOUT / "Procfile")["web"]
+    facts = stage.instance.facts()
+    program = Program(
+        name="insert-route",
+        command=("/bin/sh", "-c", f"exec {_ours(command)}"),
+        log=stage.receiver.folder / "insert-route.log",
+        environment={
+            **stage.instance.environment,
+            "PATH": f"{Path(sys.executable).parent}:{stage.instance.environment['PATH']}",
+            "HOST": "127.0.0.1",
+            "PORT": f"{port}",
+            "DATABASE_URL": facts["database_url"],
+            "REDIS_URL": facts["redis_url"],
+        },
+        folder=CHECKOUT,
+    )
+    with child(program) as process:
+        client = Client(host="127.0.0.1", port=port)
+        said = await_ready(client, lambda: process.poll() is None, patience_s=_START_S)
+        if said:
+            raise Failed(f"The route that inserts does not start: {last_words(program.log)}")
+        yield port
+
+
+def _ours(command: str) -> str:
+    """The web's command line with another application."""
+    words = command.replace(" wsgi:front ", " bench.yardsticks.insert_route:front ")
+    if words == command:
+        raise Failed("The web's line of the Procfile names no wsgi:front any more.")
+    return words

@@ -1,0 +1,77 @@
+"""Drain: many jobs due at one instant, in turn with the bare engine posting the same requests."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from bench.bookings import BODY_BYTES
+from bench.children import ask
+from bench.figures import middle, rounded, spread
+from bench.stage import Findings, Fired, Stage, Tell
+
+_WARM_UP: Final = 2000
+
+
+def run(stage: Stage, tell: Tell) -> Findings:
+    """`drain_per_s`, `drain_vs_bare` and `cpu_us_per_callback`, of the largest size."""
+    sizes = {f"{count}": _in_turn(stage, tell, count) for count in stage.plan.drain}
+    largest = sizes[f"{stage.plan.drain[-1]}"]
+    return {
+        "drain_per_s": largest["per_s"],
+        "drain_vs_bare": largest["vs_bare"],
+        "cpu_us_per_callback": largest["cpu_us"],
+        "details": {"drain": sizes},
+    }
+
+
+def _in_turn(stage: Stage, tell: Tell, count: int) -> dict[str, Any]:
+    warm_up(stage, tell, count)
+    drains: list[Fired] = []
+    bare: list[float] = []
+    for n in range(stage.plan.rounds):
+        tell(f"round {n + 1}: the bare engine posts {count:,}")
+        bare.append(count / bare_seconds(stage, count))
+        drains.append(drain(stage, tell, count))
+    per_s = [each.per_s for each in drains]
+    by_cost = sorted(drains, key=lambda each: sum(each.cpu.values()))
+    return {
+        "per_s": rounded(middle(per_s)),
+        "per_s_spread": spread(per_s),
+        "bare_per_s": rounded(middle(bare)),
+        "bare_spread": spread(bare),
+        "vs_bare": rounded(middle(per_s) / middle(bare)),
+        "cpu_us": by_cost[len(by_cost) // 2].cpu_us(),
+    }
+
+
+def warm_up(stage: Stage, tell: Tell, count: int) -> None:
+    """Have plans made, connections opened and code run once."""
+    drain(stage, lambda _text: tell("warming up"), min(_WARM_UP, count))
+
+
+def drain(stage: Stage, tell: Tell, count: int, **how: Any) -> Fired:  # noqa: ANN401 - handed through to Batch
+    """One drain, on tables that hold nothing else; nothing is left of it."""
+    fired = stage.fire(lambda: stage.batch(count, **how), tell)
+    stage.purge()
+    return fired
+
+
+def bare_seconds(
+    stage: Stage, count: int, *, scheme: str = "http", port: int | None = None
+) -> float:
+    """How long the bare engine takes, with as many calls in flight as a worker has."""
+    at_once = stage.concurrency
+    found = ask(
+        "bench.yardsticks.bare",
+        {
+            "count": count,
+            "warm": min(count, at_once),
+            "at_once": at_once,
+            "secret": stage.account.secret,
+            "scheme": scheme,
+            "port": stage.receiver.plain if port is None else port,
+            "size": BODY_BYTES,
+            "authority": f"{stage.receiver.authority}",
+        },
+    )
+    return float(found["seconds"])

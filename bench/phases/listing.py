@@ -1,0 +1,86 @@
+"""Listing: the ids of very many jobs in one answer, and the memory it takes."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from typing import Any, Final, Self
+
+import psutil
+
+from bench import bookings
+from bench.bookings import Batch
+from bench.children import Failed
+from bench.figures import rounded
+from bench.stage import Findings, Stage, Tell
+
+_FORMS: Final = ("text/plain", "application/json", "application/xml")
+_UUID: Final = 36
+_PIECE: Final = 1 << 20
+_MIB: Final = 1 << 20
+_WAIT_S: Final = 120.0
+
+
+def run(stage: Stage, tell: Tell) -> Findings:
+    """Seconds, rate and memory of a list, in each format."""
+    count = stage.plan.listed
+    far = stage.now().replace(year=stage.now().year + 10)
+    batch = Batch(accounts=[stage.account.id], count=count, first=far, port=stage.receiver.plain)
+    bookings.book(stage.connection, batch, tell)
+    found = {}
+    for form in _FORMS:
+        tell(f"listing {count:,} ids as {form}")
+        found[form] = _listed(stage, form, count)
+    return {"details": {"list": {"ids": count, **found}}}
+
+
+def _listed(stage: Stage, form: str, count: int) -> dict[str, Any]:
+    with _Memory(stage.instance.pids()["web"]) as memory:
+        began = time.perf_counter()
+        connection = http.client.HTTPConnection("127.0.0.1", stage.instance.port, timeout=_WAIT_S)
+        headers = {"Authorization": f"Bearer {stage.account.key}", "Accept": form}
+        connection.request("GET", "/1/jobs", headers=headers)
+        answer = connection.getresponse()
+        first = time.perf_counter() - began
+        size = 0
+        while piece := answer.read(_PIECE):
+            size += len(piece)
+        seconds = time.perf_counter() - began
+        connection.close()
+    announced = int(answer.headers["Content-Length"])
+    if answer.status != http.client.OK or size != announced or size < count * _UUID:
+        raise Failed(f"the list was {answer.status}, {size} of {announced} bytes")
+    return {
+        "seconds": rounded(seconds),
+        "first_byte_s": rounded(first),
+        "ids_per_s": rounded(count / seconds),
+        "web_memory_growth_mib": round(memory.growth / _MIB, 1),
+    }
+
+
+class _Memory:
+    """How much more memory the processes of a tree take at most while the block runs."""
+
+    def __init__(self, pid: int) -> None:
+        root = psutil.Process(pid)
+        self._processes = [root, *root.children(recursive=True)]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._before = self._taken()
+        self.growth = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.05):
+            self.growth = max(self.growth, self._taken() - self._before)
+
+    def _taken(self) -> int:
+        return sum(each.memory_info().rss for each in self._processes if each.is_running())

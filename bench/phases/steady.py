@@ -1,0 +1,72 @@
+"""Steady: calls at an even rate, and how late they reach their receiver."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from bench.children import Failed
+from bench.figures import Lateness, lateness
+from bench.receiver import Arrival
+from bench.stage import Findings, Fired, Stage, Tell
+
+WARM_UP_S: Final = 2.0
+# The receiver's clock is cut to the millisecond, and read before the call is.
+_CLOCK_S: Final = 0.002
+
+
+def run(stage: Stage, tell: Tell) -> Findings:
+    """`lateness_ms`: percentiles by rate."""
+    found: dict[str, Any] = {}
+    details: dict[str, Any] = {}
+    for rate in stage.plan.steady:
+        late, fired = at_rate(stage, tell, rate, stage.plan.steady_s)
+        found[f"{rate}"] = {
+            "p50": late.p50,
+            "p99": late.p99,
+            "p999": late.p999,
+            "max": late.max,
+        }
+        details[f"{rate}"] = {"cpu_us": fired.cpu_us(), "samples": late.samples}
+    return {"lateness_ms": found, "details": {"steady": details}}
+
+
+def at_rate(
+    stage: Stage, tell: Tell, rate: int, seconds: float, *, hanging: int = 0, tls: bool = False
+) -> tuple[Lateness, Fired]:
+    """Lateness at so many calls a second; one in `hanging` is never answered, and not counted.
+
+    The first two seconds warm up. Raises Failed where a call is missing, came twice or early.
+    """
+    count = int(rate * (seconds + WARM_UP_S))
+    unanswered = -(-count // hanging) if hanging else 0
+    stage.receiver.forget()
+    how: dict[str, Any] = {"port": stage.receiver.timed}
+    if tls:
+        how = {"port": stage.receiver.tls, "scheme": "https"}
+    if hanging:
+        how |= {"every": hanging, "other_port": stage.receiver.hanging}
+    fired = stage.fire(
+        lambda: stage.batch(count, per_s=rate, **how),
+        lambda text: tell(f"{rate:,}/s: {text}"),
+        answered=count - unanswered if hanging else None,
+    )
+    arrivals = stage.receiver.arrivals(count - unanswered)
+    stage.purge()
+    check(arrivals, count - unanswered)
+    return lateness(after(arrivals, fired.first + timedelta(seconds=WARM_UP_S))), fired
+
+
+def after(arrivals: list[Arrival], instant: datetime) -> list[float]:
+    """The lateness of what was due from this instant on."""
+    return [each.late for each in arrivals if each.due >= instant]
+
+
+def check(arrivals: list[Arrival], expected: int) -> None:
+    """Raise Failed unless each of the expected calls came once, and none too early."""
+    different = len({each.run for each in arrivals})
+    if (len(arrivals), different) != (expected, expected):
+        raise Failed(f"{len(arrivals)} calls of {different} runs came, not {expected}")
+    early = sum(each.late < -_CLOCK_S for each in arrivals)
+    if early:
+        raise Failed(f"{early} calls came before their time")

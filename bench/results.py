@@ -1,0 +1,168 @@
+"""Results: what a whole run found, with where and on what it was measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import psutil
+import psycopg
+import pycurl
+
+from bench.bookings import BODY_BYTES
+from bench.children import Failed
+from bench.receiver import ADDRESSES
+from bench.stage import Stage
+from local.instance import CHECKOUT
+from local.valkey import version as valkey_version
+
+LATEST: Final = CHECKOUT / "bench" / "results" / "latest.json"
+
+KEYS: Final = (
+    *("drain_per_s", "drain_vs_bare", "lateness_ms", "slow_receivers_p99_ratio"),
+    *("claim_10m_vs_100k", "create_per_s", "create_vs_insert_route", "bulk_per_s"),
+    *("neighbour_p99_ms", "cpu_us_per_callback", "naive_drain_per_s", "sizes"),
+)
+"""What every complete result has."""
+
+_PACKAGES: Final = (
+    *("flask", "sqlalchemy", "psycopg", "granian", "rq", "redis", "pycurl", "lxml", "orjson"),
+    *("requests", "wakecall"),
+)
+_SERVER_SETTINGS: Final = (
+    *("fsync", "synchronous_commit", "full_page_writes", "wal_level", "shared_buffers"),
+    *("max_wal_size", "checkpoint_timeout", "autovacuum_naptime"),
+)
+_FLUSHES: Final = 200
+_PAGE: Final = 8192
+
+
+def about(stage: Stage) -> dict[str, Any]:
+    """Date, machine, versions, settings and sizes of this run."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "machine": _machine(stage),
+        "versions": _versions(stage),
+        "settings": _settings(stage),
+        "sizes": stage.plan.sizes(),
+    }
+
+
+def write(found: Mapping[str, Any], path: Path = LATEST) -> None:
+    """Keep a complete result. Raises ValueError where a key is missing."""
+    missing = [key for key in KEYS if key not in found]
+    if missing:
+        raise ValueError(f"the results lack {', '.join(missing)}")
+    path.parent.mkdir(exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    fresh.rename(path)
+
+
+def read(path: Path = LATEST) -> dict[str, Any]:
+    """The result kept last."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _machine(stage: Stage) -> dict[str, Any]:
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": f"{platform.system()} {platform.release()}",
+        "fdatasync_us": _fdatasync_us(stage.instance.home),
+        "load_at_start": round(os.getloadavg()[0], 2),
+    }
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = re.search(r"^model name\s*: (.+)$", text, re.MULTILINE)
+    return found.group(1).strip() if found else platform.machine()
+
+
+def _fdatasync_us(folder: Path) -> float:
+    """How long the disk of the database takes to keep a page, in the median."""
+    took = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(_FLUSHES):
+            file.seek(0)
+            file.write(bytes(_PAGE))
+            file.flush()
+            began = time.perf_counter()
+            os.fdatasync(file.fileno())
+            took.append(time.perf_counter() - began)
+    return round(median(took) * 1e6)
+
+
+def _versions(stage: Stage) -> dict[str, str]:
+    found = {
+        "python": platform.python_version(),
+        "postgresql": f"{stage.value('SHOW server_version')}".partition(" ")[0],
+        "valkey": valkey_version(),
+        "receiver": stage.receiver.name,
+        "libcurl": pycurl.version_info()[1],
+    }
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    commit = _commit()
+    return {**found, "commit": commit} if commit else found
+
+
+def _commit() -> str:
+    """The commit measured, marked where files differ from it; nothing where there is no git."""
+    try:
+        said = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--exclude=*"],  # noqa: S607 - git of the user
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=CHECKOUT,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return said.stdout.strip()
+
+
+def _settings(stage: Stage) -> dict[str, Any]:
+    server = {name: stage.value(f"SHOW {name}") for name in _SERVER_SETTINGS}
+    ours = {
+        name: value
+        for name, value in sorted(stage.instance.environment.items())
+        if name in {"WAKECALL_ALLOW_TARGETS", "WAKECALL_RATE_LIMIT"}
+    }
+    return {
+        "postgresql": server,
+        **ours,
+        "worker_concurrency": stage.concurrency,
+        "payload_bytes": BODY_BYTES,
+        "receiver_addresses": len(ADDRESSES),
+        "signed": True,
+        "history_written": True,
+    }
+
+
+def check_durable(connection: psycopg.Connection) -> None:
+    """Raise Failed unless the database keeps what it has acknowledged."""
+    for name in ("fsync", "synchronous_commit", "full_page_writes"):
+        row = connection.execute(f"SHOW {name}").fetchone()
+        if row != ("on",):
+            raise Failed(f"{name} is {row and row[0]}: what is measured so is not Wakecall")

@@ -1,0 +1,1 @@
+"""What Wakecall is held against: the bare engine, an insert-only route, the naive design."""

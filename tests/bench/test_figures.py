@@ -1,0 +1,62 @@
+"""The arithmetic of what was measured."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.figures import lateness, middle, percentile, rounded, spread
+
+values = st.lists(st.floats(min_value=-10, max_value=1e6), min_size=1, max_size=300)
+shares = st.integers(min_value=1, max_value=1000).map(lambda part: part / 1000)
+
+
+def test_percentiles_are_the_nearest_ranks() -> None:
+    thousand = [float(n) for n in range(1, 1001)]
+
+    assert [percentile(thousand, share) for share in (0.001, 0.5, 0.99, 0.999, 1.0)] == [
+        1,
+        500,
+        990,
+        999,
+        1000,
+    ]
+    assert percentile([7.0], 0.5) == 7.0
+
+
+@given(values, shares)
+def test_a_percentile_is_the_least_value_that_enough_do_not_exceed(
+    found: list[float], share: float
+) -> None:
+    ascending = sorted(found)
+
+    chosen = percentile(ascending, share)
+
+    def part(bound: float) -> float:
+        return sum(each <= bound for each in ascending) / len(ascending)
+
+    assert part(chosen) >= share - 1e-9
+    assert all(part(each) < share + 1e-9 for each in ascending if each < chosen)
+
+
+def test_there_is_no_percentile_of_nothing() -> None:
+    with pytest.raises(ValueError, match="nothing"):
+        percentile([], 0.5)
+
+
+def test_lateness_is_told_in_milliseconds() -> None:
+    late = lateness([0.003, 0.001, 0.002, -0.0005])
+
+    assert (late.p50, late.p99, late.max, late.min, late.samples) == (1, 3, 3, -0.5, 4)
+
+
+def test_rounds_are_summed_up_by_their_median_and_how_far_they_lie_apart() -> None:
+    assert middle([5, 1, 100]) == 5
+    assert spread([80, 100, 120]) == 0.4
+    assert spread([0, 0]) == 0
+
+
+def test_no_more_digits_are_told_than_were_measured() -> None:
+    assert rounded(12345.678) == 12300
+    assert rounded(0.0012345) == 0.00123

@@ -1,0 +1,100 @@
+"""A very small benchmark, from the start of the instance to its figures, leaving nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bench.__main__ import PHASES, main, measure
+from bench.plan import FULL, QUICK
+from tests.servers import place
+
+TINY = replace(
+    QUICK,
+    name="tiny",
+    rounds=1,
+    drain=(200,),
+    steady=(50,),
+    steady_s=1.0,
+    create_s=0.3,
+    listed=1000,
+    crons=50,
+)
+# Left out: what waits for calls to time out, what needs many jobs, what needs more packages.
+MEASURED = ["drain", "steady", "create", "list", "crons"]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with place() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> dict[str, Any]:
+    chosen = [phase for phase in PHASES if phase.name in MEASURED]
+    return measure(TINY, chosen, own=True, folder=folder)
+
+
+def test_a_drain_is_held_against_the_bare_engine(found: dict[str, Any]) -> None:
+    assert found["drain_per_s"] > 0
+    assert found["drain_vs_bare"] == pytest.approx(
+        found["drain_per_s"] / found["details"]["drain"]["200"]["bare_per_s"], rel=0.01
+    )
+    cpu = found["cpu_us_per_callback"]
+    assert cpu.keys() == {
+        *("web", "scheduler", "worker", "postgresql", "valkey", "receiver", "total")
+    }
+    assert cpu["worker"] > 0
+    assert cpu["receiver"] >= 0
+
+
+def test_lateness_is_measured_at_the_receiver(found: dict[str, Any]) -> None:
+    late = found["lateness_ms"]["50"]
+
+    assert 0 <= late["p50"] <= late["p99"] <= late["max"]
+    assert found["details"]["steady"]["50"]["samples"] in range(45, 56)
+
+
+def test_bookings_are_held_against_a_route_that_inserts(found: dict[str, Any]) -> None:
+    assert found["create_per_s"] > 0
+    assert found["create_vs_insert_route"] > 0
+    assert {"json", "xml", "path", "insert_route"} == found["details"]["create"].keys()
+
+
+def test_the_other_phases_find_something(found: dict[str, Any]) -> None:
+    assert found["details"]["list"]["application/json"]["ids_per_s"] > 0
+    assert found["details"]["crons"]["lateness_ms"]["samples"] == 50
+
+
+def test_it_is_told_what_was_measured_and_on_what(found: dict[str, Any]) -> None:
+    assert found["sizes"]["plan"] == "tiny"
+    assert found["sizes"]["drain_jobs"] == [200]
+    assert found["settings"]["postgresql"]["fsync"] == "on"
+    assert found["machine"]["cores"] >= 1
+    assert found["versions"]["receiver"].startswith("own")
+
+
+def test_nothing_is_left_of_it(found: dict[str, Any], folder: Path) -> None:
+    assert found
+    assert list(folder.iterdir()) == []
+    mine = [" ".join(each.cmdline()) for each in psutil.Process().children(recursive=True)]
+    assert [line for line in mine if "bench." in line or "local.run" in line] == []
+
+
+def test_a_phase_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["drian"])
+
+    assert "there is no phase drian; there are drain, steady" in capsys.readouterr().err
+
+
+def test_the_whole_run_measures_what_the_quick_one_does_and_more() -> None:
+    assert FULL.sizes().keys() == QUICK.sizes().keys()
+    assert FULL.pending[-1] == 10_000_000
+    assert FULL.drain == (20_000, 100_000)

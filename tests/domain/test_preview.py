@@ -1,0 +1,135 @@
+"""Preview: what is said of a schedule, and of the clock changes that hit it."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+
+import pytest
+
+from app.domain import preview, zones
+from app.domain.clocks import OnGap, OnOverlap
+from app.domain.trigger import At, Cron, Local
+from tests.domain.quartz.reference import utc
+
+NOW = utc(2026, 11, 22, 5, 30)
+
+
+def local(expression: str, zone: str, gap: OnGap | None, overlap: OnOverlap | None) -> Cron:
+    return Cron(expression=expression, local=Local(timezone=zone, on_gap=gap, on_overlap=overlap))
+
+
+def told(cron: Cron, after: datetime = NOW, count: int = 5) -> preview.Preview:
+    zone = zones.find(cron.local.timezone if cron.local else "UTC")
+    return preview.of_trigger(cron, after=after, count=count, zone=zone)
+
+
+NY = "America/New_York"
+
+
+FORTH = f"2027-03-14: the clock of {NY} goes from 02:00 to 03:00; "
+BACK = f"2027-11-07: the clock of {NY} goes back from 02:00 to 01:00; "
+ONLY = "day-of-month and day-of-week: only day-of-month counts, "
+
+
+@pytest.mark.parametrize(
+    ("cron", "after", "warnings"),
+    [
+        (local("0 30 12 * * ?", NY, None, None), NOW, []),
+        (
+            local("0 30 2 * * ?", NY, None, None),
+            NOW,
+            [f"{FORTH}02:30 does not exist and is skipped."],
+        ),
+        (
+            local("0 0/20 2 * * ?", NY, OnGap.SKIP, None),
+            NOW,
+            [f"{FORTH}02:00, 02:20, 02:40 do not exist and are skipped."],
+        ),
+        (
+            local("0 0/10 * * * ?", NY, OnGap.NEXT, OnOverlap.BOTH),
+            NOW,
+            [
+                (
+                    f"{FORTH}02:00, 02:10, 02:20 and more do not exist, "
+                    "and 03:00 (2027-03-14T07:00:00Z) fires instead."
+                ),
+                f"{BACK}01:00, 01:10, 01:20 and more are shown twice and fire both times.",
+            ],
+        ),
+        (
+            local("15 30 1 * * ?", NY, None, OnOverlap.FIRST),
+            NOW,
+            [f"{BACK}01:30:15 is shown twice and fires the first time."],
+        ),
+        (
+            local("0 45 1 * * ?", "Australia/Lord_Howe", None, None),
+            utc(2026, 10, 4),
+            [
+                (
+                    "2027-04-04: the clock of Australia/Lord_Howe goes back from 02:00 to 01:30; "
+                    "01:45 is shown twice and fires the second time."
+                )
+            ],
+        ),
+        (
+            local("0 0 12 * * ?", "Pacific/Apia", OnGap.NEXT, None),
+            utc(2011, 12, 1),
+            [
+                (
+                    "2011-12-30: the clock of Pacific/Apia goes from 2011-12-30T00:00 to "
+                    "2011-12-31T00:00; 2011-12-30T12:00 does not exist, and 2011-12-31T00:00 "
+                    "(2011-12-30T10:00:00Z) fires instead."
+                )
+            ],
+        ),
+        # Of the coming year, though nothing of it is listed; and of a year that is.
+        (
+            local("0 30 2 14 3 ? 2027", NY, None, None),
+            NOW,
+            [
+                f"{ONLY}on the 14th of the month, in March.",
+                f"{FORTH}02:30 does not exist and is skipped.",
+            ],
+        ),
+        (
+            local("0 30 2 12 3 ?", NY, None, None),
+            NOW,
+            [
+                f"{ONLY}on the 12th of the month, in March.",
+                f"{FORTH}02:30 does not exist and is skipped.".replace("2027-03-14", "2028-03-12"),
+            ],
+        ),
+    ],
+)
+def test_what_is_said_of_a_schedule(cron: Cron, after: datetime, warnings: list[str]) -> None:
+    assert list(told(cron, after).warnings) == warnings
+
+
+def test_an_instant_has_nothing_to_be_said_of_it() -> None:
+    at, zone = At(instant=NOW + timedelta(days=1)), zones.find("UTC")
+    found = preview.of_trigger(at, after=NOW, count=5, zone=zone)
+    assert (found.next, found.minimum_gap) == ((at.instant,), None)
+    assert found.warnings == found.reasons == ()
+    past = preview.of_trigger(at, after=at.instant, count=5, zone=zone)
+    assert past.next == ()
+    assert len(past.reasons) == 1
+
+
+def test_not_every_change_of_a_century_is_told() -> None:
+    cron = local("0 30 2 ? 3 1#2", NY, OnGap.NEXT, None)
+    found = told(cron, count=preview.MOST_FIRINGS)
+    assert len(found.next) == preview.MOST_FIRINGS
+    # The days, the changes, and that there are more.
+    assert len(found.warnings) == 1 + preview.MOST_CHANGES + 1
+    assert found.warnings[-1].startswith("Further changes")
+
+
+def test_no_schedule_takes_long_to_preview() -> None:
+    took = []
+    for _ in range(3):
+        for expression in ("* * * * * ?", "0 30 2 ? 3 1#2", "0 0/10 1,2 29 2 ?", "0 0 0 30 2 ?"):
+            began = time.thread_time()
+            told(local(expression, NY, OnGap.NEXT, OnOverlap.BOTH), count=preview.MOST_FIRINGS)
+            took.append(time.thread_time() - began)
+    assert max(sorted(took)[:8]) < 0.05
