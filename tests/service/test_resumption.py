@@ -74,6 +74,16 @@ def test_where_all_that_was_missed_is_too_late_a_job_goes_on_with_its_next_firin
     assert resumed.next_at == now + timedelta(minutes=15)
 
 
+def test_what_is_too_late_is_said_by_the_version_that_resumes(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, replace(booking(QUARTERLY), misfire=SKIP))
+    pauses.pause(caller, job.id)
+    first = paused_an_hour_ago(connection, job)
+
+    assert jobs.update(caller, job.id, booking(QUARTERLY), Echo()).next_at == first
+
+
 def test_with_another_schedule_nothing_was_missed(
     caller: Caller, connection: psycopg.Connection
 ) -> None:
