@@ -14,7 +14,8 @@ from app.store.tables import attempt
 
 LIVE_ROWS: Final = """
 SELECT id, job_id, job_version, kind, due_at, missed, state, NULL::timestamptz AS settled_at,
-       CASE WHEN state = 'waiting' THEN send_at END AS next_attempt_at, reason
+       CASE WHEN state = 'waiting' AND destination IS NULL THEN send_at END AS next_attempt_at,
+       reason
 FROM inflight
 """
 SETTLED_ROWS: Final = """

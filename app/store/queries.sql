@@ -165,10 +165,10 @@ WITH held AS (
   SET state = 'taken', token = i.token + 1, lease_until = clock_timestamp() + %(lease)s
   FROM held WHERE i.id = held.id
   RETURNING i.id, i.token, i.job_id, i.account_id, i.job_version, i.due_at, i.missed, i.final,
-            i.send_at, i.attempts, i.reclaims, i.tried
+            i.send_at, i.planned_at, i.attempts, i.reclaims, i.tried
 )
-SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.missed, t.final,
-       t.attempts, t.reclaims,
+SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.planned_at,
+       t.missed, t.final, t.attempts, t.reclaims,
        extract(epoch FROM t.send_at - clock_timestamp())::float8 AS remaining,
        coalesce(j.url, s.url) AS url,
        CASE WHEN j.id IS NULL THEN s.signature ELSE j.signature END AS signature,
@@ -242,8 +242,10 @@ WITH gone AS (
     AND (v.state <> 'cancelled' OR i.cancelled_at IS NOT NULL)
   RETURNING i.id, i.job_id, i.account_id, i.job_version, i.kind, i.due_at, i.missed, v.state,
             i.attempts + (v.started_at IS NOT NULL)::int AS attempts,
-            coalesce(v.reason, i.reason) AS reason, i.token, v.started_at, v.lateness_ms, v.status,
-            v.error, v.detail, v.headers, v.body, v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms,
+            CASE WHEN v.state = 'cancelled' THEN coalesce(v.reason, i.reason) ELSE v.reason END
+              AS reason,
+            i.token, v.started_at, v.lateness_ms, v.status, v.error, v.detail, v.headers, v.body,
+            v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms,
             v.total_ms
 ), attempted AS (
   INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
@@ -267,6 +269,7 @@ WITH again AS (
   UPDATE inflight i
   SET state = 'waiting', token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1,
       reclaims = 0, send_at = greatest(v.retry_at, i.due_at),
+      planned_at = NULL, destination = NULL,
       reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
       look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s::interval
                      ELSE clock_timestamp() END
@@ -287,6 +290,46 @@ SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, hea
        dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
 FROM again
 RETURNING run_id;
+
+-- name: release
+-- Only its holder gives a run back, and no attempt is counted. Nobody holds it afterwards; the raised
+-- token sees to it that no old bell takes it. `planned_at` keeps when its attempt was to begin. It
+-- comes back by itself at `send_at`, or sooner when it is sent for (summon). A run cancelled
+-- meanwhile is looked at at once.
+UPDATE inflight i
+SET state = 'waiting', token = i.token + 1, lease_until = NULL,
+    planned_at = coalesce(i.planned_at, i.send_at), destination = v.destination,
+    send_at = greatest(i.send_at, clock_timestamp() + make_interval(secs => v.leave)),
+    reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
+    look_at = CASE WHEN i.cancelled_at IS NULL
+                   THEN clock_timestamp() + make_interval(secs => v.leave) - %(ahead)s::interval
+                   ELSE clock_timestamp() END
+FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(destinations)b::text[], %(leaves)b::float8[],
+            %(reasons)b::text[]) AS v (id, token, destination, leave, reason)
+WHERE i.id = v.id AND i.token = v.token AND i.state = 'taken'
+RETURNING i.id;
+
+-- name: summon
+-- Runs given back are sent for, the earliest due first, as many as their destination has room for.
+-- The token stays, as when they are rung for: whichever comes first takes them. Suspects are left
+-- to those who try them alone.
+WITH called AS (
+  SELECT found.id
+  FROM unnest(%(accounts)b::bigint[], %(destinations)b::text[], %(numbers)b::int[])
+         AS v (account_id, destination, number),
+       LATERAL (
+         SELECT i.id FROM inflight i
+         WHERE i.account_id = v.account_id AND i.destination = v.destination
+           AND i.state = 'waiting' AND i.cancelled_at IS NULL AND i.reclaims < 2
+         ORDER BY i.due_at
+         LIMIT v.number
+         FOR UPDATE SKIP LOCKED) found
+)
+UPDATE inflight i
+SET state = 'claimed', send_at = greatest(i.planned_at, clock_timestamp()),
+    look_at = clock_timestamp() + %(patience)s
+FROM called WHERE i.id = called.id
+RETURNING i.id, i.token, i.account_id, i.destination;
 
 -- name: purge_jobs
 -- A job ends with its last run: never one that was booked again meanwhile (another version or a

@@ -37,6 +37,7 @@ account = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("connections", Integer),
 )
 
 api_key = Table(
@@ -154,9 +155,24 @@ inflight = Table(
     Column("look_at", _INSTANT, nullable=False),
     Column("cancelled_at", _INSTANT),
     Column("reason", Text),
+    Column("planned_at", _INSTANT),
+    Column("destination", Text),
     Column("tried", SmallInteger, nullable=False, server_default=text("0")),
     Index("inflight_look", "look_at"),
-    Index("inflight_retried", "account_id", "due_at", "id", postgresql_where=text("attempts > 0")),
+    Index(
+        "inflight_parked",
+        "account_id",
+        "destination",
+        "due_at",
+        postgresql_where=text("destination IS NOT NULL"),
+    ),
+    Index(
+        "inflight_delayed",
+        "account_id",
+        "due_at",
+        "id",
+        postgresql_where=text("attempts > 0 OR planned_at IS NOT NULL"),
+    ),
     Index("inflight_suspect", "look_at", postgresql_where=text("reclaims >= 2")),
     UniqueConstraint("job_id", "job_version", "kind", "due_at", name="inflight_once"),
 )

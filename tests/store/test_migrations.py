@@ -14,11 +14,13 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import create_engine
 
 from app import config, create_app
+from app.domain.flow import Cause
 from app.store.engine import db, sqlalchemy_url
+from app.store.parking import Release, release
 from app.store.partitions import make_ahead
 from app.store.tables import account
 from local.instance import CHECKOUT
-from tests.booked import connect, one
+from tests.booked import add_account, book, claim_and_take, connect, one
 
 PARTITIONS = ("run_", "attempt_")
 
@@ -38,6 +40,24 @@ def test_the_head_equals_the_tables(database: str) -> None:
     engine.dispose()
 
     assert differences == []
+
+
+def test_flow_control_can_be_taken_back_with_runs_given_back_and_brought_again(
+    database: str,
+) -> None:
+    app = create_app(config.load({"DATABASE_URL": database, "WAKECALL_HOME": "/nowhere"}))
+    with connect(database) as connection, app.app_context():
+        book(connection, add_account(connection), due_in=-1)
+        (run,) = claim_and_take(connection)
+        release(connection, [Release(run.id, run.token, "http://x:80", 60, Cause.FULL, "full")])
+
+        downgrade(directory=f"{CHECKOUT / 'migrations'}", revision="0001")
+        assert one(connection, "SELECT state FROM inflight") == "claimed"
+        assert one(connection, "SELECT look_at <= clock_timestamp() FROM inflight") is True
+
+        upgrade(directory=f"{CHECKOUT / 'migrations'}")
+        db.engine.dispose()
+        assert one(connection, "SELECT planned_at IS NULL FROM inflight") is True
 
 
 FOLDER = f"{CHECKOUT / 'migrations'}"
@@ -91,7 +111,7 @@ def test_a_migration_that_was_interrupted_is_finished(database: str) -> None:
         make_ahead(connection, datetime.now(UTC).date())
         before = one(connection, "SELECT version_num FROM alembic_version")
         # What stands when the second part is stopped half way.
-        connection.execute("DROP INDEX inflight_retried, run_unsuccessful")
+        connection.execute("DROP INDEX inflight_delayed, run_unsuccessful")
         connection.execute(
             "CREATE INDEX run_unsuccessful ON ONLY run (account_id, state, due_at, id)"
             " WHERE state <> 'succeeded'"
@@ -101,5 +121,5 @@ def test_a_migration_that_was_interrupted_is_finished(database: str) -> None:
         upgrade(directory=FOLDER, revision="0005")
 
         check_indexes(connection)
-        assert one(connection, "SELECT to_regclass('inflight_retried') IS NOT NULL") is True
+        assert one(connection, "SELECT to_regclass('inflight_delayed') IS NOT NULL") is True
         connection.execute("UPDATE alembic_version SET version_num = %s", (before,))
