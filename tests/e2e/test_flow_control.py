@@ -124,7 +124,8 @@ def test_a_receiver_that_hangs_takes_nothing_from_the_others(
     tell(f"beside 3,000 runs for a receiver that hangs: {came.told}")
     assert came.lateness[-1] < ON_TIME
     assert came.repeated == []
-    until(lambda: held(connection, list(hanging)) <= CAP, "no lease is held but for calls")
+    # Those that come back by themselves, a hundred a second at most, are held for a moment each.
+    until(lambda: held(connection, list(hanging)) <= 2 * CAP, "few leases are held but for calls")
     assert len(receiver.wait_for(CAP)) == CAP
 
     job = next(iter(set(hanging) - {job_of(each) for each in receiver.wait_for(CAP)}))
