@@ -10,11 +10,12 @@ from sqlalchemy import Connection, text
 from app.domain.run import LIVE, SETTLED, Place, Run, RunFilter
 from app.store import history
 
-# A run that was attempted waits for hours perhaps, and has an index of its own. One that was not is
-# looked at within three seconds of its time, or a minute after it could not be acted upon: so the
-# few of these are found by the time to look, and a claim pays for no further index.
-_UNTRIED: Final = "attempts = 0 AND look_at < now() + interval '2 minutes'"
-_TRIED: Final = "attempts > 0"
+# A run that was attempted or given back waits for hours perhaps, and has an index of its own. Any
+# other is looked at within three seconds of its time, or a minute after it could not be acted upon:
+# so the few of these are found by the time to look, and a claim pays for no further index. What was
+# given back is told by `planned_at`: by `destination`, the index would seem to serve summon.
+_DELAYED: Final = "(attempts > 0 OR planned_at IS NOT NULL)"
+_PROMPT: Final = "attempts = 0 AND planned_at IS NULL AND look_at < now() + interval '2 minutes'"
 
 
 def page(
@@ -60,8 +61,8 @@ def _sources(wanted: RunFilter) -> Iterator[tuple[str, list[str]]]:
         if wanted.job_id is not None:
             yield history.LIVE_ROWS, []
         else:
-            yield history.LIVE_ROWS, [_TRIED]
-            yield history.LIVE_ROWS, [_UNTRIED]
+            yield history.LIVE_ROWS, [_DELAYED]
+            yield history.LIVE_ROWS, [_PROMPT]
     settled = wanted.states & SETTLED
     if settled and wanted.job_id is not None:
         yield history.SETTLED_ROWS, []

@@ -166,7 +166,13 @@ inflight = Table(
         "due_at",
         postgresql_where=text("destination IS NOT NULL"),
     ),
-    Index("inflight_retried", "account_id", "due_at", "id", postgresql_where=text("attempts > 0")),
+    Index(
+        "inflight_delayed",
+        "account_id",
+        "due_at",
+        "id",
+        postgresql_where=text("attempts > 0 OR planned_at IS NOT NULL"),
+    ),
     Index("inflight_suspect", "look_at", postgresql_where=text("reclaims >= 2")),
     UniqueConstraint("job_id", "job_version", "kind", "due_at", name="inflight_once"),
 )

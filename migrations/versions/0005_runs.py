@@ -51,8 +51,8 @@ VALIDATE = (
     "ALTER TABLE run VALIDATE CONSTRAINT run_kind_check",
 )
 
-INFLIGHT_RETRIED = "inflight_retried"
-RETRIED = "(account_id, due_at, id) WHERE attempts > 0"
+INFLIGHT_DELAYED = "inflight_delayed"
+DELAYED = "(account_id, due_at, id) WHERE attempts > 0 OR planned_at IS NOT NULL"
 
 # Each run is in one of the two: an account's list costs a settlement one entry.
 HISTORY = {
@@ -80,7 +80,7 @@ def upgrade() -> None:
     with op.get_context().autocommit_block():
         # Waiting for whoever still reads an old state holds up nobody.
         op.execute("SET lock_timeout = 0")
-        _build(INFLIGHT_RETRIED, "inflight", RETRIED)
+        _build(INFLIGHT_DELAYED, "inflight", DELAYED)
         for name, columns in HISTORY.items():
             for (partition,) in op.get_bind().execute(WITHOUT, {"parent": name}).all():
                 built = f"{partition}_{name.removeprefix('run_')}"
@@ -93,7 +93,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take it all back; runs made by hand go with it."""
-    for name in (*HISTORY, INFLIGHT_RETRIED, "superseded_age"):
+    for name in (*HISTORY, INFLIGHT_DELAYED, "superseded_age"):
         op.execute(f"DROP INDEX {name}")
     op.execute("ALTER TABLE superseded DROP COLUMN superseded_at")
     op.execute("ALTER TABLE run DROP COLUMN token")

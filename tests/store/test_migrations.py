@@ -111,7 +111,7 @@ def test_a_migration_that_was_interrupted_is_finished(database: str) -> None:
         make_ahead(connection, datetime.now(UTC).date())
         before = one(connection, "SELECT version_num FROM alembic_version")
         # What stands when the second part is stopped half way.
-        connection.execute("DROP INDEX inflight_retried, run_unsuccessful")
+        connection.execute("DROP INDEX inflight_delayed, run_unsuccessful")
         connection.execute(
             "CREATE INDEX run_unsuccessful ON ONLY run (account_id, state, due_at, id)"
             " WHERE state <> 'succeeded'"
@@ -121,5 +121,5 @@ def test_a_migration_that_was_interrupted_is_finished(database: str) -> None:
         upgrade(directory=FOLDER, revision="0005")
 
         check_indexes(connection)
-        assert one(connection, "SELECT to_regclass('inflight_retried') IS NOT NULL") is True
+        assert one(connection, "SELECT to_regclass('inflight_delayed') IS NOT NULL") is True
         connection.execute("UPDATE alembic_version SET version_num = %s", (before,))

@@ -16,9 +16,11 @@ from sqlalchemy import event
 from uuid6 import uuid7
 
 from app import config, create_app
+from app.domain.flow import Cause
 from app.domain.run import LIVE, SETTLED, Place, Run, RunFilter, RunState
 from app.store import pages, redelivery
 from app.store.engine import db, transaction
+from app.store.parking import Release, release
 from tests.booked import add_account, one
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -96,6 +98,23 @@ def test_every_state_is_in_one_list_newest_first(
         assert [run.id for run in walk(account_id, limit=limit)] == newest_first
 
 
+def test_a_run_given_back_for_long_before_any_attempt_is_in_the_list(
+    app: Flask, connection: psycopg.Connection, account_id: int
+) -> None:
+    run_id = add(connection, account_id, RunState.TAKEN, NOON)
+    back = Release(
+        id=run_id,
+        token=1,
+        destination="http://127.0.0.1:80",
+        leave=1800.0,
+        cause=Cause.FULL,
+        reason="waiting",
+    )
+    assert release(connection, [back]) == {run_id}
+
+    assert [run.id for run in walk(account_id)] == [run_id]
+
+
 def test_what_is_given_narrows_the_list(
     app: Flask, connection: psycopg.Connection, account_id: int
 ) -> None:
@@ -163,11 +182,14 @@ def test_a_page_is_found_by_walking_indexes_past_nobody_else_s_runs(
     )
     connection.execute(
         "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
-        " send_at, look_at, attempts) SELECT gen_random_uuid(), gen_random_uuid(),"
+        " send_at, look_at, attempts, destination, planned_at)"
+        " SELECT gen_random_uuid(), gen_random_uuid(),"
         " CASE n %% 100 WHEN 0 THEN %s ELSE %s END, 1, 'scheduled', %s + n * interval '1 s', true,"
-        " 'waiting', %s + n * interval '1 s', now() + interval '1 h', 1"
+        " 'waiting', %s + n * interval '1 s', now() + interval '1 h', n / 100 %% 2,"
+        " CASE n / 100 %% 2 WHEN 0 THEN 'http://127.0.0.1:80' END,"
+        " CASE n / 100 %% 2 WHEN 0 THEN %s + n * interval '1 s' END"
         " FROM generate_series(1, 20000) AS n",
-        (account_id, stranger, NOON, NOON),
+        (account_id, stranger, NOON, NOON, NOON),
     )
     connection.execute("VACUUM (ANALYZE) run, inflight")
     queries: list[tuple[str, object]] = []
