@@ -1,22 +1,44 @@
-"""Migrations: run in one transaction with short lock waits, beside the release before."""
+"""Migrations: one at a time, with short lock waits, beside the release before."""
+
+import time
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import Connection, NullPool, create_engine
 
 from app.store.engine import db
 
-LOCK_TIMEOUT = "4s"
+SESSION = "-c timezone=UTC -c lock_timeout=4s"
+TURN = 7233012457
+PAUSE_S = 0.1
 
 
 def migrate() -> None:
     """Bring the database the app is configured for to the head revision."""
-    with current_app.app_context(), db.engine.connect() as connection:
+    with current_app.app_context():
+        url = db.engine.url
+    # A session of its own: its lock and its settings end with it.
+    engine = create_engine(
+        url, poolclass=NullPool, connect_args={"options": SESSION, "connect_timeout": 3}
+    )
+    with engine.connect() as connection:
+        wait_for_turn(connection)
         context.configure(connection=connection, target_metadata=db.metadata)
         with context.begin_transaction():
-            # Two releases that start at once migrate one after the other.
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7233012457)")
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
             context.run_migrations()
+
+
+def wait_for_turn(connection: Connection) -> None:
+    """Two releases that start at once migrate one after the other.
+
+    Asked for again and again: who waits inside a statement holds a snapshot, for which an index
+    that is built concurrently would wait in turn. The lock is the session's, so that it outlasts
+    the transactions of a migration that needs several.
+    """
+    while not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({TURN})").scalar_one():
+        connection.rollback()
+        time.sleep(PAUSE_S)
+    connection.commit()
 
 
 migrate()
