@@ -21,7 +21,7 @@ from app.domain.rearm import catch_up
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.errors import Conflict, InvalidMember, NotFound, Refused
 from app.service import accounts
-from app.store import inflight
+from app.store import inflight, listing
 from app.store import jobs as store
 from app.store.engine import session, snapshot, statement, transaction
 from app.store.names import NameTaken, holder
@@ -41,7 +41,7 @@ def create(caller: Caller | Presumed, booking: Booking, *, dry_run: bool = False
     A dry run refuses what a booking would refuse, and stores nothing. Raises InvalidMember,
     TooLarge, Conflict; for a presumed caller also Unauthenticated.
     """
-    _check(booking)
+    check_booking(booking)
     if isinstance(caller, Presumed):
         made = None if dry_run else _create_presumed(caller, booking)
         if made is not None:
@@ -88,7 +88,7 @@ def create_together(
     made: list[Job] = []
     for booking in bookings:
         try:
-            _check(booking)
+            check_booking(booking)
             first = first_firing(booking.trigger, caller.now)
         except Refused as error:
             raise error.at(len(made)) from None
@@ -151,11 +151,21 @@ def get(caller: Caller, job_id: UUID) -> Job:
 
 
 @contextmanager
-def ids(caller: Caller) -> Iterator[JobIds]:
-    """The ids of all the caller's jobs, oldest first, streamed in flat memory."""
+def ids(caller: Caller, tags: Sequence[str] = ()) -> Iterator[JobIds]:
+    """The ids of the caller's jobs that bear all of `tags`, oldest first, in flat memory."""
+    account_id = caller.account.id
     with snapshot() as connection:
-        counted = store.count(connection, caller.account.id)
-        yield JobIds(count=counted, ids=store.stream_ids(connection, caller.account.id))
+        counted = listing.count(connection, account_id, tags)
+        yield JobIds(count=counted, ids=listing.stream(connection, account_id, tags))
+
+
+def page_of_ids(
+    caller: Caller, tags: Sequence[str], *, after: UUID | None, limit: int
+) -> tuple[list[UUID], bool]:
+    """Up to `limit` of these ids, those after `after`; and whether there are more."""
+    with statement() as connection:
+        found = listing.page(connection, caller.account.id, tags, after=after, limit=limit + 1)
+    return found[:limit], len(found) > limit
 
 
 def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
@@ -164,26 +174,41 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
     Every firing of the old version that is still 100 ms ahead is replaced; one that was due
     already runs its course. Raises NotFound, InvalidMember, TooLarge, Conflict.
     """
-    _check(booking)
+    check_booking(booking)
     account = caller.account
     with _own_name(account, booking), transaction() as connection:
-        if not store.lock(connection, account.id, job_id):
-            raise unknown(job_id)
-        current = store.find(connection, account.id, job_id)
+        current = locked(connection, account, job_id)
         if current is None:
             raise unknown(job_id)
-        _compare(echo, current)
-        first = first_firing(booking.trigger, caller.now)
-        next_at: datetime | None = None
-        if booking.enabled:
-            _claim_overdue(connection, current, caller.now + LAST_WORD)
-            reason = f"replaced by version {current.version + 1} of the job"
-            kept = inflight.cancel_replaced(connection, job_id, reason, LAST_WORD)
-            next_at = _after_kept(booking, first, kept)
-        else:
-            inflight.cancel_all(connection, job_id, "the job was paused")
-        store.replace(connection, current, booking, next_at)
-    return _job(job_id, caller.account, booking, current.version + 1, next_at)
+        return replace_locked(connection, caller, current, booking, echo)
+
+
+def locked(connection: Connection, account: Account, job_id: UUID) -> Job | None:
+    """The account's job as its last word has it, under its lock; None where there is none."""
+    if not store.lock(connection, account.id, job_id):
+        return None
+    return store.find(connection, account.id, job_id)
+
+
+def replace_locked(
+    connection: Connection, caller: Caller, current: Job, booking: Booking, echo: Echo
+) -> Job:
+    """The next version of a locked job, from a booking that `check_booking` has let through.
+
+    Raises InvalidMember, Conflict; NameTaken where the booking bears another job's name.
+    """
+    compare(echo, current)
+    first = first_firing(booking.trigger, caller.now)
+    next_at: datetime | None = None
+    if booking.enabled:
+        _claim_overdue(connection, current, caller.now + LAST_WORD)
+        reason = f"replaced by version {current.version + 1} of the job"
+        kept = inflight.cancel_replaced(connection, current.id, reason, LAST_WORD)
+        next_at = _after_kept(booking, first, kept)
+    else:
+        inflight.cancel_all(connection, current.id, "the job was paused")
+    store.replace(connection, current, booking, next_at)
+    return _job(current.id, caller.account, booking, current.version + 1, next_at)
 
 
 def delete(caller: Caller, job_id: UUID) -> None:
@@ -191,8 +216,13 @@ def delete(caller: Caller, job_id: UUID) -> None:
     with transaction() as connection:
         if not store.lock(connection, caller.account.id, job_id):
             raise unknown(job_id)
-        inflight.cancel_all(connection, job_id, "the job was deleted")
-        store.remove(connection, job_id)
+        delete_locked(connection, job_id)
+
+
+def delete_locked(connection: Connection, job_id: UUID) -> None:
+    """End a job whose lock is held."""
+    inflight.cancel_all(connection, job_id, "the job was deleted")
+    store.remove(connection, job_id)
 
 
 def unknown(job_id: UUID) -> NotFound:
@@ -224,7 +254,8 @@ def _taken(name: str, whose: str) -> Conflict:
     )
 
 
-def _check(booking: Booking) -> None:
+def check_booking(booking: Booking) -> None:
+    """Refuse what could not be delivered from here; raises InvalidMember, TooLarge."""
     check(booking, allow=current_app.config["WAKECALL_SETTINGS"].allow_targets)
 
 
@@ -251,7 +282,7 @@ def _after_kept(booking: Booking, next_at: datetime, kept: datetime | None) -> d
     return next_after(booking.trigger, kept)
 
 
-def _compare(echo: Echo, current: Job) -> None:
+def compare(echo: Echo, current: Job) -> None:
     """Refuse a document whose read-only members contradict what is stored."""
     stored = {"id": str(current.id), "account": current.account, "next": current.next_at}
     given = {"id": echo.id, "account": echo.account, "next": echo.next}

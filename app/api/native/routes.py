@@ -7,7 +7,6 @@ from uuid import UUID
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
-from werkzeug.wsgi import FileWrapper
 
 from app.api import admission, bodies, negotiation, previews
 from app.api.native import (
@@ -16,9 +15,11 @@ from app.api.native import (
     document,
     incoming,
     json_codec,
-    listing,
+    list_routes,
+    named_routes,
     paths,
     preview,
+    query,
     runs,
     xml_codec,
 )
@@ -31,43 +32,26 @@ from app.errors import InvalidMember
 from app.service import jobs as job_service
 from app.service import runs as run_service
 
-MOST_RUNS: Final = 1000
-_USUAL_RUNS: Final = 100
 _FLAGS: Final = {"true": True, "false": False}
 
 native: Final = Blueprint("native", __name__, url_prefix="/1")
 
 
 class _PathFormConverter(BaseConverter):
-    """Whatever may be `<when or cron>/<callback>`: a slash in it, and no job id before it."""
+    """Whatever may be `<when or cron>/<callback>`: a slash in it, and no job before it."""
 
     part_isolating = False
-    regex = r"(?![0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}/)[\s\S]*/[\s\S]*"
+    regex = r"(?!(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|by-name)/)[\s\S]*/[\s\S]*"
 
 
 def install(app: Flask) -> None:
     """Offer the native API in this application."""
     app.url_map.converters["path_form"] = _PathFormConverter
     app.register_blueprint(native)
+    app.register_blueprint(list_routes.job_lists)
+    named_routes.install(app)
     app.register_blueprint(account)
     previews.offer(app, preview.DIALECT)
-
-
-@native.get("/jobs")
-def list_jobs() -> Response:
-    """The ids of all jobs of the account (spec: List)."""
-    caller = _caller()
-    media_type = answers.offer(negotiation.WITH_TEXT)
-    layout = listing.LAYOUTS[media_type]
-    with job_service.ids(caller) as found:
-        length = layout.length(found.count)
-        file = None if request.method == "HEAD" else listing.spool(layout, found.count, found.ids)
-    answer = Response(
-        None if file is None else FileWrapper(file, listing.PIECE),
-        content_type=answers.CONTENT_TYPES[media_type],
-    )
-    answer.content_length = length
-    return answer
 
 
 @native.post("/jobs")
@@ -150,7 +134,7 @@ def list_runs(job_id: UUID) -> Response:
     """The newest runs of a job, also of one that has ended."""
     caller = _caller()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    found = run_service.of_job(caller, job_id, limit=_limit())
+    found = run_service.of_job(caller, job_id, limit=query.limit() or query.USUAL)
     return answers.listed("runs", [runs.of_run(run) for run in found], media_type)
 
 
@@ -194,18 +178,3 @@ def _flag(name: str) -> bool:
 def _document() -> JobDocument:
     """The job document in the body; raises UnsupportedFormat, TooLarge and what the codecs do."""
     return incoming.read(json_codec.read, xml_codec.read)
-
-
-def _limit() -> int:
-    text = request.args.get("limit")
-    if text is None:
-        return _USUAL_RUNS
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_RUNS))):
-        text = "0"
-    if not 1 <= int(text) <= MOST_RUNS:
-        raise InvalidMember(
-            "limit",
-            "limit is no whole number in its bounds.",
-            remedy=f"Give a number from 1 to {MOST_RUNS}.",
-        )
-    return int(text)
