@@ -117,6 +117,7 @@ def test_pages_come_to_the_whole_list(
     while page := paged(web, account_id, wanted, found[-1] if found else None, limit):
         assert len(page) <= limit
         found += page
+        assert len(found) <= len(made)
 
     meant = [each for each, tags in zip(made, jobs, strict=True) if set(wanted) <= set(tags)]
     assert found == listed(web, account_id, *wanted) == meant

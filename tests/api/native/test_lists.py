@@ -42,7 +42,10 @@ def following(answer: TestResponse) -> str | None:
 
 def pages(client: FlaskClient, place: str, accept: str = "application/json") -> Iterator[list[str]]:
     at: str | None = place
+    seen: set[str] = set()
     while at is not None:
+        assert at not in seen
+        seen.add(at)
         answer = client.get(at, headers={"Accept": accept})
         yield listed(answer)
         at = following(answer)
