@@ -55,6 +55,29 @@ def create_account(name: str) -> None:
     click.echo(accounts.create(name))
 
 
+def _connections(_context: click.Context, _parameter: click.Parameter, text: str) -> int | None:
+    if text == "default":
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise click.BadParameter("give a whole number, or `default`.")
+    return int(text)
+
+
+@account.command("limit")
+@click.argument("name")
+@click.option(
+    "--connections",
+    required=True,
+    callback=_connections,
+    metavar="N|default",
+    help="Calls to one destination under way at once; `default` for the setting's.",
+)
+@_told
+def limit_account(name: str, connections: int | None) -> None:
+    """Say how many calls account NAME may have under way to one destination."""
+    accounts.limit(name, connections)
+
+
 @key.command("create")
 @click.argument("account_name", metavar="ACCOUNT")
 @click.option("--label", default="", help="What the key is for.")

@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final
 
+from app.domain.flow import MOST_CONNECTIONS
 from app.errors import Misconfigured
 
 Network = IPv4Network | IPv6Network
@@ -32,6 +33,7 @@ class Settings:
     ca_file: str | None
     retention_days: int
     concurrency: int
+    destination_connections: int
     log_level: str
 
 
@@ -63,6 +65,13 @@ def load(environ: Mapping[str, str]) -> Settings:
         ca_file=environ.get("WAKECALL_CA_FILE") or None,
         retention_days=number(environ, "WAKECALL_RETENTION_DAYS", default=30, least=1, most=3650),
         concurrency=number(environ, "WAKECALL_CONCURRENCY", default=4000, least=1, most=50_000),
+        destination_connections=number(
+            environ,
+            "WAKECALL_DESTINATION_CONNECTIONS",
+            default=50,
+            least=1,
+            most=MOST_CONNECTIONS,
+        ),
         log_level=(environ.get("WAKECALL_LOG_LEVEL") or "info").lower(),
     )
 

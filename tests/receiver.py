@@ -67,6 +67,7 @@ class Receiver:
         default: Behaviour | None = None,
         *,
         host: str = "127.0.0.1",
+        port: int = 0,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.default = answer() if default is None else default
@@ -78,7 +79,7 @@ class Receiver:
         self._changed = threading.Condition()
         self._links: dict[threading.Thread, socket.socket] = {}
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._listener = socket.create_server((host, 0), family=family, backlog=512)
+        self._listener = socket.create_server((host, port), family=family, backlog=512)
         self.port: int = self._listener.getsockname()[1]
         self._accepting = threading.Thread(target=self._accept)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
+from types import MappingProxyType
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -16,6 +18,8 @@ from app.domain.retry import Failed, RetryAt, decide, is_success, is_too_old, to
 from app.domain.run import Attempt, Reply, RunState
 from app.log import logger
 from app.store.settling import Settlement
+from workers.destinations import Destinations
+from workers.fetcher import Summons
 from workers.held import Held
 
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
@@ -63,6 +67,8 @@ class Courier:
         engine: Sender,
         *,
         concurrency: int,
+        connections: int = 50,
+        limits: Mapping[int, int] = MappingProxyType({}),
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._loop = loop
@@ -74,6 +80,14 @@ class Courier:
         self._pumping = False
         self._late: set[Held] = set()
         self._asked: set[Held] = set()
+        self.destinations = Destinations(
+            loop,
+            self._turn,
+            connections=connections,
+            limits=limits,
+            most_waiting=concurrency // 2,
+            jitter=jitter,
+        )
         self.held: set[Held] = set()
         self.questions: deque[Held] = deque()
         """Runs to be asked about: are they still wanted?"""
@@ -86,7 +100,11 @@ class Courier:
 
         Whoever waits here longer than a word on it is good for must be asked about again.
         """
-        return len(self._late) >= _LATE_ENOUGH or len(self.held) >= self._concurrency
+        return (
+            len(self._late) >= _LATE_ENOUGH
+            or len(self.held) >= self._concurrency
+            or self.destinations.crowded
+        )
 
     def accept(self, runs: Sequence[Held]) -> None:
         """Take charge of runs that were just taken; from any thread."""
@@ -104,6 +122,20 @@ class Courier:
     ) -> None:
         """Hear which of the runs asked about are still wanted; from any thread."""
         self._loop.call_soon_threadsafe(self._go_on, asked, asked_at, answered_at, wanted)
+
+    def given_back(self, batch: Sequence[Held], parked: AbstractSet[UUID]) -> None:
+        """Let go of runs that were given back; from any thread."""
+        for held in batch:
+            self.forget(held)
+        self._loop.call_soon_threadsafe(self.destinations.fetcher.written, batch, parked)
+
+    def fetched(self, summons: Summons, number: int) -> None:
+        """Hear how many parked runs were taken for a destination; from any thread."""
+        self._loop.call_soon_threadsafe(self.destinations.fetcher.fetched, summons, number)
+
+    def share_among(self, workers: int) -> None:
+        """Hear how many workers there are; from any thread."""
+        self._loop.call_soon_threadsafe(self.destinations.share_among, workers)
 
     def forget(self, held: Held) -> None:
         """Let go of a run: it was settled, or is no longer this worker's; from any thread."""
@@ -181,11 +213,16 @@ class Courier:
         held.begun = self._loop.clock()
         return held.lease_runs(held.begun) and held.is_confirmed(held.begun)
 
+    def _turn(self, held: Held) -> bool:
+        """A run that waited for its destination has its turn; False where it has to wait on."""
+        return self._engine.in_flight < self._concurrency and self._begin(held)
+
     def _begin(self, held: Held) -> bool:
         """Send it, or ask whether it is still wanted; False where it has to wait for that."""
         now = self._loop.clock()
         if not held.lease_runs(now):
             logger.warning("run.lease_lost", run_id=str(held.run.id))
+            self.destinations.gone(held)
             self.forget(held)
             return True
         if not held.is_confirmed(now):
@@ -195,8 +232,13 @@ class Courier:
             self.questions.append(held)
             return True
         self._asked.discard(held)
-        held.begun = now
         self._late.discard(held)
+        if self._is_over(held, now):
+            self.destinations.gone(held)
+            return True
+        if not self.destinations.admits(held, now):
+            return True
+        held.begun = now
         call = self._call(held, now)
         if call is not None:
             self._engine.post(
@@ -204,11 +246,20 @@ class Courier:
             )
         return True
 
-    def _call(self, held: Held, now: float) -> Call | None:
-        """The signed call, or None where there is none to make and the run is settled so."""
-        if held.run.url is None:
+    def _is_over(self, held: Held, now: float) -> bool:
+        """Whether there is no attempt to make any more; then the run is settled so."""
+        run = held.run
+        if run.url is None:
             self._settle(held, state=RunState.DEAD, reason="the content of its version is lost")
-            return None
+            return True
+        again = run.attempts > run.tried
+        if again and is_too_old(held.retry, due_at=run.due_at, now=held.wall(now)):
+            self._settle(held, state=RunState.FAILED, reason=too_old(held.retry))
+            return True
+        return False
+
+    def _call(self, held: Held, now: float) -> Call | None:
+        """The signed call, or None where it cannot be signed and the attempt has failed so."""
         if not held.secrets:
             reply = Reply(
                 error="signing-failed",
@@ -217,28 +268,28 @@ class Courier:
             self._done(held, reply)
             return None
         wall = held.wall(now)
-        if held.run.attempts and is_too_old(held.retry, due_at=held.run.due_at, now=wall):
-            self._settle(held, state=RunState.FAILED, reason=too_old(held.retry))
-            return None
         return build(held.delivery(wall), held.secrets, int(wall.timestamp()))
 
     def _done(self, held: Held, reply: Reply) -> None:
         if reply.error == WITHDRAWN:
+            self.destinations.withdrawn(held)
             self._due(held)
             return
+        now = self._loop.clock()
         begun = held.begun
         attempt = Attempt(
             held.run.attempts + 1, held.wall(begun), held.lateness(begun) * 1000, reply
         )
         if is_success(reply):
             self._settle(held, state=RunState.SUCCEEDED, attempt=attempt)
+            self.destinations.done(held, reply, now)
             self._pump()
             return
         verdict = decide(
             reply,
-            attempts_made=attempt.number,
+            attempts_made=attempt.number - held.run.tried,
             due_at=held.run.due_at,
-            now=held.wall(self._loop.clock()),
+            now=held.wall(now),
             jitter=self._jitter(),
             policy=held.retry,
         )
@@ -247,12 +298,14 @@ class Courier:
                 self._settle(held, state=RunState.FAILED, reason=reason, gone=gone, attempt=attempt)
             case RetryAt(reason=reason):
                 self._settle(held, retry=verdict, reason=reason, attempt=attempt)
+        self.destinations.done(held, reply, now)
         self._pump()
 
     def _withdraw(self, held: Held) -> None:
         """It is no longer wanted, or no longer ours; the settlement's token tells which."""
         self._late.discard(held)
         self._asked.discard(held)
+        self.destinations.gone(held)
         self._settle(held, state=RunState.CANCELLED)
 
     def _settle(

@@ -10,6 +10,7 @@ from app.delivery.request import Delivery
 from app.domain.pace import CONFIRMED_FOR, LEASE, LEASE_MARGIN
 from app.domain.retry_policy import DEFAULT, RetryPolicy
 from app.store.takes import Taken, Ticket
+from workers.destination import Destination
 
 _LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
@@ -20,7 +21,8 @@ class Held:
     """A taken run and what is known of it, in seconds of the monotonic clock.
 
     `fire_at` is when its attempt may begin; `lease_ends` counts from before the statement that
-    took or extended it; `confirmed` is when it was last asked whether the run is still wanted.
+    took or extended it; `confirmed` is when it was last asked whether the run is still wanted;
+    `put_off` is by how much it was to begin before `fire_at`, had its destination had room then.
     """
 
     run: Taken
@@ -29,6 +31,10 @@ class Held:
     lease_ends: float
     confirmed: float
     begun: float = 0.0
+    put_off: float = 0.0
+    destination: Destination | None = None
+    waits_since: float = 0.0
+    asking: bool = False
 
     @property
     def ticket(self) -> Ticket:
@@ -53,8 +59,8 @@ class Held:
         self.fire_at = min(self.fire_at, fire_at)
 
     def lateness(self, now: float) -> float:
-        """Seconds since its attempt might have begun."""
-        return max(0.0, now - self.fire_at)
+        """Seconds since its attempt was to begin."""
+        return max(0.0, now - self.fire_at + self.put_off)
 
     def wall(self, now: float) -> datetime:
         """The database's clock at monotonic `now`, as far as this run can tell."""
@@ -90,4 +96,7 @@ def hold(run: Taken, secrets: tuple[str, ...], *, asked: float, answered: float)
     The remaining time counts from the answer: the database read its clock before that, so the
     attempt is late by the way back, never early.
     """
-    return Held(run, secrets, answered + run.remaining, asked + _LEASE_S, asked)
+    held = Held(run, secrets, answered + run.remaining, asked + _LEASE_S, asked)
+    if run.planned_at is not None:
+        held.put_off = (run.send_at - run.planned_at).total_seconds()
+    return held

@@ -9,9 +9,11 @@ from typing import Final
 import psycopg
 
 from app.domain.pace import BEAT, CONFIRM_EVERY, LEASE, LEASE_MARGIN, LOOK_AHEAD
-from app.store import takes
+from app.store import beats, takes
+from app.store.parking import summon
 from app.store.takes import Ticket
 from workers.courier import Courier
+from workers.fetcher import Summons
 from workers.held import Held, hold
 from workers.keyring import Keyring
 from workers.link import Link, Repeating
@@ -26,6 +28,7 @@ _POLL_S: Final = 0.25
 _DEAF_POLL_S: Final = 0.05
 _LATE_S: Final = 0.1
 _UNBIDDEN: Final = 500
+_SHARE_S: Final = 2.0
 
 
 def take(
@@ -72,6 +75,7 @@ class Keeper(Repeating):
         self._on_suspects = on_suspects
         self._clock = clock
         self._polled_at = clock()
+        self._shared_at = float("-inf")
         self._leases_seen_at = float("-inf")
         self.polling = True
 
@@ -79,7 +83,9 @@ class Keeper(Repeating):
         """Extend, ask, poll: each only where there is something to it."""
         questions = self._drain()
         expiring = self._expiring()
-        if not (questions or expiring or self._poll_is_due()):
+        # Who takes nothing unbidden, fetches nothing either: suspects are tried without company.
+        summons = self.polling and self._courier.destinations.fetcher.summons
+        if not (questions or expiring or summons or self._poll_is_due()):
             return
         try:
             with self._link.use() as connection:
@@ -90,6 +96,8 @@ class Keeper(Repeating):
                 if questions:
                     self._ask(connection, questions)
                     questions = []
+                if summons:
+                    self._fetch(connection)
                 if self._poll_is_due():
                     self._poll(connection)
         finally:
@@ -126,12 +134,40 @@ class Keeper(Repeating):
             if held.run.id in extended:
                 held.extended(asked)
 
+    def _fetch(self, connection: psycopg.Connection) -> None:
+        """Take runs that were given back, for the destinations that have room for them now."""
+        waiting = self._courier.destinations.fetcher.summons
+        wanted: list[Summons] = []
+        # Questions wait meanwhile: no more at once than a poll takes.
+        while waiting and sum(each.number for each in wanted) < _UNBIDDEN:
+            wanted.append(waiting.popleft())
+        try:
+            called = summon(
+                connection, [(each.destination.parking, each.number) for each in wanted]
+            )
+            tickets = [ticket for found in called.values() for ticket in found]
+            if tickets:
+                take(connection, tickets, self._courier, self._keyring, self._clock)
+        except Exception:
+            waiting.extendleft(reversed(wanted))
+            raise
+        for each in wanted:
+            self._courier.fetched(each, len(called.get(each.destination.parking, ())))
+
+    def _share(self, connection: psycopg.Connection) -> None:
+        """See how many workers share what each account may open, and how much that is."""
+        self._keyring.of(connection, self._courier.destinations.accounts)
+        self._courier.share_among(beats.workers(connection))
+        self._shared_at = self._clock()
+
     def _poll_is_due(self) -> bool:
         pause = _POLL_S if self._hears_bells() else _DEAF_POLL_S
         return self.polling and self._clock() - self._polled_at >= pause
 
     def _poll(self, connection: psycopg.Connection) -> None:
         self._polled_at = self._clock()
+        if self._polled_at - self._shared_at >= _SHARE_S:
+            self._share(connection)
         if self._courier.saturated:
             return
         late = _LATE_S if self._hears_bells() else -LOOK_AHEAD.total_seconds()

@@ -1,4 +1,4 @@
-"""Keyring: the accounts' signing secrets in this worker's memory, a few seconds at a time."""
+"""Keyring: the accounts' secrets and limits in this worker's memory, a few seconds at a time."""
 
 from __future__ import annotations
 
@@ -13,25 +13,32 @@ from app.log import logger
 from app.service.secrets import SecretBox
 
 FRESH_S: Final = 5.0
-"""A rotated secret is in use this long after the rotation, at the latest."""
+"""A rotated secret, or a new limit, is in use this long afterwards, at the latest."""
 
 Secrets = tuple[str, ...]
 
 _VALID: Final = """
-SELECT account_id, sealed FROM signing_secret
-WHERE account_id = ANY (%(accounts)s)
-  AND (expires_at IS NULL OR expires_at > clock_timestamp())
-ORDER BY account_id, id DESC
+SELECT a.id, a.connections, s.sealed
+FROM account a
+LEFT JOIN signing_secret s
+  ON s.account_id = a.id AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
+WHERE a.id = ANY (%(accounts)s)
+ORDER BY a.id, s.id DESC
 """
 
 
 class Keyring:
-    """Opened secrets by account; each thread that takes runs may ask it."""
+    """Opened secrets by account; each thread that takes runs may ask it.
+
+    `connections` has the accounts that may have another number of calls than the setting says under
+    way to one destination; it is renewed together with the secrets.
+    """
 
     def __init__(self, box: SecretBox, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._box = box
         self._clock = clock
         self._known: dict[int, tuple[float, Secrets]] = {}
+        self.connections: dict[int, int] = {}
 
     def of(self, connection: psycopg.Connection, accounts: Iterable[int]) -> dict[int, Secrets]:
         """Each account's secrets that sign now, newest first; empty where none opens."""
@@ -45,7 +52,14 @@ class Keyring:
 
     def _load(self, connection: psycopg.Connection, accounts: list[int], until: float) -> None:
         opened: dict[int, list[str]] = {account: [] for account in accounts}
-        for account, sealed in connection.execute(_VALID, {"accounts": accounts}).fetchall():
+        rows = connection.execute(_VALID, {"accounts": accounts}).fetchall()
+        for account, connections, sealed in rows:
+            if connections is None:
+                self.connections.pop(account, None)
+            else:
+                self.connections[account] = connections
+            if sealed is None:
+                continue
             try:
                 opened[account].append(self._box.open(bytes(sealed)))
             except Misconfigured as error:

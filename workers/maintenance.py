@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from datetime import time as time_of_day
 from typing import Final
 from uuid import UUID
 
@@ -53,7 +54,9 @@ class Maintenance(Repeating):
         now = connection.execute("SELECT clock_timestamp()").fetchone()
         today = (now[0] if now else datetime.now(UTC)).date()
         made = partitions.make_ahead(connection, today)
-        dropped = partitions.drop_before(connection, today - self._retention)
+        first_kept = today - self._retention
+        dropped = partitions.drop_before(connection, first_kept)
+        repairs.drop_superseded(connection, datetime.combine(first_kept, time_of_day.min, UTC))
         beats.forget_stale(connection)
         if made or dropped:
             logger.info("history.turned_over", made=made, dropped=dropped)
@@ -66,7 +69,6 @@ class Maintenance(Repeating):
 
     def _repair(self, connection: psycopg.Connection) -> None:
         armed = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=tell_unreadable)
-        repairs.drop_superseded(connection)
         if armed:
             logger.error("jobs.orphaned", repaired=armed)
             beats.add(connection, {(tally.REPAIR, "orphan"): armed})

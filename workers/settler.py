@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import psycopg
 
@@ -13,6 +13,7 @@ from app.domain import tally
 from app.domain.tally import Tallies
 from app.log import lines, logger
 from app.store import beats
+from app.store.parking import Release, release
 from app.store.settling import Settled, Settlement, settle_singly_if_needed
 from workers.accuracy import Accuracy
 from workers.courier import Courier
@@ -22,6 +23,8 @@ from workers.link import Link, Repeating
 _PAUSE_S: Final = 0.05
 _BATCH: Final = 1000
 _BEAT_S: Final = 2.0
+
+_T = TypeVar("_T")
 
 
 class Settler(Repeating):
@@ -45,19 +48,23 @@ class Settler(Repeating):
         self._identity = identity
         self._clock = clock
         self._unsettled: deque[tuple[Held, Settlement]] = deque()
+        self._unreleased: deque[tuple[Held, Release]] = deque()
         self._tallies = Tallies()
         self._accuracy = Accuracy()
         self._beaten_at = float("-inf")
 
     def once(self) -> None:
-        """Settle all there is, then beat if it is time to."""
-        outcomes = self._courier.outcomes
-        while outcomes or self._unsettled:
-            while outcomes and len(self._unsettled) < _BATCH:
-                self._unsettled.append(outcomes.popleft())
+        """Write all there is, then beat if it is time to."""
+        while not self.empty:
+            _move(self._courier.outcomes, self._unsettled)
+            _move(self._courier.destinations.releases, self._unreleased)
             with self._link.use() as connection:
-                self._settle(connection, list(self._unsettled))
-            self._unsettled.clear()
+                if self._unsettled:
+                    self._settle(connection, list(self._unsettled))
+                    self._unsettled.clear()
+                if self._unreleased:
+                    self._release(connection, list(self._unreleased))
+                    self._unreleased.clear()
         now = self._clock()
         if now - self._beaten_at >= _BEAT_S:
             with self._link.use() as connection:
@@ -76,13 +83,34 @@ class Settler(Repeating):
                 beats.fall_silent(connection, "worker", self._identity)
         except (psycopg.OperationalError, psycopg.InterfaceError):
             left = len(self._unsettled) + len(self._courier.outcomes)
+            left += len(self._unreleased) + len(self._courier.destinations.releases)
             logger.warning("runs.unsettled", runs=left)
         self._link.drop()
 
     @property
     def empty(self) -> bool:
         """Whether everything that came has been written."""
-        return not self._unsettled and not self._courier.outcomes
+        return not (
+            self._unsettled
+            or self._courier.outcomes
+            or self._unreleased
+            or self._courier.destinations.releases
+        )
+
+    def _release(self, connection: psycopg.Connection, batch: list[tuple[Held, Release]]) -> None:
+        try:
+            released = release(connection, [each for _, each in batch])
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            # Left to their leases: one bad row never stops the loop.
+            released = set()
+            for _, each in batch:
+                logger.error("run.cannot_be_settled", run_id=str(each.id), error=str(error))
+        self._courier.given_back([held for held, _ in batch], released)
+        for _, each in batch:
+            if each.id in released:
+                self._tallies[tally.GIVEN_BACK, str(each.cause)] += 1
 
     def _beat(self, connection: psycopg.Connection) -> None:
         beats.beat(connection, "worker", self._identity)
@@ -115,6 +143,11 @@ class Settler(Repeating):
                 late = each.attempt.lateness_ms / 1000
                 self._tallies[tally.LATENESS, tally.bound(late)] += 1
                 self._tallies[tally.LATENESS_SUM, ""] += late  # type: ignore[assignment] # Counter adds floats as well
+
+
+def _move(waiting: deque[_T], batch: deque[_T]) -> None:
+    while waiting and len(batch) < _BATCH:
+        batch.append(waiting.popleft())
 
 
 def _line(settlement: Settlement) -> dict[str, Any]:

@@ -39,7 +39,13 @@ class Station:
         guard = Guard(self._loop, Resolver(self._loop), allow=settings.allow_targets)
         self._engine = Engine(self._loop, guard, ca_file=settings.ca_file)
         self._keyring = Keyring(SecretBox(settings.secret_keys), clock=self._clock)
-        self.courier = Courier(self._loop, self._engine, concurrency=settings.concurrency)
+        self.courier = Courier(
+            self._loop,
+            self._engine,
+            concurrency=settings.concurrency,
+            connections=settings.destination_connections,
+            limits=self._keyring.connections,
+        )
         url = settings.database_url
         self.keeper = Keeper(
             Link(url, "keeper"),
@@ -70,6 +76,7 @@ class Station:
         """Take nothing more; let what is under way end, for GRACE_S at most."""
         self.keeper.polling = False
         self._stopping_at = self._clock()
+        self._loop.call_soon_threadsafe(self.courier.destinations.stop)
         self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:

@@ -11,6 +11,10 @@ LOOK_AHEAD: Final = timedelta(milliseconds=300)
 POLL: Final = timedelta(milliseconds=100)
 """Pause between two ticks of an idle scheduler; well below LOOK_AHEAD."""
 
+BY_HAND: Final = 2 * POLL
+"""How long after it was asked for a firing by hand, or a redelivery, is due: the scheduler has
+looked and rung by then, so that it is on time."""
+
 LEASE: Final = timedelta(seconds=5)
 """How long a taken run is its worker's without a word from it."""
 

@@ -73,7 +73,7 @@ def decide(
         return Failed(reason=f"{reason} All {attempts_made} attempts are used up.")
     wait = wait_after(policy, attempts_made)
     if status in _SLOW_DOWN:
-        wait = max(wait, _retry_after(reply, now))
+        wait = max(wait, retry_after(reply, now))
     instant = now + wait * (1 + JITTER * jitter)
     if is_too_old(policy, due_at=due_at, now=instant):
         return Failed(reason=f"{reason} {too_old(policy)}")
@@ -100,8 +100,11 @@ def _reason(reply: Reply) -> str:
     return f"The receiver answered {reply.status}."
 
 
-def _retry_after(reply: Reply, now: datetime) -> timedelta:
-    """The wait the receiver asks for: nothing where the field is absent, malformed or past."""
+def retry_after(reply: Reply, now: datetime) -> timedelta:
+    """The wait a Retry-After asks for (RFC 9110, 10.2.3), at most MAX_RETRY_AFTER.
+
+    Nothing where the field is absent, malformed or past.
+    """
     text = next((value for name, value in reply.headers if name.lower() == "retry-after"), "")
     text = text.strip()
     if text.isascii() and text.isdigit():

@@ -21,10 +21,18 @@ class RunState(StrEnum):
     DEAD = "dead"
 
 
+LIVE: Final = frozenset({RunState.CLAIMED, RunState.TAKEN, RunState.WAITING})
+"""The states of a run that is under way."""
+
+SETTLED: Final = frozenset(RunState) - LIVE
+"""The states of a run that is over."""
+
+
 class RunKind(StrEnum):
-    """Why a run exists."""
+    """Why a run exists: its job was due, or somebody asked for it."""
 
     SCHEDULED = "scheduled"
+    MANUAL = "manual"
 
 
 class Timing(NamedTuple):
@@ -88,3 +96,43 @@ class Run:
     next_attempt_at: datetime | None
     reason: str | None
     attempts: tuple[Attempt, ...]
+
+
+class Place(NamedTuple):
+    """Where a run stands in a list that is ordered by due time, then id."""
+
+    due_at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFilter:
+    """Which runs of an account are meant: all that is given must hold.
+
+    `after` is the earliest due time, `before` the first that is too late.
+    """
+
+    states: frozenset[RunState]
+    job_id: UUID | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunPage:
+    """Some runs, newest first, and the place after which more follow, if they do."""
+
+    runs: tuple[Run, ...]
+    more_after: Place | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Redelivered:
+    """What a bulk redelivery came to: `count` runs were taken up, or would be.
+
+    `lost` more were met whose content is gone; `more_after` is where to go on, if anywhere.
+    """
+
+    count: int
+    lost: int
+    more_after: Place | None

@@ -11,6 +11,7 @@ LATENESS_SUM: Final = "lateness_sum"
 ATTEMPT: Final = "attempt"
 RUN: Final = "run"
 REPAIR: Final = "repair"
+GIVEN_BACK: Final = "given_back"
 MISSED: Final = "missed"
 
 JOINED: Final = "joined"

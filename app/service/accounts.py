@@ -13,6 +13,7 @@ from flask import current_app
 
 from app.domain import key as keys_domain
 from app.domain.account import Account, ApiKey, Caller, Presumed
+from app.domain.flow import MOST_CONNECTIONS
 from app.domain.secret import MOST, SigningSecret, new_secret
 from app.errors import Conflict, InvalidMember, NotFound, Unauthenticated
 from app.service.presumption import presumptions
@@ -87,6 +88,22 @@ def create(name: str) -> str:
             connection, key_id=key.id, account_id=made.id, digest=key.digest, label="first"
         )
     return text
+
+
+def limit(name: str, connections: int | None) -> None:
+    """Let the account have so many calls under way to one destination; None for the setting's.
+
+    Raises InvalidMember, NotFound.
+    """
+    if connections is not None and not 1 <= connections <= MOST_CONNECTIONS:
+        raise InvalidMember(
+            "connections",
+            f"{connections} calls at once to one destination cannot be allowed.",
+            remedy=f"Give a number from 1 to {MOST_CONNECTIONS}, or `default`.",
+        )
+    with transaction() as connection:
+        if not store.set_connections(connection, name, connections):
+            _account(None, name)
 
 
 def create_key(account: str, label: str) -> str:

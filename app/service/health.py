@@ -95,6 +95,12 @@ def _counted(tallies: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
     for name, label, metric, help_text in (
         (tally.ATTEMPT, "outcome", "wakecall_attempts", "HTTP calls by status class or error."),
         (tally.RUN, "state", "wakecall_runs", "Settled runs by final state."),
+        (
+            tally.GIVEN_BACK,
+            "cause",
+            "wakecall_runs_given_back",
+            "Runs that waited for their destination, by cause.",
+        ),
         (tally.MISSED, "fate", "wakecall_missed_firings", "Firings missed and not made."),
         (tally.REPAIR, "kind", "wakecall_repairs", "Breaches that maintenance found and mended."),
     ):

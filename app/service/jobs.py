@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from flask import current_app
@@ -20,11 +21,14 @@ from app.domain.quotation import quoted
 from app.domain.rearm import catch_up
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.errors import Conflict, InvalidMember, NotFound, Refused
-from app.service import accounts
-from app.store import inflight, listing
+from app.service import accounts, arming
+from app.store import contents, inflight, listing
 from app.store import jobs as store
 from app.store.engine import session, snapshot, statement, transaction
 from app.store.names import NameTaken, holder
+
+PAUSED: Final = "the job was paused"
+_DELETED: Final = "the job was deleted"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +53,7 @@ def create(caller: Caller | Presumed, booking: Booking, *, dry_run: bool = False
         caller = accounts.confirm(caller)
     next_at = first_firing(booking.trigger, caller.now)
     job_id = UUID(int=uuid7().int)
-    job = _job(job_id, caller.account, booking, 1, next_at if booking.enabled else None)
+    job = stored(job_id, caller.account, booking, 1, next_at if booking.enabled else None)
     if dry_run:
         _check_own_name(caller.account, booking)
         return job
@@ -74,7 +78,7 @@ def _create_presumed(caller: Presumed, booking: Booking) -> Job | None:
     with _own_name(caller.account, booking), session() as connection:
         if not store.insert_if_valid(connection, job_id, caller, booking, first):
             return None
-    return _job(job_id, caller.account, booking, 1, first if booking.enabled else None)
+    return stored(job_id, caller.account, booking, 1, first if booking.enabled else None)
 
 
 def create_together(
@@ -93,7 +97,7 @@ def create_together(
         except Refused as error:
             raise error.at(len(made)) from None
         next_at = first if booking.enabled else None
-        made.append(_job(UUID(int=uuid7().int), caller.account, booking, 1, next_at))
+        made.append(stored(UUID(int=uuid7().int), caller.account, booking, 1, next_at))
     _check_names(bookings)
     if dry_run:
         for index, booking in enumerate(bookings):
@@ -172,22 +176,13 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
     """Replace a job by its next version; once this returns, that version's word is the last.
 
     Every firing of the old version that is still 100 ms ahead is replaced; one that was due
-    already runs its course. Raises NotFound, InvalidMember, TooLarge, Conflict.
+    already runs its course. Pauses or resumes where `enabled` changes. Raises NotFound,
+    InvalidMember, TooLarge, Conflict.
     """
     check_booking(booking)
-    account = caller.account
-    with _own_name(account, booking), transaction() as connection:
-        current = locked(connection, account, job_id)
-        if current is None:
-            raise unknown(job_id)
+    with _own_name(caller.account, booking), transaction() as connection:
+        current = locked(connection, caller, job_id)
         return replace_locked(connection, caller, current, booking, echo)
-
-
-def locked(connection: Connection, account: Account, job_id: UUID) -> Job | None:
-    """The account's job as its last word has it, under its lock; None where there is none."""
-    if not store.lock(connection, account.id, job_id):
-        return None
-    return store.find(connection, account.id, job_id)
 
 
 def replace_locked(
@@ -198,7 +193,7 @@ def replace_locked(
     Raises InvalidMember, Conflict; NameTaken where the booking bears another job's name.
     """
     compare(echo, current)
-    first = first_firing(booking.trigger, caller.now)
+    first = arming.on_update(connection, current, booking, caller.now)
     next_at: datetime | None = None
     if booking.enabled:
         _claim_overdue(connection, current, caller.now + LAST_WORD)
@@ -206,23 +201,31 @@ def replace_locked(
         kept = inflight.cancel_replaced(connection, current.id, reason, LAST_WORD)
         next_at = _after_kept(booking, first, kept)
     else:
-        inflight.cancel_all(connection, current.id, "the job was paused")
+        inflight.cancel_all(connection, current.id, PAUSED)
+    contents.keep(connection, current.id)
     store.replace(connection, current, booking, next_at)
-    return _job(current.id, caller.account, booking, current.version + 1, next_at)
+    return stored(current.id, caller.account, booking, current.version + 1, next_at)
 
 
 def delete(caller: Caller, job_id: UUID) -> None:
-    """End a job; from 100 ms after this returns none of its calls begins. Raises NotFound."""
+    """End a job; from 100 ms after this returns none of its calls begins. Raises NotFound.
+
+    A job that has ended already is deleted as long as one of its runs is being sent again.
+    """
     with transaction() as connection:
-        if not store.lock(connection, caller.account.id, job_id):
+        if store.lock(connection, caller.account.id, job_id):
+            delete_locked(connection, job_id)
+            return
+        if not inflight.cancel_left(connection, caller.account.id, job_id, _DELETED):
             raise unknown(job_id)
-        delete_locked(connection, job_id)
+        contents.drop(connection, job_id)
 
 
 def delete_locked(connection: Connection, job_id: UUID) -> None:
-    """End a job whose lock is held."""
-    inflight.cancel_all(connection, job_id, "the job was deleted")
+    """End a job whose lock is held; as `delete`."""
+    inflight.cancel_all(connection, job_id, _DELETED)
     store.remove(connection, job_id)
+    contents.drop(connection, job_id)
 
 
 def unknown(job_id: UUID) -> NotFound:
@@ -232,6 +235,16 @@ def unknown(job_id: UUID) -> NotFound:
         member="id",
         remedy="GET /1/jobs lists the ids of this account's jobs.",
     )
+
+
+def locked(connection: Connection, caller: Caller, job_id: UUID) -> Job:
+    """The job as its last word has it, under its lock. Raises NotFound."""
+    if not store.lock(connection, caller.account.id, job_id):
+        raise unknown(job_id)
+    found = store.find(connection, caller.account.id, job_id)
+    if found is None:
+        raise unknown(job_id)
+    return found
 
 
 @contextmanager
@@ -295,9 +308,10 @@ def compare(echo: Echo, current: Job) -> None:
             )
 
 
-def _job(
+def stored(
     job_id: UUID, account: Account, booking: Booking, version: int, next_at: datetime | None
 ) -> Job:
+    """The job as it now stands."""
     return Job(
         id=job_id,
         account=account.name,

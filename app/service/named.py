@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection
 
-from app.domain.account import Account, Caller
+from app.domain.account import Caller
 from app.domain.booking import check_name
 from app.domain.job import Booking, Echo, Job, booking_of
 from app.domain.quotation import quoted
@@ -62,7 +62,7 @@ def put(caller: Caller, booking: Booking, echo: Echo) -> Put:
                 continue
         if booking_of(current) == booking:
             return _left_alone(current, echo)
-        with _locked(caller.account, name) as (connection, found):
+        with _locked(caller, name) as (connection, found):
             if found is not None and booking_of(found) == booking:
                 return _left_alone(found, echo)
             if found is not None:
@@ -75,7 +75,7 @@ def delete(caller: Caller, name: str) -> None:
     """End the job of that name; as `jobs.delete`. Raises InvalidMember, NotFound, Conflict."""
     check_name(name)
     for _ in range(TRIES):
-        with _locked(caller.account, name) as (connection, found):
+        with _locked(caller, name) as (connection, found):
             if found is not None:
                 jobs.delete_locked(connection, found.id)
                 return
@@ -89,11 +89,14 @@ def _left_alone(current: Job, echo: Echo) -> Put:
 
 
 @contextmanager
-def _locked(account: Account, name: str) -> Iterator[tuple[Connection, Job | None]]:
+def _locked(caller: Caller, name: str) -> Iterator[tuple[Connection, Job | None]]:
     """A transaction with the job of that name, locked; None if it lost the name meanwhile."""
     with transaction() as connection:
-        job_id = holder(connection, account.id, name)
-        found = None if job_id is None else jobs.locked(connection, account, job_id)
+        job_id = holder(connection, caller.account.id, name)
+        found: Job | None = None
+        if job_id is not None:
+            with suppress(NotFound):
+                found = jobs.locked(connection, caller, job_id)
         # Read under the lock, without which no job changes its name.
         yield connection, None if found is None or found.name != name else found
 

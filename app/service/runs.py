@@ -1,16 +1,28 @@
-"""Runs: what was fired, what is being retried, and what came of it."""
+"""Runs: what was fired, what is being retried, what came of it, and sending it again."""
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from app.domain.account import Caller
-from app.domain.run import Run
-from app.errors import NotFound
+from app.domain.run import LIVE, SETTLED, Place, Redelivered, Run, RunFilter, RunPage
+from app.errors import Conflict, NotFound
 from app.service import jobs
-from app.store import history
+from app.store import history, pages, redelivery
 from app.store import jobs as job_store
 from app.store.engine import transaction
+
+MOST_REDELIVERED: Final = 10_000
+"""Runs that one call sends again at most."""
+
+MOST_COUNTED: Final = 100_000
+"""Runs that one call looks at at most."""
+
+_BATCH: Final = 500
+_BATCH_COUNTED: Final = 5000
 
 
 def of_job(caller: Caller, job_id: UUID, *, limit: int) -> tuple[Run, ...]:
@@ -22,14 +34,111 @@ def of_job(caller: Caller, job_id: UUID, *, limit: int) -> tuple[Run, ...]:
     return runs
 
 
+def listed(caller: Caller, wanted: RunFilter, *, after: Place | None, limit: int) -> RunPage:
+    """The newest `limit` of the account's runs that the filter means, live and settled."""
+    with transaction() as connection:
+        found = pages.page(connection, caller.account.id, wanted, after=after, limit=limit + 1)
+    shown = found[:limit]
+    more = len(found) > limit
+    return RunPage(runs=tuple(shown), more_after=_place(shown[-1]) if more else None)
+
+
 def get(caller: Caller, run_id: UUID) -> Run:
     """The caller's run. Raises NotFound."""
     with transaction() as connection:
-        run = history.find(connection, caller.account.id, run_id)
+        return _find(connection, caller, run_id)
+
+
+def redeliver(caller: Caller, run_id: UUID) -> Run:
+    """Send a settled run again, under the same id, with the content of its own version.
+
+    Raises NotFound, and Conflict where it is under way already or cannot be sent any more.
+    """
+    with transaction() as connection:
+        found = _find(connection, caller, run_id)
+        if found.state in LIVE:
+            raise _under_way(run_id)
+        redelivery.lock_jobs(connection, [found.job_id])
+        place = _place(found)
+        taken = redelivery.take_up(connection, caller.account.id, [place], states=SETTLED)
+        if not taken:
+            raise _left(connection, place)
+        return _find(connection, caller, run_id)
+
+
+def redeliver_all(
+    caller: Caller, wanted: RunFilter, *, after: Place | None, dry: bool
+) -> Redelivered:
+    """Send the unsuccessful runs again that the filter means, the oldest first; or count them.
+
+    In batches, each on disk by itself: what was taken up stays so whatever becomes of the others.
+    Inside `together`, under an Idempotency-Key, they are one transaction: all of them, or none.
+    """
+    count = lost = looked_at = 0
+    most = MOST_COUNTED if dry else MOST_REDELIVERED
+    while count < most and looked_at < MOST_COUNTED:
+        room = min(_BATCH_COUNTED if dry else _BATCH, most - count)
+        with transaction() as connection:
+            met = redelivery.candidates(
+                connection, caller.account.id, wanted, after=after, limit=room
+            )
+            sendable = [each for each in met if each.sendable]
+            taken = len(sendable)
+            if sendable and not dry:
+                redelivery.lock_jobs(connection, [each.job_id for each in sendable])
+                taken = redelivery.take_up(
+                    connection,
+                    caller.account.id,
+                    [each.place for each in sendable],
+                    states=wanted.states,
+                    behind=count,
+                )
+        count += taken
+        lost += len(met) - len(sendable)
+        looked_at += len(met)
+        if len(met) < room:
+            return Redelivered(count=count, lost=lost, more_after=None)
+        after = met[-1].place
+    return Redelivered(count=count, lost=lost, more_after=after)
+
+
+def _find(connection: Connection, caller: Caller, run_id: UUID) -> Run:
+    run = history.find(connection, caller.account.id, run_id)
     if run is None:
         raise NotFound(
             f"There is no run {run_id}.",
             member="id",
-            remedy="GET /1/jobs/<id>/runs lists the runs of a job.",
+            remedy="GET /1/runs lists the runs of this account.",
         )
     return run
+
+
+def _place(run: Run) -> Place:
+    return Place(due_at=run.due_at, id=run.id)
+
+
+def _under_way(run_id: UUID) -> Conflict:
+    return Conflict(
+        f"The run {run_id} is under way.",
+        member="id",
+        remedy="Wait until it is settled: GET /1/runs/<id> tells when.",
+    )
+
+
+def _left(connection: Connection, place: Place) -> Conflict:
+    """Why a run that was settled a moment ago was not taken up."""
+    match redelivery.sendable(connection, place):
+        case None:
+            return _under_way(place.id)
+        case False:
+            return Conflict(
+                f"What the run {place.id} sent is not kept any more.",
+                member="id",
+                remedy="Book the call again. What a run sent is kept while its job stands as it "
+                "was, and until retention after a change of the job or its end with a failure.",
+            )
+    return Conflict(
+        f"The run {place.id} was attempted {redelivery.MOST_ATTEMPTS} times, or is under way.",
+        member="id",
+        remedy="Book the call again.",
+    )

@@ -47,6 +47,17 @@ def find_account(connection: Connection, name: str) -> Account | None:
     return None if row is None else Account(id=row.id, name=name)
 
 
+def set_connections(connection: Connection, name: str, connections: int | None) -> bool:
+    """How many calls to one destination the account may have under way; None for the default.
+
+    False where there is no such account.
+    """
+    changed = connection.execute(
+        update(account).where(account.c.name == name).values(connections=connections)
+    )
+    return changed.rowcount == 1
+
+
 def insert_key(
     connection: Connection, *, key_id: str, account_id: int, digest: bytes, label: str
 ) -> None:

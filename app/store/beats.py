@@ -36,6 +36,12 @@ _ALIVE: Final = text("""
 SELECT DISTINCT process FROM heartbeat WHERE beaten_at > clock_timestamp() - :alive
 """)
 
+# A process that tries a suspect has one call under way at most, and needs no share.
+_WORKERS: Final = """
+SELECT count(*) FROM heartbeat
+WHERE process = 'worker' AND id NOT LIKE '%%.alone' AND beaten_at > clock_timestamp() - %(alive)s
+"""
+
 _TALLIES: Final = text("SELECT name, label, total FROM tally")
 
 _BACKLOG: Final = text("""
@@ -73,6 +79,12 @@ def add(connection: psycopg.Connection, amounts: Mapping[tuple[str, str], float]
                 "amounts": [float(amount) for amount in amounts.values()],
             },
         )
+
+
+def workers(connection: psycopg.Connection) -> int:
+    """How many workers have beaten recently."""
+    row = connection.execute(_WORKERS, {"alive": ALIVE}).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def alive(connection: Connection) -> frozenset[str]:

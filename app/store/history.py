@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, select, text
@@ -12,12 +12,13 @@ from sqlalchemy import Connection, Row, select, text
 from app.domain.run import Attempt, Reply, Run, RunKind, RunState, Timing
 from app.store.tables import attempt
 
-_LIVE = """
+LIVE_ROWS: Final = """
 SELECT id, job_id, job_version, kind, due_at, missed, state, NULL::timestamptz AS settled_at,
-       CASE WHEN state = 'waiting' THEN send_at END AS next_attempt_at, reason
+       CASE WHEN state = 'waiting' AND destination IS NULL THEN send_at END AS next_attempt_at,
+       reason
 FROM inflight
 """
-_SETTLED = """
+SETTLED_ROWS: Final = """
 SELECT id, job_id, job_version, kind, due_at, missed, state, settled_at,
        NULL::timestamptz AS next_attempt_at, reason
 FROM run
@@ -25,17 +26,18 @@ FROM run
 
 _OF_JOB = text(f"""
 SELECT * FROM (
-  ({_LIVE} WHERE job_id = :job_id AND account_id = :account_id ORDER BY due_at DESC LIMIT :limit)
+  ({LIVE_ROWS} WHERE job_id = :job_id AND account_id = :account_id
+   ORDER BY due_at DESC LIMIT :limit)
   UNION ALL
-  ({_SETTLED} WHERE job_id = :job_id AND account_id = :account_id
+  ({SETTLED_ROWS} WHERE job_id = :job_id AND account_id = :account_id
    ORDER BY due_at DESC LIMIT :limit)
 ) AS runs ORDER BY due_at DESC, id DESC LIMIT :limit
 """)  # noqa: S608 - joined from constants of this module
 
 _ONE = text(f"""
-{_LIVE} WHERE id = :run_id AND account_id = :account_id
+{LIVE_ROWS} WHERE id = :run_id AND account_id = :account_id
 UNION ALL
-{_SETTLED} WHERE id = :run_id AND account_id = :account_id
+{SETTLED_ROWS} WHERE id = :run_id AND account_id = :account_id
 LIMIT 1
 """)
 
@@ -45,17 +47,18 @@ def of_job(connection: Connection, account_id: int, job_id: UUID, limit: int) ->
     found = connection.execute(
         _OF_JOB, {"account_id": account_id, "job_id": job_id, "limit": limit}
     ).all()
-    return _with_attempts(connection, found)
+    return told(connection, found)
 
 
 def find(connection: Connection, account_id: int, run_id: UUID) -> Run | None:
     """The account's run of that id, live or settled."""
     found = connection.execute(_ONE, {"account_id": account_id, "run_id": run_id}).all()
-    runs = _with_attempts(connection, found)
+    runs = told(connection, found)
     return runs[0] if runs else None
 
 
-def _with_attempts(connection: Connection, found: Sequence[Row[Any]]) -> tuple[Run, ...]:
+def told(connection: Connection, found: Sequence[Row[Any]]) -> tuple[Run, ...]:
+    """The runs of rows of LIVE_ROWS or SETTLED_ROWS, with their attempts."""
     attempts: dict[UUID, list[Attempt]] = defaultdict(list)
     rows = connection.execute(
         select(attempt)

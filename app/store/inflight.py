@@ -1,4 +1,4 @@
-"""What an update or delete does to the runs of a job that are under way; under the job's lock."""
+"""Runs under way: what a change of their job does to them, and runs by hand, under its lock."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, text
+
+from app.domain.pace import BY_HAND
 
 # Rows are locked in the order of their ids, so that whoever else locks several of them waits in
 # a line and not in a circle.
@@ -27,6 +29,7 @@ SET cancelled_at = clock_timestamp(), reason = :reason,
 WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = :job_id AND cancelled_at IS NULL
                       ORDER BY id FOR UPDATE))
   AND due_at >= clock_timestamp() + :last_word
+  AND kind = 'scheduled'
 """)
 
 # As the claim would have done; looked at at once, and rung for then.
@@ -39,20 +42,61 @@ FROM due WHERE job_id = :job_id
 ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
 """)
 
-_KEPT = text("SELECT max(due_at) FROM inflight WHERE job_id = :job_id AND cancelled_at IS NULL")
+_LEFT = text("""
+SELECT id FROM inflight
+WHERE job_id = :job_id AND account_id = :account_id AND cancelled_at IS NULL LIMIT 1
+""")
 
-_KEEP_CONTENT = text("""
-INSERT INTO superseded
-  (job_id, version, url, signature, content_type, data, manner, on_success, on_failure)
-SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure FROM job
-WHERE id = :job_id
-ON CONFLICT DO NOTHING
+_KEPT = text("""
+SELECT max(due_at) FROM inflight
+WHERE job_id = :job_id AND kind = 'scheduled' AND cancelled_at IS NULL
+""")
+
+# The database's clock is read once, so that the run is sent when it is due.
+_FIRE = text("""
+INSERT INTO inflight
+  (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at)
+SELECT :run_id, d.job_id, d.account_id, d.version, 'manual', now.at, NOT d.recurring, 'claimed',
+       now.at, clock_timestamp()
+FROM due d, (SELECT clock_timestamp() + CAST(:ahead AS interval) AS at) AS now
+WHERE d.job_id = :job_id
+""")
+
+_MADE = text("""
+SELECT EXISTS (SELECT FROM run
+               WHERE job_id = :job_id AND due_at = :due_at AND kind = 'scheduled'
+                 AND state <> 'cancelled')
+    OR EXISTS (SELECT FROM inflight
+               WHERE job_id = :job_id AND due_at = :due_at AND kind = 'scheduled'
+                 AND (cancelled_at IS NULL OR state = 'taken'))
+""")
+
+# A run that was withdrawn may be called all the same, if it was taken and as good as due.
+_MADE_UP_TO = text("""
+SELECT greatest(
+  j.updated_at,
+  (SELECT max(due_at) FROM run r
+   WHERE r.job_id = j.id AND r.due_at > j.updated_at AND kind = 'scheduled'
+     AND state <> 'cancelled'),
+  (SELECT max(due_at) FROM inflight i
+   WHERE i.job_id = j.id AND kind = 'scheduled'
+     AND (cancelled_at IS NULL
+          OR state = 'taken' AND due_at < clock_timestamp() + :last_word)))
+FROM job j WHERE j.id = :job_id
 """)
 
 
 def cancel_all(connection: Connection, job_id: UUID, reason: str) -> None:
     """Withdraw every run of the job; one whose call has begun keeps what comes of it."""
     connection.execute(_CANCEL_ALL, {"job_id": job_id, "reason": reason})
+
+
+def cancel_left(connection: Connection, account_id: int, job_id: UUID, reason: str) -> bool:
+    """Withdraw what is still sent again of a job that has ended; False where there is nothing."""
+    found = connection.execute(_LEFT, {"account_id": account_id, "job_id": job_id}).first()
+    if found is not None:
+        cancel_all(connection, job_id, reason)
+    return found is not None
 
 
 def claim_overdue(
@@ -68,14 +112,33 @@ def claim_overdue(
 def cancel_replaced(
     connection: Connection, job_id: UUID, reason: str, last_word: timedelta
 ) -> datetime | None:
-    """Withdraw what a new version replaces; the latest due time of what was kept, or None.
+    """Withdraw what a new version replaces; the latest scheduled firing that was kept, or None.
 
-    Where something was kept, the content of the version it belongs to is kept with it.
+    What somebody asked for by hand is never replaced: no firing of the new version stands for it.
     """
     connection.execute(
         _CANCEL_REPLACED, {"job_id": job_id, "reason": reason, "last_word": last_word}
     )
     kept: datetime | None = connection.execute(_KEPT, {"job_id": job_id}).scalar_one()
-    if kept is not None:
-        connection.execute(_KEEP_CONTENT, {"job_id": job_id})
     return kept
+
+
+def fire(connection: Connection, job_id: UUID, run_id: UUID) -> None:
+    """A run of a locked job, in its present version, due as good as now; its schedule stays.
+
+    Where the job is one-time, it may end with this run, though never before its own firing.
+    """
+    connection.execute(_FIRE, {"job_id": job_id, "run_id": run_id, "ahead": BY_HAND})
+
+
+def was_made(connection: Connection, job_id: UUID, due_at: datetime) -> bool:
+    """Whether the job's firing of that instant was made, or may be under way: not withdrawn."""
+    made: bool = connection.execute(_MADE, {"job_id": job_id, "due_at": due_at}).scalar_one()
+    return made
+
+
+def made_up_to(connection: Connection, job_id: UUID, last_word: timedelta) -> datetime:
+    """When a paused job got its version, or the due time of a later firing that was made yet."""
+    params = {"job_id": job_id, "last_word": last_word}
+    instant: datetime = connection.execute(_MADE_UP_TO, params).scalar_one()
+    return instant

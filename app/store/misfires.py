@@ -54,7 +54,7 @@ def leave_out(connection: psycopg.Connection, found: Sequence[LeftOut]) -> None:
     if over:
         run(
             connection,
-            "purge_jobs",
+            "purge_jobs_keeping",
             {
                 "job_ids": [each.job_id for each in over],
                 "versions": [each.version for each in over],

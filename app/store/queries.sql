@@ -165,15 +165,16 @@ WITH held AS (
   SET state = 'taken', token = i.token + 1, lease_until = clock_timestamp() + %(lease)s
   FROM held WHERE i.id = held.id
   RETURNING i.id, i.token, i.job_id, i.account_id, i.job_version, i.due_at, i.missed, i.final,
-            i.send_at, i.attempts, i.reclaims
+            i.send_at, i.planned_at, i.attempts, i.reclaims, i.tried
 )
-SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.missed, t.final,
-       t.attempts, t.reclaims,
+SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.planned_at,
+       t.missed, t.final, t.attempts, t.reclaims,
        extract(epoch FROM t.send_at - clock_timestamp())::float8 AS remaining,
        coalesce(j.url, s.url) AS url,
        CASE WHEN j.id IS NULL THEN s.signature ELSE j.signature END AS signature,
        CASE WHEN j.id IS NULL THEN s.content_type ELSE j.content_type END AS content_type,
        CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data,
+       t.tried,
        CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS manner
 FROM taken t
 LEFT JOIN job j ON j.id = t.job_id AND j.version = t.job_version
@@ -226,7 +227,8 @@ SELECT job_id FROM due WHERE job_id = ANY (%(job_ids)b::uuid[]) ORDER BY job_id 
 
 -- name: settle_final
 -- A run leaves inflight and enters history, with its last attempt, in one statement, only under the
--- token it was taken with; as cancelled only if it was.
+-- token it was taken with; as cancelled only if it was. History keeps the token, so that a redelivery
+-- goes on above it.
 WITH gone AS (
   DELETE FROM inflight i
   USING unnest(%(ids)b::uuid[], %(tokens)b::int[], %(states)b::text[], %(reasons)b::text[],
@@ -240,8 +242,10 @@ WITH gone AS (
     AND (v.state <> 'cancelled' OR i.cancelled_at IS NOT NULL)
   RETURNING i.id, i.job_id, i.account_id, i.job_version, i.kind, i.due_at, i.missed, v.state,
             i.attempts + (v.started_at IS NOT NULL)::int AS attempts,
-            coalesce(v.reason, i.reason) AS reason, v.started_at, v.lateness_ms, v.status, v.error,
-            v.detail, v.headers, v.body, v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms,
+            CASE WHEN v.state = 'cancelled' THEN coalesce(v.reason, i.reason) ELSE v.reason END
+              AS reason,
+            i.token, v.started_at, v.lateness_ms, v.status, v.error, v.detail, v.headers, v.body,
+            v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms,
             v.total_ms
 ), attempted AS (
   INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
@@ -251,9 +255,9 @@ WITH gone AS (
   FROM gone WHERE started_at IS NOT NULL
 )
 INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
-                 settled_at)
+                 settled_at, token)
 SELECT id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
-       clock_timestamp()
+       clock_timestamp(), token
 FROM gone
 RETURNING id;
 
@@ -265,6 +269,7 @@ WITH again AS (
   UPDATE inflight i
   SET state = 'waiting', token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1,
       reclaims = 0, send_at = greatest(v.retry_at, i.due_at),
+      planned_at = NULL, destination = NULL,
       reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
       look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s::interval
                      ELSE clock_timestamp() END
@@ -286,6 +291,46 @@ SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, hea
 FROM again
 RETURNING run_id;
 
+-- name: release
+-- Only its holder gives a run back, and no attempt is counted. Nobody holds it afterwards; the raised
+-- token sees to it that no old bell takes it. `planned_at` keeps when its attempt was to begin. It
+-- comes back by itself at `send_at`, or sooner when it is sent for (summon). A run cancelled
+-- meanwhile is looked at at once.
+UPDATE inflight i
+SET state = 'waiting', token = i.token + 1, lease_until = NULL,
+    planned_at = coalesce(i.planned_at, i.send_at), destination = v.destination,
+    send_at = greatest(i.send_at, clock_timestamp() + make_interval(secs => v.leave)),
+    reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
+    look_at = CASE WHEN i.cancelled_at IS NULL
+                   THEN clock_timestamp() + make_interval(secs => v.leave) - %(ahead)s::interval
+                   ELSE clock_timestamp() END
+FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(destinations)b::text[], %(leaves)b::float8[],
+            %(reasons)b::text[]) AS v (id, token, destination, leave, reason)
+WHERE i.id = v.id AND i.token = v.token AND i.state = 'taken'
+RETURNING i.id;
+
+-- name: summon
+-- Runs given back are sent for, the earliest due first, as many as their destination has room for.
+-- The token stays, as when they are rung for: whichever comes first takes them. Suspects are left
+-- to those who try them alone.
+WITH called AS (
+  SELECT found.id
+  FROM unnest(%(accounts)b::bigint[], %(destinations)b::text[], %(numbers)b::int[])
+         AS v (account_id, destination, number),
+       LATERAL (
+         SELECT i.id FROM inflight i
+         WHERE i.account_id = v.account_id AND i.destination = v.destination
+           AND i.state = 'waiting' AND i.cancelled_at IS NULL AND i.reclaims < 2
+         ORDER BY i.due_at
+         LIMIT v.number
+         FOR UPDATE SKIP LOCKED) found
+)
+UPDATE inflight i
+SET state = 'claimed', send_at = greatest(i.planned_at, clock_timestamp()),
+    look_at = clock_timestamp() + %(patience)s
+FROM called WHERE i.id = called.id
+RETURNING i.id, i.token, i.account_id, i.destination;
+
 -- name: purge_jobs
 -- A job ends with its last run: never one that was booked again meanwhile (another version or a
 -- next firing), is paused, or still has a run in flight. Run under lock_due_of.
@@ -295,14 +340,36 @@ WHERE j.id = v.id AND j.version = v.version AND j.enabled
   AND (SELECT d.next_at IS NULL FROM due d WHERE d.job_id = v.id)
   AND (SELECT NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = v.id));
 
+-- name: purge_jobs_keeping
+-- As purge_jobs, where the last run did not succeed: what it sent is kept, so that it can be sent
+-- again. A job that ended well costs nothing of this.
+WITH ended AS (
+  DELETE FROM job j
+  USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
+  WHERE j.id = v.id AND j.version = v.version AND j.enabled
+    AND (SELECT d.next_at IS NULL FROM due d WHERE d.job_id = v.id)
+    AND (SELECT NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = v.id))
+  RETURNING j.*
+)
+INSERT INTO superseded
+  (job_id, version, url, signature, content_type, data, manner, on_success, on_failure)
+SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure FROM ended
+ON CONFLICT DO NOTHING;
+
 -- name: end_jobs
--- The receiver said 410: the version it said it of ends, with all that is still to come of it.
+-- The receiver said 410: the version it said it of ends, with all that is still to come of it. What
+-- it sent is kept, so that it can be sent again should the 410 have been a mistake.
 -- Run under lock_due_of.
 WITH ended AS (
   DELETE FROM job j
   USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
   WHERE j.id = v.id AND j.version = v.version
-  RETURNING j.id
+  RETURNING j.*
+), kept AS (
+  INSERT INTO superseded
+    (job_id, version, url, signature, content_type, data, manner, on_success, on_failure)
+  SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure FROM ended
+  ON CONFLICT DO NOTHING
 )
 UPDATE inflight i
 SET cancelled_at = clock_timestamp(), look_at = clock_timestamp(),

@@ -1,4 +1,4 @@
-"""Repairs: jobs that lost their next firing are armed again; content nobody needs is dropped."""
+"""Repairs: jobs that lost their next firing are armed again; content kept too long is dropped."""
 
 from __future__ import annotations
 
@@ -12,11 +12,20 @@ import psycopg
 from app.domain.trigger import At, Trigger, from_document, next_after
 from app.store.queries import run
 
+# Every run of a version was due before the version was superseded: those that are dropped with it
+# are gone from history already, but for one that is being sent again.
 _DROP_SUPERSEDED: Final = """
-DELETE FROM superseded s
-WHERE NOT EXISTS (SELECT FROM inflight i
-                  WHERE i.job_id = s.job_id AND i.job_version = s.version)
+DELETE FROM superseded
+WHERE ctid = ANY (ARRAY(
+  SELECT s.ctid FROM superseded s
+  WHERE s.superseded_at < %(first_kept)s
+    AND NOT EXISTS (SELECT FROM inflight i
+                    WHERE i.job_id = s.job_id AND i.job_version = s.version)
+  ORDER BY s.superseded_at
+  LIMIT %(limit)s
+  FOR UPDATE SKIP LOCKED))
 """
+_AT_ONCE: Final = 1000
 
 _FIRED: Final = """
 SELECT FROM run
@@ -72,6 +81,12 @@ def _next(
     return None if fired else trigger.instant
 
 
-def drop_superseded(connection: psycopg.Connection) -> None:
-    """Drop the content of old versions that no run in flight belongs to any more."""
-    connection.execute(_DROP_SUPERSEDED)
+def drop_superseded(connection: psycopg.Connection, first_kept: datetime) -> int:
+    """Drop what was superseded before `first_kept`, in small transactions; how much there was."""
+    dropped = 0
+    while True:
+        params = {"first_kept": first_kept, "limit": _AT_ONCE}
+        gone = connection.execute(_DROP_SUPERSEDED, params).rowcount
+        dropped += gone
+        if gone < _AT_ONCE:
+            return dropped

@@ -109,8 +109,7 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
             run(connection, "lock_due_of", {"job_ids": [each.job_id for each in ending]})
         answers = [_settle_final(connection, final), _settle_retry(connection, again)]
         last = [each for each in ending if not each.ends_job]
-        if last:
-            run(connection, "purge_jobs", _versions(last))
+        _purge_jobs(connection, last)
         if len(last) == len(ending):
             gone = None
         else:
@@ -167,6 +166,15 @@ def _attempts(batch: Sequence[Settlement]) -> dict[str, list[Any]]:
         "first_bytes": [timing.first_byte for timing in timings],
         "totals": [timing.total for timing in timings],
     }
+
+
+def _purge_jobs(connection: psycopg.Connection, last: Sequence[Settlement]) -> None:
+    unwell = [each for each in last if each.state is not RunState.SUCCEEDED]
+    if unwell:
+        run(connection, "purge_jobs_keeping", _versions(unwell))
+    if len(unwell) < len(last):
+        well = [each for each in last if each.state is RunState.SUCCEEDED]
+        run(connection, "purge_jobs", _versions(well))
 
 
 def _end_jobs(

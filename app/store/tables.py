@@ -37,6 +37,7 @@ account = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("connections", Integer),
 )
 
 api_key = Table(
@@ -137,6 +138,8 @@ superseded = Table(
     Column("manner", JSONB(none_as_null=True)),
     Column("on_success", Text),
     Column("on_failure", Text),
+    Column("superseded_at", _INSTANT, nullable=False, server_default=_NOW),
+    Index("superseded_age", "superseded_at"),
 )
 
 inflight = Table(
@@ -159,7 +162,18 @@ inflight = Table(
     Column("look_at", _INSTANT, nullable=False),
     Column("cancelled_at", _INSTANT),
     Column("reason", Text),
+    Column("planned_at", _INSTANT),
+    Column("destination", Text),
+    Column("tried", SmallInteger, nullable=False, server_default=text("0")),
     Index("inflight_look", "look_at"),
+    Index(
+        "inflight_parked",
+        "account_id",
+        "destination",
+        "due_at",
+        postgresql_where=text("destination IS NOT NULL"),
+    ),
+    Index("inflight_retried", "account_id", "due_at", "id", postgresql_where=text("attempts > 0")),
     Index("inflight_suspect", "look_at", postgresql_where=text("reclaims >= 2")),
     UniqueConstraint("job_id", "job_version", "kind", "due_at", name="inflight_once"),
 )
@@ -178,6 +192,22 @@ run = Table(
     Column("attempts", SmallInteger, nullable=False),
     Column("reason", Text),
     Column("settled_at", _INSTANT, nullable=False),
+    Column("token", Integer),
+    Index(
+        "run_succeeded",
+        "account_id",
+        "due_at",
+        "id",
+        postgresql_where=text("state = 'succeeded'"),
+    ),
+    Index(
+        "run_unsuccessful",
+        "account_id",
+        "state",
+        "due_at",
+        "id",
+        postgresql_where=text("state <> 'succeeded'"),
+    ),
     UniqueConstraint("job_id", "due_at", "job_version", "kind", name="run_once"),
 )
 

@@ -22,8 +22,9 @@ class Taken(NamedTuple):
     """A run with all that is needed to send it; a tuple, as thousands a second are made of rows.
 
     The attempt may begin at `send_at`, which by the database's clock at the take was `remaining`
-    seconds ahead (negative: past). `url` is None where the content of the run's version is nowhere
-    to be found, `manner` where it is the usual one.
+    seconds ahead (negative: past). `planned_at`, where the run was given back, is when the attempt
+    was to begin. `url` is None where the content of the run's version is nowhere to be found,
+    `manner` where it is the usual one.
     """
 
     id: UUID
@@ -33,6 +34,7 @@ class Taken(NamedTuple):
     job_version: int
     due_at: datetime
     send_at: datetime
+    planned_at: datetime | None
     missed: int
     final: bool
     attempts: int
@@ -42,6 +44,8 @@ class Taken(NamedTuple):
     signature: str | None
     content_type: str | None
     data: bytes | None
+    tried: int = 0
+    """Attempts made before the run was last sent again: its retries are counted from there."""
     manner: Manner | None = None
 
 

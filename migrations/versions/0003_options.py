@@ -5,13 +5,13 @@ jobs as ever. The table is read twice under its lock, for the constraints and fo
 takes a second or two for each million jobs.
 
 Revision ID: 0003
-Revises: 0001
+Revises: 0002
 """
 
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

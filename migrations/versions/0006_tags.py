@@ -1,7 +1,7 @@
 """Jobs are found by their tags; a job without tags is in no index for that.
 
 Revision ID: 0006
-Revises: 0004
+Revises: 0005
 
 The index is built beside those who write. It may be met half made, and is made anew then.
 """
@@ -9,7 +9,7 @@ The index is built beside those who write. It may be met half made, and is made 
 from alembic import op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
+from sqlalchemy import select
+
+from app.store.engine import transaction
+from app.store.tables import account
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -67,6 +71,9 @@ def test_secrets_are_shown_and_rotated(runner: FlaskCliRunner) -> None:
     [
         (("account", "create", "Not A Name"), "Use 1 to 63"),
         (("account", "create", "demo"), "exists already"),
+        (("account", "limit", "nobody", "--connections", "5"), "account create nobody"),
+        (("account", "limit", "demo", "--connections", "0"), "from 1 to 10000"),
+        (("account", "limit", "demo", "--connections", "10001"), "from 1 to 10000"),
         (("key", "create", "nobody"), "account create nobody"),
         (("key", "create", "demo", "--label", "x" * 101), "100"),
         (("key", "list", "nobody"), "account create nobody"),
@@ -84,6 +91,24 @@ def test_what_went_wrong_is_told_in_one_line(
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.count("\n") == 1
     assert said in result.stderr
+
+
+def test_an_account_s_connections_are_limited_and_set_back(
+    app: Flask, runner: FlaskCliRunner
+) -> None:
+    run(runner, "account", "create", "demo")
+    for given, stored in (("7", 7), ("10000", 10_000), ("default", None)):
+        assert run(runner, "account", "limit", "demo", "--connections", given) == ""
+        with app.app_context(), transaction() as connection:
+            found = connection.execute(select(account.c.connections)).scalar_one()
+        assert found == stored
+
+
+@pytest.mark.parametrize("number", ["many", "-1", "1.5", "", "9999999999"])
+def test_connections_are_a_number_or_the_default(runner: FlaskCliRunner, number: str) -> None:
+    result = runner.invoke(args=["account", "limit", "demo", "--connections", number])
+    assert result.exit_code == 2
+    assert "default" in result.stderr
 
 
 @pytest.mark.parametrize("overlap", ["24", "h", "-1h", "1w", "", "99999999d", "366d", "1.5h", "00"])

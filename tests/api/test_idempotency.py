@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -16,9 +17,11 @@ from werkzeug.test import TestResponse
 
 from app.api import bodies, rate
 from app.service import idempotency as service
+from app.service import runs as run_service
 from app.store.answers import purge
 from app.store.engine import db
 from tests.api.native.booked import ABSENT, JSON, ONCE, booked, ids
+from tests.api.native.test_run_routes import FAILED, add_run, add_runs
 from tests.booked import connect, one
 
 BY_PATH = "/1/jobs/2099-05-11T15%3A30%3A00Z/http%3A%2F%2F127.0.0.1%2Fwake"
@@ -242,12 +245,36 @@ def test_a_body_of_unknown_length_is_bounded(client: FlaskClient) -> None:
 
 # Whatever a route does is undone with its answer; each POST there is must be shown to be so.
 
-SAMPLES: dict[str, Callable[[FlaskClient], tuple[str, Any]]] = {
-    "native.create_job": lambda _: ("/1/jobs", ONCE),
-    "native.create_jobs": lambda _: ("/1/jobs/bulk", [ONCE, ONCE]),
-    "native.preview_schedule": lambda _: ("/1/preview", {"cron": "0 15 10 ? * *"}),
-    "native.create_job_by_path": lambda _: (BY_PATH, "payload"),
-    "account.rotate_secret": lambda _: ("/1/secrets/rotate", {"overlap": 60}),
+Sample = Callable[[FlaskClient, psycopg.Connection], tuple[str, Any]]
+
+
+def paused(client: FlaskClient) -> str:
+    job_id: str = booked(client, {**ONCE, "enabled": False})["id"]
+    return job_id
+
+
+def failed(connection: psycopg.Connection) -> UUID:
+    add_run(connection)
+    return FAILED
+
+
+def failures(connection: psycopg.Connection) -> dict[str, str]:
+    """What asks for more than one batch of failed runs."""
+    add_runs(connection, 3)
+    return {"state": "failed"}
+
+
+SAMPLES: dict[str, Sample] = {
+    "native.create_job": lambda *_: ("/1/jobs", ONCE),
+    "native.create_jobs": lambda *_: ("/1/jobs/bulk", [ONCE, ONCE]),
+    "native.preview_schedule": lambda *_: ("/1/preview", {"cron": "0 15 10 ? * *"}),
+    "native.create_job_by_path": lambda *_: (BY_PATH, "payload"),
+    "native.pause_job": lambda client, _: (f"/1/jobs/{booked(client)['id']}/pause", None),
+    "native.resume_job": lambda client, _: (f"/1/jobs/{paused(client)}/resume", None),
+    "runs.fire_job": lambda client, _: (f"/1/jobs/{booked(client)['id']}/fire", None),
+    "runs.redeliver_run": lambda _, connection: (f"/1/runs/{failed(connection)}/redeliver", None),
+    "runs.redeliver_runs": lambda _, connection: ("/1/runs/redeliver", failures(connection)),
+    "account.rotate_secret": lambda *_: ("/1/secrets/rotate", {"overlap": 60}),
 }
 
 
@@ -275,7 +302,8 @@ def test_what_a_post_did_is_undone_where_its_answer_cannot_be_kept(
     connection: psycopg.Connection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path, json = SAMPLES[endpoint](client)
+    monkeypatch.setattr(run_service, "_BATCH", 2)
+    path, json = SAMPLES[endpoint](client, connection)
     before = contents(connection)
     with monkeypatch.context() as patched:
         patched.setattr(service, "MAX_ANSWER", -1)

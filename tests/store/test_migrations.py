@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import create_engine
 
 from app import config, create_app
+from app.domain.flow import Cause
 from app.store.engine import db, sqlalchemy_url
+from app.store.parking import Release, release
+from app.store.partitions import make_ahead
 from app.store.tables import account
 from local.instance import CHECKOUT
-from tests.booked import add_account, book, connect, one
+from tests.booked import add_account, book, claim_and_take, connect, one
 
 PARTITIONS = ("run_", "attempt_")
 
@@ -37,7 +42,36 @@ def test_the_head_equals_the_tables(database: str) -> None:
     assert differences == []
 
 
-FOLDER = str(CHECKOUT / "migrations")
+def test_flow_control_can_be_taken_back_with_runs_given_back_and_brought_again(
+    database: str,
+) -> None:
+    app = create_app(config.load({"DATABASE_URL": database, "WAKECALL_HOME": "/nowhere"}))
+    with connect(database) as connection, app.app_context():
+        book(connection, add_account(connection), due_in=-1)
+        (run,) = claim_and_take(connection)
+        release(connection, [Release(run.id, run.token, "http://x:80", 60, Cause.FULL, "full")])
+
+        downgrade(directory=f"{CHECKOUT / 'migrations'}", revision="0001")
+        assert one(connection, "SELECT state FROM inflight") == "claimed"
+        assert one(connection, "SELECT look_at <= clock_timestamp() FROM inflight") is True
+
+        upgrade(directory=f"{CHECKOUT / 'migrations'}")
+        db.engine.dispose()
+        assert one(connection, "SELECT planned_at IS NULL FROM inflight") is True
+
+
+FOLDER = f"{CHECKOUT / 'migrations'}"
+WITHOUT_INDEX = """
+SELECT count(*) FROM pg_inherits i WHERE i.inhparent = 'run'::regclass AND 2 <> (
+  SELECT count(*) FROM pg_index x JOIN pg_inherits a ON a.inhrelid = x.indexrelid
+  WHERE x.indrelid = i.inhrelid AND x.indisvalid
+    AND a.inhparent IN ('run_succeeded'::regclass, 'run_unsuccessful'::regclass))
+"""
+SETTLED_BY_THE_RELEASE_BEFORE = """
+INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts,
+                 settled_at)
+VALUES (gen_random_uuid(), gen_random_uuid(), 1, 1, 'scheduled', now(), 0, 'dead', 1, now())
+"""
 
 
 @contextmanager
@@ -48,13 +82,56 @@ def in_app(database: str) -> Iterator[None]:
         db.engine.dispose()
 
 
+def check_indexes(connection: psycopg.Connection) -> None:
+    assert one(connection, WITHOUT_INDEX) == 0
+    names = ["run_succeeded", "run_unsuccessful"]
+    query = "SELECT bool_and(indisvalid) FROM pg_index WHERE indexrelid = ANY (%s::regclass[])"
+    assert one(connection, query, names) is True
+
+
+def test_runs_that_are_there_are_indexed_partition_by_partition(database: str) -> None:
+    with in_app(database), connect(database) as connection:
+        downgrade(directory=FOLDER, revision="0005-1")
+        make_ahead(connection, datetime.now(UTC).date() + timedelta(days=3))
+        connection.execute(SETTLED_BY_THE_RELEASE_BEFORE)
+        make_ahead(connection, datetime.now(UTC).date())
+
+        upgrade(directory=FOLDER)
+
+        check_indexes(connection)
+        connection.execute(SETTLED_BY_THE_RELEASE_BEFORE)
+        assert one(connection, "SELECT count(*) FROM run WHERE token IS NULL") == 2
+        # A partition that is made later has them from the beginning.
+        make_ahead(connection, datetime.now(UTC).date() + timedelta(days=30))
+        check_indexes(connection)
+
+
+def test_a_migration_that_was_interrupted_is_finished(database: str) -> None:
+    with in_app(database), connect(database) as connection:
+        make_ahead(connection, datetime.now(UTC).date())
+        before = one(connection, "SELECT version_num FROM alembic_version")
+        # What stands when the second part is stopped half way.
+        connection.execute("DROP INDEX inflight_retried, run_unsuccessful")
+        connection.execute(
+            "CREATE INDEX run_unsuccessful ON ONLY run (account_id, state, due_at, id)"
+            " WHERE state <> 'succeeded'"
+        )
+        connection.execute("UPDATE alembic_version SET version_num = '0004'")
+
+        upgrade(directory=FOLDER, revision="0005")
+
+        check_indexes(connection)
+        assert one(connection, "SELECT to_regclass('inflight_retried') IS NOT NULL") is True
+        connection.execute("UPDATE alembic_version SET version_num = %s", (before,))
+
+
 def test_jobs_that_are_there_are_found_by_their_tags(database: str) -> None:
     found = (
         "SELECT count(*) FROM job WHERE tags IS NOT NULL"
         " AND tag_keys(account_id, tags) @> tag_keys(account_id, '{a}')"
     )
     with in_app(database), connect(database) as connection:
-        downgrade(directory=FOLDER, revision="0004")
+        downgrade(directory=FOLDER, revision="0005")
         book(connection, add_account(connection), due_in=60)
         connection.execute("UPDATE job SET tags = '{b,a}'")
 
@@ -73,7 +150,7 @@ def test_an_index_of_tags_that_was_left_half_made_is_made_anew(database: str) ->
         downgrade(directory=FOLDER, revision="0006")
         connection.execute("DROP INDEX job_tags")
         connection.execute("CREATE INDEX job_tags ON job (version)")
-        connection.execute("UPDATE alembic_version SET version_num = '0004'")
+        connection.execute("UPDATE alembic_version SET version_num = '0005'")
 
         upgrade(directory=FOLDER)
 

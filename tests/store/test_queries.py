@@ -50,3 +50,10 @@ def test_the_earliest_are_claimed_without_sorting_the_backlog(worker: psycopg.Co
     assert "Sort" not in plan(worker, "claim_due")
     assert "Index Scan using due_slot" in plan(worker, "claim_due")
     assert "Index Scan using inflight_look" in plan(worker, "look")
+
+
+def test_parked_runs_are_found_in_order_without_reading_those_of_others(
+    worker: psycopg.Connection,
+) -> None:
+    assert "Sort" not in plan(worker, "summon")
+    assert "Index Scan using inflight_parked" in plan(worker, "summon")

@@ -9,7 +9,7 @@ import psycopg
 
 from app.store.repairs import drop_superseded, rearm_orphans
 from app.store.settling import settle
-from tests.booked import book, claim_all, claim_and_take, one
+from tests.booked import book, claim_all, claim_and_take, in_seconds, one
 from tests.store.test_settling import came
 
 
@@ -106,7 +106,7 @@ def test_a_trigger_that_cannot_be_read_is_told_of_and_stops_nobody(
     assert one(connection, "SELECT count(*) FROM due WHERE next_at IS NULL") == 1
 
 
-def test_superseded_content_is_kept_as_long_as_a_run_needs_it(
+def test_superseded_content_is_kept_until_retention_and_while_a_run_needs_it(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)
@@ -115,8 +115,9 @@ def test_superseded_content_is_kept_as_long_as_a_run_needs_it(
         "INSERT INTO superseded (job_id, version, url) SELECT id, version, url FROM job"
     )
 
-    drop_superseded(connection)
-    assert one(connection, "SELECT count(*) FROM superseded") == 1
+    assert drop_superseded(connection, in_seconds(3600)) == 0
     settle(connection, [came(run)])
-    drop_superseded(connection)
+    assert drop_superseded(connection, in_seconds(-3600)) == 0
+    assert one(connection, "SELECT count(*) FROM superseded") == 1
+    assert drop_superseded(connection, in_seconds(3600)) == 1
     assert one(connection, "SELECT count(*) FROM superseded") == 0

@@ -104,6 +104,7 @@ def taken(remaining: float) -> Taken:
         job_version=1,
         due_at=due_at,
         send_at=due_at,
+        planned_at=None,
         missed=0,
         final=True,
         attempts=0,
@@ -185,7 +186,7 @@ def test_a_worker_that_slept_past_its_lease_begins_no_call(stage: Stage) -> None
     stage.step(6.0)
 
     assert stage.engine.calls == []
-    assert held.run.id not in stage.courier.held
+    assert held not in stage.courier.held
     assert not stage.courier.questions
 
 
@@ -259,6 +260,19 @@ def test_the_last_attempt_of_the_schedule_is_final(stage: Stage) -> None:
     assert stage.settled() is RunState.FAILED
 
 
+def test_a_run_sent_again_has_its_retries_anew_and_its_attempts_go_on(stage: Stage) -> None:
+    stage.hold(0.0, attempts=8, tried=8)
+    stage.engine.answer(Reply(status=500))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert settlement.state is None
+    assert settlement.attempt is not None
+    assert settlement.attempt.number == 9
+
+    stage.hold(0.0, attempts=15, tried=8)
+    stage.engine.answer(Reply(status=500))
+    assert stage.settled() is RunState.FAILED
+
+
 def test_a_run_is_called_in_the_manner_of_its_job(stage: Stage) -> None:
     manner = Manner(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
     stage.hold(-3.0, manner=manner, missed=4)
@@ -281,13 +295,20 @@ def test_a_run_is_tried_again_as_its_job_says(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attempts", "late", "sent"), [(0, 1000.0, True), (1, 59.0, True), (1, 61.0, False)]
+    ("attempts", "tried", "late", "sent"),
+    [
+        (0, 0, 1000.0, True),
+        (1, 0, 59.0, True),
+        (1, 0, 61.0, False),
+        (3, 3, 1000.0, True),
+        (4, 3, 61.0, False),
+    ],
 )
-def test_beyond_its_age_a_run_is_not_tried_again_but_is_tried_once(
-    stage: Stage, attempts: int, late: float, *, sent: bool
+def test_beyond_its_age_a_run_is_not_tried_again_but_is_tried_once_each_time_it_is_sent(
+    stage: Stage, attempts: int, tried: int, late: float, *, sent: bool
 ) -> None:
     manner = Manner(retry=RetryPolicy(max_age=60.0))
-    stage.hold(-late, manner=manner, attempts=attempts)
+    stage.hold(-late, manner=manner, attempts=attempts, tried=tried)
 
     assert bool(stage.engine.calls) is sent
     if not sent:

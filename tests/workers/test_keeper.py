@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
+from app.domain.flow import Cause
 from app.domain.pace import LEASE
 from app.service.secrets import SecretBox
-from tests.booked import add_account, book, claim_and_take, connect
+from app.store.parking import Release, release
+from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.workers.test_courier import SECRET, Stage
+from workers.destination import Destination
+from workers.fetcher import Summons
 from workers.held import hold
 from workers.keeper import Keeper
 from workers.keyring import Keyring
@@ -55,3 +60,78 @@ def test_leases_that_lapsed_while_the_database_was_away_are_renewed_before_calls
     keeper.once()
     keeper.close()
     assert len(stage.engine.calls) == 1
+
+
+@pytest.fixture
+def keeper(database: str, stage: Stage) -> Iterator[Keeper]:
+    made = Keeper(
+        Link(database, "keeper"),
+        stage.courier,
+        Keyring(SecretBox((Fernet.generate_key().decode(),))),
+        hears_bells=lambda: True,
+        on_suspects=lambda: None,
+        clock=stage.clock,
+    )
+    yield made
+    made.close()
+
+
+def park(connection: psycopg.Connection, account: int) -> Destination:
+    """The destination for which all there is was parked."""
+    connection.execute("UPDATE job SET url = 'http://receiver.test/cb'")
+    for run in claim_and_take(connection):
+        back = Release(run.id, run.token, "http://receiver.test:80", 60, Cause.FULL, "full")
+        assert release(connection, [back])
+    return Destination(account, "http", "receiver.test", 80, 50)
+
+
+def test_parked_runs_are_fetched_and_sent(database: str, stage: Stage, keeper: Keeper) -> None:
+    fetcher = stage.courier.destinations.fetcher
+    with connect(database) as connection:
+        account = add_account(connection)
+        for _ in range(3):
+            book(connection, account, due_in=-1)
+        place = park(connection, account)
+
+        for number, sent in ((2, 2), (5, 3)):
+            fetcher.summons.append(Summons(place, number, 3))
+            keeper.once()
+            stage.step()
+            assert len(stage.courier.held) == sent
+            assert one(connection, "SELECT count(*) FROM inflight WHERE state = 'taken'") == sent
+    assert place.parked == 0
+
+
+def test_whoever_takes_nothing_unbidden_fetches_nothing(
+    database: str, stage: Stage, keeper: Keeper
+) -> None:
+    fetcher = stage.courier.destinations.fetcher
+    with connect(database) as connection:
+        account = add_account(connection)
+        book(connection, account, due_in=-1)
+        place = park(connection, account)
+        fetcher.summons.append(Summons(place, 1, 1))
+        keeper.polling = False
+
+        keeper.once()
+
+        assert one(connection, "SELECT state FROM inflight") == "waiting"
+
+
+def test_without_a_database_what_is_to_be_fetched_is_kept(stage: Stage) -> None:
+    fetcher = stage.courier.destinations.fetcher
+    keeper = Keeper(
+        Link("postgresql://127.0.0.1:1/nowhere", "keeper"),
+        stage.courier,
+        Keyring(SecretBox((Fernet.generate_key().decode(),))),
+        hears_bells=lambda: True,
+        on_suspects=lambda: None,
+        clock=stage.clock,
+    )
+    summons = Summons(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
+    fetcher.summons.append(summons)
+
+    with pytest.raises(psycopg.OperationalError):
+        keeper.once()
+
+    assert list(fetcher.summons) == [summons]

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.domain.flow import Cause
 from app.domain.run import Reply
-from tests.workers.test_courier import Stage
+from app.store.parking import Release
+from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.workers.test_courier import SECRET, Stage
+from workers.held import hold
 from workers.link import Link
 from workers.settler import Settler
 
@@ -27,3 +31,30 @@ def test_an_end_without_a_database_is_an_end_all_the_same(stage: Stage) -> None:
     settler.flush()
 
     assert not settler.empty
+
+
+def test_runs_given_back_are_written_counted_and_let_go(database: str, stage: Stage) -> None:
+    with connect(database) as connection:
+        account = add_account(connection)
+        for _ in range(2):
+            book(connection, account, due_in=-1)
+        runs = claim_and_take(connection)
+        held = [
+            hold(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now) for run in runs
+        ]
+        stage.courier.accept(held)
+        # The other was reclaimed meanwhile.
+        connection.execute("UPDATE inflight SET token = token + 1 WHERE id = %s", (runs[1].id,))
+        for each in held:
+            back = Release(each.run.id, each.run.token, "http://x:80", 60, Cause.DOWN, "down")
+            stage.courier.destinations.releases.append((each, back))
+        settler = Settler(Link(database, "settler"), stage.courier, "test", clock=stage.clock)
+
+        settler.flush()
+
+        assert settler.empty
+        assert stage.courier.held == set()
+        waiting = "SELECT array_agg(id) FROM inflight WHERE state = 'waiting'"
+        assert one(connection, waiting) == [runs[0].id]
+        counted = "SELECT label, total FROM tally WHERE name = 'given_back'"
+        assert connection.execute(counted).fetchall() == [("down", 1)]

@@ -178,6 +178,31 @@ def test_a_delete_within_the_look_ahead_stops_the_call(
     assert one(connection, "SELECT state FROM run WHERE job_id = %s", goes) == "cancelled"
 
 
+def test_an_account_s_own_cap_holds_and_a_change_of_it_is_heeded(
+    running: Running, receiver: Receiver, connection: psycopg.Connection, account: int
+) -> None:
+    release = threading.Event()
+    receiver.default = held_until(release)
+    connection.execute("UPDATE account SET connections = 1")
+    for _ in range(3):
+        book(connection, account, due_in=-1)
+    send_to(connection, receiver)
+    claimed = claim_all(connection)
+    running.station.take(running.link, [(each.run_id, each.token) for each in claimed])
+    waiting = "SELECT count(*) FROM inflight WHERE state = 'waiting' AND attempts = 0"
+
+    until(lambda: one(connection, waiting) == 2)
+    assert len(receiver.wait_for(1)) == 1
+    connection.execute("UPDATE account SET connections = 2")
+    receiver.wait_for(2)
+    until(lambda: one(connection, waiting) == 1)
+    release.set()
+
+    until(lambda: one(connection, "SELECT count(*) FROM run WHERE state = 'succeeded'") == 3)
+    assert len(receiver.requests) == 3
+    assert one(connection, "SELECT min(lateness_ms) >= 1000 FROM attempt") is True
+
+
 def test_leases_are_extended_while_a_receiver_takes_its_time(
     running: Running, receiver: Receiver, connection: psycopg.Connection, account: int
 ) -> None:

@@ -86,7 +86,7 @@ def _timed(answer: Response, *found: Job) -> Response:
     return answer
 
 
-def listed(name: str, value: tree.Value, media_type: str) -> Response:
+def listed(name: str, value: tree.Value, media_type: str, status: int = 200) -> Response:
     """A value of the extensions; `name` is its root element in XML."""
     write = tree.to_json if media_type == negotiation.JSON else tree.to_xml
-    return Response(write(name, value), content_type=CONTENT_TYPES[media_type])
+    return Response(write(name, value), status, content_type=CONTENT_TYPES[media_type])

@@ -19,8 +19,7 @@ from app.api.native import (
     named_routes,
     paths,
     preview,
-    query,
-    runs,
+    run_routes,
     xml_codec,
 )
 from app.api.native.account_routes import account
@@ -30,7 +29,7 @@ from app.domain.job import MAX_DATA, Booking
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
 from app.service import jobs as job_service
-from app.service import runs as run_service
+from app.service import pauses
 
 _FLAGS: Final = {"true": True, "false": False}
 
@@ -51,6 +50,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(list_routes.job_lists)
     named_routes.install(app)
     app.register_blueprint(account)
+    app.register_blueprint(run_routes.runs)
     previews.offer(app, preview.DIALECT)
 
 
@@ -129,21 +129,20 @@ def delete_job(job_id: UUID) -> Response:
     return Response(status=204)
 
 
-@native.get("/jobs/<uuid:job_id>/runs")
-def list_runs(job_id: UUID) -> Response:
-    """The newest runs of a job, also of one that has ended."""
+@native.post("/jobs/<uuid:job_id>/pause")
+def pause_job(job_id: UUID) -> Response:
+    """A job held back, as PUT with `enabled` false would."""
     caller = _caller()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    found = run_service.of_job(caller, job_id, limit=query.limit() or query.USUAL)
-    return answers.listed("runs", [runs.of_run(run) for run in found], media_type)
+    return answers.job(pauses.pause(caller, job_id), media_type)
 
 
-@native.get("/runs/<uuid:run_id>")
-def get_run(run_id: UUID) -> Response:
-    """One run with its attempts."""
+@native.post("/jobs/<uuid:job_id>/resume")
+def resume_job(job_id: UUID) -> Response:
+    """A paused job let go again."""
     caller = _caller()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    return answers.listed("run", runs.of_run(run_service.get(caller, run_id)), media_type)
+    return answers.job(pauses.resume(caller, job_id), media_type)
 
 
 def _presumed() -> Caller | Presumed:

@@ -26,16 +26,17 @@ def of_run(run: Run) -> Mapping[str, Value]:
             "settled": _instant(run.settled_at),
             "nextAttempt": _instant(run.next_attempt_at),
             "reason": run.reason,
-            "attempts": [_of_attempt(attempt) for attempt in run.attempts],
+            "attempts": [_of_attempt(run, attempt) for attempt in run.attempts],
         }
     )
 
 
-def _of_attempt(attempt: Attempt) -> Mapping[str, Value]:
+def _of_attempt(run: Run, attempt: Attempt) -> Mapping[str, Value]:
     reply = attempt.reply
     return _present(
         {
             "number": attempt.number,
+            "webhookId": str(run.id),
             "started": instants.format_utc(attempt.started_at),
             "latenessMs": attempt.lateness_ms,
             "status": reply.status,

@@ -32,7 +32,7 @@ def to_json(_name: str, value: Value) -> bytes:
 def to_xml(name: str, value: Value) -> bytes:
     """The value in XML under the root element `name`; a list's elements bear its singular.
 
-    What is null in JSON is an empty element.
+    What is null in JSON is not there.
     """
     root = etree.Element(name)
     _fill(root, value)

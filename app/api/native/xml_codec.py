@@ -23,7 +23,7 @@ def read(body: bytes, charset: str | None = None) -> JobDocument:
 
     Raises MalformedDocument and InvalidMember.
     """
-    return job_of(_root(body, charset, "job"))
+    return job_of(root(body, charset, "job"))
 
 
 def job_of(job: etree._Element) -> JobDocument:
@@ -44,7 +44,7 @@ def texts_of(body: bytes, charset: str | None, name: str) -> dict[str, str]:
     Raises MalformedDocument and InvalidMember.
     """
     texts: dict[str, str] = {}
-    for element in children(_root(body, charset, name)):
+    for element in children(root(body, charset, name)):
         tag = str(element.tag)
         xml_values.refuse_second(tag, tag, texts)
         texts[tag] = str(xml_values.read(tag, element, shapes.TEXT)).strip(xml_values.BLANKS)
@@ -87,14 +87,15 @@ def children(element: etree._Element) -> Iterator[etree._Element]:
     return xml_values.elements(element)
 
 
-def _root(body: bytes, charset: str | None, name: str) -> etree._Element:
-    root = parse(xml_encoding.decoded(body, charset), name)
-    if root.tag != name:
+def root(body: bytes, charset: str | None, name: str) -> etree._Element:
+    """The root element of a document, which must be called `name`; raises MalformedDocument."""
+    found = parse(xml_encoding.decoded(body, charset), name)
+    if found.tag != name:
         raise MalformedDocument(
-            f"The root element is {quoted(root.tag)}.",
+            f"The root element is {quoted(found.tag)}.",
             remedy=f"Send a {name} element, in no namespace.",
         )
-    return root
+    return found
 
 
 def parse(text: str, name: str) -> etree._Element:

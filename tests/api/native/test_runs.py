@@ -50,6 +50,7 @@ SHOWN = {
     "attempts": [
         {
             "number": 1,
+            "webhookId": ABSENT,
             "started": "2026-11-22T09:30:00.0015Z",
             "latenessMs": 1.5,
             "error": "timeout",
@@ -59,6 +60,7 @@ SHOWN = {
         },
         {
             "number": 2,
+            "webhookId": ABSENT,
             "started": "2026-11-22T09:30:00Z",
             "latenessMs": 0.0,
             "status": 200,

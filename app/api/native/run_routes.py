@@ -1,0 +1,88 @@
+"""Routes of runs: told, filtered, sent again, and made by hand."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from flask import Blueprint, Response, request
+
+from app.api import admission, negotiation
+from app.api.native import answers, cursor, incoming, query, run_filter
+from app.api.native.run_filter import CURSOR, OF_FILTER
+from app.api.native.runs import of_run
+from app.domain.run import Run, RunState
+from app.service import pauses
+from app.service import runs as service
+
+_ACCEPTED: Final = 202
+
+runs: Final = Blueprint("runs", __name__, url_prefix="/1")
+
+
+@runs.get("/runs")
+def list_runs() -> Response:
+    """The account's runs that the query means, newest first, a page at a time."""
+    asking = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    given = dict(request.args.lists())
+    run_filter.check_names(given, (*OF_FILTER, query.LIMIT), "The query")
+    wanted, place = run_filter.of_texts(given, tuple(RunState))
+    page = service.listed(asking, wanted, after=place, limit=query.limit() or query.USUAL)
+    answer = answers.listed("runs", [of_run(run) for run in page.runs], media_type)
+    if page.more_after is not None:
+        answer.headers["Link"] = query.next_page(cursor.write(page.more_after))
+    return answer
+
+
+@runs.get("/jobs/<uuid:job_id>/runs")
+def list_runs_of_job(job_id: UUID) -> Response:
+    """The newest runs of a job, also of one that has ended."""
+    asking = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    found = service.of_job(asking, job_id, limit=query.limit() or query.USUAL)
+    return answers.listed("runs", [of_run(run) for run in found], media_type)
+
+
+@runs.get("/runs/<uuid:run_id>")
+def get_run(run_id: UUID) -> Response:
+    """One run with its attempts."""
+    asking = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    return answers.listed("run", of_run(service.get(asking, run_id)), media_type)
+
+
+@runs.post("/runs/<uuid:run_id>/redeliver")
+def redeliver_run(run_id: UUID) -> Response:
+    """A settled run sent again, as the same run."""
+    asking = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    return _taken_up(service.redeliver(asking, run_id), media_type)
+
+
+@runs.post("/runs/redeliver")
+def redeliver_runs() -> Response:
+    """Unsuccessful runs sent again, as many as one call may; or only counted."""
+    asking = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    asked = incoming.read(run_filter.from_json, run_filter.from_xml)
+    done = service.redeliver_all(asking, asked.wanted, after=asked.after, dry=asked.dry)
+    members = {"count": done.count, "lost": done.lost, "more": done.more_after is not None}
+    following = {} if done.more_after is None else {CURSOR: cursor.write(done.more_after)}
+    return answers.listed(
+        run_filter.ROOT, {**members, **following}, media_type, 200 if asked.dry else _ACCEPTED
+    )
+
+
+@runs.post("/jobs/<uuid:job_id>/fire")
+def fire_job(job_id: UUID) -> Response:
+    """A job called now, whatever its schedule, which stays as it is."""
+    asking = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    return _taken_up(service.get(asking, pauses.fire(asking, job_id)), media_type)
+
+
+def _taken_up(run: Run, media_type: str) -> Response:
+    answer = answers.listed("run", of_run(run), media_type, _ACCEPTED)
+    answer.headers["Location"] = f"/1/runs/{run.id}"
+    return answer

@@ -1,0 +1,53 @@
+"""Arming: which firing a stored job is armed with when it is changed or resumed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from app.domain.instants import format_utc
+from app.domain.job import Booking, Job
+from app.domain.misfire import Misfire
+from app.domain.pace import LAST_WORD
+from app.domain.resume import firing_after_pause
+from app.domain.trigger import At, first_firing
+from app.errors import Conflict
+from app.store import inflight
+
+
+def on_update(connection: Connection, current: Job, booking: Booking, now: datetime) -> datetime:
+    """The first firing of a locked job's next version.
+
+    A trigger that stays as it is is not judged anew where the job is resumed, nor an instant where
+    it is paused. Raises InvalidMember as first_firing does, Conflict as on_resume does.
+    """
+    if booking.trigger == current.trigger:
+        if booking.enabled and not current.enabled:
+            return on_resume(connection, current, booking.misfire, now)
+        if isinstance(booking.trigger, At) and not booking.enabled:
+            return booking.trigger.instant
+    return first_firing(booking.trigger, now)
+
+
+def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime) -> datetime:
+    """What a locked job that was paused is armed with. Raises Conflict where nothing is left."""
+    if not isinstance(job.trigger, At):
+        since = inflight.made_up_to(connection, job.id, LAST_WORD)
+        next_at = firing_after_pause(job.trigger, since=since, now=now, misfire=misfire)
+        if next_at is None:
+            raise Conflict(
+                "The cron expression never fires again.",
+                member="cron",
+                remedy="PUT another cron expression, or DELETE the job.",
+            )
+        return next_at
+    if inflight.was_made(connection, job.id, job.trigger.instant):
+        raise Conflict(
+            f"Its one firing, of {format_utc(job.trigger.instant)}, was made already or is just "
+            "being made.",
+            member="when",
+            remedy="PUT another when, or DELETE the job; "
+            "POST /1/runs/<id>/redeliver sends a run again.",
+        )
+    return job.trigger.instant

@@ -1,0 +1,65 @@
+"""Pauses: jobs held back and let go again, and the call that is made whatever the schedule."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from uuid import UUID
+
+from uuid6 import uuid7
+
+from app.domain.account import Caller
+from app.domain.job import Booking, Job
+from app.service import arming, jobs
+from app.store import contents, inflight
+from app.store import jobs as store
+from app.store.engine import transaction
+
+
+def pause(caller: Caller, job_id: UUID) -> Job:
+    """Withdraw all that is to come of a job, until it is resumed; a paused one stays as it is.
+
+    From 100 ms after this returns none of its calls begins, retries included, nor one that was
+    asked for by hand before. Raises NotFound.
+    """
+    with transaction() as connection:
+        current = jobs.locked(connection, caller, job_id)
+        inflight.cancel_all(connection, job_id, jobs.PAUSED)
+        if not current.enabled:
+            return current
+        contents.keep(connection, job_id)
+        booking = replace(_booking(current), enabled=False)
+        store.replace(connection, current, booking, None)
+    return jobs.stored(job_id, caller.account, booking, current.version + 1, None)
+
+
+def resume(caller: Caller, job_id: UUID) -> Job:
+    """Arm a paused job again; one that is not paused stays as it is.
+
+    Raises NotFound, and Conflict where nothing is left to come of it.
+    """
+    with transaction() as connection:
+        current = jobs.locked(connection, caller, job_id)
+        if current.enabled:
+            return current
+        next_at = arming.on_resume(connection, current, current.misfire, caller.now)
+        contents.keep(connection, job_id)
+        booking = replace(_booking(current), enabled=True)
+        store.replace(connection, current, booking, next_at)
+    return jobs.stored(job_id, caller.account, booking, current.version + 1, next_at)
+
+
+def fire(caller: Caller, job_id: UUID) -> UUID:
+    """Call now, whatever the schedule, which stays as it is; the id of the run. Raises NotFound.
+
+    A job that is paused is called as well, once, and stays paused.
+    """
+    run_id = UUID(int=uuid7().int)
+    with transaction() as connection:
+        jobs.locked(connection, caller, job_id)
+        inflight.fire(connection, job_id, run_id)
+    return run_id
+
+
+def _booking(job: Job) -> Booking:
+    """What would have to be booked to get this job."""
+    return Booking(**{each.name: getattr(job, each.name) for each in fields(Booking)})

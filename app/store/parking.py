@@ -1,0 +1,65 @@
+"""Parking: runs that are given back until their destination has room, and those sent for again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from app.domain.flow import Cause
+from app.domain.pace import LOOK_AHEAD, PATIENCE
+from app.store.queries import run
+from app.store.takes import Ticket
+
+Parked = tuple[int, str]
+"""An account's id and the text of a destination, as `https://example.com:443`."""
+
+
+class Release(NamedTuple):
+    """A run given back under its token: it stays away for `leave` seconds, unless sent for."""
+
+    id: UUID
+    token: int
+    destination: str
+    leave: float
+    cause: Cause
+    reason: str
+
+
+def release(connection: psycopg.Connection, batch: Sequence[Release]) -> set[UUID]:
+    """Give runs back, no attempt counted; the ids of those whose token still matched."""
+    rows = run(
+        connection,
+        "release",
+        {
+            "ids": [each.id for each in batch],
+            "tokens": [each.token for each in batch],
+            "destinations": [each.destination for each in batch],
+            "leaves": [each.leave for each in batch],
+            "reasons": [each.reason for each in batch],
+            "ahead": LOOK_AHEAD,
+        },
+    )
+    return {row[0] for row in rows.fetchall()}
+
+
+def summon(
+    connection: psycopg.Connection, wanted: Sequence[tuple[Parked, int]]
+) -> dict[Parked, list[Ticket]]:
+    """Send for as many of the runs parked for each destination; those there were, to be taken."""
+    rows = run(
+        connection,
+        "summon",
+        {
+            "accounts": [account for (account, _), _ in wanted],
+            "destinations": [destination for (_, destination), _ in wanted],
+            "numbers": [number for _, number in wanted],
+            "patience": PATIENCE,
+        },
+    )
+    called: dict[Parked, list[Ticket]] = {}
+    for run_id, token, account, destination in rows.fetchall():
+        called.setdefault((account, destination), []).append((run_id, token))
+    return called

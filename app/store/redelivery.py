@@ -1,0 +1,152 @@
+"""Redelivery: runs go back from history into flight, each whole and only once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from app.domain.pace import BY_HAND, LOOK_AHEAD
+from app.domain.run import Place, RunFilter
+
+MOST_ATTEMPTS: Final = 1000
+"""A run that was attempted this often is not sent again."""
+
+_SPREAD: Final = timedelta(milliseconds=1)
+"""Between two runs that are sent again together: other accounts' runs find room between them."""
+
+_EARLIER_TOKENS: Final = 1000
+"""More than a run can have used up that was settled before its token was kept in history."""
+
+# Not EXISTS, for which the planner may read all the jobs there are instead of the few asked about.
+_CONTENT: Final = """coalesce(
+    (SELECT true FROM job j WHERE j.id = r.job_id AND j.version = r.job_version),
+    (SELECT true FROM superseded s WHERE s.job_id = r.job_id AND s.version = r.job_version),
+    false)"""
+
+_LOCK: Final = text("""
+SELECT job_id FROM due WHERE job_id = ANY (CAST(:job_ids AS uuid[])) ORDER BY job_id FOR UPDATE
+""")
+
+_SENDABLE: Final = text(f"""
+SELECT {_CONTENT} FROM run r WHERE r.id = :id AND r.due_at = :due_at
+""")  # noqa: S608 - joined from constants of this module
+
+# A run leaves history and enters flight in one statement, and is gone for whoever comes second.
+# Its token goes on above the last one it had: who held it in an earlier life settles nothing.
+# Once at work, it is sent by the rules of every other run.
+_TAKE_UP: Final = text(f"""
+WITH again AS (
+  DELETE FROM run r
+  USING unnest(CAST(:ids AS uuid[]), CAST(:dues AS timestamptz[]), CAST(:offsets AS interval[]))
+    AS v (id, due_at, later)
+  WHERE r.id = v.id AND r.due_at = v.due_at AND r.account_id = :account_id
+    AND r.state = ANY (CAST(:states AS text[])) AND r.attempts < :most_attempts
+    AND {_CONTENT}
+    AND NOT EXISTS (SELECT FROM inflight i
+                    WHERE i.job_id = r.job_id AND i.job_version = r.job_version
+                      AND i.kind = r.kind AND i.due_at = r.due_at)
+  RETURNING r.*, greatest(r.due_at, clock_timestamp() + CAST(:ahead AS interval) + v.later)
+                 AS send_at
+)
+INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, missed, final, state,
+                      send_at, attempts, tried, token, look_at)
+SELECT id, job_id, account_id, job_version, kind, due_at, missed,
+       coalesce((SELECT NOT d.recurring FROM due d WHERE d.job_id = again.job_id), false),
+       'claimed', send_at, attempts, attempts, coalesce(token, :earlier_tokens) + 1,
+       send_at - CAST(:look_ahead AS interval)
+FROM again
+RETURNING id
+""")  # noqa: S608 - joined from constants of this module
+
+
+class Candidate(NamedTuple):
+    """A settled run that may be sent again, if what it sends is still there."""
+
+    place: Place
+    job_id: UUID
+    sendable: bool
+
+
+def lock_jobs(connection: Connection, job_ids: Sequence[UUID]) -> None:
+    """Take the row locks of these jobs, as many as there still are, in the order of their ids."""
+    connection.execute(_LOCK, {"job_ids": list(job_ids)})
+
+
+def sendable(connection: Connection, place: Place) -> bool | None:
+    """Whether the content of a settled run is there; None where no such run is settled."""
+    return connection.execute(_SENDABLE, place._asdict()).scalar_one_or_none()
+
+
+def take_up(
+    connection: Connection,
+    account_id: int,
+    places: Sequence[Place],
+    *,
+    states: frozenset[str],
+    behind: int = 0,
+) -> int:
+    """Send these settled runs again; how many of them could be.
+
+    Those are left that are not in one of the `states` any more, have lost their content or were
+    attempted MOST_ATTEMPTS times. Their jobs must be locked. `behind` were taken up before.
+    """
+    taken = connection.execute(
+        _TAKE_UP,
+        {
+            "account_id": account_id,
+            "ids": [place.id for place in places],
+            "dues": [place.due_at for place in places],
+            "offsets": [_SPREAD * (behind + n) for n in range(len(places))],
+            "states": sorted(states),
+            "most_attempts": MOST_ATTEMPTS,
+            "earlier_tokens": _EARLIER_TOKENS,
+            "ahead": BY_HAND,
+            "look_ahead": LOOK_AHEAD,
+        },
+    )
+    return len(taken.all())
+
+
+def candidates(
+    connection: Connection,
+    account_id: int,
+    wanted: RunFilter,
+    *,
+    after: Place | None,
+    limit: int,
+) -> list[Candidate]:
+    """Up to `limit` unsuccessful runs that the filter means, the oldest first, from `after` on."""
+    conditions = ["r.account_id = :account_id"]
+    params: dict[str, Any] = {"account_id": account_id, "limit": limit}
+    if wanted.job_id is not None:
+        conditions.append("r.job_id = :job_id")
+        params["job_id"] = wanted.job_id
+    if wanted.after is not None:
+        conditions.append("r.due_at >= :after")
+        params["after"] = wanted.after
+    if wanted.before is not None:
+        conditions.append("r.due_at < :before")
+        params["before"] = wanted.before
+    if after is not None:
+        # The first condition is the second's: it alone names the partitions to look into.
+        conditions.append("r.due_at >= :place_due AND (r.due_at, r.id) > (:place_due, :place_id)")
+        params |= {"place_due": after.due_at, "place_id": after.id}
+    # State by state, as the index has them: one that is rare is not looked for among the others.
+    parts = [
+        f"(SELECT * FROM run r WHERE r.state = '{state}' AND {' AND '.join(conditions)}"  # noqa: S608 - joined from constants of this module
+        " ORDER BY r.due_at, r.id LIMIT :limit)"
+        for state in sorted(wanted.states)
+    ]
+    query = f"""
+    SELECT r.due_at, r.id, r.job_id, r.attempts < {MOST_ATTEMPTS} AND {_CONTENT} AS sendable
+    FROM (SELECT * FROM ({" UNION ALL ".join(parts)}) AS a ORDER BY due_at, id LIMIT :limit) AS r
+    ORDER BY r.due_at, r.id
+    """  # noqa: S608 - joined from constants of this module
+    return [
+        Candidate(place=Place(due_at=due_at, id=run_id), job_id=job_id, sendable=there)
+        for due_at, run_id, job_id, there in connection.execute(text(query), params)
+    ]

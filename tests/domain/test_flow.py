@@ -1,0 +1,255 @@
+"""Flow: the brake, told what calls came to; shares, turns, leaves and reasons."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain import flow
+from app.domain.flow import DOWN_AFTER, FREE, Brake, Cause, after, leave, may_begin, share_of
+from app.domain.run import Reply
+
+WALL = datetime(2026, 1, 1, tzinfo=UTC)
+OK = Reply(status=204)
+REFUSED = Reply(error="connect-failed", error_detail="nobody listens")
+SHARE = 50
+
+
+def told(brake: Brake, reply: Reply, *, now: float, begun: float | None = None) -> Brake:
+    began = now if begun is None else begun
+    return after(brake, reply, begun=began, now=now, wall=WALL, share=SHARE)
+
+
+def failing(times: int, reply: Reply = REFUSED) -> Brake:
+    brake = FREE
+    for _ in range(times):
+        brake = told(brake, reply, now=10.0)
+    return brake
+
+
+def asking(seconds: str, status: int = 503) -> Reply:
+    return Reply(status=status, headers=(("Retry-After", seconds),))
+
+
+def free(brake: Brake, now: float, *, under_way: int = 0, probing: bool = False) -> bool:
+    return may_begin(brake, now, under_way=under_way, share=SHARE, probing=probing)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(Reply(status=status) for status in (502, 503, 504)),
+        *(
+            Reply(error=error)
+            for error in ("connect-failed", "timeout", "connection-lost", "tls-failed")
+        ),
+        Reply(error="dns-failure"),
+    ],
+)
+def test_ten_failures_in_a_row_and_no_fewer_are_a_destination_down(reply: Reply) -> None:
+    almost = failing(DOWN_AFTER - 1, reply)
+    assert almost.cause is None
+    assert free(almost, 10.0, under_way=SHARE - 1)
+
+    down = told(almost, reply, now=10.0)
+
+    assert down.cause is Cause.DOWN
+    assert not free(down, 10.999)
+    assert free(down, 11.0)
+    assert not free(down, 11.0, probing=True)
+
+
+@pytest.mark.parametrize("status", [200, 204, 301, 404, 410, 500])
+def test_an_answer_between_ends_the_row(status: int) -> None:
+    brake = told(failing(DOWN_AFTER - 1), Reply(status=status), now=10.0)
+
+    assert brake is FREE
+
+
+@pytest.mark.parametrize("error", ["denied-address", "invalid-request", "signing-failed"])
+def test_what_never_reached_the_destination_says_nothing_of_it(error: str) -> None:
+    brake = failing(DOWN_AFTER - 1)
+
+    assert told(brake, Reply(error=error), now=10.0) is brake
+    assert told(FREE, Reply(error=error), now=10.0) is FREE
+
+
+def test_a_probe_that_learnt_nothing_is_followed_by_another_a_while_later() -> None:
+    down = failing(DOWN_AFTER)
+
+    probed = told(down, Reply(error="denied-address"), now=12.0)
+
+    assert probed.cause is Cause.DOWN
+    assert not free(probed, 12.9)
+    assert free(probed, 13.0)
+
+
+def test_probes_that_fail_come_at_growing_intervals_up_to_a_minute() -> None:
+    brake = failing(DOWN_AFTER)
+    waits = []
+    for _ in range(9):
+        now = brake.until
+        brake = told(brake, REFUSED, now=now)
+        waits.append(brake.until - now)
+
+    assert waits == [2, 4, 8, 16, 32, 60, 60, 60, 60]
+
+
+def test_calls_that_began_before_tell_nothing_new() -> None:
+    down = failing(DOWN_AFTER)
+
+    assert told(down, REFUSED, now=15.0, begun=9.0) is down
+
+
+def test_one_success_closes_it_and_the_rest_comes_gradually() -> None:
+    brake = told(failing(DOWN_AFTER), OK, now=12.0)
+    assert brake.cause is None
+
+    under_way = []
+    while brake is not FREE:
+        allowed = next(n for n in range(SHARE + 1) if not free(brake, 12.0, under_way=n))
+        under_way.append(allowed)
+        brake = told(brake, OK, now=12.5)
+
+    assert under_way == list(range(2, SHARE))
+
+
+def test_failures_while_it_gathers_way_slow_it_down_and_bring_it_down_again() -> None:
+    brake = told(failing(DOWN_AFTER), OK, now=12.0)
+    for _ in range(6):
+        brake = told(brake, OK, now=12.0)
+    assert brake.allowed == 8
+
+    assert told(brake, REFUSED, now=12.0).allowed == 4
+    for _ in range(DOWN_AFTER):
+        brake = told(brake, REFUSED, now=12.0)
+
+    assert brake.cause is Cause.DOWN
+    assert brake.until == 14.0  # twice the wait before
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_who_asks_for_time_gets_it(status: int) -> None:
+    brake = told(FREE, asking("7", status), now=10.0)
+
+    assert brake.cause is Cause.ASKED
+    assert not free(brake, 16.999)
+    assert free(brake, 17.0)
+    assert not free(brake, 17.0, probing=True)
+
+
+def test_nobody_gets_more_than_five_minutes() -> None:
+    assert told(FREE, asking("86400"), now=10.0).until == 310.0
+
+
+def test_a_longer_wish_counts_and_an_earlier_end_does_not() -> None:
+    brake = told(FREE, asking("7"), now=10.0)
+
+    assert told(brake, asking("3"), now=11.0) is brake
+    assert told(brake, asking("20"), now=11.0, begun=9.0).until == 31.0
+
+
+def test_a_success_does_not_cut_short_what_was_asked_for() -> None:
+    brake = told(FREE, asking("7"), now=10.0)
+
+    assert told(brake, OK, now=11.0, begun=9.0) is brake
+    assert told(brake, OK, now=12.0) is brake
+    assert told(brake, OK, now=17.5).cause is None
+
+
+def test_a_bare_429_slows_down_for_ever_longer_while_it_is_repeated() -> None:
+    brake = told(FREE, Reply(status=429), now=10.0)
+    assert (brake.cause, brake.until) == (Cause.SLOWED, 11.0)
+    assert told(brake, Reply(status=429), now=10.5, begun=9.0) is brake
+
+    assert told(brake, Reply(status=429), now=11.0).until == 13.0
+
+
+def test_a_bare_503_is_a_failure_and_no_wish() -> None:
+    assert told(FREE, Reply(status=503), now=10.0).cause is None
+
+
+replies = st.sampled_from(
+    [
+        OK,
+        REFUSED,
+        Reply(status=500),
+        Reply(status=429),
+        Reply(status=503),
+        asking("5"),
+        asking("0"),
+        Reply(error="timeout"),
+        Reply(error="denied-address"),
+    ]
+)
+
+
+@given(st.lists(st.tuples(replies, st.floats(0, 400), st.floats(0, 20)), max_size=60))
+def test_whatever_comes_a_destination_is_never_given_up(
+    history: list[tuple[Reply, float, float]],
+) -> None:
+    """A call may begin within five minutes, and successes alone set it free."""
+    brake, now = FREE, 1000.0
+    for reply, pause, took in history:
+        now += pause
+        brake = told(brake, reply, now=now, begun=now - took)
+        assert free(brake, max(now, brake.until))
+        assert brake.until - now <= flow.LONGEST_ASKED
+        assert brake.allowed is None or brake.allowed >= 1
+        assert brake is FREE or brake != FREE
+
+    now = max(now, brake.until)
+    for _ in range(SHARE):
+        brake = told(brake, OK, now=now)
+    assert brake is FREE
+
+
+def test_workers_share_what_an_account_may_open() -> None:
+    assert [share_of(50, workers) for workers in (0, 1, 2, 3, 60)] == [50, 50, 25, 16, 1]
+
+
+def test_what_is_soon_follows_from_how_long_a_call_takes() -> None:
+    assert flow.is_soon(ahead=24, seconds=1.0, share=50)
+    assert not flow.is_soon(ahead=25, seconds=1.0, share=50)
+    assert not flow.is_soon(ahead=1, seconds=15.0, share=50)
+    assert flow.is_soon(ahead=1000, seconds=None, share=50)
+
+
+@given(
+    parked=st.integers(1, 1_000_000),
+    rate=st.none() | st.floats(1e-4, 1e6),
+    held_up=st.floats(0, 300),
+    late=st.floats(0, 10_000),
+    jitter=st.floats(0, 1, exclude_max=True),
+)
+def test_a_leave_is_neither_nothing_nor_for_ever(
+    parked: int, rate: float | None, held_up: float, late: float, jitter: float
+) -> None:
+    stays = leave(parked=parked, rate=rate, held_up=held_up, late=late, jitter=jitter)
+
+    assert 1.0 <= stays <= 3600.0
+    if held_up:
+        assert stays == 1.0 or late + stays <= flow.PATIENT_FOR + 1e-6
+
+
+def test_however_many_are_parked_a_hundred_a_second_come_back_by_themselves() -> None:
+    assert leave(parked=100_000, rate=3.3, held_up=0, late=0, jitter=0) == 1800
+    assert leave(parked=50_000, rate=1e6, held_up=0, late=0, jitter=0) == 500
+    assert leave(parked=100, rate=10.0, held_up=0, late=0, jitter=0.5) == 15
+    assert leave(parked=1, rate=None, held_up=40, late=0, jitter=0) == 40
+
+
+def test_reasons_name_the_host_and_when_it_is_called_next() -> None:
+    at = datetime(2026, 1, 1, 12, 0, 0, 1, tzinfo=UTC)
+    host = "example.com"
+    assert [flow.reason(cause, host, under_way=50, at=at) for cause in Cause] == [
+        "waiting: 50 calls to example.com are under way",
+        "waiting: example.com asked to wait until 2026-01-01T12:00:01Z",
+        "waiting: example.com answered 429; next call at 2026-01-01T12:00:01Z",
+        "waiting: example.com is down; next probe at 2026-01-01T12:00:01Z",
+    ]
+    one = flow.reason(Cause.FULL, host, under_way=1, at=at)
+    assert one == "waiting: 1 call to example.com is under way"

@@ -1,0 +1,399 @@
+"""Redelivery: the same run again, once, with what it sent then, by every rule of the first time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+import psycopg
+import pytest
+from flask import Flask
+from uuid6 import uuid7
+
+from app.domain.account import Caller
+from app.domain.job import Echo, Job
+from app.domain.manner import Manner
+from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.run import SETTLED, Place, Run, RunFilter, RunState
+from app.domain.trigger import Cron, Trigger
+from app.errors import Conflict, NotFound
+from app.service import accounts, jobs, pauses, runs
+from app.store import redelivery
+from app.store.engine import transaction
+from app.store.lookovers import look_over
+from app.store.repairs import rearm_orphans
+from app.store.settling import settle, settle_singly_if_needed
+from app.store.takes import Taken, take
+from tests.booked import claim_and_take, connect, in_thread, one, wait_until_blocked
+from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now, in_app
+from tests.service.test_pauses import end_all
+from tests.store.test_settling import came
+
+UNSUCCESSFUL = frozenset({RunState.FAILED, RunState.DEAD})
+ALL = RunFilter(states=UNSUCCESSFUL)
+
+
+def fail(
+    caller: Caller, connection: psycopg.Connection, job: Job, state: RunState = RunState.FAILED
+) -> Taken:
+    """Let the job have fired now, in vain."""
+    due_now(connection, job)
+    (run,) = claim_and_take(connection)
+    settle(connection, [came(run, state, 204 if state is RunState.SUCCEEDED else 500)])
+    return run
+
+
+def take_again(connection: psycopg.Connection) -> Taken:
+    """What was taken up, rung for and taken."""
+    connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
+    rung = look_over(connection, limit=10, leases_count=True).rung
+    (run,) = take(connection, [(each.run_id, each.token) for each in rung])
+    return run
+
+
+def ids(found: Sequence[Run]) -> list[UUID]:
+    return [run.id for run in found]
+
+
+def test_a_failed_run_of_a_job_that_is_gone_is_sent_again_as_it_was(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking(data=b"precious"))
+    failed = fail(caller, connection, job)
+    with pytest.raises(NotFound):
+        jobs.get(caller, job.id)
+
+    taken_up = runs.redeliver(caller, failed.id)
+
+    assert (taken_up.id, taken_up.state) == (failed.id, RunState.CLAIMED)
+    assert [attempt.number for attempt in taken_up.attempts] == [1]
+    again = take_again(connection)
+    assert (again.id, again.data, again.due_at) == (failed.id, b"precious", failed.due_at)
+    assert (again.attempts, again.tried) == (1, 1)
+    assert 0 < again.remaining <= 0.2
+    settle(connection, [came(again)])
+    settled = runs.get(caller, failed.id)
+    assert (settled.state, settled.reason) == (RunState.SUCCEEDED, None)
+    assert [attempt.number for attempt in settled.attempts] == [1, 2]
+    assert ids(runs.of_job(caller, job.id, limit=9)) == [failed.id]
+
+
+MANNER = Manner(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
+KEPT = (
+    "SELECT manner IS NOT NULL, on_success, on_failure FROM superseded WHERE job_id = %s"
+    " AND version = 1"
+)
+
+
+@pytest.mark.parametrize("end", ["failure", "gone", "update", "pause", "too late"])
+def test_whatever_keeps_content_keeps_the_manner_of_the_calls_with_it(
+    caller: Caller, connection: psycopg.Connection, end: str
+) -> None:
+    trigger: Trigger = TOMORROW if end == "failure" else QUARTERLY
+    if end == "too late":
+        trigger = Cron(expression="0 0 0 1 1 ? 2090")
+    asked = replace(
+        booking(trigger),
+        manner=MANNER,
+        misfire=Misfire(policy=MisfirePolicy.SKIP),
+        on_success="https://example.com/y",
+        on_failure="https://example.com/n",
+    )
+    job = jobs.create(caller, asked)
+    if end == "too late":
+        connection.execute(
+            "UPDATE job SET trigger = jsonb_set(trigger, '{expression}', %s)",
+            ('"0 0 0 1 1 ? 2020"',),
+        )
+        connection.execute("UPDATE due SET next_at = '2020-01-01T00:00:00Z'")
+        assert claim_and_take(connection) == []
+        run_id = one(connection, "SELECT id FROM run WHERE state = 'cancelled'")
+    else:
+        due_now(connection, job)
+        (run,) = claim_and_take(connection)
+        run_id = run.id
+        settle(connection, [came(run, RunState.FAILED, 500)._replace(ends_job=end == "gone")])
+    if end == "update":
+        jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    elif end == "pause":
+        pauses.pause(caller, job.id)
+
+    row = connection.execute(KEPT, (job.id,)).fetchone()
+    assert row == (True, asked.on_success, asked.on_failure)
+    runs.redeliver(caller, run_id)
+    assert take_again(connection).manner == MANNER
+
+
+def test_a_redelivery_that_fails_is_listed_again_and_can_be_repeated(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    failed = fail(caller, connection, jobs.create(caller, booking()))
+    for number in (2, 3):
+        runs.redeliver(caller, failed.id)
+        again = take_again(connection)
+        settle(connection, [came(again, None, 500)])
+        assert runs.get(caller, failed.id).state is RunState.WAITING
+        last = take_again(connection)
+        assert last.tried == again.tried == (number - 2) * 2 + 1
+        settle(connection, [came(last, RunState.FAILED, 500)])
+    settled = runs.get(caller, failed.id)
+    assert settled.state is RunState.FAILED
+    assert [attempt.number for attempt in settled.attempts] == [1, 2, 3, 4, 5]
+
+
+def test_whoever_held_the_run_in_an_earlier_life_settles_nothing(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job)
+    (lost,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET lease_until = clock_timestamp() - interval '1 s'")
+    holder = take_again(connection)
+    settle(connection, [came(holder, RunState.FAILED, 500)])
+
+    runs.redeliver(caller, lost.id)
+    again = take_again(connection)
+
+    assert again.token > holder.token > lost.token
+    for old in (lost, holder):
+        assert settle_singly_if_needed(connection, [came(old)]).done == ()
+    assert runs.get(caller, lost.id).state is RunState.TAKEN
+
+
+def test_a_run_that_the_release_before_settled_goes_on_above_any_token_it_used(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    failed = fail(caller, connection, jobs.create(caller, booking()))
+    connection.execute("UPDATE run SET token = NULL")
+
+    runs.redeliver(caller, failed.id)
+
+    assert take_again(connection).token > 1000
+
+
+def test_two_redeliveries_at_once_send_it_once(
+    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    failed = fail(caller, connection, jobs.create(caller, booking()))
+
+    def redeliver() -> object:
+        try:
+            return runs.redeliver(caller, failed.id).id
+        except Conflict as refused:
+            return refused.message
+
+    with connect(database) as holder, holder.transaction():
+        holder.execute("SELECT FROM run FOR UPDATE")
+        with (
+            in_thread(in_app(app, redeliver)) as first,  # type: ignore[arg-type] # a callable
+            in_thread(in_app(app, redeliver)) as second,  # type: ignore[arg-type] # a callable
+        ):
+            wait_until_blocked(connection, 2)
+            holder.execute("COMMIT")
+            outcomes = [first(), second()]
+            holder.execute("BEGIN")
+
+    assert sorted(map(str, outcomes)) == sorted(
+        [str(failed.id), f"The run {failed.id} is under way."]
+    )
+    assert one(connection, "SELECT count(*) FROM inflight") == 1
+    assert one(connection, "SELECT count(*) FROM run") == 0
+
+
+def test_a_run_under_way_is_not_sent_beside_itself(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job)
+    (run,) = claim_and_take(connection)
+
+    with pytest.raises(Conflict, match="under way"):
+        runs.redeliver(caller, run.id)
+    settle(connection, [came(run, None, 500)])
+    with pytest.raises(Conflict, match="under way"):
+        runs.redeliver(caller, run.id)
+
+
+def test_an_update_keeps_what_the_runs_of_the_old_version_sent(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+    failed = fail(caller, connection, job)
+    jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+
+    runs.redeliver(caller, failed.id)
+
+    again = take_again(connection)
+    assert (again.data, again.job_version) == (b"one", 1)
+    settle(connection, [came(again)])
+    assert jobs.get(caller, job.id).version == 2
+
+
+def test_an_update_of_a_version_that_never_fired_keeps_nothing(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+    jobs.update(caller, job.id, booking(data=b"two"), Echo())
+
+    assert one(connection, "SELECT count(*) FROM superseded") == 0
+
+
+def test_a_succeeded_run_is_sent_again_while_its_job_stands_as_it_was(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+    done = fail(caller, connection, job, RunState.SUCCEEDED)
+
+    runs.redeliver(caller, done.id)
+
+    assert take_again(connection).data == b"one"
+    assert jobs.get(caller, job.id).version == 1
+
+
+def test_a_job_that_ended_well_leaves_nothing_to_send(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    done = fail(caller, connection, jobs.create(caller, booking()), RunState.SUCCEEDED)
+
+    assert one(connection, "SELECT count(*) FROM superseded") == 0
+    with pytest.raises(Conflict, match="not kept any more"):
+        runs.redeliver(caller, done.id)
+    assert runs.get(caller, done.id).state is RunState.SUCCEEDED
+
+
+def test_a_run_that_met_a_410_can_be_sent_again(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+    due_now(connection, job)
+    (run,) = claim_and_take(connection)
+    settle(connection, [came(run, RunState.FAILED, 410)])
+
+    runs.redeliver(caller, run.id)
+
+    assert take_again(connection).data == b"one"
+
+
+def test_a_dead_run_that_was_never_attempted_can_be_sent_again(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    dead = fail(caller, connection, jobs.create(caller, booking()), RunState.DEAD)
+    connection.execute("DELETE FROM attempt")
+    connection.execute("UPDATE run SET attempts = 0")
+
+    taken_up = runs.redeliver(caller, dead.id)
+
+    assert runs.listed(caller, RunFilter(states=frozenset(RunState)), after=None, limit=9).runs == (
+        taken_up,
+    )
+
+
+def test_what_was_attempted_a_thousand_times_is_let_go(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    failed = fail(caller, connection, jobs.create(caller, booking()))
+    connection.execute("UPDATE run SET attempts = %s", (redelivery.MOST_ATTEMPTS,))
+
+    with pytest.raises(Conflict, match="1000 times"):
+        runs.redeliver(caller, failed.id)
+
+
+def test_deleting_a_job_takes_the_content_of_its_runs_along(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+    failed = fail(caller, connection, job)
+    jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+
+    jobs.delete(caller, job.id)
+
+    with pytest.raises(Conflict, match="not kept any more"):
+        runs.redeliver(caller, failed.id)
+
+
+@pytest.mark.parametrize("trigger", [TOMORROW, QUARTERLY], ids=["gone", "standing"])
+def test_deleting_a_job_stops_what_is_sent_again(
+    caller: Caller, connection: psycopg.Connection, trigger: object
+) -> None:
+    job = jobs.create(caller, booking(trigger))  # type: ignore[arg-type] # a trigger
+    failed = fail(caller, connection, job)
+    runs.redeliver(caller, failed.id)
+
+    jobs.delete(caller, job.id)
+
+    end_all(connection)
+    assert runs.get(caller, failed.id).state is RunState.CANCELLED
+    with pytest.raises(NotFound):
+        jobs.delete(caller, job.id)
+
+
+def test_a_delete_that_comes_first_leaves_nothing_to_send(
+    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+    failed = fail(caller, connection, job)
+    with connect(database) as holder, holder.transaction():
+        holder.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (job.id,))
+        with in_thread(in_app(app, jobs.delete, caller, job.id)) as deleted:  # type: ignore[arg-type] # a callable
+            wait_until_blocked(connection)
+            with in_thread(in_app(app, runs.redeliver, caller, failed.id)) as redelivered:  # type: ignore[arg-type] # a callable
+                wait_until_blocked(connection, 2)
+                holder.execute("COMMIT")
+                deleted()
+                with pytest.raises(Conflict, match="not kept any more"):
+                    redelivered()
+                holder.execute("BEGIN")
+
+    assert one(connection, "SELECT count(*) FROM inflight") == 0
+
+
+def test_a_job_is_not_purged_while_a_run_of_it_is_sent_again_and_is_afterwards(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+    connection.execute("UPDATE job SET enabled = false")
+    failed = fail(caller, connection, job)
+    connection.execute("UPDATE job SET enabled = true")
+    runs.redeliver(caller, failed.id)
+
+    assert rearm_orphans(connection, limit=9, unreadable=lambda *_: None) == 0
+    assert jobs.get(caller, job.id).id == job.id
+    settle(connection, [came(take_again(connection))])
+
+    with pytest.raises(NotFound):
+        jobs.get(caller, job.id)
+
+
+def test_another_accounts_run_is_not_sent_again(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    theirs = accounts.authenticate(accounts.create("theirs"), account=None)
+    failed = fail(caller, connection, jobs.create(caller, booking()))
+
+    for run_id in (failed.id, UUID(int=uuid7().int)):
+        with pytest.raises(NotFound, match=str(run_id)):
+            runs.redeliver(theirs, run_id)
+    assert runs.redeliver_all(theirs, ALL, after=None, dry=False).count == 0
+    assert runs.get(caller, failed.id).state is RunState.FAILED
+
+
+def test_neither_another_account_s_run_nor_one_beside_its_double_is_taken_up(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    stranger = accounts.authenticate(accounts.create("theirs"), account=None)
+    failed = fail(caller, connection, jobs.create(caller, booking()))
+    place = Place(due_at=failed.due_at, id=failed.id)
+    with transaction() as on:
+        taken = redelivery.take_up(on, stranger.account.id, [place], states=SETTLED)
+    assert taken == 0
+
+    # A second run of the same firing, which an orphan that was armed again may leave behind.
+    connection.execute(
+        "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
+        " send_at, look_at) SELECT gen_random_uuid(), job_id, account_id, job_version, kind,"
+        " due_at, true, 'claimed', due_at, due_at FROM run"
+    )
+    with pytest.raises(Conflict):
+        runs.redeliver(caller, failed.id)
+    assert runs.get(caller, failed.id).state is RunState.FAILED

@@ -1,0 +1,184 @@
+"""Parking: given back under the token and without an attempt, sent for in order, once each."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from app.domain.flow import Cause
+from app.store.lookovers import look_over
+from app.store.parking import Release, release, summon
+from app.store.settling import settle
+from app.store.takes import Taken, take
+from tests.booked import book, claim_and_take, one
+from tests.store.test_settling import came
+
+HERE = "http://127.0.0.1:1"
+
+
+def back(run: Taken, *, leave: float = 60.0, token: int | None = None) -> Release:
+    return Release(run.id, token or run.token, HERE, leave, Cause.FULL, "waiting: it is full")
+
+
+def states(connection: psycopg.Connection) -> list[Any]:
+    return connection.execute("SELECT state, attempts FROM inflight ORDER BY due_at").fetchall()
+
+
+def test_a_run_given_back_is_held_by_nobody_and_counts_no_attempt(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+
+    assert release(connection, [back(run)]) == {run.id}
+
+    assert states(connection) == [("waiting", 0)]
+    row = connection.execute(
+        "SELECT token, lease_until, planned_at, reason,"
+        " send_at - clock_timestamp() BETWEEN '58 s' AND '60 s',"
+        " send_at - look_at BETWEEN '0.299 s' AND '0.301 s' FROM inflight"
+    ).fetchone()
+    assert row == (run.token + 1, None, run.due_at, "waiting: it is full", True, True)
+    assert look_over(connection, limit=10, leases_count=True).rung == []
+
+
+def test_whoever_lost_the_token_gives_nothing_back(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+
+    assert release(connection, [back(run, token=run.token - 1)]) == set()
+    assert release(connection, [back(run)]) == {run.id}
+    assert release(connection, [back(run, token=run.token + 1)]) == set()
+
+
+def test_it_comes_back_by_itself_and_remembers_when_it_was_planned(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    release(connection, [back(run, leave=0.0)])
+
+    (rung,) = look_over(connection, limit=10, leases_count=True).rung
+    (again,) = take(connection, [(rung.run_id, rung.token)])
+
+    assert again.planned_at == run.due_at
+    assert again.send_at > run.due_at
+    release(connection, [back(again)])
+    assert one(connection, "SELECT planned_at FROM inflight") == run.due_at
+
+
+def test_runs_are_sent_for_in_the_order_of_their_due_times(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    for late in (3, 1, 2):
+        book(connection, account_id, due_in=-late)
+    runs = sorted(claim_and_take(connection), key=lambda run: run.due_at)
+    release(connection, [back(run) for run in runs])
+
+    called = summon(connection, [((account_id, HERE), 2), ((account_id, "http://else:80"), 5)])
+
+    tickets = [(run.id, run.token + 1) for run in runs[:2]]
+    assert sorted(called[account_id, HERE]) == sorted(tickets)
+    assert called.keys() == {(account_id, HERE)}
+    assert states(connection) == [("claimed", 0), ("claimed", 0), ("waiting", 0)]
+    taken = take(connection, called[account_id, HERE])
+    assert {run.id for run in taken} == {run.id for run in runs[:2]}
+    assert all(run.remaining <= 0 for run in taken)
+    assert len(summon(connection, [((account_id, HERE), 9)])[account_id, HERE]) == 1
+    assert summon(connection, [((account_id, HERE), 9)]) == {}
+
+
+def test_two_who_send_for_the_same_runs_get_each_once(
+    connection: psycopg.Connection, other: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    release(connection, [back(run)])
+
+    with connection.transaction():
+        assert summon(connection, [((account_id, HERE), 1)])
+        assert summon(other, [((account_id, HERE), 1)]) == {}
+    assert summon(other, [((account_id, HERE), 1)]) == {}
+
+
+@pytest.mark.parametrize("column", ["cancelled_at = clock_timestamp()", "reclaims = 2"])
+def test_neither_the_cancelled_nor_suspects_are_sent_for(
+    connection: psycopg.Connection, account_id: int, column: str
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    release(connection, [back(run)])
+    connection.execute(f"UPDATE inflight SET {column}")
+
+    assert summon(connection, [((account_id, HERE), 1)]) == {}
+
+
+def test_what_was_cancelled_meanwhile_is_looked_at_at_once(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp(), reason = 'deleted'")
+
+    release(connection, [back(run)])
+    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+
+    history = connection.execute("SELECT state, attempts, reason FROM run").fetchall()
+    assert history == [("cancelled", 0, "deleted")]
+
+
+def test_an_attempt_ends_the_leave_and_a_success_leaves_no_reason(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    release(connection, [back(run)])
+    (again,) = take(connection, summon(connection, [((account_id, HERE), 1)])[account_id, HERE])
+
+    failed = came(again, None, 500)
+    settle(connection, [failed])
+
+    row = connection.execute("SELECT planned_at, destination, send_at FROM inflight").fetchone()
+    assert row == (None, None, failed.retry_at)
+    assert summon(connection, [((account_id, HERE), 1)]) == {}
+    connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
+    (rung,) = look_over(connection, limit=10, leases_count=True).rung
+    (last,) = take(connection, [(rung.run_id, rung.token)])
+    settle(connection, [came(last)])
+    assert connection.execute("SELECT state, reason FROM run").fetchall() == [("succeeded", None)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "state = 'waiting', lease_until = NULL",
+        "destination = 'http://127.0.0.1:1'",
+        "planned_at = due_at",
+        "destination = 'http://127.0.0.1:1', planned_at = due_at - interval '1 s'",
+    ],
+)
+def test_what_cannot_be_cannot_be_stored(
+    connection: psycopg.Connection, account_id: int, change: str
+) -> None:
+    book(connection, account_id, due_in=-1)
+    claim_and_take(connection)
+
+    with pytest.raises(psycopg.errors.CheckViolation):
+        connection.execute(f"UPDATE inflight SET {change}")
+
+
+def test_a_leave_is_no_shorter_than_the_time_to_send(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=0.2)
+    (run,) = claim_and_take(connection)
+
+    release(connection, [back(run, leave=0.0)])
+
+    assert one(connection, "SELECT send_at >= due_at AND planned_at = due_at FROM inflight") is True
+    assert run.send_at - run.due_at == timedelta()
