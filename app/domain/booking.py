@@ -29,7 +29,7 @@ def check(booking: Booking, *, allow: Sequence[IPv4Network | IPv6Network]) -> No
             remedy=f"Send at most {MAX_DATA} bytes, or a reference to where the rest is.",
         )
     if booking.name is not None:
-        _check_words("name", booking.name, MAX_NAME)
+        check_name(booking.name)
     _check_tags(booking.tags)
     if booking.manner is not USUAL:
         check_manner(booking.manner)
@@ -39,6 +39,16 @@ def check(booking: Booking, *, allow: Sequence[IPv4Network | IPv6Network]) -> No
             judge_url(url, allow=tuple(allow), member=member)
 
 
+def check_name(name: str) -> None:
+    """Refuse what no job can be called; raises InvalidMember for `name`."""
+    _check_words("name", name, MAX_NAME)
+
+
+def check_tag(member: str, tag: str) -> None:
+    """Refuse what can be no tag; raises InvalidMember for `member`."""
+    _check_words(member, tag, MAX_TAG)
+
+
 def _check_tags(tags: Sequence[str]) -> None:
     if len(tags) > MOST_TAGS:
         raise InvalidMember(
@@ -46,7 +56,7 @@ def _check_tags(tags: Sequence[str]) -> None:
         )
     for number, tag in enumerate(tags):
         member = f"tags[{number}]"
-        _check_words(member, tag, MAX_TAG)
+        check_tag(member, tag)
         if tag in tags[:number]:
             raise InvalidMember(
                 member, f"The tag {quoted(tag)} is given more than once.", remedy="Give it once."

@@ -71,3 +71,21 @@ class Job:
     misfire: Misfire = DEFAULT
     on_success: str | None = None
     on_failure: str | None = None
+
+
+def booking_of(job: Job) -> Booking:
+    """What would have to be booked for this job to come of it."""
+    return Booking(
+        url=job.url,
+        trigger=job.trigger,
+        signature=job.signature,
+        content_type=job.content_type,
+        data=job.data,
+        enabled=job.enabled,
+        name=job.name,
+        tags=job.tags,
+        manner=job.manner,
+        misfire=job.misfire,
+        on_success=job.on_success,
+        on_failure=job.on_failure,
+    )

@@ -22,7 +22,7 @@ from app.domain.rearm import catch_up
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.errors import Conflict, InvalidMember, NotFound, Refused
 from app.service import accounts, arming
-from app.store import contents, inflight
+from app.store import contents, inflight, listing
 from app.store import jobs as store
 from app.store.engine import session, snapshot, statement, transaction
 from app.store.names import NameTaken, holder
@@ -45,7 +45,7 @@ def create(caller: Caller | Presumed, booking: Booking, *, dry_run: bool = False
     A dry run refuses what a booking would refuse, and stores nothing. Raises InvalidMember,
     TooLarge, Conflict; for a presumed caller also Unauthenticated.
     """
-    _check(booking)
+    check_booking(booking)
     if isinstance(caller, Presumed):
         made = None if dry_run else _create_presumed(caller, booking)
         if made is not None:
@@ -92,7 +92,7 @@ def create_together(
     made: list[Job] = []
     for booking in bookings:
         try:
-            _check(booking)
+            check_booking(booking)
             first = first_firing(booking.trigger, caller.now)
         except Refused as error:
             raise error.at(len(made)) from None
@@ -155,11 +155,21 @@ def get(caller: Caller, job_id: UUID) -> Job:
 
 
 @contextmanager
-def ids(caller: Caller) -> Iterator[JobIds]:
-    """The ids of all the caller's jobs, oldest first, streamed in flat memory."""
+def ids(caller: Caller, tags: Sequence[str] = ()) -> Iterator[JobIds]:
+    """The ids of the caller's jobs that bear all of `tags`, oldest first, in flat memory."""
+    account_id = caller.account.id
     with snapshot() as connection:
-        counted = store.count(connection, caller.account.id)
-        yield JobIds(count=counted, ids=store.stream_ids(connection, caller.account.id))
+        counted = listing.count(connection, account_id, tags)
+        yield JobIds(count=counted, ids=listing.stream(connection, account_id, tags))
+
+
+def page_of_ids(
+    caller: Caller, tags: Sequence[str], *, after: UUID | None, limit: int
+) -> tuple[list[UUID], bool]:
+    """Up to `limit` of these ids, those after `after`; and whether there are more."""
+    with statement() as connection:
+        found = listing.page(connection, caller.account.id, tags, after=after, limit=limit + 1)
+    return found[:limit], len(found) > limit
 
 
 def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
@@ -169,22 +179,32 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
     already runs its course. Pauses or resumes where `enabled` changes. Raises NotFound,
     InvalidMember, TooLarge, Conflict.
     """
-    _check(booking)
+    check_booking(booking)
     with _own_name(caller.account, booking), transaction() as connection:
         current = locked(connection, caller, job_id)
-        _compare(echo, current)
-        first = arming.on_update(connection, current, booking, caller.now)
-        next_at: datetime | None = None
-        if booking.enabled:
-            _claim_overdue(connection, current, caller.now + LAST_WORD)
-            reason = f"replaced by version {current.version + 1} of the job"
-            kept = inflight.cancel_replaced(connection, job_id, reason, LAST_WORD)
-            next_at = _after_kept(booking, first, kept)
-        else:
-            inflight.cancel_all(connection, job_id, PAUSED)
-        contents.keep(connection, job_id)
-        store.replace(connection, current, booking, next_at)
-    return stored(job_id, caller.account, booking, current.version + 1, next_at)
+        return replace_locked(connection, caller, current, booking, echo)
+
+
+def replace_locked(
+    connection: Connection, caller: Caller, current: Job, booking: Booking, echo: Echo
+) -> Job:
+    """The next version of a locked job, from a booking that `check_booking` has let through.
+
+    Raises InvalidMember, Conflict; NameTaken where the booking bears another job's name.
+    """
+    compare(echo, current)
+    first = arming.on_update(connection, current, booking, caller.now)
+    next_at: datetime | None = None
+    if booking.enabled:
+        _claim_overdue(connection, current, caller.now + LAST_WORD)
+        reason = f"replaced by version {current.version + 1} of the job"
+        kept = inflight.cancel_replaced(connection, current.id, reason, LAST_WORD)
+        next_at = _after_kept(booking, first, kept)
+    else:
+        inflight.cancel_all(connection, current.id, PAUSED)
+    contents.keep(connection, current.id)
+    store.replace(connection, current, booking, next_at)
+    return stored(current.id, caller.account, booking, current.version + 1, next_at)
 
 
 def delete(caller: Caller, job_id: UUID) -> None:
@@ -194,11 +214,18 @@ def delete(caller: Caller, job_id: UUID) -> None:
     """
     with transaction() as connection:
         if store.lock(connection, caller.account.id, job_id):
-            inflight.cancel_all(connection, job_id, _DELETED)
-            store.remove(connection, job_id)
-        elif not inflight.cancel_left(connection, caller.account.id, job_id, _DELETED):
+            delete_locked(connection, job_id)
+            return
+        if not inflight.cancel_left(connection, caller.account.id, job_id, _DELETED):
             raise unknown(job_id)
         contents.drop(connection, job_id)
+
+
+def delete_locked(connection: Connection, job_id: UUID) -> None:
+    """End a job whose lock is held; as `delete`."""
+    inflight.cancel_all(connection, job_id, _DELETED)
+    store.remove(connection, job_id)
+    contents.drop(connection, job_id)
 
 
 def unknown(job_id: UUID) -> NotFound:
@@ -240,7 +267,8 @@ def _taken(name: str, whose: str) -> Conflict:
     )
 
 
-def _check(booking: Booking) -> None:
+def check_booking(booking: Booking) -> None:
+    """Refuse what could not be delivered from here; raises InvalidMember, TooLarge."""
     check(booking, allow=current_app.config["WAKECALL_SETTINGS"].allow_targets)
 
 
@@ -267,7 +295,7 @@ def _after_kept(booking: Booking, next_at: datetime, kept: datetime | None) -> d
     return next_after(booking.trigger, kept)
 
 
-def _compare(echo: Echo, current: Job) -> None:
+def compare(echo: Echo, current: Job) -> None:
     """Refuse a document whose read-only members contradict what is stored."""
     stored = {"id": str(current.id), "account": current.account, "next": current.next_at}
     given = {"id": echo.id, "account": echo.account, "next": echo.next}

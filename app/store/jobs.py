@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -33,9 +33,6 @@ from app.store import manners, misfires
 from app.store.names import minding_names
 from app.store.queries import run
 from app.store.tables import account, due, job
-
-_CHUNK = 5000
-
 
 # One statement, so that neither row stands alone; its text is made once, as bookings come often.
 _BOOK = text("""
@@ -117,8 +114,12 @@ def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[
 
 def find(connection: Connection, account_id: int, job_id: UUID) -> Job | None:
     """The account's job of that id, or None: for another's job as for an unknown one."""
-    row = connection.execute(_one(account_id, job_id)).one_or_none()
-    return None if row is None else _job(row)
+    return _found(connection, _shown().where(job.c.id == job_id, job.c.account_id == account_id))
+
+
+def find_named(connection: Connection, account_id: int, name: str) -> Job | None:
+    """The account's job of that name, or None."""
+    return _found(connection, _shown().where(job.c.name == name, job.c.account_id == account_id))
 
 
 def lock(connection: Connection, account_id: int, job_id: UUID) -> bool:
@@ -161,27 +162,17 @@ def remove(connection: Connection, job_id: UUID) -> None:
     connection.execute(delete(job).where(job.c.id == job_id))
 
 
-def count(connection: Connection, account_id: int) -> int:
-    """How many jobs the account has."""
-    query = select(func.count()).select_from(job).where(job.c.account_id == account_id)
-    return connection.execute(query).scalar_one()
-
-
-def stream_ids(connection: Connection, account_id: int) -> Iterator[UUID]:
-    """The ids of the account's jobs, oldest first, through a server-side cursor."""
-    query = select(job.c.id).where(job.c.account_id == account_id).order_by(job.c.id)
-    result = connection.execution_options(stream_results=True, yield_per=_CHUNK).execute(query)
-    for (job_id,) in result:
-        yield job_id
-
-
-def _one(account_id: int, job_id: UUID) -> Select[Any]:
+def _shown() -> Select[Any]:
     return (
         select(job, account.c.name.label("account"), due.c.next_at)
         .join(account, account.c.id == job.c.account_id)
         .join(due, due.c.job_id == job.c.id)
-        .where(job.c.id == job_id, job.c.account_id == account_id)
     )
+
+
+def _found(connection: Connection, query: Select[Any]) -> Job | None:
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _job(row)
 
 
 def _as_text(content: dict[str, Any]) -> dict[str, Any]:

@@ -98,6 +98,13 @@ job = Table(
         unique=True,
         postgresql_where=text("name IS NOT NULL"),
     ),
+    # Keys of account and tag together: nobody searches through what others call their jobs.
+    Index(
+        "job_tags",
+        text("tag_keys(account_id, tags)"),
+        postgresql_using="gin",
+        postgresql_where=text("tags IS NOT NULL"),
+    ),
 )
 
 due = Table(

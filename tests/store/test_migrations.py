@@ -123,3 +123,35 @@ def test_a_migration_that_was_interrupted_is_finished(database: str) -> None:
         check_indexes(connection)
         assert one(connection, "SELECT to_regclass('inflight_delayed') IS NOT NULL") is True
         connection.execute("UPDATE alembic_version SET version_num = %s", (before,))
+
+
+def test_jobs_that_are_there_are_found_by_their_tags(database: str) -> None:
+    found = (
+        "SELECT count(*) FROM job WHERE tags IS NOT NULL"
+        " AND tag_keys(account_id, tags) @> tag_keys(account_id, '{a}')"
+    )
+    with in_app(database), connect(database) as connection:
+        downgrade(directory=FOLDER, revision="0005")
+        book(connection, add_account(connection), due_in=60)
+        connection.execute("UPDATE job SET tags = '{b,a}'")
+
+        upgrade(directory=FOLDER)
+
+        connection.execute("SET enable_seqscan = off")
+        assert "job_tags" in str(connection.execute(f"EXPLAIN {found}").fetchall())
+        assert one(connection, found) == 1
+
+
+def test_an_index_of_tags_that_was_left_half_made_is_made_anew(database: str) -> None:
+    made = "SELECT pg_get_indexdef('job_tags'::regclass)"
+    with in_app(database), connect(database) as connection:
+        whole = one(connection, made)
+        assert "tag_keys" in whole
+        downgrade(directory=FOLDER, revision="0006")
+        connection.execute("DROP INDEX job_tags")
+        connection.execute("CREATE INDEX job_tags ON job (version)")
+        connection.execute("UPDATE alembic_version SET version_num = '0005'")
+
+        upgrade(directory=FOLDER)
+
+        assert one(connection, made) == whole

@@ -1,4 +1,4 @@
-"""Paths: a booking written into the address, `/1/jobs/<when>/<callback>` or `<cron>/<callback>`."""
+"""Paths: what is written into the address, a booking (`<when>/<callback>`) or a job's name."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from app.domain.trigger import At, Cron, Trigger
 from app.errors import InvalidMember
 
 PREFIX: Final = "/1/jobs/"
+BY_NAME: Final = "/1/jobs/by-name/"
 
 _FORM: Final = "POST /1/jobs/<when or cron>/<callback>, each percent-encoded"
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -40,10 +41,24 @@ def raw_path(target: str) -> str:
 
 
 def read(raw: str | None, decoded: bytes) -> PathForm:
-    """The booking in a path; `raw` as it came, where the server tells, else `decoded` counts.
+    """The booking in a path as `text` reads it; raises InvalidMember.
 
     Decoded exactly once, so that the callback's own escapes (encoded twice) come out as they
-    are. Raises InvalidMember.
+    are.
+    """
+    time, url = _halves(text(raw, decoded).removeprefix(PREFIX))
+    return PathForm(url=url, trigger=_trigger(time))
+
+
+def read_name(raw: str | None, decoded: bytes) -> str:
+    """The name that follows BY_NAME in a path, slashes and all; raises InvalidMember."""
+    return text(raw, decoded).removeprefix(BY_NAME)
+
+
+def text(raw: str | None, decoded: bytes) -> str:
+    """A path decoded once; `raw` as it came, where the server tells, else `decoded` counts.
+
+    Raises InvalidMember.
     """
     if raw is not None:
         bad = _BAD_ESCAPE.search(raw)
@@ -53,15 +68,14 @@ def read(raw: str | None, decoded: bytes) -> PathForm:
                 f"The path holds {quoted(raw[bad.start() : bad.start() + 3])}.",
                 remedy="Write a percent sign as %25.",
             )
-        decoded = unquote_to_bytes(raw)
+        # WSGI hands over bytes as the characters of ISO-8859-1 (PEP 3333).
+        decoded = unquote_to_bytes(raw.encode("latin-1"))
     try:
-        text = decoded.decode().removeprefix(PREFIX)
+        return decoded.decode()
     except UnicodeDecodeError:
         raise InvalidMember(
             "path", "The path is not UTF-8.", remedy="Percent-encode the bytes of UTF-8."
         ) from None
-    time, url = _halves(text)
-    return PathForm(url=url, trigger=_trigger(time))
 
 
 def _halves(text: str) -> tuple[str, str]:

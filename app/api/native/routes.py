@@ -7,7 +7,6 @@ from uuid import UUID
 
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
-from werkzeug.wsgi import FileWrapper
 
 from app.api import admission, bodies, negotiation, previews
 from app.api.native import (
@@ -16,7 +15,8 @@ from app.api.native import (
     document,
     incoming,
     json_codec,
-    listing,
+    list_routes,
+    named_routes,
     paths,
     preview,
     run_routes,
@@ -37,36 +37,21 @@ native: Final = Blueprint("native", __name__, url_prefix="/1")
 
 
 class _PathFormConverter(BaseConverter):
-    """Whatever may be `<when or cron>/<callback>`: a slash in it, and no job id before it."""
+    """Whatever may be `<when or cron>/<callback>`: a slash in it, and no job before it."""
 
     part_isolating = False
-    regex = r"(?![0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}/)[\s\S]*/[\s\S]*"
+    regex = r"(?!(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|by-name)/)[\s\S]*/[\s\S]*"
 
 
 def install(app: Flask) -> None:
     """Offer the native API in this application."""
     app.url_map.converters["path_form"] = _PathFormConverter
     app.register_blueprint(native)
+    app.register_blueprint(list_routes.job_lists)
+    named_routes.install(app)
     app.register_blueprint(account)
     app.register_blueprint(run_routes.runs)
     previews.offer(app, preview.DIALECT)
-
-
-@native.get("/jobs")
-def list_jobs() -> Response:
-    """The ids of all jobs of the account (spec: List)."""
-    caller = _caller()
-    media_type = answers.offer(negotiation.WITH_TEXT)
-    layout = listing.LAYOUTS[media_type]
-    with job_service.ids(caller) as found:
-        length = layout.length(found.count)
-        file = None if request.method == "HEAD" else listing.spool(layout, found.count, found.ids)
-    answer = Response(
-        None if file is None else FileWrapper(file, listing.PIECE),
-        content_type=answers.CONTENT_TYPES[media_type],
-    )
-    answer.content_length = length
-    return answer
 
 
 @native.post("/jobs")

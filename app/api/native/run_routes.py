@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urlencode
 from uuid import UUID
 
 from flask import Blueprint, Response, request
 
 from app.api import admission, negotiation
-from app.api.native import answers, cursor, incoming, run_filter
+from app.api.native import answers, cursor, incoming, query, run_filter
 from app.api.native.run_filter import CURSOR, OF_FILTER
 from app.api.native.runs import of_run
-from app.domain.run import Place, Run, RunState
-from app.errors import InvalidMember
+from app.domain.run import Run, RunState
 from app.service import pauses
 from app.service import runs as service
 
-MOST_RUNS: Final = 1000
-_USUAL_RUNS: Final = 100
-_LIMIT: Final = "limit"
 _ACCEPTED: Final = 202
 
 runs: Final = Blueprint("runs", __name__, url_prefix="/1")
@@ -31,12 +26,12 @@ def list_runs() -> Response:
     asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
     given = dict(request.args.lists())
-    run_filter.check_names(given, (*OF_FILTER, _LIMIT), "The query")
+    run_filter.check_names(given, (*OF_FILTER, query.LIMIT), "The query")
     wanted, place = run_filter.of_texts(given, tuple(RunState))
-    page = service.listed(asking, wanted, after=place, limit=_limit())
+    page = service.listed(asking, wanted, after=place, limit=query.limit() or query.USUAL)
     answer = answers.listed("runs", [of_run(run) for run in page.runs], media_type)
     if page.more_after is not None:
-        answer.headers["Link"] = f'<{_next_page(page.more_after)}>; rel="next"'
+        answer.headers["Link"] = query.next_page(cursor.write(page.more_after))
     return answer
 
 
@@ -45,7 +40,7 @@ def list_runs_of_job(job_id: UUID) -> Response:
     """The newest runs of a job, also of one that has ended."""
     asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    found = service.of_job(asking, job_id, limit=_limit())
+    found = service.of_job(asking, job_id, limit=query.limit() or query.USUAL)
     return answers.listed("runs", [of_run(run) for run in found], media_type)
 
 
@@ -91,24 +86,3 @@ def _taken_up(run: Run, media_type: str) -> Response:
     answer = answers.listed("run", of_run(run), media_type, _ACCEPTED)
     answer.headers["Location"] = f"/1/runs/{run.id}"
     return answer
-
-
-def _next_page(place: Place) -> str:
-    """The address of this list from `place` on: a relative one, as Location is."""
-    given = [(name, text) for name, text in request.args.items(multi=True) if name != CURSOR]
-    return f"{request.path}?{urlencode([*given, (CURSOR, cursor.write(place))])}"
-
-
-def _limit() -> int:
-    text = request.args.get(_LIMIT)
-    if text is None:
-        return _USUAL_RUNS
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_RUNS))):
-        text = "0"
-    if not 1 <= int(text) <= MOST_RUNS:
-        raise InvalidMember(
-            _LIMIT,
-            "limit is no whole number in its bounds.",
-            remedy=f"Give a number from 1 to {MOST_RUNS}.",
-        )
-    return int(text)

@@ -1,0 +1,49 @@
+"""Route of the list of jobs: whole, by tags, or a page at a time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response, request
+from werkzeug.wsgi import FileWrapper
+
+from app.api import admission, negotiation
+from app.api.native import answers, job_list, listing, query
+from app.api.native.job_list import JobList
+from app.domain.account import Caller
+from app.service import jobs as service
+
+job_lists: Final = Blueprint("job_lists", __name__, url_prefix="/1")
+
+
+@job_lists.get("/jobs")
+def list_jobs() -> Response:
+    """The ids of the account's jobs (spec: List); filtered and in pages, an extension."""
+    caller = admission.admit()
+    media_type = answers.offer(negotiation.WITH_TEXT)
+    wanted = job_list.asked(caller.account.id)
+    if wanted.limit is None:
+        return _whole(caller, wanted, media_type)
+    return _page(caller, wanted, wanted.limit, media_type)
+
+
+def _whole(caller: Caller, wanted: JobList, media_type: str) -> Response:
+    layout = listing.LAYOUTS[media_type]
+    with service.ids(caller, wanted.tags) as found:
+        length = layout.length(found.count)
+        file = None if request.method == "HEAD" else listing.spool(layout, found.count, found.ids)
+    answer = Response(
+        None if file is None else FileWrapper(file, listing.PIECE),
+        content_type=answers.CONTENT_TYPES[media_type],
+    )
+    answer.content_length = length
+    return answer
+
+
+def _page(caller: Caller, wanted: JobList, limit: int, media_type: str) -> Response:
+    ids, more = service.page_of_ids(caller, wanted.tags, after=wanted.after, limit=limit)
+    body = b"".join(listing.LAYOUTS[media_type].pieces(ids))
+    answer = Response(body, content_type=answers.CONTENT_TYPES[media_type])
+    if more:
+        answer.headers["Link"] = query.next_page(job_list.cursor_after(wanted, ids[-1]))
+    return answer

@@ -1,0 +1,74 @@
+"""Routes of jobs by their names, for clients that declare what shall be booked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from flask import Blueprint, Flask, Response, request
+from werkzeug.routing import BaseConverter
+
+from app.api import admission, negotiation
+from app.api.native import answers, document, incoming, json_codec, paths, query, xml_codec
+from app.domain.quotation import quoted
+from app.errors import InvalidMember
+from app.service import named as service
+
+named: Final = Blueprint("named", __name__, url_prefix="/1")
+
+
+class _NameConverter(BaseConverter):
+    """All that follows, slashes too: a proxy may have decoded them."""
+
+    part_isolating = False
+    regex = r"[\s\S]*"
+
+
+def install(app: Flask) -> None:
+    """Offer these routes in this application."""
+    app.url_map.converters["job_name"] = _NameConverter
+    app.register_blueprint(named)
+
+
+@named.get("/jobs/by-name/<job_name:_name>")
+def get_job_by_name(_name: str) -> Response:
+    """The whole job of that name (an extension)."""
+    caller = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    return answers.job(service.get(caller, _asked()), media_type)
+
+
+@named.put("/jobs/by-name/<job_name:_name>")
+def put_job_by_name(_name: str) -> Response:
+    """The job of that name as the document has it: booked, replaced, or as it was."""
+    caller = admission.admit()
+    media_type = answers.offer(negotiation.WITH_TEXT)
+    name = _asked()
+    sent = incoming.read(json_codec.read, xml_codec.read)
+    if sent.name not in {None, name}:
+        raise InvalidMember(
+            "name",
+            f"The document has the name {quoted(sent.name or '')}, the address {quoted(name)}.",
+            remedy="Leave name out of the document; PUT /1/jobs/<id> gives a job another name.",
+        )
+    booking = replace(document.booking(sent), name=name)
+    put = service.put(caller, booking, document.echo(sent))
+    if put.created:
+        return answers.created(put.job, media_type)
+    return answers.job(put.job, media_type)
+
+
+@named.delete("/jobs/by-name/<job_name:_name>")
+def delete_job_by_name(_name: str) -> Response:
+    """The job of that name ended."""
+    service.delete(admission.admit(), _asked())
+    return Response(status=204)
+
+
+def _asked() -> str:
+    """The name in the address; raises InvalidMember."""
+    query.check(hint="A question mark within a name is written %3F.")
+    target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
+    return paths.read_name(
+        target and paths.raw_path(target), request.environ["PATH_INFO"].encode("latin-1")
+    )

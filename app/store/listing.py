@@ -1,0 +1,59 @@
+"""Listing: the ids of an account's jobs, all of them or those with certain tags, oldest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Select, Text, func, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from app.store.tables import job
+
+_CHUNK = 5000
+
+
+def count(connection: Connection, account_id: int, tags: Sequence[str] = ()) -> int:
+    """How many jobs the account has that bear all of these tags."""
+    query = select(func.count()).select_from(job).where(*_meant(account_id, tags))
+    return connection.execute(query).scalar_one()
+
+
+def stream(connection: Connection, account_id: int, tags: Sequence[str] = ()) -> Iterator[UUID]:
+    """Their ids, oldest first, through a server-side cursor."""
+    query = _ids(account_id, tags)
+    result = connection.execution_options(stream_results=True, yield_per=_CHUNK).execute(query)
+    for (job_id,) in result:
+        yield job_id
+
+
+def page(
+    connection: Connection,
+    account_id: int,
+    tags: Sequence[str],
+    *,
+    after: UUID | None,
+    limit: int,
+) -> list[UUID]:
+    """Up to `limit` of their ids, the oldest of those after `after`."""
+    query = _ids(account_id, tags).limit(limit)
+    if after is not None:
+        query = query.where(job.c.id > after)
+    return list(connection.execute(query).scalars())
+
+
+def _ids(account_id: int, tags: Sequence[str]) -> Select[tuple[Any]]:
+    return select(job.c.id).where(*_meant(account_id, tags)).order_by(job.c.id)
+
+
+def _meant(account_id: int, tags: Sequence[str]) -> Iterator[ColumnElement[bool]]:
+    yield job.c.account_id == account_id
+    if tags:
+        wanted = literal(list(tags), ARRAY(Text))
+        yield job.c.tags.is_not(None)
+        yield job.c.tags.contains(wanted)
+        # The same once more, as the index job_tags has it; it may hold a little too much.
+        yield func.tag_keys(job.c.account_id, job.c.tags).op("@>")(
+            func.tag_keys(literal(account_id), wanted)
+        )

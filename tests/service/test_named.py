@@ -1,0 +1,283 @@
+"""Jobs by their names: one job of a name whoever declares it, left alone where nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+import pytest
+from flask import Flask
+
+from app.domain.account import Caller
+from app.domain.job import Booking, Echo, Job
+from app.domain.manner import Manner
+from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.retry_policy import RetryPolicy
+from app.domain.trigger import At, Cron, Local
+from app.errors import Conflict, InvalidMember, NotFound
+from app.service import accounts, jobs, named
+from app.store import jobs as store
+from tests.booked import in_thread, one, wait_until_blocked
+from tests.service.test_jobs import TOMORROW, due_now
+
+NAME = "invoices"
+JOBS_LOCK: LiteralString = "SELECT FROM due FOR UPDATE"
+ROWS = "SELECT job.xmin, due.xmin, * FROM job JOIN due ON job_id = id"
+OFTEN = Booking(url="https://example.com/cb", trigger=Cron(expression="0 0/15 * * * ?"), name=NAME)
+OTHER = replace(OFTEN, data=b"other")
+FULL = Booking(
+    url="https://example.com/cb",
+    trigger=Cron(expression="0 0/15 * * * ?", local=Local(timezone="Europe/Berlin", on_gap=None)),
+    signature="507aaa07",
+    content_type="text/plain",
+    data=bytes(range(256)),
+    name=NAME,
+    tags=("b", "a"),
+    manner=Manner(
+        method="PATCH",
+        headers=(("X-B", "2"), ("X-A", "1")),
+        timeout=2.5,
+        retry=RetryPolicy(schedule=(1, 2.5), max_age=60),
+    ),
+    misfire=Misfire(policy=MisfirePolicy.SKIP, window=5),
+    on_success="https://example.com/done",
+    on_failure="https://example.com/failed",
+)
+
+
+def put(caller: Caller, booking: Booking = OFTEN) -> Job:
+    return named.put(caller, booking, Echo()).job
+
+
+def calling(app: Flask, call: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+    """What another thread runs: a use case in an application context of its own."""
+
+    def run() -> Any:
+        with app.app_context():
+            return call(*args)
+
+    return run
+
+
+@contextmanager
+def locking(database: str, statement: LiteralString) -> Iterator[psycopg.Connection]:
+    """A transaction that holds what this statement locks, to be committed by the test."""
+    with psycopg.connect(database) as holder:
+        holder.execute(statement)
+        yield holder
+
+
+def test_a_name_is_booked_then_replaced(caller: Caller) -> None:
+    first = named.put(caller, OFTEN, Echo())
+    assert (first.created, first.job.version) == (True, 1)
+    second = named.put(caller, OTHER, Echo())
+    assert (second.created, second.job.version) == (False, 2)
+    assert second.job.id == first.job.id
+    assert named.get(caller, NAME) == second.job == jobs.get(caller, first.job.id)
+
+
+@pytest.mark.parametrize(
+    "booking",
+    [
+        OFTEN,
+        FULL,
+        replace(OFTEN, trigger=TOMORROW, data=b""),
+        replace(OFTEN, enabled=False),
+    ],
+)
+def test_what_is_so_already_is_left_alone(
+    caller: Caller, connection: psycopg.Connection, booking: Booking
+) -> None:
+    made = put(caller, booking)
+    before = connection.execute(ROWS).fetchall()
+
+    again = named.put(caller, booking, Echo(id=str(made.id)))
+
+    assert (again.created, again.job) == (False, made)
+    after = connection.execute(ROWS).fetchall()
+    assert after == before
+
+
+def test_a_firing_that_is_due_outlasts_the_same_put(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    soon = replace(OFTEN, trigger=At(instant=TOMORROW.instant))
+    job = put(caller, soon)
+    due_now(connection, job)
+    later = replace(caller, now=TOMORROW.instant + timedelta(seconds=1))
+    # By then its time has passed; it is not judged anew, as nothing is booked.
+    assert put(later, soon).version == 1
+    assert one(connection, "SELECT next_at < now() FROM due") is True
+    jobs.delete(caller, job.id)
+    with pytest.raises(InvalidMember, match="not in the future"):
+        put(later, soon)
+
+
+@pytest.mark.parametrize(
+    "different",
+    [
+        {"url": "https://example.com/other"},
+        {"trigger": Cron(expression="0 0/30 * * * ?")},
+        {"trigger": TOMORROW},
+        {"signature": "x"},
+        {"content_type": "text/html"},
+        {"data": None},
+        {"enabled": False},
+        {"tags": ("a", "b")},
+        {"manner": Manner(method="PATCH")},
+        {"misfire": Misfire()},
+        {"on_success": None},
+        {"on_failure": None},
+    ],
+)
+def test_whatever_differs_makes_a_version(caller: Caller, different: dict[str, Any]) -> None:
+    put(caller, FULL)
+    wanted = replace(FULL, **different)
+    assert put(caller, wanted).version == 2
+    assert put(caller, wanted).version == 2
+
+
+def test_what_a_document_repeats_must_be_right_where_the_job_is_there(caller: Caller) -> None:
+    # Of a job that is not there yet, nothing can be repeated rightly or wrongly.
+    made = named.put(caller, OFTEN, Echo(id="of-another-one", account="whose"))
+    assert made.created
+    for booking in (OFTEN, OTHER):
+        with pytest.raises(InvalidMember) as refused:
+            named.put(caller, booking, Echo(account="whose"))
+        assert refused.value.member == "account"
+    assert named.get(caller, NAME) == made.job
+
+
+def test_a_name_is_its_accounts(caller: Caller) -> None:
+    theirs = accounts.authenticate(accounts.create("theirs"), account=None)
+    mine = put(caller)
+    for call in (named.get, named.delete):
+        with pytest.raises(NotFound, match=NAME):
+            call(theirs, NAME)
+    assert named.put(theirs, OTHER, Echo()).created
+    named.delete(theirs, NAME)
+    assert named.get(caller, NAME) == mine
+    named.delete(caller, NAME)
+    with pytest.raises(NotFound):
+        jobs.get(caller, mine.id)
+    with pytest.raises(NotFound):
+        named.delete(caller, NAME)
+
+
+@pytest.mark.parametrize("name", ["", " a", "a\0b", "x" * 129, "\u2028"])
+def test_what_can_be_no_name_is_refused(caller: Caller, name: str) -> None:
+    for call in (
+        lambda: named.get(caller, name),
+        lambda: named.delete(caller, name),
+        lambda: put(caller, replace(OFTEN, name=name)),
+    ):
+        with pytest.raises(InvalidMember) as refused:
+            call()
+        assert refused.value.member == "name"
+
+
+def test_two_that_declare_a_new_name_at_once_come_to_one_job(
+    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    # Both have found nobody of that name when the first of them is let in.
+    with (
+        locking(database, "LOCK TABLE job IN SHARE ROW EXCLUSIVE MODE") as holder,
+        in_thread(calling(app, named.put, caller, OFTEN, Echo())) as one_put,
+        in_thread(calling(app, named.put, caller, OTHER, Echo())) as other_put,
+    ):
+        wait_until_blocked(connection, 2)
+        holder.commit()
+        puts = [one_put(), other_put()]
+    assert sorted(each.created for each in puts) == [False, True]
+    assert len({each.job.id for each in puts}) == 1
+    assert sorted(each.job.version for each in puts) == [1, 2]
+    last = max(puts, key=lambda each: each.job.version)
+    assert named.get(caller, NAME) == last.job
+    assert one(connection, "SELECT count(*) FROM job") == 1
+
+
+def test_two_that_change_a_name_alike_make_one_version(
+    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    put(caller)
+    with (
+        locking(database, JOBS_LOCK) as holder,
+        in_thread(calling(app, put, caller, OTHER)) as one_put,
+        in_thread(calling(app, put, caller, OTHER)) as other_put,
+    ):
+        wait_until_blocked(connection, 2)
+        holder.commit()
+        assert [one_put().version, other_put().version] == [2, 2]
+
+
+@pytest.mark.parametrize("ending", ["renamed", "deleted"])
+def test_a_job_that_loses_the_name_meanwhile_is_not_the_one_that_is_meant(
+    app: Flask,
+    caller: Caller,
+    connection: psycopg.Connection,
+    database: str,
+    ending: str,
+) -> None:
+    job = put(caller)
+    with (
+        locking(database, JOBS_LOCK) as holder,
+        in_thread(calling(app, named.put, caller, OTHER, Echo())) as declared,
+    ):
+        wait_until_blocked(connection)
+        if ending == "renamed":
+            holder.execute("UPDATE job SET name = 'renamed'")
+        else:
+            holder.execute("DELETE FROM job")
+        holder.commit()
+        made = declared()
+
+    assert made.created
+    assert made.job.id != job.id
+    if ending == "renamed":
+        assert jobs.get(caller, job.id) == replace(job, name="renamed")
+
+
+def test_a_delete_leaves_a_job_that_was_renamed_before(
+    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    job = put(caller)
+    with (
+        locking(database, JOBS_LOCK) as holder,
+        in_thread(calling(app, named.delete, caller, NAME)) as deleted,
+    ):
+        wait_until_blocked(connection)
+        holder.execute("UPDATE job SET name = 'renamed'")
+        holder.commit()
+        with pytest.raises(NotFound):
+            deleted()
+    assert jobs.get(caller, job.id).name == "renamed"
+
+
+def test_a_name_that_never_rests_is_given_up(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = put(caller)
+    locked: list[UUID] = []
+
+    def gone(_connection: object, _account_id: int, job_id: UUID) -> bool:
+        locked.append(job_id)
+        return False
+
+    monkeypatch.setattr(store, "lock", gone)
+    for call in (lambda: put(caller, OTHER), lambda: named.delete(caller, NAME)):
+        with pytest.raises(Conflict) as refused:
+            call()
+        assert refused.value.remedy == "Send the request again."
+    assert locked == [job.id] * named.TRIES * 2
+
+
+def test_an_unchanged_put_waits_for_nobody(caller: Caller, database: str) -> None:
+    job = put(caller)
+    with locking(database, JOBS_LOCK):
+        # For the lock it would wait as long as lock_timeout, and be refused then.
+        assert put(caller) == job
