@@ -21,7 +21,7 @@ from bench.stage import Tell
 _PILOT: Final = 100
 _PILOT_PER_S: Final = 50.0
 _AHEAD_S: Final = 2.0
-_SLACK: Final = 1.5
+_SLACK: Final = 2.0
 _ATTEMPTS: Final = 3
 _PATIENCE_S: Final = 75.0
 _LOOK_S: Final = 0.5
@@ -93,7 +93,7 @@ class Fire:
             if in_time:
                 return Fired(batch=batch, booked_s=booked_s, arrivals=arrivals, again=again)
             # Some were due before the last was booked: it takes longer than was thought.
-            ahead_s = _AHEAD_S + 2 * _SLACK * booked_s
+            ahead_s = _AHEAD_S + _SLACK * booked_s
         raise Failed(f"{count} jobs cannot be booked in time on this machine")
 
     def _collect(self, batch: Batch, tell: Callable[[str], None]) -> tuple[list[Arrival], int]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bench.peers.merging import ABOUT, KEY
 
-HEAD: Final = ("peer", "drain", "lateness p99", "creates", "jobs that survive a crash")
+HEAD: Final = ("peer", "drain", "lateness p99", "creates", "durability")
 _WHOLE_FROM: Final = 100
 
 
