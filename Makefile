@@ -13,12 +13,13 @@ DEVELOP := sh local/bootstrap.sh requirements-dev.txt
 MEASURE := sh local/bootstrap.sh requirements-bench.txt
 TESTS ?=
 PHASES ?=
+PEERS ?=
 UPGRADE ?=
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-header --quiet
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name does; do printf '%-8s %s\n' "$$name" "$$does"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name does; do printf '%-11s %s\n' "$$name" "$$does"; done
 
 .PHONY: run
 run: ## Set up and run the whole service on this machine; Ctrl-C stops it
@@ -31,6 +32,10 @@ test: ## Run the tests against real servers; TESTS="tests/local -k lock" chooses
 .PHONY: bench
 bench: ## Measure against yardsticks (hours; BENCH_QUICK=1: minutes); PHASES="drain steady" measures some
 	@$(MEASURE) && exec $(BIN)/python -m bench $(PHASES)
+
+.PHONY: bench-peers
+bench-peers: ## Measure what else one might pick, beside Wakecall; PEERS="celery" measures some
+	@$(MEASURE) && exec $(BIN)/python -m bench.peers $(PEERS)
 
 .PHONY: lint
 lint: ## Check format, lint, types and import rules
@@ -56,7 +61,15 @@ lock: ## Lock the dependencies of pyproject.toml (needs uv); UPGRADE=--upgrade t
 	$(LOCK) $(UPGRADE) -c requirements.txt --group dev pyproject.toml -o requirements-dev.txt
 	$(LOCK) $(UPGRADE) -c requirements-dev.txt --group dev --group bench pyproject.toml -o requirements-bench.txt
 
+.PHONY: lock-peers
+lock-peers: ## Lock the peers of `make bench-peers` (needs uv and npm); UPGRADE=--upgrade as above
+	for peer in apscheduler celery procrastinate; do \
+	  $(LOCK) $(UPGRADE) bench/peers/locks/$$peer.in -o bench/peers/locks/$$peer.txt || exit 1; \
+	done
+	npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit \
+	  --no-fund --prefix bench/peers/locks/quirrel
+
 .PHONY: clean
 clean: ## Remove .venv and all caches; data directories stay
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv bench/peers/.installed .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

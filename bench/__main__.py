@@ -6,18 +6,17 @@ import argparse
 import importlib.util
 import json
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 from bench import instance, receiver, report, results
-from bench.children import Failed
+from bench.children import Failed, interruptible
+from bench.peers import merging
 from bench.phases import (
     claim,
     create,
@@ -45,8 +44,6 @@ class Phase:
     minutes: tuple[float, float]
 
 
-_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
 PHASES: Final = (
     Phase(name="drain", about="jobs due at one instant", run=drain.run, minutes=(1.5, 8)),
     Phase(name="steady", about="lateness at even rates", run=steady.run, minutes=(1, 3)),
@@ -71,13 +68,12 @@ def main(arguments: list[str]) -> int:
     if unknown:
         parser.error(f"there is no phase {unknown[0]}; there are {', '.join(names)}")
     plan = QUICK if os.environ.get("BENCH_QUICK", "0") not in {"", "0"} else FULL
-    for number in _ENDINGS:
-        signal.signal(number, _interrupt)
+    interruptible()
     try:
         _see_to_packages(chosen)
         found = measure(plan, [phase for phase in PHASES if not chosen or phase.name in chosen])
         if not chosen:
-            results.write(found)
+            results.write(merging.carried(found, results.LATEST))
             report.main()
     except Failed as error:
         fail(f"{error}")
@@ -140,14 +136,6 @@ def _see_to_packages(chosen: list[str]) -> None:
     for name in sorted(wanted):
         if importlib.util.find_spec(name) is None:
             raise Failed(f"{name} is not installed: `make bench` installs what is needed.")
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """End what was started, in order; a second signal would leave some of it behind."""
-    for number in _ENDINGS:
-        signal.signal(number, signal.SIG_IGN)
-    say("Stopping", "everything that was started")
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -12,13 +12,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from local.instance import CHECKOUT
 from local.orphans import kill_group
 from local.program import Program, leashed, open_log
+from local.terminal import say
 
 _PATIENCE_S: Final = 60.0
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _OURS: Final = (
     *("WAKECALL_", "DATABASE_URL", "REDIS_URL", "PORT", "HOST", "WEB_CONCURRENCY"),
     *("PYTHONPATH", "FLASK_"),
@@ -103,6 +106,20 @@ def ask(
         raise Failed(f"{module}: {lines[-1]}")
     answer: dict[str, Any] = json.loads(said)
     return answer
+
+
+def interruptible() -> None:
+    """Have Ctrl-C, SIGTERM and SIGHUP end what was started, in order, by KeyboardInterrupt."""
+    for number in _ENDINGS:
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # A second signal would leave some of it behind.
+    for number in _ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+    say("Stopping", "everything that was started")
+    raise KeyboardInterrupt
 
 
 def last_words(log: Path) -> str:

@@ -6,6 +6,7 @@ python -m bench.client   reads and prints one JSON document
 from __future__ import annotations
 
 import json
+import math
 import re
 import selectors
 import socket
@@ -17,6 +18,7 @@ from typing import Any, Final, cast
 
 _PIECE: Final = 262_144
 _WARM_UP_S: Final = 0.5
+_DONE: Final = range(200, 300)
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -29,16 +31,21 @@ def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
 
 
 def measure(
-    port: int, requests: list[bytes], *, connections: int, seconds: float
+    port: int,
+    requests: list[bytes],
+    *,
+    connections: int,
+    seconds: float | None,
+    host: str = "127.0.0.1",
 ) -> dict[str, Any]:
-    """Send one request after the other on each connection.
+    """Send one request after the other on each connection; each once where `seconds` is None.
 
     `statuses` counts the answers that came within `seconds`, after a moment to warm up; `took`
     is how long that was; `refusal` is the last answer that was not a 2xx.
     """
-    links = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
+    upcoming = cycle(requests) if seconds is not None else iter(requests)
+    links = [socket.create_connection((host, port)) for _ in range(connections)]
     buffers = dict.fromkeys(links, b"")
-    upcoming = cycle(requests)
     statuses: Counter[int] = Counter()
     refusal = ""
     with selectors.DefaultSelector() as selector:
@@ -46,8 +53,8 @@ def measure(
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(link, selectors.EVENT_READ)
             link.sendall(next(upcoming))
-        began = time.perf_counter() + _WARM_UP_S
-        while (now := time.perf_counter()) < began + seconds:
+        began, until = _span(time.perf_counter(), seconds)
+        while (now := time.perf_counter()) < until and selector.get_map():
             for key, _ in selector.select(1.0):
                 link = cast("socket.socket", key.fileobj)
                 data = link.recv(_PIECE)
@@ -59,15 +66,22 @@ def measure(
                     continue
                 buffers[link] = b""
                 status = int(answer[9:12])
-                if not 200 <= status < 300:  # noqa: PLR2004 - HTTP
-                    refusal = answer.decode(errors="replace")
+                refusal = refusal if status in _DONE else answer.decode(errors="replace")
                 if now >= began:
                     statuses[status] += 1
-                link.sendall(next(upcoming))
+                if following := next(upcoming, b""):
+                    link.sendall(following)
+                else:
+                    selector.unregister(link)
         took = time.perf_counter() - began
     for link in links:
         link.close()
     return {"statuses": statuses, "took": took, "refusal": refusal}
+
+
+def _span(now: float, seconds: float | None) -> tuple[float, float]:
+    """From when on answers count, and until when; all of them where `seconds` is None."""
+    return (now, math.inf) if seconds is None else (now + _WARM_UP_S, now + _WARM_UP_S + seconds)
 
 
 def _whole(buffer: bytes) -> bytes | None:

@@ -14,6 +14,7 @@ from bench.certificate import CERTIFICATE, KEY
 
 _PLACES: Final = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
 
+# Quirrel sends no headers of ours: due instant and run are in the id that it tells of.
 # Buffered: a write for each call would cost more than the call. $msec is the clock as it stood when
 # the event loop woke, cut to the millisecond.
 _CONFIGURATION: Final = """\
@@ -33,7 +34,15 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  log_format arrival '$msec $http_wakecall_scheduled_for $http_webhook_id $status';
+  map $http_x_quirrel_meta $due {{
+    default $http_wakecall_scheduled_for;
+    '~"id":"(?<their_due>[^/"]+)/' $their_due;
+  }}
+  map $http_x_quirrel_meta $run {{
+    default $http_webhook_id;
+    '~"id":"[^/"]+/(?<their_run>[^"]+)"' $their_run;
+  }}
+  log_format arrival '$msec $due $run $status';
   server {{
 {plain}
     location / {{ return 204; }}

@@ -34,6 +34,10 @@ class Plan:
     crons: int
     tls: int
     naive: int
+    peer_jobs: int
+    """Jobs of a peer's drain; some peers do a hundred a second."""
+    peer_rate: int
+    peer_s: float
 
     def sizes(self) -> dict[str, object]:
         """What was measured how much, as it is written down."""
@@ -77,6 +81,9 @@ FULL: Final = Plan(
     crons=100_000,
     tls=1500,
     naive=1000,
+    peer_jobs=3_000,
+    peer_rate=50,
+    peer_s=15.0,
 )
 
 QUICK: Final = Plan(
@@ -99,4 +106,7 @@ QUICK: Final = Plan(
     crons=10_000,
     tls=1000,
     naive=200,
+    peer_jobs=1_000,
+    peer_rate=50,
+    peer_s=8.0,
 )

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from bench import results
+from bench.peers import merging, table
 from local.instance import CHECKOUT
 
 PAGE: Final = CHECKOUT / "docs" / "performance.md"
@@ -27,8 +28,13 @@ def main() -> int:
 
     found = results.read()
     chart.draw(found, CHART)
-    PAGE.write_text(inserted(PAGE.read_text(encoding="utf-8"), block(found)), encoding="utf-8")
+    write_page(found)
     return 0
+
+
+def write_page(found: Results) -> None:
+    """Bring the page up to date; it needs nothing that only benchmarks have."""
+    PAGE.write_text(inserted(PAGE.read_text(encoding="utf-8"), block(found)), encoding="utf-8")
 
 
 def inserted(page: str, text: str) -> str:
@@ -42,7 +48,7 @@ def inserted(page: str, text: str) -> str:
 
 def block(found: Results) -> str:
     """Everything between the markers, in Markdown."""
-    parts = (
+    parts = [
         _about(found),
         _table(("what", "measured", "against", "aim"), _main(found)),
         _table(
@@ -57,7 +63,9 @@ def block(found: Results) -> str:
         ),
         _table(("CPU per callback", "µs"), found["cpu_us_per_callback"].items()),
         _table(("beside these", "measured"), _further(found)),
-    )
+    ]
+    if merging.KEY in found:
+        parts += [table.about(found), _table(table.HEAD, table.rows(found))]
     return "\n\n".join(parts)
 
 

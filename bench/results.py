@@ -123,11 +123,11 @@ def _versions(stage: Stage) -> dict[str, str]:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    commit = _commit()
-    return {**found, "commit": commit} if commit else found
+    measured = commit()
+    return {**found, "commit": measured} if measured else found
 
 
-def _commit() -> str:
+def commit() -> str:
     """The commit measured, marked where files differ from it; nothing where there is no git."""
     try:
         said = subprocess.run(

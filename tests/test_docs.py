@@ -32,7 +32,7 @@ SOURCES = [
     *ROOT.glob("app/**/*.py"),
     *ROOT.glob("workers/*.py"),
     *ROOT.glob("local/*.py"),
-    *ROOT.glob("bench/**/*.py"),
+    *(path for path in ROOT.glob("bench/**/*.py") if ".installed" not in path.parts),
 ]
 SETTINGS = ROOT / "docs" / "settings.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
