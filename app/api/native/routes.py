@@ -31,6 +31,7 @@ from app.errors import InvalidMember
 from app.service import jobs as job_service
 from app.service import pauses
 
+_DRY_RUN: Final = "dryRun"
 _FLAGS: Final = {"true": True, "false": False}
 
 native: Final = Blueprint("native", __name__, url_prefix="/1")
@@ -116,6 +117,13 @@ def get_job(job_id: UUID) -> Response:
 def update_job(job_id: UUID) -> Response:
     """A job replaced by a document (spec: Update Job)."""
     caller = _caller()
+    if _DRY_RUN in request.args:
+        # Overlooked, it would change what was only to be checked.
+        raise InvalidMember(
+            _DRY_RUN,
+            "An update is no dry run.",
+            remedy=f"POST the document to /1/jobs?{_DRY_RUN}=true to have it checked.",
+        )
     media_type = answers.offer(negotiation.WITH_TEXT)
     sent = _document()
     booking, echo = document.booking(sent), document.echo(sent)
@@ -155,7 +163,7 @@ def _caller() -> Caller:
 
 def _creating() -> tuple[str, bool]:
     """The media type in which a new job is answered, and whether it is only to be checked."""
-    dry_run = _flag("dryRun")
+    dry_run = _flag(_DRY_RUN)
     # What text has to say of a new job is its id, which one that is only checked has not.
     return answers.offer(negotiation.TEXT_LAST if dry_run else negotiation.WITH_TEXT), dry_run
 

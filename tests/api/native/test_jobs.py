@@ -163,3 +163,11 @@ def test_an_id_is_the_same_in_either_case(client: FlaskClient) -> None:
     job_id = booked(client)["id"]
     assert client.get(f"/1/jobs/{job_id.upper()}").get_json()["id"] == job_id
     assert client.put(f"/1/jobs/{job_id}", json={**ONCE, "id": job_id.upper()}).status_code == 200
+
+
+def test_an_update_that_asks_to_be_a_dry_run_changes_nothing(client: FlaskClient) -> None:
+    job = booked(client)
+    changed = {**ONCE, "url": "https://example.com/other"}
+    refused = client.put(f"/1/jobs/{job['id']}?dryRun=true", json=changed)
+    assert (refused.status_code, "dryRun" in refused.text) == (400, True)
+    assert client.get(f"/1/jobs/{job['id']}").get_json() == job
