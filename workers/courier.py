@@ -13,6 +13,7 @@ from uuid import UUID
 
 from app.delivery.loop import Loop
 from app.delivery.request import Call, build
+from app.domain.completion import Tokens, within
 from app.domain.pace import CONFIRM_AHEAD, CONFIRMED_FOR
 from app.domain.retry import Failed, RetryAt, decide, is_success, is_too_old, too_old
 from app.domain.run import Attempt, Reply, RunState
@@ -66,6 +67,7 @@ class Courier:
         loop: Loop,
         engine: Sender,
         *,
+        tokens: Tokens,
         concurrency: int,
         connections: int = 50,
         limits: Mapping[int, int] = MappingProxyType({}),
@@ -73,6 +75,7 @@ class Courier:
     ) -> None:
         self._loop = loop
         self._engine = engine
+        self._tokens = tokens
         self._concurrency = concurrency
         self._jitter = jitter
         self._punctual: deque[Held] = deque()
@@ -268,7 +271,8 @@ class Courier:
             self._done(held, reply)
             return None
         wall = held.wall(now)
-        return build(held.delivery(wall), held.secrets, int(wall.timestamp()))
+        token = self._tokens.make(held.run.id)
+        return build(held.delivery(wall, token), held.secrets, int(wall.timestamp()))
 
     def _done(self, held: Held, reply: Reply) -> None:
         if reply.error == WITHDRAWN:
@@ -281,7 +285,7 @@ class Courier:
             held.run.attempts + 1, held.wall(begun), held.lateness(begun) * 1000, reply
         )
         if is_success(reply):
-            self._settle(held, state=RunState.SUCCEEDED, attempt=attempt)
+            self._succeed(held, attempt)
             self.destinations.done(held, reply, now)
             self._pump()
             return
@@ -301,6 +305,15 @@ class Courier:
         self.destinations.done(held, reply, now)
         self._pump()
 
+    def _succeed(self, held: Held, attempt: Attempt) -> None:
+        """The receiver took the call; of a 202 it may say later what came of it."""
+        later = within(attempt.reply)
+        if later is None:
+            self._settle(held, state=RunState.SUCCEEDED, attempt=attempt)
+        else:
+            reason = f"The receiver has {later} s to say what came of it."
+            self._settle(held, within=later, reason=reason, attempt=attempt)
+
     def _withdraw(self, held: Held) -> None:
         """It is no longer wanted, or no longer ours; the settlement's token tells which."""
         self._late.discard(held)
@@ -317,6 +330,7 @@ class Courier:
         reason: str | None = None,
         gone: bool = False,
         attempt: Attempt | None = None,
+        within: int | None = None,
     ) -> None:
         run = held.run
         settlement = Settlement(
@@ -331,5 +345,6 @@ class Courier:
             run.final,
             gone,
             attempt,
+            within,
         )
         self.outcomes.append((held, settlement))

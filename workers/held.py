@@ -72,7 +72,7 @@ class Held:
         manner = self.run.manner
         return DEFAULT if manner is None or manner.retry is None else manner.retry
 
-    def delivery(self, wall: datetime) -> Delivery:
+    def delivery(self, wall: datetime, completion_token: str | None = None) -> Delivery:
         """What is to be sent at `wall`. The run must have a url."""
         run = self.run
         return Delivery(
@@ -87,6 +87,7 @@ class Held:
             wall - run.due_at,
             run.missed,
             run.manner,
+            completion_token,
         )
 
 

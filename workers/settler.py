@@ -172,7 +172,7 @@ def _line(settlement: Settlement) -> dict[str, Any]:
         "tls_ms": reply.timing.tls,
         "first_byte_ms": reply.timing.first_byte,
         "total_ms": reply.timing.total,
-        "outcome": settlement.state or "retry",
+        "outcome": settlement.state or ("retry" if settlement.within is None else "later"),
         "retry_at": settlement.retry_at,
         "reason": settlement.reason,
     }

@@ -262,16 +262,21 @@ FROM gone
 RETURNING id;
 
 -- name: settle_retry
--- A retry time is written, with the attempt before it, only under the token the run was taken with;
--- nobody holds it afterwards. A run cancelled meanwhile is looked at at once, and ends there, for the
--- reason it was cancelled.
+-- A retry time is written, with the attempt before it if there was one, only under the token the run
+-- was taken with; nobody holds it afterwards. A run cancelled meanwhile is looked at at once, and ends
+-- there, for the reason it was cancelled. So is one whose receiver has said what came of it while the
+-- call was under way: it is not called again, but ends as it said.
 WITH again AS (
   UPDATE inflight i
-  SET state = 'waiting', token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1,
+  SET state = CASE WHEN i.completion IS NULL THEN 'waiting' ELSE 'running' END,
+      complete_by = CASE WHEN i.completion IS NULL THEN NULL ELSE v.retry_at END,
+      token = i.token + 1, lease_until = NULL,
+      attempts = i.attempts + (v.started_at IS NOT NULL)::int,
       reclaims = 0, send_at = greatest(v.retry_at, i.due_at),
       planned_at = NULL, destination = NULL,
       reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
-      look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s::interval
+      look_at = CASE WHEN i.cancelled_at IS NULL AND i.completion IS NULL
+                     THEN v.retry_at - %(ahead)s::interval
                      ELSE clock_timestamp() END
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(retries)b::timestamptz[], %(reasons)b::text[],
               %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
@@ -283,13 +288,46 @@ WITH again AS (
   WHERE i.id = v.id AND i.token = v.token
   RETURNING i.id, i.due_at, i.attempts, v.started_at, v.lateness_ms, v.status, v.error, v.detail,
             v.headers, v.body, v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms, v.total_ms
+), attempted AS (
+  INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
+                       headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+  SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
+         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
+  FROM again WHERE started_at IS NOT NULL
 )
-INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
-                     headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
-SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
-       dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
-FROM again
-RETURNING run_id;
+SELECT id FROM again;
+
+-- name: settle_later
+-- The receiver will say what came of it: the run is nobody's until it does, or until its deadline by
+-- this clock; only under the token it was taken with. What it has said while the call was under way
+-- is acted upon when it is looked at, at once, as is a cancellation.
+WITH begun AS (
+  UPDATE inflight i
+  SET state = 'running', complete_by = clock_timestamp() + make_interval(secs => v.within),
+      token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1, reclaims = 0,
+      planned_at = NULL, destination = NULL,
+      reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
+      look_at = CASE WHEN i.cancelled_at IS NULL AND i.completion IS NULL
+                     THEN clock_timestamp() + make_interval(secs => v.within)
+                     ELSE clock_timestamp() END
+  FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(withins)b::float8[], %(reasons)b::text[],
+              %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
+              %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
+              %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
+              %(totals)b::real[])
+    AS v (id, token, within, reason, started_at, lateness_ms, status, error, detail, headers, body,
+          dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+  WHERE i.id = v.id AND i.token = v.token
+  RETURNING i.id, i.due_at, i.attempts, v.started_at, v.lateness_ms, v.status, v.error, v.detail,
+            v.headers, v.body, v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms, v.total_ms
+), attempted AS (
+  INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
+                       headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+  SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
+         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
+  FROM begun
+)
+SELECT id FROM begun;
 
 -- name: release
 -- Only its holder gives a run back, and no attempt is counted. Nobody holds it afterwards; the raised
@@ -378,9 +416,12 @@ FROM ended WHERE i.job_id = ended.id AND i.cancelled_at IS NULL;
 
 -- name: look
 -- Runs whose time to be looked at has come: nobody took them, a lease may have run out, a retry is
--- near, or they were cancelled while nobody held them.
+-- near, they were cancelled while nobody held them, or their receiver has said what came of them, or
+-- has not said it in time.
 SELECT id, job_id, job_version, due_at, final, state, token, reclaims, cancelled_at IS NOT NULL,
-       reason, extract(epoch FROM lease_until - clock_timestamp())::float8
+       reason, extract(epoch FROM lease_until - clock_timestamp())::float8,
+       attempts - tried, complete_by, extract(epoch FROM complete_by - clock_timestamp())::float8,
+       completion, completion_message
 FROM inflight
 WHERE look_at <= now()
 ORDER BY look_at
@@ -401,10 +442,18 @@ RETURNING i.id, i.token, i.account_id, i.reclaims,
 
 -- name: look_later
 -- A run that is held is looked at again once its lease, as it stands now, has run out; one whose
--- lease ran out while leases were not judged, a little later.
+-- lease ran out while leases were not judged, a little later. One that is running has its deadline.
 UPDATE inflight
-SET look_at = greatest(lease_until, clock_timestamp()) + interval '0.2 s'
-WHERE id = ANY (%(ids)b::uuid[]) AND state = 'taken';
+SET look_at = coalesce(complete_by, greatest(lease_until, clock_timestamp()) + interval '0.2 s')
+WHERE id = ANY (%(ids)b::uuid[]) AND state IN ('taken', 'running');
+
+-- name: manners
+-- How runs are tried again: as the job's version says that they belong to. NULL is the usual.
+SELECT i.id, CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END, clock_timestamp()
+FROM unnest(%(ids)b::uuid[]) AS v (id)
+JOIN inflight i ON i.id = v.id
+LEFT JOIN job j ON j.id = i.job_id AND j.version = i.job_version
+LEFT JOIN superseded s ON s.job_id = i.job_id AND s.version = i.job_version;
 
 -- name: postpone
 -- A row that cannot be acted upon never holds up those behind it.

@@ -23,8 +23,9 @@ _NONE: Final[Any] = Attempt(0, None, None, Reply(timing=Timing(total=None)))  # 
 class Settlement(NamedTuple):
     """What came of one run under one token.
 
-    Either `state` is final, or `retry_at` says when the next attempt begins. `last` is true where
-    the job has no further firing and so ends with this run; `ends_job` where the receiver said so.
+    Either `state` is final, or `retry_at` says when the next attempt begins, or `within` how many
+    seconds the receiver has to say what came of it. `last` is true where the job has no further
+    firing and so ends with this run; `ends_job` where the receiver said so.
     """
 
     id: UUID
@@ -38,6 +39,7 @@ class Settlement(NamedTuple):
     last: bool
     ends_job: bool
     attempt: Attempt | None
+    within: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,13 +103,18 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
     last word.
     """
     final = [each for each in batch if each.state is not None]
-    again = [each for each in batch if each.state is None]
+    again = [each for each in batch if each.state is None and each.within is None]
+    later = [each for each in batch if each.within is not None]
     ending = [each for each in final if each.last or each.ends_job]
     # All statements travel together where none waits for the answer of another.
     with connection.pipeline(), connection.transaction():
         if ending:
             run(connection, "lock_due_of", {"job_ids": [each.job_id for each in ending]})
-        answers = [_settle_final(connection, final), _settle_retry(connection, again)]
+        answers = [
+            _settle_final(connection, final),
+            _settle_retry(connection, again),
+            _settle_later(connection, later),
+        ]
         last = [each for each in ending if not each.ends_job]
         _purge_jobs(connection, last)
         if len(last) == len(ending):
@@ -145,6 +152,18 @@ def _settle_retry(connection: psycopg.Connection, batch: Sequence[Settlement]) -
         "ahead": LOOK_AHEAD,
     }
     return run(connection, "settle_retry", columns | _attempts(batch))
+
+
+def _settle_later(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Answer | None:
+    if not batch:
+        return None
+    columns: dict[str, Any] = {
+        "ids": [each.id for each in batch],
+        "tokens": [each.token for each in batch],
+        "withins": [each.within for each in batch],
+        "reasons": [each.reason for each in batch],
+    }
+    return run(connection, "settle_later", columns | _attempts(batch))
 
 
 def _attempts(batch: Sequence[Settlement]) -> dict[str, list[Any]]:

@@ -18,9 +18,11 @@ from app.domain.flow import Cause
 from app.store.engine import db, sqlalchemy_url
 from app.store.parking import Release, release
 from app.store.partitions import make_ahead
+from app.store.settling import settle
 from app.store.tables import account
 from local.instance import CHECKOUT
 from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.store.test_completions import later
 
 PARTITIONS = ("run_", "attempt_")
 
@@ -123,3 +125,19 @@ def test_a_migration_that_was_interrupted_is_finished(database: str) -> None:
         check_indexes(connection)
         assert one(connection, "SELECT to_regclass('inflight_retried') IS NOT NULL") is True
         connection.execute("UPDATE alembic_version SET version_num = %s", (before,))
+
+
+def test_completion_can_be_taken_back_with_runs_to_be_completed(database: str) -> None:
+    with in_app(database), connect(database) as connection:
+        book(connection, add_account(connection), due_in=-1)
+        (run,) = claim_and_take(connection)
+        settle(connection, [later(run)])
+
+        downgrade(directory=FOLDER, revision="0007")
+        query = "SELECT state, look_at <= clock_timestamp() FROM inflight"
+        assert connection.execute(query).fetchone() == ("waiting", True)
+
+        upgrade(directory=FOLDER)
+        assert one(connection, "SELECT complete_by IS NULL FROM inflight") is True
+        unchecked = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated"
+        assert one(connection, unchecked) == 0

@@ -12,6 +12,7 @@ from uuid6 import uuid7
 
 from app.delivery.loop import Loop
 from app.delivery.request import Call
+from app.domain.completion import Tokens
 from app.domain.manner import Manner
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunState
@@ -20,6 +21,7 @@ from workers.courier import WITHDRAWN, Courier
 from workers.held import Held, hold
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+TOKENS = Tokens(["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="])
 START = 1000.0
 
 
@@ -62,7 +64,9 @@ class Stage:
         self.clock = Clock()
         self.loop = Loop(clock=self.clock)
         self.engine = FakeEngine()
-        self.courier = Courier(self.loop, self.engine, concurrency=concurrency, jitter=lambda: 0.0)
+        self.courier = Courier(
+            self.loop, self.engine, tokens=TOKENS, concurrency=concurrency, jitter=lambda: 0.0
+        )
 
     def hold(self, remaining: float, **changes: Any) -> Held:
         run = taken(remaining)._replace(**changes)
@@ -355,3 +359,22 @@ def test_no_more_runs_are_asked_about_than_can_be_sent_on_the_answer() -> None:
     crowded.answer_question()
     assert len(crowded.engine.calls) == 1
     crowded.loop.close()
+
+
+def test_each_call_bears_the_token_of_its_run(stage: Stage) -> None:
+    for _ in range(2):
+        held = stage.hold(0.0)
+        call, _, _ = stage.engine.calls[-1]
+        assert f"Wakecall-Completion-Token: {TOKENS.make(held.run.id)}" in call.headers
+
+
+def test_a_run_whose_receiver_says_later_is_settled_as_that(stage: Stage) -> None:
+    stage.hold(0.0)
+    stage.engine.answer(Reply(status=202, headers=(("wakecall-complete", "Later; within=90"),)))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert (settlement.state, settlement.retry_at, settlement.within) == (None, None, 90)
+    assert settlement.attempt is not None
+
+    stage.hold(0.0)
+    stage.engine.answer(Reply(status=202))
+    assert stage.settled() is RunState.SUCCEEDED

@@ -13,6 +13,7 @@ from app.api import admission, bodies, negotiation, previews
 from app.api.native import (
     answers,
     bulk,
+    completion,
     document,
     incoming,
     json_codec,
@@ -49,6 +50,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(native)
     app.register_blueprint(account)
     app.register_blueprint(run_routes.runs)
+    app.register_blueprint(completion.completion)
     previews.offer(app, preview.DIALECT)
 
 

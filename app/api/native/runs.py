@@ -25,6 +25,7 @@ def of_run(run: Run) -> Mapping[str, Value]:
             "missed": run.missed,
             "settled": _instant(run.settled_at),
             "nextAttempt": _instant(run.next_attempt_at),
+            "completeBy": _instant(run.complete_by),
             "reason": run.reason,
             "attempts": [_of_attempt(run, attempt) for attempt in run.attempts],
         }
