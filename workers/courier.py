@@ -16,7 +16,7 @@ from app.delivery.request import Call, build
 from app.domain.completion import Tokens, within
 from app.domain.pace import CONFIRM_AHEAD, CONFIRMED_FOR
 from app.domain.retry import Failed, RetryAt, decide, is_success, is_too_old, too_old
-from app.domain.run import Attempt, Reply, RunState
+from app.domain.run import Attempt, Reply, RunKind, RunState
 from app.log import logger
 from app.store.settling import Settlement
 from workers.destinations import Destinations
@@ -271,7 +271,8 @@ class Courier:
             self._done(held, reply)
             return None
         wall = held.wall(now)
-        token = self._tokens.make(held.run.id)
+        # Of an event nothing is to be said later: it has no token, and its 202 is a success.
+        token = None if held.is_event else self._tokens.make(held.run.id)
         return build(held.delivery(wall, token), held.secrets, int(wall.timestamp()))
 
     def _done(self, held: Held, reply: Reply) -> None:
@@ -298,6 +299,10 @@ class Courier:
             policy=held.retry,
         )
         match verdict:
+            case Failed(gone=True) if held.is_event:
+                # It speaks for the URL that is told, not for the job that it is told of.
+                reason = "The receiver answered 410: it is gone."
+                self._settle(held, state=RunState.FAILED, reason=reason, attempt=attempt)
             case Failed(reason=reason, gone=gone):
                 self._settle(held, state=RunState.FAILED, reason=reason, gone=gone, attempt=attempt)
             case RetryAt(reason=reason):
@@ -307,7 +312,7 @@ class Courier:
 
     def _succeed(self, held: Held, attempt: Attempt) -> None:
         """The receiver took the call; of a 202 it may say later what came of it."""
-        later = within(attempt.reply)
+        later = None if held.is_event else within(attempt.reply)
         if later is None:
             self._settle(held, state=RunState.SUCCEEDED, attempt=attempt)
         else:
@@ -346,5 +351,7 @@ class Courier:
             gone,
             attempt,
             within,
+            held.tells(state),
+            run.kind == RunKind.SCHEDULED,
         )
         self.outcomes.append((held, settlement))

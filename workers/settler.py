@@ -139,7 +139,7 @@ class Settler(Repeating):
             reply = each.attempt.reply
             outcome = reply.error or f"{(reply.status or 0) // 100}xx"
             self._tallies[tally.ATTEMPT, outcome] += 1
-            if each.attempt.number == 1:
+            if each.attempt.number == 1 and each.punctual:
                 late = each.attempt.lateness_ms / 1000
                 self._tallies[tally.LATENESS, tally.bound(late)] += 1
                 self._tallies[tally.LATENESS_SUM, ""] += late  # type: ignore[assignment] # Counter adds floats as well

@@ -30,7 +30,7 @@ class Delivery(NamedTuple):
 
     `lateness` is how long after `due_at` it begins; `missed` is how many firings it stands for that
     are not made; `manner` is None for the usual one. With `completion_token` the receiver may say
-    later what came of it.
+    later what came of it. Of an event, `job_id` is the run it tells of.
     """
 
     run_id: UUID
@@ -45,6 +45,7 @@ class Delivery(NamedTuple):
     missed: int = 0
     manner: Manner | None = None
     completion_token: str | None = None
+    is_event: bool = False
 
 
 class Call(NamedTuple):
@@ -79,7 +80,7 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
             f"webhook-id: {run_id}",
             f"webhook-timestamp: {timestamp}",
             f"webhook-signature: {signature}",
-            f"Wakecall-Job: {delivery.job_id}",
+            f"{'Wakecall-Run' if delivery.is_event else 'Wakecall-Job'}: {delivery.job_id}",
             f"Wakecall-Scheduled-For: {_scheduled_for(delivery.due_at)}",
             f"Wakecall-Lateness-Ms: {max(delivery.lateness // _MILLISECOND, 0)}",
             f"Wakecall-Attempt: {delivery.attempt}",

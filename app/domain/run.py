@@ -30,10 +30,14 @@ SETTLED: Final = frozenset(RunState) - LIVE
 
 
 class RunKind(StrEnum):
-    """Why a run exists: its job was due, or somebody asked for it."""
+    """Why a run exists: its job was due, somebody asked for it, or it tells of another run.
+
+    Of an event, `job_id` is the run it tells of, and `job_version` that run's token.
+    """
 
     SCHEDULED = "scheduled"
     MANUAL = "manual"
+    EVENT = "event"
 
 
 class Timing(NamedTuple):

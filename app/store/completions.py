@@ -86,6 +86,7 @@ def end(connection: Connection, run: Live, completion: Completion) -> None:
         last=run.final,
         ends_job=False,
         attempt=None,
+        tells=True,
     )
     settle(driver, [settlement])
     beats.add(driver, {(tally.RUN, str(completion.state)): 1.0})

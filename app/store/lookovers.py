@@ -178,4 +178,6 @@ def _settlement(row: _Looked, state: RunState | None, reason: str | None) -> Set
         last=row.final,
         ends_job=False,
         attempt=None,
+        # What it was taken with is not known here: the few that end here are asked about.
+        tells=state not in {None, RunState.CANCELLED},
     )

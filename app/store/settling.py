@@ -13,6 +13,7 @@ import psycopg
 
 from app.domain.pace import LOOK_AHEAD
 from app.domain.run import Attempt, Reply, RunState, Timing
+from app.store.events import tell
 from app.store.queries import Answer, run
 
 KEPT_BODY: Final = 1024
@@ -40,6 +41,10 @@ class Settlement(NamedTuple):
     ends_job: bool
     attempt: Attempt | None
     within: int | None = None
+    tells: bool = False
+    """Whether its job may want to be told of this end."""
+    punctual: bool = True
+    """Whether its lateness says how late the service is: not that of calls by hand and events."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +110,7 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
     final = [each for each in batch if each.state is not None]
     again = [each for each in batch if each.state is None and each.within is None]
     later = [each for each in batch if each.within is not None]
+    telling = [each for each in final if each.tells]
     ending = [each for each in final if each.last or each.ends_job]
     # All statements travel together where none waits for the answer of another.
     with connection.pipeline(), connection.transaction():
@@ -116,13 +122,21 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
             _settle_later(connection, later),
         ]
         last = [each for each in ending if not each.ends_job]
+        settled = _ids(answers) if telling or len(last) < len(ending) else None
+        if telling and settled:
+            _tell(connection, telling, settled)
         _purge_jobs(connection, last)
-        if len(last) == len(ending):
-            gone = None
-        else:
-            gone = _ids(answers)
-            _end_jobs(connection, ending, gone)
-    return _ids(answers) if gone is None else gone
+        if len(last) < len(ending) and settled:
+            _end_jobs(connection, ending, settled)
+    return _ids(answers) if settled is None else settled
+
+
+def _tell(
+    connection: psycopg.Connection, telling: Sequence[Settlement], settled: set[UUID]
+) -> None:
+    ended = [(each.id, each.due_at) for each in telling if each.id in settled]
+    if ended:
+        tell(connection, ended)
 
 
 def _ids(answers: Sequence[Answer | None]) -> set[UUID]:

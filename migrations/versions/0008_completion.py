@@ -1,4 +1,4 @@
-"""Completion: runs whose receiver says later what came of them.
+"""Completion: runs whose receiver says later what came of them. Events: runs that tell of others.
 
 Revision ID: 0008
 Revises: 0007
@@ -14,6 +14,8 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
+KINDS = "kind IN ('scheduled', 'manual')"
+KINDS_WITH_EVENTS = "kind IN ('scheduled', 'manual', 'event')"
 STATES = "state IN ('claimed', 'taken', 'waiting')"
 
 # Checks hold for every row from now on, and are validated for those before it in the second part.
@@ -40,6 +42,13 @@ STATEMENTS = (
     ALTER TABLE inflight ADD CONSTRAINT inflight_runs_after_an_attempt
       CHECK (state <> 'running' OR attempts > tried) NOT VALID
     """,
+    "ALTER TABLE inflight DROP CONSTRAINT IF EXISTS inflight_kind_check",
+    f"""
+    ALTER TABLE inflight ADD CONSTRAINT inflight_kind_check
+      CHECK ({KINDS_WITH_EVENTS}) NOT VALID
+    """,
+    "ALTER TABLE run DROP CONSTRAINT IF EXISTS run_kind_check",
+    f"ALTER TABLE run ADD CONSTRAINT run_kind_check CHECK ({KINDS_WITH_EVENTS}) NOT VALID",
     "ALTER TABLE inflight DROP CONSTRAINT IF EXISTS inflight_completion_check",
     """
     ALTER TABLE inflight ADD CONSTRAINT inflight_completion_check
@@ -50,14 +59,22 @@ STATEMENTS = (
 )
 
 CHECKS = (
-    "inflight_state_check",
-    "inflight_running_has_an_end",
-    "inflight_runs_after_an_attempt",
-    "inflight_completion_check",
+    ("inflight", "inflight_state_check"),
+    ("inflight", "inflight_kind_check"),
+    ("inflight", "inflight_running_has_an_end"),
+    ("inflight", "inflight_runs_after_an_attempt"),
+    ("inflight", "inflight_completion_check"),
+    ("run", "run_kind_check"),
 )
 
-# What its receiver would have said later is asked of it anew.
+# What its receiver would have said later is asked of it anew; events go.
 DOWNGRADE = (
+    "DELETE FROM inflight WHERE kind = 'event'",
+    "DELETE FROM run WHERE kind = 'event'",
+    "ALTER TABLE inflight DROP CONSTRAINT inflight_kind_check",
+    f"ALTER TABLE inflight ADD CONSTRAINT inflight_kind_check CHECK ({KINDS})",
+    "ALTER TABLE run DROP CONSTRAINT run_kind_check",
+    f"ALTER TABLE run ADD CONSTRAINT run_kind_check CHECK ({KINDS})",
     """
     UPDATE inflight
     SET state = 'waiting', complete_by = NULL, send_at = clock_timestamp(),
@@ -85,8 +102,8 @@ def upgrade() -> None:
     with op.get_context().autocommit_block():
         # Waiting for whoever still reads an old state holds up nobody.
         op.execute("SET lock_timeout = 0")
-        for check in CHECKS:
-            op.execute(f"ALTER TABLE inflight VALIDATE CONSTRAINT {check}")
+        for table, check in CHECKS:
+            op.execute(f"ALTER TABLE {table} VALIDATE CONSTRAINT {check}")
         op.execute("SET lock_timeout = '4s'")
 
 

@@ -132,6 +132,11 @@ def test_completion_can_be_taken_back_with_runs_to_be_completed(database: str) -
         book(connection, add_account(connection), due_in=-1)
         (run,) = claim_and_take(connection)
         settle(connection, [later(run)])
+        connection.execute(
+            "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
+            " send_at, look_at) SELECT gen_random_uuid(), id, account_id, 3, 'event', now(), false,"
+            " 'claimed', now(), now() FROM inflight"
+        )
 
         downgrade(directory=FOLDER, revision="0007")
         query = "SELECT state, look_at <= clock_timestamp() FROM inflight"
