@@ -30,7 +30,7 @@ class Accuracy:
         counts, most = self._counts, self._most
         for held, settlement in batch:
             attempt = settlement.attempt
-            if attempt is None or attempt.number != 1:
+            if attempt is None or attempt.number != 1 or not settlement.punctual:
                 continue
             account, late = held.run.account_id, attempt.lateness_ms
             if account not in counts:

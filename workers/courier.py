@@ -13,9 +13,10 @@ from uuid import UUID
 
 from app.delivery.loop import Loop
 from app.delivery.request import Call, build
+from app.domain.completion import Tokens, within
 from app.domain.pace import CONFIRM_AHEAD, CONFIRMED_FOR
 from app.domain.retry import Failed, RetryAt, decide, is_success, is_too_old, too_old
-from app.domain.run import Attempt, Reply, RunState
+from app.domain.run import Attempt, Reply, RunKind, RunState
 from app.log import logger
 from app.store.settling import Settlement
 from workers.destinations import Destinations
@@ -66,6 +67,7 @@ class Courier:
         loop: Loop,
         engine: Sender,
         *,
+        tokens: Tokens,
         concurrency: int,
         connections: int = 50,
         limits: Mapping[int, int] = MappingProxyType({}),
@@ -73,6 +75,7 @@ class Courier:
     ) -> None:
         self._loop = loop
         self._engine = engine
+        self._tokens = tokens
         self._concurrency = concurrency
         self._jitter = jitter
         self._punctual: deque[Held] = deque()
@@ -268,7 +271,9 @@ class Courier:
             self._done(held, reply)
             return None
         wall = held.wall(now)
-        return build(held.delivery(wall), held.secrets, int(wall.timestamp()))
+        # Of an event nothing is to be said later: it has no token, and its 202 is a success.
+        token = None if held.is_event else self._tokens.make(held.run.id)
+        return build(held.delivery(wall, token), held.secrets, int(wall.timestamp()))
 
     def _done(self, held: Held, reply: Reply) -> None:
         if reply.error == WITHDRAWN:
@@ -281,7 +286,7 @@ class Courier:
             held.run.attempts + 1, held.wall(begun), held.lateness(begun) * 1000, reply
         )
         if is_success(reply):
-            self._settle(held, state=RunState.SUCCEEDED, attempt=attempt)
+            self._succeed(held, attempt)
             self.destinations.done(held, reply, now)
             self._pump()
             return
@@ -294,12 +299,25 @@ class Courier:
             policy=held.retry,
         )
         match verdict:
+            case Failed(gone=True) if held.is_event:
+                # It speaks for the URL that is told, not for the job that it is told of.
+                reason = "The receiver answered 410: it is gone."
+                self._settle(held, state=RunState.FAILED, reason=reason, attempt=attempt)
             case Failed(reason=reason, gone=gone):
                 self._settle(held, state=RunState.FAILED, reason=reason, gone=gone, attempt=attempt)
             case RetryAt(reason=reason):
                 self._settle(held, retry=verdict, reason=reason, attempt=attempt)
         self.destinations.done(held, reply, now)
         self._pump()
+
+    def _succeed(self, held: Held, attempt: Attempt) -> None:
+        """The receiver took the call; of a 202 it may say later what came of it."""
+        later = None if held.is_event else within(attempt.reply)
+        if later is None:
+            self._settle(held, state=RunState.SUCCEEDED, attempt=attempt)
+        else:
+            reason = f"The receiver has {later} s to say what came of it."
+            self._settle(held, within=later, reason=reason, attempt=attempt)
 
     def _withdraw(self, held: Held) -> None:
         """It is no longer wanted, or no longer ours; the settlement's token tells which."""
@@ -317,6 +335,7 @@ class Courier:
         reason: str | None = None,
         gone: bool = False,
         attempt: Attempt | None = None,
+        within: int | None = None,
     ) -> None:
         run = held.run
         settlement = Settlement(
@@ -331,5 +350,8 @@ class Courier:
             run.final,
             gone,
             attempt,
+            within,
+            held.tells(state),
+            run.kind == RunKind.SCHEDULED,
         )
         self.outcomes.append((held, settlement))

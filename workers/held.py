@@ -9,10 +9,12 @@ from typing import Final
 from app.delivery.request import Delivery
 from app.domain.pace import CONFIRMED_FOR, LEASE, LEASE_MARGIN
 from app.domain.retry_policy import DEFAULT, RetryPolicy
+from app.domain.run import RunKind, RunState
 from app.store.takes import Taken, Ticket
 from workers.destination import Destination
 
 _LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
+_UNWELL: Final = frozenset({RunState.FAILED, RunState.DEAD})
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
 
 
@@ -72,7 +74,19 @@ class Held:
         manner = self.run.manner
         return DEFAULT if manner is None or manner.retry is None else manner.retry
 
-    def delivery(self, wall: datetime) -> Delivery:
+    @property
+    def is_event(self) -> bool:
+        """Whether it tells of another run."""
+        return self.run.kind == RunKind.EVENT
+
+    def tells(self, state: RunState | None) -> bool:
+        """Whether its job wants to be told that it ends in this state."""
+        run = self.run
+        if state is RunState.SUCCEEDED:
+            return run.tells_success
+        return run.tells_failure and state in _UNWELL
+
+    def delivery(self, wall: datetime, completion_token: str | None = None) -> Delivery:
         """What is to be sent at `wall`. The run must have a url."""
         run = self.run
         return Delivery(
@@ -87,6 +101,8 @@ class Held:
             wall - run.due_at,
             run.missed,
             run.manner,
+            completion_token,
+            self.is_event,
         )
 
 

@@ -139,7 +139,7 @@ class Settler(Repeating):
             reply = each.attempt.reply
             outcome = reply.error or f"{(reply.status or 0) // 100}xx"
             self._tallies[tally.ATTEMPT, outcome] += 1
-            if each.attempt.number == 1:
+            if each.attempt.number == 1 and each.punctual:
                 late = each.attempt.lateness_ms / 1000
                 self._tallies[tally.LATENESS, tally.bound(late)] += 1
                 self._tallies[tally.LATENESS_SUM, ""] += late  # type: ignore[assignment] # Counter adds floats as well
@@ -172,7 +172,7 @@ def _line(settlement: Settlement) -> dict[str, Any]:
         "tls_ms": reply.timing.tls,
         "first_byte_ms": reply.timing.first_byte,
         "total_ms": reply.timing.total,
-        "outcome": settlement.state or "retry",
+        "outcome": settlement.state or ("retry" if settlement.within is None else "later"),
         "retry_at": settlement.retry_at,
         "reason": settlement.reason,
     }

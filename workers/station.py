@@ -11,7 +11,7 @@ from app.delivery.engine import Engine
 from app.delivery.guard import Guard
 from app.delivery.loop import Loop
 from app.delivery.resolver import Resolver
-from app.service.secrets import SecretBox
+from app.service.secrets import SecretBox, completion_tokens
 from app.store.takes import Ticket
 from workers.courier import Courier
 from workers.keeper import Keeper, take
@@ -42,6 +42,7 @@ class Station:
         self.courier = Courier(
             self._loop,
             self._engine,
+            tokens=completion_tokens(settings.secret_keys),
             concurrency=settings.concurrency,
             connections=settings.destination_connections,
             limits=self._keyring.connections,

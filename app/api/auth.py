@@ -51,6 +51,14 @@ def confirm() -> None:
         accounts.confirm(found)
 
 
+def bearer() -> str | None:
+    """What is sent as a bearer token, be it a key or not; None where nothing is."""
+    scheme, _, credentials = request.headers.get("Authorization", "").strip(" \t").partition(" ")
+    if scheme.lower() != "bearer" or len(credentials) > _LONGEST:
+        return None
+    return credentials.strip(" ")
+
+
 def _sender(identify: Identify[Who_co]) -> Who_co:
     authorization = request.headers.get("Authorization")
     api_key = request.headers.get("X-API-Key")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
@@ -15,9 +15,19 @@ from app.service.idempotency import Answer
 
 REPLAYED: Final = "Idempotency-Replayed"
 
+_NEEDLESS: Final = "repeats_come_to_the_same"
 _FIELD: Final = "HTTP_IDEMPOTENCY_KEY"
 # What belongs to one sending of an answer, not to the answer.
 _OF_THE_SENDING: Final = frozenset({"content-length", "date", "set-cookie"})
+
+
+_Route = TypeVar("_Route", bound=Callable[..., ResponseReturnValue])
+
+
+def needless(route: _Route) -> _Route:
+    """Mark a route whose repeats come to the same by themselves: it does not read the key."""
+    route.__dict__[_NEEDLESS] = True
+    return route
 
 
 class Application(Flask):
@@ -26,9 +36,12 @@ class Application(Flask):
     def dispatch_request(self) -> ResponseReturnValue:
         """The answer of the request's route, or the one its key stands for."""
         keyed = _FIELD in request.environ and request.method == "POST"
-        if not keyed or request.routing_exception is not None:
+        if not keyed or request.routing_exception is not None or self._is_needless():
             return super().dispatch_request()
         return _once(lambda: self._answered(super(Application, self).dispatch_request))
+
+    def _is_needless(self) -> bool:
+        return _NEEDLESS in vars(self.view_functions[request.endpoint or ""])
 
     def _answered(self, dispatch: Callable[[], ResponseReturnValue]) -> Answer:
         """The route's answer; its failures as the problems they are told as."""

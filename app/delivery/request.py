@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from app.delivery.signing import sign
+from app.domain.completion import TOKEN_HEADER
 from app.domain.instants import format_utc
 from app.domain.manner import USUAL, Manner
 
@@ -28,7 +29,8 @@ class Delivery(NamedTuple):
     """One attempt of a run, as the worker took it; `attempt` counts from 1.
 
     `lateness` is how long after `due_at` it begins; `missed` is how many firings it stands for that
-    are not made; `manner` is None for the usual one.
+    are not made; `manner` is None for the usual one. With `completion_token` the receiver may say
+    later what came of it. Of an event, `job_id` is the run it tells of.
     """
 
     run_id: UUID
@@ -42,6 +44,8 @@ class Delivery(NamedTuple):
     lateness: timedelta = timedelta()
     missed: int = 0
     manner: Manner | None = None
+    completion_token: str | None = None
+    is_event: bool = False
 
 
 class Call(NamedTuple):
@@ -65,6 +69,8 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
     signature = sign(secrets, message_id=run_id, timestamp=timestamp, body=body)
     own = (f"X-Content-Signature: {delivery.signature}",) if delivery.signature else ()
     missed = (f"Wakecall-Missed: {delivery.missed}",) if delivery.missed else ()
+    token = delivery.completion_token
+    later = (f"{TOKEN_HEADER}: {token}",) if token else ()
     manner = delivery.manner or USUAL
     return Call(
         url=delivery.url,
@@ -74,11 +80,12 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
             f"webhook-id: {run_id}",
             f"webhook-timestamp: {timestamp}",
             f"webhook-signature: {signature}",
-            f"Wakecall-Job: {delivery.job_id}",
+            f"{'Wakecall-Run' if delivery.is_event else 'Wakecall-Job'}: {delivery.job_id}",
             f"Wakecall-Scheduled-For: {_scheduled_for(delivery.due_at)}",
             f"Wakecall-Lateness-Ms: {max(delivery.lateness // _MILLISECOND, 0)}",
             f"Wakecall-Attempt: {delivery.attempt}",
             *missed,
+            *later,
             *[f"{name}: {value}" for name, value in manner.headers],
         ),
         body=body,

@@ -26,6 +26,12 @@ class Action(Enum):
     BURY = auto()
     """It was reclaimed too often: it enters history as dead."""
 
+    COMPLETE = auto()
+    """Its receiver has said what came of it: it enters history so."""
+
+    EXPIRE = auto()
+    """Its receiver has not said in time what came of it: the attempt failed."""
+
 
 def judge(
     state: RunState,
@@ -34,8 +40,13 @@ def judge(
     lease_left: float | None,
     reclaims: int,
     leases_count: bool,
+    completed: bool = False,
+    deadline_left: float | None = None,
 ) -> Action:
     """What to do with a run in `state`; `lease_left` in seconds, None where nobody holds it.
+
+    `completed` where its receiver has said what came of it; `deadline_left` are the seconds it
+    has left for that, None where nothing is expected of it.
 
     `leases_count` is false for one lease after the database was away: no worker could extend
     anything then, so an expired lease says nothing about its holder.
@@ -46,4 +57,16 @@ def judge(
         if cancelled:
             return Action.CANCEL
         return Action.BURY if reclaims >= DEAD_AFTER else Action.RECLAIM
+    if state is RunState.RUNNING:
+        return _running(cancelled=cancelled, completed=completed, deadline_left=deadline_left)
     return Action.CANCEL if cancelled else Action.RING
+
+
+def _running(*, cancelled: bool, completed: bool, deadline_left: float | None) -> Action:
+    """What was said of a run stands, though it was cancelled: its call had been made."""
+    if completed:
+        return Action.COMPLETE
+    if cancelled:
+        return Action.CANCEL
+    overdue = deadline_left is None or deadline_left <= 0
+    return Action.EXPIRE if overdue else Action.LEAVE

@@ -65,15 +65,38 @@ def decide(
     but never brings it forward. No further attempt is due once the policy's max_age has passed
     since `due_at`.
     """
-    status = reply.status
     reason = _reason(reply)
-    if status == _GONE:
+    if reply.status == _GONE:
         return Failed(reason=reason, gone=True)
+    asked = retry_after(reply, now) if reply.status in _SLOW_DOWN else timedelta()
+    return again(
+        reason,
+        attempts_made=attempts_made,
+        due_at=due_at,
+        now=now,
+        jitter=jitter,
+        policy=policy,
+        at_least=asked,
+    )
+
+
+def again(
+    reason: str,
+    *,
+    attempts_made: int,
+    due_at: datetime,
+    now: datetime,
+    jitter: float,
+    policy: RetryPolicy = DEFAULT,
+    at_least: timedelta = timedelta(),
+) -> Verdict:
+    """What follows from an attempt that failed for this reason, by the policy alone.
+
+    The arguments are those of `decide`; the wait is `at_least` so long.
+    """
     if attempts_made >= most_attempts(policy):
         return Failed(reason=f"{reason} All {attempts_made} attempts are used up.")
-    wait = wait_after(policy, attempts_made)
-    if status in _SLOW_DOWN:
-        wait = max(wait, retry_after(reply, now))
+    wait = max(wait_after(policy, attempts_made), at_least)
     instant = now + wait * (1 + JITTER * jitter)
     if is_too_old(policy, due_at=due_at, now=instant):
         return Failed(reason=f"{reason} {too_old(policy)}")

@@ -15,13 +15,14 @@ class RunState(StrEnum):
     CLAIMED = "claimed"
     TAKEN = "taken"
     WAITING = "waiting"
+    RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
     DEAD = "dead"
 
 
-LIVE: Final = frozenset({RunState.CLAIMED, RunState.TAKEN, RunState.WAITING})
+LIVE: Final = frozenset({RunState.CLAIMED, RunState.TAKEN, RunState.WAITING, RunState.RUNNING})
 """The states of a run that is under way."""
 
 SETTLED: Final = frozenset(RunState) - LIVE
@@ -29,10 +30,14 @@ SETTLED: Final = frozenset(RunState) - LIVE
 
 
 class RunKind(StrEnum):
-    """Why a run exists: its job was due, or somebody asked for it."""
+    """Why a run exists: its job was due, somebody asked for it, or it tells of another run.
+
+    Of an event, `job_id` is the run it tells of, and `job_version` that run's token.
+    """
 
     SCHEDULED = "scheduled"
     MANUAL = "manual"
+    EVENT = "event"
 
 
 class Timing(NamedTuple):
@@ -82,7 +87,8 @@ class Run:
     """One firing of one job at one due time, live or settled; its id is the webhook-id.
 
     `reason` says in words why the run ended as it did or still waits; `next_attempt_at`
-    is set while a retry is pending.
+    is set while a retry is pending, `complete_by` while its receiver has still to say what
+    came of it.
     """
 
     id: UUID
@@ -96,6 +102,7 @@ class Run:
     next_attempt_at: datetime | None
     reason: str | None
     attempts: tuple[Attempt, ...]
+    complete_by: datetime | None = None
 
 
 class Place(NamedTuple):

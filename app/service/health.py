@@ -129,7 +129,7 @@ def _standing(backlog: Mapping[str, int], alive: frozenset[str]) -> Iterable[Met
     inflight = GaugeMetricFamily(
         "wakecall_runs_inflight", "Runs under way by state.", labels=["state"]
     )
-    for state in ("claimed", "taken", "waiting"):
+    for state in ("claimed", "taken", "waiting", "running"):
         inflight.add_metric([state], backlog.get(state, 0))
     yield inflight
     yield GaugeMetricFamily(

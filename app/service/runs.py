@@ -105,12 +105,17 @@ def redeliver_all(
 def _find(connection: Connection, caller: Caller, run_id: UUID) -> Run:
     run = history.find(connection, caller.account.id, run_id)
     if run is None:
-        raise NotFound(
-            f"There is no run {run_id}.",
-            member="id",
-            remedy="GET /1/runs lists the runs of this account.",
-        )
+        raise unknown(run_id)
     return run
+
+
+def unknown(run_id: UUID) -> NotFound:
+    """The refusal of an id that is no run of the caller's."""
+    return NotFound(
+        f"There is no run {run_id}.",
+        member="id",
+        remedy="GET /1/runs lists the runs of this account.",
+    )
 
 
 def _place(run: Run) -> Place:

@@ -7,6 +7,7 @@ from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from app.domain.completion import Tokens
 from app.errors import Misconfigured
 
 _ADVICE: Final = (
@@ -39,3 +40,9 @@ class SecretBox:
             return self._fernet.decrypt(sealed).decode("ascii")
         except InvalidToken:
             raise Misconfigured(f"A stored signing secret does not open. {_ADVICE}") from None
+
+
+def completion_tokens(keys: Sequence[str]) -> Tokens:
+    """The tokens that these keys make and take; raises Misconfigured."""
+    SecretBox(keys)
+    return Tokens(keys)

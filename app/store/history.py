@@ -15,12 +15,12 @@ from app.store.tables import attempt
 LIVE_ROWS: Final = """
 SELECT id, job_id, job_version, kind, due_at, missed, state, NULL::timestamptz AS settled_at,
        CASE WHEN state = 'waiting' AND destination IS NULL THEN send_at END AS next_attempt_at,
-       reason
+       reason, complete_by
 FROM inflight
 """
 SETTLED_ROWS: Final = """
 SELECT id, job_id, job_version, kind, due_at, missed, state, settled_at,
-       NULL::timestamptz AS next_attempt_at, reason
+       NULL::timestamptz AS next_attempt_at, reason, NULL::timestamptz AS complete_by
 FROM run
 """
 
@@ -87,6 +87,7 @@ def _run(row: Row[Any], attempts: tuple[Attempt, ...]) -> Run:
         next_attempt_at=row.next_attempt_at,
         reason=row.reason,
         attempts=attempts,
+        complete_by=row.complete_by,
     )
 
 

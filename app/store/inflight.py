@@ -44,7 +44,8 @@ ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
 
 _LEFT = text("""
 SELECT id FROM inflight
-WHERE job_id = :job_id AND account_id = :account_id AND cancelled_at IS NULL LIMIT 1
+WHERE job_id = :job_id AND account_id = :account_id AND cancelled_at IS NULL AND kind <> 'event'
+LIMIT 1
 """)
 
 _KEPT = text("""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -10,17 +11,23 @@ from uuid import UUID
 
 import psycopg
 
+from app.domain.completion import Completion, Said
+from app.domain.instants import format_utc
 from app.domain.lookover import Action, judge
+from app.domain.manner import Manner
 from app.domain.pace import PATIENCE
+from app.domain.retry import Failed, RetryAt, again
+from app.domain.retry_policy import DEFAULT
 from app.domain.run import RunState
 from app.store.claims import Claimed
+from app.store.manners import from_document
 from app.store.queries import run
 from app.store.settling import Settlement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lookover:
-    """What one pass found: runs to ring for, and ends that remain to be settled."""
+    """What one pass found: runs to ring for, and what remains to be settled of others."""
 
     rung: list[Claimed]
     ended: list[Settlement]
@@ -40,13 +47,25 @@ class _Looked(NamedTuple):
     cancelled: bool
     reason: str | None
     lease_left: float | None
+    tries: int
+    complete_by: datetime | None
+    deadline_left: float | None
+    completion: str | None
+    message: str | None
 
 
+_RINGING: Final = frozenset({Action.RING, Action.RECLAIM})
 _FINAL: Final = {Action.CANCEL: RunState.CANCELLED, Action.BURY: RunState.DEAD}
 _DIED: Final = "every worker that took it ended before it could tell the outcome"
 
 
-def look_over(connection: psycopg.Connection, *, limit: int, leases_count: bool) -> Lookover:
+def look_over(
+    connection: psycopg.Connection,
+    *,
+    limit: int,
+    leases_count: bool,
+    jitter: Callable[[], float] = random.random,
+) -> Lookover:
     """Judge up to `limit` runs; ring for and reclaim them in one transaction.
 
     Ends are settled by the caller afterwards, under their tokens: a job's due row is locked before
@@ -56,14 +75,17 @@ def look_over(connection: psycopg.Connection, *, limit: int, leases_count: bool)
         found = run(connection, "look", {"limit": limit}).fetchall()
         rows = [_Looked._make(row) for row in found]
         verdicts = [(row, _verdict(row, leases_count=leases_count)) for row in rows]
-        again = [each for each in verdicts if each[1] in {Action.RING, Action.RECLAIM}]
-        rung = _ring(connection, again)
+        rung = _ring(connection, [each for each in verdicts if each[1] in _RINGING])
         left = [row.id for row, action in verdicts if action is Action.LEAVE]
         if left:
             run(connection, "look_later", {"ids": left})
+        expired = [row for row, action in verdicts if action is Action.EXPIRE]
+        overdue = _expire(connection, expired, jitter) if expired else []
+    ended = [_end(row, _FINAL[action]) for row, action in verdicts if action in _FINAL]
+    said = [_complete(row) for row, action in verdicts if action is Action.COMPLETE]
     return Lookover(
         rung=rung,
-        ended=[_end(row, _FINAL[action]) for row, action in verdicts if action in _FINAL],
+        ended=[*ended, *said, *overdue],
         reclaimed=sum(action is Action.RECLAIM for _, action in verdicts),
         full=len(rows) == limit,
     )
@@ -81,6 +103,8 @@ def _verdict(row: _Looked, *, leases_count: bool) -> Action:
         lease_left=row.lease_left,
         reclaims=row.reclaims,
         leases_count=leases_count,
+        completed=row.completion is not None,
+        deadline_left=row.deadline_left,
     )
 
 
@@ -103,7 +127,45 @@ def _ring(
     ]
 
 
+def _expire(
+    connection: psycopg.Connection, rows: Sequence[_Looked], jitter: Callable[[], float]
+) -> list[Settlement]:
+    """What follows where nothing was said in time: as after any attempt that failed."""
+    manners = {
+        run_id: (from_document(document), now)
+        for run_id, document, now in run(
+            connection, "manners", {"ids": [row.id for row in rows]}
+        ).fetchall()
+    }
+    return [_expired(row, *manners[row.id], jitter()) for row in rows]
+
+
+def _expired(row: _Looked, manner: Manner, now: datetime, jitter: float) -> Settlement:
+    verdict = again(
+        f"No completion came by {format_utc(row.complete_by or now)}.",
+        attempts_made=row.tries,
+        due_at=row.due_at,
+        now=now,
+        jitter=jitter,
+        policy=manner.retry or DEFAULT,
+    )
+    match verdict:
+        case RetryAt(instant=instant, reason=reason):
+            return _settlement(row, None, reason)._replace(retry_at=instant)
+        case Failed(reason=reason):
+            return _settlement(row, RunState.FAILED, reason)
+
+
+def _complete(row: _Looked) -> Settlement:
+    completion = Completion(said=Said(row.completion or ""), message=row.message)
+    return _settlement(row, completion.state, completion.reason)
+
+
 def _end(row: _Looked, state: RunState) -> Settlement:
+    return _settlement(row, state, row.reason if state is RunState.CANCELLED else _DIED)
+
+
+def _settlement(row: _Looked, state: RunState | None, reason: str | None) -> Settlement:
     return Settlement(
         id=row.id,
         token=row.token,
@@ -112,8 +174,10 @@ def _end(row: _Looked, state: RunState) -> Settlement:
         due_at=row.due_at,
         state=state,
         retry_at=None,
-        reason=row.reason if state is RunState.CANCELLED else _DIED,
+        reason=reason,
         last=row.final,
         ends_job=False,
         attempt=None,
+        # What it was taken with is not known here: the few that end here are asked about.
+        tells=state not in {None, RunState.CANCELLED},
     )

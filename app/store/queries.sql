@@ -165,7 +165,7 @@ WITH held AS (
   SET state = 'taken', token = i.token + 1, lease_until = clock_timestamp() + %(lease)s
   FROM held WHERE i.id = held.id
   RETURNING i.id, i.token, i.job_id, i.account_id, i.job_version, i.due_at, i.missed, i.final,
-            i.send_at, i.planned_at, i.attempts, i.reclaims, i.tried
+            i.send_at, i.planned_at, i.attempts, i.reclaims, i.tried, i.kind
 )
 SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.planned_at,
        t.missed, t.final, t.attempts, t.reclaims,
@@ -175,7 +175,9 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        CASE WHEN j.id IS NULL THEN s.content_type ELSE j.content_type END AS content_type,
        CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data,
        t.tried,
-       CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS manner
+       CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS manner,
+       t.kind, coalesce(j.on_success, s.on_success) IS NOT NULL,
+       coalesce(j.on_failure, s.on_failure) IS NOT NULL
 FROM taken t
 LEFT JOIN job j ON j.id = t.job_id AND j.version = t.job_version
 LEFT JOIN superseded s ON s.job_id = t.job_id AND s.version = t.job_version;
@@ -262,16 +264,21 @@ FROM gone
 RETURNING id;
 
 -- name: settle_retry
--- A retry time is written, with the attempt before it, only under the token the run was taken with;
--- nobody holds it afterwards. A run cancelled meanwhile is looked at at once, and ends there, for the
--- reason it was cancelled.
+-- A retry time is written, with the attempt before it if there was one, only under the token the run
+-- was taken with; nobody holds it afterwards. A run cancelled meanwhile is looked at at once, and ends
+-- there, for the reason it was cancelled. So is one whose receiver has said what came of it while the
+-- call was under way: it is not called again, but ends as it said.
 WITH again AS (
   UPDATE inflight i
-  SET state = 'waiting', token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1,
+  SET state = CASE WHEN i.completion IS NULL THEN 'waiting' ELSE 'running' END,
+      complete_by = CASE WHEN i.completion IS NULL THEN NULL ELSE v.retry_at END,
+      token = i.token + 1, lease_until = NULL,
+      attempts = i.attempts + (v.started_at IS NOT NULL)::int,
       reclaims = 0, send_at = greatest(v.retry_at, i.due_at),
       planned_at = NULL, destination = NULL,
       reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
-      look_at = CASE WHEN i.cancelled_at IS NULL THEN v.retry_at - %(ahead)s::interval
+      look_at = CASE WHEN i.cancelled_at IS NULL AND i.completion IS NULL
+                     THEN v.retry_at - %(ahead)s::interval
                      ELSE clock_timestamp() END
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(retries)b::timestamptz[], %(reasons)b::text[],
               %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
@@ -283,13 +290,84 @@ WITH again AS (
   WHERE i.id = v.id AND i.token = v.token
   RETURNING i.id, i.due_at, i.attempts, v.started_at, v.lateness_ms, v.status, v.error, v.detail,
             v.headers, v.body, v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms, v.total_ms
+), attempted AS (
+  INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
+                       headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+  SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
+         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
+  FROM again WHERE started_at IS NOT NULL
 )
-INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
-                     headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
-SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
-       dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
-FROM again
-RETURNING run_id;
+SELECT id FROM again;
+
+-- name: settle_later
+-- The receiver will say what came of it: the run is nobody's until it does, or until its deadline by
+-- this clock; only under the token it was taken with. What it has said while the call was under way
+-- is acted upon when it is looked at, at once, as is a cancellation.
+WITH begun AS (
+  UPDATE inflight i
+  SET state = 'running', complete_by = now.at + make_interval(secs => v.within),
+      token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1, reclaims = 0,
+      planned_at = NULL, destination = NULL,
+      reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
+      look_at = CASE WHEN i.cancelled_at IS NULL AND i.completion IS NULL
+                     THEN now.at + make_interval(secs => v.within)
+                     ELSE now.at END
+  FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(withins)b::float8[], %(reasons)b::text[],
+              %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
+              %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
+              %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
+              %(totals)b::real[])
+    AS v (id, token, within, reason, started_at, lateness_ms, status, error, detail, headers, body,
+          dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms),
+       (SELECT clock_timestamp() AS at) now
+  WHERE i.id = v.id AND i.token = v.token
+  RETURNING i.id, i.due_at, i.attempts, v.started_at, v.lateness_ms, v.status, v.error, v.detail,
+            v.headers, v.body, v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms, v.total_ms
+), attempted AS (
+  INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
+                       headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+  SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
+         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
+  FROM begun
+)
+SELECT id FROM begun;
+
+-- name: tellable
+-- Of runs that have just settled: those of which their job, in the version they belong to, wants to
+-- be told, and what is told of them. Run before the job goes.
+SELECT r.id, r.token, r.account_id, r.job_id, j.name, r.due_at, r.state, r.attempts,
+       (SELECT a.status FROM attempt a
+        WHERE a.run_id = r.id AND a.number = r.attempts AND a.due_at = r.due_at),
+       r.reason, r.settled_at, told.url
+FROM unnest(%(ids)b::uuid[], %(dues)b::timestamptz[]) AS v (id, due_at)
+JOIN run r ON r.id = v.id AND r.due_at = v.due_at
+LEFT JOIN job j ON j.id = r.job_id
+LEFT JOIN superseded s ON s.job_id = r.job_id AND s.version = r.job_version
+CROSS JOIN LATERAL (
+  SELECT CASE r.state
+    WHEN 'succeeded'
+      THEN CASE WHEN j.version = r.job_version THEN j.on_success ELSE s.on_success END
+    ELSE CASE WHEN j.version = r.job_version THEN j.on_failure ELSE s.on_failure END
+  END AS url) told
+WHERE told.url IS NOT NULL AND r.state IN ('succeeded', 'failed', 'dead');
+
+-- name: insert_events
+-- An event is a run of its own that stands where a job would have the run it tells of, and where a
+-- version would be, the token which that run settled under: so nothing of the job's end, pause or
+-- purge touches it, the take finds its content where it looks for an old version's, and one settlement
+-- makes one event.
+WITH v AS MATERIALIZED (
+  SELECT * FROM unnest(%(runs)b::uuid[], %(tokens)b::int[], %(accounts)b::bigint[],
+                       %(urls)b::text[], %(bodies)b::bytea[])
+    AS v (run_id, token, account_id, url, body)
+), kept AS (
+  INSERT INTO superseded (job_id, version, url, content_type, data)
+  SELECT run_id, token, url, %(media_type)s::text, body FROM v
+)
+INSERT INTO inflight
+  (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at)
+SELECT new_run_id(), run_id, account_id, token, 'event', now.at, false, 'claimed', now.at, now.at
+FROM v, (SELECT clock_timestamp() AS at) now;
 
 -- name: release
 -- Only its holder gives a run back, and no attempt is counted. Nobody holds it afterwards; the raised
@@ -378,9 +456,12 @@ FROM ended WHERE i.job_id = ended.id AND i.cancelled_at IS NULL;
 
 -- name: look
 -- Runs whose time to be looked at has come: nobody took them, a lease may have run out, a retry is
--- near, or they were cancelled while nobody held them.
+-- near, they were cancelled while nobody held them, or their receiver has said what came of them, or
+-- has not said it in time.
 SELECT id, job_id, job_version, due_at, final, state, token, reclaims, cancelled_at IS NOT NULL,
-       reason, extract(epoch FROM lease_until - clock_timestamp())::float8
+       reason, extract(epoch FROM lease_until - clock_timestamp())::float8,
+       attempts - tried, complete_by, extract(epoch FROM complete_by - clock_timestamp())::float8,
+       completion, completion_message
 FROM inflight
 WHERE look_at <= now()
 ORDER BY look_at
@@ -401,10 +482,18 @@ RETURNING i.id, i.token, i.account_id, i.reclaims,
 
 -- name: look_later
 -- A run that is held is looked at again once its lease, as it stands now, has run out; one whose
--- lease ran out while leases were not judged, a little later.
+-- lease ran out while leases were not judged, a little later. One that is running has its deadline.
 UPDATE inflight
-SET look_at = greatest(lease_until, clock_timestamp()) + interval '0.2 s'
-WHERE id = ANY (%(ids)b::uuid[]) AND state = 'taken';
+SET look_at = coalesce(complete_by, greatest(lease_until, clock_timestamp()) + interval '0.2 s')
+WHERE id = ANY (%(ids)b::uuid[]) AND state IN ('taken', 'running');
+
+-- name: manners
+-- How runs are tried again: as the job's version says that they belong to. NULL is the usual.
+SELECT i.id, CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END, clock_timestamp()
+FROM unnest(%(ids)b::uuid[]) AS v (id)
+JOIN inflight i ON i.id = v.id
+LEFT JOIN job j ON j.id = i.job_id AND j.version = i.job_version
+LEFT JOIN superseded s ON s.job_id = i.job_id AND s.version = i.job_version;
 
 -- name: postpone
 -- A row that cannot be acted upon never holds up those behind it.

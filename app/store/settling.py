@@ -13,6 +13,7 @@ import psycopg
 
 from app.domain.pace import LOOK_AHEAD
 from app.domain.run import Attempt, Reply, RunState, Timing
+from app.store.events import tell
 from app.store.queries import Answer, run
 
 KEPT_BODY: Final = 1024
@@ -23,8 +24,9 @@ _NONE: Final[Any] = Attempt(0, None, None, Reply(timing=Timing(total=None)))  # 
 class Settlement(NamedTuple):
     """What came of one run under one token.
 
-    Either `state` is final, or `retry_at` says when the next attempt begins. `last` is true where
-    the job has no further firing and so ends with this run; `ends_job` where the receiver said so.
+    Either `state` is final, or `retry_at` says when the next attempt begins, or `within` how many
+    seconds the receiver has to say what came of it. `last` is true where the job has no further
+    firing and so ends with this run; `ends_job` where the receiver said so.
     """
 
     id: UUID
@@ -38,6 +40,11 @@ class Settlement(NamedTuple):
     last: bool
     ends_job: bool
     attempt: Attempt | None
+    within: int | None = None
+    tells: bool = False
+    """Whether its job may want to be told of this end."""
+    punctual: bool = True
+    """Whether its lateness says how late the service is: not that of calls by hand and events."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,21 +108,35 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
     last word.
     """
     final = [each for each in batch if each.state is not None]
-    again = [each for each in batch if each.state is None]
+    again = [each for each in batch if each.state is None and each.within is None]
+    later = [each for each in batch if each.within is not None]
+    telling = [each for each in final if each.tells]
     ending = [each for each in final if each.last or each.ends_job]
     # All statements travel together where none waits for the answer of another.
     with connection.pipeline(), connection.transaction():
         if ending:
             run(connection, "lock_due_of", {"job_ids": [each.job_id for each in ending]})
-        answers = [_settle_final(connection, final), _settle_retry(connection, again)]
+        answers = [
+            _settle_final(connection, final),
+            _settle_retry(connection, again),
+            _settle_later(connection, later),
+        ]
         last = [each for each in ending if not each.ends_job]
+        settled = _ids(answers) if telling or len(last) < len(ending) else None
+        if telling and settled:
+            _tell(connection, telling, settled)
         _purge_jobs(connection, last)
-        if len(last) == len(ending):
-            gone = None
-        else:
-            gone = _ids(answers)
-            _end_jobs(connection, ending, gone)
-    return _ids(answers) if gone is None else gone
+        if len(last) < len(ending) and settled:
+            _end_jobs(connection, ending, settled)
+    return _ids(answers) if settled is None else settled
+
+
+def _tell(
+    connection: psycopg.Connection, telling: Sequence[Settlement], settled: set[UUID]
+) -> None:
+    ended = [(each.id, each.due_at) for each in telling if each.id in settled]
+    if ended:
+        tell(connection, ended)
 
 
 def _ids(answers: Sequence[Answer | None]) -> set[UUID]:
@@ -145,6 +166,18 @@ def _settle_retry(connection: psycopg.Connection, batch: Sequence[Settlement]) -
         "ahead": LOOK_AHEAD,
     }
     return run(connection, "settle_retry", columns | _attempts(batch))
+
+
+def _settle_later(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Answer | None:
+    if not batch:
+        return None
+    columns: dict[str, Any] = {
+        "ids": [each.id for each in batch],
+        "tokens": [each.token for each in batch],
+        "withins": [each.within for each in batch],
+        "reasons": [each.reason for each in batch],
+    }
+    return run(connection, "settle_later", columns | _attempts(batch))
 
 
 def _attempts(batch: Sequence[Settlement]) -> dict[str, list[Any]]:

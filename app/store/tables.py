@@ -165,6 +165,9 @@ inflight = Table(
     Column("planned_at", _INSTANT),
     Column("destination", Text),
     Column("tried", SmallInteger, nullable=False, server_default=text("0")),
+    Column("complete_by", _INSTANT),
+    Column("completion", Text),
+    Column("completion_message", Text),
     Index("inflight_look", "look_at"),
     Index(
         "inflight_parked",

@@ -11,6 +11,7 @@ import psycopg
 
 from app.domain.manner import Manner
 from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE
+from app.domain.run import RunKind
 from app.store.manners import from_document
 from app.store.queries import run
 
@@ -47,6 +48,10 @@ class Taken(NamedTuple):
     tried: int = 0
     """Attempts made before the run was last sent again: its retries are counted from there."""
     manner: Manner | None = None
+    kind: str = RunKind.SCHEDULED
+    tells_success: bool = False
+    tells_failure: bool = False
+    """Whether its job wants to be told how it ends."""
 
 
 def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Taken]:
@@ -92,7 +97,7 @@ def extend(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> set[UUI
 
 def _taken(row: tuple[Any, ...]) -> Taken:
     taken = Taken._make(row)
-    document = row[-1]
+    document: Any = taken.manner
     return taken if document is None else taken._replace(manner=from_document(document))
 
 

@@ -278,6 +278,10 @@ SAMPLES: dict[str, Sample] = {
 }
 
 
+NEEDLESS = {"completion.complete_run"}
+"""Posts whose repeats come to the same without a key, which they do not read."""
+
+
 def contents(connection: psycopg.Connection) -> dict[str, list[Any]]:
     """Every row there is, and which transaction wrote it."""
     tables = connection.execute(
@@ -292,7 +296,7 @@ def contents(connection: psycopg.Connection) -> dict[str, list[Any]]:
 
 def test_there_is_a_sample_for_every_post(app: Flask) -> None:
     posts = {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
-    assert set(SAMPLES) == posts
+    assert set(SAMPLES) | NEEDLESS == posts
 
 
 @pytest.mark.parametrize("endpoint", SAMPLES)

@@ -140,6 +140,13 @@ def test_exactly_these_headers_arrive(outbound: Outbound, receiver: Receiver) ->
         Webhook(secret).verify(request.body, dict(request.headers), json_parse=False)
 
 
+def test_the_completion_token_is_told_where_there_is_one() -> None:
+    told = build(delivery()._replace(completion_token="abc_-"), [SECRET], 1000).headers
+    assert set(told) - set(build(delivery(), [SECRET], 1000).headers) == {
+        "Wakecall-Completion-Token: abc_-"
+    }
+
+
 def test_a_further_attempt_keeps_the_id_and_signs_anew() -> None:
     first = build(delivery(data=b"x"), [SECRET], 1000).headers
     again = build(delivery(data=b"x", attempt=2), [SECRET], 1300).headers

@@ -44,3 +44,44 @@ def test_verdicts(
     )
 
     assert verdict is action
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "completed", "left", "action"),
+    [
+        (False, False, 0.1, Action.LEAVE),
+        (False, False, 0.0, Action.EXPIRE),
+        (True, False, 0.1, Action.CANCEL),
+        (True, False, -1.0, Action.CANCEL),
+        (False, True, 0.1, Action.COMPLETE),
+        (False, True, -1.0, Action.COMPLETE),
+        (True, True, 0.1, Action.COMPLETE),
+    ],
+)
+def test_verdicts_on_what_is_to_be_completed(
+    *, cancelled: bool, completed: bool, left: float, action: Action
+) -> None:
+    for leases_count in (True, False):
+        verdict = judge(
+            RunState.RUNNING,
+            cancelled=cancelled,
+            lease_left=None,
+            reclaims=0,
+            leases_count=leases_count,
+            completed=completed,
+            deadline_left=left,
+        )
+        assert verdict is action
+
+
+def test_what_was_said_of_a_held_run_waits_for_its_holder() -> None:
+    for left, action in ((0.1, Action.LEAVE), (0.0, Action.RECLAIM)):
+        verdict = judge(
+            RunState.TAKEN,
+            cancelled=False,
+            lease_left=left,
+            reclaims=0,
+            leases_count=True,
+            completed=True,
+        )
+        assert verdict is action

@@ -18,9 +18,11 @@ from app.domain.flow import Cause
 from app.store.engine import db, sqlalchemy_url
 from app.store.parking import Release, release
 from app.store.partitions import make_ahead
+from app.store.settling import settle
 from app.store.tables import account
 from local.instance import CHECKOUT
 from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.store.test_completions import later
 
 PARTITIONS = ("run_", "attempt_")
 
@@ -155,3 +157,24 @@ def test_an_index_of_tags_that_was_left_half_made_is_made_anew(database: str) ->
         upgrade(directory=FOLDER)
 
         assert one(connection, made) == whole
+
+
+def test_completion_can_be_taken_back_with_runs_to_be_completed(database: str) -> None:
+    with in_app(database), connect(database) as connection:
+        book(connection, add_account(connection), due_in=-1)
+        (run,) = claim_and_take(connection)
+        settle(connection, [later(run)])
+        connection.execute(
+            "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
+            " send_at, look_at) SELECT gen_random_uuid(), id, account_id, 3, 'event', now(), false,"
+            " 'claimed', now(), now() FROM inflight"
+        )
+
+        downgrade(directory=FOLDER, revision="0007")
+        query = "SELECT state, look_at <= clock_timestamp() FROM inflight"
+        assert connection.execute(query).fetchone() == ("waiting", True)
+
+        upgrade(directory=FOLDER)
+        assert one(connection, "SELECT complete_by IS NULL FROM inflight") is True
+        unchecked = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated"
+        assert one(connection, unchecked) == 0

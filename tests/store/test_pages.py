@@ -26,6 +26,9 @@ from tests.booked import add_account, one
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LIMIT = 50
 VERSIONS = itertools.count(1)
+LONG = frozenset({RunState.WAITING, RunState.RUNNING})
+"""The states in which a run may be for hours, all of which come after an attempt."""
+
 EVERY = RunFilter(states=frozenset(RunState))
 COLUMNS = "id, job_id, account_id, job_version, kind, due_at, missed, state, attempts"
 
@@ -46,7 +49,7 @@ def add(
     job_id: UUID | None = None,
 ) -> UUID:
     """A run in the table where one of that state is."""
-    run_id, attempts = UUID(int=uuid7().int), 0 if state in LIVE - {RunState.WAITING} else 1
+    run_id, attempts = UUID(int=uuid7().int), 0 if state in LIVE - LONG else 1
     values = (
         *(run_id, job_id or UUID(int=uuid7().int), account_id),
         *(next(VERSIONS), "scheduled", due_at, 0),
@@ -58,11 +61,12 @@ def add(
             f"INSERT INTO run ({COLUMNS}, settled_at) VALUES ({marks}, now())", values
         )
         return run_id
-    look = "2 hours" if state is RunState.WAITING else "3 s"
+    look = "2 hours" if state in LONG else "3 s"
     connection.execute(
-        f"INSERT INTO inflight ({COLUMNS}, final, send_at, look_at, lease_until) VALUES ({marks},"
-        " true, %s, now() + %s::interval, CASE WHEN %s = 'taken' THEN now() END)",
-        (*values, due_at, look, state),
+        f"INSERT INTO inflight ({COLUMNS}, final, send_at, look_at, lease_until, complete_by)"
+        f" VALUES ({marks}, true, %s, now() + %s::interval, CASE WHEN %s = 'taken' THEN now() END,"
+        " CASE WHEN %s = 'running' THEN now() END)",
+        (*values, due_at, look, state, state),
     )
     return run_id
 

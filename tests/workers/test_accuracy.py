@@ -83,3 +83,17 @@ def test_only_first_attempts_that_were_settled_count(
     accuracy.flush(connection)
 
     assert one(connection, "SELECT count(*) FROM accuracy") == 0
+
+
+def test_calls_by_hand_and_events_say_nothing_of_how_late_the_service_is(
+    connection: psycopg.Connection, runs: list[Taken]
+) -> None:
+    batch = [
+        (held, settlement._replace(punctual=False))
+        for held, settlement in (late(run, 700.0) for run in runs)
+    ]
+    accuracy = Accuracy()
+    accuracy.count(batch, settled(batch))
+    accuracy.flush(connection)
+
+    assert stored(connection) == {}

@@ -12,14 +12,16 @@ from uuid6 import uuid7
 
 from app.delivery.loop import Loop
 from app.delivery.request import Call
+from app.domain.completion import Tokens
 from app.domain.manner import Manner
 from app.domain.retry_policy import RetryPolicy
-from app.domain.run import Reply, RunState
+from app.domain.run import Reply, RunKind, RunState
 from app.store.takes import Taken
 from workers.courier import WITHDRAWN, Courier
 from workers.held import Held, hold
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+TOKENS = Tokens(["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="])
 START = 1000.0
 
 
@@ -62,7 +64,9 @@ class Stage:
         self.clock = Clock()
         self.loop = Loop(clock=self.clock)
         self.engine = FakeEngine()
-        self.courier = Courier(self.loop, self.engine, concurrency=concurrency, jitter=lambda: 0.0)
+        self.courier = Courier(
+            self.loop, self.engine, tokens=TOKENS, concurrency=concurrency, jitter=lambda: 0.0
+        )
 
     def hold(self, remaining: float, **changes: Any) -> Held:
         run = taken(remaining)._replace(**changes)
@@ -355,3 +359,70 @@ def test_no_more_runs_are_asked_about_than_can_be_sent_on_the_answer() -> None:
     crowded.answer_question()
     assert len(crowded.engine.calls) == 1
     crowded.loop.close()
+
+
+def test_each_call_bears_the_token_of_its_run(stage: Stage) -> None:
+    for _ in range(2):
+        held = stage.hold(0.0)
+        call, _, _ = stage.engine.calls[-1]
+        assert f"Wakecall-Completion-Token: {TOKENS.make(held.run.id)}" in call.headers
+
+
+def test_a_run_whose_receiver_says_later_is_settled_as_that(stage: Stage) -> None:
+    stage.hold(0.0)
+    stage.engine.answer(Reply(status=202, headers=(("wakecall-complete", "Later; within=90"),)))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert (settlement.state, settlement.retry_at, settlement.within) == (None, None, 90)
+    assert settlement.attempt is not None
+
+    stage.hold(0.0)
+    stage.engine.answer(Reply(status=202))
+    assert stage.settled() is RunState.SUCCEEDED
+
+
+EVENT = {"kind": RunKind.EVENT, "final": False}
+
+
+def test_an_event_names_its_run_and_has_nothing_to_be_said_of_it_later(stage: Stage) -> None:
+    held = stage.hold(0.0, **EVENT)
+    ((call, _, _),) = stage.engine.calls
+    names = {line.partition(":")[0] for line in call.headers}
+    assert f"Wakecall-Run: {held.run.job_id}" in call.headers
+    assert not names & {"Wakecall-Job", "Wakecall-Completion-Token"}
+
+    stage.engine.answer(Reply(status=202, headers=(("Wakecall-Complete", "later"),)))
+    assert stage.settled() is RunState.SUCCEEDED
+
+
+def test_an_event_that_is_gone_ends_no_job(stage: Stage) -> None:
+    stage.hold(0.0, **EVENT)
+    stage.engine.answer(Reply(status=410))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert (settlement.state, settlement.ends_job) == (RunState.FAILED, False)
+    assert "job" not in (settlement.reason or "")
+
+
+@pytest.mark.parametrize("kind", list(RunKind))
+def test_only_what_the_schedule_made_says_how_late_the_service_is(
+    stage: Stage, kind: RunKind
+) -> None:
+    stage.hold(0.0, kind=kind)
+    stage.engine.answer(Reply(status=204))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert settlement.punctual is (kind is RunKind.SCHEDULED)
+
+
+@pytest.mark.parametrize(
+    ("status", "attempts", "success", "failure"),
+    [(204, 0, True, False), (410, 0, False, True), (500, 7, False, True), (500, 0, False, False)],
+)
+def test_a_job_is_told_of_the_ends_it_asks_for(
+    stage: Stage, status: int, attempts: int, *, success: bool, failure: bool
+) -> None:
+    for asked in ({"tells_success": True}, {"tells_failure": True}, {}):
+        stage.hold(0.0, attempts=attempts, **asked)
+        stage.engine.answer(Reply(status=status))
+        _, settlement = stage.courier.outcomes.popleft()
+        assert settlement.tells is (
+            (success and "tells_success" in asked) or (failure and "tells_failure" in asked)
+        )

@@ -14,7 +14,7 @@ from app.domain.manner import Manner
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunState
 from app.store.parking import Release
-from tests.workers.test_courier import SECRET, Clock, FakeEngine, Stage, taken
+from tests.workers.test_courier import SECRET, TOKENS, Clock, FakeEngine, Stage, taken
 from workers import destinations
 from workers.courier import WITHDRAWN, Courier
 from workers.destination import Destination
@@ -37,6 +37,7 @@ class Capped(Stage):
         self.courier = Courier(
             self.loop,
             self.engine,
+            tokens=TOKENS,
             concurrency=100,
             connections=4,
             limits={2: 2},

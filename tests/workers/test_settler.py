@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.domain.flow import Cause
-from app.domain.run import Reply
+from app.domain.run import Reply, RunKind
 from app.store.parking import Release
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.workers.test_courier import SECRET, Stage
@@ -58,3 +58,24 @@ def test_runs_given_back_are_written_counted_and_let_go(database: str, stage: St
         assert one(connection, waiting) == [runs[0].id]
         counted = "SELECT label, total FROM tally WHERE name = 'given_back'"
         assert connection.execute(counted).fetchall() == [("down", 1)]
+
+
+def test_the_lateness_of_what_the_schedule_made_is_counted_and_no_other(
+    database: str, stage: Stage
+) -> None:
+    with connect(database) as connection:
+        account = add_account(connection)
+        for _ in range(2):
+            book(connection, account, due_in=-1)
+        scheduled, by_hand = claim_and_take(connection)
+        for run in (scheduled, by_hand._replace(kind=RunKind.MANUAL)):
+            held = hold(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
+            stage.courier.accept([held])
+            stage.step()
+            stage.engine.answer(Reply(status=204))
+        settler = Settler(Link(database, "settler"), stage.courier, "test", clock=stage.clock)
+
+        settler.flush()
+
+        assert one(connection, "SELECT total FROM tally WHERE name = 'run'") == 2
+        assert one(connection, "SELECT sum(total) FROM tally WHERE name = 'lateness'") == 1

@@ -12,6 +12,7 @@ from app.api import admission, bodies, negotiation, previews
 from app.api.native import (
     answers,
     bulk,
+    completion,
     document,
     incoming,
     json_codec,
@@ -52,6 +53,7 @@ def install(app: Flask) -> None:
     named_routes.install(app)
     app.register_blueprint(account)
     app.register_blueprint(run_routes.runs)
+    app.register_blueprint(completion.completion)
     previews.offer(app, preview.DIALECT)
 
 

@@ -9,7 +9,7 @@ from app.api import xml_text
 from app.api.native import data
 from app.api.native.tree import Value
 from app.domain import instants
-from app.domain.run import Attempt, Reply, Run, Timing
+from app.domain.run import Attempt, Reply, Run, RunKind, Timing
 
 
 def of_run(run: Run) -> Mapping[str, Value]:
@@ -17,14 +17,19 @@ def of_run(run: Run) -> Mapping[str, Value]:
     return _present(
         {
             "id": str(run.id),
-            "job": str(run.job_id),
-            "version": run.job_version,
+            # An event stands by itself: what it tells of is a run.
+            **(
+                {"run": str(run.job_id)}
+                if run.kind is RunKind.EVENT
+                else {"job": str(run.job_id), "version": run.job_version}
+            ),
             "kind": str(run.kind),
             "due": instants.format_utc(run.due_at),
             "state": str(run.state),
             "missed": run.missed,
             "settled": _instant(run.settled_at),
             "nextAttempt": _instant(run.next_attempt_at),
+            "completeBy": _instant(run.complete_by),
             "reason": run.reason,
             "attempts": [_of_attempt(run, attempt) for attempt in run.attempts],
         }

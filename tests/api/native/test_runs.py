@@ -114,3 +114,9 @@ def test_runs_in_both_formats(client: FlaskClient) -> None:
         assert (answer.status_code, answer.get_json()["member"]) == (400, "limit")
     assert client.get(place, query_string={"limit": "1000"}).status_code == 200
     assert client.get(f"/1/runs/{ABSENT}").status_code == 404
+
+
+def test_an_event_names_the_run_it_tells_of() -> None:
+    shown = runs.of_run(replace(RUN, kind=RunKind.EVENT))
+    assert (shown["kind"], shown["run"]) == ("event", SHOWN["job"])
+    assert not {"job", "version"} & set(shown)

@@ -1,0 +1,77 @@
+"""Completions: receivers say later what came of the runs they were called for."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import current_app
+from sqlalchemy import Connection
+
+from app.domain.completion import Completion
+from app.domain.run import LIVE, Run
+from app.errors import Conflict
+from app.service import runs
+from app.service.secrets import completion_tokens
+from app.store import completions as store
+from app.store import history, redelivery
+from app.store.engine import transaction
+
+
+def is_token_of(run_id: UUID, token: str) -> bool:
+    """Whether whoever sends this was called for that run; asks nobody."""
+    keys = current_app.config["WAKECALL_SETTINGS"].secret_keys
+    return completion_tokens(keys).fits(token, run_id)
+
+
+def complete(run_id: UUID, completion: Completion, *, account_id: int | None) -> Run:
+    """End a run as its receiver says; the run, which is not over yet where a worker has it.
+
+    The worker's call is still being answered then, and the run ends as was said once it is, unless
+    that answer ends it. Said again, it changes nothing. `account_id`, where given, must be the
+    run's. Raises NotFound, and Conflict where the run ended otherwise, something else was said of
+    it, or it has not been called.
+    """
+    with transaction() as connection:
+        owner = store.owner(connection, run_id)
+        if owner is None or account_id not in {None, owner.account_id}:
+            raise runs.unknown(run_id)
+        redelivery.lock_jobs(connection, [owner.job_id])
+        live = store.lock(connection, run_id)
+        if live is not None:
+            _complete(connection, live, completion)
+        run = history.find(connection, owner.account_id, run_id)
+        if run is None:
+            raise runs.unknown(run_id)
+        if live is None and run.state != completion.state:
+            raise _over(run)
+        return run
+
+
+def _complete(connection: Connection, live: store.Live, completion: Completion) -> None:
+    if live.completion not in {None, completion.said}:
+        raise Conflict(
+            f"It was said of the run {live.id} already that it {live.completion}.",
+            member="status",
+            remedy="A run is completed once; said again, it must be the same.",
+        )
+    if store.is_held(live):
+        if live.completion is None:
+            store.keep(connection, live, completion)
+    elif live.answered:
+        store.end(connection, live, completion)
+    else:
+        raise Conflict(
+            f"No call of the run {live.id} has been answered yet.",
+            member="id",
+            remedy="Complete a run after it was called; where its worker died meanwhile, it is "
+            "called again, with the same webhook-id.",
+        )
+
+
+def _over(run: Run) -> Conflict:
+    told = "is under way again" if run.state in LIVE else f"is {run.state} already"
+    return Conflict(
+        f"The run {run.id} {told}.",
+        member="status",
+        remedy="Nothing more can be said of it; POST /1/runs/<id>/redeliver sends it again.",
+    )

@@ -1,0 +1,122 @@
+"""Events through the whole service: signed, at the URL the job names, whatever becomes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from standardwebhooks.webhooks import Webhook
+
+from app.domain.instants import format_utc
+from tests.booked import in_seconds
+from tests.e2e.instance import Instance, until
+from tests.e2e.test_completion import complete, later
+from tests.receiver import Received, Receiver, answer, in_turn
+
+
+def book(running: Instance, receiver: Receiver, **further: Any) -> str:
+    document = {
+        "url": receiver.url("/job"),
+        "when": format_utc(in_seconds(1)),
+        "onSuccess": receiver.url("/done"),
+        "onFailure": receiver.url("/lost"),
+        **further,
+    }
+    created = running.ask("POST", "/1/jobs", document)
+    assert created.status == 201, created.body
+    return str(created.body["id"])
+
+
+def verified(running: Instance, event: Received) -> dict[str, Any]:
+    """What it says, if it is genuine."""
+    (secret,) = running.ask("GET", "/1/secrets").body
+    told: dict[str, Any] = Webhook(secret["value"]).verify(event.body, dict(event.headers))
+    return told
+
+
+def settled(running: Instance, event: Received) -> dict[str, Any]:
+    place = f"/1/runs/{event.header('webhook-id')}"
+    until(lambda: "settled" in running.ask("GET", place).body, "the event has settled")
+    found: dict[str, Any] = running.ask("GET", place).body
+    return found
+
+
+def test_a_success_is_told_once_its_one_time_job_is_gone(
+    running: Instance, receiver: Receiver
+) -> None:
+    job = book(running, receiver, name="e2e-told")
+    call, event = receiver.wait_for(2)
+
+    assert (event.target, event.method) == ("/done", "POST")
+    assert event.header("content-type") == "application/json"
+    assert event.header("webhook-id") != call.header("webhook-id")
+    assert event.header("wakecall-run") == call.header("webhook-id")
+    told = verified(running, event)
+    assert told["type"] == "run.succeeded"
+    assert told["data"] == {
+        "job": job,
+        "run": call.header("webhook-id"),
+        "name": "e2e-told",
+        "due": call.header("wakecall-scheduled-for"),
+        "state": "succeeded",
+        "attempts": 1,
+        "status": 204,
+    }
+    run = settled(running, event)
+    assert (run["kind"], run["run"], run["state"]) == (
+        "event",
+        call.header("webhook-id"),
+        "succeeded",
+    )
+    assert running.ask("GET", f"/1/jobs/{job}").status == 404
+    listed = running.ask("GET", f"/1/runs?job={call.header('webhook-id')}").body
+    assert [each["id"] for each in listed] == [run["id"]]
+    # Nothing is told of what was told.
+    assert len(receiver.requests) == 2
+
+
+def test_a_failure_is_told_when_all_attempts_are_used_up_and_told_again_until_it_is_heard(
+    running: Instance, receiver: Receiver
+) -> None:
+    receiver.behaviours["/job"] = answer(503)
+    receiver.behaviours["/lost"] = in_turn(answer(500), answer(204))
+    book(running, receiver, retry={"schedule": [1], "maxAttempts": 2})
+    first, second, event, again = receiver.wait_for(4, 60.0)
+
+    assert [each.target for each in (first, second, event, again)] == [
+        *("/job", "/job"),
+        *("/lost", "/lost"),
+    ]
+    told = verified(running, event)
+    assert told["type"] == "run.failed"
+    assert (told["data"]["attempts"], told["data"]["status"]) == (2, 503)
+    assert "All 2 attempts are used up." in told["data"]["reason"]
+    # It has the usual retries, the first of them after 5 s.
+    assert again.at - event.at >= 5
+    assert again.header("webhook-id") == event.header("webhook-id")
+    assert verified(running, again) == told
+    assert settled(running, again)["state"] == "succeeded"
+
+
+def test_what_a_receiver_says_later_is_told_as_well(running: Instance, receiver: Receiver) -> None:
+    receiver.behaviours["/job"] = later()
+    job = book(running, receiver)
+    (call,) = receiver.wait_for(1)
+    place = f"/1/runs/{call.header('webhook-id')}"
+    until(lambda: running.ask("GET", place).body["state"] == "running", "it is running")
+
+    assert complete(running, call, "failed", "no disk") == 200
+
+    _, event = receiver.wait_for(2)
+    data = verified(running, event)["data"]
+    assert (event.target, data["job"], data["reason"]) == ("/lost", job, "no disk")
+
+
+def test_an_event_goes_where_guests_may_go_only(running: Instance, receiver: Receiver) -> None:
+    """The guard judges the URL of an event when it is booked, as it does that of a job."""
+    document = {
+        "url": receiver.url("/job"),
+        "when": format_utc(in_seconds(60)),
+        "onSuccess": "http://169.254.169.254/latest",
+    }
+    refused = running.ask("POST", "/1/jobs", document)
+    assert (refused.status, refused.body["member"]) == (400, "onSuccess")

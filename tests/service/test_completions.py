@@ -1,0 +1,235 @@
+"""Completions: said once, in time, by whoever was called, against every race."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import psycopg
+import pytest
+from flask import Flask
+from uuid6 import uuid7
+
+from app.domain.account import Caller
+from app.domain.completion import Completion, Said
+from app.domain.job import Job
+from app.domain.run import RunState
+from app.domain.trigger import Trigger
+from app.errors import Conflict, NotFound
+from app.service import accounts, completions, jobs, pauses, runs
+from app.store.lookovers import look_over
+from app.store.settling import settle
+from app.store.takes import Taken
+from tests.booked import claim_all, claim_and_take, connect, in_thread, one, wait_until_blocked
+from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
+from tests.store.test_completions import later
+from tests.store.test_settling import came
+
+DONE = Completion(said=Said.SUCCEEDED)
+LOST = Completion(said=Said.FAILED, message="the disk is full")
+
+
+def begin(
+    caller: Caller, connection: psycopg.Connection, trigger: Trigger = TOMORROW
+) -> tuple[Job, Taken]:
+    """A job whose call is being made."""
+    job = jobs.create(caller, booking(trigger))
+    due_now(connection, job)
+    (run,) = claim_and_take(connection)
+    return job, run
+
+
+def look_and_settle(connection: psycopg.Connection) -> None:
+    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "reason", "kept"),
+    [(DONE, RunState.SUCCEEDED, None, 0), (LOST, RunState.FAILED, "the disk is full", 1)],
+)
+def test_a_completion_ends_the_run_and_its_one_time_job(
+    caller: Caller,
+    connection: psycopg.Connection,
+    said: Completion,
+    state: RunState,
+    reason: str | None,
+    kept: int,
+) -> None:
+    job, run = begin(caller, connection)
+    settle(connection, [later(run)])
+    told = runs.get(caller, run.id)
+    assert told.state is RunState.RUNNING
+    assert told.complete_by is not None
+
+    ended = completions.complete(run.id, said, account_id=None)
+
+    assert ended == runs.get(caller, run.id)
+    assert (ended.state, ended.reason, ended.complete_by) == (state, reason, None)
+    assert [attempt.reply.status for attempt in ended.attempts] == [202]
+    with pytest.raises(NotFound):
+        jobs.get(caller, job.id)
+    assert one(connection, "SELECT count(*) FROM superseded") == kept
+    assert one(connection, "SELECT total FROM tally WHERE name = 'run'") == 1
+
+
+def test_a_recurring_job_goes_on(caller: Caller, connection: psycopg.Connection) -> None:
+    job, run = begin(caller, connection, QUARTERLY)
+    settle(connection, [later(run)])
+
+    completions.complete(run.id, LOST, account_id=caller.account.id)
+
+    assert jobs.get(caller, job.id).next_at is not None
+
+
+def test_said_again_it_changes_nothing_and_otherwise_it_is_refused(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    _, run = begin(caller, connection)
+    settle(connection, [later(run)])
+    first = completions.complete(run.id, DONE, account_id=None)
+
+    assert completions.complete(run.id, DONE, account_id=None) == first
+    with pytest.raises(Conflict, match="is succeeded already"):
+        completions.complete(run.id, LOST, account_id=None)
+    assert runs.get(caller, run.id) == first
+
+
+def test_what_is_said_before_the_answer_is_settled_ends_the_run_then(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job, run = begin(caller, connection)
+
+    early = completions.complete(run.id, LOST, account_id=None)
+    assert early.state is RunState.TAKEN
+    assert completions.complete(run.id, LOST, account_id=None) == early
+    with pytest.raises(Conflict, match="already that it failed"):
+        completions.complete(run.id, DONE, account_id=None)
+    settle(connection, [later(run)])
+    look_and_settle(connection)
+
+    ended = runs.get(caller, run.id)
+    assert (ended.state, ended.reason) == (RunState.FAILED, "the disk is full")
+    assert len(ended.attempts) == 1
+    with pytest.raises(NotFound):
+        jobs.get(caller, job.id)
+
+
+def test_what_was_said_is_done_is_not_called_again_though_its_answer_was_lost(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    _, run = begin(caller, connection)
+    completions.complete(run.id, DONE, account_id=None)
+
+    settle(connection, [came(run, None, 500)])
+    looked = look_over(connection, limit=10, leases_count=True)
+    settle(connection, looked.ended)
+
+    assert looked.rung == []
+    assert runs.get(caller, run.id).state is RunState.SUCCEEDED
+
+
+def test_an_answer_that_ends_the_run_goes_before_what_was_said(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    _, run = begin(caller, connection)
+    completions.complete(run.id, LOST, account_id=None)
+
+    settle(connection, [came(run)])
+
+    assert runs.get(caller, run.id).state is RunState.SUCCEEDED
+    with pytest.raises(Conflict):
+        completions.complete(run.id, LOST, account_id=None)
+
+
+def test_what_is_said_while_a_retry_waits_ends_the_run(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    _, run = begin(caller, connection)
+    settle(connection, [came(run, None, 500)])
+
+    assert completions.complete(run.id, DONE, account_id=None).state is RunState.SUCCEEDED
+
+
+def test_nothing_is_said_of_a_run_that_was_not_called(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job)
+    (claimed,) = claim_all(connection)
+
+    with pytest.raises(Conflict, match="No call"):
+        completions.complete(claimed.run_id, DONE, account_id=caller.account.id)
+
+
+def test_nor_of_one_sent_again_before_it_was(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    _, run = begin(caller, connection, QUARTERLY)
+    settle(connection, [came(run, RunState.FAILED, 500)])
+    runs.redeliver(caller, run.id)
+
+    with pytest.raises(Conflict, match="No call"):
+        completions.complete(run.id, DONE, account_id=None)
+
+
+def test_another_accounts_run_is_as_unknown_as_nobodys(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    theirs = accounts.authenticate(accounts.create("theirs"), account=None)
+    _, run = begin(caller, connection)
+    settle(connection, [later(run)])
+
+    for run_id in (run.id, UUID(int=uuid7().int)):
+        with pytest.raises(NotFound, match=str(run_id)):
+            completions.complete(run_id, DONE, account_id=theirs.account.id)
+    assert runs.get(caller, run.id).state is RunState.RUNNING
+
+
+def test_a_pause_ends_what_was_to_be_completed(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job, run = begin(caller, connection, QUARTERLY)
+    settle(connection, [later(run)])
+    pauses.pause(caller, job.id)
+
+    look_and_settle(connection)
+
+    assert runs.get(caller, run.id).state is RunState.CANCELLED
+    with pytest.raises(Conflict, match="is cancelled already"):
+        completions.complete(run.id, DONE, account_id=None)
+
+
+def test_whoever_is_first_decides_where_the_deadline_passes_meanwhile(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    _, run = begin(caller, connection)
+    settle(connection, [later(run)])
+    connection.execute(
+        "UPDATE inflight SET complete_by = clock_timestamp(), look_at = clock_timestamp()"
+    )
+    (expired,) = look_over(connection, limit=10, leases_count=True).ended
+
+    completions.complete(run.id, DONE, account_id=None)
+
+    assert settle(connection, [expired]) == set()
+    assert runs.get(caller, run.id).state is RunState.SUCCEEDED
+
+
+def test_what_is_said_while_the_answer_is_being_settled_is_not_lost(
+    app: Flask, database: str, caller: Caller, connection: psycopg.Connection
+) -> None:
+    _, run = begin(caller, connection)
+
+    def say() -> object:
+        with app.app_context():
+            return completions.complete(run.id, DONE, account_id=None)
+
+    with connect(database) as settler, settler.transaction():
+        settle(settler, [later(run)])
+        with in_thread(say) as finish:
+            wait_until_blocked(connection)
+            settler.execute("COMMIT")
+            ended = finish()
+            settler.execute("BEGIN")
+
+    assert ended == runs.get(caller, run.id)
+    assert runs.get(caller, run.id).state is RunState.SUCCEEDED

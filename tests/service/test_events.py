@@ -1,0 +1,102 @@
+"""Events beside what becomes of the job, and as runs of the account."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from app.domain.account import Caller
+from app.domain.run import RunFilter, RunKind, RunState
+from app.domain.trigger import Trigger
+from app.errors import NotFound
+from app.service import completions, jobs, pauses, runs
+from app.store.lookovers import look_over
+from app.store.settling import settle
+from app.store.takes import Taken
+from tests.booked import claim_and_take, one
+from tests.service.test_completions import DONE, LOST
+from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
+from tests.store.test_completions import later
+from tests.store.test_events import EVENTS, take_event, telling
+
+URL = "http://127.0.0.1:1/told"
+
+
+def begin(caller: Caller, connection: psycopg.Connection, trigger: Trigger = TOMORROW) -> Taken:
+    """A run of a job that wants to be told of all its ends."""
+    job = jobs.create(caller, replace(booking(trigger), on_success=URL, on_failure=URL))
+    due_now(connection, job)
+    (run,) = claim_and_take(connection)
+    return run
+
+
+def events(caller: Caller, run: Taken) -> list[RunState]:
+    wanted = RunFilter(states=frozenset(RunState), job_id=run.id)
+    return [each.state for each in runs.listed(caller, wanted, after=None, limit=9).runs]
+
+
+@pytest.mark.parametrize("end", ["pause", "delete"])
+def test_what_becomes_of_the_job_stops_no_event(
+    caller: Caller, connection: psycopg.Connection, end: str
+) -> None:
+    run = begin(caller, connection, QUARTERLY)
+    settle(connection, [telling(run)])
+
+    {"pause": pauses.pause, "delete": jobs.delete}[end](caller, run.job_id)
+
+    assert take_event(connection).url == URL
+
+
+def test_nobody_deletes_an_event_by_the_id_of_its_run(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    run = begin(caller, connection)
+    settle(connection, [telling(run)])
+
+    with pytest.raises(NotFound):
+        jobs.delete(caller, run.id)
+    assert take_event(connection).url == URL
+
+
+def test_a_completion_is_told_once(caller: Caller, connection: psycopg.Connection) -> None:
+    run = begin(caller, connection)
+    settle(connection, [later(run)])
+
+    for _ in range(2):
+        completions.complete(run.id, DONE, account_id=None)
+
+    assert one(connection, EVENTS) == 1
+    assert events(caller, run) == [RunState.CLAIMED]
+
+
+def test_a_run_sent_again_is_told_of_again(caller: Caller, connection: psycopg.Connection) -> None:
+    run = begin(caller, connection, QUARTERLY)
+    settle(connection, [later(run)])
+    completions.complete(run.id, LOST, account_id=None)
+    settle(connection, [telling(take_event(connection))])
+    runs.redeliver(caller, run.id)
+    connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
+    rung = look_over(connection, limit=10, leases_count=True).rung
+    assert [each.run_id for each in rung] == [run.id]
+    connection.execute(
+        "UPDATE inflight SET state = 'taken', lease_until = now() WHERE id = %s", (run.id,)
+    )
+
+    settle(connection, [telling(run)._replace(token=rung[0].token)])
+
+    assert events(caller, run) == [RunState.CLAIMED, RunState.SUCCEEDED]
+
+
+def test_an_event_is_a_run_that_can_be_sent_again(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    run = begin(caller, connection)
+    settle(connection, [telling(run)])
+    event = take_event(connection)
+    settle(connection, [telling(event, RunState.FAILED, 500)])
+
+    again = runs.redeliver(caller, event.id)
+
+    assert (again.kind, again.state, again.job_id) == (RunKind.EVENT, RunState.CLAIMED, run.id)

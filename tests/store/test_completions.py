@@ -1,0 +1,154 @@
+"""Runs whose receiver says later what came of them: their deadline, and whoever cancels them."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from app.domain.manner import Manner
+from app.domain.retry_policy import RetryPolicy
+from app.domain.run import RunState
+from app.store.lookovers import look_over
+from app.store.settling import Settlement, settle
+from app.store.takes import Taken, take
+from tests.booked import book, claim_and_take, one
+from tests.store.test_settling import came
+
+DUE = "UPDATE inflight SET complete_by = clock_timestamp(), look_at = clock_timestamp()"
+
+
+def later(run: Taken, within: int = 60) -> Settlement:
+    """What came of a taken run: the receiver will say."""
+    return came(run, None, 202)._replace(retry_at=None, within=within)
+
+
+def look(connection: psycopg.Connection) -> list[Settlement]:
+    return look_over(connection, limit=10, leases_count=True, jitter=lambda: 0.0).ended
+
+
+def test_a_run_that_is_completed_later_is_nobodys_until_its_deadline(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+
+    assert settle(connection, [later(run)]) == {run.id}
+
+    row = connection.execute(
+        "SELECT state, attempts, token, lease_until, look_at = complete_by,"
+        " complete_by - clock_timestamp() BETWEEN '50 s' AND '60 s' FROM inflight"
+    ).fetchone()
+    assert row == ("running", 1, run.token + 1, None, True, True)
+    assert one(connection, "SELECT status FROM attempt") == 202
+    assert one(connection, "SELECT count(*) FROM job") == 1
+    # Looked at too early, it is left alone until then.
+    connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
+    looked = look_over(connection, limit=10, leases_count=True)
+    assert (looked.rung, looked.ended) == ([], [])
+    assert one(connection, "SELECT look_at = complete_by FROM inflight") is True
+
+
+def test_whoever_lost_the_token_makes_nothing_of_later(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET token = token + 1")
+
+    assert settle(connection, [later(run)]) == set()
+
+    assert one(connection, "SELECT state FROM inflight") == "taken"
+    assert one(connection, "SELECT count(*) FROM attempt") == 0
+
+
+def test_beyond_the_deadline_it_is_tried_again_as_its_job_says(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    manner = Manner(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
+    book(connection, account_id, due_in=-1, manner=manner)
+    (run,) = claim_and_take(connection)
+    settle(connection, [later(run)])
+    connection.execute(DUE)
+
+    (expired,) = look(connection)
+    assert settle(connection, [expired]) == {run.id}
+
+    row = connection.execute(
+        "SELECT state, attempts, complete_by, send_at - clock_timestamp() BETWEEN '80 s' AND"
+        " '90 s', reason LIKE 'No completion came by 20%' FROM inflight"
+    ).fetchone()
+    assert row == ("waiting", 1, None, True, True)
+    assert one(connection, "SELECT count(*) FROM attempt") == 1
+
+    connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
+    rung = look_over(connection, limit=10, leases_count=True).rung
+    (again,) = take(connection, [(each.run_id, each.token) for each in rung])
+    settle(connection, [later(again)])
+    connection.execute(DUE)
+    (expired,) = look(connection)
+    assert expired.state is RunState.FAILED
+    settle(connection, [expired])
+
+    row = connection.execute("SELECT state, attempts, reason FROM run").fetchone()
+    assert row is not None
+    assert row[:2] == ("failed", 2)
+    assert row[2].endswith("All 2 attempts are used up.")
+    assert one(connection, "SELECT count(*) FROM job") == 0
+
+
+def test_the_attempts_of_a_run_sent_again_count_from_there(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET attempts = 8, tried = 8")
+    settle(connection, [later(run)])
+    connection.execute(DUE)
+
+    (expired,) = look(connection)
+
+    assert expired.state is None
+    assert expired.retry_at is not None
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_cancelled_run_that_was_to_be_completed_ends_as_cancelled(
+    connection: psycopg.Connection, account_id: int, when: str
+) -> None:
+    cancel = (
+        "UPDATE inflight SET cancelled_at = clock_timestamp(), reason = 'deleted',"
+        " look_at = CASE WHEN state = 'taken' THEN look_at ELSE clock_timestamp() END"
+    )
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    if when == "before":
+        connection.execute(cancel)
+    settle(connection, [later(run)])
+    if when == "after":
+        connection.execute(cancel)
+
+    settle(connection, look(connection))
+
+    row = connection.execute("SELECT state, attempts, reason FROM run").fetchone()
+    assert row == ("cancelled", 1, "deleted")
+    assert one(connection, "SELECT count(*) FROM inflight") == 0
+
+
+def test_a_state_that_cannot_be_cannot_be_stored(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    settle(connection, [later(run)])
+
+    for change in (
+        "complete_by = NULL",
+        "state = 'waiting'",
+        "attempts = 0",
+        "tried = 1",
+        "completion = 'done'",
+        "completion_message = 'x'",
+        "completion = 'failed', completion_message = repeat('x', 1025)",
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute(f"UPDATE inflight SET {change}")
