@@ -102,9 +102,15 @@ def piece(clock: Clock, index: int) -> Piece:
 
 
 def pieces_from(clock: Clock, instant: int) -> Iterator[Piece]:
-    """The pieces from that in which `instant` lies, which begins there, to the last."""
+    """The pieces from that in which `instant` lies, which begins there, to the last.
+
+    Where the clock changes at `instant`, the times that do not exist and count as it come before.
+    """
     index = index_at(clock, instant)
     first = piece(clock, index)
+    if index and first.start == instant + first.offset:
+        before = piece(clock, index - 1)
+        yield before._replace(start=before.stop)
     yield first._replace(start=max(first.start, instant + first.offset))
     for later in range(index + 1, len(clock.zone.offsets)):
         yield piece(clock, later)

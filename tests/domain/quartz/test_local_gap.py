@@ -192,3 +192,12 @@ def test_no_expression_takes_fifty_milliseconds_to_judge(expression: str, name: 
         quartz.closest_on(on, schedule, after=datetime(1970, 1, 1, tzinfo=UTC))
         took.append(time.thread_time() - began)
     assert min(took) < 0.05
+
+
+def test_a_first_firing_that_was_moved_to_the_change_its_date_begins_with_counts() -> None:
+    # On 30 April 2027 the clock of Cairo goes from 00:00 to 01:00, at the end of 30 October back.
+    schedule = quartz.parse("0 0 0 L 4,10 ? 2027")
+    on = clock("Africa/Cairo", OnGap.NEXT, OnOverlap.FIRST)
+    found = quartz.closest_on(on, schedule, after=BASE)
+    assert found is not None
+    assert found.seconds == walked(on, schedule, BASE)
