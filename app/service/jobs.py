@@ -100,17 +100,14 @@ def create_together(
         made.append(stored(UUID(int=uuid7().int), caller.account, booking, 1, next_at))
     _check_names(bookings)
     if dry_run:
-        for index, booking in enumerate(bookings):
-            try:
-                _check_own_name(caller.account, booking)
-            except Refused as error:
-                raise error.at(index) from None
+        _check_own_names(caller.account, bookings)
         return made
     try:
         with session() as connection:
             store.insert_jobs(connection, caller.account.id, made)
     except NameTaken:
-        raise _taken_among(caller.account, bookings) from None
+        _check_own_names(caller.account, bookings)
+        raise _taken("of one of these jobs", "another job, which has just ended") from None
     return made
 
 
@@ -125,14 +122,13 @@ def _check_names(bookings: Sequence[Booking]) -> None:
         names[booking.name] = index
 
 
-def _taken_among(account: Account, bookings: Sequence[Booking]) -> Conflict:
-    """The refusal of the first of them whose name another job bears."""
+def _check_own_names(account: Account, bookings: Sequence[Booking]) -> None:
+    """Raises Conflict for the first of them whose name another job bears just now."""
     for index, booking in enumerate(bookings):
         try:
             _check_own_name(account, booking)
         except Conflict as error:
-            return error.at(index)
-    return _taken("of one of these jobs", "another job, which has just ended")
+            raise error.at(index) from None
 
 
 def _check_own_name(account: Account, booking: Booking) -> None:

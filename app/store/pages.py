@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, text
 
 from app.domain.run import LIVE, SETTLED, Place, Run, RunFilter
 from app.store import history
+from app.store.run_filter import restrict
 
 # A run that was attempted or given back waits for hours perhaps, and has an index of its own. Any
 # other is looked at within three seconds of its time, or a minute after it could not be acted upon:
@@ -27,21 +28,9 @@ def page(
     limit: int,
 ) -> list[Run]:
     """Up to `limit` runs that the filter means, the newest first, from `after` on."""
-    params: dict[str, Any] = {
-        "account_id": account_id,
-        "states": sorted(wanted.states),
-        "limit": limit,
-    }
-    conditions = ["account_id = :account_id", "state = ANY (CAST(:states AS text[]))"]
-    if wanted.job_id is not None:
-        conditions.append("job_id = :job_id")
-        params["job_id"] = wanted.job_id
-    if wanted.after is not None:
-        conditions.append("due_at >= :after")
-        params["after"] = wanted.after
-    if wanted.before is not None:
-        conditions.append("due_at < :before")
-        params["before"] = wanted.before
+    conditions, params = restrict(account_id, wanted)
+    conditions.append("state = ANY (CAST(:states AS text[]))")
+    params |= {"states": sorted(wanted.states), "limit": limit}
     if after is not None:
         # The first condition is the second's: it alone names the partitions to look into.
         conditions.append("due_at <= :place_due AND (due_at, id) < (:place_due, :place_id)")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from app.domain.pace import BY_HAND, LOOK_AHEAD
 from app.domain.run import Place, RunFilter
+from app.store.run_filter import restrict
 
 MOST_ATTEMPTS: Final = 1000
 """A run that was attempted this often is not sent again."""
@@ -120,20 +121,11 @@ def candidates(
     limit: int,
 ) -> list[Candidate]:
     """Up to `limit` unsuccessful runs that the filter means, the oldest first, from `after` on."""
-    conditions = ["r.account_id = :account_id"]
-    params: dict[str, Any] = {"account_id": account_id, "limit": limit}
-    if wanted.job_id is not None:
-        conditions.append("r.job_id = :job_id")
-        params["job_id"] = wanted.job_id
-    if wanted.after is not None:
-        conditions.append("r.due_at >= :after")
-        params["after"] = wanted.after
-    if wanted.before is not None:
-        conditions.append("r.due_at < :before")
-        params["before"] = wanted.before
+    conditions, params = restrict(account_id, wanted)
+    params["limit"] = limit
     if after is not None:
         # The first condition is the second's: it alone names the partitions to look into.
-        conditions.append("r.due_at >= :place_due AND (r.due_at, r.id) > (:place_due, :place_id)")
+        conditions.append("due_at >= :place_due AND (due_at, id) > (:place_due, :place_id)")
         params |= {"place_due": after.due_at, "place_id": after.id}
     # State by state, as the index has them: one that is rare is not looked for among the others.
     parts = [
