@@ -7,8 +7,20 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from app.delivery.addressing import missing
 from app.delivery.loop import Loop
-from app.domain.flow import FREE, LOST, PATIENT_FOR, Cause, after, is_soon, leave, may_begin, reason
+from app.domain.flow import (
+    FREE,
+    LOST,
+    PATIENT_FOR,
+    Cause,
+    absent,
+    after,
+    is_soon,
+    leave,
+    may_begin,
+    reason,
+)
 from app.domain.run import Reply
 from app.domain.target import split
 from app.errors import InvalidMember
@@ -26,6 +38,9 @@ _CROWDED_TIDY_S: Final = 1.0
 _IDLE_S: Final = 60.0
 _KNOWN_MOST: Final = 20_000
 _SEASONING: Final = 0.1
+
+_NO_PORT: Final = 0
+_NO_SCHEME: Final = ""
 
 _Key = tuple[int, str, int, str, bool]
 
@@ -82,7 +97,10 @@ class Destinations:
         """
         place = held.destination
         if place is None:
-            place = self._find(held)
+            if held.address is None:
+                self._miss(held, now)
+                return False
+            place = self._find(held, held.address)
             if place is None:
                 return True
         elif held.asking:
@@ -152,15 +170,37 @@ class Destinations:
 
     # Inside.
 
-    def _find(self, held: Held) -> Destination | None:
+    def _find(self, held: Held, address: str) -> Destination | None:
         run = held.run
-        if run.url is None:
-            return None
         try:
-            target = split(run.url)
+            target = split(address)
         except InvalidMember:
             return None
-        key = (run.account_id, target.host, target.port, target.scheme, held.spared)
+        place = self._at(held, target.host, target.port, target.scheme, spared=held.spared)
+        if run.endpoint:
+            self._found(run.account_id, run.endpoint)
+        return place
+
+    def _miss(self, held: Held, now: float) -> None:
+        """There is no such app: as one that cannot be reached, known by its name alone."""
+        run = held.run
+        place = self._at(held, run.endpoint or "", _NO_PORT, _NO_SCHEME, spared=True)
+        place.seen = now
+        if now >= place.brake.until:
+            place.brake = absent(place.brake, missing(run.endpoint, run.dialect), now)
+            place.consider()
+        self._give_back(held, place, Cause.AWAY, now)
+
+    def _found(self, account_id: int, endpoint: str) -> None:
+        """The app is there: what waited because it was not may come."""
+        place = self._known.get((account_id, endpoint, _NO_PORT, _NO_SCHEME, True))
+        if place is not None and place.brake is not FREE:
+            place.brake = FREE
+            place.consider()
+
+    def _at(self, held: Held, host: str, port: int, scheme: str, *, spared: bool) -> Destination:
+        run = held.run
+        key = (run.account_id, host, port, scheme, spared)
         place = self._known.get(key)
         if place is None:
             place = self._known[key] = self._make(key)
