@@ -39,9 +39,6 @@ _IDLE_S: Final = 60.0
 _KNOWN_MOST: Final = 20_000
 _SEASONING: Final = 0.1
 
-_NO_PORT: Final = 0
-_NO_SCHEME: Final = ""
-
 _Key = tuple[int, str, int, str, bool]
 
 
@@ -176,15 +173,16 @@ class Destinations:
             target = split(address)
         except InvalidMember:
             return None
-        place = self._at(held, target.host, target.port, target.scheme, spared=held.spared)
         if run.endpoint:
             self._found(run.account_id, run.endpoint)
-        return place
+        return self._at(
+            held, (run.account_id, target.host, target.port, target.scheme, held.spared)
+        )
 
     def _miss(self, held: Held, now: float) -> None:
         """There is no such app: as one that cannot be reached, known by its name alone."""
         run = held.run
-        place = self._at(held, run.endpoint or "", _NO_PORT, _NO_SCHEME, spared=True)
+        place = self._at(held, _unknown(run.account_id, run.endpoint or ""))
         place.seen = now
         if now >= place.brake.until:
             place.brake = absent(place.brake, missing(run.endpoint, run.dialect), now)
@@ -193,14 +191,13 @@ class Destinations:
 
     def _found(self, account_id: int, endpoint: str) -> None:
         """The app is there: what waited because it was not may come."""
-        place = self._known.get((account_id, endpoint, _NO_PORT, _NO_SCHEME, True))
+        place = self._known.get(_unknown(account_id, endpoint))
         if place is not None and place.brake is not FREE:
             place.brake = FREE
             place.consider()
 
-    def _at(self, held: Held, host: str, port: int, scheme: str, *, spared: bool) -> Destination:
+    def _at(self, held: Held, key: _Key) -> Destination:
         run = held.run
-        key = (run.account_id, host, port, scheme, spared)
         place = self._known.get(key)
         if place is None:
             place = self._known[key] = self._make(key)
@@ -384,3 +381,8 @@ class Destinations:
             if place.idle and (crowd or (not waits and now - place.seen > _IDLE_S)):
                 del self._known[key]
                 self.fetcher.forget(place)
+
+
+def _unknown(account_id: int, endpoint: str) -> _Key:
+    """Where runs wait for an app that is not configured: no host is called so."""
+    return account_id, endpoint, 0, "", True

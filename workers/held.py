@@ -27,7 +27,8 @@ class Held:
     took or extended it; `confirmed` is when it was last asked whether the run is still wanted;
     `put_off` is by how much it was to begin before `fire_at`, had its destination had room then.
     `address` is the URL to call, None where its endpoint is not configured, or its content is lost.
-    `app_token` is what its endpoint knows us by: empty where it does not open.
+    `app_token` is what its endpoint knows us by: empty where it does not open. `spared` tells
+    whether what does not reach its app consumes nothing.
     """
 
     run: Taken
@@ -42,6 +43,7 @@ class Held:
     asking: bool = False
     address: str | None = None
     app_token: str | None = None
+    spared: bool = False
 
     @property
     def ticket(self) -> Ticket:
@@ -78,11 +80,6 @@ class Held:
         """How often it is tried again, and until when."""
         manner = self.run.manner
         return DEFAULT if manner is None or manner.retry is None else manner.retry
-
-    @property
-    def spared(self) -> bool:
-        """Whether what does not reach its app consumes nothing."""
-        return isinstance(self.retry, Constant)
 
     @property
     def is_event(self) -> bool:
@@ -136,6 +133,7 @@ def hold(
     """
     held = Held(run, secrets, answered + run.remaining, asked + _LEASE_S, asked)
     held.address = run.url
+    held.spared = run.manner is not None and isinstance(run.manner.retry, Constant)
     if run.endpoint and run.url is not None:
         held.address = address(run.url, dialect=run.dialect, endpoint=run.endpoint, base=run.base)
         held.app_token = app_token
