@@ -166,7 +166,7 @@ def _instant(instant: datetime) -> _Value:
 
 
 def _interval(path: str, value: object) -> _Value:
-    digits = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    digits = str(value) if isinstance(value, str | int) else ""
     short = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
     if not short or not 1 <= int(digits) <= MOST_UNITS:
         raise InvalidMember(

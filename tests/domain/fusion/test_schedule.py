@@ -242,6 +242,10 @@ def test_a_schedule_may_have_nothing_to_come() -> None:
         }
     )
     assert calendar.next_after(calendar_of(found), NOW) is None
+    anchored = {"interval": 1, "timeUnit": "day", "endTime": "2017-01-01T00:00Z"}
+    (over,) = read({"triggers": [{"type": "interval", **anchored}]}).triggers
+    assert isinstance(over, ByInterval)
+    assert calendar.next_of(over, NOW) is None
     assert read({"triggers": []}).triggers == ()
 
 
@@ -310,6 +314,7 @@ def job(**members: Any) -> dict[str, Any]:
         ({"triggers": [], "enabled": "no"}, "enabled"),
         ({"triggers": [], "enable": False}, "enable"),
         ({"triggers": [], "Enabled": False}, "Enabled"),
+        ({"triggers": [], "ENABLED": False}, "ENABLED"),
         ({"triggers": [], "trigger": []}, "trigger"),
         ({"triggers": [], "note": "a" * 5000}, "note"),
         ({"triggers": [{"type": "cron", "value": "0 0 12 * * ?"}] * 101}, "triggers"),
