@@ -20,7 +20,7 @@ WHERE ctid = ANY (ARRAY(
   SELECT s.ctid FROM superseded s
   WHERE s.superseded_at < %(first_kept)s
     AND NOT EXISTS (SELECT FROM inflight i
-                    WHERE i.job_id = s.job_id AND i.job_version = s.version)
+                    WHERE i.job_id = ANY (ARRAY[s.job_id]) AND i.job_version = s.version)
   ORDER BY s.superseded_at
   LIMIT %(limit)s
   FOR UPDATE SKIP LOCKED))
