@@ -109,6 +109,7 @@ class Fetcher:
         each = left // len(self._parking)
         for place in list(self._parking):
             number = min(_vacant(place, now), left, max(each, place.share))
+            # Without a slot it would wait here, and others would be sent for on top of it.
             if number > 0 and self._has_slot(place.account_id):
                 left -= number
                 self._fetching += number
