@@ -24,6 +24,7 @@ from app.store.settling import Settlement
 from workers.destinations import Destinations
 from workers.fetcher import Summons
 from workers.held import Held
+from workers.slots import Line, Slots
 
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
 _CONFIRM_AHEAD_S: Final = CONFIRM_AHEAD.total_seconds()
@@ -52,10 +53,6 @@ _TOKENLESS: Final = Reply(
 
 class Sender(Protocol):
     """What the courier needs of the engine."""
-
-    @property
-    def in_flight(self) -> int:
-        """Calls under way."""
 
     def post(
         self, call: Call, done: Callable[[Reply], None], *, may_begin: Callable[[], bool]
@@ -92,14 +89,16 @@ class Courier:
         self._tokens = tokens
         self._concurrency = concurrency
         self._jitter = jitter
-        self._punctual: deque[Held] = deque()
-        self._overdue: deque[Held] = deque()
+        self._slots = Slots(concurrency)
+        self._punctual = Line(self._slots)
+        self._overdue = Line(self._slots)
         self._pumping = False
         self._late: set[Held] = set()
         self._asked: set[Held] = set()
         self.destinations = Destinations(
             loop,
             self._turn,
+            has_slot=self._slots.has,
             connections=connections,
             limits=limits,
             most_waiting=concurrency // 2,
@@ -194,7 +193,7 @@ class Courier:
             else:
                 late.append(held)
         # Ahead of all others: behind them the word would grow stale, and be asked for without end.
-        self._punctual.extendleft(reversed(late))
+        self._punctual.put_first(late)
         self._pump()
 
     def _due(self, held: Held) -> None:
@@ -210,13 +209,16 @@ class Courier:
         if self._pumping:
             return
         for _ in range(_BEGIN_AT_ONCE):
-            ready = self._punctual or self._overdue
-            if not ready or self._engine.in_flight >= self._concurrency:
+            line = self._punctual
+            held = line.pop()
+            if held is None:
+                line = self._overdue
+                held = line.pop()
+            if held is None:
                 return
-            held = ready.popleft()
             if not self._begin(held):
                 # Asked now, it would wait so long behind the others that it must be asked again.
-                ready.appendleft(held)
+                line.put_first([held])
                 return
         self._pumping = True
         self._loop.call_soon(self._pump_on)
@@ -232,7 +234,7 @@ class Courier:
 
     def _turn(self, held: Held) -> bool:
         """A run that waited for its destination has its turn; False where it has to wait on."""
-        return self._engine.in_flight < self._concurrency and self._begin(held)
+        return self._slots.has(held.run.account_id) and self._begin(held)
 
     def _begin(self, held: Held) -> bool:
         """Send it, or ask whether it is still wanted; False where it has to wait for that."""
@@ -256,6 +258,7 @@ class Courier:
         if not self.destinations.admits(held, now):
             return True
         held.begun = now
+        self._slots.begin(held.run.account_id)
         call = self._call(held, now)
         if call is not None:
             self._engine.post(
@@ -290,6 +293,7 @@ class Courier:
         return build(held.delivery(wall, token), held.secrets, int(wall.timestamp()))
 
     def _done(self, held: Held, reply: Reply) -> None:
+        self._slots.end(held.run.account_id)
         if reply.error == WITHDRAWN:
             self.destinations.withdrawn(held)
             self._due(held)

@@ -45,8 +45,9 @@ _Key = tuple[int, str, int, str, bool]
 class Destinations:
     """Flow control, in the loop's thread; `releases` and `crowded` are for other threads too.
 
-    `turn` begins a run that waited, or returns False where it cannot now. `limits` has the accounts
-    with another number of `connections`; at most `most_waiting` runs wait here.
+    `turn` begins a run that waited, or returns False where it cannot now. `has_slot` says whether
+    an account may begin a call at all. `limits` has the accounts with another number of
+    `connections`; at most `most_waiting` runs wait here.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Destinations:
         loop: Loop,
         turn: Callable[[Held], bool],
         *,
+        has_slot: Callable[[int], bool],
         connections: int,
         limits: Mapping[int, int],
         most_waiting: int,
@@ -73,7 +75,7 @@ class Destinations:
         self._stopping = False
         self.releases: deque[tuple[Held, Release]] = deque()
         """Runs given back, to be written so."""
-        self.fetcher = Fetcher(loop, room=self._room, refill=self._refill_now)
+        self.fetcher = Fetcher(loop, room=self._room, has_slot=has_slot, refill=self._refill_now)
 
     @property
     def crowded(self) -> bool:

@@ -32,15 +32,21 @@ class Summons(NamedTuple):
 class Fetcher:
     """Looks after parked runs, in the loop's thread; `summons` is for other threads too.
 
-    `room` says how many more runs may be here at all; `refill` is told of a destination whose slots
-    are no longer spoken for.
+    `room` says how many more runs may be here at all, `has_slot` whether an account may begin a
+    call; `refill` is told of a destination whose slots are no longer spoken for.
     """
 
     def __init__(
-        self, loop: Loop, *, room: Callable[[], int], refill: Callable[[Destination], None]
+        self,
+        loop: Loop,
+        *,
+        room: Callable[[], int],
+        has_slot: Callable[[int], bool],
+        refill: Callable[[Destination], None],
     ) -> None:
         self._loop = loop
         self._room = room
+        self._has_slot = has_slot
         self._refill = refill
         self._parking: dict[Destination, None] = {}
         self._looking = False
@@ -103,7 +109,8 @@ class Fetcher:
         each = left // len(self._parking)
         for place in list(self._parking):
             number = min(_vacant(place, now), left, max(each, place.share))
-            if number > 0:
+            # Without a slot it would wait here, and others would be sent for on top of it.
+            if number > 0 and self._has_slot(place.account_id):
                 left -= number
                 self._fetching += number
                 # Next time, others come first.

@@ -23,7 +23,7 @@ _VALID: Final = """
 SELECT a.id, a.connections, s.sealed
 FROM account a
 LEFT JOIN signing_secret s
-  ON s.account_id = a.id AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
+  ON s.account_id = ANY (ARRAY[a.id]) AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
 WHERE a.id = ANY (%(accounts)s)
 ORDER BY a.id, s.id DESC
 """

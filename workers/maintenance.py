@@ -57,6 +57,7 @@ class Maintenance(Repeating):
         first_kept = today - self._retention
         dropped = partitions.drop_before(connection, first_kept)
         repairs.drop_superseded(connection, datetime.combine(first_kept, time_of_day.min, UTC))
+        repairs.drop_secrets(connection)
         beats.forget_stale(connection)
         if made or dropped:
             logger.info("history.turned_over", made=made, dropped=dropped)

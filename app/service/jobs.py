@@ -107,7 +107,12 @@ def create_together(
             store.insert_jobs(connection, caller.account.id, made)
     except NameTaken:
         _check_own_names(caller.account, bookings)
-        raise _taken("of one of these jobs", "another job, which has just ended") from None
+        # Whoever bore it has gone since: which of the names it was can no longer be told.
+        raise Conflict(
+            "The name of one of these jobs was that of another job, which has just ended.",
+            member="name",
+            remedy="Send the jobs again.",
+        ) from None
     return made
 
 

@@ -29,10 +29,10 @@ SET counts = ARRAY(
 """
 
 _PURGE: Final = """
-DELETE FROM accuracy a USING (
-  SELECT account_id, begins FROM accuracy WHERE begins < now() - %(kept_for)s
-  ORDER BY begins LIMIT %(limit)s FOR UPDATE SKIP LOCKED) old
-WHERE a.account_id = old.account_id AND a.begins = old.begins
+DELETE FROM accuracy
+WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM accuracy WHERE begins < now() - %(kept_for)s::interval
+  ORDER BY begins LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 """
 
 # The clock is told with the rows, and alone where there are none.

@@ -49,10 +49,10 @@ SET fingerprint = excluded.fingerprint, status = excluded.status, headers = excl
 )
 
 _PURGE: Final = """
-DELETE FROM kept_answer k USING (
-  SELECT account_id, key FROM kept_answer WHERE kept_at < now() - %(kept_for)s
-  ORDER BY kept_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED) old
-WHERE k.account_id = old.account_id AND k.key = old.key
+DELETE FROM kept_answer
+WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM kept_answer WHERE kept_at < now() - %(kept_for)s::interval
+  ORDER BY kept_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 """
 
 

@@ -119,8 +119,9 @@ def _claim_recurring(
     unreadable: Callable[[UUID, Exception], None],
 ) -> Answer:
     ids = [due.job_id for due in found]
+    jobs = {"ids": ids, "account_ids": [due.account_id for due in found]}
     schedules: dict[UUID, _Schedule] = {
-        row[0]: row[1:] for row in run(connection, "triggers", {"ids": ids}).fetchall()
+        row[0]: row[1:] for row in run(connection, "triggers", jobs).fetchall()
     }
     decided = [_decide(due, schedules, unreadable) for due in found]
     run(

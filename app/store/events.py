@@ -29,13 +29,14 @@ class _Tellable(NamedTuple):
     url: str
 
 
-def tell(connection: psycopg.Connection, settled: Sequence[tuple[UUID, datetime]]) -> int:
-    """Make an event of each run (id, due time) that has just settled and whose job asks for it.
+def tell(connection: psycopg.Connection, settled: Sequence[tuple[UUID, UUID, datetime]]) -> int:
+    """Make an event of each run (id, job, due time) that has just settled and whose job wants it.
 
     To be called in the settling transaction, before the job goes; how many were made.
     """
-    ids, dues = zip(*settled, strict=True)
-    found = run(connection, "tellable", {"ids": list(ids), "dues": list(dues)}).fetchall()
+    ids, job_ids, dues = map(list, zip(*settled, strict=True))
+    params = {"ids": ids, "job_ids": job_ids, "dues": dues}
+    found = run(connection, "tellable", params).fetchall()
     rows = [_Tellable._make(row) for row in found]
     if rows:
         columns: dict[str, list[Any]] = {

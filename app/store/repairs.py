@@ -1,4 +1,4 @@
-"""Repairs: jobs that lost their next firing are armed again; content kept too long is dropped."""
+"""Repairs: jobs that lost their next firing are armed again; what was kept too long is dropped."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ WHERE ctid = ANY (ARRAY(
   SELECT s.ctid FROM superseded s
   WHERE s.superseded_at < %(first_kept)s
     AND NOT EXISTS (SELECT FROM inflight i
-                    WHERE i.job_id = s.job_id AND i.job_version = s.version)
+                    WHERE i.job_id = ANY (ARRAY[s.job_id]) AND i.job_version = s.version)
   ORDER BY s.superseded_at
   LIMIT %(limit)s
   FOR UPDATE SKIP LOCKED))
 """
 _AT_ONCE: Final = 1000
+
+# Few, and found without an index: one for each rotation of the last hour, among all that there are.
+_DROP_SECRETS: Final = "DELETE FROM signing_secret WHERE expires_at <= clock_timestamp()"
 
 _FIRED: Final = """
 SELECT FROM run
@@ -81,6 +84,11 @@ def _next(
     key = {"job_id": job_id, "version": version, "due_at": trigger.instant}
     fired = connection.execute(_FIRED, key).fetchone() is not None
     return None if fired else trigger.instant
+
+
+def drop_secrets(connection: psycopg.Connection) -> int:
+    """Drop signing secrets that have expired; how many there were."""
+    return connection.execute(_DROP_SECRETS).rowcount
 
 
 def drop_superseded(connection: psycopg.Connection, first_kept: datetime) -> int:

@@ -147,7 +147,7 @@ def _moves_its_job(settlement: Settlement) -> bool:
 def _tell(
     connection: psycopg.Connection, telling: Sequence[Settlement], settled: set[UUID]
 ) -> None:
-    ended = [(each.id, each.due_at) for each in telling if each.id in settled]
+    ended = [(each.id, each.job_id, each.due_at) for each in telling if each.id in settled]
     if ended:
         tell(connection, ended)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -229,6 +230,26 @@ def test_a_name_that_is_taken_is_refused_with_the_job_that_has_it(caller: Caller
     with pytest.raises(Conflict, match=str(first.id)):
         jobs.update(caller, second.id, same, Echo())
     assert jobs.get(caller, second.id) == second
+
+
+def test_a_name_whose_job_has_just_ended_is_not_guessed(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = jobs.create(caller, replace(booking(), name="mine"))
+    insert = store.insert_jobs
+
+    def insert_as_it_ends(*args: Any) -> None:
+        try:
+            insert(*args)
+        finally:
+            jobs.delete(caller, first.id)
+
+    monkeypatch.setattr(store, "insert_jobs", insert_as_it_ends)
+    with pytest.raises(Conflict) as refused:
+        jobs.create_together(caller, [replace(booking(), name="mine")])
+
+    assert refused.value.message.startswith("The name of one of these jobs was that of another")
+    assert refused.value.remedy == "Send the jobs again."
 
 
 def test_read_only_members_must_equal_what_is_stored(caller: Caller) -> None:

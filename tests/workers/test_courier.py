@@ -129,6 +129,34 @@ def test_what_is_punctual_goes_before_what_is_overdue(stage: Stage) -> None:
     crowded.loop.close()
 
 
+@pytest.mark.parametrize("late", [0.0, -60.0])
+def test_receivers_that_never_answer_leave_slots_to_other_accounts(late: float) -> None:
+    crowded = Stage(concurrency=20)
+    for number in range(40):
+        crowded.hold(late, account_id=1, url=f"http://silent-{number}.test/")
+    assert len(crowded.engine.calls) < 20
+
+    crowded.hold(0.0, account_id=2, url="http://neighbour.test/")
+
+    assert crowded.engine.calls[-1][0].url == "http://neighbour.test/"
+    crowded.loop.close()
+
+
+def test_a_slot_that_is_free_again_goes_to_the_account_that_waits_for_it() -> None:
+    crowded = Stage(concurrency=20)
+    for number in range(40):
+        crowded.hold(-60.0, url=f"http://slow-{number}.test/")
+    begun = len(crowded.engine.calls)
+
+    for _ in range(40):
+        crowded.engine.answer(Reply(status=204))
+        crowded.step()
+        assert len(crowded.engine.calls) == min(begun, 40 - len(crowded.courier.outcomes))
+
+    assert len(crowded.courier.outcomes) == 40
+    crowded.loop.close()
+
+
 def test_a_worker_with_enough_late_runs_wants_no_more_overdue_ones(stage: Stage) -> None:
     crowded = Stage(concurrency=1)
     crowded.hold(0.0)

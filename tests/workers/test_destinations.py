@@ -217,6 +217,25 @@ def test_runs_given_back_are_sent_for_as_there_is_room(stage: Capped) -> None:
     assert fresh in stage.courier.held
 
 
+def test_nothing_is_sent_for_while_its_account_has_no_slot(stage: Capped) -> None:
+    stage.hold_many(5)
+    stage.step(1.01)
+    assert len(stage.given_back()) == 1
+    for n in range(25):
+        stage.hold_many(4, url=f"http://slow{n}.test/")
+    under_way = len(stage.engine.calls)
+    for _ in range(4):
+        stage.engine.answer(OK)
+    stage.step(0.1)
+    assert len(stage.engine.calls) == under_way < 100
+    assert not stage.flow.fetcher.summons
+
+    stage.answer_all(OK)
+    stage.answer_all(OK)
+    stage.step(0.1)
+    assert len(stage.flow.fetcher.summons) == 1
+
+
 def test_when_fewer_are_found_than_asked_for_no_more_are_sent_for(stage: Capped) -> None:
     stage.hold_many(5)
     stage.step(1.01)

@@ -33,6 +33,25 @@ def turn(database: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return once
 
 
+SECRETS = (
+    "INSERT INTO signing_secret (account_id, sealed, expires_at)"
+    " SELECT %s, 's'::bytea, clock_timestamp() + n * interval '1 h' FROM generate_series(-2, 2) n"
+    " WHERE n <> 0 UNION ALL SELECT %s, 's', NULL::timestamptz"
+)
+
+
+def test_secrets_go_once_they_have_expired(database: str, turn: Callable[[], None]) -> None:
+    with connect(database) as connection:
+        account = add_account(connection)
+        connection.execute(SECRETS, (account, account))
+
+        turn()
+
+        left = "SELECT count(*) FROM signing_secret WHERE expires_at > clock_timestamp()"
+        assert one(connection, left) == 2
+        assert one(connection, "SELECT count(*) FROM signing_secret") == 3
+
+
 def test_answers_go_after_a_day_and_accuracy_after_eight(
     database: str, turn: Callable[[], None]
 ) -> None:
