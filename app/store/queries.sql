@@ -5,7 +5,8 @@
 -- end, and where a table was filled since its rows were counted, the planner begins with the whole of
 -- it and compares each row with each of the batch: ten seconds for 2,000 of 50,000. Through ANY, an
 -- index is asked for one row of the batch after another, whatever the statistics say. A job is looked
--- up by its account as well: by id alone, they may say that its index on both serves.
+-- up by its account as well, as they may say that its index on both serves, and where it can be in a
+-- subquery with LIMIT: PostgreSQL before 17 may use but the first of two ANY.
 -- Lock order, everywhere: the job's row in due, then its rows in inflight, then its row in job.
 
 -- name: book
@@ -119,7 +120,7 @@ FROM picked WHERE recurring;
 -- Read after the due rows are locked: the trigger belongs to the version that was claimed.
 SELECT j.id, trigger, misfire, misfire_window
 FROM unnest(%(ids)b::uuid[], %(account_ids)b::bigint[]) AS v (id, account_id)
-JOIN job j ON j.id = ANY (ARRAY[v.id]) AND j.account_id = ANY (ARRAY[v.account_id]);
+CROSS JOIN LATERAL (SELECT * FROM job WHERE id = v.id AND account_id = v.account_id LIMIT 1) j;
 
 -- name: rearm
 -- Every claimed row moves on in the claiming transaction: a crash before the commit leaves it due,
@@ -196,12 +197,14 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        t.serial, coalesce(j.dialect, s.dialect) AS dialect,
        coalesce(j.endpoint, s.endpoint) AS endpoint, e.url AS base, e.sealed_token
 FROM taken t
-LEFT JOIN job j ON j.id = ANY (ARRAY[t.job_id]) AND j.account_id = ANY (ARRAY[t.account_id])
-  AND j.version = t.job_version
+LEFT JOIN LATERAL (SELECT * FROM job WHERE id = t.job_id AND account_id = t.account_id LIMIT 1) j
+  ON j.version = t.job_version
 LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[t.job_id]) AND s.version = t.job_version
-LEFT JOIN endpoint e ON e.account_id = ANY (ARRAY[t.account_id])
-  AND e.dialect = ANY (ARRAY[coalesce(j.dialect, s.dialect)])
-  AND e.name = ANY (ARRAY[coalesce(j.endpoint, s.endpoint)]);
+LEFT JOIN LATERAL (
+  SELECT url, sealed_token FROM endpoint
+  WHERE account_id = t.account_id AND dialect = coalesce(j.dialect, s.dialect)
+    AND name = coalesce(j.endpoint, s.endpoint)
+  LIMIT 1) e ON true;
 
 -- name: untaken
 -- Runs whose bell nobody answered; a worker may take them unbidden, as the take decides who sends.
@@ -421,7 +424,8 @@ SELECT r.id, r.token, r.account_id, r.job_id, j.name, r.due_at, r.state, r.attem
        r.reason, r.settled_at, told.url
 FROM unnest(%(ids)b::uuid[], %(job_ids)b::uuid[], %(dues)b::timestamptz[]) AS v (id, job_id, due_at)
 JOIN run r ON r.id = ANY (ARRAY[v.id]) AND r.job_id = ANY (ARRAY[v.job_id]) AND r.due_at = v.due_at
-LEFT JOIN job j ON j.id = ANY (ARRAY[r.job_id]) AND j.account_id = ANY (ARRAY[r.account_id])
+LEFT JOIN LATERAL (SELECT * FROM job WHERE id = r.job_id AND account_id = r.account_id LIMIT 1) j
+  ON true
 LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[r.job_id]) AND s.version = r.job_version
 CROSS JOIN LATERAL (
   SELECT CASE r.state
@@ -586,8 +590,8 @@ WHERE id = ANY (%(ids)b::uuid[]) AND state IN ('taken', 'running');
 SELECT i.id, CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END, clock_timestamp()
 FROM unnest(%(ids)b::uuid[]) AS v (id)
 JOIN inflight i ON i.id = ANY (ARRAY[v.id])
-LEFT JOIN job j ON j.id = ANY (ARRAY[i.job_id]) AND j.account_id = ANY (ARRAY[i.account_id])
-  AND j.version = i.job_version
+LEFT JOIN LATERAL (SELECT * FROM job WHERE id = i.job_id AND account_id = i.account_id LIMIT 1) j
+  ON j.version = i.job_version
 LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[i.job_id]) AND s.version = i.job_version;
 
 -- name: postpone
@@ -599,7 +603,7 @@ UPDATE inflight SET look_at = clock_timestamp() + interval '1 minute' WHERE id =
 -- found here, and armed again.
 SELECT d.job_id, d.version, j.trigger, d.held_at, d.remaining, clock_timestamp()
 FROM due d
-JOIN job j ON j.id = ANY (ARRAY[d.job_id]) AND j.account_id = ANY (ARRAY[d.account_id])
+CROSS JOIN LATERAL (SELECT * FROM job WHERE id = d.job_id AND account_id = d.account_id LIMIT 1) j
 WHERE d.next_at IS NULL AND j.enabled AND (d.held_at IS NOT NULL OR NOT d.standing)
   AND j.updated_at < clock_timestamp() - interval '10 s'
   AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = ANY (ARRAY[d.job_id]))
