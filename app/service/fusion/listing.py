@@ -62,7 +62,7 @@ def _course(last: LastRun) -> Course:
     return Course(
         run_id=last.id,
         state=last.state,
-        started_at=last.due_at if last.started_at is None else last.started_at,
+        started_at=status.began(last.started_at, due_at=last.due_at, ended_at=last.settled_at),
         ended_at=last.settled_at,
         reason=last.reason,
     )
