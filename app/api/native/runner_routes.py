@@ -33,21 +33,21 @@ def list_runners() -> Response:
     return answers.listed("runners", found, media_type)
 
 
-@runners.get("/fusion-runners/<kind>")
-def get_runner(kind: str) -> Response:
+@runners.get("/fusion-runners/<runner_type>")
+def get_runner(runner_type: str) -> Response:
     """The runner of one type."""
     caller = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    return answers.listed(ROOT, _members(service.get(caller.account, kind)), media_type)
+    return answers.listed(ROOT, _members(service.get(caller.account, runner_type)), media_type)
 
 
-@runners.put("/fusion-runners/<kind>")
-def put_runner(kind: str) -> Response:
+@runners.put("/fusion-runners/<runner_type>")
+def put_runner(runner_type: str) -> Response:
     """A runner as the document has it: 201 for a new one, else 200."""
     caller = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    url = _url(kind, incoming.read(_from_json, _from_xml))
-    found, created = service.put(caller.account, kind, url=url)
+    url = _url(runner_type, incoming.read(_from_json, _from_xml))
+    found, created = service.put(caller.account, runner_type, url=url)
     if not created:
         return answers.listed(ROOT, _members(found), media_type)
     answer = answers.listed(ROOT, _members(found), media_type, _CREATED)
@@ -55,10 +55,10 @@ def put_runner(kind: str) -> Response:
     return answer
 
 
-@runners.delete("/fusion-runners/<kind>")
-def delete_runner(kind: str) -> Response:
+@runners.delete("/fusion-runners/<runner_type>")
+def delete_runner(runner_type: str) -> Response:
     """A runner forgotten; jobs of its type fail until there is another."""
-    service.delete(admission.admit().account, kind)
+    service.delete(admission.admit().account, runner_type)
     return Response(status=204)
 
 
