@@ -18,9 +18,10 @@ MOST_WALKED: Final = 4096
 _DAY: Final = 86_400_000
 _SECOND: Final = 1000
 _MILLISECOND: Final = timedelta(milliseconds=1)
-# A century of single months, and the whole cycle of leap years for four months and more: no two
-# firings are closer than some of these.
-_MONTHS: Final = 1200
+# 48 firings pair every month of the year with every place in four years; beyond that only a leap
+# day that a century lacks can bring firings closer, where four years and more lie between two,
+# and so many of these pass one.
+_MONTHS: Final = 100
 _MOST_TIMES: Final = 200_000
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
 from app.domain.run import LIVE, RunState
 
@@ -17,9 +17,9 @@ class Status(StrEnum):
     ABORTED = "aborted"
 
 
-SUCCESS: Final = (RunState.SUCCEEDED,)
-FAILURE: Final = (RunState.FAILED, RunState.DEAD)
-ABORT: Final = (RunState.CANCELLED,)
+SUCCESS: Final = frozenset({RunState.SUCCEEDED})
+FAILURE: Final = frozenset({RunState.FAILED, RunState.DEAD})
+ABORT: Final = frozenset({RunState.CANCELLED})
 
 _STATUSES: Final = {
     **dict.fromkeys(LIVE, Status.RUNNING),
@@ -27,13 +27,6 @@ _STATUSES: Final = {
     **dict.fromkeys(FAILURE, Status.FAILED),
     **dict.fromkeys(ABORT, Status.ABORTED),
 }
-
-
-class Follow(NamedTuple):
-    """A job runs after a run of `upstream` (a resource's text) that ends in one of `states`."""
-
-    upstream: str
-    states: tuple[RunState, ...]
 
 
 def status_of(state: RunState) -> Status:

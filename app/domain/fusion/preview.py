@@ -76,8 +76,9 @@ def _told(trigger: Trigger, after: datetime) -> Iterator[str]:
     """What there is to know of a trigger that is enabled."""
     match trigger:
         case AfterJob(upstream=upstream, states=states):
-            ends = dict.fromkeys(_ENDS[status_of(state)] for state in states)
-            yield f"runs when {upstream} {' or '.join(ends)}, and has no time of its own."
+            said = {status_of(state) for state in states}
+            ends = " or ".join(words for status, words in _ENDS.items() if status in said)
+            yield f"runs when {upstream} {ends}, and has no time of its own."
             return
         case ByCron(expression=expression):
             days = quartz.days_in_words(expression)

@@ -19,11 +19,12 @@ from app.domain.fusion import document, triggers
 from app.domain.fusion import resource as resources
 from app.domain.fusion.calendar import ByCron, Calendar
 from app.domain.fusion.intervals import ByInterval
-from app.domain.fusion.outcome import Follow
 from app.domain.fusion.resource import Resource
 from app.domain.fusion.triggers import AfterJob, Trigger
 from app.domain.instants import format_millis
+from app.domain.job import Follow
 from app.domain.quotation import quoted
+from app.domain.run import RunState
 from app.errors import InvalidMember
 
 MOST_TRIGGERS: Final = 100
@@ -89,15 +90,15 @@ def calendar_of(schedule: Schedule) -> Calendar:
 
 
 def follows_of(schedule: Schedule) -> tuple[Follow, ...]:
-    """The jobs whose ends start this one, by its enabled triggers, each once.
+    """The jobs whose ends start this one, by its enabled triggers: each once, in order of name.
 
     Whether the schedule itself is enabled is not asked.
     """
-    states: dict[str, dict[Any, None]] = {}
+    states: dict[str, frozenset[RunState]] = {}
     for each in schedule.triggers:
         if isinstance(each, AfterJob) and each.enabled:
-            states.setdefault(each.upstream, {}).update(dict.fromkeys(each.states))
-    return tuple(Follow(upstream, tuple(ends)) for upstream, ends in states.items())
+            states[each.upstream] = states.get(each.upstream, frozenset()) | each.states
+    return tuple(Follow(upstream=each, states=states[each]) for each in sorted(states))
 
 
 def objections(schedule: Schedule) -> Iterator[InvalidMember]:

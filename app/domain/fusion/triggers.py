@@ -20,8 +20,8 @@ _ENDS: Final = {
     "on_success": outcome.SUCCESS,
     "on_failure": outcome.FAILURE,
     "on_abort": outcome.ABORT,
-    "on_success_or_failure": outcome.SUCCESS + outcome.FAILURE,
-    "on_completion": outcome.SUCCESS + outcome.FAILURE + outcome.ABORT,
+    "on_success_or_failure": outcome.SUCCESS | outcome.FAILURE,
+    "on_completion": outcome.SUCCESS | outcome.FAILURE | outcome.ABORT,
 }
 _MOST_DIGITS: Final = 9
 _EXPRESSION: Final = 'Give a Quartz cron, as in "0 15 10 ? * MON-FRI"; value is taken too.'
@@ -33,7 +33,7 @@ class AfterJob:
     """Due when a run of another job, `upstream`, ends in one of `states`."""
 
     upstream: str
-    states: tuple[RunState, ...]
+    states: frozenset[RunState]
     enabled: bool = True
 
 
@@ -108,7 +108,9 @@ def _by_interval(path: str, parts: Mapping[str, Any], now: datetime) -> Trigger:
 def _after_job(path: str, parts: Mapping[str, Any], _: datetime) -> Trigger:
     upstream = _needed(parts, path, "otherJob", 'Name the other job, as in "task:clean-up".')
     flags = {name: parts[name] for name in _FLAGS if name in parts}
-    chosen = tuple(state for name, states in _FLAGS.items() if flags.get(name) for state in states)
+    chosen = frozenset(
+        state for name, states in _FLAGS.items() if flags.get(name) for state in states
+    )
     states = parts.get("triggerType", chosen)
     if not states:
         raise InvalidMember(
@@ -166,7 +168,7 @@ def _instant(instant: datetime) -> _Value:
 
 
 def _interval(path: str, value: object) -> _Value:
-    digits = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    digits = str(value) if isinstance(value, str | int) else ""
     short = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
     if not short or not 1 <= int(digits) <= MOST_UNITS:
         raise InvalidMember(

@@ -49,6 +49,12 @@ def test_a_job_that_follows_itself_is_a_cycle() -> None:
     assert chain.find_cycle("task:a", ["task:a"], {}) == ("task:a", "task:a")
 
 
+def test_of_several_cycles_the_shortest_is_named() -> None:
+    existing = {"b": ["c"], "c": ["d"], "d": ["a"], "x": ["y"], "y": ["a"]}
+    assert chain.find_cycle("a", ["x", "b"], existing) == ("a", "y", "x", "a")
+    assert chain.find_cycle("a", ["b", "x"], existing) == ("a", "y", "x", "a")
+
+
 def test_what_a_job_followed_before_does_not_count() -> None:
     chain.refuse_cycle("task:a", ["task:b"], {"task:a": ["task:c"], "task:c": ["task:a"]})
 

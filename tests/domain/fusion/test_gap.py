@@ -80,6 +80,12 @@ def test_where_dates_decide_only_the_next_firings_are_known_together() -> None:
     assert found.until > utc(2060, 1, 1)
 
 
+def test_a_time_of_day_that_is_reached_late_counts_from_the_first_day() -> None:
+    hourly = every(1, Unit.HOUR, 2026, 12, 31, 23, 30)
+    found = gap.minimum_gap(Calendar(triggers=(hourly, cron("0 28 12 1 1 ? 2150"))), NOW)
+    assert found[:2] == (3600, False)
+
+
 def test_a_hundred_busy_triggers_are_judged_without_counting_all_their_times() -> None:
     busy = Calendar(triggers=tuple(cron(f"* * * {day} * ?") for day in range(1, 32)))
     assert gap.minimum_gap(busy, NOW)[:2] == (1, True)

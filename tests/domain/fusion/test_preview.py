@@ -62,6 +62,12 @@ def test_what_is_worth_knowing_is_told_of_each_trigger() -> None:
                 "startTime": "2026-12-31T00:00Z",
             },
             {"type": "cron", "value": "0 0 12 * * ? 2020"},
+            {
+                "type": "interval",
+                "interval": 1,
+                "timeUnit": "month",
+                "startTime": "2026-12-28T00:00Z",
+            },
         ]
     )
     assert found.warnings == (

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from app.domain.fusion import calendar, document, resource, schedule
 from app.domain.fusion.calendar import ByCron, Calendar
 from app.domain.fusion.intervals import MOST_UNITS, ByInterval, Unit
-from app.domain.fusion.outcome import Follow
 from app.domain.fusion.schedule import Schedule, calendar_of, follows_of
 from app.domain.fusion.triggers import Trigger
+from app.domain.job import Follow
 from app.domain.run import RunState
 from app.errors import InvalidMember
 from tests.domain.fusion.calendars import utc
@@ -34,6 +34,10 @@ def read(text: str | dict[str, Any], job: str | None = "task:own", now: datetime
     body = (text if isinstance(text, str) else json.dumps(text)).encode()
     named = None if job is None else resource.parse(job)
     return schedule.read(document.parse(body), resource=named, now=now)
+
+
+def follow(upstream: str, *states: RunState) -> Follow:
+    return Follow(upstream=upstream, states=frozenset(states))
 
 
 def one(**members: Any) -> Trigger:
@@ -129,7 +133,7 @@ def test_real_documents_mean_what_their_servers_make_of_them() -> None:
     monthly = ByInterval(start=utc(2022, 5, 6, 4), every=1, unit=Unit.MONTH)
     later = ByInterval(start=utc(2022, 5, 7, 4), every=1, unit=Unit.MONTH)
     assert calendar_of(five) == Calendar(triggers=(monthly, later))
-    assert follows_of(five) == (Follow("datasource:csv-test", (OK,)),)
+    assert follows_of(five) == (follow("datasource:csv-test", OK),)
 
 
 def test_the_two_families_of_names_mean_the_same() -> None:
@@ -168,7 +172,7 @@ def test_the_ends_after_which_a_job_runs(
     said: dict[str, Any], states: tuple[RunState, ...]
 ) -> None:
     found = read({"triggers": [{"type": "job", "jobID": "task:a", **said}]})
-    assert follows_of(found) == (Follow("task:a", states),)
+    assert follows_of(found) == (follow("task:a", *states),)
     assert calendar_of(found) == Calendar()
 
 
@@ -177,14 +181,14 @@ def test_triggers_on_one_job_are_one_and_disabled_ones_none() -> None:
     found = read(
         {
             "triggers": [
-                {**after, "runOnAbort": True},
                 {**after, "jobID": "task:b", "runOnAbort": True},
+                {**after, "runOnAbort": True},
                 {**after, "runOnSuccess": True},
                 {**after, "runOnFailure": True, "enabled": "false"},
             ]
         }
     )
-    assert follows_of(found) == (Follow("task:a", (ENDED, OK)), Follow("task:b", (ENDED,)))
+    assert follows_of(found) == (follow("task:a", ENDED, OK), follow("task:b", ENDED))
 
 
 def test_an_interval_without_a_start_counts_from_the_moment_of_saving() -> None:
@@ -242,6 +246,10 @@ def test_a_schedule_may_have_nothing_to_come() -> None:
         }
     )
     assert calendar.next_after(calendar_of(found), NOW) is None
+    anchored = {"interval": 1, "timeUnit": "day", "endTime": "2017-01-01T00:00Z"}
+    (over,) = read({"triggers": [{"type": "interval", **anchored}]}).triggers
+    assert isinstance(over, ByInterval)
+    assert calendar.next_of(over, NOW) is None
     assert read({"triggers": []}).triggers == ()
 
 
@@ -310,6 +318,7 @@ def job(**members: Any) -> dict[str, Any]:
         ({"triggers": [], "enabled": "no"}, "enabled"),
         ({"triggers": [], "enable": False}, "enable"),
         ({"triggers": [], "Enabled": False}, "Enabled"),
+        ({"triggers": [], "ENABLED": False}, "ENABLED"),
         ({"triggers": [], "trigger": []}, "trigger"),
         ({"triggers": [], "note": "a" * 5000}, "note"),
         ({"triggers": [{"type": "cron", "value": "0 0 12 * * ?"}] * 101}, "triggers"),
