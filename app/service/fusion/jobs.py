@@ -150,8 +150,10 @@ def endpoint_of(resource: Resource) -> str:
 
 def schedule_of(job: Job) -> dict[str, Any]:
     """The schedule of a job as it is told; one without triggers where there is none."""
-    found: dict[str, Any] | None = (job.written or {}).get(SCHEDULE)
-    return {"resource": job.name, "enabled": True, "triggers": []} if found is None else found
+    none: dict[str, Any] = {"resource": job.name, "enabled": True, "triggers": []}
+    found: dict[str, Any] = (job.written or {}).get(SCHEDULE, none)
+    # A job can also be paused where its schedule is not spoken of.
+    return found if job.enabled else {**found, "enabled": False}
 
 
 def unknown(resource: Resource, app: str | None) -> NotFound:

@@ -101,9 +101,7 @@ def _with(booking: Booking, sent: Schedule) -> Booking:
 
 
 def _follows(sent: Schedule) -> tuple[Follow, ...]:
-    """Whom the job follows, by name; nobody while its schedule is disabled."""
-    if not sent.enabled:
-        return ()
+    """Whom the job follows, by name; also while its schedule is disabled, when nobody starts it."""
     found = (
         Follow(upstream=each.upstream, states=frozenset(each.states)) for each in follows_of(sent)
     )

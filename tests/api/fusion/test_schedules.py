@@ -6,10 +6,11 @@ from typing import Any
 
 import psycopg
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.api.fusion.saved import CLEAN, DAILY, MOVIES, TASK, after, put, saved, status
-from tests.booked import connect, one
+from tests.booked import connect, in_thread, one, wait_until_blocked
 
 SEED = '{"triggers": [{"type": "cron", "enabled": "true", "expression": "0 15 10 ? * MON-FRI"}]}'
 ECHOED = """{
@@ -204,8 +205,9 @@ def test_a_cycle_is_refused_and_named(client: FlaskClient) -> None:
     assert "spark:c -> spark:c" in refused.get_json()["detail"]
     # Whatever is disabled starts nothing.
     saved(client, after("datasource:a", enabled="false"), "spark:c")
-    saved(client, {**after("datasource:a"), "enabled": False}, "spark:c")
-    assert put(client, after("datasource:a"), "spark:c").status_code == 400
+    # A job can be enabled where its schedule is not spoken of.
+    disabled = {**after("datasource:a"), "enabled": False}
+    assert put(client, disabled, "spark:c").status_code == 400
     saved(client, {"triggers": []}, "datasource:b")
     saved(client, after("datasource:a"), "spark:c")
 
@@ -291,3 +293,42 @@ def test_every_trigger_of_an_export_survives_a_round_trip(
 
 def stored_follows(connection: psycopg.Connection) -> list[Any]:
     return connection.execute("SELECT upstream, states FROM follow").fetchall()
+
+
+def test_two_schedules_saved_at_once_make_no_cycle(
+    app: Flask, client: FlaskClient, database: str
+) -> None:
+    key = client.environ_base["HTTP_X_API_KEY"]
+
+    def save(resource: str, upstream: str) -> int:
+        other = app.test_client()
+        other.environ_base["HTTP_X_API_KEY"] = key
+        return put(other, after(upstream), resource).status_code
+
+    with connect(database) as holder, connect(database) as watcher:
+        holder.execute("BEGIN")
+        holder.execute("SELECT FROM account FOR UPDATE")
+        with (
+            in_thread(lambda: save("spark:a", "spark:b")) as one_way,
+            in_thread(lambda: save("spark:b", "spark:a")) as other_way,
+        ):
+            wait_until_blocked(watcher, 2)
+            holder.execute("COMMIT")
+            assert sorted([one_way(), other_way()]) == [200, 400]
+        assert len(stored_follows(watcher)) == 1
+
+
+def test_a_job_paused_natively_is_told_as_disabled(client: FlaskClient, database: str) -> None:
+    saved(client, {"triggers": []})
+    with connect(database) as connection:
+        job = one(connection, "SELECT id FROM job")
+    assert client.post(f"/1/jobs/{job}/pause").status_code == 200
+    assert status(client) == {"resource": MOVIES, "enabled": False}
+    told = client.get(f"/api/jobs/{MOVIES}/schedule").get_json()
+    assert told == {"resource": MOVIES, "triggers": [], "enabled": False}
+    assert client.post(f"/1/jobs/{job}/resume").status_code == 200
+    assert status(client) == {"resource": MOVIES, "enabled": True}
+    # Saved again it is enabled, too.
+    client.post(f"/1/jobs/{job}/pause")
+    saved(client, {"triggers": []})
+    assert status(client)["enabled"]
