@@ -16,29 +16,12 @@ _NAME: Final = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{_MOST - 2}}}[A-Z
 
 
 def tag(app: str | None) -> str | None:
-    """The tag that jobs of the app would bear; None where no app is named."""
-    return None if app is None else f"{_PREFIX}{app}"
+    """The tag that jobs of the app bear; None where no app is named.
 
-
-def has(tags: Sequence[str], app: str | None) -> bool:
-    """Whether a job with these tags belongs to the app; to no app in particular, always."""
-    return app is None or tag(app) in tags
-
-
-def with_app(tags: Sequence[str], app: str | None) -> tuple[str, ...]:
-    """The tags of a job that is saved under the app as well; raises InvalidMember."""
-    if app is None or has(tags, app):
-        return tuple(tags)
-    if len(tags) >= MOST_TAGS:
-        raise InvalidMember(
-            "app",
-            f"The job belongs to {len(tags)} apps already.",
-            remedy=f"Let it belong to {MOST_TAGS} at most.",
-        )
-    return (*tags, _new_tag(app))
-
-
-def _new_tag(app: str) -> str:
+    Raises InvalidMember for what is no name of an app.
+    """
+    if app is None:
+        return None
     if not _NAME.fullmatch(app):
         raise InvalidMember(
             "app",
@@ -46,3 +29,25 @@ def _new_tag(app: str) -> str:
             remedy=f"Use 1 to {_MOST} letters, digits, spaces and any of _ - . in it.",
         )
     return f"{_PREFIX}{app}"
+
+
+def has(tags: Sequence[str], app: str | None) -> bool:
+    """Whether a job with these tags belongs to the app; to no app in particular, always.
+
+    Raises InvalidMember.
+    """
+    return app is None or tag(app) in tags
+
+
+def with_app(tags: Sequence[str], app: str | None) -> tuple[str, ...]:
+    """The tags of a job that is saved under the app as well; raises InvalidMember."""
+    wanted = tag(app)
+    if wanted is None or wanted in tags:
+        return tuple(tags)
+    if len(tags) >= MOST_TAGS:
+        raise InvalidMember(
+            "app",
+            f"The job belongs to {len(tags)} apps already.",
+            remedy=f"Let it belong to {MOST_TAGS} at most.",
+        )
+    return (*tags, wanted)

@@ -158,6 +158,9 @@ def test_the_name_of_an_app_has_its_bounds(client: FlaskClient) -> None:
     for app in ("a" * 61, "films!", "%20", "a%00"):
         refused = client.put(f"/api/apps/{app}/jobs/{MOVIES}/schedule", json=DAILY)
         assert (refused.status_code, refused.get_json()["member"]) == (400, "app")
+        for path in ("jobs", "tasks"):
+            refused = client.get(f"/api/apps/{app}/{path}")
+            assert (refused.status_code, refused.get_json()["member"]) == (400, "app")
     for number in range(20):
         assert (
             client.put(f"/api/apps/a{number}/jobs/{MOVIES}/schedule", json=DAILY).status_code == 200
