@@ -354,20 +354,26 @@ WHERE u.id = ANY (%(job_ids)b::uuid[]) AND u.dialect = 'fusion';
 -- name: start_followers
 -- The end of a run and the start of those that follow it are one transaction. Under the locks of
 -- lock_due_of, of these followers and no others; who is under way already does not start again. What
--- was to follow by time waits meanwhile (let_go).
+-- was to follow by time waits meanwhile (let_go). A firing that was withdrawn ahead of its time, for
+-- another schedule or none, is no end: nothing had begun (resources.py tells of none either).
 WITH started AS (
   INSERT INTO inflight
     (id, job_id, account_id, job_version, kind, due_at, final, serial, state, send_at, look_at)
   SELECT DISTINCT ON (d.job_id)
          new_run_id(), d.job_id, d.account_id, d.version, 'chained', now.at, NOT d.standing,
          d.serial, 'claimed', now.at, now.at
-  FROM unnest(%(job_ids)b::uuid[], %(states)b::text[]) AS v (job_id, state)
+  FROM unnest(%(runs)b::uuid[], %(dues)b::timestamptz[], %(job_ids)b::uuid[], %(states)b::text[])
+         AS v (run_id, due_at, job_id, state)
   JOIN job u ON u.id = v.job_id
   JOIN follow f ON f.account_id = u.account_id AND f.upstream = u.name AND v.state = ANY (f.states)
   JOIN job j ON j.id = f.job_id AND j.enabled AND j.dialect = u.dialect
   JOIN due d ON d.job_id = j.id
   CROSS JOIN (SELECT clock_timestamp() AS at) now
   WHERE u.dialect = 'fusion' AND d.job_id = ANY (%(followers)b::uuid[])
+    AND NOT EXISTS (SELECT FROM run r
+                    WHERE r.id = v.run_id AND r.due_at = v.due_at AND r.state = 'cancelled'
+                      AND r.kind = 'scheduled' AND r.attempts = 0
+                      AND (r.settled_at < r.due_at OR r.reason LIKE 'replaced by version %%'))
     AND NOT EXISTS (SELECT FROM inflight i
                     WHERE i.job_id = d.job_id AND i.serial AND i.cancelled_at IS NULL)
   ON CONFLICT DO NOTHING

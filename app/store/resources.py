@@ -17,9 +17,13 @@ from app.store import history
 # A firing that was withdrawn ahead of its time, for another schedule or none, never was a run to
 # whoever asks; one that somebody started and aborted was.
 _BEGAN: Final = """
-NOT (kind = 'scheduled' AND attempts = 0 AND state = 'cancelled' AND settled_at < due_at)
+NOT (kind = 'scheduled' AND attempts = 0 AND state = 'cancelled'
+     AND (settled_at < due_at OR reason LIKE 'replaced by version %'))
 """
-_STANDS: Final = "NOT (kind = 'scheduled' AND attempts = 0 AND cancelled_at IS NOT NULL)"
+_STANDS: Final = """
+NOT (kind = 'scheduled' AND attempts = 0 AND cancelled_at IS NOT NULL
+     AND reason LIKE 'replaced by version %')
+"""
 
 _LAST: Final = f"""
 SELECT * FROM (

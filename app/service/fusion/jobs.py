@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -139,7 +140,7 @@ def of_task(task: Task, app: str | None) -> Booking:
         ),
         misfire=MISFIRE,
         dialect=Dialect.FUSION,
-        written={TASK: task.written},
+        written={TASK: kept(task.written)},
     )
 
 
@@ -150,10 +151,16 @@ def endpoint_of(resource: Resource) -> str:
 
 def schedule_of(job: Job) -> dict[str, Any]:
     """The schedule of a job as it is told; one without triggers where there is none."""
-    none: dict[str, Any] = {"resource": job.name, "enabled": True, "triggers": []}
-    found: dict[str, Any] = (job.written or {}).get(SCHEDULE, none)
+    found: dict[str, Any] = {"resource": job.name, "enabled": True, "triggers": []}
+    if job.written is not None and SCHEDULE in job.written:
+        found = orjson.loads(job.written[SCHEDULE])
     # A job can also be paused where its schedule is not spoken of.
     return found if job.enabled else {**found, "enabled": False}
+
+
+def kept(document: Mapping[str, Any]) -> str:
+    """A document as `written` keeps it: as text, so that its members stay in their order."""
+    return orjson.dumps(document).decode()
 
 
 def unknown(resource: Resource, app: str | None) -> NotFound:

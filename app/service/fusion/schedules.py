@@ -96,7 +96,7 @@ def _with(booking: Booking, sent: Schedule) -> Booking:
         trigger=booked,
         enabled=sent.enabled,
         follows=_follows(sent),
-        written={**(booking.written or {}), jobs.SCHEDULE: sent.written},
+        written={**(booking.written or {}), jobs.SCHEDULE: jobs.kept(sent.written)},
     )
 
 

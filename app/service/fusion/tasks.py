@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import orjson
 from flask import current_app
 
 from app.domain.account import Caller
@@ -29,7 +30,7 @@ def of_all(caller: Caller, *, app: str | None) -> list[dict[str, Any]]:
     """The account's tasks, or those of an app, by id."""
     with statement() as connection:
         found = store.written(connection, caller.account.id, tag=apps.tag(app))
-    return [each[jobs.TASK] for each in found]
+    return [orjson.loads(each[jobs.TASK]) for each in found]
 
 
 def get(caller: Caller, task_id: str, *, app: str | None) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def _wanted(current: Job, sent: Task, app: str | None) -> Booking:
 
 
 def _task_of(job: Job) -> dict[str, Any]:
-    found: dict[str, Any] = (job.written or {})[jobs.TASK]
+    found: dict[str, Any] = orjson.loads((job.written or {})[jobs.TASK])
     return found
 
 

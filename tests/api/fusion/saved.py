@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 from flask.testing import FlaskClient
@@ -18,9 +19,8 @@ TASK: Final = {
 
 
 def put(client: FlaskClient, document: Any = None, resource: str = MOVIES) -> TestResponse:
-    return client.put(
-        f"/api/jobs/{resource}/schedule", json=DAILY if document is None else document
-    )
+    body = json.dumps(DAILY if document is None else document)
+    return client.put(f"/api/jobs/{resource}/schedule", data=body)
 
 
 def saved(client: FlaskClient, document: Any = None, resource: str = MOVIES) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from app.domain.run import Attempt, Reply, RunState
 from app.service import accounts
+from app.store.lookovers import look_over
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
 from tests.api.fusion.saved import CLEAN, MOVIES, TASK, act, after, history, put, saved, status
@@ -334,22 +335,29 @@ def test_who_started_a_job_is_told(
     assert status(client)["startedBy"] == "schedule"
 
 
-def test_a_firing_withdrawn_ahead_of_its_time_is_no_run(
-    client: FlaskClient, connection: psycopg.Connection
+def looked_over(connection: psycopg.Connection) -> None:
+    """Runs that were cancelled end, as the scheduler ends them."""
+    assert settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("document", [NONE, {"triggers": [], "enabled": False}])
+def test_a_firing_withdrawn_ahead_of_its_time_is_no_run_and_no_end(
+    client: FlaskClient, connection: psycopg.Connection, document: Any, *, late: bool
 ) -> None:
-    saved(client, {"triggers": [{"type": "cron", "expression": "* * * * * ?"}]})
-    connection.execute("UPDATE due SET next_at = now() + interval '0.25 s'")
+    saved(client, after(MOVIES, "on_completion"), "spark:next")
+    saved(client)
+    connection.execute("UPDATE due SET next_at = now() + interval '0.28 s' WHERE next_at > now()")
     (claimed,) = claim_all(connection)
-    saved(client, NONE)
-    assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight")
+    saved(client, document)
     assert (history(client), "status" in status(client)) == ([], False)
-    connection.execute(
-        "WITH gone AS (DELETE FROM inflight RETURNING *) INSERT INTO run (id, job_id, account_id,"
-        " job_version, kind, due_at, missed, state, attempts, settled_at) SELECT id, job_id,"
-        " account_id, job_version, kind, due_at + interval '1 h', 0, 'cancelled', 0, now()"
-        " FROM gone"
-    )
+    if document is NONE:
+        # The scheduler may come to it when its time is past.
+        if late:
+            connection.execute("SELECT pg_sleep(0.3)")
+        looked_over(connection)
     assert one(connection, "SELECT id FROM run") == claimed.run_id
+    assert one(connection, "SELECT count(*) FROM inflight") == 0
     assert (history(client), "status" in status(client)) == ([], False)
 
 

@@ -44,6 +44,10 @@ def test_the_seed_s_first_example_is_taken(client: FlaskClient) -> None:
         "triggers": [{"type": "cron", "enabled": True, "value": "0 */10 * * * *"}],
     }
     assert saved(client, document) == {"resource": MOVIES, **document}
+    turned = dict(reversed(document.items()))
+    answer = put(client, turned)
+    assert list(answer.get_json()) == ["resource", "triggers", "enabled"]
+    assert client.get(f"/api/jobs/{MOVIES}/schedule").data == answer.data
     assert status(client)["nextStartTime"][14:].endswith("0:00.000Z")
 
 

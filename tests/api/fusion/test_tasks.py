@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ CALL: dict[str, Any] = TASK["callParams"]  # type: ignore[assignment] # one of t
 
 
 def test_a_task_is_created_told_and_has_a_job(client: FlaskClient) -> None:
-    created = client.post("/api/tasks", json=TASK)
+    # In the order in which its members are written.
+    created = client.post("/api/tasks", data=json.dumps(TASK))
     assert (created.status_code, created.get_json()) == (200, TASK)
     assert client.get("/api/tasks/clean-up").get_json() == TASK
     assert client.get("/api/tasks").get_json() == [TASK]
+    assert list(client.get("/api/tasks/clean-up").get_json()["callParams"]) == list(CALL)
     assert status(client, CLEAN) == {"resource": CLEAN, "enabled": True}
 
 
