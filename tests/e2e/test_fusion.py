@@ -85,6 +85,10 @@ def test_a_job_never_runs_twice_at_once_and_misses_no_turn(
     assert "nextStartTime" not in status(running, "datasource:often")
     time.sleep(1.5)  # In which it would have been called again.
     assert told(receiver.requests[known:]) in ([], [("datasource:often", "abort")])
+    # By hand it runs all the same.
+    known = len(receiver.requests)
+    assert act(running, "datasource:often")["accepted"]
+    assert told(receiver.wait_for(known + 1)[known:]) == [("datasource:often", "start")]
 
 
 def test_a_run_that_is_completed_later_runs_until_then_or_until_it_is_aborted(
