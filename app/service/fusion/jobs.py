@@ -24,7 +24,7 @@ from app.domain.trigger import next_after
 from app.errors import InvalidMember, NotFound
 from app.service import jobs
 from app.service.fusion import apps
-from app.store import accounts, names, redelivery, serial
+from app.store import accounts, contents, names, redelivery, serial
 from app.store import jobs as store
 
 SCHEDULE: Final = "schedule"
@@ -101,8 +101,13 @@ def replace(connection: Connection, caller: Caller, current: Job, booking: Booki
     """Give a locked job its next version; False where it is so already, and stays as it is."""
     if booking_of(current) == booking:
         return False
-    first = next_after(booking.trigger, caller.now)
-    jobs.put_in_place(connection, caller, current, booking, first)
+    if current.enabled or booking.enabled:
+        first = next_after(booking.trigger, caller.now)
+        jobs.put_in_place(connection, caller, current, booking, first)
+    else:
+        # What was started by hand meanwhile has nothing to do with the schedule.
+        contents.keep(connection, current.id)
+        store.replace(connection, current, booking, None)
     return True
 
 

@@ -13,48 +13,29 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.domain.run import Attempt, Reply, RunState
-from app.service import accounts
-from app.store.lookovers import look_over
 from app.store.settling import Settlement, settle
-from app.store.takes import Taken, take
-from tests.api.fusion.saved import CLEAN, MOVIES, TASK, act, after, history, put, saved, status
-from tests.booked import claim_all, connect, in_thread, one, wait_until_blocked
+from app.store.takes import take
+from tests.api.fusion.runs import NONE, begun, settled
+from tests.api.fusion.saved import (
+    CLEAN,
+    DAILY,
+    MOVIES,
+    TASK,
+    act,
+    history,
+    put,
+    saved,
+    status,
+)
+from tests.booked import connect, in_thread, one, wait_until_blocked
 
 FRACTION = "%Y-%m-%dT%H:%M:%S.%fZ"
-NONE: Any = {"triggers": []}
 
 
 @pytest.fixture
 def connection(database: str) -> Iterator[psycopg.Connection]:
     with connect(database) as opened:
         yield opened
-
-
-def taken(connection: psycopg.Connection) -> Taken:
-    """The one run there is, in a worker's hands."""
-    (row,) = connection.execute("SELECT id, token FROM inflight WHERE kind <> 'event'").fetchall()
-    (found,) = take(connection, [row])
-    return found
-
-
-def settled(
-    connection: psycopg.Connection, run: Taken, state: RunState | None, code: int = 200
-) -> bool:
-    """What comes of a call of the run; without a state it is made again. Whether that counted."""
-    attempt = Attempt(1, datetime.now(UTC), 1.0, Reply(status=code))
-    settlement = Settlement(
-        *(run.id, run.token, run.job_id, run.job_version, run.due_at, state),
-        None if state else datetime.now(UTC),
-        *(None if code == 200 else "The receiver answered 500.", False, False, attempt),
-        serial=run.serial,
-    )
-    return run.id in settle(connection, [settlement])
-
-
-def begun(client: FlaskClient, connection: psycopg.Connection, resource: str = MOVIES) -> Taken:
-    """A run that was started and taken."""
-    assert act(client, resource=resource)["accepted"]
-    return taken(connection)
 
 
 def test_a_start_is_answered_as_the_seed_has_it(client: FlaskClient) -> None:
@@ -266,8 +247,11 @@ def test_disabling_a_schedule_aborts_what_is_under_way(
     saved(client, {"triggers": [], "enabled": False})
     assert status(client)["status"] == "aborted"
     assert not settled(connection, run, RunState.SUCCEEDED)
-    # By hand it can be started all the same.
-    assert act(client)["accepted"]
+    # By hand it can be started all the same, and runs on while its schedule stays disabled.
+    run = begun(client, connection)
+    saved(client, {**DAILY, "enabled": False})
+    assert status(client)["status"] == "running"
+    assert settled(connection, run, RunState.SUCCEEDED)
 
 
 def test_what_is_under_way_goes_on_while_its_schedule_is_replaced(
@@ -280,85 +264,6 @@ def test_what_is_under_way_goes_on_while_its_schedule_is_replaced(
     assert one(connection, "SELECT next_at IS NULL AND held_at IS NOT NULL FROM due")
     assert settled(connection, run, RunState.SUCCEEDED)
     assert one(connection, "SELECT next_at IS NOT NULL AND held_at IS NULL FROM due")
-
-
-def test_a_chain_starts_with_the_end_of_the_job_before(
-    client: FlaskClient, connection: psycopg.Connection
-) -> None:
-    saved(client, NONE)
-    for resource, how in (("spark:good", "on_success"), ("spark:bad", "on_failure")):
-        saved(client, after(MOVIES, how), resource)
-    saved(
-        client, {"triggers": [{"type": "job", "jobID": MOVIES, "runOnAbort": "True"}]}, "spark:no"
-    )
-    for resource, state in (
-        ("spark:good", RunState.SUCCEEDED),
-        ("spark:bad", RunState.FAILED),
-        ("spark:no", RunState.CANCELLED),
-    ):
-        run = begun(client, connection)
-        if state is RunState.CANCELLED:
-            assert act(client, "abort")["accepted"]
-        else:
-            assert settled(connection, run, state, 200 if state is RunState.SUCCEEDED else 500)
-        (found,) = connection.execute(
-            "SELECT j.name, i.kind FROM inflight i JOIN job j ON j.id = i.job_id"
-        ).fetchall()
-        assert found == (resource, "chained")
-        told = status(client, resource)
-        assert (told["status"], told["startedBy"]) == ("running", MOVIES)
-        assert settled(connection, taken(connection), RunState.SUCCEEDED)
-        assert [each["status"] for each in history(client, resource)] == ["success"]
-
-
-def test_who_started_a_job_is_told(
-    app: Flask, client: FlaskClient, connection: psycopg.Connection
-) -> None:
-    saved(client, NONE)
-    assert "startedBy" not in status(client)
-    with app.app_context():
-        other = accounts.create_key("account-1", "")
-    settled(connection, begun(client, connection), RunState.SUCCEEDED)
-    assert status(client)["startedBy"] == "first"
-    key_id = other[3:13]
-    answer = client.post(
-        f"/api/jobs/{MOVIES}/actions",
-        json={"action": "start"},
-        environ_overrides={"HTTP_X_API_KEY": other},
-    )
-    assert answer.get_json()["accepted"]
-    assert status(client)["startedBy"] == key_id
-    settled(connection, taken(connection), RunState.SUCCEEDED)
-    saved(client)
-    connection.execute("UPDATE due SET next_at = now() + interval '0.25 s'")
-    assert len(claim_all(connection)) == 1
-    assert status(client)["startedBy"] == "schedule"
-
-
-def looked_over(connection: psycopg.Connection) -> None:
-    """Runs that were cancelled end, as the scheduler ends them."""
-    assert settle(connection, look_over(connection, limit=10, leases_count=True).ended)
-
-
-@pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize("document", [NONE, {"triggers": [], "enabled": False}])
-def test_a_firing_withdrawn_ahead_of_its_time_is_no_run_and_no_end(
-    client: FlaskClient, connection: psycopg.Connection, document: Any, *, late: bool
-) -> None:
-    saved(client, after(MOVIES, "on_completion"), "spark:next")
-    saved(client)
-    connection.execute("UPDATE due SET next_at = now() + interval '0.28 s' WHERE next_at > now()")
-    (claimed,) = claim_all(connection)
-    saved(client, document)
-    assert (history(client), "status" in status(client)) == ([], False)
-    if document is NONE:
-        # The scheduler may come to it when its time is past.
-        if late:
-            connection.execute("SELECT pg_sleep(0.3)")
-        looked_over(connection)
-    assert one(connection, "SELECT id FROM run") == claimed.run_id
-    assert one(connection, "SELECT count(*) FROM inflight") == 0
-    assert (history(client), "status" in status(client)) == ([], False)
 
 
 @pytest.mark.parametrize(
