@@ -1,4 +1,4 @@
-"""Chains over HTTP: what starts with the end of another run, what is no end, and who started what."""
+"""Chains over HTTP: what starts with the end of a run, what is no end, and who started what."""
 
 from __future__ import annotations
 
