@@ -10,6 +10,8 @@ from flask import Flask, Response, g
 
 from app import commands
 from app.api import bodies, problems, rate
+from app.api.fusion import commands as fusion_commands
+from app.api.fusion import routes as fusion
 from app.api.health import health
 from app.api.idempotency import Application
 from app.api.native import routes as native
@@ -38,9 +40,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(bodies.check_target)
     app.after_request(_mark)
     native.install(app)
+    fusion.install(app)
     app.register_blueprint(health)
     app.register_blueprint(references)
     commands.install(app)
+    fusion_commands.install(app)
     return app
 
 

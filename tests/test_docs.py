@@ -20,6 +20,7 @@ from flask import Flask
 
 from app import commands, config, create_app
 from app.api import problems
+from app.api.fusion import commands as fusion_commands
 from app.delivery.request import Delivery, build
 from app.domain import secret as secrets
 from app.errors import Misconfigured, WakecallError
@@ -37,6 +38,7 @@ SOURCES = [
 SETTINGS = ROOT / "docs" / "settings.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 
+GROUPS = (commands.account, commands.key, commands.secret, fusion_commands.fusion_runner)
 NOT_OURS = {"PATH"}
 DATABASE = {"DATABASE_URL": "postgresql://nowhere/x"}
 
@@ -134,6 +136,9 @@ def routes(app: Flask) -> Iterator[tuple[str, str]]:
     """Method and path of all that is answered, paths as the pages write them."""
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<uuid:\w+>", "<id>", rule.rule).replace("<job_name:_name>", "<name>")
+        # The pages tell once of the prefixes that Fusion's routes have.
+        path = re.sub(r"^/api(/apollo)?(/apps/<app>)?/", "/api/", path)
+        path = re.sub(r"<\w+_(\w+)>", r"<\1>", path)
         both = ("<when>/<callback>", "<cron>/<callback>")
         for written in {re.sub(r"<path_form:\w+>", form, path) for form in both}:
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
@@ -206,9 +211,7 @@ def command_lines(group: click.Command, words: str) -> Iterator[str]:
 
 def test_every_command_is_documented() -> None:
     offered = {
-        line
-        for group in (commands.account, commands.key, commands.secret)
-        for line in command_lines(group, f"flask --app wsgi {group.name}")
+        line for group in GROUPS for line in command_lines(group, f"flask --app wsgi {group.name}")
     }
     told = {name for name in first_cells(OPERATIONS) if name.startswith("flask ")}
 
@@ -219,7 +222,7 @@ def test_every_option_of_a_command_is_documented() -> None:
     page = OPERATIONS.read_text()
     options = [
         flag
-        for group in (commands.account, commands.key, commands.secret)
+        for group in GROUPS
         for command in group.commands.values()
         for each in command.params
         if isinstance(each, click.Option)

@@ -317,8 +317,7 @@ class Courier:
             policy=held.retry,
         )
         match verdict:
-            case Failed(gone=True) if held.is_event:
-                # It speaks for the URL that is told, not for the job that it is told of.
+            case Failed(gone=True) if not held.ends_its_job:
                 reason = "The receiver answered 410: it is gone."
                 self._settle(held, state=RunState.FAILED, reason=reason, attempt=attempt)
             case Failed(reason=reason, gone=gone):

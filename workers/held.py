@@ -8,6 +8,7 @@ from typing import Final
 
 from app.delivery.addressing import JSON, address, payload
 from app.delivery.request import Delivery
+from app.domain.job import Dialect
 from app.domain.pace import CONFIRMED_FOR, LEASE, LEASE_MARGIN
 from app.domain.retry_policy import DEFAULT, Constant, Policy
 from app.domain.run import RunKind, RunState
@@ -85,6 +86,15 @@ class Held:
     def is_event(self) -> bool:
         """Whether it tells of another run."""
         return self.run.kind == RunKind.EVENT
+
+    @property
+    def ends_its_job(self) -> bool:
+        """Whether a receiver that is gone takes the job along.
+
+        That of an event speaks for the URL that is told, and a Fusion job is there until its
+        account forgets it.
+        """
+        return not self.is_event and self.run.dialect != Dialect.FUSION
 
     def tells(self, state: RunState | None) -> bool:
         """Whether its job wants to be told that it ends in this state."""

@@ -135,14 +135,22 @@ def _translated(error: Exception) -> errors.WakecallError | None:
             logger.warning("request.unavailable", reason=str(error)[:500])
             return errors.Unavailable("The database cannot be reached; try again shortly.")
         case NoRoute():
-            return errors.NotFound(
-                "There is nothing at this path.",
-                remedy="The paths begin with /1/jobs and do not end in a slash; "
-                "a question mark within one is written %3F.",
-            )
+            return errors.NotFound("There is nothing at this path.", remedy=_paths(request.path))
         case HTTPException(code=int(code)) if code < 500:  # noqa: PLR2004 - RFC 9110, 15.6
             return errors.Refused(error.description or error.name)
     return None
+
+
+def _paths(asked: str) -> str:
+    if asked.startswith("/api/"):
+        return (
+            "Fusion's paths are /api/jobs/<type>:<id>, with /history, /schedule or /actions after "
+            "it, and /api/tasks/<id>; /apps/<app> may stand after /api. None ends in a slash."
+        )
+    return (
+        "The paths begin with /1/jobs and do not end in a slash; "
+        "a question mark within one is written %3F."
+    )
 
 
 def _members(error: errors.WakecallError) -> dict[str, str | int]:

@@ -19,7 +19,7 @@ from app.errors import Conflict, InvalidMember, NotFound, Unauthenticated
 from app.service.presumption import presumptions
 from app.service.secrets import SecretBox
 from app.store import accounts as store
-from app.store.engine import session, transaction
+from app.store.engine import session, statement, transaction
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _KEY_BYTES: Final = 64
@@ -88,6 +88,12 @@ def create(name: str) -> str:
             connection, key_id=key.id, account_id=made.id, digest=key.digest, label="first"
         )
     return text
+
+
+def named(account: str) -> Account:
+    """The account of that name. Raises NotFound."""
+    with statement() as connection:
+        return _account(store.find_account(connection, account), account)
 
 
 def limit(name: str, connections: int | None) -> None:

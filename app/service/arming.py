@@ -11,12 +11,14 @@ from app.domain.job import Booking, Job
 from app.domain.misfire import Misfire
 from app.domain.pace import LAST_WORD
 from app.domain.resume import firing_after_pause
-from app.domain.trigger import At, first_firing
+from app.domain.trigger import At, first_firing, is_standing
 from app.errors import Conflict
 from app.store import inflight
 
 
-def on_update(connection: Connection, current: Job, booking: Booking, now: datetime) -> datetime:
+def on_update(
+    connection: Connection, current: Job, booking: Booking, now: datetime
+) -> datetime | None:
     """The first firing of a locked job's next version.
 
     A trigger that stays as it is is not judged anew where the job is resumed, nor an instant where
@@ -30,12 +32,15 @@ def on_update(connection: Connection, current: Job, booking: Booking, now: datet
     return first_firing(booking.trigger, now)
 
 
-def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime) -> datetime:
-    """What a locked job that was paused is armed with. Raises Conflict where nothing is left."""
+def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime) -> datetime | None:
+    """What a locked job that was paused is armed with.
+
+    None for a standing job of which nothing is to come; of another, that raises Conflict.
+    """
     if not isinstance(job.trigger, At):
         since = inflight.made_up_to(connection, job.id, LAST_WORD)
         next_at = firing_after_pause(job.trigger, since=since, now=now, misfire=misfire)
-        if next_at is None:
+        if next_at is None and not is_standing(job.trigger):
             raise Conflict(
                 "The cron expression never fires again.",
                 member="cron",

@@ -195,6 +195,16 @@ def replace_locked(
     """
     compare(echo, current)
     first = arming.on_update(connection, current, booking, caller.now)
+    return put_in_place(connection, caller, current, booking, first)
+
+
+def put_in_place(
+    connection: Connection, caller: Caller, current: Job, booking: Booking, first: datetime | None
+) -> Job:
+    """The next version of a locked job, whose first firing is `first`; None where none is to come.
+
+    Raises NameTaken where the booking bears another job's name.
+    """
     next_at: datetime | None = None
     if booking.enabled:
         _claim_overdue(connection, current, caller.now + LAST_WORD)
@@ -289,9 +299,11 @@ def _claim_overdue(connection: Connection, current: Job, until: datetime) -> Non
     )
 
 
-def _after_kept(booking: Booking, next_at: datetime, kept: datetime | None) -> datetime | None:
+def _after_kept(
+    booking: Booking, next_at: datetime | None, kept: datetime | None
+) -> datetime | None:
     """The first firing after the one of the old version that still takes place."""
-    if kept is None or kept < next_at or not is_recurring(booking.trigger):
+    if next_at is None or kept is None or kept < next_at or not is_recurring(booking.trigger):
         return next_at
     return next_after(booking.trigger, kept)
 

@@ -47,6 +47,20 @@ def find_account(connection: Connection, name: str) -> Account | None:
     return None if row is None else Account(id=row.id, name=name)
 
 
+def lock(connection: Connection, account_id: int) -> None:
+    """Let others who lock the account wait; whoever only refers to it does not."""
+    connection.execute(
+        select(account.c.id).where(account.c.id == account_id).with_for_update(key_share=True)
+    )
+
+
+def label_of(connection: Connection, key_id: str) -> str:
+    """The label of a key; empty where it has none."""
+    query = select(api_key.c.label).where(api_key.c.id == key_id)
+    label: str = connection.execute(query).scalar_one()
+    return label
+
+
 def set_connections(connection: Connection, name: str, connections: int | None) -> bool:
     """How many calls to one destination the account may have under way; None for the default.
 

@@ -374,15 +374,23 @@ WHERE d.job_id = ANY (%(job_ids)b::uuid[]);
 -- name: start_followers
 -- The end of a run and the start of those that follow it are one transaction. Under the locks of
 -- lock_due_of, of these followers and no others; who is under way already does not start again. What
--- was to follow by time waits meanwhile (let_go).
+-- was to follow by time waits meanwhile (let_go). A firing that was withdrawn ahead of its time, for
+-- another schedule or none, is no end: nothing had begun (resources.py tells of none either).
 WITH started AS (
   INSERT INTO inflight
     (id, job_id, account_id, job_version, kind, due_at, final, serial, state, send_at, look_at)
   SELECT DISTINCT ON (d.job_id)
          new_run_id(), d.job_id, d.account_id, d.version, 'chained', now.at, NOT d.standing,
          d.serial, 'claimed', now.at, now.at
-  FROM unnest(%(job_ids)b::uuid[], %(states)b::text[]) AS v (job_id, state)
-  CROSS JOIN LATERAL (SELECT d.account_id FROM due d WHERE d.job_id = v.job_id OFFSET 0) a
+  FROM unnest(%(runs)b::uuid[], %(dues)b::timestamptz[], %(job_ids)b::uuid[], %(states)b::text[])
+         AS v (run_id, due_at, job_id, state)
+  CROSS JOIN LATERAL (
+    SELECT d.account_id FROM due d
+    WHERE d.job_id = v.job_id
+      AND (SELECT CASE r.state WHEN 'cancelled' THEN r.kind = 'scheduled' AND r.attempts = 0
+             AND (r.settled_at < r.due_at OR r.reason LIKE 'replaced by version %%') END
+           FROM run r WHERE r.id = v.run_id AND r.due_at = v.due_at) IS NOT TRUE
+    OFFSET 0) a
   CROSS JOIN LATERAL (
     SELECT j.name FROM job j
     WHERE j.id = v.job_id AND j.account_id = a.account_id

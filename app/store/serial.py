@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, cast
+from datetime import datetime
+from typing import Final, NamedTuple, cast
 from uuid import UUID
 
 import psycopg
@@ -27,6 +28,15 @@ _CANCEL: Final = text("""
 UPDATE inflight SET cancelled_at = clock_timestamp(), reason = :reason
 WHERE id = :run_id AND cancelled_at IS NULL
 """)
+
+
+class Ended(NamedTuple):
+    """A run of a serial job, and how it has just ended."""
+
+    run_id: UUID
+    due_at: datetime
+    job_id: UUID
+    state: RunState
 
 
 def live_run(connection: Connection, job_id: UUID) -> UUID | None:
@@ -60,19 +70,24 @@ def followers(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> list[U
 
 def move_on(
     connection: psycopg.Connection,
-    ended: Sequence[tuple[UUID, RunState]],
+    ended: Sequence[Ended],
     following: Sequence[UUID],
 ) -> None:
     """Start those of `following` that wait for such an end, and let the jobs' next firings go.
 
-    `ended` are jobs and how a run of theirs has just ended. In the settling transaction, with all
-    of these jobs locked.
+    `ended` are runs that have just ended. In the settling transaction, with all of these jobs
+    locked.
     """
     if not ended:
         return
-    job_ids = [job_id for job_id, _ in ended]
+    job_ids = [each.job_id for each in ended]
     if following:
-        states = [str(state) for _, state in ended]
-        params = {"job_ids": job_ids, "states": states, "followers": list(following)}
+        params = {
+            "runs": [each.run_id for each in ended],
+            "dues": [each.due_at for each in ended],
+            "job_ids": job_ids,
+            "states": [str(each.state) for each in ended],
+            "followers": list(following),
+        }
         run(connection, "start_followers", params)
     run(connection, "let_go", {"job_ids": job_ids})

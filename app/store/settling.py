@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -15,7 +15,7 @@ from app.domain.pace import LOOK_AHEAD
 from app.domain.run import Attempt, Reply, RunState, Timing
 from app.store.events import tell
 from app.store.queries import Answer, run
-from app.store.serial import followers, move_on
+from app.store.serial import Ended, followers, move_on
 
 KEPT_BODY: Final = 1024
 
@@ -132,8 +132,7 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
         if telling and settled:
             _tell(connection, telling, settled)
         if serial and settled:
-            ended = [(each.job_id, each.state) for each in serial if each.id in settled]
-            move_on(connection, [(job_id, state) for job_id, state in ended if state], following)
+            move_on(connection, list(_ended(serial, settled)), following)
         _purge_jobs(connection, last)
         if len(last) < len(ending) and settled:
             _end_jobs(connection, ending, settled)
@@ -142,6 +141,12 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
 
 def _moves_its_job(settlement: Settlement) -> bool:
     return settlement.last or settlement.ends_job or settlement.serial
+
+
+def _ended(serial: Sequence[Settlement], settled: set[UUID]) -> Iterator[Ended]:
+    for each in serial:
+        if each.id in settled and each.state is not None:
+            yield Ended(each.id, each.due_at, each.job_id, each.state)
 
 
 def _tell(

@@ -97,11 +97,12 @@ def test_every_route_of_the_api_wants_a_key(app: Flask, anybody: FlaskClient) ->
     job = "00000000-0000-0000-0000-000000000000"
     form = "2030-01-01T00%3A00Z/http%3A%2F%2Fa"
     values = {"job_id": job, "run_id": job, "_form": form, "_name": "invoices"}
+    values |= {"resource": "task:x", "task_id": "x", "app": "films", "runner_type": "spark"}
     for rule in app.url_map.iter_rules():
-        if rule.rule.startswith("/1/"):
+        if rule.rule.startswith(("/1/", "/api/")):
             path = rule.rule
             for converter in rule.arguments:
-                path = re.sub(rf"<\w+:{converter}>", values[converter], path)
+                path = re.sub(rf"<(?:\w+:)?{converter}>", values[converter], path)
             for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
                 assert anybody.open(path, method=method).status_code == 401, (method, path)
 

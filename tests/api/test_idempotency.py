@@ -20,6 +20,7 @@ from app.service import idempotency as service
 from app.service import runs as run_service
 from app.store.answers import purge
 from app.store.engine import db
+from tests.api.fusion.saved import TASK, saved
 from tests.api.native.booked import ABSENT, JSON, ONCE, booked, ids
 from tests.api.native.test_run_routes import FAILED, add_run, add_runs
 from tests.booked import connect, one
@@ -274,6 +275,11 @@ SAMPLES: dict[str, Sample] = {
     "runs.fire_job": lambda client, _: (f"/1/jobs/{booked(client)['id']}/fire", None),
     "runs.redeliver_run": lambda _, connection: (f"/1/runs/{failed(connection)}/redeliver", None),
     "runs.redeliver_runs": lambda _, connection: ("/1/runs/redeliver", failures(connection)),
+    "fusion.act": lambda client, _: (
+        f"/api/jobs/{saved(client)['resource']}/actions",
+        {"action": "start"},
+    ),
+    "fusion_tasks.create_task": lambda *_: ("/api/tasks", TASK),
     "account.rotate_secret": lambda *_: ("/1/secrets/rotate", {"overlap": 60}),
 }
 

@@ -49,9 +49,13 @@ def job_of(members: Any) -> JobDocument:  # noqa: ANN401 - JSON holds anything
     )
 
 
-def object_of(body: bytes, *, example: str) -> dict[str, Any]:
-    """The members of the one object a body holds, numbers as written; raises MalformedDocument."""
-    return _object(parse(decoded(body)), example)
+def object_of(body: bytes, *, example: str, repeats: bool = False) -> dict[str, Any]:
+    """The members of the one object a body holds, numbers as written; raises MalformedDocument.
+
+    With `repeats`, a member that is given again with the same value counts once, as Fusion's own
+    documents have it.
+    """
+    return _object(parse(decoded(body), _REPEATING if repeats else DECODER), example)
 
 
 def _object(members: Any, example: str) -> dict[str, Any]:  # noqa: ANN401 - JSON holds anything
@@ -89,10 +93,10 @@ def decoded(body: bytes) -> str:
         ) from None
 
 
-def parse(text: str) -> Any:  # noqa: ANN401 - JSON holds anything
+def parse(text: str, decoder: json.JSONDecoder | None = None) -> Any:  # noqa: ANN401 - JSON holds anything
     """The value that a JSON text is; raises MalformedDocument and InvalidMember."""
     with refusing("Send one JSON object, nothing before or after it."):
-        return DECODER.decode(text)
+        return (decoder or DECODER).decode(text)
 
 
 @contextmanager
@@ -124,6 +128,15 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+def _members_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    distinct: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in distinct and distinct[name] != value:
+            return _members(pairs)
+        distinct[name] = value
+    return distinct
+
+
 def _no_constant(name: str) -> NoReturn:
     raise MalformedDocument(
         f"The document holds {name}, which JSON does not have.", remedy="Leave it out."
@@ -132,6 +145,12 @@ def _no_constant(name: str) -> NoReturn:
 
 DECODER: Final = json.JSONDecoder(
     object_pairs_hook=_members,
+    parse_int=_Number,
+    parse_float=_Number,
+    parse_constant=_no_constant,
+)
+_REPEATING: Final = json.JSONDecoder(
+    object_pairs_hook=_members_repeated,
     parse_int=_Number,
     parse_float=_Number,
     parse_constant=_no_constant,

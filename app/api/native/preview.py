@@ -45,7 +45,8 @@ def answer(body: bytes, media_type: str, charset: str | None, now: datetime) -> 
     """What the document in `body` asks for; raises MalformedDocument and InvalidMember."""
     members: Mapping[str, Any]
     if media_type == negotiation.JSON:
-        members = json_codec.object_of(body, example='{"cron": "0 15 10 ? * *"}')
+        example = '{"cron": "0 15 10 ? * *"}'
+        members = json_codec.object_of(body, example=example, repeats=True)
     else:
         members = xml_codec.texts_of(body, charset, ROOT)
     named = _text(members, "dialect")

@@ -21,6 +21,7 @@ from app.api.native import (
     paths,
     preview,
     run_routes,
+    runner_routes,
     xml_codec,
 )
 from app.api.native.account_routes import account
@@ -54,6 +55,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(account)
     app.register_blueprint(run_routes.runs)
     app.register_blueprint(completion.completion)
+    app.register_blueprint(runner_routes.runners)
     previews.offer(app, preview.DIALECT)
 
 

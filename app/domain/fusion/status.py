@@ -28,14 +28,24 @@ class Course:
 
 
 def course_of(run: Run) -> Course:
-    """The course of a run: it starts with its first call, or when it is due where none was made."""
+    """The course of a run."""
+    first = run.attempts[0].started_at if run.attempts else None
     return Course(
         run_id=run.id,
         state=run.state,
-        started_at=run.attempts[0].started_at if run.attempts else run.due_at,
+        started_at=began(first, due_at=run.due_at, ended_at=run.settled_at),
         ended_at=run.settled_at,
         reason=run.reason,
     )
+
+
+def began(first_call: datetime | None, *, due_at: datetime, ended_at: datetime | None) -> datetime:
+    """When a run started: with its first call, or when it was due where none was made.
+
+    One that ended before it was due started and ended at once.
+    """
+    started = due_at if first_call is None else first_call
+    return started if ended_at is None else min(started, ended_at)
 
 
 def job_status(

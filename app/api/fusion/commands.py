@@ -1,0 +1,56 @@
+"""Commands of the Fusion dialect: the runners of an account."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from app.commands import told
+from app.service import accounts
+from app.service.fusion import runners
+
+fusion_runner: Final = AppGroup("fusion-runner", help="Runners of an account's Fusion jobs.")
+
+_type: Final = click.option(
+    "--type",
+    "kind",
+    required=True,
+    type=click.Choice([str(each) for each in runners.KINDS]),
+    help="Which jobs it does.",
+)
+
+
+def install(app: Flask) -> None:
+    """Offer the commands as `flask --app wsgi fusion-runner …`."""
+    app.cli.add_command(fusion_runner)
+
+
+@fusion_runner.command("add")
+@click.argument("account_name", metavar="ACCOUNT")
+@_type
+@click.option("--url", required=True, help="Where it is called.")
+@told
+def add_runner(account_name: str, kind: str, url: str) -> None:
+    """Let the jobs of a type of ACCOUNT be done at a URL; where there is one, at this one now."""
+    runners.put(accounts.named(account_name), kind, url=url)
+
+
+@fusion_runner.command("list")
+@click.argument("account_name", metavar="ACCOUNT")
+@told
+def list_runners(account_name: str) -> None:
+    """List the runners of ACCOUNT: type and URL."""
+    for each in runners.listed(accounts.named(account_name)):
+        click.echo(f"{each.name:10}  {each.url}")
+
+
+@fusion_runner.command("remove")
+@click.argument("account_name", metavar="ACCOUNT")
+@_type
+@told
+def remove_runner(account_name: str, kind: str) -> None:
+    """Remove a runner of ACCOUNT; jobs of its type fail until there is another."""
+    runners.delete(accounts.named(account_name), kind)

@@ -1,0 +1,24 @@
+"""Preview: what a whole Fusion schedule would do, its triggers taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from app.api import previews
+from app.domain.fusion import preview, schedule
+from app.domain.preview import Preview
+
+FUSION: Final = "fusion"
+
+
+def _preview(members: Mapping[str, Any], after: datetime, count: int) -> Preview:
+    """Saved at `after`, since intervals without a start count from then."""
+    understood = schedule.understand(members, resource=None, now=after)
+    return preview.of_schedule(understood, after=after, count=count)
+
+
+DIALECT: Final = previews.Dialect(
+    name=FUSION, members=("resource", "enabled", "triggers", "default"), preview=_preview
+)

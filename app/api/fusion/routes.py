@@ -1,0 +1,86 @@
+"""Routes of Fusion jobs: how they stand, their history, their schedules, starting and aborting."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Flask, Response, request
+
+from app.api import admission, previews
+from app.api.fusion import preview, task_routes, wire
+from app.api.fusion.prefixes import route
+from app.domain.fusion import action, schedule
+from app.domain.fusion import resource as resources
+from app.service.fusion import actions, listing, schedules
+from app.service.fusion.jobs import resource_of
+
+fusion: Final = Blueprint("fusion", __name__)
+
+
+def install(app: Flask) -> None:
+    """Offer the Fusion dialect in this application."""
+    app.register_blueprint(fusion)
+    app.register_blueprint(task_routes.tasks)
+    previews.offer(app, preview.DIALECT)
+
+
+@route(fusion, "GET", "/jobs")
+def list_jobs(app: str | None = None) -> Response:
+    """How all jobs of the account stand, or those of some types, or of an app."""
+    caller = admission.admit()
+    kinds = {resources.read_kind(each) for each in request.args.getlist("type")}
+    return wire.answer(listing.of_all(caller, kinds=kinds, app=app))
+
+
+@route(fusion, "GET", "/jobs/<resource>")
+def get_job(resource: str, app: str | None = None) -> Response:
+    """How a job stands."""
+    caller = admission.admit()
+    return wire.answer(listing.of_one(caller, resource_of(resource), app=app))
+
+
+@route(fusion, "DELETE", "/jobs/<resource>")
+def delete_job(resource: str, app: str | None = None) -> Response:
+    """A job forgotten, its schedule and its task with it (an extension)."""
+    caller = admission.admit()
+    schedules.forget(caller, resource_of(resource), app=app)
+    return Response(status=204)
+
+
+@route(fusion, "GET", "/jobs/<resource>/history")
+def get_history(resource: str, app: str | None = None) -> Response:
+    """The runs of a job, newest first, the one under way included."""
+    caller = admission.admit()
+    return wire.answer(listing.history(caller, resource_of(resource), limit=wire.limit(), app=app))
+
+
+@route(fusion, "GET", "/jobs/<resource>/schedule")
+def get_schedule(resource: str, app: str | None = None) -> Response:
+    """The schedule of a job, as it was put."""
+    caller = admission.admit()
+    return wire.answer(schedules.get(caller, resource_of(resource), app=app))
+
+
+@route(fusion, "PUT", "/jobs/<resource>/schedule")
+def put_schedule(resource: str, app: str | None = None) -> Response:
+    """A job's schedule, replaced as a whole."""
+    caller = admission.admit()
+    of = resources.parse(resource)
+    sent = schedule.read(wire.members(), resource=of, now=caller.now)
+    return wire.answer(schedules.put(caller, of, sent, app=app))
+
+
+@route(fusion, "DELETE", "/jobs/<resource>/schedule")
+def delete_schedule(resource: str, app: str | None = None) -> Response:
+    """A job without a schedule; it stays, and can be started."""
+    caller = admission.admit()
+    schedules.delete(caller, resource_of(resource), app=app)
+    return Response(status=204)
+
+
+@route(fusion, "POST", "/jobs/<resource>/actions")
+def act(resource: str, app: str | None = None) -> Response:
+    """A job started or aborted now; whether it was is in the answer, which is 200 either way."""
+    caller = admission.admit()
+    asked = action.read(wire.members())
+    return wire.answer(actions.perform(caller, resource_of(resource), asked, app=app))

@@ -1,0 +1,48 @@
+"""Routes of tasks: the HTTP calls that jobs of the type `task` make."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response
+
+from app.api import admission
+from app.api.fusion import wire
+from app.api.fusion.prefixes import route
+from app.service.fusion import tasks as service
+
+tasks: Final = Blueprint("fusion_tasks", __name__)
+
+
+@route(tasks, "GET", "/tasks")
+def list_tasks(app: str | None = None) -> Response:
+    """All tasks of the account, or of an app."""
+    return wire.answer(service.of_all(admission.admit(), app=app))
+
+
+@route(tasks, "POST", "/tasks")
+def create_task(app: str | None = None) -> Response:
+    """A new task, which makes a new job."""
+    caller = admission.admit()
+    return wire.answer(service.create(caller, service.read(wire.members()), app=app))
+
+
+@route(tasks, "GET", "/tasks/<task_id>")
+def get_task(task_id: str, app: str | None = None) -> Response:
+    """A task as it was sent."""
+    return wire.answer(service.get(admission.admit(), task_id, app=app))
+
+
+@route(tasks, "PUT", "/tasks/<task_id>")
+def put_task(task_id: str, app: str | None = None) -> Response:
+    """A task created or replaced; its schedule stays."""
+    caller = admission.admit()
+    sent = service.read(wire.members(), task_id=task_id)
+    return wire.answer(service.put(caller, sent, app=app))
+
+
+@route(tasks, "DELETE", "/tasks/<task_id>")
+def delete_task(task_id: str, app: str | None = None) -> Response:
+    """A task and its job, with its schedule, ended."""
+    service.delete(admission.admit(), task_id, app=app)
+    return Response(status=204)

@@ -1,0 +1,180 @@
+"""Jobs of the Fusion dialect: found and locked by their resources, booked, replaced and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection
+from uuid6 import uuid7
+
+from app.domain.account import Caller
+from app.domain.fusion import resource as resources
+from app.domain.fusion.calendar import Calendar
+from app.domain.fusion.resource import Kind, Resource
+from app.domain.fusion.task import Task
+from app.domain.job import Booking, Dialect, Job, booking_of
+from app.domain.manner import LONGEST_TIMEOUT, Manner
+from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.quotation import quoted
+from app.domain.retry_policy import RetryPolicy
+from app.domain.trigger import next_after
+from app.errors import InvalidMember, NotFound
+from app.service import jobs
+from app.service.fusion import apps
+from app.store import accounts, contents, names, redelivery, serial
+from app.store import jobs as store
+
+SCHEDULE: Final = "schedule"
+TASK: Final = "task"
+STARTED_BY: Final = "startedBy"
+
+# A job whose runs never overlap must not wait for a day because one call failed.
+RETRY: Final = RetryPolicy(schedule=(5.0, 25.0))
+MISFIRE: Final = Misfire(policy=MisfirePolicy.ONE)
+# Nobody there is to tell a page of its own address, which is that of the runner.
+_NO_URL: Final = "/"
+_UNKNOWN: Final = {
+    Kind.TASK: "POST the task to /api/tasks; its job is there with it.",
+    Kind.DATASOURCE: "PUT a schedule to /api/jobs/<resource>/schedule; "
+    '{"triggers": []} will do for a job that is started by hand.',
+}
+
+
+def resource_of(text: str) -> Resource:
+    """The resource in an address; raises NotFound, as what cannot be a resource is nobody's."""
+    try:
+        return resources.parse(text)
+    except InvalidMember as error:
+        raise NotFound(error.message, member="resource", remedy=error.remedy) from None
+
+
+def find(connection: Connection, caller: Caller, resource: Resource, app: str | None) -> Job:
+    """The job of that resource, of that app where one is named. Raises NotFound."""
+    found = find_or_none(connection, caller, resource)
+    if found is None or not apps.has(found.tags, app):
+        raise unknown(resource, app if found is not None else None)
+    return found
+
+
+def locked(connection: Connection, caller: Caller, resource: Resource, app: str | None) -> Job:
+    """As `find`, under the locks of `lock`."""
+    lock(connection, caller, resource)
+    return find(connection, caller, resource, app)
+
+
+def lock(connection: Connection, caller: Caller, resource: Resource) -> None:
+    """Let nobody change the job, if there is one, nor those that may start when it ends.
+
+    Nobody else saves a job of the account's meanwhile: of two that are to follow each other, saved
+    at once, the second is refused; and who follows this one stays so.
+    """
+    accounts.lock(connection, caller.account.id)
+    job_id = names.holder(
+        connection, caller.account.id, str(resource), Dialect.FUSION, endpoint_of(resource)
+    )
+    if job_id is not None:
+        redelivery.lock_jobs(connection, serial.with_followers(connection, [job_id]))
+
+
+def find_or_none(connection: Connection, caller: Caller, resource: Resource) -> Job | None:
+    """The job of that resource, whatever app it belongs to."""
+    return store.find_named(
+        connection, caller.account.id, str(resource), Dialect.FUSION, endpoint_of(resource)
+    )
+
+
+def book(connection: Connection, caller: Caller, booking: Booking) -> None:
+    """Store a new job, with the account locked."""
+    store.insert_job(
+        connection,
+        job_id=UUID(int=uuid7().int),
+        account_id=caller.account.id,
+        booking=booking,
+        next_at=next_after(booking.trigger, caller.now),
+    )
+
+
+def replace(connection: Connection, caller: Caller, current: Job, booking: Booking) -> bool:
+    """Give a locked job its next version; False where it is so already, and stays as it is."""
+    if booking_of(current) == booking:
+        return False
+    if current.enabled or booking.enabled:
+        first = next_after(booking.trigger, caller.now)
+        jobs.put_in_place(connection, caller, current, booking, first)
+    else:
+        # What was started by hand meanwhile has nothing to do with the schedule.
+        contents.keep(connection, current.id)
+        store.replace(connection, current, booking, None)
+    return True
+
+
+def of_runner(resource: Resource, app: str | None) -> Booking:
+    """A job that the runner of its type does; without a schedule."""
+    return Booking(
+        url=_NO_URL,
+        trigger=Calendar(),
+        content_type="application/json",
+        data=orjson.dumps({"resource": str(resource)}),
+        name=str(resource),
+        tags=apps.with_app((), app),
+        manner=Manner(retry=RETRY),
+        misfire=MISFIRE,
+        dialect=Dialect.FUSION,
+        endpoint=endpoint_of(resource),
+        written={},
+    )
+
+
+def of_task(task: Task, app: str | None) -> Booking:
+    """The job that makes the call of a task; without a schedule."""
+    return Booking(
+        url=task.call.url,
+        trigger=Calendar(),
+        content_type=task.call.content_type,
+        data=task.call.data,
+        name=f"{Kind.TASK}:{task.id}",
+        tags=apps.with_app((), app),
+        manner=Manner(
+            method=task.call.method,
+            headers=task.call.headers,
+            timeout=LONGEST_TIMEOUT,
+            retry=RETRY,
+        ),
+        misfire=MISFIRE,
+        dialect=Dialect.FUSION,
+        written={TASK: kept(task.written)},
+    )
+
+
+def endpoint_of(resource: Resource) -> str:
+    """The runner that does a job, by its type; nothing for a task, which says itself what to do."""
+    return "" if resource.kind is Kind.TASK else str(resource.kind)
+
+
+def schedule_of(job: Job) -> dict[str, Any]:
+    """The schedule of a job as it is told; one without triggers where there is none."""
+    found: dict[str, Any] = {"resource": job.name, "enabled": True, "triggers": []}
+    if job.written is not None and SCHEDULE in job.written:
+        found = orjson.loads(job.written[SCHEDULE])
+    # A job can also be paused where its schedule is not spoken of.
+    return found if job.enabled else {**found, "enabled": False}
+
+
+def kept(document: Mapping[str, Any]) -> str:
+    """A document as `written` keeps it: as text, so that its members stay in their order."""
+    return orjson.dumps(document).decode()
+
+
+def unknown(resource: Resource, app: str | None) -> NotFound:
+    """The refusal of a resource that no job of the caller's is, or none of that app."""
+    if app is not None:
+        return NotFound(
+            f"The job {resource} does not belong to the app {quoted(app)}.",
+            member="resource",
+            remedy="PUT its schedule or its task under this app, or leave /apps/<app> out.",
+        )
+    remedy = _UNKNOWN[Kind.TASK if resource.kind is Kind.TASK else Kind.DATASOURCE]
+    return NotFound(f"There is no job {resource}.", member="resource", remedy=remedy)

@@ -1,0 +1,98 @@
+"""Listing: how Fusion jobs stand, and what their runs came to, in Fusion's words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final
+
+from app.domain.account import Caller
+from app.domain.fusion import status
+from app.domain.fusion.resource import Kind, Resource
+from app.domain.fusion.status import Course
+from app.domain.run import RunKind
+from app.service.fusion import apps, jobs
+from app.store import resources as store
+from app.store.engine import statement, transaction
+from app.store.resources import LastRun, Standing
+
+_BY_SCHEDULE: Final = "schedule"
+
+
+def of_all(caller: Caller, *, kinds: Collection[Kind], app: str | None) -> list[dict[str, Any]]:
+    """How the account's jobs stand, by name; only of those kinds, and of that app, if given."""
+    with statement() as connection:
+        found = store.standing(
+            connection, caller.account.id, types=sorted(kinds), tag=apps.tag(app)
+        )
+    return [_told(each) for each in found]
+
+
+def of_one(caller: Caller, resource: Resource, *, app: str | None) -> dict[str, Any]:
+    """How a job stands. Raises NotFound."""
+    with transaction() as connection:
+        jobs.find(connection, caller, resource, app)
+        found = store.standing(connection, caller.account.id, name=str(resource))
+    if not found:
+        raise jobs.unknown(resource, None)
+    return _told(found[0])
+
+
+def history(
+    caller: Caller, resource: Resource, *, limit: int, app: str | None
+) -> list[dict[str, Any]]:
+    """The newest runs of a job, the one under way included. Raises NotFound."""
+    with transaction() as connection:
+        job = jobs.find(connection, caller, resource, app)
+        runs = store.runs(connection, job.id, limit)
+    return [status.history_entry(str(resource), status.course_of(each)) for each in runs]
+
+
+def _told(found: Standing) -> dict[str, Any]:
+    return status.job_status(
+        found.name,
+        enabled=found.enabled,
+        last=None if found.last is None else _course(found.last),
+        next_at=found.next_at,
+        started_by=_starter(found),
+        extra=_extra(found),
+    )
+
+
+def _course(last: LastRun) -> Course:
+    return Course(
+        run_id=last.id,
+        state=last.state,
+        started_at=status.began(last.started_at, due_at=last.due_at, ended_at=last.settled_at),
+        ended_at=last.settled_at,
+        reason=last.reason,
+    )
+
+
+def _starter(found: Standing) -> str | None:
+    """Who started the last run: a key by its label, the schedule, or the job before it."""
+    if found.last is None:
+        return None
+    match found.last.kind:
+        case RunKind.MANUAL:
+            by: str | None = found.written.get(jobs.STARTED_BY)
+            return by
+        case RunKind.CHAINED:
+            return found.after
+        case _:
+            return _BY_SCHEDULE
+
+
+def _extra(found: Standing) -> dict[str, Any]:
+    """What there is to say besides: why the last run ended so, and whom the job follows in vain."""
+    extra: dict[str, Any] = {}
+    if found.last is not None and found.last.reason:
+        extra["message"] = found.last.reason
+    if found.lacking:
+        names = ", ".join(found.lacking)
+        several = len(found.lacking) > 1
+        extra["missing"] = list(found.lacking)
+        extra["warning"] = (
+            f"This job is to run after {names}, and there {'are' if several else 'is'} no such "
+            f"job{'s' if several else ''}: deleted, or never saved."
+        )
+    return extra

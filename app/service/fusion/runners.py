@@ -1,0 +1,45 @@
+"""Runners: who does an account's jobs of a type, at what URL; read anew at each call."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.domain.account import Account
+from app.domain.endpoint import Endpoint
+from app.domain.fusion.resource import Kind
+from app.domain.job import Dialect
+from app.domain.quotation import quoted
+from app.errors import NotFound
+from app.service import endpoints
+
+KINDS: Final = (Kind.DATASOURCE, Kind.SPARK)
+
+
+def listed(account: Account) -> tuple[Endpoint, ...]:
+    """The account's runners, by type."""
+    return endpoints.listed(account, Dialect.FUSION)
+
+
+def get(account: Account, kind: str) -> Endpoint:
+    """The runner of that type. Raises NotFound."""
+    return endpoints.get(account, Dialect.FUSION, _checked(kind))
+
+
+def put(account: Account, kind: str, *, url: str) -> tuple[Endpoint, bool]:
+    """Configure a runner, anew or another way; and whether it is new. Raises InvalidMember."""
+    return endpoints.put(account, Dialect.FUSION, _checked(kind), url=url, token=None)
+
+
+def delete(account: Account, kind: str) -> None:
+    """Forget a runner. Raises NotFound."""
+    endpoints.delete(account, Dialect.FUSION, _checked(kind))
+
+
+def _checked(kind: str) -> str:
+    if kind not in KINDS:
+        raise NotFound(
+            f"There are no runners of the type {quoted(kind)}.",
+            member="type",
+            remedy=f"The types are {' and '.join(KINDS)}; a task says itself what it calls.",
+        )
+    return kind

@@ -1,0 +1,120 @@
+"""Schedules: saved, told and taken away, each as a whole; and jobs that are forgotten."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from app.domain.account import Caller
+from app.domain.fusion import calendar, chain
+from app.domain.fusion.calendar import Calendar
+from app.domain.fusion.resource import Kind, Resource
+from app.domain.fusion.schedule import Schedule, calendar_of, follows_of
+from app.domain.job import Booking, Follow, Job, booking_of
+from app.service import jobs as native
+from app.service.fusion import apps, ending, jobs
+from app.store import follows as follow_store
+from app.store.engine import statement, transaction
+
+_DISABLED: Final = "the schedule was disabled"
+_FORGOTTEN: Final = "the job was deleted"
+
+
+def get(caller: Caller, resource: Resource, *, app: str | None) -> dict[str, Any]:
+    """The schedule of a job as it was saved; one without triggers where none was.
+
+    Raises NotFound.
+    """
+    with statement() as connection:
+        found = jobs.find(connection, caller, resource, app)
+    return jobs.schedule_of(found)
+
+
+def put(caller: Caller, resource: Resource, sent: Schedule, *, app: str | None) -> dict[str, Any]:
+    """Save a schedule, and with it the job that a runner does; saved again, it changes nothing.
+
+    What is under way goes on, unless the schedule is disabled: then it is aborted, too. Raises
+    InvalidMember, for a chain that would go round as well, and NotFound for a task that is none.
+    """
+    with statement() as connection:
+        # Unlocked: a claim passes over a job that is locked, and most often nothing has changed.
+        current = jobs.find_or_none(connection, caller, resource)
+    if current is not None and _wanted(current, sent, app) == booking_of(current):
+        return sent.written
+    with transaction() as connection:
+        jobs.lock(connection, caller, resource)
+        current = jobs.find_or_none(connection, caller, resource)
+        if current is None and resource.kind is Kind.TASK:
+            raise jobs.unknown(resource, None)
+        _refuse_cycle(connection, caller, resource, _follows(sent))
+        if current is None:
+            jobs.book(connection, caller, _with(jobs.of_runner(resource, app), sent))
+            return sent.written
+        if not sent.enabled and current.enabled:
+            ending.abort(connection, current, _DISABLED)
+        jobs.replace(connection, caller, current, _wanted(current, sent, app))
+    return sent.written
+
+
+def delete(caller: Caller, resource: Resource, *, app: str | None) -> None:
+    """Take the schedule of a job away; the job stays, with its history. Raises NotFound."""
+    with transaction() as connection:
+        current = jobs.locked(connection, caller, resource, app)
+        written = {
+            name: each for name, each in (current.written or {}).items() if name != jobs.SCHEDULE
+        }
+        booking = replace(
+            booking_of(current), trigger=Calendar(), follows=(), enabled=True, written=written
+        )
+        jobs.replace(connection, caller, current, booking)
+
+
+def forget(caller: Caller, resource: Resource, *, app: str | None) -> None:
+    """End a job altogether; what is under way of it is aborted. Raises NotFound."""
+    with transaction() as connection:
+        current = jobs.locked(connection, caller, resource, app)
+        ending.abort(connection, current, _FORGOTTEN)
+        native.delete_locked(connection, current.id)
+
+
+def _wanted(current: Job, sent: Schedule, app: str | None) -> Booking:
+    """What a job shall be with this schedule."""
+    return _with(replace(booking_of(current), tags=apps.with_app(current.tags, app)), sent)
+
+
+def _with(booking: Booking, sent: Schedule) -> Booking:
+    """The booking with this schedule; an interval that names no start goes on from where it was."""
+    booked = calendar_of(sent)
+    if isinstance(booking.trigger, Calendar):
+        booked = calendar.keep_anchors(booked, booking.trigger)
+    return replace(
+        booking,
+        trigger=booked,
+        enabled=sent.enabled,
+        follows=_follows(sent),
+        written={**(booking.written or {}), jobs.SCHEDULE: jobs.kept(sent.written)},
+    )
+
+
+def _follows(sent: Schedule) -> tuple[Follow, ...]:
+    """Whom the job follows, by name; also while its schedule is disabled, when nobody starts it."""
+    found = (
+        Follow(upstream=each.upstream, states=frozenset(each.states)) for each in follows_of(sent)
+    )
+    return tuple(sorted(found, key=lambda each: each.upstream))
+
+
+def _refuse_cycle(
+    connection: Connection, caller: Caller, resource: Resource, follows: Iterable[Follow]
+) -> None:
+    """Raises InvalidMember, naming the cycle; under the account's lock, so that none slips in."""
+    upstreams = [each.upstream for each in follows]
+    if upstreams:
+        existing: dict[str, list[str]] = defaultdict(list)
+        for name, upstream in follow_store.edges(connection, caller.account.id):
+            existing[name].append(upstream)
+        chain.refuse_cycle(str(resource), upstreams, existing)

@@ -1,0 +1,94 @@
+"""Tasks: the calls that jobs of the type `task` make; each is there with its job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from flask import current_app
+
+from app.domain.account import Caller
+from app.domain.fusion import task as domain
+from app.domain.fusion.resource import Kind, Resource
+from app.domain.fusion.task import Task
+from app.domain.job import Booking, Job, booking_of
+from app.errors import Conflict
+from app.service.fusion import apps, jobs, schedules
+from app.store import resources as store
+from app.store.engine import statement, transaction
+
+
+def read(members: Mapping[str, Any], *, task_id: str | None = None) -> Task:
+    """The task in a document, which may be called from here. Raises InvalidMember, TooLarge."""
+    allow = current_app.config["WAKECALL_SETTINGS"].allow_targets
+    return domain.read(members, allow=allow, task_id=task_id)
+
+
+def of_all(caller: Caller, *, app: str | None) -> list[dict[str, Any]]:
+    """The account's tasks, or those of an app, by id."""
+    with statement() as connection:
+        found = store.written(connection, caller.account.id, tag=apps.tag(app))
+    return [orjson.loads(each[jobs.TASK]) for each in found]
+
+
+def get(caller: Caller, task_id: str, *, app: str | None) -> dict[str, Any]:
+    """A task as it was sent. Raises NotFound."""
+    with statement() as connection:
+        found = jobs.find(connection, caller, _resource(task_id), app)
+    return _task_of(found)
+
+
+def create(caller: Caller, sent: Task, *, app: str | None) -> dict[str, Any]:
+    """A new task, with its job, which nothing starts yet. Raises InvalidMember, Conflict."""
+    with transaction() as connection:
+        jobs.lock(connection, caller, domain.resource_of(sent))
+        if jobs.find_or_none(connection, caller, domain.resource_of(sent)) is not None:
+            raise Conflict(
+                f"There is a task {sent.id} already.",
+                member="id",
+                remedy=f"PUT /api/tasks/{sent.id} replaces it.",
+            )
+        jobs.book(connection, caller, jobs.of_task(sent, app))
+    return sent.written
+
+
+def put(caller: Caller, sent: Task, *, app: str | None) -> dict[str, Any]:
+    """A task created, or replaced; its schedule stays. Raises InvalidMember."""
+    with transaction() as connection:
+        jobs.lock(connection, caller, domain.resource_of(sent))
+        current = jobs.find_or_none(connection, caller, domain.resource_of(sent))
+        if current is None:
+            jobs.book(connection, caller, jobs.of_task(sent, app))
+        else:
+            jobs.replace(connection, caller, current, _wanted(current, sent, app))
+    return sent.written
+
+
+def delete(caller: Caller, task_id: str, *, app: str | None) -> None:
+    """End a task, its job and its schedule; as schedules.forget. Raises NotFound."""
+    schedules.forget(caller, _resource(task_id), app=app)
+
+
+def _wanted(current: Job, sent: Task, app: str | None) -> Booking:
+    """What a job shall be with this task: all but the call stays."""
+    call, now = jobs.of_task(sent, None), booking_of(current)
+    return replace(
+        now,
+        url=call.url,
+        content_type=call.content_type,
+        data=call.data,
+        manner=call.manner,
+        tags=apps.with_app(current.tags, app),
+        written={**(now.written or {}), **(call.written or {})},
+    )
+
+
+def _task_of(job: Job) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads((job.written or {})[jobs.TASK])
+    return found
+
+
+def _resource(task_id: str) -> Resource:
+    return jobs.resource_of(f"{Kind.TASK}:{task_id}")

@@ -1,0 +1,299 @@
+"""Actions over HTTP: started, aborted, refused, and what is told of the runs that come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.domain.run import Attempt, Reply, RunState
+from app.store.settling import Settlement, settle
+from app.store.takes import take
+from tests.api.fusion.runs import NONE, begun, settled
+from tests.api.fusion.saved import (
+    CLEAN,
+    DAILY,
+    MOVIES,
+    TASK,
+    act,
+    history,
+    put,
+    saved,
+    status,
+)
+from tests.booked import connect, in_thread, one, wait_until_blocked
+
+FRACTION = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    with connect(database) as opened:
+        yield opened
+
+
+def test_a_start_is_answered_as_the_seed_has_it(client: FlaskClient) -> None:
+    saved(client, NONE)
+    answer = client.post(
+        f"/api/jobs/{MOVIES}/actions",
+        data='{"action": "start", "comment": "by hand"}',
+        content_type="application/json",
+    )
+    assert answer.status_code == 200
+    assert answer.get_json() == {
+        "resource": MOVIES,
+        "action": "start",
+        "accepted": True,
+        "message": f"Started job {MOVIES}",
+    }
+
+
+def test_curl_without_a_content_type_is_understood(client: FlaskClient) -> None:
+    saved(client, NONE)
+    for media_type in ("application/x-www-form-urlencoded", "text/plain", None):
+        path = f"/api/jobs/{MOVIES}/actions"
+        answer = client.post(path, data='{"action": "START"}', content_type=media_type)
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site"])
+def test_a_page_elsewhere_starts_nothing_with_the_browser_s_password(
+    client: FlaskClient, header: str
+) -> None:
+    saved(client, NONE)
+    sent: dict[str, Any] = {"data": '{"action": "start"}', "headers": {header: "cross-site"}}
+    path = f"/api/jobs/{MOVIES}/actions"
+    refused = client.post(path, content_type="text/plain", **sent)
+    assert (refused.status_code, refused.get_json()["member"]) == (415, "Content-Type")
+    assert client.post(path, content_type="application/json", **sent).status_code == 200
+
+
+def test_a_running_job_is_told_as_one_and_not_started_again(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    saved(client, NONE)
+    run = begun(client, connection)
+    refused = act(client)
+    assert (refused["accepted"], refused["action"]) == (False, "start")
+    assert f"running already, as run {run.id}" in refused["message"]
+    assert one(connection, "SELECT count(*) FROM inflight") == 1
+
+    told = status(client)
+    assert set(told) == {"resource", "enabled", "startedBy", "status", "lastStartTime"}
+    assert (told["status"], told["startedBy"]) == ("running", "first")
+    (entry,) = history(client)
+    assert set(entry) == {"resource", "runId", "startTime", "status"}
+    assert (entry["status"], entry["runId"]) == ("running", str(run.id))
+
+    # Tried again it is still running.
+    assert settled(connection, run, None, 500)
+    assert not act(client)["accepted"]
+    assert status(client)["status"] == "running"
+    assert "endTime" not in history(client)[0]
+
+
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [(RunState.SUCCEEDED, "success"), (RunState.FAILED, "failed"), (RunState.DEAD, "failed")],
+)
+def test_an_end_is_told_in_fusion_s_words_and_times(
+    client: FlaskClient, connection: psycopg.Connection, state: RunState, word: str
+) -> None:
+    saved(client, NONE)
+    run = begun(client, connection)
+    assert settled(connection, run, state, 200 if word == "success" else 500)
+
+    told = status(client)
+    assert told["status"] == word
+    began, ended = (
+        datetime.strptime(told[name], FRACTION)  # noqa: DTZ007 - as a client does it
+        for name in ("lastStartTime", "lastEndTime")
+    )
+    assert began <= ended
+    entry = history(client, query="?limit=1")[0]
+    assert entry["status"] == word
+    assert (entry["startTime"], entry["endTime"]) == (told["lastStartTime"], told["lastEndTime"])
+    if word == "failed":
+        assert told["extra"]["message"] == "The receiver answered 500."
+        assert entry["extra"] == {"message": "The receiver answered 500."}
+    assert act(client)["accepted"]
+
+
+def test_history_is_told_newest_first_and_bounded(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    saved(client, NONE)
+    made = []
+    for _ in range(3):
+        run = begun(client, connection)
+        made.append(str(run.id))
+        settled(connection, run, RunState.SUCCEEDED)
+    assert [each["runId"] for each in history(client)] == made[::-1]
+    assert [each["runId"] for each in history(client, query="?limit=2")] == made[:0:-1]
+    assert len(history(client, query="?limit=100000000000")) == 3
+    running = begun(client, connection)
+    assert history(client, query="?limit=1")[0]["runId"] == str(running.id)
+    for text in ("0", "-1", "x", "", "1" * 30, "1.5", "²"):
+        refused = client.get(f"/api/jobs/{MOVIES}/history?limit={text}")
+        assert (refused.status_code, refused.get_json()["member"]) == (400, "limit")
+
+
+def test_of_two_starts_at_once_one_is_accepted(
+    app: Flask, client: FlaskClient, database: str
+) -> None:
+    saved(client, NONE)
+    key = client.environ_base["HTTP_X_API_KEY"]
+
+    def start() -> bool:
+        other = app.test_client()
+        other.environ_base["HTTP_X_API_KEY"] = key
+        return bool(act(other)["accepted"])
+
+    with connect(database) as holder, connect(database) as watcher:
+        with holder.transaction():
+            holder.execute("SELECT FROM due FOR UPDATE")
+            with in_thread(start) as first, in_thread(start) as second:
+                wait_until_blocked(watcher, 2)
+                holder.execute("SELECT 1")
+                # Let go before the threads are waited for.
+                holder.execute("COMMIT")
+                assert sorted([first(), second()]) == [False, True]
+        assert one(watcher, "SELECT count(*) FROM inflight") == 1
+
+
+def test_an_abort_ends_a_run_at_once_though_its_call_is_under_way(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    saved(client, NONE)
+    run = begun(client, connection)
+    reply = act(client, "abort")
+    assert reply == {
+        "resource": MOVIES,
+        "action": "abort",
+        "accepted": True,
+        "message": f"Aborted job {MOVIES}",
+    }
+    told = status(client)
+    assert (told["status"], told["extra"]["message"]) == ("aborted", "aborted by first")
+    assert told["lastStartTime"] <= told["lastEndTime"]
+    (entry,) = history(client)
+    assert (entry["status"], entry["startTime"] <= entry["endTime"]) == ("aborted", True)
+    # What comes of the call later changes nothing.
+    assert not settled(connection, run, RunState.SUCCEEDED)
+    assert status(client)["status"] == "aborted"
+    assert act(client)["accepted"]
+
+
+def test_an_abort_stops_retries_and_what_is_to_be_completed_later(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    saved(client, NONE)
+    run = begun(client, connection)
+    assert settled(connection, run, None, 500)
+    assert act(client, "abort")["accepted"]
+    assert one(connection, "SELECT count(*) FROM inflight") == 0
+    run = begun(client, connection)
+    attempt = Attempt(1, datetime.now(UTC), 1.0, Reply(status=202))
+    later = Settlement(
+        *(run.id, run.token, run.job_id, run.job_version, run.due_at, None, None, None),
+        *(False, False, attempt, 3600),
+        serial=True,
+    )
+    assert settle(connection, [later]) == {run.id}
+    assert status(client)["status"] == "running"
+    assert act(client, "abort")["accepted"]
+    assert status(client)["status"] == "aborted"
+    refused = client.post(f"/1/runs/{run.id}/complete", json={"status": "succeeded"})
+    assert refused.status_code == 409
+
+
+def test_nothing_that_is_not_running_is_aborted(client: FlaskClient) -> None:
+    saved(client, NONE)
+    reply = act(client, "abort")
+    assert (reply["accepted"], reply["action"]) == (False, "abort")
+    assert reply["message"] == f"The job {MOVIES} is not running."
+
+
+def test_the_runner_is_told_of_an_abort_once_it_may_have_been_called(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    runner = "http://127.0.0.1:9/runner"
+    assert client.put("/1/fusion-runners/datasource", json={"url": runner}).status_code == 201
+    saved(client, NONE)
+    assert act(client)["accepted"]
+    assert act(client, "abort")["accepted"]
+    assert one(connection, "SELECT count(*) FROM inflight") == 0
+
+    run = begun(client, connection)
+    assert act(client, "abort")["accepted"]
+    (event,) = connection.execute("SELECT id, token, kind, job_id FROM inflight").fetchall()
+    assert event[2:] == ("event", run.id)
+    (call,) = take(connection, [event[:2]])
+    told = f'{{"resource":"{MOVIES}","runId":"{run.id}","action":"abort"}}'
+    assert (call.url, call.data, call.content_type) == (runner, told.encode(), "application/json")
+
+
+def test_disabling_a_schedule_aborts_what_is_under_way(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    saved(client, NONE)
+    run = begun(client, connection)
+    saved(client, {"triggers": [], "enabled": False})
+    assert status(client)["status"] == "aborted"
+    assert not settled(connection, run, RunState.SUCCEEDED)
+    # By hand it can be started all the same, and runs on while its schedule stays disabled.
+    run = begun(client, connection)
+    saved(client, {**DAILY, "enabled": False})
+    assert status(client)["status"] == "running"
+    assert settled(connection, run, RunState.SUCCEEDED)
+
+
+def test_what_is_under_way_goes_on_while_its_schedule_is_replaced(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    saved(client, NONE)
+    run = begun(client, connection)
+    saved(client)
+    assert status(client)["status"] == "running"
+    assert one(connection, "SELECT next_at IS NULL AND held_at IS NOT NULL FROM due")
+    assert settled(connection, run, RunState.SUCCEEDED)
+    assert one(connection, "SELECT next_at IS NOT NULL AND held_at IS NULL FROM due")
+
+
+@pytest.mark.parametrize(
+    ("body", "member"),
+    [
+        ("", None),
+        ("[]", None),
+        ("{", None),
+        ("{}", "action"),
+        ('{"action": null}', "action"),
+        ('{"action": 1}', "action"),
+        ('{"action": "stop"}', "action"),
+    ],
+)
+def test_an_action_that_is_none_is_refused(
+    client: FlaskClient, body: str, member: str | None
+) -> None:
+    saved(client, NONE)
+    refused = client.post(f"/api/jobs/{MOVIES}/actions", data=body)
+    problem = refused.get_json()
+    assert (refused.status_code, problem.get("member")) == (400, member)
+    assert problem["remedy"]
+
+
+def test_a_task_is_called_as_it_says(client: FlaskClient, connection: psycopg.Connection) -> None:
+    assert client.post("/api/tasks", json=TASK).status_code == 200
+    assert put(client, resource=CLEAN).status_code == 200
+    run = begun(client, connection, CLEAN)
+    assert run.manner is not None
+    assert (run.url, run.data, run.manner.method) == ("http://127.0.0.1/clean", b"all", "POST")
+    assert settled(connection, run, RunState.SUCCEEDED)
+    assert isinstance(run.id, UUID)
+    assert act(client, "abort", CLEAN)["accepted"] is False
