@@ -71,7 +71,7 @@ def create_jobs() -> Response:
     """New jobs from one document, all of them or none (an extension)."""
     caller = _caller()
     media_type, dry_run = _creating()
-    bookings = bulk.read(*incoming.body(bodies.MAX_BULK))
+    bookings = bulk.read(*incoming.body(bodies.MAX_LONG))
     jobs = job_service.create_together(caller, bookings, dry_run=dry_run)
     if dry_run:
         return answers.checked_together(jobs, media_type)

@@ -1,0 +1,69 @@
+"""Addresses: which requests are for the Dapr API, and the job's name in their paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote_to_bytes
+
+from flask import request
+
+from app.api.dapr.failures import malformed, no_route
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_OURS: Final = re.compile(r"/+v1\.0(?:-[0-9a-z]+)?(?:/|$)")
+_SLASHES: Final = re.compile(r"/{2,}")
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PARTS: Final = 3
+
+
+class Cleaned:
+    """A WSGI application whose Dapr routes are found with needless slashes too, as in Dapr."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """The answer of the application."""
+        if is_ours(environ["PATH_INFO"]):
+            environ["PATH_INFO"] = _clean(environ["PATH_INFO"])
+        return self._app(environ, start_response)
+
+
+def is_ours(path: str) -> bool:
+    """Whether a path is one of the Dapr API, be there anything at it or not."""
+    return _OURS.match(path) is not None
+
+
+def job_name() -> str:
+    """The name in the request's path, unescaped as in a query (`+` is a space).
+
+    Raises what `no_route` and `malformed` make, for a path of more parts and for bad escapes.
+    """
+    target: str = request.environ.get("REQUEST_URI") or request.environ["PATH_INFO"]
+    parts = _clean(_path(target)).split("/", _PARTS)
+    raw = parts[-1]
+    if len(parts) <= _PARTS or "/" in raw:
+        raise no_route()
+    bad = _BAD_ESCAPE.search(raw)
+    if bad is not None:
+        raise malformed(f'invalid URL escape "{raw[bad.start() : bad.start() + 3]}"')
+    try:
+        return unquote_to_bytes(raw.replace("+", " ").encode("latin-1")).decode()
+    except UnicodeDecodeError:
+        raise malformed("the name in the path is not UTF-8") from None
+
+
+def _path(target: str) -> str:
+    """The path of a request target (RFC 9112, 3.2), still encoded."""
+    path = target.partition("?")[0]
+    return path if path.startswith("/") else "/" + path.partition("://")[2].partition("/")[2]
+
+
+def _clean(path: str) -> str:
+    return _SLASHES.sub("/", path).rstrip("/") or "/"
