@@ -353,5 +353,6 @@ class Courier:
             within,
             held.tells(state),
             run.kind == RunKind.SCHEDULED,
+            run.serial,
         )
         self.outcomes.append((held, settlement))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final
 from uuid import UUID
 
 from app.domain.manner import USUAL, Manner
 from app.domain.misfire import DEFAULT, Misfire
+from app.domain.run import RunState
 from app.domain.trigger import Trigger
 
 MAX_URL: Final = 2048
@@ -19,13 +22,31 @@ MOST_TAGS: Final = 20
 MAX_TAG: Final = 64
 
 
+class Dialect(StrEnum):
+    """In whose words a job was booked, and is told again."""
+
+    NATIVE = "native"
+    DAPR = "dapr"
+    FUSION = "fusion"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Follow:
+    """A job starts once the job named `upstream` of its account and dialect ends in a state."""
+
+    upstream: str
+    states: frozenset[RunState]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Booking:
     """What a client asks for, whatever format or path it came in; not yet checked.
 
     `data` is the payload byte for byte as it will be delivered; None means none was given. `name`
-    is unique among the account's jobs; `on_success` and `on_failure` are URLs told of each run's
-    end.
+    is unique among the account's jobs of one dialect and endpoint; `on_success` and `on_failure`
+    are URLs told of each run's end. `endpoint` names the place of the account's that the calls go
+    to, where that is not said by `url` alone. `written` is what the dialect must tell again as the
+    client wrote it. `remaining` firings are left by the schedule, None for no limit.
     """
 
     url: str
@@ -40,6 +61,11 @@ class Booking:
     misfire: Misfire = DEFAULT
     on_success: str | None = None
     on_failure: str | None = None
+    dialect: Dialect = Dialect.NATIVE
+    endpoint: str = ""
+    written: Mapping[str, Any] | None = None
+    remaining: int | None = None
+    follows: tuple[Follow, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,7 +79,10 @@ class Echo:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """A booking as stored; `next_at` is its next firing (UTC), None while the last is under way."""
+    """A booking as stored; `next_at` is its next firing (UTC), None while the last is under way.
+
+    Where its calls must not overlap, the next firing may be past: it waits for the one under way.
+    """
 
     id: UUID
     account: str
@@ -71,6 +100,11 @@ class Job:
     misfire: Misfire = DEFAULT
     on_success: str | None = None
     on_failure: str | None = None
+    dialect: Dialect = Dialect.NATIVE
+    endpoint: str = ""
+    written: Mapping[str, Any] | None = None
+    remaining: int | None = None
+    follows: tuple[Follow, ...] = ()
 
 
 def booking_of(job: Job) -> Booking:
@@ -88,4 +122,9 @@ def booking_of(job: Job) -> Booking:
         misfire=job.misfire,
         on_success=job.on_success,
         on_failure=job.on_failure,
+        dialect=job.dialect,
+        endpoint=job.endpoint,
+        written=job.written,
+        remaining=job.remaining,
+        follows=job.follows,
     )

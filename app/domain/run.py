@@ -30,14 +30,15 @@ SETTLED: Final = frozenset(RunState) - LIVE
 
 
 class RunKind(StrEnum):
-    """Why a run exists: its job was due, somebody asked for it, or it tells of another run.
+    """Why a run exists: its job was due, somebody asked for it, another job ended, or it tells.
 
-    Of an event, `job_id` is the run it tells of, and `job_version` that run's token.
+    An event tells of another run: its `job_id` is that run's id, its `job_version` the token.
     """
 
     SCHEDULED = "scheduled"
     MANUAL = "manual"
     EVENT = "event"
+    CHAINED = "chained"
 
 
 class Timing(NamedTuple):

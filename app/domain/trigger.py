@@ -52,6 +52,20 @@ def is_recurring(trigger: Trigger) -> bool:
             return True
 
 
+def is_serial(trigger: Trigger) -> bool:
+    """Whether a firing waits until the one before it is settled: no two calls overlap."""
+    match trigger:
+        case At() | Cron():
+            return False
+
+
+def is_standing(trigger: Trigger) -> bool:
+    """Whether a job stays though nothing is to come of it by itself."""
+    match trigger:
+        case At() | Cron():
+            return False
+
+
 def next_after(trigger: Trigger, after: datetime) -> datetime | None:
     """The first firing strictly after `after` (aware), in UTC; None when none is left.
 

@@ -13,7 +13,7 @@ from app.errors import Conflict
 from app.service import runs
 from app.service.secrets import completion_tokens
 from app.store import completions as store
-from app.store import history, redelivery
+from app.store import history, redelivery, serial
 from app.store.engine import transaction
 
 
@@ -35,7 +35,7 @@ def complete(run_id: UUID, completion: Completion, *, account_id: int | None) ->
         owner = store.owner(connection, run_id)
         if owner is None or account_id not in {None, owner.account_id}:
             raise runs.unknown(run_id)
-        redelivery.lock_jobs(connection, [owner.job_id])
+        redelivery.lock_jobs(connection, serial.with_followers(connection, [owner.job_id]))
         live = store.lock(connection, run_id)
         if live is not None:
             _complete(connection, live, completion)

@@ -325,4 +325,9 @@ def stored(
         misfire=booking.misfire,
         on_success=booking.on_success,
         on_failure=booking.on_failure,
+        dialect=booking.dialect,
+        endpoint=booking.endpoint,
+        written=booking.written,
+        remaining=booking.remaining,
+        follows=booking.follows,
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from uuid import UUID
 
 from uuid6 import uuid7
 
 from app.domain.account import Caller
-from app.domain.job import Booking, Job
+from app.domain.job import Job, booking_of
+from app.errors import Conflict
 from app.service import arming, jobs
-from app.store import contents, inflight
+from app.store import contents, inflight, serial
 from app.store import jobs as store
 from app.store.engine import transaction
 
@@ -27,7 +28,7 @@ def pause(caller: Caller, job_id: UUID) -> Job:
         if not current.enabled:
             return current
         contents.keep(connection, job_id)
-        booking = replace(_booking(current), enabled=False)
+        booking = replace(booking_of(current), enabled=False)
         store.replace(connection, current, booking, None)
     return jobs.stored(job_id, caller.account, booking, current.version + 1, None)
 
@@ -43,23 +44,26 @@ def resume(caller: Caller, job_id: UUID) -> Job:
             return current
         next_at = arming.on_resume(connection, current, current.misfire, caller.now)
         contents.keep(connection, job_id)
-        booking = replace(_booking(current), enabled=True)
+        booking = replace(booking_of(current), enabled=True)
         store.replace(connection, current, booking, next_at)
     return jobs.stored(job_id, caller.account, booking, current.version + 1, next_at)
 
 
 def fire(caller: Caller, job_id: UUID) -> UUID:
-    """Call now, whatever the schedule, which stays as it is; the id of the run. Raises NotFound.
+    """Call now, whatever the schedule, which stays as it is; the id of the run.
 
-    A job that is paused is called as well, once, and stays paused.
+    A job that is paused is called as well, once, and stays paused. Raises NotFound, and Conflict
+    where a call is under way that must not be overlapped.
     """
     run_id = UUID(int=uuid7().int)
     with transaction() as connection:
         jobs.locked(connection, caller, job_id)
+        under_way = serial.live_run(connection, job_id)
+        if under_way is not None:
+            raise Conflict(
+                f"The run {under_way} of this job is under way, and its calls never overlap.",
+                member="id",
+                remedy="Wait until it is settled: GET /1/runs/<id> tells when.",
+            )
         inflight.fire(connection, job_id, run_id)
     return run_id
-
-
-def _booking(job: Job) -> Booking:
-    """What would have to be booked to get this job."""
-    return Booking(**{each.name: getattr(job, each.name) for each in fields(Booking)})

@@ -143,7 +143,8 @@ def _left(connection: Connection, place: Place) -> Conflict:
                 "was, and until retention after a change of the job or its end with a failure.",
             )
     return Conflict(
-        f"The run {place.id} was attempted {redelivery.MOST_ATTEMPTS} times, or is under way.",
+        f"The run {place.id} was attempted {redelivery.MOST_ATTEMPTS} times, or another run of its "
+        "job is under way that it must not overlap.",
         member="id",
-        remedy="Book the call again.",
+        remedy="Send it again when no other run of the job is under way, or book the call again.",
     )

@@ -37,6 +37,9 @@ class _Due(NamedTuple):
     version: int
     due_at: datetime
     now: datetime
+    serial: bool
+    standing: bool
+    remaining: int | None
 
 
 class _Decided(NamedTuple):
@@ -120,7 +123,15 @@ def _claim_recurring(
         row[0]: row[1:] for row in run(connection, "triggers", {"ids": ids}).fetchall()
     }
     decided = [_decide(due, schedules, unreadable) for due in found]
-    run(connection, "rearm", {"ids": ids, "nexts": [each.next_at for each in decided]})
+    run(
+        connection,
+        "rearm",
+        {
+            "ids": ids,
+            "nexts": [each.next_at for each in decided],
+            "helds": [each.due.serial and each.fire_at is not None for each in decided],
+        },
+    )
     made = [each for each in decided if each.fire_at is not None]
     begun = run(
         connection,
@@ -132,6 +143,7 @@ def _claim_recurring(
             "dues": [each.fire_at for each in made],
             "missed": [each.missed for each in made],
             "finals": [each.final for each in made],
+            "serials": [each.due.serial for each in made],
             "patience": PATIENCE,
         },
     )
@@ -152,8 +164,9 @@ def _decide(
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
         unreadable(due.job_id, error)
         return _Decided(due, due.due_at, None, final=False)
-    final = each.next_at is None
-    return _Decided(due, each.fire_at, each.next_at, final, each.missed, each.left_out)
+    next_at = None if due.remaining == 1 else each.next_at
+    final = next_at is None and not due.standing
+    return _Decided(due, each.fire_at, next_at, final, each.missed, each.left_out)
 
 
 def _tell_missed(connection: psycopg.Connection, missed: Sequence[_Decided]) -> None:

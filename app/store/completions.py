@@ -23,7 +23,7 @@ LIMIT 1
 
 _LOCK: Final = text("""
 SELECT id, token, job_id, job_version, due_at, final, state, attempts > tried AS answered,
-       completion
+       completion, serial
 FROM inflight WHERE id = :run_id FOR UPDATE
 """)
 
@@ -51,6 +51,7 @@ class Live(NamedTuple):
     state: str
     answered: bool
     completion: str | None
+    serial: bool
 
 
 def owner(connection: Connection, run_id: UUID) -> Owner | None:
@@ -87,6 +88,7 @@ def end(connection: Connection, run: Live, completion: Completion) -> None:
         ends_job=False,
         attempt=None,
         tells=True,
+        serial=run.serial,
     )
     settle(driver, [settlement])
     beats.add(driver, {(tally.RUN, str(completion.state)): 1.0})

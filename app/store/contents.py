@@ -11,8 +11,11 @@ from sqlalchemy import Connection, text
 # No run is due much before its job was made, which keeps the search out of older partitions.
 _KEEP: Final = text("""
 INSERT INTO superseded
-  (job_id, version, url, signature, content_type, data, manner, on_success, on_failure)
-SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure FROM job j
+  (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
+   endpoint)
+SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
+       endpoint
+FROM job j
 WHERE id = :job_id
   AND (EXISTS (SELECT FROM inflight i WHERE i.job_id = j.id AND i.job_version = j.version)
        OR EXISTS (SELECT FROM run r WHERE r.job_id = j.id AND r.job_version = j.version

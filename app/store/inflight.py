@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from app.domain.pace import BY_HAND
+from app.store.serial import hold
 
 # Rows are locked in the order of their ids, so that whoever else locks several of them waits in
 # a line and not in a circle.
@@ -56,9 +57,9 @@ WHERE job_id = :job_id AND kind = 'scheduled' AND cancelled_at IS NULL
 # The database's clock is read once, so that the run is sent when it is due.
 _FIRE = text("""
 INSERT INTO inflight
-  (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at)
-SELECT :run_id, d.job_id, d.account_id, d.version, 'manual', now.at, NOT d.recurring, 'claimed',
-       now.at, clock_timestamp()
+  (id, job_id, account_id, job_version, kind, due_at, final, serial, state, send_at, look_at)
+SELECT :run_id, d.job_id, d.account_id, d.version, 'manual', now.at, NOT d.recurring, d.serial,
+       'claimed', now.at, clock_timestamp()
 FROM due d, (SELECT clock_timestamp() + CAST(:ahead AS interval) AS at) AS now
 WHERE d.job_id = :job_id
 """)
@@ -127,9 +128,11 @@ def cancel_replaced(
 def fire(connection: Connection, job_id: UUID, run_id: UUID) -> None:
     """A run of a locked job, in its present version, due as good as now; its schedule stays.
 
-    Where the job is one-time, it may end with this run, though never before its own firing.
+    Where the job is one-time, it may end with this run, though never before its own firing. Where
+    its calls must not overlap, none may be under way, and its next firing waits for this one.
     """
     connection.execute(_FIRE, {"job_id": job_id, "run_id": run_id, "ahead": BY_HAND})
+    hold(connection, job_id)
 
 
 def was_made(connection: Connection, job_id: UUID, due_at: datetime) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace as replace_members
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,38 +28,50 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.domain.account import Presumed
-from app.domain.job import Booking, Job
-from app.domain.trigger import from_document, is_recurring, to_document
-from app.store import manners, misfires
-from app.store.names import minding_names
+from app.domain.job import Booking, Dialect, Job
+from app.domain.trigger import from_document, is_recurring, is_serial, is_standing, to_document
+from app.store import follows, manners, misfires
+from app.store.names import minding_names, named
 from app.store.queries import run
+from app.store.serial import hold
 from app.store.tables import account, due, job
 
 # One statement, so that neither row stands alone; its text is made once, as bookings come often.
 _BOOK = text("""
 WITH booked AS (
   INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
-                   name, tags, manner, misfire, misfire_window, on_success, on_failure)
+                   name, tags, manner, misfire, misfire_window, on_success, on_failure, dialect,
+                   endpoint, written)
   VALUES (:id, :account_id, 1, :url, :signature, :content_type, :data, :trigger, :enabled,
-          :name, :tags, :manner, :misfire, :misfire_window, :on_success, :on_failure)
+          :name, :tags, :manner, :misfire, :misfire_window, :on_success, :on_failure, :dialect,
+          :endpoint, :written)
   RETURNING id
 )
-INSERT INTO due (job_id, account_id, version, recurring, next_at)
-SELECT id, :account_id, 1, :recurring, :next_at FROM booked
+INSERT INTO due (job_id, account_id, version, recurring, serial, standing, remaining, next_at)
+SELECT id, :account_id, 1, :recurring, :serial, :standing, :remaining, :next_at FROM booked
 """).bindparams(
     bindparam("id", type_=Uuid),
     bindparam("data", type_=LargeBinary),
     bindparam("trigger", type_=JSONB),
     bindparam("tags", type_=ARRAY(Text)),
     bindparam("manner", type_=JSONB(none_as_null=True)),
+    bindparam("written", type_=JSONB(none_as_null=True)),
     bindparam("next_at", type_=DateTime(timezone=True)),
 )
 
 
 def insert_job(
-    connection: Connection, *, job_id: UUID, account_id: int, booking: Booking, next_at: datetime
+    connection: Connection,
+    *,
+    job_id: UUID,
+    account_id: int,
+    booking: Booking,
+    next_at: datetime | None,
 ) -> None:
-    """Store a new job and its due row; raises NameTaken."""
+    """Store a new job and its due row; raises NameTaken.
+
+    `next_at` is None for a standing job of which nothing is to come by itself.
+    """
     with minding_names():
         connection.execute(
             _BOOK,
@@ -66,10 +79,11 @@ def insert_job(
                 "id": job_id,
                 "account_id": account_id,
                 **_content(booking),
-                "recurring": is_recurring(booking.trigger),
+                **_schedule(booking),
                 "next_at": next_at if booking.enabled else None,
             },
         )
+    follows.insert(connection, job_id, booking.follows)
 
 
 def insert_if_valid(
@@ -117,9 +131,15 @@ def find(connection: Connection, account_id: int, job_id: UUID) -> Job | None:
     return _found(connection, _shown().where(job.c.id == job_id, job.c.account_id == account_id))
 
 
-def find_named(connection: Connection, account_id: int, name: str) -> Job | None:
-    """The account's job of that name, or None."""
-    return _found(connection, _shown().where(job.c.name == name, job.c.account_id == account_id))
+def find_named(
+    connection: Connection,
+    account_id: int,
+    name: str,
+    dialect: Dialect = Dialect.NATIVE,
+    endpoint: str = "",
+) -> Job | None:
+    """The account's job of that name in a dialect and at an endpoint, or None."""
+    return _found(connection, _shown().where(*named(account_id, name, dialect, endpoint)))
 
 
 def lock(connection: Connection, account_id: int, job_id: UUID) -> bool:
@@ -138,7 +158,10 @@ def lock(connection: Connection, account_id: int, job_id: UUID) -> bool:
 def replace(
     connection: Connection, current: Job, booking: Booking, next_at: datetime | None
 ) -> None:
-    """Give a locked job its next version; raises NameTaken, and the transaction is void then."""
+    """Give a locked job its next version; raises NameTaken, and the transaction is void then.
+
+    Where its calls must not overlap and one is under way, `next_at` waits for that.
+    """
     content = _content(booking)
     with minding_names():
         connection.execute(
@@ -151,10 +174,15 @@ def replace(
         .where(due.c.job_id == current.id)
         .values(
             version=current.version + 1,
-            recurring=is_recurring(booking.trigger),
             next_at=next_at,
+            held_at=None,
+            **_schedule(booking),
         )
     )
+    hold(connection, current.id)
+    if current.follows != booking.follows:
+        follows.drop(connection, current.id)
+        follows.insert(connection, current.id, booking.follows)
 
 
 def remove(connection: Connection, job_id: UUID) -> None:
@@ -164,7 +192,12 @@ def remove(connection: Connection, job_id: UUID) -> None:
 
 def _shown() -> Select[Any]:
     return (
-        select(job, account.c.name.label("account"), due.c.next_at)
+        select(
+            job,
+            account.c.name.label("account"),
+            func.coalesce(due.c.next_at, due.c.held_at).label("next_at"),
+            due.c.remaining,
+        )
         .join(account, account.c.id == job.c.account_id)
         .join(due, due.c.job_id == job.c.id)
     )
@@ -172,7 +205,12 @@ def _shown() -> Select[Any]:
 
 def _found(connection: Connection, query: Select[Any]) -> Job | None:
     row = connection.execute(query).one_or_none()
-    return None if row is None else _job(row)
+    if row is None:
+        return None
+    found = _job(row)
+    if found.dialect is not Dialect.FUSION:
+        return found
+    return replace_members(found, follows=follows.of_job(connection, found.id))
 
 
 def _as_text(content: dict[str, Any]) -> dict[str, Any]:
@@ -200,6 +238,18 @@ def _content(booking: Booking | Job) -> dict[str, Any]:
         "misfire_window": booking.misfire.window,
         "on_success": booking.on_success,
         "on_failure": booking.on_failure,
+        "dialect": str(booking.dialect),
+        "endpoint": booking.endpoint,
+        "written": booking.written,
+    }
+
+
+def _schedule(booking: Booking) -> dict[str, Any]:
+    return {
+        "recurring": is_recurring(booking.trigger),
+        "serial": is_serial(booking.trigger),
+        "standing": is_standing(booking.trigger),
+        "remaining": booking.remaining,
     }
 
 
@@ -221,4 +271,8 @@ def _job(row: Row[Any]) -> Job:
         misfire=misfires.of_columns(row.misfire, row.misfire_window),
         on_success=row.on_success,
         on_failure=row.on_failure,
+        dialect=Dialect(row.dialect),
+        endpoint=row.endpoint,
+        written=row.written,
+        remaining=row.remaining,
     )

@@ -52,6 +52,7 @@ class _Looked(NamedTuple):
     deadline_left: float | None
     completion: str | None
     message: str | None
+    serial: bool
 
 
 _RINGING: Final = frozenset({Action.RING, Action.RECLAIM})
@@ -180,4 +181,5 @@ def _settlement(row: _Looked, state: RunState | None, reason: str | None) -> Set
         attempt=None,
         # What it was taken with is not known here: the few that end here are asked about.
         tells=state not in {None, RunState.CANCELLED},
+        serial=row.serial,
     )

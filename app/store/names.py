@@ -1,4 +1,4 @@
-"""Names: one job of an account at most bears each."""
+"""Names: one job of an account, a dialect and an endpoint at most bears each."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.exc import IntegrityError
 
+from app.domain.job import Dialect
 from app.store.tables import job
 
 _INDEX = "job_name"
@@ -31,7 +32,25 @@ def minding_names() -> Iterator[None]:
         raise
 
 
-def holder(connection: Connection, account_id: int, name: str) -> UUID | None:
-    """The account's job of that name."""
-    query = select(job.c.id).where(job.c.account_id == account_id, job.c.name == name)
+def holder(
+    connection: Connection,
+    account_id: int,
+    name: str,
+    dialect: Dialect = Dialect.NATIVE,
+    endpoint: str = "",
+) -> UUID | None:
+    """The account's job of that name in a dialect and at an endpoint."""
+    query = select(job.c.id).where(*named(account_id, name, dialect, endpoint))
     return connection.execute(query).scalar_one_or_none()
+
+
+def named(
+    account_id: int, name: str, dialect: Dialect, endpoint: str
+) -> tuple[ColumnElement[bool], ...]:
+    """What holds for that job alone."""
+    return (
+        job.c.account_id == account_id,
+        job.c.dialect == dialect,
+        job.c.endpoint == endpoint,
+        job.c.name == name,
+    )

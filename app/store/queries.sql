@@ -62,7 +62,7 @@ SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
 -- A one-time job moves on and its run begins in this statement; a recurring one is only locked: what
 -- follows it is not for SQL to say, and comes later in the same transaction.
 WITH RECURSIVE plainly AS MATERIALIZED (
-  SELECT job_id, account_id, version, recurring, next_at
+  SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining
   FROM due
   WHERE slot <= floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint
   ORDER BY slot
@@ -83,7 +83,7 @@ WITH RECURSIVE plainly AS MATERIALIZED (
     ORDER BY slot, account_id LIMIT 1) following
 ), fairly AS MATERIALIZED (
   SELECT picked.* FROM pair, LATERAL (
-    SELECT job_id, account_id, version, recurring, next_at FROM due
+    SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining FROM due
     WHERE due.slot = pair.slot AND due.account_id = pair.account_id
     LIMIT %(share)s
     FOR UPDATE SKIP LOCKED) picked
@@ -103,10 +103,11 @@ WITH RECURSIVE plainly AS MATERIALIZED (
   RETURNING id, account_id, due_at
 )
 SELECT id, account_id, extract(epoch FROM due_at - clock_timestamp())::float8,
-       NULL::uuid, NULL::int, NULL::timestamptz, NULL::timestamptz
+       NULL::uuid, NULL::int, NULL::timestamptz, NULL::timestamptz, NULL::bool, NULL::bool, NULL::int
 FROM begun
 UNION ALL
-SELECT NULL, account_id, NULL, job_id, version, next_at, clock_timestamp()
+SELECT NULL, account_id, NULL, job_id, version, next_at, clock_timestamp(), serial, standing,
+       remaining
 FROM picked WHERE recurring;
 
 -- name: triggers
@@ -115,22 +116,28 @@ SELECT id, trigger, misfire, misfire_window FROM job WHERE id = ANY (%(ids)b::uu
 
 -- name: rearm
 -- Every claimed row moves on in the claiming transaction: a crash before the commit leaves it due,
--- after the commit its run exists.
-UPDATE due SET next_at = v.next_at
-FROM unnest(%(ids)b::uuid[], %(nexts)b::timestamptz[]) AS v (id, next_at)
+-- after the commit its run exists. Where calls must not overlap, what follows is held back until this
+-- one is settled (let_go). A tick is counted when it is claimed: each is claimed once.
+UPDATE due
+SET next_at = CASE WHEN NOT v.held THEN v.next_at END,
+    held_at = CASE WHEN v.held THEN v.next_at END,
+    remaining = remaining - 1
+FROM unnest(%(ids)b::uuid[], %(nexts)b::timestamptz[], %(helds)b::bool[]) AS v (id, next_at, held)
 WHERE due.job_id = v.id;
 
 -- name: insert_inflight
 -- One run per job, version, kind and due time (inflight_once): a row armed twice for the same
--- firing adds nothing and stops nobody. A run never begins before it is due.
+-- firing adds nothing and stops nobody. Nor does one of a job whose calls must not overlap while
+-- another is under way (inflight_serial). A run never begins before it is due.
 INSERT INTO inflight
-  (id, job_id, account_id, job_version, kind, due_at, missed, final, state, send_at, look_at)
-SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, final, 'claimed',
-       due_at, greatest(due_at, clock_timestamp()) + %(patience)s
+  (id, job_id, account_id, job_version, kind, due_at, missed, final, serial, state, send_at, look_at)
+SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, final, serial,
+       'claimed', due_at, greatest(due_at, clock_timestamp()) + %(patience)s
 FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
-            %(dues)b::timestamptz[], %(missed)b::int[], %(finals)b::boolean[])
-  AS v (job_id, account_id, version, due_at, missed, final)
-ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
+            %(dues)b::timestamptz[], %(missed)b::int[], %(finals)b::boolean[],
+            %(serials)b::boolean[])
+  AS v (job_id, account_id, version, due_at, missed, final, serial)
+ON CONFLICT DO NOTHING
 RETURNING id, account_id, extract(epoch FROM due_at - clock_timestamp())::float8;
 
 -- name: leave_out
@@ -153,7 +160,8 @@ SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[]) AND state = 'claimed';
 -- Nobody is told to begin early: `remaining` is counted by the database's clock, and the worker adds
 -- it to its own monotonic clock read after the answer.
 -- One sender: a run is taken once per token, by whoever presents the token, and the take raises it.
--- A cancelled run is not taken. The payload is that of the run's own version, even if superseded.
+-- A cancelled run is not taken. The payload is that of the run's own version, even if superseded; an
+-- endpoint is where it is now.
 WITH held AS (
   SELECT i.id
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
@@ -165,7 +173,7 @@ WITH held AS (
   SET state = 'taken', token = i.token + 1, lease_until = clock_timestamp() + %(lease)s
   FROM held WHERE i.id = held.id
   RETURNING i.id, i.token, i.job_id, i.account_id, i.job_version, i.due_at, i.missed, i.final,
-            i.send_at, i.planned_at, i.attempts, i.reclaims, i.tried, i.kind
+            i.send_at, i.planned_at, i.attempts, i.reclaims, i.tried, i.kind, i.serial
 )
 SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.planned_at,
        t.missed, t.final, t.attempts, t.reclaims,
@@ -177,10 +185,14 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        t.tried,
        CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS manner,
        t.kind, coalesce(j.on_success, s.on_success) IS NOT NULL,
-       coalesce(j.on_failure, s.on_failure) IS NOT NULL
+       coalesce(j.on_failure, s.on_failure) IS NOT NULL,
+       t.serial, coalesce(j.dialect, s.dialect) AS dialect,
+       coalesce(j.endpoint, s.endpoint) AS endpoint, e.url AS base, e.sealed_token
 FROM taken t
 LEFT JOIN job j ON j.id = t.job_id AND j.version = t.job_version
-LEFT JOIN superseded s ON s.job_id = t.job_id AND s.version = t.job_version;
+LEFT JOIN superseded s ON s.job_id = t.job_id AND s.version = t.job_version
+LEFT JOIN endpoint e ON e.account_id = t.account_id AND e.dialect = coalesce(j.dialect, s.dialect)
+                    AND e.name = coalesce(j.endpoint, s.endpoint);
 
 -- name: untaken
 -- Runs whose bell nobody answered; a worker may take them unbidden, as the take decides who sends.
@@ -332,6 +344,46 @@ WITH begun AS (
 )
 SELECT id FROM begun;
 
+-- name: followers
+-- The jobs that may start when these end; asked before any lock is taken, so that all are locked in
+-- one order. Who begins to follow after that begins with the next end.
+SELECT DISTINCT f.job_id
+FROM job u JOIN follow f ON f.account_id = u.account_id AND f.upstream = u.name
+WHERE u.id = ANY (%(job_ids)b::uuid[]) AND u.dialect = 'fusion';
+
+-- name: start_followers
+-- The end of a run and the start of those that follow it are one transaction. Under the locks of
+-- lock_due_of, of these followers and no others; who is under way already does not start again. What
+-- was to follow by time waits meanwhile (let_go).
+WITH started AS (
+  INSERT INTO inflight
+    (id, job_id, account_id, job_version, kind, due_at, final, serial, state, send_at, look_at)
+  SELECT DISTINCT ON (d.job_id)
+         new_run_id(), d.job_id, d.account_id, d.version, 'chained', now.at, NOT d.standing,
+         d.serial, 'claimed', now.at, now.at
+  FROM unnest(%(job_ids)b::uuid[], %(states)b::text[]) AS v (job_id, state)
+  JOIN job u ON u.id = v.job_id
+  JOIN follow f ON f.account_id = u.account_id AND f.upstream = u.name AND v.state = ANY (f.states)
+  JOIN job j ON j.id = f.job_id AND j.enabled AND j.dialect = u.dialect
+  JOIN due d ON d.job_id = j.id
+  CROSS JOIN (SELECT clock_timestamp() AS at) now
+  WHERE u.dialect = 'fusion' AND d.job_id = ANY (%(followers)b::uuid[])
+    AND NOT EXISTS (SELECT FROM inflight i
+                    WHERE i.job_id = d.job_id AND i.serial AND i.cancelled_at IS NULL)
+  ON CONFLICT DO NOTHING
+  RETURNING job_id
+)
+UPDATE due SET held_at = coalesce(held_at, next_at), next_at = NULL
+FROM started WHERE due.job_id = started.job_id AND due.serial;
+
+-- name: let_go
+-- What was held back until a run was settled is next now, unless another run of the job is under way
+-- that was not cancelled. Under lock_due_of, in the settling transaction.
+UPDATE due SET next_at = held_at, held_at = NULL
+WHERE job_id = ANY (%(job_ids)b::uuid[]) AND held_at IS NOT NULL
+  AND NOT EXISTS (SELECT FROM inflight i
+                  WHERE i.job_id = due.job_id AND i.serial AND i.cancelled_at IS NULL);
+
 -- name: tellable
 -- Of runs that have just settled: those of which their job, in the version they belong to, wants to
 -- be told, and what is told of them. Run before the job goes.
@@ -415,7 +467,8 @@ RETURNING i.id, i.token, i.account_id, i.destination;
 DELETE FROM job j
 USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
 WHERE j.id = v.id AND j.version = v.version AND j.enabled
-  AND (SELECT d.next_at IS NULL FROM due d WHERE d.job_id = v.id)
+  AND (SELECT coalesce(d.next_at, d.held_at) IS NULL AND NOT d.standing
+       FROM due d WHERE d.job_id = v.id)
   AND (SELECT NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = v.id));
 
 -- name: purge_jobs_keeping
@@ -425,13 +478,17 @@ WITH ended AS (
   DELETE FROM job j
   USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
   WHERE j.id = v.id AND j.version = v.version AND j.enabled
-    AND (SELECT d.next_at IS NULL FROM due d WHERE d.job_id = v.id)
+    AND (SELECT coalesce(d.next_at, d.held_at) IS NULL AND NOT d.standing
+         FROM due d WHERE d.job_id = v.id)
     AND (SELECT NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = v.id))
   RETURNING j.*
 )
 INSERT INTO superseded
-  (job_id, version, url, signature, content_type, data, manner, on_success, on_failure)
-SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure FROM ended
+  (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
+   endpoint)
+SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
+       endpoint
+FROM ended
 ON CONFLICT DO NOTHING;
 
 -- name: end_jobs
@@ -445,8 +502,11 @@ WITH ended AS (
   RETURNING j.*
 ), kept AS (
   INSERT INTO superseded
-    (job_id, version, url, signature, content_type, data, manner, on_success, on_failure)
-  SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure FROM ended
+    (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
+     endpoint)
+  SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
+         endpoint
+  FROM ended
   ON CONFLICT DO NOTHING
 )
 UPDATE inflight i
@@ -461,7 +521,7 @@ FROM ended WHERE i.job_id = ended.id AND i.cancelled_at IS NULL;
 SELECT id, job_id, job_version, due_at, final, state, token, reclaims, cancelled_at IS NOT NULL,
        reason, extract(epoch FROM lease_until - clock_timestamp())::float8,
        attempts - tried, complete_by, extract(epoch FROM complete_by - clock_timestamp())::float8,
-       completion, completion_message
+       completion, completion_message, serial
 FROM inflight
 WHERE look_at <= now()
 ORDER BY look_at
@@ -502,9 +562,9 @@ UPDATE inflight SET look_at = clock_timestamp() + interval '1 minute' WHERE id =
 -- name: orphans
 -- A live job has a next firing or a run in flight. One that has neither lost it to a fault: it is
 -- found here, and armed again.
-SELECT d.job_id, d.version, j.trigger, clock_timestamp()
+SELECT d.job_id, d.version, j.trigger, d.held_at, d.remaining, clock_timestamp()
 FROM due d JOIN job j ON j.id = d.job_id
-WHERE d.next_at IS NULL AND j.enabled
+WHERE d.next_at IS NULL AND j.enabled AND (d.held_at IS NOT NULL OR NOT d.standing)
   AND j.updated_at < clock_timestamp() - interval '10 s'
   AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = d.job_id)
 LIMIT %(limit)s
@@ -512,6 +572,6 @@ FOR UPDATE OF d SKIP LOCKED;
 
 -- name: arm
 -- Only under the lock of orphans, and only what still lacks both.
-UPDATE due SET next_at = %(next_at)s
+UPDATE due SET next_at = %(next_at)s, held_at = NULL
 WHERE job_id = %(job_id)s AND next_at IS NULL
   AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = due.job_id);

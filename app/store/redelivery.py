@@ -38,25 +38,39 @@ SELECT {_CONTENT} FROM run r WHERE r.id = :id AND r.due_at = :due_at
 
 # A run leaves history and enters flight in one statement, and is gone for whoever comes second.
 # Its token goes on above the last one it had: who held it in an earlier life settles nothing.
-# Once at work, it is sent by the rules of every other run.
+# Once at work, it is sent by the rules of every other run: where calls must not overlap, one run of
+# the job at a time, and what is to come of it waits.
 _TAKE_UP: Final = text(f"""
-WITH again AS (
+WITH v AS MATERIALIZED (
+  SELECT v.id, v.due_at, v.later, coalesce(d.serial, false) AS serial,
+         row_number() OVER (PARTITION BY r.job_id ORDER BY v.due_at, v.id) AS place
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:dues AS timestamptz[]), CAST(:offsets AS interval[]))
+         AS v (id, due_at, later)
+  JOIN run r ON r.id = v.id AND r.due_at = v.due_at
+  LEFT JOIN due d ON d.job_id = r.job_id
+), again AS (
   DELETE FROM run r
-  USING unnest(CAST(:ids AS uuid[]), CAST(:dues AS timestamptz[]), CAST(:offsets AS interval[]))
-    AS v (id, due_at, later)
+  USING v
   WHERE r.id = v.id AND r.due_at = v.due_at AND r.account_id = :account_id
     AND r.state = ANY (CAST(:states AS text[])) AND r.attempts < :most_attempts
     AND {_CONTENT}
+    AND (NOT v.serial
+         OR v.place = 1 AND NOT EXISTS (SELECT FROM inflight i
+                                        WHERE i.job_id = r.job_id AND i.serial
+                                          AND i.cancelled_at IS NULL))
     AND NOT EXISTS (SELECT FROM inflight i
                     WHERE i.job_id = r.job_id AND i.job_version = r.job_version
                       AND i.kind = r.kind AND i.due_at = r.due_at)
-  RETURNING r.*, greatest(r.due_at, clock_timestamp() + CAST(:ahead AS interval) + v.later)
-                 AS send_at
+  RETURNING r.*, v.serial,
+            greatest(r.due_at, clock_timestamp() + CAST(:ahead AS interval) + v.later) AS send_at
+), held AS (
+  UPDATE due SET held_at = next_at, next_at = NULL
+  FROM again WHERE due.job_id = again.job_id AND due.serial AND due.next_at IS NOT NULL
 )
-INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, missed, final, state,
-                      send_at, attempts, tried, token, look_at)
+INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, missed, final, serial,
+                      state, send_at, attempts, tried, token, look_at)
 SELECT id, job_id, account_id, job_version, kind, due_at, missed,
-       coalesce((SELECT NOT d.recurring FROM due d WHERE d.job_id = again.job_id), false),
+       coalesce((SELECT NOT d.recurring FROM due d WHERE d.job_id = again.job_id), false), serial,
        'claimed', send_at, attempts, attempts, coalesce(token, :earlier_tokens) + 1,
        send_at - CAST(:look_ahead AS interval)
 FROM again
@@ -93,7 +107,8 @@ def take_up(
     """Send these settled runs again; how many of them could be.
 
     Those are left that are not in one of the `states` any more, have lost their content or were
-    attempted MOST_ATTEMPTS times. Their jobs must be locked. `behind` were taken up before.
+    attempted MOST_ATTEMPTS times; and those of a job whose calls must not overlap, while another
+    run of it is under way. Their jobs must be locked. `behind` were taken up before.
     """
     taken = connection.execute(
         _TAKE_UP,

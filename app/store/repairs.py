@@ -51,14 +51,16 @@ def rearm_orphans(
     """Arm up to `limit` live jobs that have neither a next firing nor a run; how many there were.
 
     A one-time job that never fired gets its instant back and fires late; a recurring one gets the
-    firing after the last that history knows, so that the claim finds what was missed. Where there
-    is none any more, the job ends.
+    firing after the last that history knows, so that the claim finds what was missed; one that
+    was held back for a run that is gone, its own. Where there is none any more, the job ends.
     """
     with connection.transaction():
         found = run(connection, "orphans", {"limit": limit}).fetchall()
-        for job_id, version, document, now in found:
+        for job_id, version, document, held_at, remaining, now in found:
             try:
-                next_at = _next(connection, job_id, version, from_document(document), now)
+                next_at = held_at
+                if next_at is None and remaining != 0:
+                    next_at = _next(connection, job_id, version, from_document(document), now)
             except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
                 unreadable(job_id, error)
                 continue

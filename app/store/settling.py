@@ -15,6 +15,7 @@ from app.domain.pace import LOOK_AHEAD
 from app.domain.run import Attempt, Reply, RunState, Timing
 from app.store.events import tell
 from app.store.queries import Answer, run
+from app.store.serial import followers, move_on
 
 KEPT_BODY: Final = 1024
 
@@ -45,6 +46,8 @@ class Settlement(NamedTuple):
     """Whether its job may want to be told of this end."""
     punctual: bool = True
     """Whether its lateness says how late the service is: not that of calls by hand and events."""
+    serial: bool = False
+    """Whether the calls of its job must not overlap, so that what follows waits for this end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,23 +115,33 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
     later = [each for each in batch if each.within is not None]
     telling = [each for each in final if each.tells]
     ending = [each for each in final if each.last or each.ends_job]
+    serial = [each for each in final if each.serial]
     # All statements travel together where none waits for the answer of another.
     with connection.pipeline(), connection.transaction():
-        if ending:
-            run(connection, "lock_due_of", {"job_ids": [each.job_id for each in ending]})
+        following = followers(connection, [each.job_id for each in serial])
+        to_lock = [*following, *[each.job_id for each in final if _moves_its_job(each)]]
+        if to_lock:
+            run(connection, "lock_due_of", {"job_ids": to_lock})
         answers = [
             _settle_final(connection, final),
             _settle_retry(connection, again),
             _settle_later(connection, later),
         ]
         last = [each for each in ending if not each.ends_job]
-        settled = _ids(answers) if telling or len(last) < len(ending) else None
+        settled = _ids(answers) if telling or serial or len(last) < len(ending) else None
         if telling and settled:
             _tell(connection, telling, settled)
+        if serial and settled:
+            ended = [(each.job_id, each.state) for each in serial if each.id in settled]
+            move_on(connection, [(job_id, state) for job_id, state in ended if state], following)
         _purge_jobs(connection, last)
         if len(last) < len(ending) and settled:
             _end_jobs(connection, ending, settled)
     return _ids(answers) if settled is None else settled
+
+
+def _moves_its_job(settlement: Settlement) -> bool:
+    return settlement.last or settlement.ends_job or settlement.serial
 
 
 def _tell(

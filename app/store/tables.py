@@ -30,6 +30,8 @@ from app.store.engine import db
 _metadata: Final = db.metadata
 _INSTANT: Final = DateTime(timezone=True)
 _NOW: Final = text("clock_timestamp()")
+_NO: Final = text("false")
+_NATIVE: Final = "native"
 
 account = Table(
     "account",
@@ -49,6 +51,7 @@ api_key = Table(
     Column("label", Text, nullable=False, server_default=""),
     Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
     Column("revoked_at", _INSTANT),
+    Column("app", Text),
     Index("api_key_account", "account_id"),
 )
 
@@ -90,10 +93,15 @@ job = Table(
     Column("misfire_window", Double),
     Column("on_success", Text),
     Column("on_failure", Text),
+    Column("dialect", Text, nullable=False, server_default=_NATIVE),
+    Column("endpoint", Text, nullable=False, server_default=""),
+    Column("written", JSONB(none_as_null=True)),
     Index("job_account", "account_id", "id", unique=True),
     Index(
         "job_name",
         "account_id",
+        "dialect",
+        "endpoint",
         "name",
         unique=True,
         postgresql_where=text("name IS NOT NULL"),
@@ -122,8 +130,33 @@ due = Table(
             "floor(extract(epoch FROM next_at AT TIME ZONE 'UTC') * 10)::bigint", persisted=True
         ),
     ),
+    Column("serial", Boolean, nullable=False, server_default=_NO),
+    Column("standing", Boolean, nullable=False, server_default=_NO),
+    Column("held_at", _INSTANT),
+    Column("remaining", Integer),
     Index("due_unarmed", "job_id", postgresql_where=text("next_at IS NULL")),
     Index("due_slot", "slot", "account_id", postgresql_where=text("slot IS NOT NULL")),
+)
+
+endpoint = Table(
+    "endpoint",
+    _metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id"), primary_key=True),
+    Column("dialect", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("sealed_token", LargeBinary),
+    Column("updated_at", _INSTANT, nullable=False, server_default=_NOW),
+)
+
+follow = Table(
+    "follow",
+    _metadata,
+    Column("job_id", Uuid, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Column("account_id", BigInteger, nullable=False),
+    Column("upstream", Text, primary_key=True),
+    Column("states", ARRAY(Text), nullable=False),
+    Index("follow_upstream", "account_id", "upstream"),
 )
 
 superseded = Table(
@@ -139,6 +172,8 @@ superseded = Table(
     Column("on_success", Text),
     Column("on_failure", Text),
     Column("superseded_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("dialect", Text, nullable=False, server_default=_NATIVE),
+    Column("endpoint", Text, nullable=False, server_default=""),
     Index("superseded_age", "superseded_at"),
 )
 
@@ -168,6 +203,7 @@ inflight = Table(
     Column("complete_by", _INSTANT),
     Column("completion", Text),
     Column("completion_message", Text),
+    Column("serial", Boolean, nullable=False, server_default=_NO),
     Index("inflight_look", "look_at"),
     Index(
         "inflight_parked",
@@ -182,6 +218,12 @@ inflight = Table(
         "due_at",
         "id",
         postgresql_where=text("attempts > 0 OR planned_at IS NOT NULL"),
+    ),
+    Index(
+        "inflight_serial",
+        "job_id",
+        unique=True,
+        postgresql_where=text("serial AND cancelled_at IS NULL"),
     ),
     Index("inflight_suspect", "look_at", postgresql_where=text("reclaims >= 2")),
     UniqueConstraint("job_id", "job_version", "kind", "due_at", name="inflight_once"),

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 
+from app.domain.job import Dialect
 from app.domain.manner import Manner
 from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE
 from app.domain.run import RunKind
@@ -52,6 +53,13 @@ class Taken(NamedTuple):
     tells_success: bool = False
     tells_failure: bool = False
     """Whether its job wants to be told how it ends."""
+    serial: bool = False
+    """Whether the calls of its job must not overlap."""
+    dialect: str | None = Dialect.NATIVE
+    endpoint: str | None = ""
+    base: str | None = None
+    """The URL of the endpoint, None where it is not there; `url` is then relative to it."""
+    sealed_token: bytes | None = None
 
 
 def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Taken]:

@@ -1,0 +1,130 @@
+"""Calendar: the time triggers of one Fusion job, several in one, and its next firing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from app.domain import quartz
+from app.domain.fusion.intervals import ByInterval, Unit, next_of_interval
+from app.domain.instants import format_utc
+
+KIND: Final = "calendar"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ByCron:
+    """Due whenever `expression` (Quartz dialect) matches, in UTC."""
+
+    expression: str
+    enabled: bool = True
+
+
+Timed = ByCron | ByInterval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calendar:
+    """Due whenever one of its enabled triggers is, and once where several are; none may be."""
+
+    triggers: tuple[Timed, ...] = ()
+
+
+def next_after(calendar: Calendar, after: datetime) -> datetime | None:
+    """The first firing strictly after `after` (aware), in UTC; None when nothing is to come.
+
+    Raises InvalidMember for `cron` when an expression cannot be read.
+    """
+    earliest = None
+    for trigger in calendar.triggers:
+        if trigger.enabled:
+            found = next_of(trigger, after)
+            if found is not None and (earliest is None or found < earliest):
+                earliest = found
+    return earliest
+
+
+def next_of(trigger: Timed, after: datetime) -> datetime | None:
+    """The first firing of one trigger strictly after `after`, as if it were enabled."""
+    match trigger:
+        case ByCron(expression=expression):
+            return quartz.next_after(quartz.parse(expression), after)
+        case ByInterval():
+            return next_of_interval(trigger, after)
+
+
+def keep_anchors(calendar: Calendar, before: Calendar) -> Calendar:
+    """The calendar with the anchors that `before` has for intervals which name no start.
+
+    Saved again unchanged, or with other triggers changed, an interval goes on as it was.
+    """
+    anchors = [
+        trigger
+        for trigger in before.triggers
+        if isinstance(trigger, ByInterval) and not trigger.given
+    ]
+    kept: list[Timed] = []
+    for trigger in calendar.triggers:
+        found = None
+        if isinstance(trigger, ByInterval) and not trigger.given:
+            found = next((each for each in anchors if _same_pace(each, trigger)), None)
+        if found is not None and isinstance(trigger, ByInterval):
+            anchors.remove(found)
+            trigger = replace(trigger, start=found.start)  # noqa: PLW2901 - the same, anchored
+        kept.append(trigger)
+    return Calendar(triggers=tuple(kept))
+
+
+def _same_pace(one: ByInterval, other: ByInterval) -> bool:
+    return one.every == other.every and one.unit is other.unit
+
+
+def to_document(calendar: Calendar) -> dict[str, Any]:
+    """The form in which a calendar is stored; `from_document` reads it back."""
+    return {"kind": KIND, "triggers": [_written(trigger) for trigger in calendar.triggers]}
+
+
+def from_document(document: Mapping[str, Any]) -> Calendar:
+    """The calendar stored as `document`; raises ValueError for another kind."""
+    if document["kind"] != KIND:
+        raise ValueError(f"no calendar is of the kind {document['kind']!r}")
+    return Calendar(triggers=tuple(_read(each) for each in document["triggers"]))
+
+
+def _written(trigger: Timed) -> dict[str, Any]:
+    match trigger:
+        case ByCron(expression=expression, enabled=enabled):
+            return {"cron": expression, "enabled": enabled}
+        case ByInterval():
+            written = {
+                "start": format_utc(trigger.start),
+                "every": trigger.every,
+                "unit": str(trigger.unit),
+                "given": trigger.given,
+                "enabled": trigger.enabled,
+            }
+            if trigger.end is not None:
+                written["end"] = format_utc(trigger.end)
+            return written
+
+
+def _read(written: Mapping[str, Any]) -> Timed:
+    if "cron" in written:
+        return _cron(written["cron"], written["enabled"])
+    return ByInterval(
+        start=datetime.fromisoformat(written["start"]),
+        every=written["every"],
+        unit=Unit(written["unit"]),
+        end=datetime.fromisoformat(written["end"]) if "end" in written else None,
+        given=written["given"],
+        enabled=written["enabled"],
+    )
+
+
+@lru_cache(maxsize=16384)
+def _cron(expression: str, enabled: bool) -> ByCron:  # noqa: FBT001 - as it is stored
+    # A scheduler reads the same few expressions thousands of times a second.
+    return ByCron(expression=expression, enabled=enabled)

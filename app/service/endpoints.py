@@ -1,0 +1,100 @@
+"""Endpoints: where the jobs of other dialects are sent to, for the account that owns them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import current_app
+from sqlalchemy import Connection
+
+from app.domain.account import Account
+from app.domain.endpoint import MAX_NAME, MAX_TOKEN, Endpoint
+from app.domain.job import Dialect
+from app.domain.manner import check_value
+from app.domain.target import judge_url
+from app.errors import Conflict, InvalidMember, NotFound
+from app.service import accounts
+from app.store import endpoints as store
+from app.store.engine import transaction
+
+_NOUNS: Final = {Dialect.DAPR: "Dapr app", Dialect.FUSION: "Fusion runner"}
+_MOST_COUNTED: Final = 1000
+
+
+def put(
+    account: Account, dialect: Dialect, name: str, *, url: str, token: str | None
+) -> tuple[Endpoint, bool]:
+    """Configure an endpoint, anew or another way; and whether it is a new one.
+
+    Jobs that are there already go to the new URL from their next call on. Raises InvalidMember.
+    """
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
+        raise InvalidMember(
+            "id",
+            "The name is empty, too long, or holds what does not print.",
+            remedy=f"Use 1 to {MAX_NAME} printable characters.",
+        )
+    judge_url(url, allow=tuple(current_app.config["WAKECALL_SETTINGS"].allow_targets))
+    if "?" in url or "#" in url:
+        raise InvalidMember(
+            "url",
+            "The URL has a query or a fragment, and paths are appended to it.",
+            remedy="Give scheme, host, port and perhaps a path.",
+        )
+    sealed: bytes | None = None
+    if token is not None:
+        check_value("token", token, MAX_TOKEN)
+        sealed = accounts.secret_box().seal(token)
+    with transaction() as connection:
+        created = store.put(connection, account.id, dialect, name, url=url, sealed_token=sealed)
+    return Endpoint(name=name, url=url, has_token=token is not None), created
+
+
+def get(account: Account, dialect: Dialect, name: str) -> Endpoint:
+    """The endpoint of that name. Raises NotFound."""
+    with transaction() as connection:
+        found = store.find(connection, account.id, dialect, name)
+    if found is None:
+        raise _unknown(dialect, name)
+    return _endpoint(found)
+
+
+def listed(account: Account, dialect: Dialect) -> tuple[Endpoint, ...]:
+    """The account's endpoints of a dialect, by name."""
+    with transaction() as connection:
+        return tuple(map(_endpoint, store.listed(connection, account.id, dialect)))
+
+
+def delete(account: Account, dialect: Dialect, name: str, *, unused: bool = False) -> None:
+    """Forget an endpoint; with `unused` only one to which no job is sent.
+
+    Raises NotFound, Conflict.
+    """
+    with transaction() as connection:
+        if unused:
+            _check_unused(connection, account, dialect, name)
+        if not store.remove(connection, account.id, dialect, name):
+            raise _unknown(dialect, name)
+
+
+def _check_unused(connection: Connection, account: Account, dialect: Dialect, name: str) -> None:
+    jobs = store.jobs_at(connection, account.id, dialect, name, most=_MOST_COUNTED)
+    if jobs:
+        number = f"{jobs} or more jobs are" if jobs == _MOST_COUNTED else f"{jobs} job(s) are"
+        raise Conflict(
+            f"{number} sent to the {_NOUNS[dialect]} {name!r}.",
+            member="id",
+            remedy="Delete these jobs first, or PUT another URL.",
+        )
+
+
+def _endpoint(stored: store.Stored) -> Endpoint:
+    return Endpoint(name=stored.name, url=stored.url, has_token=stored.sealed_token is not None)
+
+
+def _unknown(dialect: Dialect, name: str) -> NotFound:
+    return NotFound(
+        f"There is no {_NOUNS[dialect]} {name!r}.",
+        member="id",
+        remedy="PUT here configures one; a name counts letter for letter.",
+    )
