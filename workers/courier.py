@@ -15,7 +15,7 @@ from app.delivery.loop import Loop
 from app.delivery.request import Call, build
 from app.domain.completion import Tokens, within
 from app.domain.pace import CONFIRM_AHEAD, CONFIRMED_FOR
-from app.domain.retry import Failed, RetryAt, decide, is_success, is_too_old, too_old
+from app.domain.retry import Failed, RetryAt, Unreached, decide, is_success, too_old
 from app.domain.run import Attempt, Reply, RunKind, RunState
 from app.log import logger
 from app.store.settling import Settlement
@@ -256,10 +256,10 @@ class Courier:
             self._settle(held, state=RunState.DEAD, reason="the content of its version is lost")
             return True
         again = run.attempts > run.tried
-        if again and is_too_old(held.retry, due_at=run.due_at, now=held.wall(now)):
-            self._settle(held, state=RunState.FAILED, reason=too_old(held.retry))
-            return True
-        return False
+        over = too_old(held.retry, due_at=run.due_at, now=held.wall(now)) if again else None
+        if over is not None:
+            self._settle(held, state=RunState.FAILED, reason=over)
+        return over is not None
 
     def _call(self, held: Held, now: float) -> Call | None:
         """The signed call, or None where it cannot be signed and the attempt has failed so."""
@@ -267,6 +267,7 @@ class Courier:
             reply = Reply(
                 error="signing-failed",
                 error_detail="No signing secret of the account opens; see WAKECALL_SECRET_KEY.",
+                connected=False,
             )
             self._done(held, reply)
             return None
@@ -285,7 +286,7 @@ class Courier:
         attempt = Attempt(
             held.run.attempts + 1, held.wall(begun), held.lateness(begun) * 1000, reply
         )
-        if is_success(reply):
+        if is_success(reply, held.retry):
             self._succeed(held, attempt)
             self.destinations.done(held, reply, now)
             self._pump()
@@ -307,6 +308,10 @@ class Courier:
                 self._settle(held, state=RunState.FAILED, reason=reason, gone=gone, attempt=attempt)
             case RetryAt(reason=reason):
                 self._settle(held, retry=verdict, reason=reason, attempt=attempt)
+            case Unreached():
+                self.destinations.unreached(held, reply, now)
+                self._pump()
+                return
         self.destinations.done(held, reply, now)
         self._pump()
 

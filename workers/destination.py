@@ -1,4 +1,7 @@
-"""Destination: what one worker knows of one scheme, host and port of one account's URLs."""
+"""Destination: what one worker knows of one scheme, host and port of one account's URLs.
+
+Apps that consume nothing while they are away have destinations of their own at the same place.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ class Destination:
     `limit` is how many calls may be under way without a second thought: 0 where there is something
     to consider. `seconds` is what a call takes, None before the first has ended. `asking` counts
     runs whose turn has come and that are asked about first, `leaving` those given back, `parked`
-    those written so and, as far as is known, still away, `expected` those sent for.
+    those written so and, as far as is known, still away, `expected` those sent for. `spared` tells
+    whether what does not reach it consumes nothing.
     """
 
     __slots__ = (
@@ -42,14 +46,25 @@ class Destination:
         "seconds",
         "seen",
         "share",
+        "spared",
         "sweeping",
         "waiting",
     )
 
-    def __init__(self, account_id: int, scheme: str, host: str, port: int, share: int) -> None:
+    def __init__(
+        self,
+        account_id: int,
+        scheme: str,
+        host: str,
+        port: int,
+        share: int,
+        *,
+        spared: bool = False,
+    ) -> None:
         self.account_id = account_id
         self.host = host
-        self.key = f"{scheme}://{host}:{port}"
+        self.key = f"{'app+' if spared else ''}{scheme}://{host}:{port}"
+        self.spared = spared
         self.share = share
         self.limit = share
         self.in_flight = 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from app.delivery.loop import Loop
-from app.domain.flow import FREE, PATIENT_FOR, Cause, after, is_soon, leave, may_begin, reason
+from app.domain.flow import FREE, LOST, PATIENT_FOR, Cause, after, is_soon, leave, may_begin, reason
 from app.domain.run import Reply
 from app.domain.target import split
 from app.errors import InvalidMember
@@ -27,7 +27,7 @@ _IDLE_S: Final = 60.0
 _KNOWN_MOST: Final = 20_000
 _SEASONING: Final = 0.1
 
-_Key = tuple[int, str, int, str]
+_Key = tuple[int, str, int, str, bool]
 
 
 class Destinations:
@@ -109,6 +109,12 @@ class Destinations:
         if place.waiting:
             self._refill(place, now)
 
+    def unreached(self, held: Held, reply: Reply, now: float) -> None:
+        """A call that was admitted met nobody, and counts for nothing: its run is given back."""
+        self.done(held, reply, now)
+        if held.destination is not None:
+            self._give_back(held, held.destination, Cause.AWAY, now)
+
     def withdrawn(self, held: Held) -> None:
         """A run that was admitted did not begin after all; it will ask again."""
         place = held.destination
@@ -154,10 +160,10 @@ class Destinations:
             target = split(run.url)
         except InvalidMember:
             return None
-        key = (run.account_id, target.host, target.port, target.scheme)
+        key = (run.account_id, target.host, target.port, target.scheme, held.spared)
         place = self._known.get(key)
         if place is None:
-            place = self._known[key] = self._make(run.account_id, *key[1:])
+            place = self._known[key] = self._make(key)
         if run.planned_at is not None and not place.parked:
             # Others may be parked there that this worker knows nothing of.
             place.parked = 1
@@ -165,8 +171,9 @@ class Destinations:
         held.destination = place
         return place
 
-    def _make(self, account_id: int, host: str, port: int, scheme: str) -> Destination:
-        place = Destination(account_id, scheme, host, port, 1)
+    def _make(self, key: _Key) -> Destination:
+        account_id, host, port, scheme, spared = key
+        place = Destination(account_id, scheme, host, port, 1, spared=spared)
         place.share_out(self._allowed(account_id), self._workers)
         place.seen = self._loop.clock()
         if not self._tidying:
@@ -183,7 +190,8 @@ class Destinations:
         brake = place.brake
         cap = place.cap(fresh=held.run.planned_at is None)
         cause = brake.cause
-        if cause is None or held.lateness(now) > PATIENT_FOR:
+        impatient = cause is not Cause.AWAY and held.lateness(now) > PATIENT_FOR
+        if cause is None or impatient:
             if place.in_flight < cap:
                 place.in_flight += 1
                 return True
@@ -274,14 +282,20 @@ class Destinations:
             place.probe = None
         before = place.brake
         place.brake = brake = after(
-            before, reply, begun=held.begun, now=now, wall=held.wall(now), share=place.share
+            before,
+            reply,
+            begun=held.begun,
+            now=now,
+            wall=held.wall(now),
+            share=place.share,
+            spared=place.spared,
         )
         place.consider()
         if brake.cause is not None:
             self._clear(place, brake.cause, now)
-        if (before.cause is Cause.DOWN) is not (brake.cause is Cause.DOWN):
+        if (before.cause in LOST) is not (brake.cause in LOST):
             where = {"account_id": place.account_id, "destination": place.key}
-            if brake.cause is Cause.DOWN:
+            if brake.cause in LOST:
                 logger.warning("destination.down", **where, last=reply.error or reply.status)
             else:
                 logger.warning("destination.up", **where)
@@ -296,12 +310,18 @@ class Destinations:
         run = held.run
         place.leaving += 1
         held_up = max(0.0, place.brake.until - now) if cause is not Cause.FULL else 0.0
-        why = reason(cause, place.host, under_way=place.in_flight, at=held.wall(now + held_up))
+        why = reason(
+            cause,
+            place.host,
+            under_way=place.in_flight,
+            at=held.wall(now + held_up),
+            trouble=place.brake.trouble,
+        )
         stays = leave(
             parked=place.parked + place.leaving,
             rate=place.rate,
             held_up=held_up,
-            late=held.lateness(now),
+            late=held.lateness(now) if cause is not Cause.AWAY else 0.0,
             jitter=self._jitter(),
         )
         self.releases.append((held, Release(run.id, run.token, place.key, stays, cause, why)))

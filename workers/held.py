@@ -8,7 +8,7 @@ from typing import Final
 
 from app.delivery.request import Delivery
 from app.domain.pace import CONFIRMED_FOR, LEASE, LEASE_MARGIN
-from app.domain.retry_policy import DEFAULT, RetryPolicy
+from app.domain.retry_policy import DEFAULT, Constant, Policy
 from app.domain.run import RunKind, RunState
 from app.store.takes import Taken, Ticket
 from workers.destination import Destination
@@ -69,10 +69,15 @@ class Held:
         return self.run.send_at + timedelta(seconds=now - self.fire_at)
 
     @property
-    def retry(self) -> RetryPolicy:
+    def retry(self) -> Policy:
         """How often it is tried again, and until when."""
         manner = self.run.manner
         return DEFAULT if manner is None or manner.retry is None else manner.retry
+
+    @property
+    def spared(self) -> bool:
+        """Whether what does not reach its app consumes nothing."""
+        return isinstance(self.retry, Constant)
 
     @property
     def is_event(self) -> bool:

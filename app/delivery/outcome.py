@@ -60,18 +60,25 @@ def read(transfer: Transfer, number: int, text: str) -> Reply:
     else:
         error, detail = _fault(transfer, number, text)
     headers = _headers(transfer.lines)
-    return Reply(status, error, detail, headers, transfer.body, _timing(transfer))
+    connected = error is None or _connected(transfer)
+    return Reply(status, error, detail, headers, transfer.body, _timing(transfer), connected)
 
 
 def unanswered(error: str, detail: str, *, dns: float | None = None, total: float = 0.0) -> Reply:
     """The reply of a call that no connection was opened for; times in seconds."""
     timing = Timing(dns=None if dns is None else dns * 1000, total=total * 1000)
-    return Reply(error=error, error_detail=detail, timing=timing)
+    return Reply(error=error, error_detail=detail, timing=timing, connected=False)
 
 
 def connecting(transfer: Transfer) -> bool:
     """Whether the transfer ended before a connection stood, so that nothing was sent."""
     return transfer.opened and transfer.curl.getinfo(pycurl.CONNECT_TIME) == 0
+
+
+def _connected(transfer: Transfer) -> bool:
+    """Whether a connection stood: a new one, or a kept one on which sending began."""
+    getinfo = transfer.curl.getinfo
+    return bool(getinfo(pycurl.CONNECT_TIME) or getinfo(pycurl.PRETRANSFER_TIME))
 
 
 def _fault(transfer: Transfer, number: int, text: str) -> tuple[str, str]:

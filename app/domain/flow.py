@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.domain.instants import format_utc
-from app.domain.retry import retry_after
+from app.domain.retry import in_words, is_unreached, retry_after
 from app.domain.run import Reply
 
 MOST_CONNECTIONS: Final = 10_000
@@ -25,11 +25,19 @@ FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0
 """Between two probes: the first wait, and what doubling it leads to at most."""
 
+LONGEST_AWAY: Final = 5.0
+"""Between two probes of an app to which nothing gets through, whose calls wait without end."""
+
+_AWAY_GROWTH: Final = 1.25
+
 LONGEST_ASKED: Final = 300.0
 """A Retry-After holds up the whole destination for so long at most; then it is probed."""
 
 PATIENT_FOR: Final = 3600.0
-"""A run held up by a brake for so long since it was planned gets its attempt all the same."""
+"""A run held up by a brake for so long since it was planned gets its attempt all the same.
+
+But not where its app is away: nothing would come of it, and nothing is lost by waiting.
+"""
 
 SOON: Final = 0.5
 """A run waits in the worker if it can expect to begin within this; else it is given back."""
@@ -63,6 +71,13 @@ class Cause(StrEnum):
     DOWN = "down"
     """Too many calls in a row came to nothing."""
 
+    AWAY = "away"
+    """No call reaches the app, which consumes none of them."""
+
+
+LOST: Final = frozenset({Cause.DOWN, Cause.AWAY})
+"""The causes that say that there is nobody there; any answer ends them."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Brake:
@@ -71,7 +86,7 @@ class Brake:
     With a `cause`, nothing begins before `until`, then one call at a time, each a probe. Without
     one, `allowed` calls may be under way (None: as many as its share), which grows with every
     answer. Calls begun before `since` tell nothing new. `failures` counts those in a row;
-    `interval` is the last wait.
+    `interval` is the last wait, `trouble` what the last call came to, where that is the cause.
     """
 
     cause: Cause | None = None
@@ -80,6 +95,7 @@ class Brake:
     until: float = 0.0
     interval: float = 0.0
     allowed: int | None = None
+    trouble: str = ""
 
 
 FREE: Final = Brake()
@@ -87,14 +103,27 @@ FREE: Final = Brake()
 
 
 def after(
-    brake: Brake, reply: Reply, *, begun: float, now: float, wall: datetime, share: int
+    brake: Brake,
+    reply: Reply,
+    *,
+    begun: float,
+    now: float,
+    wall: datetime,
+    share: int,
+    spared: bool = False,
 ) -> Brake:
     """The brake after a call that began at `begun` and was answered `now`.
 
     `wall` is the same moment by the database's clock. Any answer that is not a gateway's failure
     (502, 503, 504) or a 429 shows that the destination is up, whatever it says of the run.
+    `spared` is true of an app whose calls are consumed by nothing but their arrival: the first that
+    does not arrive holds up the others, and any that does, whatever comes of it, ends that.
     """
     stale = begun < brake.since
+    if spared and is_unreached(reply):
+        return brake if stale else _away(brake, reply, now)
+    if brake.cause is Cause.AWAY and (reply.status or (reply.connected and not stale)):
+        brake = Brake(since=brake.since, allowed=_GATHERING)
     if reply.status in _ASKING:
         wait = retry_after(reply, wall).total_seconds()
         if wait > 0:
@@ -145,7 +174,7 @@ def leave(*, parked: int, rate: float | None, held_up: float, late: float, jitte
     return min(wait, max(_SHORTEST_LEAVE, PATIENT_FOR - late)) if held_up else wait
 
 
-def reason(cause: Cause, host: str, *, under_way: int, at: datetime) -> str:
+def reason(cause: Cause, host: str, *, under_way: int, at: datetime, trouble: str = "") -> str:
     """Why a run waits, in words; `at` is when the next call to the destination may begin."""
     if cause is Cause.FULL:
         calls = "1 call to {} is" if under_way == 1 else f"{under_way} calls to {{}} are"
@@ -155,6 +184,12 @@ def reason(cause: Cause, host: str, *, under_way: int, at: datetime) -> str:
         return f"waiting: {host} asked to wait until {when}"
     if cause is Cause.SLOWED:
         return f"waiting: {host} answered 429; next call at {when}"
+    if cause is Cause.AWAY:
+        known = f" ({trouble})" if trouble else ""
+        return (
+            f"waiting: the app at {host} cannot be reached{known};"
+            f" no attempt is used up, next probe at {when}"
+        )
     return f"waiting: {host} is down; next probe at {when}"
 
 
@@ -173,6 +208,18 @@ def _failed(brake: Brake, now: float) -> Brake:
         return _wait(brake, Cause.DOWN, now)
     allowed = None if brake.allowed is None else max(1, brake.allowed // 2)
     return replace(brake, failures=failures, allowed=allowed)
+
+
+def _away(brake: Brake, reply: Reply, now: float) -> Brake:
+    grown = brake.interval * _AWAY_GROWTH if brake.cause is Cause.AWAY else FIRST_WAIT
+    interval = min(LONGEST_AWAY, grown)
+    return Brake(
+        cause=Cause.AWAY,
+        since=now,
+        until=now + interval,
+        interval=interval,
+        trouble=in_words(reply),
+    )
 
 
 def _wait(brake: Brake, cause: Cause, now: float) -> Brake:

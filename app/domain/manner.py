@@ -8,7 +8,7 @@ from typing import Final
 
 from app.domain.bounds import check_between
 from app.domain.quotation import quoted
-from app.domain.retry_policy import RetryPolicy, check_retry
+from app.domain.retry_policy import Constant, Policy, check_retry
 from app.errors import InvalidMember
 
 METHODS: Final = ("POST", "PUT", "PATCH")
@@ -46,20 +46,29 @@ class Manner:
     method: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     timeout: float | None = None
-    retry: RetryPolicy | None = None
+    retry: Policy | None = None
 
 
 USUAL: Final = Manner()
 
 
 def check_manner(manner: Manner) -> None:
-    """Refuse what could not be sent, or would not be what we send; raises InvalidMember."""
+    """Refuse what a native job cannot ask for; raises InvalidMember.
+
+    That is what could not be sent, or would not be what we send, and another dialect's retries.
+    """
     if manner.method is not None and manner.method not in METHODS:
         raise InvalidMember(
             "method", f"method is {quoted(manner.method)}.", remedy="Give POST, PUT or PATCH."
         )
     if manner.timeout is not None:
         check_between("timeout", manner.timeout, SHORTEST_TIMEOUT, LONGEST_TIMEOUT, "seconds")
+    if isinstance(manner.retry, Constant):
+        raise InvalidMember(
+            "retry",
+            "retry is a failure policy of Dapr jobs.",
+            remedy="Give maxAttempts, schedule or backoff, maxAge, or leave retry out.",
+        )
     if manner.retry is not None:
         check_retry(manner.retry)
     _check_headers(manner.headers)

@@ -7,7 +7,15 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from app.domain.retry_policy import DEFAULT, RetryPolicy, most_attempts, wait_after
+from app.domain.retry_policy import (
+    DEFAULT,
+    Constant,
+    Policy,
+    most_attempts,
+    pause_after,
+    since_due,
+    wait_after,
+)
 from app.domain.run import Reply
 
 MAX_RETRY_AFTER: Final = timedelta(hours=24)
@@ -18,10 +26,13 @@ JITTER: Final = 0.1
 
 _SUCCESS: Final = range(200, 300)
 _REDIRECT: Final = range(300, 400)
+_NOT_FOUND: Final = 404
 _GONE: Final = 410
+_GONE_WITH_JOB: Final = "The receiver answered 410: it is gone, and the job with it."
 _DIGITS: Final = 9
 """As many digits are read: 30 years and more, and never too many for int or timedelta."""
 _SLOW_DOWN: Final = frozenset({429, 503})
+_UNCONNECTED: Final = frozenset({"connect-failed", "dns-failure", "denied-address"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,12 +51,27 @@ class RetryAt:
     reason: str
 
 
-Verdict = Failed | RetryAt
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unreached:
+    """Nothing of the call reached the app: no attempt was made, and the run waits for the app."""
+
+    reason: str
 
 
-def is_success(reply: Reply) -> bool:
-    """Whether the receiver answered 2xx: the run is done."""
-    return reply.status in _SUCCESS
+Ensuing = Failed | RetryAt
+Verdict = Failed | RetryAt | Unreached
+
+
+def is_success(reply: Reply, policy: Policy = DEFAULT) -> bool:
+    """Whether the run is done: the receiver answered 2xx; under `Constant` a 404 is as good."""
+    if reply.status in _SUCCESS:
+        return True
+    return reply.status == _NOT_FOUND and isinstance(policy, Constant)
+
+
+def is_unreached(reply: Reply) -> bool:
+    """Whether no connection was made, so that the receiver knows nothing of the call."""
+    return reply.error in _UNCONNECTED or (reply.error == "timeout" and not reply.connected)
 
 
 def decide(
@@ -55,7 +81,7 @@ def decide(
     due_at: datetime,
     now: datetime,
     jitter: float,
-    policy: RetryPolicy = DEFAULT,
+    policy: Policy = DEFAULT,
 ) -> Verdict:
     """What follows from a reply that is no success.
 
@@ -63,14 +89,19 @@ def decide(
     410 ends run and job, all else is tried again until the policy's attempts are used up. A
     Retry-After on 429 or 503 (RFC 9110, 10.2.3) can put the next attempt off, to 24 hours at most,
     but never brings it forward. No further attempt is due once the policy's max_age has passed
-    since `due_at`.
+    since `due_at`. Under `Constant` neither 410 nor Retry-After means anything to the run, and what
+    never reached the receiver consumes nothing.
     """
-    reason = _reason(reply)
-    if reply.status == _GONE:
-        return Failed(reason=reason, gone=True)
-    asked = retry_after(reply, now) if reply.status in _SLOW_DOWN else timedelta()
+    if isinstance(policy, Constant):
+        if is_unreached(reply):
+            return Unreached(reason=in_words(reply))
+        asked = timedelta()
+    elif reply.status == _GONE:
+        return Failed(reason=_GONE_WITH_JOB, gone=True)
+    else:
+        asked = retry_after(reply, now) if reply.status in _SLOW_DOWN else timedelta()
     return again(
-        reason,
+        in_words(reply),
         attempts_made=attempts_made,
         due_at=due_at,
         now=now,
@@ -87,39 +118,41 @@ def again(
     due_at: datetime,
     now: datetime,
     jitter: float,
-    policy: RetryPolicy = DEFAULT,
+    policy: Policy = DEFAULT,
     at_least: timedelta = timedelta(),
-) -> Verdict:
+) -> Ensuing:
     """What follows from an attempt that failed for this reason, by the policy alone.
 
-    The arguments are those of `decide`; the wait is `at_least` so long.
+    The arguments are those of `decide`; the wait is `at_least` so long. Under `Constant` retry n is
+    due n intervals after `due_at`, without jitter, and no sooner than `pause_after` allows.
     """
     if attempts_made >= most_attempts(policy):
         return Failed(reason=f"{reason} All {attempts_made} attempts are used up.")
+    if isinstance(policy, Constant):
+        planned = due_at + since_due(policy, attempts_made)
+        return RetryAt(instant=max(planned, now + pause_after(attempts_made)), reason=reason)
     wait = max(wait_after(policy, attempts_made), at_least)
     instant = now + wait * (1 + JITTER * jitter)
-    if is_too_old(policy, due_at=due_at, now=instant):
-        return Failed(reason=f"{reason} {too_old(policy)}")
+    over = too_old(policy, due_at=due_at, now=instant)
+    if over is not None:
+        return Failed(reason=f"{reason} {over}")
     return RetryAt(instant=instant, reason=reason)
 
 
-def is_too_old(policy: RetryPolicy, *, due_at: datetime, now: datetime) -> bool:
-    """Whether no attempt but the first of a run due at `due_at` may begin at `now` any more."""
-    return policy.max_age is not None and now > due_at + timedelta(seconds=policy.max_age)
+def too_old(policy: Policy, *, due_at: datetime, now: datetime) -> str | None:
+    """Why no attempt but the first of a run due at `due_at` may begin at `now`; None if it may."""
+    age = None if isinstance(policy, Constant) else policy.max_age
+    if age is None or now <= due_at + timedelta(seconds=age):
+        return None
+    return f"Its maxAge of {age:.15g} s leaves no time for another attempt."
 
 
-def too_old(policy: RetryPolicy) -> str:
-    """Why a run gets no further attempt, in words."""
-    return f"Its maxAge of {policy.max_age:.15g} s leaves no time for another attempt."
-
-
-def _reason(reply: Reply) -> str:
+def in_words(reply: Reply) -> str:
+    """What a reply that is no success came to."""
     if reply.status is None:
         return f"{reply.error}: {reply.error_detail}"
     if reply.status in _REDIRECT:
         return f"The receiver answered {reply.status}; redirects are not followed."
-    if reply.status == _GONE:
-        return "The receiver answered 410: it is gone, and the job with it."
     return f"The receiver answered {reply.status}."
 
 

@@ -16,6 +16,13 @@ LONGEST_AGE: Final = 604_800.0
 """Seconds, as all here: a run is over a week after its due time, whatever else is asked for."""
 
 STEEPEST: Final = 10.0
+MOST_CALLS: Final = 30_000
+"""Of one run, whatever is asked for: `attempts` is a smallint. Paced as they are, that is years."""
+
+SHORTEST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 3600.0
+_AT_THIS_PACE: Final = 100
+_FURTHEST: Final = 100 * 365 * 86_400.0
 _USUAL_FACTOR: Final = 2.0
 USUAL_WAITS: Final = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 36_000.0)
 
@@ -43,11 +50,26 @@ class RetryPolicy:
     max_age: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Retries `interval` seconds apart (0 or more), counted from the due time: Dapr's policies.
+
+    `max_retries` follow the first call; None is without end, which MOST_CALLS sets all the same.
+    Its default is Constant(1, 3), its drop Constant(0, 0).
+    """
+
+    interval: float
+    max_retries: int | None = None
+
+
+Policy = RetryPolicy | Constant
 DEFAULT: Final = RetryPolicy()
 
 
-def most_attempts(policy: RetryPolicy) -> int:
+def most_attempts(policy: Policy) -> int:
     """How many attempts a run gets at most; one more than there are waits, where none are named."""
+    if isinstance(policy, Constant):
+        return MOST_CALLS if policy.max_retries is None else min(policy.max_retries + 1, MOST_CALLS)
     if policy.max_attempts is not None:
         return policy.max_attempts
     return len(policy.schedule or USUAL_WAITS) + 1
@@ -62,6 +84,20 @@ def wait_after(policy: RetryPolicy, attempts_made: int) -> timedelta:
     factor = _USUAL_FACTOR if backoff.factor is None else backoff.factor
     longest = LONGEST_WAIT if backoff.max is None else backoff.max
     return timedelta(seconds=min(backoff.initial * factor ** (attempts_made - 1), longest))
+
+
+def since_due(policy: Constant, attempts_made: int) -> timedelta:
+    """How long after the due time the retry that follows this many attempts (1, 2, …) is due."""
+    return timedelta(seconds=min(attempts_made * policy.interval, _FURTHEST))
+
+
+def pause_after(attempts_made: int) -> timedelta:
+    """The least pause before the next call under `Constant`, which can ask for none at all.
+
+    Never more than five calls a second; every hundred calls the pause doubles, to an hour at most.
+    """
+    doublings = min(attempts_made // _AT_THIS_PACE, 32)
+    return timedelta(seconds=min(SHORTEST_PAUSE * 2**doublings, LONGEST_PAUSE))
 
 
 def check_retry(policy: RetryPolicy) -> None:

@@ -63,7 +63,8 @@ class Reply(NamedTuple):
     Exactly one of `status` (a complete, final answer) and `error` is set; `error` is one of
     the stable codes of docs/decisions/0004-outbound-client.md, such as `timeout` or
     `denied-address`, with `error_detail` in words.
-    `headers` and `body` are cut to what history keeps.
+    `headers` and `body` are cut to what history keeps. `connected` is false where no connection
+    stood, so that nothing was sent; it is not kept.
     """
 
     status: int | None = None
@@ -72,6 +73,7 @@ class Reply(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     timing: Timing = _UNTIMED
+    connected: bool = True
 
 
 class Attempt(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain.manner import USUAL, Manner
-from app.domain.retry_policy import Backoff, RetryPolicy
+from app.domain.retry_policy import Backoff, Constant, Policy, RetryPolicy
 
 
 def to_document(manner: Manner) -> dict[str, Any] | None:
@@ -37,7 +37,9 @@ def from_document(document: Mapping[str, Any] | None) -> Manner:
     )
 
 
-def _of_retry(policy: RetryPolicy) -> dict[str, Any]:
+def _of_retry(policy: Policy) -> dict[str, Any]:
+    if isinstance(policy, Constant):
+        return {"constant": {"interval": policy.interval, "max_retries": policy.max_retries}}
     backoff = policy.backoff
     return _present(
         {
@@ -53,7 +55,9 @@ def _of_retry(policy: RetryPolicy) -> dict[str, Any]:
     )
 
 
-def _retry(document: Mapping[str, Any]) -> RetryPolicy:
+def _retry(document: Mapping[str, Any]) -> Policy:
+    if "constant" in document:
+        return Constant(**document["constant"])
     schedule, backoff = document.get("schedule"), document.get("backoff")
     return RetryPolicy(
         max_attempts=document.get("max_attempts"),

@@ -16,11 +16,17 @@ WALL = datetime(2026, 1, 1, tzinfo=UTC)
 OK = Reply(status=204)
 REFUSED = Reply(error="connect-failed", error_detail="nobody listens")
 SHARE = 50
+UNREACHED = [
+    *(Reply(error=each) for each in ("connect-failed", "dns-failure", "denied-address")),
+    Reply(error="timeout", connected=False),
+]
 
 
-def told(brake: Brake, reply: Reply, *, now: float, begun: float | None = None) -> Brake:
+def told(
+    brake: Brake, reply: Reply, *, now: float, begun: float | None = None, spared: bool = False
+) -> Brake:
     began = now if begun is None else begun
-    return after(brake, reply, begun=began, now=now, wall=WALL, share=SHARE)
+    return after(brake, reply, begun=began, now=now, wall=WALL, share=SHARE, spared=spared)
 
 
 def failing(times: int, reply: Reply = REFUSED) -> Brake:
@@ -250,6 +256,78 @@ def test_reasons_name_the_host_and_when_it_is_called_next() -> None:
         "waiting: example.com asked to wait until 2026-01-01T12:00:01Z",
         "waiting: example.com answered 429; next call at 2026-01-01T12:00:01Z",
         "waiting: example.com is down; next probe at 2026-01-01T12:00:01Z",
+        (
+            "waiting: the app at example.com cannot be reached;"
+            " no attempt is used up, next probe at 2026-01-01T12:00:01Z"
+        ),
     ]
+    why = flow.reason(Cause.AWAY, host, under_way=1, at=at, trouble="connect-failed: nobody")
+    assert "example.com cannot be reached (connect-failed: nobody);" in why
     one = flow.reason(Cause.FULL, host, under_way=1, at=at)
     assert one == "waiting: 1 call to example.com is under way"
+
+
+@pytest.mark.parametrize("reply", UNREACHED)
+def test_the_first_call_that_does_not_reach_an_app_holds_up_the_others(reply: Reply) -> None:
+    away = told(FREE, reply, now=10.0, spared=True)
+
+    assert away.cause is Cause.AWAY
+    assert away.trouble.startswith(str(reply.error))
+    assert not free(away, 10.999)
+    assert free(away, 11.0)
+    assert not free(away, 11.0, probing=True)
+    assert told(away, reply, now=10.5, begun=9.9, spared=True) is away
+    assert told(FREE, reply, now=10.0).cause is None, "others have failures to spend"
+
+
+@pytest.mark.parametrize("before", [FREE, failing(DOWN_AFTER + 9)])
+def test_an_app_that_is_away_is_probed_every_second_and_then_every_few(before: Brake) -> None:
+    brake, waits = before, []
+    for _ in range(12):
+        now = max(100.0, brake.until)
+        brake = told(brake, REFUSED, now=now, spared=True)
+        waits.append(brake.until - now)
+
+    assert waits[:3] == pytest.approx([1, 1.25, 1.5625])
+    assert waits == sorted(waits)
+    assert waits[-1] == 5.0
+
+
+@pytest.mark.parametrize("reply", [OK, Reply(status=404), Reply(status=500)])
+@pytest.mark.parametrize("begun", [5.0, 12.0])
+def test_any_answer_shows_that_an_app_is_back(reply: Reply, begun: float) -> None:
+    away = told(FREE, REFUSED, now=10.0, spared=True)
+
+    back = told(away, reply, now=12.0, begun=begun, spared=True)
+
+    assert back.cause is None
+    assert free(back, 12.0, under_way=1)
+    assert not free(back, 12.0, under_way=5)
+
+
+@pytest.mark.parametrize("reply", [Reply(status=503), Reply(error="timeout"), Reply(status=502)])
+def test_an_app_that_is_reached_and_fails_is_away_no_longer_but_may_be_down(reply: Reply) -> None:
+    brake = told(FREE, REFUSED, now=10.0, spared=True)
+    for _ in range(DOWN_AFTER - 1):
+        brake = told(brake, reply, now=12.0, spared=True)
+        assert brake.cause is None
+        assert free(brake, 12.0)
+
+    assert told(brake, reply, now=12.0, spared=True).cause is Cause.DOWN
+
+
+def test_a_connection_that_was_lost_before_says_nothing_of_an_app_that_is_away() -> None:
+    away = told(FREE, REFUSED, now=10.0, spared=True)
+    lost = Reply(error="connection-lost")
+
+    assert told(away, lost, now=10.1, begun=9.0, spared=True) is away
+    assert told(away, lost, now=11.1, begun=11.0, spared=True).cause is None
+
+
+def test_a_probe_that_could_not_be_signed_is_no_sign_of_life() -> None:
+    away = told(FREE, REFUSED, now=10.0, spared=True)
+
+    unsigned = told(away, Reply(error="signing-failed", connected=False), now=11.0, spared=True)
+
+    assert unsigned.cause is Cause.AWAY
+    assert unsigned.until == 12.0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.manner import METHODS, Manner, check_manner
-from app.domain.retry_policy import RetryPolicy
+from app.domain.retry_policy import Constant, RetryPolicy
 from app.errors import InvalidMember
 
 
@@ -99,3 +99,8 @@ def test_no_header_that_is_taken_can_break_out_of_its_line(name: str, value: str
     assert line.isascii()
     assert line.isprintable()
     assert ":" not in name
+
+
+def test_the_retries_of_another_dialect_are_not_for_native_jobs() -> None:
+    refused = refusal(Manner(retry=Constant(1, 3)))
+    assert refused.member == "retry"

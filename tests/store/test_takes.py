@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
 from app.domain.manner import Manner
-from app.domain.retry_policy import Backoff, RetryPolicy
+from app.domain.retry_policy import Backoff, Constant, RetryPolicy
 from app.store.lookovers import look_over
 from app.store.takes import extend, still_wanted, suspects, take, untaken
 from tests.booked import URL, book, claim_all, claim_and_take, one
@@ -39,6 +40,17 @@ def test_a_take_returns_the_manner_of_the_call_and_nothing_for_the_usual(
     taken = claim_and_take(connection)
 
     assert {run.manner for run in taken} == {manner, None}
+
+
+@pytest.mark.parametrize("retry", [Constant(1.5, 3), Constant(0, 0), Constant(0.001, None)])
+def test_a_take_returns_the_retries_of_another_dialect(
+    connection: psycopg.Connection, account_id: int, retry: Constant
+) -> None:
+    book(connection, account_id, due_in=-1, manner=Manner(retry=retry))
+
+    (run,) = claim_and_take(connection)
+
+    assert run.manner == Manner(retry=retry)
 
 
 def test_of_two_takers_at_once_one_gets_the_run(

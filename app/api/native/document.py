@@ -11,6 +11,7 @@ from app.api.native.shapes import Value
 from app.domain import instants
 from app.domain.job import Booking, Echo, Job
 from app.domain.quotation import quoted
+from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import Cron
 from app.errors import InvalidMember
 
@@ -95,7 +96,7 @@ def of_job(job: Job) -> JobDocument:
         method=manner.method,
         headers=dict(manner.headers) or None,
         timeout=options.tidy(manner.timeout),
-        retry=None if manner.retry is None else options.of_retry(manner.retry),
+        retry=options.of_retry(manner.retry) if isinstance(manner.retry, RetryPolicy) else None,
         misfire=job.misfire.policy and str(job.misfire.policy),
         misfire_window=options.tidy(job.misfire.window),
         on_success=job.on_success,
