@@ -1,0 +1,156 @@
+"""Reader: the text of a schedule becomes a period, or fields on the clock of a zone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from app.domain.clocks import Clock, OnGap, OnOverlap, clock
+from app.domain.dapr import duration
+from app.domain.dapr.days import NO_DAYS, day_table
+from app.domain.dapr.fields import (
+    DAY_OF_MONTH,
+    DAY_OF_WEEK,
+    HOURS,
+    MINUTES,
+    MONTH,
+    SECONDS,
+    Values,
+    expand,
+)
+from app.domain.dapr.refusal import Refusal, shown
+from app.domain.quartz.schedule import FIRST_YEAR, LAST_YEAR, Schedule
+from app.errors import InvalidMember
+
+MAX_SCHEDULE: Final = 255
+
+_EVERY: Final = "@every "
+_DESCRIPTORS: Final = {
+    "@yearly": "0 0 0 1 1 *",
+    "@annually": "0 0 0 1 1 *",
+    "@monthly": "0 0 0 1 * *",
+    "@weekly": "0 0 0 * * 0",
+    "@daily": "0 0 0 * * *",
+    "@midnight": "0 0 0 * * *",
+    "@hourly": "0 0 * * * *",
+}
+_YEARS: Final = tuple(range(FIRST_YEAR, LAST_YEAR + 1))
+# What Go takes for white space.
+_BLANK: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+_SPACES: Final = re.compile(f"[{_BLANK}]+")
+_PREFIX: Final = re.compile(f"(?:CRON_)?TZ=(?P<zone>[^{_BLANK}]*)(?P<rest>.*)", re.DOTALL)
+_FIELDS: Final = 6
+_SHAPE: Final = (
+    "write seconds, minutes, hours, day-of-month, month and day-of-week, as in "
+    '"0 30 9 * * mon-fri", or "@daily", or "@every 1h30m"'
+)
+_DESCRIBED: Final = (
+    'use @yearly, @monthly, @weekly, @daily, @hourly, or "@every" and a duration, as in "@every 5m"'
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Every:
+    """A tick each `period` nanoseconds, which may be none at all or negative."""
+
+    period: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fields:
+    """A tick whenever `schedule` matches on `clock`, or in UTC; the day fields as read.
+
+    Times that do not exist are skipped, times shown twice fire twice.
+    """
+
+    schedule: Schedule
+    clock: Clock | None
+    days_of_month: Values
+    days_of_week: Values
+
+
+Read = Every | Fields
+
+
+@lru_cache(maxsize=16384)
+def read(text: str) -> Read:
+    """What a schedule says; raises Refusal for `schedule`.
+
+    Kept in a bounded cache: a scheduler evaluates the same schedules over and over.
+    """
+    if len(text) > MAX_SCHEDULE:
+        raise Refusal(
+            "schedule",
+            f"the schedule is {len(text)} characters long",
+            remedy=f"use at most {MAX_SCHEDULE}",
+        )
+    if not text:
+        raise Refusal("schedule", "empty spec string", remedy=_SHAPE)
+    prefix = _PREFIX.fullmatch(text)
+    if prefix is None:
+        return _unzoned(text)
+    if not prefix["rest"]:
+        reason = f"timezone prefix {shown(text)} is not followed by a schedule"
+        raise Refusal("schedule", reason, remedy='write it as in "CRON_TZ=Europe/Rome @daily"')
+    zone = _clock(prefix["zone"])
+    rest = prefix["rest"].strip(_BLANK)
+    if rest.startswith(_EVERY):
+        raise Refusal(
+            "schedule",
+            f"a time zone has no meaning for an interval: {shown(text)}",
+            remedy=f'write "{shown(rest)}" alone',
+        )
+    return _fields(rest, zone)
+
+
+def _unzoned(text: str) -> Read:
+    if text.startswith(_EVERY):
+        try:
+            return Every(period=duration.parse(text.removeprefix(_EVERY), member="schedule"))
+        except Refusal as cause:
+            reason = f"failed to parse duration {shown(text)}: {cause.message}"
+            raise Refusal("schedule", reason, remedy=cause.remedy) from None
+    return _fields(text, None)
+
+
+def _fields(text: str, zone: Clock | None) -> Fields:
+    if text.startswith("@") and text not in _DESCRIPTORS:
+        raise Refusal("schedule", f"unrecognized descriptor: {shown(text)}", remedy=_DESCRIBED)
+    fields = _SPACES.split(_DESCRIPTORS.get(text, text).strip(_BLANK))
+    if len(fields) != _FIELDS or not fields[0]:
+        count = len(fields) if fields[0] else 0
+        reason = f"expected exactly {_FIELDS} fields, found {count}: [{shown(' '.join(fields))}]"
+        raise Refusal("schedule", reason, remedy=_SHAPE)
+    kinds = (SECONDS, MINUTES, HOURS, DAY_OF_MONTH, MONTH, DAY_OF_WEEK)
+    read_in = [expand(kind, field) for kind, field in zip(kinds, fields, strict=True)]
+    seconds, minutes, hours, by_month, months, by_week = read_in
+    times = (seconds.values, minutes.values, hours.values, months.values)
+    return Fields(
+        schedule=Schedule(
+            # A field of commas names no time at all: then no day does either.
+            seconds=seconds.values or (0,),
+            minutes=minutes.values or (0,),
+            hours=hours.values or (0,),
+            days=day_table(by_month, by_week) if all(times) else NO_DAYS,
+            months=months.values or (1,),
+            years=_YEARS,
+        ),
+        clock=zone,
+        days_of_month=by_month,
+        days_of_week=by_week,
+    )
+
+
+def _clock(name: str) -> Clock | None:
+    if name in ("", "UTC"):
+        return None
+    try:
+        return clock(name, OnGap.SKIP, OnOverlap.BOTH)
+    except InvalidMember as cause:
+        reason = f"provided bad location {shown(name)}: unknown time zone {shown(name)}"
+        raise Refusal("schedule", reason, remedy=cause.remedy) from None
