@@ -27,7 +27,7 @@ FROM caller;
 
 -- name: find_key
 -- The clock that comes along judges what is booked under this key.
-SELECT account.id, account.name, digest, revoked_at IS NOT NULL, clock_timestamp()
+SELECT account.id, account.name, digest, revoked_at IS NOT NULL, app, clock_timestamp()
 FROM api_key JOIN account ON account.id = account_id
 WHERE api_key.id = %(key_id)s;
 

@@ -9,12 +9,14 @@ from urllib.parse import unquote_to_bytes
 
 from flask import request
 
+from app.api import auth
 from app.api.dapr.failures import malformed, no_route
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _OURS: Final = re.compile(r"/+v1\.0(?:-[0-9a-z]+)?(?:/|$)")
+_TOKEN: Final = "HTTP_DAPR_API_TOKEN"  # noqa: S105 - a header's name
 _SLASHES: Final = re.compile(r"/{2,}")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PARTS: Final = 3
@@ -32,6 +34,8 @@ class Cleaned:
         """The answer of the application."""
         if is_ours(environ["PATH_INFO"]):
             environ["PATH_INFO"] = _clean(environ["PATH_INFO"])
+            if _TOKEN in environ:
+                environ[auth.TOKEN] = environ[_TOKEN]
         return self._app(environ, start_response)
 
 

@@ -1,0 +1,1 @@
+"""Bookings: a Dapr job's document as what is booked of it."""
