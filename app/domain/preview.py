@@ -12,7 +12,7 @@ from app.domain import quartz, trigger
 from app.domain.clocks import Clock, OnGap, OnOverlap
 from app.domain.instants import format_utc
 from app.domain.quartz import Disturbance
-from app.domain.trigger import At, Trigger
+from app.domain.trigger import At, Native
 from app.domain.zones import Zone
 
 MOST_FIRINGS: Final = 100
@@ -50,7 +50,7 @@ def firings(
         following = next_after(following)
 
 
-def of_trigger(booked: Trigger, *, after: datetime, count: int, zone: Zone) -> Preview:
+def of_trigger(booked: Native, *, after: datetime, count: int, zone: Zone) -> Preview:
     """What the native dialect makes of a trigger at `after`; raises InvalidMember if unreadable."""
     found = firings(lambda instant: trigger.next_after(booked, instant), after)
     listed = tuple(islice(found, count))
@@ -71,7 +71,7 @@ def noted(preview: Preview, warning: str | None) -> Preview:
     return replace(preview, warnings=(*preview.warnings, warning))
 
 
-def _warnings(booked: Trigger, after: datetime, listed: tuple[datetime, ...]) -> Iterator[str]:
+def _warnings(booked: Native, after: datetime, listed: tuple[datetime, ...]) -> Iterator[str]:
     if isinstance(booked, At):
         return
     days = quartz.days_in_words(booked.expression)

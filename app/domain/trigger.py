@@ -1,4 +1,4 @@
-"""Trigger: when a job is due, once or by cron, and what may be booked."""
+"""Trigger: when a job is due, in whatever dialect, and what may be booked natively."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from app.domain import instants, quartz
 from app.domain.clocks import Clock, OnGap, OnOverlap, clock
+from app.domain.fusion import calendar
+from app.domain.fusion.calendar import Calendar
 from app.domain.instants import format_utc
 from app.errors import InvalidMember
 
@@ -40,30 +42,23 @@ class Cron:
     local: Local | None = None
 
 
-Trigger = At | Cron
+Native = At | Cron
+Trigger = Native | Calendar
 
 
 def is_recurring(trigger: Trigger) -> bool:
     """Whether a firing may be followed by another."""
-    match trigger:
-        case At():
-            return False
-        case Cron():
-            return True
+    return not isinstance(trigger, At)
 
 
 def is_serial(trigger: Trigger) -> bool:
     """Whether a firing waits until the one before it is settled: no two calls overlap."""
-    match trigger:
-        case At() | Cron():
-            return False
+    return not isinstance(trigger, Native)
 
 
 def is_standing(trigger: Trigger) -> bool:
     """Whether a job stays though nothing is to come of it by itself."""
-    match trigger:
-        case At() | Cron():
-            return False
+    return isinstance(trigger, Calendar)
 
 
 def next_after(trigger: Trigger, after: datetime) -> datetime | None:
@@ -79,6 +74,8 @@ def next_after(trigger: Trigger, after: datetime) -> datetime | None:
             if local is None:
                 return quartz.next_after(schedule, after)
             return quartz.next_after_on(clock_of(local), schedule, after)
+        case Calendar():
+            return calendar.next_after(trigger, after)
 
 
 def clock_of(local: Local) -> Clock:
@@ -102,14 +99,14 @@ def first_firing(trigger: Trigger, now: datetime) -> datetime:
     return first
 
 
-def objection(trigger: Trigger, now: datetime) -> InvalidMember | None:
+def objection(trigger: Native, now: datetime) -> InvalidMember | None:
     """Why a trigger that can be read may not be booked at `now`; None if it may."""
     if next_after(trigger, now) is None:
         return _over(trigger)
     return _too_frequent(trigger, now)
 
 
-def minimum_gap(trigger: Trigger, after: datetime) -> int | None:
+def minimum_gap(trigger: Native, after: datetime) -> int | None:
     """The fewest seconds between two firings after `after`; None when there is one at most."""
     match trigger:
         case At():
@@ -136,6 +133,12 @@ def _over(trigger: Trigger) -> InvalidMember:
                 "The expression never fires again.",
                 remedy="Name a date that exists, in a year that is still to come.",
             )
+        case Calendar():
+            return InvalidMember(
+                "triggers",
+                "No trigger fires again.",
+                remedy="Name one that does, or the job that this one follows.",
+            )
 
 
 def _too_frequent(trigger: Trigger, now: datetime) -> InvalidMember | None:
@@ -159,7 +162,7 @@ def _too_frequent(trigger: Trigger, now: datetime) -> InvalidMember | None:
     )
 
 
-def to_document(trigger: Trigger) -> dict[str, str]:
+def to_document(trigger: Trigger) -> dict[str, Any]:
     """The form in which a trigger is stored, with what was given; `from_document` reads it back.
 
     In a zone the expression has another name, so that a release that knows of no zones cannot
@@ -178,9 +181,11 @@ def to_document(trigger: Trigger) -> dict[str, str]:
                 "timezone": local.timezone,
                 **{name: str(rule) for name, rule in rules.items() if rule is not None},
             }
+        case Calendar():
+            return calendar.to_document(trigger)
 
 
-def from_document(document: Mapping[str, str]) -> Trigger:
+def from_document(document: Mapping[str, Any]) -> Trigger:
     """The trigger stored as `document`; raises ValueError for a kind it does not know."""
     match document["kind"]:
         case "at":
@@ -189,6 +194,8 @@ def from_document(document: Mapping[str, str]) -> Trigger:
             return _in_utc(document["expression"])
         case "cron":
             return Cron(expression=document["local"], local=_local_from(document))
+        case calendar.KIND:
+            return calendar.from_document(document)
         case kind:
             raise ValueError(f"no trigger is of the kind {kind!r}")
 

@@ -39,4 +39,5 @@ def test_real_deliveries_are_told_of_within_seconds(
     for window in windows():
         assert window["deliveries"] >= CALLS
         assert 0 < window["p50Ms"] <= window["p95Ms"] <= window["p99Ms"] <= window["maxMs"]
-        assert window["maxMs"] >= round(latest, 3)
+        # History keeps seven digits of it.
+        assert window["maxMs"] >= latest * (1 - 1e-6)

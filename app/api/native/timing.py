@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from app.domain import clocks, instants, zones
 from app.domain.clocks import OnGap, OnOverlap
 from app.domain.quotation import quoted
-from app.domain.trigger import At, Cron, Local, Trigger
+from app.domain.trigger import At, Cron, Local, Native, Trigger
 from app.errors import InvalidMember
 
 _Rule = TypeVar("_Rule", bound=StrEnum)
@@ -39,7 +39,7 @@ class Written(Protocol):
         """A rule for local times that are shown twice."""
 
 
-def trigger(written: Written) -> Trigger:
+def trigger(written: Written) -> Native:
     """The trigger that the members mean; raises InvalidMember."""
     if written.when is not None and written.cron is not None:
         raise InvalidMember("cron", "There are both when and cron.", remedy="Give one of the two.")
@@ -70,6 +70,9 @@ def shown(trigger: Trigger) -> dict[str, str]:
                 "timezone": local.timezone,
                 **{name: rule.value for name, rule in rules.items() if rule is not None},
             }
+        case _:
+            # Another dialect tells its schedules in words of its own.
+            return {}
 
 
 def _local(written: Written) -> Local | None:
