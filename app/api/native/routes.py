@@ -13,6 +13,7 @@ from app.api.native import (
     answers,
     bulk,
     completion,
+    dapr_app_routes,
     document,
     incoming,
     json_codec,
@@ -54,6 +55,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(account)
     app.register_blueprint(run_routes.runs)
     app.register_blueprint(completion.completion)
+    app.register_blueprint(dapr_app_routes.apps)
     previews.offer(app, preview.DIALECT)
 
 

@@ -21,6 +21,7 @@ _SINGULAR: Final = {
     "next": "firing",
     "reasons": "reason",
     "warnings": "warning",
+    "apps": "app",
 }
 
 
