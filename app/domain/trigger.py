@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from app.domain import instants, quartz
 from app.domain.clocks import Clock, OnGap, OnOverlap, clock
+from app.domain.dapr import ticks
+from app.domain.dapr.ticks import Ticks
 from app.domain.fusion import calendar
 from app.domain.fusion.calendar import Calendar
 from app.domain.instants import format_utc
@@ -43,7 +45,7 @@ class Cron:
 
 
 Native = At | Cron
-Trigger = Native | Calendar
+Trigger = Native | Ticks | Calendar
 
 
 def is_recurring(trigger: Trigger) -> bool:
@@ -74,6 +76,8 @@ def next_after(trigger: Trigger, after: datetime) -> datetime | None:
             if local is None:
                 return quartz.next_after(schedule, after)
             return quartz.next_after_on(clock_of(local), schedule, after)
+        case Ticks():
+            return ticks.next_after(trigger, after)
         case Calendar():
             return calendar.next_after(trigger, after)
 
@@ -133,6 +137,12 @@ def _over(trigger: Trigger) -> InvalidMember:
                 "The expression never fires again.",
                 remedy="Name a date that exists, in a year that is still to come.",
             )
+        case Ticks():
+            return InvalidMember(
+                "schedule",
+                "The schedule never fires again.",
+                remedy="Name a date that exists, and an end that is still to come.",
+            )
         case Calendar():
             return InvalidMember(
                 "triggers",
@@ -181,6 +191,8 @@ def to_document(trigger: Trigger) -> dict[str, Any]:
                 "timezone": local.timezone,
                 **{name: str(rule) for name, rule in rules.items() if rule is not None},
             }
+        case Ticks():
+            return ticks.to_document(trigger)
         case Calendar():
             return calendar.to_document(trigger)
 
@@ -194,6 +206,8 @@ def from_document(document: Mapping[str, Any]) -> Trigger:
             return _in_utc(document["expression"])
         case "cron":
             return Cron(expression=document["local"], local=_local_from(document))
+        case ticks.KIND:
+            return ticks.from_document(document)
         case calendar.KIND:
             return calendar.from_document(document)
         case kind:
