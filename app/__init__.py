@@ -10,6 +10,7 @@ from flask import Flask, Response, g
 
 from app import commands
 from app.api import bodies, problems, rate
+from app.api.dapr import routes as dapr
 from app.api.health import health
 from app.api.idempotency import Application
 from app.api.native import routes as native
@@ -38,6 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(bodies.check_target)
     app.after_request(_mark)
     native.install(app)
+    dapr.install(app)
     app.register_blueprint(health)
     app.register_blueprint(references)
     commands.install(app)

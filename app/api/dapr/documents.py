@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +11,9 @@ import orjson
 
 from app.api.dapr import protojson
 from app.api.dapr.protojson import Written
+from app.domain.dapr import duration
+from app.domain.dapr.refusal import Refusal
+from app.errors import InvalidMember, MalformedDocument
 
 _FIELDS: Final = {
     "name": "name",
@@ -37,7 +41,7 @@ _VALUE: Final = b"type.googleapis.com/google.protobuf.Value"
 class Policy:
     """A failure policy: `drop`, or retries; None for what is left to Dapr.
 
-    `interval` is a protobuf Duration, as written.
+    `interval` is a protobuf Duration, as protobuf writes it.
     """
 
     drop: bool = False
@@ -111,8 +115,25 @@ def write(name: str, written: Mapping[str, Any], data: bytes | None) -> bytes:
     return _object(texts)
 
 
+def repeats_of(value: object) -> int:
+    """The number of ticks that a preview is asked for; raises InvalidMember."""
+    if isinstance(value, str):
+        with suppress(MalformedDocument):
+            return protojson.uint32(Written(member="repeats", text=value))
+    raise InvalidMember(
+        "repeats",
+        "repeats is no whole number in its bounds.",
+        remedy=f"Give a number from 1 to {protojson.MOST_UINT32}, or leave repeats out.",
+    )
+
+
 def _string(given: Mapping[str, Written], field: str) -> str | None:
-    return protojson.string(given[field]) if field in given else None
+    if field not in given:
+        return None
+    text = protojson.string(given[field])
+    if "\0" in text:
+        raise protojson.wrong(given[field], "string without NUL in")
+    return text
 
 
 def _policy(value: Written) -> Policy:
@@ -126,11 +147,18 @@ def _policy(value: Written) -> Policy:
         return USUAL
     constant = _set(chosen["constant"], _CONSTANT)
     return Policy(
-        interval=protojson.duration(constant["interval"]) if "interval" in constant else None,
+        interval=_interval(constant["interval"]) if "interval" in constant else None,
         max_retries=protojson.uint32(constant["max_retries"])
         if "max_retries" in constant
         else None,
     )
+
+
+def _interval(value: Written) -> str:
+    try:
+        return duration.canonical(protojson.string(value), member=value.member)
+    except Refusal as refusal:
+        raise MalformedDocument(f"{value.member}: {refusal.text}") from None
 
 
 def _set(value: Written, fields: Mapping[str, str]) -> dict[str, Written]:

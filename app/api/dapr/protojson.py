@@ -22,10 +22,6 @@ LONGEST_NUMBER: Final = 40
 
 _BLANK: Final = re.compile(r"[ \t\n\r]*")
 _NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?")
-_DURATION: Final = re.compile(
-    r"(?P<sign>[+-]?)(?P<whole>0|[1-9][0-9]{0,11})?(?:\.(?P<fraction>[0-9]{0,9}))?s"
-)
-_MOST_SECONDS: Final = 315_576_000_000
 _ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
 _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _REMEDY: Final = "Send one JSON object, in UTF-8."
@@ -108,23 +104,6 @@ def uint32(value: Written) -> int:
         if number <= MOST_UINT32 and number == int(number):
             return int(number)
     raise wrong(value, "uint32")
-
-
-def duration(value: Written) -> str:
-    """A span of time in seconds (google.protobuf.Duration), as protojson would write it.
-
-    `200ms` and `2m` are none. Raises MalformedDocument.
-    """
-    match = _DURATION.fullmatch(string(value))
-    if match is None or (match["whole"] is None and match["fraction"] is None):
-        raise wrong(value, "google.protobuf.Duration")
-    whole, fraction = match["whole"] or "0", (match["fraction"] or "").rstrip("0")
-    if int(whole) > _MOST_SECONDS or (int(whole) == _MOST_SECONDS and fraction):
-        raise wrong(value, "google.protobuf.Duration")
-    # In thirds: milliseconds, microseconds or nanoseconds.
-    fraction += "0" * (-len(fraction) % 3)
-    sign = "-" if match["sign"] == "-" and (int(whole) or fraction) else ""
-    return f"{sign}{whole}.{fraction}s" if fraction else f"{sign}{whole}s"
 
 
 def wrong(value: Written, kind: str) -> MalformedDocument:

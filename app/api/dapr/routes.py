@@ -8,7 +8,7 @@ import orjson
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 
-from app.api import admission, bodies, problems
+from app.api import admission, bodies, previews, problems
 from app.api.auth import BOUND
 from app.api.dapr import addresses, bookings, documents, failures
 from app.api.problems import Teller
@@ -19,7 +19,6 @@ from app.errors import Conflict, InvalidMember, MalformedDocument, NotFound, Too
 from app.service import dapr, dapr_apps
 
 _JSON: Final = "application/json"
-_VERSIONS: Final = ("/v1.0", "/v1.0-alpha1")
 
 dapr_routes: Final = Blueprint("dapr", __name__)
 
@@ -36,6 +35,7 @@ def install(app: Flask) -> None:
     app.url_map.converters["dapr_name"] = _NameConverter
     app.register_blueprint(dapr_routes)
     problems.told_by(app, Teller(covers=_covers, tell=failures.tell))
+    previews.offer(app, bookings.DIALECT)
     app.wsgi_app = addresses.Cleaned(app.wsgi_app)  # type: ignore[method-assign] # as Flask has it
 
 
