@@ -10,6 +10,7 @@ from flask import Flask, Response, g
 
 from app import commands
 from app.api import bodies, problems, rate
+from app.api.dapr import commands as dapr_commands
 from app.api.dapr import routes as dapr
 from app.api.health import health
 from app.api.idempotency import Application
@@ -43,6 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(health)
     app.register_blueprint(references)
     commands.install(app)
+    dapr_commands.install(app)
     return app
 
 

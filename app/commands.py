@@ -32,7 +32,7 @@ def install(app: Flask) -> None:
         app.cli.add_command(group)
 
 
-def _told(command: Callable[P, None]) -> Callable[P, None]:
+def told(command: Callable[P, None]) -> Callable[P, None]:
     """The command, with failures told in one line on standard error and exit code 1."""
 
     @functools.wraps(command)
@@ -49,7 +49,7 @@ def _told(command: Callable[P, None]) -> Callable[P, None]:
 
 @account.command("create")
 @click.argument("name")
-@_told
+@told
 def create_account(name: str) -> None:
     """Create an account; print its first API key, which is shown only now."""
     click.echo(accounts.create(name))
@@ -72,7 +72,7 @@ def _connections(_context: click.Context, _parameter: click.Parameter, text: str
     metavar="N|default",
     help="Calls to one destination under way at once; `default` for the setting's.",
 )
-@_told
+@told
 def limit_account(name: str, connections: int | None) -> None:
     """Say how many calls account NAME may have under way to one destination."""
     accounts.limit(name, connections)
@@ -81,25 +81,28 @@ def limit_account(name: str, connections: int | None) -> None:
 @key.command("create")
 @click.argument("account_name", metavar="ACCOUNT")
 @click.option("--label", default="", help="What the key is for.")
-@_told
-def create_key(account_name: str, label: str) -> None:
+@click.option("--dapr-app", metavar="ID", help="The Dapr app whose jobs it is for.")
+@told
+def create_key(account_name: str, label: str, dapr_app: str | None) -> None:
     """Print a further API key of ACCOUNT, which is shown only now."""
-    click.echo(accounts.create_key(account_name, label))
+    click.echo(accounts.create_key(account_name, label, app=dapr_app))
 
 
 @key.command("list")
 @click.argument("account_name", metavar="ACCOUNT")
-@_told
+@told
 def list_keys(account_name: str) -> None:
-    """List the API keys of ACCOUNT: id, creation, state and label."""
+    """List the API keys of ACCOUNT: id, creation, state, label and Dapr app."""
     for each in accounts.keys(account_name):
         state = "valid" if each.revoked_at is None else "revoked"
-        click.echo(f"{each.id}  {instants.format_utc(each.created_at)}  {state:7}  {each.label}")
+        bound = "" if each.app is None else f"  (Dapr app {each.app})"
+        made = instants.format_utc(each.created_at)
+        click.echo(f"{each.id}  {made}  {state:7}  {each.label}{bound}")
 
 
 @key.command("revoke")
 @click.argument("key_id")
-@_told
+@told
 def revoke_key(key_id: str) -> None:
     """Make the API key of that id (of `key list`) worthless at once."""
     accounts.revoke_key(key_id)
@@ -107,7 +110,7 @@ def revoke_key(key_id: str) -> None:
 
 @secret.command("show")
 @click.argument("account_name", metavar="ACCOUNT")
-@_told
+@told
 def show_secrets(account_name: str) -> None:
     """Print the signing secrets of ACCOUNT that are valid now, newest first."""
     for each in accounts.secrets(account_name):
@@ -116,7 +119,7 @@ def show_secrets(account_name: str) -> None:
 
 @secret.command("list")
 @click.argument("account_name", metavar="ACCOUNT")
-@_told
+@told
 def list_secrets(account_name: str) -> None:
     """List the signing secrets of ACCOUNT without showing them: creation and end, newest first."""
     for each in accounts.secrets(account_name):
@@ -146,7 +149,7 @@ def _duration(_context: click.Context, _parameter: click.Parameter, text: str) -
     metavar="DURATION",
     help="How long the old secrets sign as well; 0 ends them at once.",
 )
-@_told
+@told
 def rotate_secret(account_name: str, overlap: timedelta) -> None:
     """Give ACCOUNT a new signing secret and print it."""
     click.echo(accounts.rotate_secret(account_name, overlap=overlap)[0].value)

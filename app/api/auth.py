@@ -13,7 +13,7 @@ from app.domain.account import Caller, Presumed
 from app.errors import InvalidMember, Unauthenticated
 from app.service import accounts
 
-TOKEN: Final = "wakecall.token"
+TOKEN: Final = "wakecall.token"  # noqa: S105 - a name
 """Where a dialect puts the key that it has a header of its own for, in the environment."""
 
 BOUND: Final = "wakecall.bound"

@@ -225,9 +225,7 @@ def _look_up(presented: keys_domain.KeyText) -> Caller:
     if stored is None or stored.revoked or not hmac.compare_digest(stored.digest, presented.digest):
         raise unauthenticated()
     presumptions().learn(presented, stored.account, stored.now)
-    return Caller(
-        account=stored.account, key_id=presented.id, now=stored.now, app=stored.app
-    )
+    return Caller(account=stored.account, key_id=presented.id, now=stored.now, app=stored.app)
 
 
 def _opened(sealed: Sequence[store.SealedSecret]) -> tuple[SigningSecret, ...]:

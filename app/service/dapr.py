@@ -51,7 +51,10 @@ def get(caller: Caller, app_id: str, name: str) -> Job:
 
 
 def delete(caller: Caller, app_id: str, name: str) -> None:
-    """End the app's job of that name, if there is one; from 100 ms after this no call of it begins."""
+    """End the app's job of that name, if there is one.
+
+    From 100 ms after this returns none of its calls begins.
+    """
     account_id = caller.account.id
     with transaction() as connection:
         job_id = holder(connection, account_id, name, Dialect.DAPR, app_id)

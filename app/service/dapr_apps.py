@@ -46,7 +46,7 @@ def delete(account: Account, app_id: str) -> None:
 
 
 def of_caller(caller: Caller, named: str | None) -> str:
-    """The id of the app whose jobs a request is about, by its key, its header, or for want of others.
+    """The id of the app whose jobs a request is about: its key's, its header's, or the only one.
 
     Raises InvalidMember for HEADER where that does not lead to one app.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.api import gateway
-from app.api.bodies import FAILURE, MAX_LONG, MAX_DOCUMENT, BodyFailure
+from app.api.bodies import FAILURE, MAX_DOCUMENT, MAX_LONG, BodyFailure
 from app.api.front import LONG_BODIES, MAX_DRAINED, Front
 
 if TYPE_CHECKING:

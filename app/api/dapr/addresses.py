@@ -28,9 +28,7 @@ class Cleaned:
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
-    def __call__(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The answer of the application."""
         if is_ours(environ["PATH_INFO"]):
             environ["PATH_INFO"] = _clean(environ["PATH_INFO"])

@@ -23,12 +23,7 @@ from app.errors import InvalidMember
 _CONTENT_TYPE: Final = "application/json"
 # RFC 3986, 3.3: what may stand in a segment of a path as it is.
 _SEGMENT: Final = "!$&'()*+,;=:@"
-_MEMBERS: Final = {
-    "schedule": "schedule",
-    "dueTime": "due_time",
-    "ttl": "ttl",
-    "repeats": "repeats",
-}
+_MEMBERS: Final = ("schedule", "dueTime", "ttl", "repeats")
 
 
 def of_document(
@@ -36,7 +31,7 @@ def of_document(
 ) -> tuple[Booking, datetime]:
     """The booking, and its first tick, which may be past and is then due at once.
 
-    Every tick that is missed is made up for, and a call may take as long as any may. Raises Refusal.
+    Every tick that is missed is made up for; a call may take as long as any may. Raises Refusal.
     """
     check_name(name)
     times = booking.book(_times(document), now)
@@ -76,18 +71,22 @@ def _retry(policy: Policy) -> Constant:
 
 
 def _preview(members: Mapping[str, Any], after: datetime, count: int) -> Preview:
-    given = {_MEMBERS[name]: _given(name, value) for name, value in members.items()}
-    return preview.of_times(Times(**given), after=after, count=count)
+    times = Times(
+        schedule=_text(members, "schedule"),
+        due_time=_text(members, "dueTime"),
+        ttl=_text(members, "ttl"),
+        repeats=documents.repeats_of(members["repeats"]) if "repeats" in members else None,
+    )
+    return preview.of_times(times, after=after, count=count)
 
 
-def _given(name: str, value: Any) -> str | int:  # noqa: ANN401 - JSON holds anything
-    if name == "repeats":
-        return documents.repeats_of(value)
-    if type(value) is not str:
+def _text(members: Mapping[str, Any], name: str) -> str | None:
+    value = members.get(name)
+    if name in members and type(value) is not str:
         raise InvalidMember(
             name, f"{name} is no string.", remedy=f"Give a string, or leave {name} out."
         )
     return value
 
 
-DIALECT: Final = previews.Dialect(name="dapr", members=tuple(_MEMBERS), preview=_preview)
+DIALECT: Final = previews.Dialect(name="dapr", members=_MEMBERS, preview=_preview)

@@ -54,9 +54,7 @@ _BODY_READ: Final = Failure(status=400, code="ERR_BODY_READ")
 _MALFORMED: Final = Failure(status=400, code="ERR_MALFORMED_REQUEST")
 _DIRECT_INVOKE: Final = Failure(status=404, code="ERR_DIRECT_INVOKE")
 _APP_ID: Final = Failure(status=400, code="ERR_APP_ID")
-_NAME_IN_BODY: Final = Failure(
-    status=400, code="DAPR_SCHEDULER_JOB_NAME", details=("appID",)
-)
+_NAME_IN_BODY: Final = Failure(status=400, code="DAPR_SCHEDULER_JOB_NAME", details=("appID",))
 _NAME_EMPTY: Final = Failure(
     status=400, code="DAPR_SCHEDULER_JOB_NAME_EMPTY", details=_APP_AND_NAMESPACE
 )

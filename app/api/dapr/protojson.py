@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from json.decoder import scanstring
 from typing import Any, Final, NoReturn
 
 from app.domain.quotation import quoted
@@ -85,7 +84,7 @@ def string(value: Written) -> str:
     """The string that is written; raises MalformedDocument."""
     if not value.text.startswith('"'):
         raise wrong(value, "string")
-    text: str = scanstring(value.text, 1)[0]
+    text: str = json.loads(value.text)
     return text
 
 
@@ -120,7 +119,7 @@ def _pairs(text: str, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         _end(text, closing + 1)
         return
     for _ in range(MOST_MEMBERS):
-        name, at = scanstring(text, _mark(text, at, '"'))
+        name, at = _LENIENT.raw_decode(text, _mark(text, at, '"') - 1)
         start = _past_blanks(text, _mark(text, at, ":"))
         decoder = _STRICT if name in known else _LENIENT
         _, at = decoder.raw_decode(text, start)
@@ -190,6 +189,4 @@ _STRICT: Final = json.JSONDecoder(
     parse_float=str,
     parse_constant=_refuse_constant,
 )
-_LENIENT: Final = json.JSONDecoder(
-    parse_int=str, parse_float=str, parse_constant=_refuse_constant
-)
+_LENIENT: Final = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse_constant)

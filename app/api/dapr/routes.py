@@ -67,9 +67,7 @@ def schedule_job(_name: str) -> Response:
         raise failures.of_scheduler(500, "Unknown", f"{where}{refusal.text}") from None
     except Conflict:
         key = f"app||{failures.NAMESPACE}||{app_id}||{name}"
-        raise failures.of_scheduler(
-            409, "AlreadyExists", f"job already exists: '{key}'"
-        ) from None
+        raise failures.of_scheduler(409, "AlreadyExists", f"job already exists: '{key}'") from None
     return Response(status=204)
 
 

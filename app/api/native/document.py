@@ -103,7 +103,9 @@ def of_job(job: Job) -> JobDocument:
         data=text,
         data_encoding=encoding,
         **timing.shown(job.trigger),
-        next=instants.format_utc(job.next_at) if is_recurring(job.trigger) and job.next_at else None,
+        next=instants.format_utc(job.next_at)
+        if is_recurring(job.trigger) and job.next_at
+        else None,
         enabled=None if job.enabled else False,
         name=job.name,
         tags=list(job.tags) or None,
