@@ -60,7 +60,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         or instance.get("redis_url")
         or "redis://127.0.0.1:6379/0",
         secret_keys=_secret_keys(environ, home),
-        allow_targets=networks(environ.get("WAKECALL_ALLOW_TARGETS", "")),
+        allow_targets=networks(
+            environ.get("WAKECALL_ALLOW_TARGETS", instance.get("allow_targets", ""))
+        ),
         rate_limit=_rate_limit(environ.get("WAKECALL_RATE_LIMIT", "off")),
         ca_file=environ.get("WAKECALL_CA_FILE") or None,
         retention_days=number(environ, "WAKECALL_RETENTION_DAYS", default=30, least=1, most=3650),

@@ -11,7 +11,7 @@ from typing import Final
 from app.domain import quartz, trigger
 from app.domain.clocks import Clock, OnGap, OnOverlap
 from app.domain.instants import format_utc
-from app.domain.quartz import Disturbance
+from app.domain.quartz import Disturbance, Schedule
 from app.domain.trigger import At, Native
 from app.domain.zones import Zone
 
@@ -77,11 +77,16 @@ def _warnings(booked: Native, after: datetime, listed: tuple[datetime, ...]) -> 
     days = quartz.days_in_words(booked.expression)
     if days is not None:
         yield days
-    if booked.local is None:
-        return
-    clock = trigger.clock_of(booked.local)
+    if booked.local is not None:
+        clock, schedule = trigger.clock_of(booked.local), quartz.parse(booked.expression)
+        yield from changes_in_words(clock, schedule, after=after, listed=listed)
+
+
+def changes_in_words(
+    clock: Clock, schedule: Schedule, *, after: datetime, listed: tuple[datetime, ...]
+) -> Iterator[str]:
+    """The clock changes that hit a schedule in the coming year, or while what is listed lasts."""
     until = max([min(after, _LATEST) + _YEAR, *listed[-1:]])
-    schedule = quartz.parse(booked.expression)
     changes = quartz.disturbances(clock, schedule, after=after, until=until)
     for number, change in enumerate(changes):
         if number == MOST_CHANGES:

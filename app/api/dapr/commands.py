@@ -9,7 +9,6 @@ from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
 from app.api.auth import Bound
-from app.api.dapr import sidecar
 from app.commands import told
 from app.service import accounts, dapr_apps
 
@@ -75,6 +74,8 @@ def remove_app(account_name: str, app_id: str) -> None:
 @told
 def run_sidecar(app_id: str, app_port: int, dapr_http_port: int, account_name: str | None) -> None:
     """Serve the Dapr Jobs API to one app on this machine, as a Dapr sidecar does."""
+    from app.api.dapr import sidecar  # noqa: PLC0415 - brings a server, which nobody else needs
+
     owner = sidecar.choose_account(account_name)
     url = sidecar.register(owner, app_id, app_port)
     line = (

@@ -97,7 +97,7 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> None:
 
 
 def _begin() -> None:
-    process.begin(current_app.config["WAKECALL_SETTINGS"].log_level)
+    process.begin(current_app.config["WAKECALL_SETTINGS"].log_level, name="sidecar")
 
 
 async def _serve(front: Front, addresses: list[str], port: int, ready: Callable[[], None]) -> None:

@@ -14,8 +14,8 @@ _NTH: Final = ("", "first", "second", "third", "fourth", "fifth")
 _FIFTH: Final = 5
 _EVERY: Final = "every day"
 _WEEKDAY: Final = "the weekday (Monday to Friday)"
-_SHORTEST: Final = 28
-_SHORT: Final = "; shorter months leave out the days they lack"
+SHORTEST: Final = 28
+SHORT_MONTHS: Final = "; shorter months leave out the days they lack"
 _RUN: Final = 3
 
 
@@ -29,8 +29,9 @@ def days_in_words(expression: str) -> str | None:
     if days == _EVERY:
         return None
     counts = "day-of-month" if by_month else "day-of-week"
-    short = _SHORT if by_month and _may_be_missing(month_days) else ""
-    return f"day-of-month and day-of-week: only {counts} counts, {days}{_in_months(months)}{short}."
+    short = SHORT_MONTHS if by_month and _may_be_missing(month_days) else ""
+    named = in_months(expand(MONTH, months))
+    return f"day-of-month and day-of-week: only {counts} counts, {days}{named}{short}."
 
 
 def _days_of_month(text: str) -> str:
@@ -39,10 +40,18 @@ def _days_of_month(text: str) -> str:
     if nearest := NEAREST.fullmatch(text):
         return f"on {_WEEKDAY} nearest to the {_ordinal(int(nearest['day']))}, in the same month"
     days = expand(DAY_OF_MONTH, text)
-    if len(days) == DAY_OF_MONTH.high:
-        return _EVERY
+    return _EVERY if len(days) == DAY_OF_MONTH.high else on_days_of_month(days)
+
+
+def on_days_of_month(days: Sequence[int]) -> str:
+    """The days of the month, by their numbers."""
     named = [f"the {_ordinal(day)}" for day in range(DAY_OF_MONTH.high + 1)]
     return f"{_listed(days, named)} of the month"
+
+
+def on_weekdays(from_monday: Sequence[int]) -> str:
+    """The days of the week, ascending, Monday being 0."""
+    return _listed(_in_a_circle(list(from_monday), 7), list(day_name))
 
 
 def _last(before: int, *, weekday: bool) -> str:
@@ -56,9 +65,9 @@ def _last(before: int, *, weekday: bool) -> str:
 
 def _may_be_missing(text: str) -> bool:
     if text.startswith("L"):
-        return "-" in text and int(text.strip("LW-") or 0) >= _SHORTEST
+        return "-" in text and int(text.strip("LW-") or 0) >= SHORTEST
     days = [int(text[:-1])] if text.endswith("W") else expand(DAY_OF_MONTH, text)
-    return max(days) > _SHORTEST
+    return max(days) > SHORTEST
 
 
 def _days_of_week(text: str) -> str:
@@ -76,11 +85,11 @@ def _days_of_week(text: str) -> str:
         return _EVERY
     # Quartz begins its week on Sunday; read aloud it begins on Monday.
     from_monday = sorted((day - 2) % 7 for day in days)
-    return _listed(_in_a_circle(from_monday, 7), list(day_name))
+    return on_weekdays(from_monday)
 
 
-def _in_months(text: str) -> str:
-    months = expand(MONTH, text)
+def in_months(months: Sequence[int]) -> str:
+    """The months, to be put behind the days; nothing where they are all."""
     if len(months) == MONTH.high:
         return ""
     names = [month_name[month] for month in range(1, 13)]

@@ -1,0 +1,147 @@
+"""Booking: what becomes of the times that a Dapr job is booked with, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from app.domain.dapr import points
+from app.domain.dapr.backlog import MOST_AT_ONCE, SHORTEST_STEP, has_too_many
+from app.domain.dapr.reader import Every, Fields, read
+from app.domain.dapr.refusal import Refusal, shown
+from app.domain.dapr.ticks import Ticks, following, next_after
+from app.domain.instants import format_utc
+from app.domain.trigger import At
+
+MOST_COUNTED: Final = (1 << 31) - 1
+"""Of `repeats`, the most that is counted; who asks for more asks for no end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Times:
+    """The members that say when a job is due, as written; None for what is not given."""
+
+    schedule: str | None = None
+    due_time: str | None = None
+    ttl: str | None = None
+    repeats: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Booked:
+    """The trigger with its first tick, which may be past and is then due at once.
+
+    `remaining` ticks there are to be, the first among them; None for no limit.
+    """
+
+    trigger: At | Ticks
+    first: datetime
+    remaining: int | None
+
+
+def book(times: Times, now: datetime) -> Booked:
+    """What is booked at `now` (aware); raises Refusal, in Dapr's order."""
+    now = now.astimezone(UTC)
+    _check_members(times)
+    schedule = None if times.schedule is None else read(times.schedule)
+    due = None if times.due_time is None else points.parse(times.due_time, now, member="dueTime")
+    if schedule is None or times.schedule is None:
+        if due is None:
+            raise _nothing_given()
+        return Booked(trigger=At(instant=due), first=due, remaining=None)
+    ticks = Ticks(
+        schedule=times.schedule,
+        start=now if due is None else due,
+        first=due,
+        until=_until(times.ttl, due, now),
+    )
+    _check_schedule(times.schedule, schedule, ticks.start)
+    first = next_after(ticks, now) if due is None else due
+    if first is None:
+        raise Refusal(
+            "ttl",
+            "the job ends before its first tick",
+            remedy='give it a longer "ttl", or its first tick in "dueTime"',
+        )
+    if has_too_many(ticks, schedule, times.repeats, now):
+        raise _too_many(times.schedule, schedule)
+    remaining = times.repeats
+    if remaining is not None and remaining > MOST_COUNTED:
+        remaining = None
+    return Booked(trigger=ticks, first=first, remaining=remaining)
+
+
+def _check_members(times: Times) -> None:
+    if times.schedule is None and times.due_time is None:
+        raise _nothing_given()
+    if times.schedule is None and times.repeats is not None and times.repeats > 1:
+        raise Refusal(
+            "repeats",
+            "job must have a schedule to repeat",
+            remedy='say how far apart in "schedule", as in "@every 1m"',
+        )
+    if times.repeats is not None and times.repeats < 1:
+        raise Refusal(
+            "repeats",
+            "defined repeats must be greater than 0",
+            remedy='leave "repeats" out for a job without an end',
+        )
+    if times.schedule is None and times.ttl is not None:
+        raise Refusal(
+            "ttl",
+            "job must have a schedule to have a ttl",
+            remedy='leave "ttl" out: a job with "dueTime" alone is called once',
+        )
+
+
+def _nothing_given() -> Refusal:
+    return Refusal(
+        "schedule",
+        "job must have either a due time or a schedule",
+        remedy='give it a "schedule", a "dueTime", or both',
+    )
+
+
+def _until(ttl: str | None, due: datetime | None, now: datetime) -> datetime | None:
+    if ttl is None:
+        return None
+    until = points.parse(ttl, now if due is None else due, member="ttl")
+    if due is not None and until < due:
+        raise Refusal(
+            "ttl",
+            "ttl must be greater than due time",
+            remedy='a relative "ttl" is counted from "dueTime", if that is given',
+        )
+    return until
+
+
+def _check_schedule(text: str, schedule: Every | Fields, start: datetime) -> None:
+    """Refuse what Dapr takes and then fires at once, without an end."""
+    if isinstance(schedule, Every) and schedule.period < 0:
+        raise Refusal(
+            "schedule",
+            f"the interval is negative: {shown(text)}",
+            remedy='give a positive duration, as in "@every 5m"',
+        )
+    if following(schedule, start, start) is None:
+        raise Refusal(
+            "schedule",
+            f"the schedule never fires: {shown(text)} names no time after {format_utc(start)}",
+            remedy="name a date that exists",
+        )
+
+
+def _too_many(text: str, schedule: Every | Fields) -> Refusal:
+    if isinstance(schedule, Every) and schedule.period < SHORTEST_STEP:
+        return Refusal(
+            "schedule",
+            f"the interval is shorter than a millisecond, without an end: {shown(text)}",
+            remedy='use "@every 1ms" or longer, '
+            f'or say how often in "repeats", at most {MOST_AT_ONCE:,} times',
+        )
+    return Refusal(
+        "dueTime",
+        f"more than {MOST_AT_ONCE:,} ticks of {shown(text)} would be due at once",
+        remedy='begin later, or say how often in "repeats" or how long in "ttl"',
+    )

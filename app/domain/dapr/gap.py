@@ -1,0 +1,56 @@
+"""Gap: how close together the ticks of a job are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice, pairwise
+from typing import Final
+
+from app.domain import quartz
+from app.domain.dapr.duration import SECOND
+from app.domain.dapr.reader import Fields, read
+from app.domain.dapr.ticks import Ticks, next_after, step_of
+
+MOST_WALKED: Final = 1000
+_SECOND: Final = timedelta(seconds=1)
+
+
+def ticks_from(ticks: Ticks, first: datetime, remaining: int | None) -> Iterator[datetime]:
+    """The ticks of a job from `first`, which is one, up to the last of those remaining."""
+
+    def onwards() -> Iterator[datetime]:
+        tick: datetime | None = first
+        while tick is not None:
+            yield tick
+            tick = next_after(ticks, tick)
+
+    return islice(onwards(), remaining)
+
+
+def minimum_gap(ticks: Ticks, first: datetime, remaining: int | None = None) -> int | None:
+    """The fewest whole seconds between two ticks from `first` on; None when there is one at most.
+
+    Exact where the job has no end, or at most MOST_WALKED ticks; else what it would be without
+    an end, which is no more. Ticks by fields count from the date of the first one on.
+    """
+    listed = tuple(islice(ticks_from(ticks, first, remaining), 2))
+    if len(listed) == 1:
+        return None
+    opening = (listed[1] - listed[0]) // _SECOND
+    if ticks.until is not None or remaining is not None:
+        walked = list(islice(ticks_from(ticks, first, remaining), MOST_WALKED + 1))
+        if len(walked) <= MOST_WALKED:
+            return min(later - earlier for earlier, later in pairwise(walked)) // _SECOND
+    schedule = read(ticks.schedule)
+    if isinstance(schedule, Fields):
+        lasting = _by_fields(schedule, after=first)
+        return opening if lasting is None else min(opening, lasting)
+    return min(opening, step_of(schedule) // SECOND)
+
+
+def _by_fields(schedule: Fields, *, after: datetime) -> int | None:
+    if schedule.clock is None:
+        return quartz.minimum_gap(schedule.schedule, after=after)
+    found = quartz.closest_on(schedule.clock, schedule.schedule, after=after)
+    return None if found is None else found.seconds

@@ -1,0 +1,46 @@
+"""Names: what a Dapr job may be called."""
+
+from __future__ import annotations
+
+from typing import Final
+from unicodedata import category
+
+from app.domain.dapr.refusal import Refusal
+from app.domain.quotation import quoted
+
+MAX_NAME: Final = 512
+"""Characters. Dapr's own bound is known to lie below 600."""
+
+_FORBIDDEN: Final = "/\\#?"
+_UNWRITTEN: Final = ("Cc", "Cs")
+_PATHS: Final = (".", "..")
+
+
+def check_name(name: str) -> None:
+    """Refuse what no Dapr job can be called; raises Refusal for `name`.
+
+    Dapr puts this text behind `failed to schedule job due to: … desc = `, without saying that the
+    validation failed.
+    """
+    if not name:
+        raise Refusal("name", "job name cannot be empty", remedy="name the job in the path")
+    if len(name) > MAX_NAME:
+        raise Refusal(
+            "name",
+            f"job name is invalid {quoted(name)}: it has {len(name)} characters",
+            remedy=f"use at most {MAX_NAME}",
+        )
+    if name in _PATHS:
+        raise Refusal(
+            "name",
+            f"job name is invalid {quoted(name)}: it would be a step in a path",
+            remedy="give it a name with another character in it",
+        )
+    for position, character in enumerate(name, 1):
+        if character in _FORBIDDEN or category(character) in _UNWRITTEN:
+            raise Refusal(
+                "name",
+                f"job name is invalid {quoted(name)}: "
+                f"it has {quoted(character)} at character {position}",
+                remedy="use any characters but / \\ # ? and control characters",
+            )

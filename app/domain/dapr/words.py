@@ -1,0 +1,46 @@
+"""Words: what the day fields of a Dapr expression mean, in plain English."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.domain.dapr.fields import DAY_OF_MONTH, DAY_OF_WEEK
+from app.domain.dapr.reader import Fields
+from app.domain.quartz.words import (
+    SHORT_MONTHS,
+    SHORTEST,
+    in_months,
+    on_days_of_month,
+    on_weekdays,
+)
+
+_BOTH: Final = "day-of-month and day-of-week: "
+_WEEK: Final = 7
+
+
+def days_in_words(fields: Fields) -> str | None:
+    """What the two day fields mean; None where both leave every day open."""
+    by_month, by_week = fields.days_of_month, fields.days_of_week
+    months = in_months(fields.schedule.months)
+    whole_month = len(by_month.values) == DAY_OF_MONTH.high
+    whole_week = len(by_week.values) == DAY_OF_WEEK.high + 1
+    if whole_month and whole_week:
+        return None
+    # Dapr counts from Sunday, 0; read aloud the week begins on Monday.
+    weekdays = sorted((day - 1) % _WEEK for day in by_week.values)
+    short = SHORT_MONTHS if max(by_month.values, default=0) > SHORTEST else ""
+    either = not (by_month.star or by_week.star)
+    if whole_month or whole_week:
+        if either:
+            return f"{_BOTH}both are given, and either is enough: every day{months}."
+        if whole_week:
+            days = on_days_of_month(by_month.values)
+            return f"{_BOTH}only day-of-month counts, {days}{months}{short}."
+        return f"{_BOTH}only day-of-week counts, {on_weekdays(weekdays)}{months}."
+    parts = []
+    if by_month.values:
+        parts.append(on_days_of_month(by_month.values))
+    if weekdays:
+        parts.append(on_weekdays(weekdays))
+    days = ", and also ".join(parts)
+    return f"{_BOTH}both are given, and either is enough: {days}{months}{short}."
