@@ -282,10 +282,13 @@ def test_a_crash_while_settling_leaves_both_as_they_were(
     follow(connection, after, "task:a", RunState.FAILED)
     (run,) = claim_and_take(connection)
 
-    with pytest.raises(psycopg.OperationalError), connection.transaction():
-        settle(connection, [ended(run)])
-        other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
-        connection.execute("SELECT 1")
+    def settle_and_crash() -> None:
+        with connection.transaction():
+            settle(connection, [ended(run)])
+            other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+
+    with pytest.raises(psycopg.OperationalError):
+        settle_and_crash()
 
     assert one(other, "SELECT count(*) FROM run") == 0
     assert settle(other, [ended(run)]) == {run.id}

@@ -1,0 +1,128 @@
+"""Serial jobs for their account: fired by hand, paused and replaced, sent again; no overlap."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import psycopg
+import pytest
+from flask import Flask
+
+from app.domain.account import Caller
+from app.domain.job import Booking, Dialect, Job, booking_of
+from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.run import RunFilter, RunKind, RunState
+from app.errors import Conflict
+from app.service import jobs, pauses, runs
+from app.store import jobs as store
+from app.store.engine import transaction
+from app.store.lookovers import look_over
+from app.store.settling import settle
+from app.store.takes import Taken, take
+from tests.booked import claim_all, claim_and_take, in_seconds, one
+from tests.store.test_serial import calendar, due_of, ended
+
+EVERY_MINUTE = Booking(
+    url="/",
+    trigger=calendar(in_seconds(-90)),
+    name="datasource:a",
+    dialect=Dialect.FUSION,
+    endpoint="datasource",
+    written={},
+    misfire=Misfire(policy=MisfirePolicy.ALL),
+)
+
+
+def book(caller: Caller, booking: Booking = EVERY_MINUTE) -> Job:
+    """A Fusion job with a firing a minute and a half ago, and one half a minute ago."""
+    job_id = UUID(int=7)
+    with transaction() as connection:
+        store.insert_job(
+            connection,
+            job_id=job_id,
+            account_id=caller.account.id,
+            booking=booking,
+            next_at=in_seconds(-90),
+        )
+    return jobs.get(caller, job_id)
+
+
+def taken_by_hand(connection: psycopg.Connection) -> list[Taken]:
+    connection.execute("UPDATE inflight SET look_at = now() WHERE state = 'claimed'")
+    rung = look_over(connection, limit=10, leases_count=True).rung
+    return take(connection, [(each.run_id, each.token) for each in rung])
+
+
+def test_a_job_is_told_as_it_was_booked(app: Flask, caller: Caller) -> None:
+    booked = book(caller)
+
+    assert booking_of(booked) == EVERY_MINUTE
+
+
+def test_a_call_by_hand_waits_for_none_and_overlaps_none(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = book(caller)
+    (run,) = claim_and_take(connection)
+    held = due_of(connection, job.id)[1]
+
+    with pytest.raises(Conflict, match=str(run.id)):
+        pauses.fire(caller, job.id)
+    settle(connection, [ended(run)])
+    run_id = pauses.fire(caller, job.id)
+
+    assert due_of(connection, job.id) == (None, held)
+    assert claim_all(connection) == []
+    (by_hand,) = taken_by_hand(connection)
+    assert (by_hand.id, by_hand.kind, by_hand.final) == (run_id, RunKind.MANUAL, False)
+    settle(connection, [ended(by_hand)])
+    assert due_of(connection, job.id) == (held, None)
+
+
+def test_a_run_is_sent_again_when_no_other_is_under_way(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = book(caller)
+    for _ in range(2):
+        (run,) = claim_and_take(connection)
+        settle(connection, [ended(run)])
+    failed = RunFilter(states=frozenset({RunState.FAILED}))
+    held = due_of(connection, job.id)[0]
+
+    again = runs.redeliver_all(caller, failed, after=None, dry=False)
+
+    assert again.count == 1
+    assert one(connection, "SELECT count(*) FROM inflight") == 1
+    assert due_of(connection, job.id) == (None, held)
+    with pytest.raises(Conflict, match="must not overlap"):
+        runs.redeliver(caller, run.id)
+
+
+def test_a_job_that_is_replaced_goes_on_after_the_call_under_way(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = book(caller)
+    (run,) = claim_and_take(connection)
+    later = in_seconds(500)
+
+    with transaction() as web:
+        current = jobs.locked(web, caller, job.id)
+        store.replace(web, current, booking_of(current), later)
+
+    assert due_of(connection, job.id) == (None, later)
+    settle(connection, [ended(run)])
+    assert due_of(connection, job.id) == (later, None)
+
+
+def test_a_job_that_is_paused_is_in_nobodys_way_when_it_goes_on(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = book(caller)
+    claim_and_take(connection)
+
+    pauses.pause(caller, job.id)
+    assert due_of(connection, job.id) == (None, None)
+    resumed = pauses.resume(caller, job.id)
+
+    assert resumed.next_at is not None
+    assert due_of(connection, job.id) == (resumed.next_at, None)
