@@ -17,7 +17,7 @@ DRAIN_S: Final = 10.0
 
 
 def begin(log_level: str, *, name: str = "web") -> None:
-    """Log under this name, take all the file descriptors allowed, and never outlive the main process."""
+    """Log under `name`, take all the file descriptors allowed, never outlive the main process."""
     log.configure(name, log_level)
     _raise_descriptor_limit()
     parent = multiprocessing.parent_process()

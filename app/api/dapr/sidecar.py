@@ -7,6 +7,7 @@ import errno
 import signal
 import socket
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from flask import current_app
@@ -92,12 +93,10 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> None:
     """
     addresses = [address for address in _LOOPBACK if _is_free(address, port)]
     application = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
-    front = Front(_Speaking(application, bound), begin=_begin)
+    level = current_app.config["WAKECALL_SETTINGS"].log_level
+    begin = partial(process.begin, level, name="sidecar")
+    front = Front(_Speaking(application, bound), begin=begin)
     asyncio.run(_serve(front, addresses, port, ready))
-
-
-def _begin() -> None:
-    process.begin(current_app.config["WAKECALL_SETTINGS"].log_level, name="sidecar")
 
 
 async def _serve(front: Front, addresses: list[str], port: int, ready: Callable[[], None]) -> None:
@@ -113,7 +112,7 @@ async def _serve(front: Front, addresses: list[str], port: int, ready: Callable[
     ready()
     await asyncio.wait([*serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     for each in servers:
-        each.stop()
+        each.stop()  # type: ignore[no-untyped-call] # it has no annotations
     await asyncio.gather(*serving)
 
 
