@@ -133,7 +133,8 @@ def test_every_file_of_the_data_directory_is_documented() -> None:
 def routes(app: Flask) -> Iterator[tuple[str, str]]:
     """Method and path of all that is answered, paths as the pages write them."""
     for rule in app.url_map.iter_rules():
-        path = re.sub(r"<uuid:\w+>", "<id>", rule.rule).replace("<job_name:_name>", "<name>")
+        path = re.sub(r"<(uuid:\w+|app_id)>", "<id>", rule.rule)
+        path = re.sub(r"<(job|dapr)_name:_name>", "<name>", path)
         both = ("<when>/<callback>", "<cron>/<callback>")
         for written in {re.sub(r"<path_form:\w+>", form, path) for form in both}:
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:

@@ -111,9 +111,7 @@ def test_failure_policies(written: Any, policy: Policy) -> None:
         ({"job": {"schedule": 5}}, "string field job.schedule: 5"),
     ],
 )
-def test_what_is_of_another_type_is_refused_by_its_name(
-    members: dict[str, Any], said: str
-) -> None:
+def test_what_is_of_another_type_is_refused_by_its_name(members: dict[str, Any], said: str) -> None:
     with pytest.raises(MalformedDocument, match=said.replace("[", r"\[").replace("{}", r"\{\}")):
         documents.read(json.dumps(members).encode())
 

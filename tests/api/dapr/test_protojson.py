@@ -103,7 +103,7 @@ def test_a_whole_number_has_many_forms(text: str, number: int) -> None:
     "text",
     [
         *("-1", "-0", "5.5", "1e-1", "4294967296", "1e10", "1e999999999", "1" * 41),
-        *('"-1"', '" 5"', '"5 "', '""', '"five"', '"0x5"', "true", "[5]", "{}", '"٥"'),
+        *('"-1"', '" 5"', '"5 "', '""', '"five"', '"0x5"', "true", "[5]", "{}", '"\u0665"'),
     ],
 )
 def test_what_is_no_such_number_is_refused(text: str) -> None:
@@ -128,4 +128,4 @@ def test_whatever_comes_is_read_or_refused(body: bytes) -> None:
     try:
         members(body)
     except MalformedDocument as refused:
-        refused.message.encode()  # noqa: PT017 - that it can be told is the point
+        refused.message.encode()
