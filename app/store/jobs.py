@@ -186,7 +186,8 @@ def replace(
 
 
 def remove(connection: Connection, job_id: UUID) -> None:
-    """Delete a locked job; its due row goes with it."""
+    """Delete a locked job, and what it follows; its due row goes with it."""
+    follows.drop(connection, job_id)
     connection.execute(delete(job).where(job.c.id == job_id))
 
 

@@ -152,7 +152,7 @@ endpoint = Table(
 follow = Table(
     "follow",
     _metadata,
-    Column("job_id", Uuid, ForeignKey("job.id", ondelete="CASCADE"), primary_key=True),
+    Column("job_id", Uuid, primary_key=True),
     Column("account_id", BigInteger, nullable=False),
     Column("upstream", Text, primary_key=True),
     Column("states", ARRAY(Text), nullable=False),

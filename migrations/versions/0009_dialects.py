@@ -89,9 +89,10 @@ STATEMENTS = (
       PRIMARY KEY (account_id, dialect, name)
     )
     """,
+    # No foreign key: it would be looked up at the end of every one-time job, of which none follows.
     """
     CREATE TABLE IF NOT EXISTS follow (
-      job_id uuid NOT NULL REFERENCES job ON DELETE CASCADE,
+      job_id uuid NOT NULL,
       account_id bigint NOT NULL,
       upstream text NOT NULL,
       states text[] NOT NULL CHECK (cardinality(states) > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -18,9 +19,12 @@ def _numbered(names: str, first: int) -> Mapping[str, int]:
     return MappingProxyType({name: number for number, name in enumerate(names.split(), first)})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Field:
-    """One field: its bounds and names for its values, in lower case."""
+    """One field: its bounds and names for its values, in lower case.
+
+    Compared by identity, so that it makes a cheap key.
+    """
 
     low: int
     high: int
@@ -54,6 +58,7 @@ DAY_OF_WEEK: Final = Field(
 )
 
 
+@lru_cache(maxsize=4096)
 def expand(where: Field, text: str) -> Values:
     """The values of a field; raises Refusal for `schedule`. Nothing between commas names nothing.
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from app.domain import quartz
 from app.domain.dapr.duration import SECOND
-from app.domain.dapr.reader import Fields, read
+from app.domain.dapr.reader import Every, Fields, read
 from app.domain.dapr.ticks import Ticks, next_after, step_of
 
 MOST_WALKED: Final = 1000
@@ -34,19 +34,20 @@ def minimum_gap(ticks: Ticks, first: datetime, remaining: int | None = None) -> 
     Exact where the job has no end, or at most MOST_WALKED ticks; else what it would be without
     an end, which is no more. Ticks by fields count from the date of the first one on.
     """
-    listed = tuple(islice(ticks_from(ticks, first, remaining), 2))
-    if len(listed) == 1:
+    opening = tuple(islice(ticks_from(ticks, first, remaining), 2))
+    if len(opening) == 1:
         return None
-    opening = (listed[1] - listed[0]) // _SECOND
     if ticks.until is not None or remaining is not None:
         walked = list(islice(ticks_from(ticks, first, remaining), MOST_WALKED + 1))
         if len(walked) <= MOST_WALKED:
             return min(later - earlier for earlier, later in pairwise(walked)) // _SECOND
     schedule = read(ticks.schedule)
-    if isinstance(schedule, Fields):
-        lasting = _by_fields(schedule, after=first)
-        return opening if lasting is None else min(opening, lasting)
-    return min(opening, step_of(schedule) // SECOND)
+    if isinstance(schedule, Every):
+        return step_of(schedule) // SECOND
+    lasting = _by_fields(schedule, after=first)
+    # The first tick may be a due time, which stands where no other does.
+    gaps = [(opening[1] - opening[0]) // _SECOND, *([] if lasting is None else [lasting])]
+    return min(gaps)
 
 
 def _by_fields(schedule: Fields, *, after: datetime) -> int | None:

@@ -220,4 +220,4 @@ def test_no_refusal_takes_long() -> None:
         with pytest.raises(Refusal):
             book(times({**members}), NOW)
         took.append(time.thread_time() - began)
-    assert min(took) < 0.25
+    assert min(took) < 1
