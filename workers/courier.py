@@ -11,9 +11,11 @@ from types import MappingProxyType
 from typing import Final, Protocol
 from uuid import UUID
 
+from app.delivery.addressing import missing
 from app.delivery.loop import Loop
 from app.delivery.request import Call, build
 from app.domain.completion import Tokens, within
+from app.domain.job import Dialect
 from app.domain.pace import CONFIRM_AHEAD, CONFIRMED_FOR
 from app.domain.retry import Failed, RetryAt, Unreached, decide, is_success, too_old
 from app.domain.run import Attempt, Reply, RunKind, RunState
@@ -34,6 +36,18 @@ _PUNCTUAL_S: Final = 2.0
 
 WITHDRAWN: Final = "withdrawn"
 """The engine's error for a call that `may_begin` stopped."""
+
+
+_UNSIGNED: Final = Reply(
+    error="signing-failed",
+    error_detail="No signing secret of the account opens; see WAKECALL_SECRET_KEY.",
+    connected=False,
+)
+_TOKENLESS: Final = Reply(
+    error="token-failed",
+    error_detail="The token of the app does not open; see WAKECALL_SECRET_KEY, or PUT it again.",
+    connected=False,
+)
 
 
 class Sender(Protocol):
@@ -154,8 +168,8 @@ class Courier:
             elif held.fire_at - held.confirmed <= _CONFIRMED_S:
                 self._loop.call_at(held.fire_at, self._due, held)
             else:
-                if held.run.url is not None:
-                    self._engine.prepare(held.run.url)
+                if held.address is not None:
+                    self._engine.prepare(held.address)
                 ask_at = held.fire_at - _CONFIRM_AHEAD_S
                 self._loop.call_at(ask_at, self.questions.append, held)
         self._pump()
@@ -255,6 +269,10 @@ class Courier:
         if run.url is None:
             self._settle(held, state=RunState.DEAD, reason="the content of its version is lost")
             return True
+        if held.address is None and run.dialect != Dialect.DAPR:
+            why = missing(run.endpoint, run.dialect)
+            self._settle(held, state=RunState.FAILED, reason=why)
+            return True
         again = run.attempts > run.tried
         over = too_old(held.retry, due_at=run.due_at, now=held.wall(now)) if again else None
         if over is not None:
@@ -263,13 +281,8 @@ class Courier:
 
     def _call(self, held: Held, now: float) -> Call | None:
         """The signed call, or None where it cannot be signed and the attempt has failed so."""
-        if not held.secrets:
-            reply = Reply(
-                error="signing-failed",
-                error_detail="No signing secret of the account opens; see WAKECALL_SECRET_KEY.",
-                connected=False,
-            )
-            self._done(held, reply)
+        if not held.secrets or held.app_token == "":
+            self._done(held, _UNSIGNED if not held.secrets else _TOKENLESS)
             return None
         wall = held.wall(now)
         # Of an event nothing is to be said later: it has no token, and its 202 is a success.

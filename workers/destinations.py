@@ -7,8 +7,20 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from app.delivery.addressing import missing
 from app.delivery.loop import Loop
-from app.domain.flow import FREE, LOST, PATIENT_FOR, Cause, after, is_soon, leave, may_begin, reason
+from app.domain.flow import (
+    FREE,
+    LOST,
+    PATIENT_FOR,
+    Cause,
+    absent,
+    after,
+    is_soon,
+    leave,
+    may_begin,
+    reason,
+)
 from app.domain.run import Reply
 from app.domain.target import split
 from app.errors import InvalidMember
@@ -82,7 +94,10 @@ class Destinations:
         """
         place = held.destination
         if place is None:
-            place = self._find(held)
+            if held.address is None:
+                self._miss(held, now)
+                return False
+            place = self._find(held, held.address)
             if place is None:
                 return True
         elif held.asking:
@@ -152,15 +167,37 @@ class Destinations:
 
     # Inside.
 
-    def _find(self, held: Held) -> Destination | None:
+    def _find(self, held: Held, address: str) -> Destination | None:
         run = held.run
-        if run.url is None:
-            return None
         try:
-            target = split(run.url)
+            target = split(address)
         except InvalidMember:
             return None
-        key = (run.account_id, target.host, target.port, target.scheme, held.spared)
+        if run.endpoint:
+            self._found(run.account_id, run.endpoint)
+        return self._at(
+            held, (run.account_id, target.host, target.port, target.scheme, held.spared)
+        )
+
+    def _miss(self, held: Held, now: float) -> None:
+        """There is no such app: as one that cannot be reached, known by its name alone."""
+        run = held.run
+        place = self._at(held, _unknown(run.account_id, run.endpoint or ""))
+        place.seen = now
+        if now >= place.brake.until:
+            place.brake = absent(place.brake, missing(run.endpoint, run.dialect), now)
+            place.consider()
+        self._give_back(held, place, Cause.AWAY, now)
+
+    def _found(self, account_id: int, endpoint: str) -> None:
+        """The app is there: what waited because it was not may come."""
+        place = self._known.get(_unknown(account_id, endpoint))
+        if place is not None and place.brake is not FREE:
+            place.brake = FREE
+            place.consider()
+
+    def _at(self, held: Held, key: _Key) -> Destination:
+        run = held.run
         place = self._known.get(key)
         if place is None:
             place = self._known[key] = self._make(key)
@@ -344,3 +381,8 @@ class Destinations:
             if place.idle and (crowd or (not waits and now - place.seen > _IDLE_S)):
                 del self._known[key]
                 self.fetcher.forget(place)
+
+
+def _unknown(account_id: int, endpoint: str) -> _Key:
+    """Where runs wait for an app that is not configured: no host is called so."""
+    return account_id, endpoint, 0, "", True

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from app.delivery.addressing import JSON, address, payload
 from app.delivery.request import Delivery
 from app.domain.pace import CONFIRMED_FOR, LEASE, LEASE_MARGIN
 from app.domain.retry_policy import DEFAULT, Constant, Policy
@@ -25,6 +26,9 @@ class Held:
     `fire_at` is when its attempt may begin; `lease_ends` counts from before the statement that
     took or extended it; `confirmed` is when it was last asked whether the run is still wanted;
     `put_off` is by how much it was to begin before `fire_at`, had its destination had room then.
+    `address` is the URL to call, None where its endpoint is not configured, or its content is lost.
+    `app_token` is what its endpoint knows us by: empty where it does not open. `spared` tells
+    whether what does not reach its app consumes nothing.
     """
 
     run: Taken
@@ -37,6 +41,9 @@ class Held:
     destination: Destination | None = None
     waits_since: float = 0.0
     asking: bool = False
+    address: str | None = None
+    app_token: str | None = None
+    spared: bool = False
 
     @property
     def ticket(self) -> Ticket:
@@ -75,11 +82,6 @@ class Held:
         return DEFAULT if manner is None or manner.retry is None else manner.retry
 
     @property
-    def spared(self) -> bool:
-        """Whether what does not reach its app consumes nothing."""
-        return isinstance(self.retry, Constant)
-
-    @property
     def is_event(self) -> bool:
         """Whether it tells of another run."""
         return self.run.kind == RunKind.EVENT
@@ -92,15 +94,19 @@ class Held:
         return run.tells_failure and state in _UNWELL
 
     def delivery(self, wall: datetime, completion_token: str | None = None) -> Delivery:
-        """What is to be sent at `wall`. The run must have a url."""
+        """What is to be sent at `wall`. The run must have an address."""
         run = self.run
+        content_type, data = run.content_type, run.data
+        if run.endpoint:
+            content_type = JSON
+            data = payload(data, dialect=run.dialect, run_id=run.id)
         return Delivery(
             run.id,
             run.job_id,
-            run.url or "",
-            run.content_type,
+            self.address or "",
+            content_type,
             run.signature,
-            run.data,
+            data,
             run.due_at,
             run.attempts + 1,
             wall - run.due_at,
@@ -108,16 +114,29 @@ class Held:
             run.manner,
             completion_token,
             self.is_event,
+            self.app_token,
         )
 
 
-def hold(run: Taken, secrets: tuple[str, ...], *, asked: float, answered: float) -> Held:
+def hold(
+    run: Taken,
+    secrets: tuple[str, ...],
+    *,
+    asked: float,
+    answered: float,
+    app_token: str | None = None,
+) -> Held:
     """A run taken by a statement sent at `asked` and answered at `answered`.
 
     The remaining time counts from the answer: the database read its clock before that, so the
     attempt is late by the way back, never early.
     """
     held = Held(run, secrets, answered + run.remaining, asked + _LEASE_S, asked)
+    held.address = run.url
+    held.spared = run.manner is not None and isinstance(run.manner.retry, Constant)
+    if run.endpoint and run.url is not None:
+        held.address = address(run.url, dialect=run.dialect, endpoint=run.endpoint, base=run.base)
+        held.app_token = app_token
     if run.planned_at is not None:
         held.put_off = (run.send_at - run.planned_at).total_seconds()
     return held

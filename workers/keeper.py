@@ -45,7 +45,18 @@ def take(
     if taken:
         secrets = keyring.of(connection, {run.account_id for run in taken})
         courier.accept(
-            [hold(run, secrets[run.account_id], asked=asked, answered=answered) for run in taken]
+            [
+                hold(
+                    run,
+                    secrets[run.account_id],
+                    asked=asked,
+                    answered=answered,
+                    app_token=None
+                    if run.sealed_token is None
+                    else keyring.token(run.account_id, run.sealed_token),
+                )
+                for run in taken
+            ]
         )
     return len(taken)
 

@@ -15,6 +15,8 @@ from app.service.secrets import SecretBox
 FRESH_S: Final = 5.0
 """A rotated secret, or a new limit, is in use this long afterwards, at the latest."""
 
+_TOKENS_MOST: Final = 10_000
+
 Secrets = tuple[str, ...]
 
 _VALID: Final = """
@@ -38,6 +40,7 @@ class Keyring:
         self._box = box
         self._clock = clock
         self._known: dict[int, tuple[float, Secrets]] = {}
+        self._tokens: dict[bytes, str] = {}
         self.connections: dict[int, int] = {}
 
     def of(self, connection: psycopg.Connection, accounts: Iterable[int]) -> dict[int, Secrets]:
@@ -49,6 +52,20 @@ class Keyring:
         if stale:
             self._load(connection, stale, now + FRESH_S)
         return {account: self._known[account][1] for account in wanted}
+
+    def token(self, account_id: int, sealed: bytes) -> str:
+        """The token that an endpoint of the account's knows us by; empty where it does not open."""
+        opened = self._tokens.get(sealed)
+        if opened is None:
+            try:
+                opened = self._box.open(sealed)
+            except Misconfigured as error:
+                logger.error("secret.unreadable", account_id=account_id, error=error.message)
+                opened = ""
+            if len(self._tokens) >= _TOKENS_MOST:
+                self._tokens.clear()
+            self._tokens[sealed] = opened
+        return opened
 
     def _load(self, connection: psycopg.Connection, accounts: list[int], until: float) -> None:
         opened: dict[int, list[str]] = {account: [] for account in accounts}

@@ -76,9 +76,9 @@ def connecting(transfer: Transfer) -> bool:
 
 
 def _connected(transfer: Transfer) -> bool:
-    """Whether a connection stood: a new one, or a kept one on which sending began."""
+    """Whether a connection stood: a new one, or a kept one on which something was sent."""
     getinfo = transfer.curl.getinfo
-    return bool(getinfo(pycurl.CONNECT_TIME) or getinfo(pycurl.PRETRANSFER_TIME))
+    return bool(getinfo(pycurl.CONNECT_TIME) or getinfo(pycurl.REQUEST_SIZE))
 
 
 def _fault(transfer: Transfer, number: int, text: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from app.delivery.addressing import TOKEN_HEADER as APP_TOKEN_HEADER
 from app.delivery.signing import sign
 from app.domain.completion import TOKEN_HEADER
 from app.domain.instants import format_utc
@@ -17,6 +18,9 @@ VERSION: Final = "0.1.0"
 USER_AGENT: Final = f"Wakecall/{VERSION}"
 TIMEOUT: Final = 15.0
 """Seconds for a whole call: name lookup, connection, request and answer."""
+
+BODILESS: Final = frozenset({"GET", "DELETE"})
+"""Methods whose calls are not said to have content where they have none (RFC 9110, 8.6)."""
 
 _DEFAULT_TYPE: Final = "application/octet-stream"
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -30,7 +34,8 @@ class Delivery(NamedTuple):
 
     `lateness` is how long after `due_at` it begins; `missed` is how many firings it stands for that
     are not made; `manner` is None for the usual one. With `completion_token` the receiver may say
-    later what came of it. Of an event, `job_id` is the run it tells of.
+    later what came of it. Of an event, `job_id` is the run it tells of. `app_token` is what an app
+    knows us by.
     """
 
     run_id: UUID
@@ -46,6 +51,7 @@ class Delivery(NamedTuple):
     manner: Manner | None = None
     completion_token: str | None = None
     is_event: bool = False
+    app_token: str | None = None
 
 
 class Call(NamedTuple):
@@ -72,10 +78,13 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
     token = delivery.completion_token
     later = (f"{TOKEN_HEADER}: {token}",) if token else ()
     manner = delivery.manner or USUAL
+    method = manner.method or "POST"
+    content = f"Content-Type: {delivery.content_type or _DEFAULT_TYPE}"
+    app = (f"{APP_TOKEN_HEADER}: {delivery.app_token}",) if delivery.app_token else ()
     return Call(
         url=delivery.url,
         headers=(
-            f"Content-Type: {delivery.content_type or _DEFAULT_TYPE}",
+            *((content,) if body or method not in BODILESS else ()),
             *own,
             f"webhook-id: {run_id}",
             f"webhook-timestamp: {timestamp}",
@@ -86,9 +95,10 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
             f"Wakecall-Attempt: {delivery.attempt}",
             *missed,
             *later,
+            *app,
             *[f"{name}: {value}" for name, value in manner.headers],
         ),
         body=body,
         timeout=manner.timeout or TIMEOUT,
-        method=manner.method or "POST",
+        method=method,
     )

@@ -12,7 +12,7 @@ from typing import Final
 import pycurl
 
 from app.delivery.guard import Pin
-from app.delivery.request import USER_AGENT, Call
+from app.delivery.request import BODILESS, USER_AGENT, Call
 from app.domain.run import Reply
 from app.domain.target import split
 
@@ -110,7 +110,7 @@ class Transfer:
             curl.setopt(pycurl.REQUEST_TARGET, split(call.url).path)
             self._url = call.url
         if call.method != self._method:
-            # What is set up is a POST; another method takes its name alone, and keeps the body.
+            # What is set up is a POST; another method takes its name alone.
             curl.setopt(pycurl.CUSTOMREQUEST, call.method)
             self._method = call.method
         if pin.connect_to is not self._connect_to:
@@ -125,7 +125,11 @@ class Transfer:
             self._connect_within = connect_within
         patient = len(call.body) < _EXPECT_FROM
         curl.setopt(pycurl.HTTPHEADER, call.headers if patient else (*call.headers, "Expect:"))
-        curl.setopt(pycurl.POSTFIELDS, call.body)
+        if not call.body and call.method in BODILESS:
+            curl.setopt(pycurl.HTTPGET, 1)
+        else:
+            # This makes it a POST again, too.
+            curl.setopt(pycurl.POSTFIELDS, call.body)
         self.lines: list[bytes] = []
         self.body = b""
         self.denied: str | None = None

@@ -121,7 +121,7 @@ def after(
     """
     stale = begun < brake.since
     if spared and is_unreached(reply):
-        return brake if stale else _away(brake, reply, now)
+        return brake if stale else absent(brake, in_words(reply), now)
     if brake.cause is Cause.AWAY and (reply.status or (reply.connected and not stale)):
         brake = Brake(since=brake.since, allowed=_GATHERING)
     if reply.status in _ASKING:
@@ -136,6 +136,19 @@ def after(
         return _answered(brake, now, stale=stale, share=share)
     # Nothing was learnt of the destination; a probe is followed by another a while later.
     return brake if stale or brake.cause is None else replace(brake, until=now + _next(0.0))
+
+
+def absent(brake: Brake, trouble: str, now: float) -> Brake:
+    """The brake once an app was looked for in vain, for a reason in words."""
+    grown = brake.interval * _AWAY_GROWTH if brake.cause is Cause.AWAY else FIRST_WAIT
+    interval = min(LONGEST_AWAY, grown)
+    return Brake(
+        cause=Cause.AWAY,
+        since=now,
+        until=now + interval,
+        interval=interval,
+        trouble=trouble,
+    )
 
 
 def may_begin(brake: Brake, now: float, *, under_way: int, share: int, probing: bool) -> bool:
@@ -208,18 +221,6 @@ def _failed(brake: Brake, now: float) -> Brake:
         return _wait(brake, Cause.DOWN, now)
     allowed = None if brake.allowed is None else max(1, brake.allowed // 2)
     return replace(brake, failures=failures, allowed=allowed)
-
-
-def _away(brake: Brake, reply: Reply, now: float) -> Brake:
-    grown = brake.interval * _AWAY_GROWTH if brake.cause is Cause.AWAY else FIRST_WAIT
-    interval = min(LONGEST_AWAY, grown)
-    return Brake(
-        cause=Cause.AWAY,
-        since=now,
-        until=now + interval,
-        interval=interval,
-        trouble=in_words(reply),
-    )
 
 
 def _wait(brake: Brake, cause: Cause, now: float) -> Brake:

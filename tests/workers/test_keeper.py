@@ -14,7 +14,7 @@ from app.domain.pace import LEASE
 from app.service.secrets import SecretBox
 from app.store.parking import Release, release
 from tests.booked import add_account, book, claim_and_take, connect, one
-from tests.workers.test_courier import SECRET, Stage
+from tests.workers.stage import SECRET, Stage
 from workers.destination import Destination
 from workers.fetcher import Summons
 from workers.held import hold

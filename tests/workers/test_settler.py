@@ -10,7 +10,7 @@ from app.domain.flow import Cause
 from app.domain.run import Reply, RunKind
 from app.store.parking import Release
 from tests.booked import add_account, book, claim_and_take, connect, one
-from tests.workers.test_courier import SECRET, Stage
+from tests.workers.stage import SECRET, Stage
 from workers.held import hold
 from workers.link import Link
 from workers.settler import Settler

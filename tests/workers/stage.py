@@ -1,0 +1,181 @@
+"""Stage: a courier whose clock and engine are the test's, and runs for it as they are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from uuid6 import uuid7
+
+from app.delivery.loop import Loop
+from app.delivery.request import Call
+from app.domain.completion import Tokens
+from app.domain.flow import DOWN_AFTER, Cause
+from app.domain.run import Reply, RunState
+from app.store.parking import Release
+from app.store.takes import Taken
+from workers.courier import Courier
+from workers.destination import Destination
+from workers.held import Held, hold
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+TOKENS = Tokens(["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="])
+START = 1000.0
+OK = Reply(status=204)
+REFUSED = Reply(error="connect-failed", error_detail="nobody listens", connected=False)
+URL = "http://receiver.test/cb"
+OTHER = "http://other.test/cb"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeEngine:
+    """Keeps what it is given; the test answers."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Call, Callable[[Reply], None], Callable[[], bool]]] = []
+        self.prepared: list[str] = []
+
+    @property
+    def in_flight(self) -> int:
+        return len(self.calls)
+
+    def post(
+        self, call: Call, done: Callable[[Reply], None], *, may_begin: Callable[[], bool]
+    ) -> None:
+        self.calls.append((call, done, may_begin))
+
+    def prepare(self, url: str) -> None:
+        self.prepared.append(url)
+
+    def answer(self, reply: Reply) -> None:
+        _, done, _ = self.calls.pop(0)
+        done(reply)
+
+
+class Stage:
+    """A courier whose clock and engine are the test's."""
+
+    def __init__(self, concurrency: int = 100) -> None:
+        self.clock = Clock()
+        self.loop = Loop(clock=self.clock)
+        self.engine = FakeEngine()
+        self.courier = Courier(
+            self.loop, self.engine, tokens=TOKENS, concurrency=concurrency, jitter=lambda: 0.0
+        )
+
+    def hold(self, remaining: float, **changes: Any) -> Held:
+        run = taken(remaining)._replace(**changes)
+        held = hold(run, (SECRET,), asked=self.clock.now, answered=self.clock.now)
+        self.courier.accept([held])
+        self.step()
+        return held
+
+    def step(self, seconds: float = 0.0) -> None:
+        self.clock.now += seconds
+        for _ in range(5):
+            self.loop.step(patience=0)
+
+    def answer_question(self, *, wanted: bool = True, remaining: float = 0.0) -> None:
+        held = self.courier.questions.popleft()
+        answer = {held.run.id: remaining} if wanted else {}
+        self.courier.answered([held], self.clock.now, self.clock.now, answer)
+        self.step()
+
+    def settled(self) -> RunState | None:
+        _, settlement = self.courier.outcomes.popleft()
+        return settlement.state
+
+
+class Capped(Stage):
+    """A stage on which four calls to a destination may be under way, two for account 2."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.loop = Loop(clock=self.clock)
+        self.engine = FakeEngine()
+        self.courier = Courier(
+            self.loop,
+            self.engine,
+            tokens=TOKENS,
+            concurrency=100,
+            connections=4,
+            limits={2: 2},
+            jitter=lambda: 0.0,
+        )
+        self.flow = self.courier.destinations
+
+    def hold_many(self, number: int, url: str = URL, account: int = 1) -> list[Held]:
+        return [self.hold(0.0, url=url, account_id=account) for _ in range(number)]
+
+    def come_back(self, released: Held, *, late: float = 10.0) -> Held:
+        """A run that was given back, taken again after so long."""
+        run = released.run
+        send_at = run.due_at + timedelta(seconds=late)
+        again = run._replace(token=run.token + 2, planned_at=run.due_at, send_at=send_at)
+        held = hold(again, (SECRET,), asked=self.clock.now, answered=self.clock.now)
+        self.courier.accept([held])
+        self.step()
+        return held
+
+    def urls(self) -> list[str]:
+        return [call.url for call, _, _ in self.engine.calls]
+
+    def place(self, url: str = URL) -> Destination:
+        host = url.split("/")[2]
+        return next(each for each in self.flow._known.values() if each.host == host)
+
+    def given_back(self) -> list[Release]:
+        batch = list(self.flow.releases)
+        self.flow.releases.clear()
+        released = [release for _, release in batch]
+        self.courier.given_back([held for held, _ in batch], {each.id for each in released})
+        self.step()
+        return released
+
+    def answer_all(self, reply: Reply) -> None:
+        for _ in range(len(self.engine.calls)):
+            self.engine.answer(reply)
+        self.step()
+
+    def go_down(self, reply: Reply = REFUSED) -> None:
+        for _ in range(DOWN_AFTER):
+            self.hold(0.0)
+            self.engine.answer(reply)
+            self.step()
+        self.courier.outcomes.clear()
+
+
+def taken(remaining: float) -> Taken:
+    due_at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Taken(
+        id=UUID(int=uuid7().int),
+        token=2,
+        job_id=UUID(int=uuid7().int),
+        account_id=1,
+        job_version=1,
+        due_at=due_at,
+        send_at=due_at,
+        planned_at=None,
+        missed=0,
+        final=True,
+        attempts=0,
+        reclaims=0,
+        remaining=remaining,
+        url="http://receiver.test/cb",
+        signature=None,
+        content_type=None,
+        data=b"x",
+    )
+
+
+def causes(releases: Sequence[Release]) -> set[Cause]:
+    return {each.cause for each in releases}

@@ -1,0 +1,217 @@
+"""Apps that are away: nothing of theirs is consumed, and they are probed, not hammered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from app.domain.flow import DOWN_AFTER, Cause
+from app.domain.job import Dialect
+from app.domain.manner import Manner
+from app.domain.retry_policy import Constant
+from app.domain.run import Reply, RunState
+from tests.workers.stage import OK, REFUSED, SECRET, URL, Capped, causes, taken
+from workers.held import Held, hold
+
+APP: dict[str, Any] = {
+    "url": "/job/wake",
+    "dialect": Dialect.DAPR,
+    "endpoint": "orders",
+    "base": "http://receiver.test",
+    "manner": Manner(retry=Constant(1, 3)),
+}
+"""A run of a Dapr job with the usual policy."""
+
+NOWHERE = APP | {"base": None}
+NAMELESS = Reply(error="dns-failure", error_detail="no such name", connected=False)
+
+
+@pytest.fixture
+def stage() -> Iterator[Capped]:
+    made = Capped()
+    yield made
+    made.loop.close()
+
+
+def settled(stage: Capped) -> list[RunState | None]:
+    return [settlement.state for _, settlement in stage.courier.outcomes]
+
+
+def probe(stage: Capped, reply: Reply, **changes: Any) -> Held:
+    """A run that comes now, is sent, and is answered so."""
+    held = stage.hold(0.0, **(APP | changes))
+    assert len(stage.engine.calls) == 1, "it was not sent"
+    stage.engine.answer(reply)
+    stage.step()
+    return held
+
+
+@pytest.mark.parametrize("reply", [REFUSED, NAMELESS])
+@pytest.mark.parametrize("attempts", [0, 3])
+def test_a_run_that_did_not_reach_its_app_is_given_back_and_nothing_is_counted(
+    stage: Capped, reply: Reply, attempts: int
+) -> None:
+    held = probe(stage, reply, attempts=attempts)
+
+    assert not stage.courier.outcomes
+    (release,) = stage.given_back()
+    assert (release.id, release.token, release.cause) == (held.run.id, held.run.token, Cause.AWAY)
+    assert "the app at receiver.test cannot be reached" in release.reason
+    assert f"{reply.error}: {reply.error_detail}" in release.reason
+    assert "no attempt is used up, next probe at 2026-01-01T00:00:01Z" in release.reason
+    assert stage.courier.held == set()
+    assert stage.place().idle is True
+
+
+def test_the_first_that_is_not_reached_holds_up_the_others_of_the_app(stage: Capped) -> None:
+    for _ in range(6):
+        stage.hold(0.0, **APP)
+    assert len(stage.engine.calls) == 4
+    with structlog.testing.capture_logs() as logs:
+        stage.answer_all(REFUSED)
+    stage.hold(0.0, **APP)
+
+    assert [each["event"] for each in logs] == ["destination.down"]
+    assert stage.engine.calls == []
+    assert causes(stage.given_back()) == {Cause.AWAY}
+    assert not stage.courier.outcomes
+    assert stage.courier.held == set()
+
+
+def test_it_is_probed_with_one_run_a_second_and_the_rest_follows_when_it_is_back(
+    stage: Capped,
+) -> None:
+    probe(stage, REFUSED)
+    stage.given_back()
+    for _ in range(3):
+        stage.hold(0.0, **APP)
+    assert len(stage.given_back()) == 3
+
+    stage.step(1.05)
+    assert [each.number for each in stage.flow.fetcher.summons] == [1]
+    for _ in range(2):
+        stage.hold(0.0, **APP)
+    assert len(stage.engine.calls) == 1
+    with structlog.testing.capture_logs() as logs:
+        stage.answer_all(OK)
+    assert [each["event"] for each in logs] == ["destination.up"]
+    assert settled(stage) == [RunState.SUCCEEDED]
+
+    stage.given_back()
+    for _ in range(3):
+        stage.hold(0.0, **APP)
+    assert len(stage.engine.calls) > 1
+
+
+def test_however_long_it_is_away_it_is_probed_every_few_seconds(stage: Capped) -> None:
+    probe(stage, REFUSED)
+    for _ in range(20):
+        stage.step(5.0)
+        probe(stage, REFUSED)
+
+    assert max(each.leave for each in stage.given_back()) <= 5.0
+    assert not stage.courier.outcomes
+
+
+def test_patience_does_not_consume_what_waits_for_its_app(stage: Capped) -> None:
+    """A brake of another kind holds up a run for an hour; then it gets its attempt."""
+    probe(stage, REFUSED)
+    patient = hold(taken(0.0)._replace(**APP), (SECRET,), asked=0.0, answered=0.0)
+
+    for _ in range(3):
+        stage.come_back(patient, late=7200)
+
+    assert stage.engine.calls == []
+    released = stage.given_back()
+    assert causes(released) == {Cause.AWAY}
+
+
+def test_many_that_are_late_do_not_come_back_every_second(stage: Capped) -> None:
+    probe(stage, REFUSED)
+    stage.place().parked = 50_000
+    patient = hold(taken(0.0)._replace(**APP), (SECRET,), asked=0.0, answered=0.0)
+
+    stage.come_back(patient, late=7200)
+
+    assert stage.given_back()[-1].leave >= 500
+
+
+def test_answers_count_as_they_do_for_others(stage: Capped) -> None:
+    probe(stage, Reply(status=404))
+    probe(stage, Reply(status=410))
+    probe(stage, Reply(status=410), attempts=3)
+    probe(stage, Reply(error="connection-lost", error_detail="reset"), attempts=3)
+    probe(stage, Reply(status=500), manner=Manner(retry=Constant(0, 0)))
+
+    assert settled(stage) == [RunState.SUCCEEDED, None, *[RunState.FAILED] * 3]
+    assert not any(settlement.ends_job for _, settlement in stage.courier.outcomes)
+    assert stage.given_back() == []
+
+
+def test_native_runs_for_the_same_place_are_none_of_its_business(stage: Capped) -> None:
+    probe(stage, REFUSED)
+
+    stage.hold_many(1)
+    assert stage.urls() == [URL]
+    stage.answer_all(REFUSED)
+
+    assert settled(stage) == [None]
+    (settlement,) = [each for _, each in stage.courier.outcomes]
+    assert settlement.attempt is not None
+
+
+def test_native_runs_that_bring_a_place_down_hold_up_no_app(stage: Capped) -> None:
+    for _ in range(DOWN_AFTER):
+        stage.hold_many(1)
+        stage.answer_all(REFUSED)
+
+    probe(stage, OK)
+
+    assert settled(stage)[-1] is RunState.SUCCEEDED
+
+
+def test_an_app_that_is_not_configured_is_waited_for(stage: Capped) -> None:
+    held = stage.hold(0.0, **NOWHERE)
+
+    assert stage.engine.calls == []
+    assert not stage.courier.outcomes
+    (release,) = stage.given_back()
+    assert (release.id, release.cause) == (held.run.id, Cause.AWAY)
+    assert "no app 'orders' is configured; PUT /1/dapr-apps/<id>" in release.reason
+    assert stage.courier.held == set()
+
+    for _ in range(10):
+        stage.step(5.05)
+        assert [each.number for each in stage.flow.fetcher.summons] == [1]
+        summons = stage.flow.fetcher.summons.popleft()
+        stage.hold(0.0, **NOWHERE)
+        stage.courier.fetched(summons, 1)
+        assert len(stage.given_back()) == 1
+
+
+def test_once_it_is_configured_all_that_waited_for_it_is_sent_for(stage: Capped) -> None:
+    for _ in range(4):
+        stage.hold(0.0, **NOWHERE)
+    stage.given_back()
+    stage.step(0.1)
+    assert not stage.flow.fetcher.summons
+
+    stage.hold(0.0, **APP)
+    assert stage.urls() == ["http://receiver.test/job/wake"]
+    stage.step(0.1)
+
+    assert [each.number for each in stage.flow.fetcher.summons] == [4]
+
+
+def test_other_apps_and_accounts_do_not_wait_for_one_that_is_away(stage: Capped) -> None:
+    probe(stage, REFUSED)
+    stage.hold(0.0, **NOWHERE)
+    stage.given_back()
+
+    stage.hold(0.0, **(APP | {"base": "http://other.test", "endpoint": "billing"}))
+    stage.hold(0.0, **(APP | {"account_id": 3}))
+
+    assert stage.urls() == ["http://other.test/job/wake", "http://receiver.test/job/wake"]

@@ -1,0 +1,236 @@
+"""Endpoints: calls of Dapr jobs, Fusion jobs and tasks, as the courier hands them to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+from standardwebhooks import Webhook
+
+from app.delivery.request import Call
+from app.domain.job import Dialect
+from app.domain.manner import Manner
+from app.domain.retry_policy import Constant
+from app.domain.run import Reply, RunState
+from app.service.secrets import SecretBox
+from tests.booked import add_account, book, claim_all, connect
+from tests.workers.stage import SECRET, Stage, taken
+from workers.held import hold
+from workers.keeper import take
+from workers.keyring import Keyring
+
+APP: dict[str, Any] = {
+    "url": "/job/R2-D2",
+    "dialect": Dialect.DAPR,
+    "endpoint": "job-service",
+    "base": "http://app.test:6200",
+    "data": b'{"droid":"R2-D2"}',
+    "manner": Manner(retry=Constant(1, 3)),
+}
+RUNNER: dict[str, Any] = {
+    "url": "/",
+    "dialect": Dialect.FUSION,
+    "endpoint": "datasource",
+    "base": "http://runner.test/start?x=1",
+    "data": b'{"resource":"datasource:movie-db"}',
+}
+TASK: dict[str, Any] = {"url": "http://task.test/", "dialect": Dialect.FUSION}
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    made = Stage()
+    yield made
+    made.loop.close()
+
+
+def called(stage: Stage, **changes: Any) -> tuple[Call, dict[str, str]]:
+    """The call that is made of such a run, and its headers by their names in lower case."""
+    stage.hold(0.0, **changes)
+    ((call, _, _),) = stage.engine.calls
+    lines = [line.partition(": ") for line in call.headers]
+    assert len({name.lower() for name, _, _ in lines}) == len(lines), "a header was given twice"
+    return call, {name.lower(): value for name, _, value in lines}
+
+
+def test_an_app_is_posted_its_jobs_data(stage: Stage) -> None:
+    call, headers = called(stage, **APP)
+
+    assert (call.method, call.url) == ("POST", "http://app.test:6200/job/R2-D2")
+    assert call.body == b'{"droid":"R2-D2"}'
+    assert headers["content-type"] == "application/json"
+    assert "dapr-api-token" not in headers
+    assert {"wakecall-job", "wakecall-attempt", "wakecall-scheduled-for"} <= headers.keys()
+
+
+def test_what_an_app_is_posted_is_signed_as_all_calls_are(stage: Stage) -> None:
+    call, headers = called(stage, **APP)
+    sent_at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), tz=UTC)
+
+    signature = Webhook(SECRET).sign(headers["webhook-id"], sent_at, call.body.decode())
+
+    assert headers["webhook-signature"] == signature
+
+
+def test_without_data_an_app_is_posted_nothing_and_still_told_that_it_is_json(
+    stage: Stage,
+) -> None:
+    call, headers = called(stage, **(APP | {"data": None, "content_type": "text/plain"}))
+
+    assert call.body == b""
+    assert headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        ("http://app.test", "http://app.test/job/a%20b"),
+        ("http://app.test/", "http://app.test/job/a%20b"),
+        ("https://app.test:8443/in/here", "https://app.test:8443/in/here/job/a%20b"),
+        ("http://app.test/in/here/", "http://app.test/in/here/job/a%20b"),
+    ],
+)
+def test_the_jobs_path_goes_below_the_apps(stage: Stage, base: str, url: str) -> None:
+    call, _ = called(stage, **(APP | {"base": base, "url": "/job/a%20b"}))
+
+    assert call.url == url
+
+
+def test_the_host_of_an_app_is_resolved_ahead_of_time(stage: Stage) -> None:
+    stage.hold(0.3, **APP)
+
+    assert stage.engine.prepared == ["http://app.test:6200/job/R2-D2"]
+
+
+def test_a_token_that_does_not_open_fails_the_attempt_in_words(stage: Stage) -> None:
+    run = taken(0.0)._replace(**APP)
+    now = stage.clock.now
+    stage.courier.accept([hold(run, (SECRET,), asked=now, answered=now, app_token="")])
+    stage.step()
+
+    assert stage.engine.calls == []
+    _, settlement = stage.courier.outcomes.popleft()
+    assert settlement.state is None
+    assert settlement.attempt is not None
+    assert settlement.attempt.reply.error == "token-failed"
+    assert "WAKECALL_SECRET_KEY" in (settlement.reason or "")
+    assert stage.courier.destinations._known, "its slot is free again"
+    assert all(each.idle for each in stage.courier.destinations._known.values())
+
+
+def test_a_runner_is_told_what_to_start_and_as_which_run(stage: Stage) -> None:
+    call, headers = called(stage, **RUNNER)
+
+    assert (call.method, call.url) == ("POST", "http://runner.test/start?x=1")
+    assert orjson.loads(call.body) == {
+        "resource": "datasource:movie-db",
+        "runId": headers["webhook-id"],
+        "action": "start",
+    }
+    assert headers["content-type"] == "application/json"
+
+
+def test_without_a_runner_a_run_fails_and_no_attempt_is_told_of(stage: Stage) -> None:
+    stage.hold(0.0, **(RUNNER | {"base": None}))
+
+    assert stage.engine.calls == []
+    _, settlement = stage.courier.outcomes.popleft()
+    assert (settlement.state, settlement.attempt) == (RunState.FAILED, None)
+    assert settlement.reason == (
+        "No runner for datasource jobs is configured; PUT /1/fusion-runners/datasource does that."
+    )
+    assert settlement.ends_job is False
+    assert not stage.courier.destinations._known
+
+
+def test_a_runner_that_cannot_be_reached_uses_up_attempts(stage: Stage) -> None:
+    stage.hold(0.0, **RUNNER)
+    stage.engine.answer(Reply(error="connect-failed", error_detail="nobody", connected=False))
+
+    _, settlement = stage.courier.outcomes.popleft()
+    assert settlement.attempt is not None
+    assert not stage.courier.destinations.releases
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_task_that_has_nothing_to_say_names_no_content(stage: Stage, method: str) -> None:
+    call, headers = called(
+        stage, **(TASK | {"data": None, "manner": Manner(method=method), "content_type": "x/y"})
+    )
+
+    assert (call.method, call.url, call.body) == (method, "http://task.test/", b"")
+    assert "content-type" not in headers
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
+def test_a_task_says_what_it_has_to_say(stage: Stage, method: str) -> None:
+    call, headers = called(
+        stage, **(TASK | {"data": b"<q/>", "manner": Manner(method=method), "content_type": "x/y"})
+    )
+
+    assert (call.method, call.body) == (method, b"<q/>")
+    assert headers["content-type"] == "x/y"
+
+
+def test_the_token_of_an_app_is_opened_at_the_take_and_read_anew_each_time(
+    database: str, stage: Stage
+) -> None:
+    box = SecretBox([Fernet.generate_key().decode()])
+    keyring = Keyring(box)
+    with connect(database) as connection:
+        account = add_account(connection)
+        connection.execute(
+            "INSERT INTO signing_secret (account_id, sealed) VALUES (%s, %s)",
+            (account, box.seal(SECRET)),
+        )
+        heard = [
+            fetched(connection, account, stage, keyring, url, token)
+            for url, token in (
+                ("http://one.test", box.seal("first")),
+                ("http://two.test/below", box.seal("second")),
+                ("http://two.test/below", None),
+            )
+        ]
+
+    assert heard == [
+        ("http://one.test/job/R2-D2", "first"),
+        ("http://two.test/below/job/R2-D2", "second"),
+        ("http://two.test/below/job/R2-D2", None),
+    ]
+    other = Keyring(SecretBox([Fernet.generate_key().decode()]))
+    assert other.token(account, box.seal("third")) == ""
+
+
+def fetched(
+    connection: psycopg.Connection,
+    account: int,
+    stage: Stage,
+    keyring: Keyring,
+    url: str,
+    token: bytes | None,
+) -> tuple[str, str | None]:
+    """Where a job of the app is sent, and with which token, with the endpoint as it is now."""
+    connection.execute(
+        "INSERT INTO endpoint (account_id, dialect, name, url, sealed_token)"
+        " VALUES (%(account)s, 'dapr', 'job-service', %(url)s, %(token)s)"
+        " ON CONFLICT (account_id, dialect, name)"
+        " DO UPDATE SET url = %(url)s, sealed_token = %(token)s",
+        {"account": account, "url": url, "token": token},
+    )
+    job = book(connection, account, due_in=-1)
+    connection.execute(
+        "UPDATE job SET dialect = 'dapr', endpoint = 'job-service', url = '/job/R2-D2',"
+        " name = %s, written = '{}' WHERE id = %s",
+        (str(job), job),
+    )
+    tickets = [(each.run_id, each.token) for each in claim_all(connection)]
+    assert take(connection, tickets, stage.courier, keyring, stage.clock) == 1
+    stage.step()
+    call, _, _ = stage.engine.calls.pop()
+    told = [line.partition(": ")[2] for line in call.headers if line.startswith("dapr-api-token:")]
+    return call.url, told[0] if told else None

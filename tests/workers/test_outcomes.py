@@ -1,0 +1,209 @@
+"""Outcomes: what the courier sends for a run, and what becomes of the run by the reply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from app.domain.manner import Manner
+from app.domain.retry_policy import RetryPolicy
+from app.domain.run import Reply, RunKind, RunState
+from tests.workers.stage import TOKENS, Stage, taken
+from workers.held import hold
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    made = Stage()
+    yield made
+    made.loop.close()
+
+
+def test_replies_become_settlements(stage: Stage) -> None:
+    for reply, state in (
+        (Reply(status=204), RunState.SUCCEEDED),
+        (Reply(status=410), RunState.FAILED),
+        (Reply(status=500), None),
+        (Reply(error="timeout", error_detail="too slow"), None),
+    ):
+        stage.hold(0.0)
+        stage.engine.answer(reply)
+        _, settlement = stage.courier.outcomes.popleft()
+        assert settlement.state is state
+        assert settlement.ends_job is (reply.status == 410)
+        assert settlement.attempt is not None
+        assert settlement.attempt.reply is reply
+        assert (settlement.retry_at is None) is (state is not None)
+
+
+def test_the_last_attempt_of_the_schedule_is_final(stage: Stage) -> None:
+    stage.hold(0.0, attempts=7)
+    stage.engine.answer(Reply(status=500))
+
+    assert stage.settled() is RunState.FAILED
+
+
+def test_a_run_sent_again_has_its_retries_anew_and_its_attempts_go_on(stage: Stage) -> None:
+    stage.hold(0.0, attempts=8, tried=8)
+    stage.engine.answer(Reply(status=500))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert settlement.state is None
+    assert settlement.attempt is not None
+    assert settlement.attempt.number == 9
+
+    stage.hold(0.0, attempts=15, tried=8)
+    stage.engine.answer(Reply(status=500))
+    assert stage.settled() is RunState.FAILED
+
+
+def test_a_run_is_called_in_the_manner_of_its_job(stage: Stage) -> None:
+    manner = Manner(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
+    stage.hold(-3.0, manner=manner, missed=4)
+
+    ((call, _, _),) = stage.engine.calls
+    assert (call.method, call.timeout) == ("PUT", 2.5)
+    assert {"X-Shop: 7", "Wakecall-Missed: 4", "Wakecall-Lateness-Ms: 3000"} <= set(call.headers)
+
+
+def test_a_run_is_tried_again_as_its_job_says(stage: Stage) -> None:
+    manner = Manner(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
+    held = stage.hold(0.0, manner=manner)
+    stage.engine.answer(Reply(status=500))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert settlement.retry_at == held.run.due_at + timedelta(seconds=90)
+
+    stage.hold(0.0, manner=manner, attempts=1)
+    stage.engine.answer(Reply(status=500))
+    assert stage.settled() is RunState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("attempts", "tried", "late", "sent"),
+    [
+        (0, 0, 1000.0, True),
+        (1, 0, 59.0, True),
+        (1, 0, 61.0, False),
+        (3, 3, 1000.0, True),
+        (4, 3, 61.0, False),
+    ],
+)
+def test_beyond_its_age_a_run_is_not_tried_again_but_is_tried_once_each_time_it_is_sent(
+    stage: Stage, attempts: int, tried: int, late: float, *, sent: bool
+) -> None:
+    manner = Manner(retry=RetryPolicy(max_age=60.0))
+    stage.hold(-late, manner=manner, attempts=attempts, tried=tried)
+
+    assert bool(stage.engine.calls) is sent
+    if not sent:
+        _, settlement = stage.courier.outcomes.popleft()
+        assert settlement.state is RunState.FAILED
+        assert settlement.attempt is None
+        assert "maxAge of 60 s" in (settlement.reason or "")
+
+
+def test_lateness_counts_from_the_time_the_attempt_might_have_begun(stage: Stage) -> None:
+    held = stage.hold(-2.5)
+    stage.engine.answer(Reply(status=204))
+    _, settlement = stage.courier.outcomes.popleft()
+
+    assert settlement.attempt is not None
+    assert settlement.attempt.lateness_ms == pytest.approx(2500)
+    assert settlement.attempt.started_at == held.run.due_at + timedelta(seconds=2.5)
+
+
+def test_a_run_without_content_is_dead_and_one_without_secret_retried(stage: Stage) -> None:
+    stage.hold(0.0, url=None)
+    assert stage.settled() is RunState.DEAD
+
+    keyless = hold(taken(0.0), (), asked=stage.clock.now, answered=stage.clock.now)
+    stage.courier.accept([keyless])
+    stage.step()
+    _, settlement = stage.courier.outcomes.popleft()
+    assert settlement.state is None
+    assert settlement.attempt is not None
+    assert settlement.attempt.reply.error == "signing-failed"
+
+
+def test_no_more_runs_are_asked_about_than_can_be_sent_on_the_answer() -> None:
+    crowded = Stage(concurrency=1)
+    for _ in range(300):
+        crowded.hold(0.0)
+    crowded.step(0.1)
+
+    crowded.engine.answer(Reply(status=204))
+    for _ in range(10):
+        crowded.step()
+
+    assert len(crowded.courier.questions) == 200
+    crowded.answer_question()
+    assert len(crowded.engine.calls) == 1
+    crowded.loop.close()
+
+
+def test_each_call_bears_the_token_of_its_run(stage: Stage) -> None:
+    for _ in range(2):
+        held = stage.hold(0.0)
+        call, _, _ = stage.engine.calls[-1]
+        assert f"Wakecall-Completion-Token: {TOKENS.make(held.run.id)}" in call.headers
+
+
+def test_a_run_whose_receiver_says_later_is_settled_as_that(stage: Stage) -> None:
+    stage.hold(0.0)
+    stage.engine.answer(Reply(status=202, headers=(("wakecall-complete", "Later; within=90"),)))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert (settlement.state, settlement.retry_at, settlement.within) == (None, None, 90)
+    assert settlement.attempt is not None
+
+    stage.hold(0.0)
+    stage.engine.answer(Reply(status=202))
+    assert stage.settled() is RunState.SUCCEEDED
+
+
+EVENT = {"kind": RunKind.EVENT, "final": False}
+
+
+def test_an_event_names_its_run_and_has_nothing_to_be_said_of_it_later(stage: Stage) -> None:
+    held = stage.hold(0.0, **EVENT)
+    ((call, _, _),) = stage.engine.calls
+    names = {line.partition(":")[0] for line in call.headers}
+    assert f"Wakecall-Run: {held.run.job_id}" in call.headers
+    assert not names & {"Wakecall-Job", "Wakecall-Completion-Token"}
+
+    stage.engine.answer(Reply(status=202, headers=(("Wakecall-Complete", "later"),)))
+    assert stage.settled() is RunState.SUCCEEDED
+
+
+def test_an_event_that_is_gone_ends_no_job(stage: Stage) -> None:
+    stage.hold(0.0, **EVENT)
+    stage.engine.answer(Reply(status=410))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert (settlement.state, settlement.ends_job) == (RunState.FAILED, False)
+    assert "job" not in (settlement.reason or "")
+
+
+@pytest.mark.parametrize("kind", list(RunKind))
+def test_only_what_the_schedule_made_says_how_late_the_service_is(
+    stage: Stage, kind: RunKind
+) -> None:
+    stage.hold(0.0, kind=kind)
+    stage.engine.answer(Reply(status=204))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert settlement.punctual is (kind is RunKind.SCHEDULED)
+
+
+@pytest.mark.parametrize(
+    ("status", "attempts", "success", "failure"),
+    [(204, 0, True, False), (410, 0, False, True), (500, 7, False, True), (500, 0, False, False)],
+)
+def test_a_job_is_told_of_the_ends_it_asks_for(
+    stage: Stage, status: int, attempts: int, *, success: bool, failure: bool
+) -> None:
+    for asked in ({"tells_success": True}, {"tells_failure": True}, {}):
+        stage.hold(0.0, attempts=attempts, **asked)
+        stage.engine.answer(Reply(status=status))
+        _, settlement = stage.courier.outcomes.popleft()
+        assert settlement.tells is (
+            (success and "tells_success" in asked) or (failure and "tells_failure" in asked)
+        )
