@@ -463,13 +463,15 @@ RETURNING i.id, i.token, i.account_id, i.destination;
 
 -- name: purge_jobs
 -- A job ends with its last run: never one that was booked again meanwhile (another version or a
--- next firing), is paused, or still has a run in flight. Run under lock_due_of.
+-- next firing), is paused, or still has a run in flight. A cancelled one, of a version before, may
+-- be in its call for a minute yet: its name is free meanwhile. Run under lock_due_of.
 DELETE FROM job j
 USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
 WHERE j.id = v.id AND j.version = v.version AND j.enabled
   AND (SELECT coalesce(d.next_at, d.held_at) IS NULL AND NOT d.standing
        FROM due d WHERE d.job_id = v.id)
-  AND (SELECT NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = v.id));
+  AND (SELECT NOT EXISTS (SELECT FROM inflight i
+                          WHERE i.job_id = v.id AND i.cancelled_at IS NULL));
 
 -- name: purge_jobs_keeping
 -- As purge_jobs, where the last run did not succeed: what it sent is kept, so that it can be sent
@@ -480,7 +482,8 @@ WITH ended AS (
   WHERE j.id = v.id AND j.version = v.version AND j.enabled
     AND (SELECT coalesce(d.next_at, d.held_at) IS NULL AND NOT d.standing
          FROM due d WHERE d.job_id = v.id)
-    AND (SELECT NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = v.id))
+    AND (SELECT NOT EXISTS (SELECT FROM inflight i
+                            WHERE i.job_id = v.id AND i.cancelled_at IS NULL))
   RETURNING j.*
 )
 INSERT INTO superseded

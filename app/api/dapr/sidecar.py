@@ -81,7 +81,7 @@ def register(account: Account, app_id: str, port: int) -> str:
             raise
         raise Misconfigured(
             f"Calls to {url} are not allowed. Start web, scheduler and worker, and this command, "
-            f"with WAKECALL_ALLOW_TARGETS={_LOOPBACK[0]}/8."
+            f"with WAKECALL_ALLOW_TARGETS=127.0.0.0/8."
         ) from None
     return url
 
