@@ -92,6 +92,14 @@ def format_utc(instant: datetime) -> str:
     return (text.rstrip("0") if instant.microsecond else text) + "Z"
 
 
+def format_millis(instant: datetime) -> str:
+    """`instant` (aware) as in `2011-05-11T15:30:00.000Z`: in UTC, always with three digits.
+
+    What is finer than a millisecond is left out.
+    """
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
 def _instant(member: str, text: str, day: re.Match[str], clock: re.Match[str]) -> datetime:
     if clock["colon"] is not None and bool(clock["colon"]) != bool(day["dash"]):
         raise InvalidMember(

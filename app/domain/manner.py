@@ -27,6 +27,7 @@ _OURS: Final = frozenset(
     {"content-type", "content-length", "host", "user-agent", "x-content-signature"}
 )
 _OUR_PREFIXES: Final = ("webhook-", "wakecall-")
+_ELSEWHERE: Final = "; contentType and signature are members of the job"
 _OF_CONNECTION: Final = frozenset(
     {
         *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"),
@@ -71,7 +72,7 @@ def check_manner(manner: Manner) -> None:
         )
     if manner.retry is not None:
         check_retry(manner.retry)
-    _check_headers(manner.headers)
+    check_headers(manner.headers)
 
 
 def check_value(member: str, value: str, most: int) -> None:
@@ -90,28 +91,34 @@ def check_value(member: str, value: str, most: int) -> None:
         )
 
 
-def _check_headers(headers: tuple[tuple[str, str], ...]) -> None:
+def check_headers(
+    headers: tuple[tuple[str, str], ...], *, member: str = "headers", ours: str = _ELSEWHERE
+) -> None:
+    """Refuse what could not be sent, or is not a client's to set; raises InvalidMember.
+
+    `member` is what holds the headers; `ours` is said of those that Wakecall sets.
+    """
     if len(headers) > MOST_HEADERS:
         raise InvalidMember(
-            "headers",
+            member,
             f"There are {len(headers)} headers.",
             remedy=f"Give at most {MOST_HEADERS}.",
         )
     seen: set[str] = set()
     for name, value in headers:
-        member = f"headers.{quoted(name)[1:-1]}"
-        _check_name(member, name, seen)
-        check_value(member, value, MOST_CHARACTERS)
+        path = f"{member}.{quoted(name)[1:-1]}"
+        _check_name(path, name, seen, ours)
+        check_value(path, value, MOST_CHARACTERS)
     total = sum(len(name) + len(value) for name, value in headers)
     if total > MOST_CHARACTERS:
         raise InvalidMember(
-            "headers",
+            member,
             f"The headers have {total} characters, names and values together.",
             remedy=f"Use at most {MOST_CHARACTERS}.",
         )
 
 
-def _check_name(member: str, name: str, seen: set[str]) -> None:
+def _check_name(member: str, name: str, seen: set[str], ours: str) -> None:
     """Names are the same in either case (RFC 9110, 5.1)."""
     if not _TOKEN.fullmatch(name):
         raise InvalidMember(
@@ -124,7 +131,7 @@ def _check_name(member: str, name: str, seen: set[str]) -> None:
         raise InvalidMember(
             member,
             f"{name} is set by Wakecall.",
-            remedy="Leave it out; contentType and signature are members of the job.",
+            remedy=f"Leave it out{ours}.",
         )
     if lower in _OF_CONNECTION:
         raise InvalidMember(

@@ -40,13 +40,12 @@ def drop(connection: Connection, job_id: UUID) -> None:
 def of_job(connection: Connection, job_id: UUID) -> tuple[Follow, ...]:
     """What a job starts after, by name."""
     rows = connection.execute(
-        select(follow.c.upstream, follow.c.states)
-        .where(follow.c.job_id == job_id)
-        .order_by(follow.c.upstream)
+        select(follow.c.upstream, follow.c.states).where(follow.c.job_id == job_id)
     )
     return tuple(
         Follow(upstream=upstream, states=frozenset(map(RunState, states)))
-        for upstream, states in rows
+        # Not ordered by the database: its order depends on where it was set up.
+        for upstream, states in sorted(map(tuple, rows))
     )
 
 

@@ -84,6 +84,7 @@ def test_a_month_that_is_too_short_fires_on_its_last_day_and_the_next_on_the_31s
         utc(2028, 4, 30, 9, 30),
         utc(2028, 5, 31, 9, 30),
     ]
+    assert calendar.next_after(monthly, utc(2028, 3, 1)) == utc(2028, 3, 31, 9, 30)
 
 
 def test_the_end_is_the_last_instant_at_which_it_fires() -> None:
@@ -143,12 +144,12 @@ def test_at_the_end_of_all_years_nothing_is_to_come(unit: Unit) -> None:
 
 
 def test_an_interval_without_a_start_keeps_its_anchor_when_it_is_saved_again() -> None:
-    first, again = utc(2027, 1, 1, 0, 0, 7), utc(2027, 1, 5)
+    first, again, other = utc(2027, 1, 1, 0, 0, 7), utc(2027, 1, 5), utc(2020, 1, 1)
     hourly = ByInterval(start=first, every=1, unit=Unit.HOUR, given=False)
     daily = ByInterval(start=first, every=1, unit=Unit.DAY, given=False)
-    fixed = ByInterval(start=first, every=1, unit=Unit.MINUTE)
+    fixed = ByInterval(start=other, every=1, unit=Unit.MINUTE)
     noon = ByCron(expression="0 0 12 * * ?")
-    before = of(hourly, daily, fixed)
+    before = of(replace(fixed, unit=Unit.HOUR), hourly, daily, fixed)
     now = of(
         noon,
         replace(hourly, start=again),

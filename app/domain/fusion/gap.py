@@ -1,0 +1,141 @@
+"""Gap: how close together the triggers of one calendar let it fire."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice, pairwise
+from math import gcd, prod
+from typing import Final, NamedTuple
+
+from app.domain import quartz
+from app.domain.fusion.calendar import ByCron, Calendar, Timed, next_of
+from app.domain.fusion.intervals import ByInterval, period
+
+MOST_WALKED: Final = 4096
+
+_DAY: Final = 86_400_000
+_SECOND: Final = 1000
+_MILLISECOND: Final = timedelta(milliseconds=1)
+# 48 firings pair every month of the year with every place in four years; beyond that only a leap
+# day that a century lacks can bring firings closer, where four years and more lie between two,
+# and so many of these pass one.
+_MONTHS: Final = 100
+_MOST_TIMES: Final = 200_000
+
+
+class Gap(NamedTuple):
+    """The fewest whole seconds between two firings; None where there is one at most.
+
+    Unless `exact`, only the firings up to `until` are known together, and those of each trigger.
+    """
+
+    seconds: int | None
+    exact: bool
+    until: datetime | None = None
+
+
+def minimum_gap(calendar: Calendar, after: datetime) -> Gap:
+    """How close together it fires after `after` (aware).
+
+    One trigger is told from its fields. Of several the next MOST_WALKED firings are walked, and
+    what is found is exact where they end, or where no times of day lie closer.
+    """
+    live = [
+        each
+        for each in dict.fromkeys(calendar.triggers)
+        if each.enabled and next_of(each, after) is not None
+    ]
+    own = [gap for each in live if (gap := _own(each, after)) is not None]
+    if len(live) < 2:  # noqa: PLR2004 - several
+        return Gap(_seconds(own), exact=True)
+    walked, until = _walk(live, after)
+    if until is None:
+        return Gap(_seconds(walked), exact=True)
+    closest = min([*own, *walked])
+    return Gap(_seconds([closest]), exact=closest <= _floor(live), until=until)
+
+
+def _own(trigger: Timed, after: datetime) -> int | None:
+    """Milliseconds between the closest firings of one trigger; None where fewer than two are left.
+
+    Those of a cron count on the whole date of its next firing.
+    """
+    match trigger:
+        case ByCron(expression=expression):
+            gap = quartz.minimum_gap(quartz.parse(expression), after=after)
+            return None if gap is None else gap * _SECOND
+        case ByInterval():
+            length = period(trigger)
+            listed = islice(_firings([trigger], after), 2 if length else _MONTHS)
+            return min((_between(*pair) for pair in pairwise(listed)), default=None)
+
+
+def _walk(live: list[Timed], after: datetime) -> tuple[list[int], datetime | None]:
+    """The gaps between the next firings, and the last of these, or None where none follows."""
+    listed = list(islice(_firings(live, after), MOST_WALKED))
+    gaps = [gap for pair in pairwise(listed) if (gap := _between(*pair))]
+    return gaps, listed[-1] if len(listed) == MOST_WALKED else None
+
+
+def _firings(live: list[Timed], after: datetime) -> Iterator[datetime]:
+    """The firings of all of them in order, those at one instant one by one."""
+    coming = [
+        (first, number)
+        for number, each in enumerate(live)
+        if (first := next_of(each, after)) is not None
+    ]
+    heapq.heapify(coming)
+    while coming:
+        instant, number = coming[0]
+        yield instant
+        following = next_of(live[number], instant)
+        if following is None:
+            heapq.heappop(coming)
+        else:
+            heapq.heapreplace(coming, (following, number))
+
+
+def _floor(live: list[Timed]) -> int:
+    """Milliseconds below which no gap is, whatever the dates."""
+    if sum(_count(each) for each in live) > _MOST_TIMES:
+        whole = all(isinstance(each, ByCron) or not each.start.microsecond for each in live)
+        return _SECOND if whole else 1
+    times = sorted({time for each in live for time in _times(each)})
+    overnight = _DAY - times[-1] + times[0]
+    return min([later - earlier for earlier, later in pairwise(times)] + [overnight])
+
+
+def _count(trigger: Timed) -> int:
+    if isinstance(trigger, ByInterval):
+        return _DAY // _step(trigger)
+    schedule = quartz.parse(trigger.expression)
+    return prod(map(len, (schedule.hours, schedule.minutes, schedule.seconds)))
+
+
+def _times(trigger: Timed) -> Iterator[int]:
+    """The times of day, in milliseconds, at which it may fire on some date."""
+    if isinstance(trigger, ByInterval):
+        start, step = trigger.start, _step(trigger)
+        midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+        yield from range(_between(midnight, start) % step, _DAY, step)
+        return
+    schedule = quartz.parse(trigger.expression)
+    for hour in schedule.hours:
+        for minute in schedule.minutes:
+            for second in schedule.seconds:
+                yield ((hour * 60 + minute) * 60 + second) * _SECOND
+
+
+def _step(interval: ByInterval) -> int:
+    length = period(interval)
+    return _DAY if length is None else gcd(length // _MILLISECOND, _DAY)
+
+
+def _between(earlier: datetime, later: datetime) -> int:
+    return (later - earlier) // _MILLISECOND
+
+
+def _seconds(gaps: list[int]) -> int | None:
+    return min(gaps) // _SECOND if gaps else None

@@ -1,0 +1,100 @@
+"""Preview: what a Fusion schedule would do if it were saved, its triggers taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from app.domain import quartz, zones
+from app.domain.fusion import calendar, chain
+from app.domain.fusion.calendar import ByCron, Calendar
+from app.domain.fusion.gap import MOST_WALKED, Gap, minimum_gap
+from app.domain.fusion.intervals import ByInterval, Unit
+from app.domain.fusion.outcome import Status, status_of
+from app.domain.fusion.schedule import Schedule, calendar_of, follows_of, objections
+from app.domain.fusion.triggers import AfterJob, Trigger
+from app.domain.instants import format_millis
+from app.domain.preview import Preview, firings
+from app.errors import InvalidMember
+
+_UTC: Final = "UTC"
+_SHORTEST: Final = 28
+_ENDS: Final = {
+    Status.SUCCESS: "succeeds",
+    Status.FAILED: "fails",
+    Status.ABORTED: "is aborted",
+}
+
+
+def of_schedule(schedule: Schedule, *, after: datetime, count: int) -> Preview:
+    """What Wakecall makes of a schedule at `after`: the next firings of all triggers as one list.
+
+    A schedule that is not enabled has none.
+    """
+    booked = calendar_of(schedule) if schedule.enabled else Calendar()
+    found = firings(lambda instant: calendar.next_after(booked, instant), after)
+    gap = minimum_gap(booked, after)
+    return Preview(
+        next=tuple(islice(found, count)),
+        minimum_gap=gap.seconds,
+        reasons=tuple(f"{each.message} {each.remedy}" for each in _reasons(schedule)),
+        warnings=tuple(_warnings(schedule, after, gap)),
+        zone=zones.find(_UTC),
+    )
+
+
+def _reasons(schedule: Schedule) -> Iterator[InvalidMember]:
+    yield from objections(schedule)
+    job = schedule.written.get("resource")
+    if job is not None:
+        try:
+            chain.refuse_cycle(job, [each.upstream for each in follows_of(schedule)], {})
+        except InvalidMember as refusal:
+            yield refusal
+
+
+def _warnings(schedule: Schedule, after: datetime, gap: Gap) -> Iterator[str]:
+    if not schedule.enabled:
+        yield "enabled is false: no trigger starts the job."
+    for number, each in enumerate(schedule.triggers):
+        path = f"triggers[{number}]"
+        if not each.enabled:
+            yield f"{path} is disabled."
+            continue
+        for told in _told(each, after):
+            yield f"{path}: {told}"
+    if not gap.exact and gap.until is not None:
+        yield (
+            f"minimumGap: found among the next {MOST_WALKED} firings, up to "
+            f"{format_millis(gap.until)}; later ones may come closer together."
+        )
+
+
+def _told(trigger: Trigger, after: datetime) -> Iterator[str]:
+    """What there is to know of a trigger that is enabled."""
+    match trigger:
+        case AfterJob(upstream=upstream, states=states):
+            said = {status_of(state) for state in states}
+            ends = " or ".join(words for status, words in _ENDS.items() if status in said)
+            yield f"runs when {upstream} {ends}, and has no time of its own."
+            return
+        case ByCron(expression=expression):
+            days = quartz.days_in_words(expression)
+            if days is not None:
+                yield days
+        case ByInterval():
+            yield from _of_interval(trigger)
+    if calendar.next_of(trigger, after) is None:
+        yield f"nothing of it is to come after {format_millis(after)}."
+
+
+def _of_interval(interval: ByInterval) -> Iterator[str]:
+    if not interval.given:
+        yield (
+            "no startTime is given; it counts from the moment of saving, here from "
+            f"{format_millis(interval.start)}."
+        )
+    if interval.unit is Unit.MONTH and interval.start.day > _SHORTEST:
+        yield f"shorter months have no day {interval.start.day}; there it fires on the last day."

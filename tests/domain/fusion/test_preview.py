@@ -1,0 +1,109 @@
+"""Preview: the next firings of all triggers as one list, and what to know of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.domain.fusion import preview, resource, schedule
+from app.domain.preview import Preview
+from tests.domain.fusion.calendars import utc
+
+NOW = utc(2026, 11, 22, 14, 0, 0, 123_456)
+
+
+def told(job: str | None = None, count: int = 4, **members: Any) -> Preview:
+    named = None if job is None else resource.parse(job)
+    found = schedule.understand(members, resource=named, now=NOW)
+    return preview.of_schedule(found, after=NOW, count=count)
+
+
+def test_the_firings_of_all_triggers_are_one_list() -> None:
+    found = told(
+        triggers=[
+            {"type": "cron", "value": "0 0 12 * * ?"},
+            {
+                "type": "interval",
+                "interval": 12,
+                "timeUnit": "hour",
+                "startTime": "2026-11-23T00:00Z",
+            },
+            {"type": "cron", "value": "0 30 6 * * ?", "enabled": False},
+        ]
+    )
+    assert found.next == (
+        utc(2026, 11, 23),
+        utc(2026, 11, 23, 12),
+        utc(2026, 11, 24),
+        utc(2026, 11, 24, 12),
+    )
+    assert found.minimum_gap == 12 * 3600
+    assert found.reasons == ()
+    assert found.warnings == ("triggers[2] is disabled.",)
+    assert found.zone.name == "UTC"
+
+
+def test_every_second_may_be_booked() -> None:
+    found = told(triggers=[{"type": "cron", "value": "* * * * * ?"}], count=2)
+    assert found.next == (utc(2026, 11, 22, 14, 0, 1), utc(2026, 11, 22, 14, 0, 2))
+    assert (found.minimum_gap, found.reasons) == (1, ())
+
+
+def test_what_is_worth_knowing_is_told_of_each_trigger() -> None:
+    found = told(
+        triggers=[
+            {"type": "cron", "value": "0 0 12 ? * MON"},
+            {"type": "job", "jobID": "task:a", "runOnSuccess": True, "runOnFailure": True},
+            {"type": "job_completion", "otherJob": "spark:b", "triggerType": "on_abort"},
+            {"type": "interval", "interval": 1, "timeUnit": "day"},
+            {
+                "type": "interval",
+                "interval": 1,
+                "timeUnit": "month",
+                "startTime": "2026-12-31T00:00Z",
+            },
+            {"type": "cron", "value": "0 0 12 * * ? 2020"},
+            {
+                "type": "interval",
+                "interval": 1,
+                "timeUnit": "month",
+                "startTime": "2026-12-28T00:00Z",
+            },
+        ]
+    )
+    assert found.warnings == (
+        ("triggers[0]: day-of-month and day-of-week: only day-of-week counts, on Monday."),
+        "triggers[1]: runs when task:a succeeds or fails, and has no time of its own.",
+        "triggers[2]: runs when spark:b is aborted, and has no time of its own.",
+        (
+            "triggers[3]: no startTime is given; it counts from the moment of saving, here from "
+            "2026-11-22T14:00:00.123Z."
+        ),
+        "triggers[4]: shorter months have no day 31; there it fires on the last day.",
+        "triggers[5]: nothing of it is to come after 2026-11-22T14:00:00.123Z.",
+    )
+
+
+def test_a_gap_that_may_not_be_the_smallest_is_told_with_its_bounds() -> None:
+    weekly = [{"type": "cron", "value": f"0 {day} 12 ? * {day}"} for day in (2, 4)]
+    found = told(triggers=weekly)
+    assert found.minimum_gap == 2 * 86400 + 120
+    assert found.warnings[-1].startswith("minimumGap: found among the next 4096 firings, up to 206")
+
+
+def test_a_schedule_that_is_disabled_fires_never() -> None:
+    found = told(enabled="false", triggers=[{"type": "cron", "value": "0 0 12 * * ?"}])
+    assert (found.next, found.minimum_gap) == ((), None)
+    assert found.warnings == ("enabled is false: no trigger starts the job.",)
+
+
+def test_what_may_not_be_saved_is_told_with_its_reasons() -> None:
+    found = told(
+        job="task:own",
+        triggers=[
+            {"type": "cron", "value": "0 0 12 31 6 ?"},
+            {"type": "job", "jobID": "task:own", "runOnSuccess": True},
+        ],
+    )
+    assert len(found.reasons) == 2
+    assert '"0 0 12 31 6 ?" names no date that exists.' in found.reasons[0]
+    assert "task:own -> task:own" in found.reasons[1]

@@ -1,0 +1,410 @@
+"""Schedule documents: the seed's and real ones, tolerances, what is told again, what is refused."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.fusion import calendar, document, resource, schedule
+from app.domain.fusion.calendar import ByCron, Calendar
+from app.domain.fusion.intervals import MOST_UNITS, ByInterval, Unit
+from app.domain.fusion.schedule import Schedule, calendar_of, follows_of
+from app.domain.fusion.triggers import Trigger
+from app.domain.job import Follow
+from app.domain.run import RunState
+from app.errors import InvalidMember
+from tests.domain.fusion.calendars import utc
+
+NOW = utc(2026, 11, 22, 14, 5, 6, 789_654)
+SAVED = utc(2026, 11, 22, 14, 5, 6, 789_000)
+OK, FAILED, DEAD, ENDED = (
+    RunState.SUCCEEDED,
+    RunState.FAILED,
+    RunState.DEAD,
+    RunState.CANCELLED,
+)
+
+
+def read(text: str | dict[str, Any], job: str | None = "task:own", now: datetime = NOW) -> Schedule:
+    body = (text if isinstance(text, str) else json.dumps(text)).encode()
+    named = None if job is None else resource.parse(job)
+    return schedule.read(document.parse(body), resource=named, now=now)
+
+
+def follow(upstream: str, *states: RunState) -> Follow:
+    return Follow(upstream=upstream, states=frozenset(states))
+
+
+def one(**members: Any) -> Trigger:
+    (trigger,) = read({"triggers": [members]}).triggers
+    return trigger
+
+
+def refused(text: str | dict[str, Any]) -> InvalidMember:
+    with pytest.raises(InvalidMember) as refusal:
+        read(text)
+    assert refusal.value.remedy
+    assert len(refusal.value.message) < 300
+    return refusal.value
+
+
+def ordered(value: object) -> str:
+    return json.dumps(value)
+
+
+SEED_FIRST = """{
+  "enabled": true,
+  "triggers": [
+    {"type": "cron", "enabled": true, "value": "0 */10 * * * *"}
+  ]
+}"""
+SEED_LAST = (
+    """{"triggers": [{"type": "cron", "enabled": "true", "expression": "0 15 10 ? * MON-FRI"}]}"""
+)
+SEED_ANSWER = """{
+  "resource" : "datasource:ratings-db",
+  "triggers" : [ {
+    "type" : "cron",
+    "enabled" : true,
+    "expression" : "0 15 10 ? * MON-FRI",
+    "type" : "cron"
+  } ]
+}"""
+# As a server of 4.x writes it, and as a client of 5.x sends it.
+WRITTEN_BY_4 = """{
+  "resource" : "spark:hourly-rollup",
+  "enabled" : true,
+  "triggers" : [ {
+    "type" : "interval",
+    "enabled" : false,
+    "interval" : 1,
+    "timeUnit" : "hour",
+    "startTime" : "2018-10-25T20:31:44.158Z",
+    "type" : "interval"
+  } ],
+  "default" : false
+}"""
+SENT_BY_5 = """{"resource":"datasource:names","enabled":true,
+"triggers":[{"type":"interval","enabled":true,"interval":1,"timeUnit":"month",
+"startTime":"2022-05-06T04:00:00.000Z"},
+{"type":"job_completion","enabled":true,"triggerType":"on_success","otherJob":"datasource:csv-test"},
+{"type":"interval","startTime":"2022-05-07T04:00:00.000Z","interval":1,"timeUnit":"month"}],
+"default":false}"""
+
+
+def test_the_first_example_of_the_documentation() -> None:
+    found = read(SEED_FIRST, "datasource:movie-db")
+    assert found.enabled
+    assert found.triggers == (ByCron(expression="0 */10 * * * *"),)
+    assert calendar.next_after(calendar_of(found), NOW) == utc(2026, 11, 22, 14, 10)
+
+
+def test_the_last_example_of_the_documentation_and_its_answer() -> None:
+    found = read(SEED_LAST, "datasource:ratings-db")
+    assert found.enabled
+    assert found.triggers == (ByCron(expression="0 15 10 ? * MON-FRI"),)
+    # But for the second "type", which JSON objects do not have.
+    assert ordered(found.written) == ordered(json.loads(SEED_ANSWER))
+    assert read(SEED_ANSWER, "datasource:ratings-db") == found
+
+
+@pytest.mark.parametrize("text", [SEED_FIRST, SEED_LAST, SEED_ANSWER, WRITTEN_BY_4, SENT_BY_5])
+def test_what_is_got_can_be_put_and_got_again(text: str) -> None:
+    job = json.loads(text).get("resource", "datasource:movie-db")
+    first = read(text, job)
+    again = read(json.dumps(first.written), job)
+    assert again == first
+    assert ordered(again.written) == ordered(first.written)
+    assert ordered({"resource": job, **json.loads(text.replace('"true"', "true"))}) == ordered(
+        first.written
+    )
+
+
+def test_real_documents_mean_what_their_servers_make_of_them() -> None:
+    four = read(WRITTEN_BY_4, "spark:hourly-rollup")
+    start = utc(2018, 10, 25, 20, 31, 44, 158_000)
+    assert four.triggers == (ByInterval(start=start, every=1, unit=Unit.HOUR, enabled=False),)
+    five = read(SENT_BY_5, "datasource:names")
+    monthly = ByInterval(start=utc(2022, 5, 6, 4), every=1, unit=Unit.MONTH)
+    later = ByInterval(start=utc(2022, 5, 7, 4), every=1, unit=Unit.MONTH)
+    assert calendar_of(five) == Calendar(triggers=(monthly, later))
+    assert follows_of(five) == (follow("datasource:csv-test", OK),)
+
+
+def test_the_two_families_of_names_mean_the_same() -> None:
+    times = {"startTime": "2027-01-01T00:00Z", "endTime": "2027-02-01T00:00:00.5+01:00"}
+    documented = one(type="interval", interval=2, repeatUnit="week", **times)
+    spoken = one(type="interval", interval="2", timeUnit="WEEKS", **times)
+    assert (
+        documented
+        == spoken
+        == ByInterval(
+            start=utc(2027, 1, 1), end=utc(2027, 1, 31, 23, 0, 0, 500_000), every=2, unit=Unit.WEEK
+        )
+    )
+    assert one(type="cron", value="0 0 12 * * ?") == one(type="CRON", expression="0 0 12 * * ?")
+    assert one(type="job", jobID="task:a", runOnSuccess="True", runOnAbort=False) == one(
+        type="job_completion", otherJob="task:a", triggerType="ON_SUCCESS"
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "states"),
+    [
+        ({"triggerType": "on_success"}, (OK,)),
+        ({"triggerType": "on_failure"}, (FAILED, DEAD)),
+        ({"triggerType": "on_abort"}, (ENDED,)),
+        ({"triggerType": "on_success_or_failure"}, (OK, FAILED, DEAD)),
+        ({"triggerType": "on_completion"}, (OK, FAILED, DEAD, ENDED)),
+        ({"runOnSuccess": True}, (OK,)),
+        ({"runOnFailure": "true"}, (FAILED, DEAD)),
+        ({"runOnAbort": True, "runOnSuccess": False}, (ENDED,)),
+        ({"runOnAbort": True, "runOnSuccess": True}, (OK, ENDED)),
+        ({"triggerType": "on_success", "runOnSuccess": True}, (OK,)),
+    ],
+)
+def test_the_ends_after_which_a_job_runs(
+    said: dict[str, Any], states: tuple[RunState, ...]
+) -> None:
+    found = read({"triggers": [{"type": "job", "jobID": "task:a", **said}]})
+    assert follows_of(found) == (follow("task:a", *states),)
+    assert calendar_of(found) == Calendar()
+
+
+def test_triggers_on_one_job_are_one_and_disabled_ones_none() -> None:
+    after = {"type": "job", "jobID": "task:a"}
+    found = read(
+        {
+            "triggers": [
+                {**after, "jobID": "task:b", "runOnAbort": True},
+                {**after, "runOnAbort": True},
+                {**after, "runOnSuccess": True},
+                {**after, "runOnFailure": True, "enabled": "false"},
+            ]
+        }
+    )
+    assert follows_of(found) == (follow("task:a", ENDED, OK), follow("task:b", ENDED))
+
+
+def test_an_interval_without_a_start_counts_from_the_moment_of_saving() -> None:
+    hourly = one(type="interval", interval=1, repeatUnit="hour")
+    assert hourly == ByInterval(start=SAVED, every=1, unit=Unit.HOUR, given=False)
+    assert calendar.next_of(hourly, NOW) == SAVED + timedelta(hours=1)
+    written = read({"triggers": [{"type": "interval", "interval": 1, "repeatUnit": "hour"}]})
+    assert "startTime" not in written.written["triggers"][0]
+
+
+def test_times_are_told_with_milliseconds_and_nothing_happens_early() -> None:
+    given_times = {"startTime": "2027-01-01T00:00:00.0001Z", "endTime": "20270102T000000.9999+01"}
+    found = read(
+        {"triggers": [{"type": "interval", "interval": 1, "timeUnit": "day", **given_times}]}
+    )
+    (shown,) = found.written["triggers"]
+    assert shown["startTime"] == "2027-01-01T00:00:00.001Z"
+    assert shown["endTime"] == "2027-01-01T23:00:00.999Z"
+    assert found.triggers == (
+        ByInterval(
+            start=utc(2027, 1, 1, 0, 0, 0, 1000),
+            end=utc(2027, 1, 1, 23, 0, 0, 999_000),
+            every=1,
+            unit=Unit.DAY,
+        ),
+    )
+
+
+def test_what_nobody_knows_is_kept_in_its_place_but_null_in_a_trigger_is_not_given() -> None:
+    found = read(
+        """{"owner": {"team": ["a", null, 1.5]}, "enabled": "FALSE", "default": "true",
+        "triggers": [{"startTime": null, "type": "cron", "value": "0 0 12 * * ?"}], "note": null}"""
+    )
+    assert ordered(found.written) == ordered(
+        {
+            "resource": "task:own",
+            "owner": {"team": ["a", None, 1.5]},
+            "enabled": False,
+            "default": True,
+            "triggers": [{"type": "cron", "value": "0 0 12 * * ?"}],
+            "note": None,
+        }
+    )
+    assert not found.enabled
+
+
+def test_a_schedule_may_have_nothing_to_come() -> None:
+    past = {"interval": 1, "timeUnit": "day", "startTime": "2017-01-01T00:00Z"}
+    found = read(
+        {
+            "triggers": [
+                {"type": "interval", **past, "endTime": "2017-01-01T00:00Z"},
+                {"type": "cron", "value": "0 0 12 * * ? 2018"},
+            ]
+        }
+    )
+    assert calendar.next_after(calendar_of(found), NOW) is None
+    anchored = {"interval": 1, "timeUnit": "day", "endTime": "2017-01-01T00:00Z"}
+    (over,) = read({"triggers": [{"type": "interval", **anchored}]}).triggers
+    assert isinstance(over, ByInterval)
+    assert calendar.next_of(over, NOW) is None
+    assert read({"triggers": []}).triggers == ()
+
+
+def cron(**members: Any) -> dict[str, Any]:
+    return {"triggers": [{"type": "cron", **members}]}
+
+
+def interval(**members: Any) -> dict[str, Any]:
+    usual = {"type": "interval", "interval": 1, "timeUnit": "day"}
+    return {"triggers": [{"type": "cron", "value": "0 0 12 * * ?"}, {**usual, **members}]}
+
+
+def job(**members: Any) -> dict[str, Any]:
+    return {"triggers": [{"type": "job", "jobID": "task:a", **members}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "member"),
+    [
+        ({}, "triggers"),
+        ({"triggers": None}, "triggers"),
+        ({"triggers": {}}, "triggers"),
+        ({"triggers": [1]}, "triggers[0]"),
+        ({"triggers": [{}]}, "triggers[0].type"),
+        ({"triggers": [{"type": 1}]}, "triggers[0].type"),
+        ({"triggers": [{"type": "every"}]}, "triggers[0].type"),
+        (cron(), "triggers[0].expression"),
+        (cron(value=5), "triggers[0].value"),
+        (cron(value="0 0 12 * *"), "triggers[0].value"),
+        (cron(expression="0 0 25 * * ?"), "triggers[0].expression"),
+        (cron(value="0 0 12 30 2 ?"), "triggers[0].value"),
+        (cron(value="0 0 12 * * ?", expression="0 0 13 * * ?"), "triggers[0].expression"),
+        (cron(value="0 0 12 * * ?", enabled="yes"), "triggers[0].enabled"),
+        (cron(value="0 0 12 * * ?", enabled=1), "triggers[0].enabled"),
+        (cron(value="0 0 12 * * ?", timeZone="CET"), "triggers[0].timeZone"),
+        (cron(value="0 0 12 * * ?", interval=1), "triggers[0].interval"),
+        (interval(interval=0), "triggers[1].interval"),
+        (interval(interval=-1), "triggers[1].interval"),
+        (interval(interval=MOST_UNITS + 1), "triggers[1].interval"),
+        (interval(interval=1.5), "triggers[1].interval"),
+        (interval(interval=True), "triggers[1].interval"),
+        (interval(interval="1e3"), "triggers[1].interval"),
+        (interval(interval="²"), "triggers[1].interval"),
+        (interval(interval=None), "triggers[1].interval"),
+        (interval(timeUnit=None), "triggers[1].timeUnit"),
+        (interval(timeUnit="second"), "triggers[1].timeUnit"),
+        (interval(timeUnit="year"), "triggers[1].timeUnit"),
+        (interval(repeatUnit="hour"), "triggers[1].repeatUnit"),
+        (interval(startTime="2027-01-01"), "triggers[1].startTime"),
+        (interval(startTime=1546300800000), "triggers[1].startTime"),
+        (interval(endTime="tomorrow"), "triggers[1].endTime"),
+        (
+            interval(startTime="2027-01-01T00:00Z", endTime="2026-12-31T23:59:59.999Z"),
+            "triggers[1].endTime",
+        ),
+        (job(), "triggers[0]"),
+        (job(runOnSuccess=False), "triggers[0]"),
+        (job(triggerType="on_start"), "triggers[0].triggerType"),
+        (job(triggerType="on_success,on_abort"), "triggers[0].triggerType"),
+        (job(triggerType="on_success", runOnAbort=True), "triggers[0].triggerType"),
+        (job(jobID=None, runOnAbort=True), "triggers[0].otherJob"),
+        (job(jobID="a", runOnAbort=True), "triggers[0].jobID"),
+        (job(otherJob="task:b", runOnAbort=True), "triggers[0].otherJob"),
+        ({"triggers": [], "resource": "task:other"}, "resource"),
+        ({"triggers": [], "resource": "own"}, "resource"),
+        ({"triggers": [], "enabled": "no"}, "enabled"),
+        ({"triggers": [], "enable": False}, "enable"),
+        ({"triggers": [], "Enabled": False}, "Enabled"),
+        ({"triggers": [], "ENABLED": False}, "ENABLED"),
+        ({"triggers": [], "trigger": []}, "trigger"),
+        ({"triggers": [], "note": "a" * 5000}, "note"),
+        ({"triggers": [{"type": "cron", "value": "0 0 12 * * ?"}] * 101}, "triggers"),
+    ],
+)
+def test_what_is_wrong_is_named(text: dict[str, Any], member: str) -> None:
+    assert refused(text).member == member
+
+
+def test_a_refusal_says_what_would_be_right() -> None:
+    unknown = refused(cron(value="0 0 12 * * ?", enable=True))
+    assert unknown.message == 'A trigger of the type cron has no member "enable".'
+    assert unknown.remedy.startswith("Did you mean enabled?")
+    twice = refused(cron(value="0 0 12 * * ?", expression="0 0 13 * * ?"))
+    assert "value and expression, which mean the same, with different values" in twice.message
+    assert refused(interval(timeUnit="s")).remedy == "Say minute, hour, day, week or month."
+
+
+def test_numbers_that_came_as_text_of_their_own_are_read_too() -> None:
+    class Number(str):
+        __slots__ = ()
+
+    members = {"type": "interval", "interval": Number("15"), "timeUnit": "minute"}
+    found = schedule.understand({"triggers": [members]}, resource=None, now=NOW)
+    assert found.triggers == (ByInterval(start=SAVED, every=15, unit=Unit.MINUTE, given=False),)
+    assert "resource" not in found.written
+    with pytest.raises(InvalidMember, match="is a number, not a string"):
+        schedule.understand({"triggers": [{"type": Number("1")}]}, resource=None, now=NOW)
+
+
+flags = st.booleans() | st.sampled_from(["true", "FALSE"])
+instants = st.datetimes(min_value=utc(2020, 1, 1).replace(tzinfo=None)).map(
+    lambda instant: instant.isoformat() + "Z"
+)
+upstreams = st.sampled_from(["task:a", "spark:b", "datasource:c.d"])
+
+
+def some(**optional: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=optional)
+
+
+def merged(*parts: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.tuples(*parts).map(lambda each: {k: v for part in each for k, v in part.items()})
+
+
+def either(*names: str, value: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.tuples(st.sampled_from(names), value).map(lambda pair: {pair[0]: pair[1]})
+
+
+triggers = st.one_of(
+    merged(
+        st.just({"type": "cron"}),
+        either("value", "expression", value=st.sampled_from(["0 0 12 * * ?", "* * * * * *"])),
+        some(enabled=flags),
+    ),
+    merged(
+        st.just({"type": "interval"}),
+        some(enabled=flags, startTime=instants),
+        either("repeatUnit", "timeUnit", value=st.sampled_from(["minute", "HOUR", "days"])),
+        either("interval", value=st.integers(1, MOST_UNITS)),
+    ),
+    merged(
+        either("type", value=st.sampled_from(["job", "job_completion"])),
+        either("jobID", "otherJob", value=upstreams),
+        either("triggerType", value=st.sampled_from(["on_success", "on_completion"])),
+        some(enabled=flags),
+    ),
+)
+unknown = st.dictionaries(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=3),
+    st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["x", [], {"y": 1.5}]),
+    max_size=3,
+)
+documents = merged(
+    unknown,
+    some(enabled=flags, default=flags, resource=st.just("task:own")),
+    st.lists(triggers, max_size=4).map(lambda each: {"triggers": each}),
+)
+
+
+@given(documents)
+def test_any_document_survives_get_put_get(members: dict[str, Any]) -> None:
+    first = read(members)
+    again = read(first.written)
+    assert again == first
+    assert ordered(again.written) == ordered(first.written)
+    for sent, told in zip(members["triggers"], first.written["triggers"], strict=True):
+        assert list(told) == list(sent)
+    assert set(first.written) == {*members, "resource"}
