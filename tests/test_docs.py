@@ -20,6 +20,7 @@ from flask import Flask
 
 from app import commands, config, create_app
 from app.api import problems
+from app.api.dapr import commands as dapr_commands
 from app.delivery.request import Delivery, build
 from app.domain import secret as secrets
 from app.errors import Misconfigured, WakecallError
@@ -38,6 +39,10 @@ SETTINGS = ROOT / "docs" / "settings.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 
 NOT_OURS = {"PATH"}
+OFFERED: tuple[click.Command, ...] = (
+    *(commands.account, commands.key, commands.secret),
+    *(dapr_commands.dapr_app, dapr_commands.run_sidecar),
+)
 DATABASE = {"DATABASE_URL": "postgresql://nowhere/x"}
 
 
@@ -207,9 +212,7 @@ def command_lines(group: click.Command, words: str) -> Iterator[str]:
 
 def test_every_command_is_documented() -> None:
     offered = {
-        line
-        for group in (commands.account, commands.key, commands.secret)
-        for line in command_lines(group, f"flask --app wsgi {group.name}")
+        line for group in OFFERED for line in command_lines(group, f"flask --app wsgi {group.name}")
     }
     told = {name for name in first_cells(OPERATIONS) if name.startswith("flask ")}
 
@@ -220,8 +223,8 @@ def test_every_option_of_a_command_is_documented() -> None:
     page = OPERATIONS.read_text()
     options = [
         flag
-        for group in (commands.account, commands.key, commands.secret)
-        for command in group.commands.values()
+        for group in OFFERED
+        for command in (group.commands.values() if isinstance(group, click.Group) else [group])
         for each in command.params
         if isinstance(each, click.Option)
         for flag in each.opts
