@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from flask import request
 
@@ -31,7 +31,7 @@ class Cleaned:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The answer of the application."""
         if is_ours(environ["PATH_INFO"]):
-            environ["PATH_INFO"] = _clean(environ["PATH_INFO"])
+            environ["PATH_INFO"] = unquote_to_bytes(_clean(_raw(environ))).decode("latin-1")
             if _TOKEN in environ:
                 environ[auth.TOKEN] = environ[_TOKEN]
         return self._app(environ, start_response)
@@ -47,8 +47,7 @@ def job_name() -> str:
 
     Raises what `no_route` and `malformed` make, for a path of more parts and for bad escapes.
     """
-    target: str = request.environ.get("REQUEST_URI") or request.environ["PATH_INFO"]
-    parts = _clean(_path(target)).split("/", _PARTS)
+    parts = _clean(_raw(request.environ)).split("/", _PARTS)
     raw = parts[-1]
     if len(parts) <= _PARTS or "/" in raw:
         raise no_route()
@@ -61,8 +60,11 @@ def job_name() -> str:
         raise malformed("the name in the path is not UTF-8") from None
 
 
-def _path(target: str) -> str:
-    """The path of a request target (RFC 9112, 3.2), still encoded."""
+def _raw(environ: WSGIEnvironment) -> str:
+    """The path of the request's target (RFC 9112, 3.2), still encoded: a slash may be in a name."""
+    target: str | None = environ.get("REQUEST_URI")
+    if not target:
+        return quote(environ["PATH_INFO"], safe="/+", encoding="latin-1")
     path = target.partition("?")[0]
     return path if path.startswith("/") else "/" + path.partition("://")[2].partition("/")[2]
 

@@ -132,7 +132,7 @@ def _string(given: Mapping[str, Written], field: str) -> str | None:
         return None
     text = protojson.string(given[field])
     if "\0" in text:
-        raise protojson.wrong(given[field], "string without NUL in")
+        raise MalformedDocument(f"{given[field].member} holds a NUL character")
     return text
 
 
