@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection
 from uuid6 import uuid7
 
 from app.domain.account import Caller
 from app.domain.job import Booking, Dialect, Job
+from app.domain.quotation import quoted
 from app.errors import Conflict, NotFound
 from app.service import jobs
 from app.store import contents, inflight
@@ -32,13 +33,25 @@ def book(
     and nothing of it counts for the new one. Raises Conflict.
     """
     for _ in range(TRIES):
-        try:
-            with transaction() as connection:
-                if _booked(connection, caller, booking, first, overwrite=overwrite):
-                    return
-        except NameTaken:
-            continue
-    raise _exists(booking)
+        # First of all, and by itself: most often the name is free, and this one round trip all.
+        with suppress(NameTaken), statement() as connection:
+            store.insert_job(
+                connection,
+                job_id=UUID(int=uuid7().int),
+                account_id=caller.account.id,
+                booking=booking,
+                next_at=first,
+            )
+            return
+        if not overwrite:
+            break
+        if _overwritten(caller, booking, first):
+            return
+    raise Conflict(
+        f"A job named {quoted(booking.name or '')} exists already.",
+        member="name",
+        remedy="Send overwrite: true to replace it, or delete it first.",
+    )
 
 
 def get(caller: Caller, app_id: str, name: str) -> Job:
@@ -62,40 +75,15 @@ def delete(caller: Caller, app_id: str, name: str) -> None:
             jobs.delete_locked(connection, job_id)
 
 
-def _booked(
-    connection: Connection,
-    caller: Caller,
-    booking: Booking,
-    first: datetime | None,
-    *,
-    overwrite: bool,
-) -> bool:
-    """Whether it was done; False where the job of that name ended meanwhile."""
-    account_id = caller.account.id
-    job_id = holder(connection, account_id, booking.name or "", Dialect.DAPR, booking.endpoint)
-    if job_id is None:
-        store.insert_job(
-            connection,
-            job_id=UUID(int=uuid7().int),
-            account_id=account_id,
-            booking=booking,
-            next_at=first,
-        )
-        return True
-    if not overwrite:
-        raise _exists(booking)
-    if not store.lock(connection, account_id, job_id):
-        return False
-    current = jobs.locked(connection, caller, job_id)
-    inflight.cancel_all(connection, job_id, _REPLACED)
-    contents.keep(connection, job_id)
-    store.replace(connection, current, booking, first)
+def _overwritten(caller: Caller, booking: Booking, first: datetime | None) -> bool:
+    """Whether the job of that name was replaced; False where it ended meanwhile."""
+    name, app_id = booking.name or "", booking.endpoint
+    with transaction() as connection:
+        job_id = holder(connection, caller.account.id, name, Dialect.DAPR, app_id)
+        if job_id is None or not store.lock(connection, caller.account.id, job_id):
+            return False
+        current = jobs.locked(connection, caller, job_id)
+        inflight.cancel_all(connection, job_id, _REPLACED)
+        contents.keep(connection, job_id)
+        store.replace(connection, current, booking, first)
     return True
-
-
-def _exists(booking: Booking) -> Conflict:
-    return Conflict(
-        f"A job named {booking.name!r} exists already.",
-        member="name",
-        remedy="Send overwrite: true to replace it, or delete it first.",
-    )

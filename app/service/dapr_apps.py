@@ -11,6 +11,8 @@ from app.domain.job import Dialect
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
 from app.service import endpoints
+from app.store import endpoints as store
+from app.store.engine import statement
 
 HEADER: Final = "dapr-app-id"
 
@@ -58,7 +60,8 @@ def of_caller(caller: Caller, named: str | None) -> str:
             f"{quoted(caller.app)}.",
             remedy="Leave the header out, or send another key.",
         )
-    apps = [each.name for each in listed(caller.account)]
+    with statement() as connection:
+        apps = store.names(connection, caller.account.id, Dialect.DAPR)
     if wanted is None and len(apps) == 1:
         return apps[0]
     if wanted in apps:
