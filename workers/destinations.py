@@ -128,7 +128,7 @@ class Destinations:
         """A call that was admitted met nobody, and counts for nothing: its run is given back."""
         self.done(held, reply, now)
         if held.destination is not None:
-            self._give_back(held, held.destination, Cause.AWAY, now)
+            self._give_back(held, held.destination, Cause.AWAY, now, called=True)
 
     def withdrawn(self, held: Held) -> None:
         """A run that was admitted did not begin after all; it will ask again."""
@@ -343,7 +343,9 @@ class Destinations:
             self._waiting -= 1
             self._give_back(place.waiting.popleft(), place, cause, now)
 
-    def _give_back(self, held: Held, place: Destination, cause: Cause, now: float) -> None:
+    def _give_back(
+        self, held: Held, place: Destination, cause: Cause, now: float, *, called: bool = False
+    ) -> None:
         run = held.run
         place.leaving += 1
         held_up = max(0.0, place.brake.until - now) if cause is not Cause.FULL else 0.0
@@ -361,7 +363,8 @@ class Destinations:
             late=held.lateness(now) if cause is not Cause.AWAY else 0.0,
             jitter=self._jitter(),
         )
-        self.releases.append((held, Release(run.id, run.token, place.key, stays, cause, why)))
+        release = Release(run.id, run.token, place.key, stays, cause, why, called)
+        self.releases.append((held, release))
 
     # Forgetting what is idle.
 

@@ -18,7 +18,10 @@ Parked = tuple[int, str]
 
 
 class Release(NamedTuple):
-    """A run given back under its token: it stays away for `leave` seconds, unless sent for."""
+    """A run given back under its token: it stays away for `leave` seconds, unless sent for.
+
+    `called` where its call was made, and reached nobody.
+    """
 
     id: UUID
     token: int
@@ -26,6 +29,7 @@ class Release(NamedTuple):
     leave: float
     cause: Cause
     reason: str
+    called: bool = False
 
 
 def release(connection: psycopg.Connection, batch: Sequence[Release]) -> set[UUID]:
@@ -39,6 +43,7 @@ def release(connection: psycopg.Connection, batch: Sequence[Release]) -> set[UUI
             "destinations": [each.destination for each in batch],
             "leaves": [each.leave for each in batch],
             "reasons": [each.reason for each in batch],
+            "called": [each.called for each in batch],
             "ahead": LOOK_AHEAD,
         },
     )

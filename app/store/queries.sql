@@ -425,9 +425,11 @@ FROM v, (SELECT clock_timestamp() AS at) now;
 -- Only its holder gives a run back, and no attempt is counted. Nobody holds it afterwards; the raised
 -- token sees to it that no old bell takes it. `planned_at` keeps when its attempt was to begin. It
 -- comes back by itself at `send_at`, or sooner when it is sent for (summon). A run cancelled
--- meanwhile is looked at at once.
+-- meanwhile is looked at at once. One that was called, and reached nobody, is no suspect: whoever
+-- called it lives.
 UPDATE inflight i
 SET state = 'waiting', token = i.token + 1, lease_until = NULL,
+    reclaims = CASE WHEN v.called THEN 0 ELSE i.reclaims END,
     planned_at = coalesce(i.planned_at, i.send_at), destination = v.destination,
     send_at = greatest(i.send_at, clock_timestamp() + make_interval(secs => v.leave)),
     reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
@@ -435,7 +437,8 @@ SET state = 'waiting', token = i.token + 1, lease_until = NULL,
                    THEN clock_timestamp() + make_interval(secs => v.leave) - %(ahead)s::interval
                    ELSE clock_timestamp() END
 FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(destinations)b::text[], %(leaves)b::float8[],
-            %(reasons)b::text[]) AS v (id, token, destination, leave, reason)
+            %(reasons)b::text[], %(called)b::boolean[])
+  AS v (id, token, destination, leave, reason, called)
 WHERE i.id = v.id AND i.token = v.token AND i.state = 'taken'
 RETURNING i.id;
 

@@ -11,6 +11,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
+from app.domain.dapr.ticks import Ticks
 from app.domain.manner import Manner
 from app.domain.retry_policy import Constant
 from app.domain.trigger import At, to_document
@@ -66,6 +67,35 @@ def book_calls(
                 (job, account, due_at),
             )
     return jobs
+
+
+def book_ticks(
+    connection: psycopg.Connection,
+    app: str,
+    first: datetime,
+    schedule: str,
+    *,
+    repeats: int,
+    policy: Constant = USUAL,
+) -> UUID:
+    """A job of the app that is due at `first`, and then as often as it is to be repeated."""
+    job = UUID(int=uuid7().int)
+    trigger = Ticks(schedule=schedule, start=first, first=first)
+    manner = manners.to_document(Manner(retry=policy))
+    with connection.transaction():
+        connection.execute(
+            "INSERT INTO job (id, account_id, version, url, trigger, enabled, name, manner,"
+            " misfire, dialect, endpoint, written)"
+            " SELECT %s, id, 1, %s, %s, true, %s, %s, 'all', 'dapr', %s, '{}'"
+            " FROM account WHERE name = 'demo'",
+            (job, f"/job/{job}", Jsonb(to_document(trigger)), str(job), Jsonb(manner), app),
+        )
+        connection.execute(
+            "INSERT INTO due (job_id, account_id, version, recurring, serial, remaining, next_at)"
+            " SELECT id, account_id, 1, true, true, %s, %s FROM job WHERE id = %s",
+            (repeats, first, job),
+        )
+    return job
 
 
 def reason_of(connection: psycopg.Connection, job: UUID) -> str:

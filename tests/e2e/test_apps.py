@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from datetime import timedelta
 from uuid import UUID
 
 import psycopg
 import pytest
 
+from app.domain.instants import format_utc
 from app.domain.retry_policy import Constant
 from tests.booked import in_seconds, one
-from tests.e2e.apps import USUAL, book_calls, end_of, made, put_app, reason_of
+from tests.e2e.apps import USUAL, book_calls, book_ticks, end_of, made, put_app, reason_of
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import steadily
+from tests.e2e.gauge import Gauge
 from tests.e2e.instance import Instance, free_port, until
 from tests.receiver import Behaviour, Receiver, after, answer, in_turn
 
@@ -34,6 +37,10 @@ def under_way(connection: psycopg.Connection, jobs: Collection[UUID]) -> tuple[i
     ).fetchone()
     assert row is not None
     return row[0], row[1], row[2]
+
+
+def is_gone(connection: psycopg.Connection, job: UUID) -> bool:
+    return one(connection, "SELECT id FROM job WHERE id = %s", job) is None
 
 
 def test_an_app_that_is_down_for_some_seconds_gets_its_calls_once_each(
@@ -92,6 +99,44 @@ def test_jobs_wait_for_an_app_until_it_is_configured(
 
     assert {each.body for each in requests} == {b""}
     assert {end_of(connection, job)[0] for job in jobs} == {"succeeded"}
+
+
+def test_every_tick_missed_while_an_app_is_down_is_made_up_for_one_after_the_other(
+    running: Instance, connection: psycopg.Connection
+) -> None:
+    port = free_port()
+    put_app(connection, "ticking", f"http://127.0.0.1:{port}")
+    first = in_seconds(1)
+    job = book_ticks(connection, "ticking", first, "@every 1s", repeats=5)
+    until(lambda: "cannot be reached" in reason_of(connection, job), "its first tick waits")
+    last = first + timedelta(seconds=4)
+    until(lambda: time.time() > last.timestamp(), "all of its ticks are past")
+
+    gauge = Gauge(0.3)
+    with Receiver(gauge, port=port) as app:
+        requests = app.wait_for(5, seconds=60)
+        until(lambda: is_gone(connection, job), "the job has ended")
+        assert len(app.requests) == 5
+
+    assert gauge.most == 1
+    ticks = [each.header("wakecall-scheduled-for") for each in requests]
+    assert ticks == [format_utc(first + timedelta(seconds=n)) for n in range(5)]
+    assert {each.header("wakecall-attempt") for each in requests} == {"1"}
+
+
+def test_a_tick_that_is_given_up_counts_and_the_next_follows(
+    running: Instance, receiver: Receiver, connection: psycopg.Connection
+) -> None:
+    """As Dapr's own test has it: three ticks, two calls each, and the third call succeeds."""
+    receiver.default = in_turn(answer(500), answer(500), answer(200), answer(500))
+    put_app(connection, "giving-up", receiver.url())
+    policy = Constant(0.001, 1)
+    job = book_ticks(connection, "giving-up", in_seconds(0), "@every 1s", repeats=3, policy=policy)
+
+    until(lambda: is_gone(connection, job), "the job has ended")
+
+    told = [each.header("wakecall-attempt") for each in receiver.requests]
+    assert told == ["1", "2", "1", "1", "2"]
 
 
 @pytest.mark.parametrize(

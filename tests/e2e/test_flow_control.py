@@ -14,33 +14,14 @@ import psycopg
 from tests.booked import in_seconds, one
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import arrivals, await_all, await_settled, book_many, job_of, steadily
+from tests.e2e.gauge import Gauge
 from tests.e2e.instance import Instance, free_port, until
 from tests.e2e.second import second_worker
 from tests.e2e.sink import Sink
-from tests.receiver import Exchange, Receiver, after, answer, in_turn
+from tests.receiver import Exchange, Receiver, answer, in_turn
 
 CAP = 50
 ON_TIME = 5.0
-
-
-class Gauge:
-    """Behaves as `then`, and keeps how many calls were under way at once."""
-
-    def __init__(self, seconds: float) -> None:
-        self._then = after(seconds, answer(204))
-        self._lock = threading.Lock()
-        self._now = 0
-        self.most = 0
-
-    def __call__(self, exchange: Exchange) -> None:
-        with self._lock:
-            self._now += 1
-            self.most = max(self.most, self._now)
-        try:
-            self._then(exchange)
-        finally:
-            with self._lock:
-                self._now -= 1
 
 
 class Gate:

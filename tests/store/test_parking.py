@@ -182,3 +182,17 @@ def test_a_leave_is_no_shorter_than_the_time_to_send(
 
     assert one(connection, "SELECT send_at >= due_at AND planned_at = due_at FROM inflight") is True
     assert run.send_at - run.due_at == timedelta()
+
+
+@pytest.mark.parametrize(("called", "reclaims"), [(True, 0), (False, 2)])
+def test_a_suspect_whose_call_reached_nobody_is_none_any_more(
+    connection: psycopg.Connection, account_id: int, *, called: bool, reclaims: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET reclaims = 2")
+
+    release(connection, [back(run)._replace(called=called)])
+
+    assert one(connection, "SELECT reclaims FROM inflight") == reclaims
+    assert len(summon(connection, [((account_id, HERE), 1)])) == int(called)

@@ -59,6 +59,7 @@ def test_a_run_that_did_not_reach_its_app_is_given_back_and_nothing_is_counted(
     assert not stage.courier.outcomes
     (release,) = stage.given_back()
     assert (release.id, release.token, release.cause) == (held.run.id, held.run.token, Cause.AWAY)
+    assert release.called is True
     assert "the app at receiver.test cannot be reached" in release.reason
     assert f"{reply.error}: {reply.error_detail}" in release.reason
     assert "no attempt is used up, next probe at 2026-01-01T00:00:01Z" in release.reason
@@ -179,7 +180,7 @@ def test_an_app_that_is_not_configured_is_waited_for(stage: Capped) -> None:
     assert stage.engine.calls == []
     assert not stage.courier.outcomes
     (release,) = stage.given_back()
-    assert (release.id, release.cause) == (held.run.id, Cause.AWAY)
+    assert (release.id, release.cause, release.called) == (held.run.id, Cause.AWAY, False)
     assert "no app 'orders' is configured; PUT /1/dapr-apps/<id>" in release.reason
     assert stage.courier.held == set()
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from lxml import etree
+from psycopg.types.json import Jsonb
 
 from tests.api.native.booked import JSON, ONCE, booked, ids
+from tests.booked import connect
 
 APP = "/1/dapr-apps/job-service"
 
@@ -99,6 +101,19 @@ def test_it_is_paused_resumed_called_and_deleted(client: FlaskClient, dapr_job: 
     assert len(client.get(f"{path}/runs", headers=JSON).get_json()) == 1
     assert client.delete(path).status_code == 204
     assert client.get("/v1.0/jobs/R2-D2").status_code == 500
+
+
+def test_one_that_is_over_is_not_resumed(
+    client: FlaskClient, dapr_job: str, database: str
+) -> None:
+    client.post(f"/1/jobs/{dapr_job}/pause")
+    past = {"schedule": "@every 1h", "start": "2020-01-01T00:00:00Z"}
+    ended = Jsonb({"kind": "ticks", **past, "until": "2020-01-02T00:00:00Z"})
+    with connect(database) as connection:
+        connection.execute("UPDATE job SET trigger = %s", (ended,))
+    refused = client.post(f"/1/jobs/{dapr_job}/resume", headers=JSON)
+    problem = refused.get_json()
+    assert (refused.status_code, "in the words of Dapr" in problem["remedy"]) == (409, True)
 
 
 def test_preview_knows_the_dialect(client: FlaskClient) -> None:
