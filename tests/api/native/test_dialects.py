@@ -103,9 +103,7 @@ def test_it_is_paused_resumed_called_and_deleted(client: FlaskClient, dapr_job: 
     assert client.get("/v1.0/jobs/R2-D2").status_code == 500
 
 
-def test_one_that_is_over_is_not_resumed(
-    client: FlaskClient, dapr_job: str, database: str
-) -> None:
+def test_one_that_is_over_is_not_resumed(client: FlaskClient, dapr_job: str, database: str) -> None:
     client.post(f"/1/jobs/{dapr_job}/pause")
     past = {"schedule": "@every 1h", "start": "2020-01-01T00:00:00Z"}
     ended = Jsonb({"kind": "ticks", **past, "until": "2020-01-02T00:00:00Z"})
