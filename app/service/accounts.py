@@ -65,12 +65,6 @@ def speak_for(account: str, *, app: str) -> Caller:
     return Caller(account=found[0], key_id="", now=found[1], app=app)
 
 
-def named(account: str) -> Account:
-    """The account of that name. Raises NotFound."""
-    with statement() as connection:
-        return _account(store.find_account(connection, account), account)
-
-
 def only() -> str | None:
     """The name of the only account there is; None where there are others, or none."""
     with statement() as connection:
@@ -115,6 +109,12 @@ def create(name: str) -> str:
             connection, key_id=key.id, account_id=made.id, digest=key.digest, label="first"
         )
     return text
+
+
+def named(account: str) -> Account:
+    """The account of that name. Raises NotFound."""
+    with statement() as connection:
+        return _account(store.find_account(connection, account), account)
 
 
 def limit(name: str, connections: int | None) -> None:
