@@ -10,6 +10,8 @@ from flask import Flask, Response, g
 
 from app import commands
 from app.api import bodies, problems, rate
+from app.api.dapr import commands as dapr_commands
+from app.api.dapr import routes as dapr
 from app.api.fusion import commands as fusion_commands
 from app.api.fusion import routes as fusion
 from app.api.health import health
@@ -40,10 +42,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(bodies.check_target)
     app.after_request(_mark)
     native.install(app)
+    dapr.install(app)
     fusion.install(app)
     app.register_blueprint(health)
     app.register_blueprint(references)
     commands.install(app)
+    dapr_commands.install(app)
     fusion_commands.install(app)
     return app
 

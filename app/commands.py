@@ -81,20 +81,23 @@ def limit_account(name: str, connections: int | None) -> None:
 @key.command("create")
 @click.argument("account_name", metavar="ACCOUNT")
 @click.option("--label", default="", help="What the key is for.")
+@click.option("--dapr-app", metavar="ID", help="The Dapr app whose jobs it is for.")
 @told
-def create_key(account_name: str, label: str) -> None:
+def create_key(account_name: str, label: str, dapr_app: str | None) -> None:
     """Print a further API key of ACCOUNT, which is shown only now."""
-    click.echo(accounts.create_key(account_name, label))
+    click.echo(accounts.create_key(account_name, label, app=dapr_app))
 
 
 @key.command("list")
 @click.argument("account_name", metavar="ACCOUNT")
 @told
 def list_keys(account_name: str) -> None:
-    """List the API keys of ACCOUNT: id, creation, state and label."""
+    """List the API keys of ACCOUNT: id, creation, state, label and Dapr app."""
     for each in accounts.keys(account_name):
         state = "valid" if each.revoked_at is None else "revoked"
-        click.echo(f"{each.id}  {instants.format_utc(each.created_at)}  {state:7}  {each.label}")
+        bound = "" if each.app is None else f"  (Dapr app {each.app})"
+        made = instants.format_utc(each.created_at)
+        click.echo(f"{each.id}  {made}  {state:7}  {each.label}{bound}")
 
 
 @key.command("revoke")

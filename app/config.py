@@ -60,7 +60,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         or instance.get("redis_url")
         or "redis://127.0.0.1:6379/0",
         secret_keys=_secret_keys(environ, home),
-        allow_targets=networks(environ.get("WAKECALL_ALLOW_TARGETS", "")),
+        allow_targets=networks(_allowed(environ, instance)),
         rate_limit=_rate_limit(environ.get("WAKECALL_RATE_LIMIT", "off")),
         ca_file=environ.get("WAKECALL_CA_FILE") or None,
         retention_days=number(environ, "WAKECALL_RETENTION_DAYS", default=30, least=1, most=3650),
@@ -96,6 +96,14 @@ def networks(text: str) -> tuple[Network, ...]:
         raise Misconfigured(
             f"WAKECALL_ALLOW_TARGETS: {error}. Give CIDRs such as 127.0.0.0/8,::1/128."
         ) from None
+
+
+def _allowed(environ: Mapping[str, str], instance: Mapping[str, Any]) -> str:
+    """What callbacks may reach: where the servers are the running instance's, as it has it."""
+    given = environ.get("WAKECALL_ALLOW_TARGETS")
+    if given is not None or environ.get("DATABASE_URL"):
+        return given or ""
+    return str(instance.get("allow_targets", ""))
 
 
 def _rate_limit(text: str) -> int | None:

@@ -80,7 +80,12 @@ def create(
         environment=environment,
         supervisor=Supervisor(tell, lambda: announce(instance)),
     )
-    instance.facts.update(url=instance.url, pid=os.getpid(), sockets=f"{sockets}")
+    instance.facts.update(
+        url=instance.url,
+        pid=os.getpid(),
+        sockets=f"{sockets}",
+        allow_targets=environ.get("WAKECALL_ALLOW_TARGETS", ""),
+    )
     return instance
 
 

@@ -24,7 +24,11 @@ def test_defaults(tmp_path: Path) -> None:
 
 
 def test_servers_and_keys_of_the_running_instance_are_found(tmp_path: Path) -> None:
-    told = {"database_url": "postgresql://here/wakecall", "redis_url": "unix:///run/valkey"}
+    told = {
+        "database_url": "postgresql://here/wakecall",
+        "redis_url": "unix:///run/valkey",
+        "allow_targets": "127.0.0.0/8",
+    }
     (tmp_path / INSTANCE_FILE).write_text(json.dumps(told))
     (tmp_path / SECRET_KEY_FILE).write_text("new,old\n")
 
@@ -33,7 +37,11 @@ def test_servers_and_keys_of_the_running_instance_are_found(tmp_path: Path) -> N
     assert settings.database_url == told["database_url"]
     assert settings.redis_url == told["redis_url"]
     assert settings.secret_keys == ("new", "old")
+    assert [str(each) for each in settings.allow_targets] == ["127.0.0.0/8"]
+    forbidden = load({"WAKECALL_HOME": str(tmp_path), "WAKECALL_ALLOW_TARGETS": ""})
+    assert forbidden.allow_targets == ()
     given = load({"WAKECALL_HOME": str(tmp_path), **DATABASE, "WAKECALL_SECRET_KEY": "own"})
+    assert given.allow_targets == ()
     assert given.database_url == DATABASE["DATABASE_URL"]
     assert given.secret_keys == ("own",)
 

@@ -20,6 +20,7 @@ from flask import Flask
 
 from app import commands, config, create_app
 from app.api import problems
+from app.api.dapr import commands as dapr_commands
 from app.api.fusion import commands as fusion_commands
 from app.delivery.request import Delivery, build
 from app.domain import secret as secrets
@@ -38,8 +39,11 @@ SOURCES = [
 SETTINGS = ROOT / "docs" / "settings.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
 
-GROUPS = (commands.account, commands.key, commands.secret, fusion_commands.fusion_runner)
 NOT_OURS = {"PATH"}
+OFFERED: tuple[click.Command, ...] = (
+    *(commands.account, commands.key, commands.secret),
+    *(dapr_commands.dapr_app, dapr_commands.run_sidecar, fusion_commands.fusion_runner),
+)
 DATABASE = {"DATABASE_URL": "postgresql://nowhere/x"}
 
 
@@ -135,7 +139,8 @@ def test_every_file_of_the_data_directory_is_documented() -> None:
 def routes(app: Flask) -> Iterator[tuple[str, str]]:
     """Method and path of all that is answered, paths as the pages write them."""
     for rule in app.url_map.iter_rules():
-        path = re.sub(r"<uuid:\w+>", "<id>", rule.rule).replace("<job_name:_name>", "<name>")
+        path = re.sub(r"<(uuid:\w+|app_id)>", "<id>", rule.rule)
+        path = re.sub(r"<(job|dapr)_name:_name>", "<name>", path)
         # The pages tell once of the prefixes that Fusion's routes have.
         path = re.sub(r"^/api(/apollo)?(/apps/<app>)?/", "/api/", path)
         path = re.sub(r"<\w+_(\w+)>", r"<\1>", path)
@@ -211,7 +216,7 @@ def command_lines(group: click.Command, words: str) -> Iterator[str]:
 
 def test_every_command_is_documented() -> None:
     offered = {
-        line for group in GROUPS for line in command_lines(group, f"flask --app wsgi {group.name}")
+        line for group in OFFERED for line in command_lines(group, f"flask --app wsgi {group.name}")
     }
     told = {name for name in first_cells(OPERATIONS) if name.startswith("flask ")}
 
@@ -222,8 +227,8 @@ def test_every_option_of_a_command_is_documented() -> None:
     page = OPERATIONS.read_text()
     options = [
         flag
-        for group in GROUPS
-        for command in group.commands.values()
+        for group in OFFERED
+        for command in (group.commands.values() if isinstance(group, click.Group) else [group])
         for each in command.params
         if isinstance(each, click.Option)
         for flag in each.opts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from flask import g, request
@@ -12,7 +13,21 @@ from app.domain.account import Caller, Presumed
 from app.errors import InvalidMember, Unauthenticated
 from app.service import accounts
 
+TOKEN: Final = "wakecall.token"  # noqa: S105 - a name
+"""Where a dialect puts the key that it has a header of its own for, in the environment."""
+
+BOUND: Final = "wakecall.bound"
+"""Where a listener that asks for no key says whom it speaks for."""
+
 _LONGEST: Final = 512
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bound:
+    """An account, and the Dapr app of it, that whoever reaches a listener speaks for."""
+
+    account: str
+    app: str
 
 
 Who_co = TypeVar("Who_co", bound=Caller | Presumed, covariant=True)
@@ -30,6 +45,9 @@ def caller() -> Caller:
 
     Raises Unauthenticated, alike for every reason, and InvalidMember where two keys are sent.
     """
+    bound: Bound | None = request.environ.get(BOUND)
+    if bound is not None:
+        return accounts.speak_for(bound.account, app=bound.app)
     return _sender(accounts.authenticate)
 
 
@@ -60,6 +78,9 @@ def bearer() -> str | None:
 
 
 def _sender(identify: Identify[Who_co]) -> Who_co:
+    token: str | None = request.environ.get(TOKEN)
+    if token is not None:
+        return identify(_bounded(token), account=None)
     authorization = request.headers.get("Authorization")
     api_key = request.headers.get("X-API-Key")
     if authorization is not None and api_key is not None:

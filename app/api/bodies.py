@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
@@ -12,8 +13,8 @@ from werkzeug.exceptions import ClientDisconnected
 from app.errors import AddressTooLong, MalformedDocument, TooLarge, TooSlow, Unavailable
 
 MAX_DOCUMENT: Final = 64 * 1024
-MAX_BULK: Final = 4 * 1024 * 1024
-BULK_PATH: Final = "/1/jobs/bulk"
+MAX_LONG: Final = 4 * 1024 * 1024
+LONG_PATHS: Final = re.compile(r"/1/jobs/bulk|/+v1\.0[^/]*/+jobs/.*", re.DOTALL)
 MAX_TARGET: Final = 16 * 1024
 FAILURE: Final = "wakecall.body_failure"
 _KEPT: Final = "wakecall.body"
@@ -30,8 +31,8 @@ class BodyFailure(StrEnum):
 
 def most(environ: Mapping[str, Any]) -> int:
     """How many bytes any body of this request may have; the route may allow fewer."""
-    bulk = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == BULK_PATH
-    return MAX_BULK if bulk else MAX_DOCUMENT
+    long = environ["REQUEST_METHOD"] == "POST" and LONG_PATHS.fullmatch(environ["PATH_INFO"])
+    return MAX_LONG if long else MAX_DOCUMENT
 
 
 def read(limit: int, *, member: str | None = None) -> bytes:

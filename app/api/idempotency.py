@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from app.api import admission, bodies
 from app.domain import idempotency as domain
+from app.domain.account import Caller
 from app.service import idempotency as service
 from app.service.idempotency import Answer
 
@@ -67,7 +68,7 @@ def _once(perform: Callable[[], Answer]) -> Response:
     key = domain.read_key(request.environ[_FIELD])
     if bodies.FAILURE in request.environ:
         return _without_a_body(perform)
-    return _response(service.once(caller, key, _fingerprint(bodies.keep()), perform))
+    return _response(service.once(caller, key, _fingerprint(bodies.keep(), caller), perform))
 
 
 def _without_a_body(perform: Callable[[], Answer]) -> Response:
@@ -78,12 +79,14 @@ def _without_a_body(perform: Callable[[], Answer]) -> Response:
     return _response(answer)
 
 
-def _fingerprint(body: bytes) -> bytes:
+def _fingerprint(body: bytes, caller: Caller) -> bytes:
     """What makes it the same request: where it goes, and what becomes part of a job."""
     environ = request.environ
     target = environ.get("REQUEST_URI") or f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING')}"
     fields = (environ.get(name, "") for name in ("CONTENT_TYPE", "HTTP_X_CONTENT_SIGNATURE"))
-    return domain.fingerprint((*(text.encode() for text in (target, *fields)), body))
+    # Which app of the account it is about; without one, what earlier releases made of it.
+    apps = [app for app in (environ.get("HTTP_DAPR_APP_ID"), caller.app) if app]
+    return domain.fingerprint((*(text.encode() for text in (target, *fields, *apps)), body))
 
 
 def _response(answer: Answer) -> Response:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from lxml import etree
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -70,6 +71,15 @@ _HEADERS: Final[dict[type[errors.WakecallError], dict[str, str]]] = {
     errors.Unavailable: {"Retry-After": RETRY_SECONDS},
 }
 _INTERNAL: Final = errors.WakecallError("Nothing is known to be wrong with the request.")
+_TELLERS: Final = "wakecall.tellers"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Teller:
+    """How a dialect tells failures in a form of its own, of the requests that it `covers`."""
+
+    covers: Callable[[], bool]
+    tell: Callable[[errors.WakecallError], Response]
 
 
 def install(app: Flask) -> None:
@@ -77,7 +87,30 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _answer)
 
 
+def told_by(app: Flask, teller: Teller) -> None:
+    """Leave the failures of the requests that a dialect covers to the dialect."""
+    app.extensions.setdefault(_TELLERS, []).append(teller)
+
+
 def response(error: errors.WakecallError) -> Response:
+    """The failure as the request's dialect tells it, else as a problem."""
+    teller = _teller()
+    return _problem(error) if teller is None else teller.tell(error)
+
+
+def headers_of(error: errors.WakecallError) -> dict[str, str]:
+    """The header fields that tell of the failure, whatever the form of the body."""
+    if isinstance(error, errors.MethodNotOffered):
+        return {"Allow": ", ".join(error.allowed)}
+    return _HEADERS.get(type(error), {})
+
+
+def _teller() -> Teller | None:
+    tellers: list[Teller] = current_app.extensions.get(_TELLERS, [])
+    return next((each for each in tellers if each.covers()), None)
+
+
+def _problem(error: errors.WakecallError) -> Response:
     """The failure in the format the client accepts; JSON where none is acceptable."""
     try:
         offer = negotiation.choose(request.headers.get("Accept"), _OFFERS)
@@ -90,10 +123,7 @@ def response(error: errors.WakecallError) -> Response:
         body, media_type = orjson.dumps(members, option=orjson.OPT_INDENT_2), _JSON
     else:
         body, media_type = _xml(members), f"{_XML}; charset=utf-8"
-    headers = _HEADERS.get(type(error), {})
-    if isinstance(error, errors.MethodNotOffered):
-        headers = {"Allow": ", ".join(error.allowed)}
-    return Response(body, kind_of(error).status, headers, content_type=media_type)
+    return Response(body, kind_of(error).status, headers_of(error), content_type=media_type)
 
 
 def kind_of(error: errors.WakecallError) -> Kind:
@@ -110,7 +140,7 @@ def _answer(error: Exception) -> Response:
             error = instead
     if isinstance(error, MethodNotAllowed):
         allowed = tuple(sorted({*(error.valid_methods or ()), "OPTIONS"}))
-        if request.method == "OPTIONS":
+        if request.method == "OPTIONS" and _teller() is None:
             return Response(status=204, headers={"Allow": ", ".join(allowed)})
         return response(errors.MethodNotOffered(printable(request.method[:20]), allowed))
     known = _translated(error)

@@ -16,9 +16,9 @@ from app.log import logger
 DRAIN_S: Final = 10.0
 
 
-def begin(log_level: str) -> None:
-    """Log as `web`, take all the file descriptors allowed, and never outlive the main process."""
-    log.configure("web", log_level)
+def begin(log_level: str, *, name: str = "web") -> None:
+    """Log under `name`, take all the file descriptors allowed, never outlive the main process."""
+    log.configure(name, log_level)
     _raise_descriptor_limit()
     parent = multiprocessing.parent_process()
     if parent is not None:

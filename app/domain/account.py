@@ -16,11 +16,15 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """An authenticated request: the account, the key used, and the database's clock then."""
+    """An authenticated request: the account, the key used, and the database's clock then.
+
+    `app` is the Dapr app that the key is bound to.
+    """
 
     account: Account
     key_id: str
     now: datetime
+    app: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,3 +48,4 @@ class ApiKey:
     label: str
     created_at: datetime
     revoked_at: datetime | None
+    app: str | None = None

@@ -14,11 +14,13 @@ from flask import current_app
 from app.domain import key as keys_domain
 from app.domain.account import Account, ApiKey, Caller, Presumed
 from app.domain.flow import MOST_CONNECTIONS
+from app.domain.job import Dialect
 from app.domain.secret import MOST, SigningSecret, new_secret
 from app.errors import Conflict, InvalidMember, NotFound, Unauthenticated
 from app.service.presumption import presumptions
 from app.service.secrets import SecretBox
 from app.store import accounts as store
+from app.store import endpoints
 from app.store.engine import session, statement, transaction
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -49,6 +51,25 @@ def presume(key: str, *, account: str | None) -> Caller | Presumed:
     if known is None or (account is not None and account != known.account.name):
         return authenticate(key, account=account)
     return known
+
+
+def speak_for(account: str, *, app: str) -> Caller:
+    """Who calls by way of a listener that is bound to an account and a Dapr app of it.
+
+    Raises NotFound where the account is gone.
+    """
+    with statement() as connection:
+        found = store.clocked(connection, account)
+    if found is None:
+        raise _no_account(account)
+    return Caller(account=found[0], key_id="", now=found[1], app=app)
+
+
+def only() -> str | None:
+    """The name of the only account there is; None where there are others, or none."""
+    with statement() as connection:
+        found = store.names(connection, 2)
+    return found[0] if len(found) == 1 else None
 
 
 def confirm(presumed: Presumed) -> Caller:
@@ -112,8 +133,11 @@ def limit(name: str, connections: int | None) -> None:
             _account(None, name)
 
 
-def create_key(account: str, label: str) -> str:
-    """A further key of the account; its text, shown this once. Raises NotFound, InvalidMember."""
+def create_key(account: str, label: str, *, app: str | None = None) -> str:
+    """A further key of the account; its text, shown this once.
+
+    With `app` it is bound to that Dapr app of the account. Raises NotFound, InvalidMember.
+    """
     if len(label) > _MAX_LABEL or not label.isprintable():
         raise InvalidMember(
             "label",
@@ -123,8 +147,14 @@ def create_key(account: str, label: str) -> str:
     key, text = _new_key()
     with transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
+        if app is not None and endpoints.find(connection, owner.id, Dialect.DAPR, app) is None:
+            raise NotFound(
+                f"The account {account!r} has no Dapr app {app!r}.",
+                member="app",
+                remedy=f"Add it: flask --app wsgi dapr-app add {account} --app-id ID --url URL",
+            )
         store.insert_key(
-            connection, key_id=key.id, account_id=owner.id, digest=key.digest, label=label
+            connection, key_id=key.id, account_id=owner.id, digest=key.digest, label=label, app=app
         )
     return text
 
@@ -195,7 +225,7 @@ def _look_up(presented: keys_domain.KeyText) -> Caller:
     if stored is None or stored.revoked or not hmac.compare_digest(stored.digest, presented.digest):
         raise unauthenticated()
     presumptions().learn(presented, stored.account, stored.now)
-    return Caller(account=stored.account, key_id=presented.id, now=stored.now)
+    return Caller(account=stored.account, key_id=presented.id, now=stored.now, app=stored.app)
 
 
 def _opened(sealed: Sequence[store.SealedSecret]) -> tuple[SigningSecret, ...]:
@@ -210,12 +240,16 @@ def _opened(sealed: Sequence[store.SealedSecret]) -> tuple[SigningSecret, ...]:
 
 def _account(found: Account | None, name: str) -> Account:
     if found is None:
-        raise NotFound(
-            f"There is no account {name!r}.",
-            member="account",
-            remedy=f"Create it: flask --app wsgi account create {name}",
-        )
+        raise _no_account(name)
     return found
+
+
+def _no_account(name: str) -> NotFound:
+    return NotFound(
+        f"There is no account {name!r}.",
+        member="account",
+        remedy=f"Create it: flask --app wsgi account create {name}",
+    )
 
 
 def _new_key() -> tuple[keys_domain.KeyText, str]:

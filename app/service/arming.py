@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from app.domain.instants import format_utc
-from app.domain.job import Booking, Job
+from app.domain.job import Booking, Dialect, Job
 from app.domain.misfire import Misfire
 from app.domain.pace import LAST_WORD
 from app.domain.resume import firing_after_pause
@@ -41,11 +41,7 @@ def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime)
         since = inflight.made_up_to(connection, job.id, LAST_WORD)
         next_at = firing_after_pause(job.trigger, since=since, now=now, misfire=misfire)
         if next_at is None and not is_standing(job.trigger):
-            raise Conflict(
-                "The cron expression never fires again.",
-                member="cron",
-                remedy="PUT another cron expression, or DELETE the job.",
-            )
+            raise _over(job)
         return next_at
     if inflight.was_made(connection, job.id, job.trigger.instant):
         raise Conflict(
@@ -56,3 +52,18 @@ def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime)
             "POST /1/runs/<id>/redeliver sends a run again.",
         )
     return job.trigger.instant
+
+
+def _over(job: Job) -> Conflict:
+    if job.dialect is Dialect.NATIVE:
+        return Conflict(
+            "The cron expression never fires again.",
+            member="cron",
+            remedy="PUT another cron expression, or DELETE the job.",
+        )
+    return Conflict(
+        "The schedule never fires again.",
+        member="id",
+        remedy=f"Give the job another schedule in the words of {job.dialect.title()}, "
+        "or DELETE it.",
+    )

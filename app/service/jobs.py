@@ -15,7 +15,7 @@ from uuid6 import uuid7
 
 from app.domain.account import Account, Caller, Presumed
 from app.domain.booking import check
-from app.domain.job import Booking, Echo, Job
+from app.domain.job import Booking, Dialect, Echo, Job
 from app.domain.pace import LAST_WORD
 from app.domain.quotation import quoted
 from app.domain.rearm import catch_up
@@ -183,6 +183,8 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
     check_booking(booking)
     with _own_name(caller.account, booking), transaction() as connection:
         current = locked(connection, caller, job_id)
+        if current.dialect is not Dialect.NATIVE:
+            raise _of_another(current)
         return replace_locked(connection, caller, current, booking, echo)
 
 
@@ -216,6 +218,19 @@ def put_in_place(
     contents.keep(connection, current.id)
     store.replace(connection, current, booking, next_at)
     return stored(current.id, caller.account, booking, current.version + 1, next_at)
+
+
+def _of_another(current: Job) -> Conflict:
+    """Why a job that was booked in another dialect is not replaced in native words."""
+    where = {
+        Dialect.DAPR: "POST /v1.0/jobs/<name> with overwrite replaces it",
+        Dialect.FUSION: "PUT /api/jobs/<resource>/schedule, or PUT /api/tasks/<id>, changes it",
+    }
+    return Conflict(
+        f"The job {current.id} is the {current.dialect.title()} job {quoted(current.name or '')}.",
+        member="id",
+        remedy=f"{where[current.dialect]}; pause, resume, fire and DELETE work here too.",
+    )
 
 
 def delete(caller: Caller, job_id: UUID) -> None:

@@ -20,6 +20,7 @@ class StoredKey:
     account: Account
     digest: bytes
     revoked: bool
+    app: str | None
     now: datetime
 
 
@@ -61,6 +62,19 @@ def label_of(connection: Connection, key_id: str) -> str:
     return label
 
 
+def clocked(connection: Connection, name: str) -> tuple[Account, datetime] | None:
+    """The account of that name, and the database's clock."""
+    row = connection.execute(
+        select(account.c.id, func.clock_timestamp().label("now")).where(account.c.name == name)
+    ).one_or_none()
+    return None if row is None else (Account(id=row.id, name=name), row.now)
+
+
+def names(connection: Connection, most: int) -> list[str]:
+    """The names of up to `most` accounts, in no order."""
+    return list(connection.execute(select(account.c.name).limit(most)).scalars())
+
+
 def set_connections(connection: Connection, name: str, connections: int | None) -> bool:
     """How many calls to one destination the account may have under way; None for the default.
 
@@ -73,11 +87,19 @@ def set_connections(connection: Connection, name: str, connections: int | None) 
 
 
 def insert_key(
-    connection: Connection, *, key_id: str, account_id: int, digest: bytes, label: str
+    connection: Connection,
+    *,
+    key_id: str,
+    account_id: int,
+    digest: bytes,
+    label: str,
+    app: str | None = None,
 ) -> None:
     """Store a key as its id and SHA-256; its text is stored nowhere."""
     connection.execute(
-        insert(api_key).values(id=key_id, account_id=account_id, digest=digest, label=label)
+        insert(api_key).values(
+            id=key_id, account_id=account_id, digest=digest, label=label, app=app
+        )
     )
 
 
@@ -86,21 +108,37 @@ def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
     row = run(connection, "find_key", {"key_id": key_id}).fetchone()
     if row is None:
         return None
-    account_id, name, digest, revoked, now = row
+    account_id, name, digest, revoked, bound, now = row
     return StoredKey(
-        account=Account(id=account_id, name=name), digest=digest, revoked=revoked, now=now
+        account=Account(id=account_id, name=name),
+        digest=digest,
+        revoked=revoked,
+        app=bound,
+        now=now,
     )
 
 
 def list_keys(connection: Connection, account_id: int) -> tuple[ApiKey, ...]:
     """The account's keys, oldest first."""
     rows = connection.execute(
-        select(api_key.c.id, api_key.c.label, api_key.c.created_at, api_key.c.revoked_at)
+        select(
+            api_key.c.id,
+            api_key.c.label,
+            api_key.c.created_at,
+            api_key.c.revoked_at,
+            api_key.c.app,
+        )
         .where(api_key.c.account_id == account_id)
         .order_by(api_key.c.created_at, api_key.c.id)
     )
     return tuple(
-        ApiKey(id=row.id, label=row.label, created_at=row.created_at, revoked_at=row.revoked_at)
+        ApiKey(
+            id=row.id,
+            label=row.label,
+            created_at=row.created_at,
+            revoked_at=row.revoked_at,
+            app=row.app,
+        )
         for row in rows
     )
 

@@ -62,6 +62,16 @@ def listed(connection: Connection, account_id: int, dialect: Dialect) -> tuple[S
     return tuple(map(_stored, rows))
 
 
+def names(connection: Connection, account_id: int, dialect: Dialect) -> list[str]:
+    """The names of the account's endpoints of a dialect, in their order."""
+    query = (
+        select(endpoint.c.name)
+        .where(endpoint.c.account_id == account_id, endpoint.c.dialect == dialect)
+        .order_by(endpoint.c.name)
+    )
+    return list(connection.execute(query).scalars())
+
+
 def remove(connection: Connection, account_id: int, dialect: Dialect, name: str) -> bool:
     """Forget it; False where there is none."""
     gone = connection.execute(

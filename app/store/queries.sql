@@ -33,7 +33,7 @@ FROM caller;
 
 -- name: find_key
 -- The clock that comes along judges what is booked under this key.
-SELECT account.id, account.name, digest, revoked_at IS NOT NULL, clock_timestamp()
+SELECT account.id, account.name, digest, revoked_at IS NOT NULL, app, clock_timestamp()
 FROM api_key JOIN account ON account.id = ANY (ARRAY[account_id])
 WHERE api_key.id = %(key_id)s;
 
@@ -389,7 +389,8 @@ WITH started AS (
     WHERE d.job_id = v.job_id
       AND (SELECT CASE r.state WHEN 'cancelled' THEN r.kind = 'scheduled' AND r.attempts = 0
              AND (r.settled_at < r.due_at OR r.reason LIKE 'replaced by version %%') END
-           FROM run r WHERE r.id = v.run_id AND r.due_at = v.due_at) IS NOT TRUE
+           FROM run r
+           WHERE r.id = v.run_id AND r.due_at = v.due_at AND r.job_id = v.job_id) IS NOT TRUE
     OFFSET 0) a
   CROSS JOIN LATERAL (
     SELECT j.name FROM job j
@@ -506,14 +507,16 @@ RETURNING i.id, i.token, i.account_id, i.destination;
 
 -- name: purge_jobs
 -- A job ends with its last run: never one that was booked again meanwhile (another version or a
--- next firing), is paused, or still has a run in flight. Run under lock_due_of.
+-- next firing), is paused, or still has a run in flight. A cancelled one, of a version before, may
+-- be in its call for a minute yet: its name is free meanwhile. Run under lock_due_of.
 DELETE FROM job j
 USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
 WHERE j.id = ANY (ARRAY[v.id]) AND j.version = v.version AND j.enabled
   AND j.account_id = ANY (ARRAY(SELECT d.account_id FROM due d
                                 WHERE d.job_id = v.id AND NOT d.standing
                                   AND coalesce(d.next_at, d.held_at) IS NULL))
-  AND (SELECT NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = v.id));
+  AND (SELECT NOT EXISTS (SELECT FROM inflight i
+                          WHERE i.job_id = v.id AND i.cancelled_at IS NULL));
 
 -- name: purge_jobs_keeping
 -- As purge_jobs, where the last run did not succeed: what it sent is kept, so that it can be sent
@@ -525,7 +528,8 @@ WITH ended AS (
     AND j.account_id = ANY (ARRAY(SELECT d.account_id FROM due d
                                   WHERE d.job_id = v.id AND NOT d.standing
                                     AND coalesce(d.next_at, d.held_at) IS NULL))
-    AND (SELECT NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = v.id))
+    AND (SELECT NOT EXISTS (SELECT FROM inflight i
+                            WHERE i.job_id = v.id AND i.cancelled_at IS NULL))
   RETURNING j.*
 )
 INSERT INTO superseded

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.api import gateway
-from app.api.bodies import FAILURE, MAX_BULK, MAX_DOCUMENT, BodyFailure
+from app.api.bodies import FAILURE, MAX_DOCUMENT, MAX_LONG, BodyFailure
 from app.api.front import LONG_BODIES, MAX_DRAINED, Front
 
 if TYPE_CHECKING:
@@ -167,9 +167,9 @@ def bulk_scope(path: bytes = b"/1/jobs/bulk", **headers: str) -> Message:
 @pytest.mark.parametrize(
     ("scope", "size", "failure"),
     [
-        (bulk_scope(content_length="1"), MAX_BULK, None),
-        (bulk_scope(b"/1/jobs/%62ulk", content_length="1"), MAX_BULK, None),
-        (bulk_scope(content_length="1"), MAX_BULK + 1, BodyFailure.LONG),
+        (bulk_scope(content_length="1"), MAX_LONG, None),
+        (bulk_scope(b"/1/jobs/%62ulk", content_length="1"), MAX_LONG, None),
+        (bulk_scope(content_length="1"), MAX_LONG + 1, BodyFailure.LONG),
         (bulk_scope(b"/1/jobs", content_length="1"), MAX_DOCUMENT + 1, BodyFailure.LONG),
         (bulk_scope(b"/1/jobs/bulk/", content_length="1"), MAX_DOCUMENT + 1, BodyFailure.LONG),
         (
@@ -177,7 +177,7 @@ def bulk_scope(path: bytes = b"/1/jobs/bulk", **headers: str) -> Message:
             MAX_DOCUMENT + 1,
             BodyFailure.LONG,
         ),
-        (bulk_scope(content_length="4194304", expect="100-continue"), MAX_BULK, None),
+        (bulk_scope(content_length="4194304", expect="100-continue"), MAX_LONG, None),
     ],
 )
 def test_one_route_alone_may_have_long_bodies(

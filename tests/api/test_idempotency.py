@@ -265,6 +265,12 @@ def failures(connection: psycopg.Connection) -> dict[str, str]:
     return {"state": "failed"}
 
 
+def of_an_app(client: FlaskClient) -> str:
+    """The name of a Dapr job to be, whose app there is."""
+    client.put("/1/dapr-apps/job-service", json={"url": "http://127.0.0.1:6200"})
+    return "R2-D2"
+
+
 SAMPLES: dict[str, Sample] = {
     "native.create_job": lambda *_: ("/1/jobs", ONCE),
     "native.create_jobs": lambda *_: ("/1/jobs/bulk", [ONCE, ONCE]),
@@ -280,6 +286,7 @@ SAMPLES: dict[str, Sample] = {
         {"action": "start"},
     ),
     "fusion_tasks.create_task": lambda *_: ("/api/tasks", TASK),
+    "dapr.schedule_job": lambda client, _: (f"/v1.0/jobs/{of_an_app(client)}", {"dueTime": "1h"}),
     "account.rotate_secret": lambda *_: ("/1/secrets/rotate", {"overlap": 60}),
 }
 

@@ -9,10 +9,11 @@ from typing import Any, Final
 from app.api.native import data, options, timing
 from app.api.native.shapes import Value
 from app.domain import instants
-from app.domain.job import Booking, Echo, Job
+from app.domain.dapr.ticks import Ticks
+from app.domain.job import Booking, Dialect, Echo, Job
 from app.domain.quotation import quoted
 from app.domain.retry_policy import RetryPolicy
-from app.domain.trigger import Cron
+from app.domain.trigger import is_recurring
 from app.errors import InvalidMember
 
 # The order of the spec's example documents, then the extensions. Members that hold more than a
@@ -44,6 +45,14 @@ MEMBERS: Final = {
     "onFailure": "on_failure",
 }
 
+# What is shown besides of a job that was booked in another dialect, and never taken here.
+FOREIGN: Final = {
+    "dialect": "dialect",
+    "endpoint": "endpoint",
+    "schedule": "schedule",
+    "remaining": "remaining",
+}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobDocument:
@@ -73,23 +82,30 @@ class JobDocument:
     misfire_window: float | None = None
     on_success: str | None = None
     on_failure: str | None = None
+    dialect: str | None = None
+    endpoint: str | None = None
+    schedule: str | None = None
+    remaining: int | None = None
 
 
 def of_job(job: Job) -> JobDocument:
-    """The document that shows a stored job."""
+    """The document that shows a stored job, in native words whatever its dialect."""
     text, encoding = (None, None) if job.data is None else data.to_text(job.data)
     manner = job.manner
-    recurring = isinstance(job.trigger, Cron)
+    native = job.dialect is Dialect.NATIVE
     return JobDocument(
         id=str(job.id),
         account=job.account,
-        url=job.url,
+        # The calls of a job of another dialect may go to wherever its endpoint is then.
+        url=None if job.url.startswith("/") else job.url,
         signature=job.signature,
         content_type=job.content_type,
         data=text,
         data_encoding=encoding,
         **timing.shown(job.trigger),
-        next=instants.format_utc(job.next_at) if recurring and job.next_at else None,
+        next=instants.format_utc(job.next_at)
+        if is_recurring(job.trigger) and job.next_at
+        else None,
         enabled=None if job.enabled else False,
         name=job.name,
         tags=list(job.tags) or None,
@@ -101,6 +117,10 @@ def of_job(job: Job) -> JobDocument:
         misfire_window=options.tidy(job.misfire.window),
         on_success=job.on_success,
         on_failure=job.on_failure,
+        dialect=None if native else str(job.dialect),
+        endpoint=job.endpoint or None,
+        schedule=job.trigger.schedule if isinstance(job.trigger, Ticks) else None,
+        remaining=job.remaining,
     )
 
 
@@ -158,7 +178,7 @@ def of_members(members: Mapping[str, Value]) -> JobDocument:
 
 def members(document: JobDocument) -> Iterator[tuple[str, Value]]:
     """The members that are present, by their names on the wire, in the order of the spec."""
-    for name, attribute in MEMBERS.items():
+    for name, attribute in (MEMBERS | FOREIGN).items():
         value = getattr(document, attribute)
         if value is not None:
             yield name, value

@@ -13,6 +13,7 @@ from app.api.native import (
     answers,
     bulk,
     completion,
+    dapr_app_routes,
     document,
     incoming,
     json_codec,
@@ -56,6 +57,7 @@ def install(app: Flask) -> None:
     app.register_blueprint(run_routes.runs)
     app.register_blueprint(completion.completion)
     app.register_blueprint(runner_routes.runners)
+    app.register_blueprint(dapr_app_routes.apps)
     previews.offer(app, preview.DIALECT)
 
 
@@ -73,7 +75,7 @@ def create_jobs() -> Response:
     """New jobs from one document, all of them or none (an extension)."""
     caller = _caller()
     media_type, dry_run = _creating()
-    bookings = bulk.read(*incoming.body(bodies.MAX_BULK))
+    bookings = bulk.read(*incoming.body(bodies.MAX_LONG))
     jobs = job_service.create_together(caller, bookings, dry_run=dry_run)
     if dry_run:
         return answers.checked_together(jobs, media_type)

@@ -83,6 +83,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
         }
     ),
     "misfireWindow": NUMBER,
+    "remaining": WHOLE,
 }
 """The members that are more than a string."""
 

@@ -22,6 +22,7 @@ _SINGULAR: Final = {
     "reasons": "reason",
     "warnings": "warning",
     "runners": "runner",
+    "apps": "app",
 }
 
 

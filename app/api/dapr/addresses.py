@@ -1,0 +1,73 @@
+"""Addresses: which requests are for the Dapr API, and the job's name in their paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote, unquote_to_bytes
+
+from flask import request
+
+from app.api import auth
+from app.api.dapr.failures import malformed, no_route
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_OURS: Final = re.compile(r"/+v1\.0(?:-[0-9a-z]+)?(?:/|$)")
+_TOKEN: Final = "HTTP_DAPR_API_TOKEN"  # noqa: S105 - a header's name
+_SLASHES: Final = re.compile(r"/{2,}")
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_PARTS: Final = 3
+
+
+class Cleaned:
+    """A WSGI application whose Dapr routes are found with needless slashes too, as in Dapr."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """The answer of the application."""
+        if is_ours(environ["PATH_INFO"]):
+            environ["PATH_INFO"] = unquote_to_bytes(_clean(_raw(environ))).decode("latin-1")
+            if _TOKEN in environ:
+                environ[auth.TOKEN] = environ[_TOKEN]
+        return self._app(environ, start_response)
+
+
+def is_ours(path: str) -> bool:
+    """Whether a path is one of the Dapr API, be there anything at it or not."""
+    return _OURS.match(path) is not None
+
+
+def job_name() -> str:
+    """The name in the request's path, unescaped as in a query (`+` is a space).
+
+    Raises what `no_route` and `malformed` make, for a path of more parts and for bad escapes.
+    """
+    parts = _clean(_raw(request.environ)).split("/", _PARTS)
+    raw = parts[-1]
+    if len(parts) <= _PARTS or "/" in raw:
+        raise no_route()
+    bad = _BAD_ESCAPE.search(raw)
+    if bad is not None:
+        raise malformed(f'invalid URL escape "{raw[bad.start() : bad.start() + 3]}"')
+    try:
+        return unquote_to_bytes(raw.replace("+", " ").encode("latin-1")).decode()
+    except UnicodeDecodeError:
+        raise malformed("the name in the path is not UTF-8") from None
+
+
+def _raw(environ: WSGIEnvironment) -> str:
+    """The path of the request's target (RFC 9112, 3.2), still encoded: a slash may be in a name."""
+    target: str | None = environ.get("REQUEST_URI")
+    if not target:
+        return quote(environ["PATH_INFO"], safe="/+", encoding="latin-1")
+    path = target.partition("?")[0]
+    return path if path.startswith("/") else "/" + path.partition("://")[2].partition("/")[2]
+
+
+def _clean(path: str) -> str:
+    return _SLASHES.sub("/", path).rstrip("/") or "/"

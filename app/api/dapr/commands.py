@@ -1,0 +1,85 @@
+"""Commands of the Dapr API: the apps of an account, and the sidecar of one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+from flask import Flask
+from flask.cli import AppGroup, with_appcontext
+
+from app.api.auth import Bound
+from app.commands import told
+from app.service import accounts, dapr_apps
+
+dapr_app: Final = AppGroup("dapr-app", help="Dapr apps of an account.")
+
+_app_id: Final = click.option("--app-id", required=True, metavar="ID", help="The app's id.")
+
+
+def install(app: Flask) -> None:
+    """Offer the commands as `flask --app wsgi …`."""
+    app.cli.add_command(dapr_app)
+    app.cli.add_command(run_sidecar)
+
+
+@dapr_app.command("add")
+@click.argument("account_name", metavar="ACCOUNT")
+@_app_id
+@click.option("--url", required=True, metavar="URL", help="Where the app listens.")
+@click.option("--token", metavar="TOKEN", help="Sent along with each call as dapr-api-token.")
+@told
+def add_app(account_name: str, app_id: str, url: str, token: str | None) -> None:
+    """Say where a Dapr app of ACCOUNT is; said again, it moves."""
+    dapr_apps.put(accounts.named(account_name), app_id, url=url, token=token)
+
+
+@dapr_app.command("list")
+@click.argument("account_name", metavar="ACCOUNT")
+@told
+def list_apps(account_name: str) -> None:
+    """List the Dapr apps of ACCOUNT: id, URL, and whether calls carry a token."""
+    for each in dapr_apps.listed(accounts.named(account_name)):
+        click.echo(f"{each.name}  {each.url}{'  token' if each.has_token else ''}")
+
+
+@dapr_app.command("remove")
+@click.argument("account_name", metavar="ACCOUNT")
+@_app_id
+@told
+def remove_app(account_name: str, app_id: str) -> None:
+    """Forget a Dapr app of ACCOUNT that has no jobs."""
+    dapr_apps.delete(accounts.named(account_name), app_id)
+
+
+@click.command("dapr-sidecar")
+@_app_id
+@click.option(
+    "--app-port", required=True, type=click.IntRange(1, 65535), help="Where the app listens."
+)
+@click.option(
+    "--dapr-http-port",
+    default=3500,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="Where the sidecar listens, on loopback only.",
+)
+@click.option(
+    "--account",
+    "account_name",
+    metavar="ACCOUNT",
+    help="Whose app it is; the only account there is, or `demo`, if left out.",
+)
+@with_appcontext
+@told
+def run_sidecar(app_id: str, app_port: int, dapr_http_port: int, account_name: str | None) -> None:
+    """Serve the Dapr Jobs API to one app on this machine, as a Dapr sidecar does."""
+    from app.api.dapr import sidecar  # noqa: PLC0415 - brings a server, which nobody else needs
+
+    owner = sidecar.choose_account(account_name)
+    url = sidecar.register(owner, app_id, app_port)
+    line = (
+        f"Sidecar of {app_id} (account {owner.name}, called at {url}) "
+        f"listens on http://localhost:{dapr_http_port}"
+    )
+    sidecar.serve(Bound(account=owner.name, app=app_id), dapr_http_port, lambda: click.echo(line))

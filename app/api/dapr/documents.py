@@ -1,0 +1,187 @@
+"""Documents: a Dapr job as a client writes it, and as GET tells it again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from app.api.dapr import protojson
+from app.api.dapr.protojson import Written
+from app.domain.dapr import duration
+from app.domain.dapr.refusal import Refusal
+from app.errors import InvalidMember, MalformedDocument
+
+_FIELDS: Final = {
+    "name": "name",
+    "schedule": "schedule",
+    "dueTime": "due_time",
+    "due_time": "due_time",
+    "ttl": "ttl",
+    "repeats": "repeats",
+    "overwrite": "overwrite",
+    "data": "data",
+    "failurePolicy": "policy",
+    "failure_policy": "policy",
+}
+_WRAPPER: Final = {"job": "job"}
+_POLICIES: Final = {"drop": "drop", "constant": "constant"}
+_CONSTANT: Final = {
+    "interval": "interval",
+    "maxRetries": "max_retries",
+    "max_retries": "max_retries",
+}
+_VALUE: Final = b"type.googleapis.com/google.protobuf.Value"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """A failure policy: `drop`, or retries; None for what is left to Dapr.
+
+    `interval` is a protobuf Duration, as protobuf writes it.
+    """
+
+    drop: bool = False
+    interval: str | None = None
+    max_retries: int | None = None
+
+
+USUAL: Final = Policy(interval="1s", max_retries=3)
+"""What Dapr fills in where a job names none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobDocument:
+    """The members of a job, as written; None for one that is unset. `data` is JSON text."""
+
+    name: str | None = None
+    schedule: str | None = None
+    due_time: str | None = None
+    ttl: str | None = None
+    repeats: int | None = None
+    overwrite: bool = False
+    data: bytes | None = None
+    policy: Policy = USUAL
+
+
+def read(body: bytes) -> JobDocument:
+    """The job in a body, of whatever media type; none at all is an empty one.
+
+    A lone `job` is what Dapr's first documents told clients to send. Raises MalformedDocument.
+    """
+    text = protojson.decoded(body) if body else "{}"
+    given = protojson.members(text, {**_FIELDS, **_WRAPPER})
+    wrapped = given.pop("job", None)
+    if not given and wrapped is not None and wrapped.is_object:
+        given = protojson.members(wrapped.text, _FIELDS, "job.")
+    data = given.pop("data", None)
+    given = {field: value for field, value in given.items() if not value.is_null}
+    return JobDocument(
+        name=_string(given, "name"),
+        schedule=_string(given, "schedule"),
+        due_time=_string(given, "due_time"),
+        ttl=_string(given, "ttl"),
+        repeats=protojson.uint32(given["repeats"]) if "repeats" in given else None,
+        overwrite="overwrite" in given and protojson.flag(given["overwrite"]),
+        data=None if data is None else data.text.encode(),
+        policy=_policy(given["policy"]) if "policy" in given else USUAL,
+    )
+
+
+def to_written(document: JobDocument) -> dict[str, Any]:
+    """What of a job is stored for GET to tell again, by the names it has there."""
+    members = {
+        "schedule": document.schedule,
+        "repeats": document.repeats,
+        "dueTime": document.due_time,
+        "ttl": document.ttl,
+        "failurePolicy": _of_policy(document.policy),
+    }
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def write(name: str, written: Mapping[str, Any], data: bytes | None) -> bytes:
+    """The document that GET answers, laid out as protojson does."""
+    texts = {"name": orjson.dumps(name)}
+    for member in ("schedule", "repeats", "dueTime", "ttl"):
+        if member in written:
+            texts[member] = orjson.dumps(written[member])
+    if data is not None:
+        texts["data"] = b'{"@type":"%b", "value":%b}' % (_VALUE, data)
+    texts["failurePolicy"] = _spaced(written["failurePolicy"])
+    return _object(texts)
+
+
+def repeats_of(value: object) -> int:
+    """The number of ticks that a preview is asked for; raises InvalidMember."""
+    if isinstance(value, str):
+        with suppress(MalformedDocument):
+            return protojson.uint32(Written(member="repeats", text=value))
+    raise InvalidMember(
+        "repeats",
+        "repeats is no whole number in its bounds.",
+        remedy=f"Give a number from 1 to {protojson.MOST_UINT32}, or leave repeats out.",
+    )
+
+
+def _string(given: Mapping[str, Written], field: str) -> str | None:
+    if field not in given:
+        return None
+    text = protojson.string(given[field])
+    if "\0" in text:
+        raise MalformedDocument(f"{given[field].member} holds a NUL character")
+    return text
+
+
+def _policy(value: Written) -> Policy:
+    chosen = _set(value, _POLICIES)
+    if len(chosen) > 1:
+        raise protojson.wrong(value, "oneof policy (drop or constant, not both)")
+    if "drop" in chosen:
+        _set(chosen["drop"], {})
+        return Policy(drop=True)
+    if "constant" not in chosen:
+        return USUAL
+    constant = _set(chosen["constant"], _CONSTANT)
+    return Policy(
+        interval=_interval(constant["interval"]) if "interval" in constant else None,
+        max_retries=protojson.uint32(constant["max_retries"])
+        if "max_retries" in constant
+        else None,
+    )
+
+
+def _interval(value: Written) -> str:
+    try:
+        return duration.canonical(protojson.string(value), member=value.member)
+    except Refusal as refusal:
+        raise MalformedDocument(f"{value.member}: {refusal.text}") from None
+
+
+def _set(value: Written, fields: Mapping[str, str]) -> dict[str, Written]:
+    """The fields that a message within the job sets."""
+    if not value.is_object:
+        raise protojson.wrong(value, "message")
+    given = protojson.members(value.text, fields, f"{value.member}.")
+    return {field: each for field, each in given.items() if not each.is_null}
+
+
+def _of_policy(policy: Policy) -> dict[str, Any]:
+    if policy.drop:
+        return {"drop": {}}
+    members = {"interval": policy.interval, "maxRetries": policy.max_retries}
+    return {"constant": {name: each for name, each in members.items() if each is not None}}
+
+
+def _spaced(value: Any) -> bytes:  # noqa: ANN401 - what JSON holds
+    if not isinstance(value, dict):
+        return orjson.dumps(value)
+    return _object({name: _spaced(each) for name, each in value.items()})
+
+
+def _object(texts: Mapping[str, bytes]) -> bytes:
+    members = (orjson.dumps(name) + b":" + text for name, text in texts.items())
+    return b"{" + b", ".join(members) + b"}"

@@ -1,0 +1,156 @@
+"""Routes of the Dapr Jobs API: schedule, get and delete, and what Dapr's clients ask first."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+from flask import Blueprint, Flask, Response, request
+from werkzeug.routing import BaseConverter
+
+from app.api import admission, bodies, previews, problems
+from app.api.auth import BOUND
+from app.api.dapr import addresses, bookings, documents, failures
+from app.api.problems import Teller
+from app.domain.account import Caller
+from app.domain.dapr.names import check_name
+from app.domain.dapr.refusal import Refusal
+from app.errors import Conflict, InvalidMember, MalformedDocument, NotFound, TooLarge
+from app.service import dapr, dapr_apps
+
+_JSON: Final = "application/json"
+
+dapr_routes: Final = Blueprint("dapr", __name__)
+
+
+class _NameConverter(BaseConverter):
+    """All that follows: what the name is, the encoded path says."""
+
+    part_isolating = False
+    regex = r"[\s\S]+"
+
+
+def install(app: Flask) -> None:
+    """Offer the Dapr Jobs API in this application."""
+    app.url_map.converters["dapr_name"] = _NameConverter
+    app.register_blueprint(dapr_routes)
+    problems.told_by(app, Teller(covers=_covers, tell=failures.tell))
+    previews.offer(app, bookings.DIALECT)
+    app.wsgi_app = addresses.Cleaned(app.wsgi_app)  # type: ignore[method-assign] # as Flask has it
+
+
+@dapr_routes.before_app_request
+def _keep_to_dapr() -> None:
+    """A listener that asks for no key offers nothing else."""
+    if BOUND in request.environ and not addresses.is_ours(request.path):
+        raise failures.no_route()
+
+
+@dapr_routes.post("/v1.0/jobs/<dapr_name:_name>")
+@dapr_routes.post("/v1.0-alpha1/jobs/<dapr_name:_name>")
+def schedule_job(_name: str) -> Response:
+    """A job booked, or overwritten."""
+    caller, app_id = _sender()
+    document = _document()
+    name = addresses.job_name().strip()
+    if document.name:
+        raise failures.name_in_body()
+    if not name:
+        raise failures.name_empty()
+    if document.schedule is None and document.due_time is None:
+        raise failures.schedule_empty()
+    try:
+        booking, first = bookings.of_document(app_id, name, document, caller.now)
+        dapr.book(caller, booking, first, overwrite=document.overwrite)
+    except Refusal as refusal:
+        where = "" if refusal.member == "name" else "job failed validation: "
+        raise failures.of_scheduler(500, "Unknown", f"{where}{refusal.text}") from None
+    except Conflict:
+        key = f"app||{failures.NAMESPACE}||{app_id}||{name}"
+        raise failures.of_scheduler(409, "AlreadyExists", f"job already exists: '{key}'") from None
+    return Response(status=204)
+
+
+@dapr_routes.get("/v1.0/jobs/<dapr_name:_name>")
+@dapr_routes.get("/v1.0-alpha1/jobs/<dapr_name:_name>")
+def get_job(_name: str) -> Response:
+    """A job as it was booked."""
+    caller, app_id = _sender()
+    name = _checked_name()
+    try:
+        found = dapr.get(caller, app_id, name)
+    except NotFound:
+        raise failures.of_scheduler(500, "NotFound", f"job not found: {name}") from None
+    return Response(documents.write(name, found.written or {}, found.data), content_type=_JSON)
+
+
+@dapr_routes.delete("/v1.0/jobs/<dapr_name:_name>")
+@dapr_routes.delete("/v1.0-alpha1/jobs/<dapr_name:_name>")
+def delete_job(_name: str) -> Response:
+    """A job ended, if there is one of that name."""
+    caller, app_id = _sender()
+    dapr.delete(caller, app_id, _checked_name())
+    return Response(status=204)
+
+
+@dapr_routes.get("/v1.0/healthz")
+@dapr_routes.get("/v1.0/healthz/outbound")
+def healthz() -> Response:
+    """204 while this process answers at all; no key is asked for."""
+    return Response(status=204)
+
+
+@dapr_routes.get("/v1.0/metadata")
+def metadata() -> Response:
+    """What Dapr's SDKs ask for first: whose sidecar this is, and what it can do."""
+    _, app_id = _sender()
+    members = {
+        "id": app_id,
+        "runtimeVersion": "wakecall",
+        "enabledFeatures": [],
+        "actors": [],
+        "components": [],
+        "extended": {},
+        "subscriptions": [],
+        "httpEndpoints": [],
+    }
+    return Response(orjson.dumps(members), content_type=_JSON)
+
+
+def _covers() -> bool:
+    return BOUND in request.environ or addresses.is_ours(request.path)
+
+
+def _sender() -> tuple[Caller, str]:
+    """Who calls, and for which app. Raises what admission does, and what `no_app` makes."""
+    caller = admission.admit()
+    # A sidecar serves one app: what Dapr's does not ask for, it does not look at.
+    named = None if BOUND in request.environ else request.headers.get(dapr_apps.HEADER)
+    try:
+        app_id = dapr_apps.of_caller(caller, named or None)
+    except InvalidMember as refusal:
+        raise failures.no_app(f"{refusal.message} {refusal.remedy}") from None
+    failures.remember_app(app_id)
+    return caller, app_id
+
+
+def _document() -> documents.JobDocument:
+    try:
+        body = bodies.read(bodies.MAX_LONG)
+    except TooLarge:
+        raise failures.unread("stream too large") from None
+    except MalformedDocument as refusal:
+        raise failures.unread(refusal.message) from None
+    try:
+        return documents.read(body)
+    except MalformedDocument as refusal:
+        raise failures.malformed(f"failed deserializing HTTP body: {refusal.message}") from None
+
+
+def _checked_name() -> str:
+    name = addresses.job_name()
+    try:
+        check_name(name)
+    except Refusal as refusal:
+        raise failures.of_scheduler(500, "Unknown", refusal.text) from None
+    return name

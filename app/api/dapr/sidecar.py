@@ -1,0 +1,162 @@
+"""Sidecar: a listener on loopback that speaks for one Dapr app, for clients that send no key."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from flask import current_app
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from app.api import process
+from app.api.auth import BOUND, Bound
+from app.api.front import Front
+from app.domain.account import Account
+from app.domain.quotation import quoted
+from app.errors import InvalidMember, Misconfigured, NotFound
+from app.service import accounts, dapr_apps
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+DEMO: Final = "demo"
+
+# What `localhost` may lead to, in either order.
+_LOOPBACK: Final = ("127.0.0.1", "::1")
+_NO_IPV6: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+class _Speaking:
+    """A WSGI application to which every request comes from one account and app."""
+
+    def __init__(self, app: WSGIApplication, bound: Bound) -> None:
+        self._app = app
+        self._bound = bound
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """The answer of the application."""
+        return self._app({**environ, BOUND: self._bound}, start_response)
+
+
+def choose_account(name: str | None) -> Account:
+    """The account of that name; else the one there is, or `demo` of several.
+
+    Raises NotFound, and Misconfigured where none is named and none suggests itself.
+    """
+    if name is not None:
+        return accounts.named(name)
+    try:
+        return accounts.named(accounts.only() or DEMO)
+    except NotFound:
+        raise Misconfigured(
+            f"There is no account {DEMO!r}, and not just one other. Name one with --account."
+        ) from None
+
+
+def register(account: Account, app_id: str, port: int) -> str:
+    """See that the app's jobs are called at `port` of this machine; its URL.
+
+    Raises InvalidMember, and Misconfigured where loopback must not be called.
+    """
+    url = f"http://127.0.0.1:{port}"
+    known = {each.name: each for each in dapr_apps.listed(account)}.get(app_id)
+    if known is not None and known.url == url:
+        return url
+    if known is not None and known.has_token:
+        raise Misconfigured(
+            f"The app {quoted(app_id)} is at {known.url}, and its calls carry a token. Move it "
+            f"with: flask --app wsgi dapr-app add {account.name} --app-id {app_id} --url {url} "
+            "--token TOKEN"
+        )
+    try:
+        dapr_apps.put(account, app_id, url=url, token=None)
+    except InvalidMember as refusal:
+        if refusal.member != "url":
+            raise
+        raise Misconfigured(
+            f"Calls to {url} are not allowed. Start web, scheduler and worker, and this command, "
+            f"with WAKECALL_ALLOW_TARGETS=127.0.0.0/8."
+        ) from None
+    return url
+
+
+def serve(bound: Bound, port: int, ready: Callable[[], None]) -> None:
+    """Answer at `port` of loopback until told to stop; `ready` is called once it can.
+
+    Raises Misconfigured where the port is not to be had.
+    """
+    addresses = [address for address in _LOOPBACK if _is_free(address, port)]
+    application = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
+    level = current_app.config["WAKECALL_SETTINGS"].log_level
+    begin = partial(process.begin, level, name="sidecar")
+    front = Front(_Speaking(application, bound), begin=begin)
+    asyncio.run(_serve(front, addresses, port, ready))
+
+
+async def _serve(front: Front, addresses: list[str], port: int, ready: Callable[[], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    servers = [_server(front, address, port) for address in addresses]
+    serving = [asyncio.create_task(each.serve()) for each in servers]
+    stopping = asyncio.create_task(stop.wait())
+    for address in addresses:
+        await _until_answered(address, port)
+    ready()
+    await asyncio.wait([*serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    for each in servers:
+        each.stop()  # type: ignore[no-untyped-call] # it has no annotations
+    await asyncio.gather(*serving)
+
+
+def _server(front: Front, address: str, port: int) -> Server:
+    """As the Procfile has the web's, but in this process."""
+    return Server(
+        front,
+        address=address,
+        port=port,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=2048,
+        backpressure=2000,
+        log_enabled=False,
+    )
+
+
+def _is_free(address: str, port: int) -> bool:
+    """Whether the port can be had there; False where the machine has no such address.
+
+    Raises Misconfigured where somebody else has it.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            # The server would share the port of a listener that is willing to.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+    except OSError as error:
+        if family == socket.AF_INET6 and error.errno in _NO_IPV6:
+            return False
+        raise Misconfigured(
+            f"Port {port} cannot be taken: {error.strerror}. Give another with --dapr-http-port."
+        ) from None
+    return True
+
+
+async def _until_answered(address: str, port: int) -> None:
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(address, port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return

@@ -1,0 +1,57 @@
+"""Routes of Dapr apps: where the calls of an account's Dapr jobs go to."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Response
+
+from app.api import admission, negotiation
+from app.api.native import answers, endpoint_document
+from app.domain.endpoint import Endpoint
+from app.service import dapr_apps as service
+
+ROOT: Final = "app"
+
+apps: Final = Blueprint("dapr_apps", __name__, url_prefix="/1")
+
+
+@apps.get("/dapr-apps")
+def list_apps() -> Response:
+    """The account's apps, by id."""
+    caller = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    found = [endpoint_document.shown(each) for each in service.listed(caller.account)]
+    return answers.listed("apps", found, media_type)
+
+
+@apps.get("/dapr-apps/<app_id>")
+def get_app(app_id: str) -> Response:
+    """One app."""
+    caller = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    return _shown(service.get(caller.account, app_id), media_type)
+
+
+@apps.put("/dapr-apps/<app_id>")
+def put_app(app_id: str) -> Response:
+    """An app as the document has it: 201 for a new one, else 200."""
+    caller = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    sent = endpoint_document.read(app_id, ROOT)
+    found, created = service.put(caller.account, app_id, url=sent.url, token=sent.token)
+    return _shown(found, media_type, 201 if created else 200)
+
+
+@apps.delete("/dapr-apps/<app_id>")
+def delete_app(app_id: str) -> Response:
+    """An app forgotten that has no jobs."""
+    service.delete(admission.admit().account, app_id)
+    return Response(status=204)
+
+
+def _shown(found: Endpoint, media_type: str, status: int = 200) -> Response:
+    answer = answers.listed(ROOT, endpoint_document.shown(found), media_type, status)
+    if status == 201:  # noqa: PLR2004 - RFC 9110, 15.3.2
+        answer.headers["Location"] = f"/1/dapr-apps/{found.name}"
+    return answer

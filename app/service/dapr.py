@@ -1,0 +1,89 @@
+"""Dapr: jobs booked, told and ended by their names, each among those of one app."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from uuid6 import uuid7
+
+from app.domain.account import Caller
+from app.domain.job import Booking, Dialect, Job
+from app.domain.quotation import quoted
+from app.errors import Conflict, NotFound
+from app.service import jobs
+from app.store import contents, inflight
+from app.store import jobs as store
+from app.store.engine import statement, transaction
+from app.store.names import NameTaken, holder
+
+# Each further one means that somebody else booked or ended a job of this very name meanwhile.
+TRIES: Final = 5
+_REPLACED: Final = "the job was overwritten"
+
+
+def book(
+    caller: Caller, booking: Booking, first: datetime | None, *, overwrite: bool = False
+) -> None:
+    """Book a job of an app, which is `booking.endpoint`, under its name.
+
+    Where there is one of that name, it is replaced if `overwrite` says so: its runs are withdrawn,
+    and nothing of it counts for the new one. Raises Conflict.
+    """
+    for _ in range(TRIES):
+        # First of all, and by itself: most often the name is free, and this one round trip all.
+        with suppress(NameTaken), statement() as connection:
+            store.insert_job(
+                connection,
+                job_id=UUID(int=uuid7().int),
+                account_id=caller.account.id,
+                booking=booking,
+                next_at=first,
+            )
+            return
+        if not overwrite:
+            break
+        if _overwritten(caller, booking, first):
+            return
+    raise Conflict(
+        f"A job named {quoted(booking.name or '')} exists already.",
+        member="name",
+        remedy="Send overwrite: true to replace it, or delete it first.",
+    )
+
+
+def get(caller: Caller, app_id: str, name: str) -> Job:
+    """The app's job of that name. Raises NotFound."""
+    with statement() as connection:
+        found = store.find_named(connection, caller.account.id, name, Dialect.DAPR, app_id)
+    if found is None:
+        raise NotFound("There is no such job.", member="name")
+    return found
+
+
+def delete(caller: Caller, app_id: str, name: str) -> None:
+    """End the app's job of that name, if there is one.
+
+    From 100 ms after this returns none of its calls begins.
+    """
+    account_id = caller.account.id
+    with transaction() as connection:
+        job_id = holder(connection, account_id, name, Dialect.DAPR, app_id)
+        if job_id is not None and store.lock(connection, account_id, job_id):
+            jobs.delete_locked(connection, job_id)
+
+
+def _overwritten(caller: Caller, booking: Booking, first: datetime | None) -> bool:
+    """Whether the job of that name was replaced; False where it ended meanwhile."""
+    name, app_id = booking.name or "", booking.endpoint
+    with transaction() as connection:
+        job_id = holder(connection, caller.account.id, name, Dialect.DAPR, app_id)
+        if job_id is None or not store.lock(connection, caller.account.id, job_id):
+            return False
+        current = jobs.locked(connection, caller, job_id)
+        inflight.cancel_all(connection, job_id, _REPLACED)
+        contents.keep(connection, job_id)
+        store.replace(connection, current, booking, first)
+    return True

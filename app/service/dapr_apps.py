@@ -1,0 +1,96 @@
+"""Dapr apps: where an account's Dapr jobs are called, and whose jobs a request is about."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from app.domain.account import Account, Caller
+from app.domain.endpoint import Endpoint
+from app.domain.job import Dialect
+from app.domain.quotation import quoted
+from app.errors import InvalidMember
+from app.service import endpoints
+from app.store import endpoints as store
+from app.store.engine import statement
+
+HEADER: Final = "dapr-app-id"
+
+_APP_ID: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,254}[A-Za-z0-9])?")
+_MOST_SHOWN: Final = 5
+
+
+def put(account: Account, app_id: str, *, url: str, token: str | None) -> tuple[Endpoint, bool]:
+    """Say where an app is; and whether it is a new one. Raises InvalidMember."""
+    if not _APP_ID.fullmatch(app_id):
+        raise InvalidMember(
+            "id",
+            f"{quoted(app_id)} cannot be an app id.",
+            remedy="Use 1 to 256 letters, digits, '.', '_' and '-', "
+            "beginning and ending in a letter or digit.",
+        )
+    return endpoints.put(account, Dialect.DAPR, app_id, url=url, token=token)
+
+
+def get(account: Account, app_id: str) -> Endpoint:
+    """The app of that id. Raises NotFound."""
+    return endpoints.get(account, Dialect.DAPR, app_id)
+
+
+def listed(account: Account) -> tuple[Endpoint, ...]:
+    """The account's apps, by id."""
+    return endpoints.listed(account, Dialect.DAPR)
+
+
+def delete(account: Account, app_id: str) -> None:
+    """Forget an app that has no jobs. Raises NotFound, Conflict."""
+    endpoints.delete(account, Dialect.DAPR, app_id, unused=True)
+
+
+def of_caller(caller: Caller, named: str | None) -> str:
+    """The id of the app whose jobs a request is about: its key's, its header's, or the only one.
+
+    Raises InvalidMember for HEADER where that does not lead to one app.
+    """
+    wanted = caller.app or named
+    if caller.app and named and named != caller.app:
+        raise InvalidMember(
+            HEADER,
+            f"The header names the app {quoted(named)}, and the key is bound to the app "
+            f"{quoted(caller.app)}.",
+            remedy="Leave the header out, or send another key.",
+        )
+    with statement() as connection:
+        apps = store.names(connection, caller.account.id, Dialect.DAPR)
+    if wanted is None and len(apps) == 1:
+        return apps[0]
+    if wanted in apps:
+        return str(wanted)
+    raise _no_app(caller.account.name, wanted, apps)
+
+
+def _no_app(account: str, wanted: str | None, apps: list[str]) -> InvalidMember:
+    add = (
+        "PUT /1/dapr-apps/<id>, or flask --app wsgi dapr-app add "
+        f"{account} --app-id {wanted or 'ID'} --url URL"
+    )
+    if not apps:
+        return InvalidMember(
+            HEADER,
+            f"The account {quoted(account)} has no Dapr app"
+            f"{'' if wanted is None else f' {quoted(wanted)}'}, so there is nowhere to call.",
+            remedy=f"Say first where the app is: {add}.",
+        )
+    shown = ", ".join(map(quoted, apps[:_MOST_SHOWN])) + ("…" if apps[_MOST_SHOWN:] else "")
+    if wanted is None:
+        return InvalidMember(
+            HEADER,
+            f"The account {quoted(account)} has several Dapr apps ({shown}), and the request "
+            "names none.",
+            remedy=f"Send the header {HEADER}, or a key that is bound to one app.",
+        )
+    return InvalidMember(
+        HEADER,
+        f"The account {quoted(account)} has no Dapr app {quoted(wanted)}; it has {shown}.",
+        remedy=f"Name one of these, or say where the app is: {add}.",
+    )

@@ -1,0 +1,37 @@
+"""How the tests of the Dapr API set up its apps, and call it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.service import accounts, dapr_apps
+
+JOBS = "/v1.0-alpha1/jobs"
+DUE = {"dueTime": "1h"}
+APP = "job-service"
+
+
+def add_app(app: Flask, app_id: str = APP, account: str = "account-1", port: int = 6200) -> None:
+    with app.app_context():
+        owner = accounts.named(account)
+        dapr_apps.put(owner, app_id, url=f"http://127.0.0.1:{port}", token=None)
+
+
+def schedule(
+    client: FlaskClient, name: str = "test", body: Any = DUE, **headers: str
+) -> TestResponse:
+    """POST a job; a `body` that is not text is sent as JSON."""
+    data = body if isinstance(body, str | bytes) else json.dumps(body)
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return client.post(f"{JOBS}/{name}", data=data, headers=fields)
+
+
+def told(answer: TestResponse) -> tuple[int, str, str]:
+    """Status, code and message of a failure."""
+    members = json.loads(answer.data)
+    return answer.status_code, members["errorCode"], members["message"]

@@ -1,0 +1,146 @@
+"""Who calls the Dapr API, and for which app."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.api.auth import BOUND, Bound
+from app.service import accounts, dapr_apps
+from tests.api.conftest import MakeApp
+from tests.api.dapr.calls import APP, JOBS, add_app, schedule, told
+
+
+@pytest.fixture
+def anybody(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def metadata(client: FlaskClient, **headers: str) -> tuple[int, str]:
+    """Status, and the app's id or what is wrong."""
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = client.get("/v1.0/metadata", headers=fields)
+    members = answer.get_json()
+    return answer.status_code, members.get("id") or members["message"]
+
+
+def test_the_key_may_come_in_every_way(app: Flask, anybody: FlaskClient, key: str) -> None:
+    add_app(app)
+    pair = base64.b64encode(f"account-1:{key}".encode()).decode()
+    for headers in (
+        {"dapr_api_token": key},
+        {"Authorization": f"Bearer {key}"},
+        {"Authorization": f"Basic {pair}"},
+        {"X_API_Key": key},
+        {"dapr_api_token": f" {key} ", "Authorization": "Bearer of another gateway"},
+    ):
+        assert metadata(anybody, **headers) == (200, APP), headers
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_whoever_has_no_valid_key_is_told_as_dapr_tells_it(
+    anybody: FlaskClient, key: str, method: str
+) -> None:
+    for headers in ({}, {"dapr-api-token": ""}, {"dapr-api-token": f"{key}x"}, {"X-API-Key": "x"}):
+        for version in ("v1.0", "v1.0-alpha1"):
+            path = f"/{version}/jobs/x"
+            answer = anybody.open(path, method=method, headers=headers, data="[")
+            assert (answer.status_code, answer.data) == (401, b"invalid api token\n")
+            assert answer.content_type.startswith("text/plain")
+
+
+def test_the_token_of_dapr_is_a_key_for_dapr_s_paths_alone(anybody: FlaskClient, key: str) -> None:
+    assert anybody.get("/1/jobs", headers={"dapr-api-token": key}).status_code == 401
+
+
+def test_an_account_without_an_app_is_told_what_to_do(anybody: FlaskClient, key: str) -> None:
+    status, code, message = told(schedule(anybody, dapr_api_token=key))
+    assert (status, code) == (400, "ERR_APP_ID")
+    assert "dapr-app add account-1 --app-id ID --url URL" in message
+    assert "PUT /1/dapr-apps/<id>" in message
+    named = told(schedule(anybody, dapr_api_token=key, dapr_app_id="mine"))
+    assert "--app-id mine" in named[2]
+
+
+def test_the_only_app_needs_no_name_and_of_several_one_is_named(
+    app: Flask, anybody: FlaskClient, key: str
+) -> None:
+    add_app(app)
+    assert metadata(anybody, dapr_api_token=key) == (200, APP)
+    add_app(app, "other")
+    status, message = metadata(anybody, dapr_api_token=key)
+    assert status == 400
+    for part in (APP, "other", "dapr-app-id"):
+        assert part in message
+    assert metadata(anybody, dapr_api_token=key, dapr_app_id="") == (400, message)
+    assert metadata(anybody, dapr_api_token=key, dapr_app_id="other") == (200, "other")
+    status, message = metadata(anybody, dapr_api_token=key, dapr_app_id="third")
+    assert (status, '"third"' in message) == (400, True)
+
+
+def test_jobs_are_their_app_s(app: Flask, anybody: FlaskClient, key: str) -> None:
+    for app_id in (APP, "other"):
+        add_app(app, app_id)
+        assert schedule(anybody, "x", dapr_api_token=key, dapr_app_id=app_id).status_code == 204
+    anybody.delete(f"{JOBS}/x", headers={"dapr-api-token": key, "dapr-app-id": "other"})
+    for app_id, status in ((APP, 200), ("other", 500)):
+        headers = {"dapr-api-token": key, "dapr-app-id": app_id}
+        assert anybody.get(f"{JOBS}/x", headers=headers).status_code == status
+
+
+def test_another_account_s_app_is_none(
+    app: Flask, anybody: FlaskClient, key: str, stranger: FlaskClient
+) -> None:
+    add_app(app)
+    assert schedule(anybody, "x", dapr_api_token=key).status_code == 204
+    assert metadata(stranger, dapr_app_id=APP)[0] == 400
+    add_app(app, account="account-2")
+    assert stranger.get(f"{JOBS}/x").status_code == 500
+    assert schedule(stranger, "x").status_code == 204
+
+
+def test_a_key_may_be_bound_to_an_app(app: Flask, anybody: FlaskClient, key: str) -> None:
+    add_app(app)
+    add_app(app, "other")
+    with app.app_context():
+        bound = accounts.create_key("account-1", "", app="other")
+    assert metadata(anybody, dapr_api_token=bound) == (200, "other")
+    assert metadata(anybody, dapr_api_token=bound, dapr_app_id="other") == (200, "other")
+    status, message = metadata(anybody, dapr_api_token=bound, dapr_app_id=APP)
+    assert (status, "bound" in message) == (400, True)
+    with app.app_context():
+        dapr_apps.delete(accounts.named("account-1"), "other")
+    assert metadata(anybody, dapr_api_token=bound)[0] == 400
+
+
+def test_a_sidecar_s_requests_need_no_key_and_are_for_its_app(
+    app: Flask, anybody: FlaskClient, key: str
+) -> None:
+    add_app(app)
+    add_app(app, "other")
+    bound: Any = Bound(account="account-1", app="other")
+    anybody.environ_base[BOUND] = bound
+    assert metadata(anybody) == (200, "other")
+    assert metadata(anybody, dapr_app_id=APP, dapr_api_token="of no use") == (200, "other")
+    assert schedule(anybody, "x").status_code == 204
+    assert schedule(anybody, "x", Idempotency_Key="k").status_code == 409
+    for path in ("/1/jobs", "/healthz", "/metrics", "/", "/problems/conflict"):
+        assert told(anybody.get(path))[:2] == (404, "ERR_DIRECT_INVOKE")
+    found = app.test_client().get(f"{JOBS}/x", headers={"X-API-Key": key, "dapr-app-id": "other"})
+    assert found.status_code == 200
+
+
+def test_a_rate_limit_is_told_in_dapr_s_form(
+    app: Flask, make_app: MakeApp, key: str, redis_url: str
+) -> None:
+    add_app(app)
+    limited = make_app(WAKECALL_RATE_LIMIT="1", REDIS_URL=redis_url).test_client()
+    answers = [limited.get("/v1.0/metadata", headers={"X-API-Key": key}) for _ in range(4)]
+    refused = [each for each in answers if each.status_code == 429]
+    assert refused
+    assert told(refused[0])[1] == "ERR_RATE_LIMITED"
+    assert refused[0].headers["Retry-After"] == "1"

@@ -1,0 +1,102 @@
+"""The account's Dapr apps, configured as everything else of it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from lxml import etree
+
+from tests.booked import connect, one
+
+PATH = "/1/dapr-apps/job-service"
+URL = "http://127.0.0.1:6200/base"
+SHOWN = {"id": "job-service", "url": URL, "hasToken": False}
+XML = {"Accept": "text/xml", "Content-Type": "text/xml"}
+
+
+def test_an_app_is_put_told_listed_and_forgotten(client: FlaskClient) -> None:
+    assert client.get("/1/dapr-apps").get_json() == []
+    made = client.put(PATH, json={"url": URL})
+    assert (made.status_code, made.get_json()) == (201, SHOWN)
+    assert made.headers["Location"] == PATH
+    again = client.put(PATH, json={"id": "job-service", "url": "http://127.0.0.1:6300"})
+    assert (again.status_code, again.get_json()["url"]) == (200, "http://127.0.0.1:6300")
+    assert "Location" not in again.headers
+    client.put("/1/dapr-apps/a", json={"url": URL})
+    assert [each["id"] for each in client.get("/1/dapr-apps").get_json()] == ["a", "job-service"]
+    assert client.delete(PATH).status_code == 204
+    assert client.get(PATH).status_code == client.delete(PATH).status_code == 404
+
+
+def test_the_same_in_xml(client: FlaskClient) -> None:
+    body = f"<app><url>{URL}</url><token>s3cret</token></app>"
+    made = client.put(PATH, data=body, headers=XML)
+    assert made.status_code == 201, made.text
+    told = {each.tag: each.text for each in etree.fromstring(made.data)}
+    assert told == {"id": "job-service", "url": URL, "hasToken": "true"}
+    listed = etree.fromstring(client.get("/1/dapr-apps", headers={"Accept": "text/xml"}).data)
+    assert (listed.tag, [each.findtext("id") for each in listed]) == ("apps", ["job-service"])
+
+
+def test_a_token_is_sealed_and_never_told(client: FlaskClient, database: str) -> None:
+    answers = [client.put(PATH, json={"url": URL, "token": "s3cret"})]
+    answers += [client.get(PATH), client.get("/1/dapr-apps")]
+    for answer in answers:
+        assert "s3cret" not in answer.text
+        assert '"hasToken": true' in answer.text
+    with connect(database) as connection:
+        assert b"s3cret" not in one(connection, "SELECT sealed_token FROM endpoint")
+    assert client.put(PATH, json={"url": URL}).get_json() == SHOWN
+
+
+@pytest.mark.parametrize(
+    ("path", "document", "member"),
+    [
+        (PATH, {}, "url"),
+        (PATH, {"url": 5}, "url"),
+        (PATH, {"url": "ftp://example.com"}, "url"),
+        (PATH, {"url": "http://10.0.0.1"}, "url"),
+        (PATH, {"url": "http://127.0.0.1/?a=b"}, "url"),
+        (PATH, {"url": URL, "token": None}, "token"),
+        (PATH, {"url": URL, "token": "a\nb"}, "token"),
+        (PATH, {"url": URL, "hasToken": True}, "hasToken"),
+        (PATH, {"url": URL, "id": "other"}, "id"),
+        ("/1/dapr-apps/a%20b", {"url": URL}, "id"),
+        ("/1/dapr-apps/-a", {"url": URL}, "id"),
+        ("/1/dapr-apps/%C3%BC", {"url": URL}, "id"),
+        (f"/1/dapr-apps/{'x' * 257}", {"url": URL}, "id"),
+    ],
+)
+def test_what_cannot_be_an_app_is_refused(
+    client: FlaskClient, path: str, document: dict[str, Any], member: str
+) -> None:
+    answer = client.put(path, json=document)
+    problem = answer.get_json()
+    assert (answer.status_code, problem["member"]) == (400, member)
+    assert problem["remedy"]
+    assert client.get("/1/dapr-apps").get_json() == []
+
+
+def test_apps_are_their_account_s(client: FlaskClient, stranger: FlaskClient) -> None:
+    client.put(PATH, json={"url": URL})
+    assert stranger.get("/1/dapr-apps").get_json() == []
+    assert stranger.get(PATH).status_code == stranger.delete(PATH).status_code == 404
+    assert client.get(PATH).status_code == 200
+
+
+def test_an_app_with_jobs_is_not_forgotten(client: FlaskClient) -> None:
+    client.put(PATH, json={"url": URL})
+    client.put("/1/dapr-apps/other", json={"url": URL})
+    for name in ("a", "b"):
+        headers = {"dapr-app-id": "job-service"}
+        booked = client.post(f"/v1.0/jobs/{name}", json={"dueTime": "1h"}, headers=headers)
+        assert booked.status_code == 204
+    refused = client.delete(PATH)
+    assert refused.status_code == 409
+    assert "2 job(s)" in refused.get_json()["detail"]
+    assert client.delete("/1/dapr-apps/other").status_code == 204
+    for name in ("a", "b"):
+        assert client.delete(f"/v1.0/jobs/{name}").status_code == 204
+    assert client.delete(PATH).status_code == 204
