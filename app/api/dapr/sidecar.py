@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from flask import current_app
 from granian.constants import HTTPModes, Interfaces
@@ -86,10 +88,10 @@ def register(account: Account, app_id: str, port: int) -> str:
     return url
 
 
-def serve(bound: Bound, port: int, ready: Callable[[], None]) -> None:
+def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
     """Answer at `port` of loopback until told to stop; `ready` is called once it can.
 
-    Raises Misconfigured where the port is not to be had.
+    The process ends here. Raises Misconfigured where the port is not to be had.
     """
     addresses = [address for address in _LOOPBACK if _is_free(address, port)]
     application = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
@@ -97,6 +99,9 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> None:
     begin = partial(process.begin, level, name="sidecar")
     front = Front(_Speaking(application, bound), begin=begin)
     asyncio.run(_serve(front, addresses, port, ready))
+    # A thread of the server that still wants the interpreter while it is torn down aborts.
+    sys.stdout.flush()
+    os._exit(os.EX_OK)
 
 
 async def _serve(front: Front, addresses: list[str], port: int, ready: Callable[[], None]) -> None:

@@ -11,8 +11,6 @@ from app.api.native import answers, endpoint_document
 from app.domain.endpoint import Endpoint
 from app.service import dapr_apps as service
 
-ROOT: Final = "app"
-
 apps: Final = Blueprint("dapr_apps", __name__, url_prefix="/1")
 
 
@@ -21,7 +19,10 @@ def list_apps() -> Response:
     """The account's apps, by id."""
     caller = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    found = [endpoint_document.shown(each) for each in service.listed(caller.account)]
+    found = [
+        endpoint_document.shown(each, endpoint_document.APP)
+        for each in service.listed(caller.account)
+    ]
     return answers.listed("apps", found, media_type)
 
 
@@ -38,7 +39,7 @@ def put_app(app_id: str) -> Response:
     """An app as the document has it: 201 for a new one, else 200."""
     caller = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    sent = endpoint_document.read(app_id, ROOT)
+    sent = endpoint_document.read(app_id, endpoint_document.APP)
     found, created = service.put(caller.account, app_id, url=sent.url, token=sent.token)
     return _shown(found, media_type, 201 if created else 200)
 
@@ -51,7 +52,8 @@ def delete_app(app_id: str) -> Response:
 
 
 def _shown(found: Endpoint, media_type: str, status: int = 200) -> Response:
-    answer = answers.listed(ROOT, endpoint_document.shown(found), media_type, status)
+    shape = endpoint_document.APP
+    answer = answers.listed(shape.root, endpoint_document.shown(found, shape), media_type, status)
     if status == 201:  # noqa: PLR2004 - RFC 9110, 15.3.2
         answer.headers["Location"] = f"/1/dapr-apps/{found.name}"
     return answer

@@ -1,4 +1,4 @@
-"""Endpoint documents: where an account's Dapr apps are, as JSON and XML show and take it."""
+"""Endpoint documents: where Dapr apps and Fusion runners are, as JSON and XML show and take it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,35 @@ from app.domain.endpoint import Endpoint
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
-_NAME: Final = "id"
 _URL: Final = "url"
 _TOKEN: Final = "token"  # noqa: S105 - a member's name
-_MEMBERS: Final = (_NAME, _URL, _TOKEN)
-_EXAMPLE: Final = '{"url": "http://127.0.0.1:6200"}'
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shape:
+    """What the documents of one kind of endpoint are called, and their members.
+
+    `root` is their element in XML, `name` the member that has the endpoint's name.
+    """
+
+    root: str
+    name: str
+    members: tuple[str, ...]
+    example: str
+
+
+APP: Final = Shape(
+    root="app",
+    name="id",
+    members=("id", _URL, _TOKEN),
+    example='{"url": "http://127.0.0.1:6200"}',
+)
+RUNNER: Final = Shape(
+    root="runner",
+    name="type",
+    members=("type", _URL),
+    example='{"url": "https://example.com/runner"}',
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,41 +51,43 @@ class EndpointDocument:
     token: str | None
 
 
-def read(name: str, root: str) -> EndpointDocument:
-    """The document in the request's body, of the endpoint `name`; `root` is its element in XML.
+def read(name: str, shape: Shape) -> EndpointDocument:
+    """The document in the request's body, of the endpoint `name`.
 
     Raises InvalidMember, MalformedDocument, UnsupportedFormat, TooLarge.
     """
     members = incoming.read(
-        lambda body: json_codec.object_of(body, example=_EXAMPLE),
-        lambda body, charset: xml_codec.texts_of(body, charset, root),
+        lambda body: json_codec.object_of(body, example=shape.example),
+        lambda body, charset: xml_codec.texts_of(body, charset, shape.root),
     )
     for member, value in members.items():
-        _check(member, value)
-    if members.get(_NAME, name) != name:
+        _check(member, value, shape)
+    if members.get(shape.name, name) != name:
         raise InvalidMember(
-            _NAME,
-            f"The document has the id {quoted(members[_NAME])}, the address {quoted(name)}.",
-            remedy="Leave id out of the document.",
+            shape.name,
+            f"The document has the {shape.name} {quoted(members[shape.name])}, "
+            f"the address {quoted(name)}.",
+            remedy=f"Leave {shape.name} out of the document.",
         )
     if _URL not in members:
         raise InvalidMember(
-            _URL, "url is missing.", remedy=f"Say where calls go to, as in {_EXAMPLE}."
+            _URL, "url is missing.", remedy=f"Say where calls go to, as in {shape.example}."
         )
     return EndpointDocument(url=members[_URL], token=members.get(_TOKEN))
 
 
-def shown(endpoint: Endpoint) -> Mapping[str, Value]:
-    """The members of an endpoint; of its token, only whether there is one."""
-    return {_NAME: endpoint.name, _URL: endpoint.url, "hasToken": endpoint.has_token}
+def shown(endpoint: Endpoint, shape: Shape) -> Mapping[str, Value]:
+    """The members of an endpoint; of its token, if it may have one, only whether it has."""
+    told: dict[str, Value] = {shape.name: endpoint.name, _URL: endpoint.url}
+    return {**told, "hasToken": endpoint.has_token} if _TOKEN in shape.members else told
 
 
-def _check(member: str, value: Any) -> None:  # noqa: ANN401 - JSON holds anything
-    if member not in _MEMBERS:
+def _check(member: str, value: Any, shape: Shape) -> None:  # noqa: ANN401 - JSON holds anything
+    if member not in shape.members:
         raise InvalidMember(
             quoted(member)[1:-1],
             f"There is no member {quoted(member)} here.",
-            remedy=f"The members are: {', '.join(_MEMBERS)}. Without token, calls carry none.",
+            remedy=f"The members are: {', '.join(shape.members)}.",
         )
     if type(value) is not str:
         raise InvalidMember(
