@@ -34,6 +34,7 @@ class Settings:
     retention_days: int
     concurrency: int
     destination_connections: int
+    payload_mib: int
     log_level: str
 
 
@@ -72,6 +73,7 @@ def load(environ: Mapping[str, str]) -> Settings:
             least=1,
             most=MOST_CONNECTIONS,
         ),
+        payload_mib=number(environ, "WAKECALL_PAYLOAD_MIB", default=256, least=16, most=65_536),
         log_level=(environ.get("WAKECALL_LOG_LEVEL") or "info").lower(),
     )
 

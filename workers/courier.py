@@ -8,22 +8,24 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 from uuid import UUID
 
 from app.delivery.addressing import missing
 from app.delivery.loop import Loop
-from app.delivery.request import Call, build
+from app.delivery.request import Call
 from app.domain.completion import Tokens, within
 from app.domain.job import Dialect
 from app.domain.pace import CONFIRM_AHEAD, CONFIRMED_FOR
 from app.domain.retry import Failed, RetryAt, Unreached, decide, is_success, too_old
-from app.domain.run import Attempt, Reply, RunKind, RunState
+from app.domain.run import Attempt, Reply, RunState
 from app.log import logger
 from app.store.settling import Settlement
+from workers.calls import WITHDRAWN, Sender, call_of
 from workers.destinations import Destinations
 from workers.fetcher import Summons
 from workers.held import Held
+from workers.payloads import Payloads
 from workers.slots import Line, Slots
 
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
@@ -35,42 +37,14 @@ _LATE_ENOUGH: Final = 200
 _ASKED_ENOUGH: Final = 200
 _PUNCTUAL_S: Final = 2.0
 
-WITHDRAWN: Final = "withdrawn"
-"""The engine's error for a call that `may_begin` stopped."""
-
-
-_UNSIGNED: Final = Reply(
-    error="signing-failed",
-    error_detail="No signing secret of the account opens; see WAKECALL_SECRET_KEY.",
-    connected=False,
-)
-_TOKENLESS: Final = Reply(
-    error="token-failed",
-    error_detail="The token of the app does not open; see WAKECALL_SECRET_KEY, or PUT it again.",
-    connected=False,
-)
-
-
-class Sender(Protocol):
-    """What the courier needs of the engine."""
-
-    def post(
-        self, call: Call, done: Callable[[Reply], None], *, may_begin: Callable[[], bool]
-    ) -> None:
-        """Send; `done` is called once, in the loop's thread.
-
-        Where the name had to be resolved first, `may_begin` is asked again; if it says no, the
-        reply's error is `withdrawn` and nothing was sent.
-        """
-
-    def prepare(self, url: str) -> None:
-        """Resolve and judge the host of `url` ahead of time."""
+_LOST: Final = "the content of its version is lost"
 
 
 class Courier:
     """Waits with each run until its time, sends it, and turns the reply into a settlement.
 
-    Everything but `accept`, `answered`, `saturated` and the three queues runs in the loop's thread.
+    Everything but `accept`, `answered`, `loaded`, `saturated` and the queues runs in the loop's
+    thread.
     """
 
     def __init__(
@@ -82,6 +56,7 @@ class Courier:
         concurrency: int,
         connections: int = 50,
         limits: Mapping[int, int] = MappingProxyType({}),
+        payload_bytes: int = 256 * 1024 * 1024,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._loop = loop
@@ -92,6 +67,7 @@ class Courier:
         self._slots = Slots(concurrency)
         self._punctual = Line(self._slots)
         self._overdue = Line(self._slots)
+        self._loaded: deque[Held] = deque()
         self._pumping = False
         self._late: set[Held] = set()
         self._asked: set[Held] = set()
@@ -104,6 +80,7 @@ class Courier:
             most_waiting=concurrency // 2,
             jitter=jitter,
         )
+        self.payloads = Payloads(payload_bytes)
         self.held: set[Held] = set()
         self.questions: deque[Held] = deque()
         """Runs to be asked about: are they still wanted?"""
@@ -139,6 +116,12 @@ class Courier:
         """Hear which of the runs asked about are still wanted; from any thread."""
         self._loop.call_soon_threadsafe(self._go_on, asked, asked_at, answered_at, wanted)
 
+    def loaded(
+        self, batch: Sequence[Held], asked_at: float, found: Mapping[UUID, bytes | None]
+    ) -> None:
+        """Hear the payloads of the runs still wanted, None where it is lost; from any thread."""
+        self._loop.call_soon_threadsafe(self._on_loaded, batch, asked_at, found)
+
     def given_back(self, batch: Sequence[Held], parked: AbstractSet[UUID]) -> None:
         """Let go of runs that were given back; from any thread."""
         for held in batch:
@@ -164,7 +147,9 @@ class Courier:
         for held in runs:
             if held.fire_at <= now:
                 self._line_up(held, now)
-            elif held.fire_at - held.confirmed <= _CONFIRMED_S:
+                continue
+            self.payloads.get_ahead(held)
+            if held.fire_at - held.confirmed <= _CONFIRMED_S:
                 self._loop.call_at(held.fire_at, self._due, held)
             else:
                 if held.address is not None:
@@ -188,12 +173,32 @@ class Courier:
                 self._withdraw(held)
                 continue
             held.wanted(asked_at, answered_at + remaining)
-            if held.fire_at > now:
+            if held.awaiting:
+                self._loaded.append(held)
+            elif held.fire_at > now:
                 self._loop.call_at(held.fire_at, self._due, held)
             else:
                 late.append(held)
         # Ahead of all others: behind them the word would grow stale, and be asked for without end.
         self._punctual.put_first(late)
+        self._pump()
+
+    def _on_loaded(
+        self, batch: Sequence[Held], asked_at: float, found: Mapping[UUID, bytes | None]
+    ) -> None:
+        for held in batch:
+            body = found.get(held.run.id)
+            if body is not None:
+                held.confirmed = max(held.confirmed, asked_at)
+                if self.payloads.arrived(held, body) and held.awaiting:
+                    self._loaded.append(held)
+            elif held.awaiting and held.run.id in found:
+                self._step_back(held)
+                self._settle(held, held.came_to(RunState.DEAD, reason=_LOST))
+            elif held.awaiting:
+                self._withdraw(held)
+            elif held.body is None:
+                self.payloads.drop(held)
         self._pump()
 
     def _due(self, held: Held) -> None:
@@ -206,8 +211,24 @@ class Courier:
 
     def _pump(self) -> None:
         """Begin what is ready while there is room, letting sockets in between."""
-        if self._pumping:
-            return
+        if not self._pumping:
+            self._pump_again(more=self._begin_some())
+
+    def _pump_on(self) -> None:
+        self._pumping = False
+        more = self._begin_some()
+        if self._loaded:
+            # One at a time, behind all that is short: to sign a long body takes milliseconds.
+            self._resume(self._loaded.popleft())
+        self._pump_again(more=more)
+
+    def _pump_again(self, *, more: bool) -> None:
+        if (more or self._loaded) and not self._pumping:
+            self._pumping = True
+            self._loop.call_soon(self._pump_on)
+
+    def _begin_some(self) -> bool:
+        """Begin the first of both lines; whether there may be more to begin."""
         for _ in range(_BEGIN_AT_ONCE):
             line = self._punctual
             held = line.pop()
@@ -215,17 +236,12 @@ class Courier:
                 line = self._overdue
                 held = line.pop()
             if held is None:
-                return
+                return False
             if not self._begin(held):
                 # Asked now, it would wait so long behind the others that it must be asked again.
                 line.put_first([held])
-                return
-        self._pumping = True
-        self._loop.call_soon(self._pump_on)
-
-    def _pump_on(self) -> None:
-        self._pumping = False
-        self._pump()
+                return False
+        return True
 
     def _may_begin(self, held: Held) -> bool:
         """A look-up took its time: whether the call may begin now, which is when it begins."""
@@ -240,9 +256,7 @@ class Courier:
         """Send it, or ask whether it is still wanted; False where it has to wait for that."""
         now = self._loop.clock()
         if not held.lease_runs(now):
-            logger.warning("run.lease_lost", run_id=str(held.run.id))
-            self.destinations.gone(held)
-            self.forget(held)
+            self._lose(held)
             return True
         if not held.is_confirmed(now):
             if len(self._asked) >= _ASKED_ENOUGH and held not in self._asked:
@@ -256,44 +270,72 @@ class Courier:
             self.destinations.gone(held)
             return True
         if not self.destinations.admits(held, now):
+            self.payloads.drop(held)
             return True
-        held.begun = now
         self._slots.begin(held.run.account_id)
-        call = self._call(held, now)
-        if call is not None:
+        if not held.run.size:
+            self._send(held, now)
+        elif self.payloads.ready(held):
+            self._loaded.append(held)
+        return True
+
+    def _resume(self, held: Held) -> None:
+        """Send a run whose payload has arrived, or ask again whether it is still wanted."""
+        now = self._loop.clock()
+        if not held.awaiting:
+            return  # it was withdrawn meanwhile
+        if not held.lease_runs(now):
+            self._step_back(held)
+            self._lose(held)
+        elif held.is_confirmed(now):
+            held.awaiting = False
+            self._send(held, now)
+        else:
+            self.questions.append(held)
+
+    def _step_back(self, held: Held) -> None:
+        """A run that had its turn will not begin: its payload and its places are free."""
+        held.awaiting = False
+        self.payloads.drop(held)
+        self._slots.end(held.run.account_id)
+        self.destinations.withdrawn(held)
+
+    def _lose(self, held: Held) -> None:
+        """Its lease ran out: it is no longer ours."""
+        logger.warning("run.lease_lost", run_id=str(held.run.id))
+        self.payloads.drop(held)
+        self.destinations.gone(held)
+        self.forget(held)
+
+    def _send(self, held: Held, now: float) -> None:
+        held.begun = now
+        call = call_of(held, now, self._tokens)
+        if isinstance(call, Call):
             self._engine.post(
                 call, partial(self._done, held), may_begin=partial(self._may_begin, held)
             )
-        return True
+        else:
+            self._done(held, call)
 
     def _is_over(self, held: Held, now: float) -> bool:
         """Whether there is no attempt to make any more; then the run is settled so."""
         run = held.run
         if run.url is None:
-            self._settle(held, state=RunState.DEAD, reason="the content of its version is lost")
+            self._settle(held, held.came_to(RunState.DEAD, reason=_LOST))
             return True
         if held.address is None and run.dialect != Dialect.DAPR:
             why = missing(run.endpoint, run.dialect)
-            self._settle(held, state=RunState.FAILED, reason=why)
+            self._settle(held, held.came_to(RunState.FAILED, reason=why))
             return True
         again = run.attempts > run.tried
         over = too_old(held.retry, due_at=run.due_at, now=held.wall(now)) if again else None
         if over is not None:
-            self._settle(held, state=RunState.FAILED, reason=over)
+            self._settle(held, held.came_to(RunState.FAILED, reason=over))
         return over is not None
-
-    def _call(self, held: Held, now: float) -> Call | None:
-        """The signed call, or None where it cannot be signed and the attempt has failed so."""
-        if not held.secrets or held.app_token == "":
-            self._done(held, _UNSIGNED if not held.secrets else _TOKENLESS)
-            return None
-        wall = held.wall(now)
-        # Of an event nothing is to be said later: it has no token, and its 202 is a success.
-        token = None if held.is_event else self._tokens.make(held.run.id)
-        return build(held.delivery(wall, token), held.secrets, int(wall.timestamp()))
 
     def _done(self, held: Held, reply: Reply) -> None:
         self._slots.end(held.run.account_id)
+        self.payloads.drop(held)
         if reply.error == WITHDRAWN:
             self.destinations.withdrawn(held)
             self._due(held)
@@ -319,11 +361,12 @@ class Courier:
         match verdict:
             case Failed(gone=True) if not held.ends_its_job:
                 reason = "The receiver answered 410: it is gone."
-                self._settle(held, state=RunState.FAILED, reason=reason, attempt=attempt)
+                self._settle(held, held.came_to(RunState.FAILED, reason=reason, attempt=attempt))
             case Failed(reason=reason, gone=gone):
-                self._settle(held, state=RunState.FAILED, reason=reason, gone=gone, attempt=attempt)
+                end = held.came_to(RunState.FAILED, reason=reason, gone=gone, attempt=attempt)
+                self._settle(held, end)
             case RetryAt(reason=reason):
-                self._settle(held, retry=verdict, reason=reason, attempt=attempt)
+                self._settle(held, held.came_to(retry=verdict, reason=reason, attempt=attempt))
             case Unreached():
                 self.destinations.unreached(held, reply, now)
                 self._pump()
@@ -335,45 +378,20 @@ class Courier:
         """The receiver took the call; of a 202 it may say later what came of it."""
         later = None if held.is_event else within(attempt.reply)
         if later is None:
-            self._settle(held, state=RunState.SUCCEEDED, attempt=attempt)
+            self._settle(held, held.came_to(RunState.SUCCEEDED, attempt=attempt))
         else:
             reason = f"The receiver has {later} s to say what came of it."
-            self._settle(held, within=later, reason=reason, attempt=attempt)
+            self._settle(held, held.came_to(within=later, reason=reason, attempt=attempt))
 
     def _withdraw(self, held: Held) -> None:
         """It is no longer wanted, or no longer ours; the settlement's token tells which."""
         self._late.discard(held)
         self._asked.discard(held)
+        if held.awaiting:
+            self._step_back(held)
         self.destinations.gone(held)
-        self._settle(held, state=RunState.CANCELLED)
+        self._settle(held, held.came_to(RunState.CANCELLED))
 
-    def _settle(
-        self,
-        held: Held,
-        *,
-        state: RunState | None = None,
-        retry: RetryAt | None = None,
-        reason: str | None = None,
-        gone: bool = False,
-        attempt: Attempt | None = None,
-        within: int | None = None,
-    ) -> None:
-        run = held.run
-        settlement = Settlement(
-            run.id,
-            run.token,
-            run.job_id,
-            run.job_version,
-            run.due_at,
-            state,
-            retry.instant if retry else None,
-            reason,
-            run.final,
-            gone,
-            attempt,
-            within,
-            held.tells(state),
-            run.kind == RunKind.SCHEDULED,
-            run.serial,
-        )
+    def _settle(self, held: Held, settlement: Settlement) -> None:
+        self.payloads.drop(held)
         self.outcomes.append((held, settlement))

@@ -10,8 +10,10 @@ from app.delivery.addressing import JSON, address, payload
 from app.delivery.request import Delivery
 from app.domain.job import Dialect
 from app.domain.pace import CONFIRMED_FOR, LEASE, LEASE_MARGIN
+from app.domain.retry import RetryAt
 from app.domain.retry_policy import DEFAULT, Constant, Policy
-from app.domain.run import RunKind, RunState
+from app.domain.run import Attempt, RunKind, RunState
+from app.store.settling import Settlement
 from app.store.takes import Taken, Ticket
 from workers.destination import Destination
 
@@ -29,7 +31,9 @@ class Held:
     `put_off` is by how much it was to begin before `fire_at`, had its destination had room then.
     `address` is the URL to call, None where its endpoint is not configured, or its content is lost.
     `app_token` is what its endpoint knows us by: empty where it does not open. `spared` tells
-    whether what does not reach its app consumes nothing.
+    whether what does not reach its app consumes nothing. Where the take left the payload behind,
+    `body` is it once it was loaded, `counted` tells whether there is room for it, and `awaiting`
+    that its turn has come: it has a slot, and is called as soon as the payload is here.
     """
 
     run: Taken
@@ -45,6 +49,9 @@ class Held:
     address: str | None = None
     app_token: str | None = None
     spared: bool = False
+    body: bytes | None = None
+    counted: bool = False
+    awaiting: bool = False
 
     @property
     def ticket(self) -> Ticket:
@@ -103,10 +110,40 @@ class Held:
             return run.tells_success
         return run.tells_failure and state in _UNWELL
 
+    def came_to(
+        self,
+        state: RunState | None = None,
+        *,
+        retry: RetryAt | None = None,
+        reason: str | None = None,
+        gone: bool = False,
+        attempt: Attempt | None = None,
+        within: int | None = None,
+    ) -> Settlement:
+        """What is to be written of it: how it ended, or why and until when it waits."""
+        run = self.run
+        return Settlement(
+            run.id,
+            run.token,
+            run.job_id,
+            run.job_version,
+            run.due_at,
+            state,
+            retry.instant if retry else None,
+            reason,
+            run.final,
+            gone,
+            attempt,
+            within,
+            self.tells(state),
+            run.kind == RunKind.SCHEDULED,
+            run.serial,
+        )
+
     def delivery(self, wall: datetime, completion_token: str | None = None) -> Delivery:
         """What is to be sent at `wall`. The run must have an address."""
         run = self.run
-        content_type, data = run.content_type, run.data
+        content_type, data = run.content_type, self.body if run.size else run.data
         if run.endpoint:
             content_type = JSON
             data = payload(data, dialect=run.dialect, run_id=run.id)

@@ -1,4 +1,4 @@
-"""Station: a courier with its loop, engine, keeper and settler, assembled and run together."""
+"""Station: a courier with its loop, engine and threads, assembled and run together."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from workers.courier import Courier
 from workers.keeper import Keeper, take
 from workers.keyring import Keyring
 from workers.link import Link
+from workers.loader import Loader
 from workers.settler import Settler
 
 GRACE_S: Final = 8.0
@@ -46,6 +47,7 @@ class Station:
             concurrency=settings.concurrency,
             connections=settings.destination_connections,
             limits=self._keyring.connections,
+            payload_bytes=settings.payload_mib * 1024 * 1024,
         )
         url = settings.database_url
         self.keeper = Keeper(
@@ -56,6 +58,7 @@ class Station:
             on_suspects=on_suspects,
             clock=self._clock,
         )
+        self.loader = Loader(Link(url, "loader"), self.courier, clock=self._clock)
         self.settler = Settler(Link(url, "settler"), self.courier, identity, clock=self._clock)
         self._stopping_at: float | None = None
 
@@ -66,8 +69,8 @@ class Station:
 
     def run(self) -> None:
         """Run the loop in this thread until stopped."""
-        self.keeper.start()
-        self.settler.start()
+        for thread in (self.keeper, self.loader, self.settler):
+            thread.start()
         try:
             self._loop.run(until=self._is_done)
         finally:
@@ -91,9 +94,10 @@ class Station:
         return late or not self.courier.held
 
     def _end(self) -> None:
-        for thread in (self.keeper, self.settler):
+        threads = (self.keeper, self.loader, self.settler)
+        for thread in threads:
             thread.stop()
-        for thread in (self.keeper, self.settler):
+        for thread in threads:
             thread.join(timeout=5)
         self.settler.flush()
         self._engine.close()

@@ -177,6 +177,7 @@ class Engine:
             transfer.load(pins[0], within=left, connect_within=connect_within)
             self._multi.add_handle(transfer.curl)
         except pycurl.error as error:
+            transfer.unload()
             self._idle.append(transfer)
             self._refuse(transfer.done, "invalid-request", f"{error.args[-1]}.")
             return
@@ -192,6 +193,7 @@ class Engine:
             return
         reply = outcome.read(transfer, number, text)
         done = transfer.done
+        transfer.unload()
         if len(self._idle) < _IDLE_HANDLES:
             self._idle.append(transfer)
         else:

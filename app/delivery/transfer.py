@@ -25,6 +25,11 @@ MAX_HEADER_LINES: Final = 100
 
 MAX_HEADER_BYTES: Final = 64 * 1024
 
+_LONG: Final = 4096
+"""From this size a body is let go of once it was sent, as thousands of handles rest in between."""
+
+_NOTHING: Final = Call("", ())
+
 _EXPECT_FROM: Final = 1024 * 1024
 """From this size of a body libcurl would ask first whether it may send it."""
 
@@ -128,7 +133,7 @@ class Transfer:
         if not call.body and call.method in BODILESS:
             curl.setopt(pycurl.HTTPGET, 1)
         else:
-            # This makes it a POST again, too.
+            # This makes it a POST again, too. The bytes are referred to, not copied.
             curl.setopt(pycurl.POSTFIELDS, call.body)
         self.lines: list[bytes] = []
         self.body = b""
@@ -136,6 +141,12 @@ class Transfer:
         self.unopened: str | None = None
         self.opened = self.excess = self.too_many_headers = False
         self._header_bytes = self._body_bytes = 0
+
+    def unload(self) -> None:
+        """Forget what was sent; it must not be part of a multi handle any more."""
+        if len(self.call.body) >= _LONG:
+            self.curl.setopt(pycurl.POSTFIELDS, b"")
+        self.call = _NOTHING
 
     def close(self) -> None:
         """Free the handle; it must not be part of a multi handle any more."""

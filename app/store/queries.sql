@@ -169,7 +169,8 @@ SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[]) AND state = 'claimed';
 -- it to its own monotonic clock read after the answer.
 -- One sender: a run is taken once per token, by whoever presents the token, and the take raises it.
 -- A cancelled run is not taken. The payload is that of the run's own version, even if superseded; an
--- endpoint is where it is now.
+-- endpoint is where it is now. A payload of more than `longest` bytes stays where it is until there is
+-- room for it in memory (payloads): its size is known without reading it.
 WITH held AS (
   SELECT i.id
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
@@ -189,13 +190,14 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        coalesce(j.url, s.url) AS url,
        CASE WHEN j.id IS NULL THEN s.signature ELSE j.signature END AS signature,
        CASE WHEN j.id IS NULL THEN s.content_type ELSE j.content_type END AS content_type,
-       CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data,
+       CASE WHEN c.size <= %(longest)s THEN c.data END AS data,
        t.tried,
        CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS manner,
        t.kind, coalesce(j.on_success, s.on_success) IS NOT NULL,
        coalesce(j.on_failure, s.on_failure) IS NOT NULL,
        t.serial, coalesce(j.dialect, s.dialect) AS dialect,
-       coalesce(j.endpoint, s.endpoint) AS endpoint, e.url AS base, e.sealed_token
+       coalesce(j.endpoint, s.endpoint) AS endpoint, e.url AS base, e.sealed_token,
+       CASE WHEN c.size > %(longest)s THEN c.size ELSE 0 END AS size
 FROM taken t
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = t.job_id AND account_id = t.account_id LIMIT 1) j
   ON j.version = t.job_version
@@ -204,7 +206,21 @@ LEFT JOIN LATERAL (
   SELECT url, sealed_token FROM endpoint
   WHERE account_id = t.account_id AND dialect = coalesce(j.dialect, s.dialect)
     AND name = coalesce(j.endpoint, s.endpoint)
-  LIMIT 1) e ON true;
+  LIMIT 1) e ON true
+CROSS JOIN LATERAL (
+  SELECT p.data, octet_length(p.data) AS size
+  FROM (SELECT CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data) p) c;
+
+-- name: payloads
+-- What the take left behind, of runs still held under this token and not cancelled: so this is as
+-- good a word on them as still_wanted. Found as the take finds it.
+SELECT i.id, CASE WHEN j.id IS NULL THEN s.data ELSE j.data END
+FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
+JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+LEFT JOIN LATERAL (SELECT * FROM job WHERE id = i.job_id AND account_id = i.account_id LIMIT 1) j
+  ON j.version = i.job_version
+LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[i.job_id]) AND s.version = i.job_version
+WHERE i.token = v.token AND i.state = 'taken' AND i.cancelled_at IS NULL;
 
 -- name: untaken
 -- Runs whose bell nobody answered; a worker may take them unbidden, as the take decides who sends.

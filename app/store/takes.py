@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain.job import Dialect
+from app.domain.job import MAX_DATA, Dialect
 from app.domain.manner import Manner
 from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE
 from app.domain.run import RunKind
@@ -60,13 +60,24 @@ class Taken(NamedTuple):
     base: str | None = None
     """The URL of the endpoint, None where it is not there; `url` is then relative to it."""
     sealed_token: bytes | None = None
+    size: int = 0
+    """Bytes of a payload that was left behind (`payloads`); 0 where `data` is what there is."""
 
 
 def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Taken]:
-    """Make the runs this worker's, as many as are still there to be taken."""
+    """Make the runs this worker's, as many as are still there to be taken.
+
+    A payload comes along where a native job might have it; a longer one is left behind.
+    """
     ids, tokens = _columns(tickets)
-    rows = run(connection, "take", {"ids": ids, "tokens": tokens, "lease": LEASE}).fetchall()
-    return [_taken(row) for row in rows]
+    params = {"ids": ids, "tokens": tokens, "lease": LEASE, "longest": MAX_DATA}
+    return [_taken(row) for row in run(connection, "take", params).fetchall()]
+
+
+def payloads(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, bytes | None]:
+    """Of the runs held: the payloads of those still wanted; None for one that is lost."""
+    ids, tokens = _columns(tickets)
+    return dict(run(connection, "payloads", {"ids": ids, "tokens": tokens}).fetchall())
 
 
 def untaken(connection: psycopg.Connection, *, late: float, limit: int) -> list[Ticket]:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import socket
+import sys
 from functools import partial
 
 import pytest
@@ -85,6 +86,24 @@ def test_a_body_of_two_mebibytes_is_sent_without_asking_first(
     assert outbound.send(receiver.url(), body).status == 200
     assert receiver.requests[0].body == body
     assert receiver.requests[0].header("Expect") is None
+
+
+def test_a_long_body_is_sent_as_it_is_and_let_go_of_once_it_was_sent(
+    outbound: Outbound, receiver: Receiver
+) -> None:
+    body = b"x" * 5_000_000
+    before = sys.getrefcount(body)
+    under_way: list[int] = []
+
+    def look(exchange: Exchange) -> None:
+        under_way.append(sys.getrefcount(body))
+        answer(204)(exchange)
+
+    receiver.default = look
+    assert outbound.send(receiver.url(), body).status == 204
+
+    assert under_way[0] > before
+    assert sys.getrefcount(body) == before
 
 
 def test_the_connection_is_kept_and_used_again(outbound: Outbound, receiver: Receiver) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from app.domain.job import MAX_DATA
 from app.domain.manner import Manner
 from app.domain.retry_policy import Backoff, Constant, RetryPolicy
 from app.store.lookovers import look_over
-from app.store.takes import extend, still_wanted, suspects, take, untaken
+from app.store.takes import extend, payloads, still_wanted, suspects, take, untaken
 from tests.booked import URL, book, claim_all, claim_and_take, one
 
 
@@ -40,6 +41,49 @@ def test_a_take_returns_the_manner_of_the_call_and_nothing_for_the_usual(
     taken = claim_and_take(connection)
 
     assert {run.manner for run in taken} == {manner, None}
+
+
+def test_a_take_leaves_behind_what_is_longer_than_a_native_payload(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    for size in (0, MAX_DATA, MAX_DATA + 1, 4 * 1024 * 1024):
+        book(connection, account_id, due_in=-1, data=b"x" * size)
+
+    taken = claim_and_take(connection)
+
+    found = sorted((run.size, None if run.data is None else len(run.data)) for run in taken)
+    assert found == [(0, 0), (0, MAX_DATA), (MAX_DATA + 1, None), (4 * 1024 * 1024, None)]
+
+
+def test_what_was_left_behind_is_read_while_the_run_is_held_and_wanted(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    long = {name: bytes([name]) * (MAX_DATA + 1) for name in range(3)}
+    jobs = {book(connection, account_id, due_in=-1, data=data): data for data in long.values()}
+    runs = claim_and_take(connection)
+    held, cancelled, lost = runs
+    connection.execute(
+        "UPDATE inflight SET cancelled_at = clock_timestamp() WHERE id = %s", (cancelled.id,)
+    )
+    tickets = [(held.id, held.token), (cancelled.id, cancelled.token), (lost.id, lost.token - 1)]
+
+    assert payloads(connection, tickets) == {held.id: jobs[held.job_id]}
+
+
+def test_what_was_left_behind_is_of_the_run_s_own_version(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    old = b"old" * MAX_DATA
+    book(connection, account_id, due_in=-1, data=old)
+    (run,) = claim_and_take(connection)
+    connection.execute(
+        "INSERT INTO superseded (job_id, version, url, data) SELECT id, version, url, data FROM job"
+    )
+    connection.execute("UPDATE job SET version = 2, data = 'new'")
+
+    assert payloads(connection, [(run.id, run.token)]) == {run.id: old}
+    connection.execute("DELETE FROM superseded")
+    assert payloads(connection, [(run.id, run.token)]) == {run.id: None}
 
 
 @pytest.mark.parametrize("retry", [Constant(1.5, 3), Constant(0, 0), Constant(0.001, None)])

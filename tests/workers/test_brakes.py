@@ -10,7 +10,7 @@ import structlog
 from app.domain.flow import Cause
 from app.domain.run import Reply
 from tests.workers.stage import OK, OTHER, REFUSED, SECRET, URL, Capped, causes, taken
-from workers.courier import WITHDRAWN
+from workers.calls import WITHDRAWN
 from workers.fetcher import Summons
 from workers.held import hold
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.run import Reply, RunState
 from tests.workers.stage import Stage
-from workers.courier import WITHDRAWN
+from workers.calls import WITHDRAWN
 
 
 @pytest.fixture

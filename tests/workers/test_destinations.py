@@ -13,7 +13,7 @@ from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunState
 from tests.workers.stage import OK, OTHER, REFUSED, SECRET, URL, Capped, Stage, causes, taken
 from workers import destinations
-from workers.courier import WITHDRAWN
+from workers.calls import WITHDRAWN
 from workers.held import hold
 
 

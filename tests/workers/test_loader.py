@@ -1,0 +1,103 @@
+"""The loader: reads what takes left behind, against a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from app.store import takes
+from app.store.takes import Ticket
+from tests.booked import add_account, book, claim_and_take, connect
+from tests.workers.stage import OK, SECRET, Stage
+from workers.held import Held, hold
+from workers.link import Link
+from workers.loader import Loader
+
+SIZE = 3 * 1024 * 1024
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    made = Stage()
+    yield made
+    made.loop.close()
+
+
+@pytest.fixture
+def loader(database: str, stage: Stage) -> Iterator[Loader]:
+    made = Loader(Link(database, "loader"), stage.courier, clock=stage.clock)
+    yield made
+    made.close()
+
+
+def hold_long(database: str, stage: Stage, number: int, size: int = SIZE) -> list[Held]:
+    """Overdue runs that were taken without their payloads."""
+    with connect(database) as connection:
+        account = add_account(connection)
+        for each in range(number):
+            book(connection, account, due_in=-1, data=bytes([each]) * size)
+        runs = claim_and_take(connection)
+    now = stage.clock.now
+    held = [hold(run, (SECRET,), asked=now, answered=now) for run in runs]
+    stage.courier.accept(held)
+    stage.step()
+    return held
+
+
+def test_payloads_are_loaded_a_few_at_a_time_and_sent(
+    database: str, stage: Stage, loader: Loader
+) -> None:
+    hold_long(database, stage, 5)
+
+    came = []
+    for _ in range(3):
+        loader.once()
+        stage.step()
+        came.append(len(stage.engine.calls))
+
+    assert came == [2, 4, 5]
+    assert sorted(call.body for call, _, _ in stage.engine.calls) == [
+        bytes([each]) * SIZE for each in range(5)
+    ]
+    for _ in came:
+        stage.engine.answer(OK)
+
+
+def test_without_a_database_the_orders_are_kept(database: str, stage: Stage) -> None:
+    (held,) = hold_long(database, stage, 1)
+    loader = Loader(Link("postgresql://127.0.0.1:1/nowhere", "loader"), stage.courier)
+
+    with pytest.raises(psycopg.OperationalError):
+        loader.once()
+
+    assert stage.courier.payloads.orders.get_nowait() is held
+
+
+def test_one_payload_that_cannot_be_read_holds_up_no_other(
+    database: str, stage: Stage, loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged, whole = hold_long(database, stage, 2, size=4096)
+    read = takes.payloads
+
+    def failing(
+        connection: psycopg.Connection, tickets: Sequence[Ticket]
+    ) -> dict[UUID, bytes | None]:
+        if damaged.ticket in tickets:
+            raise psycopg.errors.DataCorrupted("missing chunk number 0")
+        return read(connection, tickets)
+
+    monkeypatch.setattr(takes, "payloads", failing)
+    loader.once()
+    stage.step()
+
+    (call,) = [call for call, _, _ in stage.engine.calls]
+    assert str(whole.run.id) in "".join(call.headers)
+    ((held, settlement),) = stage.courier.outcomes
+    assert held is damaged
+    assert (settlement.state, settlement.reason) == (
+        "dead",
+        "the content of its version is lost",
+    )

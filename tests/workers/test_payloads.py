@@ -1,0 +1,323 @@
+"""Payloads: room for long bodies, shared out; and the courier that waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+import pytest
+
+from app.domain.pace import LEASE
+from app.domain.run import Reply, RunState
+from tests.workers.stage import OK, SECRET, TOKENS, Stage, taken
+from workers.calls import WITHDRAWN
+from workers.courier import Courier
+from workers.held import Held, hold
+from workers.payloads import Payloads
+
+BUDGET = 100
+
+
+def long(size: int, account: int = 1) -> Held:
+    run = taken(0.0)._replace(data=None, size=size, account_id=account)
+    return hold(run, (SECRET,), asked=0.0, answered=0.0)
+
+
+def ordered(payloads: Payloads) -> list[Held]:
+    """What is to be loaded now; given up meanwhile or not."""
+    return [payloads.orders.get_nowait() for _ in range(payloads.orders.qsize())]
+
+
+def ready(payloads: Payloads, runs: Sequence[Held]) -> list[Held]:
+    """Those of the runs, whose turn has come, that are to be loaded."""
+    for held in runs:
+        assert not payloads.ready(held)
+    return ordered(payloads)
+
+
+def test_no_account_takes_all_the_room_and_a_newcomer_finds_some() -> None:
+    payloads = Payloads(BUDGET)
+    mine = [long(10) for _ in range(20)]
+
+    assert ready(payloads, mine) == mine[:8]
+    newcomer = long(20, account=2)
+    assert ready(payloads, [newcomer]) == [newcomer]
+    assert payloads.in_memory == BUDGET
+
+
+def test_what_waits_is_loaded_in_order_as_room_becomes_free() -> None:
+    payloads = Payloads(BUDGET)
+    mine = [long(10) for _ in range(10)]
+    ready(payloads, mine)
+
+    payloads.drop(mine[0])
+    payloads.drop(mine[3])
+
+    assert ordered(payloads) == mine[8:]
+    for held in mine:
+        payloads.drop(held)
+    assert payloads.in_memory == 0
+
+
+def test_small_ones_do_not_go_on_taking_the_room_that_a_large_one_waits_for() -> None:
+    payloads = Payloads(BUDGET)
+    others = [long(8, account) for account in range(2, 14)]
+    assert ready(payloads, others) == others
+    large = long(60)
+    assert ready(payloads, [large]) == []
+
+    for number, held in enumerate(others[:6]):
+        payloads.drop(held)
+        assert ready(payloads, [long(8, account=100 + number)]) == []
+    payloads.drop(others[6])
+
+    assert ordered(payloads)[0] is large
+
+
+def test_what_is_larger_than_the_budget_goes_alone() -> None:
+    payloads = Payloads(BUDGET)
+    small, huge = long(10), long(BUDGET + 1, account=2)
+    ready(payloads, [small])
+    assert ready(payloads, [huge]) == []
+
+    payloads.drop(small)
+
+    assert ordered(payloads) == [huge]
+    assert ready(payloads, [long(1, account=3)]) == []
+
+
+def test_what_is_early_takes_half_the_room_and_makes_way_for_those_whose_turn_it_is() -> None:
+    payloads = Payloads(BUDGET)
+    early = [long(10, account) for account in range(9)]
+    for held in early:
+        payloads.get_ahead(held)
+    assert ordered(payloads) == early[:5]
+    for held in early[:5]:
+        assert payloads.arrived(held, b"x" * 10)
+
+    late = [long(20, account) for account in range(10, 14)]
+    assert ready(payloads, late) == late
+
+    assert [held.body is None for held in early[:5]] == [False, False, True, True, True]
+    assert payloads.in_memory == BUDGET
+    assert payloads.ready(early[0])
+    assert not payloads.ready(early[4])
+
+
+def test_what_was_given_up_is_not_taken_in_and_nothing_is_taken_in_twice() -> None:
+    payloads = Payloads(BUDGET)
+    held = long(10)
+    ready(payloads, [held])
+
+    assert payloads.arrived(held, b"first")
+    assert not payloads.arrived(held, b"second")
+    assert held.body == b"first"
+    payloads.drop(held)
+    assert not payloads.arrived(held, b"third")
+    assert held.body is None
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    made = Stage()
+    made.courier = Courier(
+        made.loop,
+        made.engine,
+        tokens=TOKENS,
+        concurrency=100,
+        payload_bytes=BUDGET,
+        jitter=lambda: 0.0,
+    )
+    yield made
+    made.loop.close()
+
+
+def bodies(stage: Stage) -> list[bytes]:
+    return [call.body for call, _, _ in stage.engine.calls]
+
+
+def load(stage: Stage, *, lost: bool = False, wanted: bool = True) -> list[Held]:
+    """Answer as the loader does; what was asked of it."""
+    batch = ordered(stage.courier.payloads)
+    found: dict[UUID, bytes | None] = {
+        held.run.id: None if lost else b"x" * held.run.size for held in batch if wanted
+    }
+    stage.courier.loaded(batch, stage.clock.now, found)
+    stage.step()
+    return batch
+
+
+def test_a_long_payload_is_here_when_its_time_comes(stage: Stage) -> None:
+    stage.hold(0.05, size=40, data=None)
+    load(stage)
+    assert bodies(stage) == []
+
+    stage.step(0.05)
+
+    assert bodies(stage) == [b"x" * 40]
+
+
+def test_short_ones_go_before_long_ones_that_were_loaded(stage: Stage) -> None:
+    for _ in range(2):
+        stage.hold(0.05, size=20, data=None)
+    load(stage)
+    for _ in range(3):
+        stage.hold(0.05)
+
+    stage.step(0.05)
+
+    assert [len(body) for body in bodies(stage)] == [1, 1, 1, 20, 20]
+
+
+def test_an_overdue_one_is_loaded_when_its_turn_has_come(stage: Stage) -> None:
+    held = stage.hold(-1.0, size=40, data=None)
+    assert bodies(stage) == []
+
+    load(stage)
+
+    assert bodies(stage) == [b"x" * 40]
+    stage.engine.answer(OK)
+    assert stage.settled() is RunState.SUCCEEDED
+    assert held.body is None
+    assert stage.courier.payloads.in_memory == 0
+
+
+def test_those_without_room_wait_and_none_is_lost_or_sent_twice(stage: Stage) -> None:
+    runs = [stage.hold(-1.0, size=30, data=None, account_id=n % 3) for n in range(20)]
+    most = 0
+    for _ in range(50):
+        load(stage)
+        most = max(most, stage.courier.payloads.in_memory)
+        while stage.courier.questions:
+            stage.answer_question()
+        if stage.engine.calls:
+            stage.engine.answer(OK)
+            stage.step()
+
+    assert most <= BUDGET
+    settled = [(each.run.id, end.state) for each, end in stage.courier.outcomes]
+    assert sorted(settled) == sorted((held.run.id, RunState.SUCCEEDED) for held in runs)
+    assert stage.courier.payloads.in_memory == 0
+
+
+def test_runs_that_wait_for_room_keep_no_overdue_ones_outside(stage: Stage) -> None:
+    for number in range(60):
+        stage.hold(-1.0, size=30, data=None, url=f"http://host-{number}.test/")
+
+    assert not stage.courier._late
+
+
+def test_a_word_that_grew_stale_while_loading_is_asked_for_again(stage: Stage) -> None:
+    stage.hold(-1.0, size=40, data=None)
+    (held,) = ordered(stage.courier.payloads)
+    asked = stage.clock.now
+    stage.step(0.2)
+    stage.courier.loaded([held], asked, {held.run.id: b"x" * 40})
+    stage.step()
+    assert bodies(stage) == []
+
+    stage.answer_question()
+
+    assert bodies(stage) == [b"x" * 40]
+
+
+def test_one_cancelled_while_it_was_loaded_is_not_sent_and_its_places_are_free(
+    stage: Stage,
+) -> None:
+    held = stage.hold(-1.0, size=40, data=None)
+
+    load(stage, wanted=False)
+
+    assert bodies(stage) == []
+    assert stage.settled() is RunState.CANCELLED
+    assert_free(stage, held)
+
+
+def test_one_cancelled_once_it_was_loaded_is_not_sent_and_its_places_are_free(
+    stage: Stage,
+) -> None:
+    held = stage.hold(-1.0, size=40, data=None)
+    (ordered_run,) = ordered(stage.courier.payloads)
+    asked = stage.clock.now
+    stage.step(0.2)
+    stage.courier.loaded([ordered_run], asked, {held.run.id: b"x" * 40})
+    stage.step()
+
+    stage.answer_question(wanted=False)
+
+    assert bodies(stage) == []
+    assert stage.settled() is RunState.CANCELLED
+    assert_free(stage, held)
+
+
+def test_one_whose_lease_ran_out_meanwhile_is_not_sent_and_its_places_are_free(
+    stage: Stage,
+) -> None:
+    held = stage.hold(-1.0, size=40, data=None)
+    stage.step(LEASE.total_seconds())
+
+    load(stage)
+
+    assert bodies(stage) == []
+    assert held not in stage.courier.held
+    assert_free(stage, held)
+
+
+def test_one_whose_content_is_lost_is_dead(stage: Stage) -> None:
+    held = stage.hold(-1.0, size=40, data=None)
+
+    load(stage, lost=True)
+
+    assert stage.settled() is RunState.DEAD
+    assert_free(stage, held)
+
+
+def test_a_payload_loaded_twice_is_sent_once(stage: Stage) -> None:
+    held = stage.hold(-1.0, size=40, data=None)
+    load(stage)
+
+    stage.courier.loaded([held], stage.clock.now, {held.run.id: b"x" * 40})
+    stage.courier.loaded([held], stage.clock.now, {})
+    stage.step()
+
+    assert len(bodies(stage)) == 1
+    assert not stage.courier.outcomes
+    assert stage.courier.payloads.in_memory == 40
+
+
+def test_a_call_that_was_withdrawn_loads_its_payload_again(stage: Stage) -> None:
+    stage.hold(-1.0, size=40, data=None)
+    load(stage)
+    stage.step(0.2)
+    stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the word was stale"))
+    stage.step()
+    assert stage.courier.payloads.in_memory == 0
+
+    stage.answer_question()
+    load(stage)
+
+    assert bodies(stage) == [b"x" * 40]
+
+
+def test_one_that_waits_for_its_destination_keeps_no_payload(stage: Stage) -> None:
+    busy = [stage.hold(0.0) for _ in range(50)]
+    assert len(stage.engine.calls) == len(busy)
+
+    held = stage.hold(0.05, size=40, data=None)
+    load(stage)
+    assert stage.courier.payloads.in_memory == 40
+    stage.step(0.05)
+
+    assert len(stage.engine.calls) == len(busy)
+    assert held.body is None
+    assert stage.courier.payloads.in_memory == 0
+
+
+def assert_free(stage: Stage, held: Held) -> None:
+    """The run holds no slot, no place at its destination, and no room."""
+    place = held.destination
+    assert place is not None
+    assert place.in_flight == 0
+    assert stage.courier._slots._left == 100
+    assert stage.courier.payloads.in_memory == 0
+    assert held.body is None

@@ -1,0 +1,53 @@
+"""Calls: what a held run is sent as, and to whom it is handed for that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from app.delivery.request import Call, build
+from app.domain.completion import Tokens
+from app.domain.run import Reply
+from workers.held import Held
+
+WITHDRAWN: Final = "withdrawn"
+"""The engine's error for a call that `may_begin` stopped."""
+
+_UNSIGNED: Final = Reply(
+    error="signing-failed",
+    error_detail="No signing secret of the account opens; see WAKECALL_SECRET_KEY.",
+    connected=False,
+)
+_TOKENLESS: Final = Reply(
+    error="token-failed",
+    error_detail="The token of the app does not open; see WAKECALL_SECRET_KEY, or PUT it again.",
+    connected=False,
+)
+
+
+class Sender(Protocol):
+    """What the courier needs of the engine."""
+
+    def post(
+        self, call: Call, done: Callable[[Reply], None], *, may_begin: Callable[[], bool]
+    ) -> None:
+        """Send; `done` is called once, in the loop's thread.
+
+        Where the name had to be resolved first, `may_begin` is asked again; if it says no, the
+        reply's error is `withdrawn` and nothing was sent.
+        """
+
+    def prepare(self, url: str) -> None:
+        """Resolve and judge the host of `url` ahead of time."""
+
+
+def call_of(held: Held, now: float, tokens: Tokens) -> Call | Reply:
+    """The signed call that begins at `now`, or why the attempt has failed without one."""
+    if not held.secrets:
+        return _UNSIGNED
+    if held.app_token == "":
+        return _TOKENLESS
+    wall = held.wall(now)
+    # Of an event nothing is to be said later: it has no token, and its 202 is a success.
+    token = None if held.is_event else tokens.make(held.run.id)
+    return build(held.delivery(wall, token), held.secrets, int(wall.timestamp()))

@@ -1,0 +1,88 @@
+"""Loader: reads the payloads that takes leave behind, shortly before their calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from queue import Empty
+from typing import Final
+from uuid import UUID
+
+import psycopg
+
+from app.log import logger
+from app.store import takes
+from workers.courier import Courier
+from workers.held import Held
+from workers.link import Link, Repeating
+
+_AT_ONCE: Final = 4 * 1024 * 1024
+"""Bytes after which a statement asks for no more: what is read is in memory twice for a moment."""
+
+_MOST: Final = 200
+_LISTEN_S: Final = 0.5
+
+
+class Loader(Repeating):
+    """One thread, as a long payload takes longer to read than the keeper may be kept from leases.
+
+    It connects when there is something to load.
+    """
+
+    def __init__(
+        self, link: Link, courier: Courier, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__("loader", pause=0)
+        self._link = link
+        self._courier = courier
+        self._clock = clock
+
+    def once(self) -> None:
+        """Wait a moment for orders, and load some."""
+        batch = self._some()
+        if not batch:
+            return
+        try:
+            with self._link.use() as connection:
+                asked = self._clock()
+                found = _read(connection, batch)
+        except Exception:
+            for held in batch:
+                self._courier.payloads.orders.put(held)
+            raise
+        self._courier.loaded(batch, asked, found)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.drop()
+
+    def _some(self) -> list[Held]:
+        orders = self._courier.payloads.orders
+        batch: list[Held] = []
+        size = 0
+        try:
+            while size < _AT_ONCE and len(batch) < _MOST:
+                held = orders.get_nowait() if batch else orders.get(timeout=_LISTEN_S)
+                if held.counted and held.body is None:
+                    batch.append(held)
+                    size += held.run.size
+        except Empty:
+            pass
+        return batch
+
+
+def _read(connection: psycopg.Connection, batch: Sequence[Held]) -> dict[UUID, bytes | None]:
+    """The payloads, one by one where they cannot be read together; None for what cannot at all."""
+    try:
+        return takes.payloads(connection, [held.ticket for held in batch])
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        if len(batch) == 1:
+            run_id = batch[0].run.id
+            logger.error("payload.unreadable", run_id=str(run_id), error=str(error))
+            return {run_id: None}
+        found: dict[UUID, bytes | None] = {}
+        for held in batch:
+            found.update(_read(connection, [held]))
+        return found
