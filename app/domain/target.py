@@ -18,6 +18,10 @@ Network = IPv4Network | IPv6Network
 LOOPBACK: Final[tuple[Address, ...]] = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 """Where `localhost` is, without asking anybody (RFC 6761, 6.3)."""
 
+MAX_CALLED: Final = 5 * MAX_URL
+"""Of a URL that is called: a Dapr app's own, and below it a job's name, each of whose at most 512
+characters may take up to 12 once it is percent-encoded."""
+
 _DEFAULT_PORT: Final = {"http": 80, "https": 443}
 _EXAMPLE: Final = "Give a URL such as https://example.com/wake."
 _PUBLIC: Final = "Give the URL of a publicly reachable address."
@@ -92,6 +96,7 @@ def judge_url(url: str, *, allow: tuple[Network, ...], member: str = "url") -> N
     Raises InvalidMember for `member` with the reason and the remedy.
     """
     try:
+        _check_length(url, MAX_URL)
         target = split(url)
     except InvalidMember as refusal:
         raise InvalidMember(member, refusal.message, remedy=refusal.remedy) from None
@@ -138,11 +143,10 @@ def is_localhost(host: str) -> bool:
 def split(url: str) -> Target:
     """The parts of an absolute http(s) URL that decide where it leads (RFC 3986, 3.2).
 
-    Own and strict grammar, so that what is judged is what libcurl connects to. Raises
-    InvalidMember (member `url`).
+    Own and strict grammar, so that what is judged is what libcurl connects to. It may have
+    MAX_CALLED characters. Raises InvalidMember (member `url`).
     """
-    if len(url) > MAX_URL:
-        raise _refusal(f"is {len(url)} characters long", f"Give at most {MAX_URL} characters.")
+    _check_length(url, MAX_CALLED)
     unfit = _UNFIT.search(url)
     if unfit is not None:
         raise _refusal(f"holds {unfit[0]!a}", _remedy_for(unfit[0]))
@@ -214,6 +218,11 @@ def _dotted_quad(text: str) -> IPv4Address:
             f"has the host {text}, which ends in a number",
             "Write an IPv4 address as four decimal numbers, such as 192.0.2.1.",
         ) from None
+
+
+def _check_length(url: str, most: int) -> None:
+    if len(url) > most:
+        raise _refusal(f"is {len(url)} characters long", f"Give at most {most} characters.")
 
 
 def _refusal(what: str, remedy: str) -> InvalidMember:

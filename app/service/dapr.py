@@ -16,7 +16,7 @@ from app.errors import Conflict, NotFound
 from app.service import jobs
 from app.store import contents, inflight
 from app.store import jobs as store
-from app.store.engine import statement, transaction
+from app.store.engine import session, statement, transaction
 from app.store.names import NameTaken, holder
 
 # Each further one means that somebody else booked or ended a job of this very name meanwhile.
@@ -24,9 +24,7 @@ TRIES: Final = 5
 _REPLACED: Final = "the job was overwritten"
 
 
-def book(
-    caller: Caller, booking: Booking, first: datetime | None, *, overwrite: bool = False
-) -> None:
+def book(caller: Caller, booking: Booking, first: datetime, *, overwrite: bool = False) -> None:
     """Book a job of an app, which is `booking.endpoint`, under its name.
 
     Where there is one of that name, it is replaced if `overwrite` says so: its runs are withdrawn,
@@ -34,14 +32,9 @@ def book(
     """
     for _ in range(TRIES):
         # First of all, and by itself: most often the name is free, and this one round trip all.
-        with suppress(NameTaken), statement() as connection:
-            store.insert_job(
-                connection,
-                job_id=UUID(int=uuid7().int),
-                account_id=caller.account.id,
-                booking=booking,
-                next_at=first,
-            )
+        with suppress(NameTaken), session() as connection:
+            job_id = UUID(int=uuid7().int)
+            store.insert_named(connection, job_id, caller.account.id, booking, first)
             return
         if not overwrite:
             break

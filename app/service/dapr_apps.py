@@ -12,7 +12,7 @@ from app.domain.quotation import quoted
 from app.errors import InvalidMember
 from app.service import endpoints
 from app.store import endpoints as store
-from app.store.engine import statement
+from app.store.engine import session
 
 HEADER: Final = "dapr-app-id"
 
@@ -60,7 +60,7 @@ def of_caller(caller: Caller, named: str | None) -> str:
             f"{quoted(caller.app)}.",
             remedy="Leave the header out, or send another key.",
         )
-    with statement() as connection:
+    with session() as connection:
         apps = store.names(connection, caller.account.id, Dialect.DAPR)
     if wanted is None and len(apps) == 1:
         return apps[0]

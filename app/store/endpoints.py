@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+import psycopg
 from sqlalchemy import Connection, Row, Select, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.job import Dialect
+from app.store.queries import run
 from app.store.tables import endpoint
 
 _IN_USE: Final = text("""
@@ -62,14 +64,10 @@ def listed(connection: Connection, account_id: int, dialect: Dialect) -> tuple[S
     return tuple(map(_stored, rows))
 
 
-def names(connection: Connection, account_id: int, dialect: Dialect) -> list[str]:
+def names(connection: psycopg.Connection, account_id: int, dialect: Dialect) -> list[str]:
     """The names of the account's endpoints of a dialect, in their order."""
-    query = (
-        select(endpoint.c.name)
-        .where(endpoint.c.account_id == account_id, endpoint.c.dialect == dialect)
-        .order_by(endpoint.c.name)
-    )
-    return list(connection.execute(query).scalars())
+    params = {"account_id": account_id, "dialect": str(dialect)}
+    return [name for (name,) in run(connection, "endpoints", params)]
 
 
 def remove(connection: Connection, account_id: int, dialect: Dialect, name: str) -> bool:

@@ -11,6 +11,7 @@ import psycopg
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -127,13 +128,18 @@ def session() -> Iterator[psycopg.Connection]:
         try:
             connection.autocommit = True
             yield connection
-            connection.autocommit = False
         except psycopg.OperationalError:
             if connection.closed:
                 # As SQLAlchemy does for its own: what was opened before is as dead as this one.
                 db.engine.dispose()
             raise
         finally:
+            # Also where a statement failed, as for a name that is taken: whoever borrows it next
+            # counts on transactions, which this does not have.
+            if connection.info.transaction_status is TransactionStatus.IDLE:
+                connection.autocommit = False
+            else:
+                lent.invalidate()
             lent.close()
 
 

@@ -86,6 +86,27 @@ def insert_job(
     follows.insert(connection, job_id, booking.follows)
 
 
+def insert_named(
+    connection: psycopg.Connection,
+    job_id: UUID,
+    account_id: int,
+    booking: Booking,
+    next_at: datetime,
+) -> None:
+    """Store a new job that is enabled and follows no other, and its due row; raises NameTaken."""
+    content = _content(booking)
+    params = {
+        "id": job_id,
+        "account_id": account_id,
+        **_as_text(content),
+        "written": None if booking.written is None else orjson.dumps(booking.written).decode(),
+        **_schedule(booking),
+        "next_at": next_at,
+    }
+    with minding_names():
+        run(connection, "book_named", params)
+
+
 def insert_if_valid(
     connection: psycopg.Connection,
     job_id: UUID,

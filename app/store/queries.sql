@@ -31,6 +31,27 @@ SELECT %(id)s::uuid, account_id, 1, %(recurring)s::boolean,
        CASE WHEN %(enabled)s::boolean THEN %(first)s::timestamptz END
 FROM caller;
 
+-- name: book_named
+-- No job without its due row. It is version 1. Whether the name is free, the index says.
+WITH booked AS (
+  INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
+                   name, tags, manner, misfire, misfire_window, on_success, on_failure, dialect,
+                   endpoint, written)
+  VALUES (%(id)s::uuid, %(account_id)s, 1, %(url)s::text, %(signature)s::text,
+          %(content_type)s::text, %(data)b::bytea, %(trigger)s::jsonb, %(enabled)s::boolean,
+          %(name)s::text, %(tags)s::text[], %(manner)s::jsonb, %(misfire)s::text,
+          %(misfire_window)s::float8, %(on_success)s::text, %(on_failure)s::text, %(dialect)s::text,
+          %(endpoint)s::text, %(written)s::jsonb)
+)
+INSERT INTO due (job_id, account_id, version, recurring, serial, standing, remaining, next_at)
+VALUES (%(id)s::uuid, %(account_id)s, 1, %(recurring)s::boolean, %(serial)s::boolean,
+        %(standing)s::boolean, %(remaining)s::integer, %(next_at)s::timestamptz);
+
+-- name: endpoints
+-- The places that an account has configured for a dialect, in their order.
+SELECT name FROM endpoint
+WHERE account_id = %(account_id)s AND dialect = %(dialect)s ORDER BY name;
+
 -- name: find_key
 -- The clock that comes along judges what is booked under this key.
 SELECT account.id, account.name, digest, revoked_at IS NOT NULL, app, clock_timestamp()

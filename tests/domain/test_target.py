@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from contextlib import suppress
 from ipaddress import ip_address, ip_network
+from urllib.parse import quote
 
 import pycurl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.target import Network, judge_address, judge_url, split
+from app.domain.dapr.names import MAX_NAME
+from app.domain.job import MAX_URL
+from app.domain.target import MAX_CALLED, Network, judge_address, judge_url, split
 from app.errors import InvalidMember
 
 LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -192,6 +195,14 @@ def test_the_remedy_says_what_to_write(url: str, remedy: str) -> None:
     with pytest.raises(InvalidMember) as caught:
         judge_url(url, allow=())
     assert remedy in caught.value.remedy
+
+
+def test_what_is_called_may_be_longer_than_what_is_booked() -> None:
+    app = "http://example.com/".ljust(MAX_URL, "x")
+    longest = f"{app}/job/{quote(chr(0x1F600) * MAX_NAME)}"
+    assert split(longest).host == "example.com"
+    with pytest.raises(InvalidMember, match="characters long"):
+        split(longest.ljust(MAX_CALLED + 1, "x"))
 
 
 def test_what_is_allowed_goes_before_what_is_denied() -> None:

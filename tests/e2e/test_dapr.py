@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
 
+from app.domain.dapr.names import MAX_NAME
 from local.instance import CHECKOUT
 from tests.booked import one
 from tests.domain.dapr import vectors
@@ -196,6 +198,14 @@ def test_data_arrives_as_it_was_written(dapr: Dapr, receiver: Receiver, vector: 
     assert request.target == "/job/a%20b+c"
     assert request.body.decode() == vector.input.strip()
     assert json.loads(request.body) == json.loads(vector.expected)
+
+
+def test_the_longest_names_are_called_too(dapr: Dapr, receiver: Receiver) -> None:
+    encoded = quote("\U0001f600" * MAX_NAME)
+    assert dapr.schedule(encoded, {"dueTime": "0s"}).status == 204
+    (request,) = receiver.wait_for(1)
+    assert request.target == f"/job/{encoded}"
+    gone(dapr, encoded)
 
 
 @pytest.mark.parametrize(("data", "body"), [({}, b""), ({"data": None}, b"null")])

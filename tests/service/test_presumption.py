@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy import text
 
 from app.domain import key as keys
 from app.domain.account import Account, Caller, Presumed
@@ -17,9 +18,10 @@ from app.errors import InvalidMember, Unauthenticated, Unavailable
 from app.service import accounts, jobs
 from app.service.presumption import Presumptions
 from app.store import accounts as store
-from app.store.engine import session
+from app.store.engine import session, transaction
 from tests.booked import one
 
+TRANSACTION = text("SELECT pg_current_xact_id()::text")
 YEARLY = Cron(expression="0 0 12 1 1 ?")
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -153,3 +155,12 @@ def test_connections_that_died_are_told_once_and_replaced(
     with session() as used:
         assert one(used, "SELECT 1") == 1
         jobs.create(presumed, booking())
+
+
+@pytest.mark.usefixtures("app")
+def test_a_statement_that_failed_leaves_no_connection_without_transactions() -> None:
+    with pytest.raises(psycopg.errors.DivisionByZero), session() as used:
+        used.execute("SELECT 1 / 0")
+    with transaction() as lent:
+        before = lent.execute(TRANSACTION).scalar_one()
+        assert lent.execute(TRANSACTION).scalar_one() == before
