@@ -11,7 +11,7 @@ from app.domain.account import Caller
 from app.domain.job import Job, booking_of
 from app.errors import Conflict
 from app.service import arming, jobs
-from app.store import contents, inflight, serial
+from app.store import accounts, contents, inflight, serial
 from app.store import jobs as store
 from app.store.engine import transaction
 
@@ -65,5 +65,6 @@ def fire(caller: Caller, job_id: UUID) -> UUID:
                 member="id",
                 remedy="Wait until it is settled: GET /1/runs/<id> tells when.",
             )
-        inflight.fire(connection, job_id, run_id)
+        by = accounts.called(connection, caller.key_id)
+        inflight.fire(connection, job_id, run_id, started_by=by)
     return run_id

@@ -55,11 +55,10 @@ def lock(connection: Connection, account_id: int) -> None:
     )
 
 
-def label_of(connection: Connection, key_id: str) -> str:
-    """The label of a key; empty where it has none."""
+def called(connection: Connection, key_id: str) -> str:
+    """What a key is called: by its label, or by its id where it has none."""
     query = select(api_key.c.label).where(api_key.c.id == key_id)
-    label: str = connection.execute(query).scalar_one()
-    return label
+    return connection.execute(query).scalar_one_or_none() or key_id
 
 
 def clocked(connection: Connection, name: str) -> tuple[Account, datetime] | None:

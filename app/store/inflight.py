@@ -58,9 +58,10 @@ WHERE job_id = :job_id AND kind = 'scheduled' AND cancelled_at IS NULL
 # The database's clock is read once, so that the run is sent when it is due.
 _FIRE = text("""
 INSERT INTO inflight
-  (id, job_id, account_id, job_version, kind, due_at, final, serial, state, send_at, look_at)
+  (id, job_id, account_id, job_version, kind, due_at, final, serial, started_by, state, send_at,
+   look_at)
 SELECT :run_id, d.job_id, d.account_id, d.version, 'manual', now.at, NOT d.recurring, d.serial,
-       'claimed', now.at, clock_timestamp()
+       :started_by, 'claimed', now.at, clock_timestamp()
 FROM due d, (SELECT clock_timestamp() + CAST(:ahead AS interval) AS at) AS now
 WHERE d.job_id = :job_id
 """)
@@ -126,13 +127,16 @@ def cancel_replaced(
     return kept
 
 
-def fire(connection: Connection, job_id: UUID, run_id: UUID) -> None:
+def fire(connection: Connection, job_id: UUID, run_id: UUID, *, started_by: str) -> None:
     """A run of a locked job, in its present version, due as good as now; its schedule stays.
+
+    `started_by` says whose key asked for it.
 
     Where the job is one-time, it may end with this run, though never before its own firing. Where
     its calls must not overlap, none may be under way, and its next firing waits for this one.
     """
-    connection.execute(_FIRE, {"job_id": job_id, "run_id": run_id, "ahead": BY_HAND})
+    params = {"job_id": job_id, "run_id": run_id, "started_by": started_by, "ahead": BY_HAND}
+    connection.execute(_FIRE, params)
     hold(connection, job_id)
 
 

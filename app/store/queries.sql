@@ -290,8 +290,9 @@ SELECT job_id FROM due WHERE job_id = ANY (%(job_ids)b::uuid[]) ORDER BY job_id 
 
 -- name: settle_final
 -- A run leaves inflight and enters history, with its last attempt, in one statement, only under the
--- token it was taken with; as cancelled only if it was. History keeps the token, so that a redelivery
--- goes on above it.
+-- token it was taken with; as cancelled only if it was, and then at the moment it was, unless a call
+-- came to an end since: a firing that was withdrawn ahead of its time is known by that. History keeps
+-- the token, so that a redelivery goes on above it.
 WITH gone AS (
   DELETE FROM inflight i
   USING unnest(%(ids)b::uuid[], %(tokens)b::int[], %(states)b::text[], %(reasons)b::text[],
@@ -307,7 +308,9 @@ WITH gone AS (
             i.attempts + (v.started_at IS NOT NULL)::int AS attempts,
             CASE WHEN v.state = 'cancelled' THEN coalesce(v.reason, i.reason) ELSE v.reason END
               AS reason,
-            i.token, v.started_at, v.lateness_ms, v.status, v.error, v.detail, v.headers, v.body,
+            CASE WHEN v.state = 'cancelled' AND v.started_at IS NULL THEN i.cancelled_at
+              ELSE clock_timestamp() END AS settled_at,
+            i.started_by, i.token, v.started_at, v.lateness_ms, v.status, v.error, v.detail, v.headers, v.body,
             v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms,
             v.total_ms
 ), attempted AS (
@@ -318,9 +321,9 @@ WITH gone AS (
   FROM gone WHERE started_at IS NOT NULL
 )
 INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
-                 settled_at, token)
+                 settled_at, token, started_by)
 SELECT id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
-       clock_timestamp(), token
+       settled_at, token, started_by
 FROM gone
 RETURNING id;
 
@@ -415,17 +418,18 @@ WHERE d.job_id = ANY (%(job_ids)b::uuid[]);
 -- another schedule or none, is no end: nothing had begun (resources.py tells of none either).
 WITH started AS (
   INSERT INTO inflight
-    (id, job_id, account_id, job_version, kind, due_at, final, serial, state, send_at, look_at)
+    (id, job_id, account_id, job_version, kind, due_at, final, serial, started_by, state, send_at,
+     look_at)
   SELECT DISTINCT ON (d.job_id)
          new_run_id(), d.job_id, d.account_id, d.version, 'chained', now.at, NOT d.standing,
-         d.serial, 'claimed', now.at, now.at
+         d.serial, u.name, 'claimed', now.at, now.at
   FROM unnest(%(runs)b::uuid[], %(dues)b::timestamptz[], %(job_ids)b::uuid[], %(states)b::text[])
          AS v (run_id, due_at, job_id, state)
   CROSS JOIN LATERAL (
     SELECT d.account_id FROM due d
     WHERE d.job_id = v.job_id
       AND (SELECT CASE r.state WHEN 'cancelled' THEN r.kind = 'scheduled' AND r.attempts = 0
-             AND (r.settled_at < r.due_at OR r.reason LIKE 'replaced by version %%') END
+             AND r.settled_at < r.due_at END
            FROM run r
            WHERE r.id = v.run_id AND r.due_at = v.due_at AND r.job_id = v.job_id) IS NOT TRUE
     OFFSET 0) a

@@ -68,10 +68,10 @@ WITH v AS MATERIALIZED (
   FROM again WHERE due.job_id = again.job_id AND due.serial AND due.next_at IS NOT NULL
 )
 INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, missed, final, serial,
-                      state, send_at, attempts, tried, token, look_at)
+                      started_by, state, send_at, attempts, tried, token, look_at)
 SELECT id, job_id, account_id, job_version, kind, due_at, missed,
        coalesce((SELECT NOT d.recurring FROM due d WHERE d.job_id = again.job_id), false), serial,
-       'claimed', send_at, attempts, attempts, coalesce(token, :earlier_tokens) + 1,
+       started_by, 'claimed', send_at, attempts, attempts, coalesce(token, :earlier_tokens) + 1,
        send_at - CAST(:look_ahead AS interval)
 FROM again
 RETURNING id

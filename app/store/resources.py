@@ -18,39 +18,31 @@ from app.store import history
 # whoever asks; one that somebody started and aborted was.
 _BEGAN: Final = """
 NOT (kind = 'scheduled' AND attempts = 0 AND state = 'cancelled'
-     AND (settled_at < due_at OR reason LIKE 'replaced by version %'))
+     AND settled_at < due_at)
 """
 _STANDS: Final = """
-NOT (kind = 'scheduled' AND attempts = 0 AND cancelled_at IS NOT NULL
-     AND reason LIKE 'replaced by version %')
+NOT (kind = 'scheduled' AND attempts = 0 AND cancelled_at IS NOT NULL AND cancelled_at < due_at)
 """
+
+# Runs of a job follow one another, but not in the order they were due: a time that waited for one
+# run is overtaken by others that are started by hand or by a job before it. The index has them as
+# they were due; among the first, this many more than are asked for are put right.
+_OVERTAKEN: Final = 20
+_NEWEST: Final = "settled_at DESC NULLS FIRST, due_at DESC"
 
 _LAST: Final = f"""
 SELECT * FROM (
-  (SELECT id, kind, due_at, state, NULL::timestamptz AS settled_at, reason
-   FROM inflight WHERE job_id = j.id AND {_STANDS} ORDER BY due_at DESC LIMIT 1)
+  (SELECT id, kind, due_at, state, NULL::timestamptz AS settled_at, reason, started_by
+   FROM inflight WHERE job_id = j.id AND {_STANDS})
   UNION ALL
-  (SELECT id, kind, due_at, state, settled_at, reason
-   FROM run WHERE job_id = j.id AND {_BEGAN} ORDER BY due_at DESC LIMIT 1)
-) AS newest ORDER BY due_at DESC LIMIT 1
+  (SELECT id, kind, due_at, state, settled_at, reason, started_by
+   FROM run WHERE job_id = j.id AND {_BEGAN} ORDER BY due_at DESC LIMIT 1 + {_OVERTAKEN})
+) AS newest ORDER BY {_NEWEST} LIMIT 1
 """  # noqa: S608 - joined from constants of this module
 
-# A chained run is due in the transaction in which the run before it was settled.
-_AFTER: Final = """
-SELECT u.name
-FROM follow f
-JOIN job u ON u.account_id = f.account_id AND u.dialect = 'fusion' AND u.name = f.upstream
-CROSS JOIN LATERAL (
-  SELECT r.settled_at FROM run r
-  WHERE r.job_id = u.id AND r.settled_at <= l.due_at AND r.state = ANY (f.states)
-  ORDER BY r.due_at DESC LIMIT 1) ended
-WHERE f.job_id = j.id
-ORDER BY ended.settled_at DESC LIMIT 1
-"""
-
 _STANDING: Final = text(f"""
-SELECT j.name, j.enabled, j.written, coalesce(d.next_at, d.held_at) AS next_at,
-       l.id AS run_id, l.kind, l.due_at, l.state, l.settled_at, l.reason,
+SELECT j.name, j.enabled, coalesce(d.next_at, d.held_at) AS next_at,
+       l.id AS run_id, l.kind, l.due_at, l.state, l.settled_at, l.reason, l.started_by,
        (SELECT min(a.started_at) FROM attempt a WHERE a.run_id = l.id AND a.due_at = l.due_at)
          AS started_at,
        ARRAY(SELECT f.upstream FROM follow f
@@ -58,8 +50,7 @@ SELECT j.name, j.enabled, j.written, coalesce(d.next_at, d.held_at) AS next_at,
                AND NOT EXISTS (SELECT FROM job u
                                WHERE u.account_id = f.account_id AND u.dialect = 'fusion'
                                  AND u.name = f.upstream)
-             ORDER BY f.upstream) AS lacking,
-       CASE WHEN l.kind = 'chained' THEN ({_AFTER}) END AS after
+             ORDER BY f.upstream) AS lacking
 FROM job j
 JOIN due d ON d.job_id = j.id
 LEFT JOIN LATERAL ({_LAST}) l ON true
@@ -72,10 +63,11 @@ ORDER BY j.name
 
 _HISTORY: Final = text(f"""
 SELECT * FROM (
-  ({history.LIVE_ROWS} WHERE job_id = :job_id AND {_STANDS} ORDER BY due_at DESC LIMIT :limit)
+  ({history.LIVE_ROWS} WHERE job_id = :job_id AND {_STANDS})
   UNION ALL
-  ({history.SETTLED_ROWS} WHERE job_id = :job_id AND {_BEGAN} ORDER BY due_at DESC LIMIT :limit)
-) AS runs ORDER BY due_at DESC, id DESC LIMIT :limit
+  ({history.SETTLED_ROWS} WHERE job_id = :job_id AND {_BEGAN}
+   ORDER BY due_at DESC LIMIT :limit + {_OVERTAKEN})
+) AS runs ORDER BY {_NEWEST}, id DESC LIMIT :limit
 """)  # noqa: S608 - as above
 
 _WRITTEN: Final = text("""
@@ -85,15 +77,13 @@ WHERE account_id = :account_id AND dialect = 'fusion' AND name LIKE 'task:%'
 ORDER BY name
 """)
 
-_STARTED_BY: Final = text("""
-UPDATE job SET written = jsonb_set(written, '{startedBy}', to_jsonb(CAST(:who AS text)))
-WHERE id = :job_id
-""")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LastRun:
-    """The newest run of a job, live or settled; `started_at` is None until it was called."""
+    """The newest run of a job, live or settled; `started_at` is None until it was called.
+
+    `started_by` is whose key or which job's end started it; None where its schedule did.
+    """
 
     id: UUID
     kind: RunKind
@@ -102,23 +92,18 @@ class LastRun:
     started_at: datetime | None
     settled_at: datetime | None
     reason: str | None
+    started_by: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """How a job stands.
-
-    `lacking` are the names it follows that no job of the account bears; `after` is the job whose
-    end started the last run, where one did.
-    """
+    """How a job stands; `lacking` are the names it follows that no job of the account bears."""
 
     name: str
     enabled: bool
-    written: dict[str, Any]
     next_at: datetime | None
     last: LastRun | None
     lacking: tuple[str, ...]
-    after: str | None
 
 
 def standing(
@@ -138,11 +123,9 @@ def standing(
         Standing(
             name=row.name,
             enabled=row.enabled,
-            written=row.written,
             next_at=row.next_at,
             last=_last(row),
             lacking=tuple(row.lacking),
-            after=row.after,
         )
         for row in rows
     ]
@@ -160,11 +143,6 @@ def written(connection: Connection, account_id: int, *, tag: str | None) -> list
     return [row.written for row in rows]
 
 
-def note_starter(connection: Connection, job_id: UUID, who: str) -> None:
-    """Keep who started a locked job by hand last."""
-    connection.execute(_STARTED_BY, {"job_id": job_id, "who": who})
-
-
 def _last(row: Any) -> LastRun | None:  # noqa: ANN401 - a row has the columns of its statement
     if row.run_id is None:
         return None
@@ -176,4 +154,5 @@ def _last(row: Any) -> LastRun | None:  # noqa: ANN401 - a row has the columns o
         started_at=row.started_at,
         settled_at=row.settled_at,
         reason=row.reason,
+        started_by=row.started_by,
     )

@@ -204,6 +204,7 @@ inflight = Table(
     Column("completion", Text),
     Column("completion_message", Text),
     Column("serial", Boolean, nullable=False, server_default=_NO),
+    Column("started_by", Text),
     Index("inflight_look", "look_at"),
     Index(
         "inflight_parked",
@@ -244,6 +245,7 @@ run = Table(
     Column("reason", Text),
     Column("settled_at", _INSTANT, nullable=False),
     Column("token", Integer),
+    Column("started_by", Text),
     Index(
         "run_succeeded",
         "account_id",

@@ -178,3 +178,19 @@ def test_completion_can_be_taken_back_with_runs_to_be_completed(database: str) -
         assert one(connection, "SELECT complete_by IS NULL FROM inflight") is True
         unchecked = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated"
         assert one(connection, unchecked) == 0
+
+
+def test_who_started_a_run_can_be_taken_back_with_runs_that_were_started(database: str) -> None:
+    with in_app(database), connect(database) as connection:
+        book(connection, add_account(connection), due_in=-1)
+        (run,) = claim_and_take(connection)
+        connection.execute("UPDATE inflight SET kind = 'manual', started_by = 'first'")
+
+        downgrade(directory=FOLDER, revision="0009")
+        connection.execute(SETTLED_BY_THE_RELEASE_BEFORE)
+        upgrade(directory=FOLDER)
+
+        assert one(connection, "SELECT id FROM inflight WHERE started_by IS NULL") == run.id
+        assert one(connection, "SELECT count(*) FROM run WHERE started_by IS NULL") == 1
+        unchecked = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated"
+        assert one(connection, unchecked) == 0

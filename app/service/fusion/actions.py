@@ -12,7 +12,7 @@ from app.domain.fusion import status
 from app.domain.fusion.action import Action
 from app.domain.fusion.resource import Resource
 from app.service.fusion import ending, jobs
-from app.store import accounts, inflight, resources, serial
+from app.store import accounts, inflight, serial
 from app.store.engine import transaction
 
 
@@ -38,9 +38,8 @@ def start(caller: Caller, resource: Resource, *, app: str | None) -> dict[str, A
                 accepted=False,
                 message=f"The job {name} is running already, as run {under_way}.",
             )
-        inflight.fire(connection, job.id, UUID(int=uuid7().int))
-        label = accounts.label_of(connection, caller.key_id)
-        resources.note_starter(connection, job.id, label or caller.key_id)
+        by = accounts.called(connection, caller.key_id)
+        inflight.fire(connection, job.id, UUID(int=uuid7().int), started_by=by)
     return status.started(name)
 
 
@@ -49,8 +48,7 @@ def abort(caller: Caller, resource: Resource, *, app: str | None) -> dict[str, A
     name = str(resource)
     with transaction() as connection:
         job = jobs.locked(connection, caller, resource, app)
-        label = accounts.label_of(connection, caller.key_id)
-        reason = f"aborted by {label or caller.key_id}"
+        reason = f"aborted by {accounts.called(connection, caller.key_id)}"
         if not ending.abort(connection, job, reason):
             return status.action_reply(
                 name, Action.ABORT, accepted=False, message=f"The job {name} is not running."

@@ -29,7 +29,6 @@ from app.store import jobs as store
 
 SCHEDULE: Final = "schedule"
 TASK: Final = "task"
-STARTED_BY: Final = "startedBy"
 
 # A job whose runs never overlap must not wait for a day because one call failed.
 RETRY: Final = RetryPolicy(schedule=(5.0, 25.0))

@@ -70,16 +70,9 @@ def _course(last: LastRun) -> Course:
 
 def _starter(found: Standing) -> str | None:
     """Who started the last run: a key by its label, the schedule, or the job before it."""
-    if found.last is None:
-        return None
-    match found.last.kind:
-        case RunKind.MANUAL:
-            by: str | None = found.written.get(jobs.STARTED_BY)
-            return by
-        case RunKind.CHAINED:
-            return found.after
-        case _:
-            return _BY_SCHEDULE
+    if found.last is None or found.last.kind is not RunKind.SCHEDULED:
+        return None if found.last is None else found.last.started_by
+    return _BY_SCHEDULE
 
 
 def _extra(found: Standing) -> dict[str, Any]:

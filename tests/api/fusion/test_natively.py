@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import psycopg
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.api.fusion.saved import CLEAN, DAILY, MOVIES, TASK, act, put, saved, status
+from app.domain.run import RunState
+from app.service import accounts
+from tests.api.fusion.runs import NONE, looked_over, settled, taken
+from tests.api.fusion.saved import CLEAN, DAILY, MOVIES, TASK, act, history, put, saved, status
+from tests.booked import claim_all, connect, one
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    with connect(database) as opened:
+        yield opened
 
 
 def native_id(client: FlaskClient) -> str:
@@ -49,3 +63,35 @@ def test_a_native_job_of_the_same_name_is_another(client: FlaskClient) -> None:
     assert client.put(f"/1/jobs/by-name/{MOVIES}", json=native).status_code == 201
     assert client.get(f"/api/jobs/{MOVIES}/schedule").get_json() == {"resource": MOVIES, **DAILY}
     assert [each["resource"] for each in client.get("/api/jobs").get_json()] == [MOVIES]
+
+
+def test_who_called_a_job_natively_started_it_also_when_that_run_is_sent_again(
+    app: Flask, client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    saved(client, NONE)
+    job = native_id(client)
+    with app.app_context():
+        other = accounts.create_key("account-1", "night watch")
+    assert act(client)["accepted"]
+    settled(connection, taken(connection), RunState.SUCCEEDED)
+    fired = client.post(f"/1/jobs/{job}/fire", environ_overrides={"HTTP_X_API_KEY": other})
+    assert status(client)["startedBy"] == "night watch"
+    settled(connection, taken(connection), RunState.FAILED, 500)
+    assert status(client)["startedBy"] == "night watch"
+    assert client.post(f"/1/runs/{fired.get_json()['id']}/redeliver").status_code == 202
+    assert (status(client)["status"], status(client)["startedBy"]) == ("running", "night watch")
+
+
+def test_a_firing_that_a_pause_withdrew_ahead_of_its_time_is_no_run(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    saved(client)
+    connection.execute("UPDATE due SET next_at = now() + interval '0.28 s'")
+    assert len(claim_all(connection)) == 1
+    assert client.post(f"/1/jobs/{native_id(client)}/pause").status_code == 200
+    assert history(client) == []
+    # The scheduler may come to it when its time is past.
+    connection.execute("SELECT pg_sleep_until(max(due_at)) FROM inflight")
+    looked_over(connection)
+    assert one(connection, "SELECT state FROM run") == "cancelled"
+    assert (history(client), "status" in status(client)) == ([], False)
