@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, cast
@@ -31,6 +31,9 @@ BODY_S: Final = 15.0
 SEND_S: Final = 30.0
 # Bodies of more than 64 KiB and up to 4 MiB that a process holds at once.
 LONG_BODIES: Final = 16
+# Requests with such a body that are answered at once: what is made of one may take many times its
+# bytes, and one after the other they are no slower, as one thread at a time reads documents.
+LONG_AT_ONCE: Final = 2
 # What is read of a body that is too long, so that its sender comes to read the answer.
 MAX_DRAINED: Final = 16 * 1024 * 1024
 
@@ -105,6 +108,7 @@ class Front:
         self._send_s = send_s
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._room = _Room(free=LONG_BODIES)
+        self._long = asyncio.Semaphore(LONG_AT_ONCE)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request, or the life of the process (ASGI 3)."""
@@ -116,8 +120,9 @@ class Front:
         try:
             if "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0":
                 await self._take_body(body, environ, receive)
-            loop = asyncio.get_running_loop()
-            answer = await loop.run_in_executor(self._threads, gateway.run, self._app, environ)
+            async with self._long if body.placed else nullcontext():
+                loop = asyncio.get_running_loop()
+                answer = await loop.run_in_executor(self._threads, gateway.run, self._app, environ)
         finally:
             body.leave()
         await send(
@@ -150,6 +155,7 @@ class Front:
             body.failure = body.failure or BodyFailure.SLOW
         if body.failure is None:
             environ["wsgi.input"] = BytesIO(b"".join(body.parts))
+            body.parts.clear()
         else:
             environ[FAILURE] = body.failure
 

@@ -11,7 +11,7 @@ import pytest
 
 from app.api import gateway
 from app.api.bodies import FAILURE, MAX_DOCUMENT, MAX_LONG, BodyFailure
-from app.api.front import LONG_BODIES, MAX_DRAINED, Front
+from app.api.front import LONG_AT_ONCE, LONG_BODIES, MAX_DRAINED, THREADS, Front
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
@@ -228,6 +228,54 @@ def test_long_bodies_are_held_by_few_at_once_and_short_ones_by_all() -> None:
         assert sent[LONG_BODIES + 2 :] == [None] * LONG_BODIES
 
     asyncio.run(crowd())
+
+
+def test_few_long_bodies_are_answered_at_once_and_short_ones_go_past_them() -> None:
+    inside = threading.Semaphore(0)
+    leave = threading.Event()
+    under_way: list[int] = []
+    now = 0
+    lock = threading.Lock()
+
+    def app(environ: Message, start_response: StartResponse) -> Iterable[bytes]:
+        nonlocal now
+        if len(environ["wsgi.input"].read()) > MAX_DOCUMENT:
+            with lock:
+                now += 1
+                under_way.append(now)
+            inside.release()
+            assert leave.wait(30)
+            with lock:
+                now -= 1
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    front = Front(app)
+    answered: list[int] = []
+
+    async def ask(body: bytes) -> None:
+        async def receive() -> Message:
+            return chunk(body)
+
+        async def send(_message: Message) -> None:
+            """Nobody reads it."""
+
+        await front(bulk_scope(content_length=f"{len(body)}"), receive, send)
+        answered.append(len(body))
+
+    async def crowd() -> None:
+        long = [asyncio.create_task(ask(b"x" * (MAX_DOCUMENT + 1))) for _ in range(THREADS)]
+        for _ in range(LONG_AT_ONCE):
+            await asyncio.to_thread(inside.acquire, timeout=30)
+        await ask(b"x")
+        assert answered == [1]
+        leave.set()
+        await asyncio.gather(*long)
+
+    asyncio.run(crowd())
+
+    assert len(answered) == THREADS + 1
+    assert max(under_way) == LONG_AT_ONCE
 
 
 class Chunks:

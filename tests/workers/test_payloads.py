@@ -272,6 +272,18 @@ def test_one_whose_content_is_lost_is_dead(stage: Stage) -> None:
     assert_free(stage, held)
 
 
+def test_one_whose_content_was_lost_ahead_of_its_time_is_dead_at_its_time(stage: Stage) -> None:
+    held = stage.hold(0.05, size=40, data=None)
+    load(stage, lost=True)
+    assert stage.courier.payloads.in_memory == 0
+    stage.step(0.05)
+
+    load(stage, lost=True)
+
+    assert stage.settled() is RunState.DEAD
+    assert_free(stage, held)
+
+
 def test_a_payload_loaded_twice_is_sent_once(stage: Stage) -> None:
     held = stage.hold(-1.0, size=40, data=None)
     load(stage)

@@ -122,7 +122,8 @@ def _pairs(text: str, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         name, at = _LENIENT.raw_decode(text, _mark(text, at, '"') - 1)
         start = _past_blanks(text, _mark(text, at, ":"))
         decoder = _STRICT if name in known else _LENIENT
-        _, at = decoder.raw_decode(text, start)
+        # What was read is let go of at once: it may be many times as large as its text.
+        at = decoder.raw_decode(text, start)[1]
         yield name, text[start:at]
         at = _past_blanks(text, at)
         if text[at : at + 1] == "}":
