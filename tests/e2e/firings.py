@@ -18,7 +18,9 @@ from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
 from app.domain import instants, tally
+from app.domain.manner import USUAL, Manner
 from app.domain.trigger import At, to_document
+from app.store import manners
 from tests.booked import one
 from tests.e2e.instance import PATIENCE, until
 from tests.receiver import Received, Receiver
@@ -62,16 +64,23 @@ class Arrivals:
         )
 
 
-def book_many(connection: psycopg.Connection, url: str, dues: Sequence[datetime]) -> Jobs:
+def book_many(
+    connection: psycopg.Connection,
+    url: str,
+    dues: Sequence[datetime],
+    *,
+    manner: Manner = USUAL,
+) -> Jobs:
     """Book a call on `url` at each of these times, as `demo`, in one transaction."""
     account = one(connection, "SELECT id FROM account WHERE name = 'demo'")
     jobs = {UUID(int=uuid7().int): due_at for due_at in dues}
-    columns = "id, account_id, version, url, data, trigger, enabled"
+    columns = "id, account_id, version, url, data, trigger, enabled, manner"
+    called = None if manner == USUAL else Jsonb(manners.to_document(manner))
     with connection.transaction(), connection.cursor() as cursor:
         with cursor.copy(f"COPY job ({columns}) FROM STDIN") as rows:
             for job, due_at in jobs.items():
                 trigger = Jsonb(to_document(At(instant=due_at)))
-                rows.write_row((job, account, 1, url, job.bytes, trigger, True))
+                rows.write_row((job, account, 1, url, job.bytes, trigger, True, called))
         columns = "job_id, account_id, version, recurring, next_at"
         with cursor.copy(f"COPY due ({columns}) FROM STDIN") as rows:
             for job, due_at in jobs.items():
