@@ -34,7 +34,7 @@ def book(caller: Caller, booking: Booking, first: datetime, *, overwrite: bool =
         # First of all, and by itself: most often the name is free, and this one round trip all.
         with suppress(NameTaken), session() as connection:
             job_id = UUID(int=uuid7().int)
-            store.insert_named(connection, job_id, caller.account.id, booking, first)
+            store.insert_unfollowing(connection, job_id, caller.account.id, booking, first)
             return
         if not overwrite:
             break
@@ -71,12 +71,13 @@ def delete(caller: Caller, app_id: str, name: str) -> None:
 def _overwritten(caller: Caller, booking: Booking, first: datetime | None) -> bool:
     """Whether the job of that name was replaced; False where it ended meanwhile."""
     name, app_id = booking.name or "", booking.endpoint
-    with transaction() as connection:
+    with suppress(NotFound), transaction() as connection:
         job_id = holder(connection, caller.account.id, name, Dialect.DAPR, app_id)
-        if job_id is None or not store.lock(connection, caller.account.id, job_id):
+        if job_id is None:
             return False
         current = jobs.locked(connection, caller, job_id)
         inflight.cancel_all(connection, job_id, _REPLACED)
         contents.keep(connection, job_id)
         store.replace(connection, current, booking, first)
-    return True
+        return True
+    return False

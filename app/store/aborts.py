@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
-import orjson
 import psycopg
 from sqlalchemy import Connection, text
 
@@ -13,7 +12,8 @@ from app.domain import tally
 from app.domain.manner import Manner
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import RunState
-from app.store import beats, manners, serial
+from app.store import beats, events, serial
+from app.store.events import Event
 from app.store.settling import Settlement, settle
 
 _LOCK: Final = text("""
@@ -21,20 +21,8 @@ SELECT id, token, job_id, account_id, job_version, due_at, final
 FROM inflight WHERE id = :run_id FOR UPDATE
 """)
 
-# As an event (queries.sql, insert_events): a run of its own, which stands where a job would have
-# the run it tells of. A runner that cannot be reached is not told for long.
-_TELL: Final = text("""
-WITH kept AS (
-  INSERT INTO superseded (job_id, version, url, content_type, data, manner)
-  VALUES (:run_id, :token, :url, 'application/json', :body, CAST(:manner AS jsonb))
-)
-INSERT INTO inflight
-  (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at)
-SELECT new_run_id(), :run_id, :account_id, :token, 'event', now.at, false, 'claimed', now.at, now.at
-FROM (SELECT clock_timestamp() AS at) now
-""")
-
 _FIRST_TOKEN: Final = 1
+# A runner that cannot be reached is not told for long.
 _TOLD: Final = Manner(retry=RetryPolicy(schedule=(5.0, 25.0, 300.0)))
 
 
@@ -86,14 +74,5 @@ def end(connection: Connection, run_id: UUID, reason: str) -> Aborted:
 
 def tell(connection: Connection, run: Aborted, *, url: str, body: bytes) -> None:
     """Let `url` be told of the end, with a signed call of its own."""
-    connection.execute(
-        _TELL,
-        {
-            "run_id": run.id,
-            "token": run.token,
-            "account_id": run.account_id,
-            "url": url,
-            "body": body,
-            "manner": orjson.dumps(manners.to_document(_TOLD)).decode(),
-        },
-    )
+    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    events.insert(driver, [Event(run.id, run.token, run.account_id, url, body)], manner=_TOLD)

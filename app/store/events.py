@@ -7,11 +7,24 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
 import psycopg
 
 from app.domain.event import MEDIA_TYPE, Told, body
+from app.domain.manner import USUAL, Manner
 from app.domain.run import RunState
+from app.store import manners
 from app.store.queries import run
+
+
+class Event(NamedTuple):
+    """What is told of a run that was settled under a token, and to which URL; `body` is JSON."""
+
+    run_id: UUID
+    token: int
+    account_id: int
+    url: str
+    body: bytes
 
 
 class _Tellable(NamedTuple):
@@ -39,15 +52,32 @@ def tell(connection: psycopg.Connection, settled: Sequence[tuple[UUID, UUID, dat
     found = run(connection, "tellable", params).fetchall()
     rows = [_Tellable._make(row) for row in found]
     if rows:
-        columns: dict[str, list[Any]] = {
-            "runs": [row.run_id for row in rows],
-            "tokens": [row.token for row in rows],
-            "accounts": [row.account_id for row in rows],
-            "urls": [row.url for row in rows],
-            "bodies": [body(_told(row)) for row in rows],
-        }
-        run(connection, "insert_events", {**columns, "media_type": MEDIA_TYPE})
+        insert(
+            connection,
+            [
+                Event(row.run_id, row.token, row.account_id, row.url, body(_told(row)))
+                for row in rows
+            ],
+        )
     return len(rows)
+
+
+def insert(
+    connection: psycopg.Connection, events: Sequence[Event], *, manner: Manner = USUAL
+) -> None:
+    """Make these events, which are called in that manner."""
+    runs, tokens, accounts, urls, bodies = map(list, zip(*events, strict=True))
+    document = manners.to_document(manner)
+    params: dict[str, Any] = {
+        "runs": runs,
+        "tokens": tokens,
+        "accounts": accounts,
+        "urls": urls,
+        "bodies": bodies,
+        "media_type": MEDIA_TYPE,
+        "manner": None if document is None else orjson.dumps(document).decode(),
+    }
+    run(connection, "insert_events", params)
 
 
 def _told(row: _Tellable) -> Told:

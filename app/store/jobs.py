@@ -5,27 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace as replace_members
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
 import psycopg
 from sqlalchemy import (
     Connection,
-    DateTime,
-    LargeBinary,
     Row,
     Select,
-    Text,
-    Uuid,
-    bindparam,
     delete,
     func,
     select,
-    text,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.domain.account import Presumed
 from app.domain.job import Booking, Dialect, Job
@@ -35,29 +28,6 @@ from app.store.names import minding_names, named
 from app.store.queries import run
 from app.store.serial import hold
 from app.store.tables import account, due, job
-
-# One statement, so that neither row stands alone; its text is made once, as bookings come often.
-_BOOK = text("""
-WITH booked AS (
-  INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
-                   name, tags, manner, misfire, misfire_window, on_success, on_failure, dialect,
-                   endpoint, written)
-  VALUES (:id, :account_id, 1, :url, :signature, :content_type, :data, :trigger, :enabled,
-          :name, :tags, :manner, :misfire, :misfire_window, :on_success, :on_failure, :dialect,
-          :endpoint, :written)
-  RETURNING id
-)
-INSERT INTO due (job_id, account_id, version, recurring, serial, standing, remaining, next_at)
-SELECT id, :account_id, 1, :recurring, :serial, :standing, :remaining, :next_at FROM booked
-""").bindparams(
-    bindparam("id", type_=Uuid),
-    bindparam("data", type_=LargeBinary),
-    bindparam("trigger", type_=JSONB),
-    bindparam("tags", type_=ARRAY(Text)),
-    bindparam("manner", type_=JSONB(none_as_null=True)),
-    bindparam("written", type_=JSONB(none_as_null=True)),
-    bindparam("next_at", type_=DateTime(timezone=True)),
-)
 
 
 def insert_job(
@@ -72,28 +42,19 @@ def insert_job(
 
     `next_at` is None for a standing job of which nothing is to come by itself.
     """
-    with minding_names():
-        connection.execute(
-            _BOOK,
-            {
-                "id": job_id,
-                "account_id": account_id,
-                **_content(booking),
-                **_schedule(booking),
-                "next_at": next_at if booking.enabled else None,
-            },
-        )
+    driver = cast("psycopg.Connection", connection.connection.driver_connection)
+    insert_unfollowing(driver, job_id, account_id, booking, next_at)
     follows.insert(connection, job_id, booking.follows)
 
 
-def insert_named(
+def insert_unfollowing(
     connection: psycopg.Connection,
     job_id: UUID,
     account_id: int,
     booking: Booking,
-    next_at: datetime,
+    next_at: datetime | None,
 ) -> None:
-    """Store a new job that is enabled and follows no other, and its due row; raises NameTaken."""
+    """As `insert_job`, of a job that follows no other: in one round trip."""
     content = _content(booking)
     params = {
         "id": job_id,
@@ -101,10 +62,10 @@ def insert_named(
         **_as_text(content),
         "written": None if booking.written is None else orjson.dumps(booking.written).decode(),
         **_schedule(booking),
-        "next_at": next_at,
+        "next_at": next_at if booking.enabled else None,
     }
     with minding_names():
-        run(connection, "book_named", params)
+        run(connection, "book_any", params)
 
 
 def insert_if_valid(

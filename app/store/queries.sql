@@ -31,7 +31,7 @@ SELECT %(id)s::uuid, account_id, 1, %(recurring)s::boolean,
        CASE WHEN %(enabled)s::boolean THEN %(first)s::timestamptz END
 FROM caller;
 
--- name: book_named
+-- name: book_any
 -- No job without its due row. It is version 1. Whether the name is free, the index says.
 WITH booked AS (
   INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
@@ -495,8 +495,8 @@ WITH v AS MATERIALIZED (
                        %(urls)b::text[], %(bodies)b::bytea[])
     AS v (run_id, token, account_id, url, body)
 ), kept AS (
-  INSERT INTO superseded (job_id, version, url, content_type, data)
-  SELECT run_id, token, url, %(media_type)s::text, body FROM v
+  INSERT INTO superseded (job_id, version, url, content_type, data, manner)
+  SELECT run_id, token, url, %(media_type)s::text, body, %(manner)s::jsonb FROM v
 )
 INSERT INTO inflight
   (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at)
