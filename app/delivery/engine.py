@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from math import inf
 from typing import Final
@@ -19,6 +20,7 @@ from app.domain.target import split
 from app.errors import InvalidMember
 
 _IDLE_HANDLES: Final = 4096
+_VISIBLE: Final = re.compile("[ -~]*")
 _RETRIED: Final = frozenset({pycurl.E_COULDNT_CONNECT, pycurl.E_OPERATION_TIMEDOUT})
 
 
@@ -83,8 +85,7 @@ class Engine:
         except InvalidMember as refusal:
             self._refuse(done, "invalid-request", refusal.message)
             return
-        heads = "".join(call.headers)
-        if not heads.isascii() or not heads.isprintable():
+        if not _VISIBLE.fullmatch("".join(call.headers + call.own)):
             self._refuse(done, "invalid-request", "A header holds more than visible ASCII.")
             return
         admission = self._guard.known(target.host)

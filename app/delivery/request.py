@@ -55,13 +55,18 @@ class Delivery(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One request: `headers` are whole lines without line ends, `timeout` is in seconds."""
+    """One request: `headers` are whole lines without line ends, `timeout` is in seconds.
+
+    A Content-Type comes first. `own` are further lines, as the client wants them: they may stand
+    for what libcurl would say of itself.
+    """
 
     url: str
     headers: tuple[str, ...]
     body: bytes = b""
     timeout: float = TIMEOUT
     method: str = "POST"
+    own: tuple[str, ...] = ()
 
 
 def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
@@ -72,33 +77,28 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
     """
     run_id = str(delivery.run_id)
     body = delivery.data or b""
-    signature = sign(secrets, message_id=run_id, timestamp=timestamp, body=body)
-    own = (f"X-Content-Signature: {delivery.signature}",) if delivery.signature else ()
-    missed = (f"Wakecall-Missed: {delivery.missed}",) if delivery.missed else ()
-    token = delivery.completion_token
-    later = (f"{TOKEN_HEADER}: {token}",) if token else ()
     manner = delivery.manner or USUAL
     method = manner.method or "POST"
-    content = f"Content-Type: {delivery.content_type or _DEFAULT_TYPE}"
-    app = (f"{APP_TOKEN_HEADER}: {delivery.app_token}",) if delivery.app_token else ()
-    return Call(
-        url=delivery.url,
-        headers=(
-            *((content,) if body or method not in BODILESS else ()),
-            *own,
-            f"webhook-id: {run_id}",
-            f"webhook-timestamp: {timestamp}",
-            f"webhook-signature: {signature}",
-            f"{'Wakecall-Run' if delivery.is_event else 'Wakecall-Job'}: {delivery.job_id}",
-            f"Wakecall-Scheduled-For: {_scheduled_for(delivery.due_at)}",
-            f"Wakecall-Lateness-Ms: {max(delivery.lateness // _MILLISECOND, 0)}",
-            f"Wakecall-Attempt: {delivery.attempt}",
-            *missed,
-            *later,
-            *app,
-            *[f"{name}: {value}" for name, value in manner.headers],
-        ),
-        body=body,
-        timeout=manner.timeout or TIMEOUT,
-        method=method,
+    signature = sign(secrets, message_id=run_id, timestamp=timestamp, body=body)
+    lines = []
+    if body or method not in BODILESS:
+        lines.append(f"Content-Type: {delivery.content_type or _DEFAULT_TYPE}")
+    if delivery.signature:
+        lines.append(f"X-Content-Signature: {delivery.signature}")
+    lines += (
+        f"webhook-id: {run_id}",
+        f"webhook-timestamp: {timestamp}",
+        f"webhook-signature: {signature}",
+        f"{'Wakecall-Run' if delivery.is_event else 'Wakecall-Job'}: {delivery.job_id}",
+        f"Wakecall-Scheduled-For: {_scheduled_for(delivery.due_at)}",
+        f"Wakecall-Lateness-Ms: {max(delivery.lateness // _MILLISECOND, 0)}",
+        f"Wakecall-Attempt: {delivery.attempt}",
     )
+    if delivery.missed:
+        lines.append(f"Wakecall-Missed: {delivery.missed}")
+    if delivery.completion_token:
+        lines.append(f"{TOKEN_HEADER}: {delivery.completion_token}")
+    if delivery.app_token:
+        lines.append(f"{APP_TOKEN_HEADER}: {delivery.app_token}")
+    own = tuple([f"{name}: {value}" for name, value in manner.headers]) if manner.headers else ()
+    return Call(delivery.url, tuple(lines), body, manner.timeout or TIMEOUT, method, own)

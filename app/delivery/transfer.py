@@ -108,16 +108,17 @@ class Transfer:
         Sets only what differs from the call before. Raises pycurl.error where libcurl cannot
         take the URL or a header.
         """
-        curl, call = self.curl, self.call
-        if call.url != self._url:
-            curl.setopt(pycurl.URL, call.url)
+        curl = self.curl
+        url, headers, body, _, method, own = self.call
+        if url != self._url:
+            curl.setopt(pycurl.URL, url)
             # libcurl rewrites escapes such as %2f in a path; the receiver gets them as booked.
-            curl.setopt(pycurl.REQUEST_TARGET, split(call.url).path)
-            self._url = call.url
-        if call.method != self._method:
+            curl.setopt(pycurl.REQUEST_TARGET, split(url).path)
+            self._url = url
+        if method != self._method:
             # What is set up is a POST; another method takes its name alone.
-            curl.setopt(pycurl.CUSTOMREQUEST, call.method)
-            self._method = call.method
+            curl.setopt(pycurl.CUSTOMREQUEST, method)
+            self._method = method
         if pin.connect_to is not self._connect_to:
             curl.setopt(pycurl.CONNECT_TO, pin.connect_to)
             self._connect_to = pin.connect_to
@@ -128,13 +129,14 @@ class Transfer:
         if connect_within != self._connect_within:
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, ceil(connect_within * 1000))
             self._connect_within = connect_within
-        patient = len(call.body) < _EXPECT_FROM
-        curl.setopt(pycurl.HTTPHEADER, call.headers if patient else (*call.headers, "Expect:"))
-        if not call.body and call.method in BODILESS:
+        # In one piece, which libcurl passes on as it is: it copies and looks at each line it gets.
+        head = ("\r\n".join(headers), *own) if headers else own
+        curl.setopt(pycurl.HTTPHEADER, head if len(body) < _EXPECT_FROM else (*head, "Expect:"))
+        if not body and method in BODILESS:
             curl.setopt(pycurl.HTTPGET, 1)
         else:
             # This makes it a POST again, too. The bytes are referred to, not copied.
-            curl.setopt(pycurl.POSTFIELDS, call.body)
+            curl.setopt(pycurl.POSTFIELDS, body)
         self.lines: list[bytes] = []
         self.body = b""
         self.denied: str | None = None

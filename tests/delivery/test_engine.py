@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from app.delivery.request import Call
+from app.delivery.request import USER_AGENT, Call
 from app.domain.run import Reply
 from tests.delivery.outbound import Outbound
 from tests.receiver import (
@@ -306,9 +306,29 @@ def test_what_done_raises_stops_neither_loop_nor_engine(
 def test_what_cannot_be_sent_is_an_error_and_not_an_exception(
     outbound: Outbound, url: str, headers: tuple[str, ...]
 ) -> None:
-    reply = outbound.send(url, headers=headers)
-    assert (reply.status, reply.error) == (None, "invalid-request")
-    assert reply.error_detail
+    calls = [Call(url, headers), Call(url, ("X-A: 1",), own=headers)]
+    for reply in outbound.send_all(calls):
+        assert (reply.status, reply.error) == (None, "invalid-request")
+        assert reply.error_detail
+
+
+def test_a_line_of_the_clients_own_stands_for_that_of_libcurl(
+    outbound: Outbound, receiver: Receiver
+) -> None:
+    headers = ("Content-Type: a/b", "X-A: 1", "X-B: 2")
+    call = Call(receiver.url(), headers, b"x", own=("Accept: c/d", "X-C: 3"))
+    assert outbound.send_all([call])[0].status == 200
+    (request,) = receiver.requests
+    assert request.headers[1:] == (
+        ("User-Agent", USER_AGENT),
+        ("Accept-Encoding", "identity"),
+        ("Content-Type", "a/b"),
+        ("X-A", "1"),
+        ("X-B", "2"),
+        ("Accept", "c/d"),
+        ("X-C", "3"),
+        ("Content-Length", "1"),
+    )
 
 
 def test_a_call_that_waited_for_its_name_is_asked_for_leave_to_begin(

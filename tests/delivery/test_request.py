@@ -75,12 +75,11 @@ def test_the_headers_of_a_full_delivery() -> None:
             "Wakecall-Lateness-Ms: 5012",
             "Wakecall-Attempt: 3",
             "Wakecall-Missed: 4",
-            "Authorization: Bearer abc",
-            "X-Shop: 7",
         ),
         body=b'{"test": 2432232314}',
         timeout=2.5,
         method="PATCH",
+        own=("Authorization: Bearer abc", "X-Shop: 7"),
     )
 
 
