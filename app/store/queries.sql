@@ -222,10 +222,13 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
 FROM taken t
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = t.job_id AND account_id = t.account_id LIMIT 1) j
   ON j.version = t.job_version
-LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[t.job_id]) AND s.version = t.job_version
+LEFT JOIN LATERAL (
+  SELECT * FROM superseded
+  WHERE j.id IS NULL AND job_id = t.job_id AND version = t.job_version LIMIT 1) s ON true
 LEFT JOIN LATERAL (
   SELECT url, sealed_token FROM endpoint
-  WHERE account_id = t.account_id AND dialect = coalesce(j.dialect, s.dialect)
+  WHERE coalesce(j.endpoint, s.endpoint) <> ''
+    AND account_id = t.account_id AND dialect = coalesce(j.dialect, s.dialect)
     AND name = coalesce(j.endpoint, s.endpoint)
   LIMIT 1) e ON true
 CROSS JOIN LATERAL (
