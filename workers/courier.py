@@ -16,7 +16,7 @@ from app.delivery.loop import Loop
 from app.delivery.request import Call
 from app.domain.completion import Tokens, within
 from app.domain.job import Dialect
-from app.domain.pace import CONFIRM_AHEAD, CONFIRMED_FOR
+from app.domain.pace import NEAR
 from app.domain.retry import Failed, RetryAt, Unreached, decide, is_success, too_old
 from app.domain.run import Attempt, Reply, RunState
 from app.log import logger
@@ -27,14 +27,15 @@ from workers.fetcher import Summons
 from workers.held import Held
 from workers.payloads import Payloads
 from workers.slots import Line, Slots
+from workers.words import Word, Words
 
-_CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
-_CONFIRM_AHEAD_S: Final = CONFIRM_AHEAD.total_seconds()
+_NEAR_S: Final = NEAR.total_seconds()
 _BEGIN_AT_ONCE: Final = 16
 """Few: answers are heard in between, and calls under way are the cheaper the fewer they are."""
 
-_LATE_ENOUGH: Final = 200
-_ASKED_ENOUGH: Final = 200
+_LATE_ENOUGH: Final = 600
+"""What a loop at its fastest sends while another batch is taken; others may take the rest."""
+
 _PUNCTUAL_S: Final = 2.0
 
 _LOST: Final = "the content of its version is lost"
@@ -43,8 +44,7 @@ _LOST: Final = "the content of its version is lost"
 class Courier:
     """Waits with each run until its time, sends it, and turns the reply into a settlement.
 
-    Everything but `accept`, `answered`, `loaded`, `saturated` and the queues runs in the loop's
-    thread.
+    Everything but `accept`, `hear`, `loaded`, `saturated` and the queues runs in the loop's thread.
     """
 
     def __init__(
@@ -70,7 +70,8 @@ class Courier:
         self._loaded: deque[Held] = deque()
         self._pumping = False
         self._late: set[Held] = set()
-        self._asked: set[Held] = set()
+        self._words = Words()
+        self._stalled = False
         self.destinations = Destinations(
             loop,
             self._turn,
@@ -82,17 +83,12 @@ class Courier:
         )
         self.payloads = Payloads(payload_bytes)
         self.held: set[Held] = set()
-        self.questions: deque[Held] = deque()
-        """Runs to be asked about: are they still wanted?"""
         self.outcomes: deque[tuple[Held, Settlement]] = deque()
         """What came of runs, to be settled."""
 
     @property
     def saturated(self) -> bool:
-        """Whether more overdue runs would only wait here instead of in the queue.
-
-        Whoever waits here longer than a word on it is good for must be asked about again.
-        """
+        """Whether more overdue runs would only wait here instead of in the queue."""
         return (
             len(self._late) >= _LATE_ENOUGH
             or len(self.held) >= self._concurrency
@@ -106,15 +102,9 @@ class Courier:
         self.held.update(runs)
         self._loop.call_soon_threadsafe(self._wait_for, runs)
 
-    def answered(
-        self,
-        asked: Sequence[Held],
-        asked_at: float,
-        answered_at: float,
-        wanted: dict[UUID, float],
-    ) -> None:
-        """Hear which of the runs asked about are still wanted; from any thread."""
-        self._loop.call_soon_threadsafe(self._go_on, asked, asked_at, answered_at, wanted)
+    def hear(self, word: Word) -> None:
+        """Hear which runs are wanted no more; from any thread."""
+        self._loop.call_soon_threadsafe(self._go_on, word)
 
     def loaded(
         self, batch: Sequence[Held], asked_at: float, found: Mapping[UUID, bytes | None]
@@ -139,49 +129,50 @@ class Courier:
     def forget(self, held: Held) -> None:
         """Let go of a run: it was settled, or is no longer this worker's; from any thread."""
         self._late.discard(held)
-        self._asked.discard(held)
         self.held.discard(held)
 
     def _wait_for(self, runs: Sequence[Held]) -> None:
         now = self._loop.clock()
+        # A word may have told of a run while its take was being answered.
+        self._note(runs, self._words.withdrawn)
+        offset = self._words.offset(now)
         for held in runs:
             if held.fire_at <= now:
                 self._line_up(held, now)
                 continue
             self.payloads.get_ahead(held)
-            if held.fire_at - held.confirmed <= _CONFIRMED_S:
-                self._loop.call_at(held.fire_at, self._due, held)
+            near_at = held.fire_at - _NEAR_S
+            if near_at > now and held.address is not None:
+                self._engine.prepare(held.address)
+            if offset is None and near_at > now:
+                self._loop.call_at(near_at, self._near, held)
             else:
-                if held.address is not None:
-                    self._engine.prepare(held.address)
-                ask_at = held.fire_at - _CONFIRM_AHEAD_S
-                self._loop.call_at(ask_at, self.questions.append, held)
+                self._set_timer(held, offset)
         self._pump()
 
-    def _go_on(
-        self,
-        asked: Sequence[Held],
-        asked_at: float,
-        answered_at: float,
-        wanted: dict[UUID, float],
-    ) -> None:
-        now = self._loop.clock()
-        late: list[Held] = []
-        for held in asked:
-            remaining = wanted.get(held.run.id)
-            if remaining is None:
-                self._withdraw(held)
-                continue
-            held.wanted(asked_at, answered_at + remaining)
-            if held.awaiting:
-                self._loaded.append(held)
-            elif held.fire_at > now:
-                self._loop.call_at(held.fire_at, self._due, held)
-            else:
-                late.append(held)
-        # Ahead of all others: behind them the word would grow stale, and be asked for without end.
-        self._punctual.put_first(late)
+    def _near(self, held: Held) -> None:
+        self._set_timer(held, self._words.offset(self._loop.clock()))
+
+    def _set_timer(self, held: Held, offset: float | None) -> None:
+        """The answer to a take is large: a word takes less time on its way, and tells it closer."""
+        if offset is not None:
+            held.nearer(offset)
+        self._loop.call_at(held.fire_at, self._due, held)
+
+    def _go_on(self, word: Word) -> None:
+        news = self._words.hear(word)
+        if news:
+            self._note(list(self.held), news)
+        if self._stalled:
+            self._stalled = False
+            self.destinations.go_on()
         self._pump()
+
+    def _note(self, runs: Sequence[Held], withdrawn: AbstractSet[UUID]) -> None:
+        """Some may be under way: they go on, and only those still to begin are withdrawn."""
+        if withdrawn:
+            for held in runs:
+                held.withdrawn = held.withdrawn or held.run.id in withdrawn
 
     def _on_loaded(
         self, batch: Sequence[Held], asked_at: float, found: Mapping[UUID, bytes | None]
@@ -223,7 +214,7 @@ class Courier:
         self._pump_again(more=more)
 
     def _pump_again(self, *, more: bool) -> None:
-        if (more or self._loaded) and not self._pumping:
+        if (more or (self._loaded and not self._stalled)) and not self._pumping:
             self._pumping = True
             self._loop.call_soon(self._pump_on)
 
@@ -238,36 +229,34 @@ class Courier:
             if held is None:
                 return False
             if not self._begin(held):
-                # Asked now, it would wait so long behind the others that it must be asked again.
                 line.put_first([held])
                 return False
         return True
 
     def _may_begin(self, held: Held) -> bool:
         """A look-up took its time: whether the call may begin now, which is when it begins."""
-        held.begun = self._loop.clock()
-        return held.lease_runs(held.begun) and held.is_confirmed(held.begun)
+        held.begun = now = self._loop.clock()
+        sure = held.lease_runs(now) and self._words.confirms(now, held.confirmed)
+        return sure and not held.withdrawn
 
     def _turn(self, held: Held) -> bool:
         """A run that waited for its destination has its turn; False where it has to wait on."""
         return self._slots.has(held.run.account_id) and self._begin(held)
 
     def _begin(self, held: Held) -> bool:
-        """Send it, or ask whether it is still wanted; False where it has to wait for that."""
+        """Send it, or end it; False where it has to wait for the next word."""
         now = self._loop.clock()
         if not held.lease_runs(now):
             self._lose(held)
             return True
-        if not held.is_confirmed(now):
-            if len(self._asked) >= _ASKED_ENOUGH and held not in self._asked:
-                return False
-            self._asked.add(held)
-            self.questions.append(held)
+        if held.withdrawn:
+            self._withdraw(held)
             return True
-        self._asked.discard(held)
+        if not self._words.confirms(now, held.confirmed):
+            self._stalled = True
+            return False
         self._late.discard(held)
         if self._is_over(held, now):
-            self.destinations.gone(held)
             return True
         if not self.destinations.admits(held, now):
             self.payloads.drop(held)
@@ -280,18 +269,21 @@ class Courier:
         return True
 
     def _resume(self, held: Held) -> None:
-        """Send a run whose payload has arrived, or ask again whether it is still wanted."""
+        """Send a run whose payload has arrived, unless it has to wait for the next word."""
         now = self._loop.clock()
         if not held.awaiting:
             return  # it was withdrawn meanwhile
         if not held.lease_runs(now):
             self._step_back(held)
             self._lose(held)
-        elif held.is_confirmed(now):
+        elif held.withdrawn:
+            self._withdraw(held)
+        elif self._words.confirms(now, held.confirmed):
             held.awaiting = False
             self._send(held, now)
         else:
-            self.questions.append(held)
+            self._stalled = True
+            self._loaded.appendleft(held)
 
     def _step_back(self, held: Held) -> None:
         """A run that had its turn will not begin: its payload and its places are free."""
@@ -304,7 +296,6 @@ class Courier:
         """Its lease ran out: it is no longer ours."""
         logger.warning("run.lease_lost", run_id=str(held.run.id))
         self.payloads.drop(held)
-        self.destinations.gone(held)
         self.forget(held)
 
     def _send(self, held: Held, now: float) -> None:
@@ -386,10 +377,8 @@ class Courier:
     def _withdraw(self, held: Held) -> None:
         """It is no longer wanted, or no longer ours; the settlement's token tells which."""
         self._late.discard(held)
-        self._asked.discard(held)
         if held.awaiting:
             self._step_back(held)
-        self.destinations.gone(held)
         self._settle(held, held.came_to(RunState.CANCELLED))
 
     def _settle(self, held: Held, settlement: Settlement) -> None:

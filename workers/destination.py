@@ -17,23 +17,18 @@ if TYPE_CHECKING:
 NOBODY: Final[deque[Held]] = deque(maxlen=0)
 """Who waits where nobody ever had to: a queue of its own would be most of a destination's size."""
 
-_AHEAD_S: Final = 0.04
-_AHEAD_MOST: Final = 200
-
 
 class Destination:
     """Counters, the runs that wait for their turn here, and what holds calls up.
 
     `limit` is how many calls may be under way without a second thought: 0 where there is something
-    to consider. `seconds` is what a call takes, None before the first has ended. `asking` counts
-    runs whose turn has come and that are asked about first, `leaving` those given back, `parked`
-    those written so and, as far as is known, still away, `expected` those sent for. `spared` tells
-    whether what does not reach it consumes nothing.
+    to consider. `seconds` is what a call takes, None before the first has ended. `leaving` counts
+    runs given back, `parked` those written so and, as far as is known, still away, `expected`
+    those sent for. `spared` tells whether what does not reach it consumes nothing.
     """
 
     __slots__ = (
         "account_id",
-        "asking",
         "brake",
         "expected",
         "host",
@@ -68,7 +63,6 @@ class Destination:
         self.share = share
         self.limit = share
         self.in_flight = 0
-        self.asking = 0
         self.leaving = 0
         self.parked = 0
         self.expected = 0
@@ -87,18 +81,12 @@ class Destination:
     @property
     def idle(self) -> bool:
         """Whether nothing of it is under way in this worker."""
-        return not (self.in_flight or self.waiting or self.asking or self.leaving)
+        return not (self.in_flight or self.waiting or self.leaving)
 
     @property
     def rate(self) -> float | None:
         """Calls that end in a second while all of its share is under way; None if unknown."""
         return self.share / max(self.seconds, 1e-6) if self.seconds is not None else None
-
-    @property
-    def ahead(self) -> int:
-        """How many runs to ask about ahead, so that a freed slot finds one to begin."""
-        rate = self.rate
-        return self.share if rate is None else min(_AHEAD_MOST, 1 + int(rate * _AHEAD_S))
 
     def cap(self, *, fresh: bool) -> int:
         """Calls that may be under way; what was sent for has its slots before what just came."""

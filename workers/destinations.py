@@ -75,7 +75,7 @@ class Destinations:
         self._stopping = False
         self.releases: deque[tuple[Held, Release]] = deque()
         """Runs given back, to be written so."""
-        self.fetcher = Fetcher(loop, room=self._room, has_slot=has_slot, refill=self._refill_now)
+        self.fetcher = Fetcher(loop, room=self._room, has_slot=has_slot, refill=self._refill)
 
     @property
     def crowded(self) -> bool:
@@ -102,9 +102,6 @@ class Destinations:
             place = self._find(held, held.address)
             if place is None:
                 return True
-        elif held.asking:
-            held.asking = False
-            place.asking -= 1
         if place.in_flight < place.limit:
             place.in_flight += 1
             return True
@@ -123,8 +120,7 @@ class Destinations:
         status = reply.status
         if place.brake is not FREE or status is None or not 200 <= status < 300:  # noqa: PLR2004 - a success
             self._judge(held, place, reply, now)
-        if place.waiting:
-            self._refill(place, now)
+        self._refill(place)
 
     def unreached(self, held: Held, reply: Reply, now: float) -> None:
         """A call that was admitted met nobody, and counts for nothing: its run is given back."""
@@ -141,15 +137,7 @@ class Destinations:
         if place.probe is held:
             place.probe = None
         held.waits_since = 0.0
-        if place.waiting:
-            self._refill(place, self._loop.clock())
-
-    def gone(self, held: Held) -> None:
-        """A run that may have had its turn will not begin: it is no longer wanted, or held."""
-        place = held.destination
-        if place is not None and held.asking:
-            held.asking = False
-            place.asking -= 1
+        self._refill(place)
 
     # What the station tells.
 
@@ -158,6 +146,11 @@ class Destinations:
         self._workers = max(1, workers)
         for place in self._known.values():
             place.share_out(self._allowed(place.account_id), self._workers)
+
+    def go_on(self) -> None:
+        """Begin what had its turn while no call could begin."""
+        for place in list(self._known.values()):
+            self._refill(place)
 
     def stop(self) -> None:
         """Give back what waits, and from now on what would have to."""
@@ -287,30 +280,19 @@ class Destinations:
             place.sweeping = True
             self._loop.call_at(waiting[0].waits_since + _PATIENCE_S, self._sweep, place)
 
-    def _refill(self, place: Destination, now: float) -> None:
-        """Begin what waits while there is room; what was not asked about lately is asked first."""
+    def _refill(self, place: Destination) -> None:
+        """Begin what waits while there is room."""
         waiting = place.waiting
         for _ in range(len(waiting)):
             held = waiting[0]
-            cap = place.cap(fresh=held.run.planned_at is None)
-            sure = held.is_confirmed(now)
-            if place.in_flight + place.asking >= cap + (0 if sure else place.ahead):
-                return
-            if sure and place.in_flight >= cap:
+            if place.in_flight >= place.cap(fresh=held.run.planned_at is None):
                 return
             waiting.popleft()
             self._waiting -= 1
-            held.asking = not sure
-            place.asking += held.asking
             if not self._turn(held):
-                self.gone(held)
                 waiting.appendleft(held)
                 self._waiting += 1
                 return
-
-    def _refill_now(self, place: Destination) -> None:
-        if place.waiting:
-            self._refill(place, self._loop.clock())
 
     def _room(self) -> int:
         # Those for which there is room have it also while others wait elsewhere.

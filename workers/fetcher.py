@@ -128,7 +128,7 @@ def _vacant(place: Destination, now: float) -> int:
     if place.expected:
         return 0
     brake = place.brake
-    under_way = place.in_flight + place.asking + len(place.waiting)
+    under_way = place.in_flight + len(place.waiting)
     if brake.cause is not None:
         probing = place.probe is not None
         return may_begin(brake, now, under_way=under_way, share=place.share, probing=probing)

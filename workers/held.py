@@ -9,7 +9,7 @@ from typing import Final
 from app.delivery.addressing import JSON, address, payload
 from app.delivery.request import Delivery
 from app.domain.job import Dialect
-from app.domain.pace import CONFIRMED_FOR, LEASE, LEASE_MARGIN
+from app.domain.pace import LEASE, LEASE_MARGIN
 from app.domain.retry import RetryAt
 from app.domain.retry_policy import DEFAULT, Constant, Policy
 from app.domain.run import Attempt, RunKind, RunState
@@ -19,7 +19,6 @@ from workers.destination import Destination
 
 _LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
 _UNWELL: Final = frozenset({RunState.FAILED, RunState.DEAD})
-_CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
 
 
 @dataclass(slots=True, eq=False)
@@ -27,8 +26,9 @@ class Held:
     """A taken run and what is known of it, in seconds of the monotonic clock.
 
     `fire_at` is when its attempt may begin; `lease_ends` counts from before the statement that
-    took or extended it; `confirmed` is when it was last asked whether the run is still wanted;
-    `put_off` is by how much it was to begin before `fire_at`, had its destination had room then.
+    took or extended it; `confirmed` is when a statement about this run was sent that found it
+    wanted, and `withdrawn` tells whether a later word has it that it is not; `put_off` is by how
+    much it was to begin before `fire_at`, had its destination had room then.
     `address` is the URL to call, None where its endpoint is not configured, or its content is lost.
     `app_token` is what its endpoint knows us by: empty where it does not open. `spared` tells
     whether what does not reach its app consumes nothing. Where the take left the payload behind,
@@ -45,7 +45,7 @@ class Held:
     put_off: float = 0.0
     destination: Destination | None = None
     waits_since: float = 0.0
-    asking: bool = False
+    withdrawn: bool = False
     address: str | None = None
     app_token: str | None = None
     spared: bool = False
@@ -62,18 +62,13 @@ class Held:
         """Whether a call may begin now as far as the lease is concerned."""
         return now < self.lease_ends
 
-    def is_confirmed(self, now: float) -> bool:
-        """Whether the last word on this run is recent enough to begin a call now."""
-        return now - self.confirmed <= _CONFIRMED_S
-
     def extended(self, asked: float) -> None:
         """Its lease was extended by a statement sent at `asked`."""
         self.lease_ends = asked + _LEASE_S
 
-    def wanted(self, asked: float, fire_at: float) -> None:
-        """It was wanted when asked about at `asked`; `fire_at` is now known more closely."""
-        self.confirmed = asked
-        self.fire_at = min(self.fire_at, fire_at)
+    def nearer(self, offset: float) -> None:
+        """Monotonic and the database's clock are at most `offset` apart: its time more closely."""
+        self.fire_at = min(self.fire_at, self.run.send_at.timestamp() + offset)
 
     def lateness(self, now: float) -> float:
         """Seconds since its attempt was to begin."""

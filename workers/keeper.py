@@ -1,4 +1,4 @@
-"""Keeper: keeps held runs held, asks whether they are still wanted, takes what no bell told of."""
+"""Keeper: keeps held runs held, asks what is wanted no more, takes what no bell told of."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from workers.fetcher import Summons
 from workers.held import Held, hold
 from workers.keyring import Keyring
 from workers.link import Link, Repeating
+from workers.words import Word
 
 _EXTEND_AT_ONCE: Final = 1000
-_ASK_AT_ONCE: Final = 500
 _LEASES_EVERY_S: Final = 0.25
-"""Walking all that is held costs too much to be done in the rhythm of the questions."""
+"""Walking all that is held costs too much to be done in the rhythm of the words."""
 
 _EXTEND_BELOW_S: Final = (LEASE - LEASE_MARGIN - BEAT).total_seconds()
 _POLL_S: Final = 0.25
@@ -92,41 +92,32 @@ class Keeper(Repeating):
 
     def once(self) -> None:
         """Extend, ask, poll: each only where there is something to it."""
-        questions = self._drain()
         expiring = self._expiring()
+        holds = bool(self._courier.held)
         # Who takes nothing unbidden, fetches nothing either: suspects are tried without company.
         summons = self.polling and self._courier.destinations.fetcher.summons
-        if not (questions or expiring or summons or self._poll_is_due()):
+        if not (holds or expiring or summons or self._poll_is_due()):
             return
-        try:
-            with self._link.use() as connection:
-                # Leases first: they may have lapsed while the database was away, and a run that is
-                # wanted, but not held, would have to be reclaimed.
-                if expiring:
-                    self._extend(connection, expiring)
-                if questions:
-                    self._ask(connection, questions)
-                    questions = []
-                if summons:
-                    self._fetch(connection)
-                if self._poll_is_due():
-                    self._poll(connection)
-        finally:
-            # No answer: the runs wait until there is one.
-            self._courier.questions.extend(questions)
+        with self._link.use() as connection:
+            # Leases first: they may have lapsed while the database was away, and a run that is
+            # wanted, but not held, would have to be reclaimed.
+            if expiring:
+                self._extend(connection, expiring)
+            if holds:
+                self._ask(connection)
+            if summons:
+                self._fetch(connection)
+            if self._poll_is_due():
+                self._poll(connection)
 
     def close(self) -> None:
         """Close the connection."""
         self._link.drop()
 
-    def _drain(self) -> list[Held]:
-        questions = self._courier.questions
-        return [questions.popleft() for _ in range(min(len(questions), _ASK_AT_ONCE))]
-
-    def _ask(self, connection: psycopg.Connection, questions: Sequence[Held]) -> None:
+    def _ask(self, connection: psycopg.Connection) -> None:
         asked = self._clock()
-        wanted = takes.still_wanted(connection, [held.ticket for held in questions])
-        self._courier.answered(questions, asked, self._clock(), wanted)
+        withdrawn, clock = takes.word(connection)
+        self._courier.hear(Word(asked, self._clock() - clock, withdrawn))
 
     def _expiring(self) -> list[Held]:
         now = self._clock()
@@ -149,7 +140,7 @@ class Keeper(Repeating):
         """Take runs that were given back, for the destinations that have room for them now."""
         waiting = self._courier.destinations.fetcher.summons
         wanted: list[Summons] = []
-        # Questions wait meanwhile: no more at once than a poll takes.
+        # The word waits meanwhile: no more at once than a poll takes.
         while waiting and sum(each.number for each in wanted) < _UNBIDDEN:
             wanted.append(waiting.popleft())
         try:

@@ -43,7 +43,7 @@ class Maintenance(Repeating):
                 self._turn_over(connection)
                 self._hourly_at = self._clock()
             self._repair(connection)
-            for purge in (answers.purge, accuracy.purge):
+            for purge in (answers.purge, accuracy.purge, repairs.drop_aborted):
                 self._purge(connection, purge)
 
     def close(self) -> None:

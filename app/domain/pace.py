@@ -31,13 +31,13 @@ LAST_WORD: Final = timedelta(milliseconds=100)
 """From this long after an acknowledged delete or pause no call of the job begins."""
 
 CONFIRMED_FOR: Final = timedelta(milliseconds=80)
-"""How long the answer that a run is still wanted may be relied on; below LAST_WORD."""
-
-CONFIRM_AHEAD: Final = timedelta(milliseconds=60)
-"""How long before its time a waiting run is asked about."""
+"""How long the word on what is wanted no more may be relied on; below LAST_WORD."""
 
 CONFIRM_EVERY: Final = timedelta(milliseconds=20)
-"""Pause between two such questions; CONFIRM_AHEAD leaves room for two."""
+"""Pause between two such questions; CONFIRMED_FOR leaves room for three."""
+
+NEAR: Final = timedelta(milliseconds=60)
+"""How long before its time a waiting run is set to it, as closely as is known by then."""
 
 SUSPECT_AFTER: Final = 2
 """Reclaims without outcome after which a run is tried alone, in a process of its own."""

@@ -21,6 +21,9 @@ SELECT id, token, job_id, account_id, job_version, due_at, final
 FROM inflight WHERE id = :run_id FOR UPDATE
 """)
 
+# It leaves inflight here: whoever has taken it, and is about to call, knows by this (word).
+_NOTE: Final = text("INSERT INTO aborted (run_id) VALUES (:run_id) ON CONFLICT DO NOTHING")
+
 _FIRST_TOKEN: Final = 1
 # A runner that cannot be reached is not told for long.
 _TOLD: Final = Manner(retry=RetryPolicy(schedule=(5.0, 25.0, 300.0)))
@@ -51,6 +54,7 @@ def end(connection: Connection, run_id: UUID, reason: str) -> Aborted:
     """
     found = Aborted(*connection.execute(_LOCK, {"run_id": run_id}).one())
     serial.cancel(connection, run_id, reason)
+    connection.execute(_NOTE, {"run_id": run_id})
     driver = cast("psycopg.Connection", connection.connection.driver_connection)
     settlement = Settlement(
         id=found.id,

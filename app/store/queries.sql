@@ -237,7 +237,7 @@ CROSS JOIN LATERAL (
 
 -- name: payloads
 -- What the take left behind, of runs still held under this token and not cancelled: so this is as
--- good a word on them as still_wanted. Found as the take finds it.
+-- good as the word on them. Found as the take finds it.
 SELECT i.id, CASE WHEN j.id IS NULL THEN s.data ELSE j.data END
 FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
 JOIN inflight i ON i.id = ANY (ARRAY[v.id])
@@ -264,13 +264,16 @@ WHERE state = 'claimed' AND cancelled_at IS NULL AND reclaims >= 2
 ORDER BY look_at
 LIMIT %(limit)s;
 
--- name: still_wanted
--- The last word counts: of these runs, those still held under this token and not cancelled.
--- The small answer also tells the remaining time anew, closer than the large one of the take could.
-SELECT i.id, extract(epoch FROM i.send_at - clock_timestamp())::float8
-FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
-JOIN inflight i ON i.id = ANY (ARRAY[v.id])
-WHERE i.token = v.token AND i.state = 'taken' AND i.cancelled_at IS NULL;
+-- name: word
+-- The last word counts: of all that is taken, by whomever, what is wanted no more. What was cancelled
+-- before a take is not taken, and afterwards it is here for longer than anybody waits for a word: five
+-- minutes, in which a cancellation is committed as well. The first row is this clock.
+SELECT NULL::uuid, extract(epoch FROM clock_timestamp())::float8
+UNION ALL
+SELECT id, NULL FROM inflight
+WHERE cancelled_at > now() - interval '5 minutes' AND state = 'taken'
+UNION ALL
+SELECT run_id, NULL FROM aborted WHERE aborted_at > now() - interval '5 minutes';
 
 -- name: extend
 -- A lease is extended by its holder only. A row locked elsewhere is passed over: the lease as last

@@ -30,6 +30,14 @@ _AT_ONCE: Final = 1000
 # Few, and found without an index: one for each rotation of the last hour, among all that there are.
 _DROP_SECRETS: Final = "DELETE FROM signing_secret WHERE expires_at <= clock_timestamp()"
 
+# No worker waits as long for a word on what it holds.
+_DROP_ABORTED: Final = """
+DELETE FROM aborted
+WHERE run_id = ANY (ARRAY(
+  SELECT run_id FROM aborted WHERE aborted_at < clock_timestamp() - interval '1 hour'
+  LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+"""
+
 _FIRED: Final = """
 SELECT FROM run
 WHERE job_id = %(job_id)s AND due_at = %(due_at)s AND job_version = %(version)s
@@ -89,6 +97,11 @@ def _next(
 def drop_secrets(connection: psycopg.Connection) -> int:
     """Drop signing secrets that have expired; how many there were."""
     return connection.execute(_DROP_SECRETS).rowcount
+
+
+def drop_aborted(connection: psycopg.Connection, *, limit: int) -> int:
+    """Drop word of runs that were aborted an hour ago, at most `limit`; how many there were."""
+    return connection.execute(_DROP_ABORTED, {"limit": limit}).rowcount
 
 
 def drop_superseded(connection: psycopg.Connection, first_kept: datetime) -> int:

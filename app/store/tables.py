@@ -227,7 +227,20 @@ inflight = Table(
         postgresql_where=text("serial AND cancelled_at IS NULL"),
     ),
     Index("inflight_suspect", "look_at", postgresql_where=text("reclaims >= 2")),
+    Index(
+        "inflight_cancelled",
+        "cancelled_at",
+        postgresql_where=text("cancelled_at IS NOT NULL"),
+    ),
     UniqueConstraint("job_id", "job_version", "kind", "due_at", name="inflight_once"),
+)
+
+aborted = Table(
+    "aborted",
+    _metadata,
+    Column("run_id", Uuid, primary_key=True),
+    Column("aborted_at", _INSTANT, nullable=False, server_default=_NOW),
+    Index("aborted_age", "aborted_at"),
 )
 
 run = Table(

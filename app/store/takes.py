@@ -101,10 +101,10 @@ def suspects(connection: psycopg.Connection, *, limit: int) -> list[Ticket]:
     return [(run_id, token) for run_id, token in rows.fetchall()]
 
 
-def still_wanted(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, float]:
-    """Of the runs held: those not cancelled and not lost, with the seconds they still wait."""
-    ids, tokens = _columns(tickets)
-    return dict(run(connection, "still_wanted", {"ids": ids, "tokens": tokens}).fetchall())
+def word(connection: psycopg.Connection) -> tuple[frozenset[UUID], float]:
+    """Of all runs that are taken, those wanted no more; and the database's clock, since 1970."""
+    (_, clock), *withdrawn = run(connection, "word", {}).fetchall()
+    return frozenset(run_id for run_id, _ in withdrawn), clock
 
 
 def extend(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> set[UUID]:

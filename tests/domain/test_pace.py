@@ -8,8 +8,8 @@ from app.store.queries import SQL
 
 def test_a_word_on_a_run_is_younger_than_the_last_word_allows() -> None:
     assert pace.CONFIRMED_FOR < pace.LAST_WORD
-    assert pace.CONFIRM_AHEAD < pace.CONFIRMED_FOR
-    assert 2 * pace.CONFIRM_EVERY < pace.CONFIRM_AHEAD
+    assert 3 * pace.CONFIRM_EVERY < pace.CONFIRMED_FOR
+    assert pace.NEAR < pace.LOOK_AHEAD
 
 
 def test_a_lease_outlives_two_missed_beats() -> None:

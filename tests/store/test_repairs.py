@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.store.repairs import drop_superseded, rearm_orphans
+from app.store.repairs import drop_aborted, drop_superseded, rearm_orphans
 from app.store.settling import settle
 from tests.booked import book, claim_all, claim_and_take, in_seconds, one
 from tests.store.test_settling import came
@@ -121,3 +121,15 @@ def test_superseded_content_is_kept_until_retention_and_while_a_run_needs_it(
     assert one(connection, "SELECT count(*) FROM superseded") == 1
     assert drop_superseded(connection, in_seconds(3600)) == 1
     assert one(connection, "SELECT count(*) FROM superseded") == 0
+
+
+def test_word_of_aborted_runs_is_kept_for_an_hour(connection: psycopg.Connection) -> None:
+    for minutes in (59, 61, 61):
+        connection.execute(
+            "INSERT INTO aborted"
+            " VALUES (gen_random_uuid(), clock_timestamp() - make_interval(mins => %s))",
+            (minutes,),
+        )
+
+    assert [drop_aborted(connection, limit=1) for _ in range(3)] == [1, 1, 0]
+    assert one(connection, "SELECT count(*) FROM aborted") == 1

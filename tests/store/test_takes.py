@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import psycopg
 import pytest
 
@@ -9,7 +11,7 @@ from app.domain.job import MAX_DATA
 from app.domain.manner import Manner
 from app.domain.retry_policy import Backoff, Constant, RetryPolicy
 from app.store.lookovers import look_over
-from app.store.takes import extend, payloads, still_wanted, suspects, take, untaken
+from app.store.takes import extend, payloads, suspects, take, untaken, word
 from tests.booked import URL, book, claim_all, claim_and_take, one
 
 
@@ -168,21 +170,42 @@ def test_a_cancelled_run_is_not_taken(connection: psycopg.Connection, account_id
     assert take(connection, [(claimed.run_id, claimed.token)]) == []
 
 
-def test_only_runs_still_held_and_not_cancelled_are_still_wanted(
+def test_the_word_is_what_was_cancelled_while_it_was_taken(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     for _ in range(3):
         book(connection, account_id, due_in=0.25)
-    kept, cancelled, lost = claim_and_take(connection)
+    _, cancelled, waiting = claim_and_take(connection)
+    assert word(connection)[0] == frozenset()
+
     connection.execute(
-        "UPDATE inflight SET cancelled_at = clock_timestamp() WHERE id = %s", (cancelled.id,)
+        "UPDATE inflight SET cancelled_at = clock_timestamp() WHERE id = ANY (%s)",
+        ([cancelled.id, waiting.id],),
     )
-    connection.execute("UPDATE inflight SET token = token + 1 WHERE id = %s", (lost.id,))
+    connection.execute(
+        "UPDATE inflight SET state = 'waiting', lease_until = NULL, attempts = 1 WHERE id = %s",
+        (waiting.id,),
+    )
 
-    wanted = still_wanted(connection, [(run.id, run.token) for run in (kept, cancelled, lost)])
+    assert word(connection)[0] == {cancelled.id}
 
-    assert list(wanted) == [kept.id]
-    assert wanted[kept.id] < kept.remaining
+
+def test_the_word_is_also_what_was_aborted_of_late(connection: psycopg.Connection) -> None:
+    now, before = uuid4(), uuid4()
+    connection.execute("INSERT INTO aborted (run_id) VALUES (%s)", (now,))
+    connection.execute(
+        "INSERT INTO aborted VALUES (%s, clock_timestamp() - interval '6 minutes')", (before,)
+    )
+
+    assert word(connection)[0] == {now}
+
+
+def test_the_word_tells_the_clock_of_the_database(connection: psycopg.Connection) -> None:
+    instant = "SELECT extract(epoch FROM clock_timestamp())::float8"
+    before = one(connection, instant)
+    clock = word(connection)[1]
+
+    assert before <= clock <= one(connection, instant)
 
 
 def test_only_the_holder_extends_a_lease(connection: psycopg.Connection, account_id: int) -> None:

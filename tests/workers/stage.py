@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from app.store.takes import Taken
 from workers.courier import Courier
 from workers.destination import Destination
 from workers.held import Held, hold
+from workers.words import Word
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKENS = Tokens(["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="])
@@ -84,10 +86,10 @@ class Stage:
         for _ in range(5):
             self.loop.step(patience=0)
 
-    def answer_question(self, *, wanted: bool = True, remaining: float = 0.0) -> None:
-        held = self.courier.questions.popleft()
-        answer = {held.run.id: remaining} if wanted else {}
-        self.courier.answered([held], self.clock.now, self.clock.now, answer)
+    def word(self, *withdrawn: Held, offset: float = inf) -> None:
+        """The database says what is wanted no more, and perhaps how far its clock lies back."""
+        ids = frozenset(held.run.id for held in withdrawn)
+        self.courier.hear(Word(self.clock.now, offset, ids))
         self.step()
 
     def settled(self) -> RunState | None:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from app.domain.run import Reply, RunState
-from tests.workers.stage import Stage
+from tests.workers.stage import SECRET, Stage, taken
 from workers.calls import WITHDRAWN
+from workers.held import hold
 
 
 @pytest.fixture
@@ -27,58 +28,99 @@ def test_a_call_begins_at_its_time_and_not_before(stage: Stage) -> None:
     assert len(stage.engine.calls) == 1
 
 
-def test_a_run_further_ahead_is_asked_about_before_it_is_sent(stage: Stage) -> None:
+def test_the_host_of_a_run_further_ahead_is_looked_up_meanwhile(stage: Stage) -> None:
+    stage.hold(0.05)
+    assert stage.engine.prepared == []
     stage.hold(0.3)
     assert stage.engine.prepared == ["http://receiver.test/cb"]
 
-    stage.step(0.239)
-    assert not stage.courier.questions
-    stage.step(0.002)
-    assert len(stage.courier.questions) == 1
-    stage.step(0.1)
-    assert stage.engine.calls == []
-    stage.answer_question()
-    assert len(stage.engine.calls) == 1
 
-
-def test_without_an_answer_a_run_waits(stage: Stage) -> None:
+def test_without_a_word_a_run_waits(stage: Stage) -> None:
     stage.hold(0.3)
 
     stage.step(2.0)
-
     assert stage.engine.calls == []
-    assert len(stage.courier.questions) == 1
+    stage.word()
+
+    assert len(stage.engine.calls) == 1
 
 
-def test_a_word_that_grew_stale_is_asked_for_again(stage: Stage) -> None:
+def test_a_take_is_a_word_on_its_runs_for_a_moment(stage: Stage) -> None:
     stage.hold(0.05)
-
     stage.step(0.09)
     assert stage.engine.calls == []
-    stage.answer_question()
+
+    stage.hold(0.0)
+    assert stage.engine.calls == []  # behind the other, which a word has to let go first
+    stage.word()
+
+    assert len(stage.engine.calls) == 2
+
+
+def test_a_word_grows_stale(stage: Stage) -> None:
+    stage.hold(0.3)
+    stage.step(0.21)
+    stage.word()
+
+    stage.step(0.0899)
+    assert stage.engine.calls == []
+    stage.step(0.0002)
+    assert stage.engine.calls == []
+    stage.word()
 
     assert len(stage.engine.calls) == 1
 
 
-def test_the_closer_of_two_remaining_times_is_kept(stage: Stage) -> None:
-    stage.hold(0.3)
-    stage.step(0.25)
-
-    stage.answer_question(remaining=0.02)
-    stage.step(0.021)
+@pytest.mark.parametrize("order", ["word, take", "take, word"])
+def test_what_a_word_tells_of_the_clock_brings_a_time_closer(stage: Stage, order: str) -> None:
+    epoch = taken(0.0).due_at.timestamp()
+    closer = stage.clock.now + 0.28 - epoch
+    for step in order.split(", "):
+        if step == "word":
+            stage.word(offset=closer)
+        else:
+            held = stage.hold(0.3)
+    stage.step(0.245)  # the last moments in which it can be set
+    stage.word()
+    stage.step(0.0349)
+    assert stage.engine.calls == []
+    stage.step(0.0002)
 
     assert len(stage.engine.calls) == 1
+    assert held.lateness(stage.clock.now) < 0.001
 
 
-def test_a_cancelled_run_is_not_sent_but_settled_as_cancelled(stage: Stage) -> None:
-    stage.hold(0.3)
+def test_a_withdrawn_run_is_not_sent_but_settled_as_cancelled(stage: Stage) -> None:
+    held = stage.hold(0.3)
     stage.step(0.25)
 
-    stage.answer_question(wanted=False)
-    stage.step(0.1)
+    stage.word(held)
+    stage.step(0.05)
 
     assert stage.engine.calls == []
     assert stage.settled() is RunState.CANCELLED
+
+
+def test_a_word_that_came_before_the_take_was_told_of_counts(stage: Stage) -> None:
+    run = taken(0.05)
+    held = hold(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
+    stage.word(held)
+
+    stage.courier.accept([held])
+    stage.step(0.05)
+
+    assert stage.engine.calls == []
+    assert stage.settled() is RunState.CANCELLED
+
+
+def test_a_call_under_way_goes_on_when_its_run_is_withdrawn(stage: Stage) -> None:
+    held = stage.hold(0.0)
+    for _ in range(2):
+        stage.word(held)
+    stage.engine.answer(Reply(status=204))
+
+    assert stage.settled() is RunState.SUCCEEDED
+    assert not stage.courier.outcomes
 
 
 def test_a_worker_that_slept_past_its_lease_begins_no_call(stage: Stage) -> None:
@@ -88,7 +130,6 @@ def test_a_worker_that_slept_past_its_lease_begins_no_call(stage: Stage) -> None
 
     assert stage.engine.calls == []
     assert held not in stage.courier.held
-    assert not stage.courier.questions
 
 
 def test_an_extended_lease_carries_the_call(stage: Stage) -> None:
@@ -96,13 +137,13 @@ def test_an_extended_lease_carries_the_call(stage: Stage) -> None:
     held.extended(stage.clock.now + 3.0)
 
     stage.step(6.0)
-    stage.answer_question()
+    stage.word()
 
     assert len(stage.engine.calls) == 1
 
 
-def test_a_slow_look_up_is_followed_by_the_same_questions(stage: Stage) -> None:
-    stage.hold(0.0)
+def test_a_slow_look_up_is_followed_by_the_same_judgement(stage: Stage) -> None:
+    held = stage.hold(0.0)
     _, _, may_begin = stage.engine.calls[0]
     assert may_begin() is True
 
@@ -111,9 +152,13 @@ def test_a_slow_look_up_is_followed_by_the_same_questions(stage: Stage) -> None:
     stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the word was stale"))
     stage.step()
     assert not stage.courier.outcomes
-    stage.answer_question()
+    stage.word()
 
     assert len(stage.engine.calls) == 1
+    _, _, may_begin = stage.engine.calls[0]
+    assert may_begin() is True
+    held.withdrawn = True
+    assert may_begin() is False
 
 
 def test_what_is_punctual_goes_before_what_is_overdue(stage: Stage) -> None:

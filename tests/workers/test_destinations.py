@@ -104,12 +104,10 @@ def test_what_grows_too_old_while_it_waits_leaves_its_turn_to_the_next(stage: Ca
     stage.step(0.2)
     stage.engine.answer(OK)
     stage.step()
-    while stage.courier.questions:
-        stage.answer_question()
+    stage.word()
 
     assert len(stage.engine.calls) == 4
     assert f"webhook-id: {last.run.id}" in stage.engine.calls[-1][0].headers
-    assert stage.place().asking == 0
     states = [settlement.state for _, settlement in stage.courier.outcomes]
     assert states == [RunState.SUCCEEDED, RunState.FAILED]
 
@@ -146,15 +144,24 @@ def test_a_worker_in_which_many_wait_for_their_destinations_wants_no_more_overdu
     crowded.loop.close()
 
 
-def test_a_run_that_waited_is_asked_about_again_before_it_begins(stage: Capped) -> None:
-    waits = stage.hold_many(5)[4]
+def test_a_run_that_waited_begins_only_upon_a_word(stage: Capped) -> None:
+    stage.hold_many(5)
     stage.step(0.1)
     stage.engine.answer(OK)
     stage.step()
     assert len(stage.engine.calls) == 3
-    assert list(stage.courier.questions) == [waits]
 
-    stage.answer_question(wanted=False)
+    stage.word()
+
+    assert len(stage.engine.calls) == 4
+
+
+def test_a_run_that_was_withdrawn_while_it_waited_does_not_begin(stage: Capped) -> None:
+    waits = stage.hold_many(5)[4]
+    stage.step(0.1)
+    stage.word(waits)
+    stage.engine.answer(OK)
+    stage.step()
 
     assert len(stage.engine.calls) == 3
     assert stage.place().idle is False
@@ -163,18 +170,12 @@ def test_a_run_that_waited_is_asked_about_again_before_it_begins(stage: Capped) 
 
 
 def test_the_slot_of_a_run_that_turns_out_unwanted_goes_to_the_next(stage: Capped) -> None:
-    stage.hold_many(7)
-    stage.step(0.1)
+    _, _, _, _, unwanted, _, _ = stage.hold_many(7)
+    stage.word(unwanted)
     stage.engine.answer(OK)
     stage.step()
-    asked = len(stage.courier.questions)
-    assert asked == 3  # as many as may follow soon are asked about ahead
-
-    stage.answer_question(wanted=False)
-    stage.answer_question()
     assert len(stage.engine.calls) == 4
-    stage.answer_question()
-    assert len(stage.engine.calls) == 4
+    assert stage.place().in_flight == 4
     stage.engine.answer(OK)
     stage.step()
     assert len(stage.engine.calls) == 4

@@ -126,22 +126,6 @@ def test_a_run_without_content_is_dead_and_one_without_secret_retried(stage: Sta
     assert settlement.attempt.reply.error == "signing-failed"
 
 
-def test_no_more_runs_are_asked_about_than_can_be_sent_on_the_answer() -> None:
-    crowded = Stage(concurrency=1)
-    for _ in range(300):
-        crowded.hold(0.0)
-    crowded.step(0.1)
-
-    crowded.engine.answer(Reply(status=204))
-    for _ in range(10):
-        crowded.step()
-
-    assert len(crowded.courier.questions) == 200
-    crowded.answer_question()
-    assert len(crowded.engine.calls) == 1
-    crowded.loop.close()
-
-
 def test_each_call_bears_the_token_of_its_run(stage: Stage) -> None:
     for _ in range(2):
         held = stage.hold(0.0)
