@@ -144,8 +144,8 @@ def test_a_plan_that_was_kept_outlives_a_column_that_the_next_release_adds(
         other.execute(f"ALTER TABLE {table} ADD COLUMN added integer")
 
     for name, query in (SQL | ELSEWHERE).items():
-        nothing = ", ".join(["NULL"] * numbered(query)[1])
-        _run(worker, f'EXPLAIN EXECUTE "{name}" ({nothing})')
+        values = f"({', '.join(['NULL'] * count)})" if (count := numbered(query)[1]) else ""
+        _run(worker, f'EXPLAIN EXECUTE "{name}" {values}')
 
 
 def astray(connection: psycopg.Connection, query: str) -> list[str]:
