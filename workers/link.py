@@ -12,8 +12,9 @@ import psycopg
 from app.log import logger
 
 # Every statement of the hot path is to walk an index, row by row, so nothing else is offered to the
-# planner. No plan is kept: one made while a table was empty would walk all of it, many thousands of
-# rows later, until the statistics are renewed. Planning costs a batch a millisecond at most.
+# planner. A plan is kept, as parsing and planning cost a batch more than some of its statements do:
+# one that was made while a table was empty serves it when it is full, as each row is looked up
+# whatever the statistics say (tests/store/test_queries.py).
 _PLANS: Final = (
     "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off -c enable_sort=off "
     "-c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
@@ -65,7 +66,6 @@ class Link:
             self._connection = psycopg.connect(
                 self._url,
                 autocommit=True,
-                prepare_threshold=None,
                 connect_timeout=CONNECT_WAIT_S,
                 options=_SESSION,
                 application_name=f"wakecall {self._name}",

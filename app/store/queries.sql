@@ -129,7 +129,7 @@ WITH RECURSIVE plainly AS MATERIALIZED (
   ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
   RETURNING id, account_id, due_at
 )
-SELECT id, account_id, extract(epoch FROM due_at - clock_timestamp())::float8,
+SELECT id, account_id, date_part('epoch', due_at - clock_timestamp()),
        NULL::uuid, NULL::int, NULL::timestamptz, NULL::timestamptz, NULL::bool, NULL::bool, NULL::int
 FROM begun
 UNION ALL
@@ -167,7 +167,7 @@ FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
             %(serials)b::boolean[])
   AS v (job_id, account_id, version, due_at, missed, final, serial)
 ON CONFLICT DO NOTHING
-RETURNING id, account_id, extract(epoch FROM due_at - clock_timestamp())::float8;
+RETURNING id, account_id, date_part('epoch', due_at - clock_timestamp());
 
 -- name: leave_out
 -- Firings that are not made, as they were too late for their job, enter history all the same: one
@@ -207,7 +207,7 @@ WITH held AS (
 )
 SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.planned_at,
        t.missed, t.final, t.attempts, t.reclaims,
-       extract(epoch FROM t.send_at - clock_timestamp())::float8 AS remaining,
+       date_part('epoch', t.send_at - clock_timestamp()) AS remaining,
        coalesce(j.url, s.url) AS url,
        CASE WHEN j.id IS NULL THEN s.signature ELSE j.signature END AS signature,
        CASE WHEN j.id IS NULL THEN s.content_type ELSE j.content_type END AS content_type,
@@ -222,10 +222,13 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
 FROM taken t
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = t.job_id AND account_id = t.account_id LIMIT 1) j
   ON j.version = t.job_version
-LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[t.job_id]) AND s.version = t.job_version
+LEFT JOIN LATERAL (
+  SELECT * FROM superseded
+  WHERE j.id IS NULL AND job_id = t.job_id AND version = t.job_version LIMIT 1) s ON true
 LEFT JOIN LATERAL (
   SELECT url, sealed_token FROM endpoint
-  WHERE account_id = t.account_id AND dialect = coalesce(j.dialect, s.dialect)
+  WHERE coalesce(j.endpoint, s.endpoint) <> ''
+    AND account_id = t.account_id AND dialect = coalesce(j.dialect, s.dialect)
     AND name = coalesce(j.endpoint, s.endpoint)
   LIMIT 1) e ON true
 CROSS JOIN LATERAL (
@@ -265,7 +268,7 @@ LIMIT %(limit)s;
 -- The last word counts: of all that is taken, by whomever, what is wanted no more. What was cancelled
 -- before a take is not taken, and afterwards it is here for longer than anybody waits for a word: five
 -- minutes, in which a cancellation is committed as well. The first row is this clock.
-SELECT NULL::uuid, extract(epoch FROM clock_timestamp())::float8
+SELECT NULL::uuid, date_part('epoch', clock_timestamp())
 UNION ALL
 SELECT id, NULL FROM inflight
 WHERE cancelled_at > now() - interval '5 minutes' AND state = 'taken'
@@ -613,8 +616,8 @@ FROM ended WHERE i.job_id = ANY (ARRAY[ended.id]) AND i.cancelled_at IS NULL;
 -- near, they were cancelled while nobody held them, or their receiver has said what came of them, or
 -- has not said it in time.
 SELECT id, job_id, job_version, due_at, final, state, token, reclaims, cancelled_at IS NOT NULL,
-       reason, extract(epoch FROM lease_until - clock_timestamp())::float8,
-       attempts - tried, complete_by, extract(epoch FROM complete_by - clock_timestamp())::float8,
+       reason, date_part('epoch', lease_until - clock_timestamp()),
+       attempts - tried, complete_by, date_part('epoch', complete_by - clock_timestamp()),
        completion, completion_message, serial
 FROM inflight
 WHERE look_at <= now()
@@ -632,7 +635,7 @@ SET state = 'claimed', token = i.token + v.reclaimed, lease_until = NULL,
 FROM unnest(%(ids)b::uuid[], %(reclaimed)b::int[]) AS v (id, reclaimed)
 WHERE i.id = ANY (ARRAY[v.id])
 RETURNING i.id, i.token, i.account_id, i.reclaims,
-          extract(epoch FROM i.send_at - clock_timestamp())::float8;
+          date_part('epoch', i.send_at - clock_timestamp());
 
 -- name: look_later
 -- A run that is held is looked at again once its lease, as it stands now, has run out; one whose

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import RFC_4122, UUID
 
 import psycopg
 import pytest
@@ -37,6 +37,18 @@ def test_claims_what_is_due_within_the_look_ahead_and_nothing_else(
     rows = connection.execute("SELECT job_id FROM inflight WHERE state = 'claimed'").fetchall()
     assert {row[0] for row in rows} == {overdue, soon}
     assert sorted(each.ahead > 0 for each in claimed) == [False, True]
+
+
+def test_the_id_of_a_run_is_of_version_7_and_of_its_instant(connection: psycopg.Connection) -> None:
+    made = connection.execute(
+        "SELECT new_run_id(), extract(epoch FROM clock_timestamp()) * 1000"
+        " FROM generate_series(1, 1000)"
+    ).fetchall()
+
+    assert len({run_id for run_id, _ in made}) == 1000
+    assert {(run_id.version, run_id.variant) for run_id, _ in made} == {(7, RFC_4122)}
+    # Made before the clock is read, and rounded to a millisecond.
+    assert all(made[0][1] - 1000 < run_id.int >> 80 <= now + 1 for run_id, now in made)
 
 
 def test_two_claimers_claim_each_firing_once(

@@ -32,6 +32,10 @@ ELSEWHERE: Final = {
 _COUNT: Final = """
 ANALYZE job, due, superseded, inflight, run, attempt, accuracy, kept_answer, account, signing_secret
 """
+_TABLES: Final = """
+SELECT relname FROM pg_class
+WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+"""
 _COLUMNS: Final = """
 SELECT array_agg(pg_get_indexdef(i.indexrelid, n, true) ORDER BY n)
 FROM pg_index i, generate_series(1, i.indnkeyatts) n WHERE i.indexrelid = %s::regclass
@@ -131,6 +135,19 @@ def test_parked_runs_are_found_in_order_without_reading_those_of_others(
     assert "inflight_parked" in indexes(worker, "summon")
 
 
+def test_a_plan_that_was_kept_outlives_a_column_that_the_next_release_adds(
+    worker: psycopg.Connection, other: psycopg.Connection
+) -> None:
+    for name, query in (SQL | ELSEWHERE).items():
+        _run(worker, f'PREPARE "{name}" AS {numbered(query)[0]}')
+    for (table,) in worker.execute(_TABLES).fetchall():
+        other.execute(f"ALTER TABLE {table} ADD COLUMN added integer")
+
+    for name, query in (SQL | ELSEWHERE).items():
+        values = f"({', '.join(['NULL'] * count)})" if (count := numbered(query)[1]) else ""
+        _run(worker, f'EXPLAIN EXECUTE "{name}" {values}')
+
+
 def astray(connection: psycopg.Connection, query: str) -> list[str]:
     """Reads of a whole table or index, and joins that compare each row with each."""
     found = []
@@ -165,14 +182,23 @@ def indexes(connection: psycopg.Connection, name: str) -> set[str]:
 
 
 def plan(connection: psycopg.Connection, query: str) -> dict[str, Any]:
-    names = list(dict.fromkeys(_PLACEHOLDER.findall(query)))
-    numbered = _PLACEHOLDER.sub(lambda found: f"${names.index(found[1]) + 1}", query)
-    # Through the simple protocol: in the extended one the placeholders would want values.
-    explain = f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered}".encode()
-    result = connection.pgconn.exec_(explain)
-    assert result.status == ExecStatus.TUPLES_OK, result.error_message.decode()
-    made: dict[str, Any] = json.loads(result.get_value(0, 0) or b"")[0]["Plan"]
+    explained = _run(connection, f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {numbered(query)[0]}")
+    made: dict[str, Any] = json.loads(explained or b"")[0]["Plan"]
     return made
+
+
+def numbered(query: str) -> tuple[str, int]:
+    """The query with PostgreSQL's own placeholders, and how many they are."""
+    names = list(dict.fromkeys(_PLACEHOLDER.findall(query)))
+    return _PLACEHOLDER.sub(lambda found: f"${names.index(found[1]) + 1}", query), len(names)
+
+
+def _run(connection: psycopg.Connection, statement: str) -> bytes | None:
+    """Through the simple protocol: in the extended one the placeholders would want values."""
+    result = connection.pgconn.exec_(statement.encode())
+    ran = result.status in {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}
+    assert ran, result.error_message.decode()
+    return result.get_value(0, 0) if result.ntuples else None
 
 
 def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
