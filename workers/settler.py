@@ -54,22 +54,15 @@ class Settler(Repeating):
         self._beaten_at = float("-inf")
 
     def once(self) -> None:
-        """Write all there is, then beat if it is time to."""
-        while not self.empty:
-            _move(self._courier.outcomes, self._unsettled)
-            _move(self._courier.destinations.releases, self._unreleased)
-            with self._link.use() as connection:
-                if self._unsettled:
-                    self._settle(connection, list(self._unsettled))
-                    self._unsettled.clear()
-                if self._unreleased:
-                    self._release(connection, list(self._unreleased))
-                    self._unreleased.clear()
-        now = self._clock()
-        if now - self._beaten_at >= _BEAT_S:
+        """Write a batch, then beat if it is time to; what is less than a batch may gather."""
+        began = self._clock()
+        self._write()
+        if began - self._beaten_at >= _BEAT_S:
             with self._link.use() as connection:
                 self._beat(connection)
-            self._beaten_at = now
+            self._beaten_at = began
+        waiting = max(len(self._courier.outcomes), len(self._courier.destinations.releases))
+        self.pause = 0.0 if waiting >= _BATCH else max(0.0, began + _PAUSE_S - self._clock())
 
     def flush(self) -> None:
         """At an orderly end: write what is left and take the heartbeat back.
@@ -77,7 +70,8 @@ class Settler(Repeating):
         Where the database is away, the runs are for whoever takes them next.
         """
         try:
-            self.once()
+            while not self.empty:
+                self._write()
             with self._link.use() as connection:
                 self._beat(connection)
                 beats.fall_silent(connection, "worker", self._identity)
@@ -96,6 +90,19 @@ class Settler(Repeating):
             or self._unreleased
             or self._courier.destinations.releases
         )
+
+    def _write(self) -> None:
+        """Write a batch of all there is, which stays where it is until it has been written."""
+        _move(self._courier.outcomes, self._unsettled)
+        _move(self._courier.destinations.releases, self._unreleased)
+        if self._unsettled or self._unreleased:
+            with self._link.use() as connection:
+                if self._unsettled:
+                    self._settle(connection, list(self._unsettled))
+                    self._unsettled.clear()
+                if self._unreleased:
+                    self._release(connection, list(self._unreleased))
+                    self._unreleased.clear()
 
     def _release(self, connection: psycopg.Connection, batch: list[tuple[Held, Release]]) -> None:
         try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.domain.flow import Cause
-from app.domain.run import Reply, RunKind
+from app.domain.run import Reply, RunKind, RunState
 from app.store.parking import Release
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.workers.stage import SECRET, Stage
@@ -31,6 +31,33 @@ def test_an_end_without_a_database_is_an_end_all_the_same(stage: Stage) -> None:
     settler.flush()
 
     assert not settler.empty
+
+
+def test_outcomes_gather_for_the_pause_unless_there_are_enough_for_a_batch(
+    database: str, stage: Stage
+) -> None:
+    held = stage.hold(60.0)
+    outcomes = stage.courier.outcomes
+    outcomes.extend([(held, held.came_to(RunState.SUCCEEDED))] * 2500)
+    settler = Settler(Link(database, "settler"), stage.courier, "test", clock=stage.clock)
+
+    settler.once()
+    assert len(outcomes) == 1500
+    assert settler.pause == 0.0
+    settler.once()
+    assert len(outcomes) == 500
+    assert settler.pause == pytest.approx(0.05)
+    settler.flush()
+
+
+def test_an_orderly_end_writes_all_there_is(database: str, stage: Stage) -> None:
+    held = stage.hold(60.0)
+    stage.courier.outcomes.extend([(held, held.came_to(RunState.SUCCEEDED))] * 2500)
+    settler = Settler(Link(database, "settler"), stage.courier, "test", clock=stage.clock)
+
+    settler.flush()
+
+    assert settler.empty
 
 
 def test_runs_given_back_are_written_counted_and_let_go(database: str, stage: Stage) -> None:
