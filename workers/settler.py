@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import psycopg
 
 from app.domain import tally
+from app.domain.run import Attempt, Reply
 from app.domain.tally import Tallies
 from app.log import lines, logger
 from app.store import beats
@@ -137,19 +138,19 @@ class Settler(Repeating):
             logger.warning("run.outcome_lost", run_id=str(each.id))
 
     def _tell(self, settled: Settled) -> None:
-        lines("attempt", [_line(each) for each in settled.done if each.attempt is not None])
-        for each in settled.done:
-            if each.state is not None:
-                self._tallies[tally.RUN, str(each.state)] += 1
-            if each.attempt is None:
-                continue
-            reply = each.attempt.reply
-            outcome = reply.error or f"{(reply.status or 0) // 100}xx"
-            self._tallies[tally.ATTEMPT, outcome] += 1
-            if each.attempt.number == 1 and each.punctual:
-                late = each.attempt.lateness_ms / 1000
-                self._tallies[tally.LATENESS, tally.bound(late)] += 1
-                self._tallies[tally.LATENESS_SUM, ""] += late  # type: ignore[assignment] # Counter adds floats as well
+        attempts = [(each, each.attempt) for each in settled.done if each.attempt is not None]
+        lines("attempt", (_line(*each) for each in attempts))
+        count = self._tallies.update
+        count((tally.RUN, str(state)) for state in settled.states)
+        count((tally.ATTEMPT, _outcome(attempt.reply)) for _, attempt in attempts)
+        late = [
+            attempt.lateness_ms / 1000
+            for each, attempt in attempts
+            if attempt.number == 1 and each.punctual
+        ]
+        count((tally.LATENESS, tally.bound(each)) for each in late)
+        if late:
+            self._tallies[tally.LATENESS_SUM, ""] += sum(late)  # type: ignore[assignment] # Counter adds floats as well
 
 
 def _move(waiting: deque[_T], batch: deque[_T]) -> None:
@@ -157,15 +158,16 @@ def _move(waiting: deque[_T], batch: deque[_T]) -> None:
         batch.append(waiting.popleft())
 
 
-def _line(settlement: Settlement) -> dict[str, Any]:
+def _outcome(reply: Reply) -> str:
+    return reply.error or f"{(reply.status or 0) // 100}xx"
+
+
+def _line(settlement: Settlement, attempt: Attempt) -> dict[str, Any]:
     """The one wide line of an attempt."""
-    attempt = settlement.attempt
-    if attempt is None:
-        return {}
-    reply = attempt.reply
+    reply, timing = attempt.reply, attempt.reply.timing
     return {
-        "run_id": str(settlement.id),
-        "job_id": str(settlement.job_id),
+        "run_id": settlement.id,
+        "job_id": settlement.job_id,
         "job_version": settlement.job_version,
         "due_at": settlement.due_at,
         "attempt": attempt.number,
@@ -174,11 +176,11 @@ def _line(settlement: Settlement) -> dict[str, Any]:
         "status": reply.status,
         "error": reply.error,
         "detail": reply.error_detail,
-        "dns_ms": reply.timing.dns,
-        "connect_ms": reply.timing.connect,
-        "tls_ms": reply.timing.tls,
-        "first_byte_ms": reply.timing.first_byte,
-        "total_ms": reply.timing.total,
+        "dns_ms": timing.dns,
+        "connect_ms": timing.connect,
+        "tls_ms": timing.tls,
+        "first_byte_ms": timing.first_byte,
+        "total_ms": timing.total,
         "outcome": settlement.state or ("retry" if settlement.within is None else "later"),
         "retry_at": settlement.retry_at,
         "reason": settlement.reason,
