@@ -120,7 +120,7 @@ class Doorman(SimpleWorker):
             self.connection.delete(job.key)
 
     def _dequeue(self) -> tuple[Job, Queue] | None:
-        """The next batch there is room for; while the house is full, one round trip looks for it."""
+        """The next batch there is room for; a full house sees in one round trip if there is any."""
         full = self._house.full
         rooms = self._urgent if full else self._rooms
         if full and not self.connection.exists(*[room.key for room in rooms]):
