@@ -151,14 +151,14 @@ def test_what_only_some_runs_of_a_batch_have_stays_theirs(
     reply = Reply(error="connect-failed", error_detail="nobody listens", timing=timing)
     empty = Reply(status=204, timing=Timing(total=2.0))
     failed = came(unreached, RunState.FAILED)
-    batch = [
-        came(ended)._replace(attempt=Attempt(1, ended.due_at, 1.5, empty)),
-        failed._replace(attempt=Attempt(1, unreached.due_at, 2.5, reply), reason="given up"),
+    well = came(ended)._replace(attempt=Attempt(1, ended.due_at, 1.5, empty))
+    unwell = [
         came(unattempted, RunState.DEAD)._replace(attempt=None, reason="lost"),
+        failed._replace(attempt=Attempt(1, unreached.due_at, 2.5, reply), reason="given up"),
     ]
 
-    for each in (batch[:1], batch[1:]):
-        assert len(settle(connection, each)) == len(each)
+    for batch in ([well], unwell):
+        assert len(settle(connection, batch)) == len(batch)
 
     runs = connection.execute("SELECT id, state, attempts, reason FROM run ORDER BY id").fetchall()
     assert runs == [
