@@ -39,7 +39,10 @@ def lines(event: str, rows: Iterable[Mapping[str, Any]]) -> None:
     if not logger.is_enabled_for(logging.INFO):
         return
     common = {**_common, "event": event, "level": "info", "timestamp": datetime.now(UTC)}
-    sys.stderr.write("".join(orjson.dumps({**row, **common}).decode() + "\n" for row in rows))
+    written = bytearray()
+    for row in rows:
+        written += orjson.dumps({**row, **common}, option=orjson.OPT_APPEND_NEWLINE)
+    sys.stderr.buffer.write(written)
     sys.stderr.flush()
 
 

@@ -9,10 +9,12 @@ import sys
 PROGRAM = """
 import sys
 from datetime import UTC, datetime
+from uuid import UUID
 from app import log
 log.configure("worker", sys.argv[1])
 log.logger.info("one", text="caf\\u00e9\\nline", number=1)
-log.lines("attempt", [{"at": datetime(2026, 1, 1, tzinfo=UTC), "status": 204}, {"status": None}])
+log.lines("attempt", [{"at": datetime(2026, 1, 1, tzinfo=UTC), "status": 204},
+                      {"status": None, "id": UUID(int=7), "reason": "two\\nlines, caf\\u00e9"}])
 try:
     raise ValueError("boom")
 except ValueError:
@@ -35,6 +37,8 @@ def test_every_line_is_an_object_that_names_its_event_and_process() -> None:
     assert (first["event"], first["status"]) == ("attempt", 204)
     assert first["at"] == "2026-01-01T00:00:00+00:00"
     assert second["status"] is None
+    assert second["id"] == "00000000-0000-0000-0000-000000000007"
+    assert second["reason"] == "two\nlines, café"
     assert "ValueError: boom" in str(failed["exception"])
     for line in (one, first, second, failed):
         assert line["process"] == "worker"

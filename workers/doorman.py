@@ -20,11 +20,11 @@ from rq.timeouts import TimerDeathPenalty
 
 from app.log import logger
 from app.store.takes import Ticket
-from workers.queue import OVERDUE, PUNCTUAL, SUSPECT, from_wire, open_queue
+from workers.queue import OVERDUE, QUEUES, from_wire, open_queue
 
 _LISTEN_S: Final = 1
 _PUNCTUAL_POLL_S: Final = 0.02
-_ROOM_POLL_S: Final = 0.002
+_ROOM_POLL_S: Final = 0.005
 _TTL_S: Final = 60
 _HEARTBEAT_S: Final = 5.0
 _AGAIN_S: Final = 0.5
@@ -58,7 +58,8 @@ class Doorman(SimpleWorker):
     def __init__(
         self, redis: Redis, house: House, identity: str, *, on_heard: Callable[[], None]
     ) -> None:
-        self._rooms = [open_queue(name, redis) for name in (PUNCTUAL, OVERDUE, SUSPECT)]
+        self._rooms = [open_queue(name, redis) for name in QUEUES]
+        self._urgent = [room for room in self._rooms if room.name != OVERDUE]
         super().__init__(
             self._rooms,
             connection=redis,
@@ -99,10 +100,11 @@ class Doorman(SimpleWorker):
             if self._house.closed:
                 raise StopRequested
             self.heartbeat()
-            found = self._dequeue(full=self._house.full)
+            found = self._dequeue()
             self._on_heard()
             if found is not None:
                 return found
+            self._wait_for_room()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Take the batch; a failure to take is RQ's to note and the scheduler's to mend."""
@@ -117,10 +119,14 @@ class Doorman(SimpleWorker):
             # result_ttl=0 at once: what is left of the batch is forgotten in one.
             self.connection.delete(job.key)
 
-    def _dequeue(self, *, full: bool) -> tuple[Job, Queue] | None:
-        # Never one queue alone: RQ would then move the job through an intermediate queue.
-        rooms = [room for room in self._rooms if not (full and room.name == OVERDUE)]
+    def _dequeue(self) -> tuple[Job, Queue] | None:
+        """The next batch there is room for; a full house sees in one round trip if there is any."""
+        full = self._house.full
+        rooms = self._urgent if full else self._rooms
+        if full and not self.connection.exists(*[room.key for room in rooms]):
+            return None
         try:
+            # Never one queue alone: RQ would then move the job through an intermediate queue.
             found: tuple[Job, Queue] | None = Queue.dequeue_any(
                 rooms,
                 None if full else _LISTEN_S,
@@ -131,8 +137,6 @@ class Doorman(SimpleWorker):
             )
         except DequeueTimeout:
             return None
-        if found is None:
-            self._wait_for_room()
         return found
 
     def _wait_for_room(self) -> None:

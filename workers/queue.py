@@ -45,7 +45,7 @@ def open_queue(name: str, redis: Redis) -> Queue:
 
 def to_wire(tickets: Sequence[Ticket]) -> Wire:
     """Tickets as JSON carries them."""
-    return [(str(run_id), token) for run_id, token in tickets]
+    return [(run_id.hex, token) for run_id, token in tickets]
 
 
 def from_wire(wire: object) -> list[Ticket]:

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import psycopg
 
 from app.domain import tally
+from app.domain.run import Attempt, Reply
 from app.domain.tally import Tallies
 from app.log import lines, logger
 from app.store import beats
@@ -54,22 +55,15 @@ class Settler(Repeating):
         self._beaten_at = float("-inf")
 
     def once(self) -> None:
-        """Write all there is, then beat if it is time to."""
-        while not self.empty:
-            _move(self._courier.outcomes, self._unsettled)
-            _move(self._courier.destinations.releases, self._unreleased)
-            with self._link.use() as connection:
-                if self._unsettled:
-                    self._settle(connection, list(self._unsettled))
-                    self._unsettled.clear()
-                if self._unreleased:
-                    self._release(connection, list(self._unreleased))
-                    self._unreleased.clear()
-        now = self._clock()
-        if now - self._beaten_at >= _BEAT_S:
+        """Write a batch, then beat if it is time to; what is less than a batch may gather."""
+        began = self._clock()
+        self._write()
+        if began - self._beaten_at >= _BEAT_S:
             with self._link.use() as connection:
                 self._beat(connection)
-            self._beaten_at = now
+            self._beaten_at = began
+        waiting = max(len(self._courier.outcomes), len(self._courier.destinations.releases))
+        self.pause = 0.0 if waiting >= _BATCH else max(0.0, began + _PAUSE_S - self._clock())
 
     def flush(self) -> None:
         """At an orderly end: write what is left and take the heartbeat back.
@@ -77,7 +71,8 @@ class Settler(Repeating):
         Where the database is away, the runs are for whoever takes them next.
         """
         try:
-            self.once()
+            while not self.empty:
+                self._write()
             with self._link.use() as connection:
                 self._beat(connection)
                 beats.fall_silent(connection, "worker", self._identity)
@@ -96,6 +91,19 @@ class Settler(Repeating):
             or self._unreleased
             or self._courier.destinations.releases
         )
+
+    def _write(self) -> None:
+        """Write a batch of all there is, which stays where it is until it has been written."""
+        _move(self._courier.outcomes, self._unsettled)
+        _move(self._courier.destinations.releases, self._unreleased)
+        if self._unsettled or self._unreleased:
+            with self._link.use() as connection:
+                if self._unsettled:
+                    self._settle(connection, list(self._unsettled))
+                    self._unsettled.clear()
+                if self._unreleased:
+                    self._release(connection, list(self._unreleased))
+                    self._unreleased.clear()
 
     def _release(self, connection: psycopg.Connection, batch: list[tuple[Held, Release]]) -> None:
         try:
@@ -130,19 +138,19 @@ class Settler(Repeating):
             logger.warning("run.outcome_lost", run_id=str(each.id))
 
     def _tell(self, settled: Settled) -> None:
-        lines("attempt", [_line(each) for each in settled.done if each.attempt is not None])
-        for each in settled.done:
-            if each.state is not None:
-                self._tallies[tally.RUN, str(each.state)] += 1
-            if each.attempt is None:
-                continue
-            reply = each.attempt.reply
-            outcome = reply.error or f"{(reply.status or 0) // 100}xx"
-            self._tallies[tally.ATTEMPT, outcome] += 1
-            if each.attempt.number == 1 and each.punctual:
-                late = each.attempt.lateness_ms / 1000
-                self._tallies[tally.LATENESS, tally.bound(late)] += 1
-                self._tallies[tally.LATENESS_SUM, ""] += late  # type: ignore[assignment] # Counter adds floats as well
+        attempts = [(each, each.attempt) for each in settled.done if each.attempt is not None]
+        lines("attempt", (_line(*each) for each in attempts))
+        count = self._tallies.update
+        count((tally.RUN, str(state)) for state in settled.states)
+        count((tally.ATTEMPT, _outcome(attempt.reply)) for _, attempt in attempts)
+        late = [
+            attempt.lateness_ms / 1000
+            for each, attempt in attempts
+            if attempt.number == 1 and each.punctual
+        ]
+        count((tally.LATENESS, tally.bound(each)) for each in late)
+        if late:
+            self._tallies[tally.LATENESS_SUM, ""] += sum(late)  # type: ignore[assignment] # Counter adds floats as well
 
 
 def _move(waiting: deque[_T], batch: deque[_T]) -> None:
@@ -150,15 +158,16 @@ def _move(waiting: deque[_T], batch: deque[_T]) -> None:
         batch.append(waiting.popleft())
 
 
-def _line(settlement: Settlement) -> dict[str, Any]:
+def _outcome(reply: Reply) -> str:
+    return reply.error or f"{(reply.status or 0) // 100}xx"
+
+
+def _line(settlement: Settlement, attempt: Attempt) -> dict[str, Any]:
     """The one wide line of an attempt."""
-    attempt = settlement.attempt
-    if attempt is None:
-        return {}
-    reply = attempt.reply
+    reply, timing = attempt.reply, attempt.reply.timing
     return {
-        "run_id": str(settlement.id),
-        "job_id": str(settlement.job_id),
+        "run_id": settlement.id,
+        "job_id": settlement.job_id,
         "job_version": settlement.job_version,
         "due_at": settlement.due_at,
         "attempt": attempt.number,
@@ -167,11 +176,11 @@ def _line(settlement: Settlement) -> dict[str, Any]:
         "status": reply.status,
         "error": reply.error,
         "detail": reply.error_detail,
-        "dns_ms": reply.timing.dns,
-        "connect_ms": reply.timing.connect,
-        "tls_ms": reply.timing.tls,
-        "first_byte_ms": reply.timing.first_byte,
-        "total_ms": reply.timing.total,
+        "dns_ms": timing.dns,
+        "connect_ms": timing.connect,
+        "tls_ms": timing.tls,
+        "first_byte_ms": timing.first_byte,
+        "total_ms": timing.total,
         "outcome": settlement.state or ("retry" if settlement.within is None else "later"),
         "retry_at": settlement.retry_at,
         "reason": settlement.reason,

@@ -168,7 +168,7 @@ def _settle_final(connection: psycopg.Connection, batch: Sequence[Settlement]) -
         "ids": [each.id for each in batch],
         "tokens": [each.token for each in batch],
         "states": [each.state for each in batch],
-        "reasons": [each.reason for each in batch],
+        "reasons": _column([each.reason for each in batch]),
     }
     return run(connection, "settle_final", columns | _attempts(batch))
 
@@ -180,7 +180,7 @@ def _settle_retry(connection: psycopg.Connection, batch: Sequence[Settlement]) -
         "ids": [each.id for each in batch],
         "tokens": [each.token for each in batch],
         "retries": [each.retry_at for each in batch],
-        "reasons": [each.reason for each in batch],
+        "reasons": _column([each.reason for each in batch]),
         "ahead": LOOK_AHEAD,
     }
     return run(connection, "settle_retry", columns | _attempts(batch))
@@ -193,7 +193,7 @@ def _settle_later(connection: psycopg.Connection, batch: Sequence[Settlement]) -
         "ids": [each.id for each in batch],
         "tokens": [each.token for each in batch],
         "withins": [each.within for each in batch],
-        "reasons": [each.reason for each in batch],
+        "reasons": _column([each.reason for each in batch]),
     }
     return run(connection, "settle_later", columns | _attempts(batch))
 
@@ -204,19 +204,24 @@ def _attempts(batch: Sequence[Settlement]) -> dict[str, list[Any]]:
     replies = [attempt.reply for attempt in attempts]
     timings = [reply.timing for reply in replies]
     return {
-        "starts": [attempt.started_at for attempt in attempts],
-        "latenesses": [attempt.lateness_ms for attempt in attempts],
-        "statuses": [reply.status for reply in replies],
-        "errors": [reply.error for reply in replies],
-        "details": [_storable(reply.error_detail) for reply in replies],
-        "headers": [_headers(reply.headers) for reply in replies],
-        "bodies": [reply.body[:KEPT_BODY] for reply in replies],
-        "dns": [timing.dns for timing in timings],
-        "connects": [timing.connect for timing in timings],
-        "tls": [timing.tls for timing in timings],
-        "first_bytes": [timing.first_byte for timing in timings],
-        "totals": [timing.total for timing in timings],
+        "starts": _column([attempt.started_at for attempt in attempts]),
+        "latenesses": _column([attempt.lateness_ms for attempt in attempts]),
+        "statuses": _column([reply.status for reply in replies]),
+        "errors": _column([reply.error for reply in replies]),
+        "details": _column([_storable(reply.error_detail) for reply in replies]),
+        "headers": _column([_headers(reply.headers) for reply in replies]),
+        "bodies": _column([reply.body[:KEPT_BODY] or None for reply in replies]),
+        "dns": _column([timing.dns for timing in timings]),
+        "connects": _column([timing.connect for timing in timings]),
+        "tls": _column([timing.tls for timing in timings]),
+        "first_bytes": _column([timing.first_byte for timing in timings]),
+        "totals": _column([timing.total for timing in timings]),
     }
+
+
+def _column(values: list[Any]) -> list[Any]:
+    """The values, or none at all where all are NULL: `unnest` makes up for them."""
+    return values if values.count(None) < len(values) else []
 
 
 def _purge_jobs(connection: psycopg.Connection, last: Sequence[Settlement]) -> None:

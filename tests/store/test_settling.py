@@ -141,6 +141,40 @@ def test_a_job_with_another_run_in_flight_is_not_purged(
     assert one(connection, "SELECT count(*) FROM job") == 1
 
 
+def test_what_only_some_runs_of_a_batch_have_stays_theirs(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    for _ in range(3):
+        book(connection, account_id, due_in=-1)
+    ended, unreached, unattempted = sorted(claim_and_take(connection))
+    timing = Timing(dns=0.25, total=3.0)
+    reply = Reply(error="connect-failed", error_detail="nobody listens", timing=timing)
+    empty = Reply(status=204, timing=Timing(total=2.0))
+    failed = came(unreached, RunState.FAILED)
+    well = came(ended)._replace(attempt=Attempt(1, ended.due_at, 1.5, empty))
+    unwell = [
+        came(unattempted, RunState.DEAD)._replace(attempt=None, reason="lost"),
+        failed._replace(attempt=Attempt(1, unreached.due_at, 2.5, reply), reason="given up"),
+    ]
+
+    for batch in ([well], unwell):
+        assert len(settle(connection, batch)) == len(batch)
+
+    runs = connection.execute("SELECT id, state, attempts, reason FROM run ORDER BY id").fetchall()
+    assert runs == [
+        (ended.id, "succeeded", 1, None),
+        (unreached.id, "failed", 1, "given up"),
+        (unattempted.id, "dead", 0, "lost"),
+    ]
+    attempts = connection.execute("""
+        SELECT run_id, status, error, detail, headers, body, dns_ms, connect_ms, total_ms
+        FROM attempt ORDER BY run_id""").fetchall()
+    assert attempts == [
+        (ended.id, 204, None, None, None, None, None, None, 2.0),
+        (unreached.id, None, "connect-failed", "nobody listens", None, None, 0.25, None, 3.0),
+    ]
+
+
 def test_gone_ends_the_job_and_what_is_still_to_come_of_it(
     connection: psycopg.Connection, account_id: int
 ) -> None:

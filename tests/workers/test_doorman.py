@@ -135,6 +135,18 @@ def test_a_full_house_admits_punctual_batches_only(house: House, redis: Redis) -
     assert house.admitted[2][0] == OVERDUE
 
 
+def test_a_full_house_has_suspects_tried_all_the_same(house: House, redis: Redis) -> None:
+    house.full = True
+    # As above: what ends the present look-out.
+    ring(open_queue(PUNCTUAL, redis), batch())
+    house.wait_for(1)
+
+    ring(open_queue(SUSPECT, redis), batch())
+
+    house.wait_for(2)
+    assert house.admitted[1][0] == SUSPECT
+
+
 def test_what_a_job_names_as_its_function_is_never_called(house: House, redis: Redis) -> None:
     queue = open_queue(PUNCTUAL, redis)
     queue.enqueue_call("os.abort", args=("not a batch",), result_ttl=0)
