@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -35,6 +37,7 @@ class Settings:
     concurrency: int
     destination_connections: int
     payload_mib: int
+    workers: int
     log_level: str
 
 
@@ -74,6 +77,7 @@ def load(environ: Mapping[str, str]) -> Settings:
             most=MOST_CONNECTIONS,
         ),
         payload_mib=number(environ, "WAKECALL_PAYLOAD_MIB", default=256, least=16, most=65_536),
+        workers=number(environ, "WAKECALL_WORKERS", default=_cores(), least=1, most=64),
         log_level=(environ.get("WAKECALL_LOG_LEVEL") or "info").lower(),
     )
 
@@ -88,6 +92,11 @@ def number(environ: Mapping[str, str], name: str, *, default: int, least: int, m
             f"{name} is {text!r}: give a whole number from {least} to {most} (default {default})."
         )
     return int(text)
+
+
+def _cores() -> int:
+    """One worker for each core, but for a machine that has many: their database needs some too."""
+    return min(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1, 4)
 
 
 def networks(text: str) -> tuple[Network, ...]:

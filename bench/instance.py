@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,6 @@ from local.client import Client, await_ready
 from local.instance import CHECKOUT
 from local.program import Program
 
-PROCESSES: Final = ("web", "scheduler", "worker", "postgres", "valkey")
 FOLDER: Final = Path("/var/tmp")  # noqa: S108 - mkdtemp; a disk, where /tmp may be memory
 _READY_S: Final = 120.0
 _STOP_S: Final = 60.0
@@ -58,12 +58,14 @@ class Instance:
 
     def pids(self) -> dict[str, int]:
         """Its processes, each at the head of a tree."""
-        found = self.facts()["processes"]
-        return {name: int(found[name][0]) for name in PROCESSES if name in found}
+        return {name: int(found[0]) for name, found in self.facts()["processes"].items()}
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds used so far by the kind of process."""
-        return processor.used(self.pids())
+        """CPU seconds used so far by the kind of process; worker-2 is a worker."""
+        total: Counter[str] = Counter()
+        for name, seconds in processor.used(self.pids()).items():
+            total[name.partition("-")[0]] += seconds  # type: ignore[assignment] # Counter adds floats as well
+        return dict(total)
 
     def flask(self, *arguments: str) -> str:
         """What a command of the operator prints. Raises Failed."""

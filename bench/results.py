@@ -152,7 +152,8 @@ def _settings(stage: Stage) -> dict[str, Any]:
     return {
         "postgresql": server,
         **ours,
-        "worker_concurrency": stage.concurrency,
+        "workers": stage.settings.workers,
+        "worker_concurrency": stage.settings.concurrency,
         "payload_bytes": BODY_BYTES,
         "receiver_addresses": len(ADDRESSES),
         "signed": True,

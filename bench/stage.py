@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import psycopg
 
-from app.config import load
+from app.config import Settings, load
 from app.domain import tally
 from app.domain.run import RunState
 from bench import bookings, processor
@@ -107,9 +107,9 @@ class Stage:
         }
 
     @property
-    def concurrency(self) -> int:
-        """Calls that a worker of the instance has under way at once."""
-        return load({**self.instance.environment, "DATABASE_URL": "postgresql://"}).concurrency
+    def settings(self) -> Settings:
+        """Those of the instance, but for its servers."""
+        return load({**self.instance.environment, "DATABASE_URL": "postgresql://"})
 
     def purge(self) -> None:
         """Leave no job, run or attempt; calls under way end by themselves."""

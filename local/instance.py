@@ -22,6 +22,8 @@ from local.terminal import say
 CHECKOUT: Final = Path(__file__).resolve().parent.parent
 SERVERS: Final = ("postgres", "valkey")
 PROCESSES: Final = ("web", "scheduler", "worker")
+"""As the Procfile names them."""
+
 _PATIENCE_S: Final = {"web": 4.0}
 
 
@@ -41,6 +43,12 @@ class Instance:
     def address(self) -> tuple[str, int]:
         """Where this machine reaches the web."""
         return network.reachable(self.settings.host), self.settings.port
+
+    @property
+    def processes(self) -> dict[str, str]:
+        """What runs under which name, and what the Procfile calls it; worker-2 is one as well."""
+        more = {f"worker-{n}": "worker" for n in range(2, self.settings.workers + 1)}
+        return {name: name for name in PROCESSES} | more
 
     @property
     def url(self) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from app.errors import Misconfigured
 from local import home as homes
 from local.client import Client, await_ready
-from local.instance import CHECKOUT, PROCESSES, Instance, application
+from local.instance import CHECKOUT, Instance, application
 from local.program import leashed
 from local.terminal import shown, step
 
@@ -52,11 +52,12 @@ async def prepare(instance: Instance) -> bool:
 
 
 async def start(instance: Instance, client: Client) -> None:
-    """Start web, scheduler and worker as the Procfile says, and wait until all are ready."""
+    """Start web, scheduler and workers as the Procfile says, and wait until all are ready."""
     commands = procfile(CHECKOUT / "Procfile")
-    with step("Processes", ", ".join(PROCESSES)) as shown_step:
-        for name in PROCESSES:
-            command = ("/bin/sh", "-c", f"exec {commands[name]}")
+    names = ", ".join(instance.processes)
+    with step("Processes", names) as shown_step:
+        for name, kind in instance.processes.items():
+            command = ("/bin/sh", "-c", f"exec {commands[kind]}")
             await instance.supervisor.start(application(instance, name, command))
             instance.supervisor.keep(name)
         said = await asyncio.to_thread(
@@ -64,7 +65,7 @@ async def start(instance: Instance, client: Client) -> None:
         )
         if said:
             raise Misconfigured(_not_ready(instance, said))
-        shown_step.result = f"{', '.join(PROCESSES)} are ready"
+        shown_step.result = f"{names} are ready"
 
 
 def procfile(path: Path) -> dict[str, str]:
@@ -75,7 +76,7 @@ def procfile(path: Path) -> dict[str, str]:
 
 def _failing(instance: Instance) -> list[str]:
     """Which processes die again and again."""
-    return [name for name in PROCESSES if instance.supervisor.deaths[name] > _DEATHS]
+    return [name for name in instance.processes if instance.supervisor.deaths[name] > _DEATHS]
 
 
 def _not_ready(instance: Instance, said: str) -> str:

@@ -88,3 +88,10 @@ def test_lists_are_read(tmp_path: Path) -> None:
 
     assert settings.allow_targets == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
     assert settings.rate_limit == 50
+
+
+def test_there_is_a_worker_for_each_core_unless_it_is_said_otherwise(tmp_path: Path) -> None:
+    environ = {**DATABASE, "WAKECALL_HOME": str(tmp_path)}
+
+    assert 1 <= load(environ).workers <= 4
+    assert load({**environ, "WAKECALL_WORKERS": "7"}).workers == 7

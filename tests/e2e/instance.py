@@ -96,7 +96,7 @@ class Instance:
             WAKECALL_HOME=f"{home}",
             WAKECALL_ALLOW_TARGETS="127.0.0.0/8",
             PORT=f"{self.port}",
-            **settings,
+            **{"WAKECALL_WORKERS": "1", **settings},
         )
         self._heard = threading.Condition()
         self._listener: threading.Thread | None = None

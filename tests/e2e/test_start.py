@@ -22,7 +22,7 @@ from tests.receiver import Receiver
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Instance]:
-    with at_home(tmp_path / "home") as instance:
+    with at_home(tmp_path / "home", WAKECALL_WORKERS="2") as instance:
         yield instance
 
 
@@ -84,7 +84,7 @@ def stop(instance: Instance, number: signal.Signals) -> None:
     """Stop it, and see that nothing is left of it."""
     were = instance.tree()
     names = set(instance.facts()["processes"])
-    assert names == {"postgres", "valkey", "web", "scheduler", "worker"}
+    assert names == {"postgres", "valkey", "web", "scheduler", "worker", "worker-2"}
     assert len(were) > len(names)
     assert instance.stop(number) == 0
 
