@@ -24,6 +24,7 @@ from local import cluster as clusters
 from local import network, owner, postgres, valkey
 from local.instance import CHECKOUT
 from local.program import Program, leashed, listen, open_log
+from tests import ports
 
 # What a test writes need not outlive the machine, nor take more of its memory than it must.
 FAST = {
@@ -173,7 +174,9 @@ def postgres_server() -> Iterator[str]:
 def valkey_server() -> Iterator[str]:
     """The URL of a Redis or Valkey server: the one of REDIS_URL, or one of our own."""
     if given := os.environ.get("REDIS_URL"):
-        yield given
+        # Test processes side by side have a database each: what they hold is wiped out by tests.
+        number = f"{'&' if '?' in given else '?'}db={ports.NUMBER}" if ports.NUMBER else ""
+        yield f"{given}{number}"
         return
     with place() as folder, sockets() as at:
         program = valkey.program(at, folder / "valkey.log", owner.choose(Path("/nowhere")))

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parent.parent.parent
 # What the Procfile says, less where to listen and how many.
 OPTIONS = (
@@ -72,12 +74,6 @@ def parent(process: int) -> int | None:
     except OSError:
         return None
     return None if state[0] == "Z" else int(state[1])
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def threads(process: int) -> int:
