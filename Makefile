@@ -12,6 +12,7 @@ RUN := sh local/bootstrap.sh requirements.txt
 DEVELOP := sh local/bootstrap.sh requirements-dev.txt
 MEASURE := sh local/bootstrap.sh requirements-bench.txt
 TESTS ?=
+PROCESSES ?= logical
 PHASES ?=
 PEERS ?=
 UPGRADE ?=
@@ -26,8 +27,8 @@ run: ## Set up and run the whole service on this machine; Ctrl-C stops it
 	@$(RUN) && exec $(BIN)/python -m local.run
 
 .PHONY: test
-test: ## Run the tests against real servers; TESTS="tests/local -k lock" chooses some
-	@$(DEVELOP) && exec $(BIN)/python -m pytest $(TESTS)
+test: ## Run the tests against real servers, on all cores; TESTS="tests/local -k lock" chooses some
+	@$(DEVELOP) && exec $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
 
 .PHONY: bench
 bench: ## Measure against yardsticks (hours; BENCH_QUICK=1: minutes); PHASES="drain steady" measures some

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 import redis
 
+from tests import ports
 from tests.servers import Databases, database_name, migrated, postgres_server, valkey_server
+from tests.turns import Turns, is_alone
+
+_TURNS = pytest.StashKey[Turns]()
 
 
 def _stay_here(event: str, arguments: tuple[Any, ...]) -> None:
@@ -23,6 +27,31 @@ def _stay_here(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_stay_here)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if ports.OF > 1:
+        config.stash[_TURNS] = Turns(config.cache.mkdir("turns"))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if turns := config.stash.get(_TURNS, None):
+        turns.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """Run a test, with what it sets up and leaves, when it is its turn."""
+    turns = item.config.stash.get(_TURNS, None)
+    if turns is None:
+        return (yield)
+    turns.begin(alone=is_alone(item))
+    try:
+        return (yield)
+    finally:
+        turns.end(next_alone=is_alone(nextitem))
 
 
 @pytest.fixture(scope="session")
@@ -58,5 +87,5 @@ def _valkey() -> Iterator[str]:
 def redis_url(_valkey: str) -> str:
     """The URL of a Valkey that holds nothing yet."""
     with redis.Redis.from_url(_valkey) as client:
-        client.flushall()
+        client.flushdb()
     return _valkey

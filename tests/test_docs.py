@@ -313,8 +313,13 @@ def test_decisions_named_in_the_code_exist() -> None:
 
 
 @pytest.fixture
-def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, str]]:
-    """README's receiver, on a free port; the port, and the secret it knows."""
+def receiver(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[tuple[int, str]]:
+    """README's receiver, on a free port; the port, and the secret it knows.
+
+    It prints a call after it has answered it, so that `capsys` must outlive it.
+    """
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     secret = secrets.new_secret()
     made: list[HTTPServer] = []
@@ -332,6 +337,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, str]]:
     made[0].shutdown()
     thread.join()
     made[0].server_close()
+    capsys.readouterr()
 
 
 def test_the_receiver_of_the_readme_takes_genuine_calls_and_no_others(

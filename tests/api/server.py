@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parent.parent.parent
 # What the Procfile says, less where to listen and how many.
 OPTIONS = (
@@ -41,6 +43,10 @@ class Web:
         processes = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
         return sorted(each for each in processes if parent(each) == self.process.pid)
 
+    def serves(self, workers: int) -> bool:
+        """Whether as many workers serve: in threads. One that still imports misses SIGTERM."""
+        return sum(threads(each) > 1 for each in self.workers()) == workers and self.accepts()
+
     def accepts(self) -> bool:
         try:
             self.connect().close()
@@ -51,12 +57,11 @@ class Web:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """One answer as read from a socket; `closed` if the connection was closed after it."""
+    """One answer as read from a socket."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    closed: bool
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -71,10 +76,12 @@ def parent(process: int) -> int | None:
     return None if state[0] == "Z" else int(state[1])
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+def threads(process: int) -> int:
+    """How many threads a process has; 0 where it is gone."""
+    try:
+        return len(list(Path(f"/proc/{process}/task").iterdir()))
+    except OSError:
+        return 0
 
 
 @contextmanager
@@ -96,7 +103,7 @@ def serving(
     )
     web = Web(port=port, process=process)
     try:
-        until(lambda: web.accepts() or process.poll() is not None)
+        until(lambda: web.serves(workers) or process.poll() is not None)
         assert process.poll() is None
         yield web
     finally:
@@ -140,11 +147,11 @@ def read_reply(connection: socket.socket, *, head_only: bool = False) -> Reply:
         assert part
         received += part
     assert len(received) == length
-    return Reply(status=status, headers=headers, body=received, closed=_closed(connection))
+    return Reply(status=status, headers=headers, body=received)
 
 
-def _closed(connection: socket.socket) -> bool:
-    """Whether the server closes, given a moment to do so."""
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the server closes, given a moment to do so: a third of a second where it does not."""
     before = connection.gettimeout()
     connection.settimeout(0.3)
     try:

@@ -35,8 +35,19 @@ def folder() -> Iterator[Path]:
         yield made
 
 
+def children() -> set[psutil.Process]:
+    """All that this process has started and that lives: psutil tells apart those of one id."""
+    return set(psutil.Process().children(recursive=True))
+
+
 @pytest.fixture(scope="module")
-def found(folder: Path) -> dict[str, Any]:
+def others() -> set[psutil.Process]:
+    """What other tests have started, such as an instance of theirs."""
+    return children()
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path, others: set[psutil.Process]) -> dict[str, Any]:
     chosen = [phase for phase in PHASES if phase.name in MEASURED]
     return measure(TINY, chosen, own=True, folder=folder)
 
@@ -80,10 +91,12 @@ def test_it_is_told_what_was_measured_and_on_what(found: dict[str, Any]) -> None
     assert found["versions"]["receiver"].startswith("own")
 
 
-def test_nothing_is_left_of_it(found: dict[str, Any], folder: Path) -> None:
+def test_nothing_is_left_of_it(
+    found: dict[str, Any], folder: Path, others: set[psutil.Process]
+) -> None:
     assert found
     assert list(folder.iterdir()) == []
-    mine = [" ".join(each.cmdline()) for each in psutil.Process().children(recursive=True)]
+    mine = [" ".join(each.cmdline()) for each in children() - others]
     assert [line for line in mine if "bench." in line or "local.run" in line] == []
 
 

@@ -6,13 +6,12 @@ import socket
 
 from app.domain.retry import is_unreached
 from tests.delivery.outbound import Outbound
+from tests.ports import free_port
 from tests.receiver import Receiver, answer, hang, hang_up, in_turn, reset, say
 
 
 def test_where_nobody_listens_no_connection_stood(outbound: Outbound) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    reply = outbound.send(f"http://127.0.0.1:{port}/")
+    reply = outbound.send(f"http://127.0.0.1:{free_port()}/")
     assert (reply.error, reply.connected) == ("connect-failed", False)
     assert is_unreached(reply)
 

@@ -14,6 +14,7 @@ import pytest
 from app.delivery.request import USER_AGENT, Call
 from app.domain.run import Reply
 from tests.delivery.outbound import Outbound
+from tests.ports import free_port
 from tests.receiver import (
     Exchange,
     Receiver,
@@ -211,9 +212,7 @@ def test_running_out_of_descriptors_fails_a_call_in_words_and_passes(
 
 
 def test_nobody_listening_is_told_as_such(outbound: Outbound) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    reply = outbound.send(f"http://127.0.0.1:{port}/")
+    reply = outbound.send(f"http://127.0.0.1:{free_port()}/")
     assert (reply.status, reply.error) == (None, "connect-failed")
     assert reply.timing.connect is None
 

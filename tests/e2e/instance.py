@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +22,7 @@ from local.home import DEMO_KEY_FILE
 from local.instance import CHECKOUT
 from local.program import Program, leashed
 from tests.booked import connect
+from tests.ports import free_port
 
 PATIENCE = 60.0
 """Seconds a test waits for what takes a few, on a machine that does much else."""
@@ -43,14 +42,6 @@ class Answer(NamedTuple):
 
     status: int
     body: Any
-
-
-def free_port() -> int:
-    """A port that nobody listens on, and that no connection going out will be given."""
-    while True:
-        port = random.randrange(15_000, 30_000)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from local.instance import CHECKOUT
-from tests.e2e.instance import PATIENCE, Instance, free_port
+from tests.e2e.instance import PATIENCE, Instance
+from tests.ports import free_port
 
 JOBS = "/v1.0-alpha1/jobs"
 

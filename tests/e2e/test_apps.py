@@ -17,7 +17,8 @@ from tests.e2e.apps import USUAL, book_calls, book_ticks, end_of, made, put_app,
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import steadily
 from tests.e2e.gauge import Gauge
-from tests.e2e.instance import Instance, free_port, until
+from tests.e2e.instance import Instance, until
+from tests.ports import free_port
 from tests.receiver import Behaviour, Receiver, after, answer, in_turn
 
 SLOW = 0.7
@@ -139,6 +140,7 @@ def test_a_tick_that_is_given_up_counts_and_the_next_follows(
     assert told == ["1", "2", "1", "1", "2"]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("policy", "behaviour", "statuses", "state"),
     [

@@ -23,9 +23,10 @@ from tests.e2e.firings import (
     book_many,
     steadily,
 )
-from tests.e2e.instance import Instance, free_port, until
+from tests.e2e.instance import Instance, until
 from tests.e2e.second import second_worker
 from tests.e2e.sink import Sink
+from tests.ports import free_port
 from tests.receiver import Receiver, after, answer
 
 RATE = 80

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+import pytest
 
 from tests.booked import one
 from tests.e2e.conftest import Tell
@@ -65,6 +66,7 @@ def backlog(connection: psycopg.Connection, other: psycopg.Connection, port: int
             connection.execute(f"DELETE FROM {table} WHERE account_id = %s", (account,))
 
 
+@pytest.mark.alone
 def test_a_backlog_for_receivers_that_hang_holds_up_nobody_else(
     running: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
 ) -> None:

@@ -6,6 +6,7 @@ import base64
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+import pytest
 from standardwebhooks import Webhook
 
 from app.domain.instants import format_utc
@@ -89,6 +90,7 @@ def test_a_cron_job_shows_when_it_fires_next(running: Instance, receiver: Receiv
     assert timedelta() < next_at - datetime.now(UTC) <= timedelta(minutes=15)
 
 
+@pytest.mark.alone
 def test_five_thousand_jobs_due_at_one_instant_all_come_once(
     running: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
 ) -> None:

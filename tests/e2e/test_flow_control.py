@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 import psycopg
+import pytest
 
 from app.domain.manner import Manner
 from app.domain.retry_policy import RetryPolicy
@@ -17,9 +18,10 @@ from tests.booked import in_seconds, one
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import arrivals, await_all, await_settled, book_many, job_of, steadily
 from tests.e2e.gauge import Gauge
-from tests.e2e.instance import Instance, free_port, until
+from tests.e2e.instance import Instance, until
 from tests.e2e.second import second_worker
 from tests.e2e.sink import Sink
+from tests.ports import free_port
 from tests.receiver import Exchange, Receiver, answer, in_turn
 
 CAP = 50
@@ -93,6 +95,7 @@ def test_two_workers_share_the_cap(
     assert came.repeated == []
 
 
+@pytest.mark.alone
 def test_a_receiver_that_hangs_takes_nothing_from_the_others(
     running: Instance, receiver: Receiver, sink: Sink, connection: psycopg.Connection, tell: Tell
 ) -> None:
@@ -125,6 +128,7 @@ def test_a_receiver_that_hangs_takes_nothing_from_the_others(
     assert late.repeated == []
 
 
+@pytest.mark.alone
 def test_a_receiver_that_asks_for_time_is_left_alone(
     running: Instance, receiver: Receiver, connection: psycopg.Connection, tell: Tell
 ) -> None:

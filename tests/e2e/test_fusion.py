@@ -12,7 +12,8 @@ import pytest
 from tests.booked import one
 from tests.e2e.conftest import Tell
 from tests.e2e.fusion import act, at_runner, await_status, history, saved, status, told
-from tests.e2e.instance import Instance, free_port, until
+from tests.e2e.instance import Instance, until
+from tests.ports import free_port
 from tests.receiver import Exchange, Receiver, after, answer, in_turn
 
 EVERY_SECOND = {"type": "cron", "expression": "* * * * * ?"}

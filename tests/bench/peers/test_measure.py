@@ -46,6 +46,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "_PILOT", 5)
     monkeypatch.setattr(measuring, "WARM_UP_S", 0.2)
     monkeypatch.setattr(measuring, "_AHEAD_S", 0.7)
+    monkeypatch.setattr(measuring, "_SLACK", 0.5)
     monkeypatch.setattr(measuring, "_PATIENCE_S", 1.0)
 
 

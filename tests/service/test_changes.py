@@ -1,0 +1,218 @@
+"""What becomes of firings whose job is replaced, paused or deleted, in every race."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from flask import Flask
+
+from app.domain.account import Caller
+from app.domain.job import Echo
+from app.domain.manner import Manner
+from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.trigger import At
+from app.errors import NotFound
+from app.service import jobs
+from app.store.claims import Claimed
+from app.store.lookovers import look_over
+from app.store.settling import settle
+from app.store.takes import take
+from tests.booked import (
+    claim_all,
+    claim_and_take,
+    claims_held,
+    connect,
+    in_seconds,
+    in_thread,
+    one,
+    wait_until_blocked,
+)
+from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now, in_app
+from tests.store.test_settling import came
+
+
+def rung(connection: psycopg.Connection) -> Sequence[Claimed]:
+    """What the scheduler rings for when it looks runs over."""
+    return look_over(connection, limit=10, leases_count=True).rung
+
+
+def test_what_no_scheduler_has_come_to_is_the_old_versions_to_make(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    manner = Manner(method="PUT", headers=(("X-Shop", "7"),))
+    job = jobs.create(caller, replace(booking(QUARTERLY), manner=manner))
+    due_now(connection, job, ago=60)
+
+    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+
+    (run,) = take(connection, [(each.run_id, each.token) for each in rung(connection)])
+    assert (run.job_version, run.data, run.manner, run.final) == (1, b"one", manner, False)
+    assert run.remaining < -59
+    assert updated.next_at is not None
+    assert updated.next_at > datetime.now(UTC)
+
+
+def test_an_update_makes_all_that_a_job_wants_made_up_for(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    every = replace(booking(QUARTERLY), misfire=Misfire(policy=MisfirePolicy.ALL))
+    job = jobs.create(caller, every)
+    assert job.next_at is not None
+    dues = [job.next_at - timedelta(minutes=15 * ago) for ago in (4, 3, 2, 1)]
+    connection.execute("UPDATE due SET next_at = %s", (dues[0],))
+
+    jobs.update(caller, job.id, every, Echo())
+
+    rows = connection.execute("SELECT due_at FROM inflight ORDER BY due_at").fetchall()
+    assert [row[0] for row in rows] == dues
+
+
+def test_a_pause_or_a_delete_makes_nothing_of_what_is_overdue(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    paused, deleted = (jobs.create(caller, booking(QUARTERLY)) for _ in range(2))
+    for job in (paused, deleted):
+        due_now(connection, job, ago=60)
+
+    jobs.update(caller, paused.id, booking(QUARTERLY, enabled=False), Echo())
+    jobs.delete(caller, deleted.id)
+
+    assert one(connection, "SELECT count(*) FROM inflight") == 0
+
+
+def test_a_delete_waits_for_a_claim_and_withdraws_its_run(
+    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job)
+    with (
+        connect(database) as holder,
+        claims_held(holder) as release,
+        in_thread(lambda: claim_all(connection)) as claimed,
+    ):
+        wait_until_blocked(holder)
+        with in_thread(in_app(app, jobs.delete, caller, job.id)) as deleted:  # type: ignore[arg-type] # a callable
+            wait_until_blocked(holder, 2)
+            release()
+            (run,) = claimed()
+            deleted()
+
+    assert take(connection, [(run.run_id, run.token)]) == []
+    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+    assert one(connection, "SELECT state FROM run") == "cancelled"
+    assert one(connection, "SELECT count(*) FROM inflight") == 0
+    with pytest.raises(NotFound):
+        jobs.get(caller, job.id)
+
+
+def test_a_claim_passes_over_a_job_that_is_being_changed(
+    caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job)
+    with psycopg.connect(database) as holder:
+        holder.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (job.id,))
+        assert claim_all(connection) == []
+        holder.execute("DELETE FROM job WHERE id = %s", (job.id,))
+        holder.commit()
+
+    assert claim_all(connection) == []
+
+
+def test_an_update_replaces_a_firing_that_is_claimed_but_still_ahead(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job, ago=-0.3)
+    (run,) = claim_and_take(connection)
+
+    jobs.update(caller, job.id, booking(data=b"two"), Echo())
+
+    assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
+    assert one(connection, "SELECT next_at FROM due") == TOMORROW.instant
+    settle(connection, [came(run)])
+    assert jobs.get(caller, job.id).data == b"two"
+
+
+def test_a_job_booked_back_to_the_same_time_fires_once_in_its_newest_version(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    soon = in_seconds(0.28)
+    job = jobs.create(caller, booking(At(instant=soon)))
+    (first,) = claim_all(connection)
+    jobs.update(caller, job.id, booking(), Echo())
+    jobs.update(caller, job.id, booking(At(instant=soon), data=b"three"), Echo())
+    (again,) = claim_all(connection)
+
+    taken = take(connection, [(each.run_id, each.token) for each in (first, again)])
+
+    assert [(run.job_version, run.due_at, run.data) for run in taken] == [(3, soon, b"three")]
+
+
+def test_a_firing_that_was_due_already_keeps_the_content_of_its_version(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job)
+    claimed = claim_all(connection)
+
+    jobs.update(caller, job.id, booking(data=b"two"), Echo())
+    (run,) = take(connection, [(each.run_id, each.token) for each in claimed])
+
+    assert (run.job_version, run.data, run.url) == (1, b"one", "https://example.com/cb")
+    settle(connection, [came(run)])
+    assert jobs.get(caller, job.id).version == 2
+
+
+def test_an_update_does_not_repeat_a_firing_of_the_old_version_that_stands(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    now = datetime.now(UTC)
+    quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+    job = jobs.create(caller, booking(QUARTERLY))
+    connection.execute("UPDATE due SET next_at = %s", (quarter,))
+    claim_all(connection)
+
+    # The update came 50 ms before the quarter, whose firing is therefore left to take place.
+    just_before = replace(caller, now=quarter - timedelta(milliseconds=50))
+    updated = jobs.update(just_before, job.id, booking(QUARTERLY, data=b"two"), Echo())
+
+    assert updated.next_at == quarter + timedelta(minutes=15)
+
+
+def test_pausing_withdraws_everything_and_a_later_update_arms_again(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+    due_now(connection, job)
+    (run,) = claim_and_take(connection)
+
+    paused = jobs.update(caller, job.id, booking(QUARTERLY, enabled=False), Echo())
+
+    assert (paused.enabled, paused.next_at) == (False, None)
+    assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
+    settle(connection, [came(run)])
+    assert jobs.get(caller, job.id) == paused
+    assert jobs.update(caller, job.id, booking(QUARTERLY), Echo()).next_at is not None
+
+
+def test_deleting_withdraws_a_run_that_waits_for_its_retry(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking())
+    due_now(connection, job)
+    (run,) = claim_and_take(connection)
+    settle(connection, [came(run, None, 500)])
+
+    jobs.delete(caller, job.id)
+    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+
+    assert connection.execute("SELECT state, attempts, reason FROM run").fetchone() == (
+        "cancelled",
+        1,
+        "the job was deleted",
+    )
