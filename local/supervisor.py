@@ -112,7 +112,7 @@ class Supervisor:
     async def _keep(self, program: Program, process: Process | None) -> None:
         unwanted = self._unwanted[program.name]
         quick_deaths = 0
-        while not unwanted.is_set():
+        while True:
             began = time.monotonic()
             how = await self._until_it_ends(program, process)
             if unwanted.is_set() or program.name not in self._kept:

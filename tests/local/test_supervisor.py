@@ -6,8 +6,10 @@ import asyncio
 import os
 import signal
 import sys
+from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +102,33 @@ def test_a_program_that_keeps_dying_waits_longer_each_time(
 
     assert asked[:3] == [1, 2, 3]
     assert told[0] == "broken ended with status 3; starting it again (broken.log)"
+
+
+def test_what_is_stopped_while_it_is_started_again_has_ended_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = python("clerk", tmp_path / "clerk.log", SLEEPS)
+    spawn = asyncio.create_subprocess_exec
+
+    async def test(keeper: Supervisor, _told: list[str]) -> None:
+        first = await up(keeper, program)
+        again, stopped = asyncio.Event(), asyncio.Event()
+
+        async def halting(*words: Any, **how: Any) -> Process:
+            again.set()
+            await stopped.wait()
+            return await spawn(*words, **how)
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", halting)
+        os.kill(first, signal.SIGKILL)
+        await again.wait()
+        stopping = asyncio.create_task(keeper.stop(["clerk"]))
+        await asyncio.sleep(0)
+        stopped.set()
+        await stopping
+        assert not keeper.alive("clerk")
+
+    supervised(test)
 
 
 def test_pauses_begin_short_and_stay_bounded() -> None:
