@@ -26,18 +26,21 @@ def test_real_deliveries_are_told_of_within_seconds(
         job = {"url": receiver.url(), "when": format_utc(in_seconds(1)), "data": "{}"}
         jobs.append(running.ask("POST", "/1/jobs", job).body["id"])
     receiver.wait_for(CALLS)
-    until(lambda: one(connection, "SELECT count(*) FROM inflight") == 0, "all calls are settled")
+    settled = "SELECT count(*) FROM run WHERE job_id::text = ANY (%s)"
+    until(lambda: one(connection, settled, jobs) == CALLS, "all calls are settled")
     scheduled = (
         "SELECT count(*) FROM attempt a JOIN run r ON r.id = a.run_id"
         " WHERE a.number = 1 AND r.kind = 'scheduled'"
     )
-    made = one(connection, scheduled)
-    until(lambda: windows()[0]["deliveries"] == made, "all calls are counted, and once")
+    until(
+        lambda: windows()[0]["deliveries"] == one(connection, scheduled),
+        "all calls are counted, and once",
+    )
 
     runs = [running.ask("GET", f"/1/jobs/{job}/runs").body[0] for job in jobs]
     latest = max(run["attempts"][0]["latenessMs"] for run in runs)
     for window in windows():
         assert window["deliveries"] >= CALLS
         assert 0 < window["p50Ms"] <= window["p95Ms"] <= window["p99Ms"] <= window["maxMs"]
-        # History keeps seven digits of it.
-        assert window["maxMs"] >= latest * (1 - 1e-6)
+        # History keeps seven digits of it, the answer four decimals.
+        assert window["maxMs"] >= latest * (1 - 1e-6) - 5e-5

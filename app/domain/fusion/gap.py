@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import heapq
+from calendar import monthrange
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from itertools import islice, pairwise
 from math import gcd, prod
 from typing import Final, NamedTuple
@@ -18,10 +20,12 @@ MOST_WALKED: Final = 4096
 _DAY: Final = 86_400_000
 _SECOND: Final = 1000
 _MILLISECOND: Final = timedelta(milliseconds=1)
-# 48 firings pair every month of the year with every place in four years; beyond that only a leap
-# day that a century lacks can bring firings closer, where four years and more lie between two,
-# and so many of these pass one.
-_MONTHS: Final = 100
+_YEAR: Final = 12
+_CYCLE: Final = 4800
+_CYCLE_DAYS: Final = 146_097
+"""Months, and days, after which the calendar begins anew. No less will do: every 37 months, firings
+are closest where one comes in a February, and a century's leap day fails before the next."""
+
 _MOST_TIMES: Final = 200_000
 
 
@@ -67,9 +71,44 @@ def _own(trigger: Timed, after: datetime) -> int | None:
             gap = quartz.minimum_gap(quartz.parse(expression), after=after)
             return None if gap is None else gap * _SECOND
         case ByInterval():
-            length = period(trigger)
-            listed = islice(_firings([trigger], after), 2 if length else _MONTHS)
-            return min((_between(*pair) for pair in pairwise(listed)), default=None)
+            if period(trigger) is None:
+                return _own_by_month(trigger, after)
+            listed = islice(_firings([trigger], after), 2)
+            return next((_between(*pair) for pair in pairwise(listed)), None)
+
+
+def _own_by_month(trigger: ByInterval, after: datetime) -> int | None:
+    first = next_of(trigger, after)
+    if first is None:
+        return None
+    every, month = trigger.every, _month(first)
+    last = datetime.max.replace(tzinfo=first.tzinfo) if trigger.end is None else trigger.end
+    pairs, rest = divmod(_month(last) - month, every)
+    before = last.replace(day=1, hour=0, minute=0, second=0, microsecond=0) - timedelta.resolution
+    if not rest and next_of(trigger, before) is None:
+        pairs -= 1  # the firing of the last month would come after the end
+    around = _CYCLE // gcd(_CYCLE, every)
+    months = range(month, month + min(pairs, around) * every, every)
+    days = _days(trigger.start.day)
+    cycles, further = divmod(every, _CYCLE)
+    apart = (days[each % _CYCLE + further] - days[each % _CYCLE] for each in months)
+    closest = min(apart, default=None)
+    return None if closest is None else (closest + cycles * _CYCLE_DAYS) * _DAY
+
+
+def _month(instant: datetime) -> int:
+    return instant.year * _YEAR + instant.month - 1
+
+
+@lru_cache
+def _days(day: int) -> tuple[int, ...]:
+    """The ordinals of that day, or the last before it, of each month in two cycles."""
+    years = range(_CYCLE // _YEAR, 3 * _CYCLE // _YEAR)
+    return tuple(
+        date(year, month, min(day, monthrange(year, month)[1])).toordinal()
+        for year in years
+        for month in range(1, _YEAR + 1)
+    )
 
 
 def _walk(live: list[Timed], after: datetime) -> tuple[list[int], datetime | None]:

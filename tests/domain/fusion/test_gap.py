@@ -49,6 +49,7 @@ def test_no_two_firings_are_closer_than_the_gap(booked: Calendar, after: datetim
         ((every(1, Unit.WEEK, 2030, 1, 1),), 7 * 86400),
         ((every(1, Unit.MONTH, 2020, 1, 31),), 28 * 86400),
         ((every(12, Unit.MONTH, 2020, 2, 29),), 365 * 86400),
+        ((every(37, Unit.MONTH, 2023, 3, 30),), 1124 * 86400),
         ((every(1, Unit.MONTH, 9999, 12, 1),), None),
         ((every(5, Unit.MINUTE, 2020, 1, 1), every(7, Unit.MINUTE, 2020, 1, 1)), 60),
         ((cron("0 0 12 * * ?"), cron("0 0 12 * * ?")), 86400),
