@@ -131,7 +131,8 @@ def _vacant(place: Destination, now: float) -> int:
     under_way = place.in_flight + len(place.waiting)
     if brake.cause is not None:
         probing = place.probe is not None
-        return may_begin(brake, now, under_way=under_way, share=place.share, probing=probing)
+        # As a number: PostgreSQL takes no list in which numbers and truth values are mixed.
+        return int(may_begin(brake, now, under_way=under_way, share=place.share, probing=probing))
     room = place.cap(fresh=False) - under_way
     if brake is FREE:
         room += int((place.rate or 0.0) * _SUMMON_S)

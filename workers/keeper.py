@@ -150,8 +150,13 @@ class Keeper(Repeating):
             tickets = [ticket for found in called.values() for ticket in found]
             if tickets:
                 take(connection, tickets, self._courier, self._keyring, self._clock)
-        except Exception:
+        except (psycopg.OperationalError, psycopg.InterfaceError):
             waiting.extendleft(reversed(wanted))
+            raise
+        except Exception:
+            # Whatever else it is would come of them again, and of all that is sent for after them.
+            for each in wanted:
+                self._courier.fetched(each, 0)
             raise
         for each in wanted:
             self._courier.fetched(each, len(called.get(each.destination.parking, ())))

@@ -66,9 +66,10 @@ def at_work(home: Path) -> Iterator[Instance]:
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """An instance that nobody harms."""
+    """An instance that nobody harms, so that none of its processes has to report an error."""
     with at_work(tmp_path_factory.mktemp("running") / "home") as instance:
         yield instance
+    assert instance.errors() == []
 
 
 @pytest.fixture(scope="session")

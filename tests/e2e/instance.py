@@ -198,6 +198,12 @@ class Instance:
                     found.append(f"{each.pid} {each.name()} {each.status()}")
         return found
 
+    def errors(self) -> list[str]:
+        """What its processes logged at level error."""
+        logs = sorted((self.home / "log").glob("*.log"))
+        lines = (line for log in logs for line in log.read_text().splitlines())
+        return [line for line in lines if '"level": "error"' in line]
+
     @property
     def key(self) -> str:
         """The API key of the account `demo`."""

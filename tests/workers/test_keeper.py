@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
-from app.domain.flow import Cause
+from app.domain.flow import Brake, Cause
 from app.domain.pace import LEASE
 from app.service.secrets import SecretBox
 from app.store.parking import Release, release
@@ -99,6 +99,50 @@ def test_parked_runs_are_fetched_and_sent(database: str, stage: Stage, keeper: K
             assert len(stage.courier.held) == sent
             assert one(connection, "SELECT count(*) FROM inflight WHERE state = 'taken'") == sent
     assert place.parked == 0
+
+
+def test_a_probe_is_fetched_together_with_what_has_room(
+    database: str, stage: Stage, keeper: Keeper
+) -> None:
+    fetcher = stage.courier.destinations.fetcher
+    with connect(database) as connection:
+        places = []
+        for name in ("one", "other"):
+            account = add_account(connection, name)
+            book(connection, account, due_in=-1)
+            places.append(park(connection, account))
+    places[0].brake = Brake(cause=Cause.DOWN)
+    for place in places:
+        place.parked = 1
+        fetcher.watch(place)
+    stage.step(0.1)
+    assert [each.destination for each in fetcher.summons] == places
+
+    keeper.once()
+
+    assert {each.run.account_id for each in stage.courier.held} == {
+        place.account_id for place in places
+    }
+
+
+def test_what_cannot_be_asked_for_holds_up_nothing_else(
+    database: str, stage: Stage, keeper: Keeper
+) -> None:
+    fetcher = stage.courier.destinations.fetcher
+    with connect(database) as connection:
+        account = add_account(connection)
+        book(connection, account, due_in=-1)
+        place = park(connection, account)
+    # PostgreSQL has no text in which this could be asked for.
+    impossible = Destination(account, "http", "receiver\0test", 80, 50)
+    fetcher.summons.append(Summons(impossible, 1, 1))
+    with pytest.raises(psycopg.DataError):
+        keeper.once()
+    fetcher.summons.append(Summons(place, 1, 1))
+
+    keeper.once()
+
+    assert len(stage.courier.held) == 1
 
 
 def test_whoever_takes_nothing_unbidden_fetches_nothing(
