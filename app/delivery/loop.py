@@ -23,6 +23,9 @@ _BATCH: Final = 64
 
 _FEW: Final = 1000
 _STRETCH: Final = 0.002
+_GRAIN: Final = 0.001
+"""Timers that follow one another more closely are seen to together, and the sockets with them."""
+
 _SELECTABLE: Final = 1024
 
 
@@ -50,6 +53,7 @@ class Loop:
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = count()
         self._cancelled = 0
+        self._rests_until = 0.0
         self._ready: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._wake_in, self._wake_out = os.pipe()
         os.set_blocking(self._wake_in, False)
@@ -151,21 +155,29 @@ class Loop:
         """What is ready within `timeout`.
 
         epoll waits in whole milliseconds, rounded up: the last stretch to a timer is left to
-        select, which knows microseconds, on the selector itself.
+        select, which knows microseconds, on the selector itself. Where timers come thick, each
+        would wake the loop, and so would the answer to each: it sleeps through both for a grain.
         """
         if timeout is None or timeout <= 0 or self._selector_fd >= _SELECTABLE:
             return self._selector.select(timeout)
         if timeout > _STRETCH:
             return self._selector.select(timeout - _STRETCH / 2)
-        select.select((self._selector_fd,), (), (), timeout)
+        if self._is_crowded():
+            time.sleep(timeout)
+        else:
+            select.select((self._selector_fd,), (), (), timeout)
         return self._selector.select(0)
+
+    def _is_crowded(self) -> bool:
+        """Whether the next timer is due within a grain of the last that fired."""
+        return bool(self._timers) and self._timers[0][0] < self._rests_until
 
     def _timeout(self, patience: float | None) -> float | None:
         if self._ready:
             return 0.0
         if not self._timers:
             return patience
-        left = max(0.0, self._timers[0][0] - self.clock())
+        left = max(0.0, max(self._timers[0][0], self._rests_until) - self.clock())
         return left if patience is None else min(left, patience)
 
     def _serve(self, events: list[tuple[selectors.SelectorKey, int]]) -> None:
@@ -189,6 +201,8 @@ class Loop:
         if not timers:
             return
         now = self.clock()
+        if timers[0][0] <= now:
+            self._rests_until = now + _GRAIN
         for _ in range(_BATCH):
             if not timers or timers[0][0] > now:
                 return

@@ -68,6 +68,44 @@ def test_a_timer_never_fires_early_by_the_real_clock(loop: Loop) -> None:
     assert max(late) < 5
 
 
+def test_timers_that_come_thick_wake_the_loop_but_once_in_a_while(loop: Loop) -> None:
+    early: list[float] = []
+    start = time.monotonic() + 0.01
+    instants = [start + n * 5e-5 for n in range(200)]
+    for instant in instants:
+        loop.call_at(instant, lambda instant=instant: early.append(instant - time.monotonic()))
+    steps = 0
+    while len(early) < len(instants):
+        loop.step()
+        steps += 1
+    assert max(early) <= 0
+    # Ten milliseconds of them, and the wait before.
+    assert steps <= 20
+
+
+@pytest.mark.parametrize(("apart", "slept"), [(0.0005, [0.001]), (0.0015, [])])
+def test_a_socket_waits_for_a_timer_only_where_timers_come_thick(
+    slow: Loop, clock: Clock, monkeypatch: pytest.MonkeyPatch, apart: float, slept: list[float]
+) -> None:
+    sleeps: list[float] = []
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleeps.append(round(seconds, 6)))
+    served: list[int] = []
+    readable, writable = os.pipe()
+    os.write(writable, b"x")
+    slow.call_at(clock.now, lambda: None)
+    slow.call_at(clock.now + apart, lambda: None)
+    slow.step(0)
+
+    slow.watch(readable, READ, lambda fd, _: served.append(fd))
+    slow.step()
+
+    slow.unwatch(readable)
+    os.close(readable)
+    os.close(writable)
+    assert served == [readable]
+    assert sleeps == slept
+
+
 def test_a_cancelled_timer_does_not_fire(slow: Loop, clock: Clock) -> None:
     fired: list[str] = []
     timer = slow.call_at(1001, fired.append, "cancelled")
