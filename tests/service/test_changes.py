@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -15,8 +16,7 @@ from app.domain.job import Echo
 from app.domain.manner import Manner
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.trigger import At
-from app.errors import NotFound
-from app.service import jobs
+from app.service import jobs, pauses
 from app.store.claims import Claimed
 from app.store.lookovers import look_over
 from app.store.settling import settle
@@ -84,10 +84,15 @@ def test_a_pause_or_a_delete_makes_nothing_of_what_is_overdue(
     assert one(connection, "SELECT count(*) FROM inflight") == 0
 
 
-def test_a_delete_waits_for_a_claim_and_withdraws_its_run(
-    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+@pytest.mark.parametrize("change", [jobs.delete, pauses.pause])
+def test_a_delete_or_a_pause_waits_for_a_claim_and_withdraws_its_run(
+    app: Flask,
+    caller: Caller,
+    connection: psycopg.Connection,
+    database: str,
+    change: Callable[[Caller, UUID], object],
 ) -> None:
-    job = jobs.create(caller, booking())
+    job = jobs.create(caller, booking(QUARTERLY))
     due_now(connection, job)
     with (
         connect(database) as holder,
@@ -95,18 +100,17 @@ def test_a_delete_waits_for_a_claim_and_withdraws_its_run(
         in_thread(lambda: claim_all(connection)) as claimed,
     ):
         wait_until_blocked(holder)
-        with in_thread(in_app(app, jobs.delete, caller, job.id)) as deleted:  # type: ignore[arg-type] # a callable
+        with in_thread(in_app(app, change, caller, job.id)) as changed:  # type: ignore[arg-type] # a callable
             wait_until_blocked(holder, 2)
             release()
             (run,) = claimed()
-            deleted()
+            changed()
 
     assert take(connection, [(run.run_id, run.token)]) == []
     settle(connection, look_over(connection, limit=10, leases_count=True).ended)
     assert one(connection, "SELECT state FROM run") == "cancelled"
     assert one(connection, "SELECT count(*) FROM inflight") == 0
-    with pytest.raises(NotFound):
-        jobs.get(caller, job.id)
+    assert one(connection, "SELECT count(*) FROM due WHERE next_at IS NOT NULL") == 0
 
 
 def test_a_claim_passes_over_a_job_that_is_being_changed(

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from flask import Flask
 from uuid6 import uuid7
 
 from app.domain.account import Caller
@@ -22,16 +21,10 @@ from app.store.repairs import rearm_orphans
 from app.store.settling import settle
 from app.store.takes import Taken, take
 from tests.booked import (
-    claim_all,
     claim_and_take,
-    claims_held,
-    connect,
     in_seconds,
-    in_thread,
-    one,
-    wait_until_blocked,
 )
-from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now, in_app
+from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.store.test_settling import came
 
 
@@ -75,27 +68,6 @@ def test_a_pause_withdraws_retries_and_is_safe_twice(
     end_all(connection)
     assert runs.get(caller, run.id).state is RunState.CANCELLED
     assert pauses.pause(caller, job.id) == paused
-
-
-def test_a_pause_waits_for_a_claim_and_withdraws_its_run(
-    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
-) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
-    due_now(connection, job)
-    with (
-        connect(database) as holder,
-        claims_held(holder) as release,
-        in_thread(lambda: claim_all(connection)) as claimed,
-    ):
-        wait_until_blocked(holder)
-        with in_thread(in_app(app, pauses.pause, caller, job.id)) as paused:  # type: ignore[arg-type] # a callable
-            wait_until_blocked(holder, 2)
-            release()
-            (run,) = claimed()
-            paused()
-
-    assert take(connection, [(run.run_id, run.token)]) == []
-    assert one(connection, "SELECT next_at FROM due") is None
 
 
 def test_a_pause_of_a_paused_job_withdraws_what_was_asked_for_by_hand(

@@ -75,23 +75,23 @@ def keeper(database: str, stage: Stage) -> Iterator[Keeper]:
     made.close()
 
 
-def park(connection: psycopg.Connection, account: int) -> Destination:
-    """The destination for which all there is was parked."""
-    connection.execute("UPDATE job SET url = 'http://receiver.test/cb'")
-    for run in claim_and_take(connection):
-        back = Release(run.id, run.token, "http://receiver.test:80", 60, Cause.FULL, "full")
-        assert release(connection, [back])
+def park(database: str, name: str = "demo", runs: int = 1) -> Destination:
+    """A destination for which so many runs of an account of this name are parked."""
+    with connect(database) as connection:
+        account = add_account(connection, name)
+        for _ in range(runs):
+            book(connection, account, due_in=-1)
+        connection.execute("UPDATE job SET url = 'http://receiver.test/cb'")
+        for run in claim_and_take(connection):
+            back = Release(run.id, run.token, "http://receiver.test:80", 60, Cause.FULL, "full")
+            assert release(connection, [back])
     return Destination(account, "http", "receiver.test", 80, 50)
 
 
 def test_parked_runs_are_fetched_and_sent(database: str, stage: Stage, keeper: Keeper) -> None:
     fetcher = stage.courier.destinations.fetcher
+    place = park(database, runs=3)
     with connect(database) as connection:
-        account = add_account(connection)
-        for _ in range(3):
-            book(connection, account, due_in=-1)
-        place = park(connection, account)
-
         for number, sent in ((2, 2), (5, 3)):
             fetcher.summons.append(Summons(place, number, 3))
             keeper.once()
@@ -105,12 +105,7 @@ def test_a_probe_is_fetched_together_with_what_has_room(
     database: str, stage: Stage, keeper: Keeper
 ) -> None:
     fetcher = stage.courier.destinations.fetcher
-    with connect(database) as connection:
-        places = []
-        for name in ("one", "other"):
-            account = add_account(connection, name)
-            book(connection, account, due_in=-1)
-            places.append(park(connection, account))
+    places = [park(database, name) for name in ("one", "other")]
     places[0].brake = Brake(cause=Cause.DOWN)
     for place in places:
         place.parked = 1
@@ -129,12 +124,9 @@ def test_what_cannot_be_asked_for_holds_up_nothing_else(
     database: str, stage: Stage, keeper: Keeper
 ) -> None:
     fetcher = stage.courier.destinations.fetcher
-    with connect(database) as connection:
-        account = add_account(connection)
-        book(connection, account, due_in=-1)
-        place = park(connection, account)
+    place = park(database)
     # PostgreSQL has no text in which this could be asked for.
-    impossible = Destination(account, "http", "receiver\0test", 80, 50)
+    impossible = Destination(place.account_id, "http", "receiver\0test", 80, 50)
     fetcher.summons.append(Summons(impossible, 1, 1))
     with pytest.raises(psycopg.DataError):
         keeper.once()
@@ -149,15 +141,12 @@ def test_whoever_takes_nothing_unbidden_fetches_nothing(
     database: str, stage: Stage, keeper: Keeper
 ) -> None:
     fetcher = stage.courier.destinations.fetcher
+    fetcher.summons.append(Summons(park(database), 1, 1))
+    keeper.polling = False
+
+    keeper.once()
+
     with connect(database) as connection:
-        account = add_account(connection)
-        book(connection, account, due_in=-1)
-        place = park(connection, account)
-        fetcher.summons.append(Summons(place, 1, 1))
-        keeper.polling = False
-
-        keeper.once()
-
         assert one(connection, "SELECT state FROM inflight") == "waiting"
 
 
