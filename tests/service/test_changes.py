@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import psycopg
 import pytest
@@ -16,7 +15,8 @@ from app.domain.job import Echo
 from app.domain.manner import Manner
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.trigger import At
-from app.service import jobs, pauses
+from app.errors import NotFound
+from app.service import jobs
 from app.store.claims import Claimed
 from app.store.lookovers import look_over
 from app.store.settling import settle
@@ -24,14 +24,10 @@ from app.store.takes import take
 from tests.booked import (
     claim_all,
     claim_and_take,
-    claims_held,
-    connect,
     in_seconds,
-    in_thread,
     one,
-    wait_until_blocked,
 )
-from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now, in_app
+from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, claimed_beside, due_now
 from tests.store.test_settling import came
 
 
@@ -84,33 +80,19 @@ def test_a_pause_or_a_delete_makes_nothing_of_what_is_overdue(
     assert one(connection, "SELECT count(*) FROM inflight") == 0
 
 
-@pytest.mark.parametrize("change", [jobs.delete, pauses.pause])
-def test_a_delete_or_a_pause_waits_for_a_claim_and_withdraws_its_run(
-    app: Flask,
-    caller: Caller,
-    connection: psycopg.Connection,
-    database: str,
-    change: Callable[[Caller, UUID], object],
+def test_a_delete_waits_for_a_claim_and_withdraws_its_run(
+    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(caller, booking())
     due_now(connection, job)
-    with (
-        connect(database) as holder,
-        claims_held(holder) as release,
-        in_thread(lambda: claim_all(connection)) as claimed,
-    ):
-        wait_until_blocked(holder)
-        with in_thread(in_app(app, change, caller, job.id)) as changed:  # type: ignore[arg-type] # a callable
-            wait_until_blocked(holder, 2)
-            release()
-            (run,) = claimed()
-            changed()
+    run = claimed_beside(app, connection, database, jobs.delete, caller, job.id)
 
     assert take(connection, [(run.run_id, run.token)]) == []
     settle(connection, look_over(connection, limit=10, leases_count=True).ended)
     assert one(connection, "SELECT state FROM run") == "cancelled"
     assert one(connection, "SELECT count(*) FROM inflight") == 0
-    assert one(connection, "SELECT count(*) FROM due WHERE next_at IS NOT NULL") == 0
+    with pytest.raises(NotFound):
+        jobs.get(caller, job.id)
 
 
 def test_a_claim_passes_over_a_job_that_is_being_changed(

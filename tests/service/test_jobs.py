@@ -21,9 +21,15 @@ from app.domain.trigger import At, Cron, Trigger
 from app.errors import Conflict, InvalidMember, NotFound, TooLarge
 from app.service import accounts, jobs
 from app.store import jobs as store
+from app.store.claims import Claimed
 from tests.booked import (
+    claim_all,
+    claims_held,
+    connect,
     in_seconds,
+    in_thread,
     one,
+    wait_until_blocked,
 )
 
 TOMORROW = At(instant=datetime.now(UTC).replace(microsecond=0) + timedelta(days=1))
@@ -47,6 +53,25 @@ def in_app(app: Flask, call: object, *args: object) -> object:
             assert callable(call)
             return call(*args)
 
+    return run
+
+
+def claimed_beside(
+    app: Flask, connection: psycopg.Connection, database: str, call: object, *args: object
+) -> Claimed:
+    """The one run of a claim that was held up halfway, while `call(*args)` had to wait for it."""
+    run: Claimed
+    with (
+        connect(database) as holder,
+        claims_held(holder) as release,
+        in_thread(lambda: claim_all(connection)) as claimed,
+    ):
+        wait_until_blocked(holder)
+        with in_thread(in_app(app, call, *args)) as called:  # type: ignore[arg-type] # a callable
+            wait_until_blocked(holder, 2)
+            release()
+            (run,) = claimed()
+            called()
     return run
 
 

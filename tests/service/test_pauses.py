@@ -8,6 +8,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from flask import Flask
 from uuid6 import uuid7
 
 from app.domain.account import Caller
@@ -23,8 +24,9 @@ from app.store.takes import Taken, take
 from tests.booked import (
     claim_and_take,
     in_seconds,
+    one,
 )
-from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
+from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, claimed_beside, due_now
 from tests.store.test_settling import came
 
 
@@ -68,6 +70,17 @@ def test_a_pause_withdraws_retries_and_is_safe_twice(
     end_all(connection)
     assert runs.get(caller, run.id).state is RunState.CANCELLED
     assert pauses.pause(caller, job.id) == paused
+
+
+def test_a_pause_waits_for_a_claim_and_withdraws_its_run(
+    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+    due_now(connection, job)
+    run = claimed_beside(app, connection, database, pauses.pause, caller, job.id)
+
+    assert take(connection, [(run.run_id, run.token)]) == []
+    assert one(connection, "SELECT next_at FROM due") is None
 
 
 def test_a_pause_of_a_paused_job_withdraws_what_was_asked_for_by_hand(
