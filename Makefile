@@ -31,7 +31,7 @@ test: ## Run the tests against real servers, on all cores; TESTS="tests/local -k
 	@$(DEVELOP) && exec $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
 
 .PHONY: bench
-bench: ## Measure against yardsticks (hours; BENCH_QUICK=1: minutes); PHASES="drain steady" measures some
+bench: ## Measure against yardsticks (BENCH_QUICK=1: ten minutes); PHASES="drain steady" measures some
 	@$(MEASURE) && exec $(BIN)/python -m bench $(PHASES)
 
 .PHONY: bench-peers

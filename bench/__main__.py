@@ -45,15 +45,15 @@ class Phase:
 
 
 PHASES: Final = (
-    Phase(name="drain", about="jobs due at one instant", run=drain.run, minutes=(1.5, 8)),
+    Phase(name="drain", about="jobs due at one instant", run=drain.run, minutes=(1.5, 4)),
     Phase(name="steady", about="lateness at even rates", run=steady.run, minutes=(1, 3)),
-    Phase(name="create", about="bookings over HTTP", run=create.run, minutes=(1, 4)),
-    Phase(name="claim", about="firings beside pending jobs", run=claim.run, minutes=(2, 20)),
+    Phase(name="create", about="bookings over HTTP", run=create.run, minutes=(1, 3)),
+    Phase(name="claim", about="firings beside pending jobs", run=claim.run, minutes=(2, 8)),
     Phase(name="slow", about="receivers that never answer", run=slow.run, minutes=(1.5, 8)),
-    Phase(name="neighbours", about="others' backlogs", run=neighbours.run, minutes=(1.5, 10)),
-    Phase(name="list", about="ids of very many jobs", run=listing.run, minutes=(0.5, 2)),
-    Phase(name="crons", about="recurring jobs at one instant", run=crons.run, minutes=(0.2, 1)),
-    Phase(name="tls", about="handshakes, and an even rate with TLS", run=tls.run, minutes=(0.5, 2)),
+    Phase(name="neighbours", about="others' backlogs", run=neighbours.run, minutes=(1.5, 5)),
+    Phase(name="list", about="ids of very many jobs", run=listing.run, minutes=(0.5, 0.5)),
+    Phase(name="crons", about="recurring jobs at one instant", run=crons.run, minutes=(0.2, 0.5)),
+    Phase(name="tls", about="handshakes, and an even rate with TLS", run=tls.run, minutes=(0.5, 1)),
     Phase(name="naive", about="one RQ job for each firing", run=naive.run, minutes=(0.5, 1)),
 )
 

@@ -50,7 +50,7 @@ def _lateness(axes: Any, by_rate: Mapping[str, Mapping[str, float]]) -> None:  #
     axes.set_yscale("log")
     axes.set_ylabel("ms after the instant")
     axes.set_title("Lateness at the receiver", loc="left")
-    axes.legend(ncols=4, frameon=False)
+    axes.legend(ncols=4, frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     axes.spines[["top", "right"]].set_visible(False)
 
 
