@@ -13,7 +13,7 @@ from app.errors import Conflict
 from app.service import runs
 from app.service.secrets import completion_tokens
 from app.store import completions as store
-from app.store import history, redelivery, serial
+from app.store import endings, history, redelivery, serial
 from app.store.engine import transaction
 
 
@@ -36,7 +36,7 @@ def complete(run_id: UUID, completion: Completion, *, account_id: int | None) ->
         if owner is None or account_id not in {None, owner.account_id}:
             raise runs.unknown(run_id)
         redelivery.lock_jobs(connection, serial.with_followers(connection, [owner.job_id]))
-        live = store.lock(connection, run_id)
+        live = endings.lock(connection, run_id)
         if live is not None:
             _complete(connection, live, completion)
         run = history.find(connection, owner.account_id, run_id)
@@ -47,18 +47,18 @@ def complete(run_id: UUID, completion: Completion, *, account_id: int | None) ->
         return run
 
 
-def _complete(connection: Connection, live: store.Live, completion: Completion) -> None:
+def _complete(connection: Connection, live: endings.Live, completion: Completion) -> None:
     if live.completion not in {None, completion.said}:
         raise Conflict(
             f"It was said of the run {live.id} already that it {live.completion}.",
             member="status",
             remedy="A run is completed once; said again, it must be the same.",
         )
-    if store.is_held(live):
+    if live.is_held:
         if live.completion is None:
             store.keep(connection, live, completion)
     elif live.answered:
-        store.end(connection, live, completion)
+        endings.end(connection, live, completion.state, completion.reason)
     else:
         raise Conflict(
             f"No call of the run {live.id} has been answered yet.",

@@ -20,12 +20,12 @@ def abort(connection: Connection, job: Job, reason: str) -> bool:
     it does, and whether it hears of it, changes nothing here.
     """
     run_id = serial.live_run(connection, job.id)
-    if run_id is None:
+    run = None if run_id is None else aborts.end(connection, run_id, reason)
+    if run is None:
         return False
-    run = aborts.end(connection, run_id, reason)
     if run.was_taken and job.endpoint:
         place = endpoints.find(connection, run.account_id, Dialect.FUSION, job.endpoint)
         if place is not None:
-            told = {"resource": job.name, "runId": str(run_id), "action": _ABORT}
+            told = {"resource": job.name, "runId": str(run.id), "action": _ABORT}
             aborts.tell(connection, run, url=place.url, body=orjson.dumps(told))
     return True
