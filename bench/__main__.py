@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-import json
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -14,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench import instance, receiver, report, results
-from bench.children import Failed, interruptible
+from bench import command, instance, receiver, report, results
+from bench.children import Failed
 from bench.peers import merging
 from bench.phases import (
     claim,
@@ -29,9 +26,9 @@ from bench.phases import (
     steady,
     tls,
 )
-from bench.plan import FULL, QUICK, Plan
+from bench.plan import FULL, Plan
 from bench.stage import Findings, Stage, Tell
-from local.terminal import fail, say, shown, step
+from local.terminal import say, step
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,32 +57,9 @@ PHASES: Final = (
 
 def main(arguments: list[str]) -> int:
     """Measure, and write down what a whole run has found; 0 when all went well."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     names = [phase.name for phase in PHASES]
-    parser.add_argument("phases", nargs="*", metavar="PHASE", help=f"of {', '.join(names)}")
-    chosen = parser.parse_args(arguments).phases
-    unknown = sorted(set(chosen) - set(names))
-    if unknown:
-        parser.error(f"there is no phase {unknown[0]}; there are {', '.join(names)}")
-    plan = QUICK if os.environ.get("BENCH_QUICK", "0") not in {"", "0"} else FULL
-    interruptible()
-    try:
-        _see_to_packages(chosen)
-        found = measure(plan, [phase for phase in PHASES if not chosen or phase.name in chosen])
-        if not chosen:
-            results.write(merging.carried(found, results.LATEST))
-            report.main()
-    except Failed as error:
-        fail(f"{error}")
-        return 1
-    except KeyboardInterrupt:
-        fail("interrupted; nothing was written, and nothing is left.")
-        return 130
-    if chosen:
-        print(json.dumps(found, indent=1))
-    else:
-        say("Results", f"{shown(results.LATEST)}, {shown(report.PAGE)}")
-    return 0
+    benchmark = command.Benchmark(__doc__ or "", "python -m bench", "phase", names, _found, _keep)
+    return command.main(benchmark, arguments)
 
 
 def measure(
@@ -130,11 +104,21 @@ def measure(
     return {**found, "details": details}
 
 
-def _see_to_packages(chosen: list[str]) -> None:
+def _found(asked: command.Asked) -> Findings:
+    _see_to_packages(asked)
+    return measure(asked.plan, [phase for phase in PHASES if asked.wants(phase.name)])
+
+
+def _keep(found: Findings) -> None:
+    results.write(merging.carried(found, results.LATEST))
+    report.main()
+
+
+def _see_to_packages(asked: command.Asked) -> None:
     """Raise Failed now, not after the last phase, where a library of the benchmark is missing."""
-    wanted = {"requests"} if "naive" in chosen else set() if chosen else {"requests", "matplotlib"}
-    for name in sorted(wanted):
-        if importlib.util.find_spec(name) is None:
+    wanted = {"requests": asked.wants("naive"), "matplotlib": not asked.chosen}
+    for name, is_wanted in wanted.items():
+        if is_wanted and importlib.util.find_spec(name) is None:
             raise Failed(f"{name} is not installed: `make bench` installs what is needed.")
 
 

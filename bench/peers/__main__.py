@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import subprocess
 import sys
@@ -13,15 +11,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.errors import Misconfigured
-from bench import instance, receiver, report, results
-from bench.children import Failed, interruptible
+from bench import command, instance, receiver, report, results
+from bench.children import Failed
 from bench.peers import apscheduler, celery, install, merging, procrastinate, quirrel, wakecall
 from bench.peers.measure import measure
 from bench.peers.peer import Ground, Peer
-from bench.plan import FULL, QUICK, Plan
+from bench.plan import Plan
 from bench.receiver import Receiver
 from bench.stage import Tell
-from local.terminal import fail, say, shown, step
+from local.terminal import say, shown, step
 
 PEERS: Final = (wakecall.PEER, quirrel.PEER, procrastinate.PEER, celery.PEER, apscheduler.PEER)
 """In the order in which they are measured; Wakecall first, which must not fail."""
@@ -29,32 +27,11 @@ PEERS: Final = (wakecall.PEER, quirrel.PEER, procrastinate.PEER, celery.PEER, ap
 
 def main(arguments: list[str]) -> int:
     """Measure, and merge what all peers gave into the results kept last; 0 when all went well."""
-    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     names = [peer.name for peer in PEERS]
-    parser.add_argument("peers", nargs="*", metavar="PEER", help=f"of {', '.join(names)}")
-    chosen = parser.parse_args(arguments).peers
-    if unknown := sorted(set(chosen) - set(names)):
-        parser.error(f"there is no peer {unknown[0]}; there are {', '.join(names)}")
-    plan = QUICK if os.environ.get("BENCH_QUICK", "0") not in {"", "0"} else FULL
-    interruptible()
-    try:
-        kept = {} if chosen else _kept()
-        found = run(plan, [peer for peer in PEERS if not chosen or peer.name in chosen])
-        if not chosen:
-            whole = merging.merged(kept, **found)
-            results.write(whole)
-            report.write_page(whole)
-    except (Failed, Misconfigured) as error:
-        fail(f"{error}")
-        return 1
-    except KeyboardInterrupt:
-        fail("interrupted; nothing was written, and nothing is left.")
-        return 130
-    if chosen:
-        print(json.dumps(found, indent=1))
-    else:
-        say("Results", f"{shown(results.LATEST)}, {shown(report.PAGE)}")
-    return 0
+    benchmark = command.Benchmark(
+        __doc__ or "", "python -m bench.peers", "peer", names, _found, _keep
+    )
+    return command.main(benchmark, arguments)
 
 
 def run(plan: Plan, peers: list[Peer], *, folder: Path = instance.FOLDER) -> dict[str, Any]:
@@ -83,7 +60,20 @@ def run(plan: Plan, peers: list[Peer], *, folder: Path = instance.FOLDER) -> dic
             }
 
 
+def _found(asked: command.Asked) -> dict[str, Any]:
+    if not asked.chosen:
+        _kept()  # what is missing is told now, not after the last peer
+    return run(asked.plan, [peer for peer in PEERS if asked.wants(peer.name)])
+
+
+def _keep(found: dict[str, Any]) -> None:
+    whole = merging.merged(_kept(), **found)
+    results.write(whole)
+    report.write_page(whole)
+
+
 def _kept() -> dict[str, Any]:
+    """The results kept last, which the peers are to join. Raises Failed where there are none."""
     try:
         return results.read()
     except FileNotFoundError:
