@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.booked import book, one
 
@@ -40,6 +43,23 @@ def test_what_is_out_of_bounds_cannot_be_stored(
 
     with pytest.raises((psycopg.errors.CheckViolation, psycopg.errors.DataException)):
         connection.execute(f"UPDATE job SET {column} = {value}")
+
+
+@pytest.mark.parametrize(("method", "fits"), [("GET", True), ("PUT", True), ("HEAD", False)])
+def test_a_job_of_another_dialect_may_be_called_by_more_methods(
+    connection: psycopg.Connection, account_id: int, method: str, *, fits: bool
+) -> None:
+    book(connection, account_id, due_in=60)
+    refused = nullcontext() if fits else pytest.raises(psycopg.errors.CheckViolation)
+
+    with refused:
+        connection.execute(
+            "UPDATE job SET dialect = 'fusion', name = 'a', written = '{}',"
+            """ trigger = '{"kind": "calendar"}', manner = %s""",
+            (Jsonb({"method": method}),),
+        )
+
+    assert one(connection, "SELECT manner ->> 'method' FROM job") == (method if fits else None)
 
 
 def test_a_name_is_one_jobs_of_an_account(connection: psycopg.Connection, account_id: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -192,5 +192,37 @@ def test_who_started_a_run_can_be_taken_back_with_runs_that_were_started(databas
 
         assert one(connection, "SELECT id FROM inflight WHERE started_by IS NULL") == run.id
         assert one(connection, "SELECT count(*) FROM run WHERE started_by IS NULL") == 1
+        unchecked = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated"
+        assert one(connection, unchecked) == 0
+
+
+def test_the_manner_of_calls_is_judged_alike_before_and_after_it_has_a_function(
+    database: str,
+) -> None:
+    manners = (
+        """'{"method": "PUT", "timeout": 5}'""",
+        """'{"method": "GET"}'""",
+        """'{"retry": 5}'""",
+        """'{"timeout": 61}'""",
+        "'{}'",
+    )
+
+    def stored(connection: psycopg.Connection) -> list[bool]:
+        found = []
+        for manner in manners:
+            with suppress(psycopg.errors.CheckViolation):
+                connection.execute("UPDATE job SET manner = NULL")
+                connection.execute(f"UPDATE job SET manner = {manner}")
+            found.append(one(connection, "SELECT manner IS NOT NULL FROM job") is True)
+        return found
+
+    with in_app(database), connect(database) as connection:
+        book(connection, add_account(connection), due_in=60)
+        after = stored(connection)
+        downgrade(directory=FOLDER, revision="0012")
+        before = stored(connection)
+        upgrade(directory=FOLDER)
+
+        assert before == after == [True, False, False, False, False]
         unchecked = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated"
         assert one(connection, unchecked) == 0
