@@ -14,6 +14,7 @@ from typing import Final
 from bench import command, instance, receiver, report, results
 from bench.children import Failed
 from bench.peers import merging
+from bench.peers import round as peers
 from bench.phases import (
     claim,
     create,
@@ -58,7 +59,7 @@ PHASES: Final = (
 def main(arguments: list[str]) -> int:
     """Measure, and write down what a whole run has found; 0 when all went well."""
     names = [phase.name for phase in PHASES]
-    benchmark = command.Benchmark(__doc__ or "", "python -m bench", "phase", names, _found, _keep)
+    benchmark = command.Benchmark(__doc__ or "", "python -m bench", "phase", names, _found, keep)
     return command.main(benchmark, arguments)
 
 
@@ -109,9 +110,12 @@ def _found(asked: command.Asked) -> Findings:
     return measure(asked.plan, [phase for phase in PHASES if asked.wants(phase.name)])
 
 
-def _keep(found: Findings) -> None:
+def keep(found: Findings) -> None:
+    """Write it down; then, as the whole run has the time, measure the peers that are installed."""
     results.write(merging.carried(found, results.LATEST))
     report.main()
+    if found["sizes"]["plan"] == FULL.name and peers.are_installed():
+        peers.keep(peers.run(FULL, peers.PEERS))
 
 
 def _see_to_packages(asked: command.Asked) -> None:

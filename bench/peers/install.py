@@ -29,12 +29,10 @@ _NPM: Final = (
 def install(package: str, tell: Callable[[str], None]) -> Path:
     """The folder in which the peer stands, as its lock has it now. Raises Failed."""
     into = FOLDER / package
-    locked = lock(package)
-    wanted = hashlib.sha256(locked.read_bytes()).hexdigest()
-    mark = into / _MARK
-    if mark.exists() and mark.read_text(encoding="ascii") == wanted:
+    if is_installed(package):
         return into
     tell("installing it")
+    locked = lock(package)
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
     if locked.suffix == ".json":
@@ -42,8 +40,14 @@ def install(package: str, tell: Callable[[str], None]) -> Path:
     else:
         _run(sys.executable, "-m", "venv", f"{into}")
         _run(f"{into / 'bin' / 'python'}", "-m", *_PIP, f"{locked}")
-    mark.write_text(wanted, encoding="ascii")
+    (into / _MARK).write_text(_digest(package), encoding="ascii")
     return into
+
+
+def is_installed(package: str) -> bool:
+    """Whether the peer stands as its lock has it now."""
+    mark = FOLDER / package / _MARK
+    return mark.exists() and mark.read_text(encoding="ascii") == _digest(package)
 
 
 def version(package: str) -> str:
@@ -60,6 +64,10 @@ def lock(package: str) -> Path:
     """The file that names all of a peer with version and digest."""
     npm = LOCKS / package / "package-lock.json"
     return npm if npm.exists() else LOCKS / f"{package}.txt"
+
+
+def _digest(package: str) -> str:
+    return hashlib.sha256(lock(package).read_bytes()).hexdigest()
 
 
 def _by_npm(locked: Path, into: Path) -> None:

@@ -12,12 +12,14 @@ from typing import Any, cast
 import pytest
 
 from app.errors import Misconfigured
+from bench import __main__ as whole
 from bench import report, results
 from bench.children import Failed
-from bench.peers import __main__ as peers
+from bench.peers import __main__ as command
 from bench.peers import install, merging, wakecall
+from bench.peers import round as peers
 from bench.peers.peer import Book, Ground, Peer
-from bench.plan import QUICK
+from bench.plan import FULL, QUICK, Plan
 from bench.receiver import Receiver
 
 FIGURES = {
@@ -83,6 +85,33 @@ def test_a_whole_run_needs_no_peers(kept: dict[str, Any], tmp_path: Path, text: 
         path.write_text(text)
 
     assert merging.carried(kept, path) == kept
+
+
+@pytest.mark.parametrize(
+    ("plan", "installed", "measured"),
+    [(FULL, True, True), (FULL, False, False), (QUICK, True, False)],
+)
+def test_a_full_run_ends_with_the_peers_where_they_are_installed(
+    kept: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    plan: Plan,
+    installed: bool,
+    measured: bool,
+) -> None:
+    written: list[dict[str, Any]] = []
+    monkeypatch.setattr(results, "write", written.append)
+    monkeypatch.setattr(results, "read", lambda: written[-1])
+    monkeypatch.setattr(merging, "carried", lambda found, _path: found)
+    monkeypatch.setattr(report, "main", lambda: 0)
+    monkeypatch.setattr(report, "write_page", lambda _found: None)
+    monkeypatch.setattr(install, "is_installed", lambda _package: installed)
+    monkeypatch.setattr(peers, "run", lambda _plan, _peers: RUN)
+    found = {**kept, "sizes": {**kept["sizes"], "plan": plan.name}}
+
+    whole.keep(found)
+
+    assert written == [found, merging.merged(found, **RUN)][: 1 + measured]
 
 
 def test_the_page_tells_of_each_peer(kept: dict[str, Any]) -> None:
@@ -158,6 +187,6 @@ def test_a_lock_names_the_version_and_the_digests_of_all_and_no_registry() -> No
 
 def test_an_unknown_peer_is_refused_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        peers.main(["sidekiq"])
+        command.main(["sidekiq"])
 
     assert "there is no peer sidekiq; there are wakecall, quirrel" in capsys.readouterr().err
