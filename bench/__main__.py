@@ -115,7 +115,7 @@ def keep(found: Findings) -> None:
     results.write(merging.carried(found, results.LATEST))
     report.main()
     if found["sizes"]["plan"] == FULL.name and peers.are_installed():
-        peers.keep(peers.run(FULL, peers.PEERS))
+        peers.keep(peers.run(FULL, peers.PEERS, commit=found["versions"]["commit"]))
 
 
 def _see_to_packages(asked: command.Asked) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from bench import command
+from bench import command, results
 from bench.peers import round as peers
 
 
@@ -21,7 +21,8 @@ def main(arguments: list[str]) -> int:
 def _found(asked: command.Asked) -> dict[str, Any]:
     if not asked.chosen:
         peers.kept()  # what is missing is told now, not after the last peer
-    return peers.run(asked.plan, [peer for peer in peers.PEERS if asked.wants(peer.name)])
+    wanted = [peer for peer in peers.PEERS if asked.wants(peer.name)]
+    return peers.run(asked.plan, wanted, commit=results.commit())
 
 
 if __name__ == "__main__":

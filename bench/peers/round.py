@@ -31,7 +31,9 @@ def are_installed() -> bool:
     return all(install.is_installed(package) for package in others)
 
 
-def run(plan: Plan, peers: Sequence[Peer], *, folder: Path = instance.FOLDER) -> dict[str, Any]:
+def run(
+    plan: Plan, peers: Sequence[Peer], *, commit: str, folder: Path = instance.FOLDER
+) -> dict[str, Any]:
     """Peers with their figures, with what and how much was measured. Raises Failed."""
     load = round(os.getloadavg()[0], 2)
     with tempfile.TemporaryDirectory(prefix="wakecall-bench-") as made:
@@ -46,7 +48,7 @@ def run(plan: Plan, peers: Sequence[Peer], *, folder: Path = instance.FOLDER) ->
                     "date": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
                     "load_at_start": load,
                     "receiver": calls.name,
-                    "commit": results.commit(),
+                    "commit": commit,
                     "node": _node(),
                 },
                 "sizes": {

@@ -106,12 +106,17 @@ def test_a_full_run_ends_with_the_peers_where_they_are_installed(
     monkeypatch.setattr(report, "main", lambda: 0)
     monkeypatch.setattr(report, "write_page", lambda _found: None)
     monkeypatch.setattr(install, "is_installed", lambda _package: installed)
-    monkeypatch.setattr(peers, "run", lambda _plan, _peers: RUN)
+    monkeypatch.setattr(
+        peers,
+        "run",
+        lambda _plan, _peers, *, commit: {**RUN, "about": {**RUN["about"], "commit": commit}},
+    )
     found = {**kept, "sizes": {**kept["sizes"], "plan": plan.name}}
 
     whole.keep(found)
 
-    assert written == [found, merging.merged(found, **RUN)][: 1 + measured]
+    about = {**RUN["about"], "commit": found["versions"]["commit"]}
+    assert written == [found, merging.merged(found, **{**RUN, "about": about})][: 1 + measured]
 
 
 def test_the_page_tells_of_each_peer(kept: dict[str, Any]) -> None:
