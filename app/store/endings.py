@@ -1,9 +1,10 @@
-"""Endings: a run ended by the word of its account or its receiver, as a worker would end it."""
+"""Endings: runs ended by anybody but their worker, as their worker would end them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 from uuid import UUID
 
 import psycopg
@@ -15,28 +16,38 @@ from app.store import beats
 from app.store.settling import Settlement, settle
 
 _LOCK: Final = text("""
-SELECT id, token, job_id, account_id, job_version, due_at, final, state,
-       attempts > tried AS answered, completion, serial
+SELECT id, token, job_id, job_version, due_at, final, serial, state, account_id,
+       attempts > tried AS answered, completion
 FROM inflight WHERE id = :run_id FOR UPDATE
 """)
 
 _FIRST_TOKEN: Final = 1
 
 
-class Live(NamedTuple):
-    """A run under way, locked; `answered` where a call of it was, since it was last sent again."""
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A run under way, locked, as far as its end by anybody but its worker depends on it."""
 
     id: UUID
     token: int
     job_id: UUID
-    account_id: int
     job_version: int
     due_at: datetime
     final: bool
+    serial: bool
     state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Live(Unsettled):
+    """A run that somebody has a word to say of.
+
+    `answered` tells whether a call of it was, since it was last sent again.
+    """
+
+    account_id: int
     answered: bool
     completion: str | None
-    serial: bool
 
     @property
     def was_taken(self) -> bool:
@@ -61,7 +72,13 @@ def end(connection: Connection, run: Live, state: RunState, reason: str | None) 
     The jobs that may start when a serial one ends must be locked as well.
     """
     driver = cast("psycopg.Connection", connection.connection.driver_connection)
-    settlement = Settlement(
+    settle(driver, [settlement(run, state, reason)])
+    beats.add(driver, {(tally.RUN, str(state)): 1.0})
+
+
+def settlement(run: Unsettled, state: RunState | None, reason: str | None) -> Settlement:
+    """What is to be written of a run that ends, or waits on, without a call."""
+    return Settlement(
         id=run.id,
         token=run.token,
         job_id=run.job_id,
@@ -73,8 +90,7 @@ def end(connection: Connection, run: Live, state: RunState, reason: str | None) 
         last=run.final,
         ends_job=False,
         attempt=None,
-        tells=True,
+        # What it was taken with is not known here: the few that end here are asked about.
+        tells=state not in {None, RunState.CANCELLED},
         serial=run.serial,
     )
-    settle(driver, [settlement])
-    beats.add(driver, {(tally.RUN, str(state)): 1.0})

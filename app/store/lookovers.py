@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg
@@ -20,6 +20,7 @@ from app.domain.retry import Failed, RetryAt, again
 from app.domain.retry_policy import DEFAULT
 from app.domain.run import RunState
 from app.store.claims import Claimed
+from app.store.endings import Unsettled, settlement
 from app.store.manners import from_document
 from app.store.queries import run
 from app.store.settling import Settlement
@@ -35,14 +36,8 @@ class Lookover:
     full: bool
 
 
-class _Looked(NamedTuple):
-    id: UUID
-    job_id: UUID
-    job_version: int
-    due_at: datetime
-    final: bool
-    state: str
-    token: int
+@dataclass(frozen=True, slots=True)
+class _Looked(Unsettled):
     reclaims: int
     cancelled: bool
     reason: str | None
@@ -52,7 +47,6 @@ class _Looked(NamedTuple):
     deadline_left: float | None
     completion: str | None
     message: str | None
-    serial: bool
 
 
 _RINGING: Final = frozenset({Action.RING, Action.RECLAIM})
@@ -74,7 +68,7 @@ def look_over(
     """
     with connection.transaction():
         found = run(connection, "look", {"limit": limit}).fetchall()
-        rows = [_Looked._make(row) for row in found]
+        rows = [_Looked(*row) for row in found]
         verdicts = [(row, _verdict(row, leases_count=leases_count)) for row in rows]
         rung = _ring(connection, [each for each in verdicts if each[1] in _RINGING])
         left = [row.id for row, action in verdicts if action is Action.LEAVE]
@@ -152,34 +146,15 @@ def _expired(row: _Looked, manner: Manner, now: datetime, jitter: float) -> Sett
     )
     match verdict:
         case RetryAt(instant=instant, reason=reason):
-            return _settlement(row, None, reason)._replace(retry_at=instant)
+            return settlement(row, None, reason)._replace(retry_at=instant)
         case Failed(reason=reason):
-            return _settlement(row, RunState.FAILED, reason)
+            return settlement(row, RunState.FAILED, reason)
 
 
 def _complete(row: _Looked) -> Settlement:
     completion = Completion(said=Said(row.completion or ""), message=row.message)
-    return _settlement(row, completion.state, completion.reason)
+    return settlement(row, completion.state, completion.reason)
 
 
 def _end(row: _Looked, state: RunState) -> Settlement:
-    return _settlement(row, state, row.reason if state is RunState.CANCELLED else _DIED)
-
-
-def _settlement(row: _Looked, state: RunState | None, reason: str | None) -> Settlement:
-    return Settlement(
-        id=row.id,
-        token=row.token,
-        job_id=row.job_id,
-        job_version=row.job_version,
-        due_at=row.due_at,
-        state=state,
-        retry_at=None,
-        reason=reason,
-        last=row.final,
-        ends_job=False,
-        attempt=None,
-        # What it was taken with is not known here: the few that end here are asked about.
-        tells=state not in {None, RunState.CANCELLED},
-        serial=row.serial,
-    )
+    return settlement(row, state, row.reason if state is RunState.CANCELLED else _DIED)

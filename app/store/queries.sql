@@ -615,10 +615,10 @@ FROM ended WHERE i.job_id = ANY (ARRAY[ended.id]) AND i.cancelled_at IS NULL;
 -- Runs whose time to be looked at has come: nobody took them, a lease may have run out, a retry is
 -- near, they were cancelled while nobody held them, or their receiver has said what came of them, or
 -- has not said it in time.
-SELECT id, job_id, job_version, due_at, final, state, token, reclaims, cancelled_at IS NOT NULL,
-       reason, date_part('epoch', lease_until - clock_timestamp()),
+SELECT id, token, job_id, job_version, due_at, final, serial, state, reclaims,
+       cancelled_at IS NOT NULL, reason, date_part('epoch', lease_until - clock_timestamp()),
        attempts - tried, complete_by, date_part('epoch', complete_by - clock_timestamp()),
-       completion, completion_message, serial
+       completion, completion_message
 FROM inflight
 WHERE look_at <= now()
 ORDER BY look_at
