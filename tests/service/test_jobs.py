@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,19 +46,22 @@ def due_now(connection: psycopg.Connection, job: Job, ago: float = 1.0) -> None:
     connection.execute("UPDATE due SET next_at = %s WHERE job_id = %s", (in_seconds(-ago), job.id))
 
 
-def in_app(app: Flask, call: object, *args: object) -> object:
+def in_app(app: Flask, call: Callable[..., Any], *args: object) -> Callable[[], Any]:
     """What another thread runs: a use case in an application context of its own."""
 
     def run() -> object:
         with app.app_context():
-            assert callable(call)
             return call(*args)
 
     return run
 
 
 def claimed_beside(
-    app: Flask, connection: psycopg.Connection, database: str, call: object, *args: object
+    app: Flask,
+    connection: psycopg.Connection,
+    database: str,
+    call: Callable[..., Any],
+    *args: object,
 ) -> Claimed:
     """The one run of a claim that was held up halfway, while `call(*args)` had to wait for it."""
     run: Claimed
@@ -67,7 +71,7 @@ def claimed_beside(
         in_thread(lambda: claim_all(connection)) as claimed,
     ):
         wait_until_blocked(holder)
-        with in_thread(in_app(app, call, *args)) as called:  # type: ignore[arg-type] # a callable
+        with in_thread(in_app(app, call, *args)) as called:
             wait_until_blocked(holder, 2)
             release()
             (run,) = claimed()

@@ -186,8 +186,8 @@ def test_two_redeliveries_at_once_send_it_once(
     with connect(database) as holder, holder.transaction():
         holder.execute("SELECT FROM run FOR UPDATE")
         with (
-            in_thread(in_app(app, redeliver)) as first,  # type: ignore[arg-type] # a callable
-            in_thread(in_app(app, redeliver)) as second,  # type: ignore[arg-type] # a callable
+            in_thread(in_app(app, redeliver)) as first,
+            in_thread(in_app(app, redeliver)) as second,
         ):
             wait_until_blocked(connection, 2)
             holder.execute("COMMIT")
@@ -335,9 +335,9 @@ def test_a_delete_that_comes_first_leaves_nothing_to_send(
     failed = fail(caller, connection, job)
     with connect(database) as holder, holder.transaction():
         holder.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (job.id,))
-        with in_thread(in_app(app, jobs.delete, caller, job.id)) as deleted:  # type: ignore[arg-type] # a callable
+        with in_thread(in_app(app, jobs.delete, caller, job.id)) as deleted:
             wait_until_blocked(connection)
-            with in_thread(in_app(app, runs.redeliver, caller, failed.id)) as redelivered:  # type: ignore[arg-type] # a callable
+            with in_thread(in_app(app, runs.redeliver, caller, failed.id)) as redelivered:
                 wait_until_blocked(connection, 2)
                 holder.execute("COMMIT")
                 deleted()

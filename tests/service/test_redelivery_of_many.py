@@ -100,7 +100,7 @@ def test_what_was_settled_anew_between_count_and_lock_is_left_alone(
     with connect(database) as holder, holder.transaction():
         holder.execute("UPDATE run SET state = 'succeeded'")
         with in_thread(
-            in_app(app, lambda: runs.redeliver_all(caller, ALL, after=None, dry=False))  # type: ignore[arg-type] # a callable
+            in_app(app, lambda: runs.redeliver_all(caller, ALL, after=None, dry=False))
         ) as done:
             wait_until_blocked(connection)
             holder.execute("COMMIT")

@@ -69,6 +69,7 @@ SELECT count(*) FROM pg_inherits i WHERE i.inhparent = 'run'::regclass AND 2 <> 
   WHERE x.indrelid = i.inhrelid AND x.indisvalid
     AND a.inhparent IN ('run_succeeded'::regclass, 'run_unsuccessful'::regclass))
 """
+UNCHECKED = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated"
 SETTLED_BY_THE_RELEASE_BEFORE = """
 INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts,
                  settled_at)
@@ -176,8 +177,7 @@ def test_completion_can_be_taken_back_with_runs_to_be_completed(database: str) -
 
         upgrade(directory=FOLDER)
         assert one(connection, "SELECT complete_by IS NULL FROM inflight") is True
-        unchecked = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated"
-        assert one(connection, unchecked) == 0
+        assert one(connection, UNCHECKED) == 0
 
 
 def test_who_started_a_run_can_be_taken_back_with_runs_that_were_started(database: str) -> None:
@@ -192,8 +192,7 @@ def test_who_started_a_run_can_be_taken_back_with_runs_that_were_started(databas
 
         assert one(connection, "SELECT id FROM inflight WHERE started_by IS NULL") == run.id
         assert one(connection, "SELECT count(*) FROM run WHERE started_by IS NULL") == 1
-        unchecked = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated"
-        assert one(connection, unchecked) == 0
+        assert one(connection, UNCHECKED) == 0
 
 
 def test_the_manner_of_calls_is_judged_alike_before_and_after_it_has_a_function(
@@ -224,5 +223,4 @@ def test_the_manner_of_calls_is_judged_alike_before_and_after_it_has_a_function(
         upgrade(directory=FOLDER)
 
         assert before == after == [True, False, False, False, False]
-        unchecked = "SELECT count(*) FROM pg_constraint WHERE NOT convalidated"
-        assert one(connection, unchecked) == 0
+        assert one(connection, UNCHECKED) == 0
