@@ -115,6 +115,7 @@ def keep(found: Findings) -> None:
     results.write(merging.carried(found, results.LATEST))
     report.main()
     if found["sizes"]["plan"] == FULL.name and peers.are_installed():
+        command.say_kept()
         peers.keep(peers.run(FULL, peers.PEERS, commit=found["versions"]["commit"]))
 
 

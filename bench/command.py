@@ -54,13 +54,18 @@ def main(benchmark: Benchmark, arguments: list[str]) -> int:
         fail(f"{error}")
         return 1
     except KeyboardInterrupt:
-        fail("interrupted; nothing was written, and nothing is left.")
+        fail("interrupted; nothing more was written, and nothing is left.")
         return _INTERRUPTED
     if asked.chosen:
         print(json.dumps(found, indent=1))
     else:
-        say("Results", f"{shown(results.LATEST)}, {shown(report.PAGE)}")
+        say_kept()
     return 0
+
+
+def say_kept() -> None:
+    """Tell where what was found is written down."""
+    say("Results", f"{shown(results.LATEST)}, {shown(report.PAGE)}")
 
 
 def _asked(benchmark: Benchmark, arguments: list[str]) -> Asked:
