@@ -19,7 +19,7 @@ from app.api.idempotency import Application
 from app.api.native import routes as native
 from app.api.references import references
 from app.config import Settings, load
-from app.service import presumption
+from app.service import limits, presumption
 from app.store import engine
 
 
@@ -38,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.install(app)
     rate.install(app, settings)
     presumption.install(app)
+    limits.install(app, settings.limits)
     app.before_request(_name)
     app.before_request(bodies.check_target)
     app.after_request(_mark)

@@ -13,12 +13,14 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from app.domain import instants
+from app.domain.limits import TABLE
 from app.domain.secret import LONGEST_OVERLAP
 from app.errors import Refused, WakecallError
-from app.service import accounts
+from app.service import accounts, limits
 
 P = ParamSpec("P")
 
+_SHIFTS: Final = {None: 0, "KiB": 10, "MiB": 20, "GiB": 30}
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 account: Final = AppGroup("account", help="Accounts.")
@@ -55,27 +57,50 @@ def create_account(name: str) -> None:
     click.echo(accounts.create(name))
 
 
-def _connections(_context: click.Context, _parameter: click.Parameter, text: str) -> int | None:
-    if text == "default":
-        return None
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise click.BadParameter("give a whole number, or `default`.")
-    return int(text)
+def _amount(
+    _context: click.Context, parameter: click.Parameter, text: str | None
+) -> int | str | None:
+    if text is None or text in {"default", "off"}:
+        return text
+    found = re.fullmatch(r"([0-9]{1,16})(KiB|MiB|GiB)?", text)
+    if found is None or (found[2] and "bytes" not in str(parameter.name)):
+        sizes = (
+            ", with KiB, MiB or GiB where it is a size" if "bytes" in str(parameter.name) else ""
+        )
+        raise click.BadParameter(f"give a whole number{sizes}, `off`, or `default`.")
+    return int(found[1]) << _SHIFTS[found[2]]
+
+
+def _limit_options(command: Callable[P, None]) -> Callable[P, None]:
+    """An option for each limit."""
+    for each in reversed(TABLE):
+        off = "|off" if each.can_be_off else ""
+        option = click.option(
+            each.option,
+            each.field,
+            callback=_amount,
+            metavar=f"N{off}|default",
+            help=f"At most so many {each.counts}; `default`: as {each.setting} says.",
+        )
+        command = option(command)
+    return command
 
 
 @account.command("limit")
 @click.argument("name")
-@click.option(
-    "--connections",
-    required=True,
-    callback=_connections,
-    metavar="N|default",
-    help="Calls to one destination under way at once; `default` for the setting's.",
-)
+@_limit_options
 @told
-def limit_account(name: str, connections: int | None) -> None:
-    """Say how many calls account NAME may have under way to one destination."""
-    accounts.limit(name, connections)
+def limit_account(name: str, **amounts: int | str | None) -> None:
+    """Give account NAME limits of its own; without options, show its limits and what it uses."""
+    given = {each.name: found for each in TABLE if (found := amounts[each.field]) is not None}
+    if given:
+        accounts.limit(name, given)
+        return
+    for state in limits.states(accounts.named(name)):
+        allowed = "off" if state.allowed is None else state.allowed
+        used = "" if state.used is None else f"{state.used} used"
+        source = "own" if state.own else state.limit.setting
+        click.echo(f"{state.limit.name:18} {allowed:>16}  {used:>22}  {source}".rstrip())
 
 
 @key.command("create")

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final
 
-from app.domain.flow import MOST_CONNECTIONS
+from app.domain.limits import TABLE, Limit, Limits
 from app.errors import Misconfigured
 
 Network = IPv4Network | IPv6Network
@@ -31,11 +31,10 @@ class Settings:
     redis_url: str
     secret_keys: tuple[str, ...]
     allow_targets: tuple[Network, ...]
-    rate_limit: int | None
+    limits: Limits
     ca_file: str | None
     retention_days: int
     concurrency: int
-    destination_connections: int
     payload_mib: int
     workers: int
     log_level: str
@@ -65,17 +64,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         or "redis://127.0.0.1:6379/0",
         secret_keys=_secret_keys(environ, home),
         allow_targets=networks(_allowed(environ, instance)),
-        rate_limit=_rate_limit(environ.get("WAKECALL_RATE_LIMIT", "off")),
+        limits=Limits(**{each.field: _limit(environ, each) for each in TABLE}),  # type: ignore[arg-type] # `connections` cannot be off
         ca_file=environ.get("WAKECALL_CA_FILE") or None,
         retention_days=number(environ, "WAKECALL_RETENTION_DAYS", default=30, least=1, most=3650),
         concurrency=number(environ, "WAKECALL_CONCURRENCY", default=4000, least=1, most=50_000),
-        destination_connections=number(
-            environ,
-            "WAKECALL_DESTINATION_CONNECTIONS",
-            default=50,
-            least=1,
-            most=MOST_CONNECTIONS,
-        ),
         payload_mib=number(environ, "WAKECALL_PAYLOAD_MIB", default=256, least=16, most=65_536),
         workers=number(environ, "WAKECALL_WORKERS", default=_cores(), least=1, most=64),
         log_level=(environ.get("WAKECALL_LOG_LEVEL") or "info").lower(),
@@ -117,15 +109,21 @@ def _allowed(environ: Mapping[str, str], instance: Mapping[str, Any]) -> str:
     return str(instance.get("allow_targets", ""))
 
 
-def _rate_limit(text: str) -> int | None:
-    text = text.strip().lower()
-    if text in {"off", ""}:
+def _limit(environ: Mapping[str, str], limit: Limit) -> int | None:
+    """What an account may have that has no amount of its own; None where the limit is off."""
+    text = environ.get(limit.setting, "").strip().lower()
+    if not text:
+        return limit.default
+    if text == "off" and limit.can_be_off:
         return None
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
+    unit = limit.setting_unit
+    least, most = -(-limit.least // unit), limit.most // unit
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        or_off = ", or `off`" if limit.can_be_off else ""
         raise Misconfigured(
-            f"WAKECALL_RATE_LIMIT is {text!r}: give requests per second and account, or `off`."
+            f"{limit.setting} is {text!r}: give a whole number from {least} to {most}{or_off}."
         )
-    return int(text)
+    return int(text) * unit
 
 
 def _secret_keys(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ WakecallError
 │   ├── TooLarge               a body, document or payload over its limit
 │   │   └── AddressTooLong     the address of the request is
 │   ├── Unauthenticated        no key, an unknown key, a revoked key
+│   ├── LimitReached           the account has as much as it may have (names the limit)
 │   ├── NotFound               unknown, or somebody else's: the two are told alike
 │   ├── Conflict               contradicts what is stored
 │   │   └── StillRunning       another request with the same Idempotency-Key is under way
@@ -94,6 +95,20 @@ class Unauthenticated(Refused):
     """No key, a mistyped key, an unknown key or a revoked key: told alike."""
 
     code = "unauthenticated"
+
+
+class LimitReached(Refused):
+    """The account has as much of something as it may have; `limit` names it."""
+
+    code = "limit-reached"
+
+    def __init__(
+        self, message: str, *, limit: str, allowed: int, used: int, remedy: str = ""
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.limit = limit
+        self.allowed = allowed
+        self.used = used
 
 
 class NotFound(Refused):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from app.config import INSTANCE_FILE, SECRET_KEY_FILE, load
+from app.domain.limits import DEFAULTS
 from app.errors import Misconfigured
 
 DATABASE = {"DATABASE_URL": "postgresql://nowhere/x"}
@@ -19,7 +21,7 @@ def test_defaults(tmp_path: Path) -> None:
 
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
     assert settings.allow_targets == ()
-    assert settings.rate_limit is None
+    assert settings.limits.requests_per_second is None
     assert settings.secret_keys == ()
 
 
@@ -62,6 +64,10 @@ def test_without_a_database_the_line_says_what_to_do(tmp_path: Path) -> None:
         ("PORT", "٣"),
         ("WAKECALL_RATE_LIMIT", "lots"),
         ("WAKECALL_RATE_LIMIT", "0"),
+        ("WAKECALL_LIMIT_JOBS", "-1"),
+        ("WAKECALL_LIMIT_JOBS", "9007199254740993"),
+        ("WAKECALL_LIMIT_STORED_MIB", "1.5"),
+        ("WAKECALL_DESTINATION_CONNECTIONS", "off"),
         ("WAKECALL_ALLOW_TARGETS", "10.0.0.1/8"),
         ("WAKECALL_ALLOW_TARGETS", "localhost"),
         ("WAKECALL_RETENTION_DAYS", "-1"),
@@ -87,7 +93,16 @@ def test_lists_are_read(tmp_path: Path) -> None:
     )
 
     assert settings.allow_targets == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-    assert settings.rate_limit == 50
+    assert settings.limits.requests_per_second == 50
+
+
+def test_limits_are_read_with_their_units(tmp_path: Path) -> None:
+    environ = {**DATABASE, "WAKECALL_HOME": str(tmp_path)}
+
+    assert load(environ).limits == DEFAULTS
+    given = {"WAKECALL_LIMIT_JOBS": "OFF", "WAKECALL_LIMIT_STORED_MIB": "3"}
+    changed = load({**environ, **given}).limits
+    assert changed == replace(DEFAULTS, jobs=None, stored_bytes=3 << 20)
 
 
 def test_there_is_a_worker_for_each_core_unless_it_is_said_otherwise(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from app.api import problems
 from app.api.dapr import commands as dapr_commands
 from app.api.fusion import commands as fusion_commands
 from app.delivery.request import Delivery, build
+from app.domain import limits
 from app.domain import secret as secrets
 from app.errors import Misconfigured, WakecallError
 from app.service import health
@@ -82,7 +83,7 @@ def variables_read() -> set[str]:
             r"^(?:export )?([A-Z]+)(?: \?=|$)", (ROOT / "Makefile").read_text(), re.MULTILINE
         )
     )
-    return found - NOT_OURS
+    return (found | {each.setting for each in limits.TABLE}) - NOT_OURS
 
 
 def _names(node: ast.AST, places: set[str]) -> Iterator[str]:

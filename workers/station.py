@@ -45,7 +45,7 @@ class Station:
             self._engine,
             tokens=completion_tokens(settings.secret_keys),
             concurrency=settings.concurrency,
-            connections=settings.destination_connections,
+            connections=settings.limits.connections,
             limits=self._keyring.connections,
             payload_bytes=settings.payload_mib * 1024 * 1024,
         )

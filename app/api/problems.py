@@ -48,6 +48,7 @@ KINDS: Final[dict[type[errors.WakecallError], Kind]] = {
     errors.MalformedDocument: Kind(status=400, title="The body is not a well-formed document"),
     errors.InvalidMember: Kind(status=400, title="A value cannot be taken"),
     errors.Unauthenticated: Kind(status=401, title="No valid API key"),
+    errors.LimitReached: Kind(status=403, title="A limit of the account is reached"),
     errors.NotFound: Kind(status=404, title="Not found"),
     errors.MethodNotOffered: Kind(status=405, title="The method is not offered here"),
     errors.NotAcceptable: Kind(status=406, title="No acceptable format"),
@@ -196,13 +197,17 @@ def _members(error: errors.WakecallError) -> dict[str, str | int]:
             members["member"] = printable(error.member)
         if error.remedy:
             members["remedy"] = printable(error.remedy)
+    if isinstance(error, errors.LimitReached):
+        members |= {"limit": error.limit, "allowed": error.allowed, "used": error.used}
     return members
 
 
 def _text(members: dict[str, str | int]) -> bytes:
     lines = [f"{members['status']} {members['title']}", str(members["detail"])]
     lines += [
-        f"{name}: {members[name]}" for name in ("member", "remedy", "type") if name in members
+        f"{name}: {members[name]}"
+        for name in ("member", "remedy", "limit", "type")
+        if name in members
     ]
     return ("\n".join(lines) + "\n").encode()
 

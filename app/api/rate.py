@@ -19,14 +19,16 @@ _PATIENCE: Final = {"socket_connect_timeout": 0.1, "socket_timeout": 0.1}
 
 def install(app: Flask, settings: Settings) -> None:
     """Limit the requests of every account of this application, if the settings say so."""
-    if settings.rate_limit is None:
+    if settings.limits.requests_per_second is None:
         return
     if not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         raise Misconfigured(
             f"REDIS_URL is {settings.redis_url!r}: give redis://, rediss:// or unix://."
         )
     limiter = _limiter(app, settings.redis_url)
-    per_second = limiter.shared_limit(f"{settings.rate_limit}/second", scope="account")
+    per_second = limiter.shared_limit(
+        f"{settings.limits.requests_per_second}/second", scope="account"
+    )
     app.extensions[_EXTENSION] = per_second(_counted)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets as randomness
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -13,14 +13,16 @@ from flask import current_app
 
 from app.domain import key as keys_domain
 from app.domain.account import Account, ApiKey, Caller, Presumed
-from app.domain.flow import MOST_CONNECTIONS
 from app.domain.job import Dialect
+from app.domain.limits import BY_NAME
 from app.domain.secret import MOST, SigningSecret, new_secret
 from app.errors import Conflict, InvalidMember, NotFound, Unauthenticated
+from app.service import limits
 from app.service.presumption import presumptions
 from app.service.secrets import SecretBox
 from app.store import accounts as store
 from app.store import endpoints
+from app.store import limits as limit_store
 from app.store.engine import session, statement, transaction
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -61,7 +63,7 @@ def speak_for(account: str, *, app: str) -> Caller:
     with statement() as connection:
         found = store.clocked(connection, account)
     if found is None:
-        raise _no_account(account)
+        raise unknown(account)
     return Caller(account=found[0], key_id="", now=found[1], app=app)
 
 
@@ -117,20 +119,22 @@ def named(account: str) -> Account:
         return _account(store.find_account(connection, account), account)
 
 
-def limit(name: str, connections: int | None) -> None:
-    """Let the account have so many calls under way to one destination; None for the setting's.
+def limit(name: str, amounts: Mapping[str, int | str]) -> None:
+    """Give the account limits of its own, by their names: an amount, "off" or "default".
 
-    Raises InvalidMember, NotFound.
+    Processes heed it within 8 s. Raises InvalidMember, NotFound.
     """
-    if connections is not None and not 1 <= connections <= MOST_CONNECTIONS:
-        raise InvalidMember(
-            "connections",
-            f"{connections} calls at once to one destination cannot be allowed.",
-            remedy=f"Give a number from 1 to {MOST_CONNECTIONS}, or `default`.",
-        )
+    for each, given in amounts.items():
+        limits.check(BY_NAME[each], given)
+    dropped = frozenset(each for each, given in amounts.items() if given == "default")
+    own = {
+        each: None if isinstance(given, str) else given
+        for each, given in amounts.items()
+        if each not in dropped
+    }
     with transaction() as connection:
-        if not store.set_connections(connection, name, connections):
-            _account(None, name)
+        if not limit_store.change(connection, name, given=own, dropped=dropped):
+            raise unknown(name)
 
 
 def create_key(account: str, label: str, *, app: str | None = None) -> str:
@@ -225,6 +229,7 @@ def _look_up(presented: keys_domain.KeyText) -> Caller:
     if stored is None or stored.revoked or not hmac.compare_digest(stored.digest, presented.digest):
         raise unauthenticated()
     presumptions().learn(presented, stored.account, stored.now)
+    limits.known_limits().learn(stored.account.id, stored.limits)
     return Caller(account=stored.account, key_id=presented.id, now=stored.now, app=stored.app)
 
 
@@ -240,11 +245,12 @@ def _opened(sealed: Sequence[store.SealedSecret]) -> tuple[SigningSecret, ...]:
 
 def _account(found: Account | None, name: str) -> Account:
     if found is None:
-        raise _no_account(name)
+        raise unknown(name)
     return found
 
 
-def _no_account(name: str) -> NotFound:
+def unknown(name: str) -> NotFound:
+    """The refusal of whoever names an account that there is not."""
     return NotFound(
         f"There is no account {name!r}.",
         member="account",

@@ -9,6 +9,8 @@ import psycopg
 from sqlalchemy import Connection, func, insert, select, update
 
 from app.domain.account import Account, ApiKey
+from app.domain.limits import Overrides
+from app.store.limits import of_columns
 from app.store.queries import run
 from app.store.tables import account, api_key, signing_secret
 
@@ -22,6 +24,7 @@ class StoredKey:
     revoked: bool
     app: str | None
     now: datetime
+    limits: Overrides
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,17 +77,6 @@ def names(connection: Connection, most: int) -> list[str]:
     return list(connection.execute(select(account.c.name).limit(most)).scalars())
 
 
-def set_connections(connection: Connection, name: str, connections: int | None) -> bool:
-    """How many calls to one destination the account may have under way; None for the default.
-
-    False where there is no such account.
-    """
-    changed = connection.execute(
-        update(account).where(account.c.name == name).values(connections=connections)
-    )
-    return changed.rowcount == 1
-
-
 def insert_key(
     connection: Connection,
     *,
@@ -107,13 +99,14 @@ def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
     row = run(connection, "find_key", {"key_id": key_id}).fetchone()
     if row is None:
         return None
-    account_id, name, digest, revoked, bound, now = row
+    account_id, name, digest, revoked, bound, now, limits, connections = row
     return StoredKey(
         account=Account(id=account_id, name=name),
         digest=digest,
         revoked=revoked,
         app=bound,
         now=now,
+        limits=of_columns(limits, connections),
     )
 
 

@@ -64,6 +64,14 @@ def listed(connection: Connection, account_id: int, dialect: Dialect) -> tuple[S
     return tuple(map(_stored, rows))
 
 
+def count(connection: Connection, account_id: int, dialect: Dialect) -> int:
+    """How many endpoints of a dialect the account has."""
+    query = select(func.count()).where(
+        endpoint.c.account_id == account_id, endpoint.c.dialect == dialect
+    )
+    return int(connection.execute(query).scalar_one())
+
+
 def names(connection: psycopg.Connection, account_id: int, dialect: Dialect) -> list[str]:
     """The names of the account's endpoints of a dialect, in their order."""
     params = {"account_id": account_id, "dialect": str(dialect)}

@@ -54,7 +54,8 @@ WHERE account_id = %(account_id)s AND dialect = %(dialect)s ORDER BY name;
 
 -- name: find_key
 -- The clock that comes along judges what is booked under this key.
-SELECT account.id, account.name, digest, revoked_at IS NOT NULL, app, clock_timestamp()
+SELECT account.id, account.name, digest, revoked_at IS NOT NULL, app, clock_timestamp(),
+       account.limits, account.connections
 FROM api_key JOIN account ON account.id = ANY (ARRAY[account_id])
 WHERE api_key.id = %(key_id)s;
 

@@ -40,6 +40,7 @@ account = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
     Column("connections", Integer),
+    Column("limits", JSONB(none_as_null=True)),
 )
 
 api_key = Table(

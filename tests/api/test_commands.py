@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskCliRunner
 from sqlalchemy import select
 
+from app.domain.limits import TABLE
 from app.store.engine import transaction
 from app.store.tables import account
 
@@ -72,6 +73,9 @@ def test_secrets_are_shown_and_rotated(runner: FlaskCliRunner) -> None:
         (("account", "create", "Not A Name"), "Use 1 to 63"),
         (("account", "create", "demo"), "exists already"),
         (("account", "limit", "nobody", "--connections", "5"), "account create nobody"),
+        (("account", "limit", "nobody"), "account create nobody"),
+        (("account", "limit", "demo", "--connections", "off"), "from 1 to 10000"),
+        (("account", "limit", "demo", "--requests-per-second", "0"), "`off`, or `default`"),
         (("account", "limit", "demo", "--connections", "0"), "from 1 to 10000"),
         (("account", "limit", "demo", "--connections", "10001"), "from 1 to 10000"),
         (("key", "create", "nobody"), "account create nobody"),
@@ -104,7 +108,39 @@ def test_an_account_s_connections_are_limited_and_set_back(
         assert found == stored
 
 
-@pytest.mark.parametrize("number", ["many", "-1", "1.5", "", "9999999999"])
+def shown_limits(runner: FlaskCliRunner) -> dict[str, list[str]]:
+    lines = (line.split() for line in run(runner, "account", "limit", "demo").splitlines())
+    return {name: cells for name, *cells in lines}
+
+
+def test_limits_of_an_account_are_changed_and_shown(runner: FlaskCliRunner) -> None:
+    run(runner, "account", "create", "demo")
+    before = shown_limits(runner)
+    assert list(before) == [each.name for each in TABLE]
+    assert before["jobs"] == ["1000000", "WAKECALL_LIMIT_JOBS"]
+    assert before["daprApps"] == ["10000", "0", "used", "WAKECALL_LIMIT_DAPR_APPS"]
+
+    sizes = ("--stored-bytes", "3MiB", "--history-bytes", "2GiB", "--kept-answer-bytes", "5")
+    run(runner, "account", "limit", "demo", "--jobs", "7", "--followers", "off", *sizes)
+    after = shown_limits(runner)
+    assert {name: cells[0] for name, cells in after.items() if cells[-1] == "own"} == {
+        "jobs": "7",
+        "followers": "off",
+        "storedBytes": str(3 << 20),
+        "historyBytes": str(2 << 30),
+        "keptAnswerBytes": "5",
+    }
+
+    run(runner, "account", "limit", "demo", "--jobs", "default", "--connections", "3")
+    assert (shown_limits(runner)["jobs"], shown_limits(runner)["connections"]) == (
+        before["jobs"],
+        ["3", "own"],
+    )
+    run(runner, "account", "limit", "demo", "--connections", "default")
+    assert shown_limits(runner)["connections"] == before["connections"]
+
+
+@pytest.mark.parametrize("number", ["many", "-1", "1.5", "", "1MiB", "12345678901234567"])
 def test_connections_are_a_number_or_the_default(runner: FlaskCliRunner, number: str) -> None:
     result = runner.invoke(args=["account", "limit", "demo", "--connections", number])
     assert result.exit_code == 2

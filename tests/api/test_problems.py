@@ -77,12 +77,29 @@ def test_a_problem_says_the_same_in_every_format(failing: Flask) -> None:
     )
 
 
+def test_a_limit_is_told_with_what_is_allowed_and_used(failing: Flask) -> None:
+    error = errors.LimitReached("x", limit="jobs", allowed=10, used=9, remedy="Delete some.")
+    told_members = told(failing, error).get_json()
+    assert told_members == {
+        "type": "/problems/limit-reached",
+        "title": "A limit of the account is reached",
+        "status": 403,
+        "detail": "x",
+        "remedy": "Delete some.",
+        "limit": "jobs",
+        "allowed": 10,
+        "used": 9,
+    }
+    assert "limit: jobs\n" in told(failing, error, "text/plain").text
+
+
 def test_every_error_of_the_tree_has_its_status(failing: Flask) -> None:
     expected: dict[errors.WakecallError, int] = {
         errors.Refused("x"): 400,
         errors.MalformedDocument("x"): 400,
         errors.InvalidMember("x", "y", remedy="z"): 400,
         errors.Unauthenticated("x"): 401,
+        errors.LimitReached("x", limit="jobs", allowed=1, used=1): 403,
         errors.NotFound("x"): 404,
         errors.MethodNotOffered("PUT", ("GET",)): 405,
         errors.NotAcceptable("x"): 406,

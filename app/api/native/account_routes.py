@@ -1,4 +1,4 @@
-"""Routes of the native API that tell of the account itself: its secrets, its accuracy."""
+"""Routes of the native API that tell of the account itself: its limits, secrets, accuracy."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from flask import Blueprint, Response
 
 from app.api import admission, negotiation
 from app.api.native import answers, rotation
-from app.api.native.figures import of_accuracy
-from app.service import accounts
+from app.api.native.figures import of_account, of_accuracy
+from app.service import accounts, limits
 from app.service import accuracy as accuracy_service
 
 account: Final = Blueprint("account", __name__, url_prefix="/1")
+
+
+@account.get("/account")
+def show_account() -> Response:
+    """The account itself: its name, its limits, and what it has of each."""
+    owner = admission.admit().account
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    return answers.listed("account", of_account(owner.name, limits.states(owner)), media_type)
 
 
 @account.get("/secrets")

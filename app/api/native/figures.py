@@ -1,15 +1,26 @@
-"""Figures: an account's accuracy as answers show it."""
+"""Figures: an account's limits and its accuracy as answers show them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from app.api.native.tree import Value
 from app.domain import instants
 from app.domain.lateness import Accuracy, Window
+from app.service.limits import State
 
 _DIGITS: Final = 4
+
+
+def of_account(name: str, states: Iterable[State]) -> Mapping[str, Value]:
+    """The members of an account; a limit that is off is null."""
+    return {"account": name, "limits": {each.limit.name: _of_limit(each) for each in states}}
+
+
+def _of_limit(state: State) -> Mapping[str, Value]:
+    used = {} if state.used is None else {"used": state.used}
+    return {"limit": state.allowed, **used}
 
 
 def of_accuracy(accuracy: Accuracy) -> Mapping[str, Value]:

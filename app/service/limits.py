@@ -1,0 +1,129 @@
+"""Limits of an account: what it may have, and what it has of that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from flask import Flask, current_app
+from sqlalchemy import Connection
+
+from app.domain.account import Account
+from app.domain.job import Dialect
+from app.domain.limits import DAPR_APPS, TABLE, Limit, Limits, Overrides, amount, overridden
+from app.errors import InvalidMember
+from app.store import endpoints
+from app.store import limits as store
+from app.store.engine import session, statement
+
+FRESH_S: Final = 5.0
+"""A changed limit holds in every process this many seconds later, at the latest."""
+
+MAX_ACCOUNTS: Final = 4096
+_EXTENSION: Final = "wakecall-limits"
+
+_Count = Callable[[Connection, int], int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class State:
+    """One limit of an account: `allowed` is None where it is off, `used` where it is not told."""
+
+    limit: Limit
+    allowed: int | None
+    used: int | None
+    own: bool
+    """Whether the amount is the account's own, not the setting's."""
+
+
+class KnownLimits:
+    """The limits of accounts in this process's memory, a few seconds at a time."""
+
+    def __init__(self, defaults: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._defaults = defaults
+        self._clock = clock
+        self._lock = Lock()
+        self._known: dict[int, tuple[float, Limits]] = {}
+
+    def learn(self, account_id: int, overrides: Overrides) -> Limits:
+        """Keep what was just read of an account."""
+        limits = overridden(self._defaults, overrides)
+        with self._lock:
+            self._known.pop(account_id, None)
+            while len(self._known) >= MAX_ACCOUNTS:
+                self._known.pop(next(iter(self._known)))
+            self._known[account_id] = self._clock() + FRESH_S, limits
+        return limits
+
+    def recall(self, account_id: int) -> Limits | None:
+        """What is known of an account; None where that is nothing, or too old."""
+        found = self._known.get(account_id)
+        return found[1] if found is not None and self._clock() < found[0] else None
+
+
+def install(app: Flask, defaults: Limits) -> None:
+    """Let the processes of this application keep limits in mind."""
+    app.extensions[_EXTENSION] = KnownLimits(defaults)
+
+
+def known_limits() -> KnownLimits:
+    """What this application has in mind."""
+    found: KnownLimits = current_app.extensions[_EXTENSION]
+    return found
+
+
+def limits_of(account: Account) -> Limits:
+    """What the account may have; read from the database every few seconds only."""
+    known = known_limits().recall(account.id)
+    if known is not None:
+        return known
+    with session() as connection:
+        overrides = store.of_accounts(connection, [account.id]).get(account.id, {})
+    return known_limits().learn(account.id, overrides)
+
+
+def states(account: Account) -> tuple[State, ...]:
+    """Every limit of the account, and what it has of that where it is cheap to tell."""
+    with session() as connection:
+        own = store.of_accounts(connection, [account.id]).get(account.id, {})
+    limits = known_limits().learn(account.id, own)
+    with statement() as connection:
+        used = {name: count(connection, account.id) for name, count in _USED.items()}
+    return tuple(
+        State(
+            limit=each,
+            allowed=amount(limits, each),
+            used=used.get(each.name),
+            own=each.name in own,
+        )
+        for each in TABLE
+    )
+
+
+def check(limit: Limit, given: int | str) -> None:
+    """Refuse what the operator cannot give an account: a number, "off" or "default" can be right.
+
+    Raises InvalidMember.
+    """
+    if isinstance(given, int):
+        allowed = limit.least <= given <= limit.most
+    else:
+        allowed = given == "default" or (given == "off" and limit.can_be_off)
+    if not allowed:
+        or_off = ", `off`" if limit.can_be_off else ""
+        raise InvalidMember(
+            limit.name,
+            f"{given} {limit.counts} cannot be allowed.",
+            remedy=f"Give a number from {limit.least} to {limit.most}{or_off}, or `default`.",
+        )
+
+
+def _dapr_apps(connection: Connection, account_id: int) -> int:
+    return endpoints.count(connection, account_id, Dialect.DAPR)
+
+
+_USED: Final[dict[str, _Count]] = {DAPR_APPS.name: _dapr_apps}
+"""How to count what an account has, for the limits of which that is cheap."""

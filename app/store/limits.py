@@ -1,0 +1,58 @@
+"""Limits that accounts have of their own, in place of those of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import psycopg
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.types import Text
+
+from app.domain.limits import CONNECTIONS, Overrides
+
+_OF_ACCOUNTS: Final = """
+SELECT id, limits, connections FROM account WHERE id = ANY (%(accounts)s)
+"""
+
+# One statement, so that two changes at once do not undo each other.
+_CHANGE: Final = text("""
+UPDATE account
+SET limits = nullif((coalesce(limits, '{}') - :dropped) || :given, '{}'),
+    connections = CASE WHEN :of_connections THEN CAST(:connections AS integer) ELSE connections END
+WHERE name = :name
+""").bindparams(bindparam("dropped", type_=ARRAY(Text)), bindparam("given", type_=JSONB))
+
+
+def of_accounts(connection: psycopg.Connection, accounts: Iterable[int]) -> dict[int, Overrides]:
+    """The amounts of their own that these accounts have; empty for one that has none."""
+    rows = connection.execute(_OF_ACCOUNTS, {"accounts": list(accounts)})
+    return {account_id: of_columns(limits, connections) for account_id, limits, connections in rows}
+
+
+def of_columns(limits: dict[str, int | None] | None, connections: int | None) -> Overrides:
+    """What the two columns of an account say."""
+    found = dict(limits or {})
+    if connections is not None:
+        found[CONNECTIONS.name] = connections
+    return found
+
+
+def change(connection: Connection, name: str, *, given: Overrides, dropped: frozenset[str]) -> bool:
+    """Give the account of that name amounts of its own, or take them; False where there is none.
+
+    Connections stand in a column of their own, where earlier releases read them.
+    """
+    columns = {each: amount for each, amount in given.items() if each != CONNECTIONS.name}
+    changed = connection.execute(
+        _CHANGE,
+        {
+            "name": name,
+            "given": columns,
+            "dropped": sorted(dropped),
+            "of_connections": CONNECTIONS.name in dropped | given.keys(),
+            "connections": given.get(CONNECTIONS.name),
+        },
+    )
+    return changed.rowcount == 1

@@ -1,0 +1,45 @@
+"""GET /1/account: who one is here, and what one may have."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask.testing import FlaskClient
+from lxml import etree
+
+from app.api.native import figures, tree
+from app.domain.limits import BY_NAME, TABLE
+from app.service import accounts
+from app.service.limits import State
+from tests.api.golden import golden
+
+STATES = (
+    State(limit=BY_NAME["jobs"], allowed=1_000_000, used=12, own=False),
+    State(limit=BY_NAME["storedBytes"], allowed=None, used=3456, own=True),
+    State(limit=BY_NAME["followers"], allowed=1_000, used=None, own=False),
+)
+
+
+def test_an_account_is_written_as_in_the_golden_files() -> None:
+    shown = figures.of_account("demo", STATES)
+    assert tree.to_json("account", shown) == golden("account.response.json")
+    assert tree.to_xml("account", shown) == golden("account.response.xml")
+
+
+def test_an_account_is_told_its_own_limits(app: Flask, client: FlaskClient, key: str) -> None:
+    del key
+    with app.app_context():
+        accounts.limit("account-1", {"jobs": 7, "followers": "off"})
+    answer = client.get("/1/account").get_json()
+    assert answer["account"] == "account-1"
+    assert list(answer["limits"]) == [each.name for each in TABLE]
+    assert answer["limits"]["jobs"]["limit"] == 7
+    assert answer["limits"]["followers"] == {"limit": None}
+    assert answer["limits"]["daprApps"] == {"limit": 10_000, "used": 0}
+    root = etree.fromstring(client.get("/1/account", headers={"Accept": "text/xml"}).data)
+    assert (root.findtext("account"), root.findtext("limits/jobs/limit")) == ("account-1", "7")
+
+
+def test_a_key_is_needed_and_text_is_not_offered(client: FlaskClient) -> None:
+    nobody = client.get("/1/account", headers={"X-API-Key": "x"})
+    text = client.get("/1/account", headers={"Accept": "text/plain"})
+    assert (nobody.status_code, text.status_code) == (401, 406)

@@ -1,0 +1,90 @@
+"""What an account may have: read seldom, heeded soon, and shown with what it has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+
+from app.domain.limits import DEFAULTS
+from app.errors import InvalidMember, NotFound
+from app.service import accounts, dapr_apps, limits
+from app.service.limits import FRESH_S, MAX_ACCOUNTS, KnownLimits, limits_of
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_is_known_is_trusted_for_some_seconds_only() -> None:
+    clock = Clock()
+    known = KnownLimits(DEFAULTS, clock=clock)
+    assert known.recall(1) is None
+    assert known.learn(1, {"jobs": 3}) == replace(DEFAULTS, jobs=3)
+    clock.now += FRESH_S - 0.1
+    assert known.recall(1) == replace(DEFAULTS, jobs=3)
+    clock.now += 0.1
+    assert known.recall(1) is None
+
+
+def test_memory_is_bounded_whatever_the_number_of_accounts() -> None:
+    known = KnownLimits(DEFAULTS, clock=Clock())
+    for account_id in range(MAX_ACCOUNTS + 1):
+        known.learn(account_id, {})
+    assert known.recall(0) is None
+    assert known.recall(MAX_ACCOUNTS) == DEFAULTS
+
+
+def test_a_changed_limit_comes_with_the_next_look_up_of_a_key(app: Flask) -> None:
+    with app.app_context():
+        key = accounts.create("demo")
+        account = accounts.named("demo")
+        assert limits_of(account) == DEFAULTS
+        accounts.limit("demo", {"jobs": 3, "followers": "off", "connections": 7})
+        assert limits_of(account) == DEFAULTS
+        accounts.authenticate(key, account=None)
+        own = replace(DEFAULTS, jobs=3, followers=None, connections=7)
+        assert limits_of(account) == own
+        accounts.limit("demo", {"jobs": "default", "connections": "default"})
+        accounts.authenticate(key, account=None)
+        assert limits_of(account) == replace(DEFAULTS, followers=None)
+
+
+def test_states_are_as_stored_now_and_count_what_is_cheap_to_count(app: Flask) -> None:
+    with app.app_context():
+        accounts.create("demo")
+        account = accounts.named("demo")
+        dapr_apps.put(account, "app", url="http://127.0.0.1:1", token=None)
+        limits_of(account)
+        accounts.limit("demo", {"daprApps": 5})
+        found = {each.limit.name: each for each in limits.states(account)}
+        apps = found["daprApps"]
+        assert (apps.allowed, apps.used, apps.own) == (5, 1, True)
+        assert (found["followers"].used, found["followers"].own) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("connections", 0),
+        ("connections", "off"),
+        ("jobs", -1),
+        ("jobs", "none"),
+        ("jobs", 2**53 + 1),
+    ],
+)
+def test_an_amount_that_cannot_be_is_refused_by_its_limit_s_name(
+    app: Flask, name: str, given: int | str
+) -> None:
+    with app.app_context():
+        accounts.create("demo")
+        with pytest.raises(InvalidMember) as refused:
+            accounts.limit("demo", {name: given})
+        assert refused.value.member == name
+        with pytest.raises(NotFound):
+            accounts.limit("nobody", {"jobs": 1})
