@@ -9,7 +9,7 @@ from http import HTTPStatus
 from flask import Flask, Response, g
 
 from app import commands
-from app.api import bodies, problems, rate
+from app.api import bodies, browsers, caching, problems, rate
 from app.api.dapr import commands as dapr_commands
 from app.api.dapr import routes as dapr
 from app.api.fusion import commands as fusion_commands
@@ -41,6 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     limits.install(app, settings.limits)
     app.before_request(_name)
     app.before_request(bodies.check_target)
+    app.before_request(browsers.refuse_other_sites)
     app.after_request(_mark)
     native.install(app)
     dapr.install(app)
@@ -60,7 +61,9 @@ def _name() -> None:
 
 def _mark(response: Response) -> Response:
     """What every answer carries; ids and times go here, so that equal errors have equal bodies."""
-    response.headers["Vary"] = "Accept"
+    caching.mark(response)
+    # A body is what its Content-Type says, never what a browser makes of its bytes.
+    response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Request-Id"] = g.request_id
     if response.status_code == HTTPStatus.NO_CONTENT:
         response.headers.pop("Content-Type", None)

@@ -8,6 +8,7 @@ WakecallError
 │   ├── TooLarge               a body, document or payload over its limit
 │   │   └── AddressTooLong     the address of the request is
 │   ├── Unauthenticated        no key, an unknown key, a revoked key
+│   ├── CrossSite              a page of another site asks, by way of somebody's browser
 │   ├── LimitReached           the account has as much as it may have (names the limit)
 │   ├── NotFound               unknown, or somebody else's: the two are told alike
 │   ├── Conflict               contradicts what is stored
@@ -109,6 +110,12 @@ class LimitReached(Refused):
         self.limit = limit
         self.allowed = allowed
         self.used = used
+
+
+class CrossSite(Refused):
+    """A browser sends the request for a page of another site, or to a sidecar by another name."""
+
+    code = "cross-site"
 
 
 class NotFound(Refused):

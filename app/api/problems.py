@@ -15,11 +15,14 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 
 from app import errors
-from app.api import auth, negotiation
+from app.api import auth, browsers, negotiation
 from app.api.xml_text import printable
 from app.log import logger
 
 CHALLENGE: Final = 'Basic realm="Wakecall", charset="UTF-8", Bearer realm="Wakecall"'
+BROWSER_CHALLENGE: Final = 'Bearer realm="Wakecall"'
+"""Asked for Basic, a browser would ask its user, and add the key to what other sites' pages ask."""
+
 NAMESPACE: Final = "urn:ietf:rfc:7807"
 RETRY_SECONDS: Final = "1"
 
@@ -49,6 +52,7 @@ KINDS: Final[dict[type[errors.WakecallError], Kind]] = {
     errors.InvalidMember: Kind(status=400, title="A value cannot be taken"),
     errors.Unauthenticated: Kind(status=401, title="No valid API key"),
     errors.LimitReached: Kind(status=403, title="A limit of the account is reached"),
+    errors.CrossSite: Kind(status=403, title="The request comes from another site"),
     errors.NotFound: Kind(status=404, title="Not found"),
     errors.MethodNotOffered: Kind(status=405, title="The method is not offered here"),
     errors.NotAcceptable: Kind(status=406, title="No acceptable format"),
@@ -66,7 +70,6 @@ KINDS: Final[dict[type[errors.WakecallError], Kind]] = {
 BY_CODE: Final = {error.code: (error, kind) for error, kind in KINDS.items()}
 
 _HEADERS: Final[dict[type[errors.WakecallError], dict[str, str]]] = {
-    errors.Unauthenticated: {"WWW-Authenticate": CHALLENGE},
     errors.StillRunning: {"Retry-After": RETRY_SECONDS},
     errors.RateLimited: {"Retry-After": RETRY_SECONDS},
     errors.Unavailable: {"Retry-After": RETRY_SECONDS},
@@ -103,6 +106,8 @@ def headers_of(error: errors.WakecallError) -> dict[str, str]:
     """The header fields that tell of the failure, whatever the form of the body."""
     if isinstance(error, errors.MethodNotOffered):
         return {"Allow": ", ".join(error.allowed)}
+    if isinstance(error, errors.Unauthenticated):
+        return {"WWW-Authenticate": BROWSER_CHALLENGE if browsers.is_browser() else CHALLENGE}
     return _HEADERS.get(type(error), {})
 
 

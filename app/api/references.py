@@ -7,6 +7,7 @@ from typing import Final
 
 from flask import Blueprint, Response
 
+from app.api import caching
 from app.api.problems import BY_CODE
 from app.errors import NotFound
 
@@ -25,12 +26,11 @@ def problem(code: str) -> Response:
         )
     error, kind = found
     meaning = (error.__doc__ or "").partition("\n")[0]
-    return Response(
-        f"{kind.status} {kind.title}\n{meaning}\n", content_type="text/plain; charset=utf-8"
-    )
+    text = f"{kind.status} {kind.title}\n{meaning}\n"
+    return caching.public(Response(text, content_type="text/plain; charset=utf-8"))
 
 
 @references.get("/schemas/job.xsd")
 def schema() -> Response:
     """The XML documents' schema."""
-    return Response(_SCHEMA, content_type="application/xml; charset=utf-8")
+    return caching.public(Response(_SCHEMA, content_type="application/xml; charset=utf-8"))

@@ -8,7 +8,7 @@ import orjson
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 
-from app.api import admission, bodies, previews, problems
+from app.api import admission, bodies, browsers, previews, problems
 from app.api.auth import BOUND
 from app.api.dapr import addresses, bookings, documents, failures
 from app.api.problems import Teller
@@ -42,7 +42,10 @@ def install(app: Flask) -> None:
 @dapr_routes.before_app_request
 def _keep_to_dapr() -> None:
     """A listener that asks for no key offers nothing else."""
-    if BOUND in request.environ and not addresses.is_ours(request.path):
+    if BOUND not in request.environ:
+        return
+    browsers.refuse_other_hosts()
+    if not addresses.is_ours(request.path):
         raise failures.no_route()
 
 

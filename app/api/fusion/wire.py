@@ -6,12 +6,11 @@ from typing import Any, Final
 
 import orjson
 from flask import Response, request
-from werkzeug.http import parse_options_header
 
 from app.api import bodies, negotiation
 from app.domain.fusion import document
 from app.domain.quotation import quoted
-from app.errors import InvalidMember, UnsupportedFormat
+from app.errors import InvalidMember
 
 MOST_LISTED: Final = 1000
 USUAL_LISTED: Final = 100
@@ -22,18 +21,8 @@ _DIGITS: Final = 18
 def members() -> dict[str, Any]:
     """The members of the object in the body, whatever Content-Type that bears: curl sends another.
 
-    Raises MalformedDocument, TooLarge, and UnsupportedFormat for what a page in a browser sends
-    from elsewhere: under another type than JSON's, it needs nobody's leave, and the browser may add
-    the password.
+    Raises MalformedDocument and TooLarge.
     """
-    media_type, _ = parse_options_header(request.headers.get("Content-Type"))
-    from_browser = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
-    if from_browser and media_type.lower() != negotiation.JSON:
-        raise UnsupportedFormat(
-            "A page in a browser sends JSON as application/json only.",
-            member="Content-Type",
-            remedy="Send `Content-Type: application/json`.",
-        )
     return document.parse(bodies.read(bodies.MAX_DOCUMENT))
 
 

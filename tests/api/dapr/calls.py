@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.api.auth import BOUND, Bound
 from app.service import accounts, dapr_apps
 
 JOBS = "/v1.0-alpha1/jobs"
@@ -20,6 +21,14 @@ def add_app(app: Flask, app_id: str = APP, account: str = "account-1", port: int
     with app.app_context():
         owner = accounts.named(account)
         dapr_apps.put(owner, app_id, url=f"http://127.0.0.1:{port}", token=None)
+
+
+def sidecar_of(app: Flask, app_id: str = APP) -> FlaskClient:
+    """Calls as a client of a sidecar makes them: without a key."""
+    client = app.test_client()
+    bound: Any = Bound(account="account-1", app=app_id)
+    client.environ_base[BOUND] = bound
+    return client
 
 
 def schedule(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.api.auth import BOUND, Bound
 from app.service import accounts, dapr_apps
 from tests.api.conftest import MakeApp
-from tests.api.dapr.calls import APP, JOBS, add_app, schedule, told
+from tests.api.dapr.calls import APP, JOBS, add_app, schedule, sidecar_of, told
 
 
 @pytest.fixture
@@ -117,13 +115,10 @@ def test_a_key_may_be_bound_to_an_app(app: Flask, anybody: FlaskClient, key: str
     assert metadata(anybody, dapr_api_token=bound)[0] == 400
 
 
-def test_a_sidecar_s_requests_need_no_key_and_are_for_its_app(
-    app: Flask, anybody: FlaskClient, key: str
-) -> None:
+def test_a_sidecar_s_requests_need_no_key_and_are_for_its_app(app: Flask, key: str) -> None:
     add_app(app)
     add_app(app, "other")
-    bound: Any = Bound(account="account-1", app="other")
-    anybody.environ_base[BOUND] = bound
+    anybody = sidecar_of(app, "other")
     assert metadata(anybody) == (200, "other")
     assert metadata(anybody, dapr_app_id=APP, dapr_api_token="of no use") == (200, "other")
     assert schedule(anybody, "x").status_code == 204

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -60,18 +59,6 @@ def test_curl_without_a_content_type_is_understood(client: FlaskClient) -> None:
         path = f"/api/jobs/{MOVIES}/actions"
         answer = client.post(path, data='{"action": "START"}', content_type=media_type)
         assert answer.status_code == 200
-
-
-@pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site"])
-def test_a_page_elsewhere_starts_nothing_with_the_browser_s_password(
-    client: FlaskClient, header: str
-) -> None:
-    saved(client, NONE)
-    sent: dict[str, Any] = {"data": '{"action": "start"}', "headers": {header: "cross-site"}}
-    path = f"/api/jobs/{MOVIES}/actions"
-    refused = client.post(path, content_type="text/plain", **sent)
-    assert (refused.status_code, refused.get_json()["member"]) == (415, "Content-Type")
-    assert client.post(path, content_type="application/json", **sent).status_code == 200
 
 
 def test_a_running_job_is_told_as_one_and_not_started_again(

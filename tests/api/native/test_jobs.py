@@ -39,7 +39,7 @@ def test_a_job_is_created_and_replaced_in_every_format(
     assert replaced.status_code == 200
     for answer in (created, replaced):
         assert answer.content_type.partition(";")[0] == accept
-        assert answer.headers["Vary"] == "Accept"
+        assert "Accept" in answer.vary
     stored = client.get(created.headers["Location"]).get_json()
     assert stored.pop("next").endswith("T10:15:00Z")
     assert stored == {"id": created.headers["Location"][8:], "account": "account-1", **OFTEN}

@@ -1,0 +1,47 @@
+"""Every route of an application, with a path that leads to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from flask import Flask
+
+_JOB = "00000000-0000-0000-0000-000000000000"
+_VALUES = {
+    "job_id": _JOB,
+    "run_id": _JOB,
+    "_form": "2030-01-01T00%3A00Z/http%3A%2F%2Fa",
+    "_name": "invoices",
+    "app_id": "x",
+    "resource": "task:x",
+    "task_id": "x",
+    "app": "films",
+    "runner_type": "spark",
+    "code": "not-found",
+}
+_PUBLIC = re.compile(r"/healthz|/readyz|/metrics|/problems/|/schemas/|/v1\.0/healthz")
+
+
+class Route(NamedTuple):
+    """One method of one route; `endpoint` is the name of its view."""
+
+    method: str
+    path: str
+    endpoint: str
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it is answered without a key."""
+        return _PUBLIC.match(self.path) is not None
+
+
+def routes(app: Flask) -> Iterator[Route]:
+    """All routes there are, each with each of its methods; HEAD goes with GET."""
+    for rule in app.url_map.iter_rules():
+        path = rule.rule
+        for name in rule.arguments:
+            path = re.sub(rf"<(?:\w+:)?{name}>", _VALUES[name], path)
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield Route(method, path, rule.endpoint)
