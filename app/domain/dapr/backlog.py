@@ -10,8 +10,12 @@ from app.domain.dapr.ticks import Ticks, next_after, step_of
 
 MOST_AT_ONCE: Final = 10_000
 """All of them are called for, one by one: half an hour of calls at five a second."""
-SHORTEST_STEP: Final = 1_000_000
-"""Nanoseconds. What ticks faster than this has all its ticks due at once, whenever it begins."""
+SHORTEST_STEP: Final = 100_000_000
+"""Nanoseconds. The calls of one job never overlap, and there are about ten of them a second.
+
+A schedule that ticks faster than this can only fall behind, so all of its ticks count as due at
+once, whenever it begins.
+"""
 
 _SECOND: Final = timedelta(seconds=1)
 _MICRO: Final = timedelta(microseconds=1)

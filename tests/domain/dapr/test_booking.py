@@ -177,8 +177,12 @@ EDGE = f"{MOST_AT_ONCE - 1}s"
 @pytest.mark.parametrize(
     ("members", "taken"),
     [
-        ({"schedule": "@every 1ms"}, True),
-        ({"schedule": "@every 999us"}, False),
+        ({"schedule": "@every 100ms"}, True),
+        ({"schedule": "@every 99999999ns"}, False),
+        ({"schedule": "@every 1ms"}, False),
+        ({"schedule": "@every 1ms", "repeats": MOST_AT_ONCE}, True),
+        ({"schedule": "@every 50ms", "ttl": "499s"}, True),
+        ({"schedule": "@every 50ms", "ttl": "501s"}, False),
         ({"schedule": "@every 0s"}, False),
         ({"schedule": "@every 5ns", "dueTime": "1h"}, False),
         ({"schedule": "@every 0s", "repeats": MOST_AT_ONCE}, True),
