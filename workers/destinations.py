@@ -18,6 +18,7 @@ from app.domain.flow import (
     after,
     is_soon,
     leave,
+    leave_unreachable,
     may_begin,
     reason,
 )
@@ -29,6 +30,7 @@ from app.store.parking import Release
 from workers.destination import NOBODY, Destination
 from workers.fetcher import Fetcher
 from workers.held import Held
+from workers.unreachable import Unreachable
 
 _PATIENCE_S: Final = 1.0
 _CROWD: Final = 500
@@ -68,6 +70,7 @@ class Destinations:
         self._most_waiting = max(1, most_waiting)
         self._jitter = jitter
         self._known: dict[_Key, Destination] = {}
+        self._unreachable = Unreachable()
         self._tidying = False
         self._tidied_at = 0.0
         self._waiting = 0
@@ -180,7 +183,9 @@ class Destinations:
         place = self._at(held, _unknown(run.account_id, run.endpoint or ""))
         place.seen = now
         if now >= place.brake.until:
-            place.brake = absent(place.brake, missing(run.endpoint, run.dialect), now)
+            trouble, number = missing(run.endpoint, run.dialect), self._number_unreachable(place)
+            place.brake = absent(place.brake, trouble, now, unreachable=number)
+            self._unreachable.note(place)
             place.consider()
         self._give_back(held, place, Cause.AWAY, now)
 
@@ -189,6 +194,7 @@ class Destinations:
         place = self._known.get(_unknown(account_id, endpoint))
         if place is not None and place.brake is not FREE:
             place.brake = FREE
+            self._unreachable.forget(place)
             place.consider()
 
     def _at(self, held: Held, key: _Key) -> Destination:
@@ -310,7 +316,10 @@ class Destinations:
             wall=held.wall(now),
             share=place.share,
             spared=place.spared,
+            unreachable=self._number_unreachable(place),
         )
+        if Cause.AWAY in {before.cause, brake.cause}:
+            self._unreachable.note(place)
         place.consider()
         if brake.cause is not None:
             self._clear(place, brake.cause, now)
@@ -320,6 +329,11 @@ class Destinations:
                 logger.warning("destination.down", **where, last=reply.error or reply.status)
             else:
                 logger.warning("destination.up", **where)
+
+    def _number_unreachable(self, place: Destination) -> int:
+        """How many destinations of the same account no call reaches, this one included."""
+        number = self._unreachable.number(place.account_id)
+        return number if place.brake.cause is Cause.AWAY else number + 1
 
     def _clear(self, place: Destination, cause: Cause, now: float) -> None:
         """Give back all that waits."""
@@ -340,13 +354,18 @@ class Destinations:
             at=held.wall(now + held_up),
             trouble=place.brake.trouble,
         )
-        stays = leave(
-            parked=place.parked + place.leaving,
-            rate=place.rate,
-            held_up=held_up,
-            late=held.lateness(now) if cause is not Cause.AWAY else 0.0,
-            jitter=self._jitter(),
-        )
+        jitter = self._jitter()
+        if cause is Cause.AWAY:
+            parked = self._unreachable.parked(place.account_id, now)
+            stays = leave_unreachable(parked=parked, held_up=held_up, jitter=jitter)
+        else:
+            stays = leave(
+                parked=place.parked + place.leaving,
+                rate=place.rate,
+                held_up=held_up,
+                late=held.lateness(now),
+                jitter=jitter,
+            )
         release = Release(run.id, run.token, place.key, stays, cause, why, called)
         self.releases.append((held, release))
 
@@ -367,6 +386,7 @@ class Destinations:
             waits = place.parked or now < place.brake.until
             if place.idle and (crowd or (not waits and now - place.seen > _IDLE_S)):
                 del self._known[key]
+                self._unreachable.forget(place)
                 self.fetcher.forget(place)
 
 

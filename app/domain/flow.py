@@ -25,10 +25,16 @@ FIRST_WAIT: Final = 1.0
 LONGEST_WAIT: Final = 60.0
 """Between two probes: the first wait, and what doubling it leads to at most."""
 
-LONGEST_AWAY: Final = 5.0
+LONGEST_AWAY: Final = 60.0
 """Between two probes of an app to which nothing gets through, whose calls wait without end."""
 
+MAX_PROBES_PER_SECOND: Final = 10.0
+"""Of all apps of one account that cannot be reached, by one worker."""
+
 _AWAY_GROWTH: Final = 1.25
+_AWAY_A_WHILE: Final = 5.0
+_SLOW_AWAY_GROWTH: Final = 1.05
+"""How the wait grows once it is `_AWAY_A_WHILE` long: by then the app was away for 20 s."""
 
 LONGEST_ASKED: Final = 300.0
 """A Retry-After holds up the whole destination for so long at most; then it is probed."""
@@ -46,6 +52,8 @@ _GATHERING: Final = 2
 _RETURNS: Final = 100.0
 _SHORTEST_LEAVE: Final = 1.0
 _LONGEST_LEAVE: Final = 1800.0
+_UNREACHABLE_RETURNS: Final = 10.0
+_LONGEST_UNREACHABLE_LEAVE: Final = 6 * 3600.0
 
 _SLOW_DOWN: Final = 429
 _ASKING: Final = frozenset({429, 503})
@@ -111,6 +119,7 @@ def after(
     wall: datetime,
     share: int,
     spared: bool = False,
+    unreachable: int = 0,
 ) -> Brake:
     """The brake after a call that began at `begun` and was answered `now`.
 
@@ -118,10 +127,11 @@ def after(
     (502, 503, 504) or a 429 shows that the destination is up, whatever it says of the run.
     `spared` is true of an app whose calls are consumed by nothing but their arrival: the first that
     does not arrive holds up the others, and any that does, whatever comes of it, ends that.
+    `unreachable` counts the account's apps that are known to be so.
     """
     stale = begun < brake.since
     if spared and is_unreached(reply):
-        return brake if stale else absent(brake, in_words(reply), now)
+        return brake if stale else absent(brake, in_words(reply), now, unreachable=unreachable)
     if brake.cause is Cause.AWAY and (reply.status or (reply.connected and not stale)):
         brake = Brake(since=brake.since, allowed=_GATHERING)
     if reply.status in _ASKING:
@@ -138,10 +148,17 @@ def after(
     return brake if stale or brake.cause is None else replace(brake, until=now + _next(0.0))
 
 
-def absent(brake: Brake, trouble: str, now: float) -> Brake:
-    """The brake once an app was looked for in vain, for a reason in words."""
-    grown = brake.interval * _AWAY_GROWTH if brake.cause is Cause.AWAY else FIRST_WAIT
-    interval = min(LONGEST_AWAY, grown)
+def absent(brake: Brake, trouble: str, now: float, *, unreachable: int = 0) -> Brake:
+    """The brake once an app was looked for in vain, for a reason in words.
+
+    The more apps of its account are `unreachable`, the longer each waits for its probe: together
+    they get MAX_PROBES_PER_SECOND.
+    """
+    interval = FIRST_WAIT
+    if brake.cause is Cause.AWAY:
+        growth = _AWAY_GROWTH if brake.interval < _AWAY_A_WHILE else _SLOW_AWAY_GROWTH
+        interval = min(LONGEST_AWAY, brake.interval * growth)
+    interval = max(interval, unreachable / MAX_PROBES_PER_SECOND)
     return Brake(
         cause=Cause.AWAY,
         since=now,
@@ -185,6 +202,16 @@ def leave(*, parked: int, rate: float | None, held_up: float, late: float, jitte
     wait = max(_SHORTEST_LEAVE, held_up, min(turn, _LONGEST_LEAVE))
     wait *= 1 + jitter
     return min(wait, max(_SHORTEST_LEAVE, PATIENT_FOR - late)) if held_up else wait
+
+
+def leave_unreachable(*, parked: int, held_up: float, jitter: float) -> float:
+    """How long a run stays away whose app cannot be reached, if nobody sends for it before.
+
+    Each probe sends for one run. The others come back by themselves only so that a worker that ends
+    takes none with it: of all that are `parked` for such apps of one account, ten a second.
+    """
+    wait = min(parked / _UNREACHABLE_RETURNS, _LONGEST_UNREACHABLE_LEAVE)
+    return max(_SHORTEST_LEAVE, held_up, wait) * (1 + jitter)
 
 
 def reason(cause: Cause, host: str, *, under_way: int, at: datetime, trouble: str = "") -> str:

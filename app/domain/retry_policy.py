@@ -21,6 +21,9 @@ MOST_CALLS: Final = 30_000
 
 SHORTEST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 3600.0
+MIN_PAUSE_AFTER_HUNDRED: Final = 60.0
+"""Seconds between two attempts once a run has had a hundred: each attempt is a row of history."""
+
 _AT_THIS_PACE: Final = 100
 _FURTHEST: Final = 100 * 365 * 86_400.0
 _USUAL_FACTOR: Final = 2.0
@@ -94,10 +97,13 @@ def since_due(policy: Constant, attempts_made: int) -> timedelta:
 def pause_after(attempts_made: int) -> timedelta:
     """The least pause before the next call under `Constant`, which can ask for none at all.
 
-    Never more than five calls a second; every hundred calls the pause doubles, to an hour at most.
+    At most five calls a second for the first hundred, then one a minute; with every further hundred
+    calls the pause doubles, to an hour at most.
     """
-    doublings = min(attempts_made // _AT_THIS_PACE, 32)
-    return timedelta(seconds=min(SHORTEST_PAUSE * 2**doublings, LONGEST_PAUSE))
+    hundreds = min(attempts_made // _AT_THIS_PACE, 32)
+    if hundreds == 0:
+        return timedelta(seconds=SHORTEST_PAUSE)
+    return timedelta(seconds=min(MIN_PAUSE_AFTER_HUNDRED * 2 ** (hundreds - 1), LONGEST_PAUSE))
 
 
 def check_retry(policy: RetryPolicy) -> None:

@@ -165,6 +165,19 @@ def test_no_age_ends_it() -> None:
     assert too_old(USUAL, due_at=DUE, now=DUE + timedelta(days=3650)) is None
 
 
+def test_after_a_hundred_attempts_they_are_a_minute_apart_at_least() -> None:
+    """Each attempt is a row of history, and a policy may ask for them without a pause or an end."""
+    assert [pause_after(made).total_seconds() for made in (1, 99, 100, 199, 200, 699, 700)] == [
+        *(0.2, 0.2, 60, 60, 120, 1920, 3600)
+    ]
+    now = DUE
+    for made in range(1, 400):
+        decided = under(Constant(0), made=made, now=now)
+        assert isinstance(decided, RetryAt)
+        now = decided.instant
+    assert now - DUE >= timedelta(minutes=100 + 2 * 100 + 4 * 99)
+
+
 def test_without_end_it_takes_years_and_ends_before_the_attempts_overflow() -> None:
     now, slowest = DUE, timedelta()
     for made in range(1, MOST_CALLS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -283,14 +284,34 @@ def test_the_first_call_that_does_not_reach_an_app_holds_up_the_others(reply: Re
 @pytest.mark.parametrize("before", [FREE, failing(DOWN_AFTER + 9)])
 def test_an_app_that_is_away_is_probed_every_second_and_then_every_few(before: Brake) -> None:
     brake, waits = before, []
-    for _ in range(12):
+    for _ in range(80):
         now = max(100.0, brake.until)
         brake = told(brake, REFUSED, now=now, spared=True)
-        waits.append(brake.until - now)
+        waits.append(round(brake.until - now, 6))
 
     assert waits[:3] == pytest.approx([1, 1.25, 1.5625])
     assert waits == sorted(waits)
-    assert waits[-1] == 5.0
+    assert waits[-1] == 60.0
+    away = list(accumulate(waits))
+    assert all(wait <= 8 for wait, since in zip(waits, away, strict=True) if since < 60)
+    assert all(wait <= max(8, since / 8) for wait, since in zip(waits, away, strict=True))
+
+
+@pytest.mark.parametrize("unreachable", [100, 1500, 10_000])
+def test_all_unreachable_apps_of_an_account_share_ten_probes_a_second(unreachable: int) -> None:
+    brake = FREE
+    for now in (10.0, 20.0):
+        brake = flow.absent(brake, "refused", now, unreachable=unreachable)
+        assert brake.until - now >= unreachable / 10
+
+
+@pytest.mark.parametrize("parked", [1, 1500, 200_000])
+def test_what_waits_for_unreachable_apps_comes_back_ten_a_second(parked: int) -> None:
+    stays = [
+        flow.leave_unreachable(parked=parked, held_up=5.0, jitter=jitter) for jitter in (0, 0.99)
+    ]
+    assert min(stays) >= max(5.0, parked / 10)
+    assert max(stays) <= 2 * max(5.0, parked / 10)
 
 
 @pytest.mark.parametrize("reply", [OK, Reply(status=404), Reply(status=500)])

@@ -107,14 +107,63 @@ def test_it_is_probed_with_one_run_a_second_and_the_rest_follows_when_it_is_back
     assert len(stage.engine.calls) > 1
 
 
-def test_however_long_it_is_away_it_is_probed_every_few_seconds(stage: Capped) -> None:
+def test_however_long_it_is_away_it_is_probed_at_least_once_a_minute(stage: Capped) -> None:
     probe(stage, REFUSED)
-    for _ in range(20):
-        stage.step(5.0)
+    leaves = []
+    for _ in range(80):
+        stage.step(60.0)
         probe(stage, REFUSED)
+        leaves += [each.leave for each in stage.given_back()]
 
-    assert max(each.leave for each in stage.given_back()) <= 5.0
+    assert leaves == sorted(leaves)
+    assert leaves[-1] == 60.0
     assert not stage.courier.outcomes
+
+
+def probes_in_a_minute(apps: int) -> int:
+    """How many runs are sent for in a minute, an hour after each of so many apps went away."""
+    stage = Capped()
+    count = 0
+    try:
+        for number in range(apps):
+            probe(stage, REFUSED, base=f"http://app{number}.test", endpoint=f"app{number}")
+        stage.given_back()
+        for step in range(120):
+            stage.step(0.5)
+            while stage.flow.fetcher.summons:
+                summons = stage.flow.fetcher.summons.popleft()
+                count += step >= 60
+                probe(stage, REFUSED, base=f"http://{summons.destination.host}")
+                stage.courier.fetched(summons, 1)
+            stage.given_back()
+    finally:
+        stage.loop.close()
+    return count
+
+
+def test_an_account_with_more_unreachable_apps_costs_no_more() -> None:
+    """1,500 of them, each probed every five seconds, made a thousand updates a second for ever."""
+    few, many = probes_in_a_minute(150), probes_in_a_minute(600)
+
+    assert few > 0
+    assert many > 0
+    assert many < 2 * few
+    assert many <= 30 * 12
+
+
+def test_the_apps_that_are_reached_again_give_the_others_more_probes(stage: Capped) -> None:
+    for number in range(100):
+        probe(stage, REFUSED, base=f"http://app{number}.test", endpoint=f"app{number}")
+    assert stage.flow._unreachable.number(1) == 100
+    stage.given_back()
+
+    stage.step(60.0)
+    for number in range(99):
+        probe(stage, OK, base=f"http://app{number}.test", endpoint=f"app{number}")
+    assert stage.flow._unreachable.number(1) == 1
+    probe(stage, REFUSED, base="http://app99.test", endpoint="app99")
+
+    assert stage.given_back()[-1].leave < 20.0
 
 
 def test_patience_does_not_consume_what_waits_for_its_app(stage: Capped) -> None:
@@ -133,11 +182,13 @@ def test_patience_does_not_consume_what_waits_for_its_app(stage: Capped) -> None
 def test_many_that_are_late_do_not_come_back_every_second(stage: Capped) -> None:
     probe(stage, REFUSED)
     stage.place().parked = 50_000
+    stage.step(1.05)
+    probe(stage, REFUSED)
     patient = hold(taken(0.0)._replace(**APP), (SECRET,), asked=0.0, answered=0.0)
 
     stage.come_back(patient, late=7200)
 
-    assert stage.given_back()[-1].leave >= 500
+    assert stage.given_back()[-1].leave >= 5000
 
 
 def test_answers_count_as_they_do_for_others(stage: Capped) -> None:
@@ -185,7 +236,7 @@ def test_an_app_that_is_not_configured_is_waited_for(stage: Capped) -> None:
     assert stage.courier.held == set()
 
     for _ in range(10):
-        stage.step(5.05)
+        stage.step(8.0)
         assert [each.number for each in stage.flow.fetcher.summons] == [1]
         summons = stage.flow.fetcher.summons.popleft()
         stage.hold(0.0, **NOWHERE)
