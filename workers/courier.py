@@ -134,7 +134,7 @@ class Courier:
     def _wait_for(self, runs: Sequence[Held]) -> None:
         now = self._loop.clock()
         # A word may have told of a run while its take was being answered.
-        self._note(runs, self._words.withdrawn)
+        self._note(runs)
         offset = self._words.offset(now)
         for held in runs:
             if held.fire_at <= now:
@@ -160,19 +160,21 @@ class Courier:
         self._loop.call_at(held.fire_at, self._due, held)
 
     def _go_on(self, word: Word) -> None:
-        news = self._words.hear(word)
-        if news:
-            self._note(list(self.held), news)
+        self._words.hear(word)
+        # All that it names, also what the word before named: a run may have been taken since.
+        if word.withdrawn:
+            self._note(list(self.held))
         if self._stalled:
             self._stalled = False
             self.destinations.go_on()
         self._pump()
 
-    def _note(self, runs: Sequence[Held], withdrawn: AbstractSet[UUID]) -> None:
+    def _note(self, runs: Sequence[Held]) -> None:
         """Some may be under way: they go on, and only those still to begin are withdrawn."""
+        withdrawn = self._words.withdrawn
         if withdrawn:
             for held in runs:
-                held.withdrawn = held.withdrawn or held.run.id in withdrawn
+                held.withdrawn = held.withdrawn or held.is_withdrawn_by(withdrawn)
 
     def _on_loaded(
         self, batch: Sequence[Held], asked_at: float, found: Mapping[UUID, bytes | None]

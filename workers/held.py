@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from app.delivery.addressing import JSON, address, payload
 from app.delivery.request import Delivery
@@ -65,6 +67,10 @@ class Held:
     def extended(self, asked: float) -> None:
         """Its lease was extended by a statement sent at `asked`."""
         self.lease_ends = asked + _LEASE_S
+
+    def is_withdrawn_by(self, withdrawn: Mapping[UUID, int]) -> bool:
+        """Whether it is among these, each withdrawn from holders of a token up to the one told."""
+        return withdrawn.get(self.run.id, 0) >= self.run.token
 
     def nearer(self, offset: float) -> None:
         """Monotonic and the database's clock are at most `offset` apart: its time more closely."""

@@ -20,6 +20,7 @@ from workers.link import Link, Repeating
 from workers.words import Word
 
 _EXTEND_AT_ONCE: Final = 1000
+_ACKNOWLEDGE_AT_ONCE: Final = 500
 _LEASES_EVERY_S: Final = 0.25
 """Walking all that is held costs too much to be done in the rhythm of the words."""
 
@@ -117,7 +118,13 @@ class Keeper(Repeating):
     def _ask(self, connection: psycopg.Connection) -> None:
         asked = self._clock()
         withdrawn, clock = takes.word(connection)
-        self._courier.hear(Word(asked, self._clock() - clock, withdrawn))
+        answered = self._clock()
+        # Looked up before the courier hears: what is acknowledged is held when it does.
+        held = list(self._courier.held) if withdrawn else []
+        known = [each.ticket for each in held if each.is_withdrawn_by(withdrawn)]
+        self._courier.hear(Word(asked, answered - clock, withdrawn))
+        if known:
+            takes.acknowledge_withdrawn(connection, known[:_ACKNOWLEDGE_AT_ONCE])
 
     def _expiring(self) -> list[Held]:
         now = self._clock()
@@ -134,6 +141,7 @@ class Keeper(Repeating):
         extended = takes.extend(connection, [held.ticket for held in expiring])
         for held in expiring:
             if held.run.id in extended:
+                held.withdrawn = held.withdrawn or extended[held.run.id]
                 held.extended(asked)
 
     def _fetch(self, connection: psycopg.Connection) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -14,7 +15,9 @@ _CLOSE_S: Final = 0.5
 
 
 class Word(NamedTuple):
-    """Asked for at `asked`: the runs wanted no more, and how far the database's clock lies back.
+    """Asked for at `asked`: runs that were withdrawn, and how far the database's clock lies back.
+
+    `withdrawn` has for each run the highest token of a holder that it is withdrawn from.
 
     `offset` is monotonic time at the answer less the database's clock, which was read before:
     whoever adds it to an instant of that clock is late by the way back, never early.
@@ -22,7 +25,7 @@ class Word(NamedTuple):
 
     asked: float
     offset: float
-    withdrawn: frozenset[UUID]
+    withdrawn: Mapping[UUID, int]
 
 
 class Words:
@@ -31,18 +34,16 @@ class Words:
     def __init__(self) -> None:
         self._asked = float("-inf")
         self._offsets: deque[tuple[float, float]] = deque()
-        self.withdrawn: frozenset[UUID] = frozenset()
+        self.withdrawn: Mapping[UUID, int] = {}
 
-    def hear(self, word: Word) -> frozenset[UUID]:
-        """Take it in; the runs that no word before has told of."""
-        news = word.withdrawn - self.withdrawn
+    def hear(self, word: Word) -> None:
+        """Take it in."""
         self.withdrawn = word.withdrawn
         self._asked = max(self._asked, word.asked)
         # Ascending: one that is not the least, and goes first, is never the least.
         while self._offsets and self._offsets[-1][1] >= word.offset:
             self._offsets.pop()
         self._offsets.append((word.asked, word.offset))
-        return news
 
     def confirms(self, now: float, confirmed: float) -> bool:
         """Whether a call may begin now of a run that was found wanted at `confirmed`."""

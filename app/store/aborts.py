@@ -16,7 +16,10 @@ from app.store.endings import Live
 from app.store.events import Event
 
 # It leaves inflight here: whoever has taken it, and is about to call, knows by this (word).
-_NOTE: Final = text("INSERT INTO aborted (run_id) VALUES (:run_id) ON CONFLICT DO NOTHING")
+_NOTE: Final = text("""
+INSERT INTO aborted (run_id, token) VALUES (:run_id, :token)
+ON CONFLICT (run_id) DO UPDATE SET token = excluded.token, aborted_at = excluded.aborted_at
+""")
 
 # A runner that cannot be reached is not told for long.
 _TOLD: Final = Manner(retry=RetryPolicy(schedule=(5.0, 25.0, 300.0)))
@@ -31,7 +34,8 @@ def end(connection: Connection, run_id: UUID, reason: str) -> Live | None:
     run = endings.lock(connection, run_id)
     if run is not None:
         serial.cancel(connection, run_id, reason)
-        connection.execute(_NOTE, {"run_id": run_id})
+        if run.is_held:
+            connection.execute(_NOTE, {"run_id": run_id, "token": run.token})
         endings.end(connection, run, RunState.CANCELLED, reason)
     return run
 

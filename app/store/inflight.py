@@ -11,11 +11,12 @@ from sqlalchemy import Connection, text
 from app.domain.pace import BY_HAND
 from app.store.serial import hold
 
+# Of a run that nobody holds nobody has to be told that it is cancelled (word).
 # Rows are locked in the order of their ids, so that whoever else locks several of them waits in
 # a line and not in a circle.
 _CANCEL_ALL = text("""
 UPDATE inflight
-SET cancelled_at = clock_timestamp(), reason = :reason,
+SET cancelled_at = clock_timestamp(), reason = :reason, withdrawal_known = state <> 'taken',
     look_at = CASE WHEN state = 'taken' THEN look_at ELSE clock_timestamp() END
 WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = :job_id AND cancelled_at IS NULL
                       ORDER BY id FOR UPDATE))
@@ -25,7 +26,7 @@ WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = :job_id AND cancell
 # course, retries included; every firing still further ahead is replaced.
 _CANCEL_REPLACED = text("""
 UPDATE inflight
-SET cancelled_at = clock_timestamp(), reason = :reason,
+SET cancelled_at = clock_timestamp(), reason = :reason, withdrawal_known = state <> 'taken',
     look_at = CASE WHEN state = 'taken' THEN look_at ELSE clock_timestamp() END
 WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = :job_id AND cancelled_at IS NULL
                       ORDER BY id FOR UPDATE))

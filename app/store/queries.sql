@@ -266,19 +266,42 @@ ORDER BY look_at
 LIMIT %(limit)s;
 
 -- name: word
--- The last word counts: of all that is taken, by whomever, what is wanted no more. What was cancelled
--- before a take is not taken, and afterwards it is here for longer than anybody waits for a word: five
--- minutes, in which a cancellation is committed as well. The first row is this clock.
-SELECT NULL::uuid, date_part('epoch', clock_timestamp())
+-- The last word counts: of what is taken, by whomever, what was withdrawn within the last ten seconds
+-- and is not known to its holder yet. Those are as many as are withdrawn between two words, whatever
+-- was withdrawn before. No run is named for longer than ten seconds, as none is called later than a
+-- lease after its withdrawal unless its lease is extended, and that tells its holder too (extend); while
+-- a withdrawal is not committed its row is locked, and not extended. An abort before this release has
+-- no token: it counts for all. The first row is this clock.
+SELECT NULL::uuid, NULL::int, date_part('epoch', clock_timestamp())
 UNION ALL
-SELECT id, NULL FROM inflight
-WHERE cancelled_at > now() - interval '5 minutes' AND state = 'taken'
+SELECT id, token, NULL FROM inflight
+WHERE cancelled_at > now() - interval '10 s' AND NOT withdrawal_known AND state = 'taken'
 UNION ALL
-SELECT run_id, NULL FROM aborted WHERE aborted_at > now() - interval '5 minutes';
+SELECT run_id, coalesce(token, 2147483647), NULL FROM aborted
+WHERE aborted_at > now() - interval '10 s';
+
+-- name: acknowledge_withdrawn
+-- The holder of these runs knows that they are withdrawn, which is never undone, and need not be told
+-- again. A row locked elsewhere is passed over: the next word names it again.
+WITH v AS MATERIALIZED (
+  SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
+), held AS (
+  SELECT i.id FROM v JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+  WHERE i.token = v.token AND i.state = 'taken'
+  FOR UPDATE OF i SKIP LOCKED
+), known AS (
+  UPDATE inflight i SET withdrawal_known = true WHERE i.id = ANY (ARRAY(SELECT id FROM held))
+), ended AS (
+  SELECT a.run_id FROM v JOIN aborted a ON a.run_id = ANY (ARRAY[v.id])
+  WHERE a.token IS NULL OR a.token <= v.token
+  FOR UPDATE OF a SKIP LOCKED
+)
+DELETE FROM aborted WHERE run_id = ANY (ARRAY(SELECT run_id FROM ended));
 
 -- name: extend
--- A lease is extended by its holder only. A row locked elsewhere is passed over: the lease as last
--- extended still stands, and the next beat tries again.
+-- A lease is extended by its holder only, who is told whether the run was withdrawn meanwhile. A row
+-- locked elsewhere is passed over: the lease as last extended still stands, and the next beat tries
+-- again.
 WITH held AS (
   SELECT i.id
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
@@ -288,7 +311,7 @@ WITH held AS (
 )
 UPDATE inflight i SET lease_until = clock_timestamp() + %(lease)s
 WHERE i.id = ANY (ARRAY(SELECT id FROM held))
-RETURNING i.id;
+RETURNING i.id, i.cancelled_at IS NOT NULL;
 
 -- name: lock_due_of
 -- Settling what may end or re-arm a job comes under the same row lock as claim, update and delete,
@@ -609,6 +632,7 @@ WITH ended AS (
 )
 UPDATE inflight i
 SET cancelled_at = clock_timestamp(), look_at = clock_timestamp(),
+    withdrawal_known = state <> 'taken',
     reason = 'the receiver answered 410 Gone: the job has ended'
 FROM ended WHERE i.job_id = ANY (ARRAY[ended.id]) AND i.cancelled_at IS NULL;
 

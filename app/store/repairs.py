@@ -30,12 +30,12 @@ _AT_ONCE: Final = 1000
 # Few, and found without an index: one for each rotation of the last hour, among all that there are.
 _DROP_SECRETS: Final = "DELETE FROM signing_secret WHERE expires_at <= clock_timestamp()"
 
-# No worker waits as long for a word on what it holds.
+# What no holder acknowledged, as it ended or lost its lease. A word names it for ten seconds.
 _DROP_ABORTED: Final = """
 DELETE FROM aborted
 WHERE run_id = ANY (ARRAY(
-  SELECT run_id FROM aborted WHERE aborted_at < clock_timestamp() - interval '1 hour'
-  LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+  SELECT run_id FROM aborted WHERE aborted_at < clock_timestamp() - interval '1 minute'
+  ORDER BY aborted_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 """
 
 _FIRED: Final = """
@@ -100,7 +100,7 @@ def drop_secrets(connection: psycopg.Connection) -> int:
 
 
 def drop_aborted(connection: psycopg.Connection, *, limit: int) -> int:
-    """Drop word of runs that were aborted an hour ago, at most `limit`; how many there were."""
+    """Drop up to `limit` notes of runs that were aborted a minute ago; how many there were."""
     return connection.execute(_DROP_ABORTED, {"limit": limit}).rowcount
 
 

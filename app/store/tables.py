@@ -206,6 +206,7 @@ inflight = Table(
     Column("completion_message", Text),
     Column("serial", Boolean, nullable=False, server_default=_NO),
     Column("started_by", Text),
+    Column("withdrawal_known", Boolean, nullable=False, server_default=_NO),
     Index("inflight_look", "look_at"),
     Index(
         "inflight_parked",
@@ -233,6 +234,11 @@ inflight = Table(
         "cancelled_at",
         postgresql_where=text("cancelled_at IS NOT NULL"),
     ),
+    Index(
+        "inflight_withdrawn",
+        "cancelled_at",
+        postgresql_where=text("cancelled_at IS NOT NULL AND NOT withdrawal_known"),
+    ),
     UniqueConstraint("job_id", "job_version", "kind", "due_at", name="inflight_once"),
 )
 
@@ -241,6 +247,7 @@ aborted = Table(
     _metadata,
     Column("run_id", Uuid, primary_key=True),
     Column("aborted_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("token", Integer),
     Index("aborted_age", "aborted_at"),
 )
 

@@ -101,14 +101,32 @@ def suspects(connection: psycopg.Connection, *, limit: int) -> list[Ticket]:
     return [(run_id, token) for run_id, token in rows.fetchall()]
 
 
-def word(connection: psycopg.Connection) -> tuple[frozenset[UUID], float]:
-    """Of all runs that are taken, those wanted no more; and the database's clock, since 1970."""
-    (_, clock), *withdrawn = run(connection, "word", {}).fetchall()
-    return frozenset(run_id for run_id, _ in withdrawn), clock
+def word(connection: psycopg.Connection) -> tuple[dict[UUID, int], float]:
+    """Runs that were withdrawn, and whose holders may not know it; and the database's clock.
+
+    Each run is withdrawn from whoever holds it under the token that is told with it, or under a
+    lower one. The clock is in seconds since 1970.
+    """
+    (*_, clock), *rows = run(connection, "word", {}).fetchall()
+    withdrawn: dict[UUID, int] = {}
+    for run_id, token, _ in rows:
+        withdrawn[run_id] = max(token, withdrawn.get(run_id, token))
+    return withdrawn, clock
 
 
-def extend(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> set[UUID]:
-    """Extend the leases of runs held; those whose lease was extended.
+def acknowledge_withdrawn(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> None:
+    """Have no word name these runs again: their holder knows that they are withdrawn.
+
+    No disk is waited for: what a crash of the database takes back is told once more.
+    """
+    ids, tokens = _columns(tickets)
+    with connection.pipeline(), connection.transaction():
+        connection.execute("SET LOCAL synchronous_commit TO off")
+        run(connection, "acknowledge_withdrawn", {"ids": ids, "tokens": tokens})
+
+
+def extend(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, bool]:
+    """Extend the leases of runs held; of those that were extended, whether they are withdrawn.
 
     No disk is waited for: one that stalls for seconds would cost every lease there is, and what a
     crash of the database takes back is a lease that ends a little sooner.
@@ -117,7 +135,7 @@ def extend(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> set[UUI
     with connection.pipeline(), connection.transaction():
         connection.execute("SET LOCAL synchronous_commit TO off")
         rows = run(connection, "extend", {"ids": ids, "tokens": tokens, "lease": LEASE})
-    return {row[0] for row in rows.fetchall()}
+    return dict(rows.fetchall())
 
 
 def _taken(row: tuple[Any, ...]) -> Taken:

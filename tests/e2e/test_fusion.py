@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from app.domain.pace import LEASE
 from tests.booked import one
 from tests.e2e.conftest import Tell
 from tests.e2e.fusion import act, at_runner, await_status, history, saved, status, told
@@ -121,6 +122,40 @@ def test_a_run_that_is_completed_later_runs_until_then_or_until_it_is_aborted(
                 "runId": run,
                 "action": "abort",
             }
+
+
+def test_a_run_that_is_aborted_while_it_waits_for_its_call_and_sent_again_is_called_at_once(
+    running: Instance, connection: psycopg.Connection, receiver: Receiver, tell: Tell
+) -> None:
+    # A call of another job lasts meanwhile, so that the worker asks for withdrawn runs all along.
+    receiver.behaviours["/long"] = after(3.0, answer(204))
+    at_runner(running, "spark", receiver.url("/long"))
+    at_runner(running, "datasource", receiver.url("/again"))
+    saved(running, "spark:long")
+    saved(running, "datasource:again")
+    assert act(running, "spark:long")["accepted"]
+    receiver.wait_for(1)
+    assert act(running, "datasource:again")["accepted"]
+    taken = (
+        "SELECT i.id FROM inflight i JOIN job j ON j.id = i.job_id"
+        " WHERE j.name = 'datasource:again' AND i.state = 'taken'"
+    )
+    until(lambda: one(connection, taken) is not None, "a worker has it")
+    run = one(connection, taken)
+    assert act(running, "datasource:again", "abort")["accepted"]
+    start = ("datasource:again", "start")
+    before = told(receiver.requests).count(start)
+
+    asked = time.monotonic()
+    assert running.ask("POST", f"/1/runs/{run}/redeliver").status == 202
+    until(lambda: told(receiver.requests).count(start) > before, "it is called")
+
+    waited = time.monotonic() - asked
+    tell(f"called {waited:.2f} s after it was sent again")
+    # It took a lease, and a quarantine, to be called.
+    assert waited < LEASE.total_seconds() - 1
+    assert one(connection, "SELECT coalesce(max(reclaims), 0) FROM inflight") == 0
+    await_status(running, "datasource:again", "success")
 
 
 def test_a_failed_call_is_tried_again_while_the_job_runs(

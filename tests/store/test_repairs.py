@@ -123,12 +123,12 @@ def test_superseded_content_is_kept_until_retention_and_while_a_run_needs_it(
     assert one(connection, "SELECT count(*) FROM superseded") == 0
 
 
-def test_word_of_aborted_runs_is_kept_for_an_hour(connection: psycopg.Connection) -> None:
-    for minutes in (59, 61, 61):
+def test_notes_of_aborted_runs_are_kept_for_a_minute(connection: psycopg.Connection) -> None:
+    for seconds in (55, 65, 65):
         connection.execute(
             "INSERT INTO aborted"
-            " VALUES (gen_random_uuid(), clock_timestamp() - make_interval(mins => %s))",
-            (minutes,),
+            " VALUES (gen_random_uuid(), clock_timestamp() - make_interval(secs => %s))",
+            (seconds,),
         )
 
     assert [drop_aborted(connection, limit=1) for _ in range(3)] == [1, 1, 0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import psycopg
 import pytest
 
@@ -170,36 +168,6 @@ def test_a_cancelled_run_is_not_taken(connection: psycopg.Connection, account_id
     assert take(connection, [(claimed.run_id, claimed.token)]) == []
 
 
-def test_the_word_is_what_was_cancelled_while_it_was_taken(
-    connection: psycopg.Connection, account_id: int
-) -> None:
-    for _ in range(3):
-        book(connection, account_id, due_in=0.25)
-    _, cancelled, waiting = claim_and_take(connection)
-    assert word(connection)[0] == frozenset()
-
-    connection.execute(
-        "UPDATE inflight SET cancelled_at = clock_timestamp() WHERE id = ANY (%s)",
-        ([cancelled.id, waiting.id],),
-    )
-    connection.execute(
-        "UPDATE inflight SET state = 'waiting', lease_until = NULL, attempts = 1 WHERE id = %s",
-        (waiting.id,),
-    )
-
-    assert word(connection)[0] == {cancelled.id}
-
-
-def test_the_word_is_also_what_was_aborted_of_late(connection: psycopg.Connection) -> None:
-    now, before = uuid4(), uuid4()
-    connection.execute("INSERT INTO aborted (run_id) VALUES (%s)", (now,))
-    connection.execute(
-        "INSERT INTO aborted VALUES (%s, clock_timestamp() - interval '6 minutes')", (before,)
-    )
-
-    assert word(connection)[0] == {now}
-
-
 def test_the_word_tells_the_clock_of_the_database(connection: psycopg.Connection) -> None:
     instant = "SELECT extract(epoch FROM clock_timestamp())::float8"
     before = one(connection, instant)
@@ -213,13 +181,23 @@ def test_only_the_holder_extends_a_lease(connection: psycopg.Connection, account
     (run,) = claim_and_take(connection)
     connection.execute("UPDATE inflight SET lease_until = clock_timestamp() + interval '1 s'")
 
-    assert extend(connection, [(run.id, run.token - 1)]) == set()
-    assert extend(connection, [(run.id, run.token)]) == {run.id}
+    assert extend(connection, [(run.id, run.token - 1)]) == {}
+    assert extend(connection, [(run.id, run.token)]) == {run.id: False}
     left = one(
         connection,
         "SELECT extract(epoch FROM lease_until - clock_timestamp())::float8 FROM inflight",
     )
     assert 4 < left <= 5
+
+
+def test_whoever_extends_a_lease_is_told_that_the_run_is_withdrawn(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp() - interval '1 hour'")
+
+    assert extend(connection, [(run.id, run.token)]) == {run.id: True}
 
 
 def test_a_row_locked_elsewhere_is_passed_over_not_waited_for(
@@ -233,7 +211,7 @@ def test_a_row_locked_elsewhere_is_passed_over_not_waited_for(
         other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (locked.id,))
         extended = extend(connection, [(run.id, run.token) for run in (locked, free)])
 
-    assert extended == {free.id}
+    assert extended == {free.id: False}
 
 
 def test_a_run_whose_version_is_nowhere_is_taken_without_content(

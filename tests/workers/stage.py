@@ -88,8 +88,8 @@ class Stage:
 
     def word(self, *withdrawn: Held, offset: float = inf) -> None:
         """The database says what is wanted no more, and perhaps how far its clock lies back."""
-        ids = frozenset(held.run.id for held in withdrawn)
-        self.courier.hear(Word(self.clock.now, offset, ids))
+        tokens = {held.run.id: held.run.token for held in withdrawn}
+        self.courier.hear(Word(self.clock.now, offset, tokens))
         self.step()
 
     def settled(self) -> RunState | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -10,13 +11,15 @@ from cryptography.fernet import Fernet
 
 from app.domain.flow import Brake, Cause
 from app.domain.pace import LEASE
+from app.domain.run import RunState
 from app.service.secrets import SecretBox
 from app.store.parking import Release, release
+from app.store.takes import word
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.workers.stage import SECRET, Stage
 from workers.destination import Destination
 from workers.fetcher import Summons
-from workers.held import hold
+from workers.held import Held, hold
 from workers.keeper import Keeper
 from workers.keyring import Keyring
 from workers.link import Link
@@ -30,6 +33,13 @@ def stage() -> Iterator[Stage]:
     made.loop.close()
 
 
+def one_held(connection: psycopg.Connection, stage: Stage, *, due_in: float) -> Held:
+    """A run that is taken, and that the courier has still to accept."""
+    book(connection, add_account(connection), due_in=due_in)
+    (run,) = claim_and_take(connection)
+    return hold(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
+
+
 def test_leases_that_lapsed_while_the_database_was_away_are_renewed_before_calls_go_on(
     database: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -38,7 +48,7 @@ def test_leases_that_lapsed_while_the_database_was_away_are_renewed_before_calls
         (run,) = claim_and_take(connection)
     held = hold(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
     stage.courier.accept([held])
-    stage.step(run.remaining)
+    stage.step(held.run.remaining)
     stage.step(LEASE.total_seconds())
     hear = stage.courier.hear
 
@@ -73,6 +83,63 @@ def keeper(database: str, stage: Stage) -> Iterator[Keeper]:
     )
     yield made
     made.close()
+
+
+def test_a_run_withdrawn_by_a_word_is_named_by_none_after_it(
+    database: str, stage: Stage, keeper: Keeper
+) -> None:
+    with connect(database) as connection:
+        held = one_held(connection, stage, due_in=-1)
+        connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp()")
+
+        # While its take is being answered it is not known to be this worker's.
+        stage.courier.held.add(hold(held.run._replace(id=uuid4()), (), asked=0.0, answered=0.0))
+        keeper.once()
+        assert set(word(connection)[0]) == {held.run.id}
+        stage.courier.accept([held])
+        keeper.once()
+        assert word(connection)[0] == {}
+
+        stage.step()
+        assert stage.engine.calls == []
+        assert stage.settled() is RunState.CANCELLED
+
+
+def test_a_run_withdrawn_while_no_word_came_is_known_by_its_extended_lease(
+    database: str, stage: Stage, keeper: Keeper
+) -> None:
+    with connect(database) as connection:
+        held = one_held(connection, stage, due_in=0.25)
+        stage.courier.accept([held])
+        connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp() - interval '1 h'")
+        stage.clock.now += LEASE.total_seconds()
+
+        keeper.once()
+        stage.step(held.run.remaining)
+
+        assert stage.engine.calls == []
+        assert stage.settled() is RunState.CANCELLED
+
+
+def test_a_run_that_was_aborted_and_sent_again_is_called(
+    database: str, stage: Stage, keeper: Keeper
+) -> None:
+    with connect(database) as connection:
+        run = one_held(connection, stage, due_in=-1).run
+        connection.execute(
+            "INSERT INTO aborted (run_id, token) VALUES (%s, %s)", (run.id, run.token)
+        )
+        # History keeps the token, a redelivery goes on above it, and the take raises it once more.
+        connection.execute("UPDATE inflight SET token = token + 2")
+        again = run._replace(token=run.token + 2)
+        stage.courier.accept(
+            [hold(again, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)]
+        )
+
+        keeper.once()
+        stage.step()
+
+        assert len(stage.engine.calls) == 1
 
 
 def park(database: str, name: str = "demo", runs: int = 1) -> Destination:
