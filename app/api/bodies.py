@@ -9,13 +9,22 @@ from typing import Any, Final
 
 from flask import request
 from werkzeug.exceptions import ClientDisconnected
+from werkzeug.http import parse_options_header
 
-from app.errors import AddressTooLong, MalformedDocument, TooLarge, TooSlow, Unavailable
+from app.errors import (
+    AddressTooLong,
+    InvalidMember,
+    MalformedDocument,
+    TooLarge,
+    TooSlow,
+    Unavailable,
+)
 
 MAX_DOCUMENT: Final = 64 * 1024
 MAX_LONG: Final = 4 * 1024 * 1024
 LONG_PATHS: Final = re.compile(r"/1/jobs/bulk|/+v1\.0[^/]*/+jobs/.*", re.DOTALL)
 MAX_TARGET: Final = 16 * 1024
+MAX_CONTENT_TYPE: Final = 1024
 FAILURE: Final = "wakecall.body_failure"
 _KEPT: Final = "wakecall.body"
 
@@ -64,6 +73,16 @@ def read(limit: int, *, member: str | None = None) -> bytes:
     return body
 
 
+def media_type() -> tuple[str, str | None]:
+    """The media type that the request gives its body, in lower case, and the charset.
+
+    Both are absent ("", None) where Content-Type is, or has more than MAX_CONTENT_TYPE characters.
+    """
+    field = request.headers.get("Content-Type", "")
+    found, options = parse_options_header(field if len(field) <= MAX_CONTENT_TYPE else None)
+    return found.lower(), options.get("charset")
+
+
 def keep() -> bytes:
     """The whole body, kept so that the route can `read` it again; raises as `read` does."""
     body = read(most(request.environ))
@@ -72,13 +91,20 @@ def keep() -> bytes:
 
 
 def check_target() -> None:
-    """Refuse an address no call needs; raises AddressTooLong."""
+    """Refuse an address no call needs; raises AddressTooLong, InvalidMember."""
     length = len(request.environ["PATH_INFO"]) + len(request.environ.get("QUERY_STRING", ""))
     if max(length, len(request.environ.get("REQUEST_URI", ""))) > MAX_TARGET:
         raise AddressTooLong(
             f"The address has more than {MAX_TARGET} characters.",
             remedy="POST the job as a document to /1/jobs.",
         )
+    try:
+        # The bytes of an address come as the characters of ISO-8859-1 (PEP 3333).
+        request.query_string.decode()
+    except UnicodeDecodeError:
+        raise InvalidMember(
+            "query", "The query is not UTF-8.", remedy="Percent-encode the bytes of UTF-8."
+        ) from None
 
 
 def _received(limit: int) -> bytes:

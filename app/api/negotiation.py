@@ -19,11 +19,17 @@ DOCUMENTS: Final = (JSON, XML_TEXT, XML_APPLICATION)
 WITH_TEXT: Final = (TEXT, *DOCUMENTS)
 TEXT_LAST: Final = (*DOCUMENTS, TEXT)
 
+MAX_ACCEPT: Final = 1024
+"""Characters of an Accept field that is read; a longer one counts as absent."""
+
 _LEAST: Final = 0.001
 _NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _RANGE: Final = re.compile(rf"({_NAME})/({_NAME})")
-_ELEMENT: Final = re.compile(r'(?:[^,"]|"(?:\\.|[^"\\])*(?:"|$))+', re.DOTALL)
-_PART: Final = re.compile(r'(?:[^;"]|"(?:\\.|[^"\\])*(?:"|$))+', re.DOTALL)
+# A quote that is not closed ends with the text, also behind a lone backslash: if that failed, each
+# quote would be read to the end of the text again, in time that grows with the square of it.
+_QUOTED: Final = r'"(?:\\.|[^"\\])*+(?:"|\\?\Z)'
+_ELEMENT: Final = re.compile(rf'(?:[^,"]|{_QUOTED})++', re.DOTALL)
+_PART: Final = re.compile(rf'(?:[^;"]|{_QUOTED})++', re.DOTALL)
 _WEIGHT: Final = re.compile(r"[01]\.?|[01]?\.[0-9]{1,20}")
 
 
@@ -42,14 +48,19 @@ class MediaRange:
         return self.type in {"*", major} and self.subtype in {"*", minor}
 
 
-@lru_cache(maxsize=256)
 def choose(accept: str | None, offers: tuple[str, ...]) -> str:
     """The offer with the highest weight, the earlier one on a tie; raises NotAcceptable.
 
     The most specific range that covers an offer decides its weight; 0 excludes it. An Accept
-    field that is absent, or holds nothing that can be read, accepts everything.
+    field that is absent, has more than MAX_ACCEPT characters, or holds nothing that can be read,
+    accepts everything.
     """
-    ranges = parse(accept or "")
+    return _choose("" if accept is None or len(accept) > MAX_ACCEPT else accept, offers)
+
+
+@lru_cache(maxsize=256)
+def _choose(accept: str, offers: tuple[str, ...]) -> str:
+    ranges = parse(accept)
     if ranges is None:
         return offers[0]
     weights = {offer: _weight(ranges, offer) for offer in offers}

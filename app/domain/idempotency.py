@@ -39,7 +39,8 @@ def read_key(field: str) -> str:
     field = field.strip(" \t")
     if _BARE.fullmatch(field):
         return field
-    match = _QUOTED.fullmatch(field)
+    # Each character of the key may be escaped, and two quotes stand around it.
+    match = _QUOTED.fullmatch(field) if len(field) <= 2 * MAX_KEY + 2 else None
     key = _ESCAPE.sub(r"\1", match[1]) if match else ""
     if not 1 <= len(key) <= MAX_KEY:
         raise InvalidMember(

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from app.domain.account import Account, Caller
-from app.domain.endpoint import Endpoint
+from app.domain.endpoint import MAX_NAME, Endpoint
 from app.domain.job import Dialect
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
@@ -72,7 +72,7 @@ def of_caller(caller: Caller, named: str | None) -> str:
 def _no_app(account: str, wanted: str | None, apps: list[str]) -> InvalidMember:
     add = (
         "PUT /1/dapr-apps/<id>, or flask --app wsgi dapr-app add "
-        f"{account} --app-id {wanted or 'ID'} --url URL"
+        f"{account} --app-id {(wanted or 'ID')[:MAX_NAME]} --url URL"
     )
     if not apps:
         return InvalidMember(

@@ -11,6 +11,7 @@ from app.domain.account import Account
 from app.domain.endpoint import MAX_NAME, MAX_TOKEN, Endpoint
 from app.domain.job import Dialect
 from app.domain.manner import check_value
+from app.domain.quotation import quoted
 from app.domain.target import judge_url
 from app.errors import Conflict, InvalidMember, NotFound
 from app.service import accounts
@@ -94,7 +95,7 @@ def _endpoint(stored: store.Stored) -> Endpoint:
 
 def _unknown(dialect: Dialect, name: str) -> NotFound:
     return NotFound(
-        f"There is no {_NOUNS[dialect]} {name!r}.",
+        f"There is no {_NOUNS[dialect]} {quoted(name)}.",
         member="id",
         remedy="PUT here configures one; a name counts letter for letter.",
     )

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import request
-from werkzeug.http import parse_options_header
-
 from app.api import bodies, negotiation
 from app.api.native import xml_encoding
 from app.errors import UnsupportedFormat
@@ -26,9 +23,8 @@ def read(from_json: Callable[[bytes], T], from_xml: Callable[[bytes, str | None]
 
 def body(limit: int) -> tuple[bytes, str, str | None]:
     """The body, its media type and its charset; raises UnsupportedFormat, TooLarge."""
-    media_type, options = parse_options_header(request.headers.get("Content-Type"))
-    charset = options.get("charset")
-    match media_type.lower():
+    media_type, charset = bodies.media_type()
+    match media_type:
         case negotiation.JSON if charset is None or charset.lower() == "utf-8":
             return bodies.read(limit), negotiation.JSON, charset
         case negotiation.XML_TEXT | negotiation.XML_APPLICATION if (

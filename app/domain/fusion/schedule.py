@@ -64,6 +64,7 @@ def understand(members: Mapping[str, Any], *, resource: Resource | None, now: da
     """As `read`, but what can be read is not refused, whatever there is to say against it."""
     found: tuple[Trigger, ...] = ()
     written: dict[str, Any] = {} if resource is None else {"resource": str(resource)}
+    unknown = 0
     for name, value in members.items():
         match name:
             case "resource":
@@ -75,6 +76,11 @@ def understand(members: Mapping[str, Any], *, resource: Resource | None, now: da
             case "triggers":
                 found, written[name] = _triggers(value, now)
             case _:
+                unknown += len(name)
+                if unknown > MOST_UNKNOWN:
+                    # Comparing a name with the known ones is slow: no more names are compared
+                    # than could be kept.
+                    _check_unknown(members)
                 _refuse_misspelt(name)
                 written[name] = value
     document.given(written, "triggers", path="triggers", remedy=_NONE)

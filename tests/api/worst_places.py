@@ -1,0 +1,482 @@
+"""The places that a client's text reaches, each with the texts that cost it the most."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import islice, product
+from typing import Any
+
+from app.api import bodies, browsers, negotiation
+from app.api.dapr import addresses, documents
+from app.api.native import (
+    bulk,
+    completion,
+    cursor,
+    data,
+    job_list,
+    json_codec,
+    paths,
+    rotation,
+    run_filter,
+    xml_codec,
+    xml_encoding,
+)
+from app.api.native import document as job_document
+from app.api.native.job_list import JobList
+from app.api.xml_text import printable
+from app.domain import booking, idempotency, instants, key, manner, quartz, target, zones
+from app.domain.dapr import duration, names, points, reader
+from app.domain.fusion import action, document, resource, schedule, task
+from app.service import dapr_apps
+from app.service.fusion import apps
+from tests.worst import Place, repeated
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+JOB = '{"url":"http://example.com/","when":"2031-01-01T00:00:00Z"}'
+JOB_XML = "<job><url>http://example.com/</url><when>2031-01-01T00:00:00Z</when></job>"
+TASK = '{"type":"rest-call","id":"a","callParams":{"uri":"http://example.com","method":"get"'
+LONG_NAME = "\U0001f600" * 60
+
+
+def numbered(unit: str, before: str = "", after: str = "", separator: str = ",") -> Any:
+    """Texts made of one unit, over and over, each with a number of its own."""
+
+    def build(size: int) -> str:
+        width = len(unit) + len(separator) + 4
+        return before + separator.join(unit % each for each in range(size // width)) + after
+
+    return build
+
+
+def spellings_of_content_type(size: int) -> str:
+    """A task with a header in as many spellings as fit."""
+    letters = product(*[(each, each.upper()) for each in "contenttype"])
+    spelt = islice(map("".join, letters), size // 20)
+    fields = [f'"{each[:7]}-{each[7:]}":"a"' for each in spelt]
+    return f'{TASK},"headers":{{{",".join(fields)}}}}}}}'
+
+
+def deep_paths(unit: str) -> Any:
+    """Values as many and as deep as they may be, below the longest names that errors tell."""
+    opening = f'{{"{LONG_NAME}":' * 15
+
+    def build(size: int) -> str:
+        room = size - len(opening.encode())
+        return opening + "[" + unit * (room // len(unit)) + "0]" + "}" * 15
+
+    return build
+
+
+def job_json(text: str) -> None:
+    booking.check(job_document.booking(json_codec.read(text.encode())), allow=())
+
+
+def job_xml(text: str) -> None:
+    booking.check(job_document.booking(xml_codec.read(text.encode())), allow=())
+
+
+def fusion_schedule(text: str) -> object:
+    return schedule.understand(document.parse(text.encode()), resource=None, now=NOW)
+
+
+def fusion_task(text: str) -> object:
+    return task.read(document.parse(text.encode()), allow=(), task_id=None)
+
+
+PLACES: dict[str, Place] = {
+    "Accept": Place(
+        read=lambda text: negotiation.choose(text, negotiation.WITH_TEXT),
+        worst=(
+            repeated('\\"', after="\\"),
+            repeated("a/b,"),
+            repeated(";charset=utf-8", "text/xml"),
+            repeated("\\a", 'text/xml;q="'),
+            repeated("1", "text/xml;q=0."),
+        ),
+        patterns=(
+            "api.negotiation._RANGE",
+            "api.negotiation._ELEMENT",
+            "api.negotiation._PART",
+            "api.negotiation._WEIGHT",
+        ),
+    ),
+    "Idempotency-Key": Place(
+        read=idempotency.read_key,
+        worst=(repeated('\\"', '"'), repeated("a", '"'), repeated("a"), repeated('\\"', '"', '"')),
+        patterns=(
+            "domain.idempotency._BARE",
+            "domain.idempotency._QUOTED",
+            "domain.idempotency._ESCAPE",
+        ),
+    ),
+    "an API key": Place(
+        read=key.read,
+        worst=(repeated("a", "wk_"), repeated("wk_")),
+        patterns=("domain.key._SHAPE",),
+    ),
+    "the Host of a sidecar": Place(
+        read=browsers._LOOPBACK.fullmatch,
+        worst=(repeated("localhost"), repeated("1", "localhost:"), repeated("[::1]")),
+        patterns=("api.browsers._LOOPBACK",),
+    ),
+    "what kind of body a path may have": Place(
+        read=lambda path: bodies.most({"REQUEST_METHOD": "POST", "PATH_INFO": path}),
+        worst=(
+            repeated("/"),
+            repeated("/", "/v1.0"),
+            repeated("a", "/v1.0"),
+            repeated("/jobs", "/v1.0"),
+        ),
+        patterns=("api.bodies.LONG_PATHS",),
+    ),
+    "a Dapr path": Place(
+        read=addresses.is_ours,
+        worst=(repeated("/"), repeated("a", "/v1.0-"), repeated("/", "", "v1.0x")),
+        patterns=("api.dapr.addresses._OURS",),
+    ),
+    "needless slashes": Place(
+        read=addresses._clean,
+        worst=(repeated("//a"), repeated("/"), repeated("/", "/a", "b")),
+        patterns=("api.dapr.addresses._SLASHES",),
+    ),
+    "a path form": Place(
+        read=lambda path: paths.read(path, b""),
+        worst=(
+            repeated("%25", "/1/jobs/"),
+            repeated("%2", "/1/jobs/"),
+            repeated("/http:", "/1/jobs/x"),
+            repeated("http:/", "/1/jobs/x/http:/"),
+            repeated("+a", "/1/jobs/", "/http://example.com"),
+            repeated("+", "/1/jobs/2020", "/http://example.com"),
+            repeated("9", "/1/jobs/", "/http://example.com"),
+            repeated("%ff", "/1/jobs/"),
+        ),
+        patterns=(
+            "api.dapr.addresses._BAD_ESCAPE",
+            "api.native.paths._CALLBACK",
+            "api.native.paths._MERGED",
+            "api.native.paths._DATE",
+        ),
+    ),
+    "a cursor of runs": Place(
+        read=cursor.read, worst=(repeated("A"), repeated("="), repeated("-_"))
+    ),
+    "a cursor of jobs": Place(
+        read=lambda text: job_list.read_cursor(JobList(account_id=1), text),
+        worst=(repeated("A"), repeated("="), repeated("\xff")),
+    ),
+    "the states of runs": Place(
+        read=lambda text: run_filter.of_texts({"state": [text]}, run_filter.UNSUCCESSFUL),
+        worst=(repeated("failed,", after="failed"), repeated(","), repeated("a")),
+    ),
+    "the job of runs": Place(
+        read=lambda text: run_filter.of_texts({"job": [text]}, run_filter.UNSUCCESSFUL),
+        worst=(repeated("a"), repeated("0-")),
+        patterns=("api.native.run_filter._ID",),
+    ),
+    "an instant": Place(
+        read=lambda text: instants.parse(text, member="when"),
+        worst=(repeated("9"), repeated("9", "2030-01-01T00:00:00."), repeated("T")),
+        patterns=("domain.instants._DATE", "domain.instants._TIME"),
+    ),
+    "the longest instant": Place(
+        read=lambda text: instants.parse(text, member="when"),
+        worst=(lambda _: "2030-01-01T00:00:00." + "9" * 44,),
+    ),
+    "a time zone": Place(
+        read=zones.find,
+        worst=(
+            repeated("a"),
+            lambda _: "america/argentina/" * 3,
+            lambda _: "Europe/Belrin" * 4,
+            lambda _: "ae" * 32,
+        ),
+    ),
+    "a Quartz expression": Place(
+        read=quartz.parse,
+        worst=(
+            repeated("* "),
+            repeated("9"),
+            repeated("1,"),
+            lambda _: "0 0 0 L-" + "9" * 240 + " * ?",
+            lambda _: "0 0 0 " + "9" * 240 + "W * ?",
+            lambda _: "0 0 0 ? * MON#" + "9" * 240,
+            lambda _: "0 0 0 ? * " + "A" * 240 + "L",
+            lambda _: "0 0 0 1/" + "9" * 240 + " * ?",
+            lambda _: "0-59," * 40 + "1 0-59 0-23 ? * *",
+        ),
+        patterns=(
+            "domain.quartz.days.LAST",
+            "domain.quartz.days.NEAREST",
+            "domain.quartz.days.LAST_OF_WEEKDAY",
+            "domain.quartz.days.NTH_OF_WEEKDAY",
+            "domain.quartz.expansion._ITEM",
+            "domain.quartz.reader._FOREIGN",
+            "domain.quartz.reader._BLANKS",
+        ),
+    ),
+    "a Dapr schedule": Place(
+        read=reader.read,
+        worst=(
+            repeated("* "),
+            repeated("a", "TZ="),
+            repeated(" ", "TZ=Europe/Rome"),
+            repeated("9h", "@every "),
+            lambda _: "@every " + "9" * 240,
+            lambda _: "TZ=" + "a" * 240 + " @daily",
+            lambda _: "0-59," * 45 + " * * * * *",
+            lambda _: "9" * 240 + " * * * * *",
+        ),
+        patterns=(
+            "domain.dapr.reader._SPACES",
+            "domain.dapr.reader._PREFIX",
+            "domain.dapr.fields._NUMBER",
+        ),
+    ),
+    "a Dapr due time": Place(
+        read=lambda text: points.parse(text, NOW, member="dueTime"),
+        worst=(
+            repeated("9"),
+            repeated("1D", "P"),
+            lambda _: "2030-01-01T00:00:00." + "9" * 108,
+            lambda _: "R" + "9" * 120 + "/P1D",
+            lambda _: "P" + "9" * 120 + "D",
+            lambda _: "P" + "1D" * 60,
+            lambda _: "9" * 126 + "h",
+        ),
+        patterns=(
+            "domain.dapr.points._RFC_3339",
+            "domain.dapr.points._NUMBER",
+            "domain.dapr.points._PIECE",
+            "domain.dapr.duration._PART",
+        ),
+    ),
+    "a protobuf duration": Place(
+        read=lambda text: duration.canonical(text, member="interval"),
+        worst=(repeated("9"), repeated("9", "0.", "s"), lambda _: "9" * 127 + "s"),
+        patterns=("domain.dapr.duration._PROTOBUF",),
+    ),
+    "a Dapr job's name": Place(
+        read=names.check_name, worst=(repeated("a"), lambda _: "\u0301" * 512)
+    ),
+    "a Dapr job": Place(
+        read=lambda text: documents.read(text.encode()),
+        worst=(
+            numbered('"%d":1', "{", "}"),
+            numbered('"%d":1', '{"data":{', "}}"),
+            repeated("\\ud83d\\ude00", '{"data":"', '"}'),
+            repeated("\\\\", '{"data":"\\ud83d', '"}'),
+            repeated("\\ud83d", '{"data":"', '"}'),
+            repeated(" ", "{", "x"),
+            repeated("1", '{"repeats":', "}"),
+            lambda _: '{"repeats":0e999999999}',
+            lambda _: '{"repeats":1e-999999999}',
+            lambda _: '{"repeats":1e999999999}',
+            repeated("[", '{"data":'),
+            repeated('{"a":', '{"data":'),
+            repeated("x", '{"job":{"failurePolicy":{"constant":{"a":"', '"}}}}'),
+        ),
+        patterns=(
+            "api.dapr.protojson._BLANK",
+            "api.dapr.protojson._NUMBER",
+            "api.dapr.protojson._ESCAPE",
+            "api.dapr.protojson._HALF",
+        ),
+    ),
+    "a Dapr app's id": Place(
+        read=dapr_apps._APP_ID.fullmatch,
+        worst=(repeated("a"), repeated("."), lambda _: "a" + "." * 255),
+        patterns=("service.dapr_apps._APP_ID",),
+    ),
+    "a Fusion app": Place(
+        read=apps.tag, worst=(repeated("a"), repeated(" ")), patterns=("service.fusion.apps._NAME",)
+    ),
+    "a Fusion resource": Place(
+        read=resource.parse,
+        worst=(repeated("a", "task:"), lambda _: "task:a" + " " * 127, repeated("a")),
+        patterns=("domain.fusion.resource._ID",),
+    ),
+    "a Fusion action": Place(
+        read=lambda text: action.read(document.parse(text.encode())),
+        worst=(repeated("a", '{"action":"', '"}'), repeated(" ", '{"action":"start"', "}")),
+    ),
+    "a Fusion schedule": Place(
+        read=fusion_schedule,
+        worst=(
+            numbered('"a%d":1', "{", "}"),
+            numbered('"enbld%d":1', "{", "}"),
+            repeated("triggers", '{"', '":1}'),
+            repeated('"a":[1],', "{", '"triggers":[]}'),
+            numbered('"a":%d', "{", "}"),
+            deep_paths("0,"),
+            deep_paths('"",'),
+            deep_paths("[],"),
+            repeated("0", '{"a":1.', "}"),
+            repeated("0", '{"a":0.', "1e60000}"),
+            repeated("9", '{"a":', "e-60000}"),
+            repeated("1e400,", '{"a":[', "1]}"),
+            repeated("9", '{"a":', "}"),
+            repeated("a", '{"triggers":[{"type":"cron","', '":1}]}'),
+            repeated("0", '{"triggers":[{"type":"interval","interval":"', '"}]}'),
+            repeated("[", ""),
+        ),
+    ),
+    "a Fusion task": Place(
+        read=fusion_task,
+        worst=(
+            repeated("callParams", '{"', '":1}'),
+            numbered('"%d":""', f'{TASK},"queryParams":{{', "}}}"),
+            repeated("\xff", f'{TASK},"queryParams":{{"a":"', '"}}}'),
+            numbered('"%d":""', f'{TASK},"headers":{{', "}}}"),
+            spellings_of_content_type,
+            repeated("a", TASK[:52] + '"uri":"', '"}}'),
+            repeated("#", f'{TASK},"entity":"', '"}}'),
+        ),
+        patterns=("domain.fusion.task._ID", "domain.fusion.task._SCHEME"),
+    ),
+    "a job in JSON": Place(
+        read=job_json,
+        worst=(
+            repeated("["),
+            repeated('{"a":'),
+            numbered('"a%d":1', "{", "}"),
+            repeated('"a":1,', "{", '"a":1}'),
+            numbered('"a%d":1', "{", ',"a0":1}'),
+            repeated("\\u0041", '{"url":"', '"}'),
+            repeated("1", '{"timeout":', "}"),
+            numbered('"a%d":"1"', JOB[:-1] + ',"headers":{', "}}"),
+            numbered('"a%d"', JOB[:-1] + ',"tags":[', "]}"),
+            repeated("1,", JOB[:-1] + ',"retry":{"schedule":[', "1]}}"),
+            repeated("a b", JOB[:-1] + ',"signature":"', '"}'),
+            repeated(" ", after="x"),
+            repeated("\n", "{"),
+            repeated("\\\\", '{"a":"'),
+            repeated("A", JOB[:-1] + ',"dataEncoding":"base64","data":"', '"}'),
+            repeated("\\n", JOB[:-1] + ',"dataEncoding":"base64","data":"', '"}'),
+        ),
+        patterns=(
+            "api.native.shapes._NUMBER",
+            "domain.manner._TOKEN",
+            "domain.manner._VISIBLE",
+        ),
+    ),
+    "a header's name and value": Place(
+        read=lambda text: manner.check_headers(((text, "a"), ("a", text))),
+        worst=(repeated("a"), repeated(" ", "a")),
+    ),
+    "a URL": Place(
+        read=lambda text: target.judge_url(text, allow=()),
+        worst=(
+            repeated("a"),
+            lambda _: "http://" + "a." * 1020,
+            lambda _: "http://" + "1." * 1020,
+            lambda _: "http://a:" + "9" * 2030,
+            lambda _: "http://[" + ":" * 2030 + "]",
+            lambda _: "http://a/" + "#" * 2030,
+            lambda _: "a" * 2040,
+        ),
+        patterns=(
+            "domain.target._UNFIT",
+            "domain.target._WHOLE",
+            "domain.target._AUTHORITY",
+            "domain.target._LABEL",
+            "domain.target._NUMBER",
+            "domain.target._PORT",
+        ),
+    ),
+    "jobs in JSON": Place(
+        read=lambda text: bulk.read(text.encode(), negotiation.JSON, None),
+        worst=(
+            repeated("{},", "["),
+            repeated(" ", "["),
+            repeated(JOB + ",", "[", JOB + "]"),
+            repeated(JOB + "," + " " * 100, "[", JOB + "]"),
+            repeated(JOB + " " * 100, "["),
+        ),
+        patterns=("api.native.bulk._BEGINNING", "api.native.bulk._AFTER_ELEMENT"),
+    ),
+    "a completion in JSON": Place(
+        read=lambda text: completion.from_json(text.encode()),
+        worst=(
+            repeated("a", '{"status":"failed","message":"', '"}'),
+            numbered('"a%d":"1"', "{", "}"),
+            repeated("a", '{"status":"', '"}'),
+        ),
+    ),
+    "a redelivery in JSON": Place(
+        read=lambda text: run_filter.from_json(text.encode()),
+        worst=(
+            repeated('"failed",', '{"state":[', '"dead"]}'),
+            repeated("failed,", '{"state":"', 'dead"}'),
+        ),
+    ),
+    "a redelivery in XML": Place(
+        read=lambda text: run_filter.from_xml(text.encode(), None),
+        worst=(repeated("<state>failed</state>", "<redelivery>", "</redelivery>"),),
+    ),
+    "a rotation": Place(
+        read=lambda text: rotation._from_json(text.encode()),
+        worst=(repeated("9", '{"overlap":', "}"), repeated("0", '{"overlap":0.', "}")),
+    ),
+    "payload in base64": Place(
+        read=lambda text: data.to_bytes(text, "base64"),
+        worst=(repeated("A"), repeated("="), repeated("\n")),
+    ),
+    "an XML declaration": Place(
+        read=lambda text: xml_encoding.decoded(text.encode(), None),
+        worst=(
+            repeated(" ", '<?xml version="1.0"', "x"),
+            repeated("a", '<?xml version="1.0" encoding="a', "x"),
+            repeated(" ", '<?xml version="1.0" encoding="a"', "x"),
+            repeated("1", "<?xml version='1."),
+            repeated(" ", "<?xml", "x"),
+            repeated("<!---->", after="<job/>"),
+            repeated("<!--"),
+            repeated("<?"),
+            repeated("<?a?>"),
+            repeated(" \n"),
+            repeated("-", "<!--"),
+        ),
+        patterns=(
+            "api.native.xml_encoding._DECLARATION",
+            "api.native.xml_encoding._ANY_DECLARATION",
+            "api.native.xml_encoding._BEFORE_ROOT",
+        ),
+    ),
+    "a text that XML may not hold": Place(
+        read=printable, worst=(repeated("\0"), repeated("a\0")), patterns=("api.xml_text._UNFIT",)
+    ),
+    "a job in XML": Place(
+        read=job_xml,
+        worst=(
+            numbered(' xmlns:n%d="u"', "<job", "/>", separator=""),
+            numbered(' a%d="u"', "<job", "/>", separator=""),
+            repeated("&#65;", "<job><data>", "</data></job>"),
+            repeated("&amp;", "<job><data>", "</data></job>"),
+            repeated("&a;", "<job><data>", "</data></job>"),
+            repeated("<![CDATA[a]]>b", "<job><data>", "</data></job>"),
+            repeated("<!--a-->b", "<job><data>", "</data></job>"),
+            repeated("<?a?>", "<job>", "</job>"),
+            repeated("<a/>", "<job>", "</job>"),
+            repeated("<a/>x", "<job>", "</job>"),
+            repeated("<a:b/>", "<job>", "</job>"),
+            repeated("<tag/>", "<job><tags>", "</tags></job>"),
+            numbered('<header name="%d"/>', "<job><headers>", "</headers></job>", separator=""),
+            repeated("<wait>5</wait>", "<job><retry><schedule>", "</schedule></retry></job>"),
+            repeated("x", "<job><data>", "</data></job>"),
+            repeated("\r\n", "<job><data>", "</data></job>"),
+            repeated("<a>", "<job>"),
+            repeated("a", "<job><", "/></job>"),
+            repeated("<"),
+            repeated("]]", "<job>"),
+        ),
+    ),
+    "jobs in XML": Place(
+        read=lambda text: bulk.read(text.encode(), negotiation.XML_TEXT, None),
+        worst=(
+            repeated(JOB_XML, "<jobs>", "</jobs>"),
+            repeated("<job/>", "<jobs>", "</jobs>"),
+            repeated("<!---->", f"<jobs>{JOB_XML}", "</jobs>"),
+        ),
+    ),
+}

@@ -1,0 +1,48 @@
+"""Worst texts: how long a reader takes with the text that costs it the most."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import WakecallError
+
+SIZE = 64 * 1024
+LIMIT_S = 0.05
+_TRIES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A place that text of others reaches: what reads it, and the worst text of some length.
+
+    `patterns` are the compiled patterns of `app` that the text meets there.
+    """
+
+    read: Callable[[Any], object]
+    worst: tuple[Callable[[int], Any], ...]
+    patterns: tuple[str, ...] = ()
+
+
+def repeated(unit: str, before: str = "", after: str = "") -> Callable[[int], str]:
+    """Texts made of one unit, over and over, between two others."""
+    return lambda size: before + unit * (size // len(unit)) + after
+
+
+def is_fast(read: Callable[[Any], object], text: Any, limit: float = LIMIT_S) -> bool:
+    """Whether reading takes less than `limit` seconds of this thread's time.
+
+    One of several tries counts: a busy machine makes some of them slow, and never one fast.
+    """
+    return any(cpu_seconds(read, text) < limit for _ in range(_TRIES))
+
+
+def cpu_seconds(read: Callable[[Any], object], text: Any) -> float:
+    """The seconds of this thread's time that reading takes; a refusal is as good as a value."""
+    began = time.thread_time()
+    with suppress(WakecallError):
+        read(text)
+    return time.thread_time() - began
