@@ -91,7 +91,7 @@ class Run:
 
     `reason` says in words why the run ended as it did or still waits; `next_attempt_at`
     is set while a retry is pending, `complete_by` while its receiver has still to say what
-    came of it.
+    came of it. `attempts` are the newest ones, oldest first; the numbers of all count from 1.
     """
 
     id: UUID
@@ -106,6 +106,11 @@ class Run:
     reason: str | None
     attempts: tuple[Attempt, ...]
     complete_by: datetime | None = None
+
+    @property
+    def omitted_attempts(self) -> int:
+        """How many attempts came before those that are listed."""
+        return self.attempts[0].number - 1 if self.attempts else 0
 
 
 class Place(NamedTuple):
@@ -126,14 +131,6 @@ class RunFilter:
     job_id: UUID | None = None
     after: datetime | None = None
     before: datetime | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunPage:
-    """Some runs, newest first, and the place after which more follow, if they do."""
-
-    runs: tuple[Run, ...]
-    more_after: Place | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.domain.account import Caller
-from app.domain.run import LIVE, SETTLED, Place, Redelivered, Run, RunFilter, RunPage
+from app.domain.run import LIVE, SETTLED, Attempt, Place, Redelivered, Run, RunFilter
 from app.errors import Conflict, NotFound
 from app.service import jobs
 from app.store import history, pages, redelivery
@@ -25,22 +27,46 @@ _BATCH: Final = 500
 _BATCH_COUNTED: Final = 5000
 
 
-def of_job(caller: Caller, job_id: UUID, *, limit: int) -> tuple[Run, ...]:
-    """The newest `limit` runs of a job, also of one that has ended. Raises NotFound."""
+@contextmanager
+def of_job(
+    caller: Caller, job_id: UUID, *, after: Place | None, limit: int
+) -> Iterator[Iterator[Run]]:
+    """The newest `limit` runs of a job, also of one that has ended; raises NotFound.
+
+    They are read inside the context, a few at a time, however large their attempts are.
+    """
+    wanted = RunFilter(states=LIVE | SETTLED, job_id=job_id)
     with transaction() as connection:
-        runs = history.of_job(connection, caller.account.id, job_id, limit)
-        if not runs and job_store.find(connection, caller.account.id, job_id) is None:
+        found = pages.page(connection, caller.account.id, wanted, after=after, limit=limit)
+        if not found and job_store.find(connection, caller.account.id, job_id) is None:
             raise jobs.unknown(job_id)
-    return runs
+        yield history.told(connection, found)
 
 
-def listed(caller: Caller, wanted: RunFilter, *, after: Place | None, limit: int) -> RunPage:
-    """The newest `limit` of the account's runs that the filter means, live and settled."""
+@contextmanager
+def listed(
+    caller: Caller, wanted: RunFilter, *, after: Place | None, limit: int
+) -> Iterator[Iterator[Run]]:
+    """The newest `limit` of the account's runs that the filter means, live and settled.
+
+    They are read as those of a job are.
+    """
     with transaction() as connection:
-        found = pages.page(connection, caller.account.id, wanted, after=after, limit=limit + 1)
-    shown = found[:limit]
-    more = len(found) > limit
-    return RunPage(runs=tuple(shown), more_after=_place(shown[-1]) if more else None)
+        found = pages.page(connection, caller.account.id, wanted, after=after, limit=limit)
+        yield history.told(connection, found)
+
+
+@contextmanager
+def attempts(
+    caller: Caller, run_id: UUID, *, before: int, limit: int
+) -> Iterator[Iterator[Attempt]]:
+    """The newest `limit` attempts of a run with numbers below `before`; raises NotFound.
+
+    They are read as runs are.
+    """
+    with transaction() as connection:
+        place = _place(_find(connection, caller, run_id))
+        yield history.attempts_of(connection, place, before=before, limit=limit)
 
 
 def get(caller: Caller, run_id: UUID) -> Run:

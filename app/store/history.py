@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row, text
 
-from app.domain.run import Attempt, Reply, Run, RunKind, RunState, Timing
-from app.store.tables import attempt
+from app.domain.run import Attempt, Place, Reply, Run, RunKind, RunState, Timing
+
+MAX_ATTEMPTS: Final = 20
+"""Attempts that are listed with their run: all of an ordinary run, the newest of a longer one."""
+
+# Attempts that are read at once. Each has up to 8 KiB of headers and 1 KiB of body.
+_BATCH: Final = 256
 
 LIVE_ROWS: Final = """
 SELECT id, job_id, job_version, kind, due_at, missed, state, NULL::timestamptz AS settled_at,
        CASE WHEN state = 'waiting' AND destination IS NULL THEN send_at END AS next_attempt_at,
-       reason, complete_by
+       reason, complete_by, attempts
 FROM inflight
 """
 SETTLED_ROWS: Final = """
 SELECT id, job_id, job_version, kind, due_at, missed, state, settled_at,
-       NULL::timestamptz AS next_attempt_at, reason, NULL::timestamptz AS complete_by
+       NULL::timestamptz AS next_attempt_at, reason, NULL::timestamptz AS complete_by,
+       attempts
 FROM run
 """
-
-_OF_JOB = text(f"""
-SELECT * FROM (
-  ({LIVE_ROWS} WHERE job_id = :job_id AND account_id = :account_id
-   ORDER BY due_at DESC LIMIT :limit)
-  UNION ALL
-  ({SETTLED_ROWS} WHERE job_id = :job_id AND account_id = :account_id
-   ORDER BY due_at DESC LIMIT :limit)
-) AS runs ORDER BY due_at DESC, id DESC LIMIT :limit
-""")  # noqa: S608 - joined from constants of this module
 
 _ONE = text(f"""
 {LIVE_ROWS} WHERE id = :run_id AND account_id = :account_id
@@ -41,37 +37,84 @@ UNION ALL
 LIMIT 1
 """)
 
+# The first and the last due time name the partitions to look into.
+_NEWEST_ATTEMPTS: Final = text("""
+SELECT a.* FROM unnest(CAST(:ids AS uuid[]), CAST(:dues AS timestamptz[])) AS r (id, due_at)
+CROSS JOIN LATERAL (
+  SELECT * FROM attempt
+  WHERE run_id = r.id AND due_at = r.due_at AND due_at BETWEEN :first AND :last
+  ORDER BY number DESC LIMIT :limit) AS a
+ORDER BY a.run_id, a.number DESC
+""")
 
-def of_job(connection: Connection, account_id: int, job_id: UUID, limit: int) -> tuple[Run, ...]:
-    """The newest runs of a job, live or settled, of a job that may be gone by now."""
-    found = connection.execute(
-        _OF_JOB, {"account_id": account_id, "job_id": job_id, "limit": limit}
-    ).all()
-    return told(connection, found)
+_ATTEMPTS: Final = text("""
+SELECT * FROM attempt WHERE run_id = :id AND due_at = :due_at AND number < :before
+ORDER BY number DESC LIMIT :limit
+""")
 
 
 def find(connection: Connection, account_id: int, run_id: UUID) -> Run | None:
     """The account's run of that id, live or settled."""
     found = connection.execute(_ONE, {"account_id": account_id, "run_id": run_id}).all()
-    runs = told(connection, found)
-    return runs[0] if runs else None
+    return next(told(connection, found), None)
 
 
-def told(connection: Connection, found: Sequence[Row[Any]]) -> tuple[Run, ...]:
-    """The runs of rows of LIVE_ROWS or SETTLED_ROWS, with their attempts."""
+def told(connection: Connection, found: Sequence[Row[Any]]) -> Iterator[Run]:
+    """The runs of rows of LIVE_ROWS or SETTLED_ROWS, each with its newest attempts.
+
+    Attempts are read for a few runs at a time, as the runs are asked for.
+    """
+    for rows in _batches(found):
+        attempts = _newest_attempts(connection, rows)
+        for row in rows:
+            yield _run(row, tuple(reversed(attempts.pop(row.id, []))))
+
+
+def attempts_of(
+    connection: Connection, place: Place, *, before: int, limit: int
+) -> Iterator[Attempt]:
+    """Up to `limit` attempts of a run with numbers below `before`, newest first.
+
+    They are read a few at a time, as they are asked for.
+    """
+    while limit > 0:
+        batch = min(limit, _BATCH)
+        params = {**place._asdict(), "before": before, "limit": batch}
+        found = connection.execute(_ATTEMPTS, params).all()
+        yield from map(_attempt, found)
+        if len(found) < batch:
+            return
+        limit, before = limit - batch, found[-1].number
+
+
+def _batches(found: Sequence[Row[Any]]) -> Iterator[list[Row[Any]]]:
+    """The rows in their order, so many at a time that their attempts are _BATCH at most."""
+    batch: list[Row[Any]] = []
+    attempts = 0
+    for row in found:
+        count = min(max(row.attempts, 1), MAX_ATTEMPTS)
+        if attempts + count > _BATCH:
+            yield batch
+            batch, attempts = [], 0
+        batch.append(row)
+        attempts += count
+    if batch:
+        yield batch
+
+
+def _newest_attempts(connection: Connection, rows: Sequence[Row[Any]]) -> dict[UUID, list[Attempt]]:
     attempts: dict[UUID, list[Attempt]] = defaultdict(list)
-    rows = connection.execute(
-        select(attempt)
-        .where(
-            attempt.c.run_id.in_([row.id for row in found]),
-            # The due times name the partitions to look into.
-            attempt.c.due_at.in_([row.due_at for row in found]),
-        )
-        .order_by(attempt.c.run_id, attempt.c.number)
-    )
-    for row in rows:
+    dues = [row.due_at for row in rows]
+    params = {
+        "ids": [row.id for row in rows],
+        "dues": dues,
+        "first": min(dues),
+        "last": max(dues),
+        "limit": MAX_ATTEMPTS,
+    }
+    for row in connection.execute(_NEWEST_ATTEMPTS, params):
         attempts[row.run_id].append(_attempt(row))
-    return tuple(_run(row, tuple(attempts[row.id])) for row in found)
+    return attempts
 
 
 def _run(row: Row[Any], attempts: tuple[Attempt, ...]) -> Run:

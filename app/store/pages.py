@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
-from app.domain.run import LIVE, SETTLED, Place, Run, RunFilter
+from app.domain.run import LIVE, SETTLED, Place, RunFilter
 from app.store import history
 from app.store.run_filter import restrict
 
@@ -26,8 +26,11 @@ def page(
     *,
     after: Place | None,
     limit: int,
-) -> list[Run]:
-    """Up to `limit` runs that the filter means, the newest first, from `after` on."""
+) -> Sequence[Row[Any]]:
+    """Up to `limit` runs that the filter means, the newest first, from `after` on.
+
+    As rows, of which history.told makes runs with their attempts.
+    """
     conditions, params = restrict(account_id, wanted)
     conditions.append("state = ANY (CAST(:states AS text[]))")
     params |= {"states": sorted(wanted.states), "limit": limit}
@@ -41,7 +44,7 @@ def page(
         for source, further in _sources(wanted)
     ]
     query = f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS runs {order}"  # noqa: S608 - joined from constants of this module
-    return list(history.told(connection, connection.execute(text(query), params).all()))
+    return connection.execute(text(query), params).all()
 
 
 def _sources(wanted: RunFilter) -> Iterator[tuple[str, list[str]]]:

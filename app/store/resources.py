@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Text, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Connection, CursorResult, Row, text
 
-from app.domain.run import Run, RunKind, RunState
-from app.store import history
+from app.domain.run import RunKind, RunState
 
 # A firing that was withdrawn ahead of its time, for another schedule or none, never was a run to
 # whoever asks; one that somebody started and aborted was.
@@ -30,57 +29,66 @@ NOT (kind = 'scheduled' AND attempts = 0 AND cancelled_at IS NOT NULL AND cancel
 _OVERTAKEN: Final = 20
 _NEWEST: Final = "settled_at DESC NULLS FIRST, due_at DESC"
 
-_LAST: Final = f"""
-SELECT * FROM (
-  (SELECT id, kind, due_at, state, NULL::timestamptz AS settled_at, reason, started_by
-   FROM inflight WHERE job_id = j.id AND {_STANDS})
+
+def _newest(job_id: str, limit: str) -> str:
+    """The newest runs of a job, live or settled, each with the time of its first call."""
+    return f"""
+SELECT r.*, (SELECT a.started_at FROM attempt a WHERE a.run_id = r.run_id AND a.due_at = r.due_at
+             ORDER BY a.number LIMIT 1) AS started_at
+FROM (
+  (SELECT id AS run_id, kind, due_at, state, NULL::timestamptz AS settled_at, reason, started_by
+   FROM inflight WHERE job_id = {job_id} AND {_STANDS} ORDER BY due_at DESC LIMIT {limit})
   UNION ALL
   (SELECT id, kind, due_at, state, settled_at, reason, started_by
-   FROM run WHERE job_id = j.id AND {_BEGAN} ORDER BY due_at DESC LIMIT 1 + {_OVERTAKEN})
-) AS newest ORDER BY {_NEWEST} LIMIT 1
+   FROM run WHERE job_id = {job_id} AND {_BEGAN}
+   ORDER BY due_at DESC LIMIT {limit} + {_OVERTAKEN})
+  ORDER BY {_NEWEST}, run_id DESC LIMIT {limit}
+) AS r
 """  # noqa: S608 - joined from constants of this module
 
-_STANDING: Final = text(f"""
-SELECT j.name, j.enabled, coalesce(d.next_at, d.held_at) AS next_at,
-       l.id AS run_id, l.kind, l.due_at, l.state, l.settled_at, l.reason, l.started_by,
-       (SELECT min(a.started_at) FROM attempt a WHERE a.run_id = l.id AND a.due_at = l.due_at)
-         AS started_at,
+
+_RUNS: Final = text(f"{_newest(':job_id', ':limit')} ORDER BY {_NEWEST}, run_id DESC")
+
+# The names of the account's jobs of each type are one range of the index job_name. They begin with
+# the type, which is the endpoint too, but for that of tasks.
+_NAMED: Final = """
+SELECT named.* FROM unnest(CAST(:endpoints AS text[])) AS each (endpoint)
+CROSS JOIN LATERAL (
+  SELECT id, account_id, name, enabled, written FROM job
+  WHERE account_id = :account_id AND dialect = 'fusion' AND job.endpoint = each.endpoint
+    AND name IS NOT NULL AND {condition}
+  ORDER BY name LIMIT :limit) AS named
+ORDER BY named.name LIMIT :limit
+"""
+_AFTER: Final = "name > :after"
+# The same once more, as the index job_tags has it; it may hold a little too much.
+_TAGGED: Final = f"""{_AFTER} AND tags @> ARRAY[CAST(:tag AS text)]
+    AND tag_keys(account_id, tags) @> tag_keys(:account_id, ARRAY[CAST(:tag AS text)])"""
+_BY_NAME: Final = "name = :name"
+
+_STANDING: Final = f"""
+SELECT j.name, j.enabled, coalesce(d.next_at, d.held_at) AS next_at, l.*,
        ARRAY(SELECT f.upstream FROM follow f
              WHERE f.job_id = j.id
                AND NOT EXISTS (SELECT FROM job u
                                WHERE u.account_id = f.account_id AND u.dialect = 'fusion'
                                  AND u.name = f.upstream)
              ORDER BY f.upstream) AS lacking
-FROM job j
+FROM ({{jobs}}) AS j
 JOIN due d ON d.job_id = j.id
-LEFT JOIN LATERAL ({_LAST}) l ON true
-WHERE j.account_id = :account_id AND j.dialect = 'fusion'
-  AND (CAST(:name AS text) IS NULL OR j.name = :name)
-  AND (CAST(:types AS text[]) IS NULL OR split_part(j.name, ':', 1) = ANY (:types))
-  AND (CAST(:tag AS text) IS NULL OR :tag = ANY (j.tags))
+LEFT JOIN LATERAL ({_newest("j.id", "1")}) l ON true
 ORDER BY j.name
-""").bindparams(bindparam("types", type_=ARRAY(Text)))  # noqa: S608 - as above
+"""  # noqa: S608 - as above
 
-_HISTORY: Final = text(f"""
-SELECT * FROM (
-  ({history.LIVE_ROWS} WHERE job_id = :job_id AND {_STANDS})
-  UNION ALL
-  ({history.SETTLED_ROWS} WHERE job_id = :job_id AND {_BEGAN}
-   ORDER BY due_at DESC LIMIT :limit + {_OVERTAKEN})
-) AS runs ORDER BY {_NEWEST}, id DESC LIMIT :limit
-""")  # noqa: S608 - as above
+_WRITTEN: Final = "SELECT written ->> 'task' AS task FROM ({jobs}) AS j ORDER BY name"
 
-_WRITTEN: Final = text("""
-SELECT name, written FROM job
-WHERE account_id = :account_id AND dialect = 'fusion' AND name LIKE 'task:%'
-  AND (CAST(:tag AS text) IS NULL OR :tag = ANY (tags))
-ORDER BY name
-""")
+# What is read at once: a row may have 64 KiB, and most have 500 bytes.
+_ROWS: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LastRun:
-    """The newest run of a job, live or settled; `started_at` is None until it was called.
+class RunOfJob:
+    """A run of a job, live or settled; `started_at` is None until it was called.
 
     `started_by` is whose key or which job's end started it; None where its schedule did.
     """
@@ -102,51 +110,85 @@ class Standing:
     name: str
     enabled: bool
     next_at: datetime | None
-    last: LastRun | None
+    last: RunOfJob | None
     lacking: tuple[str, ...]
 
 
+@contextmanager
 def standing(
     connection: Connection,
     account_id: int,
     *,
-    name: str | None = None,
-    types: Sequence[str] = (),
-    tag: str | None = None,
-) -> list[Standing]:
-    """How the account's Fusion jobs stand, by name; all that is given must hold of them."""
-    rows = connection.execute(
-        _STANDING,
-        {"account_id": account_id, "name": name, "types": list(types) or None, "tag": tag},
-    )
-    return [
-        Standing(
-            name=row.name,
-            enabled=row.enabled,
-            next_at=row.next_at,
-            last=_last(row),
-            lacking=tuple(row.lacking),
-        )
-        for row in rows
-    ]
+    endpoints: Sequence[str],
+    tag: str | None,
+    after: str,
+    limit: int,
+) -> Iterator[Iterator[Standing]]:
+    """How the first `limit` of the account's Fusion jobs after the name `after` stand, by name.
+
+    Those at the endpoints, and with the tag if one is given. They are read as they are asked for.
+    """
+    params = {"endpoints": list(endpoints), "tag": tag, "after": after, "limit": limit}
+    with _read(connection, _STANDING, account_id, params) as rows:
+        yield map(_standing, rows)
 
 
-def runs(connection: Connection, job_id: UUID, limit: int) -> tuple[Run, ...]:
+def standing_of(
+    connection: Connection, account_id: int, name: str, *, endpoint: str
+) -> Standing | None:
+    """How the job of that name stands."""
+    query = text(_STANDING.format(jobs=_NAMED.format(condition=_BY_NAME)))
+    params = {"account_id": account_id, "endpoints": [endpoint], "name": name, "limit": 1}
+    row = connection.execute(query, params).one_or_none()
+    return None if row is None else _standing(row)
+
+
+def runs(connection: Connection, job_id: UUID, limit: int) -> list[RunOfJob]:
     """The newest runs of a job, as its history tells them."""
-    found = connection.execute(_HISTORY, {"job_id": job_id, "limit": limit}).all()
-    return history.told(connection, found)
+    rows = connection.execute(_RUNS, {"job_id": job_id, "limit": limit})
+    return [_run(row) for row in rows]
 
 
-def written(connection: Connection, account_id: int, *, tag: str | None) -> list[dict[str, Any]]:
-    """What was written of the account's jobs that are tasks, by name; of those with a tag."""
-    rows = connection.execute(_WRITTEN, {"account_id": account_id, "tag": tag})
-    return [row.written for row in rows]
+@contextmanager
+def tasks(
+    connection: Connection,
+    account_id: int,
+    *,
+    endpoint: str,
+    tag: str | None,
+    after: str,
+    limit: int,
+) -> Iterator[Iterator[str]]:
+    """The account's tasks, each as it was written; by name, and read as `standing` is."""
+    params = {"endpoints": [endpoint], "tag": tag, "after": after, "limit": limit}
+    with _read(connection, _WRITTEN, account_id, params) as rows:
+        yield (row.task for row in rows)
 
 
-def _last(row: Any) -> LastRun | None:  # noqa: ANN401 - a row has the columns of its statement
-    if row.run_id is None:
-        return None
-    return LastRun(
+def _read(
+    connection: Connection, query: str, account_id: int, params: dict[str, Any]
+) -> CursorResult[Any]:
+    """The rows of a query of jobs, those with the tag if one is given, fetched a few at a time."""
+    jobs = _NAMED.format(condition=_AFTER if params["tag"] is None else _TAGGED)
+    return connection.execute(
+        text(query.format(jobs=jobs)),
+        {"account_id": account_id, **params},
+        execution_options={"yield_per": _ROWS},
+    )
+
+
+def _standing(row: Row[Any]) -> Standing:
+    return Standing(
+        name=row.name,
+        enabled=row.enabled,
+        next_at=row.next_at,
+        last=None if row.run_id is None else _run(row),
+        lacking=tuple(row.lacking),
+    )
+
+
+def _run(row: Row[Any]) -> RunOfJob:
+    return RunOfJob(
         id=row.run_id,
         kind=RunKind(row.kind),
         due_at=row.due_at,

@@ -16,6 +16,7 @@ from app.store.lookovers import look_over
 from app.store.settling import settle
 from app.store.takes import Taken
 from tests.booked import claim_and_take, one
+from tests.service.listed import of_account
 from tests.service.test_completions import DONE, LOST
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.store.test_completions import later
@@ -34,7 +35,7 @@ def begin(caller: Caller, connection: psycopg.Connection, trigger: Trigger = TOM
 
 def events(caller: Caller, run: Taken) -> list[RunState]:
     wanted = RunFilter(states=frozenset(RunState), job_id=run.id)
-    return [each.state for each in runs.listed(caller, wanted, after=None, limit=9).runs]
+    return [each.state for each in of_account(caller, wanted)]
 
 
 @pytest.mark.parametrize("end", ["pause", "delete"])

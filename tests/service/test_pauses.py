@@ -26,6 +26,7 @@ from tests.booked import (
     in_seconds,
     one,
 )
+from tests.service.listed import of_job
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, claimed_beside, due_now
 from tests.store.test_settling import came
 
@@ -141,7 +142,7 @@ def test_a_firing_withdrawn_by_the_pause_is_made_when_resumed(
 
     assert (again.due_at, again.job_version) == (instant, 3)
     settle(connection, [came(again)])
-    assert {run.state for run in runs.of_job(caller, job.id, limit=9)} == {
+    assert {run.state for run in of_job(caller, job.id)} == {
         RunState.SUCCEEDED,
         RunState.CANCELLED,
     }

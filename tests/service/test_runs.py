@@ -17,6 +17,7 @@ from app.store.lookovers import look_over
 from app.store.settling import settle
 from app.store.takes import take
 from tests.booked import claim_and_take
+from tests.service.listed import of_job
 from tests.service.test_jobs import booking, due_now
 from tests.store.test_settling import came
 
@@ -25,13 +26,13 @@ def test_a_run_is_told_from_claim_to_history(
     caller: Caller, connection: psycopg.Connection
 ) -> None:
     job = jobs.create(caller, booking())
-    assert runs.of_job(caller, job.id, limit=10) == ()
+    assert of_job(caller, job.id) == ()
     due_now(connection, job)
     (taken,) = claim_and_take(connection)
     assert runs.get(caller, taken.id).state is RunState.TAKEN
 
     settle(connection, [came(taken, None, 503)])
-    (waiting,) = runs.of_job(caller, job.id, limit=10)
+    (waiting,) = of_job(caller, job.id)
     assert waiting.state is RunState.WAITING
     assert waiting.next_attempt_at is not None
     assert [attempt.reply.status for attempt in waiting.attempts] == [503]
@@ -41,7 +42,7 @@ def test_a_run_is_told_from_claim_to_history(
     (again,) = take(connection, [(each.run_id, each.token) for each in rung])
     done = came(again)
     settle(connection, [done])
-    (settled,) = runs.of_job(caller, job.id, limit=10)
+    (settled,) = of_job(caller, job.id)
     assert settled.state is RunState.SUCCEEDED
     assert [attempt.number for attempt in settled.attempts] == [1, 2]
     first = settled.attempts[0].reply
@@ -56,7 +57,7 @@ def test_only_the_newest_runs_are_listed(caller: Caller, connection: psycopg.Con
         due_now(connection, job, ago=ago)
         claim_and_take(connection)
 
-    listed = runs.of_job(caller, job.id, limit=2)
+    listed = of_job(caller, job.id, limit=2)
 
     assert len(listed) == 2
     assert listed[0].due_at > listed[1].due_at
@@ -74,4 +75,4 @@ def test_another_accounts_run_is_as_unknown_as_nobodys(
         with pytest.raises(NotFound, match=str(run_id)):
             runs.get(theirs, run_id)
     with pytest.raises(NotFound):
-        runs.of_job(theirs, job.id, limit=10)
+        of_job(theirs, job.id)

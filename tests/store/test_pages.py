@@ -18,7 +18,7 @@ from uuid6 import uuid7
 from app import config, create_app
 from app.domain.flow import Cause
 from app.domain.run import LIVE, SETTLED, Place, Run, RunFilter, RunState
-from app.store import pages, redelivery
+from app.store import history, pages, redelivery
 from app.store.engine import db, transaction
 from app.store.parking import Release, release
 from tests.booked import add_account, one
@@ -77,7 +77,8 @@ def walk(account_id: int, wanted: RunFilter = EVERY, limit: int = 2) -> list[Run
     after: Place | None = None
     while True:
         with transaction() as connection:
-            page = pages.page(connection, account_id, wanted, after=after, limit=limit)
+            rows = pages.page(connection, account_id, wanted, after=after, limit=limit)
+            page = list(history.told(connection, rows))
         if not page:
             return found
         found += page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Final
 
 from flask import Blueprint, Flask, Response, request
@@ -26,10 +27,12 @@ def install(app: Flask) -> None:
 
 @route(fusion, "GET", "/jobs")
 def list_jobs(app: str | None = None) -> Response:
-    """How all jobs of the account stand, or those of some types, or of an app."""
+    """How all jobs of the account stand, or those of some types, or of an app, in pages."""
     caller = admission.admit()
     kinds = {resources.read_kind(each) for each in request.args.getlist("type")}
-    return wire.answer(listing.of_all(caller, kinds=kinds, app=app))
+    after, limit = wire.after(), wire.page_limit()
+    with listing.of_all(caller, kinds=kinds, app=app, after=after, limit=limit + 1) as found:
+        return wire.page(found, itemgetter("resource"), limit)
 
 
 @route(fusion, "GET", "/jobs/<resource>")

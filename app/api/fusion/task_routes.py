@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Final
 
 from flask import Blueprint, Response
@@ -9,6 +10,7 @@ from flask import Blueprint, Response
 from app.api import admission
 from app.api.fusion import wire
 from app.api.fusion.prefixes import route
+from app.domain.fusion.resource import Kind
 from app.service.fusion import tasks as service
 
 tasks: Final = Blueprint("fusion_tasks", __name__)
@@ -16,8 +18,11 @@ tasks: Final = Blueprint("fusion_tasks", __name__)
 
 @route(tasks, "GET", "/tasks")
 def list_tasks(app: str | None = None) -> Response:
-    """All tasks of the account, or of an app."""
-    return wire.answer(service.of_all(admission.admit(), app=app))
+    """All tasks of the account, or of an app, in pages."""
+    caller = admission.admit()
+    after, limit = wire.after(Kind.TASK), wire.page_limit()
+    with service.of_all(caller, app=app, after=after, limit=limit + 1) as found:
+        return wire.page(found, itemgetter("id"), limit)
 
 
 @route(tasks, "POST", "/tasks")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from flask import Response, request
 
-from app.api import negotiation
+from app.api import negotiation, pages
 from app.api.native import bulk, document, json_codec, text_codec, tree, xml_codec
 from app.api.native.document import JobDocument
 from app.domain import zones
@@ -17,6 +17,8 @@ from app.domain.job import Job
 from app.domain.trigger import Cron
 
 TZDATA: Final = "Wakecall-Tzdata"
+
+_Item = TypeVar("_Item")
 
 CONTENT_TYPES: Final = {
     negotiation.TEXT: "text/plain; charset=utf-8",
@@ -90,3 +92,28 @@ def listed(name: str, value: tree.Value, media_type: str, status: int = 200) -> 
     """A value of the extensions; `name` is its root element in XML."""
     write = tree.to_json if media_type == negotiation.JSON else tree.to_xml
     return Response(write(name, value), status, content_type=CONTENT_TYPES[media_type])
+
+
+def page(
+    name: str,
+    items: Iterable[_Item],
+    shown: Callable[[_Item], tree.Value],
+    cursor: Callable[[_Item], str],
+    *,
+    limit: int,
+    media_type: str,
+) -> Response:
+    """A page of the list `name`, bounded in bytes, and a Link to what follows, if anything does.
+
+    `items` has one more than `limit` where more follow; `cursor` leads on after one of them.
+    """
+    written = pages.write(
+        items,
+        lambda item: tree.element(name, shown(item), media_type),
+        tree.frame(name, media_type),
+        limit=limit,
+    )
+    answer = Response(written.body, content_type=CONTENT_TYPES[media_type])
+    if written.last is not None and not written.complete:
+        answer.headers["Link"] = pages.next_page(cursor(written.last))
+    return answer

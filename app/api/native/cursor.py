@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import struct
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -14,6 +15,9 @@ from app.errors import InvalidMember
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PACKED: Final = struct.Struct(">q16s")
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,4}")
+# Attempts are counted in PostgreSQL's smallint.
+_MAX_NUMBER: Final = 32_767
 
 
 def write(place: Place) -> str:
@@ -29,8 +33,24 @@ def read(text: str) -> Place:
         since, run_id = _PACKED.unpack(base64.b64decode(text, altchars=b"-_", validate=True))
         return Place(due_at=_EPOCH + timedelta(microseconds=since), id=UUID(bytes=run_id))
     except (binascii.Error, struct.error, ValueError, OverflowError):
-        raise InvalidMember(
-            "cursor",
-            "This is no cursor that was handed out.",
-            remedy="Take it as the answer before gave it, or leave it out to begin anew.",
-        ) from None
+        raise _refusal() from None
+
+
+def attempt_number(text: str | None) -> int:
+    """The number that a cursor in a list of attempts is: all that follow have lower ones.
+
+    Without a cursor it is higher than any. Raises InvalidMember.
+    """
+    if text is None:
+        return _MAX_NUMBER + 1
+    if not _NUMBER.fullmatch(text) or int(text) > _MAX_NUMBER:
+        raise _refusal()
+    return int(text)
+
+
+def _refusal() -> InvalidMember:
+    return InvalidMember(
+        "cursor",
+        "This is not a cursor that an answer gave.",
+        remedy="Take it as the answer before gave it, or leave it out to begin anew.",
+    )

@@ -7,8 +7,8 @@ from typing import Final
 from flask import Blueprint, Response, request
 from werkzeug.wsgi import FileWrapper
 
-from app.api import admission, negotiation
-from app.api.native import answers, job_list, listing, query
+from app.api import admission, negotiation, pages
+from app.api.native import answers, job_list, listing
 from app.api.native.job_list import JobList
 from app.domain.account import Caller
 from app.service import jobs as service
@@ -45,5 +45,5 @@ def _page(caller: Caller, wanted: JobList, limit: int, media_type: str) -> Respo
     body = b"".join(listing.LAYOUTS[media_type].pieces(ids))
     answer = Response(body, content_type=answers.CONTENT_TYPES[media_type])
     if more:
-        answer.headers["Link"] = query.next_page(job_list.cursor_after(wanted, ids[-1]))
+        answer.headers["Link"] = pages.next_page(job_list.cursor_after(wanted, ids[-1]))
     return answer

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urlencode
 
 from flask import request
 
+from app.api import pages
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 LIMIT: Final = "limit"
-CURSOR: Final = "cursor"
-MOST: Final = 1000
+CURSOR: Final = pages.CURSOR
+MOST: Final = pages.MAX_LIMIT
 USUAL: Final = 100
 
 
@@ -50,9 +50,3 @@ def limit() -> int | None:
             remedy=f"Give a number from 1 to {MOST}.",
         )
     return int(text)
-
-
-def next_page(cursor: str) -> str:
-    """The Link (RFC 8288) to this list from `cursor` on: a relative reference, as Location is."""
-    given = [(name, text) for name, text in request.args.items(multi=True) if name != CURSOR]
-    return f'<{request.path}?{urlencode([*given, (CURSOR, cursor)])}>; rel="next"'

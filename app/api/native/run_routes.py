@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
 
@@ -10,8 +11,8 @@ from flask import Blueprint, Response, request
 from app.api import admission, negotiation
 from app.api.native import answers, cursor, incoming, query, run_filter
 from app.api.native.run_filter import CURSOR, OF_FILTER
-from app.api.native.runs import of_run
-from app.domain.run import Run, RunState
+from app.api.native.runs import of_attempt, of_run
+from app.domain.run import Place, Run, RunState
 from app.service import pauses
 from app.service import runs as service
 
@@ -28,28 +29,52 @@ def list_runs() -> Response:
     given = dict(request.args.lists())
     run_filter.check_names(given, (*OF_FILTER, query.LIMIT), "The query")
     wanted, place = run_filter.of_texts(given, tuple(RunState))
-    page = service.listed(asking, wanted, after=place, limit=query.limit() or query.USUAL)
-    answer = answers.listed("runs", [of_run(run) for run in page.runs], media_type)
-    if page.more_after is not None:
-        answer.headers["Link"] = query.next_page(cursor.write(page.more_after))
-    return answer
+    limit = query.limit() or query.USUAL
+    with service.listed(asking, wanted, after=place, limit=limit + 1) as found:
+        return _listed(found, limit, media_type)
 
 
 @runs.get("/jobs/<uuid:job_id>/runs")
 def list_runs_of_job(job_id: UUID) -> Response:
-    """The newest runs of a job, also of one that has ended."""
+    """The newest runs of a job, also of one that has ended, a page at a time."""
     asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    found = service.of_job(asking, job_id, limit=query.limit() or query.USUAL)
-    return answers.listed("runs", [of_run(run) for run in found], media_type)
+    given = query.one(CURSOR)
+    place = None if given is None else cursor.read(given)
+    limit = query.limit() or query.USUAL
+    with service.of_job(asking, job_id, after=place, limit=limit + 1) as found:
+        return _listed(found, limit, media_type)
 
 
 @runs.get("/runs/<uuid:run_id>")
 def get_run(run_id: UUID) -> Response:
-    """One run with its attempts."""
+    """One run with its newest attempts, and a Link to those before them."""
     asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    return answers.listed("run", of_run(service.get(asking, run_id)), media_type)
+    run = service.get(asking, run_id)
+    answer = answers.listed("run", of_run(run), media_type)
+    if run.omitted_attempts:
+        earlier = f"/1/runs/{run_id}/attempts?{CURSOR}={run.attempts[0].number}"
+        answer.headers["Link"] = f'<{earlier}>; rel="next"'
+    return answer
+
+
+@runs.get("/runs/<uuid:run_id>/attempts")
+def list_attempts(run_id: UUID) -> Response:
+    """All attempts of a run, newest first, a page at a time."""
+    asking = admission.admit()
+    media_type = answers.offer(negotiation.DOCUMENTS)
+    query.check(query.LIMIT, CURSOR)
+    before, limit = cursor.attempt_number(query.one(CURSOR)), query.limit() or query.USUAL
+    with service.attempts(asking, run_id, before=before, limit=limit + 1) as found:
+        return answers.page(
+            "attempts",
+            found,
+            lambda attempt: of_attempt(run_id, attempt),
+            lambda attempt: str(attempt.number),
+            limit=limit,
+            media_type=media_type,
+        )
 
 
 @runs.post("/runs/<uuid:run_id>/redeliver")
@@ -80,6 +105,17 @@ def fire_job(job_id: UUID) -> Response:
     asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
     return _taken_up(service.get(asking, pauses.fire(asking, job_id)), media_type)
+
+
+def _listed(found: Iterator[Run], limit: int, media_type: str) -> Response:
+    return answers.page(
+        "runs",
+        found,
+        of_run,
+        lambda run: cursor.write(Place(due_at=run.due_at, id=run.id)),
+        limit=limit,
+        media_type=media_type,
+    )
 
 
 def _taken_up(run: Run, media_type: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from uuid import UUID
 
 from app.api import xml_text
 from app.api.native import data
@@ -31,17 +32,19 @@ def of_run(run: Run) -> Mapping[str, Value]:
             "nextAttempt": _instant(run.next_attempt_at),
             "completeBy": _instant(run.complete_by),
             "reason": run.reason,
-            "attempts": [_of_attempt(run, attempt) for attempt in run.attempts],
+            "omittedAttempts": run.omitted_attempts or None,
+            "attempts": [of_attempt(run.id, attempt) for attempt in run.attempts],
         }
     )
 
 
-def _of_attempt(run: Run, attempt: Attempt) -> Mapping[str, Value]:
+def of_attempt(run_id: UUID, attempt: Attempt) -> Mapping[str, Value]:
+    """The members of an attempt of that run."""
     reply = attempt.reply
     return _present(
         {
             "number": attempt.number,
-            "webhookId": str(run.id),
+            "webhookId": str(run_id),
             "started": instants.format_utc(attempt.started_at),
             "latenessMs": attempt.lateness_ms,
             "status": reply.status,

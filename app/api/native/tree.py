@@ -8,6 +8,8 @@ from typing import Final, TypeAlias
 import orjson
 from lxml import etree
 
+from app.api import negotiation, pages
+from app.api.pages import Frame
 from app.api.xml_text import printable
 
 Value: TypeAlias = "str | int | float | Mapping[str, Value] | Sequence[Value] | None"
@@ -40,6 +42,22 @@ def to_xml(name: str, value: Value) -> bytes:
     _fill(root, value)
     etree.indent(root)
     return etree.tostring(root, encoding="utf-8")
+
+
+def frame(name: str, media_type: str) -> Frame:
+    """What is written around the elements of the list `name`."""
+    if media_type == negotiation.JSON:
+        return pages.JSON
+    tag = name.encode("ascii")
+    return Frame(b"<%b>\n" % tag, b"\n", b"\n</%b>" % tag, b"<%b/>" % tag)
+
+
+def element(name: str, value: Value, media_type: str) -> bytes:
+    """The value as an element of the list `name`, to be written within its frame."""
+    if media_type == negotiation.JSON:
+        return pages.element_to_json(value)
+    around = frame(name, media_type)
+    return to_xml(name, [value])[len(around.opening) : -len(around.closing)]
 
 
 def _fill(element: etree._Element, value: Value) -> None:

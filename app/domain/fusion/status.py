@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.domain.fusion.outcome import status_of
 from app.domain.instants import format_millis
-from app.domain.run import Run, RunState
+from app.domain.run import RunState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,18 +25,6 @@ class Course:
     started_at: datetime
     ended_at: datetime | None = None
     reason: str | None = None
-
-
-def course_of(run: Run) -> Course:
-    """The course of a run."""
-    first = run.attempts[0].started_at if run.attempts else None
-    return Course(
-        run_id=run.id,
-        state=run.state,
-        started_at=began(first, due_at=run.due_at, ended_at=run.settled_at),
-        ended_at=run.settled_at,
-        reason=run.reason,
-    )
 
 
 def began(first_call: datetime | None, *, due_at: datetime, ended_at: datetime | None) -> datetime:

@@ -150,7 +150,12 @@ def of_task(task: Task, app: str | None) -> Booking:
 
 def endpoint_of(resource: Resource) -> str:
     """The runner that does a job, by its type; nothing for a task, which says itself what to do."""
-    return "" if resource.kind is Kind.TASK else str(resource.kind)
+    return endpoint_of_kind(resource.kind)
+
+
+def endpoint_of_kind(kind: Kind) -> str:
+    """The runner that does the jobs of a type, as `endpoint_of`."""
+    return "" if kind is Kind.TASK else str(kind)
 
 
 def schedule_of(job: Job) -> dict[str, Any]:

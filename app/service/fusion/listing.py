@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from app.domain.account import Caller
@@ -12,29 +13,49 @@ from app.domain.fusion.status import Course
 from app.domain.run import RunKind
 from app.service.fusion import apps, jobs
 from app.store import resources as store
-from app.store.engine import statement, transaction
-from app.store.resources import LastRun, Standing
+from app.store.engine import transaction
+from app.store.resources import RunOfJob, Standing
 
 _BY_SCHEDULE: Final = "schedule"
 
 
-def of_all(caller: Caller, *, kinds: Collection[Kind], app: str | None) -> list[dict[str, Any]]:
-    """How the account's jobs stand, by name; only of those kinds, and of that app, if given."""
-    with statement() as connection:
-        found = store.standing(
-            connection, caller.account.id, types=sorted(kinds), tag=apps.tag(app)
-        )
-    return [_told(each) for each in found]
+@contextmanager
+def of_all(
+    caller: Caller,
+    *,
+    kinds: Collection[Kind],
+    app: str | None,
+    after: Resource | None,
+    limit: int,
+) -> Iterator[Iterator[dict[str, Any]]]:
+    """How the account's jobs stand, by name, the first `limit` of those after `after`.
+
+    Only of those kinds, and of that app, if given. They are read inside the context, a few at a
+    time.
+    """
+    with (
+        transaction() as connection,
+        store.standing(
+            connection,
+            caller.account.id,
+            endpoints=[jobs.endpoint_of_kind(kind) for kind in kinds or Kind],
+            tag=apps.tag(app),
+            after="" if after is None else str(after),
+            limit=limit,
+        ) as found,
+    ):
+        yield map(_told, found)
 
 
 def of_one(caller: Caller, resource: Resource, *, app: str | None) -> dict[str, Any]:
     """How a job stands. Raises NotFound."""
+    endpoint = jobs.endpoint_of(resource)
     with transaction() as connection:
         jobs.find(connection, caller, resource, app)
-        found = store.standing(connection, caller.account.id, name=str(resource))
-    if not found:
+        found = store.standing_of(connection, caller.account.id, str(resource), endpoint=endpoint)
+    if found is None:
         raise jobs.unknown(resource, None)
-    return _told(found[0])
+    return _told(found)
 
 
 def history(
@@ -44,7 +65,7 @@ def history(
     with transaction() as connection:
         job = jobs.find(connection, caller, resource, app)
         runs = store.runs(connection, job.id, limit)
-    return [status.history_entry(str(resource), status.course_of(each)) for each in runs]
+    return [status.history_entry(str(resource), _course(each)) for each in runs]
 
 
 def _told(found: Standing) -> dict[str, Any]:
@@ -58,7 +79,7 @@ def _told(found: Standing) -> dict[str, Any]:
     )
 
 
-def _course(last: LastRun) -> Course:
+def _course(last: RunOfJob) -> Course:
     return Course(
         run_id=last.id,
         state=last.state,

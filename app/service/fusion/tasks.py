@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -26,11 +27,26 @@ def read(members: Mapping[str, Any], *, task_id: str | None = None) -> Task:
     return domain.read(members, allow=allow, task_id=task_id)
 
 
-def of_all(caller: Caller, *, app: str | None) -> list[dict[str, Any]]:
-    """The account's tasks, or those of an app, by id."""
-    with statement() as connection:
-        found = store.written(connection, caller.account.id, tag=apps.tag(app))
-    return [orjson.loads(each[jobs.TASK]) for each in found]
+@contextmanager
+def of_all(
+    caller: Caller, *, app: str | None, after: Resource | None, limit: int
+) -> Iterator[Iterator[dict[str, Any]]]:
+    """The account's tasks, or those of an app, by id: the first `limit` after that of `after`.
+
+    They are read inside the context, a few at a time.
+    """
+    with (
+        transaction() as connection,
+        store.tasks(
+            connection,
+            caller.account.id,
+            endpoint=jobs.endpoint_of_kind(Kind.TASK),
+            tag=apps.tag(app),
+            after="" if after is None else str(after),
+            limit=limit,
+        ) as found,
+    ):
+        yield map(orjson.loads, found)
 
 
 def get(caller: Caller, task_id: str, *, app: str | None) -> dict[str, Any]:

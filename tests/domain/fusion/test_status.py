@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import pytest
 
 from app.domain.fusion import status
 from app.domain.fusion.outcome import Status, status_of
-from app.domain.fusion.status import Course, course_of
-from app.domain.run import Attempt, Reply, Run, RunKind, RunState
+from app.domain.fusion.status import Course
+from app.domain.run import RunState
 from tests.domain.fusion.calendars import utc
 
 RUN = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -134,30 +134,3 @@ def test_clients_that_demand_a_fraction_can_read_every_time() -> None:
     for text in (told["startTime"], told["endTime"], whole["nextStartTime"]):
         datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
         assert text.endswith("Z")
-
-
-def test_a_run_starts_with_its_first_call() -> None:
-    attempts = tuple(
-        Attempt(number, BEGUN + timedelta(seconds=number), 0.0, Reply(status=503))
-        for number in (1, 2)
-    )
-    run = Run(
-        id=RUN,
-        job_id=RUN,
-        job_version=1,
-        kind=RunKind.SCHEDULED,
-        due_at=BEGUN,
-        state=RunState.FAILED,
-        missed=0,
-        settled_at=OVER,
-        next_attempt_at=None,
-        reason="gone",
-        attempts=attempts,
-    )
-    assert course_of(run) == Course(
-        run_id=RUN,
-        state=RunState.FAILED,
-        started_at=BEGUN + timedelta(seconds=1),
-        ended_at=OVER,
-        reason="gone",
-    )

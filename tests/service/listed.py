@@ -1,0 +1,23 @@
+"""Listed: the runs of a job or an account, as tuples."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.domain.account import Caller
+from app.domain.run import Run, RunFilter, RunState
+from app.service import runs
+
+EVERY = RunFilter(states=frozenset(RunState))
+
+
+def of_job(caller: Caller, job_id: UUID, limit: int = 10) -> tuple[Run, ...]:
+    """The newest runs of a job."""
+    with runs.of_job(caller, job_id, after=None, limit=limit) as found:
+        return tuple(found)
+
+
+def of_account(caller: Caller, wanted: RunFilter = EVERY) -> tuple[Run, ...]:
+    """The newest runs of an account."""
+    with runs.listed(caller, wanted, after=None, limit=10) as found:
+        return tuple(found)
