@@ -1,0 +1,123 @@
+"""The database's clock was set back by an hour: what is stored lies ahead, and nothing fails.
+
+Rows are moved ahead instead of the clock back: the statements cannot tell the two apart.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+from flask import Flask
+
+from app.domain.account import Caller
+from app.domain.run import RunState
+from app.errors import Unauthenticated
+from app.service import accounts, runs
+from app.store.parking import release, summon
+from app.store.settling import settle
+from app.store.takes import Taken
+from tests.booked import book, claim_and_take, one
+from tests.store.test_parking import HERE, back
+from tests.store.test_settling import came
+
+COMPARING = """
+SELECT conrelid::regclass || '.' || conname FROM pg_constraint c
+WHERE contype = 'c' AND coninhcount = 0 AND 1 < (
+  SELECT count(*) FROM pg_attribute a
+  WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
+    AND a.atttypid = 'timestamptz'::regtype)
+ORDER BY 1
+"""
+
+
+def moved_ahead(connection: psycopg.Connection, account_id: int) -> Taken:
+    """A run that is held by a worker, and was due an hour after what the clock says now."""
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    hour = timedelta(hours=1)
+    connection.execute(
+        "UPDATE inflight SET due_at = due_at + %(hour)s, send_at = send_at + %(hour)s,"
+        " look_at = look_at + %(hour)s, lease_until = lease_until + %(hour)s",
+        {"hour": hour},
+    )
+    connection.execute("UPDATE job SET created_at = created_at + %s", (hour,))
+    return run._replace(due_at=run.due_at + hour, send_at=run.send_at + hour)
+
+
+def test_only_checks_that_every_statement_keeps_compare_two_readings_of_the_clock(
+    connection: psycopg.Connection,
+) -> None:
+    # A check that a set-back clock can break makes an operation impossible for as long. A new one
+    # belongs here only with a test of each statement that writes one of its columns.
+    assert [row[0] for row in connection.execute(COMPARING)] == [
+        "due.due_held_back_once",  # looks only at whether they are set
+        "inflight.inflight_check",
+        "inflight.inflight_given_back_was_planned",
+    ]
+
+
+def test_a_key_that_was_made_an_hour_from_now_is_revoked_at_once(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    text = accounts.create_key("demo", "of the future")
+    connection.execute("UPDATE api_key SET created_at = created_at + interval '1 hour'")
+    assert accounts.authenticate(text, account=None).account == caller.account
+
+    accounts.revoke_key(text[3:13])
+
+    with pytest.raises(Unauthenticated):
+        accounts.authenticate(text, account=None)
+    assert one(
+        connection, "SELECT revoked_at <= clock_timestamp() FROM api_key WHERE id = %s", text[3:13]
+    )
+
+
+def test_secrets_of_the_future_are_rotated_and_end(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    accounts.rotate_secret("demo", overlap=timedelta(hours=1))
+    connection.execute(
+        "UPDATE signing_secret SET created_at = created_at + interval '1 hour',"
+        " expires_at = expires_at + interval '1 hour'"
+    )
+
+    rotated = accounts.rotate_secret("demo", overlap=timedelta(0))
+
+    assert accounts.secrets("demo") == rotated[:1]
+
+
+@pytest.mark.parametrize("state", [None, RunState.FAILED])
+def test_a_run_that_is_due_an_hour_from_now_is_settled(
+    caller: Caller, connection: psycopg.Connection, state: RunState | None
+) -> None:
+    run = moved_ahead(connection, caller.account.id)
+
+    assert settle(connection, [came(run, state, 500)]) == {run.id}
+
+    left = one(connection, "SELECT send_at = due_at FROM inflight")
+    assert left is (True if state is None else None)
+
+
+def test_a_run_that_is_due_an_hour_from_now_is_given_back_and_sent_for(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    run = moved_ahead(connection, caller.account.id)
+
+    assert release(connection, [back(run)]) == {run.id}
+    called = summon(connection, [((caller.account.id, HERE), 1)])
+
+    assert [ticket[0] for tickets in called.values() for ticket in tickets] == [run.id]
+
+
+def test_a_run_of_the_future_is_sent_again(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    run = moved_ahead(connection, caller.account.id)
+    settle(connection, [came(run, RunState.FAILED, 500)])
+    connection.execute("UPDATE run SET settled_at = settled_at + interval '1 hour'")
+
+    assert runs.redeliver(caller, run.id).id == run.id
+
+    assert one(connection, "SELECT send_at = due_at FROM inflight WHERE id = %s", run.id) is True
