@@ -38,6 +38,7 @@ class Settings:
     payload_mib: int
     workers: int
     log_level: str
+    temporary: Path | None
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -71,6 +72,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         payload_mib=number(environ, "WAKECALL_PAYLOAD_MIB", default=256, least=16, most=65_536),
         workers=number(environ, "WAKECALL_WORKERS", default=_cores(), least=1, most=64),
         log_level=(environ.get("WAKECALL_LOG_LEVEL") or "info").lower(),
+        temporary=_folder(environ.get("WAKECALL_TMP")),
     )
 
 
@@ -84,6 +86,15 @@ def number(environ: Mapping[str, str], name: str, *, default: int, least: int, m
             f"{name} is {text!r}: give a whole number from {least} to {most} (default {default})."
         )
     return int(text)
+
+
+def _folder(text: str | None) -> Path | None:
+    """The directory of `WAKECALL_TMP`; None without one. Raises Misconfigured."""
+    if not text:
+        return None
+    if not os.access(text, os.W_OK | os.X_OK) or not Path(text).is_dir():
+        raise Misconfigured(f"WAKECALL_TMP is {text!r}: give a directory where files can be made.")
+    return Path(text).absolute()
 
 
 def _cores() -> int:

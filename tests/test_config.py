@@ -96,6 +96,15 @@ def test_lists_are_read(tmp_path: Path) -> None:
     assert settings.limits.requests_per_second == 50
 
 
+def test_temporary_files_need_a_directory(tmp_path: Path) -> None:
+    environ = {**DATABASE, "WAKECALL_HOME": str(tmp_path)}
+
+    assert load(environ).temporary is None
+    assert load({**environ, "WAKECALL_TMP": str(tmp_path)}).temporary == tmp_path
+    with pytest.raises(Misconfigured, match="WAKECALL_TMP"):
+        load({**environ, "WAKECALL_TMP": str(tmp_path / "missing")})
+
+
 def test_limits_are_read_with_their_units(tmp_path: Path) -> None:
     environ = {**DATABASE, "WAKECALL_HOME": str(tmp_path)}
 

@@ -6,8 +6,9 @@ from typing import Final
 
 from flask import request
 
-from app.api import auth, rate
-from app.domain.account import Caller, Presumed
+from app.api import auth, rate, senders
+from app.domain.account import Account, Caller, Presumed
+from app.service.limits import limits_of
 
 _CALLER: Final = "wakecall.caller"
 
@@ -20,7 +21,7 @@ def admit() -> Caller:
     known: Caller | None = request.environ.get(_CALLER)
     if known is None:
         known = auth.caller()
-        rate.count(known.account.id)
+        _count(known.account)
         request.environ[_CALLER] = known
     return known
 
@@ -34,5 +35,10 @@ def presume() -> Caller | Presumed:
     if known is not None:
         return known
     presumed = auth.presumed()
-    rate.count(presumed.account.id)
+    _count(presumed.account)
     return presumed
+
+
+def _count(account: Account) -> None:
+    senders.note(request.environ, account.id, limits_of(account).concurrent_requests)
+    rate.count(account.id)

@@ -19,7 +19,7 @@ TOKEN: Final = "wakecall.token"  # noqa: S105 - a name
 BOUND: Final = "wakecall.bound"
 """Where a listener that asks for no key says whom it speaks for."""
 
-_LONGEST: Final = 512
+MAX_CREDENTIALS: Final = 512
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +72,7 @@ def confirm() -> None:
 def bearer() -> str | None:
     """What is sent as a bearer token, be it a key or not; None where nothing is."""
     scheme, _, credentials = request.headers.get("Authorization", "").strip(" \t").partition(" ")
-    if scheme.lower() != "bearer" or len(credentials) > _LONGEST:
+    if scheme.lower() != "bearer" or len(credentials) > MAX_CREDENTIALS:
         return None
     return credentials.strip(" ")
 
@@ -100,13 +100,22 @@ def _sender(identify: Identify[Who_co]) -> Who_co:
     raise accounts.unauthenticated()
 
 
-def _basic(identify: Identify[Who_co], credentials: str) -> Who_co:
-    """RFC 7617: `account:key`, or the key as the user name with any password."""
+def basic_pair(credentials: str) -> tuple[str, str] | None:
+    """User name and password of HTTP Basic (RFC 7617); None where there are none."""
     try:
         pair = base64.b64decode(credentials, validate=True).decode()
     except (binascii.Error, ValueError):
-        raise accounts.unauthenticated() from None
+        return None
     user, _, password = pair.partition(":")
+    return user, password
+
+
+def _basic(identify: Identify[Who_co], credentials: str) -> Who_co:
+    """RFC 7617: `account:key`, or the key as the user name with any password."""
+    pair = basic_pair(credentials)
+    if pair is None:
+        raise accounts.unauthenticated()
+    user, password = pair
     try:
         return identify(password, account=user)
     except Unauthenticated:
@@ -115,6 +124,6 @@ def _basic(identify: Identify[Who_co], credentials: str) -> Who_co:
 
 
 def _bounded(text: str) -> str:
-    if len(text) > _LONGEST:
+    if len(text) > MAX_CREDENTIALS:
         raise accounts.unauthenticated()
     return text.strip(" \t")

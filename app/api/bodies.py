@@ -60,7 +60,10 @@ def read(limit: int, *, member: str | None = None) -> bytes:
         case BodyFailure.CUT:
             raise _incomplete()
         case BodyFailure.CROWDED:
-            raise Unavailable("Too many long bodies arrive at once; try again shortly.")
+            raise Unavailable(
+                "Too many bodies of more than 64 KiB arrive at once, in all or from this account; "
+                "try again shortly."
+            )
     announced = request.content_length
     if announced is not None and announced > limit:
         raise _too_large(limit, member)

@@ -1,96 +1,44 @@
 """Front: the ASGI side of the web process, which waits for slow clients so that no thread has to.
 
 A request is handed to the application (WSGI, in a thread) once its body is here, complete and
-within its limits; docs/decisions/0006-web-server.md says why.
+within its limits, and once it is its account's turn; docs/decisions/0006-web-server.md and
+docs/decisions/0033-the-web-is-shared-by-account.md say why.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
-from io import BytesIO
-from typing import TYPE_CHECKING, Final, cast
+from contextlib import nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from app.api import bodies, gateway
-from app.api.bodies import FAILURE, MAX_DOCUMENT, BodyFailure
-from app.api.gateway import Message
-from app.log import logger
+from app.api import gateway, refusals
+from app.api.downloads import SEND_S, Downloads
+from app.api.fair_gate import FairGate, GateRefused
+from app.api.gateway import Answer, Message
+from app.api.senders import SENDER, Sender, Senders
+from app.api.uploads import BODY_S, Receive, Uploads
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 # As many as the database pool keeps open.
 THREADS: Final = 8
-BODY_S: Final = 15.0
-SEND_S: Final = 30.0
-# Bodies of more than 64 KiB and up to 4 MiB that a process holds at once.
-LONG_BODIES: Final = 16
-# Requests with such a body that are answered at once: what is made of one may take many times its
+# Requests with a long body that are answered at once: what is made of one may take many times its
 # bytes, and one after the other they are no slower, as one thread at a time reads documents.
 LONG_AT_ONCE: Final = 2
-# What is read of a body that is too long, so that its sender comes to read the answer.
-MAX_DRAINED: Final = 16 * 1024 * 1024
-
-
-@dataclass(kw_only=True, slots=True)
-class _Room:
-    """Places for bodies longer than one document: whoever sends them, memory stays bounded."""
-
-    free: int
-
-
-@dataclass(kw_only=True, slots=True)
-class _Body:
-    """A body as it arrives; one over its limit is counted on, but kept no longer."""
-
-    most: int
-    room: _Room
-    placed: bool = False
-    parts: list[bytes] = field(default_factory=list)
-    size: int = 0
-    more: bool = True
-    failure: BodyFailure | None = None
-
-    def take(self, message: Message) -> None:
-        if message["type"] == "http.disconnect":
-            # Also how a body ends that breaks the rules of chunked coding.
-            self.more, self.failure = False, BodyFailure.CUT
-            return
-        part = message.get("body", b"")
-        self.more = message.get("more_body", False)
-        self.size += len(part)
-        if self.size > self.most:
-            self.failure = BodyFailure.LONG
-        elif self.size > MAX_DOCUMENT and not self._place():
-            self.failure = BodyFailure.CROWDED
-        if self.failure is None:
-            self.parts.append(part)
-        else:
-            self.parts.clear()
-
-    def _place(self) -> bool:
-        if not self.placed and self.room.free:
-            self.room.free -= 1
-            self.placed = True
-        return self.placed
-
-    def leave(self) -> None:
-        """Give the place back, once nothing refers to the body."""
-        self.room.free += self.placed
-        self.placed = False
 
 
 class Front:
     """An ASGI application around a WSGI one; holds the threads that run the latter.
 
     `begin` is called when the process starts to serve; a body must arrive within `body_s`
-    seconds, and a client must take each piece of a long answer within `send_s`.
+    seconds, and a client must take each piece of a long answer within `send_s`. One account has
+    at most `share` of the threads, and so have all senders without a valid key together.
     """
 
     def __init__(
@@ -99,16 +47,19 @@ class Front:
         *,
         begin: Callable[[], None] = lambda: None,
         threads: int = THREADS,
+        share: int = THREADS // 2,
         body_s: float = BODY_S,
         send_s: float = SEND_S,
     ) -> None:
         self._app = app
         self._begin = begin
-        self._body_s = body_s
-        self._send_s = send_s
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
-        self._room = _Room(free=LONG_BODIES)
-        self._long = asyncio.Semaphore(LONG_AT_ONCE)
+        # One thread more, to refuse what finds no slot.
+        self._threads = ThreadPoolExecutor(threads + 1, thread_name_prefix="request")
+        self._gate = FairGate(threads, share)
+        self._long = FairGate(LONG_AT_ONCE, LONG_AT_ONCE)
+        self._senders = Senders()
+        self._uploads = Uploads(body_s=body_s)
+        self._downloads = Downloads(send_s=send_s)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request, or the life of the process (ASGI 3)."""
@@ -116,22 +67,12 @@ class Front:
             await self._live(receive, send)
             return
         environ = gateway.environ_of(scope)
-        body = _Body(most=bodies.most(environ), room=self._room)
-        try:
-            if "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0":
-                await self._take_body(body, environ, receive)
-            async with self._long if body.placed else nullcontext():
-                loop = asyncio.get_running_loop()
-                answer = await loop.run_in_executor(self._threads, gateway.run, self._app, environ)
-        finally:
-            body.leave()
-        await send(
-            {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
-        )
-        more = answer.rest is not None
-        await send({"type": "http.response.body", "body": answer.start, "more_body": more})
-        if answer.rest is not None:
-            await self._stream(answer.rest, send)
+        sender = environ[SENDER] = self._senders.of(environ)
+        if "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0":
+            answer = await self._answer_with_body(environ, sender, receive)
+        else:
+            answer = await self._answer(environ, sender)
+        await self._downloads.send(answer, sender.lane, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -139,35 +80,45 @@ class Front:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._threads.shutdown()
+        self._downloads.shutdown()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _take_body(self, body: _Body, environ: Message, receive: Receive) -> None:
-        """Read the body into the environment, or say there why it is not to be had."""
-        announced = int(environ.get("CONTENT_LENGTH", 0))
-        if announced > (body.most if "HTTP_EXPECT" in environ else MAX_DRAINED):
-            environ[FAILURE] = BodyFailure.LONG
-            return
+    async def _answer_with_body(self, environ: Message, sender: Sender, receive: Receive) -> Answer:
+        upload = await self._uploads.read(
+            environ, receive, sender.account, partial(self._judge, environ, sender)
+        )
         try:
-            async with asyncio.timeout(self._body_s):
-                while body.more and body.size <= MAX_DRAINED:
-                    body.take(await receive())
-        except TimeoutError:
-            body.failure = body.failure or BodyFailure.SLOW
-        if body.failure is None:
-            environ["wsgi.input"] = BytesIO(b"".join(body.parts))
-            body.parts.clear()
-        else:
-            environ[FAILURE] = body.failure
+            return await self._answer(environ, sender, long=upload.placed)
+        finally:
+            self._uploads.leave(upload)
 
-    async def _stream(self, rest: Iterator[bytes], send: Send) -> None:
-        """Send what is left; a client that takes nothing for too long is left alone."""
+    async def _judge(self, environ: Message, sender: Sender) -> int | None:
+        """The account whose valid key came with a request; None where there is none."""
+        try:
+            await self._run(refusals.to_be_judged(environ), sender, sender.network)
+        except GateRefused:
+            return None
+        return sender.account
+
+    async def _answer(self, environ: Message, sender: Sender, *, long: bool = False) -> Answer:
+        """The application's answer, once it is the sender's turn; or that it has no turn."""
+        if self._downloads.unread.exhausted(sender.lane):
+            refusal = refusals.unread(self._downloads.unread.held(sender.lane))
+        else:
+            try:
+                # A long body takes turns with its account's other requests: its slot is scarcer.
+                async with self._long.slot(sender.lane) if long else nullcontext():
+                    return await self._run(environ, sender, (sender.member, long))
+            except GateRefused as refused:
+                refusal = refusals.concurrent(refused)
+        return await self._call(refusals.refused(environ, refusal))
+
+    async def _run(self, environ: Message, sender: Sender, member: Hashable) -> Answer:
+        async with self._gate.slot(sender.lane, member, share=sender.max_concurrent):
+            answer = await self._call(environ)
+        self._senders.learn(sender, answer.status)
+        return answer
+
+    async def _call(self, environ: Message) -> Answer:
         loop = asyncio.get_running_loop()
-        with closing(cast("Generator[bytes, None, None]", rest)):
-            while piece := await loop.run_in_executor(self._threads, next, rest, b""):
-                try:
-                    async with asyncio.timeout(self._send_s):
-                        await send({"type": "http.response.body", "body": piece, "more_body": True})
-                except TimeoutError:
-                    logger.info("client.stopped_reading")
-                    return
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return await loop.run_in_executor(self._threads, gateway.run, self._app, environ)

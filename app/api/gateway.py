@@ -28,6 +28,24 @@ _BASE: Final[Message] = {
 }
 
 
+class Rest:
+    """What is left of a long answer; may be closed before any of it was asked for."""
+
+    def __init__(self, pieces: Iterator[bytes], chunks: Iterable[bytes]) -> None:
+        self._pieces = filter(None, pieces)
+        self._chunks = chunks
+
+    def __next__(self) -> bytes:
+        return next(self._pieces)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def close(self) -> None:
+        """Let go of what the application holds for it."""
+        _close(self._chunks)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """What the application answered: its first bytes, and where more of them come from."""
@@ -35,7 +53,7 @@ class Answer:
     status: int
     headers: list[tuple[bytes, bytes]]
     start: bytes
-    rest: Iterator[bytes] | None
+    rest: Rest | None
 
 
 def environ_of(scope: Message) -> Message:
@@ -87,23 +105,16 @@ def run(app: WSGIApplication, environ: Message) -> Answer:
     )
 
 
-def _read_ahead(chunks: Iterable[bytes]) -> tuple[bytes, Iterator[bytes] | None]:
+def _read_ahead(chunks: Iterable[bytes]) -> tuple[bytes, Rest | None]:
     parts, size = [], 0
     iterator = iter(chunks)
     for chunk in iterator:
         parts.append(chunk)
         size += len(chunk)
         if size > _AT_ONCE:
-            return b"".join(parts), _rest(iterator, chunks)
+            return b"".join(parts), Rest(iterator, chunks)
     _close(chunks)
     return b"".join(parts), None
-
-
-def _rest(iterator: Iterator[bytes], chunks: Iterable[bytes]) -> Iterator[bytes]:
-    try:
-        yield from (chunk for chunk in iterator if chunk)
-    finally:
-        _close(chunks)
 
 
 def _close(chunks: Iterable[bytes]) -> None:

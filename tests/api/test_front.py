@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.api import gateway
+from app.api import downloads, gateway, senders
 from app.api.bodies import FAILURE, MAX_DOCUMENT, MAX_LONG, BodyFailure
-from app.api.front import LONG_AT_ONCE, LONG_BODIES, MAX_DRAINED, THREADS, Front
+from app.api.downloads import MAX_UNREAD, SLICE
+from app.api.front import LONG_AT_ONCE, THREADS, Front
+from app.api.uploads import (
+    BODY_S,
+    GRACE_S,
+    MAX_DRAINED,
+    MAX_DRAINED_UNKNOWN,
+    MAX_LONG_BODIES,
+)
+from app.domain import key
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
 
 Message = dict[str, Any]
+KEYS = {account: key.compose(account.encode() * 64) for account in ("1", "2")}
 
 
 def scope_of(method: str = "POST", **headers: str) -> Message:
@@ -51,6 +62,7 @@ class Exchange:
         self.sent: list[Message] = []
 
     def app(self, environ: Message, start_response: StartResponse) -> Iterable[bytes]:
+        senders.note(environ, int(environ.get("HTTP_ACCOUNT", "1")), None)
         self.seen = {**environ, "body": environ["wsgi.input"].read()}
         start_response("201 Created", [("A", "b")])
         return self.chunks
@@ -189,45 +201,92 @@ def test_one_route_alone_may_have_long_bodies(
     assert len(seen["body"]) == (size if failure is None else 0)
 
 
-def test_long_bodies_are_held_by_few_at_once_and_short_ones_by_all() -> None:
+def test_no_account_takes_the_last_places_for_long_bodies() -> None:
     exchange = Exchange()
     front = Front(exchange.app)
-    sent: list[BodyFailure | None] = []
+    sent: list[tuple[str, BodyFailure | None]] = []
     first, rest = chunk(b"x" * (MAX_DOCUMENT + 1), more=True), chunk(b"x")
+    placed = asyncio.Semaphore(0)
 
-    async def ask(scope: Message, *arriving: Message | asyncio.Event) -> None:
+    async def ask(account: str, *arriving: Message | asyncio.Event) -> None:
         waiting = iter(arriving)
 
         async def receive() -> Message:
             message = next(waiting)
             if isinstance(message, asyncio.Event):
+                placed.release()
                 await message.wait()
                 message = next(waiting)
                 assert not isinstance(message, asyncio.Event)
             return message
 
-        await front(scope, receive, exchange.send)
-        sent.append(exchange.seen.get(FAILURE))
+        await front(
+            bulk_scope(transfer_encoding="chunked", account=account), receive, exchange.send
+        )
+        sent.append((account, exchange.seen.get(FAILURE)))
 
     async def crowd() -> None:
         go = asyncio.Event()
-        scope = bulk_scope(transfer_encoding="chunked")
-        held = [asyncio.create_task(ask(scope, first, go, rest)) for _ in range(LONG_BODIES)]
-        await asyncio.sleep(0)
-        await ask(scope, first, rest)
-        await ask(scope, rest)
-        assert sent == [BodyFailure.CROWDED, None]
+        half = MAX_LONG_BODIES // 2
+
+        async def hold(account: str, number: int) -> list[asyncio.Task[None]]:
+            tasks = [asyncio.create_task(ask(account, first, go, rest)) for _ in range(number)]
+            for _ in tasks:
+                await placed.acquire()
+            return tasks
+
+        held = await hold("1", half)
+        await ask("1", first, rest)
+        await ask("1", rest)
+        assert sent == [("1", BodyFailure.CROWDED), ("1", None)]
         held[0].cancel()
         await asyncio.wait(held[:1])
-        await ask(scope, first, rest)
-        assert sent[2:] == [None]
+        held += await hold("1", 1)
+        held += await hold("2", half // 2)
+        await ask("2", first, rest)
+        await ask("3", first, rest)
+        assert sent[2:] == [("2", BodyFailure.CROWDED), ("3", None)]
         go.set()
         await asyncio.wait(held)
-        assert sent[3:] == [None] * (LONG_BODIES - 1)
-        await asyncio.gather(*(ask(scope, first, rest) for _ in range(LONG_BODIES)))
-        assert sent[LONG_BODIES + 2 :] == [None] * LONG_BODIES
+        assert len(sent) == 4 + half + half // 2
+        assert {failure for _, failure in sent[4:]} == {None}
 
     asyncio.run(crowd())
+
+
+def test_a_sender_without_a_valid_key_gets_no_place() -> None:
+    exchange = Exchange()
+
+    def refusing(_environ: Message, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("401 Unauthorized", [])
+        return [b"no"]
+
+    parts = [chunk(b"x" * MAX_DOCUMENT, more=True)] * 100
+    exchange.arriving = iter(parts)
+    front = Front(refusing)
+    asyncio.run(front(bulk_scope(transfer_encoding="chunked"), exchange.receive, exchange.send))
+    assert exchange.sent[0]["status"] == 401
+    assert exchange.received * MAX_DOCUMENT == MAX_DRAINED_UNKNOWN + MAX_DOCUMENT
+    exchange.sent.clear()
+    announced = bulk_scope(content_length=f"{MAX_LONG + 1}")
+    asyncio.run(Front(refusing)(announced, exchange.receive, exchange.send))
+    assert exchange.sent[0]["status"] == 401
+    assert exchange.received * MAX_DOCUMENT == MAX_DRAINED_UNKNOWN + MAX_DOCUMENT
+
+
+def test_a_long_body_must_arrive_at_a_least_rate() -> None:
+    exchange = Exchange()
+    begun = time.monotonic()
+
+    async def receive() -> Message:
+        await asyncio.sleep(0.2)
+        exchange.received += 1
+        return chunk(b"x" * (MAX_DOCUMENT if exchange.received == 1 else 1), more=True)
+
+    exchange.receive = receive  # type: ignore[method-assign] # a client that sends slowly
+    seen = exchange.run(bulk_scope(transfer_encoding="chunked"))
+    assert seen[FAILURE] == BodyFailure.SLOW
+    assert GRACE_S <= time.monotonic() - begun < BODY_S / 2
 
 
 def test_few_long_bodies_are_answered_at_once_and_short_ones_go_past_them() -> None:
@@ -239,6 +298,7 @@ def test_few_long_bodies_are_answered_at_once_and_short_ones_go_past_them() -> N
 
     def app(environ: Message, start_response: StartResponse) -> Iterable[bytes]:
         nonlocal now
+        senders.note(environ, 1, None)
         if len(environ["wsgi.input"].read()) > MAX_DOCUMENT:
             with lock:
                 now += 1
@@ -317,6 +377,64 @@ def test_a_client_that_takes_nothing_is_left_alone() -> None:
     assert len(exchange.sent) == 4
     assert chunks.closed.is_set()
     assert chunks.left > 900
+
+
+def test_an_answer_in_one_piece_is_given_up_too() -> None:
+    exchange = Exchange(chunks=[b"x" * (5 * SLICE)])
+
+    async def stuck(message: Message) -> None:
+        exchange.sent.append(message)
+        if len(exchange.sent) > 1:
+            await asyncio.Event().wait()
+
+    exchange.send = stuck  # type: ignore[method-assign] # a client that reads nothing
+    exchange.run(scope_of("GET"), send_s=0.1)
+    assert [len(message.get("body", b"")) for message in exchange.sent] == [0, SLICE]
+
+
+def test_a_long_answer_must_be_read_at_a_least_rate() -> None:
+    chunks = Chunks(1000)
+    exchange = Exchange(chunks=chunks)
+
+    async def slow(message: Message) -> None:
+        await asyncio.sleep(0.15)
+        exchange.sent.append(message)
+
+    exchange.send = slow  # type: ignore[method-assign] # a client that reads slowly
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(downloads, "MIN_RATE", 100 * SLICE)
+        exchange.run(scope_of("GET"), send_s=0.5)
+    assert 2 < len(exchange.sent) < 10
+    assert chunks.closed.is_set()
+
+
+def test_who_leaves_answers_unread_is_refused_and_others_are_not() -> None:
+    exchange = Exchange(chunks=[b"x" * (MAX_UNREAD // 2 + 1)])
+    front = Front(exchange.app)
+    refused: list[bool] = []
+    answered = asyncio.Semaphore(0)
+
+    async def ask(account: str) -> None:
+        async def send(_message: Message) -> None:
+            refused.append("wakecall.refusal" in exchange.seen)
+            answered.release()
+            await asyncio.Event().wait()
+
+        await front(
+            scope_of("GET", account=account, x_api_key=KEYS[account]), exchange.receive, send
+        )
+
+    async def crowd() -> None:
+        asked = []
+        for account in ("1", "1", "2"):
+            asked.append(asyncio.create_task(ask(account)))
+            await answered.acquire()
+        for each in asked:
+            each.cancel()
+        await asyncio.wait(asked)
+
+    asyncio.run(crowd())
+    assert refused == [False, True, False]
 
 
 def test_an_application_that_fails_is_closed() -> None:

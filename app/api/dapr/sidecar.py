@@ -18,7 +18,7 @@ from granian.server.embed import Server
 
 from app.api import process
 from app.api.auth import BOUND, Bound
-from app.api.front import Front
+from app.api.front import THREADS, Front
 from app.domain.account import Account
 from app.domain.quotation import quoted
 from app.errors import InvalidMember, Misconfigured, NotFound
@@ -97,7 +97,8 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
     application = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
     level = current_app.config["WAKECALL_SETTINGS"].log_level
     begin = partial(process.begin, level, name="sidecar")
-    front = Front(_Speaking(application, bound), begin=begin)
+    # There is one account here, which need leave nothing to others.
+    front = Front(_Speaking(application, bound), begin=begin, share=THREADS)
     asyncio.run(_serve(front, addresses, port, ready))
     # A thread of the server that still wants the interpreter while it is torn down aborts.
     sys.stdout.flush()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from flask import Blueprint, Response, request
-from werkzeug.wsgi import FileWrapper
 
 from app.api import admission, negotiation, pages
 from app.api.native import answers, job_list, listing
@@ -31,11 +30,10 @@ def _whole(caller: Caller, wanted: JobList, media_type: str) -> Response:
     layout = listing.LAYOUTS[media_type]
     with service.ids(caller, wanted.tags) as found:
         length = layout.length(found.count)
-        file = None if request.method == "HEAD" else listing.spool(layout, found.count, found.ids)
-    answer = Response(
-        None if file is None else FileWrapper(file, listing.PIECE),
-        content_type=answers.CONTENT_TYPES[media_type],
-    )
+        body = None
+        if request.method != "HEAD":
+            body = listing.spool(layout, found.count, found.ids, caller.account.id)
+    answer = Response(body, content_type=answers.CONTENT_TYPES[media_type])
     answer.content_length = length
     return answer
 

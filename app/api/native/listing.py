@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from itertools import islice
 from tempfile import TemporaryFile
 from typing import IO, Final
 from uuid import UUID
 
+from flask import current_app
+from werkzeug.wsgi import FileWrapper
+
 from app.api.negotiation import JSON, TEXT, XML_APPLICATION, XML_TEXT
-from app.errors import Unavailable
+from app.api.shared_budget import SharedBudget
+from app.errors import RateLimited, Unavailable
 
 PIECE: Final = 64 * 1024
 ID_WIDTH: Final = 36
 _CHUNK: Final = 2000
 _IN_MEMORY: Final = 1024 * 1024
-# A long list takes a thread seconds: the other threads are there for everybody else.
-_long_lists: Final = threading.BoundedSemaphore(2)
+# A long list takes a thread seconds: the other threads are there for everybody else. So no account
+# makes two at once.
+_being_made: Final = SharedBudget(2)
+MAX_UNREAD: Final = 32
+_unread: Final = SharedBudget(MAX_UNREAD)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,25 +68,63 @@ LAYOUTS: Final = {
 }
 
 
-def spool(layout: Layout, count: int, ids: Iterable[UUID]) -> IO[bytes]:
+class Spool(FileWrapper):
+    """A list that was set down, in pieces; closed once it is sent or given up."""
+
+    def __init__(self, file: IO[bytes], leave: Callable[[], None]) -> None:
+        super().__init__(file, PIECE)
+        self._leave = leave
+
+    def close(self) -> None:
+        """Let go of the list, once; also where nobody asked for any of it."""
+        super().close()
+        leave, self._leave = self._leave, _nothing
+        leave()
+
+
+def spool(layout: Layout, count: int, ids: Iterable[UUID], account_id: int) -> Spool:
     """The whole list, set down where it waits for the client: in memory, a long one on disk.
 
     A client that reads slowly must hold up neither a database connection nor its snapshot,
-    which would keep the vacuum from the busiest tables. Raises Unavailable while as many long
-    lists are being made as may be at once.
+    which would keep the vacuum from the busiest tables. Raises RateLimited where the account has
+    as many long lists unread as it may, and Unavailable while others make too many at once.
     """
     if layout.length(count) <= _IN_MEMORY:
-        return _set_down(BytesIO(), layout, ids)
-    if not _long_lists.acquire(blocking=False):
+        return Spool(_set_down(BytesIO(), layout, ids), _nothing)
+    if not _unread.take(account_id):
+        raise RateLimited(
+            f"{_unread.held(account_id)} long lists of this account have not been read yet; "
+            f"all accounts together have room for {MAX_UNREAD} in a web process.",
+            remedy="Read those lists, or close their connections; or ask for a page at a time, "
+            "with `limit`.",
+        )
+    try:
+        return Spool(_make(layout, ids, account_id), partial(_unread.give_back, account_id))
+    except BaseException:
+        _unread.give_back(account_id)
+        raise
+
+
+def _make(layout: Layout, ids: Iterable[UUID], account_id: int) -> IO[bytes]:
+    if not _being_made.take(account_id):
         raise Unavailable("Too many long lists are being made at once; try again shortly.")
     try:
-        return _set_down(TemporaryFile(), layout, ids)
+        folder = current_app.config["WAKECALL_SETTINGS"].temporary
+        return _set_down(TemporaryFile(dir=folder), layout, ids)
     finally:
-        _long_lists.release()
+        _being_made.give_back(account_id)
 
 
 def _set_down(file: IO[bytes], layout: Layout, ids: Iterable[UUID]) -> IO[bytes]:
-    for piece in layout.pieces(ids):
-        file.write(piece)
+    try:
+        for piece in layout.pieces(ids):
+            file.write(piece)
+    except BaseException:
+        file.close()
+        raise
     file.seek(0)
     return file
+
+
+def _nothing() -> None:
+    """What is to be done where nothing is."""

@@ -1,0 +1,81 @@
+"""Downloads: answers on their way to clients that may read them slowly, or not at all.
+
+A long answer is sent in slices. Each must be taken within a time, and all of them at a least rate,
+so that what a client does not read is given up. What is not read yet is counted against the
+account it is for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from app.api.gateway import Answer, Message
+from app.api.shared_budget import SharedBudget
+from app.log import logger
+
+Send = Callable[[Message], Awaitable[None]]
+
+SLICE: Final = 64 * 1024
+THREADS: Final = 2
+SEND_S: Final = 30.0
+# Bytes a second at which a long answer must be read on the whole, after SEND_S.
+MIN_RATE: Final = 64 * 1024
+MAX_UNREAD: Final = 64 * 1024 * 1024
+
+
+class Downloads:
+    """Sends answers. A client must take each slice within `send_s` seconds."""
+
+    def __init__(self, *, send_s: float = SEND_S, max_unread: int = MAX_UNREAD) -> None:
+        self._send_s = send_s
+        # What a long answer is continued from may have to be read from disk.
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answer")
+        self.unread = SharedBudget(max_unread)
+
+    def shutdown(self) -> None:
+        """End the threads once what they do is done."""
+        self._threads.shutdown()
+
+    async def send(self, answer: Answer, owner: Hashable, send: Send) -> None:
+        """Send an answer whole, or give it up where its client reads too slowly."""
+        head = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+        if answer.rest is None and len(answer.start) <= SLICE:
+            # The server takes it at once; nothing is left to wait for.
+            await send(head)
+            await send({"type": "http.response.body", "body": answer.start, "more_body": False})
+            return
+        size = len(answer.start)
+        self.unread.add(owner, size)
+        try:
+            await send(head)
+            await self._send_slices(answer, send)
+        except TimeoutError:
+            logger.info("client.stopped_reading")
+        finally:
+            self.unread.give_back(owner, size)
+
+    async def _send_slices(self, answer: Answer, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        begun, sent = loop.time(), 0
+
+        async def put(piece: bytes) -> None:
+            nonlocal sent
+            for at in range(0, len(piece), SLICE):
+                part = piece[at : at + SLICE]
+                latest = begun + self._send_s + sent / MIN_RATE
+                async with asyncio.timeout_at(min(loop.time() + self._send_s, latest)):
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                sent += len(part)
+
+        rest = answer.rest
+        try:
+            await put(answer.start)
+            while rest and (piece := await loop.run_in_executor(self._threads, next, rest, b"")):
+                await put(piece)
+        finally:
+            if rest is not None:
+                rest.close()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

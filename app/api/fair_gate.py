@@ -1,0 +1,139 @@
+"""Fair gate: few slots for many requests, in turn by lane, so that no lane holds up another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+MAX_WAITING: Final = 256
+MAX_WAIT_S: Final = 10.0
+
+Queue = deque[asyncio.Future[None]]
+
+
+class GateRefused(Exception):
+    """A lane has as many requests waiting as it may, or one of them has waited long enough."""
+
+    def __init__(self, *, slots: int, waiting: int) -> None:
+        super().__init__()
+        self.slots = slots
+        self.waiting = waiting
+
+
+@dataclass(kw_only=True, slots=True)
+class _Lane:
+    """Requests of one lane: those that hold a slot, and those that wait, by member."""
+
+    slots: int
+    running: int = 0
+    waiting: OrderedDict[Hashable, Queue] = field(default_factory=OrderedDict)
+
+
+class FairGate:
+    """Slots that lanes take in turn; a lane holds at most `share` of them at once.
+
+    Members of a lane take turns as well. Used by one event loop only, which makes it safe without
+    a lock. A free slot goes to the next lane in turn that waits and is below its share, so that a
+    lane waits for one request of another lane at most.
+    """
+
+    def __init__(
+        self,
+        slots: int,
+        share: int,
+        *,
+        max_waiting: int = MAX_WAITING,
+        max_wait_s: float = MAX_WAIT_S,
+    ) -> None:
+        self._free = slots
+        self._share = share
+        self._max_waiting = max_waiting
+        self._max_wait_s = max_wait_s
+        self._lanes: dict[Hashable, _Lane] = {}
+        self._turns: OrderedDict[Hashable, None] = OrderedDict()
+
+    @asynccontextmanager
+    async def slot(
+        self, lane: Hashable, member: Hashable = None, *, share: int | None = None
+    ) -> AsyncIterator[None]:
+        """Hold a slot. `share`, if given, is the lane's own. Raises GateRefused."""
+        slots = self._share if share is None else share
+        found = self._lanes.get(lane)
+        if found is None:
+            found = self._lanes[lane] = _Lane(slots=slots)
+        found.slots = slots
+        if self._free and found.running < slots and not found.waiting:
+            self._start(found)
+        else:
+            await self._wait(lane, member, found)
+        try:
+            yield
+        finally:
+            found.running -= 1
+            self._free += 1
+            self._drop_idle(lane, found)
+            self._start_next()
+
+    def _start(self, lane: _Lane) -> None:
+        self._free -= 1
+        lane.running += 1
+
+    async def _wait(self, key: Hashable, member: Hashable, lane: _Lane) -> None:
+        queue = lane.waiting.setdefault(member, deque())
+        if len(queue) >= self._max_waiting:
+            raise GateRefused(slots=lane.slots, waiting=len(queue))
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        self._turns.setdefault(key)
+        try:
+            async with asyncio.timeout(self._max_wait_s):
+                await turn
+        except TimeoutError:
+            self._leave(key, member, lane, turn)
+            raise GateRefused(slots=lane.slots, waiting=len(queue) + 1) from None
+        except asyncio.CancelledError:
+            self._leave(key, member, lane, turn)
+            raise
+
+    def _leave(
+        self, key: Hashable, member: Hashable, lane: _Lane, turn: asyncio.Future[None]
+    ) -> None:
+        """Take back a request that no longer waits; one that has just got its slot returns it."""
+        if turn.done() and not turn.cancelled():
+            lane.running -= 1
+            self._free += 1
+            self._start_next()
+        else:
+            queue = lane.waiting[member]
+            queue.remove(turn)
+            if not queue:
+                del lane.waiting[member]
+            if not lane.waiting:
+                self._turns.pop(key, None)
+        self._drop_idle(key, lane)
+
+    def _start_next(self) -> None:
+        for key in list(self._turns):
+            if not self._free:
+                return
+            lane = self._lanes[key]
+            if lane.running >= lane.slots:
+                continue
+            member, queue = lane.waiting.popitem(last=False)
+            turn = queue.popleft()
+            if queue:
+                lane.waiting[member] = queue
+            if lane.waiting:
+                self._turns.move_to_end(key)
+            else:
+                del self._turns[key]
+            self._start(lane)
+            turn.set_result(None)
+
+    def _drop_idle(self, key: Hashable, lane: _Lane) -> None:
+        if not lane.running and not lane.waiting:
+            self._lanes.pop(key, None)

@@ -1,0 +1,62 @@
+"""Refusals: what the front has found out about a request before the application sees it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Flask, Response, request
+
+from app.api import auth, senders
+from app.api.fair_gate import GateRefused
+from app.errors import RateLimited
+from app.service.limits import limits_of
+
+_REFUSAL: Final = "wakecall.refusal"
+_JUDGE: Final = "wakecall.judge"
+_MIB: Final = 1024 * 1024
+
+
+def install(app: Flask) -> None:
+    """Let the application tell what the front refuses, and judge keys for it."""
+    app.before_request(_before_routes)
+
+
+def refused(environ: dict[str, Any], refusal: RateLimited) -> dict[str, Any]:
+    """A request that is only to be told why it is refused."""
+    return {**environ, _REFUSAL: refusal}
+
+
+def to_be_judged(environ: dict[str, Any]) -> dict[str, Any]:
+    """A request of which only the key is to be judged."""
+    return {**environ, _JUDGE: True}
+
+
+def concurrent(refused: GateRefused) -> RateLimited:
+    """Too many requests of one account wait for their turn, or one has waited too long."""
+    return RateLimited(
+        f"{refused.slots} requests of this account are answered at once by a web process, and "
+        f"{refused.waiting} wait (limit `concurrentRequests`).",
+        remedy="Have fewer requests under way at once, and send this one again after the seconds "
+        "that Retry-After names.",
+    )
+
+
+def unread(held: int) -> RateLimited:
+    """An account does not read what it is answered."""
+    return RateLimited(
+        f"Answers of {held / _MIB:.1f} MiB to this account have not been read yet, which is what "
+        "one account may leave unread.",
+        remedy="Read the answers to earlier requests, or close their connections; then send this "
+        "request again.",
+    )
+
+
+def _before_routes() -> Response | None:
+    refusal: RateLimited | None = request.environ.get(_REFUSAL)
+    if refusal is not None:
+        raise refusal
+    if _JUDGE in request.environ:
+        account = auth.caller().account
+        senders.note(request.environ, account.id, limits_of(account).concurrent_requests)
+        return Response(status=204)
+    return None

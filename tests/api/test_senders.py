@@ -1,0 +1,93 @@
+import base64
+
+import pytest
+
+from app.api import senders
+from app.api.senders import SENDER, Senders, network_of
+from app.domain import key
+
+ONE, TWO = key.compose(b"\1" * 64), key.compose(b"\2" * 64)
+
+
+def environ(**fields: str) -> dict[str, str]:
+    return {"REMOTE_ADDR": "192.0.2.1", **{f"HTTP_{name}": text for name, text in fields.items()}}
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"X_API_KEY": ONE},
+        {"X_API_KEY": f" {ONE} "},
+        {"AUTHORIZATION": f"Bearer {ONE}"},
+        {"AUTHORIZATION": f"bearer  {ONE}"},
+        {"AUTHORIZATION": basic(ONE, "whatever")},
+        {"AUTHORIZATION": basic("demo", ONE)},
+        {"DAPR_API_TOKEN": ONE},
+    ],
+)
+def test_a_key_is_known_again_however_it_is_sent(sent: dict[str, str]) -> None:
+    known = Senders()
+    first = known.of(environ(X_API_KEY=ONE))
+    assert (first.account, first.lane, first.member) == (None, None, "192.0.2.1")
+    senders.note({SENDER: first}, 7, 3)
+    known.learn(first, 200)
+    again = known.of(environ(**sent))
+    assert (again.account, again.max_concurrent, again.member) == (7, 3, None)
+    known.learn(again, 401)
+    assert known.of(environ(X_API_KEY=ONE)).account is None
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"X_API_KEY": "wk_x"},
+        {"AUTHORIZATION": "Basic !"},
+        {"AUTHORIZATION": "Basic " + "A" * 4000},
+        {"AUTHORIZATION": f"Digest {ONE}"},
+    ],
+)
+def test_what_is_not_a_key_is_not_remembered(sent: dict[str, str]) -> None:
+    sender = Senders().of(environ(**sent))
+    assert (sender.keys, sender.account) == ((), None)
+
+
+def test_of_two_keys_none_is_learnt_or_forgotten() -> None:
+    known = Senders()
+    both = known.of(environ(X_API_KEY=ONE, DAPR_API_TOKEN=TWO))
+    senders.note({SENDER: both}, 7, None)
+    known.learn(both, 200)
+    assert known.of(environ(X_API_KEY=ONE)).account is None
+    one = known.of(environ(X_API_KEY=ONE))
+    senders.note({SENDER: one}, 7, None)
+    known.learn(one, 200)
+    known.learn(known.of(environ(X_API_KEY=ONE, DAPR_API_TOKEN=TWO)), 401)
+    assert known.of(environ(X_API_KEY=ONE)).account == 7
+
+
+def test_few_keys_are_remembered() -> None:
+    known = Senders(most=1)
+    for number, each in enumerate((ONE, TWO)):
+        sender = known.of(environ(X_API_KEY=each))
+        senders.note({SENDER: sender}, number, None)
+        known.learn(sender, 200)
+    assert known.of(environ(X_API_KEY=ONE)).account is None
+    assert known.of(environ(X_API_KEY=TWO)).account == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::1", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("a:b", "a:b"),
+    ],
+)
+def test_one_client_s_addresses_are_one_network(address: str, network: str) -> None:
+    assert network_of(address) == network
