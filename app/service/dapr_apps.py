@@ -42,6 +42,20 @@ def listed(account: Account) -> tuple[Endpoint, ...]:
     return endpoints.listed(account, Dialect.DAPR)
 
 
+def page(account: Account, *, after: str | None, limit: int) -> tuple[Endpoint, ...]:
+    """The first `limit` of the account's apps after that of the id `after`; raises InvalidMember.
+
+    The refusal names `cursor`.
+    """
+    if after is not None and not _APP_ID.fullmatch(after):
+        raise InvalidMember(
+            "cursor",
+            f"{quoted(after)} cannot be an app id.",
+            remedy="Take it as the answer before gave it, or leave it out to begin anew.",
+        )
+    return endpoints.listed(account, Dialect.DAPR, after=after or "", limit=limit)
+
+
 def delete(account: Account, app_id: str) -> None:
     """Forget an app that has no jobs. Raises NotFound, Conflict."""
     endpoints.delete(account, Dialect.DAPR, app_id, unused=True)
@@ -60,12 +74,17 @@ def of_caller(caller: Caller, named: str | None) -> str:
             f"{quoted(caller.app)}.",
             remedy="Leave the header out, or send another key.",
         )
+    account_id = caller.account.id
     with session() as connection:
-        apps = store.names(connection, caller.account.id, Dialect.DAPR)
+        if (
+            wanted is not None
+            and _APP_ID.fullmatch(wanted)
+            and store.exists(connection, account_id, Dialect.DAPR, wanted)
+        ):
+            return wanted
+        apps = store.names(connection, account_id, Dialect.DAPR, limit=_MOST_SHOWN + 1)
     if wanted is None and len(apps) == 1:
         return apps[0]
-    if wanted in apps:
-        return str(wanted)
     raise _no_app(caller.account.name, wanted, apps)
 
 

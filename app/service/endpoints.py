@@ -60,10 +60,13 @@ def get(account: Account, dialect: Dialect, name: str) -> Endpoint:
     return _endpoint(found)
 
 
-def listed(account: Account, dialect: Dialect) -> tuple[Endpoint, ...]:
-    """The account's endpoints of a dialect, by name."""
+def listed(
+    account: Account, dialect: Dialect, *, after: str = "", limit: int | None = None
+) -> tuple[Endpoint, ...]:
+    """The first `limit` of the account's endpoints of a dialect after the name `after`, by name."""
     with transaction() as connection:
-        return tuple(map(_endpoint, store.listed(connection, account.id, dialect)))
+        found = store.listed(connection, account.id, dialect, after=after, limit=limit)
+    return tuple(map(_endpoint, found))
 
 
 def delete(account: Account, dialect: Dialect, name: str, *, unused: bool = False) -> None:

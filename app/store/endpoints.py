@@ -58,9 +58,12 @@ def find(connection: Connection, account_id: int, dialect: Dialect, name: str) -
     return None if row is None else _stored(row)
 
 
-def listed(connection: Connection, account_id: int, dialect: Dialect) -> tuple[Stored, ...]:
-    """The account's endpoints of a dialect, by name."""
-    rows = connection.execute(_of(account_id, dialect).order_by(endpoint.c.name))
+def listed(
+    connection: Connection, account_id: int, dialect: Dialect, *, after: str, limit: int | None
+) -> tuple[Stored, ...]:
+    """The first `limit` of the account's endpoints of a dialect after the name `after`, by name."""
+    query = _of(account_id, dialect).where(endpoint.c.name > after)
+    rows = connection.execute(query.order_by(endpoint.c.name).limit(limit))
     return tuple(map(_stored, rows))
 
 
@@ -72,10 +75,18 @@ def count(connection: Connection, account_id: int, dialect: Dialect) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def names(connection: psycopg.Connection, account_id: int, dialect: Dialect) -> list[str]:
-    """The names of the account's endpoints of a dialect, in their order."""
-    params = {"account_id": account_id, "dialect": str(dialect)}
+def names(
+    connection: psycopg.Connection, account_id: int, dialect: Dialect, *, limit: int
+) -> list[str]:
+    """The first names of the account's endpoints of a dialect, in their order."""
+    params = {"account_id": account_id, "dialect": str(dialect), "limit": limit}
     return [name for (name,) in run(connection, "endpoints", params)]
+
+
+def exists(connection: psycopg.Connection, account_id: int, dialect: Dialect, name: str) -> bool:
+    """Whether the account has an endpoint of that name."""
+    params = {"account_id": account_id, "dialect": str(dialect), "name": name}
+    return run(connection, "has_endpoint", params).fetchone() is not None
 
 
 def remove(connection: Connection, account_id: int, dialect: Dialect, name: str) -> bool:

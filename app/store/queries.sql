@@ -48,9 +48,14 @@ VALUES (%(id)s::uuid, %(account_id)s, 1, %(recurring)s::boolean, %(serial)s::boo
         %(standing)s::boolean, %(remaining)s::integer, %(next_at)s::timestamptz);
 
 -- name: endpoints
--- The places that an account has configured for a dialect, in their order.
+-- The first places that an account has configured for a dialect, in their order.
 SELECT name FROM endpoint
-WHERE account_id = %(account_id)s AND dialect = %(dialect)s ORDER BY name;
+WHERE account_id = %(account_id)s AND dialect = %(dialect)s ORDER BY name LIMIT %(limit)s;
+
+-- name: has_endpoint
+-- Asked for each request that names its place: one entry of the index, however many there are.
+SELECT FROM endpoint
+WHERE account_id = %(account_id)s AND dialect = %(dialect)s AND name = %(name)s;
 
 -- name: find_key
 -- The clock that comes along judges what is booked under this key.

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, CursorResult, Row, text
 
 from app.domain.run import RunKind, RunState
+from app.store import follows
 
 # A firing that was withdrawn ahead of its time, for another schedule or none, never was a run to
 # whoever asks; one that somebody started and aborted was.
@@ -72,6 +73,7 @@ SELECT j.name, j.enabled, coalesce(d.next_at, d.held_at) AS next_at, l.*,
              WHERE f.job_id = j.id
                AND NOT EXISTS (SELECT FROM job u
                                WHERE u.account_id = f.account_id AND u.dialect = 'fusion'
+                                 AND u.endpoint = {follows.endpoint_of("f.upstream")}
                                  AND u.name = f.upstream)
              ORDER BY f.upstream) AS lacking
 FROM ({{jobs}}) AS j

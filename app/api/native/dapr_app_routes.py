@@ -7,7 +7,7 @@ from typing import Final
 from flask import Blueprint, Response
 
 from app.api import admission, negotiation
-from app.api.native import answers, endpoint_document
+from app.api.native import answers, endpoint_document, query
 from app.domain.endpoint import Endpoint
 from app.service import dapr_apps as service
 
@@ -16,14 +16,19 @@ apps: Final = Blueprint("dapr_apps", __name__, url_prefix="/1")
 
 @apps.get("/dapr-apps")
 def list_apps() -> Response:
-    """The account's apps, by id."""
+    """The account's apps, by id, in pages."""
     caller = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    found = [
-        endpoint_document.shown(each, endpoint_document.APP)
-        for each in service.listed(caller.account)
-    ]
-    return answers.listed("apps", found, media_type)
+    limit = query.limit() or query.MOST
+    found = service.page(caller.account, after=query.one(query.CURSOR), limit=limit + 1)
+    return answers.page(
+        "apps",
+        found,
+        lambda each: endpoint_document.shown(each, endpoint_document.APP),
+        lambda each: each.name,
+        limit=limit,
+        media_type=media_type,
+    )
 
 
 @apps.get("/dapr-apps/<app_id>")

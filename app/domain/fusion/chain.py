@@ -8,6 +8,9 @@ from typing import Final
 
 from app.errors import InvalidMember
 
+MAX_BEFORE: Final = 10_000
+"""Jobs that may come before one in its chains, as many as an account has tasks by default."""
+
 _MOST_NAMED: Final = 10
 
 
@@ -15,11 +18,25 @@ def refuse_cycle(job: str, upstreams: Iterable[str], existing: Mapping[str, Iter
     """Refuse what `find_cycle` finds; raises InvalidMember for `triggers`, naming the cycle."""
     cycle = find_cycle(job, upstreams, existing)
     if cycle is not None:
-        raise InvalidMember(
-            "triggers",
-            f"The jobs would start one another without end: {in_words(cycle)}.",
-            remedy="Take away one of these triggers, or let it follow a job outside the cycle.",
-        )
+        raise endless(cycle)
+
+
+def endless(cycle: tuple[str, ...]) -> InvalidMember:
+    """The refusal of a trigger that closes this cycle."""
+    return InvalidMember(
+        "triggers",
+        f"The jobs would start one another without end: {in_words(cycle)}.",
+        remedy="Take away one of these triggers, or let it follow a job outside the cycle.",
+    )
+
+
+def too_long(job: str) -> InvalidMember:
+    """The refusal of triggers by which more than MAX_BEFORE jobs would come before one."""
+    return InvalidMember(
+        "triggers",
+        f"More than {MAX_BEFORE} jobs would come before {job} in its chains.",
+        remedy=f"Let it follow jobs that have fewer before them, {MAX_BEFORE} in all.",
+    )
 
 
 def find_cycle(

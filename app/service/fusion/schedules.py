@@ -22,6 +22,8 @@ from app.store.engine import statement, transaction
 
 _DISABLED: Final = "the schedule was disabled"
 _FORGOTTEN: Final = "the job was deleted"
+# What is read to name a cycle, in the order in which the jobs are found.
+_MAX_EDGES: Final = 20_000
 
 
 def get(caller: Caller, resource: Resource, *, app: str | None) -> dict[str, Any]:
@@ -111,10 +113,23 @@ def _follows(sent: Schedule) -> tuple[Follow, ...]:
 def _refuse_cycle(
     connection: Connection, caller: Caller, resource: Resource, follows: Iterable[Follow]
 ) -> None:
-    """Raises InvalidMember, naming the cycle; under the account's lock, so that none slips in."""
-    upstreams = [each.upstream for each in follows]
-    if upstreams:
+    """Raises InvalidMember, naming the cycle; under the account's lock, so that none slips in.
+
+    What is read are the jobs before this one in its chains, a bounded number of them.
+    """
+    upstreams, name = [each.upstream for each in follows], str(resource)
+    if not upstreams:
+        return
+    account_id, limit = caller.account.id, chain.MAX_BEFORE + 1
+    found = follow_store.before(connection, account_id, upstreams, name, limit=limit)
+    if found.is_met:
         existing: dict[str, list[str]] = defaultdict(list)
-        for name, upstream in follow_store.edges(connection, caller.account.id):
-            existing[name].append(upstream)
-        chain.refuse_cycle(str(resource), upstreams, existing)
+        for follower, upstream in follow_store.edges_before(
+            connection, account_id, upstreams, limit=limit, edges=_MAX_EDGES
+        ):
+            existing[follower].append(upstream)
+        chain.refuse_cycle(name, upstreams, existing)
+        # The cycle is longer than what was read to name it.
+        raise chain.endless((name, name))
+    if found.jobs > chain.MAX_BEFORE:
+        raise chain.too_long(name)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 
+import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from app.service import accounts, dapr_apps
+from app.store import endpoints, queries
+from app.store.queries import Answer
 from tests.api.conftest import MakeApp
 from tests.api.dapr.calls import APP, JOBS, add_app, schedule, sidecar_of, told
+from tests.booked import connect
 
 
 @pytest.fixture
@@ -78,6 +83,36 @@ def test_the_only_app_needs_no_name_and_of_several_one_is_named(
     assert metadata(anybody, dapr_api_token=key, dapr_app_id="other") == (200, "other")
     status, message = metadata(anybody, dapr_api_token=key, dapr_app_id="third")
     assert (status, '"third"' in message) == (400, True)
+
+
+def test_a_request_reads_few_apps_of_many(
+    app: Flask,
+    anybody: FlaskClient,
+    key: str,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_app(app)
+    with connect(database) as connection:
+        connection.execute(
+            "INSERT INTO endpoint (account_id, dialect, name, url) SELECT account_id, dialect,"
+            " 'app-' || n, url FROM endpoint, generate_series(1, 5000) AS n"
+        )
+    read: list[int] = []
+
+    def run(connection: psycopg.Connection, name: str, params: Mapping[str, object]) -> Answer:
+        answer = queries.run(connection, name, params)
+        read.append(answer.rowcount)
+        return answer
+
+    monkeypatch.setattr(endpoints, "run", run)
+    assert metadata(anybody, dapr_api_token=key, dapr_app_id=APP) == (200, APP)
+    assert sum(read) == 1
+    for headers in ({"dapr_app_id": "none"}, {"dapr_app_id": "a b"}, {}):
+        read.clear()
+        status, message = metadata(anybody, dapr_api_token=key, **headers)
+        assert (status, "…" in message) == (400, True)
+        assert sum(read) <= 6
 
 
 def test_jobs_are_their_app_s(app: Flask, anybody: FlaskClient, key: str) -> None:

@@ -16,6 +16,7 @@ from tests.api.fusion.runs import NONE
 from tests.api.fusion.saved import TASK, saved
 from tests.api.native.test_long_runs import following
 from tests.booked import connect
+from tests.store.plans import rows_read
 
 COPIED: Final = (
     "account_id, version, url, data, trigger, enabled, tags, manner, dialect, endpoint, misfire"
@@ -138,12 +139,4 @@ def test_a_page_reads_no_more_jobs_than_it_has(
             queries.clear()
             plan = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", params).fetchone()
             assert plan is not None
-            assert max(rows_read(plan[0][0]["Plan"])) <= 21
-
-
-def rows_read(node: dict[str, Any]) -> Iterator[float]:
-    """The rows that each scan of jobs in a plan read, those that it threw away included."""
-    if node.get("Relation Name") == "job":
-        yield (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
-    for inner in node.get("Plans", []):
-        yield from rows_read(inner)
+            assert max(rows_read(plan[0][0]["Plan"], "job")) <= 21

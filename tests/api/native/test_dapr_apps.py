@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from lxml import etree
 
+from app.api.pages import MAX_PAGE_BYTES
 from tests.booked import connect, one
 
 PATH = "/1/dapr-apps/job-service"
@@ -100,3 +101,27 @@ def test_an_app_with_jobs_is_not_forgotten(client: FlaskClient) -> None:
     for name in ("a", "b"):
         assert client.delete(f"/v1.0/jobs/{name}").status_code == 204
     assert client.delete(PATH).status_code == 204
+
+
+def test_many_apps_are_listed_in_pages(client: FlaskClient, database: str) -> None:
+    client.put("/1/dapr-apps/app-0001", json={"url": URL})
+    with connect(database) as connection:
+        connection.execute(
+            "INSERT INTO endpoint (account_id, dialect, name, url) SELECT account_id, dialect,"
+            " 'app-' || lpad(n::text, 4, '0'), url || repeat('x', 2000) FROM endpoint,"
+            " generate_series(2, 2500) AS n"
+        )
+    for query, most in (("", 1000), ("?limit=999", 999)):
+        found, at = [], f"/1/dapr-apps{query}"
+        while at:
+            answer = client.get(at)
+            assert len(answer.data) <= MAX_PAGE_BYTES
+            found.append([each["id"] for each in answer.get_json()])
+            at = answer.headers.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
+        assert [len(page) for page in found[:2]] == [most, most]
+        assert [each for page in found for each in page] == [
+            f"app-{number:04}" for number in range(1, 2501)
+        ]
+    for cursor in ("", "a/b", "a\0b", "é"):
+        refused = client.get("/1/dapr-apps", query_string={"cursor": cursor})
+        assert (refused.status_code, refused.get_json()["member"]) == (400, "cursor")
