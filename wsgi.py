@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 
 from app import create_app
-from app.api import process
-from app.api.front import Front
+from app.api import serving
 from app.errors import Misconfigured
 
 try:
@@ -16,4 +14,4 @@ except Misconfigured as error:
     sys.stderr.write(f"{error.message}\n")
     raise SystemExit(2) from None
 
-front = Front(app, begin=partial(process.begin, app.config["WAKECALL_SETTINGS"].log_level))
+front = serving.front(app)

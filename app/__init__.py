@@ -9,12 +9,11 @@ from http import HTTPStatus
 from flask import Flask, Response, g
 
 from app import commands
-from app.api import bodies, browsers, caching, problems, rate, refusals
+from app.api import bodies, browsers, caching, health, problems, rate, refusals
 from app.api.dapr import commands as dapr_commands
 from app.api.dapr import routes as dapr
 from app.api.fusion import commands as fusion_commands
 from app.api.fusion import routes as fusion
-from app.api.health import health
 from app.api.idempotency import Application
 from app.api.native import routes as native
 from app.api.references import references
@@ -47,7 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     native.install(app)
     dapr.install(app)
     fusion.install(app)
-    app.register_blueprint(health)
+    health.install(app, settings)
     app.register_blueprint(references)
     commands.install(app)
     dapr_commands.install(app)

@@ -39,6 +39,8 @@ class Settings:
     workers: int
     log_level: str
     temporary: Path | None
+    admin_host: str
+    admin_port: int | None
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -73,6 +75,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         workers=number(environ, "WAKECALL_WORKERS", default=_cores(), least=1, most=64),
         log_level=(environ.get("WAKECALL_LOG_LEVEL") or "info").lower(),
         temporary=_folder(environ.get("WAKECALL_TMP")),
+        admin_host=environ.get("WAKECALL_ADMIN_HOST") or "127.0.0.1",
+        admin_port=number(environ, "WAKECALL_ADMIN_PORT", default=0, least=1, most=65535) or None,
     )
 
 

@@ -8,15 +8,14 @@ account it is for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from app.api.gateway import Answer, Message
+from app.api import gateway
+from app.api.gateway import Answer, Send
 from app.api.shared_budget import SharedBudget
 from app.log import logger
-
-Send = Callable[[Message], Awaitable[None]]
 
 SLICE: Final = 64 * 1024
 THREADS: Final = 2
@@ -41,16 +40,15 @@ class Downloads:
 
     async def send(self, answer: Answer, owner: Hashable, send: Send) -> None:
         """Send an answer whole, or give it up where its client reads too slowly."""
-        head = {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         if answer.rest is None and len(answer.start) <= SLICE:
-            # The server takes it at once; nothing is left to wait for.
-            await send(head)
-            await send({"type": "http.response.body", "body": answer.start, "more_body": False})
+            await gateway.send_whole(answer, send)
             return
         size = len(answer.start)
         self.unread.add(owner, size)
         try:
-            await send(head)
+            await send(
+                {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+            )
             await self._send_slices(answer, send)
         except TimeoutError:
             logger.info("client.stopped_reading")

@@ -17,14 +17,12 @@ from typing import TYPE_CHECKING, Final
 from app.api import gateway, refusals
 from app.api.downloads import SEND_S, Downloads
 from app.api.fair_gate import FairGate, GateRefused
-from app.api.gateway import Answer, Message
+from app.api.gateway import Answer, Message, Receive, Send
 from app.api.senders import SENDER, Sender, Senders
-from app.api.uploads import BODY_S, Receive, Uploads
+from app.api.uploads import BODY_S, Uploads
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
-
-Send = Callable[[Message], Awaitable[None]]
 
 # As many as the database pool keeps open.
 THREADS: Final = 8
@@ -36,7 +34,8 @@ LONG_AT_ONCE: Final = 2
 class Front:
     """An ASGI application around a WSGI one; holds the threads that run the latter.
 
-    `begin` is called when the process starts to serve; a body must arrive within `body_s`
+    `begin` is called when the process starts to serve, `end` when it stops; `quick` answers what
+    needs no thread. A body must arrive within `body_s`
     seconds, and a client must take each piece of a long answer within `send_s`. One account has
     at most `share` of the threads, and so have all senders without a valid key together.
     """
@@ -46,6 +45,8 @@ class Front:
         app: WSGIApplication,
         *,
         begin: Callable[[], None] = lambda: None,
+        end: Callable[[], Awaitable[None]] | None = None,
+        quick: Callable[[Message], Answer | None] = lambda _: None,
         threads: int = THREADS,
         share: int = THREADS // 2,
         body_s: float = BODY_S,
@@ -53,6 +54,8 @@ class Front:
     ) -> None:
         self._app = app
         self._begin = begin
+        self._end = end
+        self._quick = quick
         # One thread more, to refuse what finds no slot.
         self._threads = ThreadPoolExecutor(threads + 1, thread_name_prefix="request")
         self._gate = FairGate(threads, share)
@@ -67,6 +70,10 @@ class Front:
             await self._live(receive, send)
             return
         environ = gateway.environ_of(scope)
+        at_once = self._quick(environ)
+        if at_once is not None:
+            await gateway.send_whole(at_once, send)
+            return
         sender = environ[SENDER] = self._senders.of(environ)
         if "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0":
             answer = await self._answer_with_body(environ, sender, receive)
@@ -79,6 +86,8 @@ class Front:
         self._begin()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        if self._end is not None:
+            await self._end()
         self._threads.shutdown()
         self._downloads.shutdown()
         await send({"type": "lifespan.shutdown.complete"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 _AT_ONCE: Final = 1024 * 1024
 _BASE: Final[Message] = {
@@ -78,6 +80,12 @@ def environ_of(scope: Message) -> Message:
             text = value.decode("latin-1")
             environ[key] = f"{environ[key]},{text}" if key in environ else text
     return environ
+
+
+async def send_whole(answer: Answer, send: Send) -> None:
+    """Send an answer that is short and whole: the server takes it at once."""
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.start, "more_body": False})
 
 
 def run(app: WSGIApplication, environ: Message) -> Answer:

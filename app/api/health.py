@@ -1,33 +1,105 @@
-"""Health: whether this process and Wakecall as a whole can work, and the figures they publish."""
+"""Health: whether this process and Wakecall as a whole can work, and the figures they publish.
+
+The front answers these requests itself, from what a thread has seen a moment ago: neither a
+database that does not answer nor any number of requests that hang keeps them waiting. The routes
+are for other WSGI servers.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import orjson
-from flask import Blueprint, Response
+from flask import Flask, Response
 
+from app.api.gateway import Answer
 from app.api.negotiation import JSON
+from app.config import Settings
+from app.errors import Unavailable
 from app.service import health as service
+from app.service.health import Readiness
+from app.service.health_watch import HealthWatch
 
-health: Final = Blueprint("health", __name__)
+PROCESS: Final = "/healthz"
+READY: Final = "/readyz"
+METRICS: Final = "/metrics"
+
+_FIELDS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_ALIVE: Final = b'{"status":"ok"}'
+_STALE: Final = orjson.dumps(
+    {
+        "type": f"/problems/{Unavailable.code}",
+        "title": "Not available now",
+        "status": 503,
+        "detail": "The database cannot be reached; try again shortly.",
+    },
+    option=orjson.OPT_INDENT_2,
+)
 
 
-@health.get("/healthz")
+def install(app: Flask, settings: Settings) -> None:
+    """Offer the routes; the figures only where they have no port of their own."""
+    app.add_url_rule(PROCESS, view_func=process, methods=["GET"])
+    app.add_url_rule(READY, view_func=ready, methods=["GET"])
+    if settings.admin_port is None:
+        app.add_url_rule(METRICS, view_func=metrics, methods=["GET"])
+
+
 def process() -> Response:
     """200 while this process answers at all; touches nothing else."""
-    return Response(b'{"status":"ok"}', content_type=JSON)
+    return Response(_ALIVE, content_type=JSON)
 
 
-@health.get("/readyz")
 def ready() -> Response:
     """200 once everything needed to fire is there, else 503; each part by its name."""
     found = service.readiness()
-    return Response(orjson.dumps(asdict(found)), 200 if found.ready else 503, content_type=JSON)
+    return Response(_written(found), 200 if found.ready else 503, content_type=JSON)
 
 
-@health.get("/metrics")
 def metrics() -> Response:
     """The figures of all processes, in Prometheus text form."""
     return Response(service.metrics(), content_type=service.METRICS_TYPE)
+
+
+class QuickAnswers:
+    """Answers to the same requests that need no thread."""
+
+    def __init__(self, watch: HealthWatch, *, with_metrics: bool) -> None:
+        self._watch = watch
+        self._with_metrics = with_metrics
+
+    def answer(self, environ: Mapping[str, Any]) -> Answer | None:
+        """The answer to this request; None where it asks for something else."""
+        path = environ["PATH_INFO"]
+        if path not in {PROCESS, READY, METRICS} or environ["REQUEST_METHOD"] not in {
+            "GET",
+            "HEAD",
+        }:
+            return None
+        if path == METRICS and not self._with_metrics:
+            return None
+        status, media_type, body = self._found(path)
+        fields = [*_FIELDS, (b"content-type", media_type.encode())]
+        fields.append((b"content-length", str(len(body)).encode()))
+        if body is _STALE:
+            fields.append((b"retry-after", b"1"))
+        if environ["REQUEST_METHOD"] == "HEAD":
+            body = b""
+        return Answer(status=status, headers=fields, start=body, rest=None)
+
+    def _found(self, path: str) -> tuple[int, str, bytes]:
+        if path == PROCESS:
+            return 200, JSON, _ALIVE
+        if path == READY:
+            found = self._watch.readiness()
+            return 200 if found.ready else 503, JSON, _written(found)
+        figures = self._watch.metrics()
+        if figures is None:
+            return 503, "application/problem+json", _STALE
+        return 200, service.METRICS_TYPE, figures
+
+
+def _written(found: Readiness) -> bytes:
+    return orjson.dumps(asdict(found))

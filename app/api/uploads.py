@@ -14,10 +14,9 @@ from typing import Any, Final
 
 from app.api import bodies
 from app.api.bodies import FAILURE, MAX_DOCUMENT, BodyFailure
-from app.api.gateway import Message
+from app.api.gateway import Message, Receive
 from app.api.shared_budget import SharedBudget
 
-Receive = Callable[[], Awaitable[Message]]
 Judge = Callable[[], Awaitable[int | None]]
 
 BODY_S: Final = 15.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flask import current_app
@@ -17,6 +17,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain import tally
@@ -40,37 +41,52 @@ class Readiness:
     redis: bool
 
 
+NOTHING: Final = Readiness(ready=False, database=False, scheduler=False, worker=False, redis=False)
+
+
 def readiness() -> Readiness:
     """Whether the database answers and a scheduler and a worker have beaten recently."""
+    redis_url = current_app.config["WAKECALL_SETTINGS"].redis_url
     try:
         with statement() as connection:
-            alive = beats.alive(connection)
-        database = True
+            return readiness_of(beats.alive(connection), redis_url)
     except (Unavailable, SQLAlchemyError):
         # A database without tables is no more ready than one that is away.
-        alive, database = frozenset(), False
+        return without_database(redis_url)
+
+
+def readiness_of(alive: frozenset[str], redis_url: str) -> Readiness:
+    """What is ready where the database answers and these kinds of process are alive."""
     return Readiness(
-        ready=database and alive >= {"scheduler", "worker"},
-        database=database,
+        ready=alive >= {"scheduler", "worker"},
+        database=True,
         scheduler="scheduler" in alive,
         worker="worker" in alive,
-        redis=_redis_answers(),
+        redis=_redis_answers(redis_url),
     )
+
+
+def without_database(redis_url: str) -> Readiness:
+    """What is ready where the database does not answer."""
+    return replace(NOTHING, redis=_redis_answers(redis_url))
 
 
 def metrics() -> bytes:
     """Every figure in Prometheus text form, of all processes together. Raises Unavailable."""
     with statement() as connection:
-        tallies = beats.tallies(connection)
-        backlog = beats.backlog(connection, most=_MOST_OVERDUE)
-        alive = beats.alive(connection)
+        return metrics_of(connection, beats.alive(connection))
+
+
+def metrics_of(connection: Connection, alive: frozenset[str]) -> bytes:
+    """The figures in the database, where these kinds of process are alive."""
+    tallies = beats.tallies(connection)
+    backlog = beats.backlog(connection, most=_MOST_OVERDUE)
     registry = CollectorRegistry()
     registry.register(_Figures([*_counted(tallies), *_standing(backlog, alive)]))
     return generate_latest(registry)
 
 
-def _redis_answers() -> bool:
-    url = current_app.config["WAKECALL_SETTINGS"].redis_url
+def _redis_answers(url: str) -> bool:
     try:
         with Redis.from_url(
             url, socket_timeout=_REDIS_WAIT_S, socket_connect_timeout=_REDIS_WAIT_S

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import psycopg
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
 from app.domain.pace import ALIVE
 
@@ -44,11 +44,22 @@ WHERE process = 'worker' AND id NOT LIKE '%%.alone' AND beaten_at > clock_timest
 
 _TALLIES: Final = text("SELECT name, label, total FROM tally")
 
-_BACKLOG: Final = text("""
-SELECT 'overdue' AS label, count(*) AS number FROM (
+_OVERDUE: Final = text("""
+SELECT count(*) FROM (
   SELECT FROM due WHERE slot < floor(extract(epoch FROM now()) * 10)::bigint LIMIT :most) AS o
-UNION ALL
-SELECT state, count(*) FROM inflight GROUP BY state
+""")
+
+MAX_COUNTED: Final = 10_000
+"""Runs in flight that are counted; of more, a sample is, and the sum is the database's own."""
+
+_INFLIGHT: Final = text("""
+SELECT state, count(*) AS number FROM (SELECT state FROM inflight LIMIT :most) AS few GROUP BY state
+""")
+
+_ESTIMATE: Final = text("SELECT pg_stat_get_live_tuples('inflight'::regclass)")
+
+_SAMPLE: Final = text("""
+SELECT state, count(*) AS number FROM inflight TABLESAMPLE SYSTEM (:percent) GROUP BY state
 """)
 
 
@@ -98,5 +109,22 @@ def tallies(connection: Connection) -> dict[tuple[str, str], float]:
 
 
 def backlog(connection: Connection, *, most: int) -> dict[str, int]:
-    """Runs in flight by state, and due rows past their time (counted up to `most`)."""
-    return {row.label: row.number for row in connection.execute(_BACKLOG, {"most": most})}
+    """Runs in flight by state, and due rows past their time (counted up to `most`).
+
+    The cost does not grow with the number of runs: above MAX_COUNTED they are estimated.
+    """
+    overdue = connection.execute(_OVERDUE, {"most": most}).scalar_one()
+    counted = _by_state(connection, _INFLIGHT, {"most": MAX_COUNTED + 1})
+    if sum(counted.values()) > MAX_COUNTED:
+        live = max(connection.execute(_ESTIMATE).scalar_one(), MAX_COUNTED + 1)
+        sample = _by_state(connection, _SAMPLE, {"percent": min(100 * MAX_COUNTED / live, 100)})
+        sampled = sum(sample.values())
+        if sampled:
+            counted = {state: live * number // sampled for state, number in sample.items()}
+    return {"overdue": overdue, **counted}
+
+
+def _by_state(
+    connection: Connection, query: TextClause, parameters: dict[str, float]
+) -> dict[str, int]:
+    return {row.state: row.number for row in connection.execute(query, parameters)}

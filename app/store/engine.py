@@ -12,7 +12,7 @@ from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -27,6 +27,11 @@ _migrate: Final = Migrate(db=db, compare_type=True)
 _SESSION: Final = (
     "-c timezone=UTC -c jit=off -c enable_seqscan=off "
     "-c statement_timeout=10000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=5000"
+)
+# What looks after the service's health must notice that the database does not answer.
+_WATCHING: Final = (
+    "-c timezone=UTC -c jit=off -c statement_timeout=1000 -c lock_timeout=500 "
+    "-c idle_in_transaction_session_timeout=5000"
 )
 POOL_WAIT_S: Final = 5
 _LONGER: Final = text("SET LOCAL idle_in_transaction_session_timeout = '60s'")
@@ -47,6 +52,17 @@ def init(app: Flask, settings: Settings) -> None:
     }
     db.init_app(app)
     _migrate.init_app(app)
+
+
+def watch_engine(settings: Settings) -> Engine:
+    """An engine apart from that of the requests, with one connection, for short statements only."""
+    return create_engine(
+        sqlalchemy_url(settings.database_url),
+        connect_args={"options": _WATCHING, "connect_timeout": 2, "tcp_user_timeout": 3000},
+        pool_size=1,
+        max_overflow=0,
+        isolation_level="AUTOCOMMIT",
+    )
 
 
 def sqlalchemy_url(url: str) -> str:

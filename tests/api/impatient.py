@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.api.front import Front
+from app.api import serving
 from wsgi import app
 
-front = Front(app, body_s=1.5, send_s=1.5)
+front = serving.front(app, body_s=1.5, send_s=1.5)

@@ -1,0 +1,55 @@
+"""Admin: the port of their own that health and figures may have, in each web process."""
+
+from __future__ import annotations
+
+import asyncio
+
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from app.api import gateway
+from app.api.gateway import Answer, Message, Receive, Send
+from app.api.health import QuickAnswers
+
+_NOT_FOUND = Answer(
+    status=404,
+    headers=[(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"0")],
+    start=b"",
+    rest=None,
+)
+
+
+class AdminPort:
+    """A listener that answers nothing but /healthz, /readyz and /metrics.
+
+    The web processes of one server share the port, as they share the other one.
+    """
+
+    def __init__(self, answers: QuickAnswers, host: str, port: int) -> None:
+        self._answers = answers
+        self._server = Server(
+            self._serve,
+            address=host,
+            port=port,
+            interface=Interfaces.ASGINL,
+            http=HTTPModes.http1,
+            websockets=False,
+            backlog=128,
+            backpressure=64,
+            log_enabled=False,
+        )
+        self._serving: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to listen, in the event loop that runs."""
+        self._serving = asyncio.get_running_loop().create_task(self._server.serve())
+
+    async def stop(self) -> None:
+        """Listen no longer."""
+        if self._serving is not None:
+            self._server.stop()  # type: ignore[no-untyped-call] # it has no annotations
+            await self._serving
+
+    async def _serve(self, scope: Message, _receive: Receive, send: Send) -> None:
+        answer = self._answers.answer(gateway.environ_of(scope)) or _NOT_FOUND
+        await gateway.send_whole(answer, send)

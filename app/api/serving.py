@@ -1,0 +1,39 @@
+"""Serving: the web process put together: the front, the watch over health, the admin port."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.api import process
+from app.api.admin import AdminPort
+from app.api.downloads import SEND_S
+from app.api.front import Front
+from app.api.health import QuickAnswers
+from app.api.uploads import BODY_S
+from app.config import Settings
+from app.service.health_watch import HealthWatch
+
+
+def front(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> Front:
+    """What granian serves; the deadlines are the usual ones unless they are given."""
+    settings: Settings = app.config["WAKECALL_SETTINGS"]
+    watch = HealthWatch(settings)
+    admin = None
+    if settings.admin_port is not None:
+        answers = QuickAnswers(watch, with_metrics=True)
+        admin = AdminPort(answers, settings.admin_host, settings.admin_port)
+
+    def begin() -> None:
+        process.begin(settings.log_level)
+        watch.start()
+        if admin is not None:
+            admin.start()
+
+    return Front(
+        app,
+        begin=begin,
+        end=None if admin is None else admin.stop,
+        quick=QuickAnswers(watch, with_metrics=admin is None).answer,
+        body_s=body_s,
+        send_s=send_s,
+    )

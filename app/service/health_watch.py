@@ -1,0 +1,108 @@
+"""Health watch: reads the figures in the background, so that asking for them costs nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+import psycopg
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.config import Settings
+from app.log import logger
+from app.service import health
+from app.service.health import Readiness
+from app.store import beats
+from app.store.engine import watch_engine
+
+REFRESH_S: Final = 1.0
+UNTIL_READY_S: Final = 0.2
+MAX_REFRESH_S: Final = 3.0
+MAX_AGE_S: Final = 6.0
+"""Figures that are older are not told: the database does not answer, or only very slowly."""
+# However much there is to count, the database spends no more than this part of its time on it.
+_MAX_PART: Final = 0.02
+
+Counts = Mapping[tuple[str, str], float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Seen:
+    """What was seen at `at` on the monotonic clock."""
+
+    at: float
+    readiness: Readiness
+    metrics: bytes | None
+
+
+class HealthWatch:
+    """Readiness and metrics as of a moment ago, from a thread with a connection of its own.
+
+    `counts` takes what this process has counted since it was last asked, to be added to the
+    tallies; what cannot be written is counted again later.
+    """
+
+    def __init__(self, settings: Settings, counts: Callable[[], Counts] = dict) -> None:
+        self._settings = settings
+        self._engine = watch_engine(settings)
+        self._counts = counts
+        self._unwritten: dict[tuple[str, str], float] = {}
+        self._seen: _Seen | None = None
+
+    def start(self) -> None:
+        """Begin to look, for as long as the process lives."""
+        threading.Thread(target=self._run, name="health", daemon=True).start()
+
+    def readiness(self) -> Readiness:
+        """Whether everything needed to fire is there; not so where nobody can tell any more."""
+        seen = self._fresh()
+        return health.NOTHING if seen is None else seen.readiness
+
+    def metrics(self) -> bytes | None:
+        """Every figure in Prometheus text form; None while the database does not answer."""
+        seen = self._fresh()
+        return None if seen is None else seen.metrics
+
+    def refresh(self) -> float:
+        """Look once; how long to wait until the next time, in seconds."""
+        begun = time.monotonic()
+        readiness, metrics = None, None
+        try:
+            with self._engine.connect() as connection:
+                alive = beats.alive(connection)
+                readiness = health.readiness_of(alive, self._settings.redis_url)
+                metrics = health.metrics_of(connection, alive)
+                self._write_counts(
+                    cast("psycopg.Connection", connection.connection.dbapi_connection)
+                )
+        except (SQLAlchemyError, psycopg.Error) as error:
+            # A later statement that takes too long says nothing against what was seen before it.
+            logger.debug("health.unseen", reason=str(error)[:200])
+        if readiness is None:
+            readiness = health.without_database(self._settings.redis_url)
+        now = time.monotonic()
+        self._seen = _Seen(at=now, readiness=readiness, metrics=metrics)
+        pause = max(REFRESH_S if readiness.ready else UNTIL_READY_S, (now - begun) / _MAX_PART)
+        return min(pause, MAX_REFRESH_S)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                pause = self.refresh()
+            except Exception:  # noqa: BLE001 - the thread must outlive whatever it is
+                logger.exception("health.failed")
+                pause = MAX_REFRESH_S
+            time.sleep(pause)
+
+    def _fresh(self) -> _Seen | None:
+        seen = self._seen
+        return seen if seen is not None and time.monotonic() - seen.at < MAX_AGE_S else None
+
+    def _write_counts(self, connection: psycopg.Connection) -> None:
+        for name, number in self._counts().items():
+            self._unwritten[name] = self._unwritten.get(name, 0) + number
+        beats.add(connection, self._unwritten)
+        self._unwritten.clear()
