@@ -14,6 +14,7 @@ from flask.cli import AppGroup
 
 from app.domain import instants
 from app.domain.limits import TABLE
+from app.domain.scope import Scope
 from app.domain.secret import LONGEST_OVERLAP
 from app.errors import Refused, WakecallError
 from app.service import accounts, limits
@@ -106,23 +107,30 @@ def limit_account(name: str, **amounts: int | str | None) -> None:
 @key.command("create")
 @click.argument("account_name", metavar="ACCOUNT")
 @click.option("--label", default="", help="What the key is for.")
-@click.option("--dapr-app", metavar="ID", help="The Dapr app whose jobs it is for.")
+@click.option(
+    "--scope",
+    type=click.Choice([str(each) for each in Scope]),
+    help="What it may do: read; book, which includes read; or all. Without it: admin, or book with "
+    "--dapr-app.",
+)
+@click.option("--dapr-app", metavar="ID", help="The Dapr app whose jobs alone it reaches.")
 @told
-def create_key(account_name: str, label: str, dapr_app: str | None) -> None:
+def create_key(account_name: str, label: str, scope: str | None, dapr_app: str | None) -> None:
     """Print a further API key of ACCOUNT, which is shown only now."""
-    click.echo(accounts.create_key(account_name, label, app=dapr_app))
+    wanted = None if scope is None else Scope(scope)
+    click.echo(accounts.create_key(account_name, label, app=dapr_app, scope=wanted))
 
 
 @key.command("list")
 @click.argument("account_name", metavar="ACCOUNT")
 @told
 def list_keys(account_name: str) -> None:
-    """List the API keys of ACCOUNT: id, creation, state, label and Dapr app."""
+    """List the API keys of ACCOUNT: id, creation, state, scope, label and Dapr app."""
     for each in accounts.keys(account_name):
         state = "valid" if each.revoked_at is None else "revoked"
         bound = "" if each.app is None else f"  (Dapr app {each.app})"
         made = instants.format_utc(each.created_at)
-        click.echo(f"{each.id}  {made}  {state:7}  {each.label}{bound}")
+        click.echo(f"{each.id}  {made}  {state:7}  {each.scope:5}  {each.label}{bound}")
 
 
 @key.command("revoke")

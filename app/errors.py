@@ -9,6 +9,7 @@ WakecallError
 │   │   └── AddressTooLong     the address of the request is
 │   ├── Unauthenticated        no key, an unknown key, a revoked key
 │   ├── CrossSite              a page of another site asks, by way of somebody's browser
+│   ├── InsufficientScope      the key is valid, and not for this (names its scope)
 │   ├── LimitReached           the account has as much as it may have (names the limit)
 │   ├── NotFound               unknown, or somebody else's: the two are told alike
 │   ├── Conflict               contradicts what is stored
@@ -96,6 +97,12 @@ class Unauthenticated(Refused):
     """No key, a mistyped key, an unknown key or a revoked key: told alike."""
 
     code = "unauthenticated"
+
+
+class InsufficientScope(Refused):
+    """The API key is valid, but its scope, or the Dapr app it is bound to, does not allow this."""
+
+    code = "insufficient-scope"
 
 
 class LimitReached(Refused):

@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import request
 
-from app.api import auth, rate, senders
+from app.api import auth, rate, scopes, senders
 from app.domain.account import Account, Caller, Presumed
 from app.service.limits import limits_of
 
@@ -16,12 +16,13 @@ _CALLER: Final = "wakecall.caller"
 def admit() -> Caller:
     """Who sends this request; asked again within one request, the same answer at no cost.
 
-    Raises Unauthenticated, InvalidMember and RateLimited.
+    Raises Unauthenticated, InvalidMember, RateLimited and InsufficientScope.
     """
     known: Caller | None = request.environ.get(_CALLER)
     if known is None:
         known = auth.caller()
         _count(known.account)
+        scopes.check(known)
         request.environ[_CALLER] = known
     return known
 
@@ -36,6 +37,7 @@ def presume() -> Caller | Presumed:
         return known
     presumed = auth.presumed()
     _count(presumed.account)
+    scopes.check(presumed)
     return presumed
 
 

@@ -16,6 +16,7 @@ from flask import Flask, Response
 
 from app.api.gateway import Answer
 from app.api.negotiation import JSON
+from app.api.scopes import needs_no_key
 from app.config import Settings
 from app.errors import Unavailable
 from app.service import health as service
@@ -47,17 +48,20 @@ def install(app: Flask, settings: Settings) -> None:
         app.add_url_rule(METRICS, view_func=metrics, methods=["GET"])
 
 
+@needs_no_key
 def process() -> Response:
     """200 while this process answers at all; touches nothing else."""
     return Response(_ALIVE, content_type=JSON)
 
 
+@needs_no_key
 def ready() -> Response:
     """200 once everything needed to fire is there, else 503; each part by its name."""
     found = service.readiness()
     return Response(_written(found), 200 if found.ready else 503, content_type=JSON)
 
 
+@needs_no_key
 def metrics() -> Response:
     """The figures of all processes, in Prometheus text form."""
     return Response(service.metrics(), content_type=service.METRICS_TYPE)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.domain.scope import Scope
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
@@ -25,6 +27,12 @@ class Caller:
     key_id: str
     now: datetime
     app: str | None = None
+    scope: Scope = Scope.ADMIN
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the key reaches the jobs of its app alone."""
+        return _is_limited(self.app, self.scope)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +46,13 @@ class Presumed:
     key_id: str
     digest: bytes
     since: datetime
+    app: str | None = None
+    scope: Scope = Scope.ADMIN
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether the key reaches the jobs of its app alone."""
+        return _is_limited(self.app, self.scope)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,3 +64,9 @@ class ApiKey:
     created_at: datetime
     revoked_at: datetime | None
     app: str | None = None
+    scope: Scope = Scope.ADMIN
+
+
+def _is_limited(app: str | None, scope: Scope) -> bool:
+    """A key that was bound to an app before there were scopes has `admin`, and keeps it."""
+    return app is not None and scope is not Scope.ADMIN

@@ -15,6 +15,7 @@ from app.domain import key as keys_domain
 from app.domain.account import Account, ApiKey, Caller, Presumed
 from app.domain.job import Dialect
 from app.domain.limits import BY_NAME
+from app.domain.scope import Scope
 from app.domain.secret import MOST, SigningSecret, new_secret
 from app.errors import Conflict, InvalidMember, NotFound, Unauthenticated
 from app.service import limits
@@ -64,7 +65,7 @@ def speak_for(account: str, *, app: str) -> Caller:
         found = store.clocked(connection, account)
     if found is None:
         raise unknown(account)
-    return Caller(account=found[0], key_id="", now=found[1], app=app)
+    return Caller(account=found[0], key_id="", now=found[1], app=app, scope=Scope.BOOK)
 
 
 def only() -> str | None:
@@ -137,11 +138,23 @@ def limit(name: str, amounts: Mapping[str, int | str]) -> None:
             raise unknown(name)
 
 
-def create_key(account: str, label: str, *, app: str | None = None) -> str:
+def create_key(
+    account: str, label: str, *, app: str | None = None, scope: Scope | None = None
+) -> str:
     """A further key of the account; its text, shown this once.
 
-    With `app` it is bound to that Dapr app of the account. Raises NotFound, InvalidMember.
+    With `app` it reaches the jobs of that Dapr app of the account alone, and its scope is `book`
+    where none is given; else that is `admin`. Raises NotFound, InvalidMember.
     """
+    if app is not None and scope is Scope.ADMIN:
+        raise InvalidMember(
+            "scope",
+            "A key that is bound to a Dapr app reaches the jobs of that app alone, and cannot have "
+            "the scope admin.",
+            remedy="Give it the scope read or book, or do not bind it to an app.",
+        )
+    if scope is None:
+        scope = Scope.ADMIN if app is None else Scope.BOOK
     if len(label) > _MAX_LABEL or not label.isprintable():
         raise InvalidMember(
             "label",
@@ -158,7 +171,13 @@ def create_key(account: str, label: str, *, app: str | None = None) -> str:
                 remedy=f"Add it: flask --app wsgi dapr-app add {account} --app-id ID --url URL",
             )
         store.insert_key(
-            connection, key_id=key.id, account_id=owner.id, digest=key.digest, label=label, app=app
+            connection,
+            key_id=key.id,
+            account_id=owner.id,
+            digest=key.digest,
+            label=label,
+            app=app,
+            scope=scope,
         )
     return text
 
@@ -228,9 +247,15 @@ def _look_up(presented: keys_domain.KeyText) -> Caller:
         stored = store.find_key(connection, presented.id)
     if stored is None or stored.revoked or not hmac.compare_digest(stored.digest, presented.digest):
         raise unauthenticated()
-    presumptions().learn(presented, stored.account, stored.now)
+    presumptions().learn(presented, stored.account, stored.now, app=stored.app, scope=stored.scope)
     limits.known_limits().learn(stored.account.id, stored.limits)
-    return Caller(account=stored.account, key_id=presented.id, now=stored.now, app=stored.app)
+    return Caller(
+        account=stored.account,
+        key_id=presented.id,
+        now=stored.now,
+        app=stored.app,
+        scope=stored.scope,
+    )
 
 
 def _opened(sealed: Sequence[store.SealedSecret]) -> tuple[SigningSecret, ...]:

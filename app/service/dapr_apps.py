@@ -83,6 +83,9 @@ def of_caller(caller: Caller, named: str | None) -> str:
         ):
             return wanted
         apps = store.names(connection, account_id, Dialect.DAPR, limit=_MOST_SHOWN + 1)
+    if caller.is_limited:
+        # The refusal names apps that there are, and the key is for this one.
+        apps = []
     if wanted is None and len(apps) == 1:
         return apps[0]
     raise _no_app(caller.account.name, wanted, apps)

@@ -21,7 +21,7 @@ from app.domain.quotation import quoted
 from app.domain.rearm import catch_up
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.errors import Conflict, InvalidMember, NotFound, Refused
-from app.service import accounts, arming
+from app.service import accounts, arming, permissions
 from app.store import contents, inflight, listing
 from app.store import jobs as store
 from app.store.engine import session, snapshot, statement, transaction
@@ -43,7 +43,8 @@ def create(caller: Caller | Presumed, booking: Booking, *, dry_run: bool = False
     """Book a job; once this returns, no crash loses it.
 
     A dry run refuses what a booking would refuse, and stores nothing. Raises InvalidMember,
-    TooLarge, Conflict; for a presumed caller also Unauthenticated.
+    TooLarge, Conflict; for a presumed caller also Unauthenticated and
+    InsufficientScope.
     """
     check_booking(booking)
     if isinstance(caller, Presumed):
@@ -51,6 +52,8 @@ def create(caller: Caller | Presumed, booking: Booking, *, dry_run: bool = False
         if made is not None:
             return made
         caller = accounts.confirm(caller)
+        if not dry_run:
+            permissions.require_booking(caller)
     next_at = first_firing(booking.trigger, caller.now)
     job_id = UUID(int=uuid7().int)
     job = stored(job_id, caller.account, booking, 1, next_at if booking.enabled else None)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from app.domain.account import Account, ApiKey
 from app.domain.limits import Overrides
+from app.domain.scope import Scope
 from app.store.limits import of_columns
 from app.store.queries import run
 from app.store.tables import account, api_key, signing_secret
@@ -23,6 +24,7 @@ class StoredKey:
     digest: bytes
     revoked: bool
     app: str | None
+    scope: Scope
     now: datetime
     limits: Overrides
 
@@ -85,11 +87,12 @@ def insert_key(
     digest: bytes,
     label: str,
     app: str | None = None,
+    scope: Scope = Scope.ADMIN,
 ) -> None:
     """Store a key as its id and SHA-256; its text is stored nowhere."""
     connection.execute(
         insert(api_key).values(
-            id=key_id, account_id=account_id, digest=digest, label=label, app=app
+            id=key_id, account_id=account_id, digest=digest, label=label, app=app, scope=scope
         )
     )
 
@@ -99,12 +102,13 @@ def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
     row = run(connection, "find_key", {"key_id": key_id}).fetchone()
     if row is None:
         return None
-    account_id, name, digest, revoked, bound, now, limits, connections = row
+    account_id, name, digest, revoked, bound, scope, now, limits, connections = row
     return StoredKey(
         account=Account(id=account_id, name=name),
         digest=digest,
         revoked=revoked,
         app=bound,
+        scope=Scope(scope),
         now=now,
         limits=of_columns(limits, connections),
     )
@@ -119,6 +123,7 @@ def list_keys(connection: Connection, account_id: int) -> tuple[ApiKey, ...]:
             api_key.c.created_at,
             api_key.c.revoked_at,
             api_key.c.app,
+            api_key.c.scope,
         )
         .where(api_key.c.account_id == account_id)
         .order_by(api_key.c.created_at, api_key.c.id)
@@ -130,6 +135,7 @@ def list_keys(connection: Connection, account_id: int) -> tuple[ApiKey, ...]:
             created_at=row.created_at,
             revoked_at=row.revoked_at,
             app=row.app,
+            scope=Scope(row.scope),
         )
         for row in rows
     )

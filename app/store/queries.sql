@@ -10,12 +10,14 @@
 -- Lock order, everywhere: the job's row in due, then its rows in inflight, then its row in job.
 
 -- name: book
--- No job for a key that is not valid as this begins, whatever was known of it before, and none by a
+-- No job for a key that is not valid as this begins, or may not book natively, whatever was known of
+-- it before, and none by a
 -- clock that was presumed wrongly: `first` is the first firing after `since`, an earlier reading of
 -- this clock, and it is still to come. No job without its due row. It is version 1.
 WITH caller AS MATERIALIZED (
   SELECT account_id FROM api_key
   WHERE id = %(key_id)s AND digest = %(digest)s AND revoked_at IS NULL
+    AND (scope = 'admin' OR scope = 'book' AND app IS NULL)
     AND clock_timestamp() >= %(since)s AND clock_timestamp() < %(first)s
 ), booked AS (
   INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
@@ -59,7 +61,7 @@ WHERE account_id = %(account_id)s AND dialect = %(dialect)s AND name = %(name)s;
 
 -- name: find_key
 -- The clock that comes along judges what is booked under this key.
-SELECT account.id, account.name, digest, revoked_at IS NOT NULL, app, clock_timestamp(),
+SELECT account.id, account.name, digest, revoked_at IS NOT NULL, app, scope, clock_timestamp(),
        account.limits, account.connections
 FROM api_key JOIN account ON account.id = ANY (ARRAY[account_id])
 WHERE api_key.id = %(key_id)s;

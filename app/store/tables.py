@@ -53,6 +53,7 @@ api_key = Table(
     Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
     Column("revoked_at", _INSTANT),
     Column("app", Text),
+    Column("scope", Text, nullable=False, server_default="admin"),
     Index("api_key_account", "account_id"),
 )
 

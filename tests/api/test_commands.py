@@ -41,7 +41,10 @@ def test_keys_are_made_listed_and_revoked(app: Flask, runner: FlaskCliRunner) ->
     first = run(runner, "account", "create", "demo").strip()
     second = run(runner, "key", "create", "demo", "--label", "the other").strip()
     lines = run(runner, "key", "list", "demo").splitlines()
-    assert [line.split()[2:] for line in lines] == [["valid", "first"], ["valid", "the", "other"]]
+    assert [line.split()[2:] for line in lines] == [
+        ["valid", "admin", "first"],
+        ["valid", "admin", "the", "other"],
+    ]
     for key, line in zip((first, second), lines, strict=True):
         assert line.split()[0] in key
         assert key not in line

@@ -8,13 +8,15 @@ import orjson
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 
-from app.api import admission, bodies, browsers, previews, problems
+from app.api import admission, bodies, browsers, previews, problems, scopes
 from app.api.auth import BOUND
 from app.api.dapr import addresses, bookings, documents, failures
 from app.api.problems import Teller
+from app.api.scopes import needs
 from app.domain.account import Caller
 from app.domain.dapr.names import check_name
 from app.domain.dapr.refusal import Refusal
+from app.domain.scope import Scope
 from app.errors import Conflict, InvalidMember, MalformedDocument, NotFound, TooLarge
 from app.service import dapr, dapr_apps
 
@@ -51,6 +53,7 @@ def _keep_to_dapr() -> None:
 
 @dapr_routes.post("/v1.0/jobs/<dapr_name:_name>")
 @dapr_routes.post("/v1.0-alpha1/jobs/<dapr_name:_name>")
+@needs(Scope.BOOK, of_app=True)
 def schedule_job(_name: str) -> Response:
     """A job booked, or overwritten."""
     caller, app_id = _sender()
@@ -76,6 +79,7 @@ def schedule_job(_name: str) -> Response:
 
 @dapr_routes.get("/v1.0/jobs/<dapr_name:_name>")
 @dapr_routes.get("/v1.0-alpha1/jobs/<dapr_name:_name>")
+@needs(Scope.READ, of_app=True)
 def get_job(_name: str) -> Response:
     """A job as it was booked."""
     caller, app_id = _sender()
@@ -89,6 +93,7 @@ def get_job(_name: str) -> Response:
 
 @dapr_routes.delete("/v1.0/jobs/<dapr_name:_name>")
 @dapr_routes.delete("/v1.0-alpha1/jobs/<dapr_name:_name>")
+@needs(Scope.BOOK, of_app=True)
 def delete_job(_name: str) -> Response:
     """A job ended, if there is one of that name."""
     caller, app_id = _sender()
@@ -98,12 +103,14 @@ def delete_job(_name: str) -> Response:
 
 @dapr_routes.get("/v1.0/healthz")
 @dapr_routes.get("/v1.0/healthz/outbound")
+@scopes.needs_no_key
 def healthz() -> Response:
     """204 while this process answers at all; no key is asked for."""
     return Response(status=204)
 
 
 @dapr_routes.get("/v1.0/metadata")
+@needs(Scope.READ, of_app=True)
 def metadata() -> Response:
     """What Dapr's SDKs ask for first: whose sidecar this is, and what it can do."""
     _, app_id = _sender()

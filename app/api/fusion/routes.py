@@ -10,8 +10,10 @@ from flask import Blueprint, Flask, Response, request
 from app.api import admission, previews
 from app.api.fusion import preview, task_routes, wire
 from app.api.fusion.prefixes import route
+from app.api.scopes import needs
 from app.domain.fusion import action, schedule
 from app.domain.fusion import resource as resources
+from app.domain.scope import Scope
 from app.service.fusion import actions, listing, schedules
 from app.service.fusion.jobs import resource_of
 
@@ -26,6 +28,7 @@ def install(app: Flask) -> None:
 
 
 @route(fusion, "GET", "/jobs")
+@needs(Scope.READ)
 def list_jobs(app: str | None = None) -> Response:
     """How all jobs of the account stand, or those of some types, or of an app, in pages."""
     caller = admission.admit()
@@ -36,6 +39,7 @@ def list_jobs(app: str | None = None) -> Response:
 
 
 @route(fusion, "GET", "/jobs/<resource>")
+@needs(Scope.READ)
 def get_job(resource: str, app: str | None = None) -> Response:
     """How a job stands."""
     caller = admission.admit()
@@ -43,6 +47,7 @@ def get_job(resource: str, app: str | None = None) -> Response:
 
 
 @route(fusion, "DELETE", "/jobs/<resource>")
+@needs(Scope.BOOK)
 def delete_job(resource: str, app: str | None = None) -> Response:
     """A job forgotten, its schedule and its task with it (an extension)."""
     caller = admission.admit()
@@ -51,6 +56,7 @@ def delete_job(resource: str, app: str | None = None) -> Response:
 
 
 @route(fusion, "GET", "/jobs/<resource>/history")
+@needs(Scope.READ)
 def get_history(resource: str, app: str | None = None) -> Response:
     """The runs of a job, newest first, the one under way included."""
     caller = admission.admit()
@@ -58,6 +64,7 @@ def get_history(resource: str, app: str | None = None) -> Response:
 
 
 @route(fusion, "GET", "/jobs/<resource>/schedule")
+@needs(Scope.READ)
 def get_schedule(resource: str, app: str | None = None) -> Response:
     """The schedule of a job, as it was put."""
     caller = admission.admit()
@@ -65,6 +72,7 @@ def get_schedule(resource: str, app: str | None = None) -> Response:
 
 
 @route(fusion, "PUT", "/jobs/<resource>/schedule")
+@needs(Scope.BOOK)
 def put_schedule(resource: str, app: str | None = None) -> Response:
     """A job's schedule, replaced as a whole."""
     caller = admission.admit()
@@ -74,6 +82,7 @@ def put_schedule(resource: str, app: str | None = None) -> Response:
 
 
 @route(fusion, "DELETE", "/jobs/<resource>/schedule")
+@needs(Scope.BOOK)
 def delete_schedule(resource: str, app: str | None = None) -> Response:
     """A job without a schedule; it stays, and can be started."""
     caller = admission.admit()
@@ -82,6 +91,7 @@ def delete_schedule(resource: str, app: str | None = None) -> Response:
 
 
 @route(fusion, "POST", "/jobs/<resource>/actions")
+@needs(Scope.BOOK)
 def act(resource: str, app: str | None = None) -> Response:
     """A job started or aborted now; whether it was is in the answer, which is 200 either way."""
     caller = admission.admit()

@@ -10,13 +10,16 @@ from flask import Blueprint, Response
 from app.api import admission
 from app.api.fusion import wire
 from app.api.fusion.prefixes import route
+from app.api.scopes import needs
 from app.domain.fusion.resource import Kind
+from app.domain.scope import Scope
 from app.service.fusion import tasks as service
 
 tasks: Final = Blueprint("fusion_tasks", __name__)
 
 
 @route(tasks, "GET", "/tasks")
+@needs(Scope.READ)
 def list_tasks(app: str | None = None) -> Response:
     """All tasks of the account, or of an app, in pages."""
     caller = admission.admit()
@@ -26,6 +29,7 @@ def list_tasks(app: str | None = None) -> Response:
 
 
 @route(tasks, "POST", "/tasks")
+@needs(Scope.BOOK)
 def create_task(app: str | None = None) -> Response:
     """A new task, which makes a new job."""
     caller = admission.admit()
@@ -33,12 +37,14 @@ def create_task(app: str | None = None) -> Response:
 
 
 @route(tasks, "GET", "/tasks/<task_id>")
+@needs(Scope.READ)
 def get_task(task_id: str, app: str | None = None) -> Response:
     """A task as it was sent."""
     return wire.answer(service.get(admission.admit(), task_id, app=app))
 
 
 @route(tasks, "PUT", "/tasks/<task_id>")
+@needs(Scope.BOOK)
 def put_task(task_id: str, app: str | None = None) -> Response:
     """A task created or replaced; its schedule stays."""
     caller = admission.admit()
@@ -47,6 +53,7 @@ def put_task(task_id: str, app: str | None = None) -> Response:
 
 
 @route(tasks, "DELETE", "/tasks/<task_id>")
+@needs(Scope.BOOK)
 def delete_task(task_id: str, app: str | None = None) -> Response:
     """A task and its job, with its schedule, ended."""
     service.delete(admission.admit(), task_id, app=app)

@@ -11,9 +11,11 @@ from flask import Blueprint, Response
 from app.api import admission, auth, idempotency, negotiation
 from app.api.native import answers, incoming, json_codec, xml_codec
 from app.api.native.runs import of_run
+from app.api.scopes import needs
 from app.domain.completion import MOST_MESSAGE, Completion, Said
 from app.domain.quotation import quoted
 from app.domain.run import LIVE
+from app.domain.scope import Scope
 from app.errors import InvalidMember, Unauthenticated
 from app.service import completions as service
 
@@ -30,6 +32,7 @@ completion: Final = Blueprint("completion", __name__, url_prefix="/1")
 
 @completion.post("/runs/<uuid:run_id>/complete")
 @idempotency.needless
+@needs(Scope.BOOK)
 def complete_run(run_id: UUID) -> Response:
     """What came of a run, said later by its receiver."""
     account_id = _account(run_id)

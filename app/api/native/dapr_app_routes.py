@@ -8,13 +8,16 @@ from flask import Blueprint, Response
 
 from app.api import admission, negotiation
 from app.api.native import answers, endpoint_document, query
+from app.api.scopes import needs
 from app.domain.endpoint import Endpoint
+from app.domain.scope import Scope
 from app.service import dapr_apps as service
 
 apps: Final = Blueprint("dapr_apps", __name__, url_prefix="/1")
 
 
 @apps.get("/dapr-apps")
+@needs(Scope.READ)
 def list_apps() -> Response:
     """The account's apps, by id, in pages."""
     caller = admission.admit()
@@ -32,6 +35,7 @@ def list_apps() -> Response:
 
 
 @apps.get("/dapr-apps/<app_id>")
+@needs(Scope.READ)
 def get_app(app_id: str) -> Response:
     """One app."""
     caller = admission.admit()
@@ -40,6 +44,7 @@ def get_app(app_id: str) -> Response:
 
 
 @apps.put("/dapr-apps/<app_id>")
+@needs(Scope.ADMIN)
 def put_app(app_id: str) -> Response:
     """An app as the document has it: 201 for a new one, else 200."""
     caller = admission.admit()
@@ -50,6 +55,7 @@ def put_app(app_id: str) -> Response:
 
 
 @apps.delete("/dapr-apps/<app_id>")
+@needs(Scope.ADMIN)
 def delete_app(app_id: str) -> Response:
     """An app forgotten that has no jobs."""
     service.delete(admission.admit().account, app_id)

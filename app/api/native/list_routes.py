@@ -9,13 +9,16 @@ from flask import Blueprint, Response, request
 from app.api import admission, negotiation, pages
 from app.api.native import answers, job_list, listing
 from app.api.native.job_list import JobList
+from app.api.scopes import needs
 from app.domain.account import Caller
+from app.domain.scope import Scope
 from app.service import jobs as service
 
 job_lists: Final = Blueprint("job_lists", __name__, url_prefix="/1")
 
 
 @job_lists.get("/jobs")
+@needs(Scope.READ)
 def list_jobs() -> Response:
     """The ids of the account's jobs (spec: List); filtered and in pages, an extension."""
     caller = admission.admit()

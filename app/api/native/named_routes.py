@@ -10,7 +10,9 @@ from werkzeug.routing import BaseConverter
 
 from app.api import admission, negotiation
 from app.api.native import answers, document, incoming, json_codec, paths, query, xml_codec
+from app.api.scopes import needs
 from app.domain.quotation import quoted
+from app.domain.scope import Scope
 from app.errors import InvalidMember
 from app.service import named as service
 
@@ -31,6 +33,7 @@ def install(app: Flask) -> None:
 
 
 @named.get("/jobs/by-name/<job_name:_name>")
+@needs(Scope.READ)
 def get_job_by_name(_name: str) -> Response:
     """The whole job of that name (an extension)."""
     caller = admission.admit()
@@ -39,6 +42,7 @@ def get_job_by_name(_name: str) -> Response:
 
 
 @named.put("/jobs/by-name/<job_name:_name>")
+@needs(Scope.BOOK)
 def put_job_by_name(_name: str) -> Response:
     """The job of that name as the document has it: booked, replaced, or as it was."""
     caller = admission.admit()
@@ -59,6 +63,7 @@ def put_job_by_name(_name: str) -> Response:
 
 
 @named.delete("/jobs/by-name/<job_name:_name>")
+@needs(Scope.BOOK)
 def delete_job_by_name(_name: str) -> Response:
     """The job of that name ended."""
     service.delete(admission.admit(), _asked())

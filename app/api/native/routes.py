@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 
-from app.api import admission, bodies, negotiation, previews
+from app.api import admission, bodies, negotiation, previews, scopes
 from app.api.native import (
     answers,
     bulk,
@@ -27,14 +27,15 @@ from app.api.native import (
 )
 from app.api.native.account_routes import account
 from app.api.native.document import JobDocument
+from app.api.scopes import needs
 from app.domain.account import Caller, Presumed
 from app.domain.job import MAX_DATA, Booking
 from app.domain.quotation import quoted
+from app.domain.scope import Scope
 from app.errors import InvalidMember
 from app.service import jobs as job_service
 from app.service import pauses
 
-_DRY_RUN: Final = "dryRun"
 _FLAGS: Final = {"true": True, "false": False}
 
 native: Final = Blueprint("native", __name__, url_prefix="/1")
@@ -62,6 +63,7 @@ def install(app: Flask) -> None:
 
 
 @native.post("/jobs")
+@needs(Scope.BOOK, dry_run=scopes.is_dry_run)
 def create_job() -> Response:
     """A new job from a document (spec: Create One-time or Recurring Job)."""
     caller = _presumed()
@@ -71,6 +73,7 @@ def create_job() -> Response:
 
 
 @native.post("/jobs/bulk")
+@needs(Scope.BOOK, dry_run=scopes.is_dry_run)
 def create_jobs() -> Response:
     """New jobs from one document, all of them or none (an extension)."""
     caller = _caller()
@@ -83,6 +86,7 @@ def create_jobs() -> Response:
 
 
 @native.post("/jobs/<path_form:_form>")
+@needs(Scope.BOOK, dry_run=scopes.is_dry_run)
 def create_job_by_path(_form: str) -> Response:
     """A new job from the address; the body is its payload, whatever it looks like."""
     caller = _presumed()
@@ -103,6 +107,7 @@ def create_job_by_path(_form: str) -> Response:
 
 
 @native.post("/preview")
+@needs(Scope.READ)
 def preview_schedule() -> Response:
     """What a schedule would do, without booking it (an extension)."""
     caller = _caller()
@@ -112,6 +117,7 @@ def preview_schedule() -> Response:
 
 
 @native.get("/jobs/<uuid:job_id>")
+@needs(Scope.READ)
 def get_job(job_id: UUID) -> Response:
     """A whole job (spec: Get)."""
     caller = _caller()
@@ -120,15 +126,16 @@ def get_job(job_id: UUID) -> Response:
 
 
 @native.put("/jobs/<uuid:job_id>")
+@needs(Scope.BOOK)
 def update_job(job_id: UUID) -> Response:
     """A job replaced by a document (spec: Update Job)."""
     caller = _caller()
-    if _DRY_RUN in request.args:
+    if scopes.DRY_RUN in request.args:
         # Overlooked, it would change what was only to be checked.
         raise InvalidMember(
-            _DRY_RUN,
+            scopes.DRY_RUN,
             "An update is no dry run.",
-            remedy=f"POST the document to /1/jobs?{_DRY_RUN}=true to have it checked.",
+            remedy=f"POST the document to /1/jobs?{scopes.DRY_RUN}=true to have it checked.",
         )
     media_type = answers.offer(negotiation.WITH_TEXT)
     sent = _document()
@@ -137,6 +144,7 @@ def update_job(job_id: UUID) -> Response:
 
 
 @native.delete("/jobs/<uuid:job_id>")
+@needs(Scope.BOOK)
 def delete_job(job_id: UUID) -> Response:
     """A job ended (spec: Delete Job)."""
     job_service.delete(_caller(), job_id)
@@ -144,6 +152,7 @@ def delete_job(job_id: UUID) -> Response:
 
 
 @native.post("/jobs/<uuid:job_id>/pause")
+@needs(Scope.BOOK)
 def pause_job(job_id: UUID) -> Response:
     """A job held back, as PUT with `enabled` false would."""
     caller = _caller()
@@ -152,6 +161,7 @@ def pause_job(job_id: UUID) -> Response:
 
 
 @native.post("/jobs/<uuid:job_id>/resume")
+@needs(Scope.BOOK)
 def resume_job(job_id: UUID) -> Response:
     """A paused job let go again."""
     caller = _caller()
@@ -169,7 +179,7 @@ def _caller() -> Caller:
 
 def _creating() -> tuple[str, bool]:
     """The media type in which a new job is answered, and whether it is only to be checked."""
-    dry_run = _flag(_DRY_RUN)
+    dry_run = _flag(scopes.DRY_RUN)
     # What text has to say of a new job is its id, which one that is only checked has not.
     return answers.offer(negotiation.TEXT_LAST if dry_run else negotiation.WITH_TEXT), dry_run
 

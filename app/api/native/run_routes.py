@@ -8,13 +8,16 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
-from app.api import admission, negotiation
+from app.api import admission, negotiation, scopes
 from app.api.native import answers, cursor, incoming, query, run_filter
 from app.api.native.run_filter import CURSOR, OF_FILTER
 from app.api.native.runs import of_attempt, of_run
+from app.api.scopes import needs
 from app.domain.run import Place, Run, RunState
+from app.domain.scope import Scope
 from app.service import pauses
 from app.service import runs as service
+from app.service.permissions import require_scope
 
 _ACCEPTED: Final = 202
 
@@ -22,6 +25,7 @@ runs: Final = Blueprint("runs", __name__, url_prefix="/1")
 
 
 @runs.get("/runs")
+@needs(Scope.READ)
 def list_runs() -> Response:
     """The account's runs that the query means, newest first, a page at a time."""
     asking = admission.admit()
@@ -35,6 +39,7 @@ def list_runs() -> Response:
 
 
 @runs.get("/jobs/<uuid:job_id>/runs")
+@needs(Scope.READ)
 def list_runs_of_job(job_id: UUID) -> Response:
     """The newest runs of a job, also of one that has ended, a page at a time."""
     asking = admission.admit()
@@ -47,6 +52,7 @@ def list_runs_of_job(job_id: UUID) -> Response:
 
 
 @runs.get("/runs/<uuid:run_id>")
+@needs(Scope.READ)
 def get_run(run_id: UUID) -> Response:
     """One run with its newest attempts, and a Link to those before them."""
     asking = admission.admit()
@@ -60,6 +66,7 @@ def get_run(run_id: UUID) -> Response:
 
 
 @runs.get("/runs/<uuid:run_id>/attempts")
+@needs(Scope.READ)
 def list_attempts(run_id: UUID) -> Response:
     """All attempts of a run, newest first, a page at a time."""
     asking = admission.admit()
@@ -78,6 +85,7 @@ def list_attempts(run_id: UUID) -> Response:
 
 
 @runs.post("/runs/<uuid:run_id>/redeliver")
+@needs(Scope.BOOK)
 def redeliver_run(run_id: UUID) -> Response:
     """A settled run sent again, as the same run."""
     asking = admission.admit()
@@ -86,11 +94,14 @@ def redeliver_run(run_id: UUID) -> Response:
 
 
 @runs.post("/runs/redeliver")
+@needs(Scope.BOOK, dry_run=scopes.is_said_in_document)
 def redeliver_runs() -> Response:
     """Unsuccessful runs sent again, as many as one call may; or only counted."""
     asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
     asked = incoming.read(run_filter.from_json, run_filter.from_xml)
+    if not asked.dry:
+        require_scope(asking, Scope.BOOK)
     done = service.redeliver_all(asking, asked.wanted, after=asked.after, dry=asked.dry)
     members = {"count": done.count, "lost": done.lost, "more": done.more_after is not None}
     following = {} if done.more_after is None else {CURSOR: cursor.write(done.more_after)}
@@ -100,6 +111,7 @@ def redeliver_runs() -> Response:
 
 
 @runs.post("/jobs/<uuid:job_id>/fire")
+@needs(Scope.BOOK)
 def fire_job(job_id: UUID) -> Response:
     """A job called now, whatever its schedule, which stays as it is."""
     asking = admission.admit()

@@ -8,7 +8,9 @@ from flask import Blueprint, Response
 
 from app.api import admission, negotiation
 from app.api.native import answers, endpoint_document
+from app.api.scopes import needs
 from app.domain.endpoint import Endpoint
+from app.domain.scope import Scope
 from app.service.fusion import runners as service
 
 _CREATED: Final = 201
@@ -17,6 +19,7 @@ runners: Final = Blueprint("fusion_runners", __name__, url_prefix="/1")
 
 
 @runners.get("/fusion-runners")
+@needs(Scope.READ)
 def list_runners() -> Response:
     """The account's runners, by type."""
     caller = admission.admit()
@@ -27,6 +30,7 @@ def list_runners() -> Response:
 
 
 @runners.get("/fusion-runners/<runner_type>")
+@needs(Scope.READ)
 def get_runner(runner_type: str) -> Response:
     """The runner of one type."""
     caller = admission.admit()
@@ -35,6 +39,7 @@ def get_runner(runner_type: str) -> Response:
 
 
 @runners.put("/fusion-runners/<runner_type>")
+@needs(Scope.ADMIN)
 def put_runner(runner_type: str) -> Response:
     """A runner as the document has it: 201 for a new one, else 200."""
     caller = admission.admit()
@@ -49,6 +54,7 @@ def put_runner(runner_type: str) -> Response:
 
 
 @runners.delete("/fusion-runners/<runner_type>")
+@needs(Scope.ADMIN)
 def delete_runner(runner_type: str) -> Response:
     """A runner forgotten; jobs of its type fail until there is another."""
     service.delete(admission.admit().account, runner_type)

@@ -147,7 +147,8 @@ def test_a_key_may_be_bound_to_an_app(app: Flask, anybody: FlaskClient, key: str
     assert (status, "bound" in message) == (400, True)
     with app.app_context():
         dapr_apps.delete(accounts.named("account-1"), "other")
-    assert metadata(anybody, dapr_api_token=bound)[0] == 400
+    status, message = metadata(anybody, dapr_api_token=bound)
+    assert (status, '"other"' in message, APP in message) == (400, True, False)
 
 
 def test_a_sidecar_s_requests_need_no_key_and_are_for_its_app(app: Flask, key: str) -> None:

@@ -1,0 +1,81 @@
+"""Scopes: what each route needs of the key that a request is sent with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from flask import current_app, request
+from flask.typing import ResponseReturnValue
+
+from app.domain.account import Caller, Presumed
+from app.domain.scope import Scope
+from app.service.permissions import require_scope, require_whole_account
+
+DRY_RUN: Final = "dryRun"
+_NEED: Final = "needs_of_the_key"
+
+_View = TypeVar("_View", bound=Callable[..., ResponseReturnValue])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """What a route needs of the key."""
+
+    scope: Scope
+    of_app: bool
+    """Whether it serves the jobs of one Dapr app, so that keys bound to that app may use it."""
+
+    dry_run: Callable[[], bool] | None
+    """Whether a request only checks what it asks for: the scope `read` suffices then."""
+
+
+_MOST: Final = Need(scope=Scope.ADMIN, of_app=False, dry_run=None)
+"""What a route needs that says nothing, so that a forgotten one lets nobody in."""
+
+
+def needs(
+    scope: Scope, *, of_app: bool = False, dry_run: Callable[[], bool] | None = None
+) -> Callable[[_View], _View]:
+    """Declare what a view needs of the key; every view that asks for a key does so."""
+
+    def declare(view: _View) -> _View:
+        view.__dict__[_NEED] = Need(scope=scope, of_app=of_app, dry_run=dry_run)
+        return view
+
+    return declare
+
+
+def needs_no_key(view: _View) -> _View:
+    """Declare that a view answers everybody."""
+    view.__dict__[_NEED] = None
+    return view
+
+
+def declared(endpoint: str) -> Need | None:
+    """What the view of that name needs, None where it needs no key. Raises KeyError."""
+    need: Need | None = vars(current_app.view_functions[endpoint])[_NEED]
+    return need
+
+
+def check(caller: Caller | Presumed) -> None:
+    """Refuse a request whose key may not do what its route is for. Raises InsufficientScope."""
+    need = vars(current_app.view_functions[request.endpoint or ""]).get(_NEED) or _MOST
+    if not need.of_app:
+        require_whole_account(caller, need.scope)
+    is_dry_run = need.dry_run is not None and need.dry_run()
+    require_scope(caller, Scope.READ if is_dry_run else need.scope)
+
+
+def is_dry_run() -> bool:
+    """Whether the query asks for a dry run."""
+    return request.args.get(DRY_RUN) == "true"
+
+
+def is_said_in_document() -> bool:
+    """Let the scope `read` in, as only the document says whether it is a dry run.
+
+    The view must require the scope `book` itself where it is not.
+    """
+    return True

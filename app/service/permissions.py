@@ -1,0 +1,40 @@
+"""Permissions: what the caller of a use case may do, by the key that the request came with."""
+
+from __future__ import annotations
+
+from app.domain.account import Caller, Presumed
+from app.domain.quotation import quoted
+from app.domain.scope import Scope
+from app.errors import InsufficientScope
+
+Asking = Caller | Presumed
+
+
+def require_scope(asking: Asking, scope: Scope) -> None:
+    """Refuse a key of a lesser scope than this. Raises InsufficientScope."""
+    if not asking.scope.covers(scope):
+        raise InsufficientScope(
+            f"The API key has the scope {asking.scope}, and this request needs {scope}.",
+            remedy=f"Use a key of that scope: flask --app wsgi key create {asking.account.name} "
+            f"--scope {scope}",
+        )
+
+
+def require_whole_account(asking: Asking, scope: Scope) -> None:
+    """Refuse a key that reaches the jobs of one Dapr app alone. Raises InsufficientScope.
+
+    `scope` is what the request needs besides.
+    """
+    if asking.is_limited:
+        raise InsufficientScope(
+            f"The API key is bound to the Dapr app {quoted(asking.app or '')}: it reaches the jobs "
+            "of that app alone, at /v1.0/jobs/<name>.",
+            remedy="Use a key that is bound to no app: flask --app wsgi key create "
+            f"{asking.account.name} --scope {scope}",
+        )
+
+
+def require_booking(asking: Asking) -> None:
+    """Refuse a key that may not book jobs of the account's own. Raises InsufficientScope."""
+    require_whole_account(asking, Scope.BOOK)
+    require_scope(asking, Scope.BOOK)
