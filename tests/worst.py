@@ -32,6 +32,18 @@ def repeated(unit: str, before: str = "", after: str = "") -> Callable[[int], st
     return lambda size: before + unit * (size // len(unit)) + after
 
 
+def numbered(
+    unit: str, before: str = "", after: str = "", separator: str = ","
+) -> Callable[[int], str]:
+    """Texts made of one unit, over and over, each with a number of its own."""
+
+    def build(size: int) -> str:
+        width = len(unit) + len(separator) + 4
+        return before + separator.join(unit % each for each in range(size // width)) + after
+
+    return build
+
+
 def is_fast(read: Callable[[Any], object], text: Any, limit: float = LIMIT_S) -> bool:
     """Whether reading takes less than `limit` seconds of this thread's time.
 

@@ -18,7 +18,8 @@ import workers
 from app.api import bodies, gateway, negotiation
 from app.domain.fusion import schedule
 from app.errors import InvalidMember
-from tests.api.worst_places import NOW, PLACES
+from tests.api.worst_dialects import NOW
+from tests.api.worst_places import PLACES
 from tests.worst import SIZE, Place, is_fast, repeated
 
 # Read from files of ours, or from an operator's command line: no text of a client comes there.

@@ -15,7 +15,11 @@ from app.api.native.shapes import Value
 from app.domain.quotation import quoted
 from app.errors import MalformedDocument
 
+MAX_REASON: Final = 200
+"""Characters of a parser's message that are told: it may quote the document at length."""
+
 _FLAT: Final = "The root holds one element for each member, and no text beside them."
+_NO_NAMESPACE: Final = "Leave out xmlns and prefixes: no element here is in a namespace."
 
 
 def read(body: bytes, charset: str | None = None) -> JobDocument:
@@ -31,7 +35,7 @@ def job_of(job: etree._Element) -> JobDocument:
     members: dict[str, Value] = {}
     for element in children(job):
         name = str(element.tag)
-        xml_values.refuse_second(name, name, members)
+        xml_values.refuse_second(quoted(name)[1:-1], name, members)
         # A name that is no member is refused by the document, with the names that are.
         known = name in document.MEMBERS
         members[name] = xml_values.read(name, element, shapes.of_member(name)) if known else ""
@@ -46,7 +50,7 @@ def texts_of(body: bytes, charset: str | None, name: str) -> dict[str, str]:
     texts: dict[str, str] = {}
     for element in children(root(body, charset, name)):
         tag = str(element.tag)
-        xml_values.refuse_second(tag, tag, texts)
+        xml_values.refuse_second(quoted(tag)[1:-1], tag, texts)
         texts[tag] = str(xml_values.read(tag, element, shapes.TEXT)).strip(xml_values.BLANKS)
     return texts
 
@@ -78,7 +82,7 @@ def children(element: etree._Element) -> Iterator[etree._Element]:
 
     Comments and processing instructions between them say nothing.
     """
-    xml_values.refuse_attributes(str(element.tag), element, ())
+    xml_values.refuse_attributes(quoted(str(element.tag))[1:-1], element, ())
     stray = xml_values.stray_text(element)
     if stray:
         raise MalformedDocument(
@@ -99,7 +103,10 @@ def root(body: bytes, charset: str | None, name: str) -> etree._Element:
 
 
 def parse(text: str, name: str) -> etree._Element:
-    """The root of a document without a DTD, of which `name` is wanted; raises MalformedDocument."""
+    """The root of a document of which `name` is wanted, without a DTD and without namespaces.
+
+    Takes time in proportion to the length of the text. Raises MalformedDocument.
+    """
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
@@ -108,11 +115,33 @@ def parse(text: str, name: str) -> etree._Element:
         huge_tree=False,
     )
     try:
-        return etree.fromstring(text.encode(), parser)
+        found = etree.fromstring(text.encode(), parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
+        reason = xml_text.printable(str(error.msg)[:MAX_REASON])
         raise MalformedDocument(
-            f"The document is not well-formed XML: {xml_text.printable(str(error.msg))} "
-            f"(line {line}, column {column}).",
-            remedy=f"Send one {name} element.",
+            f"The document is not well-formed XML: {reason} (line {line}, column {column}).",
+            remedy=_NO_NAMESPACE
+            if error.code == etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE  # type: ignore[attr-defined] # lxml has it
+            else f"Send one {name} element.",
         ) from None
+    # Without a DTD a declaration stands in the text as it is: most documents need no walk.
+    if "xmlns" in text:
+        _refuse_namespaces(found)
+    return found
+
+
+def _refuse_namespaces(root: etree._Element) -> None:
+    """Refuse a declaration of a namespace: libxml2 copies all of them onto each element it writes.
+
+    Raises MalformedDocument with the name of the element.
+    """
+    # Parents come first: what is there of the first element is its own.
+    for found in root.iter("*"):
+        if found.nsmap:
+            element = quoted(etree.QName(found).localname)
+            raise MalformedDocument(
+                f"The element {element} declares a namespace.",
+                member=element[1:-1],
+                remedy=_NO_NAMESPACE,
+            )

@@ -70,9 +70,10 @@ def refuse_attributes(path: str, element: etree._Element, taken: Sequence[str]) 
     """Refuse attributes other than these."""
     for name in element.attrib:
         if name not in taken:
+            tag = quoted(str(element.tag))[1:-1]
             raise InvalidMember(
                 path,
-                f"The element {element.tag} has an attribute {quoted(str(name))}.",
+                f"The element {tag} has an attribute {quoted(str(name))}.",
                 remedy=f"Its attributes are: {', '.join(taken)}." if taken else "It takes none.",
             )
 
@@ -81,7 +82,9 @@ def refuse_second(path: str, name: str, given: Mapping[str, Value]) -> None:
     """Refuse a name that was given already."""
     if name in given:
         raise InvalidMember(
-            path, f"The element {name} is given more than once.", remedy="Give each element once."
+            path,
+            f"The element {quoted(name)[1:-1]} is given more than once.",
+            remedy="Give each element once.",
         )
 
 

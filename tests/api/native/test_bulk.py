@@ -196,7 +196,7 @@ GOOD = xml_of(ONCE).decode()
         ("<jobs/>", "The document holds no job.", None),
         ("<jobs> <!-- a --> </jobs>", "The document holds no job.", None),
         (GOOD, 'The root element is "job".', None),
-        (f'<jobs xmlns="a">{GOOD}</jobs>', 'The root element is "{a}jobs".', None),
+        (f'<jobs xmlns="a">{GOOD}</jobs>', 'The element "jobs" declares a namespace.', "jobs"),
         (f'<jobs a="b">{GOOD}</jobs>', 'attribute "a"', "jobs"),
         (f"<jobs>{GOOD} x</jobs>", 'text between the elements: "x"', None),
         (f"<jobs>{GOOD}<id>x</id></jobs>", 'The element is "id".', "[1]"),

@@ -285,7 +285,7 @@ def test_a_document_that_means_nothing_sends_nothing(
         ("<dryRun>yes</dryRun>", "dryRun"),
         ("<dryRun>true</dryRun><dryRun>true</dryRun>", "dryRun"),
         ("<job/>", "job"),
-        ("<x:job xmlns:x='urn:x'/>", "{urn:x}job"),
+        ("<x:job xmlns:x='urn:x'/>", "job"),
         ("failed", None),
         ("<state>failed</state>dead", None),
     ],
