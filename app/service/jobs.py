@@ -160,11 +160,21 @@ def get(caller: Caller, job_id: UUID) -> Job:
 
 @contextmanager
 def ids(caller: Caller, tags: Sequence[str] = ()) -> Iterator[JobIds]:
-    """The ids of the caller's jobs that bear all of `tags`, oldest first, in flat memory."""
+    """The ids of the caller's jobs that bear all of `tags`, oldest first, in flat memory.
+
+    Raises InvalidMember for a list that takes too long to be made in one piece.
+    """
     account_id = caller.account.id
-    with snapshot() as connection:
-        counted = listing.count(connection, account_id, tags)
-        yield JobIds(count=counted, ids=listing.stream(connection, account_id, tags))
+    try:
+        with snapshot() as connection, listing.in_time(connection):
+            counted = listing.count(connection, account_id, tags)
+            yield JobIds(count=counted, ids=listing.stream(connection, account_id, tags))
+    except listing.TooLong:
+        raise InvalidMember(
+            "limit",
+            "The account has too many such jobs to list them all at once.",
+            remedy="Give limit, 1 to 1000, and follow the Link of each answer to the next page.",
+        ) from None
 
 
 def page_of_ids(

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, func, literal, select
+import psycopg
+from sqlalchemy import ColumnElement, Connection, Select, Text, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import OperationalError
 
 from app.store.tables import job
 
 _CHUNK = 5000
+
+MAX_STATEMENT_MS: Final = 3000
+"""Milliseconds to count or to find a list: more than ten million jobs take longer."""
+
+
+class TooLong(Exception):
+    """The list could not be counted, or its ids be found, in the time that a statement may take."""
+
+
+@contextmanager
+def in_time(connection: Connection) -> Iterator[None]:
+    """Bounds each statement of this transaction; raises TooLong where one is not done in time."""
+    connection.execute(text(f"SET LOCAL statement_timeout = {MAX_STATEMENT_MS}"))
+    try:
+        yield
+    except OperationalError as error:
+        if isinstance(error.orig, psycopg.errors.QueryCanceled):
+            raise TooLong from error
+        raise
 
 
 def count(connection: Connection, account_id: int, tags: Sequence[str] = ()) -> int:

@@ -9,6 +9,7 @@ from lxml import etree
 from werkzeug.test import TestResponse
 
 from tests.api.native.booked import JSON, ONCE, booked
+from tests.booked import connect
 
 FORMATS = ("text/plain", "application/json", "text/xml", "application/xml")
 
@@ -197,3 +198,20 @@ def test_a_query_that_cannot_be_taken_is_refused_by_name(
         assert member in answer.text
     assert client.get(f"/1/jobs?{query}").get_json()["member"] == member
     assert client.head(f"/1/jobs?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_list_that_is_not_found_in_time_is_to_be_read_in_pages(
+    client: FlaskClient, database: str, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    tagged(client)
+    monkeypatch.setattr("app.store.listing.MAX_STATEMENT_MS", 100)
+    with connect(database) as other, other.transaction():
+        # It takes as long as somebody holds the table.
+        other.execute("LOCK TABLE job IN ACCESS EXCLUSIVE MODE")
+        refused = client.open("/1/jobs", method=method, headers={"Accept": "application/json"})
+    assert refused.status_code == 400
+    if method == "GET":
+        assert refused.get_json()["member"] == "limit"
+        assert "follow the Link" in refused.get_json()["remedy"]
+    assert client.get("/1/jobs").status_code == 200
