@@ -14,6 +14,9 @@ MAX_LIMIT: Final = 1000
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
 """Bytes of a page; one with a single, longer element alone has more."""
 
+MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
+"""Bytes of any answer that is made in memory."""
+
 _Item = TypeVar("_Item")
 
 
@@ -43,9 +46,14 @@ def element_to_json(value: Any) -> bytes:  # noqa: ANN401 - JSON holds anything
 
 
 def write(
-    items: Iterable[_Item], to_bytes: Callable[[_Item], bytes], frame: Frame, *, limit: int
+    items: Iterable[_Item],
+    to_bytes: Callable[[_Item], bytes],
+    frame: Frame,
+    *,
+    limit: int,
+    max_bytes: int = MAX_PAGE_BYTES,
 ) -> Page[_Item]:
-    """The first `limit` items, or as many of these as MAX_PAGE_BYTES hold, at least one.
+    """The first `limit` items, or as many of these as `max_bytes` hold, at least one.
 
     `items` is read until it is known whether there is a further one. Each is dropped once it is
     written: the answer is in memory, and not the documents too.
@@ -54,7 +62,7 @@ def write(
     for number, item in enumerate(items):
         element = to_bytes(item)
         size = len(written) + len(frame.separator) + len(element) + len(frame.closing)
-        if number == limit or (number > 0 and size > MAX_PAGE_BYTES):
+        if number == limit or (number > 0 and size > max_bytes):
             complete = False
             break
         written += element if number == 0 else frame.separator + element

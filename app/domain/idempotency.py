@@ -19,7 +19,7 @@ KEPT_FOR: Final = timedelta(hours=24)
 """How long an answer is replayed."""
 
 MAX_KEY: Final = 255
-MAX_ANSWER: Final = 16 * 1024 * 1024
+MAX_ANSWER: Final = 8 * 1024 * 1024
 """The most bytes of an answer's body that are kept."""
 
 # A comma stands between two fields sent at once: a key with one in it must be quoted.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,12 +85,17 @@ def _create_presumed(caller: Presumed, booking: Booking) -> Job | None:
 
 
 def create_together(
-    caller: Caller, bookings: Sequence[Booking], *, dry_run: bool = False
+    caller: Caller,
+    bookings: Sequence[Booking],
+    *,
+    dry_run: bool = False,
+    before_storing: Callable[[Sequence[Job]], None] = lambda _made: None,
 ) -> list[Job]:
     """Book all of these jobs or, if one is refused, none; they come back in the same order.
 
-    Once this returns, no crash loses them; a dry run stores nothing. Raises InvalidMember, TooLarge
-    and Conflict, told of the job's place.
+    Once this returns, no crash loses them; a dry run stores nothing. `before_storing` is given
+    them first: where it raises, none is stored. Raises InvalidMember, TooLarge and Conflict,
+    told of the job's place.
     """
     made: list[Job] = []
     for booking in bookings:
@@ -102,6 +107,7 @@ def create_together(
         next_at = first if booking.enabled else None
         made.append(stored(UUID(int=uuid7().int), caller.account, booking, 1, next_at))
     _check_names(bookings)
+    before_storing(made)
     if dry_run:
         _check_own_names(caller.account, bookings)
         return made

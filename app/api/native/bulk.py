@@ -8,17 +8,18 @@ from dataclasses import replace
 from json import JSONDecodeError
 from typing import Any, Final
 
-import orjson
 from lxml import etree
 
-from app.api import bodies, negotiation
-from app.api.native import document, json_codec, text_codec, xml_codec, xml_encoding
+from app.api import bodies, negotiation, pages
+from app.api.native import document, json_codec, text_codec, tree, xml_codec, xml_encoding
 from app.api.native.document import JobDocument
 from app.domain.job import Booking, Job
 from app.domain.quotation import quoted
 from app.errors import MalformedDocument, Refused, TooLarge
 
 MAX_JOBS: Final = 1000
+
+_ROOT: Final = "jobs"
 
 _BLANKS: Final = r"[ \t\n\r]*"
 _BEGINNING: Final = re.compile(rf"{_BLANKS}\[{_BLANKS}(\]{_BLANKS})?")
@@ -54,19 +55,38 @@ def read(body: bytes, media_type: str, charset: str | None) -> list[Booking]:
 def write(jobs: Sequence[Job], media_type: str, *, stored: bool = True) -> bytes:
     """The jobs in their order: whole ones, or their ids joined by commas where text was chosen.
 
-    What was not stored has no id, which is all that text has.
+    What was not stored has no id, which is all that text has. Raises TooLarge.
     """
     if media_type == negotiation.TEXT:
         return b",".join(text_codec.write(job.id) for job in jobs) if stored else b""
     documents: Iterable[JobDocument] = map(document.of_job, jobs)
     if not stored:
         documents = (replace(each, id=None) for each in documents)
-    if media_type == negotiation.JSON:
-        written = [dict(document.members(each)) for each in documents]
-        return orjson.dumps(written, option=orjson.OPT_INDENT_2)
-    root = etree.Element("jobs")
-    root.extend(xml_codec.element_of(each) for each in documents)
-    return xml_codec.laid_out(root)
+    written = pages.write(
+        documents,
+        _to_json if media_type == negotiation.JSON else _to_xml,
+        tree.frame(_ROOT, media_type),
+        limit=MAX_JOBS,
+        max_bytes=pages.MAX_ANSWER_BYTES,
+    )
+    if not written.complete:
+        raise TooLarge(
+            f"The answer would have more than {pages.MAX_ANSWER_BYTES} bytes, as characters that "
+            "are escaped take up to six times their room; nothing was stored.",
+            remedy="Send fewer jobs in one document, or ask for their ids alone with "
+            "`Accept: text/plain`.",
+        )
+    return written.body
+
+
+def _to_json(job: JobDocument) -> bytes:
+    return pages.element_to_json(dict(document.members(job)))
+
+
+def _to_xml(job: JobDocument) -> bytes:
+    root = etree.Element(_ROOT)
+    root.append(xml_codec.element_of(job))
+    return tree.within(root)
 
 
 def _bookings(documents: Iterable[JobDocument]) -> list[Booking]:

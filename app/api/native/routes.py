@@ -79,10 +79,16 @@ def create_jobs() -> Response:
     caller = _caller()
     media_type, dry_run = _creating()
     bookings = bulk.read(*incoming.body(bodies.MAX_LONG))
-    jobs = job_service.create_together(caller, bookings, dry_run=dry_run)
-    if dry_run:
-        return answers.checked_together(jobs, media_type)
-    return answers.created_together(jobs, media_type)
+    write = answers.checked_together if dry_run else answers.created_together
+    written: list[Response] = []
+    # Before anything is stored: an answer that is too long is refused.
+    job_service.create_together(
+        caller,
+        bookings,
+        dry_run=dry_run,
+        before_storing=lambda jobs: written.append(write(jobs, media_type)),
+    )
+    return written[0]
 
 
 @native.post("/jobs/<path_form:_form>")

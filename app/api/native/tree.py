@@ -40,6 +40,11 @@ def to_xml(name: str, value: Value) -> bytes:
     """
     root = etree.Element(name)
     _fill(root, value)
+    return laid_out(root)
+
+
+def laid_out(root: etree._Element) -> bytes:
+    """The document of this element, an element to a line."""
     etree.indent(root)
     return etree.tostring(root, encoding="utf-8")
 
@@ -56,8 +61,15 @@ def element(name: str, value: Value, media_type: str) -> bytes:
     """The value as an element of the list `name`, to be written within its frame."""
     if media_type == negotiation.JSON:
         return pages.element_to_json(value)
-    around = frame(name, media_type)
-    return to_xml(name, [value])[len(around.opening) : -len(around.closing)]
+    root = etree.Element(name)
+    _fill(root, [value])
+    return within(root)
+
+
+def within(root: etree._Element) -> bytes:
+    """What a list holds, written as within its frame."""
+    around = frame(str(root.tag), negotiation.XML_TEXT)
+    return laid_out(root)[len(around.opening) : -len(around.closing)]
 
 
 def _fill(element: etree._Element, value: Value) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from lxml import etree
 
 from app.api import xml_text
-from app.api.native import data, document, shapes, xml_encoding, xml_values
+from app.api.native import data, document, shapes, tree, xml_encoding, xml_values
 from app.api.native.document import JobDocument
 from app.api.native.shapes import Value
 from app.domain.quotation import quoted
@@ -57,7 +57,7 @@ def texts_of(body: bytes, charset: str | None, name: str) -> dict[str, str]:
 
 def write(job: JobDocument) -> bytes:
     """The XML document, laid out as in the spec's examples."""
-    return laid_out(element_of(job))
+    return tree.laid_out(element_of(job))
 
 
 def element_of(job: JobDocument) -> etree._Element:
@@ -69,12 +69,6 @@ def element_of(job: JobDocument) -> etree._Element:
     for name, value in document.members(job):
         xml_values.write(etree.SubElement(root, name), value, shapes.of_member(name))
     return root
-
-
-def laid_out(root: etree._Element) -> bytes:
-    """The document of this element, an element to a line."""
-    etree.indent(root)
-    return etree.tostring(root, encoding="utf-8")
 
 
 def children(element: etree._Element) -> Iterator[etree._Element]:
