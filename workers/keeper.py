@@ -10,6 +10,7 @@ import psycopg
 
 from app.domain.pace import BEAT, CONFIRM_EVERY, LEASE, LEASE_MARGIN, LOOK_AHEAD
 from app.store import beats, takes
+from app.store.database_errors import Kind, kind_of
 from app.store.parking import summon
 from app.store.takes import Ticket
 from workers.courier import Courier
@@ -158,13 +159,13 @@ class Keeper(Repeating):
             tickets = [ticket for found in called.values() for ticket in found]
             if tickets:
                 take(connection, tickets, self._courier, self._keyring, self._clock)
-        except (psycopg.OperationalError, psycopg.InterfaceError):
-            waiting.extendleft(reversed(wanted))
-            raise
-        except Exception:
-            # Whatever else it is would come of them again, and of all that is sent for after them.
-            for each in wanted:
-                self._courier.fetched(each, 0)
+        except Exception as error:
+            if kind_of(error) is Kind.REFUSED:
+                # It would come of them again, and of all that is sent for after them.
+                for each in wanted:
+                    self._courier.fetched(each, 0)
+            else:
+                waiting.extendleft(reversed(wanted))
             raise
         for each in wanted:
             self._courier.fetched(each, len(called.get(each.destination.parking, ())))

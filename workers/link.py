@@ -10,6 +10,7 @@ from typing import Final
 import psycopg
 
 from app.log import logger
+from app.store.database_errors import Kind, is_away, kind_of
 
 # Every statement of the hot path is to walk an index, row by row, so nothing else is offered to the
 # planner. A plan is kept, as parsing and planning cost a batch more than some of its statements do:
@@ -22,17 +23,21 @@ _PLANS: Final = (
 # Nobody who stopped inside a transaction holds a row for long.
 _SESSION: Final = (
     f"{_PLANS} -c timezone=UTC -c statement_timeout=15000 "
-    "-c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000"
+    "-c idle_in_transaction_session_timeout=10000"
 )
 CONNECT_WAIT_S: Final = 3
 
 
 class Link:
-    """A connection that is opened when needed and dropped when it fails; used by one thread."""
+    """A connection that is opened when needed and dropped when it fails; used by one thread.
 
-    def __init__(self, url: str, name: str) -> None:
+    `lock_timeout` is how many seconds a statement waits for a lock.
+    """
+
+    def __init__(self, url: str, name: str, *, lock_timeout: float = 3.0) -> None:
         self._url = url
         self._name = name
+        self._options = f"{_SESSION} -c lock_timeout={round(lock_timeout * 1000)}"
         self._connection: psycopg.Connection | None = None
         self._told = False
 
@@ -40,12 +45,15 @@ class Link:
     def use(self) -> Iterator[psycopg.Connection]:
         """The connection, autocommitting; raises psycopg.OperationalError when there is none.
 
-        After such an error the next use connects again.
+        After such an error the next use connects again. After one of a single statement, which
+        tells nothing of the database, it goes on.
         """
         try:
             connection = self._open()
             yield connection
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except psycopg.Error as error:
+            if not is_away(error):
+                raise
             self.drop()
             if not self._told:
                 logger.warning("database.away", link=self._name, error=str(error).strip())
@@ -67,7 +75,7 @@ class Link:
                 self._url,
                 autocommit=True,
                 connect_timeout=CONNECT_WAIT_S,
-                options=_SESSION,
+                options=self._options,
                 application_name=f"wakecall {self._name}",
             )
         return self._connection
@@ -82,7 +90,7 @@ class Repeating(threading.Thread):
         self._ended = threading.Event()
 
     def once(self) -> None:
-        """Do the thing; a PostgreSQL failure is already logged by the link."""
+        """Do the thing; that PostgreSQL is away was logged by the link already."""
         raise NotImplementedError
 
     def run(self) -> None:
@@ -90,13 +98,20 @@ class Repeating(threading.Thread):
         while not self._ended.is_set():
             try:
                 self.once()
-            except (psycopg.OperationalError, psycopg.InterfaceError):
-                self._ended.wait(0.2)
-            except Exception:  # noqa: BLE001 - one bad turn never stops a loop
-                logger.exception("thread.failed", thread=self.name)
+            except Exception as error:  # noqa: BLE001 - one bad turn never stops a loop
+                self._report(error)
                 self._ended.wait(0.2)
             self._ended.wait(self.pause)
         self.close()
+
+    def _report(self, error: Exception) -> None:
+        match kind_of(error):
+            case Kind.AWAY:
+                pass  # the link has told
+            case Kind.BUSY:
+                logger.warning("database.busy", thread=self.name, error=str(error).strip())
+            case Kind.REFUSED:
+                logger.error("thread.failed", thread=self.name, exc_info=error)
 
     def close(self) -> None:
         """Give up what the thread used, at its end."""

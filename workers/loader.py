@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from queue import Empty
 from typing import Final
 from uuid import UUID
@@ -12,6 +12,7 @@ import psycopg
 
 from app.log import logger
 from app.store import takes
+from app.store.database_errors import Kind, kind_of
 from workers.courier import Courier
 from workers.held import Held
 from workers.link import Link, Repeating
@@ -45,16 +46,20 @@ class Loader(Repeating):
         try:
             with self._link.use() as connection:
                 asked = self._clock()
-                found = _read(connection, batch)
+                found, busy = _read(connection, batch)
         except Exception:
-            for held in batch:
-                self._courier.payloads.orders.put(held)
+            self._order_again(batch)
             raise
-        self._courier.loaded(batch, asked, found)
+        self._courier.loaded([held for held in batch if held not in busy], asked, found)
+        self._order_again(busy)
 
     def close(self) -> None:
         """Close the connection."""
         self._link.drop()
+
+    def _order_again(self, runs: Iterable[Held]) -> None:
+        for held in runs:
+            self._courier.payloads.orders.put(held)
 
     def _some(self) -> list[Held]:
         orders = self._courier.payloads.orders
@@ -71,18 +76,29 @@ class Loader(Repeating):
         return batch
 
 
-def _read(connection: psycopg.Connection, batch: Sequence[Held]) -> dict[UUID, bytes | None]:
-    """The payloads, one by one where they cannot be read together; None for what cannot at all."""
+def _read(
+    connection: psycopg.Connection, batch: Sequence[Held]
+) -> tuple[dict[UUID, bytes | None], set[Held]]:
+    """The payloads, None for what cannot be read at all; and the runs to be read another time.
+
+    They are read one by one where they cannot be read together.
+    """
     try:
-        return takes.payloads(connection, [held.ticket for held in batch])
-    except psycopg.OperationalError:
-        raise
+        return takes.payloads(connection, [held.ticket for held in batch]), set()
     except psycopg.Error as error:
+        kind = kind_of(error)
+        if kind is Kind.AWAY:
+            raise
+        if len(batch) == 1 and kind is Kind.BUSY:
+            return {}, set(batch)
         if len(batch) == 1:
             run_id = batch[0].run.id
             logger.error("payload.unreadable", run_id=str(run_id), error=str(error))
-            return {run_id: None}
-        found: dict[UUID, bytes | None] = {}
-        for held in batch:
-            found.update(_read(connection, [held]))
-        return found
+            return {run_id: None}, set()
+    found: dict[UUID, bytes | None] = {}
+    busy: set[Held] = set()
+    for held in batch:
+        one, left = _read(connection, [held])
+        found.update(one)
+        busy |= left
+    return found, busy

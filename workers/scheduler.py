@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -16,9 +17,11 @@ from app.domain import tally
 from app.domain.pace import LEASE, LOOK_AHEAD, POLL, SUSPECT_AFTER
 from app.log import logger
 from app.store import beats
+from app.store.apart import settle_singly_if_needed
 from app.store.claims import Claimed, claim, claim_fairly, still_claimed
+from app.store.database_errors import is_away
 from app.store.lookovers import look_over, postpone
-from app.store.settling import Settlement, settle_singly_if_needed
+from app.store.settling import Settlement
 from app.store.takes import Ticket
 from workers.link import Link, Repeating
 from workers.maintenance import Maintenance, tell_unreadable
@@ -36,6 +39,10 @@ _LOOK_LIMIT: Final = 2000
 _SLOW_S: Final = 1.0
 _BEAT_S: Final = 2.0
 _BUSY_PAUSE_S: Final = 0.03
+_SETTLE_S: Final = 0.5
+"""How long a statement that ends runs may take, and those of a tick one by one: claims wait."""
+
+_LOCKED_PAUSE: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,31 +87,36 @@ class Scheduler(Repeating):
         self.pause = _BUSY_PAUSE_S if self.tick().busy else POLL.total_seconds()
 
     def tick(self) -> Tick:
-        """Claim, look over what is in flight, ring. Raises psycopg.OperationalError."""
+        """Claim, ring, look over what is in flight, ring. Raises psycopg.Error.
+
+        What has ended is settled last, as nobody's call waits for that.
+        """
         began = self._clock()
         try:
             with self._link.use() as connection:
                 self._beat(connection, began)
                 claimed, full = self._claim(connection)
+                self._ring(claimed)
                 # A claim that the database held up held up the workers' beats as well.
                 now = self._doubt(began)
                 looked = look_over(
                     connection, limit=_LOOK_LIMIT, leases_count=self._leases_count(now)
                 )
+                self._ring(looked.rung)
                 _settle(connection, looked.ended)
-        except psycopg.OperationalError:
-            self._distrust()
+        except psycopg.Error as error:
+            if is_away(error):
+                self._distrust()
             raise
         ended = self._doubt(began)
         if looked.reclaimed:
             logger.warning("runs.reclaimed", runs=looked.reclaimed)
-        self._ring([*claimed, *looked.rung])
         self._finished_at = ended
         return Tick(claimed=len(claimed), rung=len(looked.rung), busy=full or looked.full)
 
     def close(self) -> None:
         """Take the heartbeat back and close the connection."""
-        with suppress(psycopg.OperationalError), self._link.use() as connection:
+        with suppress(psycopg.Error), self._link.use() as connection:
             beats.fall_silent(connection, "scheduler", self._identity)
         self._link.drop()
 
@@ -181,14 +193,26 @@ class Scheduler(Repeating):
 
 
 def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None:
+    """Settle what needs no waiting; the rest is looked at again. Raises where all is away."""
     if not ended:
         return
-    settled = settle_singly_if_needed(connection, ended)
-    beats.add(connection, Counter((tally.RUN, str(state)) for state in settled.states))
-    if settled.failed:
-        postpone(connection, [each.id for each, _ in settled.failed])
-    for each, error in settled.failed:
-        logger.error("run.cannot_be_settled", run_id=str(each.id), error=str(error))
+    try:
+        settled = settle_singly_if_needed(
+            connection, ended, wait=False, within=_SETTLE_S, budget=_SETTLE_S
+        )
+        locked = [each.settlement.id for each in settled.busy if each.error is None]
+        failed = [(each.settlement, each.error) for each in settled.busy if each.error is not None]
+        failed += settled.failed
+        postpone(connection, locked, _LOCKED_PAUSE)
+        postpone(connection, [each.id for each, _ in failed])
+        beats.add(connection, Counter((tally.RUN, str(state)) for state in settled.states))
+    except psycopg.Error as error:
+        if is_away(error):
+            raise
+        logger.warning("database.busy", thread="scheduler", error=str(error).strip())
+        return
+    for each, reason in failed:
+        logger.error("run.cannot_be_settled", run_id=str(each.id), error=str(reason))
 
 
 def main() -> None:

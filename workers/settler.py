@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import psycopg
 
@@ -14,16 +15,26 @@ from app.domain.run import Attempt, Reply
 from app.domain.tally import Tallies
 from app.log import lines, logger
 from app.store import beats
+from app.store.apart import Settled, settle_singly_if_needed
+from app.store.database_errors import Kind, is_away, kind_of
 from app.store.parking import Release, release
-from app.store.settling import Settled, Settlement, settle_singly_if_needed
+from app.store.settling import Settlement
 from workers.accuracy import Accuracy
 from workers.courier import Courier
 from workers.held import Held
 from workers.link import Link, Repeating
+from workers.set_aside import Aside, SetAside
 
 _PAUSE_S: Final = 0.05
 _BATCH: Final = 1000
 _BEAT_S: Final = 2.0
+_PASSING_S: Final = 5.0
+"""How long no batch waits for a lock after one waited for it in vain."""
+
+_GRACE_S: Final = 3.0
+
+LOCK_TIMEOUT_S: Final = 0.2
+"""How long a batch waits for a lock, and all that comes behind it with it."""
 
 _T = TypeVar("_T")
 
@@ -31,8 +42,9 @@ _T = TypeVar("_T")
 class Settler(Repeating):
     """One thread that empties the courier's outcomes into PostgreSQL.
 
-    What cannot be written now is kept and tried again, in order, while the keeper extends the
-    leases.
+    While the database is away, what cannot be written is kept and tried again, in order. A run that
+    cannot be written as its rows are locked elsewhere, or as its statement fails for now, is set
+    aside and tried again by itself; the others go on. The keeper extends the leases meanwhile.
     """
 
     def __init__(
@@ -50,6 +62,8 @@ class Settler(Repeating):
         self._clock = clock
         self._unsettled: deque[tuple[Held, Settlement]] = deque()
         self._unreleased: deque[tuple[Held, Release]] = deque()
+        self._set_aside = SetAside()
+        self._passing_until = float("-inf")
         self._tallies = Tallies()
         self._accuracy = Accuracy()
         self._beaten_at = float("-inf")
@@ -59,63 +73,87 @@ class Settler(Repeating):
         began = self._clock()
         self._write()
         if began - self._beaten_at >= _BEAT_S:
+            # Also where it fails: what was counted is kept, and outcomes come first.
+            self._beaten_at = began
             with self._link.use() as connection:
                 self._beat(connection)
-            self._beaten_at = began
         waiting = max(len(self._courier.outcomes), len(self._courier.destinations.releases))
         self.pause = 0.0 if waiting >= _BATCH else max(0.0, began + _PAUSE_S - self._clock())
 
     def flush(self) -> None:
         """At an orderly end: write what is left and take the heartbeat back.
 
-        Where the database is away, the runs are for whoever takes them next.
+        Where the database is away, or rows stay locked, the runs are for whoever takes them next.
         """
         try:
-            while not self.empty:
-                self._write()
+            self._write_all()
             with self._link.use() as connection:
                 self._beat(connection)
                 beats.fall_silent(connection, "worker", self._identity)
-        except (psycopg.OperationalError, psycopg.InterfaceError):
-            left = len(self._unsettled) + len(self._courier.outcomes)
-            left += len(self._unreleased) + len(self._courier.destinations.releases)
-            logger.warning("runs.unsettled", runs=left)
+        except psycopg.Error as error:
+            if not is_away(error):
+                self._report(error)
+        if not self.empty:
+            logger.warning("runs.unsettled", runs=self._left)
         self._link.drop()
 
     @property
     def empty(self) -> bool:
         """Whether everything that came has been written."""
-        return not (
-            self._unsettled
-            or self._courier.outcomes
-            or self._unreleased
-            or self._courier.destinations.releases
-        )
+        return not self._left
+
+    @property
+    def _left(self) -> int:
+        settlements = len(self._unsettled) + len(self._courier.outcomes) + len(self._set_aside)
+        return settlements + len(self._unreleased) + len(self._courier.destinations.releases)
+
+    def _write_all(self) -> None:
+        """Write what is left; what is in the way of some of it for long is waited for no longer."""
+        give_up = self._clock() + _GRACE_S
+        while not self.empty:
+            left = self._left
+            self._write()
+            if self._left < left:
+                give_up = self._clock() + _GRACE_S
+            elif self._clock() >= give_up:
+                return
+            else:
+                time.sleep(_PAUSE_S)
 
     def _write(self) -> None:
         """Write a batch of all there is, which stays where it is until it has been written."""
         _move(self._courier.outcomes, self._unsettled)
         _move(self._courier.destinations.releases, self._unreleased)
-        if self._unsettled or self._unreleased:
-            with self._link.use() as connection:
-                if self._unsettled:
-                    self._settle(connection, list(self._unsettled))
-                    self._unsettled.clear()
-                if self._unreleased:
-                    self._release(connection, list(self._unreleased))
-                    self._unreleased.clear()
+        if not (self._unsettled or self._unreleased or self._set_aside.due(self._clock())):
+            return
+        with self._link.use() as connection:
+            if self._unsettled:
+                self._settle(connection, list(self._unsettled))
+                self._unsettled.clear()
+            if self._unreleased:
+                self._release(connection, list(self._unreleased))
+                self._unreleased.clear()
+            for each in self._set_aside.due(self._clock()):
+                self._settle_aside(connection, each)
 
     def _release(self, connection: psycopg.Connection, batch: list[tuple[Held, Release]]) -> None:
         try:
-            released = release(connection, [each for _, each in batch])
-        except psycopg.OperationalError:
-            raise
+            released, locked = release(connection, [each for _, each in batch])
         except psycopg.Error as error:
-            # Left to their leases: one bad row never stops the loop.
-            released = set()
-            for _, each in batch:
-                logger.error("run.cannot_be_settled", run_id=str(each.id), error=str(error))
-        self._courier.given_back([held for held, _ in batch], released)
+            match kind_of(error):
+                case Kind.AWAY:
+                    raise
+                case Kind.BUSY:
+                    released, locked = set(), {each.id for _, each in batch}
+                case Kind.REFUSED:
+                    # Left to their leases: one bad row never stops the loop.
+                    released, locked = set(), set()
+                    for _, each in batch:
+                        _tell_impossible(each.id, error)
+        self._courier.destinations.releases.extend(
+            [(held, each) for held, each in batch if each.id in locked]
+        )
+        self._courier.given_back([held for held, each in batch if each.id not in locked], released)
         for _, each in batch:
             if each.id in released:
                 self._tallies[tally.GIVEN_BACK, str(each.cause)] += 1
@@ -127,13 +165,36 @@ class Settler(Repeating):
         self._accuracy.flush(connection)
 
     def _settle(self, connection: psycopg.Connection, batch: list[tuple[Held, Settlement]]) -> None:
-        settled = settle_singly_if_needed(connection, [each for _, each in batch])
-        for held, _ in batch:
+        now = self._clock()
+        wait = now >= self._passing_until
+        settled = settle_singly_if_needed(connection, [each for _, each in batch], wait=wait)
+        if settled.busy and wait:
+            # The next batches may need the same rows: they are passed over without a wait.
+            self._passing_until = self._clock() + _PASSING_S
+        self._after(batch, settled)
+
+    def _settle_aside(self, connection: psycopg.Connection, aside: Aside) -> None:
+        """Try again what was set aside; what is still in the way stays so."""
+        settled = settle_singly_if_needed(
+            connection, [each for _, each in aside.batch], wait=False, within=aside.within
+        )
+        self._set_aside.take(aside, self._clock())
+        self._after(aside.batch, settled, tries=aside.tries + 1)
+
+    def _after(
+        self, batch: Sequence[tuple[Held, Settlement]], settled: Settled, *, tries: int = 0
+    ) -> None:
+        left = {busy.settlement.id: busy for busy in settled.busy}
+        written = [each for each in batch if each[1].id not in left]
+        for held, _ in written:
             self._courier.forget(held)
-        self._accuracy.count(batch, settled)
+        if left:
+            aside = [(held, left[each.id]) for held, each in batch if each.id in left]
+            self._set_aside.put(aside, self._clock(), tries=tries)
+        self._accuracy.count(written, settled)
         self._tell(settled)
         for each, error in settled.failed:
-            logger.error("run.cannot_be_settled", run_id=str(each.id), error=str(error))
+            _tell_impossible(each.id, error)
         for each in settled.lost:
             logger.warning("run.outcome_lost", run_id=str(each.id))
 
@@ -151,6 +212,10 @@ class Settler(Repeating):
         count((tally.LATENESS, tally.bound(each)) for each in late)
         if late:
             self._tallies[tally.LATENESS_SUM, ""] += sum(late)  # type: ignore[assignment] # Counter adds floats as well
+
+
+def _tell_impossible(run_id: UUID, error: psycopg.Error) -> None:
+    logger.error("run.cannot_be_settled", run_id=str(run_id), error=str(error))
 
 
 def _move(waiting: deque[_T], batch: deque[_T]) -> None:

@@ -18,7 +18,7 @@ from workers.keeper import Keeper, take
 from workers.keyring import Keyring
 from workers.link import Link
 from workers.loader import Loader
-from workers.settler import Settler
+from workers.settler import LOCK_TIMEOUT_S, Settler
 
 GRACE_S: Final = 8.0
 """How long calls under way may take to end after the worker was asked to stop."""
@@ -59,7 +59,12 @@ class Station:
             clock=self._clock,
         )
         self.loader = Loader(Link(url, "loader"), self.courier, clock=self._clock)
-        self.settler = Settler(Link(url, "settler"), self.courier, identity, clock=self._clock)
+        self.settler = Settler(
+            Link(url, "settler", lock_timeout=LOCK_TIMEOUT_S),
+            self.courier,
+            identity,
+            clock=self._clock,
+        )
         self._stopping_at: float | None = None
 
     def take(self, link: Link, tickets: Sequence[Ticket]) -> int:

@@ -9,8 +9,7 @@ from typing import Final
 import orjson
 from flask import Flask, Response, current_app, g, request
 from lxml import etree
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 
@@ -18,6 +17,7 @@ from app import errors
 from app.api import auth, browsers, negotiation
 from app.api.xml_text import printable
 from app.log import logger
+from app.store.database_errors import unavailable
 
 CHALLENGE: Final = 'Basic realm="Wakecall", charset="UTF-8", Bearer realm="Wakecall"'
 BROWSER_CHALLENGE: Final = 'Bearer realm="Wakecall"'
@@ -168,9 +168,9 @@ def _translated(error: Exception) -> errors.WakecallError | None:
     match error:
         case errors.Refused() | errors.Unavailable():
             return error
-        case OperationalError() | InterfaceError() | PoolTimeout():
+        case SQLAlchemyError() if (instead := unavailable(error)) is not None:
             logger.warning("request.unavailable", reason=str(error)[:500])
-            return errors.Unavailable("The database cannot be reached; try again shortly.")
+            return instead
         case NoRoute():
             return errors.NotFound("There is nothing at this path.", remedy=_paths(request.path))
         case HTTPException(code=int(code)) if code < 500:  # noqa: PLR2004 - RFC 9110, 15.6

@@ -13,11 +13,10 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Settings
-from app.errors import Unavailable
+from app.store.database_errors import unavailable
 
 db: Final = SQLAlchemy()
 _migrate: Final = Migrate(db=db, compare_type=True)
@@ -163,11 +162,8 @@ def session() -> Iterator[psycopg.Connection]:
 def _availability() -> Iterator[None]:
     try:
         yield
-    except PoolTimeout as error:
-        raise Unavailable("Every database connection is in use; try again shortly.") from error
-    except (OperationalError, InterfaceError, psycopg.OperationalError) as error:
-        raise Unavailable("The database cannot be reached; try again shortly.") from error
-    except DBAPIError as error:
-        if error.connection_invalidated:
-            raise Unavailable("The database went away; try again shortly.") from error
-        raise
+    except (SQLAlchemyError, psycopg.Error) as error:
+        instead = unavailable(error)
+        if instead is None:
+            raise
+        raise instead from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -49,6 +49,7 @@ class _Looked(Unsettled):
     message: str | None
 
 
+_MINUTE: Final = timedelta(minutes=1)
 _RINGING: Final = frozenset({Action.RING, Action.RECLAIM})
 _FINAL: Final = {Action.CANCEL: RunState.CANCELLED, Action.BURY: RunState.DEAD}
 _DIED: Final = "every worker that took it ended before it could tell the outcome"
@@ -86,9 +87,12 @@ def look_over(
     )
 
 
-def postpone(connection: psycopg.Connection, ids: Sequence[UUID]) -> None:
-    """Look at these a minute later: what failed now would fail again at once."""
-    run(connection, "postpone", {"ids": list(ids)})
+def postpone(
+    connection: psycopg.Connection, ids: Sequence[UUID], pause: timedelta = _MINUTE
+) -> None:
+    """Look at these so much later: what failed now would fail again at once."""
+    if ids:
+        run(connection, "postpone", {"ids": list(ids), "pause": pause})
 
 
 def _verdict(row: _Looked, *, leases_count: bool) -> Action:

@@ -32,8 +32,13 @@ class Release(NamedTuple):
     called: bool = False
 
 
-def release(connection: psycopg.Connection, batch: Sequence[Release]) -> set[UUID]:
-    """Give runs back, no attempt counted; the ids of those whose token still matched."""
+def release(
+    connection: psycopg.Connection, batch: Sequence[Release]
+) -> tuple[set[UUID], set[UUID]]:
+    """Give runs back, no attempt counted; those whose token still matched, and those left.
+
+    Left are those that somebody else has locked, who is not waited for: they are still held.
+    """
     rows = run(
         connection,
         "release",
@@ -47,7 +52,15 @@ def release(connection: psycopg.Connection, batch: Sequence[Release]) -> set[UUI
             "ahead": LOOK_AHEAD,
         },
     )
-    return {row[0] for row in rows.fetchall()}
+    released = {row[0] for row in rows.fetchall()}
+    missing = [each for each in batch if each.id not in released]
+    if not missing:
+        return released, set()
+    tickets = {
+        "ids": [each.id for each in missing],
+        "tokens": [each.token for each in missing],
+    }
+    return released, {row[0] for row in run(connection, "still_held", tickets)}
 
 
 def summon(

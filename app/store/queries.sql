@@ -325,6 +325,23 @@ RETURNING i.id, i.cancelled_at IS NOT NULL;
 -- in one order for all, so that two settlements never wait for each other in a circle.
 SELECT job_id FROM due WHERE job_id = ANY (%(job_ids)b::uuid[]) ORDER BY job_id FOR UPDATE;
 
+-- name: due_locked_elsewhere
+-- Rows that somebody else has locked, who is not waited for; all others of these are locked from here
+-- on, in one order (lock_due_of).
+WITH free AS MATERIALIZED (
+  SELECT job_id FROM due WHERE job_id = ANY (%(ids)b::uuid[]) ORDER BY job_id FOR UPDATE SKIP LOCKED
+)
+SELECT job_id FROM due
+WHERE job_id = ANY (%(ids)b::uuid[]) AND job_id <> ALL (ARRAY(SELECT job_id FROM free));
+
+-- name: inflight_locked_elsewhere
+-- The same of runs.
+WITH free AS MATERIALIZED (
+  SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[]) ORDER BY id FOR UPDATE SKIP LOCKED
+)
+SELECT id FROM inflight
+WHERE id = ANY (%(ids)b::uuid[]) AND id <> ALL (ARRAY(SELECT id FROM free));
+
 -- name: settle_final
 -- A run leaves inflight and enters history, with its last attempt, in one statement, only under the
 -- token it was taken with; as cancelled only if it was, and then at the moment it was, unless a call
@@ -434,10 +451,10 @@ WITH begun AS (
 SELECT id FROM begun;
 
 -- name: followers
--- The jobs that may start when these end; asked before any lock is taken, so that all are locked in
+-- The jobs that may start when these end, each with that one; asked before any lock is taken, so that all are locked in
 -- one order. Who begins to follow after that begins with the next end. One row is looked up after
 -- another (OFFSET 0), whatever the statistics say.
-SELECT DISTINCT f.job_id
+SELECT d.job_id, f.job_id
 FROM due d
 CROSS JOIN LATERAL (
   SELECT j.account_id, j.name FROM job j
@@ -546,6 +563,16 @@ FROM v, (SELECT clock_timestamp() AS at) now;
 -- comes back by itself at `send_at`, or sooner when it is sent for (summon). A run cancelled
 -- meanwhile is looked at at once. One that was called, and reached nobody, is no suspect: whoever
 -- called it lives.
+-- A row locked elsewhere is passed over, and still held (still_held).
+WITH v AS MATERIALIZED (
+  SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(destinations)b::text[],
+                       %(leaves)b::float8[], %(reasons)b::text[], %(called)b::boolean[])
+    AS v (id, token, destination, leave, reason, called)
+), free AS MATERIALIZED (
+  SELECT i.id FROM v JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+  WHERE i.token = v.token AND i.state = 'taken'
+  FOR UPDATE OF i SKIP LOCKED
+)
 UPDATE inflight i
 SET state = 'waiting', token = i.token + 1, lease_until = NULL,
     reclaims = CASE WHEN v.called THEN 0 ELSE i.reclaims END,
@@ -555,11 +582,15 @@ SET state = 'waiting', token = i.token + 1, lease_until = NULL,
     look_at = CASE WHEN i.cancelled_at IS NULL
                    THEN clock_timestamp() + make_interval(secs => v.leave) - %(ahead)s::interval
                    ELSE clock_timestamp() END
-FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(destinations)b::text[], %(leaves)b::float8[],
-            %(reasons)b::text[], %(called)b::boolean[])
-  AS v (id, token, destination, leave, reason, called)
-WHERE i.id = ANY (ARRAY[v.id]) AND i.token = v.token AND i.state = 'taken'
+FROM v
+WHERE i.id = ANY (ARRAY[v.id]) AND v.id = ANY (ARRAY(SELECT id FROM free))
 RETURNING i.id;
+
+-- name: still_held
+-- Of runs that could not be given back: those that are still this worker's.
+SELECT i.id FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
+JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+WHERE i.token = v.token AND i.state = 'taken';
 
 -- name: summon
 -- Runs given back are sent for, the earliest due first, as many as their destination has room for.
@@ -686,8 +717,12 @@ LEFT JOIN LATERAL (SELECT * FROM job WHERE id = i.job_id AND account_id = i.acco
 LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[i.job_id]) AND s.version = i.job_version;
 
 -- name: postpone
--- A row that cannot be acted upon never holds up those behind it.
-UPDATE inflight SET look_at = clock_timestamp() + interval '1 minute' WHERE id = ANY (%(ids)b::uuid[]);
+-- A row that cannot be acted upon never holds up those behind it. One that is locked is not looked at.
+WITH free AS MATERIALIZED (
+  SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[]) FOR UPDATE SKIP LOCKED
+)
+UPDATE inflight SET look_at = clock_timestamp() + %(pause)s::interval
+WHERE id = ANY (ARRAY(SELECT id FROM free));
 
 -- name: orphans
 -- A live job has a next firing or a run in flight. One that has neither lost it to a fault: it is

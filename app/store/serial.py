@@ -62,10 +62,16 @@ def with_followers(connection: Connection, job_ids: Sequence[UUID]) -> list[UUID
 
 def followers(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> list[UUID]:
     """The jobs that may start when these end."""
-    if not job_ids:
-        return []
-    rows = run(connection, "followers", {"job_ids": list(job_ids)}).fetchall()
-    return [row[0] for row in rows]
+    return [each for some in following(connection, job_ids).values() for each in some]
+
+
+def following(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """The same by the job that ends."""
+    found: dict[UUID, list[UUID]] = {}
+    if job_ids:
+        for upstream, follower in run(connection, "followers", {"job_ids": list(job_ids)}):
+            found.setdefault(upstream, []).append(follower)
+    return found
 
 
 def move_on(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -50,60 +49,6 @@ class Settlement(NamedTuple):
     """Whether the calls of its job must not overlap, so that what follows waits for this end."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Settled:
-    """What a batch came to: settled, lost (the token was no longer theirs), impossible."""
-
-    done: tuple[Settlement, ...]
-    lost: tuple[Settlement, ...]
-    failed: tuple[tuple[Settlement, psycopg.Error], ...]
-
-    @property
-    def states(self) -> list[RunState]:
-        """The final states that entered history."""
-        return [each.state for each in self.done if each.state is not None]
-
-
-def settle_singly_if_needed(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Settled:
-    """Settle a batch; where one row makes that impossible, each by itself.
-
-    A row that fails by itself is tried once more without what the receiver sent, the only part of
-    it that comes from outside. Raises psycopg.OperationalError when the database is away.
-    """
-    try:
-        ids = settle(connection, batch)
-    except psycopg.OperationalError:
-        raise
-    except psycopg.Error as error:
-        if len(batch) > 1:
-            return _together([settle_singly_if_needed(connection, [each]) for each in batch])
-        return _settle_bare(connection, batch[0], error)
-    return Settled(
-        done=tuple(each for each in batch if each.id in ids),
-        lost=tuple(each for each in batch if each.id not in ids),
-        failed=(),
-    )
-
-
-def _settle_bare(
-    connection: psycopg.Connection, settlement: Settlement, error: psycopg.Error
-) -> Settled:
-    attempt = settlement.attempt
-    if attempt is None or not (attempt.reply.headers or attempt.reply.body):
-        return Settled(done=(), lost=(), failed=((settlement, error),))
-    reply = attempt.reply._replace(headers=(), body=b"")
-    bare = settlement._replace(attempt=attempt._replace(reply=reply))
-    return settle_singly_if_needed(connection, [bare])
-
-
-def _together(parts: Sequence[Settled]) -> Settled:
-    return Settled(
-        done=tuple(each for part in parts for each in part.done),
-        lost=tuple(each for part in parts for each in part.lost),
-        failed=tuple(each for part in parts for each in part.failed),
-    )
-
-
 def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
     """Write a batch in one transaction; the ids of the runs whose token still matched.
 
@@ -119,7 +64,7 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
     # All statements travel together where none waits for the answer of another.
     with connection.pipeline(), connection.transaction():
         following = followers(connection, [each.job_id for each in serial])
-        to_lock = [*following, *[each.job_id for each in final if _moves_its_job(each)]]
+        to_lock = [*following, *[each.job_id for each in final if moves_its_job(each)]]
         if to_lock:
             run(connection, "lock_due_of", {"job_ids": to_lock})
         answers = [
@@ -139,7 +84,8 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
     return _ids(answers) if settled is None else settled
 
 
-def _moves_its_job(settlement: Settlement) -> bool:
+def moves_its_job(settlement: Settlement) -> bool:
+    """Whether its job may end or go on with it, so that the job has to be locked."""
     return settlement.last or settlement.ends_job or settlement.serial
 
 

@@ -105,7 +105,7 @@ def test_a_run_that_is_due_an_hour_from_now_is_given_back_and_sent_for(
 ) -> None:
     run = moved_ahead(connection, caller.account.id)
 
-    assert release(connection, [back(run)]) == {run.id}
+    assert release(connection, [back(run)]) == ({run.id}, set())
     called = summon(connection, [((caller.account.id, HERE), 1)])
 
     assert [ticket[0] for tickets in called.values() for ticket in tickets] == [run.id]

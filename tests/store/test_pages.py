@@ -115,7 +115,7 @@ def test_a_run_given_back_for_long_before_any_attempt_is_in_the_list(
         cause=Cause.FULL,
         reason="waiting",
     )
-    assert release(connection, [back]) == {run_id}
+    assert release(connection, [back]) == ({run_id}, set())
 
     assert [run.id for run in walk(account_id)] == [run_id]
 

@@ -33,7 +33,7 @@ def test_a_run_given_back_is_held_by_nobody_and_counts_no_attempt(
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
 
-    assert release(connection, [back(run)]) == {run.id}
+    assert release(connection, [back(run)]) == ({run.id}, set())
 
     assert states(connection) == [("waiting", 0)]
     row = connection.execute(
@@ -51,9 +51,9 @@ def test_whoever_lost_the_token_gives_nothing_back(
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
 
-    assert release(connection, [back(run, token=run.token - 1)]) == set()
-    assert release(connection, [back(run)]) == {run.id}
-    assert release(connection, [back(run, token=run.token + 1)]) == set()
+    assert release(connection, [back(run, token=run.token - 1)]) == (set(), set())
+    assert release(connection, [back(run)]) == ({run.id}, set())
+    assert release(connection, [back(run, token=run.token + 1)]) == (set(), set())
 
 
 def test_it_comes_back_by_itself_and_remembers_when_it_was_planned(

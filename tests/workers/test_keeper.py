@@ -151,7 +151,7 @@ def park(database: str, name: str = "demo", runs: int = 1) -> Destination:
         connection.execute("UPDATE job SET url = 'http://receiver.test/cb'")
         for run in claim_and_take(connection):
             back = Release(run.id, run.token, "http://receiver.test:80", 60, Cause.FULL, "full")
-            assert release(connection, [back])
+            assert release(connection, [back]) == ({run.id}, set())
     return Destination(account, "http", "receiver.test", 80, 50)
 
 

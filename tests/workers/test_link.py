@@ -1,4 +1,4 @@
-"""A link's connection: what it keeps of the statements that it has seen."""
+"""A link's connection: what it keeps of its statements, and when it is dropped."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+import structlog
 
 from app.store.queries import SQL, run
-from workers.link import Link
+from tests.booked import add_account, connect
+from workers.link import Link, Repeating
 
 
 @pytest.fixture
@@ -30,3 +32,62 @@ def test_a_statement_that_comes_again_keeps_its_plan(opened: psycopg.Connection)
         (start,),
     ).fetchall()
     assert plans == [(True, 0)]
+
+
+def test_a_statement_that_fails_by_itself_leaves_the_connection(database: str) -> None:
+    link = Link(database, "test", lock_timeout=0.1)
+    with connect(database) as holder, holder.transaction():
+        add_account(holder)
+        holder.execute("LOCK TABLE account IN ACCESS EXCLUSIVE MODE")
+        with link.use() as first:
+            pass
+        with structlog.testing.capture_logs() as logs:
+            with pytest.raises(psycopg.errors.LockNotAvailable), link.use() as connection:
+                connection.execute("SELECT FROM account")
+            with link.use() as second:
+                pass
+    link.drop()
+
+    assert second is first
+    assert logs == []
+
+
+def test_a_connection_that_was_ended_is_made_anew(database: str) -> None:
+    link = Link(database, "test")
+    with structlog.testing.capture_logs() as logs:
+        with pytest.raises(psycopg.errors.AdminShutdown), link.use() as first:
+            first.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        with link.use() as second:
+            pass
+    link.drop()
+
+    assert second is not first
+    assert [each["event"] for each in logs] == ["database.away", "database.back"]
+
+
+@pytest.mark.parametrize(
+    ("error", "event"),
+    [
+        (psycopg.errors.LockNotAvailable("canceling statement due to lock timeout"), "busy"),
+        (psycopg.errors.CheckViolation("violates check constraint"), "failed"),
+        (psycopg.OperationalError("connection refused"), ""),
+    ],
+)
+def test_a_thread_outlives_what_its_turn_raises_and_tells_what_it_is(
+    error: Exception, event: str
+) -> None:
+    class Failing(Repeating):
+        turns = 0
+
+        def once(self) -> None:
+            self.turns += 1
+            if self.turns == 1:
+                raise error
+            self.stop()
+
+    thread = Failing("failing", pause=0.0)
+    with structlog.testing.capture_logs() as logs:
+        thread.run()
+
+    assert thread.turns == 2
+    assert [each["event"].split(".")[1] for each in logs] == ([event] if event else [])

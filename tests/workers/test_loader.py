@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from uuid import UUID
 
 import psycopg
@@ -47,6 +47,20 @@ def hold_long(database: str, stage: Stage, number: int, size: int = SIZE) -> lis
     return held
 
 
+def failing(run: Held, error: Exception) -> Callable[..., dict[UUID, bytes | None]]:
+    """Reads payloads, but for those of which this run is one."""
+    read = takes.payloads
+
+    def attempt(
+        connection: psycopg.Connection, tickets: Sequence[Ticket]
+    ) -> dict[UUID, bytes | None]:
+        if run.ticket in tickets:
+            raise error
+        return read(connection, tickets)
+
+    return attempt
+
+
 def test_payloads_are_loaded_a_few_at_a_time_and_sent(
     database: str, stage: Stage, loader: Loader
 ) -> None:
@@ -80,16 +94,8 @@ def test_one_payload_that_cannot_be_read_holds_up_no_other(
     database: str, stage: Stage, loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged, whole = hold_long(database, stage, 2, size=4096)
-    read = takes.payloads
-
-    def failing(
-        connection: psycopg.Connection, tickets: Sequence[Ticket]
-    ) -> dict[UUID, bytes | None]:
-        if damaged.ticket in tickets:
-            raise psycopg.errors.DataCorrupted("missing chunk number 0")
-        return read(connection, tickets)
-
-    monkeypatch.setattr(takes, "payloads", failing)
+    error = psycopg.errors.DataCorrupted("missing chunk number 0")
+    monkeypatch.setattr(takes, "payloads", failing(damaged, error))
     loader.once()
     stage.step()
 
@@ -101,3 +107,20 @@ def test_one_payload_that_cannot_be_read_holds_up_no_other(
         "dead",
         "the content of its version is lost",
     )
+
+
+def test_one_payload_that_takes_too_long_is_read_later_and_holds_up_no_other(
+    database: str, stage: Stage, loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, whole = hold_long(database, stage, 2, size=4096)
+    error = psycopg.errors.QueryCanceled("canceling statement due to statement timeout")
+    with monkeypatch.context() as patched:
+        patched.setattr(takes, "payloads", failing(slow, error))
+        loader.once()
+        stage.step()
+    assert str(whole.run.id) in "".join(stage.engine.calls[0][0].headers)
+    assert not stage.courier.outcomes
+
+    loader.once()
+    stage.step()
+    assert str(slow.run.id) in "".join(stage.engine.calls[1][0].headers)

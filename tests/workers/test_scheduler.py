@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 from app.domain.pace import LEASE
 from app.store.takes import Ticket, take
 from tests.booked import add_account, book, connect, one
+from tests.store.test_apart import slow_ends
 from workers.link import Link
 from workers.queue import OVERDUE, PUNCTUAL, SUSPECT
 from workers.scheduler import BUDGET, Scheduler
@@ -212,9 +214,7 @@ def test_a_run_that_cannot_be_settled_is_put_off_and_stops_nobody(
     account = add_account(connection)
     book(connection, account, due_in=-1)
     stage.scheduler.tick()
-    connection.execute(
-        "UPDATE inflight SET cancelled_at = clock_timestamp(), look_at = clock_timestamp()"
-    )
+    cancel(connection)
     connection.execute("ALTER TABLE run ADD CONSTRAINT never CHECK (state <> 'cancelled')")
     book(connection, account, due_in=-1)
     try:
@@ -222,3 +222,75 @@ def test_a_run_that_cannot_be_settled_is_put_off_and_stops_nobody(
         assert one(connection, "SELECT count(*) FROM inflight WHERE look_at < now()") == 0
     finally:
         connection.execute("ALTER TABLE run DROP CONSTRAINT never")
+
+
+def test_while_a_job_is_locked_its_end_waits_and_nobody_else(
+    stage: Stage, connection: psycopg.Connection, database: str
+) -> None:
+    account = add_account(connection)
+    job_id = book(connection, account, due_in=-1)
+    stage.scheduler.tick()
+    cancel(connection)
+    with connect(database) as other, other.transaction():
+        other.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (job_id,))
+        for _ in range(3):
+            book(connection, account, due_in=-1)
+            began = time.monotonic()
+            assert stage.scheduler.tick().claimed == 1
+            # It would have waited for as long as the row is locked.
+            assert time.monotonic() - began < 2
+        assert one(connection, "SELECT count(*) FROM run") == 0
+        assert one(connection, "SELECT count(*) FROM inflight WHERE look_at <= now()") == 0
+
+    connection.execute("UPDATE inflight SET look_at = now() WHERE cancelled_at IS NOT NULL")
+    stage.scheduler.tick()
+    assert one(connection, "SELECT state FROM run") == "cancelled"
+
+
+def test_bells_are_rung_before_what_has_ended_is_settled(
+    stage: Stage, connection: psycopg.Connection
+) -> None:
+    account = add_account(connection)
+    book(connection, account, due_in=-1)
+    book(connection, account, due_in=-1)
+    stage.scheduler.tick()
+    cancel(connection, "WHERE id = (SELECT min(id::text)::uuid FROM inflight)")
+    connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
+    book(connection, account, due_in=-1)
+    settled: list[int] = []
+    ring = stage.bell.ring
+
+    def ring_and_look(name: str, tickets: Sequence[Ticket]) -> None:
+        settled.append(one(connection, "SELECT count(*) FROM run"))
+        ring(name, tickets)
+
+    stage.bell.ring = ring_and_look  # type: ignore[method-assign] # the test listens
+
+    stage.scheduler.tick()
+
+    assert settled == [0, 0]
+    assert one(connection, "SELECT count(*) FROM run") == 1
+
+
+def test_an_end_that_takes_too_long_is_put_off(
+    stage: Stage, connection: psycopg.Connection
+) -> None:
+    account = add_account(connection)
+    book(connection, account, due_in=-1)
+    stage.scheduler.tick()
+    cancel(connection, reason="slow")
+    with slow_ends(connection):
+        book(connection, account, due_in=-1)
+        assert stage.scheduler.tick().claimed == 1
+
+        assert len(stage.bell.all) == 2
+        assert one(connection, "SELECT count(*) FROM inflight WHERE look_at < now()") == 0
+        assert one(connection, "SELECT count(*) FROM run") == 0
+
+
+def cancel(connection: psycopg.Connection, where: str = "", reason: str = "deleted") -> None:
+    connection.execute(
+        f"UPDATE inflight SET cancelled_at = clock_timestamp(), look_at = clock_timestamp(),"
+        f" reason = %s {where}",
+        (reason,),
+    )

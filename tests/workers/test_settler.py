@@ -1,20 +1,24 @@
-"""The settler at its end."""
+"""The settler: all that came is written, past what cannot be just now, and at its end."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
+import psycopg
 import pytest
+import structlog
 
 from app.domain.flow import Cause
 from app.domain.run import Reply, RunKind, RunState, Timing
 from app.store.parking import Release
 from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.store.test_apart import slow_ends
 from tests.workers.stage import SECRET, Stage
-from workers.held import hold
+from workers.held import Held, hold
 from workers.link import Link
-from workers.settler import Settler
+from workers.settler import LOCK_TIMEOUT_S, Settler
 
 
 @pytest.fixture
@@ -148,3 +152,139 @@ def test_the_lateness_of_what_the_schedule_made_is_counted_and_no_other(
 
         assert one(connection, "SELECT total FROM tally WHERE name = 'run'") == 2
         assert one(connection, "SELECT sum(total) FROM tally WHERE name = 'lateness'") == 1
+
+
+def hold_some(connection: psycopg.Connection, stage: Stage, number: int) -> list[Held]:
+    """Runs whose calls have succeeded, and whose outcomes are to be written."""
+    account = add_account(connection, f"account-{one(connection, 'SELECT count(*) FROM account')}")
+    for _ in range(number):
+        book(connection, account, due_in=-1)
+    now = stage.clock.now
+    found = [hold(run, (SECRET,), asked=now, answered=now) for run in claim_and_take(connection)]
+    stage.courier.accept(found)
+    stage.step()
+    for _ in found:
+        stage.engine.answer(Reply(status=204))
+    return found
+
+
+@pytest.fixture
+def settler(database: str, stage: Stage) -> Iterator[Settler]:
+    link = Link(database, "settler", lock_timeout=LOCK_TIMEOUT_S)
+    yield Settler(link, stage.courier, "test", clock=stage.clock)
+    link.drop()
+
+
+def test_while_a_job_is_locked_the_outcomes_of_all_others_are_written(
+    database: str, stage: Stage, settler: Settler
+) -> None:
+    with connect(database) as connection, connect(database) as other:
+        locked, *first = hold_some(connection, stage, 3)
+        with other.transaction():
+            other.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (locked.run.job_id,))
+            began = time.monotonic()
+            settler.once()
+            assert stage.courier.held == {locked}
+            second = hold_some(connection, stage, 2)
+            settler.once()
+            stage.clock.now += 1.0
+            settler.once()
+            assert stage.courier.held == {locked}
+            # Each would have waited for as long as the row is locked.
+            assert time.monotonic() - began < 5
+        history = "SELECT array_agg(id) FROM run"
+        written = {held.run.id for held in (*first, *second)}
+        assert set(one(connection, history)) == written
+
+        stage.clock.now += 1.0
+        settler.once()
+
+        assert set(one(connection, history)) == written | {locked.run.id}
+        assert settler.empty
+        assert stage.courier.held == set()
+
+
+def test_an_outcome_that_takes_too_long_is_tried_by_itself_and_ever_less_often(
+    database: str, stage: Stage, settler: Settler
+) -> None:
+    with connect(database) as connection, slow_ends(connection):
+        slow, other = hold_some(connection, stage, 2)
+        outcomes = stage.courier.outcomes
+        outcomes.extend(
+            [
+                (held, settlement._replace(reason="slow") if held is slow else settlement)
+                for held, settlement in (outcomes.popleft(), outcomes.popleft())
+            ]
+        )
+        with settler._link.use() as session:
+            session.execute("SET statement_timeout = '300ms'")
+        settler.once()
+
+        assert stage.courier.held == {slow}
+        assert one(connection, "SELECT id FROM run") == other.run.id
+        connection.execute("ALTER TABLE run DISABLE TRIGGER be_slow")
+        settler.once()
+        assert stage.courier.held == {slow}
+        stage.clock.now += 1.1
+        settler.once()
+        assert settler.empty
+
+
+def test_a_locked_run_is_given_back_later_and_the_others_at_once(
+    database: str, stage: Stage, settler: Settler
+) -> None:
+    with connect(database) as connection, connect(database) as other:
+        account = add_account(connection)
+        for _ in range(2):
+            book(connection, account, due_in=-1)
+        now = stage.clock.now
+        held = [hold(run, (), asked=now, answered=now) for run in claim_and_take(connection)]
+        stage.courier.held.update(held)
+        for each in held:
+            back = Release(each.run.id, each.run.token, "http://x:80", 60, Cause.DOWN, "down")
+            stage.courier.destinations.releases.append((each, back))
+        waiting = "SELECT count(*) FROM inflight WHERE state = 'waiting'"
+        with other.transaction():
+            other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (held[0].run.id,))
+            settler.once()
+            assert one(connection, waiting) == 1
+            assert stage.courier.held == {held[0]}
+
+        settler.once()
+
+        assert one(connection, waiting) == 2
+        assert settler.empty
+
+
+def test_a_locked_tally_keeps_no_outcome_from_being_written(
+    database: str, stage: Stage, settler: Settler
+) -> None:
+    with connect(database) as connection, connect(database) as other:
+        hold_some(connection, stage, 1)
+        settler.once()
+        hold_some(connection, stage, 1)
+        stage.clock.now += 10.0
+        with other.transaction():
+            other.execute("SELECT FROM tally FOR UPDATE")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                settler.once()
+            assert one(connection, "SELECT count(*) FROM run") == 2
+            settler.once()
+
+        stage.clock.now += 10.0
+        settler.once()
+        assert one(connection, "SELECT total FROM tally WHERE name = 'run'") == 2
+
+
+def test_an_end_waits_for_no_lock_for_long(
+    database: str, stage: Stage, settler: Settler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each pause takes so long by the clock of the test.
+    monkeypatch.setattr(time, "sleep", stage.step)
+    with connect(database) as connection, connect(database) as other, other.transaction():
+        (locked,) = hold_some(connection, stage, 1)
+        other.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (locked.run.job_id,))
+        with structlog.testing.capture_logs() as logs:
+            settler.flush()
+
+    assert [(each["event"], each["runs"]) for each in logs] == [("runs.unsettled", 1)]

@@ -1,0 +1,160 @@
+"""Settling apart: what one row keeps from being settled is settled without that row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from app.domain.run import RunState
+from app.store.database_errors import QUERY_CANCELED, Kind, kind_of, sqlstate
+from app.store.queries import run
+from app.store.serial import following
+from app.store.settling import Settlement, moves_its_job, settle
+
+WITHIN_S: Final = 1.0
+"""How long each statement of a settlement that is tried by itself may take."""
+
+BUDGET_S: Final = 2.0
+"""How long settlements are tried one by one; those that are left are tried later."""
+
+_LIMITS: Final = """
+SELECT set_config('lock_timeout', '100ms', true),
+       set_config('statement_timeout', %(milliseconds)s::text, true)
+"""
+
+
+class Busy(NamedTuple):
+    """A settlement to be tried later: its rows are locked elsewhere, or `error` came of it."""
+
+    settlement: Settlement
+    error: psycopg.Error | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settled:
+    """What a batch came to: settled, lost (the token was no longer theirs), impossible, busy."""
+
+    done: tuple[Settlement, ...] = ()
+    lost: tuple[Settlement, ...] = ()
+    failed: tuple[tuple[Settlement, psycopg.Error], ...] = ()
+    busy: tuple[Busy, ...] = ()
+
+    @property
+    def states(self) -> list[RunState]:
+        """The final states that entered history."""
+        return [each.state for each in self.done if each.state is not None]
+
+
+def settle_singly_if_needed(
+    connection: psycopg.Connection,
+    batch: Sequence[Settlement],
+    *,
+    wait: bool = True,
+    within: float = WITHIN_S,
+    budget: float = BUDGET_S,
+) -> Settled:
+    """Settle a batch; where one row makes that impossible, the others without it.
+
+    With `wait`, all are settled together first, and rows that are locked elsewhere are waited for
+    as long as the session may. Without it, and after that, such rows are passed over. A settlement
+    that fails by itself is tried once more without what the receiver sent, the only part of it that
+    comes from outside. `within` seconds are for each statement that does not wait, `budget` for all
+    that are tried one by one. Raises psycopg.Error when the database is away.
+    """
+    try:
+        if wait:
+            return _settled(batch, settle(connection, batch))
+        return _settle_free(connection, batch, within)
+    except psycopg.Error as error:
+        kind = kind_of(error)
+        if kind is Kind.AWAY:
+            raise
+        if wait and kind is Kind.BUSY and sqlstate(error) != QUERY_CANCELED:
+            # Whose rows are locked is found out for all of them at once.
+            return settle_singly_if_needed(
+                connection, batch, wait=False, within=within, budget=budget
+            )
+        if len(batch) == 1:
+            return _settle_bare(connection, batch[0], error, within)
+    return _settle_each(connection, batch, within, budget)
+
+
+def _settle_each(
+    connection: psycopg.Connection, batch: Sequence[Settlement], within: float, budget: float
+) -> Settled:
+    """Settle these one by one, past those that cannot be; what takes too long in all is left."""
+    until = time.monotonic() + budget
+    parts: list[Settled] = []
+    for number, each in enumerate(batch):
+        if time.monotonic() > until:
+            parts.append(Settled(busy=tuple(Busy(left, None) for left in batch[number:])))
+            break
+        parts.append(settle_singly_if_needed(connection, [each], wait=False, within=within))
+    return _together(parts)
+
+
+def _settle_free(
+    connection: psycopg.Connection, batch: Sequence[Settlement], within: float
+) -> Settled:
+    """Settle what nobody else has locked, in one transaction that waits for next to nothing."""
+    with connection.transaction():
+        connection.execute(_LIMITS, {"milliseconds": round(within * 1000)})
+        locked = _locked_elsewhere(connection, batch)
+        free = [each for each in batch if each.id not in locked]
+        settled = _settled(free, settle(connection, free) if free else set())
+    left = tuple(Busy(each, None) for each in batch if each.id in locked)
+    return Settled(done=settled.done, lost=settled.lost, busy=left)
+
+
+def _locked_elsewhere(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
+    """The runs that cannot be settled without waiting; the rows of all others are locked here."""
+    final = [each for each in batch if each.state is not None]
+    needed = {each.id: {each.job_id} for each in final if moves_its_job(each)}
+    started = following(connection, [each.job_id for each in final if each.serial])
+    for each in final:
+        if each.serial:
+            needed[each.id].update(started.get(each.job_id, ()))
+    jobs = {job_id for all_of_it in needed.values() for job_id in all_of_it}
+    locked_jobs = _ids(connection, "due_locked_elsewhere", jobs)
+    locked = {run_id for run_id, all_of_it in needed.items() if all_of_it & locked_jobs}
+    rest = [each.id for each in batch if each.id not in locked]
+    return locked | _ids(connection, "inflight_locked_elsewhere", rest)
+
+
+def _ids(connection: psycopg.Connection, name: str, ids: Iterable[UUID]) -> set[UUID]:
+    wanted = list(ids)
+    return {row[0] for row in run(connection, name, {"ids": wanted})} if wanted else set()
+
+
+def _settle_bare(
+    connection: psycopg.Connection, settlement: Settlement, error: psycopg.Error, within: float
+) -> Settled:
+    if kind_of(error) is Kind.BUSY:
+        return Settled(busy=(Busy(settlement, error),))
+    attempt = settlement.attempt
+    if attempt is None or not (attempt.reply.headers or attempt.reply.body):
+        return Settled(failed=((settlement, error),))
+    reply = attempt.reply._replace(headers=(), body=b"")
+    bare = settlement._replace(attempt=attempt._replace(reply=reply))
+    return settle_singly_if_needed(connection, [bare], wait=False, within=within)
+
+
+def _settled(batch: Sequence[Settlement], ids: set[UUID]) -> Settled:
+    return Settled(
+        done=tuple(each for each in batch if each.id in ids),
+        lost=tuple(each for each in batch if each.id not in ids),
+    )
+
+
+def _together(parts: Sequence[Settled]) -> Settled:
+    return Settled(
+        done=tuple(each for part in parts for each in part.done),
+        lost=tuple(each for part in parts for each in part.lost),
+        failed=tuple(each for part in parts for each in part.failed),
+        busy=tuple(each for part in parts for each in part.busy),
+    )
