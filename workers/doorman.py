@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
-from app.log import logger
+from app.log import in_words, logger
 from app.store.takes import Ticket
 from workers.queue import OVERDUE, QUEUES, from_wire, open_queue
 
@@ -110,10 +109,14 @@ class Doorman(SimpleWorker):
         """Take the batch; a failure to take is RQ's to note and the scheduler's to mend."""
         try:
             self._house.admit(queue.name, from_wire(job.args[0]))
-        except (psycopg.Error, ValueError, IndexError):
+        except (psycopg.Error, ValueError, IndexError) as error:
+            # RQ keeps it in Redis, which may hold no row of anybody's.
+            failure = RuntimeError(in_words(error))
             execution = self.prepare_execution(job)
             self.prepare_job_execution(job)
-            self._finalize_failure(job, queue, execution, sys.exc_info())
+            self._finalize_failure(
+                job, queue, execution, (RuntimeError, failure, error.__traceback__)
+            )
         else:
             # RQ's own account of a success takes some twenty commands, all of them undone by
             # result_ttl=0 at once: what is left of the batch is forgotten in one.

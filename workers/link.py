@@ -9,7 +9,7 @@ from typing import Final
 
 import psycopg
 
-from app.log import logger
+from app.log import in_words, logger
 from app.store.database_errors import Kind, is_away, kind_of
 
 # Every statement of the hot path is to walk an index, row by row, so nothing else is offered to the
@@ -56,7 +56,7 @@ class Link:
                 raise
             self.drop()
             if not self._told:
-                logger.warning("database.away", link=self._name, error=str(error).strip())
+                logger.warning("database.away", link=self._name, error=in_words(error))
             self._told = True
             raise
         if self._told:
@@ -109,7 +109,7 @@ class Repeating(threading.Thread):
             case Kind.AWAY:
                 pass  # the link has told
             case Kind.BUSY:
-                logger.warning("database.busy", thread=self.name, error=str(error).strip())
+                logger.warning("database.busy", thread=self.name, error=in_words(error))
             case Kind.REFUSED:
                 logger.error("thread.failed", thread=self.name, exc_info=error)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 
 from app.domain import tally
-from app.log import logger
+from app.log import in_words, logger
 from app.store import accuracy, answers, beats, partitions, repairs
 from workers.link import Link, Repeating
 
@@ -77,4 +77,4 @@ class Maintenance(Repeating):
 
 def tell_unreadable(job_id: UUID, error: Exception) -> None:
     """Say that a job's stored trigger cannot be evaluated: damaged data, or a defect."""
-    logger.error("job.unreadable_trigger", job_id=str(job_id), error=str(error))
+    logger.error("job.unreadable_trigger", job_id=str(job_id), error=in_words(error))

@@ -15,7 +15,7 @@ import psycopg
 
 from app.domain import tally
 from app.domain.pace import LEASE, LOOK_AHEAD, POLL, SUSPECT_AFTER
-from app.log import logger
+from app.log import in_words, logger
 from app.store import beats
 from app.store.apart import settle_singly_if_needed
 from app.store.claims import Claimed, claim, claim_fairly, still_claimed
@@ -209,10 +209,10 @@ def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None
     except psycopg.Error as error:
         if is_away(error):
             raise
-        logger.warning("database.busy", thread="scheduler", error=str(error).strip())
+        logger.warning("database.busy", thread="scheduler", error=in_words(error))
         return
     for each, reason in failed:
-        logger.error("run.cannot_be_settled", run_id=str(each.id), error=str(reason))
+        logger.error("run.cannot_be_settled", run_id=str(each.id), error=in_words(reason))
 
 
 def main() -> None:

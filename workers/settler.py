@@ -13,7 +13,7 @@ import psycopg
 from app.domain import tally
 from app.domain.run import Attempt, Reply
 from app.domain.tally import Tallies
-from app.log import lines, logger
+from app.log import in_words, lines, logger
 from app.store import beats
 from app.store.apart import Settled, settle_singly_if_needed
 from app.store.database_errors import Kind, is_away, kind_of
@@ -215,7 +215,7 @@ class Settler(Repeating):
 
 
 def _tell_impossible(run_id: UUID, error: psycopg.Error) -> None:
-    logger.error("run.cannot_be_settled", run_id=str(run_id), error=str(error))
+    logger.error("run.cannot_be_settled", run_id=str(run_id), error=in_words(error))
 
 
 def _move(waiting: deque[_T], batch: deque[_T]) -> None:

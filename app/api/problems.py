@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound as NoRoute
 from app import errors
 from app.api import auth, browsers, negotiation
 from app.api.xml_text import printable
-from app.log import logger
+from app.log import in_words, logger
 from app.store.database_errors import unavailable
 
 CHALLENGE: Final = 'Basic realm="Wakecall", charset="UTF-8", Bearer realm="Wakecall"'
@@ -169,7 +169,7 @@ def _translated(error: Exception) -> errors.WakecallError | None:
         case errors.Refused() | errors.Unavailable():
             return error
         case SQLAlchemyError() if (instead := unavailable(error)) is not None:
-            logger.warning("request.unavailable", reason=str(error)[:500])
+            logger.warning("request.unavailable", reason=in_words(error)[:500])
             return instead
         case NoRoute():
             return errors.NotFound("There is nothing at this path.", remedy=_paths(request.path))

@@ -29,7 +29,7 @@ def put(
 
     Jobs that are there already go to the new URL from their next call on. Raises InvalidMember.
     """
-    if not 1 <= len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
+    if not _is_name(name):
         raise InvalidMember(
             "id",
             "The name is empty, too long, or holds what does not print.",
@@ -53,6 +53,7 @@ def put(
 
 def get(account: Account, dialect: Dialect, name: str) -> Endpoint:
     """The endpoint of that name. Raises NotFound."""
+    _check_possible(dialect, name)
     with transaction() as connection:
         found = store.find(connection, account.id, dialect, name)
     if found is None:
@@ -74,11 +75,23 @@ def delete(account: Account, dialect: Dialect, name: str, *, unused: bool = Fals
 
     Raises NotFound, Conflict.
     """
+    _check_possible(dialect, name)
     with transaction() as connection:
         if unused:
             _check_unused(connection, account, dialect, name)
         if not store.remove(connection, account.id, dialect, name):
             raise _unknown(dialect, name)
+
+
+def _is_name(text: str) -> bool:
+    """Whether an endpoint can have this name; PostgreSQL cannot even be asked for some others."""
+    return 1 <= len(text) <= MAX_NAME and text.isprintable() and text == text.strip()
+
+
+def _check_possible(dialect: Dialect, name: str) -> None:
+    """Raises NotFound for what no endpoint can be called."""
+    if not _is_name(name):
+        raise _unknown(dialect, name)
 
 
 def _check_unused(connection: Connection, account: Account, dialect: Dialect, name: str) -> None:

@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Settings
-from app.log import logger
+from app.log import in_words, logger
 from app.service import health
 from app.service.health import Readiness
 from app.store import beats
@@ -80,7 +80,7 @@ class HealthWatch:
                 )
         except (SQLAlchemyError, psycopg.Error) as error:
             # A later statement that takes too long says nothing against what was seen before it.
-            logger.debug("health.unseen", reason=str(error)[:200])
+            logger.debug("health.unseen", reason=in_words(error)[:200])
         if readiness is None:
             readiness = health.without_database(self._settings.redis_url)
         now = time.monotonic()

@@ -48,6 +48,8 @@ def init(app: Flask, settings: Settings) -> None:
         "pool_timeout": POOL_WAIT_S,
         "pool_pre_ping": False,
         "pool_use_lifo": True,
+        # Parameters are URLs, headers and data of tenants.
+        "hide_parameters": True,
     }
     db.init_app(app)
     _migrate.init_app(app)
@@ -60,6 +62,7 @@ def watch_engine(settings: Settings) -> Engine:
         connect_args={"options": _WATCHING, "connect_timeout": 2, "tcp_user_timeout": 3000},
         pool_size=1,
         max_overflow=0,
+        hide_parameters=True,
         isolation_level="AUTOCOMMIT",
     )
 

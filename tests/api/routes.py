@@ -9,7 +9,7 @@ from typing import NamedTuple
 from flask import Flask
 
 _JOB = "00000000-0000-0000-0000-000000000000"
-_VALUES = {
+VALUES = {
     "job_id": _JOB,
     "run_id": _JOB,
     "_form": "2030-01-01T00%3A00Z/http%3A%2F%2Fa",
@@ -42,6 +42,6 @@ def routes(app: Flask) -> Iterator[Route]:
     for rule in app.url_map.iter_rules():
         path = rule.rule
         for name in rule.arguments:
-            path = re.sub(rf"<(?:\w+:)?{name}>", _VALUES[name], path)
+            path = re.sub(rf"<(?:\w+:)?{name}>", VALUES[name], path)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield Route(method, path, rule.endpoint)
