@@ -11,7 +11,7 @@ from app.domain.run import Reply
 from workers.held import Held
 
 WITHDRAWN: Final = "withdrawn"
-"""The engine's error for a call that `may_begin` stopped."""
+"""The engine's error for a call that `may_begin` or `may_go_on` stopped."""
 
 _UNSIGNED: Final = Reply(
     error="signing-failed",
@@ -29,12 +29,18 @@ class Sender(Protocol):
     """What the courier needs of the engine."""
 
     def post(
-        self, call: Call, done: Callable[[Reply], None], *, may_begin: Callable[[], bool]
+        self,
+        call: Call,
+        done: Callable[[Reply], None],
+        *,
+        may_begin: Callable[[], bool],
+        may_go_on: Callable[[], bool],
     ) -> None:
         """Send; `done` is called once, in the loop's thread.
 
-        Where the name had to be resolved first, `may_begin` is asked again; if it says no, the
-        reply's error is `withdrawn` and nothing was sent.
+        Where the name had to be resolved first, `may_begin` is asked again, and `may_go_on` before
+        a further address is tried. If either says no, the reply's error is `withdrawn` and nothing
+        was sent.
         """
 
     def prepare(self, url: str) -> None:

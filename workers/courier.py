@@ -237,7 +237,12 @@ class Courier:
 
     def _may_begin(self, held: Held) -> bool:
         """A look-up took its time: whether the call may begin now, which is when it begins."""
-        held.begun = now = self._loop.clock()
+        held.begun = self._loop.clock()
+        return self._may_go_on(held)
+
+    def _may_go_on(self, held: Held) -> bool:
+        """An address was tried in vain: whether the call may be made at the next one."""
+        now = self._loop.clock()
         sure = held.lease_runs(now) and self._words.confirms(now, held.confirmed)
         return sure and not held.withdrawn
 
@@ -305,7 +310,10 @@ class Courier:
         call = call_of(held, now, self._tokens)
         if isinstance(call, Call):
             self._engine.post(
-                call, partial(self._done, held), may_begin=partial(self._may_begin, held)
+                call,
+                partial(self._done, held),
+                may_begin=partial(self._may_begin, held),
+                may_go_on=partial(self._may_go_on, held),
             )
         else:
             self._done(held, call)

@@ -21,6 +21,7 @@ from app.errors import InvalidMember
 
 _IDLE_HANDLES: Final = 4096
 _VISIBLE: Final = re.compile("[ -~]*")
+_WITHDRAWN: Final = ("withdrawn", "The call was withdrawn before anything was sent.")
 _RETRIED: Final = frozenset({pycurl.E_COULDNT_CONNECT, pycurl.E_OPERATION_TIMEDOUT})
 
 
@@ -68,13 +69,21 @@ class Engine:
         """Calls handed in and not yet answered."""
         return self._in_flight
 
-    def post(self, call: Call, done: Done, *, may_begin: Callable[[], bool] | None = None) -> None:
+    def post(
+        self,
+        call: Call,
+        done: Done,
+        *,
+        may_begin: Callable[[], bool] | None = None,
+        may_go_on: Callable[[], bool] | None = None,
+    ) -> None:
         """Send `call`; `done` is called once, later and in the loop's thread, with its Reply.
 
         Whatever is wrong with the call, its target or the answer becomes an error in the
         Reply; nothing is raised but RuntimeError after `close`. Where the call had to wait
-        for its name to be resolved, `may_begin` is asked before anything is sent; if it says
-        no, the error is `withdrawn` and no attempt was made.
+        for its name to be resolved, `may_begin` is asked before anything is sent; where an
+        address could not be connected to, `may_go_on` is asked before the next one is tried. If
+        either says no, the error is `withdrawn` and nothing was sent.
         """
         if self._closed:
             raise RuntimeError("The engine is closed.")
@@ -90,9 +99,9 @@ class Engine:
             return
         admission = self._guard.known(target.host)
         if admission is not None:
-            self._begin(call, done, admission, started, None)
+            self._begin(call, done, may_go_on, admission, started)
             return
-        held = _Held(call, done, may_begin, started)
+        held = _Held(call, done, may_begin, may_go_on, started)
         held.limit = self._loop.call_at(started + call.timeout, self._on_held_too_long, held)
         self._held.add(held)
         self._guard.ask(target, lambda admission: self._on_admitted(held, admission))
@@ -135,7 +144,13 @@ class Engine:
             self._answer(done, gone)
 
     def _begin(
-        self, call: Call, done: Done, admission: Admission, started: float, waited: float | None
+        self,
+        call: Call,
+        done: Done,
+        may_go_on: Callable[[], bool] | None,
+        admission: Admission,
+        started: float,
+        waited: float | None = None,
     ) -> None:
         if admission.error is not None:
             detail = admission.detail or ""
@@ -145,6 +160,7 @@ class Engine:
         transfer = self._idle.pop() if self._idle else self._new_transfer()
         transfer.call = call
         transfer.done = done
+        transfer.may_go_on = may_go_on
         transfer.pins = admission.pins
         transfer.started = started
         transfer.dns = waited
@@ -158,10 +174,10 @@ class Engine:
         if held.limit is not None:
             self._loop.cancel(held.limit)
         if held.may_begin is not None and not held.may_begin():
-            self._refuse(held.done, "withdrawn", "The call was withdrawn before it began.")
+            self._refuse(held.done, *_WITHDRAWN)
             return
         waited = self._loop.clock() - held.started
-        self._begin(held.call, held.done, admission, held.started, waited)
+        self._begin(held.call, held.done, held.may_go_on, admission, held.started, waited)
 
     def _on_held_too_long(self, held: _Held) -> None:
         self._held.remove(held)
@@ -190,9 +206,12 @@ class Engine:
             return  # closed by what was done with another reply
         self._multi.remove_handle(curl)
         if number in _RETRIED and len(transfer.pins) > 1 and self._has_another(transfer):
-            self._try(transfer)
-            return
-        reply = outcome.read(transfer, number, text)
+            if transfer.may_go_on is None or transfer.may_go_on():
+                self._try(transfer)
+                return
+            reply = outcome.unanswered(*_WITHDRAWN, dns=transfer.dns, total=transfer.before)
+        else:
+            reply = outcome.read(transfer, number, text)
         done = transfer.done
         transfer.unload()
         if len(self._idle) < _IDLE_HANDLES:
@@ -313,14 +332,20 @@ class Engine:
 class _Held:
     """A call that waits for the guard's word; `limit` ends it when its time is up."""
 
-    __slots__ = ("call", "done", "limit", "may_begin", "started")
+    __slots__ = ("call", "done", "limit", "may_begin", "may_go_on", "started")
 
     def __init__(
-        self, call: Call, done: Done, may_begin: Callable[[], bool] | None, started: float
+        self,
+        call: Call,
+        done: Done,
+        may_begin: Callable[[], bool] | None,
+        may_go_on: Callable[[], bool] | None,
+        started: float,
     ) -> None:
         self.call = call
         self.done = done
         self.may_begin = may_begin
+        self.may_go_on = may_go_on
         self.started = started
         self.limit: Timer | None = None
 

@@ -43,9 +43,9 @@ class Transfer:
     """A libcurl handle, what it sends at present, and what has come back so far.
 
     `denial` is asked about the address of every socket, `on_fresh` is told its number. What
-    the engine keeps for a call under way: `pins` are the addresses to try, `started` is on the
-    loop's clock, `dns` and `before` are the seconds from there to the end of the name lookup,
-    and to the start of this transfer.
+    the engine keeps for a call under way: `pins` are the addresses to try, `may_go_on` says
+    whether the next of them still may be, `started` is on the loop's clock, `dns` and `before`
+    are the seconds from there to the end of the name lookup, and to the start of this transfer.
     """
 
     __slots__ = (
@@ -69,6 +69,7 @@ class Transfer:
         "done",
         "excess",
         "lines",
+        "may_go_on",
         "opened",
         "pins",
         "started",
@@ -78,6 +79,7 @@ class Transfer:
 
     call: Call
     done: Done
+    may_go_on: Callable[[], bool] | None
     pins: tuple[Pin, ...]
     started: float
     dns: float | None

@@ -345,6 +345,27 @@ def test_a_call_that_waited_for_its_name_is_asked_for_leave_to_begin(
     assert replies[1].status == 200
 
 
+def test_a_call_goes_on_to_its_next_address_only_while_it_is_wanted(
+    outbound: Outbound, receiver: Receiver
+) -> None:
+    # Nobody listens at the first.
+    outbound.names.tell("hook.example", "::1", "127.0.0.1")
+    replies: list[Reply] = []
+    asked: list[bool] = []
+
+    def may_go_on() -> bool:
+        asked.append(True)
+        return len(asked) > 1
+
+    call = call_to(receiver.url(host="hook.example"))
+    for number, expected in enumerate((("withdrawn", 0), (None, 1)), 1):
+        outbound.engine.post(call, replies.append, may_go_on=may_go_on)
+        outbound.run(lambda wanted=number: len(replies) == wanted)  # type: ignore[misc] # the loop's own
+        assert len(asked) == number
+        assert (replies[-1].error, len(receiver.requests)) == expected
+    assert outbound.engine.in_flight == 0
+
+
 def test_a_prepared_name_is_known_when_its_call_is_handed_in(
     outbound: Outbound, receiver: Receiver
 ) -> None:

@@ -44,6 +44,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Call, Callable[[Reply], None], Callable[[], bool]]] = []
+        self.may_go_on: list[Callable[[], bool]] = []
         self.prepared: list[str] = []
 
     @property
@@ -51,9 +52,15 @@ class FakeEngine:
         return len(self.calls)
 
     def post(
-        self, call: Call, done: Callable[[Reply], None], *, may_begin: Callable[[], bool]
+        self,
+        call: Call,
+        done: Callable[[Reply], None],
+        *,
+        may_begin: Callable[[], bool],
+        may_go_on: Callable[[], bool],
     ) -> None:
         self.calls.append((call, done, may_begin))
+        self.may_go_on.append(may_go_on)
 
     def prepare(self, url: str) -> None:
         self.prepared.append(url)

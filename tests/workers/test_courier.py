@@ -161,6 +161,23 @@ def test_a_slow_look_up_is_followed_by_the_same_judgement(stage: Stage) -> None:
     assert may_begin() is False
 
 
+def test_a_call_goes_on_to_another_address_by_the_same_judgement_and_began_before(
+    stage: Stage,
+) -> None:
+    held = stage.hold(0.0)
+    began = held.begun
+    (may_go_on,) = stage.engine.may_go_on
+    stage.step(0.05)
+    assert may_go_on() is True
+    assert held.begun == began
+
+    stage.word(held)
+    assert may_go_on() is False
+    stage.engine.answer(Reply(error=WITHDRAWN, error_detail="it was deleted"))
+    stage.step()
+    assert stage.settled() is RunState.CANCELLED
+
+
 def test_what_is_punctual_goes_before_what_is_overdue(stage: Stage) -> None:
     crowded = Stage(concurrency=1)
     crowded.hold(0.0)
