@@ -9,7 +9,7 @@ from http import HTTPStatus
 from flask import Flask, Response, g
 
 from app import commands
-from app.api import bodies, browsers, caching, health, problems, rate, refusals
+from app.api import bodies, browsers, caching, health, problems, rate, refusals, refused_keys
 from app.api.dapr import commands as dapr_commands
 from app.api.dapr import routes as dapr
 from app.api.fusion import commands as fusion_commands
@@ -36,6 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     engine.init(app, settings)
     problems.install(app)
     rate.install(app, settings)
+    refused_keys.install(app, settings)
     presumption.install(app)
     limits.install(app, settings.limits)
     app.before_request(_name)

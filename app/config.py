@@ -41,6 +41,7 @@ class Settings:
     temporary: Path | None
     admin_host: str
     admin_port: int | None
+    refused_keys: int | None
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -77,6 +78,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         temporary=_folder(environ.get("WAKECALL_TMP")),
         admin_host=environ.get("WAKECALL_ADMIN_HOST") or "127.0.0.1",
         admin_port=number(environ, "WAKECALL_ADMIN_PORT", default=0, least=1, most=65535) or None,
+        refused_keys=_refused_keys(environ.get("WAKECALL_REFUSED_KEYS", "")),
     )
 
 
@@ -90,6 +92,16 @@ def number(environ: Mapping[str, str], name: str, *, default: int, least: int, m
             f"{name} is {text!r}: give a whole number from {least} to {most} (default {default})."
         )
     return int(text)
+
+
+def _refused_keys(text: str) -> int | None:
+    """How many keys a network may have refused in a minute; None for `off`."""
+    text = text.strip().lower()
+    if text == "off":
+        return None
+    return number(
+        {"WAKECALL_REFUSED_KEYS": text}, "WAKECALL_REFUSED_KEYS", default=300, least=1, most=10**9
+    )
 
 
 def _folder(text: str | None) -> Path | None:

@@ -18,7 +18,7 @@ WakecallError
 │   ├── NotAcceptable          none of the asked-for formats is offered
 │   ├── UnsupportedFormat      the body's media type is not taken
 │   ├── MethodNotOffered       the path exists, the method does not
-│   └── RateLimited            more requests a second than the account may send
+│   └── RateLimited            more requests than the account may send (names the limit)
 ├── Unavailable                the database is away; try again
 └── Misconfigured              settings or command line; told in one line
 """
@@ -173,9 +173,28 @@ class MethodNotOffered(Refused):
 
 
 class RateLimited(Refused):
-    """The account sends more requests a second than it may."""
+    """The account sends more requests than it may; `limit` names which limit that is.
+
+    `retry_after` is in how many seconds to send the request again.
+    """
 
     code = "rate-limited"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: str | None = None,
+        allowed: int = 0,
+        used: int = 0,
+        retry_after: int = 1,
+        remedy: str = "",
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.limit = limit
+        self.allowed = allowed
+        self.used = used
+        self.retry_after = retry_after
 
 
 class Unavailable(WakecallError):

@@ -73,6 +73,8 @@ def create(
     sockets = network.socket_folder(owner)
     scripts = f"{Path(sys.executable).parent}"
     environment = {
+        # One machine, one user: nobody to be kept from anything.
+        "WAKECALL_RATE_LIMIT": "off",
         **environ,
         "PATH": f"{scripts}{os.pathsep}{environ.get('PATH', os.defpath)}",
         "WAKECALL_HOME": f"{home.path}",

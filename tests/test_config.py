@@ -21,7 +21,7 @@ def test_defaults(tmp_path: Path) -> None:
 
     assert (settings.host, settings.port) == ("127.0.0.1", 8000)
     assert settings.allow_targets == ()
-    assert settings.limits.requests_per_second is None
+    assert settings.limits.requests_per_second == 500
     assert settings.secret_keys == ()
 
 
@@ -103,6 +103,15 @@ def test_temporary_files_need_a_directory(tmp_path: Path) -> None:
     assert load({**environ, "WAKECALL_TMP": str(tmp_path)}).temporary == tmp_path
     with pytest.raises(Misconfigured, match="WAKECALL_TMP"):
         load({**environ, "WAKECALL_TMP": str(tmp_path / "missing")})
+
+
+def test_refused_keys_may_be_unlimited(tmp_path: Path) -> None:
+    environ = {**DATABASE, "WAKECALL_HOME": str(tmp_path)}
+
+    assert load(environ).refused_keys == 300
+    assert load({**environ, "WAKECALL_REFUSED_KEYS": "OFF"}).refused_keys is None
+    with pytest.raises(Misconfigured, match="WAKECALL_REFUSED_KEYS"):
+        load({**environ, "WAKECALL_REFUSED_KEYS": "0"})
 
 
 def test_limits_are_read_with_their_units(tmp_path: Path) -> None:

@@ -42,5 +42,6 @@ def presume() -> Caller | Presumed:
 
 
 def _count(account: Account) -> None:
-    senders.note(request.environ, account.id, limits_of(account).concurrent_requests)
-    rate.count(account.id)
+    limits = limits_of(account)
+    senders.note(request.environ, account.id, limits.concurrent_requests)
+    rate.count(account.id, limits.requests_per_second)

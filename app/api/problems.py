@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 
 from app import errors
-from app.api import auth, browsers, negotiation
+from app.api import auth, browsers, negotiation, refused_keys
 from app.api.xml_text import printable
 from app.log import in_words, logger
 from app.store.database_errors import unavailable
@@ -72,7 +72,6 @@ BY_CODE: Final = {error.code: (error, kind) for error, kind in KINDS.items()}
 
 _HEADERS: Final[dict[type[errors.WakecallError], dict[str, str]]] = {
     errors.StillRunning: {"Retry-After": RETRY_SECONDS},
-    errors.RateLimited: {"Retry-After": RETRY_SECONDS},
     errors.Unavailable: {"Retry-After": RETRY_SECONDS},
 }
 _INTERNAL: Final = errors.WakecallError("Nothing is known to be wrong with the request.")
@@ -107,6 +106,8 @@ def headers_of(error: errors.WakecallError) -> dict[str, str]:
     """The header fields that tell of the failure, whatever the form of the body."""
     if isinstance(error, errors.MethodNotOffered):
         return {"Allow": ", ".join(error.allowed)}
+    if isinstance(error, errors.RateLimited):
+        return {"Retry-After": str(error.retry_after)}
     if isinstance(error, errors.Unauthenticated):
         return {"WWW-Authenticate": BROWSER_CHALLENGE if browsers.is_browser() else CHALLENGE}
     return _HEADERS.get(type(error), {})
@@ -160,6 +161,8 @@ def _answer(error: Exception) -> Response:
             exc_info=error,
         )
         return response(_INTERNAL)
+    if isinstance(known, errors.Unauthenticated):
+        known = refused_keys.judge(known)
     return response(known)
 
 
@@ -203,7 +206,7 @@ def _members(error: errors.WakecallError) -> dict[str, str | int]:
             members["member"] = printable(error.member)
         if error.remedy:
             members["remedy"] = printable(error.remedy)
-    if isinstance(error, errors.LimitReached):
+    if isinstance(error, errors.LimitReached | errors.RateLimited) and error.limit:
         members |= {"limit": error.limit, "allowed": error.allowed, "used": error.used}
     return members
 

@@ -1,69 +1,236 @@
-"""Rate limit: requests per second and account, counted in Redis, in memory while it is away."""
+"""Rate: how many requests a second an account sends, through all web processes together.
+
+Each process counts in memory, which costs a request microseconds, and tells the others through
+Redis ten times a second. So an account may exceed its limit for a tenth of a second, and while
+Redis is away each process counts for itself.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import Final, cast
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
-from flask import Flask, current_app, g
-from flask_limiter import Limiter, RateLimitExceeded
+from flask import Flask, Response, current_app, g
+from redis import Redis
+from redis.exceptions import RedisError
 
 from app.config import Settings
+from app.domain.limits import REQUESTS_PER_SECOND
 from app.errors import Misconfigured, RateLimited
 
+JOBS_PER_REQUEST: Final = 10
+"""So many jobs in one document count as one request more."""
+
+SYNC_S: Final = 0.1
+MAX_ACCOUNTS: Final = 8192
+_KEY: Final = "wakecall:rate:{}"
+_KEPT_S: Final = 60
+_ROUNDING: Final = 1e-6
 _EXTENSION: Final = "wakecall-rate"
 # A Redis that hangs costs one request this long, then it is asked ever more rarely.
-_PATIENCE: Final = {"socket_connect_timeout": 0.1, "socket_timeout": 0.1}
+_PATIENCE_S: Final = 0.1
+_MIN_PAUSE_S: Final = 1.0
+_MAX_PAUSE_S: Final = 30.0
+
+Exchange = Callable[[Mapping[int, int]], Mapping[int, int]]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Bucket:
+    """What an account has sent: `paid_at` is when all of it is paid for, at its rate.
+
+    `untold` is what the other processes have not been told of; `total` is what all processes had
+    sent when they were last asked, None before that.
+    """
+
+    paid_at: float = 0.0
+    limit: int = 1
+    untold: int = 0
+    total: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Where an account stands: requests a second it may send, what is left of them now.
+
+    `reset` is in how many seconds all of them are there again, `wait` in how many one is, both
+    rounded up; `used` is how many it has sent that are not paid for.
+    """
+
+    limit: int
+    used: int
+    left: int
+    reset: int
+    wait: int
+    granted: bool = True
+
+
+class Rates:
+    """The requests of accounts. One who sent none for a second may send a second's worth at once.
+
+    Jobs in a document may count for more than is left: those after it pay for what is missing.
+    `exchange` tells the other processes how much each account has sent here, and gives how much
+    it has sent anywhere.
+    """
+
+    def __init__(self, exchange: Exchange, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._exchange = exchange
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._syncing = threading.Lock()
+        self._buckets: OrderedDict[int, _Bucket] = OrderedDict()
+        self._sync_at = 0.0
+        self._pause = _MIN_PAUSE_S
+
+    def count(self, account_id: int, limit: int) -> Standing:
+        """Count one request of the account, unless nothing is left for it."""
+        self._sync()
+        with self._lock:
+            now = self._clock()
+            bucket = self._bucket(account_id)
+            bucket.limit = limit
+            owed = max(bucket.paid_at - now, 0.0)
+            before = _standing(limit, owed)
+            if not before.left:
+                return replace(before, granted=False)
+            owed += 1 / limit
+            bucket.paid_at = now + owed
+            bucket.untold += 1
+        return _standing(limit, owed)
+
+    def _bucket(self, account_id: int) -> _Bucket:
+        found = self._buckets.get(account_id)
+        if found is None:
+            found = self._buckets[account_id] = _Bucket()
+            if len(self._buckets) > MAX_ACCOUNTS:
+                self._buckets.popitem(last=False)
+        else:
+            self._buckets.move_to_end(account_id)
+        return found
+
+    def add(self, account_id: int, cost: int) -> None:
+        """Count more for a request that has been counted: those after it pay for it."""
+        with self._lock:
+            bucket = self._buckets.get(account_id)
+            if bucket is not None:
+                bucket.paid_at = max(bucket.paid_at, self._clock()) + cost / bucket.limit
+                bucket.untold += cost
+
+    def _sync(self) -> None:
+        """Tell the other processes and hear of them, if it is time; one thread at once."""
+        if self._clock() < self._sync_at or not self._syncing.acquire(blocking=False):
+            return
+        try:
+            with self._lock:
+                told = {name: each.untold for name, each in self._buckets.items() if each.untold}
+                for name in told:
+                    self._buckets[name].untold = 0
+            totals = self._exchange(told) if told else {}
+        except (RedisError, OSError):
+            self._forget_totals()
+            self._sync_at = self._clock() + self._pause
+            self._pause = min(2 * self._pause, _MAX_PAUSE_S)
+        else:
+            self._hear(told, totals)
+            self._sync_at = self._clock() + SYNC_S
+            self._pause = _MIN_PAUSE_S
+        finally:
+            self._syncing.release()
+
+    def _forget_totals(self) -> None:
+        with self._lock:
+            for each in self._buckets.values():
+                each.total = None
+
+    def _hear(self, told: Mapping[int, int], totals: Mapping[int, int]) -> None:
+        """Let accounts pay for what they have sent to other processes in the meantime."""
+        with self._lock:
+            for name, total in totals.items():
+                bucket = self._buckets.get(name)
+                if bucket is None:
+                    continue
+                if bucket.total is not None:
+                    # Redis forgets accounts that send nothing for a while, and begins again.
+                    before = bucket.total if total > bucket.total else 0
+                    others = max(total - before - told[name], 0)
+                    bucket.paid_at = max(bucket.paid_at, self._clock()) + others / bucket.limit
+                bucket.total = total
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Limit the requests of every account of this application, if the settings say so."""
-    if settings.limits.requests_per_second is None:
-        return
+    """Limit the requests of the accounts of this application. Raises Misconfigured."""
     if not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         raise Misconfigured(
             f"REDIS_URL is {settings.redis_url!r}: give redis://, rediss:// or unix://."
         )
-    limiter = _limiter(app, settings.redis_url)
-    per_second = limiter.shared_limit(
-        f"{settings.limits.requests_per_second}/second", scope="account"
+    app.extensions[_EXTENSION] = Rates(_through(settings.redis_url))
+    app.after_request(_tell)
+
+
+def count(account_id: int, limit: int | None) -> None:
+    """Count one request of the account, unless it has no limit; raises RateLimited above it."""
+    if limit is not None:
+        rates: Rates = current_app.extensions[_EXTENSION]
+        standing = g.rate_standing = rates.count(account_id, limit)
+        if not standing.granted:
+            raise _refusal(standing)
+
+
+def count_jobs(account_id: int, jobs: int) -> None:
+    """Count the jobs in the document of a request, which has been counted as one itself."""
+    if "rate_standing" in g:
+        rates: Rates = current_app.extensions[_EXTENSION]
+        rates.add(account_id, jobs // JOBS_PER_REQUEST)
+
+
+def _through(url: str) -> Exchange:
+    """How the processes tell each other, through this Redis."""
+    redis = Redis.from_url(url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S)
+
+    def exchange(counts: Mapping[int, int]) -> Mapping[int, int]:
+        with redis.pipeline(transaction=False) as pipeline:
+            for name, number in counts.items():
+                pipeline.incrby(_KEY.format(name), number)
+                pipeline.expire(_KEY.format(name), _KEPT_S)
+            return dict(zip(counts, pipeline.execute()[::2], strict=True))
+
+    return exchange
+
+
+def _tell(response: Response) -> Response:
+    """The fields of draft-ietf-httpapi-ratelimit-headers, where a limit is in force."""
+    standing: Standing | None = g.get("rate_standing")
+    if standing is not None:
+        response.headers["RateLimit-Policy"] = f'"requests";q={standing.limit};w=1'
+        response.headers["RateLimit"] = f'"requests";r={standing.left};t={standing.reset}'
+    return response
+
+
+def _standing(limit: int, owed: float) -> Standing:
+    """Where an account stands that has sent so many seconds' worth of requests."""
+    # A rounding error more than a whole number of requests is not a request.
+    used = math.ceil(owed * limit - _ROUNDING)
+    return Standing(
+        limit=limit,
+        used=used,
+        left=max(limit - used, 0),
+        reset=math.ceil(owed),
+        wait=max(math.ceil(owed - 1 + 1 / limit), 0),
     )
-    app.extensions[_EXTENSION] = per_second(_counted)
 
 
-def _limiter(app: Flask, redis_url: str) -> Limiter:
-    return Limiter(
-        _account,
-        app=app,
-        # The library's own name for what redis-py calls unix://.
-        storage_uri=re.sub(r"^unix://", "redis+unix://", redis_url),
-        storage_options=cast("dict[str, str | int]", _PATIENCE),
-        strategy="fixed-window",
-        key_prefix="wakecall",
-        in_memory_fallback_enabled=True,
-        swallow_errors=True,
+def _refusal(standing: Standing) -> RateLimited:
+    return RateLimited(
+        f"This account may send {standing.limit} requests a second, and has sent {standing.used} "
+        "within the last second.",
+        limit=REQUESTS_PER_SECOND.name,
+        allowed=standing.limit,
+        used=standing.used,
+        retry_after=max(standing.wait, 1),
+        remedy=REQUESTS_PER_SECOND.remedy,
     )
-
-
-def count(account_id: int) -> None:
-    """Count one request of the account; raises RateLimited above the limit."""
-    counted: Callable[[], None] | None = current_app.extensions.get(_EXTENSION)
-    if counted is None:
-        return
-    g.rate_account = str(account_id)
-    try:
-        counted()
-    except RateLimitExceeded as error:
-        raise RateLimited(
-            f"This account may send {error.limit.limit.amount} requests a second.",
-            remedy="Send the request again after the seconds that Retry-After names.",
-        ) from None
-
-
-def _account() -> str:
-    return str(g.rate_account)
-
-
-def _counted() -> None:
-    """What the limiter guards: nothing but the counting itself."""

@@ -8,6 +8,7 @@ from flask import Flask, Response, request
 
 from app.api import auth, senders
 from app.api.fair_gate import GateRefused
+from app.domain.limits import CONCURRENT_REQUESTS
 from app.errors import RateLimited
 from app.service.limits import limits_of
 
@@ -34,8 +35,11 @@ def to_be_judged(environ: dict[str, Any]) -> dict[str, Any]:
 def concurrent(refused: GateRefused) -> RateLimited:
     """Too many requests of one account wait for their turn, or one has waited too long."""
     return RateLimited(
-        f"{refused.slots} requests of this account are answered at once by a web process, and "
-        f"{refused.waiting} wait (limit `concurrentRequests`).",
+        f"A web process answers {refused.slots} requests of this account at once; "
+        f"{refused.waiting} more are waiting.",
+        limit=CONCURRENT_REQUESTS.name,
+        allowed=refused.slots,
+        used=refused.slots + refused.waiting,
         remedy="Have fewer requests under way at once, and send this one again after the seconds "
         "that Retry-After names.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.api import process
+from app.api import process, refused_keys
 from app.api.admin import AdminPort
 from app.api.downloads import SEND_S
 from app.api.front import Front
@@ -17,7 +17,7 @@ from app.service.health_watch import HealthWatch
 def front(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> Front:
     """What granian serves; the deadlines are the usual ones unless they are given."""
     settings: Settings = app.config["WAKECALL_SETTINGS"]
-    watch = HealthWatch(settings)
+    watch = HealthWatch(settings, refused_keys.of(app).take_counts)
     admin = None
     if settings.admin_port is not None:
         answers = QuickAnswers(watch, with_metrics=True)

@@ -13,6 +13,13 @@ RUN: Final = "run"
 REPAIR: Final = "repair"
 GIVEN_BACK: Final = "given_back"
 MISSED: Final = "missed"
+UNAUTHENTICATED: Final = "unauthenticated"
+
+REFUSED: Final = "refused"
+"""Of what came without a valid key: another key, or what is not a key, did."""
+
+MISSING: Final = "missing"
+"""Of what came without a valid key: none did."""
 
 JOINED: Final = "joined"
 """Of what was missed: a later run stands for it."""

@@ -118,6 +118,12 @@ def _counted(tallies: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
             "Runs that waited for their destination, by cause.",
         ),
         (tally.MISSED, "fate", "wakecall_missed_firings", "Firings missed and not made."),
+        (
+            tally.UNAUTHENTICATED,
+            "key",
+            "wakecall_unauthenticated",
+            "Requests without a valid API key.",
+        ),
         (tally.REPAIR, "kind", "wakecall_repairs", "Breaches that maintenance found and mended."),
     ):
         family = CounterMetricFamily(metric, help_text, labels=[label])

@@ -28,6 +28,7 @@ def environ(database: str, tmp_path: Path) -> dict[str, str]:
         "DATABASE_URL": database,
         "WAKECALL_SECRET_KEY": Fernet.generate_key().decode(),
         "WAKECALL_ALLOW_TARGETS": "127.0.0.0/8",
+        "WAKECALL_RATE_LIMIT": "off",
     }
 
 
@@ -98,6 +99,7 @@ def web_environ(
         "DATABASE_URL": url,
         "WAKECALL_SECRET_KEY": Fernet.generate_key().decode(),
         "WAKECALL_ALLOW_TARGETS": "127.0.0.0/8",
+        "WAKECALL_RATE_LIMIT": "off",
     }
     databases.drop(database_name(url))
 

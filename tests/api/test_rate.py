@@ -1,10 +1,12 @@
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 from flask import Flask
+from redis.exceptions import RedisError
 
+from app.api.rate import Rates
 from app.errors import Misconfigured
 from app.service import accounts
 from tests.api.conftest import client_of
@@ -38,10 +40,119 @@ def test_an_account_over_its_limit_is_told_when_to_come_again(
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "1"
     assert answer.get_json()["type"] == "/problems/rate-limited"
+    problem = answer.get_json()
+    assert (problem["limit"], problem["allowed"], problem["used"]) == ("requestsPerSecond", 3, 3)
+    assert answer.headers["RateLimit-Policy"] == '"requests";q=3;w=1'
+    assert answer.headers["RateLimit"] == '"requests";r=0;t=1'
     assert statuses(app, other, 1) == [200]
-    # Every process of the service counts together.
-    second = make_app(WAKECALL_RATE_LIMIT="1", REDIS_URL=redis_url)
-    assert 429 in statuses(second, mine, 3)
+
+
+def test_what_is_left_is_told(make_app: MakeApp, redis_url: str) -> None:
+    app = make_app(WAKECALL_RATE_LIMIT="1000", REDIS_URL=redis_url)
+    with app.app_context():
+        key = accounts.create("mine")
+        accounts.limit("mine", {"requestsPerSecond": 100})
+    answer = client_of(app, key).get("/1/jobs")
+    assert answer.headers["RateLimit-Policy"] == '"requests";q=100;w=1'
+    assert answer.headers["RateLimit"] == '"requests";r=99;t=1'
+    assert "RateLimit" not in app.test_client().get("/1/jobs").headers
+    with app.app_context():
+        accounts.limit("mine", {"requestsPerSecond": "off"})
+    app = make_app(WAKECALL_RATE_LIMIT="1000", REDIS_URL=redis_url)
+    assert "RateLimit" not in client_of(app, key).get("/1/jobs").headers
+
+
+def test_jobs_of_one_document_count(make_app: MakeApp, redis_url: str) -> None:
+    app = make_app(WAKECALL_RATE_LIMIT="50", REDIS_URL=redis_url)
+    with app.app_context():
+        client = client_of(app, accounts.create("mine"))
+    bulk = [{"url": "http://127.0.0.1/", "when": "2099-05-11T15:30:00Z"}] * 1000
+    answer = client.post("/1/jobs/bulk?dryRun=true", json=bulk)
+    assert answer.status_code == 200
+    refused = client.get("/1/jobs")
+    assert (refused.status_code, refused.headers["Retry-After"]) in {(429, "1"), (429, "2")}
+    assert refused.get_json()["used"] > 50
+
+
+def counts(told: Mapping[int, int], totals: dict[int, int]) -> Mapping[int, int]:
+    for name, number in told.items():
+        totals[name] = totals.get(name, 0) + number
+    return {name: totals[name] for name in told}
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def granted(rates: Rates, number: int, limit: int = 10, account: int = 1) -> int:
+    return sum(rates.count(account, limit).granted for _ in range(number))
+
+
+def test_a_second_s_worth_at_once_and_then_the_rate() -> None:
+    clock = Clock()
+    rates = Rates(lambda _: {}, clock=clock)
+    assert granted(rates, 20) == 10
+    assert granted(rates, 1, account=2) == 1
+    clock.now += 0.3
+    assert granted(rates, 20) == 3
+    clock.now += 60
+    assert granted(rates, 20) == 10
+    assert rates.count(3, 20).left == 19
+
+
+def test_processes_count_together() -> None:
+    clock, totals = Clock(), dict[int, int]()
+    first, second = (Rates(lambda told: counts(told, totals), clock=clock) for _ in range(2))
+    for _ in range(100):
+        granted(first, 5)
+        granted(second, 5)
+        clock.now += 0.1
+    before = totals[1]
+    sent = 0
+    for _ in range(100):
+        sent += granted(first, 5) + granted(second, 5)
+        clock.now += 0.1
+    # Ten seconds at ten a second, and what goes through before the others are told.
+    assert 90 <= sent <= 130
+    assert totals[1] - before == pytest.approx(sent, abs=10)
+
+
+def test_redis_that_forgot_is_not_taken_for_others() -> None:
+    clock, totals = Clock(), dict[int, int]()
+    rates = Rates(lambda told: counts(told, totals), clock=clock)
+    for _ in range(3):
+        granted(rates, 1)
+        clock.now += 1
+    totals.clear()
+    assert granted(rates, 1) == 1
+    clock.now += 0.2
+    assert granted(rates, 20) == 10
+
+
+def test_a_redis_that_is_away_is_asked_ever_more_rarely() -> None:
+    clock = Clock()
+    asked = []
+
+    def away(told: Mapping[int, int]) -> Mapping[int, int]:
+        asked.append(told)
+        raise RedisError
+
+    rates = Rates(away, clock=clock)
+    for _ in range(1000):
+        assert granted(rates, 1) == 1
+        clock.now += 0.1
+    assert 5 < len(asked) < 10
+
+
+def test_few_accounts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.api.rate.MAX_ACCOUNTS", 2)
+    rates = Rates(lambda _: {}, clock=Clock())
+    for account in (1, 2, 1, 3):
+        granted(rates, 10, account=account)
+    assert [granted(rates, 1, account=account) for account in (1, 3, 2)] == [0, 0, 1]
 
 
 def test_a_redis_url_of_another_kind_is_told(make_app: MakeApp) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 
-from app.api import admission, bodies, negotiation, previews, scopes
+from app.api import admission, bodies, negotiation, previews, rate, scopes
 from app.api.native import (
     answers,
     bulk,
@@ -79,6 +79,7 @@ def create_jobs() -> Response:
     caller = _caller()
     media_type, dry_run = _creating()
     bookings = bulk.read(*incoming.body(bodies.MAX_LONG))
+    rate.count_jobs(caller.account.id, len(bookings))
     write = answers.checked_together if dry_run else answers.created_together
     written: list[Response] = []
     # Before anything is stored: an answer that is too long is refused.

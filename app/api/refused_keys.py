@@ -1,0 +1,138 @@
+"""Refused keys: counted, logged within bounds, and limited for each network they come from.
+
+A request is judged before it is counted here, so that a valid key is never refused because of
+what others send from the same address. IPv6 addresses count by their first 64 bits.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Flask, current_app, request
+
+from app.api import senders
+from app.config import Settings
+from app.domain import tally
+from app.errors import RateLimited, Unauthenticated
+from app.log import logger
+
+WINDOW_S: Final = 60.0
+MAX_NETWORKS: Final = 4096
+MAX_LINES: Final = 10
+"""Log lines in a minute; the last one says how many were left out."""
+
+LIMIT: Final = "refusedKeys"
+_EXTENSION: Final = "wakecall-refused-keys"
+_CREDENTIALS: Final = ("HTTP_AUTHORIZATION", "HTTP_X_API_KEY", "HTTP_DAPR_API_TOKEN")
+
+
+@dataclass(kw_only=True, slots=True)
+class _Window:
+    """What was refused in the minute that began at `begun`."""
+
+    begun: float
+    number: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exceeded:
+    """How many keys a network may have refused and has, and for how many seconds that counts."""
+
+    limit: int
+    number: int
+    seconds: int
+
+
+class RefusedKeys:
+    """Counts the keys that this process refuses; `limit` is for one network and minute."""
+
+    def __init__(self, limit: int | None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._networks: OrderedDict[str, _Window] = OrderedDict()
+        self._lines = _Window(begun=clock())
+        self._untold: dict[tuple[str, str], float] = {}
+
+    def count(self, network: str, *, key_sent: bool) -> Exceeded | None:
+        """Count a refusal; whether the network has had more of them than it may.
+
+        A request without any key is counted in the figures, but is not an attempt at a key.
+        """
+        with self._lock:
+            name = (tally.UNAUTHENTICATED, tally.REFUSED if key_sent else tally.MISSING)
+            self._untold[name] = self._untold.get(name, 0) + 1
+            if not key_sent:
+                return None
+            now = self._clock()
+            window = self._window(network, now)
+            window.number += 1
+            self._log(network, window.number, now)
+        if self._limit is None or window.number <= self._limit:
+            return None
+        seconds = math.ceil(window.begun + WINDOW_S - now)
+        return Exceeded(limit=self._limit, number=window.number, seconds=max(seconds, 1))
+
+    def take_counts(self) -> dict[tuple[str, str], float]:
+        """What was counted since this was last asked, for the tallies."""
+        with self._lock:
+            untold, self._untold = self._untold, {}
+            return untold
+
+    def _window(self, network: str, now: float) -> _Window:
+        found = self._networks.get(network)
+        if found is None or now - found.begun >= WINDOW_S:
+            self._networks.pop(network, None)
+            found = self._networks[network] = _Window(begun=now)
+            if len(self._networks) > MAX_NETWORKS:
+                self._networks.popitem(last=False)
+        return found
+
+    def _log(self, network: str, number: int, now: float) -> None:
+        """Tell of the first refusal of a network in a minute, and when it reaches its limit."""
+        if now - self._lines.begun >= WINDOW_S:
+            left_out = self._lines.number - MAX_LINES
+            if left_out > 0:
+                logger.warning("keys.refused", left_out=left_out)
+            self._lines = _Window(begun=now)
+        if number not in {1, self._limit}:
+            return
+        self._lines.number += 1
+        if self._lines.number <= MAX_LINES:
+            logger.warning("keys.refused", network=network, number=number)
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Let this application count."""
+    app.extensions[_EXTENSION] = RefusedKeys(settings.refused_keys)
+
+
+def of(app: Flask) -> RefusedKeys:
+    """What this application counts."""
+    found: RefusedKeys = app.extensions[_EXTENSION]
+    return found
+
+
+def judge(refusal: Unauthenticated) -> Unauthenticated | RateLimited:
+    """What to answer a request that has no valid key; counts it."""
+    network = senders.network_of(request.environ.get("REMOTE_ADDR", ""))
+    sent = any(name in request.environ for name in _CREDENTIALS)
+    counted: RefusedKeys | None = current_app.extensions.get(_EXTENSION)
+    exceeded = counted.count(network, key_sent=sent) if counted else None
+    if exceeded is None:
+        return refusal
+    return RateLimited(
+        f"{exceeded.number} keys that are not valid have come from {network} within a minute.",
+        limit=LIMIT,
+        allowed=exceeded.limit,
+        used=exceeded.number,
+        retry_after=exceeded.seconds,
+        remedy="Send a valid key, which is answered at any time, or wait for the seconds that "
+        "Retry-After names.",
+    )
