@@ -37,12 +37,16 @@ UNION ALL
 LIMIT 1
 """)
 
-# The first and the last due time name the partitions to look into.
+# The first and the last due time name the partitions to look into. Numbers count from 1 without
+# gaps: what is before the newest is not read, though the planner may read all that it is asked for.
 _NEWEST_ATTEMPTS: Final = text("""
-SELECT a.* FROM unnest(CAST(:ids AS uuid[]), CAST(:dues AS timestamptz[])) AS r (id, due_at)
+SELECT a.*
+FROM unnest(CAST(:ids AS uuid[]), CAST(:dues AS timestamptz[]), CAST(:counts AS int[]))
+  AS r (id, due_at, attempts)
 CROSS JOIN LATERAL (
   SELECT * FROM attempt
   WHERE run_id = r.id AND due_at = r.due_at AND due_at BETWEEN :first AND :last
+    AND number > r.attempts - :limit
   ORDER BY number DESC LIMIT :limit) AS a
 ORDER BY a.run_id, a.number DESC
 """)
@@ -108,6 +112,7 @@ def _newest_attempts(connection: Connection, rows: Sequence[Row[Any]]) -> dict[U
     params = {
         "ids": [row.id for row in rows],
         "dues": dues,
+        "counts": [row.attempts for row in rows],
         "first": min(dues),
         "last": max(dues),
         "limit": MAX_ATTEMPTS,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
+from flask import Flask
 
+from app import config, create_app
+from app.store.engine import db
 from tests.booked import add_account, connect
 
 
@@ -14,6 +18,15 @@ from tests.booked import add_account, connect
 def connection(database: str) -> Iterator[psycopg.Connection]:
     with connect(database) as opened:
         yield opened
+
+
+@pytest.fixture
+def app(database: str, tmp_path: Path) -> Iterator[Flask]:
+    """The web's way to the database, in its context."""
+    app = create_app(config.load({"WAKECALL_HOME": str(tmp_path), "DATABASE_URL": database}))
+    with app.app_context():
+        yield app
+        db.engine.dispose()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 import psycopg
@@ -15,7 +14,6 @@ from flask import Flask
 from sqlalchemy import event
 from uuid6 import uuid7
 
-from app import config, create_app
 from app.domain.flow import Cause
 from app.domain.run import LIVE, SETTLED, Place, Run, RunFilter, RunState
 from app.store import history, pages, redelivery
@@ -31,14 +29,6 @@ LONG = frozenset({RunState.WAITING, RunState.RUNNING})
 
 EVERY = RunFilter(states=frozenset(RunState))
 COLUMNS = "id, job_id, account_id, job_version, kind, due_at, missed, state, attempts"
-
-
-@pytest.fixture
-def app(database: str, tmp_path: Path) -> Iterator[Flask]:
-    app = create_app(config.load({"WAKECALL_HOME": str(tmp_path), "DATABASE_URL": database}))
-    with app.app_context():
-        yield app
-        db.engine.dispose()
 
 
 def add(
