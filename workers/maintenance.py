@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -14,18 +16,35 @@ import psycopg
 from app.domain import tally
 from app.log import in_words, logger
 from app.store import accuracy, answers, beats, partitions, repairs
+from app.store.database_errors import Kind, kind_of
 from workers.link import Link, Repeating
 
 _REPAIR_S: Final = 30.0
 _HOUR_S: Final = 3600.0
+_AGAIN_S: Final = 300.0
+"""How soon a step that is rarely taken is taken again after it failed."""
+
 _ORPHANS: Final = 1000
 # Small steps, each a transaction of its own; what is left after so many waits for the next turn.
 _PURGED: Final = 500
 _STEPS: Final = 200
 
 
+@dataclass(slots=True)
+class _Step:
+    """One of the things to be done, every so many seconds; `due_at` is on the monotonic clock."""
+
+    name: str
+    do: Callable[[psycopg.Connection], None]
+    every: float = _REPAIR_S
+    due_at: float = float("-inf")
+
+
 class Maintenance(Repeating):
-    """The slow loop beside the scheduler; several may run, each step is safe twice."""
+    """The slow loop beside the scheduler; several may run, each step is safe twice.
+
+    A step that fails keeps no other from being taken, and is taken again later.
+    """
 
     def __init__(
         self, link: Link, *, retention_days: int, clock: Callable[[], float] = time.monotonic
@@ -34,38 +53,77 @@ class Maintenance(Repeating):
         self._link = link
         self._retention = timedelta(days=retention_days)
         self._clock = clock
-        self._hourly_at = float("-inf")
+        self._steps = (
+            _Step("orphans", self._repair),
+            _Step("answers", self._purging(answers.purge)),
+            _Step("accuracy", self._purging(accuracy.purge)),
+            _Step("aborted", self._purging(repairs.drop_aborted)),
+            _Step("partitions", self._make_partitions, _HOUR_S),
+            _Step("retention", self._drop_partitions, _HOUR_S),
+            _Step("leftovers", self._drop_left, _HOUR_S),
+            _Step("superseded", self._drop_superseded, _HOUR_S),
+            _Step("secrets", _drop_secrets, _HOUR_S),
+            _Step("heartbeats", beats.forget_stale, _HOUR_S),
+        )
 
     def once(self) -> None:
-        """Repair; once an hour, turn history's partitions over."""
-        with self._link.use() as connection:
-            if self._clock() - self._hourly_at >= _HOUR_S:
-                self._turn_over(connection)
-                self._hourly_at = self._clock()
-            self._repair(connection)
-            for purge in (answers.purge, accuracy.purge, repairs.drop_aborted):
-                self._purge(connection, purge)
+        """Take each step whose time has come."""
+        for step in self._steps:
+            if not self._ended.is_set() and self._clock() >= step.due_at:
+                self._take(step)
 
     def close(self) -> None:
         """Close the connection."""
         self._link.drop()
 
-    def _turn_over(self, connection: psycopg.Connection) -> None:
-        now = connection.execute("SELECT clock_timestamp()").fetchone()
-        today = (now[0] if now else datetime.now(UTC)).date()
-        made = partitions.make_ahead(connection, today)
-        first_kept = today - self._retention
-        dropped = partitions.drop_before(connection, first_kept)
-        repairs.drop_superseded(connection, datetime.combine(first_kept, time_of_day.min, UTC))
-        repairs.drop_secrets(connection)
-        beats.forget_stale(connection)
-        if made or dropped:
-            logger.info("history.turned_over", made=made, dropped=dropped)
+    def _take(self, step: _Step) -> None:
+        try:
+            with self._link.use() as connection:
+                step.do(connection)
+        except Exception as error:  # one step that fails is not all of them
+            kind = kind_of(error)
+            if kind is Kind.AWAY:
+                raise
+            step.due_at = self._clock() + min(step.every, _AGAIN_S)
+            if kind is Kind.BUSY:
+                reason = str(error).strip()
+                logger.warning("maintenance.postponed", step=step.name, reason=reason)
+            else:
+                logger.error("maintenance.failed", step=step.name, exc_info=error)
+        else:
+            step.due_at = self._clock() + step.every
 
-    def _purge(self, connection: psycopg.Connection, purge: Callable[..., int]) -> None:
+    def _make_partitions(self, connection: psycopg.Connection) -> None:
+        made, crowded = partitions.make_ahead(connection, _today(connection))
+        if made:
+            logger.info("history.turned_over", made=made, dropped=0)
+        if crowded:
+            logger.warning("history.crowded", partitions=crowded)
+
+    def _drop_partitions(self, connection: psycopg.Connection) -> None:
+        dropped = partitions.drop_before(connection, self._first_kept(connection))
+        if dropped:
+            logger.info("history.turned_over", made=0, dropped=dropped)
+
+    def _drop_left(self, connection: psycopg.Connection) -> None:
+        first_kept = self._first_kept(connection)
+        for table in partitions.TABLES:
+            self._purge(partial(partitions.drop_left, connection, table, first_kept))
+
+    def _drop_superseded(self, connection: psycopg.Connection) -> None:
+        first_kept = datetime.combine(self._first_kept(connection), time_of_day.min, UTC)
+        self._purge(partial(repairs.drop_superseded, connection, first_kept))
+
+    def _first_kept(self, connection: psycopg.Connection) -> date:
+        return _today(connection) - self._retention
+
+    def _purging(self, purge: Callable[..., int]) -> Callable[[psycopg.Connection], None]:
+        return lambda connection: self._purge(partial(purge, connection))
+
+    def _purge(self, purge: Callable[..., int]) -> None:
         """Drop what has expired, a few rows at a time, so that nobody waits for it."""
         for _ in range(_STEPS):
-            if self._ended.is_set() or purge(connection, limit=_PURGED) < _PURGED:
+            if self._ended.is_set() or purge(limit=_PURGED) < _PURGED:
                 return
 
     def _repair(self, connection: psycopg.Connection) -> None:
@@ -73,6 +131,17 @@ class Maintenance(Repeating):
         if armed:
             logger.error("jobs.orphaned", repaired=armed)
             beats.add(connection, {(tally.REPAIR, "orphan"): armed})
+
+
+def _today(connection: psycopg.Connection) -> date:
+    """The day by the database's clock, in UTC."""
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    now: datetime = row[0] if row else datetime.now(UTC)
+    return now.date()
+
+
+def _drop_secrets(connection: psycopg.Connection) -> None:
+    repairs.drop_secrets(connection)
 
 
 def tell_unreadable(job_id: UUID, error: Exception) -> None:

@@ -2,77 +2,120 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import psycopg
 from psycopg import sql
 
 TABLES: Final = ("run", "attempt")
 DAYS_AHEAD: Final = 7
+MAX_MOVED: Final = 10_000
+"""Rows that are moved from the default partition at most, as nobody writes there meanwhile."""
 
-# Several maintenance loops may run; one at a time makes and drops partitions.
-_ONE_AT_A_TIME: Final = "SELECT pg_advisory_xact_lock(7233012458)"
+# Several maintenance loops may run; one at a time makes and drops partitions. What is defined anew
+# waits for whoever reads history, as a backup may do for an hour, and whoever writes history waits
+# behind it: so it waits for next to nothing, and is tried again later.
+_BEGIN: Final = """
+SELECT set_config('lock_timeout', '50ms', true), pg_try_advisory_xact_lock(7233012458)
+"""
 _EXISTING: Final = """
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = %(parent)s::regclass
 """
+_IN_DEFAULT: Final = """
+SELECT count(*) FROM (
+  SELECT FROM {rest} WHERE due_at >= {low} AND due_at < {high} LIMIT {most}) AS found
+"""
+_DROP_LEFT: Final = """
+DELETE FROM {rest} WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM {rest} WHERE due_at < %(first)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+"""
 
 
-def make_ahead(connection: psycopg.Connection, today: date) -> int:
-    """Make the partitions of today and the days ahead that are missing; how many there were.
+class Made(NamedTuple):
+    """How many partitions were made, and which could not be as the default one has their rows."""
 
-    Rows that found no partition and went to the default one are moved to where they belong.
+    made: int
+    crowded: tuple[str, ...]
+
+
+def make_ahead(connection: psycopg.Connection, today: date) -> Made:
+    """Make the partitions of today and the days ahead that are missing.
+
+    Rows that found no partition and went to the default one are moved to where they belong; where
+    these are more than MAX_MOVED, they stay. Raises LockNotAvailable where somebody reads history
+    for long.
     """
     days = [today + timedelta(days=offset) for offset in range(-1, DAYS_AHEAD + 1)]
     made = 0
+    crowded: list[str] = []
     for table in TABLES:
+        existing = _existing(connection, table)
         for day in days:
-            with connection.transaction():
-                connection.execute(_ONE_AT_A_TIME)
-                if _name(table, day) not in _existing(connection, table):
-                    _make(connection, table, day)
+            name = _name(table, day)
+            if name in existing:
+                continue
+            with _alone(connection) as alone:
+                if not alone or name in _existing(connection, table):
+                    continue
+                if _make(connection, table, day):
                     made += 1
-    return made
+                else:
+                    crowded.append(name)
+    return Made(made, tuple(crowded))
 
 
 def drop_before(connection: psycopg.Connection, first_kept: date) -> int:
     """Drop the partitions of days before `first_kept`; how many there were.
 
-    What is that old in the default partition goes too.
+    Raises LockNotAvailable where somebody reads history for long; what was dropped stays dropped.
     """
     dropped = 0
     for table in TABLES:
-        with connection.transaction():
-            connection.execute(_ONE_AT_A_TIME)
-            for name in sorted(_existing(connection, table)):
-                day = _day(table, name)
-                if day is not None and day < first_kept:
+        for name in sorted(_existing(connection, table)):
+            day = _day(table, name)
+            if day is None or day >= first_kept:
+                continue
+            with _alone(connection) as alone:
+                if alone and name in _existing(connection, table):
                     connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
                     dropped += 1
-            connection.execute(
-                sql.SQL("DELETE FROM {} WHERE due_at < %(first)s").format(
-                    sql.Identifier(f"{table}_default")
-                ),
-                {"first": datetime.combine(first_kept, datetime.min.time(), UTC)},
-            )
     return dropped
 
 
-def _make(connection: psycopg.Connection, table: str, day: date) -> None:
+def drop_left(connection: psycopg.Connection, table: str, first_kept: date, *, limit: int) -> int:
+    """Drop up to `limit` rows of before `first_kept` in the default partition; how many."""
+    query = sql.SQL(_DROP_LEFT).format(rest=_default(table))
+    return connection.execute(query, {"first": _midnight(first_kept), "limit": limit}).rowcount
+
+
+@contextmanager
+def _alone(connection: psycopg.Connection) -> Iterator[bool]:
+    """A transaction that waits for no lock for long; False where another loop is at it."""
+    with connection.transaction():
+        row = connection.execute(_BEGIN).fetchone()
+        yield row is not None and bool(row[1])
+
+
+def _make(connection: psycopg.Connection, table: str, day: date) -> bool:
     """Fill a table of its own first: attaching needs a default partition without such rows."""
     names = {
         "table": sql.Identifier(table),
         "part": sql.Identifier(_name(table, day)),
-        "rest": sql.Identifier(f"{table}_default"),
-        "low": sql.Literal(datetime.combine(day, datetime.min.time(), UTC).isoformat()),
-        "high": sql.Literal(
-            datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC).isoformat()
-        ),
+        "rest": _default(table),
+        "low": sql.Literal(_midnight(day).isoformat()),
+        "high": sql.Literal(_midnight(day + timedelta(days=1)).isoformat()),
+        "most": sql.Literal(MAX_MOVED + 1),
     }
+    connection.execute(sql.SQL("LOCK TABLE {rest} IN SHARE ROW EXCLUSIVE MODE").format(**names))
+    found = connection.execute(sql.SQL(_IN_DEFAULT).format(**names)).fetchone()
+    if found is not None and found[0] > MAX_MOVED:
+        return False
     for statement in (
         "CREATE TABLE {part} (LIKE {table} INCLUDING ALL)",
-        "LOCK TABLE {rest} IN SHARE ROW EXCLUSIVE MODE",
         """
         WITH moved AS (DELETE FROM {rest} WHERE due_at >= {low} AND due_at < {high} RETURNING *)
         INSERT INTO {part} SELECT * FROM moved
@@ -80,6 +123,15 @@ def _make(connection: psycopg.Connection, table: str, day: date) -> None:
         "ALTER TABLE {table} ATTACH PARTITION {part} FOR VALUES FROM ({low}) TO ({high})",
     ):
         connection.execute(sql.SQL(statement).format(**names))
+    return True
+
+
+def _default(table: str) -> sql.Identifier:
+    return sql.Identifier(f"{table}_default")
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time(), UTC)
 
 
 def _existing(connection: psycopg.Connection, table: str) -> set[str]:

@@ -25,7 +25,6 @@ WHERE ctid = ANY (ARRAY(
   LIMIT %(limit)s
   FOR UPDATE SKIP LOCKED))
 """
-_AT_ONCE: Final = 1000
 
 # Few, and found without an index: one for each rotation of the last hour, among all that there are.
 _DROP_SECRETS: Final = "DELETE FROM signing_secret WHERE expires_at <= clock_timestamp()"
@@ -104,12 +103,7 @@ def drop_aborted(connection: psycopg.Connection, *, limit: int) -> int:
     return connection.execute(_DROP_ABORTED, {"limit": limit}).rowcount
 
 
-def drop_superseded(connection: psycopg.Connection, first_kept: datetime) -> int:
-    """Drop what was superseded before `first_kept`, in small transactions; how much there was."""
-    dropped = 0
-    while True:
-        params = {"first_kept": first_kept, "limit": _AT_ONCE}
-        gone = connection.execute(_DROP_SUPERSEDED, params).rowcount
-        dropped += gone
-        if gone < _AT_ONCE:
-            return dropped
+def drop_superseded(connection: psycopg.Connection, first_kept: datetime, *, limit: int) -> int:
+    """Drop up to `limit` contents that were superseded before `first_kept`; how many there were."""
+    params = {"first_kept": first_kept, "limit": limit}
+    return connection.execute(_DROP_SUPERSEDED, params).rowcount

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+import pytest
 
-from app.store.partitions import DAYS_AHEAD, TABLES, drop_before, make_ahead
+from app.store import partitions
+from app.store.partitions import DAYS_AHEAD, TABLES, drop_before, drop_left, make_ahead
 from app.store.settling import settle
 from tests.booked import book, claim_and_take, one
 from tests.store.test_settling import came
@@ -16,8 +19,8 @@ def test_partitions_are_made_once(connection: psycopg.Connection) -> None:
     drop_before(connection, datetime.now(UTC).date() + timedelta(days=30))
     today = datetime.now(UTC).date()
 
-    assert make_ahead(connection, today) == len(TABLES) * (DAYS_AHEAD + 2)
-    assert make_ahead(connection, today) == 0
+    assert make_ahead(connection, today).made == len(TABLES) * (DAYS_AHEAD + 2)
+    assert make_ahead(connection, today) == (0, ())
 
 
 def test_a_missing_partition_loses_nothing_and_is_filled_when_made(
@@ -48,8 +51,58 @@ def test_retention_drops_whole_days_and_what_is_old_in_the_default(
     settle(connection, [came(run) for run in claim_and_take(connection)])
     assert one(connection, "SELECT count(*) FROM run") == 3
 
-    dropped = drop_before(connection, today - timedelta(days=30))
+    first_kept = today - timedelta(days=30)
+    assert drop_before(connection, first_kept) == len(TABLES) * (DAYS_AHEAD + 2)
+    assert one(connection, "SELECT count(*) FROM run") == 2
+    left = {table: drop_left(connection, table, first_kept, limit=10) for table in TABLES}
 
-    assert dropped == len(TABLES) * (DAYS_AHEAD + 2)
+    assert left == {"run": 1, "attempt": 1}
     assert one(connection, "SELECT count(*) FROM run") == 1
     assert one(connection, "SELECT count(*) FROM attempt") == 1
+
+
+def test_of_many_rows_without_a_partition_none_is_moved(
+    connection: psycopg.Connection, account_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = datetime.now(UTC).date()
+    drop_before(connection, today + timedelta(days=30))
+    for _ in range(2):
+        book(connection, account_id, due_in=-1)
+    settle(connection, [came(run) for run in claim_and_take(connection)])
+    monkeypatch.setattr(partitions, "MAX_MOVED", 1)
+
+    made = make_ahead(connection, today)
+
+    assert len(made.crowded) == len(TABLES)
+    assert made.made == len(TABLES) * (DAYS_AHEAD + 1)
+    assert one(connection, "SELECT count(*) FROM run_default") == 2
+
+
+def test_what_history_s_reader_has_is_waited_for_no_longer_than_a_moment(
+    connection: psycopg.Connection, other: psycopg.Connection
+) -> None:
+    today = datetime.now(UTC).date()
+    make_ahead(connection, today)
+    connection.execute("SET statement_timeout = '20s'")
+    with other.transaction():
+        other.execute("SELECT count(*) FROM run, attempt")
+        for define in (
+            lambda: drop_before(connection, today + timedelta(days=30)),
+            lambda: make_ahead(connection, today + timedelta(days=30)),
+        ):
+            began = time.monotonic()
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                define()
+            assert time.monotonic() - began < 2
+
+    assert drop_before(connection, today + timedelta(days=30)) == len(TABLES) * (DAYS_AHEAD + 2)
+
+
+def test_another_loop_that_is_at_it_is_left_to_it(
+    connection: psycopg.Connection, other: psycopg.Connection
+) -> None:
+    today = datetime.now(UTC).date()
+    with other.transaction():
+        other.execute("SELECT pg_advisory_xact_lock(7233012458)")
+        assert make_ahead(connection, today) == (0, ())
+        assert drop_before(connection, today + timedelta(days=30)) == 0

@@ -115,11 +115,11 @@ def test_superseded_content_is_kept_until_retention_and_while_a_run_needs_it(
         "INSERT INTO superseded (job_id, version, url) SELECT id, version, url FROM job"
     )
 
-    assert drop_superseded(connection, in_seconds(3600)) == 0
+    assert drop_superseded(connection, in_seconds(3600), limit=10) == 0
     settle(connection, [came(run)])
-    assert drop_superseded(connection, in_seconds(-3600)) == 0
+    assert drop_superseded(connection, in_seconds(-3600), limit=10) == 0
     assert one(connection, "SELECT count(*) FROM superseded") == 1
-    assert drop_superseded(connection, in_seconds(3600)) == 1
+    assert drop_superseded(connection, in_seconds(3600), limit=10) == 1
     assert one(connection, "SELECT count(*) FROM superseded") == 0
 
 

@@ -1,14 +1,20 @@
-"""Maintenance: what has expired goes, what has not stays."""
+"""Maintenance: what has expired goes, what has not stays, and no step is in another's way."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
+import structlog
 
 from app.domain.lateness import Histogram
-from app.store import accuracy
-from tests.booked import add_account, connect, one
+from app.store import accuracy, partitions, repairs
+from app.store.settling import settle
+from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
+from tests.store.test_settling import came
 from workers import maintenance
 from workers.link import Link
 from workers.maintenance import Maintenance
@@ -69,3 +75,66 @@ def test_answers_go_after_a_day_and_accuracy_after_eight(
         ]
         assert one(connection, "SELECT max(account_id) FROM accuracy") in {7, 8}
         assert one(connection, "SELECT count(*) FROM accuracy") in {8, 9}
+
+
+def test_while_history_is_read_for_long_outcomes_are_written_and_all_else_is_done(
+    database: str, turn: Callable[[], None]
+) -> None:
+    with connect(database) as connection, connect(database) as reader:
+        account = add_account(connection)
+        connection.execute(SECRETS, (account, account))
+        partitions.make_ahead(connection, datetime.now(UTC).date() - timedelta(days=40))
+        with reader.transaction(), structlog.testing.capture_logs() as logs:
+            # As pg_dump has it from its beginning to its end.
+            reader.execute("SELECT count(*) FROM run, attempt")
+            waited: list[float] = []
+            with in_thread(turn) as finished:
+                while len(waited) < 40:
+                    book(connection, account, due_in=-1)
+                    outcomes = [came(run) for run in claim_and_take(connection)]
+                    began = time.monotonic()
+                    settle(connection, outcomes)
+                    waited.append(time.monotonic() - began)
+                finished()
+
+        # Each would have waited for three seconds, with whoever defines history anew before it.
+        assert max(waited) < 1.5
+        postponed = {each["step"] for each in logs if each["event"] == "maintenance.postponed"}
+        assert postponed == {"partitions", "retention"}
+        assert one(connection, "SELECT count(*) FROM signing_secret") == 3
+
+
+def test_a_step_that_fails_keeps_no_other_from_being_taken_and_comes_again(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    made = Maintenance(Link(database, "maintenance"), retention_days=30, clock=lambda: now)
+
+    def impossible(*_: object, **__: object) -> int:
+        raise psycopg.errors.CheckViolation("damaged")
+
+    with connect(database) as connection, monkeypatch.context() as damaged:
+        account = add_account(connection)
+        connection.execute(SECRETS, (account, account))
+        damaged.setattr(partitions, "drop_before", impossible)
+        damaged.setattr(repairs, "rearm_orphans", impossible)
+        with structlog.testing.capture_logs() as logs:
+            made.once()
+        failed = [each["step"] for each in logs if each["event"] == "maintenance.failed"]
+        assert failed == ["orphans", "retention"]
+        assert one(connection, "SELECT count(*) FROM signing_secret") == 3
+
+        for later, again in ((31.0, ["orphans"]), (301.0, ["orphans", "retention"])):
+            now = later
+            with structlog.testing.capture_logs() as logs:
+                made.once()
+            assert [each["step"] for each in logs if "failed" in each["event"]] == again
+    made.close()
+
+
+def test_without_a_database_no_step_is_told_of_as_failed() -> None:
+    made = Maintenance(Link("postgresql://127.0.0.1:1/nowhere", "maintenance"), retention_days=30)
+    with structlog.testing.capture_logs() as logs, pytest.raises(psycopg.OperationalError):
+        made.once()
+
+    assert [each["event"] for each in logs] == ["database.away"]
