@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,6 +13,7 @@ from lxml import etree
 import app
 from app.api import negotiation
 from app.api.native import bulk
+from tests.api.native.booked import ABSENT
 from tests.worst import SIZE, cpu_seconds, is_fast, numbered, repeated
 
 LONGEST = 4 * 1024 * 1024
@@ -80,13 +80,13 @@ def read(text: str) -> object:
 
 ROUTES = {
     ("POST", "/1/jobs"): "job",
-    ("PUT", f"/1/jobs/{uuid4()}"): "job",
+    ("PUT", f"/1/jobs/{ABSENT}"): "job",
     ("PUT", "/1/jobs/by-name/a"): "job",
     ("POST", "/1/jobs/bulk"): "jobs",
     ("POST", "/1/preview"): "preview",
     ("POST", "/1/secrets/rotate"): "rotation",
     ("POST", "/1/runs/redeliver"): "redelivery",
-    ("POST", f"/1/runs/{uuid4()}/complete"): "completion",
+    ("POST", f"/1/runs/{ABSENT}/complete"): "completion",
     ("PUT", "/1/dapr-apps/a"): "app",
     ("PUT", "/1/fusion-runners/spark"): "runner",
 }
