@@ -50,6 +50,15 @@ def reachable(host: str) -> str:
     return host
 
 
+def is_loopback(host: str) -> bool:
+    """Whether this machine alone reaches what listens on `host`."""
+    try:
+        addresses = {each[4][0] for each in socket.getaddrinfo(host, None)}
+    except socket.gaierror:
+        return False
+    return all(ip_address(str(each).partition("%")[0]).is_loopback for each in addresses)
+
+
 def url(host: str, port: int) -> str:
     """The web's address as a URL."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -134,6 +134,13 @@ def _inbox(instance: Instance, client: Client, address: str) -> Inbox:
 
 def _introduce(instance: Instance, key: str, inbox: str) -> None:
     """Say where it is and how to use it."""
+    if not network.is_loopback(instance.settings.host):
+        say("", "")
+        say(
+            "Warning",
+            f"HOST is {instance.settings.host}: other machines reach the web without TLS,",
+        )
+        say("", "and nothing bounds their connections. Put a proxy in front: deploy/nginx.conf")
     target = f"{inbox}/wake" if inbox else _ELSEWHERE
     say("", "")
     say("Wakecall", instance.url)

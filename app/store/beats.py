@@ -50,13 +50,16 @@ SELECT count(*) FROM (
 """)
 
 MAX_COUNTED: Final = 10_000
-"""Runs in flight that are counted; of more, a sample is, and the sum is the database's own."""
+"""Runs in flight that are counted one by one; where there are more, a sample of them is."""
+
+MAX_PAGES: Final = 400
+"""Pages of the table that a sample reads, on average."""
 
 _INFLIGHT: Final = text("""
 SELECT state, count(*) AS number FROM (SELECT state FROM inflight LIMIT :most) AS few GROUP BY state
 """)
 
-_ESTIMATE: Final = text("SELECT pg_stat_get_live_tuples('inflight'::regclass)")
+_PAGES: Final = text("SELECT pg_relation_size('inflight') / current_setting('block_size')::integer")
 
 _SAMPLE: Final = text("""
 SELECT state, count(*) AS number FROM inflight TABLESAMPLE SYSTEM (:percent) GROUP BY state
@@ -116,11 +119,10 @@ def backlog(connection: Connection, *, most: int) -> dict[str, int]:
     overdue = connection.execute(_OVERDUE, {"most": most}).scalar_one()
     counted = _by_state(connection, _INFLIGHT, {"most": MAX_COUNTED + 1})
     if sum(counted.values()) > MAX_COUNTED:
-        live = max(connection.execute(_ESTIMATE).scalar_one(), MAX_COUNTED + 1)
-        sample = _by_state(connection, _SAMPLE, {"percent": min(100 * MAX_COUNTED / live, 100)})
-        sampled = sum(sample.values())
-        if sampled:
-            counted = {state: live * number // sampled for state, number in sample.items()}
+        pages = connection.execute(_PAGES).scalar_one()
+        percent = min(100 * MAX_PAGES / pages, 100)
+        sample = _by_state(connection, _SAMPLE, {"percent": percent})
+        counted = {state: round(number * 100 / percent) for state, number in sample.items()}
     return {"overdue": overdue, **counted}
 
 

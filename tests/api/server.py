@@ -16,15 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.processes import procfile
 from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
-# What the Procfile says, less where to listen and how many.
-OPTIONS = (
-    "--interface asgi --http 1 --no-ws --backlog 2048 --backpressure 2000 "
-    "--http1-buffer-size 65536 --workers-kill-timeout 15 --respawn-failed-workers "
-    "--log-level warning"
-)
+
+
+def _deployed() -> str:
+    """The options that the Procfile gives, less where to listen and how many."""
+    web = procfile(ROOT / "Procfile")["web"].removeprefix("granian ").replace("wsgi:front ", "")
+    given = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", web)
+    return re.sub(r"--(?:host|port|workers) \S+ ", "", given)
+
+
+OPTIONS = _deployed()
 PATIENCE_S = 60.0
 
 

@@ -47,6 +47,17 @@ def test_a_worker_that_was_killed_is_replaced(web_environ: dict[str, str]) -> No
         assert web.process.poll() is None
 
 
+def test_a_worker_that_grows_too_large_is_replaced_and_no_request_is_lost(
+    web_environ: dict[str, str],
+) -> None:
+    with serving(web_environ, workers_max_rss="60", rss_sample_interval="1") as web:
+        before = web.workers()
+        until(lambda: not set(web.workers()) & set(before) and web.accepts())
+        for _ in range(20):
+            assert ask(web, request("GET", "/healthz")).status == 200
+        assert web.process.poll() is None
+
+
 @pytest.mark.parametrize(
     ("setting", "said"), [({"WAKECALL_RATE_LIMIT": "x"}, b"WAKECALL_RATE_LIMIT is 'x'")]
 )

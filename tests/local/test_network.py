@@ -84,3 +84,20 @@ def test_a_folder_that_is_not_ours_is_never_removed(tmp_path: Path) -> None:
     network.remove_socket_folder(link)
 
     assert tmp_path.exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.0.2.1", False),
+        ("no.such.host.invalid", False),
+    ],
+)
+def test_what_other_machines_reach_is_told_apart(*, host: str, loopback: bool) -> None:
+    assert network.is_loopback(host) is loopback

@@ -32,14 +32,13 @@ def test_few_runs_are_counted_and_many_are_estimated(
     connection: psycopg.Connection, database: str, account_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(beats, "MAX_COUNTED", 2000)
+    monkeypatch.setattr(beats, "MAX_PAGES", 100)
     connection.execute(_RUNS, (account_id, 2000))
     connection.commit()
     assert backlog(database) == {"overdue": 0, "claimed": 500, "taken": 1500}
 
     connection.execute(_RUNS, (account_id, 18_000))
     connection.commit()
-    connection.execute("SELECT pg_stat_force_next_flush()")
-    connection.commit()
     found = backlog(database)
-    assert found["claimed"] + found["taken"] == pytest.approx(20_000, rel=0.01)
-    assert found["claimed"] == pytest.approx(5000, rel=0.2)
+    assert found["claimed"] + found["taken"] == pytest.approx(20_000, rel=0.4)
+    assert found["claimed"] / found["taken"] == pytest.approx(1 / 3, rel=0.2)
