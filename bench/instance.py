@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import psycopg
 
+from app.domain.limits import TABLE
 from bench import processor
 from bench.children import Failed, child, environment, free_port, last_words, python
 from local.client import Client, await_ready
@@ -110,9 +111,10 @@ def running(authority: Path, *, folder: Path = FOLDER, plan: str = "") -> Iterat
     settings = environment(
         WAKECALL_HOME=f"{home}",
         WAKECALL_ALLOW_TARGETS="127.0.0.0/8",
-        WAKECALL_RATE_LIMIT="off",
         WAKECALL_CA_FILE=f"{authority}",
         PORT=f"{port}",
+        # What the service can do is measured, not what an account may.
+        **{each.setting: "off" for each in TABLE if each.can_be_off},
     )
     program = Program(
         name="instance",

@@ -77,7 +77,7 @@ def claim_all(connection: psycopg.Connection, *, budget: int = 1000) -> list[Cla
     def unreadable(job_id: UUID, error: Exception) -> None:
         raise AssertionError(f"{job_id}: {error}")
 
-    return claim(connection, budget=budget, ahead=0.3, unreadable=unreadable)
+    return claim(connection, budget=budget, ahead=0.3, unreadable=unreadable).runs
 
 
 def claim_and_take(connection: psycopg.Connection) -> list[Taken]:

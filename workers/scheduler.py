@@ -14,15 +14,17 @@ from uuid import UUID
 import psycopg
 
 from app.domain import tally
+from app.domain.limits import UNLIMITED, Limits
 from app.domain.pace import LEASE, LOOK_AHEAD, POLL, SUSPECT_AFTER
 from app.log import in_words, logger
 from app.store import beats
 from app.store.apart import settle_singly_if_needed
-from app.store.claims import Claimed, claim, claim_fairly, still_claimed
+from app.store.claims import Claimed, Claims, claim, claim_fairly, still_claimed
 from app.store.database_errors import is_away
 from app.store.lookovers import look_over, postpone
 from app.store.settling import Settlement
 from app.store.takes import Ticket
+from workers.firing_limits import KnownFirings
 from workers.link import Link, Repeating
 from workers.maintenance import Maintenance, tell_unreadable
 from workers.process import begin, identity, on_stop
@@ -70,6 +72,7 @@ class Scheduler(Repeating):
         bell: Ringer,
         identity: str,
         *,
+        limits: Limits = UNLIMITED,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__("scheduler", pause=POLL.total_seconds())
@@ -77,6 +80,7 @@ class Scheduler(Repeating):
         self._bell = bell
         self._identity = identity
         self._clock = clock
+        self._firings = KnownFirings(limits, clock=clock)
         self._outstanding: dict[UUID, Counter[int]] = {}
         self._trusted_since = clock()
         self._finished_at = clock()
@@ -100,9 +104,13 @@ class Scheduler(Repeating):
                 # A claim that the database held up held up the workers' beats as well.
                 now = self._doubt(began)
                 looked = look_over(
-                    connection, limit=_LOOK_LIMIT, leases_count=self._leases_count(now)
+                    connection,
+                    limit=_LOOK_LIMIT,
+                    leases_count=self._leases_count(now),
+                    limits=self._firings.limits(connection),
                 )
                 self._ring(looked.rung)
+                self._firings.count(looked.begun)
                 _settle(connection, looked.ended)
         except psycopg.Error as error:
             if is_away(error):
@@ -131,23 +139,31 @@ class Scheduler(Repeating):
         ahead = LOOK_AHEAD.total_seconds()
         claimed: list[Claimed] = []
         if room >= _LEAST_ROOM:
-            claimed = claim(
+            plainly = claim(
                 connection,
                 budget=room,
                 ahead=ahead,
                 unreadable=tell_unreadable,
+                limits=self._firings.limits(connection),
             )
-            if len(claimed) < room:
+            claimed = self._count(plainly)
+            if plainly.found < room:
                 return claimed, False
-        claimed += claim_fairly(
+        fairly = claim_fairly(
             connection,
             share=_SHARE,
             ahead=ahead,
             reach=_PUNCTUAL_S + self._clock() - self._finished_at,
             skip=self._well_served(),
             unreadable=tell_unreadable,
+            limits=self._firings.limits(connection),
         )
-        return claimed, True
+        return [*claimed, *self._count(fairly)], True
+
+    def _count(self, claims: Claims) -> list[Claimed]:
+        self._firings.count(Counter(each.account_id for each in claims.runs))
+        self._firings.postponed(claims.postponed)
+        return claims.runs
 
     def _well_served(self) -> list[int]:
         waiting: Counter[int] = sum(self._outstanding.values(), Counter())
@@ -220,7 +236,9 @@ def main() -> None:
     settings = begin("scheduler")
     bell = Bell(redis_client(settings.redis_url))
     name = identity()
-    scheduler = Scheduler(Link(settings.database_url, "scheduler"), bell, name)
+    scheduler = Scheduler(
+        Link(settings.database_url, "scheduler"), bell, name, limits=settings.limits
+    )
     maintenance = Maintenance(
         Link(settings.database_url, "maintenance"), retention_days=settings.retention_days
     )

@@ -82,6 +82,8 @@ class Job:
     """A booking as stored; `next_at` is its next firing (UTC), None while the last is under way.
 
     Where its calls must not overlap, the next firing may be past: it waits for the one under way.
+    `owed_at` is when a firing was due that a limit of the account postponed: then `next_at` is when
+    that is expected to be made at the latest.
     """
 
     id: UUID
@@ -105,6 +107,7 @@ class Job:
     written: Mapping[str, Any] | None = None
     remaining: int | None = None
     follows: tuple[Follow, ...] = ()
+    owed_at: datetime | None = None
 
 
 def booking_of(job: Job) -> Booking:

@@ -180,6 +180,10 @@ BY_NAME: Final[Mapping[str, Limit]] = {each.name: each for each in TABLE}
 
 DEFAULTS: Final = Limits(**{each.field: each.default for each in TABLE})  # type: ignore[arg-type] # `connections` has a default
 
+UNLIMITED: Final = Limits(
+    **{each.field: None if each.can_be_off else each.default for each in TABLE}  # type: ignore[arg-type] # `connections` has a default
+)
+
 Overrides = Mapping[str, int | None]
 """Amounts of an account's own, by the names of the limits; None where a limit is off for it."""
 

@@ -31,15 +31,21 @@ class Rearmed:
 
 
 def rearm(
-    trigger: Trigger, *, due_at: datetime, now: datetime, misfire: Misfire = DEFAULT
+    trigger: Trigger,
+    *,
+    due_at: datetime,
+    now: datetime,
+    misfire: Misfire = DEFAULT,
+    postponed: bool = False,
 ) -> Rearmed:
     """What becomes of the firing due at `due_at` when it is claimed at `now`.
 
     Where it is too late (misfire.window_of), the first that is not stands in its place; a one-time
     job's never is. Unless every one is to be made, the next is strictly after `now`, and the one
-    that is made stands for all between.
+    that is made stands for all between. One that was `postponed` by a limit of its account was not
+    too late when it was first to be claimed, and is made however late it is now.
     """
-    window = window_of(misfire) if is_recurring(trigger) else None
+    window = window_of(misfire) if is_recurring(trigger) and not postponed else None
     left_out, fire_at = 0, due_at
     if window is not None and due_at < now - window:
         left_out, first = _leave_out(trigger, due_at, now - window)
@@ -55,14 +61,28 @@ def rearm(
 
 
 def catch_up(
-    trigger: Trigger, *, due_at: datetime, now: datetime, misfire: Misfire
+    trigger: Trigger,
+    *,
+    due_at: datetime,
+    now: datetime,
+    misfire: Misfire,
+    postponed: bool = False,
 ) -> Iterator[Rearmed]:
-    """The firings still to be made at `now` of a job due since `due_at`, up to MOST_AT_ONCE."""
+    """The firings still to be made at `now` of a job due since `due_at`, up to MOST_AT_ONCE.
+
+    `postponed` tells of the first of them, as `rearm` has it.
+    """
     following: datetime | None = due_at
-    for _ in range(MOST_AT_ONCE):
+    for number in range(MOST_AT_ONCE):
         if following is None or following > now:
             return
-        each = rearm(trigger, due_at=following, now=now, misfire=misfire)
+        each = rearm(
+            trigger,
+            due_at=following,
+            now=now,
+            misfire=misfire,
+            postponed=postponed and number == 0,
+        )
         if each.fire_at is not None:
             yield each
         following = each.next_at

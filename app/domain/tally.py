@@ -20,6 +20,7 @@ REFUSED: Final = "refused"
 
 MISSING: Final = "missing"
 """Of what came without a valid key: none did."""
+POSTPONED: Final = "postponed"
 
 JOINED: Final = "joined"
 """Of what was missed: a later run stands for it."""

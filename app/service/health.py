@@ -124,6 +124,12 @@ def _counted(tallies: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
             "wakecall_unauthenticated",
             "Requests without a valid API key.",
         ),
+        (
+            tally.POSTPONED,
+            "limit",
+            "wakecall_postponed_firings",
+            "Firings that a limit of their account postponed.",
+        ),
         (tally.REPAIR, "kind", "wakecall_repairs", "Breaches that maintenance found and mended."),
     ):
         family = CounterMetricFamily(metric, help_text, labels=[label])

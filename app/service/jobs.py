@@ -321,7 +321,13 @@ def _claim_overdue(connection: Connection, current: Job, until: datetime) -> Non
     """What is due until then and no scheduler has come to is the old version's to make."""
     if current.next_at is None:
         return
-    firings = catch_up(current.trigger, due_at=current.next_at, now=until, misfire=current.misfire)
+    firings = catch_up(
+        current.trigger,
+        due_at=current.owed_at or current.next_at,
+        now=until,
+        misfire=current.misfire,
+        postponed=current.owed_at is not None,
+    )
     inflight.claim_overdue(
         connection,
         current.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -10,11 +11,12 @@ from uuid import UUID
 import psycopg
 
 from app.domain import tally
+from app.domain.firing_rate import UNLIMITED, Bound, FiringLimits, reason
 from app.domain.pace import PATIENCE
 from app.domain.rearm import rearm
 from app.domain.run import RunState
 from app.domain.trigger import from_document
-from app.store import beats
+from app.store import beats, postponing
 from app.store.misfires import LeftOut, leave_out, of_columns
 from app.store.queries import Answer, run
 
@@ -29,8 +31,24 @@ class Claimed(NamedTuple):
     reclaims: int = 0
 
 
+class Claims(NamedTuple):
+    """What one claim came to.
+
+    `found` counts the due rows that it came upon in the order of their time; `postponed` has, by
+    account, how many of them a limit held up.
+    """
+
+    runs: list[Claimed]
+    found: int
+    postponed: Counter[int]
+
+
 class _Due(NamedTuple):
-    """A recurring job that is due, under its row lock."""
+    """A job that is due, under its row lock, whose run does not begin by itself.
+
+    `crowded` where its account has more due than it may begin. Where its firing was postponed,
+    `expected_at` is when its row was to come by itself, and `bound` names the limit.
+    """
 
     account_id: int
     job_id: UUID
@@ -40,6 +58,10 @@ class _Due(NamedTuple):
     serial: bool
     standing: bool
     remaining: int | None
+    recurring: bool
+    crowded: bool
+    expected_at: datetime | None
+    bound: str | None
 
 
 class _Decided(NamedTuple):
@@ -56,6 +78,8 @@ class _Decided(NamedTuple):
 _Schedule = tuple[dict[str, str], str | None, float | None]
 FIRST_TOKEN: Final = 1
 _NOBODY: Final[list[int]] = []
+_MAX_OWED: Final = 500
+"""Postponed firings of one account that one claim makes at most."""
 
 
 def claim(
@@ -64,14 +88,17 @@ def claim(
     budget: int,
     ahead: float,
     unreadable: Callable[[UUID, Exception], None],
-) -> list[Claimed]:
+    limits: FiringLimits = UNLIMITED,
+) -> Claims:
     """Claim up to `budget` jobs due within `ahead` seconds, the earliest first.
 
-    A job whose trigger cannot be evaluated fires all the same; `unreadable` is told of it, and
-    maintenance tries to re-arm it.
+    Besides, of the accounts that have postponed firings, as many as they may begin. A job whose
+    trigger cannot be evaluated fires all the same; `unreadable` is told of it, and maintenance
+    tries to re-arm it.
     """
     choice = {"budget": budget, "share": 0, "reach": 0.0, "skip": _NOBODY}
-    return _claim(connection, choice, ahead, unreadable)
+    choice["most_owed"] = _MAX_OWED
+    return _claim(connection, choice, ahead, unreadable, limits)
 
 
 def claim_fairly(
@@ -82,13 +109,14 @@ def claim_fairly(
     reach: float,
     skip: Sequence[int],
     unreadable: Callable[[UUID, Exception], None],
-) -> list[Claimed]:
+    limits: FiringLimits = UNLIMITED,
+) -> Claims:
     """Claim at most `share` jobs of each tenth of a second and account, `reach` seconds back.
 
     Accounts in `skip` have enough under way already.
     """
-    choice = {"budget": 0, "share": share, "reach": reach, "skip": list(skip)}
-    return _claim(connection, choice, ahead, unreadable)
+    choice = {"budget": 0, "share": share, "reach": reach, "skip": list(skip), "most_owed": 0}
+    return _claim(connection, choice, ahead, unreadable, limits)
 
 
 def still_claimed(connection: psycopg.Connection, ids: Sequence[UUID]) -> set[UUID]:
@@ -101,55 +129,118 @@ def _claim(
     choice: Mapping[str, Any],
     ahead: float,
     unreadable: Callable[[UUID, Exception], None],
-) -> list[Claimed]:
+    limits: FiringLimits,
+) -> Claims:
     with connection.pipeline(), connection.transaction():
-        params = {**choice, "ahead": ahead, "patience": PATIENCE}
+        params = {**choice, "ahead": ahead, "patience": PATIENCE, **_bounds(limits)}
         rows = run(connection, "claim_due", params).fetchall()
         claimed = [Claimed(row[0], FIRST_TOKEN, row[1], row[2]) for row in rows if row[0]]
-        recurring = [_Due(row[1], *row[3:]) for row in rows if not row[0]]
-        begun = _claim_recurring(connection, recurring, unreadable) if recurring else None
-    if begun is not None:
-        claimed += [Claimed(run_id, FIRST_TOKEN, *row) for run_id, *row in begun.fetchall()]
-    return claimed
+        # A postponed row may be found twice: in its account's queue, and when it was expected.
+        found = {row[3]: _Due(row[1], *row[3:]) for row in rows if not row[0]}.values()
+        decided = _decided(connection, list(found), unreadable) if found else []
+        firings = [_firing(each) for each in decided if each.due.crowded and each.fire_at]
+        sifted = postponing.sift(connection, firings, limits, ahead)
+        held_up = {each.job_id for each in firings} - sifted.begin
+        moving = [each for each in decided if each.due.job_id not in held_up]
+        begun = _move_on(connection, moving, limits)
+        postponing.postpone(connection, sifted.postponed)
+        waiting = {each.firing.job_id for each in sifted.postponed}
+        late = [each for each in decided if each.due.job_id in waiting and each.left_out]
+        _tell_missed(connection, [*moving, *map(_left_out, late)])
+        numbers = Counter(each.account_id for each in claimed)
+        numbers.update(each.due.account_id for each in moving if each.fire_at is not None)
+        postponing.count(connection, limits, numbers, sifted.postponed)
+    for answer in begun:
+        claimed += [Claimed(run_id, FIRST_TOKEN, *row) for run_id, *row in answer.fetchall()]
+    came = len(rows) - sum(each.expected_at is not None for each in found)
+    held = Counter(each.firing.account_id for each in sifted.postponed)
+    return Claims(claimed, came, held)
 
 
-def _claim_recurring(
+def _bounds(limits: FiringLimits) -> dict[str, Any]:
+    """What the claiming statement is told of limits, account by account."""
+    allowed = list(limits.of.values())
+    return {
+        "accounts": list(limits.of),
+        "rates": [each.per_second for each in allowed],
+        "rooms": [each.room for each in allowed],
+        "queued": [account_id in limits.queued for account_id in limits.of],
+        "quiet": limits.quiet,
+        "rate": limits.default.per_second,
+    }
+
+
+def _firing(each: _Decided) -> postponing.Firing:
+    due = each.due
+    due_at = each.fire_at or due.due_at
+    return postponing.Firing(due.job_id, due.account_id, due_at, due.expected_at, due.now)
+
+
+def _left_out(each: _Decided) -> _Decided:
+    """Of a firing that is postponed: those before it that were too late, which are not made."""
+    return each._replace(fire_at=None, missed=each.left_out, final=False)
+
+
+def _decided(
     connection: psycopg.Connection,
     found: Sequence[_Due],
     unreadable: Callable[[UUID, Exception], None],
-) -> Answer:
-    ids = [due.job_id for due in found]
-    jobs = {"ids": ids, "account_ids": [due.account_id for due in found]}
-    schedules: dict[UUID, _Schedule] = {
-        row[0]: row[1:] for row in run(connection, "triggers", jobs).fetchall()
-    }
-    decided = [_decide(due, schedules, unreadable) for due in found]
+) -> list[_Decided]:
+    recurring = [due for due in found if due.recurring]
+    schedules: dict[UUID, _Schedule] = {}
+    if recurring:
+        jobs = {
+            "ids": [due.job_id for due in recurring],
+            "account_ids": [due.account_id for due in recurring],
+        }
+        schedules = {row[0]: row[1:] for row in run(connection, "triggers", jobs).fetchall()}
+    return [
+        _decide(due, schedules, unreadable)
+        if due.recurring
+        else _Decided(due, due.due_at, None, final=True)
+        for due in found
+    ]
+
+
+def _move_on(
+    connection: psycopg.Connection, decided: Sequence[_Decided], limits: FiringLimits
+) -> list[Answer]:
+    """Re-arm these jobs and make their runs; the answers are read once all is under way."""
+    if not decided:
+        return []
     run(
         connection,
         "rearm",
         {
-            "ids": ids,
+            "ids": [each.due.job_id for each in decided],
             "nexts": [each.next_at for each in decided],
             "helds": [each.due.serial and each.fire_at is not None for each in decided],
         },
     )
     made = [each for each in decided if each.fire_at is not None]
-    begun = run(
-        connection,
-        "insert_inflight",
-        {
-            "job_ids": [each.due.job_id for each in made],
-            "account_ids": [each.due.account_id for each in made],
-            "versions": [each.due.version for each in made],
-            "dues": [each.fire_at for each in made],
-            "missed": [each.missed for each in made],
-            "finals": [each.final for each in made],
-            "serials": [each.due.serial for each in made],
-            "patience": PATIENCE,
-        },
-    )
-    _tell_missed(connection, [each for each in decided if each.missed])
-    return begun
+    at_once = [each for each in made if each.due.bound is None]
+    late = [each for each in made if each.due.bound is not None]
+    answers = [run(connection, "insert_inflight", _columns(at_once))] if at_once else []
+    if late:
+        reasons = [
+            reason(limits.allowed(each.due.account_id), Bound(each.due.bound or ""))
+            for each in late
+        ]
+        answers.append(run(connection, "insert_postponed", {**_columns(late), "reasons": reasons}))
+    return answers
+
+
+def _columns(made: Sequence[_Decided]) -> dict[str, Any]:
+    return {
+        "job_ids": [each.due.job_id for each in made],
+        "account_ids": [each.due.account_id for each in made],
+        "versions": [each.due.version for each in made],
+        "dues": [each.fire_at for each in made],
+        "missed": [each.missed for each in made],
+        "finals": [each.final for each in made],
+        "serials": [each.due.serial for each in made],
+        "patience": PATIENCE,
+    }
 
 
 def _decide(
@@ -161,7 +252,13 @@ def _decide(
     try:
         document, policy, window = schedules[due.job_id]
         misfire = of_columns(policy, window)
-        each = rearm(from_document(document), due_at=due.due_at, now=due.now, misfire=misfire)
+        each = rearm(
+            from_document(document),
+            due_at=due.due_at,
+            now=due.now,
+            misfire=misfire,
+            postponed=due.bound is not None,
+        )
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
         unreadable(due.job_id, error)
         return _Decided(due, due.due_at, None, final=False)
@@ -170,8 +267,9 @@ def _decide(
     return _Decided(due, each.fire_at, next_at, final, each.missed, each.left_out)
 
 
-def _tell_missed(connection: psycopg.Connection, missed: Sequence[_Decided]) -> None:
+def _tell_missed(connection: psycopg.Connection, decided: Sequence[_Decided]) -> None:
     """Count what was missed; what no run stands for enters history by itself."""
+    missed = [each for each in decided if each.missed]
     if not missed:
         return
     alone = [each for each in missed if each.fire_at is None]

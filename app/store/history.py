@@ -19,7 +19,8 @@ _BATCH: Final = 256
 
 LIVE_ROWS: Final = """
 SELECT id, job_id, job_version, kind, due_at, missed, state, NULL::timestamptz AS settled_at,
-       CASE WHEN state = 'waiting' AND destination IS NULL THEN send_at END AS next_attempt_at,
+       CASE WHEN state = 'waiting' AND coalesce(destination, '') = '' THEN send_at END
+         AS next_attempt_at,
        reason, complete_by, attempts
 FROM inflight
 """

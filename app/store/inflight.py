@@ -34,13 +34,13 @@ WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = :job_id AND cancell
   AND kind = 'scheduled'
 """)
 
-# As the claim would have done; looked at at once, and rung for then.
+# As the claim would have done; looked at at once, counted and rung for then.
 _CLAIM_OVERDUE = text("""
 INSERT INTO inflight
   (id, job_id, account_id, job_version, kind, due_at, missed, final, serial, state, send_at,
    look_at)
 SELECT :id, job_id, account_id, version, 'scheduled', :due_at, :missed, false, serial, 'claimed',
-       :due_at, clock_timestamp()
+       :due_at, :due_at
 FROM due WHERE job_id = :job_id
 ON CONFLICT DO NOTHING
 """)

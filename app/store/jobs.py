@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    case,
     delete,
     func,
     select,
@@ -179,6 +180,9 @@ def _shown() -> Select[Any]:
             job,
             account.c.name.label("account"),
             func.coalesce(due.c.next_at, due.c.held_at).label("next_at"),
+            case(
+                (func.coalesce(due.c.next_at, due.c.held_at) == due.c.owed_till, due.c.owed_at)
+            ).label("owed_at"),
             due.c.remaining,
         )
         .join(account, account.c.id == job.c.account_id)
@@ -248,6 +252,7 @@ def _job(row: Row[Any]) -> Job:
         data=row.data,
         enabled=row.enabled,
         next_at=row.next_at,
+        owed_at=row.owed_at,
         name=row.name,
         tags=tuple(row.tags or ()),
         manner=manners.from_document(row.manner),

@@ -16,6 +16,10 @@ _OF_ACCOUNTS: Final = """
 SELECT id, limits, connections FROM account WHERE id = ANY (%(accounts)s)
 """
 
+_WITH_OWN: Final = """
+SELECT id, limits, connections FROM account WHERE limits IS NOT NULL
+"""
+
 # One statement, so that two changes at once do not undo each other.
 _CHANGE: Final = text("""
 UPDATE account
@@ -28,6 +32,12 @@ WHERE name = :name
 def of_accounts(connection: psycopg.Connection, accounts: Iterable[int]) -> dict[int, Overrides]:
     """The amounts of their own that these accounts have; empty for one that has none."""
     rows = connection.execute(_OF_ACCOUNTS, {"accounts": list(accounts)})
+    return {account_id: of_columns(limits, connections) for account_id, limits, connections in rows}
+
+
+def with_own(connection: psycopg.Connection) -> dict[int, Overrides]:
+    """All accounts that have limits of their own, but for those that have connections only."""
+    rows = connection.execute(_WITH_OWN)
     return {account_id: of_columns(limits, connections) for account_id, limits, connections in rows}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from uuid import UUID
 import psycopg
 
 from app.domain.completion import Completion, Said
+from app.domain.firing_rate import UNLIMITED, FiringLimits
 from app.domain.instants import format_utc
 from app.domain.lookover import Action, judge
 from app.domain.manner import Manner
@@ -22,18 +24,25 @@ from app.domain.run import RunState
 from app.store.claims import Claimed
 from app.store.endings import Unsettled, settlement
 from app.store.manners import from_document
+from app.store.postponing import Fresh, give_turns
 from app.store.queries import run
 from app.store.settling import Settlement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lookover:
-    """What one pass found: runs to ring for, and what remains to be settled of others."""
+    """What one pass found: runs to ring for, and what remains to be settled of others.
+
+    `begun` counts, by account, the runs that no claim made; `postponed` those of them that a limit
+    held up.
+    """
 
     rung: list[Claimed]
     ended: list[Settlement]
     reclaimed: int
     full: bool
+    begun: Counter[int]
+    postponed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,8 @@ class _Looked(Unsettled):
     deadline_left: float | None
     completion: str | None
     message: str | None
+    account_id: int
+    fresh_at: datetime | None
 
 
 _MINUTE: Final = timedelta(minutes=1)
@@ -60,9 +71,10 @@ def look_over(
     *,
     limit: int,
     leases_count: bool,
+    limits: FiringLimits = UNLIMITED,
     jitter: Callable[[], float] = random.random,
 ) -> Lookover:
-    """Judge up to `limit` runs; ring for and reclaim them in one transaction.
+    """Judge up to `limit` runs; ring for, postpone and reclaim them in one transaction.
 
     Ends are settled by the caller afterwards, under their tokens: a job's due row is locked before
     its runs, everywhere, and here the runs are locked already.
@@ -71,7 +83,14 @@ def look_over(
         found = run(connection, "look", {"limit": limit}).fetchall()
         rows = [_Looked(*row) for row in found]
         verdicts = [(row, _verdict(row, leases_count=leases_count)) for row in rows]
-        rung = _ring(connection, [each for each in verdicts if each[1] in _RINGING])
+        fresh = [
+            Fresh(row.id, row.account_id, row.fresh_at)
+            for row, action in verdicts
+            if action is Action.RING and row.fresh_at is not None
+        ]
+        postponed = give_turns(connection, fresh, limits)
+        ringing = [each for each in verdicts if each[1] in _RINGING and each[0].id not in postponed]
+        rung = _ring(connection, ringing)
         left = [row.id for row, action in verdicts if action is Action.LEAVE]
         if left:
             run(connection, "look_later", {"ids": left})
@@ -84,6 +103,8 @@ def look_over(
         ended=[*ended, *said, *overdue],
         reclaimed=sum(action is Action.RECLAIM for _, action in verdicts),
         full=len(rows) == limit,
+        begun=Counter(each.account_id for each in fresh),
+        postponed=len(postponed),
     )
 
 

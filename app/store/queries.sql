@@ -95,9 +95,13 @@ SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
 -- Plainly: the earliest `budget` rows. Fairly: at most `share` rows of each slot and account, whatever
 -- stands before them; that skip scan touches one index entry per (slot, account), never a backlog.
 -- A one-time job moves on and its run begins in this statement; a recurring one is only locked: what
--- follows it is not for SQL to say, and comes later in the same transaction.
+-- follows it is not for SQL to say, and comes later in the same transaction. So is any row of an
+-- account of which more was found than it may begin (app/domain/firing_rate.py), and one that was
+-- postponed: of those, as many are found as their account may begin, the earliest due first, whenever
+-- they are expected. What an account may begin is read here without a lock, and counted afterwards.
 WITH RECURSIVE plainly AS MATERIALIZED (
-  SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining
+  SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
+         CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
   FROM due
   WHERE slot <= floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint
   ORDER BY slot
@@ -118,32 +122,108 @@ WITH RECURSIVE plainly AS MATERIALIZED (
     ORDER BY slot, account_id LIMIT 1) following
 ), fairly AS MATERIALIZED (
   SELECT picked.* FROM pair, LATERAL (
-    SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining FROM due
+    SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
+           CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
+    FROM due
     WHERE due.slot = pair.slot AND due.account_id = pair.account_id
     LIMIT %(share)s
     FOR UPDATE SKIP LOCKED) picked
   WHERE pair.account_id <> ALL (%(skip)b::bigint[])
+), bounded AS MATERIALIZED (
+  SELECT * FROM unnest(%(accounts)b::bigint[], %(rates)b::int[], %(rooms)b::int[],
+                       %(queued)b::boolean[]) AS q (account_id, rate, room, queued)
+), owed AS MATERIALIZED (
+  SELECT first.* FROM bounded, LATERAL (
+    SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining, owed_at,
+           owed_for
+    FROM due
+    WHERE due.account_id = bounded.account_id AND next_at = owed_till
+    ORDER BY owed_at
+    LIMIT least(bounded.room, %(most_owed)s, allowance(bounded.rate, (
+      SELECT spent_until FROM firing_pace p WHERE p.account_id = bounded.account_id)))
+    FOR UPDATE SKIP LOCKED) first
+  WHERE bounded.queued
+), found AS MATERIALIZED (
+  SELECT * FROM plainly UNION ALL SELECT * FROM fairly UNION ALL SELECT * FROM owed
+), number AS MATERIALIZED (
+  SELECT account_id, count(*) AS number FROM found GROUP BY account_id
+), crowd AS MATERIALIZED (
+  SELECT number.account_id FROM number LEFT JOIN bounded USING (account_id)
+  WHERE bounded.queued
+     OR (bounded.account_id IS NOT NULL OR number > %(quiet)s)
+        AND number > (
+          SELECT least(bounded.room, allowance(
+            CASE WHEN bounded.account_id IS NULL THEN %(rate)s::int ELSE bounded.rate END,
+            min(p.spent_until)))
+          FROM firing_pace p WHERE p.account_id = number.account_id)
 ), picked AS MATERIALIZED (
-  SELECT * FROM plainly UNION ALL SELECT * FROM fairly
+  SELECT found.*, account_id IN (SELECT account_id FROM crowd) AS crowded FROM found
 ), moved AS (
   UPDATE due SET next_at = NULL
-  WHERE job_id = ANY (ARRAY(SELECT job_id FROM picked WHERE NOT recurring))
+  WHERE job_id = ANY (ARRAY(
+    SELECT job_id FROM picked WHERE NOT recurring AND NOT crowded AND owed_at IS NULL))
 ), begun AS (
   INSERT INTO inflight
     (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at)
   SELECT new_run_id(), job_id, account_id, version, 'scheduled', next_at, true, 'claimed', next_at,
          greatest(next_at, clock_timestamp()) + %(patience)s
-  FROM picked WHERE NOT recurring
+  FROM picked WHERE NOT recurring AND NOT crowded AND owed_at IS NULL
   ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
   RETURNING id, account_id, due_at
 )
 SELECT id, account_id, date_part('epoch', due_at - clock_timestamp()),
-       NULL::uuid, NULL::int, NULL::timestamptz, NULL::timestamptz, NULL::bool, NULL::bool, NULL::int
+       NULL::uuid, NULL::int, NULL::timestamptz, NULL::timestamptz, NULL::bool, NULL::bool,
+       NULL::int, NULL::bool, NULL::bool, NULL::timestamptz, NULL::text
 FROM begun
 UNION ALL
-SELECT NULL, account_id, NULL, job_id, version, next_at, clock_timestamp(), serial, standing,
-       remaining
-FROM picked WHERE recurring;
+SELECT NULL, account_id, NULL, job_id, version, coalesce(owed_at, next_at), clock_timestamp(),
+       serial, standing, remaining, recurring, crowded, CASE WHEN owed_at IS NOT NULL THEN next_at END,
+       CASE WHEN owed_at IS NOT NULL THEN owed_for END
+FROM picked WHERE recurring OR crowded OR owed_at IS NOT NULL;
+
+-- name: lock_pace
+-- What these accounts have spent, one account after another in one order; before anything of what
+-- was locked since is judged. The clock that comes along judges it.
+WITH locked AS MATERIALIZED (
+  SELECT account_id, spent_until, queued_until
+  FROM firing_pace WHERE account_id = ANY (%(accounts)b::bigint[]) ORDER BY account_id FOR UPDATE
+)
+SELECT a.account_id, coalesce(spent_until, now()), greatest(queued_until, now()), clock_timestamp()
+FROM unnest(%(accounts)b::bigint[]) AS a (account_id) LEFT JOIN locked USING (account_id);
+
+-- name: count_firings
+-- What began in this transaction is spent, also where that is more than there was: the debt is paid
+-- before anything else of the account begins. `queued` is what the last of its rows that wait is
+-- expected for, where that has changed.
+INSERT INTO firing_pace AS p (account_id, spent_until, queued_until)
+SELECT account_id, now() + make_interval(secs => spent), coalesce(queued_until, '-infinity')
+FROM unnest(%(accounts)b::bigint[], %(spent)b::float8[], %(queued)b::timestamptz[])
+  AS v (account_id, spent, queued_until)
+ORDER BY account_id
+ON CONFLICT (account_id) DO UPDATE
+SET spent_until = greatest(p.spent_until, now()) + (excluded.spent_until - now()),
+    queued_until = CASE WHEN excluded.queued_until = '-infinity' THEN p.queued_until
+                        ELSE excluded.queued_until END;
+
+-- name: postpone_due
+-- A firing above a limit of its account waits in the order of its due time (due_owed), whatever its row
+-- is expected for. It is postponed only while `owed_till` equals `next_at`: whoever moves next_at ends
+-- that. Under the locks of claim_due.
+UPDATE due SET owed_at = v.owed_at, owed_till = v.till, owed_for = v.bound, next_at = v.till
+FROM unnest(%(ids)b::uuid[], %(owed)b::timestamptz[], %(tills)b::timestamptz[], %(bounds)b::text[])
+  AS v (id, owed_at, till, bound)
+WHERE due.job_id = ANY (ARRAY[v.id]);
+
+-- name: queued_accounts
+-- The accounts that have postponed firings: one entry of the index for each.
+WITH RECURSIVE a AS (
+  (SELECT account_id FROM due WHERE next_at = owed_till ORDER BY account_id LIMIT 1)
+  UNION ALL
+  SELECT following.account_id FROM a, LATERAL (
+    SELECT account_id FROM due WHERE next_at = owed_till AND account_id > a.account_id
+    ORDER BY account_id LIMIT 1) following
+)
+SELECT account_id FROM a;
 
 -- name: triggers
 -- Read after the due rows are locked: the trigger belongs to the version that was claimed.
@@ -158,7 +238,7 @@ CROSS JOIN LATERAL (SELECT * FROM job WHERE id = v.id AND account_id = v.account
 UPDATE due
 SET next_at = CASE WHEN NOT v.held THEN v.next_at END,
     held_at = CASE WHEN v.held THEN v.next_at END,
-    remaining = remaining - 1
+    remaining = remaining - 1, owed_at = NULL, owed_till = NULL, owed_for = NULL
 FROM unnest(%(ids)b::uuid[], %(nexts)b::timestamptz[], %(helds)b::bool[]) AS v (id, next_at, held)
 WHERE due.job_id = ANY (ARRAY[v.id]);
 
@@ -176,6 +256,22 @@ FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
   AS v (job_id, account_id, version, due_at, missed, final, serial)
 ON CONFLICT DO NOTHING
 RETURNING id, account_id, date_part('epoch', due_at - clock_timestamp());
+
+-- name: insert_postponed
+-- As insert_inflight, of firings that were postponed: each begins now, never before it is due, and
+-- its lateness counts from now.
+INSERT INTO inflight
+  (id, job_id, account_id, job_version, kind, due_at, missed, final, serial, state, send_at, look_at,
+   reason)
+SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, final, serial,
+       'claimed', greatest(due_at, now.at), greatest(due_at, now.at) + %(patience)s, reason
+FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
+            %(dues)b::timestamptz[], %(missed)b::int[], %(finals)b::boolean[],
+            %(serials)b::boolean[], %(reasons)b::text[])
+  AS v (job_id, account_id, version, due_at, missed, final, serial, reason),
+     (SELECT clock_timestamp() AS at) now
+ON CONFLICT DO NOTHING
+RETURNING id, account_id, date_part('epoch', send_at - clock_timestamp());
 
 -- name: leave_out
 -- Firings that are not made, as they were too late for their job, enter history all the same: one
@@ -256,10 +352,13 @@ WHERE i.token = v.token AND i.state = 'taken' AND i.cancelled_at IS NULL;
 
 -- name: untaken
 -- Runs whose bell nobody answered; a worker may take them unbidden, as the take decides who sends.
--- A claimed run is looked at `patience` after its time: the index finds what is near.
+-- A claimed run is looked at `patience` after its time: the index finds what is near. One that no
+-- claim made, and no scheduler has looked at, is left to the schedulers for a while, which know
+-- whether its account may begin it.
 SELECT id, token FROM inflight
 WHERE look_at < now() + %(patience)s + %(look_ahead)s
   AND state = 'claimed' AND cancelled_at IS NULL AND reclaims < 2
+  AND (look_at > send_at OR send_at < now() - %(unlooked)s::interval)
   AND send_at < now() - make_interval(secs => %(late)s)
 ORDER BY look_at
 LIMIT %(limit)s;
@@ -360,8 +459,8 @@ WITH gone AS (
     AND (v.state <> 'cancelled' OR i.cancelled_at IS NOT NULL)
   RETURNING i.id, i.job_id, i.account_id, i.job_version, i.kind, i.due_at, i.missed, v.state,
             i.attempts + (v.started_at IS NOT NULL)::int AS attempts,
-            CASE WHEN v.state = 'cancelled' THEN coalesce(v.reason, i.reason) ELSE v.reason END
-              AS reason,
+            coalesce(v.reason, CASE WHEN v.state = 'cancelled' OR i.reason ^@ 'postponed: '
+                               THEN i.reason END) AS reason,
             CASE WHEN v.state = 'cancelled' AND v.started_at IS NULL THEN i.cancelled_at
               ELSE clock_timestamp() END AS settled_at,
             i.started_by, i.token, v.started_at, v.lateness_ms, v.status, v.error, v.detail, v.headers, v.body,
@@ -676,12 +775,13 @@ FROM ended WHERE i.job_id = ANY (ARRAY[ended.id]) AND i.cancelled_at IS NULL;
 
 -- name: look
 -- Runs whose time to be looked at has come: nobody took them, a lease may have run out, a retry is
--- near, they were cancelled while nobody held them, or their receiver has said what came of them, or
+-- near, no claim made them and nobody was rung for yet (fresh_at), they were cancelled while nobody held them, or their receiver has said what came of them, or
 -- has not said it in time.
 SELECT id, token, job_id, job_version, due_at, final, serial, state, reclaims,
        cancelled_at IS NOT NULL, reason, date_part('epoch', lease_until - clock_timestamp()),
        attempts - tried, complete_by, date_part('epoch', complete_by - clock_timestamp()),
-       completion, completion_message
+       completion, completion_message, account_id,
+       CASE WHEN state = 'claimed' AND look_at <= send_at THEN send_at END AS fresh_at
 FROM inflight
 WHERE look_at <= now()
 ORDER BY look_at
@@ -699,6 +799,17 @@ FROM unnest(%(ids)b::uuid[], %(reclaimed)b::int[]) AS v (id, reclaimed)
 WHERE i.id = ANY (ARRAY[v.id])
 RETURNING i.id, i.token, i.account_id, i.reclaims,
           date_part('epoch', i.send_at - clock_timestamp());
+
+-- name: postpone_run
+-- A run that no claim made, above a limit of its account, waits for its turn, and is rung for then
+-- without being counted again. Its lateness counts from its turn. An empty destination is where
+-- nobody sends for it. The rows are locked by look.
+UPDATE inflight i
+SET state = 'waiting', planned_at = v.turn, send_at = v.turn, destination = '', reason = v.reason,
+    look_at = v.turn - %(ahead)s::interval
+FROM unnest(%(ids)b::uuid[], %(turns)b::timestamptz[], %(reasons)b::text[]) AS v (id, turn, reason)
+WHERE i.id = ANY (ARRAY[v.id])
+RETURNING i.id;
 
 -- name: look_later
 -- A run that is held is looked at again once its lease, as it stands now, has run out; one whose

@@ -136,8 +136,20 @@ due = Table(
     Column("standing", Boolean, nullable=False, server_default=_NO),
     Column("held_at", _INSTANT),
     Column("remaining", Integer),
+    Column("owed_at", _INSTANT),
+    Column("owed_till", _INSTANT),
+    Column("owed_for", Text),
+    Index("due_owed", "account_id", "owed_at", postgresql_where=text("next_at = owed_till")),
     Index("due_unarmed", "job_id", postgresql_where=text("next_at IS NULL")),
     Index("due_slot", "slot", "account_id", postgresql_where=text("slot IS NOT NULL")),
+)
+
+firing_pace = Table(
+    "firing_pace",
+    _metadata,
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("spent_until", _INSTANT, nullable=False),
+    Column("queued_until", _INSTANT, nullable=False),
 )
 
 endpoint = Table(

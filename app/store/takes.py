@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -18,6 +18,10 @@ from app.store.queries import run
 
 Ticket = tuple[UUID, int]
 """A run's id and the token that whoever takes or holds it must present."""
+
+
+_UNLOOKED: Final = timedelta(seconds=2)
+"""How late a run that no scheduler has looked at may be before a worker takes it all the same."""
 
 
 class Taken(NamedTuple):
@@ -88,6 +92,7 @@ def untaken(connection: psycopg.Connection, *, late: float, limit: int) -> list[
         {
             "patience": PATIENCE,
             "look_ahead": LOOK_AHEAD,
+            "unlooked": _UNLOOKED,
             "late": late,
             "limit": limit,
         },

@@ -70,9 +70,10 @@ def book_many(
     dues: Sequence[datetime],
     *,
     manner: Manner = USUAL,
+    account: str = "demo",
 ) -> Jobs:
-    """Book a call on `url` at each of these times, as `demo`, in one transaction."""
-    account = one(connection, "SELECT id FROM account WHERE name = 'demo'")
+    """Book a call on `url` at each of these times, as this account, in one transaction."""
+    account_id = one(connection, "SELECT id FROM account WHERE name = %s", account)
     jobs = {UUID(int=uuid7().int): due_at for due_at in dues}
     columns = "id, account_id, version, url, data, trigger, enabled, manner"
     called = None if manner == USUAL else Jsonb(manners.to_document(manner))
@@ -80,11 +81,11 @@ def book_many(
         with cursor.copy(f"COPY job ({columns}) FROM STDIN") as rows:
             for job, due_at in jobs.items():
                 trigger = Jsonb(to_document(At(instant=due_at)))
-                rows.write_row((job, account, 1, url, job.bytes, trigger, True, called))
+                rows.write_row((job, account_id, 1, url, job.bytes, trigger, True, called))
         columns = "job_id, account_id, version, recurring, next_at"
         with cursor.copy(f"COPY due ({columns}) FROM STDIN") as rows:
             for job, due_at in jobs.items():
-                rows.write_row((job, account, 1, False, due_at))
+                rows.write_row((job, account_id, 1, False, due_at))
     return jobs
 
 

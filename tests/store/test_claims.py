@@ -59,8 +59,8 @@ def test_two_claimers_claim_each_firing_once(
     with (
         connect(database) as holder,
         claims_held(holder) as release,
-        in_thread(lambda: claim_all(connection)) as finish_one,
-        in_thread(lambda: claim_all(other)) as finish_other,
+        in_thread(lambda: claim_all(connection, budget=3)) as finish_one,
+        in_thread(lambda: claim_all(other, budget=3)) as finish_other,
     ):
         wait_until_blocked(holder, 2)
         release()
@@ -256,7 +256,7 @@ def test_a_job_whose_trigger_cannot_be_read_fires_and_stops_nobody(
         budget=10,
         ahead=0.3,
         unreadable=lambda job_id, _error: told.append(job_id),
-    )
+    ).runs
 
     assert told == [bad]
     assert len(claimed) == 2
@@ -308,7 +308,7 @@ def test_a_share_of_every_account_is_claimed_past_any_backlog(
             reach=2.0,
             skip=skip,
             unreadable=lambda *_: None,
-        )
+        ).runs
         return {each.account_id for each in claimed}
 
     assert fairly([]) == {account_id, neighbour}

@@ -1,0 +1,156 @@
+"""Changes of a job whose firing waits because its account is at a limit."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from flask import Flask
+
+from app.domain.account import Caller
+from app.domain.firing_rate import Allowed, FiringLimits
+from app.domain.job import Echo, Job
+from app.domain.run import RunState
+from app.domain.trigger import Trigger
+from app.service import jobs, pauses, runs
+from app.store.claims import claim
+from app.store.lookovers import look_over
+from app.store.settling import settle
+from app.store.takes import take
+from tests.booked import claim_and_take, connect, in_thread, one, wait_until_blocked
+from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now, in_app
+from tests.store.test_settling import came
+
+ONCE = TOMORROW
+
+
+def limits(caller: Caller, *, queued: bool = False) -> FiringLimits:
+    """One run a second."""
+    account_id = caller.account.id
+    return FiringLimits(
+        of={account_id: Allowed(per_second=1)},
+        queued=frozenset({account_id} if queued else ()),
+    )
+
+
+def claimed(connection: psycopg.Connection, caller: Caller, *, queued: bool = True) -> list[str]:
+    """The states of what the next claim makes, once the account may begin something again."""
+    connection.execute("UPDATE firing_pace SET spent_until = now() - interval '1 s'")
+    begun = claim(
+        connection,
+        budget=10,
+        ahead=0.3,
+        unreadable=lambda *_: None,
+        limits=limits(caller, queued=queued),
+    ).runs
+    return [
+        one(connection, "SELECT job_id FROM inflight WHERE id = %s", each.run_id) for each in begun
+    ]
+
+
+@pytest.fixture(params=[ONCE, QUARTERLY], ids=["once", "recurring"])
+def trigger(request: pytest.FixtureRequest) -> Trigger:
+    found: Trigger = request.param
+    return found
+
+
+@pytest.fixture
+def postponed(caller: Caller, connection: psycopg.Connection, trigger: Trigger) -> Job:
+    """A job that was due a minute ago, behind another one that the account was allowed."""
+    first = jobs.create(caller, booking(ONCE))
+    due_now(connection, first, ago=120)
+    job = jobs.create(caller, booking(trigger))
+    due_now(connection, job, ago=60)
+    begun = claim(
+        connection, budget=10, ahead=0.3, unreadable=lambda *_: None, limits=limits(caller)
+    )
+    assert len(begun.runs) == 1
+    assert begun.postponed == {caller.account.id: 1}
+    found = jobs.get(caller, job.id)
+    assert found.owed_at is not None
+    return found
+
+
+def test_a_postponed_job_tells_when_it_is_expected_and_what_it_was_due_for(
+    caller: Caller, postponed: Job
+) -> None:
+    now = datetime.now(UTC)
+    assert postponed.next_at is not None
+    assert postponed.owed_at is not None
+    assert now < postponed.next_at < now + timedelta(minutes=1)
+    assert postponed.owed_at < now - timedelta(seconds=59)
+
+
+def test_a_delete_withdraws_it(
+    caller: Caller, connection: psycopg.Connection, postponed: Job
+) -> None:
+    jobs.delete(caller, postponed.id)
+
+    assert claimed(connection, caller) == []
+
+
+def test_a_pause_withdraws_it_and_a_resumption_makes_it(
+    caller: Caller, connection: psycopg.Connection, postponed: Job
+) -> None:
+    pauses.pause(caller, postponed.id)
+    assert claimed(connection, caller) == []
+
+    resumed = pauses.resume(caller, postponed.id)
+
+    assert resumed.owed_at is None
+    assert jobs.get(caller, postponed.id).owed_at is None
+
+
+def test_an_update_leaves_it_to_the_old_version_and_counts_it(
+    caller: Caller, connection: psycopg.Connection, postponed: Job
+) -> None:
+    jobs.update(caller, postponed.id, booking(ONCE, data=b"two"), Echo())
+
+    query = "SELECT due_at, job_version FROM inflight WHERE job_id = %s"
+    assert connection.execute(query, (postponed.id,)).fetchall() == [(postponed.owed_at, 1)]
+    assert claimed(connection, caller) == [], "the new version is not due yet"
+    looked = look_over(connection, limit=10, leases_count=True, limits=limits(caller))
+    assert looked.begun == {caller.account.id: 1}
+
+
+def test_a_deletion_beside_the_claim_cancels_what_that_made(
+    app: Flask, caller: Caller, connection: psycopg.Connection, database: str, postponed: Job
+) -> None:
+    """The claim holds the job; the deletion waits for it, and has the last word."""
+    connection.execute("BEGIN")
+    assert claimed(connection, caller) == [postponed.id]
+    with (
+        connect(database) as watch,
+        in_thread(in_app(app, jobs.delete, caller, postponed.id)) as finish,
+    ):
+        wait_until_blocked(watch)
+        connection.execute("COMMIT")
+        finish()
+
+    query = "SELECT cancelled_at IS NOT NULL FROM inflight WHERE job_id = %s"
+    assert connection.execute(query, (postponed.id,)).fetchall() == [(True,)]
+
+
+def test_a_redelivery_has_its_turn_like_any_other_run(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+    due_now(connection, job, ago=1)
+    (taken,) = claim_and_take(connection)
+    settle(connection, [came(taken, state=RunState.FAILED)])
+    connection.execute(
+        "INSERT INTO firing_pace VALUES (%s, now() + interval '10 s', now())", (caller.account.id,)
+    )
+
+    runs.redeliver(caller, taken.id)
+    looked = look_over(connection, limit=10, leases_count=True, limits=limits(caller))
+
+    assert (looked.rung, looked.postponed) == ([], 1)
+    found = runs.get(caller, taken.id)
+    assert found.state is RunState.WAITING
+    assert found.next_attempt_at is not None
+    assert found.next_attempt_at > datetime.now(UTC) + timedelta(seconds=8)
+    assert found.reason is not None
+    assert "firingsPerSecond" in found.reason
+    assert take(connection, [(taken.id, 1)]) == []

@@ -1,0 +1,99 @@
+"""Firing limits: what one scheduler knows of the accounts that may be near their limits."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import psycopg
+
+from app.domain.firing_rate import Allowed, FiringLimits, quiet_number
+from app.domain.limits import Limits, overridden
+from app.store import limits as store
+from app.store.postponing import queued_accounts
+
+_OWN_S: Final = 5.0
+"""A changed limit holds this many seconds later, at the latest."""
+
+_QUEUED_S: Final = 1.0
+_WINDOW_S: Final = 1.0
+_BATCHES: Final = 2
+"""Of what need not be counted, one claim may have half, and the others within a second the rest."""
+
+
+class KnownFirings:
+    """Used by the scheduler's thread alone.
+
+    An account that begins few runs is counted here only, and costs a claim nothing. One that begins
+    more, or has a limit of its own below the usual, is counted in the database, where every
+    scheduler sees it.
+    """
+
+    def __init__(self, defaults: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._defaults = defaults
+        self._clock = clock
+        self._own: Mapping[int, Limits] = {}
+        self._own_at = float("-inf")
+        self._stricter: Mapping[int, Allowed] = {}
+        self._queued: frozenset[int] = frozenset()
+        self._queued_at = float("-inf")
+        self._window_at = float("-inf")
+        self._begun: Counter[int] = Counter()
+        self._near: frozenset[int] = frozenset()
+
+    def limits(self, connection: psycopg.Connection) -> FiringLimits:
+        """What the next claim has to know; reads the database where what is known is too old."""
+        now = self._clock()
+        if now - self._own_at >= _OWN_S:
+            own = store.with_own(connection)
+            self._own = {
+                account: overridden(self._defaults, overrides) for account, overrides in own.items()
+            }
+            self._own_at = now
+            self._stricter = self._differing()
+        if now - self._queued_at >= _QUEUED_S:
+            self._queued = queued_accounts(connection)
+            self._queued_at = now
+        if now - self._window_at >= _WINDOW_S:
+            self._near = frozenset(self._busy())
+            self._begun.clear()
+            self._window_at = now
+        default = self._defaults.firings_per_second
+        accounts = self._queued | self._near | set(self._busy())
+        return FiringLimits(
+            default=Allowed(per_second=default),
+            of={**self._stricter, **{each: self._allowed(each) for each in accounts}},
+            queued=self._queued,
+            quiet=max(1, quiet_number(default) // _BATCHES),
+        )
+
+    def count(self, begun: Mapping[int, int]) -> None:
+        """So many runs of each account began."""
+        self._begun.update(begun)
+
+    def postponed(self, accounts: Iterable[int]) -> None:
+        """Firings of these accounts wait now."""
+        self._queued |= frozenset(accounts)
+
+    def _allowed(self, account_id: int) -> Allowed:
+        return Allowed(per_second=self._of(account_id).firings_per_second)
+
+    def _of(self, account_id: int) -> Limits:
+        return self._own.get(account_id, self._defaults)
+
+    def _busy(self) -> Iterable[int]:
+        """The accounts that began more than need not be counted, in the present second."""
+        for account_id, number in self._begun.items():
+            if number > quiet_number(self._of(account_id).firings_per_second) // _BATCHES:
+                yield account_id
+
+    def _differing(self) -> dict[int, Allowed]:
+        """The accounts whose own limit is not the one that a claim knows."""
+        default = self._defaults.firings_per_second
+        return {
+            account_id: Allowed(per_second=limits.firings_per_second)
+            for account_id, limits in self._own.items()
+            if limits.firings_per_second != default
+        }
