@@ -12,6 +12,7 @@ import psycopg
 from app.domain.firing_rate import Allowed, FiringLimits, quiet_number
 from app.domain.limits import Limits, overridden
 from app.store import limits as store
+from app.store import runs_under_way
 from app.store.postponing import queued_accounts
 
 _OWN_S: Final = 5.0
@@ -37,6 +38,7 @@ class KnownFirings:
         self._own: Mapping[int, Limits] = {}
         self._own_at = float("-inf")
         self._stricter: Mapping[int, Allowed] = {}
+        self._rooms: dict[int, int] = {}
         self._queued: frozenset[int] = frozenset()
         self._queued_at = float("-inf")
         self._window_at = float("-inf")
@@ -55,13 +57,14 @@ class KnownFirings:
             self._stricter = self._differing()
         if now - self._queued_at >= _QUEUED_S:
             self._queued = queued_accounts(connection)
+            self._rooms = self._count_rooms(connection)
             self._queued_at = now
         if now - self._window_at >= _WINDOW_S:
             self._near = frozenset(self._busy())
             self._begun.clear()
             self._window_at = now
         default = self._defaults.firings_per_second
-        accounts = self._queued | self._near | set(self._busy())
+        accounts = self._queued | self._near | set(self._busy()) | self._rooms.keys()
         return FiringLimits(
             default=Allowed(per_second=default),
             of={**self._stricter, **{each: self._allowed(each) for each in accounts}},
@@ -72,13 +75,36 @@ class KnownFirings:
     def count(self, begun: Mapping[int, int]) -> None:
         """So many runs of each account began."""
         self._begun.update(begun)
+        for account_id in self._rooms.keys() & begun.keys():
+            self._rooms[account_id] -= begun[account_id]
 
     def postponed(self, accounts: Iterable[int]) -> None:
         """Firings of these accounts wait now."""
         self._queued |= frozenset(accounts)
 
     def _allowed(self, account_id: int) -> Allowed:
-        return Allowed(per_second=self._of(account_id).firings_per_second)
+        limits = self._of(account_id)
+        return Allowed(
+            per_second=limits.firings_per_second,
+            runs=limits.runs_under_way,
+            room=self._rooms.get(account_id),
+        )
+
+    def _count_rooms(self, connection: psycopg.Connection) -> dict[int, int]:
+        """How many more runs may begin of accounts that have at least half of what they may."""
+        own = {account: limits.runs_under_way for account, limits in self._own.items()}
+        allowed = [
+            each for each in (self._defaults.runs_under_way, *own.values()) if each is not None
+        ]
+        if not allowed:
+            return {}
+        counted = runs_under_way.at_least(connection, min(allowed) // 2)
+        return {
+            account_id: most - runs
+            for account_id, runs in counted.items()
+            if (most := own.get(account_id, self._defaults.runs_under_way)) is not None
+            and runs >= most // 2
+        }
 
     def _of(self, account_id: int) -> Limits:
         return self._own.get(account_id, self._defaults)

@@ -24,6 +24,7 @@ from app.store.database_errors import is_away
 from app.store.lookovers import look_over, postpone
 from app.store.settling import Settlement
 from app.store.takes import Ticket
+from workers.census import Census
 from workers.firing_limits import KnownFirings
 from workers.link import Link, Repeating
 from workers.maintenance import Maintenance, tell_unreadable
@@ -244,9 +245,12 @@ def main() -> None:
     )
     on_stop(scheduler.stop)
     logger.info("process.started", retention_days=settings.retention_days)
+    census = Census(Link(settings.database_url, "census"), limits=settings.limits)
     bell.start()
     maintenance.start()
+    census.start()
     scheduler.run()
+    census.stop()
     maintenance.stop()
     bell.stop()
     logger.info("process.ended")

@@ -13,9 +13,19 @@ from sqlalchemy import Connection
 
 from app.domain.account import Account
 from app.domain.job import Dialect
-from app.domain.limits import DAPR_APPS, TABLE, Limit, Limits, Overrides, amount, overridden
+from app.domain.limits import (
+    DAPR_APPS,
+    RUNS_UNDER_WAY,
+    TABLE,
+    Limit,
+    Limits,
+    Overrides,
+    amount,
+    overridden,
+    reached,
+)
 from app.errors import InvalidMember
-from app.store import endpoints
+from app.store import endpoints, runs_under_way
 from app.store import limits as store
 from app.store.engine import session, statement
 
@@ -125,5 +135,22 @@ def _dapr_apps(connection: Connection, account_id: int) -> int:
     return endpoints.count(connection, account_id, Dialect.DAPR)
 
 
-_USED: Final[dict[str, _Count]] = {DAPR_APPS.name: _dapr_apps}
+def check_runs(connection: Connection, account: Account) -> int | None:
+    """How many more runs of the account may begin, as last counted; None for any number.
+
+    Raises LimitReached where that is none.
+    """
+    allowed = limits_of(account).runs_under_way
+    if allowed is None:
+        return None
+    used = runs_under_way.of_account(connection, account.id)
+    if used >= allowed:
+        raise reached(RUNS_UNDER_WAY, allowed=allowed, used=used)
+    return allowed - used
+
+
+_USED: Final[dict[str, _Count]] = {
+    DAPR_APPS.name: _dapr_apps,
+    RUNS_UNDER_WAY.name: runs_under_way.of_account,
+}
 """How to count what an account has, for the limits of which that is cheap."""

@@ -10,7 +10,7 @@ from uuid6 import uuid7
 from app.domain.account import Caller
 from app.domain.job import Job, booking_of
 from app.errors import Conflict
-from app.service import arming, jobs
+from app.service import arming, jobs, limits
 from app.store import accounts, contents, inflight, serial
 from app.store import jobs as store
 from app.store.engine import transaction
@@ -53,11 +53,12 @@ def fire(caller: Caller, job_id: UUID) -> UUID:
     """Call now, whatever the schedule, which stays as it is; the id of the run.
 
     A job that is paused is called as well, once, and stays paused. Raises NotFound, and Conflict
-    where a call is under way that must not be overlapped.
+    where a call is under way that must not be overlapped, and LimitReached.
     """
     run_id = UUID(int=uuid7().int)
     with transaction() as connection:
         jobs.locked(connection, caller, job_id)
+        limits.check_runs(connection, caller.account)
         under_way = serial.live_run(connection, job_id)
         if under_way is not None:
             raise Conflict(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from app.domain.account import Caller
 from app.domain.run import LIVE, SETTLED, Attempt, Place, Redelivered, Run, RunFilter
 from app.errors import Conflict, NotFound
-from app.service import jobs
+from app.service import jobs, limits
 from app.store import history, pages, redelivery
 from app.store import jobs as job_store
 from app.store.engine import transaction
@@ -78,12 +78,14 @@ def get(caller: Caller, run_id: UUID) -> Run:
 def redeliver(caller: Caller, run_id: UUID) -> Run:
     """Send a settled run again, under the same id, with the content of its own version.
 
-    Raises NotFound, and Conflict where it is under way already or cannot be sent any more.
+    Raises NotFound, Conflict where it is under way already or cannot be sent any more, and
+    LimitReached.
     """
     with transaction() as connection:
         found = _find(connection, caller, run_id)
         if found.state in LIVE:
             raise _under_way(run_id)
+        limits.check_runs(connection, caller.account)
         redelivery.lock_jobs(connection, [found.job_id])
         place = _place(found)
         taken = redelivery.take_up(connection, caller.account.id, [place], states=SETTLED)
@@ -99,9 +101,14 @@ def redeliver_all(
 
     In batches, each on disk by itself: what was taken up stays so whatever becomes of the others.
     Inside `together`, under an Idempotency-Key, they are one transaction: all of them, or none.
+    No more of them than the account may have under way; raises LimitReached where that is none.
     """
     count = lost = looked_at = 0
     most = MOST_COUNTED if dry else MOST_REDELIVERED
+    if not dry:
+        with transaction() as connection:
+            room = limits.check_runs(connection, caller.account)
+        most = most if room is None else min(most, room)
     while count < most and looked_at < MOST_COUNTED:
         room = min(_BATCH_COUNTED if dry else _BATCH, most - count)
         with transaction() as connection:

@@ -139,8 +139,8 @@ WITH RECURSIVE plainly AS MATERIALIZED (
     FROM due
     WHERE due.account_id = bounded.account_id AND next_at = owed_till
     ORDER BY owed_at
-    LIMIT least(bounded.room, %(most_owed)s, allowance(bounded.rate, (
-      SELECT spent_until FROM firing_pace p WHERE p.account_id = bounded.account_id)))
+    LIMIT greatest(0, least(bounded.room, %(most_owed)s, allowance(bounded.rate, (
+      SELECT spent_until FROM firing_pace p WHERE p.account_id = bounded.account_id))))
     FOR UPDATE SKIP LOCKED) first
   WHERE bounded.queued
 ), found AS MATERIALIZED (

@@ -152,6 +152,13 @@ firing_pace = Table(
     Column("queued_until", _INSTANT, nullable=False),
 )
 
+runs_under_way = Table(
+    "runs_under_way",
+    _metadata,
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("runs", Integer, nullable=False),
+)
+
 endpoint = Table(
     "endpoint",
     _metadata,

@@ -11,6 +11,7 @@ from app.domain.account import Caller
 from app.domain.fusion import status
 from app.domain.fusion.action import Action
 from app.domain.fusion.resource import Resource
+from app.service import limits
 from app.service.fusion import ending, jobs
 from app.store import accounts, inflight, serial
 from app.store.engine import transaction
@@ -38,6 +39,7 @@ def start(caller: Caller, resource: Resource, *, app: str | None) -> dict[str, A
                 accepted=False,
                 message=f"The job {name} is running already, as run {under_way}.",
             )
+        limits.check_runs(connection, caller.account)
         by = accounts.called(connection, caller.key_id)
         inflight.fire(connection, job.id, UUID(int=uuid7().int), started_by=by)
     return status.started(name)

@@ -1,0 +1,172 @@
+"""A limit on the runs under way: what asks for more is refused, what is due waits in order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from app.domain.account import Caller
+from app.domain.limits import DEFAULTS, UNLIMITED
+from app.domain.run import RunFilter, RunState
+from app.errors import LimitReached
+from app.service import accounts, jobs, limits, pauses, runs
+from app.store import runs_under_way
+from app.store.claims import claim
+from app.store.settling import settle
+from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.service.test_jobs import QUARTERLY, booking, due_now
+from tests.store.test_settling import came
+from workers.census import COUNT_NEAR_S, COUNT_S, Census
+from workers.firing_limits import KnownFirings
+from workers.link import Link
+
+LIMIT = 3
+
+
+def allow(caller: Caller, number: int | str) -> None:
+    accounts.limit(caller.account.name, {"runsUnderWay": number})
+    limits.known_limits().learn(
+        caller.account.id, {} if isinstance(number, str) else {"runsUnderWay": number}
+    )
+
+
+@pytest.fixture
+def full(caller: Caller, connection: psycopg.Connection) -> list[Any]:
+    """An account with as many runs under way as it may have; they are held."""
+    allow(caller, LIMIT)
+    for _ in range(LIMIT):
+        due_now(connection, jobs.create(caller, booking(QUARTERLY)))
+    taken = claim_and_take(connection)
+    assert runs_under_way.count_all(connection)
+    return taken
+
+
+def failed_run(caller: Caller, connection: psycopg.Connection) -> Any:
+    due_now(connection, jobs.create(caller, booking(QUARTERLY)))
+    (taken,) = claim_and_take(connection)
+    settle(connection, [came(taken, state=RunState.FAILED)])
+    return taken
+
+
+FAILED = RunFilter(states=frozenset({RunState.FAILED}))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda caller, job, _run: pauses.fire(caller, job),
+        lambda caller, _job, run: runs.redeliver(caller, run),
+        lambda caller, _job, _run: runs.redeliver_all(caller, FAILED, after=None, dry=False),
+    ],
+    ids=["by hand", "again", "many again"],
+)
+def test_what_asks_for_another_run_is_refused(
+    caller: Caller, connection: psycopg.Connection, full: list[Any], ask: Callable[..., Any]
+) -> None:
+    allow(caller, "default")
+    run = failed_run(caller, connection)
+    allow(caller, LIMIT)
+    job = jobs.create(caller, booking(QUARTERLY))
+    under_way = "SELECT count(*) FROM inflight"
+    before = one(connection, under_way)
+
+    with pytest.raises(LimitReached) as refusal:
+        ask(caller, job.id, run.id)
+
+    assert (refusal.value.limit, refusal.value.allowed, refusal.value.used) == (
+        "runsUnderWay",
+        LIMIT,
+        LIMIT,
+    )
+    assert refusal.value.remedy
+    assert one(connection, under_way) == before
+
+    settle(connection, [came(each) for each in full[:1]])
+    runs_under_way.count_all(connection)
+    ask(caller, job.id, run.id)
+    assert one(connection, under_way) == before
+
+
+def test_a_dry_run_asks_for_nothing(
+    caller: Caller, connection: psycopg.Connection, full: list[Any]
+) -> None:
+    assert runs.redeliver_all(caller, FAILED, after=None, dry=True).count == 0
+
+
+def test_the_account_is_told_what_it_has(
+    caller: Caller, connection: psycopg.Connection, full: list[Any]
+) -> None:
+    used = {each.limit.name: each.used for each in limits.states(caller.account)}
+    assert used["runsUnderWay"] == LIMIT
+
+    settle(connection, [came(each) for each in full])
+    runs_under_way.count_all(connection)
+
+    used = {each.limit.name: each.used for each in limits.states(caller.account)}
+    assert used["runsUnderWay"] == 0
+    assert one(connection, "SELECT count(*) FROM runs_under_way") == 0
+
+
+def test_what_is_due_waits_until_others_have_ended(
+    caller: Caller, connection: psycopg.Connection, database: str, full: list[Any]
+) -> None:
+    known = KnownFirings(UNLIMITED)
+    allowed = known.limits(connection)
+    assert allowed.of[caller.account.id].room == 0
+    late = [book(connection, caller.account.id, due_in=n - 10) for n in range(3)]
+
+    assert claim_with(connection, known) == []
+    rows = connection.execute("SELECT job_id, owed_for FROM due WHERE next_at = owed_till")
+    assert dict(rows.fetchall()) == dict.fromkeys(late, "runsUnderWay")
+
+    settle(connection, [came(each) for each in full[:2]])
+    runs_under_way.count_all(connection)
+    known = KnownFirings(UNLIMITED)
+
+    assert claim_with(connection, known) == late[:2], "the earliest due first"
+    assert claim_with(connection, known) == [], "what began since the count is counted on"
+    reason = one(connection, "SELECT reason FROM inflight WHERE job_id = %s", late[0])
+    assert reason == "postponed: the account may have 3 runs under way (runsUnderWay)"
+
+
+def claim_with(connection: psycopg.Connection, known: KnownFirings) -> list[Any]:
+    """The jobs of what a scheduler claims that knows these limits."""
+    claims = claim(
+        connection,
+        budget=100,
+        ahead=0.3,
+        unreadable=lambda *_: None,
+        limits=known.limits(connection),
+    )
+    known.count(Counter(each.account_id for each in claims.runs))
+    known.postponed(claims.postponed)
+    query = "SELECT job_id FROM inflight WHERE id = ANY (%s) ORDER BY due_at"
+    ids = [each.run_id for each in claims.runs]
+    return [row[0] for row in connection.execute(query, (ids,)).fetchall()]
+
+
+def test_one_process_counts_at_a_time(
+    connection: psycopg.Connection, database: str, full: list[Any]
+) -> None:
+    with connect(database) as other, other.transaction():
+        assert runs_under_way.count_all(other)
+        assert runs_under_way.count_all(connection) is False
+    assert runs_under_way.count_all(connection) is True
+
+
+def test_it_is_counted_more_often_where_an_account_is_near_its_limit(
+    caller: Caller, connection: psycopg.Connection, database: str, full: list[Any]
+) -> None:
+    census = Census(Link(database, "census"), limits=DEFAULTS, clock=lambda: 0.0)
+    census.once()
+    assert census.pause == COUNT_NEAR_S
+
+    settle(connection, [came(each) for each in full])
+    add_account(connection, "neighbour")
+    census.once()
+    assert census.pause == COUNT_S
+    census.close()

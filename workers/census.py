@@ -1,0 +1,53 @@
+"""Census: counts the runs under way of each account, more often while one is near its limit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from app.domain.limits import Limits, overridden
+from app.store import limits as store
+from app.store import runs_under_way
+from workers.link import Link, Repeating
+
+COUNT_S: Final = 5.0
+COUNT_NEAR_S: Final = 1.0
+_NEAR: Final = 0.8
+_REST: Final = 50
+"""However many runs there are, counting takes a fiftieth of the time at most."""
+
+
+class Census(Repeating):
+    """A thread beside the scheduler; of several, one counts at a time."""
+
+    def __init__(
+        self, link: Link, *, limits: Limits, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__("census", pause=COUNT_S)
+        self._link = link
+        self._limits = limits
+        self._clock = clock
+
+    def once(self) -> None:
+        """Count, and set how long to rest."""
+        began = self._clock()
+        with self._link.use() as connection:
+            runs_under_way.count_all(connection)
+            took = self._clock() - began
+            own = {
+                account: overridden(self._limits, overrides).runs_under_way
+                for account, overrides in store.with_own(connection).items()
+            }
+            default = self._limits.runs_under_way
+            allowed = [each for each in (default, *own.values()) if each is not None]
+            near = False
+            if allowed:
+                counted = runs_under_way.at_least(connection, int(min(allowed) * _NEAR))
+                limits = ((own.get(account, default), runs) for account, runs in counted.items())
+                near = any(most is not None and runs >= most * _NEAR for most, runs in limits)
+        self.pause = max(COUNT_NEAR_S if near else COUNT_S, took * _REST)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.drop()
