@@ -15,7 +15,7 @@ import psycopg
 
 from app.domain import tally
 from app.log import in_words, logger
-from app.store import accuracy, answers, beats, partitions, repairs
+from app.store import accuracy, answers, beats, history_usage, partitions, repairs
 from app.store.database_errors import Kind, kind_of
 from workers.link import Link, Repeating
 
@@ -101,7 +101,9 @@ class Maintenance(Repeating):
             logger.warning("history.crowded", partitions=crowded)
 
     def _drop_partitions(self, connection: psycopg.Connection) -> None:
-        dropped = partitions.drop_before(connection, self._first_kept(connection))
+        first_kept = self._first_kept(connection)
+        dropped = partitions.drop_before(connection, first_kept)
+        history_usage.drop_before(connection, first_kept)
         if dropped:
             logger.info("history.turned_over", made=0, dropped=dropped)
 

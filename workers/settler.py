@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 
 from app.domain import tally
+from app.domain.limits import UNLIMITED, Limits
 from app.domain.run import Attempt, Reply
 from app.domain.tally import Tallies
 from app.log import in_words, lines, logger
@@ -22,6 +23,7 @@ from app.store.settling import Settlement
 from workers.accuracy import Accuracy
 from workers.courier import Courier
 from workers.held import Held
+from workers.history_usage import HistoryUsage
 from workers.link import Link, Repeating
 from workers.set_aside import Aside, SetAside
 
@@ -53,6 +55,7 @@ class Settler(Repeating):
         courier: Courier,
         identity: str,
         *,
+        limits: Limits = UNLIMITED,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__("settler", pause=_PAUSE_S)
@@ -66,6 +69,7 @@ class Settler(Repeating):
         self._passing_until = float("-inf")
         self._tallies = Tallies()
         self._accuracy = Accuracy()
+        self._usage = HistoryUsage(limits, clock=clock)
         self._beaten_at = float("-inf")
 
     def once(self) -> None:
@@ -128,7 +132,7 @@ class Settler(Repeating):
             return
         with self._link.use() as connection:
             if self._unsettled:
-                self._settle(connection, list(self._unsettled))
+                self._settle(connection, self._usage.pruned(list(self._unsettled)))
                 self._unsettled.clear()
             if self._unreleased:
                 self._release(connection, list(self._unreleased))
@@ -163,6 +167,7 @@ class Settler(Repeating):
         beats.add(connection, self._tallies)
         self._tallies.clear()
         self._accuracy.flush(connection)
+        self._usage.flush(connection)
 
     def _settle(self, connection: psycopg.Connection, batch: list[tuple[Held, Settlement]]) -> None:
         now = self._clock()
@@ -192,6 +197,7 @@ class Settler(Repeating):
             aside = [(held, left[each.id]) for held, each in batch if each.id in left]
             self._set_aside.put(aside, self._clock(), tries=tries)
         self._accuracy.count(written, settled)
+        self._usage.count(written, settled)
         self._tell(settled)
         for each, error in settled.failed:
             _tell_impossible(each.id, error)

@@ -63,6 +63,7 @@ class Station:
             Link(url, "settler", lock_timeout=LOCK_TIMEOUT_S),
             self.courier,
             identity,
+            limits=settings.limits,
             clock=self._clock,
         )
         self._stopping_at: float | None = None

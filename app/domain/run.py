@@ -63,8 +63,9 @@ class Reply(NamedTuple):
     Exactly one of `status` (a complete, final answer) and `error` is set; `error` is one of
     the stable codes of docs/decisions/0004-outbound-client.md, such as `timeout` or
     `denied-address`, with `error_detail` in words.
-    `headers` and `body` are cut to what history keeps. `connected` is false where no connection
-    stood, so that nothing was sent; it is not kept.
+    `headers` and `body` are cut to what history keeps; `kept` is false where history has neither,
+    as its account is at its limit. `connected` is false where no connection stood, so that nothing
+    was sent; it is not kept.
     """
 
     status: int | None = None
@@ -74,6 +75,7 @@ class Reply(NamedTuple):
     body: bytes = b""
     timing: Timing = _UNTIMED
     connected: bool = True
+    kept: bool = True
 
 
 class Attempt(NamedTuple):

@@ -15,6 +15,7 @@ from app.domain.account import Account
 from app.domain.job import Dialect
 from app.domain.limits import (
     DAPR_APPS,
+    HISTORY_BYTES,
     RUNS_UNDER_WAY,
     TABLE,
     Limit,
@@ -25,7 +26,7 @@ from app.domain.limits import (
     reached,
 )
 from app.errors import InvalidMember
-from app.store import endpoints, runs_under_way
+from app.store import endpoints, history_usage, runs_under_way
 from app.store import limits as store
 from app.store.engine import session, statement
 
@@ -152,5 +153,6 @@ def check_runs(connection: Connection, account: Account) -> int | None:
 _USED: Final[dict[str, _Count]] = {
     DAPR_APPS.name: _dapr_apps,
     RUNS_UNDER_WAY.name: runs_under_way.of_account,
+    HISTORY_BYTES.name: history_usage.of_account,
 }
 """How to count what an account has, for the limits of which that is cheap."""

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from app.domain.run import Attempt, Place, Reply, Run, RunKind, RunState, Timing
+from app.store.settling import NOT_KEPT
 
 MAX_ATTEMPTS: Final = 20
 """Attempts that are listed with their run: all of an ordinary run, the newest of a longer one."""
@@ -151,6 +152,7 @@ def _attempt(row: Row[Any]) -> Attempt:
             error_detail=row.detail,
             headers=tuple((name, value) for name, value in row.headers or ()),
             body=bytes(row.body or b""),
+            kept=row.headers != NOT_KEPT,
             timing=Timing(
                 dns=row.dns_ms,
                 connect=row.connect_ms,

@@ -99,6 +99,7 @@ SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
 -- account of which more was found than it may begin (app/domain/firing_rate.py), and one that was
 -- postponed: of those, as many are found as their account may begin, the earliest due first, whenever
 -- they are expected. What an account may begin is read here without a lock, and counted afterwards.
+-- IS TRUE keeps the planner from comparing each account with each.
 WITH RECURSIVE plainly AS MATERIALIZED (
   SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
          CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
@@ -148,14 +149,20 @@ WITH RECURSIVE plainly AS MATERIALIZED (
 ), number AS MATERIALIZED (
   SELECT account_id, count(*) AS number FROM found GROUP BY account_id
 ), crowd AS MATERIALIZED (
-  SELECT number.account_id FROM number LEFT JOIN bounded USING (account_id)
-  WHERE bounded.queued
-     OR (bounded.account_id IS NOT NULL OR number > %(quiet)s)
-        AND number > (
-          SELECT least(bounded.room, allowance(
-            CASE WHEN bounded.account_id IS NULL THEN %(rate)s::int ELSE bounded.rate END,
-            min(p.spent_until)))
-          FROM firing_pace p WHERE p.account_id = number.account_id)
+  SELECT account_id FROM (
+    SELECT account_id, number, NULL AS may,
+           CASE WHEN number > %(quiet)s THEN allowance(%(rate)s::int, (
+             SELECT spent_until FROM firing_pace p WHERE p.account_id = number.account_id))
+           END AS usual
+    FROM number
+    UNION ALL
+    SELECT account_id, NULL,
+           CASE WHEN queued THEN -1 ELSE least(room, allowance(rate, (
+             SELECT spent_until FROM firing_pace p WHERE p.account_id = bounded.account_id))) END,
+           NULL
+    FROM bounded WHERE (account_id IN (SELECT account_id FROM number)) IS TRUE) each
+  GROUP BY account_id
+  HAVING max(number) > coalesce(max(may), max(usual))
 ), picked AS MATERIALIZED (
   SELECT found.*, account_id IN (SELECT account_id FROM crowd) AS crowded FROM found
 ), moved AS (
@@ -184,12 +191,11 @@ FROM picked WHERE recurring OR crowded OR owed_at IS NOT NULL;
 -- name: lock_pace
 -- What these accounts have spent, one account after another in one order; before anything of what
 -- was locked since is judged. The clock that comes along judges it.
-WITH locked AS MATERIALIZED (
-  SELECT account_id, spent_until, queued_until
-  FROM firing_pace WHERE account_id = ANY (%(accounts)b::bigint[]) ORDER BY account_id FOR UPDATE
-)
 SELECT a.account_id, coalesce(spent_until, now()), greatest(queued_until, now()), clock_timestamp()
-FROM unnest(%(accounts)b::bigint[]) AS a (account_id) LEFT JOIN locked USING (account_id);
+FROM unnest(%(accounts)b::bigint[]) AS a (account_id)
+LEFT JOIN LATERAL (
+  SELECT spent_until, queued_until FROM firing_pace p
+  WHERE p.account_id = a.account_id FOR UPDATE) locked ON true;
 
 -- name: count_firings
 -- What began in this transaction is spent, also where that is more than there was: the debt is paid

@@ -18,6 +18,9 @@ from app.store.serial import Ended, followers, move_on
 
 KEPT_BODY: Final = 1024
 
+NOT_KEPT: Final[list[list[str]]] = []
+"""In place of headers, where neither they nor the body were kept; NULL is an answer without any."""
+
 _NONE: Final[Any] = Attempt(0, None, None, Reply(timing=Timing(total=None)))  # type: ignore[arg-type] # a row of nothing
 
 
@@ -155,7 +158,7 @@ def _attempts(batch: Sequence[Settlement]) -> dict[str, list[Any]]:
         "statuses": _column([reply.status for reply in replies]),
         "errors": _column([reply.error for reply in replies]),
         "details": _column([_storable(reply.error_detail) for reply in replies]),
-        "headers": _column([_headers(reply.headers) for reply in replies]),
+        "headers": _column([_headers(reply) for reply in replies]),
         "bodies": _column([reply.body[:KEPT_BODY] or None for reply in replies]),
         "dns": _column([timing.dns for timing in timings]),
         "connects": _column([timing.connect for timing in timings]),
@@ -194,11 +197,11 @@ def _versions(batch: Sequence[Settlement]) -> dict[str, list[Any]]:
     }
 
 
-def _headers(headers: Sequence[tuple[str, str]]) -> str | None:
+def _headers(reply: Reply) -> str | None:
     """The headers as JSON text; a receiver may send what text in PostgreSQL cannot hold."""
-    if not headers:
-        return None
-    pairs = [(_storable(name), _storable(value)) for name, value in headers]
+    if not reply.headers:
+        return None if reply.kept else orjson.dumps(NOT_KEPT).decode()
+    pairs = [(_storable(name), _storable(value)) for name, value in reply.headers]
     return orjson.dumps(pairs).decode()
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Computed,
+    Date,
     DateTime,
     Double,
     ForeignKey,
@@ -150,6 +151,14 @@ firing_pace = Table(
     Column("account_id", BigInteger, primary_key=True, autoincrement=False),
     Column("spent_until", _INSTANT, nullable=False),
     Column("queued_until", _INSTANT, nullable=False),
+)
+
+history_usage = Table(
+    "history_usage",
+    _metadata,
+    Column("account_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("day", Date, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
 )
 
 runs_under_way = Table(

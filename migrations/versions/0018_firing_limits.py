@@ -15,7 +15,6 @@ branch_labels = None
 depends_on = None
 
 INDEX = "due_owed"
-CHECK = "due_is_owed_before"
 
 
 def upgrade() -> None:
@@ -26,9 +25,6 @@ def upgrade() -> None:
           ADD COLUMN IF NOT EXISTS owed_till timestamptz,
           ADD COLUMN IF NOT EXISTS owed_for text
     """)
-    op.execute(f"ALTER TABLE due DROP CONSTRAINT IF EXISTS {CHECK}")
-    # Short, as it is read anew by every statement that inserts.
-    op.execute(f"ALTER TABLE due ADD CONSTRAINT {CHECK} CHECK (owed_at < owed_till) NOT VALID")
     op.execute("""
         CREATE TABLE IF NOT EXISTS firing_pace (
           account_id bigint PRIMARY KEY,
@@ -47,7 +43,6 @@ def upgrade() -> None:
     """)
     with op.get_context().autocommit_block():
         op.execute("SET lock_timeout = 0")
-        op.execute(f"ALTER TABLE due VALIDATE CONSTRAINT {CHECK}")
         # One that was interrupted is there, but not valid.
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {INDEX}")
         op.execute(

@@ -53,6 +53,7 @@ def of_attempt(run_id: UUID, attempt: Attempt) -> Mapping[str, Value]:
             "timing": _of_timing(reply.timing),
             "headers": [{"name": name, "value": value} for name, value in reply.headers],
             **_of_body(reply),
+            "notKept": None if reply.kept else True,
         }
     )
 

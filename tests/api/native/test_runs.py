@@ -1,12 +1,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from flask.testing import FlaskClient
 from lxml import etree
 
 from app.api.native import runs, tree
+from app.domain.history_usage import bare
 from app.domain.run import Attempt, Reply, Run, RunKind, RunState, Timing
 from tests.api.native.booked import ABSENT, booked
 
@@ -120,3 +121,16 @@ def test_an_event_names_the_run_it_tells_of() -> None:
     shown = runs.of_run(replace(RUN, kind=RunKind.EVENT))
     assert (shown["kind"], shown["run"]) == ("event", SHOWN["job"])
     assert not {"job", "version"} & set(shown)
+
+
+def test_an_attempt_says_where_the_answer_was_not_kept() -> None:
+    attempt = bare(RUN.attempts[0])
+
+    (shown,) = cast(
+        "list[dict[str, Any]]", runs.of_run(replace(RUN, attempts=(attempt,)))["attempts"]
+    )
+
+    assert shown["notKept"] is True
+    assert "body" not in shown
+    assert shown["headers"] == []
+    assert b"<notKept>true</notKept>" in tree.to_xml("attempt", shown)

@@ -1,0 +1,86 @@
+"""History usage: counts what the history of each account takes, and what is not kept any more."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Final
+
+import psycopg
+
+from app.domain.history_usage import RUN_BYTES, attempt_bytes, bare
+from app.domain.limits import Limits, overridden
+from app.store import history_usage as store
+from app.store import limits as limit_store
+from app.store.apart import Settled
+from app.store.settling import Settlement
+from workers.held import Held
+
+JUDGE_S: Final = 5.0
+"""How often the accounts are judged that something was written of meanwhile."""
+
+
+class HistoryUsage:
+    """Used by the settler's thread alone.
+
+    What a worker counted since its last heartbeat is lost with it: some seconds of one worker.
+    """
+
+    def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._added: Counter[tuple[int, date]] = Counter()
+        self._written: set[int] = set()
+        self._judged_at = float("-inf")
+        self._full: frozenset[int] = frozenset()
+
+    def pruned(self, batch: list[tuple[Held, Settlement]]) -> list[tuple[Held, Settlement]]:
+        """The batch as it is to be kept: bare of what receivers sent to accounts at their limit."""
+        if not self._full:
+            return batch
+        return [
+            (held, settlement._replace(attempt=bare(settlement.attempt)))
+            if settlement.attempt is not None and held.run.account_id in self._full
+            else (held, settlement)
+            for held, settlement in batch
+        ]
+
+    def count(self, batch: Iterable[tuple[Held, Settlement]], settled: Settled) -> None:
+        """Count what was settled of a batch; about a microsecond each, as all runs pass here."""
+        if settled.lost or settled.failed:
+            done = {each.id for each in settled.done}
+            batch = [each for each in batch if each[1].id in done]
+        added = self._added
+        for held, settlement in batch:
+            size = 0 if settlement.state is None else RUN_BYTES
+            if settlement.attempt is not None:
+                size += attempt_bytes(settlement.attempt)
+            added[held.run.account_id, settlement.due_at.date()] += size
+
+    def flush(self, connection: psycopg.Connection) -> None:
+        """Add what was counted to what is stored; now and then, see who is at a limit."""
+        store.add(connection, self._added)
+        self._written.update(account_id for account_id, _ in self._added)
+        self._added.clear()
+        if self._clock() - self._judged_at >= JUDGE_S:
+            self._full = self._judge(connection, self._full | self._written)
+            self._written.clear()
+            self._judged_at = self._clock()
+
+    def _judge(self, connection: psycopg.Connection, accounts: Iterable[int]) -> frozenset[int]:
+        """Those of the accounts that have as much history as they may."""
+        accounts = sorted(accounts)
+        if not accounts:
+            return frozenset()
+        own = limit_store.of_accounts(connection, accounts)
+        taken = store.of_accounts(connection, accounts)
+        allowed = {
+            each: overridden(self._limits, own.get(each, {})).history_bytes for each in accounts
+        }
+        return frozenset(
+            each
+            for each, most in allowed.items()
+            if most is not None and taken.get(each, 0) >= most
+        )
