@@ -15,6 +15,7 @@ TESTS ?=
 PROCESSES ?= logical
 PHASES ?=
 PEERS ?=
+DEEDS ?=
 UPGRADE ?=
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-header --quiet
 
@@ -31,12 +32,16 @@ test: ## Run the tests against real servers, on all cores; TESTS="tests/local -k
 	@$(DEVELOP) && exec $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
 
 .PHONY: bench
-bench: ## Measure against yardsticks (BENCH_QUICK=1: ten minutes); PHASES="drain steady" measures some
+bench: ## Measure against yardsticks (BENCH_QUICK=1: a quarter of an hour); PHASES="drain steady" measures some
 	@$(MEASURE) && exec $(BIN)/python -m bench $(PHASES)
 
 .PHONY: bench-peers
 bench-peers: ## Measure what else one might pick, beside Wakecall; PEERS="celery" measures some
 	@$(MEASURE) && exec $(BIN)/python -m bench.peers $(PEERS)
+
+.PHONY: bench-hostile
+bench-hostile: ## Measure what hostile clients do to others; DEEDS="abort accept" measures some
+	@$(MEASURE) && exec $(BIN)/python -m bench.hostile $(DEEDS)
 
 .PHONY: lint
 lint: ## Check format, lint, types and import rules

@@ -9,6 +9,7 @@ from typing import Final
 
 import psycopg
 
+from app.store import tables
 from bench.receiver import ADDRESSES
 
 BODY_BYTES: Final = 500
@@ -64,7 +65,9 @@ SELECT id, %(account)s, 1, true, %(first)s::timestamptz FROM wanted
 
 # In the order in which the product locks them (docs/architecture.md), so that neither waits for
 # the other in a circle.
-_PURGE: Final = "TRUNCATE due, inflight, run, attempt, job, superseded"
+_LOCKED_FIRST: Final = ("due", "inflight", "run", "attempt", "job")
+KEPT: Final = frozenset(("account", "api_key", "signing_secret", "heartbeat", "tally", "accuracy"))
+"""Tables that tell of accounts and of what was measured; all others are emptied by a purge."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +133,8 @@ def settle_down(connection: psycopg.Connection) -> None:
 
 def purge(connection: psycopg.Connection) -> None:
     """Remove all jobs, runs and attempts, so that no phase meets what another left."""
-    connection.execute(_PURGE)
+    others = sorted(tables.job.metadata.tables.keys() - KEPT - set(_LOCKED_FIRST))
+    connection.execute(f"TRUNCATE {', '.join((*_LOCKED_FIRST, *others))}")
 
 
 def seconds_for(count: int) -> float:

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 from statistics import median
+from typing import Final
+
+_WHOLE_FROM: Final = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,3 +68,8 @@ def spread(values: Sequence[float]) -> float:
 def rounded(value: float, digits: int = 3) -> float:
     """To so many significant digits: more would be noise."""
     return float(f"{value:.{digits}g}")
+
+
+def told_ms(milliseconds: float) -> str:
+    """Milliseconds as a page tells them: without a fraction from a hundred on."""
+    return f"{milliseconds:,.0f} ms" if milliseconds >= _WHOLE_FROM else f"{milliseconds:.1f} ms"

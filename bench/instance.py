@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,9 @@ from local.instance import CHECKOUT
 from local.program import Program
 
 FOLDER: Final = Path("/var/tmp")  # noqa: S108 - mkdtemp; a disk, where /tmp may be memory
+NO_LIMITS: Final = {limit.setting: "off" for limit in TABLE if limit.can_be_off}
+"""Settings under which the service, and not a limit, is what is measured."""
+
 _READY_S: Final = 120.0
 _STOP_S: Final = 60.0
 _ROOM: Final = {"full": 30 * 2**30, "quick": 6 * 2**30}
@@ -94,10 +97,16 @@ class Instance:
 
 
 @contextmanager
-def running(authority: Path, *, folder: Path = FOLDER, plan: str = "") -> Iterator[Instance]:
+def running(
+    authority: Path,
+    *,
+    folder: Path = FOLDER,
+    plan: str = "",
+    limits: Mapping[str, str] = NO_LIMITS,
+) -> Iterator[Instance]:
     """An instance that trusts `authority` and may call loopback, ready to be used.
 
-    Its data lie below `folder`, and are removed.
+    Its data lie below `folder`, and are removed. What `limits` does not set is as deployed.
     """
     room = shutil.disk_usage(folder).free
     if room < _ROOM.get(plan, 0):
@@ -113,8 +122,7 @@ def running(authority: Path, *, folder: Path = FOLDER, plan: str = "") -> Iterat
         WAKECALL_ALLOW_TARGETS="127.0.0.0/8",
         WAKECALL_CA_FILE=f"{authority}",
         PORT=f"{port}",
-        # What the service can do is measured, not what an account may.
-        **{each.setting: "off" for each in TABLE if each.can_be_off},
+        **limits,
     )
     program = Program(
         name="instance",

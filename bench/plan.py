@@ -30,6 +30,9 @@ class Plan:
     overdue_each: int
     """Overdue jobs of each of fifty neighbours."""
     neighbour_s: float
+    hostile_s: float
+    hostile_patience_s: float
+    """How long a call or a booking is waited for beside an attack."""
     listed: int
     crons: int
     tls: int
@@ -54,6 +57,7 @@ class Plan:
             "claim_firings": self.claimed,
             "slow_receivers": f"1 in 1000 of {self.slow_rate}/s for {self.slow_s:g} s",
             "neighbour_overdue_jobs": {"one": self.overdue, "fifty": self.overdue_each},
+            "hostile_seconds": self.hostile_s,
             "listed_ids": self.listed,
             "cron_jobs": self.crons,
             "tls_handshakes": self.tls,
@@ -77,6 +81,8 @@ FULL: Final = Plan(
     overdue=100_000,
     overdue_each=100_000,
     neighbour_s=60.0,
+    hostile_s=6.0,
+    hostile_patience_s=20.0,
     listed=1_000_000,
     crons=100_000,
     tls=1500,
@@ -102,6 +108,8 @@ QUICK: Final = Plan(
     overdue=50_000,
     overdue_each=5_000,
     neighbour_s=15.0,
+    hostile_s=1.5,
+    hostile_patience_s=10.0,
     listed=200_000,
     crons=10_000,
     tls=1000,

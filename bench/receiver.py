@@ -7,7 +7,7 @@ import re
 import resource
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -131,7 +131,7 @@ def running(folder: Path, *, own: bool = False) -> Iterator[Receiver]:
                 files=_files(),
             )
             alive["nginx"] = start("nginx", nginx.command(found, folder, text))
-        _await(receiver, alive)
+        await_listening(ADDRESSES[-1], list(ports.values()), alive, folder)
         yield receiver
 
 
@@ -149,16 +149,22 @@ def _files() -> int:
     return files
 
 
-def _await(receiver: Receiver, alive: dict[str, Callable[[], bool]]) -> None:
+def await_listening(
+    address: str, ports: Sequence[int], alive: Mapping[str, Callable[[], bool]], logs: Path
+) -> None:
+    """Return once all these ports take connections.
+
+    Raises Failed, with the last line of its log, where a process is not alive, or after 20 s.
+    """
     give_up = time.monotonic() + _START_S
-    waiting = [receiver.plain, receiver.timed, receiver.tls, receiver.hanging]
+    waiting = list(ports)
     while waiting:
         for name, lives in alive.items():
             if not lives() or time.monotonic() > give_up:
-                said = last_words(receiver.folder / f"{name}.log")
+                said = last_words(logs / f"{name}.log")
                 raise Failed(f"The receiver does not start: {name}: {said}")
         try:
-            socket.create_connection((ADDRESSES[-1], waiting[0]), timeout=1).close()
+            socket.create_connection((address, waiting[0]), timeout=1).close()
             waiting.pop(0)
         except OSError:
             time.sleep(_POLL_S)

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from bench import results
+from bench.figures import told_ms
+from bench.hostile import table as hostile
 from bench.peers import merging, table
 from local.instance import CHECKOUT
 
@@ -17,7 +19,6 @@ PAGE: Final = CHECKOUT / "docs" / "performance.md"
 CHART: Final = CHECKOUT / "docs" / "images" / "performance.svg"
 BEGIN: Final = "<!-- measured: from bench/results/latest.json, by make bench -->"
 END: Final = "<!-- end of what was measured -->"
-_WHOLE_FROM: Final = 100
 
 Results = Mapping[str, Any]
 
@@ -56,7 +57,7 @@ def block(found: Results) -> str:
             (
                 (
                     f"{int(rate):,}",
-                    *(_ms(late[key]) for key in ("p50", "p99", "p999", "max")),
+                    *(told_ms(late[key]) for key in ("p50", "p99", "p999", "max")),
                 )
                 for rate, late in found["lateness_ms"].items()
             ),
@@ -64,6 +65,8 @@ def block(found: Results) -> str:
         _table(("CPU per callback", "µs"), found["cpu_us_per_callback"].items()),
         _table(("beside these", "measured"), _further(found)),
     ]
+    if hostile.KEY in found:
+        parts += [hostile.about(found), _table(hostile.HEAD, hostile.rows(found))]
     if merging.KEY in found:
         parts += [table.about(found), _table(table.HEAD, table.rows(found))]
     return "\n\n".join(parts)
@@ -104,10 +107,10 @@ def _main(found: Results) -> Iterator[tuple[str, ...]]:
     for rate, aim in (("1000", "≤ 5 ms"), ("5000", "≤ 15 ms")):
         if rate in found["lateness_ms"]:
             late = found["lateness_ms"][rate]["p99"]
-            yield f"lateness p99 at {int(rate):,}/s", _ms(late), "", aim
+            yield f"lateness p99 at {int(rate):,}/s", told_ms(late), "", aim
     yield (
         "1 receiver in 1,000 hangs: p99 of the others",
-        _ms(details["slow"]["p99_ms_beside"]),
+        told_ms(details["slow"]["p99_ms_beside"]),
         f"{found['slow_receivers_p99_ratio']:g} × without them",
         "unchanged",
     )
@@ -133,7 +136,7 @@ def _main(found: Results) -> Iterator[tuple[str, ...]]:
     )
     yield (
         "lateness p99 beside 1 or 50 accounts with a backlog",
-        _ms(found["neighbour_p99_ms"]),
+        told_ms(found["neighbour_p99_ms"]),
         "",
         "≤ 250 ms",
     )
@@ -156,7 +159,7 @@ def _further(found: Results) -> Iterator[tuple[str, ...]]:
     tls = details["tls"]
     yield (
         f"TLS at {_rate(tls['rate'])}, on kept connections",
-        f"p99 {_ms(tls['lateness_ms']['p99'])}, {tls['cpu_us']['total']:g} µs of CPU a call",
+        f"p99 {told_ms(tls['lateness_ms']['p99'])}, {tls['cpu_us']['total']:g} µs of CPU a call",
     )
     yield (
         f"TLS, {found['sizes']['tls_handshakes']:,} handshakes at one instant",
@@ -178,7 +181,7 @@ def _further(found: Results) -> Iterator[tuple[str, ...]]:
         yield (
             f"beside {name} with {each:,} overdue jobs each: p50, p99, latest",
             (
-                f"{_ms(late['p50'])}, {_ms(late['p99'])}, {_ms(late['max'])}, of "
+                f"{told_ms(late['p50'])}, {told_ms(late['p99'])}, {told_ms(late['max'])}, of "
                 f"{late['samples']} calls"
             ),
         )
@@ -186,10 +189,6 @@ def _further(found: Results) -> Iterator[tuple[str, ...]]:
 
 def _rate(per_s: float) -> str:
     return f"{per_s:,.0f}/s"
-
-
-def _ms(milliseconds: float) -> str:
-    return f"{milliseconds:,.0f} ms" if milliseconds >= _WHOLE_FROM else f"{milliseconds:.1f} ms"
 
 
 def _table(head: tuple[str, ...], rows: Any) -> str:  # noqa: ANN401 - rows of anything printable

@@ -13,6 +13,7 @@ import signal
 import ssl
 import sys
 import time
+from abc import ABC, abstractmethod
 from functools import partial
 from pathlib import Path
 from typing import IO, Final, cast
@@ -42,15 +43,16 @@ class Arrivals:
         self.log.write(b"%.6f %b %b 204\n" % (at, due, run))
 
 
-class Connection(asyncio.Protocol):
-    """One kept connection; answers each call, or none."""
+class Connection(asyncio.Protocol, ABC):
+    """One kept connection, on which requests are taken one after the other."""
 
-    def __init__(self, arrivals: Arrivals, *, timed: bool = False, hanging: bool = False) -> None:
-        self._arrivals = arrivals
-        self._timed = timed
-        self._hanging = hanging
+    def __init__(self) -> None:
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
+
+    @abstractmethod
+    def answer(self, head: bytes) -> None:
+        """Answer a request with this head, whose body has been taken."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep what answers are written to."""
@@ -65,26 +67,38 @@ class Connection(asyncio.Protocol):
             if len(self._buffer) < end + len(_HEAD_END) + size:
                 return
             self._buffer = self._buffer[end + len(_HEAD_END) + size :]
-            self._answer(head)
+            self.answer(head)
         if len(self._buffer) > _LONGEST_HEAD:
-            self._write(b"HTTP/1.1 431 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self.write(b"HTTP/1.1 431 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             if self._transport is not None:
                 self._transport.close()
 
-    def _answer(self, head: bytes) -> None:
+    def write(self, data: bytes) -> None:
+        """Send this, unless the connection is over."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+
+class Counting(Connection):
+    """A connection whose calls are counted and answered with 204, or never."""
+
+    def __init__(self, arrivals: Arrivals, *, timed: bool = False, hanging: bool = False) -> None:
+        super().__init__()
+        self._arrivals = arrivals
+        self._timed = timed
+        self._hanging = hanging
+
+    def answer(self, head: bytes) -> None:
+        """Tell the number of calls so far where the request is a GET; otherwise count it."""
         if head.startswith(b"GET "):
             text = b"%d" % self._arrivals.count
-            self._write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text))
+            self.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(text), text))
             return
         self._arrivals.count += 1
         if self._timed:
             self._arrivals.write(head)
         if not self._hanging:
-            self._write(_DONE)
-
-    def _write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
+            self.write(_DONE)
 
 
 def _field(head: bytes, name: bytes) -> bytes:
@@ -105,10 +119,10 @@ async def serve(addresses: list[str], ports: list[int], folder: Path) -> None:
         arrivals = Arrivals(log)
         servers = []
         for port, kind in (
-            (plain, partial(Connection, arrivals)),
-            (timed, partial(Connection, arrivals, timed=True)),
-            (tls, partial(Connection, arrivals, timed=True)),
-            (hanging, partial(Connection, arrivals, hanging=True)),
+            (plain, partial(Counting, arrivals)),
+            (timed, partial(Counting, arrivals, timed=True)),
+            (tls, partial(Counting, arrivals, timed=True)),
+            (hanging, partial(Counting, arrivals, hanging=True)),
         ):
             if port:
                 secured = _context(folder) if port == tls else None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from bench.figures import told_ms
 from bench.peers.merging import ABOUT, KEY
 
 HEAD: Final = ("peer", "drain", "lateness p99", "creates", "durability")
-_WHOLE_FROM: Final = 100
 
 
 def about(found: Mapping[str, Any]) -> str:
@@ -32,11 +32,7 @@ def rows(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
         yield (
             called,
             f"{peer['drain_per_s']:,.0f}/s",
-            _ms(peer["lateness_p99_ms"]),
+            told_ms(peer["lateness_p99_ms"]),
             f"{peer['creates_per_s']:,.0f}/s",
             peer["durability"],
         )
-
-
-def _ms(milliseconds: float) -> str:
-    return f"{milliseconds:,.0f} ms" if milliseconds >= _WHOLE_FROM else f"{milliseconds:.1f} ms"

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import http.client
-import threading
 import time
-from typing import Any, Final, Self
-
-import psutil
+from typing import Any, Final
 
 from bench import bookings
 from bench.bookings import Batch
 from bench.children import Failed
 from bench.figures import rounded
+from bench.memory import Memory
 from bench.stage import Findings, Stage, Tell
 
 _FORMS: Final = ("text/plain", "application/json", "application/xml")
 _UUID: Final = 36
 _PIECE: Final = 1 << 20
-_MIB: Final = 1 << 20
 _WAIT_S: Final = 120.0
 
 
@@ -36,7 +33,7 @@ def run(stage: Stage, tell: Tell) -> Findings:
 
 
 def _listed(stage: Stage, form: str, count: int) -> dict[str, Any]:
-    with _Memory(stage.instance.pids()["web"]) as memory:
+    with Memory(stage.instance.pids()["web"]) as memory:
         began = time.perf_counter()
         connection = http.client.HTTPConnection("127.0.0.1", stage.instance.port, timeout=_WAIT_S)
         headers = {"Authorization": f"Bearer {stage.account.key}", "Accept": form}
@@ -55,32 +52,5 @@ def _listed(stage: Stage, form: str, count: int) -> dict[str, Any]:
         "seconds": rounded(seconds),
         "first_byte_s": rounded(first),
         "ids_per_s": rounded(count / seconds),
-        "web_memory_growth_mib": round(memory.growth / _MIB, 1),
+        "web_memory_growth_mib": memory.growth_mib,
     }
-
-
-class _Memory:
-    """How much more memory the processes of a tree take at most while the block runs."""
-
-    def __init__(self, pid: int) -> None:
-        root = psutil.Process(pid)
-        self._processes = [root, *root.children(recursive=True)]
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._before = self._taken()
-        self.growth = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_failure: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.05):
-            self.growth = max(self.growth, self._taken() - self._before)
-
-    def _taken(self) -> int:
-        return sum(each.memory_info().rss for each in self._processes if each.is_running())

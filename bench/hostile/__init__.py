@@ -1,0 +1,1 @@
+"""Hostile: what an account, or a stranger without a key, does as fast as it can."""

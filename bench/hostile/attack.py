@@ -1,0 +1,66 @@
+"""Attack: one deed, prepared or done for some seconds; in a process of its own.
+
+python -m bench.hostile.attack   reads and prints one JSON document
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from bench.hostile import deeds
+from bench.hostile.deed import Deed
+from bench.hostile.ground import Ground
+from bench.hostile.links import Score
+
+_GRACE_S: Final = 60
+_YIELDING: Final = 10
+"""Niceness: an attacker has machines of its own, so that it takes no core from what is measured."""
+
+
+async def attack(deed: Deed, ground: Ground, seconds: float) -> dict[str, Any]:
+    """Do the deed for so long; what came of it."""
+    score = Score()
+    began = time.perf_counter()
+    tasks = [asyncio.ensure_future(link) for link in deed.attack(ground, score)]
+    done, pending = await asyncio.wait(tasks, timeout=seconds)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        task.result()
+    return {**score.document(), "seconds": time.perf_counter() - began}
+
+
+def main() -> None:
+    """Prepare the deed where no seconds are given, and do it otherwise."""
+    question = json.load(sys.stdin)
+    deed, ground = deeds.named(question["deed"]), Ground(**question["ground"])
+    seconds = question.get("seconds")
+    _yield_the_cores()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if seconds is None:
+        found = deed.prepare(ground) if deed.prepare is not None else {}
+    else:
+        signal.alarm(int(seconds) + _GRACE_S)
+        found = asyncio.run(attack(deed, ground, seconds))
+    json.dump(found, sys.stdout)
+
+
+def _yield_the_cores() -> None:
+    os.nice(_YIELDING)
+    with suppress(OSError):  # Linux groups processes by session, where it was built to
+        Path("/proc/self/autogroup").write_text(f"{_YIELDING}", encoding="ascii")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Deed: one thing that an attacker does, and the ways of doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bench.hostile import links
+from bench.hostile.ground import Ground
+from bench.hostile.links import Score
+
+Attack = Callable[[Ground, Score], Iterable[Coroutine[Any, Any, None]]]
+"""The connections of an attack; each goes on until it is cancelled."""
+
+Requests = Callable[[Ground, int], Iterator[bytes]]
+"""The requests of one connection, without end; connections are counted from 0."""
+
+Facts = dict[str, Any]
+
+_UPLOAD: Final = 100_000
+_AT_ONCE: Final = 70_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deed:
+    """One thing that an attacker does as fast as it can.
+
+    `prepare` finds the facts for its ground, before anything is measured. What a deed leaves in
+    `left_in` (table and its column of time) is made as much as minutes of it would leave.
+    """
+
+    name: str
+    about: str
+    attack: Attack
+    prepare: Callable[[Ground], Facts] | None = None
+    left_in: tuple[str, str] | None = None
+
+
+def ask(requests: Requests, connections: int = 32) -> Attack:
+    """Ask on so many connections, each time as soon as the answer before is here."""
+    return lambda ground, score: (
+        links.ask(ground.port, requests(ground, n), score) for n in range(connections)
+    )
+
+
+def ask_and_not_read(requests: Requests, *, held: int, connections: int = 4) -> Attack:
+    """Ask on `held` connections and read nothing; the oldest is given up for a new one."""
+    return lambda ground, score: (
+        links.ask_and_not_read(
+            ground.port, requests(ground, n), score, held=held // connections, pause_s=0.05
+        )
+        for n in range(connections)
+    )
+
+
+def send_slowly(
+    beginning: Callable[[Ground], bytes],
+    piece: bytes,
+    *,
+    connections: int,
+    pause_s: float = 2.0,
+) -> Attack:
+    """Begin so many requests, and go on with each by a piece now and then."""
+    return lambda ground, score: (
+        links.send_slowly(ground.port, beginning(ground), score, piece=piece, pause_s=pause_s)
+        for _ in range(connections)
+    )
+
+
+def long_upload(head: bytes) -> bytes:
+    """The beginning of a request, longer than a document may be, of which the end never comes."""
+    return head.replace(b"Content-Length: 0", b"Content-Length: %d" % _UPLOAD) + b" " * _AT_ONCE
+
+
+def say_nothing(connections: int) -> Attack:
+    """Keep so many connections open."""
+    return lambda ground, score: (links.say_nothing(ground.port, score) for _ in range(connections))
+
+
+def both(*attacks: Attack) -> Attack:
+    """Several attacks at once."""
+    return lambda ground, score: (link for attack in attacks for link in attack(ground, score))

@@ -1,0 +1,61 @@
+"""Paced: one request at an even rate, each on a connection of its own, and how long each took.
+
+python -m bench.paced   reads and prints one JSON document
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from typing import Any, Final
+
+HOST: Final = "127.0.0.1"
+UNANSWERED: Final = 0
+"""The status of a request whose connection was closed, or of which nothing was heard in time."""
+
+
+async def measure(
+    port: int, request: bytes, *, begin_in: float, per_s: float, seconds: float, patience_s: float
+) -> dict[str, Any]:
+    """Send at the planned instants, whatever became of the requests before.
+
+    `took` are the seconds from each planned instant to the whole answer, at most `patience_s`;
+    `statuses` counts the answers.
+    """
+    began = time.perf_counter() + begin_in
+    planned = [began + n / per_s for n in range(int(per_s * seconds))]
+    answers = await asyncio.gather(*(_at(each, port, request, patience_s) for each in planned))
+    statuses = Counter(status for status, _ in answers)
+    return {"took": [took for _, took in answers], "statuses": statuses}
+
+
+async def _at(planned: float, port: int, request: bytes, patience_s: float) -> tuple[int, float]:
+    await asyncio.sleep(planned - time.perf_counter())
+    status = UNANSWERED
+    try:
+        async with asyncio.timeout(planned + patience_s - time.perf_counter()):
+            status = await _ask(port, request)
+    except (OSError, ValueError):  # TimeoutError is an OSError; an answer that broke off is neither
+        pass
+    took = time.perf_counter() - planned
+    return status, took if status else max(took, patience_s)
+
+
+async def _ask(port: int, request: bytes) -> int:
+    """The status of the answer, once the server has sent all of it."""
+    reader, writer = await asyncio.open_connection(HOST, port)
+    try:
+        writer.write(request)
+        answer = await reader.read()
+    finally:
+        writer.close()
+    return int(answer[9:12])
+
+
+if __name__ == "__main__":
+    question = json.load(sys.stdin)
+    question["request"] = question["request"].encode("latin-1")
+    json.dump(asyncio.run(measure(**question)), sys.stdout)

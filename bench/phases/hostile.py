@@ -1,0 +1,238 @@
+"""Hostile: an account's calls and bookings while another, or a stranger, does what it can."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from app.domain.limits import REQUESTS_PER_SECOND
+from bench import bookings, instance, results
+from bench.bookings import Batch
+from bench.children import ask, child, free_port, python
+from bench.client import request
+from bench.figures import lateness, percentile, rounded
+from bench.hostile.deed import Deed
+from bench.hostile.deeds import DEEDS
+from bench.hostile.ground import ADDRESSES, Ground, far
+from bench.hostile.table import KEY, NOTHING
+from bench.memory import Memory
+from bench.receiver import Arrival, await_listening
+from bench.stage import Findings, Stage, Tell
+from local.client import Client, await_ready
+from local.instance import CHECKOUT
+from local.program import Program
+
+MINUTES: Final = (2.5, 6.0)
+"""How long it takes, quick and full."""
+
+_LIMITS: Final = {REQUESTS_PER_SECOND.setting: f"{REQUESTS_PER_SECOND.default}"}
+"""What `make run` sets otherwise than a deployment without any setting."""
+
+_CALLS_PER_S: Final = 100
+_BOOKINGS_PER_S: Final = 20
+_LEAD_S: Final = 1.5
+"""From the beginning of the attack, its process included, to the first call."""
+_AFTER_S: Final = 0.3
+_AGED: Final = timedelta(minutes=5)
+_READY_S: Final = 60.0
+_TRIES: Final = 5
+
+# As often as it takes to make minutes of what seconds have left, evenly over these minutes.
+_AGE: Final = """
+INSERT INTO {table}
+SELECT (jsonb_populate_record(t, jsonb_build_object(
+         'run_id', uuidv7(), {column}, clock_timestamp() - random() * %(aged)s::interval))).*
+FROM {table} t, generate_series(1, %(times)s)
+"""
+
+
+def run(stage: Stage, tell: Tell, deeds: Sequence[Deed] = DEEDS) -> Findings:
+    """`hostile`: by deed, how late the calls were, how long bookings took, and what it got."""
+    found: dict[str, Any] = {}
+    with _defended(stage) as (victim, ground):
+        for deed in (None, *deeds):
+            name = deed.name if deed else NOTHING
+
+            def say(text: str, name: str = name) -> None:
+                tell(f"{name}: {text}")
+
+            found[name] = beside(victim, say, ground, deed)
+    return {
+        KEY: {
+            "measured": {
+                "date": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+                "commit": results.commit(),
+                "receiver": stage.receiver.name,
+                "seconds": stage.plan.hostile_s,
+                "calls_per_s": _CALLS_PER_S,
+                "bookings_per_s": _BOOKINGS_PER_S,
+            },
+            "deeds": found,
+        }
+    }
+
+
+@contextmanager
+def _defended(stage: Stage) -> Iterator[tuple[Stage, Ground]]:
+    """An instance of its own, with the limits of a deployment, and a receiver for the attacker."""
+    port = free_port()
+    program = Program(
+        name="attacker",
+        command=python("bench.hostile.receiver", f"{port}"),
+        log=stage.receiver.folder / "attacker.log",
+        folder=CHECKOUT,
+    )
+    with (
+        child(program) as process,
+        instance.running(
+            stage.receiver.authority, folder=stage.instance.home.parent, limits={}
+        ) as under_attack,
+        under_attack.connect() as connection,
+    ):
+        alive = {program.name: lambda: process.poll() is None}
+        await_listening(ADDRESSES[-1], [port], alive, stage.receiver.folder)
+        attacker = under_attack.account("attacker")
+        yield (
+            replace(
+                stage,
+                instance=under_attack,
+                account=under_attack.account("victim"),
+                connection=connection,
+            ),
+            Ground(
+                port=under_attack.port,
+                account=attacker.name,
+                key=attacker.key,
+                receiver=port,
+                closed=free_port(),
+            ),
+        )
+
+
+def beside(stage: Stage, tell: Tell, ground: Ground, deed: Deed | None) -> dict[str, Any]:
+    """What an account notices of the deed, and what came of the deed itself."""
+    if deed is not None:
+        tell("preparing")
+        ground = _prepared(stage, ground, deed)
+    stage.receiver.forget()
+    seconds = stage.plan.hostile_s
+    batch = stage.batch(int(_CALLS_PER_S * seconds), per_s=_CALLS_PER_S, port=stage.receiver.timed)
+    bookings.book(stage.connection, batch, tidy=False)
+    lead = (batch.first - stage.now()).total_seconds()
+    tell("measuring")
+    with Memory(stage.instance.pids()["web"]) as memory, ThreadPoolExecutor() as threads:
+        attacking = None
+        if deed is not None:
+            attacking = threads.submit(_attack, ground, deed, lead + seconds + _AFTER_S)
+        booking = threads.submit(ask, "bench.paced", _paced(stage, lead))
+        arrivals = stage.receiver.arrivals(
+            batch.count, patience_s=lead + seconds + stage.plan.hostile_patience_s
+        )
+        waited = stage.now()
+    noticed = told(batch, arrivals, booking.result(), waited=waited)
+    came = {} if attacking is None else attacked(attacking.result())
+    _clear(stage, tell)
+    return {**noticed, **came, "web_growth_mib": memory.growth_mib}
+
+
+def _prepared(stage: Stage, ground: Ground, deed: Deed) -> Ground:
+    if deed.prepare is not None:
+        facts = ask("bench.hostile.attack", {"deed": deed.name, "ground": ground.document()})
+        ground = replace(ground, facts=facts)
+    if deed.left_in is not None:
+        seconds = stage.plan.hostile_s
+        _attack(ground, deed, seconds)
+        age(stage.connection, deed.left_in, seconds)
+    return ground
+
+
+def age(connection: psycopg.Connection, left_in: tuple[str, str], seconds: float) -> None:
+    """Let a table hold what five minutes of an attack leave there, after so many seconds of it."""
+    table, column = left_in
+    connection.execute(
+        sql.SQL(_AGE).format(table=sql.Identifier(table), column=sql.Literal(column)),
+        {"aged": _AGED, "times": round(_AGED.total_seconds() / seconds)},
+    )
+
+
+def _attack(ground: Ground, deed: Deed, seconds: float) -> dict[str, Any]:
+    question = {"deed": deed.name, "ground": ground.document(), "seconds": seconds}
+    return ask("bench.hostile.attack", question)
+
+
+def _paced(stage: Stage, lead: float) -> dict[str, Any]:
+    job = b'{"url": "http://127.0.1.1:%d/wake", "when": "%b"}'
+    text = request(
+        "POST",
+        "/1/jobs",
+        job % (stage.receiver.plain, far().encode()),
+        Authorization=f"Bearer {stage.account.key}",
+        Content_Type="application/json",
+        Connection="close",
+    )
+    return {
+        "port": stage.instance.port,
+        "request": text.decode("latin-1"),
+        "begin_in": lead,
+        "per_s": _BOOKINGS_PER_S,
+        "seconds": stage.plan.hostile_s,
+        "patience_s": stage.plan.hostile_patience_s,
+    }
+
+
+def told(
+    batch: Batch, arrivals: list[Arrival], booked: Mapping[str, Any], *, waited: datetime
+) -> dict[str, Any]:
+    """The figures: a call that did not come is as late as it was waited for."""
+    first: dict[str, Arrival] = {}
+    for each in arrivals:
+        first.setdefault(each.run, each)
+    came = {each.due for each in first.values()}
+    missed = batch.count - len(came)
+    # Instants lie within their steps at random: which call is missing, its due time does not tell.
+    least = (waited - batch.first - batch.step * batch.count).total_seconds()
+    late = lateness([each.late for each in first.values()] + [least] * missed)
+    took = sorted(booked["took"])
+    return {
+        "calls_ms": {"p50": late.p50, "p99": late.p99, "max": late.max},
+        "calls": batch.count,
+        "missed": missed,
+        "bookings_ms": {
+            name: round(percentile(took, share) * 1000, 1)
+            for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
+        },
+        "bookings": len(took),
+        "bookings_refused": len(took) - booked["statuses"].get("201", 0),
+    }
+
+
+def attacked(score: Mapping[str, Any]) -> dict[str, Any]:
+    """What the attacker got."""
+    seconds = score["seconds"]
+    return {
+        "attack_per_s": rounded(score["answered"] / seconds),
+        "attack_refused": rounded(score["refused"] / max(1, score["answered"])),
+        "attack_statuses": score["statuses"],
+        "attack_connections": score["opened"],
+    }
+
+
+def _clear(stage: Stage, tell: Tell) -> None:
+    """Leave nothing of the deed, and return once the instance is idle again."""
+    for attempt in range(_TRIES):
+        # What is left of the attack may be in the middle of a transaction.
+        with suppress(psycopg.errors.DeadlockDetected):
+            stage.purge()
+            break
+        time.sleep(attempt)
+    client = Client(host="127.0.0.1", port=stage.instance.port)
+    await_ready(client, lambda: True, patience_s=_READY_S)
+    stage.rest(tell)
