@@ -177,7 +177,7 @@ def test_each_sending_counts_once_against_the_rate(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[int] = []
-    monkeypatch.setattr(rate, "count", counted.append)
+    monkeypatch.setattr(rate, "count", lambda account_id, _limit: counted.append(account_id))
     assert [replayed(post(client)) for _ in range(2)] == [False, True]
     assert len(counted) == 2
 

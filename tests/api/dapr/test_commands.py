@@ -68,7 +68,7 @@ def test_a_key_is_bound_to_an_app(app: Flask, runner: FlaskCliRunner) -> None:
         (add(url="http://10.0.0.1"), "publicly reachable"),
         (add("--token", "a\tb"), "visible ASCII"),
         (("dapr-app", "list", "nobody"), "account create nobody"),
-        (("dapr-app", "remove", "demo", "--app-id", "x"), "no Dapr app 'x'"),
+        (("dapr-app", "remove", "demo", "--app-id", "x"), 'no Dapr app "x"'),
         (("key", "create", "demo", "--dapr-app", "x"), "dapr-app add demo --app-id"),
         (
             ("dapr-sidecar", "--app-id", "x", "--app-port", "1", "--account", "nobody"),
