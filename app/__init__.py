@@ -9,7 +9,7 @@ from http import HTTPStatus
 from flask import Flask, Response, g
 
 from app import commands
-from app.api import bodies, browsers, caching, health, problems, rate, refusals, refused_keys
+from app.api import bodies, browsers, caching, health, loops, problems, rate, refusals, refused_keys
 from app.api.dapr import commands as dapr_commands
 from app.api.dapr import routes as dapr
 from app.api.fusion import commands as fusion_commands
@@ -43,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.before_request(bodies.check_target)
     app.before_request(browsers.refuse_other_sites)
     refusals.install(app)
+    loops.install(app)
     app.after_request(_mark)
     native.install(app)
     dapr.install(app)

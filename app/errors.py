@@ -18,6 +18,7 @@ WakecallError
 │   ├── NotAcceptable          none of the asked-for formats is offered
 │   ├── UnsupportedFormat      the body's media type is not taken
 │   ├── MethodNotOffered       the path exists, the method does not
+│   ├── LoopDetected           calls lead to requests and these to calls, too deep
 │   └── RateLimited            more requests than the account may send (names the limit)
 ├── Unavailable                the database is away; try again
 └── Misconfigured              settings or command line; told in one line
@@ -195,6 +196,12 @@ class RateLimited(Refused):
         self.allowed = allowed
         self.used = used
         self.retry_after = retry_after
+
+
+class LoopDetected(Refused):
+    """The request comes from a call that a call led to, and so on, too many times."""
+
+    code = "loop-detected"
 
 
 class Unavailable(WakecallError):

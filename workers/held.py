@@ -163,6 +163,7 @@ class Held:
             completion_token,
             self.is_event,
             self.app_token,
+            run.depth,
         )
 
 

@@ -66,6 +66,7 @@ KINDS: Final[dict[type[errors.WakecallError], Kind]] = {
     errors.KeyReused: Kind(status=422, title="The Idempotency-Key belongs to another request"),
     errors.RateLimited: Kind(status=429, title="Too many requests"),
     errors.WakecallError: Kind(status=500, title="Wakecall failed"),
+    errors.LoopDetected: Kind(status=508, title="Calls that lead to calls"),
     errors.Unavailable: Kind(status=503, title="Not available now"),
 }
 BY_CODE: Final = {error.code: (error, kind) for error, kind in KINDS.items()}

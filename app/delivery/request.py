@@ -13,6 +13,7 @@ from app.delivery.signing import sign
 from app.domain.completion import TOKEN_HEADER
 from app.domain.instants import format_utc
 from app.domain.manner import USUAL, Manner
+from app.domain.run import DEPTH_HEADER
 
 VERSION: Final = "0.1.0"
 USER_AGENT: Final = f"Wakecall/{VERSION}"
@@ -35,7 +36,7 @@ class Delivery(NamedTuple):
     `lateness` is how long after `due_at` it begins; `missed` is how many firings it stands for that
     are not made; `manner` is None for the usual one. With `completion_token` the receiver may say
     later what came of it. Of an event, `job_id` is the run it tells of. `app_token` is what an app
-    knows us by.
+    knows us by. `depth` is how many calls led to this one.
     """
 
     run_id: UUID
@@ -52,6 +53,7 @@ class Delivery(NamedTuple):
     completion_token: str | None = None
     is_event: bool = False
     app_token: str | None = None
+    depth: int = 0
 
 
 class Call(NamedTuple):
@@ -93,6 +95,7 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
         f"Wakecall-Scheduled-For: {_scheduled_for(delivery.due_at)}",
         f"Wakecall-Lateness-Ms: {max(delivery.lateness // _MILLISECOND, 0)}",
         f"Wakecall-Attempt: {delivery.attempt}",
+        f"{DEPTH_HEADER}: {delivery.depth + 1}",
     )
     if delivery.missed:
         lines.append(f"Wakecall-Missed: {delivery.missed}")

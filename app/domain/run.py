@@ -29,6 +29,13 @@ SETTLED: Final = frozenset(RunState) - LIVE
 """The states of a run that is over."""
 
 
+MAX_DEPTH: Final = 3
+"""How deep calls may lead to requests, and these to calls; a request this deep is refused."""
+
+DEPTH_HEADER: Final = "Wakecall-Depth"
+"""In calls: how deep a request is that the call leads to. Requests pass it on."""
+
+
 class RunKind(StrEnum):
     """Why a run exists: its job was due, somebody asked for it, another job ended, or it tells.
 

@@ -12,6 +12,7 @@ from app.domain.manner import Manner
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import RunState
 from app.store import endings, events, serial
+from app.store.depth import current_depth
 from app.store.endings import Live
 from app.store.events import Event
 
@@ -43,4 +44,5 @@ def end(connection: Connection, run_id: UUID, reason: str) -> Live | None:
 def tell(connection: Connection, run: Live, *, url: str, body: bytes) -> None:
     """Let `url` be told of the end, with a signed call of its own."""
     driver = cast("psycopg.Connection", connection.connection.driver_connection)
-    events.insert(driver, [Event(run.id, run.token, run.account_id, url, body)], manner=_TOLD)
+    event = Event(run.id, run.token, run.account_id, url, body, current_depth())
+    events.insert(driver, [event], manner=_TOLD)

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, text
 _KEEP: Final = text("""
 INSERT INTO superseded
   (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-   endpoint)
+   endpoint, depth)
 SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-       endpoint
+       endpoint, depth
 FROM job j
 WHERE id = :job_id
   AND (EXISTS (SELECT FROM inflight i WHERE i.job_id = j.id AND i.job_version = j.version)

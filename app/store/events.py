@@ -25,6 +25,7 @@ class Event(NamedTuple):
     account_id: int
     url: str
     body: bytes
+    depth: int = 0
 
 
 class _Tellable(NamedTuple):
@@ -40,6 +41,7 @@ class _Tellable(NamedTuple):
     reason: str | None
     settled_at: datetime
     url: str
+    depth: int
 
 
 def tell(connection: psycopg.Connection, settled: Sequence[tuple[UUID, UUID, datetime]]) -> int:
@@ -55,7 +57,7 @@ def tell(connection: psycopg.Connection, settled: Sequence[tuple[UUID, UUID, dat
         insert(
             connection,
             [
-                Event(row.run_id, row.token, row.account_id, row.url, body(_told(row)))
+                Event(row.run_id, row.token, row.account_id, row.url, body(_told(row)), row.depth)
                 for row in rows
             ],
         )
@@ -66,7 +68,7 @@ def insert(
     connection: psycopg.Connection, events: Sequence[Event], *, manner: Manner = USUAL
 ) -> None:
     """Make these events, which are called in that manner."""
-    runs, tokens, accounts, urls, bodies = map(list, zip(*events, strict=True))
+    runs, tokens, accounts, urls, bodies, depths = map(list, zip(*events, strict=True))
     document = manners.to_document(manner)
     params: dict[str, Any] = {
         "runs": runs,
@@ -74,6 +76,7 @@ def insert(
         "accounts": accounts,
         "urls": urls,
         "bodies": bodies,
+        "depths": depths,
         "media_type": MEDIA_TYPE,
         "manner": None if document is None else orjson.dumps(document).decode(),
     }

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from app.domain.pace import BY_HAND
+from app.store.depth import current_depth
 from app.store.serial import hold
 
 # Of a run that nobody holds nobody has to be told that it is cancelled (word).
@@ -60,9 +61,9 @@ WHERE job_id = :job_id AND kind = 'scheduled' AND cancelled_at IS NULL
 _FIRE = text("""
 INSERT INTO inflight
   (id, job_id, account_id, job_version, kind, due_at, final, serial, started_by, state, send_at,
-   look_at)
+   look_at, depth)
 SELECT :run_id, d.job_id, d.account_id, d.version, 'manual', now.at, NOT d.recurring, d.serial,
-       :started_by, 'claimed', now.at, clock_timestamp()
+       :started_by, 'claimed', now.at, clock_timestamp(), :depth
 FROM due d, (SELECT clock_timestamp() + CAST(:ahead AS interval) AS at) AS now
 WHERE d.job_id = :job_id
 """)
@@ -137,6 +138,7 @@ def fire(connection: Connection, job_id: UUID, run_id: UUID, *, started_by: str)
     its calls must not overlap, none may be under way, and its next firing waits for this one.
     """
     params = {"job_id": job_id, "run_id": run_id, "started_by": started_by, "ahead": BY_HAND}
+    params["depth"] = current_depth()
     connection.execute(_FIRE, params)
     hold(connection, job_id)
 

@@ -25,6 +25,7 @@ from app.domain.account import Presumed
 from app.domain.job import Booking, Dialect, Job
 from app.domain.trigger import from_document, is_recurring, is_serial, is_standing, to_document
 from app.store import follows, manners, misfires
+from app.store.depth import current_depth
 from app.store.names import minding_names, named
 from app.store.queries import run
 from app.store.serial import hold
@@ -101,6 +102,7 @@ def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[
     columns["tags"] = [tags and orjson.dumps(tags).decode() for tags in columns["tags"]]
     others = {
         "account_id": account_id,
+        "depth": current_depth(),
         "ids": [each.id for each in jobs],
         "recurring": [is_recurring(each.trigger) for each in jobs],
         "nexts": [each.next_at for each in jobs],
@@ -228,6 +230,7 @@ def _content(booking: Booking | Job) -> dict[str, Any]:
         "dialect": str(booking.dialect),
         "endpoint": booking.endpoint,
         "written": booking.written,
+        "depth": current_depth(),
     }
 
 

@@ -21,11 +21,11 @@ WITH caller AS MATERIALIZED (
     AND clock_timestamp() >= %(since)s AND clock_timestamp() < %(first)s
 ), booked AS (
   INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
-                   name, tags, manner, misfire, misfire_window, on_success, on_failure)
+                   name, tags, manner, misfire, misfire_window, on_success, on_failure, depth)
   SELECT %(id)s::uuid, account_id, 1, %(url)s::text, %(signature)s::text, %(content_type)s::text,
          %(data)s::bytea, %(trigger)s::jsonb, %(enabled)s::boolean, %(name)s::text,
          %(tags)s::text[], %(manner)s::jsonb, %(misfire)s::text, %(misfire_window)s::float8,
-         %(on_success)s::text, %(on_failure)s::text
+         %(on_success)s::text, %(on_failure)s::text, %(depth)s::smallint
   FROM caller
 )
 INSERT INTO due (job_id, account_id, version, recurring, next_at)
@@ -38,12 +38,12 @@ FROM caller;
 WITH booked AS (
   INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
                    name, tags, manner, misfire, misfire_window, on_success, on_failure, dialect,
-                   endpoint, written)
+                   endpoint, written, depth)
   VALUES (%(id)s::uuid, %(account_id)s, 1, %(url)s::text, %(signature)s::text,
           %(content_type)s::text, %(data)b::bytea, %(trigger)s::jsonb, %(enabled)s::boolean,
           %(name)s::text, %(tags)s::text[], %(manner)s::jsonb, %(misfire)s::text,
           %(misfire_window)s::float8, %(on_success)s::text, %(on_failure)s::text, %(dialect)s::text,
-          %(endpoint)s::text, %(written)s::jsonb)
+          %(endpoint)s::text, %(written)s::jsonb, %(depth)s::smallint)
 )
 INSERT INTO due (job_id, account_id, version, recurring, serial, standing, remaining, next_at)
 VALUES (%(id)s::uuid, %(account_id)s, 1, %(recurring)s::boolean, %(serial)s::boolean,
@@ -79,10 +79,10 @@ WITH v AS MATERIALIZED (
           misfire_window, on_success, on_failure, recurring, next_at)
 ), booked AS (
   INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
-                   name, tags, manner, misfire, misfire_window, on_success, on_failure)
+                   name, tags, manner, misfire, misfire_window, on_success, on_failure, depth)
   SELECT id, %(account_id)s, 1, url, signature, content_type, data, trigger::jsonb, enabled, name,
          CASE WHEN tags IS NOT NULL THEN ARRAY(SELECT jsonb_array_elements_text(tags::jsonb)) END,
-         manner::jsonb, misfire, misfire_window, on_success, on_failure
+         manner::jsonb, misfire, misfire_window, on_success, on_failure, %(depth)s::smallint
   FROM v
 )
 INSERT INTO due (job_id, account_id, version, recurring, next_at)
@@ -313,7 +313,7 @@ WITH held AS (
   SET state = 'taken', token = i.token + 1, lease_until = clock_timestamp() + %(lease)s
   WHERE i.id = ANY (ARRAY(SELECT id FROM held))
   RETURNING i.id, i.token, i.job_id, i.account_id, i.job_version, i.due_at, i.missed, i.final,
-            i.send_at, i.planned_at, i.attempts, i.reclaims, i.tried, i.kind, i.serial
+            i.send_at, i.planned_at, i.attempts, i.reclaims, i.tried, i.kind, i.serial, i.depth
 )
 SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.planned_at,
        t.missed, t.final, t.attempts, t.reclaims,
@@ -328,7 +328,8 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        coalesce(j.on_failure, s.on_failure) IS NOT NULL,
        t.serial, coalesce(j.dialect, s.dialect) AS dialect,
        coalesce(j.endpoint, s.endpoint) AS endpoint, e.url AS base, e.sealed_token,
-       CASE WHEN c.size > %(longest)s THEN c.size ELSE 0 END AS size
+       CASE WHEN c.size > %(longest)s THEN c.size ELSE 0 END AS size,
+       greatest(t.depth, coalesce(j.depth, s.depth, 0)) AS depth
 FROM taken t
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = t.job_id AND account_id = t.account_id LIMIT 1) j
   ON j.version = t.job_version
@@ -469,7 +470,7 @@ WITH gone AS (
                                THEN i.reason END) AS reason,
             CASE WHEN v.state = 'cancelled' AND v.started_at IS NULL THEN i.cancelled_at
               ELSE clock_timestamp() END AS settled_at,
-            i.started_by, i.token, v.started_at, v.lateness_ms, v.status, v.error, v.detail, v.headers, v.body,
+            i.started_by, i.depth, i.token, v.started_at, v.lateness_ms, v.status, v.error, v.detail, v.headers, v.body,
             v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms,
             v.total_ms
 ), attempted AS (
@@ -480,9 +481,9 @@ WITH gone AS (
   FROM gone WHERE started_at IS NOT NULL
 )
 INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
-                 settled_at, token, started_by)
+                 settled_at, token, started_by, depth)
 SELECT id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
-       settled_at, token, started_by
+       settled_at, token, started_by, depth
 FROM gone
 RETURNING id;
 
@@ -578,14 +579,18 @@ WHERE d.job_id = ANY (%(job_ids)b::uuid[]);
 WITH started AS (
   INSERT INTO inflight
     (id, job_id, account_id, job_version, kind, due_at, final, serial, started_by, state, send_at,
-     look_at)
+     look_at, depth)
   SELECT DISTINCT ON (d.job_id)
          new_run_id(), d.job_id, d.account_id, d.version, 'chained', now.at, NOT d.standing,
-         d.serial, u.name, 'claimed', now.at, now.at
+         d.serial, u.name, 'claimed', now.at, now.at,
+         greatest(a.depth, u.depth)
   FROM unnest(%(runs)b::uuid[], %(dues)b::timestamptz[], %(job_ids)b::uuid[], %(states)b::text[])
          AS v (run_id, due_at, job_id, state)
   CROSS JOIN LATERAL (
-    SELECT d.account_id FROM due d
+    SELECT d.account_id,
+           (SELECT r.depth FROM run r
+            WHERE r.id = v.run_id AND r.due_at = v.due_at AND r.job_id = v.job_id) AS depth
+    FROM due d
     WHERE d.job_id = v.job_id
       AND (SELECT CASE r.state WHEN 'cancelled' THEN r.kind = 'scheduled' AND r.attempts = 0
              AND r.settled_at < r.due_at END
@@ -593,7 +598,7 @@ WITH started AS (
            WHERE r.id = v.run_id AND r.due_at = v.due_at AND r.job_id = v.job_id) IS NOT TRUE
     OFFSET 0) a
   CROSS JOIN LATERAL (
-    SELECT j.name FROM job j
+    SELECT j.name, j.depth FROM job j
     WHERE j.id = v.job_id AND j.account_id = a.account_id
       AND CASE j.dialect WHEN 'fusion' THEN true END
     OFFSET 0) u
@@ -630,7 +635,8 @@ WHERE job_id = ANY (%(job_ids)b::uuid[]) AND held_at IS NOT NULL
 SELECT r.id, r.token, r.account_id, r.job_id, j.name, r.due_at, r.state, r.attempts,
        (SELECT a.status FROM attempt a
         WHERE a.run_id = r.id AND a.number = r.attempts AND a.due_at = r.due_at),
-       r.reason, r.settled_at, told.url
+       r.reason, r.settled_at, told.url,
+       greatest(r.depth, CASE WHEN j.version = r.job_version THEN j.depth ELSE s.depth END)
 FROM unnest(%(ids)b::uuid[], %(job_ids)b::uuid[], %(dues)b::timestamptz[]) AS v (id, job_id, due_at)
 JOIN run r ON r.id = ANY (ARRAY[v.id]) AND r.job_id = ANY (ARRAY[v.job_id]) AND r.due_at = v.due_at
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = r.job_id AND account_id = r.account_id LIMIT 1) j
@@ -651,15 +657,17 @@ WHERE told.url IS NOT NULL AND r.state IN ('succeeded', 'failed', 'dead');
 -- makes one event.
 WITH v AS MATERIALIZED (
   SELECT * FROM unnest(%(runs)b::uuid[], %(tokens)b::int[], %(accounts)b::bigint[],
-                       %(urls)b::text[], %(bodies)b::bytea[])
-    AS v (run_id, token, account_id, url, body)
+                       %(urls)b::text[], %(bodies)b::bytea[], %(depths)b::smallint[])
+    AS v (run_id, token, account_id, url, body, depth)
 ), kept AS (
   INSERT INTO superseded (job_id, version, url, content_type, data, manner)
   SELECT run_id, token, url, %(media_type)s::text, body, %(manner)s::jsonb FROM v
 )
 INSERT INTO inflight
-  (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at)
-SELECT new_run_id(), run_id, account_id, token, 'event', now.at, false, 'claimed', now.at, now.at
+  (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at,
+   depth)
+SELECT new_run_id(), run_id, account_id, token, 'event', now.at, false, 'claimed', now.at, now.at,
+       depth
 FROM v, (SELECT clock_timestamp() AS at) now;
 
 -- name: release
@@ -748,9 +756,9 @@ WITH ended AS (
 )
 INSERT INTO superseded
   (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-   endpoint)
+   endpoint, depth)
 SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-       endpoint
+       endpoint, depth
 FROM ended
 ON CONFLICT DO NOTHING;
 
@@ -767,9 +775,9 @@ WITH ended AS (
 ), kept AS (
   INSERT INTO superseded
     (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-     endpoint)
+     endpoint, depth)
   SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-         endpoint
+         endpoint, depth
   FROM ended
   ON CONFLICT DO NOTHING
 )

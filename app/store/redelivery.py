@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from app.domain.pace import BY_HAND, LOOK_AHEAD
 from app.domain.run import Place, RunFilter
+from app.store.depth import current_depth
 from app.store.run_filter import restrict
 
 MOST_ATTEMPTS: Final = 1000
@@ -68,11 +69,12 @@ WITH v AS MATERIALIZED (
   FROM again WHERE due.job_id = again.job_id AND due.serial AND due.next_at IS NOT NULL
 )
 INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, missed, final, serial,
-                      started_by, state, send_at, attempts, tried, token, look_at)
+                      started_by, state, send_at, attempts, tried, token, look_at,
+                      depth)
 SELECT id, job_id, account_id, job_version, kind, due_at, missed,
        coalesce((SELECT NOT d.recurring FROM due d WHERE d.job_id = again.job_id), false), serial,
        started_by, 'claimed', send_at, attempts, attempts, coalesce(token, :earlier_tokens) + 1,
-       send_at - CAST(:look_ahead AS interval)
+       send_at - CAST(:look_ahead AS interval), greatest(depth, CAST(:depth AS smallint))
 FROM again
 RETURNING id
 """)  # noqa: S608 - joined from constants of this module
@@ -122,6 +124,7 @@ def take_up(
             "earlier_tokens": _EARLIER_TOKENS,
             "ahead": BY_HAND,
             "look_ahead": LOOK_AHEAD,
+            "depth": current_depth(),
         },
     )
     return len(taken.all())

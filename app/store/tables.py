@@ -99,6 +99,7 @@ job = Table(
     Column("dialect", Text, nullable=False, server_default=_NATIVE),
     Column("endpoint", Text, nullable=False, server_default=""),
     Column("written", JSONB(none_as_null=True)),
+    Column("depth", SmallInteger, nullable=False, server_default=text("0")),
     Index("job_account", "account_id", "id", unique=True),
     Index(
         "job_name",
@@ -204,6 +205,7 @@ superseded = Table(
     Column("superseded_at", _INSTANT, nullable=False, server_default=_NOW),
     Column("dialect", Text, nullable=False, server_default=_NATIVE),
     Column("endpoint", Text, nullable=False, server_default=""),
+    Column("depth", SmallInteger, nullable=False, server_default=text("0")),
     Index("superseded_age", "superseded_at"),
 )
 
@@ -236,6 +238,7 @@ inflight = Table(
     Column("serial", Boolean, nullable=False, server_default=_NO),
     Column("started_by", Text),
     Column("withdrawal_known", Boolean, nullable=False, server_default=_NO),
+    Column("depth", SmallInteger, nullable=False, server_default=text("0")),
     Index("inflight_look", "look_at"),
     Index(
         "inflight_parked",
@@ -296,6 +299,7 @@ run = Table(
     Column("settled_at", _INSTANT, nullable=False),
     Column("token", Integer),
     Column("started_by", Text),
+    Column("depth", SmallInteger, nullable=False, server_default=text("0")),
     Index(
         "run_succeeded",
         "account_id",

@@ -66,6 +66,8 @@ class Taken(NamedTuple):
     sealed_token: bytes | None = None
     size: int = 0
     """Bytes of a payload that was left behind (`payloads`); 0 where `data` is what there is."""
+    depth: int = 0
+    """How many calls led to this one, one to the next."""
 
 
 def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Taken]:

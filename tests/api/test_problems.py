@@ -114,6 +114,7 @@ def test_every_error_of_the_tree_has_its_status(failing: Flask) -> None:
         errors.KeyReused("x"): 422,
         errors.RateLimited("x"): 429,
         errors.Unavailable("x"): 503,
+        errors.LoopDetected("x"): 508,
     }
     for error, status in expected.items():
         answer = told(failing, error)

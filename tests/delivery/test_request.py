@@ -61,7 +61,7 @@ def test_the_headers_of_a_full_delivery() -> None:
             timeout=2.5,
         ),
     )
-    call = build(full, [SECRET], 1_763_800_000)
+    call = build(full._replace(depth=2), [SECRET], 1_763_800_000)
     assert call == Call(
         url="https://hook.example/wake",
         headers=(
@@ -74,6 +74,7 @@ def test_the_headers_of_a_full_delivery() -> None:
             "Wakecall-Scheduled-For: 2026-11-22T08:30:00.25Z",
             "Wakecall-Lateness-Ms: 5012",
             "Wakecall-Attempt: 3",
+            "Wakecall-Depth: 3",
             "Wakecall-Missed: 4",
         ),
         body=b'{"test": 2432232314}',
@@ -95,6 +96,7 @@ def test_the_headers_of_a_bare_delivery() -> None:
         "Wakecall-Scheduled-For",
         "Wakecall-Lateness-Ms",
         "Wakecall-Attempt",
+        "Wakecall-Depth",
     ]
     assert "Wakecall-Lateness-Ms: 0" in call.headers
     assert (call.method, call.body, call.timeout) == ("POST", b"", 15)
@@ -132,6 +134,7 @@ def test_exactly_these_headers_arrive(outbound: Outbound, receiver: Receiver) ->
         "Wakecall-Scheduled-For",
         "Wakecall-Lateness-Ms",
         "Wakecall-Attempt",
+        "Wakecall-Depth",
         "Content-Length",
     ]
     assert request.header("User-Agent") == f"Wakecall/{VERSION}"
