@@ -71,7 +71,7 @@ class Feeder(Repeating):
 def run(settings: Settings) -> None:
     """Try every suspect there is, one after the other."""
     station = Station(settings, f"{identity()}.alone", hears_bells=lambda: True)
-    station.keeper.polling = False
+    station.poller.polling = False
     station.settler.pause = _NEXT_S
     on_stop(station.stop)
     feeder = Feeder(station, Link(settings.database_url, "feeder"))

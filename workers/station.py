@@ -14,10 +14,11 @@ from app.delivery.resolver import Resolver
 from app.service.secrets import SecretBox, completion_tokens
 from app.store.takes import Ticket
 from workers.courier import Courier
-from workers.keeper import Keeper, take
+from workers.keeper import Keeper
 from workers.keyring import Keyring
 from workers.link import Link
 from workers.loader import Loader
+from workers.poller import Poller, take
 from workers.settler import LOCK_TIMEOUT_S, Settler
 
 GRACE_S: Final = 8.0
@@ -50,8 +51,9 @@ class Station:
             payload_bytes=settings.payload_mib * 1024 * 1024,
         )
         url = settings.database_url
-        self.keeper = Keeper(
-            Link(url, "keeper"),
+        self.keeper = Keeper(Link(url, "keeper"), self.courier, clock=self._clock)
+        self.poller = Poller(
+            Link(url, "poller"),
             self.courier,
             self._keyring,
             hears_bells=hears_bells,
@@ -75,7 +77,7 @@ class Station:
 
     def run(self) -> None:
         """Run the loop in this thread until stopped."""
-        for thread in (self.keeper, self.loader, self.settler):
+        for thread in (self.keeper, self.poller, self.loader, self.settler):
             thread.start()
         try:
             self._loop.run(until=self._is_done)
@@ -84,7 +86,7 @@ class Station:
 
     def stop(self) -> None:
         """Take nothing more; let what is under way end, for GRACE_S at most."""
-        self.keeper.polling = False
+        self.poller.polling = False
         self._stopping_at = self._clock()
         self._loop.call_soon_threadsafe(self.courier.destinations.stop)
         self._loop.call_soon_threadsafe(self._wake)
@@ -100,7 +102,7 @@ class Station:
         return late or not self.courier.held
 
     def _end(self) -> None:
-        threads = (self.keeper, self.loader, self.settler)
+        threads = (self.keeper, self.poller, self.loader, self.settler)
         for thread in threads:
             thread.stop()
         for thread in threads:

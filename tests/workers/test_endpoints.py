@@ -21,8 +21,8 @@ from app.service.secrets import SecretBox
 from tests.booked import add_account, book, claim_all, connect
 from tests.workers.stage import SECRET, Stage, taken
 from workers.held import hold
-from workers.keeper import take
 from workers.keyring import Keyring
+from workers.poller import take
 
 APP: dict[str, Any] = {
     "url": "/job/R2-D2",

@@ -7,21 +7,14 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from cryptography.fernet import Fernet
 
-from app.domain.flow import Brake, Cause
 from app.domain.pace import LEASE
 from app.domain.run import RunState
-from app.service.secrets import SecretBox
-from app.store.parking import Release, release
 from app.store.takes import word
-from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.booked import add_account, book, claim_and_take, connect
 from tests.workers.stage import SECRET, Stage
-from workers.destination import Destination
-from workers.fetcher import Summons
 from workers.held import Held, hold
 from workers.keeper import Keeper
-from workers.keyring import Keyring
 from workers.link import Link
 from workers.words import Word
 
@@ -44,9 +37,7 @@ def test_leases_that_lapsed_while_the_database_was_away_are_renewed_before_calls
     database: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with connect(database) as connection:
-        book(connection, add_account(connection), due_in=0.2)
-        (run,) = claim_and_take(connection)
-    held = hold(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
+        held = one_held(connection, stage, due_in=0.2)
     stage.courier.accept([held])
     stage.step(held.run.remaining)
     stage.step(LEASE.total_seconds())
@@ -61,9 +52,6 @@ def test_leases_that_lapsed_while_the_database_was_away_are_renewed_before_calls
     keeper = Keeper(
         Link(database, "keeper"),
         stage.courier,
-        Keyring(SecretBox((Fernet.generate_key().decode(),))),
-        hears_bells=lambda: True,
-        on_suspects=lambda: None,
         clock=stage.clock,
     )
     keeper.once()
@@ -76,9 +64,6 @@ def keeper(database: str, stage: Stage) -> Iterator[Keeper]:
     made = Keeper(
         Link(database, "keeper"),
         stage.courier,
-        Keyring(SecretBox((Fernet.generate_key().decode(),))),
-        hears_bells=lambda: True,
-        on_suspects=lambda: None,
         clock=stage.clock,
     )
     yield made
@@ -140,97 +125,3 @@ def test_a_run_that_was_aborted_and_sent_again_is_called(
         stage.step()
 
         assert len(stage.engine.calls) == 1
-
-
-def park(database: str, name: str = "demo", runs: int = 1) -> Destination:
-    """A destination for which so many runs of an account of this name are parked."""
-    with connect(database) as connection:
-        account = add_account(connection, name)
-        for _ in range(runs):
-            book(connection, account, due_in=-1)
-        connection.execute("UPDATE job SET url = 'http://receiver.test/cb'")
-        for run in claim_and_take(connection):
-            back = Release(run.id, run.token, "http://receiver.test:80", 60, Cause.FULL, "full")
-            assert release(connection, [back]) == ({run.id}, set())
-    return Destination(account, "http", "receiver.test", 80, 50)
-
-
-def test_parked_runs_are_fetched_and_sent(database: str, stage: Stage, keeper: Keeper) -> None:
-    fetcher = stage.courier.destinations.fetcher
-    place = park(database, runs=3)
-    with connect(database) as connection:
-        for number, sent in ((2, 2), (5, 3)):
-            fetcher.summons.append(Summons(place, number, 3))
-            keeper.once()
-            stage.step()
-            assert len(stage.courier.held) == sent
-            assert one(connection, "SELECT count(*) FROM inflight WHERE state = 'taken'") == sent
-    assert place.parked == 0
-
-
-def test_a_probe_is_fetched_together_with_what_has_room(
-    database: str, stage: Stage, keeper: Keeper
-) -> None:
-    fetcher = stage.courier.destinations.fetcher
-    places = [park(database, name) for name in ("one", "other")]
-    places[0].brake = Brake(cause=Cause.DOWN)
-    for place in places:
-        place.parked = 1
-        fetcher.watch(place)
-    stage.step(0.1)
-    assert [each.destination for each in fetcher.summons] == places
-
-    keeper.once()
-
-    assert {each.run.account_id for each in stage.courier.held} == {
-        place.account_id for place in places
-    }
-
-
-def test_what_cannot_be_asked_for_holds_up_nothing_else(
-    database: str, stage: Stage, keeper: Keeper
-) -> None:
-    fetcher = stage.courier.destinations.fetcher
-    place = park(database)
-    # PostgreSQL has no text in which this could be asked for.
-    impossible = Destination(place.account_id, "http", "receiver\0test", 80, 50)
-    fetcher.summons.append(Summons(impossible, 1, 1))
-    with pytest.raises(psycopg.DataError):
-        keeper.once()
-    fetcher.summons.append(Summons(place, 1, 1))
-
-    keeper.once()
-
-    assert len(stage.courier.held) == 1
-
-
-def test_whoever_takes_nothing_unbidden_fetches_nothing(
-    database: str, stage: Stage, keeper: Keeper
-) -> None:
-    fetcher = stage.courier.destinations.fetcher
-    fetcher.summons.append(Summons(park(database), 1, 1))
-    keeper.polling = False
-
-    keeper.once()
-
-    with connect(database) as connection:
-        assert one(connection, "SELECT state FROM inflight") == "waiting"
-
-
-def test_without_a_database_what_is_to_be_fetched_is_kept(stage: Stage) -> None:
-    fetcher = stage.courier.destinations.fetcher
-    keeper = Keeper(
-        Link("postgresql://127.0.0.1:1/nowhere", "keeper"),
-        stage.courier,
-        Keyring(SecretBox((Fernet.generate_key().decode(),))),
-        hears_bells=lambda: True,
-        on_suspects=lambda: None,
-        clock=stage.clock,
-    )
-    summons = Summons(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
-    fetcher.summons.append(summons)
-
-    with pytest.raises(psycopg.OperationalError):
-        keeper.once()
-
-    assert list(fetcher.summons) == [summons]

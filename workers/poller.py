@@ -1,0 +1,149 @@
+"""Poller: takes runs that no bell told of, and fetches those that were given back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import psycopg
+
+from app.domain.pace import CONFIRM_EVERY, LOOK_AHEAD
+from app.store import beats, takes
+from app.store.database_errors import Kind, kind_of
+from app.store.parking import summon
+from app.store.takes import Ticket
+from workers.courier import Courier
+from workers.fetcher import Summons
+from workers.held import hold
+from workers.keyring import Keyring
+from workers.link import Link, Repeating
+
+_POLL_S: Final = 0.25
+_DEAF_POLL_S: Final = 0.05
+_LATE_S: Final = 0.1
+_UNBIDDEN: Final = 500
+_SHARE_S: Final = 2.0
+
+
+def take(
+    connection: psycopg.Connection,
+    tickets: Sequence[Ticket],
+    courier: Courier,
+    keyring: Keyring,
+    clock: Callable[[], float],
+) -> int:
+    """Take runs for the courier; how many there were still to take."""
+    asked = clock()
+    taken = takes.take(connection, tickets)
+    answered = clock()
+    if taken:
+        secrets = keyring.of(connection, {run.account_id for run in taken})
+        courier.accept(
+            [
+                hold(
+                    run,
+                    secrets[run.account_id],
+                    asked=asked,
+                    answered=answered,
+                    app_token=None
+                    if run.sealed_token is None
+                    else keyring.token(run.account_id, run.sealed_token),
+                )
+                for run in taken
+            ]
+        )
+    return len(taken)
+
+
+class Poller(Repeating):
+    """A thread of its own: how long its questions take depends on how much waits for its calls.
+
+    `hears_bells` tells whether Redis is heard at present; while it is not, the poller asks in the
+    rhythm of the scheduler, so that calls are on time all the same. Who takes nothing unbidden
+    (`polling`) fetches nothing either: suspects are tried without company.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        courier: Courier,
+        keyring: Keyring,
+        *,
+        hears_bells: Callable[[], bool],
+        on_suspects: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__("poller", pause=CONFIRM_EVERY.total_seconds())
+        self._link = link
+        self._courier = courier
+        self._keyring = keyring
+        self._hears_bells = hears_bells
+        self._on_suspects = on_suspects
+        self._clock = clock
+        self._polled_at = clock()
+        self._shared_at = float("-inf")
+        self.polling = True
+
+    def once(self) -> None:
+        """Fetch, poll: each only where there is something to it."""
+        summons = self.polling and self._courier.destinations.fetcher.summons
+        if not (summons or self._poll_is_due()):
+            return
+        with self._link.use() as connection:
+            if summons:
+                self._fetch(connection)
+            if self._poll_is_due():
+                self._poll(connection)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.drop()
+
+    def _fetch(self, connection: psycopg.Connection) -> None:
+        """Take runs that were given back, for the destinations that have room for them now."""
+        waiting = self._courier.destinations.fetcher.summons
+        wanted: list[Summons] = []
+        # No more at once than a poll takes.
+        while waiting and sum(each.number for each in wanted) < _UNBIDDEN:
+            wanted.append(waiting.popleft())
+        try:
+            called = summon(
+                connection, [(each.destination.parking, each.number) for each in wanted]
+            )
+            tickets = [ticket for found in called.values() for ticket in found]
+            if tickets:
+                take(connection, tickets, self._courier, self._keyring, self._clock)
+        except Exception as error:
+            if kind_of(error) is Kind.REFUSED:
+                # It would come of them again, and of all that is sent for after them.
+                for each in wanted:
+                    self._courier.fetched(each, 0)
+            else:
+                waiting.extendleft(reversed(wanted))
+            raise
+        for each in wanted:
+            self._courier.fetched(each, len(called.get(each.destination.parking, ())))
+
+    def _share(self, connection: psycopg.Connection) -> None:
+        """See how many workers share what each account may open, and how much that is."""
+        self._keyring.of(connection, self._courier.destinations.accounts)
+        self._courier.share_among(beats.workers(connection))
+        self._shared_at = self._clock()
+
+    def _poll_is_due(self) -> bool:
+        pause = _POLL_S if self._hears_bells() else _DEAF_POLL_S
+        return self.polling and self._clock() - self._polled_at >= pause
+
+    def _poll(self, connection: psycopg.Connection) -> None:
+        self._polled_at = self._clock()
+        if self._polled_at - self._shared_at >= _SHARE_S:
+            self._share(connection)
+        if self._courier.saturated:
+            return
+        late = _LATE_S if self._hears_bells() else -LOOK_AHEAD.total_seconds()
+        tickets = takes.untaken(connection, late=late, limit=_UNBIDDEN)
+        if tickets:
+            take(connection, tickets, self._courier, self._keyring, self._clock)
+        if takes.suspects(connection, limit=1):
+            self._on_suspects()
