@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from typing import Final, cast
 from uuid import UUID
 
@@ -12,8 +13,11 @@ from sqlalchemy import Connection, text
 
 from app.domain import tally
 from app.domain.run import RunState
+from app.errors import Unavailable
 from app.store import beats
-from app.store.settling import Settlement, settle
+from app.store.engine import after_commit, session
+from app.store.settling import settle
+from app.store.unsettled import Unsettled, settlement
 
 _LOCK: Final = text("""
 SELECT id, token, job_id, job_version, due_at, final, serial, state, account_id,
@@ -22,20 +26,6 @@ FROM inflight WHERE id = :run_id FOR UPDATE
 """)
 
 _FIRST_TOKEN: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Unsettled:
-    """A run under way, locked, as far as its end by anybody but its worker depends on it."""
-
-    id: UUID
-    token: int
-    job_id: UUID
-    job_version: int
-    due_at: datetime
-    final: bool
-    serial: bool
-    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +63,11 @@ def end(connection: Connection, run: Live, state: RunState, reason: str | None) 
     """
     driver = cast("psycopg.Connection", connection.connection.driver_connection)
     settle(driver, [settlement(run, state, reason)])
-    beats.add(driver, {(tally.RUN, str(state)): 1.0})
+    if not after_commit(partial(_count, state)):
+        beats.add(driver, {(tally.RUN, str(state)): 1.0})
 
 
-def settlement(run: Unsettled, state: RunState | None, reason: str | None) -> Settlement:
-    """What is to be written of a run that ends, or waits on, without a call."""
-    return Settlement(
-        id=run.id,
-        token=run.token,
-        job_id=run.job_id,
-        job_version=run.job_version,
-        due_at=run.due_at,
-        state=state,
-        retry_at=None,
-        reason=reason,
-        last=run.final,
-        ends_job=False,
-        attempt=None,
-        # What it was taken with is not known here: the few that end here are asked about.
-        tells=state not in {None, RunState.CANCELLED},
-        serial=run.serial,
-    )
+def _count(state: RunState) -> None:
+    # What is not counted, as the database has gone since, has ended all the same.
+    with suppress(Unavailable), session() as connection:
+        beats.add(connection, {(tally.RUN, str(state)): 1.0})

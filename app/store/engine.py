@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final, cast
@@ -36,6 +36,7 @@ POOL_WAIT_S: Final = 5
 _LONGER: Final = text("SET LOCAL idle_in_transaction_session_timeout = '60s'")
 
 _around: Final[ContextVar[Connection | None]] = ContextVar("around", default=None)
+_to_do: Final[ContextVar[list[Callable[[], None]] | None]] = ContextVar("to_do", default=None)
 
 
 def init(app: Flask, settings: Settings) -> None:
@@ -86,8 +87,26 @@ def transaction() -> Iterator[Connection]:
             with outer.begin_nested():
                 yield outer
             return
-        with db.engine.begin() as connection:
-            yield connection
+        token = _to_do.set([])
+        try:
+            with db.engine.begin() as connection:
+                yield connection
+            to_do = _to_do.get() or ()
+        finally:
+            _to_do.reset(token)
+        for each in to_do:
+            each()
+
+
+def after_commit(do: Callable[[], None]) -> bool:
+    """Have this done once the transaction under way is committed; False where there is none.
+
+    For what needs rows that others need too: the transaction may be stopped, and would hold them.
+    """
+    to_do = _to_do.get()
+    if to_do is not None:
+        to_do.append(do)
+    return to_do is not None
 
 
 @contextmanager

@@ -22,11 +22,11 @@ from app.domain.retry import Failed, RetryAt, again
 from app.domain.retry_policy import DEFAULT
 from app.domain.run import RunState
 from app.store.claims import Claimed
-from app.store.endings import Unsettled, settlement
 from app.store.manners import from_document
 from app.store.postponing import Fresh, give_turns
 from app.store.queries import run
 from app.store.settling import Settlement
+from app.store.unsettled import Unsettled, settlement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from uuid6 import uuid7
 
+from app.domain import tally
 from app.domain.account import Caller
 from app.domain.completion import Completion, Said
 from app.domain.job import Job
@@ -16,6 +17,8 @@ from app.domain.run import RunState
 from app.domain.trigger import Trigger
 from app.errors import Conflict, NotFound
 from app.service import accounts, completions, jobs, pauses, runs
+from app.store import beats, endings
+from app.store.engine import transaction
 from app.store.lookovers import look_over
 from app.store.settling import settle
 from app.store.takes import Taken
@@ -233,3 +236,26 @@ def test_what_is_said_while_the_answer_is_being_settled_is_not_lost(
 
     assert ended == runs.get(caller, run.id)
     assert runs.get(caller, run.id).state is RunState.SUCCEEDED
+
+
+def test_what_ends_is_counted_once_it_is_committed_and_holds_up_no_other_count(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    beats.add(connection, {(tally.RUN, "cancelled"): 1.0})
+    counted = "SELECT total FROM tally WHERE name = 'run' AND label = 'cancelled' FOR UPDATE NOWAIT"
+    _, run = begin(caller, connection)
+
+    def end(*, fail: bool) -> None:
+        with transaction() as web:
+            live = endings.lock(web, run.id)
+            assert live is not None
+            endings.end(web, live, RunState.CANCELLED, "aborted")
+            assert one(connection, counted) == 1
+            if fail:
+                raise LookupError
+
+    with pytest.raises(LookupError):
+        end(fail=True)
+    assert one(connection, counted) == 1
+    end(fail=False)
+    assert one(connection, counted) == 2
