@@ -31,6 +31,7 @@ class Settings:
     redis_url: str
     secret_keys: tuple[str, ...]
     allow_targets: tuple[Network, ...]
+    deny_targets: tuple[Network, ...]
     limits: Limits
     ca_file: str | None
     retention_days: int
@@ -67,7 +68,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         or instance.get("redis_url")
         or "redis://127.0.0.1:6379/0",
         secret_keys=_secret_keys(environ, home),
-        allow_targets=networks(_allowed(environ, instance)),
+        allow_targets=networks("WAKECALL_ALLOW_TARGETS", _targets("allow", environ, instance)),
+        deny_targets=networks("WAKECALL_DENY_TARGETS", _targets("deny", environ, instance)),
         limits=Limits(**{each.field: _limit(environ, each) for each in TABLE}),  # type: ignore[arg-type] # `connections` cannot be off
         ca_file=environ.get("WAKECALL_CA_FILE") or None,
         retention_days=number(environ, "WAKECALL_RETENTION_DAYS", default=30, least=1, most=3650),
@@ -118,22 +120,23 @@ def _cores() -> int:
     return min(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1, 4)
 
 
-def networks(text: str) -> tuple[Network, ...]:
-    """The comma-separated CIDRs of `WAKECALL_ALLOW_TARGETS`; raises Misconfigured."""
+def networks(name: str, text: str) -> tuple[Network, ...]:
+    """The comma-separated CIDRs of the variable `name`; raises Misconfigured."""
     try:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as error:
-        raise Misconfigured(
-            f"WAKECALL_ALLOW_TARGETS: {error}. Give CIDRs such as 127.0.0.0/8,::1/128."
-        ) from None
+        raise Misconfigured(f"{name}: {error}. Give CIDRs such as 127.0.0.0/8,::1/128.") from None
 
 
-def _allowed(environ: Mapping[str, str], instance: Mapping[str, Any]) -> str:
-    """What callbacks may reach: where the servers are the running instance's, as it has it."""
-    given = environ.get("WAKECALL_ALLOW_TARGETS")
+def _targets(word: str, environ: Mapping[str, str], instance: Mapping[str, Any]) -> str:
+    """What is allowed or denied to callbacks: with the servers of an instance, as that has it."""
+    given = {
+        "allow": environ.get("WAKECALL_ALLOW_TARGETS"),
+        "deny": environ.get("WAKECALL_DENY_TARGETS"),
+    }[word]
     if given is not None or environ.get("DATABASE_URL"):
         return given or ""
-    return str(instance.get("allow_targets", ""))
+    return str(instance.get(f"{word}_targets", ""))
 
 
 def _limit(environ: Mapping[str, str], limit: Limit) -> int | None:

@@ -95,6 +95,7 @@ def create(
         pid=os.getpid(),
         sockets=f"{sockets}",
         allow_targets=environ.get("WAKECALL_ALLOW_TARGETS", ""),
+        deny_targets=environ.get("WAKECALL_DENY_TARGETS", ""),
     )
     return instance
 

@@ -20,7 +20,7 @@ from app.store import manners
 from app.store.claims import Claimed, claim
 from app.store.takes import Taken, take
 
-URL = "http://127.0.0.1:1/callback"
+URL = "http://127.0.0.1:2/callback"
 
 
 def connect(database: str) -> psycopg.Connection:

@@ -70,6 +70,7 @@ def test_without_a_database_the_line_says_what_to_do(tmp_path: Path) -> None:
         ("WAKECALL_DESTINATION_CONNECTIONS", "off"),
         ("WAKECALL_ALLOW_TARGETS", "10.0.0.1/8"),
         ("WAKECALL_ALLOW_TARGETS", "localhost"),
+        ("WAKECALL_DENY_TARGETS", "10.0.0.1/8"),
         ("WAKECALL_RETENTION_DAYS", "-1"),
         ("WAKECALL_CONCURRENCY", "0"),
     ],
@@ -88,11 +89,13 @@ def test_lists_are_read(tmp_path: Path) -> None:
             **DATABASE,
             "WAKECALL_HOME": str(tmp_path),
             "WAKECALL_ALLOW_TARGETS": "127.0.0.0/8, ::1/128",
+            "WAKECALL_DENY_TARGETS": "203.0.113.0/24",
             "WAKECALL_RATE_LIMIT": "50",
         }
     )
 
     assert settings.allow_targets == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    assert settings.deny_targets == (ip_network("203.0.113.0/24"),)
     assert settings.limits.requests_per_second == 50
 
 

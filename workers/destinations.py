@@ -326,7 +326,8 @@ class Destinations:
         if (before.cause in LOST) is not (brake.cause in LOST):
             where = {"account_id": place.account_id, "destination": place.key}
             if brake.cause in LOST:
-                logger.warning("destination.down", **where, last=reply.error or reply.status)
+                last, detail = reply.error or reply.status, reply.log_detail or reply.error_detail
+                logger.warning("destination.down", **where, last=last, detail=detail)
             else:
                 logger.warning("destination.up", **where)
 

@@ -246,7 +246,7 @@ def _line(settlement: Settlement, attempt: Attempt) -> dict[str, Any]:
         "lateness_ms": round(attempt.lateness_ms, 3),
         "status": reply.status,
         "error": reply.error,
-        "detail": reply.error_detail,
+        "detail": reply.log_detail or reply.error_detail,
         "dns_ms": timing.dns,
         "connect_ms": timing.connect,
         "tls_ms": timing.tls,

@@ -38,7 +38,12 @@ class Station:
     ) -> None:
         self._clock = time.monotonic
         self._loop = Loop(clock=self._clock)
-        guard = Guard(self._loop, Resolver(self._loop), allow=settings.allow_targets)
+        guard = Guard(
+            self._loop,
+            Resolver(self._loop),
+            allow=settings.allow_targets,
+            deny=settings.deny_targets,
+        )
         self._engine = Engine(self._loop, guard, ca_file=settings.ca_file)
         self._keyring = Keyring(SecretBox(settings.secret_keys), clock=self._clock)
         self.courier = Courier(

@@ -15,6 +15,7 @@ from app.delivery.guard import Admission, Guard
 from app.delivery.loop import Loop, Timer, report
 from app.delivery.request import Call
 from app.delivery.transfer import Done, Transfer
+from app.domain.ports import judge_port
 from app.domain.run import Reply
 from app.domain.target import split
 from app.errors import InvalidMember
@@ -94,6 +95,10 @@ class Engine:
         except InvalidMember as refusal:
             self._refuse(done, "invalid-request", refusal.message)
             return
+        bad_port = judge_port(target.port)
+        if bad_port is not None:
+            self._refuse(done, "denied-address", bad_port)
+            return
         if not _VISIBLE.fullmatch("".join(call.headers + call.own)):
             self._refuse(done, "invalid-request", "A header holds more than visible ASCII.")
             return
@@ -154,7 +159,13 @@ class Engine:
     ) -> None:
         if admission.error is not None:
             detail = admission.detail or ""
-            reply = outcome.unanswered(admission.error, detail, dns=waited, total=waited or 0.0)
+            reply = outcome.unanswered(
+                admission.error,
+                detail,
+                dns=waited,
+                total=waited or 0.0,
+                log_detail=admission.log_detail,
+            )
             self._loop.call_soon(self._answer, done, reply)
             return
         transfer = self._idle.pop() if self._idle else self._new_transfer()

@@ -25,6 +25,9 @@ _LIFETIME: Final = 60.0
 _KEPT: Final = 10_000
 _TRIED: Final = 4
 _DISCARD_PORT: Final = 9
+# Of a name's addresses, as many are looked at: its own name server says how many there are.
+_MAX_ADDRESSES: Final = 64
+_INNER: Final = "{} leads to an address that callbacks may not reach."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,13 +42,15 @@ class Pin:
 class Admission:
     """The addresses a host may be called at, in the order to try them.
 
-    Where there are none, `error` is a code of `Reply` and `detail` says why.
+    Where there are none, `error` is a code of `Reply` and `detail` says why; `log_detail` says it
+    with the address that a name has, which is for logs alone.
     """
 
     expires: float
     pins: tuple[Pin, ...] = ()
     error: str | None = None
     detail: str | None = None
+    log_detail: str | None = None
 
 
 Admitted = Callable[[Admission], object]
@@ -68,9 +73,9 @@ def is_own(address: Address) -> bool:
 class Guard:
     """Judges hosts before they are called, and each address again when its socket opens.
 
-    Names are resolved by `lookup`, and refused if any answer is denied. `allow` goes before
-    the deny list and before `owned`, which tells the machine's own addresses. Words are kept
-    as long as the answer they rest on.
+    Names are resolved by `lookup`, and refused if any answer is denied. `deny` goes before all;
+    `allow` goes before the list of private networks and before `owned`, which tells the machine's
+    own addresses. Words are kept as long as the answer they rest on.
     """
 
     def __init__(
@@ -79,11 +84,13 @@ class Guard:
         lookup: Lookup,
         *,
         allow: tuple[Network, ...] = (),
+        deny: tuple[Network, ...] = (),
         owned: Callable[[Address], bool] = is_own,
     ) -> None:
         self._loop = loop
         self._lookup = lookup
         self._allow = allow
+        self._deny = deny
         self._owned = owned
         self._known: dict[str, Admission] = {}
         self._waiting: dict[str, list[Admitted]] = {}
@@ -104,14 +111,14 @@ class Guard:
             waiting.append(admitted)
             return
         self._waiting[host] = [admitted]
-        reason = judge_host(target, allow=self._allow)
+        reason = judge_host(target, allow=self._allow, deny=self._deny)
         if reason is not None:
             self._settle(host, self._refused("denied-address", reason, _LIFETIME))
         elif target.address is not None:
-            self._settle(host, self._decide((str(target.address),), _LIFETIME))
+            self._settle(host, self._decide(host, (str(target.address),), _LIFETIME))
         elif is_localhost(host):
             here = [text for text in map(str, LOOPBACK) if self.denial(text) is None]
-            self._settle(host, self._decide(tuple(here), _LIFETIME))
+            self._settle(host, self._decide(host, tuple(here), _LIFETIME))
         else:
             self._lookup.resolve(host, lambda answer: self._on_answer(host, answer))
 
@@ -128,7 +135,7 @@ class Guard:
         if answer.error is not None:
             self._settle(host, self._refused("dns-failure", answer.error, answer.lifetime))
         else:
-            self._settle(host, self._decide(answer.addresses, answer.lifetime))
+            self._settle(host, self._decide(host, answer.addresses, answer.lifetime))
 
     def _settle(self, host: str, admission: Admission) -> None:
         if len(self._known) >= _KEPT:
@@ -137,19 +144,23 @@ class Guard:
         for admitted in self._waiting.pop(host, ()):
             self._loop.call_soon(admitted, admission)
 
-    def _decide(self, addresses: tuple[str, ...], lifetime: float) -> Admission:
-        for text in addresses:
+    def _decide(self, host: str, addresses: tuple[str, ...], lifetime: float) -> Admission:
+        for text in addresses[:_MAX_ADDRESSES]:
             reason = self._denial(text) or self._own(text)
             if reason is not None:
-                return self._refused("denied-address", reason, lifetime)
+                told = _INNER.format(host)
+                return self._refused("denied-address", told, lifetime, log_detail=reason)
         pins = tuple(map(_pin, addresses[:_TRIED]))
         return Admission(expires=self._loop.clock() + lifetime, pins=pins)
 
-    def _refused(self, error: str, detail: str, lifetime: float) -> Admission:
-        return Admission(expires=self._loop.clock() + lifetime, error=error, detail=detail)
+    def _refused(
+        self, error: str, detail: str, lifetime: float, *, log_detail: str | None = None
+    ) -> Admission:
+        expires = self._loop.clock() + lifetime
+        return Admission(expires=expires, error=error, detail=detail, log_detail=log_detail)
 
     def _judge(self, text: str) -> str | None:
-        return judge_address(ip_address(text), allow=self._allow)
+        return judge_address(ip_address(text), allow=self._allow, deny=self._deny)
 
     def _own(self, text: str) -> str | None:
         address = ip_address(text)

@@ -16,6 +16,7 @@ _WEIRD_REPLY: Final = 8
 _TOO_LARGE: Final = 100
 """CURLE_WEIRD_SERVER_REPLY and CURLE_TOO_LARGE, which pycurl does not name."""
 
+_DENIED: Final = "The host leads to an address that callbacks may not reach."
 _FINAL: Final = 200
 _BLANK: Final = (b"\r\n", b"\n")
 
@@ -50,7 +51,7 @@ _CODE_OF: Final = {number: code for code, numbers in _CODES.items() for number i
 
 def read(transfer: Transfer, number: int, text: str) -> Reply:
     """The reply of a finished transfer; `number` and `text` are libcurl's result."""
-    status = error = detail = None
+    status = error = detail = log_detail = None
     # More body than is read changes nothing about what the receiver has said.
     if number == pycurl.E_OK or transfer.excess:
         status = transfer.curl.getinfo(pycurl.RESPONSE_CODE)
@@ -58,16 +59,38 @@ def read(transfer: Transfer, number: int, text: str) -> Reply:
         if detail is not None:
             status, error = None, "bad-response"
     else:
-        error, detail = _fault(transfer, number, text)
+        error, detail, log_detail = _fault(transfer, number, text)
     headers = _headers(transfer.lines)
     connected = error is None or _connected(transfer)
-    return Reply(status, error, detail, headers, transfer.body, _timing(transfer), connected)
+    timing = _timing(transfer)
+    return Reply(
+        status,
+        error,
+        detail,
+        headers,
+        transfer.body,
+        timing,
+        connected,
+        log_detail=log_detail,
+    )
 
 
-def unanswered(error: str, detail: str, *, dns: float | None = None, total: float = 0.0) -> Reply:
+def unanswered(
+    error: str,
+    detail: str,
+    *,
+    dns: float | None = None,
+    total: float = 0.0,
+    log_detail: str | None = None,
+) -> Reply:
     """The reply of a call that no connection was opened for; times in seconds."""
-    timing = Timing(dns=None if dns is None else dns * 1000, total=total * 1000)
-    return Reply(error=error, error_detail=detail, timing=timing, connected=False)
+    return Reply(
+        error=error,
+        error_detail=detail,
+        timing=Timing(dns=None if dns is None else dns * 1000, total=total * 1000),
+        connected=False,
+        log_detail=log_detail,
+    )
 
 
 def connecting(transfer: Transfer) -> bool:
@@ -81,9 +104,18 @@ def _connected(transfer: Transfer) -> bool:
     return bool(getinfo(pycurl.CONNECT_TIME) or getinfo(pycurl.REQUEST_SIZE))
 
 
-def _fault(transfer: Transfer, number: int, text: str) -> tuple[str, str]:
+def _fault(transfer: Transfer, number: int, text: str) -> tuple[str, str, str | None]:
+    """The code, what a tenant is told, and what only logs tell, where that is more."""
     if transfer.denied is not None:
-        return "denied-address", transfer.denied
+        return "denied-address", _DENIED, transfer.denied
+    if transfer.pin not in text and number != pycurl.E_COULDNT_CONNECT:
+        return *_told(transfer, number, text), None
+    # libcurl names the address that the name was resolved to.
+    neutral = _told(transfer, number, pycurl.easy_strerror(number))
+    return *neutral, f"{text or neutral[1]}"
+
+
+def _told(transfer: Transfer, number: int, text: str) -> tuple[str, str]:
     if transfer.unopened is not None:
         return "connect-failed", transfer.unopened
     if transfer.too_many_headers or number == _TOO_LARGE:

@@ -43,9 +43,10 @@ class Transfer:
     """A libcurl handle, what it sends at present, and what has come back so far.
 
     `denial` is asked about the address of every socket, `on_fresh` is told its number. What
-    the engine keeps for a call under way: `pins` are the addresses to try, `may_go_on` says
-    whether the next of them still may be, `started` is on the loop's clock, `dns` and `before`
-    are the seconds from there to the end of the name lookup, and to the start of this transfer.
+    the engine keeps for a call under way: `pin` is the address tried, `pins` are those left to try,
+    `may_go_on` says whether the next of them still may be, `started` is on the loop's clock, `dns`
+    and `before` are the seconds from there to the end of the name lookup, and to the start of this
+    transfer.
     """
 
     __slots__ = (
@@ -57,7 +58,6 @@ class Transfer:
         "_method",
         "_on_fresh",
         "_opening",
-        "_pin",
         "_url",
         "_within",
         "before",
@@ -71,6 +71,7 @@ class Transfer:
         "lines",
         "may_go_on",
         "opened",
+        "pin",
         "pins",
         "started",
         "too_many_headers",
@@ -95,7 +96,7 @@ class Transfer:
         self._denial = denial
         self._on_fresh = on_fresh
         self._opening: socket.SocketType | None = None
-        self._pin = ""
+        self.pin = ""
         self._url = ""
         self._method = "POST"
         self._connect_to: tuple[str, ...] = ()
@@ -124,7 +125,7 @@ class Transfer:
         if pin.connect_to is not self._connect_to:
             curl.setopt(pycurl.CONNECT_TO, pin.connect_to)
             self._connect_to = pin.connect_to
-            self._pin = pin.address
+            self.pin = pin.address
         if within != self._within:
             curl.setopt(pycurl.TIMEOUT_MS, ceil(within * 1000))
             self._within = within
@@ -193,7 +194,7 @@ class Transfer:
         if ":" in text:
             text = str(ip_address(text))
         self.denied = self._denial(text)
-        if text != self._pin:
+        if text != self.pin:
             self.denied = f"{text} is not the address that was judged."
         if self.denied is not None:
             return pycurl.SOCKET_BAD

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network
 
 from app.domain.job import MAX_DATA, MAX_LABEL, MAX_NAME, MAX_TAG, MOST_TAGS, Booking
 from app.domain.manner import USUAL, check_manner, check_value
 from app.domain.misfire import check_misfire
 from app.domain.quotation import quoted
-from app.domain.target import judge_url
+from app.domain.target import Network, judge_url
 from app.errors import InvalidMember, TooLarge
 
 
-def check(booking: Booking, *, allow: Sequence[IPv4Network | IPv6Network]) -> None:
+def check(booking: Booking, *, allow: Sequence[Network], deny: Sequence[Network] = ()) -> None:
     """Refuse a booking that could not be delivered as it stands; its trigger is judged apart.
 
     Raises InvalidMember, TooLarge.
     """
-    judge_url(booking.url, allow=tuple(allow))
+    judge_url(booking.url, allow=tuple(allow), deny=tuple(deny))
     for member, value in (("signature", booking.signature), ("contentType", booking.content_type)):
         if value is not None:
             check_value(member, value, MAX_LABEL)
@@ -36,7 +35,7 @@ def check(booking: Booking, *, allow: Sequence[IPv4Network | IPv6Network]) -> No
     check_misfire(booking.misfire)
     for member, url in (("onSuccess", booking.on_success), ("onFailure", booking.on_failure)):
         if url is not None:
-            judge_url(url, allow=tuple(allow), member=member)
+            judge_url(url, allow=tuple(allow), deny=tuple(deny), member=member)
 
 
 def check_name(name: str) -> None:

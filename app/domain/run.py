@@ -70,6 +70,7 @@ class Reply(NamedTuple):
     Exactly one of `status` (a complete, final answer) and `error` is set; `error` is one of
     the stable codes of docs/decisions/0004-outbound-client.md, such as `timeout` or
     `denied-address`, with `error_detail` in words.
+    `log_detail` says it with the inner addresses that logs alone may tell, and is not kept.
     `headers` and `body` are cut to what history keeps; `kept` is false where history has neither,
     as its account is at its limit. `connected` is false where no connection stood, so that nothing
     was sent; it is not kept.
@@ -83,6 +84,7 @@ class Reply(NamedTuple):
     timing: Timing = _UNTIMED
     connected: bool = True
     kept: bool = True
+    log_detail: str | None = None
 
 
 class Attempt(NamedTuple):

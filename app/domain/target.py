@@ -10,6 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 from typing import Final
 
 from app.domain.job import MAX_URL
+from app.domain.ports import judge_port
 from app.errors import InvalidMember
 
 Address = IPv4Address | IPv6Address
@@ -34,7 +35,9 @@ _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _PORT = re.compile(r"[0-9]{1,5}")
 _MAX_PORT: Final = 65_535
 _MAX_NAME: Final = 253
-_NAMES = ("localhost", "internal", "local")
+# Names under these lead to the machine itself or into a private network, never to a public host
+# (RFC 6761, 6762, 8375 and 9476; ICANN keeps `internal` for private use).
+_NAMES = ("localhost", "localdomain", "internal", "local", "arpa")
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> tuple[tuple[Network, str], ...]:
@@ -90,7 +93,9 @@ class Target:
     path: str
 
 
-def judge_url(url: str, *, allow: tuple[Network, ...], member: str = "url") -> None:
+def judge_url(
+    url: str, *, allow: tuple[Network, ...], deny: tuple[Network, ...] = (), member: str = "url"
+) -> None:
     """Refuse a callback URL that may not be booked; names are never resolved here.
 
     Raises InvalidMember for `member` with the reason and the remedy.
@@ -100,30 +105,49 @@ def judge_url(url: str, *, allow: tuple[Network, ...], member: str = "url") -> N
         target = split(url)
     except InvalidMember as refusal:
         raise InvalidMember(member, refusal.message, remedy=refusal.remedy) from None
-    reason = judge_host(target, allow=allow)
+    reason = judge_port(target.port)
+    if reason is not None:
+        raise InvalidMember(
+            member, reason, remedy="Use 80, 443, or a port above 1023 that is free."
+        )
+    reason = judge_host(target, allow=allow, deny=deny)
     if reason is not None:
         raise InvalidMember(member, reason, remedy=_PUBLIC)
 
 
-def judge_host(target: Target, *, allow: tuple[Network, ...]) -> str | None:
+def judge_host(
+    target: Target, *, allow: tuple[Network, ...], deny: tuple[Network, ...] = ()
+) -> str | None:
     """Why the host may not be called, by its text alone; None where nothing speaks against it."""
     if target.address is not None:
-        return judge_address(target.address, allow=allow)
+        return judge_address(target.address, allow=allow, deny=deny)
+    loopback = any(judge_address(each, allow=allow, deny=deny) is None for each in LOOPBACK)
     if is_localhost(target.host):
-        if any(judge_address(address, allow=allow) is None for address in LOOPBACK):
-            return None
-        return f"{target.host} is this machine, which callbacks may not reach."
+        return (
+            None if loopback else f"{target.host} is this machine, which callbacks may not reach."
+        )
+    if "." not in target.host and not loopback:
+        return (
+            f"{target.host} is a name without a domain, as private networks have them, "
+            "which callbacks may not reach."
+        )
     last = target.host.rpartition(".")[2]
     if last in _NAMES and last != target.host:
         return f"{target.host} is a name of a private network, which callbacks may not reach."
     return None
 
 
-def judge_address(address: Address, *, allow: tuple[Network, ...]) -> str | None:
-    """Why this address may not be connected to, or None; `allow` goes before the deny list.
+def judge_address(
+    address: Address, *, allow: tuple[Network, ...], deny: tuple[Network, ...] = ()
+) -> str | None:
+    """Why this address may not be connected to, or None.
 
-    IPv4 in disguise (mapped, compatible, NAT64, 6to4, Teredo) is not unwrapped but denied.
+    The operator's `deny` goes before `allow`, and `allow` before the list of private networks. The
+    operator's networks are not named. IPv4 in disguise (mapped, compatible, NAT64, 6to4, Teredo) is
+    not unwrapped but denied.
     """
+    if any(address in network for network in deny):
+        return f"{address} is an address that callbacks may not reach."
     if any(address in network for network in allow):
         return None
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:

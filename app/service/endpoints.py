@@ -35,7 +35,8 @@ def put(
             "The name is empty, too long, or holds what does not print.",
             remedy=f"Use 1 to {MAX_NAME} printable characters.",
         )
-    judge_url(url, allow=tuple(current_app.config["WAKECALL_SETTINGS"].allow_targets))
+    settings = current_app.config["WAKECALL_SETTINGS"]
+    judge_url(url, allow=settings.allow_targets, deny=settings.deny_targets)
     if "?" in url or "#" in url:
         raise InvalidMember(
             "url",

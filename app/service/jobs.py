@@ -314,7 +314,8 @@ def _taken(name: str, whose: str) -> Conflict:
 
 def check_booking(booking: Booking) -> None:
     """Refuse what could not be delivered from here; raises InvalidMember, TooLarge."""
-    check(booking, allow=current_app.config["WAKECALL_SETTINGS"].allow_targets)
+    settings = current_app.config["WAKECALL_SETTINGS"]
+    check(booking, allow=settings.allow_targets, deny=settings.deny_targets)
 
 
 def _claim_overdue(connection: Connection, current: Job, until: datetime) -> None:

@@ -57,7 +57,7 @@ def is_dapr(path: str, status: int) -> bool:
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_a_dapr_name_is_refused_before_postgresql_sees_it(client: FlaskClient, method: str) -> None:
-    client.put("/1/dapr-apps/a", json={"url": "http://127.0.0.1:1"})
+    client.put("/1/dapr-apps/a", json={"url": "http://127.0.0.1:2"})
 
     answer = client.open("/v1.0/jobs/a%00b", method=method, json={"schedule": "@daily"})
 

@@ -24,7 +24,7 @@ from tests.worst import SIZE, Place, is_fast, repeated
 
 # Read from files of ours, or from an operator's command line: no text of a client comes there.
 OURS = {"store.queries._NAME", "service.accounts._NAME"}
-# Of the answers of receivers: tests/delivery/test_worst_answers.py.
+# Read of headers that were checked when they were booked: tests/delivery/test_told.py.
 ELSEWHERE = {"delivery.engine._VISIBLE"}
 
 LONGEST_TARGET = 60 * 1024

@@ -55,13 +55,14 @@ class Outbound:
         self,
         *,
         allow: tuple[Network, ...] = LOOPBACK,
+        deny: tuple[Network, ...] = (),
         owned: Callable[[Address], bool] = lambda _: False,
         ca_file: str | None = None,
         connect_timeout: float = 5.0,
     ) -> None:
         self.loop = Loop()
         self.names = Names(self.loop)
-        self.guard = Guard(self.loop, self.names, allow=allow, owned=owned)
+        self.guard = Guard(self.loop, self.names, allow=allow, deny=deny, owned=owned)
         self.engine = Engine(
             self.loop,
             self.guard,

@@ -200,7 +200,7 @@ def test_running_out_of_descriptors_fails_a_call_in_words_and_passes(
         with contextlib.suppress(OSError):
             while True:
                 held.append(os.open(os.devnull, os.O_RDONLY))
-        reply = outbound.send("http://127.0.0.1:1/")
+        reply = outbound.send("http://127.0.0.1:2/")
     finally:
         for fd in held:
             os.close(fd)

@@ -152,7 +152,9 @@ def test_the_socket_is_vetoed_when_its_address_no_longer_passes(
     outbound.run(lambda: outbound.guard.known("hook.example") is not None)
     monkeypatch.setattr(outbound.guard, "denial", lambda address: f"{address} was denied late.")
     reply = outbound.send(receiver.url(host="hook.example"))
-    assert (reply.error, reply.error_detail) == ("denied-address", "127.0.0.1 was denied late.")
+    assert reply.error == "denied-address"
+    assert reply.log_detail == "127.0.0.1 was denied late."
+    assert reply.error_detail == "The host leads to an address that callbacks may not reach."
     assert receiver.connections == 0
 
 

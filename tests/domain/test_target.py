@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from app.domain.dapr.names import MAX_NAME
 from app.domain.job import MAX_URL
+from app.domain.ports import DENIED_PORTS
 from app.domain.target import MAX_CALLED, Network, judge_address, judge_url, split
 from app.errors import InvalidMember
 
@@ -23,14 +24,13 @@ GOOD = [
     "HTTPS://EXAMPLE.COM/Path?q=1#part",
     "http://example.com?q=http://10.0.0.1/",
     "http://example.com#@127.0.0.1/",
-    "http://example.com:1/",
+    "http://example.com:2/",
     "https://example.com:65535/a%2Fb%zz?x=%20+",
     "http://example.com./",
     "http://a_b-c.xn--bcher-kva.example/",
     "http://8.8.8.8/",
     "http://[2606:4700::1111]:8443/",
     "http://localhost.example.com/",
-    "http://local/",
     "http://1.example/",
     "http://127.0.0.1.example.com/",
     "http://example.com/?a=|{}<>\"'`^[]",
@@ -93,6 +93,14 @@ BAD = {
     "ports": [
         "http://example.com:/",
         "http://example.com:0/",
+        "http://example.com:1/",
+        "http://example.com:25/",
+        "https://example.com:22/",
+        "http://example.com:465/",
+        "http://example.com:6000/",
+        "http://example.com:6379/",
+        "http://example.com:11211/",
+        "http://1.1.1.1:10080/",
         "http://example.com:65536/",
         "http://example.com:-1/",
         "http://example.com:8o/",
@@ -163,7 +171,11 @@ BAD = {
         "http://x.INTERNAL./",
         "http://printer.local/",
         "http://printer.local./",
+        "http://localhost.localdomain/",
+        "http://1.0.0.10.in-addr.arpa/",
+        "http://router.home.arpa/",
     ],
+    "one label": ["http://postgres/", "http://postgres.:5432/", "https://VM/", "http://local/"],
     "length": ["http://example.com/" + "x" * 2030],
 }
 
@@ -213,6 +225,31 @@ def test_what_is_allowed_goes_before_what_is_denied() -> None:
     for url in ("http://10.2.0.1/", "http://localhost/", "http://[::ffff:10.1.2.3]/"):
         with pytest.raises(InvalidMember):
             judge_url(url, allow=(ip_network("10.1.0.0/16"),))
+
+
+def test_a_name_of_one_label_is_taken_where_loopback_is_allowed() -> None:
+    judge_url("http://app:8000/", allow=LOOPBACK)
+    with pytest.raises(InvalidMember, match="a name without a domain"):
+        judge_url("http://app:8000/", allow=(ip_network("10.0.0.0/8"),))
+
+
+def test_a_denied_port_is_refused_wherever_it_is() -> None:
+    for port in sorted(DENIED_PORTS - {0}):
+        for host in ("localhost", "127.0.0.1", "example.com"):
+            with pytest.raises(InvalidMember, match=f"Port {port} belongs to another protocol"):
+                judge_url(f"http://{host}:{port}/", allow=LOOPBACK)
+
+
+def test_the_operators_networks_are_denied_before_anything_is_allowed_and_not_named() -> None:
+    deny = (ip_network("8.8.0.0/16"), ip_network("127.0.0.0/9"), ip_network("2606:4700::/32"))
+    for host in ("8.8.8.8", "127.0.0.1", "[2606:4700::1111]"):
+        with pytest.raises(InvalidMember) as caught:
+            judge_url(f"http://{host}:8000/", allow=LOOPBACK, deny=deny)
+        assert "/" not in caught.value.message
+    judge_url("http://127.128.0.1/", allow=LOOPBACK, deny=deny)
+    judge_url("http://localhost/", allow=(*LOOPBACK, ip_network("::1/128")), deny=deny)
+    with pytest.raises(InvalidMember):
+        judge_url("http://localhost/", allow=(ip_network("127.0.0.0/8"),), deny=deny)
 
 
 def test_the_parts_of_a_url() -> None:

@@ -283,7 +283,7 @@ def test_history_and_redelivery_are_as_for_every_job(
 def test_a_key_and_a_header_serve_on_the_main_port(running: Instance, dapr: Dapr) -> None:
     assert Dapr(port=running.port).get("x") == (401, b"invalid api token\n")
     nameless = Dapr(port=running.port, headers=dapr.headers[:1])
-    assert running.ask("PUT", "/1/dapr-apps/second", {"url": "http://127.0.0.1:1"}).status < 300
+    assert running.ask("PUT", "/1/dapr-apps/second", {"url": "http://127.0.0.1:2"}).status < 300
     status, told = nameless.get("x")
     assert (status, "dapr-app-id" in json.loads(told)["message"]) == (400, True)
     body = b'{"dueTime":"1h","data":"%b"}'

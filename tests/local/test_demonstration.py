@@ -23,7 +23,7 @@ from local.demonstration import command, loopback
     ],
 )
 def test_the_inbox_listens_where_callbacks_may_go(allowed: str, address: str) -> None:
-    assert loopback(networks(allowed)) == address
+    assert loopback(networks("WAKECALL_ALLOW_TARGETS", allowed)) == address
 
 
 def test_the_pasted_command_books_a_call_ten_seconds_ahead() -> None:

@@ -22,7 +22,7 @@ from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.store.test_completions import later
 from tests.store.test_events import EVENTS, take_event, telling
 
-URL = "http://127.0.0.1:1/told"
+URL = "http://127.0.0.1:2/told"
 
 
 def begin(caller: Caller, connection: psycopg.Connection, trigger: Trigger = TOMORROW) -> Taken:

@@ -59,7 +59,7 @@ def test_states_are_as_stored_now_and_count_what_is_cheap_to_count(app: Flask) -
     with app.app_context():
         accounts.create("demo")
         account = accounts.named("demo")
-        dapr_apps.put(account, "app", url="http://127.0.0.1:1", token=None)
+        dapr_apps.put(account, "app", url="http://127.0.0.1:2", token=None)
         limits_of(account)
         accounts.limit("demo", {"daprApps": 5})
         found = {each.limit.name: each for each in limits.states(account)}

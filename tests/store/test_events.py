@@ -18,7 +18,7 @@ from tests.booked import book, claim_and_take, one
 from tests.store.test_completions import DUE, later
 from tests.store.test_settling import came
 
-DONE, LOST = "http://127.0.0.1:1/done", "http://127.0.0.1:1/lost"
+DONE, LOST = "http://127.0.0.1:2/done", "http://127.0.0.1:2/lost"
 EVENTS = "SELECT count(*) FROM inflight WHERE kind = 'event'"
 
 

@@ -16,7 +16,7 @@ from app.store.takes import Taken, take
 from tests.booked import book, claim_and_take, one
 from tests.store.test_settling import came
 
-HERE = "http://127.0.0.1:1"
+HERE = "http://127.0.0.1:2"
 
 
 def back(run: Taken, *, leave: float = 60.0, token: int | None = None) -> Release:
@@ -157,9 +157,9 @@ def test_an_attempt_ends_the_leave_and_a_success_leaves_no_reason(
     "change",
     [
         "state = 'waiting', lease_until = NULL",
-        "destination = 'http://127.0.0.1:1'",
+        "destination = 'http://127.0.0.1:2'",
         "planned_at = due_at",
-        "destination = 'http://127.0.0.1:1', planned_at = due_at - interval '1 s'",
+        "destination = 'http://127.0.0.1:2', planned_at = due_at - interval '1 s'",
     ],
 )
 def test_what_cannot_be_cannot_be_stored(

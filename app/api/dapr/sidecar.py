@@ -82,8 +82,8 @@ def register(account: Account, app_id: str, port: int) -> str:
         if refusal.member != "url":
             raise
         raise Misconfigured(
-            f"Calls to {url} are not allowed. Start web, scheduler and worker, and this command, "
-            f"with WAKECALL_ALLOW_TARGETS=127.0.0.0/8."
+            f"Calls to {url} are not allowed: {refusal.message} Start web, scheduler, worker "
+            f"and this command with WAKECALL_ALLOW_TARGETS=127.0.0.0/8, or choose another port."
         ) from None
     return url
 

@@ -57,10 +57,17 @@ def resource_of(task: Task) -> Resource:
     return Resource(kind=Kind.TASK, id=task.id)
 
 
-def read(members: Mapping[str, Any], *, allow: Sequence[Network], task_id: str | None) -> Task:
+def read(
+    members: Mapping[str, Any],
+    *,
+    allow: Sequence[Network],
+    deny: Sequence[Network] = (),
+    task_id: str | None,
+) -> Task:
     """The task in a document; `task_id` is that of the path, where there is one.
 
-    Its host is judged by its text, as a callback's, by `allow`. Raises InvalidMember, TooLarge.
+    Its host is judged by its text, as a callback's, by `allow` and `deny`. Raises InvalidMember,
+    TooLarge.
     """
     _refuse_unknown("", members, _MEMBERS)
     found = _id(members, task_id)
@@ -78,7 +85,7 @@ def read(members: Mapping[str, Any], *, allow: Sequence[Network], task_id: str |
     if members.get("hidden") is not None:
         written["hidden"] = document.flag("hidden", members["hidden"])
     ordered = {name: written[name] for name in ("id", *members) if name in written}
-    return Task(id=found, call=_call(params, tuple(allow)), written=ordered)
+    return Task(id=found, call=_call(params, tuple(allow), tuple(deny)), written=ordered)
 
 
 def _id(members: Mapping[str, Any], task_id: str | None) -> str:
@@ -101,7 +108,7 @@ def _id(members: Mapping[str, Any], task_id: str | None) -> str:
     return found
 
 
-def _call(params: Mapping[str, Any], allow: tuple[Network, ...]) -> Call:
+def _call(params: Mapping[str, Any], allow: tuple[Network, ...], deny: tuple[Network, ...]) -> Call:
     path = "callParams"
     _refuse_unknown(path, params, _PARAMS)
     method = _method(params)
@@ -115,7 +122,7 @@ def _call(params: Mapping[str, Any], allow: tuple[Network, ...]) -> Call:
             remedy=f"Send at most {MAX_ENTITY} bytes.",
         )
     return Call(
-        url=_url(params, allow),
+        url=_url(params, allow, deny),
         method=method,
         headers=headers,
         data=data if data and method in _WITH_ENTITY else None,
@@ -123,7 +130,7 @@ def _call(params: Mapping[str, Any], allow: tuple[Network, ...]) -> Call:
     )
 
 
-def _url(params: Mapping[str, Any], allow: tuple[Network, ...]) -> str:
+def _url(params: Mapping[str, Any], allow: tuple[Network, ...], deny: tuple[Network, ...]) -> str:
     member = "callParams.uri"
     uri = document.text(member, _needed(params, "uri", "callParams"))
     scheme = _SCHEME.match(uri)
@@ -140,7 +147,7 @@ def _url(params: Mapping[str, Any], allow: tuple[Network, ...]) -> str:
     if query:
         joined = "" if called.endswith(("?", "&")) else "&" if "?" in called else "?"
         called += joined + query
-    judge_url(called, allow=allow, member=member)
+    judge_url(called, allow=allow, deny=deny, member=member)
     return called
 
 

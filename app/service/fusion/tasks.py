@@ -23,8 +23,10 @@ from app.store.engine import statement, transaction
 
 def read(members: Mapping[str, Any], *, task_id: str | None = None) -> Task:
     """The task in a document, which may be called from here. Raises InvalidMember, TooLarge."""
-    allow = current_app.config["WAKECALL_SETTINGS"].allow_targets
-    return domain.read(members, allow=allow, task_id=task_id)
+    settings = current_app.config["WAKECALL_SETTINGS"]
+    return domain.read(
+        members, allow=settings.allow_targets, deny=settings.deny_targets, task_id=task_id
+    )
 
 
 @contextmanager

@@ -211,7 +211,7 @@ def test_nothing_that_is_not_running_is_aborted(client: FlaskClient) -> None:
 def test_the_runner_is_told_of_an_abort_once_it_may_have_been_called(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
-    runner = "http://127.0.0.1:9/runner"
+    runner = "http://127.0.0.1:2/runner"
     assert client.put("/1/fusion-runners/datasource", json={"url": runner}).status_code == 201
     saved(client, NONE)
     assert act(client)["accepted"]
