@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -74,11 +73,7 @@ def measure(
     """
     details: Findings = {}
     with ExitStack() as stack:
-        files = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wakecall-bench-")))
-        files.chmod(0o711)
-        with step("Receiver", "starting") as begun:
-            calls = stack.enter_context(receiver.running(files, own=own))
-            begun.result = f"{calls.name}, {len(receiver.ADDRESSES)} addresses"
+        calls = stack.enter_context(receiver.started(own=own))
         with step("Instance", "starting") as begun:
             under_test = stack.enter_context(
                 instance.running(calls.authority, folder=folder, plan=plan.name)

@@ -6,6 +6,7 @@ import http.client
 import re
 import resource
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,6 +19,7 @@ from bench import certificate, nginx, processor
 from bench.children import Failed, child, free_port, last_words, python
 from local.instance import CHECKOUT
 from local.program import Program
+from local.terminal import step
 
 ADDRESSES: Final = tuple(f"127.0.{1 + n // 100}.{1 + n % 100}" for n in range(200))
 _START_S: Final = 20.0
@@ -91,6 +93,19 @@ class Receiver:
                 self._read += len(whole)
                 return [_arrival(line) for line in whole.decode().splitlines()]
             time.sleep(_POLL_S)
+
+
+@contextmanager
+def started(*, own: bool = False) -> Iterator[Receiver]:
+    """A receiver with its files in a folder that is removed, told of at the terminal."""
+    with tempfile.TemporaryDirectory(prefix="wakecall-bench-") as made:
+        files = Path(made)
+        files.chmod(0o711)
+        with ExitStack() as stack:
+            with step("Receiver", "starting") as begun:
+                calls = stack.enter_context(running(files, own=own))
+                begun.result = f"{calls.name}, {len(ADDRESSES)} addresses"
+            yield calls
 
 
 @contextmanager

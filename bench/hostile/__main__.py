@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
-from bench import command, report, results
-from bench.__main__ import Phase, measure
+from bench import command, instance, receiver, report, results
+from bench.hostile.deed import Deed
 from bench.hostile.deeds import DEEDS
 from bench.hostile.table import KEY
 from bench.peers.round import kept
 from bench.phases import hostile
+from bench.plan import Plan
+from bench.stage import Findings
+from local.terminal import step
 
 
 def main(arguments: list[str]) -> int:
@@ -23,20 +26,26 @@ def main(arguments: list[str]) -> int:
     return command.main(benchmark, arguments)
 
 
-def _found(asked: command.Asked) -> dict[str, Any]:
+def measure(
+    plan: Plan, deeds: Sequence[Deed], *, own: bool = False, folder: Path = instance.FOLDER
+) -> Findings:
+    """What an account notices of these deeds. Raises Failed.
+
+    The receiver is nginx, or our `own` where that is wanted or there is none.
+    """
+    with receiver.started(own=own) as calls, step("Hostile", "beginning") as begun:
+        found = hostile.measure(plan, calls, begun.doing, deeds, folder=folder)
+        begun.result = f"{len(deeds)} deeds"
+    return found
+
+
+def _found(asked: command.Asked) -> Findings:
     if not asked.chosen:
         kept()  # what is missing is told now, not after the last deed
-    wanted = [deed for deed in DEEDS if asked.wants(deed.name)]
-    phase = Phase(
-        name=KEY,
-        about="what others do to it",
-        run=partial(hostile.run, deeds=wanted),
-        minutes=hostile.MINUTES,
-    )
-    return measure(asked.plan, [phase])
+    return measure(asked.plan, [deed for deed in DEEDS if asked.wants(deed.name)])
 
 
-def keep(found: dict[str, Any]) -> None:
+def keep(found: Findings) -> None:
     """Let these figures join the results kept last, and the page. Raises Failed without any."""
     whole = {**kept(), KEY: found[KEY]}
     results.write(whole)

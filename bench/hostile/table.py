@@ -26,7 +26,8 @@ def about(found: Mapping[str, Any]) -> str:
     run = found[KEY]["measured"]
     commit = f", commit {run['commit']}" if run["commit"] else ""
     return (
-        f"Hostile, measured on {run['date'][:10]}, receiver {run['receiver']}{commit}: "
+        f"Hostile, measured on {run['date'][:10]}, load {run['load_at_start']:g} before, "
+        f"receiver {run['receiver']}{commit}: "
         f"{run['calls_per_s']:g} calls and {run['bookings_per_s']:g} bookings a second of one "
         f"account for {run['seconds']:g} s, beside each. Aim: no call missed, calls p99 ≤ "
         f"{CALLS_P99_MS} ms, bookings p99 ≤ {BOOKINGS_P99_MS} ms."

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -24,7 +26,8 @@ from bench.hostile.deeds import DEEDS
 from bench.hostile.ground import ADDRESSES, Ground, far
 from bench.hostile.table import KEY, NOTHING
 from bench.memory import Memory
-from bench.receiver import Arrival, await_listening
+from bench.plan import Plan
+from bench.receiver import Arrival, Receiver, await_listening
 from bench.stage import Findings, Stage, Tell
 from local.client import Client, await_ready
 from local.instance import CHECKOUT
@@ -54,59 +57,70 @@ FROM {table} t, generate_series(1, %(times)s)
 """
 
 
-def run(stage: Stage, tell: Tell, deeds: Sequence[Deed] = DEEDS) -> Findings:
+def run(stage: Stage, tell: Tell) -> Findings:
     """`hostile`: by deed, how late the calls were, how long bookings took, and what it got."""
+    folder = stage.instance.home.parents[1]
+    return measure(stage.plan, stage.receiver, tell, DEEDS, folder=folder)
+
+
+def measure(
+    plan: Plan,
+    receiver: Receiver,
+    tell: Tell,
+    deeds: Sequence[Deed],
+    *,
+    folder: Path = instance.FOLDER,
+) -> Findings:
+    """What `run` finds, of these deeds; the data of the instance lie below `folder`."""
     found: dict[str, Any] = {}
-    with _defended(stage) as (victim, ground):
+    about = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "commit": results.commit(),
+        "load_at_start": round(os.getloadavg()[0], 2),
+        "receiver": receiver.name,
+        "seconds": plan.hostile_s,
+        "calls_per_s": _CALLS_PER_S,
+        "bookings_per_s": _BOOKINGS_PER_S,
+    }
+    tell("starting an instance")
+    with _defended(plan, receiver, folder) as (stage, ground):
         for deed in (None, *deeds):
             name = deed.name if deed else NOTHING
 
             def say(text: str, name: str = name) -> None:
                 tell(f"{name}: {text}")
 
-            found[name] = beside(victim, say, ground, deed)
-    return {
-        KEY: {
-            "measured": {
-                "date": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-                "commit": results.commit(),
-                "receiver": stage.receiver.name,
-                "seconds": stage.plan.hostile_s,
-                "calls_per_s": _CALLS_PER_S,
-                "bookings_per_s": _BOOKINGS_PER_S,
-            },
-            "deeds": found,
-        }
-    }
+            found[name] = beside(stage, say, ground, deed)
+    return {KEY: {"measured": about, "deeds": found}}
 
 
 @contextmanager
-def _defended(stage: Stage) -> Iterator[tuple[Stage, Ground]]:
+def _defended(plan: Plan, receiver: Receiver, folder: Path) -> Iterator[tuple[Stage, Ground]]:
     """An instance of its own, with the limits of a deployment, and a receiver for the attacker."""
     port = free_port()
     program = Program(
         name="attacker",
         command=python("bench.hostile.receiver", f"{port}"),
-        log=stage.receiver.folder / "attacker.log",
+        log=receiver.folder / "attacker.log",
         folder=CHECKOUT,
     )
     with (
         child(program) as process,
-        instance.running(
-            stage.receiver.authority, folder=stage.instance.home.parent, limits={}
-        ) as under_attack,
+        instance.running(receiver.authority, folder=folder, limits=_LIMITS) as under_attack,
         under_attack.connect() as connection,
     ):
         alive = {program.name: lambda: process.poll() is None}
-        await_listening(ADDRESSES[-1], [port], alive, stage.receiver.folder)
+        await_listening(ADDRESSES[-1], [port], alive, receiver.folder)
         attacker = under_attack.account("attacker")
+        stage = Stage(
+            plan=plan,
+            instance=under_attack,
+            receiver=receiver,
+            account=under_attack.account("victim"),
+            connection=connection,
+        )
         yield (
-            replace(
-                stage,
-                instance=under_attack,
-                account=under_attack.account("victim"),
-                connection=connection,
-            ),
+            stage,
             Ground(
                 port=under_attack.port,
                 account=attacker.name,
