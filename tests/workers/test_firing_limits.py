@@ -1,0 +1,123 @@
+"""Firing limits as schedulers apply them: quiet accounts cost nothing, busy ones share a count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from time import monotonic
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from app.domain.limits import UNLIMITED, Limits
+from tests.booked import add_account, book, connect, one
+from tests.workers.test_scheduler import Bell
+from workers.firing_limits import KnownFirings
+from workers.link import Link
+from workers.scheduler import Scheduler
+
+RATE = 40
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    with connect(database) as opened:
+        yield opened
+
+
+@contextmanager
+def scheduler(database: str, limits: Limits) -> Iterator[tuple[Scheduler, Bell]]:
+    bell, link = Bell(), Link(database, "scheduler")
+    yield Scheduler(link, bell, "test", limits=limits), bell
+    link.drop()
+
+
+def limited(rate: int | None = RATE) -> Limits:
+    return replace(UNLIMITED, firings_per_second=rate)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_two_schedulers_together_begin_no_more_than_the_account_may(
+    database: str, connection: psycopg.Connection
+) -> None:
+    """Each claims whenever it can; what both begin in some seconds is what one may."""
+    account = add_account(connection)
+    for n in range(RATE * 6):
+        book(connection, account, due_in=-n / 1000)
+    with (
+        scheduler(database, limited()) as (one_scheduler, one_bell),
+        scheduler(database, limited()) as (other, other_bell),
+    ):
+        began = monotonic()
+        while monotonic() - began < 2.0:
+            one_scheduler.tick()
+            other.tick()
+        took = monotonic() - began
+
+    rung = [run_id for run_id, _ in (*one_bell.all, *other_bell.all)]
+    assert len(rung) == len(set(rung))
+    assert RATE * took * 0.5 <= len(rung) <= RATE * (took + 1) * 1.25 + 5
+    dues = "SELECT max(due_at) FROM inflight WHERE account_id = %s"
+    left = "SELECT min(owed_at) FROM due WHERE next_at = owed_till AND account_id = %s"
+    assert one(connection, dues, account) < one(connection, left, account), "the earliest first"
+
+
+def test_a_quiet_account_is_counted_in_memory_only(
+    database: str, connection: psycopg.Connection
+) -> None:
+    account = add_account(connection)
+    with scheduler(database, limited(1000)) as (ticking, bell):
+        for _ in range(5):
+            book(connection, account, due_in=-0.1)
+            ticking.tick()
+
+    assert len(bell.all) == 5
+    assert one(connection, "SELECT count(*) FROM firing_pace") == 0
+
+
+def test_an_account_that_was_busy_within_the_last_second_is_counted_for_all(
+    connection: psycopg.Connection,
+) -> None:
+    clock = Clock()
+    known = KnownFirings(limited(80), clock=clock)
+    assert known.limits(connection).of == {}
+    known.count({7: 5})
+    assert known.limits(connection).of == {}
+    known.count({7: 1})
+    assert known.limits(connection).of.keys() == {7}
+    clock.now = 1.0
+    assert known.limits(connection).of.keys() == {7}
+    clock.now = 2.0
+    assert known.limits(connection).of == {}
+
+
+def test_a_limit_of_its_own_is_known_within_seconds(connection: psycopg.Connection) -> None:
+    account = add_account(connection)
+    clock = Clock()
+    known = KnownFirings(limited(80), clock=clock)
+    assert known.limits(connection).of == {}
+    own = Jsonb({"firingsPerSecond": 3})
+    connection.execute("UPDATE account SET limits = %s WHERE id = %s", (own, account))
+    clock.now = 5.0
+    allowed = known.limits(connection).allowed(account)
+    assert allowed.per_second == 3
+    connection.execute("UPDATE account SET limits = NULL")
+    clock.now = 10.0
+    assert known.limits(connection).of == {}
+
+
+def test_without_limits_nothing_is_counted(connection: psycopg.Connection) -> None:
+    known = KnownFirings(UNLIMITED)
+    known.count({7: 1_000_000})
+    limits = known.limits(connection)
+    assert limits.of == {}
+    assert not limits.is_counted(7, 1_000_000)
