@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, g
 
-from app import commands
+from app import account_commands, commands
 from app.api import bodies, browsers, caching, health, loops, problems, rate, refusals, refused_keys
 from app.api.dapr import commands as dapr_commands
 from app.api.dapr import routes as dapr
@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     health.install(app, settings)
     app.register_blueprint(references)
     commands.install(app)
+    account_commands.install()
     dapr_commands.install(app)
     fusion_commands.install(app)
     return app

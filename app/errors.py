@@ -9,6 +9,7 @@ WakecallError
 │   │   └── AddressTooLong     the address of the request is
 │   ├── Unauthenticated        no key, an unknown key, a revoked key
 │   ├── CrossSite              a page of another site asks, by way of somebody's browser
+│   ├── AccountSuspended       the operator has suspended the account: it can only read
 │   ├── InsufficientScope      the key is valid, and not for this (names its scope)
 │   ├── LimitReached           the account has as much as it may have (names the limit)
 │   ├── NotFound               unknown, or somebody else's: the two are told alike
@@ -98,6 +99,12 @@ class Unauthenticated(Refused):
     """No key, a mistyped key, an unknown key or a revoked key: told alike."""
 
     code = "unauthenticated"
+
+
+class AccountSuspended(Refused):
+    """The operator of this service has suspended the account: it can read, and change nothing."""
+
+    code = "account-suspended"
 
 
 class InsufficientScope(Refused):

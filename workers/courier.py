@@ -244,7 +244,7 @@ class Courier:
         """An address was tried in vain: whether the call may be made at the next one."""
         now = self._loop.clock()
         sure = held.lease_runs(now) and self._words.confirms(now, held.confirmed)
-        return sure and not held.withdrawn
+        return sure and not held.withdrawn and not self._words.stops(held.run.account_id)
 
     def _turn(self, held: Held) -> bool:
         """A run that waited for its destination has its turn; False where it has to wait on."""
@@ -256,7 +256,7 @@ class Courier:
         if not held.lease_runs(now):
             self._lose(held)
             return True
-        if held.withdrawn:
+        if held.withdrawn or self._words.stops(held.run.account_id):
             self._withdraw(held)
             return True
         if not self._words.confirms(now, held.confirmed):
@@ -283,7 +283,7 @@ class Courier:
         if not held.lease_runs(now):
             self._step_back(held)
             self._lose(held)
-        elif held.withdrawn:
+        elif held.withdrawn or self._words.stops(held.run.account_id):
             self._withdraw(held)
         elif self._words.confirms(now, held.confirmed):
             held.awaiting = False
@@ -385,11 +385,15 @@ class Courier:
             self._settle(held, held.came_to(within=later, reason=reason, attempt=attempt))
 
     def _withdraw(self, held: Held) -> None:
-        """It is no longer wanted, or no longer ours; the settlement's token tells which."""
+        """Its account is suspended; or it is no longer wanted or ours, which the token tells."""
         self._late.discard(held)
         if held.awaiting:
             self._step_back(held)
-        self._settle(held, held.came_to(RunState.CANCELLED))
+        if held.withdrawn or not self._words.stops(held.run.account_id):
+            self._settle(held, held.came_to(RunState.CANCELLED))
+        else:
+            self.payloads.drop(held)
+            self.destinations.releases.append((held, held.set_aside()))
 
     def _settle(self, held: Held, settlement: Settlement) -> None:
         self.payloads.drop(held)

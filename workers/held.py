@@ -10,16 +10,21 @@ from uuid import UUID
 
 from app.delivery.addressing import JSON, address, payload
 from app.delivery.request import Delivery
+from app.domain.flow import Cause
 from app.domain.job import Dialect
 from app.domain.pace import LEASE, LEASE_MARGIN
 from app.domain.retry import RetryAt
 from app.domain.retry_policy import DEFAULT, Constant, Policy
 from app.domain.run import Attempt, RunKind, RunState
+from app.store.parking import Release
 from app.store.settling import Settlement
 from app.store.takes import Taken, Ticket
 from workers.destination import Destination
 
 _LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
+_SUSPENDED: Final = "suspended"
+"""In place of a destination, which nobody sends for."""
+
 _UNWELL: Final = frozenset({RunState.FAILED, RunState.DEAD})
 
 
@@ -140,6 +145,12 @@ class Held:
             run.kind == RunKind.SCHEDULED,
             run.serial,
         )
+
+    def set_aside(self) -> Release:
+        """Give it back, as its account is suspended: the scheduler rings for no run of that."""
+        self.destination = None
+        why = "The account is suspended."
+        return Release(self.run.id, self.run.token, _SUSPENDED, 0.0, Cause.SUSPENDED, why)
 
     def delivery(self, wall: datetime, completion_token: str | None = None) -> Delivery:
         """What is to be sent at `wall`. The run must have an address."""

@@ -58,12 +58,12 @@ class Keeper(Repeating):
 
     def _ask(self, connection: psycopg.Connection) -> None:
         asked = self._clock()
-        withdrawn, clock = takes.word(connection)
+        withdrawn, suspended, clock = takes.word(connection)
         answered = self._clock()
         # Looked up before the courier hears: what is acknowledged is held when it does.
         held = list(self._courier.held) if withdrawn else []
         known = [each.ticket for each in held if each.is_withdrawn_by(withdrawn)]
-        self._courier.hear(Word(asked, answered - clock, withdrawn))
+        self._courier.hear(Word(asked, answered - clock, withdrawn, suspended))
         if known:
             takes.acknowledge_withdrawn(connection, known[:_ACKNOWLEDGE_AT_ONCE])
 

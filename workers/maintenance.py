@@ -15,7 +15,7 @@ import psycopg
 
 from app.domain import tally
 from app.log import in_words, logger
-from app.store import accuracy, answers, beats, history_usage, partitions, repairs
+from app.store import accuracy, answers, beats, history_usage, partitions, repairs, suspension
 from app.store.database_errors import Kind, kind_of
 from workers.link import Link, Repeating
 
@@ -55,6 +55,7 @@ class Maintenance(Repeating):
         self._clock = clock
         self._steps = (
             _Step("orphans", self._repair),
+            _Step("resumed", self._free_resumed),
             _Step("answers", self._purging(answers.purge)),
             _Step("accuracy", self._purging(accuracy.purge)),
             _Step("aborted", self._purging(repairs.drop_aborted)),
@@ -127,6 +128,13 @@ class Maintenance(Repeating):
         for _ in range(_STEPS):
             if self._ended.is_set() or purge(limit=_PURGED) < _PURGED:
                 return
+
+    def _free_resumed(self, connection: psycopg.Connection) -> None:
+        """Free what was set aside of accounts that were resumed, where a command was cut short."""
+        for account_id in suspension.recently_resumed(connection):
+            for _ in suspension.release(connection, account_id):
+                if self._ended.is_set():
+                    return
 
     def _repair(self, connection: psycopg.Connection) -> None:
         armed = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=tell_unreadable)

@@ -26,6 +26,8 @@ class Word(NamedTuple):
     asked: float
     offset: float
     withdrawn: Mapping[UUID, int]
+    suspended: frozenset[int] = frozenset()
+    """Accounts of which no call begins."""
 
 
 class Words:
@@ -35,10 +37,12 @@ class Words:
         self._asked = float("-inf")
         self._offsets: deque[tuple[float, float]] = deque()
         self.withdrawn: Mapping[UUID, int] = {}
+        self.suspended: frozenset[int] = frozenset()
 
     def hear(self, word: Word) -> None:
         """Take it in."""
         self.withdrawn = word.withdrawn
+        self.suspended = word.suspended
         self._asked = max(self._asked, word.asked)
         # Ascending: one that is not the least, and goes first, is never the least.
         while self._offsets and self._offsets[-1][1] >= word.offset:
@@ -48,6 +52,10 @@ class Words:
     def confirms(self, now: float, confirmed: float) -> bool:
         """Whether a call may begin now of a run that was found wanted at `confirmed`."""
         return now - self._asked <= _CONFIRMED_S or now - confirmed <= _CONFIRMED_S
+
+    def stops(self, account_id: int) -> bool:
+        """Whether no call of this account begins."""
+        return account_id in self.suspended
 
     def offset(self, now: float) -> float | None:
         """The least of the last moments, as that word was the shortest time on its way."""

@@ -9,6 +9,7 @@ from typing import Final, Protocol, TypeVar
 
 from flask import g, request
 
+from app.api import scopes
 from app.domain.account import Caller, Presumed
 from app.errors import InvalidMember, Unauthenticated
 from app.service import accounts
@@ -63,10 +64,13 @@ def presumed() -> Caller | Presumed:
 
 
 def confirm() -> None:
-    """Nothing, if the sender of this request is authenticated; else raises Unauthenticated."""
+    """Nothing, if the sender of this request is authenticated; else raises Unauthenticated.
+
+    Raises what the route's declaration makes of the caller, too, now that all is known of it.
+    """
     found: Presumed | None = g.pop("presumed", None)
     if found is not None:
-        accounts.confirm(found)
+        scopes.check(accounts.confirm(found))
 
 
 def bearer() -> str | None:

@@ -51,6 +51,7 @@ KINDS: Final[dict[type[errors.WakecallError], Kind]] = {
     errors.MalformedDocument: Kind(status=400, title="The body is not a well-formed document"),
     errors.InvalidMember: Kind(status=400, title="A value cannot be taken"),
     errors.Unauthenticated: Kind(status=401, title="No valid API key"),
+    errors.AccountSuspended: Kind(status=403, title="The account is suspended"),
     errors.InsufficientScope: Kind(status=403, title="The API key is not for this"),
     errors.LimitReached: Kind(status=403, title="A limit of the account is reached"),
     errors.CrossSite: Kind(status=403, title="The request comes from another site"),

@@ -9,9 +9,10 @@ from typing import Final, TypeVar
 from flask import current_app, request
 from flask.typing import ResponseReturnValue
 
+from app.api.browsers import SAFE_METHODS
 from app.domain.account import Caller, Presumed
 from app.domain.scope import Scope
-from app.service.permissions import require_scope, require_whole_account
+from app.service.permissions import require_active, require_scope, require_whole_account
 
 DRY_RUN: Final = "dryRun"
 _NEED: Final = "needs_of_the_key"
@@ -60,12 +61,18 @@ def declared(endpoint: str) -> Need | None:
 
 
 def check(caller: Caller | Presumed) -> None:
-    """Refuse a request whose key may not do what its route is for. Raises InsufficientScope."""
+    """Refuse a request whose key may not do what its route is for. Raises InsufficientScope.
+
+    A suspended account is refused what changes anything: AccountSuspended.
+    """
     need = vars(current_app.view_functions[request.endpoint or ""]).get(_NEED) or _MOST
     if not need.of_app:
         require_whole_account(caller, need.scope)
     is_dry_run = need.dry_run is not None and need.dry_run()
-    require_scope(caller, Scope.READ if is_dry_run else need.scope)
+    scope = Scope.READ if is_dry_run else need.scope
+    require_scope(caller, scope)
+    if scope is not Scope.READ and request.method not in SAFE_METHODS:
+        require_active(caller)
 
 
 def is_dry_run() -> bool:
@@ -76,6 +83,6 @@ def is_dry_run() -> bool:
 def is_said_in_document() -> bool:
     """Let the scope `read` in, as only the document says whether it is a dry run.
 
-    The view must require the scope `book` itself where it is not.
+    The view must `require_booking` where it is not.
     """
     return True

@@ -28,6 +28,8 @@ class Caller:
     now: datetime
     app: str | None = None
     scope: Scope = Scope.ADMIN
+    suspended: bool = False
+    """Whether the account was suspended then."""
 
     @property
     def is_limited(self) -> bool:

@@ -82,6 +82,9 @@ class Cause(StrEnum):
     AWAY = "away"
     """No call reaches the app, which consumes none of them."""
 
+    SUSPENDED = "suspended"
+    """The account is suspended: it waits for that to end, not for its destination."""
+
 
 LOST: Final = frozenset({Cause.DOWN, Cause.AWAY})
 """The causes that say that there is nobody there; any answer ends them."""

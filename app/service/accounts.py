@@ -65,7 +65,9 @@ def speak_for(account: str, *, app: str) -> Caller:
         found = store.clocked(connection, account)
     if found is None:
         raise unknown(account)
-    return Caller(account=found[0], key_id="", now=found[1], app=app, scope=Scope.BOOK)
+    return Caller(
+        account=found[0], key_id="", now=found[1], app=app, scope=Scope.BOOK, suspended=found[2]
+    )
 
 
 def only() -> str | None:
@@ -255,6 +257,7 @@ def _look_up(presented: keys_domain.KeyText) -> Caller:
         now=stored.now,
         app=stored.app,
         scope=stored.scope,
+        suspended=stored.suspended,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.domain.account import Caller, Presumed
 from app.domain.quotation import quoted
 from app.domain.scope import Scope
-from app.errors import InsufficientScope
+from app.errors import AccountSuspended, InsufficientScope
 
 Asking = Caller | Presumed
 
@@ -34,7 +34,24 @@ def require_whole_account(asking: Asking, scope: Scope) -> None:
         )
 
 
+def require_active(asking: Asking) -> None:
+    """Refuse a change of a suspended account. Raises AccountSuspended.
+
+    Of a presumed caller nothing is known: the statement that acts asks.
+    """
+    if isinstance(asking, Caller) and asking.suspended:
+        raise AccountSuspended(
+            f"The account {quoted(asking.account.name)} is suspended: no call is made for it, and "
+            "nothing of it can be changed. All that it has is kept, and can be read.",
+            remedy="Ask the operator of this service to resume it.",
+        )
+
+
 def require_booking(asking: Asking) -> None:
-    """Refuse a key that may not book jobs of the account's own. Raises InsufficientScope."""
+    """Refuse a key that may not book jobs of the account's own, and any of a suspended account.
+
+    Raises InsufficientScope, AccountSuspended.
+    """
     require_whole_account(asking, Scope.BOOK)
     require_scope(asking, Scope.BOOK)
+    require_active(asking)

@@ -26,6 +26,7 @@ class StoredKey:
     app: str | None
     scope: Scope
     now: datetime
+    suspended: bool
     limits: Overrides
 
 
@@ -66,12 +67,16 @@ def called(connection: Connection, key_id: str) -> str:
     return connection.execute(query).scalar_one_or_none() or key_id
 
 
-def clocked(connection: Connection, name: str) -> tuple[Account, datetime] | None:
-    """The account of that name, and the database's clock."""
+def clocked(connection: Connection, name: str) -> tuple[Account, datetime, bool] | None:
+    """The account of that name, the database's clock, and whether the account is suspended."""
     row = connection.execute(
-        select(account.c.id, func.clock_timestamp().label("now")).where(account.c.name == name)
+        select(
+            account.c.id,
+            func.clock_timestamp().label("now"),
+            account.c.suspended_at.is_not(None).label("suspended"),
+        ).where(account.c.name == name)
     ).one_or_none()
-    return None if row is None else (Account(id=row.id, name=name), row.now)
+    return None if row is None else (Account(id=row.id, name=name), row.now, row.suspended)
 
 
 def names(connection: Connection, most: int) -> list[str]:
@@ -102,7 +107,7 @@ def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
     row = run(connection, "find_key", {"key_id": key_id}).fetchone()
     if row is None:
         return None
-    account_id, name, digest, revoked, bound, scope, now, limits, connections = row
+    account_id, name, digest, revoked, bound, scope, now, suspended, limits, connections = row
     return StoredKey(
         account=Account(id=account_id, name=name),
         digest=digest,
@@ -110,6 +115,7 @@ def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
         app=bound,
         scope=Scope(scope),
         now=now,
+        suspended=suspended,
         limits=of_columns(limits, connections),
     )
 

@@ -10,14 +10,15 @@
 -- Lock order, everywhere: the job's row in due, then its rows in inflight, then its row in job.
 
 -- name: book
--- No job for a key that is not valid as this begins, or may not book natively, whatever was known of
--- it before, and none by a
+-- No job for a key that is not valid as this begins, or may not book natively, or whose account is
+-- suspended, whatever was known of it before, and none by a
 -- clock that was presumed wrongly: `first` is the first firing after `since`, an earlier reading of
 -- this clock, and it is still to come. No job without its due row. It is version 1.
 WITH caller AS MATERIALIZED (
   SELECT account_id FROM api_key
   WHERE id = %(key_id)s AND digest = %(digest)s AND revoked_at IS NULL
     AND (scope = 'admin' OR scope = 'book' AND app IS NULL)
+    AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
     AND clock_timestamp() >= %(since)s AND clock_timestamp() < %(first)s
 ), booked AS (
   INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
@@ -62,6 +63,7 @@ WHERE account_id = %(account_id)s AND dialect = %(dialect)s AND name = %(name)s;
 -- name: find_key
 -- The clock that comes along judges what is booked under this key.
 SELECT account.id, account.name, digest, revoked_at IS NOT NULL, app, scope, clock_timestamp(),
+       account.suspended_at IS NOT NULL,
        account.limits, account.connections
 FROM api_key JOIN account ON account.id = ANY (ARRAY[account_id])
 WHERE api_key.id = %(key_id)s;
@@ -100,6 +102,8 @@ SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
 -- postponed: of those, as many are found as their account may begin, the earliest due first, whenever
 -- they are expected. What an account may begin is read here without a lock, and counted afterwards.
 -- IS TRUE keeps the planner from comparing each account with each.
+-- What is due of a suspended account makes no run: its firing waits in held_at until the account is
+-- resumed (suspension.py), and the row costs no later claim anything.
 WITH RECURSIVE plainly AS MATERIALIZED (
   SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
          CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
@@ -144,8 +148,16 @@ WITH RECURSIVE plainly AS MATERIALIZED (
       SELECT spent_until FROM firing_pace p WHERE p.account_id = bounded.account_id))))
     FOR UPDATE SKIP LOCKED) first
   WHERE bounded.queued
-), found AS MATERIALIZED (
+), suspended AS MATERIALIZED (
+  SELECT ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL) AS ids
+), seen AS MATERIALIZED (
   SELECT * FROM plainly UNION ALL SELECT * FROM fairly UNION ALL SELECT * FROM owed
+), set_aside AS (
+  UPDATE due SET held_at = next_at, next_at = NULL
+  WHERE job_id = ANY (ARRAY(SELECT job_id FROM seen
+                            WHERE account_id = ANY ((SELECT ids FROM suspended)::bigint[])))
+), found AS MATERIALIZED (
+  SELECT * FROM seen WHERE account_id <> ALL ((SELECT ids FROM suspended)::bigint[])
 ), number AS MATERIALIZED (
   SELECT account_id, count(*) AS number FROM found GROUP BY account_id
 ), crowd AS MATERIALIZED (
@@ -299,7 +311,7 @@ SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[]) AND state = 'claimed';
 -- Nobody is told to begin early: `remaining` is counted by the database's clock, and the worker adds
 -- it to its own monotonic clock read after the answer.
 -- One sender: a run is taken once per token, by whoever presents the token, and the take raises it.
--- A cancelled run is not taken. The payload is that of the run's own version, even if superseded; an
+-- A cancelled run is not taken, nor one of a suspended account. The payload is that of the run's own version, even if superseded; an
 -- endpoint is where it is now. A payload of more than `longest` bytes stays where it is until there is
 -- room for it in memory (payloads): its size is known without reading it.
 WITH held AS (
@@ -307,6 +319,7 @@ WITH held AS (
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
   JOIN inflight i ON i.id = ANY (ARRAY[v.id])
   WHERE i.token = v.token AND i.state = 'claimed' AND i.cancelled_at IS NULL
+    AND i.account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
   FOR UPDATE OF i SKIP LOCKED
 ), taken AS (
   UPDATE inflight i
@@ -366,6 +379,7 @@ SELECT id, token FROM inflight
 WHERE look_at < now() + %(patience)s + %(look_ahead)s
   AND state = 'claimed' AND cancelled_at IS NULL AND reclaims < 2
   AND (look_at > send_at OR send_at < now() - %(unlooked)s::interval)
+  AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
   AND send_at < now() - make_interval(secs => %(late)s)
 ORDER BY look_at
 LIMIT %(limit)s;
@@ -375,6 +389,7 @@ LIMIT %(limit)s;
 -- partial index serves) is never taken together with others.
 SELECT id, token FROM inflight
 WHERE state = 'claimed' AND cancelled_at IS NULL AND reclaims >= 2
+  AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
 ORDER BY look_at
 LIMIT %(limit)s;
 
@@ -384,14 +399,17 @@ LIMIT %(limit)s;
 -- was withdrawn before. No run is named for longer than ten seconds, as none is called later than a
 -- lease after its withdrawal unless its lease is extended, and that tells its holder too (extend); while
 -- a withdrawal is not committed its row is locked, and not extended. An abort before this release has
--- no token: it counts for all. The first row is this clock.
-SELECT NULL::uuid, NULL::int, date_part('epoch', clock_timestamp())
+-- no token: it counts for all. The first row is this clock; those without a run and a clock name the
+-- accounts that are suspended, of which no call begins.
+SELECT NULL::uuid, NULL::bigint, date_part('epoch', clock_timestamp())
 UNION ALL
 SELECT id, token, NULL FROM inflight
 WHERE cancelled_at > now() - interval '10 s' AND NOT withdrawal_known AND state = 'taken'
 UNION ALL
 SELECT run_id, coalesce(token, 2147483647), NULL FROM aborted
-WHERE aborted_at > now() - interval '10 s';
+WHERE aborted_at > now() - interval '10 s'
+UNION ALL
+SELECT NULL, id, NULL FROM account WHERE suspended_at IS NOT NULL;
 
 -- name: acknowledge_withdrawn
 -- The holder of these runs knows that they are withdrawn, which is never undone, and need not be told
@@ -715,7 +733,8 @@ WITH called AS (
          AS v (account_id, destination, number),
        LATERAL (
          SELECT i.id FROM inflight i
-         WHERE i.account_id = v.account_id AND i.destination = v.destination
+         WHERE v.account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
+           AND i.account_id = v.account_id AND i.destination = v.destination
            AND i.state = 'waiting' AND i.cancelled_at IS NULL AND i.reclaims < 2
          ORDER BY i.due_at
          LIMIT v.number
@@ -804,15 +823,23 @@ FOR UPDATE SKIP LOCKED;
 
 -- name: ring_again
 -- Back to claimed: a reclaim raises the token, so the holder that lost its lease settles nothing; a
--- bell rung twice keeps the token, so that either bell will do. The rows are locked by look.
-UPDATE inflight i
-SET state = 'claimed', token = i.token + v.reclaimed, lease_until = NULL,
-    reclaims = i.reclaims + v.reclaimed,
-    look_at = greatest(i.send_at, clock_timestamp()) + %(patience)s
-FROM unnest(%(ids)b::uuid[], %(reclaimed)b::int[]) AS v (id, reclaimed)
-WHERE i.id = ANY (ARRAY[v.id])
-RETURNING i.id, i.token, i.account_id, i.reclaims,
-          date_part('epoch', i.send_at - clock_timestamp());
+-- bell rung twice keeps the token, so that either bell will do. The rows are locked by look. Nobody is
+-- to take a run of a suspended account: it is rung for, and looked at again, when that is resumed.
+WITH suspended AS MATERIALIZED (
+  SELECT ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL) AS ids
+), claimed AS (
+  UPDATE inflight i
+  SET state = 'claimed', token = i.token + v.reclaimed, lease_until = NULL,
+      reclaims = i.reclaims + v.reclaimed,
+      look_at = CASE WHEN i.account_id = ANY ((SELECT ids FROM suspended)::bigint[])
+                     THEN 'infinity'
+                     ELSE greatest(i.send_at, clock_timestamp()) + %(patience)s END
+  FROM unnest(%(ids)b::uuid[], %(reclaimed)b::int[]) AS v (id, reclaimed)
+  WHERE i.id = ANY (ARRAY[v.id])
+  RETURNING i.id, i.token, i.account_id, i.reclaims, i.look_at, i.send_at
+)
+SELECT id, token, account_id, reclaims, date_part('epoch', send_at - clock_timestamp())
+FROM claimed WHERE look_at < 'infinity';
 
 -- name: postpone_run
 -- A run that no claim made, above a limit of its account, waits for its turn, and is rung for then
@@ -851,12 +878,13 @@ WHERE id = ANY (ARRAY(SELECT id FROM free));
 
 -- name: orphans
 -- A live job has a next firing or a run in flight. One that has neither lost it to a fault: it is
--- found here, and armed again.
+-- found here, and armed again. What a suspended account has held back is not lost.
 SELECT d.job_id, d.version, j.trigger, d.held_at, d.remaining, clock_timestamp()
 FROM due d
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = d.job_id AND account_id = d.account_id LIMIT 1) j
 WHERE d.next_at IS NULL AND j.enabled AND (d.held_at IS NOT NULL OR NOT d.standing)
   AND j.updated_at < clock_timestamp() - interval '10 s'
+  AND d.account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
   AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = ANY (ARRAY[d.job_id]))
 LIMIT %(limit)s
 FOR UPDATE OF d SKIP LOCKED;

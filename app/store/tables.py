@@ -42,6 +42,11 @@ account = Table(
     Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
     Column("connections", Integer),
     Column("limits", JSONB(none_as_null=True)),
+    Column("suspended_at", _INSTANT),
+    Column("resumed_at", _INSTANT),
+    Column("deleting_at", _INSTANT),
+    Index("account_suspended", "id", postgresql_where=text("suspended_at IS NOT NULL")),
+    Index("account_resumed", "resumed_at", postgresql_where=text("resumed_at IS NOT NULL")),
 )
 
 api_key = Table(
@@ -142,6 +147,7 @@ due = Table(
     Column("owed_till", _INSTANT),
     Column("owed_for", Text),
     Index("due_owed", "account_id", "owed_at", postgresql_where=text("next_at = owed_till")),
+    Index("due_held", "account_id", "job_id", postgresql_where=text("held_at IS NOT NULL")),
     Index("due_unarmed", "job_id", postgresql_where=text("next_at IS NULL")),
     Index("due_slot", "slot", "account_id", postgresql_where=text("slot IS NOT NULL")),
 )
@@ -240,6 +246,12 @@ inflight = Table(
     Column("withdrawal_known", Boolean, nullable=False, server_default=_NO),
     Column("depth", SmallInteger, nullable=False, server_default=text("0")),
     Index("inflight_look", "look_at"),
+    Index(
+        "inflight_suspended",
+        "account_id",
+        "id",
+        postgresql_where=text("look_at = 'infinity'::timestamptz"),
+    ),
     Index(
         "inflight_parked",
         "account_id",

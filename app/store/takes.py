@@ -108,17 +108,26 @@ def suspects(connection: psycopg.Connection, *, limit: int) -> list[Ticket]:
     return [(run_id, token) for run_id, token in rows.fetchall()]
 
 
-def word(connection: psycopg.Connection) -> tuple[dict[UUID, int], float]:
-    """Runs that were withdrawn, and whose holders may not know it; and the database's clock.
+class LatestWord(NamedTuple):
+    """What `word` answers; the database's clock is in seconds since 1970.
 
-    Each run is withdrawn from whoever holds it under the token that is told with it, or under a
-    lower one. The clock is in seconds since 1970.
+    Each run is withdrawn from whoever holds it under the token told with it, or a lower one.
     """
+
+    withdrawn: dict[UUID, int]
+    suspended: frozenset[int]
+    clock: float
+
+
+def word(connection: psycopg.Connection) -> LatestWord:
+    """Runs that were withdrawn, and whose holders may not know it; and suspended accounts."""
     (*_, clock), *rows = run(connection, "word", {}).fetchall()
     withdrawn: dict[UUID, int] = {}
     for run_id, token, _ in rows:
-        withdrawn[run_id] = max(token, withdrawn.get(run_id, token))
-    return withdrawn, clock
+        if run_id is not None:
+            withdrawn[run_id] = max(token, withdrawn.get(run_id, token))
+    suspended = frozenset(account_id for run_id, account_id, _ in rows if run_id is None)
+    return LatestWord(withdrawn, suspended, clock)
 
 
 def acknowledge_withdrawn(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> None:

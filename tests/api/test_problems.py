@@ -101,6 +101,7 @@ def test_every_error_of_the_tree_has_its_status(failing: Flask) -> None:
         errors.Unauthenticated("x"): 401,
         errors.LimitReached("x", limit="jobs", allowed=1, used=1): 403,
         errors.CrossSite("x"): 403,
+        errors.AccountSuspended("x"): 403,
         errors.InsufficientScope("x"): 403,
         errors.NotFound("x"): 404,
         errors.MethodNotOffered("PUT", ("GET",)): 405,

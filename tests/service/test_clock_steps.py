@@ -52,7 +52,9 @@ def test_only_checks_that_every_statement_keeps_compare_two_readings_of_the_cloc
     # A check that a set-back clock can break makes an operation impossible for as long. A new one
     # belongs here only with a test of each statement that writes one of its columns.
     assert [row[0] for row in connection.execute(COMPARING)] == [
-        "due.due_held_back_once",  # looks only at whether they are set
+        # These two look only at whether they are set.
+        "account.account_deleted_is_suspended",
+        "due.due_held_back_once",
         "inflight.inflight_check",
         "inflight.inflight_given_back_was_planned",
     ]

@@ -224,3 +224,41 @@ def test_the_manner_of_calls_is_judged_alike_before_and_after_it_has_a_function(
 
         assert before == after == [True, False, False, False, False]
         assert one(connection, UNCHECKED) == 0
+
+
+def test_a_suspension_can_be_taken_back_with_what_waits_for_its_end(database: str) -> None:
+    with in_app(database), connect(database) as connection:
+        account_id = add_account(connection)
+        book(connection, account_id, due_in=-1)
+        (run,) = claim_and_take(connection)
+        book(connection, account_id, due_in=-1)
+        connection.execute("UPDATE account SET suspended_at = now()")
+        claim_and_take(connection)
+        connection.execute("UPDATE inflight SET look_at = 'infinity'")
+        assert one(connection, "SELECT count(*) FROM due WHERE held_at IS NOT NULL") == 1
+
+        downgrade(directory=FOLDER, revision="0021")
+        assert one(connection, "SELECT count(*) FROM due WHERE next_at IS NOT NULL") == 1
+        assert one(connection, "SELECT look_at <= clock_timestamp() FROM inflight") is True
+
+        upgrade(directory=FOLDER)
+        assert len(claim_and_take(connection)) == 1
+        assert one(connection, "SELECT count(*) FROM inflight WHERE id = %s", run.id) == 1
+        assert one(connection, UNCHECKED) == 0
+
+
+def test_keys_of_a_lesser_scope_are_revoked_where_nothing_knows_of_scopes(database: str) -> None:
+    with in_app(database), connect(database) as connection:
+        account_id = add_account(connection)
+        for scope in ("read", "book", "admin"):
+            connection.execute(
+                "INSERT INTO api_key (id, account_id, digest, scope)"
+                " VALUES (rpad(%(scope)s, 10, '0'), %(account)s, sha256('x'), %(scope)s)",
+                {"scope": scope, "account": account_id},
+            )
+
+        downgrade(directory=FOLDER, revision="0016")
+        upgrade(directory=FOLDER)
+
+        left = "SELECT array_agg(id), min(scope) FROM api_key WHERE revoked_at IS NULL"
+        assert connection.execute(left).fetchone() == (["admin00000"], "admin")

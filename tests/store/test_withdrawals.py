@@ -185,7 +185,7 @@ def test_the_question_is_asked_of_what_is_not_known_alone(worker: psycopg.Connec
     explained = one(worker, f"EXPLAIN (FORMAT JSON) {SQL['word']}")
 
     used = {node.get("Index Name") for node in nodes(explained[0]["Plan"])}
-    assert used - {None} == {"inflight_withdrawn", "aborted_age"}
+    assert used - {None} == {"inflight_withdrawn", "aborted_age", "account_suspended"}
 
 
 def test_an_acknowledged_abort_leaves_nothing_behind(connection: psycopg.Connection) -> None:

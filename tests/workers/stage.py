@@ -93,10 +93,12 @@ class Stage:
         for _ in range(5):
             self.loop.step(patience=0)
 
-    def word(self, *withdrawn: Held, offset: float = inf) -> None:
+    def word(
+        self, *withdrawn: Held, offset: float = inf, suspended: frozenset[int] = frozenset()
+    ) -> None:
         """The database says what is wanted no more, and perhaps how far its clock lies back."""
         tokens = {held.run.id: held.run.token for held in withdrawn}
-        self.courier.hear(Word(self.clock.now, offset, tokens))
+        self.courier.hear(Word(self.clock.now, offset, tokens, suspended))
         self.step()
 
     def settled(self) -> RunState | None:

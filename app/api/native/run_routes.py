@@ -17,7 +17,7 @@ from app.domain.run import Place, Run, RunState
 from app.domain.scope import Scope
 from app.service import pauses
 from app.service import runs as service
-from app.service.permissions import require_scope
+from app.service.permissions import require_booking
 
 _ACCEPTED: Final = 202
 
@@ -101,7 +101,7 @@ def redeliver_runs() -> Response:
     media_type = answers.offer(negotiation.DOCUMENTS)
     asked = incoming.read(run_filter.from_json, run_filter.from_xml)
     if not asked.dry:
-        require_scope(asking, Scope.BOOK)
+        require_booking(asking)
     done = service.redeliver_all(asking, asked.wanted, after=asked.after, dry=asked.dry)
     members = {"count": done.count, "lost": done.lost, "more": done.more_after is not None}
     following = {} if done.more_after is None else {CURSOR: cursor.write(done.more_after)}

@@ -1,0 +1,79 @@
+"""Account commands: an account suspended, resumed and deleted, from the operator's command line."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+import click
+from flask.cli import with_appcontext
+
+from app.commands import account, told
+from app.errors import NotFound
+from app.service import account_ends
+
+_TELL_EVERY_S: Final = 2.0
+
+_NAMES: Final = {
+    "job": "jobs",
+    "inflight": "runs under way",
+    "run": "runs of history",
+    "kept_answer": "kept answers",
+}
+
+
+def install() -> None:
+    """Offer the commands as `flask --app wsgi account …`."""
+    for command in (suspend_account, resume_account, delete_account):
+        account.add_command(command)
+
+
+def _progress(doing: str) -> Callable[[Counter[str]], None]:
+    """Tell on standard error every two seconds how far a long command has come."""
+    told_at = time.monotonic()
+
+    def tell(done: Counter[str]) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at < _TELL_EVERY_S:
+            return
+        told_at = time.monotonic()
+        parts = [f"{number} {_NAMES.get(what, what)}" for what, number in done.items() if number]
+        click.echo(f"{doing}: {', '.join(parts) or 'nothing yet'}", err=True)
+
+    return tell
+
+
+@click.command("suspend")
+@click.argument("name")
+@with_appcontext
+@told
+def suspend_account(name: str) -> None:
+    """Let account NAME only read: no call is made for it, and nothing is lost, until it resumes."""
+    account_ends.suspend(name)
+
+
+@click.command("resume")
+@click.argument("name")
+@with_appcontext
+@told
+def resume_account(name: str) -> None:
+    """Let account NAME go on; what it missed is called, or not, as its jobs say."""
+    account_ends.resume(name, _progress("freed"))
+
+
+@click.command("delete")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Delete without asking.")
+@with_appcontext
+@told
+def delete_account(name: str, *, yes: bool) -> None:
+    """Delete account NAME with its keys, jobs, runs, history, secrets and apps, for good."""
+    if not yes:
+        click.confirm(f"Delete the account {name} and all that it has, for good?", abort=True)
+    try:
+        account_ends.delete(name, _progress("deleted"))
+    except NotFound:
+        # Also what a second run of a script comes to.
+        click.echo(f"There is no account {name!r}.", err=True)

@@ -1,0 +1,191 @@
+"""Erasure: all that an account has is deleted, in small transactions, so that nobody waits for it.
+
+Each step finds what is left by itself: whoever stops in between begins again, and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from app.store.queries import run
+
+AT_ONCE: Final = 500
+_WINDOW: Final = 20_000
+_FIRST: Final = UUID(int=0)
+
+_BEGIN: Final = """
+UPDATE account SET suspended_at = coalesce(suspended_at, clock_timestamp()),
+                   deleting_at = coalesce(deleting_at, clock_timestamp())
+WHERE id = %(id)s
+"""
+
+_REVOKE: Final = """
+UPDATE api_key SET revoked_at = clock_timestamp() WHERE account_id = %(id)s AND revoked_at IS NULL
+"""
+
+_JOBS: Final = "SELECT id FROM job WHERE account_id = %(id)s ORDER BY id LIMIT %(limit)s"
+
+_DELETE_JOBS: Final = "DELETE FROM job WHERE id = ANY (%(ids)s)"
+_DELETE_FOLLOWS: Final = "DELETE FROM follow WHERE job_id = ANY (%(ids)s)"
+_DELETE_CONTENT: Final = "DELETE FROM superseded WHERE job_id = ANY (%(ids)s)"
+_DELETE_RUNS_OF_JOBS: Final = """
+DELETE FROM inflight
+WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = ANY (%(ids)s) ORDER BY id FOR UPDATE))
+RETURNING id, due_at
+"""
+
+# No index has the runs of an account, and one for this alone would cost every firing. They are
+# looked for among all there are, a window at a time: events, and runs of jobs that are gone.
+_WINDOW_OF_RUNS: Final = """
+SELECT id, job_id, account_id = %(id)s FROM inflight
+WHERE id > %(after)s ORDER BY id LIMIT %(window)s
+"""
+_DELETE_RUNS: Final = """
+DELETE FROM inflight
+WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE id = ANY (%(ids)s) ORDER BY id FOR UPDATE))
+RETURNING id, due_at
+"""
+
+# Each of the two has an index.
+_SETTLED: Final = (
+    """
+    SELECT id, due_at, job_id FROM run
+    WHERE account_id = %(id)s AND state = 'succeeded' LIMIT %(limit)s
+    """,
+    """
+    SELECT id, due_at, job_id FROM run
+    WHERE account_id = %(id)s AND state <> 'succeeded' LIMIT %(limit)s
+    """,
+)
+_DELETE_ATTEMPTS: Final = """
+DELETE FROM attempt a USING unnest(%(ids)s::uuid[], %(dues)s::timestamptz[]) AS v (id, due_at)
+WHERE a.run_id = v.id AND a.due_at = v.due_at
+"""
+_DELETE_SETTLED: Final = """
+DELETE FROM run r USING unnest(%(ids)s::uuid[], %(dues)s::timestamptz[]) AS v (id, due_at)
+WHERE r.id = v.id AND r.due_at = v.due_at
+"""
+
+_OWNED: Final = (
+    "follow",
+    "kept_answer",
+    "accuracy",
+    "firing_pace",
+    "runs_under_way",
+    "history_usage",
+    "endpoint",
+    "signing_secret",
+    "api_key",
+)
+"""Tables with rows that are an account's alone."""
+
+_DELETE_OWNED: Final = {
+    table: f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} "  # noqa: S608 - one of these names
+    "WHERE account_id = %(id)s LIMIT %(limit)s))"
+    for table in _OWNED
+}
+_DELETE_ACCOUNT: Final = "DELETE FROM account WHERE id = %(id)s AND deleting_at IS NOT NULL"
+
+
+class Erased(NamedTuple):
+    """What one step deleted; `held` where a worker may still hold a run that is gone."""
+
+    what: str
+    number: int
+    held: bool = False
+
+
+def begin(connection: psycopg.Connection, account_id: int) -> None:
+    """Suspend the account for good, and revoke its keys: nothing more is booked or called."""
+    with connection.transaction():
+        connection.execute(_BEGIN, {"id": account_id})
+        connection.execute(_REVOKE, {"id": account_id})
+
+
+def erase(connection: psycopg.Connection, account_id: int) -> Iterator[Erased]:
+    """Delete all that the account has, but not yet the account itself; what each step deleted."""
+    yield from _jobs(connection, account_id)
+    yield from _runs(connection, account_id)
+    yield from _history(connection, account_id)
+    for table, statement in _DELETE_OWNED.items():
+        while True:
+            gone = connection.execute(statement, {"id": account_id, "limit": AT_ONCE}).rowcount
+            yield Erased(table, gone)
+            if gone < AT_ONCE:
+                break
+
+
+def end(connection: psycopg.Connection, account_id: int) -> bool:
+    """Delete the account; False where something of it came meanwhile, to be erased first."""
+    try:
+        connection.execute(_DELETE_ACCOUNT, {"id": account_id})
+    except psycopg.errors.ForeignKeyViolation:
+        return False
+    return True
+
+
+def _jobs(connection: psycopg.Connection, account_id: int) -> Iterator[Erased]:
+    while True:
+        found = connection.execute(_JOBS, {"id": account_id, "limit": AT_ONCE})
+        ids = [row[0] for row in found]
+        if not ids:
+            return
+        with connection.transaction():
+            run(connection, "lock_due_of", {"job_ids": ids})
+            runs = connection.execute(_DELETE_RUNS_OF_JOBS, {"ids": ids}).fetchall()
+            _drop_attempts(connection, runs)
+            for statement in (_DELETE_CONTENT, _DELETE_FOLLOWS, _DELETE_JOBS):
+                connection.execute(statement, {"ids": ids})
+        yield Erased("job", len(ids), held=bool(runs))
+
+
+def _runs(connection: psycopg.Connection, account_id: int) -> Iterator[Erased]:
+    after = _FIRST
+    while True:
+        params = {"id": account_id, "after": after, "window": _WINDOW}
+        window = connection.execute(_WINDOW_OF_RUNS, params).fetchall()
+        own = [(run_id, job_id) for run_id, job_id, is_own in window if is_own]
+        for start in range(0, len(own), AT_ONCE):
+            batch = own[start : start + AT_ONCE]
+            with connection.transaction():
+                ids = [run_id for run_id, _ in batch]
+                runs = connection.execute(_DELETE_RUNS, {"ids": ids}).fetchall()
+                _drop_attempts(connection, runs)
+                _drop_content(connection, [job_id for _, job_id in batch])
+            yield Erased("inflight", len(batch), held=True)
+        if len(window) < _WINDOW:
+            return
+        after = window[-1][0]
+
+
+def _history(connection: psycopg.Connection, account_id: int) -> Iterator[Erased]:
+    for statement in _SETTLED:
+        while True:
+            found = connection.execute(statement, {"id": account_id, "limit": AT_ONCE}).fetchall()
+            if not found:
+                break
+            places = _places(found)
+            with connection.transaction():
+                connection.execute(_DELETE_ATTEMPTS, places)
+                connection.execute(_DELETE_SETTLED, places)
+                _drop_content(connection, [row[2] for row in found])
+            yield Erased("run", len(found))
+
+
+def _places(runs: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    """The ids and due times of runs, which rows begin with."""
+    return {"ids": [row[0] for row in runs], "dues": [row[1] for row in runs]}
+
+
+def _drop_attempts(connection: psycopg.Connection, runs: Sequence[tuple[Any, ...]]) -> None:
+    """The attempts that were made of runs under way."""
+    connection.execute(_DELETE_ATTEMPTS, _places(runs))
+
+
+def _drop_content(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> None:
+    """What runs sent of jobs that are gone; of an event, it lies under the run it tells of."""
+    connection.execute(_DELETE_CONTENT, {"ids": list(job_ids)})

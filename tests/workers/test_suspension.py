@@ -1,0 +1,85 @@
+"""A worker that holds runs of an account which is suspended begins none of their calls."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.delivery import outcome
+from app.domain.flow import Cause
+from tests.workers.stage import OK, Capped, Stage
+from workers.held import Held
+
+ONE = frozenset({1})
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def set_aside(stage: Stage) -> list[tuple[Held, Cause]]:
+    releases = stage.courier.destinations.releases
+    found = [(held, release.cause) for held, release in releases]
+    stage.courier.given_back([held for held, _ in found], {held.run.id for held, _ in found})
+    releases.clear()
+    stage.step()
+    return found
+
+
+def test_a_run_that_waits_for_its_time_is_set_aside_then(stage: Stage) -> None:
+    held, other = stage.hold(0.05), stage.hold(0.05, account_id=2)
+    stage.word(suspended=ONE)
+    stage.step(0.06)
+    stage.word(suspended=ONE)
+
+    assert len(stage.engine.calls) == 1
+    assert set_aside(stage) == [(held, Cause.SUSPENDED)]
+    assert stage.courier.held == {other}
+    assert not stage.courier.outcomes
+
+
+def test_a_call_that_waits_for_its_name_to_be_resolved_does_not_begin(stage: Stage) -> None:
+    held = stage.hold(0.0)
+    ((_, done, may_begin),) = stage.engine.calls
+    stage.word(suspended=ONE)
+
+    assert not may_begin()
+    done(outcome.unanswered("withdrawn", "", dns=None, total=0.0))
+    stage.step()
+    assert set_aside(stage) == [(held, Cause.SUSPENDED)]
+
+
+def test_a_call_that_is_under_way_is_settled(stage: Stage) -> None:
+    held = stage.hold(0.0)
+    stage.word(suspended=ONE)
+    stage.engine.answer(OK)
+
+    assert [each for each, _ in stage.courier.outcomes] == [held]
+    assert set_aside(stage) == []
+
+
+def test_a_run_that_waits_for_its_destination_is_set_aside_at_its_turn() -> None:
+    stage = Capped()
+    stage.hold_many(4)
+    (waiting,) = stage.hold_many(1)
+    place = stage.place()
+    stage.word(suspended=ONE)
+    stage.engine.answer(OK)
+    stage.step()
+
+    assert set_aside(stage) == [(waiting, Cause.SUSPENDED)]
+    assert len(stage.engine.calls) == 3
+    stage.answer_all(OK)
+    assert place.leaving == 0
+    # Its places are free: as many calls as before may be under way once it is resumed.
+    stage.word()
+    stage.hold_many(5)
+    assert len(stage.engine.calls) == 4
+
+
+def test_it_goes_on_with_the_first_word_that_says_so(stage: Stage) -> None:
+    stage.word(suspended=ONE)
+    stage.word()
+    stage.hold(0.0)
+
+    assert len(stage.engine.calls) == 1
