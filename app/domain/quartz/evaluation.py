@@ -22,8 +22,8 @@ def next_after(schedule: Schedule, after: datetime) -> datetime | None:
 def next_wall(schedule: Schedule, wall: datetime) -> datetime | None:
     """The first matching whole second after `wall`, which lends its tzinfo and nothing more."""
     year, month, day = wall.year, wall.month, wall.day
-    if _falls_on(schedule, year, month, day):
-        time = _later_today(schedule, wall)
+    if falls_on(schedule, year, month, day):
+        time = later_today(schedule, wall)
         if time is not None:
             return datetime(year, month, day, *time, tzinfo=wall.tzinfo)
     date = _later_date(schedule, year, month, day)
@@ -41,8 +41,8 @@ def next_wall(schedule: Schedule, wall: datetime) -> datetime | None:
 def last_wall(schedule: Schedule, wall: datetime) -> datetime | None:
     """The last matching whole second before `wall` (a whole second, naive)."""
     year, month, day = wall.year, wall.month, wall.day
-    if _falls_on(schedule, year, month, day):
-        time = _earlier_today(schedule, wall)
+    if falls_on(schedule, year, month, day):
+        time = earlier_today(schedule, wall)
         if time is not None:
             return datetime(year, month, day, *time)  # noqa: DTZ001 - wall-clock times are naive
     date = _earlier_date(schedule, year, month, day)
@@ -52,7 +52,8 @@ def last_wall(schedule: Schedule, wall: datetime) -> datetime | None:
     return datetime(*date, *time)  # noqa: DTZ001 - wall-clock times are naive
 
 
-def _falls_on(schedule: Schedule, year: int, month: int, day: int) -> bool:
+def falls_on(schedule: Schedule, year: int, month: int, day: int) -> bool:
+    """Whether the schedule has this date."""
     years = schedule.years
     position = bisect_left(years, year)
     return (
@@ -63,7 +64,8 @@ def _falls_on(schedule: Schedule, year: int, month: int, day: int) -> bool:
     )
 
 
-def _later_today(schedule: Schedule, wall: datetime) -> tuple[int, int, int] | None:
+def later_today(schedule: Schedule, wall: datetime) -> tuple[int, int, int] | None:
+    """The first time of day after that of `wall`; None where there is none."""
     hours, minutes, seconds = schedule.hours, schedule.minutes, schedule.seconds
     hour, minute = wall.hour, wall.minute
     if hour in hours:
@@ -98,7 +100,8 @@ def _later_date(schedule: Schedule, year: int, month: int, day: int) -> tuple[in
     return None
 
 
-def _earlier_today(schedule: Schedule, wall: datetime) -> tuple[int, int, int] | None:
+def earlier_today(schedule: Schedule, wall: datetime) -> tuple[int, int, int] | None:
+    """The last time of day before that of `wall`; None where there is none."""
     hours, minutes, seconds = schedule.hours, schedule.minutes, schedule.seconds
     hour, minute = wall.hour, wall.minute
     if hour in hours:

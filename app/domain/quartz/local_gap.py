@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from app.domain import clocks
-from app.domain.clocks import DAY, Clock, OnOverlap, Piece
-from app.domain.quartz import gap
+from app.domain.clocks import DAY, Clock, OnGap, Piece
+from app.domain.quartz import gap, turns
 from app.domain.quartz.evaluation import last_wall
 from app.domain.quartz.local import following, next_after_on
 from app.domain.quartz.schedule import Schedule
@@ -65,15 +65,14 @@ def closest_on_below(
 ) -> Gap | None:
     """The smallest gap if it is under `limit` seconds, else None.
 
-    Most schedules are cleared by their times of day and the clock's widest change alone.
+    Most schedules are cleared by their times of day alone: those of the clock's changes that come
+    close to no time of the schedule, or fall on no date of it, need no further look.
     """
-    changes, offsets = clock.zone.changes, clock.zone.offsets
-    coming = range(clocks.index_at(clock, clocks.whole_seconds(after) - 2 * DAY), len(changes))
-    shifts = [offsets[number + 1] - offsets[number] for number in coming]
-    widest = max(map(abs, shifts), default=0)
-    twice = clock.on_overlap is OnOverlap.BOTH and any(-limit < each < 0 for each in shifts)
-    if gap.least_gap(schedule) >= limit + widest and not twice:
-        return None
+    # A time that does not exist and moves to the end of its gap is close to others than it was.
+    if gap.least_gap(schedule) >= limit <= DAY and clock.on_gap is not OnGap.NEXT:
+        coming = clocks.index_at(clock, clocks.whole_seconds(after) - 2 * DAY)
+        if not any(turns.may_bring_closer(clock, schedule, limit, first=coming)):
+            return None
     found = closest_on(clock, schedule, after=after)
     return found if found is not None and found.seconds < limit else None
 

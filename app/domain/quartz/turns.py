@@ -1,0 +1,82 @@
+"""Turns: where the clock of a zone jumps, by the times of day that it shows then.
+
+A zone has hundreds of changes, but they come at few times of day. So whether a change can bring two
+firings of a schedule close together is asked once for each of these, before any date is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from app.domain import clocks
+from app.domain.clocks import DAY, Clock
+from app.domain.quartz.evaluation import earlier_today, falls_on, later_today
+from app.domain.quartz.schedule import Schedule
+
+
+class _Turn(NamedTuple):
+    """A change, by its number: wall-clock times up to `stop` come before it, from `start` after."""
+
+    number: int
+    stop: int
+    start: int
+
+
+def may_bring_closer(clock: Clock, schedule: Schedule, limit: int, *, first: int) -> Iterator[bool]:
+    """Whether firings may be less than `limit` seconds apart across a change of the clock.
+
+    One answer for each change from number `first` on at whose times of day that is possible;
+    `limit` is at most a day.
+    """
+    for (stop, start), group in _by_time_of_day(clock).items():
+        if _since_time(schedule, stop) + _until_time(schedule, start) < limit:
+            for turn in group:
+                if turn.number >= first:
+                    yield _has_dates(schedule, turn, limit)
+
+
+@lru_cache(maxsize=512)
+def _by_time_of_day(clock: Clock) -> dict[tuple[int, int], list[_Turn]]:
+    pieces = [clocks.piece(clock, number) for number in range(len(clock.zone.offsets))]
+    found: dict[tuple[int, int], list[_Turn]] = {}
+    for number in range(len(clock.zone.changes)):
+        stop, start = pieces[number].stop, pieces[number + 1].start
+        found.setdefault((stop % DAY, start % DAY), []).append(_Turn(number, stop, start))
+    return found
+
+
+def _since_time(schedule: Schedule, time: int) -> int:
+    """Seconds from the last time of day before `time`, on whatever date, to `time`."""
+    found = earlier_today(schedule, clocks.wall_time(time))
+    if found is None:
+        return time + DAY - _seconds(schedule.hours[-1], schedule.minutes[-1], schedule.seconds[-1])
+    return time - _seconds(*found)
+
+
+def _until_time(schedule: Schedule, time: int) -> int:
+    """Seconds from `time` to the first time of day from then on, on whatever date."""
+    opening = _seconds(schedule.hours[0], schedule.minutes[0], schedule.seconds[0])
+    if time <= opening:
+        return opening - time
+    found = later_today(schedule, clocks.wall_time(time - 1))
+    return opening + DAY - time if found is None else _seconds(*found) - time
+
+
+def _has_dates(schedule: Schedule, turn: _Turn, limit: int) -> bool:
+    """Whether the schedule has a date within `limit` before a change, and one within it after."""
+    before, after = (turn.stop - limit, turn.stop - 1), (turn.start, turn.start + limit)
+    return all(
+        any(_falls_within(schedule, clocks.wall_time(each)) for each in side)
+        for side in (before, after)
+    )
+
+
+def _falls_within(schedule: Schedule, wall: datetime) -> bool:
+    return falls_on(schedule, wall.year, wall.month, wall.day)
+
+
+def _seconds(hour: int, minute: int, second: int) -> int:
+    return hour * 3600 + minute * 60 + second
