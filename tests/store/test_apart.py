@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from uuid import UUID
 
 import psycopg
 import pytest
 
 from app.domain.run import RunState
 from app.store.apart import Settled, settle_singly_if_needed
+from app.store.settling import Settlement, settle
 from app.store.takes import Taken
 from tests.booked import book, claim_and_take, in_thread, one, wait_until_blocked
 from tests.store.test_serial import book_serial, follow
@@ -132,7 +134,7 @@ def test_what_there_is_no_time_for_one_by_one_is_left_for_another_time(
     assert [each.error is None for each in settled.busy] == [False, True, True]
 
 
-def test_after_a_deadlock_all_but_what_is_locked_is_settled(
+def test_a_deadlock_loses_nothing(
     connection: psycopg.Connection,
     other: psycopg.Connection,
     settler: psycopg.Connection,
@@ -142,13 +144,37 @@ def test_after_a_deadlock_all_but_what_is_locked_is_settled(
     settler.execute("SET lock_timeout = 0")
     batch = [came(run) for run in runs]
     with other.transaction():
-        # It has the second and then wants the first, which the batch locked before it came to wait:
-        # whoever waits for the longer looks for a circle first, and is the one to give up.
+        # It has the second and then wants the first, which the batch locked before it came to wait.
+        # One of them gives up: whoever waits for the longer, unless the machine is very slow.
         other.execute(LOCK["due"], {"job": runs[1].job_id})
         with in_thread(lambda: settle_singly_if_needed(settler, batch)) as settled:
             wait_until_blocked(connection)
-            other.execute(LOCK["due"], {"job": runs[0].job_id})
+            with suppress(psycopg.errors.DeadlockDetected):
+                other.execute(LOCK["due"], {"job": runs[0].job_id})
             found = settled()
 
-    assert busy(found) == [run.id for run in runs]
+    assert (found.failed, found.lost) == ((), ())
+    left = [each.settlement for each in found.busy]
+    settle_singly_if_needed(settler, left)
+    assert one(connection, "SELECT count(*) FROM run") == len(runs)
+
+
+def test_after_a_deadlock_what_is_free_is_settled_at_once(
+    connection: psycopg.Connection,
+    settler: psycopg.Connection,
+    account_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batch = [came(run) for run in taken(connection, account_id, 2)]
+    tried: list[int] = []
+
+    def collide(session: psycopg.Connection, some: Sequence[Settlement]) -> set[UUID]:
+        tried.append(len(some))
+        if len(tried) == 1:
+            raise psycopg.errors.DeadlockDetected("deadlock detected")
+        return settle(session, some)
+
+    monkeypatch.setattr("app.store.apart.settle", collide)
+
     assert len(settle_singly_if_needed(settler, batch).done) == 2
+    assert tried == [2, 2]
