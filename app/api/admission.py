@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import request
 
-from app.api import auth, rate, scopes, senders
+from app.api import auth, parameters, rate, scopes, senders
 from app.domain.account import Account, Caller, Presumed
 from app.service.limits import limits_of
 
@@ -22,6 +22,7 @@ def admit() -> Caller:
     if known is None:
         known = auth.caller()
         _count(known.account)
+        parameters.check()
         scopes.check(known)
         request.environ[_CALLER] = known
     return known
@@ -37,6 +38,7 @@ def presume() -> Caller | Presumed:
         return known
     presumed = auth.presumed()
     _count(presumed.account)
+    parameters.check()
     scopes.check(presumed)
     return presumed
 

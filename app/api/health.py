@@ -16,6 +16,7 @@ from flask import Flask, Response
 
 from app.api.gateway import Answer
 from app.api.negotiation import JSON
+from app.api.parameters import takes
 from app.api.scopes import needs_no_key
 from app.config import Settings
 from app.errors import Unavailable
@@ -49,12 +50,14 @@ def install(app: Flask, settings: Settings) -> None:
 
 
 @needs_no_key
+@takes(ignoring=True)
 def process() -> Response:
     """200 while this process answers at all; touches nothing else."""
     return Response(_ALIVE, content_type=JSON)
 
 
 @needs_no_key
+@takes(ignoring=True)
 def ready() -> Response:
     """200 once everything needed to fire is there, else 503; each part by its name."""
     found = service.readiness()
@@ -62,6 +65,7 @@ def ready() -> Response:
 
 
 @needs_no_key
+@takes(ignoring=True)
 def metrics() -> Response:
     """The figures of all processes, in Prometheus text form."""
     return Response(service.metrics(), content_type=service.METRICS_TYPE)

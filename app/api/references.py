@@ -8,6 +8,7 @@ from typing import Final
 from flask import Blueprint, Response
 
 from app.api import caching
+from app.api.parameters import takes
 from app.api.problems import BY_CODE
 from app.api.scopes import needs_no_key
 from app.errors import NotFound
@@ -19,6 +20,7 @@ _SCHEMA: Final = (Path(__file__).parent / "native" / "job.xsd").read_bytes()
 
 @references.get("/problems/<code>")
 @needs_no_key
+@takes(ignoring=True)
 def problem(code: str) -> Response:
     """What a problem type means, in two lines of text."""
     found = BY_CODE.get(code)
@@ -34,6 +36,7 @@ def problem(code: str) -> Response:
 
 @references.get("/schemas/job.xsd")
 @needs_no_key
+@takes(ignoring=True)
 def schema() -> Response:
     """The XML documents' schema."""
     return caching.public(Response(_SCHEMA, content_type="application/xml; charset=utf-8"))

@@ -83,7 +83,7 @@ def test_another_request_under_the_key_is_refused(client: FlaskClient) -> None:
     for answer in (
         post(client, json={**ONCE, "data": "other"}),
         post(client, BY_PATH),
-        post(client, "/1/jobs?x=1"),
+        post(client, "/1/jobs?dryRun=false"),
         post(client, X_Content_Signature="mine"),
         post(client, Content_Type="application/json; charset=utf-8"),
     ):

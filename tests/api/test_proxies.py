@@ -75,7 +75,9 @@ def test_path_forms_mean_the_same_behind_every_proxy(
                     ("0 0/15 8-18 ? * MON-FRI", "cron", "0 0/15 8-18 ? * MON-FRI"),
                     ("0 0 12 ? * MON#5", "cron", "0 0 12 ? * MON#5"),
                 ):
-                    path = f"/1/jobs/{encode(time, safe='')}/{encode(callback, safe='')}?own=query"
+                    path = (
+                        f"/1/jobs/{encode(time, safe='')}/{encode(callback, safe='')}?dryRun=false"
+                    )
                     sent = request(
                         "POST", path, payload, X_API_Key=web_key, Accept="application/json"
                     )

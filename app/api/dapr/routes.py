@@ -11,6 +11,7 @@ from werkzeug.routing import BaseConverter
 from app.api import admission, bodies, browsers, previews, problems, scopes
 from app.api.auth import BOUND
 from app.api.dapr import addresses, bookings, documents, failures
+from app.api.parameters import takes
 from app.api.problems import Teller
 from app.api.scopes import needs
 from app.domain.account import Caller
@@ -54,6 +55,7 @@ def _keep_to_dapr() -> None:
 @dapr_routes.post("/v1.0/jobs/<dapr_name:_name>")
 @dapr_routes.post("/v1.0-alpha1/jobs/<dapr_name:_name>")
 @needs(Scope.BOOK, of_app=True)
+@takes(ignoring=True)
 def schedule_job(_name: str) -> Response:
     """A job booked, or overwritten."""
     caller, app_id = _sender()
@@ -80,6 +82,7 @@ def schedule_job(_name: str) -> Response:
 @dapr_routes.get("/v1.0/jobs/<dapr_name:_name>")
 @dapr_routes.get("/v1.0-alpha1/jobs/<dapr_name:_name>")
 @needs(Scope.READ, of_app=True)
+@takes(ignoring=True)
 def get_job(_name: str) -> Response:
     """A job as it was booked."""
     caller, app_id = _sender()
@@ -94,6 +97,7 @@ def get_job(_name: str) -> Response:
 @dapr_routes.delete("/v1.0/jobs/<dapr_name:_name>")
 @dapr_routes.delete("/v1.0-alpha1/jobs/<dapr_name:_name>")
 @needs(Scope.BOOK, of_app=True)
+@takes(ignoring=True)
 def delete_job(_name: str) -> Response:
     """A job ended, if there is one of that name."""
     caller, app_id = _sender()
@@ -104,6 +108,7 @@ def delete_job(_name: str) -> Response:
 @dapr_routes.get("/v1.0/healthz")
 @dapr_routes.get("/v1.0/healthz/outbound")
 @scopes.needs_no_key
+@takes(ignoring=True)
 def healthz() -> Response:
     """204 while this process answers at all; no key is asked for."""
     return Response(status=204)
@@ -111,6 +116,7 @@ def healthz() -> Response:
 
 @dapr_routes.get("/v1.0/metadata")
 @needs(Scope.READ, of_app=True)
+@takes(ignoring=True)
 def metadata() -> Response:
     """What Dapr's SDKs ask for first: whose sidecar this is, and what it can do."""
     _, app_id = _sender()

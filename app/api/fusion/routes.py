@@ -7,9 +7,10 @@ from typing import Final
 
 from flask import Blueprint, Flask, Response, request
 
-from app.api import admission, previews
+from app.api import admission, pages, previews
 from app.api.fusion import preview, task_routes, wire
 from app.api.fusion.prefixes import route
+from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.fusion import action, schedule
 from app.domain.fusion import resource as resources
@@ -29,6 +30,7 @@ def install(app: Flask) -> None:
 
 @route(fusion, "GET", "/jobs")
 @needs(Scope.READ)
+@takes(wire.LIMIT, pages.CURSOR, many=("type",), ignoring=True)
 def list_jobs(app: str | None = None) -> Response:
     """How all jobs of the account stand, or those of some types, or of an app, in pages."""
     caller = admission.admit()
@@ -40,6 +42,7 @@ def list_jobs(app: str | None = None) -> Response:
 
 @route(fusion, "GET", "/jobs/<resource>")
 @needs(Scope.READ)
+@takes(ignoring=True)
 def get_job(resource: str, app: str | None = None) -> Response:
     """How a job stands."""
     caller = admission.admit()
@@ -48,6 +51,7 @@ def get_job(resource: str, app: str | None = None) -> Response:
 
 @route(fusion, "DELETE", "/jobs/<resource>")
 @needs(Scope.BOOK)
+@takes(ignoring=True)
 def delete_job(resource: str, app: str | None = None) -> Response:
     """A job forgotten, its schedule and its task with it (an extension)."""
     caller = admission.admit()
@@ -57,6 +61,7 @@ def delete_job(resource: str, app: str | None = None) -> Response:
 
 @route(fusion, "GET", "/jobs/<resource>/history")
 @needs(Scope.READ)
+@takes(wire.LIMIT, ignoring=True)
 def get_history(resource: str, app: str | None = None) -> Response:
     """The runs of a job, newest first, the one under way included."""
     caller = admission.admit()
@@ -65,6 +70,7 @@ def get_history(resource: str, app: str | None = None) -> Response:
 
 @route(fusion, "GET", "/jobs/<resource>/schedule")
 @needs(Scope.READ)
+@takes(ignoring=True)
 def get_schedule(resource: str, app: str | None = None) -> Response:
     """The schedule of a job, as it was put."""
     caller = admission.admit()
@@ -73,6 +79,7 @@ def get_schedule(resource: str, app: str | None = None) -> Response:
 
 @route(fusion, "PUT", "/jobs/<resource>/schedule")
 @needs(Scope.BOOK)
+@takes(ignoring=True)
 def put_schedule(resource: str, app: str | None = None) -> Response:
     """A job's schedule, replaced as a whole."""
     caller = admission.admit()
@@ -83,6 +90,7 @@ def put_schedule(resource: str, app: str | None = None) -> Response:
 
 @route(fusion, "DELETE", "/jobs/<resource>/schedule")
 @needs(Scope.BOOK)
+@takes(ignoring=True)
 def delete_schedule(resource: str, app: str | None = None) -> Response:
     """A job without a schedule; it stays, and can be started."""
     caller = admission.admit()
@@ -92,6 +100,7 @@ def delete_schedule(resource: str, app: str | None = None) -> Response:
 
 @route(fusion, "POST", "/jobs/<resource>/actions")
 @needs(Scope.BOOK)
+@takes(ignoring=True)
 def act(resource: str, app: str | None = None) -> Response:
     """A job started or aborted now; whether it was is in the answer, which is 200 either way."""
     caller = admission.admit()

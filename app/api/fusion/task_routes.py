@@ -7,9 +7,10 @@ from typing import Final
 
 from flask import Blueprint, Response
 
-from app.api import admission
+from app.api import admission, pages
 from app.api.fusion import wire
 from app.api.fusion.prefixes import route
+from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.fusion.resource import Kind
 from app.domain.scope import Scope
@@ -20,6 +21,7 @@ tasks: Final = Blueprint("fusion_tasks", __name__)
 
 @route(tasks, "GET", "/tasks")
 @needs(Scope.READ)
+@takes(wire.LIMIT, pages.CURSOR, ignoring=True)
 def list_tasks(app: str | None = None) -> Response:
     """All tasks of the account, or of an app, in pages."""
     caller = admission.admit()
@@ -30,6 +32,7 @@ def list_tasks(app: str | None = None) -> Response:
 
 @route(tasks, "POST", "/tasks")
 @needs(Scope.BOOK)
+@takes(ignoring=True)
 def create_task(app: str | None = None) -> Response:
     """A new task, which makes a new job."""
     caller = admission.admit()
@@ -38,6 +41,7 @@ def create_task(app: str | None = None) -> Response:
 
 @route(tasks, "GET", "/tasks/<task_id>")
 @needs(Scope.READ)
+@takes(ignoring=True)
 def get_task(task_id: str, app: str | None = None) -> Response:
     """A task as it was sent."""
     return wire.answer(service.get(admission.admit(), task_id, app=app))
@@ -45,6 +49,7 @@ def get_task(task_id: str, app: str | None = None) -> Response:
 
 @route(tasks, "PUT", "/tasks/<task_id>")
 @needs(Scope.BOOK)
+@takes(ignoring=True)
 def put_task(task_id: str, app: str | None = None) -> Response:
     """A task created or replaced; its schedule stays."""
     caller = admission.admit()
@@ -54,6 +59,7 @@ def put_task(task_id: str, app: str | None = None) -> Response:
 
 @route(tasks, "DELETE", "/tasks/<task_id>")
 @needs(Scope.BOOK)
+@takes(ignoring=True)
 def delete_task(task_id: str, app: str | None = None) -> Response:
     """A task and its job, with its schedule, ended."""
     service.delete(admission.admit(), task_id, app=app)

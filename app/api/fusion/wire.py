@@ -15,6 +15,7 @@ from app.domain.fusion.resource import Kind, Resource
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
+LIMIT: Final = "limit"
 MOST_LISTED: Final = 1000
 USUAL_LISTED: Final = 100
 
@@ -51,12 +52,12 @@ def page(
 
 def page_limit() -> int:
     """How many elements of a list are asked for, or as many as a page has; raises InvalidMember."""
-    asked = request.args.get("limit")
+    asked = request.args.get(LIMIT)
     if asked is None:
         return pages.MAX_LIMIT
     if not _is_number(asked) or int(asked) > pages.MAX_LIMIT:
         raise InvalidMember(
-            "limit",
+            LIMIT,
             f"limit is {quoted(asked)}.",
             remedy=f"Give a whole number from 1 to {pages.MAX_LIMIT}.",
         )
@@ -79,12 +80,12 @@ def limit() -> int:
 
     Raises InvalidMember.
     """
-    asked = request.args.get("limit")
+    asked = request.args.get(LIMIT)
     if asked is None:
         return USUAL_LISTED
     if not _is_number(asked):
         raise InvalidMember(
-            "limit",
+            LIMIT,
             f"limit is {quoted(asked)}.",
             remedy=f"Give a whole number from 1 on; more than {MOST_LISTED} are never listed.",
         )

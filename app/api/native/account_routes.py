@@ -9,6 +9,7 @@ from flask import Blueprint, Response
 from app.api import admission, negotiation
 from app.api.native import answers, rotation
 from app.api.native.figures import of_account, of_accuracy
+from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.scope import Scope
 from app.service import accounts, limits
@@ -19,6 +20,7 @@ account: Final = Blueprint("account", __name__, url_prefix="/1")
 
 @account.get("/account")
 @needs(Scope.READ)
+@takes()
 def show_account() -> Response:
     """The account itself: its name, its limits, and what it has of each."""
     owner = admission.admit().account
@@ -28,6 +30,7 @@ def show_account() -> Response:
 
 @account.get("/secrets")
 @needs(Scope.ADMIN)
+@takes()
 def list_secrets() -> Response:
     """The account's signing secrets that are valid now, newest first."""
     caller = admission.admit()
@@ -38,6 +41,7 @@ def list_secrets() -> Response:
 
 @account.post("/secrets/rotate")
 @needs(Scope.ADMIN)
+@takes()
 def rotate_secret() -> Response:
     """A new signing secret, first in the list of those that are valid now."""
     caller = admission.admit()
@@ -50,6 +54,7 @@ def rotate_secret() -> Response:
 
 @account.get("/accuracy")
 @needs(Scope.READ)
+@takes()
 def accuracy() -> Response:
     """How late the account's calls began, in the last hour and the last day."""
     caller = admission.admit()

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from flask import Blueprint, Response
 
-from app.api import admission, auth, idempotency, negotiation
+from app.api import admission, auth, idempotency, negotiation, parameters
 from app.api.native import answers, incoming, json_codec, xml_codec
 from app.api.native.runs import of_run
+from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.completion import MOST_MESSAGE, Completion, Said
 from app.domain.quotation import quoted
@@ -33,6 +34,7 @@ completion: Final = Blueprint("completion", __name__, url_prefix="/1")
 @completion.post("/runs/<uuid:run_id>/complete")
 @idempotency.needless
 @needs(Scope.BOOK)
+@takes(hint=f"Members of the document are: {', '.join(_MEMBERS)}.")
 def complete_run(run_id: UUID) -> Response:
     """What came of a run, said later by its receiver."""
     account_id = _account(run_id)
@@ -69,6 +71,7 @@ def _account(run_id: UUID) -> int | None:
     """The account that asks; None where the run's own token does, which stands for no account."""
     token = auth.bearer()
     if token is not None and service.is_token_of(run_id, token):
+        parameters.check()
         return None
     try:
         return admission.admit().account.id

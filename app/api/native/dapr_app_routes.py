@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from app.api import admission, negotiation
 from app.api.native import answers, endpoint_document, query
+from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.endpoint import Endpoint
 from app.domain.scope import Scope
@@ -18,12 +19,13 @@ apps: Final = Blueprint("dapr_apps", __name__, url_prefix="/1")
 
 @apps.get("/dapr-apps")
 @needs(Scope.READ)
+@takes(query.LIMIT, query.CURSOR)
 def list_apps() -> Response:
     """The account's apps, by id, in pages."""
     caller = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
     limit = query.limit() or query.MOST
-    found = service.page(caller.account, after=query.one(query.CURSOR), limit=limit + 1)
+    found = service.page(caller.account, after=request.args.get(query.CURSOR), limit=limit + 1)
     return answers.page(
         "apps",
         found,
@@ -36,6 +38,7 @@ def list_apps() -> Response:
 
 @apps.get("/dapr-apps/<app_id>")
 @needs(Scope.READ)
+@takes()
 def get_app(app_id: str) -> Response:
     """One app."""
     caller = admission.admit()
@@ -45,6 +48,7 @@ def get_app(app_id: str) -> Response:
 
 @apps.put("/dapr-apps/<app_id>")
 @needs(Scope.ADMIN)
+@takes()
 def put_app(app_id: str) -> Response:
     """An app as the document has it: 201 for a new one, else 200."""
     caller = admission.admit()
@@ -56,6 +60,7 @@ def put_app(app_id: str) -> Response:
 
 @apps.delete("/dapr-apps/<app_id>")
 @needs(Scope.ADMIN)
+@takes()
 def delete_app(app_id: str) -> Response:
     """An app forgotten that has no jobs."""
     service.delete(admission.admit().account, app_id)

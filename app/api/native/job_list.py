@@ -38,9 +38,8 @@ class JobList:
 
 def asked(account_id: int) -> JobList:
     """The list that the request's query asks for; raises InvalidMember."""
-    query.check(TAG, query.LIMIT, query.CURSOR)
     tags = _tags(request.args.getlist(TAG))
-    limit, cursor = query.limit(), query.one(query.CURSOR)
+    limit, cursor = query.limit(), request.args.get(query.CURSOR)
     wanted = JobList(account_id=account_id, tags=tags, limit=limit)
     if cursor is None:
         return wanted

@@ -7,8 +7,9 @@ from typing import Final
 from flask import Blueprint, Response, request
 
 from app.api import admission, negotiation, pages
-from app.api.native import answers, job_list, listing
+from app.api.native import answers, job_list, listing, query
 from app.api.native.job_list import JobList
+from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.account import Caller
 from app.domain.scope import Scope
@@ -19,6 +20,7 @@ job_lists: Final = Blueprint("job_lists", __name__, url_prefix="/1")
 
 @job_lists.get("/jobs")
 @needs(Scope.READ)
+@takes(query.LIMIT, query.CURSOR, many=(job_list.TAG,))
 def list_jobs() -> Response:
     """The ids of the account's jobs (spec: List); filtered and in pages, an extension."""
     caller = admission.admit()

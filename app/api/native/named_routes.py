@@ -9,12 +9,15 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 
 from app.api import admission, negotiation
-from app.api.native import answers, document, incoming, json_codec, paths, query, xml_codec
+from app.api.native import answers, document, incoming, json_codec, paths, xml_codec
+from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.quotation import quoted
 from app.domain.scope import Scope
 from app.errors import InvalidMember
 from app.service import named as service
+
+_HINT: Final = "A question mark within a name is written %3F."
 
 named: Final = Blueprint("named", __name__, url_prefix="/1")
 
@@ -34,6 +37,7 @@ def install(app: Flask) -> None:
 
 @named.get("/jobs/by-name/<job_name:_name>")
 @needs(Scope.READ)
+@takes(hint=_HINT)
 def get_job_by_name(_name: str) -> Response:
     """The whole job of that name (an extension)."""
     caller = admission.admit()
@@ -43,6 +47,7 @@ def get_job_by_name(_name: str) -> Response:
 
 @named.put("/jobs/by-name/<job_name:_name>")
 @needs(Scope.BOOK)
+@takes(hint=_HINT)
 def put_job_by_name(_name: str) -> Response:
     """The job of that name as the document has it: booked, replaced, or as it was."""
     caller = admission.admit()
@@ -64,6 +69,7 @@ def put_job_by_name(_name: str) -> Response:
 
 @named.delete("/jobs/by-name/<job_name:_name>")
 @needs(Scope.BOOK)
+@takes(hint=_HINT)
 def delete_job_by_name(_name: str) -> Response:
     """The job of that name ended."""
     service.delete(admission.admit(), _asked())
@@ -72,7 +78,6 @@ def delete_job_by_name(_name: str) -> Response:
 
 def _asked() -> str:
     """The name in the address; raises InvalidMember."""
-    query.check(hint="A question mark within a name is written %3F.")
     target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
     return paths.read_name(
         target and paths.raw_path(target), request.environ["PATH_INFO"].encode("latin-1")

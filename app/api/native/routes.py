@@ -27,6 +27,7 @@ from app.api.native import (
 )
 from app.api.native.account_routes import account
 from app.api.native.document import JobDocument
+from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.account import Caller, Presumed
 from app.domain.job import MAX_DATA, Booking
@@ -64,6 +65,7 @@ def install(app: Flask) -> None:
 
 @native.post("/jobs")
 @needs(Scope.BOOK, dry_run=scopes.is_dry_run)
+@takes(scopes.DRY_RUN)
 def create_job() -> Response:
     """A new job from a document (spec: Create One-time or Recurring Job)."""
     caller = _presumed()
@@ -74,6 +76,7 @@ def create_job() -> Response:
 
 @native.post("/jobs/bulk")
 @needs(Scope.BOOK, dry_run=scopes.is_dry_run)
+@takes(scopes.DRY_RUN)
 def create_jobs() -> Response:
     """New jobs from one document, all of them or none (an extension)."""
     caller = _caller()
@@ -94,6 +97,7 @@ def create_jobs() -> Response:
 
 @native.post("/jobs/<path_form:_form>")
 @needs(Scope.BOOK, dry_run=scopes.is_dry_run)
+@takes(scopes.DRY_RUN, hint="A question mark within the callback is written %3F.")
 def create_job_by_path(_form: str) -> Response:
     """A new job from the address; the body is its payload, whatever it looks like."""
     caller = _presumed()
@@ -115,6 +119,7 @@ def create_job_by_path(_form: str) -> Response:
 
 @native.post("/preview")
 @needs(Scope.READ)
+@takes()
 def preview_schedule() -> Response:
     """What a schedule would do, without booking it (an extension)."""
     caller = _caller()
@@ -125,6 +130,7 @@ def preview_schedule() -> Response:
 
 @native.get("/jobs/<uuid:job_id>")
 @needs(Scope.READ)
+@takes()
 def get_job(job_id: UUID) -> Response:
     """A whole job (spec: Get)."""
     caller = _caller()
@@ -134,16 +140,10 @@ def get_job(job_id: UUID) -> Response:
 
 @native.put("/jobs/<uuid:job_id>")
 @needs(Scope.BOOK)
+@takes(hint=f"POST the document to /1/jobs?{scopes.DRY_RUN}=true to have it checked.")
 def update_job(job_id: UUID) -> Response:
     """A job replaced by a document (spec: Update Job)."""
     caller = _caller()
-    if scopes.DRY_RUN in request.args:
-        # Overlooked, it would change what was only to be checked.
-        raise InvalidMember(
-            scopes.DRY_RUN,
-            "An update is no dry run.",
-            remedy=f"POST the document to /1/jobs?{scopes.DRY_RUN}=true to have it checked.",
-        )
     media_type = answers.offer(negotiation.WITH_TEXT)
     sent = _document()
     booking, echo = document.booking(sent), document.echo(sent)
@@ -152,6 +152,7 @@ def update_job(job_id: UUID) -> Response:
 
 @native.delete("/jobs/<uuid:job_id>")
 @needs(Scope.BOOK)
+@takes()
 def delete_job(job_id: UUID) -> Response:
     """A job ended (spec: Delete Job)."""
     job_service.delete(_caller(), job_id)
@@ -160,6 +161,7 @@ def delete_job(job_id: UUID) -> Response:
 
 @native.post("/jobs/<uuid:job_id>/pause")
 @needs(Scope.BOOK)
+@takes()
 def pause_job(job_id: UUID) -> Response:
     """A job held back, as PUT with `enabled` false would."""
     caller = _caller()
@@ -169,6 +171,7 @@ def pause_job(job_id: UUID) -> Response:
 
 @native.post("/jobs/<uuid:job_id>/resume")
 @needs(Scope.BOOK)
+@takes()
 def resume_job(job_id: UUID) -> Response:
     """A paused job let go again."""
     caller = _caller()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,8 +19,10 @@ ROOT: Final = "redelivery"
 STATE: Final = "state"
 DRY_RUN: Final = "dryRun"
 CURSOR: Final = "cursor"
-OF_FILTER: Final = (STATE, "job", "after", "before", CURSOR)
-OF_REDELIVERY: Final = (*OF_FILTER, DRY_RUN)
+OF_FILTER: Final = ("job", "after", "before", CURSOR)
+"""What is given at most once; STATE any number of times."""
+
+OF_REDELIVERY: Final = (STATE, *OF_FILTER, DRY_RUN)
 UNSUCCESSFUL: Final = (RunState.FAILED, RunState.DEAD)
 
 _ID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -61,21 +63,10 @@ def of_texts(given: Texts, states: Sequence[RunState]) -> tuple[RunFilter, Place
     return wanted, None if place is None else cursor.read(place)
 
 
-def check_names(given: Texts, offered: Sequence[str], what: str) -> None:
-    """Refuse what is not offered: overlooked, it would mean more runs than were meant."""
-    for name in given:
-        if name not in offered:
-            raise InvalidMember(
-                quoted(name)[1:-1],
-                f"{what} has no member {quoted(name)}.",
-                remedy=f"The members are: {', '.join(offered)}.",
-            )
-
-
 def from_json(body: bytes) -> Redelivery:
     """The redelivery in a JSON document; raises MalformedDocument and InvalidMember."""
     members = json_codec.object_of(body, example=_EXAMPLE)
-    check_names(members, OF_REDELIVERY, "A redelivery")
+    _check_names(members)
     dry = members.pop(DRY_RUN, False)
     if type(dry) is not bool:
         raise InvalidMember(
@@ -92,7 +83,7 @@ def from_xml(body: bytes, charset: str | None) -> Redelivery:
     flags: dict[str, shapes.Value] = {}
     for element in xml_codec.children(xml_codec.root(body, charset, ROOT)):
         name = str(element.tag)
-        check_names({name: ()}, OF_REDELIVERY, "A redelivery")
+        _check_names({name})
         if name == DRY_RUN:
             xml_values.refuse_second(name, name, flags)
             flags[name] = xml_values.read(name, element, shapes.FLAG)
@@ -106,8 +97,25 @@ def _redelivery(given: Texts, *, dry: bool) -> Redelivery:
     return Redelivery(wanted=wanted, after=place, dry=dry)
 
 
+def _check_names(given: Iterable[str]) -> None:
+    """Refuse what is not offered: overlooked, it would mean more runs than were meant."""
+    for name in given:
+        if name not in OF_REDELIVERY:
+            raise InvalidMember(
+                quoted(name)[1:-1],
+                f"A redelivery has no member {quoted(name)}.",
+                remedy=f"The members are: {', '.join(OF_REDELIVERY)}.",
+            )
+
+
 def _texts(name: str, value: object) -> Sequence[str]:
     texts: list[Any] = value if name == STATE and isinstance(value, list) else [value]
+    if not texts:
+        raise InvalidMember(
+            name,
+            f"{name} is an empty array, which names no run.",
+            remedy=f"Name some of: {', '.join(UNSUCCESSFUL)}; without {name} both are meant.",
+        )
     for text in texts:
         if type(text) is not str:
             raise InvalidMember(

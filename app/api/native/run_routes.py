@@ -10,8 +10,9 @@ from flask import Blueprint, Response, request
 
 from app.api import admission, negotiation, scopes
 from app.api.native import answers, cursor, incoming, query, run_filter
-from app.api.native.run_filter import CURSOR, OF_FILTER
+from app.api.native.run_filter import CURSOR, OF_FILTER, OF_REDELIVERY
 from app.api.native.runs import of_attempt, of_run
+from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.run import Place, Run, RunState
 from app.domain.scope import Scope
@@ -26,12 +27,12 @@ runs: Final = Blueprint("runs", __name__, url_prefix="/1")
 
 @runs.get("/runs")
 @needs(Scope.READ)
+@takes(*OF_FILTER, query.LIMIT, many=(run_filter.STATE,))
 def list_runs() -> Response:
     """The account's runs that the query means, newest first, a page at a time."""
     asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
     given = dict(request.args.lists())
-    run_filter.check_names(given, (*OF_FILTER, query.LIMIT), "The query")
     wanted, place = run_filter.of_texts(given, tuple(RunState))
     limit = query.limit() or query.USUAL
     with service.listed(asking, wanted, after=place, limit=limit + 1) as found:
@@ -40,11 +41,12 @@ def list_runs() -> Response:
 
 @runs.get("/jobs/<uuid:job_id>/runs")
 @needs(Scope.READ)
+@takes(query.LIMIT, CURSOR)
 def list_runs_of_job(job_id: UUID) -> Response:
     """The newest runs of a job, also of one that has ended, a page at a time."""
     asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    given = query.one(CURSOR)
+    given = request.args.get(CURSOR)
     place = None if given is None else cursor.read(given)
     limit = query.limit() or query.USUAL
     with service.of_job(asking, job_id, after=place, limit=limit + 1) as found:
@@ -53,6 +55,7 @@ def list_runs_of_job(job_id: UUID) -> Response:
 
 @runs.get("/runs/<uuid:run_id>")
 @needs(Scope.READ)
+@takes()
 def get_run(run_id: UUID) -> Response:
     """One run with its newest attempts, and a Link to those before them."""
     asking = admission.admit()
@@ -67,12 +70,12 @@ def get_run(run_id: UUID) -> Response:
 
 @runs.get("/runs/<uuid:run_id>/attempts")
 @needs(Scope.READ)
+@takes(query.LIMIT, CURSOR)
 def list_attempts(run_id: UUID) -> Response:
     """All attempts of a run, newest first, a page at a time."""
     asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    query.check(query.LIMIT, CURSOR)
-    before, limit = cursor.attempt_number(query.one(CURSOR)), query.limit() or query.USUAL
+    before, limit = cursor.attempt_number(request.args.get(CURSOR)), query.limit() or query.USUAL
     with service.attempts(asking, run_id, before=before, limit=limit + 1) as found:
         return answers.page(
             "attempts",
@@ -86,6 +89,7 @@ def list_attempts(run_id: UUID) -> Response:
 
 @runs.post("/runs/<uuid:run_id>/redeliver")
 @needs(Scope.BOOK)
+@takes()
 def redeliver_run(run_id: UUID) -> Response:
     """A settled run sent again, as the same run."""
     asking = admission.admit()
@@ -95,6 +99,7 @@ def redeliver_run(run_id: UUID) -> Response:
 
 @runs.post("/runs/redeliver")
 @needs(Scope.BOOK, dry_run=scopes.is_said_in_document)
+@takes(hint=f"Members of the document are: {', '.join(OF_REDELIVERY)}.")
 def redeliver_runs() -> Response:
     """Unsuccessful runs sent again, as many as one call may; or only counted."""
     asking = admission.admit()
@@ -112,6 +117,7 @@ def redeliver_runs() -> Response:
 
 @runs.post("/jobs/<uuid:job_id>/fire")
 @needs(Scope.BOOK)
+@takes()
 def fire_job(job_id: UUID) -> Response:
     """A job called now, whatever its schedule, which stays as it is."""
     asking = admission.admit()

@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 
 from app.api import admission, negotiation
 from app.api.native import answers, endpoint_document
+from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.endpoint import Endpoint
 from app.domain.scope import Scope
@@ -20,6 +21,7 @@ runners: Final = Blueprint("fusion_runners", __name__, url_prefix="/1")
 
 @runners.get("/fusion-runners")
 @needs(Scope.READ)
+@takes()
 def list_runners() -> Response:
     """The account's runners, by type."""
     caller = admission.admit()
@@ -31,6 +33,7 @@ def list_runners() -> Response:
 
 @runners.get("/fusion-runners/<runner_type>")
 @needs(Scope.READ)
+@takes()
 def get_runner(runner_type: str) -> Response:
     """The runner of one type."""
     caller = admission.admit()
@@ -40,6 +43,7 @@ def get_runner(runner_type: str) -> Response:
 
 @runners.put("/fusion-runners/<runner_type>")
 @needs(Scope.ADMIN)
+@takes()
 def put_runner(runner_type: str) -> Response:
     """A runner as the document has it: 201 for a new one, else 200."""
     caller = admission.admit()
@@ -55,6 +59,7 @@ def put_runner(runner_type: str) -> Response:
 
 @runners.delete("/fusion-runners/<runner_type>")
 @needs(Scope.ADMIN)
+@takes()
 def delete_runner(runner_type: str) -> Response:
     """A runner forgotten; jobs of its type fail until there is another."""
     service.delete(admission.admit().account, runner_type)

@@ -191,7 +191,7 @@ def test_without_a_body_no_header_is_copied(client: FlaskClient) -> None:
 
 
 def test_a_raw_question_mark_begins_the_call_s_own_query(client: FlaskClient) -> None:
-    path = "/1/jobs/2099-05-11T15%3A30Z/http%3A%2F%2F127.0.0.1%2Fa%3Fb%3D1?c=2"
+    path = "/1/jobs/2099-05-11T15%3A30Z/http%3A%2F%2F127.0.0.1%2Fa%3Fb%3D1?dryRun=false"
     assert book(client, path)[1]["url"] == "http://127.0.0.1/a?b=1"
 
     answer = client.post("/1/jobs/0+15+10+?+*+*/https%3A%2F%2Fexample.com")

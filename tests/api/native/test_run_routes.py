@@ -395,3 +395,28 @@ def test_a_foreign_job_and_none_are_told_alike(
     assert foreign.text.replace(job_id, ABSENT) == unknown.text
     refused = client.post(f"/1/jobs/{job_id}/{verb}", headers={"Accept": "text/plain"})
     assert refused.status_code == 406
+
+
+def test_a_redelivery_reads_its_document_and_refuses_what_is_in_the_query(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    add_runs(connection, 2)
+    add_run(connection)
+    for query, name in ((f"?job={JOB}&state=failed", "job"), ("?dryRun=true", "dryRun")):
+        answer = client.post(f"/1/runs/redeliver{query}", json={"job": str(JOB)})
+        assert refusal(answer) == (400, name)
+        assert "Members of the document are: state, job" in answer.get_json()["remedy"]
+    answer = client.post(f"/1/runs/{FAILED}/redeliver?dryRun=true")
+    assert refusal(answer) == (400, "dryRun")
+    assert client.get(f"/1/runs/{FAILED}").get_json()["state"] == "failed"
+    assert client.post("/1/runs/redeliver", json={"job": str(JOB)}).get_json()["count"] == 1
+
+
+def test_an_empty_list_of_states_is_not_all_states(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    add_run(connection)
+    answer = client.post("/1/runs/redeliver", json={"state": []})
+    assert refusal(answer) == (400, "state")
+    assert "without state both are meant" in answer.get_json()["remedy"]
+    assert client.post("/1/runs/redeliver", json={"dryRun": True}).get_json()["count"] == 1
