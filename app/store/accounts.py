@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psycopg
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from app.domain.account import Account, ApiKey
 from app.domain.limits import Overrides
@@ -169,6 +169,13 @@ def retire_secrets(connection: Connection, account_id: int, overlap: timedelta) 
             signing_secret.c.expires_at.is_(None) | (signing_secret.c.expires_at > ends),
         )
         .values(expires_at=ends)
+    )
+    # However often an account rotates, it has no more rows than may sign, and those just ended.
+    connection.execute(
+        delete(signing_secret).where(
+            signing_secret.c.account_id == account_id,
+            signing_secret.c.expires_at <= func.clock_timestamp(),
+        )
     )
 
 

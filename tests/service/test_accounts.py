@@ -93,6 +93,16 @@ def test_a_rotated_secret_leaves_the_old_one_valid_for_the_overlap(
     assert one(connection, "SELECT count(*) FROM signing_secret WHERE expires_at IS NULL") == 1
 
 
+def test_secrets_that_ended_are_gone_with_the_next_rotation(
+    app: Flask, connection: psycopg.Connection
+) -> None:
+    del app
+    accounts.create("demo")
+    for _ in range(20):
+        accounts.rotate_secret("demo", overlap=timedelta(0))
+    assert one(connection, "SELECT count(*) FROM signing_secret") <= 2
+
+
 def test_no_secret_outlives_the_overlap_of_a_later_rotation(app: Flask) -> None:
     accounts.create("demo")
     (old,) = accounts.secrets("demo")
