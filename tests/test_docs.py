@@ -27,6 +27,7 @@ from app.domain import limits
 from app.domain import secret as secrets
 from app.errors import Misconfigured, WakecallError
 from app.service import health
+from app.store.engine import db
 
 ROOT = Path(__file__).parent.parent
 DECISIONS = ROOT / "docs" / "decisions"
@@ -204,6 +205,14 @@ def test_the_log_events_documented_are_those_there_are() -> None:
     told = {event for row in rows for event in re.findall(r"`([^`]+)`", row.split(" | ")[0])}
 
     assert told == set(events())
+
+
+def test_what_bounds_each_table_is_documented() -> None:
+    section = OPERATIONS.read_text().partition("## What an account may store")[2]
+    rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    told = [table for row in rows for table in re.findall(r"`(\w+)`", row.split(" | ")[0])]
+
+    assert sorted(told) == sorted(db.metadata.tables)
 
 
 def command_lines(group: click.Command, words: str) -> Iterator[str]:

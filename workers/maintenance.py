@@ -17,6 +17,7 @@ from app.domain import tally
 from app.log import in_words, logger
 from app.store import accuracy, answers, beats, history_usage, partitions, repairs, suspension
 from app.store.database_errors import Kind, kind_of
+from workers import usage
 from workers.link import Link, Repeating
 
 _REPAIR_S: Final = 30.0
@@ -59,6 +60,8 @@ class Maintenance(Repeating):
             _Step("answers", self._purging(answers.purge)),
             _Step("accuracy", self._purging(accuracy.purge)),
             _Step("aborted", self._purging(repairs.drop_aborted)),
+            _Step("usage", partial(usage.give_back, has_ended=self._ended.is_set)),
+            _Step("recount", partial(usage.recount, has_ended=self._ended.is_set)),
             _Step("partitions", self._make_partitions, _HOUR_S),
             _Step("retention", self._drop_partitions, _HOUR_S),
             _Step("leftovers", self._drop_left, _HOUR_S),

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 
-from app.api import admission, bodies
+from app.api import admission, bodies, scopes
 from app.domain import idempotency as domain
 from app.domain.account import Caller
 from app.service import idempotency as service
@@ -26,7 +26,10 @@ _Route = TypeVar("_Route", bound=Callable[..., ResponseReturnValue])
 
 
 def needless(route: _Route) -> _Route:
-    """Mark a route whose repeats come to the same by themselves: it does not read the key."""
+    """Mark a route whose repeats come to the same by themselves: it does not read the key.
+
+    Nor is it read where a request is a dry run: what only checks is checked anew.
+    """
     route.__dict__[_NEEDLESS] = True
     return route
 
@@ -42,7 +45,11 @@ class Application(Flask):
         return _once(lambda: self._answered(super(Application, self).dispatch_request))
 
     def _is_needless(self) -> bool:
-        return _NEEDLESS in vars(self.view_functions[request.endpoint or ""])
+        endpoint = request.endpoint or ""
+        if _NEEDLESS in vars(self.view_functions[endpoint]):
+            return True
+        need = scopes.declared(endpoint)
+        return need is not None and need.dry_run is scopes.is_dry_run and scopes.is_dry_run()
 
     def _answered(self, dispatch: Callable[[], ResponseReturnValue]) -> Answer:
         """The route's answer; its failures as the problems they are told as."""

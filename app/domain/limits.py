@@ -77,7 +77,7 @@ STORED_BYTES: Final = Limit(
     setting="WAKECALL_LIMIT_STORED_MIB",
     setting_unit=_MIB,
     default=1024 * _MIB,
-    counts="bytes of jobs that have not ended",
+    counts="bytes of jobs that have not ended, and of what is kept of others",
     remedy="Delete jobs, wait until some have ended, or send shorter payloads.",
 )
 DAPR_APPS: Final = Limit(
@@ -105,7 +105,7 @@ KEPT_ANSWER_BYTES: Final = Limit(
     name="keptAnswerBytes",
     setting="WAKECALL_LIMIT_KEPT_ANSWERS_MIB",
     setting_unit=_MIB,
-    default=64 * _MIB,
+    default=256 * _MIB,
     counts="bytes of answers kept for repeats",
     remedy="Wait until answers that were kept are 24 hours old, or leave Idempotency-Key out.",
 )

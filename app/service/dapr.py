@@ -14,6 +14,7 @@ from app.domain.job import Booking, Dialect, Job
 from app.domain.quotation import quoted
 from app.errors import Conflict, NotFound
 from app.service import jobs
+from app.service.usage import within_limits
 from app.store import contents, inflight
 from app.store import jobs as store
 from app.store.engine import session, statement, transaction
@@ -24,6 +25,7 @@ TRIES: Final = 5
 _REPLACED: Final = "the job was overwritten"
 
 
+@within_limits
 def book(caller: Caller, booking: Booking, first: datetime, *, overwrite: bool = False) -> None:
     """Book a job of an app, which is `booking.endpoint`, under its name.
 

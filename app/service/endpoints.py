@@ -10,11 +10,13 @@ from sqlalchemy import Connection
 from app.domain.account import Account
 from app.domain.endpoint import MAX_NAME, MAX_TOKEN, Endpoint
 from app.domain.job import Dialect
+from app.domain.limits import DAPR_APPS
 from app.domain.manner import check_value
 from app.domain.quotation import quoted
 from app.domain.target import judge_url
 from app.errors import Conflict, InvalidMember, NotFound
-from app.service import accounts
+from app.service import accounts, limits
+from app.store import accounts as account_store
 from app.store import endpoints as store
 from app.store.engine import transaction
 
@@ -27,7 +29,8 @@ def put(
 ) -> tuple[Endpoint, bool]:
     """Configure an endpoint, anew or another way; and whether it is a new one.
 
-    Jobs that are there already go to the new URL from their next call on. Raises InvalidMember.
+    Jobs that are there already go to the new URL from their next call on. Raises InvalidMember,
+    LimitReached.
     """
     if not _is_name(name):
         raise InvalidMember(
@@ -48,7 +51,12 @@ def put(
         check_value("token", token, MAX_TOKEN)
         sealed = accounts.secret_box().seal(token)
     with transaction() as connection:
+        account_store.lock(connection, account.id)
+        used = store.count(connection, account.id, dialect)
         created = store.put(connection, account.id, dialect, name, url=url, sealed_token=sealed)
+        # Of runners there is one of each type at most.
+        if created and dialect is Dialect.DAPR:
+            limits.refuse_more(account, DAPR_APPS, used)
     return Endpoint(name=name, url=url, has_token=token is not None), created
 
 

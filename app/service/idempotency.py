@@ -13,6 +13,7 @@ from app.domain.account import Caller
 from app.domain.idempotency import HEADER, KEPT_FOR, MAX_ANSWER, is_final
 from app.errors import KeyReused, StillRunning, TooLarge
 from app.service.accounts import secret_box
+from app.service.usage import within_limits
 from app.store import answers as store
 from app.store.engine import together
 
@@ -38,6 +39,7 @@ class _Undone(Exception):
         self.answer = answer
 
 
+@within_limits
 def once(caller: Caller, key: str, fingerprint: bytes, perform: Callable[[], Answer]) -> Answer:
     """The answer of `perform`, or of the request that came with this key before.
 

@@ -20,8 +20,10 @@ from app.domain.pace import LAST_WORD
 from app.domain.quotation import quoted
 from app.domain.rearm import catch_up
 from app.domain.trigger import first_firing, is_recurring, next_after
+from app.domain.usage import Use
 from app.errors import Conflict, InvalidMember, NotFound, Refused
-from app.service import accounts, arming, permissions
+from app.service import accounts, arming, permissions, usage
+from app.service.usage import within_limits
 from app.store import contents, inflight, listing
 from app.store import jobs as store
 from app.store.engine import session, snapshot, statement, transaction
@@ -39,6 +41,7 @@ class JobIds:
     ids: Iterator[UUID]
 
 
+@within_limits
 def create(caller: Caller | Presumed, booking: Booking, *, dry_run: bool = False) -> Job:
     """Book a job; once this returns, no crash loses it.
 
@@ -59,6 +62,7 @@ def create(caller: Caller | Presumed, booking: Booking, *, dry_run: bool = False
     job = stored(job_id, caller.account, booking, 1, next_at if booking.enabled else None)
     if dry_run:
         _check_own_name(caller.account, booking)
+        usage.check(caller.account, _at_least([booking]))
         return job
     with _own_name(caller.account, booking), statement() as connection:
         store.insert_job(
@@ -84,6 +88,7 @@ def _create_presumed(caller: Presumed, booking: Booking) -> Job | None:
     return stored(job_id, caller.account, booking, 1, first if booking.enabled else None)
 
 
+@within_limits
 def create_together(
     caller: Caller,
     bookings: Sequence[Booking],
@@ -110,6 +115,7 @@ def create_together(
     before_storing(made)
     if dry_run:
         _check_own_names(caller.account, bookings)
+        usage.check(caller.account, _at_least(bookings))
         return made
     try:
         with session() as connection:
@@ -123,6 +129,12 @@ def create_together(
             remedy="Send the jobs again.",
         ) from None
     return made
+
+
+def _at_least(bookings: Sequence[Booking]) -> Use:
+    """What these jobs would use; of their bytes, the greater part."""
+    size = sum(len(each.url) + len(each.data or b"") for each in bookings)
+    return Use(jobs=len(bookings), bytes=size)
 
 
 def _check_names(bookings: Sequence[Booking]) -> None:
@@ -192,6 +204,7 @@ def page_of_ids(
     return found[:limit], len(found) > limit
 
 
+@within_limits
 def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
     """Replace a job by its next version; once this returns, that version's word is the last.
 
@@ -234,7 +247,8 @@ def put_in_place(
         next_at = _after_kept(booking, first, kept)
     else:
         inflight.cancel_all(connection, current.id, PAUSED)
-    contents.keep(connection, current.id)
+    keep = contents.keep if booking.enabled else contents.keep_anyhow
+    keep(connection, current.id)
     store.replace(connection, current, booking, next_at)
     return stored(current.id, caller.account, booking, current.version + 1, next_at)
 

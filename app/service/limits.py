@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Final
+from typing import Final, cast
 
+import psycopg
 from flask import Flask, current_app
 from sqlalchemy import Connection
 
@@ -15,8 +16,12 @@ from app.domain.account import Account
 from app.domain.job import Dialect
 from app.domain.limits import (
     DAPR_APPS,
+    FUSION_TASKS,
     HISTORY_BYTES,
+    JOBS,
+    KEPT_ANSWER_BYTES,
     RUNS_UNDER_WAY,
+    STORED_BYTES,
     TABLE,
     Limit,
     Limits,
@@ -25,8 +30,9 @@ from app.domain.limits import (
     overridden,
     reached,
 )
+from app.domain.usage import Allowed
 from app.errors import InvalidMember
-from app.store import endpoints, history_usage, runs_under_way
+from app.store import endpoints, history_usage, resources, runs_under_way, usage
 from app.store import limits as store
 from app.store.engine import session, statement
 
@@ -35,8 +41,6 @@ FRESH_S: Final = 5.0
 
 MAX_ACCOUNTS: Final = 4096
 _EXTENSION: Final = "wakecall-limits"
-
-_Count = Callable[[Connection, int], int]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,6 +62,8 @@ class KnownLimits:
         self._clock = clock
         self._lock = Lock()
         self._known: dict[int, tuple[float, Limits]] = {}
+        self.told: dict[int, Allowed] = {}
+        """What this process knows the database to know, by account."""
 
     def learn(self, account_id: int, overrides: Overrides) -> Limits:
         """Keep what was just read of an account."""
@@ -96,13 +102,23 @@ def limits_of(account: Account) -> Limits:
     return known_limits().learn(account.id, overrides)
 
 
+def refuse_more(account: Account, limit: Limit, used: int, *, asked: int = 1) -> None:
+    """Refuse a request that needs `asked` more of what is `used`, if that is too much.
+
+    Exact where nobody else adds meanwhile: under the account's lock. Raises LimitReached.
+    """
+    allowed = amount(limits_of(account), limit)
+    if allowed is not None and used + asked > allowed:
+        raise reached(limit, allowed=allowed, used=used, asked=asked)
+
+
 def states(account: Account) -> tuple[State, ...]:
     """Every limit of the account, and what it has of that where it is cheap to tell."""
     with session() as connection:
         own = store.of_accounts(connection, [account.id]).get(account.id, {})
     limits = known_limits().learn(account.id, own)
     with statement() as connection:
-        used = {name: count(connection, account.id) for name, count in _USED.items()}
+        used = _used(connection, account.id)
     return tuple(
         State(
             limit=each,
@@ -132,10 +148,6 @@ def check(limit: Limit, given: int | str) -> None:
         )
 
 
-def _dapr_apps(connection: Connection, account_id: int) -> int:
-    return endpoints.count(connection, account_id, Dialect.DAPR)
-
-
 def check_runs(connection: Connection, account: Account) -> int | None:
     """How many more runs of the account may begin, as last counted; None for any number.
 
@@ -150,9 +162,17 @@ def check_runs(connection: Connection, account: Account) -> int | None:
     return allowed - used
 
 
-_USED: Final[dict[str, _Count]] = {
-    DAPR_APPS.name: _dapr_apps,
-    RUNS_UNDER_WAY.name: runs_under_way.of_account,
-    HISTORY_BYTES.name: history_usage.of_account,
-}
-"""How to count what an account has, for the limits of which that is cheap."""
+def _used(connection: Connection, account_id: int) -> Mapping[str, int]:
+    """What the account has, by the names of the limits of which that is cheap to tell."""
+    stored = usage.used(
+        cast("psycopg.Connection", connection.connection.driver_connection), account_id
+    )
+    return {
+        JOBS.name: stored.jobs,
+        STORED_BYTES.name: stored.bytes,
+        KEPT_ANSWER_BYTES.name: stored.answers,
+        DAPR_APPS.name: endpoints.count(connection, account_id, Dialect.DAPR),
+        RUNS_UNDER_WAY.name: runs_under_way.of_account(connection, account_id),
+        HISTORY_BYTES.name: history_usage.of_account(connection, account_id),
+        FUSION_TASKS.name: resources.count_tasks(connection, account_id, endpoint=""),
+    }

@@ -15,6 +15,7 @@ from app.domain.job import Booking, Echo, Job, booking_of
 from app.domain.quotation import quoted
 from app.errors import Conflict, NotFound
 from app.service import jobs
+from app.service.usage import within_limits
 from app.store import jobs as store
 from app.store.engine import statement, transaction
 from app.store.names import holder
@@ -41,6 +42,7 @@ def get(caller: Caller, name: str) -> Job:
     return found
 
 
+@within_limits
 def put(caller: Caller, booking: Booking, echo: Echo) -> Put:
     """Book a job under its name, or give the one that bears it its next version.
 

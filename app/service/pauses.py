@@ -11,6 +11,7 @@ from app.domain.account import Caller
 from app.domain.job import Job, booking_of
 from app.errors import Conflict
 from app.service import arming, jobs, limits
+from app.service.usage import within_limits
 from app.store import accounts, contents, inflight, serial
 from app.store import jobs as store
 from app.store.engine import transaction
@@ -27,12 +28,13 @@ def pause(caller: Caller, job_id: UUID) -> Job:
         inflight.cancel_all(connection, job_id, jobs.PAUSED)
         if not current.enabled:
             return current
-        contents.keep(connection, job_id)
+        contents.keep_anyhow(connection, job_id)
         booking = replace(booking_of(current), enabled=False)
         store.replace(connection, current, booking, None)
     return jobs.stored(job_id, caller.account, booking, current.version + 1, None)
 
 
+@within_limits
 def resume(caller: Caller, job_id: UUID) -> Job:
     """Arm a paused job again; one that is not paused stays as it is.
 

@@ -9,10 +9,14 @@ import psycopg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from app.domain.usage import Use
 from app.errors import Unavailable
 
 LOCK_NOT_AVAILABLE: Final = "55P03"
 QUERY_CANCELED: Final = "57014"
+
+ROOM_LACKING: Final = "53W01"
+"""Our own: the statement would have an account exceed its quota."""
 
 _AWAY_CLASSES: Final = ("08", "28", "57P")
 """Connection exceptions, failed log-ins, and a server that shuts down or starts up."""
@@ -24,6 +28,14 @@ idle; no such database; a full disk; too many connections."""
 _BUSY_CLASSES: Final = ("40", "53", "55", "58")
 """Transactions rolled back for others' sake, as after a deadlock; resources that one statement
 lacked; objects in use; a failed read or write of one file."""
+
+
+class RoomLacking(Exception):
+    """The account has no slot with room for what is `needed`; nothing of it was done."""
+
+    def __init__(self, needed: Use) -> None:
+        super().__init__()
+        self.needed = needed
 
 
 class Kind(Enum):
@@ -64,6 +76,15 @@ def sqlstate(error: BaseException) -> str | None:
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig
     return error.sqlstate if isinstance(error, psycopg.Error) else None
+
+
+def room_lacking(error: BaseException) -> RoomLacking | None:
+    """What an account has no room for, where that is what PostgreSQL says."""
+    if sqlstate(error) != ROOM_LACKING:
+        return None
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    detail = cause.diag.message_detail if isinstance(cause, psycopg.Error) else None
+    return RoomLacking(Use(*map(int, (detail or "").split())))
 
 
 def unavailable(error: BaseException) -> Unavailable | None:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Settings
-from app.store.database_errors import unavailable
+from app.store.database_errors import room_lacking, unavailable
 
 db: Final = SQLAlchemy()
 _migrate: Final = Migrate(db=db, compare_type=True)
@@ -124,6 +124,16 @@ def together() -> Iterator[Connection]:
 
 
 @contextmanager
+def apart() -> Iterator[psycopg.Connection]:
+    """A transaction of its own, on another connection, whatever is done around it.
+
+    What is done around it must hold no lock that this needs.
+    """
+    with _availability(), db.engine.begin() as connection:
+        yield cast("psycopg.Connection", connection.connection.driver_connection)
+
+
+@contextmanager
 def snapshot() -> Iterator[Connection]:
     """A transaction that sees one state of the database, for answers that are read slowly."""
     with _availability(), db.engine.connect() as connection:
@@ -185,7 +195,7 @@ def _availability() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, psycopg.Error) as error:
-        instead = unavailable(error)
+        instead = room_lacking(error) or unavailable(error)
         if instead is None:
             raise
         raise instead from error

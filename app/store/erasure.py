@@ -80,8 +80,10 @@ _OWNED: Final = (
     "endpoint",
     "signing_secret",
     "api_key",
+    "superseded",
+    "usage_release",
 )
-"""Tables with rows that are an account's alone."""
+"""Tables with rows that are an account's alone; the last has what deleting the others released."""
 
 _DELETE_OWNED: Final = {
     table: f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} "  # noqa: S608 - one of these names

@@ -56,6 +56,12 @@ LIMIT :edges
 """)  # noqa: S608 - as above
 
 
+_FOLLOWERS: Final = text("""
+SELECT upstream, count(*) FROM follow
+WHERE account_id = :account_id AND upstream = ANY (:upstreams) GROUP BY upstream
+""")
+
+
 class Before(NamedTuple):
     """How many jobs come before others in their chains, up to a limit; whether one is among them.
 
@@ -88,6 +94,15 @@ def of_job(connection: Connection, job_id: UUID) -> tuple[Follow, ...]:
         # Not ordered by the database: its order depends on where it was set up.
         for upstream, states in sorted(map(tuple, rows))
     )
+
+
+def count_followers(
+    connection: Connection, account_id: int, upstreams: Sequence[str]
+) -> dict[str, int]:
+    """How many of the account's jobs follow each of these; none of them is left out."""
+    params = {"account_id": account_id, "upstreams": list(upstreams)}
+    rows = connection.execute(_FOLLOWERS, params)
+    return dict(map(tuple, rows))
 
 
 def before(

@@ -761,7 +761,7 @@ WHERE j.id = ANY (ARRAY[v.id]) AND j.version = v.version AND j.enabled
 
 -- name: purge_jobs_keeping
 -- As purge_jobs, where the last run did not succeed: what it sent is kept, so that it can be sent
--- again. A job that ended well costs nothing of this.
+-- again, and counts as stored still. A job that ended well costs nothing of this.
 WITH ended AS (
   DELETE FROM job j
   USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
@@ -772,14 +772,19 @@ WITH ended AS (
     AND (SELECT NOT EXISTS (SELECT FROM inflight i
                             WHERE i.job_id = v.id AND i.cancelled_at IS NULL))
   RETURNING j.*
+), kept AS (
+  INSERT INTO superseded
+    (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
+     endpoint, depth, account_id)
+  SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
+         endpoint, depth, account_id
+  FROM ended
+  ON CONFLICT DO NOTHING
+  RETURNING account_id, content_bytes(url, signature, content_type, data, manner, on_success,
+                                      on_failure) AS bytes
 )
-INSERT INTO superseded
-  (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-   endpoint, depth)
-SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-       endpoint, depth
-FROM ended
-ON CONFLICT DO NOTHING;
+INSERT INTO usage_release (account_id, jobs, bytes)
+SELECT account_id, 0, -sum(bytes) FROM kept GROUP BY account_id;
 
 -- name: end_jobs
 -- The receiver said 410: the version it said it of ends, with all that is still to come of it. What
@@ -794,11 +799,16 @@ WITH ended AS (
 ), kept AS (
   INSERT INTO superseded
     (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-     endpoint, depth)
+     endpoint, depth, account_id)
   SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-         endpoint, depth
+         endpoint, depth, account_id
   FROM ended
   ON CONFLICT DO NOTHING
+  RETURNING account_id, content_bytes(url, signature, content_type, data, manner, on_success,
+                                      on_failure) AS bytes
+), counted AS (
+  INSERT INTO usage_release (account_id, jobs, bytes)
+  SELECT account_id, 0, -sum(bytes) FROM kept GROUP BY account_id
 )
 UPDATE inflight i
 SET cancelled_at = clock_timestamp(), look_at = clock_timestamp(),

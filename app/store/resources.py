@@ -85,6 +85,10 @@ ORDER BY j.name
 _WRITTEN: Final = "SELECT written ->> 'task' AS task FROM ({jobs}) AS j ORDER BY name"
 
 # What is read at once: a row may have 64 KiB, and most have 500 bytes.
+_TASKS: Final = text("""
+SELECT count(*) FROM job
+WHERE account_id = :account_id AND dialect = 'fusion' AND endpoint = :endpoint AND name IS NOT NULL
+""")
 _ROWS: Final = 64
 
 
@@ -165,6 +169,12 @@ def tasks(
     params = {"endpoints": [endpoint], "tag": tag, "after": after, "limit": limit}
     with _read(connection, _WRITTEN, account_id, params) as rows:
         yield (row.task for row in rows)
+
+
+def count_tasks(connection: Connection, account_id: int, *, endpoint: str) -> int:
+    """How many tasks the account has; `endpoint` is that of tasks."""
+    params = {"account_id": account_id, "endpoint": endpoint}
+    return int(connection.execute(_TASKS, params).scalar_one())
 
 
 def _read(

@@ -212,7 +212,51 @@ superseded = Table(
     Column("dialect", Text, nullable=False, server_default=_NATIVE),
     Column("endpoint", Text, nullable=False, server_default=""),
     Column("depth", SmallInteger, nullable=False, server_default=text("0")),
+    Column("account_id", BigInteger),
     Index("superseded_age", "superseded_at"),
+    Index(
+        "superseded_account",
+        "account_id",
+        "superseded_at",
+        postgresql_where=text("account_id IS NOT NULL"),
+    ),
+)
+
+usage = Table(
+    "usage",
+    _metadata,
+    Column(
+        "account_id", BigInteger, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("jobs_limit", BigInteger),
+    Column("bytes_limit", BigInteger),
+    Column("answers_limit", BigInteger),
+    Column("recounted_at", _INSTANT, nullable=False, server_default=_NOW),
+)
+
+usage_slot = Table(
+    "usage_slot",
+    _metadata,
+    Column(
+        "account_id", BigInteger, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("slot", SmallInteger, primary_key=True),
+    Column("jobs", BigInteger, nullable=False, server_default=text("0")),
+    Column("bytes", BigInteger, nullable=False, server_default=text("0")),
+    Column("answers", BigInteger, nullable=False, server_default=text("0")),
+    Column("jobs_quota", BigInteger, nullable=False, server_default=text("4503599627370496")),
+    Column("bytes_quota", BigInteger, nullable=False, server_default=text("4503599627370496")),
+    Column("answers_quota", BigInteger, nullable=False, server_default=text("4503599627370496")),
+)
+
+usage_release = Table(
+    "usage_release",
+    _metadata,
+    Column("account_id", BigInteger, nullable=False),
+    Column("jobs", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("answers", BigInteger, nullable=False, server_default=text("0")),
+    Index("usage_release_account", "account_id"),
 )
 
 inflight = Table(

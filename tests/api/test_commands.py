@@ -120,7 +120,7 @@ def test_limits_of_an_account_are_changed_and_shown(runner: FlaskCliRunner) -> N
     run(runner, "account", "create", "demo")
     before = shown_limits(runner)
     assert list(before) == [each.name for each in TABLE]
-    assert before["jobs"] == ["1000000", "WAKECALL_LIMIT_JOBS"]
+    assert before["jobs"] == ["1000000", "0", "used", "WAKECALL_LIMIT_JOBS"]
     assert before["daprApps"] == ["10000", "0", "used", "WAKECALL_LIMIT_DAPR_APPS"]
 
     sizes = ("--stored-bytes", "3MiB", "--history-bytes", "2GiB", "--kept-answer-bytes", "5")

@@ -274,7 +274,6 @@ def of_an_app(client: FlaskClient) -> str:
 SAMPLES: dict[str, Sample] = {
     "native.create_job": lambda *_: ("/1/jobs", ONCE),
     "native.create_jobs": lambda *_: ("/1/jobs/bulk", [ONCE, ONCE]),
-    "native.preview_schedule": lambda *_: ("/1/preview", {"cron": "0 15 10 ? * *"}),
     "native.create_job_by_path": lambda *_: (BY_PATH, "payload"),
     "native.pause_job": lambda client, _: (f"/1/jobs/{booked(client)['id']}/pause", None),
     "native.resume_job": lambda client, _: (f"/1/jobs/{paused(client)}/resume", None),
@@ -291,20 +290,40 @@ SAMPLES: dict[str, Sample] = {
 }
 
 
-NEEDLESS = {"completion.complete_run"}
+NEEDLESS = {"completion.complete_run", "native.preview_schedule"}
 """Posts whose repeats come to the same without a key, which they do not read."""
 
 
 def contents(connection: psycopg.Connection) -> dict[str, list[Any]]:
-    """Every row there is, and which transaction wrote it."""
+    """Every row there is, and which transaction wrote it; but for how quota is shared out.
+
+    That is no part of what a request does.
+    """
     tables = connection.execute(
         "SELECT table_name::text FROM information_schema.tables"
         " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+        " AND table_name NOT IN ('usage', 'usage_slot')"
     ).fetchall()
     return {
         name: connection.execute(f'SELECT xmin::text, * FROM "{name}" ORDER BY 2, 1').fetchall()
         for (name,) in tables
     }
+
+
+def test_a_dry_run_is_checked_anew_and_its_answer_is_not_kept(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    for path, body in (
+        ("/1/jobs?dryRun=true", ONCE),
+        ("/1/jobs/bulk?dryRun=true", [ONCE] * 5),
+        ("/1/preview", {"cron": "0 15 10 ? * *"}),
+    ):
+        for _ in range(2):
+            answer = post(client, path, json=body)
+            assert (answer.status_code, replayed(answer)) == (200, False)
+    assert one(connection, "SELECT count(*) FROM kept_answer") == 0
+    # The key is as free as it was.
+    assert post(client, "/1/jobs", json=ONCE).status_code == 201
 
 
 def test_there_is_a_sample_for_every_post(app: Flask) -> None:
@@ -322,10 +341,12 @@ def test_what_a_post_did_is_undone_where_its_answer_cannot_be_kept(
     monkeypatch.setattr(run_service, "_BATCH", 2)
     path, json = SAMPLES[endpoint](client, connection)
     before = contents(connection)
+    booked = one(connection, "SELECT coalesce(sum(jobs), 0) FROM usage_slot")
     with monkeypatch.context() as patched:
         patched.setattr(service, "MAX_ANSWER", -1)
         assert post(client, path, json=json).status_code == 413
     assert contents(connection) == before
+    assert one(connection, "SELECT coalesce(sum(jobs), 0) FROM usage_slot") == booked
 
     done = post(client, path, json=json)
     assert (done.status_code < 300, replayed(done)) == (True, False)

@@ -21,7 +21,7 @@ from app.store.partitions import make_ahead
 from app.store.settling import settle
 from app.store.tables import account
 from local.instance import CHECKOUT
-from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.booked import URL, add_account, book, claim_and_take, connect, one
 from tests.store.test_completions import later
 
 PARTITIONS = ("run_", "attempt_")
@@ -262,3 +262,43 @@ def test_keys_of_a_lesser_scope_are_revoked_where_nothing_knows_of_scopes(databa
 
         left = "SELECT array_agg(id), min(scope) FROM api_key WHERE revoked_at IS NULL"
         assert connection.execute(left).fetchone() == (["admin00000"], "admin")
+
+
+def test_what_was_stored_before_is_counted_and_what_is_stored_meanwhile(database: str) -> None:
+    counted = (
+        "SELECT account_id, sum(jobs)::int, sum(bytes)::int, sum(answers)::int FROM ("
+        " SELECT account_id, jobs, bytes, answers FROM usage_slot"
+        " UNION ALL SELECT account_id, -jobs, -bytes, -answers FROM usage_release) AS found"
+        " GROUP BY account_id ORDER BY account_id"
+    )
+    with in_app(database), connect(database) as connection:
+        accounts = [add_account(connection, name) for name in ("a", "b", "c")]
+        downgrade(directory=FOLDER, revision="0022")
+        for account_id in (accounts[0], accounts[0], accounts[1]):
+            book(connection, account_id, due_in=60)
+        connection.execute(
+            "INSERT INTO kept_answer (account_id, key, fingerprint, status, headers, body, sealed)"
+            " VALUES (%s, 'key', sha256(''), 201, '[]', 'body', false)",
+            (accounts[1],),
+        )
+
+        upgrade(directory=FOLDER)
+
+        size = len(URL) + len(b"payload")
+        assert connection.execute(counted).fetchall() == [
+            (accounts[0], 2, 2 * size, 0),
+            (accounts[1], 1, size, len("key[]body")),
+        ]
+        # As where it was interrupted after the triggers were made: what they count meanwhile is
+        # not counted twice.
+        connection.execute("UPDATE alembic_version SET version_num = '0022'")
+        book(connection, accounts[2], due_in=60)
+        connection.execute("DELETE FROM job WHERE account_id = %s", (accounts[1],))
+        upgrade(directory=FOLDER)
+
+        assert connection.execute(counted).fetchall() == [
+            (accounts[0], 2, 2 * size, 0),
+            (accounts[1], 0, 0, len("key[]body")),
+            (accounts[2], 1, size, 0),
+        ]
+        assert one(connection, UNCHECKED) == 0

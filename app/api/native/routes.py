@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 
-from app.api import admission, bodies, negotiation, previews, rate, scopes
+from app.api import admission, bodies, idempotency, negotiation, previews, rate, scopes
 from app.api.native import (
     answers,
     bulk,
@@ -118,6 +118,7 @@ def create_job_by_path(_form: str) -> Response:
 
 
 @native.post("/preview")
+@idempotency.needless
 @needs(Scope.READ)
 @takes()
 def preview_schedule() -> Response:

@@ -15,8 +15,11 @@ from app.domain.fusion.calendar import Calendar
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.schedule import Schedule, calendar_of, follows_of
 from app.domain.job import Booking, Follow, Job, booking_of
+from app.domain.limits import FOLLOWERS
 from app.service import jobs as native
+from app.service import limits
 from app.service.fusion import apps, ending, jobs
+from app.service.usage import within_limits
 from app.store import follows as follow_store
 from app.store.engine import statement, transaction
 
@@ -36,6 +39,7 @@ def get(caller: Caller, resource: Resource, *, app: str | None) -> dict[str, Any
     return jobs.schedule_of(found)
 
 
+@within_limits
 def put(caller: Caller, resource: Resource, sent: Schedule, *, app: str | None) -> dict[str, Any]:
     """Save a schedule, and with it the job that a runner does; saved again, it changes nothing.
 
@@ -53,6 +57,7 @@ def put(caller: Caller, resource: Resource, sent: Schedule, *, app: str | None) 
         if current is None and resource.kind is Kind.TASK:
             raise jobs.unknown(resource, None)
         _refuse_cycle(connection, caller, resource, _follows(sent))
+        _refuse_followers(connection, caller, current, _follows(sent))
         if current is None:
             jobs.book(connection, caller, _with(jobs.of_runner(resource, app), sent))
             return sent.written
@@ -62,6 +67,7 @@ def put(caller: Caller, resource: Resource, sent: Schedule, *, app: str | None) 
     return sent.written
 
 
+@within_limits
 def delete(caller: Caller, resource: Resource, *, app: str | None) -> None:
     """Take the schedule of a job away; the job stays, with its history. Raises NotFound."""
     with transaction() as connection:
@@ -108,6 +114,18 @@ def _follows(sent: Schedule) -> tuple[Follow, ...]:
         Follow(upstream=each.upstream, states=frozenset(each.states)) for each in follows_of(sent)
     )
     return tuple(sorted(found, key=lambda each: each.upstream))
+
+
+def _refuse_followers(
+    connection: Connection, caller: Caller, current: Job | None, follows: Iterable[Follow]
+) -> None:
+    """Raises LimitReached where too many follow one of these already; under the account's lock."""
+    before = {each.upstream for each in (current.follows if current is not None else ())}
+    new = [each.upstream for each in follows if each.upstream not in before]
+    if new:
+        found = follow_store.count_followers(connection, caller.account.id, new)
+        most = max(found.values(), default=0)
+        limits.refuse_more(caller.account, FOLLOWERS, most)
 
 
 def _refuse_cycle(

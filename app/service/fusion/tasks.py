@@ -9,14 +9,18 @@ from typing import Any
 
 import orjson
 from flask import current_app
+from sqlalchemy import Connection
 
 from app.domain.account import Caller
 from app.domain.fusion import task as domain
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.task import Task
 from app.domain.job import Booking, Job, booking_of
+from app.domain.limits import FUSION_TASKS
 from app.errors import Conflict
+from app.service import limits
 from app.service.fusion import apps, jobs, schedules
+from app.service.usage import within_limits
 from app.store import resources as store
 from app.store.engine import statement, transaction
 
@@ -58,6 +62,7 @@ def get(caller: Caller, task_id: str, *, app: str | None) -> dict[str, Any]:
     return _task_of(found)
 
 
+@within_limits
 def create(caller: Caller, sent: Task, *, app: str | None) -> dict[str, Any]:
     """A new task, with its job, which nothing starts yet. Raises InvalidMember, Conflict."""
     with transaction() as connection:
@@ -68,17 +73,18 @@ def create(caller: Caller, sent: Task, *, app: str | None) -> dict[str, Any]:
                 member="id",
                 remedy=f"PUT /api/tasks/{sent.id} replaces it.",
             )
-        jobs.book(connection, caller, jobs.of_task(sent, app))
+        _book(connection, caller, sent, app)
     return sent.written
 
 
+@within_limits
 def put(caller: Caller, sent: Task, *, app: str | None) -> dict[str, Any]:
     """A task created, or replaced; its schedule stays. Raises InvalidMember."""
     with transaction() as connection:
         jobs.lock(connection, caller, domain.resource_of(sent))
         current = jobs.find_or_none(connection, caller, domain.resource_of(sent))
         if current is None:
-            jobs.book(connection, caller, jobs.of_task(sent, app))
+            _book(connection, caller, sent, app)
         else:
             jobs.replace(connection, caller, current, _wanted(current, sent, app))
     return sent.written
@@ -87,6 +93,14 @@ def put(caller: Caller, sent: Task, *, app: str | None) -> dict[str, Any]:
 def delete(caller: Caller, task_id: str, *, app: str | None) -> None:
     """End a task, its job and its schedule; as schedules.forget. Raises NotFound."""
     schedules.forget(caller, _resource(task_id), app=app)
+
+
+def _book(connection: Connection, caller: Caller, sent: Task, app: str | None) -> None:
+    """A new task with its job, under the account's lock; raises LimitReached."""
+    endpoint = jobs.endpoint_of_kind(Kind.TASK)
+    used = store.count_tasks(connection, caller.account.id, endpoint=endpoint)
+    limits.refuse_more(caller.account, FUSION_TASKS, used)
+    jobs.book(connection, caller, jobs.of_task(sent, app))
 
 
 def _wanted(current: Job, sent: Task, app: str | None) -> Booking:

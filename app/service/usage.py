@@ -1,0 +1,124 @@
+"""Usage: jobs and bytes an account stores, booked within its limits however many book at once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from flask import current_app
+
+from app.domain import limits as domain
+from app.domain.account import Account, Caller, Presumed
+from app.domain.limits import JOBS, KEPT_ANSWER_BYTES, STORED_BYTES, Limits
+from app.domain.usage import Allowed, Use
+from app.errors import Unavailable
+from app.service import limits
+from app.store import limits as limit_store
+from app.store import usage as store
+from app.store.database_errors import RoomLacking
+from app.store.engine import apart, session
+
+P = ParamSpec("P")
+Done = TypeVar("Done")
+Who = TypeVar("Who", bound=Caller | Presumed)
+
+# Each further one means that somebody else of the account booked in the room that was made.
+_TRIES: Final = 100
+_STEPS: Final = 20
+
+
+def within_limits(
+    use_case: Callable[Concatenate[Who, P], Done],
+) -> Callable[Concatenate[Who, P], Done]:
+    """The use case, which stores something, within the limits of the account that calls.
+
+    The database refuses what finds no quota where it looks; then the account's quota is shared out
+    anew, and the use case is done again as a whole. Raises LimitReached where there is none left.
+    """
+
+    @functools.wraps(use_case)
+    def counted(caller: Who, /, *args: P.args, **kwargs: P.kwargs) -> Done:
+        _tell_database(caller.account)
+        for _ in range(_TRIES):
+            try:
+                return use_case(caller, *args, **kwargs)
+            except RoomLacking as lacking:
+                _make_room(caller.account, lacking.needed)
+        raise Unavailable("Too many book for this account at once; try again shortly.")
+
+    return counted
+
+
+def check(account: Account, needed: Use) -> None:
+    """Refuse what is more than the account has room for, and store nothing; raises LimitReached."""
+    _tell_database(account)
+    with session() as connection:
+        found = store.allowed(connection, account.id)
+        used = store.used(connection, account.id)
+    if found is not None:
+        _refuse(found, used, needed)
+
+
+def tell_limits(account: Account) -> None:
+    """Let the database know what the account may have, as the settings and its own limits say."""
+    with apart() as connection:
+        store.lock(connection, account.id)
+        own = limit_store.of_accounts(connection, [account.id]).get(account.id, {})
+        defaults: Limits = current_app.config["WAKECALL_SETTINGS"].limits
+        allowed = _allowed(domain.overridden(defaults, own))
+        if store.allowed(connection, account.id) != allowed:
+            store.allow(connection, account.id, allowed)
+            store.balance(connection, account.id, allowed)
+
+
+def _tell_database(account: Account) -> None:
+    """As `tell_limits`, if this process has not seen that the database knows them."""
+    allowed = _allowed(limits.limits_of(account))
+    told = limits.known_limits().told
+    if told.get(account.id) == allowed:
+        return
+    with apart() as connection:
+        is_known = store.allowed(connection, account.id) == allowed
+    if not is_known:
+        tell_limits(account)
+    if len(told) >= limits.MAX_ACCOUNTS:
+        told.clear()
+    told[account.id] = allowed
+
+
+def _make_room(account: Account, needed: Use) -> None:
+    """Let one slot of the account have room for what is needed. Raises LimitReached.
+
+    What runs that have ended sent is dropped for it, the oldest first: who books goes before who
+    may want to send something again.
+    """
+    with apart() as connection:
+        allowed = store.allowed(connection, account.id)
+        used = store.used(connection, account.id)
+        if allowed is not None:
+            for _ in range(_STEPS):
+                lacking = _lacking(allowed.bytes, used.bytes, needed.bytes)
+                if lacking <= 0 or not store.drop_kept(connection, account.id, lacking):
+                    break
+                used = store.used(connection, account.id)
+            _refuse(allowed, used, needed)
+    with apart() as connection:
+        allowed = store.lock(connection, account.id)
+        used = store.balance(connection, account.id, allowed, needed)
+    _refuse(allowed, used, needed)
+
+
+def _lacking(allowed: int | None, used: int, needed: int) -> int:
+    return 0 if allowed is None or not needed else used + needed - allowed
+
+
+def _refuse(allowed: Allowed, used: Use, needed: Use) -> None:
+    limited = zip((JOBS, STORED_BYTES, KEPT_ANSWER_BYTES), allowed, used, needed, strict=True)
+    for limit, most, has, asked in limited:
+        if most is not None and asked and has + asked > most:
+            raise domain.reached(limit, allowed=most, used=has, asked=asked)
+
+
+def _allowed(found: Limits) -> Allowed:
+    return Allowed(jobs=found.jobs, bytes=found.stored_bytes, answers=found.kept_answer_bytes)

@@ -1,0 +1,37 @@
+"""Usage: what accounts released is given back to them, what was counted compared with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+import psycopg
+
+from app.domain import tally
+from app.domain.usage import NOTHING
+from app.log import logger
+from app.store import beats, usage
+
+RECOUNT_AFTER: Final = timedelta(days=1)
+_ACCOUNTS: Final = 500
+_RECOUNTED: Final = 20
+
+
+def give_back(connection: psycopg.Connection, has_ended: Callable[[], bool]) -> None:
+    """Give what was released since the last turn back to each account."""
+    after: int | None = 0
+    while after is not None and not has_ended():
+        after = usage.fold_page(connection, after=after, limit=_ACCOUNTS)
+
+
+def recount(connection: psycopg.Connection, has_ended: Callable[[], bool]) -> None:
+    """Recount the accounts that were not for a day, a few in a turn; what was wrong is told."""
+    for _ in range(_RECOUNTED):
+        found = None if has_ended() else usage.recount_one(connection, age=RECOUNT_AFTER)
+        if found is None:
+            return
+        account_id, drift = found
+        if drift != NOTHING:
+            logger.error("usage.drifted", account_id=account_id, jobs=drift.jobs, bytes=drift.bytes)
+            beats.add(connection, {(tally.REPAIR, "usage"): 1.0})
