@@ -25,8 +25,9 @@ def body(limit: int) -> tuple[bytes, str, str | None]:
     """The body, its media type and its charset; raises UnsupportedFormat, TooLarge."""
     media_type, charset = bodies.media_type()
     match media_type:
-        case negotiation.JSON if charset is None or charset.lower() == "utf-8":
-            return bodies.read(limit), negotiation.JSON, charset
+        case negotiation.JSON:
+            # A charset says nothing of JSON (RFC 8259, 11), whose bytes are UTF-8.
+            return bodies.read(limit), negotiation.JSON, None
         case negotiation.XML_TEXT | negotiation.XML_APPLICATION if (
             charset is None or charset.lower() in xml_encoding.CHARSETS
         ):
@@ -34,5 +35,6 @@ def body(limit: int) -> tuple[bytes, str, str | None]:
     raise UnsupportedFormat(
         "The body's media type or charset is not taken here.",
         member="Content-Type",
-        remedy=f"Send one of: {', '.join(negotiation.DOCUMENTS)}; with no charset, or utf-8.",
+        remedy=f"Send one of: {', '.join(negotiation.DOCUMENTS)}; XML with no charset, or one of: "
+        f"{', '.join(sorted(xml_encoding.CHARSETS))}.",
     )

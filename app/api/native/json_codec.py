@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +24,6 @@ _NAMES: Final = {
     type(None): "null",
     str: "a string",
 }
-_BOM: Final = b"\xef\xbb\xbf"
 
 
 class _Number(str):
@@ -81,15 +81,14 @@ def decoded(body: bytes) -> str:
     """The text of a JSON document; raises MalformedDocument."""
     if not body:
         raise MalformedDocument("The body is empty.", remedy="Send a JSON object.")
-    if body.startswith(_BOM):
-        raise MalformedDocument(
-            "The document begins with a byte order mark.", remedy="Send UTF-8 without it."
-        )
+    # A byte order mark may be passed over (RFC 8259, 8.1).
+    text = body.removeprefix(codecs.BOM_UTF8)
     try:
-        return body.decode()
+        return text.decode()
     except UnicodeDecodeError as error:
+        at = error.start + len(body) - len(text)
         raise MalformedDocument(
-            f"The document is not UTF-8 (at byte {error.start}).", remedy="Send JSON in UTF-8."
+            f"The document is not UTF-8 (at byte {at}).", remedy="Send JSON in UTF-8."
         ) from None
 
 

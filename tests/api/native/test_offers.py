@@ -145,8 +145,6 @@ NOT_TAKEN = (
     "application/octet-stream",
     "application/x-www-form-urlencoded",
     "multipart/form-data; boundary=x",
-    "application/json; charset=utf-16",
-    "application/json; charset=latin1",
     "text/xml; charset=windows-1252",
     "application/problem+json",
     "application/jsonp",
@@ -173,9 +171,38 @@ def test_the_content_type_is_read_as_http_says(client: FlaskClient) -> None:
         "Application/JSON",
         'application/json;charset="utf-8"',
         "application/json ; x=y",
+        # A charset says nothing of JSON.
+        "application/json; charset=utf8",
+        "application/json; charset=ISO-8859-1",
+        "application/json; charset=utf-16",
+        "application/json; charset=",
     ):
         headers = {"Content-Type": content_type}
         assert client.post("/1/jobs", data=json.dumps(ONCE), headers=headers).status_code == 201
+
+
+@pytest.mark.parametrize("charset", [None, "utf8", "iso-8859-1", "utf-16"])
+def test_json_is_utf_8_by_its_bytes_whatever_charset_it_comes_with(
+    client: FlaskClient, charset: str | None
+) -> None:
+    document = json.dumps({**ONCE, "data": "é €"}, ensure_ascii=False)
+    content_type = "application/json" + (f"; charset={charset}" if charset else "")
+    headers = {"Content-Type": content_type, **JSON}
+    for path, text in (
+        ("/1/jobs", document),
+        ("/1/jobs/bulk", f"[{document}]"),
+        ("/1/preview", '{"cron": "0 15 10 ? * *"}'),
+        ("/1/runs/redeliver", "{}"),
+    ):
+        for mark in (b"", b"\xef\xbb\xbf"):
+            answer = client.post(path, data=mark + text.encode(), headers=headers)
+            assert answer.status_code in {200, 201, 202}, (path, answer.text)
+            if path == "/1/jobs":
+                assert answer.get_json()["data"] == "é €"
+            refused = client.post(path, data=mark + b'{"url": "\xe9"}', headers=headers)
+            place = len(mark) + 9
+            assert refused.status_code == 400
+            assert refused.get_json()["detail"] == f"The document is not UTF-8 (at byte {place})."
 
 
 def test_an_xml_body_may_be_in_the_encoding_its_content_type_names(client: FlaskClient) -> None:
