@@ -9,9 +9,12 @@ from typing import Final
 from app.domain.quotation import quoted
 from app.errors import MalformedDocument
 
+_UTF_8: Final = "utf-8"
 _UTF_16: Final = "utf-16"
 _CODECS: Final = {
-    "utf-8": "utf-8",
+    "utf-8": _UTF_8,
+    # Python writes it so: ElementTree's tostring(…, encoding="UTF8").
+    "utf8": _UTF_8,
     "utf-16": _UTF_16,
     "iso-8859-1": "iso-8859-1",
     "us-ascii": "ascii",
@@ -42,15 +45,16 @@ _BEFORE_ROOT: Final = re.compile(rf"{_S}+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
 def decoded(body: bytes, charset: str | None) -> str:
     """The document without its XML declaration; raises MalformedDocument.
 
-    The bytes decide between UTF-16 and the others; `charset` (of Content-Type) and the
-    declaration must agree with them and with each other; where both are silent, it is UTF-8.
+    A byte order mark goes before `charset` (of Content-Type), and this before the declaration
+    (RFC 7303, 3); where all are silent, it is UTF-8. A `charset` that is not of Unicode is refused
+    beside another declaration, as it may be one that something on the way has added.
     """
     if not body:
         raise MalformedDocument("The body is empty.", remedy="Send a job element.")
     family, mark = _family(body)
     body = body[len(mark) :]
     declared = _declared(body.decode(family or "iso-8859-1", "replace"))
-    codec = _codec(family, [name for name in (charset, declared) if name is not None])
+    codec = family if mark and family else _codec(family, charset, declared)
     try:
         text = body.decode(codec)
     except UnicodeDecodeError as error:
@@ -90,10 +94,13 @@ def _declared(text: str) -> str | None:
     return encoding
 
 
-def _codec(family: str | None, names: list[str]) -> str:
-    """The codec that the bytes and every name given for it agree on."""
+def _codec(family: str | None, charset: str | None, declared: str | None) -> str:
+    """The codec of a body without a mark: the first name given, which the bytes must bear out."""
     codec = family
-    for name in names:
+    is_unicode = charset is not None and _CODECS.get(charset.lower()) in {_UTF_8, _UTF_16}
+    for name in (charset,) if is_unicode else (charset, declared):
+        if name is None:
+            continue
         named = _CODECS.get(name.lower())
         if named is None:
             raise MalformedDocument(f"The encoding {quoted(name)} is not taken.", remedy=_TAKEN)
