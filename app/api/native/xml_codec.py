@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -20,6 +20,17 @@ MAX_REASON: Final = 200
 
 _FLAT: Final = "The root holds one element for each member, and no text beside them."
 _NO_NAMESPACE: Final = "Leave out xmlns and prefixes: no element here is in a namespace."
+_INSTANCE: Final = "http://www.w3.org/2001/XMLSchema-instance"
+_OF_SCHEMAS: Final = frozenset({_INSTANCE, "http://www.w3.org/2001/XMLSchema"})
+"""The namespaces that a document may declare, as what writes it by a schema does unasked."""
+
+_FOR_PROCESSORS: Final = tuple(
+    f"{{{_INSTANCE}}}{name}" for name in ("type", "schemaLocation", "noNamespaceSchemaLocation")
+)
+"""Attributes for them alone (XML Schema 1.0, 2.6); `nil` would say something of a job."""
+
+_MAX_DECLARED: Final = 4
+_MAX_PREFIX: Final = 16
 
 
 def read(body: bytes, charset: str | None = None) -> JobDocument:
@@ -99,7 +110,8 @@ def root(body: bytes, charset: str | None, name: str) -> etree._Element:
 def parse(text: str, name: str) -> etree._Element:
     """The root of a document of which `name` is wanted, without a DTD and without namespaces.
 
-    Takes time in proportion to the length of the text. Raises MalformedDocument.
+    What it says to processors of XML Schema is taken out. Takes time in proportion to the length
+    of the text. Raises MalformedDocument.
     """
     parser = etree.XMLParser(
         encoding="utf-8",
@@ -122,20 +134,30 @@ def parse(text: str, name: str) -> etree._Element:
     # Without a DTD a declaration stands in the text as it is: most documents need no walk.
     if "xmlns" in text:
         _refuse_namespaces(found)
+        etree.strip_attributes(found, *_FOR_PROCESSORS)
     return found
 
 
 def _refuse_namespaces(root: etree._Element) -> None:
-    """Refuse a declaration of a namespace: libxml2 copies all of them onto each element it writes.
+    """Refuse declarations of namespaces: libxml2 copies all of them onto each element it writes.
 
-    Raises MalformedDocument with the name of the element.
+    A few of those of XML Schema are taken. Raises MalformedDocument with the name of the element.
     """
     # Parents come first: what is there of the first element is its own.
     for found in root.iter("*"):
-        if found.nsmap:
+        declared = found.nsmap
+        if declared and not _are_of_schemas(declared):
             element = quoted(etree.QName(found).localname)
             raise MalformedDocument(
                 f"The element {element} declares a namespace.",
                 member=element[1:-1],
                 remedy=_NO_NAMESPACE,
             )
+
+
+def _are_of_schemas(declared: Mapping[str | None, str]) -> bool:
+    """Whether these declarations change no element's name, and are few and short."""
+    return len(declared) <= _MAX_DECLARED and all(
+        prefix is not None and len(prefix) <= _MAX_PREFIX and uri in _OF_SCHEMAS
+        for prefix, uri in declared.items()
+    )

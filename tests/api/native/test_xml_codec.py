@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from app.api.native import document, xml_codec
+from app.api.native import bulk, document, xml_codec
 from app.api.native.document import JobDocument
 from app.errors import InvalidMember, MalformedDocument, Refused
 from tests.api.golden import golden
@@ -12,6 +12,8 @@ from tests.api.golden import golden
 URL = "<url>https://example.com/</url>"
 GOOD = f"<job>{URL}<when>2030-01-01T00:00:00Z</when></job>"
 SCHEMA = Path(xml_codec.__file__).parent / "job.xsd"
+XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+XSD = 'xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
 
 
 def refusal(body: bytes | str, charset: str | None = None) -> Refused:
@@ -271,3 +273,43 @@ def test_the_schema_takes_what_is_taken_and_what_is_written() -> None:
         f"<job>{URL}<name/></job>",
     ):
         assert not schema.validate(etree.fromstring(bad))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        f"<job {XSI} {XSD}>{{}}</job>",
+        f'<job {XSI} xsi:noNamespaceSchemaLocation="job.xsd">{{}}</job>',
+        f'<job {XSI} xsi:schemaLocation="urn:x job.xsd">{{}}</job>',
+        f'<job {XSI} {XSD}>{{}}<data xsi:type="xsd:string">a</data></job>',
+        f"<job>{{}}<data {XSI} {XSD} xsi:type='xsd:string'>a</data></job>",
+        f'<job {XSI.replace("xsi", "i")} i:noNamespaceSchemaLocation="job.xsd">{{}}</job>',
+    ],
+)
+def test_what_is_said_to_processors_of_schemas_is_passed_over(document: str) -> None:
+    inside = f"{URL}<when>2030-01-01T00:00:00Z</when>"
+    body = document.format(inside)
+    assert etree.XMLSchema(etree.parse(SCHEMA)).validate(etree.fromstring(body))
+    assert xml_codec.read(body.encode()).url == "https://example.com/"
+    many = bulk.read(f"<jobs {XSI} {XSD}>{body * 2}</jobs>".encode(), "text/xml", None)
+    assert [each.url for each in many] == ["https://example.com/"] * 2
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (f'<job {XSI}>{URL}<data xsi:nil="true"/></job>', "XMLSchema-instance}nil"),
+        (f'<job {XSI} xsi:nil="false">{URL}</job>', "XMLSchema-instance}nil"),
+        (f'<job {XSI}>{URL}<data xml:lang="en">a</data></job>', "lang"),
+        (f'<job xmlns="http://www.w3.org/2001/XMLSchema">{URL}</job>', "declares a namespace"),
+        (f'<job {XSI}><url xmlns:a="urn:x">a</url></job>', '"url" declares a namespace'),
+        (f"<xsi:job {XSI}/>", "root element"),
+        (
+            "<job " + " ".join(XSI.replace(":xsi", f":n{n}") for n in range(5)) + "/>",
+            "declares a namespace",
+        ),
+        ("<job " + XSI.replace(":xsi", ":" + "n" * 17) + "/>", "declares a namespace"),
+    ],
+)
+def test_other_attributes_and_namespaces_are_refused_beside_them(document: str, said: str) -> None:
+    assert said in refusal(document).message

@@ -18,6 +18,7 @@ from tests.worst import SIZE, cpu_seconds, is_fast, numbered, repeated
 
 LONGEST = 4 * 1024 * 1024
 JOB = "<job><url>http://example.com/</url><when>2031-01-01T00:00:00Z</when></job>"
+SCHEMAS = "xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xmlns:a='http://www.w3.org/2001/XMLSchema'"
 DECLARED = numbered(' xmlns:n%d="u"', "<jobs", ">", separator="")
 
 
@@ -39,6 +40,12 @@ DOCUMENTS = {
         "<a>" * 250 + "<!--xmlns-->" + "</a>" * 250, "<jobs><job>", "</job></jobs>"
     ),
     "a declaration on the last job": repeated(JOB, "<jobs>", "<job xmlns='u'/></jobs>"),
+    "declarations of schemas at depth": repeated(
+        f"<a {SCHEMAS}>" * 250 + "<a xsi:type='a'/>" + "</a>" * 250, "<jobs><job>", "</job></jobs>"
+    ),
+    "attributes of schemas": repeated(
+        JOB.replace("<job>", "<job xsi:type='a'>"), f"<jobs {SCHEMAS}>", "</jobs>"
+    ),
     "the word alone": repeated(f"{JOB}<!--xmlns-->", "<jobs>", "</jobs>"),
     "jobs": repeated(JOB, "<jobs>", "</jobs>"),
     "attributes": numbered(' n%d="u"', "<jobs><job", "/></jobs>", separator=""),
