@@ -18,6 +18,7 @@ WakecallError
 │   ├── KeyReused              the Idempotency-Key came before, with another request
 │   ├── NotAcceptable          none of the asked-for formats is offered
 │   ├── UnsupportedFormat      the body's media type is not taken
+│   │   └── UnsupportedEncoding    it is compressed
 │   ├── MethodNotOffered       the path exists, the method does not
 │   ├── LoopDetected           calls lead to requests and these to calls, too deep
 │   └── RateLimited            more requests than the account may send (names the limit)
@@ -167,6 +168,12 @@ class UnsupportedFormat(Refused):
     """The body's media type is not one this route takes."""
 
     code = "unsupported-format"
+
+
+class UnsupportedEncoding(UnsupportedFormat):
+    """The body is compressed, or encoded in another way that `Content-Encoding` names."""
+
+    code = "unsupported-encoding"
 
 
 class MethodNotOffered(Refused):

@@ -11,6 +11,7 @@ from flask import request
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.http import parse_options_header
 
+from app.domain.quotation import quoted
 from app.errors import (
     AddressTooLong,
     InvalidMember,
@@ -18,6 +19,7 @@ from app.errors import (
     TooLarge,
     TooSlow,
     Unavailable,
+    UnsupportedEncoding,
 )
 
 MAX_DOCUMENT: Final = 64 * 1024
@@ -47,9 +49,10 @@ def most(environ: Mapping[str, Any]) -> int:
 def read(limit: int, *, member: str | None = None) -> bytes:
     """The whole body of the request, never more than `limit` bytes of it in memory.
 
-    Raises TooLarge, TooSlow, MalformedDocument for a body that ends too early, and Unavailable
-    where too many long bodies arrive at once.
+    Raises UnsupportedEncoding, TooLarge, TooSlow, MalformedDocument for a body that ends too
+    early, and Unavailable where too many long bodies arrive at once.
     """
+    _check_encoding()
     match request.environ.get(FAILURE):
         case BodyFailure.LONG:
             raise _too_large(limit, member)
@@ -84,6 +87,18 @@ def media_type() -> tuple[str, str | None]:
     field = request.headers.get("Content-Type", "")
     found, options = parse_options_header(field if len(field) <= MAX_CONTENT_TYPE else None)
     return found.lower(), options.get("charset")
+
+
+def _check_encoding() -> None:
+    """Refuse a body that is compressed: its bytes would be taken for what they stand for."""
+    field = request.headers.get("Content-Encoding", "")
+    if any(each.strip(" \t").lower() not in {"", "identity"} for each in field.split(",")):
+        raise UnsupportedEncoding(
+            f"The body is encoded as {quoted(field)}.",
+            member="Content-Encoding",
+            remedy="Send it as it is. Where the payload itself is to be compressed, book it as a "
+            'document, with dataEncoding "base64" and Content-Encoding among its headers.',
+        )
 
 
 def keep() -> bytes:

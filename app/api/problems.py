@@ -64,6 +64,7 @@ KINDS: Final[dict[type[errors.WakecallError], Kind]] = {
     errors.TooLarge: Kind(status=413, title="Too large"),
     errors.AddressTooLong: Kind(status=414, title="The address is too long"),
     errors.UnsupportedFormat: Kind(status=415, title="The format is not taken"),
+    errors.UnsupportedEncoding: Kind(status=415, title="The encoding of the body is not taken"),
     errors.KeyReused: Kind(status=422, title="The Idempotency-Key belongs to another request"),
     errors.RateLimited: Kind(status=429, title="Too many requests"),
     errors.WakecallError: Kind(status=500, title="Wakecall failed"),
@@ -74,6 +75,7 @@ BY_CODE: Final = {error.code: (error, kind) for error, kind in KINDS.items()}
 
 _HEADERS: Final[dict[type[errors.WakecallError], dict[str, str]]] = {
     errors.StillRunning: {"Retry-After": RETRY_SECONDS},
+    errors.UnsupportedEncoding: {"Accept-Encoding": "identity"},
     errors.Unavailable: {"Retry-After": RETRY_SECONDS},
 }
 _INTERNAL: Final = errors.WakecallError("Nothing is known to be wrong with the request.")

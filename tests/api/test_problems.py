@@ -112,6 +112,7 @@ def test_every_error_of_the_tree_has_its_status(failing: Flask) -> None:
         errors.TooLarge("x"): 413,
         errors.AddressTooLong("x"): 414,
         errors.UnsupportedFormat("x"): 415,
+        errors.UnsupportedEncoding("x"): 415,
         errors.KeyReused("x"): 422,
         errors.RateLimited("x"): 429,
         errors.Unavailable("x"): 503,
