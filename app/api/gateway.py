@@ -137,8 +137,12 @@ def _no_write(_data: bytes) -> object:
 
 @lru_cache(maxsize=256)
 def _key(name: bytes) -> str | None:
-    """The variable of a header field; None for one that could pass for another's."""
-    if b"_" in name:
+    """The variable of a header field; None for one that is to be passed over.
+
+    That is one that could pass for another's, and the offer of another protocol, which a server
+    may ignore (RFC 9110, 7.8): werkzeug would look for routes of WebSocket alone.
+    """
+    if b"_" in name or name.lower() == b"upgrade":
         return None
     key = name.decode("latin-1").upper().replace("-", "_")
     return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"

@@ -302,3 +302,22 @@ def test_odd_escapes_are_refused_not_mistaken(web: Web, web_key: str, escape: st
 def test_a_field_written_with_underscores_is_no_credential(web: Web, web_key: str) -> None:
     sent = b"GET /1/jobs HTTP/1.1\r\nHost: x\r\nX_API_Key: %b\r\n\r\n" % web_key.encode()
     assert ask(web, sent).status == 401
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c", "WebSocket, h2c"])
+def test_an_offer_of_another_protocol_is_passed_over(web: Web, web_key: str, protocol: str) -> None:
+    offer = {"Connection": "Upgrade", "Upgrade": protocol, "X_API_Key": web_key}
+    plain = {"X_API_Key": web_key}
+    for method, path, body in (
+        ("GET", "/healthz", b""),
+        ("GET", "/1/jobs?limit=1", b""),
+        ("POST", "/1/preview", b'{"cron": "0 15 10 ? * *", "after": "2030-01-01T00:00Z"}'),
+        ("GET", "/v1.0/healthz", b""),
+        ("GET", "/api/jobs", b""),
+        ("GET", "/nowhere", b""),
+    ):
+        form = {"Content_Type": "application/json"} if body else {}
+        with_offer = ask(web, request(method, path, body, **offer, **form))
+        without = ask(web, request(method, path, body, **plain, **form))
+        assert (with_offer.status, with_offer.body) == (without.status, without.body)
+        assert without.status in ({404} if path == "/nowhere" else {200, 204})
