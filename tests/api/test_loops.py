@@ -60,7 +60,7 @@ def test_a_run_by_hand_has_the_request_s_depth(client: FlaskClient, database: st
 def dapr(app: Flask, client: FlaskClient, headers: dict[str, str]) -> Any:
     with app.app_context():
         account = Account(id=1, name="account-1")
-        dapr_apps.put(account, "a", url="http://127.0.0.1:1", token=None)
+        dapr_apps.put(account, "a", url="http://127.0.0.1:8080", token=None)
     return client.post(
         "/v1.0/jobs/n", json={"dueTime": "1h"}, headers={**headers, "dapr-app-id": "a"}
     )
