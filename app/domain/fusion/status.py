@@ -27,12 +27,15 @@ class Course:
     reason: str | None = None
 
 
-def began(first_call: datetime | None, *, due_at: datetime, ended_at: datetime | None) -> datetime:
+def began(
+    first_call: datetime | None, *, due_at: datetime, ended_at: datetime | None, now: datetime
+) -> datetime:
     """When a run started: with its first call, or when it was due where none was made.
 
-    One that ended before it was due started and ended at once.
+    One that ended before it was due started and ended at once; one that is not due yet starts
+    `now`, as what has not been cannot be told of as what was.
     """
-    started = due_at if first_call is None else first_call
+    started = min(due_at, now) if first_call is None else first_call
     return started if ended_at is None else min(started, ended_at)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final
 
 from app.domain.account import Caller
@@ -44,7 +45,7 @@ def of_all(
             limit=limit,
         ) as found,
     ):
-        yield map(_told, found)
+        yield (_told(each, caller.now) for each in found)
 
 
 def of_one(caller: Caller, resource: Resource, *, app: str | None) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def of_one(caller: Caller, resource: Resource, *, app: str | None) -> dict[str, 
         found = store.standing_of(connection, caller.account.id, str(resource), endpoint=endpoint)
     if found is None:
         raise jobs.unknown(resource, None)
-    return _told(found)
+    return _told(found, caller.now)
 
 
 def history(
@@ -65,25 +66,27 @@ def history(
     with transaction() as connection:
         job = jobs.find(connection, caller, resource, app)
         runs = store.runs(connection, job.id, limit)
-    return [status.history_entry(str(resource), _course(each)) for each in runs]
+    return [status.history_entry(str(resource), _course(each, caller.now)) for each in runs]
 
 
-def _told(found: Standing) -> dict[str, Any]:
+def _told(found: Standing, now: datetime) -> dict[str, Any]:
     return status.job_status(
         found.name,
         enabled=found.enabled,
-        last=None if found.last is None else _course(found.last),
+        last=None if found.last is None else _course(found.last, now),
         next_at=found.next_at,
         started_by=_starter(found),
         extra=_extra(found),
     )
 
 
-def _course(last: RunOfJob) -> Course:
+def _course(last: RunOfJob, now: datetime) -> Course:
     return Course(
         run_id=last.id,
         state=last.state,
-        started_at=status.began(last.started_at, due_at=last.due_at, ended_at=last.settled_at),
+        started_at=status.began(
+            last.started_at, due_at=last.due_at, ended_at=last.settled_at, now=now
+        ),
         ended_at=last.settled_at,
         reason=last.reason,
     )

@@ -112,6 +112,18 @@ def test_an_end_is_told_in_fusion_s_words_and_times(
     assert act(client)["accepted"]
 
 
+def test_a_start_is_never_told_as_one_to_come(client: FlaskClient) -> None:
+    """What is started by hand is due a moment later: a monitor would compute a negative age."""
+    saved(client, NONE)
+    assert act(client)["accepted"]
+    told, entry = status(client), history(client)[0]
+    (listed,) = client.get("/api/jobs").get_json()
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    assert told["status"] == "running"
+    for start in (told["lastStartTime"], listed["lastStartTime"], entry["startTime"]):
+        assert start < now
+
+
 def test_history_is_told_newest_first_and_bounded(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
