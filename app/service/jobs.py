@@ -102,15 +102,7 @@ def create_together(
     them first: where it raises, none is stored. Raises InvalidMember, TooLarge and Conflict,
     told of the job's place.
     """
-    made: list[Job] = []
-    for booking in bookings:
-        try:
-            check_booking(booking)
-            first = first_firing(booking.trigger, caller.now)
-        except Refused as error:
-            raise error.at(len(made)) from None
-        next_at = first if booking.enabled else None
-        made.append(stored(UUID(int=uuid7().int), caller.account, booking, 1, next_at))
+    made = judge_together(caller, bookings)
     _check_names(bookings)
     before_storing(made)
     if dry_run:
@@ -128,6 +120,20 @@ def create_together(
             member="name",
             remedy="Send the jobs again.",
         ) from None
+    return made
+
+
+def judge_together(caller: Caller, bookings: Sequence[Booking]) -> list[Job]:
+    """The jobs that these would be; raises InvalidMember and TooLarge, told of the job's place."""
+    made: list[Job] = []
+    for booking in bookings:
+        try:
+            check_booking(booking)
+            first = first_firing(booking.trigger, caller.now)
+        except Refused as error:
+            raise error.at(len(made)) from None
+        next_at = first if booking.enabled else None
+        made.append(stored(UUID(int=uuid7().int), caller.account, booking, 1, next_at))
     return made
 
 

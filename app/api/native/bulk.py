@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from json import JSONDecodeError
 from typing import Any, Final
@@ -28,20 +28,31 @@ _ARRAY: Final = 'Send an array of jobs, as in [{"url": "https://â€¦", "when": "â
 _JOBS: Final = "Send a jobs element, in no namespace, that holds a job element for each job."
 
 
-def read(body: bytes, media_type: str, charset: str | None) -> list[Booking]:
+Judge = Callable[[Sequence[Booking]], object]
+"""Refuses the first of several bookings that is wrong, naming its place."""
+
+
+def _take(_bookings: Sequence[Booking]) -> None:
+    """Leave them to be judged by others."""
+
+
+def read(
+    body: bytes, media_type: str, charset: str | None, *, judge: Judge = _take
+) -> list[Booking]:
     """The bookings in a JSON array or a jobs element, in its order.
 
-    A refusal of one of them names its place, counted from 0. Raises MalformedDocument,
-    InvalidMember and TooLarge.
+    A refusal of one of them names its place, counted from 0; where one cannot be read, `judge`
+    refuses first what is wrong before it. Raises MalformedDocument, InvalidMember and TooLarge.
     """
     remedy = _ARRAY if media_type == negotiation.JSON else _JOBS
     if not body:
         raise MalformedDocument("The body is empty.", remedy=remedy)
     if media_type == negotiation.JSON:
         with json_codec.refusing("Send one JSON array of objects, nothing before or after it."):
-            found = _bookings(_in_array(json_codec.decoded(body)))
+            found = _bookings(_in_array(json_codec.decoded(body)), judge)
     else:
-        found = _bookings(_in_element(xml_codec.parse(xml_encoding.decoded(body, charset), "jobs")))
+        root = xml_codec.parse(xml_encoding.decoded(body, charset), _ROOT)
+        found = _bookings(_in_element(root), judge)
     if not found:
         raise MalformedDocument("The document holds no job.", remedy=remedy)
     if len(found) > MAX_JOBS:
@@ -89,7 +100,7 @@ def _to_xml(job: JobDocument) -> bytes:
     return tree.within(root)
 
 
-def _bookings(documents: Iterable[JobDocument]) -> list[Booking]:
+def _bookings(documents: Iterable[JobDocument], judge: Judge) -> list[Booking]:
     """What the documents ask for, up to the first that is one too many."""
     found: list[Booking] = []
     try:
@@ -98,6 +109,7 @@ def _bookings(documents: Iterable[JobDocument]) -> list[Booking]:
             if len(found) > MAX_JOBS:
                 break
     except Refused as error:
+        judge(found)
         raise error.at(len(found)) from None
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -81,7 +82,9 @@ def create_jobs() -> Response:
     """New jobs from one document, all of them or none (an extension)."""
     caller = _caller()
     media_type, dry_run = _creating()
-    bookings = bulk.read(*incoming.body(bodies.MAX_LONG))
+    bookings = bulk.read(
+        *incoming.body(bodies.MAX_LONG), judge=partial(job_service.judge_together, caller)
+    )
     rate.count_jobs(caller.account.id, len(bookings))
     write = answers.checked_together if dry_run else answers.created_together
     written: list[Response] = []

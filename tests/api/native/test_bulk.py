@@ -299,3 +299,23 @@ def test_a_dry_run_checks_all_and_stores_none(client: FlaskClient) -> None:
     twice = client.post("/1/jobs/bulk", json=[{**ONCE, "name": "a"}] * 2, headers=JSON)
     assert (twice.status_code, twice.get_json()["member"]) == (409, "[1].name")
     assert len(ids(client)) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "member"),
+    [
+        ({**ONCE, "url": "ftp://x"}, "url"),
+        ({**ONCE, "when": "2001-01-01T00:00Z"}, "when"),
+        ({**ONCE, "name": " "}, "name"),
+    ],
+)
+@pytest.mark.parametrize("later", [{**ONCE, "when": "x"}, {**ONCE, "foo": "x"}, {"url": 1}, 17])
+def test_the_first_that_is_wrong_is_named_also_where_a_later_one_cannot_be_read(
+    client: FlaskClient, wrong: dict[str, Any], member: str, later: Any
+) -> None:
+    refused = client.post("/1/jobs/bulk", json=[ONCE, wrong, later], headers=JSON)
+    assert (refused.status_code, refused.get_json()["member"]) == (400, f"[1].{member}")
+    assert refused.get_json()["detail"].startswith("Job 1 (counted from 0):")
+    refused = client.post("/1/jobs/bulk", json=[ONCE, later, wrong], headers=JSON)
+    assert refused.get_json()["member"].startswith("[1]")
+    assert ids(client) == []
