@@ -70,11 +70,14 @@ class Booking:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Echo:
-    """Read-only members a document may repeat; on update they must equal what is stored."""
+    """Read-only members a document may repeat; on update they must equal what is stored.
+
+    `next` is an instant as written: where a job is booked nobody reads it.
+    """
 
     id: str | None = None
     account: str | None = None
-    next: datetime | None = None
+    next: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,10 +13,11 @@ from flask import current_app
 from sqlalchemy import Connection
 from uuid6 import uuid7
 
+from app.domain import instants
 from app.domain.account import Account, Caller, Presumed
 from app.domain.booking import check
 from app.domain.job import Booking, Dialect, Echo, Job
-from app.domain.pace import LAST_WORD
+from app.domain.pace import LAST_WORD, LOOK_AHEAD
 from app.domain.quotation import quoted
 from app.domain.rearm import catch_up
 from app.domain.trigger import first_firing, is_recurring, next_after
@@ -233,7 +234,7 @@ def replace_locked(
 
     Raises InvalidMember, Conflict; NameTaken where the booking bears another job's name.
     """
-    compare(echo, current)
+    compare(echo, current, caller.now)
     first = arming.on_update(connection, current, booking, caller.now)
     return put_in_place(connection, caller, current, booking, first)
 
@@ -369,10 +370,17 @@ def _after_kept(
     return next_after(booking.trigger, kept)
 
 
-def compare(echo: Echo, current: Job) -> None:
-    """Refuse a document whose read-only members contradict what is stored."""
+def compare(echo: Echo, current: Job, now: datetime) -> None:
+    """Refuse a document whose read-only members contradict what is stored; raises InvalidMember.
+
+    A `next` that has come by now was right when it was read: a firing lies between. So near ahead
+    that it is claimed already, it has come too.
+    """
+    next_at = None if echo.next is None else instants.parse(echo.next, member="next")
+    if next_at is not None and next_at <= now + LOOK_AHEAD:
+        next_at = None
     stored = {"id": str(current.id), "account": current.account, "next": current.next_at}
-    given = {"id": echo.id, "account": echo.account, "next": echo.next}
+    given = {"id": echo.id, "account": echo.account, "next": next_at}
     for member, value in given.items():
         if value is not None and value != stored[member]:
             raise InvalidMember(

@@ -63,10 +63,10 @@ def put(caller: Caller, booking: Booking, echo: Echo) -> Put:
                 # The one conflict a booking can meet: somebody took the name just now.
                 continue
         if booking_of(current) == booking:
-            return _left_alone(current, echo)
+            return _left_alone(current, echo, caller)
         with _locked(caller, name) as (connection, found):
             if found is not None and booking_of(found) == booking:
-                return _left_alone(found, echo)
+                return _left_alone(found, echo, caller)
             if found is not None:
                 replaced = jobs.replace_locked(connection, caller, found, booking, echo)
                 return Put(job=replaced, created=False)
@@ -85,8 +85,8 @@ def delete(caller: Caller, name: str) -> None:
     raise _unsettled(name)
 
 
-def _left_alone(current: Job, echo: Echo) -> Put:
-    jobs.compare(echo, current)
+def _left_alone(current: Job, echo: Echo, caller: Caller) -> Put:
+    jobs.compare(echo, current, caller.now)
     return Put(job=current, created=False)
 
 

@@ -156,11 +156,9 @@ def booking(document: JobDocument) -> Booking:
 
 
 def echo(document: JobDocument) -> Echo:
-    """The read-only members the document repeats; raises InvalidMember."""
+    """The read-only members the document repeats."""
     return Echo(
-        id=document.id and document.id.lower(),
-        account=document.account,
-        next=None if document.next is None else instants.parse(document.next, member="next"),
+        id=document.id and document.id.lower(), account=document.account, next=document.next
     )
 
 

@@ -209,3 +209,25 @@ def test_a_job_that_was_named_otherwise_is_found_by_its_new_name(client: FlaskCl
     assert client.put(f"/1/jobs/{made['id']}", json={**ONCE, "name": "new"}).status_code == 200
     assert client.get(at(OPTIONS["name"])).status_code == 404
     assert client.get(at("new")).get_json()["id"] == made["id"]
+
+
+def test_next_is_ignored_where_a_name_is_booked_and_must_be_right_after_that(
+    client: FlaskClient,
+) -> None:
+    document = {**OFTEN, "next": "never"}
+    assert client.put("/1/jobs/by-name/new", json=document).status_code == 201
+    for changed in ({}, {"data": "other"}):
+        answer = client.put("/1/jobs/by-name/new", json={**document, **changed})
+        assert (answer.status_code, answer.get_json()["member"]) == (400, "next")
+        later = {**OFTEN, **changed, "next": "2099-01-01T00:00:00Z"}
+        answer = client.put("/1/jobs/by-name/new", json=later)
+        assert (answer.status_code, answer.get_json()["member"]) == (400, "next")
+
+
+def test_a_job_is_put_back_across_one_of_its_firings(client: FlaskClient) -> None:
+    job = booked(client, {**OFTEN, "name": "back"})
+    read = {**job, "next": "2026-01-01T00:00:00Z", "data": "changed"}
+    for place in (f"/1/jobs/{job['id']}", "/1/jobs/by-name/back"):
+        answer = client.put(place, json=read, headers=JSON)
+        assert answer.status_code == 200
+        assert answer.get_json() == {**job, "data": "changed"}
