@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 
 from app.api import admission, bodies, scopes
@@ -75,7 +75,16 @@ def _once(perform: Callable[[], Answer]) -> Response:
     key = domain.read_key(request.environ[_FIELD])
     if bodies.FAILURE in request.environ:
         return _without_a_body(perform)
-    return _response(service.once(caller, key, _fingerprint(bodies.keep(), caller), perform))
+
+    def perform_to_be_kept() -> Answer:
+        g.answer_is_kept = True
+        try:
+            return perform()
+        finally:
+            g.pop("answer_is_kept")
+
+    fingerprint = _fingerprint(bodies.keep(), caller)
+    return _response(service.once(caller, key, fingerprint, perform_to_be_kept))
 
 
 def _without_a_body(perform: Callable[[], Answer]) -> Response:

@@ -16,6 +16,7 @@ from werkzeug.exceptions import NotFound as NoRoute
 from app import errors
 from app.api import auth, browsers, negotiation, refused_keys
 from app.api.xml_text import printable
+from app.domain.idempotency import is_final
 from app.log import in_words, logger
 from app.store.database_errors import unavailable
 
@@ -80,6 +81,9 @@ _HEADERS: Final[dict[type[errors.WakecallError], dict[str, str]]] = {
 }
 _INTERNAL: Final = errors.WakecallError("Nothing is known to be wrong with the request.")
 _TELLERS: Final = "wakecall.tellers"
+_NEW_KEY: Final = (
+    "Send the corrected request with a new Idempotency-Key: this answer is kept for the one sent."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,8 +212,11 @@ def _members(error: errors.WakecallError) -> dict[str, str | int]:
     if isinstance(error, errors.Refused):
         if error.member:
             members["member"] = printable(error.member)
-        if error.remedy:
-            members["remedy"] = printable(error.remedy)
+        remedies = [error.remedy] if error.remedy else []
+        if g.get("answer_is_kept") and is_final(kind.status):
+            remedies.append(_NEW_KEY)
+        if remedies:
+            members["remedy"] = printable(" ".join(remedies))
     if isinstance(error, errors.LimitReached | errors.RateLimited) and error.limit:
         members |= {"limit": error.limit, "allowed": error.allowed, "used": error.used}
     return members

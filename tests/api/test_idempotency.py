@@ -355,3 +355,54 @@ def test_what_a_post_did_is_undone_where_its_answer_cannot_be_kept(
     again = post(client, path, json=json)
     assert (again.status_code, again.data, replayed(again)) == (done.status_code, done.data, True)
     assert contents(connection) == after
+
+
+NEW_KEY = "Send the corrected request with a new Idempotency-Key"
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/xml", "text/plain"])
+def test_a_refusal_that_is_kept_says_that_another_key_is_needed(
+    client: FlaskClient, accept: str
+) -> None:
+    wrong = {**ONCE, "url": "ftp://x"}
+    without = client.post("/1/jobs", json=wrong, headers={"Accept": accept})
+    first, again = (post(client, json=wrong, Accept=accept) for _ in range(2))
+    assert [each.status_code for each in (without, first, again)] == [400, 400, 400]
+    assert NEW_KEY not in without.text
+    assert NEW_KEY in first.text
+    assert (again.data, replayed(again)) == (first.data, True)
+    assert post(client).status_code == 422
+    assert post(client, key="k2").status_code == 201
+
+
+def test_a_refusal_that_is_not_kept_does_not_say_so(client: FlaskClient) -> None:
+    job = post(client, f"/1/jobs/{ABSENT}/fire")
+    assert (job.status_code, NEW_KEY in job.text) == (404, False)
+    post(client, key="other")
+    reused = post(client, json={**ONCE, "data": "x"}, key="other")
+    assert (reused.status_code, NEW_KEY in reused.text) == (422, False)
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "status"),
+    [
+        ("/1/jobs", {"data": b"x" * (bodies.MAX_DOCUMENT + 1)}, 413),
+        (f"/1/jobs/{'x' * bodies.MAX_TARGET}", {}, 414),
+        ("/1/jobs", {"data": b"{}", "headers": {"Content-Encoding": "gzip"}}, 415),
+        ("/1/jobs?unheardOf=1", {"json": ONCE}, 400),
+    ],
+)
+def test_what_is_refused_before_the_key_is_read_leaves_it_free(
+    client: FlaskClient, path: str, sent: dict[str, Any], status: int
+) -> None:
+    headers = {"Idempotency-Key": "k1", **sent.get("headers", {})}
+    refused = client.post(path, **{**sent, "headers": headers})
+    assert (refused.status_code, NEW_KEY in refused.text) == (status, False)
+    assert post(client).status_code == 201
+
+
+def test_a_payload_that_is_too_long_is_kept(client: FlaskClient) -> None:
+    headers = {"Idempotency-Key": "k1"}
+    refused = client.post(BY_PATH, data=b"x" * 2049, headers=headers)
+    assert (refused.status_code, NEW_KEY in refused.text) == (413, True)
+    assert post(client).status_code == 422
