@@ -56,13 +56,17 @@ def answer(body: bytes, media_type: str, charset: str | None, now: datetime) -> 
             raise InvalidMember(
                 quoted(name)[1:-1],
                 f"A preview has no member {quoted(name)}.",
-                remedy=f"The members are: {', '.join((*_OWN, *dialect.members))}. "
-                "POST /1/jobs?dryRun=true checks a whole job.",
+                remedy=f"The members are: {', '.join((*_OWN, *dialect.members))}.{_whole(dialect)}",
             )
     after = _text(members, "after")
     asked = {name: members[name] for name in dialect.members if name in members}
     begin = now if after is None else instants.parse(after, member="after")
     return dialect.preview(asked, begin, _count(members))
+
+
+def _whole(dialect: previews.Dialect) -> str:
+    """How a whole booking is checked; only those of the native dialect can be."""
+    return " POST /1/jobs?dryRun=true checks a whole job." if dialect.name == NATIVE else ""
 
 
 def shown(found: Preview) -> Mapping[str, Value]:

@@ -230,3 +230,15 @@ def test_another_dialect_brings_its_own_members(make_app: MakeApp, key: str) -> 
     remedy = unknown.get_json()["remedy"]
     assert remedy.startswith('Say "native" or ')
     assert '"other"' in remedy
+
+
+@pytest.mark.parametrize(
+    ("dialect", "told"), [("native", True), ("dapr", False), ("fusion", False)]
+)
+def test_a_dry_run_is_named_to_those_alone_whose_jobs_it_checks(
+    client: FlaskClient, dialect: str, *, told: bool
+) -> None:
+    refused = client.post("/1/preview", json={"dialect": dialect, "url": "https://example.com/"})
+    assert refused.get_json()["member"] == "url"
+    assert ("dryRun" in refused.get_json()["remedy"]) == told
+    assert "The members are: dialect, after, count" in refused.get_json()["remedy"]
