@@ -60,8 +60,23 @@ def answer(body: bytes, media_type: str, charset: str | None, now: datetime) -> 
             )
     after = _text(members, "after")
     asked = {name: members[name] for name in dialect.members if name in members}
-    begin = now if after is None else instants.parse(after, member="after")
+    begin = now if after is None else _begin(after, asked)
     return dialect.preview(asked, begin, _count(members))
+
+
+def _begin(after: str, asked: Mapping[str, Any]) -> datetime:
+    """The instant to count from: without an offset a time of `timezone`, as `when` is.
+
+    Where the zone's clock shows it twice, the first showing; where it never does, the end of the
+    gap. Raises InvalidMember.
+    """
+    instant = instants.parse(after, member="after")
+    name = _text(asked, "timezone")
+    if name is None or not instants.is_local(after):
+        return instant
+    zone, wall = zones.find(name), instant.replace(tzinfo=None)
+    found = timing.showings(zone, wall, text=after, member="after")
+    return found[0] if found else clocks.end_of_gap(zone, wall)
 
 
 def _whole(dialect: previews.Dialect) -> str:

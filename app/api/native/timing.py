@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -75,6 +76,21 @@ def shown(trigger: Trigger) -> dict[str, str]:
             return {}
 
 
+def showings(zone: zones.Zone, wall: datetime, *, text: str, member: str) -> Sequence[datetime]:
+    """The instants at which the zone's clock shows `wall`, which `text` names in `member`.
+
+    Raises InvalidMember.
+    """
+    try:
+        return clocks.instants_of(zone, wall)
+    except OverflowError:
+        raise InvalidMember(
+            member,
+            f"In UTC {quoted(text)} lies outside the years 0001 to 9999.",
+            remedy="Name a time within these years.",
+        ) from None
+
+
 def _local(written: Written) -> Local | None:
     on_gap = _rule("onGap", written.on_gap, OnGap)
     on_overlap = _rule("onOverlap", written.on_overlap, OnOverlap)
@@ -118,14 +134,7 @@ def _resolved(text: str, shown: datetime, local: Local) -> datetime:
             remedy='Say "first" or "second", or give cron.',
         )
     zone, wall = zones.find(local.timezone), shown.astimezone(UTC).replace(tzinfo=None)
-    try:
-        found = clocks.instants_of(zone, wall)
-    except OverflowError:
-        raise InvalidMember(
-            "when",
-            f"In UTC {quoted(text)} lies outside the years 0001 to 9999.",
-            remedy="Name a time within these years.",
-        ) from None
+    found = showings(zone, wall, text=text, member="when")
     if found:
         return found[0 if local.on_overlap is OnOverlap.FIRST else -1]
     end = clocks.end_of_gap(zone, wall)

@@ -242,3 +242,30 @@ def test_a_dry_run_is_named_to_those_alone_whose_jobs_it_checks(
     assert refused.get_json()["member"] == "url"
     assert ("dryRun" in refused.get_json()["remedy"]) == told
     assert "The members are: dialect, after, count" in refused.get_json()["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("after", "timezone", "first"),
+    [
+        # 08:30 in Berlin is 07:30 in UTC: the firing at 09:00 is still to come.
+        ("2027-01-01T08:30:00", "Europe/Berlin", "2027-01-01T08:00:00Z"),
+        ("2027-01-01T08:30:00Z", "Europe/Berlin", "2027-01-02T08:00:00Z"),
+        ("2027-01-01T08:30:00+01:00", "Europe/Berlin", "2027-01-01T08:00:00Z"),
+        ("2027-01-01T08:30:00", None, "2027-01-01T09:00:00Z"),
+        # Never shown: from the end of the gap on. Shown twice: from the first time on.
+        ("2027-03-28T02:30:00", "Europe/Berlin", "2027-03-28T07:00:00Z"),
+        ("2027-10-31T02:30:00", "Europe/Berlin", "2027-10-31T08:00:00Z"),
+    ],
+)
+def test_after_is_read_in_the_zone_as_when_is(
+    client: FlaskClient, after: str, timezone: str | None, first: str
+) -> None:
+    zone = {} if timezone is None else {"timezone": timezone}
+    told = client.post("/1/preview", json={"cron": "0 0 9 * * ?", "after": after, **zone})
+    assert told.get_json()["next"][0]["utc"] == first
+
+
+def test_an_after_that_a_zone_moves_out_of_the_calendar_is_refused(client: FlaskClient) -> None:
+    document = {"cron": "0 0 9 * * ?", "after": "9999-12-31T23:30:00", "timezone": "Etc/GMT+12"}
+    refused = client.post("/1/preview", json=document)
+    assert (refused.status_code, refused.get_json()["member"]) == (400, "after")
