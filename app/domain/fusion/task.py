@@ -69,16 +69,13 @@ def read(
     Its host is judged by its text, as a callback's, by `allow` and `deny`. Raises InvalidMember,
     TooLarge.
     """
+    if members.get("type") is not None:
+        # Of what type it is goes before its members, which are those of this type.
+        _check_type(document.text("type", members["type"]))
     _refuse_unknown("", members, _MEMBERS)
     found = _id(members, task_id)
-    kind = document.text("type", _needed(members, "type"))
-    if kind != TYPE:
-        raise InvalidMember(
-            "type",
-            f"There is no task of the type {quoted(kind)} here.",
-            remedy=f'The type is "{TYPE}", an HTTP call.',
-        )
-    written: dict[str, Any] = {"id": found, "type": kind}
+    _needed(members, "type")
+    written: dict[str, Any] = {"id": found, "type": TYPE}
     given = document.mapping("callParams", _needed(members, "callParams"))
     params = {name: value for name, value in given.items() if value is not None}
     written["callParams"] = params
@@ -86,6 +83,15 @@ def read(
         written["hidden"] = document.flag("hidden", members["hidden"])
     ordered = {name: written[name] for name in ("id", *members) if name in written}
     return Task(id=found, call=_call(params, tuple(allow), tuple(deny)), written=ordered)
+
+
+def _check_type(kind: str) -> None:
+    if kind != TYPE:
+        raise InvalidMember(
+            "type",
+            f"There is no task of the type {quoted(kind)} here.",
+            remedy=f'The type is "{TYPE}", an HTTP call.',
+        )
 
 
 def _id(members: Mapping[str, Any], task_id: str | None) -> str:

@@ -192,3 +192,14 @@ def test_an_entity_has_its_bounds() -> None:
         call(method="put", entity="é" * 32_768 + "a")
     assert refusal.value.member == "callParams.entity"
     assert refusal.value.remedy
+
+
+@pytest.mark.parametrize("more", [{}, {"numDaysToKeep": 3}, {"id": "not an id"}])
+def test_a_task_of_another_type_is_refused_for_that_first(more: dict[str, Any]) -> None:
+    with pytest.raises(InvalidMember) as refused:
+        of(**{"type": "log-cleanup", "callParams": {"uri": "https://example.com/"}, **more})
+    assert refused.value.member == "type"
+    assert '"log-cleanup"' in refused.value.message
+    with pytest.raises(InvalidMember) as refused:
+        of(**{"type": None, "numDaysToKeep": 3})
+    assert refused.value.member == "numDaysToKeep"
