@@ -201,5 +201,5 @@ def test_a_task_of_another_type_is_refused_for_that_first(more: dict[str, Any]) 
     assert refused.value.member == "type"
     assert '"log-cleanup"' in refused.value.message
     with pytest.raises(InvalidMember) as refused:
-        of(**{"type": None, "numDaysToKeep": 3})
+        of(type=None, numDaysToKeep=3)
     assert refused.value.member == "numDaysToKeep"
