@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import json
 import logging
 import sys
 import traceback
@@ -14,15 +16,24 @@ import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from app.domain import tally
+from app.log_sink import LogSink
+
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 _common: dict[str, str] = {"process": "unnamed"}
 # Class 22 of SQLSTATE, whose messages quote the value that could not be taken.
 _DATA_EXCEPTION: Final = "22"
+_STDERR: Final = 2
+_PIECE: Final = 64 * 1024
 
 
 def configure(process: str, level: str = "info") -> None:
-    """Send this process's log lines to standard error, each naming the `process` kind."""
+    """Send this process's log lines to standard error, each naming the `process` kind.
+
+    No line holds up or fails whoever writes it, whatever becomes of standard error. An error that
+    ends the main thread is one of the lines.
+    """
     numeric = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     _common["process"] = process
     structlog.configure(
@@ -33,13 +44,26 @@ def configure(process: str, level: str = "info") -> None:
             structlog.processors.ExceptionRenderer(format_exception),
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(numeric),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        wrapper_class=_never_raising(structlog.make_filtering_bound_logger(numeric)),
+        logger_factory=_LineWriter,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Handler()
     handler.setFormatter(_Formatter(logging.BASIC_FORMAT))
     logging.basicConfig(level=max(numeric, logging.WARNING), handlers=[handler])
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _on_end
+
+
+def flush() -> None:
+    """Wait a second at most until the lines are written: before an end that asks no `atexit`."""
+    _sink.flush()
+
+
+def take_dropped() -> Mapping[tuple[str, str], float]:
+    """How many lines were dropped since this was last asked, for the tallies."""
+    dropped = _sink.take_dropped()
+    return {(tally.LOG_DROPPED, _common["process"]): dropped} if dropped else {}
 
 
 def in_words(error: BaseException) -> str:
@@ -89,12 +113,86 @@ def lines(event: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write many lines of one event at once, at level info: for what happens by the thousand."""
     if not logger.is_enabled_for(logging.INFO):
         return
-    common = {**_common, "event": event, "level": "info", "timestamp": datetime.now(UTC)}
+    common = _common_fields(event, "info")
     written = bytearray()
     for row in rows:
-        written += orjson.dumps({**row, **common}, option=orjson.OPT_APPEND_NEWLINE)
-    sys.stderr.buffer.write(written)
-    sys.stderr.flush()
+        written += _rendered({**row, **common})
+        if len(written) >= _PIECE:
+            _sink.write(bytes(written))
+            written.clear()
+    if written:
+        _sink.write(bytes(written))
+
+
+def _common_fields(event: str, level: str) -> dict[str, Any]:
+    return {**_common, "event": event, "level": level, "timestamp": datetime.now(UTC)}
+
+
+def _rendered(line: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        pass  # a lone surrogate, a number of more than 64 bits, a type that JSON does not have
+    try:
+        return json.dumps(line, default=_as_text, skipkeys=True).encode() + b"\n"
+    except Exception:  # noqa: BLE001 - whoever logs has other things to do
+        _sink.drop()
+        return b""
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _dropped_line(lines: int) -> bytes:
+    return _rendered({"lines": lines, **_common_fields("log.lines_dropped", "warning")})
+
+
+_sink: Final = LogSink(_STDERR, tell_dropped=_dropped_line)
+atexit.register(flush)
+
+
+class _LineWriter:
+    """What structlog gives rendered lines to."""
+
+    def __init__(self, *_args: object) -> None:
+        pass
+
+    def msg(self, line: str) -> None:
+        """Queue one line."""
+        _sink.write(line.encode("utf-8", "backslashreplace") + b"\n")
+
+    log = debug = info = warn = warning = error = critical = exception = fatal = msg
+
+
+class Handler(logging.Handler):
+    """What the logging of libraries, and of granian (deploy/web-log.json), gives its lines to."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue one record; one that cannot be formatted is counted as dropped."""
+        try:
+            _sink.write(self.format(record).encode("utf-8", "backslashreplace") + b"\n")
+        except Exception:  # noqa: BLE001 - whoever logs has other things to do
+            _sink.drop()
+
+
+def _never_raising(base: type[structlog.typing.BindableLogger]) -> type[Any]:
+    """The same logger, except that a line that cannot be rendered is dropped and counted."""
+
+    class Logger(base):  # type: ignore[valid-type, misc] # made by structlog for a level
+        def _proxy_to_logger(self, *args: Any, **fields: Any) -> Any:  # noqa: ANN401 - as structlog has it
+            try:
+                return super()._proxy_to_logger(*args, **fields)
+            except Exception:  # noqa: BLE001 - whoever logs has other things to do
+                _sink.drop()
+
+    return Logger
+
+
+def _on_end(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    """Tell of an error that ends the main thread; the status is the interpreter's to give."""
+    if isinstance(error, Exception):
+        logger.critical("process.failed", exc_info=error)
 
 
 def _name_process(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -193,7 +193,10 @@ def events() -> Iterator[str]:
                     func=ast.Attribute(value=where), args=[ast.Constant(value=str(event)), *_]
                 ) if ast.unparse(where).rpartition(".")[2] == "logger":
                     yield event
-                case ast.Call(func=ast.Name(id="lines"), args=[ast.Constant(value=str(event)), _]):
+                case ast.Call(
+                    func=ast.Name(id="lines" | "_common_fields"),
+                    args=[ast.Constant(value=str(event)), _],
+                ):
                     yield event
                 case _:
                     continue

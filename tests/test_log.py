@@ -19,6 +19,13 @@ try:
     raise ValueError("boom")
 except ValueError:
     log.logger.exception("failed")
+class Unprintable:
+    def __repr__(self):
+        raise RuntimeError
+
+log.lines("attempt", [{"detail": "\\ud800", "number": 1 << 64}])
+log.logger.error("lost", value=Unprintable())
+log.logger.error("kept", dropped=list(log.take_dropped().items()))
 """
 
 
@@ -31,7 +38,7 @@ def said(level: str) -> list[dict[str, object]]:
 
 
 def test_every_line_is_an_object_that_names_its_event_and_process() -> None:
-    one, first, second, failed = said("info")
+    one, first, second, failed, odd, kept, dropped = said("info")
 
     assert (one["event"], one["text"]) == ("one", "café\nline")
     assert (first["event"], first["status"]) == ("attempt", 204)
@@ -40,12 +47,21 @@ def test_every_line_is_an_object_that_names_its_event_and_process() -> None:
     assert second["id"] == "00000000-0000-0000-0000-000000000007"
     assert second["reason"] == "two\nlines, café"
     assert "ValueError: boom" in str(failed["exception"])
-    for line in (one, first, second, failed):
+    for line in (one, first, second, failed, odd, kept, dropped):
         assert line["process"] == "worker"
         assert line["timestamp"]
 
 
-def test_a_quieter_level_leaves_out_the_attempts() -> None:
-    (failed,) = said("warning")
+def test_a_line_that_cannot_be_rendered_is_counted_and_raises_nothing() -> None:
+    *_, odd, kept, dropped = said("info")
 
-    assert failed["level"] == "error"
+    assert (odd["detail"], odd["number"]) == ("\ud800", 1 << 64)
+    assert kept["event"] == "kept"
+    assert kept["dropped"] == [[["log_dropped", "worker"], 1]]
+    assert (dropped["event"], dropped["lines"]) == ("log.lines_dropped", 1)
+
+
+def test_a_quieter_level_leaves_out_the_attempts() -> None:
+    levels = [line["level"] for line in said("warning")]
+
+    assert levels == ["error", "error", "warning"]

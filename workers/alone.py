@@ -13,7 +13,7 @@ from app.errors import Misconfigured
 from app.log import logger
 from app.store.takes import suspects
 from workers.link import Link, Repeating
-from workers.process import begin, fail, identity, on_stop, prepare_for
+from workers.process import begin, end, fail, identity, on_stop, prepare_for
 from workers.station import Station
 
 _NEXT_S: Final = 0.005
@@ -88,6 +88,7 @@ def main() -> None:
         run(settings)
     except Misconfigured as error:
         fail(error)
+    end()
 
 
 if __name__ == "__main__":

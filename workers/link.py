@@ -82,7 +82,10 @@ class Link:
 
 
 class Repeating(threading.Thread):
-    """A thread that does one thing over and over, and outlives what that thing raises."""
+    """A thread that does one thing over and over, and outlives every Exception of that thing.
+
+    Where it does end otherwise than by `stop`, its process ends (app/thread_failures.py).
+    """
 
     def __init__(self, name: str, pause: float) -> None:
         super().__init__(name=name, daemon=True)

@@ -8,11 +8,13 @@ import resource
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from types import FrameType
 from typing import Final, NoReturn
 
-from app import config, log
+from app import config, log, thread_failures
 from app.config import Settings
 from app.errors import Misconfigured
 
@@ -60,12 +62,28 @@ def prepare_for(calls: int) -> None:
 
 
 def on_stop(stop: Callable[[], None]) -> None:
-    """Call `stop` on SIGTERM and SIGINT, once; a second signal ends the process at once."""
+    """Call `stop` on SIGTERM and SIGINT, once; a second signal ends the process at once.
+
+    `stop` is also called when a thread fails: see `end`.
+    """
+    asked: SimpleQueue[signal.Signals] = SimpleQueue()
 
     def first(number: int, _frame: FrameType | None) -> None:
+        # Nothing here takes a lock: the main thread, in which this runs, may hold it.
         signal.signal(number, signal.SIG_DFL)
-        log.logger.info("process.stopping", signal=signal.Signals(number).name)
+        asked.put(signal.Signals(number))
+
+    def follow() -> None:
+        log.logger.info("process.stopping", signal=asked.get().name)
         stop()
 
     signal.signal(signal.SIGTERM, first)
     signal.signal(signal.SIGINT, first)
+    threading.Thread(target=follow, name="signals", daemon=True).start()
+    thread_failures.end_process(stop)
+
+
+def end() -> NoReturn:
+    """End in good order; with a status that is not 0 where a thread has failed."""
+    log.logger.info("process.ended")
+    sys.exit(thread_failures.status())

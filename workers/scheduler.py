@@ -16,7 +16,8 @@ import psycopg
 from app.domain import tally
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.pace import LEASE, LOOK_AHEAD, POLL, SUSPECT_AFTER
-from app.log import in_words, logger
+from app.domain.tally import Tallies
+from app.log import in_words, logger, take_dropped
 from app.store import beats
 from app.store.apart import settle_singly_if_needed
 from app.store.claims import Claimed, Claims, claim, claim_fairly, still_claimed
@@ -28,7 +29,7 @@ from workers.census import Census
 from workers.firing_limits import KnownFirings
 from workers.link import Link, Repeating
 from workers.maintenance import Maintenance, tell_unreadable
-from workers.process import begin, identity, on_stop
+from workers.process import begin, end, identity, on_stop
 from workers.queue import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
 
 BUDGET: Final = 2000
@@ -86,6 +87,7 @@ class Scheduler(Repeating):
         self._trusted_since = clock()
         self._finished_at = clock()
         self._beaten_at = float("-inf")
+        self._tallies = Tallies()
 
     def once(self) -> None:
         """One tick, and how long to rest after it."""
@@ -207,6 +209,9 @@ class Scheduler(Repeating):
         if now - self._beaten_at >= _BEAT_S:
             beats.beat(connection, "scheduler", self._identity)
             self._beaten_at = now
+            self._tallies.update(take_dropped())
+            beats.add(connection, self._tallies)
+            self._tallies.clear()
 
 
 def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None:
@@ -253,7 +258,7 @@ def main() -> None:
     census.stop()
     maintenance.stop()
     bell.stop()
-    logger.info("process.ended")
+    end()
 
 
 if __name__ == "__main__":

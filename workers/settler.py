@@ -14,7 +14,7 @@ from app.domain import tally
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.run import Attempt, Reply
 from app.domain.tally import Tallies
-from app.log import in_words, lines, logger
+from app.log import in_words, lines, logger, take_dropped
 from app.store import beats
 from app.store.apart import Settled, settle_singly_if_needed
 from app.store.database_errors import Kind, is_away, kind_of
@@ -164,6 +164,7 @@ class Settler(Repeating):
 
     def _beat(self, connection: psycopg.Connection) -> None:
         beats.beat(connection, "worker", self._identity)
+        self._tallies.update(take_dropped())
         beats.add(connection, self._tallies)
         self._tallies.clear()
         self._accuracy.flush(connection)

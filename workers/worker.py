@@ -11,7 +11,7 @@ from app.store.takes import Ticket
 from workers.alone import Isolation
 from workers.doorman import Door
 from workers.link import Link
-from workers.process import begin, fail, identity, on_stop, prepare_for
+from workers.process import begin, end, fail, identity, on_stop, prepare_for
 from workers.queue import SUSPECT, redis_client
 from workers.station import Station
 
@@ -71,7 +71,7 @@ def main() -> None:
     on_stop(worker.stop)
     logger.info("process.started", concurrency=settings.concurrency)
     worker.run()
-    logger.info("process.ended")
+    end()
 
 
 if __name__ == "__main__":

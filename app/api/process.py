@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from app import log
+from app import log, thread_failures
 from app.log import logger
 
 DRAIN_S: Final = 10.0
@@ -19,6 +19,7 @@ DRAIN_S: Final = 10.0
 def begin(log_level: str, *, name: str = "web") -> None:
     """Log under `name`, take all the file descriptors allowed, never outlive the main process."""
     log.configure(name, log_level)
+    thread_failures.end_process(_stop)
     _raise_descriptor_limit()
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -29,9 +30,15 @@ def _follow(parent_ends: Callable[[], None]) -> None:
     """End after the main process, however that ended: a leftover would keep serving its port."""
     parent_ends()
     logger.warning("process.main_gone")
-    os.kill(os.getpid(), signal.SIGTERM)
+    _stop()
     threading.Event().wait(DRAIN_S)
+    log.flush()
     os._exit(1)
+
+
+def _stop() -> None:
+    """Ask the server in this process to finish the requests that it has, and to end."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _raise_descriptor_limit() -> None:

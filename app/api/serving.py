@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from app import log
 from app.api import process, refused_keys
 from app.api.admin import AdminPort
 from app.api.downloads import SEND_S
@@ -17,7 +18,8 @@ from app.service.health_watch import HealthWatch
 def front(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> Front:
     """What granian serves; the deadlines are the usual ones unless they are given."""
     settings: Settings = app.config["WAKECALL_SETTINGS"]
-    watch = HealthWatch(settings, refused_keys.of(app).take_counts)
+    refused = refused_keys.of(app)
+    watch = HealthWatch(settings, lambda: {**refused.take_counts(), **log.take_dropped()})
     admin = None
     if settings.admin_port is not None:
         answers = QuickAnswers(watch, with_metrics=True)
@@ -29,10 +31,15 @@ def front(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> Fron
         if admin is not None:
             admin.start()
 
+    async def end() -> None:
+        if admin is not None:
+            await admin.stop()
+        log.flush()
+
     return Front(
         app,
         begin=begin,
-        end=None if admin is None else admin.stop,
+        end=end,
         quick=QuickAnswers(watch, with_metrics=admin is None).answer,
         body_s=body_s,
         send_s=send_s,

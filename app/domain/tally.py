@@ -21,6 +21,7 @@ REFUSED: Final = "refused"
 MISSING: Final = "missing"
 """Of what came without a valid key: none did."""
 POSTPONED: Final = "postponed"
+LOG_DROPPED: Final = "log_dropped"
 
 JOINED: Final = "joined"
 """Of what was missed: a later run stands for it."""

@@ -130,6 +130,12 @@ def _counted(tallies: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
             "wakecall_postponed_firings",
             "Firings that a limit of their account postponed.",
         ),
+        (
+            tally.LOG_DROPPED,
+            "process",
+            "wakecall_log_lines_dropped",
+            "Log lines that could not be written.",
+        ),
         (tally.REPAIR, "kind", "wakecall_repairs", "Breaches that maintenance found and mended."),
     ):
         family = CounterMetricFamily(metric, help_text, labels=[label])

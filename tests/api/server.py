@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from local.processes import procfile
 from tests.ports import free_port
@@ -91,9 +91,16 @@ def threads(process: int) -> int:
 
 @contextmanager
 def serving(
-    environ: Mapping[str, str], target: str = "wsgi:front", workers: int = 1, **options: str
+    environ: Mapping[str, str],
+    target: str = "wsgi:front",
+    workers: int = 1,
+    stderr: IO[bytes] | int | None = None,
+    **options: str,
 ) -> Iterator[Web]:
-    """A web server with these settings; further options replace those deployed."""
+    """A web server with these settings; further options replace those deployed.
+
+    What it prints goes to `stderr` as well, where that is given.
+    """
     port = free_port()
     command = f"{OPTIONS} --host 127.0.0.1 --port {port} --workers {workers}"
     for name, value in options.items():
@@ -104,6 +111,8 @@ def serving(
         [sys.executable, "-m", "granian", target, *command.split()],
         cwd=ROOT,
         env={**cleared, **environ},
+        stdout=stderr,
+        stderr=stderr,
         start_new_session=True,
     )
     web = Web(port=port, process=process)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 import structlog
 
+from app import log
 from app.domain.flow import Cause
 from app.domain.run import Reply, RunKind, RunState, Timing
 from app.store.parking import Release
@@ -93,7 +94,7 @@ def test_runs_given_back_are_written_counted_and_let_go(database: str, stage: St
 
 
 def test_the_line_of_an_attempt_tells_of_run_call_and_outcome(
-    database: str, stage: Stage, capsys: pytest.CaptureFixture[str]
+    database: str, stage: Stage, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with connect(database) as connection:
         book(connection, add_account(connection), due_in=-1)
@@ -107,7 +108,8 @@ def test_the_line_of_an_attempt_tells_of_run_call_and_outcome(
         assert attempt is not None
         Settler(Link(database, "settler"), stage.courier, "test", clock=stage.clock).flush()
 
-    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    log.flush()
+    (line,) = map(json.loads, capfd.readouterr().err.splitlines())
     del line["timestamp"], line["process"]
     assert line == {
         "event": "attempt",

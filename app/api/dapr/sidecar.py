@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -16,6 +17,7 @@ from flask import current_app
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
+from app import log, thread_failures
 from app.api import process
 from app.api.auth import BOUND, Bound
 from app.api.front import THREADS, Front
@@ -101,8 +103,10 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
     front = Front(_Speaking(application, bound), begin=begin, share=THREADS)
     asyncio.run(_serve(front, addresses, port, ready))
     # A thread of the server that still wants the interpreter while it is torn down aborts.
-    sys.stdout.flush()
-    os._exit(os.EX_OK)
+    with suppress(OSError):
+        sys.stdout.flush()
+    log.flush()
+    os._exit(thread_failures.status())
 
 
 async def _serve(front: Front, addresses: list[str], port: int, ready: Callable[[], None]) -> None:
