@@ -14,10 +14,10 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 
 from app import errors
-from app.api import auth, browsers, negotiation, refused_keys
+from app.api import auth, browsers, negotiation, refused_keys, unavailable_log
 from app.api.xml_text import printable
 from app.domain.idempotency import is_final
-from app.log import in_words, logger
+from app.log import logger
 from app.store.database_errors import unavailable
 
 CHALLENGE: Final = 'Basic realm="Wakecall", charset="UTF-8", Bearer realm="Wakecall"'
@@ -96,6 +96,7 @@ class Teller:
 
 def install(app: Flask) -> None:
     """Answer every failure of this application with a problem, never with HTML."""
+    unavailable_log.install(app)
     app.register_error_handler(Exception, _answer)
 
 
@@ -171,6 +172,8 @@ def _answer(error: Exception) -> Response:
         return response(_INTERNAL)
     if isinstance(known, errors.Unauthenticated):
         known = refused_keys.judge(known)
+    if isinstance(known, errors.Unavailable):
+        unavailable_log.log(known)
     return response(known)
 
 
@@ -180,7 +183,7 @@ def _translated(error: Exception) -> errors.WakecallError | None:
         case errors.Refused() | errors.Unavailable():
             return error
         case SQLAlchemyError() if (instead := unavailable(error)) is not None:
-            logger.warning("request.unavailable", reason=in_words(error)[:500])
+            instead.__cause__ = error
             return instead
         case NoRoute():
             return errors.NotFound("There is nothing at this path.", remedy=_paths(request.path))

@@ -1,0 +1,67 @@
+"""Unavailable log: tells that requests get 503, and why, within bounds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from flask import Flask, current_app, g, request
+
+from app.errors import Unavailable
+from app.log import in_words, logger
+
+INTERVAL_S: Final = 1.0
+"""How often one reason is logged at most."""
+
+_EXTENSION: Final = "wakecall-unavailable-log"
+
+
+@dataclass(kw_only=True, slots=True)
+class _Logged:
+    """When a reason was logged last, and how many requests got it since."""
+
+    at: float
+    left_out: int = 0
+
+
+class UnavailableLog:
+    """Logs `request.unavailable` once in INTERVAL_S for each reason; there are few of them."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._logged: dict[str, _Logged] = {}
+
+    def log(self, error: Unavailable) -> None:
+        """Log one answer of 503, or count it for the next line of the same reason."""
+        reason, now = error.message, self._clock()
+        with self._lock:
+            before = self._logged.get(reason)
+            if before is not None and now - before.at < INTERVAL_S:
+                before.left_out += 1
+                return
+            self._logged[reason] = _Logged(at=now)
+        cause = error.__cause__
+        logger.warning(
+            "request.unavailable",
+            reason=reason,
+            error=None if cause is None else in_words(cause)[:500],
+            request_id=g.get("request_id"),
+            method=request.method[:20],
+            path=request.path[:200],
+            left_out=0 if before is None else before.left_out,
+        )
+
+
+def install(app: Flask) -> None:
+    """Let this application log why it answers 503."""
+    app.extensions[_EXTENSION] = UnavailableLog()
+
+
+def log(error: Unavailable) -> None:
+    """Log that the present request is answered with 503."""
+    found: UnavailableLog = current_app.extensions[_EXTENSION]
+    found.log(error)
