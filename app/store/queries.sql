@@ -641,9 +641,10 @@ WHERE job_id = ANY (ARRAY(SELECT job_id FROM started)) AND serial;
 
 -- name: let_go
 -- What was held back until a run was settled is next now, unless another run of the job is under way
--- that was not cancelled. Under lock_due_of, in the settling transaction.
+-- that was not cancelled. Under lock_due_of, in the settling transaction. num_nonnulls keeps the
+-- planner from reading all of due_held, which holds what is held back, for the few jobs asked about.
 UPDATE due SET next_at = held_at, held_at = NULL
-WHERE job_id = ANY (%(job_ids)b::uuid[]) AND held_at IS NOT NULL
+WHERE job_id = ANY (%(job_ids)b::uuid[]) AND num_nonnulls(held_at) = 1
   AND (SELECT NOT EXISTS (SELECT FROM inflight i
                           WHERE i.job_id = due.job_id AND i.serial AND i.cancelled_at IS NULL));
 

@@ -113,7 +113,7 @@ def test_no_get_changes_anything(
     app = make_app()
     client = app.test_client()
     client.environ_base["HTTP_X_API_KEY"] = key
-    assert client.post("/1/jobs", json=DOCUMENT).status_code == 500
+    assert client.post("/1/jobs", json=DOCUMENT).status_code in {500, 503}
     asked = [each for each in routes(app) if each.method == "GET" and each.path != "/readyz"]
     for _, path, _ in asked:
         # Dapr's contract has 500 for a job that is not there, and 400 without an app.

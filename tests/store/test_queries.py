@@ -41,7 +41,7 @@ SELECT array_agg(pg_get_indexdef(i.indexrelid, n, true) ORDER BY n)
 FROM pg_index i, generate_series(1, i.indnkeyatts) n WHERE i.indexrelid = %s::regclass
 """
 # Those that hold nothing but what is looked for.
-_WHOLE: Final = {"due_unarmed", "due_owed", "inflight_suspect"}
+_WHOLE: Final = {"due_unarmed", "due_owed", "inflight_suspect", "account_suspended"}
 
 _FILL: Final = """
 WITH v AS MATERIALIZED (SELECT n, gen_random_uuid() AS id FROM generate_series(1, 5000) n),
@@ -124,7 +124,7 @@ def test_each_row_is_looked_up_whenever_the_tables_were_counted_last(
 
 def test_the_earliest_are_claimed_without_sorting_the_backlog(worker: psycopg.Connection) -> None:
     assert "Sort" not in kinds(worker, "claim_due")
-    used = {"due_slot", "due_pkey", "due_owed", "firing_pace_pkey"}
+    used = {"due_slot", "due_pkey", "due_owed", "firing_pace_pkey", "account_suspended"}
     assert used == indexes(worker, "claim_due")
     assert indexes(worker, "look") == {"inflight_look"}
 
