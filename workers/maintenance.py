@@ -61,6 +61,7 @@ class Maintenance(Repeating):
             _Step("accuracy", self._purging(accuracy.purge)),
             _Step("aborted", self._purging(repairs.drop_aborted)),
             _Step("usage", partial(usage.give_back, has_ended=self._ended.is_set)),
+            _Step("slots", usage.renew),
             _Step("recount", partial(usage.recount, has_ended=self._ended.is_set)),
             _Step("partitions", self._make_partitions, _HOUR_S),
             _Step("retention", self._drop_partitions, _HOUR_S),

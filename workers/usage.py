@@ -16,6 +16,7 @@ from app.store import beats, usage
 RECOUNT_AFTER: Final = timedelta(days=1)
 _ACCOUNTS: Final = 500
 _RECOUNTED: Final = 20
+_BOOKED: Final = 2_000
 
 
 def give_back(connection: psycopg.Connection, has_ended: Callable[[], bool]) -> None:
@@ -23,6 +24,11 @@ def give_back(connection: psycopg.Connection, has_ended: Callable[[], bool]) -> 
     after: int | None = 0
     while after is not None and not has_ended():
         after = usage.fold_page(connection, after=after, limit=_ACCOUNTS)
+
+
+def renew(connection: psycopg.Connection) -> None:
+    """Give other slots to accounts that book much, before old versions of theirs are in the way."""
+    usage.renew_busy(connection, booked=_BOOKED)
 
 
 def recount(connection: psycopg.Connection, has_ended: Callable[[], bool]) -> None:

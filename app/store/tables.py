@@ -231,6 +231,7 @@ usage = Table(
     Column("jobs_limit", BigInteger),
     Column("bytes_limit", BigInteger),
     Column("answers_limit", BigInteger),
+    Column("first_slot", Integer, nullable=False, server_default=text("0")),
     Column("recounted_at", _INSTANT, nullable=False, server_default=_NOW),
 )
 
@@ -240,7 +241,8 @@ usage_slot = Table(
     Column(
         "account_id", BigInteger, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True
     ),
-    Column("slot", SmallInteger, primary_key=True),
+    Column("slot", Integer, primary_key=True),
+    Column("booked", Integer, nullable=False, server_default=text("0")),
     Column("jobs", BigInteger, nullable=False, server_default=text("0")),
     Column("bytes", BigInteger, nullable=False, server_default=text("0")),
     Column("answers", BigInteger, nullable=False, server_default=text("0")),

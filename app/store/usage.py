@@ -16,17 +16,20 @@ from app.domain.usage import NOTHING, Allowed, Share, Use, share_out
 
 SLOTS: Final = 16
 
-_USED: Final = """
+_FIRST_SLOT: Final = "(SELECT first_slot FROM usage WHERE account_id = %(account_id)s)"
+_USED: Final = f"""
 SELECT coalesce(sum(jobs), 0)::bigint AS jobs, coalesce(sum(bytes), 0)::bigint AS bytes,
        coalesce(sum(answers), 0)::bigint AS answers
-FROM (SELECT jobs, bytes, answers FROM usage_slot WHERE account_id = %(account_id)s
+FROM (SELECT jobs, bytes, answers FROM usage_slot
+      WHERE account_id = %(account_id)s AND slot >= {_FIRST_SLOT}
       UNION ALL
       SELECT -jobs, -bytes, -answers FROM usage_release WHERE account_id = %(account_id)s) AS found
-"""
+"""  # noqa: S608 - joined from constants of this module
 _ALLOWED: Final = """
 SELECT jobs_limit, bytes_limit, answers_limit FROM usage u
 WHERE account_id = %(account_id)s
-  AND EXISTS (SELECT FROM usage_slot s WHERE s.account_id = u.account_id)
+  AND EXISTS (SELECT FROM usage_slot s
+              WHERE s.account_id = u.account_id AND s.slot >= u.first_slot)
 """
 _LOCK: Final = """
 SELECT jobs_limit, bytes_limit, answers_limit FROM usage
@@ -45,25 +48,31 @@ SELECT coalesce(sum(jobs), 0)::bigint, coalesce(sum(bytes), 0)::bigint,
        coalesce(sum(answers), 0)::bigint
 FROM gone
 """
-_LOCK_SLOTS: Final = """
-SELECT jobs, bytes, answers FROM usage_slot WHERE account_id = %(account_id)s
+_LOCK_SLOTS: Final = f"""
+SELECT jobs, bytes, answers FROM usage_slot
+WHERE account_id = %(account_id)s AND slot >= {_FIRST_SLOT}
 ORDER BY slot FOR NO KEY UPDATE
-"""
-_MAKE_SLOTS: Final = """
-INSERT INTO usage_slot (account_id, slot)
-SELECT %(account_id)s, generate_series(0, %(slots)s - 1) ON CONFLICT DO NOTHING
+"""  # noqa: S608 - as above
+# Other rows in place of those there are: nobody reads past the old versions of these, which stay as
+# long as some snapshot may see them.
+_DROP_SLOTS: Final = f"""
+DELETE FROM usage_slot WHERE account_id = %(account_id)s AND slot >= {_FIRST_SLOT}
+"""  # noqa: S608 - as above
+_NEXT_SLOTS: Final = """
+UPDATE usage SET first_slot = first_slot + %(slots)s WHERE account_id = %(account_id)s
+RETURNING first_slot
 """
 _SHARE_OUT: Final = """
-UPDATE usage_slot
-SET jobs = %(jobs)s, bytes = %(bytes)s, answers = %(answers)s, jobs_quota = %(jobs_quota)s,
-    bytes_quota = %(bytes_quota)s, answers_quota = %(answers_quota)s
-WHERE account_id = %(account_id)s AND slot = %(slot)s
+INSERT INTO usage_slot
+  (account_id, slot, jobs, bytes, answers, jobs_quota, bytes_quota, answers_quota)
+VALUES (%(account_id)s, %(slot)s, %(jobs)s, %(bytes)s, %(answers)s, %(jobs_quota)s,
+        %(bytes_quota)s, %(answers_quota)s)
 """
 # The slot that has least room gets what became free.
-_LEAST_ROOM: Final = """
-SELECT slot FROM usage_slot WHERE account_id = %(account_id)s
+_LEAST_ROOM: Final = f"""
+SELECT slot FROM usage_slot WHERE account_id = %(account_id)s AND slot >= {_FIRST_SLOT}
 ORDER BY jobs_quota - jobs, bytes_quota - bytes LIMIT 1
-"""
+"""  # noqa: S608 - as above
 _CREDIT: Final = """
 UPDATE usage_slot
 SET jobs = jobs - %(jobs)s, bytes = bytes - %(bytes)s, answers = answers - %(answers)s
@@ -115,6 +124,9 @@ SELECT account_id FROM usage
 WHERE recounted_at < clock_timestamp() - %(age)s::interval
 ORDER BY recounted_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 """
+_BUSY: Final = """
+SELECT account_id FROM usage_slot GROUP BY account_id HAVING max(booked) > %(booked)s
+"""
 _RECOUNTED: Final = """
 UPDATE usage SET recounted_at = clock_timestamp() WHERE account_id = %(account_id)s
 """
@@ -157,13 +169,19 @@ def balance(
     needed, there is none.
     """
     using = drift.minus(fold(connection, account_id))
-    slots = connection.execute(_LOCK_SLOTS, {"account_id": account_id}).fetchall()
-    if len(slots) < SLOTS:
-        connection.execute(_MAKE_SLOTS, {"account_id": account_id, "slots": SLOTS})
-    for slot in slots:
+    for slot in connection.execute(_LOCK_SLOTS, {"account_id": account_id}):
         using = using.plus(Use(*slot))
     _store(connection, account_id, share_out(SLOTS, using, limits, needed))
     return using
+
+
+def renew_busy(connection: psycopg.Connection, *, booked: int) -> int:
+    """Give other slots to accounts one of whose was booked in more often; how many there were."""
+    found = connection.execute(_BUSY, {"booked": booked}).fetchall()
+    for (account_id,) in found:
+        with connection.transaction():
+            balance(connection, account_id, lock(connection, account_id))
+    return len(found)
 
 
 def fold(connection: psycopg.Connection, account_id: int) -> Use:
@@ -224,6 +242,9 @@ def _give_back(connection: psycopg.Connection, account_id: int) -> None:
 
 
 def _store(connection: psycopg.Connection, account_id: int, shares: Sequence[Share]) -> None:
+    connection.execute(_DROP_SLOTS, {"account_id": account_id})
+    found = connection.execute(_NEXT_SLOTS, {"account_id": account_id, "slots": SLOTS}).fetchone()
+    assert found is not None  # noqa: S101 - its row is locked
     rows = [
         {
             "account_id": account_id,
@@ -231,7 +252,7 @@ def _store(connection: psycopg.Connection, account_id: int, shares: Sequence[Sha
             **each.used._asdict(),
             **{f"{name}_quota": amount for name, amount in each.quota._asdict().items()},
         }
-        for slot, each in enumerate(shares)
+        for slot, each in enumerate(shares, found[0])
     ]
     with connection.cursor() as cursor:
         cursor.executemany(_SHARE_OUT, rows)

@@ -42,8 +42,10 @@ _HAS_ROOM = """
   AND answers + more_answers <= answers_quota"""
 _TAKE = f"""
   UPDATE usage_slot
-  SET jobs = jobs + more_jobs, bytes = bytes + more_bytes, answers = answers + more_answers
+  SET jobs = jobs + more_jobs, bytes = bytes + more_bytes, answers = answers + more_answers,
+      booked = booked + 1
   WHERE account_id = account AND {_HAS_ROOM} AND slot = """
+_FIRST_SLOT = "(SELECT first_slot FROM usage WHERE account_id = account)"
 _ANSWER_BYTES = "answer_bytes(key, headers, body)"
 _COUNT_KEPT = f"""
   PERFORM take_room(account_id, 0, 0, answers) FROM (
@@ -92,15 +94,19 @@ TABLES = (
       jobs_limit bigint CHECK (jobs_limit >= 0),
       bytes_limit bigint CHECK (bytes_limit >= 0),
       answers_limit bigint CHECK (answers_limit >= 0),
+      first_slot integer NOT NULL DEFAULT 0 CHECK (first_slot >= 0),
       recounted_at timestamptz NOT NULL DEFAULT clock_timestamp()
     )
     """,
+    # `booked` says how often a row was updated: before a snapshot that stays open keeps very many
+    # old versions of it, the account gets other rows, from another `first_slot` on.
     # Below zero where what was counted in one slot was released to another. All rows of an account
     # are updated all the time, and none of their columns is indexed but the key.
     f"""
     CREATE TABLE IF NOT EXISTS usage_slot (
       account_id bigint REFERENCES account ON DELETE CASCADE,
-      slot smallint CHECK (slot BETWEEN 0 AND {SLOTS - 1}),
+      slot integer CHECK (slot >= 0),
+      booked integer NOT NULL DEFAULT 0,
       jobs bigint NOT NULL DEFAULT 0,
       bytes bigint NOT NULL DEFAULT 0,
       answers bigint NOT NULL DEFAULT 0,
@@ -143,18 +149,19 @@ FUNCTIONS = (
       account bigint, more_jobs bigint, more_bytes bigint, more_answers bigint)
     RETURNS void LANGUAGE plpgsql AS $$
     DECLARE
-      own smallint := pg_backend_pid() % {SLOTS};
+      own integer := pg_backend_pid() % {SLOTS};
     BEGIN
-      {_TAKE} own;
+      {_TAKE} {_FIRST_SLOT} + own;
       IF FOUND THEN RETURN; END IF;
-      {_TAKE} (SELECT slot FROM usage_slot WHERE account_id = account AND {_HAS_ROOM}
+      {_TAKE} (SELECT slot FROM usage_slot
+               WHERE account_id = account AND slot >= {_FIRST_SLOT} AND {_HAS_ROOM}
                LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED);
       IF FOUND THEN RETURN; END IF;
       IF NOT EXISTS (SELECT FROM usage_slot WHERE account_id = account) THEN
         INSERT INTO usage (account_id) VALUES (account) ON CONFLICT DO NOTHING;
-        INSERT INTO usage_slot (account_id, slot) SELECT account, generate_series(0, {SLOTS - 1})
-        ON CONFLICT DO NOTHING;
-        {_TAKE} own;
+        INSERT INTO usage_slot (account_id, slot)
+        SELECT account, {_FIRST_SLOT} + generate_series(0, {SLOTS - 1}) ON CONFLICT DO NOTHING;
+        {_TAKE} {_FIRST_SLOT} + own;
         IF FOUND THEN RETURN; END IF;
       END IF;
       RAISE EXCEPTION 'no slot of account % has room', account
@@ -164,7 +171,7 @@ FUNCTIONS = (
     f"""
     CREATE OR REPLACE FUNCTION count_booked() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
-      own smallint := pg_backend_pid() % {SLOTS};
+      own integer := pg_backend_pid() % {SLOTS};
       account bigint;
       last bigint;
       more_jobs bigint;
@@ -173,8 +180,9 @@ FUNCTIONS = (
       SELECT min(account_id), max(account_id), count(*), sum({_BYTES})::bigint
       INTO account, last, more_jobs, more_bytes FROM booked;
       IF account = last THEN
-        UPDATE usage_slot SET jobs = jobs + more_jobs, bytes = bytes + more_bytes
-        WHERE account_id = account AND slot = own
+        UPDATE usage_slot
+        SET jobs = jobs + more_jobs, bytes = bytes + more_bytes, booked = booked + 1
+        WHERE account_id = account AND slot = {_FIRST_SLOT} + own
           AND jobs + more_jobs <= jobs_quota AND bytes + more_bytes <= bytes_quota;
         IF FOUND THEN RETURN NULL; END IF;
       END IF;
@@ -263,9 +271,9 @@ COUNT_WHAT_WAS_THERE = (
     "INSERT INTO usage (account_id) SELECT id FROM account ON CONFLICT DO NOTHING",
     f"""
     INSERT INTO usage_slot (account_id, slot)
-    SELECT id, slot FROM account, generate_series(0, {SLOTS - 1}) slot
-    WHERE EXISTS (SELECT FROM job WHERE account_id = account.id)
-       OR EXISTS (SELECT FROM kept_answer WHERE account_id = account.id)
+    SELECT u.account_id, u.first_slot + n FROM usage u, generate_series(0, {SLOTS - 1}) n
+    WHERE EXISTS (SELECT FROM job j WHERE j.account_id = u.account_id)
+       OR EXISTS (SELECT FROM kept_answer k WHERE k.account_id = u.account_id)
     ON CONFLICT DO NOTHING
     """,
     f"""
@@ -288,8 +296,9 @@ COUNT_WHAT_WAS_THERE = (
     UPDATE usage_slot s
     SET jobs = s.jobs + d.jobs, bytes = s.bytes + d.bytes, answers = s.answers + d.answers
     FROM (SELECT account_id, sum(jobs) AS jobs, sum(bytes) AS bytes, sum(answers) AS answers
-          FROM found GROUP BY account_id) AS d
-    WHERE s.account_id = d.account_id AND s.slot = 0 AND (d.jobs, d.bytes, d.answers) <> (0, 0, 0)
+          FROM found GROUP BY account_id) AS d JOIN usage u USING (account_id)
+    WHERE s.account_id = d.account_id AND s.slot = u.first_slot
+      AND (d.jobs, d.bytes, d.answers) <> (0, 0, 0)
     """,
 )
 

@@ -43,6 +43,12 @@ def jobs(connection: psycopg.Connection, account_id: int, count: int) -> list[UU
     return [book(connection, account_id, due_in=60) for _ in range(count)]
 
 
+def own_slot(connection: psycopg.Connection) -> int:
+    """Where a session books, of the only account."""
+    first: int = one(connection, "SELECT first_slot FROM usage")
+    return first + connection.info.backend_pid % 16
+
+
 def test_what_is_booked_changed_and_ended_is_counted(
     connection: psycopg.Connection, account_id: int
 ) -> None:
@@ -105,7 +111,7 @@ def test_a_session_books_in_another_slot_where_its_own_has_no_room(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     allow(connection, account_id, 16)
-    own = connection.info.backend_pid % 16
+    own = own_slot(connection)
     jobs(connection, account_id, 1)
     slots = "SELECT count(*) FROM usage_slot WHERE jobs > 0"
     assert one(connection, "SELECT jobs FROM usage_slot WHERE slot = %s", own) == 1
@@ -117,7 +123,7 @@ def test_a_slot_that_is_locked_holds_up_nobody_who_has_another(
     connection: psycopg.Connection, other: psycopg.Connection, account_id: int
 ) -> None:
     allow(connection, account_id, 32)
-    own = other.info.backend_pid % 16
+    own = own_slot(other)
     with connection.transaction():
         connection.execute("SELECT FROM usage_slot WHERE slot <> %s FOR UPDATE", (own,))
         other.execute("SET lock_timeout = '2s'")
@@ -147,7 +153,7 @@ def test_what_was_counted_wrongly_is_mended_while_others_book(
 ) -> None:
     jobs(connection, account_id, 4)
     allow(connection, account_id, 100)
-    connection.execute("UPDATE usage_slot SET jobs = jobs + 2, bytes = bytes - 9 WHERE slot = 0")
+    connection.execute("UPDATE usage_slot SET jobs = jobs + 2, bytes = bytes - 9 WHERE jobs > 0")
     connection.execute("UPDATE usage SET recounted_at = now() - interval '2 days'")
     # What is booked and not committed yet is neither seen nor lost.
     with other.transaction():
@@ -166,6 +172,27 @@ def recounted(connection: psycopg.Connection) -> list[tuple[int, Use]]:
     while (each := usage.recount_one(connection, age=timedelta(days=1))) is not None:
         found.append(each)
     return found
+
+
+def test_an_account_that_books_much_gets_other_slots_and_nobody_who_waits_is_refused(
+    connection: psycopg.Connection, other: psycopg.Connection, account_id: int
+) -> None:
+    allow(connection, account_id, 100)
+    jobs(connection, account_id, 3)
+    before = own_slot(connection)
+    assert usage.renew_busy(connection, booked=3) == 0
+    connection.execute("BEGIN")
+    assert usage.renew_busy(connection, booked=2) == 1
+    with in_thread(lambda: jobs(other, account_id, 2)) as finish:
+        # For a slot that is gone once it is no longer locked.
+        wait_until_blocked(connection)
+        connection.execute("COMMIT")
+        finish()
+    assert own_slot(connection) == before + 16
+    assert one(connection, "SELECT count(*) FROM usage_slot") == 16
+    assert used(connection, account_id) == truth(connection, account_id)
+    assert used(connection, account_id).jobs == 5
+    assert one(connection, "SELECT sum(jobs_quota) FROM usage_slot") == 100
 
 
 def test_an_account_that_is_gone_leaves_nothing(
