@@ -39,6 +39,18 @@ def reserve(host: str, port: int) -> socket.socket:
     return taken
 
 
+def address_of(host: str, taken: socket.socket) -> str:
+    """The address that was taken for `host`; an address is left as it is.
+
+    The web server takes addresses only.
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        return str(taken.getsockname()[0])
+    return host
+
+
 def reachable(host: str) -> str:
     """The address at which this machine reaches what listens on `host`."""
     try:

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from contextlib import closing, nullcontext, suppress
+from dataclasses import replace
 from typing import Final
 
 from app.config import load
@@ -49,6 +50,7 @@ async def _run(environ: Mapping[str, str]) -> None:
     try:
         instances.clear_up(home)
         with closing(network.reserve(settings.host, settings.port)) as reservation:
+            settings = replace(settings, host=network.address_of(settings.host, reservation))
             instance = instances.create(home, settings, environ, lambda text: say("!", text))
             if allowed is None:
                 say("Targets", f"loopback allowed: WAKECALL_ALLOW_TARGETS={_LOOPBACK}")

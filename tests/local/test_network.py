@@ -35,6 +35,15 @@ def test_a_port_served_with_others_is_in_use_all_the_same() -> None:
 
 
 @pytest.mark.parametrize(
+    ("host", "addresses"),
+    [("127.0.0.1", {"127.0.0.1"}), ("::", {"::"}), ("localhost", {"127.0.0.1", "::1"})],
+)
+def test_a_name_stands_for_the_address_that_was_taken(host: str, addresses: set[str]) -> None:
+    with network.reserve("localhost", 0) as taken:
+        assert network.address_of(host, taken) in addresses
+
+
+@pytest.mark.parametrize(
     ("host", "reached"),
     [
         ("0.0.0.0", "127.0.0.1"),

@@ -47,6 +47,15 @@ def refusal(refused: Instance) -> str:
     return told
 
 
+def test_a_name_of_this_machine_may_be_listened_on(folder: Path) -> None:
+    named = Instance(folder / "named", HOST="localhost")
+    named.start()
+    try:
+        named.wait_for_line("are ready")
+    finally:
+        assert named.stop() == 0
+
+
 def test_a_second_start_from_the_same_data_directory_is_refused(instance: Instance) -> None:
     second = Instance(instance.home)
     assert instance.process is not None
