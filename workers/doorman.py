@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Final, Protocol
 
 import psycopg
@@ -156,7 +157,9 @@ class Door(threading.Thread):
         super().__init__(name="door", daemon=True)
         self._connect = connect
         self._house = house
-        self._identity = identity
+        # RQ refuses a name whose registration is still there, as it is for a minute and more after
+        # Redis took no writes for a while.
+        self._names = (f"{identity}.{number}" for number in count(1))
         self._heard_at = float("-inf")
         self._away = False
 
@@ -170,11 +173,12 @@ class Door(threading.Thread):
         while not self._house.closed:
             try:
                 with self._connect() as redis:
-                    doorman = Doorman(redis, self._house, self._identity, on_heard=self._on_heard)
+                    name = next(self._names)
+                    doorman = Doorman(redis, self._house, name, on_heard=self._on_heard)
                     # RQ ends its work, and says so at level error, when Redis fails it.
                     doorman.work(logging_level="CRITICAL")
             except (RedisError, OSError, ValueError) as error:
-                # ValueError: RQ's word for a registration of this name that is still there.
+                # ValueError: RQ's word for a name that is registered already.
                 self._on_lost(str(error))
             if not self._house.closed:
                 self._on_lost("the connection was lost")

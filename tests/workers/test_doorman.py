@@ -169,6 +169,25 @@ def test_the_doorman_hears_again_after_everything_in_redis_was_lost(
     house.wait_for(2)
 
 
+def test_the_door_hears_again_once_redis_takes_writes_again(redis_url: str, redis: Redis) -> None:
+    """RQ keeps a name that it could not unregister for longer than this waits."""
+    house = House()
+    door = Door(lambda: redis_client(redis_url), house, f"test.{uuid7()}")
+    door.start()
+    try:
+        until(lambda: door.hears)
+        redis.replicaof("127.0.0.1", 1)
+        until(lambda: not door.hears)
+        redis.replicaof("NO", "ONE")
+        until(lambda: door.hears)
+        ring(open_queue(PUNCTUAL, redis), batch())
+        house.wait_for(1)
+    finally:
+        redis.replicaof("NO", "ONE")
+        house.closed = True
+        door.join(30)
+
+
 def test_without_redis_the_door_says_that_it_hears_nothing() -> None:
     house = House()
     door = Door(lambda: redis_client(NOBODY), house, "deaf")
