@@ -101,7 +101,7 @@ def decide(
     else:
         asked = retry_after(reply, now) if reply.status in _SLOW_DOWN else timedelta()
     return again(
-        in_words(reply),
+        in_words(reply, asked),
         attempts_made=attempts_made,
         due_at=due_at,
         now=now,
@@ -147,12 +147,16 @@ def too_old(policy: Policy, *, due_at: datetime, now: datetime) -> str | None:
     return f"Its maxAge of {age:.15g} s leaves no time for another attempt."
 
 
-def in_words(reply: Reply) -> str:
-    """What a reply that is no success came to."""
+def in_words(reply: Reply, asked: timedelta = timedelta()) -> str:
+    """What a reply that is not a success came to; `asked` is the wait that it asked for."""
     if reply.status is None:
         return f"{reply.error}: {reply.error_detail}"
     if reply.status in _REDIRECT:
         return f"The receiver answered {reply.status}; redirects are not followed."
+    if asked:
+        more = " or more" if asked >= MAX_RETRY_AFTER else ""
+        wait = f"{asked.total_seconds():.0f} s{more}"
+        return f"The receiver answered {reply.status} and asked for a wait of {wait}."
     return f"The receiver answered {reply.status}."
 
 

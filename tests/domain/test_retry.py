@@ -170,6 +170,13 @@ def test_retry_after_puts_off_and_never_brings_forward(
     assert wait(saying(status, text)) == expected
 
 
+def test_the_reason_says_how_long_the_receiver_asked_for() -> None:
+    asked = "The receiver answered 429 and asked for a wait of"
+    assert verdict(saying(429, "64000")).reason == f"{asked} 64000 s."
+    assert verdict(saying(429, "640000")).reason == f"{asked} 86400 s or more."
+    assert verdict(saying(429, "soon")).reason == "The receiver answered 429."
+
+
 @pytest.mark.parametrize("status", [301, 404, 500, 502])
 def test_retry_after_counts_on_429_and_503_alone(status: int) -> None:
     assert wait(saying(status, "120")) == timedelta(seconds=5)
