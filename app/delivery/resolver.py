@@ -16,6 +16,8 @@ _CEILING: Final = 300.0
 _NEGATIVE: Final = 5.0
 _REREAD: Final = 30.0
 _SUSPICIOUS: Final = (
+    # Of a zone that names no lifetime for it, c-ares keeps this for an hour until it is reset.
+    pycares.errno.ARES_ENODATA,
     pycares.errno.ARES_ECONNREFUSED,
     pycares.errno.ARES_ESERVFAIL,
     pycares.errno.ARES_ETIMEOUT,
@@ -51,7 +53,8 @@ class Resolver:
     """Names resolved through /etc/hosts and the system's name servers, as c-ares reads them.
 
     Runs on the loop without a thread; lookups do not wait for each other, and each ends after
-    `patience` seconds. An answer lives for its TTL, within 5 s and 5 min, a failure for 5 s.
+    `patience` seconds. An answer lives for its TTL, within 5 s and 5 min, a failure for 5 s; that
+    a name has no address may be told for _REREAD longer.
     Search domains are not used: a callback's host is a full name. After a failure the
     system's configuration is read again, every 30 s at most.
     """

@@ -54,6 +54,16 @@ def run(loop: Loop, until: Callable[[], bool]) -> None:
         loop.step(0.05)
 
 
+def test_a_name_that_gets_an_address_is_resolved_though_no_lifetime_was_told(
+    loop: Loop, resolver: Resolver, server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.delivery.resolver._REREAD", 0.0)
+    assert ask(loop, resolver, "empty.example").error is not None
+    monkeypatch.setitem(server.zone, "empty.example", ("192.0.2.9",))
+    # c-ares resets itself in a thread of its own.
+    run(loop, lambda: ask(loop, resolver, "empty.example").addresses == ("192.0.2.9",))
+
+
 def ask(loop: Loop, resolver: Resolver, host: str) -> Answer:
     answers: list[Answer] = []
     resolver.resolve(host, answers.append)
