@@ -54,6 +54,19 @@ class Ground:
 
     def ask(self, method: str, path: str, document: object = None) -> Any:  # noqa: ANN401 - JSON
         """The JSON that answers a request of a preparation; None for none. Raises Failed."""
+        return self._asked(method, path, document)[0]
+
+    def ask_all(self, path: str) -> list[Any]:
+        """All that a list has, page by page. Raises Failed."""
+        found: list[Any] = []
+        following: str | None = path
+        while following:
+            page, following = self._asked("GET", following)
+            found += page
+        return found
+
+    def _asked(self, method: str, path: str, document: object = None) -> tuple[Any, str | None]:
+        """The JSON, and the path of the page after it, where there is one."""
         connection = _connection(self.port)
         headers = {"Authorization": f"Bearer {self.key}", "Accept": "application/json"}
         body = None
@@ -65,7 +78,8 @@ class Ground:
         text = answer.read()
         if answer.status >= http.client.BAD_REQUEST:
             raise Failed(f"{method} {path} was answered {answer.status}: {text.decode()[:300]}")
-        return json.loads(text) if text else None
+        link = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
+        return json.loads(text) if text else None, link or None
 
     def bulk(self, path: str, when: str, count: int = PER_BULK, **members: Any) -> bytes:  # noqa: ANN401 - members of a job
         """So many one-time jobs for a path of the receiver, as a document of the bulk route."""

@@ -54,12 +54,16 @@ def _runs_failed_once(ground: Ground) -> Facts:
 
 
 def _await_runs(ground: Ground, expected: int) -> list[str]:
+    """The runs that have failed, once all jobs have ended."""
     give_up = time.monotonic() + _WAIT_S
-    while len(runs := ground.ask("GET", "/1/runs?state=failed&limit=1000")) < expected:
+    while ground.ask("GET", "/1/jobs?limit=1"):
         if time.monotonic() > give_up:
-            raise Failed(f"{len(runs)} of {expected} runs of a preparation have failed")
+            raise Failed(f"jobs of a preparation have not ended within {_WAIT_S:g} s")
         time.sleep(_POLL_S)
-    return [run["id"] for run in runs]
+    runs = [run["id"] for run in ground.ask_all("/1/runs?state=failed&limit=1000")]
+    if len(runs) != expected:
+        raise Failed(f"{len(runs)} of {expected} runs of a preparation have failed")
+    return runs
 
 
 def _list_runs(ground: Ground, _number: int) -> Iterator[bytes]:
