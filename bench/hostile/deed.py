@@ -35,6 +35,8 @@ class Deed:
     attack: Attack
     prepare: Callable[[Ground], Facts] | None = None
     left_in: tuple[str, str] | None = None
+    lead_s: float = 1.5
+    """From its beginning, a process included, until all of it is there and measuring begins."""
 
 
 def ask(requests: Requests, connections: int = 32) -> Attack:

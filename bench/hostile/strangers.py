@@ -68,6 +68,7 @@ DEEDS: Final = (
         attack=both(
             say_nothing(_SILENT), send_slowly(_long_head, b"x", connections=_DRIPPING, pause_s=1.0)
         ),
+        lead_s=6.0,
     ),
     Deed(name="wrong-keys", about="wrong keys", attack=ask(_wrong_keys)),
     Deed(name="metrics", about="`/metrics` and `/readyz` in a loop", attack=ask(_metrics)),
