@@ -218,8 +218,16 @@ class Instance:
         return Answer(status, json.loads(text) if text else None)
 
     def connect(self) -> psycopg.Connection:
-        """A connection to its database."""
-        return connect(self.facts()["database_url"])
+        """A connection to its database, once that takes one: `/readyz` is as of a moment ago."""
+        opened: list[psycopg.Connection] = []
+
+        def takes_one() -> bool:
+            with suppress(psycopg.OperationalError):
+                opened.append(connect(self.facts()["database_url"]))
+            return bool(opened)
+
+        until(takes_one, "the database takes a connection")
+        return opened[0]
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
