@@ -70,7 +70,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         secret_keys=_secret_keys(environ, home),
         allow_targets=networks("WAKECALL_ALLOW_TARGETS", _targets("allow", environ, instance)),
         deny_targets=networks("WAKECALL_DENY_TARGETS", _targets("deny", environ, instance)),
-        limits=Limits(**{each.field: _limit(environ, each) for each in TABLE}),  # type: ignore[arg-type] # `connections` cannot be off
+        limits=_limits(environ, instance),
         ca_file=environ.get("WAKECALL_CA_FILE") or None,
         retention_days=number(environ, "WAKECALL_RETENTION_DAYS", default=30, least=1, most=3650),
         concurrency=number(environ, "WAKECALL_CONCURRENCY", default=4000, least=1, most=50_000),
@@ -137,6 +137,16 @@ def _targets(word: str, environ: Mapping[str, str], instance: Mapping[str, Any])
     if given is not None or environ.get("DATABASE_URL"):
         return given or ""
     return str(instance.get(f"{word}_targets", ""))
+
+
+def _limits(environ: Mapping[str, str], instance: Mapping[str, Any]) -> Limits:
+    """What accounts may have: with the servers of an instance, as that has it.
+
+    A command that gives an account limits tells the database all of them.
+    """
+    told = {} if environ.get("DATABASE_URL") else instance.get("limits", {})
+    given = {**told, **{name: text for name, text in environ.items() if text.strip()}}
+    return Limits(**{each.field: _limit(given, each) for each in TABLE})  # type: ignore[arg-type] # `connections` cannot be off
 
 
 def _limit(environ: Mapping[str, str], limit: Limit) -> int | None:

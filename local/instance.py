@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.config import Settings
+from app.domain.limits import TABLE
 from local import home as homes
 from local import network, orphans
 from local import owner as owners
@@ -96,6 +97,9 @@ def create(
         sockets=f"{sockets}",
         allow_targets=environ.get("WAKECALL_ALLOW_TARGETS", ""),
         deny_targets=environ.get("WAKECALL_DENY_TARGETS", ""),
+        limits={
+            each.setting: text for each in TABLE if (text := environment.get(each.setting, ""))
+        },
     )
     return instance
 

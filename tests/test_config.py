@@ -48,6 +48,22 @@ def test_servers_and_keys_of_the_running_instance_are_found(tmp_path: Path) -> N
     assert given.secret_keys == ("own",)
 
 
+def test_limits_are_those_of_the_running_instance_with_its_servers(tmp_path: Path) -> None:
+    told = {
+        "database_url": "postgresql://here/wakecall",
+        "limits": {"WAKECALL_RATE_LIMIT": "off", "WAKECALL_LIMIT_JOBS": "3"},
+    }
+    (tmp_path / INSTANCE_FILE).write_text(json.dumps(told))
+    home = {"WAKECALL_HOME": str(tmp_path)}
+
+    found = load(home).limits
+
+    assert found == replace(DEFAULTS, requests_per_second=None, jobs=3)
+    assert load({**home, "WAKECALL_LIMIT_JOBS": ""}).limits == found
+    assert load({**home, "WAKECALL_LIMIT_JOBS": "7"}).limits == replace(found, jobs=7)
+    assert load({**home, **DATABASE}).limits == DEFAULTS
+
+
 def test_without_a_database_the_line_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / INSTANCE_FILE).write_text("[]")
 

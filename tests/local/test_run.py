@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.config import load
 from local import cluster as clusters
 from local.client import Client
 from local.home import hold, password, release
@@ -54,6 +55,12 @@ def test_a_name_of_this_machine_may_be_listened_on(folder: Path) -> None:
         named.wait_for_line("are ready")
     finally:
         assert named.stop() == 0
+
+
+def test_commands_go_by_the_limits_of_the_running_instance(instance: Instance) -> None:
+    found = load({"WAKECALL_HOME": str(instance.home)})
+
+    assert found.limits.requests_per_second is None
 
 
 def test_a_second_start_from_the_same_data_directory_is_refused(instance: Instance) -> None:
