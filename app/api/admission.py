@@ -22,8 +22,8 @@ def admit() -> Caller:
     if known is None:
         known = auth.caller()
         _count(known.account)
-        parameters.check()
         scopes.check(known)
+        parameters.check()
         request.environ[_CALLER] = known
     return known
 
@@ -38,8 +38,8 @@ def presume() -> Caller | Presumed:
         return known
     presumed = auth.presumed()
     _count(presumed.account)
-    parameters.check()
     scopes.check(presumed)
+    parameters.check()
     return presumed
 
 

@@ -94,6 +94,16 @@ def test_a_key_reaches_the_routes_of_its_scope_and_no_others(
     assert ("account.rotate_secret" in refused) == (scope is not Scope.ADMIN)
 
 
+@pytest.mark.usefixtures("apps")
+def test_a_key_of_a_lesser_scope_is_refused_whatever_else_is_wrong(app: Flask) -> None:
+    reading, bound = with_key(app, Scope.READ), with_key(app, bound=APP)
+
+    for path in ("/1/secrets?unknown=1", "/1/secrets?dryRun=true"):
+        assert is_refused(reading.get(path)), path
+        assert is_refused(bound.get(path)), path
+    assert is_refused(reading.delete(f"/1/jobs/{uuid4()}?unknown=1"))
+
+
 def test_a_route_that_says_nothing_lets_only_admin_in(
     app: Flask, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
