@@ -71,18 +71,24 @@ def book(
     return job_id
 
 
-def claim_all(connection: psycopg.Connection, *, budget: int = 1000) -> list[Claimed]:
-    """Claim as the scheduler does; an unreadable trigger fails the test."""
+def claim_all(
+    connection: psycopg.Connection, *, budget: int = 1000, ahead: float = 0.3
+) -> list[Claimed]:
+    """Claim as the scheduler does; an unreadable trigger fails the test.
+
+    With more seconds `ahead` a test has more time until what it claimed is due.
+    """
 
     def unreadable(job_id: UUID, error: Exception) -> None:
         raise AssertionError(f"{job_id}: {error}")
 
-    return claim(connection, budget=budget, ahead=0.3, unreadable=unreadable).runs
+    return claim(connection, budget=budget, ahead=ahead, unreadable=unreadable).runs
 
 
-def claim_and_take(connection: psycopg.Connection) -> list[Taken]:
-    """Everything due, taken."""
-    return take(connection, [(each.run_id, each.token) for each in claim_all(connection)])
+def claim_and_take(connection: psycopg.Connection, *, ahead: float = 0.3) -> list[Taken]:
+    """Everything due within `ahead` seconds, taken."""
+    claimed = claim_all(connection, ahead=ahead)
+    return take(connection, [(each.run_id, each.token) for each in claimed])
 
 
 def one(connection: psycopg.Connection, query: str, *params: Any) -> Any:

@@ -271,7 +271,11 @@ def test_head_has_the_headers_of_get(web: Web, web_key: str) -> None:
             "when",
             "2099-05-11T15:30:00Z",
         ),
-        ("2099-05-11T15:30Z/http%3A%2F%2F127.0.0.1%2F%3Fa?b=c", "url", "http://127.0.0.1/?a"),
+        (
+            "2099-05-11T15:30Z/http%3A%2F%2F127.0.0.1%2F%3Fa?dryRun=false",
+            "url",
+            "http://127.0.0.1/?a",
+        ),
         ("2099-05-11T15:30Z/http%3A%2F%2F127.0.0.1%2F%2523a%23b", "url", "http://127.0.0.1/%23a#b"),
         (
             "2099-05-11T15:30Z/"

@@ -113,8 +113,8 @@ def test_an_update_replaces_a_firing_that_is_claimed_but_still_ahead(
     caller: Caller, connection: psycopg.Connection
 ) -> None:
     job = jobs.create(caller, booking())
-    due_now(connection, job, ago=-0.3)
-    (run,) = claim_and_take(connection)
+    due_now(connection, job, ago=-5.0)
+    (run,) = claim_and_take(connection, ahead=6.0)
 
     jobs.update(caller, job.id, booking(data=b"two"), Echo())
 
@@ -127,12 +127,12 @@ def test_an_update_replaces_a_firing_that_is_claimed_but_still_ahead(
 def test_a_job_booked_back_to_the_same_time_fires_once_in_its_newest_version(
     caller: Caller, connection: psycopg.Connection
 ) -> None:
-    soon = in_seconds(0.28)
+    soon = in_seconds(5.0)
     job = jobs.create(caller, booking(At(instant=soon)))
-    (first,) = claim_all(connection)
+    (first,) = claim_all(connection, ahead=6.0)
     jobs.update(caller, job.id, booking(), Echo())
     jobs.update(caller, job.id, booking(At(instant=soon), data=b"three"), Echo())
-    (again,) = claim_all(connection)
+    (again,) = claim_all(connection, ahead=6.0)
 
     taken = take(connection, [(each.run_id, each.token) for each in (first, again)])
 

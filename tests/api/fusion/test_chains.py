@@ -83,14 +83,14 @@ def test_a_firing_withdrawn_ahead_of_its_time_is_no_run_and_no_end(
 ) -> None:
     saved(client, after(MOVIES, "on_completion"), "spark:next")
     saved(client)
-    connection.execute("UPDATE due SET next_at = now() + interval '0.28 s' WHERE next_at > now()")
-    (claimed,) = claim_all(connection)
+    connection.execute("UPDATE due SET next_at = now() + interval '2 s' WHERE next_at > now()")
+    (claimed,) = claim_all(connection, ahead=2.5)
     saved(client, document)
     assert (history(client), "status" in status(client)) == ([], False)
     if document is NONE:
         # The scheduler may come to it when its time is past.
         if late:
-            connection.execute("SELECT pg_sleep(0.3)")
+            connection.execute("SELECT pg_sleep_until(max(due_at)) FROM inflight")
         looked_over(connection)
     assert one(connection, "SELECT id FROM run") == claimed.run_id
     assert one(connection, "SELECT count(*) FROM inflight") == 0
