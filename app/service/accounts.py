@@ -18,7 +18,7 @@ from app.domain.limits import BY_NAME
 from app.domain.scope import Scope
 from app.domain.secret import MOST, SigningSecret, new_secret
 from app.errors import Conflict, InvalidMember, NotFound, Unauthenticated
-from app.service import limits, usage
+from app.service import limits
 from app.service.presumption import presumptions
 from app.service.secrets import SecretBox
 from app.store import accounts as store
@@ -139,7 +139,8 @@ def limit(name: str, amounts: Mapping[str, int | str]) -> None:
         if not limit_store.change(connection, name, given=own, dropped=dropped):
             raise unknown(name)
         account = _account(store.find_account(connection, name), name)
-    usage.tell_limits(account)
+    # The web puts them where the database sees them, with its own settings for all others.
+    limits.known_limits().forget(account.id)
 
 
 def create_key(

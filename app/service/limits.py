@@ -80,6 +80,10 @@ class KnownLimits:
         found = self._known.get(account_id)
         return found[1] if found is not None and self._clock() < found[0] else None
 
+    def forget(self, account_id: int) -> None:
+        """Read the limits of an account anew when they are next asked for."""
+        self._known.pop(account_id, None)
+
 
 def install(app: Flask, defaults: Limits) -> None:
     """Let the processes of this application keep limits in mind."""

@@ -60,7 +60,7 @@ def check(account: Account, needed: Use) -> None:
         _refuse(found, used, needed)
 
 
-def tell_limits(account: Account) -> None:
+def _tell_limits(account: Account) -> None:
     """Let the database know what the account may have, as the settings and its own limits say."""
     with apart() as connection:
         store.lock(connection, account.id)
@@ -73,7 +73,7 @@ def tell_limits(account: Account) -> None:
 
 
 def _tell_database(account: Account) -> None:
-    """As `tell_limits`, if this process has not seen that the database knows them."""
+    """As `_tell_limits`, if this process has not seen that the database knows them."""
     allowed = _allowed(limits.limits_of(account))
     told = limits.known_limits().told
     if told.get(account.id) == allowed:
@@ -81,7 +81,7 @@ def _tell_database(account: Account) -> None:
     with apart() as connection:
         is_known = store.allowed(connection, account.id) == allowed
     if not is_known:
-        tell_limits(account)
+        _tell_limits(account)
     if len(told) >= limits.MAX_ACCOUNTS:
         told.clear()
     told[account.id] = allowed

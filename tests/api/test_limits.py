@@ -114,6 +114,15 @@ def test_exactly_as_many_jobs_are_booked_as_the_account_may_have(
     assert client.get("/1/account").get_json()["limits"]["jobs"] == {"limit": 10, "used": 10}
 
 
+def test_a_command_with_other_settings_leaves_the_limits_of_the_web_as_they_are(
+    make_app: Callable[..., Flask], key: str
+) -> None:
+    web, command = client_of(make_app(WAKECALL_LIMIT_JOBS="3"), key), make_app()
+    assert [native(web, each).status_code for each in range(4)] == [201, 201, 201, 403]
+    limit(command, connections=20)
+    assert native(web, 4).status_code == 403
+
+
 def test_documents_of_several_jobs_are_booked_whole_or_not(
     app: Flask, key: str, connection: psycopg.Connection, at_once: AtOnce
 ) -> None:

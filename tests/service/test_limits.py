@@ -11,6 +11,8 @@ from app.domain.limits import DEFAULTS
 from app.errors import InvalidMember, NotFound
 from app.service import accounts, dapr_apps, limits
 from app.service.limits import FRESH_S, MAX_ACCOUNTS, KnownLimits, limits_of
+from app.store import limits as store
+from app.store.engine import transaction
 
 
 class Clock:
@@ -45,13 +47,14 @@ def test_a_changed_limit_comes_with_the_next_look_up_of_a_key(app: Flask) -> Non
         key = accounts.create("demo")
         account = accounts.named("demo")
         assert limits_of(account) == DEFAULTS
-        accounts.limit("demo", {"jobs": 3, "followers": "off", "connections": 7})
+        given = {"jobs": 3, "followers": None, "connections": 7}
+        with transaction() as connection:  # as a command does, in a process of its own
+            store.change(connection, "demo", given=given, dropped=frozenset())
         assert limits_of(account) == DEFAULTS
         accounts.authenticate(key, account=None)
         own = replace(DEFAULTS, jobs=3, followers=None, connections=7)
         assert limits_of(account) == own
         accounts.limit("demo", {"jobs": "default", "connections": "default"})
-        accounts.authenticate(key, account=None)
         assert limits_of(account) == replace(DEFAULTS, followers=None)
 
 
