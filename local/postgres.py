@@ -27,6 +27,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "checkpoint_timeout": "15min",
     "jit": "off",
     "listen_addresses": "",
+    "log_error_verbosity": "terse",  # the details of an error quote what accounts store
+    "log_min_error_statement": "panic",
     "log_timezone": "UTC",
     "max_connections": "100",
     "max_wal_senders": "0",
