@@ -22,6 +22,8 @@ QUEUE_MARGIN: Final = timedelta(seconds=10)
 SLOWEST_RETURN: Final = 100
 """Where runs under way are the limit, this many postponed rows a second come by themselves."""
 
+_SOONEST_LOOK: Final = timedelta(milliseconds=100)
+_LATEST_LOOK: Final = timedelta(seconds=60)
 _NEAR: Final = 8
 _ROUNDING: Final = 1e-6
 
@@ -94,6 +96,15 @@ def turns(per_second: int, spent_until: datetime, now: datetime, number: int) ->
     """When each of so many runs may begin, one after another; never before now."""
     start = max(spent_until, now) - BURST
     return [max(now, start + (n + 1) * BURST / per_second) for n in range(number)]
+
+
+def queue_look(per_second: int, spent_until: datetime, now: datetime, number: int) -> datetime:
+    """When to look again at a run before which so many postponed firings are to begin.
+
+    Not at once, and not so late that a queue that was deleted holds it up for long.
+    """
+    turn = turns(per_second, spent_until, now, number)[-1]
+    return min(max(turn, now + _SOONEST_LOOK), now + _LATEST_LOOK)
 
 
 def expected(per_second: int, queued_until: datetime, now: datetime, number: int) -> list[datetime]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+from app.domain.firing_rate import Bound
 from app.domain.manner import USUAL, Manner
 from app.domain.misfire import DEFAULT, Misfire
 from app.domain.run import RunState
@@ -86,7 +87,7 @@ class Job:
 
     Where its calls must not overlap, the next firing may be past: it waits for the one under way.
     `owed_at` is when a firing was due that a limit of the account postponed: then `next_at` is when
-    that is expected to be made at the latest.
+    that is expected to be made at the latest; `owed_for` is the limit.
     """
 
     id: UUID
@@ -111,6 +112,7 @@ class Job:
     remaining: int | None = None
     follows: tuple[Follow, ...] = ()
     owed_at: datetime | None = None
+    owed_for: Bound | None = None
 
 
 def booking_of(job: Job) -> Booking:

@@ -16,6 +16,7 @@ from uuid6 import uuid7
 from app.domain import instants
 from app.domain.account import Account, Caller, Presumed
 from app.domain.booking import check
+from app.domain.firing_rate import Allowed, reason
 from app.domain.job import Booking, Dialect, Echo, Job
 from app.domain.pace import LAST_WORD, LOOK_AHEAD
 from app.domain.quotation import quoted
@@ -24,10 +25,12 @@ from app.domain.trigger import first_firing, is_recurring, next_after
 from app.domain.usage import Use
 from app.errors import Conflict, InvalidMember, NotFound, Refused
 from app.service import accounts, arming, permissions, usage
+from app.service.limits import limits_of
 from app.service.usage import within_limits
 from app.store import contents, inflight, listing
 from app.store import jobs as store
 from app.store.engine import session, snapshot, statement, transaction
+from app.store.inflight import Overdue
 from app.store.names import NameTaken, holder
 
 PAUSED: Final = "the job was paused"
@@ -248,9 +251,9 @@ def put_in_place(
     """
     next_at: datetime | None = None
     if booking.enabled:
-        _claim_overdue(connection, current, caller.now + LAST_WORD)
-        reason = f"replaced by version {current.version + 1} of the job"
-        kept = inflight.cancel_replaced(connection, current.id, reason, LAST_WORD)
+        _claim_overdue(connection, caller, current)
+        replaced = f"replaced by version {current.version + 1} of the job"
+        kept = inflight.cancel_replaced(connection, current.id, replaced, LAST_WORD)
         next_at = _after_kept(booking, first, kept)
     else:
         inflight.cancel_all(connection, current.id, PAUSED)
@@ -339,26 +342,33 @@ def check_booking(booking: Booking) -> None:
     check(booking, allow=settings.allow_targets, deny=settings.deny_targets)
 
 
-def _claim_overdue(connection: Connection, current: Job, until: datetime) -> None:
-    """What is due until then and no scheduler has come to is the old version's to make."""
+def _claim_overdue(connection: Connection, caller: Caller, current: Job) -> None:
+    """What is due as good as now and no scheduler has claimed is the old version's to make.
+
+    The scheduler gives these runs their turns among what the account has postponed.
+    """
     if current.next_at is None:
         return
+    why = None
+    if current.owed_for is not None:
+        limits = limits_of(caller.account)
+        allowed = Allowed(per_second=limits.firings_per_second, runs=limits.runs_under_way)
+        why = reason(allowed, current.owed_for)
     firings = catch_up(
         current.trigger,
         due_at=current.owed_at or current.next_at,
-        now=until,
+        now=caller.now + LAST_WORD,
         misfire=current.misfire,
         postponed=current.owed_at is not None,
     )
-    inflight.claim_overdue(
-        connection,
-        current.id,
-        [
-            (UUID(int=uuid7().int), each.fire_at, each.missed)
-            for each in firings
-            if each.fire_at is not None
-        ],
-    )
+    overdue = [
+        Overdue(UUID(int=uuid7().int), each.fire_at, each.missed, why)
+        for each in firings
+        if each.fire_at is not None
+    ]
+    # Only the first of them was postponed.
+    overdue[1:] = [each._replace(reason=None) for each in overdue[1:]]
+    inflight.claim_overdue(connection, current.id, overdue)
 
 
 def _after_kept(

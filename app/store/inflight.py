@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -35,14 +36,23 @@ WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = :job_id AND cancell
   AND kind = 'scheduled'
 """)
 
-# As the claim would have done; looked at at once, counted and rung for then.
+# Looked at at once, counted and rung for then. `send_at` is not in the past, or a worker would take
+# the run without waiting for a scheduler (untaken). Lateness counts from the due time, but of a
+# firing that a limit postponed, which has a reason, from its turn.
 _CLAIM_OVERDUE = text("""
 INSERT INTO inflight
   (id, job_id, account_id, job_version, kind, due_at, missed, final, serial, state, send_at,
-   look_at)
-SELECT :id, job_id, account_id, version, 'scheduled', :due_at, :missed, false, serial, 'claimed',
-       :due_at, :due_at
-FROM due WHERE job_id = :job_id
+   look_at, reason, planned_at, destination)
+SELECT :id, job_id, account_id, version, 'scheduled', due.at, :missed, false, serial, 'claimed',
+       send.at, send.at, due.reason,
+       CASE WHEN due.is_late THEN due.at END, CASE WHEN due.is_late THEN '' END
+FROM (SELECT clock_timestamp() AS at) AS now,
+     LATERAL (SELECT greatest(CAST(:due_at AS timestamptz), now.at) AS at) AS send,
+     LATERAL (SELECT job_id, account_id, version, serial, CAST(:reason AS text) AS reason,
+                     CAST(:due_at AS timestamptz) AS at,
+                     CAST(:reason AS text) IS NULL AND CAST(:due_at AS timestamptz) < now.at
+                       AS is_late
+              FROM due WHERE job_id = :job_id) AS due
 ON CONFLICT DO NOTHING
 """)
 
@@ -92,6 +102,15 @@ FROM job j WHERE j.id = :job_id
 """)
 
 
+class Overdue(NamedTuple):
+    """A firing that is due; `reason` says why it waited, where a limit postponed it."""
+
+    id: UUID
+    due_at: datetime
+    missed: int
+    reason: str | None
+
+
 def cancel_all(connection: Connection, job_id: UUID, reason: str) -> None:
     """Withdraw every run of the job; one whose call has begun keeps what comes of it."""
     connection.execute(_CANCEL_ALL, {"job_id": job_id, "reason": reason})
@@ -105,14 +124,10 @@ def cancel_left(connection: Connection, account_id: int, job_id: UUID, reason: s
     return found is not None
 
 
-def claim_overdue(
-    connection: Connection, job_id: UUID, firings: Iterable[tuple[UUID, datetime, int]]
-) -> None:
-    """Make runs of firings that no scheduler has come to yet: (id, due time, missed) of each."""
-    for run_id, due_at, missed in firings:
-        connection.execute(
-            _CLAIM_OVERDUE, {"id": run_id, "job_id": job_id, "due_at": due_at, "missed": missed}
-        )
+def claim_overdue(connection: Connection, job_id: UUID, firings: Iterable[Overdue]) -> None:
+    """Make runs of firings that no scheduler has claimed, in a locked job's present version."""
+    for each in firings:
+        connection.execute(_CLAIM_OVERDUE, {"job_id": job_id, **each._asdict()})
 
 
 def cancel_replaced(

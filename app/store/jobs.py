@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from app.domain.account import Presumed
+from app.domain.firing_rate import Bound
 from app.domain.job import Booking, Dialect, Job
 from app.domain.trigger import from_document, is_recurring, is_serial, is_standing, to_document
 from app.store import follows, manners, misfires
@@ -185,6 +186,7 @@ def _shown() -> Select[Any]:
             case(
                 (func.coalesce(due.c.next_at, due.c.held_at) == due.c.owed_till, due.c.owed_at)
             ).label("owed_at"),
+            due.c.owed_for,
             due.c.remaining,
         )
         .join(account, account.c.id == job.c.account_id)
@@ -256,6 +258,7 @@ def _job(row: Row[Any]) -> Job:
         enabled=row.enabled,
         next_at=row.next_at,
         owed_at=row.owed_at,
+        owed_for=None if row.owed_at is None else Bound(row.owed_for),
         name=row.name,
         tags=tuple(row.tags or ()),
         manner=manners.from_document(row.manner),

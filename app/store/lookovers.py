@@ -20,7 +20,7 @@ from app.domain.manner import Manner
 from app.domain.pace import PATIENCE
 from app.domain.retry import Failed, RetryAt, again
 from app.domain.retry_policy import DEFAULT
-from app.domain.run import RunState
+from app.domain.run import RunKind, RunState
 from app.store.claims import Claimed
 from app.store.manners import from_document
 from app.store.postponing import Fresh, give_turns
@@ -58,6 +58,7 @@ class _Looked(Unsettled):
     message: str | None
     account_id: int
     fresh_at: datetime | None
+    kind: str
 
 
 _MINUTE: Final = timedelta(minutes=1)
@@ -84,12 +85,19 @@ def look_over(
         rows = [_Looked(*row) for row in found]
         verdicts = [(row, _verdict(row, leases_count=leases_count)) for row in rows]
         fresh = [
-            Fresh(row.id, row.account_id, row.fresh_at)
+            Fresh(
+                row.id,
+                row.account_id,
+                row.fresh_at,
+                row.due_at if row.kind == RunKind.SCHEDULED else None,
+                row.reason,
+            )
             for row, action in verdicts
             if action is Action.RING and row.fresh_at is not None
         ]
-        postponed = give_turns(connection, fresh, limits)
-        ringing = [each for each in verdicts if each[1] in _RINGING and each[0].id not in postponed]
+        turns = give_turns(connection, fresh, limits)
+        held_up = turns.waiting | turns.queued
+        ringing = [each for each in verdicts if each[1] in _RINGING and each[0].id not in held_up]
         rung = _ring(connection, ringing)
         left = [row.id for row, action in verdicts if action is Action.LEAVE]
         if left:
@@ -103,8 +111,8 @@ def look_over(
         ended=[*ended, *said, *overdue],
         reclaimed=sum(action is Action.RECLAIM for _, action in verdicts),
         full=len(rows) == limit,
-        begun=Counter(each.account_id for each in fresh),
-        postponed=len(postponed),
+        begun=Counter(each.account_id for each in fresh if each.id not in turns.queued),
+        postponed=len(held_up),
     )
 
 

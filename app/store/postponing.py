@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -17,6 +19,7 @@ from app.domain.firing_rate import (
     FiringLimits,
     available,
     expected,
+    queue_look,
     reason,
     return_rate,
     turns,
@@ -24,6 +27,8 @@ from app.domain.firing_rate import (
 from app.domain.pace import LOOK_AHEAD
 from app.store import beats
 from app.store.queries import run
+
+_MAX_QUEUE_READ: Final = 1000
 
 
 class Firing(NamedTuple):
@@ -40,11 +45,31 @@ class Firing(NamedTuple):
 
 
 class Fresh(NamedTuple):
-    """A run that no claim made, about to begin for the first time at `begins_at`."""
+    """A run that no claim made, about to begin for the first time at `begins_at`.
+
+    `due_at` is set for a scheduled firing, `reason` where it was postponed before.
+    """
 
     id: UUID
     account_id: int
     begins_at: datetime
+    due_at: datetime | None
+    reason: str | None
+
+
+class Turns(NamedTuple):
+    """The runs that wait for a turn they have, and those that stand in the queue without one."""
+
+    waiting: frozenset[UUID] = frozenset()
+    queued: frozenset[UUID] = frozenset()
+
+
+class _Wait(NamedTuple):
+    """A run, until when it waits, and why."""
+
+    run: Fresh
+    till: datetime
+    reason: str
 
 
 class Pace(NamedTuple):
@@ -155,10 +180,11 @@ def count(
 
 def give_turns(
     connection: psycopg.Connection, fresh: Sequence[Fresh], limits: FiringLimits
-) -> frozenset[UUID]:
-    """Postpone those of these runs that are above a limit of their account; which they are.
+) -> Turns:
+    """Postpone those of these runs that are above a limit of their account.
 
-    Each has its turn for good: it is not counted again. The runs must be locked.
+    A scheduled firing waits until those of its account are made that are postponed and were due
+    before it. Any other has its turn for good: it is not counted again. The runs must be locked.
     """
     numbers = Counter(each.account_id for each in fresh)
     rates = {
@@ -168,29 +194,68 @@ def give_turns(
         and (rate := limits.allowed(account).per_second) is not None
     }
     if not rates:
-        return frozenset()
+        return Turns()
     paces = lock_paces(connection, rates)
-    waiting: list[tuple[UUID, datetime, str]] = []
+    owed = _first_owed(connection, fresh, limits.queued & rates.keys())
+    waiting: list[_Wait] = []
+    queued: list[_Wait] = []
     for account_id, rate in rates.items():
-        runs = sorted(
-            (each for each in fresh if each.account_id == account_id),
-            key=lambda each: (each.begins_at, each.id),
-        )
         pace = paces[account_id]
         why = reason(limits.allowed(account_id), Bound.FIRINGS)
-        free = turns(rate, pace.spent_until, pace.now, len(runs))
-        waiting += [
-            (each.id, turn, why)
-            for each, turn in zip(runs, free, strict=True)
-            if turn > max(each.begins_at, pace.now)
+        runs = [each for each in fresh if each.account_id == account_id]
+        behind = [
+            _Wait(each, queue_look(rate, pace.spent_until, pace.now, number), each.reason or why)
+            for each in runs
+            if each.due_at and (number := bisect_left(owed.get(account_id, []), each.due_at))
         ]
-    if waiting:
-        ids, instants, reasons = map(list, zip(*waiting, strict=True))
-        params = {"ids": ids, "turns": instants, "reasons": reasons, "ahead": LOOK_AHEAD}
-        run(connection, "postpone_run", params)
-        _tally(connection, [Bound.FIRINGS] * len(waiting))
+        queued += behind
+        stay = {each.run.id for each in behind}
+        free = sorted((each for each in runs if each.id not in stay), key=_order)
+        for each, turn in zip(
+            free, turns(rate, pace.spent_until, pace.now, len(free)), strict=True
+        ):
+            if turn > max(each.begins_at, pace.now):
+                waiting.append(_Wait(each, turn, each.reason or why))
+    _put_off(connection, "postpone_run", waiting, ahead=LOOK_AHEAD)
+    _put_off(connection, "stand_in_queue", queued)
+    numbers.subtract(Counter(each.run.account_id for each in queued))
     count(connection, limits, numbers)
-    return frozenset(run_id for run_id, _, _ in waiting)
+    return Turns(
+        waiting=frozenset(each.run.id for each in waiting),
+        queued=frozenset(each.run.id for each in queued),
+    )
+
+
+def _first_owed(
+    connection: psycopg.Connection, fresh: Sequence[Fresh], queued: AbstractSet[int]
+) -> dict[int, list[datetime]]:
+    """When the first postponed firings were due of those accounts that have scheduled runs here."""
+    accounts = sorted({each.account_id for each in fresh if each.due_at} & queued)
+    if not accounts:
+        return {}
+    params = {"accounts": accounts, "limit": _MAX_QUEUE_READ}
+    return dict(run(connection, "first_owed", params).fetchall())
+
+
+def _order(each: Fresh) -> tuple[datetime, UUID]:
+    """The earliest due first; what is no scheduled firing, by when it may begin."""
+    return each.due_at or each.begins_at, each.id
+
+
+def _put_off(
+    connection: psycopg.Connection, statement: str, waits: Sequence[_Wait], **params: object
+) -> None:
+    """Postpone these runs, and count those that were not postponed before."""
+    if not waits:
+        return
+    ids, instants, reasons = (
+        [each.run.id for each in waits],
+        [each.till for each in waits],
+        [each.reason for each in waits],
+    )
+    values = {"ids": ids, "instants": instants, "reasons": reasons, **params}
+    run(connection, statement, values)
+    _tally(connection, [Bound.FIRINGS for each in waits if each.run.reason is None])
 
 
 def queued_accounts(connection: psycopg.Connection) -> frozenset[int]:

@@ -825,7 +825,7 @@ SELECT id, token, job_id, job_version, due_at, final, serial, state, reclaims,
        cancelled_at IS NOT NULL, reason, date_part('epoch', lease_until - clock_timestamp()),
        attempts - tried, complete_by, date_part('epoch', complete_by - clock_timestamp()),
        completion, completion_message, account_id,
-       CASE WHEN state = 'claimed' AND look_at <= send_at THEN send_at END AS fresh_at
+       CASE WHEN state = 'claimed' AND look_at <= send_at THEN send_at END AS fresh_at, kind
 FROM inflight
 WHERE look_at <= now()
 ORDER BY look_at
@@ -859,7 +859,27 @@ FROM claimed WHERE look_at < 'infinity';
 UPDATE inflight i
 SET state = 'waiting', planned_at = v.turn, send_at = v.turn, destination = '', reason = v.reason,
     look_at = v.turn - %(ahead)s::interval
-FROM unnest(%(ids)b::uuid[], %(turns)b::timestamptz[], %(reasons)b::text[]) AS v (id, turn, reason)
+FROM unnest(%(ids)b::uuid[], %(instants)b::timestamptz[], %(reasons)b::text[])
+  AS v (id, turn, reason)
+WHERE i.id = ANY (ARRAY[v.id])
+RETURNING i.id;
+
+-- name: first_owed
+-- When the first of an account's postponed firings were due, the earliest first.
+SELECT a.account_id, ARRAY(
+  SELECT owed_at FROM due WHERE due.account_id = a.account_id AND next_at = owed_till
+  ORDER BY owed_at LIMIT %(limit)s)
+FROM unnest(%(accounts)b::bigint[]) AS a (account_id);
+
+-- name: stand_in_queue
+-- A firing that an update made a run of, and that others of its account were due before which are
+-- postponed: it has no turn yet and is not counted. It is looked at again, as one that no scheduler
+-- has met, when those may have begun. The rows are locked by look.
+UPDATE inflight i
+SET send_at = v.look_at, planned_at = v.look_at, look_at = v.look_at, destination = '',
+    reason = v.reason
+FROM unnest(%(ids)b::uuid[], %(instants)b::timestamptz[], %(reasons)b::text[])
+  AS v (id, look_at, reason)
 WHERE i.id = ANY (ARRAY[v.id])
 RETURNING i.id;
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from flask import Flask
+from psycopg.types.json import Jsonb
 
 from app.domain.account import Caller
 from app.domain.firing_rate import Allowed, FiringLimits
@@ -14,15 +15,17 @@ from app.domain.job import Echo, Job
 from app.domain.run import RunState
 from app.domain.trigger import Trigger
 from app.service import jobs, pauses, runs
+from app.service.limits import known_limits
 from app.store.claims import claim
 from app.store.lookovers import look_over
 from app.store.settling import settle
-from app.store.takes import take
+from app.store.takes import take, untaken
 from tests.booked import claim_and_take, connect, in_thread, one, wait_until_blocked
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now, in_app
 from tests.store.test_settling import came
 
 ONCE = TOMORROW
+TOLD = "postponed: the account may begin 1 runs a second (firingsPerSecond)"
 
 
 def limits(caller: Caller, *, queued: bool = False) -> FiringLimits:
@@ -32,6 +35,13 @@ def limits(caller: Caller, *, queued: bool = False) -> FiringLimits:
         of={account_id: Allowed(per_second=1)},
         queued=frozenset({account_id} if queued else ()),
     )
+
+
+def limits_of_its_own(connection: psycopg.Connection, caller: Caller) -> None:
+    """Let the account be known to begin one run a second by whoever updates a job of it."""
+    own = Jsonb({"firingsPerSecond": 1})
+    connection.execute("UPDATE account SET limits = %s WHERE id = %s", (own, caller.account.id))
+    known_limits().learn(caller.account.id, {"firingsPerSecond": 1})
 
 
 def claimed(connection: psycopg.Connection, caller: Caller, *, queued: bool = True) -> list[str]:
@@ -112,6 +122,70 @@ def test_an_update_leaves_it_to_the_old_version_and_counts_it(
     assert claimed(connection, caller) == [], "the new version is not due yet"
     looked = look_over(connection, limit=10, leases_count=True, limits=limits(caller))
     assert looked.begun == {caller.account.id: 1}
+
+
+def test_an_update_leaves_it_with_its_reason_and_no_worker_takes_it_before_its_turn(
+    caller: Caller, connection: psycopg.Connection, postponed: Job
+) -> None:
+    limits_of_its_own(connection, caller)
+    before = datetime.now(UTC)
+
+    jobs.update(caller, postponed.id, booking(ONCE, data=b"two"), Echo())
+
+    query = "SELECT send_at, look_at, planned_at, reason FROM inflight WHERE job_id = %s"
+    (row,) = connection.execute(query, (postponed.id,)).fetchall()
+    assert before < row[0] == row[1]
+    assert row[2:] == (None, TOLD)
+    theirs = {run_id for run_id, _ in untaken(connection, late=0, limit=10)}
+    assert one(connection, "SELECT id FROM inflight WHERE job_id = %s", postponed.id) not in theirs
+
+
+def test_no_worker_takes_an_overdue_firing_that_an_update_left_before_a_scheduler_has_met_it(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+    due_now(connection, job, ago=60)
+
+    jobs.update(caller, job.id, booking(ONCE, data=b"two"), Echo())
+
+    assert one(connection, "SELECT count(*) FROM inflight WHERE planned_at = due_at") == 1
+    assert untaken(connection, late=0, limit=10) == []
+
+
+def test_updated_firings_begin_in_the_order_of_their_due_times_with_all_others(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    limits_of_its_own(connection, caller)
+    made = [jobs.create(caller, booking(ONCE)) for _ in range(4)]
+    for place, job in enumerate(made):
+        due_now(connection, job, ago=60 - place)
+    begun = claim(
+        connection, budget=10, ahead=0.3, unreadable=lambda *_: None, limits=limits(caller)
+    )
+    assert begun.postponed == {caller.account.id: 3}
+    connection.execute("UPDATE firing_pace SET spent_until = now() + interval '1 hour'")
+    spent = one(connection, "SELECT spent_until FROM firing_pace")
+
+    jobs.update(caller, made[3].id, booking(ONCE, data=b"two"), Echo())
+    jobs.update(caller, made[1].id, booking(ONCE, data=b"two"), Echo())
+    looked = look_over(connection, limit=10, leases_count=True, limits=limits(caller, queued=True))
+
+    assert (looked.rung, looked.postponed) == ([], 2)
+    assert looked.begun == {caller.account.id: 1}, "what stands in the queue is not counted yet"
+    assert one(connection, "SELECT spent_until FROM firing_pace") - spent == timedelta(seconds=1)
+    query = "SELECT state, planned_at = send_at, reason FROM inflight WHERE job_id = %s"
+    assert connection.execute(query, (made[1].id,)).fetchall() == [("waiting", True, TOLD)]
+    assert connection.execute(query, (made[3].id,)).fetchall() == [("claimed", True, TOLD)]
+    assert claimed(connection, caller) == [made[2].id], "it was due before the last one"
+
+    instant = "UPDATE inflight SET look_at = now(), send_at = now(), planned_at = now()"
+    connection.execute(f"{instant} WHERE job_id = %s", (made[3].id,))
+    connection.execute("UPDATE firing_pace SET spent_until = now() - interval '1 s'")
+    looked = look_over(connection, limit=10, leases_count=True, limits=limits(caller, queued=True))
+
+    assert looked.begun == {caller.account.id: 1}
+    assert len(looked.rung) == 1
+    assert one(connection, "SELECT reason FROM inflight WHERE job_id = %s", made[3].id) == TOLD
 
 
 def test_a_deletion_beside_the_claim_cancels_what_that_made(
