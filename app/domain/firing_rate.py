@@ -125,7 +125,9 @@ def return_rate(allowed: Allowed, bound: Bound) -> int:
 
 
 def reason(allowed: Allowed, bound: Bound) -> str:
-    """Why a firing was postponed, in words."""
+    """Why a firing was postponed, in words; the limit may have been switched off since."""
+    if (allowed.runs if bound is Bound.RUNS else allowed.per_second) is None:
+        return f"postponed: the account was above its limit ({bound})"
     if bound is Bound.RUNS:
         return f"postponed: the account may have {allowed.runs} runs under way ({bound})"
     return f"postponed: the account may begin {allowed.per_second} runs a second ({bound})"

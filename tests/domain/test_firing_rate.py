@@ -107,3 +107,8 @@ def test_what_need_not_be_counted_is_a_small_part_of_the_limit() -> None:
 )
 def test_reasons_name_the_limit(bound: Bound, words: str) -> None:
     assert words in reason(Allowed(per_second=50, runs=7, room=0), bound)
+
+
+@pytest.mark.parametrize("bound", Bound)
+def test_a_limit_that_was_switched_off_since_has_no_amount(bound: Bound) -> None:
+    assert reason(Allowed(), bound) == f"postponed: the account was above its limit ({bound})"
