@@ -36,6 +36,14 @@ BUDGET: Final = 2000
 """Runs rung as overdue and not taken yet, at most: the queue stays shorter than any lease."""
 
 _LEAST_ROOM: Final = 200
+POSTPONING_BUDGET: Final = 500
+"""Rows that one claim looks at while an account has more due than it may begin. Postponing a row
+costs ten times as much as beginning a run, and the calls of all other accounts wait for the claim.
+"""
+
+_POSTPONING_S: Final = 10.0
+"""How long claims stay that small after a firing was postponed."""
+
 _SHARE: Final = 5
 _PUNCTUAL_S: Final = 2.0
 _ENOUGH: Final = 20
@@ -87,6 +95,7 @@ class Scheduler(Repeating):
         self._trusted_since = clock()
         self._finished_at = clock()
         self._beaten_at = float("-inf")
+        self._postponing_until = float("-inf")
         self._tallies = Tallies()
 
     def once(self) -> None:
@@ -142,15 +151,16 @@ class Scheduler(Repeating):
         ahead = LOOK_AHEAD.total_seconds()
         claimed: list[Claimed] = []
         if room >= _LEAST_ROOM:
+            budget = min(room, self._most_rows())
             plainly = claim(
                 connection,
-                budget=room,
+                budget=budget,
                 ahead=ahead,
                 unreadable=tell_unreadable,
                 limits=self._firings.limits(connection),
             )
             claimed = self._count(plainly)
-            if plainly.found < room:
+            if plainly.found < budget:
                 return claimed, False
         fairly = claim_fairly(
             connection,
@@ -163,7 +173,12 @@ class Scheduler(Repeating):
         )
         return [*claimed, *self._count(fairly)], True
 
+    def _most_rows(self) -> int:
+        return POSTPONING_BUDGET if self._clock() < self._postponing_until else BUDGET
+
     def _count(self, claims: Claims) -> list[Claimed]:
+        if claims.postponed:
+            self._postponing_until = self._clock() + _POSTPONING_S
         self._firings.count(Counter(each.account_id for each in claims.runs))
         self._firings.postponed(claims.postponed)
         return claims.runs

@@ -13,10 +13,11 @@ from psycopg.types.json import Jsonb
 
 from app.domain.limits import UNLIMITED, Limits
 from tests.booked import add_account, book, connect, one
-from tests.workers.test_scheduler import Bell
+from tests.workers.test_scheduler import Bell, book_overdue
 from workers.firing_limits import KnownFirings
 from workers.link import Link
-from workers.scheduler import Scheduler
+from workers.queue import PUNCTUAL
+from workers.scheduler import BUDGET, POSTPONING_BUDGET, Scheduler
 
 RATE = 40
 
@@ -69,6 +70,29 @@ def test_two_schedulers_together_begin_no_more_than_the_account_may(
     dues = "SELECT max(due_at) FROM inflight WHERE account_id = %s"
     left = "SELECT min(owed_at) FROM due WHERE next_at = owed_till AND account_id = %s"
     assert one(connection, dues, account) < one(connection, left, account), "the earliest first"
+
+
+def test_claims_are_short_while_firings_are_postponed_and_neighbours_get_through(
+    database: str, connection: psycopg.Connection
+) -> None:
+    hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
+    book_overdue(connection, hog, BUDGET + 2 * POSTPONING_BUDGET)
+    with scheduler(database, limited()) as (ticking, bell):
+        ticking.tick()
+        begun, first = len(bell.all), postponed(connection)
+        assert begun + first == BUDGET
+        book(connection, neighbour, due_in=-0.1)
+
+        ticking.tick()
+
+        assert 0 < postponed(connection) - first <= POSTPONING_BUDGET
+        mine = "SELECT id FROM inflight WHERE account_id = %s"
+        assert one(connection, mine, neighbour) in {run_id for run_id, _ in bell.rung[PUNCTUAL]}
+
+
+def postponed(connection: psycopg.Connection) -> int:
+    found: int = one(connection, "SELECT count(*) FROM due WHERE next_at = owed_till")
+    return found
 
 
 def test_a_quiet_account_is_counted_in_memory_only(

@@ -101,17 +101,7 @@ def test_the_queue_of_overdue_runs_keeps_its_budget_and_neighbours_get_through(
     stage: Stage, connection: psycopg.Connection
 ) -> None:
     hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
-    connection.execute(
-        "INSERT INTO job (id, account_id, version, url, trigger, enabled) "
-        "SELECT gen_random_uuid(), %s, 1, 'http://a/', "
-        """'{"kind": "at", "at": "2026-01-01T00:00:00Z"}', true """
-        "FROM generate_series(1, %s)",
-        (hog, BUDGET + 500),
-    )
-    connection.execute(
-        "INSERT INTO due (job_id, account_id, version, recurring, next_at) "
-        "SELECT id, account_id, 1, false, clock_timestamp() - interval '1 minute' FROM job"
-    )
+    book_overdue(connection, hog, BUDGET + 500)
 
     assert stage.scheduler.tick().busy is True
     book(connection, neighbour, due_in=-0.1)
@@ -286,6 +276,21 @@ def test_an_end_that_takes_too_long_is_put_off(
         assert len(stage.bell.all) == 2
         assert one(connection, "SELECT count(*) FROM inflight WHERE look_at < now()") == 0
         assert one(connection, "SELECT count(*) FROM run") == 0
+
+
+def book_overdue(connection: psycopg.Connection, account: int, count: int) -> None:
+    """So many one-time jobs of an account, all due a minute ago."""
+    connection.execute(
+        "INSERT INTO job (id, account_id, version, url, trigger, enabled) "
+        "SELECT gen_random_uuid(), %s, 1, 'http://a/', "
+        """'{"kind": "at", "at": "2026-01-01T00:00:00Z"}', true """
+        "FROM generate_series(1, %s)",
+        (account, count),
+    )
+    connection.execute(
+        "INSERT INTO due (job_id, account_id, version, recurring, next_at) "
+        "SELECT id, account_id, 1, false, clock_timestamp() - interval '1 minute' FROM job"
+    )
 
 
 def cancel(connection: psycopg.Connection, where: str = "", reason: str = "deleted") -> None:
