@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -66,18 +67,24 @@ class Ground:
         return found
 
     def _asked(self, method: str, path: str, document: object = None) -> tuple[Any, str | None]:
-        """The JSON, and the path of the page after it, where there is one."""
+        """The JSON, and the path of the page after it; what is too early is asked for again."""
         connection = _connection(self.port)
         headers = {"Authorization": f"Bearer {self.key}", "Accept": "application/json"}
         body = None
         if document is not None:
             headers["Content-Type"] = "application/json"
             body = json.dumps(document)
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        text = answer.read()
+        give_up = time.monotonic() + _SETUP_S
+        while True:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+            if answer.status != http.client.TOO_MANY_REQUESTS or time.monotonic() > give_up:
+                break
+            time.sleep(float(answer.headers["Retry-After"]))
         if answer.status >= http.client.BAD_REQUEST:
-            raise Failed(f"{method} {path} was answered {answer.status}: {text.decode()[:300]}")
+            said = " ".join(text.decode().split())
+            raise Failed(f"{method} {path} was answered {answer.status}: {said[:300]}")
         link = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
         return json.loads(text) if text else None, link or None
 

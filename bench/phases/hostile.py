@@ -84,6 +84,7 @@ def measure(
     }
     tell("starting an instance")
     with _defended(plan, receiver, folder) as (stage, ground):
+        stage.rest(tell)
         for deed in (None, *deeds):
             name = deed.name if deed else NOTHING
 
