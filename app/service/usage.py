@@ -105,6 +105,9 @@ def _make_room(account: Account, needed: Use) -> None:
             _refuse(allowed, used, needed)
     with apart() as connection:
         allowed = store.lock(connection, account.id)
+        if store.has_room(connection, account.id, needed):
+            # Another request has made it while this one waited, or all slots were locked.
+            return
         used = store.balance(connection, account.id, allowed, needed)
     _refuse(allowed, used, needed)
 

@@ -1,7 +1,7 @@
 """Usage: what accounts have of what is counted exactly; triggers count, this moves quota.
 
 One order of locks: the row of `usage`, then released rows, then slots in their order. Whoever books
-locks one slot, and waits for another session's only where both have the same.
+waits for its own slot at most, with no other one locked, and takes others only if they are free.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import psycopg
 
 from app.domain.usage import NOTHING, Allowed, Share, Use, share_out
 
-SLOTS: Final = 16
+SLOTS: Final = 64
 
 _FIRST_SLOT: Final = "(SELECT first_slot FROM usage WHERE account_id = %(account_id)s)"
 _USED: Final = f"""
@@ -35,6 +35,12 @@ _LOCK: Final = """
 SELECT jobs_limit, bytes_limit, answers_limit FROM usage
 WHERE account_id = %(account_id)s FOR NO KEY UPDATE
 """
+_HAS_ROOM: Final = f"""
+SELECT EXISTS (
+  SELECT FROM usage_slot WHERE account_id = %(account_id)s AND slot >= {_FIRST_SLOT}
+    AND jobs + %(jobs)s <= jobs_quota AND bytes + %(bytes)s <= bytes_quota
+    AND answers + %(answers)s <= answers_quota)
+"""  # noqa: S608 - as above
 _MAKE: Final = "INSERT INTO usage (account_id) VALUES (%(account_id)s) ON CONFLICT DO NOTHING"
 _ALLOW: Final = """
 UPDATE usage
@@ -154,6 +160,13 @@ def lock(connection: psycopg.Connection, account_id: int) -> Allowed:
 def allow(connection: psycopg.Connection, account_id: int, limits: Allowed) -> None:
     """Say what the account may have, under `lock`; `balance` is to follow."""
     connection.execute(_ALLOW, {"account_id": account_id, **limits._asdict()})
+
+
+def has_room(connection: psycopg.Connection, account_id: int, needed: Use) -> bool:
+    """Whether a slot has room for what is needed, locked or not."""
+    params = {"account_id": account_id, **needed._asdict()}
+    row = connection.execute(_HAS_ROOM, params).fetchone()
+    return row is not None and row[0]
 
 
 def balance(

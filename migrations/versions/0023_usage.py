@@ -17,7 +17,7 @@ down_revision = "0022"
 branch_labels = None
 depends_on = None
 
-SLOTS = 16
+SLOTS = 64
 # More than anybody can have, and far from where a sum would overflow.
 UNLIMITED = 1 << 52
 
@@ -40,12 +40,27 @@ _BYTES = f"content_bytes({_CONTENT}) + told_bytes(trigger, written, name, tags)"
 _HAS_ROOM = """
   jobs + more_jobs <= jobs_quota AND bytes + more_bytes <= bytes_quota
   AND answers + more_answers <= answers_quota"""
-_TAKE = f"""
-  UPDATE usage_slot
-  SET jobs = jobs + more_jobs, bytes = bytes + more_bytes, answers = answers + more_answers,
-      booked = booked + 1
-  WHERE account_id = account AND {_HAS_ROOM} AND slot = """
 _FIRST_SLOT = "(SELECT first_slot FROM usage WHERE account_id = account)"
+
+
+def _take(slots: str) -> str:
+    """Count in one of the account's slots, if one of these has room and is not locked.
+
+    Nobody waits for it: whoever did, with another slot locked, might wait in a circle.
+    """
+    return f"""
+      UPDATE usage_slot
+      SET jobs = jobs + more_jobs, bytes = bytes + more_bytes, answers = answers + more_answers,
+          booked = booked + 1
+      WHERE account_id = account
+        AND slot = (SELECT slot FROM usage_slot
+                    WHERE account_id = account AND slot {slots} AND {_HAS_ROOM}
+                    LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)"""
+
+
+_OWN_SLOT = f"{_FIRST_SLOT} + pg_backend_pid() % {SLOTS}"
+_TAKE_OWN = _take(f"= {_OWN_SLOT}")
+_TAKE_ANY = _take(f">= {_FIRST_SLOT}")
 _ANSWER_BYTES = "answer_bytes(key, headers, body)"
 _COUNT_KEPT = f"""
   PERFORM take_room(account_id, 0, 0, answers) FROM (
@@ -148,30 +163,27 @@ FUNCTIONS = (
     CREATE OR REPLACE FUNCTION take_room(
       account bigint, more_jobs bigint, more_bytes bigint, more_answers bigint)
     RETURNS void LANGUAGE plpgsql AS $$
-    DECLARE
-      own integer := pg_backend_pid() % {SLOTS};
     BEGIN
-      {_TAKE} {_FIRST_SLOT} + own;
+      {_TAKE_OWN};
       IF FOUND THEN RETURN; END IF;
-      {_TAKE} (SELECT slot FROM usage_slot
-               WHERE account_id = account AND slot >= {_FIRST_SLOT} AND {_HAS_ROOM}
-               LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED);
+      {_TAKE_ANY};
       IF FOUND THEN RETURN; END IF;
       IF NOT EXISTS (SELECT FROM usage_slot WHERE account_id = account) THEN
         INSERT INTO usage (account_id) VALUES (account) ON CONFLICT DO NOTHING;
         INSERT INTO usage_slot (account_id, slot)
         SELECT account, {_FIRST_SLOT} + generate_series(0, {SLOTS - 1}) ON CONFLICT DO NOTHING;
-        {_TAKE} {_FIRST_SLOT} + own;
+        {_TAKE_OWN};
         IF FOUND THEN RETURN; END IF;
       END IF;
       RAISE EXCEPTION 'no slot of account % has room', account
         USING ERRCODE = '53W01', DETAIL = format('%s %s %s', more_jobs, more_bytes, more_answers);
     END $$
     """,
+    # Nearly always the session's own slot has room. It may be waited for: a booking is the first
+    # to lock a slot in its transaction, and the only one.
     f"""
     CREATE OR REPLACE FUNCTION count_booked() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
-      own integer := pg_backend_pid() % {SLOTS};
       account bigint;
       last bigint;
       more_jobs bigint;
@@ -182,7 +194,7 @@ FUNCTIONS = (
       IF account = last THEN
         UPDATE usage_slot
         SET jobs = jobs + more_jobs, bytes = bytes + more_bytes, booked = booked + 1
-        WHERE account_id = account AND slot = {_FIRST_SLOT} + own
+        WHERE account_id = account AND slot = {_OWN_SLOT}
           AND jobs + more_jobs <= jobs_quota AND bytes + more_bytes <= bytes_quota;
         IF FOUND THEN RETURN NULL; END IF;
       END IF;

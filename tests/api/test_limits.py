@@ -18,7 +18,7 @@ from app.service import accounts, dapr_apps
 from app.store import answers, usage
 from tests.api.conftest import client_of
 from tests.api.fusion.saved import MOVIES, TASK, after, put
-from tests.booked import connect, one
+from tests.booked import connect, in_thread, one, wait_until_blocked
 
 PROCESSES = 4
 AT_ONCE = 8 * PROCESSES
@@ -121,6 +121,19 @@ def test_a_command_with_other_settings_leaves_the_limits_of_the_web_as_they_are(
     assert [native(web, each).status_code for each in range(4)] == [201, 201, 201, 403]
     limit(command, connections=20)
     assert native(web, 4).status_code == 403
+
+
+def test_a_booking_waits_where_quota_is_being_shared_out(
+    client: FlaskClient, connection: psycopg.Connection
+) -> None:
+    assert native(client, 1).status_code == 201
+    connection.execute("BEGIN")
+    assert usage.renew_busy(connection, booked=0) == 1
+    with in_thread(lambda: native(client, 2).status_code) as finish:
+        wait_until_blocked(connection)
+        connection.execute("COMMIT")
+        assert finish() == 201
+    assert client.get("/1/account").get_json()["limits"]["jobs"]["used"] == 2
 
 
 def test_documents_of_several_jobs_are_booked_whole_or_not(

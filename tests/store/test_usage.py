@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.usage import NOTHING, Allowed, Use
 from app.store import usage
-from app.store.usage import balance, lock, used
+from app.store.usage import SLOTS, balance, lock, used
 from tests.booked import book, connect, in_thread, one, wait_until_blocked
 
 TRUTH = """
@@ -46,7 +46,7 @@ def jobs(connection: psycopg.Connection, account_id: int, count: int) -> list[UU
 def own_slot(connection: psycopg.Connection) -> int:
     """Where a session books, of the only account."""
     first: int = one(connection, "SELECT first_slot FROM usage")
-    return first + connection.info.backend_pid % 16
+    return first + connection.info.backend_pid % SLOTS
 
 
 def test_what_is_booked_changed_and_ended_is_counted(
@@ -110,19 +110,19 @@ def test_no_more_is_booked_than_the_quota_allows(
 def test_a_session_books_in_another_slot_where_its_own_has_no_room(
     connection: psycopg.Connection, account_id: int
 ) -> None:
-    allow(connection, account_id, 16)
+    allow(connection, account_id, SLOTS)
     own = own_slot(connection)
     jobs(connection, account_id, 1)
     slots = "SELECT count(*) FROM usage_slot WHERE jobs > 0"
     assert one(connection, "SELECT jobs FROM usage_slot WHERE slot = %s", own) == 1
-    jobs(connection, account_id, 15)
-    assert one(connection, slots) == 16
+    jobs(connection, account_id, SLOTS - 1)
+    assert one(connection, slots) == SLOTS
 
 
 def test_a_slot_that_is_locked_holds_up_nobody_who_has_another(
     connection: psycopg.Connection, other: psycopg.Connection, account_id: int
 ) -> None:
-    allow(connection, account_id, 32)
+    allow(connection, account_id, 2 * SLOTS)
     own = own_slot(other)
     with connection.transaction():
         connection.execute("SELECT FROM usage_slot WHERE slot <> %s FOR UPDATE", (own,))
@@ -177,7 +177,7 @@ def recounted(connection: psycopg.Connection) -> list[tuple[int, Use]]:
 def test_an_account_that_books_much_gets_other_slots_and_nobody_who_waits_is_refused(
     connection: psycopg.Connection, other: psycopg.Connection, account_id: int
 ) -> None:
-    allow(connection, account_id, 100)
+    allow(connection, account_id, 100_000)
     jobs(connection, account_id, 3)
     before = own_slot(connection)
     assert usage.renew_busy(connection, booked=3) == 0
@@ -188,11 +188,11 @@ def test_an_account_that_books_much_gets_other_slots_and_nobody_who_waits_is_ref
         wait_until_blocked(connection)
         connection.execute("COMMIT")
         finish()
-    assert own_slot(connection) == before + 16
-    assert one(connection, "SELECT count(*) FROM usage_slot") == 16
+    assert own_slot(connection) == before + SLOTS
+    assert one(connection, "SELECT count(*) FROM usage_slot") == SLOTS
     assert used(connection, account_id) == truth(connection, account_id)
     assert used(connection, account_id).jobs == 5
-    assert one(connection, "SELECT sum(jobs_quota) FROM usage_slot") == 100
+    assert one(connection, "SELECT sum(jobs_quota) FROM usage_slot") == 100_000
 
 
 def test_an_account_that_is_gone_leaves_nothing(
