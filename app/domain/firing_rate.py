@@ -87,11 +87,6 @@ def available(per_second: int, spent_until: datetime, now: datetime) -> int:
     return max(0, int(per_second * left + _ROUNDING))
 
 
-def spend(per_second: int, spent_until: datetime, now: datetime, number: int) -> datetime:
-    """`spent_until` once so many runs have begun."""
-    return max(spent_until, now) + number * BURST / per_second
-
-
 def turns(per_second: int, spent_until: datetime, now: datetime, number: int) -> list[datetime]:
     """When each of so many runs may begin, one after another; never before now."""
     start = max(spent_until, now) - BURST

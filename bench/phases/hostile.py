@@ -41,8 +41,6 @@ _LIMITS: Final = {REQUESTS_PER_SECOND.setting: f"{REQUESTS_PER_SECOND.default}"}
 
 _CALLS_PER_S: Final = 100
 _BOOKINGS_PER_S: Final = 20
-_CALM_LEAD_S: Final = 1.0
-"""From the booking of the calls to the first of them, where there is no attack."""
 _AFTER_S: Final = 0.3
 _AGED: Final = timedelta(minutes=5)
 _READY_S: Final = 60.0

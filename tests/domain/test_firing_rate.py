@@ -18,12 +18,16 @@ from app.domain.firing_rate import (
     quiet_number,
     reason,
     return_rate,
-    spend,
     turns,
 )
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+
+
+def spend(per_second: int, spent_until: datetime, now: datetime, number: int) -> datetime:
+    """`spent_until` once so many runs have begun, as the statement count_firings has it."""
+    return max(spent_until, now) + number * SECOND / per_second
 
 
 def test_an_account_that_rested_may_begin_a_second_s_worth_at_once() -> None:
