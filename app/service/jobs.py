@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -27,22 +26,14 @@ from app.errors import Conflict, InvalidMember, NotFound, Refused
 from app.service import accounts, arming, permissions, usage
 from app.service.limits import limits_of
 from app.service.usage import within_limits
-from app.store import contents, inflight, listing
+from app.store import contents, inflight
 from app.store import jobs as store
-from app.store.engine import session, snapshot, statement, transaction
+from app.store.engine import session, statement, transaction
 from app.store.inflight import Overdue
 from app.store.names import NameTaken, holder
 
 PAUSED: Final = "the job was paused"
 _DELETED: Final = "the job was deleted"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobIds:
-    """How many jobs an account has, and their ids as they arrive: both from one snapshot."""
-
-    count: int
-    ids: Iterator[UUID]
 
 
 @within_limits
@@ -184,34 +175,6 @@ def get(caller: Caller, job_id: UUID) -> Job:
     if found is None:
         raise unknown(job_id)
     return found
-
-
-@contextmanager
-def ids(caller: Caller, tags: Sequence[str] = ()) -> Iterator[JobIds]:
-    """The ids of the caller's jobs that bear all of `tags`, oldest first, in flat memory.
-
-    Raises InvalidMember for a list that takes too long to be made in one piece.
-    """
-    account_id = caller.account.id
-    try:
-        with snapshot() as connection, listing.in_time(connection):
-            counted = listing.count(connection, account_id, tags)
-            yield JobIds(count=counted, ids=listing.stream(connection, account_id, tags))
-    except listing.TooLong:
-        raise InvalidMember(
-            "limit",
-            "The account has too many such jobs to list them all at once.",
-            remedy="Give limit, 1 to 1000, and follow the Link of each answer to the next page.",
-        ) from None
-
-
-def page_of_ids(
-    caller: Caller, tags: Sequence[str], *, after: UUID | None, limit: int
-) -> tuple[list[UUID], bool]:
-    """Up to `limit` of these ids, those after `after`; and whether there are more."""
-    with statement() as connection:
-        found = listing.page(connection, caller.account.id, tags, after=after, limit=limit + 1)
-    return found[:limit], len(found) > limit
 
 
 @within_limits

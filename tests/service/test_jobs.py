@@ -21,7 +21,7 @@ from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import At, Cron, Trigger
 from app.errors import Conflict, InvalidMember, NotFound, TooLarge
-from app.service import accounts, jobs
+from app.service import accounts, job_list, jobs
 from app.store import jobs as store
 from app.store.claims import Claimed
 from tests.booked import (
@@ -167,7 +167,7 @@ def test_another_accounts_job_is_as_unknown_as_nobodys(app: Flask, caller: Calle
         ):
             with pytest.raises(NotFound, match=str(job_id)):
                 call()
-    with jobs.ids(theirs) as listed:
+    with job_list.ids(theirs) as listed:
         assert (listed.count, list(listed.ids)) == (0, [])
     assert jobs.get(caller, job.id) == job
 
@@ -175,7 +175,7 @@ def test_another_accounts_job_is_as_unknown_as_nobodys(app: Flask, caller: Calle
 def test_the_list_has_every_id_oldest_first(caller: Caller) -> None:
     made = [jobs.create(caller, booking()).id for _ in range(3)]
 
-    with jobs.ids(caller) as listed:
+    with job_list.ids(caller) as listed:
         assert (listed.count, list(listed.ids)) == (3, made)
 
 

@@ -13,7 +13,7 @@ from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.account import Caller
 from app.domain.scope import Scope
-from app.service import jobs as service
+from app.service import job_list as service
 
 job_lists: Final = Blueprint("job_lists", __name__, url_prefix="/1")
 
