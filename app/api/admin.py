@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
-
-from app.api import gateway
+from app.api import embedded, gateway
 from app.api.gateway import Answer, Message, Receive, Send
 from app.api.health import QuickAnswers
 
@@ -27,16 +24,8 @@ class AdminPort:
 
     def __init__(self, answers: QuickAnswers, host: str, port: int) -> None:
         self._answers = answers
-        self._server = Server(
-            self._serve,
-            address=host,
-            port=port,
-            interface=Interfaces.ASGINL,
-            http=HTTPModes.http1,
-            websockets=False,
-            backlog=128,
-            backpressure=64,
-            log_enabled=False,
+        self._server = embedded.server(
+            self._serve, host, port, has_lifespan=False, backlog=128, backpressure=64
         )
         self._serving: asyncio.Task[None] | None = None
 
@@ -47,7 +36,7 @@ class AdminPort:
     async def stop(self) -> None:
         """Listen no longer."""
         if self._serving is not None:
-            self._server.stop()  # type: ignore[no-untyped-call] # it has no annotations
+            embedded.stop(self._server)
             await self._serving
 
     async def _serve(self, scope: Message, _receive: Receive, send: Send) -> None:

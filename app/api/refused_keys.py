@@ -29,7 +29,6 @@ MAX_LINES: Final = 10
 
 LIMIT: Final = "refusedKeys"
 _EXTENSION: Final = "wakecall-refused-keys"
-_CREDENTIALS: Final = ("HTTP_AUTHORIZATION", "HTTP_X_API_KEY", "HTTP_DAPR_API_TOKEN")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -122,7 +121,7 @@ def of(app: Flask) -> RefusedKeys:
 def judge(refusal: Unauthenticated) -> Unauthenticated | RateLimited:
     """What to answer a request that has no valid key; counts it."""
     network = senders.network_of(request.environ.get("REMOTE_ADDR", ""))
-    sent = any(name in request.environ for name in _CREDENTIALS)
+    sent = any(name in request.environ for name in senders.CREDENTIALS)
     counted: RefusedKeys | None = current_app.extensions.get(_EXTENSION)
     exceeded = counted.count(network, key_sent=sent) if counted else None
     if exceeded is None:

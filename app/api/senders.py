@@ -24,6 +24,8 @@ SENDER: Final = "wakecall.sender"
 MAX_REMEMBERED: Final = 4096
 _AUTHORIZATION: Final = "HTTP_AUTHORIZATION"
 _BARE: Final = ("HTTP_DAPR_API_TOKEN", "HTTP_X_API_KEY")
+CREDENTIALS: Final = (_AUTHORIZATION, *_BARE)
+"""The header fields that a key may be sent in, as the environment names them."""
 _IPV6_PREFIX: Final = 64
 
 

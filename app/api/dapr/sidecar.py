@@ -14,11 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from flask import current_app
-from granian.constants import HTTPModes, Interfaces
-from granian.server.embed import Server
 
 from app import log, thread_failures
-from app.api import process
+from app.api import embedded, process
 from app.api.auth import BOUND, Bound
 from app.api.front import THREADS, Front
 from app.domain.account import Account
@@ -114,7 +112,7 @@ async def _serve(front: Front, addresses: list[str], port: int, ready: Callable[
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    servers = [_server(front, address, port) for address in addresses]
+    servers = [embedded.server(front, address, port) for address in addresses]
     serving = [asyncio.create_task(each.serve()) for each in servers]
     stopping = asyncio.create_task(stop.wait())
     for address in addresses:
@@ -122,23 +120,8 @@ async def _serve(front: Front, addresses: list[str], port: int, ready: Callable[
     ready()
     await asyncio.wait([*serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     for each in servers:
-        each.stop()  # type: ignore[no-untyped-call] # it has no annotations
+        embedded.stop(each)
     await asyncio.gather(*serving)
-
-
-def _server(front: Front, address: str, port: int) -> Server:
-    """As the Procfile has the web's, but in this process."""
-    return Server(
-        front,
-        address=address,
-        port=port,
-        interface=Interfaces.ASGI,
-        http=HTTPModes.http1,
-        websockets=False,
-        backlog=2048,
-        backpressure=2000,
-        log_enabled=False,
-    )
 
 
 def _is_free(address: str, port: int) -> bool:
