@@ -1,0 +1,48 @@
+"""Tables as SQLAlchemy Core sees them; migrations/versions holds their full definitions."""
+
+from __future__ import annotations
+
+from app.store.tables.accounts import (
+    account,
+    accuracy,
+    api_key,
+    endpoint,
+    kept_answer,
+    signing_secret,
+)
+from app.store.tables.jobs import due, follow, job, superseded
+from app.store.tables.processes import heartbeat, tally
+from app.store.tables.runs import aborted, attempt, inflight, run
+from app.store.tables.usage import (
+    firing_pace,
+    history_usage,
+    runs_under_way,
+    usage,
+    usage_release,
+    usage_slot,
+)
+
+__all__ = [
+    "aborted",
+    "account",
+    "accuracy",
+    "api_key",
+    "attempt",
+    "due",
+    "endpoint",
+    "firing_pace",
+    "follow",
+    "heartbeat",
+    "history_usage",
+    "inflight",
+    "job",
+    "kept_answer",
+    "run",
+    "runs_under_way",
+    "signing_secret",
+    "superseded",
+    "tally",
+    "usage",
+    "usage_release",
+    "usage_slot",
+]

@@ -1,0 +1,23 @@
+"""What processes tell of themselves, and count."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Double, Table, Text
+
+from app.store.tables.columns import INSTANT, METADATA
+
+heartbeat = Table(
+    "heartbeat",
+    METADATA,
+    Column("process", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("beaten_at", INSTANT, nullable=False),
+)
+
+tally = Table(
+    "tally",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("label", Text, primary_key=True),
+    Column("total", Double, nullable=False),
+)
