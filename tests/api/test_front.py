@@ -1,18 +1,17 @@
-"""The front without a server: bodies that arrive in their own time, answers that are long."""
+"""The front without a server: bodies that arrive in their own time, and the life of the process."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import pytest
 
-from app.api import downloads, gateway, senders
+from app.api import senders
 from app.api.bodies import FAILURE, MAX_DOCUMENT, MAX_LONG, BodyFailure
-from app.api.downloads import MAX_UNREAD, SLICE
 from app.api.front import LONG_AT_ONCE, THREADS, Front
 from app.api.uploads import (
     BODY_S,
@@ -21,70 +20,10 @@ from app.api.uploads import (
     MAX_DRAINED_UNKNOWN,
     MAX_LONG_BODIES,
 )
-from app.domain import key
+from tests.api.exchange import Exchange, Message, application, chunk, scope_of
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication
-
-Message = dict[str, Any]
-KEYS = {account: key.compose(account.encode() * 64) for account in ("1", "2")}
-
-
-def scope_of(method: str = "POST", **headers: str) -> Message:
-    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return {
-        "type": "http",
-        "method": method,
-        "http_version": "1.1",
-        "scheme": "http",
-        "raw_path": b"/1/jobs/a%2Fb%FF",
-        "query_string": b"c=%2F",
-        "headers": named,
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 2),
-    }
-
-
-def chunk(body: bytes, *, more: bool = False) -> Message:
-    return {"type": "http.request", "body": body, "more_body": more}
-
-
-class Exchange:
-    """One request through a front; keeps what the application saw and what was sent."""
-
-    def __init__(
-        self, arriving: Iterable[Message] = (), chunks: Iterable[bytes] = (b"ok",)
-    ) -> None:
-        self.arriving = iter(arriving)
-        self.received = 0
-        self.chunks = chunks
-        self.seen: Message = {}
-        self.sent: list[Message] = []
-
-    def app(self, environ: Message, start_response: StartResponse) -> Iterable[bytes]:
-        senders.note(environ, int(environ.get("HTTP_ACCOUNT", "1")), None)
-        self.seen = {**environ, "body": environ["wsgi.input"].read()}
-        start_response("201 Created", [("A", "b")])
-        return self.chunks
-
-    async def receive(self) -> Message:
-        for message in self.arriving:
-            self.received += 1
-            return message
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    async def send(self, message: Message) -> None:
-        self.sent.append(message)
-
-    def run(self, scope: Message, **options: float) -> Message:
-        front = Front(self.app, body_s=options.get("body_s", 30), send_s=options.get("send_s", 30))
-        asyncio.run(front(scope, self.receive, self.send))
-        return self.seen
-
-    @property
-    def body(self) -> bytes:
-        return b"".join(message["body"] for message in self.sent[1:])
+    from wsgiref.types import StartResponse
 
 
 def test_the_target_is_handed_over_as_it_came_and_decoded() -> None:
@@ -336,126 +275,6 @@ def test_few_long_bodies_are_answered_at_once_and_short_ones_go_past_them() -> N
 
     assert len(answered) == THREADS + 1
     assert max(under_way) == LONG_AT_ONCE
-
-
-class Chunks:
-    """The iterable of a long answer; knows whether it was closed."""
-
-    def __init__(self, count: int) -> None:
-        self.left = count
-        self.closed = threading.Event()
-
-    def __iter__(self) -> Iterator[bytes]:
-        while self.left:
-            self.left -= 1
-            yield b"x" * 65_536
-
-    def close(self) -> None:
-        self.closed.set()
-
-
-def test_a_long_answer_is_sent_in_pieces_and_closed() -> None:
-    chunks = Chunks(100)
-    exchange = Exchange(chunks=chunks)
-    exchange.run(scope_of("GET"))
-    assert exchange.body == b"x" * 6_553_600
-    assert [message["more_body"] for message in exchange.sent[1:]][-2:] == [True, False]
-    assert chunks.closed.is_set()
-
-
-def test_a_client_that_takes_nothing_is_left_alone() -> None:
-    chunks = Chunks(1000)
-    exchange = Exchange(chunks=chunks)
-
-    async def stuck(message: Message) -> None:
-        exchange.sent.append(message)
-        if len(exchange.sent) > 3:
-            await asyncio.Event().wait()
-
-    exchange.send = stuck  # type: ignore[method-assign] # a client that stops reading
-    exchange.run(scope_of("GET"), send_s=0.1)
-    assert len(exchange.sent) == 4
-    assert chunks.closed.is_set()
-    assert chunks.left > 900
-
-
-def test_an_answer_in_one_piece_is_given_up_too() -> None:
-    exchange = Exchange(chunks=[b"x" * (5 * SLICE)])
-
-    async def stuck(message: Message) -> None:
-        exchange.sent.append(message)
-        if len(exchange.sent) > 1:
-            await asyncio.Event().wait()
-
-    exchange.send = stuck  # type: ignore[method-assign] # a client that reads nothing
-    exchange.run(scope_of("GET"), send_s=0.1)
-    assert [len(message.get("body", b"")) for message in exchange.sent] == [0, SLICE]
-
-
-def test_a_long_answer_must_be_read_at_a_least_rate() -> None:
-    chunks = Chunks(1000)
-    exchange = Exchange(chunks=chunks)
-
-    async def slow(message: Message) -> None:
-        await asyncio.sleep(0.15)
-        exchange.sent.append(message)
-
-    exchange.send = slow  # type: ignore[method-assign] # a client that reads slowly
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(downloads, "MIN_RATE", 100 * SLICE)
-        exchange.run(scope_of("GET"), send_s=0.5)
-    assert 2 < len(exchange.sent) < 10
-    assert chunks.closed.is_set()
-
-
-def test_who_leaves_answers_unread_is_refused_and_others_are_not() -> None:
-    exchange = Exchange(chunks=[b"x" * (MAX_UNREAD // 2 + 1)])
-    front = Front(exchange.app)
-    refused: list[bool] = []
-    answered = asyncio.Semaphore(0)
-
-    async def ask(account: str) -> None:
-        async def send(_message: Message) -> None:
-            refused.append("wakecall.refusal" in exchange.seen)
-            answered.release()
-            await asyncio.Event().wait()
-
-        await front(
-            scope_of("GET", account=account, x_api_key=KEYS[account]), exchange.receive, send
-        )
-
-    async def crowd() -> None:
-        asked = []
-        for account in ("1", "1", "2"):
-            asked.append(asyncio.create_task(ask(account)))
-            await answered.acquire()
-        for each in asked:
-            each.cancel()
-        await asyncio.wait(asked)
-
-    asyncio.run(crowd())
-    assert refused == [False, True, False]
-
-
-def test_an_application_that_fails_is_closed() -> None:
-    class Failing(Chunks):
-        def __iter__(self) -> Iterator[bytes]:
-            raise KeyError
-
-    chunks = Failing(1)
-    with pytest.raises(KeyError):
-        gateway.run(application(chunks), {"wsgi.input": None})
-    assert chunks.closed.is_set()
-
-
-def application(chunks: Iterable[bytes]) -> WSGIApplication:
-    def app(_environ: Message, start_response: StartResponse) -> Iterable[bytes]:
-        write = start_response("200 OK", [])
-        with pytest.raises(NotImplementedError):
-            write(b"")
-        return chunks
-
-    return app
 
 
 def test_the_process_begins_and_ends_with_the_server() -> None:

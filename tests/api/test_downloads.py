@@ -1,0 +1,124 @@
+"""The front without a server: answers that are long, and clients that read them slowly or not."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from app.api import downloads, gateway
+from app.api.downloads import MAX_UNREAD, SLICE
+from app.api.front import Front
+from tests.api.exchange import KEYS, Exchange, Message, application, scope_of
+
+
+class Chunks:
+    """The iterable of a long answer; knows whether it was closed."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.closed = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self.left:
+            self.left -= 1
+            yield b"x" * 65_536
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_long_answer_is_sent_in_pieces_and_closed() -> None:
+    chunks = Chunks(100)
+    exchange = Exchange(chunks=chunks)
+    exchange.run(scope_of("GET"))
+    assert exchange.body == b"x" * 6_553_600
+    assert [message["more_body"] for message in exchange.sent[1:]][-2:] == [True, False]
+    assert chunks.closed.is_set()
+
+
+def test_a_client_that_takes_nothing_is_left_alone() -> None:
+    chunks = Chunks(1000)
+    exchange = Exchange(chunks=chunks)
+
+    async def stuck(message: Message) -> None:
+        exchange.sent.append(message)
+        if len(exchange.sent) > 3:
+            await asyncio.Event().wait()
+
+    exchange.send = stuck  # type: ignore[method-assign] # a client that stops reading
+    exchange.run(scope_of("GET"), send_s=0.1)
+    assert len(exchange.sent) == 4
+    assert chunks.closed.is_set()
+    assert chunks.left > 900
+
+
+def test_an_answer_in_one_piece_is_given_up_too() -> None:
+    exchange = Exchange(chunks=[b"x" * (5 * SLICE)])
+
+    async def stuck(message: Message) -> None:
+        exchange.sent.append(message)
+        if len(exchange.sent) > 1:
+            await asyncio.Event().wait()
+
+    exchange.send = stuck  # type: ignore[method-assign] # a client that reads nothing
+    exchange.run(scope_of("GET"), send_s=0.1)
+    assert [len(message.get("body", b"")) for message in exchange.sent] == [0, SLICE]
+
+
+def test_a_long_answer_must_be_read_at_a_least_rate() -> None:
+    chunks = Chunks(1000)
+    exchange = Exchange(chunks=chunks)
+
+    async def slow(message: Message) -> None:
+        await asyncio.sleep(0.15)
+        exchange.sent.append(message)
+
+    exchange.send = slow  # type: ignore[method-assign] # a client that reads slowly
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(downloads, "MIN_RATE", 100 * SLICE)
+        exchange.run(scope_of("GET"), send_s=0.5)
+    assert 2 < len(exchange.sent) < 10
+    assert chunks.closed.is_set()
+
+
+def test_who_leaves_answers_unread_is_refused_and_others_are_not() -> None:
+    exchange = Exchange(chunks=[b"x" * (MAX_UNREAD // 2 + 1)])
+    front = Front(exchange.app)
+    refused: list[bool] = []
+    answered = asyncio.Semaphore(0)
+
+    async def ask(account: str) -> None:
+        async def send(_message: Message) -> None:
+            refused.append("wakecall.refusal" in exchange.seen)
+            answered.release()
+            await asyncio.Event().wait()
+
+        await front(
+            scope_of("GET", account=account, x_api_key=KEYS[account]), exchange.receive, send
+        )
+
+    async def crowd() -> None:
+        asked = []
+        for account in ("1", "1", "2"):
+            asked.append(asyncio.create_task(ask(account)))
+            await answered.acquire()
+        for each in asked:
+            each.cancel()
+        await asyncio.wait(asked)
+
+    asyncio.run(crowd())
+    assert refused == [False, True, False]
+
+
+def test_an_application_that_fails_is_closed() -> None:
+    class Failing(Chunks):
+        def __iter__(self) -> Iterator[bytes]:
+            raise KeyError
+
+    chunks = Failing(1)
+    with pytest.raises(KeyError):
+        gateway.run(application(chunks), {"wsgi.input": None})
+    assert chunks.closed.is_set()

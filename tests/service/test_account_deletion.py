@@ -1,0 +1,178 @@
+"""Accounts deleted: from its beginning on for good, and with nothing left."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from flask import Flask
+
+from app.domain.account import Caller
+from app.domain.run import RunState
+from app.errors import Conflict, NotFound, Unauthenticated
+from app.service import account_ends, accounts, dapr_apps, jobs
+from app.service.fusion import runners
+from app.store import erasure
+from app.store.engine import session
+from app.store.partitions import make_ahead
+from app.store.settling import settle
+from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
+from tests.service.test_account_ends import booking, quiet
+from tests.store.test_settling import came
+
+CRON = "0 0/10 * * * ?"
+TABLES = """
+SELECT c.table_name FROM information_schema.columns c
+JOIN information_schema.tables t USING (table_schema, table_name)
+WHERE c.table_schema = 'public' AND c.column_name = 'account_id' AND t.table_type = 'BASE TABLE'
+  AND c.table_name !~ '^(run|attempt)_'
+"""
+
+
+@pytest.fixture
+def furnish(app: Flask, connection: psycopg.Connection) -> Callable[[str], None]:
+    """Give an account something of everything."""
+    make_ahead(connection, datetime.now(UTC).date())
+
+    def give(name: str) -> None:
+        accounts.create(name)
+        owner = accounts.named(name)
+        dapr_apps.put(owner, "shop", url="http://127.0.0.1:6200", token="x")
+        runners.put(owner, "spark", url="http://127.0.0.1:6201")
+        for due_in in (-3, -2, -1, 600):
+            book(connection, owner.id, due_in=due_in)
+        book(connection, owner.id, due_in=-1, cron=CRON)
+        runs = [each for each in claim_and_take(connection) if each.account_id == owner.id]
+        settle(connection, [came(runs[0]), came(runs[1], RunState.FAILED, 500)])
+        settle(connection, [came(runs[2], None, 500)])
+        connection.execute(
+            "INSERT INTO accuracy (account_id, begins, counts, most_ms)"
+            " VALUES (%s, now(), '{1}', 1)",
+            (owner.id,),
+        )
+        connection.execute(
+            "INSERT INTO kept_answer (account_id, key, fingerprint, status, headers, body, sealed)"
+            " VALUES (%s, 'k', sha256('x'), 200, '[]', '', false)",
+            (owner.id,),
+        )
+        for table, columns, values in (
+            ("firing_pace", "spent_until, queued_until", "now(), now()"),
+            ("runs_under_way", "runs", "1"),
+            ("history_usage", "day, bytes", "now()::date, 1"),
+        ):
+            connection.execute(
+                f"INSERT INTO {table} (account_id, {columns}) VALUES (%s, {values})"
+                " ON CONFLICT DO NOTHING",
+                (owner.id,),
+            )
+        connection.execute(
+            "INSERT INTO follow (job_id, account_id, upstream, states)"
+            " VALUES (gen_random_uuid(), %s, 'x', '{failed}')",
+            (owner.id,),
+        )
+
+    return give
+
+
+def owned(connection: psycopg.Connection, account_id: int) -> dict[str, int]:
+    """How many rows each table has of the account."""
+    tables = [row[0] for row in connection.execute(TABLES)]
+    assert {"job", "due", "inflight", "run", "api_key", "signing_secret"} <= set(tables)
+    return {
+        table: one(connection, f"SELECT count(*) FROM {table} WHERE account_id = %s", account_id)
+        for table in tables
+    }
+
+
+def test_nothing_of_a_deleted_account_is_left_and_all_of_others_is(
+    app: Flask, connection: psycopg.Connection, furnish: Callable[[str], None]
+) -> None:
+    furnish("kept")
+    kept = owned(connection, accounts.named("kept").id)
+    attempts = one(connection, "SELECT count(*) FROM attempt")
+    content = one(connection, "SELECT count(*) FROM superseded")
+    furnish("gone")
+    owner = accounts.named("gone")
+    before = owned(connection, owner.id)
+    assert all(before.values()), before
+    waits: list[float] = []
+
+    account_ends.delete("gone", quiet, wait=waits.append)
+
+    assert set(owned(connection, owner.id).values()) == {0}
+    assert owned(connection, accounts.named("kept").id) == kept
+    assert one(connection, "SELECT count(*) FROM attempt") == attempts
+    assert one(connection, "SELECT count(*) FROM superseded") == content
+    # Runs were held by a worker: their leases were waited for, once.
+    assert waits == [5.0]
+    with pytest.raises(NotFound):
+        accounts.named("gone")
+    accounts.create("gone")
+
+
+def test_a_deletion_that_was_interrupted_anywhere_goes_on(
+    app: Flask, connection: psycopg.Connection, furnish: Callable[[str], None]
+) -> None:
+    furnish("gone")
+    owner = accounts.named("gone")
+    for steps in range(1, 7):
+        with session() as driver:
+            erasure.begin(driver, owner.id)
+            # One further step each time, before it is stopped.
+            assert len(list(itertools.islice(erasure.erase(driver, owner.id), steps))) == steps
+            if steps == 1:
+                assert sum(owned(connection, owner.id).values()) > 0
+    account_ends.delete("gone", quiet, wait=lambda _seconds: None)
+    with pytest.raises(NotFound):
+        account_ends.delete("gone", quiet)
+
+
+def test_from_its_beginning_on_no_key_of_it_is_valid_and_it_is_not_resumed(
+    app: Flask, connection: psycopg.Connection
+) -> None:
+    key = accounts.create("demo")
+    with session() as driver:
+        erasure.begin(driver, accounts.named("demo").id)
+
+    with pytest.raises(Unauthenticated):
+        accounts.authenticate(key, account=None)
+    with pytest.raises(Conflict):
+        account_ends.resume("demo", quiet)
+
+
+def test_a_booking_that_comes_between_is_erased_as_well(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    """A request that was authenticated before stores its job as late as this."""
+    with session() as driver:
+        erasure.begin(driver, caller.account.id)
+        list(erasure.erase(driver, caller.account.id))
+        jobs.create(caller, booking())
+        assert not erasure.end(driver, caller.account.id)
+
+    account_ends.delete("demo", quiet)
+    assert one(connection, "SELECT count(*) FROM job") == 0
+
+
+def test_nobody_else_waits_for_a_deletion(
+    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    """While one batch of it waits for a lock, other accounts book and claim."""
+    held = book(connection, caller.account.id, due_in=600)
+    other = add_account(connection, "other")
+    with connect(database) as holder, holder.transaction():
+        holder.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (held,))
+
+        def delete() -> None:
+            with app.app_context():
+                account_ends.delete("demo", quiet, wait=lambda _seconds: None)
+
+        with in_thread(delete) as finish:
+            book(connection, other, due_in=-1)
+            assert len(claim_and_take(connection)) == 1
+            holder.execute("ROLLBACK")
+            finish()
+    assert one(connection, "SELECT count(*) FROM account") == 1
