@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 import structlog
@@ -48,9 +48,7 @@ def configure(process: str, level: str = "info") -> None:
         logger_factory=_LineWriter,
         cache_logger_on_first_use=True,
     )
-    handler = Handler()
-    handler.setFormatter(_Formatter(logging.BASIC_FORMAT))
-    logging.basicConfig(level=max(numeric, logging.WARNING), handlers=[handler])
+    logging.basicConfig(level=max(numeric, logging.WARNING), handlers=[Handler()])
     logging.captureWarnings(capture=True)
     sys.excepthook = _on_end
 
@@ -99,14 +97,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-
-
-class _Formatter(logging.Formatter):
-    """What libraries log, with errors told as ours are."""
-
-    def formatException(self, ei: Any) -> str:  # noqa: ANN401, N802 - as logging has it
-        """The traces of an error."""
-        return format_exception(ei)
 
 
 def lines(event: str, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -166,14 +156,29 @@ class _LineWriter:
 
 
 class Handler(logging.Handler):
-    """What the logging of libraries, and of granian (deploy/web-log.json), gives its lines to."""
+    """Writes what libraries log, and granian (deploy/web-log.json), as lines of the same form.
+
+    `process` names the process where nothing calls `configure`.
+    """
+
+    def __init__(self, process: str | None = None) -> None:
+        super().__init__()
+        if process is not None:
+            _common["process"] = process
 
     def emit(self, record: logging.LogRecord) -> None:
         """Queue one record; one that cannot be formatted is counted as dropped."""
         try:
-            _sink.write(self.format(record).encode("utf-8", "backslashreplace") + b"\n")
+            _sink.write(_rendered(_library_line(record)))
         except Exception:  # noqa: BLE001 - whoever logs has other things to do
             _sink.drop()
+
+
+def _library_line(record: logging.LogRecord) -> dict[str, Any]:
+    line: dict[str, Any] = {"logger": record.name, "message": record.getMessage()}
+    if record.exc_info and record.exc_info[1] is not None:
+        line["exception"] = format_exception(cast("ExcInfo", record.exc_info))
+    return {**line, **_common_fields("library", record.levelname.lower())}
 
 
 def _never_raising(base: type[structlog.typing.BindableLogger]) -> type[Any]:

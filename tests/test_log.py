@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
+
+ROOT = Path(__file__).parent.parent
 PROGRAM = """
 import sys
 from datetime import UTC, datetime
@@ -27,11 +31,32 @@ log.lines("attempt", [{"detail": "\\ud800", "number": 1 << 64}])
 log.logger.error("lost", value=Unprintable())
 log.logger.error("kept", dropped=list(log.take_dropped().items()))
 """
+LIBRARY = """
+import json, logging, logging.config, sys
+from granian.log import LogLevels, configure_logging
+from app import log
+if sys.argv[1] == "granian":
+    configure_logging(LogLevels.warning, json.load(open("deploy/web-log.json")))
+else:
+    log.configure("worker")
+logger = logging.getLogger("_granian" if sys.argv[1] == "granian" else "psycopg")
+logger.info("not told")
+logger.warning("two\\nlines, %s", "caf\u00e9")
+try:
+    raise ValueError("boom")
+except ValueError:
+    logger.exception("failed")
+logger.error("%d", "not a number")
+"""
 
 
-def said(level: str) -> list[dict[str, object]]:
+def said(argument: str, program: str = PROGRAM) -> list[dict[str, object]]:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, level], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program, argument],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     )
     assert done.stdout == ""
     return [json.loads(line) for line in done.stderr.splitlines()]
@@ -65,3 +90,19 @@ def test_a_quieter_level_leaves_out_the_attempts() -> None:
     levels = [line["level"] for line in said("warning")]
 
     assert levels == ["error", "error", "warning"]
+
+
+@pytest.mark.parametrize(
+    ("source", "process", "logger"),
+    [("library", "worker", "psycopg"), ("granian", "web", "_granian")],
+)
+def test_lines_of_libraries_have_the_same_form(source: str, process: str, logger: str) -> None:
+    warning, failed, dropped = said(source, LIBRARY)
+
+    assert (warning["message"], warning["level"]) == ("two\nlines, café", "warning")
+    assert (failed["message"], failed["level"]) == ("failed", "error")
+    assert str(failed["exception"]).endswith("ValueError: boom")
+    for line in (warning, failed):
+        assert (line["event"], line["process"], line["logger"]) == ("library", process, logger)
+        assert line["timestamp"]
+    assert (dropped["event"], dropped["lines"]) == ("log.lines_dropped", 1)

@@ -23,6 +23,8 @@ UNTIL_READY_S: Final = 0.2
 MAX_REFRESH_S: Final = 3.0
 MAX_AGE_S: Final = 6.0
 """Figures that are older are not told: the database does not answer, or only very slowly."""
+FIRST_LOOK_S: Final = 3.0
+"""How long a process waits at its start until it can tell what the database holds."""
 # However much there is to count, the database spends no more than this part of its time on it.
 _MAX_PART: Final = 0.02
 
@@ -51,10 +53,16 @@ class HealthWatch:
         self._counts = counts
         self._unwritten: dict[tuple[str, str], float] = {}
         self._seen: _Seen | None = None
+        self._looked = threading.Event()
 
     def start(self) -> None:
-        """Begin to look, for as long as the process lives."""
+        """Begin to look, for as long as the process lives; returns when there was a first look.
+
+        A probe that comes at once must not be told that the database is away because nobody has
+        looked yet. A database that hangs holds up the start for FIRST_LOOK_S at most.
+        """
         threading.Thread(target=self._run, name="health", daemon=True).start()
+        self._looked.wait(FIRST_LOOK_S)
 
     def readiness(self) -> Readiness:
         """Whether everything needed to fire is there; not so where nobody can tell any more."""
@@ -95,6 +103,7 @@ class HealthWatch:
             except Exception:  # noqa: BLE001 - the thread must outlive whatever it is
                 logger.exception("health.failed")
                 pause = MAX_REFRESH_S
+            self._looked.set()
             time.sleep(pause)
 
     def _fresh(self) -> _Seen | None:

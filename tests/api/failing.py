@@ -1,9 +1,13 @@
-"""The web process with a defect at /defect, and a thread that ends once the file END exists."""
+"""The web process with a defect at /defect, and a thread that ends once the file END exists.
+
+That thread takes SLOWLY seconds for each look at the database.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 from app.api.scopes import needs_no_key
@@ -18,6 +22,7 @@ def _end_or_refresh(watch: HealthWatch) -> float:
     if end.exists():
         end.unlink()
         sys.exit()
+    time.sleep(float(os.environ.get("SLOWLY", "0")))
     return _refresh(watch)
 
 

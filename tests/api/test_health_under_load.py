@@ -87,6 +87,14 @@ def test_what_the_front_answers_itself_looks_like_other_answers(web: Web) -> Non
     assert (readiness.status, readiness.json()["database"]) == (503, True)
 
 
+def test_figures_are_told_from_the_first_request_on(
+    web_environ: dict[str, str], web_key: str
+) -> None:
+    assert web_key
+    with serving({**web_environ, "SLOWLY": "0.5"}, "tests.api.failing:front", workers=2) as web:
+        assert {ask(web, request("GET", "/metrics")).status for _ in range(10)} == {200}
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_figures_have_a_port_of_their_own_where_one_is_given(
     web_environ: dict[str, str], web_key: str, workers: int
