@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -177,7 +177,7 @@ class Handler(logging.Handler):
 def _library_line(record: logging.LogRecord) -> dict[str, Any]:
     line: dict[str, Any] = {"logger": record.name, "message": record.getMessage()}
     if record.exc_info and record.exc_info[1] is not None:
-        line["exception"] = format_exception(cast("ExcInfo", record.exc_info))
+        line["exception"] = format_exception(record.exc_info)
     return {**line, **_common_fields("library", record.levelname.lower())}
 
 
