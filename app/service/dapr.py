@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import Final
@@ -17,6 +18,7 @@ from app.service import jobs
 from app.service.usage import within_limits
 from app.store import contents, inflight
 from app.store import jobs as store
+from app.store.clock import read_clock
 from app.store.engine import session, statement, transaction
 from app.store.names import NameTaken, holder
 
@@ -26,12 +28,20 @@ _REPLACED: Final = "the job was overwritten"
 
 
 @within_limits
-def book(caller: Caller, booking: Booking, first: datetime, *, overwrite: bool = False) -> None:
-    """Book a job of an app, which is `booking.endpoint`, under its name.
+def book(
+    caller: Caller,
+    judge: Callable[[datetime], tuple[Booking, datetime]],
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Book a job of an app, which is `endpoint` of its booking, under its name.
 
-    Where there is one of that name, it is replaced if `overwrite` says so: its runs are withdrawn,
-    and nothing of it counts for the new one. Raises Conflict.
+    `judge` tells the booking, and its first firing, at an instant of the database's clock; where
+    the job is already there and locked, it is asked again. Where there is one of that name, it is
+    replaced if `overwrite` says so: its runs are withdrawn, and nothing of it counts for the new
+    one. Raises Conflict, and whatever `judge` raises.
     """
+    booking, first = judge(caller.now)
     for _ in range(TRIES):
         # First of all, and by itself: most often the name is free, and this one round trip all.
         with suppress(NameTaken), session() as connection:
@@ -40,7 +50,7 @@ def book(caller: Caller, booking: Booking, first: datetime, *, overwrite: bool =
             return
         if not overwrite:
             break
-        if _overwritten(caller, booking, first):
+        if _overwritten(caller, booking, judge):
             return
     raise Conflict(
         f"A job named {quoted(booking.name or '')} exists already.",
@@ -70,14 +80,18 @@ def delete(caller: Caller, app_id: str, name: str) -> None:
             jobs.delete_locked(connection, job_id)
 
 
-def _overwritten(caller: Caller, booking: Booking, first: datetime | None) -> bool:
+def _overwritten(
+    caller: Caller, wanted: Booking, judge: Callable[[datetime], tuple[Booking, datetime]]
+) -> bool:
     """Whether the job of that name was replaced; False where it ended meanwhile."""
-    name, app_id = booking.name or "", booking.endpoint
+    name, app_id = wanted.name or "", wanted.endpoint
     with suppress(NotFound), transaction() as connection:
         job_id = holder(connection, caller.account.id, name, Dialect.DAPR, app_id)
         if job_id is None:
             return False
         current = jobs.locked(connection, caller, job_id)
+        # What the old job fired while its lock was waited for is not fired again by the new one.
+        booking, first = judge(read_clock(connection))
         inflight.cancel_all(connection, job_id, _REPLACED)
         contents.keep(connection, job_id)
         store.replace(connection, current, booking, first)

@@ -28,6 +28,7 @@ from app.service.limits import limits_of
 from app.service.usage import within_limits
 from app.store import contents, inflight
 from app.store import jobs as store
+from app.store.clock import read_clock
 from app.store.engine import session, statement, transaction
 from app.store.inflight import Overdue
 from app.store.names import NameTaken, holder
@@ -200,21 +201,28 @@ def replace_locked(
 
     Raises InvalidMember, Conflict; NameTaken where the booking bears another job's name.
     """
-    compare(echo, current, caller.now)
-    first = arming.on_update(connection, current, booking, caller.now)
-    return put_in_place(connection, caller, current, booking, first)
+    now = read_clock(connection)
+    compare(echo, current, now)
+    first = arming.on_update(connection, current, booking, now)
+    return put_in_place(connection, caller, current, booking, first, now=now)
 
 
 def put_in_place(
-    connection: Connection, caller: Caller, current: Job, booking: Booking, first: datetime | None
+    connection: Connection,
+    caller: Caller,
+    current: Job,
+    booking: Booking,
+    first: datetime | None,
+    *,
+    now: datetime,
 ) -> Job:
     """The next version of a locked job, whose first firing is `first`; None where none is to come.
 
-    Raises NameTaken where the booking bears another job's name.
+    `now` was read under the lock. Raises NameTaken where the booking bears another job's name.
     """
     next_at: datetime | None = None
     if booking.enabled:
-        _claim_overdue(connection, caller, current)
+        _claim_overdue(connection, caller, current, now)
         replaced = f"replaced by version {current.version + 1} of the job"
         kept = inflight.cancel_replaced(connection, current.id, replaced, LAST_WORD)
         next_at = _after_kept(booking, first, kept)
@@ -305,7 +313,7 @@ def check_booking(booking: Booking) -> None:
     check(booking, allow=settings.allow_targets, deny=settings.deny_targets)
 
 
-def _claim_overdue(connection: Connection, caller: Caller, current: Job) -> None:
+def _claim_overdue(connection: Connection, caller: Caller, current: Job, now: datetime) -> None:
     """What is due as good as now and no scheduler has claimed is the old version's to make.
 
     The scheduler gives these runs their turns among what the account has postponed.
@@ -320,7 +328,7 @@ def _claim_overdue(connection: Connection, caller: Caller, current: Job) -> None
     firings = catch_up(
         current.trigger,
         due_at=current.owed_at or current.next_at,
-        now=caller.now + LAST_WORD,
+        now=now + LAST_WORD,
         misfire=current.misfire,
         postponed=current.owed_at is not None,
     )

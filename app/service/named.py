@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
@@ -17,6 +18,7 @@ from app.errors import Conflict, NotFound
 from app.service import jobs
 from app.service.usage import within_limits
 from app.store import jobs as store
+from app.store.clock import read_clock
 from app.store.engine import statement, transaction
 from app.store.names import holder
 
@@ -63,10 +65,10 @@ def put(caller: Caller, booking: Booking, echo: Echo) -> Put:
                 # The one conflict a booking can meet: somebody took the name just now.
                 continue
         if booking_of(current) == booking:
-            return _left_alone(current, echo, caller)
+            return _left_alone(current, echo, caller.now)
         with _locked(caller, name) as (connection, found):
             if found is not None and booking_of(found) == booking:
-                return _left_alone(found, echo, caller)
+                return _left_alone(found, echo, read_clock(connection))
             if found is not None:
                 replaced = jobs.replace_locked(connection, caller, found, booking, echo)
                 return Put(job=replaced, created=False)
@@ -85,8 +87,8 @@ def delete(caller: Caller, name: str) -> None:
     raise _unsettled(name)
 
 
-def _left_alone(current: Job, echo: Echo, caller: Caller) -> Put:
-    jobs.compare(echo, current, caller.now)
+def _left_alone(current: Job, echo: Echo, now: datetime) -> Put:
+    jobs.compare(echo, current, now)
     return Put(job=current, created=False)
 
 

@@ -14,6 +14,7 @@ from app.service import arming, jobs, limits
 from app.service.usage import within_limits
 from app.store import accounts, contents, inflight, serial
 from app.store import jobs as store
+from app.store.clock import read_clock
 from app.store.engine import transaction
 
 
@@ -44,7 +45,8 @@ def resume(caller: Caller, job_id: UUID) -> Job:
         current = jobs.locked(connection, caller, job_id)
         if current.enabled:
             return current
-        next_at = arming.on_resume(connection, current, current.misfire, caller.now)
+        now = read_clock(connection)
+        next_at = arming.on_resume(connection, current, current.misfire, now)
         contents.keep(connection, job_id)
         booking = replace(booking_of(current), enabled=True)
         store.replace(connection, current, booking, next_at)

@@ -62,9 +62,13 @@ WHERE job_id = :job_id AND account_id = :account_id AND cancelled_at IS NULL AND
 LIMIT 1
 """)
 
+# A firing is settled before it is due where the clock was set back meanwhile.
 _KEPT = text("""
-SELECT max(due_at) FROM inflight
-WHERE job_id = :job_id AND kind = 'scheduled' AND cancelled_at IS NULL
+SELECT greatest(
+  (SELECT max(due_at) FROM inflight
+   WHERE job_id = :job_id AND kind = 'scheduled' AND cancelled_at IS NULL),
+  (SELECT max(due_at) FROM run
+   WHERE job_id = :job_id AND kind = 'scheduled' AND state <> 'cancelled' AND due_at > now()))
 """)
 
 # The database's clock is read once, so that the run is sent when it is due.
@@ -134,6 +138,8 @@ def cancel_replaced(
     connection: Connection, job_id: UUID, reason: str, last_word: timedelta
 ) -> datetime | None:
     """Withdraw what a new version replaces; the latest scheduled firing that was kept, or None.
+
+    One that is still to come, and was made already, counts as kept.
 
     What somebody asked for by hand is never replaced: no firing of the new version stands for it.
     """

@@ -202,8 +202,9 @@ FROM picked WHERE recurring OR crowded OR owed_at IS NOT NULL;
 
 -- name: lock_pace
 -- What these accounts have spent, one account after another in one order; before anything of what
--- was locked since is judged. The clock that comes along judges it.
-SELECT a.account_id, coalesce(spent_until, now()), greatest(queued_until, now()), clock_timestamp()
+-- was locked since is judged. The clock that comes along judges it: it is read once the row is locked.
+SELECT a.account_id, coalesce(spent_until, clock_timestamp()),
+       greatest(queued_until, clock_timestamp()), clock_timestamp()
 FROM unnest(%(accounts)b::bigint[]) AS a (account_id)
 LEFT JOIN LATERAL (
   SELECT spent_until, queued_until FROM firing_pace p
@@ -219,7 +220,7 @@ FROM unnest(%(accounts)b::bigint[], %(spent)b::float8[], %(queued)b::timestamptz
   AS v (account_id, spent, queued_until)
 ORDER BY account_id
 ON CONFLICT (account_id) DO UPDATE
-SET spent_until = greatest(p.spent_until, now()) + (excluded.spent_until - now()),
+SET spent_until = greatest(p.spent_until, clock_timestamp()) + (excluded.spent_until - now()),
     queued_until = CASE WHEN excluded.queued_until = '-infinity' THEN p.queued_until
                         ELSE excluded.queued_until END;
 

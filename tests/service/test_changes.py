@@ -156,7 +156,7 @@ def test_a_firing_that_was_due_already_keeps_the_content_of_its_version(
 
 
 def test_an_update_does_not_repeat_a_firing_of_the_old_version_that_stands(
-    caller: Caller, connection: psycopg.Connection
+    caller: Caller, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime.now(UTC)
     quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
@@ -165,8 +165,9 @@ def test_an_update_does_not_repeat_a_firing_of_the_old_version_that_stands(
     claim_all(connection)
 
     # The update came 50 ms before the quarter, whose firing is therefore left to take place.
-    just_before = replace(caller, now=quarter - timedelta(milliseconds=50))
-    updated = jobs.update(just_before, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    just_before = quarter - timedelta(milliseconds=50)
+    monkeypatch.setattr(jobs, "read_clock", lambda _connection: just_before)
+    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
 
     assert updated.next_at == quarter + timedelta(minutes=15)
 

@@ -260,7 +260,7 @@ def test_an_update_leaves_a_call_by_hand_and_the_schedule_of_the_new_version(
 
 
 def test_a_call_by_hand_stands_for_no_firing_of_a_new_version(
-    caller: Caller, connection: psycopg.Connection
+    caller: Caller, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime.now(UTC)
     quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
@@ -269,8 +269,9 @@ def test_a_call_by_hand_stands_for_no_firing_of_a_new_version(
     by_hand = quarter + timedelta(milliseconds=100)
     connection.execute("UPDATE inflight SET due_at = %s, send_at = %s", (by_hand, by_hand))
 
-    just_before = replace(caller, now=quarter - timedelta(milliseconds=50))
-    updated = jobs.update(just_before, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    just_before = quarter - timedelta(milliseconds=50)
+    monkeypatch.setattr(jobs, "read_clock", lambda _connection: just_before)
+    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
 
     assert updated.next_at == quarter
 

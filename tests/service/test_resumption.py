@@ -61,15 +61,16 @@ def test_what_a_recurring_job_missed_while_paused_is_made_up_for_as_it_asks(
 
 
 def test_where_all_that_was_missed_is_too_late_a_job_goes_on_with_its_next_firing(
-    caller: Caller, connection: psycopg.Connection
+    caller: Caller, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = jobs.create(caller, replace(booking(QUARTERLY), misfire=SKIP))
     pauses.pause(caller, job.id)
     paused_an_hour_ago(connection, job)
     now = next_after(QUARTERLY, caller.now - timedelta(hours=1)) or caller.now
-    later = replace(caller, now=now + timedelta(minutes=1))
+    later = now + timedelta(minutes=1)
+    monkeypatch.setattr(pauses, "read_clock", lambda _connection: later)
 
-    resumed = pauses.resume(later, job.id)
+    resumed = pauses.resume(caller, job.id)
 
     assert resumed.next_at == now + timedelta(minutes=15)
 

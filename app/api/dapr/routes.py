@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import orjson
@@ -68,8 +69,8 @@ def schedule_job(_name: str) -> Response:
     if document.schedule is None and document.due_time is None:
         raise failures.schedule_empty()
     try:
-        booking, first = bookings.of_document(app_id, name, document, caller.now)
-        dapr.book(caller, booking, first, overwrite=document.overwrite)
+        judge = partial(bookings.of_document, app_id, name, document)
+        dapr.book(caller, judge, overwrite=document.overwrite)
     except Refusal as refusal:
         where = "" if refusal.member == "name" else "job failed validation: "
         raise failures.of_scheduler(500, "Unknown", f"{where}{refusal.text}") from None

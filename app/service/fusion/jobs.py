@@ -26,6 +26,7 @@ from app.service import jobs
 from app.service.fusion import apps
 from app.store import accounts, contents, names, redelivery, serial
 from app.store import jobs as store
+from app.store.clock import read_clock
 
 SCHEDULE: Final = "schedule"
 TASK: Final = "task"
@@ -92,7 +93,7 @@ def book(connection: Connection, caller: Caller, booking: Booking) -> None:
         job_id=UUID(int=uuid7().int),
         account_id=caller.account.id,
         booking=booking,
-        next_at=next_after(booking.trigger, caller.now),
+        next_at=next_after(booking.trigger, read_clock(connection)),
     )
 
 
@@ -101,8 +102,9 @@ def replace(connection: Connection, caller: Caller, current: Job, booking: Booki
     if booking_of(current) == booking:
         return False
     if current.enabled or booking.enabled:
-        first = next_after(booking.trigger, caller.now)
-        jobs.put_in_place(connection, caller, current, booking, first)
+        now = read_clock(connection)
+        first = next_after(booking.trigger, now)
+        jobs.put_in_place(connection, caller, current, booking, first, now=now)
     else:
         # What was started by hand meanwhile has nothing to do with the schedule.
         contents.keep(connection, current.id)

@@ -1,0 +1,123 @@
+"""A request waited long for the lock of its job: what comes "after now" is judged afterwards.
+
+The clock of the caller is the one read with the key. Here it is an hour old, as after a long wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import psycopg
+import pytest
+
+from app.api.dapr import bookings
+from app.api.dapr.documents import JobDocument
+from app.domain.account import Caller
+from app.domain.fusion import resource, schedule
+from app.domain.job import Booking, Echo
+from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.run import RunState
+from app.service import dapr, jobs, named, pauses
+from app.service.fusion import schedules
+from app.store.settling import settle
+from tests.booked import claim_and_take, one
+from tests.service.test_jobs import QUARTERLY, booking
+from tests.store.test_settling import came
+
+MINUTELY = "0 * * * * ?"
+SKIP = Misfire(policy=MisfirePolicy.SKIP, window=1)
+
+
+@pytest.fixture
+def stale(caller: Caller) -> Caller:
+    return replace(caller, now=caller.now - timedelta(hours=1))
+
+
+def expected(connection: psycopg.Connection) -> bool:
+    """Whether the next firing of the only job is still to come."""
+    return bool(one(connection, "SELECT next_at > clock_timestamp() FROM due"))
+
+
+def test_an_update(caller: Caller, stale: Caller, connection: psycopg.Connection) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+
+    jobs.update(stale, job.id, booking(QUARTERLY, data=b"two"), Echo())
+
+    assert expected(connection)
+
+
+def test_an_update_by_name(caller: Caller, stale: Caller, connection: psycopg.Connection) -> None:
+    job = replace(booking(QUARTERLY), name="hourly")
+    named.put(caller, job, Echo())
+
+    named.put(stale, replace(job, data=b"two"), Echo())
+
+    assert expected(connection)
+
+
+def test_a_resumption(caller: Caller, stale: Caller, connection: psycopg.Connection) -> None:
+    job = jobs.create(caller, replace(booking(QUARTERLY), misfire=SKIP))
+    pauses.pause(caller, job.id)
+    connection.execute("UPDATE job SET updated_at = updated_at - interval '1 hour'")
+
+    pauses.resume(stale, job.id)
+
+    assert expected(connection)
+
+
+def scheduled(caller: Caller, *expressions: str) -> None:
+    of = resource.parse("datasource:movies")
+    triggers = [{"type": "cron", "enabled": True, "value": each} for each in expressions]
+    sent = schedule.read({"triggers": triggers}, resource=of, now=caller.now)
+    schedules.put(caller, of, sent, app=None)
+
+
+def test_a_schedule_of_fusion(
+    caller: Caller, stale: Caller, connection: psycopg.Connection
+) -> None:
+    scheduled(caller, MINUTELY)
+
+    scheduled(stale, MINUTELY, "0 30 * * * ?")
+
+    assert expected(connection)
+
+
+def test_a_new_schedule_of_fusion(stale: Caller, connection: psycopg.Connection) -> None:
+    scheduled(stale, MINUTELY)
+
+    assert expected(connection)
+
+
+def test_a_dapr_job_that_is_overwritten(
+    caller: Caller, stale: Caller, connection: psycopg.Connection
+) -> None:
+    def judge(now: datetime) -> tuple[Booking, datetime]:
+        document = JobDocument(schedule="0 */15 * * * *")
+        return bookings.of_document("shop", "tidy", document, now)
+
+    dapr.book(caller, judge)
+
+    dapr.book(stale, judge, overwrite=True)
+
+    assert expected(connection)
+
+
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, None])
+def test_a_firing_that_was_made_before_the_clock_was_set_back_is_not_made_again(
+    caller: Caller, connection: psycopg.Connection, state: RunState | None
+) -> None:
+    job = jobs.create(caller, booking(QUARTERLY))
+    assert job.next_at is not None
+    # All that is to come within the quarter of an hour is claimed: as if the clock were as late.
+    (run,) = claim_and_take(connection, ahead=1000.0)[:1]
+    assert run.due_at == job.next_at
+    if state is not None:
+        settle(connection, [came(run, state)])
+
+    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+
+    withdrawn = one(connection, "SELECT count(*) FROM inflight WHERE cancelled_at IS NOT NULL")
+    later = job.next_at + timedelta(minutes=15)
+    assert updated.next_at == (job.next_at if withdrawn else later)
+    assert withdrawn == (state is None)
