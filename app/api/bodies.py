@@ -25,6 +25,7 @@ from app.errors import (
 MAX_DOCUMENT: Final = 64 * 1024
 MAX_LONG: Final = 4 * 1024 * 1024
 LONG_PATHS: Final = re.compile(r"/1/jobs/bulk|/+v1\.0[^/]*/+jobs/.*", re.DOTALL)
+_JOB_IN_ADDRESS: Final = re.compile(r"/1/jobs(?:/|$)")
 MAX_TARGET: Final = 16 * 1024
 MAX_CONTENT_TYPE: Final = 1024
 FAILURE: Final = "wakecall.body_failure"
@@ -112,9 +113,10 @@ def check_target() -> None:
     """Refuse an address no call needs; raises AddressTooLong, InvalidMember."""
     length = len(request.environ["PATH_INFO"]) + len(request.environ.get("QUERY_STRING", ""))
     if max(length, len(request.environ.get("REQUEST_URI", ""))) > MAX_TARGET:
+        is_job = _JOB_IN_ADDRESS.match(request.environ["PATH_INFO"]) is not None
         raise AddressTooLong(
             f"The address has more than {MAX_TARGET} characters.",
-            remedy="POST the job as a document to /1/jobs.",
+            remedy="POST the job as a document to /1/jobs." if is_job else "Shorten the address.",
         )
     try:
         # The bytes of an address come as the characters of ISO-8859-1 (PEP 3333).

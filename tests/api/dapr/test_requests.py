@@ -74,6 +74,18 @@ def test_what_is_booked_is_one_job_as_every_other(
     )
 
 
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+def test_an_address_that_is_too_long_is_refused_without_a_word_of_another_api(
+    dapr: FlaskClient, method: str
+) -> None:
+    answer = dapr.open(f"{JOBS}/test?x={'x' * 20_000}", method=method, data=json.dumps(DUE))
+    assert told(answer) == (
+        414,
+        "ERR_ADDRESS_TOO_LONG",
+        f"The address has more than {bodies.MAX_TARGET} characters. Shorten the address.",
+    )
+
+
 def test_a_one_shot_may_be_due_at_once(dapr: FlaskClient, connection: psycopg.Connection) -> None:
     for name, due in (("now", "0s"), ("past", "2020-01-01T00:00:00Z"), ("ago", "-5s")):
         assert schedule(dapr, name, {"dueTime": due}).status_code == 204
