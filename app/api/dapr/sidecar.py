@@ -31,6 +31,9 @@ DEMO: Final = "demo"
 
 # What `localhost` may lead to, in either order.
 _LOOPBACK: Final = ("127.0.0.1", "::1")
+BODY_S: Final = 300.0
+"""How long a request's body may take here: nobody else waits for the room that it takes."""
+
 _NO_IPV6: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
@@ -98,7 +101,7 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
     level = current_app.config["WAKECALL_SETTINGS"].log_level
     begin = partial(process.begin, level, name="sidecar")
     # There is one account here, which need leave nothing to others.
-    front = Front(_Speaking(application, bound), begin=begin, share=THREADS)
+    front = Front(_Speaking(application, bound), begin=begin, share=THREADS, body_s=BODY_S)
     asyncio.run(_serve(front, addresses, port, ready))
     # A thread of the server that still wants the interpreter while it is torn down aborts.
     with suppress(OSError):

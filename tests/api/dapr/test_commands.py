@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from typing import Never
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
 
+from app.api import uploads
 from app.api.auth import Bound
 from app.api.dapr import sidecar
 from app.errors import Misconfigured, NotFound
 from app.service import accounts, dapr_apps
 from tests.api.conftest import MakeApp
+from tests.ports import free_port
 
 URL = "http://127.0.0.1:6200"
 
@@ -37,6 +40,26 @@ def run(runner: FlaskCliRunner, *arguments: str) -> str:
 
 def add(*further: str, app_id: str = "shop", url: str = URL) -> tuple[str, ...]:
     return ("dapr-app", "add", "demo", "--app-id", app_id, "--url", url, *further)
+
+
+class Halted(Exception):
+    """Ends what would serve for ever."""
+
+
+def test_a_sidecar_waits_longer_for_bodies_than_a_web_that_many_share(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def front(*_: object, body_s: float, **__: object) -> Never:
+        asked.append(body_s)
+        raise Halted
+
+    monkeypatch.setattr(sidecar, "Front", front)
+    with app.app_context(), pytest.raises(Halted):
+        sidecar.serve(Bound(account="account-1", app="shop"), free_port(), lambda: None)
+    assert asked == [sidecar.BODY_S]
+    assert min(asked) > uploads.BODY_S
 
 
 def test_apps_are_added_moved_listed_and_removed(runner: FlaskCliRunner) -> None:
