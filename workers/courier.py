@@ -11,13 +11,11 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
-from app.delivery.addressing import missing
 from app.delivery.loop import Loop
 from app.delivery.request import Call
-from app.domain.completion import Tokens, within
-from app.domain.job import Dialect
+from app.domain.completion import Tokens
 from app.domain.pace import NEAR
-from app.domain.retry import Failed, RetryAt, Unreached, decide, is_success, too_old
+from app.domain.retry import Unreached
 from app.domain.run import Attempt, Reply, RunState
 from app.log import logger
 from app.store.settling import Settlement
@@ -25,7 +23,9 @@ from workers.calls import WITHDRAWN, Sender, call_of
 from workers.destinations import Destinations
 from workers.fetcher import Summons
 from workers.held import Held
+from workers.job_brakes import MAX_WAIT_HERE_S, JobBrakes
 from workers.payloads import Payloads
+from workers.settlements import LOST, after_a_call, without_a_call
 from workers.slots import Line, Slots
 from workers.words import Word, Words
 
@@ -37,8 +37,6 @@ _LATE_ENOUGH: Final = 600
 """What a loop at its fastest sends while another batch is taken; others may take the rest."""
 
 _PUNCTUAL_S: Final = 2.0
-
-_LOST: Final = "the content of its version is lost"
 
 
 class Courier:
@@ -72,6 +70,7 @@ class Courier:
         self._late: set[Held] = set()
         self._words = Words()
         self._stalled = False
+        self._brakes = JobBrakes()
         self.destinations = Destinations(
             loop,
             self._turn,
@@ -187,7 +186,7 @@ class Courier:
                     self._loaded.append(held)
             elif held.awaiting and held.run.id in found:
                 self._step_back(held)
-                self._settle(held, held.came_to(RunState.DEAD, reason=_LOST))
+                self._settle(held, held.came_to(RunState.DEAD, reason=LOST))
             elif held.awaiting:
                 self._withdraw(held)
             elif held.body is None:
@@ -263,7 +262,7 @@ class Courier:
             self._stalled = True
             return False
         self._late.discard(held)
-        if self._is_over(held, now):
+        if self._is_put_off(held, now):
             return True
         if not self.destinations.admits(held, now):
             self.payloads.drop(held)
@@ -273,6 +272,22 @@ class Courier:
             self._send(held, now)
         elif self.payloads.ready(held):
             self._loaded.append(held)
+        return True
+
+    def _is_put_off(self, held: Held, now: float) -> bool:
+        """Whether its call does not begin now: there is none to make, or its job has to wait."""
+        over = without_a_call(held, now)
+        if over is not None:
+            self._settle(held, over)
+            return True
+        until = self._brakes.until(held, now)
+        if until is None:
+            return False
+        if until - now <= MAX_WAIT_HERE_S:
+            self._loop.call_at(until, self._due, held)
+        else:
+            self.payloads.drop(held)
+            self.destinations.releases.append((held, self._brakes.release(held, until, now)))
         return True
 
     def _resume(self, held: Held) -> None:
@@ -318,22 +333,6 @@ class Courier:
         else:
             self._done(held, call)
 
-    def _is_over(self, held: Held, now: float) -> bool:
-        """Whether there is no attempt to make any more; then the run is settled so."""
-        run = held.run
-        if run.url is None:
-            self._settle(held, held.came_to(RunState.DEAD, reason=_LOST))
-            return True
-        if held.address is None and run.dialect != Dialect.DAPR:
-            why = missing(run.endpoint, run.dialect)
-            self._settle(held, held.came_to(RunState.FAILED, reason=why))
-            return True
-        again = run.attempts > run.tried
-        over = too_old(held.retry, due_at=run.due_at, now=held.wall(now)) if again else None
-        if over is not None:
-            self._settle(held, held.came_to(RunState.FAILED, reason=over))
-        return over is not None
-
     def _done(self, held: Held, reply: Reply) -> None:
         self._slots.end(held.run.account_id)
         self.payloads.drop(held)
@@ -346,43 +345,15 @@ class Courier:
         attempt = Attempt(
             held.run.attempts + 1, held.wall(begun), held.lateness(begun) * 1000, reply
         )
-        if is_success(reply, held.retry):
-            self._succeed(held, attempt)
-            self.destinations.done(held, reply, now)
-            self._pump()
-            return
-        verdict = decide(
-            reply,
-            attempts_made=attempt.number - held.run.tried,
-            due_at=held.run.due_at,
-            now=held.wall(now),
-            jitter=self._jitter(),
-            policy=held.retry,
-        )
-        match verdict:
-            case Failed(gone=True) if not held.ends_its_job:
-                reason = "The receiver answered 410: it is gone."
-                self._settle(held, held.came_to(RunState.FAILED, reason=reason, attempt=attempt))
-            case Failed(reason=reason, gone=gone):
-                end = held.came_to(RunState.FAILED, reason=reason, gone=gone, attempt=attempt)
-                self._settle(held, end)
-            case RetryAt(reason=reason):
-                self._settle(held, held.came_to(retry=verdict, reason=reason, attempt=attempt))
-            case Unreached():
-                self.destinations.unreached(held, reply, now)
-                self._pump()
-                return
-        self.destinations.done(held, reply, now)
-        self._pump()
-
-    def _succeed(self, held: Held, attempt: Attempt) -> None:
-        """The receiver took the call; of a 202 it may say later what came of it."""
-        later = None if held.is_event else within(attempt.reply)
-        if later is None:
-            self._settle(held, held.came_to(RunState.SUCCEEDED, attempt=attempt))
+        settlement = after_a_call(held, attempt, now=now, jitter=self._jitter())
+        if isinstance(settlement, Unreached):
+            self.destinations.unreached(held, reply, now)
         else:
-            reason = f"The receiver has {later} s to say what came of it."
-            self._settle(held, held.came_to(within=later, reason=reason, attempt=attempt))
+            if settlement.state is not None:
+                self._brakes.note(held, reply, now)
+            self._settle(held, settlement)
+            self.destinations.done(held, reply, now)
+        self._pump()
 
     def _withdraw(self, held: Held) -> None:
         """Its account is suspended; or it is no longer wanted or ours, which the token tells."""

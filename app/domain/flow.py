@@ -129,7 +129,8 @@ def after(
     `wall` is the same moment by the database's clock. Any answer that is not a gateway's failure
     (502, 503, 504) or a 429 shows that the destination is up, whatever it says of the run.
     `spared` is true of an app whose calls are consumed by nothing but their arrival: the first that
-    does not arrive holds up the others, and any that does, whatever comes of it, ends that.
+    does not arrive holds up the others, and any that does, whatever comes of it, ends that. Nothing
+    else holds up an app: what it answers speaks of the one job that was called.
     `unreachable` counts the account's apps that are known to be so.
     """
     stale = begun < brake.since
@@ -137,6 +138,19 @@ def after(
         return brake if stale else absent(brake, in_words(reply), now, unreachable=unreachable)
     if brake.cause is Cause.AWAY and (reply.status or (reply.connected and not stale)):
         brake = Brake(since=brake.since, allowed=_GATHERING)
+    held_up = None if spared else _held_up(brake, reply, now, wall, stale=stale)
+    if held_up is not None:
+        return held_up
+    if reply.status is not None or reply.error in _ANSWERED_BADLY:
+        return _answered(brake, now, stale=stale, share=share)
+    # Nothing was learnt of the destination; a probe is followed by another a while later.
+    return brake if stale or brake.cause is None else replace(brake, until=now + _next(0.0))
+
+
+def _held_up(
+    brake: Brake, reply: Reply, now: float, wall: datetime, *, stale: bool
+) -> Brake | None:
+    """The brake after a reply that holds up the whole destination, or may; None for any other."""
     if reply.status in _ASKING:
         wait = retry_after(reply, wall).total_seconds()
         if wait > 0:
@@ -145,10 +159,7 @@ def after(
         return brake if stale else _wait(brake, Cause.SLOWED, now)
     if reply.status in _FAILING or reply.error in _UNREACHED:
         return brake if stale else _failed(brake, now)
-    if reply.status is not None or reply.error in _ANSWERED_BADLY:
-        return _answered(brake, now, stale=stale, share=share)
-    # Nothing was learnt of the destination; a probe is followed by another a while later.
-    return brake if stale or brake.cause is None else replace(brake, until=now + _next(0.0))
+    return None
 
 
 def absent(brake: Brake, trouble: str, now: float, *, unreachable: int = 0) -> Brake:

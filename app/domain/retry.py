@@ -31,7 +31,10 @@ _GONE: Final = 410
 _GONE_WITH_JOB: Final = "The receiver answered 410: it is gone, and the job with it."
 _DIGITS: Final = 9
 """As many digits are read: 30 years and more, and never too many for int or timedelta."""
-_SLOW_DOWN: Final = frozenset({429, 503})
+_TOO_MANY: Final = 429
+_SLOW_DOWN: Final = frozenset({_TOO_MANY, 503})
+MIN_SLOW_DOWN: Final = timedelta(seconds=1)
+"""How long a job waits at least whose app answers 429 and does not say how long."""
 _UNCONNECTED: Final = frozenset({"connect-failed", "dns-failure", "denied-address"})
 
 
@@ -89,17 +92,17 @@ def decide(
     410 ends run and job, all else is tried again until the policy's attempts are used up. A
     Retry-After on 429 or 503 (RFC 9110, 10.2.3) can put the next attempt off, to 24 hours at most,
     but never brings it forward. No further attempt is due once the policy's max_age has passed
-    since `due_at`. Under `Constant` neither 410 nor Retry-After means anything to the run, and what
-    never reached the receiver consumes nothing.
+    since `due_at`. Under `Constant` 410 ends nothing, a 429 without Retry-After puts the next
+    attempt off too (`job_pause`), and what never reached the receiver consumes nothing.
     """
+    asked = _asked(reply, now)
+    at_least = asked
     if isinstance(policy, Constant):
         if is_unreached(reply):
             return Unreached(reason=in_words(reply))
-        asked = timedelta()
+        at_least = job_pause(reply, now)
     elif reply.status == _GONE:
         return Failed(reason=_GONE_WITH_JOB, gone=True)
-    else:
-        asked = retry_after(reply, now) if reply.status in _SLOW_DOWN else timedelta()
     return again(
         in_words(reply, asked),
         attempts_made=attempts_made,
@@ -107,8 +110,21 @@ def decide(
         now=now,
         jitter=jitter,
         policy=policy,
-        at_least=asked,
+        at_least=at_least,
     )
+
+
+def job_pause(reply: Reply, now: datetime) -> timedelta:
+    """How long the next call of one job waits after this reply, where that concerns the job alone.
+
+    A 429 or 503 with Retry-After says how long; a 429 without it means MIN_SLOW_DOWN.
+    """
+    asked = _asked(reply, now)
+    return asked or (MIN_SLOW_DOWN if reply.status == _TOO_MANY else asked)
+
+
+def _asked(reply: Reply, now: datetime) -> timedelta:
+    return retry_after(reply, now) if reply.status in _SLOW_DOWN else timedelta()
 
 
 def again(
@@ -130,7 +146,8 @@ def again(
         return Failed(reason=f"{reason} All {attempts_made} attempts are used up.")
     if isinstance(policy, Constant):
         planned = due_at + since_due(policy, attempts_made)
-        return RetryAt(instant=max(planned, now + pause_after(attempts_made)), reason=reason)
+        pause = max(pause_after(policy, attempts_made), at_least)
+        return RetryAt(instant=max(planned, now + pause), reason=reason)
     wait = max(wait_after(policy, attempts_made), at_least)
     instant = now + wait * (1 + JITTER * jitter)
     over = too_old(policy, due_at=due_at, now=instant)

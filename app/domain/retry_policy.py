@@ -94,15 +94,15 @@ def since_due(policy: Constant, attempts_made: int) -> timedelta:
     return timedelta(seconds=min(attempts_made * policy.interval, _FURTHEST))
 
 
-def pause_after(attempts_made: int) -> timedelta:
+def pause_after(policy: Constant, attempts_made: int) -> timedelta:
     """The least pause before the next call under `Constant`, which can ask for none at all.
 
-    At most five calls a second for the first hundred, then one a minute; with every further hundred
-    calls the pause doubles, to an hour at most.
+    For the first hundred none where the retries have an end, else SHORTEST_PAUSE; then a minute;
+    with every further hundred calls the pause doubles, to an hour at most.
     """
     hundreds = min(attempts_made // _AT_THIS_PACE, 32)
     if hundreds == 0:
-        return timedelta(seconds=SHORTEST_PAUSE)
+        return timedelta(seconds=SHORTEST_PAUSE if policy.max_retries is None else 0)
     return timedelta(seconds=min(MIN_PAUSE_AFTER_HUNDRED * 2 ** (hundreds - 1), LONGEST_PAUSE))
 
 

@@ -68,7 +68,7 @@ def run_through(policy: Constant, answers: Answers, *, called: int) -> tuple[int
             return made - 1, verdict
         if isinstance(verdict, Failed):
             return made, verdict
-        assert verdict.instant > now
+        assert verdict.instant >= now
         now = verdict.instant
 
 
@@ -103,7 +103,7 @@ def test_2xx_and_404_are_success(status: int) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 400, 401, 410, 429, 500, 503])
 def test_all_else_is_tried_again_and_ends_no_job(status: int) -> None:
-    reply = Reply(status=status, headers=(("Retry-After", "3600"),))
+    reply = Reply(status=status)
     assert not is_success(reply, USUAL)
     decided = under(USUAL, reply)
     assert isinstance(decided, RetryAt)
@@ -115,14 +115,34 @@ def test_all_else_is_tried_again_and_ends_no_job(status: int) -> None:
     assert last.reason.endswith("All 4 attempts are used up.")
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_who_asks_for_time_is_not_called_sooner_with_this_run(status: int) -> None:
+    reply = Reply(status=status, headers=(("Retry-After", "3600"),))
+    for policy in (USUAL, Constant(0, 3), Constant(0)):
+        decided = under(policy, reply)
+        assert isinstance(decided, RetryAt)
+        assert decided.instant == DUE + timedelta(hours=1)
+        assert decided.reason.endswith("asked for a wait of 3600 s.")
+    assert isinstance(under(USUAL, reply, made=4), Failed)
+
+
+def test_a_429_slows_down_retries_that_would_come_at_once_and_no_others() -> None:
+    for policy, seconds in ((Constant(0, 3), 1), (Constant(0), 1), (Constant(5, 3), 5)):
+        decided = under(policy, Reply(status=429))
+        assert isinstance(decided, RetryAt)
+        assert decided.instant == DUE + timedelta(seconds=seconds)
+        assert decided.reason == "The receiver answered 429."
+
+
 def test_retries_count_from_the_due_time_and_what_is_past_comes_at_once() -> None:
     assert under(Constant(3), made=2, now=DUE + timedelta(seconds=5)) == RetryAt(
         instant=DUE + timedelta(seconds=6), reason="The receiver answered 500."
     )
     late = DUE + timedelta(seconds=60)
-    decided = under(Constant(3), made=2, now=late)
-    assert isinstance(decided, RetryAt)
-    assert decided.instant == late + timedelta(seconds=0.2)
+    for policy, pause in ((Constant(3, 9), 0), (Constant(0, 9), 0), (Constant(3), 0.2)):
+        decided = under(policy, made=2, now=late)
+        assert isinstance(decided, RetryAt)
+        assert decided.instant == late + timedelta(seconds=pause)
 
 
 @pytest.mark.parametrize(
@@ -167,9 +187,11 @@ def test_no_age_ends_it() -> None:
 
 def test_after_a_hundred_attempts_they_are_a_minute_apart_at_least() -> None:
     """Each attempt is a row of history, and a policy may ask for them without a pause or an end."""
-    assert [pause_after(made).total_seconds() for made in (1, 99, 100, 199, 200, 699, 700)] == [
-        *(0.2, 0.2, 60, 60, 120, 1920, 3600)
-    ]
+    for policy, first in ((Constant(0), 0.2), (Constant(0, 1000), 0)):
+        pauses = [pause_after(policy, made) for made in (1, 99, 100, 199, 200, 699, 700)]
+        assert [each.total_seconds() for each in pauses] == [
+            *(first, first, 60, 60, 120, 1920, 3600)
+        ]
     now = DUE
     for made in range(1, 400):
         decided = under(Constant(0), made=made, now=now)
@@ -208,6 +230,7 @@ def test_whatever_is_asked_for_a_retry_is_paced_and_never_before_its_time(
     most = MOST_CALLS if retries is None else min(retries + 1, MOST_CALLS)
     assert isinstance(decided, RetryAt) is (made < most)
     if isinstance(decided, RetryAt):
-        assert decided.instant - now >= pause_after(made) >= timedelta(seconds=0.2)
+        policy = Constant(interval, retries)
+        assert decided.instant - now >= pause_after(policy, made)
         planned = min(interval * made, timedelta(days=36_500).total_seconds())
         assert decided.instant >= DUE + timedelta(seconds=planned)

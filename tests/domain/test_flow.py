@@ -327,15 +327,21 @@ def test_any_answer_shows_that_an_app_is_back(reply: Reply, begun: float) -> Non
     assert not free(back, 12.0, under_way=5)
 
 
-@pytest.mark.parametrize("reply", [Reply(status=503), Reply(error="timeout"), Reply(status=502)])
-def test_an_app_that_is_reached_and_fails_is_away_no_longer_but_may_be_down(reply: Reply) -> None:
-    brake = told(FREE, REFUSED, now=10.0, spared=True)
-    for _ in range(DOWN_AFTER - 1):
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(Reply(status=status) for status in (429, 500, 502, 503, 504)),
+        *(asking("30", status) for status in (429, 503)),
+        *(Reply(error=error) for error in ("timeout", "connection-lost", "tls-failed")),
+    ],
+)
+@pytest.mark.parametrize("before", [FREE, told(FREE, REFUSED, now=10.0, spared=True)])
+def test_no_answer_for_one_job_holds_up_its_app(reply: Reply, before: Brake) -> None:
+    brake = before
+    for _ in range(2 * DOWN_AFTER):
         brake = told(brake, reply, now=12.0, spared=True)
         assert brake.cause is None
         assert free(brake, 12.0)
-
-    assert told(brake, reply, now=12.0, spared=True).cause is Cause.DOWN
 
 
 def test_a_connection_that_was_lost_before_says_nothing_of_an_app_that_is_away() -> None:

@@ -233,6 +233,32 @@ def test_five_ticks_a_second_are_made_one_after_the_other(
     tell(f"25 ticks in {requests[-1].at - requests[0].at:.2f} s")
 
 
+@pytest.mark.parametrize("headers", [(), (("Retry-After", "60"),)])
+def test_a_job_that_is_answered_429_holds_up_no_other_of_its_app(
+    dapr: Dapr, receiver: Receiver, headers: tuple[tuple[str, str], ...]
+) -> None:
+    receiver.behaviours["/job/busy"] = answer(429, headers)
+    drop = {"schedule": "@every 1s", "dueTime": "0s", "failurePolicy": {"drop": {}}}
+    assert dapr.schedule("busy", drop).status == 204
+    receiver.wait_for(1)
+    for number in range(8):
+        due = {"dueTime": f"{1 + number / 2}s"}
+        assert dapr.schedule(f"good-{number}", due).status == 204
+    names = {f"/job/good-{number}" for number in range(8)}
+
+    until(lambda: names <= {each.target for each in receiver.requests}, "all were called")
+
+    late = [
+        float(each.header("wakecall-lateness-ms") or 0)
+        for each in receiver.requests
+        if each.target in names
+    ]
+    assert max(late) < 10_000, "one of them waited for the busy job"
+    busy = [each for each in receiver.requests if each.target == "/job/busy"]
+    assert len(busy) <= (1 if headers else busy[-1].at - busy[0].at + 2)
+    assert dapr.delete("busy").status == 204
+
+
 class Counting:
     """Answers after a moment, and counts how many calls there are at once."""
 

@@ -1,0 +1,107 @@
+"""Job brakes: an app that asks for time does so for one job, and the others are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from app.domain.flow import Cause
+from app.domain.manner import Manner
+from app.domain.retry_policy import Constant
+from app.domain.run import Reply, RunState
+from tests.workers.stage import OK, Capped
+from tests.workers.test_away import APP
+from workers.held import Held
+
+DROP = APP | {"manner": Manner(retry=Constant(0, 0)), "serial": True}
+
+
+def asking(status: int, seconds: int) -> Reply:
+    return Reply(status=status, headers=(("Retry-After", str(seconds)),))
+
+
+@pytest.fixture
+def stage() -> Iterator[Capped]:
+    made = Capped()
+    yield made
+    made.loop.close()
+
+
+def tick(stage: Capped, job: UUID, **changes: Any) -> Held:
+    return stage.hold(0.0, **(DROP | {"job_id": job} | changes))
+
+
+def answered(stage: Capped, job: UUID, reply: Reply) -> None:
+    """A tick of the job comes, is called, and is answered so."""
+    tick(stage, job)
+    assert len(stage.engine.calls) == 1, "it was not called"
+    stage.answer_all(reply)
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(status=429), asking(429, 30), asking(503, 30), Reply(status=503)]
+)
+def test_the_other_jobs_of_the_app_are_called_on(stage: Capped, reply: Reply) -> None:
+    for _ in range(12):
+        answered(stage, uuid4(), reply)
+        answered(stage, uuid4(), OK)
+
+    assert not stage.flow.releases
+
+
+def test_the_next_tick_waits_for_as_long_as_the_app_asked(stage: Capped) -> None:
+    job = uuid4()
+    answered(stage, job, asking(429, 30))
+    held = tick(stage, job)
+
+    assert not stage.engine.calls
+    ((_, release),) = stage.flow.releases
+    assert (release.id, release.cause, release.destination) == (held.run.id, Cause.ASKED, "")
+    assert release.leave == 30.0
+    assert release.reason == (
+        "waiting: its app asked to wait with the calls of this job; "
+        "next call at 2026-01-01T00:00:30Z"
+    )
+
+    stage.given_back()
+    stage.step(30.0)
+    answered(stage, job, OK)
+    answered(stage, job, OK)
+
+
+def test_a_bare_429_means_a_second_which_the_next_tick_waits_in_the_worker(stage: Capped) -> None:
+    job = uuid4()
+    answered(stage, job, Reply(status=429))
+    tick(stage, job)
+    stage.step(0.9)
+    assert not stage.engine.calls
+
+    stage.word()
+    stage.step(0.2)
+    stage.word()
+    assert len(stage.engine.calls) == 1
+    assert not stage.flow.releases
+
+
+def test_a_tick_that_waits_so_can_be_withdrawn(stage: Capped) -> None:
+    job = uuid4()
+    answered(stage, job, Reply(status=429))
+    stage.courier.outcomes.clear()
+    held = tick(stage, job)
+    stage.word(held)
+    stage.step(1.1)
+
+    assert not stage.engine.calls
+    assert stage.settled() is RunState.CANCELLED
+
+
+def test_jobs_that_never_had_ticks_one_after_the_other_have_no_brake(stage: Capped) -> None:
+    job = uuid4()
+    stage.hold(0.0, **(DROP | {"job_id": job, "serial": False}))
+    stage.answer_all(asking(429, 30))
+    stage.hold(0.0, **(DROP | {"job_id": job, "serial": False}))
+
+    assert len(stage.engine.calls) == 1

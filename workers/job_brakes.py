@@ -1,0 +1,54 @@
+"""Job brakes: Dapr jobs whose app asked for time when it gave up on a tick, and until when."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from app.domain.flow import Cause
+from app.domain.instants import format_utc
+from app.domain.retry import job_pause
+from app.domain.run import Reply
+from app.store.parking import Release
+from workers.held import Held
+
+MAX_WAIT_HERE_S: Final = 2.0
+"""A run that waits no longer than this waits in the worker; any other is given back."""
+
+_MAX_KNOWN: Final = 10_000
+_NOWHERE: Final = ""
+"""In place of a destination: nobody sends for the run, which comes back by itself."""
+
+
+class JobBrakes:
+    """Used by the loop's thread alone.
+
+    A retry has its time from the database: this is for the tick that follows one that is over.
+    """
+
+    def __init__(self) -> None:
+        self._until: dict[UUID, float] = {}
+
+    def note(self, held: Held, reply: Reply, now: float) -> None:
+        """A tick has ended with this reply, and no retry follows."""
+        pause = job_pause(reply, held.wall(now)).total_seconds() if held.spared else 0.0
+        if pause > 0 and held.run.serial:
+            if len(self._until) >= _MAX_KNOWN:
+                self._until = {job: until for job, until in self._until.items() if until > now}
+            self._until[held.run.job_id] = now + pause
+
+    def until(self, held: Held, now: float) -> float | None:
+        """When the run's job may be called again; None where that is now."""
+        until = self._until.get(held.run.job_id) if self._until else None
+        if until is None or until > now:
+            return until
+        del self._until[held.run.job_id]
+        return None
+
+    def release(self, held: Held, until: float, now: float) -> Release:
+        """Give a run back for as long as its job has to wait."""
+        held.destination = None
+        at = format_utc(held.wall(until).replace(microsecond=0))
+        reason = f"waiting: its app asked to wait with the calls of this job; next call at {at}"
+        run = held.run
+        return Release(run.id, run.token, _NOWHERE, until - now, Cause.ASKED, reason)
