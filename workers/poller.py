@@ -18,6 +18,7 @@ from workers.fetcher import Summons
 from workers.held import hold
 from workers.keyring import Keyring
 from workers.link import Link, Repeating
+from workers.queue_reach import QueueReach
 
 _POLL_S: Final = 0.25
 _DEAF_POLL_S: Final = 0.05
@@ -81,6 +82,7 @@ class Poller(Repeating):
         self._hears_bells = hears_bells
         self._on_suspects = on_suspects
         self._clock = clock
+        self._reach = QueueReach(clock)
         self._polled_at = clock()
         self._shared_at = float("-inf")
         self.polling = True
@@ -142,7 +144,11 @@ class Poller(Repeating):
         if self._courier.saturated:
             return
         late = _LATE_S if self._hears_bells() else -LOOK_AHEAD.total_seconds()
-        tickets = takes.untaken(connection, late=late, limit=_UNBIDDEN)
+        reach = self._reach.seconds()
+        asked = self._clock()
+        tickets = takes.untaken(connection, late=late, limit=_UNBIDDEN, reach=reach)
+        if len(tickets) < _UNBIDDEN:
+            self._reach.exhausted(asked)
         if tickets:
             take(connection, tickets, self._courier, self._keyring, self._clock)
         if takes.suspects(connection, limit=1):

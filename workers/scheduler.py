@@ -31,6 +31,7 @@ from workers.link import Link, Repeating
 from workers.maintenance import Maintenance, tell_unreadable
 from workers.process import begin, end, identity, on_stop
 from workers.queue import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
+from workers.queue_reach import LeftSearch, QueueReach
 
 BUDGET: Final = 2000
 """Runs rung as overdue and not taken yet, at most: the queue stays shorter than any lease."""
@@ -92,6 +93,8 @@ class Scheduler(Repeating):
         self._clock = clock
         self._firings = KnownFirings(limits, clock=clock)
         self._outstanding: dict[UUID, Counter[int]] = {}
+        self.due = QueueReach(clock)
+        self.inflight = QueueReach(clock)
         self._trusted_since = clock()
         self._finished_at = clock()
         self._beaten_at = float("-inf")
@@ -120,7 +123,10 @@ class Scheduler(Repeating):
                     limit=_LOOK_LIMIT,
                     leases_count=self._leases_count(now),
                     limits=self._firings.limits(connection),
+                    reach=self.inflight.seconds(),
                 )
+                if not looked.full:
+                    self.inflight.exhausted(now)
                 self._ring(looked.rung)
                 self._firings.count(looked.begun)
                 _settle(connection, looked.ended)
@@ -152,15 +158,20 @@ class Scheduler(Repeating):
         claimed: list[Claimed] = []
         if room >= _LEAST_ROOM:
             budget = min(room, self._most_rows())
+            limits = self._firings.limits(connection)
+            reach = self.due.seconds()
+            began = self._clock()
             plainly = claim(
                 connection,
                 budget=budget,
                 ahead=ahead,
                 unreadable=tell_unreadable,
-                limits=self._firings.limits(connection),
+                limits=limits,
+                reach=reach,
             )
             claimed = self._count(plainly)
             if plainly.found < budget:
+                self.due.exhausted(began)
                 return claimed, False
         fairly = claim_fairly(
             connection,
@@ -266,10 +277,15 @@ def main() -> None:
     on_stop(scheduler.stop)
     logger.info("process.started", retention_days=settings.retention_days)
     census = Census(Link(settings.database_url, "census"), limits=settings.limits)
+    search = LeftSearch(
+        Link(settings.database_url, "left"), due=scheduler.due, inflight=scheduler.inflight
+    )
     bell.start()
     maintenance.start()
     census.start()
+    search.start()
     scheduler.run()
+    search.stop()
     census.stop()
     maintenance.stop()
     bell.stop()

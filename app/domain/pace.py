@@ -45,5 +45,12 @@ SUSPECT_AFTER: Final = 2
 DEAD_AFTER: Final = 5
 """Reclaims without outcome after which a run is dead: visible, and tried no more."""
 
+REACH: Final = timedelta(seconds=15)
+"""How far back a queue is read whose earlier rows have all been read. Longer than a row is locked
+ordinarily, or a transaction that writes one takes; every poll reads what is dead within it."""
+
+UNBOUNDED_S: Final = 1e10
+"""So many seconds back, a queue is read from its beginning."""
+
 ALIVE: Final = timedelta(seconds=10)
 """A scheduler or worker whose last heartbeat is younger counts as running."""

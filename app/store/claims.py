@@ -12,7 +12,7 @@ import psycopg
 
 from app.domain import tally
 from app.domain.firing_rate import UNLIMITED, Bound, FiringLimits, reason
-from app.domain.pace import PATIENCE
+from app.domain.pace import PATIENCE, UNBOUNDED_S
 from app.domain.rearm import rearm
 from app.domain.run import RunState
 from app.domain.trigger import from_document
@@ -34,8 +34,8 @@ class Claimed(NamedTuple):
 class Claims(NamedTuple):
     """What one claim came to.
 
-    `found` counts the due rows that it came upon in the order of their time; `postponed` has, by
-    account, how many of them a limit held up.
+    `found` counts the due rows that it read in the order of their time, whatever came of them;
+    `postponed` has, by account, how many firings a limit held up.
     """
 
     runs: list[Claimed]
@@ -89,14 +89,16 @@ def claim(
     ahead: float,
     unreadable: Callable[[UUID, Exception], None],
     limits: FiringLimits = UNLIMITED,
+    reach: float = UNBOUNDED_S,
 ) -> Claims:
     """Claim up to `budget` jobs due within `ahead` seconds, the earliest first.
 
+    Left out are those that have been due, and in the queue, for more than `reach` seconds.
     Besides, of the accounts that have postponed firings, as many as they may begin. A job whose
     trigger cannot be evaluated fires all the same; `unreadable` is told of it, and maintenance
     tries to re-arm it.
     """
-    choice = {"budget": budget, "share": 0, "reach": 0.0, "skip": _NOBODY}
+    choice = {"budget": budget, "share": 0, "reach": reach, "skip": _NOBODY}
     choice["most_owed"] = _MAX_OWED
     return _claim(connection, choice, ahead, unreadable, limits)
 
@@ -134,9 +136,10 @@ def _claim(
     with connection.pipeline(), connection.transaction():
         params = {**choice, "ahead": ahead, "patience": PATIENCE, **_bounds(limits)}
         rows = run(connection, "claim_due", params).fetchall()
+        (came,) = (row[4] for row in rows if not (row[0] or row[3]))
         claimed = [Claimed(row[0], FIRST_TOKEN, row[1], row[2]) for row in rows if row[0]]
         # A postponed row may be found twice: in its account's queue, and when it was expected.
-        found = {row[3]: _Due(row[1], *row[3:]) for row in rows if not row[0]}.values()
+        found = {row[3]: _Due(row[1], *row[3:]) for row in rows if row[3]}.values()
         decided = _decided(connection, list(found), unreadable) if found else []
         firings = [_firing(each) for each in decided if each.due.crowded and each.fire_at]
         sifted = postponing.sift(connection, firings, limits, ahead)
@@ -152,7 +155,6 @@ def _claim(
         postponing.count(connection, limits, numbers, sifted.postponed)
     for answer in begun:
         claimed += [Claimed(run_id, FIRST_TOKEN, *row) for run_id, *row in answer.fetchall()]
-    came = len(rows) - sum(each.expected_at is not None for each in found)
     held = Counter(each.firing.account_id for each in sifted.postponed)
     return Claims(claimed, came, held)
 

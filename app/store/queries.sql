@@ -94,8 +94,12 @@ SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
 -- A due row is taken by one scheduler at a time; whoever changes its job waits, or is skipped here.
 -- The row comes back as it stands once locked, so a job moved meanwhile is not claimed.
 -- A slot is a tenth of a second of the database's clock, which alone judges what is due.
--- Plainly: the earliest `budget` rows. Fairly: at most `share` rows of each slot and account, whatever
--- stands before them; that skip scan touches one index entry per (slot, account), never a backlog.
+-- Plainly: the earliest `budget` rows of those due within the last `reach` seconds, and before them
+-- those whose time had passed already when it was written, if that was within these seconds. While a
+-- transaction stays open, the rows that were claimed since it began stay in the index: no claim is to
+-- walk past all of them (queue_reach.py). The last row tells how many were read so.
+-- Fairly: at most `share` rows of each slot and account, whatever stands before them; that skip scan
+-- touches one index entry per (slot, account), never a backlog.
 -- A one-time job moves on and its run begins in this statement; a recurring one is only locked: what
 -- follows it is not for SQL to say, and comes later in the same transaction. So is any row of an
 -- account of which more was found than it may begin (app/domain/firing_rate.py), and one that was
@@ -104,17 +108,25 @@ SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
 -- IS TRUE keeps the planner from comparing each account with each.
 -- What is due of a suspended account makes no run: its firing waits in held_at until the account is
 -- resumed (suspension.py), and the row costs no later claim anything.
-WITH RECURSIVE plainly AS MATERIALIZED (
+WITH RECURSIVE reach AS (
+  SELECT floor((extract(epoch FROM now()) - %(reach)s) * 10)::bigint AS lo,
+         floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint AS hi
+), enqueued AS MATERIALIZED (
   SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
          CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
   FROM due
-  WHERE slot <= floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint
-  ORDER BY slot
+  WHERE enqueued_at >= now() - make_interval(secs => %(reach)s) AND slot < (SELECT lo FROM reach)
+  ORDER BY enqueued_at
   LIMIT %(budget)s
   FOR UPDATE SKIP LOCKED
-), reach AS (
-  SELECT floor((extract(epoch FROM now()) - %(reach)s) * 10)::bigint AS lo,
-         floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint AS hi
+), plainly AS MATERIALIZED (
+  SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
+         CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
+  FROM due
+  WHERE slot BETWEEN (SELECT lo FROM reach) AND (SELECT hi FROM reach)
+  ORDER BY slot
+  LIMIT %(budget)s - (SELECT count(*) FROM enqueued)
+  FOR UPDATE SKIP LOCKED
 ), pair AS (
   (SELECT slot, account_id FROM due
    WHERE %(share)s > 0
@@ -151,7 +163,8 @@ WITH RECURSIVE plainly AS MATERIALIZED (
 ), suspended AS MATERIALIZED (
   SELECT ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL) AS ids
 ), seen AS MATERIALIZED (
-  SELECT * FROM plainly UNION ALL SELECT * FROM fairly UNION ALL SELECT * FROM owed
+  SELECT * FROM enqueued UNION ALL SELECT * FROM plainly
+  UNION ALL SELECT * FROM fairly UNION ALL SELECT * FROM owed
 ), set_aside AS (
   UPDATE due SET held_at = next_at, next_at = NULL
   WHERE job_id = ANY (ARRAY(SELECT job_id FROM seen
@@ -178,7 +191,7 @@ WITH RECURSIVE plainly AS MATERIALIZED (
 ), picked AS MATERIALIZED (
   SELECT found.*, account_id IN (SELECT account_id FROM crowd) AS crowded FROM found
 ), moved AS (
-  UPDATE due SET next_at = NULL
+  UPDATE due SET next_at = NULL, enqueued_at = NULL
   WHERE job_id = ANY (ARRAY(
     SELECT job_id FROM picked WHERE NOT recurring AND NOT crowded AND owed_at IS NULL))
 ), begun AS (
@@ -198,7 +211,11 @@ UNION ALL
 SELECT NULL, account_id, NULL, job_id, version, coalesce(owed_at, next_at), clock_timestamp(),
        serial, standing, remaining, recurring, crowded, CASE WHEN owed_at IS NOT NULL THEN next_at END,
        CASE WHEN owed_at IS NOT NULL THEN owed_for END
-FROM picked WHERE recurring OR crowded OR owed_at IS NOT NULL;
+FROM picked WHERE recurring OR crowded OR owed_at IS NOT NULL
+UNION ALL
+SELECT NULL, NULL, NULL, NULL,
+       ((SELECT count(*) FROM enqueued) + (SELECT count(*) FROM plainly))::int,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;
 
 -- name: lock_pace
 -- What these accounts have spent, one account after another in one order; before anything of what
@@ -257,7 +274,8 @@ CROSS JOIN LATERAL (SELECT * FROM job WHERE id = v.id AND account_id = v.account
 UPDATE due
 SET next_at = CASE WHEN NOT v.held THEN v.next_at END,
     held_at = CASE WHEN v.held THEN v.next_at END,
-    remaining = remaining - 1, owed_at = NULL, owed_till = NULL, owed_for = NULL
+    remaining = remaining - 1, owed_at = NULL, owed_till = NULL, owed_for = NULL,
+    enqueued_at = NULL
 FROM unnest(%(ids)b::uuid[], %(nexts)b::timestamptz[], %(helds)b::bool[]) AS v (id, next_at, held)
 WHERE due.job_id = ANY (ARRAY[v.id]);
 
@@ -373,11 +391,13 @@ WHERE i.token = v.token AND i.state = 'taken' AND i.cancelled_at IS NULL;
 
 -- name: untaken
 -- Runs whose bell nobody answered; a worker may take them unbidden, as the take decides who sends.
--- A claimed run is looked at `patience` after its time: the index finds what is near. One that no
+-- A claimed run is looked at `patience` after its time: the index finds what is near. What is further
+-- back than `reach` seconds has been looked at by a scheduler since, and rung for again. One that no
 -- claim made, and no scheduler has looked at, is left to the schedulers for a while, which know
 -- whether its account may begin it.
 SELECT id, token FROM inflight
-WHERE look_at < now() + %(patience)s + %(look_ahead)s
+WHERE look_at >= now() - make_interval(secs => %(reach)s)
+  AND look_at < now() + %(patience)s + %(look_ahead)s
   AND state = 'claimed' AND cancelled_at IS NULL AND reclaims < 2
   AND (look_at > send_at OR send_at < now() - %(unlooked)s::interval)
   AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
@@ -521,7 +541,7 @@ WITH again AS (
       planned_at = NULL, destination = NULL,
       reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
       look_at = CASE WHEN i.cancelled_at IS NULL AND i.completion IS NULL
-                     THEN v.retry_at - %(ahead)s::interval
+                     THEN greatest(v.retry_at - %(ahead)s::interval, clock_timestamp())
                      ELSE clock_timestamp() END
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(retries)b::timestamptz[], %(reasons)b::text[],
               %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
@@ -821,17 +841,33 @@ FROM ended WHERE i.job_id = ANY (ARRAY[ended.id]) AND i.cancelled_at IS NULL;
 -- name: look
 -- Runs whose time to be looked at has come: nobody took them, a lease may have run out, a retry is
 -- near, no claim made them and nobody was rung for yet (fresh_at), they were cancelled while nobody held them, or their receiver has said what came of them, or
--- has not said it in time.
+-- has not said it in time. Those of the last `reach` seconds: whoever writes look_at writes no time
+-- that has long passed, so that nothing but what is dead is further back.
 SELECT id, token, job_id, job_version, due_at, final, serial, state, reclaims,
        cancelled_at IS NOT NULL, reason, date_part('epoch', lease_until - clock_timestamp()),
        attempts - tried, complete_by, date_part('epoch', complete_by - clock_timestamp()),
        completion, completion_message, account_id,
        CASE WHEN state = 'claimed' AND look_at <= send_at THEN send_at END AS fresh_at, kind
 FROM inflight
-WHERE look_at <= now()
+WHERE look_at BETWEEN now() - make_interval(secs => %(reach)s) AND now()
 ORDER BY look_at
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED;
+
+-- name: left_behind
+-- How many seconds ago the first row was due that is further back than the last `reach` seconds, of
+-- due and of inflight; NULL where there is none, as nearly always. Here alone all that is dead is
+-- walked past. A row whose time had passed when it was written is further back for long only if that
+-- was long ago as well.
+SELECT extract(epoch FROM now())::float8 - (
+         SELECT slot FROM due
+         WHERE slot < floor((extract(epoch FROM now()) - %(reach)s) * 10)::bigint
+           AND coalesce(enqueued_at < now() - make_interval(secs => %(reach)s), true)
+         ORDER BY slot LIMIT 1) / 10.0::float8,
+       date_part('epoch', now() - (
+         SELECT look_at FROM inflight
+         WHERE look_at < now() - make_interval(secs => %(reach)s)
+         ORDER BY look_at LIMIT 1));
 
 -- name: ring_again
 -- Back to claimed: a reclaim raises the token, so the holder that lost its lease settles nothing; a

@@ -11,7 +11,7 @@ import psycopg
 
 from app.domain.job import MAX_DATA, Dialect
 from app.domain.manner import Manner
-from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE
+from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE, UNBOUNDED_S
 from app.domain.run import RunKind
 from app.store.manners import from_document
 from app.store.queries import run
@@ -86,8 +86,13 @@ def payloads(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[
     return dict(run(connection, "payloads", {"ids": ids, "tokens": tokens}).fetchall())
 
 
-def untaken(connection: psycopg.Connection, *, late: float, limit: int) -> list[Ticket]:
-    """Runs due for at least `late` seconds (or, negative, soon) whose bell nobody answered."""
+def untaken(
+    connection: psycopg.Connection, *, late: float, limit: int, reach: float = UNBOUNDED_S
+) -> list[Ticket]:
+    """Runs due for at least `late` seconds (or, negative, soon) whose bell nobody answered.
+
+    Left out are those that schedulers were to look at more than `reach` seconds ago.
+    """
     rows = run(
         connection,
         "untaken",
@@ -97,6 +102,7 @@ def untaken(connection: psycopg.Connection, *, late: float, limit: int) -> list[
             "unlooked": _UNLOOKED,
             "late": late,
             "limit": limit,
+            "reach": reach,
         },
     ).fetchall()
     return [(run_id, token) for run_id, token in rows]

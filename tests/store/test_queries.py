@@ -124,7 +124,14 @@ def test_each_row_is_looked_up_whenever_the_tables_were_counted_last(
 
 def test_the_earliest_are_claimed_without_sorting_the_backlog(worker: psycopg.Connection) -> None:
     assert "Sort" not in kinds(worker, "claim_due")
-    used = {"due_slot", "due_pkey", "due_owed", "firing_pace_pkey", "account_suspended"}
+    used = {
+        "due_slot",
+        "due_enqueued",
+        "due_pkey",
+        "due_owed",
+        "firing_pace_pkey",
+        "account_suspended",
+    }
     assert used == indexes(worker, "claim_due")
     assert indexes(worker, "look") == {"inflight_look"}
 

@@ -84,6 +84,21 @@ def test_a_failure_waits_for_its_retry_and_keeps_its_attempt(
     assert one(connection, "SELECT count(*) FROM job") == 1
 
 
+def test_a_retry_whose_time_had_passed_when_it_was_settled_is_looked_at_now(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-1)
+    (run,) = claim_and_take(connection)
+    outcome = came(run, None, 500)
+    late = datetime.now(UTC) - timedelta(minutes=5)
+
+    settle(connection, [outcome._replace(retry_at=late)])
+
+    ago = one(connection, "SELECT extract(epoch FROM now() - look_at)::float8 FROM inflight")
+    assert 0 <= ago < 60
+    assert len(look_over(connection, limit=10, leases_count=True, reach=60).rung) == 1
+
+
 def test_whoever_lost_the_token_settles_nothing(
     connection: psycopg.Connection, account_id: int
 ) -> None:

@@ -88,8 +88,10 @@ due = Table(
     Column("owed_at", INSTANT),
     Column("owed_till", INSTANT),
     Column("owed_for", Text),
+    Column("enqueued_at", INSTANT),
     Index("due_owed", "account_id", "owed_at", postgresql_where=text("next_at = owed_till")),
     Index("due_held", "account_id", "job_id", postgresql_where=text("held_at IS NOT NULL")),
+    Index("due_enqueued", "enqueued_at", postgresql_where=text("enqueued_at IS NOT NULL")),
     Index("due_unarmed", "job_id", postgresql_where=text("next_at IS NULL")),
     Index("due_slot", "slot", "account_id", postgresql_where=text("slot IS NOT NULL")),
 )

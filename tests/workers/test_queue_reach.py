@@ -1,0 +1,207 @@
+"""How far back the queues are read, and that nothing stays behind for long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from app.domain.pace import REACH, UNBOUNDED_S
+from app.store.queries import run
+from tests.booked import add_account, book, connect, one
+from tests.workers.test_scheduler import Clock, Stage
+from workers.link import Link
+from workers.queue_reach import LeftSearch, QueueReach
+
+REACH_S = REACH.total_seconds()
+
+
+@pytest.fixture
+def stage(database: str) -> Iterator[Stage]:
+    made = Stage(database)
+    yield made
+    made.link.drop()
+
+
+@pytest.fixture
+def search(database: str, stage: Stage) -> Iterator[LeftSearch]:
+    made = LeftSearch(
+        Link(database, "left"),
+        due=stage.scheduler.due,
+        inflight=stage.scheduler.inflight,
+        clock=stage.clock,
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    with connect(database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def account_id(connection: psycopg.Connection) -> int:
+    return add_account(connection)
+
+
+def hide(connection: psycopg.Connection, job_id: UUID) -> None:
+    """As if the job had been in the queue for a minute, and had been passed over."""
+    connection.execute(
+        "UPDATE due SET enqueued_at = now() - interval '1 minute' WHERE job_id = %s", (job_id,)
+    )
+
+
+def test_it_reads_from_the_beginning_until_all_has_been_read_once() -> None:
+    clock = Clock()
+    queue = QueueReach(clock)
+    assert queue.seconds() == UNBOUNDED_S
+
+    queue.exhausted(clock.now)
+    assert queue.seconds() == REACH_S
+
+
+def test_what_could_not_be_read_to_its_end_is_read_from_where_it_was_the_next_time() -> None:
+    clock = Clock()
+    queue = QueueReach(clock)
+    queue.exhausted(clock.now)
+    clock.now += 40.0
+
+    assert queue.seconds() == queue.seconds() == REACH_S + 40.0
+    queue.exhausted(clock.now)
+    assert queue.seconds() == REACH_S
+
+
+def test_what_was_left_is_read_until_all_from_there_on_has_been_read() -> None:
+    clock = Clock()
+    queue = QueueReach(clock)
+    queue.exhausted(clock.now)
+    queue.has_left(100.0)
+
+    assert queue.seconds() == queue.seconds() == REACH_S + 100.0
+    queue.exhausted(clock.now)
+    assert queue.seconds() == REACH_S
+
+
+def test_a_firing_whose_time_had_passed_when_it_was_written_is_claimed_at_once(
+    stage: Stage, connection: psycopg.Connection, account_id: int
+) -> None:
+    stage.scheduler.tick()
+    overdue = [book(connection, account_id, due_in=-seconds) for seconds in (5, 60, 3600)]
+    later = book(connection, account_id, due_in=60)
+
+    assert stage.scheduler.tick().claimed == 3
+
+    connection.execute("UPDATE due SET next_at = now() - interval '1 day'")
+    assert stage.scheduler.tick().claimed == 4
+    # Nothing tells of it any more once it was claimed.
+    claimed = "SELECT count(*) FROM due WHERE next_at IS NULL AND enqueued_at IS NULL"
+    assert one(connection, claimed) == len([*overdue, later])
+
+
+def test_a_firing_that_waited_for_the_call_before_it_is_claimed_once_it_is_let_go(
+    stage: Stage, connection: psycopg.Connection, account_id: int
+) -> None:
+    job_id = book(connection, account_id, due_in=-3600)
+    connection.execute("UPDATE due SET serial = true, held_at = next_at, next_at = NULL")
+    assert stage.scheduler.tick().claimed == 0
+
+    run(connection, "let_go", {"job_ids": [job_id]})
+
+    assert stage.scheduler.tick().claimed == 1
+
+
+def test_what_is_left_behind_is_found_by_the_search(
+    stage: Stage, search: LeftSearch, connection: psycopg.Connection, account_id: int
+) -> None:
+    stage.scheduler.tick()
+    hide(connection, book(connection, account_id, due_in=-120))
+    run_job = book(connection, account_id, due_in=-1)
+    stage.scheduler.tick()
+    connection.execute("UPDATE inflight SET look_at = now() - interval '1 minute'")
+    rung = len(stage.bell.all)
+
+    stage.scheduler.tick()
+    assert one(connection, "SELECT count(*) FROM inflight") == 1
+    assert one(connection, "SELECT job_id FROM inflight") == run_job
+
+    search.once()
+    tick = stage.scheduler.tick()
+    assert tick.claimed == 1
+    assert len(stage.bell.all) == rung + 2
+
+
+def test_what_was_locked_all_the_while_is_found_once_it_is_not(
+    stage: Stage,
+    search: LeftSearch,
+    connection: psycopg.Connection,
+    database: str,
+    account_id: int,
+) -> None:
+    hide(connection, book(connection, account_id, due_in=-120))
+    with connect(database) as holder, holder.transaction():
+        holder.execute("SELECT FROM due FOR UPDATE")
+        assert stage.scheduler.tick().claimed == 0
+        search.once()
+        assert stage.scheduler.tick().claimed == 0
+    assert stage.scheduler.tick().claimed == 0
+
+    search.once()
+    assert stage.scheduler.tick().claimed == 1
+
+
+def test_what_is_ahead_or_was_written_a_moment_ago_is_not_left_behind(
+    stage: Stage, search: LeftSearch, connection: psycopg.Connection, account_id: int
+) -> None:
+    stage.scheduler.tick()
+    book(connection, account_id, due_in=60)
+    book(connection, account_id, due_in=-3600)
+
+    search.once()
+
+    assert stage.scheduler.due.seconds() == REACH_S
+    assert stage.scheduler.inflight.seconds() == REACH_S
+
+
+def test_while_the_database_is_slow_it_is_searched_rarely_but_searched(
+    search: LeftSearch, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search.once()
+    assert search.pause == 1.0
+
+    found = search._link.use
+
+    def slow() -> object:
+        stage.clock.now += 0.2
+        return found()
+
+    monkeypatch.setattr(search._link, "use", slow)
+    search.once()
+    assert search.pause == pytest.approx(10.0)
+
+    def broken() -> object:
+        raise psycopg.OperationalError("away")
+
+    monkeypatch.setattr(search._link, "use", broken)
+    with pytest.raises(psycopg.OperationalError):
+        search.once()
+    assert search.pause == 30.0
+
+
+def test_the_backlog_of_a_suspended_account_does_not_hide_what_is_behind_it(
+    stage: Stage,
+    connection: psycopg.Connection,
+    account_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workers.scheduler.BUDGET", 3)
+    monkeypatch.setattr("workers.scheduler._LEAST_ROOM", 1)
+    for _ in range(7):
+        hide(connection, book(connection, account_id, due_in=-3600))
+    connection.execute("UPDATE account SET suspended_at = now()")
+    hide(connection, book(connection, add_account(connection, "other"), due_in=-120))
+
+    assert [stage.scheduler.tick().claimed for _ in range(4)] == [0, 0, 1, 0]

@@ -1,0 +1,89 @@
+"""Queue reach: how far back a queue in PostgreSQL is read, and who finds what is further back.
+
+A transaction that stays open, as that of a backup does, keeps every row version that was there when
+it began, those included that have left the queue since. Whoever reads the queue from its beginning
+walks past all of them, each time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from app.domain.pace import REACH, UNBOUNDED_S
+from app.store.left_behind import left_behind
+from workers.link import Link, Repeating
+
+_REACH_S: Final = REACH.total_seconds()
+_LEFT_S: Final = _REACH_S + 5.0
+"""A row that is further back than this many seconds is nobody's to find but the search's."""
+
+_SOONEST_S: Final = 1.0
+_LATEST_S: Final = 30.0
+_REST: Final = 50
+"""Searching takes a fiftieth of the time at most, unless that were less than every 30 s."""
+
+
+class QueueReach:
+    """How far back one reader reads one queue: to a while before all that was due had been read.
+
+    At first it reads from the beginning, and goes on doing so until it has come to the end.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._read_until = float("-inf")
+        self._left: deque[float] = deque()
+
+    def seconds(self) -> float:
+        """How far back to read now."""
+        while self._left:
+            self._read_until = min(self._read_until, self._left.popleft())
+        return min(self._clock() - self._read_until + _REACH_S, UNBOUNDED_S)
+
+    def exhausted(self, at: float) -> None:
+        """All that was due at this instant of the clock has been read."""
+        self._read_until = at
+
+    def has_left(self, age: float) -> None:
+        """A row that was due so many seconds ago is left; any thread may tell so."""
+        self._left.append(self._clock() - age)
+
+
+class LeftSearch(Repeating):
+    """A thread of a scheduler that looks for what the scheduler has left behind.
+
+    Rows are left that were locked, or not committed, for longer than the scheduler reads back, or
+    that the database's clock leapt over.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        due: QueueReach,
+        inflight: QueueReach,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__("left", pause=_SOONEST_S)
+        self._link = link
+        self._due = due
+        self._inflight = inflight
+        self._clock = clock
+
+    def once(self) -> None:
+        """Search, tell what was found, and set how long to rest."""
+        self.pause = _LATEST_S
+        began = self._clock()
+        with self._link.use() as connection:
+            left = left_behind(connection, reach=_LEFT_S)
+        for queue, age in ((self._due, left.due), (self._inflight, left.inflight)):
+            if age is not None:
+                queue.has_left(age)
+        self.pause = min(max((self._clock() - began) * _REST, _SOONEST_S), _LATEST_S)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.drop()
