@@ -21,6 +21,7 @@ _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CALLBACK: Final = re.compile(r"/(?P<scheme>https?):(?P<slashes>/{0,2})", re.IGNORECASE)
 _MERGED: Final = re.compile(r"\b(https?):/(?!/)", re.IGNORECASE)
 _DATE: Final = re.compile(r"[+-]?[0-9]{4}")
+_SPACE_FOR_PLUS: Final = re.compile(r"(?<=[0-9]) (?=[0-9]{2}(?::?[0-9]{2})?\Z)")
 _CRON_FIELDS: Final = 3
 
 
@@ -96,11 +97,12 @@ def _trigger(text: str) -> Trigger:
     """A cron expression has fields; an instant begins with its year.
 
     No cron expression holds a plus sign, so each is a space. An instant may hold one before its
-    offset, which a layer between may have taken for a space.
+    offset, which a layer between may have taken for a space; any other blank is refused, as in a
+    document.
     """
     spaced = text.replace("+", " ")
     if _DATE.match(text) and len(spaced.split()) < _CRON_FIELDS:
-        return At(instant=instants.parse(text.strip().replace(" ", "+"), member="when"))
+        return At(instant=instants.parse(_SPACE_FOR_PLUS.sub("+", text), member="when"))
     if not spaced.strip():
         raise InvalidMember("when", "The path names no time.", remedy=f"Use {_FORM}.")
     if len(spaced.split()) == 1:

@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from urllib.parse import quote, quote_plus, unquote_to_bytes
+from urllib.parse import quote, quote_plus, unquote, unquote_to_bytes
 
 import pytest
 from flask.testing import FlaskClient
@@ -109,6 +109,20 @@ def test_what_is_wrong_with_a_path_is_named(path: str, member: str) -> None:
             paths.read(refused, unquote_to_bytes(f"/1/jobs/{path}"))
         assert refusal.value.member == member
         assert refusal.value.remedy
+
+
+@pytest.mark.parametrize("blank", ["%20", "+", "%09", "%0A", "%0D%0A", "%0B", "%C2%A0", "%E2%80%A8"])
+def test_an_instant_with_a_blank_is_refused_as_in_a_document(
+    client: FlaskClient, blank: str
+) -> None:
+    instant = "2099-05-11T15:30:00Z"
+    for path in (instant + blank, blank + instant, instant.replace("T", f"T{blank}")):
+        when = unquote(path.replace("+", "%20"))
+        document = client.post("/1/jobs", json={"url": "https://example.com/", "when": when})
+        status, problem = book(client, f"/1/jobs/{path}/https%3A%2F%2Fexample.com%2F")
+
+        assert (document.status_code, status) == (400, 400)
+        assert (document.get_json()["member"], problem["member"]) == ("when", "when")
 
 
 @pytest.mark.parametrize("escape", ["%", "%4", "%zz", "%%20", "%u0041"])
