@@ -50,7 +50,7 @@ def from_json(body: bytes) -> Completion:
     members = json_codec.object_of(body, example=_EXAMPLE)
     for name, value in members.items():
         _check_name(name)
-        if type(value) is not str:
+        if value is not None and type(value) is not str:
             raise InvalidMember(
                 name,
                 f"{name} is {json_codec.kind(value)}, not a string.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -162,15 +162,19 @@ def echo(document: JobDocument) -> Echo:
     )
 
 
-def of_members(members: Mapping[str, Value]) -> JobDocument:
-    """The document with these members by their names on the wire; raises InvalidMember."""
-    for name in members:
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Refuse a name that is not a member of a job; raises InvalidMember."""
+    for name in names:
         if name not in MEMBERS:
             raise InvalidMember(
                 quoted(name)[1:-1],
                 f"A job has no member {quoted(name)}.",
                 remedy=f"The members are: {', '.join(MEMBERS)}.",
             )
+
+
+def of_members(members: Mapping[str, Value]) -> JobDocument:
+    """The document with these members, all of them in MEMBERS, by their names on the wire."""
     return JobDocument(**{MEMBERS[name]: value for name, value in members.items()})  # type: ignore[arg-type] # the codecs give each member the shape it has in SHAPES
 
 

@@ -62,6 +62,7 @@ def read(name: str, shape: Shape) -> EndpointDocument:
     )
     for member, value in members.items():
         _check(member, value, shape)
+    members = json_codec.not_null(members)
     if members.get(shape.name, name) != name:
         raise InvalidMember(
             shape.name,
@@ -89,7 +90,7 @@ def _check(member: str, value: Any, shape: Shape) -> None:  # noqa: ANN401 - JSO
             f"There is no member {quoted(member)} here.",
             remedy=f"The members are: {', '.join(shape.members)}.",
         )
-    if type(value) is not str:
+    if value is not None and type(value) is not str:
         raise InvalidMember(
             member,
             f"{member} is {json_codec.kind(value)}, not a string.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
@@ -40,11 +40,11 @@ def read(body: bytes) -> JobDocument:
 def job_of(members: Any) -> JobDocument:  # noqa: ANN401 - JSON holds anything
     """The job that a JSON value is; raises MalformedDocument and InvalidMember."""
     members = _object(members, '{"url": "https://…", "when": "…"}')
-    # A name that is no member is refused by the document, with the names that are.
+    document.refuse_unknown(members)
     return document.of_members(
         {
-            name: _value(name, value, shapes.of_member(name)) if name in document.MEMBERS else ""
-            for name, value in members.items()
+            name: _value(name, value, shapes.of_member(name))
+            for name, value in not_null(members).items()
         }
     )
 
@@ -65,6 +65,11 @@ def _object(members: Any, example: str) -> dict[str, Any]:  # noqa: ANN401 - JSO
             remedy=f"Send an object, as in {example}.",
         )
     return members
+
+
+def not_null(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that are there: one that is null counts as absent, once its name is judged."""
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def number_of(value: object) -> str:
@@ -172,14 +177,15 @@ def _value(path: str, value: Any, shape: Shape) -> Value:  # noqa: ANN401 - JSON
             entries = _typed(path, value, dict, shape)
             return {
                 _text(path, name): _value(f"{path}.{quoted(name)[1:-1]}", text, shapes.TEXT)
-                for name, text in entries.items()
+                for name, text in not_null(entries).items()
             }
         case Object(members=inner):
             given = _typed(path, value, dict, shape)
             for name in given:
                 shapes.refuse_unknown(path, name, shape)
             return {
-                name: _value(f"{path}.{name}", each, inner[name]) for name, each in given.items()
+                name: _value(f"{path}.{name}", each, inner[name])
+                for name, each in not_null(given).items()
             }
 
 

@@ -58,6 +58,7 @@ def answer(body: bytes, media_type: str, charset: str | None, now: datetime) -> 
                 f"A preview has no member {quoted(name)}.",
                 remedy=f"The members are: {', '.join((*_OWN, *dialect.members))}.{_whole(dialect)}",
             )
+    members = json_codec.not_null(members)
     after = _text(members, "after")
     asked = {name: members[name] for name in dialect.members if name in members}
     begin = now if after is None else _begin(after, asked)
@@ -130,7 +131,7 @@ def _note(when: str, zone: zones.Zone) -> str | None:
 
 def _text(members: Mapping[str, Any], name: str) -> str | None:
     value = members.get(name)
-    if name in members and type(value) is not str:
+    if value is not None and type(value) is not str:
         raise InvalidMember(
             name,
             f"{name} is {json_codec.kind(value)}, not a string.",

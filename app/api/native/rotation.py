@@ -46,7 +46,7 @@ def _from_json(body: bytes) -> timedelta:
     members = json_codec.object_of(body, example=_EXAMPLE)
     for name in members:
         _check_name(name)
-    if OVERLAP not in members:
+    if members.get(OVERLAP) is None:
         return USUAL_OVERLAP
     return _seconds(json_codec.number_of(members[OVERLAP]))
 

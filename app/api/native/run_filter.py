@@ -67,6 +67,7 @@ def from_json(body: bytes) -> Redelivery:
     """The redelivery in a JSON document; raises MalformedDocument and InvalidMember."""
     members = json_codec.object_of(body, example=_EXAMPLE)
     _check_names(members)
+    members = json_codec.not_null(members)
     dry = members.pop(DRY_RUN, False)
     if type(dry) is not bool:
         raise InvalidMember(

@@ -47,9 +47,10 @@ def job_of(job: etree._Element) -> JobDocument:
     for element in children(job):
         name = str(element.tag)
         xml_values.refuse_second(quoted(name)[1:-1], name, members)
-        # A name that is no member is refused by the document, with the names that are.
+        # A name that is not a member is refused below, with the names that are.
         known = name in document.MEMBERS
         members[name] = xml_values.read(name, element, shapes.of_member(name)) if known else ""
+    document.refuse_unknown(members)
     return document.of_members(members)
 
 

@@ -65,7 +65,7 @@ def test_what_is_no_json_object_is_refused_with_the_reason(body: bytes, said: st
     assert said in refused.message
 
 
-@pytest.mark.parametrize("value", [1, -0.5, True, None, [], {}, ["x"], {"x": "y"}])
+@pytest.mark.parametrize("value", [1, -0.5, True, [], {}, ["x"], {"x": "y"}])
 @pytest.mark.parametrize(
     "member",
     [
@@ -93,7 +93,7 @@ def test_a_value_of_the_wrong_type_is_named(member: str, value: Any) -> None:
     assert "not a string" in refused.message
 
 
-@pytest.mark.parametrize("value", ["true", 1, None])
+@pytest.mark.parametrize("value", ["true", 1])
 def test_enabled_is_true_or_false(value: Any) -> None:
     assert refusal(json.dumps({**GOOD, "enabled": value})).member == "enabled"
     assert json_codec.read(json.dumps({**GOOD, "enabled": False}).encode()).enabled is False

@@ -111,7 +111,9 @@ def test_what_is_wrong_with_a_path_is_named(path: str, member: str) -> None:
         assert refusal.value.remedy
 
 
-@pytest.mark.parametrize("blank", ["%20", "+", "%09", "%0A", "%0D%0A", "%0B", "%C2%A0", "%E2%80%A8"])
+@pytest.mark.parametrize(
+    "blank", ["%20", "+", "%09", "%0A", "%0D%0A", "%0B", "%C2%A0", "%E2%80%A8"]
+)
 def test_an_instant_with_a_blank_is_refused_as_in_a_document(
     client: FlaskClient, blank: str
 ) -> None:

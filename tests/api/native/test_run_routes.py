@@ -258,7 +258,6 @@ def test_what_remains_is_gone_on_with(
         ({"job": ["x"]}, "job"),
         ({"job": "x"}, "job"),
         ({"after": 5}, "after"),
-        ({"before": None}, "before"),
         ({"dryRun": "true"}, "dryRun"),
         ({"dryRun": 1}, "dryRun"),
         ({"dryrun": True}, "dryrun"),
