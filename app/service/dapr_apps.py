@@ -20,8 +20,13 @@ _APP_ID: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,254}[A-Za-z0-9])?")
 _MOST_SHOWN: Final = 5
 
 
-def put(account: Account, app_id: str, *, url: str, token: str | None) -> tuple[Endpoint, bool]:
-    """Say where an app is; and whether it is a new one. Raises InvalidMember."""
+def put(
+    account: Account, app_id: str, *, url: str, token: str | None, keep_token: bool = False
+) -> tuple[Endpoint, bool]:
+    """Say where an app is; and whether it is a new one.
+
+    Without a token it has none, but with `keep_token` the one that is stored. Raises InvalidMember.
+    """
     if not _APP_ID.fullmatch(app_id):
         raise InvalidMember(
             "id",
@@ -29,7 +34,7 @@ def put(account: Account, app_id: str, *, url: str, token: str | None) -> tuple[
             remedy="Use 1 to 256 letters, digits, '.', '_' and '-', "
             "beginning and ending in a letter or digit.",
         )
-    return endpoints.put(account, Dialect.DAPR, app_id, url=url, token=token)
+    return endpoints.put(account, Dialect.DAPR, app_id, url=url, token=token, keep_token=keep_token)
 
 
 def get(account: Account, app_id: str) -> Endpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from flask import current_app
 from sqlalchemy import Connection
@@ -25,12 +26,18 @@ _MOST_COUNTED: Final = 1000
 
 
 def put(
-    account: Account, dialect: Dialect, name: str, *, url: str, token: str | None
+    account: Account,
+    dialect: Dialect,
+    name: str,
+    *,
+    url: str,
+    token: str | None,
+    keep_token: bool = False,
 ) -> tuple[Endpoint, bool]:
     """Configure an endpoint, anew or another way; and whether it is a new one.
 
-    Jobs that are there already go to the new URL from their next call on. Raises InvalidMember,
-    LimitReached.
+    Jobs that are there already go to the new URL from their next call on. With `keep_token` the
+    token stays. Raises InvalidMember, LimitReached.
     """
     if not _is_name(name):
         raise InvalidMember(
@@ -52,12 +59,14 @@ def put(
         sealed = accounts.secret_box().seal(token)
     with transaction() as connection:
         account_store.lock(connection, account.id)
+        if keep_token:
+            sealed = _kept_token(store.find(connection, account.id, dialect, name), url)
         used = store.count(connection, account.id, dialect)
         created = store.put(connection, account.id, dialect, name, url=url, sealed_token=sealed)
         # Of runners there is one of each type at most.
         if created and dialect is Dialect.DAPR:
             limits.refuse_more(account, DAPR_APPS, used)
-    return Endpoint(name=name, url=url, has_token=token is not None), created
+    return Endpoint(name=name, url=url, has_token=sealed is not None), created
 
 
 def get(account: Account, dialect: Dialect, name: str) -> Endpoint:
@@ -90,6 +99,31 @@ def delete(account: Account, dialect: Dialect, name: str, *, unused: bool = Fals
             _check_unused(connection, account, dialect, name)
         if not store.remove(connection, account.id, dialect, name):
             raise _unknown(dialect, name)
+
+
+def _kept_token(stored: store.Stored | None, url: str) -> bytes:
+    """The sealed token that an endpoint keeps; raises InvalidMember.
+
+    It is never told: so it does not follow to another server, where whoever moves it could read it.
+    """
+    if stored is None or stored.sealed_token is None:
+        raise InvalidMember(
+            "hasToken",
+            "There is no token that could be kept.",
+            remedy="Give token, or leave hasToken out.",
+        )
+    if _origin(stored.url) != _origin(url):
+        raise InvalidMember(
+            "token",
+            "The token is kept only where url has the scheme, host and port that it had.",
+            remedy="Give token again, or leave hasToken out: then calls carry none.",
+        )
+    return stored.sealed_token
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
 
 
 def _is_name(text: str) -> bool:

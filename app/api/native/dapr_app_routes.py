@@ -54,7 +54,9 @@ def put_app(app_id: str) -> Response:
     caller = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
     sent = endpoint_document.read(app_id, endpoint_document.APP)
-    found, created = service.put(caller.account, app_id, url=sent.url, token=sent.token)
+    found, created = service.put(
+        caller.account, app_id, url=sent.url, token=sent.token, keep_token=sent.keeps_token
+    )
     return _shown(found, media_type, 201 if created else 200)
 
 

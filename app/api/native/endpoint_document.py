@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.api.native import incoming, json_codec, xml_codec
+from app.api.native import incoming, json_codec, xml_codec, xml_values
 from app.api.native.tree import Value
 from app.domain.endpoint import Endpoint
 from app.domain.quotation import quoted
@@ -14,6 +14,7 @@ from app.errors import InvalidMember
 
 _URL: Final = "url"
 _TOKEN: Final = "token"  # noqa: S105 - a member's name
+_HAS_TOKEN: Final = "hasToken"  # noqa: S105 - a member's name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,7 +33,7 @@ class Shape:
 APP: Final = Shape(
     root="app",
     name="id",
-    members=("id", _URL, _TOKEN),
+    members=("id", _URL, _TOKEN, _HAS_TOKEN),
     example='{"url": "http://127.0.0.1:6200"}',
 )
 RUNNER: Final = Shape(
@@ -45,10 +46,11 @@ RUNNER: Final = Shape(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EndpointDocument:
-    """Where an endpoint is, and the token that calls to it carry."""
+    """Where an endpoint is, and the token that calls to it carry: a new one, or the stored one."""
 
     url: str
     token: str | None
+    keeps_token: bool
 
 
 def read(name: str, shape: Shape) -> EndpointDocument:
@@ -58,7 +60,7 @@ def read(name: str, shape: Shape) -> EndpointDocument:
     """
     members = incoming.read(
         lambda body: json_codec.object_of(body, example=shape.example),
-        lambda body, charset: xml_codec.texts_of(body, charset, shape.root),
+        lambda body, charset: _from_xml(body, charset, shape),
     )
     for member, value in members.items():
         _check(member, value, shape)
@@ -74,13 +76,25 @@ def read(name: str, shape: Shape) -> EndpointDocument:
         raise InvalidMember(
             _URL, "url is missing.", remedy=f"Say where calls go to, as in {shape.example}."
         )
-    return EndpointDocument(url=members[_URL], token=members.get(_TOKEN))
+    token: str | None = members.get(_TOKEN)
+    return EndpointDocument(
+        url=members[_URL],
+        token=token,
+        keeps_token=token is None and bool(members.get(_HAS_TOKEN)),
+    )
 
 
 def shown(endpoint: Endpoint, shape: Shape) -> Mapping[str, Value]:
     """The members of an endpoint; of its token, if it may have one, only whether it has."""
     told: dict[str, Value] = {shape.name: endpoint.name, _URL: endpoint.url}
-    return {**told, "hasToken": endpoint.has_token} if _TOKEN in shape.members else told
+    return {**told, _HAS_TOKEN: endpoint.has_token} if _TOKEN in shape.members else told
+
+
+def _from_xml(body: bytes, charset: str | None, shape: Shape) -> dict[str, Any]:
+    texts = xml_codec.texts_of(body, charset, shape.root)
+    if _HAS_TOKEN not in texts:
+        return texts
+    return {**texts, _HAS_TOKEN: xml_values.flag(_HAS_TOKEN, texts[_HAS_TOKEN])}
 
 
 def _check(member: str, value: Any, shape: Shape) -> None:  # noqa: ANN401 - JSON holds anything
@@ -90,9 +104,10 @@ def _check(member: str, value: Any, shape: Shape) -> None:  # noqa: ANN401 - JSO
             f"There is no member {quoted(member)} here.",
             remedy=f"The members are: {', '.join(shape.members)}.",
         )
-    if value is not None and type(value) is not str:
+    wanted, called = (bool, "true or false") if member == _HAS_TOKEN else (str, "a string")
+    if value is not None and type(value) is not wanted:
         raise InvalidMember(
             member,
-            f"{member} is {json_codec.kind(value)}, not a string.",
-            remedy=f"Give a string, or leave {member} out.",
+            f"{member} is {json_codec.kind(value)}, not {called}.",
+            remedy=f"Give {called}, or leave {member} out.",
         )

@@ -25,7 +25,7 @@ def read(path: str, element: etree._Element, shape: Shape) -> Value:
         case Text():
             return _text(path, element)
         case Flag():
-            return _flag(path, _text(path, element))
+            return flag(path, _text(path, element))
         case Number():
             return shapes.number(path, _text(path, element), shape)
         case List():
@@ -98,7 +98,8 @@ def _text(path: str, element: etree._Element) -> str:
     return text if path == "data" else text.strip(BLANKS)
 
 
-def _flag(path: str, text: str) -> bool:
+def flag(path: str, text: str) -> bool:
+    """What XML Schema calls a boolean; raises InvalidMember."""
     if text not in _FLAGS:
         raise InvalidMember(path, f"{path} is {quoted(text)}.", remedy="Write true or false.")
     return _FLAGS[text]

@@ -52,6 +52,43 @@ def test_a_token_is_sealed_and_never_told(client: FlaskClient, database: str) ->
     assert client.put(PATH, json={"url": URL}).get_json() == SHOWN
 
 
+@pytest.mark.parametrize("kind", ["json", "xml"])
+def test_an_app_that_is_read_changed_and_put_back_keeps_its_token(
+    client: FlaskClient, database: str, kind: str
+) -> None:
+    headers = {"Accept": f"application/{kind}", "Content-Type": f"application/{kind}"}
+    client.put(PATH, json={"url": URL, "token": "s3cret"})
+    with connect(database) as connection:
+        sealed = one(connection, "SELECT sealed_token FROM endpoint")
+    read = client.get(PATH, headers=headers).data
+
+    put = client.put(PATH, data=read.replace(b"/base", b"/moved"), headers=headers)
+
+    assert put.status_code == 200, put.text
+    assert put.data == read.replace(b"/base", b"/moved")
+    with connect(database) as connection:
+        assert one(connection, "SELECT sealed_token FROM endpoint") == sealed
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:6201/base", "https://127.0.0.1:6200/base", "http://127.0.0.2:6200/"]
+)
+def test_a_token_does_not_follow_its_app_to_another_server(client: FlaskClient, url: str) -> None:
+    client.put(PATH, json={"url": URL, "token": "s3cret"})
+
+    refused = client.put(PATH, json={**SHOWN, "url": url, "hasToken": True})
+
+    assert (refused.status_code, refused.get_json()["member"]) == (400, "token")
+    assert client.get(PATH).get_json() == {**SHOWN, "hasToken": True}
+    moved = client.put(PATH, json={"url": url, "token": "another", "hasToken": True})
+    assert moved.get_json() == {"id": "job-service", "url": url, "hasToken": True}
+
+
+def test_an_app_that_had_no_token_is_put_back_as_it_was_read(client: FlaskClient) -> None:
+    client.put(PATH, json={"url": URL})
+    assert client.put(PATH, json=client.get(PATH).get_json()).get_json() == SHOWN
+
+
 @pytest.mark.parametrize(
     ("path", "document", "member"),
     [
@@ -64,6 +101,8 @@ def test_a_token_is_sealed_and_never_told(client: FlaskClient, database: str) ->
         (PATH, {"url": URL, "token": 5}, "token"),
         (PATH, {"url": URL, "token": "a\nb"}, "token"),
         (PATH, {"url": URL, "hasToken": True}, "hasToken"),
+        (PATH, {"url": URL, "hasToken": "true"}, "hasToken"),
+        (PATH, {"url": URL, "hastoken": True}, "hastoken"),
         (PATH, {"url": URL, "id": "other"}, "id"),
         ("/1/dapr-apps/a%20b", {"url": URL}, "id"),
         ("/1/dapr-apps/-a", {"url": URL}, "id"),
