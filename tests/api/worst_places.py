@@ -102,6 +102,7 @@ PLACES: dict[str, Place] = {
             repeated("http:/", "/1/jobs/x/http:/"),
             repeated("+a", "/1/jobs/", "/http://example.com"),
             repeated("+", "/1/jobs/2020", "/http://example.com"),
+            repeated("1+11", "/1/jobs/2020", "/http://example.com"),
             repeated("9", "/1/jobs/", "/http://example.com"),
             repeated("%ff", "/1/jobs/"),
         ),
@@ -110,6 +111,7 @@ PLACES: dict[str, Place] = {
             "api.native.paths._CALLBACK",
             "api.native.paths._MERGED",
             "api.native.paths._DATE",
+            "api.native.paths._SPACE_FOR_PLUS",
         ),
     ),
     "a cursor of runs": Place(

@@ -3,8 +3,9 @@
 `parse` reads an expression strictly; `next_after` evaluates it in UTC, `next_after_on` on the
 clock of a zone; `minimum_gap` and `gap_below`, `closest_on` and `closest_on_below` tell how often
 it fires; `days_in_words` and `disturbances` are for people. The dialect is that of
-org.quartz.CronExpression 2.3.2 with its leniencies refused (tests/vectors/quartz.json) and one
-ambiguity resolved: `*` in both day fields is read as `* ?`.
+org.quartz.CronExpression 2.3.2 with its leniencies refused (tests/vectors/quartz.json), with the
+lists of `L` and `W` of 2.5, with full names, and with one ambiguity resolved: `*` in both day
+fields is read as `* ?`.
 """
 
 from app.domain.quartz.disturbances import Disturbance, disturbances

@@ -7,15 +7,17 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from app.domain.quartz.expansion import expand, value_of
+from app.domain.quartz.expansion import expand, expand_item, value_of
 from app.domain.quartz.fields import DAY_OF_MONTH, DAY_OF_WEEK, refused
 from app.domain.quartz.schedule import DAYS_IN_WEEK, SHAPES, DayTable
+from app.domain.quotation import quoted
 
 LAST: Final = re.compile(r"L(?:-(?P<before>[0-9]+))?(?P<weekday>W)?")
 NEAREST: Final = re.compile(r"(?P<day>[0-9]+)W")
-LAST_OF_WEEKDAY: Final = re.compile(r"(?P<weekday>[0-9]+|[A-Z]{3})L")
+LAST_OF_WEEKDAY: Final = re.compile(r"(?P<weekday>[0-9]+|[A-Z]+)L")
 NTH_OF_WEEKDAY: Final = re.compile(r"(?P<weekday>[0-9]+|[A-Z]+)#(?P<nth>[0-9]+)")
 
+_WEEKDAYS: Final = {*DAY_OF_WEEK.names, *map(str, range(DAY_OF_WEEK.low, DAY_OF_WEEK.high + 1))}
 _MOST_BEFORE_LAST: Final = 30
 _MOST_OF_ONE_WEEKDAY: Final = 5
 _SATURDAY: Final = 5
@@ -32,15 +34,25 @@ def _table(days_of: _DaysOf) -> DayTable:
 @lru_cache(maxsize=1024)
 def days_of_month(text: str) -> DayTable:
     """The day-of-month field, which is not `?`; raises InvalidMember for `cron`."""
-    upper = text.upper()
-    if last := LAST.fullmatch(upper):
-        return _table(_before_last(text, last["before"], weekday=last["weekday"] is not None))
-    if nearest := NEAREST.fullmatch(upper):
+    # Lists of these are those of Quartz 2.5; before, it took L and W alone.
+    parts = [_days_of_item(text, item) for item in text.upper().split(",")]
+    if len(parts) == 1:
+        return _table(parts[0])
+    return _table(
+        lambda first, length: tuple(sorted({day for days in parts for day in days(first, length)}))
+    )
+
+
+def _days_of_item(text: str, item: str) -> _DaysOf:
+    """The days of one item of the list `text`."""
+    if last := LAST.fullmatch(item):
+        return _before_last(text, last["before"], weekday=last["weekday"] is not None)
+    if nearest := NEAREST.fullmatch(item):
         day = value_of(DAY_OF_MONTH, text, nearest["day"])
-        return _table(lambda first, length: _nearest_weekday(day, first, length))
-    _refuse_marks_in_list(upper, text)
-    days = expand(DAY_OF_MONTH, text)
-    return _table(lambda _, length: tuple(day for day in days if day <= length))
+        return lambda first, length: _nearest_weekday(day, first, length)
+    _refuse_other_marks(item, text)
+    days = tuple(expand_item(DAY_OF_MONTH, text, item))
+    return lambda _, length: tuple(day for day in sorted(days) if day <= length)
 
 
 def _before_last(text: str, digits: str | None, *, weekday: bool) -> _DaysOf:
@@ -74,13 +86,22 @@ def _nearest_weekday(day: int, first_weekday: int, length: int) -> tuple[int, ..
     return (day,)
 
 
-def _refuse_marks_in_list(upper: str, text: str) -> None:
-    if "L" in upper or "W" in upper:
+def _refuse_other_marks(item: str, text: str) -> None:
+    """Refuse, in day-of-month, what only day-of-week takes, and marks that nothing takes."""
+    last = LAST_OF_WEEKDAY.fullmatch(item)
+    if NTH_OF_WEEKDAY.fullmatch(item) or (last and last["weekday"] in _WEEKDAYS):
+        raise refused(
+            DAY_OF_MONTH,
+            text,
+            f"has {quoted(item)}, which belongs to day-of-week",
+            f'Write "?" here, and {item} in the day-of-week field.',
+        )
+    if "L" in item or "W" in item:
         raise refused(
             DAY_OF_MONTH,
             text,
             'uses "L" or "W" in a way that has no meaning',
-            'Use one of "L", "L-3", "LW", "L-3W", "15W", standing alone.',
+            'Use "L", "L-3", "LW", "L-3W" or "15W", alone or in a list.',
         )
 
 
@@ -95,9 +116,30 @@ def days_of_week(text: str) -> DayTable:
         return _table(lambda first, length: _all_of(weekday, first, length)[-1:])
     if nth := NTH_OF_WEEKDAY.fullmatch(upper):
         return _nth_weekday(text, nth["weekday"], int(nth["nth"]))
-    if "#" in upper:
-        raise refused(DAY_OF_WEEK, text, 'uses "#" in a list or without its two numbers')
+    _refuse_list_of_marks(upper, text)
     return _weekdays(expand(DAY_OF_WEEK, text))
+
+
+def _refuse_list_of_marks(upper: str, text: str) -> None:
+    """Refuse, in day-of-week, what only day-of-month takes, and lists of what stands alone."""
+    items = upper.split(",")
+    for item in items:
+        if item != "L" and (LAST.fullmatch(item) or NEAREST.fullmatch(item)):
+            raise refused(
+                DAY_OF_WEEK,
+                text,
+                f"has {quoted(item)}, which belongs to day-of-month",
+                f'Write {item} in the day-of-month field, and "?" here.',
+            )
+        if items[1:] and (item == "L" or LAST_OF_WEEKDAY.fullmatch(item) or "#" in item):
+            raise refused(
+                DAY_OF_WEEK,
+                text,
+                f"has {quoted(item)} in a list, which Quartz does not take",
+                "Book a job for each day of the list; in Fusion, give a trigger for each.",
+            )
+    if "#" in upper:
+        raise refused(DAY_OF_WEEK, text, 'uses "#" without its two numbers')
 
 
 def _nth_weekday(text: str, written: str, nth: int) -> DayTable:

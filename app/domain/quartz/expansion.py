@@ -6,8 +6,9 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from app.domain.quartz.fields import Field, refused
+from app.domain.quartz.fields import LETTERS, Field, refused
 from app.domain.quotation import quoted
+from app.errors import InvalidMember
 
 _VALUE: Final = r"[0-9]+|[A-Z]+"
 _ITEM: Final = re.compile(
@@ -23,11 +24,12 @@ def expand(field: Field, text: str) -> tuple[int, ...]:
     """
     values: set[int] = set()
     for item in text.upper().split(","):
-        values.update(_expand_item(field, text, item))
+        values.update(expand_item(field, text, item))
     return tuple(sorted(values))
 
 
-def _expand_item(field: Field, text: str, item: str) -> list[int]:
+def expand_item(field: Field, text: str, item: str) -> list[int]:
+    """The values that `item` names, one of the list `text`; raises InvalidMember for `cron`."""
     match = _ITEM.fullmatch(item)
     if not item:
         raise refused(field, text, "has an empty place in its list")
@@ -77,12 +79,20 @@ def value_of(field: Field, text: str, written: str) -> int:
     if written.isalpha():
         named = field.names.get(written)
         if named is None:
-            raise refused(field, text, f"has {quoted(written)}, which is no name it knows")
+            raise _unknown_name(field, text, written)
         return named
     value = int(written)
     if not field.low <= value <= field.high:
         raise refused(field, text, f"has {value}, which is not from {field.low} to {field.high}")
     return value
+
+
+def _unknown_name(field: Field, text: str, written: str) -> InvalidMember:
+    reason = f"has {quoted(written)}, which is not a name it knows"
+    near = written[:LETTERS]
+    if near not in field.names:
+        return refused(field, text, reason)
+    return refused(field, text, reason, f"Write {near}, or the whole English name.")
 
 
 def _end_of_range(field: Field, text: str, start: str, stop: str) -> int:

@@ -11,9 +11,16 @@ from app.domain.quartz.schedule import FIRST_YEAR, LAST_YEAR
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
+LETTERS: Final = 3
+"""Of a name; Quartz reads these and passes over what follows them."""
 
-def _numbered(names: str) -> Mapping[str, int]:
-    return MappingProxyType({name: number for number, name in enumerate(names.split(), 1)})
+
+def _numbered(names: str, **further: str) -> Mapping[str, int]:
+    """Names by their numbers from 1 on: the first three letters, whole, and as `further` has it."""
+    whole = {name: number for number, name in enumerate(names.split(), 1)}
+    short = {name[:LETTERS]: number for name, number in whole.items()}
+    others = {other: whole[name] for other, name in further.items()}
+    return MappingProxyType({**short, **whole, **others})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -59,14 +66,17 @@ DAY_OF_MONTH: Final = Field(
     high=31,
     longest_step=31,
     forms='numbers from 1 to 31, ranges, steps such as "1/5", lists, "*" or "?"; '
-    'or one of "L", "L-3", "LW", "L-3W", "15W" standing alone',
+    '"L", "L-3", "LW", "L-3W" and "15W", also in lists',
 )
 MONTH: Final = Field(
     name="month",
     low=1,
     high=12,
     longest_step=12,
-    names=_numbered("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC"),
+    names=_numbered(
+        "JANUARY FEBRUARY MARCH APRIL MAY JUNE JULY AUGUST SEPTEMBER OCTOBER NOVEMBER DECEMBER",
+        SEPT="SEPTEMBER",
+    ),
     forms='numbers from 1 to 12, names such as "JAN", ranges, steps such as "1/3", lists, or "*"',
 )
 DAY_OF_WEEK: Final = Field(
@@ -74,7 +84,12 @@ DAY_OF_WEEK: Final = Field(
     low=1,
     high=7,
     longest_step=7,
-    names=_numbered("SUN MON TUE WED THU FRI SAT"),
+    names=_numbered(
+        "SUNDAY MONDAY TUESDAY WEDNESDAY THURSDAY FRIDAY SATURDAY",
+        TUES="TUESDAY",
+        THUR="THURSDAY",
+        THURS="THURSDAY",
+    ),
     forms='numbers from 1 (Sunday) to 7 (Saturday), names such as "MON", ranges, steps, lists, '
     '"*" or "?"; or one of "L", "6L", "FRIL", "6#3", "FRI#3" standing alone',
 )

@@ -35,12 +35,24 @@ def days_in_words(expression: str) -> str | None:
 
 
 def _days_of_month(text: str) -> str:
-    if last := LAST.fullmatch(text):
+    special = list(dict.fromkeys(filter(_is_special, text.split(","))))
+    plain = ",".join(item for item in text.split(",") if item not in special)
+    days = expand(DAY_OF_MONTH, plain) if plain else ()
+    if len(days) == DAY_OF_MONTH.high:
+        return _EVERY
+    numbered = [on_days_of_month(days)] if days else []
+    return ", and ".join([*numbered, *map(_special_day, special)])
+
+
+def _is_special(item: str) -> bool:
+    return bool(LAST.fullmatch(item) or NEAREST.fullmatch(item))
+
+
+def _special_day(item: str) -> str:
+    if last := LAST.fullmatch(item):
         return _last(int(last["before"] or 0), weekday=last["weekday"] is not None)
-    if nearest := NEAREST.fullmatch(text):
-        return f"on {_WEEKDAY} nearest to the {_ordinal(int(nearest['day']))}, in the same month"
-    days = expand(DAY_OF_MONTH, text)
-    return _EVERY if len(days) == DAY_OF_MONTH.high else on_days_of_month(days)
+    day = _ordinal(int(item.removesuffix("W")))
+    return f"on {_WEEKDAY} nearest to the {day}, in the same month"
 
 
 def on_days_of_month(days: Sequence[int]) -> str:
@@ -64,6 +76,10 @@ def _last(before: int, *, weekday: bool) -> str:
 
 
 def _may_be_missing(text: str) -> bool:
+    return any(map(_item_may_be_missing, text.split(",")))
+
+
+def _item_may_be_missing(text: str) -> bool:
     if text.startswith("L"):
         return "-" in text and int(text.strip("LW-") or 0) >= SHORTEST
     days = [int(text[:-1])] if text.endswith("W") else expand(DAY_OF_MONTH, text)
