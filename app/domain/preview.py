@@ -106,12 +106,21 @@ def _told(clock: Clock, change: Disturbance) -> str:
     several = len(shown) > 1
     if not gap:
         fires = f"fire{'' if several else 's'} {_SHOWINGS[clock.on_overlap]}"
-        return f"{moved}; {times} {'are' if several else 'is'} shown twice and {fires}."
+        told = f"{moved}; {times} {'are' if several else 'is'} shown twice and {fires}."
+        return told if change.pause is None else f"{told} {_paused(change.pause)}"
     exist = f"{times} {'do' if several else 'does'} not exist"
     if clock.on_gap is OnGap.SKIP:
         return f"{moved}; {exist} and {'are' if several else 'is'} skipped."
     instead = f"{_time(change.after, dated=apart)} ({format_utc(change.instant)})"
     return f"{moved}; {exist}, and {instead} fires instead."
+
+
+def _paused(pause: tuple[datetime, datetime]) -> str:
+    begin, end = map(format_utc, pause)
+    return (
+        f"Nothing fires between {begin} and {end}, longer than between other times of the day; "
+        'with onOverlap "both" the times that are shown twice fire twice.'
+    )
 
 
 def _time(wall: datetime, *, dated: bool) -> str:

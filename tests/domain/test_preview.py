@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.domain import preview, zones
+from app.domain import preview, trigger, zones
 from app.domain.clocks import OnGap, OnOverlap
+from app.domain.instants import format_utc
 from app.domain.trigger import At, Cron, Local
 from tests.domain.quartz.reference import utc
 
@@ -104,6 +105,47 @@ ONLY = "day-of-month and day-of-week: only day-of-month counts, "
 )
 def test_what_is_said_of_a_schedule(cron: Cron, after: datetime, warnings: list[str]) -> None:
     assert list(told(cron, after).warnings) == warnings
+
+
+PAUSED = (
+    ("0 0/30 * * * ?", NY, None, utc(2027, 11, 7, 4, 30), utc(2027, 11, 7, 6)),
+    ("0 0/30 * * * ?", NY, OnOverlap.FIRST, utc(2027, 11, 7, 5, 30), utc(2027, 11, 7, 7)),
+    ("0 0 * * * ?", NY, OnOverlap.SECOND, utc(2027, 11, 7, 4), utc(2027, 11, 7, 6)),
+    ("0 15 1/2 * * ?", NY, None, utc(2027, 11, 7, 3, 15), utc(2027, 11, 7, 6, 15)),
+    ("0 0/30 * ? * SUN", NY, None, utc(2027, 11, 7, 4, 30), utc(2027, 11, 7, 6)),
+    ("0/30 * * * * ?", NY, None, utc(2027, 11, 7, 4, 59, 30), utc(2027, 11, 7, 6)),
+    ("0 0/10 * * * ?", "Australia/Lord_Howe", None, utc(2027, 4, 3, 14, 20), utc(2027, 4, 3, 15)),
+    # The night is longer, a day or a week without a firing as well; or both showings count.
+    ("0 0/30 0-8 * * ?", NY, None, None, None),
+    ("0 30 1 * * ?", NY, None, None, None),
+    ("0 30 1,2 ? * SUN", NY, None, None, None),
+    ("0 0/30 * * * ?", NY, OnOverlap.BOTH, None, None),
+)
+
+
+@pytest.mark.parametrize(("expression", "zone", "overlap", "begin", "end"), PAUSED)
+def test_a_pause_that_the_clock_makes_is_told(
+    expression: str,
+    zone: str,
+    overlap: OnOverlap | None,
+    begin: datetime | None,
+    end: datetime | None,
+) -> None:
+    cron = local(expression, zone, None, overlap)
+    pauses = [each for each in told(cron).warnings if "Nothing fires" in each]
+
+    if begin is None or end is None:
+        assert pauses == []
+    else:
+        assert len(pauses) == 1
+        between = f"between {format_utc(begin)} and {format_utc(end)}, longer than"
+        assert between in pauses[0]
+        assert 'with onOverlap "both"' in pauses[0]
+        # As it is said: both are firings, and none lies between them.
+        assert trigger.next_after(cron, begin - timedelta(seconds=1)) == begin
+        assert trigger.next_after(cron, begin) == end
+        both = local(expression, zone, None, OnOverlap.BOTH)
+        assert trigger.next_after(both, begin) != end
 
 
 def test_an_instant_has_nothing_to_be_said_of_it() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from app.domain import instants
 from app.domain.clocks import Clock, OnGap, OnOverlap, clock
 from app.domain.dapr import duration
 from app.domain.dapr.days import NO_DAYS, day_table
@@ -125,7 +126,7 @@ def _fields(text: str, zone: Clock | None) -> Fields:
     if len(fields) != _FIELDS or not fields[0]:
         count = len(fields) if fields[0] else 0
         reason = f"expected exactly {_FIELDS} fields, found {count}: [{shown(' '.join(fields))}]"
-        raise Refusal("schedule", reason, remedy=_SHAPE)
+        raise Refusal("schedule", reason, remedy=_meant(text) or _SHAPE)
     kinds = (SECONDS, MINUTES, HOURS, DAY_OF_MONTH, MONTH, DAY_OF_WEEK)
     read_in = [expand(kind, field) for kind, field in zip(kinds, fields, strict=True)]
     seconds, minutes, hours, by_month, months, by_week = read_in
@@ -144,6 +145,22 @@ def _fields(text: str, zone: Clock | None) -> Fields:
         days_of_month=by_month,
         days_of_week=by_week,
     )
+
+
+def _meant(text: str) -> str | None:
+    """How to write what is not a schedule, where it is a duration or an instant."""
+    bare = text.strip(_BLANK)
+    try:
+        duration.parse(bare, member="schedule")
+    except Refusal:
+        pass
+    else:
+        return f'write "@every {shown(bare)}"; for one call after that time give dueTime instead'
+    try:
+        instants.parse(bare, member="schedule")
+    except InvalidMember:
+        return None
+    return f'give "{shown(bare)}" as dueTime instead: a schedule is for calls that recur'
 
 
 def _clock(name: str) -> Clock | None:

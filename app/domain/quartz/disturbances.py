@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final
 
 from app.domain import clocks
-from app.domain.clocks import Clock
+from app.domain.clocks import DAY, Clock, OnOverlap
+from app.domain.quartz.evaluation import last_wall
 from app.domain.quartz.local import following
 from app.domain.quartz.schedule import Schedule
 
 MOST_TIMES: Final = 3
+_MINUTES_OF_DAY: Final = DAY // 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,7 +23,9 @@ class Disturbance:
     """A change of the clock at `instant` (UTC), which it shows as `before` and as `after`.
 
     `times` are the first of the schedule's wall-clock times that do not exist, where the clock
-    goes forward, or that are shown twice, where it goes back; `more` if there are others.
+    goes forward, or that are shown twice, where it goes back; `more` if there are others. `pause`
+    are the firings before and after a showing that does not count, where they lie further apart
+    than any two times of a day that follow each other.
     """
 
     instant: datetime
@@ -28,6 +33,7 @@ class Disturbance:
     after: datetime
     times: tuple[datetime, ...]
     more: bool
+    pause: tuple[datetime, datetime] | None
 
 
 def disturbances(
@@ -51,4 +57,38 @@ def disturbances(
                 after=clocks.wall_time(now),
                 times=tuple(map(clocks.wall_time, times[:MOST_TIMES])),
                 more=len(times) > MOST_TIMES,
+                pause=_pause(clock, schedule, change, before, now) if now < before else None,
             )
+
+
+def _pause(
+    clock: Clock, schedule: Schedule, change: int, before: int, now: int
+) -> tuple[datetime, datetime] | None:
+    """The pause that a clock makes which goes back from `before` to `now` at `change`."""
+    if clock.on_overlap is OnOverlap.BOTH:
+        return None
+    # The showing that does not count begins, and the wall-clock times that count go on, here.
+    resumed = now if clock.on_overlap is OnOverlap.SECOND else before
+    last = last_wall(schedule, clocks.wall_time(resumed))
+    first = following(schedule, resumed)
+    if last is None or first is None:
+        return None
+    apart = first - clocks.whole_seconds(last)
+    longest = _longest_of_day(schedule)
+    # One time of day has no rhythm; and days that are left out are as far apart at any time.
+    if longest >= DAY or not apart <= longest < apart + before - now:
+        return None
+    end = clocks.instant(first - (now - change))
+    return end - timedelta(seconds=apart + before - now), end
+
+
+def _longest_of_day(schedule: Schedule) -> int:
+    """The most seconds between two times of day that follow each other, from day to day too."""
+    minutes = [60 * hour + minute for hour in schedule.hours for minute in schedule.minutes]
+    first, last = schedule.seconds[0], schedule.seconds[-1]
+    around = [*minutes, minutes[0] + _MINUTES_OF_DAY]
+    return max(
+        *(60 * (later - earlier) + first - last for earlier, later in pairwise(around)),
+        *(later - earlier for earlier, later in pairwise(schedule.seconds)),
+        0,
+    )
