@@ -7,7 +7,7 @@ machine the same answer.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import tzdata
 
+from app.domain import windows_zones
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
@@ -102,12 +103,20 @@ def change_between(info: ZoneInfo, low: int, high: int) -> int:
 
 
 def _remedy(name: str) -> str:
+    iana = _of_windows().get(name.strip().lower()) if len(name) <= MAX_NAME else None
+    if iana is not None:
+        return f"Write {iana}: the name is one of Windows, and names here are of the IANA database."
     near = _near(name) if len(name) <= MAX_NAME else []
     if near:
         return (
             f"Did you mean {' or '.join(near)}? Names are those of the IANA database, case exact."
         )
     return "Give a name of the IANA database, as in Europe/Berlin, or UTC."
+
+
+@cache
+def _of_windows() -> Mapping[str, str]:
+    return {name.lower(): iana for name, iana in windows_zones.IANA_NAMES.items()}
 
 
 def _near(name: str) -> list[str]:

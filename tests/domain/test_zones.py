@@ -11,7 +11,7 @@ from zoneinfo import _zoneinfo  # type: ignore[attr-defined] # the one that show
 import pytest
 import tzdata
 
-from app.domain import zones
+from app.domain import windows_zones, zones
 from app.domain.quartz.schedule import FIRST_YEAR, LAST_YEAR
 from app.errors import InvalidMember
 
@@ -89,6 +89,12 @@ def test_a_zone_is_one_object(name: str) -> None:
     assert zones.find(name).info.key == name
 
 
+def test_each_name_of_windows_leads_to_a_zone() -> None:
+    assert len(windows_zones.IANA_NAMES) > 130
+    assert set(windows_zones.IANA_NAMES.values()) <= zones.names()
+    assert not windows_zones.IANA_NAMES.keys() & zones.names()
+
+
 @pytest.mark.parametrize(
     ("name", "near"),
     [
@@ -96,6 +102,8 @@ def test_a_zone_is_one_object(name: str) -> None:
         ("utc", "UTC?"),
         ("Europe/Berln", "Europe/Berlin "),
         ("Berlin", "Europe/Berlin?"),
+        ("W. Europe Standard Time", "Write Europe/Berlin: the name is one of Windows"),
+        ("eastern standard time ", "Write America/New_York: "),
         ("New York", "America/New_York?"),
         (" Europe/Paris", "Europe/Paris?"),
         ("", "as in Europe/Berlin"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -150,17 +151,13 @@ def _fields(text: str, zone: Clock | None) -> Fields:
 def _meant(text: str) -> str | None:
     """How to write what is not a schedule, where it is a duration or an instant."""
     bare = text.strip(_BLANK)
-    try:
-        duration.parse(bare, member="schedule")
-    except Refusal:
-        pass
-    else:
-        return f'write "@every {shown(bare)}"; for one call after that time give dueTime instead'
-    try:
+    with suppress(Refusal):
+        if duration.parse(bare, member="schedule") > 0:
+            return f'write "@every {shown(bare)}", or, for one call, give it as dueTime'
+    with suppress(InvalidMember):
         instants.parse(bare, member="schedule")
-    except InvalidMember:
-        return None
-    return f'give "{shown(bare)}" as dueTime instead: a schedule is for calls that recur'
+        return f'give "{shown(bare)}" as dueTime: a schedule is for calls that recur'
+    return None
 
 
 def _clock(name: str) -> Clock | None:

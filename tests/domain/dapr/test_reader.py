@@ -98,3 +98,21 @@ def test_a_zone_nearly_right_is_named() -> None:
     with pytest.raises(Refusal) as refusal:
         read("CRON_TZ=europe/rome @daily")
     assert "Did you mean Europe/Rome?" in refusal.value.text
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("5s", 'write "@every 5s", or, for one call, give it as dueTime'),
+        (" 1h30m ", 'write "@every 1h30m"'),
+        ("2026-12-01T10:00:00Z", 'give "2026-12-01T10:00:00Z" as dueTime: a schedule is for'),
+        ("2026-12-01T10:00:00+01:00", "as dueTime"),
+        ("-5s", "write seconds, minutes, hours"),
+        ("tomorrow", "write seconds, minutes, hours"),
+    ],
+)
+def test_what_is_a_duration_or_an_instant_is_told_where_it_belongs(text: str, remedy: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        read(text)
+    assert refusal.value.remedy.startswith(remedy) or remedy in refusal.value.remedy
+    assert refusal.value.message.startswith("expected exactly 6 fields")
