@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Final
 
 from app.domain.limits import Limits, overridden
 from app.store import limits as store
 from app.store import runs_under_way
+from app.uptime import read_uptime
 from workers.link import Link, Repeating
 
 COUNT_S: Final = 5.0
@@ -22,7 +22,7 @@ class Census(Repeating):
     """A thread beside the scheduler; of several, one counts at a time."""
 
     def __init__(
-        self, link: Link, *, limits: Limits, clock: Callable[[], float] = time.monotonic
+        self, link: Link, *, limits: Limits, clock: Callable[[], float] = read_uptime
     ) -> None:
         super().__init__("census", pause=COUNT_S)
         self._link = link

@@ -68,7 +68,7 @@ class Courier:
         self._loaded: deque[Held] = deque()
         self._pumping = False
         self._late: set[Held] = set()
-        self._words = Words()
+        self.words = Words(loop.clock, loop.wall)
         self._stalled = False
         self._brakes = JobBrakes()
         self.destinations = Destinations(
@@ -134,7 +134,7 @@ class Courier:
         now = self._loop.clock()
         # A word may have told of a run while its take was being answered.
         self._note(runs)
-        offset = self._words.offset(now)
+        offset = self.words.offset(now)
         for held in runs:
             if held.fire_at <= now:
                 self._line_up(held, now)
@@ -150,7 +150,7 @@ class Courier:
         self._pump()
 
     def _near(self, held: Held) -> None:
-        self._set_timer(held, self._words.offset(self._loop.clock()))
+        self._set_timer(held, self.words.offset(self._loop.clock()))
 
     def _set_timer(self, held: Held, offset: float | None) -> None:
         """The answer to a take is large: a word takes less time on its way, and tells it closer."""
@@ -159,7 +159,7 @@ class Courier:
         self._loop.call_at(held.fire_at, self._due, held)
 
     def _go_on(self, word: Word) -> None:
-        self._words.hear(word)
+        self.words.hear(word)
         # All that it names, also what the word before named: a run may have been taken since.
         if word.withdrawn:
             self._note(list(self.held))
@@ -170,7 +170,7 @@ class Courier:
 
     def _note(self, runs: Sequence[Held]) -> None:
         """Some may be under way: they go on, and only those still to begin are withdrawn."""
-        withdrawn = self._words.withdrawn
+        withdrawn = self.words.withdrawn
         if withdrawn:
             for held in runs:
                 held.withdrawn = held.withdrawn or held.is_withdrawn_by(withdrawn)
@@ -242,8 +242,8 @@ class Courier:
     def _may_go_on(self, held: Held) -> bool:
         """An address was tried in vain: whether the call may be made at the next one."""
         now = self._loop.clock()
-        sure = held.lease_runs(now) and self._words.confirms(now, held.confirmed)
-        return sure and not held.withdrawn and not self._words.stops(held.run.account_id)
+        sure = held.lease_runs(now) and self.words.confirms(now, held)
+        return sure and not held.withdrawn and not self.words.stops(held.run.account_id)
 
     def _turn(self, held: Held) -> bool:
         """A run that waited for its destination has its turn; False where it has to wait on."""
@@ -255,10 +255,10 @@ class Courier:
         if not held.lease_runs(now):
             self._lose(held)
             return True
-        if held.withdrawn or self._words.stops(held.run.account_id):
+        if held.withdrawn or self.words.stops(held.run.account_id):
             self._withdraw(held)
             return True
-        if not self._words.confirms(now, held.confirmed):
+        if not self.words.confirms(now, held):
             self._stalled = True
             return False
         self._late.discard(held)
@@ -298,9 +298,9 @@ class Courier:
         if not held.lease_runs(now):
             self._step_back(held)
             self._lose(held)
-        elif held.withdrawn or self._words.stops(held.run.account_id):
+        elif held.withdrawn or self.words.stops(held.run.account_id):
             self._withdraw(held)
-        elif self._words.confirms(now, held.confirmed):
+        elif self.words.confirms(now, held):
             held.awaiting = False
             self._send(held, now)
         else:
@@ -360,7 +360,7 @@ class Courier:
         self._late.discard(held)
         if held.awaiting:
             self._step_back(held)
-        if held.withdrawn or not self._words.stops(held.run.account_id):
+        if held.withdrawn or not self.words.stops(held.run.account_id):
             self._settle(held, held.came_to(RunState.CANCELLED))
         else:
             self.payloads.drop(held)

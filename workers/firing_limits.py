@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
@@ -14,6 +13,7 @@ from app.domain.limits import Limits, overridden
 from app.store import limits as store
 from app.store import runs_under_way
 from app.store.postponing import queued_accounts
+from app.uptime import read_uptime
 
 _OWN_S: Final = 5.0
 """A changed limit holds this many seconds later, at the latest."""
@@ -32,7 +32,7 @@ class KnownFirings:
     scheduler sees it.
     """
 
-    def __init__(self, defaults: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, defaults: Limits, *, clock: Callable[[], float] = read_uptime) -> None:
         self._defaults = defaults
         self._clock = clock
         self._own: Mapping[int, Limits] = {}

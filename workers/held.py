@@ -69,6 +69,15 @@ class Held:
         """Whether a call may begin now as far as the lease is concerned."""
         return now < self.lease_ends
 
+    @property
+    def leased_at(self) -> float:
+        """When the statement was sent that gave it its lease, or extended that last."""
+        return self.lease_ends - _LEASE_S
+
+    def lose_lease(self) -> None:
+        """Its lease is another's, or nobody can tell."""
+        self.lease_ends = float("-inf")
+
     def extended(self, asked: float) -> None:
         """Its lease was extended by a statement sent at `asked`."""
         self.lease_ends = asked + _LEASE_S

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date
@@ -16,6 +15,7 @@ from app.store import history_usage as store
 from app.store import limits as limit_store
 from app.store.apart import Settled
 from app.store.settling import Settlement
+from app.uptime import read_uptime
 from workers.held import Held
 
 JUDGE_S: Final = 5.0
@@ -28,7 +28,7 @@ class HistoryUsage:
     What a worker counted since its last heartbeat is lost with it: some seconds of one worker.
     """
 
-    def __init__(self, limits: Limits, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: Limits, *, clock: Callable[[], float] = read_uptime) -> None:
         self._limits = limits
         self._clock = clock
         self._added: Counter[tuple[int, date]] = Counter()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -10,6 +9,7 @@ import psycopg
 
 from app.domain.pace import BEAT, CONFIRM_EVERY, LEASE, LEASE_MARGIN
 from app.store import takes
+from app.uptime import read_uptime
 from workers.courier import Courier
 from workers.held import Held
 from workers.link import Link, Repeating
@@ -30,7 +30,7 @@ class Keeper(Repeating):
     """
 
     def __init__(
-        self, link: Link, courier: Courier, *, clock: Callable[[], float] = time.monotonic
+        self, link: Link, courier: Courier, *, clock: Callable[[], float] = read_uptime
     ) -> None:
         super().__init__("keeper", pause=CONFIRM_EVERY.total_seconds())
         self._link = link
@@ -63,7 +63,8 @@ class Keeper(Repeating):
         # Looked up before the courier hears: what is acknowledged is held when it does.
         held = list(self._courier.held) if withdrawn else []
         known = [each.ticket for each in held if each.is_withdrawn_by(withdrawn)]
-        self._courier.hear(Word(asked, answered - clock, withdrawn, suspended))
+        took = answered - asked
+        self._courier.hear(Word(asked, answered - clock, withdrawn, suspended, took))
         if known:
             takes.acknowledge_withdrawn(connection, known[:_ACKNOWLEDGE_AT_ONCE])
 
@@ -72,15 +73,24 @@ class Keeper(Repeating):
         if now - self._leases_seen_at < _LEASES_EVERY_S:
             return []
         below = now + _EXTEND_BELOW_S
-        expiring = [each for each in list(self._courier.held) if each.lease_ends < below]
+        doubted_at = self._courier.words.doubted_at
+        expiring = [
+            each
+            for each in list(self._courier.held)
+            if each.lease_ends < below or each.leased_at <= doubted_at
+        ]
         if len(expiring) <= _EXTEND_AT_ONCE:
             self._leases_seen_at = now
         return expiring[:_EXTEND_AT_ONCE]
 
     def _extend(self, connection: psycopg.Connection, expiring: Sequence[Held]) -> None:
+        doubted_at = self._courier.words.doubted_at
         asked = self._clock()
         extended = takes.extend(connection, [held.ticket for held in expiring])
         for held in expiring:
             if held.run.id in extended:
                 held.withdrawn = held.withdrawn or extended[held.run.id]
                 held.extended(asked)
+            elif held.leased_at <= doubted_at:
+                # Another may have taken it while this machine stood still.
+                held.lose_lease()

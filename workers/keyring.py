@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -11,6 +10,7 @@ import psycopg
 from app.errors import Misconfigured
 from app.log import logger
 from app.service.secrets import SecretBox
+from app.uptime import read_uptime
 
 FRESH_S: Final = 5.0
 """A rotated secret, or a new limit, is in use this long afterwards, at the latest."""
@@ -36,7 +36,7 @@ class Keyring:
     way to one destination; it is renewed together with the secrets.
     """
 
-    def __init__(self, box: SecretBox, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, box: SecretBox, *, clock: Callable[[], float] = read_uptime) -> None:
         self._box = box
         self._clock = clock
         self._known: dict[int, tuple[float, Secrets]] = {}

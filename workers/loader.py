@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from queue import Empty
 from typing import Final
@@ -13,6 +12,7 @@ import psycopg
 from app.log import in_words, logger
 from app.store import takes
 from app.store.database_errors import Kind, kind_of
+from app.uptime import read_uptime
 from workers.courier import Courier
 from workers.held import Held
 from workers.link import Link, Repeating
@@ -31,7 +31,7 @@ class Loader(Repeating):
     """
 
     def __init__(
-        self, link: Link, courier: Courier, *, clock: Callable[[], float] = time.monotonic
+        self, link: Link, courier: Courier, *, clock: Callable[[], float] = read_uptime
     ) -> None:
         super().__init__("loader", pause=0)
         self._link = link

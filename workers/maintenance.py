@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,6 +16,7 @@ from app.domain import tally
 from app.log import in_words, logger
 from app.store import accuracy, answers, beats, history_usage, partitions, repairs, suspension
 from app.store.database_errors import Kind, kind_of
+from app.uptime import read_uptime
 from workers import usage
 from workers.link import Link, Repeating
 
@@ -48,7 +48,7 @@ class Maintenance(Repeating):
     """
 
     def __init__(
-        self, link: Link, *, retention_days: int, clock: Callable[[], float] = time.monotonic
+        self, link: Link, *, retention_days: int, clock: Callable[[], float] = read_uptime
     ) -> None:
         super().__init__("maintenance", pause=_REPAIR_S)
         self._link = link

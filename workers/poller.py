@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -13,6 +12,7 @@ from app.store import beats, takes
 from app.store.database_errors import Kind, kind_of
 from app.store.parking import summon
 from app.store.takes import Ticket
+from app.uptime import read_uptime
 from workers.courier import Courier
 from workers.fetcher import Summons
 from workers.held import hold
@@ -73,7 +73,7 @@ class Poller(Repeating):
         *,
         hears_bells: Callable[[], bool],
         on_suspects: Callable[[], None],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = read_uptime,
     ) -> None:
         super().__init__("poller", pause=CONFIRM_EVERY.total_seconds())
         self._link = link

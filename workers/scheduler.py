@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -25,6 +24,7 @@ from app.store.database_errors import is_away
 from app.store.lookovers import look_over, postpone
 from app.store.settling import Settlement
 from app.store.takes import Ticket
+from app.uptime import read_uptime
 from workers.census import Census
 from workers.firing_limits import KnownFirings
 from workers.link import Link, Repeating
@@ -84,7 +84,7 @@ class Scheduler(Repeating):
         identity: str,
         *,
         limits: Limits = UNLIMITED,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = read_uptime,
     ) -> None:
         super().__init__("scheduler", pause=POLL.total_seconds())
         self._link = link

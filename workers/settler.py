@@ -20,6 +20,7 @@ from app.store.apart import Settled, settle_singly_if_needed
 from app.store.database_errors import Kind, is_away, kind_of
 from app.store.parking import Release, release
 from app.store.settling import Settlement
+from app.uptime import read_uptime
 from workers.accuracy import Accuracy
 from workers.courier import Courier
 from workers.held import Held
@@ -56,7 +57,7 @@ class Settler(Repeating):
         identity: str,
         *,
         limits: Limits = UNLIMITED,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = read_uptime,
     ) -> None:
         super().__init__("settler", pause=_PAUSE_S)
         self._link = link

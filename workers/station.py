@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -13,6 +12,7 @@ from app.delivery.loop import Loop
 from app.delivery.resolver import Resolver
 from app.service.secrets import SecretBox, completion_tokens
 from app.store.takes import Ticket
+from app.uptime import read_uptime
 from workers.courier import Courier
 from workers.keeper import Keeper
 from workers.keyring import Keyring
@@ -36,7 +36,7 @@ class Station:
         hears_bells: Callable[[], bool],
         on_suspects: Callable[[], None] = lambda: None,
     ) -> None:
-        self._clock = time.monotonic
+        self._clock = read_uptime
         self._loop = Loop(clock=self._clock)
         guard = Guard(
             self._loop,

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from math import inf
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from app.domain.pace import CONFIRMED_FOR
+from app.log import logger
+from workers.held import Held
 
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
 _CLOSE_S: Final = 0.5
 """Long enough for a word that came back fast, too short for clocks to drift apart."""
+
+_MAX_GAP_S: Final = 1.0
+"""How far two clocks may move apart between two readings before one of them must have stood still,
+or was set."""
 
 
 class Word(NamedTuple):
@@ -28,14 +35,26 @@ class Word(NamedTuple):
     withdrawn: Mapping[UUID, int]
     suspended: frozenset[int] = frozenset()
     """Accounts of which no call begins."""
+    took: float = 0.0
+    """Seconds from the question to the answer."""
 
 
 class Words:
-    """The last word, and the offsets of those before it; in the loop's thread."""
+    """The last word, and the offsets of those before it; in the loop's thread.
 
-    def __init__(self) -> None:
-        self._asked = float("-inf")
+    A machine that was suspended or moved goes on as if no time had passed: its leases seem to run,
+    and its last word seems new. Such a gap shows as soon as another clock is read. From then on
+    nothing counts that was asked before (`doubted_at`): each lease is to be renewed first.
+    """
+
+    def __init__(self, clock: Callable[[], float], wall: Callable[[], float]) -> None:
+        self._clock = clock
+        self._wall = wall
+        self._wall_offset = wall() - clock()
+        self._asked = -inf
+        self._least_offset = inf
         self._offsets: deque[tuple[float, float]] = deque()
+        self.doubted_at = -inf
         self.withdrawn: Mapping[UUID, int] = {}
         self.suspended: frozenset[int] = frozenset()
 
@@ -44,14 +63,29 @@ class Words:
         self.withdrawn = word.withdrawn
         self.suspended = word.suspended
         self._asked = max(self._asked, word.asked)
+        gap = self._least_offset - word.offset
+        if _MAX_GAP_S < gap < inf:
+            self._offsets.clear()
+            self._doubt("database", gap)
+        self._least_offset = word.offset - word.took
         # Ascending: one that is not the least, and goes first, is never the least.
         while self._offsets and self._offsets[-1][1] >= word.offset:
             self._offsets.pop()
         self._offsets.append((word.asked, word.offset))
 
-    def confirms(self, now: float, confirmed: float) -> bool:
-        """Whether a call may begin now of a run that was found wanted at `confirmed`."""
-        return now - self._asked <= _CONFIRMED_S or now - confirmed <= _CONFIRMED_S
+    def confirms(self, now: float, held: Held) -> bool:
+        """Whether a call of it may begin now, unless it is withdrawn or its lease is over."""
+        wall_offset = self._wall() - now
+        gap = wall_offset - self._wall_offset
+        if abs(gap) > _MAX_GAP_S:
+            self._doubt("machine", gap)
+        self._wall_offset = wall_offset
+        asked = max(self._asked, held.confirmed)
+        return min(asked, held.leased_at) > self.doubted_at and now - asked <= _CONFIRMED_S
+
+    def _doubt(self, clock: str, gap: float) -> None:
+        self.doubted_at = self._clock()
+        logger.warning("clock.stepped", clock=clock, seconds=round(gap, 3))
 
     def stops(self, account_id: int) -> bool:
         """Whether no call of this account begins."""

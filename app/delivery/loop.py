@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any, Final
 
 from app.log import logger
+from app.uptime import read_uptime
 
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
@@ -46,8 +47,14 @@ class Loop:
     raises is logged and ends nothing else. While a loop is open its process must not fork.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = read_uptime,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self.clock = clock
+        self.wall = wall
         self._selector = selectors.DefaultSelector()
         self._selector_fd = self._selector.fileno()
         self._timers: list[tuple[float, int, Timer]] = []

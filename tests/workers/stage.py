@@ -73,12 +73,19 @@ class FakeEngine:
 class Stage:
     """A courier whose clock and engine are the test's."""
 
+    set_by = 0.0
+    """By how many seconds the machine's clock was set."""
+
     def __init__(self, concurrency: int = 100) -> None:
         self.clock = Clock()
-        self.loop = Loop(clock=self.clock)
+        self.loop = Loop(clock=self.clock, wall=self.wall)
         self.engine = FakeEngine()
         self.courier = Courier(
-            self.loop, self.engine, tokens=TOKENS, concurrency=concurrency, jitter=lambda: 0.0
+            self.loop,
+            self.engine,
+            tokens=TOKENS,
+            concurrency=concurrency,
+            jitter=lambda: 0.0,
         )
 
     def hold(self, remaining: float, **changes: Any) -> Held:
@@ -92,6 +99,9 @@ class Stage:
         self.clock.now += seconds
         for _ in range(5):
             self.loop.step(patience=0)
+
+    def wall(self) -> float:
+        return self.clock.now + self.set_by
 
     def word(
         self, *withdrawn: Held, offset: float = inf, suspended: frozenset[int] = frozenset()
@@ -111,7 +121,7 @@ class Capped(Stage):
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.loop = Loop(clock=self.clock)
+        self.loop = Loop(clock=self.clock, wall=self.wall)
         self.engine = FakeEngine()
         self.courier = Courier(
             self.loop,

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
-from cryptography.fernet import Fernet
 
 from app import thread_failures
-from app.service.secrets import SecretBox
-from local.instance import CHECKOUT
-from tests.booked import add_account, book, connect, one
+from tests.booked import connect, one
 from tests.broken_logs import BROKEN
 from tests.receiver import Receiver
+from tests.workers.processes import PATIENCE_S, book_calls, environment, start
 from tests.workers.test_doorman import until
 
 CALLS = 20
-PATIENCE_S = 60.0
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 @pytest.fixture
 def environ(database: str, redis_url: str, tmp_path: Path) -> dict[str, str]:
-    others = {name: value for name, value in os.environ.items() if "WAKECALL" not in name}
-    return {
-        **others,
-        "WAKECALL_HOME": str(tmp_path),
-        "DATABASE_URL": database,
-        "REDIS_URL": redis_url,
-        "WAKECALL_SECRET_KEY": Fernet.generate_key().decode(),
-        "WAKECALL_ALLOW_TARGETS": "127.0.0.0/8",
-    }
+    return environment(database, redis_url, tmp_path)
 
 
 @pytest.fixture
@@ -50,36 +35,6 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 def receiver() -> Iterator[Receiver]:
     with Receiver() as made:
         yield made
-
-
-def book_calls(
-    connection: psycopg.Connection, environ: dict[str, str], receiver: Receiver, number: int
-) -> None:
-    account = add_account(connection)
-    sealed = SecretBox((environ["WAKECALL_SECRET_KEY"],)).seal(SECRET)
-    connection.execute(
-        "INSERT INTO signing_secret (account_id, sealed) VALUES (%s, %s)", (account, sealed)
-    )
-    for _ in range(number):
-        book(connection, account, due_in=3)
-    connection.execute("UPDATE job SET url = %s", (receiver.url("/cb"),))
-
-
-def start(
-    stack: ExitStack, environ: dict[str, str], stderr: int, *command: str
-) -> subprocess.Popen[bytes]:
-    """A process that is killed at the end, where it has not ended by then."""
-    process = subprocess.Popen(
-        [sys.executable, *command], cwd=CHECKOUT, env=environ, stdout=stderr, stderr=stderr
-    )
-
-    def end() -> None:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-
-    stack.callback(end)
-    return process
 
 
 @pytest.mark.parametrize("kind", BROKEN)

@@ -1,0 +1,115 @@
+"""A machine that stood still: what its own clock does not tell, another one does before a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from app.store.settling import settle
+from tests.booked import connect
+from tests.store.test_settling import came
+from tests.workers.stage import Stage
+from tests.workers.test_keeper import one_held
+from workers.held import Held
+from workers.keeper import Keeper
+from workers.link import Link
+from workers.words import Word
+
+GAP = 30.0
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    made = Stage()
+    yield made
+    made.loop.close()
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    with connect(database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def keeper(database: str, stage: Stage) -> Iterator[Keeper]:
+    made = Keeper(Link(database, "keeper"), stage.courier, clock=stage.clock)
+    yield made
+    made.close()
+
+
+def accepted(connection: psycopg.Connection, stage: Stage) -> Held:
+    held = one_held(connection, stage, due_in=0.2)
+    stage.courier.accept([held])
+    stage.step()
+    return held
+
+
+def kept(stage: Stage, keeper: Keeper) -> None:
+    """A turn of the keeper, a moment later."""
+    stage.step(0.26)
+    keeper.once()
+    stage.step()
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_gap_that_the_machine_s_clock_shows(
+    connection: psycopg.Connection, stage: Stage, keeper: Keeper, *, is_ours: bool
+) -> None:
+    held = accepted(connection, stage)
+    stage.set_by = GAP
+    if not is_ours:
+        # Deleted, and reclaimed and settled by others meanwhile.
+        settle(connection, [came(held.run)])
+
+    stage.step(held.run.remaining)
+    assert stage.engine.calls == [], "its lease is from before the gap"
+    kept(stage, keeper)
+    kept(stage, keeper)
+
+    assert len(stage.engine.calls) == (1 if is_ours else 0)
+    assert (held in stage.courier.held) == is_ours
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_a_gap_that_only_the_database_s_clock_shows(
+    connection: psycopg.Connection, stage: Stage, keeper: Keeper, *, is_ours: bool
+) -> None:
+    held = accepted(connection, stage)
+    stage.courier.hear(Word(stage.clock.now, 500.0, {}))
+    stage.courier.hear(Word(stage.clock.now, 500.0 - GAP, {}))
+    stage.step()
+    if not is_ours:
+        settle(connection, [came(held.run)])
+
+    stage.step(held.run.remaining)
+    assert stage.engine.calls == [], "its lease is from before the gap"
+    kept(stage, keeper)
+    kept(stage, keeper)
+
+    assert len(stage.engine.calls) == (1 if is_ours else 0)
+
+
+def test_a_slow_answer_is_no_gap(stage: Stage) -> None:
+    held = stage.hold(0.5)
+    stage.courier.hear(Word(stage.clock.now, 510.0, {}, took=10.0))
+    stage.courier.hear(Word(stage.clock.now, 500.0, {}))
+
+    stage.step(0.45)
+    stage.word()
+    stage.step(0.05)
+
+    assert len(stage.engine.calls) == 1
+    assert held.lease_runs(stage.clock.now)
+
+
+def test_a_call_that_waits_for_its_name_does_not_begin_after_a_gap(stage: Stage) -> None:
+    stage.hold(0.0)
+    (_, _, may_begin) = stage.engine.calls[0]
+    assert may_begin()
+
+    stage.set_by = -GAP
+
+    assert not may_begin()
