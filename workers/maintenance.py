@@ -141,10 +141,12 @@ class Maintenance(Repeating):
                     return
 
     def _repair(self, connection: psycopg.Connection) -> None:
-        armed = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=tell_unreadable)
-        if armed:
-            logger.error("jobs.orphaned", repaired=armed)
-            beats.add(connection, {(tally.REPAIR, "orphan"): armed})
+        repaired = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=tell_unreadable)
+        if repaired.armed:
+            logger.error("jobs.orphaned", repaired=repaired.armed)
+            beats.add(connection, {(tally.REPAIR, "orphan"): repaired.armed})
+        if repaired.ended:
+            logger.info("jobs.ended_late", jobs=repaired.ended)
 
 
 def _today(connection: psycopg.Connection) -> date:

@@ -12,9 +12,10 @@ import psycopg
 
 from app.domain.run import RunState
 from app.store.database_errors import QUERY_CANCELED, Kind, kind_of, sqlstate
+from app.store.job_ends import end_finished
 from app.store.queries import run
 from app.store.serial import following
-from app.store.settling import Settlement, moves_its_job, settle
+from app.store.settling import NOTHING, Settlement, Written, moves_its_job, write
 
 WITHIN_S: Final = 1.0
 """How long each statement of a settlement that is tried by itself may take."""
@@ -68,7 +69,7 @@ def settle_singly_if_needed(
     """
     try:
         if wait:
-            return _settled(batch, settle(connection, batch))
+            return _ended(connection, batch, write(connection, batch))
         return _settle_free(connection, batch, within)
     except psycopg.Error as error:
         kind = kind_of(error)
@@ -106,7 +107,8 @@ def _settle_free(
         connection.execute(_LIMITS, {"milliseconds": round(within * 1000)})
         locked = _locked_elsewhere(connection, batch)
         free = [each for each in batch if each.id not in locked]
-        settled = _settled(free, settle(connection, free) if free else set())
+        written = write(connection, free) if free else NOTHING
+    settled = _ended(connection, free, written)
     left = tuple(Busy(each, None) for each in batch if each.id in locked)
     return Settled(done=settled.done, lost=settled.lost, busy=left)
 
@@ -144,10 +146,14 @@ def _settle_bare(
     return settle_singly_if_needed(connection, [bare], wait=False, within=within)
 
 
-def _settled(batch: Sequence[Settlement], ids: set[UUID]) -> Settled:
+def _ended(
+    connection: psycopg.Connection, batch: Sequence[Settlement], written: Written
+) -> Settled:
+    """What was written of a batch, once the jobs that it leaves nothing of have ended."""
+    end_finished(connection, written.may_end)
     return Settled(
-        done=tuple(each for each in batch if each.id in ids),
-        lost=tuple(each for each in batch if each.id not in ids),
+        done=tuple(each for each in batch if each.id in written.ids),
+        lost=tuple(each for each in batch if each.id not in written.ids),
     )
 
 

@@ -17,6 +17,7 @@ from app.domain.rearm import rearm
 from app.domain.run import RunState
 from app.domain.trigger import from_document
 from app.store import beats, postponing
+from app.store.job_ends import end_finished
 from app.store.misfires import LeftOut, leave_out, of_columns
 from app.store.queries import Answer, run
 
@@ -153,6 +154,10 @@ def _claim(
         numbers = Counter(each.account_id for each in claimed)
         numbers.update(each.due.account_id for each in moving if each.fire_at is not None)
         postponing.count(connection, limits, numbers, sifted.postponed)
+    # A run of theirs that ended while this was not committed left their ends to this.
+    end_finished(
+        connection, [each.due.job_id for each in moving if each.final and not each.fire_at]
+    )
     for answer in begun:
         claimed += [Claimed(run_id, FIRST_TOKEN, *row) for run_id, *row in answer.fetchall()]
     held = Counter(each.firing.account_id for each in sifted.postponed)

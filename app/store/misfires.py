@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 
 from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
+from app.store.job_ends import purge
 from app.store.queries import run
 
 TOO_LATE: Final = "not made: it was later than the misfireWindow of its job allows"
@@ -50,13 +51,4 @@ def leave_out(connection: psycopg.Connection, found: Sequence[LeftOut]) -> None:
             "reasons": [TOO_LATE] * len(found),
         },
     )
-    over = [each for each in found if each.over]
-    if over:
-        run(
-            connection,
-            "purge_jobs_keeping",
-            {
-                "job_ids": [each.job_id for each in over],
-                "versions": [each.version for each in over],
-            },
-        )
+    purge(connection, [(each.job_id, each.version, True) for each in found if each.over])

@@ -804,9 +804,26 @@ WITH ended AS (
   ON CONFLICT DO NOTHING
   RETURNING account_id, content_bytes(url, signature, content_type, data, manner, on_success,
                                       on_failure) AS bytes
+), counted AS (
+  INSERT INTO usage_release (account_id, jobs, bytes)
+  SELECT account_id, 0, -sum(bytes) FROM kept GROUP BY account_id
 )
-INSERT INTO usage_release (account_id, jobs, bytes)
-SELECT account_id, 0, -sum(bytes) FROM kept GROUP BY account_id;
+SELECT id FROM ended;
+
+-- name: finished_jobs
+-- Of these jobs: those that are enabled and have neither a next firing nor a run that was not
+-- cancelled. Whether anything is still to come, their triggers say (job_ends.py). What did not succeed
+-- of their present version, among the last thousand runs, may be sent again.
+SELECT d.job_id, d.version, j.trigger, d.remaining, clock_timestamp(),
+       (SELECT bool_or(r.job_version = d.version AND r.state <> 'succeeded')
+        FROM (SELECT job_version, state FROM run
+              WHERE job_id = d.job_id ORDER BY due_at DESC LIMIT 1000) r) IS TRUE
+FROM due d
+CROSS JOIN LATERAL (SELECT * FROM job WHERE id = d.job_id AND account_id = d.account_id LIMIT 1) j
+WHERE d.job_id = ANY (%(job_ids)b::uuid[]) AND coalesce(d.next_at, d.held_at) IS NULL
+  AND NOT d.standing AND j.enabled
+  AND (SELECT NOT EXISTS (SELECT FROM inflight i
+                          WHERE i.job_id = d.job_id AND i.cancelled_at IS NULL));
 
 -- name: end_jobs
 -- The receiver said 410: the version it said it of ends, with all that is still to come of it. What

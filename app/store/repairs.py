@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import psycopg
 
 from app.domain.trigger import At, Trigger, from_document, next_after
+from app.store.job_ends import end_locked, has_fired
 from app.store.queries import run
 
 # Every run of a version was due before the version was superseded: those that are dropped with it
@@ -37,11 +38,6 @@ WHERE run_id = ANY (ARRAY(
   ORDER BY aborted_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 """
 
-_FIRED: Final = """
-SELECT FROM run
-WHERE job_id = %(job_id)s AND due_at = %(due_at)s AND job_version = %(version)s
-"""
-
 # Where history no longer knows, nothing says that anything was missed.
 _MADE_UP_TO: Final = """
 SELECT greatest(max(r.due_at), j.updated_at) FROM run r JOIN job j ON j.id = r.job_id
@@ -49,7 +45,12 @@ WHERE r.job_id = %(job_id)s AND r.job_version = %(version)s AND r.kind = 'schedu
 GROUP BY j.updated_at
 """
 
-_END: Final = "DELETE FROM job WHERE id = %(job_id)s"
+
+class Repaired(NamedTuple):
+    """How many jobs were armed again, which no orderly life needs, and how many ended."""
+
+    armed: int
+    ended: int
 
 
 def rearm_orphans(
@@ -57,13 +58,16 @@ def rearm_orphans(
     *,
     limit: int,
     unreadable: Callable[[UUID, Exception], None],
-) -> int:
-    """Arm up to `limit` live jobs that have neither a next firing nor a run; how many there were.
+) -> Repaired:
+    """Arm or end up to `limit` live jobs that have neither a next firing nor a run.
 
     A one-time job that never fired gets its instant back and fires late; a recurring one gets the
     firing after the last that history knows, so that the claim finds what was missed; one that
-    was held back for a run that is gone, its own. Where there is none any more, the job ends.
+    was held back for a run that is gone, its own. Where there is none any more, the job ends: its
+    process was ended between the end of its last run and the end of the job.
     """
+    armed = 0
+    over: list[UUID] = []
     with connection.transaction():
         found = run(connection, "orphans", {"limit": limit}).fetchall()
         for job_id, version, document, held_at, remaining, now in found:
@@ -75,10 +79,12 @@ def rearm_orphans(
                 unreadable(job_id, error)
                 continue
             if next_at is None:
-                connection.execute(_END, {"job_id": job_id})
+                over.append(job_id)
             else:
                 run(connection, "arm", {"job_id": job_id, "next_at": next_at})
-    return len(found)
+                armed += 1
+        end_locked(connection, over)
+    return Repaired(armed, len(over))
 
 
 def _next(
@@ -88,9 +94,7 @@ def _next(
         key = {"job_id": job_id, "version": version}
         made = connection.execute(_MADE_UP_TO, key).fetchone()
         return next_after(trigger, now if made is None else made[0])
-    key = {"job_id": job_id, "version": version, "due_at": trigger.instant}
-    fired = connection.execute(_FIRED, key).fetchone() is not None
-    return None if fired else trigger.instant
+    return None if has_fired(connection, job_id, version, trigger.instant) else trigger.instant
 
 
 def drop_secrets(connection: psycopg.Connection) -> int:

@@ -13,6 +13,7 @@ import psycopg
 from app.domain.pace import LOOK_AHEAD
 from app.domain.run import Attempt, Reply, RunState, Timing
 from app.store.events import tell
+from app.store.job_ends import end_finished, purge
 from app.store.queries import Answer, run
 from app.store.serial import Ended, followers, move_on
 
@@ -52,8 +53,32 @@ class Settlement(NamedTuple):
     """Whether the calls of its job must not overlap, so that what follows waits for this end."""
 
 
+class Written(NamedTuple):
+    """What a transaction wrote: the runs whose token still matched, and the jobs they may end.
+
+    `may_end` has the jobs that did not end with these runs, and perhaps have nothing left: once the
+    transaction is committed, they are to be looked at (end_finished).
+    """
+
+    ids: set[UUID]
+    may_end: set[UUID]
+
+
+NOTHING: Final = Written(set(), set())
+
+
 def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
     """Write a batch in one transaction; the ids of the runs whose token still matched.
+
+    The jobs of which nothing is left then have ended as well.
+    """
+    written = write(connection, batch)
+    end_finished(connection, written.may_end)
+    return written.ids
+
+
+def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Written:
+    """Write a batch in one transaction.
 
     Job rows are locked first (lock_due_of), in order; what is read of them afterwards is their
     last word.
@@ -81,10 +106,13 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
             _tell(connection, telling, settled)
         if serial and settled:
             move_on(connection, list(_ended(serial, settled)), following)
-        _purge_jobs(connection, last)
+        purged = purge(connection, map(_version_to_purge, last))
         if len(last) < len(ending) and settled:
             _end_jobs(connection, ending, settled)
-    return _ids(answers) if settled is None else settled
+    ids = _ids(answers) if settled is None else settled
+    all_ended = sum(answer.rowcount for answer in purged) == len(last)
+    left = [each for each in final if each.ends_job or not (all_ended and each.last)]
+    return Written(ids, {each.job_id for each in left if each.id in ids})
 
 
 def moves_its_job(settlement: Settlement) -> bool:
@@ -173,13 +201,12 @@ def _column(values: list[Any]) -> list[Any]:
     return values if values.count(None) < len(values) else []
 
 
-def _purge_jobs(connection: psycopg.Connection, last: Sequence[Settlement]) -> None:
-    unwell = [each for each in last if each.state is not RunState.SUCCEEDED]
-    if unwell:
-        run(connection, "purge_jobs_keeping", _versions(unwell))
-    if len(unwell) < len(last):
-        well = [each for each in last if each.state is RunState.SUCCEEDED]
-        run(connection, "purge_jobs", _versions(well))
+def _version_to_purge(settlement: Settlement) -> tuple[UUID, int, bool]:
+    return (
+        settlement.job_id,
+        settlement.job_version,
+        settlement.state is not RunState.SUCCEEDED,
+    )
 
 
 def _end_jobs(
@@ -187,14 +214,11 @@ def _end_jobs(
 ) -> None:
     gone = [each for each in ending if each.ends_job and each.id in settled]
     if gone:
-        run(connection, "end_jobs", _versions(gone))
-
-
-def _versions(batch: Sequence[Settlement]) -> dict[str, list[Any]]:
-    return {
-        "job_ids": [each.job_id for each in batch],
-        "versions": [each.job_version for each in batch],
-    }
+        params = {
+            "job_ids": [each.job_id for each in gone],
+            "versions": [each.job_version for each in gone],
+        }
+        run(connection, "end_jobs", params)
 
 
 def _headers(reply: Reply) -> str | None:

@@ -118,7 +118,10 @@ def test_the_repair_leaves_alone_what_waits(
     account_ends.suspend("demo")
     claim_all(connection)
 
-    assert rearm_orphans(connection, limit=10, unreadable=lambda *_: pytest.fail("unreadable")) == 0
+    assert rearm_orphans(connection, limit=10, unreadable=lambda *_: pytest.fail("unreadable")) == (
+        0,
+        0,
+    )
 
 
 def test_a_key_that_is_cached_books_nothing_from_that_moment_on(

@@ -243,7 +243,7 @@ def test_a_job_whose_firing_was_settled_first_ends_with_the_call_by_hand(
 
     with pytest.raises(NotFound):
         jobs.get(caller, job.id)
-    assert rearm_orphans(connection, limit=9, unreadable=lambda *_: None) == 0
+    assert rearm_orphans(connection, limit=9, unreadable=lambda *_: None) == (0, 0)
 
 
 def test_an_update_leaves_a_call_by_hand_and_the_schedule_of_the_new_version(

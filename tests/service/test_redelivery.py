@@ -357,7 +357,7 @@ def test_a_job_is_not_purged_while_a_run_of_it_is_sent_again_and_is_afterwards(
     connection.execute("UPDATE job SET enabled = true")
     runs.redeliver(caller, failed.id)
 
-    assert rearm_orphans(connection, limit=9, unreadable=lambda *_: None) == 0
+    assert rearm_orphans(connection, limit=9, unreadable=lambda *_: None) == (0, 0)
     assert jobs.get(caller, job.id).id == job.id
     settle(connection, [came(take_again(connection))])
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from uuid import UUID
 
 import psycopg
 import pytest
 
 from app.domain.run import RunState
 from app.store.apart import Settled, settle_singly_if_needed
-from app.store.settling import Settlement, settle
+from app.store.settling import Settlement, Written, write
 from app.store.takes import Taken
 from tests.booked import book, claim_and_take, in_thread, one, wait_until_blocked
 from tests.store.test_serial import book_serial, follow
@@ -168,13 +167,13 @@ def test_after_a_deadlock_what_is_free_is_settled_at_once(
     batch = [came(run) for run in taken(connection, account_id, 2)]
     tried: list[int] = []
 
-    def collide(session: psycopg.Connection, some: Sequence[Settlement]) -> set[UUID]:
+    def collide(session: psycopg.Connection, some: Sequence[Settlement]) -> Written:
         tried.append(len(some))
         if len(tried) == 1:
             raise psycopg.errors.DeadlockDetected("deadlock detected")
-        return settle(session, some)
+        return write(session, some)
 
-    monkeypatch.setattr("app.store.apart.settle", collide)
+    monkeypatch.setattr("app.store.apart.write", collide)
 
     assert len(settle_singly_if_needed(settler, batch).done) == 2
     assert tried == [2, 2]

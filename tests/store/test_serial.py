@@ -134,7 +134,7 @@ def test_a_standing_job_stays_though_nothing_is_to_come(
 
     assert due_of(connection, job_id) == (None, None)
     connection.execute("UPDATE job SET updated_at = now() - interval '1 hour'")
-    assert rearm_orphans(connection, limit=10, unreadable=_unreadable) == 0
+    assert rearm_orphans(connection, limit=10, unreadable=_unreadable) == (0, 0)
 
 
 def test_a_lost_settlement_is_made_up_for(connection: psycopg.Connection, account_id: int) -> None:
@@ -142,10 +142,10 @@ def test_a_lost_settlement_is_made_up_for(connection: psycopg.Connection, accoun
     claim_and_take(connection)
     held = due_of(connection, job_id)[1]
     connection.execute("UPDATE job SET updated_at = now() - interval '1 hour'")
-    assert rearm_orphans(connection, limit=10, unreadable=_unreadable) == 0
+    assert rearm_orphans(connection, limit=10, unreadable=_unreadable) == (0, 0)
 
     connection.execute("DELETE FROM inflight")
-    assert rearm_orphans(connection, limit=10, unreadable=_unreadable) == 1
+    assert rearm_orphans(connection, limit=10, unreadable=_unreadable) == (1, 0)
 
     assert due_of(connection, job_id) == (held, None)
 

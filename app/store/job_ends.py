@@ -1,0 +1,122 @@
+"""Ends of jobs: a job ends when nothing of it is left, whichever of its runs ended last."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from app.domain.trigger import At, from_document, next_after
+from app.log import logger
+from app.store.database_errors import Kind, kind_of
+from app.store.queries import Answer, run
+
+_WAIT_BRIEFLY: Final = "SELECT set_config('lock_timeout', '100ms', true)"
+
+_FIRED: Final = """
+SELECT FROM run
+WHERE job_id = %(job_id)s AND due_at = %(due_at)s AND job_version = %(version)s
+"""
+
+
+class Finished(NamedTuple):
+    """A job with nothing left, as far as its rows tell.
+
+    `keeps_content` is true where what it sent may have to be sent again.
+    """
+
+    job_id: UUID
+    version: int
+    trigger: dict[str, Any]
+    remaining: int | None
+    now: datetime
+    keeps_content: bool
+
+
+def end_finished(connection: psycopg.Connection, job_ids: Collection[UUID]) -> None:
+    """End those of the jobs that have nothing left to come.
+
+    Call it after the transaction that ended their runs, or in it where it has locked these jobs: of
+    two runs that end at once, the one that ends last finds that nothing is left. What cannot be
+    ended now is left to maintenance (repairs.py), because the runs are settled in any case.
+    """
+    if not job_ids:
+        return
+    try:
+        candidates = finished(connection, job_ids)
+        if candidates:
+            _end(connection, [each.job_id for each in candidates])
+    except psycopg.Error as error:
+        if kind_of(error) is Kind.REFUSED:
+            logger.error("jobs.not_ended", exc_info=error)
+
+
+def finished(connection: psycopg.Connection, job_ids: Collection[UUID]) -> list[Finished]:
+    """Those of the jobs that are enabled and have neither a next firing nor a run."""
+    rows = run(connection, "finished_jobs", {"job_ids": list(job_ids)})
+    return [Finished(*row) for row in rows]
+
+
+def purge(
+    connection: psycopg.Connection, versions: Iterable[tuple[UUID, int, bool]]
+) -> list[Answer]:
+    """End these versions of jobs whose locks are held, where nothing of them is left.
+
+    The bool says whether what the job sent is kept, so that it can be sent again. The row counts of
+    the answers tell how many ended, once they are there.
+    """
+    answers = []
+    given = list(versions)
+    for name, wanted in (("purge_jobs_keeping", True), ("purge_jobs", False)):
+        some = [(job_id, version) for job_id, version, keeps in given if keeps is wanted]
+        if some:
+            job_ids, numbers = (list(column) for column in zip(*some, strict=True))
+            answers.append(run(connection, name, {"job_ids": job_ids, "versions": numbers}))
+    return answers
+
+
+def has_fired(
+    connection: psycopg.Connection, job_id: UUID, version: int, instant: datetime
+) -> bool:
+    """Whether history knows the firing of that instant of a job's version."""
+    key = {"job_id": job_id, "version": version, "due_at": instant}
+    return connection.execute(_FIRED, key).fetchone() is not None
+
+
+def _end(connection: psycopg.Connection, job_ids: Collection[UUID]) -> None:
+    # Within a transaction of the caller, the caller has locked the jobs already.
+    waits = connection.info.transaction_status is TransactionStatus.IDLE
+    with connection.transaction():
+        if waits:
+            connection.execute(_WAIT_BRIEFLY)
+        run(connection, "lock_due_of", {"job_ids": list(job_ids)})
+        # A later statement than the locks: it sees what their last holders committed.
+        over = [each for each in finished(connection, job_ids) if _is_over(connection, each)]
+        purge(connection, map(_version, over))
+
+
+def end_locked(connection: psycopg.Connection, job_ids: Collection[UUID]) -> None:
+    """End those of the jobs, whose locks are held, that are known to be over."""
+    if job_ids:
+        purge(connection, map(_version, finished(connection, job_ids)))
+
+
+def _version(job: Finished) -> tuple[UUID, int, bool]:
+    return job.job_id, job.version, job.keeps_content
+
+
+def _is_over(connection: psycopg.Connection, job: Finished) -> bool:
+    """Whether the job has no further firing; one that lost it to a fault is repaired instead."""
+    if job.remaining == 0:
+        return True
+    try:
+        trigger = from_document(job.trigger)
+        if not isinstance(trigger, At):
+            return next_after(trigger, job.now) is None
+    except Exception:  # noqa: BLE001 - one bad row never stops the loop, and the claim told of it
+        return False
+    return has_fired(connection, job.job_id, job.version, trigger.instant)
