@@ -8,7 +8,7 @@ from typing import Final
 
 import psycopg
 
-from app.domain.firing_rate import Allowed, FiringLimits, quiet_number
+from app.domain.firing_rate import Allowed, FiringLimits, quiet_number, quiet_runs
 from app.domain.limits import Limits, overridden
 from app.store import limits as store
 from app.store import runs_under_way
@@ -38,7 +38,7 @@ class KnownFirings:
         self._own: Mapping[int, Limits] = {}
         self._own_at = float("-inf")
         self._stricter: Mapping[int, Allowed] = {}
-        self._rooms: dict[int, int] = {}
+        self._full: frozenset[int] = frozenset()
         self._queued: frozenset[int] = frozenset()
         self._queued_at = float("-inf")
         self._window_at = float("-inf")
@@ -57,26 +57,25 @@ class KnownFirings:
             self._stricter = self._differing()
         if now - self._queued_at >= _QUEUED_S:
             self._queued = queued_accounts(connection)
-            self._rooms = self._count_rooms(connection)
+            self._full = self._half_full(connection)
             self._queued_at = now
         if now - self._window_at >= _WINDOW_S:
             self._near = frozenset(self._busy())
             self._begun.clear()
             self._window_at = now
         default = self._defaults.firings_per_second
-        accounts = self._queued | self._near | set(self._busy()) | self._rooms.keys()
+        accounts = self._queued | self._near | set(self._busy()) | self._full
         return FiringLimits(
-            default=Allowed(per_second=default),
+            default=Allowed(per_second=default, runs=self._defaults.runs_under_way),
             of={**self._stricter, **{each: self._allowed(each) for each in accounts}},
             queued=self._queued,
             quiet=max(1, quiet_number(default) // _BATCHES),
+            quiet_runs=quiet_runs(self._defaults.runs_under_way),
         )
 
     def count(self, begun: Mapping[int, int]) -> None:
         """So many runs of each account began."""
         self._begun.update(begun)
-        for account_id in self._rooms.keys() & begun.keys():
-            self._rooms[account_id] -= begun[account_id]
 
     def postponed(self, accounts: Iterable[int]) -> None:
         """Firings of these accounts wait now."""
@@ -84,27 +83,23 @@ class KnownFirings:
 
     def _allowed(self, account_id: int) -> Allowed:
         limits = self._of(account_id)
-        return Allowed(
-            per_second=limits.firings_per_second,
-            runs=limits.runs_under_way,
-            room=self._rooms.get(account_id),
-        )
+        return Allowed(per_second=limits.firings_per_second, runs=limits.runs_under_way)
 
-    def _count_rooms(self, connection: psycopg.Connection) -> dict[int, int]:
-        """How many more runs may begin of accounts that have at least half of what they may."""
+    def _half_full(self, connection: psycopg.Connection) -> frozenset[int]:
+        """The accounts that have at least half of the runs under way that they may have."""
         own = {account: limits.runs_under_way for account, limits in self._own.items()}
         allowed = [
             each for each in (self._defaults.runs_under_way, *own.values()) if each is not None
         ]
         if not allowed:
-            return {}
+            return frozenset()
         counted = runs_under_way.at_least(connection, min(allowed) // 2)
-        return {
-            account_id: most - runs
+        return frozenset(
+            account_id
             for account_id, runs in counted.items()
             if (most := own.get(account_id, self._defaults.runs_under_way)) is not None
             and runs >= most // 2
-        }
+        )
 
     def _of(self, account_id: int) -> Limits:
         return self._own.get(account_id, self._defaults)
@@ -112,14 +107,17 @@ class KnownFirings:
     def _busy(self) -> Iterable[int]:
         """The accounts that began more than need not be counted, in the present second."""
         for account_id, number in self._begun.items():
-            if number > quiet_number(self._of(account_id).firings_per_second) // _BATCHES:
+            limits = self._of(account_id)
+            uncounted = quiet_number(limits.firings_per_second) // _BATCHES
+            if number > min(uncounted, quiet_runs(limits.runs_under_way)):
                 yield account_id
 
     def _differing(self) -> dict[int, Allowed]:
-        """The accounts whose own limit is not the one that a claim knows."""
-        default = self._defaults.firings_per_second
+        """The accounts whose own limits are not those that a claim knows."""
+        default = self._defaults
         return {
-            account_id: Allowed(per_second=limits.firings_per_second)
+            account_id: self._allowed(account_id)
             for account_id, limits in self._own.items()
-            if limits.firings_per_second != default
+            if (limits.firings_per_second, limits.runs_under_way)
+            != (default.firings_per_second, default.runs_under_way)
         }

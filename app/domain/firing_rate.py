@@ -24,7 +24,12 @@ SLOWEST_RETURN: Final = 100
 
 _SOONEST_LOOK: Final = timedelta(milliseconds=100)
 _LATEST_LOOK: Final = timedelta(seconds=60)
+SHARING: Final = 4
+"""So many schedulers may begin runs of an account at the same instant without counting first: each
+a quarter of what may begin until its limit of runs under way is reached."""
+
 _NEAR: Final = 8
+_NEAR_RUNS: Final = 16
 _ROUNDING: Final = 1e-6
 
 
@@ -39,12 +44,11 @@ class Bound(StrEnum):
 class Allowed:
     """What an account may begin; None where nothing bounds it.
 
-    `runs` is how many may be under way, `room` how many more may begin of these.
+    `runs` is how many runs may be under way.
     """
 
     per_second: int | None = None
     runs: int | None = None
-    room: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,14 +56,16 @@ class FiringLimits:
     """What a claim has to know of limits; as it is by default, there are none.
 
     `of` has the accounts that may be near a limit or have limits of their own, `queued` those of
-    them that have postponed firings. Of any other account `quiet` rows are claimed at a time
-    without being counted; it may begin what `default` says, which knows no `room`.
+    them that have postponed firings. Of any other account, which may begin what `default` says, so
+    many rows are claimed at a time without being counted: `quiet` as far as firings a second are
+    concerned, `quiet_runs` as far as runs under way are.
     """
 
     default: Allowed = Allowed()
     of: Mapping[int, Allowed] = field(default_factory=dict)
     queued: frozenset[int] = frozenset()
     quiet: int = 2**31 - 1
+    quiet_runs: int = 2**31 - 1
 
     def allowed(self, account_id: int) -> Allowed:
         """What this account may begin."""
@@ -67,7 +73,7 @@ class FiringLimits:
 
     def is_counted(self, account_id: int, number: int) -> bool:
         """Whether so many runs of this account, begun at once, are counted where all can see it."""
-        return account_id in self.of or number > self.quiet
+        return account_id in self.of or number > min(self.quiet, self.quiet_runs)
 
 
 UNLIMITED: Final = FiringLimits()
@@ -79,6 +85,15 @@ def quiet_number(per_second: int | None) -> int:
     An eighth: two schedulers that count for themselves let through a quarter at most.
     """
     return UNLIMITED.quiet if per_second is None else per_second // _NEAR
+
+
+def quiet_runs(runs: int | None) -> int:
+    """How many runs may begin in a second and be counted later, with all others, every 5 s.
+
+    A sixteenth: five of them, and half of what an account may have, which counts as near the limit,
+    are less than it may have. None where an account may have less than 16.
+    """
+    return UNLIMITED.quiet_runs if runs is None else runs // _NEAR_RUNS
 
 
 def available(per_second: int, spent_until: datetime, now: datetime) -> int:

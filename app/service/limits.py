@@ -42,6 +42,10 @@ FRESH_S: Final = 5.0
 MAX_ACCOUNTS: Final = 4096
 _EXTENSION: Final = "wakecall-limits"
 
+_FAR_FROM_LIMIT: Final = 50_000
+"""Where more runs may still begin, requests are not judged one after the other: they cannot ask for
+as many before all runs are counted again, 5 s later at most."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class State:
@@ -153,7 +157,7 @@ def check(limit: Limit, given: int | str) -> None:
 
 
 def check_runs(connection: Connection, account: Account) -> int | None:
-    """How many more runs of the account may begin, as last counted; None for any number.
+    """How many more runs of the account may begin, as far as is known; None for any number.
 
     Raises LimitReached where that is none.
     """
@@ -164,6 +168,32 @@ def check_runs(connection: Connection, account: Account) -> int | None:
     if used >= allowed:
         raise reached(RUNS_UNDER_WAY, allowed=allowed, used=used)
     return allowed - used
+
+
+def begin_run(connection: Connection, account: Account) -> None:
+    """As `begin_runs`, of one run; raises LimitReached where it may not begin."""
+    if not begin_runs(connection, account, 1):
+        allowed = limits_of(account).runs_under_way or 0
+        used = runs_under_way.of_account(connection, account.id)
+        raise reached(RUNS_UNDER_WAY, allowed=allowed, used=used)
+
+
+def begin_runs(connection: Connection, account: Account, number: int) -> int:
+    """How many of so many runs may begin that this transaction makes; these are counted.
+
+    Requests of an account that is near its limit are judged one after the other. Rows of jobs are
+    to be locked before.
+    """
+    allowed = limits_of(account).runs_under_way
+    if allowed is None:
+        return number
+    if allowed - runs_under_way.of_account(connection, account.id) > _FAR_FROM_LIMIT:
+        return number
+    left = allowed - runs_under_way.lock(connection, account.id)
+    granted = max(0, min(number, left))
+    if granted:
+        runs_under_way.begin(connection, account.id, granted)
+    return granted
 
 
 def _used(connection: Connection, account_id: int) -> Mapping[str, int]:

@@ -62,7 +62,7 @@ def fire(caller: Caller, job_id: UUID) -> UUID:
     run_id = UUID(int=uuid7().int)
     with transaction() as connection:
         jobs.locked(connection, caller, job_id)
-        limits.check_runs(connection, caller.account)
+        limits.begin_run(connection, caller.account)
         under_way = serial.live_run(connection, job_id)
         if under_way is not None:
             raise Conflict(

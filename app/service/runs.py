@@ -85,8 +85,8 @@ def redeliver(caller: Caller, run_id: UUID) -> Run:
         found = _find(connection, caller, run_id)
         if found.state in LIVE:
             raise _under_way(run_id)
-        limits.check_runs(connection, caller.account)
         redelivery.lock_jobs(connection, [found.job_id])
+        limits.begin_run(connection, caller.account)
         place = _place(found)
         taken = redelivery.take_up(connection, caller.account.id, [place], states=SETTLED)
         if not taken:
@@ -119,6 +119,12 @@ def redeliver_all(
             taken = len(sendable)
             if sendable and not dry:
                 redelivery.lock_jobs(connection, [each.job_id for each in sendable])
+                granted = limits.begin_runs(connection, caller.account, len(sendable))
+                if granted < len(sendable):
+                    # Others began runs of the account meanwhile: the rest is left, as told.
+                    most = count + granted
+                    met = met[: met.index(sendable[granted])]
+                    sendable = sendable[:granted]
                 taken = redelivery.take_up(
                     connection,
                     caller.account.id,
@@ -129,9 +135,10 @@ def redeliver_all(
         count += taken
         lost += len(met) - len(sendable)
         looked_at += len(met)
-        if len(met) < room:
+        if met:
+            after = met[-1].place
+        if len(met) < room and count < most:
             return Redelivered(count=count, lost=lost, more_after=None)
-        after = met[-1].place
     return Redelivered(count=count, lost=lost, more_after=after)
 
 

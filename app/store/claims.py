@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 
 from app.domain import tally
-from app.domain.firing_rate import UNLIMITED, Bound, FiringLimits, reason
+from app.domain.firing_rate import SHARING, UNLIMITED, Bound, FiringLimits, reason
 from app.domain.pace import PATIENCE, UNBOUNDED_S
 from app.domain.rearm import rearm
 from app.domain.run import RunState
@@ -170,9 +170,11 @@ def _bounds(limits: FiringLimits) -> dict[str, Any]:
     return {
         "accounts": list(limits.of),
         "rates": [each.per_second for each in allowed],
-        "rooms": [each.room for each in allowed],
+        "runs": [each.runs for each in allowed],
         "queued": [account_id in limits.queued for account_id in limits.of],
         "quiet": limits.quiet,
+        "quiet_runs": limits.quiet_runs,
+        "sharing": SHARING,
         "rate": limits.default.per_second,
     }
 

@@ -21,7 +21,7 @@ from app.domain.pace import PATIENCE, UNBOUNDED_S
 from app.domain.retry import Failed, RetryAt, again
 from app.domain.retry_policy import DEFAULT
 from app.domain.run import RunKind, RunState
-from app.store.claims import Claimed
+from app.store.claims import FIRST_TOKEN, Claimed
 from app.store.manners import from_document
 from app.store.postponing import Fresh, give_turns
 from app.store.queries import run
@@ -94,6 +94,8 @@ def look_over(
                 row.fresh_at,
                 row.due_at if row.kind == RunKind.SCHEDULED else None,
                 row.reason,
+                # A request for a run, or for one to be sent again, has counted it.
+                counted=row.kind == RunKind.MANUAL or row.token > FIRST_TOKEN,
             )
             for row, action in verdicts
             if action is Action.RING and row.fresh_at is not None

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -47,7 +48,8 @@ class Firing(NamedTuple):
 class Fresh(NamedTuple):
     """A run that no claim made, about to begin for the first time at `begins_at`.
 
-    `due_at` is set for a scheduled firing, `reason` where it was postponed before.
+    `due_at` is set for a scheduled firing, `reason` where it was postponed before. `counted` tells
+    whether the request that made it counted it among the runs under way.
     """
 
     id: UUID
@@ -55,6 +57,7 @@ class Fresh(NamedTuple):
     begins_at: datetime
     due_at: datetime | None
     reason: str | None
+    counted: bool
 
 
 class Turns(NamedTuple):
@@ -78,6 +81,7 @@ class Pace(NamedTuple):
     spent_until: datetime
     queued_until: datetime
     now: datetime
+    under_way: int
 
 
 class Postponed(NamedTuple):
@@ -97,7 +101,9 @@ class Sifted(NamedTuple):
 
 def lock_paces(connection: psycopg.Connection, accounts: Iterable[int]) -> dict[int, Pace]:
     """Lock and read what these accounts have spent."""
-    rows = run(connection, "lock_pace", {"accounts": sorted(accounts)}).fetchall()
+    params = {"accounts": sorted(accounts)}
+    run(connection, "make_pace", params)
+    rows = run(connection, "lock_pace", params).fetchall()
     return {account_id: Pace(*rest) for account_id, *rest in rows}
 
 
@@ -133,8 +139,8 @@ def may_begin(allowed: Allowed, pace: Pace) -> tuple[int, Bound]:
     number, bound = 2**31 - 1, Bound.FIRINGS
     if allowed.per_second is not None:
         number = available(allowed.per_second, pace.spent_until, pace.now)
-    if allowed.room is not None and allowed.room < number:
-        number, bound = max(0, allowed.room), Bound.RUNS
+    if allowed.runs is not None and allowed.runs - pace.under_way < number:
+        number, bound = max(0, allowed.runs - pace.under_way), Bound.RUNS
     return number, bound
 
 
@@ -157,25 +163,28 @@ def count(
     limits: FiringLimits,
     begun: Mapping[int, int],
     postponed: Sequence[Postponed] = (),
+    counted: Mapping[int, int] = MappingProxyType({}),
 ) -> None:
-    """Count what began, of accounts that may be near a limit, where all schedulers see it."""
+    """Count what began, of accounts that may be near a limit, where all schedulers see it.
+
+    `counted` has how many of them are counted among the runs under way already.
+    """
     queued: dict[int, datetime] = {}
     for each in postponed:
         account_id = each.firing.account_id
         queued[account_id] = max(each.till, queued.get(account_id, each.till))
-    rates = {
-        account: limits.allowed(account).per_second
-        for account, number in begun.items()
-        if limits.is_counted(account, number)
+    near = {account for account, number in begun.items() if limits.is_counted(account, number)}
+    accounts = sorted(near | queued.keys())
+    if not accounts:
+        return
+    rates = {each: limits.allowed(each).per_second for each in near}
+    params = {
+        "accounts": accounts,
+        "spent": [begun[each] / rate if (rate := rates.get(each)) else 0.0 for each in accounts],
+        "queued": [queued.get(each) for each in accounts],
+        "begun": [begun[each] - counted.get(each, 0) if each in near else 0 for each in accounts],
     }
-    counted = sorted({account for account, rate in rates.items() if rate} | queued.keys())
-    if counted:
-        params = {
-            "accounts": counted,
-            "spent": [begun[each] / rate if (rate := rates.get(each)) else 0.0 for each in counted],
-            "queued": [queued.get(each) for each in counted],
-        }
-        run(connection, "count_firings", params)
+    run(connection, "count_firings", params)
 
 
 def give_turns(
@@ -193,7 +202,9 @@ def give_turns(
         if limits.is_counted(account, number)
         and (rate := limits.allowed(account).per_second) is not None
     }
+    counted = Counter(each.account_id for each in fresh if each.counted)
     if not rates:
+        count(connection, limits, numbers, counted=counted)
         return Turns()
     paces = lock_paces(connection, rates)
     owed = _first_owed(connection, fresh, limits.queued & rates.keys())
@@ -219,7 +230,7 @@ def give_turns(
     _put_off(connection, "postpone_run", waiting, ahead=LOOK_AHEAD)
     _put_off(connection, "stand_in_queue", queued)
     numbers.subtract(Counter(each.run.account_id for each in queued))
-    count(connection, limits, numbers)
+    count(connection, limits, numbers, counted=counted)
     return Turns(
         waiting=frozenset(each.run.id for each in waiting),
         queued=frozenset(each.run.id for each in queued),

@@ -104,7 +104,8 @@ SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
 -- follows it is not for SQL to say, and comes later in the same transaction. So is any row of an
 -- account of which more was found than it may begin (app/domain/firing_rate.py), and one that was
 -- postponed: of those, as many are found as their account may begin, the earliest due first, whenever
--- they are expected. What an account may begin is read here without a lock, and counted afterwards.
+-- they are expected. What an account may begin is read here without a lock, and counted afterwards;
+-- where it may have only so many runs under way, no more than a `sharing`th of them begins so.
 -- IS TRUE keeps the planner from comparing each account with each.
 -- What is due of a suspended account makes no run: its firing waits in held_at until the account is
 -- resumed (suspension.py), and the row costs no later claim anything.
@@ -147,8 +148,9 @@ WITH RECURSIVE reach AS (
     FOR UPDATE SKIP LOCKED) picked
   WHERE pair.account_id <> ALL (%(skip)b::bigint[])
 ), bounded AS MATERIALIZED (
-  SELECT * FROM unnest(%(accounts)b::bigint[], %(rates)b::int[], %(rooms)b::int[],
-                       %(queued)b::boolean[]) AS q (account_id, rate, room, queued)
+  SELECT q.*, CASE WHEN runs IS NOT NULL THEN greatest(0, runs - under_way(account_id)) END AS room
+  FROM unnest(%(accounts)b::bigint[], %(rates)b::int[], %(runs)b::int[], %(queued)b::boolean[])
+    AS q (account_id, rate, runs, queued)
 ), owed AS MATERIALIZED (
   SELECT first.* FROM bounded, LATERAL (
     SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining, owed_at,
@@ -176,13 +178,13 @@ WITH RECURSIVE reach AS (
 ), crowd AS MATERIALIZED (
   SELECT account_id FROM (
     SELECT account_id, number, NULL AS may,
-           CASE WHEN number > %(quiet)s THEN allowance(%(rate)s::int, (
+           least(CASE WHEN number > %(quiet)s THEN allowance(%(rate)s::int, (
              SELECT spent_until FROM firing_pace p WHERE p.account_id = number.account_id))
-           END AS usual
+           END, %(quiet_runs)s::int) AS usual
     FROM number
     UNION ALL
     SELECT account_id, NULL,
-           CASE WHEN queued THEN -1 ELSE least(room, allowance(rate, (
+           CASE WHEN queued THEN -1 ELSE least(room / %(sharing)s, allowance(rate, (
              SELECT spent_until FROM firing_pace p WHERE p.account_id = bounded.account_id))) END,
            NULL
     FROM bounded WHERE (account_id IN (SELECT account_id FROM number)) IS TRUE) each
@@ -220,24 +222,33 @@ SELECT NULL, NULL, NULL, NULL,
 -- name: lock_pace
 -- What these accounts have spent, one account after another in one order; before anything of what
 -- was locked since is judged. The clock that comes along judges it: it is read once the row is locked.
-SELECT a.account_id, coalesce(spent_until, clock_timestamp()),
-       greatest(queued_until, clock_timestamp()), clock_timestamp()
+SELECT a.account_id, spent_until, greatest(queued_until, clock_timestamp()), clock_timestamp(),
+       coalesce(r.runs, 0) + greatest(0, locked.begun - coalesce(r.begun, 0))
 FROM unnest(%(accounts)b::bigint[]) AS a (account_id)
-LEFT JOIN LATERAL (
-  SELECT spent_until, queued_until FROM firing_pace p
-  WHERE p.account_id = a.account_id FOR UPDATE) locked ON true;
+CROSS JOIN LATERAL (
+  SELECT spent_until, queued_until, begun FROM firing_pace p
+  WHERE p.account_id = a.account_id FOR UPDATE) locked
+LEFT JOIN runs_under_way r ON r.account_id = a.account_id;
+
+-- name: make_pace
+-- A row to be locked, for an account that has spent nothing yet.
+INSERT INTO firing_pace (account_id, spent_until, queued_until)
+SELECT account_id, clock_timestamp(), '-infinity'
+FROM unnest(%(accounts)b::bigint[]) AS a (account_id) ORDER BY account_id
+ON CONFLICT DO NOTHING;
 
 -- name: count_firings
 -- What began in this transaction is spent, also where that is more than there was: the debt is paid
 -- before anything else of the account begins. `queued` is what the last of its rows that wait is
 -- expected for, where that has changed.
-INSERT INTO firing_pace AS p (account_id, spent_until, queued_until)
-SELECT account_id, now() + make_interval(secs => spent), coalesce(queued_until, '-infinity')
-FROM unnest(%(accounts)b::bigint[], %(spent)b::float8[], %(queued)b::timestamptz[])
-  AS v (account_id, spent, queued_until)
+INSERT INTO firing_pace AS p (account_id, spent_until, queued_until, begun)
+SELECT account_id, now() + make_interval(secs => spent), coalesce(queued_until, '-infinity'), begun
+FROM unnest(%(accounts)b::bigint[], %(spent)b::float8[], %(queued)b::timestamptz[],
+            %(begun)b::bigint[]) AS v (account_id, spent, queued_until, begun)
 ORDER BY account_id
 ON CONFLICT (account_id) DO UPDATE
-SET spent_until = greatest(p.spent_until, clock_timestamp()) + (excluded.spent_until - now()),
+SET begun = p.begun + excluded.begun,
+    spent_until = greatest(p.spent_until, clock_timestamp()) + (excluded.spent_until - now()),
     queued_until = CASE WHEN excluded.queued_until = '-infinity' THEN p.queued_until
                         ELSE excluded.queued_until END;
 

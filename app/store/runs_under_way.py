@@ -1,4 +1,10 @@
-"""Runs under way, counted by account now and then: what limits on them are judged by."""
+"""Runs under way: counted by account now and then, and exactly where an account is near its limit.
+
+What an account begins after its runs were counted is added to `firing_pace.begun`, in the
+transaction that makes the runs. A count keeps what had been added by then, as the same snapshot
+shows it. So the sum is never too low, whenever it is read; what has ended since the count is in it
+until the next one.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +18,34 @@ from sqlalchemy import Connection, text
 _LOCK: Final = "SELECT pg_try_advisory_xact_lock(7233012459)"
 _COUNT: Final = """
 WITH counted AS MATERIALIZED (
-  SELECT account_id, count(*)::integer AS runs FROM inflight GROUP BY account_id
+  SELECT account_id, coalesce(runs, 0)::integer AS runs, coalesce(begun, 0) AS begun
+  FROM (SELECT account_id, count(*) AS runs FROM inflight GROUP BY account_id) i
+  FULL JOIN (SELECT account_id, begun FROM firing_pace WHERE begun > 0) p USING (account_id)
 ), gone AS (
   DELETE FROM runs_under_way r
   WHERE NOT EXISTS (SELECT FROM counted WHERE counted.account_id = r.account_id)
 )
-INSERT INTO runs_under_way AS r (account_id, runs)
-SELECT account_id, runs FROM counted ORDER BY account_id
-ON CONFLICT (account_id) DO UPDATE SET runs = excluded.runs WHERE r.runs <> excluded.runs
+INSERT INTO runs_under_way AS r (account_id, runs, begun)
+SELECT account_id, runs, begun FROM counted ORDER BY account_id
+ON CONFLICT (account_id) DO UPDATE SET runs = excluded.runs, begun = excluded.begun
+WHERE (r.runs, r.begun) <> (excluded.runs, excluded.begun)
 """
-_FROM: Final = "SELECT account_id, runs FROM runs_under_way WHERE runs >= %(least)s"
-_OF: Final = text("SELECT runs FROM runs_under_way WHERE account_id = :account_id")
+_FROM: Final = """
+SELECT account_id, runs FROM (
+  SELECT account_id, under_way(account_id) AS runs FROM (
+    SELECT account_id FROM runs_under_way UNION SELECT account_id FROM firing_pace WHERE begun > 0
+  ) known) found
+WHERE runs >= %(least)s
+"""
+_OF: Final = text("SELECT under_way(:account_id)")
+_MAKE_PACE: Final = text("""
+INSERT INTO firing_pace (account_id, spent_until, queued_until)
+VALUES (:account_id, clock_timestamp(), '-infinity') ON CONFLICT DO NOTHING
+""")
+_LOCK_PACE: Final = text("SELECT FROM firing_pace WHERE account_id = :account_id FOR UPDATE")
+_BEGIN: Final = text(
+    "UPDATE firing_pace SET begun = begun + :number WHERE account_id = :account_id"
+)
 
 
 def count_all(connection: psycopg.Connection) -> bool:
@@ -36,11 +59,26 @@ def count_all(connection: psycopg.Connection) -> bool:
 
 
 def at_least(connection: psycopg.Connection, least: int) -> dict[int, int]:
-    """The accounts that had so many runs under way when they were last counted, and how many."""
+    """The accounts that have so many runs under way, as far as is known, and how many."""
     return dict(connection.execute(_FROM, {"least": least}).fetchall())
 
 
 def of_account(connection: Connection, account_id: int) -> int:
-    """How many runs an account had under way when they were last counted."""
-    found: int | None = connection.execute(_OF, {"account_id": account_id}).scalar_one_or_none()
-    return found or 0
+    """How many runs an account has under way, as far as is known."""
+    found: int = connection.execute(_OF, {"account_id": account_id}).scalar_one()
+    return found
+
+
+def lock(connection: Connection, account_id: int) -> int:
+    """The same; nobody else begins runs of the account that are counted until this is committed.
+
+    Rows of jobs are to be locked before.
+    """
+    connection.execute(_MAKE_PACE, {"account_id": account_id})
+    connection.execute(_LOCK_PACE, {"account_id": account_id})
+    return of_account(connection, account_id)
+
+
+def begin(connection: Connection, account_id: int, number: int) -> None:
+    """Count runs that were made in this transaction, under `lock`."""
+    connection.execute(_BEGIN, {"account_id": account_id, "number": number})

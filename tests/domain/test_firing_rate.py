@@ -110,7 +110,7 @@ def test_what_need_not_be_counted_is_a_small_part_of_the_limit() -> None:
     [(Bound.FIRINGS, "50 runs a second (firingsPerSecond)"), (Bound.RUNS, "7 runs under way")],
 )
 def test_reasons_name_the_limit(bound: Bound, words: str) -> None:
-    assert words in reason(Allowed(per_second=50, runs=7, room=0), bound)
+    assert words in reason(Allowed(per_second=50, runs=7), bound)
 
 
 @pytest.mark.parametrize("bound", Bound)

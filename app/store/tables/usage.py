@@ -51,6 +51,7 @@ firing_pace = Table(
     Column("account_id", BigInteger, primary_key=True, autoincrement=False),
     Column("spent_until", INSTANT, nullable=False),
     Column("queued_until", INSTANT, nullable=False),
+    Column("begun", BigInteger, nullable=False, server_default=text("0")),
 )
 
 runs_under_way = Table(
@@ -58,6 +59,7 @@ runs_under_way = Table(
     METADATA,
     Column("account_id", BigInteger, primary_key=True, autoincrement=False),
     Column("runs", Integer, nullable=False),
+    Column("begun", BigInteger, nullable=False, server_default=text("0")),
 )
 
 history_usage = Table(

@@ -1,0 +1,208 @@
+"""Runs under way never exceed their limit, however many ask at once, however rarely it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Barrier, Thread
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+
+from app.domain.account import Caller
+from app.domain.limits import UNLIMITED, Limits
+from app.domain.run import RunFilter, RunState
+from app.errors import LimitReached
+from app.service import jobs, limits, pauses, runs
+from app.store import runs_under_way
+from app.store.lookovers import look_over
+from app.store.settling import settle
+from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.service.test_jobs import QUARTERLY, booking, due_now
+from tests.service.test_runs_under_way import FAILED, allow, claim_with
+from tests.store.test_settling import came
+from workers.firing_limits import KnownFirings
+
+LIMIT = 5
+DUE = 40
+BY_DEFAULT = replace(UNLIMITED, runs_under_way=LIMIT)
+
+
+def at_once(count: int, do: Callable[[], Any]) -> None:
+    """Do it in so many threads, which begin together."""
+    barrier = Barrier(count)
+
+    def run() -> None:
+        barrier.wait()
+        do()
+
+    threads = [Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def under_way(connection: psycopg.Connection) -> int:
+    found: int = one(connection, "SELECT count(*) FROM inflight")
+    return found
+
+
+def limit_account(connection: psycopg.Connection, account_id: int) -> None:
+    connection.execute(
+        "UPDATE account SET limits = jsonb_build_object('runsUnderWay', %s::int) WHERE id = %s",
+        (LIMIT, account_id),
+    )
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["its own limit", "the usual limit"])
+def test_of_many_that_are_due_at_one_instant_as_many_begin_as_may(
+    connection: psycopg.Connection, *, own: bool
+) -> None:
+    account_id = add_account(connection)
+    if own:
+        limit_account(connection, account_id)
+    booked = [book(connection, account_id, due_in=n / 1000 - 5) for n in range(DUE)]
+    known = KnownFirings(UNLIMITED if own else BY_DEFAULT)
+
+    assert claim_with(connection, known) == booked[:LIMIT]
+    for _ in range(3):
+        assert claim_with(connection, known) == []
+        # Another process, which knows nothing but what the database does.
+        assert claim_with(connection, KnownFirings(UNLIMITED if own else BY_DEFAULT)) == []
+    runs_under_way.count_all(connection)
+    assert claim_with(connection, known) == []
+    assert under_way(connection) == LIMIT
+
+
+def test_those_that_are_due_one_after_the_other_count_as_well(
+    connection: psycopg.Connection,
+) -> None:
+    account_id = add_account(connection)
+    known = KnownFirings(BY_DEFAULT)
+    for _ in range(2 * LIMIT):
+        book(connection, account_id, due_in=-1)
+        claim_with(connection, known)
+
+    assert under_way(connection) == LIMIT
+
+
+@pytest.mark.parametrize("defaults", [BY_DEFAULT, replace(UNLIMITED, runs_under_way=300)])
+def test_schedulers_that_claim_at_once_begin_no_more_together(
+    connection: psycopg.Connection, database: str, defaults: Limits
+) -> None:
+    account_id = add_account(connection)
+    for n in range(4 * 150):
+        book(connection, account_id, due_in=n / 1000 - 5)
+
+    def claim() -> None:
+        with connect(database) as own:
+            claim_with(own, KnownFirings(defaults))
+
+    at_once(4, claim)
+    at_once(4, claim)
+
+    assert under_way(connection) <= (defaults.runs_under_way or 0)
+    claim_with(connection, KnownFirings(defaults))
+    assert under_way(connection) == defaults.runs_under_way
+
+
+def test_requests_that_ask_at_once_begin_no_more_together(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    allow(caller, LIMIT)
+    booked = [jobs.create(caller, booking(QUARTERLY)) for _ in range(3 * LIMIT)]
+    refused = []
+
+    def fire() -> None:
+        with app.app_context():
+            try:
+                pauses.fire(caller, booked.pop().id)
+            except LimitReached as refusal:
+                refused.append((refusal.allowed, refusal.used))
+
+    at_once(3 * LIMIT, fire)
+
+    assert under_way(connection) == LIMIT
+    assert refused == [(LIMIT, LIMIT)] * 2 * LIMIT
+
+
+def test_what_is_sent_again_at_once_is_no_more_together(
+    app: Flask, caller: Caller, connection: psycopg.Connection
+) -> None:
+    for _ in range(4 * LIMIT):
+        due_now(connection, jobs.create(caller, booking(QUARTERLY)))
+    settle(connection, [came(each, state=RunState.FAILED) for each in claim_and_take(connection)])
+    allow(caller, LIMIT)
+    counts = []
+
+    def again() -> None:
+        with app.app_context():
+            wanted = RunFilter(states=frozenset({RunState.FAILED}))
+            try:
+                counts.append(runs.redeliver_all(caller, wanted, after=None, dry=False).count)
+            except LimitReached:
+                counts.append(0)
+
+    at_once(4, again)
+
+    assert under_way(connection) == sum(counts) == LIMIT
+
+
+def test_the_rest_of_what_could_be_sent_again_is_named_by_a_cursor(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    for _ in range(LIMIT + 2):
+        due_now(connection, jobs.create(caller, booking(QUARTERLY)))
+    settle(connection, [came(each, state=RunState.FAILED) for each in claim_and_take(connection)])
+    allow(caller, LIMIT)
+
+    first = runs.redeliver_all(caller, FAILED, after=None, dry=False)
+    assert (first.count, first.more_after is not None) == (LIMIT, True)
+    allow(caller, 2 * LIMIT)
+    rest = runs.redeliver_all(caller, FAILED, after=first.more_after, dry=False)
+    assert (rest.count, rest.more_after) == (2, None)
+
+
+def test_each_run_is_counted_once_whatever_begins_it(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    """By hand, again and when due; counted before, between and after."""
+    allow(caller, 4 * LIMIT)
+    due_now(connection, jobs.create(caller, booking(QUARTERLY)))
+    known = KnownFirings(UNLIMITED)
+    claim_with(connection, known)
+    settle(connection, [came(each, state=RunState.FAILED) for each in claim_and_take(connection)])
+    for count in (False, True):
+        if count:
+            runs_under_way.count_all(connection)
+        pauses.fire(caller, jobs.create(caller, booking(QUARTERLY)).id)
+        look_over(connection, limit=100, leases_count=True, limits=known.limits(connection))
+        due_now(connection, jobs.create(caller, booking(QUARTERLY)))
+        claim_with(connection, known)
+    runs.redeliver_all(caller, FAILED, after=None, dry=False)
+    look_over(connection, limit=100, leases_count=True, limits=known.limits(connection))
+
+    used = {each.limit.name: each.used for each in limits.states(caller.account)}
+    assert used["runsUnderWay"] == under_way(connection)
+    runs_under_way.count_all(connection)
+    used = {each.limit.name: each.used for each in limits.states(caller.account)}
+    assert used["runsUnderWay"] == under_way(connection)
+
+
+def test_what_begins_while_it_is_counted_is_not_lost(
+    caller: Caller, connection: psycopg.Connection, database: str
+) -> None:
+    allow(caller, LIMIT)
+    job = jobs.create(caller, booking(QUARTERLY))
+    with connect(database) as other, other.transaction():
+        other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        other.execute("SELECT count(*) FROM inflight")
+        pauses.fire(caller, job.id)
+        # The count sees what there was before the run, and is written after it.
+        assert runs_under_way.count_all(other)
+
+    used = {each.limit.name: each.used for each in limits.states(caller.account)}
+    assert used["runsUnderWay"] == 1
