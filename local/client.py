@@ -46,12 +46,12 @@ class Client:
 
 
 def await_ready(client: Client, alive: Callable[[], bool], *, patience_s: float) -> str:
-    """Wait until `/readyz` answers 200; otherwise, what it answered last, or nothing for 200."""
+    """Wait until all processes are ready; otherwise, what it answered last, or nothing for 200."""
     give_up = time.monotonic() + patience_s
     said = ""
     while alive() and time.monotonic() < give_up:
         try:
-            status, said = client.ask("GET", "/readyz")
+            status, said = client.ask("GET", "/readyz?all=true")
         except Unavailable as error:
             said = error.message
         else:

@@ -1,4 +1,4 @@
-"""Health: whether this process and Wakecall as a whole can work, and the figures they publish.
+"""Health: whether this process can work, or all of them together, and the figures they publish.
 
 The front answers these requests itself, from what a thread has seen a moment ago: neither a
 database that does not answer nor any number of requests that hang keeps them waiting. The routes
@@ -8,11 +8,11 @@ are for other WSGI servers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 import orjson
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from app.api.gateway import Answer
 from app.api.negotiation import JSON
@@ -27,6 +27,7 @@ from app.service.health_watch import HealthWatch
 PROCESS: Final = "/healthz"
 READY: Final = "/readyz"
 METRICS: Final = "/metrics"
+_ALL: Final = "all"
 
 _FIELDS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _ALIVE: Final = b'{"status":"ok"}'
@@ -57,11 +58,11 @@ def process() -> Response:
 
 
 @needs_no_key
-@takes(ignoring=True)
+@takes(_ALL, ignoring=True)
 def ready() -> Response:
-    """200 once everything needed to fire is there, else 503; each part by its name."""
-    found = service.readiness()
-    return Response(_written(found), 200 if found.ready else 503, content_type=JSON)
+    """200 while this process can store bookings, else 503; with `all`, once calls are made too."""
+    status, body = _readiness(service.readiness(), request.query_string.decode(errors="replace"))
+    return Response(body, status, content_type=JSON)
 
 
 @needs_no_key
@@ -88,7 +89,7 @@ class QuickAnswers:
             return None
         if path == METRICS and not self._with_metrics:
             return None
-        status, media_type, body = self._found(path)
+        status, media_type, body = self._found(path, environ.get("QUERY_STRING", ""))
         fields = [*_FIELDS, (b"content-type", media_type.encode())]
         fields.append((b"content-length", str(len(body)).encode()))
         if body is _STALE:
@@ -97,17 +98,29 @@ class QuickAnswers:
             body = b""
         return Answer(status=status, headers=fields, start=body, rest=None)
 
-    def _found(self, path: str) -> tuple[int, str, bytes]:
+    def _found(self, path: str, query: str) -> tuple[int, str, bytes]:
         if path == PROCESS:
             return 200, JSON, _ALIVE
         if path == READY:
-            found = self._watch.readiness()
-            return 200 if found.ready else 503, JSON, _written(found)
+            status, body = _readiness(self._watch.readiness(), query)
+            return status, JSON, body
         figures = self._watch.metrics()
         if figures is None:
             return 503, "application/problem+json", _STALE
         return 200, service.METRICS_TYPE, figures
 
 
-def _written(found: Readiness) -> bytes:
-    return orjson.dumps(asdict(found))
+def _readiness(found: Readiness, query: str) -> tuple[int, bytes]:
+    """Status and body of an answer to READY; any `all` but `false` asks about all processes."""
+    values = parse_qs(query, keep_blank_values=True).get(_ALL, ["false"]) if query else ["false"]
+    is_ready = found.database if values == ["false"] else found.everything
+    parts: dict[str, bool | str] = {
+        "ready": is_ready,
+        "database": found.database,
+        "scheduler": found.scheduler,
+        "worker": found.worker,
+        "redis": found.redis,
+    }
+    if found.obstacle is not None:
+        parts["reason"] = found.obstacle
+    return 200 if is_ready else 503, orjson.dumps(parts)

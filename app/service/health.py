@@ -1,9 +1,9 @@
-"""Health: whether Wakecall can do its work now, and the figures it publishes."""
+"""Health: whether bookings and calls can be made now, and the published figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from flask import current_app
@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain import tally
 from app.errors import Unavailable
-from app.store import beats
+from app.store import beats, database_state
 from app.store.engine import statement
 
 METRICS_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -32,34 +32,47 @@ _REDIS_WAIT_S: Final = 0.2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Readiness:
-    """What answers; Redis being away is told, but takes nothing out of service."""
+    """What can do its work; Redis being away is told, but takes nothing out of service.
 
-    ready: bool
-    database: bool
-    scheduler: bool
-    worker: bool
-    redis: bool
+    `obstacle` says why the database cannot store bookings, and what to do; None where it can.
+    """
+
+    obstacle: str | None
+    scheduler: bool = False
+    worker: bool = False
+    redis: bool = False
+
+    @property
+    def database(self) -> bool:
+        """Whether bookings can be stored: all that this web process needs."""
+        return self.obstacle is None
+
+    @property
+    def everything(self) -> bool:
+        """Whether bookings can be stored, and calls are made."""
+        return self.database and self.scheduler and self.worker
 
 
-NOTHING: Final = Readiness(ready=False, database=False, scheduler=False, worker=False, redis=False)
+_AWAY: Final = "The database does not answer."
+NOTHING: Final = Readiness(obstacle=_AWAY)
 
 
 def readiness() -> Readiness:
-    """Whether the database answers and a scheduler and a worker have beaten recently."""
+    """Whether the database can store bookings, and which processes have beaten recently."""
     redis_url = current_app.config["WAKECALL_SETTINGS"].redis_url
     try:
         with statement() as connection:
-            return readiness_of(beats.alive(connection), redis_url)
+            return readiness_in(connection, redis_url)
     except (Unavailable, SQLAlchemyError):
-        # A database without tables is no more ready than one that is away.
         return without_database(redis_url)
 
 
-def readiness_of(alive: frozenset[str], redis_url: str) -> Readiness:
-    """What is ready where the database answers and these kinds of process are alive."""
+def readiness_in(connection: Connection, redis_url: str) -> Readiness:
+    """As `readiness`, on this connection; raises SQLAlchemyError."""
+    obstacle = database_state.obstacle(connection)
+    alive = frozenset[str]() if obstacle else beats.alive(connection)
     return Readiness(
-        ready=alive >= {"scheduler", "worker"},
-        database=True,
+        obstacle=obstacle,
         scheduler="scheduler" in alive,
         worker="worker" in alive,
         redis=_redis_answers(redis_url),
@@ -68,17 +81,18 @@ def readiness_of(alive: frozenset[str], redis_url: str) -> Readiness:
 
 def without_database(redis_url: str) -> Readiness:
     """What is ready where the database does not answer."""
-    return replace(NOTHING, redis=_redis_answers(redis_url))
+    return Readiness(obstacle=_AWAY, redis=_redis_answers(redis_url))
 
 
 def metrics() -> bytes:
     """Every figure in Prometheus text form, of all processes together. Raises Unavailable."""
     with statement() as connection:
-        return metrics_of(connection, beats.alive(connection))
+        return metrics_in(connection)
 
 
-def metrics_of(connection: Connection, alive: frozenset[str]) -> bytes:
-    """The figures in the database, where these kinds of process are alive."""
+def metrics_in(connection: Connection) -> bytes:
+    """As `metrics`, on this connection; raises SQLAlchemyError."""
+    alive = beats.alive(connection)
     tallies = beats.tallies(connection)
     backlog = beats.backlog(connection, most=_MOST_OVERDUE)
     registry = CollectorRegistry()

@@ -65,7 +65,7 @@ class HealthWatch:
         self._looked.wait(FIRST_LOOK_S)
 
     def readiness(self) -> Readiness:
-        """Whether everything needed to fire is there; not so where nobody can tell any more."""
+        """What can do its work; nothing where nobody can tell any more."""
         seen = self._fresh()
         return health.NOTHING if seen is None else seen.readiness
 
@@ -80,12 +80,15 @@ class HealthWatch:
         readiness, metrics = None, None
         try:
             with self._engine.connect() as connection:
-                alive = beats.alive(connection)
-                readiness = health.readiness_of(alive, self._settings.redis_url)
-                metrics = health.metrics_of(connection, alive)
-                self._write_counts(
-                    cast("psycopg.Connection", connection.connection.dbapi_connection)
-                )
+                readiness = health.readiness_in(connection, self._settings.redis_url)
+                if not readiness.database:
+                    # The next session may be one of another server, or may write again.
+                    connection.detach()
+                metrics = health.metrics_in(connection)
+                if readiness.database:
+                    self._write_counts(
+                        cast("psycopg.Connection", connection.connection.dbapi_connection)
+                    )
         except (SQLAlchemyError, psycopg.Error) as error:
             # A later statement that takes too long says nothing against what was seen before it.
             logger.debug("health.unseen", reason=in_words(error)[:200])
@@ -93,7 +96,7 @@ class HealthWatch:
             readiness = health.without_database(self._settings.redis_url)
         now = time.monotonic()
         self._seen = _Seen(at=now, readiness=readiness, metrics=metrics)
-        pause = max(REFRESH_S if readiness.ready else UNTIL_READY_S, (now - begun) / _MAX_PART)
+        pause = max(REFRESH_S if readiness.everything else UNTIL_READY_S, (now - begun) / _MAX_PART)
         return min(pause, MAX_REFRESH_S)
 
     def _run(self) -> None:
