@@ -38,17 +38,17 @@ BUDGET: Final = 2000
 
 _LEAST_ROOM: Final = 200
 POSTPONING_BUDGET: Final = 500
-"""Rows that one claim looks at while an account has more due than it may begin. Postponing a row
-costs ten times as much as beginning a run, and the calls of all other accounts wait for the claim.
+"""Rows that one claim, and one look over what is in flight, looks at while an account has more to
+begin than it may. Postponing a row costs ten times as much as beginning a run, and the calls of all
+other accounts wait meanwhile.
 """
 
 _POSTPONING_S: Final = 10.0
-"""How long claims stay that small after a firing was postponed."""
+"""How long that stays so after a run was postponed."""
 
 _SHARE: Final = 5
 _PUNCTUAL_S: Final = 2.0
 _ENOUGH: Final = 20
-_LOOK_LIMIT: Final = 2000
 _SLOW_S: Final = 1.0
 _BEAT_S: Final = 2.0
 _BUSY_PAUSE_S: Final = 0.03
@@ -120,11 +120,12 @@ class Scheduler(Repeating):
                 now = self._doubt(began)
                 looked = look_over(
                     connection,
-                    limit=_LOOK_LIMIT,
+                    limit=self._most_rows(),
                     leases_count=self._leases_count(now),
                     limits=self._firings.limits(connection),
                     reach=self.inflight.seconds(),
                 )
+                self._note(looked.postponed)
                 if not looked.full:
                     self.inflight.exhausted(now)
                 self._ring(looked.rung)
@@ -187,9 +188,12 @@ class Scheduler(Repeating):
     def _most_rows(self) -> int:
         return POSTPONING_BUDGET if self._clock() < self._postponing_until else BUDGET
 
-    def _count(self, claims: Claims) -> list[Claimed]:
-        if claims.postponed:
+    def _note(self, postponed: int) -> None:
+        if postponed:
             self._postponing_until = self._clock() + _POSTPONING_S
+
+    def _count(self, claims: Claims) -> list[Claimed]:
+        self._note(claims.postponed.total())
         self._firings.count(Counter(each.account_id for each in claims.runs))
         self._firings.postponed(claims.postponed)
         return claims.runs

@@ -90,6 +90,39 @@ def test_claims_are_short_while_firings_are_postponed_and_neighbours_get_through
         assert one(connection, mine, neighbour) in {run_id for run_id, _ in bell.rung[PUNCTUAL]}
 
 
+def test_looks_are_short_while_runs_asked_for_by_hand_are_postponed(
+    database: str, connection: psycopg.Connection
+) -> None:
+    hog = add_account(connection, "hog")
+    fire_many(connection, hog, BUDGET + 2 * POSTPONING_BUDGET)
+    with scheduler(database, limited()) as (ticking, _):
+        ticking.tick()
+        first = waiting(connection)
+        assert first == BUDGET - RATE
+
+        ticking.tick()
+
+        assert 0 < waiting(connection) - first <= POSTPONING_BUDGET
+
+
+def fire_many(connection: psycopg.Connection, account: int, count: int) -> None:
+    """So many runs of a job asked for by hand, which no scheduler has met."""
+    job = book(connection, account, due_in=3600)
+    connection.execute(
+        "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
+        " send_at, look_at) SELECT gen_random_uuid(), %s, %s, 1, 'manual',"
+        " clock_timestamp() + n * interval '1 us', false, 'claimed',"
+        " clock_timestamp() + n * interval '1 us', clock_timestamp() - interval '1 s'"
+        " FROM generate_series(1, %s) n",
+        (job, account, count),
+    )
+
+
+def waiting(connection: psycopg.Connection) -> int:
+    found: int = one(connection, "SELECT count(*) FROM inflight WHERE reason LIKE 'postponed%%'")
+    return found
+
+
 def postponed(connection: psycopg.Connection) -> int:
     found: int = one(connection, "SELECT count(*) FROM due WHERE next_at = owed_till")
     return found
