@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from app.domain.limits import TABLE, Limit, Limits
 from app.errors import Misconfigured
+from app.server_urls import check_database_url, check_redis_url
 
 Network = IPv4Network | IPv6Network
 
 INSTANCE_FILE: Final = "instance.json"
 SECRET_KEY_FILE: Final = "secret-key"  # noqa: S105 - a file name
+_DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,10 +65,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         home=home,
         host=environ.get("HOST") or "127.0.0.1",
         port=number(environ, "PORT", default=8000, least=1, most=65535),
-        database_url=database_url,
-        redis_url=environ.get("REDIS_URL")
-        or instance.get("redis_url")
-        or "redis://127.0.0.1:6379/0",
+        database_url=check_database_url(database_url),
+        redis_url=check_redis_url(
+            environ.get("REDIS_URL") or instance.get("redis_url") or _DEFAULT_REDIS_URL
+        ),
         secret_keys=_secret_keys(environ, home),
         allow_targets=networks("WAKECALL_ALLOW_TARGETS", _targets("allow", environ, instance)),
         deny_targets=networks("WAKECALL_DENY_TARGETS", _targets("deny", environ, instance)),

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 
 from app.config import Settings
 from app.domain.limits import REQUESTS_PER_SECOND
-from app.errors import Misconfigured, RateLimited
+from app.errors import RateLimited
 
 JOBS_PER_REQUEST: Final = 10
 """So many jobs in one document count as one request more."""
@@ -163,11 +163,7 @@ class Rates:
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Limit the requests of the accounts of this application. Raises Misconfigured."""
-    if not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
-        raise Misconfigured(
-            f"REDIS_URL is {settings.redis_url!r}: give redis://, rediss:// or unix://."
-        )
+    """Limit the requests of the accounts of this application."""
     app.extensions[_EXTENSION] = Rates(_through(settings.redis_url))
     app.after_request(_tell)
 

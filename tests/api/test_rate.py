@@ -7,7 +7,6 @@ from flask import Flask
 from redis.exceptions import RedisError
 
 from app.api.rate import Rates
-from app.errors import Misconfigured
 from app.service import accounts
 from tests.api.conftest import client_of
 
@@ -153,11 +152,6 @@ def test_few_accounts_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     for account in (1, 2, 1, 3):
         granted(rates, 10, account=account)
     assert [granted(rates, 1, account=account) for account in (1, 3, 2)] == [0, 0, 1]
-
-
-def test_a_redis_url_of_another_kind_is_told(make_app: MakeApp) -> None:
-    with pytest.raises(Misconfigured, match="REDIS_URL is 'mongodb://x'"):
-        make_app(WAKECALL_RATE_LIMIT="3", REDIS_URL="mongodb://x")
 
 
 def test_without_a_limit_nothing_is_counted(app: Flask, key: str) -> None:

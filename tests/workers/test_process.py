@@ -1,0 +1,46 @@
+"""Scheduler and worker with settings that cannot work: one line, and a status that is not 0."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.instance import CHECKOUT
+
+
+@pytest.mark.parametrize("module", ["workers.scheduler", "workers.worker", "workers.alone"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "postgresql://root:secret@127.0.0.1:1,127.0.0.1:2,127.0.0.1/x?port=1,2"),
+        ("REDIS_URL", "http://root:secret@127.0.0.1"),
+    ],
+)
+def test_a_url_that_can_never_work_is_refused(
+    tmp_path: Path, module: str, name: str, value: str
+) -> None:
+    environ = {
+        **os.environ,
+        "WAKECALL_HOME": str(tmp_path),
+        "DATABASE_URL": "postgresql://127.0.0.1:1/x",
+        name: value,
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=CHECKOUT,
+        env=environ,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"wakecall: {name} cannot be used: ")
+    assert done.stderr.count("\n") == 1
+    assert "secret" not in done.stderr
