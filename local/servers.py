@@ -8,6 +8,7 @@ from collections.abc import Callable
 import psycopg
 
 from app.errors import Misconfigured
+from app.store.sessions import SessionOptions, open_session
 from local import cluster as clusters
 from local import home as homes
 from local import postgres, valkey
@@ -85,8 +86,8 @@ def _alive(instance: Instance, program: Program) -> Callable[[], bool]:
 def _server_version(url: str) -> str:
     """The version of the server that DATABASE_URL names. Raises Misconfigured."""
     try:
-        with psycopg.connect(url, connect_timeout=10) as connection:
-            return connection.info.parameter_status("server_version") or "unknown"
+        with open_session(url, SessionOptions(settings={}, connect_s=10)) as session:
+            return session.info.parameter_status("server_version") or "unknown"
     except psycopg.Error as error:
         reason = " ".join(f"{error}".split())
         raise Misconfigured(f"DATABASE_URL: no connection: {reason}") from None

@@ -4,23 +4,18 @@ import time
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy import Connection
 
-from app.store.engine import db
+from app.store.engine import db, migration_engine
 
-SESSION = "-c timezone=UTC -c lock_timeout=4s"
 TURN = 7233012457
 PAUSE_S = 0.1
 
 
 def migrate() -> None:
     """Bring the database the app is configured for to the head revision."""
-    with current_app.app_context():
-        url = db.engine.url
     # A session of its own: its lock and its settings end with it.
-    engine = create_engine(
-        url, poolclass=NullPool, connect_args={"options": SESSION, "connect_timeout": 3}
-    )
+    engine = migration_engine(current_app.config["WAKECALL_SETTINGS"])
     with engine.connect() as connection:
         wait_for_turn(connection)
         context.configure(connection=connection, target_metadata=db.metadata)

@@ -6,11 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg.types.json import Jsonb
+from sqlalchemy import Engine, NullPool, create_engine
 from uuid6 import uuid7
 
 from app.domain.manner import USUAL, Manner
@@ -18,9 +20,17 @@ from app.domain.misfire import DEFAULT, Misfire
 from app.domain.trigger import At, Cron, Trigger, is_recurring, to_document
 from app.store import manners
 from app.store.claims import Claimed, claim
+from app.store.engine import DIALECT, SESSION
+from app.store.sessions import open_session
 from app.store.takes import Taken, take
 
 URL = "http://127.0.0.1:2/callback"
+
+
+def open_engine(database: str) -> Engine:
+    """An engine with connections as the web has them, none of which is kept."""
+    creator = partial(open_session, database, SESSION)
+    return create_engine(DIALECT, creator=creator, poolclass=NullPool)
 
 
 def connect(database: str) -> psycopg.Connection:

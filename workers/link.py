@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -11,21 +11,28 @@ import psycopg
 
 from app.log import in_words, logger
 from app.store.database_errors import Kind, is_away, kind_of
+from app.store.sessions import Session, SessionOptions, open_session
 
 # Every statement of the hot path is to walk an index, row by row, so nothing else is offered to the
 # planner. A plan is kept, as parsing and planning cost a batch more than some of its statements do:
 # one that was made while a table was empty serves it when it is full, as each row is looked up
 # whatever the statistics say (tests/store/test_queries.py).
-_PLANS: Final = (
-    "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_seqscan=off -c enable_sort=off "
-    "-c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off "
-)
+_PLANS: Final[Mapping[str, str]] = {
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+    "enable_seqscan": "off",
+    "enable_sort": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
 # Nobody who stopped inside a transaction holds a row for long.
-_SESSION: Final = (
-    f"{_PLANS} -c timezone=UTC -c statement_timeout=15000 "
-    "-c idle_in_transaction_session_timeout=10000"
-)
-CONNECT_WAIT_S: Final = 3
+_SETTINGS: Final[Mapping[str, str | int]] = {
+    **_PLANS,
+    "timezone": "UTC",
+    "statement_timeout": 15_000,
+    "idle_in_transaction_session_timeout": 10_000,
+}
 
 
 class Link:
@@ -37,8 +44,10 @@ class Link:
     def __init__(self, url: str, name: str, *, lock_timeout: float = 3.0) -> None:
         self._url = url
         self._name = name
-        self._options = f"{_SESSION} -c lock_timeout={round(lock_timeout * 1000)}"
-        self._connection: psycopg.Connection | None = None
+        self._options = SessionOptions(
+            settings={**_SETTINGS, "lock_timeout": round(lock_timeout * 1000)}
+        )
+        self._session: Session | None = None
         self._told = False
 
     @contextmanager
@@ -65,20 +74,17 @@ class Link:
 
     def drop(self) -> None:
         """Close the connection, broken or not."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
 
-    def _open(self) -> psycopg.Connection:
-        if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                connect_timeout=CONNECT_WAIT_S,
-                options=self._options,
-                application_name=f"wakecall {self._name}",
+    def _open(self) -> Session:
+        if self._session is None or not self._session.is_usable:
+            self.drop()
+            self._session = open_session(
+                self._url, self._options, autocommit=True, name=f"wakecall {self._name}"
             )
-        return self._connection
+        return self._session
 
 
 class Repeating(threading.Thread):

@@ -8,7 +8,8 @@ from flask.testing import FlaskClient
 
 from app.api.browsers import SAFE_METHODS
 from app.api.problems import BROWSER_CHALLENGE, CHALLENGE
-from app.store import engine
+from app.store import engine, sessions
+from app.store.sessions import Session, SessionOptions
 from tests.api.conftest import MakeApp
 from tests.api.dapr.calls import APP, JOBS, add_app, schedule, sidecar_of
 from tests.api.routes import routes
@@ -108,8 +109,11 @@ def test_no_get_changes_anything(
     monkeypatch: pytest.MonkeyPatch, make_app: MakeApp, key: str
 ) -> None:
     """In a database that takes no change, every GET is answered as it is otherwise."""
-    read_only = "-c default_transaction_read_only=on"
-    monkeypatch.setattr(engine, "_SESSION", f"{engine._SESSION} {read_only}")
+    read_only = {**engine.SESSION.settings, "default_transaction_read_only": "on"}
+    monkeypatch.setattr(engine, "SESSION", SessionOptions(settings=read_only))
+    # Otherwise such a session is not opened, or is given up.
+    monkeypatch.delitem(sessions._TRANSPORT, "target_session_attrs")
+    monkeypatch.setattr(Session, "is_usable", True)
     app = make_app()
     client = app.test_client()
     client.environ_base["HTTP_X_API_KEY"] = key

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import select
 
 from app.domain.limits import TABLE
@@ -171,15 +172,30 @@ def test_the_flask_command_finds_the_commands(environ: dict[str, str]) -> None:
     assert made.stdout.startswith("wk_")
 
 
+def test_the_flask_command_finds_the_one_of_several_hosts_that_answers(
+    environ: dict[str, str],
+) -> None:
+    found = conninfo_to_dict(environ["DATABASE_URL"])
+    several = make_conninfo("", **{**found, "host": f"/nowhere,{found['host']}"})
+    environ = {**environ, "DATABASE_URL": several}
+
+    assert flask(environ, "db", "upgrade").returncode == 0
+    made = flask(environ, "account", "create", "demo")
+    assert (made.returncode, made.stderr) == (0, "")
+
+
 def test_a_wrong_setting_is_told_in_one_line_not_a_traceback(environ: dict[str, str]) -> None:
     for wrong, said in (
         ({"DATABASE_URL": ""}, "make run"),
         ({"WAKECALL_RATE_LIMIT": "many"}, "WAKECALL_RATE_LIMIT"),
+        ({"DATABASE_URL": "mysql://root:secret@127.0.0.1/x"}, "DATABASE_URL cannot be used"),
+        ({"REDIS_URL": "redis://127.0.0.1:secret/0"}, "REDIS_URL cannot be used"),
     ):
         result = flask({**environ, **wrong}, "account", "create", "demo")
         assert (result.returncode, result.stdout) == (2, "")
         assert result.stderr.count("\n") == 1
         assert said in result.stderr
+        assert "secret" not in result.stderr
     away = {**environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
     result = flask(away, "account", "create", "demo")
     assert result.returncode == 1

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
-from sqlalchemy import Connection, NullPool, create_engine, event
+from sqlalchemy import Connection, event
 from uuid6 import uuid7
 
 from app.store import listing
-from app.store.engine import sqlalchemy_url
-from tests.booked import add_account, one
+from tests.booked import add_account, one, open_engine
 
 INSERT = (
     "INSERT INTO job (id, account_id, version, url, trigger, enabled, tags)"
@@ -26,11 +25,7 @@ INSERT = (
 @pytest.fixture
 def web(database: str) -> Iterator[Connection]:
     """A connection as the web has them."""
-    engine = create_engine(
-        sqlalchemy_url(database),
-        poolclass=NullPool,
-        connect_args={"options": "-c enable_seqscan=off -c jit=off"},
-    )
+    engine = open_engine(database)
     with engine.connect() as opened:
         yield opened
 

@@ -11,17 +11,16 @@ import psycopg
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import create_engine
 
 from app import config, create_app
 from app.domain.flow import Cause
-from app.store.engine import db, sqlalchemy_url
+from app.store.engine import db
 from app.store.parking import Release, release
 from app.store.partitions import make_ahead
 from app.store.settling import settle
 from app.store.tables import account
 from local.instance import CHECKOUT
-from tests.booked import URL, add_account, book, claim_and_take, connect, one
+from tests.booked import URL, add_account, book, claim_and_take, connect, one, open_engine
 from tests.store.test_completions import later
 
 PARTITIONS = ("run_", "attempt_")
@@ -33,7 +32,7 @@ def _ours(_thing: object, name: str | None, kind: str, _reflected: bool, _other:
 
 def test_the_head_equals_the_tables(database: str) -> None:
     assert account.metadata is db.metadata
-    engine = create_engine(sqlalchemy_url(database))
+    engine = open_engine(database)
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"include_object": _ours, "compare_type": True}

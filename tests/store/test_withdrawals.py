@@ -9,13 +9,11 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
 
 from app.store import aborts, inflight
-from app.store.engine import sqlalchemy_url
 from app.store.queries import SQL
 from app.store.takes import Taken, acknowledge_withdrawn, take, word
-from tests.booked import add_account, book, claim_all, claim_and_take, one
+from tests.booked import add_account, book, claim_all, claim_and_take, one, open_engine
 from tests.store.test_queries import nodes
 from workers.link import Link
 
@@ -119,7 +117,7 @@ def test_only_a_run_that_is_held_has_to_be_named_when_its_job_is_withdrawn(
     if state == "taken":
         take(connection, [(claimed.run_id, claimed.token)])
 
-    engine = create_engine(sqlalchemy_url(database))
+    engine = open_engine(database)
     with engine.begin() as web:
         inflight.cancel_all(web, job_id, "deleted")
     engine.dispose()
@@ -137,7 +135,7 @@ def test_only_the_abort_of_a_run_that_is_held_is_noted(
     if state == "taken":
         take(connection, [(claimed.run_id, claimed.token)])
 
-    engine = create_engine(sqlalchemy_url(database))
+    engine = open_engine(database)
     with engine.begin() as web:
         assert aborts.end(web, claimed.run_id, "aborted") is not None
     engine.dispose()

@@ -8,8 +8,11 @@ import psycopg
 import pytest
 import structlog
 
+from app.store import sessions
 from app.store.queries import SQL, run
 from tests.booked import add_account, connect
+from tests.proxy import Proxy
+from workers import link as links
 from workers.link import Link, Repeating
 
 
@@ -61,6 +64,43 @@ def test_a_connection_that_was_ended_is_made_anew(database: str) -> None:
             pass
     link.drop()
 
+    assert second is not first
+    assert [each["event"] for each in logs] == ["database.away", "database.back"]
+
+
+def test_a_connection_that_only_reads_is_made_anew(database: str) -> None:
+    link = Link(database, "test")
+    with structlog.testing.capture_logs() as logs:
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), link.use() as first:
+            first.execute("BEGIN READ ONLY; UPDATE account SET name = name")
+        with link.use() as second:
+            second.execute("SET default_transaction_read_only = on")
+        with link.use() as third:
+            third.execute("UPDATE account SET name = name")
+    link.drop()
+
+    assert len({first, second, third}) == 3
+    assert [each["event"] for each in logs] == ["database.away", "database.back"]
+
+
+def test_a_connection_on_which_nothing_is_answered_is_made_anew(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(links, "_SETTINGS", {**links._SETTINGS, "statement_timeout": 300})
+    with Proxy(database) as proxy, structlog.testing.capture_logs() as logs:
+        link = Link(proxy.url, "test")
+        with link.use() as first:
+            first.execute("SELECT 1")
+        proxy.pause()
+        with pytest.raises(psycopg.OperationalError, match="not answered"), link.use() as same:
+            same.execute("SELECT 1")
+        proxy.go_on()
+        with link.use() as second:
+            second.execute("SELECT 1")
+        link.drop()
+
+    assert same is first
     assert second is not first
     assert [each["event"] for each in logs] == ["database.away", "database.back"]
 
