@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.domain.limits import TABLE, Limit, Limits
+from app.domain.manner import LONGEST_TIMEOUT
 from app.errors import Misconfigured
 from app.server_urls import check_database_url, check_redis_url
 
 Network = IPv4Network | IPv6Network
 
 INSTANCE_FILE: Final = "instance.json"
+DEFAULT_GRACE: Final = 8
+"""Seconds; below the ten that some process managers wait between SIGTERM and SIGKILL."""
+
 SECRET_KEY_FILE: Final = "secret-key"  # noqa: S105 - a file name
 _DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
 
@@ -39,6 +43,7 @@ class Settings:
     retention_days: int
     concurrency: int
     payload_mib: int
+    grace: int
     workers: int
     log_level: str
     temporary: Path | None
@@ -77,6 +82,9 @@ def load(environ: Mapping[str, str]) -> Settings:
         retention_days=number(environ, "WAKECALL_RETENTION_DAYS", default=30, least=1, most=3650),
         concurrency=number(environ, "WAKECALL_CONCURRENCY", default=4000, least=1, most=50_000),
         payload_mib=number(environ, "WAKECALL_PAYLOAD_MIB", default=256, least=16, most=65_536),
+        grace=number(
+            environ, "WAKECALL_GRACE", default=DEFAULT_GRACE, least=0, most=round(LONGEST_TIMEOUT)
+        ),
         workers=number(environ, "WAKECALL_WORKERS", default=_cores(), least=1, most=64),
         log_level=(environ.get("WAKECALL_LOG_LEVEL") or "info").lower(),
         temporary=_folder(environ.get("WAKECALL_TMP")),

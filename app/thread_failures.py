@@ -23,19 +23,27 @@ DRAIN_S: Final = 15.0
 _failed = threading.Event()
 
 
-def end_process(stop: Callable[[], None]) -> None:
+def end_process(stop: Callable[[], None], *, hurry: Callable[[], None] | None = None) -> None:
     """From now on, a thread that ends by an error calls `stop`, to end the process in good order.
 
-    Where it has not ended within DRAIN_S it is ended anyway. Covers SystemExit as well, which
-    otherwise ends a thread without a word.
+    Where it has not ended after half of DRAIN_S `hurry` is called, and after all of it the process
+    is ended anyway. Covers SystemExit as well, which otherwise ends a thread without a word.
     """
+
+    def end_anyway() -> None:
+        time.sleep(DRAIN_S / 2)
+        if hurry is not None:
+            hurry()
+        time.sleep(DRAIN_S / 2)
+        log.flush()
+        os._exit(STATUS)
 
     def on_failure(failure: threading.ExceptHookArgs) -> None:
         name = "unknown" if failure.thread is None else failure.thread.name
         logger.critical("thread.ended", thread=name, exc_info=failure.exc_value)
         if not _failed.is_set():
             _failed.set()
-            threading.Thread(target=_end_anyway, name="end", daemon=True).start()
+            threading.Thread(target=end_anyway, name="end", daemon=True).start()
             stop()
 
     threading.excepthook = on_failure
@@ -44,9 +52,3 @@ def end_process(stop: Callable[[], None]) -> None:
 def status() -> int:
     """The exit status that the process should have: 0, or STATUS once a thread has failed."""
     return STATUS if _failed.is_set() else os.EX_OK
-
-
-def _end_anyway() -> None:
-    time.sleep(DRAIN_S)
-    log.flush()
-    os._exit(STATUS)

@@ -26,6 +26,8 @@ PROCESSES: Final = ("web", "scheduler", "worker")
 """As the Procfile names them."""
 
 _PATIENCE_S: Final = {"web": 4.0}
+_SETTLING_S: Final = 5.0
+"""How long a worker may take, once no call is under way any more, to write what came of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,5 +120,12 @@ def application(instance: Instance, name: str, command: tuple[str, ...]) -> Prog
         log=instance.home.log / f"{name}.log",
         environment=instance.environment,
         folder=CHECKOUT,
-        patience_s=_PATIENCE_S.get(name, 10.0),
+        patience_s=_patience(instance.settings, name),
     )
+
+
+def _patience(settings: Settings, name: str) -> float:
+    """How long the process may take to end when asked."""
+    if name.partition("-")[0] == "worker":
+        return settings.grace + _SETTLING_S
+    return _PATIENCE_S.get(name, 10.0)

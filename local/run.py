@@ -14,6 +14,7 @@ from typing import Final
 
 from app.config import load
 from app.errors import Misconfigured
+from app.stop_requests import StopRequests
 from local import demonstration, network, processes, servers
 from local import home as homes
 from local import instance as instances
@@ -82,15 +83,17 @@ async def _until_stopped(instance: Instance, reservation: socket.socket) -> None
 
 
 def _stop_on_signals(instance: Instance) -> asyncio.Event:
-    """What is set by Ctrl-C, SIGTERM or a terminal that closes; a second one hurries."""
+    """What is set by Ctrl-C, SIGTERM or a terminal that closes; a second one, later, hurries."""
     stop = asyncio.Event()
+    requests = StopRequests()
+    loop = asyncio.get_running_loop()
 
     def heed() -> None:
-        if stop.is_set():
+        request = requests.count(loop.time())
+        if request is not None and request > 1:
             instance.supervisor.hurry()
         stop.set()
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Under nohup the terminal may close and the instance stays.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:

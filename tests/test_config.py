@@ -11,6 +11,7 @@ import pytest
 
 from app.config import INSTANCE_FILE, SECRET_KEY_FILE, load
 from app.domain.limits import DEFAULTS
+from app.domain.manner import LONGEST_TIMEOUT
 from app.errors import Misconfigured
 
 DATABASE = {"DATABASE_URL": "postgresql://nowhere/x"}
@@ -89,6 +90,8 @@ def test_without_a_database_the_line_says_what_to_do(tmp_path: Path) -> None:
         ("WAKECALL_DENY_TARGETS", "10.0.0.1/8"),
         ("WAKECALL_RETENTION_DAYS", "-1"),
         ("WAKECALL_CONCURRENCY", "0"),
+        ("WAKECALL_GRACE", "61"),
+        ("WAKECALL_GRACE", "8s"),
     ],
 )
 def test_what_cannot_work_is_named(tmp_path: Path, name: str, value: str) -> None:
@@ -113,6 +116,14 @@ def test_lists_are_read(tmp_path: Path) -> None:
     assert settings.allow_targets == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
     assert settings.deny_targets == (ip_network("203.0.113.0/24"),)
     assert settings.limits.requests_per_second == 50
+
+
+def test_calls_may_be_given_as_long_as_a_job_may_ask_for(tmp_path: Path) -> None:
+    environ = {**DATABASE, "WAKECALL_HOME": str(tmp_path)}
+
+    assert load(environ).grace == 8
+    assert load({**environ, "WAKECALL_GRACE": f"{LONGEST_TIMEOUT:.0f}"}).grace == LONGEST_TIMEOUT
+    assert load({**environ, "WAKECALL_GRACE": "0"}).grace == 0
 
 
 def test_temporary_files_need_a_directory(tmp_path: Path) -> None:

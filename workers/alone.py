@@ -73,7 +73,7 @@ def run(settings: Settings) -> None:
     station = Station(settings, f"{identity()}.alone", hears_bells=lambda: True)
     station.poller.polling = False
     station.settler.pause = _NEXT_S
-    on_stop(station.stop)
+    on_stop(station.stop, hurry=station.hurry)
     feeder = Feeder(station, Link(settings.database_url, "feeder"))
     feeder.start()
     station.run()

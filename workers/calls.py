@@ -13,6 +13,9 @@ from workers.held import Held
 WITHDRAWN: Final = "withdrawn"
 """The engine's error for a call that `may_begin` or `may_go_on` stopped."""
 
+ABORTED: Final = "aborted"
+"""The engine's error for a call that was broken off as the engine was closed."""
+
 _UNSIGNED: Final = Reply(
     error="signing-failed",
     error_detail="No signing secret of the account opens; see WAKECALL_SECRET_KEY.",

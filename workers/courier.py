@@ -18,8 +18,9 @@ from app.domain.pace import NEAR
 from app.domain.retry import Unreached
 from app.domain.run import Attempt, Reply, RunState
 from app.log import logger
+from app.store.parking import Release
 from app.store.settling import Settlement
-from workers.calls import WITHDRAWN, Sender, call_of
+from workers.calls import ABORTED, WITHDRAWN, Sender, call_of
 from workers.destinations import Destinations
 from workers.fetcher import Summons
 from workers.held import Held
@@ -71,6 +72,7 @@ class Courier:
         self.words = Words(loop.clock, loop.wall)
         self._stalled = False
         self._brakes = JobBrakes()
+        self._stopping = False
         self.destinations = Destinations(
             loop,
             self._turn,
@@ -130,10 +132,25 @@ class Courier:
         self._late.discard(held)
         self.held.discard(held)
 
+    def stop(self) -> None:
+        """Begin no call any more: runs are given back, those that are held and those that come."""
+        self._stopping = True
+        self.destinations.stop()
+        self._leave_to_others(list(self.held))
+
+    def _leave_to_others(self, runs: Sequence[Held]) -> None:
+        """Give back those whose calls have not begun, for another worker to call them."""
+        for held in runs:
+            if not (held.begun or held.decided):
+                self._withdraw(held)
+
     def _wait_for(self, runs: Sequence[Held]) -> None:
         now = self._loop.clock()
         # A word may have told of a run while its take was being answered.
         self._note(runs)
+        if self._stopping:
+            self._leave_to_others(runs)
+            return
         offset = self.words.offset(now)
         for held in runs:
             if held.fire_at <= now:
@@ -194,8 +211,11 @@ class Courier:
         self._pump()
 
     def _due(self, held: Held) -> None:
-        self._line_up(held, self._loop.clock())
-        self._pump()
+        if self._stopping:
+            self._leave_to_others([held])
+        else:
+            self._line_up(held, self._loop.clock())
+            self._pump()
 
     def _line_up(self, held: Held, now: float) -> None:
         self._late.add(held)
@@ -203,11 +223,13 @@ class Courier:
 
     def _pump(self) -> None:
         """Begin what is ready while there is room, letting sockets in between."""
-        if not self._pumping:
+        if not (self._pumping or self._stopping):
             self._pump_again(more=self._begin_some())
 
     def _pump_on(self) -> None:
         self._pumping = False
+        if self._stopping:
+            return
         more = self._begin_some()
         if self._loaded:
             # One at a time, behind all that is short: to sign a long body takes milliseconds.
@@ -243,7 +265,8 @@ class Courier:
         """An address was tried in vain: whether the call may be made at the next one."""
         now = self._loop.clock()
         sure = held.lease_runs(now) and self.words.confirms(now, held)
-        return sure and not held.withdrawn and not self.words.stops(held.run.account_id)
+        wanted = not held.withdrawn and not self.words.stops(held.run.account_id)
+        return sure and wanted and not self._stopping
 
     def _turn(self, held: Held) -> bool:
         """A run that waited for its destination has its turn; False where it has to wait on."""
@@ -286,8 +309,7 @@ class Courier:
         if until - now <= MAX_WAIT_HERE_S:
             self._loop.call_at(until, self._due, held)
         else:
-            self.payloads.drop(held)
-            self.destinations.releases.append((held, self._brakes.release(held, until, now)))
+            self._give_back(held, self._brakes.release(held, until, now))
         return True
 
     def _resume(self, held: Held) -> None:
@@ -336,7 +358,8 @@ class Courier:
     def _done(self, held: Held, reply: Reply) -> None:
         self._slots.end(held.run.account_id)
         self.payloads.drop(held)
-        if reply.error == WITHDRAWN:
+        if reply.error in {WITHDRAWN, ABORTED}:
+            held.begun = 0.0
             self.destinations.withdrawn(held)
             self._due(held)
             return
@@ -356,16 +379,22 @@ class Courier:
         self._pump()
 
     def _withdraw(self, held: Held) -> None:
-        """Its account is suspended; or it is no longer wanted or ours, which the token tells."""
+        """Its account is suspended, this worker stops, or, as the token tells, it is not wanted."""
         self._late.discard(held)
         if held.awaiting:
             self._step_back(held)
-        if held.withdrawn or not self.words.stops(held.run.account_id):
+        suspended = self.words.stops(held.run.account_id)
+        if held.withdrawn or not (suspended or self._stopping):
             self._settle(held, held.came_to(RunState.CANCELLED))
         else:
-            self.payloads.drop(held)
-            self.destinations.releases.append((held, held.set_aside()))
+            self._give_back(held, held.set_aside(stopping=not suspended))
+
+    def _give_back(self, held: Held, release: Release) -> None:
+        self.payloads.drop(held)
+        held.decided = True
+        self.destinations.releases.append((held, release))
 
     def _settle(self, held: Held, settlement: Settlement) -> None:
         self.payloads.drop(held)
+        held.decided = True
         self.outcomes.append((held, settlement))

@@ -75,7 +75,6 @@ class Destinations:
         self._tidied_at = 0.0
         self._waiting = 0
         self._workers = 1
-        self._stopping = False
         self.releases: deque[tuple[Held, Release]] = deque()
         """Runs given back, to be written so."""
         self.fetcher = Fetcher(loop, room=self._room, has_slot=has_slot, refill=self._refill)
@@ -156,12 +155,11 @@ class Destinations:
             self._refill(place)
 
     def stop(self) -> None:
-        """Give back what waits, and from now on what would have to."""
-        self._stopping = True
+        """Let nothing wait any more, and send for nothing: the courier gives back what waits."""
         self.fetcher.stop()
-        now = self._loop.clock()
         for place in self._known.values():
-            self._clear(place, Cause.FULL, now)
+            place.waiting = NOBODY
+        self._waiting = 0
 
     # Inside.
 
@@ -233,7 +231,7 @@ class Destinations:
             if place.in_flight < cap:
                 place.in_flight += 1
                 return True
-            if not self._stopping and self._is_soon(held, place, cap):
+            if self._is_soon(held, place, cap):
                 self._wait(held, place, now)
                 return False
             cause = Cause.FULL
@@ -346,6 +344,7 @@ class Destinations:
         self, held: Held, place: Destination, cause: Cause, now: float, *, called: bool = False
     ) -> None:
         run = held.run
+        held.decided = True
         place.leaving += 1
         held_up = max(0.0, place.brake.until - now) if cause is not Cause.FULL else 0.0
         why = reason(

@@ -107,7 +107,13 @@ class Doorman(SimpleWorker):
             self._wait_for_room()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Take the batch; a failure to take is RQ's to note and the scheduler's to mend."""
+        """Take the batch; a failure to take is RQ's to note and the scheduler's to mend.
+
+        What came while this worker was being stopped is left to the others.
+        """
+        if self._house.closed:
+            queue.push_job_id(job.id, at_front=True)
+            return
         try:
             self._house.admit(queue.name, from_wire(job.args[0]))
         except (psycopg.Error, ValueError, IndexError) as error:

@@ -23,6 +23,7 @@ from workers.destination import Destination
 
 _LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
 _SUSPENDED: Final = "suspended"
+_NOBODYS: Final = ""
 """In place of a destination, which nobody sends for."""
 
 _UNWELL: Final = frozenset({RunState.FAILED, RunState.DEAD})
@@ -34,7 +35,8 @@ class Held:
 
     `fire_at` is when its attempt may begin; `lease_ends` counts from before the statement that
     took or extended it; `confirmed` is when a statement about this run was sent that found it
-    wanted, and `withdrawn` tells whether a later word has it that it is not; `put_off` is by how
+    wanted, and `withdrawn` tells whether a later word has it that it is not; `decided` that what
+    is to be written of it is known, be it that it is given back; `put_off` is by how
     much it was to begin before `fire_at`, had its destination had room then.
     `address` is the URL to call, None where its endpoint is not configured, or its content is lost.
     `app_token` is what its endpoint knows us by: empty where it does not open. `spared` tells
@@ -53,6 +55,7 @@ class Held:
     destination: Destination | None = None
     waits_since: float = 0.0
     withdrawn: bool = False
+    decided: bool = False
     address: str | None = None
     app_token: str | None = None
     spared: bool = False
@@ -155,11 +158,16 @@ class Held:
             run.serial,
         )
 
-    def set_aside(self) -> Release:
-        """Give it back, as its account is suspended: the scheduler rings for no run of that."""
+    def set_aside(self, *, stopping: bool = False) -> Release:
+        """Give it back at once, for another worker where this one is `stopping`.
+
+        Otherwise its account is suspended: the scheduler rings for no run of that.
+        """
         self.destination = None
-        why = "The account is suspended."
-        return Release(self.run.id, self.run.token, _SUSPENDED, 0.0, Cause.SUSPENDED, why)
+        where, cause, why = _SUSPENDED, Cause.SUSPENDED, "The account is suspended."
+        if stopping:
+            where, cause, why = _NOBODYS, Cause.STOPPING, "The worker that held it was stopped."
+        return Release(self.run.id, self.run.token, where, 0.0, cause, why)
 
     def delivery(self, wall: datetime, completion_token: str | None = None) -> Delivery:
         """What is to be sent at `wall`. The run must have an address."""

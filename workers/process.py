@@ -9,6 +9,7 @@ import secrets
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from types import FrameType
@@ -17,6 +18,7 @@ from typing import Final, NoReturn
 from app import config, log, thread_failures
 from app.config import Settings
 from app.errors import Misconfigured
+from app.stop_requests import StopRequests
 
 _KEPT_CONNECTIONS: Final = 2048
 _SPARE_FILES: Final = 256
@@ -61,26 +63,36 @@ def prepare_for(calls: int) -> None:
         log.logger.warning("process.few_files", limit=most, wanted=wanted)
 
 
-def on_stop(stop: Callable[[], None]) -> None:
-    """Call `stop` on SIGTERM and SIGINT, once; a second signal ends the process at once.
+def on_stop(stop: Callable[[], None], *, hurry: Callable[[], None] | None = None) -> None:
+    """Call `stop` once SIGTERM or SIGINT asks for it, and `hurry` once it is asked for again.
 
-    `stop` is also called when a thread fails: see `end`.
+    Signals that come at once are one request (app/stop_requests.py). The next request ends the
+    process whatever it does, which is the second one where there is no `hurry`. Both are also
+    called when a thread fails: see `thread_failures`.
     """
-    asked: SimpleQueue[signal.Signals] = SimpleQueue()
+    signals: SimpleQueue[tuple[signal.Signals, float]] = SimpleQueue()
 
-    def first(number: int, _frame: FrameType | None) -> None:
+    def put(number: int, _frame: FrameType | None) -> None:
         # Nothing here takes a lock: the main thread, in which this runs, may hold it.
-        signal.signal(number, signal.SIG_DFL)
-        asked.put(signal.Signals(number))
+        signals.put((signal.Signals(number), time.monotonic()))
 
     def follow() -> None:
-        log.logger.info("process.stopping", signal=asked.get().name)
-        stop()
+        requests = StopRequests()
+        acts = [stop] if hurry is None else [stop, hurry]
+        while True:
+            number, at = signals.get()
+            request = requests.count(at)
+            if request is None:
+                continue
+            if request > len(acts):
+                os.kill(os.getpid(), signal.SIGKILL)
+            log.logger.info("process.stopping", signal=number.name, request=request)
+            acts[request - 1]()
 
-    signal.signal(signal.SIGTERM, first)
-    signal.signal(signal.SIGINT, first)
+    signal.signal(signal.SIGTERM, put)
+    signal.signal(signal.SIGINT, put)
     threading.Thread(target=follow, name="signals", daemon=True).start()
-    thread_failures.end_process(stop)
+    thread_failures.end_process(stop, hurry=hurry)
 
 
 def end() -> NoReturn:

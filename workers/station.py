@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from app.config import Settings
 from app.delivery.engine import Engine
@@ -20,9 +21,6 @@ from workers.link import Link
 from workers.loader import Loader
 from workers.poller import Poller, take
 from workers.settler import LOCK_TIMEOUT_S, Settler
-
-GRACE_S: Final = 8.0
-"""How long calls under way may take to end after the worker was asked to stop."""
 
 
 class Station:
@@ -73,12 +71,18 @@ class Station:
             limits=settings.limits,
             clock=self._clock,
         )
-        self._stopping_at: float | None = None
+        self._grace = settings.grace
+        self._stop_by = math.inf
+        self._taking = threading.Lock()
+        self._ended = False
 
     def take(self, link: Link, tickets: Sequence[Ticket]) -> int:
         """Take runs through the caller's own link; how many there were still to take."""
-        with link.use() as connection:
-            return take(connection, tickets, self.courier, self._keyring, self._clock)
+        with self._taking:
+            if self._ended:
+                return 0
+            with link.use() as connection:
+                return take(connection, tickets, self.courier, self._keyring, self._clock)
 
     def run(self) -> None:
         """Run the loop in this thread until stopped."""
@@ -90,10 +94,17 @@ class Station:
             self._end()
 
     def stop(self) -> None:
-        """Take nothing more; let what is under way end, for GRACE_S at most."""
+        """Give back what has not begun; let calls under way end, for `settings.grace` at most."""
+        self._stop_within(self._grace)
+
+    def hurry(self) -> None:
+        """Break off the calls under way and give back their runs, too."""
+        self._stop_within(0.0)
+
+    def _stop_within(self, seconds: float) -> None:
         self.poller.polling = False
-        self._stopping_at = self._clock()
-        self._loop.call_soon_threadsafe(self.courier.destinations.stop)
+        self._stop_by = min(self._stop_by, self._clock() + seconds)
+        self._loop.call_soon_threadsafe(self.courier.stop)
         self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
@@ -101,17 +112,22 @@ class Station:
         self._loop.call_at(self._clock() + 0.05, self._wake)
 
     def _is_done(self) -> bool:
-        if self._stopping_at is None:
+        if self._stop_by == math.inf:
             return False
-        late = self._clock() - self._stopping_at > GRACE_S
-        return late or not self.courier.held
+        return self._clock() >= self._stop_by or not self.courier.held
 
     def _end(self) -> None:
-        threads = (self.keeper, self.poller, self.loader, self.settler)
+        """What is held still goes to other workers at once: no lease has to run out first."""
+        self.poller.stop()
+        self.poller.join(timeout=5)
+        with self._taking:
+            self._ended = True
+        self.courier.stop()
+        self._engine.close()
+        threads = (self.keeper, self.loader, self.settler)
         for thread in threads:
             thread.stop()
         for thread in threads:
             thread.join(timeout=5)
         self.settler.flush()
-        self._engine.close()
         self._loop.close()

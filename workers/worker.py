@@ -39,8 +39,6 @@ class Worker:
 
     def admit(self, name: str, tickets: list[Ticket]) -> None:
         """Take a batch; suspects are tried by a process of their own."""
-        if self.closed:
-            return
         if name == SUSPECT:
             self._isolation.begin()
         else:
@@ -59,6 +57,10 @@ class Worker:
         self.closed = True
         self._station.stop()
 
+    def hurry(self) -> None:
+        """Wait for nothing under way any more."""
+        self._station.hurry()
+
 
 def main() -> None:
     """Run one worker until SIGTERM or SIGINT."""
@@ -68,7 +70,7 @@ def main() -> None:
         worker = Worker(settings)
     except Misconfigured as error:
         fail(error)
-    on_stop(worker.stop)
+    on_stop(worker.stop, hurry=worker.hurry)
     logger.info("process.started", concurrency=settings.concurrency)
     worker.run()
     end()

@@ -85,6 +85,9 @@ class Cause(StrEnum):
     SUSPENDED = "suspended"
     """The account is suspended: it waits for that to end, not for its destination."""
 
+    STOPPING = "stopping"
+    """The worker that held it is being stopped: it waits for another worker."""
+
 
 LOST: Final = frozenset({Cause.DOWN, Cause.AWAY})
 """The causes that say that there is nobody there; any answer ends them."""

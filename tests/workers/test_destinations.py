@@ -328,13 +328,11 @@ def test_lateness_counts_from_the_due_time_also_after_a_leave(stage: Capped) -> 
     assert settlement.attempt.started_at == held.run.due_at + timedelta(seconds=10)
 
 
-def test_a_worker_that_stops_gives_back_what_waits(stage: Capped) -> None:
+def test_a_worker_that_stops_sends_for_nothing(stage: Capped) -> None:
     stage.hold_many(6)
 
-    stage.flow.stop()
+    stage.courier.stop()
     assert len(stage.given_back()) == 2
-    stage.hold_many(1)
-    assert len(stage.given_back()) == 1
     stage.answer_all(OK)
     stage.step(0.2)
     assert not stage.flow.fetcher.summons

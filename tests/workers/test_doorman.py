@@ -147,6 +147,29 @@ def test_a_full_house_has_suspects_tried_all_the_same(house: House, redis: Redis
     assert house.admitted[1][0] == SUSPECT
 
 
+def test_a_batch_that_comes_while_a_house_closes_is_left_to_another(
+    redis_url: str, redis: Redis
+) -> None:
+    closing, other = House(), House()
+    doors = [
+        Door(lambda: redis_client(redis_url), house, f"test.{uuid7()}")
+        for house in (closing, other)
+    ]
+    doors[0].start()
+    until(lambda: doors[0].hears)
+    closing.closed = True
+    tickets = batch()
+    ring(open_queue(PUNCTUAL, redis), tickets)
+    doors[0].join(30)
+
+    doors[1].start()
+    other.wait_for(1)
+    other.closed = True
+    doors[1].join(30)
+    assert closing.admitted == []
+    assert other.admitted == [(PUNCTUAL, tickets)]
+
+
 def test_what_a_job_names_as_its_function_is_never_called(house: House, redis: Redis) -> None:
     queue = open_queue(PUNCTUAL, redis)
     queue.enqueue_call("os.abort", args=("not a batch",), result_ttl=0)

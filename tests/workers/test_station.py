@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,7 @@ from standardwebhooks import Webhook
 from app import config
 from app.config import Settings
 from app.service.secrets import SecretBox
+from app.store.lookovers import look_over
 from tests.booked import add_account, book, claim_all, connect, in_seconds, one
 from tests.receiver import Behaviour, Exchange, Receiver, answer
 from tests.workers.test_doorman import until
@@ -242,4 +244,59 @@ def test_outcomes_wait_while_the_database_is_away(
         )
 
     until(lambda: one(connection, "SELECT state FROM run") == "succeeded")
+    assert len(receiver.requests) == 1
+
+
+def test_what_is_not_begun_or_not_finished_goes_to_another_worker_at_once(
+    settings: Settings, receiver: Receiver, connection: psycopg.Connection, account: int
+) -> None:
+    release = threading.Event()
+    receiver.default = held_until(release)
+    stopping = Running(replace(settings, grace=0))
+    under_way = book(connection, account, due_in=-1)
+    send_to(connection, receiver)
+    tickets = [(each.run_id, each.token) for each in claim_all(connection)]
+    stopping.station.take(stopping.link, tickets)
+    receiver.wait_for(1)
+    not_begun = book(connection, account, due_in=0.29)
+    send_to(connection, receiver)
+    tickets = [(each.run_id, each.token) for each in claim_all(connection)]
+    assert stopping.station.take(stopping.link, tickets) == 1
+
+    stopping.stop()
+
+    assert connection.execute(
+        "SELECT job_id, state, attempts, reclaims, lease_until IS NULL, look_at < clock_timestamp()"
+        " FROM inflight ORDER BY due_at"
+    ).fetchall() == [(job_id, "waiting", 0, 0, True, True) for job_id in (under_way, not_begun)]
+    other = Running(settings)
+    look = look_over(connection, limit=10, leases_count=True)
+    assert look.reclaimed == 0
+    other.station.take(other.link, [(each.run_id, each.token) for each in look.rung])
+    release.set()
+    until(lambda: one(connection, "SELECT count(*) FROM run WHERE state = 'succeeded'") == 2)
+    other.stop()
+    assert one(connection, "SELECT max(attempts) FROM run") == 1
+    called = sorted(f"{request.header('wakecall-job')}" for request in receiver.requests)
+    assert called == sorted(map(str, (under_way, under_way, not_begun)))
+
+
+def test_a_call_may_end_within_the_grace(
+    settings: Settings, receiver: Receiver, connection: psycopg.Connection, account: int
+) -> None:
+    release = threading.Event()
+    receiver.default = held_until(release)
+    stopping = Running(replace(settings, grace=60))
+    book(connection, account, due_in=-1)
+    send_to(connection, receiver)
+    tickets = [(each.run_id, each.token) for each in claim_all(connection)]
+    stopping.station.take(stopping.link, tickets)
+    receiver.wait_for(1)
+
+    stopping.station.stop()
+    assert stopping.station.take(stopping.link, tickets) == 0
+    release.set()
+    stopping.stop()
+
+    assert one(connection, "SELECT state FROM run") == "succeeded"
     assert len(receiver.requests) == 1
