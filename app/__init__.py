@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, g
 
-from app import account_commands, commands
+from app import account_commands, commands, secret_commands
 from app.api import bodies, browsers, caching, health, loops, problems, rate, refusals, refused_keys
 from app.api.dapr import commands as dapr_commands
 from app.api.dapr import routes as dapr
@@ -52,6 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(references)
     commands.install(app)
     account_commands.install()
+    secret_commands.install()
     dapr_commands.install(app)
     fusion_commands.install(app)
     return app

@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Callable
-from typing import Final
-
 import click
 from flask.cli import with_appcontext
 
+from app.command_progress import progress
 from app.commands import account, told
 from app.errors import NotFound
 from app.service import account_ends
-
-_TELL_EVERY_S: Final = 2.0
-
-_NAMES: Final = {
-    "job": "jobs",
-    "inflight": "runs under way",
-    "run": "runs of history",
-    "kept_answer": "kept answers",
-}
 
 
 def install() -> None:
     """Offer the commands as `flask --app wsgi account …`."""
     for command in (suspend_account, resume_account, delete_account):
         account.add_command(command)
-
-
-def _progress(doing: str) -> Callable[[Counter[str]], None]:
-    """Tell on standard error every two seconds how far a long command has come."""
-    told_at = time.monotonic()
-
-    def tell(done: Counter[str]) -> None:
-        nonlocal told_at
-        if time.monotonic() - told_at < _TELL_EVERY_S:
-            return
-        told_at = time.monotonic()
-        parts = [f"{number} {_NAMES.get(what, what)}" for what, number in done.items() if number]
-        click.echo(f"{doing}: {', '.join(parts) or 'nothing yet'}", err=True)
-
-    return tell
 
 
 @click.command("suspend")
@@ -60,7 +32,7 @@ def suspend_account(name: str) -> None:
 @told
 def resume_account(name: str) -> None:
     """Let account NAME go on; what it missed is called, or not, as its jobs say."""
-    account_ends.resume(name, _progress("freed"))
+    account_ends.resume(name, progress("freed"))
 
 
 @click.command("delete")
@@ -73,7 +45,7 @@ def delete_account(name: str, *, yes: bool) -> None:
     if not yes:
         click.confirm(f"Delete the account {name} and all that it has, for good?", abort=True)
     try:
-        account_ends.delete(name, _progress("deleted"))
+        account_ends.delete(name, progress("deleted"))
     except NotFound:
         # Also what a second run of a script comes to.
         click.echo(f"There is no account {name!r}.", err=True)

@@ -13,10 +13,11 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from app.domain import instants
+from app.domain.account import Account
 from app.domain.limits import TABLE
 from app.domain.scope import Scope
 from app.domain.secret import LONGEST_OVERLAP
-from app.errors import Refused, WakecallError
+from app.errors import Misconfigured, Refused, WakecallError
 from app.service import accounts, limits
 
 P = ParamSpec("P")
@@ -141,12 +142,16 @@ def revoke_key(key_id: str) -> None:
     accounts.revoke_key(key_id)
 
 
+def _tell_unopened(_account: Account, _error: Misconfigured) -> None:
+    click.echo("A secret is left out, which opens with no key of WAKECALL_SECRET_KEY.", err=True)
+
+
 @secret.command("show")
 @click.argument("account_name", metavar="ACCOUNT")
 @told
 def show_secrets(account_name: str) -> None:
     """Print the signing secrets of ACCOUNT that are valid now, newest first."""
-    for each in accounts.secrets(account_name):
+    for each in accounts.secrets(account_name, unopened=_tell_unopened):
         click.echo(each.value)
 
 
@@ -155,7 +160,7 @@ def show_secrets(account_name: str) -> None:
 @told
 def list_secrets(account_name: str) -> None:
     """List the signing secrets of ACCOUNT without showing them: creation and end, newest first."""
-    for each in accounts.secrets(account_name):
+    for each in accounts.secrets(account_name, unopened=_tell_unopened):
         end = "current"
         if each.expires_at is not None:
             end = f"until {instants.format_utc(each.expires_at)}"
@@ -185,4 +190,5 @@ def _duration(_context: click.Context, _parameter: click.Parameter, text: str) -
 @told
 def rotate_secret(account_name: str, overlap: timedelta) -> None:
     """Give ACCOUNT a new signing secret and print it."""
-    click.echo(accounts.rotate_secret(account_name, overlap=overlap)[0].value)
+    valid = accounts.rotate_secret(account_name, overlap=overlap, unopened=_tell_unopened)
+    click.echo(valid[0].value)

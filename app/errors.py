@@ -14,7 +14,8 @@ WakecallError
 │   ├── LimitReached           the account has as much as it may have (names the limit)
 │   ├── NotFound               unknown, or somebody else's: the two are told alike
 │   ├── Conflict               contradicts what is stored
-│   │   └── StillRunning       another request with the same Idempotency-Key is under way
+│   │   ├── StillRunning       another request with the same Idempotency-Key is under way
+│   │   └── AnswerUnreadable   the request was done; its kept answer cannot be read
 │   ├── KeyReused              the Idempotency-Key came before, with another request
 │   ├── NotAcceptable          none of the asked-for formats is offered
 │   ├── UnsupportedFormat      the body's media type is not taken
@@ -23,7 +24,7 @@ WakecallError
 │   ├── LoopDetected           calls lead to requests and these to calls, too deep
 │   └── RateLimited            more requests than the account may send (names the limit)
 ├── Unavailable                the database is away; try again
-└── Misconfigured              settings or command line; told in one line
+└── Misconfigured              settings or command line; told in one line, and 503 over HTTP
 """
 
 from __future__ import annotations
@@ -150,6 +151,12 @@ class StillRunning(Conflict):
     """Another request with the same Idempotency-Key is being answered just now."""
 
     code = "still-running"
+
+
+class AnswerUnreadable(Conflict):
+    """The request was done when it first came; the answer kept under its key cannot be read."""
+
+    code = "answer-unreadable"
 
 
 class KeyReused(Refused):

@@ -16,15 +16,13 @@ WITHDRAWN: Final = "withdrawn"
 ABORTED: Final = "aborted"
 """The engine's error for a call that was broken off as the engine was closed."""
 
-_UNSIGNED: Final = Reply(
-    error="signing-failed",
-    error_detail="No signing secret of the account opens; see WAKECALL_SECRET_KEY.",
-    connected=False,
+_UNSIGNED: Final = (
+    "waiting: no signing secret of the account can be opened with the keys of this service "
+    "(WAKECALL_SECRET_KEY); no attempt was made"
 )
-_TOKENLESS: Final = Reply(
-    error="token-failed",
-    error_detail="The token of the app does not open; see WAKECALL_SECRET_KEY, or PUT it again.",
-    connected=False,
+_TOKENLESS: Final = (
+    "waiting: the token of the app or runner cannot be opened with the keys of this service "
+    "(WAKECALL_SECRET_KEY): PUT it again, or give the service the key; no attempt was made"
 )
 
 
@@ -50,12 +48,18 @@ class Sender(Protocol):
         """Resolve and judge the host of `url` ahead of time."""
 
 
-def call_of(held: Held, now: float, tokens: Tokens) -> Call | Reply:
-    """The signed call that begins at `now`, or why the attempt has failed without one."""
+def missing_key(held: Held) -> str | None:
+    """Why the call cannot be signed, or cannot bear its token, as a key is missing; else None.
+
+    Nothing of that is the receiver's doing, so that no attempt is made of it.
+    """
     if not held.secrets:
         return _UNSIGNED
-    if held.app_token == "":
-        return _TOKENLESS
+    return _TOKENLESS if held.app_token == "" else None
+
+
+def call_of(held: Held, now: float, tokens: Tokens) -> Call | Reply:
+    """The signed call that begins at `now`, or why the attempt has failed without one."""
     wall = held.wall(now)
     # Of an event nothing is to be said later: it has no token, and its 202 is a success.
     token = None if held.is_event else tokens.make(held.run.id)

@@ -20,7 +20,7 @@ from app.domain.run import Attempt, Reply, RunState
 from app.log import logger
 from app.store.parking import Release
 from app.store.settling import Settlement
-from workers.calls import ABORTED, WITHDRAWN, Sender, call_of
+from workers.calls import ABORTED, WITHDRAWN, Sender, call_of, missing_key
 from workers.destinations import Destinations
 from workers.fetcher import Summons
 from workers.held import Held
@@ -302,6 +302,11 @@ class Courier:
         over = without_a_call(held, now)
         if over is not None:
             self._settle(held, over)
+            return True
+        missing = missing_key(held)
+        if missing is not None:
+            self.payloads.drop(held)
+            self.destinations.releases.append((held, held.without_key(missing, now)))
             return True
         until = self._brakes.until(held, now)
         if until is None:

@@ -26,6 +26,11 @@ _SUSPENDED: Final = "suspended"
 _NOBODYS: Final = ""
 """In place of a destination, which nobody sends for."""
 
+_NOWHERE: Final = ""
+_KEY_AGAIN_S: Final = 5.0
+_KEY_AGAIN_AT_MOST_S: Final = 300.0
+"""How soon, and how late at most, a run comes back that a missing key keeps from being sent."""
+
 _UNWELL: Final = frozenset({RunState.FAILED, RunState.DEAD})
 
 
@@ -168,6 +173,12 @@ class Held:
         if stopping:
             where, cause, why = _NOBODYS, Cause.STOPPING, "The worker that held it was stopped."
         return Release(self.run.id, self.run.token, where, 0.0, cause, why)
+
+    def without_key(self, why: str, now: float) -> Release:
+        """Give it back, as a key is missing: it comes back by itself, the later the longer."""
+        self.destination = None
+        leave = min(max(_KEY_AGAIN_S, self.lateness(now)), _KEY_AGAIN_AT_MOST_S)
+        return Release(self.run.id, self.run.token, _NOWHERE, leave, Cause.KEY_MISSING, why)
 
     def delivery(self, wall: datetime, completion_token: str | None = None) -> Delivery:
         """What is to be sent at `wall`. The run must have an address."""

@@ -44,11 +44,17 @@ class _Step:
 class Maintenance(Repeating):
     """The slow loop beside the scheduler; several may run, each step is safe twice.
 
-    A step that fails keeps no other from being taken, and is taken again later.
+    A step that fails keeps no other from being taken, and is taken again later. `reseal` is given
+    where more than one key is (workers/resealing.py).
     """
 
     def __init__(
-        self, link: Link, *, retention_days: int, clock: Callable[[], float] = read_uptime
+        self,
+        link: Link,
+        *,
+        retention_days: int,
+        reseal: Callable[[psycopg.Connection], None] | None = None,
+        clock: Callable[[], float] = read_uptime,
     ) -> None:
         super().__init__("maintenance", pause=_REPAIR_S)
         self._link = link
@@ -69,6 +75,7 @@ class Maintenance(Repeating):
             _Step("superseded", self._drop_superseded, _HOUR_S),
             _Step("secrets", _drop_secrets, _HOUR_S),
             _Step("heartbeats", beats.forget_stale, _HOUR_S),
+            *([_Step("resealing", reseal)] if reseal else ()),
         )
 
     def once(self) -> None:

@@ -16,6 +16,7 @@ from app.domain import tally
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.pace import LEASE, LOOK_AHEAD, POLL, SUSPECT_AFTER
 from app.domain.tally import Tallies
+from app.errors import Misconfigured
 from app.log import in_words, logger, take_dropped
 from app.store import beats
 from app.store.apart import settle_singly_if_needed
@@ -29,9 +30,10 @@ from workers.census import Census
 from workers.firing_limits import KnownFirings
 from workers.link import Link, Repeating
 from workers.maintenance import Maintenance, tell_unreadable
-from workers.process import begin, end, identity, on_stop
+from workers.process import begin, end, fail, identity, on_stop
 from workers.queue import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
 from workers.queue_reach import LeftSearch, QueueReach
+from workers.resealing import resealing
 
 BUDGET: Final = 2000
 """Runs rung as overdue and not taken yet, at most: the queue stays shorter than any lease."""
@@ -270,13 +272,19 @@ def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None
 def main() -> None:
     """Run one scheduler, with its maintenance, until SIGTERM or SIGINT."""
     settings = begin("scheduler")
+    try:
+        reseal = resealing(settings.secret_keys)
+    except Misconfigured as error:
+        fail(error)
     bell = Bell(redis_client(settings.redis_url))
     name = identity()
     scheduler = Scheduler(
         Link(settings.database_url, "scheduler"), bell, name, limits=settings.limits
     )
     maintenance = Maintenance(
-        Link(settings.database_url, "maintenance"), retention_days=settings.retention_days
+        Link(settings.database_url, "maintenance"),
+        retention_days=settings.retention_days,
+        reseal=reseal,
     )
     on_stop(scheduler.stop)
     logger.info("process.started", retention_days=settings.retention_days)

@@ -62,6 +62,7 @@ KINDS: Final[dict[type[errors.WakecallError], Kind]] = {
     errors.TooSlow: Kind(status=408, title="The body did not arrive in time"),
     errors.Conflict: Kind(status=409, title="In conflict with what is stored"),
     errors.StillRunning: Kind(status=409, title="The same request is still being answered"),
+    errors.AnswerUnreadable: Kind(status=409, title="The kept answer cannot be read"),
     errors.TooLarge: Kind(status=413, title="Too large"),
     errors.AddressTooLong: Kind(status=414, title="The address is too long"),
     errors.UnsupportedFormat: Kind(status=415, title="The format is not taken"),
@@ -80,6 +81,10 @@ _HEADERS: Final[dict[type[errors.WakecallError], dict[str, str]]] = {
     errors.Unavailable: {"Retry-After": RETRY_SECONDS},
 }
 _INTERNAL: Final = errors.WakecallError("Nothing is known to be wrong with the request.")
+_UNCONFIGURED: Final = (
+    "A key or setting that this needs is missing, or is another one than before. Nothing was done; "
+    "the operator of this service finds the reason in its log."
+)
 _TELLERS: Final = "wakecall.tellers"
 _NEW_KEY: Final = (
     "Send the corrected request with a new Idempotency-Key: this answer is kept for the one sent."
@@ -187,6 +192,11 @@ def _translated(error: Exception) -> errors.WakecallError | None:
             return instead
         case NoRoute():
             return errors.NotFound("There is nothing at this path.", remedy=_paths(request.path))
+        case errors.Misconfigured():
+            # The operator's log tells the cause, which is nobody else's business.
+            missing = errors.Unavailable(_UNCONFIGURED)
+            missing.__cause__ = error
+            return missing
         case HTTPException(code=int(code)) if code < 500:  # noqa: PLR2004 - RFC 9110, 15.6
             return errors.Refused(error.description or error.name)
     return None

@@ -88,6 +88,9 @@ class Cause(StrEnum):
     STOPPING = "stopping"
     """The worker that held it is being stopped: it waits for another worker."""
 
+    KEY_MISSING = "key-missing"
+    """Its signing secrets, or the token of its app, open with none of the keys."""
+
 
 LOST: Final = frozenset({Cause.DOWN, Cause.AWAY})
 """The causes that say that there is nobody there; any answer ends them."""

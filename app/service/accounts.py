@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets as randomness
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -17,7 +17,8 @@ from app.domain.job import Dialect
 from app.domain.limits import BY_NAME
 from app.domain.scope import Scope
 from app.domain.secret import MOST, SigningSecret, new_secret
-from app.errors import Conflict, InvalidMember, NotFound, Unauthenticated
+from app.errors import Conflict, InvalidMember, Misconfigured, NotFound, Unauthenticated
+from app.log import logger
 from app.service import limits
 from app.service.presumption import presumptions
 from app.service.secrets import SecretBox
@@ -205,19 +206,32 @@ def revoke_key(key_id: str) -> None:
             )
 
 
-def secrets(account: str) -> tuple[SigningSecret, ...]:
-    """The account's signing secrets that are valid now, newest first. Raises NotFound."""
+def _log_unopened(account: Account, error: Misconfigured) -> None:
+    logger.error("secret.unreadable", account_id=account.id, error=error.message)
+
+
+_Tell = Callable[[Account, Misconfigured], None]
+
+
+def secrets(account: str, *, unopened: _Tell = _log_unopened) -> tuple[SigningSecret, ...]:
+    """The account's signing secrets that are valid now and open, newest first.
+
+    `unopened` is told of each that does not. Raises NotFound, and Misconfigured where none of them
+    opens.
+    """
     with transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
         sealed = store.valid_secrets(connection, owner.id)
-    return _opened(sealed)
+    return _opened(owner, sealed, unopened)
 
 
-def rotate_secret(account: str, *, overlap: timedelta) -> tuple[SigningSecret, ...]:
+def rotate_secret(
+    account: str, *, overlap: timedelta, unopened: _Tell = _log_unopened
+) -> tuple[SigningSecret, ...]:
     """Give the account a new signing secret; those before it sign for `overlap` at most.
 
-    The secrets that are valid then, the new one first. Raises NotFound, and Conflict where too
-    many would sign.
+    The secrets that are valid then and open, the new one first. Raises NotFound, and Conflict where
+    too many would sign.
     """
     sealed = secret_box().seal(new_secret())
     with transaction() as connection:
@@ -231,8 +245,7 @@ def rotate_secret(account: str, *, overlap: timedelta) -> tuple[SigningSecret, .
                 "0 ends the old ones at once.",
             )
         store.insert_secret(connection, owner.id, sealed)
-        valid = store.valid_secrets(connection, owner.id)
-    return _opened(valid)
+        return _opened(owner, store.valid_secrets(connection, owner.id), unopened)
 
 
 def secret_box() -> SecretBox:
@@ -264,14 +277,26 @@ def _look_up(presented: keys_domain.KeyText) -> Caller:
     )
 
 
-def _opened(sealed: Sequence[store.SealedSecret]) -> tuple[SigningSecret, ...]:
+def _opened(
+    account: Account, sealed: Sequence[store.SealedSecret], tell: _Tell
+) -> tuple[SigningSecret, ...]:
+    """Those that open, which are also those that sign; Misconfigured where none of them does."""
     box = secret_box()
-    return tuple(
-        SigningSecret(
-            value=box.open(each.sealed), created_at=each.created_at, expires_at=each.expires_at
+    opened: list[SigningSecret] = []
+    failure: Misconfigured | None = None
+    for each in sealed:
+        try:
+            value = box.open(each.sealed)
+        except Misconfigured as error:
+            failure = error
+            tell(account, error)
+            continue
+        opened.append(
+            SigningSecret(value=value, created_at=each.created_at, expires_at=each.expires_at)
         )
-        for each in sealed
-    )
+    if failure is not None and not opened:
+        raise failure
+    return tuple(opened)
 
 
 def _account(found: Account | None, name: str) -> Account:

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from app.domain.account import Caller
 from app.domain.idempotency import HEADER, KEPT_FOR, MAX_ANSWER, is_final
-from app.errors import KeyReused, StillRunning, TooLarge
+from app.errors import AnswerUnreadable, KeyReused, Misconfigured, StillRunning, TooLarge
+from app.log import logger
 from app.service.accounts import secret_box
 from app.service.usage import within_limits
 from app.store import answers as store
@@ -106,7 +107,16 @@ def _replay(kept: store.StoredAnswer, fingerprint: bytes) -> Answer:
             remedy="Send a new key with a new request; a repeat has the same address, "
             "Content-Type, X-Content-Signature and body.",
         )
-    body = b64decode(secret_box().open(kept.body)) if kept.sealed else kept.body
+    try:
+        body = b64decode(secret_box().open(kept.body)) if kept.sealed else kept.body
+    except Misconfigured as error:
+        logger.error("answer.unreadable", error=error.message)
+        raise AnswerUnreadable(
+            "The request was done when it first came, and is not done again; its answer cannot be "
+            "read, because this service lacks the key that the answer was sealed with.",
+            member=HEADER,
+            remedy="GET what the request was to make or to change (/1/secrets for a new secret).",
+        ) from error
     return Answer(
         status=kept.status, headers=kept.headers, body=body, secret=kept.sealed, replayed=True
     )

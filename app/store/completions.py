@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import Connection, text
 
 from app.domain.completion import Completion
@@ -39,3 +40,9 @@ def keep(connection: Connection, run: Live, completion: Completion) -> None:
     """Keep what was said of a run that a worker holds, until the answer to its call is settled."""
     said = {"said": completion.said, "message": completion.message}
     connection.execute(_KEEP, {"run_id": run.id, **said})
+
+
+def count_running(connection: psycopg.Connection) -> int:
+    """How many runs wait for their receiver to say what came of them."""
+    row = connection.execute("SELECT count(*) FROM inflight WHERE state = 'running'").fetchone()
+    return int(row[0]) if row else 0

@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 from standardwebhooks import Webhook
 
 from app.delivery.request import Call
+from app.domain.flow import Cause
 from app.domain.job import Dialect
 from app.domain.manner import Manner
 from app.domain.retry_policy import Constant
@@ -107,19 +108,17 @@ def test_the_host_of_an_app_is_resolved_ahead_of_time(stage: Stage) -> None:
     assert stage.engine.prepared == ["http://app.test:6200/job/R2-D2"]
 
 
-def test_a_token_that_does_not_open_fails_the_attempt_in_words(stage: Stage) -> None:
+def test_a_token_that_does_not_open_uses_up_no_attempt(stage: Stage) -> None:
     run = taken(0.0)._replace(**APP)
     now = stage.clock.now
     stage.courier.accept([hold(run, (SECRET,), asked=now, answered=now, app_token="")])
     stage.step()
 
     assert stage.engine.calls == []
-    _, settlement = stage.courier.outcomes.popleft()
-    assert settlement.state is None
-    assert settlement.attempt is not None
-    assert settlement.attempt.reply.error == "token-failed"
-    assert "WAKECALL_SECRET_KEY" in (settlement.reason or "")
-    assert stage.courier.destinations._known, "its slot is free again"
+    assert not stage.courier.outcomes
+    _, release = stage.courier.destinations.releases.popleft()
+    assert release.cause is Cause.KEY_MISSING
+    assert "WAKECALL_SECRET_KEY" in release.reason
     assert all(each.idle for each in stage.courier.destinations._known.values())
 
 

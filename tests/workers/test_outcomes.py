@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.domain.flow import Cause
 from app.domain.manner import Manner
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunKind, RunState
@@ -114,17 +115,24 @@ def test_lateness_counts_from_the_time_the_attempt_might_have_begun(stage: Stage
     assert settlement.attempt.started_at == held.run.due_at + timedelta(seconds=2.5)
 
 
-def test_a_run_without_content_is_dead_and_one_without_secret_retried(stage: Stage) -> None:
+def test_a_run_without_content_is_dead(stage: Stage) -> None:
     stage.hold(0.0, url=None)
     assert stage.settled() is RunState.DEAD
 
-    keyless = hold(taken(0.0), (), asked=stage.clock.now, answered=stage.clock.now)
+
+@pytest.mark.parametrize(("late", "leave"), [(0.0, 5.0), (60.0, 60.0), (7200.0, 300.0)])
+def test_a_run_that_cannot_be_signed_waits_and_uses_up_nothing(
+    stage: Stage, late: float, leave: float
+) -> None:
+    keyless = hold(taken(-late), (), asked=stage.clock.now, answered=stage.clock.now)
     stage.courier.accept([keyless])
     stage.step()
-    _, settlement = stage.courier.outcomes.popleft()
-    assert settlement.state is None
-    assert settlement.attempt is not None
-    assert settlement.attempt.reply.error == "signing-failed"
+
+    assert (len(stage.engine.calls), len(stage.courier.outcomes)) == (0, 0)
+    _, release = stage.courier.destinations.releases.popleft()
+    assert (release.cause, release.called) == (Cause.KEY_MISSING, False)
+    assert release.leave == pytest.approx(leave, abs=1)
+    assert "WAKECALL_SECRET_KEY" in release.reason
 
 
 def test_each_call_bears_the_token_of_its_run(stage: Stage) -> None:

@@ -1,0 +1,63 @@
+"""Secret commands: all that is sealed in the database sealed anew, so that a key can be dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from app.command_progress import progress
+from app.commands import secret, told
+from app.service import resealing
+from app.service.accounts import secret_box
+
+
+def install() -> None:
+    """Offer the commands as `flask --app wsgi secret …`."""
+    secret.add_command(reseal)
+
+
+@click.command("reseal")
+@click.option("--dry-run", is_flag=True, help="Only tell which keys are still needed.")
+@with_appcontext
+@told
+def reseal(*, dry_run: bool) -> None:
+    """Seal all secrets with the first key of WAKECALL_SECRET_KEY; tell which others may go."""
+    box = secret_box()
+    if not dry_run:
+        number = resealing.reseal_all(box, progress("sealing"))
+        click.echo(f"{number} values were sealed again with key 1.")
+    needed: Counter[int | None] = Counter()
+    for holds, found in resealing.count_by_key(box, progress("counting")).items():
+        needed.update(found)
+        click.echo(f"{holds}: {_by_key(found)}")
+    running = resealing.count_waiting_for_completion()
+    keys = len(current_app.config["WAKECALL_SETTINGS"].secret_keys)
+    for place in range(1, keys):
+        click.echo(_about(place, needed[place]))
+    if needed[None]:
+        click.echo(f"{needed[None]} values open with none of the keys: add the key they need.")
+    if running and keys > 1:
+        click.echo(
+            f"{running} runs wait for their completion: tokens that another key than key 1 made "
+            "end with that key."
+        )
+
+
+def _by_key(found: Counter[int | None]) -> str:
+    numbers = sorted((place, number) for place, number in found.items() if place is not None)
+    parts = [f"{number} with key {place + 1}" for place, number in numbers]
+    if found[None]:
+        parts.append(f"{found[None]} with none of the keys")
+    return ", ".join(parts) or "none"
+
+
+def _about(place: int, number: int) -> str:
+    if not number:
+        return f"Key {place + 1} is needed by nothing that is sealed."
+    return (
+        f"Key {place + 1} is still needed by {number} values. Where processes run that have it as "
+        "their first key, start them again, and repeat this command."
+    )

@@ -1,0 +1,197 @@
+"""A new WAKECALL_SECRET_KEY: what old keys sealed is sealed again, and a missing key is told of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import pytest
+from cryptography.fernet import Fernet
+from flask import Flask
+from structlog.testing import capture_logs
+from werkzeug.test import TestResponse
+
+from app.service.resealing import Resealing
+from app.service.secrets import SecretBox
+from app.store.sealed import COLUMNS
+from tests.api.conftest import MakeApp
+from tests.booked import connect, one
+from workers.link import Link
+from workers.maintenance import Maintenance
+from workers.resealing import resealing
+
+OLD: Final = Fernet.generate_key().decode()
+NEW: Final = Fernet.generate_key().decode()
+BEGINS_AS_SEALED: Final = "SELECT count(*) FROM {table} WHERE substr({column}, 1, 5) = 'gAAAA'"
+STILL_NEEDED: Final = (
+    "Key 2 is still needed by 4 values. Where processes run that have it as their first key, "
+    "start them again, and repeat this command."
+)
+ONCE: Final = {"Idempotency-Key": "a-rotation"}
+
+
+def with_keys(make_app: MakeApp, *keys: str) -> Flask:
+    return make_app(WAKECALL_SECRET_KEY=",".join(keys))
+
+
+def command(app: Flask, *arguments: str) -> tuple[int, str, str]:
+    done = app.test_cli_runner().invoke(args=list(arguments))
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.fixture
+def bearer(make_app: MakeApp) -> Mapping[str, str]:
+    """An account with two secrets, the token of an app, and a kept answer, sealed with OLD."""
+    app = with_keys(make_app, OLD)
+    key = command(app, "account", "create", "demo")[1].strip()
+    headers = {"Authorization": f"Bearer {key}"}
+    client = app.test_client()
+    given = {"url": "http://127.0.0.1:6200", "token": "the token"}
+    assert client.put("/1/dapr-apps/shop", json=given, headers=headers).status_code == 201
+    assert rotate(app, headers | ONCE).status_code == 201
+    return headers
+
+
+def rotate(app: Flask, headers: Mapping[str, str]) -> TestResponse:
+    return app.test_client().post("/1/secrets/rotate", json={"overlap": 3600}, headers=headers)
+
+
+def secrets(app: Flask, headers: Mapping[str, str]) -> TestResponse:
+    return app.test_client().get("/1/secrets", headers=headers)
+
+
+def sealed(database: str) -> list[bytes]:
+    """All that is sealed in the database."""
+    with connect(database) as connection:
+        return [
+            bytes(row[0])
+            for each in COLUMNS
+            for row in connection.execute(f"SELECT {each.sealed} FROM {each.table}").fetchall()
+        ]
+
+
+def test_after_the_command_the_old_key_is_needed_by_nothing(
+    make_app: MakeApp, bearer: Mapping[str, str], database: str
+) -> None:
+    before = secrets(with_keys(make_app, OLD), bearer).get_json()
+    answer = rotate(with_keys(make_app, OLD), {**bearer, **ONCE}).get_data()
+    both = with_keys(make_app, NEW, OLD)
+
+    status, told, _ = command(both, "secret", "reseal", "--dry-run")
+    assert (status, told.splitlines()) == (
+        0,
+        [
+            "signing secrets: 2 with key 2",
+            "tokens of apps and runners: 1 with key 2",
+            "kept answers: 1 with key 2",
+            STILL_NEEDED,
+        ],
+    )
+    status, told, _ = command(both, "secret", "reseal")
+    assert (status, told.splitlines()) == (
+        0,
+        [
+            "4 values were sealed again with key 1.",
+            "signing secrets: 2 with key 1",
+            "tokens of apps and runners: 1 with key 1",
+            "kept answers: 1 with key 1",
+            "Key 2 is needed by nothing that is sealed.",
+        ],
+    )
+
+    new = with_keys(make_app, NEW)
+    assert {SecretBox([NEW]).key_of(each) for each in sealed(database)} == {0}
+    assert secrets(new, bearer).get_json() == before
+    assert rotate(new, {**bearer, **ONCE}).get_data() == answer
+
+
+def test_every_column_that_is_sealed_is_among_them(
+    make_app: MakeApp, bearer: Mapping[str, str], database: str
+) -> None:
+    with connect(database) as connection:
+        columns = connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = 'public' AND data_type = 'bytea'"
+        ).fetchall()
+        found = {
+            (table, column)
+            for table, column in columns
+            if one(
+                connection, f"SELECT count(*) FROM {table} WHERE substr({column}, 1, 5) = 'gAAAA'"
+            )
+        }
+
+    assert found == {(each.table, each.column) for each in COLUMNS}
+
+
+def test_maintenance_seals_again_a_little_at_a_time(
+    make_app: MakeApp, bearer: Mapping[str, str], database: str
+) -> None:
+    one_row = Resealing(SecretBox([NEW, OLD]), page=1)
+    reseal = resealing([NEW, OLD])
+    assert reseal is not None
+    with connect(database) as connection:
+        assert one_row.step(connection) == 1
+        assert sum(SecretBox([NEW]).key_of(each) == 0 for each in sealed(database)) == 1
+
+        reseal(connection)
+    assert {SecretBox([NEW]).key_of(each) for each in sealed(database)} == {0}
+    assert resealing([NEW]) is None
+
+
+def test_what_no_key_opens_is_told_and_stays(
+    make_app: MakeApp, bearer: Mapping[str, str], database: str
+) -> None:
+    before = sealed(database)
+
+    status, told, _ = command(with_keys(make_app, NEW), "secret", "reseal")
+
+    assert status == 0
+    assert "signing secrets: 2 with none of the keys" in told
+    assert "4 values open with none of the keys: add the key they need." in told
+    assert sealed(database) == before
+
+
+def test_without_the_key_a_rotation_gives_the_new_secret_and_repeats_are_told(
+    make_app: MakeApp, bearer: Mapping[str, str]
+) -> None:
+    new = with_keys(make_app, NEW)
+
+    refused = secrets(new, bearer)
+    assert (refused.status_code, refused.get_json()["type"]) == (503, "/problems/unavailable")
+    assert "operator" in refused.get_json()["detail"]
+    repeated = rotate(new, {**bearer, **ONCE})
+    assert (repeated.status_code, repeated.get_json()["type"]) == (
+        409,
+        "/problems/answer-unreadable",
+    )
+    assert "not done again" in repeated.get_json()["detail"]
+    status, told, failed = command(new, "secret", "show", "demo")
+    assert (status, told) == (1, "")
+    assert "WAKECALL_SECRET_KEY" in failed
+
+    rotated = rotate(new, bearer)
+    assert rotated.status_code == 201
+    (value,) = [each["value"] for each in rotated.get_json()]
+    assert command(new, "secret", "show", "demo")[1].split() == [value]
+    assert [each["value"] for each in secrets(new, bearer).get_json()] == [value]
+    status, told, failed = command(new, "secret", "rotate", "demo", "--overlap", "1h")
+    assert (status, len(told.split())) == (0, 1)
+    assert failed == "A secret is left out, which opens with no key of WAKECALL_SECRET_KEY.\n" * 2
+
+
+def test_the_operator_finds_the_reason_in_the_log(
+    make_app: MakeApp, bearer: Mapping[str, str]
+) -> None:
+    new = with_keys(make_app, NEW)
+    with capture_logs() as lines:
+        secrets(new, bearer)
+
+    told = {line["event"]: line.get("error") for line in lines}
+    assert set(told) >= {"secret.unreadable", "request.unavailable"}
+    assert "WAKECALL_SECRET_KEY" in (told["secret.unreadable"] or "")
+
+
+def test_a_scheduler_with_one_key_seals_nothing_again(database: str) -> None:
+    made = Maintenance(Link(database, "maintenance"), retention_days=30, reseal=resealing([NEW]))
+    assert "resealing" not in {step.name for step in made._steps}
