@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -15,11 +16,18 @@ from app.log import logger
 
 DRAIN_S: Final = 10.0
 
+SWITCH_S: Final = 0.0005
+"""How long a thread that computes keeps the interpreter's lock from others: a tenth of the default.
+A booking needs the lock some thirty times, after each wait for the database. Beside four threads
+that write long lists or previews it waits this long, or longer, each time.
+"""
+
 
 def begin(log_level: str, *, name: str = "web") -> None:
     """Log under `name`, take all the file descriptors allowed, never outlive the main process."""
     log.configure(name, log_level)
     thread_failures.end_process(_stop)
+    sys.setswitchinterval(SWITCH_S)
     _raise_descriptor_limit()
     parent = multiprocessing.parent_process()
     if parent is not None:
