@@ -174,7 +174,7 @@ def test_the_error_codes_documented_are_those_there_are_with_their_statuses() ->
 
 
 def metrics() -> set[str]:
-    families = [*health._counted({}), *health._standing({}, frozenset())]
+    families = [*health._counted({}), *health._standing({}, frozenset(), 0.0)]
     return {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
 
 

@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain import tally
 from app.errors import Unavailable
-from app.store import beats, database_state
+from app.store import beats, database_state, snapshots
 from app.store.engine import statement
 
 METRICS_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -95,8 +95,9 @@ def metrics_in(connection: Connection) -> bytes:
     alive = beats.alive(connection)
     tallies = beats.tallies(connection)
     backlog = beats.backlog(connection, most=_MOST_OVERDUE)
+    oldest = snapshots.oldest_age(connection)
     registry = CollectorRegistry()
-    registry.register(_Figures([*_counted(tallies), *_standing(backlog, alive)]))
+    registry.register(_Figures([*_counted(tallies), *_standing(backlog, alive, oldest)]))
     return generate_latest(registry)
 
 
@@ -173,7 +174,7 @@ def _lateness(tallies: Mapping[tuple[str, str], float]) -> Metric:
     return family
 
 
-def _standing(backlog: Mapping[str, int], alive: frozenset[str]) -> Iterable[Metric]:
+def _standing(backlog: Mapping[str, int], alive: frozenset[str], oldest: float) -> Iterable[Metric]:
     inflight = GaugeMetricFamily(
         "wakecall_runs_inflight", "Runs under way by state.", labels=["state"]
     )
@@ -184,6 +185,11 @@ def _standing(backlog: Mapping[str, int], alive: frozenset[str]) -> Iterable[Met
         "wakecall_due_overdue",
         f"Jobs past their due time and not claimed yet (counted up to {_MOST_OVERDUE}).",
         value=backlog.get("overdue", 0),
+    )
+    yield GaugeMetricFamily(
+        "wakecall_oldest_snapshot_seconds",
+        "Age of the oldest transaction that keeps dead rows in the database.",
+        value=oldest,
     )
     up = GaugeMetricFamily(
         "wakecall_process_alive",
