@@ -53,8 +53,7 @@ class Readiness:
         return self.database and self.scheduler and self.worker
 
 
-_AWAY: Final = "The database does not answer."
-NOTHING: Final = Readiness(obstacle=_AWAY)
+NOTHING: Final = Readiness(obstacle=database_state.obstacle_of(None))
 
 
 def readiness() -> Readiness:
@@ -63,8 +62,8 @@ def readiness() -> Readiness:
     try:
         with statement() as connection:
             return readiness_in(connection, redis_url)
-    except (Unavailable, SQLAlchemyError):
-        return without_database(redis_url)
+    except (Unavailable, SQLAlchemyError) as error:
+        return without_database(redis_url, error)
 
 
 def readiness_in(connection: Connection, redis_url: str) -> Readiness:
@@ -79,9 +78,10 @@ def readiness_in(connection: Connection, redis_url: str) -> Readiness:
     )
 
 
-def without_database(redis_url: str) -> Readiness:
-    """What is ready where the database does not answer."""
-    return Readiness(obstacle=_AWAY, redis=_redis_answers(redis_url))
+def without_database(redis_url: str, error: Exception | None) -> Readiness:
+    """What is ready where the database answered with that error at most."""
+    obstacle = database_state.obstacle_of(error)
+    return Readiness(obstacle=obstacle, redis=_redis_answers(redis_url))
 
 
 def metrics() -> bytes:

@@ -78,6 +78,7 @@ class HealthWatch:
         """Look once; how long to wait until the next time, in seconds."""
         begun = time.monotonic()
         readiness, metrics = None, None
+        unseen: Exception | None = None
         try:
             with self._engine.connect() as connection:
                 readiness = health.readiness_in(connection, self._settings.redis_url)
@@ -92,8 +93,9 @@ class HealthWatch:
         except (SQLAlchemyError, psycopg.Error) as error:
             # A later statement that takes too long says nothing against what was seen before it.
             logger.debug("health.unseen", reason=in_words(error)[:200])
+            unseen = error
         if readiness is None:
-            readiness = health.without_database(self._settings.redis_url)
+            readiness = health.without_database(self._settings.redis_url, unseen)
         now = time.monotonic()
         self._seen = _Seen(at=now, readiness=readiness, metrics=metrics)
         pause = max(REFRESH_S if readiness.everything else UNTIL_READY_S, (now - begun) / _MAX_PART)

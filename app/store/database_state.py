@@ -11,8 +11,15 @@ from sqlalchemy import Connection, text
 _MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
 _UPGRADE: Final = "Run flask --app wsgi db upgrade."
 
+_AWAY: Final = "The database does not answer."
+_READ_ONLY: Final = (
+    "The database is read-only. Connect to the primary, or unset default_transaction_read_only."
+)
+_REFUSED_AS_READ_ONLY: Final = "session is read-only"
+"""What libpq says of a server that takes no writes, where a session is to take them."""
+
 _STATE: Final = text("""
-SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::boolean,
+SELECT current_setting('transaction_read_only')::boolean,
        to_regclass('alembic_version') IS NOT NULL
 """)
 _REVISION: Final = text("SELECT max(version_num) FROM alembic_version")
@@ -29,13 +36,11 @@ def obstacle(connection: Connection) -> str | None:
 
     A later revision of the schema is fine: migrations run under the release before.
     """
-    in_recovery, read_only, has_tables = connection.execute(_STATE).one()
+    read_only, has_tables = connection.execute(_STATE).one()
     if not has_tables:
         return f"The database has no tables. {_UPGRADE}"
-    if in_recovery:
-        return "The database is a standby, which is read-only. Connect to the primary."
     if read_only:
-        return "The database is read-only. Unset default_transaction_read_only."
+        return _READ_ONLY
     revision = connection.execute(_REVISION).scalar_one() or "none"
     if revision == "none" or revision < needed_revision():
         return (
@@ -43,3 +48,12 @@ def obstacle(connection: Connection) -> str | None:
             f"{needed_revision()}. {_UPGRADE}"
         )
     return None
+
+
+def obstacle_of(error: BaseException | None) -> str:
+    """Why the database cannot store bookings where it answered with this error, if at all."""
+    while error is not None:
+        if _REFUSED_AS_READ_ONLY in str(error):
+            return _READ_ONLY
+        error = error.__cause__
+    return _AWAY
