@@ -41,6 +41,7 @@ class Settings:
     limits: Limits
     ca_file: str | None
     retention_days: int
+    clock_doubt_s: int
     concurrency: int
     payload_mib: int
     grace: int
@@ -80,6 +81,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         limits=_limits(environ, instance),
         ca_file=environ.get("WAKECALL_CA_FILE") or None,
         retention_days=number(environ, "WAKECALL_RETENTION_DAYS", default=30, least=1, most=3650),
+        clock_doubt_s=number(environ, "WAKECALL_CLOCK_DOUBT", default=300, least=0, most=86_400),
         concurrency=number(environ, "WAKECALL_CONCURRENCY", default=4000, least=1, most=50_000),
         payload_mib=number(environ, "WAKECALL_PAYLOAD_MIB", default=256, least=16, most=65_536),
         grace=number(

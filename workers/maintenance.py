@@ -14,11 +14,21 @@ import psycopg
 
 from app.domain import tally
 from app.log import in_words, logger
-from app.store import accuracy, answers, beats, history_usage, partitions, repairs, suspension
+from app.store import (
+    accuracy,
+    answers,
+    beats,
+    history_usage,
+    partitions,
+    repairs,
+    suspension,
+    trusted_clock,
+)
 from app.store.database_errors import Kind, kind_of
 from app.uptime import read_uptime
 from workers import usage
 from workers.link import Link, Repeating
+from workers.timekeeper import Timekeeper
 
 _REPAIR_S: Final = 30.0
 _HOUR_S: Final = 3600.0
@@ -55,12 +65,17 @@ class Maintenance(Repeating):
         retention_days: int,
         reseal: Callable[[psycopg.Connection], None] | None = None,
         clock: Callable[[], float] = read_uptime,
+        timekeeper: Timekeeper | None = None,
     ) -> None:
         super().__init__("maintenance", pause=_REPAIR_S)
         self._link = link
         self._retention = timedelta(days=retention_days)
         self._clock = clock
+        self._timekeeper = timekeeper or Timekeeper()
+        self._has_seen_clock = False
+        self._is_clock_trusted = True
         self._steps = (
+            _Step("clock", self._see_clock),
             _Step("orphans", self._repair),
             _Step("resumed", self._free_resumed),
             _Step("answers", self._purging(answers.purge)),
@@ -129,7 +144,18 @@ class Maintenance(Repeating):
         self._purge(partial(repairs.drop_superseded, connection, first_kept))
 
     def _first_kept(self, connection: psycopg.Connection) -> date:
-        return _today(connection) - self._retention
+        return trusted_clock.today(connection) - self._retention
+
+    def _see_clock(self, connection: psycopg.Connection) -> None:
+        seen = trusted_clock.see(connection, steady_s=self._timekeeper.steady_for)
+        if seen.behind and not self._has_seen_clock:
+            # No scheduler was there when it was set back.
+            self._timekeeper.was_set_back(seen.behind.total_seconds())
+        self._has_seen_clock = True
+        if seen.ahead and self._is_clock_trusted:
+            ahead_s = round(seen.ahead.total_seconds())
+            logger.warning("maintenance.clock_not_trusted", ahead_s=ahead_s)
+        self._is_clock_trusted = not seen.ahead
 
     def _purging(self, purge: Callable[..., int]) -> Callable[[psycopg.Connection], None]:
         return lambda connection: self._purge(partial(purge, connection))

@@ -27,6 +27,7 @@ from app.store.settling import Settlement
 from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.census import Census
+from workers.clock_repairs import ClockRepairs
 from workers.firing_limits import KnownFirings
 from workers.link import Link, Repeating
 from workers.maintenance import Maintenance, tell_unreadable
@@ -34,6 +35,7 @@ from workers.process import begin, end, fail, identity, on_stop
 from workers.queue import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
 from workers.queue_reach import LeftSearch, QueueReach
 from workers.resealing import resealing
+from workers.timekeeper import Timekeeper
 
 BUDGET: Final = 2000
 """Runs rung as overdue and not taken yet, at most: the queue stays shorter than any lease."""
@@ -87,12 +89,14 @@ class Scheduler(Repeating):
         *,
         limits: Limits = UNLIMITED,
         clock: Callable[[], float] = read_uptime,
+        timekeeper: Timekeeper | None = None,
     ) -> None:
         super().__init__("scheduler", pause=POLL.total_seconds())
         self._link = link
         self._bell = bell
         self._identity = identity
         self._clock = clock
+        self._timekeeper = timekeeper or Timekeeper()
         self._firings = KnownFirings(limits, clock=clock)
         self._outstanding: dict[UUID, Counter[int]] = {}
         self.due = QueueReach(clock)
@@ -115,6 +119,7 @@ class Scheduler(Repeating):
         began = self._clock()
         try:
             with self._link.use() as connection:
+                self._follow_clock(connection)
                 self._beat(connection, began)
                 claimed, full = self._claim(connection)
                 self._ring(claimed)
@@ -125,7 +130,8 @@ class Scheduler(Repeating):
                     limit=self._most_rows(),
                     leases_count=self._leases_count(now),
                     limits=self._firings.limits(connection),
-                    reach=self.inflight.seconds(),
+                    reach=self.inflight.seconds() + self._timekeeper.doubt,
+                    until=self._timekeeper.until(),
                 )
                 self._note(looked.postponed)
                 if not looked.full:
@@ -157,7 +163,9 @@ class Scheduler(Repeating):
                 first: runs for first, runs in self._outstanding.items() if first in waiting
             }
         room = BUDGET - sum(runs.total() for runs in self._outstanding.values())
-        ahead = LOOK_AHEAD.total_seconds()
+        doubt, until = self._timekeeper.doubt, self._timekeeper.until()
+        # A worker that takes a run goes by the database's clock: nothing is to be called early.
+        ahead = 0.0 if doubt else LOOK_AHEAD.total_seconds()
         claimed: list[Claimed] = []
         if room >= _LEAST_ROOM:
             budget = min(room, self._most_rows())
@@ -170,7 +178,8 @@ class Scheduler(Repeating):
                 ahead=ahead,
                 unreadable=tell_unreadable,
                 limits=limits,
-                reach=reach,
+                reach=reach + doubt,
+                until=until,
             )
             claimed = self._count(plainly)
             if plainly.found < budget:
@@ -180,12 +189,25 @@ class Scheduler(Repeating):
             connection,
             share=_SHARE,
             ahead=ahead,
-            reach=_PUNCTUAL_S + self._clock() - self._finished_at,
+            reach=_PUNCTUAL_S + self._clock() - self._finished_at + doubt,
             skip=self._well_served(),
             unreadable=tell_unreadable,
             limits=self._firings.limits(connection),
+            until=until,
         )
         return [*claimed, *self._count(fairly)], True
+
+    def _follow_clock(self, connection: psycopg.Connection) -> None:
+        """Where the clock was set, no lease that was counted by it before says anything."""
+        change = self._timekeeper.observe(connection)
+        if change.step:
+            self._distrust()
+            direction = tally.FORWARD if change.step > 0 else tally.BACK
+            self._tallies[tally.CLOCK_STEP, direction] += 1
+        if change.believed:
+            # What lies between was not read as the clock went past it.
+            for queue in (self.due, self.inflight):
+                queue.has_left(change.believed + LEASE.total_seconds())
 
     def _most_rows(self) -> int:
         return POSTPONING_BUDGET if self._clock() < self._postponing_until else BUDGET
@@ -278,14 +300,21 @@ def main() -> None:
         fail(error)
     bell = Bell(redis_client(settings.redis_url))
     name = identity()
+    timekeeper = Timekeeper(doubt_s=settings.clock_doubt_s)
     scheduler = Scheduler(
-        Link(settings.database_url, "scheduler"), bell, name, limits=settings.limits
+        Link(settings.database_url, "scheduler"),
+        bell,
+        name,
+        limits=settings.limits,
+        timekeeper=timekeeper,
     )
     maintenance = Maintenance(
         Link(settings.database_url, "maintenance"),
         retention_days=settings.retention_days,
         reseal=reseal,
+        timekeeper=timekeeper,
     )
+    clock_repairs = ClockRepairs(Link(settings.database_url, "clock"), timekeeper)
     on_stop(scheduler.stop)
     logger.info("process.started", retention_days=settings.retention_days)
     census = Census(Link(settings.database_url, "census"), limits=settings.limits)
@@ -296,8 +325,10 @@ def main() -> None:
     maintenance.start()
     census.start()
     search.start()
+    clock_repairs.start()
     scheduler.run()
     search.stop()
+    clock_repairs.stop()
     census.stop()
     maintenance.stop()
     bell.stop()

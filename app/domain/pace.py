@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 LOOK_AHEAD: Final = timedelta(milliseconds=300)
@@ -51,6 +51,9 @@ ordinarily, or a transaction that writes one takes; every poll reads what is dea
 
 UNBOUNDED_S: Final = 1e10
 """So many seconds back, a queue is read from its beginning."""
+
+MAX_INSTANT: Final = datetime(9999, 12, 31, tzinfo=UTC)
+"""Until then, all that the database's clock says is believed."""
 
 ALIVE: Final = timedelta(seconds=10)
 """A scheduler or worker whose last heartbeat is younger counts as running."""

@@ -23,6 +23,10 @@ MISSING: Final = "missing"
 POSTPONED: Final = "postponed"
 LOG_DROPPED: Final = "log_dropped"
 
+CLOCK_STEP: Final = "clock_step"
+FORWARD: Final = "forward"
+BACK: Final = "back"
+
 JOINED: Final = "joined"
 """Of what was missed: a later run stands for it."""
 

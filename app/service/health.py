@@ -152,6 +152,12 @@ def _counted(tallies: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
             "Log lines that could not be written.",
         ),
         (tally.REPAIR, "kind", "wakecall_repairs", "Breaches that maintenance found and mended."),
+        (
+            tally.CLOCK_STEP,
+            "direction",
+            "wakecall_clock_steps",
+            "Steps of the database's clock, as each scheduler saw them.",
+        ),
     ):
         family = CounterMetricFamily(metric, help_text, labels=[label])
         for (tallied, value), total in sorted(tallies.items()):

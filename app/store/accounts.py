@@ -174,7 +174,7 @@ def retire_secrets(connection: Connection, account_id: int, overlap: timedelta) 
     connection.execute(
         delete(signing_secret).where(
             signing_secret.c.account_id == account_id,
-            signing_secret.c.expires_at <= func.clock_timestamp(),
+            signing_secret.c.expires_at <= func.trusted_clock(),
         )
     )
 

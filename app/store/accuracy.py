@@ -31,7 +31,7 @@ SET counts = ARRAY(
 _PURGE: Final = """
 DELETE FROM accuracy
 WHERE ctid = ANY (ARRAY(
-  SELECT ctid FROM accuracy WHERE begins < now() - %(kept_for)s::interval
+  SELECT ctid FROM accuracy WHERE begins < trusted_clock() - %(kept_for)s::interval
   ORDER BY begins LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 """
 

@@ -32,7 +32,7 @@ _LOCK: Final = text("SELECT pg_try_advisory_xact_lock(:high, :low)").bindparams(
 )
 _FIND: Final = text("""
 SELECT fingerprint, status, headers, body, sealed FROM kept_answer
-WHERE account_id = :account_id AND key = :key AND kept_at > clock_timestamp() - :kept_for
+WHERE account_id = :account_id AND key = :key AND kept_at > trusted_clock() - :kept_for
 """).bindparams(bindparam("kept_for", type_=Interval))
 
 # One that has expired and is not purged yet makes room.
@@ -51,7 +51,7 @@ SET fingerprint = excluded.fingerprint, status = excluded.status, headers = excl
 _PURGE: Final = """
 DELETE FROM kept_answer
 WHERE ctid = ANY (ARRAY(
-  SELECT ctid FROM kept_answer WHERE kept_at < now() - %(kept_for)s::interval
+  SELECT ctid FROM kept_answer WHERE kept_at < trusted_clock() - %(kept_for)s::interval
   ORDER BY kept_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 """
 

@@ -12,7 +12,7 @@ import psycopg
 
 from app.domain import tally
 from app.domain.firing_rate import SHARING, UNLIMITED, Bound, FiringLimits, reason
-from app.domain.pace import PATIENCE, UNBOUNDED_S
+from app.domain.pace import MAX_INSTANT, PATIENCE, UNBOUNDED_S
 from app.domain.rearm import rearm
 from app.domain.run import RunState
 from app.domain.trigger import from_document
@@ -91,16 +91,19 @@ def claim(
     unreadable: Callable[[UUID, Exception], None],
     limits: FiringLimits = UNLIMITED,
     reach: float = UNBOUNDED_S,
+    until: datetime = MAX_INSTANT,
 ) -> Claims:
     """Claim up to `budget` jobs due within `ahead` seconds, the earliest first.
 
-    Left out are those that have been due, and in the queue, for more than `reach` seconds.
+    Left out are those that have been due, and in the queue, for more than `reach` seconds. What
+    the database's clock says is believed as far as `until`: nothing is claimed that is due later,
+    and what follows is computed from there.
     Besides, of the accounts that have postponed firings, as many as they may begin. A job whose
     trigger cannot be evaluated fires all the same; `unreadable` is told of it, and maintenance
     tries to re-arm it.
     """
     choice = {"budget": budget, "share": 0, "reach": reach, "skip": _NOBODY}
-    choice["most_owed"] = _MAX_OWED
+    choice |= {"most_owed": _MAX_OWED, "until": until}
     return _claim(connection, choice, ahead, unreadable, limits)
 
 
@@ -113,12 +116,14 @@ def claim_fairly(
     skip: Sequence[int],
     unreadable: Callable[[UUID, Exception], None],
     limits: FiringLimits = UNLIMITED,
+    until: datetime = MAX_INSTANT,
 ) -> Claims:
     """Claim at most `share` jobs of each tenth of a second and account, `reach` seconds back.
 
-    Accounts in `skip` have enough under way already.
+    Accounts in `skip` have enough under way already. `until` as `claim` has it.
     """
     choice = {"budget": 0, "share": share, "reach": reach, "skip": list(skip), "most_owed": 0}
+    choice["until"] = until
     return _claim(connection, choice, ahead, unreadable, limits)
 
 
@@ -140,7 +145,8 @@ def _claim(
         (came,) = (row[4] for row in rows if not (row[0] or row[3]))
         claimed = [Claimed(row[0], FIRST_TOKEN, row[1], row[2]) for row in rows if row[0]]
         # A postponed row may be found twice: in its account's queue, and when it was expected.
-        found = {row[3]: _Due(row[1], *row[3:]) for row in rows if row[3]}.values()
+        rows_of = {row[3]: _Due(row[1], *row[3:]) for row in rows if row[3]}
+        found = [each._replace(now=min(each.now, choice["until"])) for each in rows_of.values()]
         decided = _decided(connection, list(found), unreadable) if found else []
         firings = [_firing(each) for each in decided if each.due.crowded and each.fire_at]
         sifted = postponing.sift(connection, firings, limits, ahead)

@@ -94,7 +94,7 @@ SELECT EXISTS (SELECT FROM run
 # A run that was withdrawn may be called all the same, if it was taken and as good as due.
 _MADE_UP_TO = text("""
 SELECT greatest(
-  j.updated_at,
+  least(j.updated_at, clock_timestamp()),
   (SELECT max(due_at) FROM run r
    WHERE r.job_id = j.id AND r.due_at > j.updated_at AND kind = 'scheduled'
      AND state <> 'cancelled'),

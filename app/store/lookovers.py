@@ -17,7 +17,7 @@ from app.domain.firing_rate import UNLIMITED, FiringLimits
 from app.domain.instants import format_utc
 from app.domain.lookover import Action, judge
 from app.domain.manner import Manner
-from app.domain.pace import PATIENCE, UNBOUNDED_S
+from app.domain.pace import MAX_INSTANT, PATIENCE, UNBOUNDED_S
 from app.domain.retry import Failed, RetryAt, again
 from app.domain.retry_policy import DEFAULT
 from app.domain.run import RunKind, RunState
@@ -74,17 +74,20 @@ def look_over(
     leases_count: bool,
     limits: FiringLimits = UNLIMITED,
     reach: float = UNBOUNDED_S,
+    until: datetime = MAX_INSTANT,
     jitter: Callable[[], float] = random.random,
 ) -> Lookover:
     """Judge up to `limit` runs; ring for, postpone and reclaim them in one transaction.
 
-    Left out are those whose time to be looked at was more than `reach` seconds ago.
+    Left out are those whose time to be looked at was more than `reach` seconds ago. What the
+    database's clock says is believed as far as `until`.
 
     Ends are settled by the caller afterwards, under their tokens: a job's due row is locked before
     its runs, everywhere, and here the runs are locked already.
     """
     with connection.transaction():
-        found = run(connection, "look", {"limit": limit, "reach": reach}).fetchall()
+        params = {"limit": limit, "reach": reach, "until": until}
+        found = run(connection, "look", params).fetchall()
         rows = [_Looked(*row) for row in found]
         verdicts = [(row, _verdict(row, leases_count=leases_count)) for row in rows]
         fresh = [

@@ -111,7 +111,8 @@ SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
 -- resumed (suspension.py), and the row costs no later claim anything.
 WITH RECURSIVE reach AS (
   SELECT floor((extract(epoch FROM now()) - %(reach)s) * 10)::bigint AS lo,
-         floor((extract(epoch FROM now()) + %(ahead)s) * 10)::bigint AS hi
+         floor(least(extract(epoch FROM now()) + %(ahead)s,
+                     extract(epoch FROM %(until)s::timestamptz)) * 10)::bigint AS hi
 ), enqueued AS MATERIALIZED (
   SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
          CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
@@ -872,12 +873,14 @@ FROM ended WHERE i.job_id = ANY (ARRAY[ended.id]) AND i.cancelled_at IS NULL;
 -- has not said it in time. Those of the last `reach` seconds: whoever writes look_at writes no time
 -- that has long passed, so that nothing but what is dead is further back.
 SELECT id, token, job_id, job_version, due_at, final, serial, state, reclaims,
-       cancelled_at IS NOT NULL, reason, date_part('epoch', lease_until - clock_timestamp()),
+       cancelled_at IS NOT NULL, reason,
+       date_part('epoch', lease_until - least(clock_timestamp(), %(until)s::timestamptz)),
        attempts - tried, complete_by, date_part('epoch', complete_by - clock_timestamp()),
        completion, completion_message, account_id,
        CASE WHEN state = 'claimed' AND look_at <= send_at THEN send_at END AS fresh_at, kind
 FROM inflight
-WHERE look_at BETWEEN now() - make_interval(secs => %(reach)s) AND now()
+WHERE look_at BETWEEN now() - make_interval(secs => %(reach)s)
+                  AND least(now(), %(until)s::timestamptz)
 ORDER BY look_at
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED;
@@ -979,7 +982,7 @@ SELECT d.job_id, d.version, j.trigger, d.held_at, d.remaining, clock_timestamp()
 FROM due d
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = d.job_id AND account_id = d.account_id LIMIT 1) j
 WHERE d.next_at IS NULL AND j.enabled AND (d.held_at IS NOT NULL OR NOT d.standing)
-  AND j.updated_at < clock_timestamp() - interval '10 s'
+  AND j.updated_at NOT BETWEEN clock_timestamp() - interval '10 s' AND clock_timestamp()
   AND d.account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
   AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = ANY (ARRAY[d.job_id]))
 LIMIT %(limit)s

@@ -28,13 +28,13 @@ WHERE ctid = ANY (ARRAY(
 """
 
 # Few, and found without an index: one for each rotation of the last hour, among all that there are.
-_DROP_SECRETS: Final = "DELETE FROM signing_secret WHERE expires_at <= clock_timestamp()"
+_DROP_SECRETS: Final = "DELETE FROM signing_secret WHERE expires_at <= trusted_clock()"
 
 # What no holder acknowledged, as it ended or lost its lease. A word names it for ten seconds.
 _DROP_ABORTED: Final = """
 DELETE FROM aborted
 WHERE run_id = ANY (ARRAY(
-  SELECT run_id FROM aborted WHERE aborted_at < clock_timestamp() - interval '1 minute'
+  SELECT run_id FROM aborted WHERE aborted_at < trusted_clock() - interval '1 minute'
   ORDER BY aborted_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 """
 

@@ -11,7 +11,7 @@ from app.store.tables.accounts import (
     signing_secret,
 )
 from app.store.tables.jobs import due, follow, job, superseded
-from app.store.tables.processes import heartbeat, tally
+from app.store.tables.processes import database_clock, heartbeat, tally
 from app.store.tables.runs import aborted, attempt, inflight, run
 from app.store.tables.usage import (
     firing_pace,
@@ -28,6 +28,7 @@ __all__ = [
     "accuracy",
     "api_key",
     "attempt",
+    "database_clock",
     "due",
     "endpoint",
     "firing_pace",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Double, Table, Text
+from sqlalchemy import Column, Double, SmallInteger, Table, Text, text
 
 from app.store.tables.columns import INSTANT, METADATA
 
@@ -20,4 +20,12 @@ tally = Table(
     Column("name", Text, primary_key=True),
     Column("label", Text, primary_key=True),
     Column("total", Double, nullable=False),
+)
+
+database_clock = Table(
+    "database_clock",
+    METADATA,
+    Column("id", SmallInteger, primary_key=True, server_default=text("1")),
+    Column("trusted_at", INSTANT, nullable=False),
+    Column("seen_at", INSTANT, nullable=False),
 )

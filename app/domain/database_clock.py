@@ -1,0 +1,114 @@
+"""Database clock: how far what is read of it is believed, by a clock that nobody sets.
+
+PostgreSQL's clock says what is due. Where it is set forward by mistake, as by a wrong time server,
+all that is due until then would be called, and recurring jobs would go on from there. So it is not
+believed at once where it leaps: until it has stood for a while, the process goes by the clock as
+it was before, carried on by the machine's uptime. Set back, it is believed at once: what it makes
+late is not lost.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+MAX_DRIFT_S: Final = 1.0
+"""How far two clocks may be apart, besides what the question took, before one of them was set."""
+
+_DRIFT_PER_S: Final = 0.001
+"""What time servers may slew a clock by, and more."""
+
+MAX_BELIEVED_STEP_S: Final = 60.0
+"""A clock that was set forward by no more is believed at once: corrections are that small."""
+
+_SETTLED_S: Final = 600.0
+"""A clock that was believed for so long, and comes back, is believed at once."""
+
+
+class Reading(NamedTuple):
+    """What the database's clock said between `asked` and `answered`, which are uptimes.
+
+    `wall` is this machine's own clock at `answered`. All in seconds.
+    """
+
+    clock: float
+    asked: float
+    answered: float
+    wall: float
+
+
+class Change(NamedTuple):
+    """By how many seconds the clock was set, and how many seconds are believed at once, or now."""
+
+    step: float
+    believed: float
+
+
+class DatabaseClock:
+    """The clock as one process follows it; every reading is to be told, in the order of time."""
+
+    def __init__(self, doubt_s: float) -> None:
+        self._doubt_s = doubt_s
+        self._last: Reading | None = None
+        self._offset = 0.0
+        self._believed = 0.0
+        self._believed_since = 0.0
+        self._left: float | None = None
+        self._doubted_at: float | None = None
+
+    @property
+    def doubt(self) -> float:
+        """By how many seconds the clock is ahead of what is believed."""
+        return 0.0 if self._doubted_at is None else self._offset - self._believed
+
+    def until(self, uptime: float) -> float:
+        """The latest instant that is believed to have come, in seconds since 1970."""
+        drift = MAX_DRIFT_S if self._doubted_at is None else 0.0
+        return self._believed + uptime + drift
+
+    def observe(self, reading: Reading) -> Change:
+        """Take a reading in; how far the clock was set since the one before, if it was."""
+        offset = reading.clock - (reading.asked + reading.answered) / 2
+        last, self._last = self._last, reading
+        if last is None:
+            self._offset, self._believed = offset, offset
+            self._believed_since = reading.answered
+            return Change(0.0, 0.0)
+        moved, self._offset = offset - self._offset, offset
+        if abs(moved) <= _tolerance(last, reading):
+            self._believed += moved
+            return Change(0.0, self._believe_in_time(reading.answered))
+        return Change(moved, self._judge(offset, last, reading))
+
+    def _believe_in_time(self, now: float) -> float:
+        if self._doubted_at is None or now - self._doubted_at < self._doubt_s:
+            return 0.0
+        return self._believe(now)
+
+    def _judge(self, offset: float, last: Reading, reading: Reading) -> float:
+        ahead = offset - self._believed
+        came_back = self._left is not None and abs(offset - self._left) <= MAX_BELIEVED_STEP_S
+        if ahead <= MAX_BELIEVED_STEP_S or came_back or _is_witnessed(last, reading):
+            return self._believe(reading.answered)
+        self._doubted_at = reading.answered
+        return self._believe_in_time(reading.answered)
+
+    def _believe(self, now: float) -> float:
+        believed, ahead = self._believed, self._offset - self._believed
+        if abs(ahead) > MAX_BELIEVED_STEP_S:
+            settled = now - self._believed_since >= _SETTLED_S
+            self._left = believed if settled and ahead < 0 else None
+            self._believed_since = now
+        self._believed, self._doubted_at = self._offset, None
+        return max(ahead, 0.0)
+
+
+def _tolerance(last: Reading, reading: Reading) -> float:
+    took = (reading.answered - reading.asked + last.answered - last.asked) / 2
+    return MAX_DRIFT_S + took + (reading.answered - last.answered) * _DRIFT_PER_S
+
+
+def _is_witnessed(last: Reading, reading: Reading) -> bool:
+    """Whether this machine's own clock was not set meanwhile, and agrees with the database's."""
+    passed = reading.wall - last.wall - (reading.answered - last.answered)
+    agrees = abs(reading.wall - reading.clock) <= MAX_BELIEVED_STEP_S
+    return agrees and abs(passed) <= _tolerance(last, reading)

@@ -1,0 +1,206 @@
+"""Clock steps: what a clock wrote that was ahead is brought back once the clock was set back.
+
+A lease, a retry or a next firing that was counted from a wrong clock would otherwise come an hour,
+or a year, late. Where two schedulers do it, a few waits end early, and no firing is made twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE
+from app.domain.trigger import from_document, next_after
+
+PAGE: Final = 2000
+"""Rows of `due` that are read at once."""
+
+# No lease is longer than LEASE.
+_LEASES: Final = """
+UPDATE inflight
+SET lease_until = least(lease_until, clock_timestamp() + %(lease)s),
+    look_at = least(look_at, clock_timestamp() + %(lease)s)
+WHERE id = ANY (ARRAY(
+  SELECT id FROM inflight
+  WHERE state = 'taken' AND greatest(lease_until, look_at) > clock_timestamp() + %(lease)s
+  ORDER BY id FOR UPDATE SKIP LOCKED))
+"""
+
+# An attempt that began in the future was made by a clock that was ahead; what follows it was
+# counted from there. What somebody asked for is due when it was asked for.
+_RETRIES: Final = """
+WITH late AS MATERIALIZED (
+  SELECT i.id, now.at, a.started_at - now.at AS ahead,
+         CASE WHEN i.kind = 'scheduled' THEN i.due_at ELSE least(i.due_at, now.at) END AS due_at
+  FROM (SELECT clock_timestamp() AS at) now
+  CROSS JOIN inflight i
+  CROSS JOIN LATERAL (
+    SELECT started_at FROM attempt a
+    WHERE a.run_id = i.id AND a.number = i.attempts AND a.due_at = i.due_at OFFSET 0) a
+  WHERE i.state IN ('waiting', 'running') AND i.attempts > 0
+    AND a.started_at > now.at + interval '1 s'
+  ORDER BY i.id FOR UPDATE OF i SKIP LOCKED
+), told AS (
+  UPDATE attempt a SET started_at = least(a.started_at, late.at), due_at = late.due_at
+  FROM late WHERE a.run_id = late.id
+)
+UPDATE inflight i
+SET due_at = late.due_at,
+    send_at = greatest(late.due_at, i.planned_at, i.send_at - late.ahead),
+    complete_by = i.complete_by - late.ahead,
+    look_at = CASE WHEN i.state = 'running' OR i.cancelled_at IS NOT NULL
+                   THEN greatest(late.at, i.look_at - late.ahead)
+                   ELSE greatest(late.at, late.due_at, i.planned_at, i.send_at - late.ahead)
+                        - %(ahead)s::interval END
+FROM late WHERE i.id = late.id
+"""
+
+# A run that was rung for is looked at again a while after its time, or after now. One that somebody
+# asked for, or sent again, has been waiting for longer than it should.
+_STARTS: Final = """
+UPDATE inflight i
+SET due_at = asked.due_at, send_at = asked.send_at,
+    look_at = CASE WHEN asked.send_at < i.send_at THEN asked.send_at
+                   ELSE least(i.look_at, asked.send_at + %(patience)s) END
+FROM (SELECT f.id, f.due_at, greatest(f.due_at, now.at) AS send_at
+      FROM (SELECT clock_timestamp() AS at) now
+      CROSS JOIN LATERAL (
+        SELECT id, CASE WHEN kind = 'scheduled' OR attempts > 0 THEN due_at
+                        ELSE least(due_at, now.at) END AS due_at
+        FROM inflight
+        WHERE state = 'claimed' AND destination IS NULL AND look_at < 'infinity'
+          AND look_at > now.at + interval '10 s'
+        ORDER BY id FOR UPDATE SKIP LOCKED) f) asked
+WHERE i.id = asked.id
+"""
+
+# What waits for room is early, at worst, and waits again.
+_PARKED: Final = """
+UPDATE inflight i
+SET planned_at = greatest(due_at, least(planned_at, clock_timestamp())),
+    send_at = greatest(due_at, least(planned_at, clock_timestamp()), send_at - %(step)s::interval),
+    look_at = greatest(clock_timestamp(), look_at - %(step)s::interval)
+WHERE id = ANY (ARRAY(
+  SELECT id FROM inflight
+  WHERE destination IS NOT NULL AND state IN ('waiting', 'claimed') AND look_at < 'infinity'
+    AND send_at > clock_timestamp()
+  ORDER BY id FOR UPDATE SKIP LOCKED))
+"""
+
+_PACES: Final = """
+UPDATE firing_pace
+SET spent_until = least(spent_until, greatest(clock_timestamp(), spent_until - %(step)s::interval)),
+    queued_until = least(queued_until,
+                         greatest(clock_timestamp(), queued_until - %(step)s::interval))
+WHERE account_id = ANY (ARRAY(
+  SELECT account_id FROM firing_pace WHERE greatest(spent_until, queued_until) > clock_timestamp()
+  ORDER BY account_id FOR UPDATE SKIP LOCKED))
+"""
+
+# What is kept for so long from when it was written, or counts as new for so long.
+_NOTES: Final = tuple(
+    f"UPDATE {table} SET {column} = clock_timestamp()"  # noqa: S608 - names of this module
+    f" WHERE {column} > clock_timestamp() + interval '1 s'"
+    for table, column in (
+        ("heartbeat", "beaten_at"),
+        ("aborted", "aborted_at"),
+        ("account", "resumed_at"),
+        ("kept_answer", "kept_at"),
+        ("superseded", "superseded_at"),
+    )
+)
+_UNDER_WAY: Final = (_LEASES, _RETRIES, _STARTS, _PARKED)
+
+# One page of all jobs; a trigger comes along where a next firing is still to come. What was made of
+# the schedule already, though it is still to come, counts as passed.
+_PAGE: Final = """
+SELECT d.job_id, j.trigger, coalesce(d.next_at, d.held_at),
+       greatest(clock_timestamp(),
+         (SELECT max(due_at) FROM run r
+          WHERE r.job_id = d.job_id AND r.kind = 'scheduled' AND r.state <> 'cancelled'
+            AND r.due_at > now() AND j.trigger IS NOT NULL),
+         (SELECT max(due_at) FROM inflight i
+          WHERE i.job_id = d.job_id AND i.kind = 'scheduled' AND i.cancelled_at IS NULL
+            AND j.trigger IS NOT NULL))
+FROM (SELECT * FROM due WHERE job_id > %(after)s ORDER BY job_id LIMIT %(limit)s) d
+LEFT JOIN LATERAL (
+  SELECT trigger FROM job
+  WHERE id = d.job_id AND account_id = d.account_id AND d.recurring AND d.owed_at IS NULL
+    AND coalesce(d.next_at, d.held_at) > clock_timestamp() LIMIT 1) j ON true
+ORDER BY d.job_id
+"""
+
+# Whoever claimed, or changed, the job meanwhile has armed it.
+_ARM: Final = """
+UPDATE due SET next_at = CASE WHEN next_at IS NOT NULL THEN %(next_at)s::timestamptz END,
+               held_at = CASE WHEN held_at IS NOT NULL THEN %(next_at)s::timestamptz END
+WHERE job_id = %(job_id)s AND coalesce(next_at, held_at) = %(armed)s AND owed_at IS NULL
+"""
+
+
+class _Armed(NamedTuple):
+    """A recurring job whose next firing is to come; its schedule goes on after `since`."""
+
+    job_id: UUID
+    trigger: dict[str, Any]
+    next_at: datetime
+    since: datetime
+
+
+def read_epoch(connection: psycopg.Connection) -> float:
+    """The database's clock, in seconds since 1970."""
+    row = connection.execute("SELECT date_part('epoch', clock_timestamp())").fetchone()
+    return 0.0 if row is None else float(row[0])
+
+
+def bring_back(connection: psycopg.Connection, *, step: float) -> int:
+    """Bring back what is under way, after the clock was set back by `step` seconds; how much."""
+    params = {"lease": LEASE, "patience": PATIENCE, "ahead": LOOK_AHEAD, "step": f"{step} s"}
+    brought = sum(connection.execute(each, params).rowcount for each in _UNDER_WAY)
+    connection.execute(_PACES, params)
+    for each in _NOTES:
+        connection.execute(each)
+    return brought
+
+
+def rearm_ahead(
+    connection: psycopg.Connection,
+    *,
+    has_ended: Callable[[], bool],
+    unreadable: Callable[[UUID, Exception], None],
+) -> int:
+    """Arm recurring jobs anew whose next firing is later than their schedule has it; how many.
+
+    What was made already, though it is still to come, is not made again.
+    """
+    armed = 0
+    after = UUID(int=0)
+    while not has_ended():
+        rows = connection.execute(_PAGE, {"after": after, "limit": PAGE}).fetchall()
+        for row in rows:
+            if row[1] is not None:
+                armed += _rearm(connection, _Armed(*row), unreadable)
+        if len(rows) < PAGE:
+            break
+        after = rows[-1][0]
+    return armed
+
+
+def _rearm(
+    connection: psycopg.Connection,
+    armed: _Armed,
+    unreadable: Callable[[UUID, Exception], None],
+) -> int:
+    try:
+        expected = next_after(from_document(armed.trigger), armed.since)
+    except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
+        unreadable(armed.job_id, error)
+        return 0
+    if expected is None or expected >= armed.next_at:
+        return 0
+    params = {"job_id": armed.job_id, "armed": armed.next_at, "next_at": expected}
+    return connection.execute(_ARM, params).rowcount

@@ -1,0 +1,63 @@
+"""Trusted clock: the instant by which what has expired is dropped, the same for all processes.
+
+The database's clock may be wrong for a while, and what was dropped then is gone. So the trusted
+clock goes along with it as long as it makes no leap, and follows a leap only after an hour without
+another. Statements ask the function `trusted_clock()` for it (migration 0026).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
+
+import psycopg
+
+MAX_AHEAD: Final = timedelta(minutes=10)
+"""How far the database's clock may be ahead of what was trusted last: `trusted_clock()` has it too.
+Maintenance looks every half minute: otherwise no scheduler was there, or the clock leapt."""
+
+STEADY_S: Final = 3600.0
+"""How long a clock must have made no step to be trusted wherever it is."""
+
+_SEEN: Final = "SELECT seen_at, trusted_at, clock_timestamp() FROM database_clock"
+_SEE: Final = """
+INSERT INTO database_clock (trusted_at, seen_at) VALUES (%(trusted)s, %(now)s)
+ON CONFLICT (id) DO UPDATE SET trusted_at = excluded.trusted_at, seen_at = excluded.seen_at
+"""
+
+
+class Seen(NamedTuple):
+    """How far the database's clock is behind what it said before, and ahead of what is trusted."""
+
+    behind: timedelta
+    ahead: timedelta
+
+
+def see(connection: psycopg.Connection, *, steady_s: float) -> Seen:
+    """Look at the database's clock, which has made no step for `steady_s` seconds."""
+    none = timedelta()
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(7233012459)")
+        row = connection.execute(_SEEN).fetchone()
+        if row is None:
+            now = read(connection)
+            connection.execute(_SEE, {"now": now, "trusted": now})
+            return Seen(none, none)
+        seen_at, trusted_at, now = row
+        if now - trusted_at <= MAX_AHEAD or steady_s >= STEADY_S:
+            trusted_at = now
+        connection.execute(_SEE, {"now": now, "trusted": trusted_at})
+    return Seen(max(seen_at - now, none), now - trusted_at)
+
+
+def read(connection: psycopg.Connection) -> datetime:
+    """The trusted clock."""
+    row = connection.execute("SELECT trusted_clock()").fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    now: datetime = row[0]
+    return now
+
+
+def today(connection: psycopg.Connection) -> date:
+    """The day by the trusted clock, in UTC."""
+    return read(connection).date()

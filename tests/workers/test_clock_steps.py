@@ -1,0 +1,345 @@
+"""The database's clock leaps, for a minute or for good: what the scheduler and maintenance do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+import structlog
+
+from app.domain import tally
+from app.domain.run import RunState
+from app.store import partitions, trusted_clock
+from app.store.clock_steps import bring_back, rearm_ahead
+from app.store.settling import settle
+from app.store.takes import Ticket, take
+from app.uptime import read_uptime
+from tests import stepped_clock
+from tests.booked import add_account, book, claim_all, claim_and_take, connect, in_seconds, one
+from tests.store.test_settling import came
+from workers.clock_repairs import ClockRepairs
+from workers.link import Link
+from workers.maintenance import Maintenance
+from workers.scheduler import Scheduler
+from workers.timekeeper import Timekeeper
+
+QUARTERLY = "0 0/15 * * * ?"
+HOUR, YEAR = 3600.0, 365 * 86400.0
+
+
+class Clock:
+    """Uptime, which a test puts forward."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def __call__(self) -> float:
+        return read_uptime() + self.passed
+
+
+class Bell:
+    """Keeps what is rung for."""
+
+    def __init__(self) -> None:
+        self.rung: list[UUID] = []
+
+    def ring(self, _name: str, tickets: Sequence[Ticket]) -> None:
+        self.rung += [run_id for run_id, _ in tickets]
+
+
+class Scene:
+    """A scheduler, its repairs, and a database whose clock is the test's."""
+
+    def __init__(self, database: str, connection: psycopg.Connection) -> None:
+        self.connection = connection
+        self.database = database
+        self.account = add_account(connection)
+        self.bell = Bell()
+        self.clock = Clock()
+        # The machine's own clock is of no help.
+        self.timekeeper = Timekeeper(doubt_s=300, clock=self.clock, wall=lambda: 0.0)
+        self.link = Link(database, "scheduler")
+        self.scheduler = Scheduler(
+            self.link, self.bell, "test", clock=self.clock, timekeeper=self.timekeeper
+        )
+        self.repairs = ClockRepairs(self.link, self.timekeeper)
+        self.scheduler.tick()
+
+    def set(self, ahead: float) -> None:
+        stepped_clock.set_clock(self.connection, ahead=ahead)
+
+    def cron(self, due_in: float) -> UUID:
+        return book(self.connection, self.account, due_in=due_in, cron=QUARTERLY)
+
+    def next_of(self, job_id: UUID) -> object:
+        return one(self.connection, "SELECT next_at FROM due WHERE job_id = %s", job_id)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass for all clocks."""
+        self.clock.passed += seconds
+        self.set(self.ahead + seconds)
+
+    @property
+    def ahead(self) -> float:
+        seconds = one(self.connection, "SELECT extract(epoch FROM ahead) FROM stepped.clock")
+        return float(seconds)
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    stepped_clock.install(database)
+    with connect(database) as opened:
+        yield opened
+
+
+@pytest.fixture
+def scene(database: str, connection: psycopg.Connection) -> Iterator[Scene]:
+    made = Scene(database, connection)
+    yield made
+    made.link.drop()
+
+
+@pytest.mark.parametrize("step", [HOUR, YEAR])
+def test_nothing_is_called_that_only_a_leaping_clock_says_is_due(scene: Scene, step: float) -> None:
+    once = book(scene.connection, scene.account, due_in=step / 2)
+    cron = scene.cron(due_in=step / 2)
+    due = scene.cron(due_in=-1)
+    before = scene.next_of(once), scene.next_of(cron)
+
+    scene.set(step)
+    with structlog.testing.capture_logs() as logs:
+        scene.scheduler.tick()
+
+    assert (scene.next_of(once), scene.next_of(cron)) == before
+    # What is due by the clock as it was is called, and goes on from there.
+    assert len(scene.bell.rung) == 1
+    assert one(scene.connection, "SELECT job_id FROM inflight") == due
+    soon = "SELECT next_at < pg_catalog.now() + interval '16 min' FROM due WHERE job_id = %s"
+    assert one(scene.connection, soon, due) is True
+    (told,) = [each for each in logs if each["event"] == "database.clock_stepped"]
+    assert told["believed"] is False
+    assert told["seconds"] == pytest.approx(step, abs=60)
+
+
+def test_a_clock_that_leapt_for_good_is_gone_by_after_a_while(scene: Scene) -> None:
+    book(scene.connection, scene.account, due_in=HOUR / 2)
+    scene.set(HOUR)
+    scene.scheduler.tick()
+    scene.wait(200)
+    scene.scheduler.tick()
+    assert scene.bell.rung == []
+
+    scene.wait(101)
+    with structlog.testing.capture_logs() as logs:
+        scene.scheduler.tick()
+
+    assert len(scene.bell.rung) == 1
+    assert "database.clock_believed" in {each["event"] for each in logs}
+    scene.wait(2)
+    scene.scheduler.tick()
+    counted = "SELECT total FROM tally WHERE name = %s AND label = 'forward'"
+    assert one(scene.connection, counted, tally.CLOCK_STEP) == 1
+
+
+def test_leases_are_not_judged_by_a_clock_that_leapt(scene: Scene) -> None:
+    scene.wait(6)
+    scene.scheduler.tick()
+    book(scene.connection, scene.account, due_in=-1)
+    claim_and_take(scene.connection)
+    scene.connection.execute("UPDATE inflight SET look_at = now()")
+
+    # So small a step is believed, but says nothing of leases.
+    scene.set(scene.ahead + 30)
+    scene.scheduler.tick()
+
+    assert one(scene.connection, "SELECT state FROM inflight") == "taken"
+
+
+def test_a_job_that_was_armed_by_a_wrong_clock_is_armed_anew_when_it_is_set_back(
+    scene: Scene,
+) -> None:
+    called, withdrawn, right = (scene.cron(due_in=-1) for _ in range(3))
+    # A scheduler that was started while the clock was wrong knows no other.
+    scene.set(YEAR)
+    claimed = claim_all(scene.connection)
+    runs = take(scene.connection, [(each.run_id, each.token) for each in claimed])
+    settle(scene.connection, [came(run) for run in runs])
+    scene.connection.execute("UPDATE run SET state = 'cancelled' WHERE job_id = %s", (withdrawn,))
+    later = in_seconds(800)
+    scene.connection.execute("UPDATE due SET next_at = %s WHERE job_id = %s", (later, right))
+    scene.scheduler.tick()
+
+    scene.set(0.0)
+    scene.scheduler.tick()
+    scene.repairs.once()
+
+    for job_id in (called, withdrawn, right):
+        soon = "SELECT next_at < now() + interval '15 min' FROM due WHERE job_id = %s"
+        assert one(scene.connection, soon, job_id) is True
+    assert one(scene.connection, "SELECT total FROM tally WHERE name = 'repair'") >= 2
+    assert scene.timekeeper.steps_back == []
+
+
+def test_a_firing_that_a_wrong_clock_made_is_not_made_again(scene: Scene) -> None:
+    job_id = scene.cron(due_in=-1)
+    ahead = one(scene.connection, "SELECT date_bin('15 min', now(), 'epoch') + interval '15 min'")
+    scene.connection.execute("UPDATE due SET next_at = %s", (ahead,))
+    scene.set(YEAR)
+    settle(scene.connection, [came(run) for run in claim_and_take(scene.connection)])
+
+    scene.set(0.0)
+    assert rearm_ahead(scene.connection, has_ended=lambda: False, unreadable=fail) == 1
+
+    assert scene.next_of(job_id) == ahead + timedelta(minutes=15)
+    assert rearm_ahead(scene.connection, has_ended=lambda: False, unreadable=fail) == 0
+
+
+def fail(job_id: UUID, error: Exception) -> None:
+    raise AssertionError(f"{job_id}: {error}")
+
+
+def test_what_is_under_way_goes_on_when_the_clock_is_set_back(scene: Scene) -> None:
+    connection = scene.connection
+    waiting, held, asked = (book(connection, scene.account, due_in=-1) for _ in range(3))
+    scene.set(YEAR)
+    first, second, third = sorted(
+        claim_and_take(connection), key=lambda run: (waiting, held, asked).index(run.job_id)
+    )
+    now = one(connection, "SELECT now()")
+    failed = came(first, None, 500)
+    attempt = failed.attempt
+    assert attempt is not None
+    retried = failed._replace(
+        retry_at=now + timedelta(seconds=60), attempt=attempt._replace(started_at=now)
+    )
+    settle(connection, [retried])
+    connection.execute(
+        "UPDATE inflight SET state = 'claimed', lease_until = NULL, kind = 'manual',"
+        " due_at = now(), send_at = now(), look_at = now() WHERE id = %s",
+        (third.id,),
+    )
+
+    scene.set(0.0)
+    assert bring_back(connection, step=YEAR) == 3
+
+    seconds = "SELECT date_part('epoch', {} - now()) FROM inflight WHERE id = %s"
+    assert 50 < one(connection, seconds.format("send_at"), first.id) < 61
+    assert 50 < one(connection, seconds.format("look_at"), first.id) < 61
+    assert one(connection, "SELECT started_at <= clock_timestamp() FROM attempt") is True
+    assert 0 < one(connection, seconds.format("lease_until"), second.id) < 6
+    assert one(connection, seconds.format("look_at"), second.id) < 6
+    assert one(connection, seconds.format("send_at"), third.id) < 1
+    assert one(connection, seconds.format("look_at"), third.id) < 1
+    assert bring_back(connection, step=YEAR) == 0
+
+
+def test_an_account_that_spent_its_firings_by_a_wrong_clock_goes_on(scene: Scene) -> None:
+    scene.connection.execute(
+        "INSERT INTO firing_pace (account_id, spent_until, queued_until)"
+        " VALUES (%s, now() + interval '1 year', now() + interval '1 year')",
+        (scene.account,),
+    )
+
+    bring_back(scene.connection, step=YEAR)
+
+    left = "SELECT greatest(spent_until, queued_until) < now() + interval '2 days' FROM firing_pace"
+    assert one(scene.connection, left) is True
+
+
+class Kept:
+    """What expires: an answer, a secret, and history of today."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        connection = scene.connection
+        connection.execute(
+            "INSERT INTO kept_answer (account_id, key, fingerprint, status, headers, body, sealed)"
+            " VALUES (%s, 'k', sha256(''), 201, '[]', '', false)",
+            (scene.account,),
+        )
+        connection.execute(
+            "INSERT INTO signing_secret (account_id, sealed, expires_at)"
+            " VALUES (%s, 's', clock_timestamp() + interval '1 d')",
+            (scene.account,),
+        )
+        partitions.make_ahead(connection, one(connection, "SELECT now()").date())
+        book(connection, scene.account, due_in=-1)
+        (run,) = claim_and_take(connection)
+        settle(connection, [came(run, RunState.FAILED, 500)])
+
+    @property
+    def left(self) -> list[int]:
+        counted = [
+            one(self.scene.connection, f"SELECT count(*) FROM {table}")
+            for table in ("kept_answer", "signing_secret", "run", "attempt", "superseded")
+        ]
+        return [int(each) for each in counted]
+
+
+@pytest.fixture
+def kept(scene: Scene) -> Kept:
+    return Kept(scene)
+
+
+def maintained(scene: Scene, *, clock: Clock | None = None) -> Maintenance:
+    """A turn of all steps, in a scheduler that has just been started unless it has a clock."""
+    timekeeper = Timekeeper() if clock is None else scene.timekeeper
+    made = Maintenance(
+        Link(scene.database, "maintenance"), retention_days=30, timekeeper=timekeeper
+    )
+    made.once()
+    made.close()
+    return made
+
+
+def test_nothing_is_dropped_by_a_clock_that_leapt_a_while_ago(scene: Scene, kept: Kept) -> None:
+    maintained(scene)
+    assert kept.left == [1] * 5
+
+    scene.set(YEAR)
+    with structlog.testing.capture_logs() as logs:
+        maintained(scene)
+        # Also in a scheduler that was started since, and a while later.
+        scene.wait(3500)
+        maintained(scene, clock=scene.clock)
+
+    assert kept.left == [1] * 5
+    assert "maintenance.clock_not_trusted" in {each["event"] for each in logs}
+    assert scene.timekeeper.steps_back == []
+
+
+def test_a_clock_that_leapt_for_good_is_trusted_after_an_hour(scene: Scene, kept: Kept) -> None:
+    maintained(scene)
+    scene.set(YEAR)
+    scene.scheduler.tick()
+    scene.wait(trusted_clock.STEADY_S + 1)
+
+    maintained(scene, clock=scene.clock)
+
+    assert kept.left[:4] == [0] * 4
+
+
+def test_an_hour_ahead_an_answer_and_a_secret_are_there_still(scene: Scene, kept: Kept) -> None:
+    maintained(scene)
+    scene.connection.execute("UPDATE kept_answer SET kept_at = kept_at - interval '23.5 h'")
+    scene.connection.execute("UPDATE signing_secret SET expires_at = now() + interval '0.5 h'")
+
+    scene.set(HOUR)
+    maintained(scene)
+
+    assert kept.left == [1] * 5
+
+
+def test_a_clock_that_was_set_back_while_no_scheduler_was_there_is_noticed(scene: Scene) -> None:
+    scene.set(YEAR)
+    maintained(scene)
+    scene.set(0.0)
+
+    made = maintained(scene, clock=scene.clock)
+
+    assert scene.timekeeper.steps_back == [pytest.approx(YEAR, abs=60)]
+    made.once()
+    assert len(scene.timekeeper.steps_back) == 1

@@ -1,0 +1,46 @@
+"""Clock repairs: a thread of a scheduler that acts once the database's clock was set back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.domain import tally
+from app.log import logger
+from app.store import beats
+from app.store.clock_steps import bring_back, rearm_ahead
+from workers.link import Link, Repeating
+from workers.maintenance import tell_unreadable
+from workers.timekeeper import Timekeeper
+
+_PAUSE_S: Final = 0.2
+
+
+class ClockRepairs(Repeating):
+    """Brings back what was written by a clock that was ahead; by itself, so that no claim waits.
+
+    It has a connection only while it is at work.
+    """
+
+    def __init__(self, link: Link, timekeeper: Timekeeper) -> None:
+        super().__init__("clock", pause=_PAUSE_S)
+        self._link = link
+        self._timekeeper = timekeeper
+
+    def once(self) -> None:
+        """Repair after each step back that was not repaired yet."""
+        steps_back = self._timekeeper.steps_back
+        if not steps_back:
+            return
+        with self._link.use() as connection:
+            brought_back = bring_back(connection, step=sum(steps_back))
+            armed = rearm_ahead(
+                connection, has_ended=self._ended.is_set, unreadable=tell_unreadable
+            )
+            beats.add(connection, {(tally.REPAIR, "clock"): armed} if armed else {})
+        self._link.drop()
+        logger.warning("clock.repaired", runs=brought_back, jobs=armed)
+        del self._timekeeper.steps_back[: len(steps_back)]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._link.drop()

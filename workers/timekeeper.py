@@ -1,0 +1,76 @@
+"""Timekeeper: follows the database's clock for a scheduler, and tells of every step it makes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import psycopg
+
+from app.domain.database_clock import Change, DatabaseClock, Reading
+from app.log import logger
+from app.store.clock_steps import read_epoch
+from app.uptime import read_uptime
+
+DOUBT_S: Final = 300.0
+"""For how long a clock that leapt forward is not believed, unless it is set otherwise."""
+
+
+class Timekeeper:
+    """The database's clock as one scheduler follows it (app/domain/database_clock.py).
+
+    Its thread asks for each tick; others may read what it has found.
+    """
+
+    def __init__(
+        self,
+        *,
+        doubt_s: float = DOUBT_S,
+        clock: Callable[[], float] = read_uptime,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
+        self._wall = wall
+        self._database = DatabaseClock(doubt_s)
+        self._stepped_at = clock()
+        self.steps_back: list[float] = []
+        """By how many seconds the clock was set back each time; for ClockRepairs."""
+
+    @property
+    def doubt(self) -> float:
+        """By how many seconds the clock is ahead of what is believed of it."""
+        return self._database.doubt
+
+    @property
+    def steady_for(self) -> float:
+        """For how many seconds the clock has made no step, as far as this process knows."""
+        return self._clock() - self._stepped_at
+
+    def until(self) -> datetime:
+        """The latest instant by which anything may be done."""
+        return datetime.fromtimestamp(self._database.until(self._clock()), UTC)
+
+    def observe(self, connection: psycopg.Connection) -> Change:
+        """Read the clock, and tell of a step."""
+        asked = self._clock()
+        reading = read_epoch(connection)
+        answered = self._clock()
+        change = self._database.observe(Reading(reading, asked, answered, self._wall()))
+        if change.step:
+            self._stepped_at = answered
+            logger.warning(
+                "database.clock_stepped",
+                seconds=round(change.step, 3),
+                believed=not self._database.doubt,
+            )
+        elif change.believed:
+            logger.warning("database.clock_believed", seconds=round(change.believed, 3))
+        if change.step < 0:
+            self.was_set_back(-change.step)
+        return change
+
+    def was_set_back(self, step: float) -> None:
+        """Note that what the clock wrote may lie `step` seconds ahead."""
+        self.steps_back.append(step)
