@@ -57,7 +57,7 @@ class HistoryUsage:
             size = 0 if settlement.state is None else RUN_BYTES
             if settlement.attempt is not None:
                 size += attempt_bytes(settlement.attempt)
-            added[held.run.account_id, settlement.due_at.date()] += size
+            added[held.run.account_id, _day(settlement)] += size
 
     def flush(self, connection: psycopg.Connection) -> None:
         """Add what was counted to what is stored; now and then, see who is at a limit."""
@@ -84,3 +84,9 @@ class HistoryUsage:
             for each, most in allowed.items()
             if most is not None and taken.get(each, 0) >= most
         )
+
+
+def _day(settlement: Settlement) -> date:
+    """From when on its history is kept: what was due long ago is as new as its call."""
+    due_at, attempt = settlement.due_at, settlement.attempt
+    return (due_at if attempt is None else max(due_at, attempt.started_at)).date()

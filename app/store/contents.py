@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 # A version that never fired is not kept: a job that is put off again and again costs nothing.
-# No run is due much before its job was made, which keeps the search out of older partitions.
+# No run is due much before its job was made, but of Dapr's, which may have any dueTime: that keeps
+# the search out of older partitions.
 # What is kept counts as stored, as the job does.
 _KEPT: Final = """
 WITH kept AS (
@@ -21,7 +22,8 @@ WITH kept AS (
   WHERE id = :job_id
     AND (EXISTS (SELECT FROM inflight i WHERE i.job_id = j.id AND i.job_version = j.version)
          OR EXISTS (SELECT FROM run r WHERE r.job_id = j.id AND r.job_version = j.version
-                    AND r.due_at >= j.created_at - interval '1 minute'))
+                    AND r.due_at >= CASE WHEN j.dialect = 'dapr' THEN '-infinity'
+                                         ELSE j.created_at - interval '1 minute' END))
   ON CONFLICT DO NOTHING
   RETURNING account_id, content_bytes(url, signature, content_type, data, manner, on_success,
                                       on_failure) AS bytes

@@ -29,9 +29,36 @@ _IN_DEFAULT: Final = """
 SELECT count(*) FROM (
   SELECT FROM {rest} WHERE due_at >= {low} AND due_at < {high} LIMIT {most}) AS found
 """
+# By when it happened: a run may be due long before it is called, as a Dapr job may have any dueTime
+# and a run is sent again whenever. Attempts are kept as long as their run, which is dropped first.
+_OLD: Final = {
+    "run": "settled_at < %(first)s",
+    "attempt": """
+started_at < %(first)s
+AND NOT EXISTS (SELECT FROM run r WHERE r.id = each.run_id AND r.due_at = each.due_at)
+AND NOT EXISTS (SELECT FROM inflight i WHERE i.id = each.run_id)
+""",
+}
+# What of a day's partition happened since then: runs that were settled long after they were due,
+# and attempts of these, and of runs that are under way again.
+_KEEP: Final = {
+    "run": """
+CREATE TEMP TABLE kept ON COMMIT DROP AS
+SELECT * FROM {part} WHERE settled_at - due_at > interval '1 day' AND settled_at >= {first}
+LIMIT {most}
+""",
+    "attempt": """
+CREATE TEMP TABLE kept ON COMMIT DROP AS
+SELECT * FROM {part} WHERE run_id = ANY (ARRAY(
+  SELECT id FROM run WHERE due_at >= {low} AND due_at < {high}
+  UNION ALL
+  SELECT id FROM inflight WHERE attempts > 0 AND due_at >= {low} AND due_at < {high}))
+LIMIT {most}
+""",
+}
 _DROP_LEFT: Final = """
 DELETE FROM {rest} WHERE ctid = ANY (ARRAY(
-  SELECT ctid FROM {rest} WHERE due_at < %(first)s LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+  SELECT ctid FROM {rest} each WHERE {old} LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 """
 
 
@@ -71,7 +98,9 @@ def make_ahead(connection: psycopg.Connection, today: date) -> Made:
 def drop_before(connection: psycopg.Connection, first_kept: date) -> int:
     """Drop the partitions of days before `first_kept`; how many there were.
 
-    Raises LockNotAvailable where somebody reads history for long; what was dropped stays dropped.
+    What has happened since then is moved to the default partition; a partition with more of that
+    than MAX_MOVED stays. Raises LockNotAvailable where somebody reads history for long; what was
+    dropped stays dropped.
     """
     dropped = 0
     for table in TABLES:
@@ -81,14 +110,31 @@ def drop_before(connection: psycopg.Connection, first_kept: date) -> int:
                 continue
             with _alone(connection) as alone:
                 if alone and name in _existing(connection, table):
-                    connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
-                    dropped += 1
+                    dropped += _drop(connection, table, day, first_kept)
     return dropped
 
 
+def _drop(connection: psycopg.Connection, table: str, day: date, first_kept: date) -> bool:
+    """Drop the partition of a day; False where too much of it is to be kept."""
+    if table == "attempt" and _name("run", day) in _existing(connection, "run"):
+        return False
+    names = {
+        **_names(table, day),
+        "first": sql.Literal(_midnight(first_kept).isoformat()),
+        "most": sql.Literal(MAX_MOVED + 1),
+    }
+    connection.execute(sql.SQL("LOCK TABLE {part} IN EXCLUSIVE MODE").format(**names))
+    kept = connection.execute(sql.SQL(_KEEP[table]).format(**names))
+    if kept.rowcount > MAX_MOVED:
+        return False
+    for statement in ("DROP TABLE {part}", "INSERT INTO {table} SELECT * FROM kept"):
+        connection.execute(sql.SQL(statement).format(**names))
+    return True
+
+
 def drop_left(connection: psycopg.Connection, table: str, first_kept: date, *, limit: int) -> int:
-    """Drop up to `limit` rows of before `first_kept` in the default partition; how many."""
-    query = sql.SQL(_DROP_LEFT).format(rest=_default(table))
+    """Drop up to `limit` rows of the default partition that came before `first_kept`; how many."""
+    query = sql.SQL(_DROP_LEFT).format(rest=_default(table), old=sql.SQL(_OLD[table]))
     return connection.execute(query, {"first": _midnight(first_kept), "limit": limit}).rowcount
 
 
@@ -102,14 +148,7 @@ def _alone(connection: psycopg.Connection) -> Iterator[bool]:
 
 def _make(connection: psycopg.Connection, table: str, day: date) -> bool:
     """Fill a table of its own first: attaching needs a default partition without such rows."""
-    names = {
-        "table": sql.Identifier(table),
-        "part": sql.Identifier(_name(table, day)),
-        "rest": _default(table),
-        "low": sql.Literal(_midnight(day).isoformat()),
-        "high": sql.Literal(_midnight(day + timedelta(days=1)).isoformat()),
-        "most": sql.Literal(MAX_MOVED + 1),
-    }
+    names = {**_names(table, day), "rest": _default(table), "most": sql.Literal(MAX_MOVED + 1)}
     connection.execute(sql.SQL("LOCK TABLE {rest} IN SHARE ROW EXCLUSIVE MODE").format(**names))
     found = connection.execute(sql.SQL(_IN_DEFAULT).format(**names)).fetchone()
     if found is not None and found[0] > MAX_MOVED:
@@ -124,6 +163,16 @@ def _make(connection: psycopg.Connection, table: str, day: date) -> bool:
     ):
         connection.execute(sql.SQL(statement).format(**names))
     return True
+
+
+def _names(table: str, day: date) -> dict[str, sql.Composable]:
+    """What statements name of the partition of a day."""
+    return {
+        "table": sql.Identifier(table),
+        "part": sql.Identifier(_name(table, day)),
+        "low": sql.Literal(_midnight(day).isoformat()),
+        "high": sql.Literal(_midnight(day + timedelta(days=1)).isoformat()),
+    }
 
 
 def _default(table: str) -> sql.Identifier:

@@ -49,6 +49,7 @@ def test_retention_drops_whole_days_and_what_is_old_in_the_default(
     book(connection, account_id, due_in=-90 * 86400)
     book(connection, account_id, due_in=-1)
     settle(connection, [came(run) for run in claim_and_take(connection)])
+    connection.execute("UPDATE run SET settled_at = due_at")
     assert one(connection, "SELECT count(*) FROM run") == 3
 
     first_kept = today - timedelta(days=30)
@@ -106,3 +107,60 @@ def test_another_loop_that_is_at_it_is_left_to_it(
         other.execute("SELECT pg_advisory_xact_lock(7233012458)")
         assert make_ahead(connection, today) == (0, ())
         assert drop_before(connection, today + timedelta(days=30)) == 0
+
+
+def test_what_was_due_long_ago_is_kept_from_when_it_happened(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-400 * 86400)
+    (run,) = claim_and_take(connection)
+    settle(connection, [came(run)])
+    first_kept = datetime.now(UTC).date() - timedelta(days=30)
+
+    assert [drop_left(connection, table, first_kept, limit=10) for table in TABLES] == [0, 0]
+    assert one(connection, "SELECT count(*) FROM attempt") == 1
+    connection.execute("UPDATE run SET settled_at = settled_at - interval '32 days'")
+
+    assert [drop_left(connection, table, first_kept, limit=10) for table in TABLES] == [1, 1]
+
+
+def test_attempts_of_a_run_that_is_sent_again_are_kept_meanwhile(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, due_in=-400 * 86400)
+    (run,) = claim_and_take(connection)
+    settle(connection, [came(run, None, 500)])
+    assert one(connection, "SELECT state FROM inflight") == "waiting"
+    first_kept = datetime.now(UTC).date() - timedelta(days=30)
+
+    assert drop_left(connection, "attempt", first_kept, limit=10) == 0
+
+
+@pytest.mark.parametrize("most", [10, 0])
+def test_what_was_settled_late_outlives_its_day(
+    connection: psycopg.Connection,
+    account_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+    most: int,
+) -> None:
+    monkeypatch.setattr(partitions, "MAX_MOVED", most)
+    today = datetime.now(UTC).date()
+    first_kept = today - timedelta(days=30)
+    make_ahead(connection, today - timedelta(days=40))
+    for _ in range(3):
+        book(connection, account_id, due_in=-40 * 86400)
+    sent_again, again, old = claim_and_take(connection)
+    settle(connection, [came(sent_again), came(again, None, 500), came(old)])
+    connection.execute("UPDATE run SET settled_at = due_at WHERE id = %s", (old.id,))
+
+    dropped = drop_before(connection, first_kept)
+
+    partitions_left = len(TABLES) if most == 0 else 0
+    assert dropped == len(TABLES) * (DAYS_AHEAD + 2) - partitions_left
+    kept = [sent_again.id] if most else sorted([sent_again.id, old.id])
+    runs = connection.execute("SELECT id FROM run ORDER BY id").fetchall()
+    assert [row[0] for row in runs] == kept
+    attempts = "SELECT count(*) FROM attempt WHERE run_id = ANY (%s)"
+    assert one(connection, attempts, [sent_again.id, again.id]) == 2
+    assert one(connection, "SELECT count(*) FROM attempt") == (2 if most else 3)
+    assert one(connection, "SELECT count(*) FROM run_default") == (1 if most else 0)

@@ -132,6 +132,11 @@ run = Table(
         "id",
         postgresql_where=text("state <> 'succeeded'"),
     ),
+    Index(
+        "run_late",
+        "settled_at",
+        postgresql_where=text("settled_at - due_at > interval '1 day'"),
+    ),
     UniqueConstraint("job_id", "due_at", "job_version", "kind", name="run_once"),
 )
 

@@ -1,0 +1,35 @@
+"""What a run sent that was due long before its job was made, once the job is overwritten."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import psycopg
+
+from app.api.dapr import bookings
+from app.api.dapr.documents import JobDocument
+from app.domain.account import Caller
+from app.domain.job import Booking
+from app.domain.run import RunState
+from app.service import dapr, runs
+from app.store.settling import settle
+from tests.booked import claim_and_take, one
+from tests.store.test_settling import came
+
+
+def test_it_is_kept_for_a_run_that_is_sent_again(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    def judge(now: datetime) -> tuple[Booking, datetime]:
+        document = JobDocument(schedule="@every 8760h", due_time="2020-01-02T00:00:00Z")
+        return bookings.of_document("shop", "tidy", document, now)
+
+    dapr.book(caller, judge)
+    (run,) = claim_and_take(connection)
+    assert run.due_at.year == 2020
+    settle(connection, [came(run, RunState.FAILED, 500)])
+
+    dapr.book(caller, judge, overwrite=True)
+
+    assert one(connection, "SELECT count(*) FROM superseded WHERE job_id = %s", run.job_id) == 1
+    assert runs.redeliver(caller, run.id).id == run.id
