@@ -159,7 +159,7 @@ class Held:
             attempt,
             within,
             self.tells(state),
-            run.kind == RunKind.SCHEDULED,
+            run.kind == RunKind.SCHEDULED and not run.missed_in_pause,
             run.serial,
         )
 

@@ -95,6 +95,9 @@ def within(reply: Reply) -> int | None:
         return None
     for parameter in parameters:
         name, _, value = (part.strip() for part in parameter.partition("="))
+        # A value may be a token or a quoted string (RFC 9110, 5.6.6).
+        if len(value) > 1 and value[0] == value[-1] == '"':
+            value = value[1:-1]
         if name.lower() == _WITHIN and value.isascii() and value.isdigit():
             return min(max(int(value[:_DIGITS]), 1), LONGEST_WITHIN)
     return USUAL_WITHIN

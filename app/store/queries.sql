@@ -343,7 +343,8 @@ SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[]) AND state = 'claimed';
 -- it to its own monotonic clock read after the answer.
 -- One sender: a run is taken once per token, by whoever presents the token, and the take raises it.
 -- A cancelled run is not taken, nor one of a suspended account. The payload is that of the run's own version, even if superseded; an
--- endpoint is where it is now. A payload of more than `longest` bytes stays where it is until there is
+-- endpoint is where it is now. What was due before its version was made was missed while the job was
+-- paused: only a resumption arms a job in the past. A payload of more than `longest` bytes stays where it is until there is
 -- room for it in memory (payloads): its size is known without reading it.
 WITH held AS (
   SELECT i.id
@@ -373,7 +374,8 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        t.serial, coalesce(j.dialect, s.dialect) AS dialect,
        coalesce(j.endpoint, s.endpoint) AS endpoint, e.url AS base, e.sealed_token,
        CASE WHEN c.size > %(longest)s THEN c.size ELSE 0 END AS size,
-       greatest(t.depth, coalesce(j.depth, s.depth, 0)) AS depth
+       greatest(t.depth, coalesce(j.depth, s.depth, 0)) AS depth,
+       coalesce(t.job_version > 1 AND t.due_at < j.updated_at - %(margin)s::interval, false) AS missed_in_pause
 FROM taken t
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = t.job_id AND account_id = t.account_id LIMIT 1) j
   ON j.version = t.job_version

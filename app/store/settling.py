@@ -48,7 +48,8 @@ class Settlement(NamedTuple):
     tells: bool = False
     """Whether its job may want to be told of this end."""
     punctual: bool = True
-    """Whether its lateness says how late the service is: not that of calls by hand and events."""
+    """Whether its lateness says how late the service is: not that of calls by hand and events,
+    nor of firings that were missed while their job was paused."""
     serial: bool = False
     """Whether the calls of its job must not overlap, so that what follows waits for this end."""
 

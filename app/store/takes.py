@@ -11,7 +11,7 @@ import psycopg
 
 from app.domain.job import MAX_DATA, Dialect
 from app.domain.manner import Manner
-from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE, UNBOUNDED_S
+from app.domain.pace import LAST_WORD, LEASE, LOOK_AHEAD, PATIENCE, UNBOUNDED_S
 from app.domain.run import RunKind
 from app.store.manners import from_document
 from app.store.queries import run
@@ -68,6 +68,8 @@ class Taken(NamedTuple):
     """Bytes of a payload that was left behind (`payloads`); 0 where `data` is what there is."""
     depth: int = 0
     """How many calls led to this one, one to the next."""
+    missed_in_pause: bool = False
+    """Whether it was due while its job was paused, and is made because that was resumed."""
 
 
 def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Taken]:
@@ -76,7 +78,13 @@ def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Take
     A payload comes along where a native job might have it; a longer one is left behind.
     """
     ids, tokens = _columns(tickets)
-    params = {"ids": ids, "tokens": tokens, "lease": LEASE, "longest": MAX_DATA}
+    params = {
+        "ids": ids,
+        "tokens": tokens,
+        "lease": LEASE,
+        "longest": MAX_DATA,
+        "margin": LAST_WORD,
+    }
     return [_taken(row) for row in run(connection, "take", params).fetchall()]
 
 

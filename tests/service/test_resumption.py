@@ -52,7 +52,7 @@ def test_what_a_recurring_job_missed_while_paused_is_made_up_for_as_it_asks(
     assert jobs.get(caller, job.id) == resumed
     (run,) = claim_and_take(connection)
 
-    assert (run.due_at, run.job_version) == (first, 3)
+    assert (run.due_at, run.job_version, run.missed_in_pause) == (first, 3, True)
     assert run.missed - missed in (0, 1)
     following = jobs.get(caller, job.id).next_at
     expected = first + timedelta(minutes=15) if misfire == ALL else job.next_at
@@ -125,3 +125,22 @@ def test_a_run_withdrawn_ahead_of_its_time_is_made_when_resumed(
     pauses.pause(caller, job.id)
 
     assert pauses.resume(caller, job.id).next_at == job.next_at
+
+
+def test_what_is_due_after_a_resumption_was_not_missed_in_the_pause(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(caller, replace(booking(QUARTERLY), enabled=False))
+    pauses.resume(caller, job.id)
+    # An hour later, which the schedulers were away.
+    an_hour = timedelta(hours=1)
+    for table, column in (("job", "updated_at"), ("due", "next_at")):
+        key = "id" if table == "job" else "job_id"
+        connection.execute(
+            f"UPDATE {table} SET {column} = {column} - %s WHERE {key} = %s", (an_hour, job.id)
+        )
+
+    (run,) = claim_and_take(connection)
+
+    assert (run.job_version, run.missed_in_pause) == (2, False)
+    assert run.remaining < -1

@@ -24,6 +24,7 @@ def test_a_take_returns_all_that_is_needed_to_send(
     assert 0 < run.remaining <= 0.2
     assert run.send_at == run.due_at
     assert (run.final, run.attempts, run.reclaims, run.missed) == (True, 0, 0, 0)
+    assert not run.missed_in_pause
 
 
 def test_a_take_returns_the_manner_of_the_call_and_nothing_for_the_usual(

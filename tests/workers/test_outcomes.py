@@ -186,6 +186,15 @@ def test_only_what_the_schedule_made_says_how_late_the_service_is(
     assert settlement.punctual is (kind is RunKind.SCHEDULED)
 
 
+def test_what_was_missed_in_a_pause_does_not_say_how_late_the_service_is(stage: Stage) -> None:
+    stage.hold(-600.0, missed_in_pause=True)
+    stage.engine.answer(Reply(status=204))
+    _, settlement = stage.courier.outcomes.popleft()
+    assert settlement.attempt is not None
+    assert settlement.attempt.lateness_ms >= 600_000
+    assert not settlement.punctual
+
+
 @pytest.mark.parametrize(
     ("status", "attempts", "success", "failure"),
     [(204, 0, True, False), (410, 0, False, True), (500, 7, False, True), (500, 0, False, False)],
