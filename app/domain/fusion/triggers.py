@@ -57,7 +57,8 @@ class _Part(NamedTuple):
 def read(path: str, value: object, now: datetime) -> tuple[Trigger, dict[str, Any]]:
     """The trigger in a JSON value, and its members as they are told again.
 
-    Those that are null count as not given. An interval without a start counts from `now`. Raises
+    Those that are null count as not given, and those of another type that are zero, as objects of
+    one class for all types write them. An interval without a start counts from `now`. Raises
     InvalidMember, naming the member by its path.
     """
     members = {
@@ -76,6 +77,8 @@ def read(path: str, value: object, now: datetime) -> tuple[Trigger, dict[str, An
             shown[name] = called
             continue
         part = _PARTS[sort].get(name)
+        if part is None and name in _MEMBERS and _is_zero(each):
+            continue
         if part is None:
             raise _unknown(path, sort, name)
         meant, shown[name] = part.read(f"{path}.{name}", each)
@@ -233,6 +236,8 @@ _JOB: Final = {
     **{name: _Part(name, _flag) for name in _FLAGS},
 }
 _PARTS: Final = {"cron": _CRON, "interval": _INTERVAL, "job": _JOB, "job_completion": _JOB}
+_ZEROS: Final = {"0", "0.0", "false", ""}
+_MEMBERS: Final = {name for parts in _PARTS.values() for name in parts}
 _BUILDERS: Final = {
     "cron": _by_cron,
     "interval": _by_interval,
@@ -240,6 +245,11 @@ _BUILDERS: Final = {
     "job_completion": _after_job,
 }
 _TYPES: Final = f"The types are {', '.join(_PARTS)}."
+
+
+def _is_zero(value: object) -> bool:
+    """Whether this is what a member holds that was never set; both may be written as text."""
+    return isinstance(value, str | int | float) and str(value).lower() in _ZEROS
 
 
 def _needed(members: Mapping[str, Any], path: str, name: str, remedy: str) -> Any:  # noqa: ANN401 - of any type

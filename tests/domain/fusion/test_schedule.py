@@ -227,6 +227,50 @@ def test_what_nobody_knows_is_kept_in_its_place_but_null_in_a_trigger_is_not_giv
     assert not found.enabled
 
 
+BEANS = (
+    {"type": "cron", "value": "0 0 12 * * ?"},
+    {"type": "interval", "interval": 5, "timeUnit": "minute"},
+    {"type": "job", "jobID": "task:other", "runOnSuccess": True},
+)
+ZEROS: dict[str, Any] = {
+    "value": "",
+    "expression": None,
+    "interval": 0,
+    "repeatUnit": "",
+    "timeUnit": None,
+    "startTime": "",
+    "endTime": None,
+    "jobID": "",
+    "otherJob": None,
+    "triggerType": "",
+    "runOnSuccess": False,
+    "runOnFailure": "false",
+    "runOnAbort": False,
+}
+
+
+@pytest.mark.parametrize("own", BEANS, ids=[str(each["type"]) for each in BEANS])
+def test_members_of_another_type_that_are_zero_count_as_not_given(own: dict[str, Any]) -> None:
+    """One class for all types of triggers, with primitives, writes all its members."""
+    names = list(ZEROS)
+    of_own = {"cron": names[:2], "interval": names[2:7], "job": names[7:]}[str(own["type"])]
+    foreign = {name: value for name, value in ZEROS.items() if name not in of_own}
+
+    found = read({"triggers": [{**foreign, **own}]})
+
+    assert found.triggers == read({"triggers": [own]}).triggers
+    assert found.written["triggers"] == read({"triggers": [own]}).written["triggers"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("interval", 5), ("runOnSuccess", True), ("jobID", "task:x"), ("every", 0)]
+)
+def test_members_of_another_type_that_say_something_are_refused(name: str, value: object) -> None:
+    with pytest.raises(InvalidMember) as refusal:
+        read({"triggers": [{**BEANS[0], name: value}]})
+    assert refusal.value.member == f"triggers[0].{name}"
+
+
 def test_a_schedule_may_have_nothing_to_come() -> None:
     past = {"interval": 1, "timeUnit": "day", "startTime": "2017-01-01T00:00Z"}
     found = read(
