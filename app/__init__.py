@@ -9,7 +9,18 @@ from http import HTTPStatus
 from flask import Flask, Response, g
 
 from app import account_commands, commands, secret_commands
-from app.api import bodies, browsers, caching, health, loops, problems, rate, refusals, refused_keys
+from app.api import (
+    bodies,
+    browsers,
+    caching,
+    health,
+    loops,
+    path_prefix,
+    problems,
+    rate,
+    refusals,
+    refused_keys,
+)
 from app.api.dapr import commands as dapr_commands
 from app.api.dapr import routes as dapr
 from app.api.fusion import commands as fusion_commands
@@ -45,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     refusals.install(app)
     loops.install(app)
     app.after_request(_mark)
+    path_prefix.install(app, settings)
     native.install(app)
     dapr.install(app)
     fusion.install(app)

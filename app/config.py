@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class Settings:
     admin_host: str
     admin_port: int | None
     refused_keys: int | None
+    path_prefix: str
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -93,6 +95,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         admin_host=environ.get("WAKECALL_ADMIN_HOST") or "127.0.0.1",
         admin_port=number(environ, "WAKECALL_ADMIN_PORT", default=0, least=1, most=65535) or None,
         refused_keys=_refused_keys(environ.get("WAKECALL_REFUSED_KEYS", "")),
+        path_prefix=_path_prefix(environ.get("WAKECALL_PATH_PREFIX", "").strip()),
     )
 
 
@@ -116,6 +119,16 @@ def _refused_keys(text: str) -> int | None:
     return number(
         {"WAKECALL_REFUSED_KEYS": text}, "WAKECALL_REFUSED_KEYS", default=300, least=1, most=10**9
     )
+
+
+def _path_prefix(text: str) -> str:
+    """The path before the service, as in `/wakecall`; raises Misconfigured."""
+    if text and not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", text):
+        raise Misconfigured(
+            f"WAKECALL_PATH_PREFIX is {text!r}: give a path such as /wakecall, of letters, digits "
+            'and "-._~", without a slash at its end.'
+        )
+    return text
 
 
 def _folder(text: str | None) -> Path | None:

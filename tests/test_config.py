@@ -158,3 +158,12 @@ def test_there_is_a_worker_for_each_core_unless_it_is_said_otherwise(tmp_path: P
 
     assert 1 <= load(environ).workers <= 4
     assert load({**environ, "WAKECALL_WORKERS": "7"}).workers == 7
+
+
+def test_a_path_prefix_is_a_path_without_a_slash_at_its_end(tmp_path: Path) -> None:
+    environ = {"DATABASE_URL": "postgresql://nowhere/x", "WAKECALL_HOME": str(tmp_path)}
+    assert load(environ).path_prefix == ""
+    assert load({**environ, "WAKECALL_PATH_PREFIX": "/a/wake-call"}).path_prefix == "/a/wake-call"
+    for wrong in ("wakecall", "/", "/wakecall/", "//x", "/a b", "https://x/y", "/a?b", "/ü"):
+        with pytest.raises(Misconfigured, match="WAKECALL_PATH_PREFIX"):
+            load({**environ, "WAKECALL_PATH_PREFIX": wrong})

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 
 from app import errors
-from app.api import auth, browsers, negotiation, refused_keys, unavailable_log
+from app.api import auth, browsers, negotiation, path_prefix, refused_keys, unavailable_log
 from app.api.xml_text import printable
 from app.domain.idempotency import is_final
 from app.log import logger
@@ -217,7 +217,7 @@ def _paths(asked: str) -> str:
 def _members(error: errors.WakecallError) -> dict[str, str | int]:
     kind = kind_of(error)
     members: dict[str, str | int] = {
-        "type": f"/problems/{error.code}",
+        "type": path_prefix.add(f"/problems/{error.code}"),
         "title": kind.title,
         "status": kind.status,
         "detail": printable(error.message),

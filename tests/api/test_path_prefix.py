@@ -1,0 +1,83 @@
+"""Below a path: what answers refer to leads back to the service, resolved as RFC 3986 has it."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.api.conftest import MakeApp, client_of
+from tests.api.fusion.saved import saved
+from tests.api.native.booked import JSON, ONCE, booked
+
+PREFIX = "/tools/wakecall"
+HOST = "https://example.com"
+
+
+@pytest.fixture
+def below(make_app: MakeApp, key: str) -> FlaskClient:
+    """A client of the service as it stands behind a proxy, which takes PREFIX off each path."""
+    return client_of(make_app(WAKECALL_PATH_PREFIX=PREFIX), key)
+
+
+def followed(client: FlaskClient, asked: str, reference: str) -> TestResponse:
+    """What a client gets that resolves a reference in the answer to what it asked for."""
+    target = urlsplit(urljoin(f"{HOST}{PREFIX}{asked}", reference))
+    assert target.path.startswith(f"{PREFIX}/")
+    path = target.path.removeprefix(PREFIX)
+    return client.get(f"{path}?{target.query}", headers=JSON)
+
+
+def next_page(answer: TestResponse) -> str:
+    found = re.fullmatch(r'<([^>]+)>; rel="next"', answer.headers["Link"])
+    assert found is not None
+    return found[1]
+
+
+def test_a_location_leads_to_what_was_made(below: FlaskClient) -> None:
+    made = below.post("/1/jobs", json=ONCE)
+    assert followed(below, "/1/jobs", made.headers["Location"]).get_json()["id"] == made.text
+
+    fired = below.post(f"/1/jobs/{made.text}/fire")
+    path = f"/1/jobs/{made.text}/fire"
+    assert followed(below, path, fired.headers["Location"]).get_json()["job"] == made.text
+
+    app = below.put("/1/dapr-apps/a", json={"url": "http://127.0.0.1:6200"})
+    assert followed(below, "/1/dapr-apps/a", app.headers["Location"]).get_json()["id"] == "a"
+
+
+def test_a_kept_answer_is_given_again_as_it_was(below: FlaskClient) -> None:
+    first, second = (
+        below.post("/1/jobs", json=ONCE, headers={"Idempotency-Key": "k"}) for _ in range(2)
+    )
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert (
+        first.headers["Location"] == second.headers["Location"] == f"{PREFIX}/1/jobs/{first.text}"
+    )
+
+
+def test_a_link_leads_to_the_next_page(below: FlaskClient) -> None:
+    jobs = {booked(below)["id"] for _ in range(2)}
+    page = below.get("/1/jobs?limit=1", headers=JSON)
+    assert {*page.get_json(), *followed(below, "/1/jobs", next_page(page)).get_json()} == jobs
+
+    for name in ("a", "b"):
+        saved(below, resource=f"spark:{name}")
+    page = below.get("/api/jobs?limit=1")
+    following = followed(below, "/api/jobs", next_page(page)).get_json()
+    assert [each["resource"] for each in following] == ["spark:b"]
+
+
+def test_the_type_of_a_problem_leads_to_its_meaning(below: FlaskClient) -> None:
+    refused = below.get("/1/jobs?x=1", headers=JSON)
+    meaning = followed(below, "/1/jobs", refused.get_json()["type"])
+    assert (refused.status_code, meaning.status_code) == (400, 200)
+
+
+def test_without_a_prefix_references_begin_at_the_root(client: FlaskClient) -> None:
+    made = client.post("/1/jobs", json=ONCE)
+    assert made.headers["Location"] == f"/1/jobs/{made.text}"
+    assert client.get("/1/jobs?x=1").get_json()["type"] == "/problems/invalid-member"
