@@ -20,13 +20,14 @@ def manner(
     retry: Mapping[str, Any] | None,
 ) -> Manner:
     """How the job is to be called; raises InvalidMember."""
-    if method is None and not headers and timeout is None and retry is None:
+    if method is None and not headers and timeout is None and not retry:
         return USUAL
     return Manner(
         method=method,
         headers=tuple((headers or {}).items()),
         timeout=timeout,
-        retry=None if retry is None else _retry(retry),
+        # Without any member it says nothing, as one of which all members are null.
+        retry=_retry(retry) if retry else None,
     )
 
 

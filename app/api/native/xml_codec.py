@@ -158,7 +158,9 @@ def _refuse_namespaces(root: etree._Element) -> None:
 
 def _are_of_schemas(declared: Mapping[str | None, str]) -> bool:
     """Whether these declarations change no element's name, and are few and short."""
+    # xmlns="" says that there is no default namespace, which is so anyhow.
+    prefixed = {prefix: uri for prefix, uri in declared.items() if prefix or uri}
     return len(declared) <= _MAX_DECLARED and all(
         prefix is not None and len(prefix) <= _MAX_PREFIX and uri in _OF_SCHEMAS
-        for prefix, uri in declared.items()
+        for prefix, uri in prefixed.items()
     )

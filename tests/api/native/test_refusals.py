@@ -44,7 +44,6 @@ WRONG: tuple[tuple[dict[str, Any], str], ...] = (
     ({**ONCE, "headers": {"X-A": "1", "x-a": "2"}}, "headers.x-a"),
     ({**ONCE, "timeout": 0.5}, "timeout"),
     ({**ONCE, "timeout": 60.5}, "timeout"),
-    ({**ONCE, "retry": {}}, "retry"),
     ({**ONCE, "retry": {"maxAttempts": 21}}, "retry.maxAttempts"),
     ({**ONCE, "retry": {"schedule": [5, 0]}}, "retry.schedule[1]"),
     ({**ONCE, "retry": {"schedule": [5], "backoff": {"initial": 5}}}, "retry.backoff"),
