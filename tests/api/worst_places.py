@@ -83,6 +83,11 @@ PLACES: dict[str, Place] = {
         ),
         patterns=("api.bodies.LONG_PATHS",),
     ),
+    "an address that is too long": Place(
+        read=bodies._JOB_IN_ADDRESS.match,
+        worst=(repeated("/"), repeated("/1/jobs"), repeated("a", "/1/jobs")),
+        patterns=("api.bodies._JOB_IN_ADDRESS",),
+    ),
     "a Dapr path": Place(
         read=addresses.is_ours,
         worst=(repeated("/"), repeated("a", "/v1.0-"), repeated("/", "", "v1.0x")),
