@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
+from rq.worker_registration import clean_worker_registry
 
 from app.log import logger
 from app.store.takes import Ticket
@@ -26,6 +28,11 @@ BATCH: Final = 500
 TAKE: Final = "workers.doorman.take"
 """The name RQ keeps for what is to be done; the doorman never imports it."""
 
+MAX_ENTRIES: Final = 1000
+"""Entries of a queue that are kept: one fades within a minute, but stays in its list until a worker
+comes to it, and while no worker is there the scheduler rings again every three seconds."""
+
+_TIDY_S: Final = 10.0
 _BELL_FADES_S: Final = 60
 _REDIS_WAIT_S: Final = 1.0
 _AWAY_PAUSE_S: Final = 1.0
@@ -59,8 +66,10 @@ def from_wire(wire: object) -> list[Ticket]:
 class Bell(Repeating):
     """Rings from a thread of its own, so that Redis, slow or away, holds up no claim."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__("bell", pause=0.0)
+        self._clock = clock
+        self._tidied_at = float("-inf")
         self._queues = {name: open_queue(name, redis) for name in QUEUES}
         self._waiting: queue.SimpleQueue[tuple[str, list[Ticket]]] = queue.SimpleQueue()
         self._away = False
@@ -72,14 +81,23 @@ class Bell(Repeating):
     def once(self) -> None:
         """Ring for one batch, or wait a moment for one."""
         try:
-            name, tickets = self._waiting.get(timeout=0.5)
+            batch = self._waiting.get(timeout=0.5)
         except queue.Empty:
+            batch = None
+        if batch is None and (self._away or not self._is_untidy()):
             return
         try:
-            ring(self._queues[name], tickets)
+            if batch is not None:
+                ring(self._queues[batch[0]], batch[1])
+            if self._is_untidy():
+                self._tidy()
         except RedisError as error:
             if not self._away:
-                logger.warning("redis.away", error=str(error), batches=self._waiting.qsize() + 1)
+                logger.warning(
+                    "redis.away",
+                    error=str(error),
+                    batches=self._waiting.qsize() + (batch is not None),
+                )
             self._away = True
             # Whoever hears no bell polls PostgreSQL; old news is not worth keeping.
             for _ in self._drain():
@@ -90,6 +108,19 @@ class Bell(Repeating):
             logger.warning("redis.back")
         self._away = False
         self.pause = 0.0
+
+    def _is_untidy(self) -> bool:
+        return self._clock() - self._tidied_at >= _TIDY_S
+
+    def _tidy(self) -> None:
+        """Drop the oldest entries above MAX_ENTRIES, and workers that were killed.
+
+        RQ drops those when a worker starts, or takes a job; an idle one waits in one command.
+        """
+        for each in self._queues.values():
+            each.connection.ltrim(each.key, -MAX_ENTRIES, -1)
+            clean_worker_registry(each)
+        self._tidied_at = self._clock()
 
     def _drain(self) -> Iterator[tuple[str, list[Ticket]]]:
         while not self._waiting.empty():

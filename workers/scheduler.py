@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
-from uuid import UUID
 
 import psycopg
 
@@ -31,6 +30,7 @@ from workers.clock_repairs import ClockRepairs
 from workers.firing_limits import KnownFirings
 from workers.link import Link, Repeating
 from workers.maintenance import Maintenance, tell_unreadable
+from workers.outstanding import Outstanding
 from workers.process import begin, end, fail, identity, on_stop
 from workers.queue import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
 from workers.queue_reach import LeftSearch, QueueReach
@@ -98,7 +98,7 @@ class Scheduler(Repeating):
         self._clock = clock
         self._timekeeper = timekeeper or Timekeeper()
         self._firings = KnownFirings(limits, clock=clock)
-        self._outstanding: dict[UUID, Counter[int]] = {}
+        self._outstanding = Outstanding()
         self.due = QueueReach(clock)
         self.inflight = QueueReach(clock)
         self._trusted_since = clock()
@@ -158,11 +158,8 @@ class Scheduler(Repeating):
     def _claim(self, connection: psycopg.Connection) -> tuple[list[Claimed], bool]:
         """Plainly while there is room; when that is not enough, a share for every account."""
         if self._outstanding:
-            waiting = still_claimed(connection, list(self._outstanding))
-            self._outstanding = {
-                first: runs for first, runs in self._outstanding.items() if first in waiting
-            }
-        room = BUDGET - sum(runs.total() for runs in self._outstanding.values())
+            self._outstanding.keep(still_claimed(connection, self._outstanding.asked_about))
+        room = BUDGET - self._outstanding.total
         doubt, until = self._timekeeper.doubt, self._timekeeper.until()
         # A worker that takes a run goes by the database's clock: nothing is to be called early.
         ahead = 0.0 if doubt else LOOK_AHEAD.total_seconds()
@@ -223,8 +220,9 @@ class Scheduler(Repeating):
         return claims.runs
 
     def _well_served(self) -> list[int]:
-        waiting: Counter[int] = sum(self._outstanding.values(), Counter())
-        return [account for account, runs in waiting.items() if runs > _ENOUGH]
+        return [
+            account for account, runs in self._outstanding.by_account().items() if runs > _ENOUGH
+        ]
 
     def _ring(self, runs: Sequence[Claimed]) -> None:
         queues: dict[str, list[Claimed]] = {PUNCTUAL: [], OVERDUE: [], SUSPECT: []}
@@ -241,8 +239,7 @@ class Scheduler(Repeating):
             for start in range(0, len(found), BATCH):
                 batch = found[start : start + BATCH]
                 if name == OVERDUE:
-                    # A batch is taken as a whole: its first run stands for all.
-                    self._outstanding[batch[0].run_id] = Counter(run.account_id for run in batch)
+                    self._outstanding.add((run.run_id, run.account_id) for run in batch)
                 self._bell.ring(name, [(run.run_id, run.token) for run in batch])
 
     def _leases_count(self, now: float) -> bool:

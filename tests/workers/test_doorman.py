@@ -16,6 +16,7 @@ from uuid6 import uuid7
 from app.store.takes import Ticket
 from workers.doorman import Door
 from workers.queue import (
+    MAX_ENTRIES,
     OVERDUE,
     PUNCTUAL,
     QUEUES,
@@ -241,6 +242,38 @@ def test_without_redis_ringing_returns_at_once_and_resumes_later(
     until(lambda: queue.count == 1)
     bell.stop()
     bell.join(30)
+
+
+def test_while_no_worker_is_there_a_queue_grows_to_a_bound(redis_url: str, redis: Redis) -> None:
+    now = 0.0
+    bell = Bell(redis_client(redis_url), clock=lambda: now)
+    queue = open_queue(OVERDUE, redis)
+    redis.rpush(queue.key, *(f"faded-{number}" for number in range(2 * MAX_ENTRIES)))
+
+    for _ in range(3):
+        bell.ring(OVERDUE, batch(1))
+        bell.once()
+    assert queue.count == MAX_ENTRIES + 2, "it is seen to once in ten seconds"
+    now = 10.0
+    bell.ring(OVERDUE, batch(1))
+    bell.once()
+
+    assert queue.count == MAX_ENTRIES
+    assert [each for each in queue.job_ids[-5:] if each.startswith("faded")] == ["faded-1999"]
+
+
+def test_workers_that_were_killed_are_forgotten_while_others_are_idle(
+    redis_url: str, redis: Redis
+) -> None:
+    redis.sadd("rq:workers", "rq:worker:killed", "rq:worker:alive")
+    redis.sadd(f"rq:workers:{OVERDUE}", "rq:worker:killed", "rq:worker:alive")
+    redis.hset("rq:worker:alive", "birth", "now")
+    bell = Bell(redis_client(redis_url))
+
+    bell.once()
+
+    assert redis.smembers("rq:workers") == {b"rq:worker:alive"}
+    assert redis.smembers(f"rq:workers:{OVERDUE}") == {b"rq:worker:alive"}
 
 
 def test_no_payload_and_no_secret_goes_through_redis(redis: Redis) -> None:
