@@ -18,9 +18,12 @@ _TOO_LARGE: Final = 100
 
 _DENIED: Final = "The host leads to an address that callbacks may not reach."
 _FINAL: Final = 200
+_BODILESS: Final = (204, 304)
 _BLANK: Final = (b"\r\n", b"\n")
 
 _LOST: Final = (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING)
+
+_UNSENT: Final = (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_OPERATION_TIMEDOUT)
 
 _CODES: Final = {
     "timeout": (pycurl.E_OPERATION_TIMEDOUT,),
@@ -53,7 +56,7 @@ def read(transfer: Transfer, number: int, text: str) -> Reply:
     """The reply of a finished transfer; `number` and `text` are libcurl's result."""
     status = error = detail = log_detail = None
     # More body than is read changes nothing about what the receiver has said.
-    if number == pycurl.E_OK or transfer.excess:
+    if number == pycurl.E_OK or transfer.excess or _was_answered_early(transfer, number):
         status = transfer.curl.getinfo(pycurl.RESPONSE_CODE)
         detail = _incomplete(transfer.lines, status)
         if detail is not None:
@@ -136,6 +139,22 @@ def _incomplete(lines: list[bytes], status: int) -> str | None:
     if lines[-1] in _BLANK or any(line in _BLANK for line in lines[_final_section(lines) :]):
         return None
     return "The connection was closed in the middle of the answer's headers."
+
+
+def _was_answered_early(transfer: Transfer, number: int) -> bool:
+    """Whether a final answer is here as a whole, though the request could not be sent to its end.
+
+    A receiver may answer before it has read the request, which libcurl goes on sending. Where the
+    answer has no length, nothing tells whether it is whole.
+    """
+    if number not in _UNSENT:
+        return False
+    status = transfer.curl.getinfo(pycurl.RESPONSE_CODE)
+    if transfer.too_many_headers or not transfer.lines or _incomplete(transfer.lines, status):
+        return False
+    fields = {name.lower(): value for name, value in _headers(transfer.lines)}
+    length = "0" if status in _BODILESS else fields.get("content-length")
+    return length == str(transfer.body_bytes) and "transfer-encoding" not in fields
 
 
 def _timing(transfer: Transfer) -> Timing:

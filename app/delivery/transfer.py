@@ -230,6 +230,11 @@ class Transfer:
             return _REFUSE
         return None
 
+    @property
+    def body_bytes(self) -> int:
+        """How many bytes of the answer's body have come, also of what is not kept."""
+        return self._body_bytes
+
     def _close_opening(self) -> None:
         if self._opening is not None:
             self._opening.close()
