@@ -19,6 +19,7 @@ from app.domain.target import (
     is_localhost,
     judge_address,
     judge_host,
+    translated,
 )
 
 _LIFETIME: Final = 60.0
@@ -163,7 +164,7 @@ class Guard:
         return judge_address(ip_address(text), allow=self._allow, deny=self._deny)
 
     def _own(self, text: str) -> str | None:
-        address = ip_address(text)
+        address = translated(ip_address(text))
         if any(address in network for network in self._allow) or not self._owned(address):
             return None
         return f"{address} is this machine's own address, which callbacks may not reach."

@@ -45,6 +45,8 @@ def _table(rows: Iterable[tuple[str, str]]) -> tuple[tuple[Network, str], ...]:
 
 
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+"""Where NAT64 leads to IPv4 (RFC 6052, 2.1), of public addresses alone (3.1)."""
 
 # Own list: ipaddress.is_global lets 6to4, NAT64, site-local, multicast and documentation through.
 _DENIED: Final = {
@@ -143,11 +145,15 @@ def judge_address(
     """Why this address may not be connected to, or None.
 
     The operator's `deny` goes before `allow`, and `allow` before the list of private networks. The
-    operator's networks are not named. IPv4 in disguise (mapped, compatible, NAT64, 6to4, Teredo) is
-    not unwrapped but denied.
+    operator's networks are not named. An address of NAT64's well-known prefix is judged by the IPv4
+    address in it, which no network in `allow` excuses. Other IPv4 in disguise (mapped, compatible,
+    6to4, Teredo, NAT64 of a prefix of its own) is not unwrapped but denied.
     """
     if any(address in network for network in deny):
         return f"{address} is an address that callbacks may not reach."
+    inner = translated(address)
+    if inner != address:
+        return judge_address(inner, allow=(), deny=deny)
     if any(address in network for network in allow):
         return None
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
@@ -156,6 +162,13 @@ def judge_address(
         if address in network:
             return f"{address} is in {network} ({meaning}), which callbacks may not reach."
     return None
+
+
+def translated(address: Address) -> Address:
+    """The IPv4 address that NAT64 makes of one of its well-known prefix; else the same."""
+    if isinstance(address, IPv6Address) and address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address
 
 
 def is_localhost(host: str) -> bool:

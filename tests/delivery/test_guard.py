@@ -213,6 +213,9 @@ def test_the_machines_own_addresses_are_denied_unless_allowed(receiver: Receiver
         outbound.names.tell("self.example", "8.8.4.4")
         assert outbound.send("http://self.example/").error == "denied-address"
     assert own == [ip_address("8.8.8.8"), ip_address("8.8.4.4")]
+    with Outbound(allow=(), owned=lambda address: str(address) == "8.8.8.8") as outbound:
+        outbound.names.tell("nat64.example", "64:ff9b::8.8.8.8")
+        assert outbound.send("http://nat64.example/").error == "denied-address"
     with Outbound(owned=lambda _: True) as outbound:
         assert outbound.send(receiver.url()).status == 200
 

@@ -148,7 +148,9 @@ BAD = {
         "http://[::8.8.8.8]/",
         "http://[::ffff:8.8.8.8]/",
         "http://[::ffff:7f00:1]/",
-        "http://[64:ff9b::8.8.8.8]/",
+        "http://[64:ff9b::10.0.0.1]/",
+        "http://[64:ff9b::127.0.0.1]/",
+        "http://[64:ff9b::169.254.169.254]/",
         "http://[64:ff9b:1::1]/",
         "http://[100::1]/",
         "http://[2001::1]/",
@@ -327,3 +329,15 @@ def test_no_text_does_more_than_be_refused(text: str) -> None:
     for url in (text, f"http://{text}", f"http://example.com/{text}"):
         with suppress(InvalidMember):
             judge_url(url, allow=())
+
+
+def test_nat64_is_judged_by_the_ipv4_address_that_it_leads_to() -> None:
+    prefix = ip_network("64:ff9b::/96")
+    allowed = (prefix, ip_network("10.0.0.0/8"))
+    public, private = ip_address("64:ff9b::8.8.8.8"), ip_address("64:ff9b::10.0.0.1")
+
+    assert judge_address(public, allow=()) is None
+    assert "10.0.0.1 is in 10.0.0.0/8 (private)" in str(judge_address(private, allow=()))
+    assert judge_address(private, allow=allowed) is not None, "not by the prefix, nor by IPv4"
+    for denied in ("8.8.8.0/24", "64:ff9b::808:0/112"):
+        assert judge_address(public, allow=allowed, deny=(ip_network(denied),)) is not None
