@@ -22,6 +22,7 @@ from tests.workers.processes import PATIENCE_S, book_calls, environment, start
 from tests.workers.test_doorman import until
 from workers.queue import PUNCTUAL, Bell, redis_client
 
+SOON = "SELECT send_at - clock_timestamp() < interval '2.7 s' FROM inflight"
 WORKER = "from workers import worker\nworker.main()\n"
 STANDING_STILL = """
 import threading, time
@@ -79,12 +80,13 @@ def test_a_deleted_run_is_not_called(
         stderr = stack.enter_context(log.open("wb"))
         process = start(stack, environ, stderr.fileno(), "-c", program)
         until(lambda: one(connection, "SELECT count(*) FROM heartbeat") == 1)
-        # Within its lease by a clock that stands still; long enough to be stopped before.
-        book_calls(connection, environ, receiver, 1)
+        book_calls(connection, environ, receiver, 1, due_in=6)
         (run,) = claim_all(connection, ahead=10.0)
         bell.ring(PUNCTUAL, [(run.run_id, run.token)])
         bell.once()
         until(lambda: one(connection, "SELECT state FROM inflight") == "taken")
+        # Within its lease by a clock that stands still.
+        until(lambda: one(connection, SOON) is True)
 
         process.send_signal(signal.SIGSTOP)
         connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp()")
