@@ -1,93 +1,161 @@
-"""Alone: suspects, one at a time, in a process in which nothing else can be lost with them."""
+"""Alone: suspects, in a process in which nothing but other suspects can be lost with them."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
-from collections.abc import Mapping
+import os
+import signal
+import threading
+from collections.abc import Callable
 from typing import Final
 
+import psycopg
+
+from app import thread_failures
 from app.config import Settings
+from app.domain.quarantine import MAX_GROUP, choose
 from app.errors import Misconfigured
-from app.log import logger
-from app.store.takes import suspects
+from app.log import in_words, logger
+from app.store import quarantine
+from app.store.takes import Ticket
+from app.uptime import read_uptime
+from workers.isolation import HURRY
 from workers.link import Link, Repeating
-from workers.process import begin, end, fail, identity, on_stop, prepare_for
+from workers.process import begin, end, fail, identity, prepare_for
 from workers.station import Station
 
-_NEXT_S: Final = 0.005
+_NEXT_S: Final = 0.02
+_SETTLE_S: Final = 0.005
 _LINGER_S: Final = 2.0
+_OPEN_S: Final = 3.0
+"""How long a group takes in others: the leases of one kill run out within so long."""
+
+_KEEP_S: Final = 1.0
+_STDIN: Final = 0
 
 
-class Isolation:
-    """Sees that suspects are tried: by one process at a time, started when there are any."""
+class Lock:
+    """What one process of all has that tries suspects, for as long as its session lives."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = dict(environ)
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, settings: Settings) -> None:
+        self._link = Link(settings.database_url, "quarantine")
+        self._kept_at = read_uptime()
 
-    def begin(self) -> None:
-        """Start the process, unless it is at work already."""
-        if self._process is not None and self._process.poll() is None:
-            return
-        command = [sys.executable, "-m", "workers.alone"]
-        self._process = subprocess.Popen(command, env=self._environ)  # noqa: S603 - our own module
+    def take(self) -> bool:
+        """Whether it can be had: nobody else has it, and the database answers."""
+        return self._asks(quarantine.lock)
 
-    def end(self) -> None:
-        """Stop the process, if there is one, and wait for it."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
+    def keep(self) -> bool:
+        """Whether it is held still; where it is not, there is no more to ask for."""
+        now = read_uptime()
+        if now - self._kept_at < _KEEP_S:
+            return True
+        self._kept_at = now
+        return self._asks(quarantine.keep_lock)
+
+    def _asks(self, question: Callable[[psycopg.Connection], bool]) -> bool:
+        try:
+            with self._link.use() as connection:
+                return question(connection)
+        except psycopg.Error as error:
+            logger.warning("quarantine.lost", error=in_words(error))
+            return False
+
+    def close(self) -> None:
+        """Give it up."""
+        self._link.drop()
 
 
 class Feeder(Repeating):
-    """Takes the next suspect once the one before is settled; ends when there are no more."""
+    """Takes a group of suspects once the one before is settled; ends when there are no more."""
 
-    def __init__(self, station: Station, link: Link) -> None:
+    def __init__(self, station: Station, link: Link, lock: Lock) -> None:
         super().__init__("feeder", pause=_NEXT_S)
         self._station = station
         self._link = link
-        self._fed_at = time.monotonic()
+        self._lock = lock
+        self._size = 0
+        self._opened_at = float("-inf")
+        self._fed_at = read_uptime()
 
     def close(self) -> None:
         """Close the connection."""
         self._link.drop()
 
     def once(self) -> None:
-        """Feed the station one run, if it holds none."""
-        if self._station.courier.held:
-            self._fed_at = time.monotonic()
+        """Feed the station a group where it holds none, or those that come late to its group."""
+        if not self._lock.keep():
+            self._finish()
             return
+        now = read_uptime()
+        held = [each.ticket for each in list(self._station.courier.held)]
+        if held:
+            self._fed_at = now
+            if now - self._opened_at > _OPEN_S or len(held) >= self._size:
+                return
+        else:
+            self._opened_at = now
+        if not self._feed(held) and now - self._fed_at > _LINGER_S:
+            self._finish()
+
+    def _feed(self, held: list[Ticket]) -> bool:
+        """Take what may be tried now, if there is any."""
         with self._link.use() as connection:
-            found = suspects(connection, limit=1)
-        if found and self._station.take(self._link, found):
-            logger.warning("run.tried_alone", run_id=str(found[0][0]))
-        elif time.monotonic() - self._fed_at > _LINGER_S:
-            self._station.stop()
-            self.stop()
+            found = quarantine.suspects(connection, limit=MAX_GROUP)
+            size = self._size if held else None
+            self._size, chosen = choose(found, size=size, under_way=len(held))
+            if not chosen:
+                return False
+            number = len(held) + len(chosen)
+            free = quarantine.set_group_size(connection, [*held, *chosen], number)
+        taken = [ticket for ticket in chosen if ticket[0] in free]
+        if not self._station.take(self._link, taken):
+            return False
+        if number == 1:
+            logger.warning("run.tried_alone", run_id=str(taken[0][0]))
+        else:
+            logger.warning("runs.tried_together", runs=number)
+        return True
+
+    def _finish(self) -> None:
+        self._station.stop()
+        self.stop()
 
 
-def run(settings: Settings) -> None:
-    """Try every suspect there is, one after the other."""
+def run(settings: Settings, lock: Lock) -> None:
+    """Try every suspect there is, one group after the other."""
     station = Station(settings, f"{identity()}.alone", hears_bells=lambda: True)
     station.poller.polling = False
-    station.settler.pause = _NEXT_S
-    on_stop(station.stop, hurry=station.hurry)
-    feeder = Feeder(station, Link(settings.database_url, "feeder"))
+    station.settler.pause = _SETTLE_S
+    thread_failures.end_process(station.stop, hurry=station.hurry)
+    threading.Thread(target=_follow, args=(station,), name="follow", daemon=True).start()
+    feeder = Feeder(station, Link(settings.database_url, "feeder"), lock)
     feeder.start()
     station.run()
     feeder.stop()
+    feeder.join(timeout=5)
+
+
+def _follow(station: Station) -> None:
+    """Do as the worker says that started this process, which holds the other end of the pipe."""
+    while said := os.read(_STDIN, 64):
+        station.hurry() if HURRY in said else station.stop()
+    station.stop()
 
 
 def main() -> None:
-    """Run until no suspect is left."""
+    """Run until no suspect is left, unless another process tries them."""
+    # A signal to all processes of a service is for the worker, which then tells this one.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     settings = begin("worker")
     prepare_for(settings.concurrency)
+    lock = Lock(settings)
     try:
-        run(settings)
+        if lock.take():
+            run(settings, lock)
     except Misconfigured as error:
         fail(error)
+    lock.close()
     end()
 
 

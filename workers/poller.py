@@ -11,6 +11,7 @@ from app.domain.pace import CONFIRM_EVERY, LOOK_AHEAD
 from app.store import beats, takes
 from app.store.database_errors import Kind, kind_of
 from app.store.parking import summon
+from app.store.quarantine import suspects
 from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.courier import Courier
@@ -72,7 +73,7 @@ class Poller(Repeating):
         keyring: Keyring,
         *,
         hears_bells: Callable[[], bool],
-        on_suspects: Callable[[], None],
+        on_suspects: Callable[[psycopg.Connection], None],
         clock: Callable[[], float] = read_uptime,
     ) -> None:
         super().__init__("poller", pause=CONFIRM_EVERY.total_seconds())
@@ -151,5 +152,5 @@ class Poller(Repeating):
             self._reach.exhausted(asked)
         if tickets:
             take(connection, tickets, self._courier, self._keyring, self._clock)
-        if takes.suspects(connection, limit=1):
-            self._on_suspects()
+        if suspects(connection, limit=1):
+            self._on_suspects(connection)

@@ -6,6 +6,8 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 
+import psycopg
+
 from app.config import Settings
 from app.delivery.engine import Engine
 from app.delivery.guard import Guard
@@ -32,7 +34,7 @@ class Station:
         identity: str,
         *,
         hears_bells: Callable[[], bool],
-        on_suspects: Callable[[], None] = lambda: None,
+        on_suspects: Callable[[psycopg.Connection], None] = lambda _connection: None,
     ) -> None:
         self._clock = read_uptime
         self._loop = Loop(clock=self._clock)
@@ -120,8 +122,10 @@ class Station:
         """What is held still goes to other workers at once: no lease has to run out first."""
         self.poller.stop()
         self.poller.join(timeout=5)
-        with self._taking:
-            self._ended = True
+        is_free = self._taking.acquire(timeout=5)
+        self._ended = True
+        if is_free:
+            self._taking.release()
         self.courier.stop()
         self._engine.close()
         threads = (self.keeper, self.loader, self.settler)

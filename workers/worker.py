@@ -8,8 +8,8 @@ from app.config import Settings
 from app.errors import Misconfigured
 from app.log import logger
 from app.store.takes import Ticket
-from workers.alone import Isolation
 from workers.doorman import Door
+from workers.isolation import Isolation
 from workers.link import Link
 from workers.process import begin, end, fail, identity, on_stop, prepare_for
 from workers.queue import SUSPECT, redis_client
@@ -22,7 +22,7 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         name = identity()
         self._door = Door(lambda: redis_client(settings.redis_url), self, name)
-        self._isolation = Isolation(os.environ)
+        self._isolation = Isolation(os.environ, grace=settings.grace)
         self._station = Station(
             settings,
             name,
@@ -40,7 +40,8 @@ class Worker:
     def admit(self, name: str, tickets: list[Ticket]) -> None:
         """Take a batch; suspects are tried by a process of their own."""
         if name == SUSPECT:
-            self._isolation.begin()
+            with self._link.use() as connection:
+                self._isolation.begin(connection)
         else:
             self._station.take(self._link, tickets)
 
@@ -55,10 +56,12 @@ class Worker:
     def stop(self) -> None:
         """Take nothing more, and end when what is under way has ended."""
         self.closed = True
+        self._isolation.stop()
         self._station.stop()
 
     def hurry(self) -> None:
         """Wait for nothing under way any more."""
+        self._isolation.hurry()
         self._station.hurry()
 
 

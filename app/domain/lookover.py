@@ -40,11 +40,13 @@ def judge(
     lease_left: float | None,
     reclaims: int,
     leases_count: bool,
+    alone: bool = True,
     completed: bool = False,
     deadline_left: float | None = None,
 ) -> Action:
     """What to do with a run in `state`; `lease_left` in seconds, None where nobody holds it.
 
+    `alone` is false of a suspect that was tried with others: what ended their process is not known.
     `completed` where its receiver has said what came of it; `deadline_left` are the seconds it
     has left for that, None where nothing is expected of it.
 
@@ -56,7 +58,7 @@ def judge(
             return Action.LEAVE
         if cancelled:
             return Action.CANCEL
-        return Action.BURY if reclaims >= DEAD_AFTER else Action.RECLAIM
+        return Action.BURY if alone and reclaims >= DEAD_AFTER else Action.RECLAIM
     if state is RunState.RUNNING:
         return _running(cancelled=cancelled, completed=completed, deadline_left=deadline_left)
     return Action.CANCEL if cancelled else Action.RING

@@ -18,6 +18,7 @@ from app.domain.instants import format_utc
 from app.domain.lookover import Action, judge
 from app.domain.manner import Manner
 from app.domain.pace import MAX_INSTANT, PATIENCE, UNBOUNDED_S
+from app.domain.quarantine import after_death, is_alone
 from app.domain.retry import Failed, RetryAt, again
 from app.domain.retry_policy import DEFAULT
 from app.domain.run import RunKind, RunState
@@ -59,6 +60,7 @@ class _Looked(Unsettled):
     account_id: int
     fresh_at: datetime | None
     kind: str
+    group_size: int | None
 
 
 _MINUTE: Final = timedelta(minutes=1)
@@ -139,6 +141,7 @@ def _verdict(row: _Looked, *, leases_count: bool) -> Action:
         lease_left=row.lease_left,
         reclaims=row.reclaims,
         leases_count=leases_count,
+        alone=is_alone(row.group_size),
         completed=row.completion is not None,
         deadline_left=row.deadline_left,
     )
@@ -149,10 +152,12 @@ def _ring(
 ) -> list[Claimed]:
     if not verdicts:
         return []
-    reclaimed = [int(action is Action.RECLAIM) for _, action in verdicts]
+    after = [after_death(row.reclaims, row.group_size) for row, _ in verdicts]
     params: dict[str, Any] = {
         "ids": [row.id for row, _ in verdicts],
-        "reclaimed": reclaimed,
+        "reclaimed": [int(action is Action.RECLAIM) for _, action in verdicts],
+        "reclaims": [each.reclaims for each in after],
+        "group_sizes": [each.group_size for each in after],
         "patience": PATIENCE,
     }
     return [

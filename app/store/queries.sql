@@ -421,12 +421,25 @@ LIMIT %(limit)s;
 
 -- name: suspects
 -- Poison is quarantined: what was reclaimed this often (pace.SUSPECT_AFTER, written out so that the
--- partial index serves) is never taken together with others.
-SELECT id, token FROM inflight
+-- partial index serves) is taken together with other suspects at most, as many as its group has.
+SELECT id, token, group_size FROM inflight
 WHERE state = 'claimed' AND cancelled_at IS NULL AND reclaims >= 2
   AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
 ORDER BY look_at
 LIMIT %(limit)s;
+
+-- name: set_group_size
+-- How many suspects are tried together is stored before any of them is taken: if their process dies,
+-- the next group is half as large. A row locked elsewhere is passed over, and is not to be taken now.
+WITH free AS MATERIALIZED (
+  SELECT i.id
+  FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
+  JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+  WHERE i.token = v.token AND i.state IN ('claimed', 'taken')
+  FOR UPDATE OF i SKIP LOCKED
+)
+UPDATE inflight SET group_size = %(size)s WHERE id = ANY (ARRAY(SELECT id FROM free))
+RETURNING id;
 
 -- name: word
 -- The last word counts: of what is taken, by whomever, what was withdrawn within the last ten seconds
@@ -879,7 +892,8 @@ SELECT id, token, job_id, job_version, due_at, final, serial, state, reclaims,
        date_part('epoch', lease_until - least(clock_timestamp(), %(until)s::timestamptz)),
        attempts - tried, complete_by, date_part('epoch', complete_by - clock_timestamp()),
        completion, completion_message, account_id,
-       CASE WHEN state = 'claimed' AND look_at <= send_at THEN send_at END AS fresh_at, kind
+       CASE WHEN state = 'claimed' AND look_at <= send_at THEN send_at END AS fresh_at, kind,
+       group_size
 FROM inflight
 WHERE look_at BETWEEN now() - make_interval(secs => %(reach)s)
                   AND least(now(), %(until)s::timestamptz)
@@ -906,16 +920,19 @@ SELECT extract(epoch FROM now())::float8 - (
 -- Back to claimed: a reclaim raises the token, so the holder that lost its lease settles nothing; a
 -- bell rung twice keeps the token, so that either bell will do. The rows are locked by look. Nobody is
 -- to take a run of a suspended account: it is rung for, and looked at again, when that is resumed.
+-- What a reclaim counts for, and in which group a suspect is tried next, is decided in the domain.
 WITH suspended AS MATERIALIZED (
   SELECT ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL) AS ids
 ), claimed AS (
   UPDATE inflight i
   SET state = 'claimed', token = i.token + v.reclaimed, lease_until = NULL,
-      reclaims = i.reclaims + v.reclaimed,
+      reclaims = CASE WHEN v.reclaimed = 1 THEN v.reclaims ELSE i.reclaims END,
+      group_size = CASE WHEN v.reclaimed = 1 THEN v.group_size ELSE i.group_size END,
       look_at = CASE WHEN i.account_id = ANY ((SELECT ids FROM suspended)::bigint[])
                      THEN 'infinity'
                      ELSE greatest(i.send_at, clock_timestamp()) + %(patience)s END
-  FROM unnest(%(ids)b::uuid[], %(reclaimed)b::int[]) AS v (id, reclaimed)
+  FROM unnest(%(ids)b::uuid[], %(reclaimed)b::int[], %(reclaims)b::smallint[],
+              %(group_sizes)b::smallint[]) AS v (id, reclaimed, reclaims, group_size)
   WHERE i.id = ANY (ARRAY[v.id])
   RETURNING i.id, i.token, i.account_id, i.reclaims, i.look_at, i.send_at
 )

@@ -77,7 +77,7 @@ def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Take
 
     A payload comes along where a native job might have it; a longer one is left behind.
     """
-    ids, tokens = _columns(tickets)
+    ids, tokens = columns(tickets)
     params = {
         "ids": ids,
         "tokens": tokens,
@@ -90,7 +90,7 @@ def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Take
 
 def payloads(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, bytes | None]:
     """Of the runs held: the payloads of those still wanted; None for one that is lost."""
-    ids, tokens = _columns(tickets)
+    ids, tokens = columns(tickets)
     return dict(run(connection, "payloads", {"ids": ids, "tokens": tokens}).fetchall())
 
 
@@ -114,12 +114,6 @@ def untaken(
         },
     ).fetchall()
     return [(run_id, token) for run_id, token in rows]
-
-
-def suspects(connection: psycopg.Connection, *, limit: int) -> list[Ticket]:
-    """Runs that twice took their worker's lease with them, to be tried alone."""
-    rows = run(connection, "suspects", {"limit": limit})
-    return [(run_id, token) for run_id, token in rows.fetchall()]
 
 
 class LatestWord(NamedTuple):
@@ -149,7 +143,7 @@ def acknowledge_withdrawn(connection: psycopg.Connection, tickets: Sequence[Tick
 
     No disk is waited for: what a crash of the database takes back is told once more.
     """
-    ids, tokens = _columns(tickets)
+    ids, tokens = columns(tickets)
     with connection.pipeline(), connection.transaction():
         connection.execute("SET LOCAL synchronous_commit TO off")
         run(connection, "acknowledge_withdrawn", {"ids": ids, "tokens": tokens})
@@ -161,7 +155,7 @@ def extend(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UU
     No disk is waited for: one that stalls for seconds would cost every lease there is, and what a
     crash of the database takes back is a lease that ends a little sooner.
     """
-    ids, tokens = _columns(tickets)
+    ids, tokens = columns(tickets)
     with connection.pipeline(), connection.transaction():
         connection.execute("SET LOCAL synchronous_commit TO off")
         rows = run(connection, "extend", {"ids": ids, "tokens": tokens, "lease": LEASE})
@@ -174,5 +168,6 @@ def _taken(row: tuple[Any, ...]) -> Taken:
     return taken if document is None else taken._replace(manner=from_document(document))
 
 
-def _columns(tickets: Sequence[Ticket]) -> tuple[list[UUID], list[int]]:
+def columns(tickets: Sequence[Ticket]) -> tuple[list[UUID], list[int]]:
+    """The ids and the tokens, as statements want them."""
     return [run_id for run_id, _ in tickets], [token for _, token in tickets]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from math import log2
 
 import psycopg
 
@@ -18,9 +19,15 @@ from tests.e2e.sink import Sink
 from tests.receiver import Exchange, Gone, Receiver
 
 RATE, SECONDS = 20, 35.0
-RECOVERED = 30.0
+DEAD_WITHIN = 240.0
+"""Each kill costs a lease, a look and the start of a process; there are up to ten."""
+
+RECOVERED = 120.0
 UNHARMED = 5.0
 """Seconds of lateness: the poison's own lease and restart may hold up nobody any more."""
+
+HELD = 16
+"""Of the others, so many are in the worker at once at most: those of less than a second."""
 
 
 class Poison:
@@ -50,13 +57,15 @@ def test_poison_ends_dead_and_visible_while_other_jobs_go_on(
     jobs = book_many(connection, sink.url(), steadily(RATE, SECONDS))
     document = {"url": receiver.url("/poison"), "when": format_utc(in_seconds(2))}
     job = battered.ask("POST", "/1/jobs", document).body["id"]
-    until(lambda: one(connection, "SELECT state FROM run WHERE job_id = %s", job) == "dead", "dead")
+    dead = "SELECT count(*) FROM run WHERE job_id = %s AND state = 'dead'"
+    until(lambda: one(connection, dead, job) == 1, "dead", DEAD_WITHIN)
     began = receiver.requests[0].at
     tell(f"{len(poison.killed_at)} processes killed; dead after {time.time() - began:.1f} s")
 
     assert poison.alone.count(False) <= SUSPECT_AFTER
     assert poison.alone == sorted(poison.alone)
-    assert len(poison.alone) <= DEAD_AFTER + 1
+    # Others that died with it twice are tried with it, in groups that are halved by each kill.
+    assert len(poison.alone) <= DEAD_AFTER + 1 + log2(HELD)
     assert len({each.header("webhook-id") for each in receiver.requests}) == 1
     run = battered.ask("GET", f"/1/runs/{receiver.requests[0].header('webhook-id')}").body
     assert (run["job"], run["state"], run["attempts"]) == (job, "dead", [])

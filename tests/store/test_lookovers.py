@@ -18,7 +18,9 @@ def look(connection: psycopg.Connection, *, leases_count: bool = True) -> Lookov
 
 
 def let_leases_run_out(connection: psycopg.Connection) -> None:
-    connection.execute("UPDATE inflight SET lease_until = clock_timestamp() - interval '1 s'")
+    connection.execute(
+        "UPDATE inflight SET lease_until = clock_timestamp() - interval '1 s' WHERE state = 'taken'"
+    )
 
 
 def test_a_run_nobody_took_is_rung_again_under_the_same_token(

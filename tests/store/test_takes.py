@@ -9,7 +9,8 @@ from app.domain.job import MAX_DATA
 from app.domain.manner import Manner
 from app.domain.retry_policy import Backoff, Constant, RetryPolicy
 from app.store.lookovers import look_over
-from app.store.takes import extend, payloads, suspects, take, untaken, word
+from app.store.quarantine import suspects
+from app.store.takes import extend, payloads, take, untaken, word
 from tests.booked import URL, book, claim_all, claim_and_take, one
 
 
@@ -158,7 +159,7 @@ def test_a_suspect_is_found_apart_from_the_others(
     connection.execute("UPDATE inflight SET reclaims = 2")
 
     assert untaken(connection, late=0.1, limit=10) == []
-    assert suspects(connection, limit=10) == [(claimed.run_id, claimed.token)]
+    assert suspects(connection, limit=10) == [((claimed.run_id, claimed.token), None)]
 
 
 def test_a_cancelled_run_is_not_taken(connection: psycopg.Connection, account_id: int) -> None:

@@ -38,7 +38,7 @@ def polling(url: str, stage: Stage) -> Poller:
         stage.courier,
         Keyring(SecretBox((Fernet.generate_key().decode(),))),
         hears_bells=lambda: True,
-        on_suspects=lambda: None,
+        on_suspects=lambda _connection: None,
         clock=stage.clock,
     )
 

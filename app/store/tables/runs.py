@@ -50,6 +50,7 @@ inflight = Table(
     Column("started_by", Text),
     Column("withdrawal_known", Boolean, nullable=False, server_default=NO),
     Column("depth", SmallInteger, nullable=False, server_default=text("0")),
+    Column("group_size", SmallInteger),
     Index("inflight_look", "look_at"),
     Index(
         "inflight_suspended",

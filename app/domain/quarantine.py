@@ -1,0 +1,73 @@
+"""Quarantine: in which groups suspects are tried, and what the death of a group's process means.
+
+A suspect is a run whose workers have died under it (pace.SUSPECT_AFTER). Most suspects only were in
+the same process as the one that is the cause. So the suspects are tried together, and each time the
+process of a group dies, the suspects of that group are tried again in groups of half the size: the
+cause is alone after log2(n) deaths, and all others are settled on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeVar
+
+from app.domain.pace import SUSPECT_AFTER
+
+MAX_GROUP: Final = 1000
+"""Suspects that one process tries at once; the first group of those that nobody has tried yet."""
+
+
+_T = TypeVar("_T")
+
+
+class AfterDeath(NamedTuple):
+    """What a run becomes when the process that had it is taken for dead.
+
+    `group_size` is how many suspects may be tried together where it is one of them; None where it
+    was not tried yet, or is not a suspect.
+    """
+
+    reclaims: int
+    group_size: int | None
+
+
+def max_size(group_size: int | None) -> int:
+    """How many suspects may be tried together where one has this group size."""
+    return MAX_GROUP if group_size is None else group_size
+
+
+def choose(
+    suspects: Sequence[tuple[_T, int | None]], *, size: int | None = None, under_way: int = 0
+) -> tuple[int, list[_T]]:
+    """The size of a group, and the suspects to be tried in it now; each is given with its own size.
+
+    Where a group of `size` is under way, these are those that may join it: the leases of one kill
+    do not all run out at once. Otherwise the largest groups come first: they most likely hold no
+    cause, and then all in them is settled in the time of one call.
+    """
+    if not suspects:
+        return size or 0, []
+    sizes = [max_size(group_size) for _, group_size in suspects]
+    chosen = max(sizes) if size is None else size
+    fitting = [each for (each, _), its in zip(suspects, sizes, strict=True) if its == chosen]
+    return chosen, fitting[: max(0, chosen - under_way)]
+
+
+def after_death(reclaims: int, group_size: int | None) -> AfterDeath:
+    """What follows for a run whose lease ran out, as the process that had it most likely died.
+
+    Who was tried with others is not held responsible, but is tried with half as many.
+    """
+    if reclaims + 1 <= SUSPECT_AFTER:
+        return AfterDeath(reclaims + 1, None)
+    if is_alone(group_size):
+        return AfterDeath(reclaims + 1, 1)
+    return AfterDeath(reclaims, max_size(group_size) // 2)
+
+
+def is_alone(group_size: int | None) -> bool:
+    """Whether a suspect in a group of this size had its process to itself.
+
+    The release before this one tried every suspect alone, and stored no size.
+    """
+    return group_size is None or group_size == 1

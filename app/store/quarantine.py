@@ -1,0 +1,66 @@
+"""Suspects in the database: those that wait, in which groups they are tried, and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import psycopg
+
+from app.store.queries import run
+from app.store.takes import Ticket, columns
+
+_KEY: Final = 7233012460
+
+# Of a transaction, as sessions may be shared by a pooler. PostgreSQL gives the lock up when its
+# holder's session ends, and ends a session of which it hears nothing for this long.
+_LOCK: Final = f"""
+SELECT set_config('idle_in_transaction_session_timeout', '10s', true),
+       pg_try_advisory_xact_lock({_KEY})
+"""
+
+# Looked at, not tried for: whoever tries holds it for a moment, and keeps it from a process that
+# begins just then.
+_IS_TAKEN: Final = f"""
+SELECT pid FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND objsubid = 1
+  AND (classid::bigint << 32) + objid::bigint = {_KEY}
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""  # noqa: S608 - a number of ours
+_IS_MINE: Final = f"{_IS_TAKEN} AND pid = pg_backend_pid()"
+
+
+def suspects(connection: psycopg.Connection, *, limit: int) -> list[tuple[Ticket, int | None]]:
+    """Runs that twice took their worker's lease with them, each with the size of its group."""
+    rows = run(connection, "suspects", {"limit": limit}).fetchall()
+    return [((run_id, token), group_size) for run_id, token, group_size in rows]
+
+
+def set_group_size(
+    connection: psycopg.Connection, tickets: Sequence[Ticket], size: int
+) -> set[UUID]:
+    """Store that these are tried together, before they are; those that may be taken now."""
+    ids, tokens = columns(tickets)
+    params = {"ids": ids, "tokens": tokens, "size": size}
+    return {row[0] for row in run(connection, "set_group_size", params).fetchall()}
+
+
+def is_at_work(connection: psycopg.Connection) -> bool:
+    """Whether some process tries suspects now."""
+    return connection.execute(_IS_TAKEN).fetchone() is not None
+
+
+def lock(connection: psycopg.Connection) -> bool:
+    """Begin a transaction that keeps all others from trying suspects; False where one does.
+
+    It is held until the connection is closed, or silent for ten seconds.
+    """
+    connection.execute("BEGIN")
+    row = connection.execute(_LOCK).fetchone()
+    return row is not None and bool(row[1])
+
+
+def keep_lock(connection: psycopg.Connection) -> bool:
+    """Let PostgreSQL hear of the holder of the lock; False, or psycopg.Error, where it is lost."""
+    return connection.execute(_IS_MINE).fetchone() is not None

@@ -1,0 +1,115 @@
+"""Suspects in the database: their groups, halved by each death, and the one process that tries."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import psycopg
+
+from app.domain.pace import DEAD_AFTER, SUSPECT_AFTER
+from app.domain.run import RunState
+from app.store.lookovers import Lookover
+from app.store.quarantine import is_at_work, keep_lock, lock, set_group_size, suspects
+from app.store.settling import settle
+from app.store.takes import Ticket, take
+from tests.booked import book, claim_all, one
+from tests.store.test_lookovers import let_leases_run_out, look
+
+
+def suspected(connection: psycopg.Connection, account_id: int, number: int) -> list[Ticket]:
+    """So many runs that wait to be tried."""
+    for _ in range(number):
+        book(connection, account_id, due_in=-1)
+    claimed = claim_all(connection)
+    connection.execute("UPDATE inflight SET reclaims = %s", (SUSPECT_AFTER,))
+    return [(each.run_id, each.token) for each in claimed]
+
+
+def die(connection: psycopg.Connection, tickets: list[Ticket]) -> Lookover:
+    """Have these tried together by a process that dies of it."""
+    free = set_group_size(connection, tickets, len(tickets))
+    assert len(take(connection, [each for each in tickets if each[0] in free])) == len(tickets)
+    let_leases_run_out(connection)
+    return look(connection)
+
+
+def test_each_death_of_a_group_halves_the_next_one(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    tickets = suspected(connection, account_id, 5)
+    assert suspects(connection, limit=9) == [(each, None) for each in tickets]
+
+    looked = die(connection, tickets)
+
+    assert looked.reclaimed == 5
+    assert {each.reclaims for each in looked.rung} == {SUSPECT_AFTER}
+    again = suspects(connection, limit=9)
+    assert {size for _, size in again} == {2}
+    assert {token for (_, token), _ in again} == {tickets[0][1] + 2}
+
+
+def test_only_who_dies_alone_is_dead_at_last(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    suspected(connection, account_id, 2)
+    connection.execute("UPDATE inflight SET reclaims = %s", (DEAD_AFTER,))
+
+    assert die(connection, [ticket for ticket, _ in suspects(connection, limit=9)]).ended == []
+    first, second = (ticket for ticket, _ in suspects(connection, limit=9))
+    (ended,) = die(connection, [first]).ended
+
+    assert (ended.id, ended.state) == (first[0], RunState.DEAD)
+    settle(connection, [ended])
+    assert [ticket for ticket, _ in suspects(connection, limit=9)] == [second]
+
+
+def test_who_is_locked_elsewhere_is_not_to_be_taken(
+    connection: psycopg.Connection, other: psycopg.Connection, account_id: int
+) -> None:
+    first, second = suspected(connection, account_id, 2)
+    with other.transaction():
+        other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (first[0],))
+
+        assert set_group_size(connection, [first, second], 2) == {second[0]}
+    assert set_group_size(connection, [(second[0], second[1] + 1)], 2) == set()
+
+
+def test_a_run_that_is_not_a_suspect_any_more_begins_anew(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    (ticket,) = suspected(connection, account_id, 1)
+    set_group_size(connection, [ticket], 1)
+    connection.execute("UPDATE inflight SET reclaims = 1")
+    take(connection, [ticket])
+    let_leases_run_out(connection)
+    look(connection)
+
+    assert [size for _, size in suspects(connection, limit=9)] == [None]
+
+
+def test_one_process_at_a_time_tries_suspects_until_its_session_ends(
+    database: str, connection: psycopg.Connection
+) -> None:
+    with (
+        closing(psycopg.connect(database, autocommit=True)) as holder,
+        closing(psycopg.connect(database, autocommit=True)) as second,
+    ):
+        assert not is_at_work(connection)
+        assert lock(holder)
+        assert keep_lock(holder)
+        assert is_at_work(connection)
+        assert not lock(second)
+        assert not keep_lock(second)
+        pid = holder.info.backend_pid
+        assert one(connection, "SELECT pg_terminate_backend(%s, 10000)", pid)
+
+        assert not is_at_work(connection)
+        second.rollback()
+        assert lock(second)
+
+
+def test_the_lock_holds_back_no_snapshot(database: str, connection: psycopg.Connection) -> None:
+    with closing(psycopg.connect(database, autocommit=True)) as holder:
+        lock(holder)
+        query = "SELECT backend_xmin IS NULL FROM pg_stat_activity WHERE pid = %s"
+        assert one(connection, query, holder.info.backend_pid)

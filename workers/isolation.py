@@ -1,0 +1,102 @@
+"""Isolation: a worker's way to the process that tries suspects, which runs apart from it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import IO, Final
+
+import psycopg
+
+from app.store import quarantine
+from app.uptime import read_uptime
+
+HURRY: Final = b"hurry\n"
+STOP: Final = b"stop\n"
+"""What the worker writes to its process; the end of the pipe, as when it was killed, is a stop."""
+
+_PAUSE_S: Final = 1.0
+"""Between two starts: one that finds another process at work ends at once."""
+
+_SETTLING_S: Final = 15.0
+
+
+class Isolation:
+    """Starts `workers.alone` when there are suspects and nobody tries them; from any thread."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        grace: float,
+        clock: Callable[[], float] = read_uptime,
+    ) -> None:
+        self._environ = dict(environ)
+        self._patience = grace + _SETTLING_S
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = float("-inf")
+        self._closed = False
+
+    def begin(self, connection: psycopg.Connection) -> None:
+        """See that suspects are tried: by one process at a time, of all workers together."""
+        if quarantine.is_at_work(connection):
+            return
+        with self._lock:
+            runs = self._process is not None and self._process.poll() is None
+            if self._closed or runs or self._clock() - self._started_at < _PAUSE_S:
+                return
+            self._started_at = self._clock()
+            self._start()
+
+    def stop(self) -> None:
+        """Ask the process to end in good order, and start none any more."""
+        with self._lock:
+            self._closed = True
+            self._tell(STOP)
+
+    def hurry(self) -> None:
+        """Ask it to wait for no call any more."""
+        with self._lock:
+            self._tell(HURRY)
+
+    def end(self) -> None:
+        """Wait for the process; it is killed where it does not end."""
+        self.stop()
+        process = self._process
+        if process is None:
+            return
+        try:
+            process.wait(self._patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        _close(process.stdin)
+
+    def _start(self) -> None:
+        if self._process is not None:
+            _close(self._process.stdin)
+        # In a session of its own, where no signal to the worker's group reaches it: what ends its
+        # process is held against a suspect. The pipe tells it to stop, also by breaking.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "workers.alone"],
+            env=self._environ,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def _tell(self, what: bytes) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            with suppress(OSError, ValueError):  # it has ended
+                self._process.stdin.write(what)
+                self._process.stdin.flush()
+
+
+def _close(pipe: IO[bytes] | None) -> None:
+    if pipe is not None:
+        with suppress(OSError):
+            pipe.close()
