@@ -33,6 +33,8 @@ class Plan:
     hostile_s: float
     hostile_patience_s: float
     """How long a call or a booking is waited for beside an attack."""
+    restart_rate: int
+    restart_s: float
     listed: int
     crons: int
     tls: int
@@ -58,6 +60,7 @@ class Plan:
             "slow_receivers": f"1 in 1000 of {self.slow_rate}/s for {self.slow_s:g} s",
             "neighbour_overdue_jobs": {"one": self.overdue, "fifty": self.overdue_each},
             "hostile_seconds": self.hostile_s,
+            "restart": f"{self.restart_rate}/s for {self.restart_s:g} s",
             "listed_ids": self.listed,
             "cron_jobs": self.crons,
             "tls_handshakes": self.tls,
@@ -83,6 +86,8 @@ FULL: Final = Plan(
     neighbour_s=60.0,
     hostile_s=6.0,
     hostile_patience_s=20.0,
+    restart_rate=500,
+    restart_s=60.0,
     listed=1_000_000,
     crons=100_000,
     tls=1500,
@@ -110,6 +115,8 @@ QUICK: Final = Plan(
     neighbour_s=15.0,
     hostile_s=1.5,
     hostile_patience_s=10.0,
+    restart_rate=500,
+    restart_s=40.0,
     listed=200_000,
     crons=10_000,
     tls=1000,

@@ -22,14 +22,19 @@ TINY = replace(
     steady=(50,),
     steady_s=1.0,
     create_s=1.0,
+    restart_rate=50,
+    restart_s=10.0,
     listed=1000,
     crons=50,
 )
+LATE_MS = 30_000
+"""A second is what operators are promised; here other tests may have taken the machine."""
+
 # It loads all cores, and a booking that is not answered in its time fails it.
 pytestmark = pytest.mark.alone
 
 # Left out: what waits for calls to time out, what needs many jobs, what needs more packages.
-MEASURED = ["drain", "steady", "create", "list", "crons"]
+MEASURED = ["drain", "steady", "create", "restart", "list", "crons"]
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +89,14 @@ def test_bookings_are_held_against_a_route_that_inserts(found: dict[str, Any]) -
 def test_the_other_phases_find_something(found: dict[str, Any]) -> None:
     assert found["details"]["list"]["application/json"]["ids_per_s"] > 0
     assert found["details"]["crons"]["lateness_ms"]["samples"] == 50
+
+
+def test_a_rolling_restart_repeats_no_call(found: dict[str, Any]) -> None:
+    """Where a call is missing, comes twice or early the phase itself fails."""
+    restart = found["details"]["restart"]
+
+    assert {"web", "scheduler", "worker"} <= set(restart["processes"])
+    assert restart["lateness_ms"]["max"] < LATE_MS
 
 
 def test_it_is_told_what_was_measured_and_on_what(found: dict[str, Any]) -> None:
