@@ -62,5 +62,5 @@ def call_of(held: Held, now: float, tokens: Tokens) -> Call | Reply:
     """The signed call that begins at `now`, or why the attempt has failed without one."""
     wall = held.wall(now)
     # Of an event nothing is to be said later: it has no token, and its 202 is a success.
-    token = None if held.is_event else tokens.make(held.run.id)
+    token = None if held.is_event else tokens.make(held.call_id)
     return build(held.delivery(wall, token), held.secrets, int(wall.timestamp()))

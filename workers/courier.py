@@ -303,15 +303,12 @@ class Courier:
         if over is not None:
             self._settle(held, over)
             return True
-        missing = missing_key(held)
+        missing, until = missing_key(held), self._brakes.until(held, now)
         if missing is not None:
-            self.payloads.drop(held)
-            self.destinations.releases.append((held, held.without_key(missing, now)))
-            return True
-        until = self._brakes.until(held, now)
-        if until is None:
+            self._give_back(held, held.without_key(missing, now))
+        elif until is None:
             return False
-        if until - now <= MAX_WAIT_HERE_S:
+        elif until - now <= MAX_WAIT_HERE_S:
             self._loop.call_at(until, self._due, held)
         else:
             self._give_back(held, self._brakes.release(held, until, now))
@@ -376,6 +373,10 @@ class Courier:
         settlement = after_a_call(held, attempt, now=now, jitter=self._jitter())
         if isinstance(settlement, Unreached):
             self.destinations.unreached(held, reply, now)
+        elif held.has_more(settlement, now) and not self._stopping:
+            self.destinations.done(held, reply, now)
+            held.go_on(settlement)
+            self._wait_for([held])
         else:
             if settlement.state is not None:
                 self._brakes.note(held, reply, now)

@@ -10,14 +10,16 @@ from uuid import UUID
 
 from app.delivery.addressing import JSON, address, payload
 from app.delivery.request import Delivery
+from app.domain.dapr.series import MAX_SECONDS
 from app.domain.flow import Cause
+from app.domain.instants import format_utc
 from app.domain.job import Dialect
 from app.domain.pace import LEASE, LEASE_MARGIN
 from app.domain.retry import RetryAt
 from app.domain.retry_policy import DEFAULT, Constant, Policy
 from app.domain.run import Attempt, RunKind, RunState
 from app.store.parking import Release
-from app.store.settling import Settlement
+from app.store.settling import CalledTicks, Settlement
 from app.store.takes import Taken, Ticket
 from workers.destination import Destination
 
@@ -48,6 +50,9 @@ class Held:
     whether what does not reach its app consumes nothing. Where the take left the payload behind,
     `body` is it once it was loaded, `counted` tells whether there is room for it, and `awaiting`
     that its turn has come: it has a slot, and is called as soon as the payload is here.
+    Where it calls several ticks in a row, `run` is as of the one whose turn it is, but for its id
+    and token; `tick` counts those before it, and `called` is what is to be recorded of them, of
+    which the first began at `series_since`.
     """
 
     run: Taken
@@ -67,6 +72,17 @@ class Held:
     body: bytes | None = None
     counted: bool = False
     awaiting: bool = False
+    tick: int = 0
+    called: Settlement | None = None
+    series_since: float = 0.0
+
+    @property
+    def call_id(self) -> UUID:
+        """The id of its call: the run's, or one of their own for the further ticks it calls.
+
+        It follows from the run's, so that a tick that is called again has the same.
+        """
+        return UUID(int=self.run.id.int + self.tick) if self.tick else self.run.id
 
     @property
     def ticket(self) -> Ticket:
@@ -145,8 +161,8 @@ class Held:
     ) -> Settlement:
         """What is to be written of it: how it ended, or why and until when it waits."""
         run = self.run
-        return Settlement(
-            run.id,
+        settlement = Settlement(
+            self.call_id,
             run.token,
             run.job_id,
             run.job_version,
@@ -162,6 +178,53 @@ class Held:
             run.kind == RunKind.SCHEDULED and not run.missed_in_pause,
             run.serial,
         )
+        return settlement if self.called is None else self._with_ticks(settlement, self.called)
+
+    def has_more(self, settlement: Settlement, now: float) -> bool:
+        """Whether it may go on with a further tick of its job, after this came of one."""
+        further = self.run.further
+        if further is None or settlement.state is not RunState.SUCCEEDED or self.withdrawn:
+            return False
+        since = self.begun if self.called is None else self.series_since
+        return self.tick < len(further) - 1 and now - since < MAX_SECONDS
+
+    def go_on(self, settlement: Settlement) -> None:
+        """Turn to the next tick; this came of the one before, which succeeded."""
+        following = (self.run.further or ())[self.tick]
+        if following is None:
+            raise ValueError("no tick follows")
+        if self.called is None:
+            self.called, self.series_since = settlement, self.begun
+        self.tick += 1
+        self.fire_at += (following - self.run.send_at).total_seconds()
+        self.begun = self.put_off = self.waits_since = 0.0
+        self.run = self.run._replace(
+            due_at=following,
+            send_at=following,
+            planned_at=None,
+            missed=0,
+            missed_in_pause=False,
+            attempts=0,
+            tried=0,
+        )
+
+    def interrupted(self, reason: str) -> Settlement:
+        """It has called ticks, and cannot call the next one now: that is a run of its own."""
+        return self.came_to(retry=RetryAt(instant=self.run.due_at, reason=reason), reason=reason)
+
+    def _with_ticks(self, settlement: Settlement, first: Settlement) -> Settlement:
+        """What came of the tick whose turn it is, with what came of those before it."""
+        further = self.run.further or ()
+        at = [first.due_at, *further]
+        after = at[self.tick + 1]
+        ticks = CalledTicks(self.run.id, self.tick, at[1] or first.due_at, after, None)
+        if settlement.state is RunState.SUCCEEDED:
+            reason = _in_a_row(self.tick + 1, self.run.due_at)
+            return first._replace(reason=reason, last=after is None, ticks=ticks)
+        before = first
+        if self.tick > 1:
+            before = first._replace(reason=_in_a_row(self.tick, at[self.tick - 1] or first.due_at))
+        return settlement._replace(last=after is None, ticks=ticks._replace(before=before))
 
     def set_aside(self, *, stopping: bool = False) -> Release:
         """Give it back at once, for another worker where this one is `stopping`.
@@ -188,7 +251,7 @@ class Held:
             content_type = JSON
             data = payload(data, dialect=run.dialect, run_id=run.id)
         return Delivery(
-            run.id,
+            self.call_id,
             run.job_id,
             self.address or "",
             content_type,
@@ -204,6 +267,10 @@ class Held:
             self.app_token,
             run.depth,
         )
+
+
+def _in_a_row(number: int, last: datetime) -> str:
+    return f"{number} ticks were called in a row, the last of them due at {format_utc(last)}."
 
 
 def hold(

@@ -215,7 +215,10 @@ class Scheduler(Repeating):
 
     def _count(self, claims: Claims) -> list[Claimed]:
         self._note(claims.postponed.total())
-        self._firings.count(Counter(each.account_id for each in claims.runs))
+        begun: Counter[int] = Counter()
+        for each in claims.runs:
+            begun[each.account_id] += each.firings
+        self._firings.count(begun)
         self._firings.postponed(claims.postponed)
         return claims.runs
 

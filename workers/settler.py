@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -136,10 +137,28 @@ class Settler(Repeating):
                 self._settle(connection, self._usage.pruned(list(self._unsettled)))
                 self._unsettled.clear()
             if self._unreleased:
-                self._release(connection, list(self._unreleased))
+                whole = self._without_interrupted(connection, list(self._unreleased))
+                if whole:
+                    self._release(connection, whole)
                 self._unreleased.clear()
             for each in self._set_aside.due(self._clock()):
                 self._settle_aside(connection, each)
+
+    def _without_interrupted(
+        self, connection: psycopg.Connection, batch: list[tuple[Held, Release]]
+    ) -> list[tuple[Held, Release]]:
+        """Settle the runs that have called ticks of theirs; the others are given back as they are.
+
+        The tick that is left is a run of its own then, which is given back when it is taken again.
+        """
+        interrupted = [
+            (held, held.interrupted(each.reason)) for held, each in batch if held.called is not None
+        ]
+        if not interrupted:
+            return batch
+        self._settle(connection, interrupted)
+        self._courier.given_back([held for held, _ in interrupted], frozenset())
+        return [each for each in batch if each[0].called is None]
 
     def _release(self, connection: psycopg.Connection, batch: list[tuple[Held, Release]]) -> None:
         try:
@@ -198,6 +217,7 @@ class Settler(Repeating):
         if left:
             aside = [(held, left[each.id]) for held, each in batch if each.id in left]
             self._set_aside.put(aside, self._clock(), tries=tries)
+        written, settled = _with_ticks_before(written, settled)
         self._accuracy.count(written, settled)
         self._usage.count(written, settled)
         self._tell(settled)
@@ -220,6 +240,18 @@ class Settler(Repeating):
         count((tally.LATENESS, tally.bound(each)) for each in late)
         if late:
             self._tallies[tally.LATENESS_SUM, ""] += sum(late)  # type: ignore[assignment] # Counter adds floats as well
+
+
+def _with_ticks_before(
+    written: list[tuple[Held, Settlement]], settled: Settled
+) -> tuple[list[tuple[Held, Settlement]], Settled]:
+    """What was written besides: the runs of the ticks before those that were settled."""
+    if not any(each.ticks for each in settled.done):
+        return written, settled
+    before = {each.id: ticks.before for each in settled.done if (ticks := each.ticks)}
+    more = [(held, each) for held, of in written if (each := before.get(of.id)) is not None]
+    done = (*settled.done, *(each for _, each in more))
+    return [*written, *more], replace(settled, done=done)
 
 
 def _tell_impossible(run_id: UUID, error: psycopg.Error) -> None:

@@ -106,25 +106,25 @@ def _settle_free(
     with connection.transaction():
         connection.execute(_LIMITS, {"milliseconds": round(within * 1000)})
         locked = _locked_elsewhere(connection, batch)
-        free = [each for each in batch if each.id not in locked]
+        free = [each for each in batch if each.row_id not in locked]
         written = write(connection, free) if free else NOTHING
     settled = _ended(connection, free, written)
-    left = tuple(Busy(each, None) for each in batch if each.id in locked)
+    left = tuple(Busy(each, None) for each in batch if each.row_id in locked)
     return Settled(done=settled.done, lost=settled.lost, busy=left)
 
 
 def _locked_elsewhere(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
     """The runs that cannot be settled without waiting; the rows of all others are locked here."""
     final = [each for each in batch if each.state is not None]
-    needed = {each.id: {each.job_id} for each in final if moves_its_job(each)}
+    needed = {each.row_id: {each.job_id} for each in batch if moves_its_job(each)}
     started = following(connection, [each.job_id for each in final if each.serial])
     for each in final:
         if each.serial:
-            needed[each.id].update(started.get(each.job_id, ()))
+            needed[each.row_id].update(started.get(each.job_id, ()))
     jobs = {job_id for all_of_it in needed.values() for job_id in all_of_it}
     locked_jobs = _ids(connection, "due_locked_elsewhere", jobs)
     locked = {run_id for run_id, all_of_it in needed.items() if all_of_it & locked_jobs}
-    rest = [each.id for each in batch if each.id not in locked]
+    rest = [each.row_id for each in batch if each.row_id not in locked]
     return locked | _ids(connection, "inflight_locked_elsewhere", rest)
 
 

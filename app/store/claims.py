@@ -11,11 +11,13 @@ from uuid import UUID
 import psycopg
 
 from app.domain import tally
+from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL, further
+from app.domain.dapr.ticks import Ticks
 from app.domain.firing_rate import SHARING, UNLIMITED, Bound, FiringLimits, reason
-from app.domain.pace import MAX_INSTANT, PATIENCE, UNBOUNDED_S
-from app.domain.rearm import rearm
+from app.domain.pace import LOOK_AHEAD, MAX_INSTANT, PATIENCE, UNBOUNDED_S
+from app.domain.rearm import Rearmed, rearm
 from app.domain.run import RunState
-from app.domain.trigger import from_document
+from app.domain.trigger import Trigger, from_document
 from app.store import beats, postponing
 from app.store.job_ends import end_finished
 from app.store.misfires import LeftOut, leave_out, of_columns
@@ -23,13 +25,17 @@ from app.store.queries import Answer, run
 
 
 class Claimed(NamedTuple):
-    """A run to ring for; `ahead` is in seconds until it may begin, negative if late."""
+    """A run to ring for; `ahead` is in seconds until it may begin, negative if late.
+
+    `firings` counts the ticks it is to call.
+    """
 
     run_id: UUID
     token: int
     account_id: int
     ahead: float
     reclaims: int = 0
+    firings: int = 1
 
 
 class Claims(NamedTuple):
@@ -74,6 +80,13 @@ class _Decided(NamedTuple):
     final: bool
     missed: int = 0
     left_out: int = 0
+    further: tuple[datetime | None, ...] = ()
+    """Ticks that its run may call as well, and last the one after them, if any."""
+
+    @property
+    def firings(self) -> int:
+        """How many ticks its run is to call."""
+        return max(1, len(self.further))
 
 
 _Schedule = tuple[dict[str, str], str | None, float | None]
@@ -158,7 +171,8 @@ def _claim(
         late = [each for each in decided if each.due.job_id in waiting and each.left_out]
         _tell_missed(connection, [*moving, *map(_left_out, late)])
         numbers = Counter(each.account_id for each in claimed)
-        numbers.update(each.due.account_id for each in moving if each.fire_at is not None)
+        for each in moving:
+            numbers[each.due.account_id] += each.firings if each.fire_at is not None else 0
         postponing.count(connection, limits, numbers, sifted.postponed)
     # A run of theirs that ended while this was not committed left their ends to this.
     end_finished(
@@ -209,8 +223,9 @@ def _decided(
             "account_ids": [due.account_id for due in recurring],
         }
         schedules = {row[0]: row[1:] for row in run(connection, "triggers", jobs).fetchall()}
+    most = MAX_TOGETHER_OF_ALL // max(1, len(recurring))
     return [
-        _decide(due, schedules, unreadable)
+        _decide(due, schedules, unreadable, min(most, MAX_TOGETHER))
         if due.recurring
         else _Decided(due, due.due_at, None, final=True)
         for due in found
@@ -235,7 +250,8 @@ def _move_on(
     made = [each for each in decided if each.fire_at is not None]
     at_once = [each for each in made if each.due.bound is None]
     late = [each for each in made if each.due.bound is not None]
-    answers = [run(connection, "insert_inflight", _columns(at_once))] if at_once else []
+    columns = {**_columns(at_once), **_further(at_once)}
+    answers = [run(connection, "insert_inflight", columns)] if at_once else []
     if late:
         reasons = [
             reason(limits.allowed(each.due.account_id), Bound(each.due.bound or ""))
@@ -258,28 +274,59 @@ def _columns(made: Sequence[_Decided]) -> dict[str, Any]:
     }
 
 
+def _further(made: Sequence[_Decided]) -> dict[str, Any]:
+    """As arrays in text form: one of arrays would have to be as long for each run."""
+    return {"further": [_array(each.further) if each.further else None for each in made]}
+
+
+def _array(instants: Sequence[datetime | None]) -> str:
+    items = ["NULL" if each is None else each.isoformat() for each in instants]
+    return f"{{{','.join(items)}}}"
+
+
 def _decide(
     due: _Due,
     schedules: Mapping[UUID, _Schedule],
     unreadable: Callable[[UUID, Exception], None],
+    most: int,
 ) -> _Decided:
-    """Where the trigger cannot be evaluated the job is not over, but has no next firing."""
+    """Where the trigger cannot be evaluated the job is not over, but has no next firing.
+
+    `most` is how many further ticks its run may have.
+    """
     try:
         document, policy, window = schedules[due.job_id]
         misfire = of_columns(policy, window)
+        trigger = from_document(document)
         each = rearm(
-            from_document(document),
+            trigger,
             due_at=due.due_at,
             now=due.now,
             misfire=misfire,
             postponed=due.bound is not None,
         )
+        further = _ticks(trigger, due, each, most)
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
         unreadable(due.job_id, error)
         return _Decided(due, due.due_at, None, final=False)
     next_at = None if due.remaining == 1 else each.next_at
     final = next_at is None and not due.standing
-    return _Decided(due, each.fire_at, next_at, final, each.missed, each.left_out)
+    return _Decided(due, each.fire_at, next_at, final, each.missed, each.left_out, further)
+
+
+def _ticks(trigger: Trigger, due: _Due, each: Rearmed, most: int) -> tuple[datetime | None, ...]:
+    """The further ticks that the run may call; none where a limit of the account has to be kept."""
+    if not isinstance(trigger, Ticks) or each.fire_at is None or each.next_at is None:
+        return ()
+    if due.crowded or due.bound is not None or not due.serial:
+        return ()
+    left = most if due.remaining is None else min(most, due.remaining - 1)
+    found = further(
+        trigger, each.fire_at, each.next_at, now=due.now, ahead=LOOK_AHEAD, most=max(0, left)
+    )
+    if due.remaining is not None and len(found) == due.remaining:
+        found[-1] = None
+    return tuple(found)
 
 
 def _tell_missed(connection: psycopg.Connection, decided: Sequence[_Decided]) -> None:

@@ -294,17 +294,20 @@ WHERE due.job_id = ANY (ARRAY[v.id]);
 -- name: insert_inflight
 -- One run per job, version, kind and due time (inflight_once): a row armed twice for the same
 -- firing adds nothing and stops nobody. Nor does one of a job whose calls must not overlap while
--- another is under way (inflight_serial). A run never begins before it is due.
+-- another is under way (inflight_serial). A run never begins before it is due. The `further` ticks it
+-- may call are claimed again by whoever comes next, unless it has said that it called them (move_ticks).
 INSERT INTO inflight
-  (id, job_id, account_id, job_version, kind, due_at, missed, final, serial, state, send_at, look_at)
+  (id, job_id, account_id, job_version, kind, due_at, missed, final, serial, state, send_at, look_at,
+   further)
 SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, final, serial,
-       'claimed', due_at, greatest(due_at, clock_timestamp()) + %(patience)s
+       'claimed', due_at, greatest(due_at, clock_timestamp()) + %(patience)s, further::timestamptz[]
 FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
             %(dues)b::timestamptz[], %(missed)b::int[], %(finals)b::boolean[],
-            %(serials)b::boolean[])
-  AS v (job_id, account_id, version, due_at, missed, final, serial)
+            %(serials)b::boolean[], %(further)b::text[])
+  AS v (job_id, account_id, version, due_at, missed, final, serial, further)
 ON CONFLICT DO NOTHING
-RETURNING id, account_id, date_part('epoch', due_at - clock_timestamp());
+RETURNING id, account_id, date_part('epoch', due_at - clock_timestamp()), 0,
+          coalesce(cardinality(further), 1);
 
 -- name: insert_postponed
 -- As insert_inflight, of firings that were postponed: each begins now, never before it is due, and
@@ -358,7 +361,8 @@ WITH held AS (
   SET state = 'taken', token = i.token + 1, lease_until = clock_timestamp() + %(lease)s
   WHERE i.id = ANY (ARRAY(SELECT id FROM held))
   RETURNING i.id, i.token, i.job_id, i.account_id, i.job_version, i.due_at, i.missed, i.final,
-            i.send_at, i.planned_at, i.attempts, i.reclaims, i.tried, i.kind, i.serial, i.depth
+            i.send_at, i.planned_at, i.attempts, i.reclaims, i.tried, i.kind, i.serial, i.depth,
+            i.further
 )
 SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.planned_at,
        t.missed, t.final, t.attempts, t.reclaims,
@@ -375,7 +379,8 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        coalesce(j.endpoint, s.endpoint) AS endpoint, e.url AS base, e.sealed_token,
        CASE WHEN c.size > %(longest)s THEN c.size ELSE 0 END AS size,
        greatest(t.depth, coalesce(j.depth, s.depth, 0)) AS depth,
-       coalesce(t.job_version > 1 AND t.due_at < j.updated_at - %(margin)s::interval, false) AS missed_in_pause
+       coalesce(t.job_version > 1 AND t.due_at < j.updated_at - %(margin)s::interval, false) AS missed_in_pause,
+       t.further
 FROM taken t
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = t.job_id AND account_id = t.account_id LIMIT 1) j
   ON j.version = t.job_version
@@ -513,6 +518,63 @@ WITH free AS MATERIALIZED (
 )
 SELECT id FROM inflight
 WHERE id = ANY (%(ids)b::uuid[]) AND id <> ALL (ARRAY(SELECT id FROM free));
+
+-- name: record_ticks
+-- The ticks that a run has called with success before the one that is settled now are one run of
+-- history, with the attempt of the first, only under the token it was taken with. Under lock_due_of;
+-- move_ticks follows.
+WITH v AS MATERIALIZED (
+  SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(reasons)b::text[],
+                       %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
+                       %(errors)b::text[], %(details)b::text[], %(headers)b::text[],
+                       %(bodies)b::bytea[], %(dns)b::real[], %(connects)b::real[], %(tls)b::real[],
+                       %(first_bytes)b::real[], %(totals)b::real[])
+    AS v (id, token, why, started_at, lateness_ms, status, error, detail, headers, body, dns_ms,
+          connect_ms, tls_ms, first_byte_ms, total_ms)
+), called AS MATERIALIZED (
+  SELECT v.*, i.job_id, i.account_id, i.job_version, i.kind, i.due_at, i.missed,
+         i.attempts + 1 AS number, i.started_by, i.depth
+  FROM v JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+  WHERE i.token = v.token
+), attempted AS (
+  INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
+                       headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+  SELECT id, due_at, number, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
+         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
+  FROM called
+)
+INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
+                 settled_at, token, started_by, depth)
+SELECT id, job_id, account_id, job_version, kind, due_at, missed, 'succeeded', number, why,
+       clock_timestamp(), token, started_by, depth
+FROM called;
+
+-- name: move_ticks
+-- A run that has called further ticks of its job stands for the one that is settled now, under the id
+-- that was sent with it, and the job goes on after that: its next tick is what the claim left, unless
+-- somebody has changed the job since. Only under the token the run was taken with, and lock_due_of.
+-- IS NOT DISTINCT FROM keeps the planner from reading all of due_held.
+WITH v AS MATERIALIZED (
+  SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(new_ids)b::uuid[],
+                       %(dues)b::timestamptz[], %(numbers)b::int[], %(nexts)b::timestamptz[],
+                       %(afters)b::timestamptz[])
+    AS v (id, token, new_id, due_at, number, next_at, after_at)
+), moved AS (
+  UPDATE inflight i
+  SET id = v.new_id, due_at = v.due_at, send_at = greatest(i.send_at, v.due_at), further = NULL,
+      final = v.after_at IS NULL, planned_at = NULL, destination = NULL,
+      reason = CASE WHEN i.cancelled_at IS NOT NULL THEN i.reason END,
+      missed = CASE WHEN v.new_id = v.id THEN i.missed ELSE 0 END,
+      attempts = CASE WHEN v.new_id = v.id THEN i.attempts ELSE 0 END,
+      tried = CASE WHEN v.new_id = v.id THEN i.tried ELSE 0 END
+  FROM v
+  WHERE i.id = ANY (ARRAY[v.id]) AND i.token = v.token
+  RETURNING i.job_id, i.job_version, v.number, v.next_at, v.after_at
+)
+UPDATE due d SET held_at = m.after_at, remaining = d.remaining - m.number
+FROM moved m
+WHERE d.job_id = ANY (ARRAY[m.job_id]) AND d.version = m.job_version
+  AND d.held_at IS NOT DISTINCT FROM m.next_at;
 
 -- name: settle_final
 -- A run leaves inflight and enters history, with its last attempt, in one statement, only under the

@@ -25,6 +25,22 @@ NOT_KEPT: Final[list[list[str]]] = []
 _NONE: Final[Any] = Attempt(0, None, None, Reply(timing=Timing(total=None)))  # type: ignore[arg-type] # a row of nothing
 
 
+class CalledTicks(NamedTuple):
+    """The ticks of one job that one run has called, in a row, up to the one that is settled.
+
+    `run_id` is what the run is known by until then. `number` further ticks had their turn;
+    `next_at` was the first of them, `after_at` is the one that follows the last, None where none
+    does. `before` is what is to be recorded of the ticks before the one that is settled, if that
+    has a run of its own.
+    """
+
+    run_id: UUID
+    number: int
+    next_at: datetime
+    after_at: datetime | None
+    before: Settlement | None
+
+
 class Settlement(NamedTuple):
     """What came of one run under one token.
 
@@ -52,6 +68,13 @@ class Settlement(NamedTuple):
     nor of firings that were missed while their job was paused."""
     serial: bool = False
     """Whether the calls of its job must not overlap, so that what follows waits for this end."""
+    ticks: CalledTicks | None = None
+    """What else its run has called, where that is more than one tick."""
+
+    @property
+    def row_id(self) -> UUID:
+        """What the run is known by until it is settled."""
+        return self.id if self.ticks is None else self.ticks.run_id
 
 
 class Written(NamedTuple):
@@ -90,12 +113,15 @@ def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Writte
     telling = [each for each in final if each.tells]
     ending = [each for each in final if each.last or each.ends_job]
     serial = [each for each in final if each.serial]
+    ticking = [each for each in batch if each.ticks is not None]
     # All statements travel together where none waits for the answer of another.
     with connection.pipeline(), connection.transaction():
         following = followers(connection, [each.job_id for each in serial])
-        to_lock = [*following, *[each.job_id for each in final if moves_its_job(each)]]
+        to_lock = [*following, *[each.job_id for each in batch if moves_its_job(each)]]
         if to_lock:
             run(connection, "lock_due_of", {"job_ids": to_lock})
+        if ticking:
+            _move_ticks(connection, ticking)
         answers = [
             _settle_final(connection, final),
             _settle_retry(connection, again),
@@ -118,7 +144,31 @@ def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Writte
 
 def moves_its_job(settlement: Settlement) -> bool:
     """Whether its job may end or go on with it, so that the job has to be locked."""
-    return settlement.last or settlement.ends_job or settlement.serial
+    final = settlement.last or settlement.ends_job or settlement.serial
+    return settlement.ticks is not None or (settlement.state is not None and final)
+
+
+def _move_ticks(connection: psycopg.Connection, batch: Sequence[Settlement]) -> None:
+    """Record what runs have called before the tick that is settled, which they stand for then."""
+    called = [(each, each.ticks) for each in batch if each.ticks is not None]
+    before = [ticks.before for _, ticks in called if ticks.before is not None]
+    if before:
+        columns: dict[str, list[Any]] = {
+            "ids": [each.id for each in before],
+            "tokens": [each.token for each in before],
+            "reasons": [each.reason for each in before],
+        }
+        run(connection, "record_ticks", columns | _attempts(before))
+    columns = {
+        "ids": [ticks.run_id for _, ticks in called],
+        "tokens": [each.token for each, _ in called],
+        "new_ids": [each.id for each, _ in called],
+        "dues": [each.due_at for each, _ in called],
+        "numbers": [ticks.number for _, ticks in called],
+        "nexts": [ticks.next_at for _, ticks in called],
+        "afters": [ticks.after_at for _, ticks in called],
+    }
+    run(connection, "move_ticks", columns)
 
 
 def _ended(serial: Sequence[Settlement], settled: set[UUID]) -> Iterator[Ended]:

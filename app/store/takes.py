@@ -70,6 +70,8 @@ class Taken(NamedTuple):
     """How many calls led to this one, one to the next."""
     missed_in_pause: bool = False
     """Whether it was due while its job was paused, and is made because that was resumed."""
+    further: list[datetime | None] | None = None
+    """Ticks of its job that it may call as well, and last the one after them, if any."""
 
 
 def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Taken]:

@@ -9,9 +9,9 @@ from app.domain.dapr.reader import Every, Fields
 from app.domain.dapr.ticks import Ticks, next_after, step_of
 
 MOST_AT_ONCE: Final = 10_000
-"""All of them are called for, one by one: half an hour of calls at five a second."""
-SHORTEST_STEP: Final = 100_000_000
-"""Nanoseconds. The calls of one job never overlap, and there are about ten of them a second.
+"""All of them are called for, one after the other, as fast as the app answers."""
+SHORTEST_STEP: Final = 1_000_000
+"""Nanoseconds. The calls of one job never overlap, and an app takes about so long for each.
 
 A schedule that ticks faster than this can only fall behind, so all of its ticks count as due at
 once, whenever it begins.

@@ -136,8 +136,8 @@ def _too_many(text: str, schedule: Every | Fields) -> Refusal:
     if isinstance(schedule, Every) and schedule.period < SHORTEST_STEP:
         return Refusal(
             "schedule",
-            f"the interval is shorter than 100 milliseconds, without an end: {shown(text)}",
-            remedy='use "@every 100ms" or longer, '
+            f"the interval is shorter than a millisecond, without an end: {shown(text)}",
+            remedy='use "@every 1ms" or longer, '
             f'or say how often in "repeats", at most {MOST_AT_ONCE:,} times',
         )
     return Refusal(

@@ -16,7 +16,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, REAL
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL
 
 from app.store.tables.columns import INSTANT, METADATA, NO, NOW
 
@@ -51,6 +51,7 @@ inflight = Table(
     Column("withdrawal_known", Boolean, nullable=False, server_default=NO),
     Column("depth", SmallInteger, nullable=False, server_default=text("0")),
     Column("group_size", SmallInteger),
+    Column("further", ARRAY(INSTANT)),
     Index("inflight_look", "look_at"),
     Index(
         "inflight_suspended",

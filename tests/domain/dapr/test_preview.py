@@ -59,7 +59,7 @@ def test_what_is_told_from_now_on_is_told_in_utc() -> None:
     ("times", "reason"),
     [
         (Times(), "job must have either a due time or a schedule"),
-        (Times(schedule="@every 0s"), "the interval is shorter than 100 milliseconds"),
+        (Times(schedule="@every 0s"), "the interval is shorter than a millisecond"),
         (Times(schedule="0 0 0 30 2 *"), "the schedule never fires"),
         (Times(schedule="CRON_TZ=Europe/Rome @daily", repeats=0), "defined repeats must be"),
         (Times(due_time="1h", ttl="2h"), "job must have a schedule to have a ttl"),

@@ -1,0 +1,220 @@
+"""Ticks: what a run has called beside its own tick is stored, and its job goes on after it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+from uuid6 import uuid7
+
+from app.domain.dapr.ticks import Ticks
+from app.domain.run import Attempt, Reply, RunState, Timing
+from app.domain.trigger import to_document
+from app.store.apart import settle_singly_if_needed
+from app.store.settling import CalledTicks, Settlement, settle
+from app.store.takes import Taken
+from tests.booked import claim_all, claim_and_take, in_seconds, one
+
+STEP: Final = timedelta(milliseconds=10)
+OK: Final = Reply(status=200, timing=Timing(total=1.0))
+
+
+def book(
+    connection: psycopg.Connection, account_id: int, *, late: float, remaining: int | None = None
+) -> UUID:
+    """A Dapr job that ticks every 10 ms, and began so many seconds ago."""
+    job_id = UUID(int=uuid7().int)
+    start = in_seconds(-late)
+    ticks = Ticks(schedule="@every 10ms", start=start, first=start)
+    connection.execute(
+        "INSERT INTO job (id, account_id, version, url, trigger, enabled, misfire, name, dialect,"
+        " endpoint, written)"
+        " VALUES (%s, %s, 1, '/job/a', %s, true, 'all', 'a', 'dapr', 'app', '{}')",
+        (job_id, account_id, Jsonb(to_document(ticks))),
+    )
+    connection.execute(
+        "INSERT INTO due (job_id, account_id, version, recurring, serial, remaining, next_at)"
+        " VALUES (%s, %s, 1, true, true, %s, %s)",
+        (job_id, account_id, remaining, start),
+    )
+    return job_id
+
+
+def attempt(run: Taken) -> Attempt:
+    return Attempt(1, run.send_at, 1.0, OK)
+
+
+def called(
+    run: Taken,
+    number: int,
+    *,
+    state: RunState | None = RunState.SUCCEEDED,
+    retry_at: datetime | None = None,
+    token: int | None = None,
+) -> Settlement:
+    """What came of a run that has called so many further ticks, the last of which came to this."""
+    further = run.further or []
+    whole = Settlement(
+        *(run.id, token or run.token, run.job_id, run.job_version, run.due_at),
+        *(RunState.SUCCEEDED, None, f"{number + 1} ticks", further[number] is None, False),
+        attempt(run),
+        serial=True,
+    )
+    ticks = CalledTicks(run.id, number, further[0] or run.due_at, further[number], None)
+    if state is RunState.SUCCEEDED:
+        return whole._replace(ticks=ticks)
+    due_at = further[number - 1] or run.due_at
+    return whole._replace(
+        id=UUID(int=run.id.int + number),
+        due_at=due_at,
+        state=state,
+        retry_at=retry_at,
+        reason="it failed",
+        ticks=ticks._replace(before=whole._replace(reason=f"{number} ticks", last=False)),
+    )
+
+
+def history(connection: psycopg.Connection, job_id: UUID) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        "SELECT r.id, r.due_at, state, attempts, reason,"
+        " (SELECT count(*) FROM attempt a WHERE a.run_id = r.id AND a.due_at = r.due_at)"
+        " FROM run r WHERE job_id = %s ORDER BY due_at",
+        [job_id],
+    ).fetchall()
+
+
+def due(connection: psycopg.Connection, job_id: UUID) -> tuple[Any, ...] | None:
+    query = "SELECT next_at, held_at, remaining FROM due WHERE job_id = %s"
+    return connection.execute(query, [job_id]).fetchone()
+
+
+def test_a_claim_hands_over_what_is_due_and_comes_soon(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job = book(connection, account_id, late=0.1)
+    (run,) = claim_and_take(connection)
+    further = run.further or []
+
+    assert further == [run.due_at + (n + 1) * STEP for n in range(len(further))]
+    assert 30 <= len(further) <= 500
+    # Nobody has called them yet: whoever comes after a crash claims them again.
+    assert due(connection, job) == (None, further[0], None)
+
+
+def test_ticks_that_are_counted_are_handed_over_up_to_the_last(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job = book(connection, account_id, late=5.0, remaining=7)
+    ((claimed),) = claim_all(connection)
+    assert claimed.firings == 7
+    further = one(connection, "SELECT further FROM inflight WHERE job_id = %s", job)
+    assert (len(further), further[-1]) == (7, None)
+
+
+def test_what_was_called_is_one_run_and_the_job_goes_on_after_it(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job = book(connection, account_id, late=5.0, remaining=100)
+    (run,) = claim_and_take(connection)
+
+    assert settle(connection, [called(run, 9)]) == {run.id}
+
+    assert history(connection, job) == [(run.id, run.due_at, "succeeded", 1, "10 ticks", 1)]
+    assert due(connection, job) == (run.due_at + 10 * STEP, None, 90)
+    (following,) = claim_and_take(connection)
+    assert following.due_at == run.due_at + 10 * STEP
+
+
+def test_the_last_tick_ends_the_job(connection: psycopg.Connection, account_id: int) -> None:
+    job = book(connection, account_id, late=5.0, remaining=10)
+    (run,) = claim_and_take(connection)
+    settle(connection, [called(run, 9)])
+
+    assert due(connection, job) is None
+    assert one(connection, "SELECT count(*) FROM job") == 0
+    assert len(history(connection, job)) == 1
+
+
+def test_a_tick_that_fails_is_a_run_of_its_own_and_is_tried_again(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job = book(connection, account_id, late=5.0, remaining=10)
+    (run,) = claim_and_take(connection)
+    retry_at = datetime.now(UTC)
+    settle(connection, [called(run, 9, state=None, retry_at=retry_at)])
+
+    assert history(connection, job) == [(run.id, run.due_at, "succeeded", 1, "9 ticks", 1)]
+    row = connection.execute(
+        "SELECT id, due_at, state, attempts, final, further, send_at, token > %s FROM inflight",
+        [run.token],
+    ).fetchone()
+    own = (UUID(int=run.id.int + 9), run.due_at + 9 * STEP)
+    assert row == (*own, "waiting", 1, True, None, retry_at, True)
+    assert due(connection, job) == (None, None, 0)
+    assert one(connection, "SELECT count(*) FROM attempt WHERE run_id = %s", own[0]) == 1
+
+
+def test_a_tick_that_is_given_up_counts_and_the_next_is_free(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job = book(connection, account_id, late=5.0)
+    (run,) = claim_and_take(connection)
+    settle(connection, [called(run, 2, state=RunState.FAILED)])
+
+    assert [row[2:5] for row in history(connection, job)] == [
+        ("succeeded", 1, "2 ticks"),
+        ("failed", 1, "it failed"),
+    ]
+    assert due(connection, job) == (run.due_at + 3 * STEP, None, None)
+
+
+def test_nothing_is_written_under_an_old_token(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job = book(connection, account_id, late=5.0)
+    (run,) = claim_and_take(connection)
+    before = due(connection, job)
+    for state in (RunState.SUCCEEDED, RunState.FAILED, None):
+        late = called(run, 3, state=state, retry_at=datetime.now(UTC), token=run.token - 1)
+        assert settle(connection, [late]) == set()
+
+    assert history(connection, job) == []
+    assert due(connection, job) == before
+
+
+def test_a_job_that_was_changed_meanwhile_goes_on_as_it_was_changed(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job = book(connection, account_id, late=5.0, remaining=50)
+    (run,) = claim_and_take(connection)
+    at = in_seconds(3600)
+    connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp()")
+    connection.execute(
+        "UPDATE due SET version = 2, next_at = %s, held_at = NULL, remaining = 3", [at]
+    )
+    connection.execute("UPDATE job SET version = 2")
+    settle(connection, [called(run, 4)])
+
+    assert due(connection, job) == (at, None, 3)
+    assert len(history(connection, job)) == 1
+
+
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED])
+def test_rows_that_are_locked_elsewhere_are_left_for_later(
+    connection: psycopg.Connection,
+    other: psycopg.Connection,
+    account_id: int,
+    state: RunState,
+) -> None:
+    book(connection, account_id, late=5.0)
+    (run,) = claim_and_take(connection)
+    for table in ("due", "inflight"):
+        with other.transaction():
+            other.execute(f"SELECT FROM {table} FOR UPDATE")
+            settled = settle_singly_if_needed(connection, [called(run, 4, state=state)], wait=False)
+            assert len(settled.busy) == 1
+    assert len(settle_singly_if_needed(connection, [called(run, 4, state=state)]).done) == 1

@@ -1,0 +1,194 @@
+"""Series: a run that calls further ticks of its job, on a fake clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from app.domain import instants
+from app.domain.manner import Manner
+from app.domain.retry_policy import Constant
+from app.domain.run import Reply, RunState
+from app.store.settling import Settlement
+from tests.workers.stage import OK, REFUSED, Capped
+from tests.workers.test_away import APP
+from workers.held import Held
+
+DUE = datetime(2026, 1, 1, tzinfo=UTC)
+FAILED = Reply(status=500)
+POLICY = APP | {"serial": True, "final": False, "manner": Manner(retry=Constant(1, 3))}
+
+
+@pytest.fixture
+def stage() -> Iterator[Capped]:
+    made = Capped()
+    yield made
+    made.loop.close()
+
+
+def tick(number: int) -> datetime:
+    return DUE + number * timedelta(milliseconds=10)
+
+
+def begin(stage: Capped, *further: datetime | None, late: float = 1.0, **changes: Any) -> Held:
+    """A run that was due a while ago, with further ticks; its first call is under way."""
+    held = stage.hold(-late, **(POLICY | {"further": list(further) or None} | changes))
+    assert len(stage.engine.calls) == 1
+    return held
+
+
+def header(stage: Capped, name: str) -> str:
+    call, _, _ = stage.engine.calls[-1]
+    return dict(each.split(": ", 1) for each in call.headers)[name]
+
+
+def answered(stage: Capped, *replies: Reply) -> None:
+    for reply in replies:
+        assert len(stage.engine.calls) == 1, "one at a time"
+        stage.answer_all(reply)
+
+
+def settlement(stage: Capped) -> Settlement:
+    ((_, found),) = stage.courier.outcomes
+    return found
+
+
+def test_all_ticks_are_called_and_settled_as_one_run(stage: Capped) -> None:
+    held = begin(stage, tick(1), tick(2), tick(3))
+    seen = []
+    for _ in range(3):
+        seen.append((header(stage, "Wakecall-Scheduled-For"), header(stage, "webhook-id")))
+        assert header(stage, "Wakecall-Attempt") == "1"
+        answered(stage, OK)
+
+    dues = [instants.parse(due, member="due") for due, _ in seen]
+    assert dues == [DUE, tick(1), tick(2)]
+    first = held.run.id.int
+    assert [each for _, each in seen] == [str(UUID(int=first + n)) for n in range(3)]
+    found = settlement(stage)
+    assert (found.id, found.due_at, found.state) == (held.run.id, DUE, RunState.SUCCEEDED)
+    assert found.reason == (
+        "3 ticks were called in a row, the last of them due at 2026-01-01T00:00:00.02Z."
+    )
+    assert found.attempt is not None
+    assert found.attempt.number == 1
+    assert found.ticks is not None
+    assert (found.ticks.number, found.ticks.next_at, found.ticks.after_at) == (2, tick(1), tick(3))
+    assert found.ticks.before is None
+    assert found.last is False
+
+
+def test_the_last_tick_of_a_job_ends_it(stage: Capped) -> None:
+    begin(stage, tick(1), None)
+    answered(stage, OK, OK)
+
+    assert settlement(stage).last is True
+
+
+def test_a_run_without_further_ticks_is_settled_as_ever(stage: Capped) -> None:
+    begin(stage)
+    answered(stage, OK)
+
+    assert settlement(stage).ticks is None
+
+
+def test_a_tick_is_not_called_before_its_time(stage: Capped) -> None:
+    begin(stage, tick(10), tick(11), late=0.0)
+    answered(stage, OK)
+    assert stage.engine.calls == []
+    stage.step(0.09)
+    assert stage.engine.calls == []
+    stage.step(0.02)
+    stage.word()
+    assert len(stage.engine.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "changes", "state"),
+    [
+        (FAILED, {}, None),
+        (FAILED, {"manner": Manner(retry=Constant(0, 0))}, RunState.FAILED),
+        (Reply(status=202, headers=(("Wakecall-Complete", "later"),)), {}, None),
+    ],
+)
+def test_a_tick_that_does_not_succeed_is_a_run_of_its_own(
+    stage: Capped, reply: Reply, changes: dict[str, Any], state: RunState | None
+) -> None:
+    held = begin(stage, tick(1), tick(2), tick(3), tick(4), **changes)
+    answered(stage, OK, OK, reply)
+
+    found = settlement(stage)
+    assert (found.id.int, found.due_at) == (held.run.id.int + 2, tick(2))
+    assert (found.state, found.row_id) == (state, held.run.id)
+    assert found.ticks is not None
+    assert (found.ticks.number, found.ticks.after_at) == (2, tick(3))
+    before = found.ticks.before
+    assert before is not None
+    assert (before.id, before.due_at, before.state) == (held.run.id, DUE, RunState.SUCCEEDED)
+    assert (before.reason or "").startswith("2 ticks were called in a row")
+
+
+def test_the_first_tick_that_fails_is_settled_as_ever_and_the_others_come_later(
+    stage: Capped,
+) -> None:
+    begin(stage, tick(1), tick(2))
+    answered(stage, FAILED)
+
+    found = settlement(stage)
+    assert (found.state, found.ticks) == (None, None)
+
+
+def test_what_is_withdrawn_is_called_no_more(stage: Capped) -> None:
+    held = begin(stage, tick(1), tick(2), tick(3))
+    answered(stage, OK)
+    assert len(stage.engine.calls) == 1
+    stage.word(held)
+    answered(stage, OK)
+
+    assert stage.engine.calls == []
+    found = settlement(stage)
+    assert found.state is RunState.SUCCEEDED
+    assert found.ticks is not None
+    assert found.ticks.number == 1
+
+
+def test_a_run_goes_on_for_a_second_and_leaves_the_rest(stage: Capped) -> None:
+    begin(stage, *map(tick, range(1, 100)), late=10.0)
+    calls = 0
+    while stage.engine.calls:
+        stage.clock.now += 0.04
+        stage.word()
+        answered(stage, OK)
+        calls += 1
+
+    assert 20 <= calls <= 30
+    found = settlement(stage)
+    assert found.ticks is not None
+    assert found.ticks.number == calls - 1
+
+
+def test_a_worker_that_stops_calls_no_further_tick(stage: Capped) -> None:
+    begin(stage, tick(1), tick(2))
+    stage.courier.stop()
+    answered(stage, OK)
+
+    assert settlement(stage).ticks is None
+    assert stage.engine.calls == []
+
+
+def test_an_app_that_is_gone_meanwhile_has_its_tick_given_back_as_a_run(stage: Capped) -> None:
+    held = begin(stage, tick(1), tick(2), tick(3))
+    answered(stage, OK, REFUSED)
+
+    assert not stage.courier.outcomes
+    ((_, release),) = stage.flow.releases
+    found = held.interrupted(release.reason)
+    assert (found.id.int, found.due_at) == (held.run.id.int + 1, tick(1))
+    assert (found.state, found.attempt, found.retry_at) == (None, None, tick(1))
+    assert found.ticks is not None
+    assert found.ticks.after_at == tick(2)
+    assert found.ticks.before is not None
