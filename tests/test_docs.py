@@ -27,6 +27,7 @@ from app.domain import limits
 from app.domain import secret as secrets
 from app.errors import Misconfigured, WakecallError
 from app.service import health
+from app.store.backlog import Backlog
 from app.store.engine import db
 
 ROOT = Path(__file__).parent.parent
@@ -174,7 +175,7 @@ def test_the_error_codes_documented_are_those_there_are_with_their_statuses() ->
 
 
 def metrics() -> set[str]:
-    families = [*health._counted({}), *health._standing({}, frozenset(), 0.0)]
+    families = [*health._counted({}), *health._standing(Backlog(0, {}), frozenset(), 0.0)]
     return {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
 
 

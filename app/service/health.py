@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,10 +23,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.domain import tally
 from app.errors import Unavailable
 from app.store import beats, database_state, snapshots
+from app.store.backlog import MAX_OVERDUE, Backlog, backlog
 from app.store.engine import statement
 
 METRICS_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
-_MOST_OVERDUE: Final = 100_000
 _REDIS_WAIT_S: Final = 0.2
 
 
@@ -87,17 +87,17 @@ def without_database(redis_url: str, error: Exception | None) -> Readiness:
 def metrics() -> bytes:
     """Every figure in Prometheus text form, of all processes together. Raises Unavailable."""
     with statement() as connection:
-        return metrics_in(connection)
+        return metrics_in(connection, backlog)
 
 
-def metrics_in(connection: Connection) -> bytes:
-    """As `metrics`, on this connection; raises SQLAlchemyError."""
+def metrics_in(connection: Connection, count: Callable[[Connection], Backlog]) -> bytes:
+    """As `metrics`, on this connection, by what `count` counts there; raises SQLAlchemyError."""
     alive = beats.alive(connection)
     tallies = beats.tallies(connection)
-    backlog = beats.backlog(connection, most=_MOST_OVERDUE)
+    found = count(connection)
     oldest = snapshots.oldest_age(connection)
     registry = CollectorRegistry()
-    registry.register(_Figures([*_counted(tallies), *_standing(backlog, alive, oldest)]))
+    registry.register(_Figures([*_counted(tallies), *_standing(found, alive, oldest)]))
     return generate_latest(registry)
 
 
@@ -180,17 +180,17 @@ def _lateness(tallies: Mapping[tuple[str, str], float]) -> Metric:
     return family
 
 
-def _standing(backlog: Mapping[str, int], alive: frozenset[str], oldest: float) -> Iterable[Metric]:
+def _standing(found: Backlog, alive: frozenset[str], oldest: float) -> Iterable[Metric]:
     inflight = GaugeMetricFamily(
         "wakecall_runs_inflight", "Runs under way by state.", labels=["state"]
     )
     for state in ("claimed", "taken", "waiting", "running"):
-        inflight.add_metric([state], backlog.get(state, 0))
+        inflight.add_metric([state], found.inflight.get(state, 0))
     yield inflight
     yield GaugeMetricFamily(
         "wakecall_due_overdue",
-        f"Jobs past their due time and not claimed yet (counted up to {_MOST_OVERDUE}).",
-        value=backlog.get("overdue", 0),
+        f"Jobs past their due time and not claimed yet (counted up to {MAX_OVERDUE}).",
+        value=found.overdue,
     )
     yield GaugeMetricFamily(
         "wakecall_oldest_snapshot_seconds",

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.config import Settings
 from app.log import in_words, logger
 from app.service import health
+from app.service.backlog_watch import BacklogWatch
 from app.service.health import Readiness
 from app.store import beats
 from app.store.engine import watch_engine
@@ -51,6 +52,7 @@ class HealthWatch:
         self._settings = settings
         self._engine = watch_engine(settings)
         self._counts = counts
+        self._backlog = BacklogWatch()
         self._unwritten: dict[tuple[str, str], float] = {}
         self._seen: _Seen | None = None
         self._looked = threading.Event()
@@ -85,7 +87,7 @@ class HealthWatch:
                 if not readiness.database:
                     # The next session may be one of another server, or may write again.
                     connection.detach()
-                metrics = health.metrics_in(connection)
+                metrics = health.metrics_in(connection, self._backlog.count)
                 if readiness.database:
                     self._write_counts(
                         cast("psycopg.Connection", connection.connection.dbapi_connection)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import psycopg
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, text
 
 from app.domain.pace import ALIVE
 
@@ -43,27 +43,6 @@ WHERE process = 'worker' AND id NOT LIKE '%%.alone' AND beaten_at > clock_timest
 """
 
 _TALLIES: Final = text("SELECT name, label, total FROM tally")
-
-_OVERDUE: Final = text("""
-SELECT count(*) FROM (
-  SELECT FROM due WHERE slot < floor(extract(epoch FROM now()) * 10)::bigint LIMIT :most) AS o
-""")
-
-MAX_COUNTED: Final = 10_000
-"""Runs in flight that are counted one by one; where there are more, a sample of them is."""
-
-MAX_PAGES: Final = 400
-"""Pages of the table that a sample reads, on average."""
-
-_INFLIGHT: Final = text("""
-SELECT state, count(*) AS number FROM (SELECT state FROM inflight LIMIT :most) AS few GROUP BY state
-""")
-
-_PAGES: Final = text("SELECT pg_relation_size('inflight') / current_setting('block_size')::integer")
-
-_SAMPLE: Final = text("""
-SELECT state, count(*) AS number FROM inflight TABLESAMPLE SYSTEM (:percent) GROUP BY state
-""")
 
 
 def beat(connection: psycopg.Connection, process: str, identity: str) -> None:
@@ -109,24 +88,3 @@ def alive(connection: Connection) -> frozenset[str]:
 def tallies(connection: Connection) -> dict[tuple[str, str], float]:
     """All tallies, of all processes there ever were."""
     return {(row.name, row.label): row.total for row in connection.execute(_TALLIES)}
-
-
-def backlog(connection: Connection, *, most: int) -> dict[str, int]:
-    """Runs in flight by state, and due rows past their time (counted up to `most`).
-
-    The cost does not grow with the number of runs: above MAX_COUNTED they are estimated.
-    """
-    overdue = connection.execute(_OVERDUE, {"most": most}).scalar_one()
-    counted = _by_state(connection, _INFLIGHT, {"most": MAX_COUNTED + 1})
-    if sum(counted.values()) > MAX_COUNTED:
-        pages = connection.execute(_PAGES).scalar_one()
-        percent = min(100 * MAX_PAGES / pages, 100)
-        sample = _by_state(connection, _SAMPLE, {"percent": percent})
-        counted = {state: round(number * 100 / percent) for state, number in sample.items()}
-    return {"overdue": overdue, **counted}
-
-
-def _by_state(
-    connection: Connection, query: TextClause, parameters: dict[str, float]
-) -> dict[str, int]:
-    return {row.state: row.number for row in connection.execute(query, parameters)}

@@ -8,9 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from flask import Flask
+from sqlalchemy import Connection
 
 from app import config, create_app
-from app.store.engine import db
+from app.store.engine import db, watch_engine
 from tests.booked import add_account, connect
 
 
@@ -34,6 +35,15 @@ def other(database: str) -> Iterator[psycopg.Connection]:
     """A second connection, for whoever races against the first."""
     with connect(database) as opened:
         yield opened
+
+
+@pytest.fixture
+def watching(database: str) -> Iterator[Connection]:
+    """The connection of the thread that looks after health."""
+    engine = watch_engine(config.load({"DATABASE_URL": database}))
+    with engine.connect() as opened:
+        yield opened
+    engine.dispose()
 
 
 @pytest.fixture

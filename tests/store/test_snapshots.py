@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import psycopg
-import pytest
 from sqlalchemy import Connection
 
-from app import config
-from app.store.engine import watch_engine
 from app.store.snapshots import oldest_age
 from tests.booked import connect, one
 
 AGE = "SELECT extract(epoch FROM clock_timestamp() - %s::timestamptz)::float8"
-
-
-@pytest.fixture
-def watching(database: str) -> Iterator[Connection]:
-    engine = watch_engine(config.load({"DATABASE_URL": database}))
-    with engine.connect() as opened:
-        yield opened
-    engine.dispose()
 
 
 def began(session: psycopg.Connection) -> datetime:
