@@ -20,6 +20,10 @@ _MAX_GAP_S: Final = 1.0
 """How far two clocks may move apart between two readings before one of them must have stood still,
 or was set."""
 
+_DRIFT_PER_S: Final = 0.001
+"""What the clocks of two machines drift apart by, and more. No word is asked for while no run is
+held."""
+
 
 class Word(NamedTuple):
     """Asked for at `asked`: runs that were withdrawn, and how far the database's clock lies back.
@@ -62,9 +66,10 @@ class Words:
         """Take it in."""
         self.withdrawn = word.withdrawn
         self.suspended = word.suspended
-        self._asked = max(self._asked, word.asked)
         gap = self._least_offset - word.offset
-        if _MAX_GAP_S < gap < inf:
+        drift = max(0.0, word.asked - self._asked) * _DRIFT_PER_S
+        self._asked = max(self._asked, word.asked)
+        if _MAX_GAP_S + drift < gap < inf:
             self._offsets.clear()
             self._doubt("database", gap)
         self._least_offset = word.offset - word.took

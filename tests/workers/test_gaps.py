@@ -105,6 +105,19 @@ def test_a_slow_answer_is_no_gap(stage: Stage) -> None:
     assert held.lease_runs(stage.clock.now)
 
 
+def test_clocks_that_drifted_apart_while_nothing_was_held_show_no_gap(stage: Stage) -> None:
+    stage.courier.hear(Word(stage.clock.now, 500.0, {}))
+    stage.step(86400.0)
+    held = stage.hold(0.05)
+
+    stage.courier.hear(Word(stage.clock.now, 495.0, {}))
+    stage.step()
+    stage.step(0.05)
+
+    assert len(stage.engine.calls) == 1
+    assert held.leased_at > stage.courier.words.doubted_at
+
+
 def test_a_call_that_waits_for_its_name_does_not_begin_after_a_gap(stage: Stage) -> None:
     stage.hold(0.0)
     (_, _, may_begin) = stage.engine.calls[0]
