@@ -195,13 +195,14 @@ def migrated(server: str) -> Iterator[Databases]:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(template)))
     try:
-        _migrate(renamed(server, template))
+        migrate(renamed(server, template))
         yield databases
     finally:
         databases.drop(template)
 
 
-def _migrate(url: str) -> None:
+def migrate(url: str) -> None:
+    """Bring a database to the head revision."""
     app = create_app(config.load({"DATABASE_URL": url, "WAKECALL_HOME": "/nowhere"}))
     with app.app_context():
         upgrade(directory=f"{CHECKOUT / 'migrations'}")
