@@ -18,6 +18,7 @@ from app.domain.limits import TABLE
 from app.domain.scope import Scope
 from app.domain.secret import LONGEST_OVERLAP
 from app.errors import Misconfigured, Refused, WakecallError
+from app.log import in_words
 from app.service import accounts, limits
 
 P = ParamSpec("P")
@@ -44,11 +45,17 @@ def told(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except WakecallError as error:
-            remedy = error.remedy if isinstance(error, Refused) else ""
+            remedy = error.remedy if isinstance(error, Refused) else _cause(error)
             click.echo(f"{error.message} {remedy}".strip(), err=True)
             raise SystemExit(1) from None
 
     return run
+
+
+def _cause(error: WakecallError) -> str:
+    """What the operator, unlike a client, is told of why the database cannot be used."""
+    cause = error.__cause__
+    return "" if cause is None else f"({' '.join(in_words(cause).split())})"
 
 
 @account.command("create")

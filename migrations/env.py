@@ -3,9 +3,12 @@
 import time
 
 from alembic import context
+from alembic.util import CommandError
 from flask import current_app
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
+from app.log import in_words
 from app.store.engine import db, migration_engine
 
 TURN = 7233012457
@@ -16,11 +19,31 @@ def migrate() -> None:
     """Bring the database the app is configured for to the head revision."""
     # A session of its own: its lock and its settings end with it.
     engine = migration_engine(current_app.config["WAKECALL_SETTINGS"])
-    with engine.connect() as connection:
+    with open_directly(engine) as connection:
         wait_for_turn(connection)
         context.configure(connection=connection, target_metadata=db.metadata)
         with context.begin_transaction():
             context.run_migrations()
+
+
+def open_directly(engine: Engine) -> Connection:
+    """A connection to the server itself; CommandError is told in one line.
+
+    Through a pooler the lock would stay in a session that others use, and the next migration would
+    wait for it without end.
+    """
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        reason = " ".join(in_words(error).split())
+        raise CommandError(f"The database cannot be reached: {reason}") from None
+    if connection.connection.driver_connection.pooled:
+        connection.close()
+        raise CommandError(
+            "DATABASE_URL leads to a connection pooler: give this command one that leads to "
+            "PostgreSQL itself."
+        )
+    return connection
 
 
 def wait_for_turn(connection: Connection) -> None:

@@ -55,8 +55,15 @@ _WATCHING: Final = SessionOptions(
     },
     connect_s=2,
 )
-# A migration may take long, and waits briefly for locks.
-_MIGRATING: Final = SessionOptions(settings={"timezone": "UTC", "lock_timeout": 4_000})
+# A migration may take long, whatever its role has otherwise, and waits briefly for locks.
+_MIGRATING: Final = SessionOptions(
+    settings={
+        "timezone": "UTC",
+        "statement_timeout": 0,
+        "lock_timeout": 4_000,
+        "idle_in_transaction_session_timeout": 0,
+    }
+)
 POOL_WAIT_S: Final = 5
 DIALECT: Final = "postgresql+psycopg://"
 _LONGER: Final = text("SET LOCAL idle_in_transaction_session_timeout = '60s'")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, TypeVar, cast
 
 import psycopg
 from psycopg import errors
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from app.store import pooling
 
 V = TypeVar("V")
 
@@ -54,6 +57,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
     """
 
     max_wait_s: float | None = None
+    pooled: bool = False
 
     @property
     def is_usable(self) -> bool:
@@ -85,7 +89,9 @@ def open_session(
 ) -> Session:
     """A new session; raises psycopg.OperationalError where there is no server that takes writes.
 
-    What `url` says of the transport, and options that are not ours, are kept.
+    What `url` says of the transport, and options that are not ours, are kept. Where a connection
+    pooler stands before the server, the session is `pooled`, and does without prepared statements
+    unless the pooler passes them on. Raises PoolerUnfit where it does not pass on what is needed.
     """
     given = cast("dict[str, str]", conninfo_to_dict(url))
     if given.get("target_session_attrs") == "any":
@@ -95,6 +101,32 @@ def open_session(
     parameters["options"] = f"{given.get('options', '')} {ours}".strip()
     if name is not None:
         parameters["application_name"] = name
-    session = Session.connect(make_conninfo("", **parameters), autocommit=autocommit)
-    session.max_wait_s = options.max_wait_s
+    session = _connect(make_conninfo("", **parameters), options)
+    session.autocommit = autocommit
     return session
+
+
+def _connect(conninfo: str, options: SessionOptions) -> Session:
+    try:
+        session = Session.connect(conninfo, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise pooling.explain(error) from None
+    session.max_wait_s = options.max_wait_s
+    try:
+        session.pooled, timeout = pooling.verify(session, options.settings)
+        if session.pooled and not _prepares(conninfo):
+            session.prepare_threshold = None
+    except BaseException:
+        session.close()
+        raise
+    if timeout is not None:
+        session.max_wait_s = timeout + PATIENCE_S
+    return session
+
+
+@cache
+def _prepares(conninfo: str) -> bool:
+    """Whether a pooler passes on prepared statements: found out once, in a session of its own."""
+    with Session.connect(conninfo, autocommit=True) as session:
+        session.max_wait_s = PATIENCE_S
+        return pooling.passes_on_prepared_statements(session)

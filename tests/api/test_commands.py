@@ -201,3 +201,4 @@ def test_a_wrong_setting_is_told_in_one_line_not_a_traceback(environ: dict[str, 
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert "database" in result.stderr
+    assert "Connection refused" in result.stderr

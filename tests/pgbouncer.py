@@ -1,0 +1,119 @@
+"""PgBouncer: where it is found, and one that stands before a server in a test.
+
+    python -m tests.pgbouncer
+
+fetches the distribution's into .venv, where there is none; nothing is installed or started.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from local import owner
+from local.program import Program
+from tests.api.server import until
+from tests.ports import free_port
+from tests.servers import Server
+
+ROOT = Path(__file__).parent.parent
+FETCHED = ROOT / ".venv" / "pgbouncer"
+PROGRAM = "usr/sbin/pgbouncer"
+LEFT_OUT = "PgBouncer is missing: left out. As root, `.venv/bin/python -m tests.pgbouncer` gets it"
+
+
+def find() -> Path | None:
+    """The program; None where there is none."""
+    installed = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if installed:
+        return Path(installed)
+    fetched = FETCHED / PROGRAM
+    return fetched if fetched.exists() else None
+
+
+def fetch() -> None:
+    """Unpack the distribution's package and what it needs; raises CalledProcessError, OSError."""
+    with tempfile.TemporaryDirectory() as packages:
+        Path(packages, "partial").mkdir()
+        subprocess.run(["apt-get", "-qq", "update"], check=True)
+        subprocess.run(
+            [
+                *("apt-get", "-qq", "install", "--download-only", "--no-install-recommends"),
+                *("--yes", "-o", f"Dir::Cache::archives={packages}", "pgbouncer"),
+            ],
+            check=True,
+        )
+        for package in Path(packages).glob("*.deb"):
+            subprocess.run(["dpkg", "-x", f"{package}", f"{FETCHED}"], check=True)
+
+
+@contextmanager
+def pooling(url: str, folder: Path, **settings: str) -> Iterator[str]:
+    """The URL of the same database through a PgBouncer, in transaction mode unless it is given."""
+    server = conninfo_to_dict(url)
+    runner, port = owner.choose(Path("/nowhere")), free_port()
+    chosen = {
+        "listen_addr": "127.0.0.1",
+        "listen_port": f"{port}",
+        "unix_socket_dir": "",
+        "auth_type": "trust",
+        "auth_file": f"{folder / 'users'}",
+        "pool_mode": "transaction",
+        "default_pool_size": "4",
+        **settings,
+    }
+    (folder / "users").write_text(f'"{server["user"]}" "{server["password"]}"\n')
+    lines = "".join(f"{name} = {value}\n" for name, value in chosen.items())
+    target = f"host={server['host']} port={server.get('port') or 5432}"
+    (folder / "ini").write_text(f"[databases]\n* = {target}\n[pgbouncer]\n{lines}")
+    with _within_reach() as (program, environment):
+        pooler = Program(
+            name="pgbouncer",
+            command=(f"{program}", f"{folder / 'ini'}"),
+            log=folder / "log",
+            environment=environment,
+            owner=runner,
+            stop=signal.SIGINT,
+        )
+        with Server(pooler) as started:
+            until(lambda: not started.alive() or _listens(port))
+            assert started.alive(), started.words()
+            yield make_conninfo("", **{**server, "host": "127.0.0.1", "port": port})
+
+
+@contextmanager
+def _within_reach() -> Iterator[tuple[Path, dict[str, str]]]:
+    """The program where any user can run it, which a checkout is not, and what it needs."""
+    found = find()
+    assert found is not None, LEFT_OUT
+    if not found.is_relative_to(FETCHED):
+        yield found, {}
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        shutil.copytree(FETCHED / "usr", Path(folder, "usr"), symlinks=True)
+        libraries = [f"{each}" for each in Path(folder, "usr", "lib").glob("*-linux-gnu")]
+        yield Path(folder) / PROGRAM, {"LD_LIBRARY_PATH": ":".join(libraries)}
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError):
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    return False
+
+
+if __name__ == "__main__":
+    if find() is None:
+        fetch()
+    sys.exit(0 if find() else LEFT_OUT)
