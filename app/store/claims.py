@@ -171,9 +171,12 @@ def _claim(
         late = [each for each in decided if each.due.job_id in waiting and each.left_out]
         _tell_missed(connection, [*moving, *map(_left_out, late)])
         numbers = Counter(each.account_id for each in claimed)
+        numbers.update(each.due.account_id for each in moving if each.fire_at is not None)
+        ticks: Counter[int] = Counter()
         for each in moving:
-            numbers[each.due.account_id] += each.firings if each.fire_at is not None else 0
-        postponing.count(connection, limits, numbers, sifted.postponed)
+            ticks[each.due.account_id] += each.firings - 1
+        # Further ticks are firings, and no runs of their own.
+        postponing.count(connection, limits, numbers + ticks, sifted.postponed, counted=ticks)
     # A run of theirs that ended while this was not committed left their ends to this.
     end_finished(
         connection, [each.due.job_id for each in moving if each.final and not each.fire_at]

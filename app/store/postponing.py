@@ -167,7 +167,8 @@ def count(
 ) -> None:
     """Count what began, of accounts that may be near a limit, where all schedulers see it.
 
-    `counted` has how many of them are counted among the runs under way already.
+    `counted` has how many of them are not to be counted among the runs under way: they are already,
+    or are no runs.
     """
     queued: dict[int, datetime] = {}
     for each in postponed:

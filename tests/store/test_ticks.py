@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from unittest.mock import Mock
 from uuid import UUID
 
 import psycopg
@@ -12,9 +13,11 @@ from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
 from app.domain.dapr.ticks import Ticks
+from app.domain.firing_rate import Allowed, FiringLimits
 from app.domain.run import Attempt, Reply, RunState, Timing
 from app.domain.trigger import to_document
 from app.store.apart import settle_singly_if_needed
+from app.store.claims import claim
 from app.store.settling import CalledTicks, Settlement, settle
 from app.store.takes import Taken
 from tests.booked import claim_all, claim_and_take, in_seconds, one
@@ -113,6 +116,18 @@ def test_ticks_that_are_counted_are_handed_over_up_to_the_last(
     assert claimed.firings == 7
     further = one(connection, "SELECT further FROM inflight WHERE job_id = %s", job)
     assert (len(further), further[-1]) == (7, None)
+
+
+def test_each_tick_counts_as_a_firing_and_all_together_as_one_run(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, late=5.0, remaining=50)
+    limits = FiringLimits(of={account_id: Allowed(per_second=100, runs=10)})
+    claims = claim(connection, budget=10, ahead=0.3, unreadable=Mock(), limits=limits)
+
+    assert [each.firings for each in claims.runs] == [50]
+    query = "SELECT begun, spent_until - now() > interval '0.4 s' FROM firing_pace"
+    assert connection.execute(query).fetchall() == [(1, True)]
 
 
 def test_what_was_called_is_one_run_and_the_job_goes_on_after_it(
