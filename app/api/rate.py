@@ -23,8 +23,8 @@ from app.config import Settings
 from app.domain.limits import REQUESTS_PER_SECOND
 from app.errors import RateLimited
 
-JOBS_PER_REQUEST: Final = 10
-"""So many jobs in one document count as one request more."""
+ITEMS_PER_REQUEST: Final = 10
+"""So many jobs, runs or firings that one request is about count as one request more."""
 
 SYNC_S: Final = 0.1
 MAX_ACCOUNTS: Final = 8192
@@ -113,13 +113,19 @@ class Rates:
             self._buckets.move_to_end(account_id)
         return found
 
-    def add(self, account_id: int, cost: int) -> None:
-        """Count more for a request that has been counted: those after it pay for it."""
+    def add(self, account_id: int, cost: int) -> Standing | None:
+        """Count more for a request that has been counted: those after it pay for it.
+
+        Where the account stands then; None where so many others asked that it is not known.
+        """
         with self._lock:
             bucket = self._buckets.get(account_id)
-            if bucket is not None:
-                bucket.paid_at = max(bucket.paid_at, self._clock()) + cost / bucket.limit
-                bucket.untold += cost
+            if bucket is None:
+                return None
+            now = self._clock()
+            bucket.paid_at = max(bucket.paid_at, now) + cost / bucket.limit
+            bucket.untold += cost
+            return _standing(bucket.limit, bucket.paid_at - now)
 
     def _sync(self) -> None:
         """Tell the other processes and hear of them, if it is time; one thread at once."""
@@ -177,11 +183,15 @@ def count(account_id: int, limit: int | None) -> None:
             raise _refusal(standing)
 
 
-def count_jobs(account_id: int, jobs: int) -> None:
-    """Count the jobs in the document of a request, which has been counted as one itself."""
+def count_items(account_id: int, items: int) -> None:
+    """Count what a request was about besides: jobs that it booked, runs that it sent again.
+
+    The request has been counted as one itself; those after it wait until the rest is paid for.
+    """
     if "rate_standing" in g:
         rates: Rates = current_app.extensions[_EXTENSION]
-        rates.add(account_id, jobs // JOBS_PER_REQUEST)
+        standing = rates.add(account_id, items // ITEMS_PER_REQUEST)
+        g.rate_standing = standing or g.rate_standing
 
 
 def _through(url: str) -> Exchange:

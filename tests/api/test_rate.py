@@ -1,6 +1,7 @@
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -9,6 +10,8 @@ from redis.exceptions import RedisError
 from app.api.rate import Rates
 from app.service import accounts
 from tests.api.conftest import client_of
+from tests.api.native.test_run_routes import add_runs
+from tests.booked import connect
 
 MakeApp = Callable[..., Flask]
 
@@ -71,6 +74,43 @@ def test_jobs_of_one_document_count(make_app: MakeApp, redis_url: str) -> None:
     refused = client.get("/1/jobs")
     assert (refused.status_code, refused.headers["Retry-After"]) in {(429, "1"), (429, "2")}
     assert refused.get_json()["used"] > 50
+
+
+TRIGGERS = [{"type": "cron", "enabled": True, "expression": "0 15 10 * * ?"}] * 100
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/1/jobs/bulk?dryRun=true", [{"url": "http://127.0.0.1/", "cron": "0 0 12 * * ?"}] * 100),
+        ("/1/preview", {"cron": "0 15 10 ? * *", "count": 100}),
+        ("/1/preview", {"dialect": "fusion", "enabled": True, "triggers": TRIGGERS, "count": 1}),
+    ],
+    ids=["jobs", "firings", "triggers"],
+)
+def test_what_a_request_is_about_counts_and_the_answer_says_so(
+    make_app: MakeApp, redis_url: str, path: str, document: Any
+) -> None:
+    app = make_app(WAKECALL_RATE_LIMIT="1", REDIS_URL=redis_url)
+    with app.app_context():
+        client = client_of(app, accounts.create("mine"))
+    answer = client.post(path, json=document)
+    assert answer.status_code == 200, answer.text
+    # Eleven seconds' worth, less what has passed since the request came.
+    assert answer.headers["RateLimit"] in {'"requests";r=0;t=11', '"requests";r=0;t=10'}
+
+
+def test_runs_sent_again_by_one_request_count(
+    make_app: MakeApp, redis_url: str, database: str
+) -> None:
+    app = make_app(WAKECALL_RATE_LIMIT="1", REDIS_URL=redis_url)
+    with app.app_context():
+        client = client_of(app, accounts.create("account-1"))
+    with connect(database) as connection:
+        add_runs(connection, 30)
+    answer = client.post("/1/runs/redeliver", json={"dryRun": True})
+    assert answer.get_json()["count"] == 30
+    assert answer.headers["RateLimit"] in {'"requests";r=0;t=4', '"requests";r=0;t=3'}
 
 
 def counts(told: Mapping[int, int], totals: dict[int, int]) -> Mapping[int, int]:

@@ -41,8 +41,11 @@ class _Timing:
     on_overlap: str | None = None
 
 
-def answer(body: bytes, media_type: str, charset: str | None, now: datetime) -> Preview:
-    """What the document in `body` asks for; raises MalformedDocument and InvalidMember."""
+def answer(body: bytes, media_type: str, charset: str | None, now: datetime) -> tuple[Preview, int]:
+    """What the document in `body` asks for, and of how many triggers and firings it is made.
+
+    Raises MalformedDocument and InvalidMember.
+    """
     members: Mapping[str, Any]
     if media_type == negotiation.JSON:
         example = '{"cron": "0 15 10 ? * *"}'
@@ -62,7 +65,9 @@ def answer(body: bytes, media_type: str, charset: str | None, now: datetime) -> 
     after = _text(members, "after")
     asked = {name: members[name] for name in dialect.members if name in members}
     begin = now if after is None else _begin(after, asked)
-    return dialect.preview(asked, begin, _count(members))
+    found = dialect.preview(asked, begin, _count(members))
+    triggers = asked.get("triggers")
+    return found, len(found.next) + (len(triggers) if isinstance(triggers, list) else 0)
 
 
 def _begin(after: str, asked: Mapping[str, Any]) -> datetime:

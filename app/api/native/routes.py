@@ -85,7 +85,7 @@ def create_jobs() -> Response:
     bookings = bulk.read(
         *incoming.body(bodies.MAX_LONG), judge=partial(job_service.judge_together, caller)
     )
-    rate.count_jobs(caller.account.id, len(bookings))
+    rate.count_items(caller.account.id, len(bookings))
     write = answers.checked_together if dry_run else answers.created_together
     written: list[Response] = []
     # Before anything is stored: an answer that is too long is refused.
@@ -128,7 +128,8 @@ def preview_schedule() -> Response:
     """What a schedule would do, without booking it (an extension)."""
     caller = _caller()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    found = preview.answer(*incoming.body(bodies.MAX_DOCUMENT), now=caller.now)
+    found, items = preview.answer(*incoming.body(bodies.MAX_DOCUMENT), now=caller.now)
+    rate.count_items(caller.account.id, items)
     return answers.listed(preview.ROOT, preview.shown(found), media_type)
 
 

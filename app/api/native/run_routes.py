@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
-from app.api import admission, negotiation, scopes
+from app.api import admission, negotiation, rate, scopes
 from app.api.native import answers, cursor, incoming, query, run_filter
 from app.api.native.run_filter import CURSOR, OF_FILTER, OF_REDELIVERY
 from app.api.native.runs import of_attempt, of_run
@@ -108,6 +108,7 @@ def redeliver_runs() -> Response:
     if not asked.dry:
         require_booking(asking)
     done = service.redeliver_all(asking, asked.wanted, after=asked.after, dry=asked.dry)
+    rate.count_items(asking.account.id, done.count + done.lost)
     members = {"count": done.count, "lost": done.lost, "more": done.more_after is not None}
     following = {} if done.more_after is None else {CURSOR: cursor.write(done.more_after)}
     return answers.listed(
