@@ -103,7 +103,7 @@ def test_a_claim_hands_over_what_is_due_and_comes_soon(
     further = run.further or []
 
     assert further == [run.due_at + (n + 1) * STEP for n in range(len(further))]
-    assert 30 <= len(further) <= 500
+    assert 30 <= len(further) <= 501
     # Nobody has called them yet: whoever comes after a crash claims them again.
     assert due(connection, job) == (None, further[0], None)
 
@@ -122,11 +122,11 @@ def test_each_tick_counts_as_a_firing_and_all_together_as_one_run(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, late=5.0, remaining=50)
-    limits = FiringLimits(of={account_id: Allowed(per_second=100, runs=10)})
+    limits = FiringLimits(of={account_id: Allowed(per_second=2, runs=10)})
     claims = claim(connection, budget=10, ahead=0.3, unreadable=Mock(), limits=limits)
 
     assert [each.firings for each in claims.runs] == [50]
-    query = "SELECT begun, spent_until - now() > interval '0.4 s' FROM firing_pace"
+    query = "SELECT begun, spent_until - now() > interval '10 s' FROM firing_pace"
     assert connection.execute(query).fetchall() == [(1, True)]
 
 
