@@ -85,7 +85,8 @@ class Lives:
 
     def job(self) -> UUID:
         found = self.connection.execute("SELECT id FROM job ORDER BY id").fetchall()
-        return self.random.choice(found or [(UUID(int=0),)])[0]
+        chosen: UUID = self.random.choice(found or [(UUID(int=0),)])[0]
+        return chosen
 
     def book(self) -> None:
         jobs.create(self.caller, self.wanted())
