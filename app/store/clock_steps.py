@@ -13,6 +13,7 @@ from uuid import UUID
 
 import psycopg
 
+from app.domain.dapr.ticks import Ticks
 from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE
 from app.domain.trigger import from_document, next_after
 
@@ -119,7 +120,8 @@ _UNDER_WAY: Final = (_LEASES, _RETRIES, _STARTS, _PARKED)
 # the schedule already, though it is still to come, counts as passed.
 _PAGE: Final = """
 SELECT d.job_id, j.trigger, coalesce(d.next_at, d.held_at),
-       greatest(clock_timestamp(),
+       clock_timestamp(),
+       greatest(
          (SELECT max(due_at) FROM run r
           WHERE r.job_id = d.job_id AND r.kind = 'scheduled' AND r.state <> 'cancelled'
             AND r.due_at > now() AND j.trigger IS NOT NULL),
@@ -143,12 +145,13 @@ WHERE job_id = %(job_id)s AND coalesce(next_at, held_at) = %(armed)s AND owed_at
 
 
 class _Armed(NamedTuple):
-    """A recurring job whose next firing is to come; its schedule goes on after `since`."""
+    """A recurring job whose next firing is to come, and the last that was made."""
 
     job_id: UUID
     trigger: dict[str, Any]
     next_at: datetime
-    since: datetime
+    now: datetime
+    made: datetime | None
 
 
 def read_epoch(connection: psycopg.Connection) -> float:
@@ -195,8 +198,13 @@ def _rearm(
     armed: _Armed,
     unreadable: Callable[[UUID, Exception], None],
 ) -> int:
+    since = armed.now if armed.made is None else max(armed.now, armed.made)
     try:
-        expected = next_after(from_document(armed.trigger), armed.since)
+        trigger = from_document(armed.trigger)
+        if isinstance(trigger, Ticks) and since > armed.now:
+            # Each of its ticks is made: it goes on after the last, which the run of another may be.
+            return 0
+        expected = next_after(trigger, since)
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
         unreadable(armed.job_id, error)
         return 0

@@ -9,9 +9,12 @@ from uuid import UUID
 import psycopg
 import pytest
 import structlog
+from psycopg.types.json import Jsonb
 
 from app.domain import tally
+from app.domain.dapr.ticks import Ticks
 from app.domain.run import RunState
+from app.domain.trigger import to_document
 from app.store import partitions, trusted_clock
 from app.store.clock_steps import bring_back, rearm_ahead
 from app.store.settling import settle
@@ -195,6 +198,31 @@ def test_a_firing_that_a_wrong_clock_made_is_not_made_again(scene: Scene) -> Non
 
     assert scene.next_of(job_id) == ahead + timedelta(minutes=15)
     assert rearm_ahead(scene.connection, has_ended=lambda: False, unreadable=fail) == 0
+
+
+def test_ticks_that_another_tick_s_run_made_are_not_made_again(scene: Scene) -> None:
+    job_id = scene.cron(due_in=-1)
+    start = in_seconds(-60)
+    ticks = to_document(Ticks(schedule="@every 1s", start=start))
+    scene.connection.execute(
+        "UPDATE job SET trigger = %s, dialect = 'dapr', name = 'tidy', endpoint = 'shop',"
+        " written = '{}'",
+        (Jsonb(ticks),),
+    )
+    scene.set(HOUR)
+    settle(scene.connection, [came(run) for run in claim_and_take(scene.connection)])
+    # One run stands for half an hour of ticks.
+    made, following = in_seconds(HOUR / 4), in_seconds(HOUR * 3 / 4)
+    scene.connection.execute("UPDATE run SET due_at = %s", (made,))
+    scene.connection.execute("UPDATE due SET next_at = %s", (following,))
+
+    scene.set(0.0)
+    assert rearm_ahead(scene.connection, has_ended=lambda: False, unreadable=fail) == 0
+    assert scene.next_of(job_id) == following
+
+    scene.connection.execute("DELETE FROM run")
+    assert rearm_ahead(scene.connection, has_ended=lambda: False, unreadable=fail) == 1
+    assert one(scene.connection, "SELECT next_at < now() + interval '2 s' FROM due") is True
 
 
 def fail(job_id: UUID, error: Exception) -> None:
