@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 import psycopg
 from psycopg import sql
 
+from app.store.locks import Lock
+
 TABLES: Final = ("run", "attempt")
 DAYS_AHEAD: Final = 7
 MAX_MOVED: Final = 10_000
@@ -18,8 +20,8 @@ MAX_MOVED: Final = 10_000
 # Several maintenance loops may run; one at a time makes and drops partitions. What is defined anew
 # waits for whoever reads history, as a backup may do for an hour, and whoever writes history waits
 # behind it: so it waits for next to nothing, and is tried again later.
-_BEGIN: Final = """
-SELECT set_config('lock_timeout', '50ms', true), pg_try_advisory_xact_lock(7233012458)
+_BEGIN: Final = f"""
+SELECT set_config('lock_timeout', '50ms', true), pg_try_advisory_xact_lock({Lock.PARTITIONS})
 """
 _EXISTING: Final = """
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid

@@ -8,16 +8,15 @@ from uuid import UUID
 
 import psycopg
 
+from app.store.locks import Lock
 from app.store.queries import run
 from app.store.takes import Ticket, columns
-
-_KEY: Final = 7233012460
 
 # Of a transaction, as sessions may be shared by a pooler. PostgreSQL gives the lock up when its
 # holder's session ends, and ends a session of which it hears nothing for this long.
 _LOCK: Final = f"""
 SELECT set_config('idle_in_transaction_session_timeout', '10s', true),
-       pg_try_advisory_xact_lock({_KEY})
+       pg_try_advisory_xact_lock({Lock.QUARANTINE})
 """
 
 # Looked at, not tried for: whoever tries holds it for a moment, and keeps it from a process that
@@ -25,7 +24,7 @@ SELECT set_config('idle_in_transaction_session_timeout', '10s', true),
 _IS_TAKEN: Final = f"""
 SELECT pid FROM pg_locks
 WHERE locktype = 'advisory' AND granted AND objsubid = 1
-  AND (classid::bigint << 32) + objid::bigint = {_KEY}
+  AND (classid::bigint << 32) + objid::bigint = {Lock.QUARANTINE}
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """  # noqa: S608 - a number of ours
 _IS_MINE: Final = f"{_IS_TAKEN} AND pid = pg_backend_pid()"

@@ -13,9 +13,11 @@ from typing import Final
 import psycopg
 from sqlalchemy import Connection, text
 
+from app.store.locks import Lock
+
 # One scheduler counts; the others read. The table follows `inflight` at each count, row by row that
 # has changed. Nobody waits for the disk: what a crash takes back is counted anew.
-_LOCK: Final = "SELECT pg_try_advisory_xact_lock(7233012459)"
+_LOCK: Final = f"SELECT pg_try_advisory_xact_lock({Lock.COUNT_OF_RUNS})"
 _COUNT: Final = """
 WITH counted AS MATERIALIZED (
   SELECT account_id, coalesce(runs, 0)::integer AS runs, coalesce(begun, 0) AS begun

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 import psycopg
 
+from app.store.locks import Lock
+
 MAX_AHEAD: Final = timedelta(minutes=10)
 """How far the database's clock may be ahead of what was trusted last: `trusted_clock()` has it too.
 Maintenance looks every half minute: otherwise no scheduler was there, or the clock leapt."""
@@ -20,6 +22,7 @@ STEADY_S: Final = 3600.0
 """How long a clock must have made no step to be trusted wherever it is."""
 
 _SEEN: Final = "SELECT seen_at, trusted_at, clock_timestamp() FROM database_clock"
+_LOCK: Final = f"SELECT pg_advisory_xact_lock({Lock.TRUSTED_CLOCK})"
 _SEE: Final = """
 INSERT INTO database_clock (trusted_at, seen_at) VALUES (%(trusted)s, %(now)s)
 ON CONFLICT (id) DO UPDATE SET trusted_at = excluded.trusted_at, seen_at = excluded.seen_at
@@ -37,7 +40,7 @@ def see(connection: psycopg.Connection, *, steady_s: float) -> Seen:
     """Look at the database's clock, which has made no step for `steady_s` seconds."""
     none = timedelta()
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(7233012459)")
+        connection.execute(_LOCK)
         row = connection.execute(_SEEN).fetchone()
         if row is None:
             now = read(connection)
