@@ -12,16 +12,13 @@ from app.delivery.addressing import TOKEN_HEADER as APP_TOKEN_HEADER
 from app.delivery.signing import sign
 from app.domain.completion import TOKEN_HEADER
 from app.domain.instants import format_utc
-from app.domain.manner import USUAL, Manner
+from app.domain.manner import BODILESS, USUAL, Manner
 from app.domain.run import DEPTH_HEADER
 
 VERSION: Final = "0.1.0"
 USER_AGENT: Final = f"Wakecall/{VERSION}"
 TIMEOUT: Final = 15.0
 """Seconds for a whole call: name lookup, connection, request and answer."""
-
-BODILESS: Final = frozenset({"GET", "DELETE"})
-"""Methods whose calls are not said to have content where they have none (RFC 9110, 8.6)."""
 
 _DEFAULT_TYPE: Final = "application/octet-stream"
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -83,6 +80,7 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
     method = manner.method or "POST"
     signature = sign(secrets, message_id=run_id, timestamp=timestamp, body=body)
     lines = []
+    # RFC 9110, 8.6: nothing is said of content where there is none and none is expected.
     if body or method not in BODILESS:
         lines.append(f"Content-Type: {delivery.content_type or _DEFAULT_TYPE}")
     if delivery.signature:

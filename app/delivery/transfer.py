@@ -12,7 +12,8 @@ from typing import Final
 import pycurl
 
 from app.delivery.guard import Pin
-from app.delivery.request import BODILESS, USER_AGENT, Call
+from app.delivery.request import USER_AGENT, Call
+from app.domain.manner import BODILESS
 from app.domain.run import Reply
 from app.domain.target import split
 
@@ -56,6 +57,7 @@ class Transfer:
         "_denial",
         "_header_bytes",
         "_method",
+        "_nobody",
         "_on_fresh",
         "_opening",
         "_url",
@@ -99,6 +101,7 @@ class Transfer:
         self.pin = ""
         self._url = ""
         self._method = "POST"
+        self._nobody = False
         self._connect_to: tuple[str, ...] = ()
         self._within = 0.0
         self._connect_within = 0.0
@@ -135,7 +138,14 @@ class Transfer:
         # In one piece, which libcurl passes on as it is: it copies and looks at each line it gets.
         head = ("\r\n".join(headers), *own) if headers else own
         curl.setopt(pycurl.HTTPHEADER, head if len(body) < _EXPECT_FROM else (*head, "Expect:"))
-        if not body and method in BODILESS:
+        nobody = not body and method == "HEAD"
+        if nobody is not self._nobody:
+            # Of a HEAD no content is waited for, whatever length the answer tells.
+            curl.setopt(pycurl.NOBODY, int(nobody))
+            self._nobody = nobody
+        if nobody:
+            pass
+        elif not body and method in BODILESS:
             curl.setopt(pycurl.HTTPGET, 1)
         else:
             # This makes it a POST again, too. The bytes are referred to, not copied.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.domain.job import MAX_DATA, MAX_LABEL, MAX_NAME, MAX_TAG, MOST_TAGS, Booking
-from app.domain.manner import USUAL, check_manner, check_value
+from app.domain.manner import BODILESS, USUAL, check_manner, check_value
 from app.domain.misfire import check_misfire
 from app.domain.quotation import quoted
 from app.domain.target import Network, judge_url
@@ -32,10 +32,24 @@ def check(booking: Booking, *, allow: Sequence[Network], deny: Sequence[Network]
     _check_tags(booking.tags)
     if booking.manner is not USUAL:
         check_manner(booking.manner)
+        _check_without_body(booking)
     check_misfire(booking.misfire)
     for member, url in (("onSuccess", booking.on_success), ("onFailure", booking.on_failure)):
         if url is not None:
             judge_url(url, allow=tuple(allow), deny=tuple(deny), member=member)
+
+
+def _check_without_body(booking: Booking) -> None:
+    """Refuse what a call without a body cannot carry; raises InvalidMember."""
+    if booking.manner.method not in BODILESS:
+        return
+    for member, value in (("data", booking.data), ("contentType", booking.content_type)):
+        if value:
+            raise InvalidMember(
+                member,
+                f"A {booking.manner.method} request has no body, and the job has {member}.",
+                remedy=f"Leave {member} out, or give POST, PUT or PATCH as method.",
+            )
 
 
 def check_name(name: str) -> None:

@@ -11,7 +11,10 @@ from app.domain.quotation import quoted
 from app.domain.retry_policy import Constant, Policy, check_retry
 from app.errors import InvalidMember
 
-METHODS: Final = ("POST", "PUT", "PATCH")
+METHODS: Final = ("POST", "PUT", "PATCH", "GET", "HEAD", "DELETE")
+BODILESS: Final = frozenset({"GET", "HEAD", "DELETE"})
+"""Methods whose content has no meaning that receivers agree on (RFC 9110, 9.3)."""
+
 SHORTEST_TIMEOUT: Final = 1.0
 LONGEST_TIMEOUT: Final = 60.0
 MOST_HEADERS: Final = 20
@@ -60,7 +63,9 @@ def check_manner(manner: Manner) -> None:
     """
     if manner.method is not None and manner.method not in METHODS:
         raise InvalidMember(
-            "method", f"method is {quoted(manner.method)}.", remedy="Give POST, PUT or PATCH."
+            "method",
+            f"method is {quoted(manner.method)}.",
+            remedy="Give POST, PUT, PATCH, GET, HEAD or DELETE.",
         )
     if manner.timeout is not None:
         check_between("timeout", manner.timeout, SHORTEST_TIMEOUT, LONGEST_TIMEOUT, "seconds")

@@ -13,7 +13,7 @@ from tests.receiver import Receiver, answer
 JSON = ("Content-Type: application/json",)
 
 
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
 def test_what_has_nothing_to_say_announces_no_content(
     outbound: Outbound, receiver: Receiver, method: str
 ) -> None:
@@ -50,14 +50,36 @@ def test_no_call_inherits_the_method_or_the_content_of_the_one_before(
         ("PUT", b"three"),
         ("DELETE", b"four"),
         ("DELETE", b""),
+        ("HEAD", b""),
         ("POST", b"five"),
+        ("HEAD", b""),
+        ("GET", b""),
+        ("HEAD", b""),
+        ("PUT", b""),
     ]
     for method, body in calls:
         assert outbound.send(receiver.url(), body, headers=JSON, method=method).status == 200
     assert [(each.method, each.body) for each in receiver.requests] == calls
     assert {each.connection for each in receiver.requests} == {1}
     told = [each.header("Content-Length") for each in receiver.requests]
-    assert told == ["3", None, "3", None, "0", None, "0", "5", "4", None, "4"]
+    assert told == [
+        "3",
+        None,
+        "3",
+        None,
+        "0",
+        None,
+        "0",
+        "5",
+        "4",
+        None,
+        None,
+        "4",
+        None,
+        None,
+        None,
+        "0",
+    ]
 
 
 def test_an_answer_to_a_get_is_read_as_any_other(outbound: Outbound, receiver: Receiver) -> None:
@@ -67,7 +89,19 @@ def test_an_answer_to_a_get_is_read_as_any_other(outbound: Outbound, receiver: R
     assert dict(reply.headers)["X-Note"] == "here"
 
 
-@pytest.mark.parametrize(("method", "data"), [("GET", None), ("DELETE", None), ("GET", b"?")])
+def test_no_content_of_a_head_is_waited_for(outbound: Outbound, receiver: Receiver) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nX-Note: here\r\n\r\n"
+    receiver.default = lambda exchange: exchange.send(head)
+    for _ in range(2):
+        reply = outbound.send(receiver.url(), method="HEAD")
+        assert (reply.status, reply.body, reply.error) == (200, b"", None)
+        assert dict(reply.headers)["X-Note"] == "here"
+    assert {each.connection for each in receiver.requests} == {1}
+
+
+@pytest.mark.parametrize(
+    ("method", "data"), [("HEAD", None), ("GET", None), ("DELETE", None), ("GET", b"?")]
+)
 def test_a_task_arrives_as_it_was_built(
     outbound: Outbound, receiver: Receiver, method: str, data: bytes | None
 ) -> None:

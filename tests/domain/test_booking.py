@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -37,6 +38,15 @@ def test_what_a_header_cannot_carry_is_refused_by_name(member: str, value: str) 
 
     assert refused.value.member == member
     assert refused.value.remedy
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_a_call_without_a_body_has_none_to_describe(method: str) -> None:
+    without = Booking(url=URL, trigger=AT, manner=Manner(method=method))
+    check(without, allow=())
+    check(replace(without, data=b""), allow=())
+    assert refused(replace(without, data=b"x")) == "data"
+    assert refused(replace(without, content_type="a/b")) == "contentType"
 
 
 def test_data_is_counted_in_bytes() -> None:

@@ -199,7 +199,7 @@ def test_the_manner_of_calls_is_judged_alike_before_and_after_it_has_a_function(
 ) -> None:
     manners = (
         """'{"method": "PUT", "timeout": 5}'""",
-        """'{"method": "GET"}'""",
+        """'{"method": "OPTIONS"}'""",
         """'{"retry": 5}'""",
         """'{"timeout": 61}'""",
         "'{}'",

@@ -104,7 +104,7 @@ ELEMENTS = st.one_of(
     plain("data", ("", " a ", "ü")),
     plain("enabled", FLAGS),
     plain("name", WORDS),
-    plain("method", ("POST", "PUT", " PATCH ", "post", "TRACE", "")),
+    plain("method", ("POST", "PUT", " PATCH ", "DELETE", "post", "TRACE", "")),
     plain("timeout", NUMBERS),
     plain("misfire", ("all", "one", "skip ", "All", "")),
     plain("misfireWindow", (*NUMBERS, "2592000", "2592001")),
