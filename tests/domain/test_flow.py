@@ -249,10 +249,13 @@ def test_however_many_are_parked_a_hundred_a_second_come_back_by_themselves() ->
     assert leave(parked=1, rate=None, held_up=40, late=0, jitter=0) == 40
 
 
+OF_NO_DESTINATION = {Cause.SUSPENDED, Cause.STOPPING, Cause.KEY_MISSING}
+
+
 def test_reasons_name_the_host_and_when_it_is_called_next() -> None:
     at = datetime(2026, 1, 1, 12, 0, 0, 1, tzinfo=UTC)
     host = "example.com"
-    of_destinations = [each for each in Cause if each not in {Cause.SUSPENDED, Cause.STOPPING}]
+    of_destinations = [each for each in Cause if each not in OF_NO_DESTINATION]
     assert [flow.reason(cause, host, under_way=50, at=at) for cause in of_destinations] == [
         "waiting: 50 calls to example.com are under way",
         "waiting: example.com asked to wait until 2026-01-01T12:00:01Z",
