@@ -31,7 +31,7 @@ from app.domain.limits import (
     reached,
 )
 from app.domain.usage import Allowed
-from app.errors import InvalidMember
+from app.errors import InvalidMember, LimitReached
 from app.store import endpoints, history_usage, resources, runs_under_way, usage
 from app.store import limits as store
 from app.store.engine import session, statement
@@ -173,9 +173,15 @@ def check_runs(connection: Connection, account: Account) -> int | None:
 def begin_run(connection: Connection, account: Account) -> None:
     """As `begin_runs`, of one run; raises LimitReached where it may not begin."""
     if not begin_runs(connection, account, 1):
-        allowed = limits_of(account).runs_under_way or 0
+        raise too_many_runs(account)
+
+
+def too_many_runs(account: Account, *, asked: int = 1) -> LimitReached:
+    """The refusal of a request that needs so many more runs under way."""
+    allowed = limits_of(account).runs_under_way or 0
+    with statement() as connection:
         used = runs_under_way.of_account(connection, account.id)
-        raise reached(RUNS_UNDER_WAY, allowed=allowed, used=used)
+    return reached(RUNS_UNDER_WAY, allowed=allowed, used=used, asked=asked)
 
 
 def begin_runs(connection: Connection, account: Account, number: int) -> int:

@@ -15,7 +15,7 @@ from app.errors import Conflict, NotFound
 from app.service import jobs, limits
 from app.store import history, pages, redelivery
 from app.store import jobs as job_store
-from app.store.engine import transaction
+from app.store.engine import is_together, transaction
 
 MOST_REDELIVERED: Final = 10_000
 """Runs that one call sends again at most."""
@@ -104,42 +104,66 @@ def redeliver_all(
     No more of them than the account may have under way; raises LimitReached where that is none.
     """
     count = lost = looked_at = 0
-    most = MOST_COUNTED if dry else MOST_REDELIVERED
+    most, cut, more = MOST_COUNTED if dry else MOST_REDELIVERED, False, True
     if not dry:
         with transaction() as connection:
             room = limits.check_runs(connection, caller.account)
         most = most if room is None else min(most, room)
-    while count < most and looked_at < MOST_COUNTED:
+    while more and not cut and count < most and looked_at < MOST_COUNTED:
         room = min(_BATCH_COUNTED if dry else _BATCH, most - count)
         with transaction() as connection:
             met = redelivery.candidates(
                 connection, caller.account.id, wanted, after=after, limit=room
             )
-            sendable = [each for each in met if each.sendable]
-            taken = len(sendable)
-            if sendable and not dry:
-                redelivery.lock_jobs(connection, [each.job_id for each in sendable])
-                granted = limits.begin_runs(connection, caller.account, len(sendable))
-                if granted < len(sendable):
-                    # Others began runs of the account meanwhile: the rest is left, as told.
-                    most = count + granted
-                    met = met[: met.index(sendable[granted])]
-                    sendable = sendable[:granted]
-                taken = redelivery.take_up(
-                    connection,
-                    caller.account.id,
-                    [each.place for each in sendable],
-                    states=wanted.states,
-                    behind=count,
-                )
+            more = len(met) == room
+            taken = sum(each.sendable for each in met)
+            if not dry:
+                met, taken, cut = _send_again(connection, caller, wanted, met, behind=count)
         count += taken
-        lost += len(met) - len(sendable)
+        lost += sum(not each.sendable for each in met)
         looked_at += len(met)
-        if met:
-            after = met[-1].place
-        if len(met) < room and count < most:
-            return Redelivered(count=count, lost=lost, more_after=None)
-    return Redelivered(count=count, lost=lost, more_after=after)
+        after = met[-1].place if met else after
+    if not dry and is_together():
+        with transaction() as connection:
+            cut = limits.begin_runs(connection, caller.account, count) < count
+    if cut and (not count or is_together()):
+        raise limits.too_many_runs(caller.account, asked=max(count, 1))
+    return Redelivered(count=count, lost=lost, more_after=after if more or cut else None)
+
+
+def _send_again(
+    connection: Connection,
+    caller: Caller,
+    wanted: RunFilter,
+    met: list[redelivery.Candidate],
+    *,
+    behind: int,
+) -> tuple[list[redelivery.Candidate], int, bool]:
+    """Send these again, as many as may begin: those looked at, how many, whether some are left.
+
+    What may begin is judged under a lock that claims wait for with jobs locked. So it is taken
+    after the locks of the jobs, and inside `together`, which locks the jobs of further batches,
+    only at the end of all of them.
+    """
+    sendable = [each for each in met if each.sendable]
+    if not sendable:
+        return met, 0, False
+    redelivery.lock_jobs(connection, [each.job_id for each in sendable])
+    granted = len(sendable)
+    if not is_together():
+        granted = limits.begin_runs(connection, caller.account, granted)
+    cut = granted < len(sendable)
+    if cut:
+        # Others began runs of the account meanwhile.
+        met, sendable = met[: met.index(sendable[granted])], sendable[:granted]
+    taken = redelivery.take_up(
+        connection,
+        caller.account.id,
+        [each.place for each in sendable],
+        states=wanted.states,
+        behind=behind,
+    )
+    return met, taken, cut
 
 
 def _find(connection: Connection, caller: Caller, run_id: UUID) -> Run:

@@ -182,6 +182,11 @@ def together() -> Iterator[Connection]:
             _around.reset(token)
 
 
+def is_together() -> bool:
+    """Whether this thread is inside `together`: what it does is not stored before all of it is."""
+    return _around.get() is not None
+
+
 @contextmanager
 def apart() -> Iterator[psycopg.Connection]:
     """A transaction of its own, on another connection, whatever is done around it.

@@ -16,7 +16,8 @@ from app.domain.limits import UNLIMITED, Limits
 from app.domain.run import RunFilter, RunState
 from app.errors import LimitReached
 from app.service import jobs, limits, pauses, runs
-from app.store import runs_under_way
+from app.store import redelivery, runs_under_way
+from app.store.engine import together
 from app.store.lookovers import look_over
 from app.store.settling import settle
 from tests.booked import add_account, book, claim_and_take, connect, one
@@ -132,9 +133,7 @@ def test_requests_that_ask_at_once_begin_no_more_together(
 def test_what_is_sent_again_at_once_is_no_more_together(
     app: Flask, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    for _ in range(4 * LIMIT):
-        due_now(connection, jobs.create(caller, booking(QUARTERLY)))
-    settle(connection, [came(each, state=RunState.FAILED) for each in claim_and_take(connection)])
+    fail_runs(caller, connection, 4 * LIMIT)
     allow(caller, LIMIT)
     counts = []
 
@@ -154,9 +153,7 @@ def test_what_is_sent_again_at_once_is_no_more_together(
 def test_the_rest_of_what_could_be_sent_again_is_named_by_a_cursor(
     caller: Caller, connection: psycopg.Connection
 ) -> None:
-    for _ in range(LIMIT + 2):
-        due_now(connection, jobs.create(caller, booking(QUARTERLY)))
-    settle(connection, [came(each, state=RunState.FAILED) for each in claim_and_take(connection)])
+    fail_runs(caller, connection, LIMIT + 2)
     allow(caller, LIMIT)
 
     first = runs.redeliver_all(caller, FAILED, after=None, dry=False)
@@ -164,6 +161,80 @@ def test_the_rest_of_what_could_be_sent_again_is_named_by_a_cursor(
     allow(caller, 2 * LIMIT)
     rest = runs.redeliver_all(caller, FAILED, after=first.more_after, dry=False)
     assert (rest.count, rest.more_after) == (2, None)
+
+
+def fail_runs(caller: Caller, connection: psycopg.Connection, count: int) -> None:
+    for _ in range(count):
+        due_now(connection, jobs.create(caller, booking(QUARTERLY)))
+    settle(connection, [came(each, state=RunState.FAILED) for each in claim_and_take(connection)])
+
+
+def test_no_claim_waits_for_a_request_that_locks_further_jobs(
+    caller: Caller,
+    connection: psycopg.Connection,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Claims lock jobs and then the account's row: who did it the other way round met them."""
+    fail_runs(caller, connection, 3)
+    allow(caller, LIMIT)
+    monkeypatch.setattr("app.service.runs._BATCH", 1)
+    locked: list[Any] = []
+
+    def lock_jobs(connection: Any, job_ids: Any) -> None:
+        lock_job_rows(connection, job_ids)
+        with connect(database) as other:
+            other.execute("SELECT FROM firing_pace FOR UPDATE NOWAIT")
+        locked.append(job_ids)
+
+    lock_job_rows = redelivery.lock_jobs
+    monkeypatch.setattr(redelivery, "lock_jobs", lock_jobs)
+    connection.execute(
+        "INSERT INTO firing_pace VALUES (%s, now(), now()) ON CONFLICT DO NOTHING",
+        (caller.account.id,),
+    )
+
+    with together():
+        assert runs.redeliver_all(caller, FAILED, after=None, dry=False).count == 3
+
+    assert len(locked) == 3
+    used = {each.limit.name: each.used for each in limits.states(caller.account)}
+    assert used["runsUnderWay"] == 3
+
+
+def test_a_request_that_is_stored_as_a_whole_begins_all_or_none(
+    caller: Caller, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_runs(caller, connection, 3)
+    allow(caller, 2)
+    # What was read before others began runs of the account.
+    monkeypatch.setattr(limits, "check_runs", lambda *_: 3)
+
+    with pytest.raises(LimitReached) as refusal, together():
+        runs.redeliver_all(caller, FAILED, after=None, dry=False)
+
+    assert refusal.value.allowed == 2
+    assert under_way(connection) == 0
+
+
+@pytest.mark.parametrize("granted", [0, 2])
+def test_what_others_leave_no_room_for_is_left_and_told(
+    caller: Caller, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, granted: int
+) -> None:
+    """They began runs of the account after this request was let through."""
+    fail_runs(caller, connection, 5)
+    allow(caller, LIMIT)
+    monkeypatch.setattr(limits, "begin_runs", lambda *_: granted)
+
+    if not granted:
+        with pytest.raises(LimitReached):
+            runs.redeliver_all(caller, FAILED, after=None, dry=False)
+        return
+    first = runs.redeliver_all(caller, FAILED, after=None, dry=False)
+    assert (first.count, under_way(connection)) == (granted, granted)
+    monkeypatch.undo()
+    rest = runs.redeliver_all(caller, FAILED, after=first.more_after, dry=False)
+    assert (rest.count, rest.more_after) == (5 - granted, None)
 
 
 def test_each_run_is_counted_once_whatever_begins_it(
