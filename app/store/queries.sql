@@ -338,8 +338,11 @@ FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
 ON CONFLICT DO NOTHING;
 
 -- name: still_claimed
--- What was rung for the overdue queue and has not been taken yet: the claim budget counts these.
-SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[]) AND state = 'claimed';
+-- What was rung for the overdue queue and has not been taken yet: the claim budget counts these. Runs
+-- of a suspended account are taken by nobody until that is resumed, and are rung for again then.
+SELECT id FROM inflight
+WHERE id = ANY (%(ids)b::uuid[]) AND state = 'claimed'
+  AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL));
 
 -- name: take
 -- Nobody is told to begin early: `remaining` is counted by the database's clock, and the worker adds

@@ -327,3 +327,17 @@ def test_what_was_taken_no_longer_counts_as_outstanding(
     take(connection, [(first.run_id, first.token)])
 
     assert still_claimed(connection, [first.run_id, second.run_id]) == {second.run_id}
+
+
+def test_what_waits_for_a_suspended_account_does_not_count_as_outstanding(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    """Else a few of its runs would fill the budget of all until it is resumed."""
+    book(connection, account_id, due_in=-1)
+    theirs = book(connection, add_account(connection, "neighbour"), due_in=-1)
+    ids = [each.run_id for each in claim_all(connection)]
+
+    connection.execute("UPDATE account SET suspended_at = now() WHERE id = %s", (account_id,))
+
+    still = one(connection, "SELECT id FROM inflight WHERE job_id = %s", theirs)
+    assert still_claimed(connection, ids) == {still}
