@@ -203,8 +203,8 @@ def give_turns(
         if limits.is_counted(account, number)
         and (rate := limits.allowed(account).per_second) is not None
     }
-    counted = Counter(each.account_id for each in fresh if each.counted)
     if not rates:
+        counted = Counter(each.account_id for each in fresh if each.counted)
         count(connection, limits, numbers, counted=counted)
         return Turns()
     paces = lock_paces(connection, rates)
@@ -230,12 +230,13 @@ def give_turns(
                 waiting.append(_Wait(each, turn, each.reason or why))
     _put_off(connection, "postpone_run", waiting, ahead=LOOK_AHEAD)
     _put_off(connection, "stand_in_queue", queued)
-    numbers.subtract(Counter(each.run.account_id for each in queued))
+    # What stands in the queue begins later, and is met again then.
+    behind_others = frozenset(each.run.id for each in queued)
+    begun = [each for each in fresh if each.id not in behind_others]
+    numbers = Counter(each.account_id for each in begun)
+    counted = Counter(each.account_id for each in begun if each.counted)
     count(connection, limits, numbers, counted=counted)
-    return Turns(
-        waiting=frozenset(each.run.id for each in waiting),
-        queued=frozenset(each.run.id for each in queued),
-    )
+    return Turns(waiting=frozenset(each.run.id for each in waiting), queued=behind_others)
 
 
 def _first_owed(

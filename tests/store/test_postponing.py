@@ -241,6 +241,29 @@ def test_whoever_moves_a_job_ends_its_postponement(
     assert claim_limited(connection, limited(account_id, queued=True)).runs == []
 
 
+def test_a_run_that_stands_in_the_queue_is_counted_neither_up_nor_down(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    """One that was sent again, and whose request counted it among the runs under way."""
+    book_many(connection, account_id, RATE + 5)
+    limits = limited(account_id, queued=True)
+    claim_limited(connection, limited(account_id))
+    exhaust(connection)
+    begun = one(connection, "SELECT begun FROM firing_pace")
+    assert begun == RATE
+    connection.execute(
+        "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
+        " token, send_at, look_at) SELECT gen_random_uuid(), job_id, account_id, 1, 'scheduled',"
+        " now(), false, 'claimed', 2, now(), now() FROM due WHERE next_at = owed_till LIMIT 1"
+    )
+
+    for _ in range(3):
+        assert look_over(connection, limit=10, leases_count=True, limits=limits).postponed == 1
+        connection.execute("UPDATE inflight SET look_at = now() WHERE token = 2")
+
+    assert one(connection, "SELECT begun FROM firing_pace") == begun
+
+
 def test_runs_that_no_claim_made_wait_for_their_turn_too(
     connection: psycopg.Connection, account_id: int
 ) -> None:
