@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
@@ -16,6 +17,8 @@ MAX_WAIT_HERE_S: Final = 2.0
 """A run that waits no longer than this waits in the worker; any other is given back."""
 
 _MAX_KNOWN: Final = 10_000
+"""Above that many those that end first are forgotten: their jobs may be called a tick too early."""
+
 _NOWHERE: Final = ""
 """In place of a destination: nobody sends for the run, which comes back by itself."""
 
@@ -29,13 +32,20 @@ class JobBrakes:
     def __init__(self) -> None:
         self._until: dict[UUID, float] = {}
 
+    @property
+    def known(self) -> int:
+        """How many jobs there are that may have to wait."""
+        return len(self._until)
+
     def note(self, held: Held, reply: Reply, now: float) -> None:
         """A tick has ended with this reply, and no retry follows."""
         pause = job_pause(reply, held.wall(now)).total_seconds() if held.spared else 0.0
         if pause > 0 and held.run.serial:
-            if len(self._until) >= _MAX_KNOWN:
-                self._until = {job: until for job, until in self._until.items() if until > now}
             self._until[held.run.job_id] = now + pause
+            if len(self._until) > _MAX_KNOWN:
+                # Half of them at a time: so each one costs the loop its share of one sorting.
+                last = sorted(self._until.items(), key=itemgetter(1))[-(_MAX_KNOWN // 2) :]
+                self._until = dict(last)
 
     def until(self, held: Held, now: float) -> float | None:
         """When the run's job may be called again; None where that is now."""

@@ -15,6 +15,7 @@ from app.domain.run import Reply, RunState
 from tests.workers.stage import OK, Capped
 from tests.workers.test_away import APP
 from workers.held import Held
+from workers.job_brakes import JobBrakes
 
 DROP = APP | {"manner": Manner(retry=Constant(0, 0)), "serial": True}
 
@@ -105,3 +106,17 @@ def test_jobs_that_never_had_ticks_one_after_the_other_have_no_brake(stage: Capp
     stage.hold(0.0, **(DROP | {"job_id": job, "serial": False}))
 
     assert len(stage.engine.calls) == 1
+
+
+def test_of_very_many_jobs_those_that_wait_longest_are_remembered(
+    stage: Capped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.job_brakes._MAX_KNOWN", 4)
+    brakes = JobBrakes()
+    held = [tick(stage, uuid4()) for _ in range(9)]
+    for n, each in enumerate(held):
+        brakes.note(each, asking(429, 60 * (n + 1)), now=0.0)
+        assert brakes.known <= 4
+
+    assert brakes.until(held[0], now=0.0) is None
+    assert brakes.until(held[8], now=0.0) == pytest.approx(540.0, abs=1.0)
