@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -46,34 +46,35 @@ class Slots:
 
 
 class Line:
-    """Runs that wait for a slot, first come, first served; none holds up another account's."""
+    """Runs that wait to begin: accounts in turns, those of one account first come, first served.
+
+    However many runs of one account wait, and however long this process takes for them, the next
+    run of another account begins after one of them.
+    """
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._ready: deque[Held] = deque()
-        self._aside: dict[int, deque[Held]] = {}
+        self._waiting: OrderedDict[int, deque[Held]] = OrderedDict()
 
     def append(self, held: Held) -> None:
-        """Behind all others."""
-        self._ready.append(held)
+        """Behind all others of its account."""
+        self._waiting.setdefault(held.run.account_id, deque()).append(held)
 
     def put_first(self, runs: Sequence[Held]) -> None:
         """Ahead of all others, in this order."""
         for held in reversed(runs):
-            self._aside.setdefault(held.run.account_id, deque()).appendleft(held)
+            account_id = held.run.account_id
+            self._waiting.setdefault(account_id, deque()).appendleft(held)
+            self._waiting.move_to_end(account_id, last=False)
 
     def pop(self) -> Held | None:
-        """The first run whose account has a slot, or None where there is none."""
-        for account_id, waiting in self._aside.items():
+        """The first run of the next account that has a slot, or None where there is none."""
+        for account_id, runs in self._waiting.items():
             if self._slots.has(account_id):
-                held = waiting.popleft()
-                if not waiting:
-                    del self._aside[account_id]
+                held = runs.popleft()
+                if runs:
+                    self._waiting.move_to_end(account_id)
+                else:
+                    del self._waiting[account_id]
                 return held
-        while self._ready:
-            held = self._ready.popleft()
-            account_id = held.run.account_id
-            if self._slots.has(account_id):
-                return held
-            self._aside.setdefault(account_id, deque()).append(held)
         return None

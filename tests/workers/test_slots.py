@@ -80,6 +80,20 @@ def test_a_run_does_not_wait_behind_those_of_an_account_without_a_slot() -> None
     assert line.pop() is others[0]
 
 
+def test_accounts_take_turns_however_many_runs_one_of_them_has_waiting() -> None:
+    line = Line(Slots(100))
+    many, two, one = (
+        [held_for(account) for _ in range(n)] for account, n in ((1, 5), (2, 2), (3, 1))
+    )
+    for each in (*many, *two, *one):
+        line.append(each)
+
+    order = [line.pop() for _ in range(8)]
+
+    assert order == [many[0], two[0], one[0], many[1], two[1], *many[2:]]
+    assert line.pop() is None
+
+
 def test_what_is_put_first_comes_before_what_was_put_aside() -> None:
     slots = Slots(2)
     line = Line(slots)
