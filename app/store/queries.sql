@@ -569,7 +569,9 @@ WITH v AS MATERIALIZED (
       reason = CASE WHEN i.cancelled_at IS NOT NULL THEN i.reason END,
       missed = CASE WHEN v.new_id = v.id THEN i.missed ELSE 0 END,
       attempts = CASE WHEN v.new_id = v.id THEN i.attempts ELSE 0 END,
-      tried = CASE WHEN v.new_id = v.id THEN i.tried ELSE 0 END
+      tried = CASE WHEN v.new_id = v.id THEN i.tried ELSE 0 END,
+      completion = CASE WHEN v.new_id = v.id THEN i.completion END,
+      completion_message = CASE WHEN v.new_id = v.id THEN i.completion_message END
   FROM v
   WHERE i.id = ANY (ARRAY[v.id]) AND i.token = v.token
   RETURNING i.job_id, i.job_version, v.number, v.next_at, v.after_at
@@ -622,7 +624,9 @@ RETURNING id;
 -- A retry time is written, with the attempt before it if there was one, only under the token the run
 -- was taken with; nobody holds it afterwards. A run cancelled meanwhile is looked at at once, and ends
 -- there, for the reason it was cancelled. So is one whose receiver has said what came of it while the
--- call was under way: it is not called again, but ends as it said.
+-- call was under way: it is not called again, but ends as it said. A run that was never called waits
+-- as one that was given back, for a destination of which nobody sends for it: it was the turn of a
+-- further tick, which could not be called.
 WITH again AS (
   UPDATE inflight i
   SET state = CASE WHEN i.completion IS NULL THEN 'waiting' ELSE 'running' END,
@@ -630,7 +634,8 @@ WITH again AS (
       token = i.token + 1, lease_until = NULL,
       attempts = i.attempts + (v.started_at IS NOT NULL)::int,
       reclaims = 0, send_at = greatest(v.retry_at, i.due_at),
-      planned_at = NULL, destination = NULL,
+      planned_at = CASE WHEN i.attempts = 0 AND v.started_at IS NULL THEN i.due_at END,
+      destination = CASE WHEN i.attempts = 0 AND v.started_at IS NULL THEN '' END,
       reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
       look_at = CASE WHEN i.cancelled_at IS NULL AND i.completion IS NULL
                      THEN greatest(v.retry_at - %(ahead)s::interval, clock_timestamp())

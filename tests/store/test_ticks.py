@@ -18,9 +18,11 @@ from app.domain.run import Attempt, Reply, RunState, Timing
 from app.domain.trigger import to_document
 from app.store.apart import settle_singly_if_needed
 from app.store.claims import claim
+from app.store.lookovers import look_over
 from app.store.settling import CalledTicks, Settlement, settle
-from app.store.takes import Taken
+from app.store.takes import Taken, take
 from tests.booked import claim_all, claim_and_take, in_seconds, one
+from tests.store.test_settling import came
 
 STEP: Final = timedelta(milliseconds=10)
 OK: Final = Reply(status=200, timing=Timing(total=1.0))
@@ -171,6 +173,40 @@ def test_a_tick_that_fails_is_a_run_of_its_own_and_is_tried_again(
     assert row == (*own, "waiting", 1, True, None, retry_at, True)
     assert due(connection, job) == (None, None, 0)
     assert one(connection, "SELECT count(*) FROM attempt WHERE run_id = %s", own[0]) == 1
+
+
+def test_a_tick_that_could_not_be_called_is_looked_at_and_called_as_a_run_of_its_own(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job = book(connection, account_id, late=5.0, remaining=10)
+    (run,) = claim_and_take(connection)
+    due_at = run.due_at + 4 * STEP
+    interrupted = called(run, 4, state=None, retry_at=due_at)._replace(attempt=None)
+
+    assert settle(connection, [interrupted]) == {interrupted.id}
+
+    assert history(connection, job) == [(run.id, run.due_at, "succeeded", 1, "4 ticks", 1)]
+    row = connection.execute("SELECT state, attempts, reason FROM inflight").fetchone()
+    assert row == ("waiting", 0, "it failed")
+    looked = look_over(connection, limit=10, leases_count=True)
+    assert [each.run_id for each in looked.rung] == [interrupted.id]
+    (tick,) = take(connection, [(each.run_id, each.token) for each in looked.rung])
+    assert (tick.due_at, tick.attempts, tick.planned_at) == (due_at, 0, due_at)
+    settle(connection, [came(tick)])
+    assert [each[1] for each in history(connection, job)] == [run.due_at, due_at]
+
+
+def test_a_tick_does_not_end_as_the_receiver_said_of_the_one_before(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    book(connection, account_id, late=5.0)
+    (run,) = claim_and_take(connection)
+    connection.execute("UPDATE inflight SET completion = 'failed', completion_message = 'no'")
+
+    settle(connection, [called(run, 2, state=None, retry_at=datetime.now(UTC))])
+
+    query = "SELECT state, completion, completion_message FROM inflight"
+    assert connection.execute(query).fetchone() == ("waiting", None, None)
 
 
 def test_a_tick_that_is_given_up_counts_and_the_next_is_free(
