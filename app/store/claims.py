@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from app.domain import tally
 from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL, further
 from app.domain.dapr.ticks import Ticks
 from app.domain.firing_rate import SHARING, UNLIMITED, Bound, FiringLimits, reason
-from app.domain.pace import LOOK_AHEAD, MAX_INSTANT, PATIENCE, UNBOUNDED_S
+from app.domain.pace import MAX_INSTANT, PATIENCE, UNBOUNDED_S
 from app.domain.rearm import Rearmed, rearm
 from app.domain.run import RunState
 from app.domain.trigger import Trigger, from_document
@@ -54,7 +54,8 @@ class _Due(NamedTuple):
     """A job that is due, under its row lock, whose run does not begin by itself.
 
     `crowded` where its account has more due than it may begin. Where its firing was postponed,
-    `expected_at` is when its row was to come by itself, and `bound` names the limit.
+    `expected_at` is when its row was to come by itself, and `bound` names the limit. `latest` is
+    the end of what is claimed now.
     """
 
     account_id: int
@@ -69,6 +70,7 @@ class _Due(NamedTuple):
     crowded: bool
     expected_at: datetime | None
     bound: str | None
+    latest: datetime = MAX_INSTANT
 
 
 class _Decided(NamedTuple):
@@ -159,7 +161,7 @@ def _claim(
         claimed = [Claimed(row[0], FIRST_TOKEN, row[1], row[2]) for row in rows if row[0]]
         # A postponed row may be found twice: in its account's queue, and when it was expected.
         rows_of = {row[3]: _Due(row[1], *row[3:]) for row in rows if row[3]}
-        found = [each._replace(now=min(each.now, choice["until"])) for each in rows_of.values()]
+        found = [_believed(each, ahead, choice["until"]) for each in rows_of.values()]
         decided = _decided(connection, list(found), unreadable) if found else []
         firings = [_firing(each) for each in decided if each.due.crowded and each.fire_at]
         sifted = postponing.sift(connection, firings, limits, ahead)
@@ -185,6 +187,12 @@ def _claim(
         claimed += [Claimed(run_id, FIRST_TOKEN, *row) for run_id, *row in answer.fetchall()]
     held = Counter(each.firing.account_id for each in sifted.postponed)
     return Claims(claimed, came, held)
+
+
+def _believed(due: _Due, ahead: float, until: datetime) -> _Due:
+    """With the clock as far as it is believed, and with what is claimed `ahead` of it."""
+    now = min(due.now, until)
+    return due._replace(now=now, latest=min(now + timedelta(seconds=ahead), until))
 
 
 def _bounds(limits: FiringLimits) -> dict[str, Any]:
@@ -324,8 +332,9 @@ def _ticks(trigger: Trigger, due: _Due, each: Rearmed, most: int) -> tuple[datet
     if due.crowded or due.bound is not None or not due.serial:
         return ()
     left = most if due.remaining is None else min(most, due.remaining - 1)
+    ahead = due.latest - due.now
     found = further(
-        trigger, each.fire_at, each.next_at, now=due.now, ahead=LOOK_AHEAD, most=max(0, left)
+        trigger, each.fire_at, each.next_at, now=due.now, ahead=ahead, most=max(0, left)
     )
     if due.remaining is not None and len(found) == due.remaining:
         found[-1] = None

@@ -120,6 +120,23 @@ def test_ticks_that_are_counted_are_handed_over_up_to_the_last(
     assert (len(further), further[-1]) == (7, None)
 
 
+def test_no_tick_is_handed_over_that_is_due_after_what_the_clock_is_believed(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    job = book(connection, account_id, late=5.0)
+    start = one(connection, "SELECT next_at FROM due")
+    for number, ahead in enumerate((0.0, 0.3)):
+        # The database's clock is ahead of `until`, and is not believed.
+        until = start + (5 + number) * timedelta(milliseconds=100)
+        claim(connection, budget=10, ahead=ahead, unreadable=Mock(), until=until)
+        further = one(connection, "SELECT further FROM inflight WHERE job_id = %s", job)
+
+        # The last is the one that comes after those that are handed over.
+        assert further[-2:] == [until, until + STEP]
+        connection.execute("DELETE FROM inflight")
+        connection.execute("UPDATE due SET next_at = %s, held_at = NULL", [start])
+
+
 def test_each_tick_counts_as_a_firing_and_all_together_as_one_run(
     connection: psycopg.Connection, account_id: int
 ) -> None:
