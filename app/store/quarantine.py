@@ -8,6 +8,7 @@ from uuid import UUID
 
 import psycopg
 
+from app.domain.pace import SUSPECT_AFTER
 from app.store.locks import Lock
 from app.store.queries import run
 from app.store.takes import Ticket, columns
@@ -41,7 +42,7 @@ def set_group_size(
 ) -> set[UUID]:
     """Store that these are tried together, before they are; those that may be taken now."""
     ids, tokens = columns(tickets)
-    params = {"ids": ids, "tokens": tokens, "size": size}
+    params = {"ids": ids, "tokens": tokens, "size": size, "suspect_after": SUSPECT_AFTER}
     return {row[0] for row in run(connection, "set_group_size", params).fetchall()}
 
 

@@ -438,7 +438,8 @@ LIMIT %(limit)s;
 
 -- name: set_group_size
 -- How many suspects are tried together is stored before any of them is taken: if their process dies,
--- the next group is half as large. A row locked elsewhere is passed over, and is not to be taken now.
+-- the next group is half as large. Who is tried with others is not held responsible for their death:
+-- a scheduler of the release before this one knows of no groups, and would count each. A row locked elsewhere is passed over, and is not to be taken now.
 WITH free AS MATERIALIZED (
   SELECT i.id
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
@@ -446,7 +447,11 @@ WITH free AS MATERIALIZED (
   WHERE i.token = v.token AND i.state IN ('claimed', 'taken')
   FOR UPDATE OF i SKIP LOCKED
 )
-UPDATE inflight SET group_size = %(size)s WHERE id = ANY (ARRAY(SELECT id FROM free))
+UPDATE inflight
+SET group_size = %(size)s::smallint,
+    reclaims = CASE WHEN %(size)s::smallint > 1
+                    THEN least(reclaims, %(suspect_after)s::smallint) ELSE reclaims END
+WHERE id = ANY (ARRAY(SELECT id FROM free))
 RETURNING id;
 
 -- name: word

@@ -52,15 +52,39 @@ def test_only_who_dies_alone_is_dead_at_last(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     suspected(connection, account_id, 2)
-    connection.execute("UPDATE inflight SET reclaims = %s", (DEAD_AFTER,))
 
     assert die(connection, [ticket for ticket, _ in suspects(connection, limit=9)]).ended == []
+    connection.execute("UPDATE inflight SET reclaims = %s", (DEAD_AFTER,))
     first, second = (ticket for ticket, _ in suspects(connection, limit=9))
     (ended,) = die(connection, [first]).ended
 
     assert (ended.id, ended.state) == (first[0], RunState.DEAD)
     settle(connection, [ended])
     assert [ticket for ticket, _ in suspects(connection, limit=9)] == [second]
+
+
+def test_a_scheduler_that_knows_no_groups_buries_nobody_who_was_tried_with_others(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    suspected(connection, account_id, 2)
+    for number in range(DEAD_AFTER + 1):
+        tickets = [ticket for ticket, _ in suspects(connection, limit=9)]
+        assert len(set_group_size(connection, tickets, 2)) == 2
+        assert len(take(connection, tickets)) == 2
+        reclaims = one(connection, "SELECT max(reclaims) FROM inflight")
+        assert reclaims == SUSPECT_AFTER, f"after {number} deaths"
+        # As the release before this one wrote when a lease had run out.
+        connection.execute(
+            "UPDATE inflight SET state = 'claimed', lease_until = NULL, token = token + 1,"
+            " reclaims = reclaims + 1"
+        )
+
+    # Who is alone is held responsible.
+    first = suspects(connection, limit=9)[0][0]
+    set_group_size(connection, [first], 1)
+    assert one(connection, "SELECT reclaims FROM inflight WHERE id = %s", first[0]) == (
+        SUSPECT_AFTER + 1
+    )
 
 
 def test_who_is_locked_elsewhere_is_not_to_be_taken(
