@@ -119,6 +119,13 @@ class Courier:
             self.forget(held)
         self._loop.call_soon_threadsafe(self.destinations.fetcher.written, batch, parked)
 
+    def settled_instead(self, batch: Sequence[Held]) -> None:
+        """Hear that runs are settled, not given back as they were to be; from any thread.
+
+        They are let go of when that is written.
+        """
+        self._loop.call_soon_threadsafe(self.destinations.fetcher.written, batch, frozenset[UUID]())
+
     def fetched(self, summons: Summons, number: int) -> None:
         """Hear how many parked runs were taken for a destination; from any thread."""
         self._loop.call_soon_threadsafe(self.destinations.fetcher.fetched, summons, number)

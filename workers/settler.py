@@ -157,8 +157,11 @@ class Settler(Repeating):
         if not interrupted:
             return batch
         self._settle(connection, interrupted)
-        self._courier.given_back([held for held, _ in interrupted], frozenset())
-        return [each for each in batch if each[0].called is None]
+        # Whatever comes of the others, these are settled, or set aside, and that once.
+        others = [each for each in batch if each[0].called is None]
+        self._unreleased = deque(others)
+        self._courier.settled_instead([held for held, _ in interrupted])
+        return others
 
     def _release(self, connection: psycopg.Connection, batch: list[tuple[Held, Release]]) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -15,7 +16,9 @@ from app.domain.flow import Cause
 from app.domain.run import Reply, RunKind, RunState, Timing
 from app.store.parking import Release
 from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.store import test_ticks
 from tests.store.test_apart import slow_ends
+from tests.store.test_settling import came
 from tests.workers.stage import SECRET, Stage
 from workers.held import Held, hold
 from workers.link import Link
@@ -255,6 +258,66 @@ def test_a_locked_run_is_given_back_later_and_the_others_at_once(
         settler.once()
 
         assert one(connection, waiting) == 2
+        assert settler.empty
+
+
+def hold_interrupted(connection: psycopg.Connection, stage: Stage) -> Held:
+    """A run that has called a tick, and was given back when it was the turn of the next one."""
+    account = add_account(connection, f"account-{one(connection, 'SELECT count(*) FROM account')}")
+    test_ticks.book(connection, account, late=5.0)
+    now = stage.clock.now
+    (run,) = claim_and_take(connection)
+    held = hold(run, (), asked=now, answered=now)
+    stage.courier.held.add(held)
+    held.go_on(came(run))
+    give_back(stage, held)
+    return held
+
+
+def give_back(stage: Stage, held: Held) -> None:
+    back = Release(held.run.id, held.run.token, "http://x:80", 60, Cause.DOWN, "down")
+    stage.courier.destinations.releases.append((held, back))
+
+
+def test_ticks_of_a_locked_run_that_is_given_back_are_stored_later_under_its_lease(
+    database: str, stage: Stage, settler: Settler
+) -> None:
+    with connect(database) as connection, connect(database) as other:
+        held = hold_interrupted(connection, stage)
+        with other.transaction():
+            other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (held.run.id,))
+            settler.once()
+            # Whom the courier holds, the keeper extends the lease of.
+            assert stage.courier.held == {held}
+        stage.clock.now += 1.0
+
+        settler.once()
+
+        assert one(connection, "SELECT id FROM run") == held.run.id
+        assert one(connection, "SELECT state FROM inflight") == "waiting"
+        assert stage.courier.held == set()
+        assert settler.empty
+
+
+def test_ticks_are_stored_once_where_the_database_is_lost_while_others_are_given_back(
+    database: str, stage: Stage, settler: Settler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(database) as connection:
+        hold_interrupted(connection, stage)
+        (other,) = hold_some(connection, stage, 1)
+        stage.courier.outcomes.clear()
+        give_back(stage, other)
+        lost = Mock(side_effect=psycopg.OperationalError("the connection is lost"))
+        monkeypatch.setattr("workers.settler.release", lost)
+        with pytest.raises(psycopg.OperationalError):
+            settler.once()
+        monkeypatch.undo()
+
+        with structlog.testing.capture_logs() as logs:
+            settler.once()
+
+        assert "run.outcome_lost" not in {each["event"] for each in logs}
+        assert one(connection, "SELECT count(*) FROM inflight WHERE state = 'waiting'") == 2
         assert settler.empty
 
 
