@@ -19,12 +19,14 @@ _TRIES = 20
 class Place:
     """A place that text of others reaches: what reads it, and the worst text of some length.
 
-    `patterns` are the compiled patterns of `app` that the text meets there.
+    It is read within `limit_s`. `patterns` are the compiled patterns of `app` that the text meets
+    there.
     """
 
     read: Callable[[Any], object]
     worst: tuple[Callable[[int], Any], ...]
     patterns: tuple[str, ...] = ()
+    limit_s: float = LIMIT_S
 
 
 def repeated(unit: str, before: str = "", after: str = "") -> Callable[[int], str]:

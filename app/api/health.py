@@ -28,18 +28,13 @@ PROCESS: Final = "/healthz"
 READY: Final = "/readyz"
 METRICS: Final = "/metrics"
 _ALL: Final = "all"
+_NOT: Final = "false"
 
 _FIELDS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _ALIVE: Final = b'{"status":"ok"}'
-_STALE: Final = orjson.dumps(
-    {
-        "type": f"/problems/{Unavailable.code}",
-        "title": "Not available now",
-        "status": 503,
-        "detail": "The database cannot be reached; try again shortly.",
-    },
-    option=orjson.OPT_INDENT_2,
-)
+
+MAX_QUERY: Final = 1024
+"""So many characters of a query are read: the front reads them for anybody, before all limits."""
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -75,9 +70,10 @@ def metrics() -> Response:
 class QuickAnswers:
     """Answers to the same requests that need no thread."""
 
-    def __init__(self, watch: HealthWatch, *, with_metrics: bool) -> None:
+    def __init__(self, watch: HealthWatch, *, with_metrics: bool, path_prefix: str) -> None:
         self._watch = watch
         self._with_metrics = with_metrics
+        self._stale = _stale(path_prefix)
 
     def answer(self, environ: Mapping[str, Any]) -> Answer | None:
         """The answer to this request; None where it asks for something else."""
@@ -92,7 +88,7 @@ class QuickAnswers:
         status, media_type, body = self._found(path, environ.get("QUERY_STRING", ""))
         fields = [*_FIELDS, (b"content-type", media_type.encode())]
         fields.append((b"content-length", str(len(body)).encode()))
-        if body is _STALE:
+        if body is self._stale:
             fields.append((b"retry-after", b"1"))
         if environ["REQUEST_METHOD"] == "HEAD":
             body = b""
@@ -106,14 +102,35 @@ class QuickAnswers:
             return status, JSON, body
         figures = self._watch.metrics()
         if figures is None:
-            return 503, "application/problem+json", _STALE
+            return 503, "application/problem+json", self._stale
         return 200, service.METRICS_TYPE, figures
 
 
+def asks_about_all(query: str) -> bool:
+    """Whether the query of READY asks about all processes: any `all` but one `false` does.
+
+    So does a query of more than MAX_QUERY characters, which is not read.
+    """
+    if len(query) > MAX_QUERY:
+        return True
+    return parse_qs(query, keep_blank_values=True).get(_ALL, [_NOT]) != [_NOT]
+
+
+def _stale(path_prefix: str) -> bytes:
+    """The problem that stands for figures that are too old."""
+    problem = {
+        "type": f"{path_prefix}/problems/{Unavailable.code}",
+        "title": "Not available now",
+        "status": 503,
+        "detail": "The database cannot be reached; try again shortly.",
+    }
+    return orjson.dumps(problem, option=orjson.OPT_INDENT_2)
+
+
 def _readiness(found: Readiness, query: str) -> tuple[int, bytes]:
-    """Status and body of an answer to READY; any `all` but `false` asks about all processes."""
-    values = parse_qs(query, keep_blank_values=True).get(_ALL, ["false"]) if query else ["false"]
-    is_ready = found.database if values == ["false"] else found.everything
+    """Status and body of an answer to READY."""
+    about_all = asks_about_all(query)
+    is_ready = found.everything if about_all else found.database
     parts: dict[str, bool | str] = {
         "ready": is_ready,
         "database": found.database,
@@ -121,6 +138,6 @@ def _readiness(found: Readiness, query: str) -> tuple[int, bytes]:
         "worker": found.worker,
         "redis": found.redis,
     }
-    if found.obstacle is not None:
-        parts["reason"] = found.obstacle
+    if not is_ready:
+        parts["reason"] = found.obstacle or found.silence
     return 200 if is_ready else 503, orjson.dumps(parts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Flask
 
 from app import log
@@ -20,9 +22,10 @@ def front(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> Fron
     settings: Settings = app.config["WAKECALL_SETTINGS"]
     refused = refused_keys.of(app)
     watch = HealthWatch(settings, lambda: {**refused.take_counts(), **log.take_dropped()})
+    answers_with = partial(QuickAnswers, watch, path_prefix=settings.path_prefix)
     admin = None
     if settings.admin_port is not None:
-        answers = QuickAnswers(watch, with_metrics=True)
+        answers = answers_with(with_metrics=True)
         admin = AdminPort(answers, settings.admin_host, settings.admin_port)
 
     def begin() -> None:
@@ -40,7 +43,7 @@ def front(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> Fron
         app,
         begin=begin,
         end=end,
-        quick=QuickAnswers(watch, with_metrics=admin is None).answer,
+        quick=answers_with(with_metrics=admin is None).answer,
         body_s=body_s,
         send_s=send_s,
     )

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain import tally
+from app.domain.pace import ALIVE
 from app.errors import Unavailable
 from app.store import beats, database_state, snapshots
 from app.store.backlog import MAX_OVERDUE, Backlog, backlog
@@ -51,6 +52,14 @@ class Readiness:
     def everything(self) -> bool:
         """Whether bookings can be stored, and calls are made."""
         return self.database and self.scheduler and self.worker
+
+    @property
+    def silence(self) -> str:
+        """What is missing for calls to be made, where the database can store bookings."""
+        runs = {"scheduler": self.scheduler, "worker": self.worker}
+        missing = " and no ".join(name for name, is_alive in runs.items() if not is_alive)
+        alive_s = f"{ALIVE.total_seconds():g}"
+        return f"No {missing} has told within {alive_s} s that it runs. Start what is missing."
 
 
 NOTHING: Final = Readiness(obstacle=database_state.obstacle_of(None))

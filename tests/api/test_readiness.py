@@ -25,6 +25,9 @@ UPGRADE: Final = "Run flask --app wsgi db upgrade."
 OUTDATED: Final = (
     f"The revision of the schema is {{}}, and this release needs {needed_revision()}. {UPGRADE}"
 )
+SILENT: Final = (
+    "No scheduler and no worker has told within 10 s that it runs. Start what is missing."
+)
 READ_ONLY: Final = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on")
 WRITABLE: Final = sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only")
 
@@ -47,9 +50,13 @@ def test_a_web_process_is_ready_without_scheduler_and_worker(
     assert (status, list(parts)) == (200, PARTS)
     assert (parts["ready"], parts["scheduler"], parts["worker"]) == (True, False, False)
 
-    for process in ("scheduler", "worker"):
+    for process, missing in (
+        ("scheduler", "No scheduler and no worker has"),
+        ("worker", "No worker has"),
+    ):
         status, parts = readiness(app, "?all=true")
-        assert (status, list(parts), parts["ready"]) == (503, PARTS, False)
+        assert (status, list(parts), parts["ready"]) == (503, [*PARTS, "reason"], False)
+        assert parts["reason"].startswith(f"{missing} told within 10 s that it runs.")
         beats.beat(connection, process, "one")
     assert readiness(app, "?all=true")[0] == 200
 
@@ -68,6 +75,12 @@ def test_a_web_process_is_ready_without_scheduler_and_worker(
         ("?all", 503),
         ("?all=1", 503),
         ("?all=true&all=false", 503),
+        ("?all=", 503),
+        ("?all=False", 503),
+        ("?all=0", 503),
+        # Of so many characters none is read.
+        (f"?all=false&{'a' * 1014}", 200),
+        (f"?all=false&{'a' * 1015}", 503),
     ],
 )
 def test_what_is_not_false_asks_about_all_processes(app: Flask, query: str, status: int) -> None:
@@ -146,7 +159,7 @@ def test_a_web_process_notices_that_its_database_is_read_only_and_that_it_is_not
 
         connection.execute(WRITABLE.format(name))
     until(lambda: told(web) == (200, None))
-    assert told(web, "?all=true") == (503, None)
+    assert told(web, "?all=true") == (503, SILENT)
 
 
 @pytest.fixture

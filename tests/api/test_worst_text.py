@@ -43,7 +43,7 @@ LONGEST_TARGET = 60 * 1024
     ],
 )
 def test_the_worst_text_is_read_fast(place: Place, worst: Callable[[int], Any]) -> None:
-    assert is_fast(place.read, worst(SIZE))
+    assert is_fast(place.read, worst(SIZE), place.limit_s)
 
 
 def test_every_pattern_is_in_the_table() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.api import bodies, browsers, negotiation
+from app.api import bodies, browsers, health, negotiation
 from app.api.dapr import addresses
 from app.api.native import (
     bulk,
@@ -53,6 +53,12 @@ PLACES: dict[str, Place] = {
             "api.negotiation._PART",
             "api.negotiation._WEIGHT",
         ),
+    ),
+    "the query of /readyz": Place(
+        read=health.asks_about_all,
+        worst=(repeated("%41=&"), repeated("all=&"), repeated("&"), repeated("%ff")),
+        # The front reads it in its event loop, where every other request waits.
+        limit_s=0.01,
     ),
     "Idempotency-Key": Place(
         read=idempotency.read_key,
