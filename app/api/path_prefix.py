@@ -21,9 +21,12 @@ def install(app: Flask, settings: Settings) -> None:
 
 
 def add(path: str) -> str:
-    """The path as the client sees it; one that has the prefix, as a kept answer's, stays so."""
+    """The path as the client sees it, also of one that begins as the prefix does.
+
+    What a route answers and what is kept of it begin at the root: each is sent with one prefix.
+    """
     prefix: str = current_app.config.get(_PREFIX, "")
-    return path if prefix and path.startswith(f"{prefix}/") else prefix + path
+    return prefix + path
 
 
 def _add_to_headers(response: Response) -> Response:

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
+from unittest.mock import create_autospec
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.api.health import QuickAnswers
+from app.service.health_watch import HealthWatch
 from tests.api.conftest import MakeApp, client_of
 from tests.api.fusion.saved import saved
 from tests.api.native.booked import JSON, ONCE, booked
 
-PREFIX = "/tools/wakecall"
 HOST = "https://example.com"
 
 
+# Some begin as paths of the service do.
+@pytest.fixture(params=["/tools/wakecall", "/api", "/1", "/problems"])
+def prefix(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def below(make_app: MakeApp, key: str) -> FlaskClient:
-    """A client of the service as it stands behind a proxy, which takes PREFIX off each path."""
-    return client_of(make_app(WAKECALL_PATH_PREFIX=PREFIX), key)
+def below(make_app: MakeApp, key: str, prefix: str) -> FlaskClient:
+    """A client of the service as it stands behind a proxy, which takes the prefix off each path."""
+    return client_of(make_app(WAKECALL_PATH_PREFIX=prefix), key)
 
 
 def followed(client: FlaskClient, asked: str, reference: str) -> TestResponse:
     """What a client gets that resolves a reference in the answer to what it asked for."""
-    target = urlsplit(urljoin(f"{HOST}{PREFIX}{asked}", reference))
-    assert target.path.startswith(f"{PREFIX}/")
-    path = target.path.removeprefix(PREFIX)
+    prefix = client.application.config["WAKECALL_SETTINGS"].path_prefix
+    target = urlsplit(urljoin(f"{HOST}{prefix}{asked}", reference))
+    assert target.path.startswith(f"{prefix}/")
+    path = target.path.removeprefix(prefix)
     return client.get(f"{path}?{target.query}", headers=JSON)
 
 
@@ -49,13 +60,13 @@ def test_a_location_leads_to_what_was_made(below: FlaskClient) -> None:
     assert followed(below, "/1/dapr-apps/a", app.headers["Location"]).get_json()["id"] == "a"
 
 
-def test_a_kept_answer_is_given_again_as_it_was(below: FlaskClient) -> None:
+def test_a_kept_answer_is_given_again_as_it_was(below: FlaskClient, prefix: str) -> None:
     first, second = (
         below.post("/1/jobs", json=ONCE, headers={"Idempotency-Key": "k"}) for _ in range(2)
     )
     assert second.headers["Idempotency-Replayed"] == "true"
     assert (
-        first.headers["Location"] == second.headers["Location"] == f"{PREFIX}/1/jobs/{first.text}"
+        first.headers["Location"] == second.headers["Location"] == f"{prefix}/1/jobs/{first.text}"
     )
 
 
@@ -75,6 +86,25 @@ def test_the_type_of_a_problem_leads_to_its_meaning(below: FlaskClient) -> None:
     refused = below.get("/1/jobs?x=1", headers=JSON)
     meaning = followed(below, "/1/jobs", refused.get_json()["type"])
     assert (refused.status_code, meaning.status_code) == (400, 200)
+
+
+def test_the_type_of_a_problem_that_the_front_tells_leads_to_its_meaning(
+    below: FlaskClient,
+) -> None:
+    problem = stale_metrics(path_prefix=below.application.config["WAKECALL_SETTINGS"].path_prefix)
+    meaning = followed(below, "/metrics", problem["type"])
+    assert (problem["status"], meaning.status_code) == (503, 200)
+
+
+def stale_metrics(path_prefix: str) -> dict[str, Any]:
+    """The problem that the front tells of figures that have not come."""
+    watch = create_autospec(HealthWatch, instance=True)
+    watch.metrics.return_value = None
+    quick = QuickAnswers(watch, with_metrics=True, path_prefix=path_prefix)
+    answer = quick.answer({"PATH_INFO": "/metrics", "REQUEST_METHOD": "GET"})
+    assert answer is not None
+    problem: dict[str, Any] = json.loads(answer.start)
+    return problem
 
 
 def test_without_a_prefix_references_begin_at_the_root(client: FlaskClient) -> None:
