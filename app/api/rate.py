@@ -26,6 +26,10 @@ from app.errors import RateLimited
 ITEMS_PER_REQUEST: Final = 10
 """So many jobs, runs or firings that one request is about count as one request more."""
 
+MAX_ADDED_S: Final = 10
+"""What one request is about counts as so many seconds' worth of requests at most: it is done, and
+a client that waits longer for its next one takes the service to be down."""
+
 SYNC_S: Final = 0.1
 MAX_ACCOUNTS: Final = 8192
 _KEY: Final = "wakecall:rate:{}"
@@ -116,13 +120,15 @@ class Rates:
     def add(self, account_id: int, cost: int) -> Standing | None:
         """Count more for a request that has been counted: those after it pay for it.
 
-        Where the account stands then; None where so many others asked that it is not known.
+        They are worth MAX_ADDED_S at most. Where the account stands then; None where so many
+        others asked that it is not known.
         """
         with self._lock:
             bucket = self._buckets.get(account_id)
             if bucket is None:
                 return None
             now = self._clock()
+            cost = min(cost, MAX_ADDED_S * bucket.limit)
             bucket.paid_at = max(bucket.paid_at, now) + cost / bucket.limit
             bucket.untold += cost
             return _standing(bucket.limit, bucket.paid_at - now)
@@ -231,9 +237,10 @@ def _standing(limit: int, owed: float) -> Standing:
 
 
 def _refusal(standing: Standing) -> RateLimited:
+    seconds = "second" if standing.reset == 1 else f"{standing.reset} seconds"
     return RateLimited(
-        f"This account may send {standing.limit} requests a second, and has sent {standing.used} "
-        "within the last second.",
+        f"This account may send {standing.limit} requests a second, and has used up those of the "
+        f"next {seconds}.",
         limit=REQUESTS_PER_SECOND.name,
         allowed=standing.limit,
         used=standing.used,

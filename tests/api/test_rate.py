@@ -1,3 +1,4 @@
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -43,6 +44,9 @@ def test_an_account_over_its_limit_is_told_when_to_come_again(
     assert answer.headers["Retry-After"] == "1"
     assert answer.get_json()["type"] == "/problems/rate-limited"
     problem = answer.get_json()
+    assert problem["detail"] == (
+        "This account may send 3 requests a second, and has used up those of the next second."
+    )
     assert (problem["limit"], problem["allowed"], problem["used"]) == ("requestsPerSecond", 3, 3)
     assert answer.headers["RateLimit-Policy"] == '"requests";q=3;w=1'
     assert answer.headers["RateLimit"] == '"requests";r=0;t=1'
@@ -74,6 +78,11 @@ def test_jobs_of_one_document_count(make_app: MakeApp, redis_url: str) -> None:
     refused = client.get("/1/jobs")
     assert (refused.status_code, refused.headers["Retry-After"]) in {(429, "1"), (429, "2")}
     assert refused.get_json()["used"] > 50
+    assert re.fullmatch(
+        "This account may send 50 requests a second, and "
+        r"has used up those of the next [23] seconds\.",
+        refused.get_json()["detail"],
+    )
 
 
 TRIGGERS = [{"type": "cron", "enabled": True, "expression": "0 15 10 * * ?"}] * 100
@@ -111,6 +120,25 @@ def test_runs_sent_again_by_one_request_count(
     answer = client.post("/1/runs/redeliver", json={"dryRun": True})
     assert answer.get_json()["count"] == 30
     assert answer.headers["RateLimit"] in {'"requests";r=0;t=4', '"requests";r=0;t=3'}
+
+
+@pytest.mark.parametrize("limit", [500, 50, 2, 1])
+def test_one_request_counts_as_ten_seconds_worth_at_most(limit: int) -> None:
+    clock, totals = Clock(), dict[int, int]()
+    here, elsewhere = (Rates(lambda told: counts(told, totals), clock=clock) for _ in range(2))
+    assert granted(elsewhere, 1, limit)
+    assert granted(here, 1, limit)
+    clock.now += 2
+
+    assert granted(here, 1, limit)
+    standing = here.add(1, 10_000)
+
+    assert standing is not None
+    assert (standing.used, standing.left, standing.reset) == (10 * limit + 1, 0, 11)
+    assert not granted(here, 1, limit)
+    clock.now += 11
+    assert granted(here, 1, limit)
+    assert granted(elsewhere, 1, limit)
 
 
 def counts(told: Mapping[int, int], totals: dict[int, int]) -> Mapping[int, int]:
