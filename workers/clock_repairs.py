@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+import psycopg
+
 from app.domain import tally
-from app.log import logger
+from app.log import in_words, logger
 from app.store import beats
 from app.store.clock_steps import bring_back, rearm_ahead
 from workers.link import Link, Repeating
@@ -28,11 +30,12 @@ class ClockRepairs(Repeating):
 
     def once(self) -> None:
         """Repair after each step back that was not repaired yet."""
-        steps_back = self._timekeeper.steps_back
+        # The scheduler may note a further step meanwhile, which is repaired next.
+        steps_back = tuple(self._timekeeper.steps_back)
         if not steps_back:
             return
         with self._link.use() as connection:
-            brought_back = bring_back(connection, step=sum(steps_back))
+            brought_back = bring_back(connection, step=sum(steps_back), failed=_tell_failed)
             armed = rearm_ahead(
                 connection, has_ended=self._ended.is_set, unreadable=tell_unreadable
             )
@@ -44,3 +47,7 @@ class ClockRepairs(Repeating):
     def close(self) -> None:
         """Close the connection."""
         self._link.drop()
+
+
+def _tell_failed(error: psycopg.Error) -> None:
+    logger.error("clock.repair_failed", error=in_words(error))

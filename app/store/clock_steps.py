@@ -16,9 +16,13 @@ import psycopg
 from app.domain.dapr.ticks import Ticks
 from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE
 from app.domain.trigger import from_document, next_after
+from app.store.database_errors import Kind, kind_of
 
 PAGE: Final = 2000
 """Rows of `due` that are read at once."""
+
+_TRIES: Final = 3
+"""How often a statement is tried that may succeed later."""
 
 # No lease is longer than LEASE.
 _LEASES: Final = """
@@ -32,19 +36,28 @@ WHERE id = ANY (ARRAY(
 """
 
 # An attempt that began in the future was made by a clock that was ahead; what follows it was
-# counted from there. What somebody asked for is due when it was asked for.
+# counted from there. What somebody asked for is due when it was asked for, which is now at the
+# latest: several runs of one job that were asked for later keep their order, a microsecond apart.
 _RETRIES: Final = """
-WITH late AS MATERIALIZED (
-  SELECT i.id, now.at, a.started_at - now.at AS ahead,
-         CASE WHEN i.kind = 'scheduled' THEN i.due_at ELSE least(i.due_at, now.at) END AS due_at
-  FROM (SELECT clock_timestamp() AS at) now
-  CROSS JOIN inflight i
+WITH now AS MATERIALIZED (
+  SELECT clock_timestamp() AS at
+), found AS MATERIALIZED (
+  SELECT i.id, i.job_id, i.job_version, i.kind, i.due_at, now.at, a.started_at - now.at AS ahead,
+         i.kind <> 'scheduled' AND i.due_at > now.at AS was_asked_for_later
+  FROM now CROSS JOIN inflight i
   CROSS JOIN LATERAL (
     SELECT started_at FROM attempt a
     WHERE a.run_id = i.id AND a.number = i.attempts AND a.due_at = i.due_at OFFSET 0) a
   WHERE i.state IN ('waiting', 'running') AND i.attempts > 0
     AND a.started_at > now.at + interval '1 s'
   ORDER BY i.id FOR UPDATE OF i SKIP LOCKED
+), late AS MATERIALIZED (
+  SELECT id, at, ahead,
+         CASE WHEN was_asked_for_later
+              THEN at - interval '1 microsecond' * row_number() OVER (
+                PARTITION BY job_id, job_version, kind ORDER BY due_at DESC)
+              ELSE due_at END AS due_at
+  FROM found
 ), told AS (
   UPDATE attempt a SET started_at = least(a.started_at, late.at), due_at = late.due_at
   FROM late WHERE a.run_id = late.id
@@ -63,19 +76,25 @@ FROM late WHERE i.id = late.id
 # A run that was rung for is looked at again a while after its time, or after now. One that somebody
 # asked for, or sent again, has been waiting for longer than it should.
 _STARTS: Final = """
+WITH now AS MATERIALIZED (
+  SELECT clock_timestamp() AS at
+)
 UPDATE inflight i
 SET due_at = asked.due_at, send_at = asked.send_at,
     look_at = CASE WHEN asked.send_at < i.send_at THEN asked.send_at
                    ELSE least(i.look_at, asked.send_at + %(patience)s) END
-FROM (SELECT f.id, f.due_at, greatest(f.due_at, now.at) AS send_at
-      FROM (SELECT clock_timestamp() AS at) now
-      CROSS JOIN LATERAL (
-        SELECT id, CASE WHEN kind = 'scheduled' OR attempts > 0 THEN due_at
-                        ELSE least(due_at, now.at) END AS due_at
-        FROM inflight
-        WHERE state = 'claimed' AND destination IS NULL AND look_at < 'infinity'
-          AND look_at > now.at + interval '10 s'
-        ORDER BY id FOR UPDATE SKIP LOCKED) f) asked
+FROM (SELECT id, due_at, greatest(due_at, at) AS send_at
+      FROM (SELECT f.id, now.at,
+                   CASE WHEN f.kind <> 'scheduled' AND f.attempts = 0 AND f.due_at > now.at
+                        THEN now.at - interval '1 microsecond' * row_number() OVER (
+                          PARTITION BY f.job_id, f.job_version, f.kind ORDER BY f.due_at DESC)
+                        ELSE f.due_at END AS due_at
+            FROM now CROSS JOIN LATERAL (
+              SELECT id, job_id, job_version, kind, attempts, due_at
+              FROM inflight
+              WHERE state = 'claimed' AND destination IS NULL AND look_at < 'infinity'
+                AND look_at > now.at + interval '10 s'
+              ORDER BY id FOR UPDATE SKIP LOCKED) f) apart) asked
 WHERE i.id = asked.id
 """
 
@@ -160,14 +179,39 @@ def read_epoch(connection: psycopg.Connection) -> float:
     return 0.0 if row is None else float(row[0])
 
 
-def bring_back(connection: psycopg.Connection, *, step: float) -> int:
-    """Bring back what is under way, after the clock was set back by `step` seconds; how much."""
+def bring_back(
+    connection: psycopg.Connection, *, step: float, failed: Callable[[psycopg.Error], None]
+) -> int:
+    """Bring back what is under way, after the clock was set back by `step` seconds; how much.
+
+    `failed` is told of a statement that fails, also when it is tried again; the others are carried
+    out. Raises psycopg.Error when the database is away.
+    """
     params = {"lease": LEASE, "patience": PATIENCE, "ahead": LOOK_AHEAD, "step": f"{step} s"}
-    brought = sum(connection.execute(each, params).rowcount for each in _UNDER_WAY)
-    connection.execute(_PACES, params)
-    for each in _NOTES:
-        connection.execute(each)
+    brought = sum(_carry_out(connection, each, params, failed) for each in _UNDER_WAY)
+    for each in (_PACES, *_NOTES):
+        _carry_out(connection, each, params, failed)
     return brought
+
+
+def _carry_out(
+    connection: psycopg.Connection,
+    statement: str,
+    params: dict[str, Any],
+    failed: Callable[[psycopg.Error], None],
+) -> int:
+    """How many rows it changed: none where it fails each time."""
+    for tries in range(1, _TRIES + 1):
+        try:
+            return connection.execute(statement, params).rowcount
+        except psycopg.Error as error:
+            kind = kind_of(error)
+            if kind is Kind.AWAY:
+                raise
+            if kind is Kind.REFUSED or tries == _TRIES:
+                failed(error)
+                break
+    return 0
 
 
 def rearm_ahead(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from unittest.mock import Mock
 from uuid import UUID
 
 import psycopg
@@ -229,6 +230,13 @@ def fail(job_id: UUID, error: Exception) -> None:
     raise AssertionError(f"{job_id}: {error}")
 
 
+def brought_back(connection: psycopg.Connection) -> int:
+    failed = Mock()
+    number = bring_back(connection, step=YEAR, failed=failed)
+    assert failed.mock_calls == []
+    return number
+
+
 def test_what_is_under_way_goes_on_when_the_clock_is_set_back(scene: Scene) -> None:
     connection = scene.connection
     waiting, held, asked = (book(connection, scene.account, due_in=-1) for _ in range(3))
@@ -251,7 +259,7 @@ def test_what_is_under_way_goes_on_when_the_clock_is_set_back(scene: Scene) -> N
     )
 
     scene.set(0.0)
-    assert bring_back(connection, step=YEAR) == 3
+    assert brought_back(connection) == 3
 
     seconds = "SELECT date_part('epoch', {} - now()) FROM inflight WHERE id = %s"
     assert 50 < one(connection, seconds.format("send_at"), first.id) < 61
@@ -261,7 +269,86 @@ def test_what_is_under_way_goes_on_when_the_clock_is_set_back(scene: Scene) -> N
     assert one(connection, seconds.format("look_at"), second.id) < 6
     assert one(connection, seconds.format("send_at"), third.id) < 1
     assert one(connection, seconds.format("look_at"), third.id) < 1
-    assert bring_back(connection, step=YEAR) == 0
+    assert brought_back(connection) == 0
+
+
+def ask_for_some(scene: Scene, number: int) -> list[UUID]:
+    """Runs of one job that were asked for, one after another, by the clock as it is."""
+    job_id = scene.cron(900)
+    return [
+        one(
+            scene.connection,
+            "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
+            " send_at, look_at) SELECT gen_random_uuid(), %s, %s, 1, 'manual', at, false,"
+            " 'claimed', at, at FROM (SELECT clock_timestamp() AS at) now RETURNING id",
+            *(job_id, scene.account),
+        )
+        for _ in range(number)
+    ]
+
+
+@pytest.mark.parametrize("are_called", [False, True])
+def test_runs_of_one_job_that_were_asked_for_keep_their_order_when_the_clock_is_set_back(
+    scene: Scene, *, are_called: bool
+) -> None:
+    connection = scene.connection
+    scene.set(HOUR)
+    ids = ask_for_some(scene, 3)
+    if are_called:
+        taken = take(connection, [(run_id, 1) for run_id in ids])
+        now = one(connection, "SELECT now()")
+        for each in taken:
+            failed = came(each, None, 500)
+            assert failed.attempt is not None
+            attempt = failed.attempt._replace(started_at=now)
+            settle(connection, [failed._replace(retry_at=now, attempt=attempt)])
+    scene.set(0.0)
+
+    assert brought_back(connection) == 3
+
+    query = "SELECT array_agg(id ORDER BY due_at), max(send_at) <= clock_timestamp() FROM inflight"
+    assert connection.execute(query).fetchone() == (ids, True)
+
+
+def test_a_repair_that_is_refused_keeps_no_other_from_being_made(scene: Scene) -> None:
+    connection = scene.connection
+    scene.set(HOUR)
+    ask_for_some(scene, 1)
+    job_id = scene.cron(7200)
+    scene.set(0.0)
+    connection.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN RAISE check_violation; END$$;"
+        "CREATE TRIGGER refuse BEFORE UPDATE ON inflight FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    scene.timekeeper.was_set_back(HOUR)
+    with structlog.testing.capture_logs() as logs:
+        scene.repairs.once()
+
+    events = [each["event"] for each in logs]
+    assert events == ["clock.repair_failed", "clock.repaired"]
+    armed_until = "SELECT next_at < now() + interval '16 min' FROM due"
+    assert one(connection, armed_until + " WHERE job_id = %s", job_id) is True
+    assert scene.timekeeper.steps_back == []
+
+
+def test_a_step_back_in_the_course_of_a_repair_is_repaired_next(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[float] = []
+
+    def bring(_: psycopg.Connection, *, step: float, **_kept: object) -> int:
+        found.append(step)
+        if len(found) == 1:
+            scene.timekeeper.was_set_back(YEAR)
+        return 0
+
+    monkeypatch.setattr("workers.clock_repairs.bring_back", bring)
+    scene.timekeeper.was_set_back(HOUR)
+    for _ in range(3):
+        scene.repairs.once()
+
+    assert found == [HOUR, YEAR]
 
 
 def test_an_account_that_spent_its_firings_by_a_wrong_clock_goes_on(scene: Scene) -> None:
@@ -271,7 +358,7 @@ def test_an_account_that_spent_its_firings_by_a_wrong_clock_goes_on(scene: Scene
         (scene.account,),
     )
 
-    bring_back(scene.connection, step=YEAR)
+    brought_back(scene.connection)
 
     left = "SELECT greatest(spent_until, queued_until) < now() + interval '2 days' FROM firing_pace"
     assert one(scene.connection, left) is True
