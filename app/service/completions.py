@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from app.domain.completion import Completion
 from app.domain.run import LIVE, Run
-from app.errors import Conflict
+from app.errors import Conflict, Unavailable
 from app.service import runs
 from app.service.secrets import completion_tokens
 from app.store import completions as store
@@ -29,12 +29,17 @@ def complete(run_id: UUID, completion: Completion, *, account_id: int | None) ->
     The worker's call is still being answered then, and the run ends as was said once it is, unless
     that answer ends it. Said again, it changes nothing. `account_id`, where given, must be the
     run's. Raises NotFound, and Conflict where the run ended otherwise, something else was said of
-    it, or it has not been called.
+    it, or it has not been called; Unavailable where it is one of several ticks that are called in
+    a row, of which nothing is stored yet.
     """
     with transaction() as connection:
         owner = store.owner(connection, run_id)
         if owner is None or account_id not in {None, owner.account_id}:
             raise runs.unknown(run_id)
+        if owner.is_to_come:
+            raise Unavailable(
+                f"The answer to the call of {run_id} is not stored yet; try again shortly."
+            )
         redelivery.lock_jobs(connection, serial.with_followers(connection, [owner.job_id]))
         live = endings.lock(connection, run_id)
         if live is not None:

@@ -9,12 +9,18 @@ import psycopg
 from sqlalchemy import Connection, text
 
 from app.domain.completion import Completion
+from app.domain.dapr.series import MAX_TOGETHER
 from app.store.endings import Live
 
+# A further tick is called under an id that follows from that of the run that calls it, and is a run
+# of its own only once that is settled. All is asked at once, so that it is not missed in between.
 _OWNER: Final = text("""
-SELECT account_id, job_id FROM inflight WHERE id = :run_id
+SELECT account_id, job_id, false FROM inflight WHERE id = :run_id
 UNION ALL
-SELECT account_id, job_id FROM run WHERE id = :run_id
+SELECT account_id, job_id, false FROM run WHERE id = :run_id
+UNION ALL
+SELECT account_id, job_id, true FROM inflight
+WHERE id >= :first AND id < :run_id AND state = 'taken' AND further IS NOT NULL
 LIMIT 1
 """)
 
@@ -24,15 +30,21 @@ UPDATE inflight SET completion = :said, completion_message = :message WHERE id =
 
 
 class Owner(NamedTuple):
-    """Whose run it is."""
+    """Whose run it is.
+
+    `is_to_come` tells that there is none yet of that id: a worker calls a further tick under it, or
+    has just called it.
+    """
 
     account_id: int
     job_id: UUID
+    is_to_come: bool
 
 
 def owner(connection: Connection, run_id: UUID) -> Owner | None:
     """Whose run it is; None where there is none."""
-    row = connection.execute(_OWNER, {"run_id": run_id}).first()
+    first = UUID(int=max(0, run_id.int - MAX_TOGETHER))
+    row = connection.execute(_OWNER, {"run_id": run_id, "first": first}).first()
     return None if row is None else Owner(*row)
 
 

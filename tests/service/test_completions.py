@@ -12,10 +12,11 @@ from uuid6 import uuid7
 from app.domain import tally
 from app.domain.account import Caller
 from app.domain.completion import Completion, Said
+from app.domain.dapr.series import MAX_TOGETHER
 from app.domain.job import Job
 from app.domain.run import RunState
 from app.domain.trigger import Trigger
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, NotFound, Unavailable
 from app.service import accounts, completions, jobs, pauses, runs
 from app.store import beats, endings
 from app.store.engine import transaction
@@ -24,6 +25,7 @@ from app.store.settling import settle
 from app.store.takes import Taken
 from tests.booked import claim_all, claim_and_take, connect, in_thread, one, wait_until_blocked
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
+from tests.store import test_ticks
 from tests.store.test_completions import later
 from tests.store.test_settling import came
 
@@ -94,6 +96,32 @@ def test_said_again_it_changes_nothing_and_otherwise_it_is_refused(
     with pytest.raises(Conflict, match="is succeeded already"):
         completions.complete(run.id, LOST, account_id=None)
     assert runs.get(caller, run.id) == first
+
+
+def test_what_is_said_of_a_further_tick_before_its_answer_is_settled_is_to_be_said_again(
+    caller: Caller, connection: psycopg.Connection
+) -> None:
+    test_ticks.book(connection, caller.account.id, late=5.0)
+    (run,) = claim_and_take(connection)
+    settlement = test_ticks.called(run, 2, state=None)._replace(within=60)
+    tick = settlement.id
+    for account_id in (None, caller.account.id):
+        with pytest.raises(Unavailable, match="not stored yet"):
+            completions.complete(tick, LOST, account_id=account_id)
+    # Neither is the run of another account, nor any other id, one of them.
+    for run_id, account_id in (
+        (tick, caller.account.id + 1),
+        (UUID(int=run.id.int - 1), None),
+        (UUID(int=run.id.int + MAX_TOGETHER + 1), None),
+    ):
+        with pytest.raises(NotFound):
+            completions.complete(run_id, LOST, account_id=account_id)
+
+    settle(connection, [settlement])
+
+    assert completions.complete(tick, LOST, account_id=None).state is RunState.FAILED
+    with pytest.raises(NotFound):
+        completions.complete(UUID(int=run.id.int + 1), LOST, account_id=None)
 
 
 def test_what_is_said_before_the_answer_is_settled_ends_the_run_then(
