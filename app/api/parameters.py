@@ -80,7 +80,7 @@ def check() -> None:
 
 def _is_dry_run(name: str) -> bool:
     """Whether somebody means a dry run by it, however it is spelt."""
-    return name.replace("-", "").replace("_", "").lower() == DRY_RUN.lower()
+    return "".join(filter(str.isalpha, name)).lower() == DRY_RUN.lower()
 
 
 def _unknown(name: str, taken: Taken) -> InvalidMember:

@@ -21,7 +21,10 @@ from tests.api.routes import Route, routes
 from tests.booked import connect, one
 
 BY_PATH = "/1/jobs/2099-05-11T15%3A30%3A00Z/https%3A%2F%2Fexample.com%2Fwake"
-DRY_RUNS = ("dryRun", "dryrun", "DRYRUN", "dry_run", "dry-run")
+DRY_RUNS = (
+    *("dryRun", "dryrun", "DRYRUN", "dry_run", "dry-run"),
+    *("dry run", "dry.run", "dryRun[]", " dryRun", "dryRun:", "[dry][run]"),
+)
 
 
 @pytest.fixture
