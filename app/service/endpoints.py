@@ -45,8 +45,7 @@ def put(
             "The name is empty, too long, or holds what does not print.",
             remedy=f"Use 1 to {MAX_NAME} printable characters.",
         )
-    settings = current_app.config["WAKECALL_SETTINGS"]
-    judge_url(url, allow=settings.allow_targets, deny=settings.deny_targets)
+    judge(url)
     if "?" in url or "#" in url:
         raise InvalidMember(
             "url",
@@ -67,6 +66,12 @@ def put(
         if created and dialect is Dialect.DAPR:
             limits.refuse_more(account, DAPR_APPS, used)
     return Endpoint(name=name, url=url, has_token=sealed is not None), created
+
+
+def judge(url: str) -> None:
+    """Refuse a URL that must not be called; raises InvalidMember for `url`."""
+    settings = current_app.config["WAKECALL_SETTINGS"]
+    judge_url(url, allow=settings.allow_targets, deny=settings.deny_targets)
 
 
 def get(account: Account, dialect: Dialect, name: str) -> Endpoint:

@@ -22,7 +22,7 @@ from app.api.front import THREADS, Front
 from app.domain.account import Account
 from app.domain.quotation import quoted
 from app.errors import InvalidMember, Misconfigured, NotFound
-from app.service import accounts, dapr_apps
+from app.service import accounts, dapr_apps, endpoints
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -70,6 +70,7 @@ def register(account: Account, app_id: str, port: int) -> str:
     Raises InvalidMember, and Misconfigured where loopback must not be called.
     """
     url = f"http://127.0.0.1:{port}"
+    _require_allowed(url)
     known = {each.name: each for each in dapr_apps.listed(account)}.get(app_id)
     if known is not None and known.url == url:
         return url
@@ -79,16 +80,19 @@ def register(account: Account, app_id: str, port: int) -> str:
             f"with: flask --app wsgi dapr-app add {account.name} --app-id {app_id} --url {url} "
             "--token TOKEN"
         )
+    dapr_apps.put(account, app_id, url=url, token=None)
+    return url
+
+
+def _require_allowed(url: str) -> None:
+    """Raise Misconfigured where calls to it would fail, whoever booked them and when."""
     try:
-        dapr_apps.put(account, app_id, url=url, token=None)
+        endpoints.judge(url)
     except InvalidMember as refusal:
-        if refusal.member != "url":
-            raise
         raise Misconfigured(
             f"Calls to {url} are not allowed: {refusal.message} Start web, scheduler, worker "
             f"and this command with WAKECALL_ALLOW_TARGETS=127.0.0.0/8, or choose another port."
         ) from None
-    return url
 
 
 def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:

@@ -150,6 +150,21 @@ def test_a_sidecar_needs_loopback_to_be_allowed(make_app: MakeApp) -> None:
         assert dapr_apps.listed(accounts.named("demo")) == ()
 
 
+@pytest.mark.parametrize("token", [None, "s3cret"])
+def test_a_sidecar_whose_app_is_known_needs_loopback_to_be_allowed(
+    make_app: MakeApp, token: str | None
+) -> None:
+    with make_app().app_context():
+        accounts.create("demo")
+        dapr_apps.put(accounts.named("demo"), "shop", url=URL, token=token)
+    for settings in ({"WAKECALL_ALLOW_TARGETS": ""}, {"WAKECALL_DENY_TARGETS": "127.0.0.0/8"}):
+        with make_app(**settings).app_context():
+            for port in (6200, 6300):
+                with pytest.raises(Misconfigured, match="WAKECALL_ALLOW_TARGETS"):
+                    sidecar.register(accounts.named("demo"), "shop", port)
+            assert dapr_apps.get(accounts.named("demo"), "shop").url == URL
+
+
 def test_a_sidecar_does_not_share_its_port(context: Flask) -> None:
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
