@@ -33,6 +33,9 @@ _INTEGERS: Final = (
     "keepalives_count",
     "tcp_user_timeout",
 )
+_QUERY_UNREADABLE: Final = (
+    "what follows its first ? cannot be read (in a password, ? is written as %3F and / as %2F)"
+)
 _NO_SERVER: Final = "/nonexistent"
 
 
@@ -65,11 +68,13 @@ def _judge_database_url(text: str) -> str | None:
         given = cast("dict[str, str]", conninfo_to_dict(text))
     except psycopg.ProgrammingError as error:
         if unknown := _UNKNOWN.match(str(error)):
+            if _may_hold_password(text):
+                return _QUERY_UNREADABLE
             return f"PostgreSQL has no connection parameter {unknown[1]}"
         return f"it is not a connection string of PostgreSQL; use {_DATABASE_FORM}"
     except UnicodeError:
         return "it is not valid UTF-8"
-    return _judge_hosts(given) or _judge_numbers(given) or _judge_options(given)
+    return _judge_hosts(given) or _judge_numbers(given) or _judge_options(text, given)
 
 
 def _judge_hosts(given: Mapping[str, str]) -> str | None:
@@ -92,7 +97,7 @@ def _judge_numbers(given: Mapping[str, str]) -> str | None:
     return None
 
 
-def _judge_options(given: Mapping[str, str]) -> str | None:
+def _judge_options(text: str, given: Mapping[str, str]) -> str | None:
     """What libpq, which knows the values of each parameter, says before it looks for a server."""
     wanted = given.get("target_session_attrs", "any")
     if wanted in {"read-only", "standby", "prefer-standby"}:
@@ -104,7 +109,9 @@ def _judge_options(given: Mapping[str, str]) -> str | None:
     attempt = pq.PGconn.connect_start(make_conninfo("", **nowhere).encode())
     said = attempt.get_error_message()
     attempt.finish()
-    return None if _NO_SERVER in said else said.strip().replace("\n", " ")
+    if _NO_SERVER in said:
+        return None
+    return _QUERY_UNREADABLE if _may_hold_password(text) else said.strip().replace("\n", " ")
 
 
 def _judge_redis_url(text: str) -> str | None:
@@ -131,11 +138,18 @@ def _judge_redis_parameters(text: str) -> str | None:
     """What redis-py says, which knows the parameters, before it connects."""
     try:
         ConnectionPool.from_url(text).make_connection()
-    except TypeError as error:
-        return f"it has an {str(error).rpartition('got an ')[2]}"
-    except (ValueError, RedisError) as error:
+    except (TypeError, ValueError, RedisError) as error:
+        if _may_hold_password(text):
+            return _QUERY_UNREADABLE
+        if isinstance(error, TypeError):
+            return f"it has an {str(error).rpartition('got an ')[2]}"
         return str(error).rstrip(".")
     return None
+
+
+def _may_hold_password(url: str) -> bool:
+    """Whether what a library takes for the query of the URL may be a part of a password."""
+    return bool(_SCHEME.match(url)) and "@" in url.partition("?")[2]
 
 
 def _is_port(text: str) -> bool:

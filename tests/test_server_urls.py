@@ -53,6 +53,9 @@ def test_what_libpq_reads_is_taken_as_it_is(text: str) -> None:
         ("postgresql://h/x?target_session_attrs=rw", "invalid target_session_attrs"),
         ("postgresql://h/x?target_session_attrs=standby", "cannot be written to"),
         ("postgresql://h/x?target_session_attrs=prefer-standby", "cannot be written to"),
+        ("postgresql://u:1/b?s3cret=x@h/x", "? is written as %3F"),
+        ("postgresql://u:1/b?sslmode=s3cret@h/x", "? is written as %3F"),
+        ("postgresql://u:1/b?target_session_attrs=s3cret@h/x", "? is written as %3F"),
         ("service=nowhere", 'service file "/nowhere" not found'),
     ],
 )
@@ -68,6 +71,7 @@ def test_what_libpq_can_never_use_is_refused_in_a_line_without_the_password(
     assert told.startswith("DATABASE_URL cannot be used: ")
     assert reason in told
     assert "sec" not in told
+    assert "s3c" not in told
     assert "\n" not in told
 
 
@@ -100,6 +104,10 @@ def test_what_redis_py_reads_is_taken_as_it_is(text: str) -> None:
         ("unix:///run/valkey.sock?db=main", "'db'"),
         ("redis://h/0?pool=3", "unexpected keyword argument 'pool'"),
         ("redis://h/0?protocol=9", "protocol must be either 2 or 3"),
+        ("redis://:1?s3cret=x@h/0", "? is written as %3F"),
+        ("redis://:1?db=s3cret@h/0", "? is written as %3F"),
+        ("redis://:1?protocol=s3cret@h/0", "? is written as %3F"),
+        ("rediss://:1?ssl_cert_reqs=s3cret@h/0", "? is written as %3F"),
         ("rediss://h/0?ssl_cert_reqs=maybe", "Certificate Requirements"),
     ],
 )
@@ -113,4 +121,5 @@ def test_what_redis_py_can_never_use_is_refused_in_a_line_without_the_password(
     assert told.startswith("REDIS_URL cannot be used: ")
     assert reason in told
     assert "sec" not in told
+    assert "s3c" not in told
     assert "\n" not in told
