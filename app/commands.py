@@ -9,8 +9,10 @@ from datetime import timedelta
 from typing import Final, ParamSpec
 
 import click
+import psycopg
 from flask import Flask
 from flask.cli import AppGroup
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain import instants
 from app.domain.account import Account
@@ -20,6 +22,7 @@ from app.domain.secret import LONGEST_OVERLAP
 from app.errors import Misconfigured, Refused, WakecallError
 from app.log import in_words
 from app.service import accounts, limits
+from app.store.database_state import remedy_of
 
 P = ParamSpec("P")
 
@@ -48,14 +51,22 @@ def told(command: Callable[P, None]) -> Callable[P, None]:
             remedy = error.remedy if isinstance(error, Refused) else _cause(error)
             click.echo(f"{error.message} {remedy}".strip(), err=True)
             raise SystemExit(1) from None
+        except (SQLAlchemyError, psycopg.Error) as error:
+            click.echo(f"{_line(error)}. {remedy_of(error)}".strip(), err=True)
+            raise SystemExit(1) from None
 
     return run
+
+
+def _line(error: BaseException) -> str:
+    """What an operator is told of an error of the database, which may have several lines."""
+    return " ".join(in_words(error).split()).rstrip(".")
 
 
 def _cause(error: WakecallError) -> str:
     """What the operator, unlike a client, is told of why the database cannot be used."""
     cause = error.__cause__
-    return "" if cause is None else f"({' '.join(in_words(cause).split())})"
+    return "" if cause is None else f"({_line(cause)})"
 
 
 @account.command("create")

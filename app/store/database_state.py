@@ -8,8 +8,13 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from app.store.database_errors import sqlstate
+
 _MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
 _UPGRADE: Final = "Run flask --app wsgi db upgrade."
+
+_OF_ANOTHER_SCHEMA: Final = frozenset({"42P01", "42703", "42883"})
+"""No such table, column or function."""
 
 _AWAY: Final = "The database does not answer."
 _READ_ONLY: Final = (
@@ -57,3 +62,8 @@ def obstacle_of(error: BaseException | None) -> str:
             return _READ_ONLY
         error = error.__cause__
     return _AWAY
+
+
+def remedy_of(error: BaseException) -> str:
+    """What the operator can do about an error of PostgreSQL; empty where that is not known."""
+    return _UPGRADE if sqlstate(error) in _OF_ANOTHER_SCHEMA else ""

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from app.domain.limits import TABLE
 from app.store.engine import transaction
 from app.store.tables import account
+from tests.booked import connect
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -202,3 +203,50 @@ def test_a_wrong_setting_is_told_in_one_line_not_a_traceback(environ: dict[str, 
     assert result.stderr.count("\n") == 1
     assert "database" in result.stderr
     assert "Connection refused" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("account", "create", "demo"),
+        ("account", "limit", "demo"),
+        ("account", "suspend", "demo"),
+        ("account", "delete", "demo", "--yes"),
+        ("key", "create", "demo"),
+        ("key", "list", "demo"),
+        ("key", "revoke", "wk_1234"),
+        ("secret", "show", "demo"),
+        ("secret", "list", "demo"),
+        ("secret", "rotate", "demo"),
+        ("secret", "reseal"),
+        ("dapr-app", "list", "demo"),
+        ("fusion-runner", "list", "demo"),
+        ("dapr-sidecar", "--app-id", "shop", "--app-port", "6200"),
+    ],
+    ids=" ".join,
+)
+def test_a_database_without_tables_is_told_in_a_line(
+    runner: FlaskCliRunner, database: str, arguments: tuple[str, ...]
+) -> None:
+    with connect(database) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    assert failure(runner, *arguments).startswith("42P01: relation ")
+
+
+def test_a_database_of_an_older_schema_is_told_in_a_line(
+    runner: FlaskCliRunner, database: str
+) -> None:
+    run(runner, "account", "create", "demo")
+    with connect(database) as connection:
+        connection.execute("ALTER TABLE api_key DROP COLUMN scope")
+    assert failure(runner, "key", "list", "demo").startswith("42703: column ")
+
+
+def failure(runner: FlaskCliRunner, *arguments: str) -> str:
+    """The line that a command prints which needs another schema."""
+    result = runner.invoke(args=arguments)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert result.stderr.endswith(". Run flask --app wsgi db upgrade.\n")
+    return result.stderr
