@@ -56,7 +56,11 @@ PLACES: dict[str, Place] = {
     ),
     "the query of /readyz": Place(
         read=health.asks_about_all,
-        worst=(repeated("%41=&"), repeated("all=&"), repeated("&"), repeated("%ff")),
+        worst=(
+            *(repeated("%41=&"), repeated("all=&"), repeated("&"), repeated("%ff")),
+            # The longest that is read.
+            lambda _: repeated("%41=&")(health.MAX_QUERY),
+        ),
         # The front reads it in its event loop, where every other request waits.
         limit_s=0.01,
     ),
