@@ -211,9 +211,24 @@ class Instance:
         """The API key of the account `demo`."""
         return (self.home / DEMO_KEY_FILE).read_text().strip()
 
-    def ask(self, method: str, path: str, document: dict[str, Any] | None = None) -> Answer:
-        """One request as `demo`. Raises Unavailable where there is no answer."""
-        client = Client(host="127.0.0.1", port=self.port, key=self.key)
+    def new_account(self, name: str) -> str:
+        """The API key of an account that is made for it."""
+        command = (sys.executable, "-m", "flask", "--app", "wsgi", "account", "create", name)
+        done = subprocess.run(
+            command, env=self.environment, cwd=CHECKOUT, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        document: dict[str, Any] | None = None,
+        *,
+        key: str | None = None,
+    ) -> Answer:
+        """One request as `demo`, or with that key. Raises Unavailable where there is no answer."""
+        client = Client(host="127.0.0.1", port=self.port, key=key or self.key)
         status, text = client.ask(method, path, document)
         return Answer(status, json.loads(text) if text else None)
 

@@ -17,30 +17,26 @@ CALLS = 20
 def test_real_deliveries_are_told_of_within_seconds(
     running: Instance, receiver: Receiver, connection: psycopg.Connection
 ) -> None:
+    # An account of its own: of others' calls not all are counted.
+    key = running.new_account("accurate")
+
     def windows() -> tuple[dict[str, Any], dict[str, Any]]:
-        body = running.ask("GET", "/1/accuracy").body
+        body = running.ask("GET", "/1/accuracy", key=key).body
         return body["hour"], body["day"]
 
     jobs = []
     for _ in range(CALLS):
         job = {"url": receiver.url(), "when": format_utc(in_seconds(1)), "data": "{}"}
-        jobs.append(running.ask("POST", "/1/jobs", job).body["id"])
+        jobs.append(running.ask("POST", "/1/jobs", job, key=key).body["id"])
     receiver.wait_for(CALLS)
     settled = "SELECT count(*) FROM run WHERE job_id::text = ANY (%s)"
     until(lambda: one(connection, settled, jobs) == CALLS, "all calls are settled")
-    scheduled = (
-        "SELECT count(*) FROM attempt a JOIN run r ON r.id = a.run_id"
-        " WHERE a.number = 1 AND r.kind = 'scheduled'"
-    )
-    until(
-        lambda: windows()[0]["deliveries"] == one(connection, scheduled),
-        "all calls are counted, and once",
-    )
+    until(lambda: windows()[0]["deliveries"] >= CALLS, "all calls are counted")
 
-    runs = [running.ask("GET", f"/1/jobs/{job}/runs").body[0] for job in jobs]
+    runs = [running.ask("GET", f"/1/jobs/{job}/runs", key=key).body[0] for job in jobs]
     latest = max(run["attempts"][0]["latenessMs"] for run in runs)
     for window in windows():
-        assert window["deliveries"] >= CALLS
+        assert window["deliveries"] == CALLS, "each is counted once"
         assert 0 < window["p50Ms"] <= window["p95Ms"] <= window["p99Ms"] <= window["maxMs"]
         # History keeps seven digits of it, the answer four decimals.
         assert window["maxMs"] >= latest * (1 - 1e-6) - 5e-5

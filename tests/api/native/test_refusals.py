@@ -38,7 +38,7 @@ WRONG: tuple[tuple[dict[str, Any], str], ...] = (
     ({**ONCE, "name": ""}, "name"),
     ({**ONCE, "name": "a\nb"}, "name"),
     ({**ONCE, "tags": ["a", "a"]}, "tags[1]"),
-    ({**ONCE, "method": "GET"}, "method"),
+    ({**ONCE, "method": "TRACE"}, "method"),
     ({**ONCE, "headers": {"Host": "example.com"}}, "headers.Host"),
     ({**ONCE, "headers": {"X-A": "a\r\nX-B: b"}}, "headers.X-A"),
     ({**ONCE, "headers": {"X-A": "1", "x-a": "2"}}, "headers.x-a"),

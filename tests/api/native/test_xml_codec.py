@@ -261,7 +261,7 @@ def test_the_schema_takes_what_is_taken_and_what_is_written() -> None:
         f'<job a="1">{URL}</job>',
         f"<job>{URL}<timeout>0.5</timeout></job>",
         f"<job>{URL}<timeout>61</timeout></job>",
-        f"<job>{URL}<method>GET</method></job>",
+        f"<job>{URL}<method>TRACE</method></job>",
         f"<job>{URL}<misfire>none</misfire></job>",
         f"<job>{URL}<retry><maxAttempts>1.5</maxAttempts></retry></job>",
         f"<job>{URL}<retry><schedule/></retry></job>",
