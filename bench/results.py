@@ -32,7 +32,7 @@ LATEST: Final = CHECKOUT / "bench" / "results" / "latest.json"
 KEYS: Final = (
     *("drain_per_s", "drain_vs_bare", "lateness_ms", "slow_receivers_p99_ratio"),
     *("claim_10m_vs_100k", "create_per_s", "create_vs_insert_route", "bulk_per_s"),
-    *("neighbour_p99_ms", "cpu_us_per_callback", "naive_drain_per_s", "sizes"),
+    *("neighbour_p99_ms", "cpu_us_per_callback", "naive_drain_per_s", "sizes", "hostile"),
 )
 """What every complete result has."""
 
