@@ -32,11 +32,6 @@ class JobBrakes:
     def __init__(self) -> None:
         self._until: dict[UUID, float] = {}
 
-    @property
-    def known(self) -> int:
-        """How many jobs there are that may have to wait."""
-        return len(self._until)
-
     def note(self, held: Held, reply: Reply, now: float) -> None:
         """A tick has ended with this reply, and no retry follows."""
         pause = job_pause(reply, held.wall(now)).total_seconds() if held.spared else 0.0

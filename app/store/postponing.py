@@ -204,8 +204,7 @@ def give_turns(
         and (rate := limits.allowed(account).per_second) is not None
     }
     if not rates:
-        counted = Counter(each.account_id for each in fresh if each.counted)
-        count(connection, limits, numbers, counted=counted)
+        _count_begun(connection, limits, fresh)
         return Turns()
     paces = lock_paces(connection, rates)
     owed = _first_owed(connection, fresh, limits.queued & rates.keys())
@@ -232,11 +231,16 @@ def give_turns(
     _put_off(connection, "stand_in_queue", queued)
     # What stands in the queue begins later, and is met again then.
     behind_others = frozenset(each.run.id for each in queued)
-    begun = [each for each in fresh if each.id not in behind_others]
+    _count_begun(connection, limits, [each for each in fresh if each.id not in behind_others])
+    return Turns(waiting=frozenset(each.run.id for each in waiting), queued=behind_others)
+
+
+def _count_begun(
+    connection: psycopg.Connection, limits: FiringLimits, begun: Sequence[Fresh]
+) -> None:
     numbers = Counter(each.account_id for each in begun)
     counted = Counter(each.account_id for each in begun if each.counted)
     count(connection, limits, numbers, counted=counted)
-    return Turns(waiting=frozenset(each.run.id for each in waiting), queued=behind_others)
 
 
 def _first_owed(
