@@ -39,13 +39,9 @@ class Census(Repeating):
                 account: overridden(self._limits, overrides).runs_under_way
                 for account, overrides in store.with_own(connection).items()
             }
-            default = self._limits.runs_under_way
-            allowed = [each for each in (default, *own.values()) if each is not None]
-            near = False
-            if allowed:
-                counted = runs_under_way.at_least(connection, int(min(allowed) * _NEAR))
-                limits = ((own.get(account, default), runs) for account, runs in counted.items())
-                near = any(most is not None and runs >= most * _NEAR for most, runs in limits)
+            near = runs_under_way.near_limit(
+                connection, self._limits.runs_under_way, own, enough=lambda most: most * _NEAR
+            )
         self.pause = max(COUNT_NEAR_S if near else COUNT_S, took * _REST)
 
     def close(self) -> None:

@@ -87,18 +87,11 @@ class KnownFirings:
 
     def _half_full(self, connection: psycopg.Connection) -> frozenset[int]:
         """The accounts that have at least half of the runs under way that they may have."""
-        own = {account: limits.runs_under_way for account, limits in self._own.items()}
-        allowed = [
-            each for each in (self._defaults.runs_under_way, *own.values()) if each is not None
-        ]
-        if not allowed:
-            return frozenset()
-        counted = runs_under_way.at_least(connection, min(allowed) // 2)
-        return frozenset(
-            account_id
-            for account_id, runs in counted.items()
-            if (most := own.get(account_id, self._defaults.runs_under_way)) is not None
-            and runs >= most // 2
+        return runs_under_way.near_limit(
+            connection,
+            self._defaults.runs_under_way,
+            {account: limits.runs_under_way for account, limits in self._own.items()},
+            enough=lambda most: most // 2,
         )
 
     def _of(self, account_id: int) -> Limits:

@@ -8,6 +8,7 @@ until the next one.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import psycopg
@@ -63,6 +64,26 @@ def count_all(connection: psycopg.Connection) -> bool:
 def at_least(connection: psycopg.Connection, least: int) -> dict[int, int]:
     """The accounts that have so many runs under way, as far as is known, and how many."""
     return dict(connection.execute(_FROM, {"least": least}).fetchall())
+
+
+def near_limit(
+    connection: psycopg.Connection,
+    default: int | None,
+    own: Mapping[int, int | None],
+    enough: Callable[[int], float],
+) -> frozenset[int]:
+    """The accounts that have as many runs under way as is `enough` of what they may have.
+
+    `default` is what accounts may have that have no limit of their own; None is no limit.
+    """
+    limits = [each for each in (default, *own.values()) if each is not None]
+    if not limits:
+        return frozenset()
+    return frozenset(
+        account_id
+        for account_id, runs in at_least(connection, int(enough(min(limits)))).items()
+        if (most := own.get(account_id, default)) is not None and runs >= enough(most)
+    )
 
 
 def of_account(connection: Connection, account_id: int) -> int:
