@@ -25,10 +25,9 @@ from workers.destination import Destination
 
 _LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
 _SUSPENDED: Final = "suspended"
-_NOBODYS: Final = ""
-"""In place of a destination, which nobody sends for."""
-
 _NOWHERE: Final = ""
+"""Both in place of a destination: nobody sends for the run."""
+
 _KEY_AGAIN_S: Final = 5.0
 _KEY_AGAIN_AT_MOST_S: Final = 300.0
 """How soon, and how late at most, a run comes back that a missing key keeps from being sent."""
@@ -231,17 +230,19 @@ class Held:
 
         Otherwise its account is suspended: the scheduler rings for no run of that.
         """
-        self.destination = None
-        where, cause, why = _SUSPENDED, Cause.SUSPENDED, "The account is suspended."
         if stopping:
-            where, cause, why = _NOBODYS, Cause.STOPPING, "The worker that held it was stopped."
-        return Release(self.run.id, self.run.token, where, 0.0, cause, why)
+            return self.give_back(0.0, Cause.STOPPING, "The worker that held it was stopped.")
+        return self.give_back(0.0, Cause.SUSPENDED, "The account is suspended.", where=_SUSPENDED)
 
     def without_key(self, why: str, now: float) -> Release:
         """Give it back, as a key is missing: it comes back by itself, the later the longer."""
-        self.destination = None
         leave = min(max(_KEY_AGAIN_S, self.lateness(now)), _KEY_AGAIN_AT_MOST_S)
-        return Release(self.run.id, self.run.token, _NOWHERE, leave, Cause.KEY_MISSING, why)
+        return self.give_back(leave, Cause.KEY_MISSING, why)
+
+    def give_back(self, leave: float, cause: Cause, why: str, *, where: str = _NOWHERE) -> Release:
+        """Give it back for so many seconds, to no destination."""
+        self.destination = None
+        return Release(self.run.id, self.run.token, where, leave, cause, why)
 
     def delivery(self, wall: datetime, completion_token: str | None = None) -> Delivery:
         """What is to be sent at `wall`. The run must have an address."""

@@ -19,9 +19,6 @@ MAX_WAIT_HERE_S: Final = 2.0
 _MAX_KNOWN: Final = 10_000
 """Above that many those that end first are forgotten: their jobs may be called a tick too early."""
 
-_NOWHERE: Final = ""
-"""In place of a destination: nobody sends for the run, which comes back by itself."""
-
 
 class JobBrakes:
     """Used by the loop's thread alone.
@@ -52,8 +49,6 @@ class JobBrakes:
 
     def release(self, held: Held, until: float, now: float) -> Release:
         """Give a run back for as long as its job has to wait."""
-        held.destination = None
         at = format_utc(held.wall(until).replace(microsecond=0))
         reason = f"waiting: its app asked to wait with the calls of this job; next call at {at}"
-        run = held.run
-        return Release(run.id, run.token, _NOWHERE, until - now, Cause.ASKED, reason)
+        return held.give_back(until - now, Cause.ASKED, reason)
