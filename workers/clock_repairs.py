@@ -10,9 +10,9 @@ from app.domain import tally
 from app.log import in_words, logger
 from app.store import beats
 from app.store.clock_steps import bring_back, rearm_ahead
+from workers.clock_watch import Timekeeper
 from workers.link import Link, Repeating
 from workers.maintenance import tell_unreadable
-from workers.timekeeper import Timekeeper
 
 _PAUSE_S: Final = 0.2
 

@@ -27,8 +27,8 @@ from app.store import (
 from app.store.database_errors import Kind, kind_of
 from app.uptime import read_uptime
 from workers import usage
+from workers.clock_watch import Timekeeper
 from workers.link import Link, Repeating
-from workers.timekeeper import Timekeeper
 
 _REPAIR_S: Final = 30.0
 _HOUR_S: Final = 3600.0

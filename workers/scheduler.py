@@ -25,17 +25,17 @@ from app.store.lookovers import look_over, postpone
 from app.store.settling import Settlement
 from app.store.takes import Ticket
 from app.uptime import read_uptime
-from workers.census import Census
 from workers.clock_repairs import ClockRepairs
+from workers.clock_watch import Timekeeper
 from workers.firing_limits import KnownFirings
 from workers.link import Link, Repeating
 from workers.maintenance import Maintenance, tell_unreadable
+from workers.notifier import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
 from workers.outstanding import Outstanding
 from workers.process import begin, end, fail, identity, on_stop
-from workers.queue import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
 from workers.queue_reach import LeftSearch, QueueReach
 from workers.resealing import resealing
-from workers.timekeeper import Timekeeper
+from workers.run_counter import Census
 
 BUDGET: Final = 2000
 """Runs rung as overdue and not taken yet, at most: the queue stays shorter than any lease."""

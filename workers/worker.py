@@ -8,11 +8,11 @@ from app.config import Settings
 from app.errors import Misconfigured
 from app.log import logger
 from app.store.takes import Ticket
-from workers.doorman import Door
-from workers.isolation import Isolation
 from workers.link import Link
+from workers.notifier import SUSPECT, redis_client
 from workers.process import begin, end, fail, identity, on_stop, prepare_for
-from workers.queue import SUSPECT, redis_client
+from workers.quarantine_process import Isolation
+from workers.rq_worker import Door
 from workers.station import Station
 
 

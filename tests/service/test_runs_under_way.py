@@ -20,9 +20,9 @@ from app.store.settling import settle
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.service.test_jobs import QUARTERLY, booking, due_now
 from tests.store.test_settling import came
-from workers.census import COUNT_NEAR_S, COUNT_S, Census
 from workers.firing_limits import KnownFirings
 from workers.link import Link
+from workers.run_counter import COUNT_NEAR_S, COUNT_S, Census
 
 LIMIT = 3
 

@@ -62,11 +62,11 @@ def test_calls_are_made_and_settled_whatever_becomes_of_the_log(
 @pytest.mark.parametrize(
     ("kind", "module", "thread"),
     [
-        ("full pipe", "scheduler", "workers.queue.Bell"),
+        ("full pipe", "scheduler", "workers.notifier.Bell"),
         ("nobody reads", "scheduler", "workers.maintenance.Maintenance"),
         ("full pipe", "worker", "workers.settler.Settler"),
         ("full disk", "worker", "workers.keeper.Keeper"),
-        ("nobody reads", "worker", "workers.doorman.Door"),
+        ("nobody reads", "worker", "workers.rq_worker.Door"),
     ],
 )
 def test_a_thread_that_ends_takes_its_process_down(

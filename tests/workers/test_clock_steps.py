@@ -25,10 +25,10 @@ from tests import stepped_clock
 from tests.booked import add_account, book, claim_all, claim_and_take, connect, in_seconds, one
 from tests.store.test_settling import came
 from workers.clock_repairs import ClockRepairs
+from workers.clock_watch import Timekeeper
 from workers.link import Link
 from workers.maintenance import Maintenance
 from workers.scheduler import Scheduler
-from workers.timekeeper import Timekeeper
 
 QUARTERLY = "0 0/15 * * * ?"
 HOUR, YEAR = 3600.0, 365 * 86400.0

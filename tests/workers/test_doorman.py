@@ -14,8 +14,7 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 from uuid6 import uuid7
 
 from app.store.takes import Ticket
-from workers.doorman import Door
-from workers.queue import (
+from workers.notifier import (
     MAX_ENTRIES,
     OVERDUE,
     PUNCTUAL,
@@ -29,6 +28,7 @@ from workers.queue import (
     ring,
     to_wire,
 )
+from workers.rq_worker import Door
 
 NOBODY = "redis://127.0.0.1:1/0"
 

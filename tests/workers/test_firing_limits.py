@@ -16,7 +16,7 @@ from tests.booked import add_account, book, connect, one
 from tests.workers.test_scheduler import Bell, book_overdue
 from workers.firing_limits import KnownFirings
 from workers.link import Link
-from workers.queue import PUNCTUAL
+from workers.notifier import PUNCTUAL
 from workers.scheduler import BUDGET, POSTPONING_BUDGET, Scheduler
 
 RATE = 40

@@ -12,7 +12,7 @@ import pytest
 from local.instance import CHECKOUT
 
 
-@pytest.mark.parametrize("module", ["workers.scheduler", "workers.worker", "workers.alone"])
+@pytest.mark.parametrize("module", ["workers.scheduler", "workers.worker", "workers.quarantine"])
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -23,7 +23,7 @@ from tests.booked import claim_all, connect, one
 from tests.receiver import Behaviour, Exchange, Gone, Receiver, answer
 from tests.workers.processes import PATIENCE_S, book_calls, environment
 from tests.workers.test_doorman import until
-from workers.isolation import Isolation
+from workers.quarantine_process import Isolation
 
 SUSPECTS = 50
 
@@ -54,7 +54,7 @@ def start(
 
         def begin() -> subprocess.Popen[bytes]:
             process = subprocess.Popen(
-                [sys.executable, "-m", "workers.alone"],
+                [sys.executable, "-m", "workers.quarantine"],
                 cwd=CHECKOUT,
                 env=environ,
                 stdin=subprocess.PIPE,
@@ -233,6 +233,6 @@ def processes_that_try() -> list[psutil.Process]:
     found = []
     for child in psutil.Process().children():
         with suppress(psutil.Error):
-            if "workers.alone" in child.cmdline():
+            if "workers.quarantine" in child.cmdline():
                 found.append(child)
     return found

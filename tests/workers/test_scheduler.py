@@ -13,7 +13,7 @@ from app.store.takes import Ticket, take
 from tests.booked import add_account, book, connect, one
 from tests.store.test_apart import slow_ends
 from workers.link import Link
-from workers.queue import OVERDUE, PUNCTUAL, SUSPECT
+from workers.notifier import OVERDUE, PUNCTUAL, SUSPECT
 from workers.scheduler import BUDGET, Scheduler
 
 

@@ -25,7 +25,7 @@ QUEUES: Final = (PUNCTUAL, OVERDUE, SUSPECT)
 """In the order in which workers answer them."""
 
 BATCH: Final = 500
-TAKE: Final = "workers.doorman.take"
+TAKE: Final = "workers.rq_worker.take"
 """The name RQ keeps for what is to be done; the doorman never imports it."""
 
 MAX_ENTRIES: Final = 1000

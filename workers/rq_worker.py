@@ -20,7 +20,7 @@ from rq.timeouts import TimerDeathPenalty
 
 from app.log import in_words, logger
 from app.store.takes import Ticket
-from workers.queue import OVERDUE, QUEUES, from_wire, open_queue
+from workers.notifier import OVERDUE, QUEUES, from_wire, open_queue
 
 _LISTEN_S: Final = 1
 _PUNCTUAL_POLL_S: Final = 0.02

@@ -25,7 +25,7 @@ _SETTLING_S: Final = 15.0
 
 
 class Isolation:
-    """Starts `workers.alone` when there are suspects and nobody tries them; from any thread."""
+    """Starts `workers.quarantine` when there are suspects and nobody tries them; from any thread."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Isolation:
         # In a session of its own, where no signal to the worker's group reaches it: what ends its
         # process is held against a suspect. The pipe tells it to stop, also by breaking.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "workers.alone"],
+            [sys.executable, "-m", "workers.quarantine"],
             env=self._environ,
             stdin=subprocess.PIPE,
             start_new_session=True,
