@@ -50,9 +50,9 @@ from app.domain.run import Attempt, Reply, RunState
 from datetime import UTC, datetime
 from tests.booked import claim_and_take, connect
 from tests.workers.stage import SECRET, Stage
-from workers.held import hold
+from workers.dispatch.leased_run import hold
 from workers.link import Link
-from workers.settler import Settler
+from workers.dispatch.settler import Settler
 log.configure("worker")
 stage = Stage()
 with connect(sys.argv[1]) as connection:

@@ -18,10 +18,10 @@ from app.log import in_words, logger
 from app.store import quarantine
 from app.store.takes import Ticket
 from app.uptime import read_uptime
+from workers.dispatch.runtime import Station
 from workers.link import Link, Repeating
 from workers.process import begin, end, fail, identity, prepare_for
 from workers.quarantine_process import HURRY
-from workers.station import Station
 
 _NEXT_S: Final = 0.02
 _SETTLE_S: Final = 0.005

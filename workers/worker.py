@@ -8,12 +8,12 @@ from app.config import Settings
 from app.errors import Misconfigured
 from app.log import logger
 from app.store.takes import Ticket
+from workers.dispatch.runtime import Station
 from workers.link import Link
 from workers.notifier import SUSPECT, redis_client
 from workers.process import begin, end, fail, identity, on_stop, prepare_for
 from workers.quarantine_process import Isolation
 from workers.rq_worker import Door
-from workers.station import Station
 
 
 class Worker:

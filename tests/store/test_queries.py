@@ -16,7 +16,7 @@ from app.store import accuracy, answers, repairs
 from app.store.partitions import make_ahead
 from app.store.queries import SQL
 from tests.booked import add_account
-from workers import keyring
+from workers.dispatch import account_cache
 from workers.link import Link
 
 _PLACEHOLDER: Final = re.compile(r"%\((\w+)\)[bs]")
@@ -25,7 +25,7 @@ ELSEWHERE: Final = {
     "accuracy purge": accuracy._PURGE,
     "answers purge": answers._PURGE,
     "superseded purge": repairs._DROP_SUPERSEDED,
-    "keyring": keyring._VALID,
+    "keyring": account_cache._VALID,
 }
 """Those of the same sessions that stand beside what they belong to."""
 

@@ -17,10 +17,10 @@ from app.domain.flow import DOWN_AFTER, Cause
 from app.domain.run import Reply, RunState
 from app.store.parking import Release
 from app.store.takes import Taken
-from workers.courier import Courier
-from workers.destination import Destination
-from workers.held import Held, hold
-from workers.words import Word
+from workers.dispatch.cancellations import Word
+from workers.dispatch.destination import Destination
+from workers.dispatch.dispatcher import Courier
+from workers.dispatch.leased_run import Held, hold
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKENS = Tokens(["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="])

@@ -14,8 +14,8 @@ from app.store.settling import Settlement
 from app.store.takes import Taken
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.store.test_settling import came
-from workers.accuracy import Accuracy
-from workers.held import Held, hold
+from workers.dispatch.lateness import Accuracy
+from workers.dispatch.leased_run import Held, hold
 
 
 @pytest.fixture

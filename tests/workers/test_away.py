@@ -14,7 +14,7 @@ from app.domain.manner import Manner
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from tests.workers.stage import OK, REFUSED, SECRET, URL, Capped, causes, taken
-from workers.held import Held, hold
+from workers.dispatch.leased_run import Held, hold
 
 APP: dict[str, Any] = {
     "url": "/job/wake",

@@ -10,9 +10,9 @@ import structlog
 from app.domain.flow import Cause
 from app.domain.run import Reply
 from tests.workers.stage import OK, OTHER, REFUSED, SECRET, URL, Capped, causes, taken
-from workers.calls import WITHDRAWN
-from workers.fetcher import Summons
-from workers.held import hold
+from workers.dispatch.calls import WITHDRAWN
+from workers.dispatch.leased_run import hold
+from workers.dispatch.unparking import Summons
 
 
 @pytest.fixture

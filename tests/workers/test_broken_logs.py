@@ -64,8 +64,8 @@ def test_calls_are_made_and_settled_whatever_becomes_of_the_log(
     [
         ("full pipe", "scheduler", "workers.notifier.Bell"),
         ("nobody reads", "scheduler", "workers.maintenance.Maintenance"),
-        ("full pipe", "worker", "workers.settler.Settler"),
-        ("full disk", "worker", "workers.keeper.Keeper"),
+        ("full pipe", "worker", "workers.dispatch.settler.Settler"),
+        ("full disk", "worker", "workers.dispatch.lease_watch.Keeper"),
         ("nobody reads", "worker", "workers.rq_worker.Door"),
     ],
 )

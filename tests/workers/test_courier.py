@@ -8,8 +8,8 @@ import pytest
 
 from app.domain.run import Reply, RunState
 from tests.workers.stage import SECRET, Stage, taken
-from workers.calls import WITHDRAWN
-from workers.held import hold
+from workers.dispatch.calls import WITHDRAWN
+from workers.dispatch.leased_run import hold
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from app.domain.manner import Manner
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunState
 from tests.workers.stage import OK, OTHER, REFUSED, SECRET, URL, Capped, Stage, causes, taken
-from workers import destinations
-from workers.calls import WITHDRAWN
-from workers.held import hold
+from workers.dispatch import flow_control
+from workers.dispatch.calls import WITHDRAWN
+from workers.dispatch.leased_run import hold
 
 
 @pytest.fixture
@@ -341,7 +341,7 @@ def test_a_worker_that_stops_sends_for_nothing(stage: Capped) -> None:
 def test_however_many_destinations_there_are_few_are_remembered(
     stage: Capped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(destinations, "_KNOWN_MOST", 20)
+    monkeypatch.setattr(flow_control, "_KNOWN_MOST", 20)
     stage.hold_many(1)
     for n in range(100):
         stage.hold_many(1, f"http://host{n}.test/")

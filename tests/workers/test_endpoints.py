@@ -21,9 +21,9 @@ from app.domain.run import Reply, RunState
 from app.service.secrets import SecretBox
 from tests.booked import add_account, book, claim_all, connect
 from tests.workers.stage import SECRET, Stage, taken
-from workers.held import hold
-from workers.keyring import Keyring
-from workers.poller import take
+from workers.dispatch.account_cache import Keyring
+from workers.dispatch.database_poller import take
+from workers.dispatch.leased_run import hold
 
 APP: dict[str, Any] = {
     "url": "/job/R2-D2",

@@ -12,10 +12,10 @@ from tests.booked import connect
 from tests.store.test_settling import came
 from tests.workers.stage import Stage
 from tests.workers.test_keeper import one_held
-from workers.held import Held
-from workers.keeper import Keeper
+from workers.dispatch.cancellations import Word
+from workers.dispatch.lease_watch import Keeper
+from workers.dispatch.leased_run import Held
 from workers.link import Link
-from workers.words import Word
 
 GAP = 30.0
 

@@ -18,8 +18,8 @@ from app.store.settling import NOT_KEPT, Settlement
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.store.test_settling import came
 from tests.workers.stage import SECRET
-from workers.held import Held, hold
-from workers.history_usage import JUDGE_S, HistoryUsage
+from workers.dispatch.history_usage import JUDGE_S, HistoryUsage
+from workers.dispatch.leased_run import Held, hold
 
 LIMIT = 1000
 

@@ -14,8 +14,8 @@ from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from tests.workers.stage import OK, Capped
 from tests.workers.test_away import APP
-from workers.held import Held
-from workers.job_brakes import JobBrakes
+from workers.dispatch.job_backoff import JobBrakes
+from workers.dispatch.leased_run import Held
 
 DROP = APP | {"manner": Manner(retry=Constant(0, 0)), "serial": True}
 
@@ -111,7 +111,7 @@ def test_jobs_that_never_had_ticks_one_after_the_other_have_no_brake(stage: Capp
 def test_of_very_many_jobs_those_that_wait_longest_are_remembered(
     stage: Capped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.job_brakes._MAX_KNOWN", 4)
+    monkeypatch.setattr("workers.dispatch.job_backoff._MAX_KNOWN", 4)
     brakes = JobBrakes()
     held = [tick(stage, uuid4()) for _ in range(9)]
     for n, each in enumerate(held):

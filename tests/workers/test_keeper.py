@@ -13,10 +13,10 @@ from app.domain.run import RunState
 from app.store.takes import word
 from tests.booked import add_account, book, claim_and_take, connect
 from tests.workers.stage import SECRET, Stage
-from workers.held import Held, hold
-from workers.keeper import Keeper
+from workers.dispatch.cancellations import Word
+from workers.dispatch.lease_watch import Keeper
+from workers.dispatch.leased_run import Held, hold
 from workers.link import Link
-from workers.words import Word
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from app.store import takes
 from app.store.takes import Ticket
 from tests.booked import add_account, book, claim_and_take, connect
 from tests.workers.stage import OK, SECRET, Stage
-from workers.held import Held, hold
+from workers.dispatch.leased_run import Held, hold
+from workers.dispatch.payload_loader import Loader
 from workers.link import Link
-from workers.loader import Loader
 
 SIZE = 3 * 1024 * 1024
 

@@ -12,7 +12,7 @@ from app.domain.manner import Manner
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunKind, RunState
 from tests.workers.stage import TOKENS, Stage, taken
-from workers.held import hold
+from workers.dispatch.leased_run import hold
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 from app.domain.pace import LEASE
 from app.domain.run import Reply, RunState
 from tests.workers.stage import OK, SECRET, TOKENS, Stage, taken
-from workers.calls import WITHDRAWN
-from workers.courier import Courier
-from workers.held import Held, hold
-from workers.payloads import Payloads
+from workers.dispatch.calls import WITHDRAWN
+from workers.dispatch.dispatcher import Courier
+from workers.dispatch.leased_run import Held, hold
+from workers.dispatch.payload_budget import Payloads
 
 BUDGET = 100
 

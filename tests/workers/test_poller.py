@@ -9,20 +9,20 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
-import workers.poller
+import workers.dispatch.database_poller
 from app.domain.flow import Brake, Cause
 from app.service.secrets import SecretBox
 from app.store.parking import Parked, Release, release
 from app.store.takes import Ticket
 from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
 from tests.workers.stage import Stage
-from workers.destination import Destination
-from workers.fetcher import Summons
-from workers.keeper import Keeper
-from workers.keyring import Keyring
+from workers.dispatch.account_cache import Keyring
+from workers.dispatch.cancellations import Word
+from workers.dispatch.database_poller import Poller
+from workers.dispatch.destination import Destination
+from workers.dispatch.lease_watch import Keeper
+from workers.dispatch.unparking import Summons
 from workers.link import Link
-from workers.poller import Poller
-from workers.words import Word
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_words_come_while_a_destination_s_runs_are_searched_for(
         assert found.wait(30)
         return {}
 
-    monkeypatch.setattr(workers.poller, "summon", slow)
+    monkeypatch.setattr(workers.dispatch.database_poller, "summon", slow)
     stage.hold(60.0)
     stage.courier.destinations.fetcher.summons.append(
         Summons(Destination(1, "http", "receiver.test", 80, 50), 1, 1)

@@ -16,7 +16,7 @@ from app.domain.run import Reply, RunState
 from app.store.settling import Settlement
 from tests.workers.stage import OK, REFUSED, Capped
 from tests.workers.test_away import APP
-from workers.held import Held
+from workers.dispatch.leased_run import Held
 
 DUE = datetime(2026, 1, 1, tzinfo=UTC)
 FAILED = Reply(status=500)

@@ -20,9 +20,9 @@ from tests.store import test_ticks
 from tests.store.test_apart import slow_ends
 from tests.store.test_settling import came
 from tests.workers.stage import SECRET, Stage
-from workers.held import Held, hold
+from workers.dispatch.leased_run import Held, hold
+from workers.dispatch.settler import LOCK_TIMEOUT_S, Settler
 from workers.link import Link
-from workers.settler import LOCK_TIMEOUT_S, Settler
 
 
 @pytest.fixture
@@ -308,7 +308,7 @@ def test_ticks_are_stored_once_where_the_database_is_lost_while_others_are_given
         stage.courier.outcomes.clear()
         give_back(stage, other)
         lost = Mock(side_effect=psycopg.OperationalError("the connection is lost"))
-        monkeypatch.setattr("workers.settler.release", lost)
+        monkeypatch.setattr("workers.dispatch.settler.release", lost)
         with pytest.raises(psycopg.OperationalError):
             settler.once()
         monkeypatch.undo()

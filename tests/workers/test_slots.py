@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workers.stage import SECRET, taken
-from workers.held import Held, hold
-from workers.slots import Line, Slots
+from workers.dispatch.fair_queue import Line, Slots
+from workers.dispatch.leased_run import Held, hold
 
 
 def held_for(account_id: int) -> Held:

@@ -19,8 +19,8 @@ from app.store.lookovers import look_over
 from tests.booked import add_account, book, claim_all, connect, in_seconds, one
 from tests.receiver import Behaviour, Exchange, Receiver, answer
 from tests.workers.test_doorman import until
+from workers.dispatch.runtime import Station
 from workers.link import Link
-from workers.station import Station
 
 SECRETS = (
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",

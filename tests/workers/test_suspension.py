@@ -7,7 +7,7 @@ import pytest
 from app.delivery import outcome
 from app.domain.flow import Cause
 from tests.workers.stage import OK, Capped, Stage
-from workers.held import Held
+from workers.dispatch.leased_run import Held
 
 ONE = frozenset({1})
 

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from app.delivery.loop import Loop
 from app.domain.flow import FREE, may_begin
-from workers.destination import Destination
-from workers.held import Held
+from workers.dispatch.destination import Destination
+from workers.dispatch.leased_run import Held
 
 _LOOK_S: Final = 0.05
 _LOOK_EACH_S: Final = 3e-5

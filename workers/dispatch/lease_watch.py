@@ -10,10 +10,10 @@ import psycopg
 from app.domain.pace import BEAT, CONFIRM_EVERY, LEASE, LEASE_MARGIN
 from app.store import takes
 from app.uptime import read_uptime
-from workers.courier import Courier
-from workers.held import Held
+from workers.dispatch.cancellations import Word
+from workers.dispatch.dispatcher import Courier
+from workers.dispatch.leased_run import Held
 from workers.link import Link, Repeating
-from workers.words import Word
 
 _EXTEND_AT_ONCE: Final = 1000
 _ACKNOWLEDGE_AT_ONCE: Final = 500

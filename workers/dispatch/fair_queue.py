@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 from typing import Final
 
-from workers.held import Held
+from workers.dispatch.leased_run import Held
 
 _OF_WHAT_IS_LEFT: Final = 4
 _KEPT: Final = 20

@@ -16,7 +16,7 @@ from app.store import limits as limit_store
 from app.store.apart import Settled
 from app.store.settling import Settlement
 from app.uptime import read_uptime
-from workers.held import Held
+from workers.dispatch.leased_run import Held
 
 JUDGE_S: Final = 5.0
 """How often the accounts are judged that something was written of meanwhile."""

@@ -16,13 +16,13 @@ from app.delivery.resolver import Resolver
 from app.service.secrets import SecretBox, completion_tokens
 from app.store.takes import Ticket
 from app.uptime import read_uptime
-from workers.courier import Courier
-from workers.keeper import Keeper
-from workers.keyring import Keyring
+from workers.dispatch.account_cache import Keyring
+from workers.dispatch.database_poller import Poller, take
+from workers.dispatch.dispatcher import Courier
+from workers.dispatch.lease_watch import Keeper
+from workers.dispatch.payload_loader import Loader
+from workers.dispatch.settler import LOCK_TIMEOUT_S, Settler
 from workers.link import Link
-from workers.loader import Loader
-from workers.poller import Poller, take
-from workers.settler import LOCK_TIMEOUT_S, Settler
 
 
 class Station:

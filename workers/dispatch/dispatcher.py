@@ -20,15 +20,15 @@ from app.domain.run import Attempt, Reply, RunState
 from app.log import logger
 from app.store.parking import Release
 from app.store.settling import Settlement
-from workers.calls import ABORTED, WITHDRAWN, Sender, call_of, missing_key
-from workers.destinations import Destinations
-from workers.fetcher import Summons
-from workers.held import Held
-from workers.job_brakes import MAX_WAIT_HERE_S, JobBrakes
-from workers.payloads import Payloads
-from workers.settlements import LOST, after_a_call, without_a_call
-from workers.slots import Line, Slots
-from workers.words import Word, Words
+from workers.dispatch.calls import ABORTED, WITHDRAWN, Sender, call_of, missing_key
+from workers.dispatch.cancellations import Word, Words
+from workers.dispatch.fair_queue import Line, Slots
+from workers.dispatch.flow_control import Destinations
+from workers.dispatch.job_backoff import MAX_WAIT_HERE_S, JobBrakes
+from workers.dispatch.leased_run import Held
+from workers.dispatch.payload_budget import Payloads
+from workers.dispatch.settlements import LOST, after_a_call, without_a_call
+from workers.dispatch.unparking import Summons
 
 _NEAR_S: Final = NEAR.total_seconds()
 _BEGIN_AT_ONCE: Final = 16

@@ -10,7 +10,7 @@ from app.domain.job import Dialect
 from app.domain.retry import Failed, RetryAt, Unreached, decide, is_success, too_old
 from app.domain.run import Attempt, RunState
 from app.store.settling import Settlement
-from workers.held import Held
+from workers.dispatch.leased_run import Held
 
 LOST: Final = "the content of its version is lost"
 

@@ -21,7 +21,7 @@ from app.domain.run import Attempt, RunKind, RunState
 from app.store.parking import Release
 from app.store.settling import CalledTicks, Settlement
 from app.store.takes import Taken, Ticket
-from workers.destination import Destination
+from workers.dispatch.destination import Destination
 
 _LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
 _SUSPENDED: Final = "suspended"

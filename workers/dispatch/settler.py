@@ -22,12 +22,12 @@ from app.store.database_errors import Kind, is_away, kind_of
 from app.store.parking import Release, release
 from app.store.settling import Settlement
 from app.uptime import read_uptime
-from workers.accuracy import Accuracy
-from workers.courier import Courier
-from workers.held import Held
-from workers.history_usage import HistoryUsage
+from workers.dispatch.deferred_settlements import Aside, SetAside
+from workers.dispatch.dispatcher import Courier
+from workers.dispatch.history_usage import HistoryUsage
+from workers.dispatch.lateness import Accuracy
+from workers.dispatch.leased_run import Held
 from workers.link import Link, Repeating
-from workers.set_aside import Aside, SetAside
 
 _PAUSE_S: Final = 0.05
 _BATCH: Final = 1000

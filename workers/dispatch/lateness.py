@@ -11,7 +11,7 @@ from app.domain.lateness import BOUNDS, Histogram, bucket
 from app.store import accuracy as store
 from app.store.apart import Settled
 from app.store.settling import Settlement
-from workers.held import Held
+from workers.dispatch.leased_run import Held
 
 _BUCKETS: Final = len(BOUNDS) + 1
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from app.store.apart import WITHIN_S, Busy
 from app.store.settling import Settlement
-from workers.held import Held
+from workers.dispatch.leased_run import Held
 
 _LOCKED_PAUSE_S: Final = 0.3
 _LOCKED_AT_ONCE: Final = 500

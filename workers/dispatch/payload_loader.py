@@ -13,8 +13,8 @@ from app.log import in_words, logger
 from app.store import takes
 from app.store.database_errors import Kind, kind_of
 from app.uptime import read_uptime
-from workers.courier import Courier
-from workers.held import Held
+from workers.dispatch.dispatcher import Courier
+from workers.dispatch.leased_run import Held
 from workers.link import Link, Repeating
 
 _AT_ONCE: Final = 4 * 1024 * 1024

@@ -11,7 +11,7 @@ from app.domain.instants import format_utc
 from app.domain.retry import job_pause
 from app.domain.run import Reply
 from app.store.parking import Release
-from workers.held import Held
+from workers.dispatch.leased_run import Held
 
 MAX_WAIT_HERE_S: Final = 2.0
 """A run that waits no longer than this waits in the worker; any other is given back."""

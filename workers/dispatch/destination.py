@@ -12,7 +12,7 @@ from app.domain.flow import FREE, Brake, share_of
 from app.store.parking import Parked
 
 if TYPE_CHECKING:
-    from workers.held import Held
+    from workers.dispatch.leased_run import Held
 
 NOBODY: Final[deque[Held]] = deque(maxlen=0)
 """Who waits where nobody ever had to: a queue of its own would be most of a destination's size."""

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.domain.pace import CONFIRMED_FOR
 from app.log import logger
-from workers.held import Held
+from workers.dispatch.leased_run import Held
 
 _CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
 _CLOSE_S: Final = 0.5

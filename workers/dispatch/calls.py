@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from app.delivery.request import Call, build
 from app.domain.completion import Tokens
 from app.domain.run import Reply
-from workers.held import Held
+from workers.dispatch.leased_run import Held
 
 WITHDRAWN: Final = "withdrawn"
 """The engine's error for a call that `may_begin` or `may_go_on` stopped."""

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from queue import SimpleQueue
 from typing import Final
 
-from workers.held import Held
+from workers.dispatch.leased_run import Held
 
 _OF_WHAT_IS_LEFT: Final = 4
 

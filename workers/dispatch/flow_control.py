@@ -27,10 +27,10 @@ from app.domain.target import split
 from app.errors import InvalidMember
 from app.log import logger
 from app.store.parking import Release
-from workers.destination import NOBODY, Destination
-from workers.fetcher import Fetcher
-from workers.held import Held
-from workers.unreachable import Unreachable
+from workers.dispatch.destination import NOBODY, Destination
+from workers.dispatch.leased_run import Held
+from workers.dispatch.unparking import Fetcher
+from workers.dispatch.unreachable import Unreachable
 
 _PATIENCE_S: Final = 1.0
 _CROWD: Final = 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.domain.flow import Cause
-from workers.destination import Destination
+from workers.dispatch.destination import Destination
 
 _COUNTED_FOR_S: Final = 1.0
 """Counting the runs of thousands of destinations for each run given back would take too long."""

@@ -14,10 +14,10 @@ from app.store.parking import summon
 from app.store.quarantine import suspects
 from app.store.takes import Ticket
 from app.uptime import read_uptime
-from workers.courier import Courier
-from workers.fetcher import Summons
-from workers.held import hold
-from workers.keyring import Keyring
+from workers.dispatch.account_cache import Keyring
+from workers.dispatch.dispatcher import Courier
+from workers.dispatch.leased_run import hold
+from workers.dispatch.unparking import Summons
 from workers.link import Link, Repeating
 from workers.queue_reach import QueueReach
 
