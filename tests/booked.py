@@ -18,7 +18,7 @@ from uuid6 import uuid7
 from app.domain.manner import USUAL, Manner
 from app.domain.misfire import DEFAULT, Misfire
 from app.domain.trigger import At, Cron, Trigger, is_recurring, to_document
-from app.store import manners
+from app.store import call_options
 from app.store.claims import Claimed, claim
 from app.store.engine import DIALECT, SESSION
 from app.store.sessions import open_session
@@ -70,7 +70,7 @@ def book(
         (
             *(job_id, account_id, URL, data, Jsonb(to_document(trigger))),
             *(misfire.policy, misfire.window),
-            None if manner == USUAL else Jsonb(manners.to_document(manner)),
+            None if manner == USUAL else Jsonb(call_options.to_document(manner)),
         ),
     )
     connection.execute(

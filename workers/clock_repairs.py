@@ -8,7 +8,7 @@ import psycopg
 
 from app.domain import tally
 from app.log import in_words, logger
-from app.store import beats
+from app.store import heartbeats
 from app.store.clock_steps import bring_back, rearm_ahead
 from workers.clock_watch import Timekeeper
 from workers.link import Link, Repeating
@@ -39,7 +39,7 @@ class ClockRepairs(Repeating):
             armed = rearm_ahead(
                 connection, has_ended=self._ended.is_set, unreadable=tell_unreadable
             )
-            beats.add(connection, {(tally.REPAIR, "clock"): armed} if armed else {})
+            heartbeats.add(connection, {(tally.REPAIR, "clock"): armed} if armed else {})
         self._link.drop()
         logger.warning("clock.repaired", runs=brought_back, jobs=armed)
         del self._timekeeper.steps_back[: len(steps_back)]

@@ -16,9 +16,9 @@ from app.domain import tally
 from app.log import in_words, logger
 from app.store import (
     accuracy,
-    answers,
-    beats,
+    heartbeats,
     history_usage,
+    idempotency,
     partitions,
     repairs,
     suspension,
@@ -78,7 +78,7 @@ class Maintenance(Repeating):
             _Step("clock", self._see_clock),
             _Step("orphans", self._repair),
             _Step("resumed", self._free_resumed),
-            _Step("answers", self._purging(answers.purge)),
+            _Step("answers", self._purging(idempotency.purge)),
             _Step("accuracy", self._purging(accuracy.purge)),
             _Step("aborted", self._purging(repairs.drop_aborted)),
             _Step("usage", partial(usage.give_back, has_ended=self._ended.is_set)),
@@ -89,7 +89,7 @@ class Maintenance(Repeating):
             _Step("leftovers", self._drop_left, _HOUR_S),
             _Step("superseded", self._drop_superseded, _HOUR_S),
             _Step("secrets", _drop_secrets, _HOUR_S),
-            _Step("heartbeats", beats.forget_stale, _HOUR_S),
+            _Step("heartbeats", heartbeats.forget_stale, _HOUR_S),
             *([_Step("resealing", reseal)] if reseal else ()),
         )
 
@@ -177,7 +177,7 @@ class Maintenance(Repeating):
         repaired = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=tell_unreadable)
         if repaired.armed:
             logger.error("jobs.orphaned", repaired=repaired.armed)
-            beats.add(connection, {(tally.REPAIR, "orphan"): repaired.armed})
+            heartbeats.add(connection, {(tally.REPAIR, "orphan"): repaired.armed})
         if repaired.ended:
             logger.info("jobs.ended_late", jobs=repaired.ended)
 

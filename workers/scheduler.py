@@ -17,12 +17,12 @@ from app.domain.pace import LEASE, LOOK_AHEAD, POLL, SUSPECT_AFTER
 from app.domain.tally import Tallies
 from app.errors import Misconfigured
 from app.log import in_words, logger, take_dropped
-from app.store import beats
-from app.store.apart import settle_singly_if_needed
+from app.store import heartbeats
 from app.store.claims import Claimed, Claims, claim, claim_fairly, still_claimed
 from app.store.database_errors import is_away
-from app.store.lookovers import look_over, postpone
+from app.store.rescue import look_over, postpone
 from app.store.settling import Settlement
+from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.clock_repairs import ClockRepairs
@@ -152,7 +152,7 @@ class Scheduler(Repeating):
     def close(self) -> None:
         """Take the heartbeat back and close the connection."""
         with suppress(psycopg.Error), self._link.use() as connection:
-            beats.fall_silent(connection, "scheduler", self._identity)
+            heartbeats.fall_silent(connection, "scheduler", self._identity)
         self._link.drop()
 
     def _claim(self, connection: psycopg.Connection) -> tuple[list[Claimed], bool]:
@@ -261,10 +261,10 @@ class Scheduler(Repeating):
 
     def _beat(self, connection: psycopg.Connection, now: float) -> None:
         if now - self._beaten_at >= _BEAT_S:
-            beats.beat(connection, "scheduler", self._identity)
+            heartbeats.beat(connection, "scheduler", self._identity)
             self._beaten_at = now
             self._tallies.update(take_dropped())
-            beats.add(connection, self._tallies)
+            heartbeats.add(connection, self._tallies)
             self._tallies.clear()
 
 
@@ -281,7 +281,7 @@ def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None
         failed += settled.failed
         postpone(connection, locked, _LOCKED_PAUSE)
         postpone(connection, [each.id for each, _ in failed])
-        beats.add(connection, Counter((tally.RUN, str(state)) for state in settled.states))
+        heartbeats.add(connection, Counter((tally.RUN, str(state)) for state in settled.states))
     except psycopg.Error as error:
         if is_away(error):
             raise

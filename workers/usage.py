@@ -11,7 +11,7 @@ import psycopg
 from app.domain import tally
 from app.domain.usage import NOTHING
 from app.log import logger
-from app.store import beats, usage
+from app.store import heartbeats, usage
 
 RECOUNT_AFTER: Final = timedelta(days=1)
 _ACCOUNTS: Final = 500
@@ -40,4 +40,4 @@ def recount(connection: psycopg.Connection, has_ended: Callable[[], bool]) -> No
         account_id, drift = found
         if drift != NOTHING:
             logger.error("usage.drifted", account_id=account_id, jobs=drift.jobs, bytes=drift.bytes)
-            beats.add(connection, {(tally.REPAIR, "usage"): 1.0})
+            heartbeats.add(connection, {(tally.REPAIR, "usage"): 1.0})

@@ -13,7 +13,7 @@ from app.errors import Conflict, Unavailable
 from app.service import runs
 from app.service.secrets import completion_tokens
 from app.store import completions as store
-from app.store import endings, history, redelivery, serial
+from app.store import history, redelivery, run_ends, serial
 from app.store.engine import transaction
 
 
@@ -41,7 +41,7 @@ def complete(run_id: UUID, completion: Completion, *, account_id: int | None) ->
                 f"The answer to the call of {run_id} is not stored yet; try again shortly."
             )
         redelivery.lock_jobs(connection, serial.with_followers(connection, [owner.job_id]))
-        live = endings.lock(connection, run_id)
+        live = run_ends.lock(connection, run_id)
         if live is not None:
             _complete(connection, live, completion)
         run = history.find(connection, owner.account_id, run_id)
@@ -52,7 +52,7 @@ def complete(run_id: UUID, completion: Completion, *, account_id: int | None) ->
         return run
 
 
-def _complete(connection: Connection, live: endings.Live, completion: Completion) -> None:
+def _complete(connection: Connection, live: run_ends.Live, completion: Completion) -> None:
     if live.completion not in {None, completion.said}:
         raise Conflict(
             f"It was said of the run {live.id} already that it {live.completion}.",
@@ -63,7 +63,7 @@ def _complete(connection: Connection, live: endings.Live, completion: Completion
         if live.completion is None:
             store.keep(connection, live, completion)
     elif live.answered:
-        endings.end(connection, live, completion.state, completion.reason)
+        run_ends.end(connection, live, completion.state, completion.reason)
     else:
         raise Conflict(
             f"No call of the run {live.id} has been answered yet.",

@@ -16,11 +16,11 @@ from app.domain.quotation import quoted
 from app.errors import Conflict, NotFound
 from app.service import jobs
 from app.service.usage import within_limits
-from app.store import contents, inflight
+from app.store import inflight, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
 from app.store.engine import session, statement, transaction
-from app.store.names import NameTaken, holder
+from app.store.job_names import NameTaken, holder
 
 # Each further one means that somebody else booked or ended a job of this very name meanwhile.
 TRIES: Final = 5
@@ -93,7 +93,7 @@ def _overwritten(
         # What the old job fired while its lock was waited for is not fired again by the new one.
         booking, first = judge(read_clock(connection))
         inflight.cancel_all(connection, job_id, _REPLACED)
-        contents.keep(connection, job_id)
+        superseded.keep(connection, job_id)
         store.replace(connection, current, booking, first)
         return True
     return False

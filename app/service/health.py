@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.domain import tally
 from app.domain.pace import ALIVE
 from app.errors import Unavailable
-from app.store import beats, database_state, snapshots
+from app.store import database_state, heartbeats, snapshots
 from app.store.backlog import MAX_OVERDUE, Backlog, backlog
 from app.store.engine import statement
 
@@ -78,7 +78,7 @@ def readiness() -> Readiness:
 def readiness_in(connection: Connection, redis_url: str) -> Readiness:
     """As `readiness`, on this connection; raises SQLAlchemyError."""
     obstacle = database_state.obstacle(connection)
-    alive = frozenset[str]() if obstacle else beats.alive(connection)
+    alive = frozenset[str]() if obstacle else heartbeats.alive(connection)
     return Readiness(
         obstacle=obstacle,
         scheduler="scheduler" in alive,
@@ -101,8 +101,8 @@ def metrics() -> bytes:
 
 def metrics_in(connection: Connection, count: Callable[[Connection], Backlog]) -> bytes:
     """As `metrics`, on this connection, by what `count` counts there; raises SQLAlchemyError."""
-    alive = beats.alive(connection)
-    tallies = beats.tallies(connection)
+    alive = heartbeats.alive(connection)
+    tallies = heartbeats.tallies(connection)
     found = count(connection)
     oldest = snapshots.oldest_age(connection)
     registry = CollectorRegistry()

@@ -16,7 +16,7 @@ from app.log import in_words, logger
 from app.service import health
 from app.service.backlog_watch import BacklogWatch
 from app.service.health import Readiness
-from app.store import beats
+from app.store import heartbeats
 from app.store.engine import watch_engine
 
 REFRESH_S: Final = 1.0
@@ -120,5 +120,5 @@ class HealthWatch:
     def _write_counts(self, connection: psycopg.Connection) -> None:
         for name, number in self._counts().items():
             self._unwritten[name] = self._unwritten.get(name, 0) + number
-        beats.add(connection, self._unwritten)
+        heartbeats.add(connection, self._unwritten)
         self._unwritten.clear()

@@ -15,7 +15,7 @@ from app.errors import AnswerUnreadable, KeyReused, Misconfigured, StillRunning,
 from app.log import logger
 from app.service.accounts import secret_box
 from app.service.usage import within_limits
-from app.store import answers as store
+from app.store import idempotency as store
 from app.store.engine import together
 
 _HOURS: Final = int(KEPT_FOR.total_seconds()) // 3600

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.domain.account import Caller
 from app.errors import InvalidMember
-from app.store import listing
+from app.store import job_list
 from app.store.engine import snapshot, statement
 
 
@@ -29,10 +29,10 @@ def ids(caller: Caller, tags: Sequence[str] = ()) -> Iterator[JobIds]:
     """
     account_id = caller.account.id
     try:
-        with snapshot() as connection, listing.in_time(connection):
-            counted = listing.count(connection, account_id, tags)
-            yield JobIds(count=counted, ids=listing.stream(connection, account_id, tags))
-    except listing.TooLong:
+        with snapshot() as connection, job_list.in_time(connection):
+            counted = job_list.count(connection, account_id, tags)
+            yield JobIds(count=counted, ids=job_list.stream(connection, account_id, tags))
+    except job_list.TooLong:
         raise InvalidMember(
             "limit",
             "The account has too many such jobs to list them all at once.",
@@ -45,5 +45,5 @@ def page_of_ids(
 ) -> tuple[list[UUID], bool]:
     """Up to `limit` of these ids, those after `after`; and whether there are more."""
     with statement() as connection:
-        found = listing.page(connection, caller.account.id, tags, after=after, limit=limit + 1)
+        found = job_list.page(connection, caller.account.id, tags, after=after, limit=limit + 1)
     return found[:limit], len(found) > limit

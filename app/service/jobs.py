@@ -26,12 +26,12 @@ from app.errors import Conflict, InvalidMember, NotFound, Refused
 from app.service import accounts, arming, permissions, usage
 from app.service.limits import limits_of
 from app.service.usage import within_limits
-from app.store import contents, inflight
+from app.store import inflight, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
 from app.store.engine import session, statement, transaction
 from app.store.inflight import Overdue
-from app.store.names import NameTaken, holder
+from app.store.job_names import NameTaken, holder
 
 PAUSED: Final = "the job was paused"
 _DELETED: Final = "the job was deleted"
@@ -228,7 +228,7 @@ def put_in_place(
         next_at = _after_kept(booking, first, kept)
     else:
         inflight.cancel_all(connection, current.id, PAUSED)
-    keep = contents.keep if booking.enabled else contents.keep_anyhow
+    keep = superseded.keep if booking.enabled else superseded.keep_anyhow
     keep(connection, current.id)
     store.replace(connection, current, booking, next_at)
     return stored(current.id, caller.account, booking, current.version + 1, next_at)
@@ -258,14 +258,14 @@ def delete(caller: Caller, job_id: UUID) -> None:
             return
         if not inflight.cancel_left(connection, caller.account.id, job_id, _DELETED):
             raise unknown(job_id)
-        contents.drop(connection, job_id)
+        superseded.drop(connection, job_id)
 
 
 def delete_locked(connection: Connection, job_id: UUID) -> None:
     """End a job whose lock is held; as `delete`."""
     inflight.cancel_all(connection, job_id, _DELETED)
     store.remove(connection, job_id)
-    contents.drop(connection, job_id)
+    superseded.drop(connection, job_id)
 
 
 def unknown(job_id: UUID) -> NotFound:

@@ -32,7 +32,7 @@ from app.domain.limits import (
 )
 from app.domain.usage import Allowed
 from app.errors import InvalidMember, LimitReached
-from app.store import endpoints, history_usage, resources, runs_under_way, usage
+from app.store import endpoints, fusion_jobs, history_usage, runs_under_way, usage
 from app.store import limits as store
 from app.store.engine import session, statement
 
@@ -214,5 +214,5 @@ def _used(connection: Connection, account_id: int) -> Mapping[str, int]:
         DAPR_APPS.name: endpoints.count(connection, account_id, Dialect.DAPR),
         RUNS_UNDER_WAY.name: runs_under_way.of_account(connection, account_id),
         HISTORY_BYTES.name: history_usage.of_account(connection, account_id),
-        FUSION_TASKS.name: resources.count_tasks(connection, account_id, endpoint=""),
+        FUSION_TASKS.name: fusion_jobs.count_tasks(connection, account_id, endpoint=""),
     }

@@ -20,7 +20,7 @@ from app.service.usage import within_limits
 from app.store import jobs as store
 from app.store.clock import read_clock
 from app.store.engine import statement, transaction
-from app.store.names import holder
+from app.store.job_names import holder
 
 # Each further one means that others gave, took or moved this very name meanwhile.
 TRIES: Final = 5

@@ -12,7 +12,7 @@ from app.domain.job import Job, booking_of
 from app.errors import Conflict
 from app.service import arming, jobs, limits
 from app.service.usage import within_limits
-from app.store import accounts, contents, inflight, serial
+from app.store import accounts, inflight, serial, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
 from app.store.engine import transaction
@@ -29,7 +29,7 @@ def pause(caller: Caller, job_id: UUID) -> Job:
         inflight.cancel_all(connection, job_id, jobs.PAUSED)
         if not current.enabled:
             return current
-        contents.keep_anyhow(connection, job_id)
+        superseded.keep_anyhow(connection, job_id)
         booking = replace(booking_of(current), enabled=False)
         store.replace(connection, current, booking, None)
     return jobs.stored(job_id, caller.account, booking, current.version + 1, None)
@@ -47,7 +47,7 @@ def resume(caller: Caller, job_id: UUID) -> Job:
             return current
         now = read_clock(connection)
         next_at = arming.on_resume(connection, current, current.misfire, now)
-        contents.keep(connection, job_id)
+        superseded.keep(connection, job_id)
         booking = replace(booking_of(current), enabled=True)
         store.replace(connection, current, booking, next_at)
     return jobs.stored(job_id, caller.account, booking, current.version + 1, next_at)

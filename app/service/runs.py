@@ -13,7 +13,7 @@ from app.domain.account import Caller
 from app.domain.run import LIVE, SETTLED, Attempt, Place, Redelivered, Run, RunFilter
 from app.errors import Conflict, NotFound
 from app.service import jobs, limits
-from app.store import history, pages, redelivery
+from app.store import history, redelivery, run_list
 from app.store import jobs as job_store
 from app.store.engine import is_together, transaction
 
@@ -37,7 +37,7 @@ def of_job(
     """
     wanted = RunFilter(states=LIVE | SETTLED, job_id=job_id)
     with transaction() as connection:
-        found = pages.page(connection, caller.account.id, wanted, after=after, limit=limit)
+        found = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit)
         if not found and job_store.find(connection, caller.account.id, job_id) is None:
             raise jobs.unknown(job_id)
         yield history.told(connection, found)
@@ -52,7 +52,7 @@ def listed(
     They are read as those of a job are.
     """
     with transaction() as connection:
-        found = pages.page(connection, caller.account.id, wanted, after=after, limit=limit)
+        found = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit)
         yield history.told(connection, found)
 
 

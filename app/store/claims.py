@@ -18,7 +18,7 @@ from app.domain.pace import MAX_INSTANT, PATIENCE, UNBOUNDED_S
 from app.domain.rearm import Rearmed, rearm
 from app.domain.run import RunState
 from app.domain.trigger import Trigger, from_document
-from app.store import beats, postponing
+from app.store import heartbeats, postponing
 from app.store.job_ends import end_finished
 from app.store.misfires import LeftOut, leave_out, of_columns
 from app.store.queries import Answer, run
@@ -369,4 +369,4 @@ def _tell_missed(connection: psycopg.Connection, decided: Sequence[_Decided]) ->
         (tally.MISSED, tally.LEFT_OUT): left_out,
         (tally.RUN, str(RunState.CANCELLED)): len(alone),
     }
-    beats.add(connection, {name: amount for name, amount in amounts.items() if amount})
+    heartbeats.add(connection, {name: amount for name, amount in amounts.items() if amount})

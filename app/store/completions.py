@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from app.domain.completion import Completion
 from app.domain.dapr.series import MAX_TOGETHER
-from app.store.endings import Live
+from app.store.run_ends import Live
 
 # A further tick is called under an id that follows from that of the run that calls it, and is a run
 # of its own only once that is settled. All is asked at once, so that it is not missed in between.

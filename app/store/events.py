@@ -13,7 +13,7 @@ import psycopg
 from app.domain.event import MEDIA_TYPE, Told, body
 from app.domain.manner import USUAL, Manner
 from app.domain.run import RunState
-from app.store import manners
+from app.store import call_options
 from app.store.queries import run
 
 
@@ -69,7 +69,7 @@ def insert(
 ) -> None:
     """Make these events, which are called in that manner."""
     runs, tokens, accounts, urls, bodies, depths = map(list, zip(*events, strict=True))
-    document = manners.to_document(manner)
+    document = call_options.to_document(manner)
     params: dict[str, Any] = {
         "runs": runs,
         "tokens": tokens,

@@ -25,9 +25,9 @@ from app.domain.account import Presumed
 from app.domain.firing_rate import Bound
 from app.domain.job import Booking, Dialect, Job
 from app.domain.trigger import from_document, is_recurring, is_serial, is_standing, to_document
-from app.store import follows, manners, misfires
+from app.store import call_options, follows, misfires
 from app.store.depth import current_depth
-from app.store.names import minding_names, named
+from app.store.job_names import minding_names, named
 from app.store.queries import run
 from app.store.serial import hold
 from app.store.tables import account, due, job
@@ -224,7 +224,7 @@ def _content(booking: Booking | Job) -> dict[str, Any]:
         "enabled": booking.enabled,
         "name": booking.name,
         "tags": list(booking.tags) or None,
-        "manner": manners.to_document(booking.manner),
+        "manner": call_options.to_document(booking.manner),
         "misfire": booking.misfire.policy and str(booking.misfire.policy),
         "misfire_window": booking.misfire.window,
         "on_success": booking.on_success,
@@ -261,7 +261,7 @@ def _job(row: Row[Any]) -> Job:
         owed_for=None if row.owed_at is None else Bound(row.owed_for),
         name=row.name,
         tags=tuple(row.tags or ()),
-        manner=manners.from_document(row.manner),
+        manner=call_options.from_document(row.manner),
         misfire=misfires.of_columns(row.misfire, row.misfire_window),
         on_success=row.on_success,
         on_failure=row.on_failure,

@@ -13,7 +13,7 @@ from app.domain.job import MAX_DATA, Dialect
 from app.domain.manner import Manner
 from app.domain.pace import LAST_WORD, LEASE, LOOK_AHEAD, PATIENCE, UNBOUNDED_S
 from app.domain.run import RunKind
-from app.store.manners import from_document
+from app.store.call_options import from_document
 from app.store.queries import run
 
 Ticket = tuple[UUID, int]

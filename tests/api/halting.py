@@ -9,11 +9,11 @@ from flask import Response, request
 from sqlalchemy import Connection
 
 from app.api.front import Front
-from app.store import answers
-from app.store.answers import StoredAnswer
+from app.store import idempotency
+from app.store.idempotency import StoredAnswer
 from wsgi import app
 
-_keep = answers.keep
+_keep = idempotency.keep
 
 
 def _die_at(point: str) -> None:
@@ -33,5 +33,5 @@ def _after(response: Response) -> Response:
     return response
 
 
-answers.keep = _dying_keep
+idempotency.keep = _dying_keep
 front = Front(app)

@@ -18,8 +18,8 @@ from werkzeug.test import TestResponse
 from app.api import bodies, rate
 from app.service import idempotency as service
 from app.service import runs as run_service
-from app.store.answers import purge
 from app.store.engine import db
+from app.store.idempotency import purge
 from tests.api.fusion.saved import TASK, saved
 from tests.api.native.booked import ABSENT, JSON, ONCE, booked, ids
 from tests.api.native.test_run_routes import FAILED, add_run, add_runs

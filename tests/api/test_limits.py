@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.service import accounts, dapr_apps
-from app.store import answers, usage
+from app.store import idempotency, usage
 from tests.api.conftest import client_of
 from tests.api.fusion.saved import MOVIES, TASK, after, put
 from tests.booked import connect, in_thread, one, wait_until_blocked
@@ -323,5 +323,5 @@ def test_answers_are_kept_as_far_as_the_account_may_and_nothing_is_done_without(
     # Once answers have expired there is room again.
     connection.execute("UPDATE kept_answer SET kept_at = kept_at - interval '25 h'")
     assert keyed(client, 100).status_code == 201
-    assert answers.purge(connection, limit=100) == 5
+    assert idempotency.purge(connection, limit=100) == 5
     assert keyed(client, 200).status_code == 201

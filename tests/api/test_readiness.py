@@ -13,7 +13,7 @@ from flask import Flask
 from psycopg import sql
 
 from app.api.front import THREADS
-from app.store import beats
+from app.store import heartbeats
 from app.store.database_state import needed_revision
 from tests.api.server import Web, ask, request, serving, until
 from tests.api.test_health_under_load import took
@@ -57,11 +57,11 @@ def test_a_web_process_is_ready_without_scheduler_and_worker(
         status, parts = readiness(app, "?all=true")
         assert (status, list(parts), parts["ready"]) == (503, [*PARTS, "reason"], False)
         assert parts["reason"].startswith(f"{missing} told within 10 s that it runs.")
-        beats.beat(connection, process, "one")
+        heartbeats.beat(connection, process, "one")
     assert readiness(app, "?all=true")[0] == 200
 
     # As a worker does when it ends in good order.
-    beats.fall_silent(connection, "worker", "one")
+    heartbeats.fall_silent(connection, "worker", "one")
     status, parts = readiness(app, "?all=true")
     assert (status, parts["scheduler"], parts["worker"]) == (503, True, False)
     assert readiness(app)[0] == 200

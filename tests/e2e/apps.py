@@ -15,7 +15,7 @@ from app.domain.dapr.ticks import Ticks
 from app.domain.manner import Manner
 from app.domain.retry_policy import Constant
 from app.domain.trigger import At, to_document
-from app.store import manners
+from app.store import call_options
 from tests.booked import one
 from tests.e2e.instance import until
 
@@ -50,7 +50,7 @@ def book_calls(
 ) -> dict[UUID, datetime]:
     """One-time jobs of the app, each under its id as its name."""
     account = one(connection, "SELECT id FROM account WHERE name = 'demo'")
-    manner = Jsonb(manners.to_document(Manner(retry=policy)))
+    manner = Jsonb(call_options.to_document(Manner(retry=policy)))
     jobs = {UUID(int=uuid7().int): due_at for due_at in dues}
     with connection.transaction():
         for job, due_at in jobs.items():
@@ -81,7 +81,7 @@ def book_ticks(
     """A job of the app that is due at `first`, and then as often as it is to be repeated."""
     job = UUID(int=uuid7().int)
     trigger = Ticks(schedule=schedule, start=first, first=first)
-    manner = manners.to_document(Manner(retry=policy))
+    manner = call_options.to_document(Manner(retry=policy))
     with connection.transaction():
         connection.execute(
             "INSERT INTO job (id, account_id, version, url, trigger, enabled, name, manner,"

@@ -20,7 +20,7 @@ from uuid6 import uuid7
 from app.domain import instants, tally
 from app.domain.manner import USUAL, Manner
 from app.domain.trigger import At, to_document
-from app.store import manners
+from app.store import call_options
 from tests.booked import one
 from tests.e2e.instance import PATIENCE, until
 from tests.receiver import Received, Receiver
@@ -76,7 +76,7 @@ def book_many(
     account_id = one(connection, "SELECT id FROM account WHERE name = %s", account)
     jobs = {UUID(int=uuid7().int): due_at for due_at in dues}
     columns = "id, account_id, version, url, data, trigger, enabled, manner"
-    called = None if manner == USUAL else Jsonb(manners.to_document(manner))
+    called = None if manner == USUAL else Jsonb(call_options.to_document(manner))
     with connection.transaction(), connection.cursor() as cursor:
         with cursor.copy(f"COPY job ({columns}) FROM STDIN") as rows:
             for job, due_at in jobs.items():

@@ -18,8 +18,8 @@ from app.errors import AccountSuspended, NotFound
 from app.service import account_ends, accounts, jobs, pauses
 from app.store import suspension
 from app.store.engine import session
-from app.store.lookovers import look_over
 from app.store.repairs import rearm_orphans
+from app.store.rescue import look_over
 from app.store.settling import settle
 from app.store.takes import take, untaken, word
 from tests.booked import add_account, book, claim_all, claim_and_take, one

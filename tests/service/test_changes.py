@@ -18,7 +18,7 @@ from app.domain.trigger import At
 from app.errors import NotFound
 from app.service import jobs
 from app.store.claims import Claimed
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import settle
 from app.store.takes import take
 from tests.booked import (

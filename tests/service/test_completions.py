@@ -18,9 +18,9 @@ from app.domain.run import RunState
 from app.domain.trigger import Trigger
 from app.errors import Conflict, NotFound, Unavailable
 from app.service import accounts, completions, jobs, pauses, runs
-from app.store import beats, endings
+from app.store import heartbeats, run_ends
 from app.store.engine import transaction
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import settle
 from app.store.takes import Taken
 from tests.booked import claim_all, claim_and_take, connect, in_thread, one, wait_until_blocked
@@ -269,15 +269,15 @@ def test_what_is_said_while_the_answer_is_being_settled_is_not_lost(
 def test_what_ends_is_counted_once_it_is_committed_and_holds_up_no_other_count(
     caller: Caller, connection: psycopg.Connection
 ) -> None:
-    beats.add(connection, {(tally.RUN, "cancelled"): 1.0})
+    heartbeats.add(connection, {(tally.RUN, "cancelled"): 1.0})
     counted = "SELECT total FROM tally WHERE name = 'run' AND label = 'cancelled' FOR UPDATE NOWAIT"
     _, run = begin(caller, connection)
 
     def end(*, fail: bool) -> None:
         with transaction() as web:
-            live = endings.lock(web, run.id)
+            live = run_ends.lock(web, run.id)
             assert live is not None
-            endings.end(web, live, RunState.CANCELLED, "aborted")
+            run_ends.end(web, live, RunState.CANCELLED, "aborted")
             assert one(connection, counted) == 1
             if fail:
                 raise LookupError

@@ -12,7 +12,7 @@ from app.domain.run import RunFilter, RunKind, RunState
 from app.domain.trigger import Trigger
 from app.errors import NotFound
 from app.service import completions, jobs, pauses, runs
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import settle
 from app.store.takes import Taken
 from tests.booked import claim_and_take, one

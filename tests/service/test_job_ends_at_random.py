@@ -19,7 +19,7 @@ from app.domain.run import RunState
 from app.domain.trigger import At, Cron
 from app.errors import Refused
 from app.service import jobs, pauses, runs
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
 from tests.booked import claim_all, in_seconds

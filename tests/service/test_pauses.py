@@ -17,8 +17,8 @@ from app.domain.run import RunKind, RunState
 from app.domain.trigger import At, Cron
 from app.errors import Conflict, InvalidMember, NotFound
 from app.service import accounts, jobs, pauses, runs
-from app.store.lookovers import look_over
 from app.store.repairs import rearm_orphans
+from app.store.rescue import look_over
 from app.store.settling import settle
 from app.store.takes import Taken, take
 from tests.booked import (

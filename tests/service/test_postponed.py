@@ -17,7 +17,7 @@ from app.domain.trigger import Trigger
 from app.service import jobs, pauses, runs
 from app.service.limits import known_limits
 from app.store.claims import claim
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import settle
 from app.store.takes import take, untaken
 from tests.booked import claim_and_take, connect, in_thread, one, wait_until_blocked

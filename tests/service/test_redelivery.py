@@ -20,11 +20,11 @@ from app.domain.trigger import Cron, Trigger
 from app.errors import Conflict, NotFound
 from app.service import accounts, jobs, pauses, runs
 from app.store import redelivery
-from app.store.apart import settle_singly_if_needed
 from app.store.engine import transaction
-from app.store.lookovers import look_over
 from app.store.repairs import rearm_orphans
+from app.store.rescue import look_over
 from app.store.settling import settle
+from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
 from tests.booked import claim_and_take, connect, in_thread, one, wait_until_blocked
 from tests.service.listed import of_account, of_job

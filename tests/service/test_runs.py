@@ -13,7 +13,7 @@ from app.domain.account import Caller
 from app.domain.run import RunState
 from app.errors import NotFound
 from app.service import accounts, jobs, runs
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import settle
 from app.store.takes import take
 from tests.booked import claim_and_take

@@ -18,7 +18,7 @@ from app.errors import LimitReached
 from app.service import jobs, limits, pauses, runs
 from app.store import redelivery, runs_under_way
 from app.store.engine import together
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import settle
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.service.test_jobs import QUARTERLY, booking, due_now

@@ -16,7 +16,7 @@ from app.errors import Conflict
 from app.service import jobs, pauses, runs
 from app.store import jobs as store
 from app.store.engine import transaction
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import settle
 from app.store.takes import Taken, take
 from tests.booked import claim_all, claim_and_take, in_seconds, one

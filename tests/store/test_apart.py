@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from app.domain.run import RunState
-from app.store.apart import Settled, settle_singly_if_needed
 from app.store.settling import Settlement, Written, write
+from app.store.single_settling import Settled, settle_singly_if_needed
 from app.store.takes import Taken
 from tests.booked import book, claim_and_take, in_thread, one, wait_until_blocked
 from tests.store.test_serial import book_serial, follow
@@ -173,7 +173,7 @@ def test_after_a_deadlock_what_is_free_is_settled_at_once(
             raise psycopg.errors.DeadlockDetected("deadlock detected")
         return write(session, some)
 
-    monkeypatch.setattr("app.store.apart.write", collide)
+    monkeypatch.setattr("app.store.single_settling.write", collide)
 
     assert len(settle_singly_if_needed(settler, batch).done) == 2
     assert tried == [2, 2]

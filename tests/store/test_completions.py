@@ -8,7 +8,7 @@ import pytest
 from app.domain.manner import Manner
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import RunState
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
 from tests.booked import book, claim_and_take, one

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from app.domain.run import RunKind, RunState
-from app.store.apart import settle_singly_if_needed
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import Settlement, settle
+from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
 from tests.booked import book, claim_and_take, one
 from tests.store.test_completions import DUE, later

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from app.domain.pace import REACH, UNBOUNDED_S
-from app.store import claims, lookovers, takes
+from app.store import claims, rescue, takes
 from app.store.claims import claim
-from app.store.lookovers import look_over
 from app.store.queries import SQL, run
+from app.store.rescue import look_over
 from app.store.takes import untaken
 from tests.booked import add_account, connect, one
 from workers.link import Link
@@ -74,7 +74,7 @@ def call_untaken(connection: psycopg.Connection, reach: float) -> int:
     ("name", "module", "call"),
     [
         ("claim_due", claims, call_claim),
-        ("look", lookovers, call_look),
+        ("look", rescue, call_look),
         ("untaken", takes, call_untaken),
     ],
 )

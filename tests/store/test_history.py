@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import event
 
 from app.domain.run import Place, RunFilter, RunState
-from app.store import history, pages
+from app.store import history, run_list
 from app.store.engine import db, transaction
 from app.store.partitions import make_ahead
 from tests.store.plans import rows_read
@@ -56,7 +56,7 @@ def test_the_newest_attempts_of_a_page_are_read_and_no_others(
     event.listen(db.engine, "before_cursor_execute", note)
     every = RunFilter(states=frozenset(RunState))
     with transaction() as on:
-        rows = pages.page(on, account_id, every, after=None, limit=1000)
+        rows = run_list.page(on, account_id, every, after=None, limit=1000)
         runs = list(history.told(on, rows))
         place = Place(due_at=runs[0].due_at, id=runs[0].id)
         rest = list(history.attempts_of(on, place, before=ATTEMPTS - 19, limit=30))

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, event
 from uuid6 import uuid7
 
-from app.store import listing
+from app.store import job_list
 from tests.booked import add_account, one, open_engine
 
 INSERT = (
@@ -39,8 +39,8 @@ def tagged(connection: psycopg.Connection, account_id: int, *tags: str) -> UUID:
 
 def listed(web: Connection, account_id: int, *tags: str) -> list[UUID]:
     with web.begin():
-        counted = listing.count(web, account_id, tags)
-        found = list(listing.stream(web, account_id, tags))
+        counted = job_list.count(web, account_id, tags)
+        found = list(job_list.stream(web, account_id, tags))
     assert counted == len(found)
     return found
 
@@ -49,7 +49,7 @@ def paged(
     web: Connection, account_id: int, tags: Sequence[str], after: UUID | None, limit: int
 ) -> list[UUID]:
     with web.begin():
-        return listing.page(web, account_id, tags, after=after, limit=limit)
+        return job_list.page(web, account_id, tags, after=after, limit=limit)
 
 
 def test_those_are_listed_that_bear_all_the_tags(

@@ -6,7 +6,7 @@ import psycopg
 
 from app.domain.pace import DEAD_AFTER
 from app.domain.run import RunState
-from app.store.lookovers import Lookover, look_over, postpone
+from app.store.rescue import Lookover, look_over, postpone
 from app.store.settling import settle
 from app.store.takes import take
 from tests.booked import book, claim_all, claim_and_take, one

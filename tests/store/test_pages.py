@@ -16,7 +16,7 @@ from uuid6 import uuid7
 
 from app.domain.flow import Cause
 from app.domain.run import LIVE, SETTLED, Place, Run, RunFilter, RunState
-from app.store import history, pages, redelivery
+from app.store import history, redelivery, run_list
 from app.store.engine import db, transaction
 from app.store.parking import Release, release
 from tests.booked import add_account, one
@@ -67,7 +67,7 @@ def walk(account_id: int, wanted: RunFilter = EVERY, limit: int = 2) -> list[Run
     after: Place | None = None
     while True:
         with transaction() as connection:
-            rows = pages.page(connection, account_id, wanted, after=after, limit=limit)
+            rows = run_list.page(connection, account_id, wanted, after=after, limit=limit)
             page = list(history.told(connection, rows))
         if not page:
             return found
@@ -195,7 +195,7 @@ def test_a_page_is_found_by_walking_indexes_past_nobody_else_s_runs(
 
     place = Place(due_at=NOON + timedelta(hours=5), id=UUID(int=7))
     with transaction() as on:
-        pages.page(on, account_id, wanted, after=place, limit=LIMIT)
+        run_list.page(on, account_id, wanted, after=place, limit=LIMIT)
         if RunState.DEAD in wanted.states:
             unsuccessful = replace(wanted, states=frozenset({RunState.DEAD, RunState.FAILED}))
             redelivery.candidates(on, account_id, unsuccessful, after=place, limit=LIMIT)

@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from app.domain.flow import Cause
-from app.store.lookovers import look_over
 from app.store.parking import Release, release, summon
+from app.store.rescue import look_over
 from app.store.settling import settle
 from app.store.takes import Taken, take
 from tests.booked import book, claim_and_take, one

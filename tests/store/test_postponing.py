@@ -11,8 +11,8 @@ import pytest
 from app.domain.firing_rate import Allowed, FiringLimits
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.store.claims import Claims, claim
-from app.store.lookovers import look_over
 from app.store.postponing import queued_accounts
+from app.store.rescue import look_over
 from tests.booked import add_account, book, one
 
 RATE = 20

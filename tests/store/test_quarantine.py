@@ -8,8 +8,8 @@ import psycopg
 
 from app.domain.pace import DEAD_AFTER, SUSPECT_AFTER
 from app.domain.run import RunState
-from app.store.lookovers import Lookover
 from app.store.quarantine import is_at_work, keep_lock, lock, set_group_size, suspects
+from app.store.rescue import Lookover
 from app.store.settling import settle
 from app.store.takes import Ticket, take
 from tests.booked import book, claim_all, one

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.pq import ExecStatus
 
-from app.store import accuracy, answers, repairs
+from app.store import accuracy, idempotency, repairs
 from app.store.partitions import make_ahead
 from app.store.queries import SQL
 from tests.booked import add_account
@@ -23,7 +23,7 @@ _PLACEHOLDER: Final = re.compile(r"%\((\w+)\)[bs]")
 
 ELSEWHERE: Final = {
     "accuracy purge": accuracy._PURGE,
-    "answers purge": answers._PURGE,
+    "answers purge": idempotency._PURGE,
     "superseded purge": repairs._DROP_SUPERSEDED,
     "keyring": account_cache._VALID,
 }

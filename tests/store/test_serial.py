@@ -15,8 +15,8 @@ from app.domain.fusion.intervals import ByInterval, Unit
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunState
 from app.domain.trigger import to_document
-from app.store.lookovers import look_over
 from app.store.repairs import rearm_orphans
+from app.store.rescue import look_over
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken
 from tests.booked import (

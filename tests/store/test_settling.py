@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from app.domain.run import Attempt, Reply, RunState, Timing
-from app.store.apart import settle_singly_if_needed
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import Settlement, settle
+from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken
 from tests.booked import book, claim_all, claim_and_take, in_thread, one, wait_until_blocked
 

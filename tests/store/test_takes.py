@@ -8,8 +8,8 @@ import pytest
 from app.domain.job import MAX_DATA
 from app.domain.manner import Manner
 from app.domain.retry_policy import Backoff, Constant, RetryPolicy
-from app.store.lookovers import look_over
 from app.store.quarantine import suspects
+from app.store.rescue import look_over
 from app.store.takes import extend, payloads, take, untaken, word
 from tests.booked import URL, book, claim_all, claim_and_take, one
 

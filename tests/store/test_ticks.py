@@ -16,10 +16,10 @@ from app.domain.dapr.ticks import Ticks
 from app.domain.firing_rate import Allowed, FiringLimits
 from app.domain.run import Attempt, Reply, RunState, Timing
 from app.domain.trigger import to_document
-from app.store.apart import settle_singly_if_needed
 from app.store.claims import claim
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import CalledTicks, Settlement, settle
+from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
 from tests.booked import claim_all, claim_and_take, in_seconds, one
 from tests.store.test_settling import came

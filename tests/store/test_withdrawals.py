@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from app.store import aborts, inflight
+from app.store import fusion_aborts, inflight
 from app.store.queries import SQL
 from app.store.takes import Taken, acknowledge_withdrawn, take, word
 from tests.booked import add_account, book, claim_all, claim_and_take, one, open_engine
@@ -137,7 +137,7 @@ def test_only_the_abort_of_a_run_that_is_held_is_noted(
 
     engine = open_engine(database)
     with engine.begin() as web:
-        assert aborts.end(web, claimed.run_id, "aborted") is not None
+        assert fusion_aborts.end(web, claimed.run_id, "aborted") is not None
     engine.dispose()
 
     noted = connection.execute("SELECT run_id, token FROM aborted").fetchall()

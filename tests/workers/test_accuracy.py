@@ -9,8 +9,8 @@ import pytest
 
 from app.domain.lateness import bucket
 from app.domain.run import RunState
-from app.store.apart import Settled
 from app.store.settling import Settlement
+from app.store.single_settling import Settled
 from app.store.takes import Taken
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.store.test_settling import came

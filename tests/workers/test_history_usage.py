@@ -13,8 +13,8 @@ from app.domain.history_usage import ATTEMPT_BYTES, RUN_BYTES, attempt_bytes, ba
 from app.domain.limits import UNLIMITED
 from app.domain.run import RunState
 from app.store import history_usage as store
-from app.store.apart import settle_singly_if_needed
 from app.store.settling import NOT_KEPT, Settlement
+from app.store.single_settling import settle_singly_if_needed
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.store.test_settling import came
 from tests.workers.stage import SECRET

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from app.domain.pace import DEAD_AFTER, SUSPECT_AFTER
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import settle
 from local.instance import CHECKOUT
 from tests.booked import claim_all, connect, one

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 from app import config
 from app.config import Settings
 from app.service.secrets import SecretBox
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from tests.booked import add_account, book, claim_all, connect, in_seconds, one
 from tests.receiver import Behaviour, Exchange, Receiver, answer
 from tests.workers.test_doorman import until

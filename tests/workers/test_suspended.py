@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import settle
 from tests.booked import book, claim_all, connect, one
 from tests.receiver import Receiver

@@ -8,7 +8,7 @@ from typing import Final
 import psycopg
 
 from app.domain.pace import CONFIRM_EVERY, LOOK_AHEAD
-from app.store import beats, takes
+from app.store import heartbeats, takes
 from app.store.database_errors import Kind, kind_of
 from app.store.parking import summon
 from app.store.quarantine import suspects
@@ -131,7 +131,7 @@ class Poller(Repeating):
     def _share(self, connection: psycopg.Connection) -> None:
         """See how many workers share what each account may open, and how much that is."""
         self._keyring.of(connection, self._courier.destinations.accounts)
-        self._courier.share_among(beats.workers(connection))
+        self._courier.share_among(heartbeats.workers(connection))
         self._shared_at = self._clock()
 
     def _poll_is_due(self) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from app.store.apart import WITHIN_S, Busy
 from app.store.settling import Settlement
+from app.store.single_settling import WITHIN_S, Busy
 from workers.dispatch.leased_run import Held
 
 _LOCKED_PAUSE_S: Final = 0.3

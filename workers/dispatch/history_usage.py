@@ -13,8 +13,8 @@ from app.domain.history_usage import RUN_BYTES, attempt_bytes, bare
 from app.domain.limits import Limits, overridden
 from app.store import history_usage as store
 from app.store import limits as limit_store
-from app.store.apart import Settled
 from app.store.settling import Settlement
+from app.store.single_settling import Settled
 from app.uptime import read_uptime
 from workers.dispatch.leased_run import Held
 

@@ -9,8 +9,8 @@ import psycopg
 
 from app.domain.lateness import BOUNDS, Histogram, bucket
 from app.store import accuracy as store
-from app.store.apart import Settled
 from app.store.settling import Settlement
+from app.store.single_settling import Settled
 from workers.dispatch.leased_run import Held
 
 _BUCKETS: Final = len(BOUNDS) + 1

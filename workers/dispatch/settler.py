@@ -16,11 +16,11 @@ from app.domain.limits import UNLIMITED, Limits
 from app.domain.run import Attempt, Reply
 from app.domain.tally import Tallies
 from app.log import in_words, lines, logger, take_dropped
-from app.store import beats
-from app.store.apart import Settled, settle_singly_if_needed
+from app.store import heartbeats
 from app.store.database_errors import Kind, is_away, kind_of
 from app.store.parking import Release, release
 from app.store.settling import Settlement
+from app.store.single_settling import Settled, settle_singly_if_needed
 from app.uptime import read_uptime
 from workers.dispatch.deferred_settlements import Aside, SetAside
 from workers.dispatch.dispatcher import Courier
@@ -95,7 +95,7 @@ class Settler(Repeating):
             self._write_all()
             with self._link.use() as connection:
                 self._beat(connection)
-                beats.fall_silent(connection, "worker", self._identity)
+                heartbeats.fall_silent(connection, "worker", self._identity)
         except psycopg.Error as error:
             if not is_away(error):
                 self._report(error)
@@ -186,9 +186,9 @@ class Settler(Repeating):
                 self._tallies[tally.GIVEN_BACK, str(each.cause)] += 1
 
     def _beat(self, connection: psycopg.Connection) -> None:
-        beats.beat(connection, "worker", self._identity)
+        heartbeats.beat(connection, "worker", self._identity)
         self._tallies.update(take_dropped())
-        beats.add(connection, self._tallies)
+        heartbeats.add(connection, self._tallies)
         self._tallies.clear()
         self._accuracy.flush(connection)
         self._usage.flush(connection)

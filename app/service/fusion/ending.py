@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Connection
 
 from app.domain.job import Dialect, Job
-from app.store import aborts, endpoints, serial
+from app.store import endpoints, fusion_aborts, serial
 
 _ABORT: Final = "abort"
 
@@ -20,12 +20,12 @@ def abort(connection: Connection, job: Job, reason: str) -> bool:
     it does, and whether it hears of it, changes nothing here.
     """
     run_id = serial.live_run(connection, job.id)
-    run = None if run_id is None else aborts.end(connection, run_id, reason)
+    run = None if run_id is None else fusion_aborts.end(connection, run_id, reason)
     if run is None:
         return False
     if run.was_taken and job.endpoint:
         place = endpoints.find(connection, run.account_id, Dialect.FUSION, job.endpoint)
         if place is not None:
             told = {"resource": job.name, "runId": str(run.id), "action": _ABORT}
-            aborts.tell(connection, run, url=place.url, body=orjson.dumps(told))
+            fusion_aborts.tell(connection, run, url=place.url, body=orjson.dumps(told))
     return True

@@ -24,7 +24,7 @@ from app.domain.trigger import next_after
 from app.errors import InvalidMember, NotFound
 from app.service import jobs
 from app.service.fusion import apps
-from app.store import accounts, contents, names, redelivery, serial
+from app.store import accounts, job_names, redelivery, serial, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
 
@@ -72,7 +72,7 @@ def lock(connection: Connection, caller: Caller, resource: Resource) -> None:
     at once, the second is refused; and who follows this one stays so.
     """
     accounts.lock(connection, caller.account.id)
-    job_id = names.holder(
+    job_id = job_names.holder(
         connection, caller.account.id, str(resource), Dialect.FUSION, endpoint_of(resource)
     )
     if job_id is not None:
@@ -107,7 +107,7 @@ def replace(connection: Connection, caller: Caller, current: Job, booking: Booki
         jobs.put_in_place(connection, caller, current, booking, first, now=now)
     else:
         # What was started by hand meanwhile has nothing to do with the schedule.
-        contents.keep(connection, current.id)
+        superseded.keep(connection, current.id)
         store.replace(connection, current, booking, None)
     return True
 

@@ -13,9 +13,9 @@ from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.status import Course
 from app.domain.run import RunKind
 from app.service.fusion import apps, jobs
-from app.store import resources as store
+from app.store import fusion_jobs as store
 from app.store.engine import transaction
-from app.store.resources import RunOfJob, Standing
+from app.store.fusion_jobs import RunOfJob, Standing
 
 _BY_SCHEDULE: Final = "schedule"
 

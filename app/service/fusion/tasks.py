@@ -21,7 +21,7 @@ from app.errors import Conflict
 from app.service import limits
 from app.service.fusion import apps, jobs, schedules
 from app.service.usage import within_limits
-from app.store import resources as store
+from app.store import fusion_jobs as store
 from app.store.engine import statement, transaction
 
 

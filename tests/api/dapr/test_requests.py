@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.api import bodies
 from app.service import dapr as service
-from app.store import names
+from app.store import job_names
 from tests.api.dapr.calls import APP, DUE, JOBS, add_app, schedule, told
 from tests.booked import one
 
@@ -307,7 +307,7 @@ def test_a_job_that_ends_meanwhile_makes_room(
     dapr: FlaskClient, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule(dapr, "x")
-    seen = names.holder
+    seen = job_names.holder
 
     def late(*args: Any) -> Any:
         found = seen(*args)

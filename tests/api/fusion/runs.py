@@ -9,7 +9,7 @@ import psycopg
 from flask.testing import FlaskClient
 
 from app.domain.run import Attempt, Reply, RunState
-from app.store.lookovers import look_over
+from app.store.rescue import look_over
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
 from tests.api.fusion.saved import MOVIES, act

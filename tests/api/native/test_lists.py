@@ -205,7 +205,7 @@ def test_a_list_that_is_not_found_in_time_is_to_be_read_in_pages(
     client: FlaskClient, database: str, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     tagged(client)
-    monkeypatch.setattr("app.store.listing.MAX_STATEMENT_MS", 100)
+    monkeypatch.setattr("app.store.job_list.MAX_STATEMENT_MS", 100)
     with connect(database) as other, other.transaction():
         # It takes as long as somebody holds the table.
         other.execute("LOCK TABLE job IN ACCESS EXCLUSIVE MODE")

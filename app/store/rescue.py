@@ -22,8 +22,8 @@ from app.domain.quarantine import after_death, is_alone
 from app.domain.retry import Failed, RetryAt, again
 from app.domain.retry_policy import DEFAULT
 from app.domain.run import RunKind, RunState
+from app.store.call_options import from_document
 from app.store.claims import FIRST_TOKEN, Claimed
-from app.store.manners import from_document
 from app.store.postponing import Fresh, give_turns
 from app.store.queries import run
 from app.store.settling import Settlement

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, text
 from app.domain.manner import Manner
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import RunState
-from app.store import endings, events, serial
+from app.store import events, run_ends, serial
 from app.store.depth import current_depth
-from app.store.endings import Live
 from app.store.events import Event
+from app.store.run_ends import Live
 
 # It leaves inflight here: whoever has taken it, and is about to call, knows by this (word).
 _NOTE: Final = text("""
@@ -32,12 +32,12 @@ def end(connection: Connection, run_id: UUID, reason: str) -> Live | None:
     Its job must be locked, and those that may start when it ends. Whoever holds it presents a token
     that is worth nothing any more: what comes of its call is not kept.
     """
-    run = endings.lock(connection, run_id)
+    run = run_ends.lock(connection, run_id)
     if run is not None:
         serial.cancel(connection, run_id, reason)
         if run.is_held:
             connection.execute(_NOTE, {"run_id": run_id, "token": run.token})
-        endings.end(connection, run, RunState.CANCELLED, reason)
+        run_ends.end(connection, run, RunState.CANCELLED, reason)
     return run
 
 
