@@ -12,8 +12,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final
 
+from app.domain.call_options import LONGEST_TIMEOUT
 from app.domain.limits import TABLE, Limit, Limits
-from app.domain.manner import LONGEST_TIMEOUT
 from app.errors import Misconfigured
 from app.server_urls import check_database_url, check_redis_url
 

@@ -16,7 +16,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from app.domain import tally
+from app.domain import counters
 from app.log_sink import LogSink
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
@@ -61,7 +61,7 @@ def flush() -> None:
 def take_dropped() -> Mapping[tuple[str, str], float]:
     """How many lines were dropped since this was last asked, for the tallies."""
     dropped = _sink.take_dropped()
-    return {(tally.LOG_DROPPED, _common["process"]): dropped} if dropped else {}
+    return {(counters.LOG_DROPPED, _common["process"]): dropped} if dropped else {}
 
 
 def in_words(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import psycopg
 
 from app.config import Settings, load
-from app.domain import tally
+from app.domain import counters
 from app.domain.run import RunState
 from bench import bookings, processor
 from bench.bookings import Batch
@@ -89,7 +89,7 @@ class Stage:
         return int(
             self.value(
                 "SELECT coalesce(max(total), 0) FROM tally WHERE name = %s AND label = %s",
-                tally.RUN,
+                counters.RUN,
                 RunState.SUCCEEDED,
             )
         )

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Engine, NullPool, create_engine
 from uuid6 import uuid7
 
-from app.domain.manner import USUAL, Manner
+from app.domain.call_options import USUAL, Manner
 from app.domain.misfire import DEFAULT, Misfire
 from app.domain.trigger import At, Cron, Trigger, is_recurring, to_document
 from app.store import call_options

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.config import INSTANCE_FILE, SECRET_KEY_FILE, load
+from app.domain.call_options import LONGEST_TIMEOUT
 from app.domain.limits import DEFAULTS
-from app.domain.manner import LONGEST_TIMEOUT
 from app.errors import Misconfigured
 
 DATABASE = {"DATABASE_URL": "postgresql://nowhere/x"}

@@ -6,7 +6,7 @@ from typing import Final
 
 import psycopg
 
-from app.domain import tally
+from app.domain import counters
 from app.log import in_words, logger
 from app.store import heartbeats
 from app.store.clock_steps import bring_back, rearm_ahead
@@ -39,7 +39,7 @@ class ClockRepairs(Repeating):
             armed = rearm_ahead(
                 connection, has_ended=self._ended.is_set, unreadable=tell_unreadable
             )
-            heartbeats.add(connection, {(tally.REPAIR, "clock"): armed} if armed else {})
+            heartbeats.add(connection, {(counters.REPAIR, "clock"): armed} if armed else {})
         self._link.drop()
         logger.warning("clock.repaired", runs=brought_back, jobs=armed)
         del self._timekeeper.steps_back[: len(steps_back)]

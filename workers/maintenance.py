@@ -12,7 +12,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain import tally
+from app.domain import counters
 from app.log import in_words, logger
 from app.store import (
     accuracy,
@@ -177,7 +177,7 @@ class Maintenance(Repeating):
         repaired = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=tell_unreadable)
         if repaired.armed:
             logger.error("jobs.orphaned", repaired=repaired.armed)
-            heartbeats.add(connection, {(tally.REPAIR, "orphan"): repaired.armed})
+            heartbeats.add(connection, {(counters.REPAIR, "orphan"): repaired.armed})
         if repaired.ended:
             logger.info("jobs.ended_late", jobs=repaired.ended)
 

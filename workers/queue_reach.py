@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from app.domain.pace import REACH, UNBOUNDED_S
+from app.domain.timings import REACH, UNBOUNDED_S
 from app.store.left_behind import left_behind
 from workers.link import Link, Repeating
 

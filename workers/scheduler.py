@@ -11,10 +11,10 @@ from typing import Final, Protocol
 
 import psycopg
 
-from app.domain import tally
+from app.domain import counters
+from app.domain.counters import Tallies
 from app.domain.limits import UNLIMITED, Limits
-from app.domain.pace import LEASE, LOOK_AHEAD, POLL, SUSPECT_AFTER
-from app.domain.tally import Tallies
+from app.domain.timings import LEASE, LOOK_AHEAD, POLL, SUSPECT_AFTER
 from app.errors import Misconfigured
 from app.log import in_words, logger, take_dropped
 from app.store import heartbeats
@@ -199,8 +199,8 @@ class Scheduler(Repeating):
         change = self._timekeeper.observe(connection)
         if change.step:
             self._distrust()
-            direction = tally.FORWARD if change.step > 0 else tally.BACK
-            self._tallies[tally.CLOCK_STEP, direction] += 1
+            direction = counters.FORWARD if change.step > 0 else counters.BACK
+            self._tallies[counters.CLOCK_STEP, direction] += 1
         if change.believed:
             # What lies between was not read as the clock went past it.
             for queue in (self.due, self.inflight):
@@ -281,7 +281,7 @@ def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None
         failed += settled.failed
         postpone(connection, locked, _LOCKED_PAUSE)
         postpone(connection, [each.id for each, _ in failed])
-        heartbeats.add(connection, Counter((tally.RUN, str(state)) for state in settled.states))
+        heartbeats.add(connection, Counter((counters.RUN, str(state)) for state in settled.states))
     except psycopg.Error as error:
         if is_away(error):
             raise

@@ -8,7 +8,7 @@ from typing import Final
 
 import psycopg
 
-from app.domain import tally
+from app.domain import counters
 from app.domain.usage import NOTHING
 from app.log import logger
 from app.store import heartbeats, usage
@@ -40,4 +40,4 @@ def recount(connection: psycopg.Connection, has_ended: Callable[[], bool]) -> No
         account_id, drift = found
         if drift != NOTHING:
             logger.error("usage.drifted", account_id=account_id, jobs=drift.jobs, bytes=drift.bytes)
-            heartbeats.add(connection, {(tally.REPAIR, "usage"): 1.0})
+            heartbeats.add(connection, {(counters.REPAIR, "usage"): 1.0})

@@ -18,7 +18,7 @@ from flask import Flask, current_app, request
 
 from app.api import senders
 from app.config import Settings
-from app.domain import tally
+from app.domain import counters
 from app.errors import RateLimited, Unauthenticated
 from app.log import logger
 
@@ -65,7 +65,7 @@ class RefusedKeys:
         A request without any key is counted in the figures, but is not an attempt at a key.
         """
         with self._lock:
-            name = (tally.UNAUTHENTICATED, tally.REFUSED if key_sent else tally.MISSING)
+            name = (counters.UNAUTHENTICATED, counters.REFUSED if key_sent else counters.MISSING)
             self._untold[name] = self._untold.get(name, 0) + 1
             if not key_sent:
                 return None

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from app.delivery.addressing import TOKEN_HEADER as APP_TOKEN_HEADER
 from app.delivery.signing import sign
+from app.domain.call_options import BODILESS, USUAL, Manner
 from app.domain.completion import TOKEN_HEADER
 from app.domain.instants import format_utc
-from app.domain.manner import BODILESS, USUAL, Manner
 from app.domain.run import DEPTH_HEADER
 
 VERSION: Final = "0.1.0"

@@ -13,7 +13,7 @@ import pycurl
 
 from app.delivery.guard import Pin
 from app.delivery.request import USER_AGENT, Call
-from app.domain.manner import BODILESS
+from app.domain.call_options import BODILESS
 from app.domain.run import Reply
 from app.domain.target import split
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.domain.call_options import BODILESS, USUAL, check_manner, check_value
 from app.domain.job import MAX_DATA, MAX_LABEL, MAX_NAME, MAX_TAG, MOST_TAGS, Booking
-from app.domain.manner import BODILESS, USUAL, check_manner, check_value
 from app.domain.misfire import check_misfire
 from app.domain.quotation import quoted
 from app.domain.target import Network, judge_url

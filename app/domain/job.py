@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+from app.domain.call_options import USUAL, Manner
 from app.domain.firing_rate import Bound
-from app.domain.manner import USUAL, Manner
 from app.domain.misfire import DEFAULT, Misfire
 from app.domain.run import RunState
 from app.domain.trigger import Trigger

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from app.domain.flow import MOST_CONNECTIONS
+from app.domain.circuit_breaker import MOST_CONNECTIONS
 from app.errors import LimitReached
 
 MAX_AMOUNT: Final = 2**53

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from app.domain import instants, quartz
 from app.domain.clocks import Clock, OnGap, OnOverlap, clock
-from app.domain.dapr import ticks
-from app.domain.dapr.ticks import Ticks
-from app.domain.fusion import calendar
-from app.domain.fusion.calendar import Calendar
+from app.domain.dapr import schedule
+from app.domain.dapr.schedule import Ticks
+from app.domain.fusion import time_triggers
+from app.domain.fusion.time_triggers import Calendar
 from app.domain.instants import format_utc
 from app.errors import InvalidMember
 
@@ -77,9 +77,9 @@ def next_after(trigger: Trigger, after: datetime) -> datetime | None:
                 return quartz.next_after(schedule, after)
             return quartz.next_after_on(clock_of(local), schedule, after)
         case Ticks():
-            return ticks.next_after(trigger, after)
+            return schedule.next_after(trigger, after)
         case Calendar():
-            return calendar.next_after(trigger, after)
+            return time_triggers.next_after(trigger, after)
 
 
 def clock_of(local: Local) -> Clock:
@@ -192,9 +192,9 @@ def to_document(trigger: Trigger) -> dict[str, Any]:
                 **{name: str(rule) for name, rule in rules.items() if rule is not None},
             }
         case Ticks():
-            return ticks.to_document(trigger)
+            return schedule.to_document(trigger)
         case Calendar():
-            return calendar.to_document(trigger)
+            return time_triggers.to_document(trigger)
 
 
 def from_document(document: Mapping[str, Any]) -> Trigger:
@@ -206,10 +206,10 @@ def from_document(document: Mapping[str, Any]) -> Trigger:
             return _in_utc(document["expression"])
         case "cron":
             return Cron(expression=document["local"], local=_local_from(document))
-        case ticks.KIND:
-            return ticks.from_document(document)
-        case calendar.KIND:
-            return calendar.from_document(document)
+        case schedule.KIND:
+            return schedule.from_document(document)
+        case time_triggers.KIND:
+            return time_triggers.from_document(document)
         case kind:
             raise ValueError(f"no trigger is of the kind {kind!r}")
 

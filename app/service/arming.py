@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 from app.domain.instants import format_utc
 from app.domain.job import Booking, Dialect, Job
 from app.domain.misfire import Misfire
-from app.domain.pace import LAST_WORD
 from app.domain.resume import firing_after_pause
+from app.domain.timings import LAST_WORD
 from app.domain.trigger import At, first_firing, is_standing
 from app.errors import Conflict
 from app.store import inflight

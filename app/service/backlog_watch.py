@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from app.domain.pace import REACH, UNBOUNDED_S
+from app.domain.timings import REACH, UNBOUNDED_S
 from app.store.backlog import Backlog, backlog
 
 _REACH_S: Final = REACH.total_seconds()

@@ -20,8 +20,8 @@ from redis.exceptions import RedisError
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.domain import tally
-from app.domain.pace import ALIVE
+from app.domain import counters
+from app.domain.timings import ALIVE
 from app.errors import Unavailable
 from app.store import database_state, heartbeats, snapshots
 from app.store.backlog import MAX_OVERDUE, Backlog, backlog
@@ -133,36 +133,41 @@ class _Figures:
 def _counted(tallies: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
     yield _lateness(tallies)
     for name, label, metric, help_text in (
-        (tally.ATTEMPT, "outcome", "wakecall_attempts", "HTTP calls by status class or error."),
-        (tally.RUN, "state", "wakecall_runs", "Settled runs by final state."),
+        (counters.ATTEMPT, "outcome", "wakecall_attempts", "HTTP calls by status class or error."),
+        (counters.RUN, "state", "wakecall_runs", "Settled runs by final state."),
         (
-            tally.GIVEN_BACK,
+            counters.GIVEN_BACK,
             "cause",
             "wakecall_runs_given_back",
             "Runs that waited for their destination, by cause.",
         ),
-        (tally.MISSED, "fate", "wakecall_missed_firings", "Firings missed and not made."),
+        (counters.MISSED, "fate", "wakecall_missed_firings", "Firings missed and not made."),
         (
-            tally.UNAUTHENTICATED,
+            counters.UNAUTHENTICATED,
             "key",
             "wakecall_unauthenticated",
             "Requests without a valid API key.",
         ),
         (
-            tally.POSTPONED,
+            counters.POSTPONED,
             "limit",
             "wakecall_postponed_firings",
             "Firings that a limit of their account postponed.",
         ),
         (
-            tally.LOG_DROPPED,
+            counters.LOG_DROPPED,
             "process",
             "wakecall_log_lines_dropped",
             "Log lines that could not be written.",
         ),
-        (tally.REPAIR, "kind", "wakecall_repairs", "Breaches that maintenance found and mended."),
         (
-            tally.CLOCK_STEP,
+            counters.REPAIR,
+            "kind",
+            "wakecall_repairs",
+            "Breaches that maintenance found and mended.",
+        ),
+        (
+            counters.CLOCK_STEP,
             "direction",
             "wakecall_clock_steps",
             "Steps of the database's clock, as each scheduler saw them.",
@@ -176,16 +181,16 @@ def _counted(tallies: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
 
 
 def _lateness(tallies: Mapping[tuple[str, str], float]) -> Metric:
-    bounds = [*map(str, tally.BUCKETS), "+Inf"]
+    bounds = [*map(str, counters.BUCKETS), "+Inf"]
     running = 0.0
     buckets: list[tuple[str, float]] = []
     for bound in bounds:
-        running += tallies.get((tally.LATENESS, bound), 0.0)
+        running += tallies.get((counters.LATENESS, bound), 0.0)
         buckets.append((bound, running))
     family = HistogramMetricFamily(
         "wakecall_lateness_seconds", "From the due instant to the start of the first attempt."
     )
-    family.add_metric([], buckets=buckets, sum_value=tallies.get((tally.LATENESS_SUM, ""), 0.0))
+    family.add_metric([], buckets=buckets, sum_value=tallies.get((counters.LATENESS_SUM, ""), 0.0))
     return family
 
 

@@ -17,9 +17,9 @@ from app.domain.account import Account, Caller, Presumed
 from app.domain.booking import check
 from app.domain.firing_rate import Allowed, reason
 from app.domain.job import Booking, Dialect, Echo, Job
-from app.domain.pace import LAST_WORD, LOOK_AHEAD
 from app.domain.quotation import quoted
 from app.domain.rearm import catch_up
+from app.domain.timings import LAST_WORD, LOOK_AHEAD
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.domain.usage import Use
 from app.errors import Conflict, InvalidMember, NotFound, Refused

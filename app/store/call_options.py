@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.domain.manner import USUAL, Manner
+from app.domain.call_options import USUAL, Manner
 from app.domain.retry_policy import Backoff, Constant, Policy, RetryPolicy
 
 

@@ -10,13 +10,13 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain import tally
+from app.domain import counters
+from app.domain.dapr.schedule import Ticks
 from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL, further
-from app.domain.dapr.ticks import Ticks
 from app.domain.firing_rate import SHARING, UNLIMITED, Bound, FiringLimits, reason
-from app.domain.pace import MAX_INSTANT, PATIENCE, UNBOUNDED_S
 from app.domain.rearm import Rearmed, rearm
 from app.domain.run import RunState
+from app.domain.timings import MAX_INSTANT, PATIENCE, UNBOUNDED_S
 from app.domain.trigger import Trigger, from_document
 from app.store import heartbeats, postponing
 from app.store.job_ends import end_finished
@@ -365,8 +365,8 @@ def _tell_missed(connection: psycopg.Connection, decided: Sequence[_Decided]) ->
     left_out = sum(each.left_out for each in missed)
     joined = sum(each.missed for each in missed) - left_out
     amounts = {
-        (tally.MISSED, tally.JOINED): joined,
-        (tally.MISSED, tally.LEFT_OUT): left_out,
-        (tally.RUN, str(RunState.CANCELLED)): len(alone),
+        (counters.MISSED, counters.JOINED): joined,
+        (counters.MISSED, counters.LEFT_OUT): left_out,
+        (counters.RUN, str(RunState.CANCELLED)): len(alone),
     }
     heartbeats.add(connection, {name: amount for name, amount in amounts.items() if amount})

@@ -13,8 +13,8 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain.dapr.ticks import Ticks
-from app.domain.pace import LEASE, LOOK_AHEAD, PATIENCE
+from app.domain.dapr.schedule import Ticks
+from app.domain.timings import LEASE, LOOK_AHEAD, PATIENCE
 from app.domain.trigger import from_document, next_after
 from app.store.database_errors import Kind, kind_of
 

@@ -10,8 +10,8 @@ from uuid import UUID
 import orjson
 import psycopg
 
+from app.domain.call_options import USUAL, Manner
 from app.domain.event import MEDIA_TYPE, Told, body
-from app.domain.manner import USUAL, Manner
 from app.domain.run import RunState
 from app.store import call_options
 from app.store.queries import run

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 from sqlalchemy import Connection, text
 
-from app.domain.manner import Manner
+from app.domain.call_options import Manner
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import RunState
 from app.store import events, run_ends, serial

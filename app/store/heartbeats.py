@@ -8,7 +8,7 @@ from typing import Final
 import psycopg
 from sqlalchemy import Connection, text
 
-from app.domain.pace import ALIVE
+from app.domain.timings import ALIVE
 
 _BEAT: Final = """
 INSERT INTO heartbeat (process, id, beaten_at)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from app.domain.pace import BY_HAND
+from app.domain.timings import BY_HAND
 from app.store.depth import current_depth
 from app.store.serial import hold
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain.flow import Cause
-from app.domain.pace import LOOK_AHEAD, PATIENCE
+from app.domain.circuit_breaker import Cause
+from app.domain.timings import LOOK_AHEAD, PATIENCE
 from app.store.queries import run
 from app.store.takes import Ticket
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain import tally
+from app.domain import counters
 from app.domain.firing_rate import (
     Allowed,
     Bound,
@@ -25,7 +25,7 @@ from app.domain.firing_rate import (
     return_rate,
     turns,
 )
-from app.domain.pace import LOOK_AHEAD
+from app.domain.timings import LOOK_AHEAD
 from app.store import heartbeats
 from app.store.queries import run
 
@@ -281,7 +281,7 @@ def queued_accounts(connection: psycopg.Connection) -> frozenset[int]:
 
 
 def _tally(connection: psycopg.Connection, bounds: Sequence[Bound]) -> None:
-    heartbeats.add(connection, Counter((tally.POSTPONED, str(bound)) for bound in bounds))
+    heartbeats.add(connection, Counter((counters.POSTPONED, str(bound)) for bound in bounds))
 
 
 def _has_come(firing: Firing, ahead: float) -> bool:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from app.domain.pace import BY_HAND, LOOK_AHEAD
 from app.domain.run import Place, RunFilter
+from app.domain.timings import BY_HAND, LOOK_AHEAD
 from app.store.depth import current_depth
 from app.store.run_filter import restrict
 

@@ -12,16 +12,16 @@ from uuid import UUID
 
 import psycopg
 
+from app.domain.call_options import Manner
 from app.domain.completion import Completion, Said
 from app.domain.firing_rate import UNLIMITED, FiringLimits
 from app.domain.instants import format_utc
-from app.domain.lookover import Action, judge
-from app.domain.manner import Manner
-from app.domain.pace import MAX_INSTANT, PATIENCE, UNBOUNDED_S
 from app.domain.quarantine import after_death, is_alone
+from app.domain.rescue import Action, judge
 from app.domain.retry import Failed, RetryAt, again
 from app.domain.retry_policy import DEFAULT
 from app.domain.run import RunKind, RunState
+from app.domain.timings import MAX_INSTANT, PATIENCE, UNBOUNDED_S
 from app.store.call_options import from_document
 from app.store.claims import FIRST_TOKEN, Claimed
 from app.store.postponing import Fresh, give_turns

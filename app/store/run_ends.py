@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 from sqlalchemy import Connection, text
 
-from app.domain import tally
+from app.domain import counters
 from app.domain.run import RunState
 from app.errors import Unavailable
 from app.store import heartbeats
@@ -64,10 +64,10 @@ def end(connection: Connection, run: Live, state: RunState, reason: str | None) 
     driver = cast("psycopg.Connection", connection.connection.driver_connection)
     settle(driver, [settlement(run, state, reason)])
     if not after_commit(partial(_count, state)):
-        heartbeats.add(driver, {(tally.RUN, str(state)): 1.0})
+        heartbeats.add(driver, {(counters.RUN, str(state)): 1.0})
 
 
 def _count(state: RunState) -> None:
     # What is not counted, as the database has gone since, has ended all the same.
     with suppress(Unavailable), session() as connection:
-        heartbeats.add(connection, {(tally.RUN, str(state)): 1.0})
+        heartbeats.add(connection, {(counters.RUN, str(state)): 1.0})

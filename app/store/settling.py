@@ -10,8 +10,8 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from app.domain.pace import LOOK_AHEAD
 from app.domain.run import Attempt, Reply, RunState, Timing
+from app.domain.timings import LOOK_AHEAD
 from app.store.events import tell
 from app.store.job_ends import end_finished, purge
 from app.store.queries import Answer, run

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import psycopg
 
+from app.domain.call_options import Manner
 from app.domain.job import MAX_DATA, Dialect
-from app.domain.manner import Manner
-from app.domain.pace import LAST_WORD, LEASE, LOOK_AHEAD, PATIENCE, UNBOUNDED_S
 from app.domain.run import RunKind
+from app.domain.timings import LAST_WORD, LEASE, LOOK_AHEAD, PATIENCE, UNBOUNDED_S
 from app.store.call_options import from_document
 from app.store.queries import run
 

@@ -5,8 +5,8 @@ from flask import Flask
 
 from app.api import refused_keys
 from app.api.refused_keys import MAX_LINES, WINDOW_S, RefusedKeys
+from app.domain import counters
 from app.domain import key as keys
-from app.domain import tally
 from app.service import accounts
 
 MakeApp = Callable[..., Flask]
@@ -38,8 +38,8 @@ def test_guesses_from_one_network_end_in_429_and_valid_keys_never_do(make_app: M
     assert 0 < int(answer.headers["Retry-After"]) <= WINDOW_S
     counted = refused_keys.of(app).take_counts()
     assert counted == {
-        (tally.UNAUTHENTICATED, tally.REFUSED): 8,
-        (tally.UNAUTHENTICATED, tally.MISSING): 1,
+        (counters.UNAUTHENTICATED, counters.REFUSED): 8,
+        (counters.UNAUTHENTICATED, counters.MISSING): 1,
     }
     assert refused_keys.of(app).take_counts() == {}
 

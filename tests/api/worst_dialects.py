@@ -8,7 +8,7 @@ from itertools import islice, product
 
 from app.api.dapr import documents
 from app.domain import quartz
-from app.domain.dapr import duration, names, points, reader
+from app.domain.dapr import duration, names, reader, time_spec
 from app.domain.fusion import action, document, resource, schedule, task
 from app.service import dapr_apps
 from app.service.fusion import apps
@@ -89,7 +89,7 @@ DIALECTS: dict[str, Place] = {
         ),
     ),
     "a Dapr due time": Place(
-        read=lambda text: points.parse(text, NOW, member="dueTime"),
+        read=lambda text: time_spec.parse(text, NOW, member="dueTime"),
         worst=(
             repeated("9"),
             repeated("1D", "P"),

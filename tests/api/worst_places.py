@@ -20,7 +20,7 @@ from app.api.native import (
 from app.api.native import document as job_document
 from app.api.native.job_list import JobList
 from app.api.xml_text import printable
-from app.domain import booking, idempotency, instants, key, manner, target, zones
+from app.domain import booking, call_options, idempotency, instants, key, target, zones
 from tests.api.worst_dialects import DIALECTS
 from tests.worst import Place, numbered, repeated
 
@@ -195,7 +195,7 @@ PLACES: dict[str, Place] = {
         ),
     ),
     "a header's name and value": Place(
-        read=lambda text: manner.check_headers(((text, "a"), ("a", text))),
+        read=lambda text: call_options.check_headers(((text, "a"), ("a", text))),
         worst=(repeated("a"), repeated(" ", "a")),
     ),
     "a URL": Place(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.delivery.request import build
-from app.domain.manner import Manner
+from app.domain.call_options import Manner
 from tests.delivery.outbound import Outbound
 from tests.delivery.test_request import SECRET, delivery
 from tests.receiver import Receiver, answer

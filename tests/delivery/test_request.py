@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from app.delivery.request import VERSION, Call, Delivery, build
-from app.domain.manner import Manner
+from app.domain.call_options import Manner
 from app.domain.secret import new_secret
 from tests.delivery.outbound import Outbound
 from tests.receiver import Receiver

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from app.domain.booking import check
+from app.domain.call_options import Manner
 from app.domain.job import Booking
-from app.domain.manner import Manner
 from app.domain.misfire import Misfire
 from app.domain.trigger import At
 from app.errors import InvalidMember, TooLarge

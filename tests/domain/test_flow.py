@@ -9,8 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain import flow
-from app.domain.flow import DOWN_AFTER, FREE, Brake, Cause, after, leave, may_begin, share_of
+from app.domain import circuit_breaker
+from app.domain.circuit_breaker import (
+    DOWN_AFTER,
+    FREE,
+    Brake,
+    Cause,
+    after,
+    leave,
+    may_begin,
+    share_of,
+)
 from app.domain.run import Reply
 
 WALL = datetime(2026, 1, 1, tzinfo=UTC)
@@ -204,7 +213,7 @@ def test_whatever_comes_a_destination_is_never_given_up(
         now += pause
         brake = told(brake, reply, now=now, begun=now - took)
         assert free(brake, max(now, brake.until))
-        assert brake.until - now <= flow.LONGEST_ASKED
+        assert brake.until - now <= circuit_breaker.LONGEST_ASKED
         assert brake.allowed is None or brake.allowed >= 1
         assert brake is FREE or brake != FREE
 
@@ -219,10 +228,10 @@ def test_workers_share_what_an_account_may_open() -> None:
 
 
 def test_what_is_soon_follows_from_how_long_a_call_takes() -> None:
-    assert flow.is_soon(ahead=24, seconds=1.0, share=50)
-    assert not flow.is_soon(ahead=25, seconds=1.0, share=50)
-    assert not flow.is_soon(ahead=1, seconds=15.0, share=50)
-    assert flow.is_soon(ahead=1000, seconds=None, share=50)
+    assert circuit_breaker.is_soon(ahead=24, seconds=1.0, share=50)
+    assert not circuit_breaker.is_soon(ahead=25, seconds=1.0, share=50)
+    assert not circuit_breaker.is_soon(ahead=1, seconds=15.0, share=50)
+    assert circuit_breaker.is_soon(ahead=1000, seconds=None, share=50)
 
 
 @given(
@@ -239,7 +248,7 @@ def test_a_leave_is_neither_nothing_nor_for_ever(
 
     assert 1.0 <= stays <= 3600.0
     if held_up:
-        assert stays == 1.0 or late + stays <= flow.PATIENT_FOR + 1e-6
+        assert stays == 1.0 or late + stays <= circuit_breaker.PATIENT_FOR + 1e-6
 
 
 def test_however_many_are_parked_a_hundred_a_second_come_back_by_themselves() -> None:
@@ -256,7 +265,9 @@ def test_reasons_name_the_host_and_when_it_is_called_next() -> None:
     at = datetime(2026, 1, 1, 12, 0, 0, 1, tzinfo=UTC)
     host = "example.com"
     of_destinations = [each for each in Cause if each not in OF_NO_DESTINATION]
-    assert [flow.reason(cause, host, under_way=50, at=at) for cause in of_destinations] == [
+    assert [
+        circuit_breaker.reason(cause, host, under_way=50, at=at) for cause in of_destinations
+    ] == [
         "waiting: 50 calls to example.com are under way",
         "waiting: example.com asked to wait until 2026-01-01T12:00:01Z",
         "waiting: example.com answered 429; next call at 2026-01-01T12:00:01Z",
@@ -266,9 +277,11 @@ def test_reasons_name_the_host_and_when_it_is_called_next() -> None:
             " no attempt is used up, next probe at 2026-01-01T12:00:01Z"
         ),
     ]
-    why = flow.reason(Cause.AWAY, host, under_way=1, at=at, trouble="connect-failed: nobody")
+    why = circuit_breaker.reason(
+        Cause.AWAY, host, under_way=1, at=at, trouble="connect-failed: nobody"
+    )
     assert "example.com cannot be reached (connect-failed: nobody);" in why
-    one = flow.reason(Cause.FULL, host, under_way=1, at=at)
+    one = circuit_breaker.reason(Cause.FULL, host, under_way=1, at=at)
     assert one == "waiting: 1 call to example.com is under way"
 
 
@@ -305,14 +318,15 @@ def test_an_app_that_is_away_is_probed_every_second_and_then_every_few(before: B
 def test_all_unreachable_apps_of_an_account_share_ten_probes_a_second(unreachable: int) -> None:
     brake = FREE
     for now in (10.0, 20.0):
-        brake = flow.absent(brake, "refused", now, unreachable=unreachable)
+        brake = circuit_breaker.absent(brake, "refused", now, unreachable=unreachable)
         assert brake.until - now >= unreachable / 10
 
 
 @pytest.mark.parametrize("parked", [1, 1500, 200_000])
 def test_what_waits_for_unreachable_apps_comes_back_ten_a_second(parked: int) -> None:
     stays = [
-        flow.leave_unreachable(parked=parked, held_up=5.0, jitter=jitter) for jitter in (0, 0.99)
+        circuit_breaker.leave_unreachable(parked=parked, held_up=5.0, jitter=jitter)
+        for jitter in (0, 0.99)
     ]
     assert min(stays) >= max(5.0, parked / 10)
     assert max(stays) <= 2 * max(5.0, parked / 10)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.lookover import Action, judge
-from app.domain.pace import DEAD_AFTER
+from app.domain.rescue import Action, judge
 from app.domain.run import RunState
+from app.domain.timings import DEAD_AFTER
 
 
 @pytest.mark.parametrize(

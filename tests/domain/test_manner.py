@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.manner import METHODS, Manner, check_manner
+from app.domain.call_options import METHODS, Manner, check_manner
 from app.domain.retry_policy import Constant, RetryPolicy
 from app.errors import InvalidMember
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from app.domain import pace
+from app.domain import timings
 from app.store.queries import SQL
 
 
 def test_a_word_on_a_run_is_younger_than_the_last_word_allows() -> None:
-    assert pace.CONFIRMED_FOR < pace.LAST_WORD
-    assert 3 * pace.CONFIRM_EVERY < pace.CONFIRMED_FOR
-    assert pace.NEAR < pace.LOOK_AHEAD
+    assert timings.CONFIRMED_FOR < timings.LAST_WORD
+    assert 3 * timings.CONFIRM_EVERY < timings.CONFIRMED_FOR
+    assert timings.NEAR < timings.LOOK_AHEAD
 
 
 def test_a_lease_outlives_two_missed_beats() -> None:
-    assert 2 * pace.BEAT + pace.LEASE_MARGIN < pace.LEASE
+    assert 2 * timings.BEAT + timings.LEASE_MARGIN < timings.LEASE
 
 
 def test_claims_come_well_before_the_time() -> None:
-    assert 2 * pace.POLL < pace.LOOK_AHEAD
+    assert 2 * timings.POLL < timings.LOOK_AHEAD
 
 
 def test_what_is_written_out_in_sql_is_what_is_named_here() -> None:
-    assert f"reclaims < {pace.SUSPECT_AFTER}" in SQL["untaken"]
-    assert f"reclaims >= {pace.SUSPECT_AFTER}" in SQL["suspects"]
-    assert pace.SUSPECT_AFTER < pace.DEAD_AFTER
+    assert f"reclaims < {timings.SUSPECT_AFTER}" in SQL["untaken"]
+    assert f"reclaims >= {timings.SUSPECT_AFTER}" in SQL["suspects"]
+    assert timings.SUSPECT_AFTER < timings.DEAD_AFTER

@@ -7,8 +7,8 @@ from math import log2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.pace import DEAD_AFTER, SUSPECT_AFTER
 from app.domain.quarantine import MAX_GROUP, after_death, choose, is_alone
+from app.domain.timings import DEAD_AFTER, SUSPECT_AFTER
 
 
 def tried(causes: set[int], number: int) -> tuple[dict[int, int], set[int], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.tally import bound
+from app.domain.counters import bound
 
 
 @pytest.mark.parametrize(

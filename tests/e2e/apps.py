@@ -11,8 +11,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
-from app.domain.dapr.ticks import Ticks
-from app.domain.manner import Manner
+from app.domain.call_options import Manner
+from app.domain.dapr.schedule import Ticks
 from app.domain.retry_policy import Constant
 from app.domain.trigger import At, to_document
 from app.store import call_options

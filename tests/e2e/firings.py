@@ -17,8 +17,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
-from app.domain import instants, tally
-from app.domain.manner import USUAL, Manner
+from app.domain import counters, instants
+from app.domain.call_options import USUAL, Manner
 from app.domain.trigger import At, to_document
 from app.store import call_options
 from tests.booked import one
@@ -153,7 +153,7 @@ def arrivals(
     assert sorted(history) == sorted(
         (job, UUID(calls[job][0].header("webhook-id")), "succeeded") for job in jobs
     )
-    assert one(connection, "SELECT count(*) FROM tally WHERE name = %s", tally.REPAIR) == 0
+    assert one(connection, "SELECT count(*) FROM tally WHERE name = %s", counters.REPAIR) == 0
     return Arrivals(jobs=jobs, calls=calls)
 
 

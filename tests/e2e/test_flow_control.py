@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from app.domain.manner import Manner
+from app.domain.call_options import Manner
 from app.domain.retry_policy import RetryPolicy
 from tests.booked import in_seconds, one
 from tests.e2e.conftest import Tell

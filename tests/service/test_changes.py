@@ -11,8 +11,8 @@ import pytest
 from flask import Flask
 
 from app.domain.account import Caller
+from app.domain.call_options import Manner
 from app.domain.job import Echo
-from app.domain.manner import Manner
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.trigger import At
 from app.errors import NotFound

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from uuid6 import uuid7
 
-from app.domain import tally
+from app.domain import counters
 from app.domain.account import Caller
 from app.domain.completion import Completion, Said
 from app.domain.dapr.series import MAX_TOGETHER
@@ -269,7 +269,7 @@ def test_what_is_said_while_the_answer_is_being_settled_is_not_lost(
 def test_what_ends_is_counted_once_it_is_committed_and_holds_up_no_other_count(
     caller: Caller, connection: psycopg.Connection
 ) -> None:
-    heartbeats.add(connection, {(tally.RUN, "cancelled"): 1.0})
+    heartbeats.add(connection, {(counters.RUN, "cancelled"): 1.0})
     counted = "SELECT total FROM tally WHERE name = 'run' AND label = 'cancelled' FOR UPDATE NOWAIT"
     _, run = begin(caller, connection)
 

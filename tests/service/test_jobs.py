@@ -14,9 +14,9 @@ from flask import Flask
 from uuid6 import uuid7
 
 from app.domain.account import Caller
+from app.domain.call_options import Manner
 from app.domain.instants import format_utc
 from app.domain.job import Booking, Echo, Job
-from app.domain.manner import Manner
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import At, Cron, Trigger

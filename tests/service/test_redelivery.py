@@ -12,8 +12,8 @@ from flask import Flask
 from uuid6 import uuid7
 
 from app.domain.account import Caller
+from app.domain.call_options import Manner
 from app.domain.job import Echo, Job
-from app.domain.manner import Manner
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import SETTLED, Place, Run, RunFilter, RunState
 from app.domain.trigger import Cron, Trigger

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from app.domain.manner import Manner
+from app.domain.call_options import Manner
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import RunState
 from app.store.rescue import look_over

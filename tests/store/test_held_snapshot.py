@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.domain.pace import REACH, UNBOUNDED_S
+from app.domain.timings import REACH, UNBOUNDED_S
 from app.store import claims, rescue, takes
 from app.store.claims import claim
 from app.store.queries import SQL, run

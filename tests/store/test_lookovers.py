@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import psycopg
 
-from app.domain.pace import DEAD_AFTER
 from app.domain.run import RunState
+from app.domain.timings import DEAD_AFTER
 from app.store.rescue import Lookover, look_over, postpone
 from app.store.settling import settle
 from app.store.takes import take

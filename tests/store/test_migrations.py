@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
 
 from app import config, create_app
-from app.domain.flow import Cause
+from app.domain.circuit_breaker import Cause
 from app.store.engine import db
 from app.store.parking import Release, release
 from app.store.partitions import make_ahead

@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import event
 from uuid6 import uuid7
 
-from app.domain.flow import Cause
+from app.domain.circuit_breaker import Cause
 from app.domain.run import LIVE, SETTLED, Place, Run, RunFilter, RunState
 from app.store import history, redelivery, run_list
 from app.store.engine import db, transaction

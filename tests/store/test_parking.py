@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.domain.flow import Cause
+from app.domain.circuit_breaker import Cause
 from app.store.parking import Release, release, summon
 from app.store.rescue import look_over
 from app.store.settling import settle

@@ -6,8 +6,8 @@ from contextlib import closing
 
 import psycopg
 
-from app.domain.pace import DEAD_AFTER, SUSPECT_AFTER
 from app.domain.run import RunState
+from app.domain.timings import DEAD_AFTER, SUSPECT_AFTER
 from app.store.quarantine import is_at_work, keep_lock, lock, set_group_size, suspects
 from app.store.rescue import Lookover
 from app.store.settling import settle

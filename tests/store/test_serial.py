@@ -10,8 +10,8 @@ import pytest
 from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
-from app.domain.fusion.calendar import Calendar
 from app.domain.fusion.intervals import ByInterval, Unit
+from app.domain.fusion.time_triggers import Calendar
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunState
 from app.domain.trigger import to_document

@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from app.domain.call_options import Manner
 from app.domain.job import MAX_DATA
-from app.domain.manner import Manner
 from app.domain.retry_policy import Backoff, Constant, RetryPolicy
 from app.store.quarantine import suspects
 from app.store.rescue import look_over

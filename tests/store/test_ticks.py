@@ -12,7 +12,7 @@ import pytest
 from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
-from app.domain.dapr.ticks import Ticks
+from app.domain.dapr.schedule import Ticks
 from app.domain.firing_rate import Allowed, FiringLimits
 from app.domain.run import Attempt, Reply, RunState, Timing
 from app.domain.trigger import to_document

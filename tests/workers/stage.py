@@ -12,8 +12,8 @@ from uuid6 import uuid7
 
 from app.delivery.loop import Loop
 from app.delivery.request import Call
+from app.domain.circuit_breaker import DOWN_AFTER, Cause
 from app.domain.completion import Tokens
-from app.domain.flow import DOWN_AFTER, Cause
 from app.domain.run import Reply, RunState
 from app.store.parking import Release
 from app.store.takes import Taken

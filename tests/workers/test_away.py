@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import structlog
 
-from app.domain.flow import DOWN_AFTER, Cause
+from app.domain.call_options import Manner
+from app.domain.circuit_breaker import DOWN_AFTER, Cause
 from app.domain.job import Dialect
-from app.domain.manner import Manner
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from tests.workers.stage import OK, REFUSED, SECRET, URL, Capped, causes, taken

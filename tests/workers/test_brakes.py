@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app.domain.flow import Cause
+from app.domain.circuit_breaker import Cause
 from app.domain.run import Reply
 from tests.workers.stage import OK, OTHER, REFUSED, SECRET, URL, Capped, causes, taken
 from workers.dispatch.calls import WITHDRAWN

@@ -12,8 +12,8 @@ import pytest
 import structlog
 from psycopg.types.json import Jsonb
 
-from app.domain import tally
-from app.domain.dapr.ticks import Ticks
+from app.domain import counters
+from app.domain.dapr.schedule import Ticks
 from app.domain.run import RunState
 from app.domain.trigger import to_document
 from app.store import partitions, trusted_clock
@@ -145,7 +145,7 @@ def test_a_clock_that_leapt_for_good_is_gone_by_after_a_while(scene: Scene) -> N
     scene.wait(2)
     scene.scheduler.tick()
     counted = "SELECT total FROM tally WHERE name = %s AND label = 'forward'"
-    assert one(scene.connection, counted, tally.CLOCK_STEP) == 1
+    assert one(scene.connection, counted, counters.CLOCK_STEP) == 1
 
 
 def test_leases_are_not_judged_by_a_clock_that_leapt(scene: Scene) -> None:

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.flow import Cause
-from app.domain.manner import Manner
+from app.domain.call_options import Manner
+from app.domain.circuit_breaker import Cause
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunState
 from tests.workers.stage import OK, OTHER, REFUSED, SECRET, URL, Capped, Stage, causes, taken

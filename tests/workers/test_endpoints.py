@@ -13,9 +13,9 @@ from cryptography.fernet import Fernet
 from standardwebhooks import Webhook
 
 from app.delivery.request import Call
-from app.domain.flow import Cause
+from app.domain.call_options import Manner
+from app.domain.circuit_breaker import Cause
 from app.domain.job import Dialect
-from app.domain.manner import Manner
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from app.service.secrets import SecretBox

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.domain.flow import Cause
-from app.domain.manner import Manner
+from app.domain.call_options import Manner
+from app.domain.circuit_breaker import Cause
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from tests.workers.stage import OK, Capped

@@ -8,8 +8,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from app.domain.pace import LEASE
 from app.domain.run import RunState
+from app.domain.timings import LEASE
 from app.store.takes import word
 from tests.booked import add_account, book, claim_and_take, connect
 from tests.workers.stage import SECRET, Stage

@@ -10,7 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 import workers.dispatch.database_poller
-from app.domain.flow import Brake, Cause
+from app.domain.circuit_breaker import Brake, Cause
 from app.service.secrets import SecretBox
 from app.store.parking import Parked, Release, release
 from app.store.takes import Ticket

@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import pytest
 
-from app.domain.pace import DEAD_AFTER, SUSPECT_AFTER
+from app.domain.timings import DEAD_AFTER, SUSPECT_AFTER
 from app.store.rescue import look_over
 from app.store.settling import settle
 from local.instance import CHECKOUT

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from app.domain.pace import REACH, UNBOUNDED_S
+from app.domain.timings import REACH, UNBOUNDED_S
 from app.store.queries import run
 from tests.booked import add_account, book, connect, one
 from tests.workers.test_scheduler import Clock, Stage

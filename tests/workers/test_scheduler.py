@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import psycopg
 import pytest
 
-from app.domain.pace import LEASE
+from app.domain.timings import LEASE
 from app.store.takes import Ticket, take
 from tests.booked import add_account, book, connect, one
 from tests.store.test_apart import slow_ends

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from app.domain import instants
-from app.domain.manner import Manner
+from app.domain.call_options import Manner
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from app.store.settling import Settlement

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from app import log
-from app.domain.flow import Cause
+from app.domain.circuit_breaker import Cause
 from app.domain.run import Reply, RunKind, RunState, Timing
 from app.store.parking import Release
 from tests.booked import add_account, book, claim_and_take, connect, one

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.delivery import outcome
-from app.domain.flow import Cause
+from app.domain.circuit_breaker import Cause
 from tests.workers.stage import OK, URL, Capped, Stage
 from workers.dispatch.leased_run import Held
 

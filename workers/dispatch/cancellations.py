@@ -8,7 +8,7 @@ from math import inf
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from app.domain.pace import CONFIRMED_FOR
+from app.domain.timings import CONFIRMED_FOR
 from app.log import logger
 from workers.dispatch.leased_run import Held
 

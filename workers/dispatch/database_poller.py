@@ -7,7 +7,7 @@ from typing import Final
 
 import psycopg
 
-from app.domain.pace import CONFIRM_EVERY, LOOK_AHEAD
+from app.domain.timings import CONFIRM_EVERY, LOOK_AHEAD
 from app.store import heartbeats, takes
 from app.store.database_errors import Kind, kind_of
 from app.store.parking import summon

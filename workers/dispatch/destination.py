@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from app.domain.flow import FREE, Brake, share_of
+from app.domain.circuit_breaker import FREE, Brake, share_of
 from app.store.parking import Parked
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from uuid import UUID
 from app.delivery.loop import Loop
 from app.delivery.request import Call
 from app.domain.completion import Tokens
-from app.domain.pace import NEAR
 from app.domain.retry import Unreached
 from app.domain.run import Attempt, Reply, RunState
+from app.domain.timings import NEAR
 from app.log import logger
 from app.store.parking import Release
 from app.store.settling import Settlement

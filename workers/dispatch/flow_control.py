@@ -9,7 +9,7 @@ from typing import Final
 
 from app.delivery.addressing import missing
 from app.delivery.loop import Loop
-from app.domain.flow import (
+from app.domain.circuit_breaker import (
     FREE,
     LOST,
     PATIENT_FOR,

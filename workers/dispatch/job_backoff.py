@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import Final
 from uuid import UUID
 
-from app.domain.flow import Cause
+from app.domain.circuit_breaker import Cause
 from app.domain.instants import format_utc
 from app.domain.retry import job_pause
 from app.domain.run import Reply

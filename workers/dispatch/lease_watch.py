@@ -7,7 +7,7 @@ from typing import Final
 
 import psycopg
 
-from app.domain.pace import BEAT, CONFIRM_EVERY, LEASE, LEASE_MARGIN
+from app.domain.timings import BEAT, CONFIRM_EVERY, LEASE, LEASE_MARGIN
 from app.store import takes
 from app.uptime import read_uptime
 from workers.dispatch.cancellations import Word

@@ -10,14 +10,14 @@ from uuid import UUID
 
 from app.delivery.addressing import JSON, address, payload
 from app.delivery.request import Delivery
+from app.domain.circuit_breaker import Cause
 from app.domain.dapr.series import MAX_SECONDS
-from app.domain.flow import Cause
 from app.domain.instants import format_utc
 from app.domain.job import Dialect
-from app.domain.pace import LEASE, LEASE_MARGIN
 from app.domain.retry import RetryAt
 from app.domain.retry_policy import DEFAULT, Constant, Policy
 from app.domain.run import Attempt, RunKind, RunState
+from app.domain.timings import LEASE, LEASE_MARGIN
 from app.store.parking import Release
 from app.store.settling import CalledTicks, Settlement
 from app.store.takes import Taken, Ticket

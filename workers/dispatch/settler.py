@@ -11,10 +11,10 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain import tally
+from app.domain import counters
+from app.domain.counters import Tallies
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.run import Attempt, Reply
-from app.domain.tally import Tallies
 from app.log import in_words, lines, logger, take_dropped
 from app.store import heartbeats
 from app.store.database_errors import Kind, is_away, kind_of
@@ -183,7 +183,7 @@ class Settler(Repeating):
         self._courier.given_back([held for held, each in batch if each.id not in locked], released)
         for _, each in batch:
             if each.id in released:
-                self._tallies[tally.GIVEN_BACK, str(each.cause)] += 1
+                self._tallies[counters.GIVEN_BACK, str(each.cause)] += 1
 
     def _beat(self, connection: psycopg.Connection) -> None:
         heartbeats.beat(connection, "worker", self._identity)
@@ -233,16 +233,16 @@ class Settler(Repeating):
         attempts = [(each, each.attempt) for each in settled.done if each.attempt is not None]
         lines("attempt", (_line(*each) for each in attempts))
         count = self._tallies.update
-        count((tally.RUN, str(state)) for state in settled.states)
-        count((tally.ATTEMPT, _outcome(attempt.reply)) for _, attempt in attempts)
+        count((counters.RUN, str(state)) for state in settled.states)
+        count((counters.ATTEMPT, _outcome(attempt.reply)) for _, attempt in attempts)
         late = [
             attempt.lateness_ms / 1000
             for each, attempt in attempts
             if attempt.number == 1 and each.punctual
         ]
-        count((tally.LATENESS, tally.bound(each)) for each in late)
+        count((counters.LATENESS, counters.bound(each)) for each in late)
         if late:
-            self._tallies[tally.LATENESS_SUM, ""] += sum(late)  # type: ignore[assignment] # Counter adds floats as well
+            self._tallies[counters.LATENESS_SUM, ""] += sum(late)  # type: ignore[assignment] # Counter adds floats as well
 
 
 def _with_ticks_before(

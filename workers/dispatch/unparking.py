@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from app.delivery.loop import Loop
-from app.domain.flow import FREE, may_begin
+from app.domain.circuit_breaker import FREE, may_begin
 from workers.dispatch.destination import Destination
 from workers.dispatch.leased_run import Held
 

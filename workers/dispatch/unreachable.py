@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.domain.flow import Cause
+from app.domain.circuit_breaker import Cause
 from workers.dispatch.destination import Destination
 
 _COUNTED_FOR_S: Final = 1.0

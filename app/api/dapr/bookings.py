@@ -10,11 +10,11 @@ from urllib.parse import quote
 from app.api import previews
 from app.api.dapr import documents
 from app.api.dapr.documents import JobDocument, Policy
+from app.domain.call_options import LONGEST_TIMEOUT, Manner
 from app.domain.dapr import booking, duration, preview
 from app.domain.dapr.booking import Times
 from app.domain.dapr.names import check_name
 from app.domain.job import Booking, Dialect
-from app.domain.manner import LONGEST_TIMEOUT, Manner
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.preview import Preview
 from app.domain.retry_policy import Constant

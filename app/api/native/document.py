@@ -9,7 +9,7 @@ from typing import Any, Final
 from app.api.native import data, options, timing
 from app.api.native.shapes import Value
 from app.domain import instants
-from app.domain.dapr.ticks import Ticks
+from app.domain.dapr.schedule import Ticks
 from app.domain.job import Booking, Dialect, Echo, Job
 from app.domain.quotation import quoted
 from app.domain.retry_policy import RetryPolicy

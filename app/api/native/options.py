@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.api.native.shapes import Value
-from app.domain.manner import USUAL, Manner
+from app.domain.call_options import USUAL, Manner
 from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
 from app.domain.quotation import quoted
 from app.domain.retry_policy import Backoff, RetryPolicy

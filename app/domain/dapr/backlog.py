@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.domain.dapr.reader import Every, Fields
-from app.domain.dapr.ticks import Ticks, next_after, step_of
+from app.domain.dapr.schedule import Ticks, next_after, step_of
 
 MOST_AT_ONCE: Final = 10_000
 """All of them are called for, one after the other, as fast as the app answers."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from app.domain.dapr import points
+from app.domain.dapr import time_spec
 from app.domain.dapr.backlog import MOST_AT_ONCE, SHORTEST_STEP, has_too_many
 from app.domain.dapr.reader import Every, Fields, read
 from app.domain.dapr.refusal import Refusal, shown
-from app.domain.dapr.ticks import Ticks, following, next_after
+from app.domain.dapr.schedule import Ticks, following, next_after
 from app.domain.instants import format_utc
 from app.domain.trigger import At
 
@@ -45,7 +45,7 @@ def book(times: Times, now: datetime) -> Booked:
     now = now.astimezone(UTC)
     _check_members(times)
     schedule = None if times.schedule is None else read(times.schedule)
-    due = None if times.due_time is None else points.parse(times.due_time, now, member="dueTime")
+    due = None if times.due_time is None else time_spec.parse(times.due_time, now, member="dueTime")
     if schedule is None or times.schedule is None:
         if due is None:
             raise _nothing_given()
@@ -106,7 +106,7 @@ def _nothing_given() -> Refusal:
 def _until(ttl: str | None, due: datetime | None, now: datetime) -> datetime | None:
     if ttl is None:
         return None
-    until = points.parse(ttl, now if due is None else due, member="ttl")
+    until = time_spec.parse(ttl, now if due is None else due, member="ttl")
     if due is not None and until < due:
         raise Refusal(
             "ttl",

@@ -10,7 +10,7 @@ from typing import Final
 from app.domain import quartz
 from app.domain.dapr.duration import SECOND
 from app.domain.dapr.reader import Every, Fields, read
-from app.domain.dapr.ticks import Ticks, next_after, step_of
+from app.domain.dapr.schedule import Ticks, next_after, step_of
 
 MOST_WALKED: Final = 1000
 _SECOND: Final = timedelta(seconds=1)

@@ -8,13 +8,13 @@ from itertools import islice
 from typing import Final
 
 from app.domain import zones
-from app.domain.dapr import points
+from app.domain.dapr import time_spec
 from app.domain.dapr.booking import Booked, Times, book
+from app.domain.dapr.description import days_in_words
 from app.domain.dapr.gap import minimum_gap, ticks_from
 from app.domain.dapr.reader import Every, Fields, Read, read
 from app.domain.dapr.refusal import Refusal
-from app.domain.dapr.ticks import Ticks
-from app.domain.dapr.words import days_in_words
+from app.domain.dapr.schedule import Ticks
 from app.domain.instants import format_utc
 from app.domain.preview import Preview, changes_in_words
 from app.domain.zones import Zone
@@ -33,7 +33,7 @@ def of_times(times: Times, *, after: datetime, count: int) -> Preview:
     schedule = None if times.schedule is None else read(times.schedule)
     for member, text in (("dueTime", times.due_time), ("ttl", times.ttl)):
         if text is not None:
-            points.parse(text, after, member=member)
+            time_spec.parse(text, after, member=member)
     try:
         booked = book(times, after)
     except Refusal as refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.domain.dapr.ticks import Ticks, next_after
+from app.domain.dapr.schedule import Ticks, next_after
 
 MIN_APART: Final = timedelta(milliseconds=100)
 """Ticks that are as far apart have a run each, while they are called in time."""

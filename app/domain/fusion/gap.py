@@ -12,8 +12,8 @@ from math import gcd, prod
 from typing import Final, NamedTuple
 
 from app.domain import quartz
-from app.domain.fusion.calendar import ByCron, Calendar, Timed, next_of
 from app.domain.fusion.intervals import ByInterval, period
+from app.domain.fusion.time_triggers import ByCron, Calendar, Timed, next_of
 
 MOST_WALKED: Final = 4096
 

@@ -8,12 +8,12 @@ from itertools import islice
 from typing import Final
 
 from app.domain import quartz, zones
-from app.domain.fusion import calendar, chain
-from app.domain.fusion.calendar import ByCron, Calendar
+from app.domain.fusion import chain, time_triggers
 from app.domain.fusion.gap import MOST_WALKED, Gap, minimum_gap
 from app.domain.fusion.intervals import ByInterval, Unit
 from app.domain.fusion.outcome import Status, status_of
 from app.domain.fusion.schedule import Schedule, calendar_of, follows_of, objections
+from app.domain.fusion.time_triggers import ByCron, Calendar
 from app.domain.fusion.triggers import AfterJob, Trigger
 from app.domain.instants import format_millis
 from app.domain.preview import Preview, firings
@@ -34,7 +34,7 @@ def of_schedule(schedule: Schedule, *, after: datetime, count: int) -> Preview:
     A schedule that is not enabled has none.
     """
     booked = calendar_of(schedule) if schedule.enabled else Calendar()
-    found = firings(lambda instant: calendar.next_after(booked, instant), after)
+    found = firings(lambda instant: time_triggers.next_after(booked, instant), after)
     gap = minimum_gap(booked, after)
     return Preview(
         next=tuple(islice(found, count)),
@@ -86,7 +86,7 @@ def _told(trigger: Trigger, after: datetime) -> Iterator[str]:
                 yield days
         case ByInterval():
             yield from _of_interval(trigger)
-    if calendar.next_of(trigger, after) is None:
+    if time_triggers.next_of(trigger, after) is None:
         yield f"nothing of it is to come after {format_millis(after)}."
 
 

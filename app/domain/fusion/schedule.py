@@ -17,9 +17,9 @@ from typing import Any, Final
 from app.domain import quartz
 from app.domain.fusion import document, triggers
 from app.domain.fusion import resource as resources
-from app.domain.fusion.calendar import ByCron, Calendar
 from app.domain.fusion.intervals import ByInterval
 from app.domain.fusion.resource import Resource
+from app.domain.fusion.time_triggers import ByCron, Calendar
 from app.domain.fusion.triggers import AfterJob, Trigger
 from app.domain.instants import format_millis
 from app.domain.job import Follow

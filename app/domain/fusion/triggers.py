@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from app.domain import instants, quartz
 from app.domain.fusion import document, outcome, resource
-from app.domain.fusion.calendar import ByCron, Timed
 from app.domain.fusion.intervals import MOST_UNITS, ByInterval, Unit
+from app.domain.fusion.time_triggers import ByCron, Timed
 from app.domain.quotation import quoted
 from app.domain.run import RunState
 from app.errors import InvalidMember

@@ -8,14 +8,14 @@ lists of `L` and `W` of 2.5, with full names, and with one ambiguity resolved: `
 fields is read as `* ?`.
 """
 
-from app.domain.quartz.disturbances import Disturbance, disturbances
+from app.domain.quartz.description import days_in_words
+from app.domain.quartz.dst_changes import Disturbance, disturbances
 from app.domain.quartz.evaluation import next_after
 from app.domain.quartz.gap import gap_below, minimum_gap
 from app.domain.quartz.local import next_after_on
 from app.domain.quartz.local_gap import Gap, closest_on, closest_on_below
 from app.domain.quartz.reader import MAX_EXPRESSION, parse
 from app.domain.quartz.schedule import LAST_YEAR, Schedule
-from app.domain.quartz.words import days_in_words
 
 __all__ = [
     "LAST_YEAR",

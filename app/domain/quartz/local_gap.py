@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from app.domain import clocks
 from app.domain.clocks import DAY, Clock, OnGap, Piece
-from app.domain.quartz import gap, turns
+from app.domain.quartz import gap, transitions
 from app.domain.quartz.evaluation import last_wall
 from app.domain.quartz.local import following, next_after_on
 from app.domain.quartz.schedule import Schedule
@@ -71,7 +71,7 @@ def closest_on_below(
     # A time that does not exist and moves to the end of its gap is close to others than it was.
     if gap.least_gap(schedule) >= limit <= DAY and clock.on_gap is not OnGap.NEXT:
         coming = clocks.index_at(clock, clocks.whole_seconds(after) - 2 * DAY)
-        if not any(turns.may_bring_closer(clock, schedule, limit, first=coming)):
+        if not any(transitions.may_bring_closer(clock, schedule, limit, first=coming)):
             return None
     found = closest_on(clock, schedule, after=after)
     return found if found is not None and found.seconds < limit else None

@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 from uuid6 import uuid7
 
 from app.domain.account import Caller
+from app.domain.call_options import LONGEST_TIMEOUT, Manner
 from app.domain.fusion import resource as resources
-from app.domain.fusion.calendar import Calendar
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.task import Task
+from app.domain.fusion.time_triggers import Calendar
 from app.domain.job import Booking, Dialect, Job, booking_of
-from app.domain.manner import LONGEST_TIMEOUT, Manner
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.quotation import quoted
 from app.domain.retry_policy import RetryPolicy

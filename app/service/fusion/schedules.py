@@ -10,10 +10,10 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from app.domain.account import Caller
-from app.domain.fusion import calendar, chain
-from app.domain.fusion.calendar import Calendar
+from app.domain.fusion import chain, time_triggers
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.schedule import Schedule, calendar_of, follows_of
+from app.domain.fusion.time_triggers import Calendar
 from app.domain.job import Booking, Follow, Job, booking_of
 from app.domain.limits import FOLLOWERS
 from app.service import jobs as native
@@ -98,7 +98,7 @@ def _with(booking: Booking, sent: Schedule) -> Booking:
     """The booking with this schedule; an interval that names no start goes on from where it was."""
     booked = calendar_of(sent)
     if isinstance(booking.trigger, Calendar):
-        booked = calendar.keep_anchors(booked, booking.trigger)
+        booked = time_triggers.keep_anchors(booked, booking.trigger)
     return replace(
         booking,
         trigger=booked,

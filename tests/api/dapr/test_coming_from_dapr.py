@@ -13,8 +13,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.api.dapr import sidecar
+from app.domain.dapr.schedule import Ticks, next_after
 from app.domain.dapr.series import MIN_APART, further
-from app.domain.dapr.ticks import Ticks, next_after
 from app.domain.retry import RetryAt, decide
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply

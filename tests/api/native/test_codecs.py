@@ -9,10 +9,10 @@ from flask import Flask
 from app.api.native import answers, document, json_codec, listing, xml_codec
 from app.api.native.document import JobDocument
 from app.domain import instants
+from app.domain.call_options import Manner
 from app.domain.clocks import OnGap, OnOverlap
 from app.domain.instants import format_utc
 from app.domain.job import Booking, Job
-from app.domain.manner import Manner
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import At, Cron, Local

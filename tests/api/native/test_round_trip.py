@@ -10,10 +10,10 @@ from lxml import etree
 
 from app.api import xml_text
 from app.api.native import document, json_codec, xml_codec
+from app.domain.call_options import METHODS, Manner
 from app.domain.clocks import OnGap, OnOverlap
 from app.domain.instants import format_utc
 from app.domain.job import Booking, Job
-from app.domain.manner import METHODS, Manner
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import Backoff, RetryPolicy
 from app.domain.trigger import At, Cron, Local, Trigger

@@ -10,7 +10,7 @@ import pytest
 from app.domain.dapr.backlog import MOST_AT_ONCE
 from app.domain.dapr.booking import MOST_COUNTED, Times, book
 from app.domain.dapr.refusal import Refusal
-from app.domain.dapr.ticks import Ticks, next_after
+from app.domain.dapr.schedule import Ticks, next_after
 from app.domain.trigger import At
 from tests.domain.dapr.vectors import Vector, at, of
 from tests.domain.quartz.reference import utc

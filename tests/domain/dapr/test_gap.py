@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.dapr.gap import minimum_gap, ticks_from
-from app.domain.dapr.ticks import Ticks, next_after
+from app.domain.dapr.schedule import Ticks, next_after
 from tests.domain.dapr.expressions import Expression, expressions
 from tests.domain.quartz.reference import utc
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.dapr import points
+from app.domain.dapr import time_spec
 from app.domain.dapr.refusal import Refusal
 from tests.domain.quartz.reference import utc
 
@@ -22,14 +22,14 @@ OFFSETS = st.integers(-24 * 60, 24 * 60).map(lambda minutes: timedelta(minutes=m
 )
 def test_an_instant_is_read_whatever_its_offset(local: datetime, offset: timedelta) -> None:
     instant = local.replace(tzinfo=timezone(offset))
-    found = points.parse(instant.isoformat(), BASE, member="dueTime")
+    found = time_spec.parse(instant.isoformat(), BASE, member="dueTime")
     assert found == instant
     assert found.tzinfo is UTC
 
 
 @given(st.integers(-(10**17), 10**17))
 def test_a_duration_is_added_and_never_early(nanoseconds: int) -> None:
-    found = points.parse(f"{nanoseconds}ns", BASE, member="dueTime")
+    found = time_spec.parse(f"{nanoseconds}ns", BASE, member="dueTime")
     assert 0 <= (found - BASE) // timedelta(microseconds=1) * 1000 - nanoseconds < 1000
 
 
@@ -53,7 +53,7 @@ def test_a_duration_is_added_and_never_early(nanoseconds: int) -> None:
     ],
 )
 def test_what_is_named(text: str, expected: datetime) -> None:
-    assert points.parse(text, BASE, member="dueTime") == expected
+    assert time_spec.parse(text, BASE, member="dueTime") == expected
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_is_named(text: str, expected: datetime) -> None:
 def test_what_names_no_point_in_time(text: str) -> None:
     for member, name in (("dueTime", "due time"), ("ttl", "ttl")):
         with pytest.raises(Refusal, match=f"^{name} format not recognized") as refusal:
-            points.parse(text, BASE, member=member)
+            time_spec.parse(text, BASE, member=member)
         assert refusal.value.member == member
         assert len(refusal.value.text) < 400
 
@@ -99,10 +99,10 @@ def test_what_names_no_point_in_time(text: str) -> None:
 )
 def test_what_lies_outside_the_calendar(text: str) -> None:
     with pytest.raises(Refusal, match="outside the years 1 to 9999"):
-        points.parse(text, BASE, member="ttl")
+        time_spec.parse(text, BASE, member="ttl")
 
 
 def test_a_repeated_period_is_no_point_in_time() -> None:
     for text in ("R1/PT5S", "R5", "R5/P"):
         with pytest.raises(Refusal, match=r"^repeats not supported for due time"):
-            points.parse(text, BASE, member="dueTime")
+            time_spec.parse(text, BASE, member="dueTime")

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 
 from app.domain.dapr.booking import Times
+from app.domain.dapr.description import days_in_words
 from app.domain.dapr.preview import of_times
 from app.domain.dapr.reader import Fields, read
 from app.domain.dapr.refusal import Refusal
-from app.domain.dapr.words import days_in_words
 from app.domain.preview import MOST_FIRINGS
 from tests.domain.dapr.expressions import Expression, expressions
 from tests.domain.quartz.reference import utc

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.dapr.schedule import Ticks, next_after
 from app.domain.dapr.series import MIN_APART, further
-from app.domain.dapr.ticks import Ticks, next_after
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(milliseconds=300)

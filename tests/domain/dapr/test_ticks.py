@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.domain import zones
 from app.domain.clocks import instant as at_second
 from app.domain.dapr.refusal import Refusal
-from app.domain.dapr.ticks import Ticks, from_document, next_after, to_document
+from app.domain.dapr.schedule import Ticks, from_document, next_after, to_document
 from tests.domain.dapr.expressions import Expression, expressions
 from tests.domain.quartz.reference import utc
 

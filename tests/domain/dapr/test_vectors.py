@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.domain.dapr import duration, points
+from app.domain.dapr import duration, time_spec
 from app.domain.dapr.fields import Field, expand
 from app.domain.dapr.reader import Every, read
 from app.domain.dapr.refusal import Refusal
-from app.domain.dapr.ticks import Ticks, following, next_after
+from app.domain.dapr.schedule import Ticks, following, next_after
 from tests.domain.dapr.vectors import VECTORS, Vector, at, of
 
 SECOND = timedelta(seconds=1)
@@ -116,10 +116,10 @@ def test_durations_are_those_of_go(vector: Vector) -> None:
 def test_periods_are_as_lax_as_in_dapr(vector: Vector) -> None:
     if vector.is_error:
         with pytest.raises(Refusal, match=r"^ttl format not recognized"):
-            points.span(vector.input, member="ttl")
+            time_spec.span(vector.input, member="ttl")
     else:
         wanted = {**vector.expected}
-        assert points.span(vector.input, member="ttl") == points.Period(
+        assert time_spec.span(vector.input, member="ttl") == time_spec.Period(
             nanoseconds=wanted.pop("ns"), **wanted
         )
 
@@ -128,9 +128,9 @@ def test_periods_are_as_lax_as_in_dapr(vector: Vector) -> None:
 def test_points_in_time_are_those_of_dapr(vector: Vector) -> None:
     if vector.is_error:
         with pytest.raises(Refusal, match=r"^(due time format|repeats not supported)"):
-            points.parse(vector.input, vector.base, member="dueTime")
+            time_spec.parse(vector.input, vector.base, member="dueTime")
     else:
-        assert points.parse(vector.input, vector.base, member="dueTime") == at(vector.expected)
+        assert time_spec.parse(vector.input, vector.base, member="dueTime") == at(vector.expected)
 
 
 @pytest.mark.parametrize("vector", of("tick_next"), ids=str)

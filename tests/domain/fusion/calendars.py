@@ -10,8 +10,8 @@ from typing import Final
 from hypothesis import strategies as st
 
 from app.domain import quartz
-from app.domain.fusion.calendar import ByCron, Calendar, Timed
 from app.domain.fusion.intervals import ByInterval, Unit
+from app.domain.fusion.time_triggers import ByCron, Calendar, Timed
 
 _SECONDS: Final = {Unit.MINUTE: 60, Unit.HOUR: 3600, Unit.DAY: 86400, Unit.WEEK: 604800}
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain import preview
-from app.domain.fusion import calendar
-from app.domain.fusion.calendar import ByCron, Calendar
+from app.domain.fusion import time_triggers
 from app.domain.fusion.intervals import MOST_UNITS, ByInterval, Unit
+from app.domain.fusion.time_triggers import ByCron, Calendar
 from tests.domain.fusion.calendars import calendars, counted, moments, utc, walked
 
 HORIZON = timedelta(days=20)
@@ -25,7 +25,7 @@ def of(*triggers: ByCron | ByInterval) -> Calendar:
 
 
 def firings(booked: Calendar, after: datetime, count: int) -> list[datetime]:
-    found = preview.firings(lambda instant: calendar.next_after(booked, instant), after)
+    found = preview.firings(lambda instant: time_triggers.next_after(booked, instant), after)
     return list(islice(found, count))
 
 
@@ -37,7 +37,7 @@ def test_the_next_firing_is_the_first_that_a_walk_finds(booked: Calendar, after:
         (at for trigger in booked.triggers for at in islice(walked(trigger, after, until), 1)),
         default=None,
     )
-    found = calendar.next_after(booked, after)
+    found = time_triggers.next_after(booked, after)
     if expected is None:
         assert found is None or found >= until
     else:
@@ -58,20 +58,22 @@ def test_a_firing_is_its_number_of_intervals_after_the_start_however_late_it_is_
     if unit in (Unit.WEEK, Unit.MONTH):
         number %= 50  # lest the last year of all be passed
     before = counted(start, unit, every * number)
-    assert calendar.next_of(interval, before + late) == counted(start, unit, every * (number + 1))
-    assert calendar.next_of(interval, before - timedelta(milliseconds=1)) == before
+    assert time_triggers.next_of(interval, before + late) == counted(
+        start, unit, every * (number + 1)
+    )
+    assert time_triggers.next_of(interval, before - timedelta(milliseconds=1)) == before
 
 
 @given(calendars)
 def test_what_is_stored_reads_back_the_same(booked: Calendar) -> None:
-    document = calendar.to_document(booked)
+    document = time_triggers.to_document(booked)
     assert document["kind"] == "calendar"
-    assert calendar.from_document(json.loads(json.dumps(document))) == booked
+    assert time_triggers.from_document(json.loads(json.dumps(document))) == booked
 
 
 def test_nothing_else_is_read_as_a_calendar() -> None:
     with pytest.raises(ValueError, match="no calendar"):
-        calendar.from_document({"kind": "cron", "expression": "0 0 12 * * ?"})
+        time_triggers.from_document({"kind": "cron", "expression": "0 0 12 * * ?"})
 
 
 def test_a_month_that_is_too_short_fires_on_its_last_day_and_the_next_on_the_31st_again() -> None:
@@ -84,7 +86,7 @@ def test_a_month_that_is_too_short_fires_on_its_last_day_and_the_next_on_the_31s
         utc(2028, 4, 30, 9, 30),
         utc(2028, 5, 31, 9, 30),
     ]
-    assert calendar.next_after(monthly, utc(2028, 3, 1)) == utc(2028, 3, 31, 9, 30)
+    assert time_triggers.next_after(monthly, utc(2028, 3, 1)) == utc(2028, 3, 31, 9, 30)
 
 
 def test_the_end_is_the_last_instant_at_which_it_fires() -> None:
@@ -108,10 +110,10 @@ def test_where_two_triggers_meet_it_fires_once() -> None:
 
 def test_what_is_disabled_never_fires() -> None:
     noon = ByCron(expression="0 0 12 * * ?", enabled=False)
-    assert calendar.next_after(of(noon), utc(2027, 1, 1)) is None
-    assert calendar.next_after(of(), utc(2027, 1, 1)) is None
+    assert time_triggers.next_after(of(noon), utc(2027, 1, 1)) is None
+    assert time_triggers.next_after(of(), utc(2027, 1, 1)) is None
     later = ByInterval(start=utc(2028, 1, 1), every=1, unit=Unit.DAY)
-    assert calendar.next_after(of(noon, later), utc(2027, 1, 1)) == utc(2028, 1, 1)
+    assert time_triggers.next_after(of(noon, later), utc(2027, 1, 1)) == utc(2028, 1, 1)
 
 
 def test_both_day_fields_may_be_stars_as_in_the_documentation() -> None:
@@ -122,7 +124,7 @@ def test_both_day_fields_may_be_stars_as_in_the_documentation() -> None:
 @pytest.mark.parametrize("unit", Unit)
 def test_a_start_long_ago_costs_nothing(unit: Unit) -> None:
     ancient = ByInterval(start=utc(1, 1, 31), every=1, unit=unit)
-    found = calendar.next_of(ancient, utc(2027, 2, 3, 4, 5, 6))
+    found = time_triggers.next_of(ancient, utc(2027, 2, 3, 4, 5, 6))
     assert (
         found
         == {
@@ -138,9 +140,9 @@ def test_a_start_long_ago_costs_nothing(unit: Unit) -> None:
 @pytest.mark.parametrize("unit", Unit)
 def test_at_the_end_of_all_years_nothing_is_to_come(unit: Unit) -> None:
     last = ByInterval(start=utc(9999, 12, 31, 23, 59, 59), every=1, unit=unit)
-    assert calendar.next_of(last, utc(2027, 1, 1)) == last.start
-    assert calendar.next_of(last, last.start) is None
-    assert calendar.next_of(replace(last, every=MOST_UNITS), last.start) is None
+    assert time_triggers.next_of(last, utc(2027, 1, 1)) == last.start
+    assert time_triggers.next_of(last, last.start) is None
+    assert time_triggers.next_of(replace(last, every=MOST_UNITS), last.start) is None
 
 
 def test_an_interval_without_a_start_keeps_its_anchor_when_it_is_saved_again() -> None:
@@ -157,7 +159,7 @@ def test_an_interval_without_a_start_keeps_its_anchor_when_it_is_saved_again() -
         replace(fixed, start=again),
         replace(hourly, start=again, enabled=False),
     )
-    kept = calendar.keep_anchors(now, before)
+    kept = time_triggers.keep_anchors(now, before)
     assert kept == of(
         noon,
         hourly,

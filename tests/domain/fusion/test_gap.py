@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 
 from app.domain import preview
-from app.domain.fusion import calendar, gap
-from app.domain.fusion.calendar import ByCron, Calendar
+from app.domain.fusion import gap, time_triggers
 from app.domain.fusion.gap import Gap
 from app.domain.fusion.intervals import ByInterval, Unit
+from app.domain.fusion.time_triggers import ByCron, Calendar
 from tests.domain.fusion.calendars import calendars, moments, utc
 
 NOW = utc(2027, 1, 1)
@@ -30,7 +30,9 @@ def every(count: int, unit: Unit, *start: int) -> ByInterval:
 @given(calendars, moments)
 def test_no_two_firings_are_closer_than_the_gap(booked: Calendar, after: datetime) -> None:
     found = gap.minimum_gap(booked, after)
-    listed = list(islice(preview.firings(lambda at: calendar.next_after(booked, at), after), 300))
+    listed = list(
+        islice(preview.firings(lambda at: time_triggers.next_after(booked, at), after), 300)
+    )
     gaps = [(later - earlier) // timedelta(seconds=1) for earlier, later in pairwise(listed)]
     if len(listed) < 300:
         assert found == (min(gaps, default=None), True, None)
@@ -62,7 +64,7 @@ def test_no_two_firings_are_closer_than_the_gap(booked: Calendar, after: datetim
         ((cron("0 0 9 1 * ?"), every(1, Unit.MONTH, 2020, 1, 1, 8, 30)), 1800),
     ],
 )
-def test_the_gap_is_exact(triggers: tuple[calendar.Timed, ...], seconds: int | None) -> None:
+def test_the_gap_is_exact(triggers: tuple[time_triggers.Timed, ...], seconds: int | None) -> None:
     found = gap.minimum_gap(Calendar(triggers=triggers), NOW)
     assert (found.seconds, found.exact) == (seconds, True)
 

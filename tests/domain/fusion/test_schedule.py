@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.fusion import calendar, document, resource, schedule
-from app.domain.fusion.calendar import ByCron, Calendar
+from app.domain.fusion import document, resource, schedule, time_triggers
 from app.domain.fusion.intervals import MOST_UNITS, ByInterval, Unit
 from app.domain.fusion.schedule import Schedule, calendar_of, follows_of
+from app.domain.fusion.time_triggers import ByCron, Calendar
 from app.domain.fusion.triggers import Trigger
 from app.domain.job import Follow
 from app.domain.run import RunState
@@ -93,7 +93,7 @@ def test_the_first_example_of_the_documentation() -> None:
     found = read(SEED_FIRST, "datasource:movie-db")
     assert found.enabled
     assert found.triggers == (ByCron(expression="0 */10 * * * *"),)
-    assert calendar.next_after(calendar_of(found), NOW) == utc(2026, 11, 22, 14, 10)
+    assert time_triggers.next_after(calendar_of(found), NOW) == utc(2026, 11, 22, 14, 10)
 
 
 def test_the_last_example_of_the_documentation_and_its_answer() -> None:
@@ -186,7 +186,7 @@ def test_triggers_on_one_job_are_one_and_disabled_ones_none() -> None:
 def test_an_interval_without_a_start_counts_from_the_moment_of_saving() -> None:
     hourly = one(type="interval", interval=1, repeatUnit="hour")
     assert hourly == ByInterval(start=SAVED, every=1, unit=Unit.HOUR, given=False)
-    assert calendar.next_of(hourly, NOW) == SAVED + timedelta(hours=1)
+    assert time_triggers.next_of(hourly, NOW) == SAVED + timedelta(hours=1)
     written = read({"triggers": [{"type": "interval", "interval": 1, "repeatUnit": "hour"}]})
     assert "startTime" not in written.written["triggers"][0]
 
@@ -281,11 +281,11 @@ def test_a_schedule_may_have_nothing_to_come() -> None:
             ]
         }
     )
-    assert calendar.next_after(calendar_of(found), NOW) is None
+    assert time_triggers.next_after(calendar_of(found), NOW) is None
     anchored = {"interval": 1, "timeUnit": "day", "endTime": "2017-01-01T00:00Z"}
     (over,) = read({"triggers": [{"type": "interval", **anchored}]}).triggers
     assert isinstance(over, ByInterval)
-    assert calendar.next_of(over, NOW) is None
+    assert time_triggers.next_of(over, NOW) is None
     assert read({"triggers": []}).triggers == ()
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from app.domain.dapr.fields import DAY_OF_MONTH, DAY_OF_WEEK
 from app.domain.dapr.reader import Fields
-from app.domain.quartz.words import (
+from app.domain.quartz.description import (
     SHORT_MONTHS,
     SHORTEST,
     in_months,

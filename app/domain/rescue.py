@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from app.domain.pace import DEAD_AFTER
 from app.domain.run import RunState
+from app.domain.timings import DEAD_AFTER
 
 
 class Action(Enum):
