@@ -13,8 +13,8 @@ from app.api import (
     bodies,
     browsers,
     caching,
+    callback_depth,
     health,
-    loops,
     path_prefix,
     problems,
     rate,
@@ -29,7 +29,7 @@ from app.api.idempotency import Application
 from app.api.native import routes as native
 from app.api.references import references
 from app.config import Settings, load
-from app.service import limits, presumption
+from app.service import key_cache, limits
 from app.store import engine
 
 
@@ -48,13 +48,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.install(app)
     rate.install(app, settings)
     refused_keys.install(app, settings)
-    presumption.install(app)
+    key_cache.install(app)
     limits.install(app, settings.limits)
     app.before_request(_name)
     app.before_request(bodies.check_target)
     app.before_request(browsers.refuse_other_sites)
     refusals.install(app)
-    loops.install(app)
+    callback_depth.install(app)
     app.after_request(_mark)
     path_prefix.install(app, settings)
     native.install(app)

@@ -35,8 +35,8 @@ DECISIONS = ROOT / "docs" / "decisions"
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/**/*.md")})
 SOURCES = [
     *ROOT.glob("app/**/*.py"),
-    *ROOT.glob("workers/*.py"),
-    *ROOT.glob("local/*.py"),
+    *ROOT.glob("workers/**/*.py"),
+    *ROOT.glob("local/**/*.py"),
     *(path for path in ROOT.glob("bench/**/*.py") if ".installed" not in path.parts),
 ]
 SETTINGS = ROOT / "docs" / "settings.md"

@@ -155,7 +155,7 @@ def test_why_no_server_answers_is_told() -> None:
 
 def test_every_error_that_is_logged_is_told_in_words() -> None:
     """`str(error)` of PostgreSQL's errors has rows in it, and SQLAlchemy's has parameters."""
-    for source in [*ROOT.glob("app/**/*.py"), *ROOT.glob("workers/*.py")]:
+    for source in [*ROOT.glob("app/**/*.py"), *ROOT.glob("workers/**/*.py")]:
         assert "error=str(" not in " ".join(source.read_text().split()).replace("( ", "(").replace(
             # Redis has no rows.
             'logger.warning("redis.away", error=str(error)',

@@ -25,7 +25,7 @@ _SETTLING_S: Final = 15.0
 
 
 class Isolation:
-    """Starts `workers.quarantine` when there are suspects and nobody tries them; from any thread."""
+    """Starts `workers.quarantine` when suspects wait and no process tries them; thread-safe."""
 
     def __init__(
         self,

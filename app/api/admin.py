@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from app.api import embedded, gateway
-from app.api.gateway import Answer, Message, Receive, Send
+from app.api import embedded, wsgi_bridge
 from app.api.health import QuickAnswers
+from app.api.wsgi_bridge import Answer, Message, Receive, Send
 
 _NOT_FOUND = Answer(
     status=404,
@@ -40,5 +40,5 @@ class AdminPort:
             await self._serving
 
     async def _serve(self, scope: Message, _receive: Receive, send: Send) -> None:
-        answer = self._answers.answer(gateway.environ_of(scope)) or _NOT_FOUND
-        await gateway.send_whole(answer, send)
+        answer = self._answers.answer(wsgi_bridge.environ_of(scope)) or _NOT_FOUND
+        await wsgi_bridge.send_whole(answer, send)

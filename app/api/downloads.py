@@ -12,9 +12,9 @@ from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from app.api import gateway
-from app.api.gateway import Answer, Send
+from app.api import wsgi_bridge
 from app.api.shared_budget import SharedBudget
+from app.api.wsgi_bridge import Answer, Send
 from app.log import logger
 
 SLICE: Final = 64 * 1024
@@ -41,7 +41,7 @@ class Downloads:
     async def send(self, answer: Answer, owner: Hashable, send: Send) -> None:
         """Send an answer whole, or give it up where its client reads too slowly."""
         if answer.rest is None and len(answer.start) <= SLICE:
-            await gateway.send_whole(answer, send)
+            await wsgi_bridge.send_whole(answer, send)
             return
         size = len(answer.start)
         self.unread.add(owner, size)

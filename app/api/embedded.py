@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
-from app.api.gateway import Message, Receive, Send
+from app.api.wsgi_bridge import Message, Receive, Send
 
 
 def server(

@@ -14,10 +14,10 @@ from urllib.parse import parse_qs
 import orjson
 from flask import Flask, Response, request
 
-from app.api.gateway import Answer
 from app.api.negotiation import JSON
 from app.api.parameters import takes
 from app.api.scopes import needs_no_key
+from app.api.wsgi_bridge import Answer
 from app.config import Settings
 from app.errors import Unavailable
 from app.service import health as service

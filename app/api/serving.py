@@ -9,8 +9,8 @@ from flask import Flask
 from app import log
 from app.api import process, refused_keys
 from app.api.admin import AdminPort
+from app.api.asgi import Front
 from app.api.downloads import SEND_S
-from app.api.front import Front
 from app.api.health import QuickAnswers
 from app.api.uploads import BODY_S
 from app.config import Settings

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from app.api import bodies
 from app.api.bodies import FAILURE, MAX_DOCUMENT, BodyFailure
-from app.api.gateway import Message, Receive
 from app.api.shared_budget import SharedBudget
+from app.api.wsgi_bridge import Message, Receive
 
 Judge = Callable[[], Awaitable[int | None]]
 

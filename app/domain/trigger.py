@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.domain import instants, quartz
 from app.domain.clocks import Clock, OnGap, OnOverlap, clock
-from app.domain.dapr import schedule
+from app.domain.dapr import schedule as dapr_schedule
 from app.domain.dapr.schedule import Ticks
 from app.domain.fusion import time_triggers
 from app.domain.fusion.time_triggers import Calendar
@@ -77,7 +77,7 @@ def next_after(trigger: Trigger, after: datetime) -> datetime | None:
                 return quartz.next_after(schedule, after)
             return quartz.next_after_on(clock_of(local), schedule, after)
         case Ticks():
-            return schedule.next_after(trigger, after)
+            return dapr_schedule.next_after(trigger, after)
         case Calendar():
             return time_triggers.next_after(trigger, after)
 
@@ -192,7 +192,7 @@ def to_document(trigger: Trigger) -> dict[str, Any]:
                 **{name: str(rule) for name, rule in rules.items() if rule is not None},
             }
         case Ticks():
-            return schedule.to_document(trigger)
+            return dapr_schedule.to_document(trigger)
         case Calendar():
             return time_triggers.to_document(trigger)
 
@@ -206,8 +206,8 @@ def from_document(document: Mapping[str, Any]) -> Trigger:
             return _in_utc(document["expression"])
         case "cron":
             return Cron(expression=document["local"], local=_local_from(document))
-        case schedule.KIND:
-            return schedule.from_document(document)
+        case dapr_schedule.KIND:
+            return dapr_schedule.from_document(document)
         case time_triggers.KIND:
             return time_triggers.from_document(document)
         case kind:

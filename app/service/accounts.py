@@ -20,7 +20,7 @@ from app.domain.secret import MOST, SigningSecret, new_secret
 from app.errors import Conflict, InvalidMember, Misconfigured, NotFound, Unauthenticated
 from app.log import logger
 from app.service import limits
-from app.service.presumption import presumptions
+from app.service.key_cache import presumptions
 from app.service.secrets import SecretBox
 from app.store import accounts as store
 from app.store import endpoints

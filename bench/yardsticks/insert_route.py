@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from uuid6 import uuid7
 
 from app.api import process
-from app.api.front import Front
+from app.api.asgi import Front
 from app.config import Settings, load
 from app.store import engine
 

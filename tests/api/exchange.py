@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.api import senders
-from app.api.front import Front
+from app.api.asgi import Front
 from app.domain import key
 
 if TYPE_CHECKING:

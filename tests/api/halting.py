@@ -8,7 +8,7 @@ import signal
 from flask import Response, request
 from sqlalchemy import Connection
 
-from app.api.front import Front
+from app.api.asgi import Front
 from app.store import idempotency
 from app.store.idempotency import StoredAnswer
 from wsgi import app

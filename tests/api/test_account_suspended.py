@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from app.api import scopes
 from app.api.browsers import SAFE_METHODS
 from app.domain.scope import Scope
-from app.service import account_ends
+from app.service import account_lifecycle
 from tests.api.dapr.calls import APP, JOBS, add_app, schedule, sidecar_of
 from tests.api.routes import routes
 
@@ -95,7 +95,7 @@ def test_what_takes_long_tells_how_far_it_is(app: Flask, monkeypatch: pytest.Mon
         for number in (0, 500, 1000, 1500):
             tell(Counter(job=number, run=0))
 
-    monkeypatch.setattr(account_ends, "delete", deletes)
+    monkeypatch.setattr(account_lifecycle, "delete", deletes)
     assert run(app, "delete", "x", "--yes") == (
         0,
         "",

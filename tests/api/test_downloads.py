@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.api import downloads, gateway
+from app.api import downloads, wsgi_bridge
+from app.api.asgi import Front
 from app.api.downloads import MAX_UNREAD, SLICE
-from app.api.front import Front
 from tests.api.exchange import KEYS, Exchange, Message, application, scope_of
 
 
@@ -120,5 +120,5 @@ def test_an_application_that_fails_is_closed() -> None:
 
     chunks = Failing(1)
     with pytest.raises(KeyError):
-        gateway.run(application(chunks), {"wsgi.input": None})
+        wsgi_bridge.run(application(chunks), {"wsgi.input": None})
     assert chunks.closed.is_set()

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from app import config, create_app
-from app.api.front import THREADS
+from app.api.asgi import THREADS
 from app.api.uploads import MAX_LONG_BODIES
 from app.service import accounts
 from app.store.engine import db

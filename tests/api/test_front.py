@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.api import senders
+from app.api.asgi import LONG_AT_ONCE, THREADS, Front
 from app.api.bodies import FAILURE, MAX_DOCUMENT, MAX_LONG, BodyFailure
-from app.api.front import LONG_AT_ONCE, THREADS, Front
 from app.api.uploads import (
     BODY_S,
     GRACE_S,

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 import psycopg
 import pytest
 
-from app.api.front import THREADS
+from app.api.asgi import THREADS
 from app.service.health_watch import MAX_AGE_S
 from tests.api.server import Web, ask, request, serving, until
 from tests.ports import free_port

@@ -14,7 +14,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.service import accounts, dapr_apps
+from app.service import accounts
+from app.service.dapr import apps as dapr_apps
 from app.store import idempotency, usage
 from tests.api.conftest import client_of
 from tests.api.fusion.saved import MOVIES, TASK, after, put

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from app.domain.account import Account
 from app.domain.run import DEPTH_HEADER
-from app.service import dapr_apps
+from app.service.dapr import apps as dapr_apps
 
 ONCE = {"url": "http://127.0.0.1/", "when": "2099-05-11T15:30:00Z"}
 EVERY = {"url": "http://127.0.0.1/", "cron": "0 0 12 1 1 ?"}

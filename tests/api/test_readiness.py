@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from psycopg import sql
 
-from app.api.front import THREADS
+from app.api.asgi import THREADS
 from app.store import heartbeats
 from app.store.database_state import needed_revision
 from tests.api.server import Web, ask, request, serving, until

@@ -10,7 +10,7 @@ from app.api.dapr import documents
 from app.domain import quartz
 from app.domain.dapr import duration, names, reader, time_spec
 from app.domain.fusion import action, document, resource, schedule, task
-from app.service import dapr_apps
+from app.service.dapr import apps as dapr_apps
 from app.service.fusion import apps
 from tests.worst import Place, numbered, repeated
 
@@ -100,9 +100,9 @@ DIALECTS: dict[str, Place] = {
             lambda _: "9" * 126 + "h",
         ),
         patterns=(
-            "domain.dapr.points._RFC_3339",
-            "domain.dapr.points._NUMBER",
-            "domain.dapr.points._PIECE",
+            "domain.dapr.time_spec._RFC_3339",
+            "domain.dapr.time_spec._NUMBER",
+            "domain.dapr.time_spec._PIECE",
             "domain.dapr.duration._PART",
         ),
     ),
@@ -141,7 +141,7 @@ DIALECTS: dict[str, Place] = {
     "a Dapr app's id": Place(
         read=dapr_apps._APP_ID.fullmatch,
         worst=(repeated("a"), repeated("."), lambda _: "a" + "." * 255),
-        patterns=("service.dapr_apps._APP_ID",),
+        patterns=("service.dapr.apps._APP_ID",),
     ),
     "a Fusion app": Place(
         read=apps.tag, worst=(repeated("a"), repeated(" ")), patterns=("service.fusion.apps._NAME",)

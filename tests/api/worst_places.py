@@ -190,8 +190,8 @@ PLACES: dict[str, Place] = {
         ),
         patterns=(
             "api.native.shapes._NUMBER",
-            "domain.manner._TOKEN",
-            "domain.manner._VISIBLE",
+            "domain.call_options._TOKEN",
+            "domain.call_options._VISIBLE",
         ),
     ),
     "a header's name and value": Place(

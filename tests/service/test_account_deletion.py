@@ -13,7 +13,8 @@ from flask import Flask
 from app.domain.account import Caller
 from app.domain.run import RunState
 from app.errors import Conflict, NotFound, Unauthenticated
-from app.service import account_ends, accounts, dapr_apps, jobs
+from app.service import account_lifecycle, accounts, jobs
+from app.service.dapr import apps as dapr_apps
 from app.service.fusion import runners
 from app.store import erasure
 from app.store.engine import session
@@ -100,7 +101,7 @@ def test_nothing_of_a_deleted_account_is_left_and_all_of_others_is(
     assert all(before.values()), before
     waits: list[float] = []
 
-    account_ends.delete("gone", quiet, wait=waits.append)
+    account_lifecycle.delete("gone", quiet, wait=waits.append)
 
     assert set(owned(connection, owner.id).values()) == {0}
     assert owned(connection, accounts.named("kept").id) == kept
@@ -125,9 +126,9 @@ def test_a_deletion_that_was_interrupted_anywhere_goes_on(
             assert len(list(itertools.islice(erasure.erase(driver, owner.id), steps))) == steps
             if steps == 1:
                 assert sum(owned(connection, owner.id).values()) > 0
-    account_ends.delete("gone", quiet, wait=lambda _seconds: None)
+    account_lifecycle.delete("gone", quiet, wait=lambda _seconds: None)
     with pytest.raises(NotFound):
-        account_ends.delete("gone", quiet)
+        account_lifecycle.delete("gone", quiet)
 
 
 def test_from_its_beginning_on_no_key_of_it_is_valid_and_it_is_not_resumed(
@@ -140,7 +141,7 @@ def test_from_its_beginning_on_no_key_of_it_is_valid_and_it_is_not_resumed(
     with pytest.raises(Unauthenticated):
         accounts.authenticate(key, account=None)
     with pytest.raises(Conflict):
-        account_ends.resume("demo", quiet)
+        account_lifecycle.resume("demo", quiet)
 
 
 def test_a_booking_that_comes_between_is_erased_as_well(
@@ -153,7 +154,7 @@ def test_a_booking_that_comes_between_is_erased_as_well(
         jobs.create(caller, booking())
         assert not erasure.end(driver, caller.account.id)
 
-    account_ends.delete("demo", quiet)
+    account_lifecycle.delete("demo", quiet)
     assert one(connection, "SELECT count(*) FROM job") == 0
 
 
@@ -168,7 +169,7 @@ def test_nobody_else_waits_for_a_deletion(
 
         def delete() -> None:
             with app.app_context():
-                account_ends.delete("demo", quiet, wait=lambda _seconds: None)
+                account_lifecycle.delete("demo", quiet, wait=lambda _seconds: None)
 
         with in_thread(delete) as finish:
             book(connection, other, due_in=-1)

@@ -15,7 +15,7 @@ from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunState
 from app.domain.trigger import At
 from app.errors import AccountSuspended, NotFound
-from app.service import account_ends, accounts, jobs, pauses
+from app.service import account_lifecycle, accounts, jobs, pauses
 from app.store import suspension
 from app.store.engine import session
 from app.store.repairs import rearm_orphans
@@ -53,7 +53,7 @@ def test_what_comes_due_is_set_aside_once_and_costs_no_later_claim(
         book(connection, caller.account.id, due_in=-1, cron=cron) for cron in (None, CRON, CRON)
     ]
     other = book(connection, add_account(connection, "other"), due_in=-1)
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
 
     claimed = claim_all(connection)
 
@@ -72,7 +72,7 @@ def test_no_run_is_taken_or_rung_for_nor_looked_at_again(
     book(connection, caller.account.id, due_in=-1)
     claimed = claim_all(connection)
     tickets = [(each.run_id, each.token) for each in claimed]
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
 
     assert take(connection, tickets) == []
     assert untaken(connection, late=0.0, limit=10) == []
@@ -89,7 +89,7 @@ def test_a_call_under_way_is_settled_and_no_retry_is_made(
 ) -> None:
     book(connection, caller.account.id, due_in=-1)
     (run,) = claim_and_take(connection)
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
 
     assert settle(connection, [came(run, state, 204 if state else 500)]) == {run.id}
 
@@ -103,7 +103,7 @@ def test_a_run_whose_worker_ended_waits_as_well(
 ) -> None:
     book(connection, caller.account.id, due_in=-1)
     claim_and_take(connection)
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
     connection.execute("UPDATE inflight SET lease_until = now() - interval '1 s'")
 
     assert looked(connection) == 0
@@ -115,7 +115,7 @@ def test_the_repair_leaves_alone_what_waits(
 ) -> None:
     book(connection, caller.account.id, due_in=-1, cron=CRON)
     connection.execute("UPDATE job SET updated_at = updated_at - interval '1 minute'")
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
     claim_all(connection)
 
     assert rearm_orphans(connection, limit=10, unreadable=lambda *_: pytest.fail("unreadable")) == (
@@ -133,13 +133,13 @@ def test_a_key_that_is_cached_books_nothing_from_that_moment_on(
     assert isinstance(presumed, Presumed)
     jobs.create(presumed, booking())
 
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
 
     with pytest.raises(AccountSuspended):
         jobs.create(presumed, booking())
     assert jobs.create(presumed, booking(), dry_run=True).id
     assert one(connection, "SELECT count(*) FROM job") == 1
-    account_ends.resume("demo", quiet)
+    account_lifecycle.resume("demo", quiet)
     jobs.create(presumed, booking())
 
 
@@ -151,11 +151,11 @@ def test_a_run_goes_on_where_it_was(
 ) -> None:
     book(connection, caller.account.id, due_in=-1)
     (run,) = claim_and_take(connection)
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
     settle(connection, [came(run, None, 500)])
     looked(connection)
 
-    account_ends.resume("demo", quiet)
+    account_lifecycle.resume("demo", quiet)
 
     (rung,) = look_over(connection, limit=10, leases_count=True).rung
     (again,) = take(connection, [(rung.run_id, rung.token)])
@@ -181,11 +181,11 @@ def test_missed_firings_are_made_or_not_as_the_job_says(
         connection, caller.account.id, due_in=0, cron=CRON, misfire=Misfire(policy=policy)
     )
     connection.execute("UPDATE due SET next_at = %s", (now + timedelta(seconds=first),))
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
     claim_all(connection)
     assert one(connection, "SELECT count(*) FROM inflight") == 0
 
-    account_ends.resume("demo", quiet)
+    account_lifecycle.resume("demo", quiet)
 
     for _ in range(5):
         claim_all(connection)
@@ -202,10 +202,10 @@ def test_a_one_time_job_that_came_due_fires_late_and_one_that_did_not_on_time(
 ) -> None:
     late = book(connection, caller.account.id, due_in=-1)
     ahead = book(connection, caller.account.id, due_in=600)
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
     claim_all(connection)
 
-    account_ends.resume("demo", quiet)
+    account_lifecycle.resume("demo", quiet)
 
     claim_all(connection)
     assert one(connection, "SELECT job_id FROM inflight") == late
@@ -217,7 +217,7 @@ def test_a_job_deleted_or_paused_since_it_was_resumed_does_not_fire(
 ) -> None:
     """The batches come one by one: meanwhile the account changes its jobs."""
     gone, paused = (book(connection, caller.account.id, due_in=-1, cron=CRON) for _ in range(2))
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
     claim_all(connection)
     with session() as driver:
         suspension.resume(driver, caller.account.id)
@@ -233,8 +233,8 @@ def test_what_is_set_aside_after_the_account_was_resumed_is_freed_by_maintenance
 ) -> None:
     """A claim that began before reads the account as it was then."""
     book(connection, caller.account.id, due_in=-1)
-    account_ends.suspend("demo")
-    account_ends.resume("demo", quiet)
+    account_lifecycle.suspend("demo")
+    account_lifecycle.resume("demo", quiet)
     connection.execute("UPDATE due SET held_at = next_at, next_at = NULL")
 
     assert suspension.recently_resumed(connection) == [caller.account.id]
@@ -248,11 +248,11 @@ def test_more_than_one_batch_is_freed(
     monkeypatch.setattr(suspension, "AT_ONCE", 2)
     for _ in range(5):
         book(connection, caller.account.id, due_in=-1)
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
     claim_all(connection)
     told: list[Counter[str]] = []
 
-    account_ends.resume("demo", lambda done: told.append(done.copy()))
+    account_lifecycle.resume("demo", lambda done: told.append(done.copy()))
 
     assert len(claim_all(connection)) == 5
     assert [done.total() for done in told][-1] == 5
@@ -262,12 +262,12 @@ def test_more_than_one_batch_is_freed(
 def test_suspending_and_resuming_twice_changes_nothing_and_nobody_is_told_of_anyone(
     app: Flask, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
     since = one(connection, "SELECT suspended_at FROM account")
-    account_ends.suspend("demo")
+    account_lifecycle.suspend("demo")
     assert one(connection, "SELECT suspended_at FROM account") == since
-    account_ends.resume("demo", quiet)
-    account_ends.resume("demo", quiet)
-    for act in (account_ends.suspend, lambda name: account_ends.resume(name, quiet)):
+    account_lifecycle.resume("demo", quiet)
+    account_lifecycle.resume("demo", quiet)
+    for act in (account_lifecycle.suspend, lambda name: account_lifecycle.resume(name, quiet)):
         with pytest.raises(NotFound):
             act("nobody")

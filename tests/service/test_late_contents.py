@@ -11,7 +11,8 @@ from app.api.dapr.documents import JobDocument
 from app.domain.account import Caller
 from app.domain.job import Booking
 from app.domain.run import RunState
-from app.service import dapr, runs
+from app.service import runs
+from app.service.dapr import jobs as dapr_jobs
 from app.store.settling import settle
 from tests.booked import claim_and_take, one
 from tests.store.test_settling import came
@@ -24,12 +25,12 @@ def test_it_is_kept_for_a_run_that_is_sent_again(
         document = JobDocument(schedule="@every 8760h", due_time="2020-01-02T00:00:00Z")
         return bookings.of_document("shop", "tidy", document, now)
 
-    dapr.book(caller, judge)
+    dapr_jobs.book(caller, judge)
     (run,) = claim_and_take(connection)
     assert run.due_at.year == 2020
     settle(connection, [came(run, RunState.FAILED, 500)])
 
-    dapr.book(caller, judge, overwrite=True)
+    dapr_jobs.book(caller, judge, overwrite=True)
 
     assert one(connection, "SELECT count(*) FROM superseded WHERE job_id = %s", run.job_id) == 1
     assert runs.redeliver(caller, run.id).id == run.id

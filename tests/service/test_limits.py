@@ -9,7 +9,8 @@ from flask import Flask
 
 from app.domain.limits import DEFAULTS
 from app.errors import InvalidMember, NotFound
-from app.service import accounts, dapr_apps, limits
+from app.service import accounts, limits
+from app.service.dapr import apps as dapr_apps
 from app.service.limits import FRESH_S, MAX_ACCOUNTS, KnownLimits, limits_of
 from app.store import limits as store
 from app.store.engine import transaction

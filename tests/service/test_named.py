@@ -20,7 +20,7 @@ from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import At, Cron, Local
 from app.errors import Conflict, InvalidMember, NotFound
-from app.service import accounts, jobs, named
+from app.service import accounts, jobs, jobs_by_name
 from app.store import jobs as store
 from tests.booked import in_thread, one, wait_until_blocked
 from tests.service.test_jobs import TOMORROW, due_now
@@ -51,7 +51,7 @@ FULL = Booking(
 
 
 def put(caller: Caller, booking: Booking = OFTEN) -> Job:
-    return named.put(caller, booking, Echo()).job
+    return jobs_by_name.put(caller, booking, Echo()).job
 
 
 def calling(app: Flask, call: Callable[..., Any], *args: Any) -> Callable[[], Any]:
@@ -73,12 +73,12 @@ def locking(database: str, statement: LiteralString) -> Iterator[psycopg.Connect
 
 
 def test_a_name_is_booked_then_replaced(caller: Caller) -> None:
-    first = named.put(caller, OFTEN, Echo())
+    first = jobs_by_name.put(caller, OFTEN, Echo())
     assert (first.created, first.job.version) == (True, 1)
-    second = named.put(caller, OTHER, Echo())
+    second = jobs_by_name.put(caller, OTHER, Echo())
     assert (second.created, second.job.version) == (False, 2)
     assert second.job.id == first.job.id
-    assert named.get(caller, NAME) == second.job == jobs.get(caller, first.job.id)
+    assert jobs_by_name.get(caller, NAME) == second.job == jobs.get(caller, first.job.id)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_is_so_already_is_left_alone(
     made = put(caller, booking)
     before = connection.execute(ROWS).fetchall()
 
-    again = named.put(caller, booking, Echo(id=str(made.id)))
+    again = jobs_by_name.put(caller, booking, Echo(id=str(made.id)))
 
     assert (again.created, again.job) == (False, made)
     after = connection.execute(ROWS).fetchall()
@@ -144,36 +144,36 @@ def test_whatever_differs_makes_a_version(caller: Caller, different: dict[str, A
 
 def test_what_a_document_repeats_must_be_right_where_the_job_is_there(caller: Caller) -> None:
     # Of a job that is not there yet, nothing can be repeated rightly or wrongly.
-    made = named.put(caller, OFTEN, Echo(id="of-another-one", account="whose"))
+    made = jobs_by_name.put(caller, OFTEN, Echo(id="of-another-one", account="whose"))
     assert made.created
     for booking in (OFTEN, OTHER):
         with pytest.raises(InvalidMember) as refused:
-            named.put(caller, booking, Echo(account="whose"))
+            jobs_by_name.put(caller, booking, Echo(account="whose"))
         assert refused.value.member == "account"
-    assert named.get(caller, NAME) == made.job
+    assert jobs_by_name.get(caller, NAME) == made.job
 
 
 def test_a_name_is_its_accounts(caller: Caller) -> None:
     theirs = accounts.authenticate(accounts.create("theirs"), account=None)
     mine = put(caller)
-    for call in (named.get, named.delete):
+    for call in (jobs_by_name.get, jobs_by_name.delete):
         with pytest.raises(NotFound, match=NAME):
             call(theirs, NAME)
-    assert named.put(theirs, OTHER, Echo()).created
-    named.delete(theirs, NAME)
-    assert named.get(caller, NAME) == mine
-    named.delete(caller, NAME)
+    assert jobs_by_name.put(theirs, OTHER, Echo()).created
+    jobs_by_name.delete(theirs, NAME)
+    assert jobs_by_name.get(caller, NAME) == mine
+    jobs_by_name.delete(caller, NAME)
     with pytest.raises(NotFound):
         jobs.get(caller, mine.id)
     with pytest.raises(NotFound):
-        named.delete(caller, NAME)
+        jobs_by_name.delete(caller, NAME)
 
 
 @pytest.mark.parametrize("name", ["", " a", "a\0b", "x" * 129, "\u2028"])
 def test_what_can_be_no_name_is_refused(caller: Caller, name: str) -> None:
     for call in (
-        lambda: named.get(caller, name),
-        lambda: named.delete(caller, name),
+        lambda: jobs_by_name.get(caller, name),
+        lambda: jobs_by_name.delete(caller, name),
         lambda: put(caller, replace(OFTEN, name=name)),
     ):
         with pytest.raises(InvalidMember) as refused:
@@ -187,8 +187,8 @@ def test_two_that_declare_a_new_name_at_once_come_to_one_job(
     # Both have found nobody of that name when the first of them is let in.
     with (
         locking(database, "LOCK TABLE job IN SHARE ROW EXCLUSIVE MODE") as holder,
-        in_thread(calling(app, named.put, caller, OFTEN, Echo())) as one_put,
-        in_thread(calling(app, named.put, caller, OTHER, Echo())) as other_put,
+        in_thread(calling(app, jobs_by_name.put, caller, OFTEN, Echo())) as one_put,
+        in_thread(calling(app, jobs_by_name.put, caller, OTHER, Echo())) as other_put,
     ):
         wait_until_blocked(connection, 2)
         holder.commit()
@@ -197,7 +197,7 @@ def test_two_that_declare_a_new_name_at_once_come_to_one_job(
     assert len({each.job.id for each in puts}) == 1
     assert sorted(each.job.version for each in puts) == [1, 2]
     last = max(puts, key=lambda each: each.job.version)
-    assert named.get(caller, NAME) == last.job
+    assert jobs_by_name.get(caller, NAME) == last.job
     assert one(connection, "SELECT count(*) FROM job") == 1
 
 
@@ -226,7 +226,7 @@ def test_a_job_that_loses_the_name_meanwhile_is_not_the_one_that_is_meant(
     job = put(caller)
     with (
         locking(database, JOBS_LOCK) as holder,
-        in_thread(calling(app, named.put, caller, OTHER, Echo())) as declared,
+        in_thread(calling(app, jobs_by_name.put, caller, OTHER, Echo())) as declared,
     ):
         wait_until_blocked(connection)
         if ending == "renamed":
@@ -248,7 +248,7 @@ def test_a_delete_leaves_a_job_that_was_renamed_before(
     job = put(caller)
     with (
         locking(database, JOBS_LOCK) as holder,
-        in_thread(calling(app, named.delete, caller, NAME)) as deleted,
+        in_thread(calling(app, jobs_by_name.delete, caller, NAME)) as deleted,
     ):
         wait_until_blocked(connection)
         holder.execute("UPDATE job SET name = 'renamed'")
@@ -269,11 +269,11 @@ def test_a_name_that_never_rests_is_given_up(
         return False
 
     monkeypatch.setattr(store, "lock", gone)
-    for call in (lambda: put(caller, OTHER), lambda: named.delete(caller, NAME)):
+    for call in (lambda: put(caller, OTHER), lambda: jobs_by_name.delete(caller, NAME)):
         with pytest.raises(Conflict) as refused:
             call()
         assert refused.value.remedy == "Send the request again."
-    assert locked == [job.id] * named.TRIES * 2
+    assert locked == [job.id] * jobs_by_name.TRIES * 2
 
 
 def test_an_unchanged_put_waits_for_nobody(caller: Caller, database: str) -> None:

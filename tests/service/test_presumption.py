@@ -16,7 +16,7 @@ from app.domain.job import Booking
 from app.domain.trigger import At, Cron, Trigger, next_after
 from app.errors import InvalidMember, Unauthenticated, Unavailable
 from app.service import accounts, jobs
-from app.service.presumption import Presumptions
+from app.service.key_cache import Presumptions
 from app.store import accounts as store
 from app.store.engine import session, transaction
 from tests.booked import one

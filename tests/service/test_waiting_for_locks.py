@@ -18,7 +18,8 @@ from app.domain.fusion import resource, schedule
 from app.domain.job import Booking, Echo
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunState
-from app.service import dapr, jobs, named, pauses
+from app.service import jobs, jobs_by_name, pauses
+from app.service.dapr import jobs as dapr_jobs
 from app.service.fusion import schedules
 from app.store.settling import settle
 from tests.booked import claim_and_take, one
@@ -49,9 +50,9 @@ def test_an_update(caller: Caller, stale: Caller, connection: psycopg.Connection
 
 def test_an_update_by_name(caller: Caller, stale: Caller, connection: psycopg.Connection) -> None:
     job = replace(booking(QUARTERLY), name="hourly")
-    named.put(caller, job, Echo())
+    jobs_by_name.put(caller, job, Echo())
 
-    named.put(stale, replace(job, data=b"two"), Echo())
+    jobs_by_name.put(stale, replace(job, data=b"two"), Echo())
 
     assert expected(connection)
 
@@ -96,9 +97,9 @@ def test_a_dapr_job_that_is_overwritten(
         document = JobDocument(schedule="0 */15 * * * *")
         return bookings.of_document("shop", "tidy", document, now)
 
-    dapr.book(caller, judge)
+    dapr_jobs.book(caller, judge)
 
-    dapr.book(stale, judge, overwrite=True)
+    dapr_jobs.book(stale, judge, overwrite=True)
 
     assert expected(connection)
 

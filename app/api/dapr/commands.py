@@ -10,7 +10,8 @@ from flask.cli import AppGroup, with_appcontext
 
 from app.api.auth import Bound
 from app.commands import told
-from app.service import accounts, dapr_apps
+from app.service import accounts
+from app.service.dapr import apps as dapr_apps
 
 dapr_app: Final = AppGroup("dapr-app", help="Dapr apps of an account.")
 

@@ -20,7 +20,8 @@ from app.domain.dapr.names import check_name
 from app.domain.dapr.refusal import Refusal
 from app.domain.scope import Scope
 from app.errors import Conflict, InvalidMember, MalformedDocument, NotFound, TooLarge
-from app.service import dapr, dapr_apps
+from app.service.dapr import apps as dapr_apps
+from app.service.dapr import jobs as dapr_jobs
 
 _JSON: Final = "application/json"
 
@@ -70,7 +71,7 @@ def schedule_job(_name: str) -> Response:
         raise failures.schedule_empty()
     try:
         judge = partial(bookings.of_document, app_id, name, document)
-        dapr.book(caller, judge, overwrite=document.overwrite)
+        dapr_jobs.book(caller, judge, overwrite=document.overwrite)
     except Refusal as refusal:
         where = "" if refusal.member == "name" else "job failed validation: "
         raise failures.of_scheduler(500, "Unknown", f"{where}{refusal.text}") from None
@@ -89,7 +90,7 @@ def get_job(_name: str) -> Response:
     caller, app_id = _sender()
     name = _checked_name()
     try:
-        found = dapr.get(caller, app_id, name)
+        found = dapr_jobs.get(caller, app_id, name)
     except NotFound:
         raise failures.of_scheduler(500, "NotFound", f"job not found: {name}") from None
     return Response(documents.write(name, found.written or {}, found.data), content_type=_JSON)
@@ -102,7 +103,7 @@ def get_job(_name: str) -> Response:
 def delete_job(_name: str) -> Response:
     """A job ended, if there is one of that name."""
     caller, app_id = _sender()
-    dapr.delete(caller, app_id, _checked_name())
+    dapr_jobs.delete(caller, app_id, _checked_name())
     return Response(status=204)
 
 

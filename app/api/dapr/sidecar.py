@@ -17,12 +17,13 @@ from flask import current_app
 
 from app import log, thread_failures
 from app.api import embedded, process
+from app.api.asgi import THREADS, Front
 from app.api.auth import BOUND, Bound
-from app.api.front import THREADS, Front
 from app.domain.account import Account
 from app.domain.quotation import quoted
 from app.errors import InvalidMember, Misconfigured, NotFound
-from app.service import accounts, dapr_apps, endpoints
+from app.service import accounts, endpoints
+from app.service.dapr import apps as dapr_apps
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

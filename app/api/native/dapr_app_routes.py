@@ -12,7 +12,7 @@ from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.endpoint import Endpoint
 from app.domain.scope import Scope
-from app.service import dapr_apps as service
+from app.service.dapr import apps as service
 
 apps: Final = Blueprint("dapr_apps", __name__, url_prefix="/1")
 

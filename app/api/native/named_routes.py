@@ -15,7 +15,7 @@ from app.api.scopes import needs
 from app.domain.quotation import quoted
 from app.domain.scope import Scope
 from app.errors import InvalidMember
-from app.service import named as service
+from app.service import jobs_by_name as service
 
 _HINT: Final = "A question mark within a name is written %3F."
 

@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.api.auth import BOUND, Bound
-from app.service import accounts, dapr_apps
+from app.service import accounts
+from app.service.dapr import apps as dapr_apps
 
 JOBS = "/v1.0-alpha1/jobs"
 DUE = {"dueTime": "1h"}

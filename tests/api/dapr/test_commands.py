@@ -14,7 +14,8 @@ from app.api import uploads
 from app.api.auth import Bound
 from app.api.dapr import sidecar
 from app.errors import Misconfigured, NotFound
-from app.service import accounts, dapr_apps
+from app.service import accounts
+from app.service.dapr import apps as dapr_apps
 from tests.api.conftest import MakeApp
 from tests.ports import free_port
 

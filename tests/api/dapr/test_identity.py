@@ -10,7 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.service import accounts, dapr_apps
+from app.service import accounts
+from app.service.dapr import apps as dapr_apps
 from app.store import endpoints, queries
 from app.store.queries import Answer
 from tests.api.conftest import MakeApp

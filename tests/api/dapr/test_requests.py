@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
 from app.api import bodies
-from app.service import dapr as service
+from app.service.dapr import jobs as service
 from app.store import job_names
 from tests.api.dapr.calls import APP, DUE, JOBS, add_app, schedule, told
 from tests.booked import one
@@ -314,7 +314,7 @@ def test_a_job_that_ends_meanwhile_makes_room(
         connection.execute("DELETE FROM job")
         return found
 
-    monkeypatch.setattr("app.service.dapr.holder", late)
+    monkeypatch.setattr("app.service.dapr.jobs.holder", late)
     assert schedule(dapr, "x", {**DUE, "overwrite": True}).status_code == 204
     assert scheduled(connection) == [("x", 1)]
 

@@ -14,12 +14,12 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from app.api import gateway, refusals
+from app.api import refusals, wsgi_bridge
 from app.api.downloads import SEND_S, Downloads
 from app.api.fair_gate import FairGate, GateRefused
-from app.api.gateway import Answer, Message, Receive, Send
 from app.api.senders import SENDER, Sender, Senders
 from app.api.uploads import BODY_S, Uploads
+from app.api.wsgi_bridge import Answer, Message, Receive, Send
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -69,10 +69,10 @@ class Front:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        environ = gateway.environ_of(scope)
+        environ = wsgi_bridge.environ_of(scope)
         at_once = self._quick(environ)
         if at_once is not None:
-            await gateway.send_whole(at_once, send)
+            await wsgi_bridge.send_whole(at_once, send)
             return
         sender = environ[SENDER] = self._senders.of(environ)
         if "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0":
@@ -130,4 +130,4 @@ class Front:
 
     async def _call(self, environ: Message) -> Answer:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, gateway.run, self._app, environ)
+        return await loop.run_in_executor(self._threads, wsgi_bridge.run, self._app, environ)
