@@ -51,7 +51,7 @@ from datetime import UTC, datetime
 from tests.booked import claim_and_take, connect
 from tests.workers.stage import SECRET, Stage
 from workers.dispatch.leased_run import hold
-from workers.link import Link
+from app.store.connection import ReconnectingConnection
 from workers.dispatch.settler import Settler
 log.configure("worker")
 stage = Stage()
@@ -62,8 +62,8 @@ reply = Reply(status=500, headers=(("X-Private", "PRIVATE"),), body=b"PRIVATE")
 attempt = Attempt(1, datetime(2026, 1, 1, tzinfo=UTC), 0.0, reply)
 end = held.came_to(RunState.FAILED, reason="PRIVATE", attempt=attempt)
 stage.courier.outcomes.append((held, end))
-settler = Settler(Link(sys.argv[1], "settler"), stage.courier, "test")
-settler.once()
+settler = Settler(ReconnectingConnection(sys.argv[1], "settler"), stage.courier, "test")
+settler.run_once()
 """
 
 

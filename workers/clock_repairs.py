@@ -10,43 +10,44 @@ from app.domain import counters
 from app.log import in_words, logger
 from app.store import heartbeats
 from app.store.clock_steps import bring_back, rearm_ahead
+from app.store.connection import ReconnectingConnection
 from workers.clock_watch import Timekeeper
-from workers.link import Link, Repeating
+from workers.loop_thread import LoopThread
 from workers.maintenance import tell_unreadable
 
 _PAUSE_S: Final = 0.2
 
 
-class ClockRepairs(Repeating):
+class ClockRepairs(LoopThread):
     """Brings back what was written by a clock that was ahead; by itself, so that no claim waits.
 
     It has a connection only while it is at work.
     """
 
-    def __init__(self, link: Link, timekeeper: Timekeeper) -> None:
-        super().__init__("clock", pause=_PAUSE_S)
-        self._link = link
+    def __init__(self, database: ReconnectingConnection, timekeeper: Timekeeper) -> None:
+        super().__init__("clock", interval=_PAUSE_S)
+        self._database = database
         self._timekeeper = timekeeper
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """Repair after each step back that was not repaired yet."""
         # The scheduler may note a further step meanwhile, which is repaired next.
         steps_back = tuple(self._timekeeper.steps_back)
         if not steps_back:
             return
-        with self._link.use() as connection:
+        with self._database.use() as connection:
             brought_back = bring_back(connection, step=sum(steps_back), failed=_tell_failed)
             armed = rearm_ahead(
                 connection, has_ended=self._ended.is_set, unreadable=tell_unreadable
             )
             heartbeats.add(connection, {(counters.REPAIR, "clock"): armed} if armed else {})
-        self._link.drop()
+        self._database.close()
         logger.warning("clock.repaired", runs=brought_back, jobs=armed)
         del self._timekeeper.steps_back[: len(steps_back)]
 
     def close(self) -> None:
         """Close the connection."""
-        self._link.drop()
+        self._database.close()
 
 
 def _tell_failed(error: psycopg.Error) -> None:

@@ -24,11 +24,12 @@ from app.store import (
     suspension,
     trusted_clock,
 )
+from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, kind_of
 from app.uptime import read_uptime
 from workers import usage
 from workers.clock_watch import Timekeeper
-from workers.link import Link, Repeating
+from workers.loop_thread import LoopThread
 
 _REPAIR_S: Final = 30.0
 _HOUR_S: Final = 3600.0
@@ -51,7 +52,7 @@ class _Step:
     due_at: float = float("-inf")
 
 
-class Maintenance(Repeating):
+class Maintenance(LoopThread):
     """The slow loop beside the scheduler; several may run, each step is safe twice.
 
     A step that fails keeps no other from being taken, and is taken again later. `reseal` is given
@@ -60,15 +61,15 @@ class Maintenance(Repeating):
 
     def __init__(
         self,
-        link: Link,
+        database: ReconnectingConnection,
         *,
         retention_days: int,
         reseal: Callable[[psycopg.Connection], None] | None = None,
         clock: Callable[[], float] = read_uptime,
         timekeeper: Timekeeper | None = None,
     ) -> None:
-        super().__init__("maintenance", pause=_REPAIR_S)
-        self._link = link
+        super().__init__("maintenance", interval=_REPAIR_S)
+        self._database = database
         self._retention = timedelta(days=retention_days)
         self._clock = clock
         self._timekeeper = timekeeper or Timekeeper()
@@ -93,7 +94,7 @@ class Maintenance(Repeating):
             *([_Step("resealing", reseal)] if reseal else ()),
         )
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """Take each step whose time has come."""
         for step in self._steps:
             if not self._ended.is_set() and self._clock() >= step.due_at:
@@ -101,11 +102,11 @@ class Maintenance(Repeating):
 
     def close(self) -> None:
         """Close the connection."""
-        self._link.drop()
+        self._database.close()
 
     def _take(self, step: _Step) -> None:
         try:
-            with self._link.use() as connection:
+            with self._database.use() as connection:
                 step.do(connection)
         except Exception as error:  # one step that fails is not all of them
             kind = kind_of(error)

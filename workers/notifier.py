@@ -16,7 +16,7 @@ from rq.worker_registration import clean_worker_registry
 
 from app.log import logger
 from app.store.takes import Ticket
-from workers.link import Repeating
+from workers.loop_thread import LoopThread
 
 PUNCTUAL: Final = "punctual"
 OVERDUE: Final = "overdue"
@@ -63,11 +63,11 @@ def from_wire(wire: object) -> list[Ticket]:
         raise ValueError("not a batch of run ids and tokens") from error
 
 
-class Bell(Repeating):
+class Bell(LoopThread):
     """Rings from a thread of its own, so that Redis, slow or away, holds up no claim."""
 
     def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__("bell", pause=0.0)
+        super().__init__("bell", interval=0.0)
         self._clock = clock
         self._tidied_at = float("-inf")
         self._queues = {name: open_queue(name, redis) for name in QUEUES}
@@ -78,7 +78,7 @@ class Bell(Repeating):
         """Announce a batch of runs on a queue, as one RQ job; returns at once."""
         self._waiting.put((name, list(tickets)))
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """Ring for one batch, or wait a moment for one."""
         try:
             batch = self._waiting.get(timeout=0.5)
@@ -102,12 +102,12 @@ class Bell(Repeating):
             # Whoever hears no bell polls PostgreSQL; old news is not worth keeping.
             for _ in self._drain():
                 pass
-            self.pause = _AWAY_PAUSE_S
+            self.interval = _AWAY_PAUSE_S
             return
         if self._away:
             logger.warning("redis.back")
         self._away = False
-        self.pause = 0.0
+        self.interval = 0.0
 
     def _is_untidy(self) -> bool:
         return self._clock() - self._tidied_at >= _TIDY_S

@@ -16,10 +16,11 @@ from app.domain.quarantine import MAX_GROUP, choose
 from app.errors import Misconfigured
 from app.log import in_words, logger
 from app.store import quarantine
+from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.dispatch.runtime import Station
-from workers.link import Link, Repeating
+from workers.loop_thread import LoopThread
 from workers.process import begin, end, fail, identity, prepare_for
 from workers.quarantine_process import HURRY
 
@@ -37,7 +38,7 @@ class Lock:
     """What one process of all has that tries suspects, for as long as its session lives."""
 
     def __init__(self, settings: Settings) -> None:
-        self._link = Link(settings.database_url, "quarantine")
+        self._database = ReconnectingConnection(settings.database_url, "quarantine")
         self._kept_at = read_uptime()
 
     def take(self) -> bool:
@@ -54,7 +55,7 @@ class Lock:
 
     def _asks(self, question: Callable[[psycopg.Connection], bool]) -> bool:
         try:
-            with self._link.use() as connection:
+            with self._database.use() as connection:
                 return question(connection)
         except psycopg.Error as error:
             logger.warning("quarantine.lost", error=in_words(error))
@@ -62,16 +63,16 @@ class Lock:
 
     def close(self) -> None:
         """Give it up."""
-        self._link.drop()
+        self._database.close()
 
 
-class Feeder(Repeating):
+class Feeder(LoopThread):
     """Takes a group of suspects once the one before is settled; ends when there are no more."""
 
-    def __init__(self, station: Station, link: Link, lock: Lock) -> None:
-        super().__init__("feeder", pause=_NEXT_S)
+    def __init__(self, station: Station, database: ReconnectingConnection, lock: Lock) -> None:
+        super().__init__("feeder", interval=_NEXT_S)
         self._station = station
-        self._link = link
+        self._database = database
         self._lock = lock
         self._size = 0
         self._opened_at = float("-inf")
@@ -79,9 +80,9 @@ class Feeder(Repeating):
 
     def close(self) -> None:
         """Close the connection."""
-        self._link.drop()
+        self._database.close()
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """Feed the station a group where it holds none, or those that come late to its group."""
         if not self._lock.keep():
             self._finish()
@@ -99,7 +100,7 @@ class Feeder(Repeating):
 
     def _feed(self, held: list[Ticket]) -> bool:
         """Take what may be tried now, if there is any."""
-        with self._link.use() as connection:
+        with self._database.use() as connection:
             found = quarantine.suspects(connection, limit=MAX_GROUP)
             size = self._size if held else None
             self._size, chosen = choose(found, size=size, under_way=len(held))
@@ -108,7 +109,7 @@ class Feeder(Repeating):
             number = len(held) + len(chosen)
             free = quarantine.set_group_size(connection, [*held, *chosen], number)
         taken = [ticket for ticket in chosen if ticket[0] in free]
-        if not self._station.take(self._link, taken):
+        if not self._station.take(self._database, taken):
             return False
         if number == 1:
             logger.warning("run.tried_alone", run_id=str(taken[0][0]))
@@ -125,10 +126,10 @@ def run(settings: Settings, lock: Lock) -> None:
     """Try every suspect there is, one group after the other."""
     station = Station(settings, f"{identity()}.alone", hears_bells=lambda: True)
     station.poller.polling = False
-    station.settler.pause = _SETTLE_S
+    station.settler.interval = _SETTLE_S
     thread_failures.end_process(station.stop, hurry=station.hurry)
     threading.Thread(target=_follow, args=(station,), name="follow", daemon=True).start()
-    feeder = Feeder(station, Link(settings.database_url, "feeder"), lock)
+    feeder = Feeder(station, ReconnectingConnection(settings.database_url, "feeder"), lock)
     feeder.start()
     station.run()
     feeder.stop()

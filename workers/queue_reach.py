@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import Final
 
 from app.domain.timings import REACH, UNBOUNDED_S
+from app.store.connection import ReconnectingConnection
 from app.store.left_behind import left_behind
-from workers.link import Link, Repeating
+from workers.loop_thread import LoopThread
 
 _REACH_S: Final = REACH.total_seconds()
 _LEFT_S: Final = _REACH_S + 5.0
@@ -52,7 +53,7 @@ class QueueReach:
         self._left.append(self._clock() - age)
 
 
-class LeftSearch(Repeating):
+class LeftSearch(LoopThread):
     """A thread of a scheduler that looks for what the scheduler has left behind.
 
     Rows are left that were locked, or not committed, for longer than the scheduler reads back, or
@@ -61,29 +62,29 @@ class LeftSearch(Repeating):
 
     def __init__(
         self,
-        link: Link,
+        database: ReconnectingConnection,
         *,
         due: QueueReach,
         inflight: QueueReach,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__("left", pause=_SOONEST_S)
-        self._link = link
+        super().__init__("left", interval=_SOONEST_S)
+        self._database = database
         self._due = due
         self._inflight = inflight
         self._clock = clock
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """Search, tell what was found, and set how long to rest."""
-        self.pause = _LATEST_S
+        self.interval = _LATEST_S
         began = self._clock()
-        with self._link.use() as connection:
+        with self._database.use() as connection:
             left = left_behind(connection, reach=_LEFT_S)
         for queue, age in ((self._due, left.due), (self._inflight, left.inflight)):
             if age is not None:
                 queue.has_left(age)
-        self.pause = min(max((self._clock() - began) * _REST, _SOONEST_S), _LATEST_S)
+        self.interval = min(max((self._clock() - began) * _REST, _SOONEST_S), _LATEST_S)
 
     def close(self) -> None:
         """Close the connection."""
-        self._link.drop()
+        self._database.close()

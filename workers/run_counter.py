@@ -8,8 +8,9 @@ from typing import Final
 from app.domain.limits import Limits, overridden
 from app.store import limits as store
 from app.store import runs_under_way
+from app.store.connection import ReconnectingConnection
 from app.uptime import read_uptime
-from workers.link import Link, Repeating
+from workers.loop_thread import LoopThread
 
 COUNT_S: Final = 5.0
 COUNT_NEAR_S: Final = 1.0
@@ -18,21 +19,25 @@ _REST: Final = 50
 """However many runs there are, counting takes a fiftieth of the time at most."""
 
 
-class Census(Repeating):
+class Census(LoopThread):
     """A thread beside the scheduler; of several, one counts at a time."""
 
     def __init__(
-        self, link: Link, *, limits: Limits, clock: Callable[[], float] = read_uptime
+        self,
+        database: ReconnectingConnection,
+        *,
+        limits: Limits,
+        clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("census", pause=COUNT_S)
-        self._link = link
+        super().__init__("census", interval=COUNT_S)
+        self._database = database
         self._limits = limits
         self._clock = clock
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """Count, and set how long to rest."""
         began = self._clock()
-        with self._link.use() as connection:
+        with self._database.use() as connection:
             runs_under_way.count_all(connection)
             took = self._clock() - began
             own = {
@@ -42,8 +47,8 @@ class Census(Repeating):
             near = runs_under_way.near_limit(
                 connection, self._limits.runs_under_way, own, enough=lambda most: most * _NEAR
             )
-        self.pause = max(COUNT_NEAR_S if near else COUNT_S, took * _REST)
+        self.interval = max(COUNT_NEAR_S if near else COUNT_S, took * _REST)
 
     def close(self) -> None:
         """Close the connection."""
-        self._link.drop()
+        self._database.close()

@@ -19,6 +19,7 @@ from app.errors import Misconfigured
 from app.log import in_words, logger, take_dropped
 from app.store import heartbeats
 from app.store.claims import Claimed, Claims, claim, claim_fairly, still_claimed
+from app.store.connection import ReconnectingConnection
 from app.store.database_errors import is_away
 from app.store.rescue import look_over, postpone
 from app.store.settling import Settlement
@@ -28,7 +29,7 @@ from app.uptime import read_uptime
 from workers.clock_repairs import ClockRepairs
 from workers.clock_watch import Timekeeper
 from workers.firing_limits import KnownFirings
-from workers.link import Link, Repeating
+from workers.loop_thread import LoopThread
 from workers.maintenance import Maintenance, tell_unreadable
 from workers.notifier import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
 from workers.outstanding import Outstanding
@@ -78,12 +79,12 @@ class Ringer(Protocol):
         """Announce the runs on a queue; returns at once."""
 
 
-class Scheduler(Repeating):
+class Scheduler(LoopThread):
     """The claiming loop. Any number may run: rows are claimed under SKIP LOCKED."""
 
     def __init__(
         self,
-        link: Link,
+        database: ReconnectingConnection,
         bell: Ringer,
         identity: str,
         *,
@@ -91,8 +92,8 @@ class Scheduler(Repeating):
         clock: Callable[[], float] = read_uptime,
         timekeeper: Timekeeper | None = None,
     ) -> None:
-        super().__init__("scheduler", pause=POLL.total_seconds())
-        self._link = link
+        super().__init__("scheduler", interval=POLL.total_seconds())
+        self._database = database
         self._bell = bell
         self._identity = identity
         self._clock = clock
@@ -107,9 +108,9 @@ class Scheduler(Repeating):
         self._postponing_until = float("-inf")
         self._tallies = Tallies()
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """One tick, and how long to rest after it."""
-        self.pause = _BUSY_PAUSE_S if self.tick().busy else POLL.total_seconds()
+        self.interval = _BUSY_PAUSE_S if self.tick().busy else POLL.total_seconds()
 
     def tick(self) -> Tick:
         """Claim, ring, look over what is in flight, ring. Raises psycopg.Error.
@@ -118,7 +119,7 @@ class Scheduler(Repeating):
         """
         began = self._clock()
         try:
-            with self._link.use() as connection:
+            with self._database.use() as connection:
                 self._follow_clock(connection)
                 self._beat(connection, began)
                 claimed, full = self._claim(connection)
@@ -151,9 +152,9 @@ class Scheduler(Repeating):
 
     def close(self) -> None:
         """Take the heartbeat back and close the connection."""
-        with suppress(psycopg.Error), self._link.use() as connection:
+        with suppress(psycopg.Error), self._database.use() as connection:
             heartbeats.fall_silent(connection, "scheduler", self._identity)
-        self._link.drop()
+        self._database.close()
 
     def _claim(self, connection: psycopg.Connection) -> tuple[list[Claimed], bool]:
         """Plainly while there is room; when that is not enough, a share for every account."""
@@ -302,24 +303,26 @@ def main() -> None:
     name = identity()
     timekeeper = Timekeeper(doubt_s=settings.clock_doubt_s)
     scheduler = Scheduler(
-        Link(settings.database_url, "scheduler"),
+        ReconnectingConnection(settings.database_url, "scheduler"),
         bell,
         name,
         limits=settings.limits,
         timekeeper=timekeeper,
     )
     maintenance = Maintenance(
-        Link(settings.database_url, "maintenance"),
+        ReconnectingConnection(settings.database_url, "maintenance"),
         retention_days=settings.retention_days,
         reseal=reseal,
         timekeeper=timekeeper,
     )
-    clock_repairs = ClockRepairs(Link(settings.database_url, "clock"), timekeeper)
+    clock_repairs = ClockRepairs(ReconnectingConnection(settings.database_url, "clock"), timekeeper)
     on_stop(scheduler.stop)
     logger.info("process.started", retention_days=settings.retention_days)
-    census = Census(Link(settings.database_url, "census"), limits=settings.limits)
+    census = Census(ReconnectingConnection(settings.database_url, "census"), limits=settings.limits)
     search = LeftSearch(
-        Link(settings.database_url, "left"), due=scheduler.due, inflight=scheduler.inflight
+        ReconnectingConnection(settings.database_url, "left"),
+        due=scheduler.due,
+        inflight=scheduler.inflight,
     )
     bell.start()
     maintenance.start()

@@ -7,9 +7,9 @@ import os
 from app.config import Settings
 from app.errors import Misconfigured
 from app.log import logger
+from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
 from workers.dispatch.runtime import Station
-from workers.link import Link
 from workers.notifier import SUSPECT, redis_client
 from workers.process import begin, end, fail, identity, on_stop, prepare_for
 from workers.quarantine_process import Isolation
@@ -29,7 +29,7 @@ class Worker:
             hears_bells=lambda: self._door.hears,
             on_suspects=self._isolation.begin,
         )
-        self._link = Link(settings.database_url, "door")
+        self._database = ReconnectingConnection(settings.database_url, "door")
         self.closed = False
 
     @property
@@ -40,10 +40,10 @@ class Worker:
     def admit(self, name: str, tickets: list[Ticket]) -> None:
         """Take a batch; suspects are tried by a process of their own."""
         if name == SUSPECT:
-            with self._link.use() as connection:
+            with self._database.use() as connection:
                 self._isolation.begin(connection)
         else:
-            self._station.take(self._link, tickets)
+            self._station.take(self._database, tickets)
 
     def run(self) -> None:
         """Work until stopped."""
@@ -51,7 +51,7 @@ class Worker:
         self._station.run()
         self._isolation.end()
         self._door.join(timeout=5)
-        self._link.drop()
+        self._database.close()
 
     def stop(self) -> None:
         """Take nothing more, and end when what is under way has ended."""

@@ -13,10 +13,10 @@ from werkzeug.test import TestResponse
 
 from app.service.resealing import Resealing
 from app.service.secrets import SecretBox
+from app.store.connection import ReconnectingConnection
 from app.store.sealed import COLUMNS
 from tests.api.conftest import MakeApp
 from tests.booked import connect, one
-from workers.link import Link
 from workers.maintenance import Maintenance
 from workers.resealing import resealing
 
@@ -193,5 +193,7 @@ def test_the_operator_finds_the_reason_in_the_log(
 
 
 def test_a_scheduler_with_one_key_seals_nothing_again(database: str) -> None:
-    made = Maintenance(Link(database, "maintenance"), retention_days=30, reseal=resealing([NEW]))
+    made = Maintenance(
+        ReconnectingConnection(database, "maintenance"), retention_days=30, reseal=resealing([NEW])
+    )
     assert "resealing" not in {step.name for step in made._steps}

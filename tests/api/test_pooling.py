@@ -14,6 +14,7 @@ from psycopg import sql
 
 from app.store import sessions
 from app.store.claims import claim
+from app.store.connection import ReconnectingConnection
 from app.store.pooling import LIMITS, PoolerUnfit
 from app.store.sessions import SessionOptions, open_session
 from local.instance import CHECKOUT
@@ -21,7 +22,6 @@ from tests import pgbouncer
 from tests.api.conftest import MakeApp, client_of
 from tests.booked import connect, one
 from tests.servers import place
-from workers.link import Link
 
 pytestmark = pytest.mark.skipif(pgbouncer.find() is None, reason=pgbouncer.LEFT_OUT)
 
@@ -74,11 +74,11 @@ def test_bookings_and_claims_work_through_a_pooler(
             return [each.status_code for each in (*made, *read)]
 
         def look(number: int) -> int:
-            link = Link(url, f"test {number}")
+            reconnecting = ReconnectingConnection(url, f"test {number}")
             for _ in range(12):
-                with link.use() as connection:
+                with reconnecting.use() as connection:
                     found = claim(connection, budget=10, ahead=0.3, unreadable=print).found
-            link.drop()
+            reconnecting.close()
             return found
 
         with ThreadPoolExecutor(10) as threads:

@@ -16,12 +16,12 @@ from app.errors import LimitReached
 from app.service import accounts, jobs, limits, pauses, runs
 from app.store import runs_under_way
 from app.store.claims import claim
+from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.service.test_jobs import QUARTERLY, booking, due_now
 from tests.store.test_settling import came
 from workers.firing_limits import KnownFirings
-from workers.link import Link
 from workers.run_counter import COUNT_NEAR_S, COUNT_S, Census
 
 LIMIT = 3
@@ -160,12 +160,12 @@ def test_one_process_counts_at_a_time(
 def test_it_is_counted_more_often_where_an_account_is_near_its_limit(
     caller: Caller, connection: psycopg.Connection, database: str, full: list[Any]
 ) -> None:
-    census = Census(Link(database, "census"), limits=DEFAULTS, clock=lambda: 0.0)
-    census.once()
-    assert census.pause == COUNT_NEAR_S
+    census = Census(ReconnectingConnection(database, "census"), limits=DEFAULTS, clock=lambda: 0.0)
+    census.run_once()
+    assert census.interval == COUNT_NEAR_S
 
     settle(connection, [came(each) for each in full])
     add_account(connection, "neighbour")
-    census.once()
-    assert census.pause == COUNT_S
+    census.run_once()
+    assert census.interval == COUNT_S
     census.close()

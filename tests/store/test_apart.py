@@ -10,13 +10,13 @@ import psycopg
 import pytest
 
 from app.domain.run import RunState
+from app.store.connection import ReconnectingConnection
 from app.store.settling import Settlement, Written, write
 from app.store.single_settling import Settled, settle_singly_if_needed
 from app.store.takes import Taken
 from tests.booked import book, claim_and_take, in_thread, one, wait_until_blocked
 from tests.store.test_serial import book_serial, follow
 from tests.store.test_settling import came
-from workers.link import Link
 
 LOCK = {
     "due": "SELECT FROM due WHERE job_id = %(job)s FOR UPDATE",
@@ -32,10 +32,10 @@ $$ BEGIN IF NEW.reason = 'slow' THEN PERFORM pg_sleep(60); END IF; RETURN NEW; E
 @pytest.fixture
 def settler(database: str) -> Iterator[psycopg.Connection]:
     """A connection as the settler has it."""
-    link = Link(database, "settler", lock_timeout=0.2)
-    with link.use() as opened:
+    reconnecting = ReconnectingConnection(database, "settler", lock_timeout=0.2)
+    with reconnecting.use() as opened:
         yield opened
-    link.drop()
+    reconnecting.close()
 
 
 def taken(connection: psycopg.Connection, account_id: int, number: int) -> list[Taken]:

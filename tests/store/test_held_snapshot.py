@@ -11,11 +11,11 @@ import pytest
 from app.domain.timings import REACH, UNBOUNDED_S
 from app.store import claims, rescue, takes
 from app.store.claims import claim
+from app.store.connection import ReconnectingConnection
 from app.store.queries import SQL, run
 from app.store.rescue import look_over
 from app.store.takes import untaken
 from tests.booked import add_account, connect, one
-from workers.link import Link
 
 DEAD = 4000
 
@@ -50,10 +50,10 @@ def open_since(database: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def worker(database: str) -> Iterator[psycopg.Connection]:
     """A session as scheduler and worker have theirs."""
-    link = Link(database, "worker")
-    with link.use() as opened:
+    reconnecting = ReconnectingConnection(database, "worker")
+    with reconnecting.use() as opened:
         yield opened
-    link.drop()
+    reconnecting.close()
 
 
 def call_claim(connection: psycopg.Connection, reach: float) -> int:

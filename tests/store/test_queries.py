@@ -13,11 +13,11 @@ import pytest
 from psycopg.pq import ExecStatus
 
 from app.store import accuracy, idempotency, repairs
+from app.store.connection import ReconnectingConnection
 from app.store.partitions import make_ahead
 from app.store.queries import SQL
 from tests.booked import add_account
 from workers.dispatch import account_cache
-from workers.link import Link
 
 _PLACEHOLDER: Final = re.compile(r"%\((\w+)\)[bs]")
 
@@ -101,11 +101,11 @@ def _when_full(connection: psycopg.Connection, _other: psycopg.Connection) -> No
 @pytest.fixture
 def worker(database: str) -> Iterator[psycopg.Connection]:
     """A worker's connection to a database with today's partitions."""
-    link = Link(database, "plans")
-    with link.use() as connection:
+    reconnecting = ReconnectingConnection(database, "plans")
+    with reconnecting.use() as connection:
         make_ahead(connection, datetime.now(UTC).date())
         yield connection
-    link.drop()
+    reconnecting.close()
 
 
 @pytest.mark.parametrize("counted", [_never, _while_empty, _before_the_commit, _when_full])

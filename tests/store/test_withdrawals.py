@@ -11,11 +11,11 @@ import psycopg
 import pytest
 
 from app.store import fusion_aborts, inflight
+from app.store.connection import ReconnectingConnection
 from app.store.queries import SQL
 from app.store.takes import Taken, acknowledge_withdrawn, take, word
 from tests.booked import add_account, book, claim_all, claim_and_take, one, open_engine
 from tests.store.test_queries import nodes
-from workers.link import Link
 
 MANY = 100_000
 _CANCELLED = """
@@ -147,10 +147,10 @@ def test_only_the_abort_of_a_run_that_is_held_is_noted(
 @pytest.fixture
 def worker(database: str) -> Iterator[psycopg.Connection]:
     """A connection as the workers have it."""
-    link = Link(database, "worker")
-    with link.use() as opened:
+    reconnecting = ReconnectingConnection(database, "worker")
+    with reconnecting.use() as opened:
         yield opened
-    link.drop()
+    reconnecting.close()
 
 
 def test_the_question_reads_no_more_whatever_another_account_withdraws(

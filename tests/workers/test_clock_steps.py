@@ -18,6 +18,7 @@ from app.domain.run import RunState
 from app.domain.trigger import to_document
 from app.store import partitions, trusted_clock
 from app.store.clock_steps import bring_back, rearm_ahead
+from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
 from app.store.takes import Ticket, take
 from app.uptime import read_uptime
@@ -26,7 +27,6 @@ from tests.booked import add_account, book, claim_all, claim_and_take, connect, 
 from tests.store.test_settling import came
 from workers.clock_repairs import ClockRepairs
 from workers.clock_watch import Timekeeper
-from workers.link import Link
 from workers.maintenance import Maintenance
 from workers.scheduler import Scheduler
 
@@ -65,11 +65,11 @@ class Scene:
         self.clock = Clock()
         # The machine's own clock is of no help.
         self.timekeeper = Timekeeper(doubt_s=300, clock=self.clock, wall=lambda: 0.0)
-        self.link = Link(database, "scheduler")
+        self.reconnecting = ReconnectingConnection(database, "scheduler")
         self.scheduler = Scheduler(
-            self.link, self.bell, "test", clock=self.clock, timekeeper=self.timekeeper
+            self.reconnecting, self.bell, "test", clock=self.clock, timekeeper=self.timekeeper
         )
-        self.repairs = ClockRepairs(self.link, self.timekeeper)
+        self.repairs = ClockRepairs(self.reconnecting, self.timekeeper)
         self.scheduler.tick()
 
     def set(self, ahead: float) -> None:
@@ -103,7 +103,7 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 def scene(database: str, connection: psycopg.Connection) -> Iterator[Scene]:
     made = Scene(database, connection)
     yield made
-    made.link.drop()
+    made.reconnecting.close()
 
 
 @pytest.mark.parametrize("step", [HOUR, YEAR])
@@ -178,7 +178,7 @@ def test_a_job_that_was_armed_by_a_wrong_clock_is_armed_anew_when_it_is_set_back
 
     scene.set(0.0)
     scene.scheduler.tick()
-    scene.repairs.once()
+    scene.repairs.run_once()
 
     for job_id in (called, withdrawn, right):
         soon = "SELECT next_at < now() + interval '15 min' FROM due WHERE job_id = %s"
@@ -323,7 +323,7 @@ def test_a_repair_that_is_refused_keeps_no_other_from_being_made(scene: Scene) -
     )
     scene.timekeeper.was_set_back(HOUR)
     with structlog.testing.capture_logs() as logs:
-        scene.repairs.once()
+        scene.repairs.run_once()
 
     events = [each["event"] for each in logs]
     assert events == ["clock.repair_failed", "clock.repaired"]
@@ -346,7 +346,7 @@ def test_a_step_back_in_the_course_of_a_repair_is_repaired_next(
     monkeypatch.setattr("workers.clock_repairs.bring_back", bring)
     scene.timekeeper.was_set_back(HOUR)
     for _ in range(3):
-        scene.repairs.once()
+        scene.repairs.run_once()
 
     assert found == [HOUR, YEAR]
 
@@ -403,9 +403,11 @@ def maintained(scene: Scene, *, clock: Clock | None = None) -> Maintenance:
     """A turn of all steps, in a scheduler that has just been started unless it has a clock."""
     timekeeper = Timekeeper() if clock is None else scene.timekeeper
     made = Maintenance(
-        Link(scene.database, "maintenance"), retention_days=30, timekeeper=timekeeper
+        ReconnectingConnection(scene.database, "maintenance"),
+        retention_days=30,
+        timekeeper=timekeeper,
     )
-    made.once()
+    made.run_once()
     made.close()
     return made
 
@@ -456,5 +458,5 @@ def test_a_clock_that_was_set_back_while_no_scheduler_was_there_is_noticed(scene
     made = maintained(scene, clock=scene.clock)
 
     assert scene.timekeeper.steps_back == [pytest.approx(YEAR, abs=60)]
-    made.once()
+    made.run_once()
     assert len(scene.timekeeper.steps_back) == 1

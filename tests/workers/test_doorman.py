@@ -252,11 +252,11 @@ def test_while_no_worker_is_there_a_queue_grows_to_a_bound(redis_url: str, redis
 
     for _ in range(3):
         bell.ring(OVERDUE, batch(1))
-        bell.once()
+        bell.run_once()
     assert queue.count == MAX_ENTRIES + 2, "it is seen to once in ten seconds"
     now = 10.0
     bell.ring(OVERDUE, batch(1))
-    bell.once()
+    bell.run_once()
 
     assert queue.count == MAX_ENTRIES
     assert [each for each in queue.job_ids[-5:] if each.startswith("faded")] == ["faded-1999"]
@@ -270,7 +270,7 @@ def test_workers_that_were_killed_are_forgotten_while_others_are_idle(
     redis.hset("rq:worker:alive", "birth", "now")
     bell = Bell(redis_client(redis_url))
 
-    bell.once()
+    bell.run_once()
 
     assert redis.smembers("rq:workers") == {b"rq:worker:alive"}
     assert redis.smembers(f"rq:workers:{OVERDUE}") == {b"rq:worker:alive"}

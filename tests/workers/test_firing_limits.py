@@ -12,10 +12,10 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from app.domain.limits import UNLIMITED, Limits
+from app.store.connection import ReconnectingConnection
 from tests.booked import add_account, book, connect, one
 from tests.workers.test_scheduler import Bell, book_overdue
 from workers.firing_limits import KnownFirings
-from workers.link import Link
 from workers.notifier import PUNCTUAL
 from workers.scheduler import BUDGET, POSTPONING_BUDGET, Scheduler
 
@@ -30,9 +30,9 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 
 @contextmanager
 def scheduler(database: str, limits: Limits) -> Iterator[tuple[Scheduler, Bell]]:
-    bell, link = Bell(), Link(database, "scheduler")
-    yield Scheduler(link, bell, "test", limits=limits), bell
-    link.drop()
+    bell, reconnecting = Bell(), ReconnectingConnection(database, "scheduler")
+    yield Scheduler(reconnecting, bell, "test", limits=limits), bell
+    reconnecting.close()
 
 
 def limited(rate: int | None = RATE) -> Limits:

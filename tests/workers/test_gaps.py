@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
 from tests.booked import connect
 from tests.store.test_settling import came
@@ -15,7 +16,6 @@ from tests.workers.test_keeper import one_held
 from workers.dispatch.cancellations import Word
 from workers.dispatch.lease_watch import Keeper
 from workers.dispatch.leased_run import Held
-from workers.link import Link
 
 GAP = 30.0
 
@@ -35,7 +35,7 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def keeper(database: str, stage: Stage) -> Iterator[Keeper]:
-    made = Keeper(Link(database, "keeper"), stage.courier, clock=stage.clock)
+    made = Keeper(ReconnectingConnection(database, "keeper"), stage.courier, clock=stage.clock)
     yield made
     made.close()
 
@@ -50,7 +50,7 @@ def accepted(connection: psycopg.Connection, stage: Stage) -> Held:
 def kept(stage: Stage, keeper: Keeper) -> None:
     """A turn of the keeper, a moment later."""
     stage.step(0.26)
-    keeper.once()
+    keeper.run_once()
     stage.step()
 
 

@@ -10,13 +10,13 @@ import pytest
 
 from app.domain.run import RunState
 from app.domain.timings import LEASE
+from app.store.connection import ReconnectingConnection
 from app.store.takes import word
 from tests.booked import add_account, book, claim_and_take, connect
 from tests.workers.stage import SECRET, Stage
 from workers.dispatch.cancellations import Word
 from workers.dispatch.lease_watch import Keeper
 from workers.dispatch.leased_run import Held, hold
-from workers.link import Link
 
 
 @pytest.fixture
@@ -50,11 +50,11 @@ def test_leases_that_lapsed_while_the_database_was_away_are_renewed_before_calls
 
     monkeypatch.setattr(stage.courier, "hear", heard_at_once)
     keeper = Keeper(
-        Link(database, "keeper"),
+        ReconnectingConnection(database, "keeper"),
         stage.courier,
         clock=stage.clock,
     )
-    keeper.once()
+    keeper.run_once()
     keeper.close()
     assert len(stage.engine.calls) == 1
 
@@ -62,7 +62,7 @@ def test_leases_that_lapsed_while_the_database_was_away_are_renewed_before_calls
 @pytest.fixture
 def keeper(database: str, stage: Stage) -> Iterator[Keeper]:
     made = Keeper(
-        Link(database, "keeper"),
+        ReconnectingConnection(database, "keeper"),
         stage.courier,
         clock=stage.clock,
     )
@@ -79,10 +79,10 @@ def test_a_run_withdrawn_by_a_word_is_named_by_none_after_it(
 
         # While its take is being answered it is not known to be this worker's.
         stage.courier.held.add(hold(held.run._replace(id=uuid4()), (), asked=0.0, answered=0.0))
-        keeper.once()
+        keeper.run_once()
         assert set(word(connection)[0]) == {held.run.id}
         stage.courier.accept([held])
-        keeper.once()
+        keeper.run_once()
         assert word(connection)[0] == {}
 
         stage.step()
@@ -99,7 +99,7 @@ def test_a_run_withdrawn_while_no_word_came_is_known_by_its_extended_lease(
         connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp() - interval '1 h'")
         stage.clock.now += LEASE.total_seconds()
 
-        keeper.once()
+        keeper.run_once()
         stage.step(held.run.remaining)
 
         assert stage.engine.calls == []
@@ -121,7 +121,7 @@ def test_a_run_that_was_aborted_and_sent_again_is_called(
             [hold(again, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)]
         )
 
-        keeper.once()
+        keeper.run_once()
         stage.step()
 
         assert len(stage.engine.calls) == 1

@@ -9,12 +9,12 @@ import psycopg
 import pytest
 
 from app.store import takes
+from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
 from tests.booked import add_account, book, claim_and_take, connect
 from tests.workers.stage import OK, SECRET, Stage
 from workers.dispatch.leased_run import Held, hold
 from workers.dispatch.payload_loader import Loader
-from workers.link import Link
 
 SIZE = 3 * 1024 * 1024
 
@@ -28,7 +28,7 @@ def stage() -> Iterator[Stage]:
 
 @pytest.fixture
 def loader(database: str, stage: Stage) -> Iterator[Loader]:
-    made = Loader(Link(database, "loader"), stage.courier, clock=stage.clock)
+    made = Loader(ReconnectingConnection(database, "loader"), stage.courier, clock=stage.clock)
     yield made
     made.close()
 
@@ -68,7 +68,7 @@ def test_payloads_are_loaded_a_few_at_a_time_and_sent(
 
     came = []
     for _ in range(3):
-        loader.once()
+        loader.run_once()
         stage.step()
         came.append(len(stage.engine.calls))
 
@@ -82,10 +82,12 @@ def test_payloads_are_loaded_a_few_at_a_time_and_sent(
 
 def test_without_a_database_the_orders_are_kept(database: str, stage: Stage) -> None:
     (held,) = hold_long(database, stage, 1)
-    loader = Loader(Link("postgresql://127.0.0.1:1/nowhere", "loader"), stage.courier)
+    loader = Loader(
+        ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "loader"), stage.courier
+    )
 
     with pytest.raises(psycopg.OperationalError):
-        loader.once()
+        loader.run_once()
 
     assert stage.courier.payloads.orders.get_nowait() is held
 
@@ -96,7 +98,7 @@ def test_one_payload_that_cannot_be_read_holds_up_no_other(
     damaged, whole = hold_long(database, stage, 2, size=4096)
     error = psycopg.errors.DataCorrupted("missing chunk number 0")
     monkeypatch.setattr(takes, "payloads", failing(damaged, error))
-    loader.once()
+    loader.run_once()
     stage.step()
 
     (call,) = [call for call, _, _ in stage.engine.calls]
@@ -116,11 +118,11 @@ def test_one_payload_that_takes_too_long_is_read_later_and_holds_up_no_other(
     error = psycopg.errors.QueryCanceled("canceling statement due to statement timeout")
     with monkeypatch.context() as patched:
         patched.setattr(takes, "payloads", failing(slow, error))
-        loader.once()
+        loader.run_once()
         stage.step()
     assert str(whole.run.id) in "".join(stage.engine.calls[0][0].headers)
     assert not stage.courier.outcomes
 
-    loader.once()
+    loader.run_once()
     stage.step()
     assert str(slow.run.id) in "".join(stage.engine.calls[1][0].headers)

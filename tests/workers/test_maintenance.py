@@ -12,11 +12,11 @@ import structlog
 
 from app.domain.lateness import Histogram
 from app.store import accuracy, partitions, repairs
+from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
 from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
 from tests.store.test_settling import came
 from workers import maintenance
-from workers.link import Link
 from workers.maintenance import Maintenance
 
 KEEP = (
@@ -32,8 +32,8 @@ def turn(database: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     monkeypatch.setattr(maintenance, "_PURGED", 2)
 
     def once() -> None:
-        made = Maintenance(Link(database, "maintenance"), retention_days=30)
-        made.once()
+        made = Maintenance(ReconnectingConnection(database, "maintenance"), retention_days=30)
+        made.run_once()
         made.close()
 
     return once
@@ -108,7 +108,9 @@ def test_a_step_that_fails_keeps_no_other_from_being_taken_and_comes_again(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    made = Maintenance(Link(database, "maintenance"), retention_days=30, clock=lambda: now)
+    made = Maintenance(
+        ReconnectingConnection(database, "maintenance"), retention_days=30, clock=lambda: now
+    )
 
     def impossible(*_: object, **__: object) -> int:
         raise psycopg.errors.CheckViolation("damaged")
@@ -119,7 +121,7 @@ def test_a_step_that_fails_keeps_no_other_from_being_taken_and_comes_again(
         damaged.setattr(partitions, "drop_before", impossible)
         damaged.setattr(repairs, "rearm_orphans", impossible)
         with structlog.testing.capture_logs() as logs:
-            made.once()
+            made.run_once()
         failed = [each["step"] for each in logs if each["event"] == "maintenance.failed"]
         assert failed == ["orphans", "retention"]
         assert one(connection, "SELECT count(*) FROM signing_secret") == 3
@@ -127,14 +129,16 @@ def test_a_step_that_fails_keeps_no_other_from_being_taken_and_comes_again(
         for later, again in ((31.0, ["orphans"]), (301.0, ["orphans", "retention"])):
             now = later
             with structlog.testing.capture_logs() as logs:
-                made.once()
+                made.run_once()
             assert [each["step"] for each in logs if "failed" in each["event"]] == again
     made.close()
 
 
 def test_without_a_database_no_step_is_told_of_as_failed() -> None:
-    made = Maintenance(Link("postgresql://127.0.0.1:1/nowhere", "maintenance"), retention_days=30)
+    made = Maintenance(
+        ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "maintenance"), retention_days=30
+    )
     with structlog.testing.capture_logs() as logs, pytest.raises(psycopg.OperationalError):
-        made.once()
+        made.run_once()
 
     assert [each["event"] for each in logs] == ["database.away"]

@@ -12,6 +12,7 @@ from cryptography.fernet import Fernet
 import workers.dispatch.database_poller
 from app.domain.circuit_breaker import Brake, Cause
 from app.service.secrets import SecretBox
+from app.store.connection import ReconnectingConnection
 from app.store.parking import Parked, Release, release
 from app.store.takes import Ticket
 from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
@@ -22,7 +23,6 @@ from workers.dispatch.database_poller import Poller
 from workers.dispatch.destination import Destination
 from workers.dispatch.lease_watch import Keeper
 from workers.dispatch.unparking import Summons
-from workers.link import Link
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def stage() -> Iterator[Stage]:
 
 def polling(url: str, stage: Stage) -> Poller:
     return Poller(
-        Link(url, "poller"),
+        ReconnectingConnection(url, "poller"),
         stage.courier,
         Keyring(SecretBox((Fernet.generate_key().decode(),))),
         hears_bells=lambda: True,
@@ -69,7 +69,7 @@ def test_parked_runs_are_fetched_and_sent(database: str, stage: Stage, poller: P
     with connect(database) as connection:
         for number, sent in ((2, 2), (5, 3)):
             fetcher.summons.append(Summons(place, number, 3))
-            poller.once()
+            poller.run_once()
             stage.step()
             assert len(stage.courier.held) == sent
             assert one(connection, "SELECT count(*) FROM inflight WHERE state = 'taken'") == sent
@@ -88,7 +88,7 @@ def test_a_probe_is_fetched_together_with_what_has_room(
     stage.step(0.1)
     assert [each.destination for each in fetcher.summons] == places
 
-    poller.once()
+    poller.run_once()
 
     assert {each.run.account_id for each in stage.courier.held} == {
         place.account_id for place in places
@@ -104,10 +104,10 @@ def test_what_cannot_be_asked_for_holds_up_nothing_else(
     impossible = Destination(place.account_id, "http", "receiver\0test", 80, 50)
     fetcher.summons.append(Summons(impossible, 1, 1))
     with pytest.raises(psycopg.DataError):
-        poller.once()
+        poller.run_once()
     fetcher.summons.append(Summons(place, 1, 1))
 
-    poller.once()
+    poller.run_once()
 
     assert len(stage.courier.held) == 1
 
@@ -119,7 +119,7 @@ def test_whoever_takes_nothing_unbidden_fetches_nothing(
     fetcher.summons.append(Summons(park(database), 1, 1))
     poller.polling = False
 
-    poller.once()
+    poller.run_once()
 
     with connect(database) as connection:
         assert one(connection, "SELECT state FROM inflight") == "waiting"
@@ -132,7 +132,7 @@ def test_without_a_database_what_is_to_be_fetched_is_kept(stage: Stage) -> None:
     fetcher.summons.append(summons)
 
     with pytest.raises(psycopg.OperationalError):
-        poller.once()
+        poller.run_once()
 
     assert list(fetcher.summons) == [summons]
 
@@ -152,13 +152,13 @@ def test_words_come_while_a_destination_s_runs_are_searched_for(
     stage.courier.destinations.fetcher.summons.append(
         Summons(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
     )
-    keeper = Keeper(Link(database, "keeper"), stage.courier, clock=stage.clock)
+    keeper = Keeper(ReconnectingConnection(database, "keeper"), stage.courier, clock=stage.clock)
     words: list[Word] = []
     monkeypatch.setattr(stage.courier, "hear", words.append)
-    with in_thread(poller.once) as finished:
+    with in_thread(poller.run_once) as finished:
         assert searching.wait(30)
         for _ in range(3):
-            keeper.once()
+            keeper.run_once()
         assert len(words) == 3
         found.set()
         finished()

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from app.domain.timings import REACH, UNBOUNDED_S
+from app.store.connection import ReconnectingConnection
 from app.store.queries import run
 from tests.booked import add_account, book, connect, one
 from tests.workers.test_scheduler import Clock, Stage
-from workers.link import Link
 from workers.queue_reach import LeftSearch, QueueReach
 
 REACH_S = REACH.total_seconds()
@@ -22,13 +22,13 @@ REACH_S = REACH.total_seconds()
 def stage(database: str) -> Iterator[Stage]:
     made = Stage(database)
     yield made
-    made.link.drop()
+    made.reconnecting.close()
 
 
 @pytest.fixture
 def search(database: str, stage: Stage) -> Iterator[LeftSearch]:
     made = LeftSearch(
-        Link(database, "left"),
+        ReconnectingConnection(database, "left"),
         due=stage.scheduler.due,
         inflight=stage.scheduler.inflight,
         clock=stage.clock,
@@ -128,7 +128,7 @@ def test_what_is_left_behind_is_found_by_the_search(
     assert one(connection, "SELECT count(*) FROM inflight") == 1
     assert one(connection, "SELECT job_id FROM inflight") == run_job
 
-    search.once()
+    search.run_once()
     tick = stage.scheduler.tick()
     assert tick.claimed == 1
     assert len(stage.bell.all) == rung + 2
@@ -145,11 +145,11 @@ def test_what_was_locked_all_the_while_is_found_once_it_is_not(
     with connect(database) as holder, holder.transaction():
         holder.execute("SELECT FROM due FOR UPDATE")
         assert stage.scheduler.tick().claimed == 0
-        search.once()
+        search.run_once()
         assert stage.scheduler.tick().claimed == 0
     assert stage.scheduler.tick().claimed == 0
 
-    search.once()
+    search.run_once()
     assert stage.scheduler.tick().claimed == 1
 
 
@@ -160,7 +160,7 @@ def test_what_is_ahead_or_was_written_a_moment_ago_is_not_left_behind(
     book(connection, account_id, due_in=60)
     book(connection, account_id, due_in=-3600)
 
-    search.once()
+    search.run_once()
 
     assert stage.scheduler.due.seconds() == REACH_S
     assert stage.scheduler.inflight.seconds() == REACH_S
@@ -169,26 +169,26 @@ def test_what_is_ahead_or_was_written_a_moment_ago_is_not_left_behind(
 def test_while_the_database_is_slow_it_is_searched_rarely_but_searched(
     search: LeftSearch, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    search.once()
-    assert search.pause == 1.0
+    search.run_once()
+    assert search.interval == 1.0
 
-    found = search._link.use
+    found = search._database.use
 
     def slow() -> object:
         stage.clock.now += 0.2
         return found()
 
-    monkeypatch.setattr(search._link, "use", slow)
-    search.once()
-    assert search.pause == pytest.approx(10.0)
+    monkeypatch.setattr(search._database, "use", slow)
+    search.run_once()
+    assert search.interval == pytest.approx(10.0)
 
     def broken() -> object:
         raise psycopg.OperationalError("away")
 
-    monkeypatch.setattr(search._link, "use", broken)
+    monkeypatch.setattr(search._database, "use", broken)
     with pytest.raises(psycopg.OperationalError):
-        search.once()
-    assert search.pause == 30.0
+        search.run_once()
+    assert search.interval == 30.0
 
 
 def test_the_backlog_of_a_suspended_account_does_not_hide_what_is_behind_it(

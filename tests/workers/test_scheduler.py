@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from app.domain.timings import LEASE
+from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket, take
 from tests.booked import add_account, book, connect, one
 from tests.store.test_apart import slow_ends
-from workers.link import Link
 from workers.notifier import OVERDUE, PUNCTUAL, SUSPECT
 from workers.scheduler import BUDGET, Scheduler
 
@@ -52,15 +52,15 @@ class Stage:
     def __init__(self, database: str) -> None:
         self.bell = Bell()
         self.clock = Clock()
-        self.link = Link(database, "scheduler")
-        self.scheduler = Scheduler(self.link, self.bell, "test", clock=self.clock)
+        self.reconnecting = ReconnectingConnection(database, "scheduler")
+        self.scheduler = Scheduler(self.reconnecting, self.bell, "test", clock=self.clock)
 
 
 @pytest.fixture
 def stage(database: str) -> Iterator[Stage]:
     made = Stage(database)
     yield made
-    made.link.drop()
+    made.reconnecting.close()
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_two_schedulers_ring_for_each_run_once(
 
     rung = stage.bell.all + beside.bell.all
     assert len(rung) == len(set(rung)) == 20
-    beside.link.drop()
+    beside.reconnecting.close()
 
 
 def test_the_queue_of_overdue_runs_keeps_its_budget_and_neighbours_get_through(
@@ -172,7 +172,7 @@ def test_a_claim_that_took_long_puts_off_the_judging_of_leases(
     )
 
     # A clock that leaps whenever it is read: each statement seems to have taken seven seconds.
-    slow = Scheduler(stage.link, stage.bell, "slow", clock=Leaping(stage.clock))
+    slow = Scheduler(stage.reconnecting, stage.bell, "slow", clock=Leaping(stage.clock))
     stage.clock.now += LEASE.total_seconds() + 0.1
     book(connection, account, due_in=-1)
 

@@ -14,6 +14,7 @@ import structlog
 from app import log
 from app.domain.circuit_breaker import Cause
 from app.domain.run import Reply, RunKind, RunState, Timing
+from app.store.connection import ReconnectingConnection
 from app.store.parking import Release
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.store import test_ticks
@@ -22,7 +23,6 @@ from tests.store.test_settling import came
 from tests.workers.stage import SECRET, Stage
 from workers.dispatch.leased_run import Held, hold
 from workers.dispatch.settler import LOCK_TIMEOUT_S, Settler
-from workers.link import Link
 
 
 @pytest.fixture
@@ -35,7 +35,9 @@ def stage() -> Iterator[Stage]:
 def test_an_end_without_a_database_is_an_end_all_the_same(stage: Stage) -> None:
     stage.hold(0.0)
     stage.engine.answer(Reply(status=204))
-    settler = Settler(Link("postgresql://127.0.0.1:1/nowhere", "settler"), stage.courier, "test")
+    settler = Settler(
+        ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "settler"), stage.courier, "test"
+    )
 
     settler.flush()
 
@@ -48,21 +50,25 @@ def test_outcomes_gather_for_the_pause_unless_there_are_enough_for_a_batch(
     held = stage.hold(60.0)
     outcomes = stage.courier.outcomes
     outcomes.extend([(held, held.came_to(RunState.SUCCEEDED))] * 2500)
-    settler = Settler(Link(database, "settler"), stage.courier, "test", clock=stage.clock)
+    settler = Settler(
+        ReconnectingConnection(database, "settler"), stage.courier, "test", clock=stage.clock
+    )
 
-    settler.once()
+    settler.run_once()
     assert len(outcomes) == 1500
-    assert settler.pause == 0.0
-    settler.once()
+    assert settler.interval == 0.0
+    settler.run_once()
     assert len(outcomes) == 500
-    assert settler.pause == pytest.approx(0.05)
+    assert settler.interval == pytest.approx(0.05)
     settler.flush()
 
 
 def test_an_orderly_end_writes_all_there_is(database: str, stage: Stage) -> None:
     held = stage.hold(60.0)
     stage.courier.outcomes.extend([(held, held.came_to(RunState.SUCCEEDED))] * 2500)
-    settler = Settler(Link(database, "settler"), stage.courier, "test", clock=stage.clock)
+    settler = Settler(
+        ReconnectingConnection(database, "settler"), stage.courier, "test", clock=stage.clock
+    )
 
     settler.flush()
 
@@ -84,7 +90,9 @@ def test_runs_given_back_are_written_counted_and_let_go(database: str, stage: St
         for each in held:
             back = Release(each.run.id, each.run.token, "http://x:80", 60, Cause.DOWN, "down")
             stage.courier.destinations.releases.append((each, back))
-        settler = Settler(Link(database, "settler"), stage.courier, "test", clock=stage.clock)
+        settler = Settler(
+            ReconnectingConnection(database, "settler"), stage.courier, "test", clock=stage.clock
+        )
 
         settler.flush()
 
@@ -109,7 +117,9 @@ def test_the_line_of_an_attempt_tells_of_run_call_and_outcome(
         _, settlement = stage.courier.outcomes[0]
         attempt = settlement.attempt
         assert attempt is not None
-        Settler(Link(database, "settler"), stage.courier, "test", clock=stage.clock).flush()
+        Settler(
+            ReconnectingConnection(database, "settler"), stage.courier, "test", clock=stage.clock
+        ).flush()
 
     log.flush()
     (line,) = map(json.loads, capfd.readouterr().err.splitlines())
@@ -151,7 +161,9 @@ def test_the_lateness_of_what_the_schedule_made_is_counted_and_no_other(
             stage.courier.accept([held])
             stage.step()
             stage.engine.answer(Reply(status=204))
-        settler = Settler(Link(database, "settler"), stage.courier, "test", clock=stage.clock)
+        settler = Settler(
+            ReconnectingConnection(database, "settler"), stage.courier, "test", clock=stage.clock
+        )
 
         settler.flush()
 
@@ -175,9 +187,9 @@ def hold_some(connection: psycopg.Connection, stage: Stage, number: int) -> list
 
 @pytest.fixture
 def settler(database: str, stage: Stage) -> Iterator[Settler]:
-    link = Link(database, "settler", lock_timeout=LOCK_TIMEOUT_S)
-    yield Settler(link, stage.courier, "test", clock=stage.clock)
-    link.drop()
+    reconnecting = ReconnectingConnection(database, "settler", lock_timeout=LOCK_TIMEOUT_S)
+    yield Settler(reconnecting, stage.courier, "test", clock=stage.clock)
+    reconnecting.close()
 
 
 def test_while_a_job_is_locked_the_outcomes_of_all_others_are_written(
@@ -188,12 +200,12 @@ def test_while_a_job_is_locked_the_outcomes_of_all_others_are_written(
         with other.transaction():
             other.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (locked.run.job_id,))
             began = time.monotonic()
-            settler.once()
+            settler.run_once()
             assert stage.courier.held == {locked}
             second = hold_some(connection, stage, 2)
-            settler.once()
+            settler.run_once()
             stage.clock.now += 1.0
-            settler.once()
+            settler.run_once()
             assert stage.courier.held == {locked}
             # Each would have waited for as long as the row is locked.
             assert time.monotonic() - began < 5
@@ -202,7 +214,7 @@ def test_while_a_job_is_locked_the_outcomes_of_all_others_are_written(
         assert set(one(connection, history)) == written
 
         stage.clock.now += 1.0
-        settler.once()
+        settler.run_once()
 
         assert set(one(connection, history)) == written | {locked.run.id}
         assert settler.empty
@@ -221,17 +233,17 @@ def test_an_outcome_that_takes_too_long_is_tried_by_itself_and_ever_less_often(
                 for held, settlement in (outcomes.popleft(), outcomes.popleft())
             ]
         )
-        with settler._link.use() as session:
+        with settler._database.use() as session:
             session.execute("SET statement_timeout = '300ms'")
-        settler.once()
+        settler.run_once()
 
         assert stage.courier.held == {slow}
         assert one(connection, "SELECT id FROM run") == other.run.id
         connection.execute("ALTER TABLE run DISABLE TRIGGER be_slow")
-        settler.once()
+        settler.run_once()
         assert stage.courier.held == {slow}
         stage.clock.now += 1.1
-        settler.once()
+        settler.run_once()
         assert settler.empty
 
 
@@ -251,11 +263,11 @@ def test_a_locked_run_is_given_back_later_and_the_others_at_once(
         waiting = "SELECT count(*) FROM inflight WHERE state = 'waiting'"
         with other.transaction():
             other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (held[0].run.id,))
-            settler.once()
+            settler.run_once()
             assert one(connection, waiting) == 1
             assert stage.courier.held == {held[0]}
 
-        settler.once()
+        settler.run_once()
 
         assert one(connection, waiting) == 2
         assert settler.empty
@@ -286,12 +298,12 @@ def test_ticks_of_a_locked_run_that_is_given_back_are_stored_later_under_its_lea
         held = hold_interrupted(connection, stage)
         with other.transaction():
             other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (held.run.id,))
-            settler.once()
+            settler.run_once()
             # Whom the courier holds, the keeper extends the lease of.
             assert stage.courier.held == {held}
         stage.clock.now += 1.0
 
-        settler.once()
+        settler.run_once()
 
         assert one(connection, "SELECT id FROM run") == held.run.id
         assert one(connection, "SELECT state FROM inflight") == "waiting"
@@ -310,11 +322,11 @@ def test_ticks_are_stored_once_where_the_database_is_lost_while_others_are_given
         lost = Mock(side_effect=psycopg.OperationalError("the connection is lost"))
         monkeypatch.setattr("workers.dispatch.settler.release", lost)
         with pytest.raises(psycopg.OperationalError):
-            settler.once()
+            settler.run_once()
         monkeypatch.undo()
 
         with structlog.testing.capture_logs() as logs:
-            settler.once()
+            settler.run_once()
 
         assert "run.outcome_lost" not in {each["event"] for each in logs}
         assert one(connection, "SELECT count(*) FROM inflight WHERE state = 'waiting'") == 2
@@ -326,18 +338,18 @@ def test_a_locked_tally_keeps_no_outcome_from_being_written(
 ) -> None:
     with connect(database) as connection, connect(database) as other:
         hold_some(connection, stage, 1)
-        settler.once()
+        settler.run_once()
         hold_some(connection, stage, 1)
         stage.clock.now += 10.0
         with other.transaction():
             other.execute("SELECT FROM tally FOR UPDATE")
             with pytest.raises(psycopg.errors.LockNotAvailable):
-                settler.once()
+                settler.run_once()
             assert one(connection, "SELECT count(*) FROM run") == 2
-            settler.once()
+            settler.run_once()
 
         stage.clock.now += 10.0
-        settler.once()
+        settler.run_once()
         assert one(connection, "SELECT total FROM tally WHERE name = 'run'") == 2
 
 

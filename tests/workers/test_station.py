@@ -15,12 +15,12 @@ from standardwebhooks import Webhook
 from app import config
 from app.config import Settings
 from app.service.secrets import SecretBox
+from app.store.connection import ReconnectingConnection
 from app.store.rescue import look_over
 from tests.booked import add_account, book, claim_all, connect, in_seconds, one
 from tests.receiver import Behaviour, Exchange, Receiver, answer
 from tests.workers.test_doorman import until
 from workers.dispatch.runtime import Station
-from workers.link import Link
 
 SECRETS = (
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -63,14 +63,14 @@ class Running:
 
     def __init__(self, settings: Settings, *, hears: bool = True) -> None:
         self.station = Station(settings, "test", hears_bells=lambda: hears)
-        self.link = Link(settings.database_url, "test")
+        self.reconnecting = ReconnectingConnection(settings.database_url, "test")
         self._thread = threading.Thread(target=self.station.run)
         self._thread.start()
 
     def stop(self) -> None:
         self.station.stop()
         self._thread.join(30)
-        self.link.drop()
+        self.reconnecting.close()
         assert not self._thread.is_alive()
 
 
@@ -108,7 +108,7 @@ def test_a_run_is_sent_signed_by_every_valid_secret_and_settled(
     send_to(connection, receiver)
     (claimed,) = claim_all(connection)
 
-    assert running.station.take(running.link, [(claimed.run_id, claimed.token)]) == 1
+    assert running.station.take(running.reconnecting, [(claimed.run_id, claimed.token)]) == 1
     receiver.wait_for(1)
 
     (request,) = receiver.requests
@@ -129,8 +129,8 @@ def test_a_batch_that_arrives_twice_is_sent_once(
     send_to(connection, receiver)
     tickets = [(each.run_id, each.token) for each in claim_all(connection)]
 
-    assert running.station.take(running.link, tickets) == 10
-    assert running.station.take(running.link, tickets) == 0
+    assert running.station.take(running.reconnecting, tickets) == 10
+    assert running.station.take(running.reconnecting, tickets) == 0
     receiver.wait_for(10)
     until(lambda: one(connection, "SELECT count(*) FROM run") == 10)
 
@@ -169,7 +169,7 @@ def test_a_delete_within_the_look_ahead_stops_the_call(
     goes = book(connection, account, due_in=0.29)
     send_to(connection, receiver)
     claimed = claim_all(connection)
-    running.station.take(running.link, [(each.run_id, each.token) for each in claimed])
+    running.station.take(running.reconnecting, [(each.run_id, each.token) for each in claimed])
     connection.execute(
         "UPDATE inflight SET cancelled_at = clock_timestamp() WHERE job_id = %s", (goes,)
     )
@@ -190,7 +190,7 @@ def test_an_account_s_own_cap_holds_and_a_change_of_it_is_heeded(
         book(connection, account, due_in=-1)
     send_to(connection, receiver)
     claimed = claim_all(connection)
-    running.station.take(running.link, [(each.run_id, each.token) for each in claimed])
+    running.station.take(running.reconnecting, [(each.run_id, each.token) for each in claimed])
     waiting = "SELECT count(*) FROM inflight WHERE state = 'waiting' AND attempts = 0"
 
     until(lambda: one(connection, waiting) == 2)
@@ -213,7 +213,7 @@ def test_leases_are_extended_while_a_receiver_takes_its_time(
     book(connection, account, due_in=-1)
     send_to(connection, receiver)
     claimed = claim_all(connection)
-    running.station.take(running.link, [(each.run_id, each.token) for each in claimed])
+    running.station.take(running.reconnecting, [(each.run_id, each.token) for each in claimed])
     receiver.wait_for(1)
     first = one(connection, "SELECT lease_until FROM inflight")
 
@@ -230,7 +230,7 @@ def test_outcomes_wait_while_the_database_is_away(
     book(connection, account, due_in=-1)
     send_to(connection, receiver)
     (claimed,) = claim_all(connection)
-    running.station.take(running.link, [(claimed.run_id, claimed.token)])
+    running.station.take(running.reconnecting, [(claimed.run_id, claimed.token)])
     receiver.wait_for(1)
 
     with connection.transaction():
@@ -256,12 +256,12 @@ def test_what_is_not_begun_or_not_finished_goes_to_another_worker_at_once(
     under_way = book(connection, account, due_in=-1)
     send_to(connection, receiver)
     tickets = [(each.run_id, each.token) for each in claim_all(connection)]
-    stopping.station.take(stopping.link, tickets)
+    stopping.station.take(stopping.reconnecting, tickets)
     receiver.wait_for(1)
     not_begun = book(connection, account, due_in=0.29)
     send_to(connection, receiver)
     tickets = [(each.run_id, each.token) for each in claim_all(connection)]
-    assert stopping.station.take(stopping.link, tickets) == 1
+    assert stopping.station.take(stopping.reconnecting, tickets) == 1
 
     stopping.stop()
 
@@ -272,7 +272,7 @@ def test_what_is_not_begun_or_not_finished_goes_to_another_worker_at_once(
     other = Running(settings)
     look = look_over(connection, limit=10, leases_count=True)
     assert look.reclaimed == 0
-    other.station.take(other.link, [(each.run_id, each.token) for each in look.rung])
+    other.station.take(other.reconnecting, [(each.run_id, each.token) for each in look.rung])
     release.set()
     until(lambda: one(connection, "SELECT count(*) FROM run WHERE state = 'succeeded'") == 2)
     other.stop()
@@ -290,11 +290,11 @@ def test_a_call_may_end_within_the_grace(
     book(connection, account, due_in=-1)
     send_to(connection, receiver)
     tickets = [(each.run_id, each.token) for each in claim_all(connection)]
-    stopping.station.take(stopping.link, tickets)
+    stopping.station.take(stopping.reconnecting, tickets)
     receiver.wait_for(1)
 
     stopping.station.stop()
-    assert stopping.station.take(stopping.link, tickets) == 0
+    assert stopping.station.take(stopping.reconnecting, tickets) == 0
     release.set()
     stopping.stop()
 

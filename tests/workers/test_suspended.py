@@ -83,7 +83,7 @@ def test_a_deleted_run_is_not_called(
         book_calls(connection, environ, receiver, 1, due_in=6)
         (run,) = claim_all(connection, ahead=10.0)
         bell.ring(PUNCTUAL, [(run.run_id, run.token)])
-        bell.once()
+        bell.run_once()
         until(lambda: one(connection, "SELECT state FROM inflight") == "taken")
         # Within its lease by a clock that stands still.
         until(lambda: one(connection, SOON) is True)

@@ -9,6 +9,7 @@ import psycopg
 
 from app.domain.timings import CONFIRM_EVERY, LOOK_AHEAD
 from app.store import heartbeats, takes
+from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, kind_of
 from app.store.parking import summon
 from app.store.quarantine import suspects
@@ -18,7 +19,7 @@ from workers.dispatch.account_cache import Keyring
 from workers.dispatch.dispatcher import Courier
 from workers.dispatch.leased_run import hold
 from workers.dispatch.unparking import Summons
-from workers.link import Link, Repeating
+from workers.loop_thread import LoopThread
 from workers.queue_reach import QueueReach
 
 _POLL_S: Final = 0.25
@@ -58,7 +59,7 @@ def take(
     return len(taken)
 
 
-class Poller(Repeating):
+class Poller(LoopThread):
     """A thread of its own: how long its questions take depends on how much waits for its calls.
 
     `hears_bells` tells whether Redis is heard at present; while it is not, the poller asks in the
@@ -68,7 +69,7 @@ class Poller(Repeating):
 
     def __init__(
         self,
-        link: Link,
+        database: ReconnectingConnection,
         courier: Courier,
         keyring: Keyring,
         *,
@@ -76,8 +77,8 @@ class Poller(Repeating):
         on_suspects: Callable[[psycopg.Connection], None],
         clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("poller", pause=CONFIRM_EVERY.total_seconds())
-        self._link = link
+        super().__init__("poller", interval=CONFIRM_EVERY.total_seconds())
+        self._database = database
         self._courier = courier
         self._keyring = keyring
         self._hears_bells = hears_bells
@@ -88,12 +89,12 @@ class Poller(Repeating):
         self._shared_at = float("-inf")
         self.polling = True
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """Fetch, poll: each only where there is something to it."""
         summons = self.polling and self._courier.destinations.fetcher.summons
         if not (summons or self._poll_is_due()):
             return
-        with self._link.use() as connection:
+        with self._database.use() as connection:
             if summons:
                 self._fetch(connection)
             if self._poll_is_due():
@@ -101,7 +102,7 @@ class Poller(Repeating):
 
     def close(self) -> None:
         """Close the connection."""
-        self._link.drop()
+        self._database.close()
 
     def _fetch(self, connection: psycopg.Connection) -> None:
         """Take runs that were given back, for the destinations that have room for them now."""

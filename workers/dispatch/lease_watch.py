@@ -9,11 +9,12 @@ import psycopg
 
 from app.domain.timings import BEAT, CONFIRM_EVERY, LEASE, LEASE_MARGIN
 from app.store import takes
+from app.store.connection import ReconnectingConnection
 from app.uptime import read_uptime
 from workers.dispatch.cancellations import Word
 from workers.dispatch.dispatcher import Courier
 from workers.dispatch.leased_run import Held
-from workers.link import Link, Repeating
+from workers.loop_thread import LoopThread
 
 _EXTEND_AT_ONCE: Final = 1000
 _ACKNOWLEDGE_AT_ONCE: Final = 500
@@ -23,28 +24,32 @@ _LEASES_EVERY_S: Final = 0.25
 _EXTEND_BELOW_S: Final = (LEASE - LEASE_MARGIN - BEAT).total_seconds()
 
 
-class Keeper(Repeating):
+class Keeper(LoopThread):
     """One thread beside the courier's loop, as PostgreSQL may answer slowly and calls may not wait.
 
     It asks nothing but what bears on the runs that are held: no call begins without its word.
     """
 
     def __init__(
-        self, link: Link, courier: Courier, *, clock: Callable[[], float] = read_uptime
+        self,
+        database: ReconnectingConnection,
+        courier: Courier,
+        *,
+        clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("keeper", pause=CONFIRM_EVERY.total_seconds())
-        self._link = link
+        super().__init__("keeper", interval=CONFIRM_EVERY.total_seconds())
+        self._database = database
         self._courier = courier
         self._clock = clock
         self._leases_seen_at = float("-inf")
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """Extend, ask: each only where there is something to it."""
         expiring = self._expiring()
         holds = bool(self._courier.held)
         if not (holds or expiring):
             return
-        with self._link.use() as connection:
+        with self._database.use() as connection:
             # Leases first: they may have lapsed while the database was away, and a run that is
             # wanted, but not held, would have to be reclaimed.
             if expiring:
@@ -54,7 +59,7 @@ class Keeper(Repeating):
 
     def close(self) -> None:
         """Close the connection."""
-        self._link.drop()
+        self._database.close()
 
     def _ask(self, connection: psycopg.Connection) -> None:
         asked = self._clock()

@@ -11,11 +11,12 @@ import psycopg
 
 from app.log import in_words, logger
 from app.store import takes
+from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, kind_of
 from app.uptime import read_uptime
 from workers.dispatch.dispatcher import Courier
 from workers.dispatch.leased_run import Held
-from workers.link import Link, Repeating
+from workers.loop_thread import LoopThread
 
 _AT_ONCE: Final = 4 * 1024 * 1024
 """Bytes after which a statement asks for no more: what is read is in memory twice for a moment."""
@@ -24,27 +25,31 @@ _MOST: Final = 200
 _LISTEN_S: Final = 0.5
 
 
-class Loader(Repeating):
+class Loader(LoopThread):
     """One thread, as a long payload takes longer to read than the keeper may be kept from leases.
 
     It connects when there is something to load.
     """
 
     def __init__(
-        self, link: Link, courier: Courier, *, clock: Callable[[], float] = read_uptime
+        self,
+        database: ReconnectingConnection,
+        courier: Courier,
+        *,
+        clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("loader", pause=0)
-        self._link = link
+        super().__init__("loader", interval=0)
+        self._database = database
         self._courier = courier
         self._clock = clock
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """Wait a moment for orders, and load some."""
         batch = self._some()
         if not batch:
             return
         try:
-            with self._link.use() as connection:
+            with self._database.use() as connection:
                 asked = self._clock()
                 found, busy = _read(connection, batch)
         except Exception:
@@ -55,7 +60,7 @@ class Loader(Repeating):
 
     def close(self) -> None:
         """Close the connection."""
-        self._link.drop()
+        self._database.close()
 
     def _order_again(self, runs: Iterable[Held]) -> None:
         for held in runs:

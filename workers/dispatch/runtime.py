@@ -14,6 +14,7 @@ from app.delivery.guard import Guard
 from app.delivery.loop import Loop
 from app.delivery.resolver import Resolver
 from app.service.secrets import SecretBox, completion_tokens
+from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.dispatch.account_cache import Keyring
@@ -22,7 +23,6 @@ from workers.dispatch.dispatcher import Courier
 from workers.dispatch.lease_watch import Keeper
 from workers.dispatch.payload_loader import Loader
 from workers.dispatch.settler import LOCK_TIMEOUT_S, Settler
-from workers.link import Link
 
 
 class Station:
@@ -56,18 +56,18 @@ class Station:
             payload_bytes=settings.payload_mib * 1024 * 1024,
         )
         url = settings.database_url
-        self.keeper = Keeper(Link(url, "keeper"), self.courier, clock=self._clock)
+        self.keeper = Keeper(ReconnectingConnection(url, "keeper"), self.courier, clock=self._clock)
         self.poller = Poller(
-            Link(url, "poller"),
+            ReconnectingConnection(url, "poller"),
             self.courier,
             self._keyring,
             hears_bells=hears_bells,
             on_suspects=on_suspects,
             clock=self._clock,
         )
-        self.loader = Loader(Link(url, "loader"), self.courier, clock=self._clock)
+        self.loader = Loader(ReconnectingConnection(url, "loader"), self.courier, clock=self._clock)
         self.settler = Settler(
-            Link(url, "settler", lock_timeout=LOCK_TIMEOUT_S),
+            ReconnectingConnection(url, "settler", lock_timeout=LOCK_TIMEOUT_S),
             self.courier,
             identity,
             limits=settings.limits,
@@ -78,12 +78,12 @@ class Station:
         self._taking = threading.Lock()
         self._ended = False
 
-    def take(self, link: Link, tickets: Sequence[Ticket]) -> int:
-        """Take runs through the caller's own link; how many there were still to take."""
+    def take(self, database: ReconnectingConnection, tickets: Sequence[Ticket]) -> int:
+        """Take runs through the caller's own database; how many there were still to take."""
         with self._taking:
             if self._ended:
                 return 0
-            with link.use() as connection:
+            with database.use() as connection:
                 return take(connection, tickets, self.courier, self._keyring, self._clock)
 
     def run(self) -> None:

@@ -17,6 +17,7 @@ from app.domain.limits import UNLIMITED, Limits
 from app.domain.run import Attempt, Reply
 from app.log import in_words, lines, logger, take_dropped
 from app.store import heartbeats
+from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, is_away, kind_of
 from app.store.parking import Release, release
 from app.store.settling import Settlement
@@ -27,7 +28,7 @@ from workers.dispatch.dispatcher import Courier
 from workers.dispatch.history_usage import HistoryUsage
 from workers.dispatch.lateness import Accuracy
 from workers.dispatch.leased_run import Held
-from workers.link import Link, Repeating
+from workers.loop_thread import LoopThread
 
 _PAUSE_S: Final = 0.05
 _BATCH: Final = 1000
@@ -43,7 +44,7 @@ LOCK_TIMEOUT_S: Final = 0.2
 _T = TypeVar("_T")
 
 
-class Settler(Repeating):
+class Settler(LoopThread):
     """One thread that empties the courier's outcomes into PostgreSQL.
 
     While the database is away, what cannot be written is kept and tried again, in order. A run that
@@ -53,15 +54,15 @@ class Settler(Repeating):
 
     def __init__(
         self,
-        link: Link,
+        database: ReconnectingConnection,
         courier: Courier,
         identity: str,
         *,
         limits: Limits = UNLIMITED,
         clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("settler", pause=_PAUSE_S)
-        self._link = link
+        super().__init__("settler", interval=_PAUSE_S)
+        self._database = database
         self._courier = courier
         self._identity = identity
         self._clock = clock
@@ -74,17 +75,17 @@ class Settler(Repeating):
         self._usage = HistoryUsage(limits, clock=clock)
         self._beaten_at = float("-inf")
 
-    def once(self) -> None:
+    def run_once(self) -> None:
         """Write a batch, then beat if it is time to; what is less than a batch may gather."""
         began = self._clock()
         self._write()
         if began - self._beaten_at >= _BEAT_S:
             # Also where it fails: what was counted is kept, and outcomes come first.
             self._beaten_at = began
-            with self._link.use() as connection:
+            with self._database.use() as connection:
                 self._beat(connection)
         waiting = max(len(self._courier.outcomes), len(self._courier.destinations.releases))
-        self.pause = 0.0 if waiting >= _BATCH else max(0.0, began + _PAUSE_S - self._clock())
+        self.interval = 0.0 if waiting >= _BATCH else max(0.0, began + _PAUSE_S - self._clock())
 
     def flush(self) -> None:
         """At an orderly end: write what is left and take the heartbeat back.
@@ -93,7 +94,7 @@ class Settler(Repeating):
         """
         try:
             self._write_all()
-            with self._link.use() as connection:
+            with self._database.use() as connection:
                 self._beat(connection)
                 heartbeats.fall_silent(connection, "worker", self._identity)
         except psycopg.Error as error:
@@ -101,7 +102,7 @@ class Settler(Repeating):
                 self._report(error)
         if not self.empty:
             logger.warning("runs.unsettled", runs=self._left)
-        self._link.drop()
+        self._database.close()
 
     @property
     def empty(self) -> bool:
@@ -132,7 +133,7 @@ class Settler(Repeating):
         _move(self._courier.destinations.releases, self._unreleased)
         if not (self._unsettled or self._unreleased or self._set_aside.due(self._clock())):
             return
-        with self._link.use() as connection:
+        with self._database.use() as connection:
             if self._unsettled:
                 self._settle(connection, self._usage.pruned(list(self._unsettled)))
                 self._unsettled.clear()

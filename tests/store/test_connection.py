@@ -1,4 +1,4 @@
-"""A link's connection: what it keeps of its statements, and when it is dropped."""
+"""A reconnecting's connection: what it keeps of its statements, and when it is dropped."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import psycopg
 import pytest
 import structlog
 
+from app.store import connection as connections
 from app.store import sessions
+from app.store.connection import ReconnectingConnection
 from app.store.queries import SQL, run
 from tests.booked import add_account, connect
 from tests.proxy import Proxy
-from workers import link as links
-from workers.link import Link, Repeating
+from workers.loop_thread import LoopThread
 
 
 @pytest.fixture
 def opened(database: str) -> Iterator[psycopg.Connection]:
-    link = Link(database, "test")
-    with link.use() as connection:
+    reconnecting = ReconnectingConnection(database, "test")
+    with reconnecting.use() as connection:
         yield connection
-    link.drop()
+    reconnecting.close()
 
 
 def test_a_statement_that_comes_again_keeps_its_plan(opened: psycopg.Connection) -> None:
@@ -38,46 +39,46 @@ def test_a_statement_that_comes_again_keeps_its_plan(opened: psycopg.Connection)
 
 
 def test_a_statement_that_fails_by_itself_leaves_the_connection(database: str) -> None:
-    link = Link(database, "test", lock_timeout=0.1)
+    reconnecting = ReconnectingConnection(database, "test", lock_timeout=0.1)
     with connect(database) as holder, holder.transaction():
         add_account(holder)
         holder.execute("LOCK TABLE account IN ACCESS EXCLUSIVE MODE")
-        with link.use() as first:
+        with reconnecting.use() as first:
             pass
         with structlog.testing.capture_logs() as logs:
-            with pytest.raises(psycopg.errors.LockNotAvailable), link.use() as connection:
+            with pytest.raises(psycopg.errors.LockNotAvailable), reconnecting.use() as connection:
                 connection.execute("SELECT FROM account")
-            with link.use() as second:
+            with reconnecting.use() as second:
                 pass
-    link.drop()
+    reconnecting.close()
 
     assert second is first
     assert logs == []
 
 
 def test_a_connection_that_was_ended_is_made_anew(database: str) -> None:
-    link = Link(database, "test")
+    reconnecting = ReconnectingConnection(database, "test")
     with structlog.testing.capture_logs() as logs:
-        with pytest.raises(psycopg.errors.AdminShutdown), link.use() as first:
+        with pytest.raises(psycopg.errors.AdminShutdown), reconnecting.use() as first:
             first.execute("SELECT pg_terminate_backend(pg_backend_pid())")
-        with link.use() as second:
+        with reconnecting.use() as second:
             pass
-    link.drop()
+    reconnecting.close()
 
     assert second is not first
     assert [each["event"] for each in logs] == ["database.away", "database.back"]
 
 
 def test_a_connection_that_only_reads_is_made_anew(database: str) -> None:
-    link = Link(database, "test")
+    reconnecting = ReconnectingConnection(database, "test")
     with structlog.testing.capture_logs() as logs:
-        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), link.use() as first:
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), reconnecting.use() as first:
             first.execute("BEGIN READ ONLY; UPDATE account SET name = name")
-        with link.use() as second:
+        with reconnecting.use() as second:
             second.execute("SET default_transaction_read_only = on")
-        with link.use() as third:
+        with reconnecting.use() as third:
             third.execute("UPDATE account SET name = name")
-    link.drop()
+    reconnecting.close()
 
     assert len({first, second, third}) == 3
     assert [each["event"] for each in logs] == ["database.away", "database.back"]
@@ -87,18 +88,23 @@ def test_a_connection_on_which_nothing_is_answered_is_made_anew(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "PATIENCE_S", 0.1)
-    monkeypatch.setattr(links, "_SETTINGS", {**links._SETTINGS, "statement_timeout": 300})
+    monkeypatch.setattr(
+        connections, "_SETTINGS", {**connections._SETTINGS, "statement_timeout": 300}
+    )
     with Proxy(database) as proxy, structlog.testing.capture_logs() as logs:
-        link = Link(proxy.url, "test")
-        with link.use() as first:
+        reconnecting = ReconnectingConnection(proxy.url, "test")
+        with reconnecting.use() as first:
             first.execute("SELECT 1")
         proxy.pause()
-        with pytest.raises(psycopg.OperationalError, match="not answered"), link.use() as same:
+        with (
+            pytest.raises(psycopg.OperationalError, match="not answered"),
+            reconnecting.use() as same,
+        ):
             same.execute("SELECT 1")
         proxy.go_on()
-        with link.use() as second:
+        with reconnecting.use() as second:
             second.execute("SELECT 1")
-        link.drop()
+        reconnecting.close()
 
     assert same is first
     assert second is not first
@@ -116,16 +122,16 @@ def test_a_connection_on_which_nothing_is_answered_is_made_anew(
 def test_a_thread_outlives_what_its_turn_raises_and_tells_what_it_is(
     error: Exception, event: str
 ) -> None:
-    class Failing(Repeating):
+    class Failing(LoopThread):
         turns = 0
 
-        def once(self) -> None:
+        def run_once(self) -> None:
             self.turns += 1
             if self.turns == 1:
                 raise error
             self.stop()
 
-    thread = Failing("failing", pause=0.0)
+    thread = Failing("failing", interval=0.0)
     with structlog.testing.capture_logs() as logs:
         thread.run()
 
