@@ -18,7 +18,7 @@ from app.domain import instants
 from app.domain.account import Account
 from app.domain.limits import TABLE
 from app.domain.scope import Scope
-from app.domain.secret import LONGEST_OVERLAP
+from app.domain.secret import MAX_OVERLAP
 from app.errors import Misconfigured, Refused, WakecallError
 from app.log import in_words
 from app.service import accounts, limits
@@ -188,7 +188,7 @@ def list_secrets(account_name: str) -> None:
 def _duration(_context: click.Context, _parameter: click.Parameter, text: str) -> timedelta:
     match = re.fullmatch(r"([0-9]{1,8})([smhd])", "0s" if text == "0" else text)
     duration = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
-    if duration is None or duration > LONGEST_OVERLAP:
+    if duration is None or duration > MAX_OVERLAP:
         raise click.BadParameter(
             "give a number and a unit, such as 90s, 30m, 24h or 7d, up to 365d; or 0."
         )

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final
 
-from app.domain.call_options import LONGEST_TIMEOUT
+from app.domain.call_options import MAX_TIMEOUT
 from app.domain.limits import TABLE, Limit, Limits
 from app.errors import Misconfigured
 from app.server_urls import check_database_url, check_redis_url
@@ -87,7 +87,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         concurrency=number(environ, "WAKECALL_CONCURRENCY", default=4000, least=1, most=50_000),
         payload_mib=number(environ, "WAKECALL_PAYLOAD_MIB", default=256, least=16, most=65_536),
         grace=number(
-            environ, "WAKECALL_GRACE", default=DEFAULT_GRACE, least=0, most=round(LONGEST_TIMEOUT)
+            environ, "WAKECALL_GRACE", default=DEFAULT_GRACE, least=0, most=round(MAX_TIMEOUT)
         ),
         workers=number(environ, "WAKECALL_WORKERS", default=_cores(), least=1, most=64),
         log_level=(environ.get("WAKECALL_LOG_LEVEL") or "info").lower(),

@@ -22,7 +22,7 @@ from bench.certificate import CERTIFICATE, KEY
 
 _DONE: Final = b"HTTP/1.1 204 No Content\r\n\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
-_LONGEST_HEAD: Final = 65_536
+_MAX_HEAD: Final = 65_536
 # Quirrel sends no headers of ours: due instant and run are in the id that it tells of.
 _QUIRREL_ID: Final = re.compile(rb'"id":"([^/"]+)/([^"]+)"')
 
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol, ABC):
                 return
             self._buffer = self._buffer[end + len(_HEAD_END) + size :]
             self.answer(head)
-        if len(self._buffer) > _LONGEST_HEAD:
+        if len(self._buffer) > _MAX_HEAD:
             self.write(b"HTTP/1.1 431 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             if self._transport is not None:
                 self._transport.close()

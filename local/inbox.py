@@ -14,7 +14,7 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
-_MOST_BYTES: Final = 64 * 1024
+_MAX_BYTES: Final = 64 * 1024
 _LINES_A_SECOND: Final = 3
 _SHOWN_CHARACTERS: Final = 40
 
@@ -136,7 +136,7 @@ def _server(
         def do_POST(self) -> None:
             arrived = time.time()
             length = int(self.headers.get("content-length") or 0)
-            body = self.rfile.read(min(length, _MOST_BYTES))
+            body = self.rfile.read(min(length, _MAX_BYTES))
             headers = {name.lower(): value for name, value in self.headers.items()}
             genuine = receive(self.path, headers, body, arrived)
             self.send_response(204 if genuine else 401)

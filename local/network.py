@@ -16,7 +16,7 @@ from local import owner as owners
 from local.owner import Owner
 
 _PREFIX: Final = "wakecall-"
-_LONGEST_SOCKET: Final = "/.s.PGSQL.5432.lock"
+_MAX_SOCKET: Final = "/.s.PGSQL.5432.lock"
 _SOCKET_BYTES: Final = 103  # sun_path: 108 on Linux, 104 on macOS, with a final NUL
 
 
@@ -88,7 +88,7 @@ def socket_folder(owner: Owner | None) -> Path:
         except OSError:
             continue
         owners.give(folder, owner)
-        if len(os.fsencode(f"{folder}{_LONGEST_SOCKET}")) <= _SOCKET_BYTES and owners.can_enter(
+        if len(os.fsencode(f"{folder}{_MAX_SOCKET}")) <= _SOCKET_BYTES and owners.can_enter(
             owner, folder
         ):
             return folder

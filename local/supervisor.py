@@ -23,14 +23,14 @@ LOG_BYTES: Final = 10 * 2**20
 _LOG_WATCH_S: Final = 1.0
 _SETTLED_S: Final = 10.0
 _FIRST_PAUSE_S: Final = 0.25
-_LONGEST_PAUSE_S: Final = 15.0
+_MAX_PAUSE_S: Final = 15.0
 
 
 def pause(quick_deaths: int) -> float:
     """Seconds to wait before starting a program that died young so many times in a row."""
     if quick_deaths == 0:
         return 0.0
-    return float(min(_FIRST_PAUSE_S * 2 ** min(quick_deaths - 1, 10), _LONGEST_PAUSE_S))
+    return float(min(_FIRST_PAUSE_S * 2 ** min(quick_deaths - 1, 10), _MAX_PAUSE_S))
 
 
 class Supervisor:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.config import INSTANCE_FILE, SECRET_KEY_FILE, load
-from app.domain.call_options import LONGEST_TIMEOUT
+from app.domain.call_options import MAX_TIMEOUT
 from app.domain.limits import DEFAULTS
 from app.errors import Misconfigured
 
@@ -122,7 +122,7 @@ def test_calls_may_be_given_as_long_as_a_job_may_ask_for(tmp_path: Path) -> None
     environ = {**DATABASE, "WAKECALL_HOME": str(tmp_path)}
 
     assert load(environ).grace == 8
-    assert load({**environ, "WAKECALL_GRACE": f"{LONGEST_TIMEOUT:.0f}"}).grace == LONGEST_TIMEOUT
+    assert load({**environ, "WAKECALL_GRACE": f"{MAX_TIMEOUT:.0f}"}).grace == MAX_TIMEOUT
     assert load({**environ, "WAKECALL_GRACE": "0"}).grace == 0
 
 

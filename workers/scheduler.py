@@ -41,7 +41,7 @@ from workers.run_counter import Census
 BUDGET: Final = 2000
 """Runs rung as overdue and not taken yet, at most: the queue stays shorter than any lease."""
 
-_LEAST_ROOM: Final = 200
+_MIN_ROOM: Final = 200
 POSTPONING_BUDGET: Final = 500
 """Rows that one claim, and one look over what is in flight, looks at while an account has more to
 begin than it may. Postponing a row costs ten times as much as beginning a run, and the calls of all
@@ -165,7 +165,7 @@ class Scheduler(LoopThread):
         # A worker that takes a run goes by the database's clock: nothing is to be called early.
         ahead = 0.0 if doubt else LOOK_AHEAD.total_seconds()
         claimed: list[Claimed] = []
-        if room >= _LEAST_ROOM:
+        if room >= _MIN_ROOM:
             budget = min(room, self._most_rows())
             limits = self._firings.limits(connection)
             reach = self.due.seconds()

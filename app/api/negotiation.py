@@ -22,7 +22,7 @@ TEXT_LAST: Final = (*DOCUMENTS, TEXT)
 MAX_ACCEPT: Final = 1024
 """Characters of an Accept field that is read; a longer one counts as absent."""
 
-_LEAST: Final = 0.001
+_MIN_QUALITY: Final = 0.001
 _NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _RANGE: Final = re.compile(rf"({_NAME})/({_NAME})")
 # A quote that is not closed ends with the text, also behind a lone backslash: if that failed, each
@@ -113,9 +113,9 @@ def _range(name: str, *parameters: str) -> MediaRange | None:
 
 def _read_weight(text: str) -> float:
     if not _WEIGHT.fullmatch(text):
-        return _LEAST
+        return _MIN_QUALITY
     weight = float(text)
-    return weight if weight <= 1 else _LEAST
+    return weight if weight <= 1 else _MIN_QUALITY
 
 
 def _weight(ranges: tuple[MediaRange, ...], offer: str) -> float:

@@ -32,7 +32,7 @@ class Need:
     """Whether a request only checks what it asks for: the scope `read` suffices then."""
 
 
-_MOST: Final = Need(scope=Scope.ADMIN, of_app=False, dry_run=None)
+_BROADEST: Final = Need(scope=Scope.ADMIN, of_app=False, dry_run=None)
 """What a route needs that says nothing, so that a forgotten one lets nobody in."""
 
 
@@ -65,7 +65,7 @@ def check(caller: Caller | Presumed) -> None:
 
     A suspended account is refused what changes anything: AccountSuspended.
     """
-    need = vars(current_app.view_functions[request.endpoint or ""]).get(_NEED) or _MOST
+    need = vars(current_app.view_functions[request.endpoint or ""]).get(_NEED) or _BROADEST
     if not need.of_app:
         require_whole_account(caller, need.scope)
     is_dry_run = need.dry_run is not None and need.dry_run()

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.delivery.addressing import TOKEN_HEADER as APP_TOKEN_HEADER
 from app.delivery.signing import sign
-from app.domain.call_options import BODILESS, USUAL, Manner
+from app.domain.call_options import BODILESS, DEFAULT_OPTIONS, Manner
 from app.domain.completion import TOKEN_HEADER
 from app.domain.instants import format_utc
 from app.domain.run import DEPTH_HEADER
@@ -76,7 +76,7 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
     """
     run_id = str(delivery.run_id)
     body = delivery.data or b""
-    manner = delivery.manner or USUAL
+    manner = delivery.manner or DEFAULT_OPTIONS
     method = manner.method or "POST"
     signature = sign(secrets, message_id=run_id, timestamp=timestamp, body=body)
     lines = []

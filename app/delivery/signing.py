@@ -11,8 +11,8 @@ from typing import Final
 
 from app.domain.secret import PREFIX
 
-_SHORTEST: Final = 24
-_LONGEST: Final = 64
+_MIN_KEY_BYTES: Final = 24
+_MAX_KEY_BYTES: Final = 64
 
 
 def sign(secrets: Sequence[str], *, message_id: str, timestamp: int, body: bytes) -> str:
@@ -39,6 +39,6 @@ def _signature(secret: str, start: bytes, body: bytes) -> str:
 def _keyed(secret: str) -> hmac.HMAC:
     """HMAC-SHA256 keyed with a `whsec_` secret, to be copied: halves the cost of a signature."""
     key = b64decode(secret.removeprefix(PREFIX), validate=True)
-    if not secret.startswith(PREFIX) or not _SHORTEST <= len(key) <= _LONGEST:
+    if not secret.startswith(PREFIX) or not _MIN_KEY_BYTES <= len(key) <= _MAX_KEY_BYTES:
         raise ValueError(f"A signing secret is {PREFIX} and 24 to 64 bytes in base64.")
     return hmac.new(key, digestmod="sha256")

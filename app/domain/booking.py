@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.domain.call_options import BODILESS, USUAL, check_manner, check_value
-from app.domain.job import MAX_DATA, MAX_LABEL, MAX_NAME, MAX_TAG, MOST_TAGS, Booking
+from app.domain.call_options import BODILESS, DEFAULT_OPTIONS, check_manner, check_value
+from app.domain.job import MAX_DATA, MAX_LABEL, MAX_NAME, MAX_TAG, MAX_TAGS, Booking
 from app.domain.misfire import check_misfire
 from app.domain.quotation import quoted
 from app.domain.target import Network, judge_url
@@ -30,7 +30,7 @@ def check(booking: Booking, *, allow: Sequence[Network], deny: Sequence[Network]
     if booking.name is not None:
         check_name(booking.name)
     _check_tags(booking.tags)
-    if booking.manner is not USUAL:
+    if booking.manner is not DEFAULT_OPTIONS:
         check_manner(booking.manner)
         _check_without_body(booking)
     check_misfire(booking.misfire)
@@ -63,9 +63,9 @@ def check_tag(member: str, tag: str) -> None:
 
 
 def _check_tags(tags: Sequence[str]) -> None:
-    if len(tags) > MOST_TAGS:
+    if len(tags) > MAX_TAGS:
         raise InvalidMember(
-            "tags", f"There are {len(tags)} tags.", remedy=f"Give at most {MOST_TAGS}."
+            "tags", f"There are {len(tags)} tags.", remedy=f"Give at most {MAX_TAGS}."
         )
     for number, tag in enumerate(tags):
         member = f"tags[{number}]"

@@ -15,10 +15,10 @@ METHODS: Final = ("POST", "PUT", "PATCH", "GET", "HEAD", "DELETE")
 BODILESS: Final = frozenset({"GET", "HEAD", "DELETE"})
 """Methods whose content has no meaning that receivers agree on (RFC 9110, 9.3)."""
 
-SHORTEST_TIMEOUT: Final = 1.0
-LONGEST_TIMEOUT: Final = 60.0
-MOST_HEADERS: Final = 20
-MOST_CHARACTERS: Final = 4096
+MIN_TIMEOUT: Final = 1.0
+MAX_TIMEOUT: Final = 60.0
+MAX_HEADERS: Final = 20
+MAX_CHARACTERS: Final = 4096
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, 5.6.2."""
@@ -53,7 +53,7 @@ class Manner:
     retry: Policy | None = None
 
 
-USUAL: Final = Manner()
+DEFAULT_OPTIONS: Final = Manner()
 
 
 def check_manner(manner: Manner) -> None:
@@ -68,7 +68,7 @@ def check_manner(manner: Manner) -> None:
             remedy="Give POST, PUT, PATCH, GET, HEAD or DELETE.",
         )
     if manner.timeout is not None:
-        check_between("timeout", manner.timeout, SHORTEST_TIMEOUT, LONGEST_TIMEOUT, "seconds")
+        check_between("timeout", manner.timeout, MIN_TIMEOUT, MAX_TIMEOUT, "seconds")
     if isinstance(manner.retry, Constant):
         raise InvalidMember(
             "retry",
@@ -103,23 +103,23 @@ def check_headers(
 
     `member` is what holds the headers; `ours` is said of those that Wakecall sets.
     """
-    if len(headers) > MOST_HEADERS:
+    if len(headers) > MAX_HEADERS:
         raise InvalidMember(
             member,
             f"There are {len(headers)} headers.",
-            remedy=f"Give at most {MOST_HEADERS}.",
+            remedy=f"Give at most {MAX_HEADERS}.",
         )
     seen: set[str] = set()
     for name, value in headers:
         path = f"{member}.{quoted(name)[1:-1]}"
         _check_name(path, name, seen, ours)
-        check_value(path, value, MOST_CHARACTERS)
+        check_value(path, value, MAX_CHARACTERS)
     total = sum(len(name) + len(value) for name, value in headers)
-    if total > MOST_CHARACTERS:
+    if total > MAX_CHARACTERS:
         raise InvalidMember(
             member,
             f"The headers have {total} characters, names and values together.",
-            remedy=f"Use at most {MOST_CHARACTERS}.",
+            remedy=f"Use at most {MAX_CHARACTERS}.",
         )
 
 

@@ -15,17 +15,17 @@ from app.domain.instants import format_utc
 from app.domain.retry import in_words, is_unreached, retry_after
 from app.domain.run import Reply
 
-MOST_CONNECTIONS: Final = 10_000
+MAX_CONNECTIONS: Final = 10_000
 """What an account, or the setting, may allow a destination at most."""
 
 DOWN_AFTER: Final = 10
 """Failures in a row after which a destination counts as down."""
 
 FIRST_WAIT: Final = 1.0
-LONGEST_WAIT: Final = 60.0
+MAX_WAIT: Final = 60.0
 """Between two probes: the first wait, and what doubling it leads to at most."""
 
-LONGEST_AWAY: Final = 60.0
+MAX_AWAY: Final = 60.0
 """Between two probes of an app to which nothing gets through, whose calls wait without end."""
 
 MAX_PROBES_PER_SECOND: Final = 10.0
@@ -36,7 +36,7 @@ _AWAY_A_WHILE: Final = 5.0
 _SLOW_AWAY_GROWTH: Final = 1.05
 """How the wait grows once it is `_AWAY_A_WHILE` long: by then the app was away for 20 s."""
 
-LONGEST_ASKED: Final = 300.0
+MAX_ASKED: Final = 300.0
 """A Retry-After holds up the whole destination for so long at most; then it is probed."""
 
 PATIENT_FOR: Final = 3600.0
@@ -50,10 +50,10 @@ SOON: Final = 0.5
 
 _GATHERING: Final = 2
 _RETURNS: Final = 100.0
-_SHORTEST_LEAVE: Final = 1.0
-_LONGEST_LEAVE: Final = 1800.0
+_MIN_LEAVE: Final = 1.0
+_MAX_LEAVE: Final = 1800.0
 _UNREACHABLE_RETURNS: Final = 10.0
-_LONGEST_UNREACHABLE_LEAVE: Final = 6 * 3600.0
+_MAX_UNREACHABLE_LEAVE: Final = 6 * 3600.0
 
 _SLOW_DOWN: Final = 429
 _ASKING: Final = frozenset({429, 503})
@@ -160,7 +160,7 @@ def _held_up(
     if reply.status in _ASKING:
         wait = retry_after(reply, wall).total_seconds()
         if wait > 0:
-            return _asked(brake, min(wait, LONGEST_ASKED), now)
+            return _asked(brake, min(wait, MAX_ASKED), now)
     if reply.status == _SLOW_DOWN:
         return brake if stale else _wait(brake, Cause.SLOWED, now)
     if reply.status in _FAILING or reply.error in _UNREACHED:
@@ -177,7 +177,7 @@ def absent(brake: Brake, trouble: str, now: float, *, unreachable: int = 0) -> B
     interval = FIRST_WAIT
     if brake.cause is Cause.AWAY:
         growth = _AWAY_GROWTH if brake.interval < _AWAY_A_WHILE else _SLOW_AWAY_GROWTH
-        interval = min(LONGEST_AWAY, brake.interval * growth)
+        interval = min(MAX_AWAY, brake.interval * growth)
     interval = max(interval, unreachable / MAX_PROBES_PER_SECOND)
     return Brake(
         cause=Cause.AWAY,
@@ -219,9 +219,9 @@ def leave(*, parked: int, rate: float | None, held_up: float, late: float, jitte
     `late` by so many seconds is back when it has been patient long enough.
     """
     turn = parked / _RETURNS if rate is None else parked / min(rate, _RETURNS)
-    wait = max(_SHORTEST_LEAVE, held_up, min(turn, _LONGEST_LEAVE))
+    wait = max(_MIN_LEAVE, held_up, min(turn, _MAX_LEAVE))
     wait *= 1 + jitter
-    return min(wait, max(_SHORTEST_LEAVE, PATIENT_FOR - late)) if held_up else wait
+    return min(wait, max(_MIN_LEAVE, PATIENT_FOR - late)) if held_up else wait
 
 
 def leave_unreachable(*, parked: int, held_up: float, jitter: float) -> float:
@@ -230,8 +230,8 @@ def leave_unreachable(*, parked: int, held_up: float, jitter: float) -> float:
     Each probe sends for one run. The others come back by themselves only so that a worker that ends
     takes none with it: of all that are `parked` for such apps of one account, ten a second.
     """
-    wait = min(parked / _UNREACHABLE_RETURNS, _LONGEST_UNREACHABLE_LEAVE)
-    return max(_SHORTEST_LEAVE, held_up, wait) * (1 + jitter)
+    wait = min(parked / _UNREACHABLE_RETURNS, _MAX_UNREACHABLE_LEAVE)
+    return max(_MIN_LEAVE, held_up, wait) * (1 + jitter)
 
 
 def reason(cause: Cause, host: str, *, under_way: int, at: datetime, trouble: str = "") -> str:
@@ -276,7 +276,7 @@ def _wait(brake: Brake, cause: Cause, now: float) -> Brake:
 
 
 def _next(interval: float) -> float:
-    return min(LONGEST_WAIT, max(FIRST_WAIT, 2 * interval))
+    return min(MAX_WAIT, max(FIRST_WAIT, 2 * interval))
 
 
 def _answered(brake: Brake, now: float, *, stale: bool, share: int) -> Brake:

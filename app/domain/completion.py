@@ -17,9 +17,9 @@ from app.domain.run import Reply, RunState
 HEADER: Final = "Wakecall-Complete"
 TOKEN_HEADER: Final = "Wakecall-Completion-Token"  # noqa: S105 - a header's name
 
-USUAL_WITHIN: Final = 3600
-LONGEST_WITHIN: Final = 604_800
-MOST_MESSAGE: Final = 1024
+DEFAULT_WITHIN: Final = 3600
+MAX_WITHIN: Final = 604_800
+MAX_MESSAGE: Final = 1024
 
 _ACCEPTED: Final = 202
 _LATER: Final = "later"
@@ -85,7 +85,7 @@ def within(reply: Reply) -> int | None:
     """The seconds within which the receiver will say what came of it; None if it has said it.
 
     That is a 202 with `Wakecall-Complete: later`, and perhaps `; within=SECONDS`: kept within 1 and
-    LONGEST_WITHIN, and USUAL_WITHIN where it cannot be read. What else there is says nothing.
+    MAX_WITHIN, and DEFAULT_WITHIN where it cannot be read. What else there is says nothing.
     """
     if reply.status != _ACCEPTED:
         return None
@@ -99,8 +99,8 @@ def within(reply: Reply) -> int | None:
         if len(value) > 1 and value[0] == value[-1] == '"':
             value = value[1:-1]
         if name.lower() == _WITHIN and value.isascii() and value.isdigit():
-            return min(max(int(value[:_DIGITS]), 1), LONGEST_WITHIN)
-    return USUAL_WITHIN
+            return min(max(int(value[:_DIGITS]), 1), MAX_WITHIN)
+    return DEFAULT_WITHIN
 
 
 def _keyed(key: str) -> blake2b:

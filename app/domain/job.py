@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from app.domain.call_options import USUAL, Manner
+from app.domain.call_options import DEFAULT_OPTIONS, Manner
 from app.domain.firing_rate import Bound
 from app.domain.misfire import DEFAULT, Misfire
 from app.domain.run import RunState
@@ -19,7 +19,7 @@ MAX_URL: Final = 2048
 MAX_LABEL: Final = 1024
 MAX_DATA: Final = 2048
 MAX_NAME: Final = 128
-MOST_TAGS: Final = 20
+MAX_TAGS: Final = 20
 MAX_TAG: Final = 64
 
 
@@ -58,7 +58,7 @@ class Booking:
     enabled: bool = True
     name: str | None = None
     tags: tuple[str, ...] = ()
-    manner: Manner = USUAL
+    manner: Manner = DEFAULT_OPTIONS
     misfire: Misfire = DEFAULT
     on_success: str | None = None
     on_failure: str | None = None
@@ -102,7 +102,7 @@ class Job:
     next_at: datetime | None
     name: str | None = None
     tags: tuple[str, ...] = ()
-    manner: Manner = USUAL
+    manner: Manner = DEFAULT_OPTIONS
     misfire: Misfire = DEFAULT
     on_success: str | None = None
     on_failure: str | None = None

@@ -17,9 +17,9 @@ KEPT_FOR: Final = timedelta(days=8)
 """How long they are kept."""
 
 _FINEST_MS: Final = 0.1
-_LONGEST_MS: Final = 3_600_000.0
+_MAX_MS: Final = 3_600_000.0
 _A_DECADE: Final = 24
-_STEPS: Final = math.ceil(_A_DECADE * math.log10(_LONGEST_MS / _FINEST_MS))
+_STEPS: Final = math.ceil(_A_DECADE * math.log10(_MAX_MS / _FINEST_MS))
 
 BOUNDS: Final = tuple(round(_FINEST_MS * 10 ** (step / _A_DECADE), 4) for step in range(_STEPS + 1))
 """Upper bounds in milliseconds, from 0.1 ms to an hour, each 10.1 % above the one before; what is

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from app.domain.circuit_breaker import MOST_CONNECTIONS
+from app.domain.circuit_breaker import MAX_CONNECTIONS
 from app.errors import LimitReached
 
 MAX_AMOUNT: Final = 2**53
@@ -114,7 +114,7 @@ CONNECTIONS: Final = Limit(
     setting="WAKECALL_DESTINATION_CONNECTIONS",
     default=50,
     least=1,
-    most=MOST_CONNECTIONS,
+    most=MAX_CONNECTIONS,
     can_be_off=False,
     counts="calls to one destination under way at once",
     remedy="Nothing is refused: calls wait for their turn.",

@@ -9,8 +9,8 @@ from typing import Final
 
 from app.domain.bounds import check_between
 
-SHORTEST_WINDOW: Final = 1.0
-LONGEST_WINDOW: Final = 2_592_000.0
+MIN_WINDOW: Final = 1.0
+MAX_WINDOW: Final = 2_592_000.0
 SKIP_AFTER: Final = 60.0
 """Seconds; how late a firing may be under SKIP where no window is given."""
 
@@ -52,4 +52,4 @@ def window_of(misfire: Misfire) -> timedelta | None:
 def check_misfire(misfire: Misfire) -> None:
     """Refuse a window out of its bounds; raises InvalidMember."""
     if misfire.window is not None:
-        check_between("misfireWindow", misfire.window, SHORTEST_WINDOW, LONGEST_WINDOW, "seconds")
+        check_between("misfireWindow", misfire.window, MIN_WINDOW, MAX_WINDOW, "seconds")

@@ -15,8 +15,8 @@ from app.domain.quartz import Disturbance, Schedule
 from app.domain.trigger import At, Native
 from app.domain.zones import Zone
 
-MOST_FIRINGS: Final = 100
-MOST_CHANGES: Final = 20
+MAX_FIRINGS: Final = 100
+MAX_CHANGES: Final = 20
 _YEAR: Final = timedelta(days=366)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC) - _YEAR
 _SHOWINGS: Final = {
@@ -89,7 +89,7 @@ def changes_in_words(
     until = max([min(after, _LATEST) + _YEAR, *listed[-1:]])
     changes = quartz.disturbances(clock, schedule, after=after, until=until)
     for number, change in enumerate(changes):
-        if number == MOST_CHANGES:
+        if number == MAX_CHANGES:
             yield "Further changes of the clock hit this schedule."
             return
         yield _told(clock, change)

@@ -10,14 +10,14 @@ from typing import Final
 from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy, window_of
 from app.domain.trigger import Trigger, is_recurring, next_after
 
-MOST_COUNTED: Final = 1000
-MOST_AT_ONCE: Final = 100
+MAX_COUNTED: Final = 1000
+MAX_AT_ONCE: Final = 100
 _TICK: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rearmed:
-    """What a claim makes of a job; counts stop at MOST_COUNTED.
+    """What a claim makes of a job; counts stop at MAX_COUNTED.
 
     `fire_at` is the due time of the firing that is made, None where all that are due are too late.
     `next_at` is None when there is none after it. `missed` firings are not made, of which
@@ -56,7 +56,7 @@ def rearm(
         following = next_after(trigger, fire_at)
         return Rearmed(fire_at=fire_at, next_at=following, missed=left_out, left_out=left_out)
     following, between = _pass_over(trigger, fire_at, now)
-    missed = min(between + left_out, MOST_COUNTED)
+    missed = min(between + left_out, MAX_COUNTED)
     return Rearmed(fire_at=fire_at, next_at=following, missed=missed, left_out=left_out)
 
 
@@ -68,12 +68,12 @@ def catch_up(
     misfire: Misfire,
     postponed: bool = False,
 ) -> Iterator[Rearmed]:
-    """The firings still to be made at `now` of a job due since `due_at`, up to MOST_AT_ONCE.
+    """The firings still to be made at `now` of a job due since `due_at`, up to MAX_AT_ONCE.
 
     `postponed` tells of the first of them, as `rearm` has it.
     """
     following: datetime | None = due_at
-    for number in range(MOST_AT_ONCE):
+    for number in range(MAX_AT_ONCE):
         if following is None or following > now:
             return
         each = rearm(
@@ -93,7 +93,7 @@ def _leave_out(
 ) -> tuple[int, datetime | None]:
     """How many firings there are from `due_at` to before `earliest`, and the first from then on."""
     first, between = _pass_over(trigger, due_at, earliest - _TICK)
-    return min(between + 1, MOST_COUNTED), first
+    return min(between + 1, MAX_COUNTED), first
 
 
 def _pass_over(trigger: Trigger, after: datetime, until: datetime) -> tuple[datetime | None, int]:
@@ -102,7 +102,7 @@ def _pass_over(trigger: Trigger, after: datetime, until: datetime) -> tuple[date
     passed = 0
     while following is not None and following <= until:
         passed += 1
-        if passed == MOST_COUNTED:
+        if passed == MAX_COUNTED:
             return next_after(trigger, until), passed
         following = next_after(trigger, following)
     return following, passed

@@ -10,11 +10,11 @@ from typing import Final
 
 PREFIX: Final = "whsec_"
 
-MOST: Final = 5
+MAX_SECRETS: Final = 5
 """How many secrets of an account sign at once; each adds 48 bytes to every call."""
 
-USUAL_OVERLAP: Final = timedelta(days=1)
-LONGEST_OVERLAP: Final = timedelta(days=365)
+DEFAULT_OVERLAP: Final = timedelta(days=1)
+MAX_OVERLAP: Final = timedelta(days=365)
 """How long the secrets before a new one go on signing: where nothing is said, and at most."""
 
 _NEW: Final = 32

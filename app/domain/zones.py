@@ -32,7 +32,7 @@ LAST_INSTANT: Final = int(datetime(2200, 1, 3, tzinfo=UTC).timestamp())
 # No two changes of one clock are closer together (the tests read every file for that), so that a
 # clock with one offset at both ends of a step has had it all the while.
 _STEP: Final = 6 * 86400
-_MOST_NEAR: Final = 3
+_MAX_NEAR: Final = 3
 # What a machine is set to that was never given a zone.
 _NO_ZONE: Final = "Factory"
 
@@ -126,5 +126,5 @@ def _near(name: str) -> list[str]:
     if wanted in lower:
         return [lower[wanted]]
     places = [each for key, each in lower.items() if wanted and key.endswith(f"/{wanted}")]
-    alike = get_close_matches(wanted, lower, n=_MOST_NEAR, cutoff=0.7)
-    return list(dict.fromkeys([*places, *(lower[key] for key in alike)]))[:_MOST_NEAR]
+    alike = get_close_matches(wanted, lower, n=_MAX_NEAR, cutoff=0.7)
+    return list(dict.fromkeys([*places, *(lower[key] for key in alike)]))[:_MAX_NEAR]

@@ -16,7 +16,7 @@ from app.domain.account import Account, ApiKey, Caller, Presumed
 from app.domain.job import Dialect
 from app.domain.limits import BY_NAME
 from app.domain.scope import Scope
-from app.domain.secret import MOST, SigningSecret, new_secret
+from app.domain.secret import MAX_SECRETS, SigningSecret, new_secret
 from app.errors import Conflict, InvalidMember, Misconfigured, NotFound, Unauthenticated
 from app.log import logger
 from app.service import limits
@@ -237,9 +237,9 @@ def rotate_secret(
     with transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
         store.retire_secrets(connection, owner.id, overlap)
-        if len(store.valid_secrets(connection, owner.id)) >= MOST:
+        if len(store.valid_secrets(connection, owner.id)) >= MAX_SECRETS:
             raise Conflict(
-                f"{MOST} secrets of this account sign already.",
+                f"{MAX_SECRETS} secrets of this account sign already.",
                 member="overlap",
                 remedy="Wait until one of them expires, or give a shorter overlap; "
                 "0 ends the old ones at once.",

@@ -22,7 +22,7 @@ from app.store import endpoints as store
 from app.store.engine import transaction
 
 _NOUNS: Final = {Dialect.DAPR: "Dapr app", Dialect.FUSION: "Fusion runner"}
-_MOST_COUNTED: Final = 1000
+_MAX_COUNTED: Final = 1000
 
 
 def put(
@@ -143,9 +143,9 @@ def _check_possible(dialect: Dialect, name: str) -> None:
 
 
 def _check_unused(connection: Connection, account: Account, dialect: Dialect, name: str) -> None:
-    jobs = store.jobs_at(connection, account.id, dialect, name, most=_MOST_COUNTED)
+    jobs = store.jobs_at(connection, account.id, dialect, name, most=_MAX_COUNTED)
     if jobs:
-        number = f"{jobs} or more jobs are" if jobs == _MOST_COUNTED else f"{jobs} job(s) are"
+        number = f"{jobs} or more jobs are" if jobs == _MAX_COUNTED else f"{jobs} job(s) are"
         raise Conflict(
             f"{number} sent to the {_NOUNS[dialect]} {name!r}.",
             member="id",

@@ -13,7 +13,7 @@ from app.domain.account import Account, Presumed
 from app.domain.key import KeyText
 from app.domain.scope import Scope
 
-MOST_KEYS: Final = 4096
+MAX_KEYS: Final = 4096
 _EXTENSION: Final = "wakecall-presumptions"
 
 
@@ -33,7 +33,7 @@ class Presumptions:
     its account suspended, is not kept.
     """
 
-    def __init__(self, most: int = MOST_KEYS) -> None:
+    def __init__(self, most: int = MAX_KEYS) -> None:
         self._most = most
         self._lock = Lock()
         self._known: dict[str, _Known] = {}

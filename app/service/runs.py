@@ -17,10 +17,10 @@ from app.store import history, redelivery, run_list
 from app.store import jobs as job_store
 from app.store.engine import is_together, transaction
 
-MOST_REDELIVERED: Final = 10_000
+MAX_REDELIVERED: Final = 10_000
 """Runs that one call sends again at most."""
 
-MOST_COUNTED: Final = 100_000
+MAX_COUNTED: Final = 100_000
 """Runs that one call looks at at most."""
 
 _BATCH: Final = 500
@@ -104,12 +104,12 @@ def redeliver_all(
     No more of them than the account may have under way; raises LimitReached where that is none.
     """
     count = lost = looked_at = 0
-    most, cut, more = MOST_COUNTED if dry else MOST_REDELIVERED, False, True
+    most, cut, more = MAX_COUNTED if dry else MAX_REDELIVERED, False, True
     if not dry:
         with transaction() as connection:
             room = limits.check_runs(connection, caller.account)
         most = most if room is None else min(most, room)
-    while more and not cut and count < most and looked_at < MOST_COUNTED:
+    while more and not cut and count < most and looked_at < MAX_COUNTED:
         room = min(_BATCH_COUNTED if dry else _BATCH, most - count)
         with transaction() as connection:
             met = redelivery.candidates(
@@ -207,7 +207,7 @@ def _left(connection: Connection, place: Place) -> Conflict:
                 "was, and until retention after a change of the job or its end with a failure.",
             )
     return Conflict(
-        f"The run {place.id} was attempted {redelivery.MOST_ATTEMPTS} times, or another run of its "
+        f"The run {place.id} was attempted {redelivery.MAX_ATTEMPTS} times, or another run of its "
         "job is under way that it must not overlap.",
         member="id",
         remedy="Send it again when no other run of the job is under way, or book the call again.",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.domain.call_options import USUAL, Manner
+from app.domain.call_options import DEFAULT_OPTIONS, Manner
 from app.domain.retry_policy import Backoff, Constant, Policy, RetryPolicy
 
 
 def to_document(manner: Manner) -> dict[str, Any] | None:
     """The form in which a manner is stored; `from_document` reads it back."""
-    if manner == USUAL:
+    if manner == DEFAULT_OPTIONS:
         return None
     return _present(
         {
@@ -27,7 +27,7 @@ def to_document(manner: Manner) -> dict[str, Any] | None:
 def from_document(document: Mapping[str, Any] | None) -> Manner:
     """The manner stored as `document`."""
     if document is None:
-        return USUAL
+        return DEFAULT_OPTIONS
     retry = document.get("retry")
     return Manner(
         method=document.get("method"),

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from app.domain.call_options import USUAL, Manner
+from app.domain.call_options import DEFAULT_OPTIONS, Manner
 from app.domain.event import MEDIA_TYPE, Told, body
 from app.domain.run import RunState
 from app.store import call_options
@@ -65,7 +65,7 @@ def tell(connection: psycopg.Connection, settled: Sequence[tuple[UUID, UUID, dat
 
 
 def insert(
-    connection: psycopg.Connection, events: Sequence[Event], *, manner: Manner = USUAL
+    connection: psycopg.Connection, events: Sequence[Event], *, manner: Manner = DEFAULT_OPTIONS
 ) -> None:
     """Make these events, which are called in that manner."""
     runs, tokens, accounts, urls, bodies, depths = map(list, zip(*events, strict=True))

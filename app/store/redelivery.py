@@ -14,7 +14,7 @@ from app.domain.timings import BY_HAND, LOOK_AHEAD
 from app.store.depth import current_depth
 from app.store.run_filter import restrict
 
-MOST_ATTEMPTS: Final = 1000
+MAX_ATTEMPTS: Final = 1000
 """A run that was attempted this often is not sent again."""
 
 _SPREAD: Final = timedelta(milliseconds=1)
@@ -109,7 +109,7 @@ def take_up(
     """Send these settled runs again; how many of them could be.
 
     Those are left that are not in one of the `states` any more, have lost their content or were
-    attempted MOST_ATTEMPTS times; and those of a job whose calls must not overlap, while another
+    attempted MAX_ATTEMPTS times; and those of a job whose calls must not overlap, while another
     run of it is under way. Their jobs must be locked. `behind` were taken up before.
     """
     taken = connection.execute(
@@ -120,7 +120,7 @@ def take_up(
             "dues": [place.due_at for place in places],
             "offsets": [_SPREAD * (behind + n) for n in range(len(places))],
             "states": sorted(states),
-            "most_attempts": MOST_ATTEMPTS,
+            "most_attempts": MAX_ATTEMPTS,
             "earlier_tokens": _EARLIER_TOKENS,
             "ahead": BY_HAND,
             "look_ahead": LOOK_AHEAD,
@@ -152,7 +152,7 @@ def candidates(
         for state in sorted(wanted.states)
     ]
     query = f"""
-    SELECT r.due_at, r.id, r.job_id, r.attempts < {MOST_ATTEMPTS} AND {_CONTENT} AS sendable
+    SELECT r.due_at, r.id, r.job_id, r.attempts < {MAX_ATTEMPTS} AND {_CONTENT} AS sendable
     FROM (SELECT * FROM ({" UNION ALL ".join(parts)}) AS a ORDER BY due_at, id LIMIT :limit) AS r
     ORDER BY r.due_at, r.id
     """  # noqa: S608 - joined from constants of this module

@@ -75,7 +75,7 @@ VALUES (%(account_id)s, %(slot)s, %(jobs)s, %(bytes)s, %(answers)s, %(jobs_quota
         %(bytes_quota)s, %(answers_quota)s)
 """
 # The slot that has least room gets what became free.
-_LEAST_ROOM: Final = f"""
+_MIN_ROOM: Final = f"""
 SELECT slot FROM usage_slot WHERE account_id = %(account_id)s AND slot >= {_FIRST_SLOT}
 ORDER BY jobs_quota - jobs, bytes_quota - bytes LIMIT 1
 """  # noqa: S608 - as above
@@ -248,7 +248,7 @@ def _give_back(connection: psycopg.Connection, account_id: int) -> None:
         # More was kept than became free: no slot need have room for that.
         balance(connection, account_id, Allowed(*row), drift=NOTHING.minus(released))
         return
-    least = connection.execute(_LEAST_ROOM, {"account_id": account_id}).fetchone()
+    least = connection.execute(_MIN_ROOM, {"account_id": account_id}).fetchone()
     if least is not None:
         params = {"account_id": account_id, "slot": least[0], **released._asdict()}
         connection.execute(_CREDIT, params)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _PIECE: Final = 262_144
-_LONGEST_HEAD: Final = 65_536
+_MAX_HEAD: Final = 65_536
 _AGAIN_S: Final = 0.05
 _FIRST_REFUSAL: Final = 400
 _SMALL_BUFFER: Final = 4096
@@ -53,7 +53,7 @@ async def ask(port: int, requests: Iterator[bytes], score: Score) -> None:
     """Send one request after the other, each once the answer before is here."""
     while score.sent < MAX_REQUESTS:
         with suppress(OSError, EOFError, asyncio.LimitOverrunError):
-            reader, writer = await asyncio.open_connection(HOST, port, limit=_LONGEST_HEAD)
+            reader, writer = await asyncio.open_connection(HOST, port, limit=_MAX_HEAD)
             score.opened += 1
             try:
                 for request in requests:

@@ -17,7 +17,7 @@ from app.domain.job import Dialect
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.rearm import rearm
 from app.domain.retry import JITTER
-from app.domain.retry_policy import DEFAULT, USUAL_WAITS, most_attempts
+from app.domain.retry_policy import DEFAULT, DEFAULT_WAITS, most_attempts
 from app.domain.trigger import Cron
 from tests.api.fusion.saved import DAILY, MOVIES, act, put, saved
 from tests.api.native.booked import JSON, OFTEN, booked
@@ -136,7 +136,7 @@ def overlaps(client: FlaskClient) -> None:
 @surprise("quartz", 9)
 def retries(client: FlaskClient) -> None:
     assert most_attempts(DEFAULT) == 8
-    shortest = sum(USUAL_WAITS) / 3600
+    shortest = sum(DEFAULT_WAITS) / 3600
     assert 27 <= shortest <= shortest * (1 + JITTER) <= 31
     page = " ".join((DOCS / "coming-from-quartz.md").read_text().split())
     assert "up to eight times in all, over 27 to 31 hours" in page

@@ -30,7 +30,7 @@ OURS = {
 # Read of headers that were checked when they were booked: tests/delivery/test_told.py.
 ELSEWHERE = {"delivery.engine._VISIBLE"}
 
-LONGEST_TARGET = 60 * 1024
+MAX_TARGET = 60 * 1024
 """Of an address, about as many characters as the server hands over."""
 
 
@@ -127,13 +127,13 @@ def test_long_fields_are_refused_fast_and_without_a_key(app: Flask, method: str,
 @pytest.mark.parametrize("beginning", ["", "/1/jobs", "/v1.0/jobs", "/api/jobs"])
 def test_long_paths_are_refused_fast_and_without_a_key(app: Flask, beginning: str) -> None:
     for unit in PATHS:
-        ask = partial(status_of, app, "POST", repeated(unit, beginning)(LONGEST_TARGET))
+        ask = partial(status_of, app, "POST", repeated(unit, beginning)(MAX_TARGET))
 
         assert ask({}) in {401, 403, 404, 414}, unit
         assert is_fast(ask, {}), unit
 
 
-@pytest.mark.parametrize("size", [15 * 1024, LONGEST_TARGET])
+@pytest.mark.parametrize("size", [15 * 1024, MAX_TARGET])
 @pytest.mark.parametrize("path", ["/1/jobs", "/1/runs", "/api/jobs", "/v1.0/jobs/a", "/1/nothing"])
 def test_long_queries_are_read_fast_also_with_a_key(
     app: Flask, key: str, path: str, size: int
@@ -210,7 +210,7 @@ def test_a_query_that_is_not_utf_8_is_refused(app: Flask, key: str, path: str) -
 
 
 def test_of_many_unknown_members_no_more_are_compared_than_may_be_kept() -> None:
-    many = {f"m{number}": 1 for number in range(schedule.MOST_UNKNOWN)}
+    many = {f"m{number}": 1 for number in range(schedule.MAX_UNKNOWN)}
 
     with pytest.raises(InvalidMember, match="have no meaning here take"):
         schedule.understand({**many, "enbled": True}, resource=None, now=NOW)

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.retry import Failed, RetryAt, Unreached, Verdict, again, decide, is_success, too_old
-from app.domain.retry_policy import MOST_CALLS, Constant, pause_after
+from app.domain.retry_policy import MAX_CALLS, Constant, pause_after
 from app.domain.run import Reply
 
 VECTORS: Final = Path(__file__).parents[1] / "vectors" / "dapr.json"
 DUE: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 FAILURE: Final = Reply(status=500)
-USUAL: Final = Constant(1, 3)
+ONE_SECOND_THRICE: Final = Constant(1, 3)
 REFUSED: Final = Reply(error="connect-failed", error_detail="nobody listens", connected=False)
 
 Answers = Callable[[int], Reply]
@@ -98,18 +98,18 @@ def test_an_app_is_called_as_often_as_by_dapr(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("status", [200, 204, 299, 404])
 def test_2xx_and_404_are_success(status: int) -> None:
-    assert is_success(Reply(status=status), USUAL)
+    assert is_success(Reply(status=status), ONE_SECOND_THRICE)
 
 
 @pytest.mark.parametrize("status", [301, 302, 400, 401, 410, 429, 500, 503])
 def test_all_else_is_tried_again_and_ends_no_job(status: int) -> None:
     reply = Reply(status=status)
-    assert not is_success(reply, USUAL)
-    decided = under(USUAL, reply)
+    assert not is_success(reply, ONE_SECOND_THRICE)
+    decided = under(ONE_SECOND_THRICE, reply)
     assert isinstance(decided, RetryAt)
     assert decided.instant == DUE + timedelta(seconds=1)
     assert f"The receiver answered {status}" in decided.reason
-    last = under(USUAL, reply, made=4)
+    last = under(ONE_SECOND_THRICE, reply, made=4)
     assert isinstance(last, Failed)
     assert not last.gone
     assert last.reason.endswith("All 4 attempts are used up.")
@@ -118,12 +118,12 @@ def test_all_else_is_tried_again_and_ends_no_job(status: int) -> None:
 @pytest.mark.parametrize("status", [429, 503])
 def test_who_asks_for_time_is_not_called_sooner_with_this_run(status: int) -> None:
     reply = Reply(status=status, headers=(("Retry-After", "3600"),))
-    for policy in (USUAL, Constant(0, 3), Constant(0)):
+    for policy in (ONE_SECOND_THRICE, Constant(0, 3), Constant(0)):
         decided = under(policy, reply)
         assert isinstance(decided, RetryAt)
         assert decided.instant == DUE + timedelta(hours=1)
         assert decided.reason.endswith("asked for a wait of 3600 s.")
-    assert isinstance(under(USUAL, reply, made=4), Failed)
+    assert isinstance(under(ONE_SECOND_THRICE, reply, made=4), Failed)
 
 
 def test_a_429_slows_down_retries_that_would_come_at_once_and_no_others() -> None:
@@ -155,9 +155,11 @@ def test_retries_count_from_the_due_time_and_what_is_past_comes_at_once() -> Non
         Reply(error="timeout", error_detail="in words", connected=False),
     ],
 )
-@pytest.mark.parametrize("made", [1, 4, MOST_CALLS])
+@pytest.mark.parametrize("made", [1, 4, MAX_CALLS])
 def test_what_never_reached_the_app_consumes_nothing(reply: Reply, made: int) -> None:
-    assert under(USUAL, reply, made=made) == Unreached(reason=f"{reply.error}: in words")
+    assert under(ONE_SECOND_THRICE, reply, made=made) == Unreached(
+        reason=f"{reply.error}: in words"
+    )
     assert isinstance(decide(reply, attempts_made=1, due_at=DUE, now=DUE, jitter=0.0), RetryAt), (
         "a native run's attempts are used up by it"
     )
@@ -168,21 +170,23 @@ def test_what_never_reached_the_app_consumes_nothing(reply: Reply, made: int) ->
     ["timeout", "connection-lost", "tls-failed", "bad-response", "signing-failed", "aborted"],
 )
 def test_what_was_connected_or_is_our_own_fault_is_an_attempt(error: str) -> None:
-    assert isinstance(under(USUAL, Reply(error=error, error_detail="")), RetryAt)
-    assert isinstance(under(USUAL, Reply(error=error, error_detail=""), made=4), Failed)
+    assert isinstance(under(ONE_SECOND_THRICE, Reply(error=error, error_detail="")), RetryAt)
+    assert isinstance(under(ONE_SECOND_THRICE, Reply(error=error, error_detail=""), made=4), Failed)
 
 
 def test_a_completion_that_does_not_come_is_an_attempt_that_failed() -> None:
     def missed(made: int) -> Verdict:
         now = DUE + timedelta(hours=1)
-        return again("None.", attempts_made=made, due_at=DUE, now=now, jitter=0.0, policy=USUAL)
+        return again(
+            "None.", attempts_made=made, due_at=DUE, now=now, jitter=0.0, policy=ONE_SECOND_THRICE
+        )
 
     assert isinstance(missed(3), RetryAt)
     assert isinstance(missed(4), Failed)
 
 
 def test_no_age_ends_it() -> None:
-    assert too_old(USUAL, due_at=DUE, now=DUE + timedelta(days=3650)) is None
+    assert too_old(ONE_SECOND_THRICE, due_at=DUE, now=DUE + timedelta(days=3650)) is None
 
 
 def test_after_a_hundred_attempts_they_are_a_minute_apart_at_least() -> None:
@@ -202,7 +206,7 @@ def test_after_a_hundred_attempts_they_are_a_minute_apart_at_least() -> None:
 
 def test_without_end_it_takes_years_and_ends_before_the_attempts_overflow() -> None:
     now, slowest = DUE, timedelta()
-    for made in range(1, MOST_CALLS):
+    for made in range(1, MAX_CALLS):
         decided = under(Constant(0), made=made, now=now)
         assert isinstance(decided, RetryAt)
         pause = decided.instant - now
@@ -210,9 +214,9 @@ def test_without_end_it_takes_years_and_ends_before_the_attempts_overflow() -> N
         now, slowest = decided.instant, pause
     assert slowest == timedelta(hours=1)
     assert now - DUE > timedelta(days=3 * 365)
-    assert isinstance(under(Constant(0), made=MOST_CALLS, now=now), Failed)
-    assert isinstance(under(Constant(0, 2**32 - 1), made=MOST_CALLS, now=now), Failed)
-    assert MOST_CALLS < 2**15
+    assert isinstance(under(Constant(0), made=MAX_CALLS, now=now), Failed)
+    assert isinstance(under(Constant(0, 2**32 - 1), made=MAX_CALLS, now=now), Failed)
+    assert MAX_CALLS < 2**15
 
 
 @given(
@@ -227,7 +231,7 @@ def test_whatever_is_asked_for_a_retry_is_paced_and_never_before_its_time(
     now = DUE + timedelta(seconds=late)
     decided = under(Constant(interval, retries), made=made, now=now)
 
-    most = MOST_CALLS if retries is None else min(retries + 1, MOST_CALLS)
+    most = MAX_CALLS if retries is None else min(retries + 1, MAX_CALLS)
     assert isinstance(decided, RetryAt) is (made < most)
     if isinstance(decided, RetryAt):
         policy = Constant(interval, retries)

@@ -213,7 +213,7 @@ def test_whatever_comes_a_destination_is_never_given_up(
         now += pause
         brake = told(brake, reply, now=now, begun=now - took)
         assert free(brake, max(now, brake.until))
-        assert brake.until - now <= circuit_breaker.LONGEST_ASKED
+        assert brake.until - now <= circuit_breaker.MAX_ASKED
         assert brake.allowed is None or brake.allowed >= 1
         assert brake is FREE or brake != FREE
 

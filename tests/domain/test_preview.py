@@ -160,10 +160,10 @@ def test_an_instant_has_nothing_to_be_said_of_it() -> None:
 
 def test_not_every_change_of_a_century_is_told() -> None:
     cron = local("0 30 2 ? 3 1#2", NY, OnGap.NEXT, None)
-    found = told(cron, count=preview.MOST_FIRINGS)
-    assert len(found.next) == preview.MOST_FIRINGS
+    found = told(cron, count=preview.MAX_FIRINGS)
+    assert len(found.next) == preview.MAX_FIRINGS
     # The days, the changes, and that there are more.
-    assert len(found.warnings) == 1 + preview.MOST_CHANGES + 1
+    assert len(found.warnings) == 1 + preview.MAX_CHANGES + 1
     assert found.warnings[-1].startswith("Further changes")
 
 
@@ -172,6 +172,6 @@ def test_no_schedule_takes_long_to_preview() -> None:
     for _ in range(3):
         for expression in ("* * * * * ?", "0 30 2 ? 3 1#2", "0 0/10 1,2 29 2 ?", "0 0 0 30 2 ?"):
             began = time.thread_time()
-            told(local(expression, NY, OnGap.NEXT, OnOverlap.BOTH), count=preview.MOST_FIRINGS)
+            told(local(expression, NY, OnGap.NEXT, OnOverlap.BOTH), count=preview.MAX_FIRINGS)
             took.append(time.thread_time() - began)
     assert max(sorted(took)[:8]) < 0.05

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain.clocks import OnOverlap
 from app.domain.misfire import Misfire, MisfirePolicy
-from app.domain.rearm import MOST_AT_ONCE, MOST_COUNTED, Rearmed, catch_up, rearm
+from app.domain.rearm import MAX_AT_ONCE, MAX_COUNTED, Rearmed, catch_up, rearm
 from app.domain.trigger import At, Cron, Local
 
 QUARTERLY = Cron(expression="0 0/15 * * * ?")
@@ -27,7 +27,7 @@ def test_the_next_firing_is_strictly_after_both_and_none_is_skipped_uncounted(la
     assert rearmed.next_at > max(NOON, now)
     assert rearmed.next_at - max(NOON, now) <= timedelta(minutes=15)
     between = max(0, late // 900)
-    assert rearmed.missed == min(between, MOST_COUNTED)
+    assert rearmed.missed == min(between, MAX_COUNTED)
 
 
 def test_claimed_ahead_of_time_nothing_was_missed() -> None:
@@ -158,7 +158,7 @@ def test_catching_up_makes_what_is_left_and_no_more_than_is_bearable() -> None:
     assert made(50, ONE) == [NOON]
     assert made(50, SKIP) == []
     assert made(-1, ALL) == []
-    assert len(made(100_000, ALL)) == MOST_AT_ONCE
+    assert len(made(100_000, ALL)) == MAX_AT_ONCE
 
 
 def test_in_a_zone_the_firings_missed_across_a_change_of_its_clock_are_counted() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from app.domain.retry_policy import (
     DEFAULT,
-    LONGEST_AGE,
-    MOST_ATTEMPTS,
+    MAX_AGE,
+    MAX_ATTEMPTS,
     Backoff,
     RetryPolicy,
     check_retry,
@@ -58,7 +58,7 @@ def test_a_backoff_grows_to_its_most() -> None:
     assert doubling[-1] == 86_400
 
 
-@given(BACKOFFS, st.integers(1, MOST_ATTEMPTS))
+@given(BACKOFFS, st.integers(1, MAX_ATTEMPTS))
 def test_waits_of_a_backoff_never_shrink_and_keep_to_a_day(backoff: Backoff, made: int) -> None:
     policy = RetryPolicy(max_attempts=made, backoff=backoff, max_age=60)
     check_retry(policy)
@@ -67,11 +67,11 @@ def test_waits_of_a_backoff_never_shrink_and_keep_to_a_day(backoff: Backoff, mad
     assert all(backoff.initial - 1e-6 <= length <= 86_400 for length in lengths)
 
 
-@given(st.lists(WAITS, min_size=1, max_size=19), st.none() | st.integers(1, MOST_ATTEMPTS))
+@given(st.lists(WAITS, min_size=1, max_size=19), st.none() | st.integers(1, MAX_ATTEMPTS))
 def test_what_is_taken_ends_within_a_week(schedule: list[float], made: int | None) -> None:
     policy = RetryPolicy(schedule=tuple(schedule), max_attempts=made)
     total = timedelta(seconds=sum(waits(policy)))
-    if total <= timedelta(seconds=LONGEST_AGE):
+    if total <= timedelta(seconds=MAX_AGE):
         check_retry(policy)
     else:
         with pytest.raises(InvalidMember, match="add up"):

@@ -19,7 +19,7 @@ from app.store import call_options
 from tests.booked import one
 from tests.e2e.instance import until
 
-USUAL = Constant(1, 3)
+ONE_SECOND_THRICE = Constant(1, 3)
 
 
 class Made(NamedTuple):
@@ -45,7 +45,7 @@ def book_calls(
     app: str,
     dues: Sequence[datetime],
     *,
-    policy: Constant = USUAL,
+    policy: Constant = ONE_SECOND_THRICE,
     data: bytes | None = b'{"droid":"R2-D2"}',
 ) -> dict[UUID, datetime]:
     """One-time jobs of the app, each under its id as its name."""
@@ -76,7 +76,7 @@ def book_ticks(
     schedule: str,
     *,
     repeats: int,
-    policy: Constant = USUAL,
+    policy: Constant = ONE_SECOND_THRICE,
 ) -> UUID:
     """A job of the app that is due at `first`, and then as often as it is to be repeated."""
     job = UUID(int=uuid7().int)

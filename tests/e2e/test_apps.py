@@ -13,7 +13,15 @@ import pytest
 from app.domain.instants import format_utc
 from app.domain.retry_policy import Constant
 from tests.booked import in_seconds, one
-from tests.e2e.apps import USUAL, book_calls, book_ticks, end_of, made, put_app, reason_of
+from tests.e2e.apps import (
+    ONE_SECOND_THRICE,
+    book_calls,
+    book_ticks,
+    end_of,
+    made,
+    put_app,
+    reason_of,
+)
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import steadily
 from tests.e2e.gauge import Gauge
@@ -144,9 +152,9 @@ def test_a_tick_that_is_given_up_counts_and_the_next_follows(
 @pytest.mark.parametrize(
     ("policy", "behaviour", "statuses", "state"),
     [
-        pytest.param(USUAL, after(SLOW, answer(500)), [500] * 4, "failed", id="1+3"),
+        pytest.param(ONE_SECOND_THRICE, after(SLOW, answer(500)), [500] * 4, "failed", id="1+3"),
         pytest.param(
-            USUAL,
+            ONE_SECOND_THRICE,
             in_turn(answer(503), answer(302), answer(200)),
             [503, 302, 200],
             "succeeded",
@@ -154,7 +162,7 @@ def test_a_tick_that_is_given_up_counts_and_the_next_follows(
         ),
         pytest.param(Constant(0, 0), answer(500), [500], "failed", id="drop"),
         pytest.param(Constant(0, 3), answer(500), [500] * 4, "failed", id="at once"),
-        pytest.param(USUAL, answer(404), [404], "succeeded", id="404 is as good"),
+        pytest.param(ONE_SECOND_THRICE, answer(404), [404], "succeeded", id="404 is as good"),
         pytest.param(Constant(0, 1), answer(410), [410] * 2, "failed", id="410 ends nothing else"),
         pytest.param(
             Constant(0.001),

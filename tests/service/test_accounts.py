@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from flask import Flask
 
 from app.domain.account import Caller
-from app.domain.secret import MOST
+from app.domain.secret import MAX_SECRETS
 from app.errors import Conflict, InvalidMember, Misconfigured, NotFound, Unauthenticated
 from app.service import accounts
 from app.service.secrets import SecretBox
@@ -123,10 +123,10 @@ def test_no_secret_outlives_the_overlap_of_a_later_rotation(app: Flask) -> None:
 
 def test_only_so_many_secrets_sign_at_once(app: Flask, connection: psycopg.Connection) -> None:
     accounts.create("demo")
-    for _ in range(MOST - 1):
+    for _ in range(MAX_SECRETS - 1):
         accounts.rotate_secret("demo", overlap=timedelta(hours=1))
     before = accounts.secrets("demo")
-    assert len(before) == MOST
+    assert len(before) == MAX_SECRETS
 
     with pytest.raises(Conflict) as refused:
         accounts.rotate_secret("demo", overlap=timedelta(minutes=1))
@@ -137,7 +137,7 @@ def test_only_so_many_secrets_sign_at_once(app: Flask, connection: psycopg.Conne
         "UPDATE signing_secret SET expires_at = clock_timestamp()"
         " WHERE id = (SELECT min(id) FROM signing_secret)"
     )
-    assert len(accounts.rotate_secret("demo", overlap=timedelta(hours=1))) == MOST
+    assert len(accounts.rotate_secret("demo", overlap=timedelta(hours=1))) == MAX_SECRETS
     assert len(accounts.rotate_secret("demo", overlap=timedelta(0))) == 1
 
 

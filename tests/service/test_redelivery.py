@@ -293,7 +293,7 @@ def test_what_was_attempted_a_thousand_times_is_let_go(
     caller: Caller, connection: psycopg.Connection
 ) -> None:
     failed = fail(caller, connection, jobs.create(caller, booking()))
-    connection.execute("UPDATE run SET attempts = %s", (redelivery.MOST_ATTEMPTS,))
+    connection.execute("UPDATE run SET attempts = %s", (redelivery.MAX_ATTEMPTS,))
 
     with pytest.raises(Conflict, match="1000 times"):
         runs.redeliver(caller, failed.id)

@@ -72,7 +72,7 @@ def test_a_job_and_a_span_of_time_narrow_what_is_sent_again(
 def test_a_call_takes_up_what_it_may_and_tells_where_to_go_on(
     caller: Caller, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runs, "MOST_REDELIVERED", 3)
+    monkeypatch.setattr(runs, "MAX_REDELIVERED", 3)
     monkeypatch.setattr(runs, "_BATCH", 2)
     made = several(caller, connection, [RunState.FAILED] * 5)
     connection.execute(

@@ -341,7 +341,7 @@ def test_a_worker_that_stops_sends_for_nothing(stage: Capped) -> None:
 def test_however_many_destinations_there_are_few_are_remembered(
     stage: Capped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow_control, "_KNOWN_MOST", 20)
+    monkeypatch.setattr(flow_control, "_MAX_KNOWN", 20)
     stage.hold_many(1)
     for n in range(100):
         stage.hold_many(1, f"http://host{n}.test/")

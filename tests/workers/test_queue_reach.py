@@ -198,7 +198,7 @@ def test_the_backlog_of_a_suspended_account_does_not_hide_what_is_behind_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("workers.scheduler.BUDGET", 3)
-    monkeypatch.setattr("workers.scheduler._LEAST_ROOM", 1)
+    monkeypatch.setattr("workers.scheduler._MIN_ROOM", 1)
     for _ in range(7):
         hide(connection, book(connection, account_id, due_in=-3600))
     connection.execute("UPDATE account SET suspended_at = now()")

@@ -15,7 +15,7 @@ from app.uptime import read_uptime
 FRESH_S: Final = 5.0
 """A rotated secret, or a new limit, is in use this long afterwards, at the latest."""
 
-_TOKENS_MOST: Final = 10_000
+_MAX_TOKENS: Final = 10_000
 
 Secrets = tuple[str, ...]
 
@@ -62,7 +62,7 @@ class Keyring:
             except Misconfigured as error:
                 logger.error("secret.unreadable", account_id=account_id, error=error.message)
                 opened = ""
-            if len(self._tokens) >= _TOKENS_MOST:
+            if len(self._tokens) >= _MAX_TOKENS:
                 self._tokens.clear()
             self._tokens[sealed] = opened
         return opened

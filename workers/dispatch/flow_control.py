@@ -34,11 +34,11 @@ from workers.dispatch.unreachable import Unreachable
 
 _PATIENCE_S: Final = 1.0
 _CROWD: Final = 500
-_LEAST_ROOM: Final = 100
+_MIN_ROOM: Final = 100
 _TIDY_S: Final = 10.0
 _CROWDED_TIDY_S: Final = 1.0
 _IDLE_S: Final = 60.0
-_KNOWN_MOST: Final = 20_000
+_MAX_KNOWN: Final = 20_000
 _SEASONING: Final = 0.1
 
 _Key = tuple[int, str, int, str, bool]
@@ -215,7 +215,7 @@ class Destinations:
         if not self._tidying:
             self._tidying = True
             self._loop.call_at(place.seen + _TIDY_S, self._tidy)
-        if len(self._known) >= _KNOWN_MOST and place.seen - self._tidied_at > _CROWDED_TIDY_S:
+        if len(self._known) >= _MAX_KNOWN and place.seen - self._tidied_at > _CROWDED_TIDY_S:
             self._forget_idle(place.seen)
         return place
 
@@ -300,7 +300,7 @@ class Destinations:
 
     def _room(self) -> int:
         # Those for which there is room have it also while others wait elsewhere.
-        return max(self._most_waiting - self._waiting, min(_LEAST_ROOM, self._most_waiting))
+        return max(self._most_waiting - self._waiting, min(_MIN_ROOM, self._most_waiting))
 
     def _judge(self, held: Held, place: Destination, reply: Reply, now: float) -> None:
         if place.probe is held:
@@ -381,7 +381,7 @@ class Destinations:
     def _forget_idle(self, now: float) -> None:
         """Forget what has long been idle; where too many are known, whatever is idle now."""
         self._tidied_at = now
-        crowd = len(self._known) >= _KNOWN_MOST
+        crowd = len(self._known) >= _MAX_KNOWN
         for key, place in list(self._known.items()):
             waits = place.parked or now < place.brake.until
             if place.idle and (crowd or (not waits and now - place.seen > _IDLE_S)):

@@ -29,7 +29,7 @@ _NOWHERE: Final = ""
 """Both in place of a destination: nobody sends for the run."""
 
 _KEY_AGAIN_S: Final = 5.0
-_KEY_AGAIN_AT_MOST_S: Final = 300.0
+_MAX_KEY_PAUSE_S: Final = 300.0
 """How soon, and how late at most, a run comes back that a missing key keeps from being sent."""
 
 _UNWELL: Final = frozenset({RunState.FAILED, RunState.DEAD})
@@ -236,7 +236,7 @@ class Held:
 
     def without_key(self, why: str, now: float) -> Release:
         """Give it back, as a key is missing: it comes back by itself, the later the longer."""
-        leave = min(max(_KEY_AGAIN_S, self.lateness(now)), _KEY_AGAIN_AT_MOST_S)
+        leave = min(max(_KEY_AGAIN_S, self.lateness(now)), _MAX_KEY_PAUSE_S)
         return self.give_back(leave, Cause.KEY_MISSING, why)
 
     def give_back(self, leave: float, cause: Cause, why: str, *, where: str = _NOWHERE) -> Release:

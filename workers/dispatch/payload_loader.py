@@ -21,7 +21,7 @@ from workers.loop_thread import LoopThread
 _AT_ONCE: Final = 4 * 1024 * 1024
 """Bytes after which a statement asks for no more: what is read is in memory twice for a moment."""
 
-_MOST: Final = 200
+_MAX_RUNS: Final = 200
 _LISTEN_S: Final = 0.5
 
 
@@ -71,7 +71,7 @@ class Loader(LoopThread):
         batch: list[Held] = []
         size = 0
         try:
-            while size < _AT_ONCE and len(batch) < _MOST:
+            while size < _AT_ONCE and len(batch) < _MAX_RUNS:
                 held = orders.get_nowait() if batch else orders.get(timeout=_LISTEN_S)
                 if held.counted and held.body is None:
                     batch.append(held)

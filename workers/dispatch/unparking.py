@@ -18,7 +18,7 @@ _LOOK_EACH_S: Final = 3e-5
 """Pause between two looks: at least the first, and so long for each destination looked at."""
 
 _SUMMON_S: Final = 0.1
-_SUMMON_MOST: Final = 500
+_MAX_SUMMONED: Final = 500
 
 
 class Summons(NamedTuple):
@@ -136,4 +136,4 @@ def _vacant(place: Destination, now: float) -> int:
     room = place.cap(fresh=False) - under_way
     if brake is FREE:
         room += int((place.rate or 0.0) * _SUMMON_S)
-    return min(room, _SUMMON_MOST)
+    return min(room, _MAX_SUMMONED)

@@ -49,7 +49,7 @@ class Policy:
     max_retries: int | None = None
 
 
-USUAL: Final = Policy(interval="1s", max_retries=3)
+DEFAULT_POLICY: Final = Policy(interval="1s", max_retries=3)
 """What Dapr fills in where a job names none."""
 
 
@@ -64,7 +64,7 @@ class JobDocument:
     repeats: int | None = None
     overwrite: bool = False
     data: bytes | None = None
-    policy: Policy = USUAL
+    policy: Policy = DEFAULT_POLICY
 
 
 def read(body: bytes) -> JobDocument:
@@ -87,7 +87,7 @@ def read(body: bytes) -> JobDocument:
         repeats=protojson.uint32(given["repeats"]) if "repeats" in given else None,
         overwrite="overwrite" in given and protojson.flag(given["overwrite"]),
         data=None if data is None else data.text.encode(),
-        policy=_policy(given["policy"]) if "policy" in given else USUAL,
+        policy=_policy(given["policy"]) if "policy" in given else DEFAULT_POLICY,
     )
 
 
@@ -123,7 +123,7 @@ def repeats_of(value: object) -> int:
     raise InvalidMember(
         "repeats",
         "repeats is no whole number in its bounds.",
-        remedy=f"Give a number from 1 to {protojson.MOST_UINT32}, or leave repeats out.",
+        remedy=f"Give a number from 1 to {protojson.MAX_UINT32}, or leave repeats out.",
     )
 
 
@@ -144,7 +144,7 @@ def _policy(value: Written) -> Policy:
         _set(chosen["drop"], {})
         return Policy(drop=True)
     if "constant" not in chosen:
-        return USUAL
+        return DEFAULT_POLICY
     constant = _set(chosen["constant"], _CONSTANT)
     return Policy(
         interval=_interval(constant["interval"]) if "interval" in constant else None,

@@ -15,9 +15,9 @@ from typing import Any, Final, NoReturn
 from app.domain.quotation import quoted
 from app.errors import MalformedDocument
 
-MOST_MEMBERS: Final = 1000
-MOST_UINT32: Final = 2**32 - 1
-LONGEST_NUMBER: Final = 40
+MAX_MEMBERS: Final = 1000
+MAX_UINT32: Final = 2**32 - 1
+MAX_NUMBER: Final = 40
 
 _BLANK: Final = re.compile(r"[ \t\n\r]*")
 _NUMBER: Final = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,9})?")
@@ -98,16 +98,16 @@ def flag(value: Written) -> bool:
 def uint32(value: Written) -> int:
     """A whole number below 2^32: 5, 5.0, 50e-1, or that in a string; raises MalformedDocument."""
     text = string(value) if value.text.startswith('"') else value.text
-    if len(text) <= LONGEST_NUMBER and _NUMBER.fullmatch(text):
+    if len(text) <= MAX_NUMBER and _NUMBER.fullmatch(text):
         number = Decimal(text)
-        if number <= MOST_UINT32 and number == int(number):
+        if number <= MAX_UINT32 and number == int(number):
             return int(number)
     raise wrong(value, "uint32")
 
 
 def wrong(value: Written, kind: str) -> MalformedDocument:
     """The refusal of a value that is not of this kind."""
-    shown = value.text if len(value.text) <= LONGEST_NUMBER else f"{value.text[:LONGEST_NUMBER]}…"
+    shown = value.text if len(value.text) <= MAX_NUMBER else f"{value.text[:MAX_NUMBER]}…"
     return _malformed(f"invalid value for {kind} field {value.member}: {shown}")
 
 
@@ -118,7 +118,7 @@ def _pairs(text: str, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if text[closing : closing + 1] == "}":
         _end(text, closing + 1)
         return
-    for _ in range(MOST_MEMBERS):
+    for _ in range(MAX_MEMBERS):
         name, at = _LENIENT.raw_decode(text, _mark(text, at, '"') - 1)
         start = _past_blanks(text, _mark(text, at, ":"))
         decoder = _STRICT if name in known else _LENIENT
@@ -130,7 +130,7 @@ def _pairs(text: str, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             _end(text, at + 1)
             return
         at = _mark(text, at, ",")
-    raise _malformed(f"there are more than {MOST_MEMBERS} members")
+    raise _malformed(f"there are more than {MAX_MEMBERS} members")
 
 
 def _mark(text: str, at: int, mark: str) -> int:

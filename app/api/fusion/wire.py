@@ -16,8 +16,8 @@ from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 LIMIT: Final = "limit"
-MOST_LISTED: Final = 1000
-USUAL_LISTED: Final = 100
+MAX_LISTED: Final = 1000
+DEFAULT_LISTED: Final = 100
 
 _DIGITS: Final = 18
 
@@ -82,14 +82,14 @@ def limit() -> int:
     """
     asked = request.args.get(LIMIT)
     if asked is None:
-        return USUAL_LISTED
+        return DEFAULT_LISTED
     if not _is_number(asked):
         raise InvalidMember(
             LIMIT,
             f"limit is {quoted(asked)}.",
-            remedy=f"Give a whole number from 1 on; more than {MOST_LISTED} are never listed.",
+            remedy=f"Give a whole number from 1 on; more than {MAX_LISTED} are never listed.",
         )
-    return min(int(asked), MOST_LISTED)
+    return min(int(asked), MAX_LISTED)
 
 
 def _is_number(text: str) -> bool:

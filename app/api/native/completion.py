@@ -13,7 +13,7 @@ from app.api.native import answers, incoming, json_codec, xml_codec
 from app.api.native.runs import of_run
 from app.api.parameters import takes
 from app.api.scopes import needs
-from app.domain.completion import MOST_MESSAGE, Completion, Said
+from app.domain.completion import MAX_MESSAGE, Completion, Said
 from app.domain.quotation import quoted
 from app.domain.run import LIVE
 from app.domain.scope import Scope
@@ -98,11 +98,11 @@ def _completion(texts: Mapping[str, Any]) -> Completion:
 
 
 def _check_message(message: str) -> None:
-    if len(message) > MOST_MESSAGE:
+    if len(message) > MAX_MESSAGE:
         raise InvalidMember(
             MESSAGE,
             f"{MESSAGE} has {len(message)} characters.",
-            remedy=f"Give at most {MOST_MESSAGE} characters.",
+            remedy=f"Give at most {MAX_MESSAGE} characters.",
         )
     # Neither has a place in text: NUL in that of PostgreSQL, half a pair in that of anybody.
     if any(each == "\0" or "\ud800" <= each <= "\udfff" for each in message):

@@ -24,7 +24,7 @@ def list_apps() -> Response:
     """The account's apps, by id, in pages."""
     caller = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    limit = query.limit() or query.MOST
+    limit = query.limit() or query.MAX_LIMIT
     found = service.page(caller.account, after=request.args.get(query.CURSOR), limit=limit + 1)
     return answers.page(
         "apps",

@@ -14,7 +14,7 @@ BASE64: Final = "base64"
 
 # What JSON or XML escapes; JSON takes six bytes for a control character, which is most.
 _ESCAPED: Final = bytes(range(0x20)) + b'"\\&<>'
-_LONGEST_ESCAPE: Final = 6
+_MAX_ESCAPE: Final = 6
 _MAX_ESCAPED: Final = 6 * 1024 * 1024
 _BLANKS: Final = str.maketrans("", "", " \t\r\n")
 
@@ -54,7 +54,7 @@ def to_text(payload: bytes) -> tuple[str, str | None]:
 def _escaped_size(payload: bytes) -> int:
     """The most bytes that a text takes in JSON and in XML."""
     escaped = len(payload) - len(payload.translate(None, _ESCAPED))
-    return len(payload) + (_LONGEST_ESCAPE - 1) * escaped
+    return len(payload) + (_MAX_ESCAPE - 1) * escaped
 
 
 def to_base64(payload: bytes) -> str:

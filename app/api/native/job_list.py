@@ -15,7 +15,7 @@ from flask import request
 
 from app.api.native import query
 from app.domain.booking import check_tag
-from app.domain.job import MOST_TAGS
+from app.domain.job import MAX_TAGS
 from app.errors import InvalidMember
 
 TAG: Final = "tag"
@@ -46,7 +46,7 @@ def asked(account_id: int) -> JobList:
     return JobList(
         account_id=account_id,
         tags=tags,
-        limit=limit or query.USUAL,
+        limit=limit or query.DEFAULT_LIMIT,
         after=read_cursor(wanted, cursor),
     )
 
@@ -90,10 +90,10 @@ def _tags(given: Sequence[str]) -> tuple[str, ...]:
     tags = tuple(dict.fromkeys(given))
     for tag in tags:
         check_tag(TAG, tag)
-    if len(tags) > MOST_TAGS:
+    if len(tags) > MAX_TAGS:
         raise InvalidMember(
             TAG,
             f"The query names {len(tags)} tags, and no job has so many.",
-            remedy=f"Name at most {MOST_TAGS}.",
+            remedy=f"Name at most {MAX_TAGS}.",
         )
     return tags

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.api.native.shapes import Value
-from app.domain.call_options import USUAL, Manner
+from app.domain.call_options import DEFAULT_OPTIONS, Manner
 from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
 from app.domain.quotation import quoted
 from app.domain.retry_policy import Backoff, RetryPolicy
@@ -21,7 +21,7 @@ def manner(
 ) -> Manner:
     """How the job is to be called; raises InvalidMember."""
     if method is None and not headers and timeout is None and not retry:
-        return USUAL
+        return DEFAULT_OPTIONS
     return Manner(
         method=method,
         headers=tuple((headers or {}).items()),

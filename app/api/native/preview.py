@@ -11,13 +11,13 @@ from app.api import negotiation, previews
 from app.api.native import json_codec, timing, xml_codec
 from app.api.native.tree import Value
 from app.domain import clocks, instants, preview, zones
-from app.domain.preview import MOST_FIRINGS, Preview
+from app.domain.preview import MAX_FIRINGS, Preview
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 ROOT: Final = "preview"
 NATIVE: Final = "native"
-USUAL_FIRINGS: Final = 5
+DEFAULT_FIRINGS: Final = 5
 
 _OWN: Final = ("dialect", "after", "count")
 _MEMBERS: Final = {
@@ -147,15 +147,15 @@ def _text(members: Mapping[str, Any], name: str) -> str | None:
 
 def _count(members: Mapping[str, Any]) -> int:
     if "count" not in members:
-        return USUAL_FIRINGS
+        return DEFAULT_FIRINGS
     value = members["count"]
     digits = str(value) if isinstance(value, str) else ""
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(MOST_FIRINGS))):
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(MAX_FIRINGS))):
         digits = "0"
-    if not 1 <= int(digits) <= MOST_FIRINGS:
+    if not 1 <= int(digits) <= MAX_FIRINGS:
         raise InvalidMember(
             "count",
             "count is no whole number in its bounds.",
-            remedy=f"Give a number from 1 to {MOST_FIRINGS}.",
+            remedy=f"Give a number from 1 to {MAX_FIRINGS}.",
         )
     return int(digits)

@@ -11,12 +11,12 @@ from app.api.native import incoming, json_codec, xml_codec
 from app.api.native.tree import Value
 from app.domain import instants
 from app.domain.quotation import quoted
-from app.domain.secret import LONGEST_OVERLAP, USUAL_OVERLAP, SigningSecret
+from app.domain.secret import DEFAULT_OVERLAP, MAX_OVERLAP, SigningSecret
 from app.errors import InvalidMember
 
 OVERLAP: Final = "overlap"
 
-_MOST: Final = int(LONGEST_OVERLAP.total_seconds())
+_MAX_OVERLAP_S: Final = int(MAX_OVERLAP.total_seconds())
 _EXAMPLE: Final = f'{{"{OVERLAP}": 86400}}'
 
 
@@ -26,7 +26,7 @@ def overlap() -> timedelta:
     Raises InvalidMember, MalformedDocument, UnsupportedFormat and TooLarge.
     """
     if not bodies.keep():
-        return USUAL_OVERLAP
+        return DEFAULT_OVERLAP
     return incoming.read(_from_json, _from_xml)
 
 
@@ -47,7 +47,7 @@ def _from_json(body: bytes) -> timedelta:
     for name in members:
         _check_name(name)
     if members.get(OVERLAP) is None:
-        return USUAL_OVERLAP
+        return DEFAULT_OVERLAP
     return _seconds(json_codec.number_of(members[OVERLAP]))
 
 
@@ -55,7 +55,7 @@ def _from_xml(body: bytes, charset: str | None) -> timedelta:
     texts = xml_codec.texts_of(body, charset, "rotation")
     for name in texts:
         _check_name(name)
-    return _seconds(texts[OVERLAP]) if OVERLAP in texts else USUAL_OVERLAP
+    return _seconds(texts[OVERLAP]) if OVERLAP in texts else DEFAULT_OVERLAP
 
 
 def _check_name(name: str) -> None:
@@ -69,10 +69,15 @@ def _check_name(name: str) -> None:
 
 def _seconds(text: str) -> timedelta:
     """`text` is the number as written, or empty for what is no number."""
-    if text.isascii() and text.isdigit() and len(text) <= len(str(_MOST)) and int(text) <= _MOST:
+    if (
+        text.isascii()
+        and text.isdigit()
+        and len(text) <= len(str(_MAX_OVERLAP_S))
+        and int(text) <= _MAX_OVERLAP_S
+    ):
         return timedelta(seconds=int(text))
     raise InvalidMember(
         OVERLAP,
-        f"{OVERLAP} is no whole number of seconds from 0 to {_MOST}.",
+        f"{OVERLAP} is no whole number of seconds from 0 to {_MAX_OVERLAP_S}.",
         remedy=f"Give such a number, as in {_EXAMPLE}; 0 ends the old secrets at once.",
     )

@@ -34,7 +34,7 @@ def list_runs() -> Response:
     media_type = answers.offer(negotiation.DOCUMENTS)
     given = dict(request.args.lists())
     wanted, place = run_filter.of_texts(given, tuple(RunState))
-    limit = query.limit() or query.USUAL
+    limit = query.limit() or query.DEFAULT_LIMIT
     with service.listed(asking, wanted, after=place, limit=limit + 1) as found:
         return _listed(found, limit, media_type)
 
@@ -48,7 +48,7 @@ def list_runs_of_job(job_id: UUID) -> Response:
     media_type = answers.offer(negotiation.DOCUMENTS)
     given = request.args.get(CURSOR)
     place = None if given is None else cursor.read(given)
-    limit = query.limit() or query.USUAL
+    limit = query.limit() or query.DEFAULT_LIMIT
     with service.of_job(asking, job_id, after=place, limit=limit + 1) as found:
         return _listed(found, limit, media_type)
 
@@ -75,7 +75,10 @@ def list_attempts(run_id: UUID) -> Response:
     """All attempts of a run, newest first, a page at a time."""
     asking = admission.admit()
     media_type = answers.offer(negotiation.DOCUMENTS)
-    before, limit = cursor.attempt_number(request.args.get(CURSOR)), query.limit() or query.USUAL
+    before, limit = (
+        cursor.attempt_number(request.args.get(CURSOR)),
+        query.limit() or query.DEFAULT_LIMIT,
+    )
     with service.attempts(asking, run_id, before=before, limit=limit + 1) as found:
         return answers.page(
             "attempts",

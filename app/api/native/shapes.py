@@ -91,7 +91,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
 _NUMBER: Final = re.compile(
     r"-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?(?P<power>[eE][+-]?[0-9]+)?"
 )
-_LONGEST: Final = 30
+_MAX_NUMBER_LENGTH: Final = 30
 
 
 def of_member(name: str) -> Shape:
@@ -101,11 +101,11 @@ def of_member(name: str) -> Shape:
 
 def number(path: str, text: str, shape: Number) -> int | float:
     """The number written as `text`; raises InvalidMember. A long one is refused unread."""
-    match = _NUMBER.fullmatch(text) if len(text) <= _LONGEST else None
+    match = _NUMBER.fullmatch(text) if len(text) <= _MAX_NUMBER_LENGTH else None
     if match is None:
         raise InvalidMember(
             path,
-            f"{path} is {quoted(text)}, not a number of at most {_LONGEST} characters.",
+            f"{path} is {quoted(text)}, not a number of at most {_MAX_NUMBER_LENGTH} characters.",
             remedy="Write a number such as 5 or 2.5.",
         )
     if match["fraction"] is None and match["power"] is None:

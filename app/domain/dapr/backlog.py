@@ -8,9 +8,9 @@ from typing import Final
 from app.domain.dapr.reader import Every, Fields
 from app.domain.dapr.schedule import Ticks, next_after, step_of
 
-MOST_AT_ONCE: Final = 10_000
+MAX_AT_ONCE: Final = 10_000
 """All of them are called for, one after the other, as fast as the app answers."""
-SHORTEST_STEP: Final = 1_000_000
+MIN_STEP: Final = 1_000_000
 """Nanoseconds. The calls of one job never overlap, and an app takes about so long for each.
 
 A schedule that ticks faster than this can only fall behind, so all of its ticks count as due at
@@ -25,28 +25,28 @@ _NANOSECONDS: Final = 1000
 def has_too_many(
     ticks: Ticks, schedule: Every | Fields, repeats: int | None, now: datetime
 ) -> bool:
-    """Whether more than MOST_AT_ONCE ticks would be due at once at `now`, or without an end.
+    """Whether more than MAX_AT_ONCE ticks would be due at once at `now`, or without an end.
 
     A schedule of fields ticks once a second at most: its ticks are counted one by one only where
     it began long ago, and no further than the limit.
     """
-    if repeats is not None and repeats <= MOST_AT_ONCE:
+    if repeats is not None and repeats <= MAX_AT_ONCE:
         return False
     if isinstance(schedule, Every):
         return _too_many_steps(ticks, schedule, now)
     end = now if ticks.until is None else min(now, ticks.until)
-    if (end - ticks.start) // _SECOND < MOST_AT_ONCE:
+    if (end - ticks.start) // _SECOND < MAX_AT_ONCE:
         return False
     counted = 1 if ticks.first is not None else 0
     tick = next_after(ticks, ticks.start)
-    while tick is not None and tick <= end and counted <= MOST_AT_ONCE:
+    while tick is not None and tick <= end and counted <= MAX_AT_ONCE:
         counted += 1
         tick = next_after(ticks, tick)
-    return counted > MOST_AT_ONCE
+    return counted > MAX_AT_ONCE
 
 
 def _too_many_steps(ticks: Ticks, every: Every, now: datetime) -> bool:
-    if every.period >= SHORTEST_STEP:
+    if every.period >= MIN_STEP:
         end = now if ticks.until is None else min(now, ticks.until)
     elif ticks.until is None:
         return True
@@ -55,4 +55,4 @@ def _too_many_steps(ticks: Ticks, every: Every, now: datetime) -> bool:
     if end < ticks.start:
         return False
     steps = (end - ticks.start) // _MICRO * _NANOSECONDS // step_of(every)
-    return steps + (ticks.first is not None) > MOST_AT_ONCE
+    return steps + (ticks.first is not None) > MAX_AT_ONCE

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from app.domain.dapr import time_spec
-from app.domain.dapr.backlog import MOST_AT_ONCE, SHORTEST_STEP, has_too_many
+from app.domain.dapr.backlog import MAX_AT_ONCE, MIN_STEP, has_too_many
 from app.domain.dapr.reader import Every, Fields, read
 from app.domain.dapr.refusal import Refusal, shown
 from app.domain.dapr.schedule import Ticks, following, next_after
 from app.domain.instants import format_utc
 from app.domain.trigger import At
 
-MOST_COUNTED: Final = (1 << 31) - 1
+MAX_COUNTED: Final = (1 << 31) - 1
 """Of `repeats`, the most that is counted; who asks for more asks for no end."""
 
 
@@ -67,7 +67,7 @@ def book(times: Times, now: datetime) -> Booked:
     if has_too_many(ticks, schedule, times.repeats, now):
         raise _too_many(times.schedule, schedule)
     remaining = times.repeats
-    if remaining is not None and remaining > MOST_COUNTED:
+    if remaining is not None and remaining > MAX_COUNTED:
         remaining = None
     return Booked(trigger=ticks, first=first, remaining=remaining)
 
@@ -133,15 +133,15 @@ def _check_schedule(text: str, schedule: Every | Fields, start: datetime) -> Non
 
 
 def _too_many(text: str, schedule: Every | Fields) -> Refusal:
-    if isinstance(schedule, Every) and schedule.period < SHORTEST_STEP:
+    if isinstance(schedule, Every) and schedule.period < MIN_STEP:
         return Refusal(
             "schedule",
             f"the interval is shorter than a millisecond, without an end: {shown(text)}",
             remedy='use "@every 1ms" or longer, '
-            f'or say how often in "repeats", at most {MOST_AT_ONCE:,} times',
+            f'or say how often in "repeats", at most {MAX_AT_ONCE:,} times',
         )
     return Refusal(
         "dueTime",
-        f"more than {MOST_AT_ONCE:,} ticks of {shown(text)} would be due at once",
+        f"more than {MAX_AT_ONCE:,} ticks of {shown(text)} would be due at once",
         remedy='begin later, or say how often in "repeats" or how long in "ttl"',
     )

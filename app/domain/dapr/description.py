@@ -8,7 +8,7 @@ from app.domain.dapr.fields import DAY_OF_MONTH, DAY_OF_WEEK
 from app.domain.dapr.reader import Fields
 from app.domain.quartz.description import (
     SHORT_MONTHS,
-    SHORTEST,
+    SHORTEST_MONTH,
     in_months,
     on_days_of_month,
     on_weekdays,
@@ -28,7 +28,7 @@ def days_in_words(fields: Fields) -> str | None:
         return None
     # Dapr counts from Sunday, 0; read aloud the week begins on Monday.
     weekdays = sorted((day - 1) % _WEEK for day in by_week.values)
-    short = SHORT_MONTHS if max(by_month.values, default=0) > SHORTEST else ""
+    short = SHORT_MONTHS if max(by_month.values, default=0) > SHORTEST_MONTH else ""
     either = not (by_month.star or by_week.star)
     if whole_month or whole_week:
         if either:

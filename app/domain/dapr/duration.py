@@ -22,8 +22,8 @@ _NANOSECONDS: Final = {
     "h": 3600 * SECOND,
 }
 _PART: Final = re.compile(r"(?P<whole>[0-9]*)(?:\.(?P<fraction>[0-9]*))?(?P<unit>[^.0-9]*)")
-_LEAST: Final = -(1 << 63)
-_MOST: Final = (1 << 63) - 1
+_MIN_NANOSECONDS: Final = -(1 << 63)
+_MAX_NANOSECONDS: Final = (1 << 63) - 1
 _FORMS: Final = (
     'write numbers with the units h, m, s, ms, us and ns, as in "1h30m" or ".5s"; '
     "days have no unit, write 24h"
@@ -31,7 +31,7 @@ _FORMS: Final = (
 _PROTOBUF: Final = re.compile(
     r"(?P<sign>[-+]?)(?=[0-9.])(?P<whole>0|[1-9][0-9]*)?(?:\.(?P<fraction>[0-9]{0,9}))?s"
 )
-_MOST_SECONDS: Final = 315_576_000_000
+_MAX_SECONDS: Final = 315_576_000_000
 
 
 def parse(text: str, *, member: str) -> int:
@@ -52,7 +52,7 @@ def parse(text: str, *, member: str) -> int:
         total += _nanoseconds(part, text, member)
         begin = part.end()
     total = -total if sign == "-" else total
-    if not _LEAST <= total <= _MOST:
+    if not _MIN_NANOSECONDS <= total <= _MAX_NANOSECONDS:
         raise _invalid(text, member)
     return total
 
@@ -96,7 +96,7 @@ def canonical(text: str, *, member: str) -> str:
 
 def _protobuf(text: str, member: str) -> int:
     found = _PROTOBUF.fullmatch(text) if len(text) <= MAX_TEXT else None
-    if found is None or int(found["whole"] or 0) > _MOST_SECONDS:
+    if found is None or int(found["whole"] or 0) > _MAX_SECONDS:
         raise Refusal(
             member,
             f"invalid google.protobuf.Duration value {quoted(text)}",

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from app.domain.dapr.refusal import Refusal, shown
 
 _NUMBER: Final = re.compile(r"(?P<sign>[+-]?)(?P<digits>[0-9]+)")
-_MOST_DIGITS: Final = 18
+_MAX_DIGITS: Final = 18
 
 
 def _numbered(names: str, first: int) -> Mapping[str, int]:
@@ -39,22 +39,22 @@ class Values(NamedTuple):
     star: bool
 
 
-_USUAL: Final = 'ranges such as "1-5", steps such as "*/5" or "1/5", lists, "*" or "?"'
-SECONDS: Final = Field(low=0, high=59, forms=f"in seconds use 0 to 59, {_USUAL}")
-MINUTES: Final = Field(low=0, high=59, forms=f"in minutes use 0 to 59, {_USUAL}")
-HOURS: Final = Field(low=0, high=23, forms=f"in hours use 0 to 23, {_USUAL}")
-DAY_OF_MONTH: Final = Field(low=1, high=31, forms=f"in day-of-month use 1 to 31, {_USUAL}")
+_SYNTAX: Final = 'ranges such as "1-5", steps such as "*/5" or "1/5", lists, "*" or "?"'
+SECONDS: Final = Field(low=0, high=59, forms=f"in seconds use 0 to 59, {_SYNTAX}")
+MINUTES: Final = Field(low=0, high=59, forms=f"in minutes use 0 to 59, {_SYNTAX}")
+HOURS: Final = Field(low=0, high=23, forms=f"in hours use 0 to 23, {_SYNTAX}")
+DAY_OF_MONTH: Final = Field(low=1, high=31, forms=f"in day-of-month use 1 to 31, {_SYNTAX}")
 MONTH: Final = Field(
     low=1,
     high=12,
     names=_numbered("jan feb mar apr may jun jul aug sep oct nov dec", 1),
-    forms=f'in month use 1 to 12, names such as "jan", {_USUAL}',
+    forms=f'in month use 1 to 12, names such as "jan", {_SYNTAX}',
 )
 DAY_OF_WEEK: Final = Field(
     low=0,
     high=6,
     names=_numbered("sun mon tue wed thu fri sat", 0),
-    forms=f'in day-of-week use 0 (Sunday) to 6 (Saturday), names such as "mon", {_USUAL}',
+    forms=f'in day-of-week use 0 (Sunday) to 6 (Saturday), names such as "mon", {_SYNTAX}',
 )
 
 
@@ -115,7 +115,7 @@ def _value(where: Field, text: str) -> int:
 
 def _number(where: Field, text: str) -> int:
     found = _NUMBER.fullmatch(text)
-    if found is None or len(found["digits"]) > _MOST_DIGITS:
+    if found is None or len(found["digits"]) > _MAX_DIGITS:
         said = shown(text)
         reason = "invalid syntax" if found is None else "value out of range"
         raise _refused(

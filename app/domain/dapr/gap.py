@@ -12,7 +12,7 @@ from app.domain.dapr.duration import SECOND
 from app.domain.dapr.reader import Every, Fields, read
 from app.domain.dapr.schedule import Ticks, next_after, step_of
 
-MOST_WALKED: Final = 1000
+MAX_WALKED: Final = 1000
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -31,15 +31,15 @@ def ticks_from(ticks: Ticks, first: datetime, remaining: int | None) -> Iterator
 def minimum_gap(ticks: Ticks, first: datetime, remaining: int | None = None) -> int | None:
     """The fewest whole seconds between two ticks from `first` on; None when there is one at most.
 
-    Exact where the job has no end, or at most MOST_WALKED ticks; else what it would be without
+    Exact where the job has no end, or at most MAX_WALKED ticks; else what it would be without
     an end, which is no more. Ticks by fields count from the date of the first one on.
     """
     opening = tuple(islice(ticks_from(ticks, first, remaining), 2))
     if len(opening) == 1:
         return None
     if ticks.until is not None or remaining is not None:
-        walked = list(islice(ticks_from(ticks, first, remaining), MOST_WALKED + 1))
-        if len(walked) <= MOST_WALKED:
+        walked = list(islice(ticks_from(ticks, first, remaining), MAX_WALKED + 1))
+        if len(walked) <= MAX_WALKED:
             return min(later - earlier for earlier, later in pairwise(walked)) // _SECOND
     schedule = read(ticks.schedule)
     if isinstance(schedule, Every):

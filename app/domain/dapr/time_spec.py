@@ -18,7 +18,7 @@ _RFC_3339: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,]([0-9]+))?"
     r"(?:Z|(?P<sign>[+-])(?P<ahead>[0-9]{2}):(?P<minutes>[0-9]{2}))"
 )
-_MOST_AHEAD: Final = 24
+_MAX_AHEAD: Final = 24
 _HOUR: Final = 60
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+")
 _PIECE: Final = re.compile(r"([^TYWDHSM]*)([TYWDHSM])")
@@ -124,7 +124,7 @@ def period(text: str, *, member: str) -> Period:
 def _instant(stamp: re.Match[str]) -> datetime | None:
     """The instant of an RFC 3339 text; None if there is no such date, time or offset."""
     ahead, minutes = int(stamp["ahead"] or 0), int(stamp["minutes"] or 0)
-    if ahead > _MOST_AHEAD or minutes >= _HOUR:
+    if ahead > _MAX_AHEAD or minutes >= _HOUR:
         return None
     year, month, day, hour, minute, second = (int(each) for each in stamp.groups()[:6])
     if year == 0:

@@ -11,7 +11,7 @@ from app.errors import InvalidMember
 MAX_BEFORE: Final = 10_000
 """Jobs that may come before one in its chains, as many as an account has tasks by default."""
 
-_MOST_NAMED: Final = 10
+_MAX_NAMED: Final = 10
 
 
 def refuse_cycle(job: str, upstreams: Iterable[str], existing: Mapping[str, Iterable[str]]) -> None:
@@ -64,8 +64,8 @@ def find_cycle(
 def in_words(cycle: tuple[str, ...]) -> str:
     """`task:a -> task:b -> task:a`, the middle left out where it is long."""
     named = list(cycle)
-    if len(named) > _MOST_NAMED:
-        half = _MOST_NAMED // 2
+    if len(named) > _MAX_NAMED:
+        half = _MAX_NAMED // 2
         named = [*named[:half], f"({len(named) - 2 * half} more)", *named[-half:]]
     return " -> ".join(named)
 

@@ -15,9 +15,9 @@ from typing import Any, Final, NoReturn
 from app.domain.quotation import quoted
 from app.errors import InvalidMember, MalformedDocument
 
-MOST_LEVELS: Final = 16
+MAX_LEVELS: Final = 16
 
-_MOST_DIGITS: Final = 18
+_MAX_DIGITS: Final = 18
 _SHOWN: Final = 40
 _NAMES: Final = {
     dict: "an object",
@@ -132,7 +132,7 @@ def _same(one: object, other: object) -> bool:
 
 def _check(path: str, value: object, level: int) -> None:
     """Refuse what could not be stored and written again, with the path to it."""
-    if level > MOST_LEVELS:
+    if level > MAX_LEVELS:
         raise _too_deep()
     match value:
         case dict():
@@ -177,15 +177,15 @@ def _shown(value: object) -> str:
 
 def _too_deep() -> MalformedDocument:
     return MalformedDocument(
-        "The document is nested too deeply.", remedy=f"Use at most {MOST_LEVELS} levels."
+        "The document is nested too deeply.", remedy=f"Use at most {MAX_LEVELS} levels."
     )
 
 
 def _integer(digits: str) -> int:
-    if len(digits.removeprefix("-")) > _MOST_DIGITS:
+    if len(digits.removeprefix("-")) > _MAX_DIGITS:
         raise MalformedDocument(
             f"The document holds a number of {len(digits)} digits.",
-            remedy=f"Use at most {_MOST_DIGITS} digits.",
+            remedy=f"Use at most {_MAX_DIGITS} digits.",
         )
     return int(digits)
 

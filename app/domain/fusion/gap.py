@@ -15,7 +15,7 @@ from app.domain import quartz
 from app.domain.fusion.intervals import ByInterval, period
 from app.domain.fusion.time_triggers import ByCron, Calendar, Timed, next_of
 
-MOST_WALKED: Final = 4096
+MAX_WALKED: Final = 4096
 
 _DAY: Final = 86_400_000
 _SECOND: Final = 1000
@@ -26,7 +26,7 @@ _CYCLE_DAYS: Final = 146_097
 """Months, and days, after which the calendar begins anew. No less will do: every 37 months, firings
 are closest where one comes in a February, and a century's leap day fails before the next."""
 
-_MOST_TIMES: Final = 200_000
+_MAX_TIMES: Final = 200_000
 
 
 class Gap(NamedTuple):
@@ -43,7 +43,7 @@ class Gap(NamedTuple):
 def minimum_gap(calendar: Calendar, after: datetime) -> Gap:
     """How close together it fires after `after` (aware).
 
-    One trigger is told from its fields. Of several the next MOST_WALKED firings are walked, and
+    One trigger is told from its fields. Of several the next MAX_WALKED firings are walked, and
     what is found is exact where they end, or where no times of day lie closer.
     """
     live = [
@@ -113,9 +113,9 @@ def _days(day: int) -> tuple[int, ...]:
 
 def _walk(live: list[Timed], after: datetime) -> tuple[list[int], datetime | None]:
     """The gaps between the next firings, and the last of these, or None where none follows."""
-    listed = list(islice(_firings(live, after), MOST_WALKED))
+    listed = list(islice(_firings(live, after), MAX_WALKED))
     gaps = [gap for pair in pairwise(listed) if (gap := _between(*pair))]
-    return gaps, listed[-1] if len(listed) == MOST_WALKED else None
+    return gaps, listed[-1] if len(listed) == MAX_WALKED else None
 
 
 def _firings(live: list[Timed], after: datetime) -> Iterator[datetime]:
@@ -138,7 +138,7 @@ def _firings(live: list[Timed], after: datetime) -> Iterator[datetime]:
 
 def _floor(live: list[Timed]) -> int:
     """Milliseconds below which no gap is, whatever the dates."""
-    if sum(_count(each) for each in live) > _MOST_TIMES:
+    if sum(_count(each) for each in live) > _MAX_TIMES:
         whole = all(isinstance(each, ByCron) or not each.start.microsecond for each in live)
         return _SECOND if whole else 1
     times = sorted({time for each in live for time in _times(each)})

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-MOST_UNITS: Final = 1_000_000
+MAX_UNITS: Final = 1_000_000
 
 _MONTHS: Final = 12
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from app.domain import quartz, zones
 from app.domain.fusion import chain, time_triggers
-from app.domain.fusion.gap import MOST_WALKED, Gap, minimum_gap
+from app.domain.fusion.gap import MAX_WALKED, Gap, minimum_gap
 from app.domain.fusion.intervals import ByInterval, Unit
 from app.domain.fusion.outcome import Status, status_of
 from app.domain.fusion.schedule import Schedule, calendar_of, follows_of, objections
@@ -20,7 +20,7 @@ from app.domain.preview import Preview, firings
 from app.errors import InvalidMember
 
 _UTC: Final = "UTC"
-_SHORTEST: Final = 28
+_SHORTEST_MONTH: Final = 28
 _ENDS: Final = {
     Status.SUCCESS: "succeeds",
     Status.FAILED: "fails",
@@ -67,7 +67,7 @@ def _warnings(schedule: Schedule, after: datetime, gap: Gap) -> Iterator[str]:
             yield f"{path}: {told}"
     if not gap.exact and gap.until is not None:
         yield (
-            f"minimumGap: found among the next {MOST_WALKED} firings, up to "
+            f"minimumGap: found among the next {MAX_WALKED} firings, up to "
             f"{format_millis(gap.until)}; later ones may come closer together."
         )
 
@@ -96,5 +96,5 @@ def _of_interval(interval: ByInterval) -> Iterator[str]:
             "no startTime is given; it counts from the moment of saving, here from "
             f"{format_millis(interval.start)}."
         )
-    if interval.unit is Unit.MONTH and interval.start.day > _SHORTEST:
+    if interval.unit is Unit.MONTH and interval.start.day > _SHORTEST_MONTH:
         yield f"shorter months have no day {interval.start.day}; there it fires on the last day."

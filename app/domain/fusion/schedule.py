@@ -27,8 +27,8 @@ from app.domain.quotation import quoted
 from app.domain.run import RunState
 from app.errors import InvalidMember
 
-MOST_TRIGGERS: Final = 100
-MOST_UNKNOWN: Final = 4096
+MAX_TRIGGERS: Final = 100
+MAX_UNKNOWN: Final = 4096
 
 _MEMBERS: Final = ("resource", "enabled", "triggers", "default")
 _NEAR: Final = 0.75
@@ -77,7 +77,7 @@ def understand(members: Mapping[str, Any], *, resource: Resource | None, now: da
                 found, written[name] = _triggers(value, now)
             case _:
                 unknown += len(name)
-                if unknown > MOST_UNKNOWN:
+                if unknown > MAX_UNKNOWN:
                     # Comparing a name with the known ones is slow: no more names are compared
                     # than could be kept.
                     _check_unknown(members)
@@ -145,11 +145,11 @@ def _triggers(value: object, now: datetime) -> tuple[tuple[Trigger, ...], list[d
         raise InvalidMember("triggers", "triggers is null.", remedy=_NONE)
     if not isinstance(value, list):
         raise InvalidMember("triggers", f"triggers is {document.kind(value)}.", remedy=_NONE)
-    if len(value) > MOST_TRIGGERS:
+    if len(value) > MAX_TRIGGERS:
         raise InvalidMember(
             "triggers",
             f"There are {len(value)} triggers.",
-            remedy=f"Give at most {MOST_TRIGGERS}.",
+            remedy=f"Give at most {MAX_TRIGGERS}.",
         )
     read = [triggers.read(f"triggers[{number}]", each, now) for number, each in enumerate(value)]
     return tuple(trigger for trigger, _ in read), [shown for _, shown in read]
@@ -170,11 +170,11 @@ def _refuse_misspelt(name: str) -> None:
 def _check_unknown(written: Mapping[str, Any]) -> None:
     unknown = {name: value for name, value in written.items() if name not in _MEMBERS}
     length = len(json.dumps(unknown, ensure_ascii=False)) if unknown else 0
-    if length > MOST_UNKNOWN:
+    if length > MAX_UNKNOWN:
         raise InvalidMember(
             document.inner("", next(iter(unknown))),
             f"Members that have no meaning here take {length} characters.",
-            remedy=f"Send at most {MOST_UNKNOWN} characters besides {', '.join(_MEMBERS)}.",
+            remedy=f"Send at most {MAX_UNKNOWN} characters besides {', '.join(_MEMBERS)}.",
         )
 
 

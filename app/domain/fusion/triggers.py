@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from app.domain import instants, quartz
 from app.domain.fusion import document, outcome, resource
-from app.domain.fusion.intervals import MOST_UNITS, ByInterval, Unit
+from app.domain.fusion.intervals import MAX_UNITS, ByInterval, Unit
 from app.domain.fusion.time_triggers import ByCron, Timed
 from app.domain.quotation import quoted
 from app.domain.run import RunState
@@ -23,7 +23,7 @@ _ENDS: Final = {
     "on_success_or_failure": outcome.SUCCESS | outcome.FAILURE,
     "on_completion": outcome.SUCCESS | outcome.FAILURE | outcome.ABORT,
 }
-_MOST_DIGITS: Final = 9
+_MAX_DIGITS: Final = 9
 _EXPRESSION: Final = 'Give a Quartz cron, as in "0 15 10 ? * MON-FRI"; value is taken too.'
 _TIME: Final = 'Give a string, as in "2017-05-17T20:58:10.503Z".'
 
@@ -172,12 +172,12 @@ def _instant(instant: datetime) -> _Value:
 
 def _interval(path: str, value: object) -> _Value:
     digits = str(value) if isinstance(value, str | int) else ""
-    short = digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS
-    if not short or not 1 <= int(digits) <= MOST_UNITS:
+    short = digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS
+    if not short or not 1 <= int(digits) <= MAX_UNITS:
         raise InvalidMember(
             path,
             f"{path} is no whole number in its bounds.",
-            remedy=f"Give a number from 1 to {MOST_UNITS}.",
+            remedy=f"Give a number from 1 to {MAX_UNITS}.",
         )
     return _Value(int(digits), int(digits))
 

@@ -18,7 +18,7 @@ LAST_OF_WEEKDAY: Final = re.compile(r"(?P<weekday>[0-9]+|[A-Z]+)L")
 NTH_OF_WEEKDAY: Final = re.compile(r"(?P<weekday>[0-9]+|[A-Z]+)#(?P<nth>[0-9]+)")
 
 _WEEKDAYS: Final = {*DAY_OF_WEEK.names, *map(str, range(DAY_OF_WEEK.low, DAY_OF_WEEK.high + 1))}
-_MOST_BEFORE_LAST: Final = 30
+_MAX_BEFORE_LAST: Final = 30
 _MOST_OF_ONE_WEEKDAY: Final = 5
 _SATURDAY: Final = 5
 _SUNDAY: Final = 6
@@ -57,12 +57,12 @@ def _days_of_item(text: str, item: str) -> _DaysOf:
 
 def _before_last(text: str, digits: str | None, *, weekday: bool) -> _DaysOf:
     before = int(digits or 0)
-    if before > _MOST_BEFORE_LAST:
+    if before > _MAX_BEFORE_LAST:
         raise refused(
             DAY_OF_MONTH,
             text,
             f"counts {before} days back from the last of the month",
-            f'After "L-" use a number from 0 to {_MOST_BEFORE_LAST}.',
+            f'After "L-" use a number from 0 to {_MAX_BEFORE_LAST}.',
         )
 
     def days_of(first_weekday: int, length: int) -> tuple[int, ...]:

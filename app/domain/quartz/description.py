@@ -14,7 +14,7 @@ _NTH: Final = ("", "first", "second", "third", "fourth", "fifth")
 _FIFTH: Final = 5
 _EVERY: Final = "every day"
 _WEEKDAY: Final = "the weekday (Monday to Friday)"
-SHORTEST: Final = 28
+SHORTEST_MONTH: Final = 28
 SHORT_MONTHS: Final = "; shorter months leave out the days they lack"
 _RUN: Final = 3
 
@@ -81,9 +81,9 @@ def _may_be_missing(text: str) -> bool:
 
 def _item_may_be_missing(text: str) -> bool:
     if text.startswith("L"):
-        return "-" in text and int(text.strip("LW-") or 0) >= SHORTEST
+        return "-" in text and int(text.strip("LW-") or 0) >= SHORTEST_MONTH
     days = [int(text[:-1])] if text.endswith("W") else expand(DAY_OF_MONTH, text)
-    return max(days) > SHORTEST
+    return max(days) > SHORTEST_MONTH
 
 
 def _days_of_week(text: str) -> str:

@@ -14,7 +14,7 @@ from app.domain.quartz.evaluation import last_wall
 from app.domain.quartz.local import following
 from app.domain.quartz.schedule import Schedule
 
-MOST_TIMES: Final = 3
+MAX_TIMES: Final = 3
 _MINUTES_OF_DAY: Final = DAY // 60
 
 
@@ -47,7 +47,7 @@ def disturbances(
         before, now = (change + zone.offsets[index + step] for step in (0, 1))
         times: list[int] = []
         found = following(schedule, min(before, now))
-        while found is not None and found < max(before, now) and len(times) <= MOST_TIMES:
+        while found is not None and found < max(before, now) and len(times) <= MAX_TIMES:
             times.append(found)
             found = following(schedule, found + 1)
         if times:
@@ -55,8 +55,8 @@ def disturbances(
                 instant=clocks.instant(change),
                 before=clocks.wall_time(before),
                 after=clocks.wall_time(now),
-                times=tuple(map(clocks.wall_time, times[:MOST_TIMES])),
-                more=len(times) > MOST_TIMES,
+                times=tuple(map(clocks.wall_time, times[:MAX_TIMES])),
+                more=len(times) > MAX_TIMES,
                 pause=_pause(clock, schedule, change, before, now) if now < before else None,
             )
 

@@ -15,8 +15,8 @@ from app.errors import InvalidMember
 
 MAX_EXPRESSION: Final = 255
 
-_LEAST_FIELDS: Final = 6
-_MOST_FIELDS: Final = 7
+_MIN_FIELDS: Final = 6
+_MAX_FIELDS: Final = 7
 _FOREIGN: Final = re.compile(r"[^0-9A-Za-z*?/,\-# \t]")
 _BLANKS: Final = re.compile(r"[ \t]+")
 _SHAPE: Final = (
@@ -41,14 +41,14 @@ def parse(expression: str) -> Schedule:
 @lru_cache(maxsize=16384)
 def _read(expression: str) -> Schedule:
     fields = _split(expression)
-    seconds, minutes, hours, month_days, months, week_days = fields[:_LEAST_FIELDS]
+    seconds, minutes, hours, month_days, months, week_days = fields[:_MIN_FIELDS]
     return Schedule(
         seconds=expand(SECONDS, seconds),
         minutes=expand(MINUTES, minutes),
         hours=expand(HOURS, hours),
         days=_days(month_days, week_days),
         months=expand(MONTH, months),
-        years=expand(YEAR, fields[_LEAST_FIELDS] if len(fields) == _MOST_FIELDS else "*"),
+        years=expand(YEAR, fields[_MIN_FIELDS] if len(fields) == _MAX_FIELDS else "*"),
     )
 
 
@@ -67,7 +67,7 @@ def _split(expression: str) -> list[str]:
             remedy=_SHAPE,
         )
     fields = _BLANKS.split(expression.strip(" \t")) if expression.strip(" \t") else []
-    if not _LEAST_FIELDS <= len(fields) <= _MOST_FIELDS:
+    if not _MIN_FIELDS <= len(fields) <= _MAX_FIELDS:
         raise InvalidMember(
             "cron",
             f"The expression has {len(fields)} field{'' if len(fields) == 1 else 's'}, "

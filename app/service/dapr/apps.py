@@ -17,7 +17,7 @@ from app.store.engine import session
 HEADER: Final = "dapr-app-id"
 
 _APP_ID: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,254}[A-Za-z0-9])?")
-_MOST_SHOWN: Final = 5
+_MAX_SHOWN: Final = 5
 
 
 def put(
@@ -87,7 +87,7 @@ def of_caller(caller: Caller, named: str | None) -> str:
             and store.exists(connection, account_id, Dialect.DAPR, wanted)
         ):
             return wanted
-        apps = store.names(connection, account_id, Dialect.DAPR, limit=_MOST_SHOWN + 1)
+        apps = store.names(connection, account_id, Dialect.DAPR, limit=_MAX_SHOWN + 1)
     if caller.is_limited:
         # The refusal names apps that there are, and the key is for this one.
         apps = []
@@ -108,7 +108,7 @@ def _no_app(account: str, wanted: str | None, apps: list[str]) -> InvalidMember:
             f"{'' if wanted is None else f' {quoted(wanted)}'}, so there is nowhere to call.",
             remedy=f"Say first where the app is: {add}.",
         )
-    shown = ", ".join(map(quoted, apps[:_MOST_SHOWN])) + ("…" if apps[_MOST_SHOWN:] else "")
+    shown = ", ".join(map(quoted, apps[:_MAX_SHOWN])) + ("…" if apps[_MAX_SHOWN:] else "")
     if wanted is None:
         return InvalidMember(
             HEADER,

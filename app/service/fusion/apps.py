@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from app.domain.job import MAX_TAG, MOST_TAGS
+from app.domain.job import MAX_TAG, MAX_TAGS
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 _PREFIX: Final = "app:"
-_MOST: Final = MAX_TAG - len(_PREFIX)
-_NAME: Final = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{_MOST - 2}}}[A-Za-z0-9_.-])?")
+_MAX_NAME: Final = MAX_TAG - len(_PREFIX)
+_NAME: Final = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{_MAX_NAME - 2}}}[A-Za-z0-9_.-])?")
 
 
 def tag(app: str | None) -> str | None:
@@ -26,7 +26,7 @@ def tag(app: str | None) -> str | None:
         raise InvalidMember(
             "app",
             f"{quoted(app)} is no name of an app.",
-            remedy=f"Use 1 to {_MOST} letters, digits, spaces and any of _ - . in it.",
+            remedy=f"Use 1 to {_MAX_NAME} letters, digits, spaces and any of _ - . in it.",
         )
     return f"{_PREFIX}{app}"
 
@@ -44,10 +44,10 @@ def with_app(tags: Sequence[str], app: str | None) -> tuple[str, ...]:
     wanted = tag(app)
     if wanted is None or wanted in tags:
         return tuple(tags)
-    if len(tags) >= MOST_TAGS:
+    if len(tags) >= MAX_TAGS:
         raise InvalidMember(
             "app",
             f"The job belongs to {len(tags)} apps already.",
-            remedy=f"Let it belong to {MOST_TAGS} at most.",
+            remedy=f"Let it belong to {MAX_TAGS} at most.",
         )
     return (*tags, wanted)

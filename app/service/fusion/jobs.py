@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from uuid6 import uuid7
 
 from app.domain.account import Caller
-from app.domain.call_options import LONGEST_TIMEOUT, Manner
+from app.domain.call_options import MAX_TIMEOUT, Manner
 from app.domain.fusion import resource as resources
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.task import Task
@@ -141,7 +141,7 @@ def of_task(task: Task, app: str | None) -> Booking:
         manner=Manner(
             method=task.call.method,
             headers=task.call.headers,
-            timeout=LONGEST_TIMEOUT,
+            timeout=MAX_TIMEOUT,
             retry=RETRY,
         ),
         misfire=MISFIRE,

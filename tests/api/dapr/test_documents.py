@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.dapr import documents
-from app.api.dapr.documents import USUAL, JobDocument, Policy
+from app.api.dapr.documents import DEFAULT_POLICY, JobDocument, Policy
 from app.errors import MalformedDocument
 
 
@@ -72,9 +72,9 @@ def test_a_job_that_is_no_object_is_passed_over(job: str) -> None:
 @pytest.mark.parametrize(
     ("written", "policy"),
     [
-        ({}, USUAL),
-        ({"drop": None}, USUAL),
-        ({"unknown": 1}, USUAL),
+        ({}, DEFAULT_POLICY),
+        ({"drop": None}, DEFAULT_POLICY),
+        ({"unknown": 1}, DEFAULT_POLICY),
         ({"drop": {}}, Policy(drop=True)),
         ({"constant": {}}, Policy()),
         ({"constant": {"interval": None, "maxRetries": None}}, Policy()),

@@ -232,7 +232,7 @@ def test_runs_are_counted_and_sent_again_by_document(
 def test_what_remains_is_gone_on_with(
     client: FlaskClient, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.service.runs.MOST_REDELIVERED", 2)
+    monkeypatch.setattr("app.service.runs.MAX_REDELIVERED", 2)
     add_runs(connection, 3)
 
     first = client.post("/1/runs/redeliver", json={}).get_json()

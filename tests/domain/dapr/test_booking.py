@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.domain.dapr.backlog import MOST_AT_ONCE
-from app.domain.dapr.booking import MOST_COUNTED, Times, book
+from app.domain.dapr.backlog import MAX_AT_ONCE
+from app.domain.dapr.booking import MAX_COUNTED, Times, book
 from app.domain.dapr.refusal import Refusal
 from app.domain.dapr.schedule import Ticks, next_after
 from app.domain.trigger import At
@@ -108,8 +108,8 @@ def test_a_schedule(members: dict[str, object], first: datetime, until: datetime
 
 
 def test_more_repeats_than_can_be_counted_are_no_limit() -> None:
-    assert book(Times(schedule="@daily", repeats=MOST_COUNTED), NOW).remaining == MOST_COUNTED
-    assert book(Times(schedule="@daily", repeats=MOST_COUNTED + 1), NOW).remaining is None
+    assert book(Times(schedule="@daily", repeats=MAX_COUNTED), NOW).remaining == MAX_COUNTED
+    assert book(Times(schedule="@daily", repeats=MAX_COUNTED + 1), NOW).remaining is None
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_refusals_come_in_the_order_of_dapr(
     assert refusal.value.remedy
 
 
-EDGE = f"{MOST_AT_ONCE - 1}s"
+EDGE = f"{MAX_AT_ONCE - 1}s"
 
 
 @pytest.mark.parametrize(
@@ -183,18 +183,18 @@ EDGE = f"{MOST_AT_ONCE - 1}s"
         ({"schedule": "@every 1ms", "dueTime": "-9s"}, True),
         ({"schedule": "@every 1ms", "dueTime": "-11s"}, False),
         ({"schedule": "@every 999999ns"}, False),
-        ({"schedule": "@every 1ms", "repeats": MOST_AT_ONCE}, True),
+        ({"schedule": "@every 1ms", "repeats": MAX_AT_ONCE}, True),
         ({"schedule": "@every 50ms", "ttl": "499s"}, True),
         ({"schedule": "@every 50ms", "ttl": "501s"}, True),
         ({"schedule": "@every 0s"}, False),
         ({"schedule": "@every 5ns", "dueTime": "1h"}, False),
-        ({"schedule": "@every 0s", "repeats": MOST_AT_ONCE}, True),
-        ({"schedule": "@every 0s", "repeats": MOST_AT_ONCE + 1}, False),
+        ({"schedule": "@every 0s", "repeats": MAX_AT_ONCE}, True),
+        ({"schedule": "@every 0s", "repeats": MAX_AT_ONCE + 1}, False),
         ({"schedule": "@every 500us", "ttl": "5s"}, True),
         ({"schedule": "@every 500us", "ttl": "5.0005s"}, False),
         # All of these ticks are past.
         ({"schedule": "@every 1s", "dueTime": f"-{EDGE}"}, True),
-        ({"schedule": "@every 1s", "dueTime": f"-{MOST_AT_ONCE}s"}, False),
+        ({"schedule": "@every 1s", "dueTime": f"-{MAX_AT_ONCE}s"}, False),
         ({"schedule": "* * * * * *", "dueTime": f"-{EDGE}"}, True),
         ({"schedule": "* * * * * *", "dueTime": "-4h"}, False),
         ({"schedule": "* * * * * *", "dueTime": "-4h", "ttl": "1h"}, True),

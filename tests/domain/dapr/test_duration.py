@@ -10,10 +10,10 @@ from app.domain.dapr import duration
 from app.domain.dapr.duration import SECOND, canonical, interval, parse
 from app.domain.dapr.refusal import Refusal
 
-MOST = (1 << 63) - 1
+MAX_INT64 = (1 << 63) - 1
 
 
-@given(st.integers(-MOST - 1, MOST), st.booleans())
+@given(st.integers(-MAX_INT64 - 1, MAX_INT64), st.booleans())
 def test_what_is_written_is_read(nanoseconds: int, plain: bool) -> None:  # noqa: FBT001
     sign = "-" if nanoseconds < 0 else ""
     rest, fraction = divmod(abs(nanoseconds), SECOND)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.domain import preview
 from app.domain.fusion import time_triggers
-from app.domain.fusion.intervals import MOST_UNITS, ByInterval, Unit
+from app.domain.fusion.intervals import MAX_UNITS, ByInterval, Unit
 from app.domain.fusion.time_triggers import ByCron, Calendar
 from tests.domain.fusion.calendars import calendars, counted, moments, utc, walked
 
@@ -142,7 +142,7 @@ def test_at_the_end_of_all_years_nothing_is_to_come(unit: Unit) -> None:
     last = ByInterval(start=utc(9999, 12, 31, 23, 59, 59), every=1, unit=unit)
     assert time_triggers.next_of(last, utc(2027, 1, 1)) == last.start
     assert time_triggers.next_of(last, last.start) is None
-    assert time_triggers.next_of(replace(last, every=MOST_UNITS), last.start) is None
+    assert time_triggers.next_of(replace(last, every=MAX_UNITS), last.start) is None
 
 
 def test_an_interval_without_a_start_keeps_its_anchor_when_it_is_saved_again() -> None:

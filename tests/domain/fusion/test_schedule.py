@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.fusion import document, resource, schedule, time_triggers
-from app.domain.fusion.intervals import MOST_UNITS, ByInterval, Unit
+from app.domain.fusion.intervals import MAX_UNITS, ByInterval, Unit
 from app.domain.fusion.schedule import Schedule, calendar_of, follows_of
 from app.domain.fusion.time_triggers import ByCron, Calendar
 from app.domain.fusion.triggers import Trigger
@@ -330,7 +330,7 @@ triggers = st.one_of(
         st.just({"type": "interval"}),
         some(enabled=flags, startTime=instants),
         either("repeatUnit", "timeUnit", value=st.sampled_from(["minute", "HOUR", "days"])),
-        either("interval", value=st.integers(1, MOST_UNITS)),
+        either("interval", value=st.integers(1, MAX_UNITS)),
     ),
     merged(
         either("type", value=st.sampled_from(["job", "job_completion"])),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.fusion.intervals import MOST_UNITS
+from app.domain.fusion.intervals import MAX_UNITS
 from app.errors import InvalidMember
 from tests.domain.fusion.test_schedule import read
 
@@ -54,7 +54,7 @@ def job(**members: Any) -> dict[str, Any]:
         (cron(value="0 0 12 * * ?", interval=1), "triggers[0].interval"),
         (interval(interval=0), "triggers[1].interval"),
         (interval(interval=-1), "triggers[1].interval"),
-        (interval(interval=MOST_UNITS + 1), "triggers[1].interval"),
+        (interval(interval=MAX_UNITS + 1), "triggers[1].interval"),
         (interval(interval=1.5), "triggers[1].interval"),
         (interval(interval=True), "triggers[1].interval"),
         (interval(interval="1e3"), "triggers[1].interval"),
