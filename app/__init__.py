@@ -26,7 +26,7 @@ from app.api.dapr import routes as dapr
 from app.api.fusion import commands as fusion_commands
 from app.api.fusion import routes as fusion
 from app.api.idempotency import Application
-from app.api.native import routes as native
+from app.api.native.routes import jobs as native
 from app.api.references import references
 from app.config import Settings, load
 from app.service import key_cache, limits

@@ -15,7 +15,7 @@ from app.errors import NotFound
 
 references: Final = Blueprint("references", __name__)
 
-_SCHEMA: Final = (Path(__file__).parent / "native" / "job.xsd").read_bytes()
+_SCHEMA: Final = (Path(__file__).parent / "native" / "documents" / "job.xsd").read_bytes()
 
 
 @references.get("/problems/<code>")

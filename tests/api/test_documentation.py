@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from app.api.native.document import MEMBERS
+from app.api.native.documents.job import MEMBERS
 from app.api.problems import BY_CODE
 
 DOCS = Path(__file__).parent.parent.parent / "docs"

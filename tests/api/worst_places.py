@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from app.api import bodies, browsers, health, negotiation
 from app.api.dapr import addresses
-from app.api.native import (
-    bulk,
-    completion,
-    cursor,
-    data,
-    job_list,
-    json_codec,
-    paths,
-    rotation,
-    run_filter,
-    xml_codec,
-    xml_encoding,
-)
-from app.api.native import document as job_document
-from app.api.native.job_list import JobList
+from app.api.native.codecs import json_codec, xml_codec, xml_encoding
+from app.api.native.documents import bulk as bulk_document
+from app.api.native.documents import completion as completion_document
+from app.api.native.documents import job as job_document
+from app.api.native.documents import job_list as job_list_document
+from app.api.native.documents import payload, request_path, run_cursor, run_filter
+from app.api.native.documents import rotation as rotation_document
+from app.api.native.documents.job_list import JobList
 from app.api.xml_text import printable
 from app.domain import booking, call_options, idempotency, instants, key, target, zones
 from tests.api.worst_dialects import DIALECTS
@@ -109,7 +102,7 @@ PLACES: dict[str, Place] = {
         patterns=("api.dapr.addresses._SLASHES",),
     ),
     "a path form": Place(
-        read=lambda path: paths.read(path, b""),
+        read=lambda path: request_path.read(path, b""),
         worst=(
             repeated("%25", "/1/jobs/"),
             repeated("%2", "/1/jobs/"),
@@ -123,22 +116,22 @@ PLACES: dict[str, Place] = {
         ),
         patterns=(
             "api.dapr.addresses._BAD_ESCAPE",
-            "api.native.paths._CALLBACK",
-            "api.native.paths._MERGED",
-            "api.native.paths._DATE",
-            "api.native.paths._SPACE_FOR_PLUS",
+            "api.native.documents.request_path._CALLBACK",
+            "api.native.documents.request_path._MERGED",
+            "api.native.documents.request_path._DATE",
+            "api.native.documents.request_path._SPACE_FOR_PLUS",
         ),
     ),
     "a cursor of runs": Place(
-        read=cursor.read, worst=(repeated("A"), repeated("="), repeated("-_"))
+        read=run_cursor.read, worst=(repeated("A"), repeated("="), repeated("-_"))
     ),
     "a cursor of attempts": Place(
-        read=cursor.attempt_number,
+        read=run_cursor.attempt_number,
         worst=(repeated("9"), repeated("0")),
-        patterns=("api.native.cursor._NUMBER",),
+        patterns=("api.native.documents.run_cursor._NUMBER",),
     ),
     "a cursor of jobs": Place(
-        read=lambda text: job_list.read_cursor(JobList(account_id=1), text),
+        read=lambda text: job_list_document.read_cursor(JobList(account_id=1), text),
         worst=(repeated("A"), repeated("="), repeated("\xff")),
     ),
     "the states of runs": Place(
@@ -148,7 +141,7 @@ PLACES: dict[str, Place] = {
     "the job of runs": Place(
         read=lambda text: run_filter.of_texts({"job": [text]}, run_filter.UNSUCCESSFUL),
         worst=(repeated("a"), repeated("0-")),
-        patterns=("api.native.run_filter._ID",),
+        patterns=("api.native.documents.run_filter._ID",),
     ),
     "an instant": Place(
         read=lambda text: instants.parse(text, member="when"),
@@ -189,7 +182,7 @@ PLACES: dict[str, Place] = {
             repeated("\\n", JOB[:-1] + ',"dataEncoding":"base64","data":"', '"}'),
         ),
         patterns=(
-            "api.native.shapes._NUMBER",
+            "api.native.codecs.schema._NUMBER",
             "domain.call_options._TOKEN",
             "domain.call_options._VISIBLE",
         ),
@@ -219,7 +212,7 @@ PLACES: dict[str, Place] = {
         ),
     ),
     "jobs in JSON": Place(
-        read=lambda text: bulk.read(text.encode(), negotiation.JSON, None),
+        read=lambda text: bulk_document.read(text.encode(), negotiation.JSON, None),
         worst=(
             repeated("{},", "["),
             repeated(" ", "["),
@@ -227,10 +220,13 @@ PLACES: dict[str, Place] = {
             repeated(JOB + "," + " " * 100, "[", JOB + "]"),
             repeated(JOB + " " * 100, "["),
         ),
-        patterns=("api.native.bulk._BEGINNING", "api.native.bulk._AFTER_ELEMENT"),
+        patterns=(
+            "api.native.documents.bulk._BEGINNING",
+            "api.native.documents.bulk._AFTER_ELEMENT",
+        ),
     ),
     "a completion in JSON": Place(
-        read=lambda text: completion.from_json(text.encode()),
+        read=lambda text: completion_document.from_json(text.encode()),
         worst=(
             repeated("a", '{"status":"failed","message":"', '"}'),
             numbered('"a%d":"1"', "{", "}"),
@@ -249,11 +245,11 @@ PLACES: dict[str, Place] = {
         worst=(repeated("<state>failed</state>", "<redelivery>", "</redelivery>"),),
     ),
     "a rotation": Place(
-        read=lambda text: rotation._from_json(text.encode()),
+        read=lambda text: rotation_document._from_json(text.encode()),
         worst=(repeated("9", '{"overlap":', "}"), repeated("0", '{"overlap":0.', "}")),
     ),
     "payload in base64": Place(
-        read=lambda text: data.to_bytes(text, "base64"),
+        read=lambda text: payload.to_bytes(text, "base64"),
         worst=(repeated("A"), repeated("="), repeated("\n")),
     ),
     "an XML declaration": Place(
@@ -272,9 +268,9 @@ PLACES: dict[str, Place] = {
             repeated("-", "<!--"),
         ),
         patterns=(
-            "api.native.xml_encoding._DECLARATION",
-            "api.native.xml_encoding._ANY_DECLARATION",
-            "api.native.xml_encoding._BEFORE_ROOT",
+            "api.native.codecs.xml_encoding._DECLARATION",
+            "api.native.codecs.xml_encoding._ANY_DECLARATION",
+            "api.native.codecs.xml_encoding._BEFORE_ROOT",
         ),
     ),
     "a text that XML may not hold": Place(
@@ -306,7 +302,7 @@ PLACES: dict[str, Place] = {
         ),
     ),
     "jobs in XML": Place(
-        read=lambda text: bulk.read(text.encode(), negotiation.XML_TEXT, None),
+        read=lambda text: bulk_document.read(text.encode(), negotiation.XML_TEXT, None),
         worst=(
             repeated(JOB_XML, "<jobs>", "</jobs>"),
             repeated("<job/>", "<jobs>", "</jobs>"),

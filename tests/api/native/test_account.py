@@ -6,7 +6,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from lxml import etree
 
-from app.api.native import figures, tree
+from app.api.native.codecs import generic_codec
+from app.api.native.documents import accuracy as accuracy_document
 from app.domain.limits import BY_NAME, TABLE
 from app.service import accounts
 from app.service.limits import State
@@ -20,9 +21,9 @@ STATES = (
 
 
 def test_an_account_is_written_as_in_the_golden_files() -> None:
-    shown = figures.of_account("demo", STATES)
-    assert tree.to_json("account", shown) == golden("account.response.json")
-    assert tree.to_xml("account", shown) == golden("account.response.xml")
+    shown = accuracy_document.of_account("demo", STATES)
+    assert generic_codec.to_json("account", shown) == golden("account.response.json")
+    assert generic_codec.to_xml("account", shown) == golden("account.response.xml")
 
 
 def test_an_account_is_told_its_own_limits(app: Flask, client: FlaskClient, key: str) -> None:

@@ -11,7 +11,8 @@ import pytest
 from flask.testing import FlaskClient
 from lxml import etree
 
-from app.api.native import figures, tree
+from app.api.native.codecs import generic_codec
+from app.api.native.documents import accuracy as accuracy_document
 from app.domain.lateness import BOUNDS, PERIOD, Accuracy, Histogram, Window, bucket
 from app.store.accuracy import add
 from tests.api.golden import golden
@@ -51,9 +52,9 @@ def account(connection: psycopg.Connection, name: str) -> int:
 
 
 def test_accuracy_is_written_as_in_the_golden_files() -> None:
-    shown = figures.of_accuracy(SHOWN)
-    assert tree.to_json("accuracy", shown) == golden("accuracy.response.json")
-    assert tree.to_xml("accuracy", shown) == golden("accuracy.response.xml")
+    shown = accuracy_document.of_accuracy(SHOWN)
+    assert generic_codec.to_json("accuracy", shown) == golden("accuracy.response.json")
+    assert generic_codec.to_xml("accuracy", shown) == golden("accuracy.response.xml")
 
 
 def test_an_account_without_deliveries_is_told_so(client: FlaskClient) -> None:

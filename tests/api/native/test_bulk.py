@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from lxml import etree
 
-from app.api.native import bulk
+from app.api.native.documents import bulk as bulk_document
 from app.domain.job import Booking
 from app.errors import Refused
 from tests.api.golden import golden
@@ -25,7 +25,7 @@ def body_of(documents: list[dict[str, Any]], media_type: str) -> bytes:
 
 def refusal(body: bytes | str, media_type: str = JSON_TYPE) -> Refused:
     with pytest.raises(Refused) as caught:
-        bulk.read(body if isinstance(body, bytes) else body.encode(), media_type, None)
+        bulk_document.read(body if isinstance(body, bytes) else body.encode(), media_type, None)
     assert caught.value.remedy
     return caught.value
 
@@ -35,12 +35,12 @@ def refusal(body: bytes | str, media_type: str = JSON_TYPE) -> Refused:
     [("text/plain", "txt"), (JSON_TYPE, "json"), ("text/xml", "xml"), ("application/xml", "xml")],
 )
 def test_jobs_are_written_each_as_one_is(media_type: str, suffix: str) -> None:
-    assert bulk.write([SINGLE, RECURRING], media_type) == golden(f"bulk.response.{suffix}")
+    assert bulk_document.write([SINGLE, RECURRING], media_type) == golden(f"bulk.response.{suffix}")
 
 
 @pytest.mark.parametrize(("media_type", "suffix"), [(JSON_TYPE, "json"), ("text/xml", "xml")])
 def test_jobs_are_read_each_as_one_is(media_type: str, suffix: str) -> None:
-    assert bulk.read(golden(f"bulk.request.{suffix}"), media_type, None) == [
+    assert bulk_document.read(golden(f"bulk.request.{suffix}"), media_type, None) == [
         Booking(
             url=job.url,
             trigger=job.trigger,
@@ -50,7 +50,7 @@ def test_jobs_are_read_each_as_one_is(media_type: str, suffix: str) -> None:
         )
         for job in (SINGLE, RECURRING)
     ]
-    assert len(bulk.read(golden(f"bulk.response.{suffix}"), media_type, None)) == 2
+    assert len(bulk_document.read(golden(f"bulk.response.{suffix}"), media_type, None)) == 2
 
 
 @pytest.mark.parametrize("media_type", FORMATS)

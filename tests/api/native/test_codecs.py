@@ -6,8 +6,10 @@ from uuid import UUID
 import pytest
 from flask import Flask
 
-from app.api.native import answers, document, json_codec, listing, xml_codec
-from app.api.native.document import JobDocument
+from app.api.native.codecs import json_codec, xml_codec
+from app.api.native.documents import job as job_document
+from app.api.native.documents.job import JobDocument
+from app.api.native.routes import responses, spool
 from app.domain import instants
 from app.domain.call_options import Manner
 from app.domain.clocks import OnGap, OnOverlap
@@ -72,7 +74,7 @@ JOBS = {"recurring": RECURRING, "single": SINGLE, "options": OPTIONS, "zoned": Z
 
 @pytest.mark.parametrize("kind", JOBS)
 def test_a_job_is_written_as_in_the_spec(kind: str) -> None:
-    written = document.of_job(JOBS[kind])
+    written = job_document.of_job(JOBS[kind])
     assert json_codec.write(written) == golden(f"{kind}.response.json")
     assert xml_codec.write(written) == golden(f"{kind}.response.xml")
 
@@ -82,7 +84,7 @@ def test_a_job_is_written_as_in_the_spec(kind: str) -> None:
 def test_a_request_as_in_the_spec_is_read(kind: str, codec: ModuleType) -> None:
     suffix = "json" if codec is json_codec else "xml"
     job = JOBS[kind]
-    assert document.booking(codec.read(golden(f"{kind}.request.{suffix}"))) == Booking(
+    assert job_document.booking(codec.read(golden(f"{kind}.request.{suffix}"))) == Booking(
         url=job.url,
         trigger=job.trigger,
         signature=job.signature,
@@ -101,8 +103,8 @@ def test_a_request_as_in_the_spec_is_read(kind: str, codec: ModuleType) -> None:
 def test_what_an_answer_shows_can_be_sent_back(kind: str) -> None:
     for codec, suffix in ((json_codec, "json"), (xml_codec, "xml")):
         sent = codec.read(golden(f"{kind}.response.{suffix}"))
-        assert sent == document.of_job(JOBS[kind])
-        echo = document.echo(sent)
+        assert sent == job_document.of_job(JOBS[kind])
+        echo = job_document.echo(sent)
         assert (echo.id, echo.account) == (str(ID), "example")
         assert echo.next == (None if kind == "single" else format_utc(INSTANT))
 
@@ -114,7 +116,7 @@ def test_the_broken_json_printed_in_the_spec_is_refused(name: str) -> None:
 
 
 def test_the_text_answer_is_the_bare_id() -> None:
-    assert answers.job(SINGLE, "text/plain").data == golden("created.response.txt")
+    assert responses.job(SINGLE, "text/plain").data == golden("created.response.txt")
 
 
 @pytest.mark.parametrize(
@@ -127,21 +129,21 @@ def test_the_text_answer_is_the_bare_id() -> None:
     ],
 )
 def test_a_list_is_laid_out_as_in_the_spec(media_type: str, suffix: str) -> None:
-    pieces = listing.LAYOUTS[media_type].pieces(cast("list[UUID]", ["1", "2", "3"]))
+    pieces = spool.LAYOUTS[media_type].pieces(cast("list[UUID]", ["1", "2", "3"]))
     assert b"".join(pieces) == golden(f"list.response.{suffix}")
 
 
-@pytest.mark.parametrize("media_type", listing.LAYOUTS)
+@pytest.mark.parametrize("media_type", spool.LAYOUTS)
 @pytest.mark.parametrize("count", [0, 1, 2, 1999, 2000, 2001, 40_000])
 def test_the_length_of_a_list_follows_from_its_count(
     app: Flask, media_type: str, count: int
 ) -> None:
-    layout = listing.LAYOUTS[media_type]
+    layout = spool.LAYOUTS[media_type]
     with app.app_context():
         ids = (UUID(int=number) for number in range(count))
-        spool = listing.spool(layout, count, ids, account_id=1)
-    body = b"".join(spool)
-    spool.close()
+        spooled = spool.spool(layout, count, ids, account_id=1)
+    body = b"".join(spooled)
+    spooled.close()
     assert len(body) == layout.length(count)
     assert body.count(b"-0000-") >= count
 
@@ -149,4 +151,4 @@ def test_the_length_of_a_list_follows_from_its_count(
 def test_only_a_paused_job_says_whether_it_is_enabled() -> None:
     written = xml_codec.write(JobDocument(url="http://a/", enabled=False))
     assert written == b"<job>\n  <url>http://a/</url>\n  <enabled>false</enabled>\n</job>"
-    assert document.of_job(SINGLE).enabled is None
+    assert job_document.of_job(SINGLE).enabled is None

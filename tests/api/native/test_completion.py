@@ -16,7 +16,7 @@ from lxml import etree
 from werkzeug.test import TestResponse
 
 from app.api import rate
-from app.api.native import completion
+from app.api.native.documents import completion as completion_document
 from app.domain.completion import Completion, Said, Tokens
 from tests.api.golden import golden
 from tests.api.native.booked import ABSENT
@@ -94,12 +94,12 @@ def test_a_completion_on_the_wire(
     connection.execute("UPDATE run SET settled_at = %s", (SETTLED,))
     told = app.test_client().get(f"/1/runs/{RUN}", headers={"X-API-Key": key, "Accept": media_type})
     assert told.data == golden(f"completed.response.{format_}")
-    read = completion.from_json if format_ == "json" else _from_xml
+    read = completion_document.from_json if format_ == "json" else _from_xml
     assert read(golden(f"completion.request.{format_}")) == LOST
 
 
 def _from_xml(body: bytes) -> Completion:
-    return completion.from_xml(body, None)
+    return completion_document.from_xml(body, None)
 
 
 def test_a_run_that_is_running_says_until_when(

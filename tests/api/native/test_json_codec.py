@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.api.native import json_codec
+from app.api.native.codecs import json_codec
 from app.errors import InvalidMember, MalformedDocument, Refused
 
 GOOD = {"url": "https://example.com/", "when": "2030-01-01T00:00:00Z"}

@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.api.native import completion, document, endpoint_document, json_codec, run_filter
-from app.api.native.shapes import SHAPES, Object
+from app.api.native.codecs import json_codec
+from app.api.native.codecs.schema import SHAPES, Object
+from app.api.native.documents import completion as completion_document
+from app.api.native.documents import endpoint as endpoint_document
+from app.api.native.documents import job as job_document
+from app.api.native.documents import run_filter
 from app.domain.completion import Completion, Said
 from app.errors import InvalidMember
 from tests.api.native.booked import JSON, OFTEN, OPTIONS, booked
 
-ABSENT_JOB = dict.fromkeys(document.MEMBERS)
+ABSENT_JOB = dict.fromkeys(job_document.MEMBERS)
 PREVIEW = ("when", "timezone", "onGap", "onOverlap", "dialect", "after", "count")
 
 
@@ -96,9 +100,9 @@ def test_previews_rotations_and_redeliveries_take_null(client: FlaskClient) -> N
 def test_a_completion_takes_null() -> None:
     done = Completion(said=Said.SUCCEEDED, message=None)
 
-    assert completion.from_json(b'{"status": "succeeded", "message": null}') == done
+    assert completion_document.from_json(b'{"status": "succeeded", "message": null}') == done
     with pytest.raises(InvalidMember, match="missing"):
-        completion.from_json(b'{"status": null}')
+        completion_document.from_json(b'{"status": null}')
 
 
 @pytest.mark.parametrize(

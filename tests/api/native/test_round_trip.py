@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from app.api import xml_text
-from app.api.native import document, json_codec, xml_codec
+from app.api.native.codecs import json_codec, xml_codec
+from app.api.native.documents import job as job_document
 from app.domain.call_options import METHODS, Manner
 from app.domain.clocks import OnGap, OnOverlap
 from app.domain.instants import format_utc
@@ -104,11 +105,11 @@ def stored(booking: Booking, next_at: datetime) -> Job:
 @settings(deadline=None)
 @given(BOOKINGS, INSTANTS)
 def test_a_job_reads_back_the_same_in_json_and_xml(booking: Booking, next_at: datetime) -> None:
-    shown = document.of_job(stored(booking, next_at))
+    shown = job_document.of_job(stored(booking, next_at))
     for codec in (json_codec, xml_codec):
         read = codec.read(codec.write(shown))
-        assert document.booking(read) == booking
-        echo = document.echo(read)
+        assert job_document.booking(read) == booking
+        echo = job_document.echo(read)
         assert (echo.id, echo.account) == (shown.id, shown.account)
         assert echo.next == (format_utc(next_at) if isinstance(booking.trigger, Cron) else None)
 
@@ -117,17 +118,19 @@ def test_a_job_reads_back_the_same_in_json_and_xml(booking: Booking, next_at: da
 @given(st.text(max_size=60))
 def test_text_in_data_means_the_same_in_every_format(text: str) -> None:
     members = {"url": "http://a/", "cron": "0 15 10 ? * *", "data": text}
-    booked = [document.booking(json_codec.read(json.dumps(members).encode()))]
+    booked = [job_document.booking(json_codec.read(json.dumps(members).encode()))]
     if xml_text.fits(text):
         root = etree.Element("job")
         for name, value in members.items():
             etree.SubElement(root, name).text = value
         booked += [
-            document.booking(xml_codec.read(cast("bytes", etree.tostring(root, encoding=encoding))))
+            job_document.booking(
+                xml_codec.read(cast("bytes", etree.tostring(root, encoding=encoding)))
+            )
             for encoding in ("utf-8", "utf-16", "us-ascii", "iso-8859-1")
         ]
     members |= {"data": b64encode(text.encode()).decode(), "dataEncoding": "base64"}
-    booked.append(document.booking(json_codec.read(json.dumps(members).encode())))
+    booked.append(job_document.booking(json_codec.read(json.dumps(members).encode())))
     assert {booking.data for booking in booked} == {text.encode()}
 
 

@@ -14,7 +14,7 @@ from lxml import etree
 from uuid6 import uuid7
 from werkzeug.test import TestResponse
 
-from app.api.native import cursor, run_filter
+from app.api.native.documents import run_cursor, run_filter
 from app.domain.run import Place, RunState
 from tests.api.golden import golden
 from tests.api.native.booked import ABSENT, JSON, OFTEN, ONCE, booked
@@ -162,7 +162,7 @@ def test_what_a_query_cannot_mean_is_refused_by_name(
 
 def test_a_cursor_is_where_it_was() -> None:
     for place in (Place(due_at=AT, id=JOB), Place(due_at=LATE, id=UUID(int=0))):
-        assert cursor.read(cursor.write(place)) == place
+        assert run_cursor.read(run_cursor.write(place)) == place
 
 
 @pytest.mark.parametrize("accept", FORMATS)

@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from app.api.native import document, xml_codec
+from app.api.native.codecs import xml_codec
+from app.api.native.documents import job as job_document
 from app.domain import booking
 from app.errors import WakecallError
 
@@ -50,7 +51,7 @@ SKELETON = "<url>https://example.com/</url><when>2099-01-01T00:00:00Z</when>"
 
 @cache
 def schema() -> etree.XMLSchema:
-    return etree.XMLSchema(etree.parse(Path(xml_codec.__file__).parent / "job.xsd"))
+    return etree.XMLSchema(etree.parse(Path(job_document.__file__).parent / "job.xsd"))
 
 
 def escaped(text: str) -> str:
@@ -130,7 +131,7 @@ ELEMENTS = st.one_of(
 def is_taken(body: str) -> bool:
     """Whether the reader takes the document, and a booking of it is not refused."""
     try:
-        booking.check(document.booking(xml_codec.read(body.encode())), allow=())
+        booking.check(job_document.booking(xml_codec.read(body.encode())), allow=())
     except WakecallError:
         return False
     return True

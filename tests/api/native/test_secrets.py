@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from lxml import etree
 from standardwebhooks import Webhook
 
-from app.api.native import rotation, tree
+from app.api.native.codecs import generic_codec
+from app.api.native.documents import rotation as rotation_document
 from app.delivery.signing import sign
 from app.domain.secret import SigningSecret
 from tests.api.golden import golden
@@ -44,9 +45,9 @@ def span(answer: list[dict[str, str]]) -> timedelta:
 
 
 def test_secrets_are_written_as_in_the_golden_files() -> None:
-    shown = rotation.of_secrets(SHOWN)
-    assert tree.to_json("secrets", shown) == golden("secrets.response.json")
-    assert tree.to_xml("secrets", shown) == golden("secrets.response.xml")
+    shown = rotation_document.of_secrets(SHOWN)
+    assert generic_codec.to_json("secrets", shown) == golden("secrets.response.json")
+    assert generic_codec.to_xml("secrets", shown) == golden("secrets.response.xml")
 
 
 def test_the_list_tells_of_every_secret_that_signs_and_is_not_to_be_cached(

@@ -9,48 +9,48 @@ import pytest
 from flask import Flask
 
 from app.api import negotiation
-from app.api.native import listing
+from app.api.native.routes import spool
 from app.errors import RateLimited, Unavailable
 
 COUNT = 40_000
 
 
-def spool(account: int) -> listing.Spool:
+def spooled(account: int) -> spool.Spool:
     ids = (UUID(int=number) for number in range(COUNT))
-    return listing.spool(listing.LAYOUTS[negotiation.TEXT], COUNT, ids, account)
+    return spool.spool(spool.LAYOUTS[negotiation.TEXT], COUNT, ids, account)
 
 
 def test_an_account_may_leave_half_of_all_unread(app: Flask) -> None:
     with app.app_context():
-        unread = [spool(1) for _ in range(listing.MAX_UNREAD // 2)]
+        unread = [spooled(1) for _ in range(spool.MAX_UNREAD // 2)]
         with pytest.raises(RateLimited, match="have not been read yet"):
-            spool(1)
-        unread.append(spool(2))
+            spooled(1)
+        unread.append(spooled(2))
         unread[0].close()
         unread[0].close()
-        unread.append(spool(1))
+        unread.append(spooled(1))
         for each in unread:
             each.close()
-        spool(1).close()
+        spooled(1).close()
 
 
 def test_an_account_makes_one_at_a_time(app: Flask) -> None:
     def ids() -> Iterator[UUID]:
         with pytest.raises(Unavailable):
-            spool(1)
-        spool(2).close()
+            spooled(1)
+        spooled(2).close()
         yield from (UUID(int=number) for number in range(COUNT))
 
     with app.app_context():
-        layout = listing.LAYOUTS[negotiation.TEXT]
-        listing.spool(layout, COUNT, ids(), 1).close()
-        spool(1).close()
+        layout = spool.LAYOUTS[negotiation.TEXT]
+        spool.spool(layout, COUNT, ids(), 1).close()
+        spooled(1).close()
 
 
 def test_a_list_that_fails_gives_its_place_back(app: Flask) -> None:
     with app.app_context():
-        layout = listing.LAYOUTS[negotiation.TEXT]
-        for _ in range(listing.MAX_UNREAD):
+        layout = spool.LAYOUTS[negotiation.TEXT]
+        for _ in range(spool.MAX_UNREAD):
             with pytest.raises(ValueError, match="badly formed"):
-                listing.spool(layout, COUNT, (UUID(text) for text in ["x"]), 1)
-        spool(1).close()
+                spool.spool(layout, COUNT, (UUID(text) for text in ["x"]), 1)
+        spooled(1).close()

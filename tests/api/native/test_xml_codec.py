@@ -4,14 +4,16 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from app.api.native import bulk, document, xml_codec
-from app.api.native.document import JobDocument
+from app.api.native.codecs import xml_codec
+from app.api.native.documents import bulk as bulk_document
+from app.api.native.documents import job as job_document
+from app.api.native.documents.job import JobDocument
 from app.errors import InvalidMember, MalformedDocument, Refused
 from tests.api.golden import golden
 
 URL = "<url>https://example.com/</url>"
 GOOD = f"<job>{URL}<when>2030-01-01T00:00:00Z</when></job>"
-SCHEMA = Path(xml_codec.__file__).parent / "job.xsd"
+SCHEMA = Path(job_document.__file__).parent / "job.xsd"
 XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 XSD = 'xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
 
@@ -219,7 +221,7 @@ def test_data_that_xml_cannot_hold_is_base64_in_xml_alone(text: str) -> None:
         xml_codec.write(JobDocument(url="http://a/", when="2030-01-01T00:00Z", data=text))
     )
     assert written.data_encoding == "base64"
-    assert document.booking(written).data == text.encode()
+    assert job_document.booking(written).data == text.encode()
 
 
 def test_the_schema_takes_what_is_taken_and_what_is_written() -> None:
@@ -290,7 +292,7 @@ def test_what_is_said_to_processors_of_schemas_is_passed_over(document: str) -> 
     body = document.format(inside)
     assert etree.XMLSchema(etree.parse(SCHEMA)).validate(etree.fromstring(body))
     assert xml_codec.read(body.encode()).url == "https://example.com/"
-    many = bulk.read(f"<jobs {XSI} {XSD}>{body * 2}</jobs>".encode(), "text/xml", None)
+    many = bulk_document.read(f"<jobs {XSI} {XSD}>{body * 2}</jobs>".encode(), "text/xml", None)
     assert [each.url for each in many] == ["https://example.com/"] * 2
 
 

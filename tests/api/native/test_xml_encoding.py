@@ -1,6 +1,6 @@
 import pytest
 
-from app.api.native import xml_codec
+from app.api.native.codecs import xml_codec
 from app.errors import MalformedDocument
 
 TEXT = "<job><url>http://a/</url><data>é</data></job>"

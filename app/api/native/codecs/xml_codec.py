@@ -9,9 +9,11 @@ from typing import Final
 from lxml import etree
 
 from app.api import xml_text
-from app.api.native import data, document, shapes, tree, xml_encoding, xml_values
-from app.api.native.document import JobDocument
-from app.api.native.shapes import Value
+from app.api.native.codecs import generic_codec, schema, xml_encoding, xml_values
+from app.api.native.codecs.schema import Value
+from app.api.native.documents import job as job_document
+from app.api.native.documents import payload
+from app.api.native.documents.job import JobDocument
 from app.domain.quotation import quoted
 from app.errors import MalformedDocument
 
@@ -48,10 +50,10 @@ def job_of(job: etree._Element) -> JobDocument:
         name = str(element.tag)
         xml_values.refuse_second(quoted(name)[1:-1], name, members)
         # A name that is not a member is refused below, with the names that are.
-        known = name in document.MEMBERS
-        members[name] = xml_values.read(name, element, shapes.of_member(name)) if known else ""
-    document.refuse_unknown(members)
-    return document.of_members(members)
+        known = name in job_document.MEMBERS
+        members[name] = xml_values.read(name, element, schema.of_member(name)) if known else ""
+    job_document.refuse_unknown(members)
+    return job_document.of_members(members)
 
 
 def texts_of(body: bytes, charset: str | None, name: str) -> dict[str, str]:
@@ -63,23 +65,23 @@ def texts_of(body: bytes, charset: str | None, name: str) -> dict[str, str]:
     for element in children(root(body, charset, name)):
         tag = str(element.tag)
         xml_values.refuse_second(quoted(tag)[1:-1], tag, texts)
-        texts[tag] = str(xml_values.read(tag, element, shapes.TEXT)).strip(xml_values.BLANKS)
+        texts[tag] = str(xml_values.read(tag, element, schema.TEXT)).strip(xml_values.BLANKS)
     return texts
 
 
 def write(job: JobDocument) -> bytes:
     """The XML document, laid out as in the spec's examples."""
-    return tree.laid_out(element_of(job))
+    return generic_codec.laid_out(element_of(job))
 
 
 def element_of(job: JobDocument) -> etree._Element:
     """The job element; data that XML cannot hold is base64."""
     if job.data is not None and not xml_text.fits(job.data):
-        encoded = data.to_base64(job.data.encode())
-        job = replace(job, data=encoded, data_encoding=data.BASE64)
+        encoded = payload.to_base64(job.data.encode())
+        job = replace(job, data=encoded, data_encoding=payload.BASE64)
     root = etree.Element("job")
-    for name, value in document.members(job):
-        xml_values.write(etree.SubElement(root, name), value, shapes.of_member(name))
+    for name, value in job_document.members(job):
+        xml_values.write(etree.SubElement(root, name), value, schema.of_member(name))
     return root
 
 

@@ -11,9 +11,10 @@ from typing import Any, Final, NoReturn
 
 import orjson
 
-from app.api.native import document, shapes
-from app.api.native.document import JobDocument
-from app.api.native.shapes import Flag, List, Map, Number, Object, Shape, Text, Value
+from app.api.native.codecs import schema
+from app.api.native.codecs.schema import Flag, List, Map, Number, Object, Shape, Text, Value
+from app.api.native.documents import job as job_document
+from app.api.native.documents.job import JobDocument
 from app.domain.quotation import quoted
 from app.errors import InvalidMember, MalformedDocument
 
@@ -40,10 +41,10 @@ def read(body: bytes) -> JobDocument:
 def job_of(members: Any) -> JobDocument:  # noqa: ANN401 - JSON holds anything
     """The job that a JSON value is; raises MalformedDocument and InvalidMember."""
     members = _object(members, '{"url": "https://…", "when": "…"}')
-    document.refuse_unknown(members)
-    return document.of_members(
+    job_document.refuse_unknown(members)
+    return job_document.of_members(
         {
-            name: _value(name, value, shapes.of_member(name))
+            name: _value(name, value, schema.of_member(name))
             for name, value in not_null(members).items()
         }
     )
@@ -79,7 +80,7 @@ def number_of(value: object) -> str:
 
 def write(job: JobDocument) -> bytes:
     """The JSON document, laid out as in the spec's examples."""
-    return orjson.dumps(dict(document.members(job)), option=orjson.OPT_INDENT_2)
+    return orjson.dumps(dict(job_document.members(job)), option=orjson.OPT_INDENT_2)
 
 
 def decoded(body: bytes) -> str:
@@ -169,20 +170,20 @@ def _value(path: str, value: Any, shape: Shape) -> Value:  # noqa: ANN401 - JSON
         case Flag():
             return bool(_typed(path, value, bool, shape))
         case Number():
-            return shapes.number(path, _typed(path, value, _Number, shape), shape)
+            return schema.number(path, _typed(path, value, _Number, shape), shape)
         case List(of=of):
             items = _typed(path, value, list, shape)
             return [_value(f"{path}[{number}]", item, of) for number, item in enumerate(items)]
         case Map():
             entries = _typed(path, value, dict, shape)
             return {
-                _text(path, name): _value(f"{path}.{quoted(name)[1:-1]}", text, shapes.TEXT)
+                _text(path, name): _value(f"{path}.{quoted(name)[1:-1]}", text, schema.TEXT)
                 for name, text in not_null(entries).items()
             }
         case Object(members=inner):
             given = _typed(path, value, dict, shape)
             for name in given:
-                shapes.refuse_unknown(path, name, shape)
+                schema.refuse_unknown(path, name, shape)
             return {
                 name: _value(f"{path}.{name}", each, inner[name])
                 for name, each in not_null(given).items()

@@ -10,8 +10,10 @@ from uuid import UUID
 from flask import Response, request
 
 from app.api import negotiation, pages
-from app.api.native import bulk, document, json_codec, text_codec, tree, xml_codec
-from app.api.native.document import JobDocument
+from app.api.native.codecs import generic_codec, json_codec, text_codec, xml_codec
+from app.api.native.documents import bulk as bulk_document
+from app.api.native.documents import job as job_document
+from app.api.native.documents.job import JobDocument
 from app.domain import zones
 from app.domain.job import Job
 from app.domain.trigger import Cron
@@ -38,7 +40,7 @@ def job(found: Job, media_type: str, status: int = 200) -> Response:
     if media_type == negotiation.TEXT:
         body = text_codec.write(found.id)
     else:
-        body = _written(document.of_job(found), media_type)
+        body = _written(job_document.of_job(found), media_type)
     return _timed(Response(body, status, content_type=CONTENT_TYPES[media_type]), found)
 
 
@@ -46,7 +48,7 @@ def checked(found: Job, media_type: str) -> Response:
     """A job that was not stored: as it would be, but without an id, which is all that text has."""
     body = b""
     if media_type != negotiation.TEXT:
-        body = _written(replace(document.of_job(found), id=None), media_type)
+        body = _written(replace(job_document.of_job(found), id=None), media_type)
     return _timed(Response(body, content_type=CONTENT_TYPES[media_type]), found)
 
 
@@ -59,13 +61,13 @@ def created(found: Job, media_type: str) -> Response:
 
 def created_together(found: Sequence[Job], media_type: str) -> Response:
     """New jobs, in the order they were sent in."""
-    written = bulk.write(found, media_type)
+    written = bulk_document.write(found, media_type)
     return _timed(Response(written, 201, content_type=CONTENT_TYPES[media_type]), *found)
 
 
 def checked_together(found: Sequence[Job], media_type: str) -> Response:
     """Jobs that were not stored, in the order they were sent in."""
-    written = bulk.write(found, media_type, stored=False)
+    written = bulk_document.write(found, media_type, stored=False)
     return _timed(Response(written, content_type=CONTENT_TYPES[media_type]), *found)
 
 
@@ -88,16 +90,16 @@ def _timed(answer: Response, *found: Job) -> Response:
     return answer
 
 
-def listed(name: str, value: tree.Value, media_type: str, status: int = 200) -> Response:
+def listed(name: str, value: generic_codec.Value, media_type: str, status: int = 200) -> Response:
     """A value of the extensions; `name` is its root element in XML."""
-    write = tree.to_json if media_type == negotiation.JSON else tree.to_xml
+    write = generic_codec.to_json if media_type == negotiation.JSON else generic_codec.to_xml
     return Response(write(name, value), status, content_type=CONTENT_TYPES[media_type])
 
 
 def page(
     name: str,
     items: Iterable[_Item],
-    shown: Callable[[_Item], tree.Value],
+    shown: Callable[[_Item], generic_codec.Value],
     cursor: Callable[[_Item], str],
     *,
     limit: int,
@@ -109,8 +111,8 @@ def page(
     """
     written = pages.write(
         items,
-        lambda item: tree.element(name, shown(item), media_type),
-        tree.frame(name, media_type),
+        lambda item: generic_codec.element(name, shown(item), media_type),
+        generic_codec.frame(name, media_type),
         limit=limit,
     )
     answer = Response(written.body, content_type=CONTENT_TYPES[media_type])

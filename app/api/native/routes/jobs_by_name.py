@@ -9,7 +9,10 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 
 from app.api import admission, negotiation
-from app.api.native import answers, document, incoming, json_codec, paths, xml_codec
+from app.api.native.codecs import json_codec, xml_codec
+from app.api.native.documents import job as job_document
+from app.api.native.documents import request_path
+from app.api.native.routes import request_body, responses
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.quotation import quoted
@@ -41,8 +44,8 @@ def install(app: Flask) -> None:
 def get_job_by_name(_name: str) -> Response:
     """The whole job of that name (an extension)."""
     caller = admission.admit()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    return answers.job(service.get(caller, _asked()), media_type)
+    media_type = responses.offer(negotiation.DOCUMENTS)
+    return responses.job(service.get(caller, _asked()), media_type)
 
 
 @named.put("/jobs/by-name/<job_name:_name>")
@@ -51,20 +54,20 @@ def get_job_by_name(_name: str) -> Response:
 def put_job_by_name(_name: str) -> Response:
     """The job of that name as the document has it: booked, replaced, or as it was."""
     caller = admission.admit()
-    media_type = answers.offer(negotiation.WITH_TEXT)
+    media_type = responses.offer(negotiation.WITH_TEXT)
     name = _asked()
-    sent = incoming.read(json_codec.read, xml_codec.read)
+    sent = request_body.read(json_codec.read, xml_codec.read)
     if sent.name not in {None, name}:
         raise InvalidMember(
             "name",
             f"The document has the name {quoted(sent.name or '')}, the address {quoted(name)}.",
             remedy="Leave name out of the document; PUT /1/jobs/<id> gives a job another name.",
         )
-    booking = replace(document.booking(sent), name=name)
-    put = service.put(caller, booking, document.echo(sent))
+    booking = replace(job_document.booking(sent), name=name)
+    put = service.put(caller, booking, job_document.echo(sent))
     if put.created:
-        return answers.created(put.job, media_type)
-    return answers.job(put.job, media_type)
+        return responses.created(put.job, media_type)
+    return responses.job(put.job, media_type)
 
 
 @named.delete("/jobs/by-name/<job_name:_name>")
@@ -79,6 +82,6 @@ def delete_job_by_name(_name: str) -> Response:
 def _asked() -> str:
     """The name in the address; raises InvalidMember."""
     target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
-    return paths.read_name(
-        target and paths.raw_path(target), request.environ["PATH_INFO"].encode("latin-1")
+    return request_path.read_name(
+        target and request_path.raw_path(target), request.environ["PATH_INFO"].encode("latin-1")
     )

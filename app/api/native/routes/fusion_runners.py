@@ -7,7 +7,8 @@ from typing import Final
 from flask import Blueprint, Response
 
 from app.api import admission, negotiation
-from app.api.native import answers, endpoint_document
+from app.api.native.documents import endpoint as endpoint_document
+from app.api.native.routes import responses
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.endpoint import Endpoint
@@ -25,10 +26,10 @@ runners: Final = Blueprint("fusion_runners", __name__, url_prefix="/1")
 def list_runners() -> Response:
     """The account's runners, by type."""
     caller = admission.admit()
-    media_type = answers.offer(negotiation.DOCUMENTS)
+    media_type = responses.offer(negotiation.DOCUMENTS)
     found = service.listed(caller.account)
     shown = [endpoint_document.shown(each, endpoint_document.RUNNER) for each in found]
-    return answers.listed("runners", shown, media_type)
+    return responses.listed("runners", shown, media_type)
 
 
 @runners.get("/fusion-runners/<runner_type>")
@@ -37,7 +38,7 @@ def list_runners() -> Response:
 def get_runner(runner_type: str) -> Response:
     """The runner of one type."""
     caller = admission.admit()
-    media_type = answers.offer(negotiation.DOCUMENTS)
+    media_type = responses.offer(negotiation.DOCUMENTS)
     return _shown(service.get(caller.account, runner_type), media_type)
 
 
@@ -47,7 +48,7 @@ def get_runner(runner_type: str) -> Response:
 def put_runner(runner_type: str) -> Response:
     """A runner as the document has it: 201 for a new one, else 200."""
     caller = admission.admit()
-    media_type = answers.offer(negotiation.DOCUMENTS)
+    media_type = responses.offer(negotiation.DOCUMENTS)
     sent = endpoint_document.read(runner_type, endpoint_document.RUNNER)
     found, created = service.put(caller.account, runner_type, url=sent.url)
     if not created:
@@ -68,4 +69,4 @@ def delete_runner(runner_type: str) -> Response:
 
 def _shown(found: Endpoint, media_type: str, status: int = 200) -> Response:
     shape = endpoint_document.RUNNER
-    return answers.listed(shape.root, endpoint_document.shown(found, shape), media_type, status)
+    return responses.listed(shape.root, endpoint_document.shown(found, shape), media_type, status)

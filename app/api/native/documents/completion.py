@@ -9,8 +9,9 @@ from uuid import UUID
 from flask import Blueprint, Response
 
 from app.api import admission, auth, idempotency, negotiation, parameters
-from app.api.native import answers, incoming, json_codec, xml_codec
-from app.api.native.runs import of_run
+from app.api.native.codecs import json_codec, xml_codec
+from app.api.native.documents.run import of_run
+from app.api.native.routes import request_body, responses
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.completion import MAX_MESSAGE, Completion, Said
@@ -38,11 +39,11 @@ completion: Final = Blueprint("completion", __name__, url_prefix="/1")
 def complete_run(run_id: UUID) -> Response:
     """What came of a run, said later by its receiver."""
     account_id = _account(run_id)
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    said = incoming.read(from_json, from_xml)
+    media_type = responses.offer(negotiation.DOCUMENTS)
+    said = request_body.read(from_json, from_xml)
     run = service.complete(run_id, said, account_id=account_id)
     status = _ACCEPTED if run.state in LIVE else 200
-    return answers.listed("run", of_run(run), media_type, status)
+    return responses.listed("run", of_run(run), media_type, status)
 
 
 def from_json(body: bytes) -> Completion:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from flask import request
 
-from app.api.native import query
+from app.api.native.routes import paging
 from app.domain.booking import check_tag
 from app.domain.job import MAX_TAGS
 from app.errors import InvalidMember
@@ -39,14 +39,14 @@ class JobList:
 def asked(account_id: int) -> JobList:
     """The list that the request's query asks for; raises InvalidMember."""
     tags = _tags(request.args.getlist(TAG))
-    limit, cursor = query.limit(), request.args.get(query.CURSOR)
+    limit, cursor = paging.limit(), request.args.get(paging.CURSOR)
     wanted = JobList(account_id=account_id, tags=tags, limit=limit)
     if cursor is None:
         return wanted
     return JobList(
         account_id=account_id,
         tags=tags,
-        limit=limit or query.DEFAULT_LIMIT,
+        limit=limit or paging.DEFAULT_LIMIT,
         after=read_cursor(wanted, cursor),
     )
 
@@ -69,7 +69,7 @@ def read_cursor(listed: JobList, cursor: str) -> UUID:
         if hmac.compare_digest(cursor.encode(), cursor_after(listed, job_id).encode()):
             return job_id
     raise InvalidMember(
-        query.CURSOR,
+        paging.CURSOR,
         "This is no cursor that was handed out for this list.",
         remedy="Follow the Link of the answer before as it is, with the same tags and account; "
         "or leave the cursor out to begin anew.",

@@ -7,8 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 from app.api import xml_text
-from app.api.native import data
-from app.api.native.tree import Value
+from app.api.native.codecs.generic_codec import Value
+from app.api.native.documents import payload
 from app.domain import instants
 from app.domain.run import Attempt, Reply, Run, RunKind, Timing
 
@@ -74,9 +74,9 @@ def _of_body(reply: Reply) -> Mapping[str, str | None]:
     """What was kept of the answer's body, as text where every format can hold it."""
     if not reply.body:
         return {}
-    text, encoding = data.to_text(reply.body)
+    text, encoding = payload.to_text(reply.body)
     if not xml_text.fits(text):
-        text, encoding = data.to_base64(reply.body), data.BASE64
+        text, encoding = payload.to_base64(reply.body), payload.BASE64
     return {"body": text, "bodyEncoding": encoding}
 
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from app.api.native import cursor, json_codec, shapes, xml_codec, xml_values
+from app.api.native.codecs import json_codec, schema, xml_codec, xml_values
+from app.api.native.documents import run_cursor
 from app.domain import instants
 from app.domain.quotation import quoted
 from app.domain.run import Place, RunFilter, RunState
@@ -60,7 +61,7 @@ def of_texts(given: Texts, states: Sequence[RunState]) -> tuple[RunFilter, Place
         after=after,
         before=before,
     )
-    return wanted, None if place is None else cursor.read(place)
+    return wanted, None if place is None else run_cursor.read(place)
 
 
 def from_json(body: bytes) -> Redelivery:
@@ -81,15 +82,15 @@ def from_json(body: bytes) -> Redelivery:
 def from_xml(body: bytes, charset: str | None) -> Redelivery:
     """The redelivery in an XML document; raises MalformedDocument and InvalidMember."""
     given: dict[str, list[str]] = {}
-    flags: dict[str, shapes.Value] = {}
+    flags: dict[str, schema.Value] = {}
     for element in xml_codec.children(xml_codec.root(body, charset, ROOT)):
         name = str(element.tag)
         _check_names({name})
         if name == DRY_RUN:
             xml_values.refuse_second(name, name, flags)
-            flags[name] = xml_values.read(name, element, shapes.FLAG)
+            flags[name] = xml_values.read(name, element, schema.FLAG)
         else:
-            given.setdefault(name, []).append(str(xml_values.read(name, element, shapes.TEXT)))
+            given.setdefault(name, []).append(str(xml_values.read(name, element, schema.TEXT)))
     return _redelivery(given, dry=bool(flags.get(DRY_RUN)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from app.api import bodies, negotiation
-from app.api.native import xml_encoding
+from app.api.native.codecs import xml_encoding
 from app.errors import UnsupportedFormat
 
 T = TypeVar("T")

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.api.native import data, options, timing
-from app.api.native.shapes import Value
+from app.api.native.codecs.schema import Value
+from app.api.native.documents import options, payload
+from app.api.native.documents import schedule as schedule_document
 from app.domain import instants
 from app.domain.dapr.schedule import Ticks
 from app.domain.job import Booking, Dialect, Echo, Job
@@ -90,7 +91,7 @@ class JobDocument:
 
 def of_job(job: Job) -> JobDocument:
     """The document that shows a stored job, in native words whatever its dialect."""
-    text, encoding = (None, None) if job.data is None else data.to_text(job.data)
+    text, encoding = (None, None) if job.data is None else payload.to_text(job.data)
     manner = job.manner
     native = job.dialect is Dialect.NATIVE
     return JobDocument(
@@ -102,7 +103,7 @@ def of_job(job: Job) -> JobDocument:
         content_type=job.content_type,
         data=text,
         data_encoding=encoding,
-        **timing.shown(job.trigger),
+        **schedule_document.shown(job.trigger),
         next=instants.format_utc(job.next_at)
         if is_recurring(job.trigger) and job.next_at
         else None,
@@ -130,9 +131,9 @@ def booking(document: JobDocument) -> Booking:
         raise InvalidMember(
             "url", "url is missing.", remedy="Give the URL to call, as in https://example.com/wake."
         )
-    payload = None
+    body = None
     if document.data is not None:
-        payload = data.to_bytes(document.data, document.data_encoding)
+        body = payload.to_bytes(document.data, document.data_encoding)
     elif document.data_encoding is not None:
         raise InvalidMember(
             "dataEncoding",
@@ -141,10 +142,10 @@ def booking(document: JobDocument) -> Booking:
         )
     return Booking(
         url=document.url,
-        trigger=timing.trigger(document),
+        trigger=schedule_document.trigger(document),
         signature=document.signature,
         content_type=document.content_type,
-        data=payload,
+        data=body,
         enabled=document.enabled is not False,
         name=document.name,
         tags=tuple(document.tags or ()),

@@ -10,24 +10,23 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 
 from app.api import admission, bodies, idempotency, negotiation, previews, rate, scopes
-from app.api.native import (
-    answers,
-    bulk,
-    completion,
-    dapr_app_routes,
-    document,
-    incoming,
-    json_codec,
-    list_routes,
-    named_routes,
-    paths,
-    preview,
-    run_routes,
-    runner_routes,
-    xml_codec,
+from app.api.native.codecs import json_codec, xml_codec
+from app.api.native.documents import bulk as bulk_document
+from app.api.native.documents import completion as completion_document
+from app.api.native.documents import job as job_document
+from app.api.native.documents import preview as preview_document
+from app.api.native.documents import request_path
+from app.api.native.documents.job import JobDocument
+from app.api.native.routes import (
+    dapr_apps,
+    fusion_runners,
+    job_list,
+    jobs_by_name,
+    request_body,
+    responses,
+    runs,
 )
-from app.api.native.account_routes import account
-from app.api.native.document import JobDocument
+from app.api.native.routes.account import account
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.account import Caller, Presumed
@@ -54,14 +53,14 @@ def install(app: Flask) -> None:
     """Offer the native API in this application."""
     app.url_map.converters["path_form"] = _PathFormConverter
     app.register_blueprint(native)
-    app.register_blueprint(list_routes.job_lists)
-    named_routes.install(app)
+    app.register_blueprint(job_list.job_lists)
+    jobs_by_name.install(app)
     app.register_blueprint(account)
-    app.register_blueprint(run_routes.runs)
-    app.register_blueprint(completion.completion)
-    app.register_blueprint(runner_routes.runners)
-    app.register_blueprint(dapr_app_routes.apps)
-    previews.offer(app, preview.DIALECT)
+    app.register_blueprint(runs.runs)
+    app.register_blueprint(completion_document.completion)
+    app.register_blueprint(fusion_runners.runners)
+    app.register_blueprint(dapr_apps.apps)
+    previews.offer(app, preview_document.DIALECT)
 
 
 @native.post("/jobs")
@@ -71,7 +70,7 @@ def create_job() -> Response:
     """A new job from a document (spec: Create One-time or Recurring Job)."""
     caller = _presumed()
     media_type, dry_run = _creating()
-    booking = document.booking(_document())
+    booking = job_document.booking(_document())
     return _created(caller, booking, media_type, dry_run=dry_run)
 
 
@@ -82,11 +81,11 @@ def create_jobs() -> Response:
     """New jobs from one document, all of them or none (an extension)."""
     caller = _caller()
     media_type, dry_run = _creating()
-    bookings = bulk.read(
-        *incoming.body(bodies.MAX_LONG), judge=partial(job_service.judge_together, caller)
+    bookings = bulk_document.read(
+        *request_body.body(bodies.MAX_LONG), judge=partial(job_service.judge_together, caller)
     )
     rate.count_items(caller.account.id, len(bookings))
-    write = answers.checked_together if dry_run else answers.created_together
+    write = responses.checked_together if dry_run else responses.created_together
     written: list[Response] = []
     # Before anything is stored: an answer that is too long is refused.
     job_service.create_together(
@@ -106,8 +105,8 @@ def create_job_by_path(_form: str) -> Response:
     caller = _presumed()
     media_type, dry_run = _creating()
     target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
-    form = paths.read(
-        target and paths.raw_path(target), request.environ["PATH_INFO"].encode("latin-1")
+    form = request_path.read(
+        target and request_path.raw_path(target), request.environ["PATH_INFO"].encode("latin-1")
     )
     payload = bodies.read(MAX_DATA, member="data")
     booking = Booking(
@@ -127,10 +126,10 @@ def create_job_by_path(_form: str) -> Response:
 def preview_schedule() -> Response:
     """What a schedule would do, without booking it (an extension)."""
     caller = _caller()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    found, items = preview.answer(*incoming.body(bodies.MAX_DOCUMENT), now=caller.now)
+    media_type = responses.offer(negotiation.DOCUMENTS)
+    found, items = preview_document.answer(*request_body.body(bodies.MAX_DOCUMENT), now=caller.now)
     rate.count_items(caller.account.id, items)
-    return answers.listed(preview.ROOT, preview.shown(found), media_type)
+    return responses.listed(preview_document.ROOT, preview_document.shown(found), media_type)
 
 
 @native.get("/jobs/<uuid:job_id>")
@@ -139,8 +138,8 @@ def preview_schedule() -> Response:
 def get_job(job_id: UUID) -> Response:
     """A whole job (spec: Get)."""
     caller = _caller()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    return answers.job(job_service.get(caller, job_id), media_type)
+    media_type = responses.offer(negotiation.DOCUMENTS)
+    return responses.job(job_service.get(caller, job_id), media_type)
 
 
 @native.put("/jobs/<uuid:job_id>")
@@ -149,10 +148,10 @@ def get_job(job_id: UUID) -> Response:
 def update_job(job_id: UUID) -> Response:
     """A job replaced by a document (spec: Update Job)."""
     caller = _caller()
-    media_type = answers.offer(negotiation.WITH_TEXT)
+    media_type = responses.offer(negotiation.WITH_TEXT)
     sent = _document()
-    booking, echo = document.booking(sent), document.echo(sent)
-    return answers.job(job_service.update(caller, job_id, booking, echo), media_type)
+    booking, echo = job_document.booking(sent), job_document.echo(sent)
+    return responses.job(job_service.update(caller, job_id, booking, echo), media_type)
 
 
 @native.delete("/jobs/<uuid:job_id>")
@@ -170,8 +169,8 @@ def delete_job(job_id: UUID) -> Response:
 def pause_job(job_id: UUID) -> Response:
     """A job held back, as PUT with `enabled` false would."""
     caller = _caller()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    return answers.job(pauses.pause(caller, job_id), media_type)
+    media_type = responses.offer(negotiation.DOCUMENTS)
+    return responses.job(pauses.pause(caller, job_id), media_type)
 
 
 @native.post("/jobs/<uuid:job_id>/resume")
@@ -180,8 +179,8 @@ def pause_job(job_id: UUID) -> Response:
 def resume_job(job_id: UUID) -> Response:
     """A paused job let go again."""
     caller = _caller()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    return answers.job(pauses.resume(caller, job_id), media_type)
+    media_type = responses.offer(negotiation.DOCUMENTS)
+    return responses.job(pauses.resume(caller, job_id), media_type)
 
 
 def _presumed() -> Caller | Presumed:
@@ -196,14 +195,14 @@ def _creating() -> tuple[str, bool]:
     """The media type in which a new job is answered, and whether it is only to be checked."""
     dry_run = _flag(scopes.DRY_RUN)
     # What text has to say of a new job is its id, which one that is only checked has not.
-    return answers.offer(negotiation.TEXT_LAST if dry_run else negotiation.WITH_TEXT), dry_run
+    return responses.offer(negotiation.TEXT_LAST if dry_run else negotiation.WITH_TEXT), dry_run
 
 
 def _created(
     caller: Caller | Presumed, booking: Booking, media_type: str, *, dry_run: bool
 ) -> Response:
     job = job_service.create(caller, booking, dry_run=dry_run)
-    return answers.checked(job, media_type) if dry_run else answers.created(job, media_type)
+    return responses.checked(job, media_type) if dry_run else responses.created(job, media_type)
 
 
 def _flag(name: str) -> bool:
@@ -215,4 +214,4 @@ def _flag(name: str) -> bool:
 
 def _document() -> JobDocument:
     """The job document in the body; raises UnsupportedFormat, TooLarge and what the codecs do."""
-    return incoming.read(json_codec.read, xml_codec.read)
+    return request_body.read(json_codec.read, xml_codec.read)

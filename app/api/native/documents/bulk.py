@@ -11,8 +11,9 @@ from typing import Any, Final
 from lxml import etree
 
 from app.api import bodies, negotiation, pages
-from app.api.native import document, json_codec, text_codec, tree, xml_codec, xml_encoding
-from app.api.native.document import JobDocument
+from app.api.native.codecs import generic_codec, json_codec, text_codec, xml_codec, xml_encoding
+from app.api.native.documents import job as job_document
+from app.api.native.documents.job import JobDocument
 from app.domain.job import Booking, Job
 from app.domain.quotation import quoted
 from app.errors import MalformedDocument, Refused, TooLarge
@@ -70,13 +71,13 @@ def write(jobs: Sequence[Job], media_type: str, *, stored: bool = True) -> bytes
     """
     if media_type == negotiation.TEXT:
         return b",".join(text_codec.write(job.id) for job in jobs) if stored else b""
-    documents: Iterable[JobDocument] = map(document.of_job, jobs)
+    documents: Iterable[JobDocument] = map(job_document.of_job, jobs)
     if not stored:
         documents = (replace(each, id=None) for each in documents)
     written = pages.write(
         documents,
         _to_json if media_type == negotiation.JSON else _to_xml,
-        tree.frame(_ROOT, media_type),
+        generic_codec.frame(_ROOT, media_type),
         limit=MAX_JOBS,
         max_bytes=pages.MAX_ANSWER_BYTES,
     )
@@ -91,13 +92,13 @@ def write(jobs: Sequence[Job], media_type: str, *, stored: bool = True) -> bytes
 
 
 def _to_json(job: JobDocument) -> bytes:
-    return pages.element_to_json(dict(document.members(job)))
+    return pages.element_to_json(dict(job_document.members(job)))
 
 
 def _to_xml(job: JobDocument) -> bytes:
     root = etree.Element(_ROOT)
     root.append(xml_codec.element_of(job))
-    return tree.within(root)
+    return generic_codec.within(root)
 
 
 def _bookings(documents: Iterable[JobDocument], judge: Judge) -> list[Booking]:
@@ -105,7 +106,7 @@ def _bookings(documents: Iterable[JobDocument], judge: Judge) -> list[Booking]:
     found: list[Booking] = []
     try:
         for each in documents:
-            found.append(document.booking(each))
+            found.append(job_document.booking(each))
             if len(found) > MAX_JOBS:
                 break
     except Refused as error:

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.api import negotiation, previews
-from app.api.native import json_codec, timing, xml_codec
-from app.api.native.tree import Value
+from app.api.native.codecs import json_codec, xml_codec
+from app.api.native.codecs.generic_codec import Value
+from app.api.native.documents import schedule as schedule_document
 from app.domain import clocks, instants, preview, zones
 from app.domain.preview import MAX_FIRINGS, Preview
 from app.domain.quotation import quoted
@@ -81,7 +82,7 @@ def _begin(after: str, asked: Mapping[str, Any]) -> datetime:
     if name is None or not instants.is_local(after):
         return instant
     zone, wall = zones.find(name), instant.replace(tzinfo=None)
-    found = timing.showings(zone, wall, text=after, member="after")
+    found = schedule_document.showings(zone, wall, text=after, member="after")
     return found[0] if found else clocks.end_of_gap(zone, wall)
 
 
@@ -112,7 +113,7 @@ def shown(found: Preview) -> Mapping[str, Value]:
 def _preview(members: Mapping[str, Any], after: datetime, count: int) -> Preview:
     texts = {_MEMBERS[name]: _text(members, name) for name in members}
     written = _Timing(**texts)
-    trigger, zone = timing.trigger(written), zones.find(written.timezone or _UTC)
+    trigger, zone = schedule_document.trigger(written), zones.find(written.timezone or _UTC)
     found = preview.of_trigger(trigger, after=after, count=count, zone=zone)
     if written.when is None or written.timezone is None:
         return found

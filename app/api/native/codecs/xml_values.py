@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from lxml import etree
 
-from app.api.native import shapes
-from app.api.native.shapes import Flag, List, Map, Number, Object, Shape, Text, Value
+from app.api.native.codecs import schema
+from app.api.native.codecs.schema import Flag, List, Map, Number, Object, Shape, Text, Value
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
@@ -27,7 +27,7 @@ def read(path: str, element: etree._Element, shape: Shape) -> Value:
         case Flag():
             return flag(path, _text(path, element))
         case Number():
-            return shapes.number(path, _text(path, element), shape)
+            return schema.number(path, _text(path, element), shape)
         case List():
             return list(_items(path, element, shape))
         case Map():
@@ -133,7 +133,7 @@ def _members(path: str, element: etree._Element, shape: Object) -> Iterator[tupl
     given: dict[str, Value] = {}
     for child in elements(element):
         name = str(child.tag)
-        shapes.refuse_unknown(path, name, shape)
+        schema.refuse_unknown(path, name, shape)
         inner = f"{path}.{name}"
         refuse_second(inner, name, given)
         given[name] = value = read(inner, child, shape.members[name])

@@ -7,8 +7,9 @@ from typing import Final
 from flask import Blueprint, Response
 
 from app.api import admission, negotiation
-from app.api.native import answers, rotation
-from app.api.native.figures import of_account, of_accuracy
+from app.api.native.documents import rotation as rotation_document
+from app.api.native.documents.accuracy import of_account, of_accuracy
+from app.api.native.routes import responses
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.scope import Scope
@@ -24,8 +25,8 @@ account: Final = Blueprint("account", __name__, url_prefix="/1")
 def show_account() -> Response:
     """The account itself: its name, its limits, and what it has of each."""
     owner = admission.admit().account
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    return answers.listed("account", of_account(owner.name, limits.states(owner)), media_type)
+    media_type = responses.offer(negotiation.DOCUMENTS)
+    return responses.listed("account", of_account(owner.name, limits.states(owner)), media_type)
 
 
 @account.get("/secrets")
@@ -34,9 +35,9 @@ def show_account() -> Response:
 def list_secrets() -> Response:
     """The account's signing secrets that are valid now, newest first."""
     caller = admission.admit()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    found = rotation.of_secrets(accounts.secrets(caller.account.name))
-    return _uncached(answers.listed("secrets", found, media_type))
+    media_type = responses.offer(negotiation.DOCUMENTS)
+    found = rotation_document.of_secrets(accounts.secrets(caller.account.name))
+    return _uncached(responses.listed("secrets", found, media_type))
 
 
 @account.post("/secrets/rotate")
@@ -45,9 +46,9 @@ def list_secrets() -> Response:
 def rotate_secret() -> Response:
     """A new signing secret, first in the list of those that are valid now."""
     caller = admission.admit()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    found = accounts.rotate_secret(caller.account.name, overlap=rotation.overlap())
-    answer = answers.listed("secrets", rotation.of_secrets(found), media_type)
+    media_type = responses.offer(negotiation.DOCUMENTS)
+    found = accounts.rotate_secret(caller.account.name, overlap=rotation_document.overlap())
+    answer = responses.listed("secrets", rotation_document.of_secrets(found), media_type)
     answer.status_code = 201
     return _uncached(answer)
 
@@ -58,8 +59,8 @@ def rotate_secret() -> Response:
 def accuracy() -> Response:
     """How late the account's calls began, in the last hour and the last day."""
     caller = admission.admit()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    return answers.listed("accuracy", of_accuracy(accuracy_service.of(caller)), media_type)
+    media_type = responses.offer(negotiation.DOCUMENTS)
+    return responses.listed("accuracy", of_accuracy(accuracy_service.of(caller)), media_type)
 
 
 def _uncached(answer: Response) -> Response:

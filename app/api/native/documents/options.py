@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from app.api.native.shapes import Value
+from app.api.native.codecs.schema import Value
 from app.domain.call_options import DEFAULT_OPTIONS, Manner
 from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
 from app.domain.quotation import quoted

@@ -5,7 +5,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_to_bytes
 import pytest
 from flask.testing import FlaskClient
 
-from app.api.native import paths
+from app.api.native.documents import request_path
 from app.domain.trigger import At, Cron, Trigger
 from app.errors import InvalidMember
 from tests.api.native.booked import ids
@@ -15,10 +15,10 @@ CALLBACK = "https://example.com/a%20b/%2F?x=%26&y=1+2#f"
 TWICE = quote(CALLBACK, safe="")
 
 
-def read_both_ways(path: str) -> Iterator[paths.PathForm]:
+def read_both_ways(path: str) -> Iterator[request_path.PathForm]:
     """As a server that hands over the path as it came reads it, and as one that decodes it."""
-    yield paths.read(f"/1/jobs/{path}", b"never looked at")
-    yield paths.read(None, unquote_to_bytes(f"/1/jobs/{path}"))
+    yield request_path.read(f"/1/jobs/{path}", b"never looked at")
+    yield request_path.read(None, unquote_to_bytes(f"/1/jobs/{path}"))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_the_callback_begins_at_its_scheme(callback: str, url: str) -> None:
 def test_what_is_wrong_with_a_path_is_named(path: str, member: str) -> None:
     for refused in (f"/1/jobs/{path}", None):
         with pytest.raises(InvalidMember) as refusal:
-            paths.read(refused, unquote_to_bytes(f"/1/jobs/{path}"))
+            request_path.read(refused, unquote_to_bytes(f"/1/jobs/{path}"))
         assert refusal.value.member == member
         assert refusal.value.remedy
 
@@ -130,7 +130,7 @@ def test_an_instant_with_a_blank_is_refused_as_in_a_document(
 @pytest.mark.parametrize("escape", ["%", "%4", "%zz", "%%20", "%u0041"])
 def test_a_broken_escape_is_refused_where_the_path_comes_as_it_was_sent(escape: str) -> None:
     with pytest.raises(InvalidMember) as refusal:
-        paths.read(f"/1/jobs/2099-05-11T15:30Z/http%3A%2F%2Fa%2F{escape}", b"")
+        request_path.read(f"/1/jobs/2099-05-11T15:30Z/http%3A%2F%2Fa%2F{escape}", b"")
     assert refusal.value.member == "path"
     assert "%25" in refusal.value.remedy
 
@@ -147,7 +147,7 @@ def test_a_broken_escape_is_refused_where_the_path_comes_as_it_was_sent(escape: 
     ],
 )
 def test_the_path_of_a_request_target(target: str, path: str) -> None:
-    assert paths.raw_path(target) == path
+    assert request_path.raw_path(target) == path
 
 
 def book(

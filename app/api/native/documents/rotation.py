@@ -7,8 +7,9 @@ from datetime import timedelta
 from typing import Final
 
 from app.api import bodies
-from app.api.native import incoming, json_codec, xml_codec
-from app.api.native.tree import Value
+from app.api.native.codecs import json_codec, xml_codec
+from app.api.native.codecs.generic_codec import Value
+from app.api.native.routes import request_body
 from app.domain import instants
 from app.domain.quotation import quoted
 from app.domain.secret import DEFAULT_OVERLAP, MAX_OVERLAP, SigningSecret
@@ -27,7 +28,7 @@ def overlap() -> timedelta:
     """
     if not bodies.keep():
         return DEFAULT_OVERLAP
-    return incoming.read(_from_json, _from_xml)
+    return request_body.read(_from_json, _from_xml)
 
 
 def of_secrets(secrets: Sequence[SigningSecret]) -> Sequence[Mapping[str, Value]]:

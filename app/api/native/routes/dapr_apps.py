@@ -7,7 +7,8 @@ from typing import Final
 from flask import Blueprint, Response, request
 
 from app.api import admission, negotiation
-from app.api.native import answers, endpoint_document, query
+from app.api.native.documents import endpoint as endpoint_document
+from app.api.native.routes import paging, responses
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.endpoint import Endpoint
@@ -19,14 +20,14 @@ apps: Final = Blueprint("dapr_apps", __name__, url_prefix="/1")
 
 @apps.get("/dapr-apps")
 @needs(Scope.READ)
-@takes(query.LIMIT, query.CURSOR)
+@takes(paging.LIMIT, paging.CURSOR)
 def list_apps() -> Response:
     """The account's apps, by id, in pages."""
     caller = admission.admit()
-    media_type = answers.offer(negotiation.DOCUMENTS)
-    limit = query.limit() or query.MAX_LIMIT
-    found = service.page(caller.account, after=request.args.get(query.CURSOR), limit=limit + 1)
-    return answers.page(
+    media_type = responses.offer(negotiation.DOCUMENTS)
+    limit = paging.limit() or paging.MAX_LIMIT
+    found = service.page(caller.account, after=request.args.get(paging.CURSOR), limit=limit + 1)
+    return responses.page(
         "apps",
         found,
         lambda each: endpoint_document.shown(each, endpoint_document.APP),
@@ -42,7 +43,7 @@ def list_apps() -> Response:
 def get_app(app_id: str) -> Response:
     """One app."""
     caller = admission.admit()
-    media_type = answers.offer(negotiation.DOCUMENTS)
+    media_type = responses.offer(negotiation.DOCUMENTS)
     return _shown(service.get(caller.account, app_id), media_type)
 
 
@@ -52,7 +53,7 @@ def get_app(app_id: str) -> Response:
 def put_app(app_id: str) -> Response:
     """An app as the document has it: 201 for a new one, else 200."""
     caller = admission.admit()
-    media_type = answers.offer(negotiation.DOCUMENTS)
+    media_type = responses.offer(negotiation.DOCUMENTS)
     sent = endpoint_document.read(app_id, endpoint_document.APP)
     found, created = service.put(
         caller.account, app_id, url=sent.url, token=sent.token, keep_token=sent.keeps_token
@@ -71,7 +72,7 @@ def delete_app(app_id: str) -> Response:
 
 def _shown(found: Endpoint, media_type: str, status: int = 200) -> Response:
     shape = endpoint_document.APP
-    answer = answers.listed(shape.root, endpoint_document.shown(found, shape), media_type, status)
+    answer = responses.listed(shape.root, endpoint_document.shown(found, shape), media_type, status)
     if status == 201:  # noqa: PLR2004 - RFC 9110, 15.3.2
         answer.headers["Location"] = f"/1/dapr-apps/{found.name}"
     return answer

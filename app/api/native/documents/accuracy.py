@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from app.api.native.tree import Value
+from app.api.native.codecs.generic_codec import Value
 from app.domain import instants
 from app.domain.lateness import Accuracy, Window
 from app.service.limits import State

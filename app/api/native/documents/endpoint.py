@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.api.native import incoming, json_codec, xml_codec, xml_values
-from app.api.native.tree import Value
+from app.api.native.codecs import json_codec, xml_codec, xml_values
+from app.api.native.codecs.generic_codec import Value
+from app.api.native.routes import request_body
 from app.domain.endpoint import Endpoint
 from app.domain.quotation import quoted
 from app.errors import InvalidMember
@@ -58,7 +59,7 @@ def read(name: str, shape: Shape) -> EndpointDocument:
 
     Raises InvalidMember, MalformedDocument, UnsupportedFormat, TooLarge.
     """
-    members = incoming.read(
+    members = request_body.read(
         lambda body: json_codec.object_of(body, example=shape.example),
         lambda body, charset: _from_xml(body, charset, shape),
     )
