@@ -31,10 +31,10 @@ from workers.clock_watch import Timekeeper
 from workers.firing_limits import KnownFirings
 from workers.loop_thread import LoopThread
 from workers.maintenance import Maintenance, tell_unreadable
+from workers.notified_runs import Outstanding
 from workers.notifier import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
-from workers.outstanding import Outstanding
 from workers.process import begin, end, fail, identity, on_stop
-from workers.queue_reach import LeftSearch, QueueReach
+from workers.queue_lookback import LeftSearch, QueueReach
 from workers.resealing import resealing
 from workers.run_counter import Census
 

@@ -97,7 +97,7 @@ SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
 -- Plainly: the earliest `budget` rows of those due within the last `reach` seconds, and before them
 -- those whose time had passed already when it was written, if that was within these seconds. While a
 -- transaction stays open, the rows that were claimed since it began stay in the index: no claim is to
--- walk past all of them (queue_reach.py). The last row tells how many were read so.
+-- walk past all of them (queue_lookback.py). The last row tells how many were read so.
 -- Fairly: at most `share` rows of each slot and account, whatever stands before them; that skip scan
 -- touches one index entry per (slot, account), never a backlog.
 -- A one-time job moves on and its run begins in this statement; a recurring one is only locked: what

@@ -13,7 +13,7 @@ from app.store.rescue import Lookover
 from app.store.settling import settle
 from app.store.takes import Ticket, take
 from tests.booked import book, claim_all, one
-from tests.store.test_lookovers import let_leases_run_out, look
+from tests.store.test_rescue import let_leases_run_out, look
 
 
 def suspected(connection: psycopg.Connection, account_id: int, number: int) -> list[Ticket]:

@@ -15,7 +15,7 @@ from tests.booked import connect, one
 from tests.broken_logs import BROKEN
 from tests.receiver import Receiver
 from tests.workers.processes import PATIENCE_S, book_calls, environment, start
-from tests.workers.test_doorman import until
+from tests.workers.test_rq_worker import until
 
 CALLS = 20
 

@@ -17,7 +17,7 @@ from tests import stepped_clock
 from tests.booked import book, connect, one
 from tests.receiver import Receiver
 from tests.workers.processes import PATIENCE_S, book_calls, environment, start
-from tests.workers.test_doorman import until
+from tests.workers.test_rq_worker import until
 
 HOUR = 3600.0
 

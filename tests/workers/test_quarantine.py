@@ -22,7 +22,7 @@ from local.instance import CHECKOUT
 from tests.booked import claim_all, connect, one
 from tests.receiver import Behaviour, Exchange, Gone, Receiver, answer
 from tests.workers.processes import PATIENCE_S, book_calls, environment
-from tests.workers.test_doorman import until
+from tests.workers.test_rq_worker import until
 from workers.quarantine_process import Isolation
 
 SUSPECTS = 50

@@ -19,7 +19,7 @@ from app.store.connection import ReconnectingConnection
 from app.store.rescue import look_over
 from tests.booked import add_account, book, claim_all, connect, in_seconds, one
 from tests.receiver import Behaviour, Exchange, Receiver, answer
-from tests.workers.test_doorman import until
+from tests.workers.test_rq_worker import until
 from workers.dispatch.runtime import Station
 
 SECRETS = (

@@ -19,7 +19,7 @@ from app.store.settling import settle
 from tests.booked import book, claim_all, connect, one
 from tests.receiver import Receiver
 from tests.workers.processes import PATIENCE_S, book_calls, environment, start
-from tests.workers.test_doorman import until
+from tests.workers.test_rq_worker import until
 from workers.notifier import PUNCTUAL, Bell, redis_client
 
 SOON = "SELECT send_at - clock_timestamp() < interval '2.7 s' FROM inflight"

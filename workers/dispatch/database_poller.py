@@ -20,7 +20,7 @@ from workers.dispatch.dispatcher import Courier
 from workers.dispatch.leased_run import hold
 from workers.dispatch.unparking import Summons
 from workers.loop_thread import LoopThread
-from workers.queue_reach import QueueReach
+from workers.queue_lookback import QueueReach
 
 _POLL_S: Final = 0.25
 _DEAF_POLL_S: Final = 0.05

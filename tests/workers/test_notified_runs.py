@@ -6,7 +6,7 @@ from uuid import UUID
 
 from uuid6 import uuid7
 
-from workers.outstanding import Outstanding
+from workers.notified_runs import Outstanding
 
 
 def runs(number: int) -> list[UUID]:

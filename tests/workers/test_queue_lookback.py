@@ -13,7 +13,7 @@ from app.store.connection import ReconnectingConnection
 from app.store.queries import run
 from tests.booked import add_account, book, connect, one
 from tests.workers.test_scheduler import Clock, Stage
-from workers.queue_reach import LeftSearch, QueueReach
+from workers.queue_lookback import LeftSearch, QueueReach
 
 REACH_S = REACH.total_seconds()
 

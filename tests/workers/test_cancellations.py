@@ -12,7 +12,7 @@ from app.store.settling import settle
 from tests.booked import connect
 from tests.store.test_settling import came
 from tests.workers.stage import Stage
-from tests.workers.test_keeper import one_held
+from tests.workers.test_lease_watch import one_held
 from workers.dispatch.cancellations import Word
 from workers.dispatch.lease_watch import Keeper
 from workers.dispatch.leased_run import Held
