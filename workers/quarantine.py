@@ -34,7 +34,7 @@ _KEEP_S: Final = 1.0
 _STDIN: Final = 0
 
 
-class Lock:
+class QuarantineLock:
     """What one process of all has that tries suspects, for as long as its session lives."""
 
     def __init__(self, settings: Settings) -> None:
@@ -66,10 +66,12 @@ class Lock:
         self._database.close()
 
 
-class Feeder(LoopThread):
+class QuarantineFeeder(LoopThread):
     """Takes a group of suspects once the one before is settled; ends when there are no more."""
 
-    def __init__(self, station: Station, database: ReconnectingConnection, lock: Lock) -> None:
+    def __init__(
+        self, station: Station, database: ReconnectingConnection, lock: QuarantineLock
+    ) -> None:
         super().__init__("feeder", interval=_NEXT_S)
         self._station = station
         self._database = database
@@ -122,14 +124,16 @@ class Feeder(LoopThread):
         self.stop()
 
 
-def run(settings: Settings, lock: Lock) -> None:
+def run(settings: Settings, lock: QuarantineLock) -> None:
     """Try every suspect there is, one group after the other."""
     station = Station(settings, f"{identity()}.alone", hears_bells=lambda: True)
     station.poller.polling = False
     station.settler.interval = _SETTLE_S
     thread_failures.end_process(station.stop, hurry=station.hurry)
     threading.Thread(target=_follow, args=(station,), name="follow", daemon=True).start()
-    feeder = Feeder(station, ReconnectingConnection(settings.database_url, "feeder"), lock)
+    feeder = QuarantineFeeder(
+        station, ReconnectingConnection(settings.database_url, "feeder"), lock
+    )
     feeder.start()
     station.run()
     feeder.stop()
@@ -150,7 +154,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     settings = begin("worker")
     prepare_for(settings.concurrency)
-    lock = Lock(settings)
+    lock = QuarantineLock(settings)
     try:
         if lock.take():
             run(settings, lock)

@@ -1,4 +1,4 @@
-"""Isolation: a worker's way to the process that tries suspects, which runs apart from it."""
+"""QuarantineProcess: a worker's way to the process that tries suspects, which runs apart from it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PAUSE_S: Final = 1.0
 _SETTLING_S: Final = 15.0
 
 
-class Isolation:
+class QuarantineProcess:
     """Starts `workers.quarantine` when suspects wait and no process tries them; thread-safe."""
 
     def __init__(

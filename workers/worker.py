@@ -12,7 +12,7 @@ from app.store.takes import Ticket
 from workers.dispatch.runtime import Station
 from workers.notifier import SUSPECT, redis_client
 from workers.process import begin, end, fail, identity, on_stop, prepare_for
-from workers.quarantine_process import Isolation
+from workers.quarantine_process import QuarantineProcess
 from workers.rq_worker import Door
 
 
@@ -22,12 +22,12 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         name = identity()
         self._door = Door(lambda: redis_client(settings.redis_url), self, name)
-        self._isolation = Isolation(os.environ, grace=settings.grace)
+        self._quarantine = QuarantineProcess(os.environ, grace=settings.grace)
         self._station = Station(
             settings,
             name,
             hears_bells=lambda: self._door.hears,
-            on_suspects=self._isolation.begin,
+            on_suspects=self._quarantine.begin,
         )
         self._database = ReconnectingConnection(settings.database_url, "door")
         self.closed = False
@@ -41,7 +41,7 @@ class Worker:
         """Take a batch; suspects are tried by a process of their own."""
         if name == SUSPECT:
             with self._database.use() as connection:
-                self._isolation.begin(connection)
+                self._quarantine.begin(connection)
         else:
             self._station.take(self._database, tickets)
 
@@ -49,19 +49,19 @@ class Worker:
         """Work until stopped."""
         self._door.start()
         self._station.run()
-        self._isolation.end()
+        self._quarantine.end()
         self._door.join(timeout=5)
         self._database.close()
 
     def stop(self) -> None:
         """Take nothing more, and end when what is under way has ended."""
         self.closed = True
-        self._isolation.stop()
+        self._quarantine.stop()
         self._station.stop()
 
     def hurry(self) -> None:
         """Wait for nothing under way any more."""
-        self._isolation.hurry()
+        self._quarantine.hurry()
         self._station.hurry()
 
 

@@ -23,7 +23,7 @@ from tests.booked import claim_all, connect, one
 from tests.receiver import Behaviour, Exchange, Gone, Receiver, answer
 from tests.workers.processes import PATIENCE_S, book_calls, environment
 from tests.workers.test_rq_worker import until
-from workers.quarantine_process import Isolation
+from workers.quarantine_process import QuarantineProcess
 
 SUSPECTS = 50
 
@@ -205,13 +205,13 @@ def held_until(release: threading.Event) -> Behaviour:
 def test_threads_that_learn_of_suspects_at_once_start_one_process(
     database: str, environ: dict[str, str]
 ) -> None:
-    isolation = Isolation(environ, grace=0)
+    quarantine_process = QuarantineProcess(environ, grace=0)
     barrier = threading.Barrier(8)
 
     def learn() -> None:
         with connect(database) as own:
             barrier.wait(PATIENCE_S)
-            isolation.begin(own)
+            quarantine_process.begin(own)
 
     threads = [threading.Thread(target=learn) for _ in range(8)]
     for thread in threads:
@@ -220,11 +220,11 @@ def test_threads_that_learn_of_suspects_at_once_start_one_process(
         thread.join(PATIENCE_S)
     started = processes_that_try()
 
-    isolation.end()
+    quarantine_process.end()
     assert len(started) == 1
     assert not started[0].is_running()
     with connect(database) as own:
-        isolation.begin(own)
+        quarantine_process.begin(own)
     assert processes_that_try() == []
 
 
