@@ -11,7 +11,7 @@ from app.log import in_words, logger
 from app.store import heartbeats
 from app.store.clock_steps import bring_back, rearm_ahead
 from app.store.connection import ReconnectingConnection
-from workers.clock_watch import Timekeeper
+from workers.clock_watch import ClockWatch
 from workers.loop_thread import LoopThread
 from workers.maintenance import tell_unreadable
 
@@ -24,15 +24,15 @@ class ClockRepairs(LoopThread):
     It has a connection only while it is at work.
     """
 
-    def __init__(self, database: ReconnectingConnection, timekeeper: Timekeeper) -> None:
+    def __init__(self, database: ReconnectingConnection, clock_watch: ClockWatch) -> None:
         super().__init__("clock", interval=_PAUSE_S)
         self._database = database
-        self._timekeeper = timekeeper
+        self._clock_watch = clock_watch
 
     def run_once(self) -> None:
         """Repair after each step back that was not repaired yet."""
         # The scheduler may note a further step meanwhile, which is repaired next.
-        steps_back = tuple(self._timekeeper.steps_back)
+        steps_back = tuple(self._clock_watch.steps_back)
         if not steps_back:
             return
         with self._database.use() as connection:
@@ -43,7 +43,7 @@ class ClockRepairs(LoopThread):
             heartbeats.add(connection, {(counters.REPAIR, "clock"): armed} if armed else {})
         self._database.close()
         logger.warning("clock.repaired", runs=brought_back, jobs=armed)
-        del self._timekeeper.steps_back[: len(steps_back)]
+        del self._clock_watch.steps_back[: len(steps_back)]
 
     def close(self) -> None:
         """Close the connection."""

@@ -1,4 +1,4 @@
-"""Timekeeper: follows the database's clock for a scheduler, and tells of every step it makes."""
+"""ClockWatch: follows the database's clock for a scheduler, and tells of every step it makes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOUBT_S: Final = 300.0
 """For how long a clock that leapt forward is not believed, unless it is set otherwise."""
 
 
-class Timekeeper:
+class ClockWatch:
     """The database's clock as one scheduler follows it (app/domain/database_clock.py).
 
     Its thread asks for each tick; others may read what it has found.

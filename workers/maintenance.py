@@ -28,7 +28,7 @@ from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, kind_of
 from app.uptime import read_uptime
 from workers import usage
-from workers.clock_watch import Timekeeper
+from workers.clock_watch import ClockWatch
 from workers.loop_thread import LoopThread
 
 _REPAIR_S: Final = 30.0
@@ -66,13 +66,13 @@ class Maintenance(LoopThread):
         retention_days: int,
         reseal: Callable[[psycopg.Connection], None] | None = None,
         clock: Callable[[], float] = read_uptime,
-        timekeeper: Timekeeper | None = None,
+        clock_watch: ClockWatch | None = None,
     ) -> None:
         super().__init__("maintenance", interval=_REPAIR_S)
         self._database = database
         self._retention = timedelta(days=retention_days)
         self._clock = clock
-        self._timekeeper = timekeeper or Timekeeper()
+        self._clock_watch = clock_watch or ClockWatch()
         self._has_seen_clock = False
         self._is_clock_trusted = True
         self._steps = (
@@ -148,10 +148,10 @@ class Maintenance(LoopThread):
         return trusted_clock.today(connection) - self._retention
 
     def _see_clock(self, connection: psycopg.Connection) -> None:
-        seen = trusted_clock.see(connection, steady_s=self._timekeeper.steady_for)
+        seen = trusted_clock.see(connection, steady_s=self._clock_watch.steady_for)
         if seen.behind and not self._has_seen_clock:
             # No scheduler was there when it was set back.
-            self._timekeeper.was_set_back(seen.behind.total_seconds())
+            self._clock_watch.was_set_back(seen.behind.total_seconds())
         self._has_seen_clock = True
         if seen.ahead and self._is_clock_trusted:
             ahead_s = round(seen.ahead.total_seconds())

@@ -27,7 +27,7 @@ from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.clock_repairs import ClockRepairs
-from workers.clock_watch import Timekeeper
+from workers.clock_watch import ClockWatch
 from workers.firing_limits import KnownFirings
 from workers.loop_thread import LoopThread
 from workers.maintenance import Maintenance, tell_unreadable
@@ -90,14 +90,14 @@ class Scheduler(LoopThread):
         *,
         limits: Limits = UNLIMITED,
         clock: Callable[[], float] = read_uptime,
-        timekeeper: Timekeeper | None = None,
+        clock_watch: ClockWatch | None = None,
     ) -> None:
         super().__init__("scheduler", interval=POLL.total_seconds())
         self._database = database
         self._bell = bell
         self._identity = identity
         self._clock = clock
-        self._timekeeper = timekeeper or Timekeeper()
+        self._clock_watch = clock_watch or ClockWatch()
         self._firings = KnownFirings(limits, clock=clock)
         self._outstanding = Outstanding()
         self.due = QueueReach(clock)
@@ -131,8 +131,8 @@ class Scheduler(LoopThread):
                     limit=self._most_rows(),
                     leases_count=self._leases_count(now),
                     limits=self._firings.limits(connection),
-                    reach=self.inflight.seconds() + self._timekeeper.doubt,
-                    until=self._timekeeper.until(),
+                    reach=self.inflight.seconds() + self._clock_watch.doubt,
+                    until=self._clock_watch.until(),
                 )
                 self._note(looked.postponed)
                 if not looked.full:
@@ -161,7 +161,7 @@ class Scheduler(LoopThread):
         if self._outstanding:
             self._outstanding.keep(still_claimed(connection, self._outstanding.asked_about))
         room = BUDGET - self._outstanding.total
-        doubt, until = self._timekeeper.doubt, self._timekeeper.until()
+        doubt, until = self._clock_watch.doubt, self._clock_watch.until()
         # A worker that takes a run goes by the database's clock: nothing is to be called early.
         ahead = 0.0 if doubt else LOOK_AHEAD.total_seconds()
         claimed: list[Claimed] = []
@@ -197,7 +197,7 @@ class Scheduler(LoopThread):
 
     def _follow_clock(self, connection: psycopg.Connection) -> None:
         """Where the clock was set, no lease that was counted by it before says anything."""
-        change = self._timekeeper.observe(connection)
+        change = self._clock_watch.observe(connection)
         if change.step:
             self._distrust()
             direction = counters.FORWARD if change.step > 0 else counters.BACK
@@ -301,21 +301,23 @@ def main() -> None:
         fail(error)
     bell = Bell(redis_client(settings.redis_url))
     name = identity()
-    timekeeper = Timekeeper(doubt_s=settings.clock_doubt_s)
+    clock_watch = ClockWatch(doubt_s=settings.clock_doubt_s)
     scheduler = Scheduler(
         ReconnectingConnection(settings.database_url, "scheduler"),
         bell,
         name,
         limits=settings.limits,
-        timekeeper=timekeeper,
+        clock_watch=clock_watch,
     )
     maintenance = Maintenance(
         ReconnectingConnection(settings.database_url, "maintenance"),
         retention_days=settings.retention_days,
         reseal=reseal,
-        timekeeper=timekeeper,
+        clock_watch=clock_watch,
     )
-    clock_repairs = ClockRepairs(ReconnectingConnection(settings.database_url, "clock"), timekeeper)
+    clock_repairs = ClockRepairs(
+        ReconnectingConnection(settings.database_url, "clock"), clock_watch
+    )
     on_stop(scheduler.stop)
     logger.info("process.started", retention_days=settings.retention_days)
     census = Census(ReconnectingConnection(settings.database_url, "census"), limits=settings.limits)

@@ -26,7 +26,7 @@ from tests import stepped_clock
 from tests.booked import add_account, book, claim_all, claim_and_take, connect, in_seconds, one
 from tests.store.test_settling import came
 from workers.clock_repairs import ClockRepairs
-from workers.clock_watch import Timekeeper
+from workers.clock_watch import ClockWatch
 from workers.maintenance import Maintenance
 from workers.scheduler import Scheduler
 
@@ -64,12 +64,12 @@ class Scene:
         self.bell = Bell()
         self.clock = Clock()
         # The machine's own clock is of no help.
-        self.timekeeper = Timekeeper(doubt_s=300, clock=self.clock, wall=lambda: 0.0)
+        self.clock_watch = ClockWatch(doubt_s=300, clock=self.clock, wall=lambda: 0.0)
         self.reconnecting = ReconnectingConnection(database, "scheduler")
         self.scheduler = Scheduler(
-            self.reconnecting, self.bell, "test", clock=self.clock, timekeeper=self.timekeeper
+            self.reconnecting, self.bell, "test", clock=self.clock, clock_watch=self.clock_watch
         )
-        self.repairs = ClockRepairs(self.reconnecting, self.timekeeper)
+        self.repairs = ClockRepairs(self.reconnecting, self.clock_watch)
         self.scheduler.tick()
 
     def set(self, ahead: float) -> None:
@@ -184,7 +184,7 @@ def test_a_job_that_was_armed_by_a_wrong_clock_is_armed_anew_when_it_is_set_back
         soon = "SELECT next_at < now() + interval '15 min' FROM due WHERE job_id = %s"
         assert one(scene.connection, soon, job_id) is True
     assert one(scene.connection, "SELECT total FROM tally WHERE name = 'repair'") >= 2
-    assert scene.timekeeper.steps_back == []
+    assert scene.clock_watch.steps_back == []
 
 
 def test_a_firing_that_a_wrong_clock_made_is_not_made_again(scene: Scene) -> None:
@@ -321,7 +321,7 @@ def test_a_repair_that_is_refused_keeps_no_other_from_being_made(scene: Scene) -
         " $$BEGIN RAISE check_violation; END$$;"
         "CREATE TRIGGER refuse BEFORE UPDATE ON inflight FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
-    scene.timekeeper.was_set_back(HOUR)
+    scene.clock_watch.was_set_back(HOUR)
     with structlog.testing.capture_logs() as logs:
         scene.repairs.run_once()
 
@@ -329,7 +329,7 @@ def test_a_repair_that_is_refused_keeps_no_other_from_being_made(scene: Scene) -
     assert events == ["clock.repair_failed", "clock.repaired"]
     armed_until = "SELECT next_at < now() + interval '16 min' FROM due"
     assert one(connection, armed_until + " WHERE job_id = %s", job_id) is True
-    assert scene.timekeeper.steps_back == []
+    assert scene.clock_watch.steps_back == []
 
 
 def test_a_step_back_in_the_course_of_a_repair_is_repaired_next(
@@ -340,11 +340,11 @@ def test_a_step_back_in_the_course_of_a_repair_is_repaired_next(
     def bring(_: psycopg.Connection, *, step: float, **_kept: object) -> int:
         found.append(step)
         if len(found) == 1:
-            scene.timekeeper.was_set_back(YEAR)
+            scene.clock_watch.was_set_back(YEAR)
         return 0
 
     monkeypatch.setattr("workers.clock_repairs.bring_back", bring)
-    scene.timekeeper.was_set_back(HOUR)
+    scene.clock_watch.was_set_back(HOUR)
     for _ in range(3):
         scene.repairs.run_once()
 
@@ -401,11 +401,11 @@ def kept(scene: Scene) -> Kept:
 
 def maintained(scene: Scene, *, clock: Clock | None = None) -> Maintenance:
     """A turn of all steps, in a scheduler that has just been started unless it has a clock."""
-    timekeeper = Timekeeper() if clock is None else scene.timekeeper
+    clock_watch = ClockWatch() if clock is None else scene.clock_watch
     made = Maintenance(
         ReconnectingConnection(scene.database, "maintenance"),
         retention_days=30,
-        timekeeper=timekeeper,
+        clock_watch=clock_watch,
     )
     made.run_once()
     made.close()
@@ -425,7 +425,7 @@ def test_nothing_is_dropped_by_a_clock_that_leapt_a_while_ago(scene: Scene, kept
 
     assert kept.left == [1] * 5
     assert "maintenance.clock_not_trusted" in {each["event"] for each in logs}
-    assert scene.timekeeper.steps_back == []
+    assert scene.clock_watch.steps_back == []
 
 
 def test_a_clock_that_leapt_for_good_is_trusted_after_an_hour(scene: Scene, kept: Kept) -> None:
@@ -457,6 +457,6 @@ def test_a_clock_that_was_set_back_while_no_scheduler_was_there_is_noticed(scene
 
     made = maintained(scene, clock=scene.clock)
 
-    assert scene.timekeeper.steps_back == [pytest.approx(YEAR, abs=60)]
+    assert scene.clock_watch.steps_back == [pytest.approx(YEAR, abs=60)]
     made.run_once()
-    assert len(scene.timekeeper.steps_back) == 1
+    assert len(scene.clock_watch.steps_back) == 1
