@@ -1,4 +1,4 @@
-"""Census: counts the runs under way of each account, more often while one is near its limit."""
+"""RunCounter: counts the runs under way of each account, more often while one is near its limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REST: Final = 50
 """However many runs there are, counting takes a fiftieth of the time at most."""
 
 
-class Census(LoopThread):
+class RunCounter(LoopThread):
     """A thread beside the scheduler; of several, one counts at a time."""
 
     def __init__(
@@ -29,7 +29,7 @@ class Census(LoopThread):
         limits: Limits,
         clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("census", interval=COUNT_S)
+        super().__init__("run_counter", interval=COUNT_S)
         self._database = database
         self._limits = limits
         self._clock = clock

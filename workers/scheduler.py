@@ -36,7 +36,7 @@ from workers.notifier import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_clie
 from workers.process import begin, end, fail, identity, on_stop
 from workers.queue_lookback import LeftSearch, QueueReach
 from workers.resealing import resealing
-from workers.run_counter import Census
+from workers.run_counter import RunCounter
 
 BUDGET: Final = 2000
 """Runs rung as overdue and not taken yet, at most: the queue stays shorter than any lease."""
@@ -320,7 +320,9 @@ def main() -> None:
     )
     on_stop(scheduler.stop)
     logger.info("process.started", retention_days=settings.retention_days)
-    census = Census(ReconnectingConnection(settings.database_url, "census"), limits=settings.limits)
+    run_counter = RunCounter(
+        ReconnectingConnection(settings.database_url, "run_counter"), limits=settings.limits
+    )
     search = LeftSearch(
         ReconnectingConnection(settings.database_url, "left"),
         due=scheduler.due,
@@ -328,13 +330,13 @@ def main() -> None:
     )
     bell.start()
     maintenance.start()
-    census.start()
+    run_counter.start()
     search.start()
     clock_repairs.start()
     scheduler.run()
     search.stop()
     clock_repairs.stop()
-    census.stop()
+    run_counter.stop()
     maintenance.stop()
     bell.stop()
     end()

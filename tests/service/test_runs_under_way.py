@@ -22,7 +22,7 @@ from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.service.test_jobs import QUARTERLY, booking, due_now
 from tests.store.test_settling import came
 from workers.firing_limits import KnownFirings
-from workers.run_counter import COUNT_NEAR_S, COUNT_S, Census
+from workers.run_counter import COUNT_NEAR_S, COUNT_S, RunCounter
 
 LIMIT = 3
 
@@ -160,12 +160,14 @@ def test_one_process_counts_at_a_time(
 def test_it_is_counted_more_often_where_an_account_is_near_its_limit(
     caller: Caller, connection: psycopg.Connection, database: str, full: list[Any]
 ) -> None:
-    census = Census(ReconnectingConnection(database, "census"), limits=DEFAULTS, clock=lambda: 0.0)
-    census.run_once()
-    assert census.interval == COUNT_NEAR_S
+    run_counter = RunCounter(
+        ReconnectingConnection(database, "run_counter"), limits=DEFAULTS, clock=lambda: 0.0
+    )
+    run_counter.run_once()
+    assert run_counter.interval == COUNT_NEAR_S
 
     settle(connection, [came(each) for each in full])
     add_account(connection, "neighbour")
-    census.run_once()
-    assert census.interval == COUNT_S
-    census.close()
+    run_counter.run_once()
+    assert run_counter.interval == COUNT_S
+    run_counter.close()
