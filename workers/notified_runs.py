@@ -1,4 +1,4 @@
-"""Outstanding: overdue runs that were rung for and not taken yet, each counted once."""
+"""NotifiedRuns: overdue runs that were rung for and not taken yet, each counted once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 
-class Outstanding:
+class NotifiedRuns:
     """Runs by the batch that they were first rung for in.
 
     A batch is taken as a whole, so that its first run stands for all, and few are asked about. Runs

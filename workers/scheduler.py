@@ -31,7 +31,7 @@ from workers.clock_watch import ClockWatch
 from workers.firing_limits import KnownFirings
 from workers.loop_thread import LoopThread
 from workers.maintenance import Maintenance, tell_unreadable
-from workers.notified_runs import Outstanding
+from workers.notified_runs import NotifiedRuns
 from workers.notifier import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
 from workers.process import begin, end, fail, identity, on_stop
 from workers.queue_lookback import LeftSearch, QueueReach
@@ -99,7 +99,7 @@ class Scheduler(LoopThread):
         self._clock = clock
         self._clock_watch = clock_watch or ClockWatch()
         self._firings = KnownFirings(limits, clock=clock)
-        self._outstanding = Outstanding()
+        self._notified = NotifiedRuns()
         self.due = QueueReach(clock)
         self.inflight = QueueReach(clock)
         self._trusted_since = clock()
@@ -158,9 +158,9 @@ class Scheduler(LoopThread):
 
     def _claim(self, connection: psycopg.Connection) -> tuple[list[Claimed], bool]:
         """Plainly while there is room; when that is not enough, a share for every account."""
-        if self._outstanding:
-            self._outstanding.keep(still_claimed(connection, self._outstanding.asked_about))
-        room = BUDGET - self._outstanding.total
+        if self._notified:
+            self._notified.keep(still_claimed(connection, self._notified.asked_about))
+        room = BUDGET - self._notified.total
         doubt, until = self._clock_watch.doubt, self._clock_watch.until()
         # A worker that takes a run goes by the database's clock: nothing is to be called early.
         ahead = 0.0 if doubt else LOOK_AHEAD.total_seconds()
@@ -224,9 +224,7 @@ class Scheduler(LoopThread):
         return claims.runs
 
     def _well_served(self) -> list[int]:
-        return [
-            account for account, runs in self._outstanding.by_account().items() if runs > _ENOUGH
-        ]
+        return [account for account, runs in self._notified.by_account().items() if runs > _ENOUGH]
 
     def _ring(self, runs: Sequence[Claimed]) -> None:
         queues: dict[str, list[Claimed]] = {PUNCTUAL: [], OVERDUE: [], SUSPECT: []}
@@ -243,7 +241,7 @@ class Scheduler(LoopThread):
             for start in range(0, len(found), BATCH):
                 batch = found[start : start + BATCH]
                 if name == OVERDUE:
-                    self._outstanding.add((run.run_id, run.account_id) for run in batch)
+                    self._notified.add((run.run_id, run.account_id) for run in batch)
                 self._bell.ring(name, [(run.run_id, run.token) for run in batch])
 
     def _leases_count(self, now: float) -> bool:
