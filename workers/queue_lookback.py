@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from app.domain.timings import REACH, UNBOUNDED_S
+from app.domain.timings import LOOKBACK, UNBOUNDED_S
 from app.store.connection import ReconnectingConnection
 from app.store.left_behind import left_behind
 from workers.loop_thread import LoopThread
 
-_REACH_S: Final = REACH.total_seconds()
-_LEFT_S: Final = _REACH_S + 5.0
+_LOOKBACK_S: Final = LOOKBACK.total_seconds()
+_LEFT_S: Final = _LOOKBACK_S + 5.0
 """A row that is further back than this many seconds is nobody's to find but the search's."""
 
 _SOONEST_S: Final = 1.0
@@ -27,7 +27,7 @@ _REST: Final = 50
 """Searching takes a fiftieth of the time at most, unless that were less than every 30 s."""
 
 
-class QueueReach:
+class Lookback:
     """How far back one reader reads one queue: to a while before all that was due had been read.
 
     At first it reads from the beginning, and goes on doing so until it has come to the end.
@@ -42,18 +42,18 @@ class QueueReach:
         """How far back to read now."""
         while self._left:
             self._read_until = min(self._read_until, self._left.popleft())
-        return min(self._clock() - self._read_until + _REACH_S, UNBOUNDED_S)
+        return min(self._clock() - self._read_until + _LOOKBACK_S, UNBOUNDED_S)
 
     def exhausted(self, at: float) -> None:
         """All that was due at this instant of the clock has been read."""
         self._read_until = at
 
-    def has_left(self, age: float) -> None:
+    def extend_to(self, age: float) -> None:
         """A row that was due so many seconds ago is left; any thread may tell so."""
         self._left.append(self._clock() - age)
 
 
-class LeftSearch(LoopThread):
+class LeftBehindSearch(LoopThread):
     """A thread of a scheduler that looks for what the scheduler has left behind.
 
     Rows are left that were locked, or not committed, for longer than the scheduler reads back, or
@@ -64,11 +64,11 @@ class LeftSearch(LoopThread):
         self,
         database: ReconnectingConnection,
         *,
-        due: QueueReach,
-        inflight: QueueReach,
+        due: Lookback,
+        inflight: Lookback,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__("left", interval=_SOONEST_S)
+        super().__init__("left_behind", interval=_SOONEST_S)
         self._database = database
         self._due = due
         self._inflight = inflight
@@ -79,10 +79,10 @@ class LeftSearch(LoopThread):
         self.interval = _LATEST_S
         began = self._clock()
         with self._database.use() as connection:
-            left = left_behind(connection, reach=_LEFT_S)
+            left = left_behind(connection, lookback=_LEFT_S)
         for queue, age in ((self._due, left.due), (self._inflight, left.inflight)):
             if age is not None:
-                queue.has_left(age)
+                queue.extend_to(age)
         self.interval = min(max((self._clock() - began) * _REST, _SOONEST_S), _LATEST_S)
 
     def close(self) -> None:

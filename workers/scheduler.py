@@ -34,7 +34,7 @@ from workers.maintenance import Maintenance, tell_unreadable
 from workers.notified_runs import NotifiedRuns
 from workers.notifier import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
 from workers.process import begin, end, fail, identity, on_stop
-from workers.queue_lookback import LeftSearch, QueueReach
+from workers.queue_lookback import LeftBehindSearch, Lookback
 from workers.resealing import resealing
 from workers.run_counter import RunCounter
 
@@ -100,8 +100,8 @@ class Scheduler(LoopThread):
         self._clock_watch = clock_watch or ClockWatch()
         self._firings = KnownFirings(limits, clock=clock)
         self._notified = NotifiedRuns()
-        self.due = QueueReach(clock)
-        self.inflight = QueueReach(clock)
+        self.due = Lookback(clock)
+        self.inflight = Lookback(clock)
         self._trusted_since = clock()
         self._finished_at = clock()
         self._beaten_at = float("-inf")
@@ -131,7 +131,7 @@ class Scheduler(LoopThread):
                     limit=self._most_rows(),
                     leases_count=self._leases_count(now),
                     limits=self._firings.limits(connection),
-                    reach=self.inflight.seconds() + self._clock_watch.doubt,
+                    lookback=self.inflight.seconds() + self._clock_watch.doubt,
                     until=self._clock_watch.until(),
                 )
                 self._note(looked.postponed)
@@ -168,7 +168,7 @@ class Scheduler(LoopThread):
         if room >= _MIN_ROOM:
             budget = min(room, self._most_rows())
             limits = self._firings.limits(connection)
-            reach = self.due.seconds()
+            lookback = self.due.seconds()
             began = self._clock()
             plainly = claim(
                 connection,
@@ -176,7 +176,7 @@ class Scheduler(LoopThread):
                 ahead=ahead,
                 unreadable=tell_unreadable,
                 limits=limits,
-                reach=reach + doubt,
+                lookback=lookback + doubt,
                 until=until,
             )
             claimed = self._count(plainly)
@@ -187,7 +187,7 @@ class Scheduler(LoopThread):
             connection,
             share=_SHARE,
             ahead=ahead,
-            reach=_PUNCTUAL_S + self._clock() - self._finished_at + doubt,
+            lookback=_PUNCTUAL_S + self._clock() - self._finished_at + doubt,
             skip=self._well_served(),
             unreadable=tell_unreadable,
             limits=self._firings.limits(connection),
@@ -205,7 +205,7 @@ class Scheduler(LoopThread):
         if change.believed:
             # What lies between was not read as the clock went past it.
             for queue in (self.due, self.inflight):
-                queue.has_left(change.believed + LEASE.total_seconds())
+                queue.extend_to(change.believed + LEASE.total_seconds())
 
     def _most_rows(self) -> int:
         return POSTPONING_BUDGET if self._clock() < self._postponing_until else BUDGET
@@ -321,8 +321,8 @@ def main() -> None:
     run_counter = RunCounter(
         ReconnectingConnection(settings.database_url, "run_counter"), limits=settings.limits
     )
-    search = LeftSearch(
-        ReconnectingConnection(settings.database_url, "left"),
+    search = LeftBehindSearch(
+        ReconnectingConnection(settings.database_url, "left_behind"),
         due=scheduler.due,
         inflight=scheduler.inflight,
     )

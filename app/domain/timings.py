@@ -45,7 +45,7 @@ SUSPECT_AFTER: Final = 2
 DEAD_AFTER: Final = 5
 """Reclaims without outcome after which a run is dead: visible, and tried no more."""
 
-REACH: Final = timedelta(seconds=15)
+LOOKBACK: Final = timedelta(seconds=15)
 """How far back a queue is read whose earlier rows have all been read. Longer than a row is locked
 ordinarily, or a transaction that writes one takes; every poll reads what is dead within it."""
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from app.domain.timings import REACH, UNBOUNDED_S
+from app.domain.timings import LOOKBACK, UNBOUNDED_S
 from app.store.backlog import Backlog, backlog
 
-_REACH_S: Final = REACH.total_seconds()
+_LOOKBACK_S: Final = LOOKBACK.total_seconds()
 _WHOLE_S: Final = 30.0
 _REST: Final = 50
 
@@ -38,8 +38,8 @@ class BacklogWatch:
             self._whole_at = began + _WHOLE_S
         found = backlog(
             connection,
-            due_reach=UNBOUNDED_S if whole else _reach(began, self._due_since),
-            inflight_reach=UNBOUNDED_S if whole else _reach(began, self._inflight_since),
+            due_lookback=UNBOUNDED_S if whole else _reach(began, self._due_since),
+            inflight_lookback=UNBOUNDED_S if whole else _reach(began, self._inflight_since),
         )
         self._due_since = began - found.overdue_age
         self._inflight_since = began - found.inflight_age
@@ -50,4 +50,4 @@ class BacklogWatch:
 
 
 def _reach(now: float, since: float) -> float:
-    return _REACH_S + max(0.0, now - since)
+    return _LOOKBACK_S + max(0.0, now - since)

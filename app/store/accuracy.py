@@ -40,8 +40,8 @@ _RECENT: Final = text("""
 SELECT c.now, a.begins, a.counts, a.most_ms
 FROM (SELECT clock_timestamp() AS now) c
 LEFT JOIN accuracy a ON a.account_id = :account_id
-  AND a.begins >= date_bin(:period, c.now - CAST(:reach AS interval), 'epoch')
-""").bindparams(bindparam("period", type_=Interval), bindparam("reach", type_=Interval))
+  AND a.begins >= date_bin(:period, c.now - CAST(:lookback AS interval), 'epoch')
+""").bindparams(bindparam("period", type_=Interval), bindparam("lookback", type_=Interval))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,10 +67,10 @@ def add(connection: psycopg.Connection, histograms: Mapping[int, Histogram]) -> 
     )
 
 
-def recent(connection: Connection, account_id: int, reach: timedelta) -> Recent:
-    """The account's histograms from the period on in which `reach` ago lies."""
+def recent(connection: Connection, account_id: int, lookback: timedelta) -> Recent:
+    """The account's histograms from the period on in which `lookback` ago lies."""
     rows = connection.execute(
-        _RECENT, {"account_id": account_id, "period": PERIOD, "reach": reach}
+        _RECENT, {"account_id": account_id, "period": PERIOD, "lookback": lookback}
     ).all()
     return Recent(
         now=rows[0].now,

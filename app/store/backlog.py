@@ -20,7 +20,7 @@ MAX_PAGES: Final = 400
 _OVERDUE: Final = text("""
 SELECT count(*), date_part('epoch', now()) - min(slot) / 10.0::float8 FROM (
   SELECT slot FROM due
-  WHERE slot >= floor((extract(epoch FROM now()) - :reach) * 10)::bigint
+  WHERE slot >= floor((extract(epoch FROM now()) - :lookback) * 10)::bigint
     AND slot < floor(extract(epoch FROM now()) * 10)::bigint
   ORDER BY slot LIMIT :most) AS o
 """)
@@ -30,7 +30,7 @@ _INFLIGHT: Final = text("""
 SELECT state, count(*) AS number,
        date_part('epoch', now()) - date_part('epoch', min(look_at)) AS age
 FROM (SELECT state, look_at FROM inflight
-      WHERE look_at >= now() - make_interval(secs => :reach)
+      WHERE look_at >= now() - make_interval(secs => :lookback)
       ORDER BY look_at LIMIT :most) AS few
 GROUP BY state
 """)
@@ -53,14 +53,19 @@ class Backlog(NamedTuple):
 
 
 def backlog(
-    connection: Connection, *, due_reach: float = UNBOUNDED_S, inflight_reach: float = UNBOUNDED_S
+    connection: Connection,
+    *,
+    due_lookback: float = UNBOUNDED_S,
+    inflight_lookback: float = UNBOUNDED_S,
 ) -> Backlog:
     """What is no further back in its queue than so many seconds.
 
     The cost does not grow with the number of runs: above MAX_COUNTED they are estimated.
     """
-    counted, due_age = connection.execute(_OVERDUE, {"reach": due_reach, "most": MAX_OVERDUE}).one()
-    few = {"reach": inflight_reach, "most": MAX_COUNTED + 1}
+    counted, due_age = connection.execute(
+        _OVERDUE, {"lookback": due_lookback, "most": MAX_OVERDUE}
+    ).one()
+    few = {"lookback": inflight_lookback, "most": MAX_COUNTED + 1}
     inflight, inflight_age = _by_state(connection, _INFLIGHT, few)
     if sum(inflight.values()) > MAX_COUNTED:
         pages = connection.execute(_PAGES).scalar_one()

@@ -105,19 +105,19 @@ def claim(
     ahead: float,
     unreadable: Callable[[UUID, Exception], None],
     limits: FiringLimits = UNLIMITED,
-    reach: float = UNBOUNDED_S,
+    lookback: float = UNBOUNDED_S,
     until: datetime = MAX_INSTANT,
 ) -> Claims:
     """Claim up to `budget` jobs due within `ahead` seconds, the earliest first.
 
-    Left out are those that have been due, and in the queue, for more than `reach` seconds. What
+    Left out are those that have been due, and in the queue, for more than `lookback` seconds. What
     the database's clock says is believed as far as `until`: nothing is claimed that is due later,
     and what follows is computed from there.
     Besides, of the accounts that have postponed firings, as many as they may begin. A job whose
     trigger cannot be evaluated fires all the same; `unreadable` is told of it, and maintenance
     tries to re-arm it.
     """
-    choice = {"budget": budget, "share": 0, "reach": reach, "skip": _NOBODY}
+    choice = {"budget": budget, "share": 0, "lookback": lookback, "skip": _NOBODY}
     choice |= {"most_owed": _MAX_OWED, "until": until}
     return _claim(connection, choice, ahead, unreadable, limits)
 
@@ -127,17 +127,17 @@ def claim_fairly(
     *,
     share: int,
     ahead: float,
-    reach: float,
+    lookback: float,
     skip: Sequence[int],
     unreadable: Callable[[UUID, Exception], None],
     limits: FiringLimits = UNLIMITED,
     until: datetime = MAX_INSTANT,
 ) -> Claims:
-    """Claim at most `share` jobs of each tenth of a second and account, `reach` seconds back.
+    """Claim at most `share` jobs of each tenth of a second and account, `lookback` seconds back.
 
     Accounts in `skip` have enough under way already. `until` as `claim` has it.
     """
-    choice = {"budget": 0, "share": share, "reach": reach, "skip": list(skip), "most_owed": 0}
+    choice = {"budget": 0, "share": share, "lookback": lookback, "skip": list(skip), "most_owed": 0}
     choice["until"] = until
     return _claim(connection, choice, ahead, unreadable, limits)
 

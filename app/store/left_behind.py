@@ -16,7 +16,10 @@ class LeftBehind(NamedTuple):
     inflight: float | None
 
 
-def left_behind(connection: psycopg.Connection, *, reach: float) -> LeftBehind:
-    """The first rows that are further back than `reach` seconds."""
-    due, inflight = run(connection, "left_behind", {"reach": reach}).fetchone() or (None, None)
+def left_behind(connection: psycopg.Connection, *, lookback: float) -> LeftBehind:
+    """The first rows that are further back than `lookback` seconds."""
+    due, inflight = run(connection, "left_behind", {"lookback": lookback}).fetchone() or (
+        None,
+        None,
+    )
     return LeftBehind(due, inflight)

@@ -94,7 +94,7 @@ SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
 -- A due row is taken by one scheduler at a time; whoever changes its job waits, or is skipped here.
 -- The row comes back as it stands once locked, so a job moved meanwhile is not claimed.
 -- A slot is a tenth of a second of the database's clock, which alone judges what is due.
--- Plainly: the earliest `budget` rows of those due within the last `reach` seconds, and before them
+-- Plainly: the earliest `budget` rows of those due within the last `lookback` seconds, and before them
 -- those whose time had passed already when it was written, if that was within these seconds. While a
 -- transaction stays open, the rows that were claimed since it began stay in the index: no claim is to
 -- walk past all of them (queue_lookback.py). The last row tells how many were read so.
@@ -109,15 +109,15 @@ SELECT id, %(account_id)s, 1, recurring, next_at FROM v;
 -- IS TRUE keeps the planner from comparing each account with each.
 -- What is due of a suspended account makes no run: its firing waits in held_at until the account is
 -- resumed (suspension.py), and the row costs no later claim anything.
-WITH RECURSIVE reach AS (
-  SELECT floor((extract(epoch FROM now()) - %(reach)s) * 10)::bigint AS lo,
+WITH RECURSIVE bounds AS (
+  SELECT floor((extract(epoch FROM now()) - %(lookback)s) * 10)::bigint AS lo,
          floor(least(extract(epoch FROM now()) + %(ahead)s,
                      extract(epoch FROM %(until)s::timestamptz)) * 10)::bigint AS hi
 ), enqueued AS MATERIALIZED (
   SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
          CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
   FROM due
-  WHERE enqueued_at >= now() - make_interval(secs => %(reach)s) AND slot < (SELECT lo FROM reach)
+  WHERE enqueued_at >= now() - make_interval(secs => %(lookback)s) AND slot < (SELECT lo FROM bounds)
   ORDER BY enqueued_at
   LIMIT %(budget)s
   FOR UPDATE SKIP LOCKED
@@ -125,19 +125,19 @@ WITH RECURSIVE reach AS (
   SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
          CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
   FROM due
-  WHERE slot BETWEEN (SELECT lo FROM reach) AND (SELECT hi FROM reach)
+  WHERE slot BETWEEN (SELECT lo FROM bounds) AND (SELECT hi FROM bounds)
   ORDER BY slot
   LIMIT %(budget)s - (SELECT count(*) FROM enqueued)
   FOR UPDATE SKIP LOCKED
 ), pair AS (
   (SELECT slot, account_id FROM due
    WHERE %(share)s > 0
-     AND slot BETWEEN (SELECT lo FROM reach) AND (SELECT hi FROM reach)
+     AND slot BETWEEN (SELECT lo FROM bounds) AND (SELECT hi FROM bounds)
    ORDER BY slot, account_id LIMIT 1)
   UNION ALL
   SELECT following.* FROM pair, LATERAL (
     SELECT slot, account_id FROM due
-    WHERE (slot, account_id) > (pair.slot, pair.account_id) AND slot <= (SELECT hi FROM reach)
+    WHERE (slot, account_id) > (pair.slot, pair.account_id) AND slot <= (SELECT hi FROM bounds)
     ORDER BY slot, account_id LIMIT 1) following
 ), fairly AS MATERIALIZED (
   SELECT picked.* FROM pair, LATERAL (
@@ -414,11 +414,11 @@ WHERE i.token = v.token AND i.state = 'taken' AND i.cancelled_at IS NULL;
 -- name: untaken
 -- Runs whose bell nobody answered; a worker may take them unbidden, as the take decides who sends.
 -- A claimed run is looked at `patience` after its time: the index finds what is near. What is further
--- back than `reach` seconds has been looked at by a scheduler since, and rung for again. One that no
+-- back than `lookback` seconds has been looked at by a scheduler since, and rung for again. One that no
 -- claim made, and no scheduler has looked at, is left to the schedulers for a while, which know
 -- whether its account may begin it.
 SELECT id, token FROM inflight
-WHERE look_at >= now() - make_interval(secs => %(reach)s)
+WHERE look_at >= now() - make_interval(secs => %(lookback)s)
   AND look_at < now() + %(patience)s + %(look_ahead)s
   AND state = 'claimed' AND cancelled_at IS NULL AND reclaims < 2
   AND (look_at > send_at OR send_at < now() - %(unlooked)s::interval)
@@ -960,7 +960,7 @@ FROM ended WHERE i.job_id = ANY (ARRAY[ended.id]) AND i.cancelled_at IS NULL;
 -- name: look
 -- Runs whose time to be looked at has come: nobody took them, a lease may have run out, a retry is
 -- near, no claim made them and nobody was rung for yet (fresh_at), they were cancelled while nobody held them, or their receiver has said what came of them, or
--- has not said it in time. Those of the last `reach` seconds: whoever writes look_at writes no time
+-- has not said it in time. Those of the last `lookback` seconds: whoever writes look_at writes no time
 -- that has long passed, so that nothing but what is dead is further back.
 SELECT id, token, job_id, job_version, due_at, final, serial, state, reclaims,
        cancelled_at IS NOT NULL, reason,
@@ -970,25 +970,25 @@ SELECT id, token, job_id, job_version, due_at, final, serial, state, reclaims,
        CASE WHEN state = 'claimed' AND look_at <= send_at THEN send_at END AS fresh_at, kind,
        group_size
 FROM inflight
-WHERE look_at BETWEEN now() - make_interval(secs => %(reach)s)
+WHERE look_at BETWEEN now() - make_interval(secs => %(lookback)s)
                   AND least(now(), %(until)s::timestamptz)
 ORDER BY look_at
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED;
 
 -- name: left_behind
--- How many seconds ago the first row was due that is further back than the last `reach` seconds, of
+-- How many seconds ago the first row was due that is further back than the last `lookback` seconds, of
 -- due and of inflight; NULL where there is none, as nearly always. Here alone all that is dead is
 -- walked past. A row whose time had passed when it was written is further back for long only if that
 -- was long ago as well.
 SELECT extract(epoch FROM now())::float8 - (
          SELECT slot FROM due
-         WHERE slot < floor((extract(epoch FROM now()) - %(reach)s) * 10)::bigint
-           AND coalesce(enqueued_at < now() - make_interval(secs => %(reach)s), true)
+         WHERE slot < floor((extract(epoch FROM now()) - %(lookback)s) * 10)::bigint
+           AND coalesce(enqueued_at < now() - make_interval(secs => %(lookback)s), true)
          ORDER BY slot LIMIT 1) / 10.0::float8,
        date_part('epoch', now() - (
          SELECT look_at FROM inflight
-         WHERE look_at < now() - make_interval(secs => %(reach)s)
+         WHERE look_at < now() - make_interval(secs => %(lookback)s)
          ORDER BY look_at LIMIT 1));
 
 -- name: ring_again

@@ -75,20 +75,20 @@ def look_over(
     limit: int,
     leases_count: bool,
     limits: FiringLimits = UNLIMITED,
-    reach: float = UNBOUNDED_S,
+    lookback: float = UNBOUNDED_S,
     until: datetime = MAX_INSTANT,
     jitter: Callable[[], float] = random.random,
 ) -> Lookover:
     """Judge up to `limit` runs; ring for, postpone and reclaim them in one transaction.
 
-    Left out are those whose time to be looked at was more than `reach` seconds ago. What the
+    Left out are those whose time to be looked at was more than `lookback` seconds ago. What the
     database's clock says is believed as far as `until`.
 
     Ends are settled by the caller afterwards, under their tokens: a job's due row is locked before
     its runs, everywhere, and here the runs are locked already.
     """
     with connection.transaction():
-        params = {"limit": limit, "reach": reach, "until": until}
+        params = {"limit": limit, "lookback": lookback, "until": until}
         found = run(connection, "look", params).fetchall()
         rows = [_Looked(*row) for row in found]
         verdicts = [(row, _verdict(row, leases_count=leases_count)) for row in rows]

@@ -97,11 +97,11 @@ def payloads(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[
 
 
 def untaken(
-    connection: psycopg.Connection, *, late: float, limit: int, reach: float = UNBOUNDED_S
+    connection: psycopg.Connection, *, late: float, limit: int, lookback: float = UNBOUNDED_S
 ) -> list[Ticket]:
     """Runs due for at least `late` seconds (or, negative, soon) whose bell nobody answered.
 
-    Left out are those that schedulers were to look at more than `reach` seconds ago.
+    Left out are those that schedulers were to look at more than `lookback` seconds ago.
     """
     rows = run(
         connection,
@@ -112,7 +112,7 @@ def untaken(
             "unlooked": _UNLOOKED,
             "late": late,
             "limit": limit,
-            "reach": reach,
+            "lookback": lookback,
         },
     ).fetchall()
     return [(run_id, token) for run_id, token in rows]

@@ -305,7 +305,7 @@ def test_a_share_of_every_account_is_claimed_past_any_backlog(
             connection,
             share=5,
             ahead=0.3,
-            reach=2.0,
+            lookback=2.0,
             skip=skip,
             unreadable=lambda *_: None,
         ).runs

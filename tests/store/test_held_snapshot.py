@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.domain.timings import REACH, UNBOUNDED_S
+from app.domain.timings import LOOKBACK, UNBOUNDED_S
 from app.store import claims, rescue, takes
 from app.store.claims import claim
 from app.store.connection import ReconnectingConnection
@@ -56,17 +56,17 @@ def worker(database: str) -> Iterator[psycopg.Connection]:
     reconnecting.close()
 
 
-def call_claim(connection: psycopg.Connection, reach: float) -> int:
-    found = claim(connection, budget=100, ahead=0.3, unreadable=lambda *_: None, reach=reach)
+def call_claim(connection: psycopg.Connection, lookback: float) -> int:
+    found = claim(connection, budget=100, ahead=0.3, unreadable=lambda *_: None, lookback=lookback)
     return found.found
 
 
-def call_look(connection: psycopg.Connection, reach: float) -> int:
-    return len(look_over(connection, limit=100, leases_count=True, reach=reach).rung)
+def call_look(connection: psycopg.Connection, lookback: float) -> int:
+    return len(look_over(connection, limit=100, leases_count=True, lookback=lookback).rung)
 
 
-def call_untaken(connection: psycopg.Connection, reach: float) -> int:
-    return len(untaken(connection, late=0.1, limit=100, reach=reach))
+def call_untaken(connection: psycopg.Connection, lookback: float) -> int:
+    return len(untaken(connection, late=0.1, limit=100, lookback=lookback))
 
 
 @pytest.mark.usefixtures("open_since")
@@ -98,9 +98,9 @@ def test_no_more_is_read_the_more_is_dead(
     # They were written in good time.
     connection.execute("ALTER TABLE due DISABLE TRIGGER due_late")
 
-    def buffers(reach: float) -> int:
+    def buffers(lookback: float) -> int:
         """What the statement reads, with the parameters that it is called with."""
-        assert call(worker, reach) == 0
+        assert call(worker, lookback) == 0
         query = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {SQL[name].replace(')b', ')s')}"
         with psycopg.ClientCursor(worker) as cursor:
             row = cursor.execute(query, asked[-1]).fetchone()
@@ -114,7 +114,7 @@ def test_no_more_is_read_the_more_is_dead(
         connection.execute("UPDATE due SET next_at = NULL WHERE next_at IS NOT NULL")
         connection.execute("DELETE FROM inflight")
 
-    bounded = REACH.total_seconds()
+    bounded = LOOKBACK.total_seconds()
     leave()
     once = buffers(bounded)
     leave()

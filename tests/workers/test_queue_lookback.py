@@ -8,14 +8,14 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from app.domain.timings import REACH, UNBOUNDED_S
+from app.domain.timings import LOOKBACK, UNBOUNDED_S
 from app.store.connection import ReconnectingConnection
 from app.store.queries import run
 from tests.booked import add_account, book, connect, one
 from tests.workers.test_scheduler import Clock, Stage
-from workers.queue_lookback import LeftSearch, QueueReach
+from workers.queue_lookback import LeftBehindSearch, Lookback
 
-REACH_S = REACH.total_seconds()
+LOOKBACK_S = LOOKBACK.total_seconds()
 
 
 @pytest.fixture
@@ -26,9 +26,9 @@ def stage(database: str) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def search(database: str, stage: Stage) -> Iterator[LeftSearch]:
-    made = LeftSearch(
-        ReconnectingConnection(database, "left"),
+def search(database: str, stage: Stage) -> Iterator[LeftBehindSearch]:
+    made = LeftBehindSearch(
+        ReconnectingConnection(database, "left_behind"),
         due=stage.scheduler.due,
         inflight=stage.scheduler.inflight,
         clock=stage.clock,
@@ -57,33 +57,33 @@ def hide(connection: psycopg.Connection, job_id: UUID) -> None:
 
 def test_it_reads_from_the_beginning_until_all_has_been_read_once() -> None:
     clock = Clock()
-    queue = QueueReach(clock)
+    queue = Lookback(clock)
     assert queue.seconds() == UNBOUNDED_S
 
     queue.exhausted(clock.now)
-    assert queue.seconds() == REACH_S
+    assert queue.seconds() == LOOKBACK_S
 
 
 def test_what_could_not_be_read_to_its_end_is_read_from_where_it_was_the_next_time() -> None:
     clock = Clock()
-    queue = QueueReach(clock)
+    queue = Lookback(clock)
     queue.exhausted(clock.now)
     clock.now += 40.0
 
-    assert queue.seconds() == queue.seconds() == REACH_S + 40.0
+    assert queue.seconds() == queue.seconds() == LOOKBACK_S + 40.0
     queue.exhausted(clock.now)
-    assert queue.seconds() == REACH_S
+    assert queue.seconds() == LOOKBACK_S
 
 
 def test_what_was_left_is_read_until_all_from_there_on_has_been_read() -> None:
     clock = Clock()
-    queue = QueueReach(clock)
+    queue = Lookback(clock)
     queue.exhausted(clock.now)
-    queue.has_left(100.0)
+    queue.extend_to(100.0)
 
-    assert queue.seconds() == queue.seconds() == REACH_S + 100.0
+    assert queue.seconds() == queue.seconds() == LOOKBACK_S + 100.0
     queue.exhausted(clock.now)
-    assert queue.seconds() == REACH_S
+    assert queue.seconds() == LOOKBACK_S
 
 
 def test_a_firing_whose_time_had_passed_when_it_was_written_is_claimed_at_once(
@@ -115,7 +115,7 @@ def test_a_firing_that_waited_for_the_call_before_it_is_claimed_once_it_is_let_g
 
 
 def test_what_is_left_behind_is_found_by_the_search(
-    stage: Stage, search: LeftSearch, connection: psycopg.Connection, account_id: int
+    stage: Stage, search: LeftBehindSearch, connection: psycopg.Connection, account_id: int
 ) -> None:
     stage.scheduler.tick()
     hide(connection, book(connection, account_id, due_in=-120))
@@ -136,7 +136,7 @@ def test_what_is_left_behind_is_found_by_the_search(
 
 def test_what_was_locked_all_the_while_is_found_once_it_is_not(
     stage: Stage,
-    search: LeftSearch,
+    search: LeftBehindSearch,
     connection: psycopg.Connection,
     database: str,
     account_id: int,
@@ -154,7 +154,7 @@ def test_what_was_locked_all_the_while_is_found_once_it_is_not(
 
 
 def test_what_is_ahead_or_was_written_a_moment_ago_is_not_left_behind(
-    stage: Stage, search: LeftSearch, connection: psycopg.Connection, account_id: int
+    stage: Stage, search: LeftBehindSearch, connection: psycopg.Connection, account_id: int
 ) -> None:
     stage.scheduler.tick()
     book(connection, account_id, due_in=60)
@@ -162,12 +162,12 @@ def test_what_is_ahead_or_was_written_a_moment_ago_is_not_left_behind(
 
     search.run_once()
 
-    assert stage.scheduler.due.seconds() == REACH_S
-    assert stage.scheduler.inflight.seconds() == REACH_S
+    assert stage.scheduler.due.seconds() == LOOKBACK_S
+    assert stage.scheduler.inflight.seconds() == LOOKBACK_S
 
 
 def test_while_the_database_is_slow_it_is_searched_rarely_but_searched(
-    search: LeftSearch, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    search: LeftBehindSearch, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search.run_once()
     assert search.interval == 1.0

@@ -20,7 +20,7 @@ from workers.dispatch.dispatcher import Courier
 from workers.dispatch.leased_run import hold
 from workers.dispatch.unparking import Summons
 from workers.loop_thread import LoopThread
-from workers.queue_lookback import QueueReach
+from workers.queue_lookback import Lookback
 
 _POLL_S: Final = 0.25
 _DEAF_POLL_S: Final = 0.05
@@ -84,7 +84,7 @@ class Poller(LoopThread):
         self._hears_bells = hears_bells
         self._on_suspects = on_suspects
         self._clock = clock
-        self._reach = QueueReach(clock)
+        self._lookback = Lookback(clock)
         self._polled_at = clock()
         self._shared_at = float("-inf")
         self.polling = True
@@ -146,11 +146,11 @@ class Poller(LoopThread):
         if self._courier.saturated:
             return
         late = _LATE_S if self._hears_bells() else -LOOK_AHEAD.total_seconds()
-        reach = self._reach.seconds()
+        lookback = self._lookback.seconds()
         asked = self._clock()
-        tickets = takes.untaken(connection, late=late, limit=_UNBIDDEN, reach=reach)
+        tickets = takes.untaken(connection, late=late, limit=_UNBIDDEN, lookback=lookback)
         if len(tickets) < _UNBIDDEN:
-            self._reach.exhausted(asked)
+            self._lookback.exhausted(asked)
         if tickets:
             take(connection, tickets, self._courier, self._keyring, self._clock)
         if suspects(connection, limit=1):
