@@ -1,4 +1,4 @@
-"""Doorman: the RQ worker that answers the bell, taking many batches one upon another."""
+"""BatchWorker: the RQ worker that answers the bell, taking many batches one upon another."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _HEARTBEAT_S: Final = 5.0
 _AGAIN_S: Final = 0.5
 
 
-class House(Protocol):
-    """What the doorman opens for."""
+class Intake(Protocol):
+    """What the batch_worker opens for."""
 
-    def admit(self, name: str, tickets: list[Ticket]) -> None:
+    def accept(self, name: str, tickets: list[Ticket]) -> None:
         """Take a batch that came through queue `name`; raises psycopg.Error where it cannot."""
 
     @property
-    def full(self) -> bool:
+    def saturated(self) -> bool:
         """Whether overdue batches had better wait outside."""
 
     @property
-    def closed(self) -> bool:
+    def stopping(self) -> bool:
         """Whether nothing is taken any more."""
 
 
-class Doorman(SimpleWorker):
+class BatchWorker(SimpleWorker):
     """An RQ worker whose jobs are done once their runs are taken.
 
     What becomes of the runs is PostgreSQL's to remember; so one process has the runs of many RQ
@@ -56,19 +56,19 @@ class Doorman(SimpleWorker):
     death_penalty_class = TimerDeathPenalty
 
     def __init__(
-        self, redis: Redis, house: House, identity: str, *, on_heard: Callable[[], None]
+        self, redis: Redis, intake: Intake, identity: str, *, on_heard: Callable[[], None]
     ) -> None:
-        self._rooms = [open_queue(name, redis) for name in QUEUES]
-        self._urgent = [room for room in self._rooms if room.name != OVERDUE]
+        self._rq_queues = [open_queue(name, redis) for name in QUEUES]
+        self._urgent = [each for each in self._rq_queues if each.name != OVERDUE]
         super().__init__(
-            self._rooms,
+            self._rq_queues,
             connection=redis,
             name=identity,
             serializer=JSONSerializer,
             worker_ttl=_TTL_S,
             log_job_description=False,
         )
-        self._house = house
+        self._intake = intake
         self._beaten_at = float("-inf")
         self._on_heard = on_heard
 
@@ -97,7 +97,7 @@ class Doorman(SimpleWorker):
         """The next batch: punctual ones first, overdue ones only while there is room for them."""
         del timeout, max_idle_time
         while True:
-            if self._house.closed:
+            if self._intake.stopping:
                 raise StopRequested
             self.heartbeat()
             found = self._dequeue()
@@ -111,11 +111,11 @@ class Doorman(SimpleWorker):
 
         What came while this worker was being stopped is left to the others.
         """
-        if self._house.closed:
+        if self._intake.stopping:
             queue.push_job_id(job.id, at_front=True)
             return
         try:
-            self._house.admit(queue.name, from_wire(job.args[0]))
+            self._intake.accept(queue.name, from_wire(job.args[0]))
         except (psycopg.Error, ValueError, IndexError) as error:
             # RQ keeps it in Redis, which may hold no row of anybody's.
             failure = RuntimeError(in_words(error))
@@ -130,16 +130,16 @@ class Doorman(SimpleWorker):
             self.connection.delete(job.key)
 
     def _dequeue(self) -> tuple[Job, Queue] | None:
-        """The next batch there is room for; a full house sees in one round trip if there is any."""
-        full = self._house.full
-        rooms = self._urgent if full else self._rooms
-        if full and not self.connection.exists(*[room.key for room in rooms]):
+        """The next batch there is room for; a full intake sees in one round trip if there is any."""
+        saturated = self._intake.saturated
+        queues = self._urgent if saturated else self._rq_queues
+        if saturated and not self.connection.exists(*[each.key for each in queues]):
             return None
         try:
             # Never one queue alone: RQ would then move the job through an intermediate queue.
             found: tuple[Job, Queue] | None = Queue.dequeue_any(
-                rooms,
-                None if full else _LISTEN_S,
+                queues,
+                None if saturated else _LISTEN_S,
                 connection=self.connection,
                 job_class=self.job_class,
                 serializer=self.serializer,
@@ -152,17 +152,17 @@ class Doorman(SimpleWorker):
     def _wait_for_room(self) -> None:
         """Let some time pass, less where there is room for overdue batches sooner."""
         until = time.monotonic() + _PUNCTUAL_POLL_S
-        while self._house.full and time.monotonic() < until:
+        while self._intake.saturated and time.monotonic() < until:
             time.sleep(_ROOM_POLL_S)
 
 
-class Door(threading.Thread):
-    """Keeps a doorman at work: a new one whenever Redis was away."""
+class RQListener(threading.Thread):
+    """Keeps a batch_worker at work: a new one whenever Redis was away."""
 
-    def __init__(self, connect: Callable[[], Redis], house: House, identity: str) -> None:
-        super().__init__(name="door", daemon=True)
+    def __init__(self, connect: Callable[[], Redis], intake: Intake, identity: str) -> None:
+        super().__init__(name="rq_listener", daemon=True)
         self._connect = connect
-        self._house = house
+        self._intake = intake
         # RQ refuses a name whose registration is still there, as it is for a minute and more after
         # Redis took no writes for a while.
         self._names = (f"{identity}.{number}" for number in count(1))
@@ -170,23 +170,23 @@ class Door(threading.Thread):
         self._away = False
 
     @property
-    def hears(self) -> bool:
+    def is_connected(self) -> bool:
         """Whether Redis was heard within the last moments."""
         return time.monotonic() - self._heard_at < 2 * _LISTEN_S
 
     def run(self) -> None:
-        """Answer until the house is closed."""
-        while not self._house.closed:
+        """Answer until the intake is closed."""
+        while not self._intake.stopping:
             try:
                 with self._connect() as redis:
                     name = next(self._names)
-                    doorman = Doorman(redis, self._house, name, on_heard=self._on_heard)
+                    batch_worker = BatchWorker(redis, self._intake, name, on_heard=self._on_heard)
                     # RQ ends its work, and says so at level error, when Redis fails it.
-                    doorman.work(logging_level="CRITICAL")
+                    batch_worker.work(logging_level="CRITICAL")
             except (RedisError, OSError, ValueError) as error:
                 # ValueError: RQ's word for a name that is registered already.
                 self._on_lost(str(error))
-            if not self._house.closed:
+            if not self._intake.stopping:
                 self._on_lost("the connection was lost")
                 time.sleep(_AGAIN_S)
 

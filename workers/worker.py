@@ -13,31 +13,31 @@ from workers.dispatch.runtime import Station
 from workers.notifier import SUSPECT, redis_client
 from workers.process import begin, end, fail, identity, on_stop, prepare_for
 from workers.quarantine_process import QuarantineProcess
-from workers.rq_worker import Door
+from workers.rq_worker import RQListener
 
 
 class Worker:
-    """A station and the door to it."""
+    """A station and the listener to it."""
 
     def __init__(self, settings: Settings) -> None:
         name = identity()
-        self._door = Door(lambda: redis_client(settings.redis_url), self, name)
+        self._listener = RQListener(lambda: redis_client(settings.redis_url), self, name)
         self._quarantine = QuarantineProcess(os.environ, grace=settings.grace)
         self._station = Station(
             settings,
             name,
-            hears_bells=lambda: self._door.hears,
+            redis_is_connected=lambda: self._listener.is_connected,
             on_suspects=self._quarantine.begin,
         )
-        self._database = ReconnectingConnection(settings.database_url, "door")
-        self.closed = False
+        self._database = ReconnectingConnection(settings.database_url, "rq_listener")
+        self.stopping = False
 
     @property
-    def full(self) -> bool:
+    def saturated(self) -> bool:
         """Whether overdue batches had better wait in the queue."""
         return self._station.courier.saturated
 
-    def admit(self, name: str, tickets: list[Ticket]) -> None:
+    def accept(self, name: str, tickets: list[Ticket]) -> None:
         """Take a batch; suspects are tried by a process of their own."""
         if name == SUSPECT:
             with self._database.use() as connection:
@@ -47,15 +47,15 @@ class Worker:
 
     def run(self) -> None:
         """Work until stopped."""
-        self._door.start()
+        self._listener.start()
         self._station.run()
         self._quarantine.end()
-        self._door.join(timeout=5)
+        self._listener.join(timeout=5)
         self._database.close()
 
     def stop(self) -> None:
         """Take nothing more, and end when what is under way has ended."""
-        self.closed = True
+        self.stopping = True
         self._quarantine.stop()
         self._station.stop()
 

@@ -37,7 +37,7 @@ def polling(url: str, stage: Stage) -> Poller:
         ReconnectingConnection(url, "poller"),
         stage.courier,
         Keyring(SecretBox((Fernet.generate_key().decode(),))),
-        hears_bells=lambda: True,
+        redis_is_connected=lambda: True,
         on_suspects=lambda _connection: None,
         clock=stage.clock,
     )

@@ -1,4 +1,4 @@
-"""The doorman against a real Valkey: the contract with the pinned RQ, bells, and their absence."""
+"""The batch_worker against a real Valkey: the contract with the pinned RQ, bells, and their absence."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ from workers.notifier import (
     ring,
     to_wire,
 )
-from workers.rq_worker import Door
+from workers.rq_worker import RQListener
 
 NOBODY = "redis://127.0.0.1:1/0"
 
 
-class House:
+class Intake:
     """Admits everything, unless told otherwise."""
 
     def __init__(self) -> None:
-        self.admitted: list[tuple[str, list[Ticket]]] = []
-        self.full = False
-        self.closed = False
+        self.accepted: list[tuple[str, list[Ticket]]] = []
+        self.saturated = False
+        self.stopping = False
         self.failing = False
         self._changed = threading.Condition()
 
-    def admit(self, name: str, tickets: list[Ticket]) -> None:
+    def accept(self, name: str, tickets: list[Ticket]) -> None:
         with self._changed:
-            self.admitted.append((name, tickets))
+            self.accepted.append((name, tickets))
             self._changed.notify_all()
         if self.failing:
             raise psycopg.OperationalError("away")
 
     def wait_for(self, count: int) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.admitted) >= count, timeout=30)
+            assert self._changed.wait_for(lambda: len(self.accepted) >= count, timeout=30)
 
 
 @pytest.fixture
@@ -62,14 +62,14 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def house(redis_url: str) -> Iterator[House]:
-    made = House()
-    door = Door(lambda: redis_client(redis_url), made, f"test.{uuid7()}")
-    door.start()
+def intake(redis_url: str) -> Iterator[Intake]:
+    made = Intake()
+    listener = RQListener(lambda: redis_client(redis_url), made, f"test.{uuid7()}")
+    listener.start()
     yield made
-    made.closed = True
-    door.join(30)
-    assert not door.is_alive()
+    made.stopping = True
+    listener.join(30)
+    assert not listener.is_alive()
 
 
 def batch(size: int = 2) -> list[Ticket]:
@@ -85,19 +85,19 @@ def until(condition: object) -> None:
         time.sleep(0.01)
 
 
-def test_a_batch_reaches_the_house_as_it_was_rung(house: House, redis: Redis) -> None:
+def test_a_batch_reaches_the_house_as_it_was_rung(intake: Intake, redis: Redis) -> None:
     tickets = batch()
 
     ring(open_queue(PUNCTUAL, redis), tickets)
 
-    house.wait_for(1)
-    assert house.admitted == [(PUNCTUAL, tickets)]
+    intake.wait_for(1)
+    assert intake.accepted == [(PUNCTUAL, tickets)]
 
 
-def test_a_finished_batch_leaves_nothing_behind_in_redis(house: House, redis: Redis) -> None:
+def test_a_finished_batch_leaves_nothing_behind_in_redis(intake: Intake, redis: Redis) -> None:
     for name in QUEUES:
         ring(open_queue(name, redis), batch())
-    house.wait_for(len(QUEUES))
+    intake.wait_for(len(QUEUES))
 
     for name in QUEUES:
         queue = open_queue(name, redis)
@@ -107,119 +107,119 @@ def test_a_finished_batch_leaves_nothing_behind_in_redis(house: House, redis: Re
 
 
 def test_a_batch_that_could_not_be_taken_is_noted_and_the_next_one_taken(
-    house: House, redis: Redis
+    intake: Intake, redis: Redis
 ) -> None:
-    house.failing = True
+    intake.failing = True
     queue = open_queue(PUNCTUAL, redis)
     ring(queue, batch())
-    house.wait_for(1)
+    intake.wait_for(1)
     until(lambda: FailedJobRegistry(queue=queue).count == 1)
-    house.failing = False
+    intake.failing = False
 
     ring(queue, batch())
 
-    house.wait_for(2)
+    intake.wait_for(2)
 
 
-def test_a_full_house_admits_punctual_batches_only(house: House, redis: Redis) -> None:
-    house.full = True
+def test_a_full_house_admits_punctual_batches_only(intake: Intake, redis: Redis) -> None:
+    intake.saturated = True
     # The present look-out of at most a second may still have all queues in view.
     ring(open_queue(PUNCTUAL, redis), batch())
-    house.wait_for(1)
+    intake.wait_for(1)
     ring(open_queue(OVERDUE, redis), batch())
     ring(open_queue(PUNCTUAL, redis), batch())
-    house.wait_for(2)
+    intake.wait_for(2)
 
-    assert [name for name, _ in house.admitted] == [PUNCTUAL, PUNCTUAL]
-    house.full = False
-    house.wait_for(3)
-    assert house.admitted[2][0] == OVERDUE
+    assert [name for name, _ in intake.accepted] == [PUNCTUAL, PUNCTUAL]
+    intake.saturated = False
+    intake.wait_for(3)
+    assert intake.accepted[2][0] == OVERDUE
 
 
-def test_a_full_house_has_suspects_tried_all_the_same(house: House, redis: Redis) -> None:
-    house.full = True
+def test_a_full_house_has_suspects_tried_all_the_same(intake: Intake, redis: Redis) -> None:
+    intake.saturated = True
     # As above: what ends the present look-out.
     ring(open_queue(PUNCTUAL, redis), batch())
-    house.wait_for(1)
+    intake.wait_for(1)
 
     ring(open_queue(SUSPECT, redis), batch())
 
-    house.wait_for(2)
-    assert house.admitted[1][0] == SUSPECT
+    intake.wait_for(2)
+    assert intake.accepted[1][0] == SUSPECT
 
 
 def test_a_batch_that_comes_while_a_house_closes_is_left_to_another(
     redis_url: str, redis: Redis
 ) -> None:
-    closing, other = House(), House()
-    doors = [
-        Door(lambda: redis_client(redis_url), house, f"test.{uuid7()}")
-        for house in (closing, other)
+    closing, other = Intake(), Intake()
+    listeners = [
+        RQListener(lambda: redis_client(redis_url), intake, f"test.{uuid7()}")
+        for intake in (closing, other)
     ]
-    doors[0].start()
-    until(lambda: doors[0].hears)
-    closing.closed = True
+    listeners[0].start()
+    until(lambda: listeners[0].is_connected)
+    closing.stopping = True
     tickets = batch()
     ring(open_queue(PUNCTUAL, redis), tickets)
-    doors[0].join(30)
+    listeners[0].join(30)
 
-    doors[1].start()
+    listeners[1].start()
     other.wait_for(1)
-    other.closed = True
-    doors[1].join(30)
-    assert closing.admitted == []
-    assert other.admitted == [(PUNCTUAL, tickets)]
+    other.stopping = True
+    listeners[1].join(30)
+    assert closing.accepted == []
+    assert other.accepted == [(PUNCTUAL, tickets)]
 
 
-def test_what_a_job_names_as_its_function_is_never_called(house: House, redis: Redis) -> None:
+def test_what_a_job_names_as_its_function_is_never_called(intake: Intake, redis: Redis) -> None:
     queue = open_queue(PUNCTUAL, redis)
     queue.enqueue_call("os.abort", args=("not a batch",), result_ttl=0)
     until(lambda: FailedJobRegistry(queue=queue).count == 1)
 
     ring(queue, batch())
 
-    house.wait_for(1)
+    intake.wait_for(1)
 
 
 def test_the_doorman_hears_again_after_everything_in_redis_was_lost(
-    house: House, redis: Redis
+    intake: Intake, redis: Redis
 ) -> None:
     ring(open_queue(PUNCTUAL, redis), batch())
-    house.wait_for(1)
+    intake.wait_for(1)
 
     redis.flushdb()
     ring(open_queue(PUNCTUAL, redis), batch())
 
-    house.wait_for(2)
+    intake.wait_for(2)
 
 
 def test_the_door_hears_again_once_redis_takes_writes_again(redis_url: str, redis: Redis) -> None:
     """RQ keeps a name that it could not unregister for longer than this waits."""
-    house = House()
-    door = Door(lambda: redis_client(redis_url), house, f"test.{uuid7()}")
-    door.start()
+    intake = Intake()
+    listener = RQListener(lambda: redis_client(redis_url), intake, f"test.{uuid7()}")
+    listener.start()
     try:
-        until(lambda: door.hears)
+        until(lambda: listener.is_connected)
         redis.replicaof("127.0.0.1", 1)
-        until(lambda: not door.hears)
+        until(lambda: not listener.is_connected)
         redis.replicaof("NO", "ONE")
-        until(lambda: door.hears)
+        until(lambda: listener.is_connected)
         ring(open_queue(PUNCTUAL, redis), batch())
-        house.wait_for(1)
+        intake.wait_for(1)
     finally:
         redis.replicaof("NO", "ONE")
-        house.closed = True
-        door.join(30)
+        intake.stopping = True
+        listener.join(30)
 
 
 def test_without_redis_the_door_says_that_it_hears_nothing() -> None:
-    house = House()
-    door = Door(lambda: redis_client(NOBODY), house, "deaf")
-    door.start()
-    assert door.hears is False
-    house.closed = True
-    door.join(30)
-    assert not door.is_alive()
+    intake = Intake()
+    listener = RQListener(lambda: redis_client(NOBODY), intake, "deaf")
+    listener.start()
+    assert listener.is_connected is False
+    intake.stopping = True
+    listener.join(30)
+    assert not listener.is_alive()
 
 
 def test_without_redis_ringing_returns_at_once_and_resumes_later(

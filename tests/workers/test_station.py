@@ -62,7 +62,7 @@ class Running:
     """A station at work in a thread."""
 
     def __init__(self, settings: Settings, *, hears: bool = True) -> None:
-        self.station = Station(settings, "test", hears_bells=lambda: hears)
+        self.station = Station(settings, "test", redis_is_connected=lambda: hears)
         self.reconnecting = ReconnectingConnection(settings.database_url, "test")
         self._thread = threading.Thread(target=self.station.run)
         self._thread.start()

@@ -62,7 +62,7 @@ def take(
 class Poller(LoopThread):
     """A thread of its own: how long its questions take depends on how much waits for its calls.
 
-    `hears_bells` tells whether Redis is heard at present; while it is not, the poller asks in the
+    `redis_is_connected` tells whether Redis is heard at present; while it is not, the poller asks in the
     rhythm of the scheduler, so that calls are on time all the same. Who takes nothing unbidden
     (`polling`) fetches nothing either: suspects are tried without company.
     """
@@ -73,7 +73,7 @@ class Poller(LoopThread):
         courier: Courier,
         keyring: Keyring,
         *,
-        hears_bells: Callable[[], bool],
+        redis_is_connected: Callable[[], bool],
         on_suspects: Callable[[psycopg.Connection], None],
         clock: Callable[[], float] = read_uptime,
     ) -> None:
@@ -81,7 +81,7 @@ class Poller(LoopThread):
         self._database = database
         self._courier = courier
         self._keyring = keyring
-        self._hears_bells = hears_bells
+        self._redis_is_connected = redis_is_connected
         self._on_suspects = on_suspects
         self._clock = clock
         self._lookback = Lookback(clock)
@@ -136,7 +136,7 @@ class Poller(LoopThread):
         self._shared_at = self._clock()
 
     def _poll_is_due(self) -> bool:
-        pause = _POLL_S if self._hears_bells() else _DEAF_POLL_S
+        pause = _POLL_S if self._redis_is_connected() else _DEAF_POLL_S
         return self.polling and self._clock() - self._polled_at >= pause
 
     def _poll(self, connection: psycopg.Connection) -> None:
@@ -145,7 +145,7 @@ class Poller(LoopThread):
             self._share(connection)
         if self._courier.saturated:
             return
-        late = _LATE_S if self._hears_bells() else -LOOK_AHEAD.total_seconds()
+        late = _LATE_S if self._redis_is_connected() else -LOOK_AHEAD.total_seconds()
         lookback = self._lookback.seconds()
         asked = self._clock()
         tickets = takes.untaken(connection, late=late, limit=_UNBIDDEN, lookback=lookback)

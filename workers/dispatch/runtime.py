@@ -33,7 +33,7 @@ class Station:
         settings: Settings,
         identity: str,
         *,
-        hears_bells: Callable[[], bool],
+        redis_is_connected: Callable[[], bool],
         on_suspects: Callable[[psycopg.Connection], None] = lambda _connection: None,
     ) -> None:
         self._clock = read_uptime
@@ -61,7 +61,7 @@ class Station:
             ReconnectingConnection(url, "poller"),
             self.courier,
             self._keyring,
-            hears_bells=hears_bells,
+            redis_is_connected=redis_is_connected,
             on_suspects=on_suspects,
             clock=self._clock,
         )
