@@ -33,7 +33,7 @@ MAX_ENTRIES: Final = 1000
 comes to it, and while no worker is there the scheduler rings again every three seconds."""
 
 _TIDY_S: Final = 10.0
-_BELL_FADES_S: Final = 60
+_BATCH_TTL_S: Final = 60
 _REDIS_WAIT_S: Final = 1.0
 _AWAY_PAUSE_S: Final = 1.0
 
@@ -63,18 +63,18 @@ def from_wire(wire: object) -> list[Ticket]:
         raise ValueError("not a batch of run ids and tokens") from error
 
 
-class Bell(LoopThread):
+class Notifier(LoopThread):
     """Rings from a thread of its own, so that Redis, slow or away, holds up no claim."""
 
     def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.monotonic) -> None:
-        super().__init__("bell", interval=0.0)
+        super().__init__("notifier", interval=0.0)
         self._clock = clock
         self._tidied_at = float("-inf")
         self._queues = {name: open_queue(name, redis) for name in QUEUES}
         self._waiting: queue.SimpleQueue[tuple[str, list[Ticket]]] = queue.SimpleQueue()
         self._away = False
 
-    def ring(self, name: str, tickets: Sequence[Ticket]) -> None:
+    def notify(self, name: str, tickets: Sequence[Ticket]) -> None:
         """Announce a batch of runs on a queue, as one RQ job; returns at once."""
         self._waiting.put((name, list(tickets)))
 
@@ -88,7 +88,7 @@ class Bell(LoopThread):
             return
         try:
             if batch is not None:
-                ring(self._queues[batch[0]], batch[1])
+                notify(self._queues[batch[0]], batch[1])
             if self._is_untidy():
                 self._tidy()
         except RedisError as error:
@@ -127,13 +127,13 @@ class Bell(LoopThread):
             yield self._waiting.get_nowait()
 
 
-def ring(where: Queue, tickets: Sequence[Ticket]) -> None:
+def notify(where: Queue, tickets: Sequence[Ticket]) -> None:
     """Enqueue one batch; it fades after a minute, as the scheduler rings again long before."""
     where.enqueue_call(
         TAKE,
         args=(to_wire(tickets),),
-        timeout=_BELL_FADES_S,
+        timeout=_BATCH_TTL_S,
         result_ttl=0,
-        failure_ttl=_BELL_FADES_S,
-        ttl=_BELL_FADES_S,
+        failure_ttl=_BATCH_TTL_S,
+        ttl=_BATCH_TTL_S,
     )

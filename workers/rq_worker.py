@@ -1,4 +1,4 @@
-"""BatchWorker: the RQ worker that answers the bell, taking many batches one upon another."""
+"""BatchWorker: the RQ worker that answers the notifier, taking many batches one upon another."""
 
 from __future__ import annotations
 

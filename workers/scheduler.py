@@ -32,7 +32,7 @@ from workers.firing_limits import KnownFirings
 from workers.loop_thread import LoopThread
 from workers.maintenance import Maintenance, tell_unreadable
 from workers.notified_runs import NotifiedRuns
-from workers.notifier import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Bell, redis_client
+from workers.notifier import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Notifier, redis_client
 from workers.process import begin, end, fail, identity, on_stop
 from workers.queue_lookback import LeftBehindSearch, Lookback
 from workers.resealing import resealing
@@ -68,14 +68,14 @@ class Tick:
     """What one tick did; `busy` where another would find work at once."""
 
     claimed: int
-    rung: int
+    notified: int
     busy: bool
 
 
-class Ringer(Protocol):
-    """What the scheduler needs of the bell."""
+class BatchNotifier(Protocol):
+    """What the scheduler needs of the notifier."""
 
-    def ring(self, name: str, tickets: Sequence[Ticket]) -> None:
+    def notify(self, name: str, tickets: Sequence[Ticket]) -> None:
         """Announce the runs on a queue; returns at once."""
 
 
@@ -85,7 +85,7 @@ class Scheduler(LoopThread):
     def __init__(
         self,
         database: ReconnectingConnection,
-        bell: Ringer,
+        notifier: BatchNotifier,
         identity: str,
         *,
         limits: Limits = UNLIMITED,
@@ -94,7 +94,7 @@ class Scheduler(LoopThread):
     ) -> None:
         super().__init__("scheduler", interval=POLL.total_seconds())
         self._database = database
-        self._bell = bell
+        self._notifier = notifier
         self._identity = identity
         self._clock = clock
         self._clock_watch = clock_watch or ClockWatch()
@@ -123,7 +123,7 @@ class Scheduler(LoopThread):
                 self._follow_clock(connection)
                 self._beat(connection, began)
                 claimed, full = self._claim(connection)
-                self._ring(claimed)
+                self._notify(claimed)
                 # A claim that the database held up held up the workers' beats as well.
                 now = self._doubt(began)
                 looked = look_over(
@@ -137,7 +137,7 @@ class Scheduler(LoopThread):
                 self._note(looked.postponed)
                 if not looked.full:
                     self.inflight.exhausted(now)
-                self._ring(looked.rung)
+                self._notify(looked.to_notify)
                 self._firings.count(looked.begun)
                 _settle(connection, looked.ended)
         except psycopg.Error as error:
@@ -148,7 +148,7 @@ class Scheduler(LoopThread):
         if looked.reclaimed:
             logger.warning("runs.reclaimed", runs=looked.reclaimed)
         self._finished_at = ended
-        return Tick(claimed=len(claimed), rung=len(looked.rung), busy=full or looked.full)
+        return Tick(claimed=len(claimed), notified=len(looked.to_notify), busy=full or looked.full)
 
     def close(self) -> None:
         """Take the heartbeat back and close the connection."""
@@ -226,7 +226,7 @@ class Scheduler(LoopThread):
     def _well_served(self) -> list[int]:
         return [account for account, runs in self._notified.by_account().items() if runs > _ENOUGH]
 
-    def _ring(self, runs: Sequence[Claimed]) -> None:
+    def _notify(self, runs: Sequence[Claimed]) -> None:
         queues: dict[str, list[Claimed]] = {PUNCTUAL: [], OVERDUE: [], SUSPECT: []}
         served: Counter[int] = Counter()
         for each in runs:
@@ -242,7 +242,7 @@ class Scheduler(LoopThread):
                 batch = found[start : start + BATCH]
                 if name == OVERDUE:
                     self._notified.add((run.run_id, run.account_id) for run in batch)
-                self._bell.ring(name, [(run.run_id, run.token) for run in batch])
+                self._notifier.notify(name, [(run.run_id, run.token) for run in batch])
 
     def _leases_count(self, now: float) -> bool:
         """Leases are judged once the database has answered promptly for a whole lease."""
@@ -297,12 +297,12 @@ def main() -> None:
         reseal = resealing(settings.secret_keys)
     except Misconfigured as error:
         fail(error)
-    bell = Bell(redis_client(settings.redis_url))
+    notifier = Notifier(redis_client(settings.redis_url))
     name = identity()
     clock_watch = ClockWatch(doubt_s=settings.clock_doubt_s)
     scheduler = Scheduler(
         ReconnectingConnection(settings.database_url, "scheduler"),
-        bell,
+        notifier,
         name,
         limits=settings.limits,
         clock_watch=clock_watch,
@@ -326,7 +326,7 @@ def main() -> None:
         due=scheduler.due,
         inflight=scheduler.inflight,
     )
-    bell.start()
+    notifier.start()
     maintenance.start()
     run_counter.start()
     search.start()
@@ -336,7 +336,7 @@ def main() -> None:
     clock_repairs.stop()
     run_counter.stop()
     maintenance.stop()
-    bell.stop()
+    notifier.stop()
     end()
 
 

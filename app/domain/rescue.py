@@ -11,7 +11,7 @@ from app.domain.timings import DEAD_AFTER
 class Action(Enum):
     """What the scheduler does with a run it looked at."""
 
-    RING = auto()
+    NOTIFY = auto()
     """Ring for it: its retry is near, or nobody took it; the token stays."""
 
     RECLAIM = auto()
@@ -61,7 +61,7 @@ def judge(
         return Action.BURY if alone and reclaims >= DEAD_AFTER else Action.RECLAIM
     if state is RunState.RUNNING:
         return _running(cancelled=cancelled, completed=completed, deadline_left=deadline_left)
-    return Action.CANCEL if cancelled else Action.RING
+    return Action.CANCEL if cancelled else Action.NOTIFY
 
 
 def _running(*, cancelled: bool, completed: bool, deadline_left: float | None) -> Action:

@@ -991,7 +991,7 @@ SELECT extract(epoch FROM now())::float8 - (
          WHERE look_at < now() - make_interval(secs => %(lookback)s)
          ORDER BY look_at LIMIT 1));
 
--- name: ring_again
+-- name: notify_again
 -- Back to claimed: a reclaim raises the token, so the holder that lost its lease settles nothing; a
 -- bell rung twice keeps the token, so that either bell will do. The rows are locked by look. Nobody is
 -- to take a run of a suspended account: it is rung for, and looked at again, when that is resumed.

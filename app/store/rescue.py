@@ -38,7 +38,7 @@ class Lookover:
     held up.
     """
 
-    rung: list[Claimed]
+    to_notify: list[Claimed]
     ended: list[Settlement]
     reclaimed: int
     full: bool
@@ -64,7 +64,7 @@ class _Looked(Unsettled):
 
 
 _MINUTE: Final = timedelta(minutes=1)
-_RINGING: Final = frozenset({Action.RING, Action.RECLAIM})
+_NOTIFYING: Final = frozenset({Action.NOTIFY, Action.RECLAIM})
 _FINAL: Final = {Action.CANCEL: RunState.CANCELLED, Action.BURY: RunState.DEAD}
 _DIED: Final = "every worker that took it ended before it could tell the outcome"
 
@@ -103,12 +103,14 @@ def look_over(
                 counted=row.kind == RunKind.MANUAL or row.token > FIRST_TOKEN,
             )
             for row, action in verdicts
-            if action is Action.RING and row.fresh_at is not None
+            if action is Action.NOTIFY and row.fresh_at is not None
         ]
         turns = give_turns(connection, fresh, limits)
         held_up = turns.waiting | turns.queued
-        ringing = [each for each in verdicts if each[1] in _RINGING and each[0].id not in held_up]
-        rung = _ring(connection, ringing)
+        notifying = [
+            each for each in verdicts if each[1] in _NOTIFYING and each[0].id not in held_up
+        ]
+        to_notify = _notify_again(connection, notifying)
         left = [row.id for row, action in verdicts if action is Action.LEAVE]
         if left:
             run(connection, "look_later", {"ids": left})
@@ -117,7 +119,7 @@ def look_over(
     ended = [_end(row, _FINAL[action]) for row, action in verdicts if action in _FINAL]
     said = [_complete(row) for row, action in verdicts if action is Action.COMPLETE]
     return Lookover(
-        rung=rung,
+        to_notify=to_notify,
         ended=[*ended, *said, *overdue],
         reclaimed=sum(action is Action.RECLAIM for _, action in verdicts),
         full=len(rows) == limit,
@@ -147,7 +149,7 @@ def _verdict(row: _Looked, *, leases_count: bool) -> Action:
     )
 
 
-def _ring(
+def _notify_again(
     connection: psycopg.Connection, verdicts: Sequence[tuple[_Looked, Action]]
 ) -> list[Claimed]:
     if not verdicts:
@@ -163,7 +165,7 @@ def _ring(
     return [
         Claimed(run_id=run_id, token=token, account_id=account_id, reclaims=reclaims, ahead=ahead)
         for run_id, token, account_id, reclaims, ahead in run(
-            connection, "ring_again", params
+            connection, "notify_again", params
         ).fetchall()
     ]
 

@@ -2,7 +2,7 @@
 
 `account.suspended_at` alone says that an account is suspended; the statements that book, claim,
 take and ring ask for it. Nothing is moved when it is set: a due row is set aside when it comes due
-(claim_due: its firing waits in `held_at`), a run when it would be rung for (ring_again: its
+(claim_due: its firing waits in `held_at`), a run when it would be rung for (notify_again: its
 `look_at` is infinity). Each costs one statement its share once, and nothing afterwards.
 """
 

@@ -12,9 +12,9 @@ from app.domain.timings import DEAD_AFTER
 @pytest.mark.parametrize(
     ("state", "cancelled", "lease_left", "reclaims", "leases_count", "action"),
     [
-        (RunState.CLAIMED, False, None, 0, True, Action.RING),
-        (RunState.WAITING, False, None, 0, False, Action.RING),
-        (RunState.CLAIMED, False, None, DEAD_AFTER, True, Action.RING),
+        (RunState.CLAIMED, False, None, 0, True, Action.NOTIFY),
+        (RunState.WAITING, False, None, 0, False, Action.NOTIFY),
+        (RunState.CLAIMED, False, None, DEAD_AFTER, True, Action.NOTIFY),
         (RunState.CLAIMED, True, None, 0, False, Action.CANCEL),
         (RunState.WAITING, True, None, 0, True, Action.CANCEL),
         (RunState.TAKEN, False, 0.1, 0, True, Action.LEAVE),

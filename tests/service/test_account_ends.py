@@ -36,7 +36,7 @@ def quiet(_done: Counter[str]) -> None:
 def looked(connection: psycopg.Connection) -> int:
     """How many runs were rung for, of all there are: the time to look at them is now."""
     connection.execute("UPDATE inflight SET look_at = clock_timestamp() WHERE look_at < 'infinity'")
-    return len(look_over(connection, limit=100, leases_count=True).rung)
+    return len(look_over(connection, limit=100, leases_count=True).to_notify)
 
 
 def booking() -> Booking:
@@ -157,8 +157,8 @@ def test_a_run_goes_on_where_it_was(
 
     account_lifecycle.resume("demo", quiet)
 
-    (rung,) = look_over(connection, limit=10, leases_count=True).rung
-    (again,) = take(connection, [(rung.run_id, rung.token)])
+    (to_notify,) = look_over(connection, limit=10, leases_count=True).to_notify
+    (again,) = take(connection, [(to_notify.run_id, to_notify.token)])
     assert (again.id, again.attempts) == (run.id, 1)
 
 

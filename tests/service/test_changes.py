@@ -31,9 +31,9 @@ from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, claimed_beside
 from tests.store.test_settling import came
 
 
-def rung(connection: psycopg.Connection) -> Sequence[Claimed]:
+def to_notify(connection: psycopg.Connection) -> Sequence[Claimed]:
     """What the scheduler rings for when it looks runs over."""
-    return look_over(connection, limit=10, leases_count=True).rung
+    return look_over(connection, limit=10, leases_count=True).to_notify
 
 
 def test_what_no_scheduler_has_come_to_is_the_old_versions_to_make(
@@ -45,7 +45,7 @@ def test_what_no_scheduler_has_come_to_is_the_old_versions_to_make(
 
     updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
 
-    (run,) = take(connection, [(each.run_id, each.token) for each in rung(connection)])
+    (run,) = take(connection, [(each.run_id, each.token) for each in to_notify(connection)])
     assert (run.job_version, run.data, run.manner, run.final) == (1, b"one", manner, False)
     assert run.planned_at is not None
     assert (run.send_at - run.planned_at).total_seconds() > 59, "it is late since its due time"

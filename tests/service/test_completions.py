@@ -154,7 +154,7 @@ def test_what_was_said_is_done_is_not_called_again_though_its_answer_was_lost(
     looked = look_over(connection, limit=10, leases_count=True)
     settle(connection, looked.ended)
 
-    assert looked.rung == []
+    assert looked.to_notify == []
     assert runs.get(caller, run.id).state is RunState.SUCCEEDED
 
 

@@ -79,13 +79,13 @@ def test_a_run_sent_again_is_told_of_again(caller: Caller, connection: psycopg.C
     settle(connection, [telling(take_event(connection))])
     runs.redeliver(caller, run.id)
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    rung = look_over(connection, limit=10, leases_count=True).rung
-    assert [each.run_id for each in rung] == [run.id]
+    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    assert [each.run_id for each in to_notify] == [run.id]
     connection.execute(
         "UPDATE inflight SET state = 'taken', lease_until = now() WHERE id = %s", (run.id,)
     )
 
-    settle(connection, [telling(run)._replace(token=rung[0].token)])
+    settle(connection, [telling(run)._replace(token=to_notify[0].token)])
 
     assert events(caller, run) == [RunState.CLAIMED, RunState.SUCCEEDED]
 

@@ -124,7 +124,7 @@ class Lives:
         )
         looked = look_over(self.connection, limit=100, leases_count=False)
         settle(self.connection, looked.ended)
-        self.held += take(self.connection, [(each.run_id, each.token) for each in looked.rung])
+        self.held += take(self.connection, [(each.run_id, each.token) for each in looked.to_notify])
 
     def settle(self) -> None:
         """Settle some of what is held, as the worker does that may have heard of a withdrawal."""

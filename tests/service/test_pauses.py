@@ -47,8 +47,8 @@ def let_pass(connection: psycopg.Connection, job: Job) -> datetime:
 
 def look_and_take(connection: psycopg.Connection) -> list[Taken]:
     """What the scheduler rings for now, taken."""
-    rung = look_over(connection, limit=10, leases_count=True).rung
-    return take(connection, [(each.run_id, each.token) for each in rung])
+    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    return take(connection, [(each.run_id, each.token) for each in to_notify])
 
 
 def end_all(connection: psycopg.Connection) -> None:

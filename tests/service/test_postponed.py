@@ -170,7 +170,7 @@ def test_updated_firings_begin_in_the_order_of_their_due_times_with_all_others(
     jobs.update(caller, made[1].id, booking(ONCE, data=b"two"), Echo())
     looked = look_over(connection, limit=10, leases_count=True, limits=limits(caller, queued=True))
 
-    assert (looked.rung, looked.postponed) == ([], 2)
+    assert (looked.to_notify, looked.postponed) == ([], 2)
     assert looked.begun == {caller.account.id: 1}, "what stands in the queue is not counted yet"
     assert one(connection, "SELECT spent_until FROM firing_pace") - spent == timedelta(seconds=1)
     query = "SELECT state, planned_at = send_at, reason FROM inflight WHERE job_id = %s"
@@ -184,7 +184,7 @@ def test_updated_firings_begin_in_the_order_of_their_due_times_with_all_others(
     looked = look_over(connection, limit=10, leases_count=True, limits=limits(caller, queued=True))
 
     assert looked.begun == {caller.account.id: 1}
-    assert len(looked.rung) == 1
+    assert len(looked.to_notify) == 1
     assert one(connection, "SELECT reason FROM inflight WHERE job_id = %s", made[3].id) == TOLD
 
 
@@ -220,7 +220,7 @@ def test_a_redelivery_has_its_turn_like_any_other_run(
     runs.redeliver(caller, taken.id)
     looked = look_over(connection, limit=10, leases_count=True, limits=limits(caller))
 
-    assert (looked.rung, looked.postponed) == ([], 1)
+    assert (looked.to_notify, looked.postponed) == ([], 1)
     found = runs.get(caller, taken.id)
     assert found.state is RunState.WAITING
     assert found.next_attempt_at is not None

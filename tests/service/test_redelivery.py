@@ -49,8 +49,8 @@ def fail(
 def take_again(connection: psycopg.Connection) -> Taken:
     """What was taken up, rung for and taken."""
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    rung = look_over(connection, limit=10, leases_count=True).rung
-    (run,) = take(connection, [(each.run_id, each.token) for each in rung])
+    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    (run,) = take(connection, [(each.run_id, each.token) for each in to_notify])
     return run
 
 

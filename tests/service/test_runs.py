@@ -38,8 +38,8 @@ def test_a_run_is_told_from_claim_to_history(
     assert [attempt.reply.status for attempt in waiting.attempts] == [503]
 
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    rung = look_over(connection, limit=10, leases_count=True).rung
-    (again,) = take(connection, [(each.run_id, each.token) for each in rung])
+    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    (again,) = take(connection, [(each.run_id, each.token) for each in to_notify])
     done = came(again)
     settle(connection, [done])
     (settled,) = of_job(caller, job.id)

@@ -49,8 +49,8 @@ def book(caller: Caller, booking: Booking = EVERY_MINUTE) -> Job:
 
 def taken_by_hand(connection: psycopg.Connection) -> list[Taken]:
     connection.execute("UPDATE inflight SET look_at = now() WHERE state = 'claimed'")
-    rung = look_over(connection, limit=10, leases_count=True).rung
-    return take(connection, [(each.run_id, each.token) for each in rung])
+    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    return take(connection, [(each.run_id, each.token) for each in to_notify])
 
 
 def test_a_job_is_told_as_it_was_booked(app: Flask, caller: Caller) -> None:

@@ -44,7 +44,7 @@ def test_a_run_that_is_completed_later_is_nobodys_until_its_deadline(
     # Looked at too early, it is left alone until then.
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
     looked = look_over(connection, limit=10, leases_count=True)
-    assert (looked.rung, looked.ended) == ([], [])
+    assert (looked.to_notify, looked.ended) == ([], [])
     assert one(connection, "SELECT look_at = complete_by FROM inflight") is True
 
 
@@ -81,8 +81,8 @@ def test_beyond_the_deadline_it_is_tried_again_as_its_job_says(
     assert one(connection, "SELECT count(*) FROM attempt") == 1
 
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    rung = look_over(connection, limit=10, leases_count=True).rung
-    (again,) = take(connection, [(each.run_id, each.token) for each in rung])
+    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    (again,) = take(connection, [(each.run_id, each.token) for each in to_notify])
     settle(connection, [later(again)])
     connection.execute(DUE)
     (expired,) = look(connection)

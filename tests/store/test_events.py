@@ -45,8 +45,8 @@ def telling(run: Taken, state: RunState = RunState.SUCCEEDED, status: int = 204)
 
 def take_event(connection: psycopg.Connection) -> Taken:
     """The one event there is, taken as the scheduler rang for it."""
-    rung = look_over(connection, limit=10, leases_count=True).rung
-    (taken,) = take(connection, [(each.run_id, each.token) for each in rung])
+    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    (taken,) = take(connection, [(each.run_id, each.token) for each in to_notify])
     assert taken.kind == RunKind.EVENT
     return taken
 

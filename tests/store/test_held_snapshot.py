@@ -62,7 +62,7 @@ def call_claim(connection: psycopg.Connection, lookback: float) -> int:
 
 
 def call_look(connection: psycopg.Connection, lookback: float) -> int:
-    return len(look_over(connection, limit=100, leases_count=True, lookback=lookback).rung)
+    return len(look_over(connection, limit=100, leases_count=True, lookback=lookback).to_notify)
 
 
 def call_untaken(connection: psycopg.Connection, lookback: float) -> int:

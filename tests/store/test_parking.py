@@ -42,7 +42,7 @@ def test_a_run_given_back_is_held_by_nobody_and_counts_no_attempt(
         " send_at - look_at BETWEEN '0.299 s' AND '0.301 s' FROM inflight"
     ).fetchone()
     assert row == (run.token + 1, None, run.due_at, "waiting: it is full", True, True)
-    assert look_over(connection, limit=10, leases_count=True).rung == []
+    assert look_over(connection, limit=10, leases_count=True).to_notify == []
 
 
 def test_whoever_lost_the_token_gives_nothing_back(
@@ -63,8 +63,8 @@ def test_it_comes_back_by_itself_and_remembers_when_it_was_planned(
     (run,) = claim_and_take(connection)
     release(connection, [back(run, leave=0.0)])
 
-    (rung,) = look_over(connection, limit=10, leases_count=True).rung
-    (again,) = take(connection, [(rung.run_id, rung.token)])
+    (to_notify,) = look_over(connection, limit=10, leases_count=True).to_notify
+    (again,) = take(connection, [(to_notify.run_id, to_notify.token)])
 
     assert again.planned_at == run.due_at
     assert again.send_at > run.due_at
@@ -147,8 +147,8 @@ def test_an_attempt_ends_the_leave_and_a_success_leaves_no_reason(
     assert row == (None, None, failed.retry_at)
     assert summon(connection, [((account_id, HERE), 1)]) == {}
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    (rung,) = look_over(connection, limit=10, leases_count=True).rung
-    (last,) = take(connection, [(rung.run_id, rung.token)])
+    (to_notify,) = look_over(connection, limit=10, leases_count=True).to_notify
+    (last,) = take(connection, [(to_notify.run_id, to_notify.token)])
     settle(connection, [came(last)])
     assert connection.execute("SELECT state, reason FROM run").fetchall() == [("succeeded", None)]
 

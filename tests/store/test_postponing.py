@@ -278,7 +278,7 @@ def test_runs_that_no_claim_made_wait_for_their_turn_too(
 
     looked = look_over(connection, limit=1000, leases_count=True, limits=limited(account_id))
 
-    assert len(looked.rung) == RATE
+    assert len(looked.to_notify) == RATE
     exhaust(connection)
     assert (looked.postponed, looked.begun) == (30, {account_id: 50})
     rows = connection.execute(
@@ -299,4 +299,4 @@ def test_runs_that_no_claim_made_wait_for_their_turn_too(
     assert again.begun == {}, "each was counted once"
     connection.execute("UPDATE inflight SET look_at = now() WHERE state = 'waiting'")
     late = look_over(connection, limit=1000, leases_count=True, limits=limited(account_id))
-    assert len(again.rung) + len(late.rung) == 30
+    assert len(again.to_notify) + len(late.to_notify) == 30

@@ -42,7 +42,7 @@ def test_each_death_of_a_group_halves_the_next_one(
     looked = die(connection, tickets)
 
     assert looked.reclaimed == 5
-    assert {each.reclaims for each in looked.rung} == {SUSPECT_AFTER}
+    assert {each.reclaims for each in looked.to_notify} == {SUSPECT_AFTER}
     again = suspects(connection, limit=9)
     assert {size for _, size in again} == {2}
     assert {token for (_, token), _ in again} == {tickets[0][1] + 2}

@@ -31,15 +31,17 @@ def test_a_run_nobody_took_is_rung_again_under_the_same_token(
 
     looked = look(connection)
 
-    assert [(each.run_id, each.token) for each in looked.rung] == [(claimed.run_id, claimed.token)]
-    assert look_over(connection, limit=100, leases_count=True).rung == []
+    assert [(each.run_id, each.token) for each in looked.to_notify] == [
+        (claimed.run_id, claimed.token)
+    ]
+    assert look_over(connection, limit=100, leases_count=True).to_notify == []
 
 
 def test_a_held_run_is_left_alone(connection: psycopg.Connection, account_id: int) -> None:
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
 
-    assert look(connection).rung == []
+    assert look(connection).to_notify == []
     assert one(connection, "SELECT token FROM inflight") == run.token
 
 
@@ -53,7 +55,7 @@ def test_a_reclaim_raises_the_token_and_is_counted(
     looked = look(connection)
 
     assert looked.reclaimed == 1
-    (again,) = looked.rung
+    (again,) = looked.to_notify
     assert (again.token, again.reclaims) == (run.token + 1, 1)
 
 
@@ -64,7 +66,7 @@ def test_an_expired_lease_says_nothing_while_leases_do_not_count(
     (run,) = claim_and_take(connection)
     let_leases_run_out(connection)
 
-    assert look(connection, leases_count=False).rung == []
+    assert look(connection, leases_count=False).to_notify == []
     assert one(connection, "SELECT token FROM inflight") == run.token
 
 
@@ -75,14 +77,14 @@ def test_a_run_reclaimed_too_often_is_dead_and_visible(
     claim_and_take(connection)
     for _ in range(DEAD_AFTER):
         let_leases_run_out(connection)
-        rung = look(connection).rung
-        assert len(take(connection, [(each.run_id, each.token) for each in rung])) == 1
+        to_notify = look(connection).to_notify
+        assert len(take(connection, [(each.run_id, each.token) for each in to_notify])) == 1
     let_leases_run_out(connection)
 
     looked = look(connection)
     settle(connection, looked.ended)
 
-    assert looked.rung == []
+    assert looked.to_notify == []
     row = connection.execute("SELECT job_id, state, reason FROM run").fetchone()
     assert row is not None
     assert row[:2] == (job_id, RunState.DEAD)
@@ -113,4 +115,4 @@ def test_what_cannot_be_acted_upon_is_put_off(
 
     postpone(connection, [claimed.run_id])
 
-    assert look_over(connection, limit=100, leases_count=True).rung == []
+    assert look_over(connection, limit=100, leases_count=True).to_notify == []

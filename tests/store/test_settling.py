@@ -96,7 +96,7 @@ def test_a_retry_whose_time_had_passed_when_it_was_settled_is_looked_at_now(
 
     ago = one(connection, "SELECT extract(epoch FROM now() - look_at)::float8 FROM inflight")
     assert 0 <= ago < 60
-    assert len(look_over(connection, limit=10, leases_count=True, lookback=60).rung) == 1
+    assert len(look_over(connection, limit=10, leases_count=True, lookback=60).to_notify) == 1
 
 
 def test_whoever_lost_the_token_settles_nothing(

@@ -121,7 +121,7 @@ def test_a_bell_rung_twice_is_answered_once(
     book(connection, account_id, due_in=-1)
     claim_all(connection)
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    (again,) = look_over(connection, limit=10, leases_count=True).rung
+    (again,) = look_over(connection, limit=10, leases_count=True).to_notify
     ticket = (again.run_id, again.token)
 
     assert len(take(connection, [ticket, ticket])) == 1

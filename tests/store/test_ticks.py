@@ -206,8 +206,8 @@ def test_a_tick_that_could_not_be_called_is_looked_at_and_called_as_a_run_of_its
     row = connection.execute("SELECT state, attempts, reason FROM inflight").fetchone()
     assert row == ("waiting", 0, "it failed")
     looked = look_over(connection, limit=10, leases_count=True)
-    assert [each.run_id for each in looked.rung] == [interrupted.id]
-    (tick,) = take(connection, [(each.run_id, each.token) for each in looked.rung])
+    assert [each.run_id for each in looked.to_notify] == [interrupted.id]
+    (tick,) = take(connection, [(each.run_id, each.token) for each in looked.to_notify])
     assert (tick.due_at, tick.attempts, tick.planned_at) == (due_at, 0, due_at)
     settle(connection, [came(tick)])
     assert [each[1] for each in history(connection, job)] == [run.due_at, due_at]

@@ -62,7 +62,7 @@ def test_calls_are_made_and_settled_whatever_becomes_of_the_log(
 @pytest.mark.parametrize(
     ("kind", "module", "thread"),
     [
-        ("full pipe", "scheduler", "workers.notifier.Bell"),
+        ("full pipe", "scheduler", "workers.notifier.Notifier"),
         ("nobody reads", "scheduler", "workers.maintenance.Maintenance"),
         ("full pipe", "worker", "workers.dispatch.settler.Settler"),
         ("full disk", "worker", "workers.dispatch.lease_watch.Keeper"),

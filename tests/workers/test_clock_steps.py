@@ -44,14 +44,14 @@ class Clock:
         return read_uptime() + self.passed
 
 
-class Bell:
+class Notifier:
     """Keeps what is rung for."""
 
     def __init__(self) -> None:
-        self.rung: list[UUID] = []
+        self.notified: list[UUID] = []
 
-    def ring(self, _name: str, tickets: Sequence[Ticket]) -> None:
-        self.rung += [run_id for run_id, _ in tickets]
+    def notify(self, _name: str, tickets: Sequence[Ticket]) -> None:
+        self.notified += [run_id for run_id, _ in tickets]
 
 
 class Scene:
@@ -61,13 +61,13 @@ class Scene:
         self.connection = connection
         self.database = database
         self.account = add_account(connection)
-        self.bell = Bell()
+        self.notifier = Notifier()
         self.clock = Clock()
         # The machine's own clock is of no help.
         self.clock_watch = ClockWatch(doubt_s=300, clock=self.clock, wall=lambda: 0.0)
         self.reconnecting = ReconnectingConnection(database, "scheduler")
         self.scheduler = Scheduler(
-            self.reconnecting, self.bell, "test", clock=self.clock, clock_watch=self.clock_watch
+            self.reconnecting, self.notifier, "test", clock=self.clock, clock_watch=self.clock_watch
         )
         self.repairs = ClockRepairs(self.reconnecting, self.clock_watch)
         self.scheduler.tick()
@@ -119,7 +119,7 @@ def test_nothing_is_called_that_only_a_leaping_clock_says_is_due(scene: Scene, s
 
     assert (scene.next_of(once), scene.next_of(cron)) == before
     # What is due by the clock as it was is called, and goes on from there.
-    assert len(scene.bell.rung) == 1
+    assert len(scene.notifier.notified) == 1
     assert one(scene.connection, "SELECT job_id FROM inflight") == due
     soon = "SELECT next_at < pg_catalog.now() + interval '16 min' FROM due WHERE job_id = %s"
     assert one(scene.connection, soon, due) is True
@@ -134,13 +134,13 @@ def test_a_clock_that_leapt_for_good_is_gone_by_after_a_while(scene: Scene) -> N
     scene.scheduler.tick()
     scene.wait(200)
     scene.scheduler.tick()
-    assert scene.bell.rung == []
+    assert scene.notifier.notified == []
 
     scene.wait(101)
     with structlog.testing.capture_logs() as logs:
         scene.scheduler.tick()
 
-    assert len(scene.bell.rung) == 1
+    assert len(scene.notifier.notified) == 1
     assert "database.clock_believed" in {each["event"] for each in logs}
     scene.wait(2)
     scene.scheduler.tick()

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from app.domain.limits import UNLIMITED, Limits
 from app.store.connection import ReconnectingConnection
 from tests.booked import add_account, book, connect, one
-from tests.workers.test_scheduler import Bell, book_overdue
+from tests.workers.test_scheduler import Notifier, book_overdue
 from workers.firing_limits import KnownFirings
 from workers.notifier import PUNCTUAL
 from workers.scheduler import BUDGET, POSTPONING_BUDGET, Scheduler
@@ -29,9 +29,9 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 
 
 @contextmanager
-def scheduler(database: str, limits: Limits) -> Iterator[tuple[Scheduler, Bell]]:
-    bell, reconnecting = Bell(), ReconnectingConnection(database, "scheduler")
-    yield Scheduler(reconnecting, bell, "test", limits=limits), bell
+def scheduler(database: str, limits: Limits) -> Iterator[tuple[Scheduler, Notifier]]:
+    notifier, reconnecting = Notifier(), ReconnectingConnection(database, "scheduler")
+    yield Scheduler(reconnecting, notifier, "test", limits=limits), notifier
     reconnecting.close()
 
 
@@ -55,8 +55,8 @@ def test_two_schedulers_together_begin_no_more_than_the_account_may(
     for n in range(RATE * 6):
         book(connection, account, due_in=-n / 1000)
     with (
-        scheduler(database, limited()) as (one_scheduler, one_bell),
-        scheduler(database, limited()) as (other, other_bell),
+        scheduler(database, limited()) as (one_scheduler, one_notifier),
+        scheduler(database, limited()) as (other, other_notifier),
     ):
         began = monotonic()
         while monotonic() - began < 2.0:
@@ -64,9 +64,9 @@ def test_two_schedulers_together_begin_no_more_than_the_account_may(
             other.tick()
         took = monotonic() - began
 
-    rung = [run_id for run_id, _ in (*one_bell.all, *other_bell.all)]
-    assert len(rung) == len(set(rung))
-    assert RATE * took * 0.5 <= len(rung) <= RATE * (took + 1) * 1.25 + 5
+    to_notify = [run_id for run_id, _ in (*one_notifier.all, *other_notifier.all)]
+    assert len(to_notify) == len(set(to_notify))
+    assert RATE * took * 0.5 <= len(to_notify) <= RATE * (took + 1) * 1.25 + 5
     dues = "SELECT max(due_at) FROM inflight WHERE account_id = %s"
     left = "SELECT min(owed_at) FROM due WHERE next_at = owed_till AND account_id = %s"
     assert one(connection, dues, account) < one(connection, left, account), "the earliest first"
@@ -77,9 +77,9 @@ def test_claims_are_short_while_firings_are_postponed_and_neighbours_get_through
 ) -> None:
     hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
     book_overdue(connection, hog, BUDGET + 2 * POSTPONING_BUDGET)
-    with scheduler(database, limited()) as (ticking, bell):
+    with scheduler(database, limited()) as (ticking, notifier):
         ticking.tick()
-        begun, first = len(bell.all), postponed(connection)
+        begun, first = len(notifier.all), postponed(connection)
         assert begun + first == BUDGET
         book(connection, neighbour, due_in=-0.1)
 
@@ -87,7 +87,9 @@ def test_claims_are_short_while_firings_are_postponed_and_neighbours_get_through
 
         assert 0 < postponed(connection) - first <= POSTPONING_BUDGET
         mine = "SELECT id FROM inflight WHERE account_id = %s"
-        assert one(connection, mine, neighbour) in {run_id for run_id, _ in bell.rung[PUNCTUAL]}
+        assert one(connection, mine, neighbour) in {
+            run_id for run_id, _ in notifier.notified[PUNCTUAL]
+        }
 
 
 def test_looks_are_short_while_runs_asked_for_by_hand_are_postponed(
@@ -132,12 +134,12 @@ def test_a_quiet_account_is_counted_in_memory_only(
     database: str, connection: psycopg.Connection
 ) -> None:
     account = add_account(connection)
-    with scheduler(database, limited(1000)) as (ticking, bell):
+    with scheduler(database, limited(1000)) as (ticking, notifier):
         for _ in range(5):
             book(connection, account, due_in=-0.1)
             ticking.tick()
 
-    assert len(bell.all) == 5
+    assert len(notifier.all) == 5
     assert one(connection, "SELECT count(*) FROM firing_pace") == 0
 
 

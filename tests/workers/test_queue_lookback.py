@@ -122,7 +122,7 @@ def test_what_is_left_behind_is_found_by_the_search(
     run_job = book(connection, account_id, due_in=-1)
     stage.scheduler.tick()
     connection.execute("UPDATE inflight SET look_at = now() - interval '1 minute'")
-    rung = len(stage.bell.all)
+    to_notify = len(stage.notifier.all)
 
     stage.scheduler.tick()
     assert one(connection, "SELECT count(*) FROM inflight") == 1
@@ -131,7 +131,7 @@ def test_what_is_left_behind_is_found_by_the_search(
     search.run_once()
     tick = stage.scheduler.tick()
     assert tick.claimed == 1
-    assert len(stage.bell.all) == rung + 2
+    assert len(stage.notifier.all) == to_notify + 2
 
 
 def test_what_was_locked_all_the_while_is_found_once_it_is_not(

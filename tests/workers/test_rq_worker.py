@@ -21,11 +21,11 @@ from workers.notifier import (
     QUEUES,
     SUSPECT,
     TAKE,
-    Bell,
+    Notifier,
     from_wire,
+    notify,
     open_queue,
     redis_client,
-    ring,
     to_wire,
 )
 from workers.rq_worker import RQListener
@@ -88,7 +88,7 @@ def until(condition: object) -> None:
 def test_a_batch_reaches_the_house_as_it_was_rung(intake: Intake, redis: Redis) -> None:
     tickets = batch()
 
-    ring(open_queue(PUNCTUAL, redis), tickets)
+    notify(open_queue(PUNCTUAL, redis), tickets)
 
     intake.wait_for(1)
     assert intake.accepted == [(PUNCTUAL, tickets)]
@@ -96,7 +96,7 @@ def test_a_batch_reaches_the_house_as_it_was_rung(intake: Intake, redis: Redis) 
 
 def test_a_finished_batch_leaves_nothing_behind_in_redis(intake: Intake, redis: Redis) -> None:
     for name in QUEUES:
-        ring(open_queue(name, redis), batch())
+        notify(open_queue(name, redis), batch())
     intake.wait_for(len(QUEUES))
 
     for name in QUEUES:
@@ -111,12 +111,12 @@ def test_a_batch_that_could_not_be_taken_is_noted_and_the_next_one_taken(
 ) -> None:
     intake.failing = True
     queue = open_queue(PUNCTUAL, redis)
-    ring(queue, batch())
+    notify(queue, batch())
     intake.wait_for(1)
     until(lambda: FailedJobRegistry(queue=queue).count == 1)
     intake.failing = False
 
-    ring(queue, batch())
+    notify(queue, batch())
 
     intake.wait_for(2)
 
@@ -124,10 +124,10 @@ def test_a_batch_that_could_not_be_taken_is_noted_and_the_next_one_taken(
 def test_a_full_house_admits_punctual_batches_only(intake: Intake, redis: Redis) -> None:
     intake.saturated = True
     # The present look-out of at most a second may still have all queues in view.
-    ring(open_queue(PUNCTUAL, redis), batch())
+    notify(open_queue(PUNCTUAL, redis), batch())
     intake.wait_for(1)
-    ring(open_queue(OVERDUE, redis), batch())
-    ring(open_queue(PUNCTUAL, redis), batch())
+    notify(open_queue(OVERDUE, redis), batch())
+    notify(open_queue(PUNCTUAL, redis), batch())
     intake.wait_for(2)
 
     assert [name for name, _ in intake.accepted] == [PUNCTUAL, PUNCTUAL]
@@ -139,10 +139,10 @@ def test_a_full_house_admits_punctual_batches_only(intake: Intake, redis: Redis)
 def test_a_full_house_has_suspects_tried_all_the_same(intake: Intake, redis: Redis) -> None:
     intake.saturated = True
     # As above: what ends the present look-out.
-    ring(open_queue(PUNCTUAL, redis), batch())
+    notify(open_queue(PUNCTUAL, redis), batch())
     intake.wait_for(1)
 
-    ring(open_queue(SUSPECT, redis), batch())
+    notify(open_queue(SUSPECT, redis), batch())
 
     intake.wait_for(2)
     assert intake.accepted[1][0] == SUSPECT
@@ -160,7 +160,7 @@ def test_a_batch_that_comes_while_a_house_closes_is_left_to_another(
     until(lambda: listeners[0].is_connected)
     closing.stopping = True
     tickets = batch()
-    ring(open_queue(PUNCTUAL, redis), tickets)
+    notify(open_queue(PUNCTUAL, redis), tickets)
     listeners[0].join(30)
 
     listeners[1].start()
@@ -176,7 +176,7 @@ def test_what_a_job_names_as_its_function_is_never_called(intake: Intake, redis:
     queue.enqueue_call("os.abort", args=("not a batch",), result_ttl=0)
     until(lambda: FailedJobRegistry(queue=queue).count == 1)
 
-    ring(queue, batch())
+    notify(queue, batch())
 
     intake.wait_for(1)
 
@@ -184,11 +184,11 @@ def test_what_a_job_names_as_its_function_is_never_called(intake: Intake, redis:
 def test_the_doorman_hears_again_after_everything_in_redis_was_lost(
     intake: Intake, redis: Redis
 ) -> None:
-    ring(open_queue(PUNCTUAL, redis), batch())
+    notify(open_queue(PUNCTUAL, redis), batch())
     intake.wait_for(1)
 
     redis.flushdb()
-    ring(open_queue(PUNCTUAL, redis), batch())
+    notify(open_queue(PUNCTUAL, redis), batch())
 
     intake.wait_for(2)
 
@@ -204,7 +204,7 @@ def test_the_door_hears_again_once_redis_takes_writes_again(redis_url: str, redi
         until(lambda: not listener.is_connected)
         redis.replicaof("NO", "ONE")
         until(lambda: listener.is_connected)
-        ring(open_queue(PUNCTUAL, redis), batch())
+        notify(open_queue(PUNCTUAL, redis), batch())
         intake.wait_for(1)
     finally:
         redis.replicaof("NO", "ONE")
@@ -225,38 +225,38 @@ def test_without_redis_the_door_says_that_it_hears_nothing() -> None:
 def test_without_redis_ringing_returns_at_once_and_resumes_later(
     redis_url: str, redis: Redis
 ) -> None:
-    deaf = Bell(redis_client(NOBODY))
+    deaf = Notifier(redis_client(NOBODY))
     deaf.start()
     before = time.monotonic()
     for _ in range(100):
-        deaf.ring(PUNCTUAL, batch(1))
+        deaf.notify(PUNCTUAL, batch(1))
     assert time.monotonic() - before < 5
     deaf.stop()
     deaf.join(30)
     assert not deaf.is_alive()
 
-    bell = Bell(redis_client(redis_url))
-    bell.start()
-    bell.ring(OVERDUE, batch(500))
+    notifier = Notifier(redis_client(redis_url))
+    notifier.start()
+    notifier.notify(OVERDUE, batch(500))
     queue = open_queue(OVERDUE, redis)
     until(lambda: queue.count == 1)
-    bell.stop()
-    bell.join(30)
+    notifier.stop()
+    notifier.join(30)
 
 
 def test_while_no_worker_is_there_a_queue_grows_to_a_bound(redis_url: str, redis: Redis) -> None:
     now = 0.0
-    bell = Bell(redis_client(redis_url), clock=lambda: now)
+    notifier = Notifier(redis_client(redis_url), clock=lambda: now)
     queue = open_queue(OVERDUE, redis)
     redis.rpush(queue.key, *(f"faded-{number}" for number in range(2 * MAX_ENTRIES)))
 
     for _ in range(3):
-        bell.ring(OVERDUE, batch(1))
-        bell.run_once()
+        notifier.notify(OVERDUE, batch(1))
+        notifier.run_once()
     assert queue.count == MAX_ENTRIES + 2, "it is seen to once in ten seconds"
     now = 10.0
-    bell.ring(OVERDUE, batch(1))
-    bell.run_once()
+    notifier.notify(OVERDUE, batch(1))
+    notifier.run_once()
 
     assert queue.count == MAX_ENTRIES
     assert [each for each in queue.job_ids[-5:] if each.startswith("faded")] == ["faded-1999"]
@@ -268,9 +268,9 @@ def test_workers_that_were_killed_are_forgotten_while_others_are_idle(
     redis.sadd("rq:workers", "rq:worker:killed", "rq:worker:alive")
     redis.sadd(f"rq:workers:{OVERDUE}", "rq:worker:killed", "rq:worker:alive")
     redis.hset("rq:worker:alive", "birth", "now")
-    bell = Bell(redis_client(redis_url))
+    notifier = Notifier(redis_client(redis_url))
 
-    bell.run_once()
+    notifier.run_once()
 
     assert redis.smembers("rq:workers") == {b"rq:worker:alive"}
     assert redis.smembers(f"rq:workers:{OVERDUE}") == {b"rq:worker:alive"}
@@ -278,7 +278,7 @@ def test_workers_that_were_killed_are_forgotten_while_others_are_idle(
 
 def test_no_payload_and_no_secret_goes_through_redis(redis: Redis) -> None:
     tickets = batch()
-    ring(open_queue(SUSPECT, redis), tickets)
+    notify(open_queue(SUSPECT, redis), tickets)
 
     (job_id,) = open_queue(SUSPECT, redis).job_ids
     job = Job.fetch(job_id, connection=redis, serializer=open_queue(SUSPECT, redis).serializer)

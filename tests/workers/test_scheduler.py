@@ -17,18 +17,18 @@ from workers.notifier import OVERDUE, PUNCTUAL, SUSPECT
 from workers.scheduler import BUDGET, Scheduler
 
 
-class Bell:
+class Notifier:
     """Keeps what it was asked to ring for."""
 
     def __init__(self) -> None:
-        self.rung: dict[str, list[Ticket]] = {PUNCTUAL: [], OVERDUE: [], SUSPECT: []}
+        self.notified: dict[str, list[Ticket]] = {PUNCTUAL: [], OVERDUE: [], SUSPECT: []}
 
-    def ring(self, name: str, tickets: Sequence[Ticket]) -> None:
-        self.rung[name] += tickets
+    def notify(self, name: str, tickets: Sequence[Ticket]) -> None:
+        self.notified[name] += tickets
 
     @property
     def all(self) -> list[Ticket]:
-        return [ticket for tickets in self.rung.values() for ticket in tickets]
+        return [ticket for tickets in self.notified.values() for ticket in tickets]
 
 
 class Clock:
@@ -50,10 +50,10 @@ class Leaping:
 
 class Stage:
     def __init__(self, database: str) -> None:
-        self.bell = Bell()
+        self.notifier = Notifier()
         self.clock = Clock()
         self.reconnecting = ReconnectingConnection(database, "scheduler")
-        self.scheduler = Scheduler(self.reconnecting, self.bell, "test", clock=self.clock)
+        self.scheduler = Scheduler(self.reconnecting, self.notifier, "test", clock=self.clock)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_tick_claims_and_rings(stage: Stage, connection: psycopg.Connection) -
     tick = stage.scheduler.tick()
 
     assert (tick.claimed, tick.busy) == (2, False)
-    assert [len(stage.bell.rung[name]) for name in (PUNCTUAL, OVERDUE)] == [1, 1]
+    assert [len(stage.notifier.notified[name]) for name in (PUNCTUAL, OVERDUE)] == [1, 1]
     assert one(connection, "SELECT process FROM heartbeat") == "scheduler"
 
 
@@ -92,8 +92,8 @@ def test_two_schedulers_ring_for_each_run_once(
     stage.scheduler.tick()
     beside.scheduler.tick()
 
-    rung = stage.bell.all + beside.bell.all
-    assert len(rung) == len(set(rung)) == 20
+    to_notify = stage.notifier.all + beside.notifier.all
+    assert len(to_notify) == len(set(to_notify)) == 20
     beside.reconnecting.close()
 
 
@@ -107,12 +107,12 @@ def test_the_queue_of_overdue_runs_keeps_its_budget_and_neighbours_get_through(
     book(connection, neighbour, due_in=-0.1)
     stage.scheduler.tick()
 
-    assert len(stage.bell.rung[OVERDUE]) == BUDGET
-    assert len(stage.bell.rung[PUNCTUAL]) == 1
+    assert len(stage.notifier.notified[OVERDUE]) == BUDGET
+    assert len(stage.notifier.notified[PUNCTUAL]) == 1
 
-    take(connection, stage.bell.rung[OVERDUE])
+    take(connection, stage.notifier.notified[OVERDUE])
     stage.scheduler.tick()
-    assert len(stage.bell.rung[OVERDUE]) == BUDGET + 500
+    assert len(stage.notifier.notified[OVERDUE]) == BUDGET + 500
 
 
 def test_leases_count_only_after_a_whole_lease_of_answers(
@@ -120,7 +120,7 @@ def test_leases_count_only_after_a_whole_lease_of_answers(
 ) -> None:
     book(connection, add_account(connection), due_in=-1)
     stage.scheduler.tick()
-    take(connection, stage.bell.all)
+    take(connection, stage.notifier.all)
     connection.execute(
         "UPDATE inflight SET lease_until = clock_timestamp() - interval '1 hour',"
         " look_at = clock_timestamp()"
@@ -141,7 +141,7 @@ def test_after_the_database_was_away_leases_start_to_count_anew(
 ) -> None:
     book(connection, add_account(connection), due_in=-1)
     stage.scheduler.tick()
-    take(connection, stage.bell.all)
+    take(connection, stage.notifier.all)
     stage.clock.now = 60.0
     connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -165,14 +165,14 @@ def test_a_claim_that_took_long_puts_off_the_judging_of_leases(
     account = add_account(connection)
     book(connection, account, due_in=-1)
     stage.scheduler.tick()
-    take(connection, stage.bell.all)
+    take(connection, stage.notifier.all)
     connection.execute(
         "UPDATE inflight SET lease_until = clock_timestamp() - interval '1 hour',"
         " look_at = clock_timestamp()"
     )
 
     # A clock that leaps whenever it is read: each statement seems to have taken seven seconds.
-    slow = Scheduler(stage.reconnecting, stage.bell, "slow", clock=Leaping(stage.clock))
+    slow = Scheduler(stage.reconnecting, stage.notifier, "slow", clock=Leaping(stage.clock))
     stage.clock.now += LEASE.total_seconds() + 0.1
     book(connection, account, due_in=-1)
 
@@ -195,7 +195,7 @@ def test_what_was_reclaimed_twice_is_rung_for_apart(
 
     stage.scheduler.tick()
 
-    assert len(stage.bell.rung[SUSPECT]) == 1
+    assert len(stage.notifier.notified[SUSPECT]) == 1
 
 
 def test_a_run_that_cannot_be_settled_is_put_off_and_stops_nobody(
@@ -248,13 +248,13 @@ def test_bells_are_rung_before_what_has_ended_is_settled(
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
     book(connection, account, due_in=-1)
     settled: list[int] = []
-    ring = stage.bell.ring
+    notify = stage.notifier.notify
 
-    def ring_and_look(name: str, tickets: Sequence[Ticket]) -> None:
+    def notify_and_check(name: str, tickets: Sequence[Ticket]) -> None:
         settled.append(one(connection, "SELECT count(*) FROM run"))
-        ring(name, tickets)
+        notify(name, tickets)
 
-    stage.bell.ring = ring_and_look  # type: ignore[method-assign] # the test listens
+    stage.notifier.notify = notify_and_check  # type: ignore[method-assign] # the test listens
 
     stage.scheduler.tick()
 
@@ -273,7 +273,7 @@ def test_an_end_that_takes_too_long_is_put_off(
         book(connection, account, due_in=-1)
         assert stage.scheduler.tick().claimed == 1
 
-        assert len(stage.bell.all) == 2
+        assert len(stage.notifier.all) == 2
         assert one(connection, "SELECT count(*) FROM inflight WHERE look_at < now()") == 0
         assert one(connection, "SELECT count(*) FROM run") == 0
 

@@ -272,7 +272,7 @@ def test_what_is_not_begun_or_not_finished_goes_to_another_worker_at_once(
     other = Running(settings)
     look = look_over(connection, limit=10, leases_count=True)
     assert look.reclaimed == 0
-    other.station.take(other.reconnecting, [(each.run_id, each.token) for each in look.rung])
+    other.station.take(other.reconnecting, [(each.run_id, each.token) for each in look.to_notify])
     release.set()
     until(lambda: one(connection, "SELECT count(*) FROM run WHERE state = 'succeeded'") == 2)
     other.stop()
