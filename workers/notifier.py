@@ -18,10 +18,10 @@ from app.log import logger
 from app.store.takes import Ticket
 from workers.loop_thread import LoopThread
 
-PUNCTUAL: Final = "punctual"
+ON_TIME: Final = "on_time"
 OVERDUE: Final = "overdue"
 SUSPECT: Final = "suspect"
-QUEUES: Final = (PUNCTUAL, OVERDUE, SUSPECT)
+QUEUES: Final = (ON_TIME, OVERDUE, SUSPECT)
 """In the order in which workers answer them."""
 
 BATCH: Final = 500

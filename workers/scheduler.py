@@ -32,7 +32,7 @@ from workers.firing_limits import KnownFirings
 from workers.loop_thread import LoopThread
 from workers.maintenance import Maintenance, tell_unreadable
 from workers.notified_runs import NotifiedRuns
-from workers.notifier import BATCH, OVERDUE, PUNCTUAL, SUSPECT, Notifier, redis_client
+from workers.notifier import BATCH, ON_TIME, OVERDUE, SUSPECT, Notifier, redis_client
 from workers.process import begin, end, fail, identity, on_stop
 from workers.queue_lookback import LeftBehindSearch, Lookback
 from workers.resealing import resealing
@@ -227,14 +227,14 @@ class Scheduler(LoopThread):
         return [account for account, runs in self._notified.by_account().items() if runs > _ENOUGH]
 
     def _notify(self, runs: Sequence[Claimed]) -> None:
-        queues: dict[str, list[Claimed]] = {PUNCTUAL: [], OVERDUE: [], SUSPECT: []}
+        queues: dict[str, list[Claimed]] = {ON_TIME: [], OVERDUE: [], SUSPECT: []}
         served: Counter[int] = Counter()
         for each in runs:
             if each.reclaims >= SUSPECT_AFTER:
                 queues[SUSPECT].append(each)
             elif each.ahead > -_PUNCTUAL_S and served[each.account_id] < _SHARE:
                 served[each.account_id] += 1
-                queues[PUNCTUAL].append(each)
+                queues[ON_TIME].append(each)
             else:
                 queues[OVERDUE].append(each)
         for name, found in queues.items():

@@ -16,7 +16,7 @@ from app.store.connection import ReconnectingConnection
 from tests.booked import add_account, book, connect, one
 from tests.workers.test_scheduler import Notifier, book_overdue
 from workers.firing_limits import KnownFirings
-from workers.notifier import PUNCTUAL
+from workers.notifier import ON_TIME
 from workers.scheduler import BUDGET, POSTPONING_BUDGET, Scheduler
 
 RATE = 40
@@ -88,7 +88,7 @@ def test_claims_are_short_while_firings_are_postponed_and_neighbours_get_through
         assert 0 < postponed(connection) - first <= POSTPONING_BUDGET
         mine = "SELECT id FROM inflight WHERE account_id = %s"
         assert one(connection, mine, neighbour) in {
-            run_id for run_id, _ in notifier.notified[PUNCTUAL]
+            run_id for run_id, _ in notifier.notified[ON_TIME]
         }
 
 

@@ -16,8 +16,8 @@ from uuid6 import uuid7
 from app.store.takes import Ticket
 from workers.notifier import (
     MAX_ENTRIES,
+    ON_TIME,
     OVERDUE,
-    PUNCTUAL,
     QUEUES,
     SUSPECT,
     TAKE,
@@ -88,10 +88,10 @@ def until(condition: object) -> None:
 def test_a_batch_reaches_the_house_as_it_was_rung(intake: Intake, redis: Redis) -> None:
     tickets = batch()
 
-    notify(open_queue(PUNCTUAL, redis), tickets)
+    notify(open_queue(ON_TIME, redis), tickets)
 
     intake.wait_for(1)
-    assert intake.accepted == [(PUNCTUAL, tickets)]
+    assert intake.accepted == [(ON_TIME, tickets)]
 
 
 def test_a_finished_batch_leaves_nothing_behind_in_redis(intake: Intake, redis: Redis) -> None:
@@ -110,7 +110,7 @@ def test_a_batch_that_could_not_be_taken_is_noted_and_the_next_one_taken(
     intake: Intake, redis: Redis
 ) -> None:
     intake.failing = True
-    queue = open_queue(PUNCTUAL, redis)
+    queue = open_queue(ON_TIME, redis)
     notify(queue, batch())
     intake.wait_for(1)
     until(lambda: FailedJobRegistry(queue=queue).count == 1)
@@ -124,13 +124,13 @@ def test_a_batch_that_could_not_be_taken_is_noted_and_the_next_one_taken(
 def test_a_full_house_admits_punctual_batches_only(intake: Intake, redis: Redis) -> None:
     intake.saturated = True
     # The present look-out of at most a second may still have all queues in view.
-    notify(open_queue(PUNCTUAL, redis), batch())
+    notify(open_queue(ON_TIME, redis), batch())
     intake.wait_for(1)
     notify(open_queue(OVERDUE, redis), batch())
-    notify(open_queue(PUNCTUAL, redis), batch())
+    notify(open_queue(ON_TIME, redis), batch())
     intake.wait_for(2)
 
-    assert [name for name, _ in intake.accepted] == [PUNCTUAL, PUNCTUAL]
+    assert [name for name, _ in intake.accepted] == [ON_TIME, ON_TIME]
     intake.saturated = False
     intake.wait_for(3)
     assert intake.accepted[2][0] == OVERDUE
@@ -139,7 +139,7 @@ def test_a_full_house_admits_punctual_batches_only(intake: Intake, redis: Redis)
 def test_a_full_house_has_suspects_tried_all_the_same(intake: Intake, redis: Redis) -> None:
     intake.saturated = True
     # As above: what ends the present look-out.
-    notify(open_queue(PUNCTUAL, redis), batch())
+    notify(open_queue(ON_TIME, redis), batch())
     intake.wait_for(1)
 
     notify(open_queue(SUSPECT, redis), batch())
@@ -160,7 +160,7 @@ def test_a_batch_that_comes_while_a_house_closes_is_left_to_another(
     until(lambda: listeners[0].is_connected)
     closing.stopping = True
     tickets = batch()
-    notify(open_queue(PUNCTUAL, redis), tickets)
+    notify(open_queue(ON_TIME, redis), tickets)
     listeners[0].join(30)
 
     listeners[1].start()
@@ -168,11 +168,11 @@ def test_a_batch_that_comes_while_a_house_closes_is_left_to_another(
     other.stopping = True
     listeners[1].join(30)
     assert closing.accepted == []
-    assert other.accepted == [(PUNCTUAL, tickets)]
+    assert other.accepted == [(ON_TIME, tickets)]
 
 
 def test_what_a_job_names_as_its_function_is_never_called(intake: Intake, redis: Redis) -> None:
-    queue = open_queue(PUNCTUAL, redis)
+    queue = open_queue(ON_TIME, redis)
     queue.enqueue_call("os.abort", args=("not a batch",), result_ttl=0)
     until(lambda: FailedJobRegistry(queue=queue).count == 1)
 
@@ -184,11 +184,11 @@ def test_what_a_job_names_as_its_function_is_never_called(intake: Intake, redis:
 def test_the_doorman_hears_again_after_everything_in_redis_was_lost(
     intake: Intake, redis: Redis
 ) -> None:
-    notify(open_queue(PUNCTUAL, redis), batch())
+    notify(open_queue(ON_TIME, redis), batch())
     intake.wait_for(1)
 
     redis.flushdb()
-    notify(open_queue(PUNCTUAL, redis), batch())
+    notify(open_queue(ON_TIME, redis), batch())
 
     intake.wait_for(2)
 
@@ -204,7 +204,7 @@ def test_the_door_hears_again_once_redis_takes_writes_again(redis_url: str, redi
         until(lambda: not listener.is_connected)
         redis.replicaof("NO", "ONE")
         until(lambda: listener.is_connected)
-        notify(open_queue(PUNCTUAL, redis), batch())
+        notify(open_queue(ON_TIME, redis), batch())
         intake.wait_for(1)
     finally:
         redis.replicaof("NO", "ONE")
@@ -229,7 +229,7 @@ def test_without_redis_ringing_returns_at_once_and_resumes_later(
     deaf.start()
     before = time.monotonic()
     for _ in range(100):
-        deaf.notify(PUNCTUAL, batch(1))
+        deaf.notify(ON_TIME, batch(1))
     assert time.monotonic() - before < 5
     deaf.stop()
     deaf.join(30)

@@ -13,7 +13,7 @@ from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket, take
 from tests.booked import add_account, book, connect, one
 from tests.store.test_apart import slow_ends
-from workers.notifier import OVERDUE, PUNCTUAL, SUSPECT
+from workers.notifier import ON_TIME, OVERDUE, SUSPECT
 from workers.scheduler import BUDGET, Scheduler
 
 
@@ -21,7 +21,7 @@ class Notifier:
     """Keeps what it was asked to ring for."""
 
     def __init__(self) -> None:
-        self.notified: dict[str, list[Ticket]] = {PUNCTUAL: [], OVERDUE: [], SUSPECT: []}
+        self.notified: dict[str, list[Ticket]] = {ON_TIME: [], OVERDUE: [], SUSPECT: []}
 
     def notify(self, name: str, tickets: Sequence[Ticket]) -> None:
         self.notified[name] += tickets
@@ -77,7 +77,7 @@ def test_a_tick_claims_and_rings(stage: Stage, connection: psycopg.Connection) -
     tick = stage.scheduler.tick()
 
     assert (tick.claimed, tick.busy) == (2, False)
-    assert [len(stage.notifier.notified[name]) for name in (PUNCTUAL, OVERDUE)] == [1, 1]
+    assert [len(stage.notifier.notified[name]) for name in (ON_TIME, OVERDUE)] == [1, 1]
     assert one(connection, "SELECT process FROM heartbeat") == "scheduler"
 
 
@@ -108,7 +108,7 @@ def test_the_queue_of_overdue_runs_keeps_its_budget_and_neighbours_get_through(
     stage.scheduler.tick()
 
     assert len(stage.notifier.notified[OVERDUE]) == BUDGET
-    assert len(stage.notifier.notified[PUNCTUAL]) == 1
+    assert len(stage.notifier.notified[ON_TIME]) == 1
 
     take(connection, stage.notifier.notified[OVERDUE])
     stage.scheduler.tick()

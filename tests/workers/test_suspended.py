@@ -20,7 +20,7 @@ from tests.booked import book, claim_all, connect, one
 from tests.receiver import Receiver
 from tests.workers.processes import PATIENCE_S, book_calls, environment, start
 from tests.workers.test_rq_worker import until
-from workers.notifier import PUNCTUAL, Notifier, redis_client
+from workers.notifier import ON_TIME, Notifier, redis_client
 
 SOON = "SELECT send_at - clock_timestamp() < interval '2.7 s' FROM inflight"
 WORKER = "from workers import worker\nworker.main()\n"
@@ -82,7 +82,7 @@ def test_a_deleted_run_is_not_called(
         until(lambda: one(connection, "SELECT count(*) FROM heartbeat") == 1)
         book_calls(connection, environ, receiver, 1, due_in=6)
         (run,) = claim_all(connection, ahead=10.0)
-        notifier.notify(PUNCTUAL, [(run.run_id, run.token)])
+        notifier.notify(ON_TIME, [(run.run_id, run.token)])
         notifier.run_once()
         until(lambda: one(connection, "SELECT state FROM inflight") == "taken")
         # Within its lease by a clock that stands still.
