@@ -1,6 +1,6 @@
 """Quarantine: in which groups suspects are tried, and what the death of a group's process means.
 
-A suspect is a run whose workers have died under it (pace.SUSPECT_AFTER). Most suspects only were in
+A suspect is a run whose workers have died under it (timings.SUSPECT_AFTER). Most suspects only were in
 the same process as the one that is the cause. So the suspects are tried together, and each time the
 process of a group dies, the suspects of that group are tried again in groups of half the size: the
 cause is alone after log2(n) deaths, and all others are settled on the way.

@@ -11,7 +11,7 @@ LOOK_AHEAD: Final = timedelta(milliseconds=300)
 POLL: Final = timedelta(milliseconds=100)
 """Pause between two ticks of an idle scheduler; well below LOOK_AHEAD."""
 
-BY_HAND: Final = 2 * POLL
+MANUAL_DELAY: Final = 2 * POLL
 """How long after it was asked for a firing by hand, or a redelivery, is due: the scheduler has
 looked and rung by then, so that it is on time."""
 
@@ -21,22 +21,22 @@ LEASE: Final = timedelta(seconds=5)
 LEASE_MARGIN: Final = timedelta(milliseconds=500)
 """A call begins only while at least this much of the lease is left."""
 
-BEAT: Final = LEASE / 3
+LEASE_RENEWAL: Final = LEASE / 3
 """Pause between two extensions: two may fail before a lease runs out."""
 
-PATIENCE: Final = timedelta(seconds=3)
+RENOTIFY_AFTER: Final = timedelta(seconds=3)
 """How long after its due time a claimed run may stay untaken before it is rung again."""
 
-LAST_WORD: Final = timedelta(milliseconds=100)
+CANCEL_DEADLINE: Final = timedelta(milliseconds=100)
 """From this long after an acknowledged delete or pause no call of the job begins."""
 
-CONFIRMED_FOR: Final = timedelta(milliseconds=80)
-"""How long the word on what is wanted no more may be relied on; below LAST_WORD."""
+CANCELLATIONS_VALID_FOR: Final = timedelta(milliseconds=80)
+"""How long the word on what is wanted no more may be relied on; below CANCEL_DEADLINE."""
 
-CONFIRM_EVERY: Final = timedelta(milliseconds=20)
-"""Pause between two such questions; CONFIRMED_FOR leaves room for three."""
+CANCELLATION_POLL: Final = timedelta(milliseconds=20)
+"""Pause between two such questions; CANCELLATIONS_VALID_FOR leaves room for three."""
 
-NEAR: Final = timedelta(milliseconds=60)
+RETIME_BEFORE: Final = timedelta(milliseconds=60)
 """How long before its time a waiting run is set to it, as closely as is known by then."""
 
 SUSPECT_AFTER: Final = 2
@@ -55,5 +55,5 @@ UNBOUNDED_S: Final = 1e10
 MAX_INSTANT: Final = datetime(9999, 12, 31, tzinfo=UTC)
 """Until then, all that the database's clock says is believed."""
 
-ALIVE: Final = timedelta(seconds=10)
+HEARTBEAT_MAX_AGE: Final = timedelta(seconds=10)
 """A scheduler or worker whose last heartbeat is younger counts as running."""

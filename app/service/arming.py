@@ -10,7 +10,7 @@ from app.domain.instants import format_utc
 from app.domain.job import Booking, Dialect, Job
 from app.domain.misfire import Misfire
 from app.domain.resume import firing_after_pause
-from app.domain.timings import LAST_WORD
+from app.domain.timings import CANCEL_DEADLINE
 from app.domain.trigger import At, first_firing, is_standing
 from app.errors import Conflict
 from app.store import inflight
@@ -38,7 +38,7 @@ def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime)
     None for a standing job of which nothing is to come; of another, that raises Conflict.
     """
     if not isinstance(job.trigger, At):
-        since = inflight.made_up_to(connection, job.id, LAST_WORD)
+        since = inflight.made_up_to(connection, job.id, CANCEL_DEADLINE)
         next_at = firing_after_pause(job.trigger, since=since, now=now, misfire=misfire)
         if next_at is None and not is_standing(job.trigger):
             raise _over(job)

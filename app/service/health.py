@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain import counters
-from app.domain.timings import ALIVE
+from app.domain.timings import HEARTBEAT_MAX_AGE
 from app.errors import Unavailable
 from app.store import database_state, heartbeats, snapshots
 from app.store.backlog import MAX_OVERDUE, Backlog, backlog
@@ -58,7 +58,7 @@ class Readiness:
         """What is missing for calls to be made, where the database can store bookings."""
         runs = {"scheduler": self.scheduler, "worker": self.worker}
         missing = " and no ".join(name for name, is_alive in runs.items() if not is_alive)
-        alive_s = f"{ALIVE.total_seconds():g}"
+        alive_s = f"{HEARTBEAT_MAX_AGE.total_seconds():g}"
         return f"No {missing} has told within {alive_s} s that it runs. Start what is missing."
 
 

@@ -19,7 +19,7 @@ from app.domain.firing_rate import Allowed, reason
 from app.domain.job import Booking, Dialect, Echo, Job
 from app.domain.quotation import quoted
 from app.domain.rearm import catch_up
-from app.domain.timings import LAST_WORD, LOOK_AHEAD
+from app.domain.timings import CANCEL_DEADLINE, LOOK_AHEAD
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.domain.usage import Use
 from app.errors import Conflict, InvalidMember, NotFound, Refused
@@ -224,7 +224,7 @@ def put_in_place(
     if booking.enabled:
         _claim_overdue(connection, caller, current, now)
         replaced = f"replaced by version {current.version + 1} of the job"
-        kept = inflight.cancel_replaced(connection, current.id, replaced, LAST_WORD)
+        kept = inflight.cancel_replaced(connection, current.id, replaced, CANCEL_DEADLINE)
         next_at = _after_kept(booking, first, kept)
     else:
         inflight.cancel_all(connection, current.id, PAUSED)
@@ -328,7 +328,7 @@ def _claim_overdue(connection: Connection, caller: Caller, current: Job, now: da
     firings = catch_up(
         current.trigger,
         due_at=current.owed_at or current.next_at,
-        now=now + LAST_WORD,
+        now=now + CANCEL_DEADLINE,
         misfire=current.misfire,
         postponed=current.owed_at is not None,
     )

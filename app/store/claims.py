@@ -16,7 +16,7 @@ from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL, further
 from app.domain.firing_rate import SHARING, UNLIMITED, Bound, FiringLimits, reason
 from app.domain.rearm import Rearmed, rearm
 from app.domain.run import RunState
-from app.domain.timings import MAX_INSTANT, PATIENCE, UNBOUNDED_S
+from app.domain.timings import MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
 from app.domain.trigger import Trigger, from_document
 from app.store import heartbeats, postponing
 from app.store.job_ends import end_finished
@@ -155,7 +155,7 @@ def _claim(
     limits: FiringLimits,
 ) -> Claims:
     with connection.pipeline(), connection.transaction():
-        params = {**choice, "ahead": ahead, "patience": PATIENCE, **_bounds(limits)}
+        params = {**choice, "ahead": ahead, "renotify_after": RENOTIFY_AFTER, **_bounds(limits)}
         rows = run(connection, "claim_due", params).fetchall()
         (came,) = (row[4] for row in rows if not (row[0] or row[3]))
         claimed = [Claimed(row[0], FIRST_TOKEN, row[1], row[2]) for row in rows if row[0]]
@@ -281,7 +281,7 @@ def _columns(made: Sequence[_Decided]) -> dict[str, Any]:
         "missed": [each.missed for each in made],
         "finals": [each.final for each in made],
         "serials": [each.due.serial for each in made],
-        "patience": PATIENCE,
+        "renotify_after": RENOTIFY_AFTER,
     }
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 
 from app.domain.dapr.schedule import Ticks
-from app.domain.timings import LEASE, LOOK_AHEAD, PATIENCE
+from app.domain.timings import LEASE, LOOK_AHEAD, RENOTIFY_AFTER
 from app.domain.trigger import from_document, next_after
 from app.store.database_errors import Kind, kind_of
 
@@ -82,7 +82,7 @@ WITH now AS MATERIALIZED (
 UPDATE inflight i
 SET due_at = asked.due_at, send_at = asked.send_at,
     look_at = CASE WHEN asked.send_at < i.send_at THEN asked.send_at
-                   ELSE least(i.look_at, asked.send_at + %(patience)s) END
+                   ELSE least(i.look_at, asked.send_at + %(renotify_after)s) END
 FROM (SELECT id, due_at, greatest(due_at, at) AS send_at
       FROM (SELECT f.id, now.at,
                    CASE WHEN f.kind <> 'scheduled' AND f.attempts = 0 AND f.due_at > now.at
@@ -187,7 +187,12 @@ def bring_back(
     `failed` is told of a statement that fails, also when it is tried again; the others are carried
     out. Raises psycopg.Error when the database is away.
     """
-    params = {"lease": LEASE, "patience": PATIENCE, "ahead": LOOK_AHEAD, "step": f"{step} s"}
+    params = {
+        "lease": LEASE,
+        "renotify_after": RENOTIFY_AFTER,
+        "ahead": LOOK_AHEAD,
+        "step": f"{step} s",
+    }
     brought = sum(_carry_out(connection, each, params, failed) for each in _UNDER_WAY)
     for each in (_PACES, *_NOTES):
         _carry_out(connection, each, params, failed)

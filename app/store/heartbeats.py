@@ -8,7 +8,7 @@ from typing import Final
 import psycopg
 from sqlalchemy import Connection, text
 
-from app.domain.timings import ALIVE
+from app.domain.timings import HEARTBEAT_MAX_AGE
 
 _BEAT: Final = """
 INSERT INTO heartbeat (process, id, beaten_at)
@@ -76,13 +76,13 @@ def add(connection: psycopg.Connection, amounts: Mapping[tuple[str, str], float]
 
 def workers(connection: psycopg.Connection) -> int:
     """How many workers have beaten recently."""
-    row = connection.execute(_WORKERS, {"alive": ALIVE}).fetchone()
+    row = connection.execute(_WORKERS, {"alive": HEARTBEAT_MAX_AGE}).fetchone()
     return 0 if row is None else int(row[0])
 
 
 def alive(connection: Connection) -> frozenset[str]:
     """The kinds of process of which one has beaten recently."""
-    return frozenset(connection.execute(_ALIVE, {"alive": ALIVE}).scalars())
+    return frozenset(connection.execute(_ALIVE, {"alive": HEARTBEAT_MAX_AGE}).scalars())
 
 
 def tallies(connection: Connection) -> dict[tuple[str, str], float]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from app.domain.timings import BY_HAND
+from app.domain.timings import MANUAL_DELAY
 from app.store.depth import current_depth
 from app.store.serial import hold
 
@@ -158,7 +158,7 @@ def fire(connection: Connection, job_id: UUID, run_id: UUID, *, started_by: str)
     Where the job is one-time, it may end with this run, though never before its own firing. Where
     its calls must not overlap, none may be under way, and its next firing waits for this one.
     """
-    params = {"job_id": job_id, "run_id": run_id, "started_by": started_by, "ahead": BY_HAND}
+    params = {"job_id": job_id, "run_id": run_id, "started_by": started_by, "ahead": MANUAL_DELAY}
     params["depth"] = current_depth()
     connection.execute(_FIRE, params)
     hold(connection, job_id)

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from app.domain.circuit_breaker import Cause
-from app.domain.timings import LOOK_AHEAD, PATIENCE
+from app.domain.timings import LOOK_AHEAD, RENOTIFY_AFTER
 from app.store.queries import run
 from app.store.takes import Ticket
 
@@ -74,7 +74,7 @@ def summon(
             "accounts": [account for (account, _), _ in wanted],
             "destinations": [destination for (_, destination), _ in wanted],
             "numbers": [number for _, number in wanted],
-            "patience": PATIENCE,
+            "renotify_after": RENOTIFY_AFTER,
         },
     )
     called: dict[Parked, list[Ticket]] = {}

@@ -201,7 +201,7 @@ WITH RECURSIVE bounds AS (
   INSERT INTO inflight
     (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at)
   SELECT new_run_id(), job_id, account_id, version, 'scheduled', next_at, true, 'claimed', next_at,
-         greatest(next_at, clock_timestamp()) + %(patience)s
+         greatest(next_at, clock_timestamp()) + %(renotify_after)s
   FROM picked WHERE NOT recurring AND NOT crowded AND owed_at IS NULL
   ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
   RETURNING id, account_id, due_at
@@ -300,7 +300,7 @@ INSERT INTO inflight
   (id, job_id, account_id, job_version, kind, due_at, missed, final, serial, state, send_at, look_at,
    further)
 SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, final, serial,
-       'claimed', due_at, greatest(due_at, clock_timestamp()) + %(patience)s, further::timestamptz[]
+       'claimed', due_at, greatest(due_at, clock_timestamp()) + %(renotify_after)s, further::timestamptz[]
 FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
             %(dues)b::timestamptz[], %(missed)b::int[], %(finals)b::boolean[],
             %(serials)b::boolean[], %(further)b::text[])
@@ -316,7 +316,7 @@ INSERT INTO inflight
   (id, job_id, account_id, job_version, kind, due_at, missed, final, serial, state, send_at, look_at,
    reason)
 SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, final, serial,
-       'claimed', greatest(due_at, now.at), greatest(due_at, now.at) + %(patience)s, reason
+       'claimed', greatest(due_at, now.at), greatest(due_at, now.at) + %(renotify_after)s, reason
 FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
             %(dues)b::timestamptz[], %(missed)b::int[], %(finals)b::boolean[],
             %(serials)b::boolean[], %(reasons)b::text[])
@@ -413,13 +413,13 @@ WHERE i.token = v.token AND i.state = 'taken' AND i.cancelled_at IS NULL;
 
 -- name: untaken
 -- Runs whose bell nobody answered; a worker may take them unbidden, as the take decides who sends.
--- A claimed run is looked at `patience` after its time: the index finds what is near. What is further
+-- A claimed run is looked at `renotify_after` after its time: the index finds what is near. What is further
 -- back than `lookback` seconds has been looked at by a scheduler since, and rung for again. One that no
 -- claim made, and no scheduler has looked at, is left to the schedulers for a while, which know
 -- whether its account may begin it.
 SELECT id, token FROM inflight
 WHERE look_at >= now() - make_interval(secs => %(lookback)s)
-  AND look_at < now() + %(patience)s + %(look_ahead)s
+  AND look_at < now() + %(renotify_after)s + %(look_ahead)s
   AND state = 'claimed' AND cancelled_at IS NULL AND reclaims < 2
   AND (look_at > send_at OR send_at < now() - %(unlooked)s::interval)
   AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
@@ -866,7 +866,7 @@ WITH called AS (
 )
 UPDATE inflight i
 SET state = 'claimed', send_at = greatest(i.planned_at, clock_timestamp()),
-    look_at = clock_timestamp() + %(patience)s
+    look_at = clock_timestamp() + %(renotify_after)s
 WHERE i.id = ANY (ARRAY(SELECT id FROM called))
 RETURNING i.id, i.token, i.account_id, i.destination;
 
@@ -1005,7 +1005,7 @@ WITH suspended AS MATERIALIZED (
       group_size = CASE WHEN v.reclaimed = 1 THEN v.group_size ELSE i.group_size END,
       look_at = CASE WHEN i.account_id = ANY ((SELECT ids FROM suspended)::bigint[])
                      THEN 'infinity'
-                     ELSE greatest(i.send_at, clock_timestamp()) + %(patience)s END
+                     ELSE greatest(i.send_at, clock_timestamp()) + %(renotify_after)s END
   FROM unnest(%(ids)b::uuid[], %(reclaimed)b::int[], %(reclaims)b::smallint[],
               %(group_sizes)b::smallint[]) AS v (id, reclaimed, reclaims, group_size)
   WHERE i.id = ANY (ARRAY[v.id])

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from app.domain.run import Place, RunFilter
-from app.domain.timings import BY_HAND, LOOK_AHEAD
+from app.domain.timings import LOOK_AHEAD, MANUAL_DELAY
 from app.store.depth import current_depth
 from app.store.run_filter import restrict
 
@@ -122,7 +122,7 @@ def take_up(
             "states": sorted(states),
             "most_attempts": MAX_ATTEMPTS,
             "earlier_tokens": _EARLIER_TOKENS,
-            "ahead": BY_HAND,
+            "ahead": MANUAL_DELAY,
             "look_ahead": LOOK_AHEAD,
             "depth": current_depth(),
         },

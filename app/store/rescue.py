@@ -21,7 +21,7 @@ from app.domain.rescue import Action, judge
 from app.domain.retry import Failed, RetryAt, again
 from app.domain.retry_policy import DEFAULT
 from app.domain.run import RunKind, RunState
-from app.domain.timings import MAX_INSTANT, PATIENCE, UNBOUNDED_S
+from app.domain.timings import MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
 from app.store.call_options import from_document
 from app.store.claims import FIRST_TOKEN, Claimed
 from app.store.postponing import Fresh, give_turns
@@ -160,7 +160,7 @@ def _notify_again(
         "reclaimed": [int(action is Action.RECLAIM) for _, action in verdicts],
         "reclaims": [each.reclaims for each in after],
         "group_sizes": [each.group_size for each in after],
-        "patience": PATIENCE,
+        "renotify_after": RENOTIFY_AFTER,
     }
     return [
         Claimed(run_id=run_id, token=token, account_id=account_id, reclaims=reclaims, ahead=ahead)

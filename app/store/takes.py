@@ -12,7 +12,7 @@ import psycopg
 from app.domain.call_options import Manner
 from app.domain.job import MAX_DATA, Dialect
 from app.domain.run import RunKind
-from app.domain.timings import LAST_WORD, LEASE, LOOK_AHEAD, PATIENCE, UNBOUNDED_S
+from app.domain.timings import CANCEL_DEADLINE, LEASE, LOOK_AHEAD, RENOTIFY_AFTER, UNBOUNDED_S
 from app.store.call_options import from_document
 from app.store.queries import run
 
@@ -85,7 +85,7 @@ def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Take
         "tokens": tokens,
         "lease": LEASE,
         "longest": MAX_DATA,
-        "margin": LAST_WORD,
+        "margin": CANCEL_DEADLINE,
     }
     return [_taken(row) for row in run(connection, "take", params).fetchall()]
 
@@ -107,7 +107,7 @@ def untaken(
         connection,
         "untaken",
         {
-            "patience": PATIENCE,
+            "renotify_after": RENOTIFY_AFTER,
             "look_ahead": LOOK_AHEAD,
             "unlooked": _UNLOOKED,
             "late": late,

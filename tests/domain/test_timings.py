@@ -7,13 +7,13 @@ from app.store.queries import SQL
 
 
 def test_a_word_on_a_run_is_younger_than_the_last_word_allows() -> None:
-    assert timings.CONFIRMED_FOR < timings.LAST_WORD
-    assert 3 * timings.CONFIRM_EVERY < timings.CONFIRMED_FOR
-    assert timings.NEAR < timings.LOOK_AHEAD
+    assert timings.CANCELLATIONS_VALID_FOR < timings.CANCEL_DEADLINE
+    assert 3 * timings.CANCELLATION_POLL < timings.CANCELLATIONS_VALID_FOR
+    assert timings.RETIME_BEFORE < timings.LOOK_AHEAD
 
 
 def test_a_lease_outlives_two_missed_beats() -> None:
-    assert 2 * timings.BEAT + timings.LEASE_MARGIN < timings.LEASE
+    assert 2 * timings.LEASE_RENEWAL + timings.LEASE_MARGIN < timings.LEASE
 
 
 def test_claims_come_well_before_the_time() -> None:

@@ -8,11 +8,11 @@ from math import inf
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from app.domain.timings import CONFIRMED_FOR
+from app.domain.timings import CANCELLATIONS_VALID_FOR
 from app.log import logger
 from workers.dispatch.leased_run import Held
 
-_CONFIRMED_S: Final = CONFIRMED_FOR.total_seconds()
+_CONFIRMED_S: Final = CANCELLATIONS_VALID_FOR.total_seconds()
 _CLOSE_S: Final = 0.5
 """Long enough for a word that came back fast, too short for clocks to drift apart."""
 

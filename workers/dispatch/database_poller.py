@@ -7,7 +7,7 @@ from typing import Final
 
 import psycopg
 
-from app.domain.timings import CONFIRM_EVERY, LOOK_AHEAD
+from app.domain.timings import CANCELLATION_POLL, LOOK_AHEAD
 from app.store import heartbeats, takes
 from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, kind_of
@@ -77,7 +77,7 @@ class Poller(LoopThread):
         on_suspects: Callable[[psycopg.Connection], None],
         clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("poller", interval=CONFIRM_EVERY.total_seconds())
+        super().__init__("poller", interval=CANCELLATION_POLL.total_seconds())
         self._database = database
         self._courier = courier
         self._keyring = keyring

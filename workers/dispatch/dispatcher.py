@@ -16,7 +16,7 @@ from app.delivery.request import Call
 from app.domain.completion import Tokens
 from app.domain.retry import Unreached
 from app.domain.run import Attempt, Reply, RunState
-from app.domain.timings import NEAR
+from app.domain.timings import RETIME_BEFORE
 from app.log import logger
 from app.store.parking import Release
 from app.store.settling import Settlement
@@ -30,7 +30,7 @@ from workers.dispatch.payload_budget import Payloads
 from workers.dispatch.settlements import LOST, after_a_call, without_a_call
 from workers.dispatch.unparking import Summons
 
-_NEAR_S: Final = NEAR.total_seconds()
+_RETIME_BEFORE_S: Final = RETIME_BEFORE.total_seconds()
 _BEGIN_AT_ONCE: Final = 16
 """Few: answers are heard in between, and calls under way are the cheaper the fewer they are."""
 
@@ -164,7 +164,7 @@ class Courier:
                 self._line_up(held, now)
                 continue
             self.payloads.get_ahead(held)
-            near_at = held.fire_at - _NEAR_S
+            near_at = held.fire_at - _RETIME_BEFORE_S
             if near_at > now and held.address is not None:
                 self._engine.prepare(held.address)
             if offset is None and near_at > now:

@@ -7,7 +7,7 @@ from typing import Final
 
 import psycopg
 
-from app.domain.timings import BEAT, CONFIRM_EVERY, LEASE, LEASE_MARGIN
+from app.domain.timings import CANCELLATION_POLL, LEASE, LEASE_MARGIN, LEASE_RENEWAL
 from app.store import takes
 from app.store.connection import ReconnectingConnection
 from app.uptime import read_uptime
@@ -21,7 +21,7 @@ _ACKNOWLEDGE_AT_ONCE: Final = 500
 _LEASES_EVERY_S: Final = 0.25
 """Walking all that is held costs too much to be done in the rhythm of the words."""
 
-_EXTEND_BELOW_S: Final = (LEASE - LEASE_MARGIN - BEAT).total_seconds()
+_EXTEND_BELOW_S: Final = (LEASE - LEASE_MARGIN - LEASE_RENEWAL).total_seconds()
 
 
 class Keeper(LoopThread):
@@ -37,7 +37,7 @@ class Keeper(LoopThread):
         *,
         clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("keeper", interval=CONFIRM_EVERY.total_seconds())
+        super().__init__("keeper", interval=CANCELLATION_POLL.total_seconds())
         self._database = database
         self._courier = courier
         self._clock = clock
