@@ -1,4 +1,4 @@
-"""QuarantineProcess: a worker's way to the process that tries suspects, which runs apart from it."""
+"""Quarantine process: how a worker starts, and stops, the separate process that tries suspects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BatchWorker: the RQ worker that answers the notifier, taking many batches one upon another."""
+"""RQ worker: dequeues batches of run ids, and the thread that keeps such a worker running."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _AGAIN_S: Final = 0.5
 
 
 class Intake(Protocol):
-    """What the batch_worker opens for."""
+    """What accepts the batches that a batch worker dequeues."""
 
     def accept(self, name: str, tickets: list[Ticket]) -> None:
         """Take a batch that came through queue `name`; raises psycopg.Error where it cannot."""
@@ -130,7 +130,7 @@ class BatchWorker(SimpleWorker):
             self.connection.delete(job.key)
 
     def _dequeue(self) -> tuple[Job, Queue] | None:
-        """The next batch there is room for; a full intake sees in one round trip if there is any."""
+        """The next batch; when saturated, one EXISTS tells whether an urgent batch waits."""
         saturated = self._intake.saturated
         queues = self._urgent if saturated else self._rq_queues
         if saturated and not self.connection.exists(*[each.key for each in queues]):
@@ -157,7 +157,7 @@ class BatchWorker(SimpleWorker):
 
 
 class RQListener(threading.Thread):
-    """Keeps a batch_worker at work: a new one whenever Redis was away."""
+    """Keeps a batch worker running: starts a new one whenever Redis was away."""
 
     def __init__(self, connect: Callable[[], Redis], intake: Intake, identity: str) -> None:
         super().__init__(name="rq_listener", daemon=True)
@@ -175,7 +175,7 @@ class RQListener(threading.Thread):
         return time.monotonic() - self._heard_at < 2 * _LISTEN_S
 
     def run(self) -> None:
-        """Answer until the intake is closed."""
+        """Dequeue batches until the intake is stopping."""
         while not self._intake.stopping:
             try:
                 with self._connect() as redis:

@@ -21,7 +21,7 @@ from app.store import heartbeats
 from app.store.claims import Claimed, Claims, claim, claim_fairly, still_claimed
 from app.store.connection import ReconnectingConnection
 from app.store.database_errors import is_away
-from app.store.rescue import look_over, postpone
+from app.store.rescue import check, defer
 from app.store.settling import Settlement
 from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Ticket
@@ -126,7 +126,7 @@ class Scheduler(LoopThread):
                 self._notify(claimed)
                 # A claim that the database held up held up the workers' beats as well.
                 now = self._doubt(began)
-                looked = look_over(
+                checked = check(
                     connection,
                     limit=self._most_rows(),
                     leases_count=self._leases_count(now),
@@ -134,21 +134,23 @@ class Scheduler(LoopThread):
                     lookback=self.inflight.seconds() + self._clock_watch.doubt,
                     until=self._clock_watch.until(),
                 )
-                self._note(looked.postponed)
-                if not looked.full:
+                self._note(checked.postponed)
+                if not checked.full:
                     self.inflight.exhausted(now)
-                self._notify(looked.to_notify)
-                self._firings.count(looked.begun)
-                _settle(connection, looked.ended)
+                self._notify(checked.to_notify)
+                self._firings.count(checked.begun)
+                _settle(connection, checked.ended)
         except psycopg.Error as error:
             if is_away(error):
                 self._distrust()
             raise
         ended = self._doubt(began)
-        if looked.reclaimed:
-            logger.warning("runs.reclaimed", runs=looked.reclaimed)
+        if checked.reclaimed:
+            logger.warning("runs.reclaimed", runs=checked.reclaimed)
         self._finished_at = ended
-        return Tick(claimed=len(claimed), notified=len(looked.to_notify), busy=full or looked.full)
+        return Tick(
+            claimed=len(claimed), notified=len(checked.to_notify), busy=full or checked.full
+        )
 
     def close(self) -> None:
         """Take the heartbeat back and close the connection."""
@@ -278,8 +280,8 @@ def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None
         locked = [each.settlement.id for each in settled.busy if each.error is None]
         failed = [(each.settlement, each.error) for each in settled.busy if each.error is not None]
         failed += settled.failed
-        postpone(connection, locked, _LOCKED_PAUSE)
-        postpone(connection, [each.id for each, _ in failed])
+        defer(connection, locked, _LOCKED_PAUSE)
+        defer(connection, [each.id for each, _ in failed])
         heartbeats.add(connection, Counter((counters.RUN, str(state)) for state in settled.states))
     except psycopg.Error as error:
         if is_away(error):

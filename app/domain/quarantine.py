@@ -1,9 +1,9 @@
 """Quarantine: in which groups suspects are tried, and what the death of a group's process means.
 
-A suspect is a run whose workers have died under it (timings.SUSPECT_AFTER). Most suspects only were in
-the same process as the one that is the cause. So the suspects are tried together, and each time the
-process of a group dies, the suspects of that group are tried again in groups of half the size: the
-cause is alone after log2(n) deaths, and all others are settled on the way.
+A suspect is a run whose worker died while it held the run, timings.SUSPECT_AFTER times. Most
+suspects only were in the same process as the one run that is the cause. So suspects are tried
+together; each time the process of a group dies, the suspects of that group are tried again in
+groups of half the size. The cause is alone after log2(n) deaths, and all others are settled then.
 """
 
 from __future__ import annotations

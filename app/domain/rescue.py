@@ -23,7 +23,7 @@ class Action(Enum):
     CANCEL = auto()
     """It was cancelled and nobody holds it: it enters history."""
 
-    BURY = auto()
+    KILL = auto()
     """It was reclaimed too often: it enters history as dead."""
 
     COMPLETE = auto()
@@ -58,7 +58,7 @@ def judge(
             return Action.LEAVE
         if cancelled:
             return Action.CANCEL
-        return Action.BURY if alone and reclaims >= DEAD_AFTER else Action.RECLAIM
+        return Action.KILL if alone and reclaims >= DEAD_AFTER else Action.RECLAIM
     if state is RunState.RUNNING:
         return _running(cancelled=cancelled, completed=completed, deadline_left=deadline_left)
     return Action.CANCEL if cancelled else Action.NOTIFY

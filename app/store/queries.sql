@@ -957,7 +957,7 @@ SET cancelled_at = clock_timestamp(), look_at = clock_timestamp(),
     reason = 'the receiver answered 410 Gone: the job has ended'
 FROM ended WHERE i.job_id = ANY (ARRAY[ended.id]) AND i.cancelled_at IS NULL;
 
--- name: look
+-- name: fetch_checkable
 -- Runs whose time to be looked at has come: nobody took them, a lease may have run out, a retry is
 -- near, no claim made them and nobody was rung for yet (fresh_at), they were cancelled while nobody held them, or their receiver has said what came of them, or
 -- has not said it in time. Those of the last `lookback` seconds: whoever writes look_at writes no time
@@ -993,7 +993,7 @@ SELECT extract(epoch FROM now())::float8 - (
 
 -- name: notify_again
 -- Back to claimed: a reclaim raises the token, so the holder that lost its lease settles nothing; a
--- bell rung twice keeps the token, so that either bell will do. The rows are locked by look. Nobody is
+-- bell rung twice keeps the token, so that either bell will do. The rows are locked by fetch_checkable. Nobody is
 -- to take a run of a suspended account: it is rung for, and looked at again, when that is resumed.
 -- What a reclaim counts for, and in which group a suspect is tried next, is decided in the domain.
 WITH suspended AS MATERIALIZED (
@@ -1017,7 +1017,7 @@ FROM claimed WHERE look_at < 'infinity';
 -- name: postpone_run
 -- A run that no claim made, above a limit of its account, waits for its turn, and is rung for then
 -- without being counted again. Its lateness counts from its turn. An empty destination is where
--- nobody sends for it. The rows are locked by look.
+-- nobody sends for it. The rows are locked by fetch_checkable.
 UPDATE inflight i
 SET state = 'waiting', planned_at = v.turn, send_at = v.turn, destination = '', reason = v.reason,
     look_at = v.turn - %(ahead)s::interval
@@ -1036,7 +1036,7 @@ FROM unnest(%(accounts)b::bigint[]) AS a (account_id);
 -- name: stand_in_queue
 -- A firing that an update made a run of, and that others of its account were due before which are
 -- postponed: it has no turn yet and is not counted. It is looked at again, as one that no scheduler
--- has met, when those may have begun. The rows are locked by look.
+-- has met, when those may have begun. The rows are locked by fetch_checkable.
 UPDATE inflight i
 SET send_at = v.look_at, planned_at = v.look_at, look_at = v.look_at, destination = '',
     reason = v.reason
@@ -1045,7 +1045,7 @@ FROM unnest(%(ids)b::uuid[], %(instants)b::timestamptz[], %(reasons)b::text[])
 WHERE i.id = ANY (ARRAY[v.id])
 RETURNING i.id;
 
--- name: look_later
+-- name: check_later
 -- A run that is held is looked at again once its lease, as it stands now, has run out; one whose
 -- lease ran out while leases were not judged, a little later. One that is running has its deadline.
 UPDATE inflight
@@ -1061,7 +1061,7 @@ LEFT JOIN LATERAL (SELECT * FROM job WHERE id = i.job_id AND account_id = i.acco
   ON j.version = i.job_version
 LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[i.job_id]) AND s.version = i.job_version;
 
--- name: postpone
+-- name: defer
 -- A row that cannot be acted upon never holds up those behind it. One that is locked is not looked at.
 WITH free AS MATERIALIZED (
   SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[]) FOR UPDATE SKIP LOCKED

@@ -31,7 +31,7 @@ from app.store.unsettled import Unsettled, settlement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Lookover:
+class CheckResult:
     """What one pass found: runs to ring for, and what remains to be settled of others.
 
     `begun` counts, by account, the runs that no claim made; `postponed` those of them that a limit
@@ -47,7 +47,7 @@ class Lookover:
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked(Unsettled):
+class _Checkable(Unsettled):
     reclaims: int
     cancelled: bool
     reason: str | None
@@ -65,11 +65,11 @@ class _Looked(Unsettled):
 
 _MINUTE: Final = timedelta(minutes=1)
 _NOTIFYING: Final = frozenset({Action.NOTIFY, Action.RECLAIM})
-_FINAL: Final = {Action.CANCEL: RunState.CANCELLED, Action.BURY: RunState.DEAD}
+_FINAL: Final = {Action.CANCEL: RunState.CANCELLED, Action.KILL: RunState.DEAD}
 _DIED: Final = "every worker that took it ended before it could tell the outcome"
 
 
-def look_over(
+def check(
     connection: psycopg.Connection,
     *,
     limit: int,
@@ -78,8 +78,8 @@ def look_over(
     lookback: float = UNBOUNDED_S,
     until: datetime = MAX_INSTANT,
     jitter: Callable[[], float] = random.random,
-) -> Lookover:
-    """Judge up to `limit` runs; ring for, postpone and reclaim them in one transaction.
+) -> CheckResult:
+    """Judge up to `limit` runs; ring for, defer and reclaim them in one transaction.
 
     Left out are those whose time to be looked at was more than `lookback` seconds ago. What the
     database's clock says is believed as far as `until`.
@@ -89,8 +89,8 @@ def look_over(
     """
     with connection.transaction():
         params = {"limit": limit, "lookback": lookback, "until": until}
-        found = run(connection, "look", params).fetchall()
-        rows = [_Looked(*row) for row in found]
+        found = run(connection, "fetch_checkable", params).fetchall()
+        rows = [_Checkable(*row) for row in found]
         verdicts = [(row, _verdict(row, leases_count=leases_count)) for row in rows]
         fresh = [
             Fresh(
@@ -113,12 +113,12 @@ def look_over(
         to_notify = _notify_again(connection, notifying)
         left = [row.id for row, action in verdicts if action is Action.LEAVE]
         if left:
-            run(connection, "look_later", {"ids": left})
+            run(connection, "check_later", {"ids": left})
         expired = [row for row, action in verdicts if action is Action.EXPIRE]
         overdue = _expire(connection, expired, jitter) if expired else []
     ended = [_end(row, _FINAL[action]) for row, action in verdicts if action in _FINAL]
     said = [_complete(row) for row, action in verdicts if action is Action.COMPLETE]
-    return Lookover(
+    return CheckResult(
         to_notify=to_notify,
         ended=[*ended, *said, *overdue],
         reclaimed=sum(action is Action.RECLAIM for _, action in verdicts),
@@ -128,15 +128,13 @@ def look_over(
     )
 
 
-def postpone(
-    connection: psycopg.Connection, ids: Sequence[UUID], pause: timedelta = _MINUTE
-) -> None:
+def defer(connection: psycopg.Connection, ids: Sequence[UUID], pause: timedelta = _MINUTE) -> None:
     """Look at these so much later: what failed now would fail again at once."""
     if ids:
-        run(connection, "postpone", {"ids": list(ids), "pause": pause})
+        run(connection, "defer", {"ids": list(ids), "pause": pause})
 
 
-def _verdict(row: _Looked, *, leases_count: bool) -> Action:
+def _verdict(row: _Checkable, *, leases_count: bool) -> Action:
     return judge(
         RunState(row.state),
         cancelled=row.cancelled,
@@ -150,7 +148,7 @@ def _verdict(row: _Looked, *, leases_count: bool) -> Action:
 
 
 def _notify_again(
-    connection: psycopg.Connection, verdicts: Sequence[tuple[_Looked, Action]]
+    connection: psycopg.Connection, verdicts: Sequence[tuple[_Checkable, Action]]
 ) -> list[Claimed]:
     if not verdicts:
         return []
@@ -171,7 +169,7 @@ def _notify_again(
 
 
 def _expire(
-    connection: psycopg.Connection, rows: Sequence[_Looked], jitter: Callable[[], float]
+    connection: psycopg.Connection, rows: Sequence[_Checkable], jitter: Callable[[], float]
 ) -> list[Settlement]:
     """What follows where nothing was said in time: as after any attempt that failed."""
     manners = {
@@ -183,7 +181,7 @@ def _expire(
     return [_expired(row, *manners[row.id], jitter()) for row in rows]
 
 
-def _expired(row: _Looked, manner: Manner, now: datetime, jitter: float) -> Settlement:
+def _expired(row: _Checkable, manner: Manner, now: datetime, jitter: float) -> Settlement:
     verdict = again(
         f"No completion came by {format_utc(row.complete_by or now)}.",
         attempts_made=row.tries,
@@ -199,10 +197,10 @@ def _expired(row: _Looked, manner: Manner, now: datetime, jitter: float) -> Sett
             return settlement(row, RunState.FAILED, reason)
 
 
-def _complete(row: _Looked) -> Settlement:
+def _complete(row: _Checkable) -> Settlement:
     completion = Completion(said=Said(row.completion or ""), message=row.message)
     return settlement(row, completion.state, completion.reason)
 
 
-def _end(row: _Looked, state: RunState) -> Settlement:
+def _end(row: _Checkable, state: RunState) -> Settlement:
     return settlement(row, state, row.reason if state is RunState.CANCELLED else _DIED)

@@ -21,7 +21,7 @@ from app.domain.timings import DEAD_AFTER
         (RunState.TAKEN, True, 0.1, 0, True, Action.LEAVE),
         (RunState.TAKEN, False, 0.0, 0, True, Action.RECLAIM),
         (RunState.TAKEN, False, -9.0, DEAD_AFTER - 1, True, Action.RECLAIM),
-        (RunState.TAKEN, False, -9.0, DEAD_AFTER, True, Action.BURY),
+        (RunState.TAKEN, False, -9.0, DEAD_AFTER, True, Action.KILL),
         (RunState.TAKEN, True, -9.0, DEAD_AFTER, True, Action.CANCEL),
         (RunState.TAKEN, False, -9.0, 0, False, Action.LEAVE),
     ],

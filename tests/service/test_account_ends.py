@@ -19,7 +19,7 @@ from app.service import account_lifecycle, accounts, jobs, pauses
 from app.store import suspension
 from app.store.engine import session
 from app.store.repairs import rearm_orphans
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import take, untaken, word
 from tests.booked import add_account, book, claim_all, claim_and_take, one
@@ -36,7 +36,7 @@ def quiet(_done: Counter[str]) -> None:
 def looked(connection: psycopg.Connection) -> int:
     """How many runs were rung for, of all there are: the time to look at them is now."""
     connection.execute("UPDATE inflight SET look_at = clock_timestamp() WHERE look_at < 'infinity'")
-    return len(look_over(connection, limit=100, leases_count=True).to_notify)
+    return len(check(connection, limit=100, leases_count=True).to_notify)
 
 
 def booking() -> Booking:
@@ -157,7 +157,7 @@ def test_a_run_goes_on_where_it_was(
 
     account_lifecycle.resume("demo", quiet)
 
-    (to_notify,) = look_over(connection, limit=10, leases_count=True).to_notify
+    (to_notify,) = check(connection, limit=10, leases_count=True).to_notify
     (again,) = take(connection, [(to_notify.run_id, to_notify.token)])
     assert (again.id, again.attempts) == (run.id, 1)
 

@@ -18,7 +18,7 @@ from app.domain.trigger import At
 from app.errors import NotFound
 from app.service import jobs
 from app.store.claims import Claimed
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import take
 from tests.booked import (
@@ -33,7 +33,7 @@ from tests.store.test_settling import came
 
 def to_notify(connection: psycopg.Connection) -> Sequence[Claimed]:
     """What the scheduler rings for when it looks runs over."""
-    return look_over(connection, limit=10, leases_count=True).to_notify
+    return check(connection, limit=10, leases_count=True).to_notify
 
 
 def test_what_no_scheduler_has_come_to_is_the_old_versions_to_make(
@@ -89,7 +89,7 @@ def test_a_delete_waits_for_a_claim_and_withdraws_its_run(
     run = claimed_beside(app, connection, database, jobs.delete, caller, job.id)
 
     assert take(connection, [(run.run_id, run.token)]) == []
-    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+    settle(connection, check(connection, limit=10, leases_count=True).ended)
     assert one(connection, "SELECT state FROM run") == "cancelled"
     assert one(connection, "SELECT count(*) FROM inflight") == 0
     with pytest.raises(NotFound):
@@ -197,7 +197,7 @@ def test_deleting_withdraws_a_run_that_waits_for_its_retry(
     settle(connection, [came(run, None, 500)])
 
     jobs.delete(caller, job.id)
-    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+    settle(connection, check(connection, limit=10, leases_count=True).ended)
 
     assert connection.execute("SELECT state, attempts, reason FROM run").fetchone() == (
         "cancelled",

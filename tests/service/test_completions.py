@@ -20,7 +20,7 @@ from app.errors import Conflict, NotFound, Unavailable
 from app.service import accounts, completions, jobs, pauses, runs
 from app.store import heartbeats, run_ends
 from app.store.engine import transaction
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken
 from tests.booked import claim_all, claim_and_take, connect, in_thread, one, wait_until_blocked
@@ -44,7 +44,7 @@ def begin(
 
 
 def look_and_settle(connection: psycopg.Connection) -> None:
-    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+    settle(connection, check(connection, limit=10, leases_count=True).ended)
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,10 @@ def test_what_was_said_is_done_is_not_called_again_though_its_answer_was_lost(
     completions.complete(run.id, DONE, account_id=None)
 
     settle(connection, [came(run, None, 500)])
-    looked = look_over(connection, limit=10, leases_count=True)
-    settle(connection, looked.ended)
+    checked = check(connection, limit=10, leases_count=True)
+    settle(connection, checked.ended)
 
-    assert looked.to_notify == []
+    assert checked.to_notify == []
     assert runs.get(caller, run.id).state is RunState.SUCCEEDED
 
 
@@ -237,7 +237,7 @@ def test_whoever_is_first_decides_where_the_deadline_passes_meanwhile(
     connection.execute(
         "UPDATE inflight SET complete_by = clock_timestamp(), look_at = clock_timestamp()"
     )
-    (expired,) = look_over(connection, limit=10, leases_count=True).ended
+    (expired,) = check(connection, limit=10, leases_count=True).ended
 
     completions.complete(run.id, DONE, account_id=None)
 

@@ -12,7 +12,7 @@ from app.domain.run import RunFilter, RunKind, RunState
 from app.domain.trigger import Trigger
 from app.errors import NotFound
 from app.service import completions, jobs, pauses, runs
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken
 from tests.booked import claim_and_take, one
@@ -79,7 +79,7 @@ def test_a_run_sent_again_is_told_of_again(caller: Caller, connection: psycopg.C
     settle(connection, [telling(take_event(connection))])
     runs.redeliver(caller, run.id)
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    to_notify = check(connection, limit=10, leases_count=True).to_notify
     assert [each.run_id for each in to_notify] == [run.id]
     connection.execute(
         "UPDATE inflight SET state = 'taken', lease_until = now() WHERE id = %s", (run.id,)

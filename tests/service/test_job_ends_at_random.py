@@ -19,7 +19,7 @@ from app.domain.run import RunState
 from app.domain.trigger import At, Cron
 from app.errors import Refused
 from app.service import jobs, pauses, runs
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
 from tests.booked import claim_all, in_seconds
@@ -122,9 +122,11 @@ class Lives:
         self.connection.execute(
             "UPDATE inflight SET look_at = clock_timestamp() WHERE state <> 'taken'"
         )
-        looked = look_over(self.connection, limit=100, leases_count=False)
-        settle(self.connection, looked.ended)
-        self.held += take(self.connection, [(each.run_id, each.token) for each in looked.to_notify])
+        checked = check(self.connection, limit=100, leases_count=False)
+        settle(self.connection, checked.ended)
+        self.held += take(
+            self.connection, [(each.run_id, each.token) for each in checked.to_notify]
+        )
 
     def settle(self) -> None:
         """Settle some of what is held, as the worker does that may have heard of a withdrawal."""

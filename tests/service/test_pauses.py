@@ -18,7 +18,7 @@ from app.domain.trigger import At, Cron
 from app.errors import Conflict, InvalidMember, NotFound
 from app.service import accounts, jobs, pauses, runs
 from app.store.repairs import rearm_orphans
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take
 from tests.booked import (
@@ -47,13 +47,13 @@ def let_pass(connection: psycopg.Connection, job: Job) -> datetime:
 
 def look_and_take(connection: psycopg.Connection) -> list[Taken]:
     """What the scheduler rings for now, taken."""
-    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    to_notify = check(connection, limit=10, leases_count=True).to_notify
     return take(connection, [(each.run_id, each.token) for each in to_notify])
 
 
 def end_all(connection: psycopg.Connection) -> None:
     """Settle what was withdrawn."""
-    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+    settle(connection, check(connection, limit=10, leases_count=True).ended)
 
 
 def test_a_pause_withdraws_retries_and_is_safe_twice(

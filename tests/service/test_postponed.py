@@ -17,7 +17,7 @@ from app.domain.trigger import Trigger
 from app.service import jobs, pauses, runs
 from app.service.limits import known_limits
 from app.store.claims import claim
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import take, untaken
 from tests.booked import claim_and_take, connect, in_thread, one, wait_until_blocked
@@ -120,8 +120,8 @@ def test_an_update_leaves_it_to_the_old_version_and_counts_it(
     query = "SELECT due_at, job_version FROM inflight WHERE job_id = %s"
     assert connection.execute(query, (postponed.id,)).fetchall() == [(postponed.owed_at, 1)]
     assert claimed(connection, caller) == [], "the new version is not due yet"
-    looked = look_over(connection, limit=10, leases_count=True, limits=limits(caller))
-    assert looked.begun == {caller.account.id: 1}
+    checked = check(connection, limit=10, leases_count=True, limits=limits(caller))
+    assert checked.begun == {caller.account.id: 1}
 
 
 def test_an_update_leaves_it_with_its_reason_and_no_worker_takes_it_before_its_turn(
@@ -168,10 +168,10 @@ def test_updated_firings_begin_in_the_order_of_their_due_times_with_all_others(
 
     jobs.update(caller, made[3].id, booking(ONCE, data=b"two"), Echo())
     jobs.update(caller, made[1].id, booking(ONCE, data=b"two"), Echo())
-    looked = look_over(connection, limit=10, leases_count=True, limits=limits(caller, queued=True))
+    checked = check(connection, limit=10, leases_count=True, limits=limits(caller, queued=True))
 
-    assert (looked.to_notify, looked.postponed) == ([], 2)
-    assert looked.begun == {caller.account.id: 1}, "what stands in the queue is not counted yet"
+    assert (checked.to_notify, checked.postponed) == ([], 2)
+    assert checked.begun == {caller.account.id: 1}, "what stands in the queue is not counted yet"
     assert one(connection, "SELECT spent_until FROM firing_pace") - spent == timedelta(seconds=1)
     query = "SELECT state, planned_at = send_at, reason FROM inflight WHERE job_id = %s"
     assert connection.execute(query, (made[1].id,)).fetchall() == [("waiting", True, TOLD)]
@@ -181,10 +181,10 @@ def test_updated_firings_begin_in_the_order_of_their_due_times_with_all_others(
     instant = "UPDATE inflight SET look_at = now(), send_at = now(), planned_at = now()"
     connection.execute(f"{instant} WHERE job_id = %s", (made[3].id,))
     connection.execute("UPDATE firing_pace SET spent_until = now() - interval '1 s'")
-    looked = look_over(connection, limit=10, leases_count=True, limits=limits(caller, queued=True))
+    checked = check(connection, limit=10, leases_count=True, limits=limits(caller, queued=True))
 
-    assert looked.begun == {caller.account.id: 1}
-    assert len(looked.to_notify) == 1
+    assert checked.begun == {caller.account.id: 1}
+    assert len(checked.to_notify) == 1
     assert one(connection, "SELECT reason FROM inflight WHERE job_id = %s", made[3].id) == TOLD
 
 
@@ -218,9 +218,9 @@ def test_a_redelivery_has_its_turn_like_any_other_run(
     )
 
     runs.redeliver(caller, taken.id)
-    looked = look_over(connection, limit=10, leases_count=True, limits=limits(caller))
+    checked = check(connection, limit=10, leases_count=True, limits=limits(caller))
 
-    assert (looked.to_notify, looked.postponed) == ([], 1)
+    assert (checked.to_notify, checked.postponed) == ([], 1)
     found = runs.get(caller, taken.id)
     assert found.state is RunState.WAITING
     assert found.next_attempt_at is not None

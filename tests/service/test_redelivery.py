@@ -22,7 +22,7 @@ from app.service import accounts, jobs, pauses, runs
 from app.store import redelivery
 from app.store.engine import transaction
 from app.store.repairs import rearm_orphans
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
@@ -49,7 +49,7 @@ def fail(
 def take_again(connection: psycopg.Connection) -> Taken:
     """What was taken up, rung for and taken."""
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    to_notify = check(connection, limit=10, leases_count=True).to_notify
     (run,) = take(connection, [(each.run_id, each.token) for each in to_notify])
     return run
 

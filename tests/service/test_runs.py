@@ -13,7 +13,7 @@ from app.domain.account import Caller
 from app.domain.run import RunState
 from app.errors import NotFound
 from app.service import accounts, jobs, runs
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import take
 from tests.booked import claim_and_take
@@ -38,7 +38,7 @@ def test_a_run_is_told_from_claim_to_history(
     assert [attempt.reply.status for attempt in waiting.attempts] == [503]
 
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    to_notify = check(connection, limit=10, leases_count=True).to_notify
     (again,) = take(connection, [(each.run_id, each.token) for each in to_notify])
     done = came(again)
     settle(connection, [done])

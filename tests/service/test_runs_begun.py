@@ -18,7 +18,7 @@ from app.errors import LimitReached
 from app.service import jobs, limits, pauses, runs
 from app.store import redelivery, runs_under_way
 from app.store.engine import together
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.service.test_jobs import QUARTERLY, booking, due_now
@@ -250,11 +250,11 @@ def test_each_run_is_counted_once_whatever_begins_it(
         if count:
             runs_under_way.count_all(connection)
         pauses.fire(caller, jobs.create(caller, booking(QUARTERLY)).id)
-        look_over(connection, limit=100, leases_count=True, limits=known.limits(connection))
+        check(connection, limit=100, leases_count=True, limits=known.limits(connection))
         due_now(connection, jobs.create(caller, booking(QUARTERLY)))
         claim_with(connection, known)
     runs.redeliver_all(caller, FAILED, after=None, dry=False)
-    look_over(connection, limit=100, leases_count=True, limits=known.limits(connection))
+    check(connection, limit=100, leases_count=True, limits=known.limits(connection))
 
     used = {each.limit.name: each.used for each in limits.states(caller.account)}
     assert used["runsUnderWay"] == under_way(connection)

@@ -16,7 +16,7 @@ from app.errors import Conflict
 from app.service import jobs, pauses, runs
 from app.store import jobs as store
 from app.store.engine import transaction
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take
 from tests.booked import claim_all, claim_and_take, in_seconds, one
@@ -49,7 +49,7 @@ def book(caller: Caller, booking: Booking = EVERY_MINUTE) -> Job:
 
 def taken_by_hand(connection: psycopg.Connection) -> list[Taken]:
     connection.execute("UPDATE inflight SET look_at = now() WHERE state = 'claimed'")
-    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    to_notify = check(connection, limit=10, leases_count=True).to_notify
     return take(connection, [(each.run_id, each.token) for each in to_notify])
 
 

@@ -8,7 +8,7 @@ import pytest
 from app.domain.call_options import Manner
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import RunState
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
 from tests.booked import book, claim_and_take, one
@@ -23,7 +23,7 @@ def later(run: Taken, within: int = 60) -> Settlement:
 
 
 def look(connection: psycopg.Connection) -> list[Settlement]:
-    return look_over(connection, limit=10, leases_count=True, jitter=lambda: 0.0).ended
+    return check(connection, limit=10, leases_count=True, jitter=lambda: 0.0).ended
 
 
 def test_a_run_that_is_completed_later_is_nobodys_until_its_deadline(
@@ -43,8 +43,8 @@ def test_a_run_that_is_completed_later_is_nobodys_until_its_deadline(
     assert one(connection, "SELECT count(*) FROM job") == 1
     # Looked at too early, it is left alone until then.
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    looked = look_over(connection, limit=10, leases_count=True)
-    assert (looked.to_notify, looked.ended) == ([], [])
+    checked = check(connection, limit=10, leases_count=True)
+    assert (checked.to_notify, checked.ended) == ([], [])
     assert one(connection, "SELECT look_at = complete_by FROM inflight") is True
 
 
@@ -81,7 +81,7 @@ def test_beyond_the_deadline_it_is_tried_again_as_its_job_says(
     assert one(connection, "SELECT count(*) FROM attempt") == 1
 
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    to_notify = check(connection, limit=10, leases_count=True).to_notify
     (again,) = take(connection, [(each.run_id, each.token) for each in to_notify])
     settle(connection, [later(again)])
     connection.execute(DUE)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from app.domain.run import RunKind, RunState
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
@@ -45,7 +45,7 @@ def telling(run: Taken, state: RunState = RunState.SUCCEEDED, status: int = 204)
 
 def take_event(connection: psycopg.Connection) -> Taken:
     """The one event there is, taken as the scheduler rang for it."""
-    to_notify = look_over(connection, limit=10, leases_count=True).to_notify
+    to_notify = check(connection, limit=10, leases_count=True).to_notify
     (taken,) = take(connection, [(each.run_id, each.token) for each in to_notify])
     assert taken.kind == RunKind.EVENT
     return taken
@@ -190,7 +190,7 @@ def test_a_deadline_that_passed_for_the_last_time_is_told(
     assert one(connection, EVENTS) == 0
     connection.execute(DUE)
 
-    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+    settle(connection, check(connection, limit=10, leases_count=True).ended)
 
     data = payload(take_event(connection))["data"]
     assert (data["state"], data["attempts"], data["status"]) == ("failed", 8, 202)
@@ -207,7 +207,7 @@ def test_a_run_that_died_is_told_without_an_answer(
         " look_at = clock_timestamp()"
     )
 
-    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+    settle(connection, check(connection, limit=10, leases_count=True).ended)
 
     data = payload(take_event(connection))["data"]
     assert (data["state"], data["attempts"]) == ("dead", 0)

@@ -13,7 +13,7 @@ from app.store import claims, rescue, takes
 from app.store.claims import claim
 from app.store.connection import ReconnectingConnection
 from app.store.queries import SQL, run
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.takes import untaken
 from tests.booked import add_account, connect, one
 
@@ -61,8 +61,8 @@ def call_claim(connection: psycopg.Connection, lookback: float) -> int:
     return found.found
 
 
-def call_look(connection: psycopg.Connection, lookback: float) -> int:
-    return len(look_over(connection, limit=100, leases_count=True, lookback=lookback).to_notify)
+def call_check(connection: psycopg.Connection, lookback: float) -> int:
+    return len(check(connection, limit=100, leases_count=True, lookback=lookback).to_notify)
 
 
 def call_untaken(connection: psycopg.Connection, lookback: float) -> int:
@@ -74,7 +74,7 @@ def call_untaken(connection: psycopg.Connection, lookback: float) -> int:
     ("name", "module", "call"),
     [
         ("claim_due", claims, call_claim),
-        ("look", rescue, call_look),
+        ("fetch_checkable", rescue, call_check),
         ("untaken", takes, call_untaken),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.circuit_breaker import Cause
 from app.store.parking import Release, release, summon
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take
 from tests.booked import book, claim_and_take, one
@@ -42,7 +42,7 @@ def test_a_run_given_back_is_held_by_nobody_and_counts_no_attempt(
         " send_at - look_at BETWEEN '0.299 s' AND '0.301 s' FROM inflight"
     ).fetchone()
     assert row == (run.token + 1, None, run.due_at, "waiting: it is full", True, True)
-    assert look_over(connection, limit=10, leases_count=True).to_notify == []
+    assert check(connection, limit=10, leases_count=True).to_notify == []
 
 
 def test_whoever_lost_the_token_gives_nothing_back(
@@ -63,7 +63,7 @@ def test_it_comes_back_by_itself_and_remembers_when_it_was_planned(
     (run,) = claim_and_take(connection)
     release(connection, [back(run, leave=0.0)])
 
-    (to_notify,) = look_over(connection, limit=10, leases_count=True).to_notify
+    (to_notify,) = check(connection, limit=10, leases_count=True).to_notify
     (again,) = take(connection, [(to_notify.run_id, to_notify.token)])
 
     assert again.planned_at == run.due_at
@@ -126,7 +126,7 @@ def test_what_was_cancelled_meanwhile_is_looked_at_at_once(
     connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp(), reason = 'deleted'")
 
     release(connection, [back(run)])
-    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+    settle(connection, check(connection, limit=10, leases_count=True).ended)
 
     history = connection.execute("SELECT state, attempts, reason FROM run").fetchall()
     assert history == [("cancelled", 0, "deleted")]
@@ -147,7 +147,7 @@ def test_an_attempt_ends_the_leave_and_a_success_leaves_no_reason(
     assert row == (None, None, failed.retry_at)
     assert summon(connection, [((account_id, HERE), 1)]) == {}
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    (to_notify,) = look_over(connection, limit=10, leases_count=True).to_notify
+    (to_notify,) = check(connection, limit=10, leases_count=True).to_notify
     (last,) = take(connection, [(to_notify.run_id, to_notify.token)])
     settle(connection, [came(last)])
     assert connection.execute("SELECT state, reason FROM run").fetchall() == [("succeeded", None)]

@@ -12,7 +12,7 @@ from app.domain.firing_rate import Allowed, FiringLimits
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.store.claims import Claims, claim
 from app.store.postponing import queued_accounts
-from app.store.rescue import look_over
+from app.store.rescue import check
 from tests.booked import add_account, book, one
 
 RATE = 20
@@ -258,7 +258,7 @@ def test_a_run_that_stands_in_the_queue_is_counted_neither_up_nor_down(
     )
 
     for _ in range(3):
-        assert look_over(connection, limit=10, leases_count=True, limits=limits).postponed == 1
+        assert check(connection, limit=10, leases_count=True, limits=limits).postponed == 1
         connection.execute("UPDATE inflight SET look_at = now() WHERE token = 2")
 
     assert one(connection, "SELECT begun FROM firing_pace") == begun
@@ -276,11 +276,11 @@ def test_runs_that_no_claim_made_wait_for_their_turn_too(
         (job_id, account_id),
     )
 
-    looked = look_over(connection, limit=1000, leases_count=True, limits=limited(account_id))
+    checked = check(connection, limit=1000, leases_count=True, limits=limited(account_id))
 
-    assert len(looked.to_notify) == RATE
+    assert len(checked.to_notify) == RATE
     exhaust(connection)
-    assert (looked.postponed, looked.begun) == (30, {account_id: 50})
+    assert (checked.postponed, checked.begun) == (30, {account_id: 50})
     rows = connection.execute(
         "SELECT send_at, planned_at, look_at, reason FROM inflight"
         " WHERE state = 'waiting' ORDER BY due_at"
@@ -295,8 +295,8 @@ def test_runs_that_no_claim_made_wait_for_their_turn_too(
         f"postponed: the account may begin {RATE} runs a second (firingsPerSecond)"
     }
 
-    again = look_over(connection, limit=1000, leases_count=True, limits=limited(account_id))
+    again = check(connection, limit=1000, leases_count=True, limits=limited(account_id))
     assert again.begun == {}, "each was counted once"
     connection.execute("UPDATE inflight SET look_at = now() WHERE state = 'waiting'")
-    late = look_over(connection, limit=1000, leases_count=True, limits=limited(account_id))
+    late = check(connection, limit=1000, leases_count=True, limits=limited(account_id))
     assert len(again.to_notify) + len(late.to_notify) == 30

@@ -9,7 +9,7 @@ import psycopg
 from app.domain.run import RunState
 from app.domain.timings import DEAD_AFTER, SUSPECT_AFTER
 from app.store.quarantine import is_at_work, keep_lock, lock, set_group_size, suspects
-from app.store.rescue import Lookover
+from app.store.rescue import CheckResult
 from app.store.settling import settle
 from app.store.takes import Ticket, take
 from tests.booked import book, claim_all, one
@@ -25,7 +25,7 @@ def suspected(connection: psycopg.Connection, account_id: int, number: int) -> l
     return [(each.run_id, each.token) for each in claimed]
 
 
-def die(connection: psycopg.Connection, tickets: list[Ticket]) -> Lookover:
+def die(connection: psycopg.Connection, tickets: list[Ticket]) -> CheckResult:
     """Have these tried together by a process that dies of it."""
     free = set_group_size(connection, tickets, len(tickets))
     assert len(take(connection, [each for each in tickets if each[0] in free])) == len(tickets)
@@ -39,10 +39,10 @@ def test_each_death_of_a_group_halves_the_next_one(
     tickets = suspected(connection, account_id, 5)
     assert suspects(connection, limit=9) == [(each, None) for each in tickets]
 
-    looked = die(connection, tickets)
+    checked = die(connection, tickets)
 
-    assert looked.reclaimed == 5
-    assert {each.reclaims for each in looked.to_notify} == {SUSPECT_AFTER}
+    assert checked.reclaimed == 5
+    assert {each.reclaims for each in checked.to_notify} == {SUSPECT_AFTER}
     again = suspects(connection, limit=9)
     assert {size for _, size in again} == {2}
     assert {token for (_, token), _ in again} == {tickets[0][1] + 2}

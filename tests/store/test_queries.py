@@ -133,7 +133,7 @@ def test_the_earliest_are_claimed_without_sorting_the_backlog(worker: psycopg.Co
         "account_suspended",
     }
     assert used == indexes(worker, "claim_due")
-    assert indexes(worker, "look") == {"inflight_look"}
+    assert indexes(worker, "fetch_checkable") == {"inflight_look"}
 
 
 def test_parked_runs_are_found_in_order_without_reading_those_of_others(

@@ -6,15 +6,15 @@ import psycopg
 
 from app.domain.run import RunState
 from app.domain.timings import DEAD_AFTER
-from app.store.rescue import Lookover, look_over, postpone
+from app.store.rescue import CheckResult, check, defer
 from app.store.settling import settle
 from app.store.takes import take
 from tests.booked import book, claim_all, claim_and_take, one
 
 
-def look(connection: psycopg.Connection, *, leases_count: bool = True) -> Lookover:
+def look(connection: psycopg.Connection, *, leases_count: bool = True) -> CheckResult:
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    return look_over(connection, limit=100, leases_count=leases_count)
+    return check(connection, limit=100, leases_count=leases_count)
 
 
 def let_leases_run_out(connection: psycopg.Connection) -> None:
@@ -29,12 +29,12 @@ def test_a_run_nobody_took_is_rung_again_under_the_same_token(
     book(connection, account_id, due_in=-1)
     (claimed,) = claim_all(connection)
 
-    looked = look(connection)
+    checked = look(connection)
 
-    assert [(each.run_id, each.token) for each in looked.to_notify] == [
+    assert [(each.run_id, each.token) for each in checked.to_notify] == [
         (claimed.run_id, claimed.token)
     ]
-    assert look_over(connection, limit=100, leases_count=True).to_notify == []
+    assert check(connection, limit=100, leases_count=True).to_notify == []
 
 
 def test_a_held_run_is_left_alone(connection: psycopg.Connection, account_id: int) -> None:
@@ -52,10 +52,10 @@ def test_a_reclaim_raises_the_token_and_is_counted(
     (run,) = claim_and_take(connection)
     let_leases_run_out(connection)
 
-    looked = look(connection)
+    checked = look(connection)
 
-    assert looked.reclaimed == 1
-    (again,) = looked.to_notify
+    assert checked.reclaimed == 1
+    (again,) = checked.to_notify
     assert (again.token, again.reclaims) == (run.token + 1, 1)
 
 
@@ -81,10 +81,10 @@ def test_a_run_reclaimed_too_often_is_dead_and_visible(
         assert len(take(connection, [(each.run_id, each.token) for each in to_notify])) == 1
     let_leases_run_out(connection)
 
-    looked = look(connection)
-    settle(connection, looked.ended)
+    checked = look(connection)
+    settle(connection, checked.ended)
 
-    assert looked.to_notify == []
+    assert checked.to_notify == []
     row = connection.execute("SELECT job_id, state, reason FROM run").fetchone()
     assert row is not None
     assert row[:2] == (job_id, RunState.DEAD)
@@ -113,6 +113,6 @@ def test_what_cannot_be_acted_upon_is_put_off(
     (claimed,) = claim_all(connection)
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
 
-    postpone(connection, [claimed.run_id])
+    defer(connection, [claimed.run_id])
 
-    assert look_over(connection, limit=100, leases_count=True).to_notify == []
+    assert check(connection, limit=100, leases_count=True).to_notify == []

@@ -16,7 +16,7 @@ from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunState
 from app.domain.trigger import to_document
 from app.store.repairs import rearm_orphans
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken
 from tests.booked import (
@@ -192,8 +192,8 @@ def test_a_run_that_is_buried_lets_the_next_go(
         " lease_until = now() - interval '1 s'"
     )
 
-    looked = look_over(connection, limit=10, leases_count=True)
-    settle(connection, looked.ended)
+    checked = check(connection, limit=10, leases_count=True)
+    settle(connection, checked.ended)
 
     assert one(connection, "SELECT state FROM run") == "dead"
     assert due_of(connection, job_id)[0] is not None

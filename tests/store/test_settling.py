@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from app.domain.run import Attempt, Reply, RunState, Timing
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken
@@ -96,7 +96,7 @@ def test_a_retry_whose_time_had_passed_when_it_was_settled_is_looked_at_now(
 
     ago = one(connection, "SELECT extract(epoch FROM now() - look_at)::float8 FROM inflight")
     assert 0 <= ago < 60
-    assert len(look_over(connection, limit=10, leases_count=True, lookback=60).to_notify) == 1
+    assert len(check(connection, limit=10, leases_count=True, lookback=60).to_notify) == 1
 
 
 def test_whoever_lost_the_token_settles_nothing(
@@ -108,7 +108,7 @@ def test_whoever_lost_the_token_settles_nothing(
         "UPDATE inflight SET lease_until = clock_timestamp() - interval '1 s',"
         " look_at = clock_timestamp()"
     )
-    look_over(connection, limit=10, leases_count=True)
+    check(connection, limit=10, leases_count=True)
 
     settled = settle_singly_if_needed(connection, [came(run)])
 
@@ -203,7 +203,7 @@ def test_gone_ends_the_job_and_what_is_still_to_come_of_it(
 
     assert one(connection, "SELECT count(*) FROM job") == 0
     assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
-    ended = look_over(connection, limit=10, leases_count=True).ended
+    ended = check(connection, limit=10, leases_count=True).ended
     assert [each.state for each in ended] == [RunState.CANCELLED]
 
 
@@ -264,7 +264,7 @@ def test_a_run_cancelled_during_its_call_is_not_tried_again(
     connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp(), reason = 'deleted'")
 
     settle(connection, [came(run, None, 500)])
-    ended = look_over(connection, limit=10, leases_count=True).ended
+    ended = check(connection, limit=10, leases_count=True).ended
     settle(connection, ended)
 
     row = connection.execute("SELECT state, attempts, reason FROM run").fetchone()

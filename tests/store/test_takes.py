@@ -9,7 +9,7 @@ from app.domain.call_options import Manner
 from app.domain.job import MAX_DATA
 from app.domain.retry_policy import Backoff, Constant, RetryPolicy
 from app.store.quarantine import suspects
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.takes import extend, payloads, take, untaken, word
 from tests.booked import URL, book, claim_all, claim_and_take, one
 
@@ -121,7 +121,7 @@ def test_a_bell_rung_twice_is_answered_once(
     book(connection, account_id, due_in=-1)
     claim_all(connection)
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    (again,) = look_over(connection, limit=10, leases_count=True).to_notify
+    (again,) = check(connection, limit=10, leases_count=True).to_notify
     ticket = (again.run_id, again.token)
 
     assert len(take(connection, [ticket, ticket])) == 1

@@ -17,7 +17,7 @@ from app.domain.firing_rate import Allowed, FiringLimits
 from app.domain.run import Attempt, Reply, RunState, Timing
 from app.domain.trigger import to_document
 from app.store.claims import claim
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import CalledTicks, Settlement, settle
 from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
@@ -205,9 +205,9 @@ def test_a_tick_that_could_not_be_called_is_looked_at_and_called_as_a_run_of_its
     assert history(connection, job) == [(run.id, run.due_at, "succeeded", 1, "4 ticks", 1)]
     row = connection.execute("SELECT state, attempts, reason FROM inflight").fetchone()
     assert row == ("waiting", 0, "it failed")
-    looked = look_over(connection, limit=10, leases_count=True)
-    assert [each.run_id for each in looked.to_notify] == [interrupted.id]
-    (tick,) = take(connection, [(each.run_id, each.token) for each in looked.to_notify])
+    checked = check(connection, limit=10, leases_count=True)
+    assert [each.run_id for each in checked.to_notify] == [interrupted.id]
+    (tick,) = take(connection, [(each.run_id, each.token) for each in checked.to_notify])
     assert (tick.due_at, tick.attempts, tick.planned_at) == (due_at, 0, due_at)
     settle(connection, [came(tick)])
     assert [each[1] for each in history(connection, job)] == [run.due_at, due_at]

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from app.domain.timings import DEAD_AFTER, SUSPECT_AFTER
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from local.instance import CHECKOUT
 from tests.booked import claim_all, connect, one
@@ -89,7 +89,7 @@ def let_leases_run_out(connection: psycopg.Connection) -> None:
         "UPDATE inflight SET lease_until = clock_timestamp() - interval '1 s',"
         " look_at = clock_timestamp() WHERE state = 'taken'"
     )
-    settle(connection, look_over(connection, limit=100, leases_count=True).ended)
+    settle(connection, check(connection, limit=100, leases_count=True).ended)
 
 
 class Together:

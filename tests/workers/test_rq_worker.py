@@ -1,4 +1,4 @@
-"""The batch_worker against a real Valkey: the contract with the pinned RQ, bells, and their absence."""
+"""The RQ worker against a real Valkey: the contract with the pinned RQ, batches, and lost ones."""
 
 from __future__ import annotations
 

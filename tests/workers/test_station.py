@@ -16,7 +16,7 @@ from app import config
 from app.config import Settings
 from app.service.secrets import SecretBox
 from app.store.connection import ReconnectingConnection
-from app.store.rescue import look_over
+from app.store.rescue import check
 from tests.booked import add_account, book, claim_all, connect, in_seconds, one
 from tests.receiver import Behaviour, Exchange, Receiver, answer
 from tests.workers.test_rq_worker import until
@@ -270,7 +270,7 @@ def test_what_is_not_begun_or_not_finished_goes_to_another_worker_at_once(
         " FROM inflight ORDER BY due_at"
     ).fetchall() == [(job_id, "waiting", 0, 0, True, True) for job_id in (under_way, not_begun)]
     other = Running(settings)
-    look = look_over(connection, limit=10, leases_count=True)
+    look = check(connection, limit=10, leases_count=True)
     assert look.reclaimed == 0
     other.station.take(other.reconnecting, [(each.run_id, each.token) for each in look.to_notify])
     release.set()

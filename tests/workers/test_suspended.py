@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import settle
 from tests.booked import book, claim_all, connect, one
 from tests.receiver import Receiver
@@ -61,7 +61,7 @@ def receiver() -> Iterator[Receiver]:
 
 def ended(connection: psycopg.Connection) -> str | None:
     """How the run has ended, once its lease is over, as the scheduler finds it."""
-    settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+    settle(connection, check(connection, limit=10, leases_count=True).ended)
     state: str | None = one(connection, "SELECT state FROM run")
     return state
 

@@ -62,9 +62,9 @@ def take(
 class Poller(LoopThread):
     """A thread of its own: how long its questions take depends on how much waits for its calls.
 
-    `redis_is_connected` tells whether Redis is heard at present; while it is not, the poller asks in the
-    rhythm of the scheduler, so that calls are on time all the same. Who takes nothing unbidden
-    (`polling`) fetches nothing either: suspects are tried without company.
+    `redis_is_connected` tells whether Redis answers at present. While it does not, the poller polls
+    as often as the scheduler claims, so that calls are on time all the same. Where `polling` is
+    off, parked runs are not unparked either: suspects are tried without other runs.
     """
 
     def __init__(

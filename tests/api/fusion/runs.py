@@ -9,7 +9,7 @@ import psycopg
 from flask.testing import FlaskClient
 
 from app.domain.run import Attempt, Reply, RunState
-from app.store.rescue import look_over
+from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
 from tests.api.fusion.saved import MOVIES, act
@@ -46,4 +46,4 @@ def begun(client: FlaskClient, connection: psycopg.Connection, resource: str = M
 
 def looked_over(connection: psycopg.Connection) -> None:
     """Runs that were cancelled end, as the scheduler ends them."""
-    assert settle(connection, look_over(connection, limit=10, leases_count=True).ended)
+    assert settle(connection, check(connection, limit=10, leases_count=True).ended)
