@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from local.instance import CHECKOUT
 from local.orphans import kill_group
-from local.program import Program, leashed, open_log
+from local.program import Program, dying_with_parent, open_log
 from local.terminal import say
 
 _PATIENCE_S: Final = 60.0
@@ -53,7 +53,7 @@ def child(program: Program) -> Iterator[subprocess.Popen[bytes]]:
     log = open_log(program)
     try:
         process = subprocess.Popen(
-            leashed(program),
+            dying_with_parent(program),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -86,7 +86,7 @@ def ask(
     """Run a module that reads one JSON document and prints another. Raises Failed."""
     program = Program(name=module, command=python(module), log=Path(os.devnull))
     with subprocess.Popen(
-        leashed(program),
+        dying_with_parent(program),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

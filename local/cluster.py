@@ -83,7 +83,7 @@ def _binaries(owner: Owner | None) -> Path:
     parts = [part for part in (_INSTALLED, f"{_PACKAGE}.libs") if (packages / part).exists()]
     try_out = f"{_INSTALLED}/bin/initdb"
     name = f"postgresql-{importlib.metadata.version(_PACKAGE)}"
-    return (owners.within_reach(packages, parts, try_out, name, owner) / try_out).parent
+    return (owners.runnable_copy(packages, parts, try_out, name, owner) / try_out).parent
 
 
 def _create(named: Path, sockets: Path, password: str, owner: Owner | None, binaries: Path) -> None:
@@ -121,7 +121,7 @@ def _create(named: Path, sockets: Path, password: str, owner: Owner | None, bina
 
 
 def _place(unfinished: Path, owner: Owner | None) -> Path:
-    """An empty folder of `owner` for the cluster: here, or on the shelf where it can reach it."""
+    """Make an empty data folder that `owner` can enter: here, or else in its copy_dir."""
     unfinished.mkdir(mode=0o700)
     if owner is None:
         return unfinished
@@ -136,11 +136,11 @@ def _place(unfinished: Path, owner: Owner | None) -> Path:
     home = unfinished.parent
     digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:8]
     name = f"{'-'.join(home.parts[1:])[-40:].strip('-')}-{digest}"
-    shelf = owners.shelf(owner)
+    copy_dir = owners.copy_dir(owner)
     # Never removed unasked: its data directory may have been moved, not deleted.
-    for old in shelf.glob(f"{name}-*"):
+    for old in copy_dir.glob(f"{name}-*"):
         say("Note", f"{old} is of an earlier {shown(home)}; remove it when you need it no longer")
-    data = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=shelf))
+    data = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=copy_dir))
     owners.give(data, owner)
     unfinished.symlink_to(data)
     return data

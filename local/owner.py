@@ -20,7 +20,7 @@ from typing import Final, TypedDict
 from app.errors import Misconfigured
 
 _CANDIDATES: Final = ("postgres", "nobody")
-SHELVES: Final = (Path("/var/lib/wakecall"), Path("/var/tmp/wakecall"))  # noqa: S108 - see shelf
+COPY_DIRS: Final = (Path("/var/lib/wakecall"), Path("/var/tmp/wakecall"))  # noqa: S108 - see copy_dir
 
 
 class AsOwner(TypedDict, total=False):
@@ -86,13 +86,13 @@ def give(path: Path, owner: Owner | None) -> None:
         os.chown(path, owner.uid, owner.gid)
 
 
-def shelf(owner: Owner, shelves: Sequence[Path] = SHELVES) -> Path:
-    """A folder that belongs to root and that `owner` can enter. Raises Misconfigured.
+def copy_dir(owner: Owner, copy_dirs: Sequence[Path] = COPY_DIRS) -> Path:
+    """Return a folder that belongs to root and that `owner` can enter. Raises Misconfigured.
 
-    A folder that somebody else made, or may write to, is passed over: what root runs and
-    what it stores there must be its own.
+    A folder that another user made, or may write to, is skipped: what root runs and stores there
+    must be root's own.
     """
-    for folder in shelves:
+    for folder in copy_dirs:
         try:
             folder.mkdir(mode=0o755, exist_ok=True)
             found = folder.lstat()
@@ -103,24 +103,24 @@ def shelf(owner: Owner, shelves: Sequence[Path] = SHELVES) -> Path:
                     return folder
         except OSError:
             continue
-    tried = " or ".join(map(str, shelves))
+    tried = " or ".join(map(str, copy_dirs))
     raise Misconfigured(
         f"The user {owner.name}, who runs PostgreSQL for root, can reach neither this checkout "
         f"nor {tried}. Make one of those (root's, mode 0755), or set DATABASE_URL."
     )
 
 
-def within_reach(
+def runnable_copy(
     package: Path, parts: Sequence[str], try_out: str, name: str, owner: Owner | None
 ) -> Path:
     """The folder that holds `parts` of an installed package, where `owner` can run them.
 
-    That is `package` itself where possible; else a copy on the shelf, made once per `name`.
+    That is `package` itself where possible; else a copy in `copy_dir(owner)`, made once per `name`.
     `try_out` is the command, below that folder, that shows whether it can be run.
     """
     if owner is None or can_run(owner, [f"{package / try_out}", "--version"]):
         return package
-    place = shelf(owner) / name
+    place = copy_dir(owner) / name
     if can_run(owner, [f"{place / try_out}", "--version"]):
         return place
     fresh = Path(tempfile.mkdtemp(prefix=f"{place.name}-", dir=place.parent))
@@ -132,7 +132,7 @@ def within_reach(
     try:
         fresh.rename(place)
     except OSError:
-        # Another start has put the same copy there meanwhile, or a broken one lay there.
+        # Another start made the same copy at the same time, or a broken copy was there.
         if not can_run(owner, [f"{place / try_out}", "--version"]):
             shutil.rmtree(place)
             fresh.rename(place)

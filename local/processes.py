@@ -11,7 +11,7 @@ from app.errors import Misconfigured
 from local import home as homes
 from local.client import Client, await_ready
 from local.instance import CHECKOUT, Instance, application
-from local.program import leashed
+from local.program import dying_with_parent
 from local.terminal import shown, step
 
 _READY_S: Final = 60.0
@@ -27,7 +27,7 @@ async def prepare(instance: Instance) -> bool:
     program = application(instance, "prepare", (sys.executable, "-m", "local.prepare"))
     with step("Database", "migrations") as shown_step:
         process = await asyncio.create_subprocess_exec(
-            *leashed(program),
+            *dying_with_parent(program),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from local import leash
+from local import parent_death
 from local.owner import Owner
 
 
@@ -27,11 +27,11 @@ class Program:
     patience_s: float = 8.0
 
 
-def leashed(program: Program) -> list[str]:
+def dying_with_parent(program: Program) -> list[str]:
     """The command line that runs the program and ends it when this process is gone."""
     owner = f"{program.owner.uid}:{program.owner.gid}" if program.owner else "-"
     return [
-        *(sys.executable, "-I", "-S", f"{leash.__file__}"),
+        *(sys.executable, "-I", "-S", f"{parent_death.__file__}"),
         *(f"{program.stop.value}", f"{os.getpid()}", owner, "--"),
         *program.command,
     ]

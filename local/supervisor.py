@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from local.orphans import identity, kill_group
-from local.program import Program, leashed, open_log
+from local.program import Program, dying_with_parent, open_log
 
 LOG_BYTES: Final = 10 * 2**20
 _LOG_WATCH_S: Final = 1.0
@@ -146,7 +146,7 @@ class Supervisor:
         log = open_log(program)
         try:
             process = await asyncio.create_subprocess_exec(
-                *leashed(program),
+                *dying_with_parent(program),
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=STDOUT,

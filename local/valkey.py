@@ -82,5 +82,5 @@ def _binary(owner: Owner | None) -> Path:
     inside = f"{found.relative_to(package.parent)}"
     part = f"{_PACKAGE}/_binaries"
     return (
-        owners.within_reach(package.parent, [part], inside, f"valkey-{version()}", owner) / inside
+        owners.runnable_copy(package.parent, [part], inside, f"valkey-{version()}", owner) / inside
     )

@@ -12,10 +12,10 @@ import pytest
 import redis
 
 from tests import ports
+from tests.exclusive_tests import ExclusiveTests, is_alone
 from tests.servers import Databases, database_name, migrated, postgres_server, valkey_server
-from tests.turns import Turns, is_alone
 
-_TURNS = pytest.StashKey[Turns]()
+_EXCLUSIVE = pytest.StashKey[ExclusiveTests]()
 
 
 def _stay_here(event: str, arguments: tuple[Any, ...]) -> None:
@@ -31,12 +31,12 @@ sys.addaudithook(_stay_here)
 
 def pytest_configure(config: pytest.Config) -> None:
     if ports.OF > 1:
-        config.stash[_TURNS] = Turns(config.cache.mkdir("turns"))
+        config.stash[_EXCLUSIVE] = ExclusiveTests(config.cache.mkdir("exclusive"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if turns := config.stash.get(_TURNS, None):
-        turns.close()
+    if exclusive := config.stash.get(_EXCLUSIVE, None):
+        exclusive.close()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -44,14 +44,14 @@ def pytest_runtest_protocol(
     item: pytest.Item, nextitem: pytest.Item | None
 ) -> Generator[None, object, object]:
     """Run a test, with what it sets up and leaves, when it is its turn."""
-    turns = item.config.stash.get(_TURNS, None)
-    if turns is None:
+    exclusive = item.config.stash.get(_EXCLUSIVE, None)
+    if exclusive is None:
         return (yield)
-    turns.begin(alone=is_alone(item))
+    exclusive.begin(alone=is_alone(item))
     try:
         return (yield)
     finally:
-        turns.end(next_alone=is_alone(nextitem))
+        exclusive.end(next_alone=is_alone(nextitem))
 
 
 @pytest.fixture(scope="session")

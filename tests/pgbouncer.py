@@ -77,7 +77,7 @@ def pooling(url: str, folder: Path, **settings: str) -> Iterator[str]:
     lines = "".join(f"{name} = {value}\n" for name, value in chosen.items())
     target = f"host={server['host']} port={server.get('port') or 5432}"
     (folder / "ini").write_text(f"[databases]\n* = {target}\n[pgbouncer]\n{lines}")
-    with _within_reach() as (program, environment):
+    with _runnable_copy() as (program, environment):
         pooler = Program(
             name="pgbouncer",
             command=(f"{program}", f"{folder / 'ini'}"),
@@ -93,7 +93,7 @@ def pooling(url: str, folder: Path, **settings: str) -> Iterator[str]:
 
 
 @contextmanager
-def _within_reach() -> Iterator[tuple[Path, dict[str, str]]]:
+def _runnable_copy() -> Iterator[tuple[Path, dict[str, str]]]:
     """The program where any user can run it, which a checkout is not, and what it needs."""
     found = find()
     assert found is not None, LEFT_OUT

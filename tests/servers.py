@@ -23,7 +23,7 @@ from app.store.engine import db
 from local import cluster as clusters
 from local import network, owner, postgres, valkey
 from local.instance import CHECKOUT
-from local.program import Program, leashed, listen, open_log
+from local.program import Program, dying_with_parent, listen, open_log
 from tests import ports
 
 # What a test writes need not outlive the machine, nor take more of its memory than it must; and
@@ -50,7 +50,7 @@ class Server:
     def start(self) -> None:
         log = open_log(self.program)
         self.process = subprocess.Popen(
-            leashed(self.program),
+            dying_with_parent(self.program),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

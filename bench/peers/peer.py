@@ -16,7 +16,7 @@ from bench.peers.jobs import Batch
 from bench.receiver import Receiver
 from local.instance import CHECKOUT
 from local.orphans import kill_group
-from local.program import Program, leashed, open_log
+from local.program import Program, dying_with_parent, open_log
 
 Book = Callable[[Batch], float]
 """Books a batch through the peer's own API, and returns the seconds it took. Raises Failed."""
@@ -60,7 +60,7 @@ def booker(command: tuple[str, ...], log: Path, environ: Mapping[str, str]) -> I
     complaints = open_log(program)
     try:
         process = subprocess.Popen(
-            leashed(program),
+            dying_with_parent(program),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=complaints,

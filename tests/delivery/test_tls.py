@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.delivery.authority import Authority
+from tests.delivery.certificate_authority import CertificateAuthority
 from tests.delivery.outbound import Outbound
 from tests.receiver import Receiver, answer, drip, in_turn
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
+def authority(tmp_path: Path) -> CertificateAuthority:
+    return CertificateAuthority(tmp_path)
 
 
 def outbound_to_hook(ca_file: str | None) -> Outbound:
@@ -24,7 +24,7 @@ def outbound_to_hook(ca_file: str | None) -> Outbound:
     return outbound
 
 
-def test_a_good_certificate_is_taken_and_the_name_is_kept(authority: Authority) -> None:
+def test_a_good_certificate_is_taken_and_the_name_is_kept(authority: CertificateAuthority) -> None:
     tls = authority.receiver("hook.example")
     offered: list[str | None] = []
     tls.sni_callback = lambda _link, name, _context: offered.append(name)
@@ -43,7 +43,7 @@ def test_a_good_certificate_is_taken_and_the_name_is_kept(authority: Authority) 
 
 @pytest.mark.parametrize("kind", ["expired", "not yet valid", "self-signed", "wrong host"])
 def test_a_bad_certificate_ends_the_call_before_anything_is_sent(
-    authority: Authority, kind: str
+    authority: CertificateAuthority, kind: str
 ) -> None:
     tls = {
         "expired": lambda: authority.receiver("hook.example", days=(-3, -1)),
@@ -58,14 +58,14 @@ def test_a_bad_certificate_ends_the_call_before_anything_is_sent(
     assert receiver.requests == []
 
 
-def test_a_root_of_our_own_is_trusted_only_when_given(authority: Authority) -> None:
+def test_a_root_of_our_own_is_trusted_only_when_given(authority: CertificateAuthority) -> None:
     tls = authority.receiver("hook.example")
     with Receiver(tls=tls) as receiver, outbound_to_hook(None) as outbound:
         reply = outbound.send(receiver.url(host="hook.example", scheme="https"))
     assert reply.error == "tls-failed"
 
 
-def test_a_receiver_without_tls_is_told_as_such(authority: Authority) -> None:
+def test_a_receiver_without_tls_is_told_as_such(authority: CertificateAuthority) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def talk_plainly() -> None:
@@ -82,7 +82,7 @@ def test_a_receiver_without_tls_is_told_as_such(authority: Authority) -> None:
     assert (reply.status, reply.error) == (None, "tls-failed")
 
 
-def test_deadline_and_kept_connections_hold_under_tls(authority: Authority) -> None:
+def test_deadline_and_kept_connections_hold_under_tls(authority: CertificateAuthority) -> None:
     tls = authority.receiver("hook.example")
     with Receiver(tls=tls) as receiver, outbound_to_hook(authority.ca_file) as outbound:
         receiver.default = in_turn(answer(200), drip, answer(202))

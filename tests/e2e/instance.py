@@ -20,7 +20,7 @@ import psycopg
 from local.client import Client, await_ready
 from local.home import DEMO_KEY_FILE
 from local.instance import CHECKOUT
-from local.program import Program, leashed
+from local.program import Program, dying_with_parent
 from tests.booked import connect
 from tests.ports import free_port
 
@@ -65,7 +65,7 @@ def launch(
     program = Program(name=name, command=command, log=log)
     with log.open("a") as errors:
         return subprocess.Popen(
-            leashed(program),
+            dying_with_parent(program),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -22,9 +22,9 @@ from tests.e2e.apps import (
     put_app,
     reason_of,
 )
+from tests.e2e.concurrency_gauge import Gauge
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import steadily
-from tests.e2e.gauge import Gauge
 from tests.e2e.instance import Instance, until
 from tests.ports import free_port
 from tests.receiver import Behaviour, Receiver, after, answer, in_turn

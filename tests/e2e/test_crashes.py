@@ -17,6 +17,7 @@ from redis import Redis
 
 from tests.booked import one
 from tests.e2e.conftest import Tell, at_home
+from tests.e2e.extra_worker import second_worker
 from tests.e2e.firings import (
     Jobs,
     arrivals,
@@ -24,7 +25,6 @@ from tests.e2e.firings import (
     steadily,
 )
 from tests.e2e.instance import Instance, until
-from tests.e2e.second import second_worker
 from tests.e2e.sink import Sink
 from tests.ports import free_port
 from tests.receiver import Receiver, after, answer

@@ -60,60 +60,60 @@ def test_root_hands_them_to_postgres_and_to_nobody_where_there_is_none(
 def test_what_can_be_run_where_it_lies_is_not_copied(tmp_path: Path) -> None:
     installed(tmp_path)
 
-    assert owners.within_reach(tmp_path, ["server"], "server/bin/server", "x", None) == tmp_path
-    assert owners.within_reach(tmp_path, ["server"], "server/bin/server", "x", ME) == tmp_path
+    assert owners.runnable_copy(tmp_path, ["server"], "server/bin/server", "x", None) == tmp_path
+    assert owners.runnable_copy(tmp_path, ["server"], "server/bin/server", "x", ME) == tmp_path
 
 
 def test_what_cannot_be_run_where_it_lies_is_copied_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = installed(tmp_path / "packages")
-    shelf = tmp_path / "shelf"
-    monkeypatch.setattr(owners, "shelf", lambda _: shelf)
-    shelf.mkdir()
+    copy_dir = tmp_path / "copy_dir"
+    monkeypatch.setattr(owners, "copy_dir", lambda _: copy_dir)
+    copy_dir.mkdir()
     can_run = owners.can_run
     monkeypatch.setattr(
         owners,
         "can_run",
-        lambda owner, command: f"{shelf}" in command[0] and can_run(owner, command),
+        lambda owner, command: f"{copy_dir}" in command[0] and can_run(owner, command),
     )
 
-    place = owners.within_reach(
+    place = owners.runnable_copy(
         tmp_path / "packages", ["server"], "server/bin/server", "server-1", ME
     )
 
-    assert place == shelf / "server-1"
+    assert place == copy_dir / "server-1"
     copy = place / "server" / "bin" / "server"
     assert copy.stat().st_mode & 0o777 == 0o755
     assert (place / "server" / "bin" / "table").stat().st_mode & 0o777 == 0o644
     program.unlink()
-    again = owners.within_reach(
+    again = owners.runnable_copy(
         tmp_path / "packages", ["server"], "server/bin/server", "server-1", ME
     )
     assert again == place
-    assert [each.name for each in shelf.iterdir()] == ["server-1"]
+    assert [each.name for each in copy_dir.iterdir()] == ["server-1"]
 
 
 def test_a_broken_copy_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed(tmp_path / "packages")
-    shelf = tmp_path / "shelf"
-    (shelf / "server-1" / "server").mkdir(parents=True)
-    monkeypatch.setattr(owners, "shelf", lambda _: shelf)
+    copy_dir = tmp_path / "copy_dir"
+    (copy_dir / "server-1" / "server").mkdir(parents=True)
+    monkeypatch.setattr(owners, "copy_dir", lambda _: copy_dir)
     can_run = owners.can_run
     monkeypatch.setattr(
         owners,
         "can_run",
-        lambda owner, command: f"{shelf}" in command[0] and can_run(owner, command),
+        lambda owner, command: f"{copy_dir}" in command[0] and can_run(owner, command),
     )
 
-    place = owners.within_reach(
+    place = owners.runnable_copy(
         tmp_path / "packages", ["server"], "server/bin/server", "server-1", ME
     )
 
     assert owners.can_run(ME, [f"{place}/server/bin/server"])
 
 
-def test_a_shelf_that_others_may_write_to_is_passed_over(tmp_path: Path) -> None:
+def test_a_copy_dir_that_others_may_write_to_is_skipped(tmp_path: Path) -> None:
     open_to_all = tmp_path / "open"
     open_to_all.mkdir()
     open_to_all.chmod(0o777)
@@ -121,6 +121,6 @@ def test_a_shelf_that_others_may_write_to_is_passed_over(tmp_path: Path) -> None
     linked.symlink_to(tmp_path)
 
     with pytest.raises(Misconfigured, match="can reach neither"):
-        owners.shelf(ME, [open_to_all, linked, Path("/dev/null/shelf")])
+        owners.copy_dir(ME, [open_to_all, linked, Path("/dev/null/copy_dir")])
 
-    assert owners.shelf(ME, [open_to_all, tmp_path / "own"]) == tmp_path / "own"
+    assert owners.copy_dir(ME, [open_to_all, tmp_path / "own"]) == tmp_path / "own"

@@ -1,10 +1,11 @@
 """Starts one program so that it ends with the process that started it; standard library only.
 
-    python -I -S leash.py SIGNAL PARENT OWNER -- COMMAND...
+    python -I -S parent_death.py SIGNAL PARENT OWNER -- COMMAND...
 
-The kernel sends SIGNAL when PARENT is gone, however it went (Linux; elsewhere the next start
-clears up). OWNER is `UID:GID`, or `-` to stay who we are. The wish is forgotten whenever a
-process changes its user, hence it is uttered last; the program then takes this process's place.
+The kernel sends SIGNAL to the program when PARENT has died, whatever it died of. That works on
+Linux; on other systems the next start ends what was left running. OWNER is `UID:GID`, or `-` to
+keep the user of this process. PR_SET_PDEATHSIG is cleared by setuid, so it is set last; the
+program then replaces this process.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _NOT_STARTED: Final = 126
 
 
 def main(arguments: list[str]) -> int:
-    """Become the command; returns only when that cannot be."""
+    """Replace this process by the command; returns a status only if that failed."""
     end, parent, owner, _, *command = arguments
     try:
         if owner != "-":
@@ -29,7 +30,7 @@ def main(arguments: list[str]) -> int:
             os.setuid(uid)
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(end), 0, 0, 0)
-        # A parent that died before the wish was uttered sends nothing any more.
+        # If the parent died before prctl was called, the kernel sends nothing.
         if os.getppid() != int(parent):
             return _NOT_STARTED
         os.execvp(command[0], command)  # noqa: S606 - there is no shell to want

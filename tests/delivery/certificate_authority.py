@@ -1,4 +1,4 @@
-"""Authority: certificates for receivers, good and bad, made on the spot."""
+"""CertificateAuthority: certificates for receivers, good and bad, made on the spot."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 
-class Authority:
+class CertificateAuthority:
     """A root of our own; `ca_file` is what a client trusts it by."""
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The leash: a program ends with the process that started it."""
+"""Parent death: a program ends with the process that started it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local import leash
+from local import parent_death
 from local.orphans import identity
 from tests.e2e.instance import until
 
@@ -21,9 +21,19 @@ child.wait()
 """
 
 
-def leashed(parent: int, owner: str, *command: str) -> subprocess.CompletedProcess[str]:
+def dying_with_parent(parent: int, owner: str, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-I", "-S", leash.__file__, "15", f"{parent}", owner, "--", *command],
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            parent_death.__file__,
+            "15",
+            f"{parent}",
+            owner,
+            "--",
+            *command,
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -32,7 +42,7 @@ def leashed(parent: int, owner: str, *command: str) -> subprocess.CompletedProce
 
 def test_a_program_ends_when_its_starter_is_killed() -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT, leash.__file__], stdout=subprocess.PIPE
+        [sys.executable, "-c", PARENT, parent_death.__file__], stdout=subprocess.PIPE
     ) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
@@ -44,20 +54,20 @@ def test_a_program_ends_when_its_starter_is_killed() -> None:
 
 
 def test_a_program_whose_starter_is_gone_already_is_not_started(tmp_path: Path) -> None:
-    done = leashed(1, "-", "/bin/sh", "-c", f"echo x > {tmp_path}/started")
+    done = dying_with_parent(1, "-", "/bin/sh", "-c", f"echo x > {tmp_path}/started")
 
     assert done.returncode == 126
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_program_takes_the_place_of_the_leash() -> None:
-    done = leashed(os.getpid(), "-", "/bin/sh", "-c", "exit 7")
+def test_the_program_replaces_the_starting_process() -> None:
+    done = dying_with_parent(os.getpid(), "-", "/bin/sh", "-c", "exit 7")
 
     assert done.returncode == 7
 
 
 def test_a_program_that_is_missing_is_told_in_one_line() -> None:
-    done = leashed(os.getpid(), "-", "/no/such/program")
+    done = dying_with_parent(os.getpid(), "-", "/no/such/program")
 
     assert done.returncode == 126
     assert done.stderr.startswith("/no/such/program: ")
