@@ -34,7 +34,7 @@ job = {
     "headers": {"Authorization": "Bearer PRIVATE"},
     "data": "PRIVATE",
 }
-# The first asks who calls and goes through SQLAlchemy, the second is presumed to be the same.
+# The first authenticates through SQLAlchemy; the second takes the caller from the key cache.
 statuses = [
     client.post("/1/jobs", json=job, headers={"X-API-Key": key}).status_code,
     client.post("/1/jobs", json=job, headers={"X-API-Key": key}).status_code,

@@ -7,7 +7,7 @@ from typing import Final
 from flask import request
 
 from app.api import auth, parameters, rate, scopes, senders
-from app.domain.account import Account, Caller, Presumed
+from app.domain.account import Account, CachedCaller, Caller
 from app.service.limits import limits_of
 
 _CALLER: Final = "wakecall.caller"
@@ -28,19 +28,19 @@ def admit() -> Caller:
     return known
 
 
-def presume() -> Caller | Presumed:
-    """Who sends this request, for a use case that asks itself whether the key is valid still.
+def admit_cached() -> Caller | CachedCaller:
+    """As `admit`, from the key cache where possible, for use cases that verify the key themselves.
 
-    Raises as `admit` does, and answers as it did where it was asked before.
+    Where `admit` was called before, the caller that it returned. Raises as `admit` does.
     """
     known: Caller | None = request.environ.get(_CALLER)
     if known is not None:
         return known
-    presumed = auth.presumed()
-    _count(presumed.account)
-    scopes.check(presumed)
+    cached = auth.cached_caller()
+    _count(cached.account)
+    scopes.check(cached)
     parameters.check()
-    return presumed
+    return cached
 
 
 def _count(account: Account) -> None:

@@ -125,7 +125,7 @@ class Front:
     async def _run(self, environ: Message, sender: Sender, member: Hashable) -> Answer:
         async with self._gate.slot(sender.lane, member, share=sender.max_concurrent):
             answer = await self._call(environ)
-        self._senders.learn(sender, answer.status)
+        self._senders.remember(sender, answer.status)
         return answer
 
     async def _call(self, environ: Message) -> Answer:

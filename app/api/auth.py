@@ -10,7 +10,7 @@ from typing import Final, Protocol, TypeVar
 from flask import g, request
 
 from app.api import scopes
-from app.domain.account import Caller, Presumed
+from app.domain.account import CachedCaller, Caller
 from app.errors import InvalidMember, Unauthenticated
 from app.service import accounts
 
@@ -31,7 +31,7 @@ class Bound:
     app: str
 
 
-Who_co = TypeVar("Who_co", bound=Caller | Presumed, covariant=True)
+Who_co = TypeVar("Who_co", bound=Caller | CachedCaller, covariant=True)
 
 
 class Identify(Protocol[Who_co]):
@@ -52,25 +52,25 @@ def caller() -> Caller:
     return _sender(accounts.authenticate)
 
 
-def presumed() -> Caller | Presumed:
-    """Who sends this request, for a use case that asks itself whether the key is valid still.
+def cached_caller() -> Caller | CachedCaller:
+    """As `caller`, from the key cache where possible, for use cases that verify the key themselves.
 
-    Raises as `caller` does. Whatever is refused from here on, `confirm` must be called first.
+    Raises as `caller` does. Before any refusal is answered from here on, `verify` must be called.
     """
-    found = _sender(accounts.presume)
-    if isinstance(found, Presumed):
-        g.presumed = found
+    found = _sender(accounts.authenticate_cached)
+    if isinstance(found, CachedCaller):
+        g.cached_caller = found
     return found
 
 
-def confirm() -> None:
-    """Nothing, if the sender of this request is authenticated; else raises Unauthenticated.
+def verify() -> None:
+    """Authenticate the cached caller of this request, if it has one; raises Unauthenticated.
 
-    Raises what the route's declaration makes of the caller, too, now that all is known of it.
+    Also checks the route's scope again, as the account may be suspended by now.
     """
-    found: Presumed | None = g.pop("presumed", None)
+    found: CachedCaller | None = g.pop("cached_caller", None)
     if found is not None:
-        scopes.check(accounts.confirm(found))
+        scopes.check(accounts.verify(found))
 
 
 def bearer() -> str | None:

@@ -157,7 +157,7 @@ def _answer(error: Exception) -> Response:
     if isinstance(error, errors.Refused | HTTPException):
         # Whoever has no valid key is told that, and nothing else.
         try:
-            auth.confirm()
+            auth.verify()
         except Exception as instead:  # noqa: BLE001 - whatever it is, it goes before the refusal
             error = instead
     if isinstance(error, MethodNotAllowed):

@@ -10,7 +10,7 @@ from flask import current_app, request
 from flask.typing import ResponseReturnValue
 
 from app.api.browsers import SAFE_METHODS
-from app.domain.account import Caller, Presumed
+from app.domain.account import CachedCaller, Caller
 from app.domain.scope import Scope
 from app.service.permissions import require_active, require_scope, require_whole_account
 
@@ -60,7 +60,7 @@ def declared(endpoint: str) -> Need | None:
     return need
 
 
-def check(caller: Caller | Presumed) -> None:
+def check(caller: Caller | CachedCaller) -> None:
     """Refuse a request whose key may not do what its route is for. Raises InsufficientScope.
 
     A suspended account is refused what changes anything: AccountSuspended.

@@ -95,7 +95,7 @@ class Senders:
             max_concurrent=found[1],
         )
 
-    def learn(self, sender: Sender, status: int) -> None:
+    def remember(self, sender: Sender, status: int) -> None:
         """Remember what the application found out about the sender, or forget it.
 
         Of several keys the answer does not tell which one was judged: nothing is learnt then.

@@ -38,8 +38,8 @@ class Caller:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Presumed:
-    """A request whose key was valid when it was last looked up, and must prove so as it acts.
+class CachedCaller:
+    """A request whose key is in the key cache, and is verified by the statement that acts.
 
     `digest` is that of the key; `since` is an earlier reading of the database's clock.
     """

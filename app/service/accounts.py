@@ -12,7 +12,7 @@ from typing import Final
 from flask import current_app
 
 from app.domain import key as keys_domain
-from app.domain.account import Account, ApiKey, Caller, Presumed
+from app.domain.account import Account, ApiKey, CachedCaller, Caller
 from app.domain.job import Dialect
 from app.domain.limits import BY_NAME
 from app.domain.scope import Scope
@@ -20,7 +20,7 @@ from app.domain.secret import MAX_SECRETS, SigningSecret, new_secret
 from app.errors import Conflict, InvalidMember, Misconfigured, NotFound, Unauthenticated
 from app.log import logger
 from app.service import limits
-from app.service.key_cache import presumptions
+from app.service.key_cache import current_cache
 from app.service.secrets import SecretBox
 from app.store import accounts as store
 from app.store import endpoints
@@ -45,13 +45,13 @@ def authenticate(key: str, *, account: str | None) -> Caller:
     return caller
 
 
-def presume(key: str, *, account: str | None) -> Caller | Presumed:
-    """Who calls with this key, without asking where it has been looked up before.
+def authenticate_cached(key: str, *, account: str | None) -> Caller | CachedCaller:
+    """As `authenticate`, but without a query where the key is in this process's cache.
 
-    Whether the key is valid still, the use case asks in the statement that acts. Raises
-    Unauthenticated.
+    The caller is then a CachedCaller: the use case must verify the key, in the statement that acts
+    or by `verify`. Raises Unauthenticated.
     """
-    known = presumptions().recall(_read(key))
+    known = current_cache().get(_read(key))
     if known is None or (account is not None and account != known.account.name):
         return authenticate(key, account=account)
     return known
@@ -78,10 +78,10 @@ def only() -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def confirm(presumed: Presumed) -> Caller:
-    """Who calls, having asked; raises Unauthenticated."""
-    presumptions().forget(presumed.key_id)
-    return _look_up(keys_domain.KeyText(id=presumed.key_id, digest=presumed.digest))
+def verify(cached: CachedCaller) -> Caller:
+    """Authenticate a cached caller against the database; raises Unauthenticated."""
+    current_cache().forget(cached.key_id)
+    return _look_up(keys_domain.KeyText(id=cached.key_id, digest=cached.digest))
 
 
 def unauthenticated() -> Unauthenticated:
@@ -265,8 +265,8 @@ def _look_up(presented: keys_domain.KeyText) -> Caller:
         stored = store.find_key(connection, presented.id)
     if stored is None or stored.revoked or not hmac.compare_digest(stored.digest, presented.digest):
         raise unauthenticated()
-    presumptions().learn(presented, stored.account, stored.now, app=stored.app, scope=stored.scope)
-    limits.known_limits().learn(stored.account.id, stored.limits)
+    current_cache().put(presented, stored.account, stored.now, app=stored.app, scope=stored.scope)
+    limits.known_limits().put(stored.account.id, stored.limits)
     return Caller(
         account=stored.account,
         key_id=presented.id,

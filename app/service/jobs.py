@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from uuid6 import uuid7
 
 from app.domain import instants
-from app.domain.account import Account, Caller, Presumed
+from app.domain.account import Account, CachedCaller, Caller
 from app.domain.booking import check
 from app.domain.firing_rate import Allowed, reason
 from app.domain.job import Booking, Dialect, Echo, Job
@@ -38,19 +38,19 @@ _DELETED: Final = "the job was deleted"
 
 
 @within_limits
-def create(caller: Caller | Presumed, booking: Booking, *, dry_run: bool = False) -> Job:
+def create(caller: Caller | CachedCaller, booking: Booking, *, dry_run: bool = False) -> Job:
     """Book a job; once this returns, no crash loses it.
 
     A dry run refuses what a booking would refuse, and stores nothing. Raises InvalidMember,
-    TooLarge, Conflict; for a presumed caller also Unauthenticated and
+    TooLarge, Conflict; for a cached caller also Unauthenticated and
     InsufficientScope.
     """
     check_booking(booking)
-    if isinstance(caller, Presumed):
-        made = None if dry_run else _create_presumed(caller, booking)
+    if isinstance(caller, CachedCaller):
+        made = None if dry_run else _create_if_valid(caller, booking)
         if made is not None:
             return made
-        caller = accounts.confirm(caller)
+        caller = accounts.verify(caller)
         if not dry_run:
             permissions.require_booking(caller)
     next_at = first_firing(booking.trigger, caller.now)
@@ -71,8 +71,11 @@ def create(caller: Caller | Presumed, booking: Booking, *, dry_run: bool = False
     return job
 
 
-def _create_presumed(caller: Presumed, booking: Booking) -> Job | None:
-    """The new job; None where the key or the clock must be asked about after all."""
+def _create_if_valid(caller: CachedCaller, booking: Booking) -> Job | None:
+    """Book in one statement, which verifies the key; None where it did not book.
+
+    Then the key and the clock must be read first.
+    """
     try:
         first = first_firing(booking.trigger, caller.since)
     except InvalidMember:

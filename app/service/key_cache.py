@@ -1,4 +1,4 @@
-"""Presumption: whom a key spoke for when last looked up, so that booking asks only once."""
+"""Key cache: the account behind each API key seen lately, so that a booking is one statement."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Final, NamedTuple
 
 from flask import Flask, current_app
 
-from app.domain.account import Account, Presumed
+from app.domain.account import Account, CachedCaller
 from app.domain.key import KeyText
 from app.domain.scope import Scope
 
 MAX_KEYS: Final = 4096
-_EXTENSION: Final = "wakecall-presumptions"
+_EXTENSION: Final = "wakecall-current_cache"
 
 
 class _Known(NamedTuple):
-    """What never changes of a key."""
+    """The facts about a key that never change."""
 
     digest: bytes
     account: Account
@@ -26,11 +26,11 @@ class _Known(NamedTuple):
     scope: Scope
 
 
-class Presumptions:
-    """What authentication has told this process: facts that never change, and the latest clock.
+class KeyCache:
+    """What this process knows from authenticating keys, and the latest reading of the clock.
 
-    A key is never another's, and its secret and its scope stay the same; whether it was revoked, or
-    its account suspended, is not kept.
+    A key never changes its account, secret or scope. Whether it was revoked, or its account was
+    suspended, can change and is not cached.
     """
 
     def __init__(self, most: int = MAX_KEYS) -> None:
@@ -39,7 +39,7 @@ class Presumptions:
         self._known: dict[str, _Known] = {}
         self._clock: datetime | None = None
 
-    def learn(
+    def put(
         self,
         presented: KeyText,
         account: Account,
@@ -48,7 +48,7 @@ class Presumptions:
         app: str | None = None,
         scope: Scope = Scope.ADMIN,
     ) -> None:
-        """Keep whose this key is; `now` is a reading of the database's clock."""
+        """Cache the account of this key; `now` is a reading of the database's clock."""
         with self._lock:
             self._clock = now if self._clock is None else max(now, self._clock)
             if presented.id not in self._known:
@@ -57,19 +57,19 @@ class Presumptions:
                 self._known[presented.id] = _Known(presented.digest, account, app, scope)
 
     def forget(self, key_id: str) -> None:
-        """Presume nothing more of this key, nor of the clock: it may have been set back."""
+        """Drop this key, and the reading of the clock: the clock may have been set back."""
         with self._lock:
             self._known.pop(key_id, None)
             self._clock = None
 
-    def recall(self, presented: KeyText) -> Presumed | None:
-        """Who calls with this key, if it is valid still; None where that is not known here."""
+    def get(self, presented: KeyText) -> CachedCaller | None:
+        """The caller with this key, to be verified later; None where the key is not cached."""
         found, clock = self._known.get(presented.id), self._clock
         if found is None or clock is None:
             return None
         if not hmac.compare_digest(found.digest, presented.digest):
             return None
-        return Presumed(
+        return CachedCaller(
             account=found.account,
             key_id=presented.id,
             digest=found.digest,
@@ -80,11 +80,11 @@ class Presumptions:
 
 
 def install(app: Flask) -> None:
-    """Let the processes of this application learn."""
-    app.extensions[_EXTENSION] = Presumptions()
+    """Give the application a cache."""
+    app.extensions[_EXTENSION] = KeyCache()
 
 
-def presumptions() -> Presumptions:
-    """What this application has learnt."""
-    found: Presumptions = current_app.extensions[_EXTENSION]
+def current_cache() -> KeyCache:
+    """The cache of this application."""
+    found: KeyCache = current_app.extensions[_EXTENSION]
     return found

@@ -69,7 +69,7 @@ class KnownLimits:
         self.told: dict[int, Allowed] = {}
         """What this process knows the database to know, by account."""
 
-    def learn(self, account_id: int, overrides: Overrides) -> Limits:
+    def put(self, account_id: int, overrides: Overrides) -> Limits:
         """Keep what was just read of an account."""
         limits = overridden(self._defaults, overrides)
         with self._lock:
@@ -79,7 +79,7 @@ class KnownLimits:
             self._known[account_id] = self._clock() + FRESH_S, limits
         return limits
 
-    def recall(self, account_id: int) -> Limits | None:
+    def get(self, account_id: int) -> Limits | None:
         """What is known of an account; None where that is nothing, or too old."""
         found = self._known.get(account_id)
         return found[1] if found is not None and self._clock() < found[0] else None
@@ -102,12 +102,12 @@ def known_limits() -> KnownLimits:
 
 def limits_of(account: Account) -> Limits:
     """What the account may have; read from the database every few seconds only."""
-    known = known_limits().recall(account.id)
+    known = known_limits().get(account.id)
     if known is not None:
         return known
     with session() as connection:
         overrides = store.of_accounts(connection, [account.id]).get(account.id, {})
-    return known_limits().learn(account.id, overrides)
+    return known_limits().put(account.id, overrides)
 
 
 def refuse_more(account: Account, limit: Limit, used: int, *, asked: int = 1) -> None:
@@ -124,7 +124,7 @@ def states(account: Account) -> tuple[State, ...]:
     """Every limit of the account, and what it has of that where it is cheap to tell."""
     with session() as connection:
         own = store.of_accounts(connection, [account.id]).get(account.id, {})
-    limits = known_limits().learn(account.id, own)
+    limits = known_limits().put(account.id, own)
     with statement() as connection:
         used = _used(connection, account.id)
     return tuple(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from app.domain.account import Caller, Presumed
+from app.domain.account import CachedCaller, Caller
 from app.domain.quotation import quoted
 from app.domain.scope import Scope
 from app.errors import AccountSuspended, InsufficientScope
 
-Asking = Caller | Presumed
+Asking = Caller | CachedCaller
 
 
 def require_scope(asking: Asking, scope: Scope) -> None:
@@ -37,7 +37,8 @@ def require_whole_account(asking: Asking, scope: Scope) -> None:
 def require_active(asking: Asking) -> None:
     """Refuse a change of a suspended account. Raises AccountSuspended.
 
-    Of a presumed caller nothing is known: the statement that acts asks.
+    Whether the account of a cached caller is suspended is not known here: the statement that
+    stores the job asks.
     """
     if isinstance(asking, Caller) and asking.suspended:
         raise AccountSuspended(

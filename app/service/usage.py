@@ -9,7 +9,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from flask import current_app
 
 from app.domain import limits as domain
-from app.domain.account import Account, Caller, Presumed
+from app.domain.account import Account, CachedCaller, Caller
 from app.domain.limits import JOBS, KEPT_ANSWER_BYTES, STORED_BYTES, Limits
 from app.domain.usage import Allowed, Use
 from app.errors import Unavailable
@@ -21,7 +21,7 @@ from app.store.engine import apart, session
 
 P = ParamSpec("P")
 Done = TypeVar("Done")
-Who = TypeVar("Who", bound=Caller | Presumed)
+Who = TypeVar("Who", bound=Caller | CachedCaller)
 
 # Each further one means that somebody else of the account booked in the room that was made.
 _TRIES: Final = 100

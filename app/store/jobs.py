@@ -21,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.domain.account import Presumed
+from app.domain.account import CachedCaller
 from app.domain.firing_rate import Bound
 from app.domain.job import Booking, Dialect, Job
 from app.domain.trigger import from_document, is_recurring, is_serial, is_standing, to_document
@@ -74,7 +74,7 @@ def insert_unfollowing(
 def insert_if_valid(
     connection: psycopg.Connection,
     job_id: UUID,
-    caller: Presumed,
+    caller: CachedCaller,
     booking: Booking,
     first: datetime,
 ) -> bool:

@@ -12,7 +12,7 @@
 -- name: book
 -- No job for a key that is not valid as this begins, or may not book natively, or whose account is
 -- suspended, whatever was known of it before, and none by a
--- clock that was presumed wrongly: `first` is the first firing after `since`, an earlier reading of
+-- clock that was cached wrongly: `first` is the first firing after `since`, an earlier reading of
 -- this clock, and it is still to come. No job without its due row. It is version 1.
 WITH caller AS MATERIALIZED (
   SELECT account_id FROM api_key

@@ -34,10 +34,10 @@ def test_a_key_is_known_again_however_it_is_sent(sent: dict[str, str]) -> None:
     first = known.of(environ(X_API_KEY=ONE))
     assert (first.account, first.lane, first.member) == (None, None, "192.0.2.1")
     senders.note({SENDER: first}, 7, 3)
-    known.learn(first, 200)
+    known.remember(first, 200)
     again = known.of(environ(**sent))
     assert (again.account, again.max_concurrent, again.member) == (7, 3, None)
-    known.learn(again, 401)
+    known.remember(again, 401)
     assert known.of(environ(X_API_KEY=ONE)).account is None
 
 
@@ -60,12 +60,12 @@ def test_of_two_keys_none_is_learnt_or_forgotten() -> None:
     known = Senders()
     both = known.of(environ(X_API_KEY=ONE, DAPR_API_TOKEN=TWO))
     senders.note({SENDER: both}, 7, None)
-    known.learn(both, 200)
+    known.remember(both, 200)
     assert known.of(environ(X_API_KEY=ONE)).account is None
     one = known.of(environ(X_API_KEY=ONE))
     senders.note({SENDER: one}, 7, None)
-    known.learn(one, 200)
-    known.learn(known.of(environ(X_API_KEY=ONE, DAPR_API_TOKEN=TWO)), 401)
+    known.remember(one, 200)
+    known.remember(known.of(environ(X_API_KEY=ONE, DAPR_API_TOKEN=TWO)), 401)
     assert known.of(environ(X_API_KEY=ONE)).account == 7
 
 
@@ -74,7 +74,7 @@ def test_few_keys_are_remembered() -> None:
     for number, each in enumerate((ONE, TWO)):
         sender = known.of(environ(X_API_KEY=each))
         senders.note({SENDER: sender}, number, None)
-        known.learn(sender, 200)
+        known.remember(sender, 200)
     assert known.of(environ(X_API_KEY=ONE)).account is None
     assert known.of(environ(X_API_KEY=TWO)).account == 1
 

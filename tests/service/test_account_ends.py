@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from flask import Flask
 
-from app.domain.account import Caller, Presumed
+from app.domain.account import CachedCaller, Caller
 from app.domain.job import Booking
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunState
@@ -129,18 +129,18 @@ def test_a_key_that_is_cached_books_nothing_from_that_moment_on(
 ) -> None:
     key = accounts.create("demo")
     accounts.authenticate(key, account=None)
-    presumed = accounts.presume(key, account=None)
-    assert isinstance(presumed, Presumed)
-    jobs.create(presumed, booking())
+    cached = accounts.authenticate_cached(key, account=None)
+    assert isinstance(cached, CachedCaller)
+    jobs.create(cached, booking())
 
     account_lifecycle.suspend("demo")
 
     with pytest.raises(AccountSuspended):
-        jobs.create(presumed, booking())
-    assert jobs.create(presumed, booking(), dry_run=True).id
+        jobs.create(cached, booking())
+    assert jobs.create(cached, booking(), dry_run=True).id
     assert one(connection, "SELECT count(*) FROM job") == 1
     account_lifecycle.resume("demo", quiet)
-    jobs.create(presumed, booking())
+    jobs.create(cached, booking())
 
 
 # Resumed.

@@ -27,20 +27,20 @@ class Clock:
 def test_what_is_known_is_trusted_for_some_seconds_only() -> None:
     clock = Clock()
     known = KnownLimits(DEFAULTS, clock=clock)
-    assert known.recall(1) is None
-    assert known.learn(1, {"jobs": 3}) == replace(DEFAULTS, jobs=3)
+    assert known.get(1) is None
+    assert known.put(1, {"jobs": 3}) == replace(DEFAULTS, jobs=3)
     clock.now += FRESH_S - 0.1
-    assert known.recall(1) == replace(DEFAULTS, jobs=3)
+    assert known.get(1) == replace(DEFAULTS, jobs=3)
     clock.now += 0.1
-    assert known.recall(1) is None
+    assert known.get(1) is None
 
 
 def test_memory_is_bounded_whatever_the_number_of_accounts() -> None:
     known = KnownLimits(DEFAULTS, clock=Clock())
     for account_id in range(MAX_ACCOUNTS + 1):
-        known.learn(account_id, {})
-    assert known.recall(0) is None
-    assert known.recall(MAX_ACCOUNTS) == DEFAULTS
+        known.put(account_id, {})
+    assert known.get(0) is None
+    assert known.get(MAX_ACCOUNTS) == DEFAULTS
 
 
 def test_a_changed_limit_comes_with_the_next_look_up_of_a_key(app: Flask) -> None:

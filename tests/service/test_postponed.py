@@ -41,7 +41,7 @@ def limits_of_its_own(connection: psycopg.Connection, caller: Caller) -> None:
     """Let the account be known to begin one run a second by whoever updates a job of it."""
     own = Jsonb({"firingsPerSecond": 1})
     connection.execute("UPDATE account SET limits = %s WHERE id = %s", (own, caller.account.id))
-    known_limits().learn(caller.account.id, {"firingsPerSecond": 1})
+    known_limits().put(caller.account.id, {"firingsPerSecond": 1})
 
 
 def claimed(connection: psycopg.Connection, caller: Caller, *, queued: bool = True) -> list[str]:

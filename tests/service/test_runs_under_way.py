@@ -29,7 +29,7 @@ LIMIT = 3
 
 def allow(caller: Caller, number: int | str) -> None:
     accounts.limit(caller.account.name, {"runsUnderWay": number})
-    limits.known_limits().learn(
+    limits.known_limits().put(
         caller.account.id, {} if isinstance(number, str) else {"runsUnderWay": number}
     )
 

@@ -29,7 +29,7 @@ from app.api.native.routes import (
 from app.api.native.routes.account import account
 from app.api.parameters import takes
 from app.api.scopes import needs
-from app.domain.account import Caller, Presumed
+from app.domain.account import CachedCaller, Caller
 from app.domain.job import MAX_DATA, Booking
 from app.domain.quotation import quoted
 from app.domain.scope import Scope
@@ -68,7 +68,7 @@ def install(app: Flask) -> None:
 @takes(scopes.DRY_RUN)
 def create_job() -> Response:
     """A new job from a document (spec: Create One-time or Recurring Job)."""
-    caller = _presumed()
+    caller = _cached_caller()
     media_type, dry_run = _creating()
     booking = job_document.booking(_document())
     return _created(caller, booking, media_type, dry_run=dry_run)
@@ -102,7 +102,7 @@ def create_jobs() -> Response:
 @takes(scopes.DRY_RUN, hint="A question mark within the callback is written %3F.")
 def create_job_by_path(_form: str) -> Response:
     """A new job from the address; the body is its payload, whatever it looks like."""
-    caller = _presumed()
+    caller = _cached_caller()
     media_type, dry_run = _creating()
     target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
     form = request_path.read(
@@ -183,8 +183,8 @@ def resume_job(job_id: UUID) -> Response:
     return responses.job(pauses.resume(caller, job_id), media_type)
 
 
-def _presumed() -> Caller | Presumed:
-    return admission.presume()
+def _cached_caller() -> Caller | CachedCaller:
+    return admission.admit_cached()
 
 
 def _caller() -> Caller:
@@ -199,7 +199,7 @@ def _creating() -> tuple[str, bool]:
 
 
 def _created(
-    caller: Caller | Presumed, booking: Booking, media_type: str, *, dry_run: bool
+    caller: Caller | CachedCaller, booking: Booking, media_type: str, *, dry_run: bool
 ) -> Response:
     job = job_service.create(caller, booking, dry_run=dry_run)
     return responses.checked(job, media_type) if dry_run else responses.created(job, media_type)

@@ -1,4 +1,4 @@
-"""Presumption: one round trip for a booking, and no job that two would not have allowed."""
+"""Key cache: one round trip for a booking, and no job that two would not have allowed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from flask import Flask
 from sqlalchemy import text
 
 from app.domain import key as keys
-from app.domain.account import Account, Caller, Presumed
+from app.domain.account import Account, CachedCaller, Caller
 from app.domain.job import Booking
 from app.domain.trigger import At, Cron, Trigger, next_after
 from app.errors import InvalidMember, Unauthenticated, Unavailable
 from app.service import accounts, jobs
-from app.service.key_cache import Presumptions
+from app.service.key_cache import KeyCache
 from app.store import accounts as store
 from app.store.engine import session, transaction
 from tests.booked import one
@@ -43,32 +43,32 @@ def key(app: Flask) -> str:
 
 
 @pytest.fixture
-def presumed(key: str) -> Presumed:
+def cached(key: str) -> CachedCaller:
     accounts.authenticate(key, account=None)
-    found = accounts.presume(key, account=None)
-    assert isinstance(found, Presumed)
+    found = accounts.authenticate_cached(key, account=None)
+    assert isinstance(found, CachedCaller)
     return found
 
 
 def test_who_has_not_been_looked_up_is_looked_up(key: str) -> None:
-    assert isinstance(accounts.presume(key, account="demo"), Caller)
-    assert isinstance(accounts.presume(key, account="demo"), Presumed)
+    assert isinstance(accounts.authenticate_cached(key, account="demo"), Caller)
+    assert isinstance(accounts.authenticate_cached(key, account="demo"), CachedCaller)
     with pytest.raises(Unauthenticated):
-        accounts.presume(key, account="other")
+        accounts.authenticate_cached(key, account="other")
     with pytest.raises(Unauthenticated):
-        accounts.presume(key[:-1], account=None)
+        accounts.authenticate_cached(key[:-1], account=None)
 
 
 def test_a_booking_asks_nothing_before_it_books(
-    presumed: Presumed, monkeypatch: pytest.MonkeyPatch
+    cached: CachedCaller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def asked(*_: Any) -> None:
         raise AssertionError
 
     with monkeypatch.context() as patched:
         patched.setattr(store, "find_key", asked)
-        made = [jobs.create(presumed, booking(enabled=enabled)) for enabled in (True, False)]
-    caller = accounts.confirm(presumed)
+        made = [jobs.create(cached, booking(enabled=enabled)) for enabled in (True, False)]
+    caller = accounts.verify(cached)
     assert [jobs.get(caller, each.id) for each in made] == made
     assert made[0].next_at == next_after(YEARLY, caller.now)
     assert made[1].next_at is None
@@ -83,64 +83,64 @@ def test_a_booking_asks_nothing_before_it_books(
     ],
 )
 def test_a_key_that_is_not_valid_any_more_books_nothing(
-    presumed: Presumed, connection: psycopg.Connection, change: str
+    cached: CachedCaller, connection: psycopg.Connection, change: str
 ) -> None:
     connection.execute(change)
     with pytest.raises(Unauthenticated):
-        jobs.create(presumed, booking())
+        jobs.create(cached, booking())
     assert one(connection, "SELECT count(*) FROM job") == 0
 
 
 @pytest.mark.parametrize("behind", [timedelta(days=-800), timedelta(days=800)])
 @pytest.mark.parametrize("enabled", [True, False])
-def test_a_clock_presumed_wrongly_is_asked_after_all(
-    presumed: Presumed, behind: timedelta, *, enabled: bool
+def test_a_booking_with_a_wrong_cached_clock_reads_the_clock(
+    cached: CachedCaller, behind: timedelta, *, enabled: bool
 ) -> None:
-    wrong = Presumed(
-        account=presumed.account,
-        key_id=presumed.key_id,
-        digest=presumed.digest,
-        since=presumed.since - behind,
+    wrong = CachedCaller(
+        account=cached.account,
+        key_id=cached.key_id,
+        digest=cached.digest,
+        since=cached.since - behind,
     )
     made = jobs.create(wrong, booking(enabled=enabled))
-    assert made.next_at == (next_after(YEARLY, presumed.since) if enabled else None)
-    assert jobs.get(accounts.confirm(presumed), made.id) == made
+    assert made.next_at == (next_after(YEARLY, cached.since) if enabled else None)
+    assert jobs.get(accounts.verify(cached), made.id) == made
 
 
-def test_what_lies_between_the_presumed_and_the_real_time_is_past(presumed: Presumed) -> None:
-    stale = Presumed(
-        account=presumed.account,
-        key_id=presumed.key_id,
-        digest=presumed.digest,
-        since=presumed.since - timedelta(hours=1),
+def test_a_time_between_the_cached_and_the_real_clock_is_past(cached: CachedCaller) -> None:
+    stale = CachedCaller(
+        account=cached.account,
+        key_id=cached.key_id,
+        digest=cached.digest,
+        since=cached.since - timedelta(hours=1),
     )
     for enabled in (True, False):
         with pytest.raises(InvalidMember, match="not in the future"):
-            jobs.create(stale, booking(At(instant=presumed.since), enabled=enabled))
+            jobs.create(stale, booking(At(instant=cached.since), enabled=enabled))
 
 
 def test_what_is_known_is_bounded_and_forgotten() -> None:
-    known = Presumptions(most=2)
+    known = KeyCache(most=2)
     account = Account(id=1, name="demo")
     for number in range(3):
-        known.learn(some_key(number), account, NOW - timedelta(seconds=number))
-    assert known.recall(some_key(0)) is None
+        known.put(some_key(number), account, NOW - timedelta(seconds=number))
+    assert known.get(some_key(0)) is None
     for number in (1, 2):
-        found = known.recall(some_key(number))
+        found = known.get(some_key(number))
         assert found is not None
         assert (found.key_id, found.since) == (some_key(number).id, NOW)
     other = keys.KeyText(id=some_key(1).id, digest=b"x" * 32)
-    assert known.recall(other) is None
+    assert known.get(other) is None
     known.forget(some_key(1).id)
-    assert (known.recall(some_key(1)), known.recall(some_key(2))) == (None, None)
-    known.learn(some_key(3), account, NOW - timedelta(days=1))
-    found = known.recall(some_key(2))
+    assert (known.get(some_key(1)), known.get(some_key(2))) == (None, None)
+    known.put(some_key(3), account, NOW - timedelta(days=1))
+    found = known.get(some_key(2))
     assert found is not None
     assert found.since == NOW - timedelta(days=1)
 
 
 def test_connections_that_died_are_told_once_and_replaced(
-    presumed: Presumed, connection: psycopg.Connection
+    cached: CachedCaller, connection: psycopg.Connection
 ) -> None:
     # Two lie in the pool, of which only one is found dead.
     with session(), session():
@@ -151,10 +151,10 @@ def test_connections_that_died_are_told_once_and_replaced(
         " AND backend_type = 'client backend'"
     )
     with pytest.raises(Unavailable):
-        jobs.create(presumed, booking())
+        jobs.create(cached, booking())
     with session() as used:
         assert one(used, "SELECT 1") == 1
-        jobs.create(presumed, booking())
+        jobs.create(cached, booking())
 
 
 @pytest.mark.usefixtures("app")
