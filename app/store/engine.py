@@ -223,7 +223,7 @@ def statement() -> Iterator[Connection]:
 
 @contextmanager
 def session() -> Iterator[psycopg.Connection]:
-    """The driver's own connection for statements of queries.sql, each of which commits by itself.
+    """The driver's own connection for statements of app/store/sql, each of which commits by itself.
 
     On the hot path SQLAlchemy lends connections only: its execution costs more than the statement.
     Raises Unavailable when the database is away. Inside `together` they are part of that

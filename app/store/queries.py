@@ -1,31 +1,48 @@
-"""The named statements of queries.sql, read once."""
+"""The named statements of app/store/sql, read once when the program starts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from typing import Any, Final
 
 import psycopg
 
-_NAME: Final = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_HEAD: Final = re.compile(r"^-- (name|fragment): (\w+)$", re.MULTILINE)
+_USE: Final = re.compile(r"\{\{(\w+)\}\}")
 
 
-def _read() -> dict[str, str]:
-    text = files("app.store").joinpath("queries.sql").read_text()
-    parts = _NAME.split(text)[1:]
-    bodies = (_without_comments(body) for body in parts[1::2])
-    # The file is part of the program: its text is as literal as the code around it.
-    return dict(zip(parts[::2], bodies, strict=True))
+def _texts() -> Iterator[str]:
+    for each in files("app.store").joinpath("sql").iterdir():
+        if each.name.endswith(".sql"):
+            yield each.read_text()
+
+
+def read(texts: Iterable[str]) -> dict[str, str]:
+    """The statements of these files by name, with each fragment put where it is used.
+
+    Raises ValueError for a name that is given twice, and KeyError for a fragment that is missing.
+    """
+    found: dict[str, dict[str, str]] = {"name": {}, "fragment": {}}
+    for text in texts:
+        parts = _HEAD.split(text)[1:]
+        for kind, name, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
+            if any(name in named for named in found.values()):
+                raise ValueError(name)
+            found[kind][name] = _without_comments(body)
+    fragments = found["fragment"]
+    return {
+        name: _USE.sub(lambda use: fragments[use[1]], body) for name, body in found["name"].items()
+    }
 
 
 def _without_comments(body: str) -> str:
-    lines = (line for line in body.splitlines() if not line.startswith("--"))
+    lines = (line for line in body.splitlines() if not line.lstrip().startswith("--"))
     return "\n".join(lines).strip().rstrip(";")
 
 
-SQL: Final = _read()
+SQL: Final = read(_texts())
 
 
 Answer = psycopg.Cursor[tuple[Any, ...]]

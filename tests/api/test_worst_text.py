@@ -24,7 +24,7 @@ from tests.worst import SIZE, Place, is_fast, repeated
 
 # Read from files of ours, or from an operator's command line: no text of a client comes there.
 OURS = {
-    *("store.queries._NAME", "service.accounts._NAME"),
+    *("store.queries._HEAD", "store.queries._USE", "service.accounts._NAME"),
     *("server_urls._SCHEME", "server_urls._UNKNOWN", "server_urls._PORT"),
 }
 # Read of headers that were checked when they were booked: tests/delivery/test_told.py.

@@ -1,0 +1,17 @@
+-- name: find_key
+-- The clock that comes along judges what is booked under this key.
+SELECT account.id, account.name, digest, revoked_at IS NOT NULL, app, scope, clock_timestamp(),
+       account.suspended_at IS NOT NULL,
+       account.limits, account.connections
+FROM api_key JOIN account ON account.id = ANY (ARRAY[account_id])
+WHERE api_key.id = %(key_id)s;
+
+-- name: has_endpoint
+-- Asked for each request that names its place: one entry of the index, however many there are.
+SELECT FROM endpoint
+WHERE account_id = %(account_id)s AND dialect = %(dialect)s AND name = %(name)s;
+
+-- name: endpoints
+-- The first places that an account has configured for a dialect, in their order.
+SELECT name FROM endpoint
+WHERE account_id = %(account_id)s AND dialect = %(dialect)s ORDER BY name LIMIT %(limit)s;

@@ -1,0 +1,200 @@
+-- name: claim_due
+-- A due row is taken by one scheduler at a time; whoever changes its job waits, or is skipped here.
+-- The row comes back as it stands once locked, so a job moved meanwhile is not claimed.
+-- A slot is a tenth of a second of the database's clock, which alone judges what is due.
+-- Plainly: the earliest `budget` rows of those due within the last `lookback` seconds, and before them
+-- those whose time had passed already when it was written, if that was within these seconds. While a
+-- transaction stays open, the rows that were claimed since it began stay in the index: no claim is to
+-- walk past all of them (queue_lookback.py). The last row tells how many were read so.
+-- Fairly: at most `share` rows of each slot and account, whatever stands before them; that skip scan
+-- touches one index entry per (slot, account), never a backlog.
+-- A one-time job moves on and its run begins in this statement; a recurring one is only locked: what
+-- follows it is not for SQL to say, and comes later in the same transaction. So is any row of an
+-- account of which more was found than it may begin (app/domain/firing_rate.py), and one that was
+-- postponed: of those, as many are found as their account may begin, the earliest due first, whenever
+-- they are expected. What an account may begin is read here without a lock, and counted afterwards;
+-- where it may have only so many runs under way, no more than a `sharing`th of them begins so.
+-- IS TRUE keeps the planner from comparing each account with each.
+-- What is due of a suspended account makes no run: its firing waits in held_at until the account is
+-- resumed (suspension.py), and the row costs no later claim anything.
+WITH RECURSIVE bounds AS (
+  SELECT floor((extract(epoch FROM now()) - %(lookback)s) * 10)::bigint AS lo,
+         floor(least(extract(epoch FROM now()) + %(ahead)s,
+                     extract(epoch FROM %(until)s::timestamptz)) * 10)::bigint AS hi
+), enqueued AS MATERIALIZED (
+  SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
+         CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
+  FROM due
+  WHERE enqueued_at >= now() - make_interval(secs => %(lookback)s) AND slot < (SELECT lo FROM bounds)
+  ORDER BY enqueued_at
+  LIMIT %(budget)s
+  FOR UPDATE SKIP LOCKED
+), plainly AS MATERIALIZED (
+  SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
+         CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
+  FROM due
+  WHERE slot BETWEEN (SELECT lo FROM bounds) AND (SELECT hi FROM bounds)
+  ORDER BY slot
+  LIMIT %(budget)s - (SELECT count(*) FROM enqueued)
+  FOR UPDATE SKIP LOCKED
+), pair AS (
+  (SELECT slot, account_id FROM due
+   WHERE %(share)s > 0
+     AND slot BETWEEN (SELECT lo FROM bounds) AND (SELECT hi FROM bounds)
+   ORDER BY slot, account_id LIMIT 1)
+  UNION ALL
+  SELECT following.* FROM pair, LATERAL (
+    SELECT slot, account_id FROM due
+    WHERE (slot, account_id) > (pair.slot, pair.account_id) AND slot <= (SELECT hi FROM bounds)
+    ORDER BY slot, account_id LIMIT 1) following
+), fairly AS MATERIALIZED (
+  SELECT picked.* FROM pair, LATERAL (
+    SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
+           CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
+    FROM due
+    WHERE due.slot = pair.slot AND due.account_id = pair.account_id
+    LIMIT %(share)s
+    FOR UPDATE SKIP LOCKED) picked
+  WHERE pair.account_id <> ALL (%(skip)b::bigint[])
+), bounded AS MATERIALIZED (
+  SELECT q.*, CASE WHEN runs IS NOT NULL THEN greatest(0, runs - under_way(account_id)) END AS room
+  FROM unnest(%(accounts)b::bigint[], %(rates)b::int[], %(runs)b::int[], %(queued)b::boolean[])
+    AS q (account_id, rate, runs, queued)
+), owed AS MATERIALIZED (
+  SELECT first.* FROM bounded, LATERAL (
+    SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining, owed_at,
+           owed_for
+    FROM due
+    WHERE due.account_id = bounded.account_id AND next_at = owed_till
+    ORDER BY owed_at
+    LIMIT greatest(0, least(bounded.room, %(most_owed)s, allowance(bounded.rate, (
+      SELECT spent_until FROM firing_pace p WHERE p.account_id = bounded.account_id))))
+    FOR UPDATE SKIP LOCKED) first
+  WHERE bounded.queued
+), suspended AS MATERIALIZED (
+  SELECT ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL) AS ids
+), seen AS MATERIALIZED (
+  SELECT * FROM enqueued UNION ALL SELECT * FROM plainly
+  UNION ALL SELECT * FROM fairly UNION ALL SELECT * FROM owed
+), set_aside AS (
+  UPDATE due SET held_at = next_at, next_at = NULL
+  WHERE job_id = ANY (ARRAY(SELECT job_id FROM seen
+                            WHERE account_id = ANY ((SELECT ids FROM suspended)::bigint[])))
+), found AS MATERIALIZED (
+  SELECT * FROM seen WHERE account_id <> ALL ((SELECT ids FROM suspended)::bigint[])
+), number AS MATERIALIZED (
+  SELECT account_id, count(*) AS number FROM found GROUP BY account_id
+), crowd AS MATERIALIZED (
+  SELECT account_id FROM (
+    SELECT account_id, number, NULL AS may,
+           least(CASE WHEN number > %(quiet)s THEN allowance(%(rate)s::int, (
+             SELECT spent_until FROM firing_pace p WHERE p.account_id = number.account_id))
+           END, %(quiet_runs)s::int) AS usual
+    FROM number
+    UNION ALL
+    SELECT account_id, NULL,
+           CASE WHEN queued THEN -1 ELSE least(room / %(sharing)s, allowance(rate, (
+             SELECT spent_until FROM firing_pace p WHERE p.account_id = bounded.account_id))) END,
+           NULL
+    FROM bounded WHERE (account_id IN (SELECT account_id FROM number)) IS TRUE) each
+  GROUP BY account_id
+  HAVING max(number) > coalesce(max(may), max(usual))
+), picked AS MATERIALIZED (
+  SELECT found.*, account_id IN (SELECT account_id FROM crowd) AS crowded FROM found
+), moved AS (
+  UPDATE due SET next_at = NULL, enqueued_at = NULL
+  WHERE job_id = ANY (ARRAY(
+    SELECT job_id FROM picked WHERE NOT recurring AND NOT crowded AND owed_at IS NULL))
+), begun AS (
+  INSERT INTO inflight
+    (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at)
+  SELECT new_run_id(), job_id, account_id, version, 'scheduled', next_at, true, 'claimed', next_at,
+         greatest(next_at, clock_timestamp()) + %(renotify_after)s
+  FROM picked WHERE NOT recurring AND NOT crowded AND owed_at IS NULL
+  ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
+  RETURNING id, account_id, due_at
+)
+SELECT id, account_id, date_part('epoch', due_at - clock_timestamp()),
+       NULL::uuid, NULL::int, NULL::timestamptz, NULL::timestamptz, NULL::bool, NULL::bool,
+       NULL::int, NULL::bool, NULL::bool, NULL::timestamptz, NULL::text
+FROM begun
+UNION ALL
+SELECT NULL, account_id, NULL, job_id, version, coalesce(owed_at, next_at), clock_timestamp(),
+       serial, standing, remaining, recurring, crowded, CASE WHEN owed_at IS NOT NULL THEN next_at END,
+       CASE WHEN owed_at IS NOT NULL THEN owed_for END
+FROM picked WHERE recurring OR crowded OR owed_at IS NOT NULL
+UNION ALL
+SELECT NULL, NULL, NULL, NULL,
+       ((SELECT count(*) FROM enqueued) + (SELECT count(*) FROM plainly))::int,
+       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;
+
+-- name: triggers
+-- Read after the due rows are locked: the trigger belongs to the version that was claimed.
+SELECT j.id, trigger, misfire, misfire_window
+FROM unnest(%(ids)b::uuid[], %(account_ids)b::bigint[]) AS v (id, account_id)
+CROSS JOIN LATERAL (SELECT * FROM job WHERE id = v.id AND account_id = v.account_id LIMIT 1) j;
+
+-- name: rearm
+-- Every claimed row moves on in the claiming transaction: a crash before the commit leaves it due,
+-- after the commit its run exists. Where calls must not overlap, what follows is held back until this
+-- one is settled (let_go). A tick is counted when it is claimed: each is claimed once.
+UPDATE due
+SET next_at = CASE WHEN NOT v.held THEN v.next_at END,
+    held_at = CASE WHEN v.held THEN v.next_at END,
+    remaining = remaining - 1, owed_at = NULL, owed_till = NULL, owed_for = NULL,
+    enqueued_at = NULL
+FROM unnest(%(ids)b::uuid[], %(nexts)b::timestamptz[], %(helds)b::bool[]) AS v (id, next_at, held)
+WHERE due.job_id = ANY (ARRAY[v.id]);
+
+-- name: insert_inflight
+-- One run per job, version, kind and due time (inflight_once): a row armed twice for the same
+-- firing adds nothing and stops nobody. Nor does one of a job whose calls must not overlap while
+-- another is under way (inflight_serial). A run never begins before it is due. The `further` ticks it
+-- may call are claimed again by whoever comes next, unless it has said that it called them (move_ticks).
+INSERT INTO inflight
+  (id, job_id, account_id, job_version, kind, due_at, missed, final, serial, state, send_at, look_at,
+   further)
+SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, final, serial,
+       'claimed', due_at, greatest(due_at, clock_timestamp()) + %(renotify_after)s, further::timestamptz[]
+FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
+            %(dues)b::timestamptz[], %(missed)b::int[], %(finals)b::boolean[],
+            %(serials)b::boolean[], %(further)b::text[])
+  AS v (job_id, account_id, version, due_at, missed, final, serial, further)
+ON CONFLICT DO NOTHING
+RETURNING id, account_id, date_part('epoch', due_at - clock_timestamp()), 0,
+          coalesce(cardinality(further), 1);
+
+-- name: insert_postponed
+-- As insert_inflight, of firings that were postponed: each begins now, never before it is due, and
+-- its lateness counts from now.
+INSERT INTO inflight
+  (id, job_id, account_id, job_version, kind, due_at, missed, final, serial, state, send_at, look_at,
+   reason)
+SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, final, serial,
+       'claimed', greatest(due_at, now.at), greatest(due_at, now.at) + %(renotify_after)s, reason
+FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
+            %(dues)b::timestamptz[], %(missed)b::int[], %(finals)b::boolean[],
+            %(serials)b::boolean[], %(reasons)b::text[])
+  AS v (job_id, account_id, version, due_at, missed, final, serial, reason),
+     (SELECT clock_timestamp() AS at) now
+ON CONFLICT DO NOTHING
+RETURNING id, account_id, date_part('epoch', send_at - clock_timestamp());
+
+-- name: leave_out
+-- Firings that are not made, as they were too late for their job, enter history all the same: one
+-- row for all that one claim leaves out of a job.
+INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
+                 settled_at)
+SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, 'cancelled', 0,
+       reason, clock_timestamp()
+FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
+            %(dues)b::timestamptz[], %(missed)b::int[], %(reasons)b::text[])
+  AS v (job_id, account_id, version, due_at, missed, reason)
+ON CONFLICT DO NOTHING;
+
+-- name: still_claimed
+-- What was rung for the overdue queue and has not been taken yet: the claim budget counts these. Runs
+-- of a suspended account are taken by nobody until that is resumed, and are rung for again then.
+SELECT id FROM inflight
+WHERE id = ANY (%(ids)b::uuid[]) AND state = 'claimed'
+  AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL));

@@ -1,0 +1,86 @@
+-- name: purge_jobs
+-- A job ends with its last run: never one that was booked again meanwhile (another version or a
+-- next firing), is paused, or still has a run in flight. A cancelled one, of a version before, may
+-- be in its call for a minute yet: its name is free meanwhile. Run under lock_due_of.
+DELETE FROM job j
+USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
+WHERE j.id = ANY (ARRAY[v.id]) AND j.version = v.version AND j.enabled
+  AND j.account_id = ANY (ARRAY(SELECT d.account_id FROM due d
+                                WHERE d.job_id = v.id AND NOT d.standing
+                                  AND coalesce(d.next_at, d.held_at) IS NULL))
+  AND (SELECT NOT EXISTS (SELECT FROM inflight i
+                          WHERE i.job_id = v.id AND i.cancelled_at IS NULL));
+
+-- name: purge_jobs_keeping
+-- As purge_jobs, where the last run did not succeed: what it sent is kept, so that it can be sent
+-- again, and counts as stored still. A job that ended well costs nothing of this.
+WITH ended AS (
+  DELETE FROM job j
+  USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
+  WHERE j.id = ANY (ARRAY[v.id]) AND j.version = v.version AND j.enabled
+    AND j.account_id = ANY (ARRAY(SELECT d.account_id FROM due d
+                                  WHERE d.job_id = v.id AND NOT d.standing
+                                    AND coalesce(d.next_at, d.held_at) IS NULL))
+    AND (SELECT NOT EXISTS (SELECT FROM inflight i
+                            WHERE i.job_id = v.id AND i.cancelled_at IS NULL))
+  RETURNING j.*
+), kept AS (
+  INSERT INTO superseded
+    (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
+     endpoint, depth, account_id)
+  SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
+         endpoint, depth, account_id
+  FROM ended
+  ON CONFLICT DO NOTHING
+  RETURNING account_id, content_bytes(url, signature, content_type, data, manner, on_success,
+                                      on_failure) AS bytes
+), counted AS (
+  INSERT INTO usage_release (account_id, jobs, bytes)
+  SELECT account_id, 0, -sum(bytes) FROM kept GROUP BY account_id
+)
+SELECT id FROM ended;
+
+-- name: finished_jobs
+-- Of these jobs: those that are enabled and have neither a next firing nor a run that was not
+-- cancelled. Whether anything is still to come, their triggers say (job_ends.py). What did not succeed
+-- of their present version, among the last thousand runs, may be sent again.
+SELECT d.job_id, d.version, j.trigger, d.remaining, clock_timestamp(),
+       (SELECT bool_or(r.job_version = d.version AND r.state <> 'succeeded')
+        FROM (SELECT job_version, state FROM run
+              WHERE job_id = d.job_id ORDER BY due_at DESC LIMIT 1000) r) IS TRUE
+FROM due d
+CROSS JOIN LATERAL (SELECT * FROM job WHERE id = d.job_id AND account_id = d.account_id LIMIT 1) j
+WHERE d.job_id = ANY (%(job_ids)b::uuid[]) AND coalesce(d.next_at, d.held_at) IS NULL
+  AND NOT d.standing AND j.enabled
+  AND (SELECT NOT EXISTS (SELECT FROM inflight i
+                          WHERE i.job_id = d.job_id AND i.cancelled_at IS NULL));
+
+-- name: end_jobs
+-- The receiver said 410: the version it said it of ends, with all that is still to come of it. What
+-- it sent is kept, so that it can be sent again should the 410 have been a mistake.
+-- Run under lock_due_of.
+WITH ended AS (
+  DELETE FROM job j
+  USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
+  WHERE j.id = ANY (ARRAY[v.id]) AND j.version = v.version
+    AND j.account_id = ANY (ARRAY(SELECT d.account_id FROM due d WHERE d.job_id = v.id))
+  RETURNING j.*
+), kept AS (
+  INSERT INTO superseded
+    (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
+     endpoint, depth, account_id)
+  SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
+         endpoint, depth, account_id
+  FROM ended
+  ON CONFLICT DO NOTHING
+  RETURNING account_id, content_bytes(url, signature, content_type, data, manner, on_success,
+                                      on_failure) AS bytes
+), counted AS (
+  INSERT INTO usage_release (account_id, jobs, bytes)
+  SELECT account_id, 0, -sum(bytes) FROM kept GROUP BY account_id
+)
+UPDATE inflight i
+SET cancelled_at = clock_timestamp(), look_at = clock_timestamp(),
+    withdrawal_known = state <> 'taken',
+    reason = 'the receiver answered 410 Gone: the job has ended'
+FROM ended WHERE i.job_id = ANY (ARRAY[ended.id]) AND i.cancelled_at IS NULL;

@@ -1,0 +1,114 @@
+-- name: followers
+-- The jobs that may start when these end, each with that one; asked before any lock is taken, so that all are locked in
+-- one order. Who begins to follow after that begins with the next end. One row is looked up after
+-- another (OFFSET 0), whatever the statistics say.
+SELECT d.job_id, f.job_id
+FROM due d
+CROSS JOIN LATERAL (
+  SELECT j.account_id, j.name FROM job j
+  WHERE j.id = d.job_id AND j.account_id = d.account_id AND CASE j.dialect WHEN 'fusion' THEN true END
+  OFFSET 0) u
+CROSS JOIN LATERAL (
+  SELECT f.job_id FROM follow f WHERE f.account_id = u.account_id AND f.upstream = u.name
+  OFFSET 0) f
+WHERE d.job_id = ANY (%(job_ids)b::uuid[]);
+
+-- name: start_followers
+-- The end of a run and the start of those that follow it are one transaction. Under the locks of
+-- lock_due_of, of these followers and no others; who is under way already does not start again. What
+-- was to follow by time waits meanwhile (let_go). A firing that was withdrawn ahead of its time, for
+-- another schedule or none, is no end: nothing had begun (resources.py tells of none either).
+WITH started AS (
+  INSERT INTO inflight
+    (id, job_id, account_id, job_version, kind, due_at, final, serial, started_by, state, send_at,
+     look_at, depth)
+  SELECT DISTINCT ON (d.job_id)
+         new_run_id(), d.job_id, d.account_id, d.version, 'chained', now.at, NOT d.standing,
+         d.serial, u.name, 'claimed', now.at, now.at,
+         greatest(a.depth, u.depth)
+  FROM unnest(%(runs)b::uuid[], %(dues)b::timestamptz[], %(job_ids)b::uuid[], %(states)b::text[])
+         AS v (run_id, due_at, job_id, state)
+  CROSS JOIN LATERAL (
+    SELECT d.account_id,
+           (SELECT r.depth FROM run r
+            WHERE r.id = v.run_id AND r.due_at = v.due_at AND r.job_id = v.job_id) AS depth
+    FROM due d
+    WHERE d.job_id = v.job_id
+      AND (SELECT CASE r.state WHEN 'cancelled' THEN r.kind = 'scheduled' AND r.attempts = 0
+             AND r.settled_at < r.due_at END
+           FROM run r
+           WHERE r.id = v.run_id AND r.due_at = v.due_at AND r.job_id = v.job_id) IS NOT TRUE
+    OFFSET 0) a
+  CROSS JOIN LATERAL (
+    SELECT j.name, j.depth FROM job j
+    WHERE j.id = v.job_id AND j.account_id = a.account_id
+      AND CASE j.dialect WHEN 'fusion' THEN true END
+    OFFSET 0) u
+  CROSS JOIN LATERAL (
+    SELECT f.job_id FROM follow f
+    WHERE f.account_id = a.account_id AND f.upstream = u.name AND v.state = ANY (f.states)
+      AND f.job_id = ANY (%(followers)b::uuid[])
+    OFFSET 0) f
+  CROSS JOIN LATERAL (
+    SELECT d.* FROM due d
+    WHERE d.job_id = f.job_id
+      AND (SELECT j.enabled FROM job j WHERE j.id = d.job_id AND j.account_id = d.account_id)
+      AND NOT EXISTS (SELECT FROM inflight i
+                      WHERE i.job_id = d.job_id AND i.serial AND i.cancelled_at IS NULL)
+    OFFSET 0) d
+  CROSS JOIN (SELECT clock_timestamp() AS at) now
+  ON CONFLICT DO NOTHING
+  RETURNING job_id
+)
+UPDATE due SET held_at = coalesce(held_at, next_at), next_at = NULL
+WHERE job_id = ANY (ARRAY(SELECT job_id FROM started)) AND serial;
+
+-- name: let_go
+-- What was held back until a run was settled is next now, unless another run of the job is under way
+-- that was not cancelled. Under lock_due_of, in the settling transaction. num_nonnulls keeps the
+-- planner from reading all of due_held, which holds what is held back, for the few jobs asked about.
+UPDATE due SET next_at = held_at, held_at = NULL
+WHERE job_id = ANY (%(job_ids)b::uuid[]) AND num_nonnulls(held_at) = 1
+  AND (SELECT NOT EXISTS (SELECT FROM inflight i
+                          WHERE i.job_id = due.job_id AND i.serial AND i.cancelled_at IS NULL));
+
+-- name: tellable
+-- Of runs that have just settled: those of which their job, in the version they belong to, wants to
+-- be told, and what is told of them. Run before the job goes.
+SELECT r.id, r.token, r.account_id, r.job_id, j.name, r.due_at, r.state, r.attempts,
+       (SELECT a.status FROM attempt a
+        WHERE a.run_id = r.id AND a.number = r.attempts AND a.due_at = r.due_at),
+       r.reason, r.settled_at, told.url,
+       greatest(r.depth, CASE WHEN j.version = r.job_version THEN j.depth ELSE s.depth END)
+FROM unnest(%(ids)b::uuid[], %(job_ids)b::uuid[], %(dues)b::timestamptz[]) AS v (id, job_id, due_at)
+JOIN run r ON r.id = ANY (ARRAY[v.id]) AND r.job_id = ANY (ARRAY[v.job_id]) AND r.due_at = v.due_at
+LEFT JOIN LATERAL (SELECT * FROM job WHERE id = r.job_id AND account_id = r.account_id LIMIT 1) j
+  ON true
+LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[r.job_id]) AND s.version = r.job_version
+CROSS JOIN LATERAL (
+  SELECT CASE r.state
+    WHEN 'succeeded'
+      THEN CASE WHEN j.version = r.job_version THEN j.on_success ELSE s.on_success END
+    ELSE CASE WHEN j.version = r.job_version THEN j.on_failure ELSE s.on_failure END
+  END AS url) told
+WHERE told.url IS NOT NULL AND r.state IN ('succeeded', 'failed', 'dead');
+
+-- name: insert_events
+-- An event is a run of its own that stands where a job would have the run it tells of, and where a
+-- version would be, the token which that run settled under: so nothing of the job's end, pause or
+-- purge touches it, the take finds its content where it looks for an old version's, and one settlement
+-- makes one event.
+WITH v AS MATERIALIZED (
+  SELECT * FROM unnest(%(runs)b::uuid[], %(tokens)b::int[], %(accounts)b::bigint[],
+                       %(urls)b::text[], %(bodies)b::bytea[], %(depths)b::smallint[])
+    AS v (run_id, token, account_id, url, body, depth)
+), kept AS (
+  INSERT INTO superseded (job_id, version, url, content_type, data, manner)
+  SELECT run_id, token, url, %(media_type)s::text, body, %(manner)s::jsonb FROM v
+)
+INSERT INTO inflight
+  (id, job_id, account_id, job_version, kind, due_at, final, state, send_at, look_at,
+   depth)
+SELECT new_run_id(), run_id, account_id, token, 'event', now.at, false, 'claimed', now.at, now.at,
+       depth
+FROM v, (SELECT clock_timestamp() AS at) now;

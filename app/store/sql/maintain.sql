@@ -1,0 +1,18 @@
+-- name: orphans
+-- A live job has a next firing or a run in flight. One that has neither lost it to a fault: it is
+-- found here, and armed again. What a suspended account has held back is not lost.
+SELECT d.job_id, d.version, j.trigger, d.held_at, d.remaining, clock_timestamp()
+FROM due d
+CROSS JOIN LATERAL (SELECT * FROM job WHERE id = d.job_id AND account_id = d.account_id LIMIT 1) j
+WHERE d.next_at IS NULL AND j.enabled AND (d.held_at IS NOT NULL OR NOT d.standing)
+  AND j.updated_at NOT BETWEEN clock_timestamp() - interval '10 s' AND clock_timestamp()
+  AND d.account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
+  AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = ANY (ARRAY[d.job_id]))
+LIMIT %(limit)s
+FOR UPDATE OF d SKIP LOCKED;
+
+-- name: arm
+-- Only under the lock of orphans, and only what still lacks both.
+UPDATE due SET next_at = %(next_at)s, held_at = NULL
+WHERE job_id = %(job_id)s AND next_at IS NULL
+  AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = due.job_id);

@@ -1,0 +1,218 @@
+-- name: take
+-- Nobody is told to begin early: `remaining` is counted by the database's clock, and the worker adds
+-- it to its own monotonic clock read after the answer.
+-- One sender: a run is taken once per token, by whoever presents the token, and the take raises it.
+-- A cancelled run is not taken, nor one of a suspended account. The payload is that of the run's own version, even if superseded; an
+-- endpoint is where it is now. What was due before its version was made was missed while the job was
+-- paused: only a resumption arms a job in the past. A payload of more than `longest` bytes stays where it is until there is
+-- room for it in memory (payloads): its size is known without reading it.
+WITH held AS (
+  SELECT i.id
+  FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
+  JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+  WHERE i.token = v.token AND i.state = 'claimed' AND i.cancelled_at IS NULL
+    AND i.account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
+  FOR UPDATE OF i SKIP LOCKED
+), taken AS (
+  UPDATE inflight i
+  SET state = 'taken', token = i.token + 1, lease_until = clock_timestamp() + %(lease)s
+  WHERE i.id = ANY (ARRAY(SELECT id FROM held))
+  RETURNING i.id, i.token, i.job_id, i.account_id, i.job_version, i.due_at, i.missed, i.final,
+            i.send_at, i.planned_at, i.attempts, i.reclaims, i.tried, i.kind, i.serial, i.depth,
+            i.further
+)
+SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.planned_at,
+       t.missed, t.final, t.attempts, t.reclaims,
+       date_part('epoch', t.send_at - clock_timestamp()) AS remaining,
+       coalesce(j.url, s.url) AS url,
+       CASE WHEN j.id IS NULL THEN s.signature ELSE j.signature END AS signature,
+       CASE WHEN j.id IS NULL THEN s.content_type ELSE j.content_type END AS content_type,
+       CASE WHEN c.size <= %(longest)s THEN c.data END AS data,
+       t.tried,
+       CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS manner,
+       t.kind, coalesce(j.on_success, s.on_success) IS NOT NULL,
+       coalesce(j.on_failure, s.on_failure) IS NOT NULL,
+       t.serial, coalesce(j.dialect, s.dialect) AS dialect,
+       coalesce(j.endpoint, s.endpoint) AS endpoint, e.url AS base, e.sealed_token,
+       CASE WHEN c.size > %(longest)s THEN c.size ELSE 0 END AS size,
+       greatest(t.depth, coalesce(j.depth, s.depth, 0)) AS depth,
+       coalesce(t.job_version > 1 AND t.due_at < j.updated_at - %(margin)s::interval, false) AS missed_in_pause,
+       t.further
+FROM taken t
+LEFT JOIN LATERAL (SELECT * FROM job WHERE id = t.job_id AND account_id = t.account_id LIMIT 1) j
+  ON j.version = t.job_version
+LEFT JOIN LATERAL (
+  SELECT * FROM superseded
+  WHERE j.id IS NULL AND job_id = t.job_id AND version = t.job_version LIMIT 1) s ON true
+LEFT JOIN LATERAL (
+  SELECT url, sealed_token FROM endpoint
+  WHERE coalesce(j.endpoint, s.endpoint) <> ''
+    AND account_id = t.account_id AND dialect = coalesce(j.dialect, s.dialect)
+    AND name = coalesce(j.endpoint, s.endpoint)
+  LIMIT 1) e ON true
+CROSS JOIN LATERAL (
+  SELECT p.data, octet_length(p.data) AS size
+  FROM (SELECT CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data) p) c;
+
+-- name: payloads
+-- What the take left behind, of runs still held under this token and not cancelled: so this is as
+-- good as the word on them. Found as the take finds it.
+SELECT i.id, CASE WHEN j.id IS NULL THEN s.data ELSE j.data END
+FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
+JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+LEFT JOIN LATERAL (SELECT * FROM job WHERE id = i.job_id AND account_id = i.account_id LIMIT 1) j
+  ON j.version = i.job_version
+LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[i.job_id]) AND s.version = i.job_version
+WHERE i.token = v.token AND i.state = 'taken' AND i.cancelled_at IS NULL;
+
+-- name: untaken
+-- Runs whose bell nobody answered; a worker may take them unbidden, as the take decides who sends.
+-- A claimed run is looked at `renotify_after` after its time: the index finds what is near. What is further
+-- back than `lookback` seconds has been looked at by a scheduler since, and rung for again. One that no
+-- claim made, and no scheduler has looked at, is left to the schedulers for a while, which know
+-- whether its account may begin it.
+SELECT id, token FROM inflight
+WHERE look_at >= now() - make_interval(secs => %(lookback)s)
+  AND look_at < now() + %(renotify_after)s + %(look_ahead)s
+  AND state = 'claimed' AND cancelled_at IS NULL AND reclaims < 2
+  AND (look_at > send_at OR send_at < now() - %(unlooked)s::interval)
+  AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
+  AND send_at < now() - make_interval(secs => %(late)s)
+ORDER BY look_at
+LIMIT %(limit)s;
+
+-- name: suspects
+-- Poison is quarantined: what was reclaimed this often (pace.SUSPECT_AFTER, written out so that the
+-- partial index serves) is taken together with other suspects at most, as many as its group has.
+SELECT id, token, group_size FROM inflight
+WHERE state = 'claimed' AND cancelled_at IS NULL AND reclaims >= 2
+  AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
+ORDER BY look_at
+LIMIT %(limit)s;
+
+-- name: set_group_size
+-- How many suspects are tried together is stored before any of them is taken: if their process dies,
+-- the next group is half as large. Who is tried with others is not held responsible for their death:
+-- a scheduler of the release before this one knows of no groups, and would count each. A row locked elsewhere is passed over, and is not to be taken now.
+WITH free AS MATERIALIZED (
+  SELECT i.id
+  FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
+  JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+  WHERE i.token = v.token AND i.state IN ('claimed', 'taken')
+  FOR UPDATE OF i SKIP LOCKED
+)
+UPDATE inflight
+SET group_size = %(size)s::smallint,
+    reclaims = CASE WHEN %(size)s::smallint > 1
+                    THEN least(reclaims, %(suspect_after)s::smallint) ELSE reclaims END
+WHERE id = ANY (ARRAY(SELECT id FROM free))
+RETURNING id;
+
+-- name: word
+-- The last word counts: of what is taken, by whomever, what was withdrawn within the last ten seconds
+-- and is not known to its holder yet. Those are as many as are withdrawn between two words, whatever
+-- was withdrawn before. No run is named for longer than ten seconds, as none is called later than a
+-- lease after its withdrawal unless its lease is extended, and that tells its holder too (extend); while
+-- a withdrawal is not committed its row is locked, and not extended. An abort before this release has
+-- no token: it counts for all. The first row is this clock; those without a run and a clock name the
+-- accounts that are suspended, of which no call begins.
+SELECT NULL::uuid, NULL::bigint, date_part('epoch', clock_timestamp())
+UNION ALL
+SELECT id, token, NULL FROM inflight
+WHERE cancelled_at > now() - interval '10 s' AND NOT withdrawal_known AND state = 'taken'
+UNION ALL
+SELECT run_id, coalesce(token, 2147483647), NULL FROM aborted
+WHERE aborted_at > now() - interval '10 s'
+UNION ALL
+SELECT NULL, id, NULL FROM account WHERE suspended_at IS NOT NULL;
+
+-- name: acknowledge_withdrawn
+-- The holder of these runs knows that they are withdrawn, which is never undone, and need not be told
+-- again. A row locked elsewhere is passed over: the next word names it again.
+WITH v AS MATERIALIZED (
+  SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
+), held AS (
+  SELECT i.id FROM v JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+  WHERE i.token = v.token AND i.state = 'taken'
+  FOR UPDATE OF i SKIP LOCKED
+), known AS (
+  UPDATE inflight i SET withdrawal_known = true WHERE i.id = ANY (ARRAY(SELECT id FROM held))
+), ended AS (
+  SELECT a.run_id FROM v JOIN aborted a ON a.run_id = ANY (ARRAY[v.id])
+  WHERE a.token IS NULL OR a.token <= v.token
+  FOR UPDATE OF a SKIP LOCKED
+)
+DELETE FROM aborted WHERE run_id = ANY (ARRAY(SELECT run_id FROM ended));
+
+-- name: extend
+-- A lease is extended by its holder only, who is told whether the run was withdrawn meanwhile. A row
+-- locked elsewhere is passed over: the lease as last extended still stands, and the next beat tries
+-- again.
+WITH held AS (
+  SELECT i.id
+  FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
+  JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+  WHERE i.token = v.token AND i.state = 'taken'
+  FOR UPDATE OF i SKIP LOCKED
+)
+UPDATE inflight i SET lease_until = clock_timestamp() + %(lease)s
+WHERE i.id = ANY (ARRAY(SELECT id FROM held))
+RETURNING i.id, i.cancelled_at IS NOT NULL;
+
+-- name: release
+-- Only its holder gives a run back, and no attempt is counted. Nobody holds it afterwards; the raised
+-- token sees to it that no old bell takes it. `planned_at` keeps when its attempt was to begin. It
+-- comes back by itself at `send_at`, or sooner when it is sent for (summon). A run cancelled
+-- meanwhile is looked at at once. One that was called, and reached nobody, is no suspect: whoever
+-- called it lives.
+-- A row locked elsewhere is passed over, and still held (still_held).
+WITH v AS MATERIALIZED (
+  SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(destinations)b::text[],
+                       %(leaves)b::float8[], %(reasons)b::text[], %(called)b::boolean[])
+    AS v (id, token, destination, leave, reason, called)
+), free AS MATERIALIZED (
+  SELECT i.id FROM v JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+  WHERE i.token = v.token AND i.state = 'taken'
+  FOR UPDATE OF i SKIP LOCKED
+)
+UPDATE inflight i
+SET state = 'waiting', token = i.token + 1, lease_until = NULL,
+    reclaims = CASE WHEN v.called THEN 0 ELSE i.reclaims END,
+    planned_at = coalesce(i.planned_at, i.send_at), destination = v.destination,
+    send_at = greatest(i.send_at, clock_timestamp() + make_interval(secs => v.leave)),
+    reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
+    look_at = CASE WHEN i.cancelled_at IS NULL
+                   THEN clock_timestamp() + make_interval(secs => v.leave) - %(ahead)s::interval
+                   ELSE clock_timestamp() END
+FROM v
+WHERE i.id = ANY (ARRAY[v.id]) AND v.id = ANY (ARRAY(SELECT id FROM free))
+RETURNING i.id;
+
+-- name: still_held
+-- Of runs that could not be given back: those that are still this worker's.
+SELECT i.id FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
+JOIN inflight i ON i.id = ANY (ARRAY[v.id])
+WHERE i.token = v.token AND i.state = 'taken';
+
+-- name: summon
+-- Runs given back are sent for, the earliest due first, as many as their destination has room for.
+-- The token stays, as when they are rung for: whichever comes first takes them. Suspects are left
+-- to those who try them alone.
+WITH called AS (
+  SELECT found.id
+  FROM unnest(%(accounts)b::bigint[], %(destinations)b::text[], %(numbers)b::int[])
+         AS v (account_id, destination, number),
+       LATERAL (
+         SELECT i.id FROM inflight i
+         WHERE v.account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
+           AND i.account_id = v.account_id AND i.destination = v.destination
+           AND i.state = 'waiting' AND i.cancelled_at IS NULL AND i.reclaims < 2
+         ORDER BY i.due_at
+         LIMIT v.number
+         FOR UPDATE SKIP LOCKED) found
+)
+UPDATE inflight i
+SET state = 'claimed', send_at = greatest(i.planned_at, clock_timestamp()),
+    look_at = clock_timestamp() + %(renotify_after)s
+WHERE i.id = ANY (ARRAY(SELECT id FROM called))
+RETURNING i.id, i.token, i.account_id, i.destination;
