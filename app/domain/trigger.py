@@ -11,7 +11,7 @@ from typing import Any, Final
 from app.domain import instants, quartz
 from app.domain.clocks import Clock, OnGap, OnOverlap, clock
 from app.domain.dapr import schedule as dapr_schedule
-from app.domain.dapr.schedule import Ticks
+from app.domain.dapr.schedule import DaprSchedule
 from app.domain.fusion import time_triggers
 from app.domain.fusion.time_triggers import Calendar
 from app.domain.instants import format_utc
@@ -45,7 +45,7 @@ class Cron:
 
 
 Native = At | Cron
-Trigger = Native | Ticks | Calendar
+Trigger = Native | DaprSchedule | Calendar
 
 
 def is_recurring(trigger: Trigger) -> bool:
@@ -76,7 +76,7 @@ def next_after(trigger: Trigger, after: datetime) -> datetime | None:
             if local is None:
                 return quartz.next_after(schedule, after)
             return quartz.next_after_on(clock_of(local), schedule, after)
-        case Ticks():
+        case DaprSchedule():
             return dapr_schedule.next_after(trigger, after)
         case Calendar():
             return time_triggers.next_after(trigger, after)
@@ -137,7 +137,7 @@ def _over(trigger: Trigger) -> InvalidMember:
                 "The expression never fires again.",
                 remedy="Name a date that exists, in a year that is still to come.",
             )
-        case Ticks():
+        case DaprSchedule():
             return InvalidMember(
                 "schedule",
                 "The schedule never fires again.",
@@ -191,7 +191,7 @@ def to_document(trigger: Trigger) -> dict[str, Any]:
                 "timezone": local.timezone,
                 **{name: str(rule) for name, rule in rules.items() if rule is not None},
             }
-        case Ticks():
+        case DaprSchedule():
             return dapr_schedule.to_document(trigger)
         case Calendar():
             return time_triggers.to_document(trigger)

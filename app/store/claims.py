@@ -11,8 +11,8 @@ from uuid import UUID
 import psycopg
 
 from app.domain import counters
-from app.domain.dapr.schedule import Ticks
-from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL, further
+from app.domain.dapr.schedule import DaprSchedule
+from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL, further_ticks
 from app.domain.firing_rate import SHARING, UNLIMITED, Bound, FiringLimits, reason
 from app.domain.rearm import Rearmed, rearm
 from app.domain.run import RunState
@@ -327,13 +327,13 @@ def _decide(
 
 def _ticks(trigger: Trigger, due: _Due, each: Rearmed, most: int) -> tuple[datetime | None, ...]:
     """The further ticks that the run may call; none where a limit of the account has to be kept."""
-    if not isinstance(trigger, Ticks) or each.fire_at is None or each.next_at is None:
+    if not isinstance(trigger, DaprSchedule) or each.fire_at is None or each.next_at is None:
         return ()
     if due.crowded or due.bound is not None or not due.serial:
         return ()
     left = most if due.remaining is None else min(most, due.remaining - 1)
     ahead = due.latest - due.now
-    found = further(
+    found = further_ticks(
         trigger, each.fire_at, each.next_at, now=due.now, ahead=ahead, most=max(0, left)
     )
     if due.remaining is not None and len(found) == due.remaining:

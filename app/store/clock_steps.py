@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain.dapr.schedule import Ticks
+from app.domain.dapr.schedule import DaprSchedule
 from app.domain.timings import LEASE, LOOK_AHEAD, RENOTIFY_AFTER
 from app.domain.trigger import from_document, next_after
 from app.store.database_errors import Kind, kind_of
@@ -250,7 +250,7 @@ def _rearm(
     since = armed.now if armed.made is None else max(armed.now, armed.made)
     try:
         trigger = from_document(armed.trigger)
-        if isinstance(trigger, Ticks) and since > armed.now:
+        if isinstance(trigger, DaprSchedule) and since > armed.now:
             # Each of its ticks is made: it goes on after the last, which the run of another may be.
             return 0
         expected = next_after(trigger, since)

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
 from app.domain.call_options import Manner
-from app.domain.dapr.schedule import Ticks
+from app.domain.dapr.schedule import DaprSchedule
 from app.domain.retry_policy import Constant
 from app.domain.trigger import At, to_document
 from app.store import call_options
@@ -80,7 +80,7 @@ def book_ticks(
 ) -> UUID:
     """A job of the app that is due at `first`, and then as often as it is to be repeated."""
     job = UUID(int=uuid7().int)
-    trigger = Ticks(schedule=schedule, start=first, first=first)
+    trigger = DaprSchedule(schedule=schedule, start=first, first=first)
     manner = call_options.to_document(Manner(retry=policy))
     with connection.transaction():
         connection.execute(

@@ -12,7 +12,7 @@ import pytest
 from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
-from app.domain.dapr.schedule import Ticks
+from app.domain.dapr.schedule import DaprSchedule
 from app.domain.firing_rate import Allowed, FiringLimits
 from app.domain.run import Attempt, Reply, RunState, Timing
 from app.domain.trigger import to_document
@@ -34,7 +34,7 @@ def book(
     """A Dapr job that ticks every 10 ms, and began so many seconds ago."""
     job_id = UUID(int=uuid7().int)
     start = in_seconds(-late)
-    ticks = Ticks(schedule="@every 10ms", start=start, first=start)
+    ticks = DaprSchedule(schedule="@every 10ms", start=start, first=start)
     connection.execute(
         "INSERT INTO job (id, account_id, version, url, trigger, enabled, misfire, name, dialect,"
         " endpoint, written)"

@@ -13,7 +13,7 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from app.domain import counters
-from app.domain.dapr.schedule import Ticks
+from app.domain.dapr.schedule import DaprSchedule
 from app.domain.run import RunState
 from app.domain.trigger import to_document
 from app.store import partitions, trusted_clock
@@ -204,7 +204,7 @@ def test_a_firing_that_a_wrong_clock_made_is_not_made_again(scene: Scene) -> Non
 def test_ticks_that_another_tick_s_run_made_are_not_made_again(scene: Scene) -> None:
     job_id = scene.cron(due_in=-1)
     start = in_seconds(-60)
-    ticks = to_document(Ticks(schedule="@every 1s", start=start))
+    ticks = to_document(DaprSchedule(schedule="@every 1s", start=start))
     scene.connection.execute(
         "UPDATE job SET trigger = %s, dialect = 'dapr', name = 'tidy', endpoint = 'shop',"
         " written = '{}'",

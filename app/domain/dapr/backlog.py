@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.domain.dapr.reader import Every, Fields
-from app.domain.dapr.schedule import Ticks, next_after, step_of
+from app.domain.dapr.schedule import DaprSchedule, next_after, step_of
 
 MAX_AT_ONCE: Final = 10_000
 """All of them are called for, one after the other, as fast as the app answers."""
@@ -23,7 +23,7 @@ _NANOSECONDS: Final = 1000
 
 
 def has_too_many(
-    ticks: Ticks, schedule: Every | Fields, repeats: int | None, now: datetime
+    trigger: DaprSchedule, schedule: Every | Fields, repeats: int | None, now: datetime
 ) -> bool:
     """Whether more than MAX_AT_ONCE ticks would be due at once at `now`, or without an end.
 
@@ -33,26 +33,26 @@ def has_too_many(
     if repeats is not None and repeats <= MAX_AT_ONCE:
         return False
     if isinstance(schedule, Every):
-        return _too_many_steps(ticks, schedule, now)
-    end = now if ticks.until is None else min(now, ticks.until)
-    if (end - ticks.start) // _SECOND < MAX_AT_ONCE:
+        return _too_many_steps(trigger, schedule, now)
+    end = now if trigger.until is None else min(now, trigger.until)
+    if (end - trigger.start) // _SECOND < MAX_AT_ONCE:
         return False
-    counted = 1 if ticks.first is not None else 0
-    tick = next_after(ticks, ticks.start)
+    counted = 1 if trigger.first is not None else 0
+    tick = next_after(trigger, trigger.start)
     while tick is not None and tick <= end and counted <= MAX_AT_ONCE:
         counted += 1
-        tick = next_after(ticks, tick)
+        tick = next_after(trigger, tick)
     return counted > MAX_AT_ONCE
 
 
-def _too_many_steps(ticks: Ticks, every: Every, now: datetime) -> bool:
+def _too_many_steps(trigger: DaprSchedule, every: Every, now: datetime) -> bool:
     if every.period >= MIN_STEP:
-        end = now if ticks.until is None else min(now, ticks.until)
-    elif ticks.until is None:
+        end = now if trigger.until is None else min(now, trigger.until)
+    elif trigger.until is None:
         return True
     else:
-        end = ticks.until
-    if end < ticks.start:
+        end = trigger.until
+    if end < trigger.start:
         return False
-    steps = (end - ticks.start) // _MICRO * _NANOSECONDS // step_of(every)
-    return steps + (ticks.first is not None) > MAX_AT_ONCE
+    steps = (end - trigger.start) // _MICRO * _NANOSECONDS // step_of(every)
+    return steps + (trigger.first is not None) > MAX_AT_ONCE

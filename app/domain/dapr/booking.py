@@ -9,8 +9,8 @@ from typing import Final
 from app.domain.dapr import time_spec
 from app.domain.dapr.backlog import MAX_AT_ONCE, MIN_STEP, has_too_many
 from app.domain.dapr.reader import Every, Fields, read
-from app.domain.dapr.refusal import Refusal, shown
-from app.domain.dapr.schedule import Ticks, following, next_after
+from app.domain.dapr.refusal import Refusal, sanitize
+from app.domain.dapr.schedule import DaprSchedule, next_after, next_tick
 from app.domain.instants import format_utc
 from app.domain.trigger import At
 
@@ -35,7 +35,7 @@ class Booked:
     `remaining` ticks there are to be, the first among them; None for no limit.
     """
 
-    trigger: At | Ticks
+    trigger: At | DaprSchedule
     first: datetime
     remaining: int | None
 
@@ -50,26 +50,26 @@ def book(times: Times, now: datetime) -> Booked:
         if due is None:
             raise _nothing_given()
         return Booked(trigger=At(instant=due), first=due, remaining=None)
-    ticks = Ticks(
+    trigger = DaprSchedule(
         schedule=times.schedule,
         start=now if due is None else due,
         first=due,
         until=_until(times.ttl, due, now),
     )
-    _check_schedule(times.schedule, schedule, ticks.start)
-    first = next_after(ticks, now) if due is None else due
+    _check_schedule(times.schedule, schedule, trigger.start)
+    first = next_after(trigger, now) if due is None else due
     if first is None:
         raise Refusal(
             "ttl",
             "the job ends before its first tick",
             remedy='give it a longer "ttl", or its first tick in "dueTime"',
         )
-    if has_too_many(ticks, schedule, times.repeats, now):
+    if has_too_many(trigger, schedule, times.repeats, now):
         raise _too_many(times.schedule, schedule)
     remaining = times.repeats
     if remaining is not None and remaining > MAX_COUNTED:
         remaining = None
-    return Booked(trigger=ticks, first=first, remaining=remaining)
+    return Booked(trigger=trigger, first=first, remaining=remaining)
 
 
 def _check_members(times: Times) -> None:
@@ -121,13 +121,13 @@ def _check_schedule(text: str, schedule: Every | Fields, start: datetime) -> Non
     if isinstance(schedule, Every) and schedule.period < 0:
         raise Refusal(
             "schedule",
-            f"the interval is negative: {shown(text)}",
+            f"the interval is negative: {sanitize(text)}",
             remedy='give a positive duration, as in "@every 5m"',
         )
-    if following(schedule, start, start) is None:
+    if next_tick(schedule, start, start) is None:
         raise Refusal(
             "schedule",
-            f"the schedule never fires: {shown(text)} names no time after {format_utc(start)}",
+            f"the schedule never fires: {sanitize(text)} names no time after {format_utc(start)}",
             remedy="name a date that exists",
         )
 
@@ -136,12 +136,12 @@ def _too_many(text: str, schedule: Every | Fields) -> Refusal:
     if isinstance(schedule, Every) and schedule.period < MIN_STEP:
         return Refusal(
             "schedule",
-            f"the interval is shorter than a millisecond, without an end: {shown(text)}",
+            f"the interval is shorter than a millisecond, without an end: {sanitize(text)}",
             remedy='use "@every 1ms" or longer, '
             f'or say how often in "repeats", at most {MAX_AT_ONCE:,} times',
         )
     return Refusal(
         "dueTime",
-        f"more than {MAX_AT_ONCE:,} ticks of {shown(text)} would be due at once",
+        f"more than {MAX_AT_ONCE:,} ticks of {sanitize(text)} would be due at once",
         remedy='begin later, or say how often in "repeats" or how long in "ttl"',
     )

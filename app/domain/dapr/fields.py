@@ -9,7 +9,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from app.domain.dapr.refusal import Refusal, shown
+from app.domain.dapr.refusal import Refusal, sanitize
 
 _NUMBER: Final = re.compile(r"(?P<sign>[+-]?)(?P<digits>[0-9]+)")
 _MAX_DIGITS: Final = 18
@@ -84,12 +84,12 @@ def _item(where: Field, item: str) -> tuple[range, bool]:
     else:
         first = _value(where, ends[0])
         if len(ends) > len(("first", "last")):
-            raise _refused(where, f"too many hyphens: {shown(item)}")
+            raise _refused(where, f"too many hyphens: {sanitize(item)}")
         last = _value(where, ends[-1])
     step = 1
     if steps:
         if len(steps) > 1:
-            raise _refused(where, f"too many slashes: {shown(item)}")
+            raise _refused(where, f"too many slashes: {sanitize(item)}")
         step = _number(where, steps[0])
         last = where.high if len(ends) == 1 else last
     _check(where, item, first, last, step)
@@ -97,7 +97,7 @@ def _item(where: Field, item: str) -> tuple[range, bool]:
 
 
 def _check(where: Field, item: str, first: int, last: int, step: int) -> None:
-    said = shown(item)
+    said = sanitize(item)
     if first < where.low:
         raise _refused(where, f"beginning of range ({first}) below minimum ({where.low}): {said}")
     if last > where.high:
@@ -116,14 +116,14 @@ def _value(where: Field, text: str) -> int:
 def _number(where: Field, text: str) -> int:
     found = _NUMBER.fullmatch(text)
     if found is None or len(found["digits"]) > _MAX_DIGITS:
-        said = shown(text)
+        said = sanitize(text)
         reason = "invalid syntax" if found is None else "value out of range"
         raise _refused(
             where, f'failed to parse int from {said}: strconv.Atoi: parsing "{said}": {reason}'
         )
     number = int(found["digits"])
     if found["sign"] == "-" and number:
-        raise _refused(where, f"negative number (-{number}) not allowed: {shown(text)}")
+        raise _refused(where, f"negative number (-{number}) not allowed: {sanitize(text)}")
     return number
 
 

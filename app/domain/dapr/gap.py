@@ -10,38 +10,38 @@ from typing import Final
 from app.domain import quartz
 from app.domain.dapr.duration import SECOND
 from app.domain.dapr.reader import Every, Fields, read
-from app.domain.dapr.schedule import Ticks, next_after, step_of
+from app.domain.dapr.schedule import DaprSchedule, next_after, step_of
 
 MAX_WALKED: Final = 1000
 _SECOND: Final = timedelta(seconds=1)
 
 
-def ticks_from(ticks: Ticks, first: datetime, remaining: int | None) -> Iterator[datetime]:
+def ticks_from(trigger: DaprSchedule, first: datetime, remaining: int | None) -> Iterator[datetime]:
     """The ticks of a job from `first`, which is one, up to the last of those remaining."""
 
     def onwards() -> Iterator[datetime]:
         tick: datetime | None = first
         while tick is not None:
             yield tick
-            tick = next_after(ticks, tick)
+            tick = next_after(trigger, tick)
 
     return islice(onwards(), remaining)
 
 
-def minimum_gap(ticks: Ticks, first: datetime, remaining: int | None = None) -> int | None:
+def minimum_gap(trigger: DaprSchedule, first: datetime, remaining: int | None = None) -> int | None:
     """The fewest whole seconds between two ticks from `first` on; None when there is one at most.
 
     Exact where the job has no end, or at most MAX_WALKED ticks; else what it would be without
     an end, which is no more. Ticks by fields count from the date of the first one on.
     """
-    opening = tuple(islice(ticks_from(ticks, first, remaining), 2))
+    opening = tuple(islice(ticks_from(trigger, first, remaining), 2))
     if len(opening) == 1:
         return None
-    if ticks.until is not None or remaining is not None:
-        walked = list(islice(ticks_from(ticks, first, remaining), MAX_WALKED + 1))
+    if trigger.until is not None or remaining is not None:
+        walked = list(islice(ticks_from(trigger, first, remaining), MAX_WALKED + 1))
         if len(walked) <= MAX_WALKED:
             return min(later - earlier for earlier, later in pairwise(walked)) // _SECOND
-    schedule = read(ticks.schedule)
+    schedule = read(trigger.schedule)
     if isinstance(schedule, Every):
         return step_of(schedule) // SECOND
     lasting = _by_fields(schedule, after=first)

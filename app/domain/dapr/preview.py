@@ -14,7 +14,7 @@ from app.domain.dapr.description import days_in_words
 from app.domain.dapr.gap import minimum_gap, ticks_from
 from app.domain.dapr.reader import Every, Fields, Read, read
 from app.domain.dapr.refusal import Refusal
-from app.domain.dapr.schedule import Ticks
+from app.domain.dapr.schedule import DaprSchedule
 from app.domain.instants import format_utc
 from app.domain.preview import Preview, changes_in_words
 from app.domain.zones import Zone
@@ -46,7 +46,7 @@ def of_times(times: Times, *, after: datetime, count: int) -> Preview:
         )
     listed: tuple[datetime, ...] = (booked.first,)
     gap = None
-    if isinstance(booked.trigger, Ticks):
+    if isinstance(booked.trigger, DaprSchedule):
         listed = tuple(islice(ticks_from(booked.trigger, booked.first, booked.remaining), count))
         gap = minimum_gap(booked.trigger, booked.first, booked.remaining)
     return Preview(

@@ -22,7 +22,7 @@ from app.domain.dapr.fields import (
     Values,
     expand,
 )
-from app.domain.dapr.refusal import Refusal, shown
+from app.domain.dapr.refusal import Refusal, sanitize
 from app.domain.quartz.schedule import FIRST_YEAR, LAST_YEAR, Schedule
 from app.errors import InvalidMember
 
@@ -97,15 +97,15 @@ def read(text: str) -> Read:
     if prefix is None:
         return _unzoned(text)
     if not prefix["rest"]:
-        reason = f"timezone prefix {shown(text)} is not followed by a schedule"
+        reason = f"timezone prefix {sanitize(text)} is not followed by a schedule"
         raise Refusal("schedule", reason, remedy='write it as in "CRON_TZ=Europe/Rome @daily"')
     zone = _clock(prefix["zone"])
     rest = prefix["rest"].strip(_BLANK)
     if rest.startswith(_EVERY):
         raise Refusal(
             "schedule",
-            f"a time zone has no meaning for an interval: {shown(text)}",
-            remedy=f'write "{shown(rest)}" alone',
+            f"a time zone has no meaning for an interval: {sanitize(text)}",
+            remedy=f'write "{sanitize(rest)}" alone',
         )
     return _fields(rest, zone)
 
@@ -115,18 +115,18 @@ def _unzoned(text: str) -> Read:
         try:
             return Every(period=duration.parse(text.removeprefix(_EVERY), member="schedule"))
         except Refusal as cause:
-            reason = f"failed to parse duration {shown(text)}: {cause.message}"
+            reason = f"failed to parse duration {sanitize(text)}: {cause.message}"
             raise Refusal("schedule", reason, remedy=cause.remedy) from None
     return _fields(text, None)
 
 
 def _fields(text: str, zone: Clock | None) -> Fields:
     if text.startswith("@") and text not in _DESCRIPTORS:
-        raise Refusal("schedule", f"unrecognized descriptor: {shown(text)}", remedy=_DESCRIBED)
+        raise Refusal("schedule", f"unrecognized descriptor: {sanitize(text)}", remedy=_DESCRIBED)
     fields = _SPACES.split(_DESCRIPTORS.get(text, text).strip(_BLANK))
     if len(fields) != _FIELDS or not fields[0]:
         count = len(fields) if fields[0] else 0
-        reason = f"expected exactly {_FIELDS} fields, found {count}: [{shown(' '.join(fields))}]"
+        reason = f"expected exactly {_FIELDS} fields, found {count}: [{sanitize(' '.join(fields))}]"
         raise Refusal("schedule", reason, remedy=_meant(text) or _SHAPE)
     kinds = (SECONDS, MINUTES, HOURS, DAY_OF_MONTH, MONTH, DAY_OF_WEEK)
     read_in = [expand(kind, field) for kind, field in zip(kinds, fields, strict=True)]
@@ -153,10 +153,10 @@ def _meant(text: str) -> str | None:
     bare = text.strip(_BLANK)
     with suppress(Refusal):
         if duration.parse(bare, member="schedule") > 0:
-            return f'write "@every {shown(bare)}", or, for one call, give it as dueTime'
+            return f'write "@every {sanitize(bare)}", or, for one call, give it as dueTime'
     with suppress(InvalidMember):
         instants.parse(bare, member="schedule")
-        return f'give "{shown(bare)}" as dueTime: a schedule is for calls that recur'
+        return f'give "{sanitize(bare)}" as dueTime: a schedule is for calls that recur'
     return None
 
 
@@ -166,5 +166,5 @@ def _clock(name: str) -> Clock | None:
     try:
         return clock(name, OnGap.SKIP, OnOverlap.BOTH)
     except InvalidMember as cause:
-        reason = f"provided bad location {shown(name)}: unknown time zone {shown(name)}"
+        reason = f"provided bad location {sanitize(name)}: unknown time zone {sanitize(name)}"
         raise Refusal("schedule", reason, remedy=cause.remedy) from None

@@ -15,6 +15,6 @@ class Refusal(InvalidMember):
         return f"{self.message}; {self.remedy}"
 
 
-def shown(text: str) -> str:
+def sanitize(text: str) -> str:
     """A client's words, safe and short enough for any message, without quotes around them."""
     return quoted(text)[1:-1]

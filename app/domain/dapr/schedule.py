@@ -1,4 +1,4 @@
-"""Ticks: when a recurring Dapr job is due: at each tick of its schedule, from its start on."""
+"""The trigger of a recurring Dapr job: due at each tick of its schedule, from its start on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NANOSECONDS: Final = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ticks:
+class DaprSchedule:
     """Due at `first`, if there is one, and then whenever `schedule` says, up to `until` inclusive.
 
     `schedule` is as the client wrote it, the instants are in UTC. `start` is `first`, or when the
@@ -32,21 +32,21 @@ class Ticks:
     until: datetime | None = None
 
 
-def next_after(ticks: Ticks, after: datetime) -> datetime | None:
+def next_after(trigger: DaprSchedule, after: datetime) -> datetime | None:
     """The first tick strictly after `after` (aware), in UTC; None when none is left.
 
     Raises Refusal for `schedule` where that cannot be read.
     """
-    if ticks.first is not None and after < ticks.first:
-        found: datetime | None = ticks.first
+    if trigger.first is not None and after < trigger.first:
+        found: datetime | None = trigger.first
     else:
-        found = following(read(ticks.schedule), ticks.start, max(after, ticks.start))
-    if found is None or (ticks.until is not None and found > ticks.until):
+        found = next_tick(read(trigger.schedule), trigger.start, max(after, trigger.start))
+    if found is None or (trigger.until is not None and found > trigger.until):
         return None
     return found
 
 
-def following(schedule: Every | Fields, start: datetime, after: datetime) -> datetime | None:
+def next_tick(schedule: Every | Fields, start: datetime, after: datetime) -> datetime | None:
     """The first tick after `after`, which is not before `start`, as if none were the last."""
     if isinstance(schedule, Fields):
         if schedule.clock is None:
@@ -66,17 +66,17 @@ def step_of(every: Every) -> int:
     return max(every.period, _NANOSECONDS)
 
 
-def to_document(ticks: Ticks) -> dict[str, Any]:
+def to_document(trigger: DaprSchedule) -> dict[str, Any]:
     """The form in which ticks are stored; `from_document` reads it back."""
-    document = {"kind": KIND, "schedule": ticks.schedule, "start": format_utc(ticks.start)}
-    if ticks.first is not None:
-        document["first"] = format_utc(ticks.first)
-    if ticks.until is not None:
-        document["until"] = format_utc(ticks.until)
+    document = {"kind": KIND, "schedule": trigger.schedule, "start": format_utc(trigger.start)}
+    if trigger.first is not None:
+        document["first"] = format_utc(trigger.first)
+    if trigger.until is not None:
+        document["until"] = format_utc(trigger.until)
     return document
 
 
-def from_document(document: Mapping[str, Any]) -> Ticks:
+def from_document(document: Mapping[str, Any]) -> DaprSchedule:
     """The ticks stored as `document`."""
     return _stored(
         document["schedule"], document["start"], document.get("first"), document.get("until")
@@ -84,9 +84,9 @@ def from_document(document: Mapping[str, Any]) -> Ticks:
 
 
 @lru_cache(maxsize=16384)
-def _stored(schedule: str, start: str, first: str | None, until: str | None) -> Ticks:
+def _stored(schedule: str, start: str, first: str | None, until: str | None) -> DaprSchedule:
     # A scheduler reads the document of one job again at each of its ticks.
-    return Ticks(
+    return DaprSchedule(
         schedule=schedule,
         start=instants.parse(start, member="start"),
         first=None if first is None else instants.parse(first, member="first"),

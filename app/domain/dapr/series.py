@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.domain.dapr.schedule import Ticks, next_after
+from app.domain.dapr.schedule import DaprSchedule, next_after
 
 MIN_APART: Final = timedelta(milliseconds=100)
 """Ticks that are as far apart have a run each, while they are called in time."""
@@ -20,8 +20,14 @@ MAX_SECONDS: Final = 1.0
 """How long a run goes on with further ticks: what it has called is stored then."""
 
 
-def further(
-    ticks: Ticks, tick: datetime, following: datetime, *, now: datetime, ahead: timedelta, most: int
+def further_ticks(
+    trigger: DaprSchedule,
+    tick: datetime,
+    following: datetime,
+    *,
+    now: datetime,
+    ahead: timedelta,
+    most: int,
 ) -> list[datetime | None]:
     """The ticks that the run of `tick` may call as well, and last the one after them, if any.
 
@@ -36,7 +42,7 @@ def further(
         if not (close or candidate <= now):
             break
         found.append(candidate)
-        last, after = candidate, next_after(ticks, candidate)
+        last, after = candidate, next_after(trigger, candidate)
         if after is None:
             return [*found, None]
         candidate = after

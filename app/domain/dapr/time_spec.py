@@ -9,7 +9,7 @@ from typing import Final
 
 from app.domain.dapr import duration
 from app.domain.dapr.duration import SECOND
-from app.domain.dapr.refusal import Refusal, shown
+from app.domain.dapr.refusal import Refusal, sanitize
 from app.domain.quotation import quoted
 
 MAX_TEXT: Final = 128
@@ -57,7 +57,7 @@ def parse(text: str, base: datetime, *, member: str) -> datetime:
     except (OverflowError, ValueError):
         raise Refusal(
             member,
-            f"{shown(text)} lies outside the years 1 to 9999",
+            f"{sanitize(text)} lies outside the years 1 to 9999",
             remedy="name an instant within these years",
         ) from None
 

@@ -13,8 +13,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.api.dapr import sidecar
-from app.domain.dapr.schedule import Ticks, next_after
-from app.domain.dapr.series import MIN_APART, further
+from app.domain.dapr.schedule import DaprSchedule, next_after
+from app.domain.dapr.series import MIN_APART, further_ticks
 from app.domain.retry import RetryAt, decide
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply
@@ -98,14 +98,14 @@ def test_6_retry_after_is_listened_to(headers: tuple[tuple[str, str], ...], seco
 
 def test_7_ticks_that_come_close_together_share_a_run() -> None:
     def together(step: str, *, late: float = 0.0) -> int:
-        ticks = Ticks(schedule=f"@every {step}", start=NOW)
+        ticks = DaprSchedule(schedule=f"@every {step}", start=NOW)
         first = next_after(ticks, NOW)
         assert first is not None
         following = next_after(ticks, first)
         assert following is not None
         now = first + timedelta(seconds=late)
         ahead = timedelta(seconds=0.3)
-        return len(further(ticks, first, following, now=now, ahead=ahead, most=500))
+        return len(further_ticks(ticks, first, following, now=now, ahead=ahead, most=500))
 
     assert timedelta(milliseconds=100) == MIN_APART
     assert together("10ms") > 1
@@ -140,11 +140,11 @@ def test_9_what_could_never_end_well_is_refused(
 def test_10_clock_changes_at_midnight_are_right() -> None:
     """In Cairo 2026-04-24 begins at 01:00, an hour ahead of the day before."""
     start = datetime(2026, 4, 1, tzinfo=UTC)
-    at_one = Ticks(schedule="CRON_TZ=Africa/Cairo 0 0 1 * * *", start=start)
+    at_one = DaprSchedule(schedule="CRON_TZ=Africa/Cairo 0 0 1 * * *", start=start)
     assert next_after(at_one, datetime(2026, 4, 23, 12, tzinfo=UTC)) == datetime(
         2026, 4, 23, 22, tzinfo=UTC
     )
-    at_half = Ticks(schedule="CRON_TZ=Africa/Cairo 0 30 0 * * *", start=start)
+    at_half = DaprSchedule(schedule="CRON_TZ=Africa/Cairo 0 30 0 * * *", start=start)
     assert next_after(at_half, datetime(2026, 4, 23, 12, tzinfo=UTC)) == datetime(
         2026, 4, 24, 21, 30, tzinfo=UTC
     )

@@ -10,7 +10,7 @@ import pytest
 from app.domain.dapr.backlog import MAX_AT_ONCE
 from app.domain.dapr.booking import MAX_COUNTED, Times, book
 from app.domain.dapr.refusal import Refusal
-from app.domain.dapr.schedule import Ticks, next_after
+from app.domain.dapr.schedule import DaprSchedule, next_after
 from app.domain.trigger import At
 from tests.domain.dapr.vectors import Vector, at, of
 from tests.domain.quartz.reference import utc
@@ -35,7 +35,7 @@ def test_what_dapr_makes_of_a_job(vector: Vector) -> None:
         assert booked.trigger == At(instant=at(expected["dueTime"]))
         return
     due, until = expected.get("dueTime"), expected["expiration"]
-    assert booked.trigger == Ticks(
+    assert booked.trigger == DaprSchedule(
         schedule=vector.input["schedule"],
         start=at(due or expected["start"]),
         first=at(due) if due else None,
@@ -53,7 +53,7 @@ def test_every_job_that_dapr_calls_for_can_be_booked(vector: Vector) -> None:
     repeats = job.get("repeats")
     assert booked.remaining == repeats
     if repeats is not None:
-        assert isinstance(booked.trigger, Ticks)
+        assert isinstance(booked.trigger, DaprSchedule)
         tick: datetime | None = booked.first
         for _ in range(repeats - 1):
             assert tick is not None
@@ -99,7 +99,7 @@ def test_a_due_time_alone_is_one_call(members: dict[str, object], first: datetim
 )
 def test_a_schedule(members: dict[str, object], first: datetime, until: datetime | None) -> None:
     booked = book(times(members), NOW)
-    assert isinstance(booked.trigger, Ticks)
+    assert isinstance(booked.trigger, DaprSchedule)
     assert booked.first == first
     assert booked.trigger.until == until
     assert booked.trigger.first == (first if "dueTime" in members else None)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.dapr.gap import minimum_gap, ticks_from
-from app.domain.dapr.schedule import Ticks, next_after
+from app.domain.dapr.schedule import DaprSchedule, next_after
 from tests.domain.dapr.expressions import Expression, expressions
 from tests.domain.quartz.reference import utc
 
@@ -51,7 +51,7 @@ def test_the_gap_of_a_job(
     remaining: int | None,
     gap: int | None,
 ) -> None:
-    ticks = Ticks(schedule=schedule, start=first or NOON, first=first, until=until)
+    ticks = DaprSchedule(schedule=schedule, start=first or NOON, first=first, until=until)
     begin = first or next_after(ticks, NOON)
     assert begin is not None
     assert minimum_gap(ticks, begin, remaining) == gap
@@ -64,7 +64,7 @@ def test_the_gap_of_a_job(
 )
 def test_no_two_ticks_are_closer(drawn: Expression, start: datetime) -> None:
     first = start.replace(tzinfo=NOON.tzinfo)
-    ticks = Ticks(schedule=drawn.text, start=first, first=first)
+    ticks = DaprSchedule(schedule=drawn.text, start=first, first=first)
     walked = list(islice(ticks_from(ticks, first, None), 400))
     gap = minimum_gap(ticks, first)
     closest = min((b - a for a, b in pairwise(walked)), default=None)
@@ -79,7 +79,7 @@ def test_no_two_ticks_are_closer(drawn: Expression, start: datetime) -> None:
 @settings(deadline=None, max_examples=40)
 @given(expressions(), st.integers(2, 50))
 def test_of_few_ticks_the_gap_is_exact(drawn: Expression, remaining: int) -> None:
-    ticks = Ticks(schedule=drawn.text, start=NOON, first=NOON)
+    ticks = DaprSchedule(schedule=drawn.text, start=NOON, first=NOON)
     walked = list(ticks_from(ticks, NOON, remaining))
     assert len(walked) <= remaining
     expected = min(((b - a) // SECOND for a, b in pairwise(walked)), default=None)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.dapr.schedule import Ticks, next_after
-from app.domain.dapr.series import MIN_APART, further
+from app.domain.dapr.schedule import DaprSchedule, next_after
+from app.domain.dapr.series import MIN_APART, further_ticks
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(milliseconds=300)
@@ -18,10 +18,10 @@ AHEAD = timedelta(milliseconds=300)
 def together(
     step: str, *, now: datetime = START, until: datetime | None = None, most: int = 500
 ) -> list[datetime | None]:
-    ticks = Ticks(schedule=f"@every {step}", start=START, first=START, until=until)
+    ticks = DaprSchedule(schedule=f"@every {step}", start=START, first=START, until=until)
     following = next_after(ticks, START)
     assert following is not None
-    return further(ticks, START, following, now=now, ahead=AHEAD, most=most)
+    return further_ticks(ticks, START, following, now=now, ahead=AHEAD, most=most)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_none_is_left_out_and_none_comes_twice(step: int, late: int, most: int) 
     found = together(f"{step}us", now=now, most=most)
 
     assert len(found) <= most + (most > 0)
-    ticks = Ticks(schedule=f"@every {step}us", start=START, first=START)
+    ticks = DaprSchedule(schedule=f"@every {step}us", start=START, first=START)
     expected, last = [], START
     for _ in found:
         tick = next_after(ticks, last)

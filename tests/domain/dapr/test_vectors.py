@@ -11,7 +11,7 @@ from app.domain.dapr import duration, time_spec
 from app.domain.dapr.fields import Field, expand
 from app.domain.dapr.reader import Every, read
 from app.domain.dapr.refusal import Refusal
-from app.domain.dapr.schedule import Ticks, following, next_after
+from app.domain.dapr.schedule import DaprSchedule, next_after, next_tick
 from tests.domain.dapr.vectors import VECTORS, Vector, at, of
 
 SECOND = timedelta(seconds=1)
@@ -44,7 +44,7 @@ def test_the_vectors_are_all_there() -> None:
 
 def ticks(schedule: str, base: datetime, count: int) -> list[datetime | None]:
     """Up to `count` ticks after `base`, ended by None where none is left."""
-    booked, found = Ticks(schedule=schedule, start=base), list[datetime | None]()
+    booked, found = DaprSchedule(schedule=schedule, start=base), list[datetime | None]()
     after: datetime | None = base
     while after is not None and len(found) < count:
         after = next_after(booked, after)
@@ -97,7 +97,7 @@ def test_an_interval_is_as_long_as_in_dapr(vector: Vector) -> None:
 
 @pytest.mark.parametrize("vector", of("every_next"), ids=str)
 def test_an_interval_is_added_as_in_dapr(vector: Vector) -> None:
-    found = following(Every(period=vector.input), vector.base, vector.base)
+    found = next_tick(Every(period=vector.input), vector.base, vector.base)
     assert found is not None
     # Rounded up: instants are kept to the microsecond, and no tick is early.
     assert timedelta() <= found - at(vector.expected) <= MICRO
@@ -137,7 +137,7 @@ def test_points_in_time_are_those_of_dapr(vector: Vector) -> None:
 def test_a_tick_follows_the_last_one(vector: Vector) -> None:
     state = vector.input
     until = state.get("expiration")
-    booked = Ticks(
+    booked = DaprSchedule(
         schedule=state["schedule"],
         start=at(state["start"]),
         # The vector without a last tick leaves its expiry to another part of Dapr.

@@ -10,7 +10,7 @@ from app.api.native.codecs.schema import Value
 from app.api.native.documents import options, payload
 from app.api.native.documents import schedule as schedule_document
 from app.domain import instants
-from app.domain.dapr.schedule import Ticks
+from app.domain.dapr.schedule import DaprSchedule
 from app.domain.job import Booking, Dialect, Echo, Job
 from app.domain.quotation import quoted
 from app.domain.retry_policy import RetryPolicy
@@ -120,7 +120,7 @@ def of_job(job: Job) -> JobDocument:
         on_failure=job.on_failure,
         dialect=None if native else str(job.dialect),
         endpoint=job.endpoint or None,
-        schedule=job.trigger.schedule if isinstance(job.trigger, Ticks) else None,
+        schedule=job.trigger.schedule if isinstance(job.trigger, DaprSchedule) else None,
         remaining=job.remaining,
     )
 

@@ -1,4 +1,4 @@
-"""Ticks: the right one, strictly after; the same as anybody finds who looks at every instant."""
+"""The next tick of a Dapr schedule: strictly after an instant, and as brute force finds it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.domain import zones
 from app.domain.clocks import instant as at_second
 from app.domain.dapr.refusal import Refusal
-from app.domain.dapr.schedule import Ticks, from_document, next_after, to_document
+from app.domain.dapr.schedule import DaprSchedule, from_document, next_after, to_document
 from tests.domain.dapr.expressions import Expression, expressions
 from tests.domain.quartz.reference import utc
 
@@ -41,11 +41,11 @@ def instants(first_year: int = 2000, last_year: int = 2100) -> st.SearchStrategy
     )
 
 
-def of(schedule: str, start: datetime = BASE, **more: datetime) -> Ticks:
-    return Ticks(schedule=schedule, start=start, **more)
+def of(schedule: str, start: datetime = BASE, **more: datetime) -> DaprSchedule:
+    return DaprSchedule(schedule=schedule, start=start, **more)
 
 
-def within(ticks: Ticks, after: datetime, end: datetime) -> list[datetime]:
+def within(ticks: DaprSchedule, after: datetime, end: datetime) -> list[datetime]:
     """The ticks after `after` and before `end`."""
     found, tick = list[datetime](), next_after(ticks, after)
     while tick is not None and tick < end:
@@ -197,7 +197,7 @@ def test_ticks_are_read_back_as_they_were_stored(
     schedule: str, start: datetime, until: datetime | None
 ) -> None:
     for first in (None, start):
-        ticks = Ticks(schedule=schedule, start=start, first=first, until=until)
+        ticks = DaprSchedule(schedule=schedule, start=start, first=first, until=until)
         document = to_document(ticks)
         assert document["kind"] == "ticks"
         assert all(isinstance(each, str) for each in document.values())
@@ -206,7 +206,7 @@ def test_ticks_are_read_back_as_they_were_stored(
 
 def test_what_is_stored() -> None:
     start = utc(2026, 11, 22, 10, 14, 59, 250_000)
-    ticks = Ticks(schedule="@hourly", start=start, first=start, until=utc(2027, 1, 1))
+    ticks = DaprSchedule(schedule="@hourly", start=start, first=start, until=utc(2027, 1, 1))
     assert to_document(ticks) == {
         "kind": "ticks",
         "schedule": "@hourly",
