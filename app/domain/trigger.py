@@ -13,7 +13,7 @@ from app.domain.clocks import Clock, OnGap, OnOverlap, clock
 from app.domain.dapr import schedule as dapr_schedule
 from app.domain.dapr.schedule import DaprSchedule
 from app.domain.fusion import time_triggers
-from app.domain.fusion.time_triggers import Calendar
+from app.domain.fusion.time_triggers import TimeTriggers
 from app.domain.instants import format_utc
 from app.errors import InvalidMember
 
@@ -45,7 +45,7 @@ class Cron:
 
 
 Native = At | Cron
-Trigger = Native | DaprSchedule | Calendar
+Trigger = Native | DaprSchedule | TimeTriggers
 
 
 def is_recurring(trigger: Trigger) -> bool:
@@ -58,9 +58,9 @@ def is_serial(trigger: Trigger) -> bool:
     return not isinstance(trigger, Native)
 
 
-def is_standing(trigger: Trigger) -> bool:
+def is_permanent(trigger: Trigger) -> bool:
     """Whether a job stays though nothing is to come of it by itself."""
-    return isinstance(trigger, Calendar)
+    return isinstance(trigger, TimeTriggers)
 
 
 def next_after(trigger: Trigger, after: datetime) -> datetime | None:
@@ -78,7 +78,7 @@ def next_after(trigger: Trigger, after: datetime) -> datetime | None:
             return quartz.next_after_on(clock_of(local), schedule, after)
         case DaprSchedule():
             return dapr_schedule.next_after(trigger, after)
-        case Calendar():
+        case TimeTriggers():
             return time_triggers.next_after(trigger, after)
 
 
@@ -143,7 +143,7 @@ def _over(trigger: Trigger) -> InvalidMember:
                 "The schedule never fires again.",
                 remedy="Name a date that exists, and an end that is still to come.",
             )
-        case Calendar():
+        case TimeTriggers():
             return InvalidMember(
                 "triggers",
                 "No trigger fires again.",
@@ -193,7 +193,7 @@ def to_document(trigger: Trigger) -> dict[str, Any]:
             }
         case DaprSchedule():
             return dapr_schedule.to_document(trigger)
-        case Calendar():
+        case TimeTriggers():
             return time_triggers.to_document(trigger)
 
 

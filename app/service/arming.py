@@ -11,7 +11,7 @@ from app.domain.job import Booking, Dialect, Job
 from app.domain.misfire import Misfire
 from app.domain.resume import firing_after_pause
 from app.domain.timings import CANCEL_DEADLINE
-from app.domain.trigger import At, first_firing, is_standing
+from app.domain.trigger import At, first_firing, is_permanent
 from app.errors import Conflict
 from app.store import inflight
 
@@ -40,7 +40,7 @@ def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime)
     if not isinstance(job.trigger, At):
         since = inflight.made_up_to(connection, job.id, CANCEL_DEADLINE)
         next_at = firing_after_pause(job.trigger, since=since, now=now, misfire=misfire)
-        if next_at is None and not is_standing(job.trigger):
+        if next_at is None and not is_permanent(job.trigger):
             raise _over(job)
         return next_at
     if inflight.was_made(connection, job.id, job.trigger.instant):

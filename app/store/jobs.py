@@ -24,7 +24,7 @@ from sqlalchemy import (
 from app.domain.account import CachedCaller
 from app.domain.firing_rate import Bound
 from app.domain.job import Booking, Dialect, Job
-from app.domain.trigger import from_document, is_recurring, is_serial, is_standing, to_document
+from app.domain.trigger import from_document, is_permanent, is_recurring, is_serial, to_document
 from app.store import call_options, follows, misfires
 from app.store.depth import current_depth
 from app.store.job_names import minding_names, named
@@ -240,7 +240,7 @@ def _schedule(booking: Booking) -> dict[str, Any]:
     return {
         "recurring": is_recurring(booking.trigger),
         "serial": is_serial(booking.trigger),
-        "standing": is_standing(booking.trigger),
+        "standing": is_permanent(booking.trigger),
         "remaining": booking.remaining,
     }
 

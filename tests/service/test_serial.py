@@ -20,11 +20,11 @@ from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take
 from tests.booked import claim_all, claim_and_take, in_seconds, one
-from tests.store.test_serial import calendar, due_of, ended
+from tests.store.test_serial import due_of, ended, every_minute
 
 EVERY_MINUTE = Booking(
     url="/",
-    trigger=calendar(in_seconds(-90)),
+    trigger=every_minute(in_seconds(-90)),
     name="datasource:a",
     dialect=Dialect.FUSION,
     endpoint="datasource",

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
 from app.domain.fusion.intervals import ByInterval, Unit
-from app.domain.fusion.time_triggers import Calendar
+from app.domain.fusion.time_triggers import TimeTriggers
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunState
 from app.domain.trigger import to_document
@@ -32,8 +32,8 @@ from tests.booked import (
 MINUTE = timedelta(minutes=1)
 
 
-def calendar(start: datetime) -> Calendar:
-    return Calendar(triggers=(ByInterval(start=start, every=1, unit=Unit.MINUTE),))
+def every_minute(start: datetime) -> TimeTriggers:
+    return TimeTriggers(triggers=(ByInterval(start=start, every=1, unit=Unit.MINUTE),))
 
 
 def book_serial(
@@ -49,7 +49,7 @@ def book_serial(
     """A job of a Fusion resource that is due every minute, or only when it is started."""
     job_id = UUID(int=uuid7().int)
     start = None if due_in is None else in_seconds(due_in)
-    trigger = Calendar() if start is None else calendar(start)
+    trigger = TimeTriggers() if start is None else every_minute(start)
     connection.execute(
         "INSERT INTO job (id, account_id, version, url, trigger, enabled, misfire, name, dialect,"
         " written) VALUES (%s, %s, 1, %s, %s, true, %s, %s, 'fusion', '{}')",

@@ -1,5 +1,5 @@
-"""Fusion: what the Fusion Jobs API speaks of: resources, schedules, tasks, chains and statuses.
+"""Fusion: the values and decisions of the Fusion Jobs API: resources, schedules, tasks, statuses.
 
-Nothing is imported here: app/domain/trigger.py stands on `calendar`, and other modules of this
-room on it.
+Their documents are read and written in app/api/fusion. Nothing is imported here, as
+app/domain/trigger.py imports `time_triggers`, and other modules of this package import that.
 """

@@ -1,4 +1,4 @@
-"""Gap: how close together the triggers of one calendar let it fire."""
+"""Gap: the shortest time between two firings of a job's time triggers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from app.domain import quartz
 from app.domain.fusion.intervals import ByInterval, period
-from app.domain.fusion.time_triggers import ByCron, Calendar, Timed, next_of
+from app.domain.fusion.time_triggers import ByCron, TimeTrigger, TimeTriggers, next_of
 
 MAX_WALKED: Final = 4096
 
@@ -23,8 +23,9 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _YEAR: Final = 12
 _CYCLE: Final = 4800
 _CYCLE_DAYS: Final = 146_097
-"""Months, and days, after which the calendar begins anew. No less will do: every 37 months, firings
-are closest where one comes in a February, and a century's leap day fails before the next."""
+"""Months, and days, after which the Gregorian calendar repeats. No shorter span will do: firings
+every 37 months are closest where one falls into a February, and a century year may lack its leap
+day before that happens again."""
 
 _MAX_TIMES: Final = 200_000
 
@@ -40,7 +41,7 @@ class Gap(NamedTuple):
     until: datetime | None = None
 
 
-def minimum_gap(calendar: Calendar, after: datetime) -> Gap:
+def minimum_gap(timed: TimeTriggers, after: datetime) -> Gap:
     """How close together it fires after `after` (aware).
 
     One trigger is told from its fields. Of several the next MAX_WALKED firings are walked, and
@@ -48,7 +49,7 @@ def minimum_gap(calendar: Calendar, after: datetime) -> Gap:
     """
     live = [
         each
-        for each in dict.fromkeys(calendar.triggers)
+        for each in dict.fromkeys(timed.triggers)
         if each.enabled and next_of(each, after) is not None
     ]
     own = [gap for each in live if (gap := _own(each, after)) is not None]
@@ -61,7 +62,7 @@ def minimum_gap(calendar: Calendar, after: datetime) -> Gap:
     return Gap(_seconds([closest]), exact=closest <= _floor(live), until=until)
 
 
-def _own(trigger: Timed, after: datetime) -> int | None:
+def _own(trigger: TimeTrigger, after: datetime) -> int | None:
     """Milliseconds between the closest firings of one trigger; None where fewer than two are left.
 
     Those of a cron count on the whole date of its next firing.
@@ -111,14 +112,14 @@ def _days(day: int) -> tuple[int, ...]:
     )
 
 
-def _walk(live: list[Timed], after: datetime) -> tuple[list[int], datetime | None]:
+def _walk(live: list[TimeTrigger], after: datetime) -> tuple[list[int], datetime | None]:
     """The gaps between the next firings, and the last of these, or None where none follows."""
     listed = list(islice(_firings(live, after), MAX_WALKED))
     gaps = [gap for pair in pairwise(listed) if (gap := _between(*pair))]
     return gaps, listed[-1] if len(listed) == MAX_WALKED else None
 
 
-def _firings(live: list[Timed], after: datetime) -> Iterator[datetime]:
+def _firings(live: list[TimeTrigger], after: datetime) -> Iterator[datetime]:
     """The firings of all of them in order, those at one instant one by one."""
     coming = [
         (first, number)
@@ -136,7 +137,7 @@ def _firings(live: list[Timed], after: datetime) -> Iterator[datetime]:
             heapq.heapreplace(coming, (following, number))
 
 
-def _floor(live: list[Timed]) -> int:
+def _floor(live: list[TimeTrigger]) -> int:
     """Milliseconds below which no gap is, whatever the dates."""
     if sum(_count(each) for each in live) > _MAX_TIMES:
         whole = all(isinstance(each, ByCron) or not each.start.microsecond for each in live)
@@ -146,14 +147,14 @@ def _floor(live: list[Timed]) -> int:
     return min([later - earlier for earlier, later in pairwise(times)] + [overnight])
 
 
-def _count(trigger: Timed) -> int:
+def _count(trigger: TimeTrigger) -> int:
     if isinstance(trigger, ByInterval):
         return _DAY // _step(trigger)
     schedule = quartz.parse(trigger.expression)
     return prod(map(len, (schedule.hours, schedule.minutes, schedule.seconds)))
 
 
-def _times(trigger: Timed) -> Iterator[int]:
+def _times(trigger: TimeTrigger) -> Iterator[int]:
     """The times of day, in milliseconds, at which it may fire on some date."""
     if isinstance(trigger, ByInterval):
         start, step = trigger.start, _step(trigger)

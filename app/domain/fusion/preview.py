@@ -12,8 +12,8 @@ from app.domain.fusion import chain, time_triggers
 from app.domain.fusion.gap import MAX_WALKED, Gap, minimum_gap
 from app.domain.fusion.intervals import ByInterval, Unit
 from app.domain.fusion.outcome import Status, status_of
-from app.domain.fusion.schedule import Schedule, calendar_of, follows_of, objections
-from app.domain.fusion.time_triggers import ByCron, Calendar
+from app.domain.fusion.schedule import Schedule, follows_of, objections, time_triggers_of
+from app.domain.fusion.time_triggers import ByCron, TimeTriggers
 from app.domain.fusion.triggers import AfterJob, Trigger
 from app.domain.instants import format_millis
 from app.domain.preview import Preview, firings
@@ -33,7 +33,7 @@ def of_schedule(schedule: Schedule, *, after: datetime, count: int) -> Preview:
 
     A schedule that is not enabled has none.
     """
-    booked = calendar_of(schedule) if schedule.enabled else Calendar()
+    booked = time_triggers_of(schedule) if schedule.enabled else TimeTriggers()
     found = firings(lambda instant: time_triggers.next_after(booked, instant), after)
     gap = minimum_gap(booked, after)
     return Preview(

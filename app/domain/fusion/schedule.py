@@ -19,7 +19,7 @@ from app.domain.fusion import document, triggers
 from app.domain.fusion import resource as resources
 from app.domain.fusion.intervals import ByInterval
 from app.domain.fusion.resource import Resource
-from app.domain.fusion.time_triggers import ByCron, Calendar
+from app.domain.fusion.time_triggers import ByCron, TimeTriggers
 from app.domain.fusion.triggers import AfterJob, Trigger
 from app.domain.instants import format_millis
 from app.domain.job import Follow
@@ -88,9 +88,9 @@ def understand(members: Mapping[str, Any], *, resource: Resource | None, now: da
     return Schedule(enabled=written.get("enabled", True), triggers=found, written=written)
 
 
-def calendar_of(schedule: Schedule) -> Calendar:
+def time_triggers_of(schedule: Schedule) -> TimeTriggers:
     """Its time triggers, those too that are disabled; there may be none."""
-    return Calendar(
+    return TimeTriggers(
         triggers=tuple(each for each in schedule.triggers if not isinstance(each, AfterJob))
     )
 

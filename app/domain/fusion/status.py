@@ -14,7 +14,7 @@ from app.domain.run import RunState
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Course:
+class RunStatus:
     """What Fusion tells of one run; `ended_at` is set when it is over.
 
     `reason` says in words why it ended as it did, or still goes on.
@@ -43,7 +43,7 @@ def job_status(
     resource: str,
     *,
     enabled: bool,
-    last: Course | None = None,
+    last: RunStatus | None = None,
     next_at: datetime | None = None,
     started_by: str | None = None,
     extra: Mapping[str, Any] | None = None,
@@ -69,18 +69,18 @@ def job_status(
     return told
 
 
-def history_entry(resource: str, course: Course) -> dict[str, Any]:
+def history_entry(resource: str, run: RunStatus) -> dict[str, Any]:
     """One run in a job's history; while it is under way it has no `endTime`."""
     told: dict[str, Any] = {
         "resource": resource,
-        "runId": str(course.run_id),
-        "startTime": format_millis(course.started_at),
+        "runId": str(run.run_id),
+        "startTime": format_millis(run.started_at),
     }
-    if course.ended_at is not None:
-        told["endTime"] = format_millis(course.ended_at)
-    told["status"] = str(status_of(course.state))
-    if course.reason:
-        told["extra"] = {"message": course.reason}
+    if run.ended_at is not None:
+        told["endTime"] = format_millis(run.ended_at)
+    told["status"] = str(status_of(run.state))
+    if run.reason:
+        told["extra"] = {"message": run.reason}
     return told
 
 

@@ -1,4 +1,4 @@
-"""Calendar: the time triggers of one Fusion job, several in one, and its next firing."""
+"""The time triggers of one Fusion job: several in one value, with one next firing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from app.domain.fusion.intervals import ByInterval, Unit, next_of_interval
 from app.domain.instants import format_utc
 
 KIND: Final = "calendar"
+"""The kind under which they are stored; rows that exist bear it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,23 +24,23 @@ class ByCron:
     enabled: bool = True
 
 
-Timed = ByCron | ByInterval
+TimeTrigger = ByCron | ByInterval
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Calendar:
-    """Due whenever one of its enabled triggers is, and once where several are; none may be."""
+class TimeTriggers:
+    """Due whenever one of the enabled triggers is, and once where several are; may be empty."""
 
-    triggers: tuple[Timed, ...] = ()
+    triggers: tuple[TimeTrigger, ...] = ()
 
 
-def next_after(calendar: Calendar, after: datetime) -> datetime | None:
+def next_after(timed: TimeTriggers, after: datetime) -> datetime | None:
     """The first firing strictly after `after` (aware), in UTC; None when nothing is to come.
 
     Raises InvalidMember for `cron` when an expression cannot be read.
     """
     earliest = None
-    for trigger in calendar.triggers:
+    for trigger in timed.triggers:
         if trigger.enabled:
             found = next_of(trigger, after)
             if found is not None and (earliest is None or found < earliest):
@@ -47,7 +48,7 @@ def next_after(calendar: Calendar, after: datetime) -> datetime | None:
     return earliest
 
 
-def next_of(trigger: Timed, after: datetime) -> datetime | None:
+def next_of(trigger: TimeTrigger, after: datetime) -> datetime | None:
     """The first firing of one trigger strictly after `after`, as if it were enabled."""
     match trigger:
         case ByCron(expression=expression):
@@ -56,8 +57,8 @@ def next_of(trigger: Timed, after: datetime) -> datetime | None:
             return next_of_interval(trigger, after)
 
 
-def keep_anchors(calendar: Calendar, before: Calendar) -> Calendar:
-    """The calendar with the anchors that `before` has for intervals which name no start.
+def keep_anchors(timed: TimeTriggers, before: TimeTriggers) -> TimeTriggers:
+    """`timed`, with the anchors that `before` has for intervals which name no start.
 
     Saved again unchanged, or with other triggers changed, an interval goes on as it was.
     """
@@ -66,8 +67,8 @@ def keep_anchors(calendar: Calendar, before: Calendar) -> Calendar:
         for trigger in before.triggers
         if isinstance(trigger, ByInterval) and not trigger.given
     ]
-    kept: list[Timed] = []
-    for trigger in calendar.triggers:
+    kept: list[TimeTrigger] = []
+    for trigger in timed.triggers:
         found = None
         if isinstance(trigger, ByInterval) and not trigger.given:
             found = next((each for each in anchors if _same_pace(each, trigger)), None)
@@ -75,26 +76,26 @@ def keep_anchors(calendar: Calendar, before: Calendar) -> Calendar:
             anchors.remove(found)
             trigger = replace(trigger, start=found.start)  # noqa: PLW2901 - the same, anchored
         kept.append(trigger)
-    return Calendar(triggers=tuple(kept))
+    return TimeTriggers(triggers=tuple(kept))
 
 
 def _same_pace(one: ByInterval, other: ByInterval) -> bool:
     return one.every == other.every and one.unit is other.unit
 
 
-def to_document(calendar: Calendar) -> dict[str, Any]:
-    """The form in which a calendar is stored; `from_document` reads it back."""
-    return {"kind": KIND, "triggers": [_written(trigger) for trigger in calendar.triggers]}
+def to_document(timed: TimeTriggers) -> dict[str, Any]:
+    """The form in which time triggers are stored; `from_document` reads it back."""
+    return {"kind": KIND, "triggers": [_written(trigger) for trigger in timed.triggers]}
 
 
-def from_document(document: Mapping[str, Any]) -> Calendar:
-    """The calendar stored as `document`; raises ValueError for another kind."""
+def from_document(document: Mapping[str, Any]) -> TimeTriggers:
+    """The time triggers stored as `document`; raises ValueError for another kind."""
     if document["kind"] != KIND:
-        raise ValueError(f"no calendar is of the kind {document['kind']!r}")
-    return Calendar(triggers=tuple(_read(each) for each in document["triggers"]))
+        raise ValueError(f"these are not time triggers: kind {document['kind']!r}")
+    return TimeTriggers(triggers=tuple(_read(each) for each in document["triggers"]))
 
 
-def _written(trigger: Timed) -> dict[str, Any]:
+def _written(trigger: TimeTrigger) -> dict[str, Any]:
     match trigger:
         case ByCron(expression=expression, enabled=enabled):
             return {"cron": expression, "enabled": enabled}
@@ -111,7 +112,7 @@ def _written(trigger: Timed) -> dict[str, Any]:
             return written
 
 
-def _read(written: Mapping[str, Any]) -> Timed:
+def _read(written: Mapping[str, Any]) -> TimeTrigger:
     if "cron" in written:
         return _cron(written["cron"], written["enabled"])
     return ByInterval(

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from app.domain import instants, quartz
 from app.domain.fusion import document, outcome, resource
 from app.domain.fusion.intervals import MAX_UNITS, ByInterval, Unit
-from app.domain.fusion.time_triggers import ByCron, Timed
+from app.domain.fusion.time_triggers import ByCron, TimeTrigger
 from app.domain.quotation import quoted
 from app.domain.run import RunState
 from app.errors import InvalidMember
@@ -37,7 +37,7 @@ class AfterJob:
     enabled: bool = True
 
 
-Trigger = Timed | AfterJob
+Trigger = TimeTrigger | AfterJob
 
 
 class _Value(NamedTuple):

@@ -15,7 +15,7 @@ from app.domain.call_options import MAX_TIMEOUT, Manner
 from app.domain.fusion import resource as resources
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.task import Task
-from app.domain.fusion.time_triggers import Calendar
+from app.domain.fusion.time_triggers import TimeTriggers
 from app.domain.job import Booking, Dialect, Job, booking_of
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.quotation import quoted
@@ -116,7 +116,7 @@ def of_runner(resource: Resource, app: str | None) -> Booking:
     """A job that the runner of its type does; without a schedule."""
     return Booking(
         url=_NO_URL,
-        trigger=Calendar(),
+        trigger=TimeTriggers(),
         content_type="application/json",
         data=orjson.dumps({"resource": str(resource)}),
         name=str(resource),
@@ -133,7 +133,7 @@ def of_task(task: Task, app: str | None) -> Booking:
     """The job that makes the call of a task; without a schedule."""
     return Booking(
         url=task.call.url,
-        trigger=Calendar(),
+        trigger=TimeTriggers(),
         content_type=task.call.content_type,
         data=task.call.data,
         name=f"{Kind.TASK}:{task.id}",

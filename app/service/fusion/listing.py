@@ -10,7 +10,7 @@ from typing import Any, Final
 from app.domain.account import Caller
 from app.domain.fusion import status
 from app.domain.fusion.resource import Kind, Resource
-from app.domain.fusion.status import Course
+from app.domain.fusion.status import RunStatus
 from app.domain.run import RunKind
 from app.service.fusion import apps, jobs
 from app.store import fusion_jobs as store
@@ -66,22 +66,22 @@ def history(
     with transaction() as connection:
         job = jobs.find(connection, caller, resource, app)
         runs = store.runs(connection, job.id, limit)
-    return [status.history_entry(str(resource), _course(each, caller.now)) for each in runs]
+    return [status.history_entry(str(resource), _run_status(each, caller.now)) for each in runs]
 
 
 def _told(found: Standing, now: datetime) -> dict[str, Any]:
     return status.job_status(
         found.name,
         enabled=found.enabled,
-        last=None if found.last is None else _course(found.last, now),
+        last=None if found.last is None else _run_status(found.last, now),
         next_at=found.next_at,
         started_by=_starter(found),
         extra=_extra(found),
     )
 
 
-def _course(last: RunOfJob, now: datetime) -> Course:
-    return Course(
+def _run_status(last: RunOfJob, now: datetime) -> RunStatus:
+    return RunStatus(
         run_id=last.id,
         state=last.state,
         started_at=status.began(

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from app.domain.account import Caller
 from app.domain.fusion import chain, time_triggers
 from app.domain.fusion.resource import Kind, Resource
-from app.domain.fusion.schedule import Schedule, calendar_of, follows_of
-from app.domain.fusion.time_triggers import Calendar
+from app.domain.fusion.schedule import Schedule, follows_of, time_triggers_of
+from app.domain.fusion.time_triggers import TimeTriggers
 from app.domain.job import Booking, Follow, Job, booking_of
 from app.domain.limits import FOLLOWERS
 from app.service import jobs as native
@@ -76,7 +76,7 @@ def delete(caller: Caller, resource: Resource, *, app: str | None) -> None:
             name: each for name, each in (current.written or {}).items() if name != jobs.SCHEDULE
         }
         booking = replace(
-            booking_of(current), trigger=Calendar(), follows=(), enabled=True, written=written
+            booking_of(current), trigger=TimeTriggers(), follows=(), enabled=True, written=written
         )
         jobs.replace(connection, caller, current, booking)
 
@@ -96,8 +96,8 @@ def _wanted(current: Job, sent: Schedule, app: str | None) -> Booking:
 
 def _with(booking: Booking, sent: Schedule) -> Booking:
     """The booking with this schedule; an interval that names no start goes on from where it was."""
-    booked = calendar_of(sent)
-    if isinstance(booking.trigger, Calendar):
+    booked = time_triggers_of(sent)
+    if isinstance(booking.trigger, TimeTriggers):
         booked = time_triggers.keep_anchors(booked, booking.trigger)
     return replace(
         booking,

@@ -12,8 +12,8 @@ from app.domain import preview
 from app.domain.fusion import gap, time_triggers
 from app.domain.fusion.gap import Gap
 from app.domain.fusion.intervals import ByInterval, Unit
-from app.domain.fusion.time_triggers import ByCron, Calendar
-from tests.domain.fusion.calendars import calendars, moments, utc
+from app.domain.fusion.time_triggers import ByCron, TimeTriggers
+from tests.domain.fusion.trigger_strategies import moments, time_triggers_drawn, utc
 
 NOW = utc(2027, 1, 1)
 
@@ -27,8 +27,8 @@ def every(count: int, unit: Unit, *start: int) -> ByInterval:
 
 
 @settings(deadline=None)
-@given(calendars, moments)
-def test_no_two_firings_are_closer_than_the_gap(booked: Calendar, after: datetime) -> None:
+@given(time_triggers_drawn, moments)
+def test_no_two_firings_are_closer_than_the_gap(booked: TimeTriggers, after: datetime) -> None:
     found = gap.minimum_gap(booked, after)
     listed = list(
         islice(preview.firings(lambda at: time_triggers.next_after(booked, at), after), 300)
@@ -64,18 +64,20 @@ def test_no_two_firings_are_closer_than_the_gap(booked: Calendar, after: datetim
         ((cron("0 0 9 1 * ?"), every(1, Unit.MONTH, 2020, 1, 1, 8, 30)), 1800),
     ],
 )
-def test_the_gap_is_exact(triggers: tuple[time_triggers.Timed, ...], seconds: int | None) -> None:
-    found = gap.minimum_gap(Calendar(triggers=triggers), NOW)
+def test_the_gap_is_exact(
+    triggers: tuple[time_triggers.TimeTrigger, ...], seconds: int | None
+) -> None:
+    found = gap.minimum_gap(TimeTriggers(triggers=triggers), NOW)
     assert (found.seconds, found.exact) == (seconds, True)
 
 
 def test_what_is_disabled_does_not_count() -> None:
     noon, soon = cron("0 0 12 * * ?"), ByCron(expression="1 0 12 * * ?", enabled=False)
-    assert gap.minimum_gap(Calendar(triggers=(noon, soon)), NOW) == Gap(86400, exact=True)
+    assert gap.minimum_gap(TimeTriggers(triggers=(noon, soon)), NOW) == Gap(86400, exact=True)
 
 
 def test_where_dates_decide_only_the_next_firings_are_known_together() -> None:
-    weekly = Calendar(triggers=(cron("0 0 12 ? * MON"), cron("0 5 12 ? * WED")))
+    weekly = TimeTriggers(triggers=(cron("0 0 12 ? * MON"), cron("0 5 12 ? * WED")))
     found = gap.minimum_gap(weekly, NOW)
     assert found.seconds == 2 * 86400 + 300
     assert not found.exact
@@ -85,13 +87,13 @@ def test_where_dates_decide_only_the_next_firings_are_known_together() -> None:
 
 def test_a_time_of_day_that_is_reached_late_counts_from_the_first_day() -> None:
     hourly = every(1, Unit.HOUR, 2026, 12, 31, 23, 30)
-    found = gap.minimum_gap(Calendar(triggers=(hourly, cron("0 28 12 1 1 ? 2150"))), NOW)
+    found = gap.minimum_gap(TimeTriggers(triggers=(hourly, cron("0 28 12 1 1 ? 2150"))), NOW)
     assert found[:2] == (3600, False)
 
 
 def test_a_hundred_busy_triggers_are_judged_without_counting_all_their_times() -> None:
-    busy = Calendar(triggers=tuple(cron(f"* * * {day} * ?") for day in range(1, 32)))
+    busy = TimeTriggers(triggers=tuple(cron(f"* * * {day} * ?") for day in range(1, 32)))
     assert gap.minimum_gap(busy, NOW)[:2] == (1, True)
     finer = ByInterval(start=utc(2028, 1, 1, 0, 0, 0, 1000), every=1, unit=Unit.DAY)
-    found = gap.minimum_gap(Calendar(triggers=(*busy.triggers, finer)), NOW)
+    found = gap.minimum_gap(TimeTriggers(triggers=(*busy.triggers, finer)), NOW)
     assert found[:2] == (1, False)

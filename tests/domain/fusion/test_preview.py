@@ -6,7 +6,7 @@ from typing import Any
 
 from app.domain.fusion import preview, resource, schedule
 from app.domain.preview import Preview
-from tests.domain.fusion.calendars import utc
+from tests.domain.fusion.trigger_strategies import utc
 
 NOW = utc(2026, 11, 22, 14, 0, 0, 123_456)
 

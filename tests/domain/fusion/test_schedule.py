@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from app.domain.fusion import document, resource, schedule, time_triggers
 from app.domain.fusion.intervals import MAX_UNITS, ByInterval, Unit
-from app.domain.fusion.schedule import Schedule, calendar_of, follows_of
-from app.domain.fusion.time_triggers import ByCron, Calendar
+from app.domain.fusion.schedule import Schedule, follows_of, time_triggers_of
+from app.domain.fusion.time_triggers import ByCron, TimeTriggers
 from app.domain.fusion.triggers import Trigger
 from app.domain.job import Follow
 from app.domain.run import RunState
 from app.errors import InvalidMember
-from tests.domain.fusion.calendars import utc
+from tests.domain.fusion.trigger_strategies import utc
 
 NOW = utc(2026, 11, 22, 14, 5, 6, 789_654)
 SAVED = utc(2026, 11, 22, 14, 5, 6, 789_000)
@@ -93,7 +93,7 @@ def test_the_first_example_of_the_documentation() -> None:
     found = read(SEED_FIRST, "datasource:movie-db")
     assert found.enabled
     assert found.triggers == (ByCron(expression="0 */10 * * * *"),)
-    assert time_triggers.next_after(calendar_of(found), NOW) == utc(2026, 11, 22, 14, 10)
+    assert time_triggers.next_after(time_triggers_of(found), NOW) == utc(2026, 11, 22, 14, 10)
 
 
 def test_the_last_example_of_the_documentation_and_its_answer() -> None:
@@ -124,7 +124,7 @@ def test_real_documents_mean_what_their_servers_make_of_them() -> None:
     five = read(SENT_BY_5, "datasource:names")
     monthly = ByInterval(start=utc(2022, 5, 6, 4), every=1, unit=Unit.MONTH)
     later = ByInterval(start=utc(2022, 5, 7, 4), every=1, unit=Unit.MONTH)
-    assert calendar_of(five) == Calendar(triggers=(monthly, later))
+    assert time_triggers_of(five) == TimeTriggers(triggers=(monthly, later))
     assert follows_of(five) == (follow("datasource:csv-test", OK),)
 
 
@@ -165,7 +165,7 @@ def test_the_ends_after_which_a_job_runs(
 ) -> None:
     found = read({"triggers": [{"type": "job", "jobID": "task:a", **said}]})
     assert follows_of(found) == (follow("task:a", *states),)
-    assert calendar_of(found) == Calendar()
+    assert time_triggers_of(found) == TimeTriggers()
 
 
 def test_triggers_on_one_job_are_one_and_disabled_ones_none() -> None:
@@ -281,7 +281,7 @@ def test_a_schedule_may_have_nothing_to_come() -> None:
             ]
         }
     )
-    assert time_triggers.next_after(calendar_of(found), NOW) is None
+    assert time_triggers.next_after(time_triggers_of(found), NOW) is None
     anchored = {"interval": 1, "timeUnit": "day", "endTime": "2017-01-01T00:00Z"}
     (over,) = read({"triggers": [{"type": "interval", **anchored}]}).triggers
     assert isinstance(over, ByInterval)

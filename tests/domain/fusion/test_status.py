@@ -10,17 +10,19 @@ import pytest
 
 from app.domain.fusion import status
 from app.domain.fusion.outcome import Status, status_of
-from app.domain.fusion.status import Course
+from app.domain.fusion.status import RunStatus
 from app.domain.run import RunState
-from tests.domain.fusion.calendars import utc
+from tests.domain.fusion.trigger_strategies import utc
 
 RUN = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 BEGUN = utc(2017, 5, 17, 20, 58, 10, 503_999)
 OVER = utc(2017, 5, 17, 20, 58, 42, 20_000)
 
 
-def course(state: RunState, ended_at: datetime | None = OVER, reason: str | None = None) -> Course:
-    return Course(run_id=RUN, state=state, started_at=BEGUN, ended_at=ended_at, reason=reason)
+def run_status(
+    state: RunState, ended_at: datetime | None = OVER, reason: str | None = None
+) -> RunStatus:
+    return RunStatus(run_id=RUN, state=state, started_at=BEGUN, ended_at=ended_at, reason=reason)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +51,7 @@ def test_the_status_objects_of_the_documentation() -> None:
     user = "acb38917-611a-46e1-a3cf-4ed46a30fd24"
     never = status.job_status("datasource:ratings-db", enabled=True, started_by=user)
     ran = status.job_status(
-        "datasource:movies-db", enabled=True, last=course(RunState.SUCCEEDED), started_by=user
+        "datasource:movies-db", enabled=True, last=run_status(RunState.SUCCEEDED), started_by=user
     )
     assert json.dumps([never, ran]) == json.dumps(
         [
@@ -74,7 +76,7 @@ def test_a_job_that_runs_has_no_end_and_a_scheduled_one_a_next_start() -> None:
     told = status.job_status(
         "task:a",
         enabled=False,
-        last=course(RunState.WAITING, ended_at=None),
+        last=run_status(RunState.WAITING, ended_at=None),
         next_at=utc(2027, 1, 1),
         extra={"message": "its upstream is gone"},
     )
@@ -89,7 +91,7 @@ def test_a_job_that_runs_has_no_end_and_a_scheduled_one_a_next_start() -> None:
 
 
 def test_the_history_entry_of_the_documentation_with_the_id_of_its_run() -> None:
-    told = status.history_entry("datasource:movies-db", course(RunState.SUCCEEDED))
+    told = status.history_entry("datasource:movies-db", run_status(RunState.SUCCEEDED))
     assert json.dumps(told) == json.dumps(
         {
             "resource": "datasource:movies-db",
@@ -102,7 +104,7 @@ def test_the_history_entry_of_the_documentation_with_the_id_of_its_run() -> None
 
 
 def test_a_run_under_way_has_no_end_in_the_history_and_says_what_it_waits_for() -> None:
-    retrying = course(RunState.WAITING, ended_at=None, reason="The receiver answered 503.")
+    retrying = run_status(RunState.WAITING, ended_at=None, reason="The receiver answered 503.")
     told = status.history_entry("task:a", retrying)
     assert "endTime" not in told
     assert told["status"] == "running"
@@ -129,7 +131,7 @@ def test_the_action_reply_of_the_documentation() -> None:
 
 
 def test_clients_that_demand_a_fraction_can_read_every_time() -> None:
-    told = status.history_entry("task:a", course(RunState.SUCCEEDED))
+    told = status.history_entry("task:a", run_status(RunState.SUCCEEDED))
     whole = status.job_status("task:a", enabled=True, next_at=utc(2027, 1, 1))
     for text in (told["startTime"], told["endTime"], whole["nextStartTime"]):
         datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")

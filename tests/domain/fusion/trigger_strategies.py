@@ -1,4 +1,4 @@
-"""Calendars as anybody can check them: their firings, walked one by one from the start."""
+"""Time triggers drawn at random, and their firings found by walking from the start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.domain import quartz
 from app.domain.fusion.intervals import ByInterval, Unit
-from app.domain.fusion.time_triggers import ByCron, Calendar, Timed
+from app.domain.fusion.time_triggers import ByCron, TimeTrigger, TimeTriggers
 
 _SECONDS: Final = {Unit.MINUTE: 60, Unit.HOUR: 3600, Unit.DAY: 86400, Unit.WEEK: 604800}
 
@@ -40,8 +40,8 @@ by_interval = st.builds(
     given=st.booleans(),
     enabled=st.booleans(),
 )
-calendars = st.lists(by_cron | by_interval, max_size=4).map(
-    lambda triggers: Calendar(triggers=tuple(triggers))
+time_triggers_drawn = st.lists(by_cron | by_interval, max_size=4).map(
+    lambda triggers: TimeTriggers(triggers=tuple(triggers))
 )
 
 
@@ -55,7 +55,7 @@ def counted(start: datetime, unit: Unit, units: int) -> datetime:
     return start.replace(year=year, month=month, day=min(start.day, monthrange(year, month)[1]))
 
 
-def walked(trigger: Timed, after: datetime, until: datetime) -> Iterator[datetime]:
+def walked(trigger: TimeTrigger, after: datetime, until: datetime) -> Iterator[datetime]:
     """The firings of one trigger after `after` and before `until`."""
     if not trigger.enabled:
         return

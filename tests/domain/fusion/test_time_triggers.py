@@ -1,4 +1,4 @@
-"""Calendar: several time triggers in one, exact, without drift and without walking."""
+"""Time triggers: several time triggers in one, exact, without drift and without walking."""
 
 from __future__ import annotations
 
@@ -14,24 +14,32 @@ from hypothesis import strategies as st
 from app.domain import preview
 from app.domain.fusion import time_triggers
 from app.domain.fusion.intervals import MAX_UNITS, ByInterval, Unit
-from app.domain.fusion.time_triggers import ByCron, Calendar
-from tests.domain.fusion.calendars import calendars, counted, moments, utc, walked
+from app.domain.fusion.time_triggers import ByCron, TimeTriggers
+from tests.domain.fusion.trigger_strategies import (
+    counted,
+    moments,
+    time_triggers_drawn,
+    utc,
+    walked,
+)
 
 HORIZON = timedelta(days=20)
 
 
-def of(*triggers: ByCron | ByInterval) -> Calendar:
-    return Calendar(triggers=triggers)
+def of(*triggers: ByCron | ByInterval) -> TimeTriggers:
+    return TimeTriggers(triggers=triggers)
 
 
-def firings(booked: Calendar, after: datetime, count: int) -> list[datetime]:
+def firings(booked: TimeTriggers, after: datetime, count: int) -> list[datetime]:
     found = preview.firings(lambda instant: time_triggers.next_after(booked, instant), after)
     return list(islice(found, count))
 
 
 @settings(deadline=None)
-@given(calendars, moments)
-def test_the_next_firing_is_the_first_that_a_walk_finds(booked: Calendar, after: datetime) -> None:
+@given(time_triggers_drawn, moments)
+def test_the_next_firing_is_the_first_that_a_walk_finds(
+    booked: TimeTriggers, after: datetime
+) -> None:
     until = after + HORIZON
     expected = min(
         (at for trigger in booked.triggers for at in islice(walked(trigger, after, until), 1)),
@@ -64,15 +72,15 @@ def test_a_firing_is_its_number_of_intervals_after_the_start_however_late_it_is_
     assert time_triggers.next_of(interval, before - timedelta(milliseconds=1)) == before
 
 
-@given(calendars)
-def test_what_is_stored_reads_back_the_same(booked: Calendar) -> None:
+@given(time_triggers_drawn)
+def test_what_is_stored_reads_back_the_same(booked: TimeTriggers) -> None:
     document = time_triggers.to_document(booked)
     assert document["kind"] == "calendar"
     assert time_triggers.from_document(json.loads(json.dumps(document))) == booked
 
 
-def test_nothing_else_is_read_as_a_calendar() -> None:
-    with pytest.raises(ValueError, match="no calendar"):
+def test_nothing_else_is_read_as_time_triggers() -> None:
+    with pytest.raises(ValueError, match="not time triggers"):
         time_triggers.from_document({"kind": "cron", "expression": "0 0 12 * * ?"})
 
 
