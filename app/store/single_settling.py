@@ -38,10 +38,10 @@ class Busy(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settled:
-    """What a batch came to: settled, lost (the token was no longer theirs), impossible, busy."""
+    """What a batch came to: settled, with another token by now, impossible, busy."""
 
     done: tuple[Settlement, ...] = ()
-    lost: tuple[Settlement, ...] = ()
+    token_mismatch: tuple[Settlement, ...] = ()
     failed: tuple[tuple[Settlement, psycopg.Error], ...] = ()
     busy: tuple[Busy, ...] = ()
 
@@ -110,7 +110,7 @@ def _settle_free(
         written = write(connection, free) if free else NOTHING
     settled = _ended(connection, free, written)
     left = tuple(Busy(each, None) for each in batch if each.row_id in locked)
-    return Settled(done=settled.done, lost=settled.lost, busy=left)
+    return Settled(done=settled.done, token_mismatch=settled.token_mismatch, busy=left)
 
 
 def _locked_elsewhere(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
@@ -153,14 +153,14 @@ def _ended(
     end_finished(connection, written.may_end)
     return Settled(
         done=tuple(each for each in batch if each.id in written.ids),
-        lost=tuple(each for each in batch if each.id not in written.ids),
+        token_mismatch=tuple(each for each in batch if each.id not in written.ids),
     )
 
 
 def _together(parts: Sequence[Settled]) -> Settled:
     return Settled(
         done=tuple(each for part in parts for each in part.done),
-        lost=tuple(each for part in parts for each in part.lost),
+        token_mismatch=tuple(each for part in parts for each in part.token_mismatch),
         failed=tuple(each for part in parts for each in part.failed),
         busy=tuple(each for part in parts for each in part.busy),
     )

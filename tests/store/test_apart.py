@@ -80,7 +80,7 @@ def test_what_is_locked_is_left_and_the_others_are_settled(
 
     assert {each.id for each in settled.done} == {run.id for run in free}
     assert busy(settled) == busy(passed) == [locked.id]
-    assert (settled.lost, settled.failed) == ((), ())
+    assert (settled.token_mismatch, settled.failed) == ((), ())
     # It would have waited for as long as the lock is held.
     assert waited < 5
     assert settle_singly_if_needed(settler, [came(locked)], wait=False).done
@@ -152,7 +152,7 @@ def test_a_deadlock_loses_nothing(
                 other.execute(LOCK["due"], {"job": runs[0].job_id})
             found = settled()
 
-    assert (found.failed, found.lost) == ((), ())
+    assert (found.failed, found.token_mismatch) == ((), ())
     left = [each.settlement for each in found.busy]
     settle_singly_if_needed(settler, left)
     assert one(connection, "SELECT count(*) FROM run") == len(runs)

@@ -113,7 +113,7 @@ def test_whoever_lost_the_token_settles_nothing(
     settled = settle_singly_if_needed(connection, [came(run)])
 
     assert settled.done == ()
-    assert [each.id for each in settled.lost] == [run.id]
+    assert [each.id for each in settled.token_mismatch] == [run.id]
     assert one(connection, "SELECT state FROM inflight") == "claimed"
     for table in ("run", "attempt"):
         assert one(connection, f"SELECT count(*) FROM {table}") == 0

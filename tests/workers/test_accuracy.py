@@ -32,7 +32,7 @@ def late(run: Taken, milliseconds: float) -> tuple[Held, Settlement]:
 
 
 def settled(batch: Sequence[tuple[Held, Settlement]]) -> Settled:
-    return Settled(done=tuple(each for _, each in batch), lost=(), failed=())
+    return Settled(done=tuple(each for _, each in batch), token_mismatch=(), failed=())
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_only_first_attempts_that_were_settled_count(
     ]
     done = tuple(each for _, each in batch if each is not lost[1])
     accuracy = Accuracy()
-    accuracy.count(batch, Settled(done=done, lost=(lost[1],), failed=()))
+    accuracy.count(batch, Settled(done=done, token_mismatch=(lost[1],), failed=()))
     accuracy.flush(connection)
 
     assert one(connection, "SELECT count(*) FROM accuracy") == 0

@@ -328,7 +328,7 @@ def test_ticks_are_stored_once_where_the_database_is_lost_while_others_are_given
         with structlog.testing.capture_logs() as logs:
             settler.run_once()
 
-        assert "run.outcome_lost" not in {each["event"] for each in logs}
+        assert "run.token_mismatch" not in {each["event"] for each in logs}
         assert one(connection, "SELECT count(*) FROM inflight WHERE state = 'waiting'") == 2
         assert settler.empty
 

@@ -49,7 +49,7 @@ class HistoryUsage:
 
     def count(self, batch: Iterable[tuple[Held, Settlement]], settled: Settled) -> None:
         """Count what was settled of a batch; about a microsecond each, as all runs pass here."""
-        if settled.lost or settled.failed:
+        if settled.token_mismatch or settled.failed:
             done = {each.id for each in settled.done}
             batch = [each for each in batch if each[1].id in done]
         added = self._added

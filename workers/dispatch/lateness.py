@@ -25,7 +25,7 @@ class Accuracy:
 
     def count(self, batch: Iterable[tuple[Held, Settlement]], settled: Settled) -> None:
         """Count what was settled of a batch; below a microsecond each, as all runs pass here."""
-        if settled.lost or settled.failed or settled.busy:
+        if settled.token_mismatch or settled.failed or settled.busy:
             done = {each.id for each in settled.done}
             batch = [each for each in batch if each[1].id in done]
         counts, most = self._counts, self._most

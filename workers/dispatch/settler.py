@@ -227,8 +227,8 @@ class Settler(LoopThread):
         self._tell(settled)
         for each, error in settled.failed:
             _tell_impossible(each.id, error)
-        for each in settled.lost:
-            logger.warning("run.outcome_lost", run_id=str(each.id))
+        for each in settled.token_mismatch:
+            logger.warning("run.token_mismatch", run_id=str(each.id))
 
     def _tell(self, settled: Settled) -> None:
         attempts = [(each, each.attempt) for each in settled.done if each.attempt is not None]
