@@ -1,4 +1,4 @@
-"""Outcomes set aside: what cannot be settled just now, and when each is tried again."""
+"""Deferred settlements: what cannot be settled just now, and when each is tried again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_WITHIN_S: Final = 15.0
 _MAX_DOUBLINGS: Final = 6
 
 
-class Aside(NamedTuple):
+class Deferred(NamedTuple):
     """Outcomes to be tried again together; each statement of one of them may take `within` seconds.
 
     They have been tried `tries` times beside the first.
@@ -29,7 +29,7 @@ class Aside(NamedTuple):
     tries: int = 0
 
 
-class SetAside:
+class DeferredSettlements:
     """What one thread could not settle. Times are in seconds of the monotonic clock.
 
     Outcomes whose rows are locked elsewhere are tried soon, all together, as that waits for nobody.
@@ -40,13 +40,13 @@ class SetAside:
     def __init__(self) -> None:
         self._locked: dict[Held, Settlement] = {}
         self._locked_at = float("-inf")
-        self._failed: dict[Held, tuple[float, Aside]] = {}
+        self._failed: dict[Held, tuple[float, Deferred]] = {}
 
     def __len__(self) -> int:
         return len(self._locked) + len(self._failed)
 
     def put(self, busy: Sequence[tuple[Held, Busy]], now: float, *, tries: int = 0) -> None:
-        """Set these aside at `now`."""
+        """Defer these at `now`."""
         for held, (settlement, error) in busy:
             if error is None:
                 self._locked[held] = settlement
@@ -54,19 +54,19 @@ class SetAside:
                 doubled = 2 ** min(tries, _MAX_DOUBLINGS)
                 within = min(2 * WITHIN_S * doubled, _MAX_WITHIN_S)
                 at = now + min(_FAILED_PAUSE_S * doubled, _MAX_FAILED_PAUSE_S)
-                self._failed[held] = at, Aside(((held, settlement),), within, tries)
+                self._failed[held] = at, Deferred(((held, settlement),), within, tries)
 
-    def due(self, now: float) -> list[Aside]:
+    def due(self, now: float) -> list[Deferred]:
         """What is to be tried at `now`: many of those that were locked, one that failed."""
         found = []
         if self._locked and now >= self._locked_at:
-            found.append(Aside(tuple(islice(self._locked.items(), _LOCKED_AT_ONCE))))
-        found += islice((aside for at, aside in self._failed.values() if at <= now), 1)
+            found.append(Deferred(tuple(islice(self._locked.items(), _LOCKED_AT_ONCE))))
+        found += islice((deferred for at, aside in self._failed.values() if at <= now), 1)
         return found
 
-    def take(self, aside: Aside, now: float) -> None:
+    def take(self, deferred: Deferred, now: float) -> None:
         """Take these out: they were tried at `now`."""
-        for held, _ in aside.batch:
+        for held, _ in deferred.batch:
             if self._failed.pop(held, None) is None:
                 del self._locked[held]
                 self._locked_at = now + _LOCKED_PAUSE_S

@@ -23,7 +23,7 @@ from app.store.parking import Release, release
 from app.store.settling import Settlement
 from app.store.single_settling import Settled, settle_singly_if_needed
 from app.uptime import read_uptime
-from workers.dispatch.deferred_settlements import Aside, SetAside
+from workers.dispatch.deferred_settlements import Deferred, DeferredSettlements
 from workers.dispatch.dispatcher import Courier
 from workers.dispatch.history_usage import HistoryUsage
 from workers.dispatch.lateness import Accuracy
@@ -48,8 +48,8 @@ class Settler(LoopThread):
     """One thread that empties the courier's outcomes into PostgreSQL.
 
     While the database is away, what cannot be written is kept and tried again, in order. A run that
-    cannot be written as its rows are locked elsewhere, or as its statement fails for now, is set
-    aside and tried again by itself; the others go on. The keeper extends the leases meanwhile.
+    cannot be written as its rows are locked elsewhere, or as its statement fails for now, is deferred
+    and tried again by itself; the others go on. The keeper extends the leases meanwhile.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Settler(LoopThread):
         self._clock = clock
         self._unsettled: deque[tuple[Held, Settlement]] = deque()
         self._unreleased: deque[tuple[Held, Release]] = deque()
-        self._set_aside = SetAside()
+        self._deferred = DeferredSettlements()
         self._passing_until = float("-inf")
         self._tallies = Tallies()
         self._accuracy = Accuracy()
@@ -111,7 +111,7 @@ class Settler(LoopThread):
 
     @property
     def _left(self) -> int:
-        settlements = len(self._unsettled) + len(self._courier.outcomes) + len(self._set_aside)
+        settlements = len(self._unsettled) + len(self._courier.outcomes) + len(self._deferred)
         return settlements + len(self._unreleased) + len(self._courier.destinations.releases)
 
     def _write_all(self) -> None:
@@ -131,7 +131,7 @@ class Settler(LoopThread):
         """Write a batch of all there is, which stays where it is until it has been written."""
         _move(self._courier.outcomes, self._unsettled)
         _move(self._courier.destinations.releases, self._unreleased)
-        if not (self._unsettled or self._unreleased or self._set_aside.due(self._clock())):
+        if not (self._unsettled or self._unreleased or self._deferred.due(self._clock())):
             return
         with self._database.use() as connection:
             if self._unsettled:
@@ -142,8 +142,8 @@ class Settler(LoopThread):
                 if whole:
                     self._release(connection, whole)
                 self._unreleased.clear()
-            for each in self._set_aside.due(self._clock()):
-                self._settle_aside(connection, each)
+            for each in self._deferred.due(self._clock()):
+                self._settle_deferred(connection, each)
 
     def _without_interrupted(
         self, connection: psycopg.Connection, batch: list[tuple[Held, Release]]
@@ -158,7 +158,7 @@ class Settler(LoopThread):
         if not interrupted:
             return batch
         self._settle(connection, interrupted)
-        # Whatever comes of the others, these are settled, or set aside, and that once.
+        # Whatever comes of the others, these are settled, or set deferred, and that once.
         others = [each for each in batch if each[0].called is None]
         self._unreleased = deque(others)
         self._courier.settled_instead([held for held, _ in interrupted])
@@ -203,13 +203,13 @@ class Settler(LoopThread):
             self._passing_until = self._clock() + _PASSING_S
         self._after(batch, settled)
 
-    def _settle_aside(self, connection: psycopg.Connection, aside: Aside) -> None:
-        """Try again what was set aside; what is still in the way stays so."""
+    def _settle_deferred(self, connection: psycopg.Connection, deferred: Deferred) -> None:
+        """Try again what was deferred; what is still in the way stays so."""
         settled = settle_singly_if_needed(
-            connection, [each for _, each in aside.batch], wait=False, within=aside.within
+            connection, [each for _, each in deferred.batch], wait=False, within=deferred.within
         )
-        self._set_aside.take(aside, self._clock())
-        self._after(aside.batch, settled, tries=aside.tries + 1)
+        self._deferred.take(deferred, self._clock())
+        self._after(deferred.batch, settled, tries=deferred.tries + 1)
 
     def _after(
         self, batch: Sequence[tuple[Held, Settlement]], settled: Settled, *, tries: int = 0
@@ -219,8 +219,8 @@ class Settler(LoopThread):
         for held, _ in written:
             self._courier.forget(held)
         if left:
-            aside = [(held, left[each.id]) for held, each in batch if each.id in left]
-            self._set_aside.put(aside, self._clock(), tries=tries)
+            deferred = [(held, left[each.id]) for held, each in batch if each.id in left]
+            self._deferred.put(deferred, self._clock(), tries=tries)
         written, settled = _with_ticks_before(written, settled)
         self._accuracy.count(written, settled)
         self._usage.count(written, settled)
