@@ -59,7 +59,7 @@ def flush() -> None:
 
 
 def take_dropped() -> Mapping[tuple[str, str], float]:
-    """How many lines were dropped since this was last asked, for the tallies."""
+    """How many lines were dropped since this was last asked, for the counters."""
     dropped = _sink.take_dropped()
     return {(counters.LOG_DROPPED, _common["process"]): dropped} if dropped else {}
 

@@ -8,9 +8,9 @@ import psycopg
 
 from app.domain import counters
 from app.log import in_words, logger
-from app.store import heartbeats
 from app.store.clock_steps import bring_back, rearm_ahead
 from app.store.connection import ReconnectingConnection
+from app.store.counters import add_counters
 from workers.clock_watch import ClockWatch
 from workers.loop_thread import LoopThread
 from workers.maintenance import tell_unreadable
@@ -40,7 +40,7 @@ class ClockRepairs(LoopThread):
             armed = rearm_ahead(
                 connection, has_ended=self._ended.is_set, unreadable=tell_unreadable
             )
-            heartbeats.add(connection, {(counters.REPAIR, "clock"): armed} if armed else {})
+            add_counters(connection, {(counters.REPAIR, "clock"): armed} if armed else {})
         self._database.close()
         logger.warning("clock.repaired", runs=brought_back, jobs=armed)
         del self._clock_watch.steps_back[: len(steps_back)]

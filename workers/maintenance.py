@@ -25,6 +25,7 @@ from app.store import (
     trusted_clock,
 )
 from app.store.connection import ReconnectingConnection
+from app.store.counters import add_counters
 from app.store.database_errors import Kind, kind_of
 from app.uptime import read_uptime
 from workers import usage
@@ -178,7 +179,7 @@ class Maintenance(LoopThread):
         repaired = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=tell_unreadable)
         if repaired.armed:
             logger.error("jobs.orphaned", repaired=repaired.armed)
-            heartbeats.add(connection, {(counters.REPAIR, "orphan"): repaired.armed})
+            add_counters(connection, {(counters.REPAIR, "orphan"): repaired.armed})
         if repaired.ended:
             logger.info("jobs.ended_late", jobs=repaired.ended)
 

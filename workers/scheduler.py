@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import psycopg
 
 from app.domain import counters
-from app.domain.counters import Tallies
+from app.domain.counters import Counters
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.timings import LEASE, LOOK_AHEAD, POLL, SUSPECT_AFTER
 from app.errors import Misconfigured
@@ -20,6 +20,7 @@ from app.log import in_words, logger, take_dropped
 from app.store import heartbeats
 from app.store.claims import Claimed, Claims, claim, claim_fairly, still_claimed
 from app.store.connection import ReconnectingConnection
+from app.store.counters import add_counters
 from app.store.database_errors import is_away
 from app.store.rescue import check, defer
 from app.store.settling import Settlement
@@ -106,7 +107,7 @@ class Scheduler(LoopThread):
         self._finished_at = clock()
         self._beaten_at = float("-inf")
         self._postponing_until = float("-inf")
-        self._tallies = Tallies()
+        self._counters = Counters()
 
     def run_once(self) -> None:
         """One tick, and how long to rest after it."""
@@ -155,7 +156,7 @@ class Scheduler(LoopThread):
     def close(self) -> None:
         """Take the heartbeat back and close the connection."""
         with suppress(psycopg.Error), self._database.use() as connection:
-            heartbeats.fall_silent(connection, "scheduler", self._identity)
+            heartbeats.deregister(connection, "scheduler", self._identity)
         self._database.close()
 
     def _claim(self, connection: psycopg.Connection) -> tuple[list[Claimed], bool]:
@@ -203,7 +204,7 @@ class Scheduler(LoopThread):
         if change.step:
             self._distrust()
             direction = counters.FORWARD if change.step > 0 else counters.BACK
-            self._tallies[counters.CLOCK_STEP, direction] += 1
+            self._counters[counters.CLOCK_STEP, direction] += 1
         if change.believed:
             # What lies between was not read as the clock went past it.
             for queue in (self.due, self.inflight):
@@ -264,9 +265,9 @@ class Scheduler(LoopThread):
         if now - self._beaten_at >= _BEAT_S:
             heartbeats.beat(connection, "scheduler", self._identity)
             self._beaten_at = now
-            self._tallies.update(take_dropped())
-            heartbeats.add(connection, self._tallies)
-            self._tallies.clear()
+            self._counters.update(take_dropped())
+            add_counters(connection, self._counters)
+            self._counters.clear()
 
 
 def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None:
@@ -282,7 +283,7 @@ def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None
         failed += settled.failed
         defer(connection, locked, _LOCKED_PAUSE)
         defer(connection, [each.id for each, _ in failed])
-        heartbeats.add(connection, Counter((counters.RUN, str(state)) for state in settled.states))
+        add_counters(connection, Counter((counters.RUN, str(state)) for state in settled.states))
     except psycopg.Error as error:
         if is_away(error):
             raise

@@ -11,7 +11,8 @@ import psycopg
 from app.domain import counters
 from app.domain.usage import NOTHING
 from app.log import logger
-from app.store import heartbeats, usage
+from app.store import usage
+from app.store.counters import add_counters
 
 RECOUNT_AFTER: Final = timedelta(days=1)
 _ACCOUNTS: Final = 500
@@ -40,4 +41,4 @@ def recount(connection: psycopg.Connection, has_ended: Callable[[], bool]) -> No
         account_id, drift = found
         if drift != NOTHING:
             logger.error("usage.drifted", account_id=account_id, jobs=drift.jobs, bytes=drift.bytes)
-            heartbeats.add(connection, {(counters.REPAIR, "usage"): 1.0})
+            add_counters(connection, {(counters.REPAIR, "usage"): 1.0})

@@ -79,7 +79,7 @@ class RefusedKeys:
         return Exceeded(limit=self._limit, number=window.number, seconds=max(seconds, 1))
 
     def take_counts(self) -> dict[tuple[str, str], float]:
-        """What was counted since this was last asked, for the tallies."""
+        """What was counted since this was last asked, for the counters."""
         with self._lock:
             untold, self._untold = self._untold, {}
             return untold

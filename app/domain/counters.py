@@ -1,4 +1,4 @@
-"""Tally: what is counted while runs are fired, under names that web and workers share."""
+"""Counters: what is counted while runs are fired, under names that web and workers share."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BUCKETS: Final = (
 
 _BOUNDS: Final = (*(str(bound) for bound in BUCKETS), "+Inf")
 
-Tallies = Counter[tuple[str, str]]
+Counters = Counter[tuple[str, str]]
 """Amounts by (name, label)."""
 
 

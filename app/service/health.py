@@ -25,6 +25,7 @@ from app.domain.timings import HEARTBEAT_MAX_AGE
 from app.errors import Unavailable
 from app.store import database_state, heartbeats, snapshots
 from app.store.backlog import MAX_OVERDUE, Backlog, backlog
+from app.store.counters import read_counters
 from app.store.engine import statement
 
 METRICS_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -102,11 +103,11 @@ def metrics() -> bytes:
 def metrics_in(connection: Connection, count: Callable[[Connection], Backlog]) -> bytes:
     """As `metrics`, on this connection, by what `count` counts there; raises SQLAlchemyError."""
     alive = heartbeats.alive(connection)
-    tallies = heartbeats.tallies(connection)
+    totals = read_counters(connection)
     found = count(connection)
     oldest = snapshots.oldest_age(connection)
     registry = CollectorRegistry()
-    registry.register(_Figures([*_counted(tallies), *_standing(found, alive, oldest)]))
+    registry.register(_Figures([*_counted(totals), *_standing(found, alive, oldest)]))
     return generate_latest(registry)
 
 
@@ -130,8 +131,8 @@ class _Figures:
         return self._families
 
 
-def _counted(tallies: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
-    yield _lateness(tallies)
+def _counted(totals: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
+    yield _lateness(totals)
     for name, label, metric, help_text in (
         (counters.ATTEMPT, "outcome", "wakecall_attempts", "HTTP calls by status class or error."),
         (counters.RUN, "state", "wakecall_runs", "Settled runs by final state."),
@@ -174,23 +175,23 @@ def _counted(tallies: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
         ),
     ):
         family = CounterMetricFamily(metric, help_text, labels=[label])
-        for (tallied, value), total in sorted(tallies.items()):
-            if tallied == name:
+        for (counter, value), total in sorted(totals.items()):
+            if counter == name:
                 family.add_metric([value], total)
         yield family
 
 
-def _lateness(tallies: Mapping[tuple[str, str], float]) -> Metric:
+def _lateness(totals: Mapping[tuple[str, str], float]) -> Metric:
     bounds = [*map(str, counters.BUCKETS), "+Inf"]
     running = 0.0
     buckets: list[tuple[str, float]] = []
     for bound in bounds:
-        running += tallies.get((counters.LATENESS, bound), 0.0)
+        running += totals.get((counters.LATENESS, bound), 0.0)
         buckets.append((bound, running))
     family = HistogramMetricFamily(
         "wakecall_lateness_seconds", "From the due instant to the start of the first attempt."
     )
-    family.add_metric([], buckets=buckets, sum_value=tallies.get((counters.LATENESS_SUM, ""), 0.0))
+    family.add_metric([], buckets=buckets, sum_value=totals.get((counters.LATENESS_SUM, ""), 0.0))
     return family
 
 

@@ -16,7 +16,7 @@ from app.log import in_words, logger
 from app.service import health
 from app.service.backlog_watch import BacklogWatch
 from app.service.health import Readiness
-from app.store import heartbeats
+from app.store.counters import add_counters
 from app.store.engine import watch_engine
 
 REFRESH_S: Final = 1.0
@@ -45,7 +45,7 @@ class HealthWatch:
     """Readiness and metrics as of a moment ago, from a thread with a connection of its own.
 
     `counts` takes what this process has counted since it was last asked, to be added to the
-    tallies; what cannot be written is counted again later.
+    counters; what cannot be written is counted again later.
     """
 
     def __init__(self, settings: Settings, counts: Callable[[], Counts] = dict) -> None:
@@ -120,5 +120,5 @@ class HealthWatch:
     def _write_counts(self, connection: psycopg.Connection) -> None:
         for name, number in self._counts().items():
             self._unwritten[name] = self._unwritten.get(name, 0) + number
-        heartbeats.add(connection, self._unwritten)
+        add_counters(connection, self._unwritten)
         self._unwritten.clear()

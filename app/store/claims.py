@@ -18,7 +18,8 @@ from app.domain.rearm import Rearmed, rearm
 from app.domain.run import RunState
 from app.domain.timings import MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
 from app.domain.trigger import Trigger, from_document
-from app.store import heartbeats, postponing
+from app.store import postponing
+from app.store.counters import add_counters
 from app.store.job_ends import end_finished
 from app.store.misfires import LeftOut, leave_out, of_columns
 from app.store.queries import Answer, run
@@ -369,4 +370,4 @@ def _tell_missed(connection: psycopg.Connection, decided: Sequence[_Decided]) ->
         (counters.MISSED, counters.LEFT_OUT): left_out,
         (counters.RUN, str(RunState.CANCELLED)): len(alone),
     }
-    heartbeats.add(connection, {name: amount for name, amount in amounts.items() if amount})
+    add_counters(connection, {name: amount for name, amount in amounts.items() if amount})

@@ -26,7 +26,7 @@ from app.domain.firing_rate import (
     turns,
 )
 from app.domain.timings import LOOK_AHEAD
-from app.store import heartbeats
+from app.store.counters import add_counters
 from app.store.queries import run
 
 _MAX_QUEUE_READ: Final = 1000
@@ -281,7 +281,7 @@ def queued_accounts(connection: psycopg.Connection) -> frozenset[int]:
 
 
 def _tally(connection: psycopg.Connection, bounds: Sequence[Bound]) -> None:
-    heartbeats.add(connection, Counter((counters.POSTPONED, str(bound)) for bound in bounds))
+    add_counters(connection, Counter((counters.POSTPONED, str(bound)) for bound in bounds))
 
 
 def _has_come(firing: Firing, ahead: float) -> bool:

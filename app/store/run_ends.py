@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from app.domain import counters
 from app.domain.run import RunState
 from app.errors import Unavailable
-from app.store import heartbeats
+from app.store.counters import add_counters
 from app.store.engine import after_commit, session
 from app.store.settling import settle
 from app.store.unsettled import Unsettled, settlement
@@ -64,10 +64,10 @@ def end(connection: Connection, run: Live, state: RunState, reason: str | None) 
     driver = cast("psycopg.Connection", connection.connection.driver_connection)
     settle(driver, [settlement(run, state, reason)])
     if not after_commit(partial(_count, state)):
-        heartbeats.add(driver, {(counters.RUN, str(state)): 1.0})
+        add_counters(driver, {(counters.RUN, str(state)): 1.0})
 
 
 def _count(state: RunState) -> None:
     # What is not counted, as the database has gone since, has ended all the same.
     with suppress(Unavailable), session() as connection:
-        heartbeats.add(connection, {(counters.RUN, str(state)): 1.0})
+        add_counters(connection, {(counters.RUN, str(state)): 1.0})

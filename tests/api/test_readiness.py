@@ -61,7 +61,7 @@ def test_a_web_process_is_ready_without_scheduler_and_worker(
     assert readiness(app, "?all=true")[0] == 200
 
     # As a worker does when it ends in good order.
-    heartbeats.fall_silent(connection, "worker", "one")
+    heartbeats.deregister(connection, "worker", "one")
     status, parts = readiness(app, "?all=true")
     assert (status, parts["scheduler"], parts["worker"]) == (503, True, False)
     assert readiness(app)[0] == 200

@@ -18,7 +18,8 @@ from app.domain.run import RunState
 from app.domain.trigger import Trigger
 from app.errors import Conflict, NotFound, Unavailable
 from app.service import accounts, completions, jobs, pauses, runs
-from app.store import heartbeats, run_ends
+from app.store import run_ends
+from app.store.counters import add_counters
 from app.store.engine import transaction
 from app.store.rescue import check
 from app.store.settling import settle
@@ -269,7 +270,7 @@ def test_what_is_said_while_the_answer_is_being_settled_is_not_lost(
 def test_what_ends_is_counted_once_it_is_committed_and_holds_up_no_other_count(
     caller: Caller, connection: psycopg.Connection
 ) -> None:
-    heartbeats.add(connection, {(counters.RUN, "cancelled"): 1.0})
+    add_counters(connection, {(counters.RUN, "cancelled"): 1.0})
     counted = "SELECT total FROM tally WHERE name = 'run' AND label = 'cancelled' FOR UPDATE NOWAIT"
     _, run = begin(caller, connection)
 

@@ -1,4 +1,4 @@
-"""Settler: writes what came of runs, in batches, and tells of it in logs and tallies."""
+"""Settler: writes what came of runs, in batches, and tells of it in logs and counters."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from uuid import UUID
 import psycopg
 
 from app.domain import counters
-from app.domain.counters import Tallies
+from app.domain.counters import Counters
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.run import Attempt, Reply
 from app.log import in_words, lines, logger, take_dropped
 from app.store import heartbeats
 from app.store.connection import ReconnectingConnection
+from app.store.counters import add_counters
 from app.store.database_errors import Kind, is_away, kind_of
 from app.store.parking import Release, release
 from app.store.settling import Settlement
@@ -70,7 +71,7 @@ class Settler(LoopThread):
         self._unreleased: deque[tuple[Held, Release]] = deque()
         self._deferred = DeferredSettlements()
         self._passing_until = float("-inf")
-        self._tallies = Tallies()
+        self._counters = Counters()
         self._accuracy = Accuracy()
         self._usage = HistoryUsage(limits, clock=clock)
         self._beaten_at = float("-inf")
@@ -96,7 +97,7 @@ class Settler(LoopThread):
             self._write_all()
             with self._database.use() as connection:
                 self._beat(connection)
-                heartbeats.fall_silent(connection, "worker", self._identity)
+                heartbeats.deregister(connection, "worker", self._identity)
         except psycopg.Error as error:
             if not is_away(error):
                 self._report(error)
@@ -184,13 +185,13 @@ class Settler(LoopThread):
         self._courier.given_back([held for held, each in batch if each.id not in locked], released)
         for _, each in batch:
             if each.id in released:
-                self._tallies[counters.GIVEN_BACK, str(each.cause)] += 1
+                self._counters[counters.GIVEN_BACK, str(each.cause)] += 1
 
     def _beat(self, connection: psycopg.Connection) -> None:
         heartbeats.beat(connection, "worker", self._identity)
-        self._tallies.update(take_dropped())
-        heartbeats.add(connection, self._tallies)
-        self._tallies.clear()
+        self._counters.update(take_dropped())
+        add_counters(connection, self._counters)
+        self._counters.clear()
         self._accuracy.flush(connection)
         self._usage.flush(connection)
 
@@ -233,7 +234,7 @@ class Settler(LoopThread):
     def _tell(self, settled: Settled) -> None:
         attempts = [(each, each.attempt) for each in settled.done if each.attempt is not None]
         lines("attempt", (_line(*each) for each in attempts))
-        count = self._tallies.update
+        count = self._counters.update
         count((counters.RUN, str(state)) for state in settled.states)
         count((counters.ATTEMPT, _outcome(attempt.reply)) for _, attempt in attempts)
         late = [
@@ -243,7 +244,7 @@ class Settler(LoopThread):
         ]
         count((counters.LATENESS, counters.bound(each)) for each in late)
         if late:
-            self._tallies[counters.LATENESS_SUM, ""] += sum(late)  # type: ignore[assignment] # Counter adds floats as well
+            self._counters[counters.LATENESS_SUM, ""] += sum(late)  # type: ignore[assignment] # Counter adds floats as well
 
 
 def _with_ticks_before(
