@@ -13,7 +13,7 @@ from app.domain.timings import MANUAL_DELAY
 from app.store.depth import current_depth
 from app.store.serial import hold
 
-# Of a run that nobody holds nobody has to be told that it is cancelled (word).
+# Of a run that nobody holds nobody has to be told that it is cancelled (poll_cancellations).
 # Rows are locked in the order of their ids, so that whoever else locks several of them waits in
 # a line and not in a circle.
 _CANCEL_ALL = text("""
@@ -32,7 +32,7 @@ SET cancelled_at = clock_timestamp(), reason = :reason, withdrawal_known = state
     look_at = CASE WHEN state = 'taken' THEN look_at ELSE clock_timestamp() END
 WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = :job_id AND cancelled_at IS NULL
                       ORDER BY id FOR UPDATE))
-  AND due_at >= clock_timestamp() + :last_word
+  AND due_at >= clock_timestamp() + :cancel_deadline
   AND kind = 'scheduled'
 """)
 
@@ -101,7 +101,7 @@ SELECT greatest(
   (SELECT max(due_at) FROM inflight i
    WHERE i.job_id = j.id AND kind = 'scheduled'
      AND (cancelled_at IS NULL
-          OR state = 'taken' AND due_at < clock_timestamp() + :last_word)))
+          OR state = 'taken' AND due_at < clock_timestamp() + :cancel_deadline)))
 FROM job j WHERE j.id = :job_id
 """)
 
@@ -135,7 +135,7 @@ def claim_overdue(connection: Connection, job_id: UUID, firings: Iterable[Overdu
 
 
 def cancel_replaced(
-    connection: Connection, job_id: UUID, reason: str, last_word: timedelta
+    connection: Connection, job_id: UUID, reason: str, cancel_deadline: timedelta
 ) -> datetime | None:
     """Withdraw what a new version replaces; the latest scheduled firing that was kept, or None.
 
@@ -144,7 +144,7 @@ def cancel_replaced(
     What somebody asked for by hand is never replaced: no firing of the new version stands for it.
     """
     connection.execute(
-        _CANCEL_REPLACED, {"job_id": job_id, "reason": reason, "last_word": last_word}
+        _CANCEL_REPLACED, {"job_id": job_id, "reason": reason, "cancel_deadline": cancel_deadline}
     )
     kept: datetime | None = connection.execute(_KEPT, {"job_id": job_id}).scalar_one()
     return kept
@@ -170,8 +170,8 @@ def was_made(connection: Connection, job_id: UUID, due_at: datetime) -> bool:
     return made
 
 
-def made_up_to(connection: Connection, job_id: UUID, last_word: timedelta) -> datetime:
+def made_up_to(connection: Connection, job_id: UUID, cancel_deadline: timedelta) -> datetime:
     """When a paused job got its version, or the due time of a later firing that was made yet."""
-    params = {"job_id": job_id, "last_word": last_word}
+    params = {"job_id": job_id, "cancel_deadline": cancel_deadline}
     instant: datetime = connection.execute(_MADE_UP_TO, params).scalar_one()
     return instant

@@ -118,8 +118,8 @@ def untaken(
     return [(run_id, token) for run_id, token in rows]
 
 
-class LatestWord(NamedTuple):
-    """What `word` answers; the database's clock is in seconds since 1970.
+class LatestCancellations(NamedTuple):
+    """What `poll_cancellations` answers; the database's clock is in seconds since 1970.
 
     Each run is withdrawn from whoever holds it under the token told with it, or a lower one.
     """
@@ -129,15 +129,15 @@ class LatestWord(NamedTuple):
     clock: float
 
 
-def word(connection: psycopg.Connection) -> LatestWord:
+def poll_cancellations(connection: psycopg.Connection) -> LatestCancellations:
     """Runs that were withdrawn, and whose holders may not know it; and suspended accounts."""
-    (*_, clock), *rows = run(connection, "word", {}).fetchall()
+    (*_, clock), *rows = run(connection, "poll_cancellations", {}).fetchall()
     withdrawn: dict[UUID, int] = {}
     for run_id, token, _ in rows:
         if run_id is not None:
             withdrawn[run_id] = max(token, withdrawn.get(run_id, token))
     suspended = frozenset(account_id for run_id, account_id, _ in rows if run_id is None)
-    return LatestWord(withdrawn, suspended, clock)
+    return LatestCancellations(withdrawn, suspended, clock)
 
 
 def acknowledge_withdrawn(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> None:

@@ -21,7 +21,7 @@ from app.store.engine import session
 from app.store.repairs import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import settle
-from app.store.takes import take, untaken, word
+from app.store.takes import poll_cancellations, take, untaken
 from tests.booked import add_account, book, claim_all, claim_and_take, one
 from tests.store.test_settling import came
 
@@ -80,7 +80,7 @@ def test_no_run_is_taken_or_rung_for_nor_looked_at_again(
     assert connection.execute(STATES).fetchall() == [("claimed", True)]
     assert looked(connection) == 0
     assert take(connection, tickets) == []
-    assert word(connection).suspended == {caller.account.id}
+    assert poll_cancellations(connection).suspended == {caller.account.id}
 
 
 @pytest.mark.parametrize("state", [RunState.SUCCEEDED, None])

@@ -10,7 +10,7 @@ from app.domain.job import MAX_DATA
 from app.domain.retry_policy import Backoff, Constant, RetryPolicy
 from app.store.quarantine import suspects
 from app.store.rescue import check
-from app.store.takes import extend, payloads, take, untaken, word
+from app.store.takes import extend, payloads, poll_cancellations, take, untaken
 from tests.booked import URL, book, claim_all, claim_and_take, one
 
 
@@ -173,7 +173,7 @@ def test_a_cancelled_run_is_not_taken(connection: psycopg.Connection, account_id
 def test_the_word_tells_the_clock_of_the_database(connection: psycopg.Connection) -> None:
     instant = "SELECT extract(epoch FROM clock_timestamp())::float8"
     before = one(connection, instant)
-    clock = word(connection).clock
+    clock = poll_cancellations(connection).clock
 
     assert before <= clock <= one(connection, instant)
 

@@ -13,7 +13,7 @@ import pytest
 from app.store import fusion_aborts, inflight
 from app.store.connection import ReconnectingConnection
 from app.store.queries import SQL
-from app.store.takes import Taken, acknowledge_withdrawn, take, word
+from app.store.takes import Taken, acknowledge_withdrawn, poll_cancellations, take
 from tests.booked import add_account, book, claim_all, claim_and_take, one, open_engine
 from tests.store.test_queries import nodes
 
@@ -43,7 +43,7 @@ def test_the_word_names_what_was_cancelled_while_it_was_taken_under_its_token(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     _, cancelled, waiting = held(connection, account_id, number=3)
-    assert word(connection)[0] == {}
+    assert poll_cancellations(connection)[0] == {}
 
     connection.execute(_CANCEL, (cancelled.id,))
     connection.execute(_CANCEL, (waiting.id,))
@@ -52,7 +52,7 @@ def test_the_word_names_what_was_cancelled_while_it_was_taken_under_its_token(
         (waiting.id,),
     )
 
-    assert word(connection)[0] == {cancelled.id: cancelled.token}
+    assert poll_cancellations(connection)[0] == {cancelled.id: cancelled.token}
 
 
 def test_the_word_names_what_was_aborted_of_late_under_the_highest_token(
@@ -69,7 +69,7 @@ def test_the_word_names_what_was_aborted_of_late_under_the_highest_token(
     connection.execute("INSERT INTO aborted (run_id, token) VALUES (%s, 1)", (run.id,))
 
     # What the release before notes has no token, and counts for every holder.
-    assert word(connection)[0] == {now: 7, before: 2**31 - 1, run.id: run.token}
+    assert poll_cancellations(connection)[0] == {now: 7, before: 2**31 - 1, run.id: run.token}
 
 
 def test_what_its_holder_knows_is_not_named_again(
@@ -88,7 +88,7 @@ def test_what_its_holder_knows_is_not_named_again(
         [(cancelled.id, cancelled.token), (aborted, 3), (kept.id, kept.token - 1), (again, 2)],
     )
 
-    assert word(connection)[0] == {kept.id: kept.token, again: 3}
+    assert poll_cancellations(connection)[0] == {kept.id: kept.token, again: 3}
 
 
 def test_a_run_locked_elsewhere_is_acknowledged_later_and_not_waited_for(
@@ -103,9 +103,9 @@ def test_a_run_locked_elsewhere_is_acknowledged_later_and_not_waited_for(
         other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (locked.id,))
         acknowledge_withdrawn(connection, tickets)
 
-    assert word(connection)[0] == {locked.id: locked.token}
+    assert poll_cancellations(connection)[0] == {locked.id: locked.token}
     acknowledge_withdrawn(connection, tickets)
-    assert word(connection)[0] == {}
+    assert poll_cancellations(connection)[0] == {}
 
 
 @pytest.mark.parametrize("state", ["claimed", "taken"])
@@ -123,7 +123,9 @@ def test_only_a_run_that_is_held_has_to_be_named_when_its_job_is_withdrawn(
     engine.dispose()
 
     known = one(connection, "SELECT withdrawal_known FROM inflight")
-    assert (known, len(word(connection)[0])) == ((False, 1) if state == "taken" else (True, 0))
+    assert (known, len(poll_cancellations(connection)[0])) == (
+        (False, 1) if state == "taken" else (True, 0)
+    )
 
 
 @pytest.mark.parametrize("state", ["claimed", "taken"])
@@ -166,21 +168,23 @@ def test_the_question_reads_no_more_whatever_another_account_withdraws(
         connection.execute(_CANCELLED, params)
     connection.execute(_CANCEL, (mine.id,))
 
-    assert word(worker)[0] == {mine.id: mine.token}
+    assert poll_cancellations(worker)[0] == {mine.id: mine.token}
     # A page or two more where an index has become a level higher.
     assert pages(worker) <= before + 6
 
 
 def pages(connection: psycopg.Connection) -> int:
     """How many pages the question reads."""
-    explained = one(connection, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {SQL['word']}")
+    explained = one(
+        connection, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {SQL['poll_cancellations']}"
+    )
     found: Any = explained if isinstance(explained, list) else json.loads(explained)
     top = next(nodes(found[0]["Plan"]))
     return int(top["Shared Hit Blocks"]) + int(top["Shared Read Blocks"])
 
 
 def test_the_question_is_asked_of_what_is_not_known_alone(worker: psycopg.Connection) -> None:
-    explained = one(worker, f"EXPLAIN (FORMAT JSON) {SQL['word']}")
+    explained = one(worker, f"EXPLAIN (FORMAT JSON) {SQL['poll_cancellations']}")
 
     used = {node.get("Index Name") for node in nodes(explained[0]["Plan"])}
     assert used - {None} == {"inflight_withdrawn", "aborted_age", "account_suspended"}

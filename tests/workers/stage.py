@@ -17,7 +17,7 @@ from app.domain.completion import Tokens
 from app.domain.run import Reply, RunState
 from app.store.parking import Release
 from app.store.takes import Taken
-from workers.dispatch.cancellations import Word
+from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.destination import Destination
 from workers.dispatch.dispatcher import Courier
 from workers.dispatch.leased_run import Held, hold
@@ -103,12 +103,14 @@ class Stage:
     def wall(self) -> float:
         return self.clock.now + self.set_by
 
-    def word(
+    def poll_cancellations(
         self, *withdrawn: Held, offset: float = inf, suspended: frozenset[int] = frozenset()
     ) -> None:
         """The database says what is wanted no more, and perhaps how far its clock lies back."""
         tokens = {held.run.id: held.run.token for held in withdrawn}
-        self.courier.hear(Word(self.clock.now, offset, tokens, suspended))
+        self.courier.update_cancellations(
+            CancellationSnapshot(self.clock.now, offset, tokens, suspended)
+        )
         self.step()
 
     def settled(self) -> RunState | None:

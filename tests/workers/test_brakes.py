@@ -63,13 +63,13 @@ def test_a_probe_that_was_withdrawn_leaves_the_way_to_the_next(stage: Capped) ->
     stage.step(1.0)
     probe = stage.hold(0.0)
     stage.clock.now += 0.1
-    stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the word was stale"))
+    stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the cancellations were stale"))
     stage.step()
     assert stage.place().probe is None
     assert probe in stage.courier.held
 
     stage.hold_many(2)
-    stage.word()
+    stage.poll_cancellations()
     assert len(stage.engine.calls) == 1
 
 
@@ -106,7 +106,7 @@ def test_who_asks_for_time_gets_it_and_what_waited_is_given_back(stage: Capped) 
     stage.engine.answer(Reply(status=503, headers=(("Retry-After", "30"),)))
     stage.step()
 
-    stage.word()
+    stage.poll_cancellations()
     released = stage.given_back()
     assert len(released) == 2
     assert causes(released) == {Cause.ASKED}

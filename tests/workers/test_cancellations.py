@@ -13,7 +13,7 @@ from tests.booked import connect
 from tests.store.test_settling import came
 from tests.workers.stage import Stage
 from tests.workers.test_lease_watch import one_held
-from workers.dispatch.cancellations import Word
+from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.lease_watch import Keeper
 from workers.dispatch.leased_run import Held
 
@@ -78,8 +78,8 @@ def test_a_gap_that_only_the_database_s_clock_shows(
     connection: psycopg.Connection, stage: Stage, keeper: Keeper, *, is_ours: bool
 ) -> None:
     held = accepted(connection, stage)
-    stage.courier.hear(Word(stage.clock.now, 500.0, {}))
-    stage.courier.hear(Word(stage.clock.now, 500.0 - GAP, {}))
+    stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0, {}))
+    stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0 - GAP, {}))
     stage.step()
     if not is_ours:
         settle(connection, [came(held.run)])
@@ -94,11 +94,11 @@ def test_a_gap_that_only_the_database_s_clock_shows(
 
 def test_a_slow_answer_is_no_gap(stage: Stage) -> None:
     held = stage.hold(0.5)
-    stage.courier.hear(Word(stage.clock.now, 510.0, {}, took=10.0))
-    stage.courier.hear(Word(stage.clock.now, 500.0, {}))
+    stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 510.0, {}, took=10.0))
+    stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0, {}))
 
     stage.step(0.45)
-    stage.word()
+    stage.poll_cancellations()
     stage.step(0.05)
 
     assert len(stage.engine.calls) == 1
@@ -106,16 +106,16 @@ def test_a_slow_answer_is_no_gap(stage: Stage) -> None:
 
 
 def test_clocks_that_drifted_apart_while_nothing_was_held_show_no_gap(stage: Stage) -> None:
-    stage.courier.hear(Word(stage.clock.now, 500.0, {}))
+    stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0, {}))
     stage.step(86400.0)
     held = stage.hold(0.05)
 
-    stage.courier.hear(Word(stage.clock.now, 495.0, {}))
+    stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 495.0, {}))
     stage.step()
     stage.step(0.05)
 
     assert len(stage.engine.calls) == 1
-    assert held.leased_at > stage.courier.words.doubted_at
+    assert held.leased_at > stage.courier.cancellations.doubted_at
 
 
 def test_a_call_that_waits_for_its_name_does_not_begin_after_a_gap(stage: Stage) -> None:

@@ -40,7 +40,7 @@ def test_without_a_word_a_run_waits(stage: Stage) -> None:
 
     stage.step(2.0)
     assert stage.engine.calls == []
-    stage.word()
+    stage.poll_cancellations()
 
     assert len(stage.engine.calls) == 1
 
@@ -52,7 +52,7 @@ def test_a_take_is_a_word_on_its_runs_for_a_moment(stage: Stage) -> None:
 
     stage.hold(0.0)
     assert stage.engine.calls == []  # behind the other, which a word has to let go first
-    stage.word()
+    stage.poll_cancellations()
 
     assert len(stage.engine.calls) == 2
 
@@ -60,28 +60,28 @@ def test_a_take_is_a_word_on_its_runs_for_a_moment(stage: Stage) -> None:
 def test_a_word_grows_stale(stage: Stage) -> None:
     stage.hold(0.3)
     stage.step(0.21)
-    stage.word()
+    stage.poll_cancellations()
 
     stage.step(0.0899)
     assert stage.engine.calls == []
     stage.step(0.0002)
     assert stage.engine.calls == []
-    stage.word()
+    stage.poll_cancellations()
 
     assert len(stage.engine.calls) == 1
 
 
-@pytest.mark.parametrize("order", ["word, take", "take, word"])
+@pytest.mark.parametrize("order", ["poll, take", "take, poll"])
 def test_what_a_word_tells_of_the_clock_brings_a_time_closer(stage: Stage, order: str) -> None:
     epoch = taken(0.0).due_at.timestamp()
     closer = stage.clock.now + 0.28 - epoch
     for step in order.split(", "):
-        if step == "word":
-            stage.word(offset=closer)
+        if step == "poll":
+            stage.poll_cancellations(offset=closer)
         else:
             held = stage.hold(0.3)
     stage.step(0.245)  # the last moments in which it can be set
-    stage.word()
+    stage.poll_cancellations()
     stage.step(0.0349)
     assert stage.engine.calls == []
     stage.step(0.0002)
@@ -94,7 +94,7 @@ def test_a_withdrawn_run_is_not_sent_but_settled_as_cancelled(stage: Stage) -> N
     held = stage.hold(0.3)
     stage.step(0.25)
 
-    stage.word(held)
+    stage.poll_cancellations(held)
     stage.step(0.05)
 
     assert stage.engine.calls == []
@@ -104,7 +104,7 @@ def test_a_withdrawn_run_is_not_sent_but_settled_as_cancelled(stage: Stage) -> N
 def test_a_word_that_came_before_the_take_was_told_of_counts(stage: Stage) -> None:
     run = taken(0.05)
     held = hold(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
-    stage.word(held)
+    stage.poll_cancellations(held)
 
     stage.courier.accept([held])
     stage.step(0.05)
@@ -116,7 +116,7 @@ def test_a_word_that_came_before_the_take_was_told_of_counts(stage: Stage) -> No
 def test_a_call_under_way_goes_on_when_its_run_is_withdrawn(stage: Stage) -> None:
     held = stage.hold(0.0)
     for _ in range(2):
-        stage.word(held)
+        stage.poll_cancellations(held)
     stage.engine.answer(Reply(status=204))
 
     assert stage.settled() is RunState.SUCCEEDED
@@ -137,7 +137,7 @@ def test_an_extended_lease_carries_the_call(stage: Stage) -> None:
     held.extended(stage.clock.now + 3.0)
 
     stage.step(6.0)
-    stage.word()
+    stage.poll_cancellations()
 
     assert len(stage.engine.calls) == 1
 
@@ -149,10 +149,10 @@ def test_a_slow_look_up_is_followed_by_the_same_judgement(stage: Stage) -> None:
 
     stage.clock.now += 0.09
     assert may_begin() is False
-    stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the word was stale"))
+    stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the cancellations were stale"))
     stage.step()
     assert not stage.courier.outcomes
-    stage.word()
+    stage.poll_cancellations()
 
     assert len(stage.engine.calls) == 1
     _, _, may_begin = stage.engine.calls[0]
@@ -171,7 +171,7 @@ def test_a_call_goes_on_to_another_address_by_the_same_judgement_and_began_befor
     assert may_go_on() is True
     assert held.begun == began
 
-    stage.word(held)
+    stage.poll_cancellations(held)
     assert may_go_on() is False
     stage.engine.answer(Reply(error=WITHDRAWN, error_detail="it was deleted"))
     stage.step()

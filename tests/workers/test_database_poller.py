@@ -18,7 +18,7 @@ from app.store.takes import Ticket
 from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
 from tests.workers.stage import Stage
 from workers.dispatch.account_cache import Keyring
-from workers.dispatch.cancellations import Word
+from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.database_poller import Poller
 from workers.dispatch.destination import Destination
 from workers.dispatch.lease_watch import Keeper
@@ -153,13 +153,13 @@ def test_words_come_while_a_destination_s_runs_are_searched_for(
         Summons(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
     )
     keeper = Keeper(ReconnectingConnection(database, "keeper"), stage.courier, clock=stage.clock)
-    words: list[Word] = []
-    monkeypatch.setattr(stage.courier, "hear", words.append)
+    snapshots: list[CancellationSnapshot] = []
+    monkeypatch.setattr(stage.courier, "update_cancellations", snapshots.append)
     with in_thread(poller.run_once) as finished:
         assert searching.wait(30)
         for _ in range(3):
             keeper.run_once()
-        assert len(words) == 3
+        assert len(snapshots) == 3
         found.set()
         finished()
     keeper.close()

@@ -104,7 +104,7 @@ def test_what_grows_too_old_while_it_waits_leaves_its_turn_to_the_next(stage: Ca
     stage.step(0.2)
     stage.engine.answer(OK)
     stage.step()
-    stage.word()
+    stage.poll_cancellations()
 
     assert len(stage.engine.calls) == 4
     assert f"webhook-id: {last.run.id}" in stage.engine.calls[-1][0].headers
@@ -151,7 +151,7 @@ def test_a_run_that_waited_begins_only_upon_a_word(stage: Capped) -> None:
     stage.step()
     assert len(stage.engine.calls) == 3
 
-    stage.word()
+    stage.poll_cancellations()
 
     assert len(stage.engine.calls) == 4
 
@@ -159,7 +159,7 @@ def test_a_run_that_waited_begins_only_upon_a_word(stage: Capped) -> None:
 def test_a_run_that_was_withdrawn_while_it_waited_does_not_begin(stage: Capped) -> None:
     waits = stage.hold_many(5)[4]
     stage.step(0.1)
-    stage.word(waits)
+    stage.poll_cancellations(waits)
     stage.engine.answer(OK)
     stage.step()
 
@@ -171,7 +171,7 @@ def test_a_run_that_was_withdrawn_while_it_waited_does_not_begin(stage: Capped) 
 
 def test_the_slot_of_a_run_that_turns_out_unwanted_goes_to_the_next(stage: Capped) -> None:
     _, _, _, _, unwanted, _, _ = stage.hold_many(7)
-    stage.word(unwanted)
+    stage.poll_cancellations(unwanted)
     stage.engine.answer(OK)
     stage.step()
     assert len(stage.engine.calls) == 4
@@ -183,7 +183,7 @@ def test_the_slot_of_a_run_that_turns_out_unwanted_goes_to_the_next(stage: Cappe
 
 def test_a_call_withdrawn_before_it_began_frees_its_slot(stage: Capped) -> None:
     stage.hold_many(5)
-    stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the word was stale"))
+    stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the cancellations were stale"))
     stage.step()
 
     # The one that waited has the slot; the withdrawn one is still sure, and waits in its place.

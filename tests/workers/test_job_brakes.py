@@ -80,9 +80,9 @@ def test_a_bare_429_means_a_second_which_the_next_tick_waits_in_the_worker(stage
     stage.step(0.9)
     assert not stage.engine.calls
 
-    stage.word()
+    stage.poll_cancellations()
     stage.step(0.2)
-    stage.word()
+    stage.poll_cancellations()
     assert len(stage.engine.calls) == 1
     assert not stage.flow.releases
 
@@ -92,7 +92,7 @@ def test_a_tick_that_waits_so_can_be_withdrawn(stage: Capped) -> None:
     answered(stage, job, Reply(status=429))
     stage.courier.outcomes.clear()
     held = tick(stage, job)
-    stage.word(held)
+    stage.poll_cancellations(held)
     stage.step(1.1)
 
     assert not stage.engine.calls

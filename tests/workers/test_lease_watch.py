@@ -11,10 +11,10 @@ import pytest
 from app.domain.run import RunState
 from app.domain.timings import LEASE
 from app.store.connection import ReconnectingConnection
-from app.store.takes import word
+from app.store.takes import poll_cancellations
 from tests.booked import add_account, book, claim_and_take, connect
 from tests.workers.stage import SECRET, Stage
-from workers.dispatch.cancellations import Word
+from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.lease_watch import Keeper
 from workers.dispatch.leased_run import Held, hold
 
@@ -41,14 +41,14 @@ def test_leases_that_lapsed_while_the_database_was_away_are_renewed_before_calls
     stage.courier.accept([held])
     stage.step(held.run.remaining)
     stage.step(LEASE.total_seconds())
-    hear = stage.courier.hear
+    update = stage.courier.update_cancellations
 
-    def heard_at_once(word: Word) -> None:
+    def heard_at_once(snapshot: CancellationSnapshot) -> None:
         """The loop's thread may go on before the keeper's does."""
-        hear(word)
+        update(snapshot)
         stage.step()
 
-    monkeypatch.setattr(stage.courier, "hear", heard_at_once)
+    monkeypatch.setattr(stage.courier, "update_cancellations", heard_at_once)
     keeper = Keeper(
         ReconnectingConnection(database, "keeper"),
         stage.courier,
@@ -80,10 +80,10 @@ def test_a_run_withdrawn_by_a_word_is_named_by_none_after_it(
         # While its take is being answered it is not known to be this worker's.
         stage.courier.held.add(hold(held.run._replace(id=uuid4()), (), asked=0.0, answered=0.0))
         keeper.run_once()
-        assert set(word(connection)[0]) == {held.run.id}
+        assert set(poll_cancellations(connection)[0]) == {held.run.id}
         stage.courier.accept([held])
         keeper.run_once()
-        assert word(connection)[0] == {}
+        assert poll_cancellations(connection)[0] == {}
 
         stage.step()
         assert stage.engine.calls == []

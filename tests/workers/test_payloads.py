@@ -188,7 +188,7 @@ def test_those_without_room_wait_and_none_is_lost_or_sent_twice(stage: Stage) ->
     for _ in range(50):
         load(stage)
         most = max(most, stage.courier.payloads.in_memory)
-        stage.word()
+        stage.poll_cancellations()
         if stage.engine.calls:
             stage.engine.answer(OK)
             stage.step()
@@ -215,7 +215,7 @@ def test_a_word_that_grew_stale_while_loading_is_asked_for_again(stage: Stage) -
     stage.step()
     assert bodies(stage) == []
 
-    stage.word()
+    stage.poll_cancellations()
 
     assert bodies(stage) == [b"x" * 40]
 
@@ -242,7 +242,7 @@ def test_one_cancelled_once_it_was_loaded_is_not_sent_and_its_places_are_free(
     stage.courier.loaded([ordered_run], asked, {held.run.id: b"x" * 40})
     stage.step()
 
-    stage.word(held)
+    stage.poll_cancellations(held)
 
     assert bodies(stage) == []
     assert stage.settled() is RunState.CANCELLED
@@ -300,11 +300,11 @@ def test_a_call_that_was_withdrawn_loads_its_payload_again(stage: Stage) -> None
     stage.hold(-1.0, size=40, data=None)
     load(stage)
     stage.step(0.2)
-    stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the word was stale"))
+    stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the cancellations were stale"))
     stage.step()
     assert stage.courier.payloads.in_memory == 0
 
-    stage.word()
+    stage.poll_cancellations()
     load(stage)
 
     assert bodies(stage) == [b"x" * 40]

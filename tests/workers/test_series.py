@@ -103,7 +103,7 @@ def test_a_tick_is_not_called_before_its_time(stage: Capped) -> None:
     stage.step(0.09)
     assert stage.engine.calls == []
     stage.step(0.02)
-    stage.word()
+    stage.poll_cancellations()
     assert len(stage.engine.calls) == 1
 
 
@@ -146,7 +146,7 @@ def test_what_is_withdrawn_is_called_no_more(stage: Capped) -> None:
     held = begin(stage, tick(1), tick(2), tick(3))
     answered(stage, OK)
     assert len(stage.engine.calls) == 1
-    stage.word(held)
+    stage.poll_cancellations(held)
     answered(stage, OK)
 
     assert stage.engine.calls == []
@@ -161,7 +161,7 @@ def test_a_run_goes_on_for_a_second_and_leaves_the_rest(stage: Capped) -> None:
     calls = 0
     while stage.engine.calls:
         stage.clock.now += 0.04
-        stage.word()
+        stage.poll_cancellations()
         answered(stage, OK)
         calls += 1
 

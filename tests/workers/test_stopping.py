@@ -106,7 +106,7 @@ def test_a_run_that_waits_for_its_payload_is_given_back_and_its_places_are_free(
 
 def test_what_is_withdrawn_ends_as_cancelled(stage: Stage) -> None:
     held = stage.hold(0.2)
-    stage.word(held)
+    stage.poll_cancellations(held)
 
     stage.courier.stop()
 

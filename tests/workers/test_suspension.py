@@ -28,9 +28,9 @@ def set_aside(stage: Stage) -> list[tuple[Held, Cause]]:
 
 def test_a_run_that_waits_for_its_time_is_set_aside_then(stage: Stage) -> None:
     held, other = stage.hold(0.05), stage.hold(0.05, account_id=2)
-    stage.word(suspended=ONE)
+    stage.poll_cancellations(suspended=ONE)
     stage.step(0.06)
-    stage.word(suspended=ONE)
+    stage.poll_cancellations(suspended=ONE)
 
     assert len(stage.engine.calls) == 1
     assert set_aside(stage) == [(held, Cause.SUSPENDED)]
@@ -41,7 +41,7 @@ def test_a_run_that_waits_for_its_time_is_set_aside_then(stage: Stage) -> None:
 def test_a_call_that_waits_for_its_name_to_be_resolved_does_not_begin(stage: Stage) -> None:
     held = stage.hold(0.0)
     ((_, done, may_begin),) = stage.engine.calls
-    stage.word(suspended=ONE)
+    stage.poll_cancellations(suspended=ONE)
 
     assert not may_begin()
     done(outcome.unanswered("withdrawn", "", dns=None, total=0.0))
@@ -51,7 +51,7 @@ def test_a_call_that_waits_for_its_name_to_be_resolved_does_not_begin(stage: Sta
 
 def test_a_call_that_is_under_way_is_settled(stage: Stage) -> None:
     held = stage.hold(0.0)
-    stage.word(suspended=ONE)
+    stage.poll_cancellations(suspended=ONE)
     stage.engine.answer(OK)
 
     assert [each for each, _ in stage.courier.outcomes] == [held]
@@ -63,7 +63,7 @@ def test_a_run_that_waits_for_its_destination_is_set_aside_at_its_turn() -> None
     stage.hold_many(4)
     (waiting,) = stage.hold_many(1)
     place = stage.place()
-    stage.word(suspended=ONE)
+    stage.poll_cancellations(suspended=ONE)
     stage.engine.answer(OK)
     stage.step()
 
@@ -72,14 +72,14 @@ def test_a_run_that_waits_for_its_destination_is_set_aside_at_its_turn() -> None
     stage.answer_all(OK)
     assert place.leaving == 0
     # Its places are free: as many calls as before may be under way once it is resumed.
-    stage.word()
+    stage.poll_cancellations()
     stage.hold_many(5)
     assert len(stage.engine.calls) == 4
 
 
 def test_it_goes_on_with_the_first_word_that_says_so(stage: Stage) -> None:
-    stage.word(suspended=ONE)
-    stage.word()
+    stage.poll_cancellations(suspended=ONE)
+    stage.poll_cancellations()
     stage.hold(0.0)
 
     assert len(stage.engine.calls) == 1

@@ -1,4 +1,4 @@
-"""Words: what the database said of late, of all runs that are taken, and what that allows."""
+"""Cancellations: what the database said of late, of all runs that are taken, and what that allows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DRIFT_PER_S: Final = 0.001
 held."""
 
 
-class Word(NamedTuple):
+class CancellationSnapshot(NamedTuple):
     """Asked for at `asked`: runs that were withdrawn, and how far the database's clock lies back.
 
     `withdrawn` has for each run the highest token of a holder that it is withdrawn from.
@@ -43,7 +43,7 @@ class Word(NamedTuple):
     """Seconds from the question to the answer."""
 
 
-class Words:
+class Cancellations:
     """The last word, and the offsets of those before it; in the loop's thread.
 
     A machine that was suspended or moved goes on as if no time had passed: its leases seem to run,
@@ -62,21 +62,21 @@ class Words:
         self.withdrawn: Mapping[UUID, int] = {}
         self.suspended: frozenset[int] = frozenset()
 
-    def hear(self, word: Word) -> None:
+    def update(self, snapshot: CancellationSnapshot) -> None:
         """Take it in."""
-        self.withdrawn = word.withdrawn
-        self.suspended = word.suspended
-        gap = self._least_offset - word.offset
-        drift = max(0.0, word.asked - self._asked) * _DRIFT_PER_S
-        self._asked = max(self._asked, word.asked)
+        self.withdrawn = snapshot.withdrawn
+        self.suspended = snapshot.suspended
+        gap = self._least_offset - snapshot.offset
+        drift = max(0.0, snapshot.asked - self._asked) * _DRIFT_PER_S
+        self._asked = max(self._asked, snapshot.asked)
         if _MAX_GAP_S + drift < gap < inf:
             self._offsets.clear()
             self._doubt("database", gap)
-        self._least_offset = word.offset - word.took
+        self._least_offset = snapshot.offset - snapshot.took
         # Ascending: one that is not the least, and goes first, is never the least.
-        while self._offsets and self._offsets[-1][1] >= word.offset:
+        while self._offsets and self._offsets[-1][1] >= snapshot.offset:
             self._offsets.pop()
-        self._offsets.append((word.asked, word.offset))
+        self._offsets.append((snapshot.asked, snapshot.offset))
 
     def confirms(self, now: float, held: Held) -> bool:
         """Whether a call of it may begin now, unless it is withdrawn or its lease is over."""

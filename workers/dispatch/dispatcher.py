@@ -21,7 +21,7 @@ from app.log import logger
 from app.store.parking import Release
 from app.store.settling import Settlement
 from workers.dispatch.calls import ABORTED, WITHDRAWN, Sender, call_of, missing_key
-from workers.dispatch.cancellations import Word, Words
+from workers.dispatch.cancellations import Cancellations, CancellationSnapshot
 from workers.dispatch.fair_queue import Line, Slots
 from workers.dispatch.flow_control import Destinations
 from workers.dispatch.job_backoff import MAX_WAIT_HERE_S, JobBrakes
@@ -43,7 +43,7 @@ _PUNCTUAL_S: Final = 2.0
 class Courier:
     """Waits with each run until its time, sends it, and turns the reply into a settlement.
 
-    Everything but `accept`, `hear`, `loaded`, `saturated` and the queues runs in the loop's thread.
+    Everything but `accept`, `update_cancellations`, `loaded`, `saturated` and the queues runs in the loop's thread.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Courier:
         self._loaded: deque[Held] = deque()
         self._pumping = False
         self._late: set[Held] = set()
-        self.words = Words(loop.clock, loop.wall)
+        self.cancellations = Cancellations(loop.clock, loop.wall)
         self._stalled = False
         self._brakes = JobBrakes()
         self._stopping = False
@@ -103,9 +103,9 @@ class Courier:
         self.held.update(runs)
         self._loop.call_soon_threadsafe(self._wait_for, runs)
 
-    def hear(self, word: Word) -> None:
+    def update_cancellations(self, snapshot: CancellationSnapshot) -> None:
         """Hear which runs are wanted no more; from any thread."""
-        self._loop.call_soon_threadsafe(self._go_on, word)
+        self._loop.call_soon_threadsafe(self._on_cancellations, snapshot)
 
     def loaded(
         self, batch: Sequence[Held], asked_at: float, found: Mapping[UUID, bytes | None]
@@ -154,11 +154,11 @@ class Courier:
     def _wait_for(self, runs: Sequence[Held]) -> None:
         now = self._loop.clock()
         # A word may have told of a run while its take was being answered.
-        self._note(runs)
+        self._apply_cancellations(runs)
         if self._stopping:
             self._leave_to_others(runs)
             return
-        offset = self.words.offset(now)
+        offset = self.cancellations.offset(now)
         for held in runs:
             if held.fire_at <= now:
                 self._line_up(held, now)
@@ -174,7 +174,7 @@ class Courier:
         self._pump()
 
     def _near(self, held: Held) -> None:
-        self._set_timer(held, self.words.offset(self._loop.clock()))
+        self._set_timer(held, self.cancellations.offset(self._loop.clock()))
 
     def _set_timer(self, held: Held, offset: float | None) -> None:
         """The answer to a take is large: a word takes less time on its way, and tells it closer."""
@@ -182,19 +182,19 @@ class Courier:
             held.nearer(offset)
         self._loop.call_at(held.fire_at, self._due, held)
 
-    def _go_on(self, word: Word) -> None:
-        self.words.hear(word)
+    def _on_cancellations(self, snapshot: CancellationSnapshot) -> None:
+        self.cancellations.update(snapshot)
         # All that it names, also what the word before named: a run may have been taken since.
-        if word.withdrawn:
-            self._note(list(self.held))
+        if snapshot.withdrawn:
+            self._apply_cancellations(list(self.held))
         if self._stalled:
             self._stalled = False
             self.destinations.go_on()
         self._pump()
 
-    def _note(self, runs: Sequence[Held]) -> None:
+    def _apply_cancellations(self, runs: Sequence[Held]) -> None:
         """Some may be under way: they go on, and only those still to begin are withdrawn."""
-        withdrawn = self.words.withdrawn
+        withdrawn = self.cancellations.withdrawn
         if withdrawn:
             for held in runs:
                 held.withdrawn = held.withdrawn or held.is_withdrawn_by(withdrawn)
@@ -271,8 +271,8 @@ class Courier:
     def _may_go_on(self, held: Held) -> bool:
         """An address was tried in vain: whether the call may be made at the next one."""
         now = self._loop.clock()
-        sure = held.lease_runs(now) and self.words.confirms(now, held)
-        wanted = not held.withdrawn and not self.words.stops(held.run.account_id)
+        sure = held.lease_runs(now) and self.cancellations.confirms(now, held)
+        wanted = not held.withdrawn and not self.cancellations.stops(held.run.account_id)
         return sure and wanted and not self._stopping
 
     def _turn(self, held: Held) -> bool:
@@ -285,10 +285,10 @@ class Courier:
         if not held.lease_runs(now):
             self._lose(held)
             return True
-        if held.withdrawn or self.words.stops(held.run.account_id):
+        if held.withdrawn or self.cancellations.stops(held.run.account_id):
             self._withdraw(held)
             return True
-        if not self.words.confirms(now, held):
+        if not self.cancellations.confirms(now, held):
             self._stalled = True
             return False
         self._late.discard(held)
@@ -329,9 +329,9 @@ class Courier:
         if not held.lease_runs(now):
             self._step_back(held)
             self._lose(held)
-        elif held.withdrawn or self.words.stops(held.run.account_id):
+        elif held.withdrawn or self.cancellations.stops(held.run.account_id):
             self._withdraw(held)
-        elif self.words.confirms(now, held):
+        elif self.cancellations.confirms(now, held):
             held.awaiting = False
             self._send(held, now)
         else:
@@ -396,7 +396,7 @@ class Courier:
         self._late.discard(held)
         if held.awaiting:
             self._step_back(held)
-        suspended = self.words.stops(held.run.account_id)
+        suspended = self.cancellations.stops(held.run.account_id)
         if held.withdrawn or not (suspended or self._stopping):
             self._settle(held, held.came_to(RunState.CANCELLED))
         else:

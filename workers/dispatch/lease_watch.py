@@ -11,7 +11,7 @@ from app.domain.timings import CANCELLATION_POLL, LEASE, LEASE_MARGIN, LEASE_REN
 from app.store import takes
 from app.store.connection import ReconnectingConnection
 from app.uptime import read_uptime
-from workers.dispatch.cancellations import Word
+from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.dispatcher import Courier
 from workers.dispatch.leased_run import Held
 from workers.loop_thread import LoopThread
@@ -63,13 +63,15 @@ class Keeper(LoopThread):
 
     def _ask(self, connection: psycopg.Connection) -> None:
         asked = self._clock()
-        withdrawn, suspended, clock = takes.word(connection)
+        withdrawn, suspended, clock = takes.poll_cancellations(connection)
         answered = self._clock()
         # Looked up before the courier hears: what is acknowledged is held when it does.
         held = list(self._courier.held) if withdrawn else []
         known = [each.ticket for each in held if each.is_withdrawn_by(withdrawn)]
         took = answered - asked
-        self._courier.hear(Word(asked, answered - clock, withdrawn, suspended, took))
+        self._courier.update_cancellations(
+            CancellationSnapshot(asked, answered - clock, withdrawn, suspended, took)
+        )
         if known:
             takes.acknowledge_withdrawn(connection, known[:_ACKNOWLEDGE_AT_ONCE])
 
@@ -78,7 +80,7 @@ class Keeper(LoopThread):
         if now - self._leases_seen_at < _LEASES_EVERY_S:
             return []
         below = now + _EXTEND_BELOW_S
-        doubted_at = self._courier.words.doubted_at
+        doubted_at = self._courier.cancellations.doubted_at
         expiring = [
             each
             for each in list(self._courier.held)
@@ -89,7 +91,7 @@ class Keeper(LoopThread):
         return expiring[:_EXTEND_AT_ONCE]
 
     def _extend(self, connection: psycopg.Connection, expiring: Sequence[Held]) -> None:
-        doubted_at = self._courier.words.doubted_at
+        doubted_at = self._courier.cancellations.doubted_at
         asked = self._clock()
         extended = takes.extend(connection, [held.ticket for held in expiring])
         for held in expiring:

@@ -108,11 +108,11 @@ SET group_size = %(size)s::smallint,
 WHERE id = ANY (ARRAY(SELECT id FROM free))
 RETURNING id;
 
--- name: word
+-- name: poll_cancellations
 -- The last word counts: of what is taken, by whomever, what was withdrawn within the last ten seconds
 -- and is not known to its holder yet. Those are as many as are withdrawn between two words, whatever
 -- was withdrawn before. No run is named for longer than ten seconds, as none is called later than a
--- lease after its withdrawal unless its lease is extended, and that tells its holder too (extend); while
+-- lease after its withdrawal unless its lease is extended, and that tells its holder too (renew_leases); while
 -- a withdrawal is not committed its row is locked, and not extended. An abort before this release has
 -- no token: it counts for all. The first row is this clock; those without a run and a clock name the
 -- accounts that are suspended, of which no call begins.
@@ -144,7 +144,7 @@ WITH v AS MATERIALIZED (
 )
 DELETE FROM aborted WHERE run_id = ANY (ARRAY(SELECT run_id FROM ended));
 
--- name: extend
+-- name: renew_leases
 -- A lease is extended by its holder only, who is told whether the run was withdrawn meanwhile. A row
 -- locked elsewhere is passed over: the lease as last extended still stands, and the next beat tries
 -- again.

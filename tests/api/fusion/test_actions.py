@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from app.domain.run import Attempt, Reply, RunState
 from app.store.settling import Settlement, settle
-from app.store.takes import take, word
+from app.store.takes import poll_cancellations, take
 from tests.api.fusion.runs import NONE, begun, settled
 from tests.api.fusion.saved import (
     CLEAN,
@@ -184,7 +184,7 @@ def test_an_abort_ends_a_run_at_once_though_its_call_is_under_way(
     (entry,) = history(client)
     assert (entry["status"], entry["startTime"] <= entry["endTime"]) == ("aborted", True)
     # Had its call not begun, it would not; and what comes of it later changes nothing.
-    assert word(connection)[0] == {run.id: run.token}
+    assert poll_cancellations(connection)[0] == {run.id: run.token}
     assert not settled(connection, run, RunState.SUCCEEDED)
     assert status(client)["status"] == "aborted"
     assert act(client)["accepted"]
