@@ -127,7 +127,7 @@ class QuarantineFeeder(LoopThread):
 def run(settings: Settings, lock: QuarantineLock) -> None:
     """Try every suspect there is, one group after the other."""
     station = Station(settings, f"{identity()}.alone", redis_is_connected=lambda: True)
-    station.poller.polling = False
+    station.database_poller.polling = False
     station.settler.interval = _SETTLE_S
     thread_failures.end_process(station.stop, hurry=station.hurry)
     threading.Thread(target=_follow, args=(station,), name="follow", daemon=True).start()

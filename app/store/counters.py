@@ -8,7 +8,7 @@ from typing import Final
 import psycopg
 from sqlalchemy import Connection, text
 
-# Rows are locked in one order: two processes that add at once wait for each other, and never deadlock.
+# Rows are locked in one order, so that two processes that add at once never deadlock.
 _ADD: Final = """
 INSERT INTO tally (name, label, total)
 SELECT name, label, amount

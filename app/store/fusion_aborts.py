@@ -16,7 +16,8 @@ from app.store.depth import current_depth
 from app.store.events import Event
 from app.store.run_ends import Live
 
-# It leaves inflight here: whoever has taken it, and is about to call, knows by this (poll_cancellations).
+# It leaves inflight here: a worker that has taken it, and is about to call, learns of the abort by
+# this row (poll_cancellations).
 _NOTE: Final = text("""
 INSERT INTO aborted (run_id, token) VALUES (:run_id, :token)
 ON CONFLICT (run_id) DO UPDATE SET token = excluded.token, aborted_at = excluded.aborted_at

@@ -151,7 +151,7 @@ def acknowledge_withdrawn(connection: psycopg.Connection, tickets: Sequence[Tick
         run(connection, "acknowledge_withdrawn", {"ids": ids, "tokens": tokens})
 
 
-def extend(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, bool]:
+def renew_leases(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, bool]:
     """Extend the leases of runs held; of those that were extended, whether they are withdrawn.
 
     No disk is waited for: one that stalls for seconds would cost every lease there is, and what a
@@ -160,7 +160,7 @@ def extend(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UU
     ids, tokens = columns(tickets)
     with connection.pipeline(), connection.transaction():
         connection.execute("SET LOCAL synchronous_commit TO off")
-        rows = run(connection, "extend", {"ids": ids, "tokens": tokens, "lease": LEASE})
+        rows = run(connection, "renew_leases", {"ids": ids, "tokens": tokens, "lease": LEASE})
     return dict(rows.fetchall())
 
 

@@ -10,7 +10,7 @@ from app.domain.job import MAX_DATA
 from app.domain.retry_policy import Backoff, Constant, RetryPolicy
 from app.store.quarantine import suspects
 from app.store.rescue import check
-from app.store.takes import extend, payloads, poll_cancellations, take, untaken
+from app.store.takes import payloads, poll_cancellations, renew_leases, take, untaken
 from tests.booked import URL, book, claim_all, claim_and_take, one
 
 
@@ -183,8 +183,8 @@ def test_only_the_holder_extends_a_lease(connection: psycopg.Connection, account
     (run,) = claim_and_take(connection)
     connection.execute("UPDATE inflight SET lease_until = clock_timestamp() + interval '1 s'")
 
-    assert extend(connection, [(run.id, run.token - 1)]) == {}
-    assert extend(connection, [(run.id, run.token)]) == {run.id: False}
+    assert renew_leases(connection, [(run.id, run.token - 1)]) == {}
+    assert renew_leases(connection, [(run.id, run.token)]) == {run.id: False}
     left = one(
         connection,
         "SELECT extract(epoch FROM lease_until - clock_timestamp())::float8 FROM inflight",
@@ -199,7 +199,7 @@ def test_whoever_extends_a_lease_is_told_that_the_run_is_withdrawn(
     (run,) = claim_and_take(connection)
     connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp() - interval '1 hour'")
 
-    assert extend(connection, [(run.id, run.token)]) == {run.id: True}
+    assert renew_leases(connection, [(run.id, run.token)]) == {run.id: True}
 
 
 def test_a_row_locked_elsewhere_is_passed_over_not_waited_for(
@@ -211,7 +211,7 @@ def test_a_row_locked_elsewhere_is_passed_over_not_waited_for(
 
     with other.transaction():
         other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (locked.id,))
-        extended = extend(connection, [(run.id, run.token) for run in (locked, free)])
+        extended = renew_leases(connection, [(run.id, run.token) for run in (locked, free)])
 
     assert extended == {free.id: False}
 

@@ -65,7 +65,7 @@ def test_calls_are_made_and_settled_whatever_becomes_of_the_log(
         ("full pipe", "scheduler", "workers.notifier.Notifier"),
         ("nobody reads", "scheduler", "workers.maintenance.Maintenance"),
         ("full pipe", "worker", "workers.dispatch.settler.Settler"),
-        ("full disk", "worker", "workers.dispatch.lease_watch.Keeper"),
+        ("full disk", "worker", "workers.dispatch.lease_watch.LeaseWatch"),
         ("nobody reads", "worker", "workers.rq_worker.Door"),
     ],
 )

@@ -14,7 +14,7 @@ from tests.store.test_settling import came
 from tests.workers.stage import Stage
 from tests.workers.test_lease_watch import one_held
 from workers.dispatch.cancellations import CancellationSnapshot
-from workers.dispatch.lease_watch import Keeper
+from workers.dispatch.lease_watch import LeaseWatch
 from workers.dispatch.leased_run import Held
 
 GAP = 30.0
@@ -34,8 +34,10 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def keeper(database: str, stage: Stage) -> Iterator[Keeper]:
-    made = Keeper(ReconnectingConnection(database, "keeper"), stage.courier, clock=stage.clock)
+def lease_watch(database: str, stage: Stage) -> Iterator[LeaseWatch]:
+    made = LeaseWatch(
+        ReconnectingConnection(database, "lease_watch"), stage.courier, clock=stage.clock
+    )
     yield made
     made.close()
 
@@ -47,16 +49,16 @@ def accepted(connection: psycopg.Connection, stage: Stage) -> Held:
     return held
 
 
-def kept(stage: Stage, keeper: Keeper) -> None:
-    """A turn of the keeper, a moment later."""
+def kept(stage: Stage, lease_watch: LeaseWatch) -> None:
+    """A turn of the lease_watch, a moment later."""
     stage.step(0.26)
-    keeper.run_once()
+    lease_watch.run_once()
     stage.step()
 
 
 @pytest.mark.parametrize("is_ours", [True, False])
 def test_a_gap_that_the_machine_s_clock_shows(
-    connection: psycopg.Connection, stage: Stage, keeper: Keeper, *, is_ours: bool
+    connection: psycopg.Connection, stage: Stage, lease_watch: LeaseWatch, *, is_ours: bool
 ) -> None:
     held = accepted(connection, stage)
     stage.set_by = GAP
@@ -66,8 +68,8 @@ def test_a_gap_that_the_machine_s_clock_shows(
 
     stage.step(held.run.remaining)
     assert stage.engine.calls == [], "its lease is from before the gap"
-    kept(stage, keeper)
-    kept(stage, keeper)
+    kept(stage, lease_watch)
+    kept(stage, lease_watch)
 
     assert len(stage.engine.calls) == (1 if is_ours else 0)
     assert (held in stage.courier.held) == is_ours
@@ -75,7 +77,7 @@ def test_a_gap_that_the_machine_s_clock_shows(
 
 @pytest.mark.parametrize("is_ours", [True, False])
 def test_a_gap_that_only_the_database_s_clock_shows(
-    connection: psycopg.Connection, stage: Stage, keeper: Keeper, *, is_ours: bool
+    connection: psycopg.Connection, stage: Stage, lease_watch: LeaseWatch, *, is_ours: bool
 ) -> None:
     held = accepted(connection, stage)
     stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0, {}))
@@ -86,8 +88,8 @@ def test_a_gap_that_only_the_database_s_clock_shows(
 
     stage.step(held.run.remaining)
     assert stage.engine.calls == [], "its lease is from before the gap"
-    kept(stage, keeper)
-    kept(stage, keeper)
+    kept(stage, lease_watch)
+    kept(stage, lease_watch)
 
     assert len(stage.engine.calls) == (1 if is_ours else 0)
 

@@ -19,9 +19,9 @@ from tests.booked import add_account, book, claim_and_take, connect, in_thread, 
 from tests.workers.stage import Stage
 from workers.dispatch.account_cache import Keyring
 from workers.dispatch.cancellations import CancellationSnapshot
-from workers.dispatch.database_poller import Poller
+from workers.dispatch.database_poller import DatabasePoller
 from workers.dispatch.destination import Destination
-from workers.dispatch.lease_watch import Keeper
+from workers.dispatch.lease_watch import LeaseWatch
 from workers.dispatch.unparking import Summons
 
 
@@ -32,9 +32,9 @@ def stage() -> Iterator[Stage]:
     made.loop.close()
 
 
-def polling(url: str, stage: Stage) -> Poller:
-    return Poller(
-        ReconnectingConnection(url, "poller"),
+def polling(url: str, stage: Stage) -> DatabasePoller:
+    return DatabasePoller(
+        ReconnectingConnection(url, "database_poller"),
         stage.courier,
         Keyring(SecretBox((Fernet.generate_key().decode(),))),
         redis_is_connected=lambda: True,
@@ -44,7 +44,7 @@ def polling(url: str, stage: Stage) -> Poller:
 
 
 @pytest.fixture
-def poller(database: str, stage: Stage) -> Iterator[Poller]:
+def poller(database: str, stage: Stage) -> Iterator[DatabasePoller]:
     made = polling(database, stage)
     yield made
     made.close()
@@ -63,7 +63,9 @@ def park(database: str, name: str = "demo", runs: int = 1) -> Destination:
     return Destination(account, "http", "receiver.test", 80, 50)
 
 
-def test_parked_runs_are_fetched_and_sent(database: str, stage: Stage, poller: Poller) -> None:
+def test_parked_runs_are_fetched_and_sent(
+    database: str, stage: Stage, poller: DatabasePoller
+) -> None:
     fetcher = stage.courier.destinations.fetcher
     place = park(database, runs=3)
     with connect(database) as connection:
@@ -77,7 +79,7 @@ def test_parked_runs_are_fetched_and_sent(database: str, stage: Stage, poller: P
 
 
 def test_a_probe_is_fetched_together_with_what_has_room(
-    database: str, stage: Stage, poller: Poller
+    database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
     fetcher = stage.courier.destinations.fetcher
     places = [park(database, name) for name in ("one", "other")]
@@ -96,7 +98,7 @@ def test_a_probe_is_fetched_together_with_what_has_room(
 
 
 def test_what_cannot_be_asked_for_holds_up_nothing_else(
-    database: str, stage: Stage, poller: Poller
+    database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
     fetcher = stage.courier.destinations.fetcher
     place = park(database)
@@ -113,7 +115,7 @@ def test_what_cannot_be_asked_for_holds_up_nothing_else(
 
 
 def test_whoever_takes_nothing_unbidden_fetches_nothing(
-    database: str, stage: Stage, poller: Poller
+    database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
     fetcher = stage.courier.destinations.fetcher
     fetcher.summons.append(Summons(park(database), 1, 1))
@@ -138,7 +140,7 @@ def test_without_a_database_what_is_to_be_fetched_is_kept(stage: Stage) -> None:
 
 
 def test_words_come_while_a_destination_s_runs_are_searched_for(
-    database: str, stage: Stage, poller: Poller, monkeypatch: pytest.MonkeyPatch
+    database: str, stage: Stage, poller: DatabasePoller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     searching, found = Event(), Event()
 
@@ -152,14 +154,16 @@ def test_words_come_while_a_destination_s_runs_are_searched_for(
     stage.courier.destinations.fetcher.summons.append(
         Summons(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
     )
-    keeper = Keeper(ReconnectingConnection(database, "keeper"), stage.courier, clock=stage.clock)
+    lease_watch = LeaseWatch(
+        ReconnectingConnection(database, "lease_watch"), stage.courier, clock=stage.clock
+    )
     snapshots: list[CancellationSnapshot] = []
     monkeypatch.setattr(stage.courier, "update_cancellations", snapshots.append)
     with in_thread(poller.run_once) as finished:
         assert searching.wait(30)
         for _ in range(3):
-            keeper.run_once()
+            lease_watch.run_once()
         assert len(snapshots) == 3
         found.set()
         finished()
-    keeper.close()
+    lease_watch.close()

@@ -1,4 +1,4 @@
-"""The keeper: leases, questions and unbidden takes, against a real database."""
+"""The lease_watch: leases, questions and unbidden takes, against a real database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.store.takes import poll_cancellations
 from tests.booked import add_account, book, claim_and_take, connect
 from tests.workers.stage import SECRET, Stage
 from workers.dispatch.cancellations import CancellationSnapshot
-from workers.dispatch.lease_watch import Keeper
+from workers.dispatch.lease_watch import LeaseWatch
 from workers.dispatch.leased_run import Held, hold
 
 
@@ -44,25 +44,25 @@ def test_leases_that_lapsed_while_the_database_was_away_are_renewed_before_calls
     update = stage.courier.update_cancellations
 
     def heard_at_once(snapshot: CancellationSnapshot) -> None:
-        """The loop's thread may go on before the keeper's does."""
+        """The loop's thread may go on before the lease watch's does."""
         update(snapshot)
         stage.step()
 
     monkeypatch.setattr(stage.courier, "update_cancellations", heard_at_once)
-    keeper = Keeper(
-        ReconnectingConnection(database, "keeper"),
+    lease_watch = LeaseWatch(
+        ReconnectingConnection(database, "lease_watch"),
         stage.courier,
         clock=stage.clock,
     )
-    keeper.run_once()
-    keeper.close()
+    lease_watch.run_once()
+    lease_watch.close()
     assert len(stage.engine.calls) == 1
 
 
 @pytest.fixture
-def keeper(database: str, stage: Stage) -> Iterator[Keeper]:
-    made = Keeper(
-        ReconnectingConnection(database, "keeper"),
+def lease_watch(database: str, stage: Stage) -> Iterator[LeaseWatch]:
+    made = LeaseWatch(
+        ReconnectingConnection(database, "lease_watch"),
         stage.courier,
         clock=stage.clock,
     )
@@ -71,7 +71,7 @@ def keeper(database: str, stage: Stage) -> Iterator[Keeper]:
 
 
 def test_a_run_withdrawn_by_a_word_is_named_by_none_after_it(
-    database: str, stage: Stage, keeper: Keeper
+    database: str, stage: Stage, lease_watch: LeaseWatch
 ) -> None:
     with connect(database) as connection:
         held = one_held(connection, stage, due_in=-1)
@@ -79,10 +79,10 @@ def test_a_run_withdrawn_by_a_word_is_named_by_none_after_it(
 
         # While its take is being answered it is not known to be this worker's.
         stage.courier.held.add(hold(held.run._replace(id=uuid4()), (), asked=0.0, answered=0.0))
-        keeper.run_once()
+        lease_watch.run_once()
         assert set(poll_cancellations(connection)[0]) == {held.run.id}
         stage.courier.accept([held])
-        keeper.run_once()
+        lease_watch.run_once()
         assert poll_cancellations(connection)[0] == {}
 
         stage.step()
@@ -91,7 +91,7 @@ def test_a_run_withdrawn_by_a_word_is_named_by_none_after_it(
 
 
 def test_a_run_withdrawn_while_no_word_came_is_known_by_its_extended_lease(
-    database: str, stage: Stage, keeper: Keeper
+    database: str, stage: Stage, lease_watch: LeaseWatch
 ) -> None:
     with connect(database) as connection:
         held = one_held(connection, stage, due_in=0.25)
@@ -99,7 +99,7 @@ def test_a_run_withdrawn_while_no_word_came_is_known_by_its_extended_lease(
         connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp() - interval '1 h'")
         stage.clock.now += LEASE.total_seconds()
 
-        keeper.run_once()
+        lease_watch.run_once()
         stage.step(held.run.remaining)
 
         assert stage.engine.calls == []
@@ -107,7 +107,7 @@ def test_a_run_withdrawn_while_no_word_came_is_known_by_its_extended_lease(
 
 
 def test_a_run_that_was_aborted_and_sent_again_is_called(
-    database: str, stage: Stage, keeper: Keeper
+    database: str, stage: Stage, lease_watch: LeaseWatch
 ) -> None:
     with connect(database) as connection:
         run = one_held(connection, stage, due_in=-1).run
@@ -121,7 +121,7 @@ def test_a_run_that_was_aborted_and_sent_again_is_called(
             [hold(again, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)]
         )
 
-        keeper.run_once()
+        lease_watch.run_once()
         stage.step()
 
         assert len(stage.engine.calls) == 1

@@ -299,7 +299,7 @@ def test_ticks_of_a_locked_run_that_is_given_back_are_stored_later_under_its_lea
         with other.transaction():
             other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (held.run.id,))
             settler.run_once()
-            # Whom the courier holds, the keeper extends the lease of.
+            # Whom the courier holds, the lease watch extends the lease of.
             assert stage.courier.held == {held}
         stage.clock.now += 1.0
 

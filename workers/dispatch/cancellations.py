@@ -1,4 +1,4 @@
-"""Cancellations: what the database said of late, of all runs that are taken, and what that allows."""
+"""Cancellations: the latest polls for cancelled runs, and whether they allow a call to begin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Poller: takes runs that no bell told of, and fetches those that were given back."""
+"""DatabasePoller: takes runs that no bell told of, and fetches those that were given back."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def take(
     return len(taken)
 
 
-class Poller(LoopThread):
+class DatabasePoller(LoopThread):
     """A thread of its own: how long its questions take depends on how much waits for its calls.
 
     `redis_is_connected` tells whether Redis answers at present. While it does not, the poller polls
@@ -77,7 +77,7 @@ class Poller(LoopThread):
         on_suspects: Callable[[psycopg.Connection], None],
         clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("poller", interval=CANCELLATION_POLL.total_seconds())
+        super().__init__("database_poller", interval=CANCELLATION_POLL.total_seconds())
         self._database = database
         self._courier = courier
         self._keyring = keyring
@@ -96,15 +96,15 @@ class Poller(LoopThread):
             return
         with self._database.use() as connection:
             if summons:
-                self._fetch(connection)
+                self._unpark(connection)
             if self._poll_is_due():
-                self._poll(connection)
+                self._poll_untaken(connection)
 
     def close(self) -> None:
         """Close the connection."""
         self._database.close()
 
-    def _fetch(self, connection: psycopg.Connection) -> None:
+    def _unpark(self, connection: psycopg.Connection) -> None:
         """Take runs that were given back, for the destinations that have room for them now."""
         waiting = self._courier.destinations.fetcher.summons
         wanted: list[Summons] = []
@@ -129,7 +129,7 @@ class Poller(LoopThread):
         for each in wanted:
             self._courier.fetched(each, len(called.get(each.destination.parking, ())))
 
-    def _share(self, connection: psycopg.Connection) -> None:
+    def _share_connections(self, connection: psycopg.Connection) -> None:
         """See how many workers share what each account may open, and how much that is."""
         self._keyring.of(connection, self._courier.destinations.accounts)
         self._courier.share_among(heartbeats.workers(connection))
@@ -139,10 +139,10 @@ class Poller(LoopThread):
         pause = _POLL_S if self._redis_is_connected() else _DEAF_POLL_S
         return self.polling and self._clock() - self._polled_at >= pause
 
-    def _poll(self, connection: psycopg.Connection) -> None:
+    def _poll_untaken(self, connection: psycopg.Connection) -> None:
         self._polled_at = self._clock()
         if self._polled_at - self._shared_at >= _SHARE_S:
-            self._share(connection)
+            self._share_connections(connection)
         if self._courier.saturated:
             return
         late = _LATE_S if self._redis_is_connected() else -LOOK_AHEAD.total_seconds()

@@ -61,7 +61,7 @@ class DeferredSettlements:
         found = []
         if self._locked and now >= self._locked_at:
             found.append(Deferred(tuple(islice(self._locked.items(), _LOCKED_AT_ONCE))))
-        found += islice((deferred for at, aside in self._failed.values() if at <= now), 1)
+        found += islice((deferred for at, deferred in self._failed.values() if at <= now), 1)
         return found
 
     def take(self, deferred: Deferred, now: float) -> None:

@@ -43,7 +43,8 @@ _PUNCTUAL_S: Final = 2.0
 class Courier:
     """Waits with each run until its time, sends it, and turns the reply into a settlement.
 
-    Everything but `accept`, `update_cancellations`, `loaded`, `saturated` and the queues runs in the loop's thread.
+    Everything runs in the loop's thread, but for `accept`, `update_cancellations`, `loaded`,
+    `saturated` and the queues.
     """
 
     def __init__(

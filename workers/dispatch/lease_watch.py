@@ -1,4 +1,4 @@
-"""Keeper: keeps held runs held, and asks which of them are wanted no more."""
+"""LeaseWatch: keeps held runs held, and asks which of them are wanted no more."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from workers.dispatch.dispatcher import Courier
 from workers.dispatch.leased_run import Held
 from workers.loop_thread import LoopThread
 
-_EXTEND_AT_ONCE: Final = 1000
+_RENEW_AT_ONCE: Final = 1000
 _ACKNOWLEDGE_AT_ONCE: Final = 500
 _LEASES_EVERY_S: Final = 0.25
 """Walking all that is held costs too much to be done in the rhythm of the words."""
 
-_EXTEND_BELOW_S: Final = (LEASE - LEASE_MARGIN - LEASE_RENEWAL).total_seconds()
+_RENEW_BELOW_S: Final = (LEASE - LEASE_MARGIN - LEASE_RENEWAL).total_seconds()
 
 
-class Keeper(LoopThread):
+class LeaseWatch(LoopThread):
     """One thread beside the courier's loop, as PostgreSQL may answer slowly and calls may not wait.
 
     It asks nothing but what bears on the runs that are held: no call begins without its word.
@@ -37,7 +37,7 @@ class Keeper(LoopThread):
         *,
         clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("keeper", interval=CANCELLATION_POLL.total_seconds())
+        super().__init__("lease_watch", interval=CANCELLATION_POLL.total_seconds())
         self._database = database
         self._courier = courier
         self._clock = clock
@@ -53,15 +53,15 @@ class Keeper(LoopThread):
             # Leases first: they may have lapsed while the database was away, and a run that is
             # wanted, but not held, would have to be reclaimed.
             if expiring:
-                self._extend(connection, expiring)
+                self._renew_leases(connection, expiring)
             if holds:
-                self._ask(connection)
+                self._poll_cancellations(connection)
 
     def close(self) -> None:
         """Close the connection."""
         self._database.close()
 
-    def _ask(self, connection: psycopg.Connection) -> None:
+    def _poll_cancellations(self, connection: psycopg.Connection) -> None:
         asked = self._clock()
         withdrawn, suspended, clock = takes.poll_cancellations(connection)
         answered = self._clock()
@@ -79,24 +79,24 @@ class Keeper(LoopThread):
         now = self._clock()
         if now - self._leases_seen_at < _LEASES_EVERY_S:
             return []
-        below = now + _EXTEND_BELOW_S
+        below = now + _RENEW_BELOW_S
         doubted_at = self._courier.cancellations.doubted_at
         expiring = [
             each
             for each in list(self._courier.held)
             if each.lease_ends < below or each.leased_at <= doubted_at
         ]
-        if len(expiring) <= _EXTEND_AT_ONCE:
+        if len(expiring) <= _RENEW_AT_ONCE:
             self._leases_seen_at = now
-        return expiring[:_EXTEND_AT_ONCE]
+        return expiring[:_RENEW_AT_ONCE]
 
-    def _extend(self, connection: psycopg.Connection, expiring: Sequence[Held]) -> None:
+    def _renew_leases(self, connection: psycopg.Connection, expiring: Sequence[Held]) -> None:
         doubted_at = self._courier.cancellations.doubted_at
         asked = self._clock()
-        extended = takes.extend(connection, [held.ticket for held in expiring])
+        renewed = takes.renew_leases(connection, [held.ticket for held in expiring])
         for held in expiring:
-            if held.run.id in extended:
-                held.withdrawn = held.withdrawn or extended[held.run.id]
+            if held.run.id in renewed:
+                held.withdrawn = held.withdrawn or renewed[held.run.id]
                 held.extended(asked)
             elif held.leased_at <= doubted_at:
                 # Another may have taken it while this machine stood still.

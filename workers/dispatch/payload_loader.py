@@ -26,7 +26,7 @@ _LISTEN_S: Final = 0.5
 
 
 class Loader(LoopThread):
-    """One thread, as a long payload takes longer to read than the keeper may be kept from leases.
+    """A thread of its own: to read a long payload takes longer than leases may wait for renewal.
 
     It connects when there is something to load.
     """

@@ -18,9 +18,9 @@ from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.dispatch.account_cache import Keyring
-from workers.dispatch.database_poller import Poller, take
+from workers.dispatch.database_poller import DatabasePoller, take
 from workers.dispatch.dispatcher import Courier
-from workers.dispatch.lease_watch import Keeper
+from workers.dispatch.lease_watch import LeaseWatch
 from workers.dispatch.payload_loader import Loader
 from workers.dispatch.settler import LOCK_TIMEOUT_S, Settler
 
@@ -56,9 +56,11 @@ class Station:
             payload_bytes=settings.payload_mib * 1024 * 1024,
         )
         url = settings.database_url
-        self.keeper = Keeper(ReconnectingConnection(url, "keeper"), self.courier, clock=self._clock)
-        self.poller = Poller(
-            ReconnectingConnection(url, "poller"),
+        self.lease_watch = LeaseWatch(
+            ReconnectingConnection(url, "lease_watch"), self.courier, clock=self._clock
+        )
+        self.database_poller = DatabasePoller(
+            ReconnectingConnection(url, "database_poller"),
             self.courier,
             self._keyring,
             redis_is_connected=redis_is_connected,
@@ -88,7 +90,7 @@ class Station:
 
     def run(self) -> None:
         """Run the loop in this thread until stopped."""
-        for thread in (self.keeper, self.poller, self.loader, self.settler):
+        for thread in (self.lease_watch, self.database_poller, self.loader, self.settler):
             thread.start()
         try:
             self._loop.run(until=self._is_done)
@@ -104,7 +106,7 @@ class Station:
         self._stop_within(0.0)
 
     def _stop_within(self, seconds: float) -> None:
-        self.poller.polling = False
+        self.database_poller.polling = False
         self._stop_by = min(self._stop_by, self._clock() + seconds)
         self._loop.call_soon_threadsafe(self.courier.stop)
         self._loop.call_soon_threadsafe(self._wake)
@@ -120,15 +122,15 @@ class Station:
 
     def _end(self) -> None:
         """What is held still goes to other workers at once: no lease has to run out first."""
-        self.poller.stop()
-        self.poller.join(timeout=5)
+        self.database_poller.stop()
+        self.database_poller.join(timeout=5)
         is_free = self._taking.acquire(timeout=5)
         self._ended = True
         if is_free:
             self._taking.release()
         self.courier.stop()
         self._engine.close()
-        threads = (self.keeper, self.loader, self.settler)
+        threads = (self.lease_watch, self.loader, self.settler)
         for thread in threads:
             thread.stop()
         for thread in threads:

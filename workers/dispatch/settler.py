@@ -48,9 +48,10 @@ _T = TypeVar("_T")
 class Settler(LoopThread):
     """One thread that empties the courier's outcomes into PostgreSQL.
 
-    While the database is away, what cannot be written is kept and tried again, in order. A run that
-    cannot be written as its rows are locked elsewhere, or as its statement fails for now, is deferred
-    and tried again by itself; the others go on. The keeper extends the leases meanwhile.
+    While the database is away, what cannot be written is kept and tried again, in order. A
+    settlement that cannot be written now, because its rows are locked elsewhere or its statement
+    fails, is deferred and tried again by itself; the others are written. Until then the lease watch
+    renews the leases of these runs.
     """
 
     def __init__(
