@@ -46,6 +46,7 @@ class Settings:
     concurrency: int
     payload_mib: int
     grace: int
+    web_nice: int
     workers: int
     log_level: str
     temporary: Path | None
@@ -89,6 +90,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         grace=number(
             environ, "WAKECALL_GRACE", default=DEFAULT_GRACE, least=0, most=round(MAX_TIMEOUT)
         ),
+        web_nice=number(environ, "WAKECALL_WEB_NICE", default=5, least=0, most=19),
         workers=number(environ, "WAKECALL_WORKERS", default=_cores(), least=1, most=64),
         log_level=(environ.get("WAKECALL_LOG_LEVEL") or "info").lower(),
         temporary=_folder(environ.get("WAKECALL_TMP")),

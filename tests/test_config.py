@@ -91,6 +91,8 @@ def test_without_a_database_the_line_says_what_to_do(tmp_path: Path) -> None:
         ("WAKECALL_RETENTION_DAYS", "-1"),
         ("WAKECALL_CONCURRENCY", "0"),
         ("WAKECALL_GRACE", "61"),
+        ("WAKECALL_WEB_NICE", "20"),
+        ("WAKECALL_WEB_NICE", "-1"),
         ("WAKECALL_GRACE", "8s"),
     ],
 )

@@ -7,7 +7,7 @@ from functools import partial
 from flask import Flask
 
 from app import log
-from app.api import process, refused_keys
+from app.api import priority, process, refused_keys
 from app.api.admin import AdminPort
 from app.api.asgi import Front
 from app.api.downloads import SEND_S
@@ -30,6 +30,7 @@ def front(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> Fron
 
     def begin() -> None:
         process.begin(settings.log_level)
+        priority.lower(settings.web_nice)
         watch.start()
         if admin is not None:
             admin.start()

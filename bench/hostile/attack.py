@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import resource
 import signal
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
-from bench.hostile import deeds
+from bench.hostile import deeds, other_machine
 from bench.hostile.deed import Deed
 from bench.hostile.ground import Ground
 from bench.hostile.links import Score
 
 _GRACE_S: Final = 60
-_YIELDING: Final = 10
-"""Niceness: an attacker has machines of its own, so that it takes no core from what is measured."""
 
 
 async def attack(deed: Deed, ground: Ground, seconds: float) -> dict[str, Any]:
@@ -45,7 +40,7 @@ def main() -> None:
     question = json.load(sys.stdin)
     deed, ground = deeds.named(question["deed"]), Ground(**question["ground"])
     seconds = question.get("seconds")
-    _yield_the_cores()
+    other_machine.give_way()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if seconds is None:
@@ -54,12 +49,6 @@ def main() -> None:
         signal.alarm(int(seconds) + _GRACE_S)
         found = asyncio.run(attack(deed, ground, seconds))
     json.dump(found, sys.stdout)
-
-
-def _yield_the_cores() -> None:
-    os.nice(_YIELDING)
-    with suppress(OSError):  # Linux groups processes by session, where it was built to
-        Path("/proc/self/autogroup").write_text(f"{_YIELDING}", encoding="ascii")
 
 
 if __name__ == "__main__":

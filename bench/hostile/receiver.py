@@ -10,6 +10,7 @@ import signal
 import sys
 from typing import Final
 
+from bench.hostile import other_machine
 from bench.hostile.ground import ADDRESSES
 from bench.sink import Connection
 
@@ -59,4 +60,5 @@ async def serve(port: int) -> None:
 
 
 if __name__ == "__main__":
+    other_machine.give_way()
     asyncio.run(serve(int(sys.argv[1])))

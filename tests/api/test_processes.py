@@ -72,3 +72,13 @@ def test_a_wrong_setting_ends_the_server_with_the_reason(
     told = capfd.readouterr().err
     assert said.decode() in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(("setting", "niceness"), [({}, 5), ({"WAKECALL_WEB_NICE": "0"}, 0)])
+def test_web_processes_give_way_to_those_that_make_calls(
+    web_environ: dict[str, str], setting: dict[str, str], niceness: int
+) -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with serving({**web_environ, **setting}) as web:
+        (worker,) = web.workers()
+        assert os.getpriority(os.PRIO_PROCESS, worker) == max(before, niceness)
