@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Engine, NullPool, create_engine
 from uuid6 import uuid7
 
-from app.domain.call_options import DEFAULT_OPTIONS, Manner
+from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
 from app.domain.misfire import DEFAULT, Misfire
 from app.domain.trigger import At, Cron, Trigger, is_recurring, to_document
 from app.store import call_options
@@ -58,7 +58,7 @@ def book(
     cron: str | None = None,
     data: bytes = b"payload",
     misfire: Misfire = DEFAULT,
-    manner: Manner = DEFAULT_OPTIONS,
+    options: CallOptions = DEFAULT_OPTIONS,
 ) -> UUID:
     """A job whose next firing is `due_in` seconds away (negative: overdue)."""
     job_id = UUID(int=uuid7().int)
@@ -70,7 +70,7 @@ def book(
         (
             *(job_id, account_id, URL, data, Jsonb(to_document(trigger))),
             *(misfire.policy, misfire.window),
-            None if manner == DEFAULT_OPTIONS else Jsonb(call_options.to_document(manner)),
+            None if options == DEFAULT_OPTIONS else Jsonb(call_options.to_document(options)),
         ),
     )
     connection.execute(

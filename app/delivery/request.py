@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.delivery.addressing import TOKEN_HEADER as APP_TOKEN_HEADER
 from app.delivery.signing import sign
-from app.domain.call_options import BODILESS, DEFAULT_OPTIONS, Manner
+from app.domain.call_options import BODILESS, DEFAULT_OPTIONS, CallOptions
 from app.domain.completion import TOKEN_HEADER
 from app.domain.instants import format_utc
 from app.domain.run import DEPTH_HEADER
@@ -31,7 +31,7 @@ class Delivery(NamedTuple):
     """One attempt of a run, as the worker took it; `attempt` counts from 1.
 
     `lateness` is how long after `due_at` it begins; `missed` is how many firings it stands for that
-    are not made; `manner` is None for the usual one. With `completion_token` the receiver may say
+    are not made; `call_options` is None for the defaults. With `completion_token` the receiver may say
     later what came of it. Of an event, `job_id` is the run it tells of. `app_token` is what an app
     knows us by. `depth` is how many calls led to this one.
     """
@@ -46,7 +46,7 @@ class Delivery(NamedTuple):
     attempt: int
     lateness: timedelta = timedelta()
     missed: int = 0
-    manner: Manner | None = None
+    call_options: CallOptions | None = None
     completion_token: str | None = None
     is_event: bool = False
     app_token: str | None = None
@@ -76,8 +76,8 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
     """
     run_id = str(delivery.run_id)
     body = delivery.data or b""
-    manner = delivery.manner or DEFAULT_OPTIONS
-    method = manner.method or "POST"
+    options = delivery.call_options or DEFAULT_OPTIONS
+    method = options.method or "POST"
     signature = sign(secrets, message_id=run_id, timestamp=timestamp, body=body)
     lines = []
     # RFC 9110, 8.6: nothing is said of content where there is none and none is expected.
@@ -101,5 +101,5 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
         lines.append(f"{TOKEN_HEADER}: {delivery.completion_token}")
     if delivery.app_token:
         lines.append(f"{APP_TOKEN_HEADER}: {delivery.app_token}")
-    own = tuple([f"{name}: {value}" for name, value in manner.headers]) if manner.headers else ()
-    return Call(delivery.url, tuple(lines), body, manner.timeout or TIMEOUT, method, own)
+    own = tuple([f"{name}: {value}" for name, value in options.headers]) if options.headers else ()
+    return Call(delivery.url, tuple(lines), body, options.timeout or TIMEOUT, method, own)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.domain.call_options import BODILESS, DEFAULT_OPTIONS, check_manner, check_value
+from app.domain.call_options import BODILESS, DEFAULT_OPTIONS, check_call_options, check_value
 from app.domain.job import MAX_DATA, MAX_LABEL, MAX_NAME, MAX_TAG, MAX_TAGS, Booking
 from app.domain.misfire import check_misfire
 from app.domain.quotation import quoted
@@ -30,8 +30,8 @@ def check(booking: Booking, *, allow: Sequence[Network], deny: Sequence[Network]
     if booking.name is not None:
         check_name(booking.name)
     _check_tags(booking.tags)
-    if booking.manner is not DEFAULT_OPTIONS:
-        check_manner(booking.manner)
+    if booking.call_options is not DEFAULT_OPTIONS:
+        check_call_options(booking.call_options)
         _check_without_body(booking)
     check_misfire(booking.misfire)
     for member, url in (("onSuccess", booking.on_success), ("onFailure", booking.on_failure)):
@@ -41,13 +41,13 @@ def check(booking: Booking, *, allow: Sequence[Network], deny: Sequence[Network]
 
 def _check_without_body(booking: Booking) -> None:
     """Refuse what a call without a body cannot carry; raises InvalidMember."""
-    if booking.manner.method not in BODILESS:
+    if booking.call_options.method not in BODILESS:
         return
     for member, value in (("data", booking.data), ("contentType", booking.content_type)):
         if value:
             raise InvalidMember(
                 member,
-                f"A {booking.manner.method} request has no body, and the job has {member}.",
+                f"A {booking.call_options.method} request has no body, and the job has {member}.",
                 remedy=f"Leave {member} out, or give POST, PUT or PATCH as method.",
             )
 

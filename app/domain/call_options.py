@@ -1,4 +1,4 @@
-"""Manner: how a job's calls are made where it asks for more than the usual POST."""
+"""Call options: method, headers, timeout and retries that a job asks for itself."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ _OF_CONNECTION: Final = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Manner:
-    """What a job says of its calls; None or nothing where it leaves the usual.
+class CallOptions:
+    """What a job sets for its calls; None or empty where it keeps the default.
 
     `headers` are sent besides ours, in this order; `timeout` is in seconds for a whole call.
     """
@@ -53,31 +53,31 @@ class Manner:
     retry: Policy | None = None
 
 
-DEFAULT_OPTIONS: Final = Manner()
+DEFAULT_OPTIONS: Final = CallOptions()
 
 
-def check_manner(manner: Manner) -> None:
+def check_call_options(options: CallOptions) -> None:
     """Refuse what a native job cannot ask for; raises InvalidMember.
 
     That is what could not be sent, or would not be what we send, and another dialect's retries.
     """
-    if manner.method is not None and manner.method not in METHODS:
+    if options.method is not None and options.method not in METHODS:
         raise InvalidMember(
             "method",
-            f"method is {quoted(manner.method)}.",
+            f"method is {quoted(options.method)}.",
             remedy="Give POST, PUT, PATCH, GET, HEAD or DELETE.",
         )
-    if manner.timeout is not None:
-        check_between("timeout", manner.timeout, MIN_TIMEOUT, MAX_TIMEOUT, "seconds")
-    if isinstance(manner.retry, Constant):
+    if options.timeout is not None:
+        check_between("timeout", options.timeout, MIN_TIMEOUT, MAX_TIMEOUT, "seconds")
+    if isinstance(options.retry, Constant):
         raise InvalidMember(
             "retry",
             "retry is a failure policy of Dapr jobs.",
             remedy="Give maxAttempts, schedule or backoff, maxAge, or leave retry out.",
         )
-    if manner.retry is not None:
-        check_retry(manner.retry)
-    check_headers(manner.headers)
+    if options.retry is not None:
+        check_retry(options.retry)
+    check_headers(options.headers)
 
 
 def check_value(member: str, value: str, most: int) -> None:

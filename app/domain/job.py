@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from app.domain.call_options import DEFAULT_OPTIONS, Manner
+from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
 from app.domain.firing_rate import Bound
 from app.domain.misfire import DEFAULT, Misfire
 from app.domain.run import RunState
@@ -58,7 +58,7 @@ class Booking:
     enabled: bool = True
     name: str | None = None
     tags: tuple[str, ...] = ()
-    manner: Manner = DEFAULT_OPTIONS
+    call_options: CallOptions = DEFAULT_OPTIONS
     misfire: Misfire = DEFAULT
     on_success: str | None = None
     on_failure: str | None = None
@@ -102,7 +102,7 @@ class Job:
     next_at: datetime | None
     name: str | None = None
     tags: tuple[str, ...] = ()
-    manner: Manner = DEFAULT_OPTIONS
+    call_options: CallOptions = DEFAULT_OPTIONS
     misfire: Misfire = DEFAULT
     on_success: str | None = None
     on_failure: str | None = None
@@ -126,7 +126,7 @@ def booking_of(job: Job) -> Booking:
         enabled=job.enabled,
         name=job.name,
         tags=job.tags,
-        manner=job.manner,
+        call_options=job.call_options,
         misfire=job.misfire,
         on_success=job.on_success,
         on_failure=job.on_failure,

@@ -391,7 +391,7 @@ def stored(
         next_at=next_at,
         name=booking.name,
         tags=booking.tags,
-        manner=booking.manner,
+        call_options=booking.call_options,
         misfire=booking.misfire,
         on_success=booking.on_success,
         on_failure=booking.on_failure,

@@ -1,35 +1,35 @@
-"""Manners: how a job is called, as the column `manner` holds it; NULL is the usual."""
+"""Call options of jobs, as the column `manner` holds them; NULL is the default."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from app.domain.call_options import DEFAULT_OPTIONS, Manner
+from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
 from app.domain.retry_policy import Backoff, Constant, Policy, RetryPolicy
 
 
-def to_document(manner: Manner) -> dict[str, Any] | None:
-    """The form in which a manner is stored; `from_document` reads it back."""
-    if manner == DEFAULT_OPTIONS:
+def to_document(options: CallOptions) -> dict[str, Any] | None:
+    """The form in which call options are stored; `from_document` reads it back."""
+    if options == DEFAULT_OPTIONS:
         return None
     return _present(
         {
-            "method": manner.method,
+            "method": options.method,
             # An object would not keep their order.
-            "headers": [list(header) for header in manner.headers] or None,
-            "timeout": manner.timeout,
-            "retry": None if manner.retry is None else _of_retry(manner.retry),
+            "headers": [list(header) for header in options.headers] or None,
+            "timeout": options.timeout,
+            "retry": None if options.retry is None else _of_retry(options.retry),
         }
     )
 
 
-def from_document(document: Mapping[str, Any] | None) -> Manner:
-    """The manner stored as `document`."""
+def from_document(document: Mapping[str, Any] | None) -> CallOptions:
+    """The call options stored as `document`."""
     if document is None:
         return DEFAULT_OPTIONS
     retry = document.get("retry")
-    return Manner(
+    return CallOptions(
         method=document.get("method"),
         headers=tuple((name, value) for name, value in document.get("headers", ())),
         timeout=document.get("timeout"),

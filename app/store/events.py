@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from app.domain.call_options import DEFAULT_OPTIONS, Manner
+from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
 from app.domain.event import MEDIA_TYPE, Told, body
 from app.domain.run import RunState
 from app.store import call_options
@@ -65,11 +65,14 @@ def tell(connection: psycopg.Connection, settled: Sequence[tuple[UUID, UUID, dat
 
 
 def insert(
-    connection: psycopg.Connection, events: Sequence[Event], *, manner: Manner = DEFAULT_OPTIONS
+    connection: psycopg.Connection,
+    events: Sequence[Event],
+    *,
+    options: CallOptions = DEFAULT_OPTIONS,
 ) -> None:
-    """Make these events, which are called in that manner."""
+    """Make these events, which are called with these `options`."""
     runs, tokens, accounts, urls, bodies, depths = map(list, zip(*events, strict=True))
-    document = call_options.to_document(manner)
+    document = call_options.to_document(options)
     params: dict[str, Any] = {
         "runs": runs,
         "tokens": tokens,

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 from sqlalchemy import Connection, text
 
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import RunState
 from app.store import events, run_ends, serial
@@ -24,7 +24,7 @@ ON CONFLICT (run_id) DO UPDATE SET token = excluded.token, aborted_at = excluded
 """)
 
 # A runner that cannot be reached is not told for long.
-_TOLD: Final = Manner(retry=RetryPolicy(schedule=(5.0, 25.0, 300.0)))
+_TOLD: Final = CallOptions(retry=RetryPolicy(schedule=(5.0, 25.0, 300.0)))
 
 
 def end(connection: Connection, run_id: UUID, reason: str) -> Live | None:
@@ -46,4 +46,4 @@ def tell(connection: Connection, run: Live, *, url: str, body: bytes) -> None:
     """Let `url` be told of the end, with a signed call of its own."""
     driver = cast("psycopg.Connection", connection.connection.driver_connection)
     event = Event(run.id, run.token, run.account_id, url, body, current_depth())
-    events.insert(driver, [event], manner=_TOLD)
+    events.insert(driver, [event], options=_TOLD)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.completion import Completion, Said
 from app.domain.firing_rate import UNLIMITED, FiringLimits
 from app.domain.instants import format_utc
@@ -172,23 +172,23 @@ def _expire(
     connection: psycopg.Connection, rows: Sequence[_Checkable], jitter: Callable[[], float]
 ) -> list[Settlement]:
     """What follows where nothing was said in time: as after any attempt that failed."""
-    manners = {
+    options_of = {
         run_id: (from_document(document), now)
         for run_id, document, now in run(
-            connection, "manners", {"ids": [row.id for row in rows]}
+            connection, "call_options", {"ids": [row.id for row in rows]}
         ).fetchall()
     }
-    return [_expired(row, *manners[row.id], jitter()) for row in rows]
+    return [_expired(row, *options_of[row.id], jitter()) for row in rows]
 
 
-def _expired(row: _Checkable, manner: Manner, now: datetime, jitter: float) -> Settlement:
+def _expired(row: _Checkable, options: CallOptions, now: datetime, jitter: float) -> Settlement:
     verdict = again(
         f"No completion came by {format_utc(row.complete_by or now)}.",
         attempts_made=row.tries,
         due_at=row.due_at,
         now=now,
         jitter=jitter,
-        policy=manner.retry or DEFAULT,
+        policy=options.retry or DEFAULT,
     )
     match verdict:
         case RetryAt(instant=instant, reason=reason):

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.job import MAX_DATA, Dialect
 from app.domain.run import RunKind
 from app.domain.timings import CANCEL_DEADLINE, LEASE, LOOK_AHEAD, RENOTIFY_AFTER, UNBOUNDED_S
@@ -52,7 +52,7 @@ class Taken(NamedTuple):
     data: bytes | None
     tried: int = 0
     """Attempts made before the run was last sent again: its retries are counted from there."""
-    manner: Manner | None = None
+    manner: CallOptions | None = None
     kind: str = RunKind.SCHEDULED
     tells_success: bool = False
     tells_failure: bool = False

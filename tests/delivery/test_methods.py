@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.delivery.request import build
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from tests.delivery.outbound import Outbound
 from tests.delivery.test_request import SECRET, delivery
 from tests.receiver import Receiver, answer
@@ -105,8 +105,8 @@ def test_no_content_of_a_head_is_waited_for(outbound: Outbound, receiver: Receiv
 def test_a_task_arrives_as_it_was_built(
     outbound: Outbound, receiver: Receiver, method: str, data: bytes | None
 ) -> None:
-    manner = Manner(method=method, headers=(("X-Own", "1"),))
-    plain = delivery(url=receiver.url(), content_type="a/b", data=data, manner=manner)
+    options = CallOptions(method=method, headers=(("X-Own", "1"),))
+    plain = delivery(url=receiver.url(), content_type="a/b", data=data, call_options=options)
     call = build(plain, [SECRET], 1000)
     assert outbound.send_all([call])[0].status == 200
     (request,) = receiver.requests

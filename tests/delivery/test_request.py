@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from app.delivery.request import VERSION, Call, Delivery, build
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.secret import new_secret
 from tests.delivery.outbound import Outbound
 from tests.receiver import Receiver
@@ -30,7 +30,7 @@ def delivery(
     attempt: int = 1,
     lateness: float = 0.0,
     missed: int = 0,
-    manner: Manner | None = None,
+    call_options: CallOptions | None = None,
 ) -> Delivery:
     return Delivery(
         run_id=UUID(RUN),
@@ -43,7 +43,7 @@ def delivery(
         attempt=attempt,
         lateness=timedelta(seconds=lateness),
         missed=missed,
-        manner=manner,
+        call_options=call_options,
     )
 
 
@@ -55,7 +55,7 @@ def test_the_headers_of_a_full_delivery() -> None:
         attempt=3,
         lateness=5.0129,
         missed=4,
-        manner=Manner(
+        call_options=CallOptions(
             method="PATCH",
             headers=(("Authorization", "Bearer abc"), ("X-Shop", "7")),
             timeout=2.5,
@@ -102,13 +102,15 @@ def test_the_headers_of_a_bare_delivery() -> None:
     assert (call.method, call.body, call.timeout) == ("POST", b"", 15)
 
 
-@pytest.mark.parametrize("manner", [Manner(), Manner(timeout=20.0), Manner(method="PUT")])
-def test_a_manner_that_says_nothing_of_it_leaves_the_usual(manner: Manner) -> None:
-    call = build(delivery(manner=manner), [SECRET], 1_763_800_000)
+@pytest.mark.parametrize(
+    "call_options", [CallOptions(), CallOptions(timeout=20.0), CallOptions(method="PUT")]
+)
+def test_call_options_without_a_member_keep_its_default(call_options: CallOptions) -> None:
+    call = build(delivery(call_options=call_options), [SECRET], 1_763_800_000)
     usual = build(delivery(), [SECRET], 1_763_800_000)
     assert call.headers == usual.headers
-    assert call.timeout == (manner.timeout or 15)
-    assert call.method == (manner.method or "POST")
+    assert call.timeout == (call_options.timeout or 15)
+    assert call.method == (call_options.method or "POST")
 
 
 def test_exactly_these_headers_arrive(outbound: Outbound, receiver: Receiver) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.domain.booking import check
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.job import Booking
 from app.domain.misfire import Misfire
 from app.domain.trigger import At
@@ -42,7 +42,7 @@ def test_what_a_header_cannot_carry_is_refused_by_name(member: str, value: str) 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
 def test_a_call_without_a_body_has_none_to_describe(method: str) -> None:
-    without = Booking(url=URL, trigger=AT, manner=Manner(method=method))
+    without = Booking(url=URL, trigger=AT, call_options=CallOptions(method=method))
     check(without, allow=())
     check(replace(without, data=b""), allow=())
     assert refused(replace(without, data=b"x")) == "data"
@@ -85,6 +85,6 @@ def test_the_urls_told_of_an_end_are_judged_as_the_one_called(url: str) -> None:
     check(Booking(url=URL, trigger=AT, on_success=URL, on_failure=URL), allow=())
 
 
-def test_manner_and_misfire_are_judged_along() -> None:
-    assert refused(Booking(url=URL, trigger=AT, manner=Manner(timeout=61))) == "timeout"
+def test_call_options_and_misfire_are_judged_along() -> None:
+    assert refused(Booking(url=URL, trigger=AT, call_options=CallOptions(timeout=61))) == "timeout"
     assert refused(Booking(url=URL, trigger=AT, misfire=Misfire(window=0))) == "misfireWindow"

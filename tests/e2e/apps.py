@@ -11,7 +11,7 @@ import psycopg
 from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.dapr.schedule import DaprSchedule
 from app.domain.retry_policy import Constant
 from app.domain.trigger import At, to_document
@@ -50,7 +50,7 @@ def book_calls(
 ) -> dict[UUID, datetime]:
     """One-time jobs of the app, each under its id as its name."""
     account = one(connection, "SELECT id FROM account WHERE name = 'demo'")
-    manner = Jsonb(call_options.to_document(Manner(retry=policy)))
+    manner = Jsonb(call_options.to_document(CallOptions(retry=policy)))
     jobs = {UUID(int=uuid7().int): due_at for due_at in dues}
     with connection.transaction():
         for job, due_at in jobs.items():
@@ -81,7 +81,7 @@ def book_ticks(
     """A job of the app that is due at `first`, and then as often as it is to be repeated."""
     job = UUID(int=uuid7().int)
     trigger = DaprSchedule(schedule=schedule, start=first, first=first)
-    manner = call_options.to_document(Manner(retry=policy))
+    manner = call_options.to_document(CallOptions(retry=policy))
     with connection.transaction():
         connection.execute(
             "INSERT INTO job (id, account_id, version, url, trigger, enabled, name, manner,"

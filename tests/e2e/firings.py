@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
 from app.domain import counters, instants
-from app.domain.call_options import DEFAULT_OPTIONS, Manner
+from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
 from app.domain.trigger import At, to_document
 from app.store import call_options
 from tests.booked import one
@@ -69,14 +69,14 @@ def book_many(
     url: str,
     dues: Sequence[datetime],
     *,
-    manner: Manner = DEFAULT_OPTIONS,
+    options: CallOptions = DEFAULT_OPTIONS,
     account: str = "demo",
 ) -> Jobs:
     """Book a call on `url` at each of these times, as this account, in one transaction."""
     account_id = one(connection, "SELECT id FROM account WHERE name = %s", account)
     jobs = {UUID(int=uuid7().int): due_at for due_at in dues}
     columns = "id, account_id, version, url, data, trigger, enabled, manner"
-    called = None if manner == DEFAULT_OPTIONS else Jsonb(call_options.to_document(manner))
+    called = None if options == DEFAULT_OPTIONS else Jsonb(call_options.to_document(options))
     with connection.transaction(), connection.cursor() as cursor:
         with cursor.copy(f"COPY job ({columns}) FROM STDIN") as rows:
             for job, due_at in jobs.items():

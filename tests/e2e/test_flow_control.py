@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.retry_policy import RetryPolicy
 from tests.booked import in_seconds, one
 from tests.e2e.concurrency_gauge import Gauge
@@ -160,8 +160,8 @@ def test_a_dead_port_is_probed_and_all_is_delivered_once_it_is_back(
 ) -> None:
     port = free_port()
     # A run that is the probe more than once would wait for minutes after its second attempt.
-    often = Manner(retry=RetryPolicy(max_attempts=20, schedule=(5.0,)))
-    jobs = book_many(connection, f"http://127.0.0.1:{port}/", steadily(100, 3), manner=often)
+    often = CallOptions(retry=RetryPolicy(max_attempts=20, schedule=(5.0,)))
+    jobs = book_many(connection, f"http://127.0.0.1:{port}/", steadily(100, 3), options=often)
     ahead = "SELECT count(*) FROM due WHERE job_id = ANY (%s) AND next_at IS NOT NULL"
     until(lambda: one(connection, ahead, list(jobs)) == 0, "all of them are claimed")
     until(lambda: held(connection, list(jobs)) <= 1, "no lease is held but for a probe")

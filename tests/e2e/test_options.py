@@ -1,4 +1,4 @@
-"""What a job may ask for: the manner of its calls, and what becomes of firings that were missed."""
+"""What a job may ask for: how it is called, and what becomes of firings that were missed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def runs(instance: Instance, job: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_job_is_called_in_its_own_manner(running: Instance, receiver: Receiver) -> None:
+def test_a_job_is_called_with_its_own_options(running: Instance, receiver: Receiver) -> None:
     document = {
         "url": receiver.url("/own"),
         "when": format_utc(in_seconds(1)),

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from app.domain.account import Caller
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.job import Echo
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.trigger import At
@@ -39,14 +39,14 @@ def to_notify(connection: psycopg.Connection) -> Sequence[Claimed]:
 def test_what_no_scheduler_has_come_to_is_the_old_versions_to_make(
     caller: Caller, connection: psycopg.Connection
 ) -> None:
-    manner = Manner(method="PUT", headers=(("X-Shop", "7"),))
-    job = jobs.create(caller, replace(booking(QUARTERLY), manner=manner))
+    options = CallOptions(method="PUT", headers=(("X-Shop", "7"),))
+    job = jobs.create(caller, replace(booking(QUARTERLY), call_options=options))
     due_now(connection, job, ago=60)
 
     updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
 
     (run,) = take(connection, [(each.run_id, each.token) for each in to_notify(connection)])
-    assert (run.job_version, run.data, run.manner, run.final) == (1, b"one", manner, False)
+    assert (run.job_version, run.data, run.manner, run.final) == (1, b"one", options, False)
     assert run.planned_at is not None
     assert (run.send_at - run.planned_at).total_seconds() > 59, "it is late since its due time"
     assert updated.next_at is not None

@@ -14,7 +14,7 @@ from flask import Flask
 from uuid6 import uuid7
 
 from app.domain.account import Caller
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.instants import format_utc
 from app.domain.job import Booking, Echo, Job
 from app.domain.misfire import Misfire, MisfirePolicy
@@ -91,7 +91,7 @@ def test_a_booking_reads_back_as_it_was_made(caller: Caller) -> None:
             data=bytes(range(256)),
             name="nightly",
             tags=("a", "b"),
-            manner=Manner(
+            call_options=CallOptions(
                 method="PATCH",
                 headers=(("X-B", "2"), ("X-A", "1")),
                 timeout=2.5,

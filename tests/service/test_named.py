@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 
 from app.domain.account import Caller
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.job import Booking, Echo, Job
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import RetryPolicy
@@ -38,7 +38,7 @@ FULL = Booking(
     data=bytes(range(256)),
     name=NAME,
     tags=("b", "a"),
-    manner=Manner(
+    call_options=CallOptions(
         method="PATCH",
         headers=(("X-B", "2"), ("X-A", "1")),
         timeout=2.5,
@@ -129,7 +129,7 @@ def test_a_firing_that_is_due_outlasts_the_same_put(
         {"data": None},
         {"enabled": False},
         {"tags": ("a", "b")},
-        {"manner": Manner(method="PATCH")},
+        {"call_options": CallOptions(method="PATCH")},
         {"misfire": Misfire()},
         {"on_success": None},
         {"on_failure": None},

@@ -12,7 +12,7 @@ from flask import Flask
 from uuid6 import uuid7
 
 from app.domain.account import Caller
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.job import Echo, Job
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import SETTLED, Place, Run, RunFilter, RunState
@@ -81,7 +81,7 @@ def test_a_failed_run_of_a_job_that_is_gone_is_sent_again_as_it_was(
     assert ids(of_job(caller, job.id)) == [failed.id]
 
 
-MANNER = Manner(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
+OPTIONS = CallOptions(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
 KEPT = (
     "SELECT manner IS NOT NULL, on_success, on_failure FROM superseded WHERE job_id = %s"
     " AND version = 1"
@@ -89,7 +89,7 @@ KEPT = (
 
 
 @pytest.mark.parametrize("end", ["failure", "gone", "update", "pause", "too late"])
-def test_whatever_keeps_content_keeps_the_manner_of_the_calls_with_it(
+def test_whatever_keeps_content_keeps_the_call_options_with_it(
     caller: Caller, connection: psycopg.Connection, end: str
 ) -> None:
     trigger: Trigger = TOMORROW if end == "failure" else QUARTERLY
@@ -97,7 +97,7 @@ def test_whatever_keeps_content_keeps_the_manner_of_the_calls_with_it(
         trigger = Cron(expression="0 0 0 1 1 ? 2090")
     asked = replace(
         booking(trigger),
-        manner=MANNER,
+        call_options=OPTIONS,
         misfire=Misfire(policy=MisfirePolicy.SKIP),
         on_success="https://example.com/y",
         on_failure="https://example.com/n",
@@ -124,7 +124,7 @@ def test_whatever_keeps_content_keeps_the_manner_of_the_calls_with_it(
     row = connection.execute(KEPT, (job.id,)).fetchone()
     assert row == (True, asked.on_success, asked.on_failure)
     runs.redeliver(caller, run_id)
-    assert take_again(connection).manner == MANNER
+    assert take_again(connection).manner == OPTIONS
 
 
 def test_a_redelivery_that_fails_is_listed_again_and_can_be_repeated(

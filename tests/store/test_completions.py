@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import RunState
 from app.store.rescue import check
@@ -64,8 +64,8 @@ def test_whoever_lost_the_token_makes_nothing_of_later(
 def test_beyond_the_deadline_it_is_tried_again_as_its_job_says(
     connection: psycopg.Connection, account_id: int
 ) -> None:
-    manner = Manner(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
-    book(connection, account_id, due_in=-1, manner=manner)
+    options = CallOptions(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
+    book(connection, account_id, due_in=-1, options=options)
     (run,) = claim_and_take(connection)
     settle(connection, [later(run)])
     connection.execute(DUE)

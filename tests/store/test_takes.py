@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.job import MAX_DATA
 from app.domain.retry_policy import Backoff, Constant, RetryPolicy
 from app.store.quarantine import suspects
@@ -28,21 +28,21 @@ def test_a_take_returns_all_that_is_needed_to_send(
     assert not run.missed_in_pause
 
 
-def test_a_take_returns_the_manner_of_the_call_and_nothing_for_the_usual(
+def test_a_take_returns_the_call_options_and_nothing_for_the_defaults(
     connection: psycopg.Connection, account_id: int
 ) -> None:
-    manner = Manner(
+    options = CallOptions(
         method="PUT",
         headers=(("X-B", "2"), ("X-A", "1")),
         timeout=2.5,
         retry=RetryPolicy(max_attempts=3, backoff=Backoff(initial=1.5, factor=2, max=60)),
     )
-    book(connection, account_id, due_in=-1, manner=manner)
+    book(connection, account_id, due_in=-1, options=options)
     book(connection, account_id, due_in=-1)
 
     taken = claim_and_take(connection)
 
-    assert {run.manner for run in taken} == {manner, None}
+    assert {run.manner for run in taken} == {options, None}
 
 
 def test_a_take_leaves_behind_what_is_longer_than_a_native_payload(
@@ -92,11 +92,11 @@ def test_what_was_left_behind_is_of_the_run_s_own_version(
 def test_a_take_returns_the_retries_of_another_dialect(
     connection: psycopg.Connection, account_id: int, retry: Constant
 ) -> None:
-    book(connection, account_id, due_in=-1, manner=Manner(retry=retry))
+    book(connection, account_id, due_in=-1, options=CallOptions(retry=retry))
 
     (run,) = claim_and_take(connection)
 
-    assert run.manner == Manner(retry=retry)
+    assert run.manner == CallOptions(retry=retry)
 
 
 def test_of_two_takers_at_once_one_gets_the_run(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.circuit_breaker import DOWN_AFTER, Cause
 from app.domain.job import Dialect
 from app.domain.retry_policy import Constant
@@ -21,7 +21,7 @@ APP: dict[str, Any] = {
     "dialect": Dialect.DAPR,
     "endpoint": "orders",
     "base": "http://receiver.test",
-    "manner": Manner(retry=Constant(1, 3)),
+    "manner": CallOptions(retry=Constant(1, 3)),
 }
 """A run of a Dapr job with the usual policy."""
 
@@ -196,7 +196,7 @@ def test_answers_count_as_they_do_for_others(stage: Capped) -> None:
     probe(stage, Reply(status=410))
     probe(stage, Reply(status=410), attempts=3)
     probe(stage, Reply(error="connection-lost", error_detail="reset"), attempts=3)
-    probe(stage, Reply(status=500), manner=Manner(retry=Constant(0, 0)))
+    probe(stage, Reply(status=500), manner=CallOptions(retry=Constant(0, 0)))
 
     assert settled(stage) == [RunState.SUCCEEDED, None, *[RunState.FAILED] * 3]
     assert not any(settlement.ends_job for _, settlement in stage.courier.outcomes)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.circuit_breaker import Cause
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunState
@@ -84,7 +84,7 @@ def test_what_waits_too_long_for_a_full_destination_is_given_back(stage: Capped)
 
 
 def test_what_is_too_old_for_its_job_takes_no_slot_and_is_not_given_back(stage: Capped) -> None:
-    brief = Manner(retry=RetryPolicy(max_age=60.0))
+    brief = CallOptions(retry=RetryPolicy(max_age=60.0))
     stage.hold_many(3)
     for _ in range(2):
         stage.hold(-61.0, manner=brief, attempts=1)
@@ -99,7 +99,7 @@ def test_what_is_too_old_for_its_job_takes_no_slot_and_is_not_given_back(stage: 
 
 def test_what_grows_too_old_while_it_waits_leaves_its_turn_to_the_next(stage: Capped) -> None:
     stage.hold_many(4)
-    stage.hold(-59.9, manner=Manner(retry=RetryPolicy(max_age=60.0)), attempts=1)
+    stage.hold(-59.9, manner=CallOptions(retry=RetryPolicy(max_age=60.0)), attempts=1)
     (last,) = stage.hold_many(1)
     stage.step(0.2)
     stage.engine.answer(OK)

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 from standardwebhooks import Webhook
 
 from app.delivery.request import Call
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.circuit_breaker import Cause
 from app.domain.job import Dialect
 from app.domain.retry_policy import Constant
@@ -31,7 +31,7 @@ APP: dict[str, Any] = {
     "endpoint": "job-service",
     "base": "http://app.test:6200",
     "data": b'{"droid":"R2-D2"}',
-    "manner": Manner(retry=Constant(1, 3)),
+    "manner": CallOptions(retry=Constant(1, 3)),
 }
 RUNNER: dict[str, Any] = {
     "url": "/",
@@ -159,7 +159,8 @@ def test_a_runner_that_cannot_be_reached_uses_up_attempts(stage: Stage) -> None:
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_a_task_that_has_nothing_to_say_names_no_content(stage: Stage, method: str) -> None:
     call, headers = called(
-        stage, **(TASK | {"data": None, "manner": Manner(method=method), "content_type": "x/y"})
+        stage,
+        **(TASK | {"data": None, "manner": CallOptions(method=method), "content_type": "x/y"}),
     )
 
     assert (call.method, call.url, call.body) == (method, "http://task.test/", b"")
@@ -169,7 +170,8 @@ def test_a_task_that_has_nothing_to_say_names_no_content(stage: Stage, method: s
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
 def test_a_task_says_what_it_has_to_say(stage: Stage, method: str) -> None:
     call, headers = called(
-        stage, **(TASK | {"data": b"<q/>", "manner": Manner(method=method), "content_type": "x/y"})
+        stage,
+        **(TASK | {"data": b"<q/>", "manner": CallOptions(method=method), "content_type": "x/y"}),
     )
 
     assert (call.method, call.body) == (method, b"<q/>")

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.circuit_breaker import Cause
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
@@ -17,7 +17,7 @@ from tests.workers.test_away import APP
 from workers.dispatch.job_backoff import JobBrakes
 from workers.dispatch.leased_run import Held
 
-DROP = APP | {"manner": Manner(retry=Constant(0, 0)), "serial": True}
+DROP = APP | {"manner": CallOptions(retry=Constant(0, 0)), "serial": True}
 
 
 def asking(status: int, seconds: int) -> Reply:

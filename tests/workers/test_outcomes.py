@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.circuit_breaker import Cause
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunKind, RunState
@@ -60,7 +60,7 @@ def test_a_run_sent_again_has_its_retries_anew_and_its_attempts_go_on(stage: Sta
 
 
 def test_a_run_is_called_in_the_manner_of_its_job(stage: Stage) -> None:
-    manner = Manner(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
+    manner = CallOptions(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
     stage.hold(-3.0, manner=manner, missed=4)
 
     ((call, _, _),) = stage.engine.calls
@@ -70,7 +70,7 @@ def test_a_run_is_called_in_the_manner_of_its_job(stage: Stage) -> None:
 
 
 def test_a_run_is_tried_again_as_its_job_says(stage: Stage) -> None:
-    manner = Manner(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
+    manner = CallOptions(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
     held = stage.hold(0.0, manner=manner)
     stage.engine.answer(Reply(status=500))
     _, settlement = stage.courier.outcomes.popleft()
@@ -94,7 +94,7 @@ def test_a_run_is_tried_again_as_its_job_says(stage: Stage) -> None:
 def test_beyond_its_age_a_run_is_not_tried_again_but_is_tried_once_each_time_it_is_sent(
     stage: Stage, attempts: int, tried: int, late: float, *, sent: bool
 ) -> None:
-    manner = Manner(retry=RetryPolicy(max_age=60.0))
+    manner = CallOptions(retry=RetryPolicy(max_age=60.0))
     stage.hold(-late, manner=manner, attempts=attempts, tried=tried)
 
     assert bool(stage.engine.calls) is sent

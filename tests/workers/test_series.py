@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from app.domain import instants
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from app.store.settling import Settlement
@@ -20,7 +20,7 @@ from workers.dispatch.leased_run import Held
 
 DUE = datetime(2026, 1, 1, tzinfo=UTC)
 FAILED = Reply(status=500)
-POLICY = APP | {"serial": True, "final": False, "manner": Manner(retry=Constant(1, 3))}
+POLICY = APP | {"serial": True, "final": False, "manner": CallOptions(retry=Constant(1, 3))}
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_tick_is_not_called_before_its_time(stage: Capped) -> None:
     ("reply", "changes", "state"),
     [
         (FAILED, {}, None),
-        (FAILED, {"manner": Manner(retry=Constant(0, 0))}, RunState.FAILED),
+        (FAILED, {"manner": CallOptions(retry=Constant(0, 0))}, RunState.FAILED),
         (Reply(status=202, headers=(("Wakecall-Complete", "later"),)), {}, None),
     ],
 )

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from app.api import previews
 from app.api.dapr import documents
 from app.api.dapr.documents import JobDocument, Policy
-from app.domain.call_options import MAX_TIMEOUT, Manner
+from app.domain.call_options import MAX_TIMEOUT, CallOptions
 from app.domain.dapr import booking, duration, preview
 from app.domain.dapr.booking import Times
 from app.domain.dapr.names import check_name
@@ -41,7 +41,7 @@ def of_document(
         content_type=_CONTENT_TYPE,
         data=document.data,
         name=name,
-        manner=Manner(timeout=MAX_TIMEOUT, retry=_retry(document.policy)),
+        call_options=CallOptions(timeout=MAX_TIMEOUT, retry=_retry(document.policy)),
         misfire=Misfire(policy=MisfirePolicy.ALL),
         dialect=Dialect.DAPR,
         endpoint=app_id,

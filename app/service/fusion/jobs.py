@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from uuid6 import uuid7
 
 from app.domain.account import Caller
-from app.domain.call_options import MAX_TIMEOUT, Manner
+from app.domain.call_options import MAX_TIMEOUT, CallOptions
 from app.domain.fusion import resource as resources
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.task import Task
@@ -121,7 +121,7 @@ def of_runner(resource: Resource, app: str | None) -> Booking:
         data=orjson.dumps({"resource": str(resource)}),
         name=str(resource),
         tags=apps.with_app((), app),
-        manner=Manner(retry=RETRY),
+        call_options=CallOptions(retry=RETRY),
         misfire=MISFIRE,
         dialect=Dialect.FUSION,
         endpoint=endpoint_of(resource),
@@ -138,7 +138,7 @@ def of_task(task: Task, app: str | None) -> Booking:
         data=task.call.data,
         name=f"{Kind.TASK}:{task.id}",
         tags=apps.with_app((), app),
-        manner=Manner(
+        call_options=CallOptions(
             method=task.call.method,
             headers=task.call.headers,
             timeout=MAX_TIMEOUT,

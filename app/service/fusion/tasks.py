@@ -111,7 +111,7 @@ def _wanted(current: Job, sent: Task, app: str | None) -> Booking:
         url=call.url,
         content_type=call.content_type,
         data=call.data,
-        manner=call.manner,
+        call_options=call.call_options,
         tags=apps.with_app(current.tags, app),
         written={**(now.written or {}), **(call.written or {})},
     )

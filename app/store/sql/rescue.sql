@@ -47,7 +47,7 @@ UPDATE inflight
 SET look_at = coalesce(complete_by, greatest(lease_until, clock_timestamp()) + interval '0.2 s')
 WHERE id = ANY (%(ids)b::uuid[]) AND state IN ('taken', 'running');
 
--- name: manners
+-- name: call_options
 -- How runs are tried again: as the job's version says that they belong to. NULL is the usual.
 SELECT i.id, CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END, clock_timestamp()
 FROM unnest(%(ids)b::uuid[]) AS v (id)

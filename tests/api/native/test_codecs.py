@@ -11,7 +11,7 @@ from app.api.native.documents import job as job_document
 from app.api.native.documents.job import JobDocument
 from app.api.native.routes import responses, spool
 from app.domain import instants
-from app.domain.call_options import Manner
+from app.domain.call_options import CallOptions
 from app.domain.clocks import OnGap, OnOverlap
 from app.domain.instants import format_utc
 from app.domain.job import Booking, Job
@@ -52,7 +52,7 @@ OPTIONS = replace(
     RECURRING,
     name="invoices",
     tags=("billing", "nightly run"),
-    manner=Manner(
+    call_options=CallOptions(
         method="PUT",
         headers=(("Authorization", "Bearer abc"), ("X-Shop", "a <b> & c")),
         timeout=2.5,
@@ -92,7 +92,7 @@ def test_a_request_as_in_the_spec_is_read(kind: str, codec: ModuleType) -> None:
         data=job.data,
         name=job.name,
         tags=job.tags,
-        manner=job.manner,
+        call_options=job.call_options,
         misfire=job.misfire,
         on_success=job.on_success,
         on_failure=job.on_failure,

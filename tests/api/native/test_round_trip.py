@@ -11,7 +11,7 @@ from lxml import etree
 from app.api import xml_text
 from app.api.native.codecs import json_codec, xml_codec
 from app.api.native.documents import job as job_document
-from app.domain.call_options import METHODS, Manner
+from app.domain.call_options import METHODS, CallOptions
 from app.domain.clocks import OnGap, OnOverlap
 from app.domain.instants import format_utc
 from app.domain.job import Booking, Job
@@ -55,8 +55,8 @@ RETRIES = st.builds(
     max_age=st.none() | SECONDS,
     # A retry without members is as good as none, and so read back.
 ).filter(lambda policy: policy != RetryPolicy())
-MANNERS = st.builds(
-    Manner,
+CALL_OPTIONS = st.builds(
+    CallOptions,
     method=st.none() | st.sampled_from(METHODS),
     headers=st.dictionaries(VISIBLE, VISIBLE, max_size=3).map(lambda all_: tuple(all_.items())),
     timeout=st.none() | st.floats(1, 60),
@@ -72,7 +72,7 @@ BOOKINGS = st.builds(
     enabled=st.booleans(),
     name=st.none() | WORDS,
     tags=st.lists(WORDS, max_size=3).map(tuple),
-    manner=MANNERS,
+    call_options=CALL_OPTIONS,
     misfire=st.builds(
         Misfire, policy=st.none() | st.sampled_from(MisfirePolicy), window=st.none() | SECONDS
     ),
@@ -95,7 +95,7 @@ def stored(booking: Booking, next_at: datetime) -> Job:
         next_at=next_at,
         name=booking.name,
         tags=booking.tags,
-        manner=booking.manner,
+        call_options=booking.call_options,
         misfire=booking.misfire,
         on_success=booking.on_success,
         on_failure=booking.on_failure,

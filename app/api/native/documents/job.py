@@ -92,7 +92,7 @@ class JobDocument:
 def of_job(job: Job) -> JobDocument:
     """The document that shows a stored job, in native words whatever its dialect."""
     text, encoding = (None, None) if job.data is None else payload.to_text(job.data)
-    manner = job.manner
+    call_options = job.call_options
     native = job.dialect is Dialect.NATIVE
     return JobDocument(
         id=str(job.id),
@@ -110,10 +110,12 @@ def of_job(job: Job) -> JobDocument:
         enabled=None if job.enabled else False,
         name=job.name,
         tags=list(job.tags) or None,
-        method=manner.method,
-        headers=dict(manner.headers) or None,
-        timeout=options.tidy(manner.timeout),
-        retry=options.of_retry(manner.retry) if isinstance(manner.retry, RetryPolicy) else None,
+        method=call_options.method,
+        headers=dict(call_options.headers) or None,
+        timeout=options.tidy(call_options.timeout),
+        retry=options.of_retry(call_options.retry)
+        if isinstance(call_options.retry, RetryPolicy)
+        else None,
         misfire=job.misfire.policy and str(job.misfire.policy),
         misfire_window=options.tidy(job.misfire.window),
         on_success=job.on_success,
@@ -149,7 +151,9 @@ def booking(document: JobDocument) -> Booking:
         enabled=document.enabled is not False,
         name=document.name,
         tags=tuple(document.tags or ()),
-        manner=options.manner(document.method, document.headers, document.timeout, document.retry),
+        call_options=options.read_call_options(
+            document.method, document.headers, document.timeout, document.retry
+        ),
         misfire=options.misfire(document.misfire, document.misfire_window),
         on_success=document.on_success,
         on_failure=document.on_failure,

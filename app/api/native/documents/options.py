@@ -6,23 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.api.native.codecs.schema import Value
-from app.domain.call_options import DEFAULT_OPTIONS, Manner
+from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
 from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
 from app.domain.quotation import quoted
 from app.domain.retry_policy import Backoff, RetryPolicy
 from app.errors import InvalidMember
 
 
-def manner(
+def read_call_options(
     method: str | None,
     headers: Mapping[str, str] | None,
     timeout: float | None,
     retry: Mapping[str, Any] | None,
-) -> Manner:
+) -> CallOptions:
     """How the job is to be called; raises InvalidMember."""
     if method is None and not headers and timeout is None and not retry:
         return DEFAULT_OPTIONS
-    return Manner(
+    return CallOptions(
         method=method,
         headers=tuple((headers or {}).items()),
         timeout=timeout,
