@@ -70,7 +70,7 @@ class Booking:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Echo:
+class ReadOnlyMembers:
     """Read-only members a document may repeat; on update they must equal what is stored.
 
     `next` is an instant as written: where a job is booked nobody reads it.

@@ -16,7 +16,7 @@ from app.domain import instants
 from app.domain.account import Account, CachedCaller, Caller
 from app.domain.booking import check
 from app.domain.firing_rate import Allowed, reason
-from app.domain.job import Booking, Dialect, Echo, Job
+from app.domain.job import Booking, Dialect, Job, ReadOnlyMembers
 from app.domain.quotation import quoted
 from app.domain.rearm import catch_up
 from app.domain.timings import CANCEL_DEADLINE, LOOK_AHEAD
@@ -182,7 +182,7 @@ def get(caller: Caller, job_id: UUID) -> Job:
 
 
 @within_limits
-def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
+def update(caller: Caller, job_id: UUID, booking: Booking, read_only: ReadOnlyMembers) -> Job:
     """Replace a job by its next version; once this returns, that version's word is the last.
 
     Every firing of the old version that is still 100 ms ahead is replaced; one that was due
@@ -194,18 +194,22 @@ def update(caller: Caller, job_id: UUID, booking: Booking, echo: Echo) -> Job:
         current = locked(connection, caller, job_id)
         if current.dialect is not Dialect.NATIVE:
             raise _of_another(current)
-        return replace_locked(connection, caller, current, booking, echo)
+        return replace_locked(connection, caller, current, booking, read_only)
 
 
 def replace_locked(
-    connection: Connection, caller: Caller, current: Job, booking: Booking, echo: Echo
+    connection: Connection,
+    caller: Caller,
+    current: Job,
+    booking: Booking,
+    read_only: ReadOnlyMembers,
 ) -> Job:
     """The next version of a locked job, from a booking that `check_booking` has let through.
 
     Raises InvalidMember, Conflict; NameTaken where the booking bears another job's name.
     """
     now = read_clock(connection)
-    compare(echo, current, now)
+    compare(read_only, current, now)
     first = arming.on_update(connection, current, booking, now)
     return put_in_place(connection, caller, current, booking, first, now=now)
 
@@ -354,17 +358,17 @@ def _after_kept(
     return next_after(booking.trigger, kept)
 
 
-def compare(echo: Echo, current: Job, now: datetime) -> None:
+def compare(read_only: ReadOnlyMembers, current: Job, now: datetime) -> None:
     """Refuse a document whose read-only members contradict what is stored; raises InvalidMember.
 
     A `next` that has come by now was right when it was read: a firing lies between. So near ahead
     that it is claimed already, it has come too.
     """
-    next_at = None if echo.next is None else instants.parse(echo.next, member="next")
+    next_at = None if read_only.next is None else instants.parse(read_only.next, member="next")
     if next_at is not None and next_at <= now + LOOK_AHEAD:
         next_at = None
     stored = {"id": str(current.id), "account": current.account, "next": current.next_at}
-    given = {"id": echo.id, "account": echo.account, "next": next_at}
+    given = {"id": read_only.id, "account": read_only.account, "next": next_at}
     for member, value in given.items():
         if value is not None and value != stored[member]:
             raise InvalidMember(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from app.domain.account import Caller
 from app.domain.booking import check_name
-from app.domain.job import Booking, Echo, Job, booking_of
+from app.domain.job import Booking, Job, ReadOnlyMembers, booking_of
 from app.domain.quotation import quoted
 from app.errors import Conflict, NotFound
 from app.service import jobs
@@ -45,7 +45,7 @@ def get(caller: Caller, name: str) -> Job:
 
 
 @within_limits
-def put(caller: Caller, booking: Booking, echo: Echo) -> Put:
+def put(caller: Caller, booking: Booking, read_only: ReadOnlyMembers) -> Put:
     """Book a job under its name, or give the one that bears it its next version.
 
     A job that is as `booking` wants it already is left alone: its version stays, and so do its
@@ -65,12 +65,12 @@ def put(caller: Caller, booking: Booking, echo: Echo) -> Put:
                 # The one conflict a booking can meet: somebody took the name just now.
                 continue
         if booking_of(current) == booking:
-            return _left_alone(current, echo, caller.now)
+            return _left_alone(current, read_only, caller.now)
         with _locked(caller, name) as (connection, found):
             if found is not None and booking_of(found) == booking:
-                return _left_alone(found, echo, read_clock(connection))
+                return _left_alone(found, read_only, read_clock(connection))
             if found is not None:
-                replaced = jobs.replace_locked(connection, caller, found, booking, echo)
+                replaced = jobs.replace_locked(connection, caller, found, booking, read_only)
                 return Put(job=replaced, created=False)
     raise _unsettled(name)
 
@@ -87,8 +87,8 @@ def delete(caller: Caller, name: str) -> None:
     raise _unsettled(name)
 
 
-def _left_alone(current: Job, echo: Echo, now: datetime) -> Put:
-    jobs.compare(echo, current, now)
+def _left_alone(current: Job, read_only: ReadOnlyMembers, now: datetime) -> Put:
+    jobs.compare(read_only, current, now)
     return Put(job=current, created=False)
 
 

@@ -12,7 +12,7 @@ from flask import Flask
 
 from app.domain.account import Caller
 from app.domain.call_options import CallOptions
-from app.domain.job import Echo
+from app.domain.job import ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.trigger import At
 from app.errors import NotFound
@@ -43,7 +43,7 @@ def test_what_no_scheduler_has_come_to_is_the_old_versions_to_make(
     job = jobs.create(caller, replace(booking(QUARTERLY), call_options=options))
     due_now(connection, job, ago=60)
 
-    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
 
     (run,) = take(connection, [(each.run_id, each.token) for each in to_notify(connection)])
     assert (run.job_version, run.data, run.manner, run.final) == (1, b"one", options, False)
@@ -62,7 +62,7 @@ def test_an_update_makes_all_that_a_job_wants_made_up_for(
     dues = [job.next_at - timedelta(minutes=15 * ago) for ago in (4, 3, 2, 1)]
     connection.execute("UPDATE due SET next_at = %s", (dues[0],))
 
-    jobs.update(caller, job.id, every, Echo())
+    jobs.update(caller, job.id, every, ReadOnlyMembers())
 
     rows = connection.execute("SELECT due_at FROM inflight ORDER BY due_at").fetchall()
     assert [row[0] for row in rows] == dues
@@ -75,7 +75,7 @@ def test_a_pause_or_a_delete_makes_nothing_of_what_is_overdue(
     for job in (paused, deleted):
         due_now(connection, job, ago=60)
 
-    jobs.update(caller, paused.id, booking(QUARTERLY, enabled=False), Echo())
+    jobs.update(caller, paused.id, booking(QUARTERLY, enabled=False), ReadOnlyMembers())
     jobs.delete(caller, deleted.id)
 
     assert one(connection, "SELECT count(*) FROM inflight") == 0
@@ -117,7 +117,7 @@ def test_an_update_replaces_a_firing_that_is_claimed_but_still_ahead(
     due_now(connection, job, ago=-5.0)
     (run,) = claim_and_take(connection, ahead=6.0)
 
-    jobs.update(caller, job.id, booking(data=b"two"), Echo())
+    jobs.update(caller, job.id, booking(data=b"two"), ReadOnlyMembers())
 
     assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
     assert one(connection, "SELECT next_at FROM due") == TOMORROW.instant
@@ -131,8 +131,8 @@ def test_a_job_booked_back_to_the_same_time_fires_once_in_its_newest_version(
     soon = in_seconds(5.0)
     job = jobs.create(caller, booking(At(instant=soon)))
     (first,) = claim_all(connection, ahead=6.0)
-    jobs.update(caller, job.id, booking(), Echo())
-    jobs.update(caller, job.id, booking(At(instant=soon), data=b"three"), Echo())
+    jobs.update(caller, job.id, booking(), ReadOnlyMembers())
+    jobs.update(caller, job.id, booking(At(instant=soon), data=b"three"), ReadOnlyMembers())
     (again,) = claim_all(connection, ahead=6.0)
 
     taken = take(connection, [(each.run_id, each.token) for each in (first, again)])
@@ -147,7 +147,7 @@ def test_a_firing_that_was_due_already_keeps_the_content_of_its_version(
     due_now(connection, job)
     claimed = claim_all(connection)
 
-    jobs.update(caller, job.id, booking(data=b"two"), Echo())
+    jobs.update(caller, job.id, booking(data=b"two"), ReadOnlyMembers())
     (run,) = take(connection, [(each.run_id, each.token) for each in claimed])
 
     assert (run.job_version, run.data, run.url) == (1, b"one", "https://example.com/cb")
@@ -167,7 +167,7 @@ def test_an_update_does_not_repeat_a_firing_of_the_old_version_that_stands(
     # The update came 50 ms before the quarter, whose firing is therefore left to take place.
     just_before = quarter - timedelta(milliseconds=50)
     monkeypatch.setattr(jobs, "read_clock", lambda _connection: just_before)
-    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
 
     assert updated.next_at == quarter + timedelta(minutes=15)
 
@@ -179,13 +179,13 @@ def test_pausing_withdraws_everything_and_a_later_update_arms_again(
     due_now(connection, job)
     (run,) = claim_and_take(connection)
 
-    paused = jobs.update(caller, job.id, booking(QUARTERLY, enabled=False), Echo())
+    paused = jobs.update(caller, job.id, booking(QUARTERLY, enabled=False), ReadOnlyMembers())
 
     assert (paused.enabled, paused.next_at) == (False, None)
     assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
     settle(connection, [came(run)])
     assert jobs.get(caller, job.id) == paused
-    assert jobs.update(caller, job.id, booking(QUARTERLY), Echo()).next_at is not None
+    assert jobs.update(caller, job.id, booking(QUARTERLY), ReadOnlyMembers()).next_at is not None
 
 
 def test_deleting_withdraws_a_run_that_waits_for_its_retry(

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from app.domain.account import Caller
-from app.domain.job import Echo
+from app.domain.job import ReadOnlyMembers
 from app.domain.misfire import Misfire
 from app.domain.run import RunState
 from app.domain.trigger import At
@@ -55,7 +55,7 @@ def two_versions(connection: psycopg.Connection, caller: Caller) -> tuple[UUID, 
     # As good as due: an update leaves such a firing to its own version.
     connection.execute("UPDATE inflight SET due_at = clock_timestamp(), send_at = due_at")
     settle(connection, [came(old, None, 500)])
-    jobs.update(caller, job.id, replace(named, trigger=once(5)), Echo())
+    jobs.update(caller, job.id, replace(named, trigger=once(5)), ReadOnlyMembers())
     (new,) = claim_and_take(connection, ahead=10)
     assert (old.job_version, new.job_version) == (1, 2)
     return job.id, take_again(connection, old), new

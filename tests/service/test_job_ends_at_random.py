@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from app.domain.account import Caller
-from app.domain.job import Booking, Echo
+from app.domain.job import Booking, ReadOnlyMembers
 from app.domain.run import RunState
 from app.domain.trigger import At, Cron
 from app.errors import Refused
@@ -93,7 +93,9 @@ class Lives:
 
     def update(self) -> None:
         enabled = self.random.random() < 0.8
-        jobs.update(self.caller, self.job(), replace(self.wanted(), enabled=enabled), Echo())
+        jobs.update(
+            self.caller, self.job(), replace(self.wanted(), enabled=enabled), ReadOnlyMembers()
+        )
 
     def pause(self) -> None:
         pauses.pause(self.caller, self.job())

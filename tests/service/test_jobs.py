@@ -16,7 +16,7 @@ from uuid6 import uuid7
 from app.domain.account import Caller
 from app.domain.call_options import CallOptions
 from app.domain.instants import format_utc
-from app.domain.job import Booking, Echo, Job
+from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import At, Cron, Trigger
@@ -163,7 +163,7 @@ def test_another_accounts_job_is_as_unknown_as_nobodys(app: Flask, caller: Calle
         for call in (
             lambda job_id=job_id: jobs.get(theirs, job_id),
             lambda job_id=job_id: jobs.delete(theirs, job_id),
-            lambda job_id=job_id: jobs.update(theirs, job_id, booking(), Echo()),
+            lambda job_id=job_id: jobs.update(theirs, job_id, booking(), ReadOnlyMembers()),
         ):
             with pytest.raises(NotFound, match=str(job_id)):
                 call()
@@ -182,7 +182,7 @@ def test_the_list_has_every_id_oldest_first(caller: Caller) -> None:
 def test_an_update_replaces_the_whole_job(caller: Caller, connection: psycopg.Connection) -> None:
     job = jobs.create(caller, booking())
 
-    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
 
     assert jobs.get(caller, job.id) == updated
     assert (updated.version, updated.data, updated.trigger) == (2, b"two", QUARTERLY)
@@ -197,7 +197,7 @@ def test_a_name_that_is_taken_is_refused_with_the_job_that_has_it(caller: Caller
     with pytest.raises(Conflict, match=str(first.id)):
         jobs.create(caller, same)
     with pytest.raises(Conflict, match=str(first.id)):
-        jobs.update(caller, second.id, same, Echo())
+        jobs.update(caller, second.id, same, ReadOnlyMembers())
     assert jobs.get(caller, second.id) == second
 
 
@@ -224,15 +224,15 @@ def test_a_name_whose_job_has_just_ended_is_not_guessed(
 def test_read_only_members_must_equal_what_is_stored(caller: Caller) -> None:
     job = jobs.create(caller, booking(QUARTERLY))
     assert job.next_at is not None
-    same = Echo(id=str(job.id), account="demo", next=format_utc(job.next_at))
+    same = ReadOnlyMembers(id=str(job.id), account="demo", next=format_utc(job.next_at))
     jobs.update(caller, job.id, booking(QUARTERLY), same)
 
-    for member, echo in (
-        ("id", Echo(id=str(uuid7()))),
-        ("account", Echo(account="other")),
-        ("next", Echo(next=format_utc(in_seconds(3600)))),
-        ("next", Echo(next="never")),
+    for member, read_only in (
+        ("id", ReadOnlyMembers(id=str(uuid7()))),
+        ("account", ReadOnlyMembers(account="other")),
+        ("next", ReadOnlyMembers(next=format_utc(in_seconds(3600)))),
+        ("next", ReadOnlyMembers(next="never")),
     ):
         with pytest.raises(InvalidMember) as refused:
-            jobs.update(caller, job.id, booking(QUARTERLY), echo)
+            jobs.update(caller, job.id, booking(QUARTERLY), read_only)
         assert refused.value.member == member

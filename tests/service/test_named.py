@@ -15,7 +15,7 @@ from flask import Flask
 
 from app.domain.account import Caller
 from app.domain.call_options import CallOptions
-from app.domain.job import Booking, Echo, Job
+from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import At, Cron, Local
@@ -51,7 +51,7 @@ FULL = Booking(
 
 
 def put(caller: Caller, booking: Booking = OFTEN) -> Job:
-    return jobs_by_name.put(caller, booking, Echo()).job
+    return jobs_by_name.put(caller, booking, ReadOnlyMembers()).job
 
 
 def calling(app: Flask, call: Callable[..., Any], *args: Any) -> Callable[[], Any]:
@@ -73,9 +73,9 @@ def locking(database: str, statement: LiteralString) -> Iterator[psycopg.Connect
 
 
 def test_a_name_is_booked_then_replaced(caller: Caller) -> None:
-    first = jobs_by_name.put(caller, OFTEN, Echo())
+    first = jobs_by_name.put(caller, OFTEN, ReadOnlyMembers())
     assert (first.created, first.job.version) == (True, 1)
-    second = jobs_by_name.put(caller, OTHER, Echo())
+    second = jobs_by_name.put(caller, OTHER, ReadOnlyMembers())
     assert (second.created, second.job.version) == (False, 2)
     assert second.job.id == first.job.id
     assert jobs_by_name.get(caller, NAME) == second.job == jobs.get(caller, first.job.id)
@@ -96,7 +96,7 @@ def test_what_is_so_already_is_left_alone(
     made = put(caller, booking)
     before = connection.execute(ROWS).fetchall()
 
-    again = jobs_by_name.put(caller, booking, Echo(id=str(made.id)))
+    again = jobs_by_name.put(caller, booking, ReadOnlyMembers(id=str(made.id)))
 
     assert (again.created, again.job) == (False, made)
     after = connection.execute(ROWS).fetchall()
@@ -144,11 +144,11 @@ def test_whatever_differs_makes_a_version(caller: Caller, different: dict[str, A
 
 def test_what_a_document_repeats_must_be_right_where_the_job_is_there(caller: Caller) -> None:
     # Of a job that is not there yet, nothing can be repeated rightly or wrongly.
-    made = jobs_by_name.put(caller, OFTEN, Echo(id="of-another-one", account="whose"))
+    made = jobs_by_name.put(caller, OFTEN, ReadOnlyMembers(id="of-another-one", account="whose"))
     assert made.created
     for booking in (OFTEN, OTHER):
         with pytest.raises(InvalidMember) as refused:
-            jobs_by_name.put(caller, booking, Echo(account="whose"))
+            jobs_by_name.put(caller, booking, ReadOnlyMembers(account="whose"))
         assert refused.value.member == "account"
     assert jobs_by_name.get(caller, NAME) == made.job
 
@@ -159,7 +159,7 @@ def test_a_name_is_its_accounts(caller: Caller) -> None:
     for call in (jobs_by_name.get, jobs_by_name.delete):
         with pytest.raises(NotFound, match=NAME):
             call(theirs, NAME)
-    assert jobs_by_name.put(theirs, OTHER, Echo()).created
+    assert jobs_by_name.put(theirs, OTHER, ReadOnlyMembers()).created
     jobs_by_name.delete(theirs, NAME)
     assert jobs_by_name.get(caller, NAME) == mine
     jobs_by_name.delete(caller, NAME)
@@ -187,8 +187,8 @@ def test_two_that_declare_a_new_name_at_once_come_to_one_job(
     # Both have found nobody of that name when the first of them is let in.
     with (
         locking(database, "LOCK TABLE job IN SHARE ROW EXCLUSIVE MODE") as holder,
-        in_thread(calling(app, jobs_by_name.put, caller, OFTEN, Echo())) as one_put,
-        in_thread(calling(app, jobs_by_name.put, caller, OTHER, Echo())) as other_put,
+        in_thread(calling(app, jobs_by_name.put, caller, OFTEN, ReadOnlyMembers())) as one_put,
+        in_thread(calling(app, jobs_by_name.put, caller, OTHER, ReadOnlyMembers())) as other_put,
     ):
         wait_until_blocked(connection, 2)
         holder.commit()
@@ -226,7 +226,7 @@ def test_a_job_that_loses_the_name_meanwhile_is_not_the_one_that_is_meant(
     job = put(caller)
     with (
         locking(database, JOBS_LOCK) as holder,
-        in_thread(calling(app, jobs_by_name.put, caller, OTHER, Echo())) as declared,
+        in_thread(calling(app, jobs_by_name.put, caller, OTHER, ReadOnlyMembers())) as declared,
     ):
         wait_until_blocked(connection)
         if ending == "renamed":

@@ -12,7 +12,7 @@ from flask import Flask
 from uuid6 import uuid7
 
 from app.domain.account import Caller
-from app.domain.job import Echo, Job
+from app.domain.job import Job, ReadOnlyMembers
 from app.domain.run import RunKind, RunState
 from app.domain.trigger import At, Cron
 from app.errors import Conflict, InvalidMember, NotFound
@@ -116,7 +116,7 @@ def test_a_one_time_job_whose_time_passed_while_paused_fires_late_at_once(
     instant = let_pass(connection, job)
 
     if by_put:
-        jobs.update(caller, job.id, booking(At(instant=instant), data=b"two"), Echo())
+        jobs.update(caller, job.id, booking(At(instant=instant), data=b"two"), ReadOnlyMembers())
     else:
         pauses.resume(caller, job.id)
     (run,) = claim_and_take(connection)
@@ -162,7 +162,7 @@ def test_a_firing_that_was_made_all_the_same_is_not_made_twice(
 
     def resume() -> None:
         if by_put:
-            jobs.update(caller, job.id, booking(At(instant=instant)), Echo())
+            jobs.update(caller, job.id, booking(At(instant=instant)), ReadOnlyMembers())
         else:
             pauses.resume(caller, job.id)
 
@@ -170,7 +170,7 @@ def test_a_firing_that_was_made_all_the_same_is_not_made_twice(
         resume()
 
     assert jobs.get(caller, job.id) == replace(paused, trigger=At(instant=instant))
-    assert jobs.update(caller, job.id, booking(), Echo()).next_at == TOMORROW.instant
+    assert jobs.update(caller, job.id, booking(), ReadOnlyMembers()).next_at == TOMORROW.instant
 
 
 def test_an_instant_that_has_passed_is_no_hindrance_to_a_pause_by_put(
@@ -179,12 +179,14 @@ def test_an_instant_that_has_passed_is_no_hindrance_to_a_pause_by_put(
     job = jobs.create(caller, booking())
     instant = let_pass(connection, job)
 
-    paused = jobs.update(caller, job.id, booking(At(instant=instant), enabled=False), Echo())
+    paused = jobs.update(
+        caller, job.id, booking(At(instant=instant), enabled=False), ReadOnlyMembers()
+    )
 
     assert not paused.enabled
     another = booking(At(instant=instant - timedelta(seconds=1)))
     with pytest.raises(InvalidMember, match="not in the future"):
-        jobs.update(caller, job.id, another, Echo())
+        jobs.update(caller, job.id, another, ReadOnlyMembers())
 
 
 def test_a_schedule_that_ended_while_paused_cannot_be_resumed(
@@ -252,7 +254,7 @@ def test_an_update_leaves_a_call_by_hand_and_the_schedule_of_the_new_version(
     job = jobs.create(caller, booking(QUARTERLY))
     pauses.fire(caller, job.id)
 
-    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
     (taken,) = look_and_take(connection)
 
     assert (taken.data, taken.job_version) == (b"one", 1)
@@ -271,7 +273,7 @@ def test_a_call_by_hand_stands_for_no_firing_of_a_new_version(
 
     just_before = quarter - timedelta(milliseconds=50)
     monkeypatch.setattr(jobs, "read_clock", lambda _connection: just_before)
-    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
 
     assert updated.next_at == quarter
 

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from app.domain.account import Caller
 from app.domain.firing_rate import Allowed, FiringLimits
-from app.domain.job import Echo, Job
+from app.domain.job import Job, ReadOnlyMembers
 from app.domain.run import RunState
 from app.domain.trigger import Trigger
 from app.service import jobs, pauses, runs
@@ -115,7 +115,7 @@ def test_a_pause_withdraws_it_and_a_resumption_makes_it(
 def test_an_update_leaves_it_to_the_old_version_and_counts_it(
     caller: Caller, connection: psycopg.Connection, postponed: Job
 ) -> None:
-    jobs.update(caller, postponed.id, booking(ONCE, data=b"two"), Echo())
+    jobs.update(caller, postponed.id, booking(ONCE, data=b"two"), ReadOnlyMembers())
 
     query = "SELECT due_at, job_version FROM inflight WHERE job_id = %s"
     assert connection.execute(query, (postponed.id,)).fetchall() == [(postponed.owed_at, 1)]
@@ -130,7 +130,7 @@ def test_an_update_leaves_it_with_its_reason_and_no_worker_takes_it_before_its_t
     limits_of_its_own(connection, caller)
     before = datetime.now(UTC)
 
-    jobs.update(caller, postponed.id, booking(ONCE, data=b"two"), Echo())
+    jobs.update(caller, postponed.id, booking(ONCE, data=b"two"), ReadOnlyMembers())
 
     query = "SELECT send_at, look_at, planned_at, reason FROM inflight WHERE job_id = %s"
     (row,) = connection.execute(query, (postponed.id,)).fetchall()
@@ -146,7 +146,7 @@ def test_no_worker_takes_an_overdue_firing_that_an_update_left_before_a_schedule
     job = jobs.create(caller, booking(QUARTERLY))
     due_now(connection, job, ago=60)
 
-    jobs.update(caller, job.id, booking(ONCE, data=b"two"), Echo())
+    jobs.update(caller, job.id, booking(ONCE, data=b"two"), ReadOnlyMembers())
 
     assert one(connection, "SELECT count(*) FROM inflight WHERE planned_at = due_at") == 1
     assert untaken(connection, late=0, limit=10) == []
@@ -166,8 +166,8 @@ def test_updated_firings_begin_in_the_order_of_their_due_times_with_all_others(
     connection.execute("UPDATE firing_pace SET spent_until = now() + interval '1 hour'")
     spent = one(connection, "SELECT spent_until FROM firing_pace")
 
-    jobs.update(caller, made[3].id, booking(ONCE, data=b"two"), Echo())
-    jobs.update(caller, made[1].id, booking(ONCE, data=b"two"), Echo())
+    jobs.update(caller, made[3].id, booking(ONCE, data=b"two"), ReadOnlyMembers())
+    jobs.update(caller, made[1].id, booking(ONCE, data=b"two"), ReadOnlyMembers())
     checked = check(connection, limit=10, leases_count=True, limits=limits(caller, queued=True))
 
     assert (checked.to_notify, checked.postponed) == ([], 2)

@@ -13,7 +13,7 @@ from uuid6 import uuid7
 
 from app.domain.account import Caller
 from app.domain.call_options import CallOptions
-from app.domain.job import Echo, Job
+from app.domain.job import Job, ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import SETTLED, Place, Run, RunFilter, RunState
 from app.domain.trigger import Cron, Trigger
@@ -117,7 +117,7 @@ def test_whatever_keeps_content_keeps_the_call_options_with_it(
         run_id = run.id
         settle(connection, [came(run, RunState.FAILED, 500)._replace(ends_job=end == "gone")])
     if end == "update":
-        jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+        jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
     elif end == "pause":
         pauses.pause(caller, job.id)
 
@@ -222,7 +222,7 @@ def test_an_update_keeps_what_the_runs_of_the_old_version_sent(
 ) -> None:
     job = jobs.create(caller, booking(QUARTERLY))
     failed = fail(caller, connection, job)
-    jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
 
     runs.redeliver(caller, failed.id)
 
@@ -236,7 +236,7 @@ def test_an_update_of_a_version_that_never_fired_keeps_nothing(
     caller: Caller, connection: psycopg.Connection
 ) -> None:
     job = jobs.create(caller, booking())
-    jobs.update(caller, job.id, booking(data=b"two"), Echo())
+    jobs.update(caller, job.id, booking(data=b"two"), ReadOnlyMembers())
 
     assert one(connection, "SELECT count(*) FROM superseded") == 0
 
@@ -304,7 +304,7 @@ def test_deleting_a_job_takes_the_content_of_its_runs_along(
 ) -> None:
     job = jobs.create(caller, booking(QUARTERLY))
     failed = fail(caller, connection, job)
-    jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
 
     jobs.delete(caller, job.id)
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from app.domain.account import Caller
-from app.domain.job import Echo, Job
+from app.domain.job import Job, ReadOnlyMembers
 from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
 from app.domain.trigger import Cron, next_after
 from app.service import jobs, pauses
@@ -45,7 +45,9 @@ def test_what_a_recurring_job_missed_while_paused_is_made_up_for_as_it_asks(
     first = paused_an_hour_ago(connection, job)
 
     if by_put:
-        resumed = jobs.update(caller, job.id, replace(booking(QUARTERLY), misfire=misfire), Echo())
+        resumed = jobs.update(
+            caller, job.id, replace(booking(QUARTERLY), misfire=misfire), ReadOnlyMembers()
+        )
     else:
         resumed = pauses.resume(caller, job.id)
     assert resumed.next_at == first
@@ -82,7 +84,7 @@ def test_what_is_too_late_is_said_by_the_version_that_resumes(
     pauses.pause(caller, job.id)
     first = paused_an_hour_ago(connection, job)
 
-    assert jobs.update(caller, job.id, booking(QUARTERLY), Echo()).next_at == first
+    assert jobs.update(caller, job.id, booking(QUARTERLY), ReadOnlyMembers()).next_at == first
 
 
 def test_with_another_schedule_nothing_was_missed(
@@ -92,7 +94,9 @@ def test_with_another_schedule_nothing_was_missed(
     pauses.pause(caller, job.id)
     paused_an_hour_ago(connection, job)
 
-    resumed = jobs.update(caller, job.id, booking(Cron(expression="0 0/20 * * * ?")), Echo())
+    resumed = jobs.update(
+        caller, job.id, booking(Cron(expression="0 0/20 * * * ?")), ReadOnlyMembers()
+    )
 
     assert resumed.next_at is not None
     assert resumed.next_at > caller.now

@@ -15,7 +15,7 @@ from app.api.dapr import bookings
 from app.api.dapr.documents import JobDocument
 from app.domain.account import Caller
 from app.domain.fusion import resource, schedule
-from app.domain.job import Booking, Echo
+from app.domain.job import Booking, ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunState
 from app.service import jobs, jobs_by_name, pauses
@@ -43,16 +43,16 @@ def expected(connection: psycopg.Connection) -> bool:
 def test_an_update(caller: Caller, stale: Caller, connection: psycopg.Connection) -> None:
     job = jobs.create(caller, booking(QUARTERLY))
 
-    jobs.update(stale, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    jobs.update(stale, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
 
     assert expected(connection)
 
 
 def test_an_update_by_name(caller: Caller, stale: Caller, connection: psycopg.Connection) -> None:
     job = replace(booking(QUARTERLY), name="hourly")
-    jobs_by_name.put(caller, job, Echo())
+    jobs_by_name.put(caller, job, ReadOnlyMembers())
 
-    jobs_by_name.put(stale, replace(job, data=b"two"), Echo())
+    jobs_by_name.put(stale, replace(job, data=b"two"), ReadOnlyMembers())
 
     assert expected(connection)
 
@@ -116,7 +116,7 @@ def test_a_firing_that_was_made_before_the_clock_was_set_back_is_not_made_again(
     if state is not None:
         settle(connection, [came(run, state)])
 
-    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), Echo())
+    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
 
     withdrawn = one(connection, "SELECT count(*) FROM inflight WHERE cancelled_at IS NOT NULL")
     later = job.next_at + timedelta(minutes=15)

@@ -104,9 +104,9 @@ def test_what_an_answer_shows_can_be_sent_back(kind: str) -> None:
     for codec, suffix in ((json_codec, "json"), (xml_codec, "xml")):
         sent = codec.read(golden(f"{kind}.response.{suffix}"))
         assert sent == job_document.of_job(JOBS[kind])
-        echo = job_document.echo(sent)
-        assert (echo.id, echo.account) == (str(ID), "example")
-        assert echo.next == (None if kind == "single" else format_utc(INSTANT))
+        read_only = job_document.read_only_members(sent)
+        assert (read_only.id, read_only.account) == (str(ID), "example")
+        assert read_only.next == (None if kind == "single" else format_utc(INSTANT))
 
 
 @pytest.mark.parametrize("name", ["recurring.request", "recurring.response"])

@@ -11,7 +11,7 @@ from app.api.native.documents import options, payload
 from app.api.native.documents import schedule as schedule_document
 from app.domain import instants
 from app.domain.dapr.schedule import DaprSchedule
-from app.domain.job import Booking, Dialect, Echo, Job
+from app.domain.job import Booking, Dialect, Job, ReadOnlyMembers
 from app.domain.quotation import quoted
 from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import is_recurring
@@ -160,9 +160,9 @@ def booking(document: JobDocument) -> Booking:
     )
 
 
-def echo(document: JobDocument) -> Echo:
+def read_only_members(document: JobDocument) -> ReadOnlyMembers:
     """The read-only members the document repeats."""
-    return Echo(
+    return ReadOnlyMembers(
         id=document.id and document.id.lower(), account=document.account, next=document.next
     )
 

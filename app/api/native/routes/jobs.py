@@ -150,8 +150,8 @@ def update_job(job_id: UUID) -> Response:
     caller = _caller()
     media_type = responses.offer(negotiation.WITH_TEXT)
     sent = _document()
-    booking, echo = job_document.booking(sent), job_document.echo(sent)
-    return responses.job(job_service.update(caller, job_id, booking, echo), media_type)
+    booking, read_only = job_document.booking(sent), job_document.read_only_members(sent)
+    return responses.job(job_service.update(caller, job_id, booking, read_only), media_type)
 
 
 @native.delete("/jobs/<uuid:job_id>")

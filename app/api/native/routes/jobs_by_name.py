@@ -64,7 +64,7 @@ def put_job_by_name(_name: str) -> Response:
             remedy="Leave name out of the document; PUT /1/jobs/<id> gives a job another name.",
         )
     booking = replace(job_document.booking(sent), name=name)
-    put = service.put(caller, booking, job_document.echo(sent))
+    put = service.put(caller, booking, job_document.read_only_members(sent))
     if put.created:
         return responses.created(put.job, media_type)
     return responses.job(put.job, media_type)
