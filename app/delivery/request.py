@@ -31,9 +31,9 @@ class Delivery(NamedTuple):
     """One attempt of a run, as the worker took it; `attempt` counts from 1.
 
     `lateness` is how long after `due_at` it begins; `missed` is how many firings it stands for that
-    are not made; `call_options` is None for the defaults. With `completion_token` the receiver may say
-    later what came of it. Of an event, `job_id` is the run it tells of. `app_token` is what an app
-    knows us by. `depth` is how many calls led to this one.
+    are not made; `call_options` is None for the defaults. With `completion_token` the receiver may
+    say later what came of it. Of an event, `job_id` is the run it tells of. `app_token` is what an
+    app knows us by. `depth` is how many calls led to this one.
     """
 
     run_id: UUID

@@ -124,7 +124,7 @@ class Run:
         return self.attempts[0].number - 1 if self.attempts else 0
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where a run stands in a list that is ordered by due time, then id."""
 
     due_at: datetime
@@ -153,4 +153,4 @@ class Redelivered:
 
     count: int
     lost: int
-    more_after: Place | None
+    more_after: Position | None

@@ -11,7 +11,7 @@ import psycopg
 from app.service.secrets import SecretBox
 from app.store.completions import count_running
 from app.store.engine import session
-from app.store.sealed import COLUMNS, Place, walk
+from app.store.sealed import COLUMNS, Position, walk
 
 PAGE: Final = 500
 """Rows that are read at once; a batch takes a tenth of a second at most."""
@@ -27,7 +27,7 @@ class Resealing:
         self._box = box
         self._page = page
         self._column = 0
-        self._after: Place | None = None
+        self._after: Position | None = None
         self.resealed = 0
 
     @property
@@ -83,7 +83,7 @@ def count_by_key(
             def count(sealed: bytes, counted: Counter[int | None] = counted) -> None:
                 counted[box.key_of(sealed)] += 1
 
-            after: Place | None = None
+            after: Position | None = None
             while True:
                 page = walk(connection, column, after=after, limit=PAGE, reseal=count)
                 done[_READ] += page.rows

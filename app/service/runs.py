@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.domain.account import Caller
-from app.domain.run import LIVE, SETTLED, Attempt, Place, Redelivered, Run, RunFilter
+from app.domain.run import LIVE, SETTLED, Attempt, Position, Redelivered, Run, RunFilter
 from app.errors import Conflict, NotFound
 from app.service import jobs, limits
 from app.store import history, redelivery, run_list
@@ -29,7 +29,7 @@ _BATCH_COUNTED: Final = 5000
 
 @contextmanager
 def of_job(
-    caller: Caller, job_id: UUID, *, after: Place | None, limit: int
+    caller: Caller, job_id: UUID, *, after: Position | None, limit: int
 ) -> Iterator[Iterator[Run]]:
     """The newest `limit` runs of a job, also of one that has ended; raises NotFound.
 
@@ -45,7 +45,7 @@ def of_job(
 
 @contextmanager
 def listed(
-    caller: Caller, wanted: RunFilter, *, after: Place | None, limit: int
+    caller: Caller, wanted: RunFilter, *, after: Position | None, limit: int
 ) -> Iterator[Iterator[Run]]:
     """The newest `limit` of the account's runs that the filter means, live and settled.
 
@@ -65,8 +65,8 @@ def attempts(
     They are read as runs are.
     """
     with transaction() as connection:
-        place = _place(_find(connection, caller, run_id))
-        yield history.attempts_of(connection, place, before=before, limit=limit)
+        position = _position(_find(connection, caller, run_id))
+        yield history.attempts_of(connection, position, before=before, limit=limit)
 
 
 def get(caller: Caller, run_id: UUID) -> Run:
@@ -87,15 +87,15 @@ def redeliver(caller: Caller, run_id: UUID) -> Run:
             raise _under_way(run_id)
         redelivery.lock_jobs(connection, [found.job_id])
         limits.begin_run(connection, caller.account)
-        place = _place(found)
-        taken = redelivery.take_up(connection, caller.account.id, [place], states=SETTLED)
+        position = _position(found)
+        taken = redelivery.take_up(connection, caller.account.id, [position], states=SETTLED)
         if not taken:
-            raise _left(connection, place)
+            raise _left(connection, position)
         return _find(connection, caller, run_id)
 
 
 def redeliver_all(
-    caller: Caller, wanted: RunFilter, *, after: Place | None, dry: bool
+    caller: Caller, wanted: RunFilter, *, after: Position | None, dry: bool
 ) -> Redelivered:
     """Send the unsuccessful runs again that the filter means, the oldest first; or count them.
 
@@ -122,7 +122,7 @@ def redeliver_all(
         count += taken
         lost += sum(not each.sendable for each in met)
         looked_at += len(met)
-        after = met[-1].place if met else after
+        after = met[-1].position if met else after
     if not dry and is_together():
         with transaction() as connection:
             cut = limits.begin_runs(connection, caller.account, count) < count
@@ -159,7 +159,7 @@ def _send_again(
     taken = redelivery.take_up(
         connection,
         caller.account.id,
-        [each.place for each in sendable],
+        [each.position for each in sendable],
         states=wanted.states,
         behind=behind,
     )
@@ -182,8 +182,8 @@ def unknown(run_id: UUID) -> NotFound:
     )
 
 
-def _place(run: Run) -> Place:
-    return Place(due_at=run.due_at, id=run.id)
+def _position(run: Run) -> Position:
+    return Position(due_at=run.due_at, id=run.id)
 
 
 def _under_way(run_id: UUID) -> Conflict:
@@ -194,21 +194,21 @@ def _under_way(run_id: UUID) -> Conflict:
     )
 
 
-def _left(connection: Connection, place: Place) -> Conflict:
+def _left(connection: Connection, position: Position) -> Conflict:
     """Why a run that was settled a moment ago was not taken up."""
-    match redelivery.sendable(connection, place):
+    match redelivery.sendable(connection, position):
         case None:
-            return _under_way(place.id)
+            return _under_way(position.id)
         case False:
             return Conflict(
-                f"What the run {place.id} sent is not kept any more.",
+                f"What the run {position.id} sent is not kept any more.",
                 member="id",
                 remedy="Book the call again. What a run sent is kept while its job stands as it "
                 "was, and until retention after a change of the job or its end with a failure.",
             )
     return Conflict(
-        f"The run {place.id} was attempted {redelivery.MAX_ATTEMPTS} times, or another run of its "
-        "job is under way that it must not overlap.",
+        f"The run {position.id} was attempted {redelivery.MAX_ATTEMPTS} times, or another run of "
+        "its job is under way that it must not overlap.",
         member="id",
         remedy="Send it again when no other run of the job is under way, or book the call again.",
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from app.domain.run import Attempt, Place, Reply, Run, RunKind, RunState, Timing
+from app.domain.run import Attempt, Position, Reply, Run, RunKind, RunState, Timing
 from app.store.settling import NOT_KEPT
 
 MAX_ATTEMPTS: Final = 20
@@ -77,7 +77,7 @@ def told(connection: Connection, found: Sequence[Row[Any]]) -> Iterator[Run]:
 
 
 def attempts_of(
-    connection: Connection, place: Place, *, before: int, limit: int
+    connection: Connection, position: Position, *, before: int, limit: int
 ) -> Iterator[Attempt]:
     """Up to `limit` attempts of a run with numbers below `before`, newest first.
 
@@ -85,7 +85,7 @@ def attempts_of(
     """
     while limit > 0:
         batch = min(limit, _BATCH)
-        params = {**place._asdict(), "before": before, "limit": batch}
+        params = {**position._asdict(), "before": before, "limit": batch}
         found = connection.execute(_ATTEMPTS, params).all()
         yield from map(_attempt, found)
         if len(found) < batch:

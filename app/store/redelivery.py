@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from app.domain.run import Place, RunFilter
+from app.domain.run import Position, RunFilter
 from app.domain.timings import LOOK_AHEAD, MANUAL_DELAY
 from app.store.depth import current_depth
 from app.store.run_filter import restrict
@@ -83,7 +83,7 @@ RETURNING id
 class Candidate(NamedTuple):
     """A settled run that may be sent again, if what it sends is still there."""
 
-    place: Place
+    position: Position
     job_id: UUID
     sendable: bool
 
@@ -93,15 +93,15 @@ def lock_jobs(connection: Connection, job_ids: Sequence[UUID]) -> None:
     connection.execute(_LOCK, {"job_ids": list(job_ids)})
 
 
-def sendable(connection: Connection, place: Place) -> bool | None:
+def sendable(connection: Connection, position: Position) -> bool | None:
     """Whether the content of a settled run is there; None where no such run is settled."""
-    return connection.execute(_SENDABLE, place._asdict()).scalar_one_or_none()
+    return connection.execute(_SENDABLE, position._asdict()).scalar_one_or_none()
 
 
 def take_up(
     connection: Connection,
     account_id: int,
-    places: Sequence[Place],
+    positions: Sequence[Position],
     *,
     states: frozenset[str],
     behind: int = 0,
@@ -116,9 +116,9 @@ def take_up(
         _TAKE_UP,
         {
             "account_id": account_id,
-            "ids": [place.id for place in places],
-            "dues": [place.due_at for place in places],
-            "offsets": [_SPREAD * (behind + n) for n in range(len(places))],
+            "ids": [position.id for position in positions],
+            "dues": [position.due_at for position in positions],
+            "offsets": [_SPREAD * (behind + n) for n in range(len(positions))],
             "states": sorted(states),
             "most_attempts": MAX_ATTEMPTS,
             "earlier_tokens": _EARLIER_TOKENS,
@@ -135,7 +135,7 @@ def candidates(
     account_id: int,
     wanted: RunFilter,
     *,
-    after: Place | None,
+    after: Position | None,
     limit: int,
 ) -> list[Candidate]:
     """Up to `limit` unsuccessful runs that the filter means, the oldest first, from `after` on."""
@@ -157,6 +157,6 @@ def candidates(
     ORDER BY r.due_at, r.id
     """  # noqa: S608 - joined from constants of this module
     return [
-        Candidate(place=Place(due_at=due_at, id=run_id), job_id=job_id, sendable=there)
+        Candidate(position=Position(due_at=due_at, id=run_id), job_id=job_id, sendable=there)
         for due_at, run_id, job_id, there in connection.execute(text(query), params)
     ]

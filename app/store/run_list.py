@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, text
 
-from app.domain.run import LIVE, SETTLED, Place, RunFilter
+from app.domain.run import LIVE, SETTLED, Position, RunFilter
 from app.store import history
 from app.store.run_filter import restrict
 
@@ -24,7 +24,7 @@ def page(
     account_id: int,
     wanted: RunFilter,
     *,
-    after: Place | None,
+    after: Position | None,
     limit: int,
 ) -> Sequence[Row[Any]]:
     """Up to `limit` runs that the filter means, the newest first, from `after` on.

@@ -38,7 +38,7 @@ COLUMNS: Final = (
 )
 """All of them: a key may go once none of these needs it."""
 
-Place = tuple[Any, ...]
+Position = tuple[Any, ...]
 """The keys of the last row of a page."""
 
 
@@ -46,14 +46,14 @@ class Page(NamedTuple):
     """So many rows were read, and this is the last of them; None where none is left."""
 
     rows: int
-    last: Place | None
+    last: Position | None
 
 
 def walk(
     connection: psycopg.Connection,
     column: Column,
     *,
-    after: Place | None,
+    after: Position | None,
     limit: int,
     reseal: Callable[[bytes], bytes | None],
 ) -> Page:
@@ -70,7 +70,7 @@ def walk(
     return Page(len(rows), tuple(rows[-1][:-1]) if len(rows) == limit else None)
 
 
-def _read(column: Column, after: Place | None, limit: int) -> tuple[sql.Composed, list[Any]]:
+def _read(column: Column, after: Position | None, limit: int) -> tuple[sql.Composed, list[Any]]:
     keys = sql.SQL(", ").join(map(sql.Identifier, column.keys))
     where: sql.Composable = sql.SQL("")
     if after is not None:

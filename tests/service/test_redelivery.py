@@ -15,7 +15,7 @@ from app.domain.account import Caller
 from app.domain.call_options import CallOptions
 from app.domain.job import Job, ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
-from app.domain.run import SETTLED, Place, Run, RunFilter, RunState
+from app.domain.run import SETTLED, Position, Run, RunFilter, RunState
 from app.domain.trigger import Cron, Trigger
 from app.errors import Conflict, NotFound
 from app.service import accounts, jobs, pauses, runs
@@ -383,9 +383,9 @@ def test_neither_another_account_s_run_nor_one_beside_its_double_is_taken_up(
 ) -> None:
     stranger = accounts.authenticate(accounts.create("theirs"), account=None)
     failed = fail(caller, connection, jobs.create(caller, booking()))
-    place = Place(due_at=failed.due_at, id=failed.id)
+    position = Position(due_at=failed.due_at, id=failed.id)
     with transaction() as on:
-        taken = redelivery.take_up(on, stranger.account.id, [place], states=SETTLED)
+        taken = redelivery.take_up(on, stranger.account.id, [position], states=SETTLED)
     assert taken == 0
 
     # A second run of the same firing, which an orphan that was armed again may leave behind.

@@ -10,7 +10,7 @@ import psycopg
 from flask import Flask
 from sqlalchemy import event
 
-from app.domain.run import Place, RunFilter, RunState
+from app.domain.run import Position, RunFilter, RunState
 from app.store import history, run_list
 from app.store.engine import db, transaction
 from app.store.partitions import make_ahead
@@ -58,8 +58,8 @@ def test_the_newest_attempts_of_a_page_are_read_and_no_others(
     with transaction() as on:
         rows = run_list.page(on, account_id, every, after=None, limit=1000)
         runs = list(history.told(on, rows))
-        place = Place(due_at=runs[0].due_at, id=runs[0].id)
-        rest = list(history.attempts_of(on, place, before=ATTEMPTS - 19, limit=30))
+        position = Position(due_at=runs[0].due_at, id=runs[0].id)
+        rest = list(history.attempts_of(on, position, before=ATTEMPTS - 19, limit=30))
     assert len(runs) == RUNS
     for run in runs:
         assert [each.number for each in run.attempts] == [*range(ATTEMPTS - 19, ATTEMPTS + 1)]

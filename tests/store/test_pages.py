@@ -15,7 +15,7 @@ from sqlalchemy import event
 from uuid6 import uuid7
 
 from app.domain.circuit_breaker import Cause
-from app.domain.run import LIVE, SETTLED, Place, Run, RunFilter, RunState
+from app.domain.run import LIVE, SETTLED, Position, Run, RunFilter, RunState
 from app.store import history, redelivery, run_list
 from app.store.engine import db, transaction
 from app.store.parking import Release, release
@@ -64,7 +64,7 @@ def add(
 def walk(account_id: int, wanted: RunFilter = EVERY, limit: int = 2) -> list[Run]:
     """All pages after one another."""
     found: list[Run] = []
-    after: Place | None = None
+    after: Position | None = None
     while True:
         with transaction() as connection:
             rows = run_list.page(connection, account_id, wanted, after=after, limit=limit)
@@ -72,7 +72,7 @@ def walk(account_id: int, wanted: RunFilter = EVERY, limit: int = 2) -> list[Run
         if not page:
             return found
         found += page
-        after = Place(due_at=page[-1].due_at, id=page[-1].id)
+        after = Position(due_at=page[-1].due_at, id=page[-1].id)
 
 
 def test_every_state_is_in_one_list_newest_first(
@@ -193,12 +193,12 @@ def test_a_page_is_found_by_walking_indexes_past_nobody_else_s_runs(
     def note(*args: object) -> None:
         queries.append((str(args[2]), args[3]))
 
-    place = Place(due_at=NOON + timedelta(hours=5), id=UUID(int=7))
+    position = Position(due_at=NOON + timedelta(hours=5), id=UUID(int=7))
     with transaction() as on:
-        run_list.page(on, account_id, wanted, after=place, limit=LIMIT)
+        run_list.page(on, account_id, wanted, after=position, limit=LIMIT)
         if RunState.DEAD in wanted.states:
             unsuccessful = replace(wanted, states=frozenset({RunState.DEAD, RunState.FAILED}))
-            redelivery.candidates(on, account_id, unsuccessful, after=place, limit=LIMIT)
+            redelivery.candidates(on, account_id, unsuccessful, after=position, limit=LIMIT)
     asked = [each for each in queries if "FROM attempt" not in each[0]]
     for query, params in asked:
         with transaction() as on:

@@ -15,7 +15,7 @@ from uuid6 import uuid7
 from werkzeug.test import TestResponse
 
 from app.api.native.documents import run_cursor, run_filter
-from app.domain.run import Place, RunState
+from app.domain.run import Position, RunState
 from tests.api.golden import golden
 from tests.api.native.booked import ABSENT, JSON, OFTEN, ONCE, booked
 from tests.api.native.test_runs import AT, LATE
@@ -161,8 +161,8 @@ def test_what_a_query_cannot_mean_is_refused_by_name(
 
 
 def test_a_cursor_is_where_it_was() -> None:
-    for place in (Place(due_at=AT, id=JOB), Place(due_at=LATE, id=UUID(int=0))):
-        assert run_cursor.read(run_cursor.write(place)) == place
+    for position in (Position(due_at=AT, id=JOB), Position(due_at=LATE, id=UUID(int=0))):
+        assert run_cursor.read(run_cursor.write(position)) == position
 
 
 @pytest.mark.parametrize("accept", FORMATS)

@@ -1,4 +1,4 @@
-"""Cursor: the place in a list of runs where the next page begins, in a form to be handed back."""
+"""Cursor: a position in a list of runs, as text that a client hands back to get the next page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from app.domain.run import Place
+from app.domain.run import Position
 from app.errors import InvalidMember
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,18 +20,18 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,4}")
 _MAX_NUMBER: Final = 32_767
 
 
-def write(place: Place) -> str:
-    """The cursor of a place."""
-    since = (place.due_at - _EPOCH) // timedelta(microseconds=1)
-    packed = _PACKED.pack(since, place.id.bytes)
+def write(position: Position) -> str:
+    """The cursor of a position."""
+    since = (position.due_at - _EPOCH) // timedelta(microseconds=1)
+    packed = _PACKED.pack(since, position.id.bytes)
     return base64.urlsafe_b64encode(packed).decode("ascii")
 
 
-def read(text: str) -> Place:
-    """The place of a cursor; raises InvalidMember."""
+def read(text: str) -> Position:
+    """The position of a cursor; raises InvalidMember."""
     try:
         since, run_id = _PACKED.unpack(base64.b64decode(text, altchars=b"-_", validate=True))
-        return Place(due_at=_EPOCH + timedelta(microseconds=since), id=UUID(bytes=run_id))
+        return Position(due_at=_EPOCH + timedelta(microseconds=since), id=UUID(bytes=run_id))
     except (binascii.Error, struct.error, ValueError, OverflowError):
         raise _refusal() from None
 

@@ -13,7 +13,7 @@ from app.api.native.codecs import json_codec, schema, xml_codec, xml_values
 from app.api.native.documents import run_cursor
 from app.domain import instants
 from app.domain.quotation import quoted
-from app.domain.run import Place, RunFilter, RunState
+from app.domain.run import Position, RunFilter, RunState
 from app.errors import InvalidMember
 
 ROOT: Final = "redelivery"
@@ -38,12 +38,12 @@ class Redelivery:
     """What a redelivery document asks for."""
 
     wanted: RunFilter
-    after: Place | None
+    after: Position | None
     dry: bool
 
 
-def of_texts(given: Texts, states: Sequence[RunState]) -> tuple[RunFilter, Place | None]:
-    """The filter, and the place to go on from; without `state` all of `states` are meant.
+def of_texts(given: Texts, states: Sequence[RunState]) -> tuple[RunFilter, Position | None]:
+    """The filter, and the position to go on from; without `state` all of `states` are meant.
 
     Raises InvalidMember.
     """
@@ -54,14 +54,14 @@ def of_texts(given: Texts, states: Sequence[RunState]) -> tuple[RunFilter, Place
             "before is not later than after.",
             remedy="Runs due at after or later and before before are meant: leave room between.",
         )
-    place = _one(given, CURSOR)
+    position = _one(given, CURSOR)
     wanted = RunFilter(
         states=_states(given.get(STATE, ()), states),
         job_id=_job(given),
         after=after,
         before=before,
     )
-    return wanted, None if place is None else run_cursor.read(place)
+    return wanted, None if position is None else run_cursor.read(position)
 
 
 def from_json(body: bytes) -> Redelivery:
@@ -95,8 +95,8 @@ def from_xml(body: bytes, charset: str | None) -> Redelivery:
 
 
 def _redelivery(given: Texts, *, dry: bool) -> Redelivery:
-    wanted, place = of_texts(given, UNSUCCESSFUL)
-    return Redelivery(wanted=wanted, after=place, dry=dry)
+    wanted, position = of_texts(given, UNSUCCESSFUL)
+    return Redelivery(wanted=wanted, after=position, dry=dry)
 
 
 def _check_names(given: Iterable[str]) -> None:

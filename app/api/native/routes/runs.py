@@ -15,7 +15,7 @@ from app.api.native.documents.run_filter import CURSOR, OF_FILTER, OF_REDELIVERY
 from app.api.native.routes import paging, request_body, responses
 from app.api.parameters import takes
 from app.api.scopes import needs
-from app.domain.run import Place, Run, RunState
+from app.domain.run import Position, Run, RunState
 from app.domain.scope import Scope
 from app.service import pauses
 from app.service import runs as service
@@ -34,9 +34,9 @@ def list_runs() -> Response:
     asking = admission.admit()
     media_type = responses.offer(negotiation.DOCUMENTS)
     given = dict(request.args.lists())
-    wanted, place = run_filter.of_texts(given, tuple(RunState))
+    wanted, position = run_filter.of_texts(given, tuple(RunState))
     limit = paging.limit() or paging.DEFAULT_LIMIT
-    with service.listed(asking, wanted, after=place, limit=limit + 1) as found:
+    with service.listed(asking, wanted, after=position, limit=limit + 1) as found:
         return _listed(found, limit, media_type)
 
 
@@ -48,9 +48,9 @@ def list_runs_of_job(job_id: UUID) -> Response:
     asking = admission.admit()
     media_type = responses.offer(negotiation.DOCUMENTS)
     given = request.args.get(CURSOR)
-    place = None if given is None else run_cursor.read(given)
+    position = None if given is None else run_cursor.read(given)
     limit = paging.limit() or paging.DEFAULT_LIMIT
-    with service.of_job(asking, job_id, after=place, limit=limit + 1) as found:
+    with service.of_job(asking, job_id, after=position, limit=limit + 1) as found:
         return _listed(found, limit, media_type)
 
 
@@ -135,7 +135,7 @@ def _listed(found: Iterator[Run], limit: int, media_type: str) -> Response:
         "runs",
         found,
         of_run,
-        lambda run: run_cursor.write(Place(due_at=run.due_at, id=run.id)),
+        lambda run: run_cursor.write(Position(due_at=run.due_at, id=run.id)),
         limit=limit,
         media_type=media_type,
     )
