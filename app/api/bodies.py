@@ -11,7 +11,7 @@ from flask import request
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.http import parse_options_header
 
-from app.domain.quotation import quoted
+from app.domain.checks import quoted
 from app.errors import (
     AddressTooLong,
     InvalidMember,

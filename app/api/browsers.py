@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from flask import request
 
-from app.domain.quotation import quoted
+from app.domain.checks import quoted
 from app.errors import CrossSite
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})

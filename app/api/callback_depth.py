@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Flask, request
 
-from app.domain.quotation import quoted
+from app.domain.checks import quoted
 from app.domain.run import DEPTH_HEADER, MAX_DEPTH
 from app.errors import InvalidMember, LoopDetected
 from app.store.depth import set_depth

@@ -11,7 +11,7 @@ from flask import current_app, request
 from flask.typing import ResponseReturnValue
 
 from app.api.scopes import DRY_RUN
-from app.domain.quotation import quoted
+from app.domain.checks import escaped, quoted
 from app.errors import InvalidMember
 
 _TAKEN: Final = "parameters_taken"
@@ -91,7 +91,7 @@ def _unknown(name: str, taken: Taken) -> InvalidMember:
     else:
         remedy = "Leave it out."
     return InvalidMember(
-        quoted(name)[1:-1],
+        escaped(name),
         f"There is no parameter {quoted(name)} here.",
         remedy=f"{remedy} {taken.hint}".rstrip(),
     )

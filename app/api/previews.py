@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from flask import Flask, current_app
 
+from app.domain.checks import quoted
 from app.domain.preview import Preview
-from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 _OFFERED: Final = "wakecall.previews"

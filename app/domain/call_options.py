@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from app.domain.bounds import check_between
-from app.domain.quotation import quoted
+from app.domain.checks import check_between, escaped, quoted
 from app.domain.retry_policy import Constant, Policy, check_retry
 from app.errors import InvalidMember
 
@@ -111,7 +110,7 @@ def check_headers(
         )
     seen: set[str] = set()
     for name, value in headers:
-        path = f"{member}.{quoted(name)[1:-1]}"
+        path = f"{member}.{escaped(name)}"
         _check_name(path, name, seen, ours)
         check_value(path, value, MAX_CHARACTERS)
     total = sum(len(name) + len(value) for name, value in headers)

@@ -14,7 +14,7 @@ from calendar import isleap, month_name, monthrange
 from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from typing import Final
 
-from app.domain.quotation import quoted
+from app.domain.checks import quoted
 from app.errors import InvalidMember
 
 MAX_INSTANT: Final = 64

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from app.domain.bounds import check_between
+from app.domain.checks import check_between
 
 MIN_WINDOW: Final = 1.0
 MAX_WINDOW: Final = 2_592_000.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from app.domain.bounds import check_between
+from app.domain.checks import check_between
 from app.errors import InvalidMember
 
 MAX_ATTEMPTS: Final = 20

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import tzdata
 
 from app.domain import windows_zones
-from app.domain.quotation import quoted
+from app.domain.checks import quoted
 from app.errors import InvalidMember
 
 VERSION: Final[str] = tzdata.IANA_VERSION

@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from app.domain.account import Account
 from app.domain.call_options import check_value
+from app.domain.checks import quoted
 from app.domain.endpoint import MAX_NAME, MAX_TOKEN, Endpoint
 from app.domain.job import Dialect
 from app.domain.limits import DAPR_APPS
-from app.domain.quotation import quoted
 from app.domain.target import judge_url
 from app.errors import Conflict, InvalidMember, NotFound
 from app.service import accounts, limits

@@ -15,9 +15,9 @@ from uuid6 import uuid7
 from app.domain import instants
 from app.domain.account import Account, CachedCaller, Caller
 from app.domain.booking import check
+from app.domain.checks import quoted
 from app.domain.firing_rate import Allowed, reason
 from app.domain.job import Booking, Dialect, Job, ReadOnlyMembers
-from app.domain.quotation import quoted
 from app.domain.rearm import catch_up
 from app.domain.timings import CANCEL_DEADLINE, LOOK_AHEAD
 from app.domain.trigger import first_firing, is_recurring, next_after

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from app.domain.account import Caller
 from app.domain.booking import check_name
+from app.domain.checks import quoted
 from app.domain.job import Booking, Job, ReadOnlyMembers, booking_of
-from app.domain.quotation import quoted
 from app.errors import Conflict, NotFound
 from app.service import jobs
 from app.service.usage import within_limits

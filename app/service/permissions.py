@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.domain.account import CachedCaller, Caller
-from app.domain.quotation import quoted
+from app.domain.checks import quoted
 from app.domain.scope import Scope
 from app.errors import AccountSuspended, InsufficientScope
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, NoReturn
 
-from app.domain.quotation import quoted
+from app.domain.checks import quoted
 from app.errors import MalformedDocument
 
 MAX_MEMBERS: Final = 1000

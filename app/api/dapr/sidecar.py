@@ -20,7 +20,7 @@ from app.api import embedded, process
 from app.api.asgi import THREADS, Front
 from app.api.auth import BOUND, Bound
 from app.domain.account import Account
-from app.domain.quotation import quoted
+from app.domain.checks import quoted
 from app.errors import InvalidMember, Misconfigured, NotFound
 from app.service import accounts, endpoints
 from app.service.dapr import apps as dapr_apps

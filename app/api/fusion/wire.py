@@ -9,10 +9,10 @@ import orjson
 from flask import Response, request
 
 from app.api import bodies, negotiation, pages
+from app.domain.checks import quoted
 from app.domain.fusion import document
 from app.domain.fusion import resource as resources
 from app.domain.fusion.resource import Kind, Resource
-from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 LIMIT: Final = "limit"

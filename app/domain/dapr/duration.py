@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from app.domain.checks import quoted
 from app.domain.dapr.refusal import Refusal
-from app.domain.quotation import quoted
 
 SECOND: Final = 1_000_000_000
 MAX_TEXT: Final = 128

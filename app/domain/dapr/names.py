@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 from unicodedata import category
 
+from app.domain.checks import quoted
 from app.domain.dapr.refusal import Refusal
-from app.domain.quotation import quoted
 
 MAX_NAME: Final = 512
 """Characters. Dapr's own bound is known to lie below 600."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.domain.quotation import quoted
+from app.domain.checks import escaped
 from app.errors import InvalidMember
 
 
@@ -17,4 +17,4 @@ class Refusal(InvalidMember):
 
 def sanitize(text: str) -> str:
     """A client's words, safe and short enough for any message, without quotes around them."""
-    return quoted(text)[1:-1]
+    return escaped(text)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from app.domain.checks import quoted
 from app.domain.dapr import duration
 from app.domain.dapr.duration import SECOND
 from app.domain.dapr.refusal import Refusal, sanitize
-from app.domain.quotation import quoted
 
 MAX_TEXT: Final = 128
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from app.domain.checks import quoted
 from app.domain.fusion import document
-from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
-from app.domain.quotation import quoted
+from app.domain.checks import escaped, quoted
 from app.errors import InvalidMember, MalformedDocument
 
 MAX_LEVELS: Final = 16
@@ -105,7 +105,7 @@ def given(members: Mapping[str, Any], name: str, *, path: str, remedy: str) -> A
 
 def inner(path: str, name: str) -> str:
     """The path of a member, whatever its name."""
-    shown = quoted(name)[1:-1]
+    shown = escaped(name)
     return f"{path}.{shown}" if path else shown
 
 

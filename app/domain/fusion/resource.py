@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from app.domain.quotation import quoted
+from app.domain.checks import quoted
 from app.errors import InvalidMember
 
 MAX_ID: Final = 128

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from app.domain import quartz
+from app.domain.checks import quoted
 from app.domain.fusion import document, triggers
 from app.domain.fusion import resource as resources
 from app.domain.fusion.intervals import ByInterval
@@ -23,7 +24,6 @@ from app.domain.fusion.time_triggers import ByCron, TimeTriggers
 from app.domain.fusion.triggers import AfterJob, Trigger
 from app.domain.instants import format_millis
 from app.domain.job import Follow
-from app.domain.quotation import quoted
 from app.domain.run import RunState
 from app.errors import InvalidMember
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from app.domain.call_options import check_headers, check_value
+from app.domain.checks import quoted
 from app.domain.fusion import document
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.job import MAX_LABEL
-from app.domain.quotation import quoted
 from app.domain.target import Network, judge_url
 from app.errors import InvalidMember, TooLarge
 

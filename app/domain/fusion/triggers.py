@@ -9,10 +9,10 @@ from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
 from app.domain import instants, quartz
+from app.domain.checks import quoted
 from app.domain.fusion import document, outcome, resource
 from app.domain.fusion.intervals import MAX_UNITS, ByInterval, Unit
 from app.domain.fusion.time_triggers import ByCron, TimeTrigger
-from app.domain.quotation import quoted
 from app.domain.run import RunState
 from app.errors import InvalidMember
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
+from app.domain.checks import quoted
 from app.domain.quartz.expansion import expand, expand_item, value_of
 from app.domain.quartz.fields import DAY_OF_MONTH, DAY_OF_WEEK, refused
 from app.domain.quartz.schedule import DAYS_IN_WEEK, SHAPES, DayTable
-from app.domain.quotation import quoted
 
 LAST: Final = re.compile(r"L(?:-(?P<before>[0-9]+))?(?P<weekday>W)?")
 NEAREST: Final = re.compile(r"(?P<day>[0-9]+)W")

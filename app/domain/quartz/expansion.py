@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from app.domain.checks import quoted
 from app.domain.quartz.fields import LETTERS, Field, refused
-from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 _VALUE: Final = r"[0-9]+|[A-Z]+"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from app.domain.checks import quoted
 from app.domain.quartz.schedule import FIRST_YEAR, LAST_YEAR
-from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 LETTERS: Final = 3

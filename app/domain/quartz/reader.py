@@ -6,11 +6,11 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from app.domain.checks import quoted
 from app.domain.quartz.days import days_of_month, days_of_week
 from app.domain.quartz.expansion import expand
 from app.domain.quartz.fields import HOURS, MINUTES, MONTH, SECONDS, YEAR
 from app.domain.quartz.schedule import DayTable, Schedule
-from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 MAX_EXPRESSION: Final = 255

@@ -6,9 +6,9 @@ import re
 from typing import Final
 
 from app.domain.account import Account, Caller
+from app.domain.checks import quoted
 from app.domain.endpoint import MAX_NAME, Endpoint
 from app.domain.job import Dialect
-from app.domain.quotation import quoted
 from app.errors import InvalidMember
 from app.service import endpoints
 from app.store import endpoints as store

@@ -11,8 +11,8 @@ from uuid import UUID
 from uuid6 import uuid7
 
 from app.domain.account import Caller
+from app.domain.checks import quoted
 from app.domain.job import Booking, Dialect, Job
-from app.domain.quotation import quoted
 from app.errors import Conflict, NotFound
 from app.service import jobs
 from app.service.usage import within_limits

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from app.domain.checks import quoted
 from app.domain.job import MAX_TAG, MAX_TAGS
-from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 _PREFIX: Final = "app:"

@@ -12,13 +12,13 @@ from uuid6 import uuid7
 
 from app.domain.account import Caller
 from app.domain.call_options import MAX_TIMEOUT, CallOptions
+from app.domain.checks import quoted
 from app.domain.fusion import resource as resources
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.task import Task
 from app.domain.fusion.time_triggers import TimeTriggers
 from app.domain.job import Booking, Dialect, Job, booking_of
 from app.domain.misfire import Misfire, MisfirePolicy
-from app.domain.quotation import quoted
 from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import next_after
 from app.errors import InvalidMember, NotFound

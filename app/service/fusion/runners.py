@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from app.domain.account import Account
+from app.domain.checks import quoted
 from app.domain.endpoint import Endpoint
 from app.domain.fusion.resource import Kind
 from app.domain.job import Dialect
-from app.domain.quotation import quoted
 from app.errors import NotFound
 from app.service import endpoints
 

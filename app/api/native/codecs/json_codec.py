@@ -15,7 +15,7 @@ from app.api.native.codecs import schema
 from app.api.native.codecs.schema import Flag, List, Map, Number, Object, Shape, Text, Value
 from app.api.native.documents import job as job_document
 from app.api.native.documents.job import JobDocument
-from app.domain.quotation import quoted
+from app.domain.checks import escaped, quoted
 from app.errors import InvalidMember, MalformedDocument
 
 _NAMES: Final = {
@@ -126,7 +126,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = Counter(name for name, _ in pairs)
         twice = names.most_common(1)[0][0]
         raise InvalidMember(
-            quoted(twice)[1:-1],
+            escaped(twice),
             f"The member {quoted(twice)} is given more than once.",
             remedy="Give each member once.",
         )
@@ -177,7 +177,7 @@ def _value(path: str, value: Any, shape: Shape) -> Value:  # noqa: ANN401 - JSON
         case Map():
             entries = _typed(path, value, dict, shape)
             return {
-                _text(path, name): _value(f"{path}.{quoted(name)[1:-1]}", text, schema.TEXT)
+                _text(path, name): _value(f"{path}.{escaped(name)}", text, schema.TEXT)
                 for name, text in not_null(entries).items()
             }
         case Object(members=inner):

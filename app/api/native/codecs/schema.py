@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Final, TypeAlias
 
-from app.domain.quotation import quoted
+from app.domain.checks import escaped, quoted
 from app.errors import InvalidMember
 
 Value: TypeAlias = "str | bool | int | float | Sequence[Value] | Mapping[str, Value]"
@@ -122,7 +122,7 @@ def refuse_unknown(path: str, name: str, shape: Object) -> None:
     """Refuse a name that is no member of an object."""
     if name not in shape.members:
         raise InvalidMember(
-            f"{path}.{quoted(name)[1:-1]}",
+            f"{path}.{escaped(name)}",
             f"{path} has no member {quoted(name)}.",
             remedy=f"Its members are: {', '.join(shape.members)}.",
         )

@@ -14,7 +14,7 @@ from app.api.native.codecs.schema import Value
 from app.api.native.documents import job as job_document
 from app.api.native.documents import payload
 from app.api.native.documents.job import JobDocument
-from app.domain.quotation import quoted
+from app.domain.checks import escaped, quoted
 from app.errors import MalformedDocument
 
 MAX_REASON: Final = 200
@@ -48,7 +48,7 @@ def job_of(job: etree._Element) -> JobDocument:
     members: dict[str, Value] = {}
     for element in children(job):
         name = str(element.tag)
-        xml_values.refuse_second(quoted(name)[1:-1], name, members)
+        xml_values.refuse_second(escaped(name), name, members)
         # A name that is not a member is refused below, with the names that are.
         known = name in job_document.MEMBERS
         members[name] = xml_values.read(name, element, schema.of_member(name)) if known else ""
@@ -64,7 +64,7 @@ def texts_of(body: bytes, charset: str | None, name: str) -> dict[str, str]:
     texts: dict[str, str] = {}
     for element in children(root(body, charset, name)):
         tag = str(element.tag)
-        xml_values.refuse_second(quoted(tag)[1:-1], tag, texts)
+        xml_values.refuse_second(escaped(tag), tag, texts)
         texts[tag] = str(xml_values.read(tag, element, schema.TEXT)).strip(xml_values.BLANKS)
     return texts
 
@@ -90,7 +90,7 @@ def children(element: etree._Element) -> Iterator[etree._Element]:
 
     Comments and processing instructions between them say nothing.
     """
-    xml_values.refuse_attributes(quoted(str(element.tag))[1:-1], element, ())
+    xml_values.refuse_attributes(escaped(str(element.tag)), element, ())
     stray = xml_values.stray_text(element)
     if stray:
         raise MalformedDocument(

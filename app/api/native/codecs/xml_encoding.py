@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import Final
 
-from app.domain.quotation import quoted
+from app.domain.checks import quoted
 from app.errors import MalformedDocument
 
 _UTF_8: Final = "utf-8"

@@ -9,7 +9,7 @@ from lxml import etree
 
 from app.api.native.codecs import schema
 from app.api.native.codecs.schema import Flag, List, Map, Number, Object, Shape, Text, Value
-from app.domain.quotation import quoted
+from app.domain.checks import escaped, quoted
 from app.errors import InvalidMember
 
 BLANKS: Final = " \t\r\n"
@@ -70,7 +70,7 @@ def refuse_attributes(path: str, element: etree._Element, taken: Sequence[str]) 
     """Refuse attributes other than these."""
     for name in element.attrib:
         if name not in taken:
-            tag = quoted(str(element.tag))[1:-1]
+            tag = escaped(str(element.tag))
             raise InvalidMember(
                 path,
                 f"The element {tag} has an attribute {quoted(str(name))}.",
@@ -83,7 +83,7 @@ def refuse_second(path: str, name: str, given: Mapping[str, Value]) -> None:
     if name in given:
         raise InvalidMember(
             path,
-            f"The element {quoted(name)[1:-1]} is given more than once.",
+            f"The element {escaped(name)} is given more than once.",
             remedy="Give each element once.",
         )
 
@@ -122,7 +122,7 @@ def _entries(path: str, element: etree._Element, shape: Map) -> Iterator[tuple[s
                 f"An element {shape.item} has no attribute {shape.key}.",
                 remedy=f'Write <{shape.item} {shape.key}="…">…</{shape.item}>.',
             )
-        inner = f"{path}.{quoted(name)[1:-1]}"
+        inner = f"{path}.{escaped(name)}"
         refuse_second(inner, name, given)
         given[name] = text = _text(inner, child)
         yield name, text

@@ -14,8 +14,8 @@ from app.api import bodies, negotiation, pages
 from app.api.native.codecs import generic_codec, json_codec, text_codec, xml_codec, xml_encoding
 from app.api.native.documents import job as job_document
 from app.api.native.documents.job import JobDocument
+from app.domain.checks import quoted
 from app.domain.job import Booking, Job
-from app.domain.quotation import quoted
 from app.errors import MalformedDocument, Refused, TooLarge
 
 MAX_JOBS: Final = 1000

@@ -14,8 +14,8 @@ from app.api.native.documents.run import of_run
 from app.api.native.routes import request_body, responses
 from app.api.parameters import takes
 from app.api.scopes import needs
+from app.domain.checks import escaped, quoted
 from app.domain.completion import MAX_MESSAGE, Completion, Said
-from app.domain.quotation import quoted
 from app.domain.run import LIVE
 from app.domain.scope import Scope
 from app.errors import InvalidMember, Unauthenticated
@@ -117,7 +117,7 @@ def _check_message(message: str) -> None:
 def _check_name(name: str) -> None:
     if name not in _MEMBERS:
         raise InvalidMember(
-            quoted(name)[1:-1],
+            escaped(name),
             f"A completion has no member {quoted(name)}.",
             remedy=f"Its members are: {', '.join(_MEMBERS)}.",
         )

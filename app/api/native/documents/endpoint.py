@@ -9,8 +9,8 @@ from typing import Any, Final
 from app.api.native.codecs import json_codec, xml_codec, xml_values
 from app.api.native.codecs.generic_codec import Value
 from app.api.native.routes import request_body
+from app.domain.checks import escaped, quoted
 from app.domain.endpoint import Endpoint
-from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 _URL: Final = "url"
@@ -101,7 +101,7 @@ def _from_xml(body: bytes, charset: str | None, shape: Shape) -> dict[str, Any]:
 def _check(member: str, value: Any, shape: Shape) -> None:  # noqa: ANN401 - JSON holds anything
     if member not in shape.members:
         raise InvalidMember(
-            quoted(member)[1:-1],
+            escaped(member),
             f"There is no member {quoted(member)} here.",
             remedy=f"The members are: {', '.join(shape.members)}.",
         )

@@ -10,9 +10,9 @@ from app.api.native.codecs.schema import Value
 from app.api.native.documents import options, payload
 from app.api.native.documents import schedule as schedule_document
 from app.domain import instants
+from app.domain.checks import escaped, quoted
 from app.domain.dapr.schedule import DaprSchedule
 from app.domain.job import Booking, Dialect, Job, ReadOnlyMembers
-from app.domain.quotation import quoted
 from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import is_recurring
 from app.errors import InvalidMember
@@ -172,7 +172,7 @@ def refuse_unknown(names: Iterable[str]) -> None:
     for name in names:
         if name not in MEMBERS:
             raise InvalidMember(
-                quoted(name)[1:-1],
+                escaped(name),
                 f"A job has no member {quoted(name)}.",
                 remedy=f"The members are: {', '.join(MEMBERS)}.",
             )

@@ -7,8 +7,8 @@ from typing import Any
 
 from app.api.native.codecs.schema import Value
 from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
+from app.domain.checks import quoted
 from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
-from app.domain.quotation import quoted
 from app.domain.retry_policy import Backoff, RetryPolicy
 from app.errors import InvalidMember
 

@@ -12,8 +12,8 @@ from app.api.native.codecs import json_codec, xml_codec
 from app.api.native.codecs.generic_codec import Value
 from app.api.native.documents import schedule as schedule_document
 from app.domain import clocks, instants, preview, zones
+from app.domain.checks import escaped, quoted
 from app.domain.preview import MAX_FIRINGS, Preview
-from app.domain.quotation import quoted
 from app.errors import InvalidMember
 
 ROOT: Final = "preview"
@@ -58,7 +58,7 @@ def answer(body: bytes, media_type: str, charset: str | None, now: datetime) -> 
     for name in members:
         if name not in (*_OWN, *dialect.members):
             raise InvalidMember(
-                quoted(name)[1:-1],
+                escaped(name),
                 f"A preview has no member {quoted(name)}.",
                 remedy=f"The members are: {', '.join((*_OWN, *dialect.members))}.{_whole(dialect)}",
             )

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from app.domain import instants
-from app.domain.quotation import quoted
+from app.domain.checks import quoted
 from app.domain.trigger import At, Cron, Trigger
 from app.errors import InvalidMember
 

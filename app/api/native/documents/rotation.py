@@ -11,7 +11,7 @@ from app.api.native.codecs import json_codec, xml_codec
 from app.api.native.codecs.generic_codec import Value
 from app.api.native.routes import request_body
 from app.domain import instants
-from app.domain.quotation import quoted
+from app.domain.checks import escaped, quoted
 from app.domain.secret import DEFAULT_OVERLAP, MAX_OVERLAP, SigningSecret
 from app.errors import InvalidMember
 
@@ -62,7 +62,7 @@ def _from_xml(body: bytes, charset: str | None) -> timedelta:
 def _check_name(name: str) -> None:
     if name != OVERLAP:
         raise InvalidMember(
-            quoted(name)[1:-1],
+            escaped(name),
             f"A rotation has no member {quoted(name)}.",
             remedy=f"The only member is {OVERLAP}.",
         )

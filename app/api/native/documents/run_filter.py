@@ -12,7 +12,7 @@ from uuid import UUID
 from app.api.native.codecs import json_codec, schema, xml_codec, xml_values
 from app.api.native.documents import run_cursor
 from app.domain import instants
-from app.domain.quotation import quoted
+from app.domain.checks import escaped, quoted
 from app.domain.run import Position, RunFilter, RunState
 from app.errors import InvalidMember
 
@@ -104,7 +104,7 @@ def _check_names(given: Iterable[str]) -> None:
     for name in given:
         if name not in OF_REDELIVERY:
             raise InvalidMember(
-                quoted(name)[1:-1],
+                escaped(name),
                 f"A redelivery has no member {quoted(name)}.",
                 remedy=f"The members are: {', '.join(OF_REDELIVERY)}.",
             )

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from app.domain import clocks, instants, zones
+from app.domain.checks import quoted
 from app.domain.clocks import OnGap, OnOverlap
-from app.domain.quotation import quoted
 from app.domain.trigger import At, Cron, Local, Native, Trigger
 from app.errors import InvalidMember
 

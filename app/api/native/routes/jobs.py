@@ -30,8 +30,8 @@ from app.api.native.routes.account import account
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.account import CachedCaller, Caller
+from app.domain.checks import quoted
 from app.domain.job import MAX_DATA, Booking
-from app.domain.quotation import quoted
 from app.domain.scope import Scope
 from app.errors import InvalidMember
 from app.service import jobs as job_service

@@ -15,7 +15,7 @@ from app.api.native.documents import request_path
 from app.api.native.routes import request_body, responses
 from app.api.parameters import takes
 from app.api.scopes import needs
-from app.domain.quotation import quoted
+from app.domain.checks import quoted
 from app.domain.scope import Scope
 from app.errors import InvalidMember
 from app.service import jobs_by_name as service

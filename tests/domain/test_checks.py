@@ -1,11 +1,11 @@
-"""Quotation: what a client wrote is repeated safely."""
+"""Checks: what a client wrote is repeated safely."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.quotation import MAX_QUOTED, quoted
+from app.domain.checks import MAX_QUOTED, quoted
 
 
 def test_plain_text_stands_as_it_is() -> None:
