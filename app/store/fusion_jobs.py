@@ -1,4 +1,4 @@
-"""Resources: Fusion jobs with how they stand, and their runs, as that dialect tells of them."""
+"""Fusion jobs with their newest runs, their history and their tasks, for the Fusion API."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from sqlalchemy import Connection, CursorResult, Row, text
 from app.domain.run import RunKind, RunState
 from app.store import follows
 
-# A firing that was withdrawn ahead of its time, for another schedule or none, never was a run to
-# whoever asks; one that somebody started and aborted was.
-_BEGAN: Final = """
+# A firing that was cancelled before it was due, by a new schedule or none, is left out: to a client
+# it never was a run. A run that somebody started and aborted is shown.
+_SETTLED_SHOWN: Final = """
 NOT (kind = 'scheduled' AND attempts = 0 AND state = 'cancelled'
      AND settled_at < due_at)
 """
-_STANDS: Final = """
+_LIVE_SHOWN: Final = """
 NOT (kind = 'scheduled' AND attempts = 0 AND cancelled_at IS NOT NULL AND cancelled_at < due_at)
 """
 
-# Runs of a job follow one another, but not in the order they were due: a time that waited for one
-# run is overtaken by others that are started by hand or by a job before it. The index has them as
-# they were due; among the first, this many more than are asked for are put right.
+# Runs of a job follow one another, but not in the order in which they were due: a firing that waits
+# for a run is overtaken by runs that are started by hand or by a job before it. The index has them
+# in the order in which they were due; this many more than asked for are read, and sorted by end.
 _OVERTAKEN: Final = 20
 _NEWEST: Final = "settled_at DESC NULLS FIRST, due_at DESC"
 
@@ -38,10 +38,10 @@ SELECT r.*, (SELECT a.started_at FROM attempt a WHERE a.run_id = r.run_id AND a.
              ORDER BY a.number LIMIT 1) AS started_at
 FROM (
   (SELECT id AS run_id, kind, due_at, state, NULL::timestamptz AS settled_at, reason, started_by
-   FROM inflight WHERE job_id = {job_id} AND {_STANDS} ORDER BY due_at DESC LIMIT {limit})
+   FROM inflight WHERE job_id = {job_id} AND {_LIVE_SHOWN} ORDER BY due_at DESC LIMIT {limit})
   UNION ALL
   (SELECT id, kind, due_at, state, settled_at, reason, started_by
-   FROM run WHERE job_id = {job_id} AND {_BEGAN}
+   FROM run WHERE job_id = {job_id} AND {_SETTLED_SHOWN}
    ORDER BY due_at DESC LIMIT {limit} + {_OVERTAKEN})
   ORDER BY {_NEWEST}, run_id DESC LIMIT {limit}
 ) AS r
@@ -62,12 +62,12 @@ CROSS JOIN LATERAL (
 ORDER BY named.name LIMIT :limit
 """
 _AFTER: Final = "name > :after"
-# The same once more, as the index job_tags has it; it may hold a little too much.
+# The second condition is for the index job_tags, whose entries may match more than the first.
 _TAGGED: Final = f"""{_AFTER} AND tags @> ARRAY[CAST(:tag AS text)]
     AND tag_keys(account_id, tags) @> tag_keys(:account_id, ARRAY[CAST(:tag AS text)])"""
 _BY_NAME: Final = "name = :name"
 
-_STANDING: Final = f"""
+_JOBS: Final = f"""
 SELECT j.name, j.enabled, coalesce(d.next_at, d.held_at) AS next_at, l.*,
        ARRAY(SELECT f.upstream FROM follow f
              WHERE f.job_id = j.id
@@ -75,7 +75,7 @@ SELECT j.name, j.enabled, coalesce(d.next_at, d.held_at) AS next_at, l.*,
                                WHERE u.account_id = f.account_id AND u.dialect = 'fusion'
                                  AND u.endpoint = {follows.endpoint_of("f.upstream")}
                                  AND u.name = f.upstream)
-             ORDER BY f.upstream) AS lacking
+             ORDER BY f.upstream) AS missing
 FROM ({{jobs}}) AS j
 JOIN due d ON d.job_id = j.id
 LEFT JOIN LATERAL ({_newest("j.id", "1")}) l ON true
@@ -84,44 +84,44 @@ ORDER BY j.name
 
 _WRITTEN: Final = "SELECT written ->> 'task' AS task FROM ({jobs}) AS j ORDER BY name"
 
-# What is read at once: a row may have 64 KiB, and most have 500 bytes.
 _TASKS: Final = text("""
 SELECT count(*) FROM job
 WHERE account_id = :account_id AND dialect = 'fusion' AND endpoint = :endpoint AND name IS NOT NULL
 """)
 _ROWS: Final = 64
+"""Rows fetched at once: a row may have 64 KiB, and most have 500 bytes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RunOfJob:
-    """A run of a job, live or settled; `started_at` is None until it was called.
-
-    `started_by` is whose key or which job's end started it; None where its schedule did.
-    """
+class JobRun:
+    """A run of a job, live or settled."""
 
     id: UUID
     kind: RunKind
     due_at: datetime
     state: RunState
     started_at: datetime | None
+    """When its first call began; None where none has."""
     settled_at: datetime | None
     reason: str | None
     started_by: str | None
+    """The label of the key, or the job, that started it; None where its schedule did."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
-    """How a job stands; `lacking` are the names it follows that no job of the account bears."""
+class JobWithLastRun:
+    """A Fusion job with its newest run."""
 
     name: str
     enabled: bool
     next_at: datetime | None
-    last: RunOfJob | None
-    lacking: tuple[str, ...]
+    last: JobRun | None
+    missing: tuple[str, ...]
+    """The names that it follows and that no job of the account bears."""
 
 
 @contextmanager
-def standing(
+def stream_jobs(
     connection: Connection,
     account_id: int,
     *,
@@ -129,34 +129,35 @@ def standing(
     tag: str | None,
     after: str,
     limit: int,
-) -> Iterator[Iterator[Standing]]:
-    """How the first `limit` of the account's Fusion jobs after the name `after` stand, by name.
+) -> Iterator[Iterator[JobWithLastRun]]:
+    """The first `limit` of the account's Fusion jobs after the name `after`, by name.
 
-    Those at the endpoints, and with the tag if one is given. They are read as they are asked for.
+    Those at the endpoints, and with the tag where one is given. Rows are read as the caller
+    consumes them.
     """
     params = {"endpoints": list(endpoints), "tag": tag, "after": after, "limit": limit}
-    with _read(connection, _STANDING, account_id, params) as rows:
-        yield map(_standing, rows)
+    with _read(connection, _JOBS, account_id, params) as rows:
+        yield map(_job, rows)
 
 
-def standing_of(
+def find_job(
     connection: Connection, account_id: int, name: str, *, endpoint: str
-) -> Standing | None:
-    """How the job of that name stands."""
-    query = text(_STANDING.format(jobs=_NAMED.format(condition=_BY_NAME)))
+) -> JobWithLastRun | None:
+    """The job of that name; None where there is none."""
+    query = text(_JOBS.format(jobs=_NAMED.format(condition=_BY_NAME)))
     params = {"account_id": account_id, "endpoints": [endpoint], "name": name, "limit": 1}
     row = connection.execute(query, params).one_or_none()
-    return None if row is None else _standing(row)
+    return None if row is None else _job(row)
 
 
-def runs(connection: Connection, job_id: UUID, limit: int) -> list[RunOfJob]:
-    """The newest runs of a job, as its history tells them."""
+def list_runs(connection: Connection, job_id: UUID, limit: int) -> list[JobRun]:
+    """The newest runs of a job, newest first."""
     rows = connection.execute(_RUNS, {"job_id": job_id, "limit": limit})
     return [_run(row) for row in rows]
 
 
 @contextmanager
-def tasks(
+def stream_tasks(
     connection: Connection,
     account_id: int,
     *,
@@ -165,7 +166,7 @@ def tasks(
     after: str,
     limit: int,
 ) -> Iterator[Iterator[str]]:
-    """The account's tasks, each as it was written; by name, and read as `standing` is."""
+    """The documents of the account's tasks as JSON text, by name; read as `stream_jobs` is."""
     params = {"endpoints": [endpoint], "tag": tag, "after": after, "limit": limit}
     with _read(connection, _WRITTEN, account_id, params) as rows:
         yield (row.task for row in rows)
@@ -189,18 +190,18 @@ def _read(
     )
 
 
-def _standing(row: Row[Any]) -> Standing:
-    return Standing(
+def _job(row: Row[Any]) -> JobWithLastRun:
+    return JobWithLastRun(
         name=row.name,
         enabled=row.enabled,
         next_at=row.next_at,
         last=None if row.run_id is None else _run(row),
-        lacking=tuple(row.lacking),
+        missing=tuple(row.missing),
     )
 
 
-def _run(row: Row[Any]) -> RunOfJob:
-    return RunOfJob(
+def _run(row: Row[Any]) -> JobRun:
+    return JobRun(
         id=row.run_id,
         kind=RunKind(row.kind),
         due_at=row.due_at,

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 import app as application
 import workers
 from app.api import bodies, negotiation, wsgi_bridge
-from app.domain.fusion import schedule
+from app.api.fusion import schedule_document
 from app.errors import InvalidMember
 from tests.api.worst_dialects import NOW
 from tests.api.worst_places import PLACES
@@ -210,9 +210,9 @@ def test_a_query_that_is_not_utf_8_is_refused(app: Flask, key: str, path: str) -
 
 
 def test_of_many_unknown_members_no_more_are_compared_than_may_be_kept() -> None:
-    many = {f"m{number}": 1 for number in range(schedule.MAX_UNKNOWN)}
+    many = {f"m{number}": 1 for number in range(schedule_document.MAX_UNKNOWN)}
 
     with pytest.raises(InvalidMember, match="have no meaning here take"):
-        schedule.understand({**many, "enbled": True}, resource=None, now=NOW)
+        schedule_document.parse_lenient({**many, "enbled": True}, resource=None, now=NOW)
     with pytest.raises(InvalidMember, match="There is no member"):
-        schedule.understand({"enbled": True, **many}, resource=None, now=NOW)
+        schedule_document.parse_lenient({"enbled": True, **many}, resource=None, now=NOW)

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from itertools import islice, product
 
 from app.api.dapr import documents
+from app.api.fusion import action_document, json_reader, schedule_document, task_document
 from app.domain import quartz
 from app.domain.dapr import duration, names, reader, time_spec
-from app.domain.fusion import action, document, resource, schedule, task
+from app.domain.fusion import resource
 from app.service.dapr import apps as dapr_apps
 from app.service.fusion import apps
 from tests.worst import Place, numbered, repeated
@@ -39,11 +40,11 @@ def deep_paths(unit: str) -> Callable[[int], str]:
 
 
 def fusion_schedule(text: str) -> object:
-    return schedule.understand(document.parse(text.encode()), resource=None, now=NOW)
+    return schedule_document.parse_lenient(json_reader.parse(text.encode()), resource=None, now=NOW)
 
 
 def fusion_task(text: str) -> object:
-    return task.read(document.parse(text.encode()), allow=(), task_id=None)
+    return task_document.parse(json_reader.parse(text.encode()), allow=(), task_id=None)
 
 
 DIALECTS: dict[str, Place] = {
@@ -152,7 +153,7 @@ DIALECTS: dict[str, Place] = {
         patterns=("domain.fusion.resource._ID",),
     ),
     "a Fusion action": Place(
-        read=lambda text: action.read(document.parse(text.encode())),
+        read=lambda text: action_document.parse(json_reader.parse(text.encode())),
         worst=(repeated("a", '{"action":"', '"}'), repeated(" ", '{"action":"start"', "}")),
     ),
     "a Fusion schedule": Place(
@@ -187,6 +188,6 @@ DIALECTS: dict[str, Place] = {
             repeated("a", TASK[:52] + '"uri":"', '"}}'),
             repeated("#", f'{TASK},"entity":"', '"}}'),
         ),
-        patterns=("domain.fusion.task._ID", "domain.fusion.task._SCHEME"),
+        patterns=("api.fusion.task_document._ID", "api.fusion.task_document._SCHEME"),
     ),
 }

@@ -13,8 +13,9 @@ import pytest
 
 from app.api.dapr import bookings
 from app.api.dapr.documents import JobDocument
+from app.api.fusion import schedule_document
 from app.domain.account import Caller
-from app.domain.fusion import resource, schedule
+from app.domain.fusion import resource
 from app.domain.job import Booking, ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunState
@@ -70,7 +71,7 @@ def test_a_resumption(caller: Caller, stale: Caller, connection: psycopg.Connect
 def scheduled(caller: Caller, *expressions: str) -> None:
     of = resource.parse("datasource:movies")
     triggers = [{"type": "cron", "enabled": True, "value": each} for each in expressions]
-    sent = schedule.read({"triggers": triggers}, resource=of, now=caller.now)
+    sent = schedule_document.parse({"triggers": triggers}, resource=of, now=caller.now)
     schedules.put(caller, of, sent, app=None)
 
 

@@ -139,7 +139,7 @@ def test_only_the_abort_of_a_run_that_is_held_is_noted(
 
     engine = open_engine(database)
     with engine.begin() as web:
-        assert fusion_aborts.end(web, claimed.run_id, "aborted") is not None
+        assert fusion_aborts.end_run(web, claimed.run_id, "aborted") is not None
     engine.dispose()
 
     noted = connection.execute("SELECT run_id, token FROM aborted").fetchall()

@@ -43,7 +43,7 @@ def add_runner(account_name: str, kind: str, url: str) -> None:
 @told
 def list_runners(account_name: str) -> None:
     """List the runners of ACCOUNT: type and URL."""
-    for each in runners.listed(accounts.named(account_name)):
+    for each in runners.list_runners(accounts.named(account_name)):
         click.echo(f"{each.name:10}  {each.url}")
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.api import previews
-from app.domain.fusion import preview, schedule
+from app.api.fusion import schedule_document
+from app.domain.fusion import preview
 from app.domain.preview import Preview
 
 FUSION: Final = "fusion"
@@ -15,8 +16,8 @@ FUSION: Final = "fusion"
 
 def _preview(members: Mapping[str, Any], after: datetime, count: int) -> Preview:
     """Saved at `after`, since intervals without a start count from then."""
-    understood = schedule.understand(members, resource=None, now=after)
-    return preview.of_schedule(understood, after=after, count=count)
+    schedule = schedule_document.parse_lenient(members, resource=None, now=after)
+    return preview.of_schedule(schedule, after=after, count=count)
 
 
 DIALECT: Final = previews.Dialect(

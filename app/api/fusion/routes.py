@@ -8,14 +8,20 @@ from typing import Final
 from flask import Blueprint, Flask, Response, request
 
 from app.api import admission, pages, previews
-from app.api.fusion import preview, task_routes, wire
+from app.api.fusion import (
+    action_document,
+    preview,
+    schedule_document,
+    status_document,
+    task_routes,
+    wire,
+)
 from app.api.fusion.prefixes import route
 from app.api.parameters import takes
 from app.api.scopes import needs
-from app.domain.fusion import action, schedule
 from app.domain.fusion import resource as resources
 from app.domain.scope import Scope
-from app.service.fusion import actions, listing, schedules
+from app.service.fusion import actions, job_status, schedules
 from app.service.fusion.jobs import resource_of
 
 fusion: Final = Blueprint("fusion", __name__)
@@ -36,8 +42,8 @@ def list_jobs(app: str | None = None) -> Response:
     caller = admission.admit()
     kinds = {resources.read_kind(each) for each in request.args.getlist("type")}
     after, limit = wire.after(), wire.page_limit()
-    with listing.of_all(caller, kinds=kinds, app=app, after=after, limit=limit + 1) as found:
-        return wire.page(found, itemgetter("resource"), limit)
+    with job_status.list_jobs(caller, kinds=kinds, app=app, after=after, limit=limit + 1) as found:
+        return wire.page(map(status_document.render_job, found), itemgetter("resource"), limit)
 
 
 @route(fusion, "GET", "/jobs/<resource>")
@@ -46,7 +52,9 @@ def list_jobs(app: str | None = None) -> Response:
 def get_job(resource: str, app: str | None = None) -> Response:
     """How a job stands."""
     caller = admission.admit()
-    return wire.answer(listing.of_one(caller, resource_of(resource), app=app))
+    return wire.answer(
+        status_document.render_job(job_status.get_job(caller, resource_of(resource), app=app))
+    )
 
 
 @route(fusion, "DELETE", "/jobs/<resource>")
@@ -55,7 +63,7 @@ def get_job(resource: str, app: str | None = None) -> Response:
 def delete_job(resource: str, app: str | None = None) -> Response:
     """A job forgotten, its schedule and its task with it (an extension)."""
     caller = admission.admit()
-    schedules.forget(caller, resource_of(resource), app=app)
+    schedules.delete_job(caller, resource_of(resource), app=app)
     return Response(status=204)
 
 
@@ -65,7 +73,9 @@ def delete_job(resource: str, app: str | None = None) -> Response:
 def get_history(resource: str, app: str | None = None) -> Response:
     """The runs of a job, newest first, the one under way included."""
     caller = admission.admit()
-    return wire.answer(listing.history(caller, resource_of(resource), limit=wire.limit(), app=app))
+    of = resource_of(resource)
+    runs = job_status.list_runs(caller, of, limit=wire.limit(), app=app)
+    return wire.answer([status_document.render_run(str(of), each) for each in runs])
 
 
 @route(fusion, "GET", "/jobs/<resource>/schedule")
@@ -74,7 +84,8 @@ def get_history(resource: str, app: str | None = None) -> Response:
 def get_schedule(resource: str, app: str | None = None) -> Response:
     """The schedule of a job, as it was put."""
     caller = admission.admit()
-    return wire.answer(schedules.get(caller, resource_of(resource), app=app))
+    saved = schedules.get(caller, resource_of(resource), app=app)
+    return wire.answer(schedule_document.render_saved(saved))
 
 
 @route(fusion, "PUT", "/jobs/<resource>/schedule")
@@ -84,8 +95,9 @@ def put_schedule(resource: str, app: str | None = None) -> Response:
     """A job's schedule, replaced as a whole."""
     caller = admission.admit()
     of = resources.parse(resource)
-    sent = schedule.read(wire.members(), resource=of, now=caller.now)
-    return wire.answer(schedules.put(caller, of, sent, app=app))
+    sent = schedule_document.parse(wire.members(), resource=of, now=caller.now)
+    schedules.put(caller, of, sent, app=app)
+    return wire.answer(schedule_document.render(sent))
 
 
 @route(fusion, "DELETE", "/jobs/<resource>/schedule")
@@ -104,5 +116,6 @@ def delete_schedule(resource: str, app: str | None = None) -> Response:
 def act(resource: str, app: str | None = None) -> Response:
     """A job started or aborted now; whether it was is in the answer, which is 200 either way."""
     caller = admission.admit()
-    asked = action.read(wire.members())
-    return wire.answer(actions.perform(caller, resource_of(resource), asked, app=app))
+    action = action_document.parse(wire.members())
+    result = actions.perform(caller, resource_of(resource), action, app=app)
+    return wire.answer(action_document.render(result))

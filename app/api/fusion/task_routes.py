@@ -5,14 +5,15 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Final
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
 from app.api import admission, pages
-from app.api.fusion import wire
+from app.api.fusion import task_document, wire
 from app.api.fusion.prefixes import route
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.fusion.resource import Kind
+from app.domain.fusion.task import Task
 from app.domain.scope import Scope
 from app.service.fusion import tasks as service
 
@@ -26,8 +27,8 @@ def list_tasks(app: str | None = None) -> Response:
     """All tasks of the account, or of an app, in pages."""
     caller = admission.admit()
     after, limit = wire.after(Kind.TASK), wire.page_limit()
-    with service.of_all(caller, app=app, after=after, limit=limit + 1) as found:
-        return wire.page(found, itemgetter("id"), limit)
+    with service.list_tasks(caller, app=app, after=after, limit=limit + 1) as found:
+        return wire.page(map(task_document.render, found), itemgetter("id"), limit)
 
 
 @route(tasks, "POST", "/tasks")
@@ -36,7 +37,9 @@ def list_tasks(app: str | None = None) -> Response:
 def create_task(app: str | None = None) -> Response:
     """A new task, which makes a new job."""
     caller = admission.admit()
-    return wire.answer(service.create(caller, service.read(wire.members()), app=app))
+    sent = _sent_task()
+    service.create(caller, sent, app=app)
+    return wire.answer(task_document.render(sent.source_document))
 
 
 @route(tasks, "GET", "/tasks/<task_id>")
@@ -44,7 +47,7 @@ def create_task(app: str | None = None) -> Response:
 @takes(ignoring=True)
 def get_task(task_id: str, app: str | None = None) -> Response:
     """A task as it was sent."""
-    return wire.answer(service.get(admission.admit(), task_id, app=app))
+    return wire.answer(task_document.render(service.get(admission.admit(), task_id, app=app)))
 
 
 @route(tasks, "PUT", "/tasks/<task_id>")
@@ -53,8 +56,9 @@ def get_task(task_id: str, app: str | None = None) -> Response:
 def put_task(task_id: str, app: str | None = None) -> Response:
     """A task created or replaced; its schedule stays."""
     caller = admission.admit()
-    sent = service.read(wire.members(), task_id=task_id)
-    return wire.answer(service.put(caller, sent, app=app))
+    sent = _sent_task(task_id)
+    service.put(caller, sent, app=app)
+    return wire.answer(task_document.render(sent.source_document))
 
 
 @route(tasks, "DELETE", "/tasks/<task_id>")
@@ -64,3 +68,11 @@ def delete_task(task_id: str, app: str | None = None) -> Response:
     """A task and its job, with its schedule, ended."""
     service.delete(admission.admit(), task_id, app=app)
     return Response(status=204)
+
+
+def _sent_task(task_id: str | None = None) -> Task:
+    """The task in the request's body; `task_id` is that of the path. Raises Refused."""
+    settings = current_app.config["WAKECALL_SETTINGS"]
+    return task_document.parse(
+        wire.members(), allow=settings.allow_targets, deny=settings.deny_targets, task_id=task_id
+    )

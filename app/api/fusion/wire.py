@@ -9,8 +9,8 @@ import orjson
 from flask import Response, request
 
 from app.api import bodies, negotiation, pages
+from app.api.fusion import json_reader
 from app.domain.checks import quoted
-from app.domain.fusion import document
 from app.domain.fusion import resource as resources
 from app.domain.fusion.resource import Kind, Resource
 from app.errors import InvalidMember
@@ -27,7 +27,7 @@ def members() -> dict[str, Any]:
 
     Raises MalformedDocument and TooLarge.
     """
-    return document.parse(bodies.read(bodies.MAX_DOCUMENT))
+    return json_reader.parse(bodies.read(bodies.MAX_DOCUMENT))
 
 
 def answer(value: Any) -> Response:  # noqa: ANN401 - JSON holds anything

@@ -1,14 +1,12 @@
-"""Action: what can be asked of a job besides its schedule."""
+"""Action: what can be asked of a job besides its schedule, and what became of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from uuid import UUID
 
-from app.domain.checks import quoted
-from app.domain.fusion import document
-from app.errors import InvalidMember
+from app.domain.fusion.resource import Resource
 
 
 class Action(StrEnum):
@@ -18,14 +16,12 @@ class Action(StrEnum):
     ABORT = "abort"
 
 
-def read(members: Mapping[str, Any]) -> Action:
-    """The action in a document, in any case; what else it says, a comment, counts for nothing.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActionResult:
+    """Whether an action was accepted: a running job cannot be started, another not aborted."""
 
-    Raises InvalidMember.
-    """
-    remedy = f"Say {' or '.join(quoted(each) for each in Action)}."
-    given = document.given(members, "action", path="action", remedy=remedy)
-    text = document.text("action", given)
-    if text.lower() not in set(Action):
-        raise InvalidMember("action", f"There is no action {quoted(text)}.", remedy=remedy)
-    return Action(text.lower())
+    resource: Resource
+    action: Action
+    accepted: bool
+    running: UUID | None = None
+    """The run under way because of which a start was not accepted."""

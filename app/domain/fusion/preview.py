@@ -11,8 +11,8 @@ from app.domain import quartz, zones
 from app.domain.fusion import chain, time_triggers
 from app.domain.fusion.gap import MAX_WALKED, Gap, minimum_gap
 from app.domain.fusion.intervals import ByInterval, Unit
-from app.domain.fusion.outcome import Status, status_of
-from app.domain.fusion.schedule import Schedule, follows_of, objections, time_triggers_of
+from app.domain.fusion.schedule import Objection, Schedule, follows_of, objections, time_triggers_of
+from app.domain.fusion.status import Status, status_of
 from app.domain.fusion.time_triggers import ByCron, TimeTriggers
 from app.domain.fusion.triggers import AfterJob, Trigger
 from app.domain.instants import format_millis
@@ -45,14 +45,13 @@ def of_schedule(schedule: Schedule, *, after: datetime, count: int) -> Preview:
     )
 
 
-def _reasons(schedule: Schedule) -> Iterator[InvalidMember]:
+def _reasons(schedule: Schedule) -> Iterator[Objection | InvalidMember]:
     yield from objections(schedule)
-    job = schedule.written.get("resource")
-    if job is not None:
-        try:
-            chain.refuse_cycle(job, [each.upstream for each in follows_of(schedule)], {})
-        except InvalidMember as refusal:
-            yield refusal
+    if schedule.resource is not None:
+        upstreams = [each.upstream for each in follows_of(schedule)]
+        cycle = chain.find_cycle(str(schedule.resource), upstreams, {})
+        if cycle is not None:
+            yield chain.endless(cycle)
 
 
 def _warnings(schedule: Schedule, after: datetime, gap: Gap) -> Iterator[str]:

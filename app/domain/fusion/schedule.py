@@ -1,23 +1,14 @@
-"""Schedule: the document that says when a Fusion job runs; what is tolerated, kept and refused.
-
-Either of the names a member goes by is taken, and told again as it came; members that nobody knows
-are kept and told again, but not inside a trigger, where they could change when a job runs
-(docs/decisions/0024-fusion-schedules.md).
-"""
+"""Schedule: when a Fusion job runs, which jobs it follows, and why it may not be saved."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
-from typing import Any, Final
+from typing import Final, Literal, NamedTuple
 
 from app.domain import quartz
 from app.domain.checks import quoted
-from app.domain.fusion import document, triggers
-from app.domain.fusion import resource as resources
 from app.domain.fusion.intervals import ByInterval
 from app.domain.fusion.resource import Resource
 from app.domain.fusion.time_triggers import ByCron, TimeTriggers
@@ -25,80 +16,58 @@ from app.domain.fusion.triggers import AfterJob, Trigger
 from app.domain.instants import format_millis
 from app.domain.job import Follow
 from app.domain.run import RunState
-from app.errors import InvalidMember
 
-MAX_TRIGGERS: Final = 100
-MAX_UNKNOWN: Final = 4096
-
-_MEMBERS: Final = ("resource", "enabled", "triggers", "default")
-_NEAR: Final = 0.75
 _BEGINNING: Final = datetime(1969, 12, 31, tzinfo=UTC)
-_NONE: Final = 'Give the list of triggers, all of them, or "triggers": [] for none.'
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Schedule:
-    """When a job runs: `enabled` is for the whole of it; `triggers` stand as in the document.
+    """When a job runs, as a client has sent it."""
 
-    `written` is the document as it is told again, ready for JSON: times with milliseconds,
-    booleans as such, nothing filled in but the resource.
-    """
-
+    resource: Resource | None
+    """The job; None in a preview that names none."""
     enabled: bool
+    """Whether any of the triggers starts the job; each trigger is enabled or disabled besides."""
     triggers: tuple[Trigger, ...]
-    written: dict[str, Any]
+    """In the order of the document."""
+    source_document: str
+    """The document as JSON text, which is stored and answered: times with milliseconds, booleans as
+    such, members in the client's order, nothing filled in but the resource."""
 
 
-def read(members: Mapping[str, Any], *, resource: Resource | None, now: datetime) -> Schedule:
-    """The schedule in a document for the job `resource`, to be saved at `now`.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SavedSchedule:
+    """The schedule of a job that exists, as its document."""
 
-    Raises InvalidMember for what cannot be read, and for what may not be saved.
-    """
-    found = understand(members, resource=resource, now=now)
-    for objection in objections(found):
-        raise objection
-    return found
+    resource: str
+    enabled: bool
+    """Whether the job is enabled: it can also be paused through the native API."""
+    source_document: str | None
+    """The document as it was saved (see Schedule); None where no schedule was saved."""
 
 
-def understand(members: Mapping[str, Any], *, resource: Resource | None, now: datetime) -> Schedule:
-    """As `read`, but what can be read is not refused, whatever there is to say against it."""
-    found: tuple[Trigger, ...] = ()
-    written: dict[str, Any] = {} if resource is None else {"resource": str(resource)}
-    unknown = 0
-    for name, value in members.items():
-        match name:
-            case "resource":
-                if value is not None:
-                    written[name] = _resource(value, resource)
-            case "enabled" | "default":
-                if value is not None:
-                    written[name] = document.flag(name, value)
-            case "triggers":
-                found, written[name] = _triggers(value, now)
-            case _:
-                unknown += len(name)
-                if unknown > MAX_UNKNOWN:
-                    # Comparing a name with the known ones is slow: no more names are compared
-                    # than could be kept.
-                    _check_unknown(members)
-                _refuse_misspelt(name)
-                written[name] = value
-    document.given(written, "triggers", path="triggers", remedy=_NONE)
-    _check_unknown(written)
-    return Schedule(enabled=written.get("enabled", True), triggers=found, written=written)
+class Objection(NamedTuple):
+    """Why a schedule that can be read may not be saved: a trigger that can never start anything."""
+
+    number: int
+    """Which trigger, counted from 0."""
+    part: Literal["expression", "end"]
+    """Which of its members."""
+    message: str
+    remedy: str
 
 
 def time_triggers_of(schedule: Schedule) -> TimeTriggers:
-    """Its time triggers, those too that are disabled; there may be none."""
+    """The time triggers of the schedule, disabled ones included; there may be none."""
     return TimeTriggers(
         triggers=tuple(each for each in schedule.triggers if not isinstance(each, AfterJob))
     )
 
 
 def follows_of(schedule: Schedule) -> tuple[Follow, ...]:
-    """The jobs whose ends start this one, by its enabled triggers: each once, in order of name.
+    """The jobs whose ends start this one, by its enabled triggers: each job once, by name.
 
-    Whether the schedule itself is enabled is not asked.
+    They are the same whether the schedule as a whole is enabled or not.
     """
     states: dict[str, frozenset[RunState]] = {}
     for each in schedule.triggers:
@@ -107,77 +76,23 @@ def follows_of(schedule: Schedule) -> tuple[Follow, ...]:
     return tuple(Follow(upstream=each, states=states[each]) for each in sorted(states))
 
 
-def objections(schedule: Schedule) -> Iterator[InvalidMember]:
-    """What speaks against saving a schedule that can be read: what can never start anything."""
+def objections(schedule: Schedule) -> Iterator[Objection]:
+    """The triggers that can be read, and can never start anything."""
     for number, each in enumerate(schedule.triggers):
-        path = f"triggers[{number}]"
         match each:
             case ByCron(expression=expression):
                 if quartz.next_after(quartz.parse(expression), _BEGINNING) is None:
-                    name = _written_as(schedule, number, "value", "expression")
-                    yield InvalidMember(
-                        f"{path}.{name}",
+                    yield Objection(
+                        number,
+                        "expression",
                         f"{quoted(expression)} names no date that exists.",
-                        remedy="Name a day that the month has.",
+                        "Name a day that the month has.",
                     )
             case ByInterval(start=start, end=end, given=True) if end is not None and end < start:
-                yield InvalidMember(
-                    f"{path}.endTime",
+                yield Objection(
+                    number,
+                    "end",
                     f"endTime, {format_millis(end)}, lies before startTime, "
                     f"{format_millis(start)}.",
-                    remedy="Let the interval end after it begins.",
+                    "Let the interval end after it begins.",
                 )
-
-
-def _resource(value: object, expected: Resource | None) -> str:
-    given = resources.parse(document.text("resource", value))
-    if expected is not None and given != expected:
-        raise InvalidMember(
-            "resource",
-            f"resource is {quoted(str(given))}, the path names {quoted(str(expected))}.",
-            remedy="Leave it out, or name the job of the path.",
-        )
-    return str(given)
-
-
-def _triggers(value: object, now: datetime) -> tuple[tuple[Trigger, ...], list[dict[str, Any]]]:
-    if value is None:
-        raise InvalidMember("triggers", "triggers is null.", remedy=_NONE)
-    if not isinstance(value, list):
-        raise InvalidMember("triggers", f"triggers is {document.kind(value)}.", remedy=_NONE)
-    if len(value) > MAX_TRIGGERS:
-        raise InvalidMember(
-            "triggers",
-            f"There are {len(value)} triggers.",
-            remedy=f"Give at most {MAX_TRIGGERS}.",
-        )
-    read = [triggers.read(f"triggers[{number}]", each, now) for number, each in enumerate(value)]
-    return tuple(trigger for trigger, _ in read), [shown for _, shown in read]
-
-
-def _refuse_misspelt(name: str) -> None:
-    # Kept as unknown, it would be told again as if it counted.
-    near = get_close_matches(name.lower(), _MEMBERS, n=1, cutoff=_NEAR)
-    if near:
-        raise InvalidMember(
-            document.inner("", name),
-            f"There is no member {quoted(name)}.",
-            remedy=f"Did you mean {near[0]}? The members are {', '.join(_MEMBERS)}; "
-            "others are kept if their names are no likenesses of these.",
-        )
-
-
-def _check_unknown(written: Mapping[str, Any]) -> None:
-    unknown = {name: value for name, value in written.items() if name not in _MEMBERS}
-    length = len(json.dumps(unknown, ensure_ascii=False)) if unknown else 0
-    if length > MAX_UNKNOWN:
-        raise InvalidMember(
-            document.inner("", next(iter(unknown))),
-            f"Members that have no meaning here take {length} characters.",
-            remedy=f"Send at most {MAX_UNKNOWN} characters besides {', '.join(_MEMBERS)}.",
-        )
-
-
-def _written_as(schedule: Schedule, number: int, *names: str) -> str:
-    written = schedule.written["triggers"][number]
-    return next(name for name in names if name in written)

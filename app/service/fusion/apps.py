@@ -31,7 +31,7 @@ def tag(app: str | None) -> str | None:
     return f"{_PREFIX}{app}"
 
 
-def has(tags: Sequence[str], app: str | None) -> bool:
+def belongs(tags: Sequence[str], app: str | None) -> bool:
     """Whether a job with these tags belongs to the app; to no app in particular, always.
 
     Raises InvalidMember.

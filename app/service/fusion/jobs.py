@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import orjson
@@ -15,6 +14,7 @@ from app.domain.call_options import MAX_TIMEOUT, CallOptions
 from app.domain.checks import quoted
 from app.domain.fusion import resource as resources
 from app.domain.fusion.resource import Kind, Resource
+from app.domain.fusion.schedule import SavedSchedule
 from app.domain.fusion.task import Task
 from app.domain.fusion.time_triggers import TimeTriggers
 from app.domain.job import Booking, Dialect, Job, booking_of
@@ -54,12 +54,12 @@ def resource_of(text: str) -> Resource:
 def find(connection: Connection, caller: Caller, resource: Resource, app: str | None) -> Job:
     """The job of that resource, of that app where one is named. Raises NotFound."""
     found = find_or_none(connection, caller, resource)
-    if found is None or not apps.has(found.tags, app):
-        raise unknown(resource, app if found is not None else None)
+    if found is None or not apps.belongs(found.tags, app):
+        raise no_such_job(resource, app if found is not None else None)
     return found
 
 
-def locked(connection: Connection, caller: Caller, resource: Resource, app: str | None) -> Job:
+def find_locked(connection: Connection, caller: Caller, resource: Resource, app: str | None) -> Job:
     """As `find`, under the locks of `lock`."""
     lock(connection, caller, resource)
     return find(connection, caller, resource, app)
@@ -112,7 +112,7 @@ def replace(connection: Connection, caller: Caller, current: Job, booking: Booki
     return True
 
 
-def of_runner(resource: Resource, app: str | None) -> Booking:
+def booking_of_runner(resource: Resource, app: str | None) -> Booking:
     """A job that the runner of its type does; without a schedule."""
     return Booking(
         url=_NO_URL,
@@ -129,7 +129,7 @@ def of_runner(resource: Resource, app: str | None) -> Booking:
     )
 
 
-def of_task(task: Task, app: str | None) -> Booking:
+def booking_of_task(task: Task, app: str | None) -> Booking:
     """The job that makes the call of a task; without a schedule."""
     return Booking(
         url=task.call.url,
@@ -146,7 +146,7 @@ def of_task(task: Task, app: str | None) -> Booking:
         ),
         misfire=MISFIRE,
         dialect=Dialect.FUSION,
-        written={TASK: kept(task.written)},
+        written={TASK: task.source_document},
     )
 
 
@@ -160,21 +160,16 @@ def endpoint_of_kind(kind: Kind) -> str:
     return "" if kind is Kind.TASK else str(kind)
 
 
-def schedule_of(job: Job) -> dict[str, Any]:
-    """The schedule of a job as it is told; one without triggers where there is none."""
-    found: dict[str, Any] = {"resource": job.name, "enabled": True, "triggers": []}
-    if job.written is not None and SCHEDULE in job.written:
-        found = orjson.loads(job.written[SCHEDULE])
-    # A job can also be paused where its schedule is not spoken of.
-    return found if job.enabled else {**found, "enabled": False}
+def saved_schedule(job: Job) -> SavedSchedule:
+    """The schedule of a job, as it was saved."""
+    return SavedSchedule(
+        resource=job.name or "",
+        enabled=job.enabled,
+        source_document=(job.written or {}).get(SCHEDULE),
+    )
 
 
-def kept(document: Mapping[str, Any]) -> str:
-    """A document as `written` keeps it: as text, so that its members stay in their order."""
-    return orjson.dumps(document).decode()
-
-
-def unknown(resource: Resource, app: str | None) -> NotFound:
+def no_such_job(resource: Resource, app: str | None) -> NotFound:
     """The refusal of a resource that no job of the caller's is, or none of that app."""
     if app is not None:
         return NotFound(

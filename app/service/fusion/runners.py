@@ -15,7 +15,7 @@ from app.service import endpoints
 KINDS: Final = (Kind.DATASOURCE, Kind.SPARK)
 
 
-def listed(account: Account) -> tuple[Endpoint, ...]:
+def list_runners(account: Account) -> tuple[Endpoint, ...]:
     """The account's runners, by type."""
     return endpoints.listed(account, Dialect.FUSION)
 

@@ -1,46 +1,43 @@
-"""Schedules: saved, told and taken away, each as a whole; and jobs that are forgotten."""
+"""Schedules of Fusion jobs: saved, read and removed, each as a whole; and jobs deleted."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection
 
 from app.domain.account import Caller
 from app.domain.fusion import chain, time_triggers
 from app.domain.fusion.resource import Kind, Resource
-from app.domain.fusion.schedule import Schedule, follows_of, time_triggers_of
+from app.domain.fusion.schedule import SavedSchedule, Schedule, follows_of, time_triggers_of
 from app.domain.fusion.time_triggers import TimeTriggers
 from app.domain.job import Booking, Follow, Job, booking_of
 from app.domain.limits import FOLLOWERS
 from app.service import jobs as native
 from app.service import limits
-from app.service.fusion import apps, ending, jobs
+from app.service.fusion import apps, jobs, run_abort
 from app.service.usage import within_limits
 from app.store import follows as follow_store
 from app.store.engine import statement, transaction
 
 _DISABLED: Final = "the schedule was disabled"
-_FORGOTTEN: Final = "the job was deleted"
+_DELETED: Final = "the job was deleted"
 # What is read to name a cycle, in the order in which the jobs are found.
 _MAX_EDGES: Final = 20_000
 
 
-def get(caller: Caller, resource: Resource, *, app: str | None) -> dict[str, Any]:
-    """The schedule of a job as it was saved; one without triggers where none was.
-
-    Raises NotFound.
-    """
+def get(caller: Caller, resource: Resource, *, app: str | None) -> SavedSchedule:
+    """The schedule of a job. Raises NotFound."""
     with statement() as connection:
         found = jobs.find(connection, caller, resource, app)
-    return jobs.schedule_of(found)
+    return jobs.saved_schedule(found)
 
 
 @within_limits
-def put(caller: Caller, resource: Resource, sent: Schedule, *, app: str | None) -> dict[str, Any]:
+def put(caller: Caller, resource: Resource, sent: Schedule, *, app: str | None) -> None:
     """Save a schedule, and with it the job that a runner does; saved again, it changes nothing.
 
     What is under way goes on, unless the schedule is disabled: then it is aborted, too. Raises
@@ -50,28 +47,27 @@ def put(caller: Caller, resource: Resource, sent: Schedule, *, app: str | None) 
         # Unlocked: a claim passes over a job that is locked, and most often nothing has changed.
         current = jobs.find_or_none(connection, caller, resource)
     if current is not None and _wanted(current, sent, app) == booking_of(current):
-        return sent.written
+        return
     with transaction() as connection:
         jobs.lock(connection, caller, resource)
         current = jobs.find_or_none(connection, caller, resource)
         if current is None and resource.kind is Kind.TASK:
-            raise jobs.unknown(resource, None)
+            raise jobs.no_such_job(resource, None)
         _refuse_cycle(connection, caller, resource, _follows(sent))
         _refuse_followers(connection, caller, current, _follows(sent))
         if current is None:
-            jobs.book(connection, caller, _with(jobs.of_runner(resource, app), sent))
-            return sent.written
+            jobs.book(connection, caller, _with(jobs.booking_of_runner(resource, app), sent))
+            return
         if not sent.enabled and current.enabled:
-            ending.abort(connection, current, _DISABLED)
+            run_abort.abort(connection, current, _DISABLED)
         jobs.replace(connection, caller, current, _wanted(current, sent, app))
-    return sent.written
 
 
 @within_limits
 def delete(caller: Caller, resource: Resource, *, app: str | None) -> None:
     """Take the schedule of a job away; the job stays, with its history. Raises NotFound."""
     with transaction() as connection:
-        current = jobs.locked(connection, caller, resource, app)
+        current = jobs.find_locked(connection, caller, resource, app)
         written = {
             name: each for name, each in (current.written or {}).items() if name != jobs.SCHEDULE
         }
@@ -81,11 +77,11 @@ def delete(caller: Caller, resource: Resource, *, app: str | None) -> None:
         jobs.replace(connection, caller, current, booking)
 
 
-def forget(caller: Caller, resource: Resource, *, app: str | None) -> None:
+def delete_job(caller: Caller, resource: Resource, *, app: str | None) -> None:
     """End a job altogether; what is under way of it is aborted. Raises NotFound."""
     with transaction() as connection:
-        current = jobs.locked(connection, caller, resource, app)
-        ending.abort(connection, current, _FORGOTTEN)
+        current = jobs.find_locked(connection, caller, resource, app)
+        run_abort.abort(connection, current, _DELETED)
         native.delete_locked(connection, current.id)
 
 
@@ -104,7 +100,7 @@ def _with(booking: Booking, sent: Schedule) -> Booking:
         trigger=booked,
         enabled=sent.enabled,
         follows=_follows(sent),
-        written={**(booking.written or {}), jobs.SCHEDULE: jobs.kept(sent.written)},
+        written={**(booking.written or {}), jobs.SCHEDULE: sent.source_document},
     )
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
-import orjson
-from flask import current_app
 from sqlalchemy import Connection
 
 from app.domain.account import Caller
-from app.domain.fusion import task as domain
 from app.domain.fusion.resource import Kind, Resource
-from app.domain.fusion.task import Task
+from app.domain.fusion.task import Task, resource_of
 from app.domain.job import Booking, Job, booking_of
 from app.domain.limits import FUSION_TASKS
 from app.errors import Conflict
@@ -25,25 +21,17 @@ from app.store import fusion_jobs as store
 from app.store.engine import statement, transaction
 
 
-def read(members: Mapping[str, Any], *, task_id: str | None = None) -> Task:
-    """The task in a document, which may be called from here. Raises InvalidMember, TooLarge."""
-    settings = current_app.config["WAKECALL_SETTINGS"]
-    return domain.read(
-        members, allow=settings.allow_targets, deny=settings.deny_targets, task_id=task_id
-    )
-
-
 @contextmanager
-def of_all(
+def list_tasks(
     caller: Caller, *, app: str | None, after: Resource | None, limit: int
-) -> Iterator[Iterator[dict[str, Any]]]:
-    """The account's tasks, or those of an app, by id: the first `limit` after that of `after`.
+) -> Iterator[Iterator[str]]:
+    """The documents of the account's tasks, or of an app's, by id: the first `limit` after `after`.
 
-    They are read inside the context, a few at a time.
+    They are read inside the context, a few at a time, as JSON text.
     """
     with (
         transaction() as connection,
-        store.tasks(
+        store.stream_tasks(
             connection,
             caller.account.id,
             endpoint=jobs.endpoint_of_kind(Kind.TASK),
@@ -52,47 +40,46 @@ def of_all(
             limit=limit,
         ) as found,
     ):
-        yield map(orjson.loads, found)
+        yield found
 
 
-def get(caller: Caller, task_id: str, *, app: str | None) -> dict[str, Any]:
-    """A task as it was sent. Raises NotFound."""
+def get(caller: Caller, task_id: str, *, app: str | None) -> str:
+    """The document of a task, as JSON text. Raises NotFound."""
     with statement() as connection:
         found = jobs.find(connection, caller, _resource(task_id), app)
-    return _task_of(found)
+    document: str = (found.written or {})[jobs.TASK]
+    return document
 
 
 @within_limits
-def create(caller: Caller, sent: Task, *, app: str | None) -> dict[str, Any]:
+def create(caller: Caller, sent: Task, *, app: str | None) -> None:
     """A new task, with its job, which nothing starts yet. Raises InvalidMember, Conflict."""
     with transaction() as connection:
-        jobs.lock(connection, caller, domain.resource_of(sent))
-        if jobs.find_or_none(connection, caller, domain.resource_of(sent)) is not None:
+        jobs.lock(connection, caller, resource_of(sent))
+        if jobs.find_or_none(connection, caller, resource_of(sent)) is not None:
             raise Conflict(
                 f"There is a task {sent.id} already.",
                 member="id",
                 remedy=f"PUT /api/tasks/{sent.id} replaces it.",
             )
         _book(connection, caller, sent, app)
-    return sent.written
 
 
 @within_limits
-def put(caller: Caller, sent: Task, *, app: str | None) -> dict[str, Any]:
+def put(caller: Caller, sent: Task, *, app: str | None) -> None:
     """A task created, or replaced; its schedule stays. Raises InvalidMember."""
     with transaction() as connection:
-        jobs.lock(connection, caller, domain.resource_of(sent))
-        current = jobs.find_or_none(connection, caller, domain.resource_of(sent))
+        jobs.lock(connection, caller, resource_of(sent))
+        current = jobs.find_or_none(connection, caller, resource_of(sent))
         if current is None:
             _book(connection, caller, sent, app)
         else:
             jobs.replace(connection, caller, current, _wanted(current, sent, app))
-    return sent.written
 
 
 def delete(caller: Caller, task_id: str, *, app: str | None) -> None:
-    """End a task, its job and its schedule; as schedules.forget. Raises NotFound."""
-    schedules.forget(caller, _resource(task_id), app=app)
+    """End a task, its job and its schedule; as schedules.delete_job. Raises NotFound."""
+    schedules.delete_job(caller, _resource(task_id), app=app)
 
 
 def _book(connection: Connection, caller: Caller, sent: Task, app: str | None) -> None:
@@ -100,12 +87,12 @@ def _book(connection: Connection, caller: Caller, sent: Task, app: str | None) -
     endpoint = jobs.endpoint_of_kind(Kind.TASK)
     used = store.count_tasks(connection, caller.account.id, endpoint=endpoint)
     limits.refuse_more(caller.account, FUSION_TASKS, used)
-    jobs.book(connection, caller, jobs.of_task(sent, app))
+    jobs.book(connection, caller, jobs.booking_of_task(sent, app))
 
 
 def _wanted(current: Job, sent: Task, app: str | None) -> Booking:
     """What a job shall be with this task: all but the call stays."""
-    call, now = jobs.of_task(sent, None), booking_of(current)
+    call, now = jobs.booking_of_task(sent, None), booking_of(current)
     return replace(
         now,
         url=call.url,
@@ -115,11 +102,6 @@ def _wanted(current: Job, sent: Task, app: str | None) -> Booking:
         tags=apps.with_app(current.tags, app),
         written={**(now.written or {}), **(call.written or {})},
     )
-
-
-def _task_of(job: Job) -> dict[str, Any]:
-    found: dict[str, Any] = orjson.loads((job.written or {})[jobs.TASK])
-    return found
 
 
 def _resource(task_id: str) -> Resource:

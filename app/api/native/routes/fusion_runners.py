@@ -27,7 +27,7 @@ def list_runners() -> Response:
     """The account's runners, by type."""
     caller = admission.admit()
     media_type = responses.offer(negotiation.DOCUMENTS)
-    found = service.listed(caller.account)
+    found = service.list_runners(caller.account)
     shown = [endpoint_document.shown(each, endpoint_document.RUNNER) for each in found]
     return responses.listed("runners", shown, media_type)
 

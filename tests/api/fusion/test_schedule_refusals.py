@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.fusion.intervals import MAX_UNITS
 from app.errors import InvalidMember
-from tests.domain.fusion.test_schedule import read
+from tests.api.fusion.test_schedule_document import read
 
 
 def refused(text: dict[str, Any]) -> InvalidMember:

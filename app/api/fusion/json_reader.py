@@ -1,4 +1,4 @@
-"""Document: the JSON that Fusion's clients send, read with the leniency its servers have.
+"""Reads the JSON that Fusion's clients send, with the leniency that Fusion's servers have.
 
 A member that is given twice with one value counts once, as in what servers write; given with two
 values it is refused. Whatever is read can be stored and written again: no number that JSON or
@@ -58,27 +58,27 @@ def parse(body: bytes) -> dict[str, Any]:
         raise _too_deep() from None
     if type(value) is not dict:
         raise MalformedDocument(
-            f"The document is {kind(value)}, not an object.", remedy="Send a JSON object."
+            f"The document is {describe(value)}, not an object.", remedy="Send a JSON object."
         )
     _check("", value, 0)
     return value
 
 
-def kind(value: object) -> str:
+def describe(value: object) -> str:
     """What a JSON value is, in words; numbers that came as text of their own are told as such."""
     if isinstance(value, str):
         return "a string" if type(value) is str else "a number"
     return _NAMES[type(value)]
 
 
-def text(path: str, value: object) -> str:
+def read_text(path: str, value: object) -> str:
     """A string; raises InvalidMember for `path`."""
     if not isinstance(value, str) or type(value) is not str:
         raise _wrong(path, value, "a string")
     return value
 
 
-def flag(path: str, value: object) -> bool:
+def read_flag(path: str, value: object) -> bool:
     """A boolean, or `"true"` or `"false"` in any case; raises InvalidMember for `path`."""
     if isinstance(value, bool):
         return value
@@ -88,14 +88,14 @@ def flag(path: str, value: object) -> bool:
     return found
 
 
-def mapping(path: str, value: object) -> dict[str, Any]:
+def read_object(path: str, value: object) -> dict[str, Any]:
     """An object; raises InvalidMember for `path`."""
     if not isinstance(value, dict):
         raise _wrong(path, value, "an object")
     return value
 
 
-def given(members: Mapping[str, Any], name: str, *, path: str, remedy: str) -> Any:  # noqa: ANN401 - JSON holds anything
+def require(members: Mapping[str, Any], name: str, *, path: str, remedy: str) -> Any:  # noqa: ANN401 - JSON holds anything
     """The value of a member that must be there, and not null; raises InvalidMember."""
     value = members.get(name)
     if value is None:
@@ -103,14 +103,14 @@ def given(members: Mapping[str, Any], name: str, *, path: str, remedy: str) -> A
     return value
 
 
-def inner(path: str, name: str) -> str:
+def join_path(path: str, name: str) -> str:
     """The path of a member, whatever its name."""
     shown = escaped(name)
     return f"{path}.{shown}" if path else shown
 
 
 def _wrong(path: str, value: object, wanted: str) -> InvalidMember:
-    what = f"is {kind(value)}"
+    what = f"is {describe(value)}"
     if isinstance(value, str) and wanted == "true or false":
         what = f"is {quoted(value)}"
     return InvalidMember(path, f"{path} {what}, not {wanted}.", remedy=f"Give {wanted}.")
@@ -137,8 +137,8 @@ def _check(path: str, value: object, level: int) -> None:
     match value:
         case dict():
             for name, each in value.items():
-                _check_text(inner(path, name), name)
-                _check(inner(path, name), each, level + 1)
+                _check_text(join_path(path, name), name)
+                _check(join_path(path, name), each, level + 1)
         case list():
             for number, each in enumerate(value):
                 _check(f"{path}[{number}]", each, level + 1)
@@ -172,7 +172,7 @@ def _shown(value: object) -> str:
         return quoted(value)
     if isinstance(value, bool | int | float):
         return json.dumps(value)[:_SHOWN]
-    return "another value" if isinstance(value, _Contradiction) else kind(value)
+    return "another value" if isinstance(value, _Contradiction) else describe(value)
 
 
 def _too_deep() -> MalformedDocument:

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.fusion import document, task
+from app.api.fusion import json_reader, task_document
+from app.api.fusion.task_document import render
+from app.domain.fusion import task
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.task import Call, Task
 from app.errors import InvalidMember, TooLarge
@@ -19,7 +21,7 @@ from app.errors import InvalidMember, TooLarge
 def of(*, task_id: str | None = None, **members: Any) -> Task:
     given = {"id": "clean-up", "type": "rest-call", **members}
     body = json.dumps({name: value for name, value in given.items() if value is not None})
-    return task.read(document.parse(body.encode()), allow=(), task_id=task_id)
+    return task_document.parse(json_reader.parse(body.encode()), allow=(), task_id=task_id)
 
 
 def call(uri: str = "https://example.com/a", method: str = "get", **params: Any) -> Call:
@@ -41,7 +43,9 @@ FULL = {
 
 
 def test_a_whole_task_is_a_call_and_is_told_again_as_it_came() -> None:
-    found = task.read(document.parse(json.dumps(FULL).encode()), allow=(), task_id=None)
+    found = task_document.parse(
+        json_reader.parse(json.dumps(FULL).encode()), allow=(), task_id=None
+    )
     assert found.call == Call(
         url="https://example.com/logs?keep=7&older%20than=30%20days&a%26b=c%2Fd",
         method="POST",
@@ -49,8 +53,8 @@ def test_a_whole_task_is_a_call_and_is_told_again_as_it_came() -> None:
         data='{"wait": "ja, ü"}'.encode(),
         content_type="application/json",
     )
-    assert json.dumps(found.written) == json.dumps(FULL)
-    assert task.read(found.written, allow=(), task_id=found.id) == found
+    assert json.dumps(render(found.source_document)) == json.dumps(FULL)
+    assert task_document.parse(render(found.source_document), allow=(), task_id=found.id) == found
     assert task.resource_of(found) == Resource(kind=Kind.TASK, id="delete-old-system-logs")
 
 
@@ -74,7 +78,7 @@ def test_the_query_is_added_to_the_one_there_is(uri: str, url: str) -> None:
 def test_any_query_arrives_as_it_was_given(query: dict[str, str]) -> None:
     params = {"uri": "https://example.com/a?first=1", "method": "get", "queryParams": query}
     members = {"id": "a", "type": "rest-call", "callParams": params}
-    url = task.read(members, allow=(), task_id=None).call.url
+    url = task_document.parse(members, allow=(), task_id=None).call.url
     pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
     assert pairs == [("first", "1"), *query.items()]
 
@@ -94,7 +98,11 @@ def test_content_goes_with_put_and_post_alone() -> None:
 def test_the_id_may_be_left_to_the_path() -> None:
     params = {"uri": "https://example.com", "method": "get"}
     found = of(id=None, callParams=params, task_id="clean-up")
-    assert found.written == {"id": "clean-up", "type": "rest-call", "callParams": params}
+    assert render(found.source_document) == {
+        "id": "clean-up",
+        "type": "rest-call",
+        "callParams": params,
+    }
     assert found == of(callParams=params, task_id="clean-up")
 
 
@@ -102,7 +110,7 @@ def test_what_is_null_is_not_given() -> None:
     params = {"uri": "https://example.com", "method": "get"}
     found = of(callParams={**params, "headers": None, "entity": None})
     assert found.call == Call(url="https://example.com", method="GET")
-    assert found.written["callParams"] == params
+    assert render(found.source_document)["callParams"] == params
 
 
 def refused(**members: Any) -> InvalidMember:

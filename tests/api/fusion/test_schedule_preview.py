@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.domain.fusion import preview, resource, schedule
+from app.api.fusion import schedule_document
+from app.domain.fusion import preview, resource
 from app.domain.preview import Preview
 from tests.domain.fusion.trigger_strategies import utc
 
@@ -13,7 +14,7 @@ NOW = utc(2026, 11, 22, 14, 0, 0, 123_456)
 
 def told(job: str | None = None, count: int = 4, **members: Any) -> Preview:
     named = None if job is None else resource.parse(job)
-    found = schedule.understand(members, resource=named, now=NOW)
+    found = schedule_document.parse_lenient(members, resource=named, now=NOW)
     return preview.of_schedule(found, after=NOW, count=count)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from app.domain.fusion import document
+from app.api.fusion import json_reader
 from app.errors import InvalidMember, MalformedDocument
 
 
 def test_a_member_given_twice_with_one_value_counts_once_at_its_first_place() -> None:
-    read = document.parse(b'{"type": "cron", "a": [{"b": 1, "b": 1}], "type": "cron"}')
+    read = json_reader.parse(b'{"type": "cron", "a": [{"b": 1, "b": 1}], "type": "cron"}')
     assert list(read.items()) == [("type", "cron"), ("a", [{"b": 1}])]
 
 
@@ -38,7 +38,7 @@ def test_what_contradicts_itself_or_cannot_be_stored_is_named(
     body: bytes, member: str, said: str
 ) -> None:
     with pytest.raises(InvalidMember) as refused:
-        document.parse(body)
+        json_reader.parse(body)
     assert (refused.value.member, refused.value.message) == (member, said)
     assert refused.value.remedy
 
@@ -66,24 +66,24 @@ def test_what_contradicts_itself_or_cannot_be_stored_is_named(
 )
 def test_what_is_no_document_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedDocument) as refused:
-        document.parse(body)
+        json_reader.parse(body)
     assert refused.value.remedy
     assert len(refused.value.message) < 200
 
 
 def test_a_byte_order_mark_and_space_around_the_document_do_no_harm() -> None:
-    assert document.parse(b'\xef\xbb\xbf {"a": -12.5}\n') == {"a": -12.5}
+    assert json_reader.parse(b'\xef\xbb\xbf {"a": -12.5}\n') == {"a": -12.5}
 
 
 @pytest.mark.parametrize(
     ("value", "meant"), [(True, True), ("true", True), ("False", False), (" TRUE", True)]
 )
 def test_a_boolean_may_be_a_string(value: object, meant: bool) -> None:  # noqa: FBT001 - a case
-    assert document.flag("enabled", value) is meant
+    assert json_reader.read_flag("enabled", value) is meant
 
 
 @pytest.mark.parametrize("value", ["yes", "", 1, 0, None, [], {}, "1"])
 def test_nothing_else_is_a_boolean(value: object) -> None:
     with pytest.raises(InvalidMember, match="not true or false") as refused:
-        document.flag("enabled", value)
+        json_reader.read_flag("enabled", value)
     assert refused.value.member == "enabled"

@@ -1,0 +1,31 @@
+"""Aborts the run of a Fusion job at once, and notifies the runner that is doing it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+from sqlalchemy import Connection
+
+from app.domain.job import Dialect, Job
+from app.store import endpoints, fusion_aborts, serial
+
+_ABORT: Final = "abort"
+
+
+def abort(connection: Connection, job: Job, reason: str) -> bool:
+    """End the run of a locked job that is under way; False where none is.
+
+    The jobs that may start when it ends must be locked too. The runner is notified by a call of its
+    own; the run has ended whether that call succeeds or not.
+    """
+    run_id = serial.live_run(connection, job.id)
+    run = None if run_id is None else fusion_aborts.end_run(connection, run_id, reason)
+    if run is None:
+        return False
+    if run.was_taken and job.endpoint:
+        runner = endpoints.find(connection, run.account_id, Dialect.FUSION, job.endpoint)
+        if runner is not None:
+            body = {"resource": job.name, "runId": str(run.id), "action": _ABORT}
+            fusion_aborts.notify_runner(connection, run, url=runner.url, body=orjson.dumps(body))
+    return True
