@@ -1,4 +1,4 @@
-"""Parking: runs that are given back until their destination has room, and those sent for again."""
+"""Parking: runs that workers hand back until their destination has room, and take up again then."""
 
 from __future__ import annotations
 
@@ -13,63 +13,63 @@ from app.domain.timings import LOOK_AHEAD, RENOTIFY_AFTER
 from app.store.queries import run
 from app.store.takes import Ticket
 
-Parked = tuple[int, str]
-"""An account's id and the text of a destination, as `https://example.com:443`."""
+DestinationKey = tuple[int, str]
+"""An account's id and the text of a destination, such as `https://example.com:443`."""
 
 
-class Release(NamedTuple):
-    """A run given back under its token: it stays away for `leave` seconds, unless sent for.
-
-    `called` where its call was made, and reached nobody.
-    """
+class Parking(NamedTuple):
+    """A run to be parked by the worker that holds it."""
 
     id: UUID
     token: int
+    """The token that the worker took it with."""
     destination: str
-    leave: float
+    """The text of its destination; another text where no destination unparks it."""
+    park_for: float
+    """Seconds until it is due again, unless a worker unparks it before."""
     cause: Cause
     reason: str
+    """Why it waits, in words for the account."""
     called: bool = False
+    """Whether its call was made, and reached nobody."""
 
 
-def release(
-    connection: psycopg.Connection, batch: Sequence[Release]
-) -> tuple[set[UUID], set[UUID]]:
-    """Give runs back, no attempt counted; those whose token still matched, and those left.
+def park(connection: psycopg.Connection, batch: Sequence[Parking]) -> tuple[set[UUID], set[UUID]]:
+    """Park runs, without counting an attempt; returns the ids that were parked, and those locked.
 
-    Left are those that somebody else has locked, who is not waited for: they are still held.
+    The others had another token. A locked row is not waited for: its run stays with its worker.
     """
     rows = run(
         connection,
-        "release",
+        "park",
         {
             "ids": [each.id for each in batch],
             "tokens": [each.token for each in batch],
             "destinations": [each.destination for each in batch],
-            "leaves": [each.leave for each in batch],
+            "park_for": [each.park_for for each in batch],
             "reasons": [each.reason for each in batch],
             "called": [each.called for each in batch],
             "ahead": LOOK_AHEAD,
         },
     )
-    released = {row[0] for row in rows.fetchall()}
-    missing = [each for each in batch if each.id not in released]
+    parked = {row[0] for row in rows.fetchall()}
+    missing = [each for each in batch if each.id not in parked]
     if not missing:
-        return released, set()
+        return parked, set()
     tickets = {
         "ids": [each.id for each in missing],
         "tokens": [each.token for each in missing],
     }
-    return released, {row[0] for row in run(connection, "still_held", tickets)}
+    return parked, {row[0] for row in run(connection, "still_taken", tickets)}
 
 
-def summon(
-    connection: psycopg.Connection, wanted: Sequence[tuple[Parked, int]]
-) -> dict[Parked, list[Ticket]]:
-    """Send for as many of the runs parked for each destination; those there were, to be taken."""
+def unpark(
+    connection: psycopg.Connection, wanted: Sequence[tuple[DestinationKey, int]]
+) -> dict[DestinationKey, list[Ticket]]:
+    """Make so many runs of each destination claimable; returns the tickets by destination."""
     rows = run(
         connection,
-        "summon",
+        "unpark",
         {
             "accounts": [account for (account, _), _ in wanted],
             "destinations": [destination for (_, destination), _ in wanted],
@@ -77,7 +77,7 @@ def summon(
             "renotify_after": RENOTIFY_AFTER,
         },
     )
-    called: dict[Parked, list[Ticket]] = {}
+    unparked: dict[DestinationKey, list[Ticket]] = {}
     for run_id, token, account, destination in rows.fetchall():
-        called.setdefault((account, destination), []).append((run_id, token))
-    return called
+        unparked.setdefault((account, destination), []).append((run_id, token))
+    return unparked

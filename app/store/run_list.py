@@ -14,7 +14,7 @@ from app.store.run_filter import restrict
 # A run that was attempted or given back waits for hours perhaps, and has an index of its own. Any
 # other is looked at within three seconds of its time, or a minute after it could not be acted upon:
 # so the few of these are found by the time to look, and a claim pays for no further index. What was
-# given back is told by `planned_at`: by `destination`, the index would seem to serve summon.
+# given back is told by `planned_at`: by `destination`, the index would seem to serve unpark.
 _DELAYED: Final = "(attempts > 0 OR planned_at IS NOT NULL)"
 _PROMPT: Final = "attempts = 0 AND planned_at IS NULL AND look_at < now() + interval '2 minutes'"
 

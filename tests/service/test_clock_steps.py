@@ -15,7 +15,7 @@ from app.domain.account import Caller
 from app.domain.run import RunState
 from app.errors import Unauthenticated
 from app.service import accounts, runs
-from app.store.parking import release, summon
+from app.store.parking import park, unpark
 from app.store.settling import settle
 from app.store.takes import Taken
 from tests.booked import book, claim_and_take, one
@@ -107,8 +107,8 @@ def test_a_run_that_is_due_an_hour_from_now_is_given_back_and_sent_for(
 ) -> None:
     run = moved_ahead(connection, caller.account.id)
 
-    assert release(connection, [back(run)]) == ({run.id}, set())
-    called = summon(connection, [((caller.account.id, HERE), 1)])
+    assert park(connection, [back(run)]) == ({run.id}, set())
+    called = unpark(connection, [((caller.account.id, HERE), 1)])
 
     assert [ticket[0] for tickets in called.values() for ticket in tickets] == [run.id]
 

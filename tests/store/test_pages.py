@@ -18,7 +18,7 @@ from app.domain.circuit_breaker import Cause
 from app.domain.run import LIVE, SETTLED, Position, Run, RunFilter, RunState
 from app.store import history, redelivery, run_list
 from app.store.engine import db, transaction
-from app.store.parking import Release, release
+from app.store.parking import Parking, park
 from tests.booked import add_account, one
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -97,15 +97,15 @@ def test_a_run_given_back_for_long_before_any_attempt_is_in_the_list(
     app: Flask, connection: psycopg.Connection, account_id: int
 ) -> None:
     run_id = add(connection, account_id, RunState.TAKEN, NOON)
-    back = Release(
+    back = Parking(
         id=run_id,
         token=1,
         destination="http://127.0.0.1:80",
-        leave=1800.0,
+        park_for=1800.0,
         cause=Cause.FULL,
         reason="waiting",
     )
-    assert release(connection, [back]) == ({run_id}, set())
+    assert park(connection, [back]) == ({run_id}, set())
 
     assert [run.id for run in walk(account_id)] == [run_id]
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from app.domain.circuit_breaker import Cause
-from app.store.parking import Release, release, summon
+from app.store.parking import Parking, park, unpark
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take
@@ -19,8 +19,8 @@ from tests.store.test_settling import came
 HERE = "http://127.0.0.1:2"
 
 
-def back(run: Taken, *, leave: float = 60.0, token: int | None = None) -> Release:
-    return Release(run.id, token or run.token, HERE, leave, Cause.FULL, "waiting: it is full")
+def back(run: Taken, *, park_for: float = 60.0, token: int | None = None) -> Parking:
+    return Parking(run.id, token or run.token, HERE, park_for, Cause.FULL, "waiting: it is full")
 
 
 def states(connection: psycopg.Connection) -> list[Any]:
@@ -33,7 +33,7 @@ def test_a_run_given_back_is_held_by_nobody_and_counts_no_attempt(
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
 
-    assert release(connection, [back(run)]) == ({run.id}, set())
+    assert park(connection, [back(run)]) == ({run.id}, set())
 
     assert states(connection) == [("waiting", 0)]
     row = connection.execute(
@@ -51,9 +51,9 @@ def test_whoever_lost_the_token_gives_nothing_back(
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
 
-    assert release(connection, [back(run, token=run.token - 1)]) == (set(), set())
-    assert release(connection, [back(run)]) == ({run.id}, set())
-    assert release(connection, [back(run, token=run.token + 1)]) == (set(), set())
+    assert park(connection, [back(run, token=run.token - 1)]) == (set(), set())
+    assert park(connection, [back(run)]) == ({run.id}, set())
+    assert park(connection, [back(run, token=run.token + 1)]) == (set(), set())
 
 
 def test_it_comes_back_by_itself_and_remembers_when_it_was_planned(
@@ -61,14 +61,14 @@ def test_it_comes_back_by_itself_and_remembers_when_it_was_planned(
 ) -> None:
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
-    release(connection, [back(run, leave=0.0)])
+    park(connection, [back(run, park_for=0.0)])
 
     (to_notify,) = check(connection, limit=10, leases_count=True).to_notify
     (again,) = take(connection, [(to_notify.run_id, to_notify.token)])
 
     assert again.planned_at == run.due_at
     assert again.send_at > run.due_at
-    release(connection, [back(again)])
+    park(connection, [back(again)])
     assert one(connection, "SELECT planned_at FROM inflight") == run.due_at
 
 
@@ -78,9 +78,9 @@ def test_runs_are_sent_for_in_the_order_of_their_due_times(
     for late in (3, 1, 2):
         book(connection, account_id, due_in=-late)
     runs = sorted(claim_and_take(connection), key=lambda run: run.due_at)
-    release(connection, [back(run) for run in runs])
+    park(connection, [back(run) for run in runs])
 
-    called = summon(connection, [((account_id, HERE), 2), ((account_id, "http://else:80"), 5)])
+    called = unpark(connection, [((account_id, HERE), 2), ((account_id, "http://else:80"), 5)])
 
     tickets = [(run.id, run.token + 1) for run in runs[:2]]
     assert sorted(called[account_id, HERE]) == sorted(tickets)
@@ -89,8 +89,8 @@ def test_runs_are_sent_for_in_the_order_of_their_due_times(
     taken = take(connection, called[account_id, HERE])
     assert {run.id for run in taken} == {run.id for run in runs[:2]}
     assert all(run.remaining <= 0 for run in taken)
-    assert len(summon(connection, [((account_id, HERE), 9)])[account_id, HERE]) == 1
-    assert summon(connection, [((account_id, HERE), 9)]) == {}
+    assert len(unpark(connection, [((account_id, HERE), 9)])[account_id, HERE]) == 1
+    assert unpark(connection, [((account_id, HERE), 9)]) == {}
 
 
 def test_two_who_send_for_the_same_runs_get_each_once(
@@ -98,12 +98,12 @@ def test_two_who_send_for_the_same_runs_get_each_once(
 ) -> None:
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
-    release(connection, [back(run)])
+    park(connection, [back(run)])
 
     with connection.transaction():
-        assert summon(connection, [((account_id, HERE), 1)])
-        assert summon(other, [((account_id, HERE), 1)]) == {}
-    assert summon(other, [((account_id, HERE), 1)]) == {}
+        assert unpark(connection, [((account_id, HERE), 1)])
+        assert unpark(other, [((account_id, HERE), 1)]) == {}
+    assert unpark(other, [((account_id, HERE), 1)]) == {}
 
 
 @pytest.mark.parametrize("column", ["cancelled_at = clock_timestamp()", "reclaims = 2"])
@@ -112,10 +112,10 @@ def test_neither_the_cancelled_nor_suspects_are_sent_for(
 ) -> None:
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
-    release(connection, [back(run)])
+    park(connection, [back(run)])
     connection.execute(f"UPDATE inflight SET {column}")
 
-    assert summon(connection, [((account_id, HERE), 1)]) == {}
+    assert unpark(connection, [((account_id, HERE), 1)]) == {}
 
 
 def test_what_was_cancelled_meanwhile_is_looked_at_at_once(
@@ -125,7 +125,7 @@ def test_what_was_cancelled_meanwhile_is_looked_at_at_once(
     (run,) = claim_and_take(connection)
     connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp(), reason = 'deleted'")
 
-    release(connection, [back(run)])
+    park(connection, [back(run)])
     settle(connection, check(connection, limit=10, leases_count=True).ended)
 
     history = connection.execute("SELECT state, attempts, reason FROM run").fetchall()
@@ -137,15 +137,15 @@ def test_an_attempt_ends_the_leave_and_a_success_leaves_no_reason(
 ) -> None:
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
-    release(connection, [back(run)])
-    (again,) = take(connection, summon(connection, [((account_id, HERE), 1)])[account_id, HERE])
+    park(connection, [back(run)])
+    (again,) = take(connection, unpark(connection, [((account_id, HERE), 1)])[account_id, HERE])
 
     failed = came(again, None, 500)
     settle(connection, [failed])
 
     row = connection.execute("SELECT planned_at, destination, send_at FROM inflight").fetchone()
     assert row == (None, None, failed.retry_at)
-    assert summon(connection, [((account_id, HERE), 1)]) == {}
+    assert unpark(connection, [((account_id, HERE), 1)]) == {}
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
     (to_notify,) = check(connection, limit=10, leases_count=True).to_notify
     (last,) = take(connection, [(to_notify.run_id, to_notify.token)])
@@ -178,7 +178,7 @@ def test_a_leave_is_no_shorter_than_the_time_to_send(
     book(connection, account_id, due_in=0.2)
     (run,) = claim_and_take(connection)
 
-    release(connection, [back(run, leave=0.0)])
+    park(connection, [back(run, park_for=0.0)])
 
     assert one(connection, "SELECT send_at >= due_at AND planned_at = due_at FROM inflight") is True
     assert run.send_at - run.due_at == timedelta()
@@ -192,7 +192,7 @@ def test_a_suspect_whose_call_reached_nobody_is_none_any_more(
     (run,) = claim_and_take(connection)
     connection.execute("UPDATE inflight SET reclaims = 2")
 
-    release(connection, [back(run)._replace(called=called)])
+    park(connection, [back(run)._replace(called=called)])
 
     assert one(connection, "SELECT reclaims FROM inflight") == reclaims
-    assert len(summon(connection, [((account_id, HERE), 1)])) == int(called)
+    assert len(unpark(connection, [((account_id, HERE), 1)])) == int(called)

@@ -139,8 +139,8 @@ def test_the_earliest_are_claimed_without_sorting_the_backlog(worker: psycopg.Co
 def test_parked_runs_are_found_in_order_without_reading_those_of_others(
     worker: psycopg.Connection,
 ) -> None:
-    assert "Sort" not in kinds(worker, "summon")
-    assert "inflight_parked" in indexes(worker, "summon")
+    assert "Sort" not in kinds(worker, "unpark")
+    assert "inflight_parked" in indexes(worker, "unpark")
 
 
 def test_a_plan_that_was_kept_outlives_a_column_that_the_next_release_adds(

@@ -15,7 +15,7 @@ from app.delivery.request import Call
 from app.domain.circuit_breaker import DOWN_AFTER, Cause
 from app.domain.completion import Tokens
 from app.domain.run import Reply, RunState
-from app.store.parking import Release
+from app.store.parking import Parking
 from app.store.takes import Taken
 from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.destination import Destination
@@ -156,7 +156,7 @@ class Capped(Stage):
         host = url.split("/")[2]
         return next(each for each in self.flow._known.values() if each.host == host)
 
-    def given_back(self) -> list[Release]:
+    def given_back(self) -> list[Parking]:
         batch = list(self.flow.releases)
         self.flow.releases.clear()
         released = [release for _, release in batch]
@@ -200,5 +200,5 @@ def taken(remaining: float) -> Taken:
     )
 
 
-def causes(releases: Sequence[Release]) -> set[Cause]:
+def causes(releases: Sequence[Parking]) -> set[Cause]:
     return {each.cause for each in releases}

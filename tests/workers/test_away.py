@@ -113,7 +113,7 @@ def test_however_long_it_is_away_it_is_probed_at_least_once_a_minute(stage: Capp
     for _ in range(80):
         stage.step(60.0)
         probe(stage, REFUSED)
-        leaves += [each.leave for each in stage.given_back()]
+        leaves += [each.park_for for each in stage.given_back()]
 
     assert leaves == sorted(leaves)
     assert leaves[-1] == 60.0
@@ -163,7 +163,7 @@ def test_the_apps_that_are_reached_again_give_the_others_more_probes(stage: Capp
     assert stage.flow._unreachable.number(1) == 1
     probe(stage, REFUSED, base="http://app99.test", endpoint="app99")
 
-    assert stage.given_back()[-1].leave < 20.0
+    assert stage.given_back()[-1].park_for < 20.0
 
 
 def test_patience_does_not_consume_what_waits_for_its_app(stage: Capped) -> None:
@@ -188,7 +188,7 @@ def test_many_that_are_late_do_not_come_back_every_second(stage: Capped) -> None
 
     stage.come_back(patient, late=7200)
 
-    assert stage.given_back()[-1].leave >= 5000
+    assert stage.given_back()[-1].park_for >= 5000
 
 
 def test_answers_count_as_they_do_for_others(stage: Capped) -> None:

@@ -110,7 +110,7 @@ def test_who_asks_for_time_gets_it_and_what_waited_is_given_back(stage: Capped) 
     released = stage.given_back()
     assert len(released) == 2
     assert causes(released) == {Cause.ASKED}
-    assert all(each.leave > 29.9 for each in released)
+    assert all(each.park_for > 29.9 for each in released)
     assert "receiver.test asked to wait until 2026-01-01T00:00:31Z" in released[0].reason
     stage.answer_all(OK)
     stage.hold_many(1)
@@ -128,7 +128,7 @@ def test_after_an_hour_a_run_gets_its_attempt_all_the_same(stage: Capped) -> Non
     stage.come_back(patient, late=3598.5)
     assert stage.engine.calls == []
     (release,) = stage.given_back()
-    assert release.leave <= 2.0
+    assert release.park_for <= 2.0
 
     for _ in range(6):
         stage.come_back(patient, late=3601)

@@ -13,7 +13,7 @@ import workers.dispatch.database_poller
 from app.domain.circuit_breaker import Brake, Cause
 from app.service.secrets import SecretBox
 from app.store.connection import ReconnectingConnection
-from app.store.parking import Parked, Release, release
+from app.store.parking import DestinationKey, Parking, park
 from app.store.takes import Ticket
 from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
 from tests.workers.stage import Stage
@@ -50,7 +50,7 @@ def poller(database: str, stage: Stage) -> Iterator[DatabasePoller]:
     made.close()
 
 
-def park(database: str, name: str = "demo", runs: int = 1) -> Destination:
+def park_runs(database: str, name: str = "demo", runs: int = 1) -> Destination:
     """A destination for which so many runs of an account of this name are parked."""
     with connect(database) as connection:
         account = add_account(connection, name)
@@ -58,8 +58,8 @@ def park(database: str, name: str = "demo", runs: int = 1) -> Destination:
             book(connection, account, due_in=-1)
         connection.execute("UPDATE job SET url = 'http://receiver.test/cb'")
         for run in claim_and_take(connection):
-            back = Release(run.id, run.token, "http://receiver.test:80", 60, Cause.FULL, "full")
-            assert release(connection, [back]) == ({run.id}, set())
+            back = Parking(run.id, run.token, "http://receiver.test:80", 60, Cause.FULL, "full")
+            assert park(connection, [back]) == ({run.id}, set())
     return Destination(account, "http", "receiver.test", 80, 50)
 
 
@@ -67,7 +67,7 @@ def test_parked_runs_are_fetched_and_sent(
     database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
     fetcher = stage.courier.destinations.fetcher
-    place = park(database, runs=3)
+    place = park_runs(database, runs=3)
     with connect(database) as connection:
         for number, sent in ((2, 2), (5, 3)):
             fetcher.summons.append(Summons(place, number, 3))
@@ -82,7 +82,7 @@ def test_a_probe_is_fetched_together_with_what_has_room(
     database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
     fetcher = stage.courier.destinations.fetcher
-    places = [park(database, name) for name in ("one", "other")]
+    places = [park_runs(database, name) for name in ("one", "other")]
     places[0].brake = Brake(cause=Cause.DOWN)
     for place in places:
         place.parked = 1
@@ -101,7 +101,7 @@ def test_what_cannot_be_asked_for_holds_up_nothing_else(
     database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
     fetcher = stage.courier.destinations.fetcher
-    place = park(database)
+    place = park_runs(database)
     # PostgreSQL has no text in which this could be asked for.
     impossible = Destination(place.account_id, "http", "receiver\0test", 80, 50)
     fetcher.summons.append(Summons(impossible, 1, 1))
@@ -118,7 +118,7 @@ def test_whoever_takes_nothing_unbidden_fetches_nothing(
     database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
     fetcher = stage.courier.destinations.fetcher
-    fetcher.summons.append(Summons(park(database), 1, 1))
+    fetcher.summons.append(Summons(park_runs(database), 1, 1))
     poller.polling = False
 
     poller.run_once()
@@ -144,12 +144,12 @@ def test_words_come_while_a_destination_s_runs_are_searched_for(
 ) -> None:
     searching, found = Event(), Event()
 
-    def slow(*_: object) -> dict[Parked, list[Ticket]]:
+    def slow(*_: object) -> dict[DestinationKey, list[Ticket]]:
         searching.set()
         assert found.wait(30)
         return {}
 
-    monkeypatch.setattr(workers.dispatch.database_poller, "summon", slow)
+    monkeypatch.setattr(workers.dispatch.database_poller, "unpark", slow)
     stage.hold(60.0)
     stage.courier.destinations.fetcher.summons.append(
         Summons(Destination(1, "http", "receiver.test", 80, 50), 1, 1)

@@ -61,7 +61,7 @@ def test_the_next_tick_waits_for_as_long_as_the_app_asked(stage: Capped) -> None
     assert not stage.engine.calls
     ((_, release),) = stage.flow.releases
     assert (release.id, release.cause, release.destination) == (held.run.id, Cause.ASKED, "")
-    assert release.leave == 30.0
+    assert release.park_for == 30.0
     assert release.reason == (
         "waiting: its app asked to wait with the calls of this job; "
         "next call at 2026-01-01T00:00:30Z"

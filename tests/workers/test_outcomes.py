@@ -131,7 +131,7 @@ def test_a_run_that_cannot_be_signed_waits_and_uses_up_nothing(
     assert (len(stage.engine.calls), len(stage.courier.outcomes)) == (0, 0)
     _, release = stage.courier.destinations.releases.popleft()
     assert (release.cause, release.called) == (Cause.KEY_MISSING, False)
-    assert release.leave == pytest.approx(leave, abs=1)
+    assert release.park_for == pytest.approx(leave, abs=1)
     assert "WAKECALL_SECRET_KEY" in release.reason
 
 

@@ -15,7 +15,7 @@ from app import log
 from app.domain.circuit_breaker import Cause
 from app.domain.run import Reply, RunKind, RunState, Timing
 from app.store.connection import ReconnectingConnection
-from app.store.parking import Release
+from app.store.parking import Parking
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.store import test_ticks
 from tests.store.test_apart import slow_ends
@@ -88,7 +88,7 @@ def test_runs_given_back_are_written_counted_and_let_go(database: str, stage: St
         # The other was reclaimed meanwhile.
         connection.execute("UPDATE inflight SET token = token + 1 WHERE id = %s", (runs[1].id,))
         for each in held:
-            back = Release(each.run.id, each.run.token, "http://x:80", 60, Cause.DOWN, "down")
+            back = Parking(each.run.id, each.run.token, "http://x:80", 60, Cause.DOWN, "down")
             stage.courier.destinations.releases.append((each, back))
         settler = Settler(
             ReconnectingConnection(database, "settler"), stage.courier, "test", clock=stage.clock
@@ -258,7 +258,7 @@ def test_a_locked_run_is_given_back_later_and_the_others_at_once(
         held = [hold(run, (), asked=now, answered=now) for run in claim_and_take(connection)]
         stage.courier.held.update(held)
         for each in held:
-            back = Release(each.run.id, each.run.token, "http://x:80", 60, Cause.DOWN, "down")
+            back = Parking(each.run.id, each.run.token, "http://x:80", 60, Cause.DOWN, "down")
             stage.courier.destinations.releases.append((each, back))
         waiting = "SELECT count(*) FROM inflight WHERE state = 'waiting'"
         with other.transaction():
@@ -287,7 +287,7 @@ def hold_interrupted(connection: psycopg.Connection, stage: Stage) -> Held:
 
 
 def give_back(stage: Stage, held: Held) -> None:
-    back = Release(held.run.id, held.run.token, "http://x:80", 60, Cause.DOWN, "down")
+    back = Parking(held.run.id, held.run.token, "http://x:80", 60, Cause.DOWN, "down")
     stage.courier.destinations.releases.append((held, back))
 
 
@@ -320,7 +320,7 @@ def test_ticks_are_stored_once_where_the_database_is_lost_while_others_are_given
         stage.courier.outcomes.clear()
         give_back(stage, other)
         lost = Mock(side_effect=psycopg.OperationalError("the connection is lost"))
-        monkeypatch.setattr("workers.dispatch.settler.release", lost)
+        monkeypatch.setattr("workers.dispatch.settler.park", lost)
         with pytest.raises(psycopg.OperationalError):
             settler.run_once()
         monkeypatch.undo()

@@ -26,7 +26,7 @@ def test_runs_that_wait_for_their_time_are_given_back_at_once(stage: Stage) -> N
     assert sorted(given_back(stage), key=lambda each: each[0].fire_at) == [
         (held, Cause.STOPPING) for held in reversed(waiting)
     ]
-    assert {release.leave for _, release in stage.courier.destinations.releases} == {0.0}
+    assert {release.park_for for _, release in stage.courier.destinations.releases} == {0.0}
     stage.step(0.3)
     assert stage.engine.calls == []
     assert len(given_back(stage)) == 2

@@ -11,7 +11,7 @@ from app.domain.timings import CANCELLATION_POLL, LOOK_AHEAD
 from app.store import heartbeats, takes
 from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, kind_of
-from app.store.parking import summon
+from app.store.parking import unpark
 from app.store.quarantine import suspects
 from app.store.takes import Ticket
 from app.uptime import read_uptime
@@ -112,7 +112,7 @@ class DatabasePoller(LoopThread):
         while waiting and sum(each.number for each in wanted) < _UNBIDDEN:
             wanted.append(waiting.popleft())
         try:
-            called = summon(
+            called = unpark(
                 connection, [(each.destination.parking, each.number) for each in wanted]
             )
             tickets = [ticket for found in called.values() for ticket in found]

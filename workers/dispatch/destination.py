@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from app.domain.circuit_breaker import FREE, Brake, share_of
-from app.store.parking import Parked
+from app.store.parking import DestinationKey
 
 if TYPE_CHECKING:
     from workers.dispatch.leased_run import Held
@@ -74,7 +74,7 @@ class Destination:
         self.waiting: deque[Held] = NOBODY
 
     @property
-    def parking(self) -> Parked:
+    def parking(self) -> DestinationKey:
         """Where its runs are parked."""
         return self.account_id, self.key
 

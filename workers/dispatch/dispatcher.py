@@ -18,7 +18,7 @@ from app.domain.retry import Unreached
 from app.domain.run import Attempt, Reply, RunState
 from app.domain.timings import RETIME_BEFORE
 from app.log import logger
-from app.store.parking import Release
+from app.store.parking import Parking
 from app.store.settling import Settlement
 from workers.dispatch.calls import ABORTED, WITHDRAWN, Sender, call_of, missing_key
 from workers.dispatch.cancellations import Cancellations, CancellationSnapshot
@@ -403,7 +403,7 @@ class Courier:
         else:
             self._give_back(held, held.set_aside(stopping=not suspended))
 
-    def _give_back(self, held: Held, release: Release) -> None:
+    def _give_back(self, held: Held, release: Parking) -> None:
         self.payloads.drop(held)
         held.decided = True
         self.destinations.releases.append((held, release))

@@ -26,7 +26,7 @@ from app.domain.run import Reply
 from app.domain.target import split
 from app.errors import InvalidMember
 from app.log import logger
-from app.store.parking import Release
+from app.store.parking import Parking
 from workers.dispatch.destination import NOBODY, Destination
 from workers.dispatch.leased_run import Held
 from workers.dispatch.unparking import Fetcher
@@ -75,7 +75,7 @@ class Destinations:
         self._tidied_at = 0.0
         self._waiting = 0
         self._workers = 1
-        self.releases: deque[tuple[Held, Release]] = deque()
+        self.releases: deque[tuple[Held, Parking]] = deque()
         """Runs given back, to be written so."""
         self.fetcher = Fetcher(loop, room=self._room, has_slot=has_slot, refill=self._refill)
 
@@ -366,7 +366,7 @@ class Destinations:
                 late=held.lateness(now),
                 jitter=jitter,
             )
-        release = Release(run.id, run.token, place.key, stays, cause, why, called)
+        release = Parking(run.id, run.token, place.key, stays, cause, why, called)
         self.releases.append((held, release))
 
     # Forgetting what is idle.

@@ -10,7 +10,7 @@ from app.domain.circuit_breaker import Cause
 from app.domain.instants import format_utc
 from app.domain.retry import job_pause
 from app.domain.run import Reply
-from app.store.parking import Release
+from app.store.parking import Parking
 from workers.dispatch.leased_run import Held
 
 MAX_WAIT_HERE_S: Final = 2.0
@@ -47,7 +47,7 @@ class JobBrakes:
         del self._until[held.run.job_id]
         return None
 
-    def release(self, held: Held, until: float, now: float) -> Release:
+    def release(self, held: Held, until: float, now: float) -> Parking:
         """Give a run back for as long as its job has to wait."""
         at = format_utc(held.wall(until).replace(microsecond=0))
         reason = f"waiting: its app asked to wait with the calls of this job; next call at {at}"

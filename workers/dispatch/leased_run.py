@@ -18,7 +18,7 @@ from app.domain.retry import RetryAt
 from app.domain.retry_policy import DEFAULT, Constant, Policy
 from app.domain.run import Attempt, RunKind, RunState
 from app.domain.timings import LEASE, LEASE_MARGIN
-from app.store.parking import Release
+from app.store.parking import Parking
 from app.store.settling import CalledTicks, Settlement
 from app.store.takes import Taken, Ticket
 from workers.dispatch.destination import Destination
@@ -225,7 +225,7 @@ class Held:
             before = first._replace(reason=_in_a_row(self.tick, at[self.tick - 1] or first.due_at))
         return settlement._replace(last=after is None, ticks=ticks._replace(before=before))
 
-    def set_aside(self, *, stopping: bool = False) -> Release:
+    def set_aside(self, *, stopping: bool = False) -> Parking:
         """Give it back at once, for another worker where this one is `stopping`.
 
         Otherwise its account is suspended: the scheduler rings for no run of that.
@@ -234,15 +234,15 @@ class Held:
             return self.give_back(0.0, Cause.STOPPING, "The worker that held it was stopped.")
         return self.give_back(0.0, Cause.SUSPENDED, "The account is suspended.", where=_SUSPENDED)
 
-    def without_key(self, why: str, now: float) -> Release:
+    def without_key(self, why: str, now: float) -> Parking:
         """Give it back, as a key is missing: it comes back by itself, the later the longer."""
         leave = min(max(_KEY_AGAIN_S, self.lateness(now)), _MAX_KEY_PAUSE_S)
         return self.give_back(leave, Cause.KEY_MISSING, why)
 
-    def give_back(self, leave: float, cause: Cause, why: str, *, where: str = _NOWHERE) -> Release:
+    def give_back(self, leave: float, cause: Cause, why: str, *, where: str = _NOWHERE) -> Parking:
         """Give it back for so many seconds, to no destination."""
         self.destination = None
-        return Release(self.run.id, self.run.token, where, leave, cause, why)
+        return Parking(self.run.id, self.run.token, where, leave, cause, why)
 
     def delivery(self, wall: datetime, completion_token: str | None = None) -> Delivery:
         """What is to be sent at `wall`. The run must have an address."""

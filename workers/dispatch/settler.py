@@ -20,7 +20,7 @@ from app.store import heartbeats
 from app.store.connection import ReconnectingConnection
 from app.store.counters import add_counters
 from app.store.database_errors import Kind, is_away, kind_of
-from app.store.parking import Release, release
+from app.store.parking import Parking, park
 from app.store.settling import Settlement
 from app.store.single_settling import Settled, settle_singly_if_needed
 from app.uptime import read_uptime
@@ -69,7 +69,7 @@ class Settler(LoopThread):
         self._identity = identity
         self._clock = clock
         self._unsettled: deque[tuple[Held, Settlement]] = deque()
-        self._unreleased: deque[tuple[Held, Release]] = deque()
+        self._unreleased: deque[tuple[Held, Parking]] = deque()
         self._deferred = DeferredSettlements()
         self._passing_until = float("-inf")
         self._counters = Counters()
@@ -148,8 +148,8 @@ class Settler(LoopThread):
                 self._settle_deferred(connection, each)
 
     def _without_interrupted(
-        self, connection: psycopg.Connection, batch: list[tuple[Held, Release]]
-    ) -> list[tuple[Held, Release]]:
+        self, connection: psycopg.Connection, batch: list[tuple[Held, Parking]]
+    ) -> list[tuple[Held, Parking]]:
         """Settle the runs that have called ticks of theirs; the others are given back as they are.
 
         The tick that is left is a run of its own then, which is given back when it is taken again.
@@ -166,9 +166,9 @@ class Settler(LoopThread):
         self._courier.settled_instead([held for held, _ in interrupted])
         return others
 
-    def _release(self, connection: psycopg.Connection, batch: list[tuple[Held, Release]]) -> None:
+    def _release(self, connection: psycopg.Connection, batch: list[tuple[Held, Parking]]) -> None:
         try:
-            released, locked = release(connection, [each for _, each in batch])
+            released, locked = park(connection, [each for _, each in batch])
         except psycopg.Error as error:
             match kind_of(error):
                 case Kind.AWAY:

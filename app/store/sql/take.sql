@@ -159,17 +159,17 @@ UPDATE inflight i SET lease_until = clock_timestamp() + %(lease)s
 WHERE i.id = ANY (ARRAY(SELECT id FROM held))
 RETURNING i.id, i.cancelled_at IS NOT NULL;
 
--- name: release
--- Only its holder gives a run back, and no attempt is counted. Nobody holds it afterwards; the raised
--- token sees to it that no old bell takes it. `planned_at` keeps when its attempt was to begin. It
--- comes back by itself at `send_at`, or sooner when it is sent for (summon). A run cancelled
--- meanwhile is looked at at once. One that was called, and reached nobody, is no suspect: whoever
--- called it lives.
--- A row locked elsewhere is passed over, and still held (still_held).
+-- name: park
+-- Only the worker that holds a run parks it, and no attempt is counted. No worker holds a parked run;
+-- its token is raised, so that an earlier notification takes it no more. `planned_at` keeps the time at
+-- which its attempt was to begin. A parked run is due again at `send_at`, or when a worker unparks it
+-- (unpark), whichever is earlier. A run that was cancelled is due to be looked at now. A run whose call
+-- was made and reached nobody is not a suspect: the process that called it is alive.
+-- A row that is locked elsewhere is passed over: its run stays with its worker (still_taken).
 WITH v AS MATERIALIZED (
   SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(destinations)b::text[],
-                       %(leaves)b::float8[], %(reasons)b::text[], %(called)b::boolean[])
-    AS v (id, token, destination, leave, reason, called)
+                       %(park_for)b::float8[], %(reasons)b::text[], %(called)b::boolean[])
+    AS v (id, token, destination, park_for, reason, called)
 ), free AS MATERIALIZED (
   SELECT i.id FROM v JOIN inflight i ON i.id = ANY (ARRAY[v.id])
   WHERE i.token = v.token AND i.state = 'taken'
@@ -179,26 +179,26 @@ UPDATE inflight i
 SET state = 'waiting', token = i.token + 1, lease_until = NULL,
     reclaims = CASE WHEN v.called THEN 0 ELSE i.reclaims END,
     planned_at = coalesce(i.planned_at, i.send_at), destination = v.destination,
-    send_at = greatest(i.send_at, clock_timestamp() + make_interval(secs => v.leave)),
+    send_at = greatest(i.send_at, clock_timestamp() + make_interval(secs => v.park_for)),
     reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
     look_at = CASE WHEN i.cancelled_at IS NULL
-                   THEN clock_timestamp() + make_interval(secs => v.leave) - %(ahead)s::interval
+                   THEN clock_timestamp() + make_interval(secs => v.park_for) - %(ahead)s::interval
                    ELSE clock_timestamp() END
 FROM v
 WHERE i.id = ANY (ARRAY[v.id]) AND v.id = ANY (ARRAY(SELECT id FROM free))
 RETURNING i.id;
 
--- name: still_held
--- Of runs that could not be given back: those that are still this worker's.
+-- name: still_taken
+-- Of runs that were not parked: those that this worker still holds, as their rows were locked.
 SELECT i.id FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
 JOIN inflight i ON i.id = ANY (ARRAY[v.id])
 WHERE i.token = v.token AND i.state = 'taken';
 
--- name: summon
--- Runs given back are sent for, the earliest due first, as many as their destination has room for.
--- The token stays, as when they are rung for: whichever comes first takes them. Suspects are left
--- to those who try them alone.
-WITH called AS (
+-- name: unpark
+-- Makes parked runs claimable, the earliest due first, as many as their destination has room for. The
+-- token stays, as when the scheduler notifies workers of a run: the first take gets it. Suspects are
+-- left to the quarantine process.
+WITH chosen AS (
   SELECT found.id
   FROM unnest(%(accounts)b::bigint[], %(destinations)b::text[], %(numbers)b::int[])
          AS v (account_id, destination, number),
@@ -214,5 +214,5 @@ WITH called AS (
 UPDATE inflight i
 SET state = 'claimed', send_at = greatest(i.planned_at, clock_timestamp()),
     look_at = clock_timestamp() + %(renotify_after)s
-WHERE i.id = ANY (ARRAY(SELECT id FROM called))
+WHERE i.id = ANY (ARRAY(SELECT id FROM chosen))
 RETURNING i.id, i.token, i.account_id, i.destination;
