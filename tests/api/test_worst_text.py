@@ -27,7 +27,7 @@ OURS = {
     *("store.queries._HEAD", "store.queries._USE", "service.accounts._NAME"),
     *("server_urls._SCHEME", "server_urls._UNKNOWN", "server_urls._PORT"),
 }
-# Read of headers that were checked when they were booked: tests/delivery/test_told.py.
+# Read of headers that were checked when they were booked: tests/delivery/test_error_details.py.
 ELSEWHERE = {"delivery.engine._VISIBLE"}
 
 MAX_TARGET = 60 * 1024

@@ -19,7 +19,7 @@ from tests.booked import connect, one
 from tests.receiver import Receiver
 from tests.workers.processes import PATIENCE_S, book_calls, environment, start
 from tests.workers.test_rq_worker import until
-from tests.workers.test_station import held_until
+from tests.workers.test_runtime import held_until
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from tests.api.conftest import MakeApp
 from tests.api.dapr.calls import schedule, told
 from tests.booked import one
 from tests.workers.stage import REFUSED, Capped
-from tests.workers.test_away import APP
+from tests.workers.test_unreachable_apps import APP
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from app.domain.circuit_breaker import Cause
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from tests.workers.stage import OK, Capped
-from tests.workers.test_away import APP
+from tests.workers.test_unreachable_apps import APP
 from workers.dispatch.job_backoff import JobBrakes
 from workers.dispatch.leased_run import Held
 

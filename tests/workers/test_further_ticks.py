@@ -15,7 +15,7 @@ from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from app.store.settling import Settlement
 from tests.workers.stage import OK, REFUSED, Capped
-from tests.workers.test_away import APP
+from tests.workers.test_unreachable_apps import APP
 from workers.dispatch.leased_run import Held
 
 DUE = datetime(2026, 1, 1, tzinfo=UTC)
