@@ -50,19 +50,19 @@ from app.domain.run import Attempt, Reply, RunState
 from datetime import UTC, datetime
 from tests.booked import claim_and_take, connect
 from tests.workers.stage import SECRET, Stage
-from workers.dispatch.leased_run import hold
+from workers.dispatch.leased_run import lease
 from app.store.connection import ReconnectingConnection
 from workers.dispatch.settler import Settler
 log.configure("worker")
 stage = Stage()
 with connect(sys.argv[1]) as connection:
     [run] = claim_and_take(connection)
-held = hold(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
+leased = lease(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
 reply = Reply(status=500, headers=(("X-Private", "PRIVATE"),), body=b"PRIVATE")
 attempt = Attempt(1, datetime(2026, 1, 1, tzinfo=UTC), 0.0, reply)
-end = held.came_to(RunState.FAILED, reason="PRIVATE", attempt=attempt)
-stage.courier.outcomes.append((held, end))
-settler = Settler(ReconnectingConnection(sys.argv[1], "settler"), stage.courier, "test")
+end = leased.settlement(RunState.FAILED, reason="PRIVATE", attempt=attempt)
+stage.dispatcher.outcomes.append((leased, end))
+settler = Settler(ReconnectingConnection(sys.argv[1], "settler"), stage.dispatcher, "test")
 settler.run_once()
 """
 

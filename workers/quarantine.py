@@ -19,7 +19,7 @@ from app.store import quarantine
 from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
 from app.uptime import read_uptime
-from workers.dispatch.runtime import Station
+from workers.dispatch.runtime import WorkerRuntime
 from workers.loop_thread import LoopThread
 from workers.process import begin, end, fail, identity, prepare_for
 from workers.quarantine_process import HURRY
@@ -70,10 +70,10 @@ class QuarantineFeeder(LoopThread):
     """Takes a group of suspects once the one before is settled; ends when there are no more."""
 
     def __init__(
-        self, station: Station, database: ReconnectingConnection, lock: QuarantineLock
+        self, runtime: WorkerRuntime, database: ReconnectingConnection, lock: QuarantineLock
     ) -> None:
         super().__init__("feeder", interval=_NEXT_S)
-        self._station = station
+        self._runtime = runtime
         self._database = database
         self._lock = lock
         self._size = 0
@@ -90,28 +90,28 @@ class QuarantineFeeder(LoopThread):
             self._finish()
             return
         now = read_uptime()
-        held = [each.ticket for each in list(self._station.courier.held)]
-        if held:
+        leased = [each.ticket for each in list(self._runtime.dispatcher.leased_runs)]
+        if leased:
             self._fed_at = now
-            if now - self._opened_at > _OPEN_S or len(held) >= self._size:
+            if now - self._opened_at > _OPEN_S or len(leased) >= self._size:
                 return
         else:
             self._opened_at = now
-        if not self._feed(held) and now - self._fed_at > _LINGER_S:
+        if not self._feed(leased) and now - self._fed_at > _LINGER_S:
             self._finish()
 
-    def _feed(self, held: list[Ticket]) -> bool:
+    def _feed(self, leased: list[Ticket]) -> bool:
         """Take what may be tried now, if there is any."""
         with self._database.use() as connection:
             found = quarantine.suspects(connection, limit=MAX_GROUP)
-            size = self._size if held else None
-            self._size, chosen = choose(found, size=size, under_way=len(held))
+            size = self._size if leased else None
+            self._size, chosen = choose(found, size=size, under_way=len(leased))
             if not chosen:
                 return False
-            number = len(held) + len(chosen)
-            free = quarantine.set_group_size(connection, [*held, *chosen], number)
+            number = len(leased) + len(chosen)
+            free = quarantine.set_group_size(connection, [*leased, *chosen], number)
         taken = [ticket for ticket in chosen if ticket[0] in free]
-        if not self._station.take(self._database, taken):
+        if not self._runtime.take(self._database, taken):
             return False
         if number == 1:
             logger.warning("run.tried_alone", run_id=str(taken[0][0]))
@@ -120,31 +120,31 @@ class QuarantineFeeder(LoopThread):
         return True
 
     def _finish(self) -> None:
-        self._station.stop()
+        self._runtime.stop()
         self.stop()
 
 
 def run(settings: Settings, lock: QuarantineLock) -> None:
     """Try every suspect there is, one group after the other."""
-    station = Station(settings, f"{identity()}.alone", redis_is_connected=lambda: True)
-    station.database_poller.polling = False
-    station.settler.interval = _SETTLE_S
-    thread_failures.end_process(station.stop, hurry=station.hurry)
-    threading.Thread(target=_follow, args=(station,), name="follow", daemon=True).start()
+    runtime = WorkerRuntime(settings, f"{identity()}.alone", redis_is_connected=lambda: True)
+    runtime.database_poller.polling = False
+    runtime.settler.interval = _SETTLE_S
+    thread_failures.end_process(runtime.stop, hurry=runtime.hurry)
+    threading.Thread(target=_follow, args=(runtime,), name="follow", daemon=True).start()
     feeder = QuarantineFeeder(
-        station, ReconnectingConnection(settings.database_url, "feeder"), lock
+        runtime, ReconnectingConnection(settings.database_url, "feeder"), lock
     )
     feeder.start()
-    station.run()
+    runtime.run()
     feeder.stop()
     feeder.join(timeout=5)
 
 
-def _follow(station: Station) -> None:
+def _follow(runtime: WorkerRuntime) -> None:
     """Do as the worker says that started this process, which holds the other end of the pipe."""
     while said := os.read(_STDIN, 64):
-        station.hurry() if HURRY in said else station.stop()
-    station.stop()
+        runtime.hurry() if HURRY in said else runtime.stop()
+    runtime.stop()
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from app.errors import Misconfigured
 from app.log import logger
 from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
-from workers.dispatch.runtime import Station
+from workers.dispatch.runtime import WorkerRuntime
 from workers.notifier import SUSPECT, redis_client
 from workers.process import begin, end, fail, identity, on_stop, prepare_for
 from workers.quarantine_process import QuarantineProcess
@@ -23,7 +23,7 @@ class Worker:
         name = identity()
         self._listener = RQListener(lambda: redis_client(settings.redis_url), self, name)
         self._quarantine = QuarantineProcess(os.environ, grace=settings.grace)
-        self._station = Station(
+        self._runtime = WorkerRuntime(
             settings,
             name,
             redis_is_connected=lambda: self._listener.is_connected,
@@ -35,7 +35,7 @@ class Worker:
     @property
     def saturated(self) -> bool:
         """Whether overdue batches had better wait in the queue."""
-        return self._station.courier.saturated
+        return self._runtime.dispatcher.saturated
 
     def accept(self, name: str, tickets: list[Ticket]) -> None:
         """Take a batch; suspects are tried by a process of their own."""
@@ -43,12 +43,12 @@ class Worker:
             with self._database.use() as connection:
                 self._quarantine.begin(connection)
         else:
-            self._station.take(self._database, tickets)
+            self._runtime.take(self._database, tickets)
 
     def run(self) -> None:
         """Work until stopped."""
         self._listener.start()
-        self._station.run()
+        self._runtime.run()
         self._quarantine.end()
         self._listener.join(timeout=5)
         self._database.close()
@@ -57,12 +57,12 @@ class Worker:
         """Take nothing more, and end when what is under way has ended."""
         self.stopping = True
         self._quarantine.stop()
-        self._station.stop()
+        self._runtime.stop()
 
     def hurry(self) -> None:
         """Wait for nothing under way any more."""
         self._quarantine.hurry()
-        self._station.hurry()
+        self._runtime.hurry()
 
 
 def main() -> None:

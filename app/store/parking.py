@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain.circuit_breaker import Cause
+from app.domain.circuit_breaker import BlockReason
 from app.domain.timings import LOOK_AHEAD, RENOTIFY_AFTER
 from app.store.queries import run
 from app.store.takes import Ticket
@@ -27,7 +27,7 @@ class Parking(NamedTuple):
     """The text of its destination; another text where no destination unparks it."""
     park_for: float
     """Seconds until it is due again, unless a worker unparks it before."""
-    cause: Cause
+    block_reason: BlockReason
     reason: str
     """Why it waits, in words for the account."""
     called: bool = False

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from app.domain import circuit_breaker
 from app.domain.circuit_breaker import (
+    CLOSED,
     DOWN_AFTER,
-    FREE,
-    Brake,
-    Cause,
-    after,
-    leave,
+    BlockReason,
+    CircuitBreaker,
     may_begin,
+    on_reply,
+    park_for,
     share_of,
 )
 from app.domain.run import Reply
@@ -33,25 +33,38 @@ UNREACHED = [
 
 
 def told(
-    brake: Brake, reply: Reply, *, now: float, begun: float | None = None, spared: bool = False
-) -> Brake:
+    breaker: CircuitBreaker,
+    reply: Reply,
+    *,
+    now: float,
+    begun: float | None = None,
+    unreachable_is_free: bool = False,
+) -> CircuitBreaker:
     began = now if begun is None else begun
-    return after(brake, reply, begun=began, now=now, wall=WALL, share=SHARE, spared=spared)
+    return on_reply(
+        breaker,
+        reply,
+        begun=began,
+        now=now,
+        wall=WALL,
+        share=SHARE,
+        unreachable_is_free=unreachable_is_free,
+    )
 
 
-def failing(times: int, reply: Reply = REFUSED) -> Brake:
-    brake = FREE
+def failing(times: int, reply: Reply = REFUSED) -> CircuitBreaker:
+    breaker = CLOSED
     for _ in range(times):
-        brake = told(brake, reply, now=10.0)
-    return brake
+        breaker = told(breaker, reply, now=10.0)
+    return breaker
 
 
 def asking(seconds: str, status: int = 503) -> Reply:
     return Reply(status=status, headers=(("Retry-After", seconds),))
 
 
-def free(brake: Brake, now: float, *, under_way: int = 0, probing: bool = False) -> bool:
-    return may_begin(brake, now, under_way=under_way, share=SHARE, probing=probing)
+def free(breaker: CircuitBreaker, now: float, *, in_flight: int = 0, probing: bool = False) -> bool:
+    return may_begin(breaker, now, in_flight=in_flight, share=SHARE, probing=probing)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +80,12 @@ def free(brake: Brake, now: float, *, under_way: int = 0, probing: bool = False)
 )
 def test_ten_failures_in_a_row_and_no_fewer_are_a_destination_down(reply: Reply) -> None:
     almost = failing(DOWN_AFTER - 1, reply)
-    assert almost.cause is None
-    assert free(almost, 10.0, under_way=SHARE - 1)
+    assert almost.block_reason is None
+    assert free(almost, 10.0, in_flight=SHARE - 1)
 
     down = told(almost, reply, now=10.0)
 
-    assert down.cause is Cause.DOWN
+    assert down.block_reason is BlockReason.DOWN
     assert not free(down, 10.999)
     assert free(down, 11.0)
     assert not free(down, 11.0, probing=True)
@@ -80,17 +93,17 @@ def test_ten_failures_in_a_row_and_no_fewer_are_a_destination_down(reply: Reply)
 
 @pytest.mark.parametrize("status", [200, 204, 301, 404, 410, 500])
 def test_an_answer_between_ends_the_row(status: int) -> None:
-    brake = told(failing(DOWN_AFTER - 1), Reply(status=status), now=10.0)
+    breaker = told(failing(DOWN_AFTER - 1), Reply(status=status), now=10.0)
 
-    assert brake is FREE
+    assert breaker is CLOSED
 
 
 @pytest.mark.parametrize("error", ["denied-address", "invalid-request", "signing-failed"])
 def test_what_never_reached_the_destination_says_nothing_of_it(error: str) -> None:
-    brake = failing(DOWN_AFTER - 1)
+    breaker = failing(DOWN_AFTER - 1)
 
-    assert told(brake, Reply(error=error), now=10.0) is brake
-    assert told(FREE, Reply(error=error), now=10.0) is FREE
+    assert told(breaker, Reply(error=error), now=10.0) is breaker
+    assert told(CLOSED, Reply(error=error), now=10.0) is CLOSED
 
 
 def test_a_probe_that_learnt_nothing_is_followed_by_another_a_while_later() -> None:
@@ -98,18 +111,18 @@ def test_a_probe_that_learnt_nothing_is_followed_by_another_a_while_later() -> N
 
     probed = told(down, Reply(error="denied-address"), now=12.0)
 
-    assert probed.cause is Cause.DOWN
+    assert probed.block_reason is BlockReason.DOWN
     assert not free(probed, 12.9)
     assert free(probed, 13.0)
 
 
 def test_probes_that_fail_come_at_growing_intervals_up_to_a_minute() -> None:
-    brake = failing(DOWN_AFTER)
+    breaker = failing(DOWN_AFTER)
     waits = []
     for _ in range(9):
-        now = brake.until
-        brake = told(brake, REFUSED, now=now)
-        waits.append(brake.until - now)
+        now = breaker.until
+        breaker = told(breaker, REFUSED, now=now)
+        waits.append(breaker.until - now)
 
     assert waits == [2, 4, 8, 16, 32, 60, 60, 60, 60]
 
@@ -121,71 +134,71 @@ def test_calls_that_began_before_tell_nothing_new() -> None:
 
 
 def test_one_success_closes_it_and_the_rest_comes_gradually() -> None:
-    brake = told(failing(DOWN_AFTER), OK, now=12.0)
-    assert brake.cause is None
+    breaker = told(failing(DOWN_AFTER), OK, now=12.0)
+    assert breaker.block_reason is None
 
-    under_way = []
-    while brake is not FREE:
-        allowed = next(n for n in range(SHARE + 1) if not free(brake, 12.0, under_way=n))
-        under_way.append(allowed)
-        brake = told(brake, OK, now=12.5)
+    in_flight = []
+    while breaker is not CLOSED:
+        allowed = next(n for n in range(SHARE + 1) if not free(breaker, 12.0, in_flight=n))
+        in_flight.append(allowed)
+        breaker = told(breaker, OK, now=12.5)
 
-    assert under_way == list(range(2, SHARE))
+    assert in_flight == list(range(2, SHARE))
 
 
 def test_failures_while_it_gathers_way_slow_it_down_and_bring_it_down_again() -> None:
-    brake = told(failing(DOWN_AFTER), OK, now=12.0)
+    breaker = told(failing(DOWN_AFTER), OK, now=12.0)
     for _ in range(6):
-        brake = told(brake, OK, now=12.0)
-    assert brake.allowed == 8
+        breaker = told(breaker, OK, now=12.0)
+    assert breaker.allowed == 8
 
-    assert told(brake, REFUSED, now=12.0).allowed == 4
+    assert told(breaker, REFUSED, now=12.0).allowed == 4
     for _ in range(DOWN_AFTER):
-        brake = told(brake, REFUSED, now=12.0)
+        breaker = told(breaker, REFUSED, now=12.0)
 
-    assert brake.cause is Cause.DOWN
-    assert brake.until == 14.0  # twice the wait before
+    assert breaker.block_reason is BlockReason.DOWN
+    assert breaker.until == 14.0  # twice the wait before
 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_who_asks_for_time_gets_it(status: int) -> None:
-    brake = told(FREE, asking("7", status), now=10.0)
+    breaker = told(CLOSED, asking("7", status), now=10.0)
 
-    assert brake.cause is Cause.ASKED
-    assert not free(brake, 16.999)
-    assert free(brake, 17.0)
-    assert not free(brake, 17.0, probing=True)
+    assert breaker.block_reason is BlockReason.ASKED
+    assert not free(breaker, 16.999)
+    assert free(breaker, 17.0)
+    assert not free(breaker, 17.0, probing=True)
 
 
 def test_nobody_gets_more_than_five_minutes() -> None:
-    assert told(FREE, asking("86400"), now=10.0).until == 310.0
+    assert told(CLOSED, asking("86400"), now=10.0).until == 310.0
 
 
 def test_a_longer_wish_counts_and_an_earlier_end_does_not() -> None:
-    brake = told(FREE, asking("7"), now=10.0)
+    breaker = told(CLOSED, asking("7"), now=10.0)
 
-    assert told(brake, asking("3"), now=11.0) is brake
-    assert told(brake, asking("20"), now=11.0, begun=9.0).until == 31.0
+    assert told(breaker, asking("3"), now=11.0) is breaker
+    assert told(breaker, asking("20"), now=11.0, begun=9.0).until == 31.0
 
 
 def test_a_success_does_not_cut_short_what_was_asked_for() -> None:
-    brake = told(FREE, asking("7"), now=10.0)
+    breaker = told(CLOSED, asking("7"), now=10.0)
 
-    assert told(brake, OK, now=11.0, begun=9.0) is brake
-    assert told(brake, OK, now=12.0) is brake
-    assert told(brake, OK, now=17.5).cause is None
+    assert told(breaker, OK, now=11.0, begun=9.0) is breaker
+    assert told(breaker, OK, now=12.0) is breaker
+    assert told(breaker, OK, now=17.5).block_reason is None
 
 
 def test_a_bare_429_slows_down_for_ever_longer_while_it_is_repeated() -> None:
-    brake = told(FREE, Reply(status=429), now=10.0)
-    assert (brake.cause, brake.until) == (Cause.SLOWED, 11.0)
-    assert told(brake, Reply(status=429), now=10.5, begun=9.0) is brake
+    breaker = told(CLOSED, Reply(status=429), now=10.0)
+    assert (breaker.block_reason, breaker.until) == (BlockReason.SLOWED, 11.0)
+    assert told(breaker, Reply(status=429), now=10.5, begun=9.0) is breaker
 
-    assert told(brake, Reply(status=429), now=11.0).until == 13.0
+    assert told(breaker, Reply(status=429), now=11.0).until == 13.0
 
 
 def test_a_bare_503_is_a_failure_and_no_wish() -> None:
-    assert told(FREE, Reply(status=503), now=10.0).cause is None
+    assert told(CLOSED, Reply(status=503), now=10.0).block_reason is None
 
 
 replies = st.sampled_from(
@@ -208,19 +221,19 @@ def test_whatever_comes_a_destination_is_never_given_up(
     history: list[tuple[Reply, float, float]],
 ) -> None:
     """A call may begin within five minutes, and successes alone set it free."""
-    brake, now = FREE, 1000.0
+    breaker, now = CLOSED, 1000.0
     for reply, pause, took in history:
         now += pause
-        brake = told(brake, reply, now=now, begun=now - took)
-        assert free(brake, max(now, brake.until))
-        assert brake.until - now <= circuit_breaker.MAX_ASKED
-        assert brake.allowed is None or brake.allowed >= 1
-        assert brake is FREE or brake != FREE
+        breaker = told(breaker, reply, now=now, begun=now - took)
+        assert free(breaker, max(now, breaker.until))
+        assert breaker.until - now <= circuit_breaker.MAX_RETRY_AFTER
+        assert breaker.allowed is None or breaker.allowed >= 1
+        assert breaker is CLOSED or breaker != CLOSED
 
-    now = max(now, brake.until)
+    now = max(now, breaker.until)
     for _ in range(SHARE):
-        brake = told(brake, OK, now=now)
-    assert brake is FREE
+        breaker = told(breaker, OK, now=now)
+    assert breaker is CLOSED
 
 
 def test_workers_share_what_an_account_may_open() -> None:
@@ -228,45 +241,46 @@ def test_workers_share_what_an_account_may_open() -> None:
 
 
 def test_what_is_soon_follows_from_how_long_a_call_takes() -> None:
-    assert circuit_breaker.is_soon(ahead=24, seconds=1.0, share=50)
-    assert not circuit_breaker.is_soon(ahead=25, seconds=1.0, share=50)
-    assert not circuit_breaker.is_soon(ahead=1, seconds=15.0, share=50)
-    assert circuit_breaker.is_soon(ahead=1000, seconds=None, share=50)
+    assert circuit_breaker.begins_soon(ahead=24, seconds=1.0, share=50)
+    assert not circuit_breaker.begins_soon(ahead=25, seconds=1.0, share=50)
+    assert not circuit_breaker.begins_soon(ahead=1, seconds=15.0, share=50)
+    assert circuit_breaker.begins_soon(ahead=1000, seconds=None, share=50)
 
 
 @given(
     parked=st.integers(1, 1_000_000),
     rate=st.none() | st.floats(1e-4, 1e6),
-    held_up=st.floats(0, 300),
+    blocked_for=st.floats(0, 300),
     late=st.floats(0, 10_000),
     jitter=st.floats(0, 1, exclude_max=True),
 )
 def test_a_leave_is_neither_nothing_nor_for_ever(
-    parked: int, rate: float | None, held_up: float, late: float, jitter: float
+    parked: int, rate: float | None, blocked_for: float, late: float, jitter: float
 ) -> None:
-    stays = leave(parked=parked, rate=rate, held_up=held_up, late=late, jitter=jitter)
+    stays = park_for(parked=parked, rate=rate, blocked_for=blocked_for, late=late, jitter=jitter)
 
     assert 1.0 <= stays <= 3600.0
-    if held_up:
-        assert stays == 1.0 or late + stays <= circuit_breaker.PATIENT_FOR + 1e-6
+    if blocked_for:
+        assert stays == 1.0 or late + stays <= circuit_breaker.MAX_HOLD + 1e-6
 
 
 def test_however_many_are_parked_a_hundred_a_second_come_back_by_themselves() -> None:
-    assert leave(parked=100_000, rate=3.3, held_up=0, late=0, jitter=0) == 1800
-    assert leave(parked=50_000, rate=1e6, held_up=0, late=0, jitter=0) == 500
-    assert leave(parked=100, rate=10.0, held_up=0, late=0, jitter=0.5) == 15
-    assert leave(parked=1, rate=None, held_up=40, late=0, jitter=0) == 40
+    assert park_for(parked=100_000, rate=3.3, blocked_for=0, late=0, jitter=0) == 1800
+    assert park_for(parked=50_000, rate=1e6, blocked_for=0, late=0, jitter=0) == 500
+    assert park_for(parked=100, rate=10.0, blocked_for=0, late=0, jitter=0.5) == 15
+    assert park_for(parked=1, rate=None, blocked_for=40, late=0, jitter=0) == 40
 
 
-OF_NO_DESTINATION = {Cause.SUSPENDED, Cause.STOPPING, Cause.KEY_MISSING}
+OF_NO_DESTINATION = {BlockReason.SUSPENDED, BlockReason.STOPPING, BlockReason.KEY_MISSING}
 
 
 def test_reasons_name_the_host_and_when_it_is_called_next() -> None:
     at = datetime(2026, 1, 1, 12, 0, 0, 1, tzinfo=UTC)
     host = "example.com"
-    of_destinations = [each for each in Cause if each not in OF_NO_DESTINATION]
+    of_destinations = [each for each in BlockReason if each not in OF_NO_DESTINATION]
     assert [
-        circuit_breaker.reason(cause, host, under_way=50, at=at) for cause in of_destinations
+        circuit_breaker.reason(block_reason, host, in_flight=50, at=at)
+        for block_reason in of_destinations
     ] == [
         "waiting: 50 calls to example.com are under way",
         "waiting: example.com asked to wait until 2026-01-01T12:00:01Z",
@@ -278,33 +292,35 @@ def test_reasons_name_the_host_and_when_it_is_called_next() -> None:
         ),
     ]
     why = circuit_breaker.reason(
-        Cause.AWAY, host, under_way=1, at=at, trouble="connect-failed: nobody"
+        BlockReason.AWAY, host, in_flight=1, at=at, last_failure="connect-failed: nobody"
     )
     assert "example.com cannot be reached (connect-failed: nobody);" in why
-    one = circuit_breaker.reason(Cause.FULL, host, under_way=1, at=at)
+    one = circuit_breaker.reason(BlockReason.FULL, host, in_flight=1, at=at)
     assert one == "waiting: 1 call to example.com is under way"
 
 
 @pytest.mark.parametrize("reply", UNREACHED)
 def test_the_first_call_that_does_not_reach_an_app_holds_up_the_others(reply: Reply) -> None:
-    away = told(FREE, reply, now=10.0, spared=True)
+    away = told(CLOSED, reply, now=10.0, unreachable_is_free=True)
 
-    assert away.cause is Cause.AWAY
-    assert away.trouble.startswith(str(reply.error))
+    assert away.block_reason is BlockReason.AWAY
+    assert away.last_failure.startswith(str(reply.error))
     assert not free(away, 10.999)
     assert free(away, 11.0)
     assert not free(away, 11.0, probing=True)
-    assert told(away, reply, now=10.5, begun=9.9, spared=True) is away
-    assert told(FREE, reply, now=10.0).cause is None, "others have failures to spend"
+    assert told(away, reply, now=10.5, begun=9.9, unreachable_is_free=True) is away
+    assert told(CLOSED, reply, now=10.0).block_reason is None, "others have failures to spend"
 
 
-@pytest.mark.parametrize("before", [FREE, failing(DOWN_AFTER + 9)])
-def test_an_app_that_is_away_is_probed_every_second_and_then_every_few(before: Brake) -> None:
-    brake, waits = before, []
+@pytest.mark.parametrize("before", [CLOSED, failing(DOWN_AFTER + 9)])
+def test_an_app_that_is_away_is_probed_every_second_and_then_every_few(
+    before: CircuitBreaker,
+) -> None:
+    breaker, waits = before, []
     for _ in range(80):
-        now = max(100.0, brake.until)
-        brake = told(brake, REFUSED, now=now, spared=True)
-        waits.append(round(brake.until - now, 6))
+        now = max(100.0, breaker.until)
+        breaker = told(breaker, REFUSED, now=now, unreachable_is_free=True)
+        waits.append(round(breaker.until - now, 6))
 
     assert waits[:3] == pytest.approx([1, 1.25, 1.5625])
     assert waits == sorted(waits)
@@ -316,16 +332,16 @@ def test_an_app_that_is_away_is_probed_every_second_and_then_every_few(before: B
 
 @pytest.mark.parametrize("unreachable", [100, 1500, 10_000])
 def test_all_unreachable_apps_of_an_account_share_ten_probes_a_second(unreachable: int) -> None:
-    brake = FREE
+    breaker = CLOSED
     for now in (10.0, 20.0):
-        brake = circuit_breaker.absent(brake, "refused", now, unreachable=unreachable)
-        assert brake.until - now >= unreachable / 10
+        breaker = circuit_breaker.on_missing_app(breaker, "refused", now, unreachable=unreachable)
+        assert breaker.until - now >= unreachable / 10
 
 
 @pytest.mark.parametrize("parked", [1, 1500, 200_000])
 def test_what_waits_for_unreachable_apps_comes_back_ten_a_second(parked: int) -> None:
     stays = [
-        circuit_breaker.leave_unreachable(parked=parked, held_up=5.0, jitter=jitter)
+        circuit_breaker.park_for_unreachable(parked=parked, blocked_for=5.0, jitter=jitter)
         for jitter in (0, 0.99)
     ]
     assert min(stays) >= max(5.0, parked / 10)
@@ -335,13 +351,13 @@ def test_what_waits_for_unreachable_apps_comes_back_ten_a_second(parked: int) ->
 @pytest.mark.parametrize("reply", [OK, Reply(status=404), Reply(status=500)])
 @pytest.mark.parametrize("begun", [5.0, 12.0])
 def test_any_answer_shows_that_an_app_is_back(reply: Reply, begun: float) -> None:
-    away = told(FREE, REFUSED, now=10.0, spared=True)
+    away = told(CLOSED, REFUSED, now=10.0, unreachable_is_free=True)
 
-    back = told(away, reply, now=12.0, begun=begun, spared=True)
+    back = told(away, reply, now=12.0, begun=begun, unreachable_is_free=True)
 
-    assert back.cause is None
-    assert free(back, 12.0, under_way=1)
-    assert not free(back, 12.0, under_way=5)
+    assert back.block_reason is None
+    assert free(back, 12.0, in_flight=1)
+    assert not free(back, 12.0, in_flight=5)
 
 
 @pytest.mark.parametrize(
@@ -352,27 +368,31 @@ def test_any_answer_shows_that_an_app_is_back(reply: Reply, begun: float) -> Non
         *(Reply(error=error) for error in ("timeout", "connection-lost", "tls-failed")),
     ],
 )
-@pytest.mark.parametrize("before", [FREE, told(FREE, REFUSED, now=10.0, spared=True)])
-def test_no_answer_for_one_job_holds_up_its_app(reply: Reply, before: Brake) -> None:
-    brake = before
+@pytest.mark.parametrize(
+    "before", [CLOSED, told(CLOSED, REFUSED, now=10.0, unreachable_is_free=True)]
+)
+def test_no_answer_for_one_job_holds_up_its_app(reply: Reply, before: CircuitBreaker) -> None:
+    breaker = before
     for _ in range(2 * DOWN_AFTER):
-        brake = told(brake, reply, now=12.0, spared=True)
-        assert brake.cause is None
-        assert free(brake, 12.0)
+        breaker = told(breaker, reply, now=12.0, unreachable_is_free=True)
+        assert breaker.block_reason is None
+        assert free(breaker, 12.0)
 
 
 def test_a_connection_that_was_lost_before_says_nothing_of_an_app_that_is_away() -> None:
-    away = told(FREE, REFUSED, now=10.0, spared=True)
+    away = told(CLOSED, REFUSED, now=10.0, unreachable_is_free=True)
     lost = Reply(error="connection-lost")
 
-    assert told(away, lost, now=10.1, begun=9.0, spared=True) is away
-    assert told(away, lost, now=11.1, begun=11.0, spared=True).cause is None
+    assert told(away, lost, now=10.1, begun=9.0, unreachable_is_free=True) is away
+    assert told(away, lost, now=11.1, begun=11.0, unreachable_is_free=True).block_reason is None
 
 
 def test_a_probe_that_could_not_be_signed_is_no_sign_of_life() -> None:
-    away = told(FREE, REFUSED, now=10.0, spared=True)
+    away = told(CLOSED, REFUSED, now=10.0, unreachable_is_free=True)
 
-    unsigned = told(away, Reply(error="signing-failed", connected=False), now=11.0, spared=True)
+    unsigned = told(
+        away, Reply(error="signing-failed", connected=False), now=11.0, unreachable_is_free=True
+    )
 
-    assert unsigned.cause is Cause.AWAY
+    assert unsigned.block_reason is BlockReason.AWAY
     assert unsigned.until == 12.0

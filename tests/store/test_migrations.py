@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
 
 from app import config, create_app
-from app.domain.circuit_breaker import Cause
+from app.domain.circuit_breaker import BlockReason
 from app.store.engine import db
 from app.store.parking import Parking, park
 from app.store.partitions import make_ahead
@@ -50,7 +50,7 @@ def test_flow_control_can_be_taken_back_with_runs_given_back_and_brought_again(
     with connect(database) as connection, app.app_context():
         book(connection, add_account(connection), due_in=-1)
         (run,) = claim_and_take(connection)
-        park(connection, [Parking(run.id, run.token, "http://x:80", 60, Cause.FULL, "full")])
+        park(connection, [Parking(run.id, run.token, "http://x:80", 60, BlockReason.FULL, "full")])
 
         downgrade(directory=f"{CHECKOUT / 'migrations'}", revision="0001")
         assert one(connection, "SELECT state FROM inflight") == "claimed"

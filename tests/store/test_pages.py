@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import event
 from uuid6 import uuid7
 
-from app.domain.circuit_breaker import Cause
+from app.domain.circuit_breaker import BlockReason
 from app.domain.run import LIVE, SETTLED, Position, Run, RunFilter, RunState
 from app.store import history, redelivery, run_list
 from app.store.engine import db, transaction
@@ -102,7 +102,7 @@ def test_a_run_given_back_for_long_before_any_attempt_is_in_the_list(
         token=1,
         destination="http://127.0.0.1:80",
         park_for=1800.0,
-        cause=Cause.FULL,
+        block_reason=BlockReason.FULL,
         reason="waiting",
     )
     assert park(connection, [back]) == ({run_id}, set())

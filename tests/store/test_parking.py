@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.domain.circuit_breaker import Cause
+from app.domain.circuit_breaker import BlockReason
 from app.store.parking import Parking, park, unpark
 from app.store.rescue import check
 from app.store.settling import settle
@@ -20,7 +20,9 @@ HERE = "http://127.0.0.1:2"
 
 
 def back(run: Taken, *, park_for: float = 60.0, token: int | None = None) -> Parking:
-    return Parking(run.id, token or run.token, HERE, park_for, Cause.FULL, "waiting: it is full")
+    return Parking(
+        run.id, token or run.token, HERE, park_for, BlockReason.FULL, "waiting: it is full"
+    )
 
 
 def states(connection: psycopg.Connection) -> list[Any]:

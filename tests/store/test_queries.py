@@ -25,7 +25,7 @@ ELSEWHERE: Final = {
     "accuracy purge": accuracy._PURGE,
     "answers purge": idempotency._PURGE,
     "superseded purge": repairs._DROP_SUPERSEDED,
-    "keyring": account_cache._VALID,
+    "account_cache": account_cache._VALID,
 }
 """Those of the same sessions that stand beside what they belong to."""
 

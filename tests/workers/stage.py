@@ -12,15 +12,15 @@ from uuid6 import uuid7
 
 from app.delivery.loop import Loop
 from app.delivery.request import Call
-from app.domain.circuit_breaker import DOWN_AFTER, Cause
+from app.domain.circuit_breaker import DOWN_AFTER, BlockReason
 from app.domain.completion import Tokens
 from app.domain.run import Reply, RunState
 from app.store.parking import Parking
 from app.store.takes import Taken
 from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.destination import Destination
-from workers.dispatch.dispatcher import Courier
-from workers.dispatch.leased_run import Held, hold
+from workers.dispatch.dispatcher import Dispatcher
+from workers.dispatch.leased_run import LeasedRun, lease
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 TOKENS = Tokens(["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="])
@@ -80,7 +80,7 @@ class Stage:
         self.clock = Clock()
         self.loop = Loop(clock=self.clock, wall=self.wall)
         self.engine = FakeEngine()
-        self.courier = Courier(
+        self.dispatcher = Dispatcher(
             self.loop,
             self.engine,
             tokens=TOKENS,
@@ -88,12 +88,12 @@ class Stage:
             jitter=lambda: 0.0,
         )
 
-    def hold(self, remaining: float, **changes: Any) -> Held:
+    def lease(self, remaining: float, **changes: Any) -> LeasedRun:
         run = taken(remaining)._replace(**changes)
-        held = hold(run, (SECRET,), asked=self.clock.now, answered=self.clock.now)
-        self.courier.accept([held])
+        leased = lease(run, (SECRET,), asked=self.clock.now, answered=self.clock.now)
+        self.dispatcher.accept([leased])
         self.step()
-        return held
+        return leased
 
     def step(self, seconds: float = 0.0) -> None:
         self.clock.now += seconds
@@ -104,17 +104,17 @@ class Stage:
         return self.clock.now + self.set_by
 
     def poll_cancellations(
-        self, *withdrawn: Held, offset: float = inf, suspended: frozenset[int] = frozenset()
+        self, *withdrawn: LeasedRun, offset: float = inf, suspended: frozenset[int] = frozenset()
     ) -> None:
         """The database says what is wanted no more, and perhaps how far its clock lies back."""
-        tokens = {held.run.id: held.run.token for held in withdrawn}
-        self.courier.update_cancellations(
+        tokens = {leased.run.id: leased.run.token for leased in withdrawn}
+        self.dispatcher.update_cancellations(
             CancellationSnapshot(self.clock.now, offset, tokens, suspended)
         )
         self.step()
 
     def settled(self) -> RunState | None:
-        _, settlement = self.courier.outcomes.popleft()
+        _, settlement = self.dispatcher.outcomes.popleft()
         return settlement.state
 
 
@@ -125,7 +125,7 @@ class Capped(Stage):
         self.clock = Clock()
         self.loop = Loop(clock=self.clock, wall=self.wall)
         self.engine = FakeEngine()
-        self.courier = Courier(
+        self.dispatcher = Dispatcher(
             self.loop,
             self.engine,
             tokens=TOKENS,
@@ -134,35 +134,35 @@ class Capped(Stage):
             limits={2: 2},
             jitter=lambda: 0.0,
         )
-        self.flow = self.courier.destinations
+        self.flow = self.dispatcher.flow_control
 
-    def hold_many(self, number: int, url: str = URL, account: int = 1) -> list[Held]:
-        return [self.hold(0.0, url=url, account_id=account) for _ in range(number)]
+    def lease_many(self, number: int, url: str = URL, account: int = 1) -> list[LeasedRun]:
+        return [self.lease(0.0, url=url, account_id=account) for _ in range(number)]
 
-    def come_back(self, released: Held, *, late: float = 10.0) -> Held:
+    def come_back(self, parked: LeasedRun, *, late: float = 10.0) -> LeasedRun:
         """A run that was given back, taken again after so long."""
-        run = released.run
+        run = parked.run
         send_at = run.due_at + timedelta(seconds=late)
         again = run._replace(token=run.token + 2, planned_at=run.due_at, send_at=send_at)
-        held = hold(again, (SECRET,), asked=self.clock.now, answered=self.clock.now)
-        self.courier.accept([held])
+        leased = lease(again, (SECRET,), asked=self.clock.now, answered=self.clock.now)
+        self.dispatcher.accept([leased])
         self.step()
-        return held
+        return leased
 
     def urls(self) -> list[str]:
         return [call.url for call, _, _ in self.engine.calls]
 
-    def place(self, url: str = URL) -> Destination:
+    def destination(self, url: str = URL) -> Destination:
         host = url.split("/")[2]
         return next(each for each in self.flow._known.values() if each.host == host)
 
-    def given_back(self) -> list[Parking]:
-        batch = list(self.flow.releases)
-        self.flow.releases.clear()
-        released = [release for _, release in batch]
-        self.courier.given_back([held for held, _ in batch], {each.id for each in released})
+    def parked_runs(self) -> list[Parking]:
+        batch = list(self.flow.parked)
+        self.flow.parked.clear()
+        parked = [parking for _, parking in batch]
+        self.dispatcher.on_parked([leased for leased, _ in batch], {each.id for each in parked})
         self.step()
-        return released
+        return parked
 
     def answer_all(self, reply: Reply) -> None:
         for _ in range(len(self.engine.calls)):
@@ -171,10 +171,10 @@ class Capped(Stage):
 
     def go_down(self, reply: Reply = REFUSED) -> None:
         for _ in range(DOWN_AFTER):
-            self.hold(0.0)
+            self.lease(0.0)
             self.engine.answer(reply)
             self.step()
-        self.courier.outcomes.clear()
+        self.dispatcher.outcomes.clear()
 
 
 def taken(remaining: float) -> Taken:
@@ -200,5 +200,5 @@ def taken(remaining: float) -> Taken:
     )
 
 
-def causes(releases: Sequence[Parking]) -> set[Cause]:
-    return {each.cause for each in releases}
+def block_reasons(parkings: Sequence[Parking]) -> set[BlockReason]:
+    return {each.block_reason for each in parkings}

@@ -15,7 +15,7 @@ from app.store.takes import Taken
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.store.test_settling import came
 from workers.dispatch.lateness import Accuracy
-from workers.dispatch.leased_run import Held, hold
+from workers.dispatch.leased_run import LeasedRun, lease
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
         yield opened
 
 
-def late(run: Taken, milliseconds: float) -> tuple[Held, Settlement]:
+def late(run: Taken, milliseconds: float) -> tuple[LeasedRun, Settlement]:
     settlement = came(run)
     assert settlement.attempt is not None
     settlement = settlement._replace(attempt=settlement.attempt._replace(lateness_ms=milliseconds))
-    return hold(run, (), asked=0.0, answered=0.0), settlement
+    return lease(run, (), asked=0.0, answered=0.0), settlement
 
 
-def settled(batch: Sequence[tuple[Held, Settlement]]) -> Settled:
+def settled(batch: Sequence[tuple[LeasedRun, Settlement]]) -> Settled:
     return Settled(done=tuple(each for _, each in batch), token_mismatch=(), failed=())
 
 
@@ -90,8 +90,8 @@ def test_calls_by_hand_and_events_say_nothing_of_how_late_the_service_is(
     connection: psycopg.Connection, runs: list[Taken]
 ) -> None:
     batch = [
-        (held, settlement._replace(punctual=False))
-        for held, settlement in (late(run, 700.0) for run in runs)
+        (leased, settlement._replace(punctual=False))
+        for leased, settlement in (late(run, 700.0) for run in runs)
     ]
     accuracy = Accuracy()
     accuracy.count(batch, settled(batch))

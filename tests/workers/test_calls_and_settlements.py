@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from app.domain.call_options import CallOptions
-from app.domain.circuit_breaker import Cause
+from app.domain.circuit_breaker import BlockReason
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunKind, RunState
 from tests.workers.stage import TOKENS, Stage, taken
-from workers.dispatch.leased_run import hold
+from workers.dispatch.leased_run import lease
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def test_replies_become_settlements(stage: Stage) -> None:
         (Reply(status=500), None),
         (Reply(error="timeout", error_detail="too slow"), None),
     ):
-        stage.hold(0.0)
+        stage.lease(0.0)
         stage.engine.answer(reply)
-        _, settlement = stage.courier.outcomes.popleft()
+        _, settlement = stage.dispatcher.outcomes.popleft()
         assert settlement.state is state
         assert settlement.ends_job is (reply.status == 410)
         assert settlement.attempt is not None
@@ -40,28 +40,28 @@ def test_replies_become_settlements(stage: Stage) -> None:
 
 
 def test_the_last_attempt_of_the_schedule_is_final(stage: Stage) -> None:
-    stage.hold(0.0, attempts=7)
+    stage.lease(0.0, attempts=7)
     stage.engine.answer(Reply(status=500))
 
     assert stage.settled() is RunState.FAILED
 
 
 def test_a_run_sent_again_has_its_retries_anew_and_its_attempts_go_on(stage: Stage) -> None:
-    stage.hold(0.0, attempts=8, tried=8)
+    stage.lease(0.0, attempts=8, tried=8)
     stage.engine.answer(Reply(status=500))
-    _, settlement = stage.courier.outcomes.popleft()
+    _, settlement = stage.dispatcher.outcomes.popleft()
     assert settlement.state is None
     assert settlement.attempt is not None
     assert settlement.attempt.number == 9
 
-    stage.hold(0.0, attempts=15, tried=8)
+    stage.lease(0.0, attempts=15, tried=8)
     stage.engine.answer(Reply(status=500))
     assert stage.settled() is RunState.FAILED
 
 
 def test_a_run_is_called_in_the_manner_of_its_job(stage: Stage) -> None:
     manner = CallOptions(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
-    stage.hold(-3.0, manner=manner, missed=4)
+    stage.lease(-3.0, manner=manner, missed=4)
 
     ((call, _, _),) = stage.engine.calls
     assert (call.method, call.timeout) == ("PUT", 2.5)
@@ -71,12 +71,12 @@ def test_a_run_is_called_in_the_manner_of_its_job(stage: Stage) -> None:
 
 def test_a_run_is_tried_again_as_its_job_says(stage: Stage) -> None:
     manner = CallOptions(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
-    held = stage.hold(0.0, manner=manner)
+    leased = stage.lease(0.0, manner=manner)
     stage.engine.answer(Reply(status=500))
-    _, settlement = stage.courier.outcomes.popleft()
-    assert settlement.retry_at == held.run.due_at + timedelta(seconds=90)
+    _, settlement = stage.dispatcher.outcomes.popleft()
+    assert settlement.retry_at == leased.run.due_at + timedelta(seconds=90)
 
-    stage.hold(0.0, manner=manner, attempts=1)
+    stage.lease(0.0, manner=manner, attempts=1)
     stage.engine.answer(Reply(status=500))
     assert stage.settled() is RunState.FAILED
 
@@ -95,28 +95,28 @@ def test_beyond_its_age_a_run_is_not_tried_again_but_is_tried_once_each_time_it_
     stage: Stage, attempts: int, tried: int, late: float, *, sent: bool
 ) -> None:
     manner = CallOptions(retry=RetryPolicy(max_age=60.0))
-    stage.hold(-late, manner=manner, attempts=attempts, tried=tried)
+    stage.lease(-late, manner=manner, attempts=attempts, tried=tried)
 
     assert bool(stage.engine.calls) is sent
     if not sent:
-        _, settlement = stage.courier.outcomes.popleft()
+        _, settlement = stage.dispatcher.outcomes.popleft()
         assert settlement.state is RunState.FAILED
         assert settlement.attempt is None
         assert "maxAge of 60 s" in (settlement.reason or "")
 
 
 def test_lateness_counts_from_the_time_the_attempt_might_have_begun(stage: Stage) -> None:
-    held = stage.hold(-2.5)
+    leased = stage.lease(-2.5)
     stage.engine.answer(Reply(status=204))
-    _, settlement = stage.courier.outcomes.popleft()
+    _, settlement = stage.dispatcher.outcomes.popleft()
 
     assert settlement.attempt is not None
     assert settlement.attempt.lateness_ms == pytest.approx(2500)
-    assert settlement.attempt.started_at == held.run.due_at + timedelta(seconds=2.5)
+    assert settlement.attempt.started_at == leased.run.due_at + timedelta(seconds=2.5)
 
 
 def test_a_run_without_content_is_dead(stage: Stage) -> None:
-    stage.hold(0.0, url=None)
+    stage.lease(0.0, url=None)
     assert stage.settled() is RunState.DEAD
 
 
@@ -124,32 +124,32 @@ def test_a_run_without_content_is_dead(stage: Stage) -> None:
 def test_a_run_that_cannot_be_signed_waits_and_uses_up_nothing(
     stage: Stage, late: float, leave: float
 ) -> None:
-    keyless = hold(taken(-late), (), asked=stage.clock.now, answered=stage.clock.now)
-    stage.courier.accept([keyless])
+    keyless = lease(taken(-late), (), asked=stage.clock.now, answered=stage.clock.now)
+    stage.dispatcher.accept([keyless])
     stage.step()
 
-    assert (len(stage.engine.calls), len(stage.courier.outcomes)) == (0, 0)
-    _, release = stage.courier.destinations.releases.popleft()
-    assert (release.cause, release.called) == (Cause.KEY_MISSING, False)
-    assert release.park_for == pytest.approx(leave, abs=1)
-    assert "WAKECALL_SECRET_KEY" in release.reason
+    assert (len(stage.engine.calls), len(stage.dispatcher.outcomes)) == (0, 0)
+    _, parking = stage.dispatcher.flow_control.parked.popleft()
+    assert (parking.block_reason, parking.called) == (BlockReason.KEY_MISSING, False)
+    assert parking.park_for == pytest.approx(leave, abs=1)
+    assert "WAKECALL_SECRET_KEY" in parking.reason
 
 
 def test_each_call_bears_the_token_of_its_run(stage: Stage) -> None:
     for _ in range(2):
-        held = stage.hold(0.0)
+        leased = stage.lease(0.0)
         call, _, _ = stage.engine.calls[-1]
-        assert f"Wakecall-Completion-Token: {TOKENS.make(held.run.id)}" in call.headers
+        assert f"Wakecall-Completion-Token: {TOKENS.make(leased.run.id)}" in call.headers
 
 
 def test_a_run_whose_receiver_says_later_is_settled_as_that(stage: Stage) -> None:
-    stage.hold(0.0)
+    stage.lease(0.0)
     stage.engine.answer(Reply(status=202, headers=(("wakecall-complete", "Later; within=90"),)))
-    _, settlement = stage.courier.outcomes.popleft()
+    _, settlement = stage.dispatcher.outcomes.popleft()
     assert (settlement.state, settlement.retry_at, settlement.within) == (None, None, 90)
     assert settlement.attempt is not None
 
-    stage.hold(0.0)
+    stage.lease(0.0)
     stage.engine.answer(Reply(status=202))
     assert stage.settled() is RunState.SUCCEEDED
 
@@ -158,10 +158,10 @@ EVENT = {"kind": RunKind.EVENT, "final": False}
 
 
 def test_an_event_names_its_run_and_has_nothing_to_be_said_of_it_later(stage: Stage) -> None:
-    held = stage.hold(0.0, **EVENT)
+    leased = stage.lease(0.0, **EVENT)
     ((call, _, _),) = stage.engine.calls
     names = {line.partition(":")[0] for line in call.headers}
-    assert f"Wakecall-Run: {held.run.job_id}" in call.headers
+    assert f"Wakecall-Run: {leased.run.job_id}" in call.headers
     assert not names & {"Wakecall-Job", "Wakecall-Completion-Token"}
 
     stage.engine.answer(Reply(status=202, headers=(("Wakecall-Complete", "later"),)))
@@ -169,9 +169,9 @@ def test_an_event_names_its_run_and_has_nothing_to_be_said_of_it_later(stage: St
 
 
 def test_an_event_that_is_gone_ends_no_job(stage: Stage) -> None:
-    stage.hold(0.0, **EVENT)
+    stage.lease(0.0, **EVENT)
     stage.engine.answer(Reply(status=410))
-    _, settlement = stage.courier.outcomes.popleft()
+    _, settlement = stage.dispatcher.outcomes.popleft()
     assert (settlement.state, settlement.ends_job) == (RunState.FAILED, False)
     assert "job" not in (settlement.reason or "")
 
@@ -180,16 +180,16 @@ def test_an_event_that_is_gone_ends_no_job(stage: Stage) -> None:
 def test_only_what_the_schedule_made_says_how_late_the_service_is(
     stage: Stage, kind: RunKind
 ) -> None:
-    stage.hold(0.0, kind=kind)
+    stage.lease(0.0, kind=kind)
     stage.engine.answer(Reply(status=204))
-    _, settlement = stage.courier.outcomes.popleft()
+    _, settlement = stage.dispatcher.outcomes.popleft()
     assert settlement.punctual is (kind is RunKind.SCHEDULED)
 
 
 def test_what_was_missed_in_a_pause_does_not_say_how_late_the_service_is(stage: Stage) -> None:
-    stage.hold(-600.0, missed_in_pause=True)
+    stage.lease(-600.0, missed_in_pause=True)
     stage.engine.answer(Reply(status=204))
-    _, settlement = stage.courier.outcomes.popleft()
+    _, settlement = stage.dispatcher.outcomes.popleft()
     assert settlement.attempt is not None
     assert settlement.attempt.lateness_ms >= 600_000
     assert not settlement.punctual
@@ -203,9 +203,9 @@ def test_a_job_is_told_of_the_ends_it_asks_for(
     stage: Stage, status: int, attempts: int, *, success: bool, failure: bool
 ) -> None:
     for asked in ({"tells_success": True}, {"tells_failure": True}, {}):
-        stage.hold(0.0, attempts=attempts, **asked)
+        stage.lease(0.0, attempts=attempts, **asked)
         stage.engine.answer(Reply(status=status))
-        _, settlement = stage.courier.outcomes.popleft()
+        _, settlement = stage.dispatcher.outcomes.popleft()
         assert settlement.tells is (
             (success and "tells_success" in asked) or (failure and "tells_failure" in asked)
         )

@@ -15,7 +15,7 @@ from tests.workers.stage import Stage
 from tests.workers.test_lease_watch import one_held
 from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.lease_watch import LeaseWatch
-from workers.dispatch.leased_run import Held
+from workers.dispatch.leased_run import LeasedRun
 
 GAP = 30.0
 
@@ -36,17 +36,17 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def lease_watch(database: str, stage: Stage) -> Iterator[LeaseWatch]:
     made = LeaseWatch(
-        ReconnectingConnection(database, "lease_watch"), stage.courier, clock=stage.clock
+        ReconnectingConnection(database, "lease_watch"), stage.dispatcher, clock=stage.clock
     )
     yield made
     made.close()
 
 
-def accepted(connection: psycopg.Connection, stage: Stage) -> Held:
-    held = one_held(connection, stage, due_in=0.2)
-    stage.courier.accept([held])
+def accepted(connection: psycopg.Connection, stage: Stage) -> LeasedRun:
+    leased = one_held(connection, stage, due_in=0.2)
+    stage.dispatcher.accept([leased])
     stage.step()
-    return held
+    return leased
 
 
 def kept(stage: Stage, lease_watch: LeaseWatch) -> None:
@@ -60,33 +60,33 @@ def kept(stage: Stage, lease_watch: LeaseWatch) -> None:
 def test_a_gap_that_the_machine_s_clock_shows(
     connection: psycopg.Connection, stage: Stage, lease_watch: LeaseWatch, *, is_ours: bool
 ) -> None:
-    held = accepted(connection, stage)
+    leased = accepted(connection, stage)
     stage.set_by = GAP
     if not is_ours:
         # Deleted, and reclaimed and settled by others meanwhile.
-        settle(connection, [came(held.run)])
+        settle(connection, [came(leased.run)])
 
-    stage.step(held.run.remaining)
+    stage.step(leased.run.remaining)
     assert stage.engine.calls == [], "its lease is from before the gap"
     kept(stage, lease_watch)
     kept(stage, lease_watch)
 
     assert len(stage.engine.calls) == (1 if is_ours else 0)
-    assert (held in stage.courier.held) == is_ours
+    assert (leased in stage.dispatcher.leased_runs) == is_ours
 
 
 @pytest.mark.parametrize("is_ours", [True, False])
 def test_a_gap_that_only_the_database_s_clock_shows(
     connection: psycopg.Connection, stage: Stage, lease_watch: LeaseWatch, *, is_ours: bool
 ) -> None:
-    held = accepted(connection, stage)
-    stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0, {}))
-    stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0 - GAP, {}))
+    leased = accepted(connection, stage)
+    stage.dispatcher.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0, {}))
+    stage.dispatcher.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0 - GAP, {}))
     stage.step()
     if not is_ours:
-        settle(connection, [came(held.run)])
+        settle(connection, [came(leased.run)])
 
-    stage.step(held.run.remaining)
+    stage.step(leased.run.remaining)
     assert stage.engine.calls == [], "its lease is from before the gap"
     kept(stage, lease_watch)
     kept(stage, lease_watch)
@@ -95,33 +95,35 @@ def test_a_gap_that_only_the_database_s_clock_shows(
 
 
 def test_a_slow_answer_is_no_gap(stage: Stage) -> None:
-    held = stage.hold(0.5)
-    stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 510.0, {}, took=10.0))
-    stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0, {}))
+    leased = stage.lease(0.5)
+    stage.dispatcher.update_cancellations(
+        CancellationSnapshot(stage.clock.now, 510.0, {}, took=10.0)
+    )
+    stage.dispatcher.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0, {}))
 
     stage.step(0.45)
     stage.poll_cancellations()
     stage.step(0.05)
 
     assert len(stage.engine.calls) == 1
-    assert held.lease_runs(stage.clock.now)
+    assert leased.is_leased(stage.clock.now)
 
 
 def test_clocks_that_drifted_apart_while_nothing_was_held_show_no_gap(stage: Stage) -> None:
-    stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0, {}))
+    stage.dispatcher.update_cancellations(CancellationSnapshot(stage.clock.now, 500.0, {}))
     stage.step(86400.0)
-    held = stage.hold(0.05)
+    leased = stage.lease(0.05)
 
-    stage.courier.update_cancellations(CancellationSnapshot(stage.clock.now, 495.0, {}))
+    stage.dispatcher.update_cancellations(CancellationSnapshot(stage.clock.now, 495.0, {}))
     stage.step()
     stage.step(0.05)
 
     assert len(stage.engine.calls) == 1
-    assert held.leased_at > stage.courier.cancellations.doubted_at
+    assert leased.leased_at > stage.dispatcher.cancellations.doubted_at
 
 
 def test_a_call_that_waits_for_its_name_does_not_begin_after_a_gap(stage: Stage) -> None:
-    stage.hold(0.0)
+    stage.lease(0.0)
     (_, _, may_begin) = stage.engine.calls[0]
     assert may_begin()
 

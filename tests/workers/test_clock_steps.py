@@ -239,10 +239,10 @@ def brought_back(connection: psycopg.Connection) -> int:
 
 def test_what_is_under_way_goes_on_when_the_clock_is_set_back(scene: Scene) -> None:
     connection = scene.connection
-    waiting, held, asked = (book(connection, scene.account, due_in=-1) for _ in range(3))
+    waiting, leased, asked = (book(connection, scene.account, due_in=-1) for _ in range(3))
     scene.set(YEAR)
     first, second, third = sorted(
-        claim_and_take(connection), key=lambda run: (waiting, held, asked).index(run.job_id)
+        claim_and_take(connection), key=lambda run: (waiting, leased, asked).index(run.job_id)
     )
     now = one(connection, "SELECT now()")
     failed = came(first, None, 500)

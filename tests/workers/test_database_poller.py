@@ -10,19 +10,19 @@ import pytest
 from cryptography.fernet import Fernet
 
 import workers.dispatch.database_poller
-from app.domain.circuit_breaker import Brake, Cause
+from app.domain.circuit_breaker import BlockReason, CircuitBreaker
 from app.service.secrets import SecretBox
 from app.store.connection import ReconnectingConnection
 from app.store.parking import DestinationKey, Parking, park
 from app.store.takes import Ticket
 from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
 from tests.workers.stage import Stage
-from workers.dispatch.account_cache import Keyring
+from workers.dispatch.account_cache import AccountCache
 from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.database_poller import DatabasePoller
 from workers.dispatch.destination import Destination
 from workers.dispatch.lease_watch import LeaseWatch
-from workers.dispatch.unparking import Summons
+from workers.dispatch.unparking import UnparkRequest
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def stage() -> Iterator[Stage]:
 def polling(url: str, stage: Stage) -> DatabasePoller:
     return DatabasePoller(
         ReconnectingConnection(url, "database_poller"),
-        stage.courier,
-        Keyring(SecretBox((Fernet.generate_key().decode(),))),
+        stage.dispatcher,
+        AccountCache(SecretBox((Fernet.generate_key().decode(),))),
         redis_is_connected=lambda: True,
         on_suspects=lambda _connection: None,
         clock=stage.clock,
@@ -58,7 +58,9 @@ def park_runs(database: str, name: str = "demo", runs: int = 1) -> Destination:
             book(connection, account, due_in=-1)
         connection.execute("UPDATE job SET url = 'http://receiver.test/cb'")
         for run in claim_and_take(connection):
-            back = Parking(run.id, run.token, "http://receiver.test:80", 60, Cause.FULL, "full")
+            back = Parking(
+                run.id, run.token, "http://receiver.test:80", 60, BlockReason.FULL, "full"
+            )
             assert park(connection, [back]) == ({run.id}, set())
     return Destination(account, "http", "receiver.test", 80, 50)
 
@@ -66,59 +68,59 @@ def park_runs(database: str, name: str = "demo", runs: int = 1) -> Destination:
 def test_parked_runs_are_fetched_and_sent(
     database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
-    fetcher = stage.courier.destinations.fetcher
-    place = park_runs(database, runs=3)
+    unparker = stage.dispatcher.flow_control.unparker
+    destination = park_runs(database, runs=3)
     with connect(database) as connection:
         for number, sent in ((2, 2), (5, 3)):
-            fetcher.summons.append(Summons(place, number, 3))
+            unparker.requests.append(UnparkRequest(destination, number, 3))
             poller.run_once()
             stage.step()
-            assert len(stage.courier.held) == sent
+            assert len(stage.dispatcher.leased_runs) == sent
             assert one(connection, "SELECT count(*) FROM inflight WHERE state = 'taken'") == sent
-    assert place.parked == 0
+    assert destination.parked == 0
 
 
 def test_a_probe_is_fetched_together_with_what_has_room(
     database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
-    fetcher = stage.courier.destinations.fetcher
-    places = [park_runs(database, name) for name in ("one", "other")]
-    places[0].brake = Brake(cause=Cause.DOWN)
-    for place in places:
-        place.parked = 1
-        fetcher.watch(place)
+    unparker = stage.dispatcher.flow_control.unparker
+    destinations = [park_runs(database, name) for name in ("one", "other")]
+    destinations[0].breaker = CircuitBreaker(block_reason=BlockReason.DOWN)
+    for destination in destinations:
+        destination.parked = 1
+        unparker.watch(destination)
     stage.step(0.1)
-    assert [each.destination for each in fetcher.summons] == places
+    assert [each.destination for each in unparker.requests] == destinations
 
     poller.run_once()
 
-    assert {each.run.account_id for each in stage.courier.held} == {
-        place.account_id for place in places
+    assert {each.run.account_id for each in stage.dispatcher.leased_runs} == {
+        destination.account_id for destination in destinations
     }
 
 
 def test_what_cannot_be_asked_for_holds_up_nothing_else(
     database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
-    fetcher = stage.courier.destinations.fetcher
-    place = park_runs(database)
+    unparker = stage.dispatcher.flow_control.unparker
+    destination = park_runs(database)
     # PostgreSQL has no text in which this could be asked for.
-    impossible = Destination(place.account_id, "http", "receiver\0test", 80, 50)
-    fetcher.summons.append(Summons(impossible, 1, 1))
+    impossible = Destination(destination.account_id, "http", "receiver\0test", 80, 50)
+    unparker.requests.append(UnparkRequest(impossible, 1, 1))
     with pytest.raises(psycopg.DataError):
         poller.run_once()
-    fetcher.summons.append(Summons(place, 1, 1))
+    unparker.requests.append(UnparkRequest(destination, 1, 1))
 
     poller.run_once()
 
-    assert len(stage.courier.held) == 1
+    assert len(stage.dispatcher.leased_runs) == 1
 
 
 def test_whoever_takes_nothing_unbidden_fetches_nothing(
     database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
-    fetcher = stage.courier.destinations.fetcher
-    fetcher.summons.append(Summons(park_runs(database), 1, 1))
+    unparker = stage.dispatcher.flow_control.unparker
+    unparker.requests.append(UnparkRequest(park_runs(database), 1, 1))
     poller.polling = False
 
     poller.run_once()
@@ -128,15 +130,15 @@ def test_whoever_takes_nothing_unbidden_fetches_nothing(
 
 
 def test_without_a_database_what_is_to_be_fetched_is_kept(stage: Stage) -> None:
-    fetcher = stage.courier.destinations.fetcher
+    unparker = stage.dispatcher.flow_control.unparker
     poller = polling("postgresql://127.0.0.1:1/nowhere", stage)
-    summons = Summons(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
-    fetcher.summons.append(summons)
+    request = UnparkRequest(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
+    unparker.requests.append(request)
 
     with pytest.raises(psycopg.OperationalError):
         poller.run_once()
 
-    assert list(fetcher.summons) == [summons]
+    assert list(unparker.requests) == [request]
 
 
 def test_words_come_while_a_destination_s_runs_are_searched_for(
@@ -150,15 +152,15 @@ def test_words_come_while_a_destination_s_runs_are_searched_for(
         return {}
 
     monkeypatch.setattr(workers.dispatch.database_poller, "unpark", slow)
-    stage.hold(60.0)
-    stage.courier.destinations.fetcher.summons.append(
-        Summons(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
+    stage.lease(60.0)
+    stage.dispatcher.flow_control.unparker.requests.append(
+        UnparkRequest(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
     )
     lease_watch = LeaseWatch(
-        ReconnectingConnection(database, "lease_watch"), stage.courier, clock=stage.clock
+        ReconnectingConnection(database, "lease_watch"), stage.dispatcher, clock=stage.clock
     )
     snapshots: list[CancellationSnapshot] = []
-    monkeypatch.setattr(stage.courier, "update_cancellations", snapshots.append)
+    monkeypatch.setattr(stage.dispatcher, "update_cancellations", snapshots.append)
     with in_thread(poller.run_once) as finished:
         assert searching.wait(30)
         for _ in range(3):

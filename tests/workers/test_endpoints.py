@@ -14,16 +14,16 @@ from standardwebhooks import Webhook
 
 from app.delivery.request import Call
 from app.domain.call_options import CallOptions
-from app.domain.circuit_breaker import Cause
+from app.domain.circuit_breaker import BlockReason
 from app.domain.job import Dialect
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from app.service.secrets import SecretBox
 from tests.booked import add_account, book, claim_all, connect
 from tests.workers.stage import SECRET, Stage, taken
-from workers.dispatch.account_cache import Keyring
+from workers.dispatch.account_cache import AccountCache
 from workers.dispatch.database_poller import take
-from workers.dispatch.leased_run import hold
+from workers.dispatch.leased_run import lease
 
 APP: dict[str, Any] = {
     "url": "/job/R2-D2",
@@ -52,7 +52,7 @@ def stage() -> Iterator[Stage]:
 
 def called(stage: Stage, **changes: Any) -> tuple[Call, dict[str, str]]:
     """The call that is made of such a run, and its headers by their names in lower case."""
-    stage.hold(0.0, **changes)
+    stage.lease(0.0, **changes)
     ((call, _, _),) = stage.engine.calls
     lines = [line.partition(": ") for line in call.headers]
     assert len({name.lower() for name, _, _ in lines}) == len(lines), "a header was given twice"
@@ -103,7 +103,7 @@ def test_the_jobs_path_goes_below_the_apps(stage: Stage, base: str, url: str) ->
 
 
 def test_the_host_of_an_app_is_resolved_ahead_of_time(stage: Stage) -> None:
-    stage.hold(0.3, **APP)
+    stage.lease(0.3, **APP)
 
     assert stage.engine.prepared == ["http://app.test:6200/job/R2-D2"]
 
@@ -111,15 +111,15 @@ def test_the_host_of_an_app_is_resolved_ahead_of_time(stage: Stage) -> None:
 def test_a_token_that_does_not_open_uses_up_no_attempt(stage: Stage) -> None:
     run = taken(0.0)._replace(**APP)
     now = stage.clock.now
-    stage.courier.accept([hold(run, (SECRET,), asked=now, answered=now, app_token="")])
+    stage.dispatcher.accept([lease(run, (SECRET,), asked=now, answered=now, app_token="")])
     stage.step()
 
     assert stage.engine.calls == []
-    assert not stage.courier.outcomes
-    _, release = stage.courier.destinations.releases.popleft()
-    assert release.cause is Cause.KEY_MISSING
-    assert "WAKECALL_SECRET_KEY" in release.reason
-    assert all(each.idle for each in stage.courier.destinations._known.values())
+    assert not stage.dispatcher.outcomes
+    _, parking = stage.dispatcher.flow_control.parked.popleft()
+    assert parking.block_reason is BlockReason.KEY_MISSING
+    assert "WAKECALL_SECRET_KEY" in parking.reason
+    assert all(each.idle for each in stage.dispatcher.flow_control._known.values())
 
 
 def test_a_runner_is_told_what_to_start_and_as_which_run(stage: Stage) -> None:
@@ -135,25 +135,25 @@ def test_a_runner_is_told_what_to_start_and_as_which_run(stage: Stage) -> None:
 
 
 def test_without_a_runner_a_run_fails_and_no_attempt_is_told_of(stage: Stage) -> None:
-    stage.hold(0.0, **(RUNNER | {"base": None}))
+    stage.lease(0.0, **(RUNNER | {"base": None}))
 
     assert stage.engine.calls == []
-    _, settlement = stage.courier.outcomes.popleft()
+    _, settlement = stage.dispatcher.outcomes.popleft()
     assert (settlement.state, settlement.attempt) == (RunState.FAILED, None)
     assert settlement.reason == (
         "No runner for datasource jobs is configured; PUT /1/fusion-runners/datasource does that."
     )
     assert settlement.ends_job is False
-    assert not stage.courier.destinations._known
+    assert not stage.dispatcher.flow_control._known
 
 
 def test_a_runner_that_cannot_be_reached_uses_up_attempts(stage: Stage) -> None:
-    stage.hold(0.0, **RUNNER)
+    stage.lease(0.0, **RUNNER)
     stage.engine.answer(Reply(error="connect-failed", error_detail="nobody", connected=False))
 
-    _, settlement = stage.courier.outcomes.popleft()
+    _, settlement = stage.dispatcher.outcomes.popleft()
     assert settlement.attempt is not None
-    assert not stage.courier.destinations.releases
+    assert not stage.dispatcher.flow_control.parked
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -182,7 +182,7 @@ def test_the_token_of_an_app_is_opened_at_the_take_and_read_anew_each_time(
     database: str, stage: Stage
 ) -> None:
     box = SecretBox([Fernet.generate_key().decode()])
-    keyring = Keyring(box)
+    account_cache = AccountCache(box)
     with connect(database) as connection:
         account = add_account(connection)
         connection.execute(
@@ -190,7 +190,7 @@ def test_the_token_of_an_app_is_opened_at_the_take_and_read_anew_each_time(
             (account, box.seal(SECRET)),
         )
         heard = [
-            fetched(connection, account, stage, keyring, url, token)
+            on_unparked(connection, account, stage, account_cache, url, token)
             for url, token in (
                 ("http://one.test", box.seal("first")),
                 ("http://two.test/below", box.seal("second")),
@@ -203,15 +203,15 @@ def test_the_token_of_an_app_is_opened_at_the_take_and_read_anew_each_time(
         ("http://two.test/below/job/R2-D2", "second"),
         ("http://two.test/below/job/R2-D2", None),
     ]
-    other = Keyring(SecretBox([Fernet.generate_key().decode()]))
+    other = AccountCache(SecretBox([Fernet.generate_key().decode()]))
     assert other.token(account, box.seal("third")) == ""
 
 
-def fetched(
+def on_unparked(
     connection: psycopg.Connection,
     account: int,
     stage: Stage,
-    keyring: Keyring,
+    account_cache: AccountCache,
     url: str,
     token: bytes | None,
 ) -> tuple[str, str | None]:
@@ -230,7 +230,7 @@ def fetched(
         (str(job), job),
     )
     tickets = [(each.run_id, each.token) for each in claim_all(connection)]
-    assert take(connection, tickets, stage.courier, keyring, stage.clock) == 1
+    assert take(connection, tickets, stage.dispatcher, account_cache, stage.clock) == 1
     stage.step()
     call, _, _ = stage.engine.calls.pop()
     told = [line.partition(": ")[2] for line in call.headers if line.startswith("dapr-api-token:")]

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workers.stage import SECRET, taken
-from workers.dispatch.fair_queue import Line, Slots
-from workers.dispatch.leased_run import Held, hold
+from workers.dispatch.fair_queue import AccountSlots, FairQueue
+from workers.dispatch.leased_run import LeasedRun, lease
 
 
-def held_for(account_id: int) -> Held:
-    return hold(taken(0.0)._replace(account_id=account_id), (SECRET,), asked=0.0, answered=0.0)
+def held_for(account_id: int) -> LeasedRun:
+    return lease(taken(0.0)._replace(account_id=account_id), (SECRET,), asked=0.0, answered=0.0)
 
 
-def fill(slots: Slots, account_id: int) -> int:
+def fill(slots: AccountSlots, account_id: int) -> int:
     """Begin all the calls that this account may; how many."""
     begun = 0
     while slots.has(account_id):
@@ -26,23 +26,23 @@ def fill(slots: Slots, account_id: int) -> int:
 
 
 def test_an_account_alone_gets_four_fifths() -> None:
-    assert fill(Slots(4000), 1) == 3040
+    assert fill(AccountSlots(4000), 1) == 3040
 
 
 def test_few_slots_are_all_of_use() -> None:
-    assert [fill(Slots(number), 1) for number in (1, 2, 3, 4)] == [1, 2, 3, 4]
+    assert [fill(AccountSlots(number), 1) for number in (1, 2, 3, 4)] == [1, 2, 3, 4]
 
 
 def test_fifty_accounts_that_want_all_leave_room_for_another() -> None:
-    slots = Slots(4000)
-    under_way = {account: fill(slots, account) for account in range(50)}
+    slots = AccountSlots(4000)
+    in_flight = {account: fill(slots, account) for account in range(50)}
 
-    assert all(under_way.values())
+    assert all(in_flight.values())
     assert fill(slots, 50) >= 4
 
 
 def test_what_ends_is_free_again() -> None:
-    slots = Slots(100)
+    slots = AccountSlots(100)
     before = fill(slots, 1)
     for _ in range(before):
         slots.end(1)
@@ -54,21 +54,21 @@ def test_what_ends_is_free_again() -> None:
 def test_never_more_are_under_way_than_there_are(
     number: int, moves: list[tuple[int, bool]]
 ) -> None:
-    slots = Slots(number)
-    under_way: Counter[int] = Counter()
+    slots = AccountSlots(number)
+    in_flight: Counter[int] = Counter()
     for account, ends in moves:
-        if ends and under_way[account]:
+        if ends and in_flight[account]:
             slots.end(account)
-            under_way[account] -= 1
+            in_flight[account] -= 1
         elif slots.has(account):
             slots.begin(account)
-            under_way[account] += 1
-        assert under_way.total() <= number
+            in_flight[account] += 1
+        assert in_flight.total() <= number
 
 
 def test_a_run_does_not_wait_behind_those_of_an_account_without_a_slot() -> None:
-    slots = Slots(10)
-    line = Line(slots)
+    slots = AccountSlots(10)
+    line = FairQueue(slots)
     fill(slots, 1)
     mine, others = held_for(2), [held_for(1), held_for(1)]
     for each in (*others, mine):
@@ -81,7 +81,7 @@ def test_a_run_does_not_wait_behind_those_of_an_account_without_a_slot() -> None
 
 
 def test_accounts_take_turns_however_many_runs_one_of_them_has_waiting() -> None:
-    line = Line(Slots(100))
+    line = FairQueue(AccountSlots(100))
     many, two, one = (
         [held_for(account) for _ in range(n)] for account, n in ((1, 5), (2, 2), (3, 1))
     )
@@ -95,8 +95,8 @@ def test_accounts_take_turns_however_many_runs_one_of_them_has_waiting() -> None
 
 
 def test_what_is_put_first_comes_before_what_was_put_aside() -> None:
-    slots = Slots(2)
-    line = Line(slots)
+    slots = AccountSlots(2)
+    line = FairQueue(slots)
     fill(slots, 1)
     aside, first = held_for(1), [held_for(1), held_for(1)]
     line.append(aside)

@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 
 from app.domain.call_options import CallOptions
-from app.domain.circuit_breaker import Cause
+from app.domain.circuit_breaker import BlockReason
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunState
-from tests.workers.stage import OK, OTHER, REFUSED, SECRET, URL, Capped, Stage, causes, taken
+from tests.workers.stage import OK, OTHER, REFUSED, SECRET, URL, Capped, Stage, block_reasons, taken
 from workers.dispatch import flow_control
 from workers.dispatch.calls import WITHDRAWN
-from workers.dispatch.leased_run import hold
+from workers.dispatch.leased_run import lease
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def stage() -> Iterator[Capped]:
 
 
 def test_no_more_calls_are_under_way_than_the_cap(stage: Capped) -> None:
-    stage.hold_many(10)
+    stage.lease_many(10)
     assert len(stage.engine.calls) == 4
 
     for _ in range(6):
@@ -33,34 +33,34 @@ def test_no_more_calls_are_under_way_than_the_cap(stage: Capped) -> None:
         stage.step()
         assert len(stage.engine.calls) <= 4
 
-    assert len(stage.courier.outcomes) == 6
+    assert len(stage.dispatcher.outcomes) == 6
     assert len(stage.engine.calls) == 4
 
 
 def test_a_destination_is_account_scheme_host_and_port(stage: Capped) -> None:
     for url in (URL, "http://RECEIVER.test:80/elsewhere?x=1"):
-        stage.hold_many(3, url)
+        stage.lease_many(3, url)
     assert len(stage.engine.calls) == 4
 
     for url in ("https://receiver.test/cb", "http://receiver.test:81/cb", OTHER):
-        stage.hold_many(1, url)
-    stage.hold_many(1, URL, account=3)
+        stage.lease_many(1, url)
+    stage.lease_many(1, URL, account=3)
     assert len(stage.engine.calls) == 8
 
 
 def test_an_account_may_have_a_cap_of_its_own(stage: Capped) -> None:
-    stage.hold_many(5, account=2)
+    stage.lease_many(5, account=2)
 
     assert len(stage.engine.calls) == 2
 
 
 def test_workers_share_the_cap_and_it_changes_with_their_number(stage: Capped) -> None:
-    stage.courier.share_among(2)
+    stage.dispatcher.share_among(2)
     stage.step()
-    stage.hold_many(5)
+    stage.lease_many(5)
     assert len(stage.engine.calls) == 2
 
-    stage.courier.share_among(1)
+    stage.dispatcher.share_among(1)
     stage.step()
     stage.engine.answer(OK)
     stage.step()
@@ -68,39 +68,39 @@ def test_workers_share_the_cap_and_it_changes_with_their_number(stage: Capped) -
 
 
 def test_what_waits_too_long_for_a_full_destination_is_given_back(stage: Capped) -> None:
-    held = stage.hold_many(6)
-    assert stage.given_back() == []
+    leased = stage.lease_many(6)
+    assert stage.parked_runs() == []
 
     stage.step(0.99)
-    assert stage.given_back() == []
+    assert stage.parked_runs() == []
     stage.step(0.02)
 
-    released = stage.given_back()
-    assert [each.id for each in released] == [each.run.id for each in held[4:]]
-    assert causes(released) == {Cause.FULL}
-    assert released[0].reason == "waiting: 4 calls to receiver.test are under way"
-    assert released[0].destination == "http://receiver.test:80"
-    assert stage.courier.held == set(held[:4])
+    parked = stage.parked_runs()
+    assert [each.id for each in parked] == [each.run.id for each in leased[4:]]
+    assert block_reasons(parked) == {BlockReason.FULL}
+    assert parked[0].reason == "waiting: 4 calls to receiver.test are under way"
+    assert parked[0].destination == "http://receiver.test:80"
+    assert stage.dispatcher.leased_runs == set(leased[:4])
 
 
 def test_what_is_too_old_for_its_job_takes_no_slot_and_is_not_given_back(stage: Capped) -> None:
     brief = CallOptions(retry=RetryPolicy(max_age=60.0))
-    stage.hold_many(3)
+    stage.lease_many(3)
     for _ in range(2):
-        stage.hold(-61.0, manner=brief, attempts=1)
-    stage.hold_many(1)
-    stage.hold(-61.0, manner=brief, attempts=1)
+        stage.lease(-61.0, manner=brief, attempts=1)
+    stage.lease_many(1)
+    stage.lease(-61.0, manner=brief, attempts=1)
 
     assert len(stage.engine.calls) == 4
-    assert stage.given_back() == []
-    states = [settlement.state for _, settlement in stage.courier.outcomes]
+    assert stage.parked_runs() == []
+    states = [settlement.state for _, settlement in stage.dispatcher.outcomes]
     assert states == [RunState.FAILED] * 3
 
 
 def test_what_grows_too_old_while_it_waits_leaves_its_turn_to_the_next(stage: Capped) -> None:
-    stage.hold_many(4)
-    stage.hold(-59.9, manner=CallOptions(retry=RetryPolicy(max_age=60.0)), attempts=1)
-    (last,) = stage.hold_many(1)
+    stage.lease_many(4)
+    stage.lease(-59.9, manner=CallOptions(retry=RetryPolicy(max_age=60.0)), attempts=1)
+    (last,) = stage.lease_many(1)
     stage.step(0.2)
     stage.engine.answer(OK)
     stage.step()
@@ -108,44 +108,44 @@ def test_what_grows_too_old_while_it_waits_leaves_its_turn_to_the_next(stage: Ca
 
     assert len(stage.engine.calls) == 4
     assert f"webhook-id: {last.run.id}" in stage.engine.calls[-1][0].headers
-    states = [settlement.state for _, settlement in stage.courier.outcomes]
+    states = [settlement.state for _, settlement in stage.dispatcher.outcomes]
     assert states == [RunState.SUCCEEDED, RunState.FAILED]
 
 
 def test_nothing_waits_for_a_destination_known_to_be_slow(stage: Capped) -> None:
-    stage.hold_many(4)
+    stage.lease_many(4)
     stage.step(15)
     stage.answer_all(OK)
 
-    stage.hold_many(5)
+    stage.lease_many(5)
 
-    assert len(stage.given_back()) == 1
+    assert len(stage.parked_runs()) == 1
 
 
 def test_runs_that_wait_for_one_destination_hold_up_no_other(stage: Capped) -> None:
-    stage.hold_many(60)
-    stage.hold_many(1, OTHER)
+    stage.lease_many(60)
+    stage.lease_many(1, OTHER)
 
     assert stage.urls() == [URL] * 4 + [OTHER]
-    assert stage.courier._late == set()
-    assert len(stage.given_back()) == 60 - 4 - 50  # half the concurrency may wait
+    assert stage.dispatcher._late == set()
+    assert len(stage.parked_runs()) == 60 - 4 - 50  # half the concurrency may wait
 
 
 def test_a_worker_in_which_many_wait_for_their_destinations_wants_no_more_overdue_ones() -> None:
     crowded = Stage(concurrency=2000)
     for _ in range(50 + 499):
-        crowded.hold(0.0)
-    saturated = [crowded.courier.saturated]
-    crowded.hold(0.0)
-    saturated.append(crowded.courier.saturated)
+        crowded.lease(0.0)
+    saturated = [crowded.dispatcher.saturated]
+    crowded.lease(0.0)
+    saturated.append(crowded.dispatcher.saturated)
 
     assert saturated == [False, True]
-    assert crowded.courier._late == set()
+    assert crowded.dispatcher._late == set()
     crowded.loop.close()
 
 
 def test_a_run_that_waited_begins_only_upon_a_word(stage: Capped) -> None:
-    stage.hold_many(5)
+    stage.lease_many(5)
     stage.step(0.1)
     stage.engine.answer(OK)
     stage.step()
@@ -157,32 +157,32 @@ def test_a_run_that_waited_begins_only_upon_a_word(stage: Capped) -> None:
 
 
 def test_a_run_that_was_withdrawn_while_it_waited_does_not_begin(stage: Capped) -> None:
-    waits = stage.hold_many(5)[4]
+    waits = stage.lease_many(5)[4]
     stage.step(0.1)
     stage.poll_cancellations(waits)
     stage.engine.answer(OK)
     stage.step()
 
     assert len(stage.engine.calls) == 3
-    assert stage.place().idle is False
+    assert stage.destination().idle is False
     stage.answer_all(OK)
-    assert stage.place().idle is True
+    assert stage.destination().idle is True
 
 
 def test_the_slot_of_a_run_that_turns_out_unwanted_goes_to_the_next(stage: Capped) -> None:
-    _, _, _, _, unwanted, _, _ = stage.hold_many(7)
+    _, _, _, _, unwanted, _, _ = stage.lease_many(7)
     stage.poll_cancellations(unwanted)
     stage.engine.answer(OK)
     stage.step()
     assert len(stage.engine.calls) == 4
-    assert stage.place().in_flight == 4
+    assert stage.destination().in_flight == 4
     stage.engine.answer(OK)
     stage.step()
     assert len(stage.engine.calls) == 4
 
 
 def test_a_call_withdrawn_before_it_began_frees_its_slot(stage: Capped) -> None:
-    stage.hold_many(5)
+    stage.lease_many(5)
     stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the cancellations were stale"))
     stage.step()
 
@@ -190,66 +190,66 @@ def test_a_call_withdrawn_before_it_began_frees_its_slot(stage: Capped) -> None:
     assert len(stage.engine.calls) == 4
     stage.answer_all(OK)
     stage.answer_all(OK)
-    assert stage.place().idle is True
-    assert len(stage.courier.outcomes) == 5
+    assert stage.destination().idle is True
+    assert len(stage.dispatcher.outcomes) == 5
 
 
 def test_runs_given_back_are_sent_for_as_there_is_room(stage: Capped) -> None:
-    held = stage.hold_many(7)
+    leased = stage.lease_many(7)
     stage.step(1.01)
-    assert len(stage.given_back()) == 3
+    assert len(stage.parked_runs()) == 3
     stage.step(0.1)
-    assert not stage.flow.fetcher.summons  # there is no room
+    assert not stage.flow.unparker.requests  # there is no room
 
     stage.engine.answer(OK)
     stage.engine.answer(OK)
     stage.step(0.1)
-    (summons,) = stage.flow.fetcher.summons
-    assert summons.destination.parking == (1, "http://receiver.test:80")
-    assert 2 <= summons.number <= 3
-    fresh = stage.hold(0.0)
+    (request,) = stage.flow.unparker.requests
+    assert request.destination.key_in_store == (1, "http://receiver.test:80")
+    assert 2 <= request.number <= 3
+    fresh = stage.lease(0.0)
     assert len(stage.engine.calls) == 2, "a slot that is spoken for was given away"
 
-    for each in held[4:]:
+    for each in leased[4:]:
         stage.come_back(each)
-    stage.courier.fetched(summons, summons.number)
+    stage.dispatcher.on_unparked(request, request.number)
     stage.step()
     assert len(stage.engine.calls) == 4
-    assert fresh in stage.courier.held
+    assert fresh in stage.dispatcher.leased_runs
 
 
 def test_nothing_is_sent_for_while_its_account_has_no_slot(stage: Capped) -> None:
-    stage.hold_many(5)
+    stage.lease_many(5)
     stage.step(1.01)
-    assert len(stage.given_back()) == 1
+    assert len(stage.parked_runs()) == 1
     for n in range(25):
-        stage.hold_many(4, url=f"http://slow{n}.test/")
-    under_way = len(stage.engine.calls)
+        stage.lease_many(4, url=f"http://slow{n}.test/")
+    in_flight = len(stage.engine.calls)
     for _ in range(4):
         stage.engine.answer(OK)
     stage.step(0.1)
-    assert len(stage.engine.calls) == under_way < 100
-    assert not stage.flow.fetcher.summons
+    assert len(stage.engine.calls) == in_flight < 100
+    assert not stage.flow.unparker.requests
 
     stage.answer_all(OK)
     stage.answer_all(OK)
     stage.step(0.1)
-    assert len(stage.flow.fetcher.summons) == 1
+    assert len(stage.flow.unparker.requests) == 1
 
 
 def test_when_fewer_are_found_than_asked_for_no_more_are_sent_for(stage: Capped) -> None:
-    stage.hold_many(5)
+    stage.lease_many(5)
     stage.step(1.01)
-    assert len(stage.given_back()) == 1
+    assert len(stage.parked_runs()) == 1
     stage.answer_all(OK)
     stage.step(0.1)
-    summons = stage.flow.fetcher.summons.popleft()
+    request = stage.flow.unparker.requests.popleft()
 
-    stage.courier.fetched(summons, 0)
+    stage.dispatcher.on_unparked(request, 0)
     stage.step(1.0)
 
-    assert not stage.flow.fetcher.summons
-    stage.hold_many(4)
+    assert not stage.flow.unparker.requests
+    stage.lease_many(4)
     assert len(stage.engine.calls) == 4
 
 
@@ -257,16 +257,16 @@ def test_no_more_is_sent_for_than_may_wait_and_all_have_their_turn(stage: Capped
     """Fifty may wait; thirty destinations have four slots each, and runs parked elsewhere."""
     for n in range(30):
         run = taken(0.0)._replace(url=f"http://host{n}.test/")
-        stage.come_back(hold(run, (SECRET,), asked=0.0, answered=0.0))
+        stage.come_back(lease(run, (SECRET,), asked=0.0, answered=0.0))
     stage.answer_all(OK)
     found: list[str] = []
     for _ in range(4):
         stage.step(0.1)
-        assert 0 < sum(each.number for each in stage.flow.fetcher.summons) <= 50
-        found += [each.destination.host for each in stage.flow.fetcher.summons]
-        while stage.flow.fetcher.summons:
-            summons = stage.flow.fetcher.summons.popleft()
-            stage.courier.fetched(summons, summons.number)
+        assert 0 < sum(each.number for each in stage.flow.unparker.requests) <= 50
+        found += [each.destination.host for each in stage.flow.unparker.requests]
+        while stage.flow.unparker.requests:
+            request = stage.flow.unparker.requests.popleft()
+            stage.dispatcher.on_unparked(request, request.number)
         stage.step()
 
     assert len(set(found)) == 30
@@ -274,87 +274,87 @@ def test_no_more_is_sent_for_than_may_wait_and_all_have_their_turn(stage: Capped
 
 def test_only_what_is_written_as_given_back_is_sent_for(stage: Capped) -> None:
     """Sooner, it would not be found, and taken for gone."""
-    held = stage.hold_many(6)
+    leased = stage.lease_many(6)
     stage.step(1.01)
     stage.answer_all(OK)
     stage.step(1.0)
-    assert len(stage.flow.releases) == 2
-    assert not stage.flow.fetcher.summons
+    assert len(stage.flow.parked) == 2
+    assert not stage.flow.unparker.requests
 
-    batch = [each for each, _ in stage.flow.releases]
-    stage.courier.given_back(batch, {held[4].run.id})
+    batch = [each for each, _ in stage.flow.parked]
+    stage.dispatcher.on_parked(batch, {leased[4].run.id})
     stage.step()
     stage.step(0.1)
-    assert [each.known for each in stage.flow.fetcher.summons] == [1]
+    assert [each.known for each in stage.flow.unparker.requests] == [1]
 
 
 def test_what_was_parked_while_others_were_sent_for_is_not_forgotten(stage: Capped) -> None:
-    stage.hold_many(6)
+    stage.lease_many(6)
     stage.step(1.01)
-    stage.given_back()
+    stage.parked_runs()
     stage.answer_all(OK)
     stage.step(0.1)
-    summons = stage.flow.fetcher.summons.popleft()
-    assert summons.known == 2
-    stage.hold_many(5)
+    request = stage.flow.unparker.requests.popleft()
+    assert request.known == 2
+    stage.lease_many(5)
     stage.step(1.01)
-    assert len(stage.given_back()) > 0
+    assert len(stage.parked_runs()) > 0
 
-    stage.courier.fetched(summons, 0)
+    stage.dispatcher.on_unparked(request, 0)
     stage.answer_all(OK)
     stage.step(0.1)
 
-    assert stage.flow.fetcher.summons
+    assert stage.flow.unparker.requests
 
 
 def test_whoever_meets_a_run_that_was_parked_looks_for_others(stage: Capped) -> None:
-    elsewhere = hold(taken(0.0), (SECRET,), asked=0.0, answered=0.0)
+    elsewhere = lease(taken(0.0), (SECRET,), asked=0.0, answered=0.0)
 
     stage.come_back(elsewhere)
     stage.step(0.1)
 
-    assert [each.destination.parking for each in stage.flow.fetcher.summons] == [
+    assert [each.destination.key_in_store for each in stage.flow.unparker.requests] == [
         (1, "http://receiver.test:80")
     ]
 
 
 def test_lateness_counts_from_the_due_time_also_after_a_leave(stage: Capped) -> None:
-    held = stage.come_back(hold(taken(0.0), (SECRET,), asked=0.0, answered=0.0), late=10.0)
+    leased = stage.come_back(lease(taken(0.0), (SECRET,), asked=0.0, answered=0.0), late=10.0)
     stage.engine.answer(OK)
-    _, settlement = stage.courier.outcomes.popleft()
+    _, settlement = stage.dispatcher.outcomes.popleft()
 
     assert settlement.attempt is not None
     assert settlement.attempt.lateness_ms == pytest.approx(10_000)
-    assert settlement.attempt.started_at == held.run.due_at + timedelta(seconds=10)
+    assert settlement.attempt.started_at == leased.run.due_at + timedelta(seconds=10)
 
 
 def test_a_worker_that_stops_sends_for_nothing(stage: Capped) -> None:
-    stage.hold_many(6)
+    stage.lease_many(6)
 
-    stage.courier.stop()
-    assert len(stage.given_back()) == 2
+    stage.dispatcher.stop()
+    assert len(stage.parked_runs()) == 2
     stage.answer_all(OK)
     stage.step(0.2)
-    assert not stage.flow.fetcher.summons
+    assert not stage.flow.unparker.requests
 
 
 def test_however_many_destinations_there_are_few_are_remembered(
     stage: Capped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flow_control, "_MAX_KNOWN", 20)
-    stage.hold_many(1)
+    stage.lease_many(1)
     for n in range(100):
-        stage.hold_many(1, f"http://host{n}.test/")
+        stage.lease_many(1, f"http://host{n}.test/")
         _, done, _ = stage.engine.calls.pop()
         done(REFUSED)
         stage.step(0.2)
 
     assert len(stage.flow._known) <= 26  # those of a second more
-    assert stage.place().in_flight == 1
+    assert stage.destination().in_flight == 1
 
 
 def test_a_run_whose_url_leads_nowhere_is_none_of_our_business(stage: Capped) -> None:
-    stage.hold_many(9, "nonsense")
+    stage.lease_many(9, "nonsense")
     assert len(stage.engine.calls) == 9
     stage.answer_all(Reply(error="invalid-request", error_detail="no URL"))
 

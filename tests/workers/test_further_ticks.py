@@ -16,7 +16,7 @@ from app.domain.run import Reply, RunState
 from app.store.settling import Settlement
 from tests.workers.stage import OK, REFUSED, Capped
 from tests.workers.test_unreachable_apps import APP
-from workers.dispatch.leased_run import Held
+from workers.dispatch.leased_run import LeasedRun
 
 DUE = datetime(2026, 1, 1, tzinfo=UTC)
 FAILED = Reply(status=500)
@@ -34,11 +34,11 @@ def tick(number: int) -> datetime:
     return DUE + number * timedelta(milliseconds=10)
 
 
-def begin(stage: Capped, *further: datetime | None, late: float = 1.0, **changes: Any) -> Held:
+def begin(stage: Capped, *further: datetime | None, late: float = 1.0, **changes: Any) -> LeasedRun:
     """A run that was due a while ago, with further ticks; its first call is under way."""
-    held = stage.hold(-late, **(POLICY | {"further": list(further) or None} | changes))
+    leased = stage.lease(-late, **(POLICY | {"further": list(further) or None} | changes))
     assert len(stage.engine.calls) == 1
-    return held
+    return leased
 
 
 def header(stage: Capped, name: str) -> str:
@@ -53,12 +53,12 @@ def answered(stage: Capped, *replies: Reply) -> None:
 
 
 def settlement(stage: Capped) -> Settlement:
-    ((_, found),) = stage.courier.outcomes
+    ((_, found),) = stage.dispatcher.outcomes
     return found
 
 
 def test_all_ticks_are_called_and_settled_as_one_run(stage: Capped) -> None:
-    held = begin(stage, tick(1), tick(2), tick(3))
+    leased = begin(stage, tick(1), tick(2), tick(3))
     seen = []
     for _ in range(3):
         seen.append((header(stage, "Wakecall-Scheduled-For"), header(stage, "webhook-id")))
@@ -67,10 +67,10 @@ def test_all_ticks_are_called_and_settled_as_one_run(stage: Capped) -> None:
 
     dues = [instants.parse(due, member="due") for due, _ in seen]
     assert dues == [DUE, tick(1), tick(2)]
-    first = held.run.id.int
+    first = leased.run.id.int
     assert [each for _, each in seen] == [str(UUID(int=first + n)) for n in range(3)]
     found = settlement(stage)
-    assert (found.id, found.due_at, found.state) == (held.run.id, DUE, RunState.SUCCEEDED)
+    assert (found.id, found.due_at, found.state) == (leased.run.id, DUE, RunState.SUCCEEDED)
     assert found.reason == (
         "3 ticks were called in a row, the last of them due at 2026-01-01T00:00:00.02Z."
     )
@@ -118,17 +118,17 @@ def test_a_tick_is_not_called_before_its_time(stage: Capped) -> None:
 def test_a_tick_that_does_not_succeed_is_a_run_of_its_own(
     stage: Capped, reply: Reply, changes: dict[str, Any], state: RunState | None
 ) -> None:
-    held = begin(stage, tick(1), tick(2), tick(3), tick(4), **changes)
+    leased = begin(stage, tick(1), tick(2), tick(3), tick(4), **changes)
     answered(stage, OK, OK, reply)
 
     found = settlement(stage)
-    assert (found.id.int, found.due_at) == (held.run.id.int + 2, tick(2))
-    assert (found.state, found.row_id) == (state, held.run.id)
+    assert (found.id.int, found.due_at) == (leased.run.id.int + 2, tick(2))
+    assert (found.state, found.row_id) == (state, leased.run.id)
     assert found.ticks is not None
     assert (found.ticks.number, found.ticks.after_at) == (2, tick(3))
     before = found.ticks.before
     assert before is not None
-    assert (before.id, before.due_at, before.state) == (held.run.id, DUE, RunState.SUCCEEDED)
+    assert (before.id, before.due_at, before.state) == (leased.run.id, DUE, RunState.SUCCEEDED)
     assert (before.reason or "").startswith("2 ticks were called in a row")
 
 
@@ -143,10 +143,10 @@ def test_the_first_tick_that_fails_is_settled_as_ever_and_the_others_come_later(
 
 
 def test_what_is_withdrawn_is_called_no_more(stage: Capped) -> None:
-    held = begin(stage, tick(1), tick(2), tick(3))
+    leased = begin(stage, tick(1), tick(2), tick(3))
     answered(stage, OK)
     assert len(stage.engine.calls) == 1
-    stage.poll_cancellations(held)
+    stage.poll_cancellations(leased)
     answered(stage, OK)
 
     assert stage.engine.calls == []
@@ -173,7 +173,7 @@ def test_a_run_goes_on_for_a_second_and_leaves_the_rest(stage: Capped) -> None:
 
 def test_a_worker_that_stops_calls_no_further_tick(stage: Capped) -> None:
     begin(stage, tick(1), tick(2))
-    stage.courier.stop()
+    stage.dispatcher.stop()
     answered(stage, OK)
 
     assert settlement(stage).ticks is None
@@ -181,13 +181,13 @@ def test_a_worker_that_stops_calls_no_further_tick(stage: Capped) -> None:
 
 
 def test_an_app_that_is_gone_meanwhile_has_its_tick_given_back_as_a_run(stage: Capped) -> None:
-    held = begin(stage, tick(1), tick(2), tick(3))
+    leased = begin(stage, tick(1), tick(2), tick(3))
     answered(stage, OK, REFUSED)
 
-    assert not stage.courier.outcomes
-    ((_, release),) = stage.flow.releases
-    found = held.interrupted(release.reason)
-    assert (found.id.int, found.due_at) == (held.run.id.int + 1, tick(1))
+    assert not stage.dispatcher.outcomes
+    ((_, parking),) = stage.flow.parked
+    found = leased.interrupted_settlement(parking.reason)
+    assert (found.id.int, found.due_at) == (leased.run.id.int + 1, tick(1))
     assert (found.state, found.attempt, found.retry_at) == (None, None, tick(1))
     assert found.ticks is not None
     assert found.ticks.after_at == tick(2)

@@ -19,7 +19,7 @@ from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.store.test_settling import came
 from tests.workers.stage import SECRET
 from workers.dispatch.history_usage import JUDGE_S, HistoryUsage
-from workers.dispatch.leased_run import Held, hold
+from workers.dispatch.leased_run import LeasedRun, lease
 
 LIMIT = 1000
 
@@ -51,8 +51,8 @@ class Written:
         """A run of the account that was just called, as it was written."""
         book(self.connection, account, due_in=-1)
         (taken,) = claim_and_take(self.connection)
-        held = hold(taken, (SECRET,), asked=0.0, answered=0.0)
-        batch: list[tuple[Held, Settlement]] = [(held, came(taken, state))]
+        leased = lease(taken, (SECRET,), asked=0.0, answered=0.0)
+        batch: list[tuple[LeasedRun, Settlement]] = [(leased, came(taken, state))]
         batch = self.usage.pruned(batch)
         settled = settle_singly_if_needed(self.connection, [each for _, each in batch])
         assert settled.done

@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.domain.call_options import CallOptions
-from app.domain.circuit_breaker import Cause
+from app.domain.circuit_breaker import BlockReason
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from tests.workers.stage import OK, Capped
 from tests.workers.test_unreachable_apps import APP
-from workers.dispatch.job_backoff import JobBrakes
-from workers.dispatch.leased_run import Held
+from workers.dispatch.job_backoff import JobBackoff
+from workers.dispatch.leased_run import LeasedRun
 
 DROP = APP | {"manner": CallOptions(retry=Constant(0, 0)), "serial": True}
 
@@ -31,8 +31,8 @@ def stage() -> Iterator[Capped]:
     made.loop.close()
 
 
-def tick(stage: Capped, job: UUID, **changes: Any) -> Held:
-    return stage.hold(0.0, **(DROP | {"job_id": job} | changes))
+def tick(stage: Capped, job: UUID, **changes: Any) -> LeasedRun:
+    return stage.lease(0.0, **(DROP | {"job_id": job} | changes))
 
 
 def answered(stage: Capped, job: UUID, reply: Reply) -> None:
@@ -50,24 +50,28 @@ def test_the_other_jobs_of_the_app_are_called_on(stage: Capped, reply: Reply) ->
         answered(stage, uuid4(), reply)
         answered(stage, uuid4(), OK)
 
-    assert not stage.flow.releases
+    assert not stage.flow.parked
 
 
 def test_the_next_tick_waits_for_as_long_as_the_app_asked(stage: Capped) -> None:
     job = uuid4()
     answered(stage, job, asking(429, 30))
-    held = tick(stage, job)
+    leased = tick(stage, job)
 
     assert not stage.engine.calls
-    ((_, release),) = stage.flow.releases
-    assert (release.id, release.cause, release.destination) == (held.run.id, Cause.ASKED, "")
-    assert release.park_for == 30.0
-    assert release.reason == (
+    ((_, parking),) = stage.flow.parked
+    assert (parking.id, parking.block_reason, parking.destination) == (
+        leased.run.id,
+        BlockReason.ASKED,
+        "",
+    )
+    assert parking.park_for == 30.0
+    assert parking.reason == (
         "waiting: its app asked to wait with the calls of this job; "
         "next call at 2026-01-01T00:00:30Z"
     )
 
-    stage.given_back()
+    stage.parked_runs()
     stage.step(30.0)
     answered(stage, job, OK)
     answered(stage, job, OK)
@@ -84,15 +88,15 @@ def test_a_bare_429_means_a_second_which_the_next_tick_waits_in_the_worker(stage
     stage.step(0.2)
     stage.poll_cancellations()
     assert len(stage.engine.calls) == 1
-    assert not stage.flow.releases
+    assert not stage.flow.parked
 
 
 def test_a_tick_that_waits_so_can_be_withdrawn(stage: Capped) -> None:
     job = uuid4()
     answered(stage, job, Reply(status=429))
-    stage.courier.outcomes.clear()
-    held = tick(stage, job)
-    stage.poll_cancellations(held)
+    stage.dispatcher.outcomes.clear()
+    leased = tick(stage, job)
+    stage.poll_cancellations(leased)
     stage.step(1.1)
 
     assert not stage.engine.calls
@@ -101,9 +105,9 @@ def test_a_tick_that_waits_so_can_be_withdrawn(stage: Capped) -> None:
 
 def test_jobs_that_never_had_ticks_one_after_the_other_have_no_brake(stage: Capped) -> None:
     job = uuid4()
-    stage.hold(0.0, **(DROP | {"job_id": job, "serial": False}))
+    stage.lease(0.0, **(DROP | {"job_id": job, "serial": False}))
     stage.answer_all(asking(429, 30))
-    stage.hold(0.0, **(DROP | {"job_id": job, "serial": False}))
+    stage.lease(0.0, **(DROP | {"job_id": job, "serial": False}))
 
     assert len(stage.engine.calls) == 1
 
@@ -112,12 +116,12 @@ def test_of_very_many_jobs_those_that_wait_longest_are_remembered(
     stage: Capped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.dispatch.job_backoff._MAX_KNOWN", 4)
-    brakes = JobBrakes()
-    held = [tick(stage, uuid4()) for _ in range(9)]
-    for n, each in enumerate(held):
+    brakes = JobBackoff()
+    leased = [tick(stage, uuid4()) for _ in range(9)]
+    for n, each in enumerate(leased):
         brakes.note(each, asking(429, 60 * (n + 1)), now=0.0)
-        remembered = [other for other in held if brakes.until(other, now=0.0) is not None]
+        remembered = [other for other in leased if brakes.until(other, now=0.0) is not None]
         assert len(remembered) <= 4
 
-    assert brakes.until(held[0], now=0.0) is None
-    assert brakes.until(held[8], now=0.0) == pytest.approx(540.0, abs=1.0)
+    assert brakes.until(leased[0], now=0.0) is None
+    assert brakes.until(leased[8], now=0.0) == pytest.approx(540.0, abs=1.0)

@@ -11,32 +11,32 @@ from app.domain.run import Reply, RunState
 from app.domain.timings import LEASE
 from tests.workers.stage import OK, SECRET, TOKENS, Stage, taken
 from workers.dispatch.calls import WITHDRAWN
-from workers.dispatch.dispatcher import Courier
-from workers.dispatch.leased_run import Held, hold
-from workers.dispatch.payload_budget import Payloads
+from workers.dispatch.dispatcher import Dispatcher
+from workers.dispatch.leased_run import LeasedRun, lease
+from workers.dispatch.payload_budget import PayloadBudget
 
 BUDGET = 100
 
 
-def long(size: int, account: int = 1) -> Held:
+def long(size: int, account: int = 1) -> LeasedRun:
     run = taken(0.0)._replace(data=None, size=size, account_id=account)
-    return hold(run, (SECRET,), asked=0.0, answered=0.0)
+    return lease(run, (SECRET,), asked=0.0, answered=0.0)
 
 
-def ordered(payloads: Payloads) -> list[Held]:
+def ordered(payloads: PayloadBudget) -> list[LeasedRun]:
     """What is to be loaded now; given up meanwhile or not."""
     return [payloads.orders.get_nowait() for _ in range(payloads.orders.qsize())]
 
 
-def ready(payloads: Payloads, runs: Sequence[Held]) -> list[Held]:
+def ready(payloads: PayloadBudget, runs: Sequence[LeasedRun]) -> list[LeasedRun]:
     """Those of the runs, whose turn has come, that are to be loaded."""
-    for held in runs:
-        assert not payloads.ready(held)
+    for leased in runs:
+        assert not payloads.ready(leased)
     return ordered(payloads)
 
 
 def test_no_account_takes_all_the_room_and_a_newcomer_finds_some() -> None:
-    payloads = Payloads(BUDGET)
+    payloads = PayloadBudget(BUDGET)
     mine = [long(10) for _ in range(20)]
 
     assert ready(payloads, mine) == mine[:8]
@@ -46,7 +46,7 @@ def test_no_account_takes_all_the_room_and_a_newcomer_finds_some() -> None:
 
 
 def test_what_waits_is_loaded_in_order_as_room_becomes_free() -> None:
-    payloads = Payloads(BUDGET)
+    payloads = PayloadBudget(BUDGET)
     mine = [long(10) for _ in range(10)]
     ready(payloads, mine)
 
@@ -54,20 +54,20 @@ def test_what_waits_is_loaded_in_order_as_room_becomes_free() -> None:
     payloads.drop(mine[3])
 
     assert ordered(payloads) == mine[8:]
-    for held in mine:
-        payloads.drop(held)
+    for leased in mine:
+        payloads.drop(leased)
     assert payloads.in_memory == 0
 
 
 def test_small_ones_do_not_go_on_taking_the_room_that_a_large_one_waits_for() -> None:
-    payloads = Payloads(BUDGET)
+    payloads = PayloadBudget(BUDGET)
     others = [long(8, account) for account in range(2, 14)]
     assert ready(payloads, others) == others
     large = long(60)
     assert ready(payloads, [large]) == []
 
-    for number, held in enumerate(others[:6]):
-        payloads.drop(held)
+    for number, leased in enumerate(others[:6]):
+        payloads.drop(leased)
         assert ready(payloads, [long(8, account=100 + number)]) == []
     payloads.drop(others[6])
 
@@ -75,7 +75,7 @@ def test_small_ones_do_not_go_on_taking_the_room_that_a_large_one_waits_for() ->
 
 
 def test_what_is_larger_than_the_budget_goes_alone() -> None:
-    payloads = Payloads(BUDGET)
+    payloads = PayloadBudget(BUDGET)
     small, huge = long(10), long(BUDGET + 1, account=2)
     ready(payloads, [small])
     assert ready(payloads, [huge]) == []
@@ -87,40 +87,40 @@ def test_what_is_larger_than_the_budget_goes_alone() -> None:
 
 
 def test_what_is_early_takes_half_the_room_and_makes_way_for_those_whose_turn_it_is() -> None:
-    payloads = Payloads(BUDGET)
+    payloads = PayloadBudget(BUDGET)
     early = [long(10, account) for account in range(9)]
-    for held in early:
-        payloads.get_ahead(held)
+    for leased in early:
+        payloads.get_ahead(leased)
     assert ordered(payloads) == early[:5]
-    for held in early[:5]:
-        assert payloads.arrived(held, b"x" * 10)
+    for leased in early[:5]:
+        assert payloads.arrived(leased, b"x" * 10)
 
     late = [long(20, account) for account in range(10, 14)]
     assert ready(payloads, late) == late
 
-    assert [held.body is None for held in early[:5]] == [False, False, True, True, True]
+    assert [leased.body is None for leased in early[:5]] == [False, False, True, True, True]
     assert payloads.in_memory == BUDGET
     assert payloads.ready(early[0])
     assert not payloads.ready(early[4])
 
 
 def test_what_was_given_up_is_not_taken_in_and_nothing_is_taken_in_twice() -> None:
-    payloads = Payloads(BUDGET)
-    held = long(10)
-    ready(payloads, [held])
+    payloads = PayloadBudget(BUDGET)
+    leased = long(10)
+    ready(payloads, [leased])
 
-    assert payloads.arrived(held, b"first")
-    assert not payloads.arrived(held, b"second")
-    assert held.body == b"first"
-    payloads.drop(held)
-    assert not payloads.arrived(held, b"third")
-    assert held.body is None
+    assert payloads.arrived(leased, b"first")
+    assert not payloads.arrived(leased, b"second")
+    assert leased.body == b"first"
+    payloads.drop(leased)
+    assert not payloads.arrived(leased, b"third")
+    assert leased.body is None
 
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     made = Stage()
-    made.courier = Courier(
+    made.dispatcher = Dispatcher(
         made.loop,
         made.engine,
         tokens=TOKENS,
@@ -136,19 +136,19 @@ def bodies(stage: Stage) -> list[bytes]:
     return [call.body for call, _, _ in stage.engine.calls]
 
 
-def load(stage: Stage, *, lost: bool = False, wanted: bool = True) -> list[Held]:
+def load(stage: Stage, *, lost: bool = False, wanted: bool = True) -> list[LeasedRun]:
     """Answer as the loader does; what was asked of it."""
-    batch = ordered(stage.courier.payloads)
+    batch = ordered(stage.dispatcher.payload_budget)
     found: dict[UUID, bytes | None] = {
-        held.run.id: None if lost else b"x" * held.run.size for held in batch if wanted
+        leased.run.id: None if lost else b"x" * leased.run.size for leased in batch if wanted
     }
-    stage.courier.loaded(batch, stage.clock.now, found)
+    stage.dispatcher.loaded(batch, stage.clock.now, found)
     stage.step()
     return batch
 
 
 def test_a_long_payload_is_here_when_its_time_comes(stage: Stage) -> None:
-    stage.hold(0.05, size=40, data=None)
+    stage.lease(0.05, size=40, data=None)
     load(stage)
     assert bodies(stage) == []
 
@@ -159,10 +159,10 @@ def test_a_long_payload_is_here_when_its_time_comes(stage: Stage) -> None:
 
 def test_short_ones_go_before_long_ones_that_were_loaded(stage: Stage) -> None:
     for _ in range(2):
-        stage.hold(0.05, size=20, data=None)
+        stage.lease(0.05, size=20, data=None)
     load(stage)
     for _ in range(3):
-        stage.hold(0.05)
+        stage.lease(0.05)
 
     stage.step(0.05)
 
@@ -170,7 +170,7 @@ def test_short_ones_go_before_long_ones_that_were_loaded(stage: Stage) -> None:
 
 
 def test_an_overdue_one_is_loaded_when_its_turn_has_come(stage: Stage) -> None:
-    held = stage.hold(-1.0, size=40, data=None)
+    leased = stage.lease(-1.0, size=40, data=None)
     assert bodies(stage) == []
 
     load(stage)
@@ -178,40 +178,40 @@ def test_an_overdue_one_is_loaded_when_its_turn_has_come(stage: Stage) -> None:
     assert bodies(stage) == [b"x" * 40]
     stage.engine.answer(OK)
     assert stage.settled() is RunState.SUCCEEDED
-    assert held.body is None
-    assert stage.courier.payloads.in_memory == 0
+    assert leased.body is None
+    assert stage.dispatcher.payload_budget.in_memory == 0
 
 
 def test_those_without_room_wait_and_none_is_lost_or_sent_twice(stage: Stage) -> None:
-    runs = [stage.hold(-1.0, size=30, data=None, account_id=n % 3) for n in range(20)]
+    runs = [stage.lease(-1.0, size=30, data=None, account_id=n % 3) for n in range(20)]
     most = 0
     for _ in range(50):
         load(stage)
-        most = max(most, stage.courier.payloads.in_memory)
+        most = max(most, stage.dispatcher.payload_budget.in_memory)
         stage.poll_cancellations()
         if stage.engine.calls:
             stage.engine.answer(OK)
             stage.step()
 
     assert most <= BUDGET
-    settled = [(each.run.id, end.state) for each, end in stage.courier.outcomes]
-    assert sorted(settled) == sorted((held.run.id, RunState.SUCCEEDED) for held in runs)
-    assert stage.courier.payloads.in_memory == 0
+    settled = [(each.run.id, end.state) for each, end in stage.dispatcher.outcomes]
+    assert sorted(settled) == sorted((leased.run.id, RunState.SUCCEEDED) for leased in runs)
+    assert stage.dispatcher.payload_budget.in_memory == 0
 
 
 def test_runs_that_wait_for_room_keep_no_overdue_ones_outside(stage: Stage) -> None:
     for number in range(60):
-        stage.hold(-1.0, size=30, data=None, url=f"http://host-{number}.test/")
+        stage.lease(-1.0, size=30, data=None, url=f"http://host-{number}.test/")
 
-    assert not stage.courier._late
+    assert not stage.dispatcher._late
 
 
 def test_a_word_that_grew_stale_while_loading_is_asked_for_again(stage: Stage) -> None:
-    stage.hold(-1.0, size=40, data=None)
-    (held,) = ordered(stage.courier.payloads)
+    stage.lease(-1.0, size=40, data=None)
+    (leased,) = ordered(stage.dispatcher.payload_budget)
     asked = stage.clock.now
     stage.step(0.2)
-    stage.courier.loaded([held], asked, {held.run.id: b"x" * 40})
+    stage.dispatcher.loaded([leased], asked, {leased.run.id: b"x" * 40})
     stage.step()
     assert bodies(stage) == []
 
@@ -223,86 +223,86 @@ def test_a_word_that_grew_stale_while_loading_is_asked_for_again(stage: Stage) -
 def test_one_cancelled_while_it_was_loaded_is_not_sent_and_its_places_are_free(
     stage: Stage,
 ) -> None:
-    held = stage.hold(-1.0, size=40, data=None)
+    leased = stage.lease(-1.0, size=40, data=None)
 
     load(stage, wanted=False)
 
     assert bodies(stage) == []
     assert stage.settled() is RunState.CANCELLED
-    assert_free(stage, held)
+    assert_free(stage, leased)
 
 
 def test_one_cancelled_once_it_was_loaded_is_not_sent_and_its_places_are_free(
     stage: Stage,
 ) -> None:
-    held = stage.hold(-1.0, size=40, data=None)
-    (ordered_run,) = ordered(stage.courier.payloads)
+    leased = stage.lease(-1.0, size=40, data=None)
+    (ordered_run,) = ordered(stage.dispatcher.payload_budget)
     asked = stage.clock.now
     stage.step(0.2)
-    stage.courier.loaded([ordered_run], asked, {held.run.id: b"x" * 40})
+    stage.dispatcher.loaded([ordered_run], asked, {leased.run.id: b"x" * 40})
     stage.step()
 
-    stage.poll_cancellations(held)
+    stage.poll_cancellations(leased)
 
     assert bodies(stage) == []
     assert stage.settled() is RunState.CANCELLED
-    assert_free(stage, held)
+    assert_free(stage, leased)
 
 
 def test_one_whose_lease_ran_out_meanwhile_is_not_sent_and_its_places_are_free(
     stage: Stage,
 ) -> None:
-    held = stage.hold(-1.0, size=40, data=None)
+    leased = stage.lease(-1.0, size=40, data=None)
     stage.step(LEASE.total_seconds())
 
     load(stage)
 
     assert bodies(stage) == []
-    assert held not in stage.courier.held
-    assert_free(stage, held)
+    assert leased not in stage.dispatcher.leased_runs
+    assert_free(stage, leased)
 
 
 def test_one_whose_content_is_lost_is_dead(stage: Stage) -> None:
-    held = stage.hold(-1.0, size=40, data=None)
+    leased = stage.lease(-1.0, size=40, data=None)
 
     load(stage, lost=True)
 
     assert stage.settled() is RunState.DEAD
-    assert_free(stage, held)
+    assert_free(stage, leased)
 
 
 def test_one_whose_content_was_lost_ahead_of_its_time_is_dead_at_its_time(stage: Stage) -> None:
-    held = stage.hold(0.05, size=40, data=None)
+    leased = stage.lease(0.05, size=40, data=None)
     load(stage, lost=True)
-    assert stage.courier.payloads.in_memory == 0
+    assert stage.dispatcher.payload_budget.in_memory == 0
     stage.step(0.05)
 
     load(stage, lost=True)
 
     assert stage.settled() is RunState.DEAD
-    assert_free(stage, held)
+    assert_free(stage, leased)
 
 
 def test_a_payload_loaded_twice_is_sent_once(stage: Stage) -> None:
-    held = stage.hold(-1.0, size=40, data=None)
+    leased = stage.lease(-1.0, size=40, data=None)
     load(stage)
 
-    stage.courier.loaded([held], stage.clock.now, {held.run.id: b"x" * 40})
-    stage.courier.loaded([held], stage.clock.now, {})
+    stage.dispatcher.loaded([leased], stage.clock.now, {leased.run.id: b"x" * 40})
+    stage.dispatcher.loaded([leased], stage.clock.now, {})
     stage.step()
 
     assert len(bodies(stage)) == 1
-    assert not stage.courier.outcomes
-    assert stage.courier.payloads.in_memory == 40
+    assert not stage.dispatcher.outcomes
+    assert stage.dispatcher.payload_budget.in_memory == 40
 
 
 def test_a_call_that_was_withdrawn_loads_its_payload_again(stage: Stage) -> None:
-    stage.hold(-1.0, size=40, data=None)
+    stage.lease(-1.0, size=40, data=None)
     load(stage)
     stage.step(0.2)
     stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the cancellations were stale"))
     stage.step()
-    assert stage.courier.payloads.in_memory == 0
+    assert stage.dispatcher.payload_budget.in_memory == 0
 
     stage.poll_cancellations()
     load(stage)
@@ -311,24 +311,24 @@ def test_a_call_that_was_withdrawn_loads_its_payload_again(stage: Stage) -> None
 
 
 def test_one_that_waits_for_its_destination_keeps_no_payload(stage: Stage) -> None:
-    busy = [stage.hold(0.0) for _ in range(50)]
+    busy = [stage.lease(0.0) for _ in range(50)]
     assert len(stage.engine.calls) == len(busy)
 
-    held = stage.hold(0.05, size=40, data=None)
+    leased = stage.lease(0.05, size=40, data=None)
     load(stage)
-    assert stage.courier.payloads.in_memory == 40
+    assert stage.dispatcher.payload_budget.in_memory == 40
     stage.step(0.05)
 
     assert len(stage.engine.calls) == len(busy)
-    assert held.body is None
-    assert stage.courier.payloads.in_memory == 0
+    assert leased.body is None
+    assert stage.dispatcher.payload_budget.in_memory == 0
 
 
-def assert_free(stage: Stage, held: Held) -> None:
+def assert_free(stage: Stage, leased: LeasedRun) -> None:
     """The run holds no slot, no place at its destination, and no room."""
-    place = held.destination
-    assert place is not None
-    assert place.in_flight == 0
-    assert stage.courier._slots._left == 100
-    assert stage.courier.payloads.in_memory == 0
-    assert held.body is None
+    destination = leased.destination
+    assert destination is not None
+    assert destination.in_flight == 0
+    assert stage.dispatcher._slots._left == 100
+    assert stage.dispatcher.payload_budget.in_memory == 0
+    assert leased.body is None

@@ -13,8 +13,8 @@ from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
 from tests.booked import add_account, book, claim_and_take, connect
 from tests.workers.stage import OK, SECRET, Stage
-from workers.dispatch.leased_run import Held, hold
-from workers.dispatch.payload_loader import Loader
+from workers.dispatch.leased_run import LeasedRun, lease
+from workers.dispatch.payload_loader import PayloadLoader
 
 SIZE = 3 * 1024 * 1024
 
@@ -27,13 +27,15 @@ def stage() -> Iterator[Stage]:
 
 
 @pytest.fixture
-def loader(database: str, stage: Stage) -> Iterator[Loader]:
-    made = Loader(ReconnectingConnection(database, "loader"), stage.courier, clock=stage.clock)
+def loader(database: str, stage: Stage) -> Iterator[PayloadLoader]:
+    made = PayloadLoader(
+        ReconnectingConnection(database, "loader"), stage.dispatcher, clock=stage.clock
+    )
     yield made
     made.close()
 
 
-def hold_long(database: str, stage: Stage, number: int, size: int = SIZE) -> list[Held]:
+def hold_long(database: str, stage: Stage, number: int, size: int = SIZE) -> list[LeasedRun]:
     """Overdue runs that were taken without their payloads."""
     with connect(database) as connection:
         account = add_account(connection)
@@ -41,13 +43,13 @@ def hold_long(database: str, stage: Stage, number: int, size: int = SIZE) -> lis
             book(connection, account, due_in=-1, data=bytes([each]) * size)
         runs = claim_and_take(connection)
     now = stage.clock.now
-    held = [hold(run, (SECRET,), asked=now, answered=now) for run in runs]
-    stage.courier.accept(held)
+    leased = [lease(run, (SECRET,), asked=now, answered=now) for run in runs]
+    stage.dispatcher.accept(leased)
     stage.step()
-    return held
+    return leased
 
 
-def failing(run: Held, error: Exception) -> Callable[..., dict[UUID, bytes | None]]:
+def failing(run: LeasedRun, error: Exception) -> Callable[..., dict[UUID, bytes | None]]:
     """Reads payloads, but for those of which this run is one."""
     read = takes.payloads
 
@@ -62,7 +64,7 @@ def failing(run: Held, error: Exception) -> Callable[..., dict[UUID, bytes | Non
 
 
 def test_payloads_are_loaded_a_few_at_a_time_and_sent(
-    database: str, stage: Stage, loader: Loader
+    database: str, stage: Stage, loader: PayloadLoader
 ) -> None:
     hold_long(database, stage, 5)
 
@@ -81,19 +83,19 @@ def test_payloads_are_loaded_a_few_at_a_time_and_sent(
 
 
 def test_without_a_database_the_orders_are_kept(database: str, stage: Stage) -> None:
-    (held,) = hold_long(database, stage, 1)
-    loader = Loader(
-        ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "loader"), stage.courier
+    (leased,) = hold_long(database, stage, 1)
+    loader = PayloadLoader(
+        ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "loader"), stage.dispatcher
     )
 
     with pytest.raises(psycopg.OperationalError):
         loader.run_once()
 
-    assert stage.courier.payloads.orders.get_nowait() is held
+    assert stage.dispatcher.payload_budget.orders.get_nowait() is leased
 
 
 def test_one_payload_that_cannot_be_read_holds_up_no_other(
-    database: str, stage: Stage, loader: Loader, monkeypatch: pytest.MonkeyPatch
+    database: str, stage: Stage, loader: PayloadLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     damaged, whole = hold_long(database, stage, 2, size=4096)
     error = psycopg.errors.DataCorrupted("missing chunk number 0")
@@ -103,8 +105,8 @@ def test_one_payload_that_cannot_be_read_holds_up_no_other(
 
     (call,) = [call for call, _, _ in stage.engine.calls]
     assert str(whole.run.id) in "".join(call.headers)
-    ((held, settlement),) = stage.courier.outcomes
-    assert held is damaged
+    ((leased, settlement),) = stage.dispatcher.outcomes
+    assert leased is damaged
     assert (settlement.state, settlement.reason) == (
         "dead",
         "the content of its version is lost",
@@ -112,7 +114,7 @@ def test_one_payload_that_cannot_be_read_holds_up_no_other(
 
 
 def test_one_payload_that_takes_too_long_is_read_later_and_holds_up_no_other(
-    database: str, stage: Stage, loader: Loader, monkeypatch: pytest.MonkeyPatch
+    database: str, stage: Stage, loader: PayloadLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow, whole = hold_long(database, stage, 2, size=4096)
     error = psycopg.errors.QueryCanceled("canceling statement due to statement timeout")
@@ -121,7 +123,7 @@ def test_one_payload_that_takes_too_long_is_read_later_and_holds_up_no_other(
         loader.run_once()
         stage.step()
     assert str(whole.run.id) in "".join(stage.engine.calls[0][0].headers)
-    assert not stage.courier.outcomes
+    assert not stage.dispatcher.outcomes
 
     loader.run_once()
     stage.step()

@@ -30,7 +30,7 @@ from workers.notifier import (
 )
 from workers.rq_worker import RQListener
 
-NOBODY = "redis://127.0.0.1:1/0"
+EMPTY = "redis://127.0.0.1:1/0"
 
 
 class Intake:
@@ -214,7 +214,7 @@ def test_the_door_hears_again_once_redis_takes_writes_again(redis_url: str, redi
 
 def test_without_redis_the_door_says_that_it_hears_nothing() -> None:
     intake = Intake()
-    listener = RQListener(lambda: redis_client(NOBODY), intake, "deaf")
+    listener = RQListener(lambda: redis_client(EMPTY), intake, "deaf")
     listener.start()
     assert listener.is_connected is False
     intake.stopping = True
@@ -225,7 +225,7 @@ def test_without_redis_the_door_says_that_it_hears_nothing() -> None:
 def test_without_redis_ringing_returns_at_once_and_resumes_later(
     redis_url: str, redis: Redis
 ) -> None:
-    deaf = Notifier(redis_client(NOBODY))
+    deaf = Notifier(redis_client(EMPTY))
     deaf.start()
     before = time.monotonic()
     for _ in range(100):

@@ -20,7 +20,7 @@ from app.store.rescue import check
 from tests.booked import add_account, book, claim_all, connect, in_seconds, one
 from tests.receiver import Behaviour, Exchange, Receiver, answer
 from tests.workers.test_rq_worker import until
-from workers.dispatch.runtime import Station
+from workers.dispatch.runtime import WorkerRuntime
 
 SECRETS = (
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -62,13 +62,13 @@ class Running:
     """A station at work in a thread."""
 
     def __init__(self, settings: Settings, *, hears: bool = True) -> None:
-        self.station = Station(settings, "test", redis_is_connected=lambda: hears)
+        self.runtime = WorkerRuntime(settings, "test", redis_is_connected=lambda: hears)
         self.reconnecting = ReconnectingConnection(settings.database_url, "test")
-        self._thread = threading.Thread(target=self.station.run)
+        self._thread = threading.Thread(target=self.runtime.run)
         self._thread.start()
 
     def stop(self) -> None:
-        self.station.stop()
+        self.runtime.stop()
         self._thread.join(30)
         self.reconnecting.close()
         assert not self._thread.is_alive()
@@ -90,11 +90,11 @@ def receiver() -> Iterator[Receiver]:
 def held_until(release: threading.Event) -> Behaviour:
     """Answers once `release` is set."""
 
-    def hold(exchange: Exchange) -> None:
+    def lease(exchange: Exchange) -> None:
         release.wait(30)
         answer()(exchange)
 
-    return hold
+    return lease
 
 
 def send_to(connection: psycopg.Connection, receiver: Receiver) -> None:
@@ -108,7 +108,7 @@ def test_a_run_is_sent_signed_by_every_valid_secret_and_settled(
     send_to(connection, receiver)
     (claimed,) = claim_all(connection)
 
-    assert running.station.take(running.reconnecting, [(claimed.run_id, claimed.token)]) == 1
+    assert running.runtime.take(running.reconnecting, [(claimed.run_id, claimed.token)]) == 1
     receiver.wait_for(1)
 
     (request,) = receiver.requests
@@ -129,8 +129,8 @@ def test_a_batch_that_arrives_twice_is_sent_once(
     send_to(connection, receiver)
     tickets = [(each.run_id, each.token) for each in claim_all(connection)]
 
-    assert running.station.take(running.reconnecting, tickets) == 10
-    assert running.station.take(running.reconnecting, tickets) == 0
+    assert running.runtime.take(running.reconnecting, tickets) == 10
+    assert running.runtime.take(running.reconnecting, tickets) == 0
     receiver.wait_for(10)
     until(lambda: one(connection, "SELECT count(*) FROM run") == 10)
 
@@ -169,7 +169,7 @@ def test_a_delete_within_the_look_ahead_stops_the_call(
     goes = book(connection, account, due_in=0.29)
     send_to(connection, receiver)
     claimed = claim_all(connection)
-    running.station.take(running.reconnecting, [(each.run_id, each.token) for each in claimed])
+    running.runtime.take(running.reconnecting, [(each.run_id, each.token) for each in claimed])
     connection.execute(
         "UPDATE inflight SET cancelled_at = clock_timestamp() WHERE job_id = %s", (goes,)
     )
@@ -190,7 +190,7 @@ def test_an_account_s_own_cap_holds_and_a_change_of_it_is_heeded(
         book(connection, account, due_in=-1)
     send_to(connection, receiver)
     claimed = claim_all(connection)
-    running.station.take(running.reconnecting, [(each.run_id, each.token) for each in claimed])
+    running.runtime.take(running.reconnecting, [(each.run_id, each.token) for each in claimed])
     waiting = "SELECT count(*) FROM inflight WHERE state = 'waiting' AND attempts = 0"
 
     until(lambda: one(connection, waiting) == 2)
@@ -213,7 +213,7 @@ def test_leases_are_extended_while_a_receiver_takes_its_time(
     book(connection, account, due_in=-1)
     send_to(connection, receiver)
     claimed = claim_all(connection)
-    running.station.take(running.reconnecting, [(each.run_id, each.token) for each in claimed])
+    running.runtime.take(running.reconnecting, [(each.run_id, each.token) for each in claimed])
     receiver.wait_for(1)
     first = one(connection, "SELECT lease_until FROM inflight")
 
@@ -230,14 +230,14 @@ def test_outcomes_wait_while_the_database_is_away(
     book(connection, account, due_in=-1)
     send_to(connection, receiver)
     (claimed,) = claim_all(connection)
-    running.station.take(running.reconnecting, [(claimed.run_id, claimed.token)])
+    running.runtime.take(running.reconnecting, [(claimed.run_id, claimed.token)])
     receiver.wait_for(1)
 
     with connection.transaction():
         # Nobody can settle meanwhile, and every worker connection breaks.
         connection.execute("LOCK TABLE inflight IN ACCESS EXCLUSIVE MODE")
         release.set()
-        until(lambda: len(running.station.courier.outcomes) == 0)
+        until(lambda: len(running.runtime.dispatcher.outcomes) == 0)
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name LIKE 'wakecall%' AND pid <> pg_backend_pid()"
@@ -253,32 +253,32 @@ def test_what_is_not_begun_or_not_finished_goes_to_another_worker_at_once(
     release = threading.Event()
     receiver.default = held_until(release)
     stopping = Running(replace(settings, grace=0))
-    under_way = book(connection, account, due_in=-1)
+    in_flight = book(connection, account, due_in=-1)
     send_to(connection, receiver)
     tickets = [(each.run_id, each.token) for each in claim_all(connection)]
-    stopping.station.take(stopping.reconnecting, tickets)
+    stopping.runtime.take(stopping.reconnecting, tickets)
     receiver.wait_for(1)
     not_begun = book(connection, account, due_in=0.29)
     send_to(connection, receiver)
     tickets = [(each.run_id, each.token) for each in claim_all(connection)]
-    assert stopping.station.take(stopping.reconnecting, tickets) == 1
+    assert stopping.runtime.take(stopping.reconnecting, tickets) == 1
 
     stopping.stop()
 
     assert connection.execute(
         "SELECT job_id, state, attempts, reclaims, lease_until IS NULL, look_at < clock_timestamp()"
         " FROM inflight ORDER BY due_at"
-    ).fetchall() == [(job_id, "waiting", 0, 0, True, True) for job_id in (under_way, not_begun)]
+    ).fetchall() == [(job_id, "waiting", 0, 0, True, True) for job_id in (in_flight, not_begun)]
     other = Running(settings)
     look = check(connection, limit=10, leases_count=True)
     assert look.reclaimed == 0
-    other.station.take(other.reconnecting, [(each.run_id, each.token) for each in look.to_notify])
+    other.runtime.take(other.reconnecting, [(each.run_id, each.token) for each in look.to_notify])
     release.set()
     until(lambda: one(connection, "SELECT count(*) FROM run WHERE state = 'succeeded'") == 2)
     other.stop()
     assert one(connection, "SELECT max(attempts) FROM run") == 1
     called = sorted(f"{request.header('wakecall-job')}" for request in receiver.requests)
-    assert called == sorted(map(str, (under_way, under_way, not_begun)))
+    assert called == sorted(map(str, (in_flight, in_flight, not_begun)))
 
 
 def test_a_call_may_end_within_the_grace(
@@ -290,11 +290,11 @@ def test_a_call_may_end_within_the_grace(
     book(connection, account, due_in=-1)
     send_to(connection, receiver)
     tickets = [(each.run_id, each.token) for each in claim_all(connection)]
-    stopping.station.take(stopping.reconnecting, tickets)
+    stopping.runtime.take(stopping.reconnecting, tickets)
     receiver.wait_for(1)
 
-    stopping.station.stop()
-    assert stopping.station.take(stopping.reconnecting, tickets) == 0
+    stopping.runtime.stop()
+    assert stopping.runtime.take(stopping.reconnecting, tickets) == 0
     release.set()
     stopping.stop()
 

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from app import log
-from app.domain.circuit_breaker import Cause
+from app.domain.circuit_breaker import BlockReason
 from app.domain.run import Reply, RunKind, RunState, Timing
 from app.store.connection import ReconnectingConnection
 from app.store.parking import Parking
@@ -21,7 +21,7 @@ from tests.store import test_ticks
 from tests.store.test_apart import slow_ends
 from tests.store.test_settling import came
 from tests.workers.stage import SECRET, Stage
-from workers.dispatch.leased_run import Held, hold
+from workers.dispatch.leased_run import LeasedRun, lease
 from workers.dispatch.settler import LOCK_TIMEOUT_S, Settler
 
 
@@ -33,10 +33,12 @@ def stage() -> Iterator[Stage]:
 
 
 def test_an_end_without_a_database_is_an_end_all_the_same(stage: Stage) -> None:
-    stage.hold(0.0)
+    stage.lease(0.0)
     stage.engine.answer(Reply(status=204))
     settler = Settler(
-        ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "settler"), stage.courier, "test"
+        ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "settler"),
+        stage.dispatcher,
+        "test",
     )
 
     settler.flush()
@@ -47,11 +49,11 @@ def test_an_end_without_a_database_is_an_end_all_the_same(stage: Stage) -> None:
 def test_outcomes_gather_for_the_pause_unless_there_are_enough_for_a_batch(
     database: str, stage: Stage
 ) -> None:
-    held = stage.hold(60.0)
-    outcomes = stage.courier.outcomes
-    outcomes.extend([(held, held.came_to(RunState.SUCCEEDED))] * 2500)
+    leased = stage.lease(60.0)
+    outcomes = stage.dispatcher.outcomes
+    outcomes.extend([(leased, leased.settlement(RunState.SUCCEEDED))] * 2500)
     settler = Settler(
-        ReconnectingConnection(database, "settler"), stage.courier, "test", clock=stage.clock
+        ReconnectingConnection(database, "settler"), stage.dispatcher, "test", clock=stage.clock
     )
 
     settler.run_once()
@@ -64,10 +66,10 @@ def test_outcomes_gather_for_the_pause_unless_there_are_enough_for_a_batch(
 
 
 def test_an_orderly_end_writes_all_there_is(database: str, stage: Stage) -> None:
-    held = stage.hold(60.0)
-    stage.courier.outcomes.extend([(held, held.came_to(RunState.SUCCEEDED))] * 2500)
+    leased = stage.lease(60.0)
+    stage.dispatcher.outcomes.extend([(leased, leased.settlement(RunState.SUCCEEDED))] * 2500)
     settler = Settler(
-        ReconnectingConnection(database, "settler"), stage.courier, "test", clock=stage.clock
+        ReconnectingConnection(database, "settler"), stage.dispatcher, "test", clock=stage.clock
     )
 
     settler.flush()
@@ -81,23 +83,23 @@ def test_runs_given_back_are_written_counted_and_let_go(database: str, stage: St
         for _ in range(2):
             book(connection, account, due_in=-1)
         runs = claim_and_take(connection)
-        held = [
-            hold(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now) for run in runs
+        leased = [
+            lease(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now) for run in runs
         ]
-        stage.courier.accept(held)
+        stage.dispatcher.accept(leased)
         # The other was reclaimed meanwhile.
         connection.execute("UPDATE inflight SET token = token + 1 WHERE id = %s", (runs[1].id,))
-        for each in held:
-            back = Parking(each.run.id, each.run.token, "http://x:80", 60, Cause.DOWN, "down")
-            stage.courier.destinations.releases.append((each, back))
+        for each in leased:
+            back = Parking(each.run.id, each.run.token, "http://x:80", 60, BlockReason.DOWN, "down")
+            stage.dispatcher.flow_control.parked.append((each, back))
         settler = Settler(
-            ReconnectingConnection(database, "settler"), stage.courier, "test", clock=stage.clock
+            ReconnectingConnection(database, "settler"), stage.dispatcher, "test", clock=stage.clock
         )
 
         settler.flush()
 
         assert settler.empty
-        assert stage.courier.held == set()
+        assert stage.dispatcher.leased_runs == set()
         waiting = "SELECT array_agg(id) FROM inflight WHERE state = 'waiting'"
         assert one(connection, waiting) == [runs[0].id]
         counted = "SELECT label, total FROM tally WHERE name = 'given_back'"
@@ -110,15 +112,15 @@ def test_the_line_of_an_attempt_tells_of_run_call_and_outcome(
     with connect(database) as connection:
         book(connection, add_account(connection), due_in=-1)
         (run,) = claim_and_take(connection)
-        held = hold(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
-        stage.courier.accept([held])
+        leased = lease(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
+        stage.dispatcher.accept([leased])
         stage.step()
         stage.engine.answer(Reply(status=503, timing=Timing(first_byte=1.5, total=2.0)))
-        _, settlement = stage.courier.outcomes[0]
+        _, settlement = stage.dispatcher.outcomes[0]
         attempt = settlement.attempt
         assert attempt is not None
         Settler(
-            ReconnectingConnection(database, "settler"), stage.courier, "test", clock=stage.clock
+            ReconnectingConnection(database, "settler"), stage.dispatcher, "test", clock=stage.clock
         ).flush()
 
     log.flush()
@@ -157,12 +159,12 @@ def test_the_lateness_of_what_the_schedule_made_is_counted_and_no_other(
             book(connection, account, due_in=-1)
         scheduled, by_hand = claim_and_take(connection)
         for run in (scheduled, by_hand._replace(kind=RunKind.MANUAL)):
-            held = hold(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
-            stage.courier.accept([held])
+            leased = lease(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
+            stage.dispatcher.accept([leased])
             stage.step()
             stage.engine.answer(Reply(status=204))
         settler = Settler(
-            ReconnectingConnection(database, "settler"), stage.courier, "test", clock=stage.clock
+            ReconnectingConnection(database, "settler"), stage.dispatcher, "test", clock=stage.clock
         )
 
         settler.flush()
@@ -171,14 +173,14 @@ def test_the_lateness_of_what_the_schedule_made_is_counted_and_no_other(
         assert one(connection, "SELECT sum(total) FROM tally WHERE name = 'lateness'") == 1
 
 
-def hold_some(connection: psycopg.Connection, stage: Stage, number: int) -> list[Held]:
+def hold_some(connection: psycopg.Connection, stage: Stage, number: int) -> list[LeasedRun]:
     """Runs whose calls have succeeded, and whose outcomes are to be written."""
     account = add_account(connection, f"account-{one(connection, 'SELECT count(*) FROM account')}")
     for _ in range(number):
         book(connection, account, due_in=-1)
     now = stage.clock.now
-    found = [hold(run, (SECRET,), asked=now, answered=now) for run in claim_and_take(connection)]
-    stage.courier.accept(found)
+    found = [lease(run, (SECRET,), asked=now, answered=now) for run in claim_and_take(connection)]
+    stage.dispatcher.accept(found)
     stage.step()
     for _ in found:
         stage.engine.answer(Reply(status=204))
@@ -188,7 +190,7 @@ def hold_some(connection: psycopg.Connection, stage: Stage, number: int) -> list
 @pytest.fixture
 def settler(database: str, stage: Stage) -> Iterator[Settler]:
     reconnecting = ReconnectingConnection(database, "settler", lock_timeout=LOCK_TIMEOUT_S)
-    yield Settler(reconnecting, stage.courier, "test", clock=stage.clock)
+    yield Settler(reconnecting, stage.dispatcher, "test", clock=stage.clock)
     reconnecting.close()
 
 
@@ -201,16 +203,16 @@ def test_while_a_job_is_locked_the_outcomes_of_all_others_are_written(
             other.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (locked.run.job_id,))
             began = time.monotonic()
             settler.run_once()
-            assert stage.courier.held == {locked}
+            assert stage.dispatcher.leased_runs == {locked}
             second = hold_some(connection, stage, 2)
             settler.run_once()
             stage.clock.now += 1.0
             settler.run_once()
-            assert stage.courier.held == {locked}
+            assert stage.dispatcher.leased_runs == {locked}
             # Each would have waited for as long as the row is locked.
             assert time.monotonic() - began < 5
         history = "SELECT array_agg(id) FROM run"
-        written = {held.run.id for held in (*first, *second)}
+        written = {leased.run.id for leased in (*first, *second)}
         assert set(one(connection, history)) == written
 
         stage.clock.now += 1.0
@@ -218,7 +220,7 @@ def test_while_a_job_is_locked_the_outcomes_of_all_others_are_written(
 
         assert set(one(connection, history)) == written | {locked.run.id}
         assert settler.empty
-        assert stage.courier.held == set()
+        assert stage.dispatcher.leased_runs == set()
 
 
 def test_an_outcome_that_takes_too_long_is_tried_by_itself_and_ever_less_often(
@@ -226,22 +228,22 @@ def test_an_outcome_that_takes_too_long_is_tried_by_itself_and_ever_less_often(
 ) -> None:
     with connect(database) as connection, slow_ends(connection):
         slow, other = hold_some(connection, stage, 2)
-        outcomes = stage.courier.outcomes
+        outcomes = stage.dispatcher.outcomes
         outcomes.extend(
             [
-                (held, settlement._replace(reason="slow") if held is slow else settlement)
-                for held, settlement in (outcomes.popleft(), outcomes.popleft())
+                (leased, settlement._replace(reason="slow") if leased is slow else settlement)
+                for leased, settlement in (outcomes.popleft(), outcomes.popleft())
             ]
         )
         with settler._database.use() as session:
             session.execute("SET statement_timeout = '300ms'")
         settler.run_once()
 
-        assert stage.courier.held == {slow}
+        assert stage.dispatcher.leased_runs == {slow}
         assert one(connection, "SELECT id FROM run") == other.run.id
         connection.execute("ALTER TABLE run DISABLE TRIGGER be_slow")
         settler.run_once()
-        assert stage.courier.held == {slow}
+        assert stage.dispatcher.leased_runs == {slow}
         stage.clock.now += 1.1
         settler.run_once()
         assert settler.empty
@@ -255,17 +257,17 @@ def test_a_locked_run_is_given_back_later_and_the_others_at_once(
         for _ in range(2):
             book(connection, account, due_in=-1)
         now = stage.clock.now
-        held = [hold(run, (), asked=now, answered=now) for run in claim_and_take(connection)]
-        stage.courier.held.update(held)
-        for each in held:
-            back = Parking(each.run.id, each.run.token, "http://x:80", 60, Cause.DOWN, "down")
-            stage.courier.destinations.releases.append((each, back))
+        leased = [lease(run, (), asked=now, answered=now) for run in claim_and_take(connection)]
+        stage.dispatcher.leased_runs.update(leased)
+        for each in leased:
+            back = Parking(each.run.id, each.run.token, "http://x:80", 60, BlockReason.DOWN, "down")
+            stage.dispatcher.flow_control.parked.append((each, back))
         waiting = "SELECT count(*) FROM inflight WHERE state = 'waiting'"
         with other.transaction():
-            other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (held[0].run.id,))
+            other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (leased[0].run.id,))
             settler.run_once()
             assert one(connection, waiting) == 1
-            assert stage.courier.held == {held[0]}
+            assert stage.dispatcher.leased_runs == {leased[0]}
 
         settler.run_once()
 
@@ -273,41 +275,41 @@ def test_a_locked_run_is_given_back_later_and_the_others_at_once(
         assert settler.empty
 
 
-def hold_interrupted(connection: psycopg.Connection, stage: Stage) -> Held:
+def hold_interrupted(connection: psycopg.Connection, stage: Stage) -> LeasedRun:
     """A run that has called a tick, and was given back when it was the turn of the next one."""
     account = add_account(connection, f"account-{one(connection, 'SELECT count(*) FROM account')}")
     test_ticks.book(connection, account, late=5.0)
     now = stage.clock.now
     (run,) = claim_and_take(connection)
-    held = hold(run, (), asked=now, answered=now)
-    stage.courier.held.add(held)
-    held.go_on(came(run))
-    give_back(stage, held)
-    return held
+    leased = lease(run, (), asked=now, answered=now)
+    stage.dispatcher.leased_runs.add(leased)
+    leased.advance_tick(came(run))
+    give_back(stage, leased)
+    return leased
 
 
-def give_back(stage: Stage, held: Held) -> None:
-    back = Parking(held.run.id, held.run.token, "http://x:80", 60, Cause.DOWN, "down")
-    stage.courier.destinations.releases.append((held, back))
+def give_back(stage: Stage, leased: LeasedRun) -> None:
+    back = Parking(leased.run.id, leased.run.token, "http://x:80", 60, BlockReason.DOWN, "down")
+    stage.dispatcher.flow_control.parked.append((leased, back))
 
 
 def test_ticks_of_a_locked_run_that_is_given_back_are_stored_later_under_its_lease(
     database: str, stage: Stage, settler: Settler
 ) -> None:
     with connect(database) as connection, connect(database) as other:
-        held = hold_interrupted(connection, stage)
+        leased = hold_interrupted(connection, stage)
         with other.transaction():
-            other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (held.run.id,))
+            other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (leased.run.id,))
             settler.run_once()
             # Whom the courier holds, the lease watch extends the lease of.
-            assert stage.courier.held == {held}
+            assert stage.dispatcher.leased_runs == {leased}
         stage.clock.now += 1.0
 
         settler.run_once()
 
-        assert one(connection, "SELECT id FROM run") == held.run.id
+        assert one(connection, "SELECT id FROM run") == leased.run.id
         assert one(connection, "SELECT state FROM inflight") == "waiting"
-        assert stage.courier.held == set()
+        assert stage.dispatcher.leased_runs == set()
         assert settler.empty
 
 
@@ -317,7 +319,7 @@ def test_ticks_are_stored_once_where_the_database_is_lost_while_others_are_given
     with connect(database) as connection:
         hold_interrupted(connection, stage)
         (other,) = hold_some(connection, stage, 1)
-        stage.courier.outcomes.clear()
+        stage.dispatcher.outcomes.clear()
         give_back(stage, other)
         lost = Mock(side_effect=psycopg.OperationalError("the connection is lost"))
         monkeypatch.setattr("workers.dispatch.settler.park", lost)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.delivery import outcome
-from app.domain.circuit_breaker import Cause
+from app.domain.circuit_breaker import BlockReason
 from tests.workers.stage import OK, URL, Capped, Stage
-from workers.dispatch.leased_run import Held
+from workers.dispatch.leased_run import LeasedRun
 
 
 @pytest.fixture
@@ -15,100 +15,102 @@ def stage() -> Stage:
     return Stage()
 
 
-def given_back(stage: Stage) -> list[tuple[Held, Cause]]:
-    return [(held, release.cause) for held, release in stage.courier.destinations.releases]
+def parked_runs(stage: Stage) -> list[tuple[LeasedRun, BlockReason]]:
+    return [
+        (leased, parking.block_reason) for leased, parking in stage.dispatcher.flow_control.parked
+    ]
 
 
 def test_runs_that_wait_for_their_time_are_given_back_at_once(stage: Stage) -> None:
-    waiting = [stage.hold(0.2), stage.hold(0.05)]
+    waiting = [stage.lease(0.2), stage.lease(0.05)]
 
-    stage.courier.stop()
-    assert sorted(given_back(stage), key=lambda each: each[0].fire_at) == [
-        (held, Cause.STOPPING) for held in reversed(waiting)
+    stage.dispatcher.stop()
+    assert sorted(parked_runs(stage), key=lambda each: each[0].fire_at) == [
+        (leased, BlockReason.STOPPING) for leased in reversed(waiting)
     ]
-    assert {release.park_for for _, release in stage.courier.destinations.releases} == {0.0}
+    assert {parking.park_for for _, parking in stage.dispatcher.flow_control.parked} == {0.0}
     stage.step(0.3)
     assert stage.engine.calls == []
-    assert len(given_back(stage)) == 2
+    assert len(parked_runs(stage)) == 2
 
 
 def test_a_call_that_is_under_way_goes_on_and_is_settled(stage: Stage) -> None:
-    held = stage.hold(0.0)
+    leased = stage.lease(0.0)
 
-    stage.courier.stop()
+    stage.dispatcher.stop()
     stage.engine.answer(OK)
     stage.step()
 
-    assert [each for each, _ in stage.courier.outcomes] == [held]
-    assert given_back(stage) == []
+    assert [each for each, _ in stage.dispatcher.outcomes] == [leased]
+    assert parked_runs(stage) == []
 
 
 def test_what_comes_while_it_stops_is_given_back(stage: Stage) -> None:
-    stage.courier.stop()
+    stage.dispatcher.stop()
 
-    late = stage.hold(-1.0)
-    soon = stage.hold(0.1)
+    late = stage.lease(-1.0)
+    soon = stage.lease(0.1)
 
-    assert given_back(stage) == [(late, Cause.STOPPING), (soon, Cause.STOPPING)]
+    assert parked_runs(stage) == [(late, BlockReason.STOPPING), (soon, BlockReason.STOPPING)]
     assert stage.engine.calls == []
 
 
 def test_a_call_that_waits_for_its_name_to_be_resolved_does_not_begin(stage: Stage) -> None:
-    held = stage.hold(0.0)
+    leased = stage.lease(0.0)
     ((_, done, may_begin),) = stage.engine.calls
-    stage.courier.stop()
+    stage.dispatcher.stop()
 
     assert not may_begin()
     done(outcome.unanswered("withdrawn", "", dns=None, total=0.0))
     stage.step()
-    assert given_back(stage) == [(held, Cause.STOPPING)]
+    assert parked_runs(stage) == [(leased, BlockReason.STOPPING)]
 
 
 def test_a_call_that_is_broken_off_is_given_back_and_counts_for_nothing(stage: Stage) -> None:
-    held = stage.hold(0.0)
-    stage.courier.stop()
+    leased = stage.lease(0.0)
+    stage.dispatcher.stop()
 
     stage.engine.answer(outcome.unanswered("aborted", "The sender was stopped."))
 
-    ((each, release),) = stage.courier.destinations.releases
-    assert (each, release.cause, release.called) == (held, Cause.STOPPING, False)
-    assert not stage.courier.outcomes
+    ((each, parking),) = stage.dispatcher.flow_control.parked
+    assert (each, parking.block_reason, parking.called) == (leased, BlockReason.STOPPING, False)
+    assert not stage.dispatcher.outcomes
 
 
 def test_what_waits_for_its_destination_or_its_slot_is_given_back_once() -> None:
     stage = Capped()
-    calling = stage.hold_many(4)
-    waiting = stage.hold_many(3)
+    calling = stage.lease_many(4)
+    waiting = stage.lease_many(3)
 
-    stage.courier.stop()
+    stage.dispatcher.stop()
     stage.answer_all(OK)
     stage.step(2.0)
 
-    assert {held for held, _ in given_back(stage)} == set(waiting)
-    assert len(given_back(stage)) == 3
-    assert [held for held, _ in stage.courier.outcomes] == calling
+    assert {leased for leased, _ in parked_runs(stage)} == set(waiting)
+    assert len(parked_runs(stage)) == 3
+    assert [leased for leased, _ in stage.dispatcher.outcomes] == calling
     assert stage.urls() == []
-    assert stage.place(URL).in_flight == 0
+    assert stage.destination(URL).in_flight == 0
 
 
 def test_a_run_that_waits_for_its_payload_is_given_back_and_its_places_are_free() -> None:
     stage = Capped()
-    held = stage.hold(0.0, size=5000, data=None)
-    stage.courier.stop()
-    assert given_back(stage) == [(held, Cause.STOPPING)]
+    leased = stage.lease(0.0, size=5000, data=None)
+    stage.dispatcher.stop()
+    assert parked_runs(stage) == [(leased, BlockReason.STOPPING)]
 
-    stage.courier.loaded([held], stage.clock.now, {held.run.id: b"x" * 5000})
+    stage.dispatcher.loaded([leased], stage.clock.now, {leased.run.id: b"x" * 5000})
     stage.step()
 
     assert stage.engine.calls == []
-    assert len(given_back(stage)) == 1
+    assert len(parked_runs(stage)) == 1
 
 
 def test_what_is_withdrawn_ends_as_cancelled(stage: Stage) -> None:
-    held = stage.hold(0.2)
-    stage.poll_cancellations(held)
+    leased = stage.lease(0.2)
+    stage.poll_cancellations(leased)
 
-    stage.courier.stop()
+    stage.dispatcher.stop()
 
     assert stage.settled() == "cancelled"
-    assert given_back(stage) == []
+    assert parked_runs(stage) == []

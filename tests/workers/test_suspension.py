@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from app.delivery import outcome
-from app.domain.circuit_breaker import Cause
+from app.domain.circuit_breaker import BlockReason
 from tests.workers.stage import OK, Capped, Stage
-from workers.dispatch.leased_run import Held
+from workers.dispatch.leased_run import LeasedRun
 
 ONE = frozenset({1})
 
@@ -17,69 +17,71 @@ def stage() -> Stage:
     return Stage()
 
 
-def set_aside(stage: Stage) -> list[tuple[Held, Cause]]:
-    releases = stage.courier.destinations.releases
-    found = [(held, release.cause) for held, release in releases]
-    stage.courier.given_back([held for held, _ in found], {held.run.id for held, _ in found})
-    releases.clear()
+def set_aside(stage: Stage) -> list[tuple[LeasedRun, BlockReason]]:
+    parkings = stage.dispatcher.flow_control.parked
+    found = [(leased, parking.block_reason) for leased, parking in parkings]
+    stage.dispatcher.on_parked(
+        [leased for leased, _ in found], {leased.run.id for leased, _ in found}
+    )
+    parkings.clear()
     stage.step()
     return found
 
 
 def test_a_run_that_waits_for_its_time_is_set_aside_then(stage: Stage) -> None:
-    held, other = stage.hold(0.05), stage.hold(0.05, account_id=2)
+    leased, other = stage.lease(0.05), stage.lease(0.05, account_id=2)
     stage.poll_cancellations(suspended=ONE)
     stage.step(0.06)
     stage.poll_cancellations(suspended=ONE)
 
     assert len(stage.engine.calls) == 1
-    assert set_aside(stage) == [(held, Cause.SUSPENDED)]
-    assert stage.courier.held == {other}
-    assert not stage.courier.outcomes
+    assert set_aside(stage) == [(leased, BlockReason.SUSPENDED)]
+    assert stage.dispatcher.leased_runs == {other}
+    assert not stage.dispatcher.outcomes
 
 
 def test_a_call_that_waits_for_its_name_to_be_resolved_does_not_begin(stage: Stage) -> None:
-    held = stage.hold(0.0)
+    leased = stage.lease(0.0)
     ((_, done, may_begin),) = stage.engine.calls
     stage.poll_cancellations(suspended=ONE)
 
     assert not may_begin()
     done(outcome.unanswered("withdrawn", "", dns=None, total=0.0))
     stage.step()
-    assert set_aside(stage) == [(held, Cause.SUSPENDED)]
+    assert set_aside(stage) == [(leased, BlockReason.SUSPENDED)]
 
 
 def test_a_call_that_is_under_way_is_settled(stage: Stage) -> None:
-    held = stage.hold(0.0)
+    leased = stage.lease(0.0)
     stage.poll_cancellations(suspended=ONE)
     stage.engine.answer(OK)
 
-    assert [each for each, _ in stage.courier.outcomes] == [held]
+    assert [each for each, _ in stage.dispatcher.outcomes] == [leased]
     assert set_aside(stage) == []
 
 
 def test_a_run_that_waits_for_its_destination_is_set_aside_at_its_turn() -> None:
     stage = Capped()
-    stage.hold_many(4)
-    (waiting,) = stage.hold_many(1)
-    place = stage.place()
+    stage.lease_many(4)
+    (waiting,) = stage.lease_many(1)
+    destination = stage.destination()
     stage.poll_cancellations(suspended=ONE)
     stage.engine.answer(OK)
     stage.step()
 
-    assert set_aside(stage) == [(waiting, Cause.SUSPENDED)]
+    assert set_aside(stage) == [(waiting, BlockReason.SUSPENDED)]
     assert len(stage.engine.calls) == 3
     stage.answer_all(OK)
-    assert place.leaving == 0
+    assert destination.parking == 0
     # Its places are free: as many calls as before may be under way once it is resumed.
     stage.poll_cancellations()
-    stage.hold_many(5)
+    stage.lease_many(5)
     assert len(stage.engine.calls) == 4
 
 
 def test_it_goes_on_with_the_first_word_that_says_so(stage: Stage) -> None:
     stage.poll_cancellations(suspended=ONE)
     stage.poll_cancellations()
-    stage.hold(0.0)
+    stage.lease(0.0)
 
     assert len(stage.engine.calls) == 1

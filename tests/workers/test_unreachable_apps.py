@@ -9,12 +9,12 @@ import pytest
 import structlog
 
 from app.domain.call_options import CallOptions
-from app.domain.circuit_breaker import DOWN_AFTER, Cause
+from app.domain.circuit_breaker import DOWN_AFTER, BlockReason
 from app.domain.job import Dialect
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
-from tests.workers.stage import OK, REFUSED, SECRET, URL, Capped, causes, taken
-from workers.dispatch.leased_run import Held, hold
+from tests.workers.stage import OK, REFUSED, SECRET, URL, Capped, block_reasons, taken
+from workers.dispatch.leased_run import LeasedRun, lease
 
 APP: dict[str, Any] = {
     "url": "/job/wake",
@@ -37,16 +37,16 @@ def stage() -> Iterator[Capped]:
 
 
 def settled(stage: Capped) -> list[RunState | None]:
-    return [settlement.state for _, settlement in stage.courier.outcomes]
+    return [settlement.state for _, settlement in stage.dispatcher.outcomes]
 
 
-def probe(stage: Capped, reply: Reply, **changes: Any) -> Held:
+def probe(stage: Capped, reply: Reply, **changes: Any) -> LeasedRun:
     """A run that comes now, is sent, and is answered so."""
-    held = stage.hold(0.0, **(APP | changes))
+    leased = stage.lease(0.0, **(APP | changes))
     assert len(stage.engine.calls) == 1, "it was not sent"
     stage.engine.answer(reply)
     stage.step()
-    return held
+    return leased
 
 
 @pytest.mark.parametrize("reply", [REFUSED, NAMELESS])
@@ -54,56 +54,60 @@ def probe(stage: Capped, reply: Reply, **changes: Any) -> Held:
 def test_a_run_that_did_not_reach_its_app_is_given_back_and_nothing_is_counted(
     stage: Capped, reply: Reply, attempts: int
 ) -> None:
-    held = probe(stage, reply, attempts=attempts)
+    leased = probe(stage, reply, attempts=attempts)
 
-    assert not stage.courier.outcomes
-    (release,) = stage.given_back()
-    assert (release.id, release.token, release.cause) == (held.run.id, held.run.token, Cause.AWAY)
-    assert release.called is True
-    assert "the app at receiver.test cannot be reached" in release.reason
-    assert f"{reply.error}: {reply.error_detail}" in release.reason
-    assert "no attempt is used up, next probe at 2026-01-01T00:00:01Z" in release.reason
-    assert stage.courier.held == set()
-    assert stage.place().idle is True
+    assert not stage.dispatcher.outcomes
+    (parking,) = stage.parked_runs()
+    assert (parking.id, parking.token, parking.block_reason) == (
+        leased.run.id,
+        leased.run.token,
+        BlockReason.AWAY,
+    )
+    assert parking.called is True
+    assert "the app at receiver.test cannot be reached" in parking.reason
+    assert f"{reply.error}: {reply.error_detail}" in parking.reason
+    assert "no attempt is used up, next probe at 2026-01-01T00:00:01Z" in parking.reason
+    assert stage.dispatcher.leased_runs == set()
+    assert stage.destination().idle is True
 
 
 def test_the_first_that_is_not_reached_holds_up_the_others_of_the_app(stage: Capped) -> None:
     for _ in range(6):
-        stage.hold(0.0, **APP)
+        stage.lease(0.0, **APP)
     assert len(stage.engine.calls) == 4
     with structlog.testing.capture_logs() as logs:
         stage.answer_all(REFUSED)
-    stage.hold(0.0, **APP)
+    stage.lease(0.0, **APP)
 
     assert [each["event"] for each in logs] == ["destination.down"]
     assert stage.engine.calls == []
-    assert causes(stage.given_back()) == {Cause.AWAY}
-    assert not stage.courier.outcomes
-    assert stage.courier.held == set()
+    assert block_reasons(stage.parked_runs()) == {BlockReason.AWAY}
+    assert not stage.dispatcher.outcomes
+    assert stage.dispatcher.leased_runs == set()
 
 
 def test_it_is_probed_with_one_run_a_second_and_the_rest_follows_when_it_is_back(
     stage: Capped,
 ) -> None:
     probe(stage, REFUSED)
-    stage.given_back()
+    stage.parked_runs()
     for _ in range(3):
-        stage.hold(0.0, **APP)
-    assert len(stage.given_back()) == 3
+        stage.lease(0.0, **APP)
+    assert len(stage.parked_runs()) == 3
 
     stage.step(1.05)
-    assert [each.number for each in stage.flow.fetcher.summons] == [1]
+    assert [each.number for each in stage.flow.unparker.requests] == [1]
     for _ in range(2):
-        stage.hold(0.0, **APP)
+        stage.lease(0.0, **APP)
     assert len(stage.engine.calls) == 1
     with structlog.testing.capture_logs() as logs:
         stage.answer_all(OK)
     assert [each["event"] for each in logs] == ["destination.up"]
     assert settled(stage) == [RunState.SUCCEEDED]
 
-    stage.given_back()
+    stage.parked_runs()
     for _ in range(3):
-        stage.hold(0.0, **APP)
+        stage.lease(0.0, **APP)
     assert len(stage.engine.calls) > 1
 
 
@@ -113,11 +117,11 @@ def test_however_long_it_is_away_it_is_probed_at_least_once_a_minute(stage: Capp
     for _ in range(80):
         stage.step(60.0)
         probe(stage, REFUSED)
-        leaves += [each.park_for for each in stage.given_back()]
+        leaves += [each.park_for for each in stage.parked_runs()]
 
     assert leaves == sorted(leaves)
     assert leaves[-1] == 60.0
-    assert not stage.courier.outcomes
+    assert not stage.dispatcher.outcomes
 
 
 def probes_in_a_minute(apps: int) -> int:
@@ -127,15 +131,15 @@ def probes_in_a_minute(apps: int) -> int:
     try:
         for number in range(apps):
             probe(stage, REFUSED, base=f"http://app{number}.test", endpoint=f"app{number}")
-        stage.given_back()
+        stage.parked_runs()
         for step in range(120):
             stage.step(0.5)
-            while stage.flow.fetcher.summons:
-                summons = stage.flow.fetcher.summons.popleft()
+            while stage.flow.unparker.requests:
+                request = stage.flow.unparker.requests.popleft()
                 count += step >= 60
-                probe(stage, REFUSED, base=f"http://{summons.destination.host}")
-                stage.courier.fetched(summons, 1)
-            stage.given_back()
+                probe(stage, REFUSED, base=f"http://{request.destination.host}")
+                stage.dispatcher.on_unparked(request, 1)
+            stage.parked_runs()
     finally:
         stage.loop.close()
     return count
@@ -155,7 +159,7 @@ def test_the_apps_that_are_reached_again_give_the_others_more_probes(stage: Capp
     for number in range(100):
         probe(stage, REFUSED, base=f"http://app{number}.test", endpoint=f"app{number}")
     assert stage.flow._unreachable.number(1) == 100
-    stage.given_back()
+    stage.parked_runs()
 
     stage.step(60.0)
     for number in range(99):
@@ -163,32 +167,32 @@ def test_the_apps_that_are_reached_again_give_the_others_more_probes(stage: Capp
     assert stage.flow._unreachable.number(1) == 1
     probe(stage, REFUSED, base="http://app99.test", endpoint="app99")
 
-    assert stage.given_back()[-1].park_for < 20.0
+    assert stage.parked_runs()[-1].park_for < 20.0
 
 
 def test_patience_does_not_consume_what_waits_for_its_app(stage: Capped) -> None:
     """A brake of another kind holds up a run for an hour; then it gets its attempt."""
     probe(stage, REFUSED)
-    patient = hold(taken(0.0)._replace(**APP), (SECRET,), asked=0.0, answered=0.0)
+    patient = lease(taken(0.0)._replace(**APP), (SECRET,), asked=0.0, answered=0.0)
 
     for _ in range(3):
         stage.come_back(patient, late=7200)
 
     assert stage.engine.calls == []
-    released = stage.given_back()
-    assert causes(released) == {Cause.AWAY}
+    parked = stage.parked_runs()
+    assert block_reasons(parked) == {BlockReason.AWAY}
 
 
 def test_many_that_are_late_do_not_come_back_every_second(stage: Capped) -> None:
     probe(stage, REFUSED)
-    stage.place().parked = 50_000
+    stage.destination().parked = 50_000
     stage.step(1.05)
     probe(stage, REFUSED)
-    patient = hold(taken(0.0)._replace(**APP), (SECRET,), asked=0.0, answered=0.0)
+    patient = lease(taken(0.0)._replace(**APP), (SECRET,), asked=0.0, answered=0.0)
 
     stage.come_back(patient, late=7200)
 
-    assert stage.given_back()[-1].park_for >= 5000
+    assert stage.parked_runs()[-1].park_for >= 5000
 
 
 def test_answers_count_as_they_do_for_others(stage: Capped) -> None:
@@ -199,25 +203,25 @@ def test_answers_count_as_they_do_for_others(stage: Capped) -> None:
     probe(stage, Reply(status=500), manner=CallOptions(retry=Constant(0, 0)))
 
     assert settled(stage) == [RunState.SUCCEEDED, None, *[RunState.FAILED] * 3]
-    assert not any(settlement.ends_job for _, settlement in stage.courier.outcomes)
-    assert stage.given_back() == []
+    assert not any(settlement.ends_job for _, settlement in stage.dispatcher.outcomes)
+    assert stage.parked_runs() == []
 
 
 def test_native_runs_for_the_same_place_are_none_of_its_business(stage: Capped) -> None:
     probe(stage, REFUSED)
 
-    stage.hold_many(1)
+    stage.lease_many(1)
     assert stage.urls() == [URL]
     stage.answer_all(REFUSED)
 
     assert settled(stage) == [None]
-    (settlement,) = [each for _, each in stage.courier.outcomes]
+    (settlement,) = [each for _, each in stage.dispatcher.outcomes]
     assert settlement.attempt is not None
 
 
 def test_native_runs_that_bring_a_place_down_hold_up_no_app(stage: Capped) -> None:
     for _ in range(DOWN_AFTER):
-        stage.hold_many(1)
+        stage.lease_many(1)
         stage.answer_all(REFUSED)
 
     probe(stage, OK)
@@ -226,44 +230,48 @@ def test_native_runs_that_bring_a_place_down_hold_up_no_app(stage: Capped) -> No
 
 
 def test_an_app_that_is_not_configured_is_waited_for(stage: Capped) -> None:
-    held = stage.hold(0.0, **NOWHERE)
+    leased = stage.lease(0.0, **NOWHERE)
 
     assert stage.engine.calls == []
-    assert not stage.courier.outcomes
-    (release,) = stage.given_back()
-    assert (release.id, release.cause, release.called) == (held.run.id, Cause.AWAY, False)
-    assert "no app 'orders' is configured; PUT /1/dapr-apps/<id>" in release.reason
-    assert stage.courier.held == set()
+    assert not stage.dispatcher.outcomes
+    (parking,) = stage.parked_runs()
+    assert (parking.id, parking.block_reason, parking.called) == (
+        leased.run.id,
+        BlockReason.AWAY,
+        False,
+    )
+    assert "no app 'orders' is configured; PUT /1/dapr-apps/<id>" in parking.reason
+    assert stage.dispatcher.leased_runs == set()
 
     for _ in range(10):
         stage.step(8.0)
-        assert [each.number for each in stage.flow.fetcher.summons] == [1]
-        summons = stage.flow.fetcher.summons.popleft()
-        stage.hold(0.0, **NOWHERE)
-        stage.courier.fetched(summons, 1)
-        assert len(stage.given_back()) == 1
+        assert [each.number for each in stage.flow.unparker.requests] == [1]
+        request = stage.flow.unparker.requests.popleft()
+        stage.lease(0.0, **NOWHERE)
+        stage.dispatcher.on_unparked(request, 1)
+        assert len(stage.parked_runs()) == 1
 
 
 def test_once_it_is_configured_all_that_waited_for_it_is_sent_for(stage: Capped) -> None:
     for _ in range(4):
-        stage.hold(0.0, **NOWHERE)
-    stage.given_back()
+        stage.lease(0.0, **NOWHERE)
+    stage.parked_runs()
     stage.step(0.1)
-    assert not stage.flow.fetcher.summons
+    assert not stage.flow.unparker.requests
 
-    stage.hold(0.0, **APP)
+    stage.lease(0.0, **APP)
     assert stage.urls() == ["http://receiver.test/job/wake"]
     stage.step(0.1)
 
-    assert [each.number for each in stage.flow.fetcher.summons] == [4]
+    assert [each.number for each in stage.flow.unparker.requests] == [4]
 
 
 def test_other_apps_and_accounts_do_not_wait_for_one_that_is_away(stage: Capped) -> None:
     probe(stage, REFUSED)
-    stage.hold(0.0, **NOWHERE)
-    stage.given_back()
+    stage.lease(0.0, **NOWHERE)
+    stage.parked_runs()
 
-    stage.hold(0.0, **(APP | {"base": "http://other.test", "endpoint": "billing"}))
-    stage.hold(0.0, **(APP | {"account_id": 3}))
+    stage.lease(0.0, **(APP | {"base": "http://other.test", "endpoint": "billing"}))
+    stage.lease(0.0, **(APP | {"account_id": 3}))
 
     assert stage.urls() == ["http://other.test/job/wake", "http://receiver.test/job/wake"]

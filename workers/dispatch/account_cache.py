@@ -29,7 +29,7 @@ ORDER BY a.id, s.id DESC
 """
 
 
-class Keyring:
+class AccountCache:
     """Opened secrets by account; each thread that takes runs may ask it.
 
     `connections` has the accounts that may have another number of calls than the setting says under
@@ -43,7 +43,9 @@ class Keyring:
         self._tokens: dict[bytes, str] = {}
         self.connections: dict[int, int] = {}
 
-    def of(self, connection: psycopg.Connection, accounts: Iterable[int]) -> dict[int, Secrets]:
+    def secrets_for(
+        self, connection: psycopg.Connection, accounts: Iterable[int]
+    ) -> dict[int, Secrets]:
         """Each account's secrets that sign now, newest first; empty where none opens."""
         now = self._clock()
         wanted = set(accounts)

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from app.delivery.request import Call, build
 from app.domain.completion import Tokens
 from app.domain.run import Reply
-from workers.dispatch.leased_run import Held
+from workers.dispatch.leased_run import LeasedRun
 
 WITHDRAWN: Final = "withdrawn"
 """The engine's error for a call that `may_begin` or `may_go_on` stopped."""
@@ -48,19 +48,19 @@ class Sender(Protocol):
         """Resolve and judge the host of `url` ahead of time."""
 
 
-def missing_key(held: Held) -> str | None:
+def missing_key(leased: LeasedRun) -> str | None:
     """Why the call cannot be signed, or cannot bear its token, as a key is missing; else None.
 
     Nothing of that is the receiver's doing, so that no attempt is made of it.
     """
-    if not held.secrets:
+    if not leased.secrets:
         return _UNSIGNED
-    return _TOKENLESS if held.app_token == "" else None
+    return _TOKENLESS if leased.app_token == "" else None
 
 
-def call_of(held: Held, now: float, tokens: Tokens) -> Call | Reply:
+def call_of(leased: LeasedRun, now: float, tokens: Tokens) -> Call | Reply:
     """The signed call that begins at `now`, or why the attempt has failed without one."""
-    wall = held.wall(now)
+    wall = leased.wall(now)
     # Of an event nothing is to be said later: it has no token, and its 202 is a success.
-    token = None if held.is_event else tokens.make(held.call_id)
-    return build(held.delivery(wall, token), held.secrets, int(wall.timestamp()))
+    token = None if leased.is_event else tokens.make(leased.call_id)
+    return build(leased.delivery(wall, token), leased.secrets, int(wall.timestamp()))

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.domain.timings import CANCELLATIONS_VALID_FOR
 from app.log import logger
-from workers.dispatch.leased_run import Held
+from workers.dispatch.leased_run import LeasedRun
 
 _CONFIRMED_S: Final = CANCELLATIONS_VALID_FOR.total_seconds()
 _CLOSE_S: Final = 0.5
@@ -78,15 +78,15 @@ class Cancellations:
             self._offsets.pop()
         self._offsets.append((snapshot.asked, snapshot.offset))
 
-    def confirms(self, now: float, held: Held) -> bool:
+    def confirms(self, now: float, leased: LeasedRun) -> bool:
         """Whether a call of it may begin now, unless it is withdrawn or its lease is over."""
         wall_offset = self._wall() - now
         gap = wall_offset - self._wall_offset
         if abs(gap) > _MAX_GAP_S:
             self._doubt("machine", gap)
         self._wall_offset = wall_offset
-        asked = max(self._asked, held.confirmed)
-        return min(asked, held.leased_at) > self.doubted_at and now - asked <= _CONFIRMED_S
+        asked = max(self._asked, leased.confirmed_at)
+        return min(asked, leased.leased_at) > self.doubted_at and now - asked <= _CONFIRMED_S
 
     def _doubt(self, clock: str, gap: float) -> None:
         self.doubted_at = self._clock()

@@ -15,10 +15,10 @@ from app.store.parking import unpark
 from app.store.quarantine import suspects
 from app.store.takes import Ticket
 from app.uptime import read_uptime
-from workers.dispatch.account_cache import Keyring
-from workers.dispatch.dispatcher import Courier
-from workers.dispatch.leased_run import hold
-from workers.dispatch.unparking import Summons
+from workers.dispatch.account_cache import AccountCache
+from workers.dispatch.dispatcher import Dispatcher
+from workers.dispatch.leased_run import lease
+from workers.dispatch.unparking import UnparkRequest
 from workers.loop_thread import LoopThread
 from workers.queue_lookback import Lookback
 
@@ -32,8 +32,8 @@ _SHARE_S: Final = 2.0
 def take(
     connection: psycopg.Connection,
     tickets: Sequence[Ticket],
-    courier: Courier,
-    keyring: Keyring,
+    dispatcher: Dispatcher,
+    account_cache: AccountCache,
     clock: Callable[[], float],
 ) -> int:
     """Take runs for the courier; how many there were still to take."""
@@ -41,17 +41,17 @@ def take(
     taken = takes.take(connection, tickets)
     answered = clock()
     if taken:
-        secrets = keyring.of(connection, {run.account_id for run in taken})
-        courier.accept(
+        secrets = account_cache.secrets_for(connection, {run.account_id for run in taken})
+        dispatcher.accept(
             [
-                hold(
+                lease(
                     run,
                     secrets[run.account_id],
                     asked=asked,
                     answered=answered,
                     app_token=None
                     if run.sealed_token is None
-                    else keyring.token(run.account_id, run.sealed_token),
+                    else account_cache.token(run.account_id, run.sealed_token),
                 )
                 for run in taken
             ]
@@ -70,8 +70,8 @@ class DatabasePoller(LoopThread):
     def __init__(
         self,
         database: ReconnectingConnection,
-        courier: Courier,
-        keyring: Keyring,
+        dispatcher: Dispatcher,
+        account_cache: AccountCache,
         *,
         redis_is_connected: Callable[[], bool],
         on_suspects: Callable[[psycopg.Connection], None],
@@ -79,8 +79,8 @@ class DatabasePoller(LoopThread):
     ) -> None:
         super().__init__("database_poller", interval=CANCELLATION_POLL.total_seconds())
         self._database = database
-        self._courier = courier
-        self._keyring = keyring
+        self._dispatcher = dispatcher
+        self._account_cache = account_cache
         self._redis_is_connected = redis_is_connected
         self._on_suspects = on_suspects
         self._clock = clock
@@ -91,11 +91,11 @@ class DatabasePoller(LoopThread):
 
     def run_once(self) -> None:
         """Fetch, poll: each only where there is something to it."""
-        summons = self.polling and self._courier.destinations.fetcher.summons
-        if not (summons or self._poll_is_due()):
+        request = self.polling and self._dispatcher.flow_control.unparker.requests
+        if not (request or self._poll_is_due()):
             return
         with self._database.use() as connection:
-            if summons:
+            if request:
                 self._unpark(connection)
             if self._poll_is_due():
                 self._poll_untaken(connection)
@@ -106,33 +106,33 @@ class DatabasePoller(LoopThread):
 
     def _unpark(self, connection: psycopg.Connection) -> None:
         """Take runs that were given back, for the destinations that have room for them now."""
-        waiting = self._courier.destinations.fetcher.summons
-        wanted: list[Summons] = []
+        waiting = self._dispatcher.flow_control.unparker.requests
+        wanted: list[UnparkRequest] = []
         # No more at once than a poll takes.
         while waiting and sum(each.number for each in wanted) < _UNBIDDEN:
             wanted.append(waiting.popleft())
         try:
             called = unpark(
-                connection, [(each.destination.parking, each.number) for each in wanted]
+                connection, [(each.destination.key_in_store, each.number) for each in wanted]
             )
             tickets = [ticket for found in called.values() for ticket in found]
             if tickets:
-                take(connection, tickets, self._courier, self._keyring, self._clock)
+                take(connection, tickets, self._dispatcher, self._account_cache, self._clock)
         except Exception as error:
             if kind_of(error) is Kind.REFUSED:
                 # It would come of them again, and of all that is sent for after them.
                 for each in wanted:
-                    self._courier.fetched(each, 0)
+                    self._dispatcher.on_unparked(each, 0)
             else:
                 waiting.extendleft(reversed(wanted))
             raise
         for each in wanted:
-            self._courier.fetched(each, len(called.get(each.destination.parking, ())))
+            self._dispatcher.on_unparked(each, len(called.get(each.destination.key_in_store, ())))
 
     def _share_connections(self, connection: psycopg.Connection) -> None:
         """See how many workers share what each account may open, and how much that is."""
-        self._keyring.of(connection, self._courier.destinations.accounts)
-        self._courier.share_among(heartbeats.workers(connection))
+        self._account_cache.secrets_for(connection, self._dispatcher.flow_control.accounts)
+        self._dispatcher.share_among(heartbeats.workers(connection))
         self._shared_at = self._clock()
 
     def _poll_is_due(self) -> bool:
@@ -143,7 +143,7 @@ class DatabasePoller(LoopThread):
         self._polled_at = self._clock()
         if self._polled_at - self._shared_at >= _SHARE_S:
             self._share_connections(connection)
-        if self._courier.saturated:
+        if self._dispatcher.saturated:
             return
         late = _LATE_S if self._redis_is_connected() else -LOOK_AHEAD.total_seconds()
         lookback = self._lookback.seconds()
@@ -152,6 +152,6 @@ class DatabasePoller(LoopThread):
         if len(tickets) < _UNBIDDEN:
             self._lookback.exhausted(asked)
         if tickets:
-            take(connection, tickets, self._courier, self._keyring, self._clock)
+            take(connection, tickets, self._dispatcher, self._account_cache, self._clock)
         if suspects(connection, limit=1):
             self._on_suspects(connection)

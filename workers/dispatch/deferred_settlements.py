@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from app.store.settling import Settlement
 from app.store.single_settling import WITHIN_S, Busy
-from workers.dispatch.leased_run import Held
+from workers.dispatch.leased_run import LeasedRun
 
 _LOCKED_PAUSE_S: Final = 0.3
 _LOCKED_AT_ONCE: Final = 500
@@ -24,7 +24,7 @@ class Deferred(NamedTuple):
     They have been tried `tries` times beside the first.
     """
 
-    batch: Sequence[tuple[Held, Settlement]]
+    batch: Sequence[tuple[LeasedRun, Settlement]]
     within: float = WITHIN_S
     tries: int = 0
 
@@ -38,23 +38,23 @@ class DeferredSettlements:
     """
 
     def __init__(self) -> None:
-        self._locked: dict[Held, Settlement] = {}
+        self._locked: dict[LeasedRun, Settlement] = {}
         self._locked_at = float("-inf")
-        self._failed: dict[Held, tuple[float, Deferred]] = {}
+        self._failed: dict[LeasedRun, tuple[float, Deferred]] = {}
 
     def __len__(self) -> int:
         return len(self._locked) + len(self._failed)
 
-    def put(self, busy: Sequence[tuple[Held, Busy]], now: float, *, tries: int = 0) -> None:
+    def put(self, busy: Sequence[tuple[LeasedRun, Busy]], now: float, *, tries: int = 0) -> None:
         """Defer these at `now`."""
-        for held, (settlement, error) in busy:
+        for leased, (settlement, error) in busy:
             if error is None:
-                self._locked[held] = settlement
+                self._locked[leased] = settlement
             else:
                 doubled = 2 ** min(tries, _MAX_DOUBLINGS)
                 within = min(2 * WITHIN_S * doubled, _MAX_WITHIN_S)
                 at = now + min(_FAILED_PAUSE_S * doubled, _MAX_FAILED_PAUSE_S)
-                self._failed[held] = at, Deferred(((held, settlement),), within, tries)
+                self._failed[leased] = at, Deferred(((leased, settlement),), within, tries)
 
     def due(self, now: float) -> list[Deferred]:
         """What is to be tried at `now`: many of those that were locked, one that failed."""
@@ -66,7 +66,7 @@ class DeferredSettlements:
 
     def take(self, deferred: Deferred, now: float) -> None:
         """Take these out: they were tried at `now`."""
-        for held, _ in deferred.batch:
-            if self._failed.pop(held, None) is None:
-                del self._locked[held]
+        for leased, _ in deferred.batch:
+            if self._failed.pop(leased, None) is None:
+                del self._locked[leased]
                 self._locked_at = now + _LOCKED_PAUSE_S

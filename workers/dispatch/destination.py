@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from app.domain.circuit_breaker import FREE, Brake, share_of
+from app.domain.circuit_breaker import CLOSED, CircuitBreaker, share_of
 from app.store.parking import DestinationKey
 
 if TYPE_CHECKING:
-    from workers.dispatch.leased_run import Held
+    from workers.dispatch.leased_run import LeasedRun
 
-NOBODY: Final[deque[Held]] = deque(maxlen=0)
+EMPTY: Final[deque[LeasedRun]] = deque(maxlen=0)
 """Who waits where nobody ever had to: a queue of its own would be most of a destination's size."""
 
 
@@ -29,20 +29,20 @@ class Destination:
 
     __slots__ = (
         "account_id",
-        "brake",
+        "breaker",
         "expected",
         "host",
         "in_flight",
         "key",
-        "leaving",
+        "last_used_at",
         "limit",
         "parked",
+        "parking",
         "probe",
         "seconds",
-        "seen",
         "share",
-        "spared",
         "sweeping",
+        "unreachable_is_free",
         "waiting",
     )
 
@@ -54,34 +54,34 @@ class Destination:
         port: int,
         share: int,
         *,
-        spared: bool = False,
+        unreachable_is_free: bool = False,
     ) -> None:
         self.account_id = account_id
         self.host = host
-        self.key = f"{'app+' if spared else ''}{scheme}://{host}:{port}"
-        self.spared = spared
+        self.key = f"{'app+' if unreachable_is_free else ''}{scheme}://{host}:{port}"
+        self.unreachable_is_free = unreachable_is_free
         self.share = share
         self.limit = share
         self.in_flight = 0
-        self.leaving = 0
+        self.parking = 0
         self.parked = 0
         self.expected = 0
         self.seconds: float | None = None
-        self.seen = 0.0
-        self.brake: Brake = FREE
-        self.probe: Held | None = None
+        self.last_used_at = 0.0
+        self.breaker: CircuitBreaker = CLOSED
+        self.probe: LeasedRun | None = None
         self.sweeping = False
-        self.waiting: deque[Held] = NOBODY
+        self.waiting: deque[LeasedRun] = EMPTY
 
     @property
-    def parking(self) -> DestinationKey:
+    def key_in_store(self) -> DestinationKey:
         """Where its runs are parked."""
         return self.account_id, self.key
 
     @property
     def idle(self) -> bool:
         """Whether nothing of it is under way in this worker."""
-        return not (self.in_flight or self.waiting or self.leaving)
+        return not (self.in_flight or self.waiting or self.parking)
 
     @property
     def rate(self) -> float | None:
@@ -90,15 +90,15 @@ class Destination:
 
     def cap(self, *, fresh: bool) -> int:
         """Calls that may be under way; what was sent for has its slots before what just came."""
-        brake = self.brake
-        most = self.share if brake.allowed is None else min(self.share, brake.allowed)
+        breaker = self.breaker
+        most = self.share if breaker.allowed is None else min(self.share, breaker.allowed)
         return most - self.expected if fresh else most
 
     def share_out(self, connections: int, workers: int) -> None:
         """Take this worker's share of what the account may have under way."""
         self.share = share_of(connections, workers)
-        self.consider()
+        self.update_limit()
 
-    def consider(self) -> None:
+    def update_limit(self) -> None:
         """Set `limit` to what the rest of the state comes to."""
-        self.limit = max(0, self.share - self.expected) if self.brake is FREE else 0
+        self.limit = max(0, self.share - self.expected) if self.breaker is CLOSED else 0

@@ -1,4 +1,4 @@
-"""Courier: the runs this worker holds, each sent at its time through the one engine."""
+"""Dispatcher: the runs this worker holds, each sent at its time through the one engine."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from app.store.parking import Parking
 from app.store.settling import Settlement
 from workers.dispatch.calls import ABORTED, WITHDRAWN, Sender, call_of, missing_key
 from workers.dispatch.cancellations import Cancellations, CancellationSnapshot
-from workers.dispatch.fair_queue import Line, Slots
-from workers.dispatch.flow_control import Destinations
-from workers.dispatch.job_backoff import MAX_WAIT_HERE_S, JobBrakes
-from workers.dispatch.leased_run import Held
-from workers.dispatch.payload_budget import Payloads
+from workers.dispatch.fair_queue import AccountSlots, FairQueue
+from workers.dispatch.flow_control import FlowControl
+from workers.dispatch.job_backoff import MAX_WAIT_HERE_S, JobBackoff
+from workers.dispatch.leased_run import LeasedRun
+from workers.dispatch.payload_budget import PayloadBudget
 from workers.dispatch.settlements import LOST, after_a_call, without_a_call
-from workers.dispatch.unparking import Summons
+from workers.dispatch.unparking import UnparkRequest
 
 _RETIME_BEFORE_S: Final = RETIME_BEFORE.total_seconds()
 _BEGIN_AT_ONCE: Final = 16
@@ -37,10 +37,10 @@ _BEGIN_AT_ONCE: Final = 16
 _LATE_ENOUGH: Final = 600
 """What a loop at its fastest sends while another batch is taken; others may take the rest."""
 
-_PUNCTUAL_S: Final = 2.0
+_ON_TIME_S: Final = 2.0
 
 
-class Courier:
+class Dispatcher:
     """Waits with each run until its time, sends it, and turns the reply into a settlement.
 
     Everything runs in the loop's thread, but for `accept`, `update_cancellations`, `loaded`,
@@ -64,17 +64,17 @@ class Courier:
         self._tokens = tokens
         self._concurrency = concurrency
         self._jitter = jitter
-        self._slots = Slots(concurrency)
-        self._punctual = Line(self._slots)
-        self._overdue = Line(self._slots)
-        self._loaded: deque[Held] = deque()
+        self._slots = AccountSlots(concurrency)
+        self._on_time = FairQueue(self._slots)
+        self._overdue = FairQueue(self._slots)
+        self._loaded: deque[LeasedRun] = deque()
         self._pumping = False
-        self._late: set[Held] = set()
+        self._late: set[LeasedRun] = set()
         self.cancellations = Cancellations(loop.clock, loop.wall)
         self._stalled = False
-        self._brakes = JobBrakes()
+        self._job_backoff = JobBackoff()
         self._stopping = False
-        self.destinations = Destinations(
+        self.flow_control = FlowControl(
             loop,
             self._turn,
             has_slot=self._slots.has,
@@ -83,9 +83,9 @@ class Courier:
             most_waiting=concurrency // 2,
             jitter=jitter,
         )
-        self.payloads = Payloads(payload_bytes)
-        self.held: set[Held] = set()
-        self.outcomes: deque[tuple[Held, Settlement]] = deque()
+        self.payload_budget = PayloadBudget(payload_bytes)
+        self.leased_runs: set[LeasedRun] = set()
+        self.outcomes: deque[tuple[LeasedRun, Settlement]] = deque()
         """What came of runs, to be settled."""
 
     @property
@@ -93,15 +93,15 @@ class Courier:
         """Whether more overdue runs would only wait here instead of in the queue."""
         return (
             len(self._late) >= _LATE_ENOUGH
-            or len(self.held) >= self._concurrency
-            or self.destinations.crowded
+            or len(self.leased_runs) >= self._concurrency
+            or self.flow_control.crowded
         )
 
-    def accept(self, runs: Sequence[Held]) -> None:
+    def accept(self, runs: Sequence[LeasedRun]) -> None:
         """Take charge of runs that were just taken; from any thread."""
         now = self._loop.clock()
         self._late.update([each for each in runs if each.fire_at <= now])
-        self.held.update(runs)
+        self.leased_runs.update(runs)
         self._loop.call_soon_threadsafe(self._wait_for, runs)
 
     def update_cancellations(self, snapshot: CancellationSnapshot) -> None:
@@ -109,50 +109,52 @@ class Courier:
         self._loop.call_soon_threadsafe(self._on_cancellations, snapshot)
 
     def loaded(
-        self, batch: Sequence[Held], asked_at: float, found: Mapping[UUID, bytes | None]
+        self, batch: Sequence[LeasedRun], asked_at: float, found: Mapping[UUID, bytes | None]
     ) -> None:
         """Hear the payloads of the runs still wanted, None where it is lost; from any thread."""
         self._loop.call_soon_threadsafe(self._on_loaded, batch, asked_at, found)
 
-    def given_back(self, batch: Sequence[Held], parked: AbstractSet[UUID]) -> None:
+    def on_parked(self, batch: Sequence[LeasedRun], parked: AbstractSet[UUID]) -> None:
         """Let go of runs that were given back; from any thread."""
-        for held in batch:
-            self.forget(held)
-        self._loop.call_soon_threadsafe(self.destinations.fetcher.written, batch, parked)
+        for leased in batch:
+            self.forget(leased)
+        self._loop.call_soon_threadsafe(self.flow_control.unparker.on_parked, batch, parked)
 
-    def settled_instead(self, batch: Sequence[Held]) -> None:
+    def settled_instead(self, batch: Sequence[LeasedRun]) -> None:
         """Hear that runs are settled, not given back as they were to be; from any thread.
 
         They are let go of when that is written.
         """
-        self._loop.call_soon_threadsafe(self.destinations.fetcher.written, batch, frozenset[UUID]())
+        self._loop.call_soon_threadsafe(
+            self.flow_control.unparker.on_parked, batch, frozenset[UUID]()
+        )
 
-    def fetched(self, summons: Summons, number: int) -> None:
+    def on_unparked(self, request: UnparkRequest, number: int) -> None:
         """Hear how many parked runs were taken for a destination; from any thread."""
-        self._loop.call_soon_threadsafe(self.destinations.fetcher.fetched, summons, number)
+        self._loop.call_soon_threadsafe(self.flow_control.unparker.on_unparked, request, number)
 
     def share_among(self, workers: int) -> None:
         """Hear how many workers there are; from any thread."""
-        self._loop.call_soon_threadsafe(self.destinations.share_among, workers)
+        self._loop.call_soon_threadsafe(self.flow_control.share_among, workers)
 
-    def forget(self, held: Held) -> None:
+    def forget(self, leased: LeasedRun) -> None:
         """Let go of a run: it was settled, or is no longer this worker's; from any thread."""
-        self._late.discard(held)
-        self.held.discard(held)
+        self._late.discard(leased)
+        self.leased_runs.discard(leased)
 
     def stop(self) -> None:
         """Begin no call any more: runs are given back, those that are held and those that come."""
         self._stopping = True
-        self.destinations.stop()
-        self._leave_to_others(list(self.held))
+        self.flow_control.stop()
+        self._leave_to_others(list(self.leased_runs))
 
-    def _leave_to_others(self, runs: Sequence[Held]) -> None:
+    def _leave_to_others(self, runs: Sequence[LeasedRun]) -> None:
         """Give back those whose calls have not begun, for another worker to call them."""
-        for held in runs:
-            if not (held.begun or held.decided):
-                self._withdraw(held)
+        for leased in runs:
+            if not (leased.begun_at or leased.decided):
+                self._withdraw(leased)
 
-    def _wait_for(self, runs: Sequence[Held]) -> None:
+    def _wait_for(self, runs: Sequence[LeasedRun]) -> None:
         now = self._loop.clock()
         # A word may have told of a run while its take was being answered.
         self._apply_cancellations(runs)
@@ -160,74 +162,74 @@ class Courier:
             self._leave_to_others(runs)
             return
         offset = self.cancellations.offset(now)
-        for held in runs:
-            if held.fire_at <= now:
-                self._line_up(held, now)
+        for leased in runs:
+            if leased.fire_at <= now:
+                self._line_up(leased, now)
                 continue
-            self.payloads.get_ahead(held)
-            near_at = held.fire_at - _RETIME_BEFORE_S
-            if near_at > now and held.address is not None:
-                self._engine.prepare(held.address)
+            self.payload_budget.get_ahead(leased)
+            near_at = leased.fire_at - _RETIME_BEFORE_S
+            if near_at > now and leased.address is not None:
+                self._engine.prepare(leased.address)
             if offset is None and near_at > now:
-                self._loop.call_at(near_at, self._near, held)
+                self._loop.call_at(near_at, self._near, leased)
             else:
-                self._set_timer(held, offset)
+                self._set_timer(leased, offset)
         self._pump()
 
-    def _near(self, held: Held) -> None:
-        self._set_timer(held, self.cancellations.offset(self._loop.clock()))
+    def _near(self, leased: LeasedRun) -> None:
+        self._set_timer(leased, self.cancellations.offset(self._loop.clock()))
 
-    def _set_timer(self, held: Held, offset: float | None) -> None:
+    def _set_timer(self, leased: LeasedRun, offset: float | None) -> None:
         """The answer to a take is large: a word takes less time on its way, and tells it closer."""
         if offset is not None:
-            held.nearer(offset)
-        self._loop.call_at(held.fire_at, self._due, held)
+            leased.retimed_by(offset)
+        self._loop.call_at(leased.fire_at, self._due, leased)
 
     def _on_cancellations(self, snapshot: CancellationSnapshot) -> None:
         self.cancellations.update(snapshot)
         # All that it names, also what the word before named: a run may have been taken since.
         if snapshot.withdrawn:
-            self._apply_cancellations(list(self.held))
+            self._apply_cancellations(list(self.leased_runs))
         if self._stalled:
             self._stalled = False
-            self.destinations.go_on()
+            self.flow_control.go_on()
         self._pump()
 
-    def _apply_cancellations(self, runs: Sequence[Held]) -> None:
+    def _apply_cancellations(self, runs: Sequence[LeasedRun]) -> None:
         """Some may be under way: they go on, and only those still to begin are withdrawn."""
         withdrawn = self.cancellations.withdrawn
         if withdrawn:
-            for held in runs:
-                held.withdrawn = held.withdrawn or held.is_withdrawn_by(withdrawn)
+            for leased in runs:
+                leased.withdrawn = leased.withdrawn or leased.is_withdrawn_by(withdrawn)
 
     def _on_loaded(
-        self, batch: Sequence[Held], asked_at: float, found: Mapping[UUID, bytes | None]
+        self, batch: Sequence[LeasedRun], asked_at: float, found: Mapping[UUID, bytes | None]
     ) -> None:
-        for held in batch:
-            body = found.get(held.run.id)
+        for leased in batch:
+            body = found.get(leased.run.id)
             if body is not None:
-                held.confirmed = max(held.confirmed, asked_at)
-                if self.payloads.arrived(held, body) and held.awaiting:
-                    self._loaded.append(held)
-            elif held.awaiting and held.run.id in found:
-                self._step_back(held)
-                self._settle(held, held.came_to(RunState.DEAD, reason=LOST))
-            elif held.awaiting:
-                self._withdraw(held)
-            elif held.body is None:
-                self.payloads.drop(held)
+                leased.confirmed_at = max(leased.confirmed_at, asked_at)
+                if self.payload_budget.arrived(leased, body) and leased.awaiting_payload:
+                    self._loaded.append(leased)
+            elif leased.awaiting_payload and leased.run.id in found:
+                self._step_back(leased)
+                self._settle(leased, leased.settlement(RunState.DEAD, reason=LOST))
+            elif leased.awaiting_payload:
+                self._withdraw(leased)
+            elif leased.body is None:
+                self.payload_budget.drop(leased)
         self._pump()
 
-    def _due(self, held: Held) -> None:
+    def _due(self, leased: LeasedRun) -> None:
         if self._stopping:
-            self._leave_to_others([held])
+            self._leave_to_others([leased])
         else:
-            self._line_up(held, self._loop.clock())
+            self._line_up(leased, self._loop.clock())
             self._pump()
 
-    def _line_up(self, held: Held, now: float) -> None:
-        self._late.add(held)
-        (self._overdue if held.lateness(now) > _PUNCTUAL_S else self._punctual).append(held)
+    def _line_up(self, leased: LeasedRun, now: float) -> None:
+        self._late.add(leased)
+        (self._overdue if leased.lateness(now) > _ON_TIME_S else self._on_time).append(leased)
 
     def _pump(self) -> None:
         """Begin what is ready while there is room, letting sockets in between."""
@@ -252,163 +254,163 @@ class Courier:
     def _begin_some(self) -> bool:
         """Begin the first of both lines; whether there may be more to begin."""
         for _ in range(_BEGIN_AT_ONCE):
-            line = self._punctual
-            held = line.pop()
-            if held is None:
+            line = self._on_time
+            leased = line.pop()
+            if leased is None:
                 line = self._overdue
-                held = line.pop()
-            if held is None:
+                leased = line.pop()
+            if leased is None:
                 return False
-            if not self._begin(held):
-                line.put_first([held])
+            if not self._begin(leased):
+                line.put_first([leased])
                 return False
         return True
 
-    def _may_begin(self, held: Held) -> bool:
+    def _may_begin(self, leased: LeasedRun) -> bool:
         """A look-up took its time: whether the call may begin now, which is when it begins."""
-        held.begun = self._loop.clock()
-        return self._may_go_on(held)
+        leased.begun_at = self._loop.clock()
+        return self._may_go_on(leased)
 
-    def _may_go_on(self, held: Held) -> bool:
+    def _may_go_on(self, leased: LeasedRun) -> bool:
         """An address was tried in vain: whether the call may be made at the next one."""
         now = self._loop.clock()
-        sure = held.lease_runs(now) and self.cancellations.confirms(now, held)
-        wanted = not held.withdrawn and not self.cancellations.stops(held.run.account_id)
+        sure = leased.is_leased(now) and self.cancellations.confirms(now, leased)
+        wanted = not leased.withdrawn and not self.cancellations.stops(leased.run.account_id)
         return sure and wanted and not self._stopping
 
-    def _turn(self, held: Held) -> bool:
+    def _turn(self, leased: LeasedRun) -> bool:
         """A run that waited for its destination has its turn; False where it has to wait on."""
-        return self._slots.has(held.run.account_id) and self._begin(held)
+        return self._slots.has(leased.run.account_id) and self._begin(leased)
 
-    def _begin(self, held: Held) -> bool:
+    def _begin(self, leased: LeasedRun) -> bool:
         """Send it, or end it; False where it has to wait for the next word."""
         now = self._loop.clock()
-        if not held.lease_runs(now):
-            self._lose(held)
+        if not leased.is_leased(now):
+            self._lose(leased)
             return True
-        if held.withdrawn or self.cancellations.stops(held.run.account_id):
-            self._withdraw(held)
+        if leased.withdrawn or self.cancellations.stops(leased.run.account_id):
+            self._withdraw(leased)
             return True
-        if not self.cancellations.confirms(now, held):
+        if not self.cancellations.confirms(now, leased):
             self._stalled = True
             return False
-        self._late.discard(held)
-        if self._is_put_off(held, now):
+        self._late.discard(leased)
+        if self._is_put_off(leased, now):
             return True
-        if not self.destinations.admits(held, now):
-            self.payloads.drop(held)
+        if not self.flow_control.admit(leased, now):
+            self.payload_budget.drop(leased)
             return True
-        self._slots.begin(held.run.account_id)
-        if not held.run.size:
-            self._send(held, now)
-        elif self.payloads.ready(held):
-            self._loaded.append(held)
+        self._slots.begin(leased.run.account_id)
+        if not leased.run.size:
+            self._send(leased, now)
+        elif self.payload_budget.ready(leased):
+            self._loaded.append(leased)
         return True
 
-    def _is_put_off(self, held: Held, now: float) -> bool:
+    def _is_put_off(self, leased: LeasedRun, now: float) -> bool:
         """Whether its call does not begin now: there is none to make, or its job has to wait."""
-        over = without_a_call(held, now)
+        over = without_a_call(leased, now)
         if over is not None:
-            self._settle(held, over)
+            self._settle(leased, over)
             return True
-        missing, until = missing_key(held), self._brakes.until(held, now)
+        missing, until = missing_key(leased), self._job_backoff.until(leased, now)
         if missing is not None:
-            self._give_back(held, held.without_key(missing, now))
+            self._park(leased, leased.park_without_key(missing, now))
         elif until is None:
             return False
         elif until - now <= MAX_WAIT_HERE_S:
-            self._loop.call_at(until, self._due, held)
+            self._loop.call_at(until, self._due, leased)
         else:
-            self._give_back(held, self._brakes.release(held, until, now))
+            self._park(leased, self._job_backoff.park(leased, until, now))
         return True
 
-    def _resume(self, held: Held) -> None:
+    def _resume(self, leased: LeasedRun) -> None:
         """Send a run whose payload has arrived, unless it has to wait for the next word."""
         now = self._loop.clock()
-        if not held.awaiting:
+        if not leased.awaiting_payload:
             return  # it was withdrawn meanwhile
-        if not held.lease_runs(now):
-            self._step_back(held)
-            self._lose(held)
-        elif held.withdrawn or self.cancellations.stops(held.run.account_id):
-            self._withdraw(held)
-        elif self.cancellations.confirms(now, held):
-            held.awaiting = False
-            self._send(held, now)
+        if not leased.is_leased(now):
+            self._step_back(leased)
+            self._lose(leased)
+        elif leased.withdrawn or self.cancellations.stops(leased.run.account_id):
+            self._withdraw(leased)
+        elif self.cancellations.confirms(now, leased):
+            leased.awaiting_payload = False
+            self._send(leased, now)
         else:
             self._stalled = True
-            self._loaded.appendleft(held)
+            self._loaded.appendleft(leased)
 
-    def _step_back(self, held: Held) -> None:
+    def _step_back(self, leased: LeasedRun) -> None:
         """A run that had its turn will not begin: its payload and its places are free."""
-        held.awaiting = False
-        self.payloads.drop(held)
-        self._slots.end(held.run.account_id)
-        self.destinations.withdrawn(held)
+        leased.awaiting_payload = False
+        self.payload_budget.drop(leased)
+        self._slots.end(leased.run.account_id)
+        self.flow_control.withdrawn(leased)
 
-    def _lose(self, held: Held) -> None:
+    def _lose(self, leased: LeasedRun) -> None:
         """Its lease ran out: it is no longer ours."""
-        logger.warning("run.lease_lost", run_id=str(held.run.id))
-        self.payloads.drop(held)
-        self.forget(held)
+        logger.warning("run.lease_lost", run_id=str(leased.run.id))
+        self.payload_budget.drop(leased)
+        self.forget(leased)
 
-    def _send(self, held: Held, now: float) -> None:
-        held.begun = now
-        call = call_of(held, now, self._tokens)
+    def _send(self, leased: LeasedRun, now: float) -> None:
+        leased.begun_at = now
+        call = call_of(leased, now, self._tokens)
         if isinstance(call, Call):
             self._engine.post(
                 call,
-                partial(self._done, held),
-                may_begin=partial(self._may_begin, held),
-                may_go_on=partial(self._may_go_on, held),
+                partial(self._done, leased),
+                may_begin=partial(self._may_begin, leased),
+                may_go_on=partial(self._may_go_on, leased),
             )
         else:
-            self._done(held, call)
+            self._done(leased, call)
 
-    def _done(self, held: Held, reply: Reply) -> None:
-        self._slots.end(held.run.account_id)
-        self.payloads.drop(held)
+    def _done(self, leased: LeasedRun, reply: Reply) -> None:
+        self._slots.end(leased.run.account_id)
+        self.payload_budget.drop(leased)
         if reply.error in {WITHDRAWN, ABORTED}:
-            held.begun = 0.0
-            self.destinations.withdrawn(held)
-            self._due(held)
+            leased.begun_at = 0.0
+            self.flow_control.withdrawn(leased)
+            self._due(leased)
             return
         now = self._loop.clock()
-        begun = held.begun
+        begun = leased.begun_at
         attempt = Attempt(
-            held.run.attempts + 1, held.wall(begun), held.lateness(begun) * 1000, reply
+            leased.run.attempts + 1, leased.wall(begun), leased.lateness(begun) * 1000, reply
         )
-        settlement = after_a_call(held, attempt, now=now, jitter=self._jitter())
+        settlement = after_a_call(leased, attempt, now=now, jitter=self._jitter())
         if isinstance(settlement, Unreached):
-            self.destinations.unreached(held, reply, now)
-        elif held.has_more(settlement, now) and not self._stopping:
-            self.destinations.done(held, reply, now)
-            held.go_on(settlement)
-            self._wait_for([held])
+            self.flow_control.unreached(leased, reply, now)
+        elif leased.has_further_tick(settlement, now) and not self._stopping:
+            self.flow_control.done(leased, reply, now)
+            leased.advance_tick(settlement)
+            self._wait_for([leased])
         else:
             if settlement.state is not None:
-                self._brakes.note(held, reply, now)
-            self._settle(held, settlement)
-            self.destinations.done(held, reply, now)
+                self._job_backoff.note(leased, reply, now)
+            self._settle(leased, settlement)
+            self.flow_control.done(leased, reply, now)
         self._pump()
 
-    def _withdraw(self, held: Held) -> None:
+    def _withdraw(self, leased: LeasedRun) -> None:
         """Its account is suspended, this worker stops, or, as the token tells, it is not wanted."""
-        self._late.discard(held)
-        if held.awaiting:
-            self._step_back(held)
-        suspended = self.cancellations.stops(held.run.account_id)
-        if held.withdrawn or not (suspended or self._stopping):
-            self._settle(held, held.came_to(RunState.CANCELLED))
+        self._late.discard(leased)
+        if leased.awaiting_payload:
+            self._step_back(leased)
+        suspended = self.cancellations.stops(leased.run.account_id)
+        if leased.withdrawn or not (suspended or self._stopping):
+            self._settle(leased, leased.settlement(RunState.CANCELLED))
         else:
-            self._give_back(held, held.set_aside(stopping=not suspended))
+            self._park(leased, leased.set_aside(stopping=not suspended))
 
-    def _give_back(self, held: Held, release: Parking) -> None:
-        self.payloads.drop(held)
-        held.decided = True
-        self.destinations.releases.append((held, release))
+    def _park(self, leased: LeasedRun, parking: Parking) -> None:
+        self.payload_budget.drop(leased)
+        leased.decided = True
+        self.flow_control.parked.append((leased, parking))
 
-    def _settle(self, held: Held, settlement: Settlement) -> None:
-        self.payloads.drop(held)
-        held.decided = True
-        self.outcomes.append((held, settlement))
+    def _settle(self, leased: LeasedRun, settlement: Settlement) -> None:
+        self.payload_budget.drop(leased)
+        leased.decided = True
+        self.outcomes.append((leased, settlement))

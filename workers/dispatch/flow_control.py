@@ -10,16 +10,16 @@ from typing import Final
 from app.delivery.addressing import missing
 from app.delivery.loop import Loop
 from app.domain.circuit_breaker import (
-    FREE,
-    LOST,
-    PATIENT_FOR,
-    Cause,
-    absent,
-    after,
-    is_soon,
-    leave,
-    leave_unreachable,
+    CLOSED,
+    MAX_HOLD,
+    UNREACHABLE_REASONS,
+    BlockReason,
+    begins_soon,
     may_begin,
+    on_missing_app,
+    on_reply,
+    park_for,
+    park_for_unreachable,
     reason,
 )
 from app.domain.run import Reply
@@ -27,24 +27,24 @@ from app.domain.target import split
 from app.errors import InvalidMember
 from app.log import logger
 from app.store.parking import Parking
-from workers.dispatch.destination import NOBODY, Destination
-from workers.dispatch.leased_run import Held
-from workers.dispatch.unparking import Fetcher
+from workers.dispatch.destination import EMPTY, Destination
+from workers.dispatch.leased_run import LeasedRun
+from workers.dispatch.unparking import Unparker
 from workers.dispatch.unreachable import Unreachable
 
-_PATIENCE_S: Final = 1.0
-_CROWD: Final = 500
+_MAX_WAIT_S: Final = 1.0
+_CROWDED_AT: Final = 500
 _MIN_ROOM: Final = 100
 _TIDY_S: Final = 10.0
 _CROWDED_TIDY_S: Final = 1.0
 _IDLE_S: Final = 60.0
 _MAX_KNOWN: Final = 20_000
-_SEASONING: Final = 0.1
+_SMOOTHING: Final = 0.1
 
 _Key = tuple[int, str, int, str, bool]
 
 
-class Destinations:
+class FlowControl:
     """Flow control, in the loop's thread; `releases` and `crowded` are for other threads too.
 
     `turn` begins a run that waited, or returns False where it cannot now. `has_slot` says whether
@@ -55,7 +55,7 @@ class Destinations:
     def __init__(
         self,
         loop: Loop,
-        turn: Callable[[Held], bool],
+        turn: Callable[[LeasedRun], bool],
         *,
         has_slot: Callable[[int], bool],
         connections: int,
@@ -75,14 +75,14 @@ class Destinations:
         self._tidied_at = 0.0
         self._waiting = 0
         self._workers = 1
-        self.releases: deque[tuple[Held, Parking]] = deque()
+        self.parked: deque[tuple[LeasedRun, Parking]] = deque()
         """Runs given back, to be written so."""
-        self.fetcher = Fetcher(loop, room=self._room, has_slot=has_slot, refill=self._refill)
+        self.unparker = Unparker(loop, room=self._room, has_slot=has_slot, refill=self._refill)
 
     @property
     def crowded(self) -> bool:
         """Whether so many runs wait for their destination that no more overdue ones are wanted."""
-        return self._waiting >= _CROWD
+        return self._waiting >= _CROWDED_AT
 
     @property
     def accounts(self) -> set[int]:
@@ -91,210 +91,223 @@ class Destinations:
 
     # What the courier tells of a run.
 
-    def admits(self, held: Held, now: float) -> bool:
+    def admit(self, leased: LeasedRun, now: float) -> bool:
         """Whether the run may begin now, and then counts as under way.
 
         If not, it has been put aside here: it waits for its turn, or is given back.
         """
-        place = held.destination
-        if place is None:
-            if held.address is None:
-                self._miss(held, now)
+        destination = leased.destination
+        if destination is None:
+            if leased.address is None:
+                self._on_missing_app(leased, now)
                 return False
-            place = self._find(held, held.address)
-            if place is None:
+            destination = self._find(leased, leased.address)
+            if destination is None:
                 return True
-        if place.in_flight < place.limit:
-            place.in_flight += 1
+        if destination.in_flight < destination.limit:
+            destination.in_flight += 1
             return True
-        return self._consider(held, place, now)
+        return self._admit_slowly(leased, destination, now)
 
-    def done(self, held: Held, reply: Reply, now: float) -> None:
+    def done(self, leased: LeasedRun, reply: Reply, now: float) -> None:
         """A call that was admitted has ended."""
-        place = held.destination
-        if place is None:
+        destination = leased.destination
+        if destination is None:
             return
-        place.in_flight -= 1
-        place.seen = now
-        took = now - held.begun
-        known = place.seconds
-        place.seconds = took if known is None else known + (took - known) * _SEASONING
+        destination.in_flight -= 1
+        destination.last_used_at = now
+        took = now - leased.begun_at
+        known = destination.seconds
+        destination.seconds = took if known is None else known + (took - known) * _SMOOTHING
         status = reply.status
-        if place.brake is not FREE or status is None or not 200 <= status < 300:  # noqa: PLR2004 - a success
-            self._judge(held, place, reply, now)
-        self._refill(place)
+        if destination.breaker is not CLOSED or status is None or not 200 <= status < 300:  # noqa: PLR2004 - a success
+            self._update_breaker(leased, destination, reply, now)
+        self._refill(destination)
 
-    def unreached(self, held: Held, reply: Reply, now: float) -> None:
+    def unreached(self, leased: LeasedRun, reply: Reply, now: float) -> None:
         """A call that was admitted met nobody, and counts for nothing: its run is given back."""
-        self.done(held, reply, now)
-        if held.destination is not None:
-            self._give_back(held, held.destination, Cause.AWAY, now, called=True)
+        self.done(leased, reply, now)
+        if leased.destination is not None:
+            self._park(leased, leased.destination, BlockReason.AWAY, now, called=True)
 
-    def withdrawn(self, held: Held) -> None:
+    def withdrawn(self, leased: LeasedRun) -> None:
         """A run that was admitted did not begin after all; it will ask again."""
-        place = held.destination
-        if place is None:
+        destination = leased.destination
+        if destination is None:
             return
-        place.in_flight -= 1
-        if place.probe is held:
-            place.probe = None
-        held.waits_since = 0.0
-        self._refill(place)
+        destination.in_flight -= 1
+        if destination.probe is leased:
+            destination.probe = None
+        leased.waiting_since = 0.0
+        self._refill(destination)
 
     # What the station tells.
 
     def share_among(self, workers: int) -> None:
         """So many workers share what each account may have under way."""
         self._workers = max(1, workers)
-        for place in self._known.values():
-            place.share_out(self._allowed(place.account_id), self._workers)
+        for destination in self._known.values():
+            destination.share_out(self._allowed(destination.account_id), self._workers)
 
     def go_on(self) -> None:
         """Begin what had its turn while no call could begin."""
-        for place in list(self._known.values()):
-            self._refill(place)
+        for destination in list(self._known.values()):
+            self._refill(destination)
 
     def stop(self) -> None:
         """Let nothing wait any more, and send for nothing: the courier gives back what waits."""
-        self.fetcher.stop()
-        for place in self._known.values():
-            place.waiting = NOBODY
+        self.unparker.stop()
+        for destination in self._known.values():
+            destination.waiting = EMPTY
         self._waiting = 0
 
     # Inside.
 
-    def _find(self, held: Held, address: str) -> Destination | None:
-        run = held.run
+    def _find(self, leased: LeasedRun, address: str) -> Destination | None:
+        run = leased.run
         try:
             target = split(address)
         except InvalidMember:
             return None
         if run.endpoint:
-            self._found(run.account_id, run.endpoint)
+            self._on_app_found(run.account_id, run.endpoint)
         return self._at(
-            held, (run.account_id, target.host, target.port, target.scheme, held.spared)
+            leased,
+            (run.account_id, target.host, target.port, target.scheme, leased.unreachable_is_free),
         )
 
-    def _miss(self, held: Held, now: float) -> None:
+    def _on_missing_app(self, leased: LeasedRun, now: float) -> None:
         """There is no such app: as one that cannot be reached, known by its name alone."""
-        run = held.run
-        place = self._at(held, _unknown(run.account_id, run.endpoint or ""))
-        place.seen = now
-        if now >= place.brake.until:
-            trouble, number = missing(run.endpoint, run.dialect), self._number_unreachable(place)
-            place.brake = absent(place.brake, trouble, now, unreachable=number)
-            self._unreachable.note(place)
-            place.consider()
-        self._give_back(held, place, Cause.AWAY, now)
+        run = leased.run
+        destination = self._at(leased, _unknown(run.account_id, run.endpoint or ""))
+        destination.last_used_at = now
+        if now >= destination.breaker.until:
+            last_failure, number = (
+                missing(run.endpoint, run.dialect),
+                self._number_unreachable(destination),
+            )
+            destination.breaker = on_missing_app(
+                destination.breaker, last_failure, now, unreachable=number
+            )
+            self._unreachable.note(destination)
+            destination.update_limit()
+        self._park(leased, destination, BlockReason.AWAY, now)
 
-    def _found(self, account_id: int, endpoint: str) -> None:
+    def _on_app_found(self, account_id: int, endpoint: str) -> None:
         """The app is there: what waited because it was not may come."""
-        place = self._known.get(_unknown(account_id, endpoint))
-        if place is not None and place.brake is not FREE:
-            place.brake = FREE
-            self._unreachable.forget(place)
-            place.consider()
+        destination = self._known.get(_unknown(account_id, endpoint))
+        if destination is not None and destination.breaker is not CLOSED:
+            destination.breaker = CLOSED
+            self._unreachable.forget(destination)
+            destination.update_limit()
 
-    def _at(self, held: Held, key: _Key) -> Destination:
-        run = held.run
-        place = self._known.get(key)
-        if place is None:
-            place = self._known[key] = self._make(key)
-        if run.planned_at is not None and not place.parked:
+    def _at(self, leased: LeasedRun, key: _Key) -> Destination:
+        run = leased.run
+        destination = self._known.get(key)
+        if destination is None:
+            destination = self._known[key] = self._make(key)
+        if run.planned_at is not None and not destination.parked:
             # Others may be parked there that this worker knows nothing of.
-            place.parked = 1
-            self.fetcher.watch(place)
-        held.destination = place
-        return place
+            destination.parked = 1
+            self.unparker.watch(destination)
+        leased.destination = destination
+        return destination
 
     def _make(self, key: _Key) -> Destination:
-        account_id, host, port, scheme, spared = key
-        place = Destination(account_id, scheme, host, port, 1, spared=spared)
-        place.share_out(self._allowed(account_id), self._workers)
-        place.seen = self._loop.clock()
+        account_id, host, port, scheme, unreachable_is_free = key
+        destination = Destination(
+            account_id, scheme, host, port, 1, unreachable_is_free=unreachable_is_free
+        )
+        destination.share_out(self._allowed(account_id), self._workers)
+        destination.last_used_at = self._loop.clock()
         if not self._tidying:
             self._tidying = True
-            self._loop.call_at(place.seen + _TIDY_S, self._tidy)
-        if len(self._known) >= _MAX_KNOWN and place.seen - self._tidied_at > _CROWDED_TIDY_S:
-            self._forget_idle(place.seen)
-        return place
+            self._loop.call_at(destination.last_used_at + _TIDY_S, self._tidy)
+        if (
+            len(self._known) >= _MAX_KNOWN
+            and destination.last_used_at - self._tidied_at > _CROWDED_TIDY_S
+        ):
+            self._forget_idle(destination.last_used_at)
+        return destination
 
     def _allowed(self, account_id: int) -> int:
         return self._limits.get(account_id, self._connections)
 
-    def _consider(self, held: Held, place: Destination, now: float) -> bool:
-        brake = place.brake
-        cap = place.cap(fresh=held.run.planned_at is None)
-        cause = brake.cause
-        impatient = cause is not Cause.AWAY and held.lateness(now) > PATIENT_FOR
-        if cause is None or impatient:
-            if place.in_flight < cap:
-                place.in_flight += 1
+    def _admit_slowly(self, leased: LeasedRun, destination: Destination, now: float) -> bool:
+        breaker = destination.breaker
+        cap = destination.cap(fresh=leased.run.planned_at is None)
+        block_reason = breaker.block_reason
+        impatient = block_reason is not BlockReason.AWAY and leased.lateness(now) > MAX_HOLD
+        if block_reason is None or impatient:
+            if destination.in_flight < cap:
+                destination.in_flight += 1
                 return True
-            if self._is_soon(held, place, cap):
-                self._wait(held, place, now)
+            if self._begins_soon(leased, destination, cap):
+                self._wait(leased, destination, now)
                 return False
-            cause = Cause.FULL
+            block_reason = BlockReason.FULL
         elif may_begin(
-            brake,
+            breaker,
             now,
-            under_way=place.in_flight,
-            share=place.share,
-            probing=place.probe is not None,
+            in_flight=destination.in_flight,
+            share=destination.share,
+            probing=destination.probe is not None,
         ):
-            place.probe = held
-            place.in_flight += 1
+            destination.probe = leased
+            destination.in_flight += 1
             return True
-        self._give_back(held, place, cause, now)
+        self._park(leased, destination, block_reason, now)
         return False
 
-    def _is_soon(self, held: Held, place: Destination, cap: int) -> bool:
-        if held.waits_since:
+    def _begins_soon(self, leased: LeasedRun, destination: Destination, cap: int) -> bool:
+        if leased.waiting_since:
             return True
         if self._waiting >= self._most_waiting:
             return False
-        return is_soon(ahead=len(place.waiting), seconds=place.seconds, share=max(1, cap))
+        return begins_soon(
+            ahead=len(destination.waiting), seconds=destination.seconds, share=max(1, cap)
+        )
 
-    def _wait(self, held: Held, place: Destination, now: float) -> None:
+    def _wait(self, leased: LeasedRun, destination: Destination, now: float) -> None:
         self._waiting += 1
-        if place.waiting is NOBODY:
-            place.waiting = deque()
-        if held.waits_since:
-            place.waiting.appendleft(held)
+        if destination.waiting is EMPTY:
+            destination.waiting = deque()
+        if leased.waiting_since:
+            destination.waiting.appendleft(leased)
         else:
-            held.waits_since = now
-            place.waiting.append(held)
-        if not place.sweeping:
-            place.sweeping = True
-            self._loop.call_at(held.waits_since + _PATIENCE_S, self._sweep, place)
+            leased.waiting_since = now
+            destination.waiting.append(leased)
+        if not destination.sweeping:
+            destination.sweeping = True
+            self._loop.call_at(leased.waiting_since + _MAX_WAIT_S, self._sweep, destination)
 
-    def _sweep(self, place: Destination) -> None:
+    def _sweep(self, destination: Destination) -> None:
         """Give back what hoped in vain to begin soon."""
-        place.sweeping = False
+        destination.sweeping = False
         now = self._loop.clock()
-        waiting = place.waiting
+        waiting = destination.waiting
         swept = False
-        while waiting and waiting[0].waits_since + _PATIENCE_S <= now:
+        while waiting and waiting[0].waiting_since + _MAX_WAIT_S <= now:
             self._waiting -= 1
-            self._give_back(waiting.popleft(), place, Cause.FULL, now)
+            self._park(waiting.popleft(), destination, BlockReason.FULL, now)
             swept = True
         if swept:
-            place.seconds = max(_PATIENCE_S, 2 * (place.seconds or 0.0))
+            destination.seconds = max(_MAX_WAIT_S, 2 * (destination.seconds or 0.0))
         if waiting:
-            place.sweeping = True
-            self._loop.call_at(waiting[0].waits_since + _PATIENCE_S, self._sweep, place)
+            destination.sweeping = True
+            self._loop.call_at(waiting[0].waiting_since + _MAX_WAIT_S, self._sweep, destination)
 
-    def _refill(self, place: Destination) -> None:
+    def _refill(self, destination: Destination) -> None:
         """Begin what waits while there is room."""
-        waiting = place.waiting
+        waiting = destination.waiting
         for _ in range(len(waiting)):
-            held = waiting[0]
-            if place.in_flight >= place.cap(fresh=held.run.planned_at is None):
+            leased = waiting[0]
+            if destination.in_flight >= destination.cap(fresh=leased.run.planned_at is None):
                 return
             waiting.popleft()
             self._waiting -= 1
-            if not self._turn(held):
-                waiting.appendleft(held)
+            if not self._turn(leased):
+                waiting.appendleft(leased)
                 self._waiting += 1
                 return
 
@@ -302,72 +315,92 @@ class Destinations:
         # Those for which there is room have it also while others wait elsewhere.
         return max(self._most_waiting - self._waiting, min(_MIN_ROOM, self._most_waiting))
 
-    def _judge(self, held: Held, place: Destination, reply: Reply, now: float) -> None:
-        if place.probe is held:
-            place.probe = None
-        before = place.brake
-        place.brake = brake = after(
+    def _update_breaker(
+        self, leased: LeasedRun, destination: Destination, reply: Reply, now: float
+    ) -> None:
+        if destination.probe is leased:
+            destination.probe = None
+        before = destination.breaker
+        destination.breaker = breaker = on_reply(
             before,
             reply,
-            begun=held.begun,
+            begun=leased.begun_at,
             now=now,
-            wall=held.wall(now),
-            share=place.share,
-            spared=place.spared,
-            unreachable=self._number_unreachable(place),
+            wall=leased.wall(now),
+            share=destination.share,
+            unreachable_is_free=destination.unreachable_is_free,
+            unreachable=self._number_unreachable(destination),
         )
-        if Cause.AWAY in {before.cause, brake.cause}:
-            self._unreachable.note(place)
-        place.consider()
-        if brake.cause is not None:
-            self._clear(place, brake.cause, now)
-        if (before.cause in LOST) is not (brake.cause in LOST):
-            where = {"account_id": place.account_id, "destination": place.key}
-            if brake.cause in LOST:
+        if BlockReason.AWAY in {before.block_reason, breaker.block_reason}:
+            self._unreachable.note(destination)
+        destination.update_limit()
+        if breaker.block_reason is not None:
+            self._park_waiting(destination, breaker.block_reason, now)
+        if (before.block_reason in UNREACHABLE_REASONS) is not (
+            breaker.block_reason in UNREACHABLE_REASONS
+        ):
+            where = {"account_id": destination.account_id, "destination": destination.key}
+            if breaker.block_reason in UNREACHABLE_REASONS:
                 last, detail = reply.error or reply.status, reply.log_detail or reply.error_detail
                 logger.warning("destination.down", **where, last=last, detail=detail)
             else:
                 logger.warning("destination.up", **where)
 
-    def _number_unreachable(self, place: Destination) -> int:
+    def _number_unreachable(self, destination: Destination) -> int:
         """How many destinations of the same account no call reaches, this one included."""
-        number = self._unreachable.number(place.account_id)
-        return number if place.brake.cause is Cause.AWAY else number + 1
+        number = self._unreachable.number(destination.account_id)
+        return number if destination.breaker.block_reason is BlockReason.AWAY else number + 1
 
-    def _clear(self, place: Destination, cause: Cause, now: float) -> None:
-        """Give back all that waits."""
-        while place.waiting:
-            self._waiting -= 1
-            self._give_back(place.waiting.popleft(), place, cause, now)
-
-    def _give_back(
-        self, held: Held, place: Destination, cause: Cause, now: float, *, called: bool = False
+    def _park_waiting(
+        self, destination: Destination, block_reason: BlockReason, now: float
     ) -> None:
-        run = held.run
-        held.decided = True
-        place.leaving += 1
-        held_up = max(0.0, place.brake.until - now) if cause is not Cause.FULL else 0.0
+        """Give back all that waits."""
+        while destination.waiting:
+            self._waiting -= 1
+            self._park(destination.waiting.popleft(), destination, block_reason, now)
+
+    def _park(
+        self,
+        leased: LeasedRun,
+        destination: Destination,
+        block_reason: BlockReason,
+        now: float,
+        *,
+        called: bool = False,
+    ) -> None:
+        run = leased.run
+        leased.decided = True
+        destination.parking += 1
+        blocked_for = (
+            max(0.0, destination.breaker.until - now)
+            if block_reason is not BlockReason.FULL
+            else 0.0
+        )
         why = reason(
-            cause,
-            place.host,
-            under_way=place.in_flight,
-            at=held.wall(now + held_up),
-            trouble=place.brake.trouble,
+            block_reason,
+            destination.host,
+            in_flight=destination.in_flight,
+            at=leased.wall(now + blocked_for),
+            last_failure=destination.breaker.last_failure,
         )
         jitter = self._jitter()
-        if cause is Cause.AWAY:
-            parked = self._unreachable.parked(place.account_id, now)
-            stays = leave_unreachable(parked=parked, held_up=held_up, jitter=jitter)
+        if block_reason is BlockReason.AWAY:
+            parked = self._unreachable.parked(destination.account_id, now)
+            parked_seconds = park_for_unreachable(
+                parked=parked, blocked_for=blocked_for, jitter=jitter
+            )
         else:
-            stays = leave(
-                parked=place.parked + place.leaving,
-                rate=place.rate,
-                held_up=held_up,
-                late=held.lateness(now),
+            parked_seconds = park_for(
+                parked=destination.parked + destination.parking,
+                rate=destination.rate,
+                blocked_for=blocked_for,
+                late=leased.lateness(now),
                 jitter=jitter,
             )
-        release = Parking(run.id, run.token, place.key, stays, cause, why, called)
-        self.releases.append((held, release))
+        parking = Parking(
+            run.id, run.token, destination.key, parked_seconds, block_reason, why, called
+        )
+        self.parked.append((leased, parking))
 
     # Forgetting what is idle.
 
@@ -382,12 +415,14 @@ class Destinations:
         """Forget what has long been idle; where too many are known, whatever is idle now."""
         self._tidied_at = now
         crowd = len(self._known) >= _MAX_KNOWN
-        for key, place in list(self._known.items()):
-            waits = place.parked or now < place.brake.until
-            if place.idle and (crowd or (not waits and now - place.seen > _IDLE_S)):
+        for key, destination in list(self._known.items()):
+            waits = destination.parked or now < destination.breaker.until
+            if destination.idle and (
+                crowd or (not waits and now - destination.last_used_at > _IDLE_S)
+            ):
                 del self._known[key]
-                self._unreachable.forget(place)
-                self.fetcher.forget(place)
+                self._unreachable.forget(destination)
+                self.unparker.forget(destination)
 
 
 def _unknown(account_id: int, endpoint: str) -> _Key:

@@ -16,7 +16,7 @@ from app.store import limits as limit_store
 from app.store.settling import Settlement
 from app.store.single_settling import Settled
 from app.uptime import read_uptime
-from workers.dispatch.leased_run import Held
+from workers.dispatch.leased_run import LeasedRun
 
 JUDGE_S: Final = 5.0
 """How often the accounts are judged that something was written of meanwhile."""
@@ -36,28 +36,30 @@ class HistoryUsage:
         self._judged_at = float("-inf")
         self._full: frozenset[int] = frozenset()
 
-    def pruned(self, batch: list[tuple[Held, Settlement]]) -> list[tuple[Held, Settlement]]:
+    def pruned(
+        self, batch: list[tuple[LeasedRun, Settlement]]
+    ) -> list[tuple[LeasedRun, Settlement]]:
         """The batch as it is to be kept: bare of what receivers sent to accounts at their limit."""
         if not self._full:
             return batch
         return [
-            (held, settlement._replace(attempt=bare(settlement.attempt)))
-            if settlement.attempt is not None and held.run.account_id in self._full
-            else (held, settlement)
-            for held, settlement in batch
+            (leased, settlement._replace(attempt=bare(settlement.attempt)))
+            if settlement.attempt is not None and leased.run.account_id in self._full
+            else (leased, settlement)
+            for leased, settlement in batch
         ]
 
-    def count(self, batch: Iterable[tuple[Held, Settlement]], settled: Settled) -> None:
+    def count(self, batch: Iterable[tuple[LeasedRun, Settlement]], settled: Settled) -> None:
         """Count what was settled of a batch; about a microsecond each, as all runs pass here."""
         if settled.token_mismatch or settled.failed:
             done = {each.id for each in settled.done}
             batch = [each for each in batch if each[1].id in done]
         added = self._added
-        for held, settlement in batch:
+        for leased, settlement in batch:
             size = 0 if settlement.state is None else RUN_BYTES
             if settlement.attempt is not None:
                 size += attempt_bytes(settlement.attempt)
-            added[held.run.account_id, _day(settlement)] += size
+            added[leased.run.account_id, _day(settlement)] += size
 
     def flush(self, connection: psycopg.Connection) -> None:
         """Add what was counted to what is stored; now and then, see who is at a limit."""

@@ -11,7 +11,7 @@ from app.domain.lateness import BOUNDS, Histogram, bucket
 from app.store import accuracy as store
 from app.store.settling import Settlement
 from app.store.single_settling import Settled
-from workers.dispatch.leased_run import Held
+from workers.dispatch.leased_run import LeasedRun
 
 _BUCKETS: Final = len(BOUNDS) + 1
 
@@ -23,17 +23,17 @@ class Accuracy:
         self._counts: dict[int, list[int]] = {}
         self._most: dict[int, float] = {}
 
-    def count(self, batch: Iterable[tuple[Held, Settlement]], settled: Settled) -> None:
+    def count(self, batch: Iterable[tuple[LeasedRun, Settlement]], settled: Settled) -> None:
         """Count what was settled of a batch; below a microsecond each, as all runs pass here."""
         if settled.token_mismatch or settled.failed or settled.busy:
             done = {each.id for each in settled.done}
             batch = [each for each in batch if each[1].id in done]
         counts, most = self._counts, self._most
-        for held, settlement in batch:
+        for leased, settlement in batch:
             attempt = settlement.attempt
             if attempt is None or attempt.number != 1 or not settlement.punctual:
                 continue
-            account, late = held.run.account_id, attempt.lateness_ms
+            account, late = leased.run.account_id, attempt.lateness_ms
             if account not in counts:
                 counts[account], most[account] = [0] * _BUCKETS, 0.0
             counts[account][bucket(late)] += 1

@@ -12,8 +12,8 @@ from app.store import takes
 from app.store.connection import ReconnectingConnection
 from app.uptime import read_uptime
 from workers.dispatch.cancellations import CancellationSnapshot
-from workers.dispatch.dispatcher import Courier
-from workers.dispatch.leased_run import Held
+from workers.dispatch.dispatcher import Dispatcher
+from workers.dispatch.leased_run import LeasedRun
 from workers.loop_thread import LoopThread
 
 _RENEW_AT_ONCE: Final = 1000
@@ -33,20 +33,20 @@ class LeaseWatch(LoopThread):
     def __init__(
         self,
         database: ReconnectingConnection,
-        courier: Courier,
+        dispatcher: Dispatcher,
         *,
         clock: Callable[[], float] = read_uptime,
     ) -> None:
         super().__init__("lease_watch", interval=CANCELLATION_POLL.total_seconds())
         self._database = database
-        self._courier = courier
+        self._dispatcher = dispatcher
         self._clock = clock
         self._leases_seen_at = float("-inf")
 
     def run_once(self) -> None:
         """Extend, ask: each only where there is something to it."""
         expiring = self._expiring()
-        holds = bool(self._courier.held)
+        holds = bool(self._dispatcher.leased_runs)
         if not (holds or expiring):
             return
         with self._database.use() as connection:
@@ -66,38 +66,38 @@ class LeaseWatch(LoopThread):
         withdrawn, suspended, clock = takes.poll_cancellations(connection)
         answered = self._clock()
         # Looked up before the courier hears: what is acknowledged is held when it does.
-        held = list(self._courier.held) if withdrawn else []
-        known = [each.ticket for each in held if each.is_withdrawn_by(withdrawn)]
+        leased = list(self._dispatcher.leased_runs) if withdrawn else []
+        known = [each.ticket for each in leased if each.is_withdrawn_by(withdrawn)]
         took = answered - asked
-        self._courier.update_cancellations(
+        self._dispatcher.update_cancellations(
             CancellationSnapshot(asked, answered - clock, withdrawn, suspended, took)
         )
         if known:
             takes.acknowledge_withdrawn(connection, known[:_ACKNOWLEDGE_AT_ONCE])
 
-    def _expiring(self) -> list[Held]:
+    def _expiring(self) -> list[LeasedRun]:
         now = self._clock()
         if now - self._leases_seen_at < _LEASES_EVERY_S:
             return []
         below = now + _RENEW_BELOW_S
-        doubted_at = self._courier.cancellations.doubted_at
+        doubted_at = self._dispatcher.cancellations.doubted_at
         expiring = [
             each
-            for each in list(self._courier.held)
-            if each.lease_ends < below or each.leased_at <= doubted_at
+            for each in list(self._dispatcher.leased_runs)
+            if each.lease_ends_at < below or each.leased_at <= doubted_at
         ]
         if len(expiring) <= _RENEW_AT_ONCE:
             self._leases_seen_at = now
         return expiring[:_RENEW_AT_ONCE]
 
-    def _renew_leases(self, connection: psycopg.Connection, expiring: Sequence[Held]) -> None:
-        doubted_at = self._courier.cancellations.doubted_at
+    def _renew_leases(self, connection: psycopg.Connection, expiring: Sequence[LeasedRun]) -> None:
+        doubted_at = self._dispatcher.cancellations.doubted_at
         asked = self._clock()
-        renewed = takes.renew_leases(connection, [held.ticket for held in expiring])
-        for held in expiring:
-            if held.run.id in renewed:
-                held.withdrawn = held.withdrawn or renewed[held.run.id]
-                held.extended(asked)
-            elif held.leased_at <= doubted_at:
+        renewed = takes.renew_leases(connection, [leased.ticket for leased in expiring])
+        for leased in expiring:
+            if leased.run.id in renewed:
+                leased.withdrawn = leased.withdrawn or renewed[leased.run.id]
+                leased.extend(asked)
+            elif leased.leased_at <= doubted_at:
                 # Another may have taken it while this machine stood still.
-                held.lose_lease()
+                leased.lose_lease()

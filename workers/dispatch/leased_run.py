@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.delivery.addressing import JSON, address, payload
 from app.delivery.request import Delivery
-from app.domain.circuit_breaker import Cause
+from app.domain.circuit_breaker import BlockReason
 from app.domain.dapr.series import MAX_SECONDS
 from app.domain.instants import format_utc
 from app.domain.job import Dialect
@@ -36,7 +36,7 @@ _UNWELL: Final = frozenset({RunState.FAILED, RunState.DEAD})
 
 
 @dataclass(slots=True, eq=False)
-class Held:
+class LeasedRun:
     """A taken run and what is known of it, in seconds of the monotonic clock.
 
     `fire_at` is when its attempt may begin; `lease_ends` counts from before the statement that
@@ -57,22 +57,22 @@ class Held:
     run: Taken
     secrets: tuple[str, ...]
     fire_at: float
-    lease_ends: float
-    confirmed: float
-    begun: float = 0.0
-    put_off: float = 0.0
+    lease_ends_at: float
+    confirmed_at: float
+    begun_at: float = 0.0
+    parked_for: float = 0.0
     destination: Destination | None = None
-    waits_since: float = 0.0
+    waiting_since: float = 0.0
     withdrawn: bool = False
     decided: bool = False
     address: str | None = None
     app_token: str | None = None
-    spared: bool = False
+    unreachable_is_free: bool = False
     body: bytes | None = None
-    counted: bool = False
-    awaiting: bool = False
+    payload_reserved: bool = False
+    awaiting_payload: bool = False
     tick: int = 0
-    called: Settlement | None = None
+    first_tick: Settlement | None = None
     series_since: float = 0.0
 
     @property
@@ -88,34 +88,34 @@ class Held:
         """What its holder presents."""
         return self.run.id, self.run.token
 
-    def lease_runs(self, now: float) -> bool:
+    def is_leased(self, now: float) -> bool:
         """Whether a call may begin now as far as the lease is concerned."""
-        return now < self.lease_ends
+        return now < self.lease_ends_at
 
     @property
     def leased_at(self) -> float:
         """When the statement was sent that gave it its lease, or extended that last."""
-        return self.lease_ends - _LEASE_S
+        return self.lease_ends_at - _LEASE_S
 
     def lose_lease(self) -> None:
         """Its lease is another's, or nobody can tell."""
-        self.lease_ends = float("-inf")
+        self.lease_ends_at = float("-inf")
 
-    def extended(self, asked: float) -> None:
+    def extend(self, asked: float) -> None:
         """Its lease was extended by a statement sent at `asked`."""
-        self.lease_ends = asked + _LEASE_S
+        self.lease_ends_at = asked + _LEASE_S
 
     def is_withdrawn_by(self, withdrawn: Mapping[UUID, int]) -> bool:
         """Whether it is among these, each withdrawn from holders of a token up to the one told."""
         return withdrawn.get(self.run.id, 0) >= self.run.token
 
-    def nearer(self, offset: float) -> None:
+    def retimed_by(self, offset: float) -> None:
         """Monotonic and the database's clock are at most `offset` apart: its time more closely."""
         self.fire_at = min(self.fire_at, self.run.send_at.timestamp() + offset)
 
     def lateness(self, now: float) -> float:
         """Seconds since its attempt was to begin."""
-        return max(0.0, now - self.fire_at + self.put_off)
+        return max(0.0, now - self.fire_at + self.parked_for)
 
     def wall(self, now: float) -> datetime:
         """The database's clock at monotonic `now`, as far as this run can tell."""
@@ -141,14 +141,14 @@ class Held:
         """
         return not self.is_event and self.run.dialect != Dialect.FUSION
 
-    def tells(self, state: RunState | None) -> bool:
+    def wants_event(self, state: RunState | None) -> bool:
         """Whether its job wants to be told that it ends in this state."""
         run = self.run
         if state is RunState.SUCCEEDED:
             return run.tells_success
         return run.tells_failure and state in _UNWELL
 
-    def came_to(
+    def settlement(
         self,
         state: RunState | None = None,
         *,
@@ -173,30 +173,32 @@ class Held:
             gone,
             attempt,
             within,
-            self.tells(state),
+            self.wants_event(state),
             run.kind == RunKind.SCHEDULED and not run.missed_in_pause,
             run.serial,
         )
-        return settlement if self.called is None else self._with_ticks(settlement, self.called)
+        return (
+            settlement if self.first_tick is None else self._with_ticks(settlement, self.first_tick)
+        )
 
-    def has_more(self, settlement: Settlement, now: float) -> bool:
+    def has_further_tick(self, settlement: Settlement, now: float) -> bool:
         """Whether it may go on with a further tick of its job, after this came of one."""
         further = self.run.further
         if further is None or settlement.state is not RunState.SUCCEEDED or self.withdrawn:
             return False
-        since = self.begun if self.called is None else self.series_since
+        since = self.begun_at if self.first_tick is None else self.series_since
         return self.tick < len(further) - 1 and now - since < MAX_SECONDS
 
-    def go_on(self, settlement: Settlement) -> None:
+    def advance_tick(self, settlement: Settlement) -> None:
         """Turn to the next tick; this came of the one before, which succeeded."""
         following = (self.run.further or ())[self.tick]
         if following is None:
             raise ValueError("no tick follows")
-        if self.called is None:
-            self.called, self.series_since = settlement, self.begun
+        if self.first_tick is None:
+            self.first_tick, self.series_since = settlement, self.begun_at
         self.tick += 1
         self.fire_at += (following - self.run.send_at).total_seconds()
-        self.begun = self.put_off = self.waits_since = 0.0
+        self.begun_at = self.parked_for = self.waiting_since = 0.0
         self.run = self.run._replace(
             due_at=following,
             send_at=following,
@@ -207,9 +209,9 @@ class Held:
             tried=0,
         )
 
-    def interrupted(self, reason: str) -> Settlement:
+    def interrupted_settlement(self, reason: str) -> Settlement:
         """It has called ticks, and cannot call the next one now: that is a run of its own."""
-        return self.came_to(retry=RetryAt(instant=self.run.due_at, reason=reason), reason=reason)
+        return self.settlement(retry=RetryAt(instant=self.run.due_at, reason=reason), reason=reason)
 
     def _with_ticks(self, settlement: Settlement, first: Settlement) -> Settlement:
         """What came of the tick whose turn it is, with what came of those before it."""
@@ -231,18 +233,20 @@ class Held:
         Otherwise its account is suspended: the scheduler rings for no run of that.
         """
         if stopping:
-            return self.give_back(0.0, Cause.STOPPING, "The worker that held it was stopped.")
-        return self.give_back(0.0, Cause.SUSPENDED, "The account is suspended.", where=_SUSPENDED)
+            return self.park(0.0, BlockReason.STOPPING, "The worker that held it was stopped.")
+        return self.park(0.0, BlockReason.SUSPENDED, "The account is suspended.", where=_SUSPENDED)
 
-    def without_key(self, why: str, now: float) -> Parking:
+    def park_without_key(self, why: str, now: float) -> Parking:
         """Give it back, as a key is missing: it comes back by itself, the later the longer."""
-        leave = min(max(_KEY_AGAIN_S, self.lateness(now)), _MAX_KEY_PAUSE_S)
-        return self.give_back(leave, Cause.KEY_MISSING, why)
+        park_for = min(max(_KEY_AGAIN_S, self.lateness(now)), _MAX_KEY_PAUSE_S)
+        return self.park(park_for, BlockReason.KEY_MISSING, why)
 
-    def give_back(self, leave: float, cause: Cause, why: str, *, where: str = _NOWHERE) -> Parking:
+    def park(
+        self, park_for: float, block_reason: BlockReason, why: str, *, where: str = _NOWHERE
+    ) -> Parking:
         """Give it back for so many seconds, to no destination."""
         self.destination = None
-        return Parking(self.run.id, self.run.token, where, leave, cause, why)
+        return Parking(self.run.id, self.run.token, where, park_for, block_reason, why)
 
     def delivery(self, wall: datetime, completion_token: str | None = None) -> Delivery:
         """What is to be sent at `wall`. The run must have an address."""
@@ -274,25 +278,25 @@ def _in_a_row(number: int, last: datetime) -> str:
     return f"{number} ticks were called in a row, the last of them due at {format_utc(last)}."
 
 
-def hold(
+def lease(
     run: Taken,
     secrets: tuple[str, ...],
     *,
     asked: float,
     answered: float,
     app_token: str | None = None,
-) -> Held:
+) -> LeasedRun:
     """A run taken by a statement sent at `asked` and answered at `answered`.
 
     The remaining time counts from the answer: the database read its clock before that, so the
     attempt is late by the way back, never early.
     """
-    held = Held(run, secrets, answered + run.remaining, asked + _LEASE_S, asked)
-    held.address = run.url
-    held.spared = run.manner is not None and isinstance(run.manner.retry, Constant)
+    leased = LeasedRun(run, secrets, answered + run.remaining, asked + _LEASE_S, asked)
+    leased.address = run.url
+    leased.unreachable_is_free = run.manner is not None and isinstance(run.manner.retry, Constant)
     if run.endpoint and run.url is not None:
-        held.address = address(run.url, dialect=run.dialect, endpoint=run.endpoint, base=run.base)
-        held.app_token = app_token
+        leased.address = address(run.url, dialect=run.dialect, endpoint=run.endpoint, base=run.base)
+        leased.app_token = app_token
     if run.planned_at is not None:
-        held.put_off = (run.send_at - run.planned_at).total_seconds()
-    return held
+        leased.parked_for = (run.send_at - run.planned_at).total_seconds()
+    return leased

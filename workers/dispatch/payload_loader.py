@@ -14,8 +14,8 @@ from app.store import takes
 from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, kind_of
 from app.uptime import read_uptime
-from workers.dispatch.dispatcher import Courier
-from workers.dispatch.leased_run import Held
+from workers.dispatch.dispatcher import Dispatcher
+from workers.dispatch.leased_run import LeasedRun
 from workers.loop_thread import LoopThread
 
 _AT_ONCE: Final = 4 * 1024 * 1024
@@ -25,7 +25,7 @@ _MAX_RUNS: Final = 200
 _LISTEN_S: Final = 0.5
 
 
-class Loader(LoopThread):
+class PayloadLoader(LoopThread):
     """A thread of its own: to read a long payload takes longer than leases may wait for renewal.
 
     It connects when there is something to load.
@@ -34,13 +34,13 @@ class Loader(LoopThread):
     def __init__(
         self,
         database: ReconnectingConnection,
-        courier: Courier,
+        dispatcher: Dispatcher,
         *,
         clock: Callable[[], float] = read_uptime,
     ) -> None:
         super().__init__("loader", interval=0)
         self._database = database
-        self._courier = courier
+        self._dispatcher = dispatcher
         self._clock = clock
 
     def run_once(self) -> None:
@@ -55,41 +55,41 @@ class Loader(LoopThread):
         except Exception:
             self._order_again(batch)
             raise
-        self._courier.loaded([held for held in batch if held not in busy], asked, found)
+        self._dispatcher.loaded([leased for leased in batch if leased not in busy], asked, found)
         self._order_again(busy)
 
     def close(self) -> None:
         """Close the connection."""
         self._database.close()
 
-    def _order_again(self, runs: Iterable[Held]) -> None:
-        for held in runs:
-            self._courier.payloads.orders.put(held)
+    def _order_again(self, runs: Iterable[LeasedRun]) -> None:
+        for leased in runs:
+            self._dispatcher.payload_budget.orders.put(leased)
 
-    def _some(self) -> list[Held]:
-        orders = self._courier.payloads.orders
-        batch: list[Held] = []
+    def _some(self) -> list[LeasedRun]:
+        orders = self._dispatcher.payload_budget.orders
+        batch: list[LeasedRun] = []
         size = 0
         try:
             while size < _AT_ONCE and len(batch) < _MAX_RUNS:
-                held = orders.get_nowait() if batch else orders.get(timeout=_LISTEN_S)
-                if held.counted and held.body is None:
-                    batch.append(held)
-                    size += held.run.size
+                leased = orders.get_nowait() if batch else orders.get(timeout=_LISTEN_S)
+                if leased.payload_reserved and leased.body is None:
+                    batch.append(leased)
+                    size += leased.run.size
         except Empty:
             pass
         return batch
 
 
 def _read(
-    connection: psycopg.Connection, batch: Sequence[Held]
-) -> tuple[dict[UUID, bytes | None], set[Held]]:
+    connection: psycopg.Connection, batch: Sequence[LeasedRun]
+) -> tuple[dict[UUID, bytes | None], set[LeasedRun]]:
     """The payloads, None for what cannot be read at all; and the runs to be read another time.
 
     They are read one by one where they cannot be read together.
     """
     try:
-        return takes.payloads(connection, [held.ticket for held in batch]), set()
+        return takes.payloads(connection, [leased.ticket for leased in batch]), set()
     except psycopg.Error as error:
         kind = kind_of(error)
         if kind is Kind.AWAY:
@@ -101,9 +101,9 @@ def _read(
             logger.error("payload.unreadable", run_id=str(run_id), error=in_words(error))
             return {run_id: None}, set()
     found: dict[UUID, bytes | None] = {}
-    busy: set[Held] = set()
-    for held in batch:
-        one, left = _read(connection, [held])
+    busy: set[LeasedRun] = set()
+    for leased in batch:
+        one, left = _read(connection, [leased])
         found.update(one)
         busy |= left
     return found, busy

@@ -17,15 +17,15 @@ from app.service.secrets import SecretBox, completion_tokens
 from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
 from app.uptime import read_uptime
-from workers.dispatch.account_cache import Keyring
+from workers.dispatch.account_cache import AccountCache
 from workers.dispatch.database_poller import DatabasePoller, take
-from workers.dispatch.dispatcher import Courier
+from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.lease_watch import LeaseWatch
-from workers.dispatch.payload_loader import Loader
+from workers.dispatch.payload_loader import PayloadLoader
 from workers.dispatch.settler import LOCK_TIMEOUT_S, Settler
 
 
-class Station:
+class WorkerRuntime:
     """Everything of a worker but the door through which batches come in."""
 
     def __init__(
@@ -45,32 +45,34 @@ class Station:
             deny=settings.deny_targets,
         )
         self._engine = Engine(self._loop, guard, ca_file=settings.ca_file)
-        self._keyring = Keyring(SecretBox(settings.secret_keys), clock=self._clock)
-        self.courier = Courier(
+        self._account_cache = AccountCache(SecretBox(settings.secret_keys), clock=self._clock)
+        self.dispatcher = Dispatcher(
             self._loop,
             self._engine,
             tokens=completion_tokens(settings.secret_keys),
             concurrency=settings.concurrency,
             connections=settings.limits.connections,
-            limits=self._keyring.connections,
+            limits=self._account_cache.connections,
             payload_bytes=settings.payload_mib * 1024 * 1024,
         )
         url = settings.database_url
         self.lease_watch = LeaseWatch(
-            ReconnectingConnection(url, "lease_watch"), self.courier, clock=self._clock
+            ReconnectingConnection(url, "lease_watch"), self.dispatcher, clock=self._clock
         )
         self.database_poller = DatabasePoller(
             ReconnectingConnection(url, "database_poller"),
-            self.courier,
-            self._keyring,
+            self.dispatcher,
+            self._account_cache,
             redis_is_connected=redis_is_connected,
             on_suspects=on_suspects,
             clock=self._clock,
         )
-        self.loader = Loader(ReconnectingConnection(url, "loader"), self.courier, clock=self._clock)
+        self.loader = PayloadLoader(
+            ReconnectingConnection(url, "loader"), self.dispatcher, clock=self._clock
+        )
         self.settler = Settler(
             ReconnectingConnection(url, "settler", lock_timeout=LOCK_TIMEOUT_S),
-            self.courier,
+            self.dispatcher,
             identity,
             limits=settings.limits,
             clock=self._clock,
@@ -86,7 +88,7 @@ class Station:
             if self._ended:
                 return 0
             with database.use() as connection:
-                return take(connection, tickets, self.courier, self._keyring, self._clock)
+                return take(connection, tickets, self.dispatcher, self._account_cache, self._clock)
 
     def run(self) -> None:
         """Run the loop in this thread until stopped."""
@@ -108,7 +110,7 @@ class Station:
     def _stop_within(self, seconds: float) -> None:
         self.database_poller.polling = False
         self._stop_by = min(self._stop_by, self._clock() + seconds)
-        self._loop.call_soon_threadsafe(self.courier.stop)
+        self._loop.call_soon_threadsafe(self.dispatcher.stop)
         self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
@@ -118,7 +120,7 @@ class Station:
     def _is_done(self) -> bool:
         if self._stop_by == math.inf:
             return False
-        return self._clock() >= self._stop_by or not self.courier.held
+        return self._clock() >= self._stop_by or not self.dispatcher.leased_runs
 
     def _end(self) -> None:
         """What is held still goes to other workers at once: no lease has to run out first."""
@@ -128,7 +130,7 @@ class Station:
         self._ended = True
         if is_free:
             self._taking.release()
-        self.courier.stop()
+        self.dispatcher.stop()
         self._engine.close()
         threads = (self.lease_watch, self.loader, self.settler)
         for thread in threads:

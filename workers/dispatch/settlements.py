@@ -10,55 +10,55 @@ from app.domain.job import Dialect
 from app.domain.retry import Failed, RetryAt, Unreached, decide, is_success, too_old
 from app.domain.run import Attempt, RunState
 from app.store.settling import Settlement
-from workers.dispatch.leased_run import Held
+from workers.dispatch.leased_run import LeasedRun
 
 LOST: Final = "the content of its version is lost"
 
 _GONE: Final = "The receiver answered 410: it is gone."
 
 
-def without_a_call(held: Held, now: float) -> Settlement | None:
+def without_a_call(leased: LeasedRun, now: float) -> Settlement | None:
     """How a run ends for which no further attempt can be made; None where one can."""
-    run = held.run
+    run = leased.run
     if run.url is None:
-        return held.came_to(RunState.DEAD, reason=LOST)
-    if held.address is None and run.dialect != Dialect.DAPR:
-        return held.came_to(RunState.FAILED, reason=missing(run.endpoint, run.dialect))
+        return leased.settlement(RunState.DEAD, reason=LOST)
+    if leased.address is None and run.dialect != Dialect.DAPR:
+        return leased.settlement(RunState.FAILED, reason=missing(run.endpoint, run.dialect))
     again = run.attempts > run.tried
-    over = too_old(held.retry, due_at=run.due_at, now=held.wall(now)) if again else None
-    return None if over is None else held.came_to(RunState.FAILED, reason=over)
+    over = too_old(leased.retry, due_at=run.due_at, now=leased.wall(now)) if again else None
+    return None if over is None else leased.settlement(RunState.FAILED, reason=over)
 
 
 def after_a_call(
-    held: Held, attempt: Attempt, *, now: float, jitter: float
+    leased: LeasedRun, attempt: Attempt, *, now: float, jitter: float
 ) -> Settlement | Unreached:
     """What came of a call that was answered `now`, or failed; Unreached where nothing did."""
     reply = attempt.reply
-    if is_success(reply, held.retry):
-        return _success(held, attempt)
+    if is_success(reply, leased.retry):
+        return _success(leased, attempt)
     verdict = decide(
         reply,
-        attempts_made=attempt.number - held.run.tried,
-        due_at=held.run.due_at,
-        now=held.wall(now),
+        attempts_made=attempt.number - leased.run.tried,
+        due_at=leased.run.due_at,
+        now=leased.wall(now),
         jitter=jitter,
-        policy=held.retry,
+        policy=leased.retry,
     )
     match verdict:
-        case Failed(gone=True) if not held.ends_its_job:
-            return held.came_to(RunState.FAILED, reason=_GONE, attempt=attempt)
+        case Failed(gone=True) if not leased.ends_its_job:
+            return leased.settlement(RunState.FAILED, reason=_GONE, attempt=attempt)
         case Failed(reason=reason, gone=gone):
-            return held.came_to(RunState.FAILED, reason=reason, gone=gone, attempt=attempt)
+            return leased.settlement(RunState.FAILED, reason=reason, gone=gone, attempt=attempt)
         case RetryAt(reason=reason):
-            return held.came_to(retry=verdict, reason=reason, attempt=attempt)
+            return leased.settlement(retry=verdict, reason=reason, attempt=attempt)
         case Unreached():
             return verdict
 
 
-def _success(held: Held, attempt: Attempt) -> Settlement:
+def _success(leased: LeasedRun, attempt: Attempt) -> Settlement:
     """The receiver took the call; of a 202 it may say later what came of it."""
-    later = None if held.is_event else within(attempt.reply)
+    later = None if leased.is_event else within(attempt.reply)
     if later is None:
-        return held.came_to(RunState.SUCCEEDED, attempt=attempt)
+        return leased.settlement(RunState.SUCCEEDED, attempt=attempt)
     reason = f"The receiver has {later} s to say what came of it."
-    return held.came_to(within=later, reason=reason, attempt=attempt)
+    return leased.settlement(within=later, reason=reason, attempt=attempt)

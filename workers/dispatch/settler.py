@@ -25,10 +25,10 @@ from app.store.settling import Settlement
 from app.store.single_settling import Settled, settle_singly_if_needed
 from app.uptime import read_uptime
 from workers.dispatch.deferred_settlements import Deferred, DeferredSettlements
-from workers.dispatch.dispatcher import Courier
+from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.history_usage import HistoryUsage
 from workers.dispatch.lateness import Accuracy
-from workers.dispatch.leased_run import Held
+from workers.dispatch.leased_run import LeasedRun
 from workers.loop_thread import LoopThread
 
 _PAUSE_S: Final = 0.05
@@ -57,7 +57,7 @@ class Settler(LoopThread):
     def __init__(
         self,
         database: ReconnectingConnection,
-        courier: Courier,
+        dispatcher: Dispatcher,
         identity: str,
         *,
         limits: Limits = UNLIMITED,
@@ -65,11 +65,11 @@ class Settler(LoopThread):
     ) -> None:
         super().__init__("settler", interval=_PAUSE_S)
         self._database = database
-        self._courier = courier
+        self._dispatcher = dispatcher
         self._identity = identity
         self._clock = clock
-        self._unsettled: deque[tuple[Held, Settlement]] = deque()
-        self._unreleased: deque[tuple[Held, Parking]] = deque()
+        self._unsettled: deque[tuple[LeasedRun, Settlement]] = deque()
+        self._to_park: deque[tuple[LeasedRun, Parking]] = deque()
         self._deferred = DeferredSettlements()
         self._passing_until = float("-inf")
         self._counters = Counters()
@@ -86,7 +86,7 @@ class Settler(LoopThread):
             self._beaten_at = began
             with self._database.use() as connection:
                 self._beat(connection)
-        waiting = max(len(self._courier.outcomes), len(self._courier.destinations.releases))
+        waiting = max(len(self._dispatcher.outcomes), len(self._dispatcher.flow_control.parked))
         self.interval = 0.0 if waiting >= _BATCH else max(0.0, began + _PAUSE_S - self._clock())
 
     def flush(self) -> None:
@@ -113,8 +113,8 @@ class Settler(LoopThread):
 
     @property
     def _left(self) -> int:
-        settlements = len(self._unsettled) + len(self._courier.outcomes) + len(self._deferred)
-        return settlements + len(self._unreleased) + len(self._courier.destinations.releases)
+        settlements = len(self._unsettled) + len(self._dispatcher.outcomes) + len(self._deferred)
+        return settlements + len(self._to_park) + len(self._dispatcher.flow_control.parked)
 
     def _write_all(self) -> None:
         """Write what is left; what is in the way of some of it for long is waited for no longer."""
@@ -131,62 +131,66 @@ class Settler(LoopThread):
 
     def _write(self) -> None:
         """Write a batch of all there is, which stays where it is until it has been written."""
-        _move(self._courier.outcomes, self._unsettled)
-        _move(self._courier.destinations.releases, self._unreleased)
-        if not (self._unsettled or self._unreleased or self._deferred.due(self._clock())):
+        _move(self._dispatcher.outcomes, self._unsettled)
+        _move(self._dispatcher.flow_control.parked, self._to_park)
+        if not (self._unsettled or self._to_park or self._deferred.due(self._clock())):
             return
         with self._database.use() as connection:
             if self._unsettled:
                 self._settle(connection, self._usage.pruned(list(self._unsettled)))
                 self._unsettled.clear()
-            if self._unreleased:
-                whole = self._without_interrupted(connection, list(self._unreleased))
+            if self._to_park:
+                whole = self._without_interrupted(connection, list(self._to_park))
                 if whole:
-                    self._release(connection, whole)
-                self._unreleased.clear()
+                    self._park(connection, whole)
+                self._to_park.clear()
             for each in self._deferred.due(self._clock()):
                 self._settle_deferred(connection, each)
 
     def _without_interrupted(
-        self, connection: psycopg.Connection, batch: list[tuple[Held, Parking]]
-    ) -> list[tuple[Held, Parking]]:
+        self, connection: psycopg.Connection, batch: list[tuple[LeasedRun, Parking]]
+    ) -> list[tuple[LeasedRun, Parking]]:
         """Settle the runs that have called ticks of theirs; the others are given back as they are.
 
         The tick that is left is a run of its own then, which is given back when it is taken again.
         """
         interrupted = [
-            (held, held.interrupted(each.reason)) for held, each in batch if held.called is not None
+            (leased, leased.interrupted_settlement(each.reason))
+            for leased, each in batch
+            if leased.first_tick is not None
         ]
         if not interrupted:
             return batch
         self._settle(connection, interrupted)
         # Whatever comes of the others, these are settled, or set deferred, and that once.
-        others = [each for each in batch if each[0].called is None]
-        self._unreleased = deque(others)
-        self._courier.settled_instead([held for held, _ in interrupted])
+        others = [each for each in batch if each[0].first_tick is None]
+        self._to_park = deque(others)
+        self._dispatcher.settled_instead([leased for leased, _ in interrupted])
         return others
 
-    def _release(self, connection: psycopg.Connection, batch: list[tuple[Held, Parking]]) -> None:
+    def _park(self, connection: psycopg.Connection, batch: list[tuple[LeasedRun, Parking]]) -> None:
         try:
-            released, locked = park(connection, [each for _, each in batch])
+            parked, locked = park(connection, [each for _, each in batch])
         except psycopg.Error as error:
             match kind_of(error):
                 case Kind.AWAY:
                     raise
                 case Kind.BUSY:
-                    released, locked = set(), {each.id for _, each in batch}
+                    parked, locked = set(), {each.id for _, each in batch}
                 case Kind.REFUSED:
                     # Left to their leases: one bad row never stops the loop.
-                    released, locked = set(), set()
+                    parked, locked = set(), set()
                     for _, each in batch:
                         _tell_impossible(each.id, error)
-        self._courier.destinations.releases.extend(
-            [(held, each) for held, each in batch if each.id in locked]
+        self._dispatcher.flow_control.parked.extend(
+            [(leased, each) for leased, each in batch if each.id in locked]
         )
-        self._courier.given_back([held for held, each in batch if each.id not in locked], released)
+        self._dispatcher.on_parked(
+            [leased for leased, each in batch if each.id not in locked], parked
+        )
         for _, each in batch:
-            if each.id in released:
-                self._counters[counters.GIVEN_BACK, str(each.cause)] += 1
+            if each.id in parked:
+                self._counters[counters.GIVEN_BACK, str(each.block_reason)] += 1
 
     def _beat(self, connection: psycopg.Connection) -> None:
         heartbeats.beat(connection, "worker", self._identity)
@@ -196,7 +200,9 @@ class Settler(LoopThread):
         self._accuracy.flush(connection)
         self._usage.flush(connection)
 
-    def _settle(self, connection: psycopg.Connection, batch: list[tuple[Held, Settlement]]) -> None:
+    def _settle(
+        self, connection: psycopg.Connection, batch: list[tuple[LeasedRun, Settlement]]
+    ) -> None:
         now = self._clock()
         wait = now >= self._passing_until
         settled = settle_singly_if_needed(connection, [each for _, each in batch], wait=wait)
@@ -214,14 +220,14 @@ class Settler(LoopThread):
         self._after(deferred.batch, settled, tries=deferred.tries + 1)
 
     def _after(
-        self, batch: Sequence[tuple[Held, Settlement]], settled: Settled, *, tries: int = 0
+        self, batch: Sequence[tuple[LeasedRun, Settlement]], settled: Settled, *, tries: int = 0
     ) -> None:
         left = {busy.settlement.id: busy for busy in settled.busy}
         written = [each for each in batch if each[1].id not in left]
-        for held, _ in written:
-            self._courier.forget(held)
+        for leased, _ in written:
+            self._dispatcher.forget(leased)
         if left:
-            deferred = [(held, left[each.id]) for held, each in batch if each.id in left]
+            deferred = [(leased, left[each.id]) for leased, each in batch if each.id in left]
             self._deferred.put(deferred, self._clock(), tries=tries)
         written, settled = _with_ticks_before(written, settled)
         self._accuracy.count(written, settled)
@@ -249,13 +255,13 @@ class Settler(LoopThread):
 
 
 def _with_ticks_before(
-    written: list[tuple[Held, Settlement]], settled: Settled
-) -> tuple[list[tuple[Held, Settlement]], Settled]:
+    written: list[tuple[LeasedRun, Settlement]], settled: Settled
+) -> tuple[list[tuple[LeasedRun, Settlement]], Settled]:
     """What was written besides: the runs of the ticks before those that were settled."""
     if not any(each.ticks for each in settled.done):
         return written, settled
     before = {each.id: ticks.before for each in settled.done if (ticks := each.ticks)}
-    more = [(held, each) for held, of in written if (each := before.get(of.id)) is not None]
+    more = [(leased, each) for leased, of in written if (each := before.get(of.id)) is not None]
     done = (*settled.done, *(each for _, each in more))
     return [*written, *more], replace(settled, done=done)
 

@@ -62,19 +62,19 @@ def test_2_an_app_on_loopback_has_to_be_allowed(make_app: MakeApp) -> None:
 
 def test_3_calls_are_signed_and_repeats_have_the_same_id(stage: Capped) -> None:
     for attempts in (0, 1):
-        held = stage.hold(0.0, **(APP | {"attempts": attempts}))
+        leased = stage.lease(0.0, **(APP | {"attempts": attempts}))
         call, _, _ = stage.engine.calls[-1]
         headers = dict(each.split(": ", 1) for each in call.headers)
-        assert headers["webhook-id"] == str(held.run.id)
+        assert headers["webhook-id"] == str(leased.run.id)
         assert headers["webhook-signature"].startswith("v1,")
 
 
 def test_4_an_app_that_is_down_loses_nothing(stage: Capped) -> None:
-    stage.hold(0.0, **(APP | {"attempts": 3}))
+    stage.lease(0.0, **(APP | {"attempts": 3}))
     stage.answer_all(REFUSED)
-    assert not stage.courier.outcomes
-    (release,) = stage.given_back()
-    assert "no attempt is used up" in release.reason
+    assert not stage.dispatcher.outcomes
+    (parking,) = stage.parked_runs()
+    assert "no attempt is used up" in parking.reason
 
 
 def test_5_a_call_may_take_60_seconds(dapr: FlaskClient, connection: psycopg.Connection) -> None:
