@@ -17,7 +17,9 @@ from uuid6 import uuid7
 
 from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
 from app.domain.misfire import DEFAULT, Misfire
-from app.domain.trigger import At, Cron, Trigger, is_recurring, to_document
+from app.domain.native.trigger import Cron
+from app.domain.one_time import At
+from app.domain.trigger import Trigger, is_recurring, to_document
 from app.store import call_options
 from app.store.claims import Claimed, claim
 from app.store.engine import DIALECT, SESSION

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.domain.call_options import BODILESS, DEFAULT_OPTIONS, check_call_options, check_value
+from app.domain.call_options import (
+    BODILESS,
+    DEFAULT_OPTIONS,
+    MAX_LABEL,
+    check_call_options,
+    check_value,
+)
 from app.domain.checks import quoted
-from app.domain.job import MAX_DATA, MAX_LABEL, MAX_NAME, MAX_TAG, MAX_TAGS, Booking
+from app.domain.job import MAX_DATA, MAX_NAME, MAX_TAG, MAX_TAGS, Booking
 from app.domain.misfire import check_misfire
 from app.domain.target import Network, judge_url
 from app.errors import InvalidMember, TooLarge

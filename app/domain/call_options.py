@@ -18,6 +18,8 @@ MIN_TIMEOUT: Final = 1.0
 MAX_TIMEOUT: Final = 60.0
 MAX_HEADERS: Final = 20
 MAX_CHARACTERS: Final = 4096
+MAX_LABEL: Final = 1024
+"""Characters of `signature` and of `contentType`."""
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, 5.6.2."""

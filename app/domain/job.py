@@ -11,12 +11,10 @@ from uuid import UUID
 
 from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
 from app.domain.firing_rate import Bound
+from app.domain.follow import Follow
 from app.domain.misfire import DEFAULT, Misfire
-from app.domain.run import RunState
 from app.domain.trigger import Trigger
 
-MAX_URL: Final = 2048
-MAX_LABEL: Final = 1024
 MAX_DATA: Final = 2048
 MAX_NAME: Final = 128
 MAX_TAGS: Final = 20
@@ -29,14 +27,6 @@ class Dialect(StrEnum):
     NATIVE = "native"
     DAPR = "dapr"
     FUSION = "fusion"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Follow:
-    """A job starts once the job named `upstream` of its account and dialect ends in a state."""
-
-    upstream: str
-    states: frozenset[RunState]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

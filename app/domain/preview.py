@@ -1,18 +1,16 @@
-"""Preview: what a schedule would do if it were booked, told without booking it."""
+"""Preview: what a schedule would do if it were booked; each dialect makes it of its triggers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import Final
 
-from app.domain import quartz, trigger
+from app.domain import quartz
 from app.domain.clocks import Clock, OnGap, OnOverlap
 from app.domain.instants import format_utc
-from app.domain.quartz import Disturbance, Schedule
-from app.domain.trigger import At, Native
+from app.domain.quartz import DstChange, Schedule
 from app.domain.zones import Zone
 
 MAX_FIRINGS: Final = 100
@@ -28,16 +26,18 @@ _SHOWINGS: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preview:
-    """The next firings (UTC), their smallest gap in seconds, and what there is to say of them.
-
-    It may be booked if there are no `reasons` against it; `zone` is where local times are told.
-    """
+    """What a schedule would do; it may be booked if there are no `reasons` against it."""
 
     next: tuple[datetime, ...]
+    """The next firings (UTC)."""
     minimum_gap: int | None
+    """The fewest seconds between two firings, not only the next ones; None if there is one."""
     reasons: tuple[str, ...]
+    """Why the schedule may not be booked."""
     warnings: tuple[str, ...]
+    """What a client might not expect of the schedule."""
     zone: Zone
+    """The time zone in which local times are shown."""
 
 
 def firings(
@@ -50,52 +50,27 @@ def firings(
         following = next_after(following)
 
 
-def of_trigger(booked: Native, *, after: datetime, count: int, zone: Zone) -> Preview:
-    """What the native dialect makes of a trigger at `after`; raises InvalidMember if unreadable."""
-    found = firings(lambda instant: trigger.next_after(booked, instant), after)
-    listed = tuple(islice(found, count))
-    objection = trigger.objection(booked, after)
-    return Preview(
-        next=listed,
-        minimum_gap=trigger.minimum_gap(booked, after),
-        reasons=() if objection is None else (f"{objection.message} {objection.remedy}",),
-        warnings=tuple(_warnings(booked, after, listed)),
-        zone=zone,
-    )
-
-
-def noted(preview: Preview, warning: str | None) -> Preview:
+def add_warning(preview: Preview, warning: str | None) -> Preview:
     """The preview with a further warning, if there is one."""
     if warning is None:
         return preview
     return replace(preview, warnings=(*preview.warnings, warning))
 
 
-def _warnings(booked: Native, after: datetime, listed: tuple[datetime, ...]) -> Iterator[str]:
-    if isinstance(booked, At):
-        return
-    days = quartz.days_in_words(booked.expression)
-    if days is not None:
-        yield days
-    if booked.local is not None:
-        clock, schedule = trigger.clock_of(booked.local), quartz.parse(booked.expression)
-        yield from changes_in_words(clock, schedule, after=after, listed=listed)
-
-
-def changes_in_words(
+def describe_clock_changes(
     clock: Clock, schedule: Schedule, *, after: datetime, listed: tuple[datetime, ...]
 ) -> Iterator[str]:
-    """The clock changes that hit a schedule in the coming year, or while what is listed lasts."""
+    """The clock changes that affect a schedule within a year, or until the last listed firing."""
     until = max([min(after, _LATEST) + _YEAR, *listed[-1:]])
-    changes = quartz.disturbances(clock, schedule, after=after, until=until)
+    changes = quartz.find_dst_changes(clock, schedule, after=after, until=until)
     for number, change in enumerate(changes):
         if number == MAX_CHANGES:
             yield "Further changes of the clock hit this schedule."
             return
-        yield _told(clock, change)
+        yield _describe(clock, change)
 
 
-def _told(clock: Clock, change: Disturbance) -> str:
+def _describe(clock: Clock, change: DstChange) -> str:
     gap = change.after > change.before
     moved = f"{change.before:%Y-%m-%d}: the clock of {clock.zone.name} goes "
     moved += "from" if gap else "back from"
@@ -106,8 +81,8 @@ def _told(clock: Clock, change: Disturbance) -> str:
     several = len(shown) > 1
     if not gap:
         fires = f"fire{'' if several else 's'} {_SHOWINGS[clock.on_overlap]}"
-        told = f"{moved}; {times} {'are' if several else 'is'} shown twice and {fires}."
-        return told if change.pause is None else f"{told} {_paused(change.pause)}"
+        twice = f"{moved}; {times} {'are' if several else 'is'} shown twice and {fires}."
+        return twice if change.pause is None else f"{twice} {_describe_pause(change.pause)}"
     exist = f"{times} {'do' if several else 'does'} not exist"
     if clock.on_gap is OnGap.SKIP:
         return f"{moved}; {exist} and {'are' if several else 'is'} skipped."
@@ -115,7 +90,7 @@ def _told(clock: Clock, change: Disturbance) -> str:
     return f"{moved}; {exist}, and {instead} fires instead."
 
 
-def _paused(pause: tuple[datetime, datetime]) -> str:
+def _describe_pause(pause: tuple[datetime, datetime]) -> str:
     begin, end = map(format_utc, pause)
     return (
         f"Nothing fires between {begin} and {end}, longer than between other times of the day; "

@@ -9,7 +9,6 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Final
 
-from app.domain.job import MAX_URL
 from app.domain.ports import judge_port
 from app.errors import InvalidMember
 
@@ -18,6 +17,9 @@ Network = IPv4Network | IPv6Network
 
 LOOPBACK: Final[tuple[Address, ...]] = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 """Where `localhost` is, without asking anybody (RFC 6761, 6.3)."""
+
+MAX_URL: Final = 2048
+"""Characters of a URL that a job names."""
 
 MAX_CALLED: Final = 5 * MAX_URL
 """Of a URL that is called: a Dapr app's own, and below it a job's name, each of whose at most 512

@@ -9,9 +9,10 @@ from sqlalchemy import Connection
 from app.domain.instants import format_utc
 from app.domain.job import Booking, Dialect, Job
 from app.domain.misfire import Misfire
+from app.domain.one_time import At
 from app.domain.resume import firing_after_pause
 from app.domain.timings import CANCEL_DEADLINE
-from app.domain.trigger import At, first_firing, is_permanent
+from app.domain.trigger import first_firing, is_permanent
 from app.errors import Conflict
 from app.store import inflight
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select, text
 
-from app.domain.job import Follow
+from app.domain.follow import Follow
 from app.domain.run import RunState
 from app.store.tables import follow
 

@@ -10,7 +10,8 @@ from uuid import UUID
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from app.domain.trigger import At, from_document, next_after
+from app.domain.one_time import At
+from app.domain.trigger import from_document, next_after
 from app.log import logger
 from app.store.database_errors import Kind, kind_of
 from app.store.queries import Answer, run

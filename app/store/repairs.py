@@ -9,7 +9,8 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain.trigger import At, Trigger, from_document, next_after
+from app.domain.one_time import At
+from app.domain.trigger import Trigger, from_document, next_after
 from app.store.job_ends import end_locked, has_fired
 from app.store.queries import run
 

@@ -15,10 +15,10 @@ from werkzeug.test import TestResponse
 from app.delivery.addressing import missing
 from app.domain.job import Dialect
 from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.native.trigger import Cron
 from app.domain.rearm import rearm
 from app.domain.retry import JITTER
 from app.domain.retry_policy import DEFAULT, DEFAULT_WAITS, most_attempts
-from app.domain.trigger import Cron
 from tests.api.fusion.saved import DAILY, MOVIES, act, put, saved
 from tests.api.native.booked import JSON, OFTEN, booked
 from tests.booked import connect, one

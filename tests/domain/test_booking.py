@@ -11,7 +11,7 @@ from app.domain.booking import check
 from app.domain.call_options import CallOptions
 from app.domain.job import Booking
 from app.domain.misfire import Misfire
-from app.domain.trigger import At
+from app.domain.one_time import At
 from app.errors import InvalidMember, TooLarge
 
 AT = At(instant=datetime(2030, 1, 1, tzinfo=UTC))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from app.domain.clocks import OnOverlap
 from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.native.trigger import Cron, Local
+from app.domain.one_time import At
 from app.domain.rearm import MAX_AT_ONCE, MAX_COUNTED, Rearmed, catch_up, rearm
-from app.domain.trigger import At, Cron, Local
 
 QUARTERLY = Cron(expression="0 0/15 * * * ?")
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

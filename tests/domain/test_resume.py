@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
+from app.domain.native.trigger import Cron
 from app.domain.rearm import rearm
 from app.domain.resume import firing_after_pause
-from app.domain.trigger import Cron
 
 NOW = datetime(2026, 11, 22, 9, 31, tzinfo=UTC)
 QUARTERLY = Cron(expression="0 0/15 * * * ?")

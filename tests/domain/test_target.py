@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.dapr.names import MAX_NAME
-from app.domain.job import MAX_URL
 from app.domain.ports import DENIED_PORTS
-from app.domain.target import MAX_CALLED, Network, judge_address, judge_url, split
+from app.domain.target import MAX_CALLED, MAX_URL, Network, judge_address, judge_url, split
 from app.errors import InvalidMember
 
 LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))

@@ -9,17 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.clocks import OnGap, OnOverlap
+from app.domain.native.limits import minimum_gap, objection
+from app.domain.native.trigger import Cron, Local
+from app.domain.one_time import At
 from app.domain.trigger import (
-    At,
-    Cron,
-    Local,
     Trigger,
     first_firing,
     from_document,
     is_recurring,
-    minimum_gap,
     next_after,
-    objection,
     to_document,
 )
 from app.errors import InvalidMember

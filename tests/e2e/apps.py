@@ -13,8 +13,9 @@ from uuid6 import uuid7
 
 from app.domain.call_options import CallOptions
 from app.domain.dapr.schedule import DaprSchedule
+from app.domain.one_time import At
 from app.domain.retry_policy import Constant
-from app.domain.trigger import At, to_document
+from app.domain.trigger import to_document
 from app.store import call_options
 from tests.booked import one
 from tests.e2e.instance import until

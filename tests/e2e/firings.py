@@ -19,7 +19,8 @@ from uuid6 import uuid7
 
 from app.domain import counters, instants
 from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
-from app.domain.trigger import At, to_document
+from app.domain.one_time import At
+from app.domain.trigger import to_document
 from app.store import call_options
 from tests.booked import one
 from tests.e2e.instance import PATIENCE, until

@@ -12,8 +12,8 @@ from flask import Flask
 from app.domain.account import CachedCaller, Caller
 from app.domain.job import Booking
 from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.one_time import At
 from app.domain.run import RunState
-from app.domain.trigger import At
 from app.errors import AccountSuspended, NotFound
 from app.service import account_lifecycle, accounts, jobs, pauses
 from app.store import suspension

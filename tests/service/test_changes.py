@@ -14,7 +14,7 @@ from app.domain.account import Caller
 from app.domain.call_options import CallOptions
 from app.domain.job import ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
-from app.domain.trigger import At
+from app.domain.one_time import At
 from app.errors import NotFound
 from app.service import jobs
 from app.store.claims import Claimed

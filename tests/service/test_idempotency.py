@@ -13,7 +13,7 @@ import pytest
 
 from app.domain.account import Caller
 from app.domain.job import Booking
-from app.domain.trigger import Cron
+from app.domain.native.trigger import Cron
 from app.errors import NotFound, StillRunning, Unavailable
 from app.service import jobs
 from app.service.idempotency import Answer, once, undone

@@ -12,8 +12,8 @@ import pytest
 from app.domain.account import Caller
 from app.domain.job import ReadOnlyMembers
 from app.domain.misfire import Misfire
+from app.domain.one_time import At
 from app.domain.run import RunState
-from app.domain.trigger import At
 from app.errors import NotFound
 from app.service import jobs, runs
 from app.store.claims import claim

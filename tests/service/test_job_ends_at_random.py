@@ -15,8 +15,9 @@ import pytest
 
 from app.domain.account import Caller
 from app.domain.job import Booking, ReadOnlyMembers
+from app.domain.native.trigger import Cron
+from app.domain.one_time import At
 from app.domain.run import RunState
-from app.domain.trigger import At, Cron
 from app.errors import Refused
 from app.service import jobs, pauses, runs
 from app.store.rescue import check

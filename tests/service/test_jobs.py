@@ -18,8 +18,10 @@ from app.domain.call_options import CallOptions
 from app.domain.instants import format_utc
 from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.native.trigger import Cron
+from app.domain.one_time import At
 from app.domain.retry_policy import RetryPolicy
-from app.domain.trigger import At, Cron, Trigger
+from app.domain.trigger import Trigger
 from app.errors import Conflict, InvalidMember, NotFound, TooLarge
 from app.service import accounts, job_list, jobs
 from app.store import jobs as store

@@ -13,7 +13,9 @@ from sqlalchemy import text
 from app.domain import key as keys
 from app.domain.account import Account, CachedCaller, Caller
 from app.domain.job import Booking
-from app.domain.trigger import At, Cron, Trigger, next_after
+from app.domain.native.trigger import Cron
+from app.domain.one_time import At
+from app.domain.trigger import Trigger, next_after
 from app.errors import InvalidMember, Unauthenticated, Unavailable
 from app.service import accounts, jobs
 from app.service.key_cache import KeyCache

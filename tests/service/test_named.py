@@ -17,8 +17,9 @@ from app.domain.account import Caller
 from app.domain.call_options import CallOptions
 from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.native.trigger import Cron, Local
+from app.domain.one_time import At
 from app.domain.retry_policy import RetryPolicy
-from app.domain.trigger import At, Cron, Local
 from app.errors import Conflict, InvalidMember, NotFound
 from app.service import accounts, jobs, jobs_by_name
 from app.store import jobs as store

@@ -13,8 +13,9 @@ from uuid6 import uuid7
 
 from app.domain.account import Caller
 from app.domain.job import Job, ReadOnlyMembers
+from app.domain.native.trigger import Cron
+from app.domain.one_time import At
 from app.domain.run import RunKind, RunState
-from app.domain.trigger import At, Cron
 from app.errors import Conflict, InvalidMember, NotFound
 from app.service import accounts, jobs, pauses, runs
 from app.store.repairs import rearm_orphans

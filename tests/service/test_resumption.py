@@ -11,7 +11,8 @@ import pytest
 from app.domain.account import Caller
 from app.domain.job import Job, ReadOnlyMembers
 from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
-from app.domain.trigger import Cron, next_after
+from app.domain.native.trigger import Cron
+from app.domain.trigger import next_after
 from app.service import jobs, pauses
 from app.store.settling import settle
 from tests.booked import claim_and_take, in_seconds

@@ -11,10 +11,9 @@ from urllib.parse import quote, urlencode
 import orjson
 
 from app.api.fusion import json_reader
-from app.domain.call_options import check_headers, check_value
+from app.domain.call_options import MAX_LABEL, check_headers, check_value
 from app.domain.checks import quoted
 from app.domain.fusion.task import Call, Task
-from app.domain.job import MAX_LABEL
 from app.domain.target import Network, judge_url
 from app.errors import InvalidMember, TooLarge
 

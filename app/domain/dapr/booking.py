@@ -12,7 +12,7 @@ from app.domain.dapr.reader import Every, Fields, read
 from app.domain.dapr.refusal import Refusal, sanitize
 from app.domain.dapr.schedule import DaprSchedule, next_after, next_tick
 from app.domain.instants import format_utc
-from app.domain.trigger import At
+from app.domain.one_time import At
 
 MAX_COUNTED: Final = (1 << 31) - 1
 """Of `repeats`, the most that is counted; who asks for more asks for no end."""

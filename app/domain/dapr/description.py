@@ -9,19 +9,19 @@ from app.domain.dapr.reader import Fields
 from app.domain.quartz.description import (
     SHORT_MONTHS,
     SHORTEST_MONTH,
-    in_months,
-    on_days_of_month,
-    on_weekdays,
+    describe_days_of_month,
+    describe_months,
+    describe_weekdays,
 )
 
 _BOTH: Final = "day-of-month and day-of-week: "
 _WEEK: Final = 7
 
 
-def days_in_words(fields: Fields) -> str | None:
+def describe_days(fields: Fields) -> str | None:
     """What the two day fields mean; None where both leave every day open."""
     by_month, by_week = fields.days_of_month, fields.days_of_week
-    months = in_months(fields.schedule.months)
+    months = describe_months(fields.schedule.months)
     whole_month = len(by_month.values) == DAY_OF_MONTH.high
     whole_week = len(by_week.values) == DAY_OF_WEEK.high + 1
     if whole_month and whole_week:
@@ -34,13 +34,13 @@ def days_in_words(fields: Fields) -> str | None:
         if either:
             return f"{_BOTH}both are given, and either is enough: every day{months}."
         if whole_week:
-            days = on_days_of_month(by_month.values)
+            days = describe_days_of_month(by_month.values)
             return f"{_BOTH}only day-of-month counts, {days}{months}{short}."
-        return f"{_BOTH}only day-of-week counts, {on_weekdays(weekdays)}{months}."
+        return f"{_BOTH}only day-of-week counts, {describe_weekdays(weekdays)}{months}."
     parts = []
     if by_month.values:
-        parts.append(on_days_of_month(by_month.values))
+        parts.append(describe_days_of_month(by_month.values))
     if weekdays:
-        parts.append(on_weekdays(weekdays))
+        parts.append(describe_weekdays(weekdays))
     days = ", and also ".join(parts)
     return f"{_BOTH}both are given, and either is enough: {days}{months}{short}."

@@ -10,13 +10,13 @@ from typing import Final
 from app.domain import zones
 from app.domain.dapr import time_spec
 from app.domain.dapr.booking import Booked, Times, book
-from app.domain.dapr.description import days_in_words
+from app.domain.dapr.description import describe_days
 from app.domain.dapr.gap import minimum_gap, ticks_from
 from app.domain.dapr.reader import Every, Fields, Read, read
 from app.domain.dapr.refusal import Refusal
 from app.domain.dapr.schedule import DaprSchedule
 from app.domain.instants import format_utc
-from app.domain.preview import Preview, changes_in_words
+from app.domain.preview import Preview, describe_clock_changes
 from app.domain.zones import Zone
 
 _UTC: Final = "UTC"
@@ -72,8 +72,10 @@ def _warnings(
         yield _PAST.format(format_utc(booked.first), missed)
     if schedule is None or isinstance(schedule, Every):
         return
-    days = days_in_words(schedule)
+    days = describe_days(schedule)
     if days is not None:
         yield days
     if schedule.clock is not None:
-        yield from changes_in_words(schedule.clock, schedule.schedule, after=after, listed=listed)
+        yield from describe_clock_changes(
+            schedule.clock, schedule.schedule, after=after, listed=listed
+        )

@@ -80,7 +80,7 @@ def _told(trigger: Trigger, after: datetime) -> Iterator[str]:
             yield f"runs when {upstream} {ends}, and has no time of its own."
             return
         case ByCron(expression=expression):
-            days = quartz.days_in_words(expression)
+            days = quartz.describe_days(expression)
             if days is not None:
                 yield days
         case ByInterval():

@@ -9,12 +9,12 @@ from typing import Final, Literal, NamedTuple
 
 from app.domain import quartz
 from app.domain.checks import quoted
+from app.domain.follow import Follow
 from app.domain.fusion.intervals import ByInterval
 from app.domain.fusion.resource import Resource
 from app.domain.fusion.time_triggers import ByCron, TimeTriggers
 from app.domain.fusion.triggers import AfterJob, Trigger
 from app.domain.instants import format_millis
-from app.domain.job import Follow
 from app.domain.run import RunState
 
 _BEGINNING: Final = datetime(1969, 12, 31, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Words: what the day fields of an expression mean, in plain English."""
+"""Description: what the day fields of an expression mean, in plain English."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHORT_MONTHS: Final = "; shorter months leave out the days they lack"
 _RUN: Final = 3
 
 
-def days_in_words(expression: str) -> str | None:
+def describe_days(expression: str) -> str | None:
     """What the two day fields of an expression that can be read mean; None for every day."""
     month_days, months, week_days = expression.upper().split()[3:6]
     if month_days == week_days:
@@ -30,7 +30,7 @@ def days_in_words(expression: str) -> str | None:
         return None
     counts = "day-of-month" if by_month else "day-of-week"
     short = SHORT_MONTHS if by_month and _may_be_missing(month_days) else ""
-    named = in_months(expand(MONTH, months))
+    named = describe_months(expand(MONTH, months))
     return f"day-of-month and day-of-week: only {counts} counts, {days}{named}{short}."
 
 
@@ -40,7 +40,7 @@ def _days_of_month(text: str) -> str:
     days = expand(DAY_OF_MONTH, plain) if plain else ()
     if len(days) == DAY_OF_MONTH.high:
         return _EVERY
-    numbered = [on_days_of_month(days)] if days else []
+    numbered = [describe_days_of_month(days)] if days else []
     return ", and ".join([*numbered, *map(_special_day, special)])
 
 
@@ -55,13 +55,13 @@ def _special_day(item: str) -> str:
     return f"on {_WEEKDAY} nearest to the {day}, in the same month"
 
 
-def on_days_of_month(days: Sequence[int]) -> str:
+def describe_days_of_month(days: Sequence[int]) -> str:
     """The days of the month, by their numbers."""
     named = [f"the {_ordinal(day)}" for day in range(DAY_OF_MONTH.high + 1)]
     return f"{_listed(days, named)} of the month"
 
 
-def on_weekdays(from_monday: Sequence[int]) -> str:
+def describe_weekdays(from_monday: Sequence[int]) -> str:
     """The days of the week, ascending, Monday being 0."""
     return _listed(_in_a_circle(list(from_monday), 7), list(day_name))
 
@@ -101,10 +101,10 @@ def _days_of_week(text: str) -> str:
         return _EVERY
     # Quartz begins its week on Sunday; read aloud it begins on Monday.
     from_monday = sorted((day - 2) % 7 for day in days)
-    return on_weekdays(from_monday)
+    return describe_weekdays(from_monday)
 
 
-def in_months(months: Sequence[int]) -> str:
+def describe_months(months: Sequence[int]) -> str:
     """The months, to be put behind the days; nothing where they are all."""
     if len(months) == MONTH.high:
         return ""

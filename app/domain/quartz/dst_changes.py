@@ -1,4 +1,4 @@
-"""Disturbances: the clock changes that hit the times of a schedule."""
+"""DST changes: the changes of a zone's clock that affect the firings of a schedule."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MINUTES_OF_DAY: Final = DAY // 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Disturbance:
+class DstChange:
     """A change of the clock at `instant` (UTC), which it shows as `before` and as `after`.
 
     `times` are the first of the schedule's wall-clock times that do not exist, where the clock
@@ -36,9 +36,9 @@ class Disturbance:
     pause: tuple[datetime, datetime] | None
 
 
-def disturbances(
+def find_dst_changes(
     clock: Clock, schedule: Schedule, *, after: datetime, until: datetime
-) -> Iterator[Disturbance]:
+) -> Iterator[DstChange]:
     """The changes after `after` and up to `until` (aware) that hit a time of the schedule."""
     zone = clock.zone
     first, last = (clocks.index_at(clock, clocks.whole_seconds(each)) for each in (after, until))
@@ -51,7 +51,7 @@ def disturbances(
             times.append(found)
             found = following(schedule, found + 1)
         if times:
-            yield Disturbance(
+            yield DstChange(
                 instant=clocks.instant(change),
                 before=clocks.wall_time(before),
                 after=clocks.wall_time(now),

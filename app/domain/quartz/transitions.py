@@ -1,4 +1,4 @@
-"""Turns: where the clock of a zone jumps, by the times of day that it shows then.
+"""Transitions: where the clock of a zone jumps, by the times of day that it shows then.
 
 A zone has hundreds of changes, but they come at few times of day. So whether a change can bring two
 firings of a schedule close together is asked once for each of these, before any date is looked at.
@@ -17,7 +17,7 @@ from app.domain.quartz.evaluation import earlier_today, falls_on, later_today
 from app.domain.quartz.schedule import Schedule
 
 
-class _Turn(NamedTuple):
+class _Transition(NamedTuple):
     """A change, by its number: wall-clock times up to `stop` come before it, from `start` after."""
 
     number: int
@@ -33,18 +33,18 @@ def may_bring_closer(clock: Clock, schedule: Schedule, limit: int, *, first: int
     """
     for (stop, start), group in _by_time_of_day(clock).items():
         if _since_time(schedule, stop) + _until_time(schedule, start) < limit:
-            for turn in group:
-                if turn.number >= first:
-                    yield _has_dates(schedule, turn, limit)
+            for transition in group:
+                if transition.number >= first:
+                    yield _has_dates(schedule, transition, limit)
 
 
 @lru_cache(maxsize=512)
-def _by_time_of_day(clock: Clock) -> dict[tuple[int, int], list[_Turn]]:
+def _by_time_of_day(clock: Clock) -> dict[tuple[int, int], list[_Transition]]:
     pieces = [clocks.piece(clock, number) for number in range(len(clock.zone.offsets))]
-    found: dict[tuple[int, int], list[_Turn]] = {}
+    found: dict[tuple[int, int], list[_Transition]] = {}
     for number in range(len(clock.zone.changes)):
         stop, start = pieces[number].stop, pieces[number + 1].start
-        found.setdefault((stop % DAY, start % DAY), []).append(_Turn(number, stop, start))
+        found.setdefault((stop % DAY, start % DAY), []).append(_Transition(number, stop, start))
     return found
 
 
@@ -65,9 +65,12 @@ def _until_time(schedule: Schedule, time: int) -> int:
     return opening + DAY - time if found is None else _seconds(*found) - time
 
 
-def _has_dates(schedule: Schedule, turn: _Turn, limit: int) -> bool:
+def _has_dates(schedule: Schedule, transition: _Transition, limit: int) -> bool:
     """Whether the schedule has a date within `limit` before a change, and one within it after."""
-    before, after = (turn.stop - limit, turn.stop - 1), (turn.start, turn.start + limit)
+    before, after = (
+        (transition.stop - limit, transition.stop - 1),
+        (transition.start, transition.start + limit),
+    )
     return all(
         any(_falls_within(schedule, clocks.wall_time(each)) for each in side)
         for side in (before, after)

@@ -10,11 +10,12 @@ from typing import Final
 from sqlalchemy import Connection
 
 from app.domain.account import Caller
+from app.domain.follow import Follow
 from app.domain.fusion import chain, time_triggers
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.schedule import SavedSchedule, Schedule, follows_of, time_triggers_of
 from app.domain.fusion.time_triggers import TimeTriggers
-from app.domain.job import Booking, Follow, Job, booking_of
+from app.domain.job import Booking, Job, booking_of
 from app.domain.limits import FOLLOWERS
 from app.service import jobs as native
 from app.service import limits

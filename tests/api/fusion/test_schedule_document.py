@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from app.api.fusion import json_reader, schedule_document
 from app.api.fusion.schedule_document import render
+from app.domain.follow import Follow
 from app.domain.fusion import resource, time_triggers
 from app.domain.fusion.intervals import MAX_UNITS, ByInterval, Unit
 from app.domain.fusion.schedule import Schedule, follows_of, time_triggers_of
 from app.domain.fusion.time_triggers import ByCron, TimeTriggers
 from app.domain.fusion.triggers import Trigger
-from app.domain.job import Follow
 from app.domain.run import RunState
 from app.errors import InvalidMember
 from tests.domain.fusion.trigger_strategies import utc

@@ -16,8 +16,9 @@ from app.domain.clocks import OnGap, OnOverlap
 from app.domain.instants import format_utc
 from app.domain.job import Booking, Job
 from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.native.trigger import Cron, Local
+from app.domain.one_time import At
 from app.domain.retry_policy import RetryPolicy
-from app.domain.trigger import At, Cron, Local
 from app.errors import MalformedDocument
 from tests.api.golden import golden
 

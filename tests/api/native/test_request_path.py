@@ -6,7 +6,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.api.native.documents import request_path
-from app.domain.trigger import At, Cron, Trigger
+from app.domain.native.trigger import Cron
+from app.domain.one_time import At
+from app.domain.trigger import Trigger
 from app.errors import InvalidMember
 from tests.api.native.booked import ids
 

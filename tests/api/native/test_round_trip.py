@@ -16,8 +16,10 @@ from app.domain.clocks import OnGap, OnOverlap
 from app.domain.instants import format_utc
 from app.domain.job import Booking, Job
 from app.domain.misfire import Misfire, MisfirePolicy
+from app.domain.native.trigger import Cron, Local
+from app.domain.one_time import At
 from app.domain.retry_policy import Backoff, RetryPolicy
-from app.domain.trigger import At, Cron, Local, Trigger
+from app.domain.trigger import Trigger
 from app.errors import Refused
 
 VISIBLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40)

@@ -11,7 +11,7 @@ from app.domain.dapr.backlog import MAX_AT_ONCE
 from app.domain.dapr.booking import MAX_COUNTED, Times, book
 from app.domain.dapr.refusal import Refusal
 from app.domain.dapr.schedule import DaprSchedule, next_after
-from app.domain.trigger import At
+from app.domain.one_time import At
 from tests.domain.dapr.vectors import Vector, at, of
 from tests.domain.quartz.reference import utc
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from app.domain.dapr.booking import Times
-from app.domain.dapr.description import days_in_words
+from app.domain.dapr.description import describe_days
 from app.domain.dapr.preview import of_times
 from app.domain.dapr.reader import Fields, read
 from app.domain.dapr.refusal import Refusal
@@ -121,7 +121,7 @@ def test_the_days_in_words(schedule: str, words: str | None) -> None:
 def test_every_expression_can_be_told(drawn: Expression) -> None:
     fields = read(drawn.text)
     assert isinstance(fields, Fields)
-    words = days_in_words(fields)
+    words = describe_days(fields)
     assert words is None or words.startswith(BOTH)
 
 

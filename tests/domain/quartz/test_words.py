@@ -72,7 +72,7 @@ SHORT = "; shorter months leave out the days they lack"
     ],
 )
 def test_the_days_of_an_expression(days: str, words: str | None) -> None:
-    told = quartz.days_in_words(f"0 0 12 {days}")
+    told = quartz.describe_days(f"0 0 12 {days}")
     if words is None:
         assert told is None
     else:
@@ -82,12 +82,12 @@ def test_the_days_of_an_expression(days: str, words: str | None) -> None:
 
 
 def test_stars_in_both_day_fields_are_read_as_every_day() -> None:
-    told = quartz.days_in_words(" 0\t0 12  * * * ")
+    told = quartz.describe_days(" 0\t0 12  * * * ")
     assert told == 'day-of-month and day-of-week: both are "*", which is read as every day.'
 
 
 def told(expression: str) -> str:
-    words = quartz.days_in_words(expression)
+    words = quartz.describe_days(expression)
     return "" if words is None else words
 
 

@@ -11,9 +11,10 @@ from app.api import negotiation, previews
 from app.api.native.codecs import json_codec, xml_codec
 from app.api.native.codecs.generic_codec import Value
 from app.api.native.documents import schedule as schedule_document
-from app.domain import clocks, instants, preview, zones
+from app.domain import clocks, instants, zones
 from app.domain.checks import escaped, quoted
-from app.domain.preview import MAX_FIRINGS, Preview
+from app.domain.native import preview as native_preview
+from app.domain.preview import MAX_FIRINGS, Preview, add_warning
 from app.errors import InvalidMember
 
 ROOT: Final = "preview"
@@ -114,10 +115,10 @@ def _preview(members: Mapping[str, Any], after: datetime, count: int) -> Preview
     texts = {_MEMBERS[name]: _text(members, name) for name in members}
     written = _Timing(**texts)
     trigger, zone = schedule_document.trigger(written), zones.find(written.timezone or _UTC)
-    found = preview.of_trigger(trigger, after=after, count=count, zone=zone)
+    found = native_preview.preview_trigger(trigger, after=after, count=count, zone=zone)
     if written.when is None or written.timezone is None:
         return found
-    return preview.noted(found, _note(written.when, zone))
+    return add_warning(found, _note(written.when, zone))
 
 
 DIALECT: Final = previews.Dialect(name=NATIVE, members=tuple(_MEMBERS), preview=_preview)

@@ -9,7 +9,9 @@ from urllib.parse import unquote_to_bytes
 
 from app.domain import instants
 from app.domain.checks import quoted
-from app.domain.trigger import At, Cron, Trigger
+from app.domain.native.trigger import Cron
+from app.domain.one_time import At
+from app.domain.trigger import Trigger
 from app.errors import InvalidMember
 
 PREFIX: Final = "/1/jobs/"

@@ -10,7 +10,9 @@ from typing import Protocol, TypeVar
 from app.domain import clocks, instants, zones
 from app.domain.checks import quoted
 from app.domain.clocks import OnGap, OnOverlap
-from app.domain.trigger import At, Cron, Local, Native, Trigger
+from app.domain.native.trigger import Cron, Local, NativeTrigger
+from app.domain.one_time import At
+from app.domain.trigger import Trigger
 from app.errors import InvalidMember
 
 _Rule = TypeVar("_Rule", bound=StrEnum)
@@ -40,7 +42,7 @@ class Written(Protocol):
         """A rule for local times that are shown twice."""
 
 
-def trigger(written: Written) -> Native:
+def trigger(written: Written) -> NativeTrigger:
     """The trigger that the members mean; raises InvalidMember."""
     if written.when is not None and written.cron is not None:
         raise InvalidMember("cron", "There are both when and cron.", remedy="Give one of the two.")

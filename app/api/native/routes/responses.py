@@ -16,7 +16,7 @@ from app.api.native.documents import job as job_document
 from app.api.native.documents.job import JobDocument
 from app.domain import zones
 from app.domain.job import Job
-from app.domain.trigger import Cron
+from app.domain.native.trigger import Cron
 
 TZDATA: Final = "Wakecall-Tzdata"
 

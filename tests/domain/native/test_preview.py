@@ -10,7 +10,9 @@ import pytest
 from app.domain import preview, trigger, zones
 from app.domain.clocks import OnGap, OnOverlap
 from app.domain.instants import format_utc
-from app.domain.trigger import At, Cron, Local
+from app.domain.native import preview as native_preview
+from app.domain.native.trigger import Cron, Local
+from app.domain.one_time import At
 from tests.domain.quartz.reference import utc
 
 NOW = utc(2026, 11, 22, 5, 30)
@@ -22,7 +24,7 @@ def local(expression: str, zone: str, gap: OnGap | None, overlap: OnOverlap | No
 
 def told(cron: Cron, after: datetime = NOW, count: int = 5) -> preview.Preview:
     zone = zones.find(cron.local.timezone if cron.local else "UTC")
-    return preview.of_trigger(cron, after=after, count=count, zone=zone)
+    return native_preview.preview_trigger(cron, after=after, count=count, zone=zone)
 
 
 NY = "America/New_York"
@@ -150,10 +152,10 @@ def test_a_pause_that_the_clock_makes_is_told(
 
 def test_an_instant_has_nothing_to_be_said_of_it() -> None:
     at, zone = At(instant=NOW + timedelta(days=1)), zones.find("UTC")
-    found = preview.of_trigger(at, after=NOW, count=5, zone=zone)
+    found = native_preview.preview_trigger(at, after=NOW, count=5, zone=zone)
     assert (found.next, found.minimum_gap) == ((at.instant,), None)
     assert found.warnings == found.reasons == ()
-    past = preview.of_trigger(at, after=at.instant, count=5, zone=zone)
+    past = native_preview.preview_trigger(at, after=at.instant, count=5, zone=zone)
     assert past.next == ()
     assert len(past.reasons) == 1
 
