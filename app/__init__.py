@@ -14,6 +14,7 @@ from app.api import (
     browsers,
     caching,
     callback_depth,
+    dialects,
     health,
     path_prefix,
     problems,
@@ -22,15 +23,20 @@ from app.api import (
     refused_keys,
 )
 from app.api.dapr import commands as dapr_commands
+from app.api.dapr import dialect as dapr_dialect
 from app.api.dapr import routes as dapr
 from app.api.fusion import commands as fusion_commands
+from app.api.fusion import dialect as fusion_dialect
 from app.api.fusion import routes as fusion
 from app.api.idempotency import Application
+from app.api.native import dialect as native_dialect
 from app.api.native.routes import jobs as native
 from app.api.references import references
 from app.config import Settings, load
 from app.service import key_cache, limits
 from app.store import engine
+
+dialects.register(native_dialect.DIALECT, dapr_dialect.DIALECT, fusion_dialect.DIALECT)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

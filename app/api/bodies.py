@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
@@ -11,6 +10,7 @@ from flask import request
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.http import parse_options_header
 
+from app.api import dialects
 from app.domain.checks import quoted
 from app.errors import (
     AddressTooLong,
@@ -24,8 +24,6 @@ from app.errors import (
 
 MAX_DOCUMENT: Final = 64 * 1024
 MAX_LONG: Final = 4 * 1024 * 1024
-LONG_PATHS: Final = re.compile(r"/1/jobs/bulk|/+v1\.0[^/]*/+jobs/.*", re.DOTALL)
-_JOB_IN_ADDRESS: Final = re.compile(r"/1/jobs(?:/|$)")
 MAX_TARGET: Final = 16 * 1024
 MAX_CONTENT_TYPE: Final = 1024
 FAILURE: Final = "wakecall.body_failure"
@@ -43,8 +41,8 @@ class BodyFailure(StrEnum):
 
 def most(environ: Mapping[str, Any]) -> int:
     """How many bytes any body of this request may have; the route may allow fewer."""
-    long = environ["REQUEST_METHOD"] == "POST" and LONG_PATHS.fullmatch(environ["PATH_INFO"])
-    return MAX_LONG if long else MAX_DOCUMENT
+    is_long = environ["REQUEST_METHOD"] == "POST" and dialects.takes_long_body(environ["PATH_INFO"])
+    return MAX_LONG if is_long else MAX_DOCUMENT
 
 
 def read(limit: int, *, member: str | None = None) -> bytes:
@@ -113,10 +111,9 @@ def check_target() -> None:
     """Refuse an address no call needs; raises AddressTooLong, InvalidMember."""
     length = len(request.environ["PATH_INFO"]) + len(request.environ.get("QUERY_STRING", ""))
     if max(length, len(request.environ.get("REQUEST_URI", ""))) > MAX_TARGET:
-        is_job = _JOB_IN_ADDRESS.match(request.environ["PATH_INFO"]) is not None
         raise AddressTooLong(
             f"The address has more than {MAX_TARGET} characters.",
-            remedy="POST the job as a document to /1/jobs." if is_job else "Shorten the address.",
+            remedy=dialects.address_remedy(request.environ["PATH_INFO"]),
         )
     try:
         # The bytes of an address come as the characters of ISO-8859-1 (PEP 3333).

@@ -6,12 +6,11 @@ from typing import Final
 
 from flask import Response
 
+from app.api import dialects
+
 PUBLIC: Final = "public, max-age=3600"
-VARY: Final = (
-    "Accept, Authorization, X-API-Key, dapr-api-token, dapr-app-id, "
-    "Origin, Sec-Fetch-Mode, Sec-Fetch-Site, Upgrade-Insecure-Requests"
-)
-"""What an answer may depend on: the format, who asks, for which app, and from which site."""
+_WHO: Final = ("Accept", "Authorization", "X-API-Key")
+_FROM: Final = ("Origin", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Upgrade-Insecure-Requests")
 
 
 def public(response: Response) -> Response:
@@ -24,10 +23,16 @@ def mark(response: Response) -> None:
     """Let no cache keep the answer, unless it is `public`.
 
     A cache knows that an answer to a request with `Authorization` is one client's (RFC 9111, 3.5);
-    of `X-API-Key` and `dapr-api-token` it does not, so that it would give it to others.
+    of the other headers that a key may be sent in it does not, so that it would give the answer to
+    others.
     """
     if response.cache_control.public:
         response.headers["Vary"] = "Accept"
         return
     response.headers["Cache-Control"] = "no-store"
-    response.headers["Vary"] = VARY
+    response.headers["Vary"] = ", ".join(_vary())
+
+
+def _vary() -> tuple[str, ...]:
+    """What an answer may depend on: the format, who asks, for which app, and from which site."""
+    return (*_WHO, *dialects.key_headers(), *dialects.app_headers(), *_FROM)

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 
-from app.api import admission, bodies, scopes
+from app.api import admission, bodies, dialects, scopes
 from app.domain import idempotency as domain
 from app.domain.account import Caller
 from app.service import idempotency as service
@@ -101,7 +101,9 @@ def _fingerprint(body: bytes, caller: Caller) -> bytes:
     target = environ.get("REQUEST_URI") or f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING')}"
     fields = (environ.get(name, "") for name in ("CONTENT_TYPE", "HTTP_X_CONTENT_SIGNATURE"))
     # Which app of the account it is about; without one, what earlier releases made of it.
-    apps = [app for app in (environ.get("HTTP_DAPR_APP_ID"), caller.app) if app]
+    apps = [
+        app for app in (*dialects.in_environ(environ, dialects.app_headers()), caller.app) if app
+    ]
     return domain.fingerprint((*(text.encode() for text in (target, *fields, *apps)), body))
 
 

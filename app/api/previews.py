@@ -17,7 +17,7 @@ _OFFERED: Final = "wakecall.previews"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Dialect:
+class Previewer:
     """How one dialect previews: the members it knows, and what it makes of those given.
 
     `preview` takes the members as they came (JSON values, with numbers as text; from XML all are
@@ -30,14 +30,14 @@ class Dialect:
     preview: Callable[[Mapping[str, Any], datetime, int], Preview]
 
 
-def offer(app: Flask, dialect: Dialect) -> None:
+def offer(app: Flask, dialect: Previewer) -> None:
     """Let this application preview in a dialect."""
     app.extensions.setdefault(_OFFERED, {})[dialect.name] = dialect
 
 
-def find(name: str) -> Dialect:
+def find(name: str) -> Previewer:
     """The dialect of that name; raises InvalidMember."""
-    offered: dict[str, Dialect] = current_app.extensions[_OFFERED]
+    offered: dict[str, Previewer] = current_app.extensions[_OFFERED]
     if name not in offered:
         raise InvalidMember(
             "dialect",

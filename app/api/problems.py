@@ -14,7 +14,15 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as NoRoute
 
 from app import errors
-from app.api import auth, browsers, negotiation, path_prefix, refused_keys, unavailable_log
+from app.api import (
+    auth,
+    browsers,
+    dialects,
+    negotiation,
+    path_prefix,
+    refused_keys,
+    unavailable_log,
+)
 from app.api.xml_text import printable
 from app.domain.idempotency import is_final
 from app.log import logger
@@ -191,7 +199,9 @@ def _translated(error: Exception) -> errors.WakecallError | None:
             instead.__cause__ = error
             return instead
         case NoRoute():
-            return errors.NotFound("There is nothing at this path.", remedy=_paths(request.path))
+            return errors.NotFound(
+                "There is nothing at this path.", remedy=dialects.paths_remedy(request.path)
+            )
         case errors.Misconfigured():
             # The operator's log tells the cause, which is nobody else's business.
             missing = errors.Unavailable(_UNCONFIGURED)
@@ -200,18 +210,6 @@ def _translated(error: Exception) -> errors.WakecallError | None:
         case HTTPException(code=int(code)) if code < 500:  # noqa: PLR2004 - RFC 9110, 15.6
             return errors.Refused(error.description or error.name)
     return None
-
-
-def _paths(asked: str) -> str:
-    if asked.startswith("/api/"):
-        return (
-            "Fusion's paths are /api/jobs/<type>:<id>, with /history, /schedule or /actions after "
-            "it, and /api/tasks/<id>; /apps/<app> may stand after /api. None ends in a slash."
-        )
-    return (
-        "The paths begin with /1/jobs and do not end in a slash; "
-        "a question mark within one is written %3F."
-    )
 
 
 def _members(error: errors.WakecallError) -> dict[str, str | int]:

@@ -1,8 +1,7 @@
-"""References: what answers and documents point to, the problem types and the schema."""
+"""References: the problem types, which every problem points to."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from flask import Blueprint, Response
@@ -14,8 +13,6 @@ from app.api.scopes import needs_no_key
 from app.errors import NotFound
 
 references: Final = Blueprint("references", __name__)
-
-_SCHEMA: Final = (Path(__file__).parent / "native" / "documents" / "job.xsd").read_bytes()
 
 
 @references.get("/problems/<code>")
@@ -32,11 +29,3 @@ def problem(code: str) -> Response:
     meaning = (error.__doc__ or "").partition("\n")[0]
     text = f"{kind.status} {kind.title}\n{meaning}\n"
     return caching.public(Response(text, content_type="text/plain; charset=utf-8"))
-
-
-@references.get("/schemas/job.xsd")
-@needs_no_key
-@takes(ignoring=True)
-def schema() -> Response:
-    """The XML documents' schema."""
-    return caching.public(Response(_SCHEMA, content_type="application/xml; charset=utf-8"))

@@ -121,7 +121,7 @@ def of(app: Flask) -> RefusedKeys:
 def judge(refusal: Unauthenticated) -> Unauthenticated | RateLimited:
     """What to answer a request that has no valid key; counts it."""
     network = senders.network_of(request.environ.get("REMOTE_ADDR", ""))
-    sent = any(name in request.environ for name in senders.CREDENTIALS)
+    sent = senders.has_credentials(request.environ)
     counted: RefusedKeys | None = current_app.extensions.get(_EXTENSION)
     exceeded = counted.count(network, key_sent=sent) if counted else None
     if exceeded is None:

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
-from app.api import auth
+from app.api import auth, dialects
 from app.domain import key as keys
 
 SENDER: Final = "wakecall.sender"
@@ -23,9 +23,8 @@ SENDER: Final = "wakecall.sender"
 
 MAX_REMEMBERED: Final = 4096
 _AUTHORIZATION: Final = "HTTP_AUTHORIZATION"
-_BARE: Final = ("HTTP_DAPR_API_TOKEN", "HTTP_X_API_KEY")
-CREDENTIALS: Final = (_AUTHORIZATION, *_BARE)
-"""The header fields that a key may be sent in, as the environment names them."""
+_KEY_HEADERS: Final = ("X-API-Key",)
+"""The headers that a key may be sent in by itself, besides those of the dialects."""
 _IPV6_PREFIX: Final = 64
 
 
@@ -59,6 +58,11 @@ def note(environ: Mapping[str, Any], account: int, max_concurrent: int | None) -
     if sender is not None:
         sender.account = account
         sender.max_concurrent = sys.maxsize if max_concurrent is None else max_concurrent
+
+
+def has_credentials(environ: Mapping[str, Any]) -> bool:
+    """Whether the request brings what may be a key, wherever one may be sent."""
+    return _AUTHORIZATION in environ or bool(_bare_keys(environ))
 
 
 def network_of(address: str) -> str:
@@ -113,7 +117,7 @@ class Senders:
 
 def _keys_in(environ: Mapping[str, Any]) -> tuple[bytes, ...]:
     """The digests of the well-formed keys in a request, wherever one may be sent."""
-    texts = [environ[name] for name in _BARE if name in environ]
+    texts = _bare_keys(environ)
     scheme, _, credentials = environ.get(_AUTHORIZATION, "").strip(" \t").partition(" ")
     credentials = credentials.strip(" ")
     if scheme.lower() == "bearer":
@@ -122,3 +126,7 @@ def _keys_in(environ: Mapping[str, Any]) -> tuple[bytes, ...]:
         texts += auth.basic_pair(credentials) or ()
     read = (keys.read(text.strip(" \t")) for text in texts)
     return tuple(each.digest for each in read if each is not None)
+
+
+def _bare_keys(environ: Mapping[str, Any]) -> list[str]:
+    return dialects.in_environ(environ, (*dialects.key_headers(), *_KEY_HEADERS))

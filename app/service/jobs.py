@@ -17,13 +17,14 @@ from app.domain.account import Account, CachedCaller, Caller
 from app.domain.booking import check
 from app.domain.checks import quoted
 from app.domain.firing_rate import Allowed, reason
-from app.domain.job import Booking, Dialect, Job, ReadOnlyMembers
+from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.rearm import catch_up
 from app.domain.timings import CANCEL_DEADLINE, LOOK_AHEAD
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.domain.usage import Use
 from app.errors import Conflict, InvalidMember, NotFound, Refused
 from app.service import accounts, arming, permissions, usage
+from app.service.foreign_jobs import refuse_foreign
 from app.service.limits import limits_of
 from app.service.usage import within_limits
 from app.store import inflight, superseded
@@ -192,8 +193,7 @@ def update(caller: Caller, job_id: UUID, booking: Booking, read_only: ReadOnlyMe
     check_booking(booking)
     with _own_name(caller.account, booking), transaction() as connection:
         current = locked(connection, caller, job_id)
-        if current.dialect is not Dialect.NATIVE:
-            raise _of_another(current)
+        refuse_foreign(current)
         return replace_locked(connection, caller, current, booking, read_only)
 
 
@@ -239,19 +239,6 @@ def put_in_place(
     keep(connection, current.id)
     store.replace(connection, current, booking, next_at)
     return stored(current.id, caller.account, booking, current.version + 1, next_at)
-
-
-def _of_another(current: Job) -> Conflict:
-    """Why a job that was booked in another dialect is not replaced in native words."""
-    where = {
-        Dialect.DAPR: "POST /v1.0/jobs/<name> with overwrite replaces it",
-        Dialect.FUSION: "PUT /api/jobs/<resource>/schedule, or PUT /api/tasks/<id>, changes it",
-    }
-    return Conflict(
-        f"The job {current.id} is the {current.dialect.title()} job {quoted(current.name or '')}.",
-        member="id",
-        remedy=f"{where[current.dialect]}; pause, resume, fire and DELETE work here too.",
-    )
 
 
 def delete(caller: Caller, job_id: UUID) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.api import bodies, browsers, health, negotiation
+from app.api import bodies, browsers, dialects, health, negotiation
 from app.api.dapr import addresses
 from app.api.native.codecs import json_codec, xml_codec, xml_encoding
 from app.api.native.documents import bulk as bulk_document
@@ -84,12 +84,12 @@ PLACES: dict[str, Place] = {
             repeated("a", "/v1.0"),
             repeated("/jobs", "/v1.0"),
         ),
-        patterns=("api.bodies.LONG_PATHS",),
+        patterns=("api.native.dialect.LONG_PATHS", "api.dapr.dialect.LONG_PATHS"),
     ),
     "an address that is too long": Place(
-        read=bodies._JOB_IN_ADDRESS.match,
+        read=dialects.address_remedy,
         worst=(repeated("/"), repeated("/1/jobs"), repeated("a", "/1/jobs")),
-        patterns=("api.bodies._JOB_IN_ADDRESS",),
+        patterns=("api.native.dialect._JOBS",),
     ),
     "a Dapr path": Place(
         read=addresses.is_ours,

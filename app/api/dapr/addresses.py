@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _OURS: Final = re.compile(r"/+v1\.0(?:-[0-9a-z]+)?(?:/|$)")
-_TOKEN: Final = "HTTP_DAPR_API_TOKEN"  # noqa: S105 - a header's name
+TOKEN: Final = "dapr-api-token"  # noqa: S105 - a header's name
+"""The header in which Dapr's clients send a token, here an API key."""
+_ENVIRON_TOKEN: Final = "HTTP_DAPR_API_TOKEN"  # noqa: S105 - the same, as WSGI names it
 _SLASHES: Final = re.compile(r"/{2,}")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PARTS: Final = 3
@@ -32,8 +34,8 @@ class Cleaned:
         """The answer of the application."""
         if is_ours(environ["PATH_INFO"]):
             environ["PATH_INFO"] = unquote_to_bytes(_clean(_raw(environ))).decode("latin-1")
-            if _TOKEN in environ:
-                environ[auth.TOKEN] = environ[_TOKEN]
+            if _ENVIRON_TOKEN in environ:
+                environ[auth.TOKEN] = environ[_ENVIRON_TOKEN]
         return self._app(environ, start_response)
 
 

@@ -89,4 +89,4 @@ def _text(members: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-DIALECT: Final = previews.Dialect(name="dapr", members=_MEMBERS, preview=_preview)
+PREVIEWER: Final = previews.Previewer(name="dapr", members=_MEMBERS, preview=_preview)

@@ -40,7 +40,7 @@ def install(app: Flask) -> None:
     app.url_map.converters["dapr_name"] = _NameConverter
     app.register_blueprint(dapr_routes)
     problems.told_by(app, Teller(covers=_covers, tell=failures.tell))
-    previews.offer(app, bookings.DIALECT)
+    previews.offer(app, bookings.PREVIEWER)
     app.wsgi_app = addresses.Cleaned(app.wsgi_app)  # type: ignore[method-assign] # as Flask has it
 
 

@@ -20,6 +20,6 @@ def _preview(members: Mapping[str, Any], after: datetime, count: int) -> Preview
     return preview.of_schedule(schedule, after=after, count=count)
 
 
-DIALECT: Final = previews.Dialect(
+PREVIEWER: Final = previews.Previewer(
     name=FUSION, members=("resource", "enabled", "triggers", "default"), preview=_preview
 )

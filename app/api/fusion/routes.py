@@ -31,7 +31,7 @@ def install(app: Flask) -> None:
     """Offer the Fusion dialect in this application."""
     app.register_blueprint(fusion)
     app.register_blueprint(task_routes.tasks)
-    previews.offer(app, preview.DIALECT)
+    previews.offer(app, preview.PREVIEWER)
 
 
 @route(fusion, "GET", "/jobs")

@@ -215,7 +215,7 @@ def test_another_dialect_brings_its_own_members(make_app: MakeApp, key: str) -> 
         zone = zones.find("UTC")
         return Preview(next=(after,), minimum_gap=7, reasons=("no",), warnings=(), zone=zone)
 
-    previews.offer(app, previews.Dialect(name="other", members=("every",), preview=preview))
+    previews.offer(app, previews.Previewer(name="other", members=("every",), preview=preview))
     client = client_of(app, key)
     told = shown(client, dialect="other", every={"seconds": 7}, count=2)
     assert asked == [({"every": {"seconds": "7"}}, 2026, 2)]

@@ -87,7 +87,7 @@ def _begin(after: str, asked: Mapping[str, Any]) -> datetime:
     return found[0] if found else clocks.end_of_gap(zone, wall)
 
 
-def _whole(dialect: previews.Dialect) -> str:
+def _whole(dialect: previews.Previewer) -> str:
     """How a whole booking is checked; only those of the native dialect can be."""
     return " POST /1/jobs?dryRun=true checks a whole job." if dialect.name == NATIVE else ""
 
@@ -121,7 +121,7 @@ def _preview(members: Mapping[str, Any], after: datetime, count: int) -> Preview
     return add_warning(found, _note(written.when, zone))
 
 
-DIALECT: Final = previews.Dialect(name=NATIVE, members=tuple(_MEMBERS), preview=_preview)
+PREVIEWER: Final = previews.Previewer(name=NATIVE, members=tuple(_MEMBERS), preview=_preview)
 
 
 def _note(when: str, zone: zones.Zone) -> str | None:

@@ -25,6 +25,7 @@ from app.api.native.routes import (
     request_body,
     responses,
     runs,
+    schemas,
 )
 from app.api.native.routes.account import account
 from app.api.parameters import takes
@@ -60,7 +61,8 @@ def install(app: Flask) -> None:
     app.register_blueprint(completion_document.completion)
     app.register_blueprint(fusion_runners.runners)
     app.register_blueprint(dapr_apps.apps)
-    previews.offer(app, preview_document.DIALECT)
+    app.register_blueprint(schemas.schemas)
+    previews.offer(app, preview_document.PREVIEWER)
 
 
 @native.post("/jobs")

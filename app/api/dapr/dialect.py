@@ -1,0 +1,22 @@
+"""What the Dapr dialect registers with the modules that all dialects share."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from app.api.dapr import addresses
+from app.api.dialects import ApiDialect
+from app.domain.job import Dialect
+from app.service.dapr import apps
+
+LONG_PATHS: Final = re.compile(r"/+v1\.0[^/]*/+jobs/.*", re.DOTALL)
+
+DIALECT: Final = ApiDialect(
+    dialect=Dialect.DAPR,
+    covers=addresses.is_ours,
+    long_bodies=LONG_PATHS,
+    key_header=addresses.TOKEN,
+    app_header=apps.HEADER,
+    changed_by="POST /v1.0/jobs/<name> with overwrite replaces it",
+)

@@ -1,0 +1,88 @@
+"""What each dialect registers with the modules that all dialects share, which know none of them.
+
+app/__init__.py registers the dialects when it is imported, hence before any request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.domain.job import Dialect
+from app.service import foreign_jobs
+
+_SHORTEN: Final = "Shorten the address."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApiDialect:
+    """The paths, headers, limits and remedies of one dialect."""
+
+    dialect: Dialect
+    covers: Callable[[str], object]
+    """Truthy for a path of the dialect, whether or not there is anything at it."""
+    paths_remedy: str | None = None
+    """The remedy for a path of the dialect at which there is nothing; None for the first one's."""
+    address_remedy: str = _SHORTEN
+    """The remedy for an address of the dialect that is too long."""
+    long_bodies: re.Pattern[str] | None = None
+    """The paths (a full match) whose POST may have a long body."""
+    key_header: str | None = None
+    """The header that an API key may be sent in, besides those that serve every dialect."""
+    app_header: str | None = None
+    """The header that chooses among an account's apps, whose jobs are apart from one another."""
+    changed_by: str | None = None
+    """Which request changes a job of the dialect, as the native API cannot."""
+
+
+_REGISTERED: Final[dict[Dialect, ApiDialect]] = {}
+
+
+def register(*dialects: ApiDialect) -> None:
+    """Note what these dialects need; the first one answers for the paths that no dialect covers."""
+    for each in dialects:
+        _REGISTERED[each.dialect] = each
+        if each.changed_by is not None:
+            foreign_jobs.register(each.dialect, changed_by=each.changed_by)
+
+
+def paths_remedy(path: str) -> str:
+    """The remedy for a path at which there is nothing."""
+    found, first = _of_path(path), next(iter(_REGISTERED.values()))
+    return (found and found.paths_remedy) or first.paths_remedy or ""
+
+
+def address_remedy(path: str) -> str:
+    """The remedy for an address that is too long."""
+    found = _of_path(path)
+    return _SHORTEN if found is None else found.address_remedy
+
+
+def takes_long_body(path: str) -> bool:
+    """Whether a POST to this path may have a long body."""
+    return any(
+        each.long_bodies is not None and each.long_bodies.fullmatch(path)
+        for each in _REGISTERED.values()
+    )
+
+
+def key_headers() -> tuple[str, ...]:
+    """The headers of the dialects that an API key may be sent in."""
+    return tuple(each.key_header for each in _REGISTERED.values() if each.key_header)
+
+
+def app_headers() -> tuple[str, ...]:
+    """The headers of the dialects that choose among an account's apps."""
+    return tuple(each.app_header for each in _REGISTERED.values() if each.app_header)
+
+
+def in_environ(environ: Mapping[str, Any], headers: tuple[str, ...]) -> list[str]:
+    """The values of these headers in a request's WSGI environment, as far as they are sent."""
+    names = (f"HTTP_{each.upper().replace('-', '_')}" for each in headers)
+    return [environ[name] for name in names if name in environ]
+
+
+def _of_path(path: str) -> ApiDialect | None:
+    return next((each for each in _REGISTERED.values() if each.covers(path)), None)

@@ -1,0 +1,23 @@
+"""What the Fusion dialect registers with the modules that all dialects share."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.api.dialects import ApiDialect
+from app.domain.job import Dialect
+
+
+def _covers(path: str) -> bool:
+    return path.startswith("/api/")
+
+
+DIALECT: Final = ApiDialect(
+    dialect=Dialect.FUSION,
+    covers=_covers,
+    paths_remedy=(
+        "Fusion's paths are /api/jobs/<type>:<id>, with /history, /schedule or /actions after "
+        "it, and /api/tasks/<id>; /apps/<app> may stand after /api. None ends in a slash."
+    ),
+    changed_by="PUT /api/jobs/<resource>/schedule, or PUT /api/tasks/<id>, changes it",
+)
