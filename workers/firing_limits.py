@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
 
 import psycopg
 
 from app.domain.firing_rate import Allowed, FiringLimits, quiet_number, quiet_runs
 from app.domain.limits import Limits, overridden
+from app.domain.timings.limits import FIRING_WINDOW_S, OWN_LIMITS_S, QUEUED_ACCOUNTS_S, QUIET_SHARE
 from app.store import limits as store
 from app.store import runs_under_way
 from app.store.postponing import queued_accounts
 from app.uptime import read_uptime
-
-_OWN_S: Final = 5.0
-"""A changed limit holds this many seconds later, at the latest."""
-
-_QUEUED_S: Final = 1.0
-_WINDOW_S: Final = 1.0
-_BATCHES: Final = 2
-"""Of what need not be counted, one claim may have half, and the others within a second the rest."""
 
 
 class KnownFirings:
@@ -48,18 +40,18 @@ class KnownFirings:
     def limits(self, connection: psycopg.Connection) -> FiringLimits:
         """What the next claim has to know; reads the database where what is known is too old."""
         now = self._clock()
-        if now - self._own_at >= _OWN_S:
+        if now - self._own_at >= OWN_LIMITS_S:
             own = store.with_own(connection)
             self._own = {
                 account: overridden(self._defaults, overrides) for account, overrides in own.items()
             }
             self._own_at = now
             self._stricter = self._differing()
-        if now - self._queued_at >= _QUEUED_S:
+        if now - self._queued_at >= QUEUED_ACCOUNTS_S:
             self._queued = queued_accounts(connection)
             self._full = self._half_full(connection)
             self._queued_at = now
-        if now - self._window_at >= _WINDOW_S:
+        if now - self._window_at >= FIRING_WINDOW_S:
             self._near = frozenset(self._busy())
             self._begun.clear()
             self._window_at = now
@@ -69,7 +61,7 @@ class KnownFirings:
             default=Allowed(per_second=default, runs=self._defaults.runs_under_way),
             of={**self._stricter, **{each: self._allowed(each) for each in accounts}},
             queued=self._queued,
-            quiet=max(1, quiet_number(default) // _BATCHES),
+            quiet=max(1, quiet_number(default) // QUIET_SHARE),
             quiet_runs=quiet_runs(self._defaults.runs_under_way),
         )
 
@@ -101,7 +93,7 @@ class KnownFirings:
         """The accounts that began more than need not be counted, in the present second."""
         for account_id, number in self._begun.items():
             limits = self._of(account_id)
-            uncounted = quiet_number(limits.firings_per_second) // _BATCHES
+            uncounted = quiet_number(limits.firings_per_second) // QUIET_SHARE
             if number > min(uncounted, quiet_runs(limits.runs_under_way)):
                 yield account_id
 

@@ -14,6 +14,12 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 from rq.worker_registration import clean_worker_registry
 
+from app.domain.timings.notifying import (
+    MAX_ENTRIES,
+    NOTIFY_TTL_S,
+    REDIS_AWAY_PAUSE_S,
+    REDIS_TIMEOUT_S,
+)
 from app.log import logger
 from app.store.takes import Ticket
 from workers.loop_thread import LoopThread
@@ -24,25 +30,20 @@ SUSPECT: Final = "suspect"
 QUEUES: Final = (ON_TIME, OVERDUE, SUSPECT)
 """In the order in which workers answer them."""
 
-BATCH: Final = 500
 TAKE: Final = "workers.rq_worker.take"
 """The name RQ keeps for what is to be done; the doorman never imports it."""
 
-MAX_ENTRIES: Final = 1000
-"""Entries of a queue that are kept: one fades within a minute, but stays in its list until a worker
-comes to it, and while no worker is there the scheduler rings again every three seconds."""
 
 _TIDY_S: Final = 10.0
-_BATCH_TTL_S: Final = 60
-_REDIS_WAIT_S: Final = 1.0
-_AWAY_PAUSE_S: Final = 1.0
 
 Wire = list[tuple[str, int]]
 
 
 def redis_client(url: str) -> Redis:
     """A client that gives up after a second rather than hold anybody up."""
-    return Redis.from_url(url, socket_timeout=_REDIS_WAIT_S, socket_connect_timeout=_REDIS_WAIT_S)
+    return Redis.from_url(
+        url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
+    )
 
 
 def open_queue(name: str, redis: Redis) -> Queue:
@@ -102,7 +103,7 @@ class Notifier(LoopThread):
             # Whoever hears no bell polls PostgreSQL; old news is not worth keeping.
             for _ in self._drain():
                 pass
-            self.interval = _AWAY_PAUSE_S
+            self.interval = REDIS_AWAY_PAUSE_S
             return
         if self._away:
             logger.warning("redis.back")
@@ -132,8 +133,8 @@ def notify(where: Queue, tickets: Sequence[Ticket]) -> None:
     where.enqueue_call(
         TAKE,
         args=(to_wire(tickets),),
-        timeout=_BATCH_TTL_S,
+        timeout=NOTIFY_TTL_S,
         result_ttl=0,
-        failure_ttl=_BATCH_TTL_S,
-        ttl=_BATCH_TTL_S,
+        failure_ttl=NOTIFY_TTL_S,
+        ttl=NOTIFY_TTL_S,
     )

@@ -13,6 +13,13 @@ import psycopg
 from app import thread_failures
 from app.config import Settings
 from app.domain.quarantine import MAX_GROUP, choose
+from app.domain.timings.leases import (
+    QUARANTINE_LINGER_S,
+    QUARANTINE_LOCK_CHECK_S,
+    SUSPECT_GROUP_OPEN_S,
+    SUSPECT_POLL_S,
+    SUSPECT_SETTLE_INTERVAL_S,
+)
 from app.errors import Misconfigured
 from app.log import in_words, logger
 from app.store import quarantine
@@ -24,13 +31,6 @@ from workers.loop_thread import LoopThread
 from workers.process import begin, end, fail, identity, prepare_for
 from workers.quarantine_process import HURRY
 
-_NEXT_S: Final = 0.02
-_SETTLE_S: Final = 0.005
-_LINGER_S: Final = 2.0
-_OPEN_S: Final = 3.0
-"""How long a group takes in others: the leases of one kill run out within so long."""
-
-_KEEP_S: Final = 1.0
 _STDIN: Final = 0
 
 
@@ -48,7 +48,7 @@ class QuarantineLock:
     def keep(self) -> bool:
         """Whether it is held still; where it is not, there is no more to ask for."""
         now = read_uptime()
-        if now - self._kept_at < _KEEP_S:
+        if now - self._kept_at < QUARANTINE_LOCK_CHECK_S:
             return True
         self._kept_at = now
         return self._asks(quarantine.keep_lock)
@@ -72,7 +72,7 @@ class QuarantineFeeder(LoopThread):
     def __init__(
         self, runtime: WorkerRuntime, database: ReconnectingConnection, lock: QuarantineLock
     ) -> None:
-        super().__init__("feeder", interval=_NEXT_S)
+        super().__init__("feeder", interval=SUSPECT_POLL_S)
         self._runtime = runtime
         self._database = database
         self._lock = lock
@@ -93,11 +93,11 @@ class QuarantineFeeder(LoopThread):
         leased = [each.ticket for each in list(self._runtime.dispatcher.leased_runs)]
         if leased:
             self._fed_at = now
-            if now - self._opened_at > _OPEN_S or len(leased) >= self._size:
+            if now - self._opened_at > SUSPECT_GROUP_OPEN_S or len(leased) >= self._size:
                 return
         else:
             self._opened_at = now
-        if not self._feed(leased) and now - self._fed_at > _LINGER_S:
+        if not self._feed(leased) and now - self._fed_at > QUARANTINE_LINGER_S:
             self._finish()
 
     def _feed(self, leased: list[Ticket]) -> bool:
@@ -128,7 +128,7 @@ def run(settings: Settings, lock: QuarantineLock) -> None:
     """Try every suspect there is, one group after the other."""
     runtime = WorkerRuntime(settings, f"{identity()}.alone", redis_is_connected=lambda: True)
     runtime.database_poller.polling = False
-    runtime.settler.interval = _SETTLE_S
+    runtime.settler.interval = SUSPECT_SETTLE_INTERVAL_S
     thread_failures.end_process(runtime.stop, hurry=runtime.hurry)
     threading.Thread(target=_follow, args=(runtime,), name="follow", daemon=True).start()
     feeder = QuarantineFeeder(

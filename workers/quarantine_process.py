@@ -11,6 +11,7 @@ from typing import IO, Final
 
 import psycopg
 
+from app.domain.timings.leases import QUARANTINE_START_PAUSE_S
 from app.store import quarantine
 from app.uptime import read_uptime
 
@@ -18,8 +19,6 @@ HURRY: Final = b"hurry\n"
 STOP: Final = b"stop\n"
 """What the worker writes to its process; the end of the pipe, as when it was killed, is a stop."""
 
-_PAUSE_S: Final = 1.0
-"""Between two starts: one that finds another process at work ends at once."""
 
 _SETTLING_S: Final = 15.0
 
@@ -48,7 +47,7 @@ class QuarantineProcess:
             return
         with self._lock:
             runs = self._process is not None and self._process.poll() is None
-            if self._closed or runs or self._clock() - self._started_at < _PAUSE_S:
+            if self._closed or runs or self._clock() - self._started_at < QUARANTINE_START_PAUSE_S:
                 return
             self._started_at = self._clock()
             self._start()

@@ -12,19 +12,19 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from app.domain.timings import LOOKBACK, UNBOUNDED_S
+from app.domain.timings.claiming import (
+    LEFT_BEHIND_S,
+    LOOKBACK,
+    MAX_SEARCH_PAUSE_S,
+    MIN_SEARCH_PAUSE_S,
+    SEARCH_REST,
+    UNBOUNDED_S,
+)
 from app.store.connection import ReconnectingConnection
 from app.store.left_behind import left_behind
 from workers.loop_thread import LoopThread
 
 _LOOKBACK_S: Final = LOOKBACK.total_seconds()
-_LEFT_S: Final = _LOOKBACK_S + 5.0
-"""A row that is further back than this many seconds is nobody's to find but the search's."""
-
-_SOONEST_S: Final = 1.0
-_LATEST_S: Final = 30.0
-_REST: Final = 50
-"""Searching takes a fiftieth of the time at most, unless that were less than every 30 s."""
 
 
 class Lookback:
@@ -68,7 +68,7 @@ class LeftBehindSearch(LoopThread):
         inflight: Lookback,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__("left_behind", interval=_SOONEST_S)
+        super().__init__("left_behind", interval=MIN_SEARCH_PAUSE_S)
         self._database = database
         self._due = due
         self._inflight = inflight
@@ -76,14 +76,16 @@ class LeftBehindSearch(LoopThread):
 
     def run_once(self) -> None:
         """Search, tell what was found, and set how long to rest."""
-        self.interval = _LATEST_S
+        self.interval = MAX_SEARCH_PAUSE_S
         began = self._clock()
         with self._database.use() as connection:
-            left = left_behind(connection, lookback=_LEFT_S)
+            left = left_behind(connection, lookback=LEFT_BEHIND_S)
         for queue, age in ((self._due, left.due), (self._inflight, left.inflight)):
             if age is not None:
                 queue.extend_to(age)
-        self.interval = min(max((self._clock() - began) * _REST, _SOONEST_S), _LATEST_S)
+        self.interval = min(
+            max((self._clock() - began) * SEARCH_REST, MIN_SEARCH_PAUSE_S), MAX_SEARCH_PAUSE_S
+        )
 
     def close(self) -> None:
         """Close the connection."""

@@ -18,16 +18,18 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import TimerDeathPenalty
 
+from app.domain.timings.notifying import (
+    RQ_LISTEN_S,
+    RQ_RECONNECT_PAUSE_S,
+    SATURATION_POLL_S,
+    URGENT_POLL_S,
+)
 from app.log import in_words, logger
 from app.store.takes import Ticket
 from workers.notifier import OVERDUE, QUEUES, from_wire, open_queue
 
-_LISTEN_S: Final = 1
-_PUNCTUAL_POLL_S: Final = 0.02
-_ROOM_POLL_S: Final = 0.005
 _TTL_S: Final = 60
 _HEARTBEAT_S: Final = 5.0
-_AGAIN_S: Final = 0.5
 
 
 class Intake(Protocol):
@@ -139,7 +141,7 @@ class BatchWorker(SimpleWorker):
             # Never one queue alone: RQ would then move the job through an intermediate queue.
             found: tuple[Job, Queue] | None = Queue.dequeue_any(
                 queues,
-                None if saturated else _LISTEN_S,
+                None if saturated else RQ_LISTEN_S,
                 connection=self.connection,
                 job_class=self.job_class,
                 serializer=self.serializer,
@@ -151,9 +153,9 @@ class BatchWorker(SimpleWorker):
 
     def _wait_for_room(self) -> None:
         """Let some time pass, less where there is room for overdue batches sooner."""
-        until = time.monotonic() + _PUNCTUAL_POLL_S
+        until = time.monotonic() + URGENT_POLL_S
         while self._intake.saturated and time.monotonic() < until:
-            time.sleep(_ROOM_POLL_S)
+            time.sleep(SATURATION_POLL_S)
 
 
 class RQListener(threading.Thread):
@@ -172,7 +174,7 @@ class RQListener(threading.Thread):
     @property
     def is_connected(self) -> bool:
         """Whether Redis was heard within the last moments."""
-        return time.monotonic() - self._heard_at < 2 * _LISTEN_S
+        return time.monotonic() - self._heard_at < 2 * RQ_LISTEN_S
 
     def run(self) -> None:
         """Dequeue batches until the intake is stopping."""
@@ -188,7 +190,7 @@ class RQListener(threading.Thread):
                 self._on_lost(str(error))
             if not self._intake.stopping:
                 self._on_lost("the connection was lost")
-                time.sleep(_AGAIN_S)
+                time.sleep(RQ_RECONNECT_PAUSE_S)
 
     def _on_heard(self) -> None:
         self._heard_at = time.monotonic()

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from app.domain.limits import Limits, overridden
+from app.domain.timings.limits import NEAR_LIMIT, RUN_COUNT_NEAR_S, RUN_COUNT_REST, RUN_COUNT_S
 from app.store import limits as store
 from app.store import runs_under_way
 from app.store.connection import ReconnectingConnection
 from app.uptime import read_uptime
 from workers.loop_thread import LoopThread
-
-COUNT_S: Final = 5.0
-COUNT_NEAR_S: Final = 1.0
-_NEAR: Final = 0.8
-_REST: Final = 50
-"""However many runs there are, counting takes a fiftieth of the time at most."""
 
 
 class RunCounter(LoopThread):
@@ -29,7 +23,7 @@ class RunCounter(LoopThread):
         limits: Limits,
         clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("run_counter", interval=COUNT_S)
+        super().__init__("run_counter", interval=RUN_COUNT_S)
         self._database = database
         self._limits = limits
         self._clock = clock
@@ -45,9 +39,9 @@ class RunCounter(LoopThread):
                 for account, overrides in store.with_own(connection).items()
             }
             near = runs_under_way.near_limit(
-                connection, self._limits.runs_under_way, own, enough=lambda most: most * _NEAR
+                connection, self._limits.runs_under_way, own, enough=lambda most: most * NEAR_LIMIT
             )
-        self.interval = max(COUNT_NEAR_S if near else COUNT_S, took * _REST)
+        self.interval = max(RUN_COUNT_NEAR_S if near else RUN_COUNT_S, took * RUN_COUNT_REST)
 
     def close(self) -> None:
         """Close the connection."""

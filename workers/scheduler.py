@@ -6,15 +6,29 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final, Protocol
+from typing import Protocol
 
 import psycopg
 
 from app.domain import counters
 from app.domain.counters import Counters
 from app.domain.limits import UNLIMITED, Limits
-from app.domain.timings import LEASE, LOOK_AHEAD, POLL, SUSPECT_AFTER
+from app.domain.timings.claiming import (
+    BUSY_CLAIM_PAUSE_S,
+    CLAIM_BUDGET,
+    CLAIM_POLL,
+    DEFER_LOCKED,
+    FAIR_SHARE,
+    LOOK_AHEAD,
+    MIN_CLAIM,
+    ON_TIME_S,
+    POSTPONING_BUDGET,
+    POSTPONING_FOR_S,
+    WELL_SERVED,
+)
+from app.domain.timings.leases import HEARTBEAT_S, LEASE, SLOW_DATABASE_S, SUSPECT_AFTER
+from app.domain.timings.notifying import NOTIFY_BATCH
+from app.domain.timings.settling import SCHEDULER_SETTLE_S
 from app.errors import Misconfigured
 from app.log import in_words, logger, take_dropped
 from app.store import heartbeats
@@ -33,35 +47,11 @@ from workers.firing_limits import KnownFirings
 from workers.loop_thread import LoopThread
 from workers.maintenance import Maintenance, tell_unreadable
 from workers.notified_runs import NotifiedRuns
-from workers.notifier import BATCH, ON_TIME, OVERDUE, SUSPECT, Notifier, redis_client
+from workers.notifier import ON_TIME, OVERDUE, SUSPECT, Notifier, redis_client
 from workers.process import begin, end, fail, identity, on_stop
 from workers.queue_lookback import LeftBehindSearch, Lookback
 from workers.resealing import resealing
 from workers.run_counter import RunCounter
-
-BUDGET: Final = 2000
-"""Runs rung as overdue and not taken yet, at most: the queue stays shorter than any lease."""
-
-_MIN_ROOM: Final = 200
-POSTPONING_BUDGET: Final = 500
-"""Rows that one claim, and one look over what is in flight, looks at while an account has more to
-begin than it may. Postponing a row costs ten times as much as beginning a run, and the calls of all
-other accounts wait meanwhile.
-"""
-
-_POSTPONING_S: Final = 10.0
-"""How long that stays so after a run was postponed."""
-
-_SHARE: Final = 5
-_PUNCTUAL_S: Final = 2.0
-_ENOUGH: Final = 20
-_SLOW_S: Final = 1.0
-_BEAT_S: Final = 2.0
-_BUSY_PAUSE_S: Final = 0.03
-_SETTLE_S: Final = 0.5
-"""How long a statement that ends runs may take, and those of a tick one by one: claims wait."""
-
-_LOCKED_PAUSE: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +83,7 @@ class Scheduler(LoopThread):
         clock: Callable[[], float] = read_uptime,
         clock_watch: ClockWatch | None = None,
     ) -> None:
-        super().__init__("scheduler", interval=POLL.total_seconds())
+        super().__init__("scheduler", interval=CLAIM_POLL.total_seconds())
         self._database = database
         self._notifier = notifier
         self._identity = identity
@@ -111,7 +101,7 @@ class Scheduler(LoopThread):
 
     def run_once(self) -> None:
         """One tick, and how long to rest after it."""
-        self.interval = _BUSY_PAUSE_S if self.tick().busy else POLL.total_seconds()
+        self.interval = BUSY_CLAIM_PAUSE_S if self.tick().busy else CLAIM_POLL.total_seconds()
 
     def tick(self) -> Tick:
         """Claim, ring, look over what is in flight, ring. Raises psycopg.Error.
@@ -163,12 +153,12 @@ class Scheduler(LoopThread):
         """Plainly while there is room; when that is not enough, a share for every account."""
         if self._notified:
             self._notified.keep(still_claimed(connection, self._notified.asked_about))
-        room = BUDGET - self._notified.total
+        room = CLAIM_BUDGET - self._notified.total
         doubt, until = self._clock_watch.doubt, self._clock_watch.until()
         # A worker that takes a run goes by the database's clock: nothing is to be called early.
         ahead = 0.0 if doubt else LOOK_AHEAD.total_seconds()
         claimed: list[Claimed] = []
-        if room >= _MIN_ROOM:
+        if room >= MIN_CLAIM:
             budget = min(room, self._most_rows())
             limits = self._firings.limits(connection)
             lookback = self.due.seconds()
@@ -188,9 +178,9 @@ class Scheduler(LoopThread):
                 return claimed, False
         fairly = claim_fairly(
             connection,
-            share=_SHARE,
+            share=FAIR_SHARE,
             ahead=ahead,
-            lookback=_PUNCTUAL_S + self._clock() - self._finished_at + doubt,
+            lookback=ON_TIME_S + self._clock() - self._finished_at + doubt,
             skip=self._well_served(),
             unreadable=tell_unreadable,
             limits=self._firings.limits(connection),
@@ -211,11 +201,11 @@ class Scheduler(LoopThread):
                 queue.extend_to(change.believed + LEASE.total_seconds())
 
     def _most_rows(self) -> int:
-        return POSTPONING_BUDGET if self._clock() < self._postponing_until else BUDGET
+        return POSTPONING_BUDGET if self._clock() < self._postponing_until else CLAIM_BUDGET
 
     def _note(self, postponed: int) -> None:
         if postponed:
-            self._postponing_until = self._clock() + _POSTPONING_S
+            self._postponing_until = self._clock() + POSTPONING_FOR_S
 
     def _count(self, claims: Claims) -> list[Claimed]:
         self._note(claims.postponed.total())
@@ -227,7 +217,9 @@ class Scheduler(LoopThread):
         return claims.runs
 
     def _well_served(self) -> list[int]:
-        return [account for account, runs in self._notified.by_account().items() if runs > _ENOUGH]
+        return [
+            account for account, runs in self._notified.by_account().items() if runs > WELL_SERVED
+        ]
 
     def _notify(self, runs: Sequence[Claimed]) -> None:
         queues: dict[str, list[Claimed]] = {ON_TIME: [], OVERDUE: [], SUSPECT: []}
@@ -235,14 +227,14 @@ class Scheduler(LoopThread):
         for each in runs:
             if each.reclaims >= SUSPECT_AFTER:
                 queues[SUSPECT].append(each)
-            elif each.ahead > -_PUNCTUAL_S and served[each.account_id] < _SHARE:
+            elif each.ahead > -ON_TIME_S and served[each.account_id] < FAIR_SHARE:
                 served[each.account_id] += 1
                 queues[ON_TIME].append(each)
             else:
                 queues[OVERDUE].append(each)
         for name, found in queues.items():
-            for start in range(0, len(found), BATCH):
-                batch = found[start : start + BATCH]
+            for start in range(0, len(found), NOTIFY_BATCH):
+                batch = found[start : start + NOTIFY_BATCH]
                 if name == OVERDUE:
                     self._notified.add((run.run_id, run.account_id) for run in batch)
                 self._notifier.notify(name, [(run.run_id, run.token) for run in batch])
@@ -254,7 +246,7 @@ class Scheduler(LoopThread):
     def _doubt(self, began: float) -> float:
         """What time it is; leases are not trusted where the database took long since `began`."""
         now = self._clock()
-        if now - began > _SLOW_S:
+        if now - began > SLOW_DATABASE_S:
             self._distrust()
         return now
 
@@ -262,7 +254,7 @@ class Scheduler(LoopThread):
         self._trusted_since = self._clock()
 
     def _beat(self, connection: psycopg.Connection, now: float) -> None:
-        if now - self._beaten_at >= _BEAT_S:
+        if now - self._beaten_at >= HEARTBEAT_S:
             heartbeats.beat(connection, "scheduler", self._identity)
             self._beaten_at = now
             self._counters.update(take_dropped())
@@ -276,12 +268,12 @@ def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None
         return
     try:
         settled = settle_singly_if_needed(
-            connection, ended, wait=False, within=_SETTLE_S, budget=_SETTLE_S
+            connection, ended, wait=False, within=SCHEDULER_SETTLE_S, budget=SCHEDULER_SETTLE_S
         )
         locked = [each.settlement.id for each in settled.busy if each.error is None]
         failed = [(each.settlement, each.error) for each in settled.busy if each.error is not None]
         failed += settled.failed
-        defer(connection, locked, _LOCKED_PAUSE)
+        defer(connection, locked, DEFER_LOCKED)
         defer(connection, [each.id for each, _ in failed])
         add_counters(connection, Counter((counters.RUN, str(state)) for state in settled.states))
     except psycopg.Error as error:

@@ -14,13 +14,12 @@ import pycurl
 from app.delivery.guard import Pin
 from app.delivery.request import USER_AGENT, Call
 from app.domain.call_options import BODILESS
-from app.domain.run import Reply
+from app.domain.run import KEPT_BODY, Reply
 from app.domain.target import split
 
 MAX_BODY: Final = 64 * 1024
 """Bytes of an answer's body that are read; then the connection is closed."""
 
-KEPT_BODY: Final = 1024
 MAX_HEADER_LINES: Final = 100
 """Lines of all header sections of an answer, interim answers included."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeVar
 
-from app.domain.timings import SUSPECT_AFTER
+from app.domain.timings.leases import SUSPECT_AFTER
 
 MAX_GROUP: Final = 1000
 """Suspects that one process tries at once; the first group of those that nobody has tried yet."""

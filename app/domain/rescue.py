@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from app.domain.run import RunState
-from app.domain.timings import DEAD_AFTER
+from app.domain.timings.leases import DEAD_AFTER
 
 
 class Action(Enum):

@@ -29,6 +29,12 @@ SETTLED: Final = frozenset(RunState) - LIVE
 """The states of a run that is over."""
 
 
+FIRST_TOKEN: Final = 1
+"""The token of a run that was claimed, and that no worker has taken yet: each take raises it."""
+
+KEPT_BODY: Final = 1024
+"""Bytes of a response's body that are read into a Reply, and kept with its attempt."""
+
 MAX_DEPTH: Final = 3
 """How deep calls may lead to requests, and these to calls; a request this deep is refused."""
 

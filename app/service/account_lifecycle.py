@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from app.domain.account import Account
-from app.domain.timings import LEASE
+from app.domain.timings.leases import LEASE
 from app.errors import Conflict, Unavailable
 from app.service import accounts
 from app.store import erasure, suspension

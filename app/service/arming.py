@@ -11,7 +11,7 @@ from app.domain.job import Booking, Dialect, Job
 from app.domain.misfire import Misfire
 from app.domain.one_time import At
 from app.domain.resume import firing_after_pause
-from app.domain.timings import CANCEL_DEADLINE
+from app.domain.timings.leases import CANCEL_DEADLINE
 from app.domain.trigger import first_firing, is_permanent
 from app.errors import Conflict
 from app.store import inflight

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from app.domain.timings import LOOKBACK, UNBOUNDED_S
+from app.domain.timings.claiming import LOOKBACK, UNBOUNDED_S
 from app.store.backlog import Backlog, backlog
 
 _LOOKBACK_S: Final = LOOKBACK.total_seconds()

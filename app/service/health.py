@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain import counters
-from app.domain.timings import HEARTBEAT_MAX_AGE
+from app.domain.timings.leases import HEARTBEAT_MAX_AGE
 from app.errors import Unavailable
 from app.store import database_state, heartbeats, snapshots
 from app.store.backlog import MAX_OVERDUE, Backlog, backlog

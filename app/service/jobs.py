@@ -19,7 +19,8 @@ from app.domain.checks import quoted
 from app.domain.firing_rate import Allowed, reason
 from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.rearm import catch_up
-from app.domain.timings import CANCEL_DEADLINE, LOOK_AHEAD
+from app.domain.timings.claiming import LOOK_AHEAD
+from app.domain.timings.leases import CANCEL_DEADLINE
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.domain.usage import Use
 from app.errors import Conflict, InvalidMember, NotFound, Refused

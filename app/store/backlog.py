@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, TextClause, text
 
-from app.domain.timings import UNBOUNDED_S
+from app.domain.timings.claiming import UNBOUNDED_S
 
 MAX_OVERDUE: Final = 100_000
 """Jobs past their due time that are counted."""

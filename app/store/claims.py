@@ -15,8 +15,8 @@ from app.domain.dapr.schedule import DaprSchedule
 from app.domain.dapr.series import MAX_TOGETHER, MAX_TOGETHER_OF_ALL, further_ticks
 from app.domain.firing_rate import SHARING, UNLIMITED, Bound, FiringLimits, reason
 from app.domain.rearm import Rearmed, rearm
-from app.domain.run import RunState
-from app.domain.timings import MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
+from app.domain.run import FIRST_TOKEN, RunState
+from app.domain.timings.claiming import MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
 from app.domain.trigger import Trigger, from_document
 from app.store import postponing
 from app.store.counters import add_counters
@@ -93,7 +93,6 @@ class _Decided(NamedTuple):
 
 
 _Schedule = tuple[dict[str, str], str | None, float | None]
-FIRST_TOKEN: Final = 1
 _NOBODY: Final[list[int]] = []
 _MAX_OWED: Final = 500
 """Postponed firings of one account that one claim makes at most."""

@@ -14,7 +14,8 @@ from uuid import UUID
 import psycopg
 
 from app.domain.dapr.schedule import DaprSchedule
-from app.domain.timings import LEASE, LOOK_AHEAD, RENOTIFY_AFTER
+from app.domain.timings.claiming import LOOK_AHEAD, RENOTIFY_AFTER
+from app.domain.timings.leases import LEASE
 from app.domain.trigger import from_document, next_after
 from app.store.database_errors import Kind, kind_of
 

@@ -7,7 +7,7 @@ from typing import Final
 import psycopg
 from sqlalchemy import Connection, text
 
-from app.domain.timings import HEARTBEAT_MAX_AGE
+from app.domain.timings.leases import HEARTBEAT_MAX_AGE
 
 _BEAT: Final = """
 INSERT INTO heartbeat (process, id, beaten_at)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from app.domain.timings import MANUAL_DELAY
+from app.domain.timings.claiming import MANUAL_DELAY
 from app.store.depth import current_depth
 from app.store.serial import hold
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from app.domain.circuit_breaker import BlockReason
-from app.domain.timings import LOOK_AHEAD, RENOTIFY_AFTER
+from app.domain.timings.claiming import LOOK_AHEAD, RENOTIFY_AFTER
 from app.store.queries import run
 from app.store.takes import Ticket
 

@@ -25,7 +25,7 @@ from app.domain.firing_rate import (
     return_rate,
     turns,
 )
-from app.domain.timings import LOOK_AHEAD
+from app.domain.timings.claiming import LOOK_AHEAD
 from app.store.counters import add_counters
 from app.store.queries import run
 

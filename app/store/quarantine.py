@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain.timings import SUSPECT_AFTER
+from app.domain.timings.leases import SUSPECT_AFTER
 from app.store.locks import Lock
 from app.store.queries import run
 from app.store.takes import Ticket, columns

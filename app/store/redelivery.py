@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from app.domain.run import Position, RunFilter
-from app.domain.timings import LOOK_AHEAD, MANUAL_DELAY
+from app.domain.timings.claiming import LOOK_AHEAD, MANUAL_DELAY
 from app.store.depth import current_depth
 from app.store.run_filter import restrict
 

@@ -20,10 +20,10 @@ from app.domain.quarantine import after_death, is_alone
 from app.domain.rescue import Action, judge
 from app.domain.retry import Failed, RetryAt, again
 from app.domain.retry_policy import DEFAULT
-from app.domain.run import RunKind, RunState
-from app.domain.timings import MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
+from app.domain.run import FIRST_TOKEN, RunKind, RunState
+from app.domain.timings.claiming import DEFER_FAILED, MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
 from app.store.call_options import from_document
-from app.store.claims import FIRST_TOKEN, Claimed
+from app.store.claims import Claimed
 from app.store.postponing import Fresh, give_turns
 from app.store.queries import run
 from app.store.settling import Settlement
@@ -63,7 +63,6 @@ class _Checkable(Unsettled):
     group_size: int | None
 
 
-_MINUTE: Final = timedelta(minutes=1)
 _NOTIFYING: Final = frozenset({Action.NOTIFY, Action.RECLAIM})
 _FINAL: Final = {Action.CANCEL: RunState.CANCELLED, Action.KILL: RunState.DEAD}
 _DIED: Final = "every worker that took it ended before it could tell the outcome"
@@ -128,7 +127,9 @@ def check(
     )
 
 
-def defer(connection: psycopg.Connection, ids: Sequence[UUID], pause: timedelta = _MINUTE) -> None:
+def defer(
+    connection: psycopg.Connection, ids: Sequence[UUID], pause: timedelta = DEFER_FAILED
+) -> None:
     """Look at these so much later: what failed now would fail again at once."""
     if ids:
         run(connection, "defer", {"ids": list(ids), "pause": pause})

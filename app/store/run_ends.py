@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy import Connection, text
 
 from app.domain import counters
-from app.domain.run import RunState
+from app.domain.run import FIRST_TOKEN, RunState
 from app.errors import Unavailable
 from app.store.counters import add_counters
 from app.store.engine import after_commit, session
@@ -24,8 +24,6 @@ SELECT id, token, job_id, job_version, due_at, final, serial, state, account_id,
        attempts > tried AS answered, completion
 FROM inflight WHERE id = :run_id FOR UPDATE
 """)
-
-_FIRST_TOKEN: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Live(Unsettled):
     @property
     def was_taken(self) -> bool:
         """Whether a call of it may have begun: each take raises the token."""
-        return self.token > _FIRST_TOKEN
+        return self.token > FIRST_TOKEN
 
     @property
     def is_held(self) -> bool:

@@ -10,14 +10,12 @@ from uuid import UUID
 import orjson
 import psycopg
 
-from app.domain.run import Attempt, Reply, RunState, Timing
-from app.domain.timings import LOOK_AHEAD
+from app.domain.run import KEPT_BODY, Attempt, Reply, RunState, Timing
+from app.domain.timings.claiming import LOOK_AHEAD
 from app.store.events import tell
 from app.store.job_ends import end_finished, purge
 from app.store.queries import Answer, run
 from app.store.serial import Ended, followers, move_on
-
-KEPT_BODY: Final = 1024
 
 NOT_KEPT: Final[list[list[str]]] = []
 """In place of headers, where neither they nor the body were kept; NULL is an answer without any."""

@@ -11,17 +11,12 @@ from uuid import UUID
 import psycopg
 
 from app.domain.run import RunState
+from app.domain.timings.settling import SINGLE_BUDGET_S, SINGLE_STATEMENT_S
 from app.store.database_errors import QUERY_CANCELED, Kind, kind_of, sqlstate
 from app.store.job_ends import end_finished
 from app.store.queries import run
 from app.store.serial import following
 from app.store.settling import NOTHING, Settlement, Written, moves_its_job, write
-
-WITHIN_S: Final = 1.0
-"""How long each statement of a settlement that is tried by itself may take."""
-
-BUDGET_S: Final = 2.0
-"""How long settlements are tried one by one; those that are left are tried later."""
 
 _LIMITS: Final = """
 SELECT set_config('lock_timeout', '100ms', true),
@@ -56,8 +51,8 @@ def settle_singly_if_needed(
     batch: Sequence[Settlement],
     *,
     wait: bool = True,
-    within: float = WITHIN_S,
-    budget: float = BUDGET_S,
+    within: float = SINGLE_STATEMENT_S,
+    budget: float = SINGLE_BUDGET_S,
 ) -> Settled:
     """Settle a batch; where one row makes that impossible, the others without it.
 

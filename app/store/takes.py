@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -12,16 +12,14 @@ import psycopg
 from app.domain.call_options import CallOptions
 from app.domain.job import MAX_DATA, Dialect
 from app.domain.run import RunKind
-from app.domain.timings import CANCEL_DEADLINE, LEASE, LOOK_AHEAD, RENOTIFY_AFTER, UNBOUNDED_S
+from app.domain.timings.claiming import LOOK_AHEAD, RENOTIFY_AFTER, UNBOUNDED_S
+from app.domain.timings.leases import CANCEL_DEADLINE, LEASE
+from app.domain.timings.notifying import UNCHECKED_LATE
 from app.store.call_options import from_document
 from app.store.queries import run
 
 Ticket = tuple[UUID, int]
 """A run's id and the token that whoever takes or holds it must present."""
-
-
-_UNLOOKED: Final = timedelta(seconds=2)
-"""How late a run that no scheduler has looked at may be before a worker takes it all the same."""
 
 
 class Taken(NamedTuple):
@@ -109,7 +107,7 @@ def untaken(
         {
             "renotify_after": RENOTIFY_AFTER,
             "look_ahead": LOOK_AHEAD,
-            "unlooked": _UNLOOKED,
+            "unlooked": UNCHECKED_LATE,
             "late": late,
             "limit": limit,
             "lookback": lookback,

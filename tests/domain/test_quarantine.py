@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.quarantine import MAX_GROUP, after_death, choose, is_alone
-from app.domain.timings import DEAD_AFTER, SUSPECT_AFTER
+from app.domain.timings.leases import DEAD_AFTER, SUSPECT_AFTER
 
 
 def tried(causes: set[int], number: int) -> tuple[dict[int, int], set[int], int]:

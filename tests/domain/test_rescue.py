@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.rescue import Action, judge
 from app.domain.run import RunState
-from app.domain.timings import DEAD_AFTER
+from app.domain.timings.leases import DEAD_AFTER
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from app.domain.timings import LEASE
+from app.domain.timings.leases import LEASE
 from tests.booked import one
 from tests.e2e.conftest import Tell
 from tests.e2e.fusion import act, at_runner, await_status, history, saved, status, told

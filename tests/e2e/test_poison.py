@@ -10,7 +10,7 @@ from math import log2
 import psycopg
 
 from app.domain.instants import format_utc
-from app.domain.timings import DEAD_AFTER, SUSPECT_AFTER
+from app.domain.timings.leases import DEAD_AFTER, SUSPECT_AFTER
 from tests.booked import in_seconds, one
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import arrivals, book_many, steadily

@@ -12,6 +12,7 @@ import pytest
 from app.domain.account import Caller
 from app.domain.limits import DEFAULTS, UNLIMITED
 from app.domain.run import RunFilter, RunState
+from app.domain.timings.limits import RUN_COUNT_NEAR_S, RUN_COUNT_S
 from app.errors import LimitReached
 from app.service import accounts, jobs, limits, pauses, runs
 from app.store import runs_under_way
@@ -22,7 +23,7 @@ from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.service.test_jobs import QUARTERLY, booking, due_now
 from tests.store.test_settling import came
 from workers.firing_limits import KnownFirings
-from workers.run_counter import COUNT_NEAR_S, COUNT_S, RunCounter
+from workers.run_counter import RunCounter
 
 LIMIT = 3
 
@@ -164,10 +165,10 @@ def test_it_is_counted_more_often_where_an_account_is_near_its_limit(
         ReconnectingConnection(database, "run_counter"), limits=DEFAULTS, clock=lambda: 0.0
     )
     run_counter.run_once()
-    assert run_counter.interval == COUNT_NEAR_S
+    assert run_counter.interval == RUN_COUNT_NEAR_S
 
     settle(connection, [came(each) for each in full])
     add_account(connection, "neighbour")
     run_counter.run_once()
-    assert run_counter.interval == COUNT_S
+    assert run_counter.interval == RUN_COUNT_S
     run_counter.close()

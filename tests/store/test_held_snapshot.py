@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.domain.timings import LOOKBACK, UNBOUNDED_S
+from app.domain.timings.claiming import LOOKBACK, UNBOUNDED_S
 from app.store import claims, rescue, takes
 from app.store.claims import claim
 from app.store.connection import ReconnectingConnection

@@ -7,7 +7,7 @@ from contextlib import closing
 import psycopg
 
 from app.domain.run import RunState
-from app.domain.timings import DEAD_AFTER, SUSPECT_AFTER
+from app.domain.timings.leases import DEAD_AFTER, SUSPECT_AFTER
 from app.store.quarantine import is_at_work, keep_lock, lock, set_group_size, suspects
 from app.store.rescue import CheckResult
 from app.store.settling import settle

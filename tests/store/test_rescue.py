@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from app.domain.run import RunState
-from app.domain.timings import DEAD_AFTER
+from app.domain.timings.leases import DEAD_AFTER
 from app.store.rescue import CheckResult, check, defer
 from app.store.settling import settle
 from app.store.takes import take

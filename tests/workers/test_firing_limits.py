@@ -12,12 +12,13 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from app.domain.limits import UNLIMITED, Limits
+from app.domain.timings.claiming import CLAIM_BUDGET, POSTPONING_BUDGET
 from app.store.connection import ReconnectingConnection
 from tests.booked import add_account, book, connect, one
 from tests.workers.test_scheduler import Notifier, book_overdue
 from workers.firing_limits import KnownFirings
 from workers.notifier import ON_TIME
-from workers.scheduler import BUDGET, POSTPONING_BUDGET, Scheduler
+from workers.scheduler import Scheduler
 
 RATE = 40
 
@@ -76,11 +77,11 @@ def test_claims_are_short_while_firings_are_postponed_and_neighbours_get_through
     database: str, connection: psycopg.Connection
 ) -> None:
     hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
-    book_overdue(connection, hog, BUDGET + 2 * POSTPONING_BUDGET)
+    book_overdue(connection, hog, CLAIM_BUDGET + 2 * POSTPONING_BUDGET)
     with scheduler(database, limited()) as (ticking, notifier):
         ticking.tick()
         begun, first = len(notifier.all), postponed(connection)
-        assert begun + first == BUDGET
+        assert begun + first == CLAIM_BUDGET
         book(connection, neighbour, due_in=-0.1)
 
         ticking.tick()
@@ -96,11 +97,11 @@ def test_looks_are_short_while_runs_asked_for_by_hand_are_postponed(
     database: str, connection: psycopg.Connection
 ) -> None:
     hog = add_account(connection, "hog")
-    fire_many(connection, hog, BUDGET + 2 * POSTPONING_BUDGET)
+    fire_many(connection, hog, CLAIM_BUDGET + 2 * POSTPONING_BUDGET)
     with scheduler(database, limited()) as (ticking, _):
         ticking.tick()
         first = waiting(connection)
-        assert first == BUDGET - RATE
+        assert first == CLAIM_BUDGET - RATE
 
         ticking.tick()
 

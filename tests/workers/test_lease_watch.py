@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from app.domain.run import RunState
-from app.domain.timings import LEASE
+from app.domain.timings.leases import LEASE
 from app.store.connection import ReconnectingConnection
 from app.store.takes import poll_cancellations
 from tests.booked import add_account, book, claim_and_take, connect

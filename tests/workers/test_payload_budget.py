@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from app.domain.run import Reply, RunState
-from app.domain.timings import LEASE
+from app.domain.timings.leases import LEASE
 from tests.workers.stage import OK, SECRET, TOKENS, Stage, taken
 from workers.dispatch.calls import WITHDRAWN
 from workers.dispatch.dispatcher import Dispatcher

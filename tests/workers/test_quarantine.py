@@ -15,7 +15,7 @@ import psutil
 import psycopg
 import pytest
 
-from app.domain.timings import DEAD_AFTER, SUSPECT_AFTER
+from app.domain.timings.leases import DEAD_AFTER, SUSPECT_AFTER
 from app.store.rescue import check
 from app.store.settling import settle
 from local.instance import CHECKOUT

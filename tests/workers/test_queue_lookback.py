@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from app.domain.timings import LOOKBACK, UNBOUNDED_S
+from app.domain.timings.claiming import LOOKBACK, UNBOUNDED_S
 from app.store.connection import ReconnectingConnection
 from app.store.queries import run
 from tests.booked import add_account, book, connect, one
@@ -197,8 +197,8 @@ def test_the_backlog_of_a_suspended_account_does_not_hide_what_is_behind_it(
     account_id: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("workers.scheduler.BUDGET", 3)
-    monkeypatch.setattr("workers.scheduler._MIN_ROOM", 1)
+    monkeypatch.setattr("workers.scheduler.CLAIM_BUDGET", 3)
+    monkeypatch.setattr("workers.scheduler.MIN_CLAIM", 1)
     for _ in range(7):
         hide(connection, book(connection, account_id, due_in=-3600))
     connection.execute("UPDATE account SET suspended_at = now()")

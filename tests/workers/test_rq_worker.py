@@ -13,9 +13,9 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from uuid6 import uuid7
 
+from app.domain.timings.notifying import MAX_ENTRIES
 from app.store.takes import Ticket
 from workers.notifier import (
-    MAX_ENTRIES,
     ON_TIME,
     OVERDUE,
     QUEUES,

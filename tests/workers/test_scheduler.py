@@ -8,13 +8,14 @@ from collections.abc import Iterator, Sequence
 import psycopg
 import pytest
 
-from app.domain.timings import LEASE
+from app.domain.timings.claiming import CLAIM_BUDGET
+from app.domain.timings.leases import LEASE
 from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket, take
 from tests.booked import add_account, book, connect, one
 from tests.store.test_apart import slow_ends
 from workers.notifier import ON_TIME, OVERDUE, SUSPECT
-from workers.scheduler import BUDGET, Scheduler
+from workers.scheduler import Scheduler
 
 
 class Notifier:
@@ -101,18 +102,18 @@ def test_the_queue_of_overdue_runs_keeps_its_budget_and_neighbours_get_through(
     stage: Stage, connection: psycopg.Connection
 ) -> None:
     hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
-    book_overdue(connection, hog, BUDGET + 500)
+    book_overdue(connection, hog, CLAIM_BUDGET + 500)
 
     assert stage.scheduler.tick().busy is True
     book(connection, neighbour, due_in=-0.1)
     stage.scheduler.tick()
 
-    assert len(stage.notifier.notified[OVERDUE]) == BUDGET
+    assert len(stage.notifier.notified[OVERDUE]) == CLAIM_BUDGET
     assert len(stage.notifier.notified[ON_TIME]) == 1
 
     take(connection, stage.notifier.notified[OVERDUE])
     stage.scheduler.tick()
-    assert len(stage.notifier.notified[OVERDUE]) == BUDGET + 500
+    assert len(stage.notifier.notified[OVERDUE]) == CLAIM_BUDGET + 500
 
 
 def test_leases_count_only_after_a_whole_lease_of_answers(

@@ -14,6 +14,7 @@ import structlog
 from app import log
 from app.domain.circuit_breaker import BlockReason
 from app.domain.run import Reply, RunKind, RunState, Timing
+from app.domain.timings.settling import SETTLE_LOCK_TIMEOUT_S
 from app.store.connection import ReconnectingConnection
 from app.store.parking import Parking
 from tests.booked import add_account, book, claim_and_take, connect, one
@@ -22,7 +23,7 @@ from tests.store.test_apart import slow_ends
 from tests.store.test_settling import came
 from tests.workers.stage import SECRET, Stage
 from workers.dispatch.leased_run import LeasedRun, lease
-from workers.dispatch.settler import LOCK_TIMEOUT_S, Settler
+from workers.dispatch.settler import Settler
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ def hold_some(connection: psycopg.Connection, stage: Stage, number: int) -> list
 
 @pytest.fixture
 def settler(database: str, stage: Stage) -> Iterator[Settler]:
-    reconnecting = ReconnectingConnection(database, "settler", lock_timeout=LOCK_TIMEOUT_S)
+    reconnecting = ReconnectingConnection(database, "settler", lock_timeout=SETTLE_LOCK_TIMEOUT_S)
     yield Settler(reconnecting, stage.dispatcher, "test", clock=stage.clock)
     reconnecting.close()
 

@@ -8,21 +8,16 @@ from math import inf
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from app.domain.timings import CANCELLATIONS_VALID_FOR
+from app.domain.timings.leases import (
+    CANCELLATIONS_VALID_FOR,
+    CLOCK_DRIFT_PER_S,
+    MAX_CLOCK_GAP_S,
+    OFFSET_VALID_S,
+)
 from app.log import logger
 from workers.dispatch.leased_run import LeasedRun
 
 _CONFIRMED_S: Final = CANCELLATIONS_VALID_FOR.total_seconds()
-_CLOSE_S: Final = 0.5
-"""Long enough for a word that came back fast, too short for clocks to drift apart."""
-
-_MAX_GAP_S: Final = 1.0
-"""How far two clocks may move apart between two readings before one of them must have stood still,
-or was set."""
-
-_DRIFT_PER_S: Final = 0.001
-"""What the clocks of two machines drift apart by, and more. No word is asked for while no run is
-held."""
 
 
 class CancellationSnapshot(NamedTuple):
@@ -67,9 +62,9 @@ class Cancellations:
         self.withdrawn = snapshot.withdrawn
         self.suspended = snapshot.suspended
         gap = self._least_offset - snapshot.offset
-        drift = max(0.0, snapshot.asked - self._asked) * _DRIFT_PER_S
+        drift = max(0.0, snapshot.asked - self._asked) * CLOCK_DRIFT_PER_S
         self._asked = max(self._asked, snapshot.asked)
-        if _MAX_GAP_S + drift < gap < inf:
+        if MAX_CLOCK_GAP_S + drift < gap < inf:
             self._offsets.clear()
             self._doubt("database", gap)
         self._least_offset = snapshot.offset - snapshot.took
@@ -82,7 +77,7 @@ class Cancellations:
         """Whether a call of it may begin now, unless it is withdrawn or its lease is over."""
         wall_offset = self._wall() - now
         gap = wall_offset - self._wall_offset
-        if abs(gap) > _MAX_GAP_S:
+        if abs(gap) > MAX_CLOCK_GAP_S:
             self._doubt("machine", gap)
         self._wall_offset = wall_offset
         asked = max(self._asked, leased.confirmed_at)
@@ -98,6 +93,6 @@ class Cancellations:
 
     def offset(self, now: float) -> float | None:
         """The least of the last moments, as that word was the shortest time on its way."""
-        while self._offsets and now - self._offsets[0][0] > _CLOSE_S:
+        while self._offsets and now - self._offsets[0][0] > OFFSET_VALID_S:
             self._offsets.popleft()
         return self._offsets[0][1] if self._offsets else None

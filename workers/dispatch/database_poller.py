@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import psycopg
 
-from app.domain.timings import CANCELLATION_POLL, LOOK_AHEAD
+from app.domain.timings.claiming import LOOK_AHEAD
+from app.domain.timings.leases import CANCELLATION_POLL, WORKER_COUNT_S
+from app.domain.timings.notifying import (
+    FETCH_POLL_S,
+    FETCH_POLL_WITHOUT_REDIS_S,
+    MAX_FETCHED,
+    UNTAKEN_LATE_S,
+)
 from app.store import heartbeats, takes
 from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, kind_of
@@ -21,12 +27,6 @@ from workers.dispatch.leased_run import lease
 from workers.dispatch.unparking import UnparkRequest
 from workers.loop_thread import LoopThread
 from workers.queue_lookback import Lookback
-
-_POLL_S: Final = 0.25
-_DEAF_POLL_S: Final = 0.05
-_LATE_S: Final = 0.1
-_UNBIDDEN: Final = 500
-_SHARE_S: Final = 2.0
 
 
 def take(
@@ -109,7 +109,7 @@ class DatabasePoller(LoopThread):
         waiting = self._dispatcher.flow_control.unparker.requests
         wanted: list[UnparkRequest] = []
         # No more at once than a poll takes.
-        while waiting and sum(each.number for each in wanted) < _UNBIDDEN:
+        while waiting and sum(each.number for each in wanted) < MAX_FETCHED:
             wanted.append(waiting.popleft())
         try:
             called = unpark(
@@ -136,20 +136,20 @@ class DatabasePoller(LoopThread):
         self._shared_at = self._clock()
 
     def _poll_is_due(self) -> bool:
-        pause = _POLL_S if self._redis_is_connected() else _DEAF_POLL_S
+        pause = FETCH_POLL_S if self._redis_is_connected() else FETCH_POLL_WITHOUT_REDIS_S
         return self.polling and self._clock() - self._polled_at >= pause
 
     def _poll_untaken(self, connection: psycopg.Connection) -> None:
         self._polled_at = self._clock()
-        if self._polled_at - self._shared_at >= _SHARE_S:
+        if self._polled_at - self._shared_at >= WORKER_COUNT_S:
             self._share_connections(connection)
         if self._dispatcher.saturated:
             return
-        late = _LATE_S if self._redis_is_connected() else -LOOK_AHEAD.total_seconds()
+        late = UNTAKEN_LATE_S if self._redis_is_connected() else -LOOK_AHEAD.total_seconds()
         lookback = self._lookback.seconds()
         asked = self._clock()
-        tickets = takes.untaken(connection, late=late, limit=_UNBIDDEN, lookback=lookback)
-        if len(tickets) < _UNBIDDEN:
+        tickets = takes.untaken(connection, late=late, limit=MAX_FETCHED, lookback=lookback)
+        if len(tickets) < MAX_FETCHED:
             self._lookback.exhausted(asked)
         if tickets:
             take(connection, tickets, self._dispatcher, self._account_cache, self._clock)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from app.domain.timings.settling import (
+    FAILED_RETRY_S,
+    LOCKED_RETRY_S,
+    MAX_DOUBLINGS,
+    MAX_FAILED_RETRY_S,
+    MAX_LOCKED_RETRIED,
+    MAX_SINGLE_STATEMENT_S,
+    SINGLE_STATEMENT_S,
+)
 from app.store.settling import Settlement
-from app.store.single_settling import WITHIN_S, Busy
+from app.store.single_settling import Busy
 from workers.dispatch.leased_run import LeasedRun
-
-_LOCKED_PAUSE_S: Final = 0.3
-_LOCKED_AT_ONCE: Final = 500
-_FAILED_PAUSE_S: Final = 1.0
-_MAX_FAILED_PAUSE_S: Final = 60.0
-_MAX_WITHIN_S: Final = 15.0
-_MAX_DOUBLINGS: Final = 6
 
 
 class Deferred(NamedTuple):
@@ -25,7 +27,7 @@ class Deferred(NamedTuple):
     """
 
     batch: Sequence[tuple[LeasedRun, Settlement]]
-    within: float = WITHIN_S
+    within: float = SINGLE_STATEMENT_S
     tries: int = 0
 
 
@@ -51,16 +53,16 @@ class DeferredSettlements:
             if error is None:
                 self._locked[leased] = settlement
             else:
-                doubled = 2 ** min(tries, _MAX_DOUBLINGS)
-                within = min(2 * WITHIN_S * doubled, _MAX_WITHIN_S)
-                at = now + min(_FAILED_PAUSE_S * doubled, _MAX_FAILED_PAUSE_S)
+                doubled = 2 ** min(tries, MAX_DOUBLINGS)
+                within = min(2 * SINGLE_STATEMENT_S * doubled, MAX_SINGLE_STATEMENT_S)
+                at = now + min(FAILED_RETRY_S * doubled, MAX_FAILED_RETRY_S)
                 self._failed[leased] = at, Deferred(((leased, settlement),), within, tries)
 
     def due(self, now: float) -> list[Deferred]:
         """What is to be tried at `now`: many of those that were locked, one that failed."""
         found = []
         if self._locked and now >= self._locked_at:
-            found.append(Deferred(tuple(islice(self._locked.items(), _LOCKED_AT_ONCE))))
+            found.append(Deferred(tuple(islice(self._locked.items(), MAX_LOCKED_RETRIED))))
         found += islice((deferred for at, deferred in self._failed.values() if at <= now), 1)
         return found
 
@@ -69,4 +71,4 @@ class DeferredSettlements:
         for leased, _ in deferred.batch:
             if self._failed.pop(leased, None) is None:
                 del self._locked[leased]
-                self._locked_at = now + _LOCKED_PAUSE_S
+                self._locked_at = now + LOCKED_RETRY_S

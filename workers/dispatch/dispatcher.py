@@ -16,7 +16,8 @@ from app.delivery.request import Call
 from app.domain.completion import Tokens
 from app.domain.retry import Unreached
 from app.domain.run import Attempt, Reply, RunState
-from app.domain.timings import RETIME_BEFORE
+from app.domain.timings.claiming import ON_TIME_S
+from app.domain.timings.leases import RETIME_BEFORE
 from app.log import logger
 from app.store.parking import Parking
 from app.store.settling import Settlement
@@ -36,8 +37,6 @@ _BEGIN_AT_ONCE: Final = 16
 
 _LATE_ENOUGH: Final = 600
 """What a loop at its fastest sends while another batch is taken; others may take the rest."""
-
-_ON_TIME_S: Final = 2.0
 
 
 class Dispatcher:
@@ -229,7 +228,7 @@ class Dispatcher:
 
     def _line_up(self, leased: LeasedRun, now: float) -> None:
         self._late.add(leased)
-        (self._overdue if leased.lateness(now) > _ON_TIME_S else self._on_time).append(leased)
+        (self._overdue if leased.lateness(now) > ON_TIME_S else self._on_time).append(leased)
 
     def _pump(self) -> None:
         """Begin what is ready while there is room, letting sockets in between."""

@@ -7,7 +7,15 @@ from typing import Final
 
 import psycopg
 
-from app.domain.timings import CANCELLATION_POLL, LEASE, LEASE_MARGIN, LEASE_RENEWAL
+from app.domain.timings.leases import (
+    CANCELLATION_POLL,
+    LEASE,
+    LEASE_MARGIN,
+    LEASE_RENEWAL,
+    LEASE_SCAN_S,
+    MAX_ACKNOWLEDGED,
+    MAX_RENEWED,
+)
 from app.store import takes
 from app.store.connection import ReconnectingConnection
 from app.uptime import read_uptime
@@ -15,11 +23,6 @@ from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.leased_run import LeasedRun
 from workers.loop_thread import LoopThread
-
-_RENEW_AT_ONCE: Final = 1000
-_ACKNOWLEDGE_AT_ONCE: Final = 500
-_LEASES_EVERY_S: Final = 0.25
-"""Walking all that is held costs too much to be done in the rhythm of the words."""
 
 _RENEW_BELOW_S: Final = (LEASE - LEASE_MARGIN - LEASE_RENEWAL).total_seconds()
 
@@ -73,11 +76,11 @@ class LeaseWatch(LoopThread):
             CancellationSnapshot(asked, answered - clock, withdrawn, suspended, took)
         )
         if known:
-            takes.acknowledge_withdrawn(connection, known[:_ACKNOWLEDGE_AT_ONCE])
+            takes.acknowledge_withdrawn(connection, known[:MAX_ACKNOWLEDGED])
 
     def _expiring(self) -> list[LeasedRun]:
         now = self._clock()
-        if now - self._leases_seen_at < _LEASES_EVERY_S:
+        if now - self._leases_seen_at < LEASE_SCAN_S:
             return []
         below = now + _RENEW_BELOW_S
         doubted_at = self._dispatcher.cancellations.doubted_at
@@ -86,9 +89,9 @@ class LeaseWatch(LoopThread):
             for each in list(self._dispatcher.leased_runs)
             if each.lease_ends_at < below or each.leased_at <= doubted_at
         ]
-        if len(expiring) <= _RENEW_AT_ONCE:
+        if len(expiring) <= MAX_RENEWED:
             self._leases_seen_at = now
-        return expiring[:_RENEW_AT_ONCE]
+        return expiring[:MAX_RENEWED]
 
     def _renew_leases(self, connection: psycopg.Connection, expiring: Sequence[LeasedRun]) -> None:
         doubted_at = self._dispatcher.cancellations.doubted_at

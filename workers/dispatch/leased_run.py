@@ -17,7 +17,7 @@ from app.domain.job import Dialect
 from app.domain.retry import RetryAt
 from app.domain.retry_policy import DEFAULT, Constant, Policy
 from app.domain.run import Attempt, RunKind, RunState
-from app.domain.timings import LEASE, LEASE_MARGIN
+from app.domain.timings.leases import LEASE, LEASE_MARGIN
 from app.store.parking import Parking
 from app.store.settling import CalledTicks, Settlement
 from app.store.takes import Taken, Ticket

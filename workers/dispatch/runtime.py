@@ -13,6 +13,7 @@ from app.delivery.engine import Engine
 from app.delivery.guard import Guard
 from app.delivery.loop import Loop
 from app.delivery.resolver import Resolver
+from app.domain.timings.settling import SETTLE_LOCK_TIMEOUT_S
 from app.service.secrets import SecretBox, completion_tokens
 from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
@@ -22,7 +23,7 @@ from workers.dispatch.database_poller import DatabasePoller, take
 from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.lease_watch import LeaseWatch
 from workers.dispatch.payload_loader import PayloadLoader
-from workers.dispatch.settler import LOCK_TIMEOUT_S, Settler
+from workers.dispatch.settler import Settler
 
 
 class WorkerRuntime:
@@ -71,7 +72,7 @@ class WorkerRuntime:
             ReconnectingConnection(url, "loader"), self.dispatcher, clock=self._clock
         )
         self.settler = Settler(
-            ReconnectingConnection(url, "settler", lock_timeout=LOCK_TIMEOUT_S),
+            ReconnectingConnection(url, "settler", lock_timeout=SETTLE_LOCK_TIMEOUT_S),
             self.dispatcher,
             identity,
             limits=settings.limits,

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -15,6 +15,13 @@ from app.domain import counters
 from app.domain.counters import Counters
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.run import Attempt, Reply
+from app.domain.timings.leases import HEARTBEAT_S
+from app.domain.timings.settling import (
+    LAST_SETTLEMENTS_S,
+    SETTLE_BATCH,
+    SETTLE_INTERVAL_S,
+    SKIP_LOCKED_FOR_S,
+)
 from app.log import in_words, lines, logger, take_dropped
 from app.store import heartbeats
 from app.store.connection import ReconnectingConnection
@@ -30,17 +37,6 @@ from workers.dispatch.history_usage import HistoryUsage
 from workers.dispatch.lateness import Accuracy
 from workers.dispatch.leased_run import LeasedRun
 from workers.loop_thread import LoopThread
-
-_PAUSE_S: Final = 0.05
-_BATCH: Final = 1000
-_BEAT_S: Final = 2.0
-_PASSING_S: Final = 5.0
-"""How long no batch waits for a lock after one waited for it in vain."""
-
-_GRACE_S: Final = 3.0
-
-LOCK_TIMEOUT_S: Final = 0.2
-"""How long a batch waits for a lock, and all that comes behind it with it."""
 
 _T = TypeVar("_T")
 
@@ -63,7 +59,7 @@ class Settler(LoopThread):
         limits: Limits = UNLIMITED,
         clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("settler", interval=_PAUSE_S)
+        super().__init__("settler", interval=SETTLE_INTERVAL_S)
         self._database = database
         self._dispatcher = dispatcher
         self._identity = identity
@@ -81,13 +77,15 @@ class Settler(LoopThread):
         """Write a batch, then beat if it is time to; what is less than a batch may gather."""
         began = self._clock()
         self._write()
-        if began - self._beaten_at >= _BEAT_S:
+        if began - self._beaten_at >= HEARTBEAT_S:
             # Also where it fails: what was counted is kept, and outcomes come first.
             self._beaten_at = began
             with self._database.use() as connection:
                 self._beat(connection)
         waiting = max(len(self._dispatcher.outcomes), len(self._dispatcher.flow_control.parked))
-        self.interval = 0.0 if waiting >= _BATCH else max(0.0, began + _PAUSE_S - self._clock())
+        self.interval = (
+            0.0 if waiting >= SETTLE_BATCH else max(0.0, began + SETTLE_INTERVAL_S - self._clock())
+        )
 
     def flush(self) -> None:
         """At an orderly end: write what is left and take the heartbeat back.
@@ -118,16 +116,16 @@ class Settler(LoopThread):
 
     def _write_all(self) -> None:
         """Write what is left; what is in the way of some of it for long is waited for no longer."""
-        give_up = self._clock() + _GRACE_S
+        give_up = self._clock() + LAST_SETTLEMENTS_S
         while not self.empty:
             left = self._left
             self._write()
             if self._left < left:
-                give_up = self._clock() + _GRACE_S
+                give_up = self._clock() + LAST_SETTLEMENTS_S
             elif self._clock() >= give_up:
                 return
             else:
-                time.sleep(_PAUSE_S)
+                time.sleep(SETTLE_INTERVAL_S)
 
     def _write(self) -> None:
         """Write a batch of all there is, which stays where it is until it has been written."""
@@ -208,7 +206,7 @@ class Settler(LoopThread):
         settled = settle_singly_if_needed(connection, [each for _, each in batch], wait=wait)
         if settled.busy and wait:
             # The next batches may need the same rows: they are passed over without a wait.
-            self._passing_until = self._clock() + _PASSING_S
+            self._passing_until = self._clock() + SKIP_LOCKED_FOR_S
         self._after(batch, settled)
 
     def _settle_deferred(self, connection: psycopg.Connection, deferred: Deferred) -> None:
@@ -271,7 +269,7 @@ def _tell_impossible(run_id: UUID, error: psycopg.Error) -> None:
 
 
 def _move(waiting: deque[_T], batch: deque[_T]) -> None:
-    while waiting and len(batch) < _BATCH:
+    while waiting and len(batch) < SETTLE_BATCH:
         batch.append(waiting.popleft())
 
 

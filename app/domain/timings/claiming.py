@@ -1,0 +1,79 @@
+"""Claiming: how far ahead, how often and how much a scheduler claims, and when it checks runs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+LOOK_AHEAD: Final = timedelta(milliseconds=300)
+"""How long before its due time a run is claimed, so that it waits in memory and not in a queue."""
+
+CLAIM_POLL: Final = timedelta(milliseconds=100)
+"""Pause between two ticks of an idle scheduler; well below LOOK_AHEAD."""
+
+BUSY_CLAIM_PAUSE_S: Final = 0.03
+"""Pause after a tick that left work: PostgreSQL serves the workers' statements in between."""
+
+MANUAL_DELAY: Final = 2 * CLAIM_POLL
+"""How long after the request a run by hand, or a redelivery, is due. By then the scheduler has
+checked it and notified a worker, so that the run is on time."""
+
+ON_TIME_S: Final = 2.0
+"""A run that is later than this counts as overdue: it has a queue of its own in Redis and in each
+worker, so that a backlog does not delay the runs that are on time."""
+
+CLAIM_BUDGET: Final = 2000
+"""Overdue runs that are notified and not taken yet, at most: workers take so many in less time than
+a lease lasts. One claim, and one check of runs in flight, reads no more rows than this either."""
+
+MIN_CLAIM: Final = 200
+"""Where the budget has room for fewer runs, only FAIR_SHARE is claimed: many small claims
+would cost more than one."""
+
+FAIR_SHARE: Final = 5
+"""Jobs of each account that are claimed per tenth of a second while the budget is used up; and runs
+of an account that are notified as on time together: the others are notified as overdue."""
+
+WELL_SERVED: Final = 20
+"""An account with more overdue runs notified and not taken yet gets no share of a claim."""
+
+POSTPONING_BUDGET: Final = 500
+"""Rows that one claim, and one check of runs in flight, reads while an account has more to begin
+than its limit allows. To postpone a row costs ten times as much as to begin a run, and the calls of
+all other accounts wait for it."""
+
+POSTPONING_FOR_S: Final = 10.0
+"""How long POSTPONING_BUDGET stays in force after a run was postponed."""
+
+RENOTIFY_AFTER: Final = timedelta(seconds=3)
+"""How long after its time a claimed run may stay untaken before a worker is notified again."""
+
+DEFER_LOCKED: Final = timedelta(seconds=1)
+"""When a run is checked again whose rows were locked when the scheduler was to settle it."""
+
+DEFER_FAILED: Final = timedelta(minutes=1)
+"""When a run is checked again that could not be settled: at once, it would fail again."""
+
+LOOKBACK: Final = timedelta(seconds=15)
+"""How far back a queue in PostgreSQL is read once all of its earlier rows have been read. It is
+longer than a row is usually locked, and than a transaction usually takes that writes one. Every
+poll reads the dead row versions within it."""
+
+UNBOUNDED_S: Final = 1e10
+"""A lookback of this many seconds reads a queue from its beginning."""
+
+LEFT_BEHIND_S: Final = LOOKBACK.total_seconds() + 5.0
+"""A row that is further back than this is found by the search for rows left behind alone."""
+
+MIN_SEARCH_PAUSE_S: Final = 1.0
+"""Pause between two such searches, at least."""
+
+MAX_SEARCH_PAUSE_S: Final = 30.0
+"""Pause between two such searches, at most: this is how late a row left behind is found."""
+
+SEARCH_REST: Final = 50
+"""The pause is this many times what the search took, within these two bounds: the search takes a
+fiftieth of the time."""
+
+MAX_INSTANT: Final = datetime(9999, 12, 31, tzinfo=UTC)
+"""Up to this instant everything that the database's clock says is believed."""
