@@ -67,7 +67,7 @@ SELECT id, %(account)s, 1, true, %(first)s::timestamptz FROM wanted
 # the other in a circle.
 _LOCKED_FIRST: Final = ("due", "inflight", "run", "attempt", "job")
 KEPT: Final = frozenset(("account", "api_key", "signing_secret", "heartbeat", "tally", "accuracy"))
-"""Tables that tell of accounts and of what was measured; all others are emptied by a purge."""
+"""Tables that a purge keeps: accounts, and what was measured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,4 +1,4 @@
-"""Certificate: made for one run and the receivers' addresses; nobody else trusts it."""
+"""Certificate: made for one run and the receivers' addresses, and trusted only there."""
 
 from __future__ import annotations
 

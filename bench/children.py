@@ -33,7 +33,7 @@ class Failed(Exception):
 
 
 def free_port() -> int:
-    """A port nobody listens on, outside the range from which outgoing connections get theirs."""
+    """Return a free port outside the range of ephemeral ports."""
     chosen = random.SystemRandom()
     while True:
         port = chosen.randrange(15_000, 30_000)
@@ -115,7 +115,7 @@ def interruptible() -> None:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    # A second signal would leave some of it behind.
+    # A second signal would interrupt the cleaning up.
     for number in _ENDINGS:
         signal.signal(number, signal.SIG_IGN)
     say("Stopping", "everything that was started")
@@ -128,4 +128,4 @@ def last_words(log: Path) -> str:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         if lines:
             return lines[-1]
-    return "it says nothing"
+    return "it printed nothing"

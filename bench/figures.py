@@ -33,7 +33,7 @@ def percentile(ascending: Sequence[float], share: float) -> float:
     That is the nearest rank: always a value that was measured. Raises ValueError for no values.
     """
     if not ascending:
-        raise ValueError("There is no percentile of nothing.")
+        raise ValueError("A percentile needs at least one value.")
     return ascending[max(1, ceil(round(share * len(ascending), 6))) - 1]
 
 

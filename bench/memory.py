@@ -1,4 +1,4 @@
-"""Memory: how much more of it a process tree takes while something goes on."""
+"""Memory: by how much a process tree grows during a measurement."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from bench.certificate import CERTIFICATE, KEY
 
 _PLACES: Final = ("/usr/sbin", "/usr/local/sbin", "/usr/local/bin", "/opt/homebrew/bin")
 
-# Quirrel sends no headers of ours: due instant and run are in the id that it tells of.
+# Quirrel does not send our headers: the job's id holds the due instant and the run.
 # Buffered: a write for each call would cost more than the call. $msec is the clock as it stood when
 # the event loop woke, cut to the millisecond.
 _CONFIGURATION: Final = """\
@@ -89,7 +89,7 @@ def configuration(
         folder=folder,
         files=files,
         connections=files - 1000,
-        # The master opens all files; for others than root there is no user to change to.
+        # The master process opens all files. Only root can change the user.
         user="user nobody nogroup;" if _as_root_with_nogroup() else "",
         plain=listen(plain),
         timed=listen(timed),

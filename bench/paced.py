@@ -20,7 +20,7 @@ UNANSWERED: Final = 0
 async def measure(
     port: int, request: bytes, *, begin_in: float, per_s: float, seconds: float, patience_s: float
 ) -> dict[str, Any]:
-    """Send at the planned instants, whatever became of the requests before.
+    """Send at the planned instants, whether earlier requests were answered or not.
 
     `took` are the seconds from each planned instant to the whole answer, at most `patience_s`;
     `statuses` counts the answers.

@@ -41,7 +41,7 @@ class Arrival:
 class Receiver:
     """The running receiver: `plain`, `timed` and `tls` answer 204, `hanging` never answers.
 
-    Calls on `timed` and `tls` are told of with their time.
+    Calls on `timed` and `tls` are reported with their time of arrival.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Receiver:
             self._read = (self.folder / "arrivals.log").stat().st_size
 
     def arrivals(self, expected: int, *, patience_s: float = 5.0) -> list[Arrival]:
-        """The calls on the timed ports since they were last forgotten or told of.
+        """The calls on the timed ports since they were last forgotten or reported.
 
         Waits until there are as many as expected; those there are where they do not come.
         """
@@ -97,7 +97,7 @@ class Receiver:
 
 @contextmanager
 def started(*, own: bool = False) -> Iterator[Receiver]:
-    """A receiver with its files in a folder that is removed, told of at the terminal."""
+    """Run a receiver whose files are in a temporary folder, and name it at the terminal."""
     with tempfile.TemporaryDirectory(prefix="wakecall-bench-") as made:
         files = Path(made)
         files.chmod(0o711)

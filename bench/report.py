@@ -1,6 +1,6 @@
 """Report: the table of docs/performance.md, made from the results kept last.
 
-python -m bench.report   writes table and chart anew
+python -m bench.report   rewrites table and chart
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def _versions(stage: Stage) -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit measured, marked where files differ from it; nothing where there is no git."""
+    """Return the measured commit, marked if files differ from it; "" without git."""
     try:
         said = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--exclude=*"],  # noqa: S607 - git of the user

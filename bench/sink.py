@@ -23,7 +23,7 @@ from bench.certificate import CERTIFICATE, KEY
 _DONE: Final = b"HTTP/1.1 204 No Content\r\n\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
 _MAX_HEAD: Final = 65_536
-# Quirrel sends no headers of ours: due instant and run are in the id that it tells of.
+# Quirrel does not send our headers: the job's id holds the due instant and the run.
 _QUIRREL_ID: Final = re.compile(rb'"id":"([^/"]+)/([^"]+)"')
 
 

@@ -41,7 +41,7 @@ KINDS: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fired:
-    """What became of jobs that were booked: all fired exactly once, or there is no such value.
+    """The outcome of booked jobs; it exists only if each fired exactly once.
 
     `seconds` from the first instant to the last settlement; CPU in seconds by kind of process.
     """
@@ -81,7 +81,7 @@ class Stage:
         """The only value of the only row. Raises Failed where there is none."""
         row = self.connection.execute(query, parameters).fetchone()
         if row is None:
-            raise Failed(f"nothing came of {query}")
+            raise Failed(f"no row for {query}")
         return row[0]
 
     def succeeded(self) -> int:

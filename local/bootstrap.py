@@ -1,4 +1,4 @@
-"""From a bare Python to `.venv` with every locked package in it; the standard library only."""
+"""Bootstrap: makes `.venv` with every locked package, using the standard library only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BENCHMARK_LOCK: Final = Path("requirements-bench.txt")
 _STAMP: Final = "wakecall-installed"
 _PIP_LOG: Final = "wakecall-install.log"
 _FOUND: Final = ("Collecting ", "Requirement already satisfied: ")
-# They send pip elsewhere than into .venv.
+# These make pip install somewhere else than into .venv.
 _MISLEADING: Final = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV")
 _NO_NETWORK: Final = re.compile(
     r"NewConnectionError|ConnectTimeout|NameResolutionError|name resolution|Max retries exceeded"
@@ -193,7 +193,7 @@ def _digest(lock: Path) -> str:
 
 @contextmanager
 def _alone(checkout: Path) -> Iterator[None]:
-    """Hold the checkout's lock: two `make` at once take turns, and the second finds all done."""
+    """Hold the checkout's lock, so that of two `make` at once the second waits for the first."""
     handle = os.open(checkout, os.O_RDONLY)
     try:
         try:

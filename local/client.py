@@ -1,4 +1,4 @@
-"""Speaks to the instance's own HTTP interface, directly: no proxy, no name but its own."""
+"""Client: HTTP requests to this instance, directly and without a proxy."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Client:
 
 
 def await_ready(client: Client, alive: Callable[[], bool], *, patience_s: float) -> str:
-    """Wait until all processes are ready; otherwise, what it answered last, or nothing for 200."""
+    """Wait until all processes are ready; returns "" then, else the last answer of /readyz."""
     give_up = time.monotonic() + patience_s
     said = ""
     while alive() and time.monotonic() < give_up:

@@ -29,7 +29,7 @@ _INSTALLED: Final = f"{_PACKAGE}/pginstall"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cluster:
-    """A database of one instance; `named` is where its owner finds it, `data` where it lies."""
+    """One instance's database: `named` is its path in the data directory, `data` its real path."""
 
     binaries: Path
     named: Path
@@ -70,7 +70,7 @@ def damaged(named: Path, reason: str) -> str:
     name = shown(named)
     return (
         f"The database in {name} does not start: {reason}. "
-        f"To begin afresh, move it away: mv {name} {name}.damaged"
+        f"To start with an empty database, move it away: mv {name} {name}.damaged"
     )
 
 
@@ -78,7 +78,9 @@ def _binaries(owner: Owner | None) -> Path:
     # The package itself is not imported: it would start and clear up things of its own.
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
-        raise Misconfigured("There is no PostgreSQL for this machine: set DATABASE_URL.")
+        raise Misconfigured(
+            "The embedded PostgreSQL does not support this machine. Set DATABASE_URL."
+        )
     packages = Path(spec.origin).parent.parent
     parts = [part for part in (_INSTALLED, f"{_PACKAGE}.libs") if (packages / part).exists()]
     try_out = f"{_INSTALLED}/bin/initdb"
@@ -160,14 +162,14 @@ def _check(named: Path, data: Path, owner: Owner | None) -> None:
     ours = version().partition(".")[0]
     if made_by != ours:
         raise Misconfigured(
-            f"The database in {shown(named)} was made by PostgreSQL {made_by or 'nobody'}, this "
-            f"is PostgreSQL {ours}: bring it over with pg_dump of that version, or move it away "
-            f"(mv {shown(named)} {shown(named)}-{made_by or 'old'}) and begin afresh."
+            f"The database in {shown(named)} was made by PostgreSQL {made_by or '(unknown)'}; this "
+            f"is PostgreSQL {ours}. Transfer it with pg_dump of that version, or move it away "
+            f"(mv {shown(named)} {shown(named)}-{made_by or 'old'}) and start with an empty one."
         )
     if owner and not owners.can_enter(owner, data):
         raise Misconfigured(
             f"The database in {shown(named)} belongs to {owner.name}, who cannot enter {data} "
-            "any more: give back the permissions of the folders above it."
+            ". Restore the permissions of the folders above it."
         )
 
 
@@ -181,5 +183,5 @@ def _evict(data: Path) -> None:
     if f"{data}" in orphans.command_line(pid):
         orphans.end(pid, signal.SIGINT)
     else:
-        # Its number went to somebody else, whom PostgreSQL would take for a server of its own.
+        # Another program has this process id now; PostgreSQL would mistake it for its own server.
         note.unlink(missing_ok=True)

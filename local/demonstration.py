@@ -1,4 +1,4 @@
-"""The first booking: made over HTTP on the instance's own inbox, and what to paste for more."""
+"""Demonstration: a first booking on the instance's own inbox, and a command to paste for more."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def secrets(client: Client) -> tuple[str, ...]:
 
 
 def book(client: Client, inbox: str) -> str:
-    """Book a call on the inbox a few seconds ahead; why not, where it was refused."""
+    """Book a call on the inbox a few seconds ahead; returns "" or the reason of a refusal."""
     when = datetime.now(UTC) + timedelta(seconds=AHEAD_S)
     job = {"url": f"{inbox}/welcome", "when": when.isoformat(), "data": "Good morning!"}
     try:
@@ -47,7 +47,7 @@ def book(client: Client, inbox: str) -> str:
 
 
 def arrived(heard: threading.Event) -> bool:
-    """Whether the callback came, waited for a while past its time."""
+    """Wait for the callback until well past its time; returns whether it came."""
     return heard.wait(AHEAD_S + _PATIENCE_S)
 
 

@@ -1,4 +1,4 @@
-"""The data directory of one instance: its lock, its small files, and what it says of itself.
+"""Home: the data directory of one instance, with its lock and its small files.
 
 WAKECALL_HOME/
 ├── lock            held by the running instance, holds its process id
@@ -68,7 +68,7 @@ def hold(path: Path) -> Home:
     room = shutil.disk_usage(path).free
     if room < _ROOM_WANTED:
         raise Misconfigured(
-            f"Only {room // 2**20} MB are free where {shown(path)} lies; "
+            f"Only {room // 2**20} MB are free on the disk of {shown(path)}; "
             f"make room for {_ROOM_WANTED // 2**20} MB, or give another with WAKECALL_HOME."
         )
     return Home(path=path, handle=handle)
@@ -81,7 +81,7 @@ def release(home: Home) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Put `text` into the file at once and whole, readable by its owner only."""
+    """Replace the file's content atomically, readable by its owner only."""
     fresh = path.with_name(f"{path.name}.new")
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -92,14 +92,14 @@ def write_private(path: Path, text: str) -> None:
 
 
 def secret_key(home: Home, *, fresh_database: bool) -> None:
-    """See that there is a key to seal secrets with. Raises Misconfigured when one was lost."""
+    """Create the key that seals secrets, if there is none. Raises Misconfigured if it was lost."""
     path = home.path / SECRET_KEY_FILE
     if os.environ.get("WAKECALL_SECRET_KEY") or path.exists():
         return
     if not fresh_database:
         raise Misconfigured(
-            f"{shown(path)} is missing, without which the signing secrets in the database cannot "
-            f"be opened. Put it back, or move {shown(home.path)} away to begin afresh."
+            f"{shown(path)} is missing: without it the signing secrets in the database cannot be "
+            f"opened. Restore it, or move {shown(home.path)} away to start with an empty database."
         )
     from cryptography.fernet import Fernet  # noqa: PLC0415 - 60 ms, on the first run only
 
@@ -107,12 +107,12 @@ def secret_key(home: Home, *, fresh_database: bool) -> None:
 
 
 def announce(home: Home, facts: dict[str, Any]) -> None:
-    """Write down how this instance is reached and which processes it has."""
+    """Write the instance file: the addresses and processes of this instance."""
     write_private(home.path / INSTANCE_FILE, json.dumps(facts, indent=1) + "\n")
 
 
 def announced(home: Home) -> dict[str, Any]:
-    """What the last instance wrote down and did not take back, since it was killed."""
+    """Return what the last instance announced; nothing if it stopped in good order."""
     try:
         found = json.loads((home.path / INSTANCE_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -121,7 +121,7 @@ def announced(home: Home) -> dict[str, Any]:
 
 
 def withdraw(home: Home) -> None:
-    """Nothing runs from here any more."""
+    """Remove the instance file: no instance runs from this directory."""
     (home.path / INSTANCE_FILE).unlink(missing_ok=True)
 
 

@@ -33,7 +33,7 @@ class Callback:
 def verified(secrets: tuple[str, ...], headers: Mapping[str, str], body: bytes) -> bool:
     """Whether one of the account's secrets signed this (Standard Webhooks 1.0, `v1`).
 
-    Whoever answers for more than this demonstration also refuses an old `webhook-timestamp`.
+    A receiver in production also refuses an old `webhook-timestamp`.
     """
     message = b".".join(
         [
@@ -93,7 +93,7 @@ class Inbox:
         threading.Thread(target=self._server.serve_forever, daemon=True, name="inbox").start()
 
     def close(self) -> None:
-        """Take no callbacks any more."""
+        """Stop receiving callbacks."""
         self._server.shutdown()
         self._server.server_close()
 

@@ -27,12 +27,12 @@ PROCESSES: Final = ("web", "scheduler", "worker")
 
 _PATIENCE_S: Final = {"web": 4.0}
 _SETTLING_S: Final = 5.0
-"""How long a worker may take, once no call is under way any more, to write what came of them."""
+"""How long a worker may take to write its settlements after its last call has ended."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Instance:
-    """What this start has decided; `facts` is what others may learn of it."""
+    """The decisions of this start; `facts` is the part that other processes may read."""
 
     home: Home
     settings: Settings
@@ -76,7 +76,7 @@ def create(
     sockets = network.socket_folder(owner)
     scripts = f"{Path(sys.executable).parent}"
     environment = {
-        # One machine, one user: nobody to be kept from anything.
+        # One user on one machine: no limits between accounts are needed.
         "WAKECALL_RATE_LIMIT": "off",
         **environ,
         "PATH": f"{scripts}{os.pathsep}{environ.get('PATH', os.defpath)}",

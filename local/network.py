@@ -93,7 +93,9 @@ def socket_folder(owner: Owner | None) -> Path:
         ):
             return folder
         folder.rmdir()
-    raise Misconfigured("There is no folder for sockets: neither /tmp nor /var/tmp can be written.")
+    raise Misconfigured(
+        "A folder for sockets cannot be made: neither /tmp nor /var/tmp is writable."
+    )
 
 
 def remove_socket_folder(folder: Path) -> None:
@@ -113,6 +115,6 @@ def _why_not(host: str, port: int, error: OSError) -> str:
         case errno.EACCES:
             return f"Port {port} is not for ordinary users. Take another: PORT=8000 make run"
         case errno.EADDRNOTAVAIL:
-            return f"HOST is {host!r}, which is no address of this machine."
+            return f"HOST is {host!r}, which is not an address of this machine."
         case _:
             return f"Port {port} on {host} cannot be taken: {error.strerror}."

@@ -1,7 +1,7 @@
-"""Who runs the embedded servers, and what that user can reach.
+"""Owner: the user who runs the embedded servers, and which files that user can reach.
 
-PostgreSQL refuses to run as root, so root hands the servers to an unprivileged user that is
-there already. docs/decisions/0005 tells where their files then live.
+PostgreSQL refuses to run as root, so root runs the servers as an unprivileged user that exists
+already. docs/decisions/0005 explains where their files are then.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Owner:
 
 
 def choose(data: Path) -> Owner | None:
-    """The user for the servers of `data`; None: whoever runs this. Raises Misconfigured."""
+    """Return the user who runs the servers of `data`; None: this one. Raises Misconfigured."""
     if os.geteuid() != 0:
         return None
     if data.exists() and (uid := data.stat().st_uid) != 0:
@@ -65,7 +65,7 @@ def arguments(owner: Owner | None) -> AsOwner:
 
 
 def can_run(owner: Owner | None, command: Sequence[str]) -> bool:
-    """Whether `owner` can run `command` from where it lies: tried, since only trying is sure."""
+    """Whether `owner` can run `command`: found by running it, as permissions do not tell all."""
     try:
         done = subprocess.run(
             command, capture_output=True, check=False, cwd="/", **arguments(owner)

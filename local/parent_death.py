@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
         # If the parent died before prctl was called, the kernel sends nothing.
         if os.getppid() != int(parent):
             return _NOT_STARTED
-        os.execvp(command[0], command)  # noqa: S606 - there is no shell to want
+        os.execvp(command[0], command)  # noqa: S606 - no shell is needed
     except OSError as error:
         print(f"{command[0]}: {error}", file=sys.stderr)
     return _NOT_STARTED

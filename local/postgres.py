@@ -102,7 +102,7 @@ def _superuser(cluster: Cluster) -> psycopg.Connection[tuple[object, ...]]:
 
 
 def _ensure_role(connection: psycopg.Connection[tuple[object, ...]], password: str) -> None:
-    """Make the role and the database of the application, which is no superuser."""
+    """Create the application's role, which is not a superuser, and its database."""
     name = sql.Identifier(ROLE)
     if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
         secret = sql.Literal(password)
@@ -120,4 +120,4 @@ def _reason(words: str) -> str:
         for severity in ("PANIC:", "FATAL:"):
             if severity in line:
                 return line.partition(severity)[2].strip()
-    return lines[-1] if lines else "it says nothing"
+    return lines[-1] if lines else "it printed nothing"

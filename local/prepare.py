@@ -26,15 +26,15 @@ def main() -> int:
 
         with app.app_context():
             upgrade()
-            see_to_account(settings.home / DEMO_KEY_FILE)
+            ensure_account(settings.home / DEMO_KEY_FILE)
     except WakecallError as error:
         fail(error.message)
         return 1
     return 0
 
 
-def see_to_account(key_file: Path) -> None:
-    """See that there is an account `demo` whose key lies in `key_file`."""
+def ensure_account(key_file: Path) -> None:
+    """Create the account `demo` if there is none, and its key if `key_file` does not exist."""
     try:
         write_private(key_file, accounts.create(ACCOUNT))
     except Conflict:

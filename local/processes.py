@@ -83,5 +83,5 @@ def _not_ready(instance: Instance, said: str) -> str:
     for name in _failing(instance):
         log = instance.home.log / f"{name}.log"
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return f"{name} keeps ending: {lines[-1] if lines else 'it says nothing'} ({shown(log)})"
+        return f"{name} keeps ending: {lines[-1] if lines else 'it printed nothing'} ({shown(log)})"
     return f"Not ready after {_READY_S:g} s: {said}. The logs are in {shown(instance.home.log)}."

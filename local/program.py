@@ -43,7 +43,7 @@ def open_log(program: Program) -> int:
 
 
 def listen(program: Program) -> Callable[[], str]:
-    """What reads all the program says from now on."""
+    """Return a function that reads what the program has logged since this call."""
     heard = program.log.stat().st_size if program.log.exists() else 0
 
     def words() -> str:

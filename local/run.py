@@ -83,12 +83,12 @@ async def _until_stopped(instance: Instance, reservation: socket.socket) -> None
 
 
 def _stop_on_signals(instance: Instance) -> asyncio.Event:
-    """What is set by Ctrl-C, SIGTERM or a terminal that closes; a second one, later, hurries."""
+    """Return an event that Ctrl-C, SIGTERM or a closed terminal sets. A second signal hurries."""
     stop = asyncio.Event()
     requests = StopRequests()
     loop = asyncio.get_running_loop()
 
-    def heed() -> None:
+    def on_signal() -> None:
         request = requests.count(loop.time())
         if request is not None and request > 1:
             instance.supervisor.hurry()
@@ -97,7 +97,7 @@ def _stop_on_signals(instance: Instance) -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Under nohup the terminal may close and the instance stays.
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, heed)
+            loop.add_signal_handler(number, on_signal)
     return stop
 
 
@@ -138,7 +138,7 @@ def _inbox(instance: Instance, client: Client, address: str) -> Inbox:
 
 
 def _introduce(instance: Instance, key: str, inbox: str) -> None:
-    """Say where it is and how to use it."""
+    """Print the address of the instance and how to use it."""
     if not network.is_loopback(instance.settings.host):
         say("", "")
         say(

@@ -18,7 +18,7 @@ from local.terminal import say, shown, step
 
 
 async def start(instance: Instance) -> None:
-    """Start PostgreSQL and Valkey, or settle for those that the settings name."""
+    """Start PostgreSQL and Valkey, or use those that the settings name."""
     fresh = await _start_postgres(instance)
     homes.secret_key(instance.home, fresh_database=fresh)
     if given := instance.environment.get("REDIS_URL"):

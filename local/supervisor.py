@@ -1,6 +1,6 @@
-"""Keeps the instance's programs running: starts again what dies, stops all when asked.
+"""Supervisor: restarts the instance's programs when they die, and stops all of them when asked.
 
-docs/decisions/0005 tells why this is not supervisord.
+docs/decisions/0005 explains why this is not supervisord.
 """
 
 from __future__ import annotations
@@ -183,6 +183,6 @@ class Supervisor:
 
 
 def turn_over(log: Path) -> None:
-    """Keep the log's content as its predecessor and begin it anew."""
+    """Rename the log to its predecessor's name and start an empty one."""
     shutil.copyfile(log, log.with_name(f"{log.name}.1"))
     os.truncate(log, 0)

@@ -1,4 +1,4 @@
-"""What the person at the terminal reads: aligned progress lines, each with its duration."""
+"""Terminal: aligned progress lines, each with its duration."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def fail(text: str) -> None:
 
 
 def shown(path: Path) -> str:
-    """A path as short as it can be told from here."""
+    """Return the path relative to the current directory, if it is below it."""
     here = Path.cwd()
     return f"{path.relative_to(here)}" if path.is_relative_to(here) else f"{path}"
 
 
 def _write(text: str, *, end: str = "\n") -> None:
-    # A terminal that went away must not take the instance with it.
+    # A closed terminal must not end the instance.
     with _lock:
         try:
             print(text, end=end, flush=True)

@@ -1,4 +1,4 @@
-"""The embedded Valkey: a doorbell on a Unix socket, which keeps nothing on disk."""
+"""Valkey: the embedded server that carries notifications; on a Unix socket, nothing on disk."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def program(sockets: Path, log: Path, owner: Owner | None) -> Program:
             *(f"{_binary(owner)}", "--port", "0", "--unixsocket", f"{_socket(sockets)}"),
             *("--unixsocketperm", "700", "--dir", f"{sockets}", "--daemonize", "no"),
             *("--save", "", "--appendonly", "no"),
-            # Full, it refuses; the workers then find their runs in PostgreSQL.
+            # When it is full it refuses writes, and workers find their runs by polling PostgreSQL.
             *("--maxmemory", _MEMORY, "--maxmemory-policy", "noeviction"),
         ),
         log=log,
@@ -64,7 +64,7 @@ def await_ready(sockets: Path, alive: Callable[[], bool], words: Callable[[], st
                 time.sleep(0.02)
             else:
                 return
-    said = words().strip().splitlines() or ["it says nothing"]
+    said = words().strip().splitlines() or ["it printed nothing"]
     raise Misconfigured(f"Valkey does not start: {said[-1]}")
 
 
@@ -73,12 +73,12 @@ def _socket(sockets: Path) -> Path:
 
 
 def _binary(owner: Owner | None) -> Path:
-    # The package itself is not imported: it brings a client and starts things of its own.
+    # The package is not imported, as importing it starts a client and a server.
     spec = importlib.util.find_spec(_PACKAGE)
     package = Path(spec.origin).parent if spec and spec.origin else Path()
     found = next(package.glob("_binaries/*/valkey-server"), None)
     if found is None:
-        raise Misconfigured("There is no Valkey for this machine: set REDIS_URL.")
+        raise Misconfigured("The embedded Valkey does not support this machine. Set REDIS_URL.")
     inside = f"{found.relative_to(package.parent)}"
     part = f"{_PACKAGE}/_binaries"
     return (

@@ -22,7 +22,7 @@ _GRACE_S: Final = 60
 
 
 async def attack(deed: Deed, ground: Ground, seconds: float) -> dict[str, Any]:
-    """Do the deed for so long; what came of it."""
+    """Do the deed for `seconds`; returns its results."""
     score = Score()
     began = time.perf_counter()
     tasks = [asyncio.ensure_future(link) for link in deed.attack(ground, score)]

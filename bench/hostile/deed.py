@@ -36,7 +36,7 @@ class Deed:
     prepare: Callable[[Ground], Facts] | None = None
     left_in: tuple[str, str] | None = None
     lead_s: float = 1.5
-    """From its beginning, a process included, until all of it is there and measuring begins."""
+    """Seconds from the start of its process until the attack is complete and measuring begins."""
 
 
 def ask(requests: Requests, connections: int = 32) -> Attack:

@@ -25,7 +25,7 @@ HOST: Final = "127.0.0.1"
 
 @dataclass(kw_only=True)
 class Score:
-    """What came of an attack: answers by status, connections opened and closed by the server."""
+    """The results of an attack: answers by status, connections opened and closed by the server."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     sent: int = 0

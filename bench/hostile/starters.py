@@ -49,7 +49,7 @@ def _chain(ground: Ground) -> Facts:
 
 
 def _start_chain(ground: Ground, number: int) -> Iterator[bytes]:
-    """Half of the connections start the chain, the others save schedules of it."""
+    """Half of the connections start the chain, the others save its schedules."""
     if number % 2:
         return cycle([_act(ground, "first", "start"), _act(ground, "first", "abort")])
     path = f"/api/jobs/task:next-{number}/schedule"

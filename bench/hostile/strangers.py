@@ -1,4 +1,4 @@
-"""Deeds of somebody who has no key."""
+"""Strangers: deeds without an API key."""
 
 from __future__ import annotations
 

@@ -185,5 +185,5 @@ def _ours(command: str) -> str:
     """The web's command line with another application."""
     words = command.replace(" wsgi:front ", " bench.yardsticks.insert_route:front ")
     if words == command:
-        raise Failed("The web's line of the Procfile names no wsgi:front any more.")
+        raise Failed("The line `web` of the Procfile does not name wsgi:front.")
     return words

@@ -53,7 +53,7 @@ def warm_up(stage: Stage, tell: Tell, count: int) -> None:
 
 
 def drain(stage: Stage, tell: Tell, count: int, **how: Any) -> Fired:  # noqa: ANN401 - handed through to Batch
-    """One drain, on tables that hold nothing else; nothing is left of it."""
+    """Measure one drain on otherwise empty tables, and empty them afterwards."""
     fired = stage.fire(lambda: stage.batch(count, **how), tell)
     stage.purge()
     return fired

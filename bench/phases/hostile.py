@@ -131,7 +131,7 @@ def _defended(plan: Plan, receiver: Receiver, folder: Path) -> Iterator[tuple[St
 
 
 def beside(stage: Stage, tell: Tell, ground: Ground, deed: Deed | None) -> dict[str, Any]:
-    """What an account notices of the deed, and what came of the deed itself."""
+    """Measure an account's calls and bookings beside the deed, and the deed's own results."""
     if deed is not None:
         tell("preparing")
         ground = _prepared(stage, ground, deed)
@@ -168,7 +168,7 @@ def _prepared(stage: Stage, ground: Ground, deed: Deed) -> Ground:
 
 
 def age(connection: psycopg.Connection, left_in: tuple[str, str], seconds: float) -> None:
-    """Let a table hold what five minutes of an attack leave there, after so many seconds of it."""
+    """Multiply the rows that `seconds` of an attack left in a table to those of five minutes."""
     table, column = left_in
     connection.execute(
         sql.SQL(_AGE).format(table=sql.Identifier(table), column=sql.Literal(column)),

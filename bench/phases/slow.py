@@ -1,4 +1,4 @@
-"""Slow: one receiver in a thousand never answers; what the others notice of it."""
+"""Slow: how late other calls are while one receiver in a thousand never answers."""
 
 from __future__ import annotations
 

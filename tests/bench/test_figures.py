@@ -40,8 +40,8 @@ def test_a_percentile_is_the_least_value_that_enough_do_not_exceed(
     assert all(part(each) < share + 1e-9 for each in ascending if each < chosen)
 
 
-def test_there_is_no_percentile_of_nothing() -> None:
-    with pytest.raises(ValueError, match="nothing"):
+def test_a_percentile_needs_a_value() -> None:
+    with pytest.raises(ValueError, match="at least one value"):
         percentile([], 0.5)
 
 

@@ -80,7 +80,7 @@ def test_a_folder_whose_path_is_too_long_for_sockets_is_passed_over(
     make = tempfile.mkdtemp
     monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix, dir: make(prefix=prefix, dir=deep))  # noqa: ARG005, A006 - as it is called
 
-    with pytest.raises(Misconfigured, match="no folder for sockets"):
+    with pytest.raises(Misconfigured, match="folder for sockets cannot be made"):
         network.socket_folder(None)
 
     assert list(deep.iterdir()) == []

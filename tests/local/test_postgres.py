@@ -120,7 +120,7 @@ def test_an_unfinished_database_is_made_anew(folder: Path, at: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "told"),
     [
-        ("PG_VERSION", "17\n", "was made by PostgreSQL 17, this is PostgreSQL 18"),
+        ("PG_VERSION", "17\n", "was made by PostgreSQL 17; this is PostgreSQL 18"),
         ("PG_VERSION", None, "PG_VERSION cannot be read"),
         ("global/pg_control", "junk", 'could not read file "global/pg_control"'),
         ("global/pg_filenode.map", "junk", 'could not read file "global/pg_filenode.map"'),
