@@ -54,6 +54,7 @@ class DatabaseClock:
         self._believed_since = 0.0
         self._left: float | None = None
         self._doubted_at: float | None = None
+        self._uncertainty = 0.0
 
     @property
     def doubt(self) -> float:
@@ -62,8 +63,10 @@ class DatabaseClock:
 
     def until(self, uptime: float) -> float:
         """The latest instant that is believed to have come, in seconds since 1970."""
-        drift = MAX_DRIFT_S if self._doubted_at is None else 0.0
-        return self._believed + uptime + drift
+        if self._doubted_at is None or self._last is None:
+            return self._believed + uptime + MAX_DRIFT_S
+        # Each reading may be wrong by half of what it took: what is doubted is called late instead.
+        return self._believed + uptime - self._uncertainty - _half(self._last)
 
     def observe(self, reading: Reading) -> Change:
         """Take a reading in; how far the clock was set since the one before, if it was."""
@@ -89,6 +92,8 @@ class DatabaseClock:
         came_back = self._left is not None and abs(offset - self._left) <= MAX_BELIEVED_STEP_S
         if ahead <= MAX_BELIEVED_STEP_S or came_back or _is_witnessed(last, reading):
             return self._believe(reading.answered)
+        doubted_before = 0.0 if self._doubted_at is None else self._uncertainty
+        self._uncertainty = doubted_before + _half(last) + _half(reading)
         self._doubted_at = reading.answered
         return self._believe_in_time(reading.answered)
 
@@ -103,8 +108,17 @@ class DatabaseClock:
 
 
 def _tolerance(last: Reading, reading: Reading) -> float:
-    took = (reading.answered - reading.asked + last.answered - last.asked) / 2
-    return MAX_DRIFT_S + took + (reading.answered - last.answered) * _DRIFT_PER_S
+    return (
+        MAX_DRIFT_S
+        + _half(reading)
+        + _half(last)
+        + (reading.answered - last.answered) * _DRIFT_PER_S
+    )
+
+
+def _half(reading: Reading) -> float:
+    """How far the clock may be from what the reading says of it, as it was read in between."""
+    return (reading.answered - reading.asked) / 2
 
 
 def _is_witnessed(last: Reading, reading: Reading) -> bool:

@@ -22,11 +22,11 @@ class Watched:
         self.read()
         self.run(running)
 
-    def read(self, took: float = 0.001) -> Change:
+    def read(self, took: float = 0.001, *, share: float = 0.5) -> Change:
+        """Read it: the database does so after this `share` of what it takes."""
         true = NOW + self.uptime
-        reading = Reading(
-            true + self.ahead + took / 2, self.uptime, self.uptime + took, true + took + self.wall
-        )
+        at = true + self.ahead + took * share
+        reading = Reading(at, self.uptime, self.uptime + took, true + took + self.wall)
         self.uptime += took
         return self.clock.observe(reading)
 
@@ -60,6 +60,25 @@ def test_a_leap_forward_is_not_believed_and_ends_without_a_trace(step: float) ->
     assert back.step == pytest.approx(-step, abs=0.1)
     assert watched.clock.doubt == 0
     assert watched.believed <= 1.1
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("before", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("after", [0.0, 0.5, 1.0])
+def test_while_a_leap_is_doubted_nothing_is_believed_early_however_long_readings_take(
+    before: float, share: float, after: float
+) -> None:
+    watched = Watched()
+    watched.read(0.4, share=before)
+    watched.ahead = HOUR
+    watched.read(0.6, share=share)
+    assert -1.4 < watched.believed <= 1e-6
+
+    watched.read(0.3, share=after)
+    assert -1.4 < watched.believed <= 1e-6
+    watched.ahead = 2 * HOUR
+    watched.read(0.6, share=share)
+    assert -2.6 < watched.believed <= 1e-6
 
 
 @pytest.mark.parametrize("step", [HOUR, YEAR])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 from uuid import RFC_4122, UUID
 
 import psycopg
@@ -37,6 +38,24 @@ def test_claims_what_is_due_within_the_look_ahead_and_nothing_else(
     rows = connection.execute("SELECT job_id FROM inflight WHERE state = 'claimed'").fetchall()
     assert {row[0] for row in rows} == {overdue, soon}
     assert sorted(each.ahead > 0 for each in claimed) == [False, True]
+
+
+def test_nothing_is_claimed_that_is_due_later_than_what_the_clock_is_believed(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    for n in range(30):
+        book(connection, account_id, due_in=-3.0 + n / 100)
+    until = in_seconds(-2.85)
+
+    claim(connection, budget=100, ahead=0.3, unreadable=Mock(), until=until)
+    claim_fairly(
+        connection, share=100, ahead=0.3, lookback=10, skip=[], unreadable=Mock(), until=until
+    )
+
+    claimed = one(connection, "SELECT array_agg(due_at) FROM inflight")
+    left = one(connection, "SELECT min(next_at) FROM due")
+    assert max(claimed) <= until
+    assert until - left < timedelta(seconds=0.21)
 
 
 def test_the_id_of_a_run_is_of_version_7_and_of_its_instant(connection: psycopg.Connection) -> None:

@@ -1,7 +1,8 @@
 -- name: claim_due
 -- A due row is taken by one scheduler at a time; whoever changes its job waits, or is skipped here.
 -- The row comes back as it stands once locked, so a job moved meanwhile is not claimed.
--- A slot is a tenth of a second of the database's clock, which alone judges what is due.
+-- A slot is a tenth of a second of the database's clock, which alone judges what is due. Nothing is
+-- claimed of the slot that `until` lies in, as a part of that slot is later than `until`.
 -- Plainly: the earliest `budget` rows of those due within the last `lookback` seconds, and before them
 -- those whose time had passed already when it was written, if that was within these seconds. While a
 -- transaction stays open, the rows that were claimed since it began stay in the index: no claim is to
@@ -19,8 +20,8 @@
 -- resumed (suspension.py), and the row costs no later claim anything.
 WITH RECURSIVE bounds AS (
   SELECT floor((extract(epoch FROM now()) - %(lookback)s) * 10)::bigint AS lo,
-         floor(least(extract(epoch FROM now()) + %(ahead)s,
-                     extract(epoch FROM %(until)s::timestamptz)) * 10)::bigint AS hi
+         least(floor((extract(epoch FROM now()) + %(ahead)s) * 10),
+               floor(extract(epoch FROM %(until)s::timestamptz) * 10) - 1)::bigint AS hi
 ), enqueued AS MATERIALIZED (
   SELECT job_id, account_id, version, recurring, next_at, serial, standing, remaining,
          CASE WHEN next_at = owed_till THEN owed_at END AS owed_at, owed_for
