@@ -88,9 +88,11 @@ class Stage:
             jitter=lambda: 0.0,
         )
 
-    def lease(self, remaining: float, **changes: Any) -> LeasedRun:
+    def lease(self, remaining: float, *, took: float = 0.0, **changes: Any) -> LeasedRun:
+        """A run whose take was asked for `took` seconds ago and is answered now."""
         run = taken(remaining)._replace(**changes)
-        leased = lease(run, (SECRET,), asked=self.clock.now, answered=self.clock.now)
+        now = self.clock.now
+        leased = lease(run, (SECRET,), asked=now - took, answered=now)
         self.dispatcher.accept([leased])
         self.step()
         return leased

@@ -79,7 +79,7 @@ def test_what_a_word_tells_of_the_clock_brings_a_time_closer(stage: Stage, order
         if step == "poll":
             stage.poll_cancellations(offset=closer)
         else:
-            leased = stage.lease(0.3)
+            leased = stage.lease(0.3, took=0.05)
     stage.step(0.245)  # the last moments in which it can be set
     stage.poll_cancellations()
     stage.step(0.0349)
@@ -88,6 +88,26 @@ def test_what_a_word_tells_of_the_clock_brings_a_time_closer(stage: Stage, order
 
     assert len(stage.engine.calls) == 1
     assert leased.lateness(stage.clock.now) < 0.001
+
+
+@pytest.mark.parametrize("order", ["poll, take", "take, poll"])
+def test_no_call_is_early_by_what_was_known_before_the_database_s_clock_was_set(
+    stage: Stage, order: str
+) -> None:
+    epoch = taken(0.0).due_at.timestamp()
+    another_clock = stage.clock.now + 0.3 - 3600.0 - epoch
+    for step in order.split(", "):
+        if step == "poll":
+            stage.poll_cancellations(offset=another_clock)
+        else:
+            stage.lease(0.3, took=0.05)
+    stage.step(0.245)
+    stage.poll_cancellations()
+    stage.step(0.05)
+    assert stage.engine.calls == []
+    stage.step(0.006)
+
+    assert len(stage.engine.calls) == 1
 
 
 def test_a_withdrawn_run_is_not_sent_but_settled_as_cancelled(stage: Stage) -> None:

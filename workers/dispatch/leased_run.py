@@ -74,6 +74,8 @@ class LeasedRun:
     tick: int = 0
     first_tick: Settlement | None = None
     series_since: float = 0.0
+    earliest: float = float("-inf")
+    """The least that `fire_at` can be, by what the take has told."""
 
     @property
     def call_id(self) -> UUID:
@@ -110,8 +112,14 @@ class LeasedRun:
         return withdrawn.get(self.run.id, 0) >= self.run.token
 
     def retimed_by(self, offset: float) -> None:
-        """Monotonic and the database's clock are at most `offset` apart: its time more closely."""
-        self.fire_at = min(self.fire_at, self.run.send_at.timestamp() + offset)
+        """Monotonic and the database's clock are at most `offset` apart: its time more closely.
+
+        The take has told that its time does not come before `earliest`. An offset by which it would
+        come sooner was read before the database's clock was set, and is not used.
+        """
+        fire_at = self.run.send_at.timestamp() + offset
+        if fire_at >= self.earliest:
+            self.fire_at = min(self.fire_at, fire_at)
 
     def lateness(self, now: float) -> float:
         """Seconds since its attempt was to begin."""
@@ -197,7 +205,9 @@ class LeasedRun:
         if self.first_tick is None:
             self.first_tick, self.series_since = settlement, self.begun_at
         self.tick += 1
-        self.fire_at += (following - self.run.send_at).total_seconds()
+        later = (following - self.run.send_at).total_seconds()
+        self.fire_at += later
+        self.earliest += later
         self.begun_at = self.parked_for = self.waiting_since = 0.0
         self.run = self.run._replace(
             due_at=following,
@@ -292,6 +302,7 @@ def lease(
     attempt is late by the way back, never early.
     """
     leased = LeasedRun(run, secrets, answered + run.remaining, asked + _LEASE_S, asked)
+    leased.earliest = asked + run.remaining
     leased.address = run.url
     leased.unreachable_is_free = run.manner is not None and isinstance(run.manner.retry, Constant)
     if run.endpoint and run.url is not None:
