@@ -200,6 +200,16 @@ def bring_back(
     return brought
 
 
+def bring_back_outcomes(
+    connection: psycopg.Connection, *, failed: Callable[[psycopg.Error], None]
+) -> int:
+    """Bring back what follows attempts that began in the future; how many runs.
+
+    Unlike `bring_back`, it may be repeated. Raises psycopg.Error when the database is away.
+    """
+    return _carry_out(connection, _RETRIES, {"ahead": LOOK_AHEAD}, failed)
+
+
 def _carry_out(
     connection: psycopg.Connection,
     statement: str,

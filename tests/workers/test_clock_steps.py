@@ -69,7 +69,7 @@ class Scene:
         self.scheduler = Scheduler(
             self.reconnecting, self.notifier, "test", clock=self.clock, clock_watch=self.clock_watch
         )
-        self.repairs = ClockRepairs(self.reconnecting, self.clock_watch)
+        self.repairs = ClockRepairs(self.reconnecting, self.clock_watch, clock=self.clock)
         self.scheduler.tick()
 
     def set(self, ahead: float) -> None:
@@ -270,6 +270,35 @@ def test_what_is_under_way_goes_on_when_the_clock_is_set_back(scene: Scene) -> N
     assert one(connection, seconds.format("send_at"), third.id) < 1
     assert one(connection, seconds.format("look_at"), third.id) < 1
     assert brought_back(connection) == 0
+
+
+def test_what_a_call_under_way_comes_to_after_the_clock_was_set_back_is_brought_back(
+    scene: Scene,
+) -> None:
+    connection = scene.connection
+    scene.set(HOUR)
+    scene.scheduler.tick()
+    book(connection, scene.account, due_in=-1)
+    (run,) = claim_and_take(connection)
+    begun = one(connection, "SELECT now()")
+    scene.set(0.0)
+    scene.scheduler.tick()
+    scene.repairs.run_once()
+    failed = came(run, None, 500)
+    assert failed.attempt is not None
+    retried = failed._replace(
+        retry_at=begun + timedelta(seconds=5), attempt=failed.attempt._replace(started_at=begun)
+    )
+    settle(connection, [retried])
+    waits = "SELECT date_part('epoch', send_at - now()) FROM inflight"
+    assert one(connection, waits) > HOUR - 60
+
+    scene.repairs.run_once()
+    assert one(connection, waits) > HOUR - 60
+    scene.wait(60.0)
+    scene.repairs.run_once()
+
+    assert one(connection, waits) < 6
 
 
 def ask_for_some(scene: Scene, number: int) -> list[UUID]:
