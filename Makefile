@@ -16,6 +16,7 @@ PROCESSES ?= logical
 PHASES ?=
 PEERS ?=
 DEEDS ?=
+SITUATIONS ?=
 UPGRADE ?=
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-header --quiet
 
@@ -42,6 +43,10 @@ bench-peers: ## Measure what else one might pick, beside Wakecall; PEERS="celery
 .PHONY: bench-hostile
 bench-hostile: ## Measure what hostile clients do to others; DEEDS="abort accept" measures some
 	@$(MEASURE) && exec $(BIN)/python -m bench.hostile $(DEEDS)
+
+.PHONY: soak
+soak: ## Play what operators live through, under load, in 30 minutes (SOAK_MINUTES); SITUATIONS="kills hang" plays some
+	@$(DEVELOP) && exec $(BIN)/python -m tests.soak $(SITUATIONS)
 
 .PHONY: lint
 lint: ## Check format, lint, types and import rules

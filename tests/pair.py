@@ -116,21 +116,27 @@ def _primary(folder: Path, at: Path) -> Node:
 
 
 def _standby(folder: Path, primary: Node, at: Path) -> Node:
-    found = primary.cluster
     data = folder / "standby"
-    data.mkdir(mode=0o700)
-    owner.give(data, found.owner)
+    node = _node(replace(primary.cluster, named=data, data=data, sockets=at), folder)
+    follow(primary, node)
+    return node
+
+
+def follow(primary: Node, standby: Node) -> None:
+    """Give the standby, which has no data, those of the primary; it follows once it is started."""
+    found = standby.cluster
+    found.data.mkdir(mode=0o700)
+    owner.give(found.data, found.owner)
     subprocess.run(
         [
             *(f"{found.binaries / 'pg_basebackup'}", "-h", "127.0.0.1", "-p", f"{primary.port}"),
-            *("-U", SUPERUSER, "-D", f"{data}", "-R", "-X", "stream", "-c", "fast"),
+            *("-U", SUPERUSER, "-D", f"{found.data}", "-R", "-X", "stream", "-c", "fast"),
         ],
         check=True,
         cwd="/",
         env={**ENVIRONMENT, "PGPASSWORD": found.password},
         **owner.arguments(found.owner),
     )
-    return _node(replace(found, named=data, data=data, sockets=at), folder)
 
 
 def _node(cluster: Cluster, folder: Path) -> Node:

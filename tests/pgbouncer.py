@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -58,9 +59,34 @@ def fetch() -> None:
             subprocess.run(["dpkg", "-x", f"{package}", f"{FETCHED}"], check=True)
 
 
+class Pooler(NamedTuple):
+    """A running PgBouncer, and the URL of the database through it."""
+
+    server: Server
+    url: str
+
+    def start(self) -> None:
+        """Start it again, and wait until it takes connections."""
+        self.server.start()
+        self.wait()
+
+    def wait(self) -> None:
+        """Return once it takes connections."""
+        port = int(str(conninfo_to_dict(self.url)["port"]))
+        until(lambda: not self.server.alive() or _listens(port))
+        assert self.server.alive(), self.server.words()
+
+
 @contextmanager
 def pooling(url: str, folder: Path, **settings: str) -> Iterator[str]:
     """The URL of the same database through a PgBouncer, in transaction mode unless it is given."""
+    with pooler(url, folder, **settings) as started:
+        yield started.url
+
+
+@contextmanager
+def pooler(url: str, folder: Path, **settings: str) -> Iterator[Pooler]:
+    """As `pooling`, with the program itself."""
     server = conninfo_to_dict(url)
     runner, port = owner.choose(Path("/nowhere")), free_port()
     chosen = {
@@ -78,7 +104,7 @@ def pooling(url: str, folder: Path, **settings: str) -> Iterator[str]:
     target = f"host={server['host']} port={server.get('port') or 5432}"
     (folder / "ini").write_text(f"[databases]\n* = {target}\n[pgbouncer]\n{lines}")
     with _runnable_copy() as (program, environment):
-        pooler = Program(
+        run = Program(
             name="pgbouncer",
             command=(f"{program}", f"{folder / 'ini'}"),
             log=folder / "log",
@@ -86,10 +112,11 @@ def pooling(url: str, folder: Path, **settings: str) -> Iterator[str]:
             owner=runner,
             stop=signal.SIGINT,
         )
-        with Server(pooler) as started:
-            until(lambda: not started.alive() or _listens(port))
-            assert started.alive(), started.words()
-            yield make_conninfo("", **{**server, "host": "127.0.0.1", "port": port})
+        through = make_conninfo("", **{**server, "host": "127.0.0.1", "port": port})
+        with Server(run) as started:
+            made = Pooler(started, through)
+            made.wait()
+            yield made
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def first_cells(page: Path) -> dict[str, list[str]]:
 def variables_read() -> set[str]:
     """The environment variables that Python, Procfile and Makefile read."""
     found = set()
-    for source in [*SOURCES, ROOT / "wsgi.py"]:
+    for source in [*SOURCES, ROOT / "wsgi.py", ROOT / "tests" / "soak" / "__main__.py"]:
         # What HTTP code calls `environ` is a request.
         places = {"environ", "environment"} if "api" not in source.parts else {"os.environ"}
         for node in ast.walk(ast.parse(source.read_text())):

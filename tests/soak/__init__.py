@@ -1,0 +1,1 @@
+"""Soak: what operators live through, played once under load, and what came of every call."""
