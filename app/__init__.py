@@ -30,7 +30,7 @@ from app.api.fusion import dialect as fusion_dialect
 from app.api.fusion import routes as fusion
 from app.api.idempotency import Application
 from app.api.native import dialect as native_dialect
-from app.api.native.routes import jobs as native
+from app.api.native import routes as native
 from app.api.references import references
 from app.config import Settings, load
 from app.service import key_cache, limits

@@ -143,12 +143,12 @@ def routes(app: Flask) -> Iterator[tuple[str, str]]:
     """Method and path of all that is answered, paths as the pages write them."""
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<(uuid:\w+|app_id)>", "<id>", rule.rule)
-        path = re.sub(r"<(job|dapr)_name:_name>", "<name>", path)
+        path = re.sub(r"<(?:job|dapr)_name:_\w+>", "<name>", path)
         # The pages tell once of the prefixes that Fusion's routes have.
         path = re.sub(r"^/api(/apollo)?(/apps/<app>)?/", "/api/", path)
         path = re.sub(r"<\w+_(\w+)>", r"<\1>", path)
         both = ("<when>/<callback>", "<cron>/<callback>")
-        for written in {re.sub(r"<path_form:\w+>", form, path) for form in both}:
+        for written in {re.sub(r"<booking_path:\w+>", form, path) for form in both}:
             for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
                 yield method, written
 

@@ -12,7 +12,8 @@ _JOB = "00000000-0000-0000-0000-000000000000"
 VALUES = {
     "job_id": _JOB,
     "run_id": _JOB,
-    "_form": "2030-01-01T00%3A00Z/http%3A%2F%2Fa",
+    "_booking_path": "2030-01-01T00%3A00Z/http%3A%2F%2Fa",
+    "_job_name": "invoices",
     "_name": "invoices",
     "app_id": "x",
     "resource": "task:x",

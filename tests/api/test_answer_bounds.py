@@ -33,15 +33,15 @@ BOUNDS: Final = {
     "GET /1/jobs": STREAMED,
     "POST /1/jobs": JOB,
     "POST /1/jobs/bulk": MAX_ANSWER_BYTES,
-    "POST /1/jobs/<path_form:_form>": JOB,
+    "POST /1/jobs/<booking_path:_booking_path>": JOB,
     "POST /1/preview": SMALL,
     # A Dapr job has up to 4 MiB of data.
     "GET /1/jobs/<uuid:job_id>": MAX_ANSWER_BYTES,
     "PUT /1/jobs/<uuid:job_id>": JOB,
     "POST /1/jobs/<uuid:job_id>/pause": MAX_ANSWER_BYTES,
     "POST /1/jobs/<uuid:job_id>/resume": MAX_ANSWER_BYTES,
-    "GET /1/jobs/by-name/<job_name:_name>": JOB,
-    "PUT /1/jobs/by-name/<job_name:_name>": JOB,
+    "GET /1/jobs/by-name/<job_name:_job_name>": JOB,
+    "PUT /1/jobs/by-name/<job_name:_job_name>": JOB,
     "GET /1/runs": MAX_PAGE_BYTES,
     "GET /1/jobs/<uuid:job_id>/runs": MAX_PAGE_BYTES,
     "GET /1/runs/<uuid:run_id>/attempts": MAX_PAGE_BYTES,
@@ -142,7 +142,7 @@ def test_the_largest_jobs_keep_the_bounds(client: FlaskClient) -> None:
         made = keeps("POST /1/jobs", client.post("/1/jobs", json=LARGE_JOB, headers=headers), 201)
         place = made.headers["Location"]
         keeps(
-            "GET /1/jobs/by-name/<job_name:_name>",
+            "GET /1/jobs/by-name/<job_name:_job_name>",
             client.get(f"/1/jobs/by-name/{'%26' * 128}", headers=headers),
         )
         for data in (LARGE_JOB["data"], "\x01" * 2048):

@@ -277,20 +277,20 @@ SAMPLES: dict[str, Sample] = {
     "native.create_job_by_path": lambda *_: (BY_PATH, "payload"),
     "native.pause_job": lambda client, _: (f"/1/jobs/{booked(client)['id']}/pause", None),
     "native.resume_job": lambda client, _: (f"/1/jobs/{paused(client)}/resume", None),
-    "runs.fire_job": lambda client, _: (f"/1/jobs/{booked(client)['id']}/fire", None),
-    "runs.redeliver_run": lambda _, connection: (f"/1/runs/{failed(connection)}/redeliver", None),
-    "runs.redeliver_runs": lambda _, connection: ("/1/runs/redeliver", failures(connection)),
+    "native.fire_job": lambda client, _: (f"/1/jobs/{booked(client)['id']}/fire", None),
+    "native.redeliver_run": lambda _, connection: (f"/1/runs/{failed(connection)}/redeliver", None),
+    "native.redeliver_runs": lambda _, connection: ("/1/runs/redeliver", failures(connection)),
     "fusion.act": lambda client, _: (
         f"/api/jobs/{saved(client)['resource']}/actions",
         {"action": "start"},
     ),
     "fusion_tasks.create_task": lambda *_: ("/api/tasks", TASK),
     "dapr.schedule_job": lambda client, _: (f"/v1.0/jobs/{of_an_app(client)}", {"dueTime": "1h"}),
-    "account.rotate_secret": lambda *_: ("/1/secrets/rotate", {"overlap": 60}),
+    "native.rotate_secret": lambda *_: ("/1/secrets/rotate", {"overlap": 60}),
 }
 
 
-NEEDLESS = {"completion.complete_run", "native.preview_schedule"}
+NEEDLESS = {"native.complete_run", "native.preview_schedule"}
 """Posts whose repeats come to the same without a key, which they do not read."""
 
 

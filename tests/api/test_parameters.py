@@ -107,7 +107,7 @@ def test_a_parameter_is_refused_to_those_alone_who_have_a_key(app: Flask) -> Non
 def test_a_route_that_declares_nothing_takes_nothing(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(vars(app.view_functions["job_lists.list_jobs"]), parameters._TAKEN)
+    monkeypatch.delitem(vars(app.view_functions["native.list_jobs"]), parameters._TAKEN)
     assert refused(client.get("/1/jobs?limit=1")) == "limit"
     assert client.get("/1/jobs").status_code == 200
 
@@ -154,7 +154,7 @@ def test_a_question_mark_of_a_callback_is_not_the_call_s_own(client: FlaskClient
         path = f"/1/jobs/2031-05-11T15%3A30%3A00Z/{callback}"
         answer = client.post(f"{path}?a=1&b=2")
         assert refused(answer) == "a"
-        assert "A question mark within the callback is written %3F." in answer.get_json()["remedy"]
+        assert "Write a question mark within the callback as %3F." in answer.get_json()["remedy"]
         taken = client.post(f"{path}%3Fa=1&b=2", headers=JSON)
         assert taken.get_json()["url"] == "https://example.com/wake?a=1&b=2"
 

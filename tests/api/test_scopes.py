@@ -91,7 +91,7 @@ def test_a_key_reaches_the_routes_of_its_scope_and_no_others(
         assert is_refused(answer) or answer.status_code not in {401, 403}, told
         refused |= {each.endpoint} if is_refused(answer) else set()
     assert ("native.create_job" in refused) == (scope is Scope.READ)
-    assert ("account.rotate_secret" in refused) == (scope is not Scope.ADMIN)
+    assert ("native.rotate_secret" in refused) == (scope is not Scope.ADMIN)
 
 
 @pytest.mark.usefixtures("apps")
@@ -108,7 +108,7 @@ def test_a_route_that_says_nothing_lets_only_admin_in(
     app: Flask, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert key
-    monkeypatch.delitem(vars(app.view_functions["job_lists.list_jobs"]), scopes._NEED)
+    monkeypatch.delitem(vars(app.view_functions["native.list_jobs"]), scopes._NEED)
     assert is_refused(with_key(app, Scope.BOOK).get("/1/jobs"))
     assert with_key(app, Scope.ADMIN).get("/1/jobs").status_code == 200
 

@@ -96,8 +96,8 @@ CRON = {"type": "cron", "expression": "0 0 0 ? * *"}
 
 # Documents in which a member of each name is unstorable, and a member that has such a name.
 FLAT: tuple[tuple[str, str, dict[str, Any], tuple[str, ...]], ...] = (
-    ("POST", "/1/jobs", JOB, tuple(job_document.MEMBERS)),
-    ("PUT", "/1/jobs/by-name/a", JOB, tuple(job_document.MEMBERS)),
+    ("POST", "/1/jobs", JOB, tuple(job_document.JOB.members)),
+    ("PUT", "/1/jobs/by-name/a", JOB, tuple(job_document.JOB.members)),
     ("POST", "/1/preview", {}, ("when", "cron", "timezone", "onGap", "dialect", "after")),
     ("POST", "/1/preview", {"dialect": "dapr"}, ("schedule", "dueTime", "ttl", "repeats")),
     ("POST", "/1/preview", {"dialect": "fusion"}, ("resource", "enabled", "triggers", "default")),

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from app.api import bodies, browsers, dialects, health, negotiation
 from app.api.dapr import addresses
-from app.api.native.codecs import json_codec, xml_codec, xml_encoding
+from app.api.native.codecs import xml_encoding
+from app.api.native.codecs.reader import Body
 from app.api.native.documents import bulk as bulk_document
 from app.api.native.documents import completion as completion_document
 from app.api.native.documents import job as job_document
 from app.api.native.documents import job_list as job_list_document
-from app.api.native.documents import payload, request_path, run_cursor, run_filter
+from app.api.native.documents import payload, redelivery, request_path, run_cursor, run_filter
 from app.api.native.documents import rotation as rotation_document
 from app.api.native.documents.job_list import JobList
+from app.api.native.documents.redelivery import UNSUCCESSFUL
 from app.api.xml_text import printable
 from app.domain import booking, call_options, idempotency, instants, key, target, zones
+from tests.api.native.job_documents import read_json, read_xml
 from tests.api.worst_dialects import DIALECTS
 from tests.worst import Place, numbered, repeated
 
@@ -21,12 +24,20 @@ JOB = '{"url":"http://example.com/","when":"2031-01-01T00:00:00Z"}'
 JOB_XML = "<job><url>http://example.com/</url><when>2031-01-01T00:00:00Z</when></job>"
 
 
+def as_json(text: str) -> Body:
+    return Body(text.encode(), negotiation.JSON)
+
+
+def as_xml(text: str) -> Body:
+    return Body(text.encode(), negotiation.XML_TEXT)
+
+
 def job_json(text: str) -> None:
-    booking.check(job_document.booking(json_codec.read(text.encode())), allow=())
+    booking.check(job_document.to_booking(read_json(text.encode())), allow=())
 
 
 def job_xml(text: str) -> None:
-    booking.check(job_document.booking(xml_codec.read(text.encode())), allow=())
+    booking.check(job_document.to_booking(read_xml(text.encode())), allow=())
 
 
 PLACES: dict[str, Place] = {
@@ -102,7 +113,7 @@ PLACES: dict[str, Place] = {
         patterns=("api.dapr.addresses._SLASHES",),
     ),
     "a path form": Place(
-        read=lambda path: request_path.read(path, b""),
+        read=lambda path: request_path.read_booking(path, b""),
         worst=(
             repeated("%25", "/1/jobs/"),
             repeated("%2", "/1/jobs/"),
@@ -126,7 +137,7 @@ PLACES: dict[str, Place] = {
         read=run_cursor.read, worst=(repeated("A"), repeated("="), repeated("-_"))
     ),
     "a cursor of attempts": Place(
-        read=run_cursor.attempt_number,
+        read=run_cursor.read_attempt_number,
         worst=(repeated("9"), repeated("0")),
         patterns=("api.native.documents.run_cursor._NUMBER",),
     ),
@@ -135,11 +146,11 @@ PLACES: dict[str, Place] = {
         worst=(repeated("A"), repeated("="), repeated("\xff")),
     ),
     "the states of runs": Place(
-        read=lambda text: run_filter.of_texts({"state": [text]}, run_filter.UNSUCCESSFUL),
+        read=lambda text: run_filter.parse([text], {}, allowed=UNSUCCESSFUL),
         worst=(repeated("failed,", after="failed"), repeated(","), repeated("a")),
     ),
     "the job of runs": Place(
-        read=lambda text: run_filter.of_texts({"job": [text]}, run_filter.UNSUCCESSFUL),
+        read=lambda text: run_filter.parse([], {"job": text}, allowed=UNSUCCESSFUL),
         worst=(repeated("a"), repeated("0-")),
         patterns=("api.native.documents.run_filter._ID",),
     ),
@@ -212,7 +223,7 @@ PLACES: dict[str, Place] = {
         ),
     ),
     "jobs in JSON": Place(
-        read=lambda text: bulk_document.read(text.encode(), negotiation.JSON, None),
+        read=lambda text: bulk_document.read(as_json(text)),
         worst=(
             repeated("{},", "["),
             repeated(" ", "["),
@@ -226,7 +237,7 @@ PLACES: dict[str, Place] = {
         ),
     ),
     "a completion in JSON": Place(
-        read=lambda text: completion_document.from_json(text.encode()),
+        read=lambda text: completion_document.read(as_json(text)),
         worst=(
             repeated("a", '{"status":"failed","message":"', '"}'),
             numbered('"a%d":"1"', "{", "}"),
@@ -234,18 +245,18 @@ PLACES: dict[str, Place] = {
         ),
     ),
     "a redelivery in JSON": Place(
-        read=lambda text: run_filter.from_json(text.encode()),
+        read=lambda text: redelivery.read(as_json(text)),
         worst=(
             repeated('"failed",', '{"state":[', '"dead"]}'),
             repeated("failed,", '{"state":"', 'dead"}'),
         ),
     ),
     "a redelivery in XML": Place(
-        read=lambda text: run_filter.from_xml(text.encode(), None),
+        read=lambda text: redelivery.read(as_xml(text)),
         worst=(repeated("<state>failed</state>", "<redelivery>", "</redelivery>"),),
     ),
     "a rotation": Place(
-        read=lambda text: rotation_document._from_json(text.encode()),
+        read=lambda text: rotation_document.read_overlap(as_json(text)),
         worst=(repeated("9", '{"overlap":', "}"), repeated("0", '{"overlap":0.', "}")),
     ),
     "payload in base64": Place(
@@ -253,7 +264,7 @@ PLACES: dict[str, Place] = {
         worst=(repeated("A"), repeated("="), repeated("\n")),
     ),
     "an XML declaration": Place(
-        read=lambda text: xml_encoding.decoded(text.encode(), None),
+        read=lambda text: xml_encoding.decode(text.encode(), None),
         worst=(
             repeated(" ", '<?xml version="1.0"', "x"),
             repeated("a", '<?xml version="1.0" encoding="a', "x"),
@@ -302,7 +313,7 @@ PLACES: dict[str, Place] = {
         ),
     ),
     "jobs in XML": Place(
-        read=lambda text: bulk_document.read(text.encode(), negotiation.XML_TEXT, None),
+        read=lambda text: bulk_document.read(as_xml(text)),
         worst=(
             repeated(JOB_XML, "<jobs>", "</jobs>"),
             repeated("<job/>", "<jobs>", "</jobs>"),

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from lxml import etree
 
 from app.api.native.codecs import generic_codec
-from app.api.native.documents import accuracy as accuracy_document
+from app.api.native.documents import account as account_document
 from app.domain.limits import BY_NAME, TABLE
 from app.service import accounts
 from app.service.limits import State
@@ -21,7 +21,7 @@ STATES = (
 
 
 def test_an_account_is_written_as_in_the_golden_files() -> None:
-    shown = accuracy_document.of_account("demo", STATES)
+    shown = account_document.render("demo", STATES)
     assert generic_codec.to_json("account", shown) == golden("account.response.json")
     assert generic_codec.to_xml("account", shown) == golden("account.response.xml")
 

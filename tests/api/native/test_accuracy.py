@@ -52,7 +52,7 @@ def account(connection: psycopg.Connection, name: str) -> int:
 
 
 def test_accuracy_is_written_as_in_the_golden_files() -> None:
-    shown = accuracy_document.of_accuracy(SHOWN)
+    shown = accuracy_document.render(SHOWN)
     assert generic_codec.to_json("accuracy", shown) == golden("accuracy.response.json")
     assert generic_codec.to_xml("accuracy", shown) == golden("accuracy.response.xml")
 

@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from lxml import etree
 
+from app.api.native.codecs.reader import Body
 from app.api.native.documents import bulk as bulk_document
 from app.domain.job import Booking
 from app.errors import Refused
@@ -25,7 +26,7 @@ def body_of(documents: list[dict[str, Any]], media_type: str) -> bytes:
 
 def refusal(body: bytes | str, media_type: str = JSON_TYPE) -> Refused:
     with pytest.raises(Refused) as caught:
-        bulk_document.read(body if isinstance(body, bytes) else body.encode(), media_type, None)
+        bulk_document.read(Body(body if isinstance(body, bytes) else body.encode(), media_type))
     assert caught.value.remedy
     return caught.value
 
@@ -40,7 +41,7 @@ def test_jobs_are_written_each_as_one_is(media_type: str, suffix: str) -> None:
 
 @pytest.mark.parametrize(("media_type", "suffix"), [(JSON_TYPE, "json"), ("text/xml", "xml")])
 def test_jobs_are_read_each_as_one_is(media_type: str, suffix: str) -> None:
-    assert bulk_document.read(golden(f"bulk.request.{suffix}"), media_type, None) == [
+    assert bulk_document.read(Body(golden(f"bulk.request.{suffix}"), media_type)) == [
         Booking(
             url=job.url,
             trigger=job.trigger,
@@ -50,7 +51,7 @@ def test_jobs_are_read_each_as_one_is(media_type: str, suffix: str) -> None:
         )
         for job in (SINGLE, RECURRING)
     ]
-    assert len(bulk_document.read(golden(f"bulk.response.{suffix}"), media_type, None)) == 2
+    assert len(bulk_document.read(Body(golden(f"bulk.response.{suffix}"), media_type))) == 2
 
 
 @pytest.mark.parametrize("media_type", FORMATS)
@@ -150,8 +151,8 @@ def test_one_that_is_wrong_is_named_by_its_place_and_none_is_booked(
     ("body", "said", "member"),
     [
         ("", "The body is empty.", None),
-        ("[]", "The document holds no job.", None),
-        (" [ ] ", "The document holds no job.", None),
+        ("[]", "The document contains no jobs.", None),
+        (" [ ] ", "The document contains no jobs.", None),
         ("[] x", "Extra data (line 1, column 4)", None),
         ("{}", "The document is an object, not an array.", None),
         ('"[]"', "The document is a string, not an array.", None),
@@ -173,7 +174,7 @@ def test_one_that_is_wrong_is_named_by_its_place_and_none_is_booked(
         ("GOOD,\n{'a':1}]", "(line 2, column 2)", None),
         ("[" * 100_000, "nested too deeply", None),
         (b"\xff", "not UTF-8", None),
-        (b"\xef\xbb\xbf[]", "The document holds no job.", None),
+        (b"\xef\xbb\xbf[]", "The document contains no jobs.", None),
     ],
 )
 def test_what_is_no_array_of_objects_is_told_so(
@@ -193,8 +194,8 @@ GOOD = xml_of(ONCE).decode()
     ("body", "said", "member"),
     [
         ("", "The body is empty.", None),
-        ("<jobs/>", "The document holds no job.", None),
-        ("<jobs> <!-- a --> </jobs>", "The document holds no job.", None),
+        ("<jobs/>", "The document contains no jobs.", None),
+        ("<jobs> <!-- a --> </jobs>", "The document contains no jobs.", None),
         (GOOD, 'The root element is "job".', None),
         (f'<jobs xmlns="a">{GOOD}</jobs>', 'The element "jobs" declares a namespace.', "jobs"),
         (f'<jobs a="b">{GOOD}</jobs>', 'attribute "a"', "jobs"),

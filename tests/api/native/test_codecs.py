@@ -1,14 +1,13 @@
 from dataclasses import replace
-from types import ModuleType
 from typing import cast
 from uuid import UUID
 
 import pytest
 from flask import Flask
 
-from app.api.native.codecs import json_codec, xml_codec
 from app.api.native.documents import job as job_document
 from app.api.native.documents.job import JobDocument
+from app.api.native.documents.job_list import LAYOUTS
 from app.api.native.routes import responses, spool
 from app.domain import instants
 from app.domain.call_options import CallOptions
@@ -21,6 +20,7 @@ from app.domain.one_time import At
 from app.domain.retry_policy import RetryPolicy
 from app.errors import MalformedDocument
 from tests.api.golden import golden
+from tests.api.native.job_documents import FORMATS, read, read_json, write
 
 ID = UUID("03ba07bc-0c8b-4a82-9a47-c65e7a8d24af")
 INSTANT = instants.parse("2011-05-11T15:30:00Z", member="when")
@@ -75,17 +75,16 @@ JOBS = {"recurring": RECURRING, "single": SINGLE, "options": OPTIONS, "zoned": Z
 
 @pytest.mark.parametrize("kind", JOBS)
 def test_a_job_is_written_as_in_the_spec(kind: str) -> None:
-    written = job_document.of_job(JOBS[kind])
-    assert json_codec.write(written) == golden(f"{kind}.response.json")
-    assert xml_codec.write(written) == golden(f"{kind}.response.xml")
+    written = job_document.from_job(JOBS[kind])
+    assert write(written, "json") == golden(f"{kind}.response.json")
+    assert write(written, "xml") == golden(f"{kind}.response.xml")
 
 
 @pytest.mark.parametrize("kind", JOBS)
-@pytest.mark.parametrize("codec", [json_codec, xml_codec])
-def test_a_request_as_in_the_spec_is_read(kind: str, codec: ModuleType) -> None:
-    suffix = "json" if codec is json_codec else "xml"
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_request_as_in_the_spec_is_read(kind: str, suffix: str) -> None:
     job = JOBS[kind]
-    assert job_document.booking(codec.read(golden(f"{kind}.request.{suffix}"))) == Booking(
+    assert job_document.to_booking(read(golden(f"{kind}.request.{suffix}"), suffix)) == Booking(
         url=job.url,
         trigger=job.trigger,
         signature=job.signature,
@@ -102,22 +101,22 @@ def test_a_request_as_in_the_spec_is_read(kind: str, codec: ModuleType) -> None:
 
 @pytest.mark.parametrize("kind", JOBS)
 def test_what_an_answer_shows_can_be_sent_back(kind: str) -> None:
-    for codec, suffix in ((json_codec, "json"), (xml_codec, "xml")):
-        sent = codec.read(golden(f"{kind}.response.{suffix}"))
-        assert sent == job_document.of_job(JOBS[kind])
-        read_only = job_document.read_only_members(sent)
-        assert (read_only.id, read_only.account) == (str(ID), "example")
-        assert read_only.next == (None if kind == "single" else format_utc(INSTANT))
+    for suffix in FORMATS:
+        sent = read(golden(f"{kind}.response.{suffix}"), suffix)
+        assert sent == job_document.from_job(JOBS[kind])
+        echo = job_document.read_only_members(sent)
+        assert (echo.id, echo.account) == (str(ID), "example")
+        assert echo.next == (None if kind == "single" else format_utc(INSTANT))
 
 
 @pytest.mark.parametrize("name", ["recurring.request", "recurring.response"])
 def test_the_broken_json_printed_in_the_spec_is_refused(name: str) -> None:
     with pytest.raises(MalformedDocument, match=r"not JSON: .* \(line \d, column \d"):
-        json_codec.read(golden(f"{name}.as-printed.json"))
+        read_json(golden(f"{name}.as-printed.json"))
 
 
 def test_the_text_answer_is_the_bare_id() -> None:
-    assert responses.job(SINGLE, "text/plain").data == golden("created.response.txt")
+    assert responses.render_job(SINGLE, "text/plain").data == golden("created.response.txt")
 
 
 @pytest.mark.parametrize(
@@ -130,16 +129,16 @@ def test_the_text_answer_is_the_bare_id() -> None:
     ],
 )
 def test_a_list_is_laid_out_as_in_the_spec(media_type: str, suffix: str) -> None:
-    pieces = spool.LAYOUTS[media_type].pieces(cast("list[UUID]", ["1", "2", "3"]))
+    pieces = LAYOUTS[media_type].pieces(cast("list[UUID]", ["1", "2", "3"]))
     assert b"".join(pieces) == golden(f"list.response.{suffix}")
 
 
-@pytest.mark.parametrize("media_type", spool.LAYOUTS)
+@pytest.mark.parametrize("media_type", LAYOUTS)
 @pytest.mark.parametrize("count", [0, 1, 2, 1999, 2000, 2001, 40_000])
 def test_the_length_of_a_list_follows_from_its_count(
     app: Flask, media_type: str, count: int
 ) -> None:
-    layout = spool.LAYOUTS[media_type]
+    layout = LAYOUTS[media_type]
     with app.app_context():
         ids = (UUID(int=number) for number in range(count))
         spooled = spool.spool(layout, count, ids, account_id=1)
@@ -150,6 +149,6 @@ def test_the_length_of_a_list_follows_from_its_count(
 
 
 def test_only_a_paused_job_says_whether_it_is_enabled() -> None:
-    written = xml_codec.write(JobDocument(url="http://a/", enabled=False))
+    written = write(JobDocument(url="http://a/", enabled=False), "xml")
     assert written == b"<job>\n  <url>http://a/</url>\n  <enabled>false</enabled>\n</job>"
-    assert job_document.of_job(SINGLE).enabled is None
+    assert job_document.from_job(SINGLE).enabled is None

@@ -16,6 +16,7 @@ from lxml import etree
 from werkzeug.test import TestResponse
 
 from app.api import rate
+from app.api.native.codecs.reader import Body
 from app.api.native.documents import completion as completion_document
 from app.domain.completion import Completion, Said, Tokens
 from tests.api.golden import golden
@@ -94,12 +95,8 @@ def test_a_completion_on_the_wire(
     connection.execute("UPDATE run SET settled_at = %s", (SETTLED,))
     told = app.test_client().get(f"/1/runs/{RUN}", headers={"X-API-Key": key, "Accept": media_type})
     assert told.data == golden(f"completed.response.{format_}")
-    read = completion_document.from_json if format_ == "json" else _from_xml
-    assert read(golden(f"completion.request.{format_}")) == LOST
-
-
-def _from_xml(body: bytes) -> Completion:
-    return completion_document.from_xml(body, None)
+    sent = Body(golden(f"completion.request.{format_}"), media_type)
+    assert completion_document.read(sent) == LOST
 
 
 def test_a_run_that_is_running_says_until_when(

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.api.native.codecs import json_codec
 from app.errors import InvalidMember, MalformedDocument, Refused
+from tests.api.native.job_documents import read_json
 
 GOOD = {"url": "https://example.com/", "when": "2030-01-01T00:00:00Z"}
 
@@ -13,7 +13,7 @@ GOOD = {"url": "https://example.com/", "when": "2030-01-01T00:00:00Z"}
 def refusal(body: bytes | str) -> Refused:
     started = time.monotonic()
     with pytest.raises(Refused) as caught:
-        json_codec.read(body if isinstance(body, bytes) else body.encode())
+        read_json(body if isinstance(body, bytes) else body.encode())
     assert time.monotonic() - started < 5
     assert caught.value.remedy
     # Whatever was sent, the problem can be told in any format.
@@ -96,7 +96,7 @@ def test_a_value_of_the_wrong_type_is_named(member: str, value: Any) -> None:
 @pytest.mark.parametrize("value", ["true", 1])
 def test_enabled_is_true_or_false(value: Any) -> None:
     assert refusal(json.dumps({**GOOD, "enabled": value})).member == "enabled"
-    assert json_codec.read(json.dumps({**GOOD, "enabled": False}).encode()).enabled is False
+    assert read_json(json.dumps({**GOOD, "enabled": False}).encode()).enabled is False
 
 
 @pytest.mark.parametrize("number", ["1e400", "9" * 60_000, "0." + "1" * 60_000, "1e" + "9" * 9_000])
@@ -146,9 +146,7 @@ def test_half_a_surrogate_pair_is_refused(member: str, text: str) -> None:
 
 
 def test_escapes_white_space_and_whole_surrogate_pairs_are_json() -> None:
-    read = json_codec.read(
-        b' \r\n\t{ "url" : "\\u0068ttp:\\/\\/a" , "data":"\\ud83d\\ude00\\u0000" } '
-    )
+    read = read_json(b' \r\n\t{ "url" : "\\u0068ttp:\\/\\/a" , "data":"\\ud83d\\ude00\\u0000" } ')
     assert (read.url, read.data) == ("http://a", "😀\0")
 
 
@@ -192,7 +190,7 @@ def test_a_number_that_nothing_needs_is_refused_where_numbers_are_taken(number: 
 
 def test_numbers_are_taken_however_json_writes_them() -> None:
     for text, value in (("5", 5), ("5.0", 5), ("5e0", 5), ("0.5E1", 5), ("2.5", 2.5), ("-0", 0)):
-        assert json_codec.read(f'{{"timeout": {text}}}'.encode()).timeout == value
+        assert read_json(f'{{"timeout": {text}}}'.encode()).timeout == value
 
 
 @pytest.mark.parametrize("place", ['{"tags": ["?"]}', '{"headers": {"?": "x"}}'])

@@ -5,22 +5,25 @@ Serializers of Java, .NET and Go write every member of an object, null where it 
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
 from app.api.native.codecs import json_codec
-from app.api.native.codecs.schema import SHAPES, Object
+from app.api.native.codecs.reader import Body
+from app.api.native.codecs.schema import Object
 from app.api.native.documents import completion as completion_document
 from app.api.native.documents import endpoint as endpoint_document
-from app.api.native.documents import job as job_document
-from app.api.native.documents import run_filter
+from app.api.native.documents import redelivery
+from app.api.native.documents.job import JOB
 from app.domain.completion import Completion, Said
 from app.errors import InvalidMember
 from tests.api.native.booked import JSON, OFTEN, OPTIONS, booked
+from tests.api.native.job_documents import read_json
 
-ABSENT_JOB = dict.fromkeys(job_document.MEMBERS)
+ABSENT_JOB = dict.fromkeys(JOB.members)
 PREVIEW = ("when", "timezone", "onGap", "onOverlap", "dialect", "after", "count")
 
 
@@ -45,23 +48,22 @@ def test_null_on_an_update_takes_a_member_away(client: FlaskClient) -> None:
 
 
 def test_null_within_a_member_counts_as_absent_too() -> None:
-    retry = SHAPES["retry"]
+    retry = JOB.members["retry"]
     assert isinstance(retry, Object)
     backoff = {"initial": 5, "factor": None, "max": None}
 
-    read = json_codec.job_of(
+    read = json_codec.read_value(
         {
             **OFTEN,
             "headers": {"X-A": None, "X-B": "b"},
             "retry": {**dict.fromkeys(retry.members), "maxAge": None},
-        }
+        },
+        JOB,
     )
-    waits = json_codec.parse(
-        str({"retry": {"backoff": backoff}}).replace("'", '"').replace("None", "null")
-    )
+    waits = read_json(json.dumps({"retry": {"backoff": backoff}}).encode())
 
-    assert (read.headers, read.retry) == ({"X-B": "b"}, {})
-    assert json_codec.job_of(waits).retry == {"backoff": {"initial": 5}}
+    assert (read["headers"], read["retry"]) == ({"X-B": "b"}, {})
+    assert waits.retry == {"backoff": {"initial": 5}}
 
 
 @pytest.mark.parametrize("name", ["callback", "Url", "dryrun"])
@@ -91,18 +93,23 @@ def test_previews_rotations_and_redeliveries_take_null(client: FlaskClient) -> N
     preview = client.post("/1/preview", json={"cron": OFTEN["cron"], **dict.fromkeys(PREVIEW)})
     assert len(preview.get_json()["next"]) == 5
     assert client.post("/1/secrets/rotate", json={"overlap": None}).status_code == 201
-    everything: dict[str, Any] = dict.fromkeys(run_filter.OF_REDELIVERY)
+    everything: dict[str, Any] = dict.fromkeys(redelivery.REDELIVERY.members)
     counted = client.post("/1/runs/redeliver", json={**everything, "dryRun": True})
     assert (counted.status_code, counted.get_json()["count"]) == (200, 0)
-    assert not run_filter.from_json(b'{"dryRun": null}').dry
+    assert not redelivery.read(Body(b'{"dryRun": null}', "application/json")).is_dry_run
 
 
 def test_a_completion_takes_null() -> None:
     done = Completion(said=Said.SUCCEEDED, message=None)
 
-    assert completion_document.from_json(b'{"status": "succeeded", "message": null}') == done
+    assert (
+        completion_document.read(
+            Body(b'{"status": "succeeded", "message": null}', "application/json")
+        )
+        == done
+    )
     with pytest.raises(InvalidMember, match="missing"):
-        completion_document.from_json(b'{"status": null}')
+        completion_document.read(Body(b'{"status": null}', "application/json"))
 
 
 @pytest.mark.parametrize(
@@ -112,9 +119,7 @@ def test_a_completion_takes_null() -> None:
         ("/1/fusion-runners/spark", endpoint_document.RUNNER),
     ],
 )
-def test_an_endpoint_takes_null(
-    client: FlaskClient, path: str, shape: endpoint_document.Shape
-) -> None:
+def test_an_endpoint_takes_null(client: FlaskClient, path: str, shape: Object) -> None:
     members = {**dict.fromkeys(shape.members), "url": "http://127.0.0.1:6200/"}
 
     assert client.put(path, json=members).status_code == 201

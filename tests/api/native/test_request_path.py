@@ -17,10 +17,10 @@ CALLBACK = "https://example.com/a%20b/%2F?x=%26&y=1+2#f"
 TWICE = quote(CALLBACK, safe="")
 
 
-def read_both_ways(path: str) -> Iterator[request_path.PathForm]:
+def read_both_ways(path: str) -> Iterator[request_path.PathBooking]:
     """As a server that hands over the path as it came reads it, and as one that decodes it."""
-    yield request_path.read(f"/1/jobs/{path}", b"never looked at")
-    yield request_path.read(None, unquote_to_bytes(f"/1/jobs/{path}"))
+    yield request_path.read_booking(f"/1/jobs/{path}", b"never looked at")
+    yield request_path.read_booking(None, unquote_to_bytes(f"/1/jobs/{path}"))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_callback_begins_at_its_scheme(callback: str, url: str) -> None:
 def test_what_is_wrong_with_a_path_is_named(path: str, member: str) -> None:
     for refused in (f"/1/jobs/{path}", None):
         with pytest.raises(InvalidMember) as refusal:
-            request_path.read(refused, unquote_to_bytes(f"/1/jobs/{path}"))
+            request_path.read_booking(refused, unquote_to_bytes(f"/1/jobs/{path}"))
         assert refusal.value.member == member
         assert refusal.value.remedy
 
@@ -132,7 +132,7 @@ def test_an_instant_with_a_blank_is_refused_as_in_a_document(
 @pytest.mark.parametrize("escape", ["%", "%4", "%zz", "%%20", "%u0041"])
 def test_a_broken_escape_is_refused_where_the_path_comes_as_it_was_sent(escape: str) -> None:
     with pytest.raises(InvalidMember) as refusal:
-        request_path.read(f"/1/jobs/2099-05-11T15:30Z/http%3A%2F%2Fa%2F{escape}", b"")
+        request_path.read_booking(f"/1/jobs/2099-05-11T15:30Z/http%3A%2F%2Fa%2F{escape}", b"")
     assert refusal.value.member == "path"
     assert "%25" in refusal.value.remedy
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from app.api import xml_text
-from app.api.native.codecs import json_codec, xml_codec
 from app.api.native.documents import job as job_document
 from app.domain.call_options import METHODS, CallOptions
 from app.domain.clocks import OnGap, OnOverlap
@@ -21,6 +20,7 @@ from app.domain.one_time import At
 from app.domain.retry_policy import Backoff, RetryPolicy
 from app.domain.trigger import Trigger
 from app.errors import Refused
+from tests.api.native.job_documents import FORMATS, read, read_json, read_xml, write
 
 VISIBLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=40)
 INSTANTS = st.integers(0, 10**17).map(
@@ -57,7 +57,7 @@ RETRIES = st.builds(
     max_age=st.none() | SECONDS,
     # A retry without members is as good as none, and so read back.
 ).filter(lambda policy: policy != RetryPolicy())
-CALL_OPTIONS = st.builds(
+MANNERS = st.builds(
     CallOptions,
     method=st.none() | st.sampled_from(METHODS),
     headers=st.dictionaries(VISIBLE, VISIBLE, max_size=3).map(lambda all_: tuple(all_.items())),
@@ -74,7 +74,7 @@ BOOKINGS = st.builds(
     enabled=st.booleans(),
     name=st.none() | WORDS,
     tags=st.lists(WORDS, max_size=3).map(tuple),
-    call_options=CALL_OPTIONS,
+    call_options=MANNERS,
     misfire=st.builds(
         Misfire, policy=st.none() | st.sampled_from(MisfirePolicy), window=st.none() | SECONDS
     ),
@@ -107,34 +107,32 @@ def stored(booking: Booking, next_at: datetime) -> Job:
 @settings(deadline=None)
 @given(BOOKINGS, INSTANTS)
 def test_a_job_reads_back_the_same_in_json_and_xml(booking: Booking, next_at: datetime) -> None:
-    shown = job_document.of_job(stored(booking, next_at))
-    for codec in (json_codec, xml_codec):
-        read = codec.read(codec.write(shown))
-        assert job_document.booking(read) == booking
-        read_only = job_document.read_only_members(read)
-        assert (read_only.id, read_only.account) == (shown.id, shown.account)
-        assert read_only.next == (
-            format_utc(next_at) if isinstance(booking.trigger, Cron) else None
-        )
+    shown = job_document.from_job(stored(booking, next_at))
+    for suffix in FORMATS:
+        sent = read(write(shown, suffix), suffix)
+        assert job_document.to_booking(sent) == booking
+        echo = job_document.read_only_members(sent)
+        assert (echo.id, echo.account) == (shown.id, shown.account)
+        assert echo.next == (format_utc(next_at) if isinstance(booking.trigger, Cron) else None)
 
 
 @settings(deadline=None)
 @given(st.text(max_size=60))
 def test_text_in_data_means_the_same_in_every_format(text: str) -> None:
     members = {"url": "http://a/", "cron": "0 15 10 ? * *", "data": text}
-    booked = [job_document.booking(json_codec.read(json.dumps(members).encode()))]
+    booked = [job_document.to_booking(read_json(json.dumps(members).encode()))]
     if xml_text.fits(text):
         root = etree.Element("job")
         for name, value in members.items():
             etree.SubElement(root, name).text = value
         booked += [
-            job_document.booking(
-                xml_codec.read(cast("bytes", etree.tostring(root, encoding=encoding)))
+            job_document.to_booking(
+                read_xml(cast("bytes", etree.tostring(root, encoding=encoding)))
             )
             for encoding in ("utf-8", "utf-16", "us-ascii", "iso-8859-1")
         ]
     members |= {"data": b64encode(text.encode()).decode(), "dataEncoding": "base64"}
-    booked.append(job_document.booking(json_codec.read(json.dumps(members).encode())))
+    booked.append(job_document.to_booking(read_json(json.dumps(members).encode())))
     assert {booking.data for booking in booked} == {text.encode()}
 
 
@@ -152,17 +150,17 @@ SCRAPS = st.sampled_from(
 @settings(deadline=None)
 @given(st.binary(max_size=200) | st.lists(SCRAPS, max_size=12).map(b"".join))
 def test_no_bytes_break_a_codec(body: bytes) -> None:
-    for codec in (json_codec, xml_codec):
+    for suffix in FORMATS:
         for wrapped in (
             body,
             *(b'{"%b": %b}' % (name, body) for name in NAMES),
             *(b"<job><%b>%b</%b></job>" % (name, body, name) for name in NAMES),
         ):
             try:
-                read = codec.read(wrapped)
+                found = read(wrapped, suffix)
             except Refused as refusal:
                 told = refusal.message.encode()
             else:
-                told = codec.write(read)
-                assert codec.read(told) == read
+                told = write(found, suffix)
+                assert read(told, suffix) == found
             assert told

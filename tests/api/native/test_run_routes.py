@@ -14,7 +14,8 @@ from lxml import etree
 from uuid6 import uuid7
 from werkzeug.test import TestResponse
 
-from app.api.native.documents import run_cursor, run_filter
+from app.api.native.codecs.reader import Body
+from app.api.native.documents import redelivery, run_cursor
 from app.domain.run import Position, RunState
 from tests.api.golden import golden
 from tests.api.native.booked import ABSENT, JSON, OFTEN, ONCE, booked
@@ -161,8 +162,8 @@ def test_what_a_query_cannot_mean_is_refused_by_name(
 
 
 def test_a_cursor_is_where_it_was() -> None:
-    for position in (Position(due_at=AT, id=JOB), Position(due_at=LATE, id=UUID(int=0))):
-        assert run_cursor.read(run_cursor.write(position)) == position
+    for place in (Position(due_at=AT, id=JOB), Position(due_at=LATE, id=UUID(int=0))):
+        assert run_cursor.read(run_cursor.write(place)) == place
 
 
 @pytest.mark.parametrize("accept", FORMATS)
@@ -318,13 +319,13 @@ def test_without_a_document_nothing_is_sent_again(
 
 
 def test_the_documents_in_both_formats_mean_the_same() -> None:
-    from_json = run_filter.from_json(golden("redelivery.request.json"))
-    assert from_json == run_filter.from_xml(golden("redelivery.request.xml"), None)
+    from_json = redelivery.read(Body(golden("redelivery.request.json"), "application/json"))
+    assert from_json == redelivery.read(Body(golden("redelivery.request.xml"), "text/xml"))
     assert from_json.wanted.states == {RunState.FAILED, RunState.DEAD}
-    assert from_json.dry
-    everything = run_filter.from_json(b"{}")
-    assert everything == run_filter.from_xml(b"<redelivery/>", None)
-    assert not everything.dry
+    assert from_json.is_dry_run
+    everything = redelivery.read(Body(b"{}", "application/json"))
+    assert everything == redelivery.read(Body(b"<redelivery/>", "text/xml"))
+    assert not everything.is_dry_run
 
 
 def test_a_job_is_called_by_hand(client: FlaskClient) -> None:

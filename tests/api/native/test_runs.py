@@ -75,14 +75,14 @@ SHOWN = {
 
 
 def test_a_run_tells_what_is_known_of_it() -> None:
-    assert run_document.of_run(RUN) == SHOWN
-    settled = run_document.of_run(replace(RUN, settled_at=LATE, next_attempt_at=None, attempts=()))
+    assert run_document.render(RUN) == SHOWN
+    settled = run_document.render(replace(RUN, settled_at=LATE, next_attempt_at=None, attempts=()))
     assert (settled["settled"], settled["attempts"]) == ("2026-11-22T09:30:00.0015Z", [])
     assert "nextAttempt" not in settled
 
 
 def test_in_xml_a_run_has_the_same_shape() -> None:
-    root = etree.fromstring(generic_codec.to_xml("runs", [run_document.of_run(RUN)]))
+    root = etree.fromstring(generic_codec.to_xml("runs", [run_document.render(RUN)]))
     assert root.tag == "runs"
     (run,) = root.iterchildren("run")
     assert run.findtext("nextAttempt") == SHOWN["nextAttempt"]
@@ -103,7 +103,7 @@ def test_an_answer_s_body_is_text_where_every_format_can_hold_it() -> None:
         attempt = ANSWERED._replace(reply=ANSWERED.reply._replace(body=body))
         (shown,) = cast(
             "list[dict[str, str]]",
-            run_document.of_run(replace(RUN, attempts=(attempt,)))["attempts"],
+            run_document.render(replace(RUN, attempts=(attempt,)))["attempts"],
         )
         assert {name: shown[name] for name in ("body", "bodyEncoding") if name in shown} == members
 
@@ -120,7 +120,7 @@ def test_runs_in_both_formats(client: FlaskClient) -> None:
 
 
 def test_an_event_names_the_run_it_tells_of() -> None:
-    shown = run_document.of_run(replace(RUN, kind=RunKind.EVENT))
+    shown = run_document.render(replace(RUN, kind=RunKind.EVENT))
     assert (shown["kind"], shown["run"]) == ("event", SHOWN["job"])
     assert not {"job", "version"} & set(shown)
 
@@ -129,7 +129,7 @@ def test_an_attempt_says_where_the_answer_was_not_kept() -> None:
     attempt = bare(RUN.attempts[0])
 
     (shown,) = cast(
-        "list[dict[str, Any]]", run_document.of_run(replace(RUN, attempts=(attempt,)))["attempts"]
+        "list[dict[str, Any]]", run_document.render(replace(RUN, attempts=(attempt,)))["attempts"]
     )
 
     assert shown["notKept"] is True

@@ -13,10 +13,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from app.api.native.codecs import xml_codec
 from app.api.native.documents import job as job_document
 from app.domain import booking
 from app.errors import WakecallError
+from tests.api.native.job_documents import read_xml
 
 URL = "https://example.com/"
 NUMBERS = (
@@ -131,7 +131,7 @@ ELEMENTS = st.one_of(
 def is_taken(body: str) -> bool:
     """Whether the reader takes the document, and a booking of it is not refused."""
     try:
-        booking.check(job_document.booking(xml_codec.read(body.encode())), allow=())
+        booking.check(job_document.to_booking(read_xml(body.encode())), allow=())
     except WakecallError:
         return False
     return True

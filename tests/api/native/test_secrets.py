@@ -45,7 +45,7 @@ def span(answer: list[dict[str, str]]) -> timedelta:
 
 
 def test_secrets_are_written_as_in_the_golden_files() -> None:
-    shown = rotation_document.of_secrets(SHOWN)
+    shown = rotation_document.render_secrets(SHOWN)
     assert generic_codec.to_json("secrets", shown) == golden("secrets.response.json")
     assert generic_codec.to_xml("secrets", shown) == golden("secrets.response.xml")
 

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from app.api import negotiation
+from app.api.native.documents.job_list import LAYOUTS
 from app.api.native.routes import spool
 from app.errors import RateLimited, Unavailable
 
@@ -17,13 +18,13 @@ COUNT = 40_000
 
 def spooled(account: int) -> spool.Spool:
     ids = (UUID(int=number) for number in range(COUNT))
-    return spool.spool(spool.LAYOUTS[negotiation.TEXT], COUNT, ids, account)
+    return spool.spool(LAYOUTS[negotiation.TEXT], COUNT, ids, account)
 
 
 def test_an_account_may_leave_half_of_all_unread(app: Flask) -> None:
     with app.app_context():
         unread = [spooled(1) for _ in range(spool.MAX_UNREAD // 2)]
-        with pytest.raises(RateLimited, match="have not been read yet"):
+        with pytest.raises(RateLimited, match="not been read to the end"):
             spooled(1)
         unread.append(spooled(2))
         unread[0].close()
@@ -42,14 +43,14 @@ def test_an_account_makes_one_at_a_time(app: Flask) -> None:
         yield from (UUID(int=number) for number in range(COUNT))
 
     with app.app_context():
-        layout = spool.LAYOUTS[negotiation.TEXT]
+        layout = LAYOUTS[negotiation.TEXT]
         spool.spool(layout, COUNT, ids(), 1).close()
         spooled(1).close()
 
 
 def test_a_list_that_fails_gives_its_place_back(app: Flask) -> None:
     with app.app_context():
-        layout = spool.LAYOUTS[negotiation.TEXT]
+        layout = LAYOUTS[negotiation.TEXT]
         for _ in range(spool.MAX_UNREAD):
             with pytest.raises(ValueError, match="badly formed"):
                 spool.spool(layout, COUNT, (UUID(text) for text in ["x"]), 1)

@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from app.api.native.codecs import xml_codec
+from app.api.native.codecs.reader import Body
 from app.api.native.documents import bulk as bulk_document
 from app.api.native.documents import job as job_document
 from app.api.native.documents.job import JobDocument
 from app.errors import InvalidMember, MalformedDocument, Refused
 from tests.api.golden import golden
+from tests.api.native.job_documents import read_xml, write
 
 URL = "<url>https://example.com/</url>"
 GOOD = f"<job>{URL}<when>2030-01-01T00:00:00Z</when></job>"
@@ -21,7 +22,7 @@ XSD = 'xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
 def refusal(body: bytes | str, charset: str | None = None) -> Refused:
     started = time.monotonic()
     with pytest.raises(Refused) as caught:
-        xml_codec.read(body if isinstance(body, bytes) else body.encode(), charset)
+        read_xml(body if isinstance(body, bytes) else body.encode(), charset)
     assert time.monotonic() - started < 5
     assert caught.value.remedy
     caught.value.message.encode()
@@ -65,7 +66,7 @@ def test_a_doctype_of_any_kind_is_refused(doctype: str) -> None:
 
 
 def test_what_only_looks_like_a_doctype_is_data() -> None:
-    read = xml_codec.read(b"<!--<!DOCTYPE a>--><job><data><![CDATA[<!DOCTYPE html>]]></data></job>")
+    read = read_xml(b"<!--<!DOCTYPE a>--><job><data><![CDATA[<!DOCTYPE html>]]></data></job>")
     assert read.data == "<!DOCTYPE html>"
 
 
@@ -185,7 +186,7 @@ def test_an_attribute_of_the_root_is_refused() -> None:
 
 
 def test_cdata_and_character_references_are_text() -> None:
-    read = xml_codec.read(
+    read = read_xml(
         b"<job><url>http<![CDATA[://a?b=1&c]]>&amp;d&#61;2</url><data><![CDATA[]]></data></job>"
     )
     assert read.url == "http://a?b=1&c&d=2"
@@ -193,7 +194,7 @@ def test_cdata_and_character_references_are_text() -> None:
 
 
 def test_white_space_counts_in_data_alone() -> None:
-    read = xml_codec.read(
+    read = read_xml(
         b"<job>\n <url>\n\thttp://a/ </url>\r\n<cron> 0 0 12 * * ? </cron>"
         b"<data> \n\t&#13;x </data><enabled> false\n</enabled></job>\n"
     )
@@ -203,25 +204,25 @@ def test_white_space_counts_in_data_alone() -> None:
 
 def test_comments_and_instructions_between_members_say_nothing() -> None:
     body = f"<?a b?><!-- a --><job><!-- b -->{URL}<?c d?><!-- e --></job><!-- f -->"
-    assert xml_codec.read(body.encode()) == JobDocument(url="https://example.com/")
+    assert read_xml(body.encode()) == JobDocument(url="https://example.com/")
 
 
 @pytest.mark.parametrize(
     "text", ["", " ", "\n", "a\rb", "\r\n", "\t", "]]>", "<a>&amp;", "é\u0085\u2028😀"]
 )
 def test_data_that_xml_can_hold_is_read_back_exactly(text: str) -> None:
-    written = xml_codec.write(JobDocument(data=text))
-    assert xml_codec.read(written).data == text
+    written = write(JobDocument(data=text), "xml")
+    assert read_xml(written).data == text
     assert etree.fromstring(written).findtext("data") == text
 
 
 @pytest.mark.parametrize("text", ["\0", "a\x08b", "\x1f", "\ufffe", "\uffff"])
 def test_data_that_xml_cannot_hold_is_base64_in_xml_alone(text: str) -> None:
-    written = xml_codec.read(
-        xml_codec.write(JobDocument(url="http://a/", when="2030-01-01T00:00Z", data=text))
+    written = read_xml(
+        write(JobDocument(url="http://a/", when="2030-01-01T00:00Z", data=text), "xml")
     )
     assert written.data_encoding == "base64"
-    assert job_document.booking(written).data == text.encode()
+    assert job_document.to_booking(written).data == text.encode()
 
 
 def test_the_schema_takes_what_is_taken_and_what_is_written() -> None:
@@ -246,7 +247,7 @@ def test_the_schema_takes_what_is_taken_and_what_is_written() -> None:
     assert schema.validate(
         etree.fromstring(f"<job>{URL}<retry>{backoff}</retry><tags/><headers/></job>")
     ), schema.error_log
-    assert schema.validate(etree.fromstring(xml_codec.write(full))), schema.error_log
+    assert schema.validate(etree.fromstring(write(full, "xml"))), schema.error_log
     assert schema.validate(etree.fromstring(GOOD)), schema.error_log
     assert schema.validate(
         etree.fromstring("<jobs><id>03ba07bc-0c8b-4a82-9a47-c65e7a8d24af</id></jobs>")
@@ -291,8 +292,8 @@ def test_what_is_said_to_processors_of_schemas_is_passed_over(document: str) -> 
     inside = f"{URL}<when>2030-01-01T00:00:00Z</when>"
     body = document.format(inside)
     assert etree.XMLSchema(etree.parse(SCHEMA)).validate(etree.fromstring(body))
-    assert xml_codec.read(body.encode()).url == "https://example.com/"
-    many = bulk_document.read(f"<jobs {XSI} {XSD}>{body * 2}</jobs>".encode(), "text/xml", None)
+    assert read_xml(body.encode()).url == "https://example.com/"
+    many = bulk_document.read(Body(f"<jobs {XSI} {XSD}>{body * 2}</jobs>".encode(), "text/xml"))
     assert [each.url for each in many] == ["https://example.com/"] * 2
 
 

@@ -12,6 +12,7 @@ from lxml import etree
 
 import app
 from app.api import negotiation
+from app.api.native.codecs.reader import Body
 from app.api.native.documents import bulk as bulk_document
 from tests.api.native.booked import ABSENT
 from tests.worst import SIZE, cpu_seconds, is_fast, numbered, repeated
@@ -82,7 +83,7 @@ def test_jobs_in_xml_take_time_in_proportion_to_their_length(build: Callable[[in
 
 
 def read(text: str) -> object:
-    return bulk_document.read(text.encode(), negotiation.XML_TEXT, None)
+    return bulk_document.read(Body(text.encode(), negotiation.XML_TEXT))
 
 
 ROUTES = {

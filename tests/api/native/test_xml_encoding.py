@@ -1,7 +1,7 @@
 import pytest
 
-from app.api.native.codecs import xml_codec
 from app.errors import MalformedDocument
+from tests.api.native.job_documents import read_xml
 
 TEXT = "<job><url>http://a/</url><data>é</data></job>"
 EURO = "<job><url>http://a/</url><data>€</data></job>"
@@ -39,7 +39,7 @@ def declared(name: str, text: str = TEXT) -> str:
     ],
 )
 def test_utf_8_utf_16_latin_1_and_ascii_are_read(body: bytes, charset: str | None) -> None:
-    assert xml_codec.read(body, charset).data == "é"
+    assert read_xml(body, charset).data == "é"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_other_false_or_broken_encodings_are_refused(
     body: bytes, charset: str | None, said: str
 ) -> None:
     with pytest.raises(MalformedDocument) as refused:
-        xml_codec.read(body, charset)
+        read_xml(body, charset)
     assert said in refused.value.message
     assert refused.value.remedy
 
@@ -107,8 +107,8 @@ def test_other_false_or_broken_encodings_are_refused(
 def test_a_mark_goes_before_the_charset_and_this_before_the_declaration(
     body: bytes, charset: str | None
 ) -> None:
-    assert xml_codec.read(body, charset).data == "é"
+    assert read_xml(body, charset).data == "é"
 
 
 def test_a_document_in_utf_16_holds_what_it_holds() -> None:
-    assert xml_codec.read(EURO.encode("utf-16")).data == "€"
+    assert read_xml(EURO.encode("utf-16")).data == "€"

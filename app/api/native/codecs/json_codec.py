@@ -1,21 +1,32 @@
-"""JSON codec: job documents in JSON (RFC 8259), read strictly."""
+"""JSON codec: documents in JSON (RFC 8259), read strictly by their schema."""
 
 from __future__ import annotations
 
 import codecs
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
-import orjson
-
 from app.api.native.codecs import schema
-from app.api.native.codecs.schema import Flag, List, Map, Number, Object, Shape, Text, Value
-from app.api.native.documents import job as job_document
-from app.api.native.documents.job import JobDocument
-from app.domain.checks import escaped, quoted
+from app.api.native.codecs.schema import (
+    Anything,
+    Choice,
+    Flag,
+    Integer,
+    List,
+    Map,
+    Number,
+    Object,
+    Repeatable,
+    Scalar,
+    Shape,
+    Text,
+    Value,
+    Variants,
+)
+from app.domain.checks import escaped
 from app.errors import InvalidMember, MalformedDocument
 
 _NAMES: Final = {
@@ -28,62 +39,39 @@ _NAMES: Final = {
 
 
 class _Number(str):
-    """A number as written: none is computed but a short one, where a member takes it."""
+    """A number as written; it is computed only where a member takes one, and if it is short."""
 
     __slots__ = ()
 
 
-def read(body: bytes) -> JobDocument:
-    """The job in a JSON document; raises MalformedDocument and InvalidMember."""
-    return job_of(parse(decoded(body)))
+def read(body: bytes, document: Object | Variants) -> dict[str, Any]:
+    """The members of the document in `body`; raises MalformedDocument and InvalidMember."""
+    repeats = isinstance(document, Variants) and document.allows_repeats
+    return read_value(parse(decode(body), _REPEATING if repeats else DECODER), document)
 
 
-def job_of(members: Any) -> JobDocument:  # noqa: ANN401 - JSON holds anything
-    """The job that a JSON value is; raises MalformedDocument and InvalidMember."""
-    members = _object(members, '{"url": "https://…", "when": "…"}')
-    job_document.refuse_unknown(members)
-    return job_document.of_members(
-        {
-            name: _value(name, value, schema.of_member(name))
-            for name, value in not_null(members).items()
-        }
-    )
+def read_value(value: Any, document: Object | Variants) -> dict[str, Any]:  # noqa: ANN401 - JSON holds anything
+    """The members of the document that a JSON value is, each in its shape.
 
-
-def object_of(body: bytes, *, example: str, repeats: bool = False) -> dict[str, Any]:
-    """The members of the one object a body holds, numbers as written; raises MalformedDocument.
-
-    With `repeats`, a member that is given again with the same value counts once, as Fusion's own
-    documents have it.
+    A member that is null counts as absent, once its name is known. Raises MalformedDocument and
+    InvalidMember.
     """
-    return _object(parse(decoded(body), _REPEATING if repeats else DECODER), example)
-
-
-def _object(members: Any, example: str) -> dict[str, Any]:  # noqa: ANN401 - JSON holds anything
-    if type(members) is not dict:
+    if type(value) is not dict:
         raise MalformedDocument(
-            f"The document is {kind(members)}, not an object.",
-            remedy=f"Send an object, as in {example}.",
+            f"The document is {kind(value)}, not an object.",
+            remedy=f"Send an object, as in {document.example}.",
         )
+    if isinstance(document, Variants):
+        chosen = value.get(document.by)
+        document = document.select(
+            None if chosen is None else str(_value(document.by, chosen, schema.TEXT))
+        )
+    members = _members("", value, document)
+    schema.require(members, document)
     return members
 
 
-def not_null(members: Mapping[str, Any]) -> dict[str, Any]:
-    """The members that are there: one that is null counts as absent, once its name is judged."""
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def number_of(value: object) -> str:
-    """A number of `object_of` as it is written; nothing for what is no number."""
-    return str(value) if isinstance(value, _Number) else ""
-
-
-def write(job: JobDocument) -> bytes:
-    """The JSON document, laid out as in the spec's examples."""
-    return orjson.dumps(dict(job_document.members(job)), option=orjson.OPT_INDENT_2)
-
-
-def decoded(body: bytes) -> str:
+def decode(body: bytes) -> str:
     """The text of a JSON document; raises MalformedDocument."""
     if not body:
         raise MalformedDocument("The body is empty.", remedy="Send a JSON object.")
@@ -100,13 +88,13 @@ def decoded(body: bytes) -> str:
 
 def parse(text: str, decoder: json.JSONDecoder | None = None) -> Any:  # noqa: ANN401 - JSON holds anything
     """The value that a JSON text is; raises MalformedDocument and InvalidMember."""
-    with refusing("Send one JSON object, nothing before or after it."):
+    with refusing("Send one JSON object and nothing before or after it."):
         return (decoder or DECODER).decode(text)
 
 
 @contextmanager
 def refusing(remedy: str) -> Iterator[None]:
-    """Tell what DECODER cannot read as MalformedDocument."""
+    """Turn what DECODER raises for a text that is not JSON into MalformedDocument."""
     try:
         yield
     except json.JSONDecodeError as error:
@@ -116,103 +104,124 @@ def refusing(remedy: str) -> Iterator[None]:
         ) from None
     except RecursionError:
         raise MalformedDocument(
-            "The document is nested too deeply.", remedy="A job holds three levels at most."
+            "The document is nested too deeply.",
+            remedy="Send fewer levels; a job has at most three.",
         ) from None
 
 
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def kind(value: object) -> str:
+    """The type of a JSON value, as messages call it."""
+    return "a number" if isinstance(value, _Number) else _NAMES[type(value)]
+
+
+def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
         names = Counter(name for name, _ in pairs)
-        twice = names.most_common(1)[0][0]
+        repeated = names.most_common(1)[0][0]
+        name = escaped(repeated)
         raise InvalidMember(
-            escaped(twice),
-            f"The member {quoted(twice)} is given more than once.",
-            remedy="Give each member once.",
+            name, f'The member "{name}" is given more than once.', remedy="Give each member once."
         )
     return members
 
 
-def _members_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _merge_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     distinct: dict[str, Any] = {}
     for name, value in pairs:
         if name in distinct and distinct[name] != value:
-            return _members(pairs)
+            return _refuse_repeats(pairs)
         distinct[name] = value
     return distinct
 
 
-def _no_constant(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
     raise MalformedDocument(
         f"The document holds {name}, which JSON does not have.", remedy="Leave it out."
     )
 
 
 DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_members,
+    object_pairs_hook=_refuse_repeats,
     parse_int=_Number,
     parse_float=_Number,
-    parse_constant=_no_constant,
+    parse_constant=_refuse_constant,
 )
 _REPEATING: Final = json.JSONDecoder(
-    object_pairs_hook=_members_repeated,
+    object_pairs_hook=_merge_repeats,
     parse_int=_Number,
     parse_float=_Number,
-    parse_constant=_no_constant,
+    parse_constant=_refuse_constant,
 )
 
 
 def _value(path: str, value: Any, shape: Shape) -> Value:  # noqa: ANN401 - JSON holds anything
-    """What a member holds, where it is of this shape; raises InvalidMember with its path."""
+    """The value of a member of this shape; raises InvalidMember with the member's path."""
     match shape:
-        case Text():
-            return _text(path, _typed(path, value, str, shape))
-        case Flag():
-            return bool(_typed(path, value, bool, shape))
-        case Number():
-            return schema.number(path, _typed(path, value, _Number, shape), shape)
+        case Number() | Text() | Choice() | Integer() | Flag():
+            return _scalar(path, value, shape)
         case List(of=of):
-            items = _typed(path, value, list, shape)
+            items = _typed(path, value, list, shape.called)
             return [_value(f"{path}[{number}]", item, of) for number, item in enumerate(items)]
+        case Repeatable():
+            return _texts(path, value, shape)
         case Map():
-            entries = _typed(path, value, dict, shape)
+            entries = schema.without_none(_typed(path, value, dict, shape.called))
             return {
-                _text(path, name): _value(f"{path}.{escaped(name)}", text, schema.TEXT)
-                for name, text in not_null(entries).items()
+                _whole_text(path, name): _value(schema.join(path, escaped(name)), text, schema.TEXT)
+                for name, text in entries.items()
             }
-        case Object(members=inner):
-            given = _typed(path, value, dict, shape)
-            for name in given:
-                schema.refuse_unknown(path, name, shape)
-            return {
-                name: _value(f"{path}.{name}", each, inner[name])
-                for name, each in not_null(given).items()
-            }
+        case Object():
+            return _members(path, _typed(path, value, dict, shape.called), shape)
+        case Anything():
+            return value  # type: ignore[no-any-return] # whatever was sent
 
 
-def _typed(path: str, value: Any, wanted: type, shape: Shape) -> Any:  # noqa: ANN401 - of the type `wanted`
+def _scalar(path: str, value: Any, shape: Scalar | Flag) -> Value:  # noqa: ANN401 - JSON holds anything
+    match shape:
+        case Number() | Integer():
+            return shape.parse(path, _typed(path, value, _Number, shape.called))
+        case Text() | Choice():
+            text = _typed(path, value, str, shape.called)
+            return shape.parse(path, _whole_text(path, text, shape))
+        case Flag():
+            return bool(_typed(path, value, bool, shape.called))
+
+
+def _members(path: str, given: dict[str, Any], shape: Object) -> dict[str, Value]:
+    schema.refuse_unknown(given, shape, path)
+    return {
+        name: _value(schema.join(path, name), value, shape.members[name])
+        for name, value in schema.without_none(given).items()
+    }
+
+
+def _texts(path: str, value: Any, shape: Repeatable) -> list[Value]:  # noqa: ANN401 - JSON holds anything
+    items = value if isinstance(value, list) else [value]
+    if not items:
+        raise InvalidMember(path, f"{path} is an empty array.", remedy=shape.remedy)
+    for item in items:
+        _typed(path, item, str, shape.called)
+    return [_value(path, item, schema.TEXT) for item in items]
+
+
+def _typed(path: str, value: Any, wanted: type, called: str) -> Any:  # noqa: ANN401 - of the type `wanted`
     if type(value) is not wanted:
         raise InvalidMember(
-            path,
-            f"{path} is {kind(value)}, not {shape.called}.",
-            remedy=f"Give {shape.called}, or leave {path} out.",
+            path, f"{path} is {kind(value)}, not {called}.", remedy=f"Give {called}."
         )
     return value
 
 
-def _text(path: str, text: str) -> str:
+def _whole_text(path: str, text: str, shape: Shape = schema.TEXT) -> str:
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
+            hint = shape.remedy_for_bytes if isinstance(shape, Text) else ""
             raise InvalidMember(
                 path,
                 f"{path} holds half of a surrogate pair, which no encoding can carry.",
-                remedy="Send whole characters; send other bytes as data with dataEncoding base64.",
+                remedy=f"Send whole characters.{hint}",
             ) from None
     return text
-
-
-def kind(value: object) -> str:
-    """What a JSON value is, in words."""
-    return "a number" if isinstance(value, _Number) else _NAMES[type(value)]

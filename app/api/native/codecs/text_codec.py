@@ -1,4 +1,4 @@
-"""Text codec: a job is told as its bare id; listing.py tells many."""
+"""Text codec: a job is written as its bare id."""
 
 from __future__ import annotations
 

@@ -1,94 +1,83 @@
-"""XML codec: job documents in XML 1.0, read strictly and without a DTD (job.xsd says the same)."""
+"""XML codec: documents in XML 1.0, read strictly by their schema and without a DTD."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
 
 from lxml import etree
 
 from app.api import xml_text
 from app.api.native.codecs import generic_codec, schema, xml_encoding, xml_values
-from app.api.native.codecs.schema import Value
-from app.api.native.documents import job as job_document
-from app.api.native.documents import payload
-from app.api.native.documents.job import JobDocument
+from app.api.native.codecs.schema import Object, Value, Variants
 from app.domain.checks import escaped, quoted
 from app.errors import MalformedDocument
 
 MAX_REASON: Final = 200
-"""Characters of a parser's message that are told: it may quote the document at length."""
+"""Characters of a parser's message that a refusal quotes: it may quote the document at length."""
 
-_FLAT: Final = "The root holds one element for each member, and no text beside them."
+_FLAT: Final = "Put one element for each member into the root element, and no text beside them."
 _NO_NAMESPACE: Final = "Leave out xmlns and prefixes: no element here is in a namespace."
 _INSTANCE: Final = "http://www.w3.org/2001/XMLSchema-instance"
 _OF_SCHEMAS: Final = frozenset({_INSTANCE, "http://www.w3.org/2001/XMLSchema"})
-"""The namespaces that a document may declare, as what writes it by a schema does unasked."""
+"""The namespaces that a document may declare: tools that write XML by a schema declare them."""
 
 _FOR_PROCESSORS: Final = tuple(
     f"{{{_INSTANCE}}}{name}" for name in ("type", "schemaLocation", "noNamespaceSchemaLocation")
 )
-"""Attributes for them alone (XML Schema 1.0, 2.6); `nil` would say something of a job."""
+"""Attributes for processors of XML Schema alone (XML Schema 1.0, 2.6), unlike `nil`."""
 
 _MAX_DECLARED: Final = 4
 _MAX_PREFIX: Final = 16
 
 
-def read(body: bytes, charset: str | None = None) -> JobDocument:
-    """The job in an XML document; `charset` is what Content-Type says of its encoding.
+def read(body: bytes, charset: str | None, document: Object | Variants) -> dict[str, Any]:
+    """The members of the document in `body`; `charset` is what Content-Type gives as its encoding.
 
     Raises MalformedDocument and InvalidMember.
     """
-    return job_of(root(body, charset, "job"))
+    root = parse(xml_encoding.decode(body, charset), document.root)
+    if root.tag != document.root:
+        raise MalformedDocument(
+            f"The root element is {quoted(root.tag)}.",
+            remedy=f"Send a {document.root} element, in no namespace.",
+        )
+    return read_element(root, document)
 
 
-def job_of(job: etree._Element) -> JobDocument:
-    """The job in a job element; raises MalformedDocument and InvalidMember."""
-    members: dict[str, Value] = {}
-    for element in children(job):
-        name = str(element.tag)
-        xml_values.refuse_second(escaped(name), name, members)
-        # A name that is not a member is refused below, with the names that are.
-        known = name in job_document.MEMBERS
-        members[name] = xml_values.read(name, element, schema.of_member(name)) if known else ""
-    job_document.refuse_unknown(members)
-    return job_document.of_members(members)
-
-
-def texts_of(body: bytes, charset: str | None, name: str) -> dict[str, str]:
-    """The texts of the elements below the root element `name`, each of which comes once.
+def read_element(root: etree._Element, document: Object | Variants) -> dict[str, Any]:
+    """The members of the document that an element is, each in its shape.
 
     Raises MalformedDocument and InvalidMember.
     """
-    texts: dict[str, str] = {}
-    for element in children(root(body, charset, name)):
-        tag = str(element.tag)
-        xml_values.refuse_second(escaped(tag), tag, texts)
-        texts[tag] = str(xml_values.read(tag, element, schema.TEXT)).strip(xml_values.BLANKS)
-    return texts
+    found = children(root)
+    if isinstance(document, Variants):
+        chosen = next((each for each in found if each.tag == document.by), None)
+        document = document.select(
+            None if chosen is None else str(xml_values.read(document.by, chosen, schema.TEXT))
+        )
+    members = xml_values.read_members("", root, document)
+    schema.require(members, document)
+    return members
 
 
-def write(job: JobDocument) -> bytes:
-    """The XML document, laid out as in the spec's examples."""
-    return generic_codec.laid_out(element_of(job))
+def write(members: Iterable[tuple[str, Value]], document: Object) -> bytes:
+    """The XML document of these members, laid out as in the spec's examples."""
+    return generic_codec.laid_out(element_of(members, document))
 
 
-def element_of(job: JobDocument) -> etree._Element:
-    """The job element; data that XML cannot hold is base64."""
-    if job.data is not None and not xml_text.fits(job.data):
-        encoded = payload.to_base64(job.data.encode())
-        job = replace(job, data=encoded, data_encoding=payload.BASE64)
-    root = etree.Element("job")
-    for name, value in job_document.members(job):
-        xml_values.write(etree.SubElement(root, name), value, schema.of_member(name))
+def element_of(members: Iterable[tuple[str, Value]], document: Object) -> etree._Element:
+    """The element of a document that has these members."""
+    root = etree.Element(document.root)
+    for name, value in members:
+        xml_values.write(etree.SubElement(root, name), value, document.members[name])
     return root
 
 
 def children(element: etree._Element) -> Iterator[etree._Element]:
     """The elements in an element that holds nothing else; raises MalformedDocument, InvalidMember.
 
-    Comments and processing instructions between them say nothing.
+    Comments and processing instructions between them mean nothing.
     """
     xml_values.refuse_attributes(escaped(str(element.tag)), element, ())
     stray = xml_values.stray_text(element)
@@ -99,22 +88,12 @@ def children(element: etree._Element) -> Iterator[etree._Element]:
     return xml_values.elements(element)
 
 
-def root(body: bytes, charset: str | None, name: str) -> etree._Element:
-    """The root element of a document, which must be called `name`; raises MalformedDocument."""
-    found = parse(xml_encoding.decoded(body, charset), name)
-    if found.tag != name:
-        raise MalformedDocument(
-            f"The root element is {quoted(found.tag)}.",
-            remedy=f"Send a {name} element, in no namespace.",
-        )
-    return found
-
-
 def parse(text: str, name: str) -> etree._Element:
-    """The root of a document of which `name` is wanted, without a DTD and without namespaces.
+    """The root element of a document without a DTD and without namespaces.
 
-    What it says to processors of XML Schema is taken out. Takes time in proportion to the length
-    of the text. Raises MalformedDocument.
+    `name` is the root element that is expected; only the remedies use it. Attributes for processors
+    of XML Schema are removed. Takes time in proportion to the length of the text. Raises
+    MalformedDocument.
     """
     parser = etree.XMLParser(
         encoding="utf-8",
@@ -134,7 +113,7 @@ def parse(text: str, name: str) -> etree._Element:
             if error.code == etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE  # type: ignore[attr-defined] # lxml has it
             else f"Send one {name} element.",
         ) from None
-    # Without a DTD a declaration stands in the text as it is: most documents need no walk.
+    # Without a DTD, no entity can hide a declaration: a text without xmlns needs no walk.
     if "xmlns" in text:
         _refuse_namespaces(found)
         etree.strip_attributes(found, *_FOR_PROCESSORS)
@@ -144,23 +123,24 @@ def parse(text: str, name: str) -> etree._Element:
 def _refuse_namespaces(root: etree._Element) -> None:
     """Refuse declarations of namespaces: libxml2 copies all of them onto each element it writes.
 
-    A few of those of XML Schema are taken. Raises MalformedDocument with the name of the element.
+    A few declarations of XML Schema's namespaces are allowed. Raises MalformedDocument with the
+    name of the element.
     """
-    # Parents come first: what is there of the first element is its own.
+    # Parents come first: the first element with a declaration made it itself.
     for found in root.iter("*"):
         declared = found.nsmap
         if declared and not _are_of_schemas(declared):
-            element = quoted(etree.QName(found).localname)
+            name = escaped(etree.QName(found).localname)
             raise MalformedDocument(
-                f"The element {element} declares a namespace.",
-                member=element[1:-1],
+                f'The element "{name}" declares a namespace.',
+                member=name,
                 remedy=_NO_NAMESPACE,
             )
 
 
 def _are_of_schemas(declared: Mapping[str | None, str]) -> bool:
     """Whether these declarations change no element's name, and are few and short."""
-    # xmlns="" says that there is no default namespace, which is so anyhow.
+    # xmlns="" declares that there is no default namespace, which holds without it.
     prefixed = {prefix: uri for prefix, uri in declared.items() if prefix or uri}
     return len(declared) <= _MAX_DECLARED and all(
         prefix is not None and len(prefix) <= _MAX_PREFIX and uri in _OF_SCHEMAS

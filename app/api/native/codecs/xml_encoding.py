@@ -42,7 +42,7 @@ _ANY_DECLARATION: Final = re.compile(rf"<\?xml{_S}")
 _BEFORE_ROOT: Final = re.compile(rf"{_S}+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
 
 
-def decoded(body: bytes, charset: str | None) -> str:
+def decode(body: bytes, charset: str | None) -> str:
     """The document without its XML declaration; raises MalformedDocument.
 
     A byte order mark goes before `charset` (of Content-Type), and this before the declaration

@@ -1,4 +1,4 @@
-"""XML values: what one member's element holds, read and written by the member's shape."""
+"""XML values: what one element holds, read and written by the shape of its member."""
 
 from __future__ import annotations
 
@@ -8,32 +8,65 @@ from typing import Any, Final
 from lxml import etree
 
 from app.api.native.codecs import schema
-from app.api.native.codecs.schema import Flag, List, Map, Number, Object, Shape, Text, Value
+from app.api.native.codecs.schema import (
+    Anything,
+    Choice,
+    Flag,
+    Integer,
+    List,
+    Map,
+    Number,
+    Object,
+    Repeatable,
+    Shape,
+    Text,
+    Value,
+)
 from app.domain.checks import escaped, quoted
 from app.errors import InvalidMember
 
-BLANKS: Final = " \t\r\n"
+_SPACE: Final = " \t\r\n"
 _FLAGS: Final = {"true": True, "1": True, "false": False, "0": False}
-_PLAIN: Final = "Write text alone between its tags."
+_TEXT_ALONE: Final = "Write text alone between its tags."
+
+
+def read_members(path: str, element: etree._Element, shape: Object) -> dict[str, Value]:
+    """The members of the object at `path` (the document, if it is empty); raises InvalidMember.
+
+    All names are judged before any value, as in JSON.
+    """
+    found: dict[str, list[etree._Element]] = {}
+    for child in elements(element):
+        name = str(child.tag)
+        if not isinstance(shape.members.get(name), Repeatable):
+            _refuse_second(schema.join(path, escaped(name)), name, found)
+        found.setdefault(name, []).append(child)
+    schema.refuse_unknown(found, shape, path)
+    return {
+        name: _read_all(schema.join(path, name), given, shape.members[name])
+        for name, given in found.items()
+    }
 
 
 def read(path: str, element: etree._Element, shape: Shape) -> Value:
-    """The value of a member's element; raises InvalidMember for `path` or what is in it."""
+    """The value of a member's element; raises InvalidMember for `path` or a member within."""
     if not isinstance(shape, Map):
         refuse_attributes(path, element, ())
     match shape:
-        case Text():
+        case Text() | Choice() | Number() | Integer():
+            keeps_space = isinstance(shape, Text) and shape.keeps_space
+            return shape.parse(path, _text(path, element, keeps_space=keeps_space))
+        case Anything() | Repeatable():
             return _text(path, element)
         case Flag():
-            return flag(path, _text(path, element))
-        case Number():
-            return schema.number(path, _text(path, element), shape)
+            return _flag(path, _text(path, element))
         case List():
             return list(_items(path, element, shape))
         case Map():
             return dict(_entries(path, element, shape))
         case Object():
-            return dict(_members(path, element, shape))
+            _refuse_text(path, element, f"Its elements are: {', '.join(shape.members)}.")
+            return read_members(path, element, shape)
 
 
 def write(element: etree._Element, value: Any, shape: Shape) -> None:  # noqa: ANN401 - a Value of that shape
@@ -41,8 +74,6 @@ def write(element: etree._Element, value: Any, shape: Shape) -> None:  # noqa: A
     match shape:
         case Flag():
             element.text = str(value).lower()
-        case Text() | Number():
-            element.text = str(value)
         case List(item=item, of=of):
             for each in value:
                 write(etree.SubElement(element, item), each, of)
@@ -52,34 +83,43 @@ def write(element: etree._Element, value: Any, shape: Shape) -> None:  # noqa: A
         case Object(members=members):
             for name, each in value.items():
                 write(etree.SubElement(element, name), each, members[name])
+        case _:
+            element.text = str(value)
 
 
 def elements(element: etree._Element) -> Iterator[etree._Element]:
-    """The elements in one that holds elements; what stands between them is not looked at."""
-    # Comments and processing instructions between the elements say nothing.
+    """The elements in one that holds elements; text between them is not looked at."""
+    # Comments and processing instructions between the elements mean nothing.
     return element.iterchildren("*")
 
 
 def stray_text(element: etree._Element) -> str:
     """The text beside the elements in one that holds elements."""
     texts = (element.text, *(node.tail for node in element))
-    return "".join(filter(None, texts)).strip(BLANKS)
+    return "".join(filter(None, texts)).strip(_SPACE)
 
 
-def refuse_attributes(path: str, element: etree._Element, taken: Sequence[str]) -> None:
-    """Refuse attributes other than these."""
+def refuse_attributes(path: str, element: etree._Element, allowed: Sequence[str]) -> None:
+    """Refuse attributes other than these. Raises InvalidMember."""
     for name in element.attrib:
-        if name not in taken:
+        if name not in allowed:
             tag = escaped(str(element.tag))
             raise InvalidMember(
                 path,
                 f"The element {tag} has an attribute {quoted(str(name))}.",
-                remedy=f"Its attributes are: {', '.join(taken)}." if taken else "It takes none.",
+                remedy=f"Its attributes are: {', '.join(allowed)}."
+                if allowed
+                else "Remove it: this element has no attributes.",
             )
 
 
-def refuse_second(path: str, name: str, given: Mapping[str, Value]) -> None:
-    """Refuse a name that was given already."""
+def _read_all(path: str, given: Sequence[etree._Element], shape: Shape) -> Value:
+    """The value of a member's elements: one, or at least one where the member is repeatable."""
+    values = [read(path, each, shape) for each in given]
+    return values if isinstance(shape, Repeatable) else values[0]
+
+
+def _refuse_second(path: str, name: str, given: Mapping[str, object]) -> None:
     if name in given:
         raise InvalidMember(
             path,
@@ -88,20 +128,21 @@ def refuse_second(path: str, name: str, given: Mapping[str, Value]) -> None:
         )
 
 
-def _text(path: str, element: etree._Element) -> str:
-    """The text of an element; its surrounding white space counts in data alone."""
+def _text(path: str, element: etree._Element, *, keeps_space: bool = False) -> str:
     if len(element):
         nested = next(element.iterchildren("*"), None) is not None
         what = "an element" if nested else "a comment or processing instruction"
-        raise InvalidMember(path, f"{path} holds {what}.", remedy=_PLAIN)
+        raise InvalidMember(path, f"{path} holds {what}.", remedy=_TEXT_ALONE)
     text = element.text or ""
-    return text if path == "data" else text.strip(BLANKS)
+    return text if keeps_space else text.strip(_SPACE)
 
 
-def flag(path: str, text: str) -> bool:
+def _flag(path: str, text: str) -> bool:
     """What XML Schema calls a boolean; raises InvalidMember."""
     if text not in _FLAGS:
-        raise InvalidMember(path, f"{path} is {quoted(text)}.", remedy="Write true or false.")
+        raise InvalidMember(
+            path, f"{path} is {quoted(text)}, not true or false.", remedy="Give true or false."
+        )
     return _FLAGS[text]
 
 
@@ -112,7 +153,7 @@ def _items(path: str, element: etree._Element, shape: List) -> Iterator[Value]:
 
 def _entries(path: str, element: etree._Element, shape: Map) -> Iterator[tuple[str, str]]:
     refuse_attributes(path, element, ())
-    given: dict[str, Value] = {}
+    given: dict[str, str] = {}
     for child in _named(path, element, shape.item):
         refuse_attributes(path, child, (shape.key,))
         name = child.get(shape.key)
@@ -122,27 +163,15 @@ def _entries(path: str, element: etree._Element, shape: Map) -> Iterator[tuple[s
                 f"An element {shape.item} has no attribute {shape.key}.",
                 remedy=f'Write <{shape.item} {shape.key}="…">…</{shape.item}>.',
             )
-        inner = f"{path}.{escaped(name)}"
-        refuse_second(inner, name, given)
+        inner = schema.join(path, escaped(name))
+        _refuse_second(inner, name, given)
         given[name] = text = _text(inner, child)
         yield name, text
 
 
-def _members(path: str, element: etree._Element, shape: Object) -> Iterator[tuple[str, Value]]:
-    _refuse_text(path, element, f"Its elements are: {', '.join(shape.members)}.")
-    given: dict[str, Value] = {}
-    for child in elements(element):
-        name = str(child.tag)
-        schema.refuse_unknown(path, name, shape)
-        inner = f"{path}.{name}"
-        refuse_second(inner, name, given)
-        given[name] = value = read(inner, child, shape.members[name])
-        yield name, value
-
-
 def _named(path: str, element: etree._Element, item: str) -> Iterator[etree._Element]:
-    """The elements in a list, all of which bear one name."""
-    remedy = f"Write <{item}>…</{item}> for each."
+    """The elements in a list, all of which have one name."""
+    remedy = f"Write <{item}>…</{item}> for each value."
     _refuse_text(path, element, remedy)
     for child in elements(element):
         if child.tag != item:

@@ -1,4 +1,4 @@
-"""Bulk: many jobs in one document, each read and written as one job is by its codec."""
+"""Bulk document: many jobs in one document, each read and written as a job document is."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from lxml import etree
 
 from app.api import bodies, negotiation, pages
 from app.api.native.codecs import generic_codec, json_codec, text_codec, xml_codec, xml_encoding
+from app.api.native.codecs.reader import Body
 from app.api.native.documents import job as job_document
-from app.api.native.documents.job import JobDocument
+from app.api.native.documents.job import JOB, JobDocument
 from app.domain.checks import quoted
 from app.domain.job import Booking, Job
 from app.errors import MalformedDocument, Refused, TooLarge
@@ -22,43 +23,42 @@ MAX_JOBS: Final = 1000
 
 _ROOT: Final = "jobs"
 
-_BLANKS: Final = r"[ \t\n\r]*"
-_BEGINNING: Final = re.compile(rf"{_BLANKS}\[{_BLANKS}(\]{_BLANKS})?")
-_AFTER_ELEMENT: Final = re.compile(rf"{_BLANKS}([,\]]){_BLANKS}")
+_SPACE: Final = r"[ \t\n\r]*"
+_BEGINNING: Final = re.compile(rf"{_SPACE}\[{_SPACE}(\]{_SPACE})?")
+_AFTER_ELEMENT: Final = re.compile(rf"{_SPACE}([,\]]){_SPACE}")
 _ARRAY: Final = 'Send an array of jobs, as in [{"url": "https://…", "when": "…"}].'
 _JOBS: Final = "Send a jobs element, in no namespace, that holds a job element for each job."
 
 
 Judge = Callable[[Sequence[Booking]], object]
-"""Refuses the first of several bookings that is wrong, naming its place."""
+"""Raises Refused for the first of several bookings that is wrong, with its index."""
 
 
-def _take(_bookings: Sequence[Booking]) -> None:
-    """Leave them to be judged by others."""
+def _accept_all(_bookings: Sequence[Booking]) -> None:
+    """The Judge that refuses nothing."""
 
 
-def read(
-    body: bytes, media_type: str, charset: str | None, *, judge: Judge = _take
-) -> list[Booking]:
+def read(body: Body, *, judge: Judge = _accept_all) -> list[Booking]:
     """The bookings in a JSON array or a jobs element, in its order.
 
-    A refusal of one of them names its place, counted from 0; where one cannot be read, `judge`
-    refuses first what is wrong before it. Raises MalformedDocument, InvalidMember and TooLarge.
+    A refusal of one of them gives its index, counted from 0. Where one cannot be read, `judge` is
+    asked first about those before it, so that the first wrong job is refused. Raises
+    MalformedDocument, InvalidMember and TooLarge.
     """
-    remedy = _ARRAY if media_type == negotiation.JSON else _JOBS
-    if not body:
+    remedy = _ARRAY if body.media_type == negotiation.JSON else _JOBS
+    if not body.content:
         raise MalformedDocument("The body is empty.", remedy=remedy)
-    if media_type == negotiation.JSON:
-        with json_codec.refusing("Send one JSON array of objects, nothing before or after it."):
-            found = _bookings(_in_array(json_codec.decoded(body)), judge)
+    if body.media_type == negotiation.JSON:
+        with json_codec.refusing("Send one JSON array of objects and nothing before or after it."):
+            found = _bookings(_in_array(json_codec.decode(body.content)), judge)
     else:
-        root = xml_codec.parse(xml_encoding.decoded(body, charset), _ROOT)
+        root = xml_codec.parse(xml_encoding.decode(body.content, body.charset), _ROOT)
         found = _bookings(_in_element(root), judge)
     if not found:
-        raise MalformedDocument("The document holds no job.", remedy=remedy)
+        raise MalformedDocument("The document contains no jobs.", remedy=remedy)
     if len(found) > MAX_JOBS:
         raise MalformedDocument(
-            f"The document holds more than {MAX_JOBS} jobs.",
+            f"The document contains more than {MAX_JOBS} jobs.",
             remedy=f"Send at most {MAX_JOBS} jobs in one document.",
         )
     return found
@@ -67,11 +67,11 @@ def read(
 def write(jobs: Sequence[Job], media_type: str, *, stored: bool = True) -> bytes:
     """The jobs in their order: whole ones, or their ids joined by commas where text was chosen.
 
-    What was not stored has no id, which is all that text has. Raises TooLarge.
+    Jobs that were not stored have no id, so their text is empty. Raises TooLarge.
     """
     if media_type == negotiation.TEXT:
         return b",".join(text_codec.write(job.id) for job in jobs) if stored else b""
-    documents: Iterable[JobDocument] = map(job_document.of_job, jobs)
+    documents: Iterable[JobDocument] = map(job_document.from_job, jobs)
     if not stored:
         documents = (replace(each, id=None) for each in documents)
     written = pages.write(
@@ -83,9 +83,9 @@ def write(jobs: Sequence[Job], media_type: str, *, stored: bool = True) -> bytes
     )
     if not written.complete:
         raise TooLarge(
-            f"The answer would have more than {pages.MAX_ANSWER_BYTES} bytes, as characters that "
-            "are escaped take up to six times their room; nothing was stored.",
-            remedy="Send fewer jobs in one document, or ask for their ids alone with "
+            f"The response would exceed {pages.MAX_ANSWER_BYTES} bytes, because escaped characters "
+            "take up to six times their size. Nothing was stored.",
+            remedy="Send fewer jobs in one document, or request only their ids with "
             "`Accept: text/plain`.",
         )
     return written.body
@@ -97,16 +97,16 @@ def _to_json(job: JobDocument) -> bytes:
 
 def _to_xml(job: JobDocument) -> bytes:
     root = etree.Element(_ROOT)
-    root.append(xml_codec.element_of(job))
+    root.append(job_document.to_element(job))
     return generic_codec.within(root)
 
 
 def _bookings(documents: Iterable[JobDocument], judge: Judge) -> list[Booking]:
-    """What the documents ask for, up to the first that is one too many."""
+    """The bookings that the documents ask for, up to one more than MAX_JOBS."""
     found: list[Booking] = []
     try:
         for each in documents:
-            found.append(job_document.booking(each))
+            found.append(job_document.to_booking(each))
             if len(found) > MAX_JOBS:
                 break
     except Refused as error:
@@ -124,20 +124,20 @@ def _in_array(text: str) -> Iterator[JobDocument]:
             f"The document is {json_codec.kind(value)}, not an array.", remedy=_ARRAY
         )
     if beginning[1] is None:
-        return map(json_codec.job_of, _elements(text, beginning.end()))
+        return map(_of_value, _elements(text, beginning.end()))
     _check_end(text, beginning.end())
     return iter(())
 
 
 def _elements(text: str, at: int) -> Iterator[Any]:
-    """The elements of an array one by one, so that what is wrong is told of its element.
+    """The elements of an array one by one, so that a refusal gives the index of its element.
 
-    Raises TooLarge, and JSONDecodeError, which tells the place by line and column.
+    Raises TooLarge, and JSONDecodeError, which gives the line and column.
     """
     more = True
     while more:
         value, end = json_codec.DECODER.raw_decode(text, at)
-        # A character is four bytes at most.
+        # A character has at most four bytes; most elements need no encoding to be judged.
         if 4 * (end - at) > bodies.MAX_DOCUMENT:
             _check_size(len(text[at:end].encode()))
         yield value
@@ -146,6 +146,10 @@ def _elements(text: str, at: int) -> Iterator[Any]:
             raise JSONDecodeError("Expecting ',' delimiter", text, end)
         at, more = separator.end(), separator[1] == ","
     _check_end(text, at)
+
+
+def _of_value(value: Any) -> JobDocument:  # noqa: ANN401 - JSON holds anything
+    return job_document.of_members(json_codec.read_value(value, JOB))
 
 
 def _check_end(text: str, at: int) -> None:
@@ -164,12 +168,12 @@ def _of_element(element: etree._Element) -> JobDocument:
     if element.tag != "job":
         raise MalformedDocument(f"The element is {quoted(str(element.tag))}.", remedy=_JOBS)
     _check_size(len(etree.tostring(element, encoding="utf-8", with_tail=False)))
-    return xml_codec.job_of(element)
+    return job_document.of_members(xml_codec.read_element(element, JOB))
 
 
 def _check_size(size: int) -> None:
     if size > bodies.MAX_DOCUMENT:
         raise TooLarge(
             f"The job has {size} bytes.",
-            remedy=f"Send at most {bodies.MAX_DOCUMENT} bytes for one.",
+            remedy=f"Send at most {bodies.MAX_DOCUMENT} bytes for each job.",
         )

@@ -1,109 +1,142 @@
-"""Document: a job as its JSON and XML forms both show it, and what it means."""
+"""Job document: a job as JSON, XML and text show and take it, and the booking that it stands for.
+
+JobDocument declares the members; the codecs read, check and write them by the schema JOB.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, Final, get_type_hints
 
-from app.api.native.codecs.schema import Value
-from app.api.native.documents import options, payload
-from app.api.native.documents import schedule as schedule_document
+from lxml import etree
+
+from app.api import negotiation, xml_text
+from app.api.native.codecs import generic_codec, reader, xml_codec
+from app.api.native.codecs.reader import Body
+from app.api.native.codecs.schema import FLAG, NUMBER, TEXT, WHOLE, List, Map, Object, Shape, Value
+from app.api.native.documents import options, payload, schedule
+from app.api.native.documents.schedule import ON_GAP, ON_OVERLAP
 from app.domain import instants
-from app.domain.checks import escaped, quoted
 from app.domain.dapr.schedule import DaprSchedule
 from app.domain.job import Booking, Dialect, Job, ReadOnlyMembers
 from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import is_recurring
 from app.errors import InvalidMember
 
-# The order of the spec's example documents, then the extensions. Members that hold more than a
-# string have their shape in shapes.SHAPES.
-MEMBERS: Final = {
-    "id": "id",
-    "account": "account",
-    "url": "url",
-    "signature": "signature",
-    "contentType": "content_type",
-    "data": "data",
-    "dataEncoding": "data_encoding",
-    "when": "when",
-    "cron": "cron",
-    "timezone": "timezone",
-    "onGap": "on_gap",
-    "onOverlap": "on_overlap",
-    "next": "next",
-    "enabled": "enabled",
-    "name": "name",
-    "tags": "tags",
-    "method": "method",
-    "headers": "headers",
-    "timeout": "timeout",
-    "retry": "retry",
-    "misfire": "misfire",
-    "misfireWindow": "misfire_window",
-    "onSuccess": "on_success",
-    "onFailure": "on_failure",
-}
-
-# What is shown besides of a job that was booked in another dialect, and never taken here.
-FOREIGN: Final = {
-    "dialect": "dialect",
-    "endpoint": "endpoint",
-    "schedule": "schedule",
-    "remaining": "remaining",
-}
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobDocument:
-    """A job's members as written, each in its shape; None for one that is absent."""
+    """The members of a job, in the order in which they are written; None for one that is absent.
 
+    On the wire `content_type` is called contentType, and so on. A member without a shape is a text.
+    """
+
+    # The order of the spec's example documents, then the extensions.
     id: str | None = None
     account: str | None = None
     url: str | None = None
     signature: str | None = None
     content_type: str | None = None
-    data: str | None = None
-    data_encoding: str | None = None
+    data: Annotated[str | None, payload.DATA] = None
+    data_encoding: Annotated[str | None, payload.ENCODING] = None
     when: str | None = None
     cron: str | None = None
     timezone: str | None = None
-    on_gap: str | None = None
-    on_overlap: str | None = None
+    on_gap: Annotated[str | None, ON_GAP] = None
+    on_overlap: Annotated[str | None, ON_OVERLAP] = None
     next: str | None = None
-    enabled: bool | None = None
+    enabled: Annotated[bool | None, FLAG] = None
     name: str | None = None
-    tags: Sequence[str] | None = None
+    tags: Annotated[Sequence[str] | None, List(item="tag", of=TEXT)] = None
     method: str | None = None
-    headers: Mapping[str, str] | None = None
-    timeout: float | None = None
-    retry: Mapping[str, Any] | None = None
-    misfire: str | None = None
-    misfire_window: float | None = None
+    headers: Annotated[Mapping[str, str] | None, Map(item="header")] = None
+    timeout: Annotated[float | None, NUMBER] = None
+    retry: Annotated[Mapping[str, Any] | None, options.RETRY] = None
+    misfire: Annotated[str | None, options.MISFIRE] = None
+    misfire_window: Annotated[float | None, NUMBER] = None
     on_success: str | None = None
     on_failure: str | None = None
+    # Shown of a job that was booked in another dialect; never accepted.
     dialect: str | None = None
     endpoint: str | None = None
     schedule: str | None = None
-    remaining: int | None = None
+    remaining: Annotated[int | None, WHOLE] = None
 
 
-def of_job(job: Job) -> JobDocument:
-    """The document that shows a stored job, in native words whatever its dialect."""
+_SHOWN_ONLY: Final = frozenset({"dialect", "endpoint", "schedule", "remaining"})
+
+
+def _on_the_wire(attribute: str) -> str:
+    first, *others = attribute.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def _shapes() -> dict[str, Shape]:
+    hints = get_type_hints(JobDocument, include_extras=True)
+    return {
+        name: getattr(hints[attribute], "__metadata__", (TEXT,))[0]
+        for name, attribute in _ATTRIBUTES.items()
+    }
+
+
+_ATTRIBUTES: Final = {_on_the_wire(each.name): each.name for each in fields(JobDocument)}
+_SHOWN: Final = Object(root="job", members=_shapes())
+JOB: Final = Object(
+    root="job",
+    example='{"url": "https://…", "when": "…"}',
+    members={name: shape for name, shape in _SHOWN.members.items() if name not in _SHOWN_ONLY},
+)
+"""What is accepted; `to_booking` judges which members must be there."""
+
+
+def read(body: Body) -> JobDocument:
+    """The job document in the body; raises MalformedDocument and InvalidMember."""
+    return of_members(reader.read(body, JOB))
+
+
+def of_members(members: Mapping[str, Any]) -> JobDocument:
+    """The document with these members, each in its shape, by their names on the wire."""
+    return JobDocument(**{_ATTRIBUTES[name]: value for name, value in members.items()})
+
+
+def members(document: JobDocument) -> Iterator[tuple[str, Value]]:
+    """The members that are present, by their names on the wire, in the order of JobDocument."""
+    for name, attribute in _ATTRIBUTES.items():
+        value = getattr(document, attribute)
+        if value is not None:
+            yield name, value
+
+
+def write(document: JobDocument, media_type: str) -> bytes:
+    """The document in JSON or XML."""
+    if media_type == negotiation.JSON:
+        return generic_codec.to_json(JOB.root, dict(members(document)))
+    return generic_codec.laid_out(to_element(document))
+
+
+def to_element(document: JobDocument) -> etree._Element:
+    """The job element; data that XML cannot hold is base64."""
+    if document.data is not None and not xml_text.fits(document.data):
+        encoded = payload.to_base64(document.data.encode())
+        document = replace(document, data=encoded, data_encoding=payload.BASE64)
+    return xml_codec.element_of(members(document), _SHOWN)
+
+
+def from_job(job: Job) -> JobDocument:
+    """The document that shows a job of any dialect."""
     text, encoding = (None, None) if job.data is None else payload.to_text(job.data)
     call_options = job.call_options
-    native = job.dialect is Dialect.NATIVE
     return JobDocument(
         id=str(job.id),
         account=job.account,
-        # The calls of a job of another dialect may go to wherever its endpoint is then.
+        # The URL of another dialect's job is a path below its endpoint, which may move.
         url=None if job.url.startswith("/") else job.url,
         signature=job.signature,
         content_type=job.content_type,
         data=text,
         data_encoding=encoding,
-        **schedule_document.shown(job.trigger),
+        **schedule.render(job.trigger),
         next=instants.format_utc(job.next_at)
         if is_recurring(job.trigger) and job.next_at
         else None,
@@ -112,80 +145,47 @@ def of_job(job: Job) -> JobDocument:
         tags=list(job.tags) or None,
         method=call_options.method,
         headers=dict(call_options.headers) or None,
-        timeout=options.tidy(call_options.timeout),
-        retry=options.of_retry(call_options.retry)
+        timeout=options.without_zero_fraction(call_options.timeout),
+        retry=options.render_retry(call_options.retry)
         if isinstance(call_options.retry, RetryPolicy)
         else None,
         misfire=job.misfire.policy and str(job.misfire.policy),
-        misfire_window=options.tidy(job.misfire.window),
+        misfire_window=options.without_zero_fraction(job.misfire.window),
         on_success=job.on_success,
         on_failure=job.on_failure,
-        dialect=None if native else str(job.dialect),
+        dialect=None if job.dialect is Dialect.NATIVE else str(job.dialect),
         endpoint=job.endpoint or None,
         schedule=job.trigger.schedule if isinstance(job.trigger, DaprSchedule) else None,
         remaining=job.remaining,
     )
 
 
-def booking(document: JobDocument) -> Booking:
-    """What the document asks for; raises InvalidMember."""
+def to_booking(document: JobDocument) -> Booking:
+    """The booking that the document asks for; raises InvalidMember."""
     if document.url is None:
         raise InvalidMember(
             "url", "url is missing.", remedy="Give the URL to call, as in https://example.com/wake."
         )
-    body = None
-    if document.data is not None:
-        body = payload.to_bytes(document.data, document.data_encoding)
-    elif document.data_encoding is not None:
-        raise InvalidMember(
-            "dataEncoding",
-            "There is a dataEncoding, but no data.",
-            remedy="Give data, or leave dataEncoding out.",
-        )
     return Booking(
         url=document.url,
-        trigger=schedule_document.trigger(document),
+        trigger=schedule.to_trigger(document),
         signature=document.signature,
         content_type=document.content_type,
-        data=body,
+        data=payload.to_bytes(document.data, document.data_encoding),
         enabled=document.enabled is not False,
         name=document.name,
         tags=tuple(document.tags or ()),
-        call_options=options.read_call_options(
+        call_options=options.to_call_options(
             document.method, document.headers, document.timeout, document.retry
         ),
-        misfire=options.misfire(document.misfire, document.misfire_window),
+        misfire=options.to_misfire(document.misfire, document.misfire_window),
         on_success=document.on_success,
         on_failure=document.on_failure,
     )
 
 
 def read_only_members(document: JobDocument) -> ReadOnlyMembers:
-    """The read-only members the document repeats."""
+    """The read-only members that the document repeats."""
     return ReadOnlyMembers(
         id=document.id and document.id.lower(), account=document.account, next=document.next
     )
-
-
-def refuse_unknown(names: Iterable[str]) -> None:
-    """Refuse a name that is not a member of a job; raises InvalidMember."""
-    for name in names:
-        if name not in MEMBERS:
-            raise InvalidMember(
-                escaped(name),
-                f"A job has no member {quoted(name)}.",
-                remedy=f"The members are: {', '.join(MEMBERS)}.",
-            )
-
-
-def of_members(members: Mapping[str, Value]) -> JobDocument:
-    """The document with these members, all of them in MEMBERS, by their names on the wire."""
-    return JobDocument(**{MEMBERS[name]: value for name, value in members.items()})  # type: ignore[arg-type] # the codecs give each member the shape it has in SHAPES
-
-
-def members(document: JobDocument) -> Iterator[tuple[str, Value]]:
-    """The members that are present, by their names on the wire, in the order of the spec."""
-    for name, attribute in (MEMBERS | FOREIGN).items():
-        value = getattr(document, attribute)
-        if value is not None:
-            yield name, value

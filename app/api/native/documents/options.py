@@ -1,76 +1,86 @@
-"""Options: a document's optional members as the domain's values, and back."""
+"""Options: the members of a job for its calls, retries and missed firings, as domain values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from app.api.native.codecs.schema import Value
+from app.api.native.codecs.schema import (
+    NUMBER,
+    WHOLE,
+    Choice,
+    List,
+    Object,
+    Value,
+    without_none,
+)
 from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
-from app.domain.checks import quoted
 from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
 from app.domain.retry_policy import Backoff, RetryPolicy
 from app.errors import InvalidMember
 
+RETRY: Final = Object(
+    members={
+        "maxAttempts": WHOLE,
+        "schedule": List(item="wait", of=NUMBER),
+        "backoff": Object(members={"initial": NUMBER, "factor": NUMBER, "max": NUMBER}),
+        "maxAge": NUMBER,
+    }
+)
+MISFIRE: Final = Choice(values=tuple(MisfirePolicy))
 
-def read_call_options(
+
+def to_call_options(
     method: str | None,
     headers: Mapping[str, str] | None,
     timeout: float | None,
     retry: Mapping[str, Any] | None,
 ) -> CallOptions:
-    """How the job is to be called; raises InvalidMember."""
+    """The options of a job's calls; raises InvalidMember."""
     if method is None and not headers and timeout is None and not retry:
         return DEFAULT_OPTIONS
     return CallOptions(
         method=method,
         headers=tuple((headers or {}).items()),
         timeout=timeout,
-        # Without any member it says nothing, as one of which all members are null.
+        # An empty object is as good as none, as is one of which all members are null.
         retry=_retry(retry) if retry else None,
     )
 
 
-def misfire(policy: str | None, window: float | None) -> Misfire:
-    """What becomes of missed firings; raises InvalidMember."""
+def to_misfire(policy: str | None, window: float | None) -> Misfire:
+    """What happens to missed firings."""
     if policy is None and window is None:
         return DEFAULT
-    if policy is not None and policy not in list(MisfirePolicy):
-        raise InvalidMember(
-            "misfire", f"misfire is {quoted(policy)}.", remedy="Give all, one or skip."
-        )
     return Misfire(policy=None if policy is None else MisfirePolicy(policy), window=window)
 
 
-def of_retry(policy: RetryPolicy) -> Mapping[str, Value]:
-    """The members that show a retry policy: those that were given."""
+def render_retry(policy: RetryPolicy) -> Mapping[str, Value]:
+    """The members of a retry policy: those that were given when the job was booked."""
     backoff = policy.backoff
-    return present(
+    return without_none(
         {
             "maxAttempts": policy.max_attempts,
-            "schedule": None if policy.schedule is None else [tidy(w) for w in policy.schedule],
+            "schedule": None
+            if policy.schedule is None
+            else [without_zero_fraction(wait) for wait in policy.schedule],
             "backoff": None
             if backoff is None
-            else present(
+            else without_none(
                 {
-                    "initial": tidy(backoff.initial),
-                    "factor": tidy(backoff.factor),
-                    "max": tidy(backoff.max),
+                    "initial": without_zero_fraction(backoff.initial),
+                    "factor": without_zero_fraction(backoff.factor),
+                    "max": without_zero_fraction(backoff.max),
                 }
             ),
-            "maxAge": tidy(policy.max_age),
+            "maxAge": without_zero_fraction(policy.max_age),
         }
     )
 
 
-def tidy(number: float | None) -> Any:  # noqa: ANN401 - None stays None, a number one
-    """The number without a fraction of nought."""
+def without_zero_fraction(number: float | None) -> Any:  # noqa: ANN401 - None stays None
+    """The number as an int where its fraction is zero: 5, not 5.0."""
     return int(number) if number is not None and number == int(number) else number
-
-
-def present(members: Mapping[str, Value | None]) -> dict[str, Value]:
-    """The members that are there."""
-    return {name: value for name, value in members.items() if value is not None}
 
 
 def _retry(given: Mapping[str, Any]) -> RetryPolicy:
@@ -89,6 +99,6 @@ def _backoff(given: Mapping[str, float]) -> Backoff:
         raise InvalidMember(
             "retry.backoff.initial",
             "retry.backoff.initial is missing.",
-            remedy="Give the first wait, in seconds.",
+            remedy="Give the wait before the first retry, in seconds.",
         )
     return Backoff(initial=given["initial"], factor=given.get("factor"), max=given.get("max"))

@@ -1,4 +1,4 @@
-"""Data: a job's payload in a document, as text where that reads back byte for byte, else base64."""
+"""Payload: the data of a job in a document, as text where every byte survives, else base64."""
 
 from __future__ import annotations
 
@@ -7,30 +7,38 @@ import binascii
 from contextlib import suppress
 from typing import Final
 
+from app.api.native.codecs.schema import Choice, Text
 from app.domain.job import MAX_DATA
 from app.errors import InvalidMember
 
 BASE64: Final = "base64"
+DATA: Final = Text(
+    keeps_space=True,
+    remedy_for_bytes=f' Send other bytes as {BASE64}, with dataEncoding "{BASE64}".',
+)
+ENCODING: Final = Choice(values=(BASE64,))
 
-# What JSON or XML escapes; JSON takes six bytes for a control character, which is most.
+# What JSON or XML escapes. JSON's escape of a control character is the longest, with six bytes.
 _ESCAPED: Final = bytes(range(0x20)) + b'"\\&<>'
 _MAX_ESCAPE: Final = 6
 _MAX_ESCAPED: Final = 6 * 1024 * 1024
-_BLANKS: Final = str.maketrans("", "", " \t\r\n")
+_SPACE: Final = str.maketrans("", "", " \t\r\n")
 
 
-def to_bytes(text: str, encoding: str | None) -> bytes:
+def to_bytes(text: str | None, encoding: str | None) -> bytes | None:
     """The payload that a document's `data` and `dataEncoding` stand for; raises InvalidMember."""
+    if text is None:
+        if encoding is not None:
+            raise InvalidMember(
+                "dataEncoding",
+                "dataEncoding is given without data.",
+                remedy="Give data, or leave dataEncoding out.",
+            )
+        return None
     if encoding is None:
         return text.encode()
-    if encoding != BASE64:
-        raise InvalidMember(
-            "dataEncoding",
-            "The only encoding of data is base64.",
-            remedy=f'Say "{BASE64}", or leave dataEncoding out and send data as text.',
-        )
     try:
-        return base64.b64decode(text.translate(_BLANKS), validate=True)
+        return base64.b64decode(text.translate(_SPACE), validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidMember(
             "data",
@@ -42,8 +50,8 @@ def to_bytes(text: str, encoding: str | None) -> bytes:
 def to_text(payload: bytes) -> tuple[str, str | None]:
     """The `data` and `dataEncoding` that stand for a payload.
 
-    A long one of another dialect is base64 also where most of its characters would be escaped:
-    4 MiB would be 24 MiB.
+    A payload longer than MAX_DATA, which only other dialects accept, is base64 also where most of
+    its characters would be escaped: 4 MiB would become 24 MiB.
     """
     with suppress(UnicodeDecodeError):
         if len(payload) <= MAX_DATA or _escaped_size(payload) <= _MAX_ESCAPED:
@@ -52,7 +60,7 @@ def to_text(payload: bytes) -> tuple[str, str | None]:
 
 
 def _escaped_size(payload: bytes) -> int:
-    """The most bytes that a text takes in JSON and in XML."""
+    """An upper bound of the bytes that the payload takes as text in JSON and in XML."""
     escaped = len(payload) - len(payload.translate(None, _ESCAPED))
     return len(payload) + (_MAX_ESCAPE - 1) * escaped
 

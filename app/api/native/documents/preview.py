@@ -1,98 +1,54 @@
-"""Preview: the question what a schedule would do, and its answer, in JSON and XML."""
+"""Preview document: a schedule to try out, and when it would fire.
+
+Each dialect has members of its own, named in `app.api.previews`; `dialect` tells which apply.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from app.api import negotiation, previews
-from app.api.native.codecs import json_codec, xml_codec
+from app.api import previews
+from app.api.native.codecs import reader
 from app.api.native.codecs.generic_codec import Value
-from app.api.native.documents import schedule as schedule_document
+from app.api.native.codecs.reader import Body
+from app.api.native.codecs.schema import TEXT, Anything, Integer, Object, Shape, Variants
+from app.api.native.documents import schedule
+from app.api.native.documents.job import JOB, of_members
 from app.domain import clocks, instants, zones
-from app.domain.checks import escaped, quoted
 from app.domain.native import preview as native_preview
 from app.domain.preview import MAX_FIRINGS, Preview, add_warning
-from app.errors import InvalidMember
 
 ROOT: Final = "preview"
 NATIVE: Final = "native"
 DEFAULT_FIRINGS: Final = 5
 
-_OWN: Final = ("dialect", "after", "count")
-_MEMBERS: Final = {
-    "when": "when",
-    "cron": "cron",
-    "timezone": "timezone",
-    "onGap": "on_gap",
-    "onOverlap": "on_overlap",
-}
+_COUNT: Final = Integer(
+    minimum=1,
+    maximum=MAX_FIRINGS,
+    remedy=f"Give the number of firings to list, or omit count to list {DEFAULT_FIRINGS}.",
+)
+_OWN: Final[Mapping[str, Shape]] = {"dialect": TEXT, "after": TEXT, "count": _COUNT}
+_MEMBERS: Final = ("when", "cron", "timezone", "onGap", "onOverlap")
 _UTC: Final = "UTC"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Timing:
-    """The members of a native booking that tell its time, as written."""
-
-    when: str | None = None
-    cron: str | None = None
-    timezone: str | None = None
-    on_gap: str | None = None
-    on_overlap: str | None = None
-
-
-def answer(body: bytes, media_type: str, charset: str | None, now: datetime) -> tuple[Preview, int]:
-    """What the document in `body` asks for, and of how many triggers and firings it is made.
+def read(body: Body, now: datetime) -> tuple[Preview, int]:
+    """The preview that the document asks for, and how many triggers and firings it has together.
 
     Raises MalformedDocument and InvalidMember.
     """
-    members: Mapping[str, Any]
-    if media_type == negotiation.JSON:
-        example = '{"cron": "0 15 10 ? * *"}'
-        members = json_codec.object_of(body, example=example, repeats=True)
-    else:
-        members = xml_codec.texts_of(body, charset, ROOT)
-    named = _text(members, "dialect")
-    dialect = previews.find(NATIVE if named is None else named)
-    for name in members:
-        if name not in (*_OWN, *dialect.members):
-            raise InvalidMember(
-                escaped(name),
-                f"A preview has no member {quoted(name)}.",
-                remedy=f"The members are: {', '.join((*_OWN, *dialect.members))}.{_whole(dialect)}",
-            )
-    members = json_codec.not_null(members)
-    after = _text(members, "after")
-    asked = {name: members[name] for name in dialect.members if name in members}
-    begin = now if after is None else _begin(after, asked)
-    found = dialect.preview(asked, begin, _count(members))
-    triggers = asked.get("triggers")
+    members = reader.read(body, PREVIEW)
+    dialect = _dialect(members.pop("dialect", None))
+    after, count = members.pop("after", None), members.pop("count", DEFAULT_FIRINGS)
+    begin = now if after is None else _begin(after, members)
+    found = dialect.preview(members, begin, count)
+    triggers = members.get("triggers")
     return found, len(found.next) + (len(triggers) if isinstance(triggers, list) else 0)
 
 
-def _begin(after: str, asked: Mapping[str, Any]) -> datetime:
-    """The instant to count from: without an offset a time of `timezone`, as `when` is.
-
-    Where the zone's clock shows it twice, the first showing; where it never does, the end of the
-    gap. Raises InvalidMember.
-    """
-    instant = instants.parse(after, member="after")
-    name = _text(asked, "timezone")
-    if name is None or not instants.is_local(after):
-        return instant
-    zone, wall = zones.find(name), instant.replace(tzinfo=None)
-    found = schedule_document.showings(zone, wall, text=after, member="after")
-    return found[0] if found else clocks.end_of_gap(zone, wall)
-
-
-def _whole(dialect: previews.Previewer) -> str:
-    """How a whole booking is checked; only those of the native dialect can be."""
-    return " POST /1/jobs?dryRun=true checks a whole job." if dialect.name == NATIVE else ""
-
-
-def shown(found: Preview) -> Mapping[str, Value]:
+def render(found: Preview) -> Mapping[str, Value]:
     """The members of the answer."""
     return {
         "next": [
@@ -111,21 +67,61 @@ def shown(found: Preview) -> Mapping[str, Value]:
     }
 
 
+def _dialect(name: str | None) -> previews.Previewer:
+    return previews.find(NATIVE if name is None else name)
+
+
+def _schema(name: str | None) -> Object:
+    """The schema of a preview in a dialect; a dialect other than ours reads its own members."""
+    dialect = _dialect(name)
+    is_native = dialect.name == NATIVE
+    shapes: dict[str, Shape] = {
+        each: JOB.members[each] if is_native else Anything() for each in dialect.members
+    }
+    # A dry run checks jobs of the native dialect alone.
+    hint = " POST /1/jobs?dryRun=true checks a whole job." if is_native else ""
+    return Object(root=ROOT, members={**_OWN, **shapes}, hint=hint)
+
+
+# A Fusion document may give a member twice with the same value.
+PREVIEW: Final = Variants(
+    root=ROOT,
+    example='{"cron": "0 15 10 ? * *"}',
+    by="dialect",
+    select=_schema,
+    allows_repeats=True,
+)
+
+
+def _begin(after: str, members: Mapping[str, Any]) -> datetime:
+    """The instant after which firings are listed; without an offset, a local time of `timezone`.
+
+    Of a time that the zone's clock shows twice, the first instant; of one that it never shows, the
+    end of the gap. Raises InvalidMember.
+    """
+    instant = instants.parse(after, member="after")
+    name = members.get("timezone")
+    if not isinstance(name, str) or not instants.is_local(after):
+        return instant
+    zone, wall = zones.find(name), instant.replace(tzinfo=None)
+    found = schedule.instants_shown_as(zone, wall, text=after, member="after")
+    return found[0] if found else clocks.end_of_gap(zone, wall)
+
+
 def _preview(members: Mapping[str, Any], after: datetime, count: int) -> Preview:
-    texts = {_MEMBERS[name]: _text(members, name) for name in members}
-    written = _Timing(**texts)
-    trigger, zone = schedule_document.trigger(written), zones.find(written.timezone or _UTC)
+    document = of_members(members)
+    trigger, zone = schedule.to_trigger(document), zones.find(document.timezone or _UTC)
     found = native_preview.preview_trigger(trigger, after=after, count=count, zone=zone)
-    if written.when is None or written.timezone is None:
+    if document.when is None or document.timezone is None:
         return found
-    return add_warning(found, _note(written.when, zone))
+    return add_warning(found, _warning(document.when, zone))
 
 
-PREVIEWER: Final = previews.Previewer(name=NATIVE, members=tuple(_MEMBERS), preview=_preview)
+PREVIEWER: Final = previews.Previewer(name=NATIVE, members=_MEMBERS, preview=_preview)
 
 
-def _note(when: str, zone: zones.Zone) -> str | None:
-    """What the zone's clock makes of a local time that it does not show exactly once."""
+def _warning(when: str, zone: zones.Zone) -> str | None:
+    """What happens to a local time that the zone's clock does not show exactly once."""
     wall = instants.parse(when, member="when").replace(tzinfo=None)
     match clocks.instants_of(zone, wall):
         case []:
@@ -134,30 +130,3 @@ def _note(when: str, zone: zones.Zone) -> str | None:
             both = f"{instants.format_utc(first)} and {instants.format_utc(second)}"
             return f"The clock of {zone.name} shows {wall.isoformat()} twice, at {both}."
     return None
-
-
-def _text(members: Mapping[str, Any], name: str) -> str | None:
-    value = members.get(name)
-    if value is not None and type(value) is not str:
-        raise InvalidMember(
-            name,
-            f"{name} is {json_codec.kind(value)}, not a string.",
-            remedy=f"Give a string, or leave {name} out.",
-        )
-    return value
-
-
-def _count(members: Mapping[str, Any]) -> int:
-    if "count" not in members:
-        return DEFAULT_FIRINGS
-    value = members["count"]
-    digits = str(value) if isinstance(value, str) else ""
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(MAX_FIRINGS))):
-        digits = "0"
-    if not 1 <= int(digits) <= MAX_FIRINGS:
-        raise InvalidMember(
-            "count",
-            "count is no whole number in its bounds.",
-            remedy=f"Give a number from 1 to {MAX_FIRINGS}.",
-        )
-    return int(digits)

@@ -1,4 +1,4 @@
-"""Runs as the native API tells them: each firing of a job and what came of it."""
+"""Run document: one firing of a job, its attempts and its result."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from uuid import UUID
 
 from app.api import xml_text
 from app.api.native.codecs.generic_codec import Value
+from app.api.native.codecs.schema import without_none
 from app.api.native.documents import payload
 from app.domain import instants
 from app.domain.run import Attempt, Reply, Run, RunKind, Timing
 
 
-def of_run(run: Run) -> Mapping[str, Value]:
-    """The members of a run; what is not known yet is left out."""
-    return _present(
+def render(run: Run) -> Mapping[str, Value]:
+    """The members of a run; those that are not known yet are left out."""
+    return without_none(
         {
             "id": str(run.id),
-            # An event stands by itself: what it tells of is a run.
+            # An event reports on a run: its job_id is the id of that run.
             **(
                 {"run": str(run.job_id)}
                 if run.kind is RunKind.EVENT
@@ -33,15 +34,15 @@ def of_run(run: Run) -> Mapping[str, Value]:
             "completeBy": _instant(run.complete_by),
             "reason": run.reason,
             "omittedAttempts": run.omitted_attempts or None,
-            "attempts": [of_attempt(run.id, attempt) for attempt in run.attempts],
+            "attempts": [render_attempt(run.id, attempt) for attempt in run.attempts],
         }
     )
 
 
-def of_attempt(run_id: UUID, attempt: Attempt) -> Mapping[str, Value]:
+def render_attempt(run_id: UUID, attempt: Attempt) -> Mapping[str, Value]:
     """The members of an attempt of that run."""
     reply = attempt.reply
-    return _present(
+    return without_none(
         {
             "number": attempt.number,
             "webhookId": str(run_id),
@@ -50,16 +51,16 @@ def of_attempt(run_id: UUID, attempt: Attempt) -> Mapping[str, Value]:
             "status": reply.status,
             "error": reply.error,
             "errorDetail": reply.error_detail,
-            "timing": _of_timing(reply.timing),
+            "timing": _render_timing(reply.timing),
             "headers": [{"name": name, "value": value} for name, value in reply.headers],
-            **_of_body(reply),
+            **_render_body(reply),
             "notKept": None if reply.kept else True,
         }
     )
 
 
-def _of_timing(timing: Timing) -> Mapping[str, Value]:
-    return _present(
+def _render_timing(timing: Timing) -> Mapping[str, Value]:
+    return without_none(
         {
             "dnsMs": timing.dns,
             "connectMs": timing.connect,
@@ -70,18 +71,14 @@ def _of_timing(timing: Timing) -> Mapping[str, Value]:
     )
 
 
-def _of_body(reply: Reply) -> Mapping[str, str | None]:
-    """What was kept of the answer's body, as text where every format can hold it."""
+def _render_body(reply: Reply) -> Mapping[str, str | None]:
+    """The part of the response body that was stored, as text where every format can hold it."""
     if not reply.body:
         return {}
     text, encoding = payload.to_text(reply.body)
     if not xml_text.fits(text):
         text, encoding = payload.to_base64(reply.body), payload.BASE64
     return {"body": text, "bodyEncoding": encoding}
-
-
-def _present(members: Mapping[str, Value | None]) -> Mapping[str, Value]:
-    return {name: value for name, value in members.items() if value is not None}
 
 
 def _instant(instant: datetime | None) -> str | None:

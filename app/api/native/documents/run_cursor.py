@@ -1,4 +1,4 @@
-"""Cursor: a position in a list of runs, as text that a client hands back to get the next page."""
+"""Run cursor: the position in a list of runs or attempts after which the next page begins."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from app.errors import InvalidMember
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PACKED: Final = struct.Struct(">q16s")
 _NUMBER: Final = re.compile(r"[1-9][0-9]{0,4}")
-# Attempts are counted in PostgreSQL's smallint.
+# The number of an attempt is a smallint in PostgreSQL.
 _MAX_NUMBER: Final = 32_767
 
 
-def write(position: Position) -> str:
+def write(place: Position) -> str:
     """The cursor of a position."""
-    since = (position.due_at - _EPOCH) // timedelta(microseconds=1)
-    packed = _PACKED.pack(since, position.id.bytes)
+    since = (place.due_at - _EPOCH) // timedelta(microseconds=1)
+    packed = _PACKED.pack(since, place.id.bytes)
     return base64.urlsafe_b64encode(packed).decode("ascii")
 
 
@@ -36,10 +36,10 @@ def read(text: str) -> Position:
         raise _refusal() from None
 
 
-def attempt_number(text: str | None) -> int:
-    """The number that a cursor in a list of attempts is: all that follow have lower ones.
+def read_attempt_number(text: str | None) -> int:
+    """The attempt number of a cursor: the attempts after it have lower numbers.
 
-    Without a cursor it is higher than any. Raises InvalidMember.
+    Without a cursor it is higher than any attempt's number. Raises InvalidMember.
     """
     if text is None:
         return _MAX_NUMBER + 1
@@ -51,6 +51,7 @@ def attempt_number(text: str | None) -> int:
 def _refusal() -> InvalidMember:
     return InvalidMember(
         "cursor",
-        "This is not a cursor that an answer gave.",
-        remedy="Take it as the answer before gave it, or leave it out to begin anew.",
+        "Invalid cursor.",
+        remedy="Use the cursor of the previous response unchanged, or omit it to start at the "
+        "first page.",
     )

@@ -1,12 +1,12 @@
-"""Timing: the members that say when a job is due, and the trigger they mean."""
+"""Schedule: the members that tell when a job fires, and the trigger that they stand for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Final, Protocol
 
+from app.api.native.codecs.schema import Choice
 from app.domain import clocks, instants, zones
 from app.domain.checks import quoted
 from app.domain.clocks import OnGap, OnOverlap
@@ -15,11 +15,12 @@ from app.domain.one_time import At
 from app.domain.trigger import Trigger
 from app.errors import InvalidMember
 
-_Rule = TypeVar("_Rule", bound=StrEnum)
+ON_GAP: Final = Choice(values=tuple(OnGap))
+ON_OVERLAP: Final = Choice(values=tuple(OnOverlap))
 
 
-class Written(Protocol):
-    """What tells the time of a job, each member as written; None for one that is absent."""
+class ScheduleMembers(Protocol):
+    """The members that tell when a job fires, as written; None for one that is absent."""
 
     @property
     def when(self) -> str | None:
@@ -42,25 +43,25 @@ class Written(Protocol):
         """A rule for local times that are shown twice."""
 
 
-def trigger(written: Written) -> NativeTrigger:
-    """The trigger that the members mean; raises InvalidMember."""
+def to_trigger(written: ScheduleMembers) -> NativeTrigger:
+    """The trigger that the members stand for; raises InvalidMember."""
     if written.when is not None and written.cron is not None:
-        raise InvalidMember("cron", "There are both when and cron.", remedy="Give one of the two.")
-    local = _local(written)
+        raise InvalidMember("cron", "when and cron are both given.", remedy="Give one of the two.")
+    local = _to_local(written)
     if written.when is not None:
         instant = instants.parse(written.when, member="when")
-        return At(instant=instant if local is None else _resolved(written.when, instant, local))
+        return At(instant=instant if local is None else _resolve(written.when, instant, local))
     if written.cron is not None:
         return Cron(expression=written.cron, local=local)
     raise InvalidMember(
         "when",
-        "There is neither when nor cron.",
+        "Neither when nor cron is given.",
         remedy='Give when, as in "2011-05-11T15:30:00Z", or cron, as in "0 15 10 ? * *".',
     )
 
 
-def shown(trigger: Trigger) -> dict[str, str]:
-    """The members that say so, by the names of Written; rules only if they were given."""
+def render(trigger: Trigger) -> dict[str, str]:
+    """The members that show a trigger, by the names of ScheduleMembers; rules only if given."""
     match trigger:
         case At(instant=instant):
             return {"when": instants.format_utc(instant)}
@@ -74,11 +75,13 @@ def shown(trigger: Trigger) -> dict[str, str]:
                 **{name: rule.value for name, rule in rules.items() if rule is not None},
             }
         case _:
-            # Another dialect tells its schedules in words of its own.
+            # A trigger of another dialect has no such members.
             return {}
 
 
-def showings(zone: zones.Zone, wall: datetime, *, text: str, member: str) -> Sequence[datetime]:
+def instants_shown_as(
+    zone: zones.Zone, wall: datetime, *, text: str, member: str
+) -> Sequence[datetime]:
     """The instants at which the zone's clock shows `wall`, which `text` names in `member`.
 
     Raises InvalidMember.
@@ -88,14 +91,14 @@ def showings(zone: zones.Zone, wall: datetime, *, text: str, member: str) -> Seq
     except OverflowError:
         raise InvalidMember(
             member,
-            f"In UTC {quoted(text)} lies outside the years 0001 to 9999.",
-            remedy="Name a time within these years.",
+            f"In UTC, {quoted(text)} is outside the years 0001 to 9999.",
+            remedy="Give a time within these years.",
         ) from None
 
 
-def _local(written: Written) -> Local | None:
-    on_gap = _rule("onGap", written.on_gap, OnGap)
-    on_overlap = _rule("onOverlap", written.on_overlap, OnOverlap)
+def _to_local(written: ScheduleMembers) -> Local | None:
+    on_gap = None if written.on_gap is None else OnGap(written.on_gap)
+    on_overlap = None if written.on_overlap is None else OnOverlap(written.on_overlap)
     if written.timezone is not None:
         name = zones.find(written.timezone).name
         return Local(timezone=name, on_gap=on_gap, on_overlap=on_overlap)
@@ -103,40 +106,28 @@ def _local(written: Written) -> Local | None:
         if rule is not None:
             raise InvalidMember(
                 member,
-                f"There is {member}, but no timezone; the clock of UTC never changes.",
+                f"{member} is given without timezone; the clock of UTC never changes.",
                 remedy=f"Give timezone, or leave {member} out.",
             )
     return None
 
 
-def _rule(member: str, text: str | None, rules: type[_Rule]) -> _Rule | None:
-    if text is None:
-        return None
-    if text not in set(rules):
-        raise InvalidMember(
-            member,
-            f"{member} is {quoted(text)}.",
-            remedy=f"Say {' or '.join(quoted(each) for each in rules)}.",
-        )
-    return rules(text)
-
-
-def _resolved(text: str, shown: datetime, local: Local) -> datetime:
-    """The instant at which the zone's clock shows the time that `shown` shows in UTC."""
+def _resolve(text: str, shown: datetime, local: Local) -> datetime:
+    """The instant at which the zone's clock shows the time that UTC shows at `shown`."""
     if not instants.is_local(text):
         raise InvalidMember(
             "timezone",
-            "There is a timezone, but when names its offset from UTC itself.",
-            remedy="Leave out timezone, or the offset (and Z) of when.",
+            "timezone is given, but when has its own offset from UTC.",
+            remedy="Leave out timezone, or the offset (or Z) of when.",
         )
     if local.on_overlap is OnOverlap.BOTH:
         raise InvalidMember(
             "onOverlap",
-            "A job with when is called once, not at both showings of a time.",
-            remedy='Say "first" or "second", or give cron.',
+            "A job with when fires once, so it cannot fire both times that a clock shows a time.",
+            remedy='Use "first" or "second", or give cron.',
         )
     zone, wall = zones.find(local.timezone), shown.astimezone(UTC).replace(tzinfo=None)
-    found = showings(zone, wall, text=text, member="when")
+    found = instants_shown_as(zone, wall, text=text, member="when")
     if found:
         return found[0 if local.on_overlap is OnOverlap.FIRST else -1]
     end = clocks.end_of_gap(zone, wall)
@@ -144,7 +135,7 @@ def _resolved(text: str, shown: datetime, local: Local) -> datetime:
         return end
     raise InvalidMember(
         "when",
-        f"The clock of {zone.name} never shows {quoted(text)}: it goes forward at "
+        f"The clock of {zone.name} never shows {quoted(text)}: it is set forward at "
         f"{instants.format_utc(end)}.",
-        remedy='Name another time, or say onGap "next" for the first instant after it.',
+        remedy='Give another time, or onGap "next" for the first instant after the gap.',
     )

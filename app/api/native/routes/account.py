@@ -1,69 +1,72 @@
-"""Routes of the native API that tell of the account itself: its limits, secrets, accuracy."""
+"""Routes of the account: its limits, its signing secrets and the accuracy of its calls."""
 
 from __future__ import annotations
 
-from typing import Final
+from flask import Response
 
-from flask import Blueprint, Response
-
-from app.api import admission, negotiation
+from app.api import admission, bodies, negotiation
+from app.api.native.documents import account as account_document
+from app.api.native.documents import accuracy as accuracy_document
 from app.api.native.documents import rotation as rotation_document
-from app.api.native.documents.accuracy import of_account, of_accuracy
-from app.api.native.routes import responses
+from app.api.native.routes import request_body, responses
+from app.api.native.routes.blueprint import native
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.scope import Scope
+from app.domain.secret import DEFAULT_OVERLAP
 from app.service import accounts, limits
 from app.service import accuracy as accuracy_service
 
-account: Final = Blueprint("account", __name__, url_prefix="/1")
 
-
-@account.get("/account")
+@native.get("/account")
 @needs(Scope.READ)
 @takes()
 def show_account() -> Response:
-    """The account itself: its name, its limits, and what it has of each."""
-    owner = admission.admit().account
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    return responses.listed("account", of_account(owner.name, limits.states(owner)), media_type)
+    """Show the account's name, its limits and how much of each is used."""
+    account = admission.admit().account
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    members = account_document.render(account.name, limits.states(account))
+    return responses.render("account", members, media_type)
 
 
-@account.get("/secrets")
+@native.get("/secrets")
 @needs(Scope.ADMIN)
 @takes()
 def list_secrets() -> Response:
-    """The account's signing secrets that are valid now, newest first."""
+    """List the account's valid signing secrets, newest first."""
     caller = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    found = rotation_document.of_secrets(accounts.secrets(caller.account.name))
-    return _uncached(responses.listed("secrets", found, media_type))
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    members = rotation_document.render_secrets(accounts.secrets(caller.account.name))
+    return _forbid_caching(responses.render("secrets", members, media_type))
 
 
-@account.post("/secrets/rotate")
+@native.post("/secrets/rotate")
 @needs(Scope.ADMIN)
 @takes()
 def rotate_secret() -> Response:
-    """A new signing secret, first in the list of those that are valid now."""
+    """Make a new signing secret, and list all valid ones with the new one first."""
     caller = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    found = accounts.rotate_secret(caller.account.name, overlap=rotation_document.overlap())
-    answer = responses.listed("secrets", rotation_document.of_secrets(found), media_type)
-    answer.status_code = 201
-    return _uncached(answer)
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    overlap = DEFAULT_OVERLAP
+    if bodies.keep():
+        overlap = rotation_document.read_overlap(request_body.receive())
+    secrets = accounts.rotate_secret(caller.account.name, overlap=overlap)
+    members = rotation_document.render_secrets(secrets)
+    return _forbid_caching(responses.render("secrets", members, media_type, 201))
 
 
-@account.get("/accuracy")
+@native.get("/accuracy")
 @needs(Scope.READ)
 @takes()
-def accuracy() -> Response:
-    """How late the account's calls began, in the last hour and the last day."""
+def show_accuracy() -> Response:
+    """Show how late the account's calls began, in the last hour and the last day."""
     caller = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    return responses.listed("accuracy", of_accuracy(accuracy_service.of(caller)), media_type)
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    members = accuracy_document.render(accuracy_service.of(caller))
+    return responses.render("accuracy", members, media_type)
 
 
-def _uncached(answer: Response) -> Response:
-    """Nobody on the way may keep a secret; what is kept for a repeat is sealed for that."""
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+def _forbid_caching(response: Response) -> Response:
+    """No cache may keep a secret; the copy that is kept for an idempotent repeat is encrypted."""
+    response.headers["Cache-Control"] = "no-store"
+    return response

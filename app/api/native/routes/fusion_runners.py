@@ -1,14 +1,16 @@
-"""Routes of Fusion runners: where the jobs of each type are done, which Wakecall only starts."""
+"""Routes of Fusion runners: the services that do the jobs of each type, which Wakecall starts."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response
+from flask import Response
 
 from app.api import admission, negotiation
 from app.api.native.documents import endpoint as endpoint_document
-from app.api.native.routes import responses
+from app.api.native.documents.endpoint import RUNNER
+from app.api.native.routes import request_body, responses
+from app.api.native.routes.blueprint import native
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.endpoint import Endpoint
@@ -17,56 +19,54 @@ from app.service.fusion import runners as service
 
 _CREATED: Final = 201
 
-runners: Final = Blueprint("fusion_runners", __name__, url_prefix="/1")
 
-
-@runners.get("/fusion-runners")
+@native.get("/fusion-runners")
 @needs(Scope.READ)
 @takes()
 def list_runners() -> Response:
-    """The account's runners, by type."""
+    """List the account's runners, by type."""
     caller = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    found = service.list_runners(caller.account)
-    shown = [endpoint_document.shown(each, endpoint_document.RUNNER) for each in found]
-    return responses.listed("runners", shown, media_type)
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    runners = service.list_runners(caller.account)
+    members = [endpoint_document.render(each, RUNNER) for each in runners]
+    return responses.render("runners", members, media_type)
 
 
-@runners.get("/fusion-runners/<runner_type>")
+@native.get("/fusion-runners/<runner_type>")
 @needs(Scope.READ)
 @takes()
 def get_runner(runner_type: str) -> Response:
-    """The runner of one type."""
+    """Show the runner of one type."""
     caller = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    return _shown(service.get(caller.account, runner_type), media_type)
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    return _render(service.get(caller.account, runner_type), media_type)
 
 
-@runners.put("/fusion-runners/<runner_type>")
+@native.put("/fusion-runners/<runner_type>")
 @needs(Scope.ADMIN)
 @takes()
 def put_runner(runner_type: str) -> Response:
-    """A runner as the document has it: 201 for a new one, else 200."""
+    """Create or replace the runner of one type: 201 or 200."""
     caller = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    sent = endpoint_document.read(runner_type, endpoint_document.RUNNER)
-    found, created = service.put(caller.account, runner_type, url=sent.url)
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    document = endpoint_document.read(request_body.receive(), runner_type, RUNNER)
+    runner, created = service.put(caller.account, runner_type, url=document.url)
     if not created:
-        return _shown(found, media_type)
-    answer = _shown(found, media_type, _CREATED)
-    answer.headers["Location"] = f"/1/fusion-runners/{found.name}"
-    return answer
+        return _render(runner, media_type)
+    response = _render(runner, media_type, _CREATED)
+    response.headers["Location"] = f"/1/fusion-runners/{runner.name}"
+    return response
 
 
-@runners.delete("/fusion-runners/<runner_type>")
+@native.delete("/fusion-runners/<runner_type>")
 @needs(Scope.ADMIN)
 @takes()
 def delete_runner(runner_type: str) -> Response:
-    """A runner forgotten; jobs of its type fail until there is another."""
+    """Delete a runner; jobs of its type fail until there is another."""
     service.delete(admission.admit().account, runner_type)
     return Response(status=204)
 
 
-def _shown(found: Endpoint, media_type: str, status: int = 200) -> Response:
-    shape = endpoint_document.RUNNER
-    return responses.listed(shape.root, endpoint_document.shown(found, shape), media_type, status)
+def _render(runner: Endpoint, media_type: str, status: int = 200) -> Response:
+    members = endpoint_document.render(runner, RUNNER)
+    return responses.render(RUNNER.root, members, media_type, status)

@@ -2,52 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from app.api import admission, negotiation, pages
 from app.api.native.documents import job_list as job_list_document
-from app.api.native.documents.job_list import JobList
+from app.api.native.documents.job_list import LAYOUTS, JobList
 from app.api.native.routes import paging, responses, spool
+from app.api.native.routes.blueprint import native
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.account import Caller
+from app.domain.booking import check_tag
+from app.domain.job import MAX_TAGS
 from app.domain.scope import Scope
+from app.errors import InvalidMember
 from app.service import job_list as service
 
-job_lists: Final = Blueprint("job_lists", __name__, url_prefix="/1")
+_TAG: Final = "tag"
 
 
-@job_lists.get("/jobs")
+@native.get("/jobs")
 @needs(Scope.READ)
-@takes(paging.LIMIT, paging.CURSOR, many=(job_list_document.TAG,))
+@takes(paging.LIMIT, paging.CURSOR, many=(_TAG,))
 def list_jobs() -> Response:
-    """The ids of the account's jobs (spec: List); filtered and in pages, an extension."""
+    """List the ids of the account's jobs (spec: List); by tags and in pages (an extension)."""
     caller = admission.admit()
-    media_type = responses.offer(negotiation.WITH_TEXT)
-    wanted = job_list_document.asked(caller.account.id)
+    media_type = responses.negotiate(negotiation.WITH_TEXT)
+    wanted = _parse_query(caller.account.id)
     if wanted.limit is None:
-        return _whole(caller, wanted, media_type)
-    return _page(caller, wanted, wanted.limit, media_type)
+        return _render_whole(caller, wanted, media_type)
+    return _render_page(caller, wanted, wanted.limit, media_type)
 
 
-def _whole(caller: Caller, wanted: JobList, media_type: str) -> Response:
-    layout = spool.LAYOUTS[media_type]
+def _parse_query(account_id: int) -> JobList:
+    """The list that the query asks for; raises InvalidMember."""
+    tags = _parse_tags()
+    limit, cursor = paging.parse_limit(), request.args.get(paging.CURSOR)
+    wanted = JobList(account_id=account_id, tags=tags, limit=limit)
+    if cursor is None:
+        return wanted
+    after = job_list_document.read_cursor(wanted, cursor)
+    return replace(wanted, limit=limit or paging.DEFAULT_LIMIT, after=after)
+
+
+def _parse_tags() -> tuple[str, ...]:
+    tags = tuple(dict.fromkeys(request.args.getlist(_TAG)))
+    for tag in tags:
+        check_tag(_TAG, tag)
+    if len(tags) > MAX_TAGS:
+        raise InvalidMember(
+            _TAG,
+            f"The query has {len(tags)} tags, but a job has at most {MAX_TAGS}.",
+            remedy=f"Give at most {MAX_TAGS} tags.",
+        )
+    return tags
+
+
+def _render_whole(caller: Caller, wanted: JobList, media_type: str) -> Response:
+    layout = LAYOUTS[media_type]
     with service.ids(caller, wanted.tags) as found:
         length = layout.length(found.count)
         body = None
         if request.method != "HEAD":
             body = spool.spool(layout, found.count, found.ids, caller.account.id)
-    answer = Response(body, content_type=responses.CONTENT_TYPES[media_type])
-    answer.content_length = length
-    return answer
+    response = Response(body, content_type=responses.CONTENT_TYPES[media_type])
+    response.content_length = length
+    return response
 
 
-def _page(caller: Caller, wanted: JobList, limit: int, media_type: str) -> Response:
+def _render_page(caller: Caller, wanted: JobList, limit: int, media_type: str) -> Response:
     ids, more = service.page_of_ids(caller, wanted.tags, after=wanted.after, limit=limit)
-    body = b"".join(spool.LAYOUTS[media_type].pieces(ids))
-    answer = Response(body, content_type=responses.CONTENT_TYPES[media_type])
+    body = b"".join(LAYOUTS[media_type].pieces(ids))
+    response = Response(body, content_type=responses.CONTENT_TYPES[media_type])
     if more:
-        answer.headers["Link"] = pages.next_page(job_list_document.cursor_after(wanted, ids[-1]))
-    return answer
+        response.headers["Link"] = pages.next_page(job_list_document.write_cursor(wanted, ids[-1]))
+    return response

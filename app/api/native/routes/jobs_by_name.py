@@ -1,18 +1,18 @@
-"""Routes of jobs by their names, for clients that declare what shall be booked."""
+"""Routes of jobs by their names, for clients that declare which jobs should exist."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final
 
-from flask import Blueprint, Flask, Response, request
-from werkzeug.routing import BaseConverter
+from flask import Response
 
 from app.api import admission, negotiation
-from app.api.native.codecs import json_codec, xml_codec
 from app.api.native.documents import job as job_document
 from app.api.native.documents import request_path
 from app.api.native.routes import request_body, responses
+from app.api.native.routes.blueprint import native
+from app.api.native.routes.received_path import received_path
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.checks import quoted
@@ -20,68 +20,46 @@ from app.domain.scope import Scope
 from app.errors import InvalidMember
 from app.service import jobs_by_name as service
 
-_HINT: Final = "A question mark within a name is written %3F."
-
-named: Final = Blueprint("named", __name__, url_prefix="/1")
+_HINT: Final = "Write a question mark within a name as %3F."
 
 
-class _NameConverter(BaseConverter):
-    """All that follows, slashes too: a proxy may have decoded them."""
-
-    part_isolating = False
-    regex = r"[\s\S]*"
-
-
-def install(app: Flask) -> None:
-    """Offer these routes in this application."""
-    app.url_map.converters["job_name"] = _NameConverter
-    app.register_blueprint(named)
-
-
-@named.get("/jobs/by-name/<job_name:_name>")
+@native.get("/jobs/by-name/<job_name:_job_name>")
 @needs(Scope.READ)
 @takes(hint=_HINT)
-def get_job_by_name(_name: str) -> Response:
-    """The whole job of that name (an extension)."""
+def get_job_by_name(_job_name: str) -> Response:
+    """Show the whole job of that name (an extension)."""
     caller = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    return responses.job(service.get(caller, _asked()), media_type)
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    name = request_path.read_name(*received_path())
+    return responses.render_job(service.get(caller, name), media_type)
 
 
-@named.put("/jobs/by-name/<job_name:_name>")
+@native.put("/jobs/by-name/<job_name:_job_name>")
 @needs(Scope.BOOK)
 @takes(hint=_HINT)
-def put_job_by_name(_name: str) -> Response:
-    """The job of that name as the document has it: booked, replaced, or as it was."""
+def put_job_by_name(_job_name: str) -> Response:
+    """Make the job of that name equal to the document: create it, replace it or leave it."""
     caller = admission.admit()
-    media_type = responses.offer(negotiation.WITH_TEXT)
-    name = _asked()
-    sent = request_body.read(json_codec.read, xml_codec.read)
-    if sent.name not in {None, name}:
+    media_type = responses.negotiate(negotiation.WITH_TEXT)
+    name = request_path.read_name(*received_path())
+    document = job_document.read(request_body.receive())
+    if document.name not in {None, name}:
         raise InvalidMember(
             "name",
-            f"The document has the name {quoted(sent.name or '')}, the address {quoted(name)}.",
-            remedy="Leave name out of the document; PUT /1/jobs/<id> gives a job another name.",
+            f"The document has the name {quoted(document.name or '')}, "
+            f"but the address has {quoted(name)}.",
+            remedy="Leave name out of the document. To rename a job, use PUT /1/jobs/<id>.",
         )
-    booking = replace(job_document.booking(sent), name=name)
-    put = service.put(caller, booking, job_document.read_only_members(sent))
-    if put.created:
-        return responses.created(put.job, media_type)
-    return responses.job(put.job, media_type)
+    booking = replace(job_document.to_booking(document), name=name)
+    put = service.put(caller, booking, job_document.read_only_members(document))
+    render = responses.render_created_job if put.created else responses.render_job
+    return render(put.job, media_type)
 
 
-@named.delete("/jobs/by-name/<job_name:_name>")
+@native.delete("/jobs/by-name/<job_name:_job_name>")
 @needs(Scope.BOOK)
 @takes(hint=_HINT)
-def delete_job_by_name(_name: str) -> Response:
-    """The job of that name ended."""
-    service.delete(admission.admit(), _asked())
+def delete_job_by_name(_job_name: str) -> Response:
+    """End the job of that name."""
+    service.delete(admission.admit(), request_path.read_name(*received_path()))
     return Response(status=204)
-
-
-def _asked() -> str:
-    """The name in the address; raises InvalidMember."""
-    target = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI")
-    return request_path.read_name(
-        target and request_path.raw_path(target), request.environ["PATH_INFO"].encode("latin-1")
-    )

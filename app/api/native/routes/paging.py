@@ -1,4 +1,4 @@
-"""Query: the pages of a list that the parameters of an address ask for."""
+"""Paging: the query parameters with which a client asks for a page of a list."""
 
 from __future__ import annotations
 
@@ -7,25 +7,21 @@ from typing import Final
 from flask import request
 
 from app.api import pages
-from app.errors import InvalidMember
+from app.api.native.codecs.schema import Integer
 
 LIMIT: Final = "limit"
 CURSOR: Final = pages.CURSOR
 MAX_LIMIT: Final = pages.MAX_LIMIT
 DEFAULT_LIMIT: Final = 100
 
+_LIMIT: Final = Integer(
+    minimum=1,
+    maximum=MAX_LIMIT,
+    remedy="Correct limit, or omit it to get the default.",
+)
 
-def limit() -> int | None:
-    """How many are asked for, 1 to MAX_LIMIT; raises InvalidMember."""
+
+def parse_limit() -> int | None:
+    """The `limit` of the query, None where there is none; raises InvalidMember."""
     text = request.args.get(LIMIT)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_LIMIT))):
-        text = "0"
-    if not 1 <= int(text) <= MAX_LIMIT:
-        raise InvalidMember(
-            LIMIT,
-            "limit is no whole number in its bounds.",
-            remedy=f"Give a number from 1 to {MAX_LIMIT}.",
-        )
-    return int(text)
+    return None if text is None else _LIMIT.parse(LIMIT, text)

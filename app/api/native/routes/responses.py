@@ -1,4 +1,4 @@
-"""Answers: what the native API sends back, in the format negotiated."""
+"""Responses: results rendered in the format that the request accepts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from uuid import UUID
 from flask import Response, request
 
 from app.api import negotiation, pages
-from app.api.native.codecs import generic_codec, json_codec, text_codec, xml_codec
+from app.api.native.codecs import generic_codec, text_codec
 from app.api.native.documents import bulk as bulk_document
 from app.api.native.documents import job as job_document
-from app.api.native.documents.job import JobDocument
 from app.domain import zones
 from app.domain.job import Job
 from app.domain.native.trigger import Cron
@@ -30,92 +29,86 @@ CONTENT_TYPES: Final = {
 }
 
 
-def offer(offers: tuple[str, ...]) -> str:
+def negotiate(offers: tuple[str, ...]) -> str:
     """The offered media type that the request accepts best; raises NotAcceptable."""
     return negotiation.choose(request.headers.get("Accept"), offers)
 
 
-def job(found: Job, media_type: str, status: int = 200) -> Response:
+def render_job(job: Job, media_type: str, status: int = 200) -> Response:
     """A whole job, or its bare id where text was chosen."""
     if media_type == negotiation.TEXT:
-        body = text_codec.write(found.id)
+        body = text_codec.write(job.id)
     else:
-        body = _written(job_document.of_job(found), media_type)
-    return _timed(Response(body, status, content_type=CONTENT_TYPES[media_type]), found)
+        body = job_document.write(job_document.from_job(job), media_type)
+    return _name_tzdata(Response(body, status, content_type=CONTENT_TYPES[media_type]), job)
 
 
-def checked(found: Job, media_type: str) -> Response:
-    """A job that was not stored: as it would be, but without an id, which is all that text has."""
+def render_created_job(job: Job, media_type: str) -> Response:
+    """A new job, with its Location."""
+    response = render_job(job, media_type, 201)
+    response.headers["Location"] = job_location(job.id)
+    return response
+
+
+def render_unstored_job(job: Job, media_type: str) -> Response:
+    """A job that was only checked: it has no id, so its text is empty."""
     body = b""
     if media_type != negotiation.TEXT:
-        body = _written(replace(job_document.of_job(found), id=None), media_type)
-    return _timed(Response(body, content_type=CONTENT_TYPES[media_type]), found)
+        body = job_document.write(replace(job_document.from_job(job), id=None), media_type)
+    return _name_tzdata(Response(body, content_type=CONTENT_TYPES[media_type]), job)
 
 
-def created(found: Job, media_type: str) -> Response:
-    """A new job, and where it is."""
-    answer = job(found, media_type, 201)
-    answer.headers["Location"] = location(found.id)
-    return answer
+def render_created_jobs(jobs: Sequence[Job], media_type: str) -> Response:
+    """New jobs, in the order in which they were sent."""
+    body = bulk_document.write(jobs, media_type)
+    return _name_tzdata(Response(body, 201, content_type=CONTENT_TYPES[media_type]), *jobs)
 
 
-def created_together(found: Sequence[Job], media_type: str) -> Response:
-    """New jobs, in the order they were sent in."""
-    written = bulk_document.write(found, media_type)
-    return _timed(Response(written, 201, content_type=CONTENT_TYPES[media_type]), *found)
+def render_unstored_jobs(jobs: Sequence[Job], media_type: str) -> Response:
+    """Jobs that were only checked, in the order in which they were sent."""
+    body = bulk_document.write(jobs, media_type, stored=False)
+    return _name_tzdata(Response(body, content_type=CONTENT_TYPES[media_type]), *jobs)
 
 
-def checked_together(found: Sequence[Job], media_type: str) -> Response:
-    """Jobs that were not stored, in the order they were sent in."""
-    written = bulk_document.write(found, media_type, stored=False)
-    return _timed(Response(written, content_type=CONTENT_TYPES[media_type]), *found)
-
-
-def location(job_id: UUID) -> str:
-    """Where a job is; relative, since only the client knows by which name it came here."""
+def job_location(job_id: UUID) -> str:
+    """The Location of a job: relative, since only the client knows the name of this host."""
     return f"/1/jobs/{job_id}"
 
 
-def _written(shown: JobDocument, media_type: str) -> bytes:
-    if media_type == negotiation.JSON:
-        return json_codec.write(shown)
-    return xml_codec.write(shown)
-
-
-def _timed(answer: Response, *found: Job) -> Response:
-    """Tells by which release of the zones the firings of jobs in a zone are told."""
-    triggers = (each.trigger for each in found)
-    if any(isinstance(trigger, Cron) and trigger.local is not None for trigger in triggers):
-        answer.headers[TZDATA] = zones.VERSION
-    return answer
-
-
-def listed(name: str, value: generic_codec.Value, media_type: str, status: int = 200) -> Response:
-    """A value of the extensions; `name` is its root element in XML."""
+def render(root: str, value: generic_codec.Value, media_type: str, status: int = 200) -> Response:
+    """The members of any other resource; `root` is the root element in XML."""
     write = generic_codec.to_json if media_type == negotiation.JSON else generic_codec.to_xml
-    return Response(write(name, value), status, content_type=CONTENT_TYPES[media_type])
+    return Response(write(root, value), status, content_type=CONTENT_TYPES[media_type])
 
 
-def page(
+def render_page(
     name: str,
     items: Iterable[_Item],
-    shown: Callable[[_Item], generic_codec.Value],
-    cursor: Callable[[_Item], str],
+    render_item: Callable[[_Item], generic_codec.Value],
+    cursor_after: Callable[[_Item], str],
     *,
     limit: int,
     media_type: str,
 ) -> Response:
-    """A page of the list `name`, bounded in bytes, and a Link to what follows, if anything does.
+    """A page of the list `name`, bounded in bytes, with a Link to the next page if there is one.
 
-    `items` has one more than `limit` where more follow; `cursor` leads on after one of them.
+    `items` has one more than `limit` where there is a next page.
     """
-    written = pages.write(
+    page = pages.write(
         items,
-        lambda item: generic_codec.element(name, shown(item), media_type),
+        lambda item: generic_codec.element(name, render_item(item), media_type),
         generic_codec.frame(name, media_type),
         limit=limit,
     )
-    answer = Response(written.body, content_type=CONTENT_TYPES[media_type])
-    if written.last is not None and not written.complete:
-        answer.headers["Link"] = pages.next_page(cursor(written.last))
-    return answer
+    response = Response(page.body, content_type=CONTENT_TYPES[media_type])
+    if page.last is not None and not page.complete:
+        response.headers["Link"] = pages.next_page(cursor_after(page.last))
+    return response
+
+
+def _name_tzdata(response: Response, *jobs: Job) -> Response:
+    """Name the release of the time zones if a job depends on it."""
+    triggers = (each.trigger for each in jobs)
+    if any(isinstance(trigger, Cron) and trigger.local is not None for trigger in triggers):
+        response.headers[TZDATA] = zones.VERSION
+    return response

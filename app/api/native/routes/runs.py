@@ -1,4 +1,4 @@
-"""Routes of runs: told, filtered, sent again, and made by hand."""
+"""Routes of runs: list, show, redeliver, and fire a job by hand."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from app.api import admission, negotiation, rate, scopes
+from app.api.native.documents import redelivery as redelivery_document
+from app.api.native.documents import run as run_document
 from app.api.native.documents import run_cursor, run_filter
-from app.api.native.documents.run import of_attempt, of_run
-from app.api.native.documents.run_filter import CURSOR, OF_FILTER, OF_REDELIVERY
+from app.api.native.documents.redelivery import REDELIVERY
 from app.api.native.routes import paging, request_body, responses
+from app.api.native.routes.blueprint import native
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.run import Position, Run, RunState
@@ -23,125 +25,118 @@ from app.service.permissions import require_booking
 
 _ACCEPTED: Final = 202
 
-runs: Final = Blueprint("runs", __name__, url_prefix="/1")
 
-
-@runs.get("/runs")
+@native.get("/runs")
 @needs(Scope.READ)
-@takes(*OF_FILTER, paging.LIMIT, many=(run_filter.STATE,))
+@takes(*run_filter.PARAMETERS, paging.LIMIT, many=(run_filter.STATE,))
 def list_runs() -> Response:
-    """The account's runs that the query means, newest first, a page at a time."""
-    asking = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    given = dict(request.args.lists())
-    wanted, position = run_filter.of_texts(given, tuple(RunState))
-    limit = paging.limit() or paging.DEFAULT_LIMIT
-    with service.listed(asking, wanted, after=position, limit=limit + 1) as found:
-        return _listed(found, limit, media_type)
+    """List a page of the account's runs that the query selects, newest first."""
+    caller = admission.admit()
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    states = request.args.getlist(run_filter.STATE)
+    wanted, position = run_filter.parse(states, request.args, allowed=tuple(RunState))
+    limit = paging.parse_limit() or paging.DEFAULT_LIMIT
+    with service.listed(caller, wanted, after=position, limit=limit + 1) as found:
+        return _render_page(found, limit, media_type)
 
 
-@runs.get("/jobs/<uuid:job_id>/runs")
+@native.get("/jobs/<uuid:job_id>/runs")
 @needs(Scope.READ)
-@takes(paging.LIMIT, CURSOR)
+@takes(paging.LIMIT, paging.CURSOR)
 def list_runs_of_job(job_id: UUID) -> Response:
-    """The newest runs of a job, also of one that has ended, a page at a time."""
-    asking = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    given = request.args.get(CURSOR)
-    position = None if given is None else run_cursor.read(given)
-    limit = paging.limit() or paging.DEFAULT_LIMIT
-    with service.of_job(asking, job_id, after=position, limit=limit + 1) as found:
-        return _listed(found, limit, media_type)
+    """List a page of the runs of a job, newest first; the job may have ended."""
+    caller = admission.admit()
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    cursor = request.args.get(paging.CURSOR)
+    position = None if cursor is None else run_cursor.read(cursor)
+    limit = paging.parse_limit() or paging.DEFAULT_LIMIT
+    with service.of_job(caller, job_id, after=position, limit=limit + 1) as found:
+        return _render_page(found, limit, media_type)
 
 
-@runs.get("/runs/<uuid:run_id>")
+@native.get("/runs/<uuid:run_id>")
 @needs(Scope.READ)
 @takes()
 def get_run(run_id: UUID) -> Response:
-    """One run with its newest attempts, and a Link to those before them."""
-    asking = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    run = service.get(asking, run_id)
-    answer = responses.listed("run", of_run(run), media_type)
+    """Show a run with its newest attempts, and a Link to earlier attempts."""
+    caller = admission.admit()
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    run = service.get(caller, run_id)
+    response = responses.render("run", run_document.render(run), media_type)
     if run.omitted_attempts:
-        earlier = f"/1/runs/{run_id}/attempts?{CURSOR}={run.attempts[0].number}"
-        answer.headers["Link"] = f'<{earlier}>; rel="next"'
-    return answer
+        earlier = f"/1/runs/{run_id}/attempts?{paging.CURSOR}={run.attempts[0].number}"
+        response.headers["Link"] = f'<{earlier}>; rel="next"'
+    return response
 
 
-@runs.get("/runs/<uuid:run_id>/attempts")
+@native.get("/runs/<uuid:run_id>/attempts")
 @needs(Scope.READ)
-@takes(paging.LIMIT, CURSOR)
+@takes(paging.LIMIT, paging.CURSOR)
 def list_attempts(run_id: UUID) -> Response:
-    """All attempts of a run, newest first, a page at a time."""
-    asking = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    before, limit = (
-        run_cursor.attempt_number(request.args.get(CURSOR)),
-        paging.limit() or paging.DEFAULT_LIMIT,
-    )
-    with service.attempts(asking, run_id, before=before, limit=limit + 1) as found:
-        return responses.page(
+    """List a page of the attempts of a run, newest first."""
+    caller = admission.admit()
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    before = run_cursor.read_attempt_number(request.args.get(paging.CURSOR))
+    limit = paging.parse_limit() or paging.DEFAULT_LIMIT
+    with service.attempts(caller, run_id, before=before, limit=limit + 1) as found:
+        return responses.render_page(
             "attempts",
             found,
-            lambda attempt: of_attempt(run_id, attempt),
+            lambda attempt: run_document.render_attempt(run_id, attempt),
             lambda attempt: str(attempt.number),
             limit=limit,
             media_type=media_type,
         )
 
 
-@runs.post("/runs/<uuid:run_id>/redeliver")
+@native.post("/runs/<uuid:run_id>/redeliver")
 @needs(Scope.BOOK)
 @takes()
 def redeliver_run(run_id: UUID) -> Response:
-    """A settled run sent again, as the same run."""
-    asking = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    return _taken_up(service.redeliver(asking, run_id), media_type)
+    """Redeliver a settled run as the same run."""
+    caller = admission.admit()
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    return _render_accepted(service.redeliver(caller, run_id), media_type)
 
 
-@runs.post("/runs/redeliver")
+@native.post("/runs/redeliver")
 @needs(Scope.BOOK, dry_run=scopes.is_said_in_document)
-@takes(hint=f"Members of the document are: {', '.join(OF_REDELIVERY)}.")
+@takes(hint=f"Members of the document are: {', '.join(REDELIVERY.members)}.")
 def redeliver_runs() -> Response:
-    """Unsuccessful runs sent again, as many as one call may; or only counted."""
-    asking = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    asked = request_body.read(run_filter.from_json, run_filter.from_xml)
-    if not asked.dry:
-        require_booking(asking)
-    done = service.redeliver_all(asking, asked.wanted, after=asked.after, dry=asked.dry)
-    rate.count_items(asking.account.id, done.count + done.lost)
-    members = {"count": done.count, "lost": done.lost, "more": done.more_after is not None}
-    following = {} if done.more_after is None else {CURSOR: run_cursor.write(done.more_after)}
-    return responses.listed(
-        run_filter.ROOT, {**members, **following}, media_type, 200 if asked.dry else _ACCEPTED
-    )
+    """Redeliver unsuccessful runs, as many as one call may, or only count them."""
+    caller = admission.admit()
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    asked = redelivery_document.read(request_body.receive())
+    if not asked.is_dry_run:
+        require_booking(caller)
+    done = service.redeliver_all(caller, asked.wanted, after=asked.after, dry=asked.is_dry_run)
+    rate.count_items(caller.account.id, done.count + done.lost)
+    status = 200 if asked.is_dry_run else _ACCEPTED
+    return responses.render(REDELIVERY.root, redelivery_document.render(done), media_type, status)
 
 
-@runs.post("/jobs/<uuid:job_id>/fire")
+@native.post("/jobs/<uuid:job_id>/fire")
 @needs(Scope.BOOK)
 @takes()
 def fire_job(job_id: UUID) -> Response:
-    """A job called now, whatever its schedule, which stays as it is."""
-    asking = admission.admit()
-    media_type = responses.offer(negotiation.DOCUMENTS)
-    return _taken_up(service.get(asking, pauses.fire(asking, job_id)), media_type)
+    """Fire a job now; its schedule stays as it is."""
+    caller = admission.admit()
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    return _render_accepted(service.get(caller, pauses.fire(caller, job_id)), media_type)
 
 
-def _listed(found: Iterator[Run], limit: int, media_type: str) -> Response:
-    return responses.page(
+def _render_page(found: Iterator[Run], limit: int, media_type: str) -> Response:
+    return responses.render_page(
         "runs",
         found,
-        of_run,
+        run_document.render,
         lambda run: run_cursor.write(Position(due_at=run.due_at, id=run.id)),
         limit=limit,
         media_type=media_type,
     )
 
 
-def _taken_up(run: Run, media_type: str) -> Response:
-    answer = responses.listed("run", of_run(run), media_type, _ACCEPTED)
-    answer.headers["Location"] = f"/1/runs/{run.id}"
-    return answer
+def _render_accepted(run: Run, media_type: str) -> Response:
+    response = responses.render("run", run_document.render(run), media_type, _ACCEPTED)
+    response.headers["Location"] = f"/1/runs/{run.id}"
+    return response

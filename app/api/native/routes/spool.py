@@ -1,12 +1,10 @@
-"""Listing: all ids of an account, in memory that does not grow and with a length known ahead."""
+"""Spool: the whole list of an account's job ids, stored where it waits for a slow client."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import partial
 from io import BytesIO
-from itertools import islice
 from tempfile import TemporaryFile
 from typing import IO, Final
 from uuid import UUID
@@ -14,108 +12,73 @@ from uuid import UUID
 from flask import current_app
 from werkzeug.wsgi import FileWrapper
 
-from app.api.negotiation import JSON, TEXT, XML_APPLICATION, XML_TEXT
+from app.api.native.documents.job_list import Layout
 from app.api.shared_budget import SharedBudget
 from app.errors import RateLimited, Unavailable
 
 PIECE: Final = 64 * 1024
-ID_WIDTH: Final = 36
-_CHUNK: Final = 2000
-_IN_MEMORY: Final = 1024 * 1024
-# A long list takes a thread seconds: the other threads are there for everybody else. So no account
-# makes two at once.
-_being_made: Final = SharedBudget(2)
+"""Bytes that are sent at a time."""
+
 MAX_UNREAD: Final = 32
+"""Long lists on disk, of all accounts together, that clients have not read to the end."""
+
+_MAX_IN_MEMORY: Final = 1024 * 1024
+# A long list keeps a thread busy for seconds, and the other threads must stay free for other
+# accounts. So no account has two written at once.
+_being_written: Final = SharedBudget(2)
 _unread: Final = SharedBudget(MAX_UNREAD)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Layout:
-    """What stands before, between and after the ids, and instead of them where there are none."""
-
-    opening: bytes
-    separator: bytes
-    closing: bytes
-    empty: bytes
-
-    def length(self, count: int) -> int:
-        """Bytes that `count` ids take."""
-        if count == 0:
-            return len(self.empty)
-        between = len(self.separator) * (count - 1)
-        return len(self.opening) + ID_WIDTH * count + between + len(self.closing)
-
-    def pieces(self, ids: Iterable[UUID]) -> Iterator[bytes]:
-        """The list in pieces of bounded size."""
-        arriving, before, closing = iter(ids), self.opening, self.empty
-        while piece := self.separator.join(str(each).encode() for each in islice(arriving, _CHUNK)):
-            yield before + piece
-            before, closing = self.separator, self.closing
-        yield closing
-
-
-_XML: Final = Layout(
-    opening=b"<jobs>\n  <id>",
-    separator=b"</id>\n  <id>",
-    closing=b"</id>\n</jobs>",
-    empty=b"<jobs>\n</jobs>",
-)
-LAYOUTS: Final = {
-    TEXT: Layout(opening=b"", separator=b",", closing=b"", empty=b""),
-    JSON: Layout(opening=b'["', separator=b'","', closing=b'"]', empty=b"[]"),
-    XML_TEXT: _XML,
-    XML_APPLICATION: _XML,
-}
-
-
 class Spool(FileWrapper):
-    """A list that was set down, in pieces; closed once it is sent or given up."""
+    """A stored list, sent in pieces; closed once it is sent or the client has gone."""
 
-    def __init__(self, file: IO[bytes], leave: Callable[[], None]) -> None:
+    def __init__(self, file: IO[bytes], release: Callable[[], None]) -> None:
         super().__init__(file, PIECE)
-        self._leave = leave
+        self._release = release
 
     def close(self) -> None:
-        """Let go of the list, once; also where nobody asked for any of it."""
+        """Delete the list and release its place, once; also where none of it was sent."""
         super().close()
-        leave, self._leave = self._leave, _nothing
-        leave()
+        release, self._release = self._release, _do_nothing
+        release()
 
 
 def spool(layout: Layout, count: int, ids: Iterable[UUID], account_id: int) -> Spool:
-    """The whole list, set down where it waits for the client: in memory, a long one on disk.
+    """The whole list, stored until the client has read it: in memory, or on disk if it is long.
 
-    A client that reads slowly must hold up neither a database connection nor its snapshot,
-    which would keep the vacuum from the busiest tables. Raises RateLimited where the account has
-    as many long lists unread as it may, and Unavailable while others make too many at once.
+    A client that reads slowly must not keep a database connection, nor a snapshot, which would keep
+    the vacuum from the busiest tables. Raises RateLimited where the account has as many unread long
+    lists as it may have, and Unavailable while too many long lists are being written.
     """
-    if layout.length(count) <= _IN_MEMORY:
-        return Spool(_set_down(BytesIO(), layout, ids), _nothing)
+    if layout.length(count) <= _MAX_IN_MEMORY:
+        return Spool(_store(BytesIO(), layout, ids), _do_nothing)
     if not _unread.take(account_id):
         raise RateLimited(
-            f"{_unread.held(account_id)} long lists of this account have not been read yet; "
-            f"all accounts together have room for {MAX_UNREAD} in a web process.",
-            remedy="Read those lists, or close their connections; or ask for a page at a time, "
+            f"This account has {_unread.held(account_id)} long lists that have not been read to "
+            f"the end; a web process stores at most {MAX_UNREAD} for all accounts.",
+            remedy="Read those lists or close their connections, or request one page at a time "
             "with `limit`.",
         )
     try:
-        return Spool(_make(layout, ids, account_id), partial(_unread.give_back, account_id))
+        return Spool(
+            _store_on_disk(layout, ids, account_id), partial(_unread.give_back, account_id)
+        )
     except BaseException:
         _unread.give_back(account_id)
         raise
 
 
-def _make(layout: Layout, ids: Iterable[UUID], account_id: int) -> IO[bytes]:
-    if not _being_made.take(account_id):
-        raise Unavailable("Too many long lists are being made at once; try again shortly.")
+def _store_on_disk(layout: Layout, ids: Iterable[UUID], account_id: int) -> IO[bytes]:
+    if not _being_written.take(account_id):
+        raise Unavailable("Too many long lists are being written; try again shortly.")
     try:
         folder = current_app.config["WAKECALL_SETTINGS"].temporary
-        return _set_down(TemporaryFile(dir=folder), layout, ids)
+        return _store(TemporaryFile(dir=folder), layout, ids)
     finally:
-        _being_made.give_back(account_id)
+        _being_written.give_back(account_id)
 
 
-def _set_down(file: IO[bytes], layout: Layout, ids: Iterable[UUID]) -> IO[bytes]:
+def _store(file: IO[bytes], layout: Layout, ids: Iterable[UUID]) -> IO[bytes]:
     try:
         for piece in layout.pieces(ids):
             file.write(piece)
@@ -126,5 +89,5 @@ def _set_down(file: IO[bytes], layout: Layout, ids: Iterable[UUID]) -> IO[bytes]
     return file
 
 
-def _nothing() -> None:
-    """What is to be done where nothing is."""
+def _do_nothing() -> None:
+    """The release of a list that takes no place of its account."""
