@@ -14,6 +14,7 @@ from app.api import (
     browsers,
     caching,
     callback_depth,
+    context,
     dialects,
     health,
     path_prefix,
@@ -33,7 +34,7 @@ from app.api.native import dialect as native_dialect
 from app.api.native import routes as native
 from app.api.references import references
 from app.config import Settings, load
-from app.service import key_cache, limits
+from app.service import context as use_cases
 from app.store import engine
 
 dialects.register(native_dialect.DIALECT, dapr_dialect.DIALECT, fusion_dialect.DIALECT)
@@ -47,15 +48,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     if settings is None:
         settings = load(os.environ)
     app = Application(__name__, static_folder=None)
-    app.config["WAKECALL_SETTINGS"] = settings
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
-    engine.init(app, settings)
+    context.install(app, use_cases.create(settings, engine.init(app, settings)))
     problems.install(app)
     rate.install(app, settings)
     refused_keys.install(app, settings)
-    key_cache.install(app)
-    limits.install(app, settings.limits)
     app.before_request(_name)
     app.before_request(bodies.check_target)
     app.before_request(browsers.refuse_other_sites)

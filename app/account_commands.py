@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import with_appcontext
 
+from app.api.context import current_context
 from app.command_progress import progress
 from app.commands import account, told
 from app.errors import NotFound
@@ -23,7 +24,7 @@ def install() -> None:
 @told
 def suspend_account(name: str) -> None:
     """Let account NAME only read: no call is made for it, and nothing is lost, until it resumes."""
-    account_lifecycle.suspend(name)
+    account_lifecycle.suspend(current_context(), name)
 
 
 @click.command("resume")
@@ -32,7 +33,7 @@ def suspend_account(name: str) -> None:
 @told
 def resume_account(name: str) -> None:
     """Let account NAME go on; what it missed is called, or not, as its jobs say."""
-    account_lifecycle.resume(name, progress("freed"))
+    account_lifecycle.resume(current_context(), name, progress("freed"))
 
 
 @click.command("delete")
@@ -45,7 +46,7 @@ def delete_account(name: str, *, yes: bool) -> None:
     if not yes:
         click.confirm(f"Delete the account {name} and all that it has, for good?", abort=True)
     try:
-        account_lifecycle.delete(name, progress("deleted"))
+        account_lifecycle.delete(current_context(), name, progress("deleted"))
     except NotFound:
         # Also what a second run of a script comes to.
         click.echo(f"There is no account {name!r}.", err=True)

@@ -14,6 +14,7 @@ from flask import Flask
 from flask.cli import AppGroup
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.api.context import current_context
 from app.domain import instants
 from app.domain.account import Account
 from app.domain.limits import TABLE
@@ -74,7 +75,7 @@ def _cause(error: WakecallError) -> str:
 @told
 def create_account(name: str) -> None:
     """Create an account; print its first API key, which is shown only now."""
-    click.echo(accounts.create(name))
+    click.echo(accounts.create(current_context(), name))
 
 
 def _amount(
@@ -114,9 +115,9 @@ def limit_account(name: str, **amounts: int | str | None) -> None:
     """Give account NAME limits of its own; without options, show its limits and what it uses."""
     given = {each.name: found for each in TABLE if (found := amounts[each.field]) is not None}
     if given:
-        accounts.limit(name, given)
+        accounts.limit(current_context(), name, given)
         return
-    for state in limits.states(accounts.named(name)):
+    for state in limits.states(current_context(), accounts.named(current_context(), name)):
         allowed = "off" if state.allowed is None else state.allowed
         used = "" if state.used is None else f"{state.used} used"
         source = "own" if state.own else state.limit.setting
@@ -137,7 +138,9 @@ def limit_account(name: str, **amounts: int | str | None) -> None:
 def create_key(account_name: str, label: str, scope: str | None, dapr_app: str | None) -> None:
     """Print a further API key of ACCOUNT, which is shown only now."""
     wanted = None if scope is None else Scope(scope)
-    click.echo(accounts.create_key(account_name, label, app=dapr_app, scope=wanted))
+    click.echo(
+        accounts.create_key(current_context(), account_name, label, app=dapr_app, scope=wanted)
+    )
 
 
 @key.command("list")
@@ -145,7 +148,7 @@ def create_key(account_name: str, label: str, scope: str | None, dapr_app: str |
 @told
 def list_keys(account_name: str) -> None:
     """List the API keys of ACCOUNT: id, creation, state, scope, label and Dapr app."""
-    for each in accounts.keys(account_name):
+    for each in accounts.keys(current_context(), account_name):
         state = "valid" if each.revoked_at is None else "revoked"
         bound = "" if each.app is None else f"  (Dapr app {each.app})"
         made = instants.format_utc(each.created_at)
@@ -157,7 +160,7 @@ def list_keys(account_name: str) -> None:
 @told
 def revoke_key(key_id: str) -> None:
     """Make the API key of that id (of `key list`) worthless at once."""
-    accounts.revoke_key(key_id)
+    accounts.revoke_key(current_context(), key_id)
 
 
 def _tell_unopened(_account: Account, _error: Misconfigured) -> None:
@@ -169,7 +172,7 @@ def _tell_unopened(_account: Account, _error: Misconfigured) -> None:
 @told
 def show_secrets(account_name: str) -> None:
     """Print the signing secrets of ACCOUNT that are valid now, newest first."""
-    for each in accounts.secrets(account_name, unopened=_tell_unopened):
+    for each in accounts.secrets(current_context(), account_name, unopened=_tell_unopened):
         click.echo(each.value)
 
 
@@ -178,7 +181,7 @@ def show_secrets(account_name: str) -> None:
 @told
 def list_secrets(account_name: str) -> None:
     """List the signing secrets of ACCOUNT without showing them: creation and end, newest first."""
-    for each in accounts.secrets(account_name, unopened=_tell_unopened):
+    for each in accounts.secrets(current_context(), account_name, unopened=_tell_unopened):
         end = "current"
         if each.expires_at is not None:
             end = f"until {instants.format_utc(each.expires_at)}"
@@ -208,5 +211,7 @@ def _duration(_context: click.Context, _parameter: click.Parameter, text: str) -
 @told
 def rotate_secret(account_name: str, overlap: timedelta) -> None:
     """Give ACCOUNT a new signing secret and print it."""
-    valid = accounts.rotate_secret(account_name, overlap=overlap, unopened=_tell_unopened)
+    valid = accounts.rotate_secret(
+        current_context(), account_name, overlap=overlap, unopened=_tell_unopened
+    )
     click.echo(valid[0].value)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
+from app.api.context import current_context
 from app.command_progress import progress
 from app.commands import secret, told
 from app.service import resealing
-from app.service.accounts import secret_box
 
 
 def install() -> None:
@@ -25,16 +24,18 @@ def install() -> None:
 @told
 def reseal(*, dry_run: bool) -> None:
     """Seal all secrets with the first key of WAKECALL_SECRET_KEY; tell which others may go."""
-    box = secret_box()
+    box = current_context().secret_box
     if not dry_run:
-        number = resealing.reseal_all(box, progress("sealing"))
+        number = resealing.reseal_all(current_context(), box, progress("sealing"))
         click.echo(f"{number} values were sealed again with key 1.")
     needed: Counter[int | None] = Counter()
-    for holds, found in resealing.count_by_key(box, progress("counting")).items():
+    for holds, found in resealing.count_by_key(
+        current_context(), box, progress("counting")
+    ).items():
         needed.update(found)
         click.echo(f"{holds}: {_by_key(found)}")
-    running = resealing.count_waiting_for_completion()
-    keys = len(current_app.config["WAKECALL_SETTINGS"].secret_keys)
+    running = resealing.count_waiting_for_completion(current_context())
+    keys = len(current_context().settings.secret_keys)
     for place in range(1, keys):
         click.echo(_about(place, needed[place]))
     if needed[None]:

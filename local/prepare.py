@@ -9,6 +9,7 @@ from typing import Final
 
 from flask_migrate import upgrade
 
+from app.api.context import current_context
 from app.config import load
 from app.errors import Conflict, WakecallError
 from app.service import accounts
@@ -36,10 +37,10 @@ def main() -> int:
 def ensure_account(key_file: Path) -> None:
     """Create the account `demo` if there is none, and its key if `key_file` does not exist."""
     try:
-        write_private(key_file, accounts.create(ACCOUNT))
+        write_private(key_file, accounts.create(current_context(), ACCOUNT))
     except Conflict:
         if not key_file.exists():
-            write_private(key_file, accounts.create_key(ACCOUNT, "make run"))
+            write_private(key_file, accounts.create_key(current_context(), ACCOUNT, "make run"))
 
 
 if __name__ == "__main__":

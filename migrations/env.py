@@ -4,10 +4,10 @@ import time
 
 from alembic import context
 from alembic.util import CommandError
-from flask import current_app
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
+from app.api.context import current_context
 from app.log import in_words
 from app.store.engine import db, migration_engine
 
@@ -18,7 +18,7 @@ PAUSE_S = 0.1
 def migrate() -> None:
     """Bring the database the app is configured for to the head revision."""
     # A session of its own: its lock and its settings end with it.
-    engine = migration_engine(current_app.config["WAKECALL_SETTINGS"])
+    engine = migration_engine(current_context().settings)
     with open_directly(engine) as connection:
         wait_for_turn(connection)
         context.configure(connection=connection, target_metadata=db.metadata)

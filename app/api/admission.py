@@ -7,6 +7,7 @@ from typing import Final
 from flask import request
 
 from app.api import auth, parameters, rate, scopes, senders
+from app.api.context import current_context
 from app.domain.account import Account, CachedCaller, Caller
 from app.service.limits import limits_of
 
@@ -44,6 +45,6 @@ def admit_cached() -> Caller | CachedCaller:
 
 
 def _count(account: Account) -> None:
-    limits = limits_of(account)
+    limits = limits_of(current_context(), account)
     senders.note(request.environ, account.id, limits.concurrent_requests)
     rate.count(account.id, limits.requests_per_second)

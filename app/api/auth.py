@@ -10,9 +10,11 @@ from typing import Final, Protocol, TypeVar
 from flask import g, request
 
 from app.api import scopes
+from app.api.context import current_context
 from app.domain.account import CachedCaller, Caller
 from app.errors import InvalidMember, Unauthenticated
 from app.service import accounts
+from app.service.context import Context
 
 TOKEN: Final = "wakecall.token"  # noqa: S105 - a name
 """Where a dialect puts the key that it has a header of its own for, in the environment."""
@@ -37,7 +39,7 @@ Who_co = TypeVar("Who_co", bound=Caller | CachedCaller, covariant=True)
 class Identify(Protocol[Who_co]):
     """How a use case finds out who calls with a key."""
 
-    def __call__(self, key: str, *, account: str | None) -> Who_co:
+    def __call__(self, context: Context, key: str, *, account: str | None) -> Who_co:
         """Raises Unauthenticated."""
 
 
@@ -48,7 +50,7 @@ def caller() -> Caller:
     """
     bound: Bound | None = request.environ.get(BOUND)
     if bound is not None:
-        return accounts.speak_for(bound.account, app=bound.app)
+        return accounts.speak_for(current_context(), bound.account, app=bound.app)
     return _sender(accounts.authenticate)
 
 
@@ -70,7 +72,7 @@ def verify() -> None:
     """
     found: CachedCaller | None = g.pop("cached_caller", None)
     if found is not None:
-        scopes.check(accounts.verify(found))
+        scopes.check(accounts.verify(current_context(), found))
 
 
 def bearer() -> str | None:
@@ -84,7 +86,7 @@ def bearer() -> str | None:
 def _sender(identify: Identify[Who_co]) -> Who_co:
     token: str | None = request.environ.get(TOKEN)
     if token is not None:
-        return identify(_bounded(token), account=None)
+        return identify(current_context(), _bounded(token), account=None)
     authorization = request.headers.get("Authorization")
     api_key = request.headers.get("X-API-Key")
     if authorization is not None and api_key is not None:
@@ -94,11 +96,11 @@ def _sender(identify: Identify[Who_co]) -> Who_co:
             remedy="Send one of the two.",
         )
     if api_key is not None:
-        return identify(_bounded(api_key), account=None)
+        return identify(current_context(), _bounded(api_key), account=None)
     scheme, _, credentials = _bounded(authorization or "").partition(" ")
     match scheme.lower():
         case "bearer":
-            return identify(credentials.strip(" "), account=None)
+            return identify(current_context(), credentials.strip(" "), account=None)
         case "basic":
             return _basic(identify, credentials.strip(" "))
     raise accounts.unauthenticated()
@@ -121,10 +123,10 @@ def _basic(identify: Identify[Who_co], credentials: str) -> Who_co:
         raise accounts.unauthenticated()
     user, password = pair
     try:
-        return identify(password, account=user)
+        return identify(current_context(), password, account=user)
     except Unauthenticated:
         # What is no key has no valid checksum, so that this costs no second query.
-        return identify(user, account=None)
+        return identify(current_context(), user, account=None)
 
 
 def _bounded(text: str) -> str:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 import orjson
 from flask import Flask, Response, request
 
+from app.api.context import current_context
 from app.api.negotiation import JSON
 from app.api.parameters import takes
 from app.api.scopes import needs_no_key
@@ -56,7 +57,9 @@ def process() -> Response:
 @takes(_ALL, ignoring=True)
 def ready() -> Response:
     """200 while this process can store bookings, else 503; with `all`, once calls are made too."""
-    status, body = _readiness(service.readiness(), request.query_string.decode(errors="replace"))
+    status, body = _readiness(
+        service.readiness(current_context()), request.query_string.decode(errors="replace")
+    )
     return Response(body, status, content_type=JSON)
 
 
@@ -64,7 +67,7 @@ def ready() -> Response:
 @takes(ignoring=True)
 def metrics() -> Response:
     """The figures of all processes, in Prometheus text form."""
-    return Response(service.metrics(), content_type=service.METRICS_TYPE)
+    return Response(service.metrics(current_context()), content_type=service.METRICS_TYPE)
 
 
 class QuickAnswers:

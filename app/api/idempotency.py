@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 
 from app.api import admission, bodies, dialects, scopes
+from app.api.context import current_context
 from app.domain import idempotency as domain
 from app.domain.account import Caller
 from app.service import idempotency as service
@@ -84,12 +85,12 @@ def _once(perform: Callable[[], Answer]) -> Response:
             g.pop("answer_is_kept")
 
     fingerprint = _fingerprint(bodies.keep(), caller)
-    return _response(service.once(caller, key, fingerprint, perform_to_be_kept))
+    return _response(service.once(current_context(), caller, key, fingerprint, perform_to_be_kept))
 
 
 def _without_a_body(perform: Callable[[], Answer]) -> Response:
     """The route says best what is wrong with a body that is not to be had; it may not do more."""
-    answer = service.undone(perform)
+    answer = service.undone(current_context(), perform)
     if answer.status < 400:  # noqa: PLR2004 - RFC 9110, 15.5
         bodies.read(bodies.most(request.environ))
     return _response(answer)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from flask import Flask, Response, request
 
 from app.api import auth, senders
+from app.api.context import current_context
 from app.api.fair_gate import GateRefused
 from app.domain.limits import CONCURRENT_REQUESTS
 from app.errors import RateLimited
@@ -61,6 +62,8 @@ def _before_routes() -> Response | None:
         raise refusal
     if _JUDGE in request.environ:
         account = auth.caller().account
-        senders.note(request.environ, account.id, limits_of(account).concurrent_requests)
+        senders.note(
+            request.environ, account.id, limits_of(current_context(), account).concurrent_requests
+        )
         return Response(status=204)
     return None

@@ -10,6 +10,7 @@ from app import log
 from app.api import priority, process, refused_keys
 from app.api.admin import AdminPort
 from app.api.asgi import Front
+from app.api.context import context_of
 from app.api.downloads import SEND_S
 from app.api.health import QuickAnswers
 from app.api.uploads import BODY_S
@@ -19,7 +20,7 @@ from app.service.health_watch import HealthWatch
 
 def front(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> Front:
     """What granian serves; the deadlines are the usual ones unless they are given."""
-    settings: Settings = app.config["WAKECALL_SETTINGS"]
+    settings: Settings = context_of(app).settings
     refused = refused_keys.of(app)
     watch = HealthWatch(settings, lambda: {**refused.take_counts(), **log.take_dropped()})
     answers_with = partial(QuickAnswers, watch, path_prefix=settings.path_prefix)

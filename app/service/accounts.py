@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
-from flask import current_app
-
 from app.domain import key as keys_domain
 from app.domain.account import Account, ApiKey, CachedCaller, Caller
 from app.domain.job import Dialect
@@ -20,12 +18,10 @@ from app.domain.secret import MAX_SECRETS, SigningSecret, new_secret
 from app.errors import Conflict, InvalidMember, Misconfigured, NotFound, Unauthenticated
 from app.log import logger
 from app.service import limits
-from app.service.key_cache import current_cache
-from app.service.secrets import SecretBox
+from app.service.context import Context
 from app.store import accounts as store
 from app.store import endpoints
 from app.store import limits as limit_store
-from app.store.engine import session, statement, transaction
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _KEY_BYTES: Final = 64
@@ -34,35 +30,37 @@ _REFUSAL: Final = "The API key is missing, mistyped, unknown or revoked."
 _REMEDY: Final = "Send `Authorization: Bearer KEY`, HTTP Basic with the key, or `X-API-Key: KEY`."
 
 
-def authenticate(key: str, *, account: str | None) -> Caller:
+def authenticate(context: Context, key: str, *, account: str | None) -> Caller:
     """Who calls with this key; `account`, where given, must be the one the key speaks for.
 
     Raises Unauthenticated, alike for every reason.
     """
-    caller = _look_up(_read(key))
+    caller = _look_up(context, _read(key))
     if account is not None and account != caller.account.name:
         raise unauthenticated()
     return caller
 
 
-def authenticate_cached(key: str, *, account: str | None) -> Caller | CachedCaller:
+def authenticate_cached(
+    context: Context, key: str, *, account: str | None
+) -> Caller | CachedCaller:
     """As `authenticate`, but without a query where the key is in this process's cache.
 
     The caller is then a CachedCaller: the use case must verify the key, in the statement that acts
     or by `verify`. Raises Unauthenticated.
     """
-    known = current_cache().get(_read(key))
+    known = context.key_cache.get(_read(key))
     if known is None or (account is not None and account != known.account.name):
-        return authenticate(key, account=account)
+        return authenticate(context, key, account=account)
     return known
 
 
-def speak_for(account: str, *, app: str) -> Caller:
+def speak_for(context: Context, account: str, *, app: str) -> Caller:
     """Who calls by way of a listener that is bound to an account and a Dapr app of it.
 
     Raises NotFound where the account is gone.
     """
-    with statement() as connection:
+    with context.database.statement() as connection:
         found = store.clocked(connection, account)
     if found is None:
         raise unknown(account)
@@ -71,17 +69,17 @@ def speak_for(account: str, *, app: str) -> Caller:
     )
 
 
-def only() -> str | None:
+def only(context: Context) -> str | None:
     """The name of the only account there is; None where there are others, or none."""
-    with statement() as connection:
+    with context.database.statement() as connection:
         found = store.names(connection, 2)
     return found[0] if len(found) == 1 else None
 
 
-def verify(cached: CachedCaller) -> Caller:
+def verify(context: Context, cached: CachedCaller) -> Caller:
     """Authenticate a cached caller against the database; raises Unauthenticated."""
-    current_cache().forget(cached.key_id)
-    return _look_up(keys_domain.KeyText(id=cached.key_id, digest=cached.digest))
+    context.key_cache.forget(cached.key_id)
+    return _look_up(context, keys_domain.KeyText(id=cached.key_id, digest=cached.digest))
 
 
 def unauthenticated() -> Unauthenticated:
@@ -89,7 +87,7 @@ def unauthenticated() -> Unauthenticated:
     return Unauthenticated(_REFUSAL, remedy=_REMEDY)
 
 
-def create(name: str) -> str:
+def create(context: Context, name: str) -> str:
     """A new account with a key and a signing secret; the key's text, shown this once.
 
     Raises InvalidMember for a name that cannot be one, Conflict for one that is taken.
@@ -100,9 +98,9 @@ def create(name: str) -> str:
             f"{name!r} cannot be an account's name.",
             remedy="Use 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending in a-z or 0-9.",
         )
-    sealed = secret_box().seal(new_secret())
+    sealed = context.secret_box.seal(new_secret())
     key, text = _new_key()
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         made = store.insert_account(connection, name)
         if made is None:
             raise Conflict(
@@ -117,13 +115,13 @@ def create(name: str) -> str:
     return text
 
 
-def named(account: str) -> Account:
+def named(context: Context, account: str) -> Account:
     """The account of that name. Raises NotFound."""
-    with statement() as connection:
+    with context.database.statement() as connection:
         return _account(store.find_account(connection, account), account)
 
 
-def limit(name: str, amounts: Mapping[str, int | str]) -> None:
+def limit(context: Context, name: str, amounts: Mapping[str, int | str]) -> None:
     """Give the account limits of its own, by their names: an amount, "off" or "default".
 
     Processes heed it within 8 s. Raises InvalidMember, NotFound.
@@ -136,16 +134,21 @@ def limit(name: str, amounts: Mapping[str, int | str]) -> None:
         for each, given in amounts.items()
         if each not in dropped
     }
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         if not limit_store.change(connection, name, given=own, dropped=dropped):
             raise unknown(name)
         account = _account(store.find_account(connection, name), name)
     # The web puts them where the database sees them, with its own settings for all others.
-    limits.known_limits().forget(account.id)
+    context.limit_cache.forget(account.id)
 
 
 def create_key(
-    account: str, label: str, *, app: str | None = None, scope: Scope | None = None
+    context: Context,
+    account: str,
+    label: str,
+    *,
+    app: str | None = None,
+    scope: Scope | None = None,
 ) -> str:
     """A further key of the account; its text, shown this once.
 
@@ -168,7 +171,7 @@ def create_key(
             remedy=f"Use at most {_MAX_LABEL} printable characters.",
         )
     key, text = _new_key()
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
         if app is not None and endpoints.find(connection, owner.id, Dialect.DAPR, app) is None:
             raise NotFound(
@@ -188,16 +191,16 @@ def create_key(
     return text
 
 
-def keys(account: str) -> tuple[ApiKey, ...]:
+def keys(context: Context, account: str) -> tuple[ApiKey, ...]:
     """The account's keys, revoked ones included, oldest first. Raises NotFound."""
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
         return store.list_keys(connection, owner.id)
 
 
-def revoke_key(key_id: str) -> None:
+def revoke_key(context: Context, key_id: str) -> None:
     """Make a key worthless at once. Raises NotFound."""
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         if not store.revoke_key(connection, key_id):
             raise NotFound(
                 f"There is no key {key_id!r}.",
@@ -213,28 +216,30 @@ def _log_unopened(account: Account, error: Misconfigured) -> None:
 _Tell = Callable[[Account, Misconfigured], None]
 
 
-def secrets(account: str, *, unopened: _Tell = _log_unopened) -> tuple[SigningSecret, ...]:
+def secrets(
+    context: Context, account: str, *, unopened: _Tell = _log_unopened
+) -> tuple[SigningSecret, ...]:
     """The account's signing secrets that are valid now and open, newest first.
 
     `unopened` is told of each that does not. Raises NotFound, and Misconfigured where none of them
     opens.
     """
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
         sealed = store.valid_secrets(connection, owner.id)
-    return _opened(owner, sealed, unopened)
+    return _opened(context, owner, sealed, unopened)
 
 
 def rotate_secret(
-    account: str, *, overlap: timedelta, unopened: _Tell = _log_unopened
+    context: Context, account: str, *, overlap: timedelta, unopened: _Tell = _log_unopened
 ) -> tuple[SigningSecret, ...]:
     """Give the account a new signing secret; those before it sign for `overlap` at most.
 
     The secrets that are valid then and open, the new one first. Raises NotFound, and Conflict where
     too many would sign.
     """
-    sealed = secret_box().seal(new_secret())
-    with transaction() as connection:
+    sealed = context.secret_box.seal(new_secret())
+    with context.database.transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
         store.retire_secrets(connection, owner.id, overlap)
         if len(store.valid_secrets(connection, owner.id)) >= MAX_SECRETS:
@@ -245,12 +250,7 @@ def rotate_secret(
                 "0 ends the old ones at once.",
             )
         store.insert_secret(connection, owner.id, sealed)
-        return _opened(owner, store.valid_secrets(connection, owner.id), unopened)
-
-
-def secret_box() -> SecretBox:
-    """The box of this application's settings; raises Misconfigured."""
-    return SecretBox(current_app.config["WAKECALL_SETTINGS"].secret_keys)
+        return _opened(context, owner, store.valid_secrets(connection, owner.id), unopened)
 
 
 def _read(key: str) -> keys_domain.KeyText:
@@ -260,13 +260,13 @@ def _read(key: str) -> keys_domain.KeyText:
     return presented
 
 
-def _look_up(presented: keys_domain.KeyText) -> Caller:
-    with session() as connection:
+def _look_up(context: Context, presented: keys_domain.KeyText) -> Caller:
+    with context.database.session() as connection:
         stored = store.find_key(connection, presented.id)
     if stored is None or stored.revoked or not hmac.compare_digest(stored.digest, presented.digest):
         raise unauthenticated()
-    current_cache().put(presented, stored.account, stored.now, app=stored.app, scope=stored.scope)
-    limits.known_limits().put(stored.account.id, stored.limits)
+    context.key_cache.put(presented, stored.account, stored.now, app=stored.app, scope=stored.scope)
+    context.limit_cache.put(stored.account.id, stored.limits)
     return Caller(
         account=stored.account,
         key_id=presented.id,
@@ -278,10 +278,10 @@ def _look_up(presented: keys_domain.KeyText) -> Caller:
 
 
 def _opened(
-    account: Account, sealed: Sequence[store.SealedSecret], tell: _Tell
+    context: Context, account: Account, sealed: Sequence[store.SealedSecret], tell: _Tell
 ) -> tuple[SigningSecret, ...]:
     """Those that open, which are also those that sign; Misconfigured where none of them does."""
-    box = secret_box()
+    box = context.secret_box
     opened: list[SigningSecret] = []
     failure: Misconfigured | None = None
     for each in sealed:

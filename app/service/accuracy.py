@@ -7,18 +7,18 @@ from typing import Final
 
 from app.domain.account import Caller
 from app.domain.lateness import PERIOD, Accuracy, Window, window
+from app.service.context import Context
 from app.store import accuracy as store
 from app.store.accuracy import Recent
-from app.store.engine import statement
 
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def of(caller: Caller) -> Accuracy:
+def of(context: Context, caller: Caller) -> Accuracy:
     """The lateness of the caller's first attempts, from some 300 rows however many there were."""
-    with statement() as connection:
+    with context.database.statement() as connection:
         recent = store.recent(connection, caller.account.id, _DAY)
     return Accuracy(as_of=recent.now, hour=_last(recent, _HOUR), day=_last(recent, _DAY))
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import current_app
 from sqlalchemy import Connection
 
 from app.domain.completion import Completion
 from app.domain.run import LIVE, Run
 from app.errors import Conflict, Unavailable
 from app.service import runs
+from app.service.context import Context
 from app.service.secrets import completion_tokens
 from app.store import completions as store
 from app.store import history, redelivery, run_ends, serial
-from app.store.engine import transaction
 
 
-def is_token_of(run_id: UUID, token: str) -> bool:
+def is_token_of(context: Context, run_id: UUID, token: str) -> bool:
     """Whether whoever sends this was called for that run; asks nobody."""
-    keys = current_app.config["WAKECALL_SETTINGS"].secret_keys
+    keys = context.settings.secret_keys
     return completion_tokens(keys).fits(token, run_id)
 
 
-def complete(run_id: UUID, completion: Completion, *, account_id: int | None) -> Run:
+def complete(
+    context: Context, run_id: UUID, completion: Completion, *, account_id: int | None
+) -> Run:
     """End a run as its receiver says; the run, which is not over yet where a worker has it.
 
     The worker's call is still being answered then, and the run ends as was said once it is, unless
@@ -32,7 +33,7 @@ def complete(run_id: UUID, completion: Completion, *, account_id: int | None) ->
     it, or it has not been called; Unavailable where it is one of several ticks that are called in
     a row, of which nothing is stored yet.
     """
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         owner = store.owner(connection, run_id)
         if owner is None or account_id not in {None, owner.account_id}:
             raise runs.unknown(run_id)

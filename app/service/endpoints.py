@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
-from flask import current_app
 from sqlalchemy import Connection
 
 from app.domain.account import Account
@@ -16,16 +15,17 @@ from app.domain.job import Dialect
 from app.domain.limits import DAPR_APPS
 from app.domain.target import judge_url
 from app.errors import Conflict, InvalidMember, NotFound
-from app.service import accounts, limits
+from app.service import limits
+from app.service.context import Context
 from app.store import accounts as account_store
 from app.store import endpoints as store
-from app.store.engine import transaction
 
 _NOUNS: Final = {Dialect.DAPR: "Dapr app", Dialect.FUSION: "Fusion runner"}
 _MAX_COUNTED: Final = 1000
 
 
 def put(
+    context: Context,
     account: Account,
     dialect: Dialect,
     name: str,
@@ -45,7 +45,7 @@ def put(
             "The name is empty, too long, or holds what does not print.",
             remedy=f"Use 1 to {MAX_NAME} printable characters.",
         )
-    judge(url)
+    judge(context, url)
     if "?" in url or "#" in url:
         raise InvalidMember(
             "url",
@@ -55,8 +55,8 @@ def put(
     sealed: bytes | None = None
     if token is not None:
         check_value("token", token, MAX_TOKEN)
-        sealed = accounts.secret_box().seal(token)
-    with transaction() as connection:
+        sealed = context.secret_box.seal(token)
+    with context.database.transaction() as connection:
         account_store.lock(connection, account.id)
         if keep_token:
             sealed = _kept_token(store.find(connection, account.id, dialect, name), url)
@@ -64,20 +64,20 @@ def put(
         created = store.put(connection, account.id, dialect, name, url=url, sealed_token=sealed)
         # Of runners there is one of each type at most.
         if created and dialect is Dialect.DAPR:
-            limits.refuse_more(account, DAPR_APPS, used)
+            limits.refuse_more(context, account, DAPR_APPS, used)
     return Endpoint(name=name, url=url, has_token=sealed is not None), created
 
 
-def judge(url: str) -> None:
+def judge(context: Context, url: str) -> None:
     """Refuse a URL that must not be called; raises InvalidMember for `url`."""
-    settings = current_app.config["WAKECALL_SETTINGS"]
+    settings = context.settings
     judge_url(url, allow=settings.allow_targets, deny=settings.deny_targets)
 
 
-def get(account: Account, dialect: Dialect, name: str) -> Endpoint:
+def get(context: Context, account: Account, dialect: Dialect, name: str) -> Endpoint:
     """The endpoint of that name. Raises NotFound."""
     _check_possible(dialect, name)
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         found = store.find(connection, account.id, dialect, name)
     if found is None:
         raise _unknown(dialect, name)
@@ -85,21 +85,28 @@ def get(account: Account, dialect: Dialect, name: str) -> Endpoint:
 
 
 def listed(
-    account: Account, dialect: Dialect, *, after: str = "", limit: int | None = None
+    context: Context,
+    account: Account,
+    dialect: Dialect,
+    *,
+    after: str = "",
+    limit: int | None = None,
 ) -> tuple[Endpoint, ...]:
     """The first `limit` of the account's endpoints of a dialect after the name `after`, by name."""
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         found = store.listed(connection, account.id, dialect, after=after, limit=limit)
     return tuple(map(_endpoint, found))
 
 
-def delete(account: Account, dialect: Dialect, name: str, *, unused: bool = False) -> None:
+def delete(
+    context: Context, account: Account, dialect: Dialect, name: str, *, unused: bool = False
+) -> None:
     """Forget an endpoint; with `unused` only one to which no job is sent.
 
     Raises NotFound, Conflict.
     """
     _check_possible(dialect, name)
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         if unused:
             _check_unused(connection, account, dialect, name)
         if not store.remove(connection, account.id, dialect, name):

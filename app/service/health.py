@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from flask import current_app
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -23,10 +22,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.domain import counters
 from app.domain.timings.leases import HEARTBEAT_MAX_AGE
 from app.errors import Unavailable
+from app.service.context import Context
 from app.store import database_state, heartbeats, snapshots
 from app.store.backlog import MAX_OVERDUE, Backlog, backlog
 from app.store.counters import read_counters
-from app.store.engine import statement
 
 METRICS_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 _REDIS_WAIT_S: Final = 0.2
@@ -66,11 +65,11 @@ class Readiness:
 NOTHING: Final = Readiness(obstacle=database_state.obstacle_of(None))
 
 
-def readiness() -> Readiness:
+def readiness(context: Context) -> Readiness:
     """Whether the database can store bookings, and which processes have beaten recently."""
-    redis_url = current_app.config["WAKECALL_SETTINGS"].redis_url
+    redis_url = context.settings.redis_url
     try:
-        with statement() as connection:
+        with context.database.statement() as connection:
             return readiness_in(connection, redis_url)
     except (Unavailable, SQLAlchemyError) as error:
         return without_database(redis_url, error)
@@ -94,9 +93,9 @@ def without_database(redis_url: str, error: Exception | None) -> Readiness:
     return Readiness(obstacle=obstacle, redis=_redis_answers(redis_url))
 
 
-def metrics() -> bytes:
+def metrics(context: Context) -> bytes:
     """Every figure in Prometheus text form, of all processes together. Raises Unavailable."""
-    with statement() as connection:
+    with context.database.statement() as connection:
         return metrics_in(connection, backlog)
 
 

@@ -13,10 +13,9 @@ from app.domain.account import Caller
 from app.domain.idempotency import HEADER, KEPT_FOR, MAX_ANSWER, is_final
 from app.errors import AnswerUnreadable, KeyReused, Misconfigured, StillRunning, TooLarge
 from app.log import logger
-from app.service.accounts import secret_box
+from app.service.context import Context
 from app.service.usage import within_limits
 from app.store import idempotency as store
-from app.store.engine import together
 
 _HOURS: Final = int(KEPT_FOR.total_seconds()) // 3600
 
@@ -41,7 +40,9 @@ class _Undone(Exception):
 
 
 @within_limits
-def once(caller: Caller, key: str, fingerprint: bytes, perform: Callable[[], Answer]) -> Answer:
+def once(
+    context: Context, caller: Caller, key: str, fingerprint: bytes, perform: Callable[[], Answer]
+) -> Answer:
     """The answer of `perform`, or of the request that came with this key before.
 
     What is done and the answer that tells of it are one transaction: a process that dies leaves
@@ -49,7 +50,7 @@ def once(caller: Caller, key: str, fingerprint: bytes, perform: Callable[[], Ans
     """
     account_id = caller.account.id
     try:
-        with together() as connection:
+        with context.database.unit_of_work() as connection:
             if not store.lock(connection, account_id, key):
                 raise StillRunning(
                     f"A request with this {HEADER} is being answered just now.",
@@ -59,18 +60,18 @@ def once(caller: Caller, key: str, fingerprint: bytes, perform: Callable[[], Ans
             # A later statement than the lock: it sees what the lock's last holder committed.
             kept = store.find(connection, account_id, key)
             if kept is not None:
-                return _replay(kept, fingerprint)
+                return _replay(context, kept, fingerprint)
             answer = _performed(connection, perform)
-            store.keep(connection, account_id, key, _stored(answer, fingerprint))
+            store.keep(connection, account_id, key, _stored(context, answer, fingerprint))
             return answer
     except _Undone as undone:
         return undone.answer
 
 
-def undone(perform: Callable[[], Answer]) -> Answer:
+def undone(context: Context, perform: Callable[[], Answer]) -> Answer:
     """The answer of `perform`, of which nothing else remains."""
     try:
-        with together():
+        with context.database.unit_of_work():
             _leave(perform())
     except _Undone as undone:
         return undone.answer
@@ -99,7 +100,7 @@ def _performed(connection: Connection, perform: Callable[[], Answer]) -> Answer:
     return answer
 
 
-def _replay(kept: store.StoredAnswer, fingerprint: bytes) -> Answer:
+def _replay(context: Context, kept: store.StoredAnswer, fingerprint: bytes) -> Answer:
     if kept.fingerprint != fingerprint:
         raise KeyReused(
             f"Another request came with this {HEADER} within the last {_HOURS} hours.",
@@ -108,7 +109,7 @@ def _replay(kept: store.StoredAnswer, fingerprint: bytes) -> Answer:
             "Content-Type, X-Content-Signature and body.",
         )
     try:
-        body = b64decode(secret_box().open(kept.body)) if kept.sealed else kept.body
+        body = b64decode(context.secret_box.open(kept.body)) if kept.sealed else kept.body
     except Misconfigured as error:
         logger.error("answer.unreadable", error=error.message)
         raise AnswerUnreadable(
@@ -122,10 +123,10 @@ def _replay(kept: store.StoredAnswer, fingerprint: bytes) -> Answer:
     )
 
 
-def _stored(answer: Answer, fingerprint: bytes) -> store.StoredAnswer:
+def _stored(context: Context, answer: Answer, fingerprint: bytes) -> store.StoredAnswer:
     body = answer.body
     if answer.secret:
-        body = secret_box().seal(b64encode(body).decode("ascii"))
+        body = context.secret_box.seal(b64encode(body).decode("ascii"))
     return store.StoredAnswer(
         fingerprint=fingerprint,
         status=answer.status,

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from app.domain.account import Caller
 from app.errors import InvalidMember
+from app.service.context import Context
 from app.store import job_list
-from app.store.engine import snapshot, statement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,14 +22,14 @@ class JobIds:
 
 
 @contextmanager
-def ids(caller: Caller, tags: Sequence[str] = ()) -> Iterator[JobIds]:
+def ids(context: Context, caller: Caller, tags: Sequence[str] = ()) -> Iterator[JobIds]:
     """The ids of the caller's jobs that bear all of `tags`, oldest first, in flat memory.
 
     Raises InvalidMember for a list that takes too long to be made in one piece.
     """
     account_id = caller.account.id
     try:
-        with snapshot() as connection, job_list.in_time(connection):
+        with context.database.snapshot() as connection, job_list.in_time(connection):
             counted = job_list.count(connection, account_id, tags)
             yield JobIds(count=counted, ids=job_list.stream(connection, account_id, tags))
     except job_list.TooLong:
@@ -41,9 +41,9 @@ def ids(caller: Caller, tags: Sequence[str] = ()) -> Iterator[JobIds]:
 
 
 def page_of_ids(
-    caller: Caller, tags: Sequence[str], *, after: UUID | None, limit: int
+    context: Context, caller: Caller, tags: Sequence[str], *, after: UUID | None, limit: int
 ) -> tuple[list[UUID], bool]:
     """Up to `limit` of these ids, those after `after`; and whether there are more."""
-    with statement() as connection:
+    with context.database.statement() as connection:
         found = job_list.page(connection, caller.account.id, tags, after=after, limit=limit + 1)
     return found[:limit], len(found) > limit

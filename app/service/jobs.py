@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from flask import current_app
 from sqlalchemy import Connection
 from uuid6 import uuid7
 
@@ -25,13 +24,13 @@ from app.domain.trigger import first_firing, is_recurring, next_after
 from app.domain.usage import Use
 from app.errors import Conflict, InvalidMember, NotFound, Refused
 from app.service import accounts, arming, permissions, usage
+from app.service.context import Context
 from app.service.foreign_jobs import refuse_foreign
 from app.service.limits import limits_of
 from app.service.usage import within_limits
 from app.store import inflight, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
-from app.store.engine import session, statement, transaction
 from app.store.inflight import Overdue
 from app.store.job_names import NameTaken, holder
 
@@ -40,29 +39,31 @@ _DELETED: Final = "the job was deleted"
 
 
 @within_limits
-def create(caller: Caller | CachedCaller, booking: Booking, *, dry_run: bool = False) -> Job:
+def create(
+    context: Context, caller: Caller | CachedCaller, booking: Booking, *, dry_run: bool = False
+) -> Job:
     """Book a job; once this returns, no crash loses it.
 
     A dry run refuses what a booking would refuse, and stores nothing. Raises InvalidMember,
     TooLarge, Conflict; for a cached caller also Unauthenticated and
     InsufficientScope.
     """
-    check_booking(booking)
+    check_booking(context, booking)
     if isinstance(caller, CachedCaller):
-        made = None if dry_run else _create_if_valid(caller, booking)
+        made = None if dry_run else _create_if_valid(context, caller, booking)
         if made is not None:
             return made
-        caller = accounts.verify(caller)
+        caller = accounts.verify(context, caller)
         if not dry_run:
             permissions.require_booking(caller)
     next_at = first_firing(booking.trigger, caller.now)
     job_id = UUID(int=uuid7().int)
     job = stored(job_id, caller.account, booking, 1, next_at if booking.enabled else None)
     if dry_run:
-        _check_own_name(caller.account, booking)
-        usage.check(caller.account, _at_least([booking]))
+        _check_own_name(context, caller.account, booking)
+        usage.check(context, caller.account, _at_least([booking]))
         return job
-    with _own_name(caller.account, booking), statement() as connection:
+    with _own_name(context, caller.account, booking), context.database.statement() as connection:
         store.insert_job(
             connection,
             job_id=job_id,
@@ -73,7 +74,7 @@ def create(caller: Caller | CachedCaller, booking: Booking, *, dry_run: bool = F
     return job
 
 
-def _create_if_valid(caller: CachedCaller, booking: Booking) -> Job | None:
+def _create_if_valid(context: Context, caller: CachedCaller, booking: Booking) -> Job | None:
     """Book in one statement, which verifies the key; None where it did not book.
 
     Then the key and the clock must be read first.
@@ -83,7 +84,7 @@ def _create_if_valid(caller: CachedCaller, booking: Booking) -> Job | None:
     except InvalidMember:
         return None
     job_id = UUID(int=uuid7().int)
-    with _own_name(caller.account, booking), session() as connection:
+    with _own_name(context, caller.account, booking), context.database.session() as connection:
         if not store.insert_if_valid(connection, job_id, caller, booking, first):
             return None
     return stored(job_id, caller.account, booking, 1, first if booking.enabled else None)
@@ -91,6 +92,7 @@ def _create_if_valid(caller: CachedCaller, booking: Booking) -> Job | None:
 
 @within_limits
 def create_together(
+    context: Context,
     caller: Caller,
     bookings: Sequence[Booking],
     *,
@@ -103,18 +105,18 @@ def create_together(
     them first: where it raises, none is stored. Raises InvalidMember, TooLarge and Conflict,
     told of the job's place.
     """
-    made = judge_together(caller, bookings)
+    made = judge_together(context, caller, bookings)
     _check_names(bookings)
     before_storing(made)
     if dry_run:
-        _check_own_names(caller.account, bookings)
-        usage.check(caller.account, _at_least(bookings))
+        _check_own_names(context, caller.account, bookings)
+        usage.check(context, caller.account, _at_least(bookings))
         return made
     try:
-        with session() as connection:
+        with context.database.session() as connection:
             store.insert_jobs(connection, caller.account.id, made)
     except NameTaken:
-        _check_own_names(caller.account, bookings)
+        _check_own_names(context, caller.account, bookings)
         # Whoever bore it has gone since: which of the names it was can no longer be told.
         raise Conflict(
             "The name of one of these jobs was that of another job, which has just ended.",
@@ -124,12 +126,12 @@ def create_together(
     return made
 
 
-def judge_together(caller: Caller, bookings: Sequence[Booking]) -> list[Job]:
+def judge_together(context: Context, caller: Caller, bookings: Sequence[Booking]) -> list[Job]:
     """The jobs that these would be; raises InvalidMember and TooLarge, told of the job's place."""
     made: list[Job] = []
     for booking in bookings:
         try:
-            check_booking(booking)
+            check_booking(context, booking)
             first = first_firing(booking.trigger, caller.now)
         except Refused as error:
             raise error.at(len(made)) from None
@@ -155,28 +157,28 @@ def _check_names(bookings: Sequence[Booking]) -> None:
         names[booking.name] = index
 
 
-def _check_own_names(account: Account, bookings: Sequence[Booking]) -> None:
+def _check_own_names(context: Context, account: Account, bookings: Sequence[Booking]) -> None:
     """Raises Conflict for the first of them whose name another job bears just now."""
     for index, booking in enumerate(bookings):
         try:
-            _check_own_name(account, booking)
+            _check_own_name(context, account, booking)
         except Conflict as error:
             raise error.at(index) from None
 
 
-def _check_own_name(account: Account, booking: Booking) -> None:
+def _check_own_name(context: Context, account: Account, booking: Booking) -> None:
     """Raises Conflict where another job bears the name just now."""
     if booking.name is None:
         return
-    with statement() as connection:
+    with context.database.statement() as connection:
         job_id = holder(connection, account.id, booking.name)
     if job_id is not None:
         raise _taken(booking.name, f"job {job_id}")
 
 
-def get(caller: Caller, job_id: UUID) -> Job:
+def get(context: Context, caller: Caller, job_id: UUID) -> Job:
     """The caller's job. Raises NotFound, for another account's job as for an unknown one."""
-    with statement() as connection:
+    with context.database.statement() as connection:
         found = store.find(connection, caller.account.id, job_id)
     if found is None:
         raise unknown(job_id)
@@ -184,21 +186,24 @@ def get(caller: Caller, job_id: UUID) -> Job:
 
 
 @within_limits
-def update(caller: Caller, job_id: UUID, booking: Booking, read_only: ReadOnlyMembers) -> Job:
+def update(
+    context: Context, caller: Caller, job_id: UUID, booking: Booking, read_only: ReadOnlyMembers
+) -> Job:
     """Replace a job by its next version; once this returns, that version's word is the last.
 
     Every firing of the old version that is still 100 ms ahead is replaced; one that was due
     already runs its course. Pauses or resumes where `enabled` changes. Raises NotFound,
     InvalidMember, TooLarge, Conflict.
     """
-    check_booking(booking)
-    with _own_name(caller.account, booking), transaction() as connection:
+    check_booking(context, booking)
+    with _own_name(context, caller.account, booking), context.database.transaction() as connection:
         current = locked(connection, caller, job_id)
         refuse_foreign(current)
-        return replace_locked(connection, caller, current, booking, read_only)
+        return replace_locked(context, connection, caller, current, booking, read_only)
 
 
 def replace_locked(
+    context: Context,
     connection: Connection,
     caller: Caller,
     current: Job,
@@ -212,10 +217,11 @@ def replace_locked(
     now = read_clock(connection)
     compare(read_only, current, now)
     first = arming.on_update(connection, current, booking, now)
-    return put_in_place(connection, caller, current, booking, first, now=now)
+    return put_in_place(context, connection, caller, current, booking, first, now=now)
 
 
 def put_in_place(
+    context: Context,
     connection: Connection,
     caller: Caller,
     current: Job,
@@ -230,7 +236,7 @@ def put_in_place(
     """
     next_at: datetime | None = None
     if booking.enabled:
-        _claim_overdue(connection, caller, current, now)
+        _claim_overdue(context, connection, caller, current, now)
         replaced = f"replaced by version {current.version + 1} of the job"
         kept = inflight.cancel_replaced(connection, current.id, replaced, CANCEL_DEADLINE)
         next_at = _after_kept(booking, first, kept)
@@ -242,12 +248,12 @@ def put_in_place(
     return stored(current.id, caller.account, booking, current.version + 1, next_at)
 
 
-def delete(caller: Caller, job_id: UUID) -> None:
+def delete(context: Context, caller: Caller, job_id: UUID) -> None:
     """End a job; from 100 ms after this returns none of its calls begins. Raises NotFound.
 
     A job that has ended already is deleted as long as one of its runs is being sent again.
     """
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         if store.lock(connection, caller.account.id, job_id):
             delete_locked(connection, job_id)
             return
@@ -283,13 +289,13 @@ def locked(connection: Connection, caller: Caller, job_id: UUID) -> Job:
 
 
 @contextmanager
-def _own_name(account: Account, booking: Booking) -> Iterator[None]:
+def _own_name(context: Context, account: Account, booking: Booking) -> Iterator[None]:
     """Raises Conflict where the name stored in it is another job's, and says whose."""
     try:
         yield
     except NameTaken:
         name = booking.name or ""
-        with statement() as connection:
+        with context.database.statement() as connection:
             job_id = holder(connection, account.id, name)
         raise _taken(name, "another job" if job_id is None else f"job {job_id}") from None
 
@@ -302,13 +308,15 @@ def _taken(name: str, whose: str) -> Conflict:
     )
 
 
-def check_booking(booking: Booking) -> None:
+def check_booking(context: Context, booking: Booking) -> None:
     """Refuse what could not be delivered from here; raises InvalidMember, TooLarge."""
-    settings = current_app.config["WAKECALL_SETTINGS"]
+    settings = context.settings
     check(booking, allow=settings.allow_targets, deny=settings.deny_targets)
 
 
-def _claim_overdue(connection: Connection, caller: Caller, current: Job, now: datetime) -> None:
+def _claim_overdue(
+    context: Context, connection: Connection, caller: Caller, current: Job, now: datetime
+) -> None:
     """What is due as good as now and no scheduler has claimed is the old version's to make.
 
     The scheduler gives these runs their turns among what the account has postponed.
@@ -317,7 +325,7 @@ def _claim_overdue(connection: Connection, caller: Caller, current: Job, now: da
         return
     why = None
     if current.owed_for is not None:
-        limits = limits_of(caller.account)
+        limits = limits_of(context, caller.account)
         allowed = Allowed(per_second=limits.firings_per_second, runs=limits.runs_under_way)
         why = reason(allowed, current.owed_for)
     firings = catch_up(

@@ -16,10 +16,10 @@ from app.domain.checks import quoted
 from app.domain.job import Booking, Job, ReadOnlyMembers, booking_of
 from app.errors import Conflict, NotFound
 from app.service import jobs
+from app.service.context import Context
 from app.service.usage import within_limits
 from app.store import jobs as store
 from app.store.clock import read_clock
-from app.store.engine import statement, transaction
 from app.store.job_names import holder
 
 # Each further one means that others gave, took or moved this very name meanwhile.
@@ -34,10 +34,10 @@ class Put:
     created: bool
 
 
-def get(caller: Caller, name: str) -> Job:
+def get(context: Context, caller: Caller, name: str) -> Job:
     """The caller's job of that name. Raises InvalidMember, NotFound."""
     check_name(name)
-    with statement() as connection:
+    with context.database.statement() as connection:
         found = store.find_named(connection, caller.account.id, name)
     if found is None:
         raise _unknown(name)
@@ -45,7 +45,7 @@ def get(caller: Caller, name: str) -> Job:
 
 
 @within_limits
-def put(caller: Caller, booking: Booking, read_only: ReadOnlyMembers) -> Put:
+def put(context: Context, caller: Caller, booking: Booking, read_only: ReadOnlyMembers) -> Put:
     """Book a job under its name, or give the one that bears it its next version.
 
     A job that is as `booking` wants it already is left alone: its version stays, and so do its
@@ -53,37 +53,39 @@ def put(caller: Caller, booking: Booking, read_only: ReadOnlyMembers) -> Put:
     """
     name = booking.name or ""
     check_name(name)
-    jobs.check_booking(booking)
+    jobs.check_booking(context, booking)
     for _ in range(TRIES):
         # Unlocked: a claim passes over a job that is locked, and most often nothing has changed.
-        with statement() as connection:
+        with context.database.statement() as connection:
             current = store.find_named(connection, caller.account.id, name)
         if current is None:
             try:
-                return Put(job=jobs.create(caller, booking), created=True)
+                return Put(job=jobs.create(context, caller, booking), created=True)
             except Conflict:
                 # The one conflict a booking can meet: somebody took the name just now.
                 continue
         if booking_of(current) == booking:
             return _left_alone(current, read_only, caller.now)
-        with _locked(caller, name) as (connection, found):
+        with _locked(context, caller, name) as (connection, found):
             if found is not None and booking_of(found) == booking:
                 return _left_alone(found, read_only, read_clock(connection))
             if found is not None:
-                replaced = jobs.replace_locked(connection, caller, found, booking, read_only)
+                replaced = jobs.replace_locked(
+                    context, connection, caller, found, booking, read_only
+                )
                 return Put(job=replaced, created=False)
     raise _unsettled(name)
 
 
-def delete(caller: Caller, name: str) -> None:
+def delete(context: Context, caller: Caller, name: str) -> None:
     """End the job of that name; as `jobs.delete`. Raises InvalidMember, NotFound, Conflict."""
     check_name(name)
     for _ in range(TRIES):
-        with _locked(caller, name) as (connection, found):
+        with _locked(context, caller, name) as (connection, found):
             if found is not None:
                 jobs.delete_locked(connection, found.id)
                 return
-        get(caller, name)
+        get(context, caller, name)
     raise _unsettled(name)
 
 
@@ -93,9 +95,9 @@ def _left_alone(current: Job, read_only: ReadOnlyMembers, now: datetime) -> Put:
 
 
 @contextmanager
-def _locked(caller: Caller, name: str) -> Iterator[tuple[Connection, Job | None]]:
+def _locked(context: Context, caller: Caller, name: str) -> Iterator[tuple[Connection, Job | None]]:
     """A transaction with the job of that name, locked; None if it lost the name meanwhile."""
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         job_id = holder(connection, caller.account.id, name)
         found: Job | None = None
         if job_id is not None:

@@ -7,14 +7,11 @@ from datetime import datetime
 from threading import Lock
 from typing import Final, NamedTuple
 
-from flask import Flask, current_app
-
 from app.domain.account import Account, CachedCaller
 from app.domain.key import KeyText
 from app.domain.scope import Scope
 
 MAX_KEYS: Final = 4096
-_EXTENSION: Final = "wakecall-current_cache"
 
 
 class _Known(NamedTuple):
@@ -77,14 +74,3 @@ class KeyCache:
             app=found.app,
             scope=found.scope,
         )
-
-
-def install(app: Flask) -> None:
-    """Give the application a cache."""
-    app.extensions[_EXTENSION] = KeyCache()
-
-
-def current_cache() -> KeyCache:
-    """The cache of this application."""
-    found: KeyCache = current_app.extensions[_EXTENSION]
-    return found

@@ -11,20 +11,20 @@ from app.domain.account import Caller
 from app.domain.job import Job, booking_of
 from app.errors import Conflict
 from app.service import arming, jobs, limits
+from app.service.context import Context
 from app.service.usage import within_limits
 from app.store import accounts, inflight, serial, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
-from app.store.engine import transaction
 
 
-def pause(caller: Caller, job_id: UUID) -> Job:
+def pause(context: Context, caller: Caller, job_id: UUID) -> Job:
     """Withdraw all that is to come of a job, until it is resumed; a paused one stays as it is.
 
     From 100 ms after this returns none of its calls begins, retries included, nor one that was
     asked for by hand before. Raises NotFound.
     """
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         current = jobs.locked(connection, caller, job_id)
         inflight.cancel_all(connection, job_id, jobs.PAUSED)
         if not current.enabled:
@@ -36,12 +36,12 @@ def pause(caller: Caller, job_id: UUID) -> Job:
 
 
 @within_limits
-def resume(caller: Caller, job_id: UUID) -> Job:
+def resume(context: Context, caller: Caller, job_id: UUID) -> Job:
     """Arm a paused job again; one that is not paused stays as it is.
 
     Raises NotFound, and Conflict where nothing is left to come of it.
     """
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         current = jobs.locked(connection, caller, job_id)
         if current.enabled:
             return current
@@ -53,16 +53,16 @@ def resume(caller: Caller, job_id: UUID) -> Job:
     return jobs.stored(job_id, caller.account, booking, current.version + 1, next_at)
 
 
-def fire(caller: Caller, job_id: UUID) -> UUID:
+def fire(context: Context, caller: Caller, job_id: UUID) -> UUID:
     """Call now, whatever the schedule, which stays as it is; the id of the run.
 
     A job that is paused is called as well, once, and stays paused. Raises NotFound, and Conflict
     where a call is under way that must not be overlapped, and LimitReached.
     """
     run_id = UUID(int=uuid7().int)
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         jobs.locked(connection, caller, job_id)
-        limits.begin_run(connection, caller.account)
+        limits.begin_run(context, connection, caller.account)
         under_way = serial.live_run(connection, job_id)
         if under_way is not None:
             raise Conflict(

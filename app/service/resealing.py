@@ -8,9 +8,9 @@ from typing import Final
 
 import psycopg
 
+from app.service.context import Context
 from app.service.secrets import SecretBox
 from app.store.completions import count_running
-from app.store.engine import session
 from app.store.sealed import COLUMNS, Position, walk
 
 PAGE: Final = 500
@@ -58,11 +58,11 @@ class Resealing:
         return page.rows
 
 
-def reseal_all(box: SecretBox, tell: Callable[[Counter[str]], None]) -> int:
+def reseal_all(context: Context, box: SecretBox, tell: Callable[[Counter[str]], None]) -> int:
     """Seal all that is sealed with the first key; how many values were sealed again."""
     done: Counter[str] = Counter()
     resealing = Resealing(box)
-    with session() as connection:
+    with context.database.session() as connection:
         while not resealing.is_over:
             done[_READ] += resealing.step(connection)
             done[_RESEALED] = resealing.resealed
@@ -71,12 +71,12 @@ def reseal_all(box: SecretBox, tell: Callable[[Counter[str]], None]) -> int:
 
 
 def count_by_key(
-    box: SecretBox, tell: Callable[[Counter[str]], None]
+    context: Context, box: SecretBox, tell: Callable[[Counter[str]], None]
 ) -> dict[str, Counter[int | None]]:
     """What each column holds, and how many of its values each key opens; None for no key."""
     found: dict[str, Counter[int | None]] = {}
     done: Counter[str] = Counter()
-    with session() as connection:
+    with context.database.session() as connection:
         for column in COLUMNS:
             counted = found[column.holds] = Counter()
 
@@ -94,7 +94,7 @@ def count_by_key(
     return found
 
 
-def count_waiting_for_completion() -> int:
+def count_waiting_for_completion(context: Context) -> int:
     """How many runs wait for a completion, whose tokens end with the key that made them."""
-    with session() as connection:
+    with context.database.session() as connection:
         return count_running(connection)

@@ -13,9 +13,10 @@ from app.domain.account import Caller
 from app.domain.run import LIVE, SETTLED, Attempt, Position, Redelivered, Run, RunFilter
 from app.errors import Conflict, NotFound
 from app.service import jobs, limits
+from app.service.context import Context
 from app.store import history, redelivery, run_list
 from app.store import jobs as job_store
-from app.store.engine import is_together, transaction
+from app.store.database import in_unit_of_work
 
 MAX_REDELIVERED: Final = 10_000
 """Runs that one call sends again at most."""
@@ -29,14 +30,14 @@ _BATCH_COUNTED: Final = 5000
 
 @contextmanager
 def of_job(
-    caller: Caller, job_id: UUID, *, after: Position | None, limit: int
+    context: Context, caller: Caller, job_id: UUID, *, after: Position | None, limit: int
 ) -> Iterator[Iterator[Run]]:
     """The newest `limit` runs of a job, also of one that has ended; raises NotFound.
 
     They are read inside the context, a few at a time, however large their attempts are.
     """
     wanted = RunFilter(states=LIVE | SETTLED, job_id=job_id)
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         found = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit)
         if not found and job_store.find(connection, caller.account.id, job_id) is None:
             raise jobs.unknown(job_id)
@@ -45,48 +46,48 @@ def of_job(
 
 @contextmanager
 def listed(
-    caller: Caller, wanted: RunFilter, *, after: Position | None, limit: int
+    context: Context, caller: Caller, wanted: RunFilter, *, after: Position | None, limit: int
 ) -> Iterator[Iterator[Run]]:
     """The newest `limit` of the account's runs that the filter means, live and settled.
 
     They are read as those of a job are.
     """
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         found = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit)
         yield history.told(connection, found)
 
 
 @contextmanager
 def attempts(
-    caller: Caller, run_id: UUID, *, before: int, limit: int
+    context: Context, caller: Caller, run_id: UUID, *, before: int, limit: int
 ) -> Iterator[Iterator[Attempt]]:
     """The newest `limit` attempts of a run with numbers below `before`; raises NotFound.
 
     They are read as runs are.
     """
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         position = _position(_find(connection, caller, run_id))
         yield history.attempts_of(connection, position, before=before, limit=limit)
 
 
-def get(caller: Caller, run_id: UUID) -> Run:
+def get(context: Context, caller: Caller, run_id: UUID) -> Run:
     """The caller's run. Raises NotFound."""
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         return _find(connection, caller, run_id)
 
 
-def redeliver(caller: Caller, run_id: UUID) -> Run:
+def redeliver(context: Context, caller: Caller, run_id: UUID) -> Run:
     """Send a settled run again, under the same id, with the content of its own version.
 
     Raises NotFound, Conflict where it is under way already or cannot be sent any more, and
     LimitReached.
     """
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         found = _find(connection, caller, run_id)
         if found.state in LIVE:
             raise _under_way(run_id)
         redelivery.lock_jobs(connection, [found.job_id])
-        limits.begin_run(connection, caller.account)
+        limits.begin_run(context, connection, caller.account)
         position = _position(found)
         taken = redelivery.take_up(connection, caller.account.id, [position], states=SETTLED)
         if not taken:
@@ -95,43 +96,46 @@ def redeliver(caller: Caller, run_id: UUID) -> Run:
 
 
 def redeliver_all(
-    caller: Caller, wanted: RunFilter, *, after: Position | None, dry: bool
+    context: Context, caller: Caller, wanted: RunFilter, *, after: Position | None, dry: bool
 ) -> Redelivered:
     """Send the unsuccessful runs again that the filter means, the oldest first; or count them.
 
     In batches, each on disk by itself: what was taken up stays so whatever becomes of the others.
-    Inside `together`, under an Idempotency-Key, they are one transaction: all of them, or none.
+    Inside `unit_of_work`, under an Idempotency-Key, they are one transaction: all of them, or none.
     No more of them than the account may have under way; raises LimitReached where that is none.
     """
     count = lost = looked_at = 0
     most, cut, more = MAX_COUNTED if dry else MAX_REDELIVERED, False, True
     if not dry:
-        with transaction() as connection:
-            room = limits.check_runs(connection, caller.account)
+        with context.database.transaction() as connection:
+            room = limits.check_runs(context, connection, caller.account)
         most = most if room is None else min(most, room)
     while more and not cut and count < most and looked_at < MAX_COUNTED:
         room = min(_BATCH_COUNTED if dry else _BATCH, most - count)
-        with transaction() as connection:
+        with context.database.transaction() as connection:
             met = redelivery.candidates(
                 connection, caller.account.id, wanted, after=after, limit=room
             )
             more = len(met) == room
             taken = sum(each.sendable for each in met)
             if not dry:
-                met, taken, cut = _send_again(connection, caller, wanted, met, behind=count)
+                met, taken, cut = _send_again(
+                    context, connection, caller, wanted, met, behind=count
+                )
         count += taken
         lost += sum(not each.sendable for each in met)
         looked_at += len(met)
         after = met[-1].position if met else after
-    if not dry and is_together():
-        with transaction() as connection:
-            cut = limits.begin_runs(connection, caller.account, count) < count
-    if cut and (not count or is_together()):
-        raise limits.too_many_runs(caller.account, asked=max(count, 1))
+    if not dry and in_unit_of_work():
+        with context.database.transaction() as connection:
+            cut = limits.begin_runs(context, connection, caller.account, count) < count
+    if cut and (not count or in_unit_of_work()):
+        raise limits.too_many_runs(context, caller.account, asked=max(count, 1))
     return Redelivered(count=count, lost=lost, more_after=after if more or cut else None)
 
 
 def _send_again(
+    context: Context,
     connection: Connection,
     caller: Caller,
     wanted: RunFilter,
@@ -142,7 +146,7 @@ def _send_again(
     """Send these again, as many as may begin: those looked at, how many, whether some are left.
 
     What may begin is judged under a lock that claims wait for with jobs locked. So it is taken
-    after the locks of the jobs, and inside `together`, which locks the jobs of further batches,
+    after the locks of the jobs, and inside `unit_of_work`, which locks the jobs of further batches,
     only at the end of all of them.
     """
     sendable = [each for each in met if each.sendable]
@@ -150,8 +154,8 @@ def _send_again(
         return met, 0, False
     redelivery.lock_jobs(connection, [each.job_id for each in sendable])
     granted = len(sendable)
-    if not is_together():
-        granted = limits.begin_runs(connection, caller.account, granted)
+    if not in_unit_of_work():
+        granted = limits.begin_runs(context, connection, caller.account, granted)
     cut = granted < len(sendable)
     if cut:
         # Others began runs of the account meanwhile.

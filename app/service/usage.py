@@ -6,18 +6,17 @@ import functools
 from collections.abc import Callable
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from flask import current_app
-
 from app.domain import limits as domain
 from app.domain.account import Account, CachedCaller, Caller
 from app.domain.limits import JOBS, KEPT_ANSWER_BYTES, STORED_BYTES, Limits
 from app.domain.usage import Allowed, Use
 from app.errors import Unavailable
 from app.service import limits
+from app.service.context import Context
+from app.service.limit_cache import MAX_ACCOUNTS
 from app.store import limits as limit_store
 from app.store import usage as store
 from app.store.database_errors import RoomLacking
-from app.store.engine import apart, session
 
 P = ParamSpec("P")
 Done = TypeVar("Done")
@@ -29,8 +28,8 @@ _STEPS: Final = 20
 
 
 def within_limits(
-    use_case: Callable[Concatenate[Who, P], Done],
-) -> Callable[Concatenate[Who, P], Done]:
+    use_case: Callable[Concatenate[Context, Who, P], Done],
+) -> Callable[Concatenate[Context, Who, P], Done]:
     """The use case, which stores something, within the limits of the account that calls.
 
     The database refuses what finds no quota where it looks; then the account's quota is shared out
@@ -38,62 +37,62 @@ def within_limits(
     """
 
     @functools.wraps(use_case)
-    def counted(caller: Who, /, *args: P.args, **kwargs: P.kwargs) -> Done:
-        _tell_database(caller.account)
+    def counted(context: Context, caller: Who, /, *args: P.args, **kwargs: P.kwargs) -> Done:
+        _tell_database(context, caller.account)
         for _ in range(_TRIES):
             try:
-                return use_case(caller, *args, **kwargs)
+                return use_case(context, caller, *args, **kwargs)
             except RoomLacking as lacking:
-                _make_room(caller.account, lacking.needed)
+                _make_room(context, caller.account, lacking.needed)
         raise Unavailable("Too many book for this account at once; try again shortly.")
 
     return counted
 
 
-def check(account: Account, needed: Use) -> None:
+def check(context: Context, account: Account, needed: Use) -> None:
     """Refuse what is more than the account has room for, and store nothing; raises LimitReached."""
-    _tell_database(account)
-    with session() as connection:
+    _tell_database(context, account)
+    with context.database.session() as connection:
         found = store.allowed(connection, account.id)
         used = store.used(connection, account.id)
     if found is not None:
         _refuse(found, used, needed)
 
 
-def _tell_limits(account: Account) -> None:
+def _tell_limits(context: Context, account: Account) -> None:
     """Let the database know what the account may have, as the settings and its own limits say."""
-    with apart() as connection:
+    with context.database.separate_transaction() as connection:
         store.lock(connection, account.id)
         own = limit_store.of_accounts(connection, [account.id]).get(account.id, {})
-        defaults: Limits = current_app.config["WAKECALL_SETTINGS"].limits
+        defaults: Limits = context.settings.limits
         allowed = _allowed(domain.overridden(defaults, own))
         if store.allowed(connection, account.id) != allowed:
             store.allow(connection, account.id, allowed)
             store.balance(connection, account.id, allowed)
 
 
-def _tell_database(account: Account) -> None:
+def _tell_database(context: Context, account: Account) -> None:
     """As `_tell_limits`, if this process has not seen that the database knows them."""
-    allowed = _allowed(limits.limits_of(account))
-    told = limits.known_limits().told
+    allowed = _allowed(limits.limits_of(context, account))
+    told = context.limit_cache.in_database
     if told.get(account.id) == allowed:
         return
-    with apart() as connection:
+    with context.database.separate_transaction() as connection:
         is_known = store.allowed(connection, account.id) == allowed
     if not is_known:
-        _tell_limits(account)
-    if len(told) >= limits.MAX_ACCOUNTS:
+        _tell_limits(context, account)
+    if len(told) >= MAX_ACCOUNTS:
         told.clear()
     told[account.id] = allowed
 
 
-def _make_room(account: Account, needed: Use) -> None:
+def _make_room(context: Context, account: Account, needed: Use) -> None:
     """Let one slot of the account have room for what is needed. Raises LimitReached.
 
     What runs that have ended sent is dropped for it, the oldest first: who books goes before who
     may want to send something again.
     """
-    with apart() as connection:
+    with context.database.separate_transaction() as connection:
         allowed = store.allowed(connection, account.id)
         used = store.used(connection, account.id)
         if allowed is not None:
@@ -103,7 +102,7 @@ def _make_room(account: Account, needed: Use) -> None:
                     break
                 used = store.used(connection, account.id)
             _refuse(allowed, used, needed)
-    with apart() as connection:
+    with context.database.separate_transaction() as connection:
         allowed = store.lock(connection, account.id)
         if store.has_room(connection, account.id, needed):
             # Another request has made it while this one waited, or all slots were locked.

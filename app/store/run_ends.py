@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, cast
@@ -13,9 +12,8 @@ from sqlalchemy import Connection, text
 
 from app.domain import counters
 from app.domain.run import FIRST_TOKEN, RunState
-from app.errors import Unavailable
 from app.store.counters import add_counters
-from app.store.engine import after_commit, session
+from app.store.database import after_commit
 from app.store.settling import settle
 from app.store.unsettled import Unsettled, settlement
 
@@ -62,10 +60,8 @@ def end(connection: Connection, run: Live, state: RunState, reason: str | None) 
     driver = cast("psycopg.Connection", connection.connection.driver_connection)
     settle(driver, [settlement(run, state, reason)])
     if not after_commit(partial(_count, state)):
-        add_counters(driver, {(counters.RUN, str(state)): 1.0})
+        _count(state, driver)
 
 
-def _count(state: RunState) -> None:
-    # What is not counted, as the database has gone since, has ended all the same.
-    with suppress(Unavailable), session() as connection:
-        add_counters(connection, {(counters.RUN, str(state)): 1.0})
+def _count(state: RunState, connection: psycopg.Connection) -> None:
+    add_counters(connection, {(counters.RUN, str(state)): 1.0})

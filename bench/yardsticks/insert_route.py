@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from sqlalchemy import DateTime, LargeBinary, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from uuid6 import uuid7
@@ -19,6 +19,7 @@ from app.api import process
 from app.api.asgi import Front
 from app.config import Settings, load
 from app.store import engine
+from app.store.database import Database
 
 # As wide as a job, with its primary key; no foreign key, no second table or index.
 TABLE: Final = """
@@ -43,7 +44,7 @@ VALUES (:id, 1, 1, :url, :content_type, :data, :trigger, true, :next_at)
 def create_app(settings: Settings) -> Flask:
     """The application with its one route."""
     made = Flask(__name__, static_folder=None)
-    engine.init(made, settings)
+    made.extensions["database"] = engine.init(made, settings)
     made.add_url_rule("/insert", view_func=_insert, methods=["POST"])
     made.add_url_rule("/readyz", view_func=lambda: Response(status=200), methods=["GET"])
     return made
@@ -51,7 +52,8 @@ def create_app(settings: Settings) -> Flask:
 
 def _insert() -> Response:
     row_id = UUID(int=uuid7().int)
-    with engine.statement() as connection:
+    database: Database = current_app.extensions["database"]
+    with database.statement() as connection:
         connection.execute(
             _INSERT,
             {

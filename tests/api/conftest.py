@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import config, create_app
+from app.api.context import current_context
 from app.service import accounts
 from app.store.engine import db
 from tests.api.server import Web, serving
@@ -59,7 +60,7 @@ def make_key(app: Flask) -> Callable[[], str]:
 
     def make() -> str:
         with app.app_context():
-            return accounts.create(f"account-{next(numbers)}")
+            return accounts.create(current_context(), f"account-{next(numbers)}")
 
     return make
 
@@ -109,7 +110,7 @@ def web_key(web_environ: dict[str, str]) -> str:
     """The key of an account in the module's database."""
     app = create_app(config.load(web_environ))
     with app.app_context():
-        key = accounts.create("demo")
+        key = accounts.create(current_context(), "demo")
         db.engine.dispose()
     return key
 

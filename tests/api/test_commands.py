@@ -10,8 +10,8 @@ from flask.testing import FlaskCliRunner
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import select
 
+from app.api.context import current_context
 from app.domain.limits import TABLE
-from app.store.engine import transaction
 from app.store.tables import account
 from tests.booked import connect
 
@@ -108,7 +108,7 @@ def test_an_account_s_connections_are_limited_and_set_back(
     run(runner, "account", "create", "demo")
     for given, stored in (("7", 7), ("10000", 10_000), ("default", None)):
         assert run(runner, "account", "limit", "demo", "--connections", given) == ""
-        with app.app_context(), transaction() as connection:
+        with app.app_context(), current_context().database.transaction() as connection:
             found = connection.execute(select(account.c.connections)).scalar_one()
         assert found == stored
 

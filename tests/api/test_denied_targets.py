@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.api.context import current_context
 from app.service import accounts
 from tests.api.conftest import MakeApp, client_of
 
@@ -48,7 +49,7 @@ def app(make_app: MakeApp) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     with app.app_context():
-        return client_of(app, accounts.create("demo"))
+        return client_of(app, accounts.create(current_context(), "demo"))
 
 
 @pytest.mark.parametrize("way", WAYS)

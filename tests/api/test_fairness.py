@@ -11,6 +11,7 @@ import pytest
 
 from app import config, create_app
 from app.api.asgi import THREADS
+from app.api.context import current_context
 from app.api.uploads import MAX_LONG_BODIES
 from app.service import accounts
 from app.store.engine import db
@@ -29,7 +30,7 @@ def other_key(web_environ: dict[str, str], web_key: str) -> str:
     assert web_key
     app = create_app(config.load(web_environ))
     with app.app_context():
-        key = accounts.create("other")
+        key = accounts.create(current_context(), "other")
         db.engine.dispose()
     return key
 

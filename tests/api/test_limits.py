@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.api.context import current_context
 from app.service import accounts
 from app.service.dapr import apps as dapr_apps
 from app.store import idempotency, usage
@@ -39,7 +40,7 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 
 def limit(app: Flask, **amounts: int | str) -> None:
     with app.app_context():
-        accounts.limit("account-1", amounts)
+        accounts.limit(current_context(), "account-1", amounts)
 
 
 @pytest.fixture
@@ -102,7 +103,13 @@ def test_exactly_as_many_jobs_are_booked_as_the_account_may_have(
     app: Flask, key: str, connection: psycopg.Connection, at_once: AtOnce, send: Send, done: int
 ) -> None:
     with app.app_context():
-        dapr_apps.put(accounts.named("account-1"), "app", url=URL, token=None)
+        dapr_apps.put(
+            current_context(),
+            accounts.named(current_context(), "account-1"),
+            "app",
+            url=URL,
+            token=None,
+        )
     limit(app, jobs=10)
     assert at_once(send) == {done: 10, 403: 22}
     assert one(connection, "SELECT count(*) FROM job") == 10
@@ -169,7 +176,13 @@ def test_what_replaces_a_job_is_not_a_new_one_and_counts_what_it_is_longer(
     app: Flask, key: str, client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     with app.app_context():
-        dapr_apps.put(accounts.named("account-1"), "app", url=URL, token=None)
+        dapr_apps.put(
+            current_context(),
+            accounts.named(current_context(), "account-1"),
+            "app",
+            url=URL,
+            token=None,
+        )
     assert by_name(client, 1).status_code == 201
     assert by_dapr(client, 1).status_code == 204
     assert by_fusion(client, 1).status_code == 200
@@ -198,7 +211,13 @@ def test_what_replaces_a_job_is_not_a_new_one_and_counts_what_it_is_longer(
 
 def test_a_refusal_is_told_in_the_words_of_its_dialect(app: Flask, client: FlaskClient) -> None:
     with app.app_context():
-        dapr_apps.put(accounts.named("account-1"), "app", url=URL, token=None)
+        dapr_apps.put(
+            current_context(),
+            accounts.named(current_context(), "account-1"),
+            "app",
+            url=URL,
+            token=None,
+        )
     limit(app, jobs=0)
     told = by_dapr(client, 1)
     assert (told.status_code, list(told.get_json())) == (403, ["errorCode", "message"])
@@ -230,7 +249,7 @@ def test_a_changed_limit_holds_at_once_and_a_setting_from_the_first_booking(
     assert statuses == [201, 201, 403]
     for amount, status in ((3, 201), (3, 403), ("off", 201), ("default", 403)):
         with client.application.app_context():
-            accounts.limit("account-1", {"jobs": amount})
+            accounts.limit(current_context(), "account-1", {"jobs": amount})
         assert client.post("/1/jobs", json=ONCE).status_code == status
     del app
 

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.api.context import current_context
 from app.domain.account import Account
 from app.domain.run import DEPTH_HEADER
 from app.service.dapr import apps as dapr_apps
@@ -60,7 +61,7 @@ def test_a_run_by_hand_has_the_request_s_depth(client: FlaskClient, database: st
 def dapr(app: Flask, client: FlaskClient, headers: dict[str, str]) -> Any:
     with app.app_context():
         account = Account(id=1, name="account-1")
-        dapr_apps.put(account, "a", url="http://127.0.0.1:8080", token=None)
+        dapr_apps.put(current_context(), account, "a", url="http://127.0.0.1:8080", token=None)
     return client.post(
         "/v1.0/jobs/n", json={"dueTime": "1h"}, headers={**headers, "dapr-app-id": "a"}
     )

@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from app.api.context import context_of
 from app.api.health import QuickAnswers
 from app.service.health_watch import HealthWatch
 from tests.api.conftest import MakeApp, client_of
@@ -35,7 +36,7 @@ def below(make_app: MakeApp, key: str, prefix: str) -> FlaskClient:
 
 def followed(client: FlaskClient, asked: str, reference: str) -> TestResponse:
     """What a client gets that resolves a reference in the answer to what it asked for."""
-    prefix = client.application.config["WAKECALL_SETTINGS"].path_prefix
+    prefix = context_of(client.application).settings.path_prefix
     target = urlsplit(urljoin(f"{HOST}{prefix}{asked}", reference))
     assert target.path.startswith(f"{prefix}/")
     path = target.path.removeprefix(prefix)
@@ -91,7 +92,7 @@ def test_the_type_of_a_problem_leads_to_its_meaning(below: FlaskClient) -> None:
 def test_the_type_of_a_problem_that_the_front_tells_leads_to_its_meaning(
     below: FlaskClient,
 ) -> None:
-    problem = stale_metrics(path_prefix=below.application.config["WAKECALL_SETTINGS"].path_prefix)
+    problem = stale_metrics(path_prefix=context_of(below.application).settings.path_prefix)
     meaning = followed(below, "/metrics", problem["type"])
     assert (problem["status"], meaning.status_code) == (503, 200)
 

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from redis.exceptions import RedisError
 
+from app.api.context import current_context
 from app.api.rate import Rates
 from app.service import accounts
 from tests.api.conftest import client_of
@@ -34,7 +35,10 @@ def test_an_account_over_its_limit_is_told_when_to_come_again(
 ) -> None:
     app = make_app(WAKECALL_RATE_LIMIT="3", REDIS_URL=redis_url)
     with app.app_context():
-        mine, other = accounts.create("mine"), accounts.create("other")
+        mine, other = (
+            accounts.create(current_context(), "mine"),
+            accounts.create(current_context(), "other"),
+        )
     client = client_of(app, mine)
     for _ in range(50):
         answer = client.get("/1/jobs")
@@ -56,14 +60,14 @@ def test_an_account_over_its_limit_is_told_when_to_come_again(
 def test_what_is_left_is_told(make_app: MakeApp, redis_url: str) -> None:
     app = make_app(WAKECALL_RATE_LIMIT="1000", REDIS_URL=redis_url)
     with app.app_context():
-        key = accounts.create("mine")
-        accounts.limit("mine", {"requestsPerSecond": 100})
+        key = accounts.create(current_context(), "mine")
+        accounts.limit(current_context(), "mine", {"requestsPerSecond": 100})
     answer = client_of(app, key).get("/1/jobs")
     assert answer.headers["RateLimit-Policy"] == '"requests";q=100;w=1'
     assert answer.headers["RateLimit"] == '"requests";r=99;t=1'
     assert "RateLimit" not in app.test_client().get("/1/jobs").headers
     with app.app_context():
-        accounts.limit("mine", {"requestsPerSecond": "off"})
+        accounts.limit(current_context(), "mine", {"requestsPerSecond": "off"})
     app = make_app(WAKECALL_RATE_LIMIT="1000", REDIS_URL=redis_url)
     assert "RateLimit" not in client_of(app, key).get("/1/jobs").headers
 
@@ -71,7 +75,7 @@ def test_what_is_left_is_told(make_app: MakeApp, redis_url: str) -> None:
 def test_jobs_of_one_document_count(make_app: MakeApp, redis_url: str) -> None:
     app = make_app(WAKECALL_RATE_LIMIT="50", REDIS_URL=redis_url)
     with app.app_context():
-        client = client_of(app, accounts.create("mine"))
+        client = client_of(app, accounts.create(current_context(), "mine"))
     bulk = [{"url": "http://127.0.0.1/", "when": "2099-05-11T15:30:00Z"}] * 1000
     answer = client.post("/1/jobs/bulk?dryRun=true", json=bulk)
     assert answer.status_code == 200
@@ -102,7 +106,7 @@ def test_what_a_request_is_about_counts_and_the_answer_says_so(
 ) -> None:
     app = make_app(WAKECALL_RATE_LIMIT="1", REDIS_URL=redis_url)
     with app.app_context():
-        client = client_of(app, accounts.create("mine"))
+        client = client_of(app, accounts.create(current_context(), "mine"))
     answer = client.post(path, json=document)
     assert answer.status_code == 200, answer.text
     # Eleven seconds' worth, less what has passed since the request came.
@@ -114,7 +118,7 @@ def test_runs_sent_again_by_one_request_count(
 ) -> None:
     app = make_app(WAKECALL_RATE_LIMIT="1", REDIS_URL=redis_url)
     with app.app_context():
-        client = client_of(app, accounts.create("account-1"))
+        client = client_of(app, accounts.create(current_context(), "account-1"))
     with connect(database) as connection:
         add_runs(connection, 30)
     answer = client.post("/1/runs/redeliver", json={"dryRun": True})
@@ -232,7 +236,7 @@ def test_redis_being_away_or_silent_neither_refuses_nor_delays(
     for url in ("redis://127.0.0.1:1/0", f"redis://127.0.0.1:{silent_port}/0"):
         app = make_app(WAKECALL_RATE_LIMIT="10000", REDIS_URL=url)
         with app.app_context():
-            key = accounts.create(f"account-{url.rpartition(':')[2][:-2]}")
+            key = accounts.create(current_context(), f"account-{url.rpartition(':')[2][:-2]}")
         started = time.monotonic()
         assert statuses(app, key, 20) == [200] * 20
         assert time.monotonic() - started < 5
@@ -241,5 +245,5 @@ def test_redis_being_away_or_silent_neither_refuses_nor_delays(
 def test_the_limit_holds_in_each_process_while_redis_is_away(make_app: MakeApp) -> None:
     app = make_app(WAKECALL_RATE_LIMIT="2", REDIS_URL="redis://127.0.0.1:1/0")
     with app.app_context():
-        key = accounts.create("mine")
+        key = accounts.create(current_context(), "mine")
     assert 429 in statuses(app, key, 40)

@@ -4,6 +4,7 @@ import pytest
 from flask import Flask
 
 from app.api import refused_keys
+from app.api.context import current_context
 from app.api.refused_keys import MAX_LINES, WINDOW_S, RefusedKeys
 from app.domain import counters
 from app.domain import key as keys
@@ -16,7 +17,7 @@ NEAR = {"REMOTE_ADDR": "2001:db8::1"}
 def test_guesses_from_one_network_end_in_429_and_valid_keys_never_do(make_app: MakeApp) -> None:
     app = make_app(WAKECALL_REFUSED_KEYS="3")
     with app.app_context():
-        valid = accounts.create("mine")
+        valid = accounts.create(current_context(), "mine")
     client = app.test_client()
 
     def status(key: str | None, address: str) -> int:

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.api import scopes
+from app.api.context import current_context
 from app.domain.scope import Scope
 from app.errors import InvalidMember
 from app.service import accounts
@@ -36,7 +37,9 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 def with_key(app: Flask, scope: Scope | None = None, *, bound: str | None = None) -> FlaskClient:
     """Calls with a further key of account-1."""
     with app.app_context():
-        return client_of(app, accounts.create_key("account-1", "", app=bound, scope=scope))
+        return client_of(
+            app, accounts.create_key(current_context(), "account-1", "", app=bound, scope=scope)
+        )
 
 
 def is_refused(answer: TestResponse) -> bool:
@@ -240,7 +243,7 @@ def test_a_bound_key_may_be_one_that_only_reads(app: Flask) -> None:
     assert is_refused(read.delete(f"{JOBS}/x"))
     assert is_refused(read.get("/1/jobs"))
     with app.app_context(), pytest.raises(InvalidMember):
-        accounts.create_key("account-1", "", app=APP, scope=Scope.ADMIN)
+        accounts.create_key(current_context(), "account-1", "", app=APP, scope=Scope.ADMIN)
 
 
 @pytest.mark.usefixtures("apps")

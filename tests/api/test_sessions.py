@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.api.context import current_context
 from app.errors import Unavailable
 from app.store import engine, sessions
-from app.store.engine import apart, session, snapshot, statement, transaction
 from app.store.sessions import SessionOptions
 from tests.api.conftest import MakeApp, client_of
 from tests.booked import connect, one
@@ -54,7 +54,7 @@ def test_a_database_that_only_reads_for_a_while_is_written_to_again_without_a_re
 ) -> None:
     # The second goes by what is known of the key: another way to the database than the first.
     assert [book(client), book(client)] == [201, 201]
-    with app.app_context(), session() as opened:
+    with app.app_context(), current_context().database.session() as opened:
         opened.execute(READ_ONLY)
     set_read_only(True)
 
@@ -67,37 +67,40 @@ def test_a_database_that_only_reads_for_a_while_is_written_to_again_without_a_re
 
 
 def in_session() -> None:
-    with session() as opened:
+    with current_context().database.session() as opened:
         opened.execute(WRITE)
 
 
 def in_statement() -> None:
-    with statement() as opened:
+    with current_context().database.statement() as opened:
         opened.exec_driver_sql(WRITE)
 
 
 def in_transaction() -> None:
-    with transaction() as opened:
+    with current_context().database.transaction() as opened:
         opened.exec_driver_sql(WRITE)
 
 
 def in_transaction_of_the_driver() -> None:
-    with transaction() as opened:
+    with current_context().database.transaction() as opened:
         opened.connection.driver_connection.execute(WRITE)  # type: ignore[union-attr] # it is open
 
 
 def in_savepoint_of_the_driver() -> None:
-    with engine.together(), transaction() as opened:
+    with (
+        current_context().database.unit_of_work(),
+        current_context().database.transaction() as opened,
+    ):
         opened.connection.driver_connection.execute(WRITE)  # type: ignore[union-attr] # it is open
 
 
 def in_transaction_apart() -> None:
-    with apart() as opened:
+    with current_context().database.separate_transaction() as opened:
         opened.execute(WRITE)
 
 
 def in_snapshot() -> None:
-    with snapshot() as opened:
+    with current_context().database.snapshot() as opened:
         opened.exec_driver_sql(WRITE)
 
 
@@ -118,7 +121,7 @@ def test_a_session_that_refuses_a_write_as_read_only_is_given_up(
 ) -> None:
     """Also where it has not told so: a transaction may be read-only by itself."""
     with app.app_context():
-        with session() as opened:
+        with current_context().database.session() as opened:
             opened.execute(READ_ONLY)
         monkeypatch.setattr(sessions.Session, "is_usable", True)
         with pytest.raises(Unavailable):
@@ -165,10 +168,16 @@ def test_sessions_that_were_opened_before_one_failed_are_not_used_again(
     app: Flask, key: str
 ) -> None:
     with app.app_context():
-        with session() as first, session() as second:
+        with (
+            current_context().database.session() as first,
+            current_context().database.session() as second,
+        ):
             backends = {first.info.backend_pid, second.info.backend_pid}
-        with pytest.raises(Unavailable), transaction() as opened:
+        with pytest.raises(Unavailable), current_context().database.transaction() as opened:
             raise psycopg.errors.ReadOnlySqlTransaction
         assert opened.closed
-        with session() as third, session() as fourth:
+        with (
+            current_context().database.session() as third,
+            current_context().database.session() as fourth,
+        ):
             assert not backends & {third.info.backend_pid, fourth.info.backend_pid}

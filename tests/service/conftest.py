@@ -8,17 +8,19 @@ from pathlib import Path
 import psycopg
 import pytest
 from cryptography.fernet import Fernet
-from flask import Flask
+from flask import has_app_context
 
 from app import config, create_app
+from app.api.context import context_of
 from app.domain.account import Caller
 from app.service import accounts
-from app.store.engine import db
+from app.service.context import Context
 from tests.booked import connect
 
 
 @pytest.fixture
-def app(database: str, tmp_path: Path) -> Iterator[Flask]:
+def context(database: str, tmp_path: Path) -> Iterator[Context]:
+    """What the use cases are given. No application context is pushed: they run without Flask."""
     settings = config.load(
         {
             "WAKECALL_HOME": str(tmp_path),
@@ -27,15 +29,15 @@ def app(database: str, tmp_path: Path) -> Iterator[Flask]:
             "WAKECALL_ALLOW_TARGETS": "127.0.0.0/8",
         }
     )
-    app = create_app(settings)
-    with app.app_context():
-        yield app
-        db.engine.dispose()
+    made = context_of(create_app(settings))
+    assert not has_app_context()
+    yield made
+    made.database.engine.dispose()
 
 
 @pytest.fixture
-def caller(app: Flask) -> Caller:
-    return accounts.authenticate(accounts.create("demo"), account=None)
+def caller(context: Context) -> Caller:
+    return accounts.authenticate(context, accounts.create(context, "demo"), account=None)
 
 
 @pytest.fixture

@@ -7,17 +7,18 @@ from uuid import UUID
 from app.domain.account import Caller
 from app.domain.run import Run, RunFilter, RunState
 from app.service import runs
+from app.service.context import Context
 
 EVERY = RunFilter(states=frozenset(RunState))
 
 
-def of_job(caller: Caller, job_id: UUID, limit: int = 10) -> tuple[Run, ...]:
+def of_job(context: Context, caller: Caller, job_id: UUID, limit: int = 10) -> tuple[Run, ...]:
     """The newest runs of a job."""
-    with runs.of_job(caller, job_id, after=None, limit=limit) as found:
+    with runs.of_job(context, caller, job_id, after=None, limit=limit) as found:
         return tuple(found)
 
 
-def of_account(caller: Caller, wanted: RunFilter = EVERY) -> tuple[Run, ...]:
+def of_account(context: Context, caller: Caller, wanted: RunFilter = EVERY) -> tuple[Run, ...]:
     """The newest runs of an account."""
-    with runs.listed(caller, wanted, after=None, limit=10) as found:
+    with runs.listed(context, caller, wanted, after=None, limit=10) as found:
         return tuple(found)

@@ -8,16 +8,15 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from flask import Flask
 
 from app.domain.account import Caller
 from app.domain.run import RunState
 from app.errors import Conflict, NotFound, Unauthenticated
 from app.service import account_lifecycle, accounts, jobs
+from app.service.context import Context
 from app.service.dapr import apps as dapr_apps
 from app.service.fusion import runners
 from app.store import erasure
-from app.store.engine import session
 from app.store.partitions import make_ahead
 from app.store.settling import settle
 from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
@@ -34,15 +33,15 @@ WHERE c.table_schema = 'public' AND c.column_name = 'account_id' AND t.table_typ
 
 
 @pytest.fixture
-def furnish(app: Flask, connection: psycopg.Connection) -> Callable[[str], None]:
+def furnish(context: Context, connection: psycopg.Connection) -> Callable[[str], None]:
     """Give an account something of everything."""
     make_ahead(connection, datetime.now(UTC).date())
 
     def give(name: str) -> None:
-        accounts.create(name)
-        owner = accounts.named(name)
-        dapr_apps.put(owner, "shop", url="http://127.0.0.1:6200", token="x")
-        runners.put(owner, "spark", url="http://127.0.0.1:6201")
+        accounts.create(context, name)
+        owner = accounts.named(context, name)
+        dapr_apps.put(context, owner, "shop", url="http://127.0.0.1:6200", token="x")
+        runners.put(context, owner, "spark", url="http://127.0.0.1:6201")
         for due_in in (-3, -2, -1, 600):
             book(connection, owner.id, due_in=due_in)
         book(connection, owner.id, due_in=-1, cron=CRON)
@@ -89,77 +88,77 @@ def owned(connection: psycopg.Connection, account_id: int) -> dict[str, int]:
 
 
 def test_nothing_of_a_deleted_account_is_left_and_all_of_others_is(
-    app: Flask, connection: psycopg.Connection, furnish: Callable[[str], None]
+    context: Context, connection: psycopg.Connection, furnish: Callable[[str], None]
 ) -> None:
     furnish("kept")
-    kept = owned(connection, accounts.named("kept").id)
+    kept = owned(connection, accounts.named(context, "kept").id)
     attempts = one(connection, "SELECT count(*) FROM attempt")
     content = one(connection, "SELECT count(*) FROM superseded")
     furnish("gone")
-    owner = accounts.named("gone")
+    owner = accounts.named(context, "gone")
     before = owned(connection, owner.id)
     assert all(before.values()), before
     waits: list[float] = []
 
-    account_lifecycle.delete("gone", quiet, wait=waits.append)
+    account_lifecycle.delete(context, "gone", quiet, wait=waits.append)
 
     assert set(owned(connection, owner.id).values()) == {0}
-    assert owned(connection, accounts.named("kept").id) == kept
+    assert owned(connection, accounts.named(context, "kept").id) == kept
     assert one(connection, "SELECT count(*) FROM attempt") == attempts
     assert one(connection, "SELECT count(*) FROM superseded") == content
     # Runs were held by a worker: their leases were waited for, once.
     assert waits == [5.0]
     with pytest.raises(NotFound):
-        accounts.named("gone")
-    accounts.create("gone")
+        accounts.named(context, "gone")
+    accounts.create(context, "gone")
 
 
 def test_a_deletion_that_was_interrupted_anywhere_goes_on(
-    app: Flask, connection: psycopg.Connection, furnish: Callable[[str], None]
+    context: Context, connection: psycopg.Connection, furnish: Callable[[str], None]
 ) -> None:
     furnish("gone")
-    owner = accounts.named("gone")
+    owner = accounts.named(context, "gone")
     for steps in range(1, 7):
-        with session() as driver:
+        with context.database.session() as driver:
             erasure.begin(driver, owner.id)
             # One further step each time, before it is stopped.
             assert len(list(itertools.islice(erasure.erase(driver, owner.id), steps))) == steps
             if steps == 1:
                 assert sum(owned(connection, owner.id).values()) > 0
-    account_lifecycle.delete("gone", quiet, wait=lambda _seconds: None)
+    account_lifecycle.delete(context, "gone", quiet, wait=lambda _seconds: None)
     with pytest.raises(NotFound):
-        account_lifecycle.delete("gone", quiet)
+        account_lifecycle.delete(context, "gone", quiet)
 
 
 def test_from_its_beginning_on_no_key_of_it_is_valid_and_it_is_not_resumed(
-    app: Flask, connection: psycopg.Connection
+    context: Context, connection: psycopg.Connection
 ) -> None:
-    key = accounts.create("demo")
-    with session() as driver:
-        erasure.begin(driver, accounts.named("demo").id)
+    key = accounts.create(context, "demo")
+    with context.database.session() as driver:
+        erasure.begin(driver, accounts.named(context, "demo").id)
 
     with pytest.raises(Unauthenticated):
-        accounts.authenticate(key, account=None)
+        accounts.authenticate(context, key, account=None)
     with pytest.raises(Conflict):
-        account_lifecycle.resume("demo", quiet)
+        account_lifecycle.resume(context, "demo", quiet)
 
 
 def test_a_booking_that_comes_between_is_erased_as_well(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     """A request that was authenticated before stores its job as late as this."""
-    with session() as driver:
+    with context.database.session() as driver:
         erasure.begin(driver, caller.account.id)
         list(erasure.erase(driver, caller.account.id))
-        jobs.create(caller, booking())
+        jobs.create(context, caller, booking())
         assert not erasure.end(driver, caller.account.id)
 
-    account_lifecycle.delete("demo", quiet)
+    account_lifecycle.delete(context, "demo", quiet)
     assert one(connection, "SELECT count(*) FROM job") == 0
 
 
 def test_nobody_else_waits_for_a_deletion(
-    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
     """While one batch of it waits for a lock, other accounts book and claim."""
     held = book(connection, caller.account.id, due_in=600)
@@ -168,8 +167,7 @@ def test_nobody_else_waits_for_a_deletion(
         holder.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (held,))
 
         def delete() -> None:
-            with app.app_context():
-                account_lifecycle.delete("demo", quiet, wait=lambda _seconds: None)
+            account_lifecycle.delete(context, "demo", quiet, wait=lambda _seconds: None)
 
         with in_thread(delete) as finish:
             book(connection, other, due_in=-1)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from flask import Flask
 
 from app.domain.account import CachedCaller, Caller
 from app.domain.job import Booking
@@ -16,8 +15,8 @@ from app.domain.one_time import At
 from app.domain.run import RunState
 from app.errors import AccountSuspended, NotFound
 from app.service import account_lifecycle, accounts, jobs, pauses
+from app.service.context import Context
 from app.store import suspension
-from app.store.engine import session
 from app.store.repairs import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import settle
@@ -47,13 +46,13 @@ def booking() -> Booking:
 
 
 def test_what_comes_due_is_set_aside_once_and_costs_no_later_claim(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     mine = [
         book(connection, caller.account.id, due_in=-1, cron=cron) for cron in (None, CRON, CRON)
     ]
     other = book(connection, add_account(connection, "other"), due_in=-1)
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
 
     claimed = claim_all(connection)
 
@@ -67,12 +66,12 @@ def test_what_comes_due_is_set_aside_once_and_costs_no_later_claim(
 
 
 def test_no_run_is_taken_or_rung_for_nor_looked_at_again(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     book(connection, caller.account.id, due_in=-1)
     claimed = claim_all(connection)
     tickets = [(each.run_id, each.token) for each in claimed]
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
 
     assert take(connection, tickets) == []
     assert untaken(connection, late=0.0, limit=10) == []
@@ -85,11 +84,14 @@ def test_no_run_is_taken_or_rung_for_nor_looked_at_again(
 
 @pytest.mark.parametrize("state", [RunState.SUCCEEDED, None])
 def test_a_call_under_way_is_settled_and_no_retry_is_made(
-    app: Flask, caller: Caller, connection: psycopg.Connection, state: RunState | None
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    state: RunState | None,
 ) -> None:
     book(connection, caller.account.id, due_in=-1)
     (run,) = claim_and_take(connection)
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
 
     assert settle(connection, [came(run, state, 204 if state else 500)]) == {run.id}
 
@@ -99,11 +101,11 @@ def test_a_call_under_way_is_settled_and_no_retry_is_made(
 
 
 def test_a_run_whose_worker_ended_waits_as_well(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     book(connection, caller.account.id, due_in=-1)
     claim_and_take(connection)
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
     connection.execute("UPDATE inflight SET lease_until = now() - interval '1 s'")
 
     assert looked(connection) == 0
@@ -111,11 +113,11 @@ def test_a_run_whose_worker_ended_waits_as_well(
 
 
 def test_the_repair_leaves_alone_what_waits(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     book(connection, caller.account.id, due_in=-1, cron=CRON)
     connection.execute("UPDATE job SET updated_at = updated_at - interval '1 minute'")
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
     claim_all(connection)
 
     assert rearm_orphans(connection, limit=10, unreadable=lambda *_: pytest.fail("unreadable")) == (
@@ -125,37 +127,37 @@ def test_the_repair_leaves_alone_what_waits(
 
 
 def test_a_key_that_is_cached_books_nothing_from_that_moment_on(
-    app: Flask, connection: psycopg.Connection
+    context: Context, connection: psycopg.Connection
 ) -> None:
-    key = accounts.create("demo")
-    accounts.authenticate(key, account=None)
-    cached = accounts.authenticate_cached(key, account=None)
+    key = accounts.create(context, "demo")
+    accounts.authenticate(context, key, account=None)
+    cached = accounts.authenticate_cached(context, key, account=None)
     assert isinstance(cached, CachedCaller)
-    jobs.create(cached, booking())
+    jobs.create(context, cached, booking())
 
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
 
     with pytest.raises(AccountSuspended):
-        jobs.create(cached, booking())
-    assert jobs.create(cached, booking(), dry_run=True).id
+        jobs.create(context, cached, booking())
+    assert jobs.create(context, cached, booking(), dry_run=True).id
     assert one(connection, "SELECT count(*) FROM job") == 1
-    account_lifecycle.resume("demo", quiet)
-    jobs.create(cached, booking())
+    account_lifecycle.resume(context, "demo", quiet)
+    jobs.create(context, cached, booking())
 
 
 # Resumed.
 
 
 def test_a_run_goes_on_where_it_was(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     book(connection, caller.account.id, due_in=-1)
     (run,) = claim_and_take(connection)
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
     settle(connection, [came(run, None, 500)])
     looked(connection)
 
-    account_lifecycle.resume("demo", quiet)
+    account_lifecycle.resume(context, "demo", quiet)
 
     (to_notify,) = check(connection, limit=10, leases_count=True).to_notify
     (again,) = take(connection, [(to_notify.run_id, to_notify.token)])
@@ -167,7 +169,7 @@ def test_a_run_goes_on_where_it_was(
     [(MisfirePolicy.ONE, 1, 2), (MisfirePolicy.ALL, 3, 0), (MisfirePolicy.SKIP, 0, None)],
 )
 def test_missed_firings_are_made_or_not_as_the_job_says(
-    app: Flask,
+    context: Context,
     caller: Caller,
     connection: psycopg.Connection,
     policy: MisfirePolicy,
@@ -181,11 +183,11 @@ def test_missed_firings_are_made_or_not_as_the_job_says(
         connection, caller.account.id, due_in=0, cron=CRON, misfire=Misfire(policy=policy)
     )
     connection.execute("UPDATE due SET next_at = %s", (now + timedelta(seconds=first),))
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
     claim_all(connection)
     assert one(connection, "SELECT count(*) FROM inflight") == 0
 
-    account_lifecycle.resume("demo", quiet)
+    account_lifecycle.resume(context, "demo", quiet)
 
     for _ in range(5):
         claim_all(connection)
@@ -198,14 +200,14 @@ def test_missed_firings_are_made_or_not_as_the_job_says(
 
 
 def test_a_one_time_job_that_came_due_fires_late_and_one_that_did_not_on_time(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     late = book(connection, caller.account.id, due_in=-1)
     ahead = book(connection, caller.account.id, due_in=600)
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
     claim_all(connection)
 
-    account_lifecycle.resume("demo", quiet)
+    account_lifecycle.resume(context, "demo", quiet)
 
     claim_all(connection)
     assert one(connection, "SELECT job_id FROM inflight") == late
@@ -213,28 +215,28 @@ def test_a_one_time_job_that_came_due_fires_late_and_one_that_did_not_on_time(
 
 
 def test_a_job_deleted_or_paused_since_it_was_resumed_does_not_fire(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     """The batches come one by one: meanwhile the account changes its jobs."""
     gone, paused = (book(connection, caller.account.id, due_in=-1, cron=CRON) for _ in range(2))
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
     claim_all(connection)
-    with session() as driver:
+    with context.database.session() as driver:
         suspension.resume(driver, caller.account.id)
-        jobs.delete(caller, gone)
-        pauses.pause(caller, paused)
+        jobs.delete(context, caller, gone)
+        pauses.pause(context, caller, paused)
         assert sum(suspension.release(driver, caller.account.id)) == 0
 
     assert claim_all(connection) == []
 
 
 def test_what_is_set_aside_after_the_account_was_resumed_is_freed_by_maintenance(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     """A claim that began before reads the account as it was then."""
     book(connection, caller.account.id, due_in=-1)
-    account_lifecycle.suspend("demo")
-    account_lifecycle.resume("demo", quiet)
+    account_lifecycle.suspend(context, "demo")
+    account_lifecycle.resume(context, "demo", quiet)
     connection.execute("UPDATE due SET held_at = next_at, next_at = NULL")
 
     assert suspension.recently_resumed(connection) == [caller.account.id]
@@ -243,16 +245,19 @@ def test_what_is_set_aside_after_the_account_was_resumed_is_freed_by_maintenance
 
 
 def test_more_than_one_batch_is_freed(
-    app: Flask, caller: Caller, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(suspension, "AT_ONCE", 2)
     for _ in range(5):
         book(connection, caller.account.id, due_in=-1)
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
     claim_all(connection)
     told: list[Counter[str]] = []
 
-    account_lifecycle.resume("demo", lambda done: told.append(done.copy()))
+    account_lifecycle.resume(context, "demo", lambda done: told.append(done.copy()))
 
     assert len(claim_all(connection)) == 5
     assert [done.total() for done in told][-1] == 5
@@ -260,14 +265,15 @@ def test_more_than_one_batch_is_freed(
 
 
 def test_suspending_and_resuming_twice_changes_nothing_and_nobody_is_told_of_anyone(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
     since = one(connection, "SELECT suspended_at FROM account")
-    account_lifecycle.suspend("demo")
+    account_lifecycle.suspend(context, "demo")
     assert one(connection, "SELECT suspended_at FROM account") == since
-    account_lifecycle.resume("demo", quiet)
-    account_lifecycle.resume("demo", quiet)
-    for act in (account_lifecycle.suspend, lambda name: account_lifecycle.resume(name, quiet)):
-        with pytest.raises(NotFound):
-            act("nobody")
+    account_lifecycle.resume(context, "demo", quiet)
+    account_lifecycle.resume(context, "demo", quiet)
+    with pytest.raises(NotFound):
+        account_lifecycle.suspend(context, "nobody")
+    with pytest.raises(NotFound):
+        account_lifecycle.resume(context, "nobody", quiet)

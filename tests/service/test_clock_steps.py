@@ -9,12 +9,12 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from flask import Flask
 
 from app.domain.account import Caller
 from app.domain.run import RunState
 from app.errors import Unauthenticated
 from app.service import accounts, runs
+from app.service.context import Context
 from app.store.parking import park, unpark
 from app.store.settling import settle
 from app.store.takes import Taken
@@ -61,33 +61,33 @@ def test_only_checks_that_every_statement_keeps_compare_two_readings_of_the_cloc
 
 
 def test_a_key_that_was_made_an_hour_from_now_is_revoked_at_once(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    text = accounts.create_key("demo", "of the future")
+    text = accounts.create_key(context, "demo", "of the future")
     connection.execute("UPDATE api_key SET created_at = created_at + interval '1 hour'")
-    assert accounts.authenticate(text, account=None).account == caller.account
+    assert accounts.authenticate(context, text, account=None).account == caller.account
 
-    accounts.revoke_key(text[3:13])
+    accounts.revoke_key(context, text[3:13])
 
     with pytest.raises(Unauthenticated):
-        accounts.authenticate(text, account=None)
+        accounts.authenticate(context, text, account=None)
     assert one(
         connection, "SELECT revoked_at <= clock_timestamp() FROM api_key WHERE id = %s", text[3:13]
     )
 
 
 def test_secrets_of_the_future_are_rotated_and_end(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    accounts.rotate_secret("demo", overlap=timedelta(hours=1))
+    accounts.rotate_secret(context, "demo", overlap=timedelta(hours=1))
     connection.execute(
         "UPDATE signing_secret SET created_at = created_at + interval '1 hour',"
         " expires_at = expires_at + interval '1 hour'"
     )
 
-    rotated = accounts.rotate_secret("demo", overlap=timedelta(0))
+    rotated = accounts.rotate_secret(context, "demo", overlap=timedelta(0))
 
-    assert accounts.secrets("demo") == rotated[:1]
+    assert accounts.secrets(context, "demo") == rotated[:1]
 
 
 @pytest.mark.parametrize("state", [None, RunState.FAILED])
@@ -114,12 +114,12 @@ def test_a_run_that_is_due_an_hour_from_now_is_given_back_and_sent_for(
 
 
 def test_a_run_of_the_future_is_sent_again(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     run = moved_ahead(connection, caller.account.id)
     settle(connection, [came(run, RunState.FAILED, 500)])
     connection.execute("UPDATE run SET settled_at = settled_at + interval '1 hour'")
 
-    assert runs.redeliver(caller, run.id).id == run.id
+    assert runs.redeliver(context, caller, run.id).id == run.id
 
     assert one(connection, "SELECT send_at = due_at FROM inflight WHERE id = %s", run.id) is True

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from flask import Flask
 from uuid6 import uuid7
 
 from app.domain import counters
@@ -18,9 +17,9 @@ from app.domain.run import RunState
 from app.domain.trigger import Trigger
 from app.errors import Conflict, NotFound, Unavailable
 from app.service import accounts, completions, jobs, pauses, runs
+from app.service.context import Context
 from app.store import run_ends
 from app.store.counters import add_counters
-from app.store.engine import transaction
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken
@@ -35,10 +34,10 @@ LOST = Completion(said=Said.FAILED, message="the disk is full")
 
 
 def begin(
-    caller: Caller, connection: psycopg.Connection, trigger: Trigger = TOMORROW
+    context: Context, caller: Caller, connection: psycopg.Connection, trigger: Trigger = TOMORROW
 ) -> tuple[Job, Taken]:
     """A job whose call is being made."""
-    job = jobs.create(caller, booking(trigger))
+    job = jobs.create(context, caller, booking(trigger))
     due_now(connection, job)
     (run,) = claim_and_take(connection)
     return job, run
@@ -53,6 +52,7 @@ def look_and_settle(connection: psycopg.Connection) -> None:
     [(DONE, RunState.SUCCEEDED, None, 0), (LOST, RunState.FAILED, "the disk is full", 1)],
 )
 def test_a_completion_ends_the_run_and_its_one_time_job(
+    context: Context,
     caller: Caller,
     connection: psycopg.Connection,
     said: Completion,
@@ -60,47 +60,49 @@ def test_a_completion_ends_the_run_and_its_one_time_job(
     reason: str | None,
     kept: int,
 ) -> None:
-    job, run = begin(caller, connection)
+    job, run = begin(context, caller, connection)
     settle(connection, [later(run)])
-    told = runs.get(caller, run.id)
+    told = runs.get(context, caller, run.id)
     assert told.state is RunState.RUNNING
     assert told.complete_by is not None
 
-    ended = completions.complete(run.id, said, account_id=None)
+    ended = completions.complete(context, run.id, said, account_id=None)
 
-    assert ended == runs.get(caller, run.id)
+    assert ended == runs.get(context, caller, run.id)
     assert (ended.state, ended.reason, ended.complete_by) == (state, reason, None)
     assert [attempt.reply.status for attempt in ended.attempts] == [202]
     with pytest.raises(NotFound):
-        jobs.get(caller, job.id)
+        jobs.get(context, caller, job.id)
     assert one(connection, "SELECT count(*) FROM superseded") == kept
     assert one(connection, "SELECT total FROM tally WHERE name = 'run'") == 1
 
 
-def test_a_recurring_job_goes_on(caller: Caller, connection: psycopg.Connection) -> None:
-    job, run = begin(caller, connection, QUARTERLY)
+def test_a_recurring_job_goes_on(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    job, run = begin(context, caller, connection, QUARTERLY)
     settle(connection, [later(run)])
 
-    completions.complete(run.id, LOST, account_id=caller.account.id)
+    completions.complete(context, run.id, LOST, account_id=caller.account.id)
 
-    assert jobs.get(caller, job.id).next_at is not None
+    assert jobs.get(context, caller, job.id).next_at is not None
 
 
 def test_said_again_it_changes_nothing_and_otherwise_it_is_refused(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    _, run = begin(caller, connection)
+    _, run = begin(context, caller, connection)
     settle(connection, [later(run)])
-    first = completions.complete(run.id, DONE, account_id=None)
+    first = completions.complete(context, run.id, DONE, account_id=None)
 
-    assert completions.complete(run.id, DONE, account_id=None) == first
+    assert completions.complete(context, run.id, DONE, account_id=None) == first
     with pytest.raises(Conflict, match="is succeeded already"):
-        completions.complete(run.id, LOST, account_id=None)
-    assert runs.get(caller, run.id) == first
+        completions.complete(context, run.id, LOST, account_id=None)
+    assert runs.get(context, caller, run.id) == first
 
 
 def test_what_is_said_of_a_further_tick_before_its_answer_is_settled_is_to_be_said_again(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     test_ticks.book(connection, caller.account.id, late=5.0)
     (run,) = claim_and_take(connection)
@@ -108,7 +110,7 @@ def test_what_is_said_of_a_further_tick_before_its_answer_is_settled_is_to_be_sa
     tick = settlement.id
     for account_id in (None, caller.account.id):
         with pytest.raises(Unavailable, match="not stored yet"):
-            completions.complete(tick, LOST, account_id=account_id)
+            completions.complete(context, tick, LOST, account_id=account_id)
     # Neither is the run of another account, nor any other id, one of them.
     for run_id, account_id in (
         (tick, caller.account.id + 1),
@@ -116,144 +118,143 @@ def test_what_is_said_of_a_further_tick_before_its_answer_is_settled_is_to_be_sa
         (UUID(int=run.id.int + MAX_TOGETHER + 1), None),
     ):
         with pytest.raises(NotFound):
-            completions.complete(run_id, LOST, account_id=account_id)
+            completions.complete(context, run_id, LOST, account_id=account_id)
 
     settle(connection, [settlement])
 
-    assert completions.complete(tick, LOST, account_id=None).state is RunState.FAILED
+    assert completions.complete(context, tick, LOST, account_id=None).state is RunState.FAILED
     with pytest.raises(NotFound):
-        completions.complete(UUID(int=run.id.int + 1), LOST, account_id=None)
+        completions.complete(context, UUID(int=run.id.int + 1), LOST, account_id=None)
 
 
 def test_what_is_said_before_the_answer_is_settled_ends_the_run_then(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job, run = begin(caller, connection)
+    job, run = begin(context, caller, connection)
 
-    early = completions.complete(run.id, LOST, account_id=None)
+    early = completions.complete(context, run.id, LOST, account_id=None)
     assert early.state is RunState.TAKEN
-    assert completions.complete(run.id, LOST, account_id=None) == early
+    assert completions.complete(context, run.id, LOST, account_id=None) == early
     with pytest.raises(Conflict, match="already that it failed"):
-        completions.complete(run.id, DONE, account_id=None)
+        completions.complete(context, run.id, DONE, account_id=None)
     settle(connection, [later(run)])
     look_and_settle(connection)
 
-    ended = runs.get(caller, run.id)
+    ended = runs.get(context, caller, run.id)
     assert (ended.state, ended.reason) == (RunState.FAILED, "the disk is full")
     assert len(ended.attempts) == 1
     with pytest.raises(NotFound):
-        jobs.get(caller, job.id)
+        jobs.get(context, caller, job.id)
 
 
 def test_what_was_said_is_done_is_not_called_again_though_its_answer_was_lost(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    _, run = begin(caller, connection)
-    completions.complete(run.id, DONE, account_id=None)
+    _, run = begin(context, caller, connection)
+    completions.complete(context, run.id, DONE, account_id=None)
 
     settle(connection, [came(run, None, 500)])
     checked = check(connection, limit=10, leases_count=True)
     settle(connection, checked.ended)
 
     assert checked.to_notify == []
-    assert runs.get(caller, run.id).state is RunState.SUCCEEDED
+    assert runs.get(context, caller, run.id).state is RunState.SUCCEEDED
 
 
 def test_an_answer_that_ends_the_run_goes_before_what_was_said(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    _, run = begin(caller, connection)
-    completions.complete(run.id, LOST, account_id=None)
+    _, run = begin(context, caller, connection)
+    completions.complete(context, run.id, LOST, account_id=None)
 
     settle(connection, [came(run)])
 
-    assert runs.get(caller, run.id).state is RunState.SUCCEEDED
+    assert runs.get(context, caller, run.id).state is RunState.SUCCEEDED
     with pytest.raises(Conflict):
-        completions.complete(run.id, LOST, account_id=None)
+        completions.complete(context, run.id, LOST, account_id=None)
 
 
 def test_what_is_said_while_a_retry_waits_ends_the_run(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    _, run = begin(caller, connection)
+    _, run = begin(context, caller, connection)
     settle(connection, [came(run, None, 500)])
 
-    assert completions.complete(run.id, DONE, account_id=None).state is RunState.SUCCEEDED
+    assert completions.complete(context, run.id, DONE, account_id=None).state is RunState.SUCCEEDED
 
 
 def test_nothing_is_said_of_a_run_that_was_not_called(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking())
+    job = jobs.create(context, caller, booking())
     due_now(connection, job)
     (claimed,) = claim_all(connection)
 
     with pytest.raises(Conflict, match="No call"):
-        completions.complete(claimed.run_id, DONE, account_id=caller.account.id)
+        completions.complete(context, claimed.run_id, DONE, account_id=caller.account.id)
 
 
 def test_nor_of_one_sent_again_before_it_was(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    _, run = begin(caller, connection, QUARTERLY)
+    _, run = begin(context, caller, connection, QUARTERLY)
     settle(connection, [came(run, RunState.FAILED, 500)])
-    runs.redeliver(caller, run.id)
+    runs.redeliver(context, caller, run.id)
 
     with pytest.raises(Conflict, match="No call"):
-        completions.complete(run.id, DONE, account_id=None)
+        completions.complete(context, run.id, DONE, account_id=None)
 
 
 def test_another_accounts_run_is_as_unknown_as_nobodys(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    theirs = accounts.authenticate(accounts.create("theirs"), account=None)
-    _, run = begin(caller, connection)
+    theirs = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)
+    _, run = begin(context, caller, connection)
     settle(connection, [later(run)])
 
     for run_id in (run.id, UUID(int=uuid7().int)):
         with pytest.raises(NotFound, match=str(run_id)):
-            completions.complete(run_id, DONE, account_id=theirs.account.id)
-    assert runs.get(caller, run.id).state is RunState.RUNNING
+            completions.complete(context, run_id, DONE, account_id=theirs.account.id)
+    assert runs.get(context, caller, run.id).state is RunState.RUNNING
 
 
 def test_a_pause_ends_what_was_to_be_completed(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job, run = begin(caller, connection, QUARTERLY)
+    job, run = begin(context, caller, connection, QUARTERLY)
     settle(connection, [later(run)])
-    pauses.pause(caller, job.id)
+    pauses.pause(context, caller, job.id)
 
     look_and_settle(connection)
 
-    assert runs.get(caller, run.id).state is RunState.CANCELLED
+    assert runs.get(context, caller, run.id).state is RunState.CANCELLED
     with pytest.raises(Conflict, match="is cancelled already"):
-        completions.complete(run.id, DONE, account_id=None)
+        completions.complete(context, run.id, DONE, account_id=None)
 
 
 def test_whoever_is_first_decides_where_the_deadline_passes_meanwhile(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    _, run = begin(caller, connection)
+    _, run = begin(context, caller, connection)
     settle(connection, [later(run)])
     connection.execute(
         "UPDATE inflight SET complete_by = clock_timestamp(), look_at = clock_timestamp()"
     )
     (expired,) = check(connection, limit=10, leases_count=True).ended
 
-    completions.complete(run.id, DONE, account_id=None)
+    completions.complete(context, run.id, DONE, account_id=None)
 
     assert settle(connection, [expired]) == set()
-    assert runs.get(caller, run.id).state is RunState.SUCCEEDED
+    assert runs.get(context, caller, run.id).state is RunState.SUCCEEDED
 
 
 def test_what_is_said_while_the_answer_is_being_settled_is_not_lost(
-    app: Flask, database: str, caller: Caller, connection: psycopg.Connection
+    context: Context, database: str, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    _, run = begin(caller, connection)
+    _, run = begin(context, caller, connection)
 
     def say() -> object:
-        with app.app_context():
-            return completions.complete(run.id, DONE, account_id=None)
+        return completions.complete(context, run.id, DONE, account_id=None)
 
     with connect(database) as settler, settler.transaction():
         settle(settler, [later(run)])
@@ -263,19 +264,19 @@ def test_what_is_said_while_the_answer_is_being_settled_is_not_lost(
             ended = finish()
             settler.execute("BEGIN")
 
-    assert ended == runs.get(caller, run.id)
-    assert runs.get(caller, run.id).state is RunState.SUCCEEDED
+    assert ended == runs.get(context, caller, run.id)
+    assert runs.get(context, caller, run.id).state is RunState.SUCCEEDED
 
 
 def test_what_ends_is_counted_once_it_is_committed_and_holds_up_no_other_count(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     add_counters(connection, {(counters.RUN, "cancelled"): 1.0})
     counted = "SELECT total FROM tally WHERE name = 'run' AND label = 'cancelled' FOR UPDATE NOWAIT"
-    _, run = begin(caller, connection)
+    _, run = begin(context, caller, connection)
 
     def end(*, fail: bool) -> None:
-        with transaction() as web:
+        with context.database.transaction() as web:
             live = run_ends.lock(web, run.id)
             assert live is not None
             run_ends.end(web, live, RunState.CANCELLED, "aborted")

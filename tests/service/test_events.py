@@ -12,6 +12,7 @@ from app.domain.run import RunFilter, RunKind, RunState
 from app.domain.trigger import Trigger
 from app.errors import NotFound
 from app.service import completions, jobs, pauses, runs
+from app.service.context import Context
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken
@@ -25,59 +26,65 @@ from tests.store.test_events import EVENTS, take_event, telling
 URL = "http://127.0.0.1:2/told"
 
 
-def begin(caller: Caller, connection: psycopg.Connection, trigger: Trigger = TOMORROW) -> Taken:
+def begin(
+    context: Context, caller: Caller, connection: psycopg.Connection, trigger: Trigger = TOMORROW
+) -> Taken:
     """A run of a job that wants to be told of all its ends."""
-    job = jobs.create(caller, replace(booking(trigger), on_success=URL, on_failure=URL))
+    job = jobs.create(context, caller, replace(booking(trigger), on_success=URL, on_failure=URL))
     due_now(connection, job)
     (run,) = claim_and_take(connection)
     return run
 
 
-def events(caller: Caller, run: Taken) -> list[RunState]:
+def events(context: Context, caller: Caller, run: Taken) -> list[RunState]:
     wanted = RunFilter(states=frozenset(RunState), job_id=run.id)
-    return [each.state for each in of_account(caller, wanted)]
+    return [each.state for each in of_account(context, caller, wanted)]
 
 
 @pytest.mark.parametrize("end", ["pause", "delete"])
 def test_what_becomes_of_the_job_stops_no_event(
-    caller: Caller, connection: psycopg.Connection, end: str
+    context: Context, caller: Caller, connection: psycopg.Connection, end: str
 ) -> None:
-    run = begin(caller, connection, QUARTERLY)
+    run = begin(context, caller, connection, QUARTERLY)
     settle(connection, [telling(run)])
 
-    {"pause": pauses.pause, "delete": jobs.delete}[end](caller, run.job_id)
+    {"pause": pauses.pause, "delete": jobs.delete}[end](context, caller, run.job_id)
 
     assert take_event(connection).url == URL
 
 
 def test_nobody_deletes_an_event_by_the_id_of_its_run(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    run = begin(caller, connection)
+    run = begin(context, caller, connection)
     settle(connection, [telling(run)])
 
     with pytest.raises(NotFound):
-        jobs.delete(caller, run.id)
+        jobs.delete(context, caller, run.id)
     assert take_event(connection).url == URL
 
 
-def test_a_completion_is_told_once(caller: Caller, connection: psycopg.Connection) -> None:
-    run = begin(caller, connection)
+def test_a_completion_is_told_once(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    run = begin(context, caller, connection)
     settle(connection, [later(run)])
 
     for _ in range(2):
-        completions.complete(run.id, DONE, account_id=None)
+        completions.complete(context, run.id, DONE, account_id=None)
 
     assert one(connection, EVENTS) == 1
-    assert events(caller, run) == [RunState.CLAIMED]
+    assert events(context, caller, run) == [RunState.CLAIMED]
 
 
-def test_a_run_sent_again_is_told_of_again(caller: Caller, connection: psycopg.Connection) -> None:
-    run = begin(caller, connection, QUARTERLY)
+def test_a_run_sent_again_is_told_of_again(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    run = begin(context, caller, connection, QUARTERLY)
     settle(connection, [later(run)])
-    completions.complete(run.id, LOST, account_id=None)
+    completions.complete(context, run.id, LOST, account_id=None)
     settle(connection, [telling(take_event(connection))])
-    runs.redeliver(caller, run.id)
+    runs.redeliver(context, caller, run.id)
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
     to_notify = check(connection, limit=10, leases_count=True).to_notify
     assert [each.run_id for each in to_notify] == [run.id]
@@ -87,17 +94,17 @@ def test_a_run_sent_again_is_told_of_again(caller: Caller, connection: psycopg.C
 
     settle(connection, [telling(run)._replace(token=to_notify[0].token)])
 
-    assert events(caller, run) == [RunState.CLAIMED, RunState.SUCCEEDED]
+    assert events(context, caller, run) == [RunState.CLAIMED, RunState.SUCCEEDED]
 
 
 def test_an_event_is_a_run_that_can_be_sent_again(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    run = begin(caller, connection)
+    run = begin(context, caller, connection)
     settle(connection, [telling(run)])
     event = take_event(connection)
     settle(connection, [telling(event, RunState.FAILED, 500)])
 
-    again = runs.redeliver(caller, event.id)
+    again = runs.redeliver(context, caller, event.id)
 
     assert (again.kind, again.state, again.job_id) == (RunKind.EVENT, RunState.CLAIMED, run.id)

@@ -16,8 +16,8 @@ from app.domain.job import Booking
 from app.domain.native.trigger import Cron
 from app.errors import NotFound, StillRunning, Unavailable
 from app.service import jobs
+from app.service.context import Context
 from app.service.idempotency import Answer, once, undone
-from app.store.engine import together
 from tests.booked import one
 
 BOOKING = Booking(url="http://127.0.0.1/", trigger=Cron(expression="0 0 12 ? * *"))
@@ -26,12 +26,12 @@ JOBS = "SELECT count(*) FROM job"
 KEPT = "SELECT count(*) FROM kept_answer"
 
 
-def booking(caller: Caller, status: int) -> Callable[[], Answer]:
+def booking(context: Context, caller: Caller, status: int) -> Callable[[], Answer]:
     """Books a job, changes its mind about another, and answers with this status."""
 
     def perform() -> Answer:
-        job = jobs.create(caller, BOOKING)
-        jobs.delete(caller, jobs.create(caller, BOOKING).id)
+        job = jobs.create(context, caller, BOOKING)
+        jobs.delete(context, caller, jobs.create(context, caller, BOOKING).id)
         return Answer(status=status, headers=(("A", "b"),), body=str(job.id).encode())
 
     return perform
@@ -46,14 +46,19 @@ def never() -> Answer:
     [(201, 1, 1), (202, 1, 1), (400, 0, 1), (404, 0, 0), (409, 0, 0), (500, 0, 0), (503, 0, 0)],
 )
 def test_an_answer_and_what_it_tells_of_go_together(
-    caller: Caller, connection: psycopg.Connection, status: int, stored: int, kept: int
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    status: int,
+    stored: int,
+    kept: int,
 ) -> None:
-    answer = once(caller, "k", PRINT, booking(caller, status))
+    answer = once(context, caller, "k", PRINT, booking(context, caller, status))
 
     assert (answer.status, answer.replayed) == (status, False)
     assert (one(connection, JOBS), one(connection, KEPT)) == (stored, kept)
     if kept:
-        again = once(caller, "k", PRINT, never)
+        again = once(context, caller, "k", PRINT, never)
         assert (again.status, again.headers, again.body, again.replayed) == (
             status,
             (("A", "b"),),
@@ -63,30 +68,32 @@ def test_an_answer_and_what_it_tells_of_go_together(
 
 
 def test_what_is_done_to_be_undone_leaves_nothing(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    assert undone(booking(caller, 201)).status == 201
+    assert undone(context, booking(context, caller, 201)).status == 201
     assert (one(connection, JOBS), one(connection, KEPT)) == (0, 0)
 
 
-def test_a_key_is_held_by_one_request_and_by_nobody_after_it(caller: Caller) -> None:
+def test_a_key_is_held_by_one_request_and_by_nobody_after_it(
+    context: Context, caller: Caller
+) -> None:
     before = copy_context()
 
     def meanwhile() -> Answer:
         # Another connection: this one's lock would not stop itself.
         with pytest.raises(StillRunning):
-            before.run(lambda: once(caller, "k", PRINT, never))
+            before.run(lambda: once(context, caller, "k", PRINT, never))
         return Answer(status=404, headers=(), body=b"")
 
-    assert once(caller, "k", PRINT, meanwhile).status == 404
-    assert once(caller, "k", PRINT, booking(caller, 201)).replayed is False
+    assert once(context, caller, "k", PRINT, meanwhile).status == 404
+    assert once(context, caller, "k", PRINT, booking(context, caller, 201)).replayed is False
 
 
 def test_a_session_that_is_ended_in_the_middle_stores_nothing(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     def cut() -> Answer:
-        booking(caller, 201)()
+        booking(context, caller, 201)()
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -94,42 +101,44 @@ def test_a_session_that_is_ended_in_the_middle_stores_nothing(
         return Answer(status=201, headers=(), body=b"")
 
     with pytest.raises(Unavailable):
-        once(caller, "k", PRINT, cut)
+        once(context, caller, "k", PRINT, cut)
     assert (one(connection, JOBS), one(connection, KEPT)) == (0, 0)
-    assert once(caller, "k", PRINT, booking(caller, 201)).status == 201
+    assert once(context, caller, "k", PRINT, booking(context, caller, 201)).status == 201
 
 
 def test_one_that_stopped_in_the_middle_is_overtaken_and_never_finishes(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     elsewhere = copy_context()
     overtaking: list[Answer] = []
 
     def stop() -> Answer:
-        answer = booking(caller, 201)()
+        answer = booking(context, caller, 201)()
         give_up = time.monotonic() + 60
         while not overtaking:
             assert time.monotonic() < give_up
             with suppress(StillRunning):
                 overtaking.append(
-                    elsewhere.run(lambda: once(caller, "k", PRINT, booking(caller, 201)))
+                    elsewhere.run(
+                        lambda: once(context, caller, "k", PRINT, booking(context, caller, 201))
+                    )
                 )
             time.sleep(0.1)  # nothing tells when a session was ended for idling
         return answer
 
     with pytest.raises(Unavailable):
-        once(caller, "k", PRINT, stop)
+        once(context, caller, "k", PRINT, stop)
     assert one(connection, "SELECT id::text FROM job") == overtaking[0].body.decode()
-    assert once(caller, "k", PRINT, never).body == overtaking[0].body
+    assert once(context, caller, "k", PRINT, never).body == overtaking[0].body
 
 
 def test_a_use_case_that_fails_leaves_the_others_of_its_transaction(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    with together():
-        job = jobs.create(caller, BOOKING)
-        jobs.delete(caller, jobs.create(caller, BOOKING).id)
+    with context.database.unit_of_work():
+        job = jobs.create(context, caller, BOOKING)
+        jobs.delete(context, caller, jobs.create(context, caller, BOOKING).id)
         with pytest.raises(NotFound):
-            jobs.delete(caller, UUID(int=7))
+            jobs.delete(context, caller, UUID(int=7))
         assert one(connection, JOBS) == 0
     assert one(connection, "SELECT id FROM job") == job.id

@@ -16,6 +16,7 @@ from app.domain.one_time import At
 from app.domain.run import RunState
 from app.errors import NotFound
 from app.service import jobs, runs
+from app.service.context import Context
 from app.store.claims import claim
 from app.store.job_ends import end_finished
 from app.store.repairs import rearm_orphans
@@ -47,15 +48,17 @@ def take_again(connection: psycopg.Connection, run: Taken) -> Taken:
     return run._replace(token=row[0], attempts=1)
 
 
-def two_versions(connection: psycopg.Connection, caller: Caller) -> tuple[UUID, Taken, Taken]:
+def two_versions(
+    context: Context, connection: psycopg.Connection, caller: Caller
+) -> tuple[UUID, Taken, Taken]:
     """A job whose first version is being retried, while the call of its second is made."""
     named = replace(booking(once(5)), name="once")
-    job = jobs.create(caller, named)
+    job = jobs.create(context, caller, named)
     (old,) = claim_and_take(connection, ahead=10)
     # As good as due: an update leaves such a firing to its own version.
     connection.execute("UPDATE inflight SET due_at = clock_timestamp(), send_at = due_at")
     settle(connection, [came(old, None, 500)])
-    jobs.update(caller, job.id, replace(named, trigger=once(5)), ReadOnlyMembers())
+    jobs.update(context, caller, job.id, replace(named, trigger=once(5)), ReadOnlyMembers())
     (new,) = claim_and_take(connection, ahead=10)
     assert (old.job_version, new.job_version) == (1, 2)
     return job.id, take_again(connection, old), new
@@ -72,40 +75,40 @@ def nothing_to_repair(connection: psycopg.Connection) -> bool:
     ids=["succeeded", "failed", "gone"],
 )
 def test_a_job_ends_though_a_run_of_an_older_version_ends_last(
-    caller: Caller, connection: psycopg.Connection, end: tuple[RunState, int]
+    context: Context, caller: Caller, connection: psycopg.Connection, end: tuple[RunState, int]
 ) -> None:
-    job_id, old, new = two_versions(connection, caller)
+    job_id, old, new = two_versions(context, connection, caller)
 
     settle(connection, [came(new)])
-    assert jobs.get(caller, job_id).version == 2, "a run of it is still to be retried"
+    assert jobs.get(context, caller, job_id).version == 2, "a run of it is still to be retried"
     settle(connection, [came(old, *end)])
 
     with pytest.raises(NotFound):
-        jobs.get(caller, job_id)
-    assert jobs.create(caller, replace(booking(once(60)), name="once")).version == 1
+        jobs.get(context, caller, job_id)
+    assert jobs.create(context, caller, replace(booking(once(60)), name="once")).version == 1
     assert nothing_to_repair(connection)
 
 
 def test_a_run_that_failed_can_be_sent_again_though_an_older_one_ended_the_job(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    _, old, new = two_versions(connection, caller)
+    _, old, new = two_versions(context, connection, caller)
 
     settle(connection, [came(new, RunState.FAILED, 500)])
     settle(connection, [came(old)])
 
     assert one(connection, "SELECT count(*) FROM job") == 0
-    runs.redeliver(caller, new.id)
+    runs.redeliver(context, caller, new.id)
     assert one(connection, "SELECT id FROM inflight") == new.id
 
 
 def test_a_job_with_a_run_of_its_newest_version_still_to_come_goes_on(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job_id, old, new = two_versions(connection, caller)
+    job_id, old, new = two_versions(context, connection, caller)
 
     settle(connection, [came(old)])
-    assert jobs.get(caller, job_id).version == 2
+    assert jobs.get(context, caller, job_id).version == 2
 
     settle(connection, [came(new)])
     assert one(connection, "SELECT count(*) FROM job") == 0

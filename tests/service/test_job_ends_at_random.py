@@ -20,6 +20,7 @@ from app.domain.one_time import At
 from app.domain.run import RunState
 from app.errors import Refused
 from app.service import jobs, pauses, runs
+from app.service.context import Context
 from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
@@ -61,7 +62,10 @@ OUTCOMES: Final[Sequence[tuple[RunState | None, int]]] = (
 class Lives:
     """Jobs of one account, and the runs of theirs that a worker has taken."""
 
-    def __init__(self, connection: psycopg.Connection, caller: Caller, seed: int) -> None:
+    def __init__(
+        self, context: Context, connection: psycopg.Connection, caller: Caller, seed: int
+    ) -> None:
+        self.context = context
         self.connection = connection
         self.caller = caller
         self.random = random.Random(seed)
@@ -90,29 +94,35 @@ class Lives:
         return chosen
 
     def book(self) -> None:
-        jobs.create(self.caller, self.wanted())
+        jobs.create(self.context, self.caller, self.wanted())
 
     def update(self) -> None:
         enabled = self.random.random() < 0.8
         jobs.update(
-            self.caller, self.job(), replace(self.wanted(), enabled=enabled), ReadOnlyMembers()
+            self.context,
+            self.caller,
+            self.job(),
+            replace(self.wanted(), enabled=enabled),
+            ReadOnlyMembers(),
         )
 
     def pause(self) -> None:
-        pauses.pause(self.caller, self.job())
+        pauses.pause(self.context, self.caller, self.job())
 
     def resume(self) -> None:
-        pauses.resume(self.caller, self.job())
+        pauses.resume(self.context, self.caller, self.job())
 
     def fire(self) -> None:
-        pauses.fire(self.caller, self.job())
+        pauses.fire(self.context, self.caller, self.job())
 
     def delete(self) -> None:
-        jobs.delete(self.caller, self.job())
+        jobs.delete(self.context, self.caller, self.job())
 
     def send_again(self) -> None:
         failed = self.connection.execute("SELECT id FROM run WHERE state = 'failed' ORDER BY id")
-        runs.redeliver(self.caller, self.random.choice(failed.fetchall() or [(UUID(int=0),)])[0])
+        runs.redeliver(
+            self.context, self.caller, self.random.choice(failed.fetchall() or [(UUID(int=0),)])[0]
+        )
 
     def take(self) -> None:
         claimed = claim_all(self.connection, ahead=HOURS)
@@ -148,9 +158,9 @@ class Lives:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_job_is_left_with_nothing_to_come(
-    caller: Caller, connection: psycopg.Connection, seed: int
+    context: Context, caller: Caller, connection: psycopg.Connection, seed: int
 ) -> None:
-    lives = Lives(connection, caller, seed)
+    lives = Lives(context, connection, caller, seed)
     for number in range(STEPS):
         lives.step()
         left = connection.execute(LEFT_OVER).fetchall()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from flask import Flask
 from uuid6 import uuid7
 
 from app.domain.account import Caller
@@ -24,6 +24,7 @@ from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import Trigger
 from app.errors import Conflict, InvalidMember, NotFound, TooLarge
 from app.service import accounts, job_list, jobs
+from app.service.context import Context
 from app.store import jobs as store
 from app.store.claims import Claimed
 from tests.booked import (
@@ -49,18 +50,7 @@ def due_now(connection: psycopg.Connection, job: Job, ago: float = 1.0) -> None:
     connection.execute("UPDATE due SET next_at = %s WHERE job_id = %s", (in_seconds(-ago), job.id))
 
 
-def in_app(app: Flask, call: Callable[..., Any], *args: object) -> Callable[[], Any]:
-    """What another thread runs: a use case in an application context of its own."""
-
-    def run() -> object:
-        with app.app_context():
-            return call(*args)
-
-    return run
-
-
 def claimed_beside(
-    app: Flask,
     connection: psycopg.Connection,
     database: str,
     call: Callable[..., Any],
@@ -74,7 +64,7 @@ def claimed_beside(
         in_thread(lambda: claim_all(connection)) as claimed,
     ):
         wait_until_blocked(holder)
-        with in_thread(in_app(app, call, *args)) as called:
+        with in_thread(partial(call, *args)) as called:
             wait_until_blocked(holder, 2)
             release()
             (run,) = claimed()
@@ -82,8 +72,9 @@ def claimed_beside(
     return run
 
 
-def test_a_booking_reads_back_as_it_was_made(caller: Caller) -> None:
+def test_a_booking_reads_back_as_it_was_made(context: Context, caller: Caller) -> None:
     made = jobs.create(
+        context,
         caller,
         Booking(
             url="https://example.com/cb",
@@ -105,18 +96,22 @@ def test_a_booking_reads_back_as_it_was_made(caller: Caller) -> None:
         ),
     )
 
-    assert jobs.get(caller, made.id) == made
+    assert jobs.get(context, caller, made.id) == made
     assert made.next_at == TOMORROW.instant
 
 
 def test_what_cannot_be_booked_together_leaves_nothing_behind(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    made = jobs.create_together(caller, [booking(), booking(QUARTERLY), booking(enabled=False)])
-    assert [jobs.get(caller, each.id) for each in made] == made
+    made = jobs.create_together(
+        context, caller, [booking(), booking(QUARTERLY), booking(enabled=False)]
+    )
+    assert [jobs.get(context, caller, each.id) for each in made] == made
 
     with pytest.raises(InvalidMember, match=r"^Job 1 \(counted from 0\): .* not in the future"):
-        jobs.create_together(caller, [booking(), booking(At(instant=caller.now)), booking()])
+        jobs.create_together(
+            context, caller, [booking(), booking(At(instant=caller.now)), booking()]
+        )
     with pytest.raises(psycopg.errors.CheckViolation):
         # What no check of ours let through, the database still takes whole or not at all.
         store.insert_jobs(
@@ -129,9 +124,9 @@ def test_what_cannot_be_booked_together_leaves_nothing_behind(
 
 
 def test_a_job_and_its_due_row_stand_together(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking())
+    job = jobs.create(context, caller, booking())
 
     row = connection.execute("SELECT job_id, version, recurring, next_at FROM due").fetchone()
     assert row == (job.id, 1, False, TOMORROW.instant)
@@ -150,84 +145,96 @@ def test_a_job_and_its_due_row_stand_together(
     ],
 )
 def test_what_cannot_be_delivered_is_refused_and_nothing_stored(
-    caller: Caller, connection: psycopg.Connection, bad: Booking, error: type[Exception]
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    bad: Booking,
+    error: type[Exception],
 ) -> None:
     with pytest.raises(error):
-        jobs.create(caller, bad)
+        jobs.create(context, caller, bad)
 
     assert one(connection, "SELECT count(*) FROM job") == 0
 
 
-def test_another_accounts_job_is_as_unknown_as_nobodys(app: Flask, caller: Caller) -> None:
-    theirs = accounts.authenticate(accounts.create("theirs"), account=None)
-    job = jobs.create(caller, booking())
+def test_another_accounts_job_is_as_unknown_as_nobodys(context: Context, caller: Caller) -> None:
+    theirs = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)
+    job = jobs.create(context, caller, booking())
     for job_id in (job.id, UUID(int=uuid7().int)):
         for call in (
-            lambda job_id=job_id: jobs.get(theirs, job_id),
-            lambda job_id=job_id: jobs.delete(theirs, job_id),
-            lambda job_id=job_id: jobs.update(theirs, job_id, booking(), ReadOnlyMembers()),
+            lambda job_id=job_id: jobs.get(context, theirs, job_id),
+            lambda job_id=job_id: jobs.delete(context, theirs, job_id),
+            lambda job_id=job_id: jobs.update(
+                context, theirs, job_id, booking(), ReadOnlyMembers()
+            ),
         ):
             with pytest.raises(NotFound, match=str(job_id)):
                 call()
-    with job_list.ids(theirs) as listed:
+    with job_list.ids(context, theirs) as listed:
         assert (listed.count, list(listed.ids)) == (0, [])
-    assert jobs.get(caller, job.id) == job
+    assert jobs.get(context, caller, job.id) == job
 
 
-def test_the_list_has_every_id_oldest_first(caller: Caller) -> None:
-    made = [jobs.create(caller, booking()).id for _ in range(3)]
+def test_the_list_has_every_id_oldest_first(context: Context, caller: Caller) -> None:
+    made = [jobs.create(context, caller, booking()).id for _ in range(3)]
 
-    with job_list.ids(caller) as listed:
+    with job_list.ids(context, caller) as listed:
         assert (listed.count, list(listed.ids)) == (3, made)
 
 
-def test_an_update_replaces_the_whole_job(caller: Caller, connection: psycopg.Connection) -> None:
-    job = jobs.create(caller, booking())
+def test_an_update_replaces_the_whole_job(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(context, caller, booking())
 
-    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
+    updated = jobs.update(
+        context, caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers()
+    )
 
-    assert jobs.get(caller, job.id) == updated
+    assert jobs.get(context, caller, job.id) == updated
     assert (updated.version, updated.data, updated.trigger) == (2, b"two", QUARTERLY)
     row = connection.execute("SELECT version, recurring, next_at FROM due").fetchone()
     assert row == (2, True, updated.next_at)
 
 
-def test_a_name_that_is_taken_is_refused_with_the_job_that_has_it(caller: Caller) -> None:
-    first = jobs.create(caller, replace(booking(), name="mine"))
-    second = jobs.create(caller, booking())
+def test_a_name_that_is_taken_is_refused_with_the_job_that_has_it(
+    context: Context, caller: Caller
+) -> None:
+    first = jobs.create(context, caller, replace(booking(), name="mine"))
+    second = jobs.create(context, caller, booking())
     same = replace(booking(), name="mine")
     with pytest.raises(Conflict, match=str(first.id)):
-        jobs.create(caller, same)
+        jobs.create(context, caller, same)
     with pytest.raises(Conflict, match=str(first.id)):
-        jobs.update(caller, second.id, same, ReadOnlyMembers())
-    assert jobs.get(caller, second.id) == second
+        jobs.update(context, caller, second.id, same, ReadOnlyMembers())
+    assert jobs.get(context, caller, second.id) == second
 
 
 def test_a_name_whose_job_has_just_ended_is_not_guessed(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
+    context: Context, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = jobs.create(caller, replace(booking(), name="mine"))
+    first = jobs.create(context, caller, replace(booking(), name="mine"))
     insert = store.insert_jobs
 
     def insert_as_it_ends(*args: Any) -> None:
         try:
             insert(*args)
         finally:
-            jobs.delete(caller, first.id)
+            jobs.delete(context, caller, first.id)
 
     monkeypatch.setattr(store, "insert_jobs", insert_as_it_ends)
     with pytest.raises(Conflict) as refused:
-        jobs.create_together(caller, [replace(booking(), name="mine")])
+        jobs.create_together(context, caller, [replace(booking(), name="mine")])
 
     assert refused.value.message.startswith("The name of one of these jobs was that of another")
     assert refused.value.remedy == "Send the jobs again."
 
 
-def test_read_only_members_must_equal_what_is_stored(caller: Caller) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+def test_read_only_members_must_equal_what_is_stored(context: Context, caller: Caller) -> None:
+    job = jobs.create(context, caller, booking(QUARTERLY))
     assert job.next_at is not None
     same = ReadOnlyMembers(id=str(job.id), account="demo", next=format_utc(job.next_at))
-    jobs.update(caller, job.id, booking(QUARTERLY), same)
+    jobs.update(context, caller, job.id, booking(QUARTERLY), same)
 
     for member, read_only in (
         ("id", ReadOnlyMembers(id=str(uuid7()))),
@@ -236,5 +243,5 @@ def test_read_only_members_must_equal_what_is_stored(caller: Caller) -> None:
         ("next", ReadOnlyMembers(next="never")),
     ):
         with pytest.raises(InvalidMember) as refused:
-            jobs.update(caller, job.id, booking(QUARTERLY), read_only)
+            jobs.update(context, caller, job.id, booking(QUARTERLY), read_only)
         assert refused.value.member == member

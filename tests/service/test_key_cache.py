@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from flask import Flask
 from sqlalchemy import text
 
 from app.domain import key as keys
@@ -18,9 +17,9 @@ from app.domain.one_time import At
 from app.domain.trigger import Trigger, next_after
 from app.errors import InvalidMember, Unauthenticated, Unavailable
 from app.service import accounts, jobs
+from app.service.context import Context
 from app.service.key_cache import KeyCache
 from app.store import accounts as store
-from app.store.engine import session, transaction
 from tests.booked import one
 
 TRANSACTION = text("SELECT pg_current_xact_id()::text")
@@ -39,39 +38,38 @@ def some_key(number: int = 0) -> keys.KeyText:
 
 
 @pytest.fixture
-def key(app: Flask) -> str:
-    assert app
-    return accounts.create("demo")
+def key(context: Context) -> str:
+    return accounts.create(context, "demo")
 
 
 @pytest.fixture
-def cached(key: str) -> CachedCaller:
-    accounts.authenticate(key, account=None)
-    found = accounts.authenticate_cached(key, account=None)
+def cached(context: Context, key: str) -> CachedCaller:
+    accounts.authenticate(context, key, account=None)
+    found = accounts.authenticate_cached(context, key, account=None)
     assert isinstance(found, CachedCaller)
     return found
 
 
-def test_who_has_not_been_looked_up_is_looked_up(key: str) -> None:
-    assert isinstance(accounts.authenticate_cached(key, account="demo"), Caller)
-    assert isinstance(accounts.authenticate_cached(key, account="demo"), CachedCaller)
+def test_who_has_not_been_looked_up_is_looked_up(context: Context, key: str) -> None:
+    assert isinstance(accounts.authenticate_cached(context, key, account="demo"), Caller)
+    assert isinstance(accounts.authenticate_cached(context, key, account="demo"), CachedCaller)
     with pytest.raises(Unauthenticated):
-        accounts.authenticate_cached(key, account="other")
+        accounts.authenticate_cached(context, key, account="other")
     with pytest.raises(Unauthenticated):
-        accounts.authenticate_cached(key[:-1], account=None)
+        accounts.authenticate_cached(context, key[:-1], account=None)
 
 
 def test_a_booking_asks_nothing_before_it_books(
-    cached: CachedCaller, monkeypatch: pytest.MonkeyPatch
+    context: Context, cached: CachedCaller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def asked(*_: Any) -> None:
         raise AssertionError
 
     with monkeypatch.context() as patched:
         patched.setattr(store, "find_key", asked)
-        made = [jobs.create(cached, booking(enabled=enabled)) for enabled in (True, False)]
-    caller = accounts.verify(cached)
-    assert [jobs.get(caller, each.id) for each in made] == made
+        made = [jobs.create(context, cached, booking(enabled=enabled)) for enabled in (True, False)]
+    caller = accounts.verify(context, cached)
+    assert [jobs.get(context, caller, each.id) for each in made] == made
     assert made[0].next_at == next_after(YEARLY, caller.now)
     assert made[1].next_at is None
 
@@ -85,18 +83,18 @@ def test_a_booking_asks_nothing_before_it_books(
     ],
 )
 def test_a_key_that_is_not_valid_any_more_books_nothing(
-    cached: CachedCaller, connection: psycopg.Connection, change: str
+    context: Context, cached: CachedCaller, connection: psycopg.Connection, change: str
 ) -> None:
     connection.execute(change)
     with pytest.raises(Unauthenticated):
-        jobs.create(cached, booking())
+        jobs.create(context, cached, booking())
     assert one(connection, "SELECT count(*) FROM job") == 0
 
 
 @pytest.mark.parametrize("behind", [timedelta(days=-800), timedelta(days=800)])
 @pytest.mark.parametrize("enabled", [True, False])
 def test_a_booking_with_a_wrong_cached_clock_reads_the_clock(
-    cached: CachedCaller, behind: timedelta, *, enabled: bool
+    context: Context, cached: CachedCaller, behind: timedelta, *, enabled: bool
 ) -> None:
     wrong = CachedCaller(
         account=cached.account,
@@ -104,12 +102,14 @@ def test_a_booking_with_a_wrong_cached_clock_reads_the_clock(
         digest=cached.digest,
         since=cached.since - behind,
     )
-    made = jobs.create(wrong, booking(enabled=enabled))
+    made = jobs.create(context, wrong, booking(enabled=enabled))
     assert made.next_at == (next_after(YEARLY, cached.since) if enabled else None)
-    assert jobs.get(accounts.verify(cached), made.id) == made
+    assert jobs.get(context, accounts.verify(context, cached), made.id) == made
 
 
-def test_a_time_between_the_cached_and_the_real_clock_is_past(cached: CachedCaller) -> None:
+def test_a_time_between_the_cached_and_the_real_clock_is_past(
+    context: Context, cached: CachedCaller
+) -> None:
     stale = CachedCaller(
         account=cached.account,
         key_id=cached.key_id,
@@ -118,7 +118,7 @@ def test_a_time_between_the_cached_and_the_real_clock_is_past(cached: CachedCall
     )
     for enabled in (True, False):
         with pytest.raises(InvalidMember, match="not in the future"):
-            jobs.create(stale, booking(At(instant=cached.since), enabled=enabled))
+            jobs.create(context, stale, booking(At(instant=cached.since), enabled=enabled))
 
 
 def test_what_is_known_is_bounded_and_forgotten() -> None:
@@ -142,10 +142,10 @@ def test_what_is_known_is_bounded_and_forgotten() -> None:
 
 
 def test_connections_that_died_are_told_once_and_replaced(
-    cached: CachedCaller, connection: psycopg.Connection
+    context: Context, cached: CachedCaller, connection: psycopg.Connection
 ) -> None:
     # Two lie in the pool, of which only one is found dead.
-    with session(), session():
+    with context.database.session(), context.database.session():
         pass
     connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -153,16 +153,17 @@ def test_connections_that_died_are_told_once_and_replaced(
         " AND backend_type = 'client backend'"
     )
     with pytest.raises(Unavailable):
-        jobs.create(cached, booking())
-    with session() as used:
+        jobs.create(context, cached, booking())
+    with context.database.session() as used:
         assert one(used, "SELECT 1") == 1
-        jobs.create(cached, booking())
+        jobs.create(context, cached, booking())
 
 
-@pytest.mark.usefixtures("app")
-def test_a_statement_that_failed_leaves_no_connection_without_transactions() -> None:
-    with pytest.raises(psycopg.errors.DivisionByZero), session() as used:
+def test_a_statement_that_failed_leaves_no_connection_without_transactions(
+    context: Context,
+) -> None:
+    with pytest.raises(psycopg.errors.DivisionByZero), context.database.session() as used:
         used.execute("SELECT 1 / 0")
-    with transaction() as lent:
+    with context.database.transaction() as lent:
         before = lent.execute(TRANSACTION).scalar_one()
         assert lent.execute(TRANSACTION).scalar_one() == before

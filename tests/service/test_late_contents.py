@@ -12,6 +12,7 @@ from app.domain.account import Caller
 from app.domain.job import Booking
 from app.domain.run import RunState
 from app.service import runs
+from app.service.context import Context
 from app.service.dapr import jobs as dapr_jobs
 from app.store.settling import settle
 from tests.booked import claim_and_take, one
@@ -19,18 +20,18 @@ from tests.store.test_settling import came
 
 
 def test_it_is_kept_for_a_run_that_is_sent_again(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     def judge(now: datetime) -> tuple[Booking, datetime]:
         document = JobDocument(schedule="@every 8760h", due_time="2020-01-02T00:00:00Z")
         return bookings.of_document("shop", "tidy", document, now)
 
-    dapr_jobs.book(caller, judge)
+    dapr_jobs.book(context, caller, judge)
     (run,) = claim_and_take(connection)
     assert run.due_at.year == 2020
     settle(connection, [came(run, RunState.FAILED, 500)])
 
-    dapr_jobs.book(caller, judge, overwrite=True)
+    dapr_jobs.book(context, caller, judge, overwrite=True)
 
     assert one(connection, "SELECT count(*) FROM superseded WHERE job_id = %s", run.job_id) == 1
-    assert runs.redeliver(caller, run.id).id == run.id
+    assert runs.redeliver(context, caller, run.id).id == run.id

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from flask import Flask
 
 from app.domain.limits import DEFAULTS
 from app.errors import InvalidMember, NotFound
 from app.service import accounts, limits
+from app.service.context import Context
 from app.service.dapr import apps as dapr_apps
-from app.service.limits import FRESH_S, MAX_ACCOUNTS, KnownLimits, limits_of
+from app.service.limit_cache import FRESH_S, MAX_ACCOUNTS, LimitCache
+from app.service.limits import limits_of
 from app.store import limits as store
-from app.store.engine import transaction
 
 
 class Clock:
@@ -26,7 +26,7 @@ class Clock:
 
 def test_what_is_known_is_trusted_for_some_seconds_only() -> None:
     clock = Clock()
-    known = KnownLimits(DEFAULTS, clock=clock)
+    known = LimitCache(DEFAULTS, clock=clock)
     assert known.get(1) is None
     assert known.put(1, {"jobs": 3}) == replace(DEFAULTS, jobs=3)
     clock.now += FRESH_S - 0.1
@@ -36,40 +36,38 @@ def test_what_is_known_is_trusted_for_some_seconds_only() -> None:
 
 
 def test_memory_is_bounded_whatever_the_number_of_accounts() -> None:
-    known = KnownLimits(DEFAULTS, clock=Clock())
+    known = LimitCache(DEFAULTS, clock=Clock())
     for account_id in range(MAX_ACCOUNTS + 1):
         known.put(account_id, {})
     assert known.get(0) is None
     assert known.get(MAX_ACCOUNTS) == DEFAULTS
 
 
-def test_a_changed_limit_comes_with_the_next_look_up_of_a_key(app: Flask) -> None:
-    with app.app_context():
-        key = accounts.create("demo")
-        account = accounts.named("demo")
-        assert limits_of(account) == DEFAULTS
-        given = {"jobs": 3, "followers": None, "connections": 7}
-        with transaction() as connection:  # as a command does, in a process of its own
-            store.change(connection, "demo", given=given, dropped=frozenset())
-        assert limits_of(account) == DEFAULTS
-        accounts.authenticate(key, account=None)
-        own = replace(DEFAULTS, jobs=3, followers=None, connections=7)
-        assert limits_of(account) == own
-        accounts.limit("demo", {"jobs": "default", "connections": "default"})
-        assert limits_of(account) == replace(DEFAULTS, followers=None)
+def test_a_changed_limit_comes_with_the_next_look_up_of_a_key(context: Context) -> None:
+    key = accounts.create(context, "demo")
+    account = accounts.named(context, "demo")
+    assert limits_of(context, account) == DEFAULTS
+    given = {"jobs": 3, "followers": None, "connections": 7}
+    with context.database.transaction() as connection:  # as a command does, in a process of its own
+        store.change(connection, "demo", given=given, dropped=frozenset())
+    assert limits_of(context, account) == DEFAULTS
+    accounts.authenticate(context, key, account=None)
+    own = replace(DEFAULTS, jobs=3, followers=None, connections=7)
+    assert limits_of(context, account) == own
+    accounts.limit(context, "demo", {"jobs": "default", "connections": "default"})
+    assert limits_of(context, account) == replace(DEFAULTS, followers=None)
 
 
-def test_states_are_as_stored_now_and_count_what_is_cheap_to_count(app: Flask) -> None:
-    with app.app_context():
-        accounts.create("demo")
-        account = accounts.named("demo")
-        dapr_apps.put(account, "app", url="http://127.0.0.1:2", token=None)
-        limits_of(account)
-        accounts.limit("demo", {"daprApps": 5})
-        found = {each.limit.name: each for each in limits.states(account)}
-        apps = found["daprApps"]
-        assert (apps.allowed, apps.used, apps.own) == (5, 1, True)
-        assert (found["followers"].used, found["followers"].own) == (None, False)
+def test_states_are_as_stored_now_and_count_what_is_cheap_to_count(context: Context) -> None:
+    accounts.create(context, "demo")
+    account = accounts.named(context, "demo")
+    dapr_apps.put(context, account, "app", url="http://127.0.0.1:2", token=None)
+    limits_of(context, account)
+    accounts.limit(context, "demo", {"daprApps": 5})
+    found = {each.limit.name: each for each in limits.states(context, account)}
+    apps = found["daprApps"]
+    assert (apps.allowed, apps.used, apps.own) == (5, 1, True)
+    assert (found["followers"].used, found["followers"].own) == (None, False)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +81,11 @@ def test_states_are_as_stored_now_and_count_what_is_cheap_to_count(app: Flask) -
     ],
 )
 def test_an_amount_that_cannot_be_is_refused_by_its_limit_s_name(
-    app: Flask, name: str, given: int | str
+    context: Context, name: str, given: int | str
 ) -> None:
-    with app.app_context():
-        accounts.create("demo")
-        with pytest.raises(InvalidMember) as refused:
-            accounts.limit("demo", {name: given})
-        assert refused.value.member == name
-        with pytest.raises(NotFound):
-            accounts.limit("nobody", {"jobs": 1})
+    accounts.create(context, "demo")
+    with pytest.raises(InvalidMember) as refused:
+        accounts.limit(context, "demo", {name: given})
+    assert refused.value.member == name
+    with pytest.raises(NotFound):
+        accounts.limit(context, "nobody", {"jobs": 1})

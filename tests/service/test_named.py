@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 import pytest
-from flask import Flask
 
 from app.domain.account import Caller
 from app.domain.call_options import CallOptions
@@ -22,6 +22,7 @@ from app.domain.one_time import At
 from app.domain.retry_policy import RetryPolicy
 from app.errors import Conflict, InvalidMember, NotFound
 from app.service import accounts, jobs, jobs_by_name
+from app.service.context import Context
 from app.store import jobs as store
 from tests.booked import in_thread, one, wait_until_blocked
 from tests.service.test_jobs import TOMORROW, due_now
@@ -51,18 +52,8 @@ FULL = Booking(
 )
 
 
-def put(caller: Caller, booking: Booking = OFTEN) -> Job:
-    return jobs_by_name.put(caller, booking, ReadOnlyMembers()).job
-
-
-def calling(app: Flask, call: Callable[..., Any], *args: Any) -> Callable[[], Any]:
-    """What another thread runs: a use case in an application context of its own."""
-
-    def run() -> Any:
-        with app.app_context():
-            return call(*args)
-
-    return run
+def put(context: Context, caller: Caller, booking: Booking = OFTEN) -> Job:
+    return jobs_by_name.put(context, caller, booking, ReadOnlyMembers()).job
 
 
 @contextmanager
@@ -73,13 +64,17 @@ def locking(database: str, statement: LiteralString) -> Iterator[psycopg.Connect
         yield holder
 
 
-def test_a_name_is_booked_then_replaced(caller: Caller) -> None:
-    first = jobs_by_name.put(caller, OFTEN, ReadOnlyMembers())
+def test_a_name_is_booked_then_replaced(context: Context, caller: Caller) -> None:
+    first = jobs_by_name.put(context, caller, OFTEN, ReadOnlyMembers())
     assert (first.created, first.job.version) == (True, 1)
-    second = jobs_by_name.put(caller, OTHER, ReadOnlyMembers())
+    second = jobs_by_name.put(context, caller, OTHER, ReadOnlyMembers())
     assert (second.created, second.job.version) == (False, 2)
     assert second.job.id == first.job.id
-    assert jobs_by_name.get(caller, NAME) == second.job == jobs.get(caller, first.job.id)
+    assert (
+        jobs_by_name.get(context, caller, NAME)
+        == second.job
+        == jobs.get(context, caller, first.job.id)
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,12 +87,12 @@ def test_a_name_is_booked_then_replaced(caller: Caller) -> None:
     ],
 )
 def test_what_is_so_already_is_left_alone(
-    caller: Caller, connection: psycopg.Connection, booking: Booking
+    context: Context, caller: Caller, connection: psycopg.Connection, booking: Booking
 ) -> None:
-    made = put(caller, booking)
+    made = put(context, caller, booking)
     before = connection.execute(ROWS).fetchall()
 
-    again = jobs_by_name.put(caller, booking, ReadOnlyMembers(id=str(made.id)))
+    again = jobs_by_name.put(context, caller, booking, ReadOnlyMembers(id=str(made.id)))
 
     assert (again.created, again.job) == (False, made)
     after = connection.execute(ROWS).fetchall()
@@ -105,18 +100,18 @@ def test_what_is_so_already_is_left_alone(
 
 
 def test_a_firing_that_is_due_outlasts_the_same_put(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     soon = replace(OFTEN, trigger=At(instant=TOMORROW.instant))
-    job = put(caller, soon)
+    job = put(context, caller, soon)
     due_now(connection, job)
     later = replace(caller, now=TOMORROW.instant + timedelta(seconds=1))
     # By then its time has passed; it is not judged anew, as nothing is booked.
-    assert put(later, soon).version == 1
+    assert put(context, later, soon).version == 1
     assert one(connection, "SELECT next_at < now() FROM due") is True
-    jobs.delete(caller, job.id)
+    jobs.delete(context, caller, job.id)
     with pytest.raises(InvalidMember, match="not in the future"):
-        put(later, soon)
+        put(context, later, soon)
 
 
 @pytest.mark.parametrize(
@@ -136,46 +131,52 @@ def test_a_firing_that_is_due_outlasts_the_same_put(
         {"on_failure": None},
     ],
 )
-def test_whatever_differs_makes_a_version(caller: Caller, different: dict[str, Any]) -> None:
-    put(caller, FULL)
+def test_whatever_differs_makes_a_version(
+    context: Context, caller: Caller, different: dict[str, Any]
+) -> None:
+    put(context, caller, FULL)
     wanted = replace(FULL, **different)
-    assert put(caller, wanted).version == 2
-    assert put(caller, wanted).version == 2
+    assert put(context, caller, wanted).version == 2
+    assert put(context, caller, wanted).version == 2
 
 
-def test_what_a_document_repeats_must_be_right_where_the_job_is_there(caller: Caller) -> None:
+def test_what_a_document_repeats_must_be_right_where_the_job_is_there(
+    context: Context, caller: Caller
+) -> None:
     # Of a job that is not there yet, nothing can be repeated rightly or wrongly.
-    made = jobs_by_name.put(caller, OFTEN, ReadOnlyMembers(id="of-another-one", account="whose"))
+    made = jobs_by_name.put(
+        context, caller, OFTEN, ReadOnlyMembers(id="of-another-one", account="whose")
+    )
     assert made.created
     for booking in (OFTEN, OTHER):
         with pytest.raises(InvalidMember) as refused:
-            jobs_by_name.put(caller, booking, ReadOnlyMembers(account="whose"))
+            jobs_by_name.put(context, caller, booking, ReadOnlyMembers(account="whose"))
         assert refused.value.member == "account"
-    assert jobs_by_name.get(caller, NAME) == made.job
+    assert jobs_by_name.get(context, caller, NAME) == made.job
 
 
-def test_a_name_is_its_accounts(caller: Caller) -> None:
-    theirs = accounts.authenticate(accounts.create("theirs"), account=None)
-    mine = put(caller)
+def test_a_name_is_its_accounts(context: Context, caller: Caller) -> None:
+    theirs = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)
+    mine = put(context, caller)
     for call in (jobs_by_name.get, jobs_by_name.delete):
         with pytest.raises(NotFound, match=NAME):
-            call(theirs, NAME)
-    assert jobs_by_name.put(theirs, OTHER, ReadOnlyMembers()).created
-    jobs_by_name.delete(theirs, NAME)
-    assert jobs_by_name.get(caller, NAME) == mine
-    jobs_by_name.delete(caller, NAME)
+            call(context, theirs, NAME)
+    assert jobs_by_name.put(context, theirs, OTHER, ReadOnlyMembers()).created
+    jobs_by_name.delete(context, theirs, NAME)
+    assert jobs_by_name.get(context, caller, NAME) == mine
+    jobs_by_name.delete(context, caller, NAME)
     with pytest.raises(NotFound):
-        jobs.get(caller, mine.id)
+        jobs.get(context, caller, mine.id)
     with pytest.raises(NotFound):
-        jobs_by_name.delete(caller, NAME)
+        jobs_by_name.delete(context, caller, NAME)
 
 
 @pytest.mark.parametrize("name", ["", " a", "a\0b", "x" * 129, "\u2028"])
-def test_what_can_be_no_name_is_refused(caller: Caller, name: str) -> None:
+def test_what_can_be_no_name_is_refused(context: Context, caller: Caller, name: str) -> None:
     for call in (
-        lambda: jobs_by_name.get(caller, name),
-        lambda: jobs_by_name.delete(caller, name),
-        lambda: put(caller, replace(OFTEN, name=name)),
+        lambda: jobs_by_name.get(context, caller, name),
+        lambda: jobs_by_name.delete(context, caller, name),
+        lambda: put(context, caller, replace(OFTEN, name=name)),
     ):
         with pytest.raises(InvalidMember) as refused:
             call()
@@ -183,13 +184,15 @@ def test_what_can_be_no_name_is_refused(caller: Caller, name: str) -> None:
 
 
 def test_two_that_declare_a_new_name_at_once_come_to_one_job(
-    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
     # Both have found nobody of that name when the first of them is let in.
     with (
         locking(database, "LOCK TABLE job IN SHARE ROW EXCLUSIVE MODE") as holder,
-        in_thread(calling(app, jobs_by_name.put, caller, OFTEN, ReadOnlyMembers())) as one_put,
-        in_thread(calling(app, jobs_by_name.put, caller, OTHER, ReadOnlyMembers())) as other_put,
+        in_thread(partial(jobs_by_name.put, context, caller, OFTEN, ReadOnlyMembers())) as one_put,
+        in_thread(
+            partial(jobs_by_name.put, context, caller, OTHER, ReadOnlyMembers())
+        ) as other_put,
     ):
         wait_until_blocked(connection, 2)
         holder.commit()
@@ -198,18 +201,18 @@ def test_two_that_declare_a_new_name_at_once_come_to_one_job(
     assert len({each.job.id for each in puts}) == 1
     assert sorted(each.job.version for each in puts) == [1, 2]
     last = max(puts, key=lambda each: each.job.version)
-    assert jobs_by_name.get(caller, NAME) == last.job
+    assert jobs_by_name.get(context, caller, NAME) == last.job
     assert one(connection, "SELECT count(*) FROM job") == 1
 
 
 def test_two_that_change_a_name_alike_make_one_version(
-    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
-    put(caller)
+    put(context, caller)
     with (
         locking(database, JOBS_LOCK) as holder,
-        in_thread(calling(app, put, caller, OTHER)) as one_put,
-        in_thread(calling(app, put, caller, OTHER)) as other_put,
+        in_thread(partial(put, context, caller, OTHER)) as one_put,
+        in_thread(partial(put, context, caller, OTHER)) as other_put,
     ):
         wait_until_blocked(connection, 2)
         holder.commit()
@@ -218,16 +221,16 @@ def test_two_that_change_a_name_alike_make_one_version(
 
 @pytest.mark.parametrize("ending", ["renamed", "deleted"])
 def test_a_job_that_loses_the_name_meanwhile_is_not_the_one_that_is_meant(
-    app: Flask,
+    context: Context,
     caller: Caller,
     connection: psycopg.Connection,
     database: str,
     ending: str,
 ) -> None:
-    job = put(caller)
+    job = put(context, caller)
     with (
         locking(database, JOBS_LOCK) as holder,
-        in_thread(calling(app, jobs_by_name.put, caller, OTHER, ReadOnlyMembers())) as declared,
+        in_thread(partial(jobs_by_name.put, context, caller, OTHER, ReadOnlyMembers())) as declared,
     ):
         wait_until_blocked(connection)
         if ending == "renamed":
@@ -240,29 +243,29 @@ def test_a_job_that_loses_the_name_meanwhile_is_not_the_one_that_is_meant(
     assert made.created
     assert made.job.id != job.id
     if ending == "renamed":
-        assert jobs.get(caller, job.id) == replace(job, name="renamed")
+        assert jobs.get(context, caller, job.id) == replace(job, name="renamed")
 
 
 def test_a_delete_leaves_a_job_that_was_renamed_before(
-    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
-    job = put(caller)
+    job = put(context, caller)
     with (
         locking(database, JOBS_LOCK) as holder,
-        in_thread(calling(app, jobs_by_name.delete, caller, NAME)) as deleted,
+        in_thread(partial(jobs_by_name.delete, context, caller, NAME)) as deleted,
     ):
         wait_until_blocked(connection)
         holder.execute("UPDATE job SET name = 'renamed'")
         holder.commit()
         with pytest.raises(NotFound):
             deleted()
-    assert jobs.get(caller, job.id).name == "renamed"
+    assert jobs.get(context, caller, job.id).name == "renamed"
 
 
 def test_a_name_that_never_rests_is_given_up(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
+    context: Context, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = put(caller)
+    job = put(context, caller)
     locked: list[UUID] = []
 
     def gone(_connection: object, _account_id: int, job_id: UUID) -> bool:
@@ -270,15 +273,18 @@ def test_a_name_that_never_rests_is_given_up(
         return False
 
     monkeypatch.setattr(store, "lock", gone)
-    for call in (lambda: put(caller, OTHER), lambda: jobs_by_name.delete(caller, NAME)):
+    for call in (
+        lambda: put(context, caller, OTHER),
+        lambda: jobs_by_name.delete(context, caller, NAME),
+    ):
         with pytest.raises(Conflict) as refused:
             call()
         assert refused.value.remedy == "Send the request again."
     assert locked == [job.id] * jobs_by_name.TRIES * 2
 
 
-def test_an_unchanged_put_waits_for_nobody(caller: Caller, database: str) -> None:
-    job = put(caller)
+def test_an_unchanged_put_waits_for_nobody(context: Context, caller: Caller, database: str) -> None:
+    job = put(context, caller)
     with locking(database, JOBS_LOCK):
         # For the lock it would wait as long as lock_timeout, and be refused then.
-        assert put(caller) == job
+        assert put(context, caller) == job

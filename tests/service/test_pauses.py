@@ -8,7 +8,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from flask import Flask
 from uuid6 import uuid7
 
 from app.domain.account import Caller
@@ -18,6 +17,7 @@ from app.domain.one_time import At
 from app.domain.run import RunKind, RunState
 from app.errors import Conflict, InvalidMember, NotFound
 from app.service import accounts, jobs, pauses, runs
+from app.service.context import Context
 from app.store.repairs import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import settle
@@ -58,92 +58,94 @@ def end_all(connection: psycopg.Connection) -> None:
 
 
 def test_a_pause_withdraws_retries_and_is_safe_twice(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(context, caller, booking(QUARTERLY))
     due_now(connection, job)
     (run,) = claim_and_take(connection)
     settle(connection, [came(run, None, 500)])
 
-    paused = pauses.pause(caller, job.id)
+    paused = pauses.pause(context, caller, job.id)
 
     assert (paused.enabled, paused.next_at, paused.version) == (False, None, 2)
-    assert jobs.get(caller, job.id) == paused
+    assert jobs.get(context, caller, job.id) == paused
     end_all(connection)
-    assert runs.get(caller, run.id).state is RunState.CANCELLED
-    assert pauses.pause(caller, job.id) == paused
+    assert runs.get(context, caller, run.id).state is RunState.CANCELLED
+    assert pauses.pause(context, caller, job.id) == paused
 
 
 def test_a_pause_waits_for_a_claim_and_withdraws_its_run(
-    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(context, caller, booking(QUARTERLY))
     due_now(connection, job)
-    run = claimed_beside(app, connection, database, pauses.pause, caller, job.id)
+    run = claimed_beside(connection, database, pauses.pause, context, caller, job.id)
 
     assert take(connection, [(run.run_id, run.token)]) == []
     assert one(connection, "SELECT next_at FROM due") is None
 
 
 def test_a_pause_of_a_paused_job_withdraws_what_was_asked_for_by_hand(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY, enabled=False))
-    run_id = pauses.fire(caller, job.id)
+    job = jobs.create(context, caller, booking(QUARTERLY, enabled=False))
+    run_id = pauses.fire(context, caller, job.id)
 
-    pauses.pause(caller, job.id)
+    pauses.pause(context, caller, job.id)
     end_all(connection)
 
-    assert runs.get(caller, run_id).state is RunState.CANCELLED
+    assert runs.get(context, caller, run_id).state is RunState.CANCELLED
 
 
-def test_a_recurring_job_is_resumed_with_its_next_firing(caller: Caller) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
-    pauses.pause(caller, job.id)
+def test_a_recurring_job_is_resumed_with_its_next_firing(context: Context, caller: Caller) -> None:
+    job = jobs.create(context, caller, booking(QUARTERLY))
+    pauses.pause(context, caller, job.id)
 
-    resumed = pauses.resume(caller, job.id)
+    resumed = pauses.resume(context, caller, job.id)
 
     assert (resumed.enabled, resumed.version, resumed.next_at) == (True, 3, job.next_at)
-    assert jobs.get(caller, job.id) == resumed
-    assert pauses.resume(caller, job.id) == resumed
+    assert jobs.get(context, caller, job.id) == resumed
+    assert pauses.resume(context, caller, job.id) == resumed
 
 
 @pytest.mark.parametrize("by_put", [False, True])
 def test_a_one_time_job_whose_time_passed_while_paused_fires_late_at_once(
-    caller: Caller, connection: psycopg.Connection, *, by_put: bool
+    context: Context, caller: Caller, connection: psycopg.Connection, *, by_put: bool
 ) -> None:
-    job = jobs.create(caller, booking())
-    pauses.pause(caller, job.id)
+    job = jobs.create(context, caller, booking())
+    pauses.pause(context, caller, job.id)
     instant = let_pass(connection, job)
 
     if by_put:
-        jobs.update(caller, job.id, booking(At(instant=instant), data=b"two"), ReadOnlyMembers())
+        jobs.update(
+            context, caller, job.id, booking(At(instant=instant), data=b"two"), ReadOnlyMembers()
+        )
     else:
-        pauses.resume(caller, job.id)
+        pauses.resume(context, caller, job.id)
     (run,) = claim_and_take(connection)
 
     assert (run.due_at, run.data) == (instant, b"two" if by_put else b"one")
     settle(connection, [came(run)])
     with pytest.raises(NotFound):
-        jobs.get(caller, job.id)
+        jobs.get(context, caller, job.id)
 
 
 def test_a_firing_withdrawn_by_the_pause_is_made_when_resumed(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking())
+    job = jobs.create(context, caller, booking())
     instant = let_pass(connection, job)
     (run,) = claim_and_take(connection)
     settle(connection, [came(run, None, 500)])
-    pauses.pause(caller, job.id)
+    pauses.pause(context, caller, job.id)
     end_all(connection)
 
-    pauses.resume(caller, job.id)
+    pauses.resume(context, caller, job.id)
     (again,) = claim_and_take(connection)
 
     assert (again.due_at, again.job_version) == (instant, 3)
     settle(connection, [came(again)])
-    assert {run.state for run in of_job(caller, job.id)} == {
+    assert {run.state for run in of_job(context, caller, job.id)} == {
         RunState.SUCCEEDED,
         RunState.CANCELLED,
     }
@@ -152,110 +154,115 @@ def test_a_firing_withdrawn_by_the_pause_is_made_when_resumed(
 @pytest.mark.parametrize("by_put", [False, True])
 @pytest.mark.parametrize("settled", [False, True])
 def test_a_firing_that_was_made_all_the_same_is_not_made_twice(
-    caller: Caller, connection: psycopg.Connection, *, by_put: bool, settled: bool
+    context: Context, caller: Caller, connection: psycopg.Connection, *, by_put: bool, settled: bool
 ) -> None:
-    job = jobs.create(caller, booking())
+    job = jobs.create(context, caller, booking())
     instant = let_pass(connection, job)
     (run,) = claim_and_take(connection)
-    paused = pauses.pause(caller, job.id)
+    paused = pauses.pause(context, caller, job.id)
     if settled:
         settle(connection, [came(run)])
 
     def resume() -> None:
         if by_put:
-            jobs.update(caller, job.id, booking(At(instant=instant)), ReadOnlyMembers())
+            jobs.update(context, caller, job.id, booking(At(instant=instant)), ReadOnlyMembers())
         else:
-            pauses.resume(caller, job.id)
+            pauses.resume(context, caller, job.id)
 
     with pytest.raises(Conflict, match="made already"):
         resume()
 
-    assert jobs.get(caller, job.id) == replace(paused, trigger=At(instant=instant))
-    assert jobs.update(caller, job.id, booking(), ReadOnlyMembers()).next_at == TOMORROW.instant
+    assert jobs.get(context, caller, job.id) == replace(paused, trigger=At(instant=instant))
+    assert (
+        jobs.update(context, caller, job.id, booking(), ReadOnlyMembers()).next_at
+        == TOMORROW.instant
+    )
 
 
 def test_an_instant_that_has_passed_is_no_hindrance_to_a_pause_by_put(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking())
+    job = jobs.create(context, caller, booking())
     instant = let_pass(connection, job)
 
     paused = jobs.update(
-        caller, job.id, booking(At(instant=instant), enabled=False), ReadOnlyMembers()
+        context, caller, job.id, booking(At(instant=instant), enabled=False), ReadOnlyMembers()
     )
 
     assert not paused.enabled
     another = booking(At(instant=instant - timedelta(seconds=1)))
     with pytest.raises(InvalidMember, match="not in the future"):
-        jobs.update(caller, job.id, another, ReadOnlyMembers())
+        jobs.update(context, caller, job.id, another, ReadOnlyMembers())
 
 
 def test_a_schedule_that_ended_while_paused_cannot_be_resumed(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(Cron(expression="0 0 0 1 1 ? 2090"), enabled=False))
+    job = jobs.create(context, caller, booking(Cron(expression="0 0 0 1 1 ? 2090"), enabled=False))
     connection.execute("""
         UPDATE job SET trigger = '{"kind": "cron", "expression": "0 0 0 1 1 ? 2020"}'
         """)
 
     with pytest.raises(Conflict, match="never fires again"):
-        pauses.resume(caller, job.id)
-    assert not jobs.get(caller, job.id).enabled
+        pauses.resume(context, caller, job.id)
+    assert not jobs.get(context, caller, job.id).enabled
 
 
 def test_a_call_by_hand_leaves_the_schedule_as_it_is(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking())
+    job = jobs.create(context, caller, booking())
 
-    run_id = pauses.fire(caller, job.id)
+    run_id = pauses.fire(context, caller, job.id)
     (taken,) = look_and_take(connection)
 
     assert (taken.id, taken.data) == (run_id, b"one")
     assert 0 < taken.remaining <= 0.2
     settle(connection, [came(taken)])
-    run = runs.get(caller, run_id)
+    run = runs.get(context, caller, run_id)
     assert (run.kind, run.state) == (RunKind.MANUAL, RunState.SUCCEEDED)
-    assert jobs.get(caller, job.id) == job
+    assert jobs.get(context, caller, job.id) == job
 
 
 def test_a_paused_job_is_called_by_hand_and_stays_paused(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(enabled=False))
+    job = jobs.create(context, caller, booking(enabled=False))
 
-    pauses.fire(caller, job.id)
+    pauses.fire(context, caller, job.id)
     (taken,) = look_and_take(connection)
     settle(connection, [came(taken)])
 
-    assert jobs.get(caller, job.id) == job
+    assert jobs.get(context, caller, job.id) == job
 
 
 def test_a_job_whose_firing_was_settled_first_ends_with_the_call_by_hand(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking())
-    pauses.fire(caller, job.id)
+    job = jobs.create(context, caller, booking())
+    pauses.fire(context, caller, job.id)
     (by_hand,) = look_and_take(connection)
     due_now(connection, job)
     (scheduled,) = claim_and_take(connection)
 
     settle(connection, [came(scheduled)])
-    assert jobs.get(caller, job.id).next_at is None
+    assert jobs.get(context, caller, job.id).next_at is None
     settle(connection, [came(by_hand)])
 
     with pytest.raises(NotFound):
-        jobs.get(caller, job.id)
+        jobs.get(context, caller, job.id)
     assert rearm_orphans(connection, limit=9, unreadable=lambda *_: None) == (0, 0)
 
 
 def test_an_update_leaves_a_call_by_hand_and_the_schedule_of_the_new_version(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
-    pauses.fire(caller, job.id)
+    job = jobs.create(context, caller, booking(QUARTERLY))
+    pauses.fire(context, caller, job.id)
 
-    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
+    updated = jobs.update(
+        context, caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers()
+    )
     (taken,) = look_and_take(connection)
 
     assert (taken.data, taken.job_version) == (b"one", 1)
@@ -263,37 +270,46 @@ def test_an_update_leaves_a_call_by_hand_and_the_schedule_of_the_new_version(
 
 
 def test_a_call_by_hand_stands_for_no_firing_of_a_new_version(
-    caller: Caller, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = datetime.now(UTC)
     quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
-    job = jobs.create(caller, booking(QUARTERLY))
-    pauses.fire(caller, job.id)
+    job = jobs.create(context, caller, booking(QUARTERLY))
+    pauses.fire(context, caller, job.id)
     by_hand = quarter + timedelta(milliseconds=100)
     connection.execute("UPDATE inflight SET due_at = %s, send_at = %s", (by_hand, by_hand))
 
     just_before = quarter - timedelta(milliseconds=50)
     monkeypatch.setattr(jobs, "read_clock", lambda _connection: just_before)
-    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
+    updated = jobs.update(
+        context, caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers()
+    )
 
     assert updated.next_at == quarter
 
 
-def test_deleting_withdraws_a_call_by_hand(caller: Caller, connection: psycopg.Connection) -> None:
-    job = jobs.create(caller, booking())
-    run_id = pauses.fire(caller, job.id)
+def test_deleting_withdraws_a_call_by_hand(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(context, caller, booking())
+    run_id = pauses.fire(context, caller, job.id)
 
-    jobs.delete(caller, job.id)
+    jobs.delete(context, caller, job.id)
 
     end_all(connection)
-    assert runs.get(caller, run_id).state is RunState.CANCELLED
+    assert runs.get(context, caller, run_id).state is RunState.CANCELLED
 
 
-def test_another_accounts_job_is_neither_paused_nor_called(caller: Caller) -> None:
-    theirs = accounts.authenticate(accounts.create("theirs"), account=None)
-    job = jobs.create(caller, booking())
+def test_another_accounts_job_is_neither_paused_nor_called(
+    context: Context, caller: Caller
+) -> None:
+    theirs = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)
+    job = jobs.create(context, caller, booking())
     for job_id in (job.id, UUID(int=uuid7().int)):
         for call in (pauses.pause, pauses.resume, pauses.fire):
             with pytest.raises(NotFound, match=str(job_id)):
-                call(theirs, job_id)
-    assert jobs.get(caller, job.id) == job
+                call(context, theirs, job_id)
+    assert jobs.get(context, caller, job.id) == job

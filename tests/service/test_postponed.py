@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import psycopg
 import pytest
-from flask import Flask
 from psycopg.types.json import Jsonb
 
 from app.domain.account import Caller
@@ -15,13 +15,13 @@ from app.domain.job import Job, ReadOnlyMembers
 from app.domain.run import RunState
 from app.domain.trigger import Trigger
 from app.service import jobs, pauses, runs
-from app.service.limits import known_limits
+from app.service.context import Context
 from app.store.claims import claim
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import take, untaken
 from tests.booked import claim_and_take, connect, in_thread, one, wait_until_blocked
-from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now, in_app
+from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.store.test_settling import came
 
 ONCE = TOMORROW
@@ -37,11 +37,11 @@ def limits(caller: Caller, *, queued: bool = False) -> FiringLimits:
     )
 
 
-def limits_of_its_own(connection: psycopg.Connection, caller: Caller) -> None:
+def limits_of_its_own(context: Context, connection: psycopg.Connection, caller: Caller) -> None:
     """Let the account be known to begin one run a second by whoever updates a job of it."""
     own = Jsonb({"firingsPerSecond": 1})
     connection.execute("UPDATE account SET limits = %s WHERE id = %s", (own, caller.account.id))
-    known_limits().put(caller.account.id, {"firingsPerSecond": 1})
+    context.limit_cache.put(caller.account.id, {"firingsPerSecond": 1})
 
 
 def claimed(connection: psycopg.Connection, caller: Caller, *, queued: bool = True) -> list[str]:
@@ -66,24 +66,26 @@ def trigger(request: pytest.FixtureRequest) -> Trigger:
 
 
 @pytest.fixture
-def postponed(caller: Caller, connection: psycopg.Connection, trigger: Trigger) -> Job:
+def postponed(
+    context: Context, caller: Caller, connection: psycopg.Connection, trigger: Trigger
+) -> Job:
     """A job that was due a minute ago, behind another one that the account was allowed."""
-    first = jobs.create(caller, booking(ONCE))
+    first = jobs.create(context, caller, booking(ONCE))
     due_now(connection, first, ago=120)
-    job = jobs.create(caller, booking(trigger))
+    job = jobs.create(context, caller, booking(trigger))
     due_now(connection, job, ago=60)
     begun = claim(
         connection, budget=10, ahead=0.3, unreadable=lambda *_: None, limits=limits(caller)
     )
     assert len(begun.runs) == 1
     assert begun.postponed == {caller.account.id: 1}
-    found = jobs.get(caller, job.id)
+    found = jobs.get(context, caller, job.id)
     assert found.owed_at is not None
     return found
 
 
 def test_a_postponed_job_tells_when_it_is_expected_and_what_it_was_due_for(
-    caller: Caller, postponed: Job
+    context: Context, caller: Caller, postponed: Job
 ) -> None:
     now = datetime.now(UTC)
     assert postponed.next_at is not None
@@ -93,29 +95,29 @@ def test_a_postponed_job_tells_when_it_is_expected_and_what_it_was_due_for(
 
 
 def test_a_delete_withdraws_it(
-    caller: Caller, connection: psycopg.Connection, postponed: Job
+    context: Context, caller: Caller, connection: psycopg.Connection, postponed: Job
 ) -> None:
-    jobs.delete(caller, postponed.id)
+    jobs.delete(context, caller, postponed.id)
 
     assert claimed(connection, caller) == []
 
 
 def test_a_pause_withdraws_it_and_a_resumption_makes_it(
-    caller: Caller, connection: psycopg.Connection, postponed: Job
+    context: Context, caller: Caller, connection: psycopg.Connection, postponed: Job
 ) -> None:
-    pauses.pause(caller, postponed.id)
+    pauses.pause(context, caller, postponed.id)
     assert claimed(connection, caller) == []
 
-    resumed = pauses.resume(caller, postponed.id)
+    resumed = pauses.resume(context, caller, postponed.id)
 
     assert resumed.owed_at is None
-    assert jobs.get(caller, postponed.id).owed_at is None
+    assert jobs.get(context, caller, postponed.id).owed_at is None
 
 
 def test_an_update_leaves_it_to_the_old_version_and_counts_it(
-    caller: Caller, connection: psycopg.Connection, postponed: Job
+    context: Context, caller: Caller, connection: psycopg.Connection, postponed: Job
 ) -> None:
-    jobs.update(caller, postponed.id, booking(ONCE, data=b"two"), ReadOnlyMembers())
+    jobs.update(context, caller, postponed.id, booking(ONCE, data=b"two"), ReadOnlyMembers())
 
     query = "SELECT due_at, job_version FROM inflight WHERE job_id = %s"
     assert connection.execute(query, (postponed.id,)).fetchall() == [(postponed.owed_at, 1)]
@@ -125,12 +127,12 @@ def test_an_update_leaves_it_to_the_old_version_and_counts_it(
 
 
 def test_an_update_leaves_it_with_its_reason_and_no_worker_takes_it_before_its_turn(
-    caller: Caller, connection: psycopg.Connection, postponed: Job
+    context: Context, caller: Caller, connection: psycopg.Connection, postponed: Job
 ) -> None:
-    limits_of_its_own(connection, caller)
+    limits_of_its_own(context, connection, caller)
     before = datetime.now(UTC)
 
-    jobs.update(caller, postponed.id, booking(ONCE, data=b"two"), ReadOnlyMembers())
+    jobs.update(context, caller, postponed.id, booking(ONCE, data=b"two"), ReadOnlyMembers())
 
     query = "SELECT send_at, look_at, planned_at, reason FROM inflight WHERE job_id = %s"
     (row,) = connection.execute(query, (postponed.id,)).fetchall()
@@ -141,22 +143,22 @@ def test_an_update_leaves_it_with_its_reason_and_no_worker_takes_it_before_its_t
 
 
 def test_no_worker_takes_an_overdue_firing_that_an_update_left_before_a_scheduler_has_met_it(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(context, caller, booking(QUARTERLY))
     due_now(connection, job, ago=60)
 
-    jobs.update(caller, job.id, booking(ONCE, data=b"two"), ReadOnlyMembers())
+    jobs.update(context, caller, job.id, booking(ONCE, data=b"two"), ReadOnlyMembers())
 
     assert one(connection, "SELECT count(*) FROM inflight WHERE planned_at = due_at") == 1
     assert untaken(connection, late=0, limit=10) == []
 
 
 def test_updated_firings_begin_in_the_order_of_their_due_times_with_all_others(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    limits_of_its_own(connection, caller)
-    made = [jobs.create(caller, booking(ONCE)) for _ in range(4)]
+    limits_of_its_own(context, connection, caller)
+    made = [jobs.create(context, caller, booking(ONCE)) for _ in range(4)]
     for place, job in enumerate(made):
         due_now(connection, job, ago=60 - place)
     begun = claim(
@@ -166,8 +168,8 @@ def test_updated_firings_begin_in_the_order_of_their_due_times_with_all_others(
     connection.execute("UPDATE firing_pace SET spent_until = now() + interval '1 hour'")
     spent = one(connection, "SELECT spent_until FROM firing_pace")
 
-    jobs.update(caller, made[3].id, booking(ONCE, data=b"two"), ReadOnlyMembers())
-    jobs.update(caller, made[1].id, booking(ONCE, data=b"two"), ReadOnlyMembers())
+    jobs.update(context, caller, made[3].id, booking(ONCE, data=b"two"), ReadOnlyMembers())
+    jobs.update(context, caller, made[1].id, booking(ONCE, data=b"two"), ReadOnlyMembers())
     checked = check(connection, limit=10, leases_count=True, limits=limits(caller, queued=True))
 
     assert (checked.to_notify, checked.postponed) == ([], 2)
@@ -189,14 +191,18 @@ def test_updated_firings_begin_in_the_order_of_their_due_times_with_all_others(
 
 
 def test_a_deletion_beside_the_claim_cancels_what_that_made(
-    app: Flask, caller: Caller, connection: psycopg.Connection, database: str, postponed: Job
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    database: str,
+    postponed: Job,
 ) -> None:
     """The claim holds the job; the deletion waits for it, and has the last word."""
     connection.execute("BEGIN")
     assert claimed(connection, caller) == [postponed.id]
     with (
         connect(database) as watch,
-        in_thread(in_app(app, jobs.delete, caller, postponed.id)) as finish,
+        in_thread(partial(jobs.delete, context, caller, postponed.id)) as finish,
     ):
         wait_until_blocked(watch)
         connection.execute("COMMIT")
@@ -207,9 +213,9 @@ def test_a_deletion_beside_the_claim_cancels_what_that_made(
 
 
 def test_a_redelivery_has_its_turn_like_any_other_run(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(context, caller, booking(QUARTERLY))
     due_now(connection, job, ago=1)
     (taken,) = claim_and_take(connection)
     settle(connection, [came(taken, state=RunState.FAILED)])
@@ -217,11 +223,11 @@ def test_a_redelivery_has_its_turn_like_any_other_run(
         "INSERT INTO firing_pace VALUES (%s, now() + interval '10 s', now())", (caller.account.id,)
     )
 
-    runs.redeliver(caller, taken.id)
+    runs.redeliver(context, caller, taken.id)
     checked = check(connection, limit=10, leases_count=True, limits=limits(caller))
 
     assert (checked.to_notify, checked.postponed) == ([], 1)
-    found = runs.get(caller, taken.id)
+    found = runs.get(context, caller, taken.id)
     assert found.state is RunState.WAITING
     assert found.next_attempt_at is not None
     assert found.next_attempt_at > datetime.now(UTC) + timedelta(seconds=8)

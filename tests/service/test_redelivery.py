@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 import psycopg
 import pytest
-from flask import Flask
 from uuid6 import uuid7
 
 from app.domain.account import Caller
@@ -20,8 +20,8 @@ from app.domain.run import SETTLED, Position, Run, RunFilter, RunState
 from app.domain.trigger import Trigger
 from app.errors import Conflict, NotFound
 from app.service import accounts, jobs, pauses, runs
+from app.service.context import Context
 from app.store import redelivery
-from app.store.engine import transaction
 from app.store.repairs import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import settle
@@ -29,7 +29,7 @@ from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
 from tests.booked import claim_and_take, connect, in_thread, one, wait_until_blocked
 from tests.service.listed import of_account, of_job
-from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now, in_app
+from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.service.test_pauses import end_all
 from tests.store.test_settling import came
 
@@ -60,14 +60,14 @@ def ids(found: Sequence[Run]) -> list[UUID]:
 
 
 def test_a_failed_run_of_a_job_that_is_gone_is_sent_again_as_it_was(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(data=b"precious"))
+    job = jobs.create(context, caller, booking(data=b"precious"))
     failed = fail(caller, connection, job)
     with pytest.raises(NotFound):
-        jobs.get(caller, job.id)
+        jobs.get(context, caller, job.id)
 
-    taken_up = runs.redeliver(caller, failed.id)
+    taken_up = runs.redeliver(context, caller, failed.id)
 
     assert (taken_up.id, taken_up.state) == (failed.id, RunState.CLAIMED)
     assert [attempt.number for attempt in taken_up.attempts] == [1]
@@ -76,10 +76,10 @@ def test_a_failed_run_of_a_job_that_is_gone_is_sent_again_as_it_was(
     assert (again.attempts, again.tried) == (1, 1)
     assert 0 < again.remaining <= 0.2
     settle(connection, [came(again)])
-    settled = runs.get(caller, failed.id)
+    settled = runs.get(context, caller, failed.id)
     assert (settled.state, settled.reason) == (RunState.SUCCEEDED, None)
     assert [attempt.number for attempt in settled.attempts] == [1, 2]
-    assert ids(of_job(caller, job.id)) == [failed.id]
+    assert ids(of_job(context, caller, job.id)) == [failed.id]
 
 
 OPTIONS = CallOptions(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
@@ -91,7 +91,7 @@ KEPT = (
 
 @pytest.mark.parametrize("end", ["failure", "gone", "update", "pause", "too late"])
 def test_whatever_keeps_content_keeps_the_call_options_with_it(
-    caller: Caller, connection: psycopg.Connection, end: str
+    context: Context, caller: Caller, connection: psycopg.Connection, end: str
 ) -> None:
     trigger: Trigger = TOMORROW if end == "failure" else QUARTERLY
     if end == "too late":
@@ -103,7 +103,7 @@ def test_whatever_keeps_content_keeps_the_call_options_with_it(
         on_success="https://example.com/y",
         on_failure="https://example.com/n",
     )
-    job = jobs.create(caller, asked)
+    job = jobs.create(context, caller, asked)
     if end == "too late":
         connection.execute(
             "UPDATE job SET trigger = jsonb_set(trigger, '{expression}', %s)",
@@ -118,79 +118,79 @@ def test_whatever_keeps_content_keeps_the_call_options_with_it(
         run_id = run.id
         settle(connection, [came(run, RunState.FAILED, 500)._replace(ends_job=end == "gone")])
     if end == "update":
-        jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
+        jobs.update(context, caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
     elif end == "pause":
-        pauses.pause(caller, job.id)
+        pauses.pause(context, caller, job.id)
 
     row = connection.execute(KEPT, (job.id,)).fetchone()
     assert row == (True, asked.on_success, asked.on_failure)
-    runs.redeliver(caller, run_id)
+    runs.redeliver(context, caller, run_id)
     assert take_again(connection).manner == OPTIONS
 
 
 def test_a_redelivery_that_fails_is_listed_again_and_can_be_repeated(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    failed = fail(caller, connection, jobs.create(caller, booking()))
+    failed = fail(caller, connection, jobs.create(context, caller, booking()))
     for number in (2, 3):
-        runs.redeliver(caller, failed.id)
+        runs.redeliver(context, caller, failed.id)
         again = take_again(connection)
         settle(connection, [came(again, None, 500)])
-        assert runs.get(caller, failed.id).state is RunState.WAITING
+        assert runs.get(context, caller, failed.id).state is RunState.WAITING
         last = take_again(connection)
         assert last.tried == again.tried == (number - 2) * 2 + 1
         settle(connection, [came(last, RunState.FAILED, 500)])
-    settled = runs.get(caller, failed.id)
+    settled = runs.get(context, caller, failed.id)
     assert settled.state is RunState.FAILED
     assert [attempt.number for attempt in settled.attempts] == [1, 2, 3, 4, 5]
 
 
 def test_whoever_held_the_run_in_an_earlier_life_settles_nothing(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking())
+    job = jobs.create(context, caller, booking())
     due_now(connection, job)
     (lost,) = claim_and_take(connection)
     connection.execute("UPDATE inflight SET lease_until = clock_timestamp() - interval '1 s'")
     holder = take_again(connection)
     settle(connection, [came(holder, RunState.FAILED, 500)])
 
-    runs.redeliver(caller, lost.id)
+    runs.redeliver(context, caller, lost.id)
     again = take_again(connection)
 
     assert again.token > holder.token > lost.token
     for old in (lost, holder):
         assert settle_singly_if_needed(connection, [came(old)]).done == ()
-    assert runs.get(caller, lost.id).state is RunState.TAKEN
+    assert runs.get(context, caller, lost.id).state is RunState.TAKEN
 
 
 def test_a_run_that_the_release_before_settled_goes_on_above_any_token_it_used(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    failed = fail(caller, connection, jobs.create(caller, booking()))
+    failed = fail(caller, connection, jobs.create(context, caller, booking()))
     connection.execute("UPDATE run SET token = NULL")
 
-    runs.redeliver(caller, failed.id)
+    runs.redeliver(context, caller, failed.id)
 
     assert take_again(connection).token > 1000
 
 
 def test_two_redeliveries_at_once_send_it_once(
-    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
-    failed = fail(caller, connection, jobs.create(caller, booking()))
+    failed = fail(caller, connection, jobs.create(context, caller, booking()))
 
     def redeliver() -> object:
         try:
-            return runs.redeliver(caller, failed.id).id
+            return runs.redeliver(context, caller, failed.id).id
         except Conflict as refused:
             return refused.message
 
     with connect(database) as holder, holder.transaction():
         holder.execute("SELECT FROM run FOR UPDATE")
         with (
-            in_thread(in_app(app, redeliver)) as first,
-            in_thread(in_app(app, redeliver)) as second,
+            in_thread(redeliver) as first,
+            in_thread(redeliver) as second,
         ):
             wait_until_blocked(connection, 2)
             holder.execute("COMMIT")
@@ -205,140 +205,140 @@ def test_two_redeliveries_at_once_send_it_once(
 
 
 def test_a_run_under_way_is_not_sent_beside_itself(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking())
+    job = jobs.create(context, caller, booking())
     due_now(connection, job)
     (run,) = claim_and_take(connection)
 
     with pytest.raises(Conflict, match="under way"):
-        runs.redeliver(caller, run.id)
+        runs.redeliver(context, caller, run.id)
     settle(connection, [came(run, None, 500)])
     with pytest.raises(Conflict, match="under way"):
-        runs.redeliver(caller, run.id)
+        runs.redeliver(context, caller, run.id)
 
 
 def test_an_update_keeps_what_the_runs_of_the_old_version_sent(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(context, caller, booking(QUARTERLY))
     failed = fail(caller, connection, job)
-    jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
+    jobs.update(context, caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
 
-    runs.redeliver(caller, failed.id)
+    runs.redeliver(context, caller, failed.id)
 
     again = take_again(connection)
     assert (again.data, again.job_version) == (b"one", 1)
     settle(connection, [came(again)])
-    assert jobs.get(caller, job.id).version == 2
+    assert jobs.get(context, caller, job.id).version == 2
 
 
 def test_an_update_of_a_version_that_never_fired_keeps_nothing(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking())
-    jobs.update(caller, job.id, booking(data=b"two"), ReadOnlyMembers())
+    job = jobs.create(context, caller, booking())
+    jobs.update(context, caller, job.id, booking(data=b"two"), ReadOnlyMembers())
 
     assert one(connection, "SELECT count(*) FROM superseded") == 0
 
 
 def test_a_succeeded_run_is_sent_again_while_its_job_stands_as_it_was(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(context, caller, booking(QUARTERLY))
     done = fail(caller, connection, job, RunState.SUCCEEDED)
 
-    runs.redeliver(caller, done.id)
+    runs.redeliver(context, caller, done.id)
 
     assert take_again(connection).data == b"one"
-    assert jobs.get(caller, job.id).version == 1
+    assert jobs.get(context, caller, job.id).version == 1
 
 
 def test_a_job_that_ended_well_leaves_nothing_to_send(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    done = fail(caller, connection, jobs.create(caller, booking()), RunState.SUCCEEDED)
+    done = fail(caller, connection, jobs.create(context, caller, booking()), RunState.SUCCEEDED)
 
     assert one(connection, "SELECT count(*) FROM superseded") == 0
     with pytest.raises(Conflict, match="not kept any more"):
-        runs.redeliver(caller, done.id)
-    assert runs.get(caller, done.id).state is RunState.SUCCEEDED
+        runs.redeliver(context, caller, done.id)
+    assert runs.get(context, caller, done.id).state is RunState.SUCCEEDED
 
 
 def test_a_run_that_met_a_410_can_be_sent_again(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(context, caller, booking(QUARTERLY))
     due_now(connection, job)
     (run,) = claim_and_take(connection)
     settle(connection, [came(run, RunState.FAILED, 410)])
 
-    runs.redeliver(caller, run.id)
+    runs.redeliver(context, caller, run.id)
 
     assert take_again(connection).data == b"one"
 
 
 def test_a_dead_run_that_was_never_attempted_can_be_sent_again(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    dead = fail(caller, connection, jobs.create(caller, booking()), RunState.DEAD)
+    dead = fail(caller, connection, jobs.create(context, caller, booking()), RunState.DEAD)
     connection.execute("DELETE FROM attempt")
     connection.execute("UPDATE run SET attempts = 0")
 
-    taken_up = runs.redeliver(caller, dead.id)
+    taken_up = runs.redeliver(context, caller, dead.id)
 
-    assert of_account(caller) == (taken_up,)
+    assert of_account(context, caller) == (taken_up,)
 
 
 def test_what_was_attempted_a_thousand_times_is_let_go(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    failed = fail(caller, connection, jobs.create(caller, booking()))
+    failed = fail(caller, connection, jobs.create(context, caller, booking()))
     connection.execute("UPDATE run SET attempts = %s", (redelivery.MAX_ATTEMPTS,))
 
     with pytest.raises(Conflict, match="1000 times"):
-        runs.redeliver(caller, failed.id)
+        runs.redeliver(context, caller, failed.id)
 
 
 def test_deleting_a_job_takes_the_content_of_its_runs_along(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(context, caller, booking(QUARTERLY))
     failed = fail(caller, connection, job)
-    jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
+    jobs.update(context, caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
 
-    jobs.delete(caller, job.id)
+    jobs.delete(context, caller, job.id)
 
     with pytest.raises(Conflict, match="not kept any more"):
-        runs.redeliver(caller, failed.id)
+        runs.redeliver(context, caller, failed.id)
 
 
 @pytest.mark.parametrize("trigger", [TOMORROW, QUARTERLY], ids=["gone", "standing"])
 def test_deleting_a_job_stops_what_is_sent_again(
-    caller: Caller, connection: psycopg.Connection, trigger: object
+    context: Context, caller: Caller, connection: psycopg.Connection, trigger: object
 ) -> None:
-    job = jobs.create(caller, booking(trigger))  # type: ignore[arg-type] # a trigger
+    job = jobs.create(context, caller, booking(trigger))  # type: ignore[arg-type] # a trigger
     failed = fail(caller, connection, job)
-    runs.redeliver(caller, failed.id)
+    runs.redeliver(context, caller, failed.id)
 
-    jobs.delete(caller, job.id)
+    jobs.delete(context, caller, job.id)
 
     end_all(connection)
-    assert runs.get(caller, failed.id).state is RunState.CANCELLED
+    assert runs.get(context, caller, failed.id).state is RunState.CANCELLED
     with pytest.raises(NotFound):
-        jobs.delete(caller, job.id)
+        jobs.delete(context, caller, job.id)
 
 
 def test_a_delete_that_comes_first_leaves_nothing_to_send(
-    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(context, caller, booking(QUARTERLY))
     failed = fail(caller, connection, job)
     with connect(database) as holder, holder.transaction():
         holder.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (job.id,))
-        with in_thread(in_app(app, jobs.delete, caller, job.id)) as deleted:
+        with in_thread(partial(jobs.delete, context, caller, job.id)) as deleted:
             wait_until_blocked(connection)
-            with in_thread(in_app(app, runs.redeliver, caller, failed.id)) as redelivered:
+            with in_thread(partial(runs.redeliver, context, caller, failed.id)) as redelivered:
                 wait_until_blocked(connection, 2)
                 holder.execute("COMMIT")
                 deleted()
@@ -350,42 +350,42 @@ def test_a_delete_that_comes_first_leaves_nothing_to_send(
 
 
 def test_a_job_is_not_purged_while_a_run_of_it_is_sent_again_and_is_afterwards(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking())
+    job = jobs.create(context, caller, booking())
     connection.execute("UPDATE job SET enabled = false")
     failed = fail(caller, connection, job)
     connection.execute("UPDATE job SET enabled = true")
-    runs.redeliver(caller, failed.id)
+    runs.redeliver(context, caller, failed.id)
 
     assert rearm_orphans(connection, limit=9, unreadable=lambda *_: None) == (0, 0)
-    assert jobs.get(caller, job.id).id == job.id
+    assert jobs.get(context, caller, job.id).id == job.id
     settle(connection, [came(take_again(connection))])
 
     with pytest.raises(NotFound):
-        jobs.get(caller, job.id)
+        jobs.get(context, caller, job.id)
 
 
 def test_another_accounts_run_is_not_sent_again(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    theirs = accounts.authenticate(accounts.create("theirs"), account=None)
-    failed = fail(caller, connection, jobs.create(caller, booking()))
+    theirs = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)
+    failed = fail(caller, connection, jobs.create(context, caller, booking()))
 
     for run_id in (failed.id, UUID(int=uuid7().int)):
         with pytest.raises(NotFound, match=str(run_id)):
-            runs.redeliver(theirs, run_id)
-    assert runs.redeliver_all(theirs, ALL, after=None, dry=False).count == 0
-    assert runs.get(caller, failed.id).state is RunState.FAILED
+            runs.redeliver(context, theirs, run_id)
+    assert runs.redeliver_all(context, theirs, ALL, after=None, dry=False).count == 0
+    assert runs.get(context, caller, failed.id).state is RunState.FAILED
 
 
 def test_neither_another_account_s_run_nor_one_beside_its_double_is_taken_up(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    stranger = accounts.authenticate(accounts.create("theirs"), account=None)
-    failed = fail(caller, connection, jobs.create(caller, booking()))
+    stranger = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)
+    failed = fail(caller, connection, jobs.create(context, caller, booking()))
     position = Position(due_at=failed.due_at, id=failed.id)
-    with transaction() as on:
+    with context.database.transaction() as on:
         taken = redelivery.take_up(on, stranger.account.id, [position], states=SETTLED)
     assert taken == 0
 
@@ -396,5 +396,5 @@ def test_neither_another_account_s_run_nor_one_beside_its_double_is_taken_up(
         " due_at, true, 'claimed', due_at, due_at FROM run"
     )
     with pytest.raises(Conflict):
-        runs.redeliver(caller, failed.id)
-    assert runs.get(caller, failed.id).state is RunState.FAILED
+        runs.redeliver(context, caller, failed.id)
+    assert runs.get(context, caller, failed.id).state is RunState.FAILED

@@ -8,14 +8,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from flask import Flask
 
 from app.domain.account import Caller
 from app.domain.run import RunFilter, RunState
 from app.service import runs
+from app.service.context import Context
 from app.store.settling import settle
 from tests.booked import book, claim_and_take, connect, in_thread, one, wait_until_blocked
-from tests.service.test_jobs import in_app
 from tests.service.test_redelivery import ALL, UNSUCCESSFUL
 from tests.store.test_settling import came
 
@@ -35,42 +34,49 @@ def several(
 
 
 def test_all_unsuccessful_runs_are_counted_then_sent_again(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     states = [RunState.FAILED, RunState.SUCCEEDED, RunState.DEAD, RunState.FAILED]
     made = several(caller, connection, states)
 
-    counted = runs.redeliver_all(caller, ALL, after=None, dry=True)
+    counted = runs.redeliver_all(context, caller, ALL, after=None, dry=True)
     assert (counted.count, counted.lost, counted.more_after) == (3, 0, None)
     assert one(connection, "SELECT count(*) FROM inflight") == 0
     dead = RunFilter(states=frozenset({RunState.DEAD}))
-    assert runs.redeliver_all(caller, dead, after=None, dry=False).count == 1
-    assert runs.get(caller, made[2]).state is RunState.CLAIMED
-    assert runs.redeliver_all(caller, ALL, after=None, dry=False).count == 2
-    assert runs.redeliver_all(caller, ALL, after=None, dry=False).count == 0
+    assert runs.redeliver_all(context, caller, dead, after=None, dry=False).count == 1
+    assert runs.get(context, caller, made[2]).state is RunState.CLAIMED
+    assert runs.redeliver_all(context, caller, ALL, after=None, dry=False).count == 2
+    assert runs.redeliver_all(context, caller, ALL, after=None, dry=False).count == 0
     assert one(connection, "SELECT count(*) FROM inflight") == 3
 
 
 def test_a_job_and_a_span_of_time_narrow_what_is_sent_again(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     made = several(caller, connection, [RunState.FAILED] * 4)
-    dues = [runs.get(caller, run_id).due_at for run_id in made]
-    job_id = runs.get(caller, made[3]).job_id
+    dues = [runs.get(context, caller, run_id).due_at for run_id in made]
+    job_id = runs.get(context, caller, made[3]).job_id
 
     for wanted, expected in (
         (RunFilter(states=UNSUCCESSFUL, after=dues[1], before=dues[3]), made[1:3]),
         (RunFilter(states=UNSUCCESSFUL, job_id=job_id), made[3:]),
         (RunFilter(states=UNSUCCESSFUL, job_id=job_id, before=dues[3]), []),
     ):
-        assert runs.redeliver_all(caller, wanted, after=None, dry=True).count == len(expected)
-        assert runs.redeliver_all(caller, wanted, after=None, dry=False).count == len(expected)
+        assert runs.redeliver_all(context, caller, wanted, after=None, dry=True).count == len(
+            expected
+        )
+        assert runs.redeliver_all(context, caller, wanted, after=None, dry=False).count == len(
+            expected
+        )
         rows = connection.execute("DELETE FROM inflight RETURNING id").fetchall()
         assert sorted(row[0] for row in rows) == sorted(expected)
 
 
 def test_a_call_takes_up_what_it_may_and_tells_where_to_go_on(
-    caller: Caller, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(runs, "MAX_REDELIVERED", 3)
     monkeypatch.setattr(runs, "_BATCH", 2)
@@ -79,7 +85,7 @@ def test_a_call_takes_up_what_it_may_and_tells_where_to_go_on(
         "DELETE FROM superseded WHERE job_id = (SELECT job_id FROM run WHERE id = %s)", (made[1],)
     )
 
-    first = runs.redeliver_all(caller, ALL, after=None, dry=False)
+    first = runs.redeliver_all(context, caller, ALL, after=None, dry=False)
     assert (first.count, first.lost) == (3, 1)
     assert first.more_after is not None
     # The two in the middle were of one batch.
@@ -87,24 +93,24 @@ def test_a_call_takes_up_what_it_may_and_tells_where_to_go_on(
         row[0] for row in connection.execute("SELECT send_at FROM inflight ORDER BY due_at")
     )
     assert third_at - second_at >= timedelta(milliseconds=1)
-    second = runs.redeliver_all(caller, ALL, after=first.more_after, dry=False)
+    second = runs.redeliver_all(context, caller, ALL, after=first.more_after, dry=False)
 
     assert (second.count, second.lost, second.more_after) == (1, 0, None)
     assert one(connection, "SELECT id FROM run") == made[1]
 
 
 def test_what_was_settled_anew_between_count_and_lock_is_left_alone(
-    app: Flask, caller: Caller, connection: psycopg.Connection, database: str
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
     (run_id,) = several(caller, connection, [RunState.FAILED])
     with connect(database) as holder, holder.transaction():
         holder.execute("UPDATE run SET state = 'succeeded'")
         with in_thread(
-            in_app(app, lambda: runs.redeliver_all(caller, ALL, after=None, dry=False))
+            lambda: runs.redeliver_all(context, caller, ALL, after=None, dry=False)
         ) as done:
             wait_until_blocked(connection)
             holder.execute("COMMIT")
             assert done().count == 0
             holder.execute("BEGIN")
 
-    assert runs.get(caller, run_id).state is RunState.SUCCEEDED
+    assert runs.get(context, caller, run_id).state is RunState.SUCCEEDED

@@ -14,6 +14,7 @@ from app.domain.misfire import DEFAULT, Misfire, MisfirePolicy
 from app.domain.native.trigger import Cron
 from app.domain.trigger import next_after
 from app.service import jobs, pauses
+from app.service.context import Context
 from app.store.settling import settle
 from tests.booked import claim_and_take, in_seconds
 from tests.service.test_jobs import QUARTERLY, booking, due_now
@@ -34,6 +35,7 @@ SKIP = Misfire(policy=MisfirePolicy.SKIP, window=1)
 @pytest.mark.parametrize("by_put", [False, True])
 @pytest.mark.parametrize(("misfire", "missed"), [(DEFAULT, 3), (ALL, 0)])
 def test_what_a_recurring_job_missed_while_paused_is_made_up_for_as_it_asks(
+    context: Context,
     caller: Caller,
     connection: psycopg.Connection,
     misfire: Misfire,
@@ -41,62 +43,67 @@ def test_what_a_recurring_job_missed_while_paused_is_made_up_for_as_it_asks(
     *,
     by_put: bool,
 ) -> None:
-    job = jobs.create(caller, replace(booking(QUARTERLY), misfire=misfire))
-    pauses.pause(caller, job.id)
+    job = jobs.create(context, caller, replace(booking(QUARTERLY), misfire=misfire))
+    pauses.pause(context, caller, job.id)
     first = paused_an_hour_ago(connection, job)
 
     if by_put:
         resumed = jobs.update(
-            caller, job.id, replace(booking(QUARTERLY), misfire=misfire), ReadOnlyMembers()
+            context, caller, job.id, replace(booking(QUARTERLY), misfire=misfire), ReadOnlyMembers()
         )
     else:
-        resumed = pauses.resume(caller, job.id)
+        resumed = pauses.resume(context, caller, job.id)
     assert resumed.next_at == first
-    assert jobs.get(caller, job.id) == resumed
+    assert jobs.get(context, caller, job.id) == resumed
     (run,) = claim_and_take(connection)
 
     assert (run.due_at, run.job_version, run.missed_in_pause) == (first, 3, True)
     assert run.missed - missed in (0, 1)
-    following = jobs.get(caller, job.id).next_at
+    following = jobs.get(context, caller, job.id).next_at
     expected = first + timedelta(minutes=15) if misfire == ALL else job.next_at
     assert following is not None
     assert following - (expected or first) in (timedelta(), timedelta(minutes=15))
 
 
 def test_where_all_that_was_missed_is_too_late_a_job_goes_on_with_its_next_firing(
-    caller: Caller, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    job = jobs.create(caller, replace(booking(QUARTERLY), misfire=SKIP))
-    pauses.pause(caller, job.id)
+    job = jobs.create(context, caller, replace(booking(QUARTERLY), misfire=SKIP))
+    pauses.pause(context, caller, job.id)
     paused_an_hour_ago(connection, job)
     now = next_after(QUARTERLY, caller.now - timedelta(hours=1)) or caller.now
     later = now + timedelta(minutes=1)
     monkeypatch.setattr(pauses, "read_clock", lambda _connection: later)
 
-    resumed = pauses.resume(caller, job.id)
+    resumed = pauses.resume(context, caller, job.id)
 
     assert resumed.next_at == now + timedelta(minutes=15)
 
 
 def test_what_is_too_late_is_said_by_the_version_that_resumes(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, replace(booking(QUARTERLY), misfire=SKIP))
-    pauses.pause(caller, job.id)
+    job = jobs.create(context, caller, replace(booking(QUARTERLY), misfire=SKIP))
+    pauses.pause(context, caller, job.id)
     first = paused_an_hour_ago(connection, job)
 
-    assert jobs.update(caller, job.id, booking(QUARTERLY), ReadOnlyMembers()).next_at == first
+    assert (
+        jobs.update(context, caller, job.id, booking(QUARTERLY), ReadOnlyMembers()).next_at == first
+    )
 
 
 def test_with_another_schedule_nothing_was_missed(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
-    pauses.pause(caller, job.id)
+    job = jobs.create(context, caller, booking(QUARTERLY))
+    pauses.pause(context, caller, job.id)
     paused_an_hour_ago(connection, job)
 
     resumed = jobs.update(
-        caller, job.id, booking(Cron(expression="0 0/20 * * * ?")), ReadOnlyMembers()
+        context, caller, job.id, booking(Cron(expression="0 0/20 * * * ?")), ReadOnlyMembers()
     )
 
     assert resumed.next_at is not None
@@ -105,38 +112,38 @@ def test_with_another_schedule_nothing_was_missed(
 
 @pytest.mark.parametrize("settled", [False, True])
 def test_a_firing_made_in_spite_of_a_pause_was_not_missed(
-    caller: Caller, connection: psycopg.Connection, *, settled: bool
+    context: Context, caller: Caller, connection: psycopg.Connection, *, settled: bool
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(context, caller, booking(QUARTERLY))
     due_now(connection, job)
     (run,) = claim_and_take(connection)
-    pauses.pause(caller, job.id)
+    pauses.pause(context, caller, job.id)
     # As if it had been paused just before the instant, with the run already taken.
     instant = paused_an_hour_ago(connection, job)
     connection.execute("UPDATE inflight SET due_at = %s, send_at = %s", (instant, instant))
     if settled:
         settle(connection, [came(run)])
 
-    assert pauses.resume(caller, job.id).next_at == instant + timedelta(minutes=15)
+    assert pauses.resume(context, caller, job.id).next_at == instant + timedelta(minutes=15)
 
 
 def test_a_run_withdrawn_ahead_of_its_time_is_made_when_resumed(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(context, caller, booking(QUARTERLY))
     due_now(connection, job)
     claim_and_take(connection)
     connection.execute("UPDATE inflight SET due_at = %s, send_at = %s", (job.next_at, job.next_at))
-    pauses.pause(caller, job.id)
+    pauses.pause(context, caller, job.id)
 
-    assert pauses.resume(caller, job.id).next_at == job.next_at
+    assert pauses.resume(context, caller, job.id).next_at == job.next_at
 
 
 def test_what_is_due_after_a_resumption_was_not_missed_in_the_pause(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, replace(booking(QUARTERLY), enabled=False))
-    pauses.resume(caller, job.id)
+    job = jobs.create(context, caller, replace(booking(QUARTERLY), enabled=False))
+    pauses.resume(context, caller, job.id)
     # An hour later, which the schedulers were away.
     an_hour = timedelta(hours=1)
     for table, column in (("job", "updated_at"), ("due", "next_at")):

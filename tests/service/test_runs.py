@@ -6,13 +6,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from flask import Flask
 from uuid6 import uuid7
 
 from app.domain.account import Caller
 from app.domain.run import RunState
 from app.errors import NotFound
 from app.service import accounts, jobs, runs
+from app.service.context import Context
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import take
@@ -23,16 +23,16 @@ from tests.store.test_settling import came
 
 
 def test_a_run_is_told_from_claim_to_history(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = jobs.create(caller, booking())
-    assert of_job(caller, job.id) == ()
+    job = jobs.create(context, caller, booking())
+    assert of_job(context, caller, job.id) == ()
     due_now(connection, job)
     (taken,) = claim_and_take(connection)
-    assert runs.get(caller, taken.id).state is RunState.TAKEN
+    assert runs.get(context, caller, taken.id).state is RunState.TAKEN
 
     settle(connection, [came(taken, None, 503)])
-    (waiting,) = of_job(caller, job.id)
+    (waiting,) = of_job(context, caller, job.id)
     assert waiting.state is RunState.WAITING
     assert waiting.next_attempt_at is not None
     assert [attempt.reply.status for attempt in waiting.attempts] == [503]
@@ -42,37 +42,39 @@ def test_a_run_is_told_from_claim_to_history(
     (again,) = take(connection, [(each.run_id, each.token) for each in to_notify])
     done = came(again)
     settle(connection, [done])
-    (settled,) = of_job(caller, job.id)
+    (settled,) = of_job(context, caller, job.id)
     assert settled.state is RunState.SUCCEEDED
     assert [attempt.number for attempt in settled.attempts] == [1, 2]
     first = settled.attempts[0].reply
     assert first.headers == (("Server", "test"),)
     assert first.timing.first_byte == 1.0
-    assert runs.get(caller, taken.id) == settled
+    assert runs.get(context, caller, taken.id) == settled
 
 
-def test_only_the_newest_runs_are_listed(caller: Caller, connection: psycopg.Connection) -> None:
-    job = jobs.create(caller, booking())
+def test_only_the_newest_runs_are_listed(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(context, caller, booking())
     for ago in (30, 20, 10):
         due_now(connection, job, ago=ago)
         claim_and_take(connection)
 
-    listed = of_job(caller, job.id, limit=2)
+    listed = of_job(context, caller, job.id, limit=2)
 
     assert len(listed) == 2
     assert listed[0].due_at > listed[1].due_at
 
 
 def test_another_accounts_run_is_as_unknown_as_nobodys(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    theirs = accounts.authenticate(accounts.create("theirs"), account=None)
-    job = jobs.create(caller, booking())
+    theirs = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)
+    job = jobs.create(context, caller, booking())
     due_now(connection, job)
     (taken,) = claim_and_take(connection)
 
     for run_id in (taken.id, UUID(int=uuid7().int)):
         with pytest.raises(NotFound, match=str(run_id)):
-            runs.get(theirs, run_id)
+            runs.get(context, theirs, run_id)
     with pytest.raises(NotFound):
-        of_job(theirs, job.id)
+        of_job(context, theirs, job.id)

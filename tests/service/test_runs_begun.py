@@ -9,15 +9,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from flask import Flask
 
 from app.domain.account import Caller
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.run import RunFilter, RunState
 from app.errors import LimitReached
 from app.service import jobs, limits, pauses, runs
+from app.service.context import Context
 from app.store import redelivery, runs_under_way
-from app.store.engine import together
 from app.store.rescue import check
 from app.store.settling import settle
 from tests.booked import add_account, book, claim_and_take, connect, one
@@ -111,18 +110,17 @@ def test_schedulers_that_claim_at_once_begin_no_more_together(
 
 
 def test_requests_that_ask_at_once_begin_no_more_together(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    allow(caller, LIMIT)
-    booked = [jobs.create(caller, booking(QUARTERLY)) for _ in range(3 * LIMIT)]
+    allow(context, caller, LIMIT)
+    booked = [jobs.create(context, caller, booking(QUARTERLY)) for _ in range(3 * LIMIT)]
     refused = []
 
     def fire() -> None:
-        with app.app_context():
-            try:
-                pauses.fire(caller, booked.pop().id)
-            except LimitReached as refusal:
-                refused.append((refusal.allowed, refusal.used))
+        try:
+            pauses.fire(context, caller, booked.pop().id)
+        except LimitReached as refusal:
+            refused.append((refusal.allowed, refusal.used))
 
     at_once(3 * LIMIT, fire)
 
@@ -131,19 +129,18 @@ def test_requests_that_ask_at_once_begin_no_more_together(
 
 
 def test_what_is_sent_again_at_once_is_no_more_together(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    fail_runs(caller, connection, 4 * LIMIT)
-    allow(caller, LIMIT)
+    fail_runs(context, caller, connection, 4 * LIMIT)
+    allow(context, caller, LIMIT)
     counts = []
 
     def again() -> None:
-        with app.app_context():
-            wanted = RunFilter(states=frozenset({RunState.FAILED}))
-            try:
-                counts.append(runs.redeliver_all(caller, wanted, after=None, dry=False).count)
-            except LimitReached:
-                counts.append(0)
+        wanted = RunFilter(states=frozenset({RunState.FAILED}))
+        try:
+            counts.append(runs.redeliver_all(context, caller, wanted, after=None, dry=False).count)
+        except LimitReached:
+            counts.append(0)
 
     at_once(4, again)
 
@@ -151,33 +148,34 @@ def test_what_is_sent_again_at_once_is_no_more_together(
 
 
 def test_the_rest_of_what_could_be_sent_again_is_named_by_a_cursor(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    fail_runs(caller, connection, LIMIT + 2)
-    allow(caller, LIMIT)
+    fail_runs(context, caller, connection, LIMIT + 2)
+    allow(context, caller, LIMIT)
 
-    first = runs.redeliver_all(caller, FAILED, after=None, dry=False)
+    first = runs.redeliver_all(context, caller, FAILED, after=None, dry=False)
     assert (first.count, first.more_after is not None) == (LIMIT, True)
-    allow(caller, 2 * LIMIT)
-    rest = runs.redeliver_all(caller, FAILED, after=first.more_after, dry=False)
+    allow(context, caller, 2 * LIMIT)
+    rest = runs.redeliver_all(context, caller, FAILED, after=first.more_after, dry=False)
     assert (rest.count, rest.more_after) == (2, None)
 
 
-def fail_runs(caller: Caller, connection: psycopg.Connection, count: int) -> None:
+def fail_runs(context: Context, caller: Caller, connection: psycopg.Connection, count: int) -> None:
     for _ in range(count):
-        due_now(connection, jobs.create(caller, booking(QUARTERLY)))
+        due_now(connection, jobs.create(context, caller, booking(QUARTERLY)))
     settle(connection, [came(each, state=RunState.FAILED) for each in claim_and_take(connection)])
 
 
 def test_no_claim_waits_for_a_request_that_locks_further_jobs(
+    context: Context,
     caller: Caller,
     connection: psycopg.Connection,
     database: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Claims lock jobs and then the account's row: who did it the other way round met them."""
-    fail_runs(caller, connection, 3)
-    allow(caller, LIMIT)
+    fail_runs(context, caller, connection, 3)
+    allow(context, caller, LIMIT)
     monkeypatch.setattr("app.service.runs._BATCH", 1)
     locked: list[Any] = []
 
@@ -194,24 +192,27 @@ def test_no_claim_waits_for_a_request_that_locks_further_jobs(
         (caller.account.id,),
     )
 
-    with together():
-        assert runs.redeliver_all(caller, FAILED, after=None, dry=False).count == 3
+    with context.database.unit_of_work():
+        assert runs.redeliver_all(context, caller, FAILED, after=None, dry=False).count == 3
 
     assert len(locked) == 3
-    used = {each.limit.name: each.used for each in limits.states(caller.account)}
+    used = {each.limit.name: each.used for each in limits.states(context, caller.account)}
     assert used["runsUnderWay"] == 3
 
 
 def test_a_request_that_is_stored_as_a_whole_begins_all_or_none(
-    caller: Caller, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    fail_runs(caller, connection, 3)
-    allow(caller, 2)
+    fail_runs(context, caller, connection, 3)
+    allow(context, caller, 2)
     # What was read before others began runs of the account.
     monkeypatch.setattr(limits, "check_runs", lambda *_: 3)
 
-    with pytest.raises(LimitReached) as refusal, together():
-        runs.redeliver_all(caller, FAILED, after=None, dry=False)
+    with pytest.raises(LimitReached) as refusal, context.database.unit_of_work():
+        runs.redeliver_all(context, caller, FAILED, after=None, dry=False)
 
     assert refusal.value.allowed == 2
     assert under_way(connection) == 0
@@ -219,61 +220,65 @@ def test_a_request_that_is_stored_as_a_whole_begins_all_or_none(
 
 @pytest.mark.parametrize("granted", [0, 2])
 def test_what_others_leave_no_room_for_is_left_and_told(
-    caller: Caller, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, granted: int
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    granted: int,
 ) -> None:
     """They began runs of the account after this request was let through."""
-    fail_runs(caller, connection, 5)
-    allow(caller, LIMIT)
+    fail_runs(context, caller, connection, 5)
+    allow(context, caller, LIMIT)
     monkeypatch.setattr(limits, "begin_runs", lambda *_: granted)
 
     if not granted:
         with pytest.raises(LimitReached):
-            runs.redeliver_all(caller, FAILED, after=None, dry=False)
+            runs.redeliver_all(context, caller, FAILED, after=None, dry=False)
         return
-    first = runs.redeliver_all(caller, FAILED, after=None, dry=False)
+    first = runs.redeliver_all(context, caller, FAILED, after=None, dry=False)
     assert (first.count, under_way(connection)) == (granted, granted)
     monkeypatch.undo()
-    rest = runs.redeliver_all(caller, FAILED, after=first.more_after, dry=False)
+    rest = runs.redeliver_all(context, caller, FAILED, after=first.more_after, dry=False)
     assert (rest.count, rest.more_after) == (5 - granted, None)
 
 
 def test_each_run_is_counted_once_whatever_begins_it(
-    caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     """By hand, again and when due; counted before, between and after."""
-    allow(caller, 4 * LIMIT)
-    due_now(connection, jobs.create(caller, booking(QUARTERLY)))
+    allow(context, caller, 4 * LIMIT)
+    due_now(connection, jobs.create(context, caller, booking(QUARTERLY)))
     known = KnownFirings(UNLIMITED)
     claim_with(connection, known)
     settle(connection, [came(each, state=RunState.FAILED) for each in claim_and_take(connection)])
     for count in (False, True):
         if count:
             runs_under_way.count_all(connection)
-        pauses.fire(caller, jobs.create(caller, booking(QUARTERLY)).id)
+        pauses.fire(context, caller, jobs.create(context, caller, booking(QUARTERLY)).id)
         check(connection, limit=100, leases_count=True, limits=known.limits(connection))
-        due_now(connection, jobs.create(caller, booking(QUARTERLY)))
+        due_now(connection, jobs.create(context, caller, booking(QUARTERLY)))
         claim_with(connection, known)
-    runs.redeliver_all(caller, FAILED, after=None, dry=False)
+    runs.redeliver_all(context, caller, FAILED, after=None, dry=False)
     check(connection, limit=100, leases_count=True, limits=known.limits(connection))
 
-    used = {each.limit.name: each.used for each in limits.states(caller.account)}
+    used = {each.limit.name: each.used for each in limits.states(context, caller.account)}
     assert used["runsUnderWay"] == under_way(connection)
     runs_under_way.count_all(connection)
-    used = {each.limit.name: each.used for each in limits.states(caller.account)}
+    used = {each.limit.name: each.used for each in limits.states(context, caller.account)}
     assert used["runsUnderWay"] == under_way(connection)
 
 
 def test_what_begins_while_it_is_counted_is_not_lost(
-    caller: Caller, connection: psycopg.Connection, database: str
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
-    allow(caller, LIMIT)
-    job = jobs.create(caller, booking(QUARTERLY))
+    allow(context, caller, LIMIT)
+    job = jobs.create(context, caller, booking(QUARTERLY))
     with connect(database) as other, other.transaction():
         other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         other.execute("SELECT count(*) FROM inflight")
-        pauses.fire(caller, job.id)
+        pauses.fire(context, caller, job.id)
         # The count sees what there was before the run, and is written after it.
         assert runs_under_way.count_all(other)
 
-    used = {each.limit.name: each.used for each in limits.states(caller.account)}
+    used = {each.limit.name: each.used for each in limits.states(context, caller.account)}
     assert used["runsUnderWay"] == 1

@@ -15,6 +15,7 @@ from app.domain.run import RunFilter, RunState
 from app.domain.timings.limits import RUN_COUNT_NEAR_S, RUN_COUNT_S
 from app.errors import LimitReached
 from app.service import accounts, jobs, limits, pauses, runs
+from app.service.context import Context
 from app.store import runs_under_way
 from app.store.claims import claim
 from app.store.connection import ReconnectingConnection
@@ -28,26 +29,26 @@ from workers.run_counter import RunCounter
 LIMIT = 3
 
 
-def allow(caller: Caller, number: int | str) -> None:
-    accounts.limit(caller.account.name, {"runsUnderWay": number})
-    limits.known_limits().put(
+def allow(context: Context, caller: Caller, number: int | str) -> None:
+    accounts.limit(context, caller.account.name, {"runsUnderWay": number})
+    context.limit_cache.put(
         caller.account.id, {} if isinstance(number, str) else {"runsUnderWay": number}
     )
 
 
 @pytest.fixture
-def full(caller: Caller, connection: psycopg.Connection) -> list[Any]:
+def full(context: Context, caller: Caller, connection: psycopg.Connection) -> list[Any]:
     """An account with as many runs under way as it may have; they are held."""
-    allow(caller, LIMIT)
+    allow(context, caller, LIMIT)
     for _ in range(LIMIT):
-        due_now(connection, jobs.create(caller, booking(QUARTERLY)))
+        due_now(connection, jobs.create(context, caller, booking(QUARTERLY)))
     taken = claim_and_take(connection)
     assert runs_under_way.count_all(connection)
     return taken
 
 
-def failed_run(caller: Caller, connection: psycopg.Connection) -> Any:
-    due_now(connection, jobs.create(caller, booking(QUARTERLY)))
+def failed_run(context: Context, caller: Caller, connection: psycopg.Connection) -> Any:
+    due_now(connection, jobs.create(context, caller, booking(QUARTERLY)))
     (taken,) = claim_and_take(connection)
     settle(connection, [came(taken, state=RunState.FAILED)])
     return taken
@@ -59,24 +60,30 @@ FAILED = RunFilter(states=frozenset({RunState.FAILED}))
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda caller, job, _run: pauses.fire(caller, job),
-        lambda caller, _job, run: runs.redeliver(caller, run),
-        lambda caller, _job, _run: runs.redeliver_all(caller, FAILED, after=None, dry=False),
+        lambda context, caller, job, _run: pauses.fire(context, caller, job),
+        lambda context, caller, _job, run: runs.redeliver(context, caller, run),
+        lambda context, caller, _job, _run: runs.redeliver_all(
+            context, caller, FAILED, after=None, dry=False
+        ),
     ],
     ids=["by hand", "again", "many again"],
 )
 def test_what_asks_for_another_run_is_refused(
-    caller: Caller, connection: psycopg.Connection, full: list[Any], ask: Callable[..., Any]
+    context: Context,
+    caller: Caller,
+    connection: psycopg.Connection,
+    full: list[Any],
+    ask: Callable[..., Any],
 ) -> None:
-    allow(caller, "default")
-    run = failed_run(caller, connection)
-    allow(caller, LIMIT)
-    job = jobs.create(caller, booking(QUARTERLY))
+    allow(context, caller, "default")
+    run = failed_run(context, caller, connection)
+    allow(context, caller, LIMIT)
+    job = jobs.create(context, caller, booking(QUARTERLY))
     under_way = "SELECT count(*) FROM inflight"
     before = one(connection, under_way)
 
     with pytest.raises(LimitReached) as refusal:
-        ask(caller, job.id, run.id)
+        ask(context, caller, job.id, run.id)
 
     assert (refusal.value.limit, refusal.value.allowed, refusal.value.used) == (
         "runsUnderWay",
@@ -88,31 +95,31 @@ def test_what_asks_for_another_run_is_refused(
 
     settle(connection, [came(each) for each in full[:1]])
     runs_under_way.count_all(connection)
-    ask(caller, job.id, run.id)
+    ask(context, caller, job.id, run.id)
     assert one(connection, under_way) == before
 
 
 def test_a_dry_run_asks_for_nothing(
-    caller: Caller, connection: psycopg.Connection, full: list[Any]
+    context: Context, caller: Caller, connection: psycopg.Connection, full: list[Any]
 ) -> None:
-    assert runs.redeliver_all(caller, FAILED, after=None, dry=True).count == 0
+    assert runs.redeliver_all(context, caller, FAILED, after=None, dry=True).count == 0
 
 
 def test_the_account_is_told_what_it_has(
-    caller: Caller, connection: psycopg.Connection, full: list[Any]
+    context: Context, caller: Caller, connection: psycopg.Connection, full: list[Any]
 ) -> None:
-    used = {each.limit.name: each.used for each in limits.states(caller.account)}
+    used = {each.limit.name: each.used for each in limits.states(context, caller.account)}
     assert used["runsUnderWay"] == LIMIT
 
     settle(connection, [came(each) for each in full])
     runs_under_way.count_all(connection)
 
-    used = {each.limit.name: each.used for each in limits.states(caller.account)}
+    used = {each.limit.name: each.used for each in limits.states(context, caller.account)}
     assert used["runsUnderWay"] == 0
 
 
 def test_what_is_due_waits_until_others_have_ended(
-    caller: Caller, connection: psycopg.Connection, database: str, full: list[Any]
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str, full: list[Any]
 ) -> None:
     known = KnownFirings(UNLIMITED)
     allowed = known.limits(connection)
@@ -159,7 +166,7 @@ def test_one_process_counts_at_a_time(
 
 
 def test_it_is_counted_more_often_where_an_account_is_near_its_limit(
-    caller: Caller, connection: psycopg.Connection, database: str, full: list[Any]
+    context: Context, caller: Caller, connection: psycopg.Connection, database: str, full: list[Any]
 ) -> None:
     run_counter = RunCounter(
         ReconnectingConnection(database, "run_counter"), limits=DEFAULTS, clock=lambda: 0.0

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from flask import Flask
 
 from app.domain.account import Caller
 from app.domain.job import Booking, Dialect, Job, booking_of
@@ -14,8 +13,8 @@ from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunFilter, RunKind, RunState
 from app.errors import Conflict
 from app.service import jobs, pauses, runs
+from app.service.context import Context
 from app.store import jobs as store
-from app.store.engine import transaction
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take
@@ -33,10 +32,10 @@ EVERY_MINUTE = Booking(
 )
 
 
-def book(caller: Caller, booking: Booking = EVERY_MINUTE) -> Job:
+def book(context: Context, caller: Caller, booking: Booking = EVERY_MINUTE) -> Job:
     """A Fusion job with a firing a minute and a half ago, and one half a minute ago."""
     job_id = UUID(int=7)
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         store.insert_job(
             connection,
             job_id=job_id,
@@ -44,7 +43,7 @@ def book(caller: Caller, booking: Booking = EVERY_MINUTE) -> Job:
             booking=booking,
             next_at=in_seconds(-90),
         )
-    return jobs.get(caller, job_id)
+    return jobs.get(context, caller, job_id)
 
 
 def taken_by_hand(connection: psycopg.Connection) -> list[Taken]:
@@ -53,23 +52,23 @@ def taken_by_hand(connection: psycopg.Connection) -> list[Taken]:
     return take(connection, [(each.run_id, each.token) for each in to_notify])
 
 
-def test_a_job_is_told_as_it_was_booked(app: Flask, caller: Caller) -> None:
-    booked = book(caller)
+def test_a_job_is_told_as_it_was_booked(context: Context, caller: Caller) -> None:
+    booked = book(context, caller)
 
     assert booking_of(booked) == EVERY_MINUTE
 
 
 def test_a_call_by_hand_waits_for_none_and_overlaps_none(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = book(caller)
+    job = book(context, caller)
     (run,) = claim_and_take(connection)
     held = due_of(connection, job.id)[1]
 
     with pytest.raises(Conflict, match=str(run.id)):
-        pauses.fire(caller, job.id)
+        pauses.fire(context, caller, job.id)
     settle(connection, [ended(run)])
-    run_id = pauses.fire(caller, job.id)
+    run_id = pauses.fire(context, caller, job.id)
 
     assert due_of(connection, job.id) == (None, held)
     assert claim_all(connection) == []
@@ -80,32 +79,32 @@ def test_a_call_by_hand_waits_for_none_and_overlaps_none(
 
 
 def test_a_run_is_sent_again_when_no_other_is_under_way(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = book(caller)
+    job = book(context, caller)
     for _ in range(2):
         (run,) = claim_and_take(connection)
         settle(connection, [ended(run)])
     failed = RunFilter(states=frozenset({RunState.FAILED}))
     held = due_of(connection, job.id)[0]
 
-    again = runs.redeliver_all(caller, failed, after=None, dry=False)
+    again = runs.redeliver_all(context, caller, failed, after=None, dry=False)
 
     assert again.count == 1
     assert one(connection, "SELECT count(*) FROM inflight") == 1
     assert due_of(connection, job.id) == (None, held)
     with pytest.raises(Conflict, match="must not overlap"):
-        runs.redeliver(caller, run.id)
+        runs.redeliver(context, caller, run.id)
 
 
 def test_a_job_that_is_replaced_goes_on_after_the_call_under_way(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = book(caller)
+    job = book(context, caller)
     (run,) = claim_and_take(connection)
     later = in_seconds(500)
 
-    with transaction() as web:
+    with context.database.transaction() as web:
         current = jobs.locked(web, caller, job.id)
         store.replace(web, current, booking_of(current), later)
 
@@ -115,14 +114,14 @@ def test_a_job_that_is_replaced_goes_on_after_the_call_under_way(
 
 
 def test_a_job_that_is_paused_is_in_nobodys_way_when_it_goes_on(
-    app: Flask, caller: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    job = book(caller)
+    job = book(context, caller)
     claim_and_take(connection)
 
-    pauses.pause(caller, job.id)
+    pauses.pause(context, caller, job.id)
     assert due_of(connection, job.id) == (None, None)
-    resumed = pauses.resume(caller, job.id)
+    resumed = pauses.resume(context, caller, job.id)
 
     assert resumed.next_at is not None
     assert due_of(connection, job.id) == (resumed.next_at, None)

@@ -20,6 +20,7 @@ from app.domain.job import Booking, ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunState
 from app.service import jobs, jobs_by_name, pauses
+from app.service.context import Context
 from app.service.dapr import jobs as dapr_jobs
 from app.service.fusion import schedules
 from app.store.settling import settle
@@ -41,75 +42,83 @@ def expected(connection: psycopg.Connection) -> bool:
     return bool(one(connection, "SELECT next_at > clock_timestamp() FROM due"))
 
 
-def test_an_update(caller: Caller, stale: Caller, connection: psycopg.Connection) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+def test_an_update(
+    context: Context, caller: Caller, stale: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(context, caller, booking(QUARTERLY))
 
-    jobs.update(stale, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
+    jobs.update(context, stale, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
 
     assert expected(connection)
 
 
-def test_an_update_by_name(caller: Caller, stale: Caller, connection: psycopg.Connection) -> None:
+def test_an_update_by_name(
+    context: Context, caller: Caller, stale: Caller, connection: psycopg.Connection
+) -> None:
     job = replace(booking(QUARTERLY), name="hourly")
-    jobs_by_name.put(caller, job, ReadOnlyMembers())
+    jobs_by_name.put(context, caller, job, ReadOnlyMembers())
 
-    jobs_by_name.put(stale, replace(job, data=b"two"), ReadOnlyMembers())
+    jobs_by_name.put(context, stale, replace(job, data=b"two"), ReadOnlyMembers())
 
     assert expected(connection)
 
 
-def test_a_resumption(caller: Caller, stale: Caller, connection: psycopg.Connection) -> None:
-    job = jobs.create(caller, replace(booking(QUARTERLY), misfire=SKIP))
-    pauses.pause(caller, job.id)
+def test_a_resumption(
+    context: Context, caller: Caller, stale: Caller, connection: psycopg.Connection
+) -> None:
+    job = jobs.create(context, caller, replace(booking(QUARTERLY), misfire=SKIP))
+    pauses.pause(context, caller, job.id)
     connection.execute("UPDATE job SET updated_at = updated_at - interval '1 hour'")
 
-    pauses.resume(stale, job.id)
+    pauses.resume(context, stale, job.id)
 
     assert expected(connection)
 
 
-def scheduled(caller: Caller, *expressions: str) -> None:
+def scheduled(context: Context, caller: Caller, *expressions: str) -> None:
     of = resource.parse("datasource:movies")
     triggers = [{"type": "cron", "enabled": True, "value": each} for each in expressions]
     sent = schedule_document.parse({"triggers": triggers}, resource=of, now=caller.now)
-    schedules.put(caller, of, sent, app=None)
+    schedules.put(context, caller, of, sent, app=None)
 
 
 def test_a_schedule_of_fusion(
-    caller: Caller, stale: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, stale: Caller, connection: psycopg.Connection
 ) -> None:
-    scheduled(caller, MINUTELY)
+    scheduled(context, caller, MINUTELY)
 
-    scheduled(stale, MINUTELY, "0 30 * * * ?")
+    scheduled(context, stale, MINUTELY, "0 30 * * * ?")
 
     assert expected(connection)
 
 
-def test_a_new_schedule_of_fusion(stale: Caller, connection: psycopg.Connection) -> None:
-    scheduled(stale, MINUTELY)
+def test_a_new_schedule_of_fusion(
+    context: Context, stale: Caller, connection: psycopg.Connection
+) -> None:
+    scheduled(context, stale, MINUTELY)
 
     assert expected(connection)
 
 
 def test_a_dapr_job_that_is_overwritten(
-    caller: Caller, stale: Caller, connection: psycopg.Connection
+    context: Context, caller: Caller, stale: Caller, connection: psycopg.Connection
 ) -> None:
     def judge(now: datetime) -> tuple[Booking, datetime]:
         document = JobDocument(schedule="0 */15 * * * *")
         return bookings.of_document("shop", "tidy", document, now)
 
-    dapr_jobs.book(caller, judge)
+    dapr_jobs.book(context, caller, judge)
 
-    dapr_jobs.book(stale, judge, overwrite=True)
+    dapr_jobs.book(context, stale, judge, overwrite=True)
 
     assert expected(connection)
 
 
 @pytest.mark.parametrize("state", [RunState.SUCCEEDED, None])
 def test_a_firing_that_was_made_before_the_clock_was_set_back_is_not_made_again(
-    caller: Caller, connection: psycopg.Connection, state: RunState | None
+    context: Context, caller: Caller, connection: psycopg.Connection, state: RunState | None
 ) -> None:
-    job = jobs.create(caller, booking(QUARTERLY))
+    job = jobs.create(context, caller, booking(QUARTERLY))
     assert job.next_at is not None
     # All that is to come within the quarter of an hour is claimed: as if the clock were as late.
     (run,) = claim_and_take(connection, ahead=1000.0)[:1]
@@ -117,7 +126,9 @@ def test_a_firing_that_was_made_before_the_clock_was_set_back_is_not_made_again(
     if state is not None:
         settle(connection, [came(run, state)])
 
-    updated = jobs.update(caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
+    updated = jobs.update(
+        context, caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers()
+    )
 
     withdrawn = one(connection, "SELECT count(*) FROM inflight WHERE cancelled_at IS NOT NULL")
     later = job.next_at + timedelta(minutes=15)

@@ -10,9 +10,10 @@ import psycopg
 from flask import Flask
 from sqlalchemy import event
 
+from app.api.context import current_context
 from app.domain.run import Position, RunFilter, RunState
 from app.store import history, run_list
-from app.store.engine import db, transaction
+from app.store.engine import db
 from app.store.partitions import make_ahead
 from tests.store.plans import rows_read
 
@@ -55,7 +56,7 @@ def test_the_newest_attempts_of_a_page_are_read_and_no_others(
 
     event.listen(db.engine, "before_cursor_execute", note)
     every = RunFilter(states=frozenset(RunState))
-    with transaction() as on:
+    with current_context().database.transaction() as on:
         rows = run_list.page(on, account_id, every, after=None, limit=1000)
         runs = list(history.told(on, rows))
         position = Position(due_at=runs[0].due_at, id=runs[0].id)
@@ -66,7 +67,7 @@ def test_the_newest_attempts_of_a_page_are_read_and_no_others(
         assert run.omitted_attempts == ATTEMPTS - 20
     assert [each.number for each in rest] == [*range(ATTEMPTS - 20, ATTEMPTS - 50, -1)]
     asked, read = tuple(queries), 0.0
-    with transaction() as on:
+    with current_context().database.transaction() as on:
         for query, params in asked:
             plan = on.exec_driver_sql(
                 f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", params

@@ -14,10 +14,11 @@ from flask import Flask
 from sqlalchemy import event
 from uuid6 import uuid7
 
+from app.api.context import current_context
 from app.domain.circuit_breaker import BlockReason
 from app.domain.run import LIVE, SETTLED, Position, Run, RunFilter, RunState
 from app.store import history, redelivery, run_list
-from app.store.engine import db, transaction
+from app.store.engine import db
 from app.store.parking import Parking, park
 from tests.booked import add_account, one
 
@@ -66,7 +67,7 @@ def walk(account_id: int, wanted: RunFilter = EVERY, limit: int = 2) -> list[Run
     found: list[Run] = []
     after: Position | None = None
     while True:
-        with transaction() as connection:
+        with current_context().database.transaction() as connection:
             rows = run_list.page(connection, account_id, wanted, after=after, limit=limit)
             page = list(history.told(connection, rows))
         if not page:
@@ -194,14 +195,14 @@ def test_a_page_is_found_by_walking_indexes_past_nobody_else_s_runs(
         queries.append((str(args[2]), args[3]))
 
     position = Position(due_at=NOON + timedelta(hours=5), id=UUID(int=7))
-    with transaction() as on:
+    with current_context().database.transaction() as on:
         run_list.page(on, account_id, wanted, after=position, limit=LIMIT)
         if RunState.DEAD in wanted.states:
             unsuccessful = replace(wanted, states=frozenset({RunState.DEAD, RunState.FAILED}))
             redelivery.candidates(on, account_id, unsuccessful, after=position, limit=LIMIT)
     asked = [each for each in queries if "FROM attempt" not in each[0]]
     for query, params in asked:
-        with transaction() as on:
+        with current_context().database.transaction() as on:
             explained = f"EXPLAIN (ANALYZE, FORMAT JSON) {query}"
             plan = on.exec_driver_sql(explained, params).scalar_one()  # type: ignore[arg-type] # as it was executed
         read = list(rows_read(plan[0]["Plan"]))

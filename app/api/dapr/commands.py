@@ -9,6 +9,7 @@ from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
 from app.api.auth import Bound
+from app.api.context import current_context
 from app.commands import told
 from app.service import accounts
 from app.service.dapr import apps as dapr_apps
@@ -32,7 +33,13 @@ def install(app: Flask) -> None:
 @told
 def add_app(account_name: str, app_id: str, url: str, token: str | None) -> None:
     """Say where a Dapr app of ACCOUNT is; said again, it moves."""
-    dapr_apps.put(accounts.named(account_name), app_id, url=url, token=token)
+    dapr_apps.put(
+        current_context(),
+        accounts.named(current_context(), account_name),
+        app_id,
+        url=url,
+        token=token,
+    )
 
 
 @dapr_app.command("list")
@@ -40,7 +47,9 @@ def add_app(account_name: str, app_id: str, url: str, token: str | None) -> None
 @told
 def list_apps(account_name: str) -> None:
     """List the Dapr apps of ACCOUNT: id, URL, and whether calls carry a token."""
-    for each in dapr_apps.listed(accounts.named(account_name)):
+    for each in dapr_apps.listed(
+        current_context(), accounts.named(current_context(), account_name)
+    ):
         click.echo(f"{each.name}  {each.url}{'  token' if each.has_token else ''}")
 
 
@@ -50,7 +59,7 @@ def list_apps(account_name: str) -> None:
 @told
 def remove_app(account_name: str, app_id: str) -> None:
     """Forget a Dapr app of ACCOUNT that has no jobs."""
-    dapr_apps.delete(accounts.named(account_name), app_id)
+    dapr_apps.delete(current_context(), accounts.named(current_context(), account_name), app_id)
 
 
 @click.command("dapr-sidecar")

@@ -11,6 +11,7 @@ from werkzeug.routing import BaseConverter
 
 from app.api import admission, bodies, browsers, previews, problems, scopes
 from app.api.auth import BOUND
+from app.api.context import current_context
 from app.api.dapr import addresses, bookings, documents, failures
 from app.api.parameters import takes
 from app.api.problems import Teller
@@ -71,7 +72,7 @@ def schedule_job(_name: str) -> Response:
         raise failures.schedule_empty()
     try:
         judge = partial(bookings.of_document, app_id, name, document)
-        dapr_jobs.book(caller, judge, overwrite=document.overwrite)
+        dapr_jobs.book(current_context(), caller, judge, overwrite=document.overwrite)
     except Refusal as refusal:
         where = "" if refusal.member == "name" else "job failed validation: "
         raise failures.of_scheduler(500, "Unknown", f"{where}{refusal.text}") from None
@@ -90,7 +91,7 @@ def get_job(_name: str) -> Response:
     caller, app_id = _sender()
     name = _checked_name()
     try:
-        found = dapr_jobs.get(caller, app_id, name)
+        found = dapr_jobs.get(current_context(), caller, app_id, name)
     except NotFound:
         raise failures.of_scheduler(500, "NotFound", f"job not found: {name}") from None
     return Response(documents.write(name, found.written or {}, found.data), content_type=_JSON)
@@ -103,7 +104,7 @@ def get_job(_name: str) -> Response:
 def delete_job(_name: str) -> Response:
     """A job ended, if there is one of that name."""
     caller, app_id = _sender()
-    dapr_jobs.delete(caller, app_id, _checked_name())
+    dapr_jobs.delete(current_context(), caller, app_id, _checked_name())
     return Response(status=204)
 
 
@@ -145,7 +146,7 @@ def _sender() -> tuple[Caller, str]:
     # A sidecar serves one app: what Dapr's does not ask for, it does not look at.
     named = None if BOUND in request.environ else request.headers.get(dapr_apps.HEADER)
     try:
-        app_id = dapr_apps.of_caller(caller, named or None)
+        app_id = dapr_apps.of_caller(current_context(), caller, named or None)
     except InvalidMember as refusal:
         raise failures.no_app(f"{refusal.message} {refusal.remedy}") from None
     failures.remember_app(app_id)

@@ -19,6 +19,7 @@ from app import log, thread_failures
 from app.api import embedded, process
 from app.api.asgi import THREADS, Front
 from app.api.auth import BOUND, Bound
+from app.api.context import current_context
 from app.domain.account import Account
 from app.domain.checks import quoted
 from app.errors import InvalidMember, Misconfigured, NotFound
@@ -56,9 +57,9 @@ def choose_account(name: str | None) -> Account:
     Raises NotFound, and Misconfigured where none is named and none suggests itself.
     """
     if name is not None:
-        return accounts.named(name)
+        return accounts.named(current_context(), name)
     try:
-        return accounts.named(accounts.only() or DEMO)
+        return accounts.named(current_context(), accounts.only(current_context()) or DEMO)
     except NotFound:
         raise Misconfigured(
             f"There is no account {DEMO!r}, and not just one other. Name one with --account."
@@ -72,7 +73,7 @@ def register(account: Account, app_id: str, port: int) -> str:
     """
     url = f"http://127.0.0.1:{port}"
     _require_allowed(url)
-    known = {each.name: each for each in dapr_apps.listed(account)}.get(app_id)
+    known = {each.name: each for each in dapr_apps.listed(current_context(), account)}.get(app_id)
     if known is not None and known.url == url:
         return url
     if known is not None and known.has_token:
@@ -81,14 +82,14 @@ def register(account: Account, app_id: str, port: int) -> str:
             f"with: flask --app wsgi dapr-app add {account.name} --app-id {app_id} --url {url} "
             "--token TOKEN"
         )
-    dapr_apps.put(account, app_id, url=url, token=None)
+    dapr_apps.put(current_context(), account, app_id, url=url, token=None)
     return url
 
 
 def _require_allowed(url: str) -> None:
     """Raise Misconfigured where calls to it would fail, whoever booked them and when."""
     try:
-        endpoints.judge(url)
+        endpoints.judge(current_context(), url)
     except InvalidMember as refusal:
         raise Misconfigured(
             f"Calls to {url} are not allowed: {refusal.message} Start web, scheduler, worker "
@@ -103,7 +104,7 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
     """
     addresses = [address for address in _LOOPBACK if _is_free(address, port)]
     application = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
-    level = current_app.config["WAKECALL_SETTINGS"].log_level
+    level = current_context().settings.log_level
     begin = partial(process.begin, level, name="sidecar")
     # There is one account here, which need leave nothing to others.
     front = Front(_Speaking(application, bound), begin=begin, share=THREADS, body_s=BODY_S)

@@ -8,6 +8,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from app.api.context import current_context
 from app.commands import told
 from app.service import accounts
 from app.service.fusion import runners
@@ -35,7 +36,7 @@ def install(app: Flask) -> None:
 @told
 def add_runner(account_name: str, kind: str, url: str) -> None:
     """Let the jobs of a type of ACCOUNT be done at a URL; where there is one, at this one now."""
-    runners.put(accounts.named(account_name), kind, url=url)
+    runners.put(current_context(), accounts.named(current_context(), account_name), kind, url=url)
 
 
 @fusion_runner.command("list")
@@ -43,7 +44,9 @@ def add_runner(account_name: str, kind: str, url: str) -> None:
 @told
 def list_runners(account_name: str) -> None:
     """List the runners of ACCOUNT: type and URL."""
-    for each in runners.list_runners(accounts.named(account_name)):
+    for each in runners.list_runners(
+        current_context(), accounts.named(current_context(), account_name)
+    ):
         click.echo(f"{each.name:10}  {each.url}")
 
 
@@ -53,4 +56,4 @@ def list_runners(account_name: str) -> None:
 @told
 def remove_runner(account_name: str, kind: str) -> None:
     """Remove a runner of ACCOUNT; jobs of its type fail until there is another."""
-    runners.delete(accounts.named(account_name), kind)
+    runners.delete(current_context(), accounts.named(current_context(), account_name), kind)

@@ -8,6 +8,7 @@ from typing import Final
 from flask import Blueprint, Flask, Response, request
 
 from app.api import admission, pages, previews
+from app.api.context import current_context
 from app.api.fusion import (
     action_document,
     preview,
@@ -42,7 +43,9 @@ def list_jobs(app: str | None = None) -> Response:
     caller = admission.admit()
     kinds = {resources.read_kind(each) for each in request.args.getlist("type")}
     after, limit = wire.after(), wire.page_limit()
-    with job_status.list_jobs(caller, kinds=kinds, app=app, after=after, limit=limit + 1) as found:
+    with job_status.list_jobs(
+        current_context(), caller, kinds=kinds, app=app, after=after, limit=limit + 1
+    ) as found:
         return wire.page(map(status_document.render_job, found), itemgetter("resource"), limit)
 
 
@@ -53,7 +56,9 @@ def get_job(resource: str, app: str | None = None) -> Response:
     """How a job stands."""
     caller = admission.admit()
     return wire.answer(
-        status_document.render_job(job_status.get_job(caller, resource_of(resource), app=app))
+        status_document.render_job(
+            job_status.get_job(current_context(), caller, resource_of(resource), app=app)
+        )
     )
 
 
@@ -63,7 +68,7 @@ def get_job(resource: str, app: str | None = None) -> Response:
 def delete_job(resource: str, app: str | None = None) -> Response:
     """A job forgotten, its schedule and its task with it (an extension)."""
     caller = admission.admit()
-    schedules.delete_job(caller, resource_of(resource), app=app)
+    schedules.delete_job(current_context(), caller, resource_of(resource), app=app)
     return Response(status=204)
 
 
@@ -74,7 +79,7 @@ def get_history(resource: str, app: str | None = None) -> Response:
     """The runs of a job, newest first, the one under way included."""
     caller = admission.admit()
     of = resource_of(resource)
-    runs = job_status.list_runs(caller, of, limit=wire.limit(), app=app)
+    runs = job_status.list_runs(current_context(), caller, of, limit=wire.limit(), app=app)
     return wire.answer([status_document.render_run(str(of), each) for each in runs])
 
 
@@ -84,7 +89,7 @@ def get_history(resource: str, app: str | None = None) -> Response:
 def get_schedule(resource: str, app: str | None = None) -> Response:
     """The schedule of a job, as it was put."""
     caller = admission.admit()
-    saved = schedules.get(caller, resource_of(resource), app=app)
+    saved = schedules.get(current_context(), caller, resource_of(resource), app=app)
     return wire.answer(schedule_document.render_saved(saved))
 
 
@@ -96,7 +101,7 @@ def put_schedule(resource: str, app: str | None = None) -> Response:
     caller = admission.admit()
     of = resources.parse(resource)
     sent = schedule_document.parse(wire.members(), resource=of, now=caller.now)
-    schedules.put(caller, of, sent, app=app)
+    schedules.put(current_context(), caller, of, sent, app=app)
     return wire.answer(schedule_document.render(sent))
 
 
@@ -106,7 +111,7 @@ def put_schedule(resource: str, app: str | None = None) -> Response:
 def delete_schedule(resource: str, app: str | None = None) -> Response:
     """A job without a schedule; it stays, and can be started."""
     caller = admission.admit()
-    schedules.delete(caller, resource_of(resource), app=app)
+    schedules.delete(current_context(), caller, resource_of(resource), app=app)
     return Response(status=204)
 
 
@@ -117,5 +122,5 @@ def act(resource: str, app: str | None = None) -> Response:
     """A job started or aborted now; whether it was is in the answer, which is 200 either way."""
     caller = admission.admit()
     action = action_document.parse(wire.members())
-    result = actions.perform(caller, resource_of(resource), action, app=app)
+    result = actions.perform(current_context(), caller, resource_of(resource), action, app=app)
     return wire.answer(action_document.render(result))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Final
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from app.api import admission, pages
+from app.api.context import current_context
 from app.api.fusion import task_document, wire
 from app.api.fusion.prefixes import route
 from app.api.parameters import takes
@@ -27,7 +28,9 @@ def list_tasks(app: str | None = None) -> Response:
     """All tasks of the account, or of an app, in pages."""
     caller = admission.admit()
     after, limit = wire.after(Kind.TASK), wire.page_limit()
-    with service.list_tasks(caller, app=app, after=after, limit=limit + 1) as found:
+    with service.list_tasks(
+        current_context(), caller, app=app, after=after, limit=limit + 1
+    ) as found:
         return wire.page(map(task_document.render, found), itemgetter("id"), limit)
 
 
@@ -38,7 +41,7 @@ def create_task(app: str | None = None) -> Response:
     """A new task, which makes a new job."""
     caller = admission.admit()
     sent = _sent_task()
-    service.create(caller, sent, app=app)
+    service.create(current_context(), caller, sent, app=app)
     return wire.answer(task_document.render(sent.source_document))
 
 
@@ -47,7 +50,9 @@ def create_task(app: str | None = None) -> Response:
 @takes(ignoring=True)
 def get_task(task_id: str, app: str | None = None) -> Response:
     """A task as it was sent."""
-    return wire.answer(task_document.render(service.get(admission.admit(), task_id, app=app)))
+    return wire.answer(
+        task_document.render(service.get(current_context(), admission.admit(), task_id, app=app))
+    )
 
 
 @route(tasks, "PUT", "/tasks/<task_id>")
@@ -57,7 +62,7 @@ def put_task(task_id: str, app: str | None = None) -> Response:
     """A task created or replaced; its schedule stays."""
     caller = admission.admit()
     sent = _sent_task(task_id)
-    service.put(caller, sent, app=app)
+    service.put(current_context(), caller, sent, app=app)
     return wire.answer(task_document.render(sent.source_document))
 
 
@@ -66,13 +71,13 @@ def put_task(task_id: str, app: str | None = None) -> Response:
 @takes(ignoring=True)
 def delete_task(task_id: str, app: str | None = None) -> Response:
     """A task and its job, with its schedule, ended."""
-    service.delete(admission.admit(), task_id, app=app)
+    service.delete(current_context(), admission.admit(), task_id, app=app)
     return Response(status=204)
 
 
 def _sent_task(task_id: str | None = None) -> Task:
     """The task in the request's body; `task_id` is that of the path. Raises Refused."""
-    settings = current_app.config["WAKECALL_SETTINGS"]
+    settings = current_context().settings
     return task_document.parse(
         wire.members(), allow=settings.allow_targets, deny=settings.deny_targets, task_id=task_id
     )

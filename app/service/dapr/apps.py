@@ -11,8 +11,8 @@ from app.domain.endpoint import MAX_NAME, Endpoint
 from app.domain.job import Dialect
 from app.errors import InvalidMember
 from app.service import endpoints
+from app.service.context import Context
 from app.store import endpoints as store
-from app.store.engine import session
 
 HEADER: Final = "dapr-app-id"
 
@@ -21,7 +21,13 @@ _MAX_SHOWN: Final = 5
 
 
 def put(
-    account: Account, app_id: str, *, url: str, token: str | None, keep_token: bool = False
+    context: Context,
+    account: Account,
+    app_id: str,
+    *,
+    url: str,
+    token: str | None,
+    keep_token: bool = False,
 ) -> tuple[Endpoint, bool]:
     """Say where an app is; and whether it is a new one.
 
@@ -34,20 +40,24 @@ def put(
             remedy="Use 1 to 256 letters, digits, '.', '_' and '-', "
             "beginning and ending in a letter or digit.",
         )
-    return endpoints.put(account, Dialect.DAPR, app_id, url=url, token=token, keep_token=keep_token)
+    return endpoints.put(
+        context, account, Dialect.DAPR, app_id, url=url, token=token, keep_token=keep_token
+    )
 
 
-def get(account: Account, app_id: str) -> Endpoint:
+def get(context: Context, account: Account, app_id: str) -> Endpoint:
     """The app of that id. Raises NotFound."""
-    return endpoints.get(account, Dialect.DAPR, app_id)
+    return endpoints.get(context, account, Dialect.DAPR, app_id)
 
 
-def listed(account: Account) -> tuple[Endpoint, ...]:
+def listed(context: Context, account: Account) -> tuple[Endpoint, ...]:
     """The account's apps, by id."""
-    return endpoints.listed(account, Dialect.DAPR)
+    return endpoints.listed(context, account, Dialect.DAPR)
 
 
-def page(account: Account, *, after: str | None, limit: int) -> tuple[Endpoint, ...]:
+def page(
+    context: Context, account: Account, *, after: str | None, limit: int
+) -> tuple[Endpoint, ...]:
     """The first `limit` of the account's apps after that of the id `after`; raises InvalidMember.
 
     The refusal names `cursor`.
@@ -58,15 +68,15 @@ def page(account: Account, *, after: str | None, limit: int) -> tuple[Endpoint, 
             f"{quoted(after)} cannot be an app id.",
             remedy="Take it as the answer before gave it, or leave it out to begin anew.",
         )
-    return endpoints.listed(account, Dialect.DAPR, after=after or "", limit=limit)
+    return endpoints.listed(context, account, Dialect.DAPR, after=after or "", limit=limit)
 
 
-def delete(account: Account, app_id: str) -> None:
+def delete(context: Context, account: Account, app_id: str) -> None:
     """Forget an app that has no jobs. Raises NotFound, Conflict."""
-    endpoints.delete(account, Dialect.DAPR, app_id, unused=True)
+    endpoints.delete(context, account, Dialect.DAPR, app_id, unused=True)
 
 
-def of_caller(caller: Caller, named: str | None) -> str:
+def of_caller(context: Context, caller: Caller, named: str | None) -> str:
     """The id of the app whose jobs a request is about: its key's, its header's, or the only one.
 
     Raises InvalidMember for HEADER where that does not lead to one app.
@@ -80,7 +90,7 @@ def of_caller(caller: Caller, named: str | None) -> str:
             remedy="Leave the header out, or send another key.",
         )
     account_id = caller.account.id
-    with session() as connection:
+    with context.database.session() as connection:
         if (
             wanted is not None
             and _APP_ID.fullmatch(wanted)

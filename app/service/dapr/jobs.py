@@ -15,11 +15,11 @@ from app.domain.checks import quoted
 from app.domain.job import Booking, Dialect, Job
 from app.errors import Conflict, NotFound
 from app.service import jobs
+from app.service.context import Context
 from app.service.usage import within_limits
 from app.store import inflight, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
-from app.store.engine import session, statement, transaction
 from app.store.job_names import NameTaken, holder
 
 # Each further one means that somebody else booked or ended a job of this very name meanwhile.
@@ -29,6 +29,7 @@ _REPLACED: Final = "the job was overwritten"
 
 @within_limits
 def book(
+    context: Context,
     caller: Caller,
     judge: Callable[[datetime], tuple[Booking, datetime]],
     *,
@@ -44,13 +45,13 @@ def book(
     booking, first = judge(caller.now)
     for _ in range(TRIES):
         # First of all, and by itself: most often the name is free, and this one round trip all.
-        with suppress(NameTaken), session() as connection:
+        with suppress(NameTaken), context.database.session() as connection:
             job_id = UUID(int=uuid7().int)
             store.insert_unfollowing(connection, job_id, caller.account.id, booking, first)
             return
         if not overwrite:
             break
-        if _overwritten(caller, booking, judge):
+        if _overwritten(context, caller, booking, judge):
             return
     raise Conflict(
         f"A job named {quoted(booking.name or '')} exists already.",
@@ -59,33 +60,36 @@ def book(
     )
 
 
-def get(caller: Caller, app_id: str, name: str) -> Job:
+def get(context: Context, caller: Caller, app_id: str, name: str) -> Job:
     """The app's job of that name. Raises NotFound."""
-    with statement() as connection:
+    with context.database.statement() as connection:
         found = store.find_named(connection, caller.account.id, name, Dialect.DAPR, app_id)
     if found is None:
         raise NotFound("There is no such job.", member="name")
     return found
 
 
-def delete(caller: Caller, app_id: str, name: str) -> None:
+def delete(context: Context, caller: Caller, app_id: str, name: str) -> None:
     """End the app's job of that name, if there is one.
 
     From 100 ms after this returns none of its calls begins.
     """
     account_id = caller.account.id
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         job_id = holder(connection, account_id, name, Dialect.DAPR, app_id)
         if job_id is not None and store.lock(connection, account_id, job_id):
             jobs.delete_locked(connection, job_id)
 
 
 def _overwritten(
-    caller: Caller, wanted: Booking, judge: Callable[[datetime], tuple[Booking, datetime]]
+    context: Context,
+    caller: Caller,
+    wanted: Booking,
+    judge: Callable[[datetime], tuple[Booking, datetime]],
 ) -> bool:
     """Whether the job of that name was replaced; False where it ended meanwhile."""
     name, app_id = wanted.name or "", wanted.endpoint
-    with suppress(NotFound), transaction() as connection:
+    with suppress(NotFound), context.database.transaction() as connection:
         job_id = holder(connection, caller.account.id, name, Dialect.DAPR, app_id)
         if job_id is None:
             return False

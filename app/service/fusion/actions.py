@@ -10,38 +10,40 @@ from app.domain.account import Caller
 from app.domain.fusion.action import Action, ActionResult
 from app.domain.fusion.resource import Resource
 from app.service import limits
+from app.service.context import Context
 from app.service.fusion import jobs, run_abort
 from app.store import accounts, inflight, serial
-from app.store.engine import transaction
 
 
-def perform(caller: Caller, resource: Resource, action: Action, *, app: str | None) -> ActionResult:
+def perform(
+    context: Context, caller: Caller, resource: Resource, action: Action, *, app: str | None
+) -> ActionResult:
     """Start or abort a job. Raises NotFound."""
     match action:
         case Action.START:
-            return start(caller, resource, app=app)
+            return start(context, caller, resource, app=app)
         case Action.ABORT:
-            return abort(caller, resource, app=app)
+            return abort(context, caller, resource, app=app)
 
 
-def start(caller: Caller, resource: Resource, *, app: str | None) -> ActionResult:
+def start(context: Context, caller: Caller, resource: Resource, *, app: str | None) -> ActionResult:
     """Run a job now, whatever its schedule, unless it is running. Raises NotFound."""
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         job = jobs.find_locked(connection, caller, resource, app)
         under_way = serial.live_run(connection, job.id)
         if under_way is not None:
             return ActionResult(
                 resource=resource, action=Action.START, accepted=False, running=under_way
             )
-        limits.check_runs(connection, caller.account)
+        limits.check_runs(context, connection, caller.account)
         by = accounts.called(connection, caller.key_id)
         inflight.fire(connection, job.id, UUID(int=uuid7().int), started_by=by)
     return ActionResult(resource=resource, action=Action.START, accepted=True)
 
 
-def abort(caller: Caller, resource: Resource, *, app: str | None) -> ActionResult:
+def abort(context: Context, caller: Caller, resource: Resource, *, app: str | None) -> ActionResult:
     """End the run of a job that is under way, with its retries. Raises NotFound."""
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         job = jobs.find_locked(connection, caller, resource, app)
         reason = f"aborted by {accounts.called(connection, caller.key_id)}"
         aborted = run_abort.abort(connection, job, reason)

@@ -11,9 +11,9 @@ from app.domain.account import Caller
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.status import JobStatus, RunStatus, start_of
 from app.domain.run import RunKind
+from app.service.context import Context
 from app.service.fusion import apps, jobs
 from app.store import fusion_jobs as store
-from app.store.engine import transaction
 from app.store.fusion_jobs import JobRun, JobWithLastRun
 
 _BY_SCHEDULE: Final = "schedule"
@@ -21,6 +21,7 @@ _BY_SCHEDULE: Final = "schedule"
 
 @contextmanager
 def list_jobs(
+    context: Context,
     caller: Caller,
     *,
     kinds: Collection[Kind],
@@ -34,7 +35,7 @@ def list_jobs(
     context, a few at a time.
     """
     with (
-        transaction() as connection,
+        context.database.transaction() as connection,
         store.stream_jobs(
             connection,
             caller.account.id,
@@ -47,10 +48,10 @@ def list_jobs(
         yield (_job_status(each, caller.now) for each in found)
 
 
-def get_job(caller: Caller, resource: Resource, *, app: str | None) -> JobStatus:
+def get_job(context: Context, caller: Caller, resource: Resource, *, app: str | None) -> JobStatus:
     """The status of one job. Raises NotFound."""
     endpoint = jobs.endpoint_of(resource)
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         jobs.find(connection, caller, resource, app)
         found = store.find_job(connection, caller.account.id, str(resource), endpoint=endpoint)
     if found is None:
@@ -59,10 +60,10 @@ def get_job(caller: Caller, resource: Resource, *, app: str | None) -> JobStatus
 
 
 def list_runs(
-    caller: Caller, resource: Resource, *, limit: int, app: str | None
+    context: Context, caller: Caller, resource: Resource, *, limit: int, app: str | None
 ) -> list[RunStatus]:
     """The newest runs of a job, the one under way included. Raises NotFound."""
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         job = jobs.find(connection, caller, resource, app)
         runs = store.list_runs(connection, job.id, limit)
     return [_run_status(each, caller.now) for each in runs]

@@ -23,6 +23,7 @@ from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import next_after
 from app.errors import InvalidMember, NotFound
 from app.service import jobs
+from app.service.context import Context
 from app.service.fusion import apps
 from app.store import accounts, job_names, redelivery, serial, superseded
 from app.store import jobs as store
@@ -97,14 +98,16 @@ def book(connection: Connection, caller: Caller, booking: Booking) -> None:
     )
 
 
-def replace(connection: Connection, caller: Caller, current: Job, booking: Booking) -> bool:
+def replace(
+    context: Context, connection: Connection, caller: Caller, current: Job, booking: Booking
+) -> bool:
     """Give a locked job its next version; False where it is so already, and stays as it is."""
     if booking_of(current) == booking:
         return False
     if current.enabled or booking.enabled:
         now = read_clock(connection)
         first = next_after(booking.trigger, now)
-        jobs.put_in_place(connection, caller, current, booking, first, now=now)
+        jobs.put_in_place(context, connection, caller, current, booking, first, now=now)
     else:
         # What was started by hand meanwhile has nothing to do with the schedule.
         superseded.keep(connection, current.id)

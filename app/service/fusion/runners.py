@@ -11,28 +11,29 @@ from app.domain.fusion.resource import Kind
 from app.domain.job import Dialect
 from app.errors import NotFound
 from app.service import endpoints
+from app.service.context import Context
 
 KINDS: Final = (Kind.DATASOURCE, Kind.SPARK)
 
 
-def list_runners(account: Account) -> tuple[Endpoint, ...]:
+def list_runners(context: Context, account: Account) -> tuple[Endpoint, ...]:
     """The account's runners, by type."""
-    return endpoints.listed(account, Dialect.FUSION)
+    return endpoints.listed(context, account, Dialect.FUSION)
 
 
-def get(account: Account, kind: str) -> Endpoint:
+def get(context: Context, account: Account, kind: str) -> Endpoint:
     """The runner of that type. Raises NotFound."""
-    return endpoints.get(account, Dialect.FUSION, _checked(kind))
+    return endpoints.get(context, account, Dialect.FUSION, _checked(kind))
 
 
-def put(account: Account, kind: str, *, url: str) -> tuple[Endpoint, bool]:
+def put(context: Context, account: Account, kind: str, *, url: str) -> tuple[Endpoint, bool]:
     """Configure a runner, anew or another way; and whether it is new. Raises InvalidMember."""
-    return endpoints.put(account, Dialect.FUSION, _checked(kind), url=url, token=None)
+    return endpoints.put(context, account, Dialect.FUSION, _checked(kind), url=url, token=None)
 
 
-def delete(account: Account, kind: str) -> None:
+def delete(context: Context, account: Account, kind: str) -> None:
     """Forget a runner. Raises NotFound."""
-    endpoints.delete(account, Dialect.FUSION, _checked(kind))
+    endpoints.delete(context, account, Dialect.FUSION, _checked(kind))
 
 
 def _checked(kind: str) -> str:

@@ -19,10 +19,10 @@ from app.domain.job import Booking, Job, booking_of
 from app.domain.limits import FOLLOWERS
 from app.service import jobs as native
 from app.service import limits
+from app.service.context import Context
 from app.service.fusion import apps, jobs, run_abort
 from app.service.usage import within_limits
 from app.store import follows as follow_store
-from app.store.engine import statement, transaction
 
 _DISABLED: Final = "the schedule was disabled"
 _DELETED: Final = "the job was deleted"
@@ -30,44 +30,46 @@ _DELETED: Final = "the job was deleted"
 _MAX_EDGES: Final = 20_000
 
 
-def get(caller: Caller, resource: Resource, *, app: str | None) -> SavedSchedule:
+def get(context: Context, caller: Caller, resource: Resource, *, app: str | None) -> SavedSchedule:
     """The schedule of a job. Raises NotFound."""
-    with statement() as connection:
+    with context.database.statement() as connection:
         found = jobs.find(connection, caller, resource, app)
     return jobs.saved_schedule(found)
 
 
 @within_limits
-def put(caller: Caller, resource: Resource, sent: Schedule, *, app: str | None) -> None:
+def put(
+    context: Context, caller: Caller, resource: Resource, sent: Schedule, *, app: str | None
+) -> None:
     """Save a schedule, and with it the job that a runner does; saved again, it changes nothing.
 
     What is under way goes on, unless the schedule is disabled: then it is aborted, too. Raises
     InvalidMember, for a chain that would go round as well, and NotFound for a task that is none.
     """
-    with statement() as connection:
+    with context.database.statement() as connection:
         # Unlocked: a claim passes over a job that is locked, and most often nothing has changed.
         current = jobs.find_or_none(connection, caller, resource)
     if current is not None and _wanted(current, sent, app) == booking_of(current):
         return
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         jobs.lock(connection, caller, resource)
         current = jobs.find_or_none(connection, caller, resource)
         if current is None and resource.kind is Kind.TASK:
             raise jobs.no_such_job(resource, None)
         _refuse_cycle(connection, caller, resource, _follows(sent))
-        _refuse_followers(connection, caller, current, _follows(sent))
+        _refuse_followers(context, connection, caller, current, _follows(sent))
         if current is None:
             jobs.book(connection, caller, _with(jobs.booking_of_runner(resource, app), sent))
             return
         if not sent.enabled and current.enabled:
             run_abort.abort(connection, current, _DISABLED)
-        jobs.replace(connection, caller, current, _wanted(current, sent, app))
+        jobs.replace(context, connection, caller, current, _wanted(current, sent, app))
 
 
 @within_limits
-def delete(caller: Caller, resource: Resource, *, app: str | None) -> None:
+def delete(context: Context, caller: Caller, resource: Resource, *, app: str | None) -> None:
     """Take the schedule of a job away; the job stays, with its history. Raises NotFound."""
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         current = jobs.find_locked(connection, caller, resource, app)
         written = {
             name: each for name, each in (current.written or {}).items() if name != jobs.SCHEDULE
@@ -75,12 +77,12 @@ def delete(caller: Caller, resource: Resource, *, app: str | None) -> None:
         booking = replace(
             booking_of(current), trigger=TimeTriggers(), follows=(), enabled=True, written=written
         )
-        jobs.replace(connection, caller, current, booking)
+        jobs.replace(context, connection, caller, current, booking)
 
 
-def delete_job(caller: Caller, resource: Resource, *, app: str | None) -> None:
+def delete_job(context: Context, caller: Caller, resource: Resource, *, app: str | None) -> None:
     """End a job altogether; what is under way of it is aborted. Raises NotFound."""
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         current = jobs.find_locked(connection, caller, resource, app)
         run_abort.abort(connection, current, _DELETED)
         native.delete_locked(connection, current.id)
@@ -114,7 +116,11 @@ def _follows(sent: Schedule) -> tuple[Follow, ...]:
 
 
 def _refuse_followers(
-    connection: Connection, caller: Caller, current: Job | None, follows: Iterable[Follow]
+    context: Context,
+    connection: Connection,
+    caller: Caller,
+    current: Job | None,
+    follows: Iterable[Follow],
 ) -> None:
     """Raises LimitReached where too many follow one of these already; under the account's lock."""
     before = {each.upstream for each in (current.follows if current is not None else ())}
@@ -122,7 +128,7 @@ def _refuse_followers(
     if new:
         found = follow_store.count_followers(connection, caller.account.id, new)
         most = max(found.values(), default=0)
-        limits.refuse_more(caller.account, FOLLOWERS, most)
+        limits.refuse_more(context, caller.account, FOLLOWERS, most)
 
 
 def _refuse_cycle(

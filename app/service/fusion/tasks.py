@@ -15,22 +15,22 @@ from app.domain.job import Booking, Job, booking_of
 from app.domain.limits import FUSION_TASKS
 from app.errors import Conflict
 from app.service import limits
+from app.service.context import Context
 from app.service.fusion import apps, jobs, schedules
 from app.service.usage import within_limits
 from app.store import fusion_jobs as store
-from app.store.engine import statement, transaction
 
 
 @contextmanager
 def list_tasks(
-    caller: Caller, *, app: str | None, after: Resource | None, limit: int
+    context: Context, caller: Caller, *, app: str | None, after: Resource | None, limit: int
 ) -> Iterator[Iterator[str]]:
     """The documents of the account's tasks, or of an app's, by id: the first `limit` after `after`.
 
     They are read inside the context, a few at a time, as JSON text.
     """
     with (
-        transaction() as connection,
+        context.database.transaction() as connection,
         store.stream_tasks(
             connection,
             caller.account.id,
@@ -43,18 +43,18 @@ def list_tasks(
         yield found
 
 
-def get(caller: Caller, task_id: str, *, app: str | None) -> str:
+def get(context: Context, caller: Caller, task_id: str, *, app: str | None) -> str:
     """The document of a task, as JSON text. Raises NotFound."""
-    with statement() as connection:
+    with context.database.statement() as connection:
         found = jobs.find(connection, caller, _resource(task_id), app)
     document: str = (found.written or {})[jobs.TASK]
     return document
 
 
 @within_limits
-def create(caller: Caller, sent: Task, *, app: str | None) -> None:
+def create(context: Context, caller: Caller, sent: Task, *, app: str | None) -> None:
     """A new task, with its job, which nothing starts yet. Raises InvalidMember, Conflict."""
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         jobs.lock(connection, caller, resource_of(sent))
         if jobs.find_or_none(connection, caller, resource_of(sent)) is not None:
             raise Conflict(
@@ -62,31 +62,33 @@ def create(caller: Caller, sent: Task, *, app: str | None) -> None:
                 member="id",
                 remedy=f"PUT /api/tasks/{sent.id} replaces it.",
             )
-        _book(connection, caller, sent, app)
+        _book(context, connection, caller, sent, app)
 
 
 @within_limits
-def put(caller: Caller, sent: Task, *, app: str | None) -> None:
+def put(context: Context, caller: Caller, sent: Task, *, app: str | None) -> None:
     """A task created, or replaced; its schedule stays. Raises InvalidMember."""
-    with transaction() as connection:
+    with context.database.transaction() as connection:
         jobs.lock(connection, caller, resource_of(sent))
         current = jobs.find_or_none(connection, caller, resource_of(sent))
         if current is None:
-            _book(connection, caller, sent, app)
+            _book(context, connection, caller, sent, app)
         else:
-            jobs.replace(connection, caller, current, _wanted(current, sent, app))
+            jobs.replace(context, connection, caller, current, _wanted(current, sent, app))
 
 
-def delete(caller: Caller, task_id: str, *, app: str | None) -> None:
+def delete(context: Context, caller: Caller, task_id: str, *, app: str | None) -> None:
     """End a task, its job and its schedule; as schedules.delete_job. Raises NotFound."""
-    schedules.delete_job(caller, _resource(task_id), app=app)
+    schedules.delete_job(context, caller, _resource(task_id), app=app)
 
 
-def _book(connection: Connection, caller: Caller, sent: Task, app: str | None) -> None:
+def _book(
+    context: Context, connection: Connection, caller: Caller, sent: Task, app: str | None
+) -> None:
     """A new task with its job, under the account's lock; raises LimitReached."""
     endpoint = jobs.endpoint_of_kind(Kind.TASK)
     used = store.count_tasks(connection, caller.account.id, endpoint=endpoint)
-    limits.refuse_more(caller.account, FUSION_TASKS, used)
+    limits.refuse_more(context, caller.account, FUSION_TASKS, used)
     jobs.book(connection, caller, jobs.booking_of_task(sent, app))
 
 

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.api.auth import BOUND, Bound
+from app.api.context import current_context
 from app.service import accounts
 from app.service.dapr import apps as dapr_apps
 
@@ -20,8 +21,8 @@ APP = "job-service"
 
 def add_app(app: Flask, app_id: str = APP, account: str = "account-1", port: int = 6200) -> None:
     with app.app_context():
-        owner = accounts.named(account)
-        dapr_apps.put(owner, app_id, url=f"http://127.0.0.1:{port}", token=None)
+        owner = accounts.named(current_context(), account)
+        dapr_apps.put(current_context(), owner, app_id, url=f"http://127.0.0.1:{port}", token=None)
 
 
 def sidecar_of(app: Flask, app_id: str = APP) -> FlaskClient:

@@ -12,6 +12,7 @@ from flask.testing import FlaskCliRunner
 
 from app.api import uploads
 from app.api.auth import Bound
+from app.api.context import current_context
 from app.api.dapr import sidecar
 from app.errors import Misconfigured, NotFound
 from app.service import accounts
@@ -113,42 +114,44 @@ def test_what_cannot_be_done_is_told_in_a_line(
 def test_a_sidecar_is_the_only_account_s_or_demo_s(context: Flask) -> None:
     with pytest.raises(Misconfigured, match="--account"):
         sidecar.choose_account(None)
-    accounts.create("acme")
+    accounts.create(current_context(), "acme")
     assert sidecar.choose_account(None).name == "acme"
-    accounts.create("other")
+    accounts.create(current_context(), "other")
     with pytest.raises(Misconfigured, match="--account"):
         sidecar.choose_account(None)
     assert sidecar.choose_account("other").name == "other"
-    accounts.create("demo")
+    accounts.create(current_context(), "demo")
     assert sidecar.choose_account(None).name == "demo"
     with pytest.raises(NotFound):
         sidecar.choose_account("nobody")
 
 
 def test_a_sidecar_says_where_its_app_is(context: Flask) -> None:
-    accounts.create("demo")
-    owner = accounts.named("demo")
+    accounts.create(current_context(), "demo")
+    owner = accounts.named(current_context(), "demo")
     assert sidecar.register(owner, "shop", 6200) == URL
     assert sidecar.register(owner, "shop", 6300) == "http://127.0.0.1:6300"
-    assert [each.url for each in dapr_apps.listed(owner)] == ["http://127.0.0.1:6300"]
+    assert [each.url for each in dapr_apps.listed(current_context(), owner)] == [
+        "http://127.0.0.1:6300"
+    ]
 
 
 def test_a_sidecar_takes_no_token_away(context: Flask) -> None:
-    accounts.create("demo")
-    owner = accounts.named("demo")
-    dapr_apps.put(owner, "shop", url=URL, token="s3cret")
+    accounts.create(current_context(), "demo")
+    owner = accounts.named(current_context(), "demo")
+    dapr_apps.put(current_context(), owner, "shop", url=URL, token="s3cret")
     assert sidecar.register(owner, "shop", 6200) == URL
-    assert dapr_apps.get(owner, "shop").has_token
+    assert dapr_apps.get(current_context(), owner, "shop").has_token
     with pytest.raises(Misconfigured, match="dapr-app add demo --app-id shop"):
         sidecar.register(owner, "shop", 6300)
 
 
 def test_a_sidecar_needs_loopback_to_be_allowed(make_app: MakeApp) -> None:
     with make_app(WAKECALL_ALLOW_TARGETS="").app_context():
-        accounts.create("demo")
+        accounts.create(current_context(), "demo")
         with pytest.raises(Misconfigured, match="WAKECALL_ALLOW_TARGETS"):
-            sidecar.register(accounts.named("demo"), "shop", 6200)
-        assert dapr_apps.listed(accounts.named("demo")) == ()
+            sidecar.register(accounts.named(current_context(), "demo"), "shop", 6200)
+        assert dapr_apps.listed(current_context(), accounts.named(current_context(), "demo")) == ()
 
 
 @pytest.mark.parametrize("token", [None, "s3cret"])
@@ -156,14 +159,25 @@ def test_a_sidecar_whose_app_is_known_needs_loopback_to_be_allowed(
     make_app: MakeApp, token: str | None
 ) -> None:
     with make_app().app_context():
-        accounts.create("demo")
-        dapr_apps.put(accounts.named("demo"), "shop", url=URL, token=token)
+        accounts.create(current_context(), "demo")
+        dapr_apps.put(
+            current_context(),
+            accounts.named(current_context(), "demo"),
+            "shop",
+            url=URL,
+            token=token,
+        )
     for settings in ({"WAKECALL_ALLOW_TARGETS": ""}, {"WAKECALL_DENY_TARGETS": "127.0.0.0/8"}):
         with make_app(**settings).app_context():
             for port in (6200, 6300):
                 with pytest.raises(Misconfigured, match="WAKECALL_ALLOW_TARGETS"):
-                    sidecar.register(accounts.named("demo"), "shop", port)
-            assert dapr_apps.get(accounts.named("demo"), "shop").url == URL
+                    sidecar.register(accounts.named(current_context(), "demo"), "shop", port)
+            assert (
+                dapr_apps.get(
+                    current_context(), accounts.named(current_context(), "demo"), "shop"
+                ).url
+                == URL
+            )
 
 
 def test_a_sidecar_does_not_share_its_port(context: Flask) -> None:

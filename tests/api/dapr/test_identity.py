@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.api.context import current_context
 from app.service import accounts
 from app.service.dapr import apps as dapr_apps
 from app.store import endpoints, queries
@@ -141,13 +142,13 @@ def test_a_key_may_be_bound_to_an_app(app: Flask, anybody: FlaskClient, key: str
     add_app(app)
     add_app(app, "other")
     with app.app_context():
-        bound = accounts.create_key("account-1", "", app="other")
+        bound = accounts.create_key(current_context(), "account-1", "", app="other")
     assert metadata(anybody, dapr_api_token=bound) == (200, "other")
     assert metadata(anybody, dapr_api_token=bound, dapr_app_id="other") == (200, "other")
     status, message = metadata(anybody, dapr_api_token=bound, dapr_app_id=APP)
     assert (status, "bound" in message) == (400, True)
     with app.app_context():
-        dapr_apps.delete(accounts.named("account-1"), "other")
+        dapr_apps.delete(current_context(), accounts.named(current_context(), "account-1"), "other")
     status, message = metadata(anybody, dapr_api_token=bound)
     assert (status, '"other"' in message, APP in message) == (400, True, False)
 

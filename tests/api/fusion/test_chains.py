@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.api.context import current_context
 from app.domain.run import RunState
 from app.service import accounts
 from tests.api.fusion.runs import NONE, begun, looked_over, settled, taken
@@ -58,7 +59,7 @@ def test_who_started_a_job_is_told(
     saved(client, NONE)
     assert "startedBy" not in status(client)
     with app.app_context():
-        other = accounts.create_key("account-1", "")
+        other = accounts.create_key(current_context(), "account-1", "")
     settled(connection, begun(client, connection), RunState.SUCCEEDED)
     assert status(client)["startedBy"] == "first"
     key_id = other[3:13]

@@ -10,9 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from app.api.context import current_context
 from app.domain.fusion import chain
 from app.store import follows
-from app.store.engine import transaction
 from tests.api.fusion.runs import NONE
 from tests.api.fusion.saved import MOVIES, after, put, saved
 from tests.booked import connect, one
@@ -95,12 +95,12 @@ def test_jobs_that_are_not_in_the_chain_are_not_read(
     add_chain(client, connection, 10_000, "b")
     account_id = one(connection, "SELECT id FROM account WHERE name = 'account-1'")
     with client.application.app_context():
-        with transaction() as on:
+        with current_context().database.transaction() as on:
             found = follows.before(on, account_id, ["spark:a30"], "spark:next", limit=1000)
         assert found == (31, False)
         query = str(follows._COUNT)
         params: dict[str, Any] = {"account_id": account_id, "upstreams": ["spark:a30"]}
-        with transaction() as on:
+        with current_context().database.transaction() as on:
             plan = on.execute(
                 text(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}"),
                 {**params, "name": "spark:next", "limit": 1000},

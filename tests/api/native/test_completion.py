@@ -16,6 +16,7 @@ from lxml import etree
 from werkzeug.test import TestResponse
 
 from app.api import rate
+from app.api.context import context_of
 from app.api.native.codecs.reader import Body
 from app.api.native.documents import completion as completion_document
 from app.domain.completion import Completion, Said, Tokens
@@ -40,7 +41,7 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def token(app: Flask) -> str:
-    return Tokens(app.config["WAKECALL_SETTINGS"].secret_keys).make(RUN)
+    return Tokens(context_of(app).settings.secret_keys).make(RUN)
 
 
 def add_running(connection: psycopg.Connection, state: str = "running") -> None:
@@ -135,7 +136,7 @@ def test_whoever_has_neither_is_told_the_same_of_every_run(
 ) -> None:
     assert key
     add_running(connection)
-    foreign = Tokens(app.config["WAKECALL_SETTINGS"].secret_keys).make(JOB)
+    foreign = Tokens(context_of(app).settings.secret_keys).make(JOB)
     client = app.test_client()
     answers = [
         complete(client, bearer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from app.api import admission, bodies, negotiation
+from app.api.context import current_context
 from app.api.native.documents import account as account_document
 from app.api.native.documents import accuracy as accuracy_document
 from app.api.native.documents import rotation as rotation_document
@@ -25,7 +26,7 @@ def show_account() -> Response:
     """Show the account's name, its limits and how much of each is used."""
     account = admission.admit().account
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    members = account_document.render(account.name, limits.states(account))
+    members = account_document.render(account.name, limits.states(current_context(), account))
     return responses.render("account", members, media_type)
 
 
@@ -36,7 +37,9 @@ def list_secrets() -> Response:
     """List the account's valid signing secrets, newest first."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    members = rotation_document.render_secrets(accounts.secrets(caller.account.name))
+    members = rotation_document.render_secrets(
+        accounts.secrets(current_context(), caller.account.name)
+    )
     return _forbid_caching(responses.render("secrets", members, media_type))
 
 
@@ -50,7 +53,7 @@ def rotate_secret() -> Response:
     overlap = DEFAULT_OVERLAP
     if bodies.keep():
         overlap = rotation_document.read_overlap(request_body.receive())
-    secrets = accounts.rotate_secret(caller.account.name, overlap=overlap)
+    secrets = accounts.rotate_secret(current_context(), caller.account.name, overlap=overlap)
     members = rotation_document.render_secrets(secrets)
     return _forbid_caching(responses.render("secrets", members, media_type, 201))
 
@@ -62,7 +65,7 @@ def show_accuracy() -> Response:
     """Show how late the account's calls began, in the last hour and the last day."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    members = accuracy_document.render(accuracy_service.of(caller))
+    members = accuracy_document.render(accuracy_service.of(current_context(), caller))
     return responses.render("accuracy", members, media_type)
 
 

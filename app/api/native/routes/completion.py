@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import Response
 
 from app.api import admission, auth, idempotency, negotiation, parameters
+from app.api.context import current_context
 from app.api.native.documents import completion as completion_document
 from app.api.native.documents import run as run_document
 from app.api.native.routes import request_body, responses
@@ -31,7 +32,7 @@ def complete_run(run_id: UUID) -> Response:
     account_id = _account_id(run_id)
     media_type = responses.negotiate(negotiation.DOCUMENTS)
     said = completion_document.read(request_body.receive())
-    run = service.complete(run_id, said, account_id=account_id)
+    run = service.complete(current_context(), run_id, said, account_id=account_id)
     status = _ACCEPTED if run.state in LIVE else 200
     return responses.render("run", run_document.render(run), media_type, status)
 
@@ -39,7 +40,7 @@ def complete_run(run_id: UUID) -> Response:
 def _account_id(run_id: UUID) -> int | None:
     """The account of the API key; None for the run's own completion token, which has none."""
     token = auth.bearer()
-    if token is not None and service.is_token_of(run_id, token):
+    if token is not None and service.is_token_of(current_context(), run_id, token):
         parameters.check()
         return None
     try:

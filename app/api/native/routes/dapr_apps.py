@@ -7,6 +7,7 @@ from typing import Final
 from flask import Response, request
 
 from app.api import admission, negotiation
+from app.api.context import current_context
 from app.api.native.documents import endpoint as endpoint_document
 from app.api.native.documents.endpoint import APP
 from app.api.native.routes import paging, request_body, responses
@@ -28,7 +29,9 @@ def list_apps() -> Response:
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
     limit = paging.parse_limit() or paging.MAX_LIMIT
-    apps = service.page(caller.account, after=request.args.get(paging.CURSOR), limit=limit + 1)
+    apps = service.page(
+        current_context(), caller.account, after=request.args.get(paging.CURSOR), limit=limit + 1
+    )
     return responses.render_page(
         "apps",
         apps,
@@ -46,7 +49,7 @@ def get_app(app_id: str) -> Response:
     """Show an app."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    return _render(service.get(caller.account, app_id), media_type)
+    return _render(service.get(current_context(), caller.account, app_id), media_type)
 
 
 @native.put("/dapr-apps/<app_id>")
@@ -58,6 +61,7 @@ def put_app(app_id: str) -> Response:
     media_type = responses.negotiate(negotiation.DOCUMENTS)
     document = endpoint_document.read(request_body.receive(), app_id, APP)
     app, created = service.put(
+        current_context(),
         caller.account,
         app_id,
         url=document.url,
@@ -72,7 +76,7 @@ def put_app(app_id: str) -> Response:
 @takes()
 def delete_app(app_id: str) -> Response:
     """Delete an app, which must have no jobs."""
-    service.delete(admission.admit().account, app_id)
+    service.delete(current_context(), admission.admit().account, app_id)
     return Response(status=204)
 
 

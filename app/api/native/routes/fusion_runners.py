@@ -7,6 +7,7 @@ from typing import Final
 from flask import Response
 
 from app.api import admission, negotiation
+from app.api.context import current_context
 from app.api.native.documents import endpoint as endpoint_document
 from app.api.native.documents.endpoint import RUNNER
 from app.api.native.routes import request_body, responses
@@ -27,7 +28,7 @@ def list_runners() -> Response:
     """List the account's runners, by type."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    runners = service.list_runners(caller.account)
+    runners = service.list_runners(current_context(), caller.account)
     members = [endpoint_document.render(each, RUNNER) for each in runners]
     return responses.render("runners", members, media_type)
 
@@ -39,7 +40,7 @@ def get_runner(runner_type: str) -> Response:
     """Show the runner of one type."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    return _render(service.get(caller.account, runner_type), media_type)
+    return _render(service.get(current_context(), caller.account, runner_type), media_type)
 
 
 @native.put("/fusion-runners/<runner_type>")
@@ -50,7 +51,7 @@ def put_runner(runner_type: str) -> Response:
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
     document = endpoint_document.read(request_body.receive(), runner_type, RUNNER)
-    runner, created = service.put(caller.account, runner_type, url=document.url)
+    runner, created = service.put(current_context(), caller.account, runner_type, url=document.url)
     if not created:
         return _render(runner, media_type)
     response = _render(runner, media_type, _CREATED)
@@ -63,7 +64,7 @@ def put_runner(runner_type: str) -> Response:
 @takes()
 def delete_runner(runner_type: str) -> Response:
     """Delete a runner; jobs of its type fail until there is another."""
-    service.delete(admission.admit().account, runner_type)
+    service.delete(current_context(), admission.admit().account, runner_type)
     return Response(status=204)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from flask import Response, request
 
 from app.api import admission, negotiation, pages
+from app.api.context import current_context
 from app.api.native.documents import job_list as job_list_document
 from app.api.native.documents.job_list import LAYOUTS, JobList
 from app.api.native.routes import paging, responses, spool
@@ -63,7 +64,7 @@ def _parse_tags() -> tuple[str, ...]:
 
 def _render_whole(caller: Caller, wanted: JobList, media_type: str) -> Response:
     layout = LAYOUTS[media_type]
-    with service.ids(caller, wanted.tags) as found:
+    with service.ids(current_context(), caller, wanted.tags) as found:
         length = layout.length(found.count)
         body = None
         if request.method != "HEAD":
@@ -74,7 +75,9 @@ def _render_whole(caller: Caller, wanted: JobList, media_type: str) -> Response:
 
 
 def _render_page(caller: Caller, wanted: JobList, limit: int, media_type: str) -> Response:
-    ids, more = service.page_of_ids(caller, wanted.tags, after=wanted.after, limit=limit)
+    ids, more = service.page_of_ids(
+        current_context(), caller, wanted.tags, after=wanted.after, limit=limit
+    )
     body = b"".join(LAYOUTS[media_type].pieces(ids))
     response = Response(body, content_type=responses.CONTENT_TYPES[media_type])
     if more:

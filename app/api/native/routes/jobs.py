@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Response, request
 
 from app.api import admission, bodies, negotiation, rate, scopes
+from app.api.context import current_context
 from app.api.native.documents import bulk as bulk_document
 from app.api.native.documents import job as job_document
 from app.api.native.documents import request_path
@@ -47,13 +48,15 @@ def create_jobs() -> Response:
     caller = admission.admit()
     media_type, dry_run = _negotiate_creation()
     bookings = bulk_document.read(
-        request_body.receive(bodies.MAX_LONG), judge=partial(service.judge_together, caller)
+        request_body.receive(bodies.MAX_LONG),
+        judge=partial(service.judge_together, current_context(), caller),
     )
     rate.count_items(caller.account.id, len(bookings))
     render = responses.render_unstored_jobs if dry_run else responses.render_created_jobs
     rendered: list[Response] = []
     # The response is rendered before anything is stored, since one that is too long is refused.
     service.create_together(
+        current_context(),
         caller,
         bookings,
         dry_run=dry_run,
@@ -88,7 +91,7 @@ def get_job(job_id: UUID) -> Response:
     """Show a whole job (spec: Get)."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    return responses.render_job(service.get(caller, job_id), media_type)
+    return responses.render_job(service.get(current_context(), caller, job_id), media_type)
 
 
 @native.put("/jobs/<uuid:job_id>")
@@ -100,7 +103,9 @@ def update_job(job_id: UUID) -> Response:
     media_type = responses.negotiate(negotiation.WITH_TEXT)
     document = job_document.read(request_body.receive())
     booking, read_only = job_document.to_booking(document), job_document.read_only_members(document)
-    return responses.render_job(service.update(caller, job_id, booking, read_only), media_type)
+    return responses.render_job(
+        service.update(current_context(), caller, job_id, booking, read_only), media_type
+    )
 
 
 @native.delete("/jobs/<uuid:job_id>")
@@ -108,7 +113,7 @@ def update_job(job_id: UUID) -> Response:
 @takes()
 def delete_job(job_id: UUID) -> Response:
     """End a job (spec: Delete Job)."""
-    service.delete(admission.admit(), job_id)
+    service.delete(current_context(), admission.admit(), job_id)
     return Response(status=204)
 
 
@@ -119,7 +124,7 @@ def pause_job(job_id: UUID) -> Response:
     """Pause a job, as PUT with `enabled` false does."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    return responses.render_job(pauses.pause(caller, job_id), media_type)
+    return responses.render_job(pauses.pause(current_context(), caller, job_id), media_type)
 
 
 @native.post("/jobs/<uuid:job_id>/resume")
@@ -129,7 +134,7 @@ def resume_job(job_id: UUID) -> Response:
     """Resume a paused job."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    return responses.render_job(pauses.resume(caller, job_id), media_type)
+    return responses.render_job(pauses.resume(current_context(), caller, job_id), media_type)
 
 
 def _negotiate_creation() -> tuple[str, bool]:
@@ -143,7 +148,7 @@ def _negotiate_creation() -> tuple[str, bool]:
 def _create(
     caller: Caller | CachedCaller, booking: Booking, media_type: str, *, dry_run: bool
 ) -> Response:
-    job = service.create(caller, booking, dry_run=dry_run)
+    job = service.create(current_context(), caller, booking, dry_run=dry_run)
     render = responses.render_unstored_job if dry_run else responses.render_created_job
     return render(job, media_type)
 

@@ -8,6 +8,7 @@ from typing import Final
 from flask import Response
 
 from app.api import admission, negotiation
+from app.api.context import current_context
 from app.api.native.documents import job as job_document
 from app.api.native.documents import request_path
 from app.api.native.routes import request_body, responses
@@ -31,7 +32,7 @@ def get_job_by_name(_job_name: str) -> Response:
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
     name = request_path.read_name(*received_path())
-    return responses.render_job(service.get(caller, name), media_type)
+    return responses.render_job(service.get(current_context(), caller, name), media_type)
 
 
 @native.put("/jobs/by-name/<job_name:_job_name>")
@@ -51,7 +52,7 @@ def put_job_by_name(_job_name: str) -> Response:
             remedy="Leave name out of the document. To rename a job, use PUT /1/jobs/<id>.",
         )
     booking = replace(job_document.to_booking(document), name=name)
-    put = service.put(caller, booking, job_document.read_only_members(document))
+    put = service.put(current_context(), caller, booking, job_document.read_only_members(document))
     render = responses.render_created_job if put.created else responses.render_job
     return render(put.job, media_type)
 
@@ -61,5 +62,5 @@ def put_job_by_name(_job_name: str) -> Response:
 @takes(hint=_HINT)
 def delete_job_by_name(_job_name: str) -> Response:
     """End the job of that name."""
-    service.delete(admission.admit(), request_path.read_name(*received_path()))
+    service.delete(current_context(), admission.admit(), request_path.read_name(*received_path()))
     return Response(status=204)

@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Response, request
 
 from app.api import admission, negotiation, rate, scopes
+from app.api.context import current_context
 from app.api.native.documents import redelivery as redelivery_document
 from app.api.native.documents import run as run_document
 from app.api.native.documents import run_cursor, run_filter
@@ -36,7 +37,9 @@ def list_runs() -> Response:
     states = request.args.getlist(run_filter.STATE)
     wanted, position = run_filter.parse(states, request.args, allowed=tuple(RunState))
     limit = paging.parse_limit() or paging.DEFAULT_LIMIT
-    with service.listed(caller, wanted, after=position, limit=limit + 1) as found:
+    with service.listed(
+        current_context(), caller, wanted, after=position, limit=limit + 1
+    ) as found:
         return _render_page(found, limit, media_type)
 
 
@@ -50,7 +53,9 @@ def list_runs_of_job(job_id: UUID) -> Response:
     cursor = request.args.get(paging.CURSOR)
     position = None if cursor is None else run_cursor.read(cursor)
     limit = paging.parse_limit() or paging.DEFAULT_LIMIT
-    with service.of_job(caller, job_id, after=position, limit=limit + 1) as found:
+    with service.of_job(
+        current_context(), caller, job_id, after=position, limit=limit + 1
+    ) as found:
         return _render_page(found, limit, media_type)
 
 
@@ -61,7 +66,7 @@ def get_run(run_id: UUID) -> Response:
     """Show a run with its newest attempts, and a Link to earlier attempts."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    run = service.get(caller, run_id)
+    run = service.get(current_context(), caller, run_id)
     response = responses.render("run", run_document.render(run), media_type)
     if run.omitted_attempts:
         earlier = f"/1/runs/{run_id}/attempts?{paging.CURSOR}={run.attempts[0].number}"
@@ -78,7 +83,9 @@ def list_attempts(run_id: UUID) -> Response:
     media_type = responses.negotiate(negotiation.DOCUMENTS)
     before = run_cursor.read_attempt_number(request.args.get(paging.CURSOR))
     limit = paging.parse_limit() or paging.DEFAULT_LIMIT
-    with service.attempts(caller, run_id, before=before, limit=limit + 1) as found:
+    with service.attempts(
+        current_context(), caller, run_id, before=before, limit=limit + 1
+    ) as found:
         return responses.render_page(
             "attempts",
             found,
@@ -96,7 +103,7 @@ def redeliver_run(run_id: UUID) -> Response:
     """Redeliver a settled run as the same run."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    return _render_accepted(service.redeliver(caller, run_id), media_type)
+    return _render_accepted(service.redeliver(current_context(), caller, run_id), media_type)
 
 
 @native.post("/runs/redeliver")
@@ -109,7 +116,9 @@ def redeliver_runs() -> Response:
     asked = redelivery_document.read(request_body.receive())
     if not asked.is_dry_run:
         require_booking(caller)
-    done = service.redeliver_all(caller, asked.wanted, after=asked.after, dry=asked.is_dry_run)
+    done = service.redeliver_all(
+        current_context(), caller, asked.wanted, after=asked.after, dry=asked.is_dry_run
+    )
     rate.count_items(caller.account.id, done.count + done.lost)
     status = 200 if asked.is_dry_run else _ACCEPTED
     return responses.render(REDELIVERY.root, redelivery_document.render(done), media_type, status)
@@ -122,7 +131,10 @@ def fire_job(job_id: UUID) -> Response:
     """Fire a job now; its schedule stays as it is."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    return _render_accepted(service.get(caller, pauses.fire(caller, job_id)), media_type)
+    return _render_accepted(
+        service.get(current_context(), caller, pauses.fire(current_context(), caller, job_id)),
+        media_type,
+    )
 
 
 def _render_page(found: Iterator[Run], limit: int, media_type: str) -> Response:

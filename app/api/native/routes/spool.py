@@ -9,9 +9,9 @@ from tempfile import TemporaryFile
 from typing import IO, Final
 from uuid import UUID
 
-from flask import current_app
 from werkzeug.wsgi import FileWrapper
 
+from app.api.context import current_context
 from app.api.native.documents.job_list import Layout
 from app.api.shared_budget import SharedBudget
 from app.errors import RateLimited, Unavailable
@@ -72,7 +72,7 @@ def _store_on_disk(layout: Layout, ids: Iterable[UUID], account_id: int) -> IO[b
     if not _being_written.take(account_id):
         raise Unavailable("Too many long lists are being written; try again shortly.")
     try:
-        folder = current_app.config["WAKECALL_SETTINGS"].temporary
+        folder = current_context().settings.temporary
         return _store(TemporaryFile(dir=folder), layout, ids)
     finally:
         _being_written.give_back(account_id)
