@@ -1,1 +1,1 @@
-"""The Dapr Jobs API: its routes, its documents and its errors, as Dapr's own sidecar has them."""
+"""The Dapr Jobs API: routes, documents and errors as those of Dapr's own sidecar."""

@@ -1,4 +1,4 @@
-"""Addresses: which requests are for the Dapr API, and the job's name in their paths."""
+"""Addresses: which paths belong to the Dapr API, and the name of the job in a path."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PARTS: Final = 3
 
 
 class Cleaned:
-    """A WSGI application whose Dapr routes are found with needless slashes too, as in Dapr."""
+    """A WSGI application whose Dapr routes also match repeated and trailing slashes, as in Dapr."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -40,14 +40,14 @@ class Cleaned:
 
 
 def is_ours(path: str) -> bool:
-    """Whether a path is one of the Dapr API, be there anything at it or not."""
+    """Whether a path belongs to the Dapr API, even if nothing is at it."""
     return _OURS.match(path) is not None
 
 
 def job_name() -> str:
     """The name in the request's path, unescaped as in a query (`+` is a space).
 
-    Raises what `no_route` and `malformed` make, for a path of more parts and for bad escapes.
+    Raises the errors of `no_route` for a path with more parts, and of `malformed` for bad escapes.
     """
     parts = _clean(_raw(request.environ)).split("/", _PARTS)
     raw = parts[-1]

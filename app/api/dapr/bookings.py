@@ -1,4 +1,4 @@
-"""Bookings: what is booked of a Dapr job's document, and what a preview makes of its times."""
+"""Makes a booking of a Dapr job's document, and a preview of its times."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ _MEMBERS: Final = ("schedule", "dueTime", "ttl", "repeats")
 def of_document(
     app_id: str, name: str, document: JobDocument, now: datetime
 ) -> tuple[Booking, datetime]:
-    """The booking, and its first tick, which may be past and is then due at once.
+    """The booking, and its first tick; a past tick is due at once.
 
-    Every tick that is missed is made up for; a call may take as long as any may. Raises Refusal.
+    Missed ticks are all called later. The timeout of a call is the longest that Wakecall allows.
+    Raises Refusal.
     """
     check_name(name)
     times = booking.book(_times(document), now)
@@ -84,7 +85,7 @@ def _text(members: Mapping[str, Any], name: str) -> str | None:
     value = members.get(name)
     if name in members and type(value) is not str:
         raise InvalidMember(
-            name, f"{name} is no string.", remedy=f"Give a string, or leave {name} out."
+            name, f"{name} must be a string.", remedy=f"Give a string, or leave {name} out."
         )
     return value
 

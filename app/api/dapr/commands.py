@@ -32,7 +32,7 @@ def install(app: Flask) -> None:
 @click.option("--token", metavar="TOKEN", help="Sent along with each call as dapr-api-token.")
 @told
 def add_app(account_name: str, app_id: str, url: str, token: str | None) -> None:
-    """Say where a Dapr app of ACCOUNT is; said again, it moves."""
+    """Add a Dapr app to ACCOUNT, or change its URL and token."""
     dapr_apps.put(
         current_context(),
         accounts.named(current_context(), account_name),
@@ -47,7 +47,7 @@ def add_app(account_name: str, app_id: str, url: str, token: str | None) -> None
 @told
 def list_apps(account_name: str) -> None:
     """List the Dapr apps of ACCOUNT: id, URL, and whether calls carry a token."""
-    for each in dapr_apps.listed(
+    for each in dapr_apps.list_apps(
         current_context(), accounts.named(current_context(), account_name)
     ):
         click.echo(f"{each.name}  {each.url}{'  token' if each.has_token else ''}")
@@ -58,7 +58,7 @@ def list_apps(account_name: str) -> None:
 @_app_id
 @told
 def remove_app(account_name: str, app_id: str) -> None:
-    """Forget a Dapr app of ACCOUNT that has no jobs."""
+    """Remove a Dapr app of ACCOUNT; it must have no jobs."""
     dapr_apps.delete(current_context(), accounts.named(current_context(), account_name), app_id)
 
 
@@ -78,7 +78,7 @@ def remove_app(account_name: str, app_id: str) -> None:
     "--account",
     "account_name",
     metavar="ACCOUNT",
-    help="Whose app it is; the only account there is, or `demo`, if left out.",
+    help="The account of the app; left out, the only account there is, or `demo`.",
 )
 @with_appcontext
 @told

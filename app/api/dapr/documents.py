@@ -1,4 +1,4 @@
-"""Documents: a Dapr job as a client writes it, and as GET tells it again."""
+"""The document of a Dapr job: read from a POST, and written for a GET."""
 
 from __future__ import annotations
 
@@ -39,23 +39,22 @@ _VALUE: Final = b"type.googleapis.com/google.protobuf.Value"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """A failure policy: `drop`, or retries; None for what is left to Dapr.
-
-    `interval` is a protobuf Duration, as protobuf writes it.
-    """
+    """A failure policy: `drop`, or retries."""
 
     drop: bool = False
     interval: str | None = None
+    """A protobuf Duration in its canonical form; None for retries at once."""
     max_retries: int | None = None
+    """None for no limit."""
 
 
 DEFAULT_POLICY: Final = Policy(interval="1s", max_retries=3)
-"""What Dapr fills in where a job names none."""
+"""The policy that Dapr gives a job without one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobDocument:
-    """The members of a job, as written; None for one that is unset. `data` is JSON text."""
+    """The members of a job as the client wrote them; None for a member that is unset."""
 
     name: str | None = None
     schedule: str | None = None
@@ -64,13 +63,15 @@ class JobDocument:
     repeats: int | None = None
     overwrite: bool = False
     data: bytes | None = None
+    """JSON text, byte for byte."""
     policy: Policy = DEFAULT_POLICY
 
 
 def read(body: bytes) -> JobDocument:
-    """The job in a body, of whatever media type; none at all is an empty one.
+    """The job in a body of any media type; an empty body is an empty object.
 
-    A lone `job` is what Dapr's first documents told clients to send. Raises MalformedDocument.
+    A body whose only member is `job` is unwrapped: Dapr's first documentation had clients send
+    that. Raises MalformedDocument.
     """
     text = protojson.decoded(body) if body else "{}"
     given = protojson.members(text, {**_FIELDS, **_WRAPPER})
@@ -92,7 +93,7 @@ def read(body: bytes) -> JobDocument:
 
 
 def to_written(document: JobDocument) -> dict[str, Any]:
-    """What of a job is stored for GET to tell again, by the names it has there."""
+    """The members that are stored for GET to answer, by their names in that answer."""
     members = {
         "schedule": document.schedule,
         "repeats": document.repeats,
@@ -104,7 +105,7 @@ def to_written(document: JobDocument) -> dict[str, Any]:
 
 
 def write(name: str, written: Mapping[str, Any], data: bytes | None) -> bytes:
-    """The document that GET answers, laid out as protojson does."""
+    """The document that GET answers, with the spaces that protojson writes."""
     texts = {"name": orjson.dumps(name)}
     for member in ("schedule", "repeats", "dueTime", "ttl"):
         if member in written:
@@ -116,14 +117,14 @@ def write(name: str, written: Mapping[str, Any], data: bytes | None) -> bytes:
 
 
 def repeats_of(value: object) -> int:
-    """The number of ticks that a preview is asked for; raises InvalidMember."""
+    """The member `repeats` of a preview; raises InvalidMember."""
     if isinstance(value, str):
         with suppress(MalformedDocument):
             return protojson.uint32(Written(member="repeats", text=value))
     raise InvalidMember(
         "repeats",
-        "repeats is no whole number in its bounds.",
-        remedy=f"Give a number from 1 to {protojson.MAX_UINT32}, or leave repeats out.",
+        f"repeats must be an integer from 1 to {protojson.MAX_UINT32}.",
+        remedy="Leave repeats out for a job without an end.",
     )
 
 
@@ -162,7 +163,7 @@ def _interval(value: Written) -> str:
 
 
 def _set(value: Written, fields: Mapping[str, str]) -> dict[str, Written]:
-    """The fields that a message within the job sets."""
+    """The fields that are set in a message inside the job."""
     if not value.is_object:
         raise protojson.wrong(value, "message")
     given = protojson.members(value.text, fields, f"{value.member}.")

@@ -1,7 +1,7 @@
-"""Failures: how the Dapr API tells them, with Dapr's statuses, codes and words.
+"""The error answers of the Dapr API, with Dapr's statuses, codes and wording.
 
-Source: dapr/dapr pkg/api/errors/scheduler.go and dapr/kit errors/errors.go. That what a client
-may mend is answered with 500 is the contract of the Jobs API, and of nothing else here.
+Source: dapr/dapr pkg/api/errors/scheduler.go and dapr/kit errors/errors.go. Answering 500 to what a
+client can correct is the contract of the Jobs API; no other route here does so.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _TYPE: Final = "type.googleapis.com/google.rpc.ErrorInfo"
 _DOMAIN: Final = "dapr.io"
 _JSON: Final = "application/json"
 _APP: Final = "dapr_app"
-# What a method does, and the code of its failure.
-_DONE_BY: Final = {
+# The verb in the message of a method's failure, and its code.
+_VERBS: Final = {
     "POST": ("schedule", "DAPR_SCHEDULER_SCHEDULE_JOB"),
     "GET": ("get", "DAPR_SCHEDULER_GET_JOB"),
     "HEAD": ("get", "DAPR_SCHEDULER_GET_JOB"),
@@ -34,15 +34,16 @@ _DONE_BY: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """One answer of the API's own; `details` names the members of the metadata that it has."""
+    """The status and code of one error of Dapr's."""
 
     status: int
     code: str
     details: tuple[str, ...] = ()
+    """The members of its metadata; empty where it has no details."""
 
 
-class Told(errors.Refused):
-    """A refusal that has its own status and code in this dialect."""
+class DaprError(errors.Refused):
+    """An error with a status and code of Dapr's own."""
 
     def __init__(self, failure: Failure, message: str) -> None:
         super().__init__(message)
@@ -63,60 +64,60 @@ _SCHEDULE_EMPTY: Final = Failure(
 )
 
 
-def no_route() -> Told:
-    """Nothing is at the path, or not with this method: Dapr takes it for a call of an app."""
-    return Told(
+def no_route() -> DaprError:
+    """Nothing is at the path, or not with this method; Dapr then looks for the app to invoke."""
+    return DaprError(
         _DIRECT_INVOKE,
         "failed getting app id either from the URL path or the header dapr-app-id",
     )
 
 
-def malformed(what: str) -> Told:
-    """A request that cannot be read."""
-    return Told(_MALFORMED, what)
+def malformed(what: str) -> DaprError:
+    """The request cannot be parsed."""
+    return DaprError(_MALFORMED, what)
 
 
-def unread(what: str) -> Told:
-    """A body that is not to be had."""
-    return Told(_BODY_READ, f"failed to read request body: {what}")
+def unread(what: str) -> DaprError:
+    """The body cannot be received."""
+    return DaprError(_BODY_READ, f"failed to read request body: {what}")
 
 
-def name_in_body() -> Told:
-    """The body names the job, which is for the path to do."""
-    return Told(_NAME_IN_BODY, "Set the job name in the url only")
+def name_in_body() -> DaprError:
+    """The body has a name; only the path may name the job."""
+    return DaprError(_NAME_IN_BODY, "Set the job name in the url only")
 
 
-def name_empty() -> Told:
+def name_empty() -> DaprError:
     """The name in the path is blank."""
-    return Told(_NAME_EMPTY, "Name is empty")
+    return DaprError(_NAME_EMPTY, "Name is empty")
 
 
-def schedule_empty() -> Told:
+def schedule_empty() -> DaprError:
     """There is neither a schedule nor a due time."""
-    return Told(_SCHEDULE_EMPTY, "Schedule is empty")
+    return DaprError(_SCHEDULE_EMPTY, "Schedule is empty")
 
 
-def no_app(what: str) -> Told:
-    """It does not follow from the request whose job it is."""
-    return Told(_APP_ID, what)
+def no_app(what: str) -> DaprError:
+    """The request does not identify an app."""
+    return DaprError(_APP_ID, what)
 
 
-def of_scheduler(status: int, kind: str, description: str) -> Told:
-    """What Dapr's scheduler would say, by way of its RPC; `kind` is the gRPC code."""
-    deed, code = _DONE_BY[request.method]
-    return Told(
+def of_scheduler(status: int, kind: str, description: str) -> DaprError:
+    """An error of Dapr's scheduler, which its sidecar gets over gRPC; `kind` is the gRPC code."""
+    verb, code = _VERBS[request.method]
+    return DaprError(
         Failure(status=status, code=code, details=_APP_AND_NAMESPACE),
-        f"failed to {deed} job due to: rpc error: code = {kind} desc = {description}",
+        f"failed to {verb} job due to: rpc error: code = {kind} desc = {description}",
     )
 
 
 def remember_app(app_id: str) -> None:
-    """Whose job the request is about, for the details of what is told of it."""
+    """Note the app of the request, for the details of its errors."""
     setattr(g, _APP, app_id)
 
 
-def tell(error: errors.WakecallError) -> Response:
-    """The failure as Dapr tells it; one that Dapr does not know, in the same form."""
+def render(error: errors.WakecallError) -> Response:
+    """The answer to an error: as Dapr answers it or, where Dapr has no such error, in its form."""
     if isinstance(error, errors.Unauthenticated):
         return Response(
             "invalid api token\n",
@@ -127,9 +128,9 @@ def tell(error: errors.WakecallError) -> Response:
     if isinstance(error, errors.MethodNotOffered | errors.NotFound):
         error = no_route()
     if isinstance(error, errors.Unavailable) and request.endpoint is not None:
-        told = of_scheduler(503, "Unavailable", error.message)
-        return _answer(told.failure, told.message, problems.headers_of(error))
-    if isinstance(error, Told):
+        unavailable = of_scheduler(503, "Unavailable", error.message)
+        return _answer(unavailable.failure, unavailable.message, problems.headers_of(error))
+    if isinstance(error, DaprError):
         return _answer(error.failure, error.message, {})
     failure = Failure(
         status=problems.kind_of(error).status,

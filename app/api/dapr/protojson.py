@@ -1,4 +1,4 @@
-"""Protojson: JSON as Protocol Buffers read it, each value kept as it is written until asked for.
+"""Reads JSON as Protocol Buffers do; each value stays the text that was sent until it is needed.
 
 Source: the ProtoJSON format and google.golang.org/protobuf/encoding/protojson, which Dapr uses.
 """
@@ -28,14 +28,14 @@ _REMEDY: Final = "Send one JSON object, in UTF-8."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Written:
-    """A value as it is written, and the member that holds it."""
+    """The text of a value, and the name of its member."""
 
     member: str
     text: str
 
     @property
     def is_null(self) -> bool:
-        """Whether it is null, which leaves most fields unset."""
+        """Whether it is null; that leaves every field but `data` unset."""
         return self.text == "null"
 
     @property
@@ -45,7 +45,7 @@ class Written:
 
 
 def decoded(body: bytes) -> str:
-    """The text of a body; raises MalformedDocument where it holds what is no character."""
+    """The text of a body; raises MalformedDocument where it is not valid UTF-8."""
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -56,10 +56,10 @@ def decoded(body: bytes) -> str:
 
 
 def members(text: str, fields: Mapping[str, str], within: str = "") -> dict[str, Written]:
-    """What the one object that `text` is sets: values by field.
+    """The values in a text that is one object, by field.
 
-    `fields` gives the field of each member's name, in every spelling; other members are passed
-    over. Raises MalformedDocument for what is no object, or sets a field twice.
+    `fields` maps every spelling of a member's name to its field; unknown members are ignored.
+    Raises MalformedDocument for a text that is not an object, or that sets a field twice.
     """
     found: dict[str, Written] = {}
     try:
@@ -81,7 +81,7 @@ def members(text: str, fields: Mapping[str, str], within: str = "") -> dict[str,
 
 
 def string(value: Written) -> str:
-    """The string that is written; raises MalformedDocument."""
+    """The value of a string; raises MalformedDocument."""
     if not value.text.startswith('"'):
         raise wrong(value, "string")
     text: str = json.loads(value.text)
@@ -89,14 +89,14 @@ def string(value: Written) -> str:
 
 
 def flag(value: Written) -> bool:
-    """True or false, and nothing that might be meant for either; raises MalformedDocument."""
+    """The value of `true` or `false`; raises MalformedDocument for any other text."""
     if value.text not in {"true", "false"}:
         raise wrong(value, "bool")
     return value.text == "true"
 
 
 def uint32(value: Written) -> int:
-    """A whole number below 2^32: 5, 5.0, 50e-1, or that in a string; raises MalformedDocument."""
+    """An integer below 2^32, as 5, 5.0 or 50e-1, or as a string; raises MalformedDocument."""
     text = string(value) if value.text.startswith('"') else value.text
     if len(text) <= MAX_NUMBER and _NUMBER.fullmatch(text):
         number = Decimal(text)
@@ -106,7 +106,7 @@ def uint32(value: Written) -> int:
 
 
 def wrong(value: Written, kind: str) -> MalformedDocument:
-    """The refusal of a value that is not of this kind."""
+    """The error for a value that is not of this kind."""
     shown = value.text if len(value.text) <= MAX_NUMBER else f"{value.text[:MAX_NUMBER]}…"
     return _malformed(f"invalid value for {kind} field {value.member}: {shown}")
 
@@ -122,7 +122,7 @@ def _pairs(text: str, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         name, at = _LENIENT.raw_decode(text, _mark(text, at, '"') - 1)
         start = _past_blanks(text, _mark(text, at, ":"))
         decoder = _STRICT if name in known else _LENIENT
-        # What was read is let go of at once: it may be many times as large as its text.
+        # The parsed value is dropped at once: it may need many times the memory of its text.
         at = decoder.raw_decode(text, start)[1]
         yield name, text[start:at]
         at = _past_blanks(text, at)
@@ -134,7 +134,7 @@ def _pairs(text: str, known: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _mark(text: str, at: int, mark: str) -> int:
-    """Where `mark` ends, which is the next but blanks."""
+    """The position after `mark`, which must be the next character that is not blank."""
     at = _past_blanks(text, at)
     if text[at : at + 1] != mark:
         raise json.JSONDecodeError(f"{mark} is expected", text, at)
@@ -167,7 +167,7 @@ def _has_half(text: str) -> bool:
 
 
 def _refuse_twice(pairs: list[tuple[str, Any]]) -> None:
-    """What a value holds is of no interest here, but that no name comes twice."""
+    """Refuse an object in which a name comes twice; the values themselves are not needed."""
     names: set[str] = set()
     for name, _ in pairs:
         if name in names:
@@ -176,14 +176,14 @@ def _refuse_twice(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _malformed(f"{name} is no JSON value")
+    raise _malformed(f"{name} is not a JSON value")
 
 
 def _malformed(what: str) -> MalformedDocument:
     return MalformedDocument(what, remedy=_REMEDY)
 
 
-# Numbers are not computed: `str` leaves them as they are written, however long.
+# `str` keeps numbers as text, however long they are.
 _STRICT: Final = json.JSONDecoder(
     object_pairs_hook=_refuse_twice,
     parse_int=str,

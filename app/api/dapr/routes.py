@@ -1,4 +1,4 @@
-"""Routes of the Dapr Jobs API: schedule, get and delete, and what Dapr's clients ask first."""
+"""Routes of the Dapr Jobs API: schedule, get and delete a job; health and metadata for SDKs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ dapr_routes: Final = Blueprint("dapr", __name__)
 
 
 class _NameConverter(BaseConverter):
-    """All that follows: what the name is, the encoded path says."""
+    """Matches the rest of the path; the name itself is read from the encoded path (`job_name`)."""
 
     part_isolating = False
     regex = r"[\s\S]+"
@@ -40,14 +40,14 @@ def install(app: Flask) -> None:
     """Offer the Dapr Jobs API in this application."""
     app.url_map.converters["dapr_name"] = _NameConverter
     app.register_blueprint(dapr_routes)
-    problems.told_by(app, Teller(covers=_covers, tell=failures.tell))
+    problems.told_by(app, Teller(covers=_covers, tell=failures.render))
     previews.offer(app, bookings.PREVIEWER)
     app.wsgi_app = addresses.Cleaned(app.wsgi_app)  # type: ignore[method-assign] # as Flask has it
 
 
 @dapr_routes.before_app_request
 def _keep_to_dapr() -> None:
-    """A listener that asks for no key offers nothing else."""
+    """A sidecar asks for no key, so it serves the Dapr API only."""
     if BOUND not in request.environ:
         return
     browsers.refuse_other_hosts()
@@ -60,7 +60,7 @@ def _keep_to_dapr() -> None:
 @needs(Scope.BOOK, of_app=True)
 @takes(ignoring=True)
 def schedule_job(_name: str) -> Response:
-    """A job booked, or overwritten."""
+    """Book a job, or overwrite it."""
     caller, app_id = _sender()
     document = _document()
     name = addresses.job_name().strip()
@@ -87,7 +87,7 @@ def schedule_job(_name: str) -> Response:
 @needs(Scope.READ, of_app=True)
 @takes(ignoring=True)
 def get_job(_name: str) -> Response:
-    """A job as it was booked."""
+    """The job as it was booked."""
     caller, app_id = _sender()
     name = _checked_name()
     try:
@@ -102,7 +102,7 @@ def get_job(_name: str) -> Response:
 @needs(Scope.BOOK, of_app=True)
 @takes(ignoring=True)
 def delete_job(_name: str) -> Response:
-    """A job ended, if there is one of that name."""
+    """End the job of that name, if there is one."""
     caller, app_id = _sender()
     dapr_jobs.delete(current_context(), caller, app_id, _checked_name())
     return Response(status=204)
@@ -113,7 +113,7 @@ def delete_job(_name: str) -> Response:
 @scopes.needs_no_key
 @takes(ignoring=True)
 def healthz() -> Response:
-    """204 while this process answers at all; no key is asked for."""
+    """204 while this process answers; needs no key."""
     return Response(status=204)
 
 
@@ -121,7 +121,7 @@ def healthz() -> Response:
 @needs(Scope.READ, of_app=True)
 @takes(ignoring=True)
 def metadata() -> Response:
-    """What Dapr's SDKs ask for first: whose sidecar this is, and what it can do."""
+    """The app of this sidecar and its features, which Dapr's SDKs ask for at their start."""
     _, app_id = _sender()
     members = {
         "id": app_id,
@@ -141,9 +141,9 @@ def _covers() -> bool:
 
 
 def _sender() -> tuple[Caller, str]:
-    """Who calls, and for which app. Raises what admission does, and what `no_app` makes."""
+    """The caller and its app. Raises as `admission.admit` does, and the error of `no_app`."""
     caller = admission.admit()
-    # A sidecar serves one app: what Dapr's does not ask for, it does not look at.
+    # A sidecar serves one app; it ignores the header, as Dapr's does.
     named = None if BOUND in request.environ else request.headers.get(dapr_apps.HEADER)
     try:
         app_id = dapr_apps.of_caller(current_context(), caller, named or None)

@@ -1,4 +1,4 @@
-"""Sidecar: a listener on loopback that speaks for one Dapr app, for clients that send no key."""
+"""Sidecar: a server on loopback that serves one Dapr app, whose clients send no key."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 DEMO: Final = "demo"
 
-# What `localhost` may lead to, in either order.
+# The addresses of `localhost`; clients try them in either order.
 _LOOPBACK: Final = ("127.0.0.1", "::1")
 BODY_S: Final = 300.0
-"""How long a request's body may take here: nobody else waits for the room that it takes."""
+"""Seconds in which a request's body must arrive; long, as the sidecar has no other clients."""
 
 _NO_IPV6: Final = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
-class _Speaking:
-    """A WSGI application to which every request comes from one account and app."""
+class _BoundApplication:
+    """A WSGI application to which every request is one of the same account and app."""
 
     def __init__(self, app: WSGIApplication, bound: Bound) -> None:
         self._app = app
@@ -52,9 +52,9 @@ class _Speaking:
 
 
 def choose_account(name: str | None) -> Account:
-    """The account of that name; else the one there is, or `demo` of several.
+    """The account of that name; without a name the only account or, of several, `demo`.
 
-    Raises NotFound, and Misconfigured where none is named and none suggests itself.
+    Raises NotFound, and Misconfigured where no name is given and there is no such account.
     """
     if name is not None:
         return accounts.named(current_context(), name)
@@ -62,18 +62,21 @@ def choose_account(name: str | None) -> Account:
         return accounts.named(current_context(), accounts.only(current_context()) or DEMO)
     except NotFound:
         raise Misconfigured(
-            f"There is no account {DEMO!r}, and not just one other. Name one with --account."
+            f"There is no account {DEMO!r}, and not exactly one other. "
+            "Name an account with --account."
         ) from None
 
 
 def register(account: Account, app_id: str, port: int) -> str:
-    """See that the app's jobs are called at `port` of this machine; its URL.
+    """Have the app's jobs called at `port` of this machine; returns the app's URL.
 
-    Raises InvalidMember, and Misconfigured where loopback must not be called.
+    Raises InvalidMember, and Misconfigured where calls to loopback are not allowed.
     """
     url = f"http://127.0.0.1:{port}"
     _require_allowed(url)
-    known = {each.name: each for each in dapr_apps.listed(current_context(), account)}.get(app_id)
+    known = {each.name: each for each in dapr_apps.list_apps(current_context(), account)}.get(
+        app_id
+    )
     if known is not None and known.url == url:
         return url
     if known is not None and known.has_token:
@@ -87,7 +90,7 @@ def register(account: Account, app_id: str, port: int) -> str:
 
 
 def _require_allowed(url: str) -> None:
-    """Raise Misconfigured where calls to it would fail, whoever booked them and when."""
+    """Raise Misconfigured where every call to the URL would be refused."""
     try:
         endpoints.judge(current_context(), url)
     except InvalidMember as refusal:
@@ -98,18 +101,18 @@ def _require_allowed(url: str) -> None:
 
 
 def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
-    """Answer at `port` of loopback until told to stop; `ready` is called once it can.
+    """Serve at `port` of loopback until a signal; `ready` is called once requests are answered.
 
-    The process ends here. Raises Misconfigured where the port is not to be had.
+    The process ends here. Raises Misconfigured where the port is not available.
     """
     addresses = [address for address in _LOOPBACK if _is_free(address, port)]
     application = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
     level = current_context().settings.log_level
     begin = partial(process.begin, level, name="sidecar")
-    # There is one account here, which need leave nothing to others.
-    front = Front(_Speaking(application, bound), begin=begin, share=THREADS, body_s=BODY_S)
+    # The only account may use all threads.
+    front = Front(_BoundApplication(application, bound), begin=begin, share=THREADS, body_s=BODY_S)
     asyncio.run(_serve(front, addresses, port, ready))
-    # A thread of the server that still wants the interpreter while it is torn down aborts.
+    # os._exit: a server thread that needs the interpreter during its teardown would abort.
     with suppress(OSError):
         sys.stdout.flush()
     log.flush()
@@ -134,14 +137,14 @@ async def _serve(front: Front, addresses: list[str], port: int, ready: Callable[
 
 
 def _is_free(address: str, port: int) -> bool:
-    """Whether the port can be had there; False where the machine has no such address.
+    """Whether the port can be bound there; False where the machine has no such address.
 
-    Raises Misconfigured where somebody else has it.
+    Raises Misconfigured where the port is in use.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family) as probe:
-            # The server would share the port of a listener that is willing to.
+            # The server itself would share the port with another listener that allows it.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, port))
     except OSError as error:

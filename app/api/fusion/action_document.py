@@ -16,11 +16,11 @@ def parse(members: Mapping[str, Any]) -> Action:
 
     Raises InvalidMember.
     """
-    remedy = f"Say {' or '.join(quoted(each) for each in Action)}."
+    remedy = f"Use {' or '.join(quoted(each) for each in Action)}."
     given = json_reader.require(members, "action", path="action", remedy=remedy)
     text = json_reader.read_text("action", given)
     if text.lower() not in set(Action):
-        raise InvalidMember("action", f"There is no action {quoted(text)}.", remedy=remedy)
+        raise InvalidMember("action", f"{quoted(text)} is not an action.", remedy=remedy)
     return Action(text.lower())
 
 

@@ -20,7 +20,7 @@ _type: Final = click.option(
     "kind",
     required=True,
     type=click.Choice([str(each) for each in runners.KINDS]),
-    help="Which jobs it does.",
+    help="The type of the jobs that it does.",
 )
 
 
@@ -32,10 +32,10 @@ def install(app: Flask) -> None:
 @fusion_runner.command("add")
 @click.argument("account_name", metavar="ACCOUNT")
 @_type
-@click.option("--url", required=True, help="Where it is called.")
+@click.option("--url", required=True, help="The URL that is called for each run.")
 @told
 def add_runner(account_name: str, kind: str, url: str) -> None:
-    """Let the jobs of a type of ACCOUNT be done at a URL; where there is one, at this one now."""
+    """Set the runner of a type of jobs of ACCOUNT; replaces the one there is."""
     runners.put(current_context(), accounts.named(current_context(), account_name), kind, url=url)
 
 

@@ -1,8 +1,8 @@
 """Reads the JSON that Fusion's clients send, with the leniency that Fusion's servers have.
 
-A member that is given twice with one value counts once, as in what servers write; given with two
-values it is refused. Whatever is read can be stored and written again: no number that JSON or
-PostgreSQL cannot hold, no NUL, no half of a surrogate pair.
+A member that is given twice with the same value counts once, since Fusion's servers write such
+documents; with two values it is refused. What is read can be stored and written again: it has no
+number that JSON or PostgreSQL cannot hold, no NUL and no half of a surrogate pair.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FLAGS: Final = {"true": True, "false": False}
 
 
 class _Contradiction:
-    """What stands for the value of a member that is given with several."""
+    """The value of a member that is given with several values, until `_check` refuses it."""
 
     def __init__(self, one: object, other: object) -> None:
         self.one, self.other = one, other
@@ -65,7 +65,7 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def describe(value: object) -> str:
-    """What a JSON value is, in words; numbers that came as text of their own are told as such."""
+    """What a JSON value is, in words. A preview gives numbers as a subclass of `str`."""
     if isinstance(value, str):
         return "a string" if type(value) is str else "a number"
     return _NAMES[type(value)]
@@ -96,7 +96,7 @@ def read_object(path: str, value: object) -> dict[str, Any]:
 
 
 def require(members: Mapping[str, Any], name: str, *, path: str, remedy: str) -> Any:  # noqa: ANN401 - JSON holds anything
-    """The value of a member that must be there, and not null; raises InvalidMember."""
+    """The value of a member that must be given and not be null; raises InvalidMember."""
     value = members.get(name)
     if value is None:
         raise InvalidMember(path, f"{path} is missing.", remedy=remedy)
@@ -104,7 +104,7 @@ def require(members: Mapping[str, Any], name: str, *, path: str, remedy: str) ->
 
 
 def join_path(path: str, name: str) -> str:
-    """The path of a member, whatever its name."""
+    """The path of a member, its name escaped and shortened."""
     shown = escaped(name)
     return f"{path}.{shown}" if path else shown
 
@@ -131,7 +131,7 @@ def _same(one: object, other: object) -> bool:
 
 
 def _check(path: str, value: object, level: int) -> None:
-    """Refuse what could not be stored and written again, with the path to it."""
+    """Refuse a value that could not be stored and written again; the refusal names its path."""
     if level > MAX_LEVELS:
         raise _too_deep()
     match value:
@@ -156,13 +156,13 @@ def _check(path: str, value: object, level: int) -> None:
 
 def _check_text(path: str, value: str) -> None:
     if "\0" in value:
-        raise InvalidMember(path, f"{path} holds the character NUL.", remedy="Leave it out.")
+        raise InvalidMember(path, f"{path} contains a NUL character.", remedy="Remove it.")
     try:
         value.encode()
     except UnicodeEncodeError:
         raise InvalidMember(
             path,
-            f"{path} holds half of a surrogate pair, which no encoding can carry.",
+            f"{path} contains half of a surrogate pair, which cannot be encoded.",
             remedy="Send whole characters.",
         ) from None
 
@@ -184,7 +184,7 @@ def _too_deep() -> MalformedDocument:
 def _integer(digits: str) -> int:
     if len(digits.removeprefix("-")) > _MAX_DIGITS:
         raise MalformedDocument(
-            f"The document holds a number of {len(digits)} digits.",
+            f"The document contains a number with {len(digits)} digits.",
             remedy=f"Use at most {_MAX_DIGITS} digits.",
         )
     return int(digits)
@@ -192,7 +192,7 @@ def _integer(digits: str) -> int:
 
 def _no_constant(name: str) -> NoReturn:
     raise MalformedDocument(
-        f"The document holds {name}, which JSON does not have.", remedy="Leave it out."
+        f"The document contains {name}, which is not a JSON value.", remedy="Leave it out."
     )
 
 

@@ -1,4 +1,4 @@
-"""Prefixes: the addresses under which the Fusion routes are offered, with an app and without."""
+"""The prefixes of the Fusion routes: with and without `/apollo`, with and without an app."""
 
 from __future__ import annotations
 

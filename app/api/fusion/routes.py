@@ -1,4 +1,4 @@
-"""Routes of Fusion jobs: how they stand, their history, their schedules, starting and aborting."""
+"""Routes of Fusion jobs: their status, history and schedules; starting, aborting, deleting them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def install(app: Flask) -> None:
 @needs(Scope.READ)
 @takes(wire.LIMIT, pages.CURSOR, many=("type",), ignoring=True)
 def list_jobs(app: str | None = None) -> Response:
-    """How all jobs of the account stand, or those of some types, or of an app, in pages."""
+    """The status of the account's jobs, or of some types or one app, in pages."""
     caller = admission.admit()
     kinds = {resources.read_kind(each) for each in request.args.getlist("type")}
     after, limit = wire.after(), wire.page_limit()
@@ -53,7 +53,7 @@ def list_jobs(app: str | None = None) -> Response:
 @needs(Scope.READ)
 @takes(ignoring=True)
 def get_job(resource: str, app: str | None = None) -> Response:
-    """How a job stands."""
+    """The status of a job."""
     caller = admission.admit()
     return wire.answer(
         status_document.render_job(
@@ -66,7 +66,7 @@ def get_job(resource: str, app: str | None = None) -> Response:
 @needs(Scope.BOOK)
 @takes(ignoring=True)
 def delete_job(resource: str, app: str | None = None) -> Response:
-    """A job forgotten, its schedule and its task with it (an extension)."""
+    """Delete a job with its schedule and its task (an extension)."""
     caller = admission.admit()
     schedules.delete_job(current_context(), caller, resource_of(resource), app=app)
     return Response(status=204)
@@ -97,7 +97,7 @@ def get_schedule(resource: str, app: str | None = None) -> Response:
 @needs(Scope.BOOK)
 @takes(ignoring=True)
 def put_schedule(resource: str, app: str | None = None) -> Response:
-    """A job's schedule, replaced as a whole."""
+    """Replace the whole schedule of a job."""
     caller = admission.admit()
     of = resources.parse(resource)
     sent = schedule_document.parse(wire.members(), resource=of, now=caller.now)
@@ -109,7 +109,7 @@ def put_schedule(resource: str, app: str | None = None) -> Response:
 @needs(Scope.BOOK)
 @takes(ignoring=True)
 def delete_schedule(resource: str, app: str | None = None) -> Response:
-    """A job without a schedule; it stays, and can be started."""
+    """Remove the schedule of a job; the job stays, and can be started."""
     caller = admission.admit()
     schedules.delete(current_context(), caller, resource_of(resource), app=app)
     return Response(status=204)
@@ -119,7 +119,7 @@ def delete_schedule(resource: str, app: str | None = None) -> Response:
 @needs(Scope.BOOK)
 @takes(ignoring=True)
 def act(resource: str, app: str | None = None) -> Response:
-    """A job started or aborted now; whether it was is in the answer, which is 200 either way."""
+    """Start or abort a job now; the answer is 200 and says whether the action was accepted."""
     caller = admission.admit()
     action = action_document.parse(wire.members())
     result = actions.perform(current_context(), caller, resource_of(resource), action, app=app)

@@ -28,7 +28,7 @@ MAX_UNKNOWN: Final = 4096
 
 _MEMBERS: Final = ("resource", "enabled", "triggers", "default")
 _NEAR: Final = 0.75
-_NONE: Final = 'Give the list of triggers, all of them, or "triggers": [] for none.'
+_NONE: Final = 'Give the complete list of triggers, or "triggers": [] for none.'
 # The names of a member, either of which a trigger may have.
 _NAMES: Final = {"expression": ("value", "expression"), "end": ("endTime",)}
 
@@ -65,7 +65,7 @@ def parse_lenient(
                 unknown += len(name)
                 if unknown > MAX_UNKNOWN:
                     # Comparing a name with the known ones is slow: no more names are compared
-                    # than could be kept.
+                    # than may be kept.
                     _check_unknown(members)
                 _refuse_misspelt(name)
                 written[name] = value
@@ -112,11 +112,13 @@ def _triggers(value: object, now: datetime) -> tuple[tuple[Trigger, ...], list[d
     if value is None:
         raise InvalidMember("triggers", "triggers is null.", remedy=_NONE)
     if not isinstance(value, list):
-        raise InvalidMember("triggers", f"triggers is {json_reader.describe(value)}.", remedy=_NONE)
+        raise InvalidMember(
+            "triggers", f"triggers must be a list, not {json_reader.describe(value)}.", remedy=_NONE
+        )
     if len(value) > MAX_TRIGGERS:
         raise InvalidMember(
             "triggers",
-            f"There are {len(value)} triggers.",
+            f"There are {len(value)} triggers, more than {MAX_TRIGGERS}.",
             remedy=f"Give at most {MAX_TRIGGERS}.",
         )
     read = [
@@ -127,14 +129,14 @@ def _triggers(value: object, now: datetime) -> tuple[tuple[Trigger, ...], list[d
 
 
 def _refuse_misspelt(name: str) -> None:
-    # Kept as unknown, it would be told again as if it counted.
+    # Kept as an unknown member, it would be answered as if it had an effect.
     near = get_close_matches(name.lower(), _MEMBERS, n=1, cutoff=_NEAR)
     if near:
         raise InvalidMember(
             json_reader.join_path("", name),
             f"There is no member {quoted(name)}.",
             remedy=f"Did you mean {near[0]}? The members are {', '.join(_MEMBERS)}; "
-            "others are kept if their names are no likenesses of these.",
+            "other members are kept, unless their names resemble one of these.",
         )
 
 
@@ -144,7 +146,7 @@ def _check_unknown(written: Mapping[str, Any]) -> None:
     if length > MAX_UNKNOWN:
         raise InvalidMember(
             json_reader.join_path("", next(iter(unknown))),
-            f"Members that have no meaning here take {length} characters.",
+            f"The unknown members have {length} characters.",
             remedy=f"Send at most {MAX_UNKNOWN} characters besides {', '.join(_MEMBERS)}.",
         )
 

@@ -56,7 +56,7 @@ def _extra(job: JobStatus) -> dict[str, Any]:
         several = len(job.missing) > 1
         extra["missing"] = list(job.missing)
         extra["warning"] = (
-            f"This job is to run after {names}, and there {'are' if several else 'is'} no such "
-            f"job{'s' if several else ''}: deleted, or never saved."
+            f"This job follows {names}, which {'do' if several else 'does'} not exist: "
+            f"{'they were' if several else 'it was'} deleted or never saved."
         )
     return extra

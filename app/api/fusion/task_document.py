@@ -27,7 +27,7 @@ _PARAMS: Final = ("uri", "method", "queryParams", "headers", "entity")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]+")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _CONTENT_TYPE: Final = "content-type"
-# As HTTP clients have it that Fusion uses: the others carry no content.
+# As in the HTTP clients that Fusion uses: the other methods carry no content.
 _WITH_ENTITY: Final = ("PUT", "POST")
 _URI: Final = 'Give a URL, as in "https://example.com/clean-up".'
 
@@ -39,13 +39,13 @@ def parse(
     deny: Sequence[Network] = (),
     task_id: str | None,
 ) -> Task:
-    """The task in a document; `task_id` is that of the path, where there is one.
+    """The task in a document; `task_id` is the id in the request's path, where there is one.
 
-    Its host is judged by its text, as a callback's, by `allow` and `deny`. Raises InvalidMember,
-    TooLarge.
+    The host of its URL is checked against `allow` and `deny` as a callback's is, without resolving
+    it. Raises InvalidMember, TooLarge.
     """
     if members.get("type") is not None:
-        # Of what type it is goes before its members, which are those of this type.
+        # The type is checked first: which members are known depends on it.
         _check_type(json_reader.read_text("type", members["type"]))
     _refuse_unknown("", members, _MEMBERS)
     found = _id(members, task_id)
@@ -74,8 +74,8 @@ def _check_type(kind: str) -> None:
     if kind != TYPE:
         raise InvalidMember(
             "type",
-            f"There is no task of the type {quoted(kind)} here.",
-            remedy=f'The type is "{TYPE}", an HTTP call.',
+            f"{quoted(kind)} is not a type of task here.",
+            remedy=f'Use "{TYPE}", an HTTP call.',
         )
 
 
@@ -87,7 +87,7 @@ def _id(members: Mapping[str, Any], task_id: str | None) -> str:
     if not _ID.fullmatch(found) or len(found) > MAX_ID:
         raise InvalidMember(
             "id",
-            f"{quoted(found)} is no id of a task.",
+            f"{quoted(found)} is not a valid task id.",
             remedy=f"Use 1 to {MAX_ID} letters, digits, _ and -.",
         )
     if task_id is not None and found != task_id:
@@ -149,14 +149,14 @@ def _method(params: Mapping[str, Any]) -> str:
     if method not in METHODS:
         raise InvalidMember(
             member,
-            f"There is no method {quoted(text)} here.",
-            remedy=f"Say {', '.join(METHODS).lower()}.",
+            f"{quoted(text)} is not a method of a task.",
+            remedy=f"Use {', '.join(METHODS).lower()}.",
         )
     return method
 
 
 def _headers(params: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], str | None]:
-    """The headers but for Content-Type, and that."""
+    """The headers other than Content-Type, and Content-Type."""
     member = "callParams.headers"
     given = tuple(_texts(params, "headers").items())
     types = [(name, value) for name, value in given if name.lower() == _CONTENT_TYPE]
@@ -174,7 +174,7 @@ def _headers(params: Mapping[str, Any]) -> tuple[tuple[tuple[str, str], ...], st
 
 
 def _texts(params: Mapping[str, Any], name: str) -> dict[str, str]:
-    """A map of strings; nothing where it is not given."""
+    """A map of strings; empty where it is not given."""
     path = f"callParams.{name}"
     entries = json_reader.read_object(path, params.get(name, {}))
     return {
@@ -189,7 +189,7 @@ def _needed(members: Mapping[str, Any], name: str, path: str = "") -> Any:  # no
         "type": f'Give "{TYPE}".',
         "callParams": f"Give an object with {', '.join(_PARAMS)}; uri and method must be there.",
         "uri": _URI,
-        "method": f"Say {', '.join(METHODS).lower()}.",
+        "method": f"Use {', '.join(METHODS).lower()}.",
     }
     return json_reader.require(
         members, name, path=json_reader.join_path(path, name), remedy=remedies[name]

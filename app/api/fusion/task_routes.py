@@ -38,7 +38,7 @@ def list_tasks(app: str | None = None) -> Response:
 @needs(Scope.BOOK)
 @takes(ignoring=True)
 def create_task(app: str | None = None) -> Response:
-    """A new task, which makes a new job."""
+    """Create a task, and with it a job."""
     caller = admission.admit()
     sent = _sent_task()
     service.create(current_context(), caller, sent, app=app)
@@ -59,7 +59,7 @@ def get_task(task_id: str, app: str | None = None) -> Response:
 @needs(Scope.BOOK)
 @takes(ignoring=True)
 def put_task(task_id: str, app: str | None = None) -> Response:
-    """A task created or replaced; its schedule stays."""
+    """Create or replace a task; its schedule stays."""
     caller = admission.admit()
     sent = _sent_task(task_id)
     service.put(current_context(), caller, sent, app=app)
@@ -70,7 +70,7 @@ def put_task(task_id: str, app: str | None = None) -> Response:
 @needs(Scope.BOOK)
 @takes(ignoring=True)
 def delete_task(task_id: str, app: str | None = None) -> Response:
-    """A task and its job, with its schedule, ended."""
+    """Delete a task with its job and its schedule."""
     service.delete(current_context(), admission.admit(), task_id, app=app)
     return Response(status=204)
 

@@ -25,30 +25,32 @@ _ENDS: Final = {
     "on_completion": SUCCESS | FAILURE | ABORT,
 }
 _MAX_DIGITS: Final = 9
-_EXPRESSION: Final = 'Give a Quartz cron, as in "0 15 10 ? * MON-FRI"; value is taken too.'
+_EXPRESSION: Final = (
+    'Give a Quartz cron expression, as in "0 15 10 ? * MON-FRI"; value is accepted too.'
+)
 _TIME: Final = 'Give a string, as in "2017-05-17T20:58:10.503Z".'
 
 
 class _Value(NamedTuple):
-    """What a member means, and how it is told again."""
+    """A member's value, and what is stored of it in the source document."""
 
     meant: Any
     shown: Any
 
 
 class _Part(NamedTuple):
-    """Which part of a trigger a member is, and how it is read."""
+    """How a member is read, and which part of the trigger it is: two names may be one part."""
 
     name: str
     read: Callable[[str, Any], _Value]
 
 
 def parse(path: str, value: object, now: datetime) -> tuple[Trigger, dict[str, Any]]:
-    """The trigger in a JSON value, and its members as they are told again.
+    """The trigger in a JSON value, and its members for the source document.
 
-    Those that are null count as not given, and those of another type that are zero, as objects of
-    one class for all types write them. An interval without a start counts from `now`. Raises
-    InvalidMember, naming the member by its path.
+    A member that is null counts as not given. So does a member of another type of trigger whose
+    value is zero or empty, since clients with one class for all types write those. An interval
+    without a start counts from `now`. Raises InvalidMember, which names the member by its path.
     """
     members = {
         name: each
@@ -59,7 +61,7 @@ def parse(path: str, value: object, now: datetime) -> tuple[Trigger, dict[str, A
     sort = called.lower()
     if sort not in _PARTS:
         raise InvalidMember(
-            f"{path}.type", f"There is no trigger of the type {quoted(called)}.", remedy=_TYPES
+            f"{path}.type", f"{quoted(called)} is not a trigger type.", remedy=_TYPES
         )
     parts: dict[str, Any] = {"enabled": True}
     shown: dict[str, Any] = {}
@@ -87,13 +89,14 @@ def _by_cron(path: str, parts: Mapping[str, Any], _: datetime) -> Trigger:
 
 
 def _by_interval(path: str, parts: Mapping[str, Any], now: datetime) -> Trigger:
-    # What is told has milliseconds, so that is what counts; never later than now, or it would fire.
+    # Answers show milliseconds, so the start has no more. It is rounded down: a start after `now`
+    # would fire at once.
     saved = now.astimezone(UTC).replace(microsecond=now.microsecond // 1000 * 1000)
     return ByInterval(
         start=parts.get("startTime", saved),
         end=parts.get("endTime"),
-        every=_needed(parts, path, "interval", "Say how many units lie between two runs."),
-        unit=_needed(parts, path, "timeUnit", f"Say {_UNITS}; repeatUnit is taken too."),
+        every=_needed(parts, path, "interval", "Give the number of units between two runs."),
+        unit=_needed(parts, path, "timeUnit", f"Use {_UNITS}; repeatUnit is accepted too."),
         given="startTime" in parts,
         enabled=parts["enabled"],
     )
@@ -109,15 +112,15 @@ def _after_job(path: str, parts: Mapping[str, Any], _: datetime) -> Trigger:
     if not states:
         raise InvalidMember(
             path,
-            f"{path} says no end of {upstream} after which to run.",
+            f"{path} does not say after which outcome of {upstream} to run.",
             remedy='Give triggerType, as in "on_success", or set runOnSuccess, runOnFailure or '
             "runOnAbort to true.",
         )
     if flags and states != chosen:
         raise InvalidMember(
             f"{path}.triggerType",
-            f"{path}.triggerType says otherwise than runOnSuccess, runOnFailure and runOnAbort.",
-            remedy="Give the one or the others.",
+            f"{path}.triggerType contradicts runOnSuccess, runOnFailure and runOnAbort.",
+            remedy="Give triggerType, or the others, but not both.",
         )
     return AfterJob(upstream=upstream, states=states, enabled=parts["enabled"])
 
@@ -138,18 +141,20 @@ def _expression(path: str, value: object) -> _Value:
 
 def _time(path: str, value: object) -> datetime:
     if type(value) is not str:
-        raise InvalidMember(path, f"{path} is {json_reader.describe(value)}.", remedy=_TIME)
+        raise InvalidMember(
+            path, f"{path} must be a string, not {json_reader.describe(value)}.", remedy=_TIME
+        )
     return instants.parse(value, member=path)
 
 
 def _start(path: str, value: object) -> _Value:
-    # What is finer than a millisecond is rounded up, so that no run is early.
+    # Rounded up to a millisecond, so that no run is early.
     instant = _time(path, value)
     finer = timedelta(microseconds=-instant.microsecond % 1000)
     try:
         return _instant(instant + finer)
     except OverflowError:
-        raise InvalidMember(path, f"{path} is too late.", remedy=_TIME) from None
+        raise InvalidMember(path, f"{path} is after the year 9999.", remedy=_TIME) from None
 
 
 def _end(path: str, value: object) -> _Value:
@@ -167,8 +172,8 @@ def _interval(path: str, value: object) -> _Value:
     if not short or not 1 <= int(digits) <= MAX_UNITS:
         raise InvalidMember(
             path,
-            f"{path} is no whole number in its bounds.",
-            remedy=f"Give a number from 1 to {MAX_UNITS}.",
+            f"{path} must be an integer from 1 to {MAX_UNITS}.",
+            remedy="Give an integer, as in 15, or as a string of digits.",
         )
     return _Value(int(digits), int(digits))
 
@@ -179,7 +184,7 @@ def _unit(path: str, value: object) -> _Value:
         return _Value(Unit(text.lower().removesuffix("s")), text)
     except ValueError:
         raise InvalidMember(
-            path, f"There is no unit {quoted(text)} here.", remedy=f"Say {_UNITS}."
+            path, f"{quoted(text)} is not a unit of time here.", remedy=f"Use {_UNITS}."
         ) from None
 
 
@@ -194,8 +199,8 @@ def _ends(path: str, value: object) -> _Value:
     if states is None:
         raise InvalidMember(
             path,
-            f"There is no triggerType {quoted(text)}.",
-            remedy=f"Say {', '.join(_ENDS)}; use several triggers for other combinations.",
+            f"{quoted(text)} is not a triggerType.",
+            remedy=f"Use {', '.join(_ENDS)}; for other combinations use several triggers.",
         )
     return _Value(states, text)
 
@@ -239,7 +244,7 @@ _TYPES: Final = f"The types are {', '.join(_PARTS)}."
 
 
 def _is_zero(value: object) -> bool:
-    """Whether this is what a member holds that was never set; both may be written as text."""
+    """Whether this is the value of a member that was never set, as such or as text."""
     return isinstance(value, str | int | float) and str(value).lower() in _ZEROS
 
 

@@ -1,4 +1,4 @@
-"""Wire: what every Fusion route reads and answers, tolerantly where real clients need it."""
+"""What every Fusion route needs to read a request and to answer it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DIGITS: Final = 18
 
 
 def members() -> dict[str, Any]:
-    """The members of the object in the body, whatever Content-Type that bears: curl sends another.
+    """The members of the object in the body, whatever its Content-Type is: curl sends another.
 
     Raises MalformedDocument and TooLarge.
     """
@@ -31,7 +31,7 @@ def members() -> dict[str, Any]:
 
 
 def answer(value: Any) -> Response:  # noqa: ANN401 - JSON holds anything
-    """A value as JSON, which is what these routes answer whatever is accepted; always 200."""
+    """A 200 with the value as JSON, whatever the request accepts."""
     body = orjson.dumps(value, option=orjson.OPT_INDENT_2)
     return Response(body, content_type=negotiation.JSON)
 
@@ -39,9 +39,9 @@ def answer(value: Any) -> Response:  # noqa: ANN401 - JSON holds anything
 def page(
     items: Iterable[dict[str, Any]], cursor: Callable[[dict[str, Any]], str], limit: int
 ) -> Response:
-    """A list, bounded in bytes, with a Link to what follows the first `limit` items.
+    """A list of at most `limit` items, bounded in bytes, with a Link to the next page.
 
-    `cursor` leads on after one of them.
+    `cursor` gives the cursor of the page after an item.
     """
     written = pages.write(items, pages.element_to_json, pages.JSON, limit=limit)
     answer = Response(written.body, content_type=negotiation.JSON)
@@ -51,21 +51,21 @@ def page(
 
 
 def page_limit() -> int:
-    """How many elements of a list are asked for, or as many as a page has; raises InvalidMember."""
+    """The `limit` of a list, or that of a page where none is given; raises InvalidMember."""
     asked = request.args.get(LIMIT)
     if asked is None:
         return pages.MAX_LIMIT
     if not _is_number(asked) or int(asked) > pages.MAX_LIMIT:
         raise InvalidMember(
             LIMIT,
-            f"limit is {quoted(asked)}.",
-            remedy=f"Give a whole number from 1 to {pages.MAX_LIMIT}.",
+            f"limit must be an integer from 1 to {pages.MAX_LIMIT}, not {quoted(asked)}.",
+            remedy="Leave it out, or follow the Link headers to the next pages.",
         )
     return int(asked)
 
 
 def after(kind: Kind | None = None) -> Resource | None:
-    """The resource that the page begins after; that of an id, where a kind is given.
+    """The resource after which the page begins; where a kind is given, the cursor is an id of it.
 
     Raises InvalidMember.
     """
@@ -76,7 +76,7 @@ def after(kind: Kind | None = None) -> Resource | None:
 
 
 def limit() -> int:
-    """How many entries of a history are asked for; more than there may be are cut to that.
+    """The `limit` of a history, at most MAX_LISTED even where more is asked for.
 
     Raises InvalidMember.
     """
@@ -86,12 +86,12 @@ def limit() -> int:
     if not _is_number(asked):
         raise InvalidMember(
             LIMIT,
-            f"limit is {quoted(asked)}.",
-            remedy=f"Give a whole number from 1 on; more than {MAX_LISTED} are never listed.",
+            f"limit must be a positive integer, not {quoted(asked)}.",
+            remedy=f"Use an integer from 1 to {MAX_LISTED}.",
         )
     return min(int(asked), MAX_LISTED)
 
 
 def _is_number(text: str) -> bool:
-    """Whether it is a whole number from 1 on, of few digits."""
+    """Whether it is a positive integer of at most _DIGITS digits."""
     return text.isascii() and text.isdigit() and len(text) <= _DIGITS and int(text) >= 1

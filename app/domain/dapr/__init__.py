@@ -1,5 +1,6 @@
-"""Dapr: the schedules of Dapr's Jobs API; reading them, their ticks, what may be booked.
+"""Dapr: the schedules of Dapr's Jobs API: how they are read, their ticks, what may be booked.
 
 `schedule` is the trigger, which app/domain/trigger.py unites with those of the other dialects.
-The dialect is that of Dapr 1.18 (tests/vectors/dapr.json), its endless loops refused.
+Schedules mean what they mean to Dapr 1.18 (tests/vectors/dapr.json); those at which Dapr would
+fire endlessly are refused.
 """

@@ -1,4 +1,4 @@
-"""Backlog: how many ticks a schedule would have due at once, at the moment it is booked."""
+"""Backlog: how many ticks of a schedule would be due at once when it is booked."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from app.domain.dapr.reader import Every, Fields
 from app.domain.dapr.schedule import DaprSchedule, next_after, step_of
 
 MAX_AT_ONCE: Final = 10_000
-"""All of them are called for, one after the other, as fast as the app answers."""
-MIN_STEP: Final = 1_000_000
-"""Nanoseconds. The calls of one job never overlap, and an app takes about so long for each.
+"""The most ticks that may be due at once: each is called, as fast as the app answers."""
 
-A schedule that ticks faster than this can only fall behind, so all of its ticks count as due at
-once, whenever it begins.
-"""
+MIN_STEP: Final = 1_000_000
+"""Nanoseconds: about the shortest call. The calls of one job never overlap, so a schedule that
+ticks faster than this can only fall behind: all of its ticks count as due at once."""
 
 _SECOND: Final = timedelta(seconds=1)
 _MICRO: Final = timedelta(microseconds=1)
@@ -25,10 +23,10 @@ _NANOSECONDS: Final = 1000
 def has_too_many(
     trigger: DaprSchedule, schedule: Every | Fields, repeats: int | None, now: datetime
 ) -> bool:
-    """Whether more than MAX_AT_ONCE ticks would be due at once at `now`, or without an end.
+    """Whether more than MAX_AT_ONCE ticks would be due at once at `now`.
 
-    A schedule of fields ticks once a second at most: its ticks are counted one by one only where
-    it began long ago, and no further than the limit.
+    A schedule of fields ticks at most once a second: its ticks are counted one by one, up to the
+    limit, and only if it began so long ago that the limit can be reached.
     """
     if repeats is not None and repeats <= MAX_AT_ONCE:
         return False

@@ -1,4 +1,4 @@
-"""Booking: what becomes of the times that a Dapr job is booked with, and what is refused."""
+"""Booking: the trigger that the times of a Dapr job make, and which times are refused."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from app.domain.instants import format_utc
 from app.domain.one_time import At
 
 MAX_COUNTED: Final = (1 << 31) - 1
-"""Of `repeats`, the most that is counted; who asks for more asks for no end."""
+"""The highest `repeats` that is counted; a higher one counts as no limit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Times:
-    """The members that say when a job is due, as written; None for what is not given."""
+    """The members of a job that determine its ticks, as written; None for one that is not given."""
 
     schedule: str | None = None
     due_time: str | None = None
@@ -30,18 +30,17 @@ class Times:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Booked:
-    """The trigger with its first tick, which may be past and is then due at once.
-
-    `remaining` ticks there are to be, the first among them; None for no limit.
-    """
+    """The trigger of a job, with its first tick."""
 
     trigger: At | DaprSchedule
     first: datetime
+    """Due at once where it is past."""
     remaining: int | None
+    """How many ticks there are to be, the first included; None for no limit."""
 
 
 def book(times: Times, now: datetime) -> Booked:
-    """What is booked at `now` (aware); raises Refusal, in Dapr's order."""
+    """What is booked at `now` (aware). Raises Refusal; checks are made in Dapr's order."""
     now = now.astimezone(UTC)
     _check_members(times)
     schedule = None if times.schedule is None else read(times.schedule)
@@ -117,7 +116,7 @@ def _until(ttl: str | None, due: datetime | None, now: datetime) -> datetime | N
 
 
 def _check_schedule(text: str, schedule: Every | Fields, start: datetime) -> None:
-    """Refuse what Dapr takes and then fires at once, without an end."""
+    """Refuse the schedules that Dapr accepts and then fires endlessly, without a pause."""
     if isinstance(schedule, Every) and schedule.period < 0:
         raise Refusal(
             "schedule",

@@ -1,4 +1,4 @@
-"""Days: the two day fields of an expression become the matching days of every shape of month."""
+"""Days: the two day fields of an expression, as the matching days of every shape of month."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_DAYS: Final[DayTable] = tuple(() for _ in SHAPES)
 def day_table(by_month: Values, by_week: Values) -> DayTable:
     """The days on which an expression fires.
 
-    Where a day field is open, those that both name; where both are given, those that either does.
+    Where one of the fields is open (`*`), both must match; where neither is, one match is enough.
     """
     both = by_month.star or by_week.star
     month_days, week_days = set(by_month.values), set(by_week.values)

@@ -1,4 +1,4 @@
-"""Words: what the day fields of a Dapr expression mean, in plain English."""
+"""Description: what the day fields of a Dapr expression mean, in plain English."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Duration: the texts of Go's durations, of which `1h30m` is one, and of protobuf's."""
+"""Duration: reads Go's durations, as in `1h30m`, and those of protobuf, as in `1.5s`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _MAX_SECONDS: Final = 315_576_000_000
 def parse(text: str, *, member: str) -> int:
     """The nanoseconds of a Go duration; raises Refusal for `member`.
 
-    What is finer than a nanosecond is cut, as Go does.
+    Fractions of a nanosecond are cut off, as in Go.
     """
     sign, rest = (text[0], text[1:]) if text[:1] in ("-", "+") else ("", text)
     if rest == "0":
@@ -77,8 +77,8 @@ def _invalid(text: str, member: str) -> Refusal:
 def interval(text: str, *, member: str) -> float:
     """The seconds of a protobuf Duration as JSON has it, `[-]N[.fraction]s`.
 
-    Raises Refusal for `member`. Less than nothing is nothing: a retry that was due before its
-    run is due at once.
+    Raises Refusal for `member`. A negative Duration is 0: a retry that would be due before its run
+    is due at once.
     """
     return max(_protobuf(text, member), 0) / SECOND
 

@@ -1,4 +1,4 @@
-"""Fields: one field of a Dapr expression, read into the values it names and whether it is open."""
+"""Fields: reads one field of a Dapr expression: its values, and whether it is open."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def _numbered(names: str, first: int) -> Mapping[str, int]:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Field:
-    """One field: its bounds and names for its values, in lower case.
+    """One of the six fields: its bounds, and the lower-case names of its values.
 
-    Compared by identity, so that it makes a cheap key.
+    Compared by identity, which makes it a cheap key of a cache.
     """
 
     low: int
@@ -33,7 +33,7 @@ class Field:
 
 
 class Values(NamedTuple):
-    """The values that a field names, ascending; `star` if it is left open by `*` or `?`."""
+    """The values of a field, ascending; `star` where the field is open, by `*` or `?`."""
 
     values: tuple[int, ...]
     star: bool
@@ -60,9 +60,9 @@ DAY_OF_WEEK: Final = Field(
 
 @lru_cache(maxsize=4096)
 def expand(where: Field, text: str) -> Values:
-    """The values of a field; raises Refusal for `schedule`. Nothing between commas names nothing.
+    """The values of a field; an empty item between commas has none. Raises Refusal for `schedule`.
 
-    A star that is stepped through, as in `*/2`, leaves the field no longer open.
+    A star with a step, as in `*/2`, does not leave the field open.
     """
     found: set[int] = set()
     star = False
@@ -79,7 +79,7 @@ def _item(where: Field, item: str) -> tuple[range, bool]:
     ends = span.split("-")
     star = ends[0] in ("*", "?")
     if star:
-        # What stands behind the star of a range is not looked at.
+        # Dapr ignores what follows the star in a range.
         first, last = where.low, where.high
     else:
         first = _value(where, ends[0])

@@ -1,4 +1,4 @@
-"""Gap: how close together the ticks of a job are."""
+"""Gap: the shortest time between two ticks of a job."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SECOND: Final = timedelta(seconds=1)
 
 
 def ticks_from(trigger: DaprSchedule, first: datetime, remaining: int | None) -> Iterator[datetime]:
-    """The ticks of a job from `first`, which is one, up to the last of those remaining."""
+    """The ticks of a job, from the tick `first` to the last of the `remaining` ones."""
 
     def onwards() -> Iterator[datetime]:
         tick: datetime | None = first
@@ -29,10 +29,11 @@ def ticks_from(trigger: DaprSchedule, first: datetime, remaining: int | None) ->
 
 
 def minimum_gap(trigger: DaprSchedule, first: datetime, remaining: int | None = None) -> int | None:
-    """The fewest whole seconds between two ticks from `first` on; None when there is one at most.
+    """The shortest time between two ticks, in whole seconds; None where there is at most one tick.
 
-    Exact where the job has no end, or at most MAX_WALKED ticks; else what it would be without
-    an end, which is no more. Ticks by fields count from the date of the first one on.
+    Exact for a job without an end, or with at most MAX_WALKED ticks. For another job it is the gap
+    that it would have without an end, which is not longer. Ticks of a schedule of fields count from
+    midnight of the date of the first one.
     """
     opening = tuple(islice(ticks_from(trigger, first, remaining), 2))
     if len(opening) == 1:
@@ -45,7 +46,7 @@ def minimum_gap(trigger: DaprSchedule, first: datetime, remaining: int | None = 
     if isinstance(schedule, Every):
         return step_of(schedule) // SECOND
     lasting = _by_fields(schedule, after=first)
-    # The first tick may be a due time, which stands where no other does.
+    # The first tick may be a due time, which need not be a tick of the schedule.
     gaps = [(opening[1] - opening[0]) // _SECOND, *([] if lasting is None else [lasting])]
     return min(gaps)
 

@@ -1,4 +1,4 @@
-"""Names: what a Dapr job may be called."""
+"""Names: which names a Dapr job may have."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.domain.checks import quoted
 from app.domain.dapr.refusal import Refusal
 
 MAX_NAME: Final = 512
-"""Characters. Dapr's own bound is known to lie below 600."""
+"""Characters. Dapr's own limit is below 600."""
 
 _FORBIDDEN: Final = "/\\#?"
 _UNWRITTEN: Final = ("Cc", "Cs")
@@ -17,10 +17,10 @@ _PATHS: Final = (".", "..")
 
 
 def check_name(name: str) -> None:
-    """Refuse what no Dapr job can be called; raises Refusal for `name`.
+    """Raise Refusal for a name that a Dapr job cannot have.
 
-    Dapr puts this text behind `failed to schedule job due to: … desc = `, without saying that the
-    validation failed.
+    Dapr puts this text after `failed to schedule job due to: … desc = `, without the words "job
+    failed validation" of other refusals.
     """
     if not name:
         raise Refusal("name", "job name cannot be empty", remedy="name the job in the path")

@@ -1,4 +1,4 @@
-"""Preview: what the times of a Dapr job would do if it were booked, told without booking it."""
+"""Preview: the ticks of a Dapr job if it were booked, without booking it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _MISSED: Final = ", and so is each that the schedule has had since"
 
 
 def of_times(times: Times, *, after: datetime, count: int) -> Preview:
-    """What becomes of `times` if they are booked at `after` (aware): up to `count` ticks.
+    """The preview of `times` if they are booked at `after` (aware), with up to `count` ticks.
 
-    Raises Refusal where one of them cannot be read; why they may not be booked is in `reasons`.
+    Raises Refusal for a member that cannot be read; `reasons` has why the times cannot be booked.
     """
     after = after.astimezone(UTC)
     schedule = None if times.schedule is None else read(times.schedule)

@@ -1,4 +1,4 @@
-"""Reader: the text of a schedule becomes a period, or fields on the clock of a zone."""
+"""Reads the text of a schedule: a period (`@every`), or fields on the clock of a zone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _DESCRIPTORS: Final = {
     "@hourly": "0 0 * * * *",
 }
 _YEARS: Final = tuple(range(FIRST_YEAR, LAST_YEAR + 1))
-# What Go takes for white space.
+# White space as Go defines it.
 _BLANK: Final = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
@@ -58,20 +58,21 @@ _DESCRIBED: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Every:
-    """A tick each `period` nanoseconds, which may be none at all or negative."""
+    """A tick each `period` nanoseconds; the period may be zero or negative."""
 
     period: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fields:
-    """A tick whenever `schedule` matches on `clock`, or in UTC; the day fields as read.
+    """A tick whenever `schedule` matches.
 
-    Times that do not exist are skipped, times shown twice fire twice.
+    Local times that do not exist are skipped; local times that the clock shows twice fire twice.
     """
 
     schedule: Schedule
     clock: Clock | None
+    """None for UTC."""
     days_of_month: Values
     days_of_week: Values
 
@@ -81,9 +82,9 @@ Read = Every | Fields
 
 @lru_cache(maxsize=16384)
 def read(text: str) -> Read:
-    """What a schedule says; raises Refusal for `schedule`.
+    """The schedule in a text; raises Refusal for `schedule`.
 
-    Kept in a bounded cache: a scheduler evaluates the same schedules over and over.
+    Cached, up to a bound: a scheduler evaluates the same schedules again and again.
     """
     if len(text) > MAX_SCHEDULE:
         raise Refusal(
@@ -127,14 +128,14 @@ def _fields(text: str, zone: Clock | None) -> Fields:
     if len(fields) != _FIELDS or not fields[0]:
         count = len(fields) if fields[0] else 0
         reason = f"expected exactly {_FIELDS} fields, found {count}: [{sanitize(' '.join(fields))}]"
-        raise Refusal("schedule", reason, remedy=_meant(text) or _SHAPE)
+        raise Refusal("schedule", reason, remedy=_suggestion(text) or _SHAPE)
     kinds = (SECONDS, MINUTES, HOURS, DAY_OF_MONTH, MONTH, DAY_OF_WEEK)
     read_in = [expand(kind, field) for kind, field in zip(kinds, fields, strict=True)]
     seconds, minutes, hours, by_month, months, by_week = read_in
     times = (seconds.values, minutes.values, hours.values, months.values)
     return Fields(
         schedule=Schedule(
-            # A field of commas names no time at all: then no day does either.
+            # A field of commas alone has no value: then the schedule has no days.
             seconds=seconds.values or (0,),
             minutes=minutes.values or (0,),
             hours=hours.values or (0,),
@@ -148,8 +149,8 @@ def _fields(text: str, zone: Clock | None) -> Fields:
     )
 
 
-def _meant(text: str) -> str | None:
-    """How to write what is not a schedule, where it is a duration or an instant."""
+def _suggestion(text: str) -> str | None:
+    """The remedy for a text that is not a schedule but a duration or an instant."""
     bare = text.strip(_BLANK)
     with suppress(Refusal):
         if duration.parse(bare, member="schedule") > 0:

@@ -1,4 +1,4 @@
-"""Refusal: what Dapr's clients are told of a schedule that cannot be taken."""
+"""Refusal: the error for a member of a Dapr job that cannot be accepted."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from app.errors import InvalidMember
 
 
 class Refusal(InvalidMember):
-    """A member of a Dapr job that cannot be taken; `message` is as Dapr words it, if Dapr does."""
+    """A member of a Dapr job is refused; `message` has Dapr's wording where Dapr refuses it too."""
 
     @property
     def text(self) -> str:
-        """Reason and remedy in one: what stands behind `job failed validation: `."""
+        """Message and remedy in one text, which follows `job failed validation: `."""
         return f"{self.message}; {self.remedy}"
 
 
 def sanitize(text: str) -> str:
-    """A client's words, safe and short enough for any message, without quotes around them."""
+    """A client's text, escaped and shortened for a message, without quotes around it."""
     return escaped(text)

@@ -20,16 +20,16 @@ _NANOSECONDS: Final = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DaprSchedule:
-    """Due at `first`, if there is one, and then whenever `schedule` says, up to `until` inclusive.
-
-    `schedule` is as the client wrote it, the instants are in UTC. `start` is `first`, or when the
-    job was made, which is no tick; the ticks of an `@every` are counted from it.
-    """
+    """Due at `first`, if it is given, and then at each tick of `schedule`; instants are in UTC."""
 
     schedule: str
+    """As the client wrote it."""
     start: datetime
+    """The instant from which the ticks of an `@every` are counted: `first` or, where that is not
+    given, when the job was booked, which is not a tick itself."""
     first: datetime | None = None
     until: datetime | None = None
+    """The last instant at which a tick is made."""
 
 
 def next_after(trigger: DaprSchedule, after: datetime) -> datetime | None:
@@ -47,13 +47,13 @@ def next_after(trigger: DaprSchedule, after: datetime) -> datetime | None:
 
 
 def next_tick(schedule: Every | Fields, start: datetime, after: datetime) -> datetime | None:
-    """The first tick after `after`, which is not before `start`, as if none were the last."""
+    """The first tick after `after`, which must not be before `start`; ignores any end."""
     if isinstance(schedule, Fields):
         if schedule.clock is None:
             return quartz.next_after(schedule.schedule, after)
         return quartz.next_after_on(schedule.clock, schedule.schedule, after)
     step = step_of(schedule)
-    # Tick n is start + n × step, rounded up to the microsecond: never early, and never adrift.
+    # Tick n is start + n × step, rounded up to the microsecond: never early, without drift.
     number = (after - start) // _MICRO * _NANOSECONDS // step + 1
     try:
         return start.astimezone(UTC) + -(-number * step // _NANOSECONDS) * _MICRO
@@ -62,12 +62,12 @@ def next_tick(schedule: Every | Fields, start: datetime, after: datetime) -> dat
 
 
 def step_of(every: Every) -> int:
-    """Nanoseconds from one tick to the next: a microsecond at least, so that no two are one."""
+    """Nanoseconds between two ticks: at least a microsecond, so that no two are at one instant."""
     return max(every.period, _NANOSECONDS)
 
 
 def to_document(trigger: DaprSchedule) -> dict[str, Any]:
-    """The form in which ticks are stored; `from_document` reads it back."""
+    """The form in which the trigger is stored; `from_document` reads it back."""
     document = {"kind": KIND, "schedule": trigger.schedule, "start": format_utc(trigger.start)}
     if trigger.first is not None:
         document["first"] = format_utc(trigger.first)
@@ -77,7 +77,7 @@ def to_document(trigger: DaprSchedule) -> dict[str, Any]:
 
 
 def from_document(document: Mapping[str, Any]) -> DaprSchedule:
-    """The ticks stored as `document`."""
+    """The trigger stored as `document`."""
     return _stored(
         document["schedule"], document["start"], document.get("first"), document.get("until")
     )

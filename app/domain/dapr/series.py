@@ -1,4 +1,4 @@
-"""Series: ticks that come too close together for a run each, and are called by one run in a row."""
+"""Series: ticks too close together for a run each; one run calls them one after another."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Final
 from app.domain.dapr.schedule import DaprSchedule, next_after
 
 MIN_APART: Final = timedelta(milliseconds=100)
-"""Ticks that are as far apart have a run each, while they are called in time."""
+"""Ticks at least this far apart have a run each, unless they are late."""
 
 MAX_TOGETHER: Final = 500
-"""Ticks of one job that one claim hands to its run at most."""
+"""The most ticks of one job that one claim hands to its run."""
 
 MAX_TOGETHER_OF_ALL: Final = 4000
-"""The same of all jobs of a claim: to find a tick takes microseconds, and other calls wait."""
+"""The most ticks of all jobs of one claim: finding a tick takes microseconds, and calls wait."""
 
 MAX_SECONDS: Final = 1.0
-"""How long a run goes on with further ticks: what it has called is stored then."""
+"""How long one run goes on calling further ticks, before the ticks it has called are stored."""
 
 
 def further_ticks(
@@ -29,11 +29,11 @@ def further_ticks(
     ahead: timedelta,
     most: int,
 ) -> list[datetime | None]:
-    """The ticks that the run of `tick` may call as well, and last the one after them, if any.
+    """The ticks that the run of `tick` calls as well and, as last element, the tick after them.
 
-    They are `following` and what comes after it: what is due by `now`, and what comes `ahead` of
-    that, as far as it comes less than MIN_APART after the one before. Nothing where that is none.
-    `most` is how many they may be.
+    They begin with `following`: every tick that is due by `now`, and every tick up to `ahead` after
+    `now` that comes less than MIN_APART after the one before; at most `most`. The last element is
+    None where the schedule ends; the list is empty where there are no such ticks.
     """
     found: list[datetime | None] = []
     last, candidate = tick, following

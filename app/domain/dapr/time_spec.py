@@ -1,4 +1,4 @@
-"""Points: the texts that name a point in time: RFC 3339, a Go duration, or an ISO 8601 period."""
+"""Reads a point in time: an RFC 3339 instant, a Go duration, or an ISO 8601 period."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FORMS: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Period:
-    """A span of the calendar, then one of time; `repeats` is how often, None if not said."""
+    """A span of years, months and days, and then of time; `repeats` as in `R5/P1D`, or None."""
 
     years: int = 0
     months: int = 0
@@ -42,16 +42,15 @@ class Period:
 
 
 def parse(text: str, base: datetime, *, member: str) -> datetime:
-    """The instant that `text` names, told from `base` (UTC) on where it is relative; in UTC.
+    """The instant in `text`, in UTC; where it is relative, it counts from `base` (UTC).
 
-    What is finer than a microsecond is rounded up, so that no tick is early. Raises Refusal for
-    `member`.
+    Rounded up to a microsecond, so that no tick is early. Raises Refusal for `member`.
     """
     if len(text) > MAX_TEXT:
         raise _unknown(text, member)
     stamp = _RFC_3339.fullmatch(text)
     try:
-        # A date that does not exist is read on as a duration, and is none.
+        # A date that does not exist is parsed as a duration, which fails with Dapr's message.
         instant = None if stamp is None else _instant(stamp)
         return instant or later(base, _once(span(text, member=member), member))
     except (OverflowError, ValueError):
@@ -63,7 +62,7 @@ def parse(text: str, base: datetime, *, member: str) -> datetime:
 
 
 def later(base: datetime, by: Period) -> datetime:
-    """The instant after `by`, rounded up to the microsecond; days that a month lacks run on.
+    """The instant `by` after `base`, rounded up to a microsecond; 31 April is 1 May.
 
     Raises OverflowError or ValueError outside the years of a datetime.
     """
@@ -74,7 +73,7 @@ def later(base: datetime, by: Period) -> datetime:
 
 
 def span(text: str, *, member: str) -> Period:
-    """The Go duration or ISO 8601 period that `text` names; raises Refusal for `member`."""
+    """The Go duration or ISO 8601 period in `text`; raises Refusal for `member`."""
     try:
         return Period(nanoseconds=duration.parse(text, member=member))
     except Refusal:
@@ -92,9 +91,9 @@ def _once(named: Period, member: str) -> Period:
 
 
 def period(text: str, *, member: str) -> Period:
-    """The period that `text` names, as lax as Dapr reads it; raises Refusal for `member`.
+    """The ISO 8601 period in `text`, read as leniently as Dapr does; raises Refusal for `member`.
 
-    Units that repeat or stand out of order are taken, and so is what follows the last unit.
+    Units may repeat or be out of order, and text after the last unit is ignored.
     """
     counted, rest = _repeats(text)
     if rest == "" and counted is not None:
@@ -144,7 +143,7 @@ def _unknown(text: str, member: str) -> Refusal:
 
 
 def _add(sums: dict[str, int], unit: str, number: int, *, timed: bool) -> None:
-    """Of years and months the last counts, all else adds up."""
+    """Add a unit: of years and months the last one counts, other units add up."""
     if unit == "W":
         sums["D"] += 7 * number
     elif unit == "D":
@@ -156,7 +155,7 @@ def _add(sums: dict[str, int], unit: str, number: int, *, timed: bool) -> None:
 
 
 def _repeats(text: str) -> tuple[int | None, str]:
-    """How often, if the text begins with that, and what is left of it."""
+    """The number of an `R5/` at the beginning, or None; and the rest of the text."""
     if not text.startswith("R"):
         return None, text
     counted, _, rest = text[1:].partition("/")

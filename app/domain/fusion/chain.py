@@ -1,4 +1,4 @@
-"""Chain: jobs that start one another, and the cycles that must not come of it."""
+"""Chain: jobs that start one another, and the refusal of cycles among them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from app.errors import InvalidMember
 
 MAX_BEFORE: Final = 10_000
-"""Jobs that may come before one in its chains, as many as an account has tasks by default."""
+"""The most jobs that may come before one in its chains: an account's default limit of tasks."""
 
 _MAX_NAMED: Final = 10
 
@@ -22,20 +22,20 @@ def refuse_cycle(job: str, upstreams: Iterable[str], existing: Mapping[str, Iter
 
 
 def endless(cycle: tuple[str, ...]) -> InvalidMember:
-    """The refusal of a trigger that closes this cycle."""
+    """The error for triggers that close this cycle."""
     return InvalidMember(
         "triggers",
-        f"The jobs would start one another without end: {in_words(cycle)}.",
-        remedy="Take away one of these triggers, or let it follow a job outside the cycle.",
+        f"The jobs would start one another endlessly: {in_words(cycle)}.",
+        remedy="Remove one of these triggers, or let the job follow one outside the cycle.",
     )
 
 
 def too_long(job: str) -> InvalidMember:
-    """The refusal of triggers by which more than MAX_BEFORE jobs would come before one."""
+    """The error for triggers by which more than MAX_BEFORE jobs would come before `job`."""
     return InvalidMember(
         "triggers",
         f"More than {MAX_BEFORE} jobs would come before {job} in its chains.",
-        remedy=f"Let it follow jobs that have fewer before them, {MAX_BEFORE} in all.",
+        remedy=f"Let it follow jobs that have fewer jobs before them: {MAX_BEFORE} in all.",
     )
 
 
@@ -44,9 +44,9 @@ def find_cycle(
 ) -> tuple[str, ...] | None:
     """The shortest cycle through `job`, were it to follow `upstreams`; None where there is none.
 
-    `existing` tells which jobs each of the account's jobs follows; what it says of `job` is
-    replaced. The cycle runs from each job to one that it starts, from `job` to `job`. Takes time
-    in proportion to the jobs and their triggers.
+    `existing` gives the jobs that each of the account's jobs follows; its entry of `job` is
+    ignored. In the cycle each job starts the next one; it begins and ends with `job`. Takes time in
+    proportion to the jobs and their triggers.
     """
     starts: dict[str, str] = {}
     ahead: deque[tuple[str, Iterable[str]]] = deque([(job, upstreams)])
@@ -71,7 +71,7 @@ def in_words(cycle: tuple[str, ...]) -> str:
 
 
 def _onward(job: str, starts: Mapping[str, str]) -> list[str]:
-    """`job` and what it starts, and so on to the first that was looked at."""
+    """`job`, the job that it starts, and so on, up to the one from which the search began."""
     path = [job]
     while path[-1] in starts:
         path.append(starts[path[-1]])

@@ -31,21 +31,22 @@ _MAX_TIMES: Final = 200_000
 
 
 class Gap(NamedTuple):
-    """The fewest whole seconds between two firings; None where there is one at most.
-
-    Unless `exact`, only the firings up to `until` are known together, and those of each trigger.
-    """
+    """The shortest time between two firings, in whole seconds."""
 
     seconds: int | None
+    """None where there is at most one firing."""
     exact: bool
+    """False where firings of different triggers after `until` may come closer together."""
     until: datetime | None = None
+    """The last firing that was looked at; None where all were."""
 
 
 def minimum_gap(timed: TimeTriggers, after: datetime) -> Gap:
-    """How close together it fires after `after` (aware).
+    """The shortest time between two firings after `after` (aware).
 
-    One trigger is told from its fields. Of several the next MAX_WALKED firings are walked, and
-    what is found is exact where they end, or where no times of day lie closer.
+    The gap of a single trigger is computed from its fields. Of several triggers, the next
+    MAX_WALKED firings are compared; the result is exact if no firing follows these, or if no two
+    times of day of the triggers are closer together.
     """
     live = [
         each
@@ -65,7 +66,7 @@ def minimum_gap(timed: TimeTriggers, after: datetime) -> Gap:
 def _own(trigger: TimeTrigger, after: datetime) -> int | None:
     """Milliseconds between the closest firings of one trigger; None where fewer than two are left.
 
-    Those of a cron count on the whole date of its next firing.
+    The firings of a cron count from midnight of the date of its next firing.
     """
     match trigger:
         case ByCron(expression=expression):
@@ -120,7 +121,7 @@ def _walk(live: list[TimeTrigger], after: datetime) -> tuple[list[int], datetime
 
 
 def _firings(live: list[TimeTrigger], after: datetime) -> Iterator[datetime]:
-    """The firings of all of them in order, those at one instant one by one."""
+    """The firings of all triggers in order; those at one instant each by themselves."""
     coming = [
         (first, number)
         for number, each in enumerate(live)
@@ -138,7 +139,7 @@ def _firings(live: list[TimeTrigger], after: datetime) -> Iterator[datetime]:
 
 
 def _floor(live: list[TimeTrigger]) -> int:
-    """Milliseconds below which no gap is, whatever the dates."""
+    """Milliseconds: a lower bound of every gap, whatever the dates."""
     if sum(_count(each) for each in live) > _MAX_TIMES:
         whole = all(isinstance(each, ByCron) or not each.start.microsecond for each in live)
         return _SECOND if whole else 1

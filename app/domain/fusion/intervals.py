@@ -1,4 +1,4 @@
-"""Intervals: every so many units from an anchor on, found by arithmetic and never by stepping."""
+"""Intervals: every so many units from a start; firings are computed, not stepped through."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MONTHS: Final = 12
 
 
 class Unit(StrEnum):
-    """What an interval counts in."""
+    """The unit of an interval."""
 
     MINUTE = "minute"
     HOUR = "hour"
@@ -35,23 +35,25 @@ _LENGTHS: Final = {
 class ByInterval:
     """Due at `start` and every `every` units after it, up to `end` itself; both in UTC.
 
-    Firing k is `start` plus k times the interval: a firing on the 31st comes on the last day of a
-    shorter month, and on the 31st again after it. `start` is the moment of saving where none was
-    `given`.
+    Firing k is `start` plus k times the interval: a firing on the 31st is on the last day of a
+    shorter month, and on the 31st again in the next long one.
     """
 
     start: datetime
+    """When the schedule was saved, where the client gave no start."""
     every: int
     unit: Unit
     end: datetime | None = None
     given: bool = True
+    """Whether the client gave the start."""
+    """Whether the client gave the start."""
     enabled: bool = True
 
 
 def next_of_interval(interval: ByInterval, after: datetime) -> datetime | None:
     """The first firing strictly after `after` (aware), in UTC; None when none is left.
 
-    It does not ask whether the interval is enabled.
+    A disabled interval has firings, too.
     """
     found = _following(interval, after)
     if found is None or (interval.end is not None and found > interval.end):
@@ -60,7 +62,7 @@ def next_of_interval(interval: ByInterval, after: datetime) -> datetime | None:
 
 
 def period(interval: ByInterval) -> timedelta | None:
-    """How far apart its firings are; None where they are months apart, which differ."""
+    """The time between two firings; None for months, whose lengths differ."""
     length = _LENGTHS.get(interval.unit)
     return None if length is None else interval.every * length
 
@@ -80,7 +82,7 @@ def _following(interval: ByInterval, after: datetime) -> datetime | None:
 
 def _month_after(start: datetime, every: int, after: datetime) -> datetime:
     months = (after.year - start.year) * _MONTHS + after.month - start.month
-    # In the month of `after` or before it; the one before that lies in an earlier month.
+    # The last firing in the month of `after` or before it: the result is that one or the next.
     number = months // every
     found = _months_on(start, number * every)
     return found if found > after else _months_on(start, (number + 1) * every)

@@ -1,4 +1,4 @@
-"""Preview: what a Fusion schedule would do if it were saved, its triggers taken together."""
+"""Preview: the firings of a Fusion schedule if it were saved, all triggers taken together."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _ENDS: Final = {
 
 
 def of_schedule(schedule: Schedule, *, after: datetime, count: int) -> Preview:
-    """What Wakecall makes of a schedule at `after`: the next firings of all triggers as one list.
+    """The preview of a schedule at `after`: the next firings of all triggers as one list.
 
-    A schedule that is not enabled has none.
+    A schedule that is not enabled has no firings.
     """
     booked = time_triggers_of(schedule) if schedule.enabled else TimeTriggers()
     found = firings(lambda instant: time_triggers.next_after(booked, instant), after)
@@ -62,8 +62,8 @@ def _warnings(schedule: Schedule, after: datetime, gap: Gap) -> Iterator[str]:
         if not each.enabled:
             yield f"{path} is disabled."
             continue
-        for told in _told(each, after):
-            yield f"{path}: {told}"
+        for note in _notes(each, after):
+            yield f"{path}: {note}"
     if not gap.exact and gap.until is not None:
         yield (
             f"minimumGap: found among the next {MAX_WALKED} firings, up to "
@@ -71,8 +71,8 @@ def _warnings(schedule: Schedule, after: datetime, gap: Gap) -> Iterator[str]:
         )
 
 
-def _told(trigger: Trigger, after: datetime) -> Iterator[str]:
-    """What there is to know of a trigger that is enabled."""
+def _notes(trigger: Trigger, after: datetime) -> Iterator[str]:
+    """What a client should know about an enabled trigger."""
     match trigger:
         case AfterJob(upstream=upstream, states=states):
             said = {status_of(state) for state in states}

@@ -1,4 +1,4 @@
-"""Resource: what a Fusion job is known by, `<type>:<id>`."""
+"""Resource: the identity of a Fusion job, `<type>:<id>`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FORM: Final = 'Write it as in "datasource:movie-db", "spark:daily-rollup" or "t
 
 
 class Kind(StrEnum):
-    """The types of job there are: a runner's, or the call of a task."""
+    """The types of job: a runner does the first two; a task is an HTTP call."""
 
     DATASOURCE = "datasource"
     SPARK = "spark"
@@ -36,12 +36,10 @@ class Resource:
 
 
 def parse(text: str, *, member: str = "resource") -> Resource:
-    """The resource that a text, its escapes decoded, names; raises InvalidMember for `member`."""
+    """The resource in a text whose escapes are decoded; raises InvalidMember for `member`."""
     written, colon, name = text.partition(":")
     if not colon:
-        raise InvalidMember(
-            member, f"{quoted(text)} has no type: nothing stands before a colon.", remedy=_FORM
-        )
+        raise InvalidMember(member, f"{quoted(text)} has no type: it has no colon.", remedy=_FORM)
     kind = read_kind(written, member=member)
     if len(name) > MAX_ID:
         raise InvalidMember(
@@ -52,7 +50,9 @@ def parse(text: str, *, member: str = "resource") -> Resource:
     if not _ID.fullmatch(name):
         raise InvalidMember(
             member,
-            f"{quoted(name)} is no id." if name else f"{quoted(text)} has no id after its colon.",
+            f"{quoted(name)} is not a valid id."
+            if name
+            else f"{quoted(text)} has no id after its colon.",
             remedy="Use letters, digits, spaces and any of _ - . @ + ~; begin with a letter, a "
             f"digit, _ or -, and do not end with a space. {_FORM}",
         )
@@ -66,6 +66,6 @@ def read_kind(text: str, *, member: str = "type") -> Kind:
     except ValueError:
         raise InvalidMember(
             member,
-            f"There is no type {quoted(text)}.",
+            f"{quoted(text)} is not a type of job.",
             remedy=f"The types are {', '.join(Kind)}, in lower case.",
         ) from None

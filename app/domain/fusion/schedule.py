@@ -85,14 +85,13 @@ def objections(schedule: Schedule) -> Iterator[Objection]:
                     yield Objection(
                         number,
                         "expression",
-                        f"{quoted(expression)} names no date that exists.",
-                        "Name a day that the month has.",
+                        f"{quoted(expression)} never matches a date that exists.",
+                        "Use a day that the month has.",
                     )
             case ByInterval(start=start, end=end, given=True) if end is not None and end < start:
                 yield Objection(
                     number,
                     "end",
-                    f"endTime, {format_millis(end)}, lies before startTime, "
-                    f"{format_millis(start)}.",
-                    "Let the interval end after it begins.",
+                    f"endTime ({format_millis(end)}) is before startTime ({format_millis(start)}).",
+                    "Use an endTime that is after startTime.",
                 )

@@ -60,7 +60,7 @@ def next_of(trigger: TimeTrigger, after: datetime) -> datetime | None:
 def keep_anchors(timed: TimeTriggers, before: TimeTriggers) -> TimeTriggers:
     """`timed`, with the anchors that `before` has for intervals which name no start.
 
-    Saved again unchanged, or with other triggers changed, an interval goes on as it was.
+    A schedule that is saved again keeps the rhythm of its intervals, even if other triggers change.
     """
     anchors = [
         trigger

@@ -1,1 +1,1 @@
-"""Dapr: what an account may do with jobs that are known by app and name, in Dapr's terms."""
+"""Dapr: the use cases of Dapr jobs, which are identified by app and name."""

@@ -1,4 +1,4 @@
-"""Dapr apps: where an account's Dapr jobs are called, and whose jobs a request is about."""
+"""Dapr apps: the URLs at which an account's Dapr jobs are called, and the app of a request."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def put(
     token: str | None,
     keep_token: bool = False,
 ) -> tuple[Endpoint, bool]:
-    """Say where an app is; and whether it is a new one.
+    """Create or replace an app; True where it is new.
 
-    Without a token it has none, but with `keep_token` the one that is stored. Raises InvalidMember.
+    Without `token` the app has none, or with `keep_token` the one it had. Raises InvalidMember.
     """
     if not _APP_ID.fullmatch(app_id):
         raise InvalidMember(
             "id",
-            f"{quoted(app_id)} cannot be an app id.",
+            f"{quoted(app_id)} is not a valid app id.",
             remedy="Use 1 to 256 letters, digits, '.', '_' and '-', "
             "beginning and ending in a letter or digit.",
         )
@@ -50,12 +50,12 @@ def get(context: Context, account: Account, app_id: str) -> Endpoint:
     return endpoints.get(context, account, Dialect.DAPR, app_id)
 
 
-def listed(context: Context, account: Account) -> tuple[Endpoint, ...]:
+def list_apps(context: Context, account: Account) -> tuple[Endpoint, ...]:
     """The account's apps, by id."""
     return endpoints.listed(context, account, Dialect.DAPR)
 
 
-def page(
+def list_page(
     context: Context, account: Account, *, after: str | None, limit: int
 ) -> tuple[Endpoint, ...]:
     """The first `limit` of the account's apps after that of the id `after`; raises InvalidMember.
@@ -65,21 +65,21 @@ def page(
     if after is not None and not _APP_ID.fullmatch(after):
         raise InvalidMember(
             "cursor",
-            f"{quoted(after)} cannot be an app id.",
-            remedy="Take it as the answer before gave it, or leave it out to begin anew.",
+            f"{quoted(after)} is not a valid app id.",
+            remedy="Use the cursor of the page before, or leave it out for the first page.",
         )
     return endpoints.listed(context, account, Dialect.DAPR, after=after or "", limit=limit)
 
 
 def delete(context: Context, account: Account, app_id: str) -> None:
-    """Forget an app that has no jobs. Raises NotFound, Conflict."""
+    """Delete an app that has no jobs. Raises NotFound, Conflict."""
     endpoints.delete(context, account, Dialect.DAPR, app_id, unused=True)
 
 
 def of_caller(context: Context, caller: Caller, named: str | None) -> str:
     """The id of the app whose jobs a request is about: its key's, its header's, or the only one.
 
-    Raises InvalidMember for HEADER where that does not lead to one app.
+    Raises InvalidMember for HEADER where none of these gives an app.
     """
     wanted = caller.app or named
     if caller.app and named and named != caller.app:
@@ -99,7 +99,7 @@ def of_caller(context: Context, caller: Caller, named: str | None) -> str:
             return wanted
         apps = store.names(connection, account_id, Dialect.DAPR, limit=_MAX_SHOWN + 1)
     if caller.is_limited:
-        # The refusal names apps that there are, and the key is for this one.
+        # The refusal lists the account's apps; a key that is bound to one app must not see others.
         apps = []
     if wanted is None and len(apps) == 1:
         return apps[0]
@@ -116,7 +116,7 @@ def _no_app(account: str, wanted: str | None, apps: list[str]) -> InvalidMember:
             HEADER,
             f"The account {quoted(account)} has no Dapr app"
             f"{'' if wanted is None else f' {quoted(wanted)}'}, so there is nowhere to call.",
-            remedy=f"Say first where the app is: {add}.",
+            remedy=f"Add the app first: {add}.",
         )
     shown = ", ".join(map(quoted, apps[:_MAX_SHOWN])) + ("…" if apps[_MAX_SHOWN:] else "")
     if wanted is None:
@@ -129,5 +129,5 @@ def _no_app(account: str, wanted: str | None, apps: list[str]) -> InvalidMember:
     return InvalidMember(
         HEADER,
         f"The account {quoted(account)} has no Dapr app {quoted(wanted)}; it has {shown}.",
-        remedy=f"Name one of these, or say where the app is: {add}.",
+        remedy=f"Use one of these, or add the app: {add}.",
     )

@@ -1,4 +1,4 @@
-"""Dapr: jobs booked, told and ended by their names, each among those of one app."""
+"""Dapr jobs: booked, read and ended by their names, which are unique in an app."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from app.store import jobs as store
 from app.store.clock import read_clock
 from app.store.job_names import NameTaken, holder
 
-# Each further one means that somebody else booked or ended a job of this very name meanwhile.
 TRIES: Final = 5
+"""A try fails where another request books or ends a job of this very name at the same time."""
 _REPLACED: Final = "the job was overwritten"
 
 
@@ -35,16 +35,16 @@ def book(
     *,
     overwrite: bool = False,
 ) -> None:
-    """Book a job of an app, which is `endpoint` of its booking, under its name.
+    """Book a job under its name in an app, which is the `endpoint` of its booking.
 
-    `judge` tells the booking, and its first firing, at an instant of the database's clock; where
-    the job is already there and locked, it is asked again. Where there is one of that name, it is
-    replaced if `overwrite` says so: its runs are withdrawn, and nothing of it counts for the new
+    `judge` makes the booking and its first firing at an instant of the database's clock; it is
+    called again once an existing job is locked. With `overwrite`, an existing job of that name is
+    replaced: its runs are cancelled, and its remaining ticks and retries do not count for the new
     one. Raises Conflict, and whatever `judge` raises.
     """
     booking, first = judge(caller.now)
     for _ in range(TRIES):
-        # First of all, and by itself: most often the name is free, and this one round trip all.
+        # Insert first: most often the name is free, and this round trip is the only one.
         with suppress(NameTaken), context.database.session() as connection:
             job_id = UUID(int=uuid7().int)
             store.insert_unfollowing(connection, job_id, caller.account.id, booking, first)
@@ -87,14 +87,14 @@ def _overwritten(
     wanted: Booking,
     judge: Callable[[datetime], tuple[Booking, datetime]],
 ) -> bool:
-    """Whether the job of that name was replaced; False where it ended meanwhile."""
+    """Replace the job of that name; False where it has ended in the meantime."""
     name, app_id = wanted.name or "", wanted.endpoint
     with suppress(NotFound), context.database.transaction() as connection:
         job_id = holder(connection, caller.account.id, name, Dialect.DAPR, app_id)
         if job_id is None:
             return False
         current = jobs.locked(connection, caller, job_id)
-        # What the old job fired while its lock was waited for is not fired again by the new one.
+        # Ticks that the old job fired while this waited for its lock are not fired by the new one.
         booking, first = judge(read_clock(connection))
         inflight.cancel_all(connection, job_id, _REPLACED)
         superseded.keep(connection, job_id)

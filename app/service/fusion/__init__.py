@@ -1,1 +1,1 @@
-"""Fusion: what an account may do with jobs that are known by resources, in Fusion's terms."""
+"""Fusion: the use cases of Fusion jobs, which are identified by resources."""

@@ -1,4 +1,4 @@
-"""Apps: which jobs were saved under which of Fusion's apps; each is a tag of the job."""
+"""Fusion's apps: a job that is saved under an app bears a tag, `app:<app>`."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ _NAME: Final = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{_MAX_NAME - 2}}}
 def tag(app: str | None) -> str | None:
     """The tag that jobs of the app bear; None where no app is named.
 
-    Raises InvalidMember for what is no name of an app.
+    Raises InvalidMember for a text that cannot be the name of an app.
     """
     if app is None:
         return None
     if not _NAME.fullmatch(app):
         raise InvalidMember(
             "app",
-            f"{quoted(app)} is no name of an app.",
-            remedy=f"Use 1 to {_MAX_NAME} letters, digits, spaces and any of _ - . in it.",
+            f"{quoted(app)} is not a valid name of an app.",
+            remedy=f"Use 1 to {_MAX_NAME} letters, digits, spaces and any of _ - .; begin with a "
+            "letter, a digit or _, and do not end with a space.",
         )
     return f"{_PREFIX}{app}"
 
 
 def belongs(tags: Sequence[str], app: str | None) -> bool:
-    """Whether a job with these tags belongs to the app; to no app in particular, always.
+    """Whether a job with these tags belongs to the app; always true where no app is named.
 
     Raises InvalidMember.
     """
@@ -40,7 +41,7 @@ def belongs(tags: Sequence[str], app: str | None) -> bool:
 
 
 def with_app(tags: Sequence[str], app: str | None) -> tuple[str, ...]:
-    """The tags of a job that is saved under the app as well; raises InvalidMember."""
+    """The tags of a job once it is saved under the app; raises InvalidMember."""
     wanted = tag(app)
     if wanted is None or wanted in tags:
         return tuple(tags)
@@ -48,6 +49,6 @@ def with_app(tags: Sequence[str], app: str | None) -> tuple[str, ...]:
         raise InvalidMember(
             "app",
             f"The job belongs to {len(tags)} apps already.",
-            remedy=f"Let it belong to {MAX_TAGS} at most.",
+            remedy=f"A job belongs to at most {MAX_TAGS} apps: save it under one of those.",
         )
     return (*tags, wanted)

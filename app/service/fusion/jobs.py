@@ -32,20 +32,20 @@ from app.store.clock import read_clock
 SCHEDULE: Final = "schedule"
 TASK: Final = "task"
 
-# A job whose runs never overlap must not wait for a day because one call failed.
+# Short: runs of a job never overlap, so the next run waits until the retries of this one end.
 RETRY: Final = RetryPolicy(schedule=(5.0, 25.0))
 MISFIRE: Final = Misfire(policy=MisfirePolicy.ONE)
-# Nobody there is to tell a page of its own address, which is that of the runner.
+# A runner's job has no URL of its own: each call goes to the runner.
 _NO_URL: Final = "/"
 _UNKNOWN: Final = {
     Kind.TASK: "POST the task to /api/tasks; its job is there with it.",
     Kind.DATASOURCE: "PUT a schedule to /api/jobs/<resource>/schedule; "
-    '{"triggers": []} will do for a job that is started by hand.',
+    '{"triggers": []} is enough for a job that is only started by hand.',
 }
 
 
 def resource_of(text: str) -> Resource:
-    """The resource in an address; raises NotFound, as what cannot be a resource is nobody's."""
+    """The resource in an address; raises NotFound where the text cannot be a resource."""
     try:
         return resources.parse(text)
     except InvalidMember as error:
@@ -53,7 +53,7 @@ def resource_of(text: str) -> Resource:
 
 
 def find(connection: Connection, caller: Caller, resource: Resource, app: str | None) -> Job:
-    """The job of that resource, of that app where one is named. Raises NotFound."""
+    """The job of that resource, if it belongs to the app, where one is named. Raises NotFound."""
     found = find_or_none(connection, caller, resource)
     if found is None or not apps.belongs(found.tags, app):
         raise no_such_job(resource, app if found is not None else None)
@@ -67,10 +67,10 @@ def find_locked(connection: Connection, caller: Caller, resource: Resource, app:
 
 
 def lock(connection: Connection, caller: Caller, resource: Resource) -> None:
-    """Let nobody change the job, if there is one, nor those that may start when it ends.
+    """Lock the account, the job (if there is one) and the jobs that may start when it ends.
 
-    Nobody else saves a job of the account's meanwhile: of two that are to follow each other, saved
-    at once, the second is refused; and who follows this one stays so.
+    The account's lock makes every save of its Fusion jobs wait. So of two schedules that are saved
+    at once and would close a cycle, the second is refused; and the set of followers cannot change.
     """
     accounts.lock(connection, caller.account.id)
     job_id = job_names.holder(
@@ -81,14 +81,14 @@ def lock(connection: Connection, caller: Caller, resource: Resource) -> None:
 
 
 def find_or_none(connection: Connection, caller: Caller, resource: Resource) -> Job | None:
-    """The job of that resource, whatever app it belongs to."""
+    """The job of that resource, whichever apps it belongs to."""
     return store.find_named(
         connection, caller.account.id, str(resource), Dialect.FUSION, endpoint_of(resource)
     )
 
 
 def book(connection: Connection, caller: Caller, booking: Booking) -> None:
-    """Store a new job, with the account locked."""
+    """Store a new job; the account must be locked."""
     store.insert_job(
         connection,
         job_id=UUID(int=uuid7().int),
@@ -101,7 +101,7 @@ def book(connection: Connection, caller: Caller, booking: Booking) -> None:
 def replace(
     context: Context, connection: Connection, caller: Caller, current: Job, booking: Booking
 ) -> bool:
-    """Give a locked job its next version; False where it is so already, and stays as it is."""
+    """Give a locked job its next version; False where the booking is the one it has."""
     if booking_of(current) == booking:
         return False
     if current.enabled or booking.enabled:
@@ -109,14 +109,14 @@ def replace(
         first = next_after(booking.trigger, now)
         jobs.put_in_place(context, connection, caller, current, booking, first, now=now)
     else:
-        # What was started by hand meanwhile has nothing to do with the schedule.
+        # The job was and stays disabled: a run that was started by hand goes on.
         superseded.keep(connection, current.id)
         store.replace(connection, current, booking, None)
     return True
 
 
 def booking_of_runner(resource: Resource, app: str | None) -> Booking:
-    """A job that the runner of its type does; without a schedule."""
+    """The booking of a job that the runner of its type does, without a schedule."""
     return Booking(
         url=_NO_URL,
         trigger=TimeTriggers(),
@@ -133,7 +133,7 @@ def booking_of_runner(resource: Resource, app: str | None) -> Booking:
 
 
 def booking_of_task(task: Task, app: str | None) -> Booking:
-    """The job that makes the call of a task; without a schedule."""
+    """The booking of a job that makes the call of a task, without a schedule."""
     return Booking(
         url=task.call.url,
         trigger=TimeTriggers(),
@@ -154,12 +154,12 @@ def booking_of_task(task: Task, app: str | None) -> Booking:
 
 
 def endpoint_of(resource: Resource) -> str:
-    """The runner that does a job, by its type; nothing for a task, which says itself what to do."""
+    """The name of the runner that does a job: its type; empty for a task, which is its own call."""
     return endpoint_of_kind(resource.kind)
 
 
 def endpoint_of_kind(kind: Kind) -> str:
-    """The runner that does the jobs of a type, as `endpoint_of`."""
+    """As `endpoint_of`, for the jobs of a type."""
     return "" if kind is Kind.TASK else str(kind)
 
 
@@ -173,7 +173,7 @@ def saved_schedule(job: Job) -> SavedSchedule:
 
 
 def no_such_job(resource: Resource, app: str | None) -> NotFound:
-    """The refusal of a resource that no job of the caller's is, or none of that app."""
+    """The error for a resource that is not a job of the caller, or not of that app."""
     if app is not None:
         return NotFound(
             f"The job {resource} does not belong to the app {quoted(app)}.",

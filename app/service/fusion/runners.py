@@ -1,4 +1,4 @@
-"""Runners: who does an account's jobs of a type, at what URL; read anew at each call."""
+"""Runners: the URLs at which an account's jobs of each type are done; read at each call."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def get(context: Context, account: Account, kind: str) -> Endpoint:
 
 
 def put(context: Context, account: Account, kind: str, *, url: str) -> tuple[Endpoint, bool]:
-    """Configure a runner, anew or another way; and whether it is new. Raises InvalidMember."""
+    """Create or replace a runner; True where it is new. Raises InvalidMember."""
     return endpoints.put(context, account, Dialect.FUSION, _checked(kind), url=url, token=None)
 
 
 def delete(context: Context, account: Account, kind: str) -> None:
-    """Forget a runner. Raises NotFound."""
+    """Delete a runner. Raises NotFound."""
     endpoints.delete(context, account, Dialect.FUSION, _checked(kind))
 
 
 def _checked(kind: str) -> str:
     if kind not in KINDS:
         raise NotFound(
-            f"There are no runners of the type {quoted(kind)}.",
+            f"{quoted(kind)} is not a type of runner.",
             member="type",
-            remedy=f"The types are {' and '.join(KINDS)}; a task says itself what it calls.",
+            remedy=f"The types are {' and '.join(KINDS)}; a task needs no runner.",
         )
     return kind

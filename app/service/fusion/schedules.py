@@ -26,8 +26,8 @@ from app.store import follows as follow_store
 
 _DISABLED: Final = "the schedule was disabled"
 _DELETED: Final = "the job was deleted"
-# What is read to name a cycle, in the order in which the jobs are found.
 _MAX_EDGES: Final = 20_000
+"""Triggers that are read to name a cycle, in the order in which the jobs are found."""
 
 
 def get(context: Context, caller: Caller, resource: Resource, *, app: str | None) -> SavedSchedule:
@@ -43,11 +43,11 @@ def put(
 ) -> None:
     """Save a schedule, and with it the job that a runner does; saved again, it changes nothing.
 
-    What is under way goes on, unless the schedule is disabled: then it is aborted, too. Raises
-    InvalidMember, for a chain that would go round as well, and NotFound for a task that is none.
+    A run under way goes on, unless the schedule is disabled: then the run is aborted. Raises
+    InvalidMember where the triggers close a cycle, and NotFound for a task that does not exist.
     """
     with context.database.statement() as connection:
-        # Unlocked: a claim passes over a job that is locked, and most often nothing has changed.
+        # Compared without a lock: claims skip a locked job, and most often nothing has changed.
         current = jobs.find_or_none(connection, caller, resource)
     if current is not None and _wanted(current, sent, app) == booking_of(current):
         return
@@ -68,7 +68,7 @@ def put(
 
 @within_limits
 def delete(context: Context, caller: Caller, resource: Resource, *, app: str | None) -> None:
-    """Take the schedule of a job away; the job stays, with its history. Raises NotFound."""
+    """Remove the schedule of a job; the job stays, with its history. Raises NotFound."""
     with context.database.transaction() as connection:
         current = jobs.find_locked(connection, caller, resource, app)
         written = {
@@ -81,7 +81,7 @@ def delete(context: Context, caller: Caller, resource: Resource, *, app: str | N
 
 
 def delete_job(context: Context, caller: Caller, resource: Resource, *, app: str | None) -> None:
-    """End a job altogether; what is under way of it is aborted. Raises NotFound."""
+    """Delete a job with its schedule and task; a run under way is aborted. Raises NotFound."""
     with context.database.transaction() as connection:
         current = jobs.find_locked(connection, caller, resource, app)
         run_abort.abort(connection, current, _DELETED)
@@ -89,12 +89,12 @@ def delete_job(context: Context, caller: Caller, resource: Resource, *, app: str
 
 
 def _wanted(current: Job, sent: Schedule, app: str | None) -> Booking:
-    """What a job shall be with this schedule."""
+    """The booking of the job with this schedule."""
     return _with(replace(booking_of(current), tags=apps.with_app(current.tags, app)), sent)
 
 
 def _with(booking: Booking, sent: Schedule) -> Booking:
-    """The booking with this schedule; an interval that names no start goes on from where it was."""
+    """The booking with this schedule; an interval without a start keeps the start it had."""
     booked = time_triggers_of(sent)
     if isinstance(booking.trigger, TimeTriggers):
         booked = time_triggers.keep_anchors(booked, booking.trigger)
@@ -108,7 +108,7 @@ def _with(booking: Booking, sent: Schedule) -> Booking:
 
 
 def _follows(sent: Schedule) -> tuple[Follow, ...]:
-    """Whom the job follows, by name; also while its schedule is disabled, when nobody starts it."""
+    """The jobs that this one follows, by name; also while its schedule is disabled."""
     found = (
         Follow(upstream=each.upstream, states=frozenset(each.states)) for each in follows_of(sent)
     )
@@ -122,7 +122,7 @@ def _refuse_followers(
     current: Job | None,
     follows: Iterable[Follow],
 ) -> None:
-    """Raises LimitReached where too many follow one of these already; under the account's lock."""
+    """Raise LimitReached where a job has too many followers already; under the account's lock."""
     before = {each.upstream for each in (current.follows if current is not None else ())}
     new = [each.upstream for each in follows if each.upstream not in before]
     if new:
@@ -134,9 +134,9 @@ def _refuse_followers(
 def _refuse_cycle(
     connection: Connection, caller: Caller, resource: Resource, follows: Iterable[Follow]
 ) -> None:
-    """Raises InvalidMember, naming the cycle; under the account's lock, so that none slips in.
+    """Raise InvalidMember, which names the cycle; under the account's lock, against races.
 
-    What is read are the jobs before this one in its chains, a bounded number of them.
+    Only the jobs before this one in its chains are read, up to a limit.
     """
     upstreams, name = [each.upstream for each in follows], str(resource)
     if not upstreams:
@@ -150,7 +150,7 @@ def _refuse_cycle(
         ):
             existing[follower].append(upstream)
         chain.refuse_cycle(name, upstreams, existing)
-        # The cycle is longer than what was read to name it.
+        # The cycle is longer than the part of the chains that was read to name it.
         raise chain.endless((name, name))
     if found.jobs > chain.MAX_BEFORE:
         raise chain.too_long(name)

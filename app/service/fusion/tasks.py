@@ -1,4 +1,4 @@
-"""Tasks: the calls that jobs of the type `task` make; each is there with its job."""
+"""Tasks: the HTTP calls that jobs of the type `task` make; a task and its job exist together."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def get(context: Context, caller: Caller, task_id: str, *, app: str | None) -> s
 
 @within_limits
 def create(context: Context, caller: Caller, sent: Task, *, app: str | None) -> None:
-    """A new task, with its job, which nothing starts yet. Raises InvalidMember, Conflict."""
+    """Create a task and its job, which has no schedule yet. Raises InvalidMember, Conflict."""
     with context.database.transaction() as connection:
         jobs.lock(connection, caller, resource_of(sent))
         if jobs.find_or_none(connection, caller, resource_of(sent)) is not None:
             raise Conflict(
-                f"There is a task {sent.id} already.",
+                f"The task {sent.id} exists already.",
                 member="id",
                 remedy=f"PUT /api/tasks/{sent.id} replaces it.",
             )
@@ -67,7 +67,7 @@ def create(context: Context, caller: Caller, sent: Task, *, app: str | None) -> 
 
 @within_limits
 def put(context: Context, caller: Caller, sent: Task, *, app: str | None) -> None:
-    """A task created, or replaced; its schedule stays. Raises InvalidMember."""
+    """Create or replace a task; its schedule stays. Raises InvalidMember."""
     with context.database.transaction() as connection:
         jobs.lock(connection, caller, resource_of(sent))
         current = jobs.find_or_none(connection, caller, resource_of(sent))
@@ -78,7 +78,7 @@ def put(context: Context, caller: Caller, sent: Task, *, app: str | None) -> Non
 
 
 def delete(context: Context, caller: Caller, task_id: str, *, app: str | None) -> None:
-    """End a task, its job and its schedule; as schedules.delete_job. Raises NotFound."""
+    """Delete a task with its job and its schedule, as schedules.delete_job. Raises NotFound."""
     schedules.delete_job(context, caller, _resource(task_id), app=app)
 
 
@@ -93,7 +93,7 @@ def _book(
 
 
 def _wanted(current: Job, sent: Task, app: str | None) -> Booking:
-    """What a job shall be with this task: all but the call stays."""
+    """The booking of the job with this task: everything but the call stays."""
     call, now = jobs.booking_of_task(sent, None), booking_of(current)
     return replace(
         now,

@@ -88,7 +88,7 @@ def test_a_key_is_bound_to_an_app(app: Flask, runner: FlaskCliRunner) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (add(app_id="a b"), "cannot be an app id"),
+        (add(app_id="a b"), "is not a valid app id"),
         (add(url="ftp://x"), "Use http or https"),
         (add(url="http://10.0.0.1"), "publicly reachable"),
         (add("--token", "a\tb"), "visible ASCII"),
@@ -131,7 +131,7 @@ def test_a_sidecar_says_where_its_app_is(context: Flask) -> None:
     owner = accounts.named(current_context(), "demo")
     assert sidecar.register(owner, "shop", 6200) == URL
     assert sidecar.register(owner, "shop", 6300) == "http://127.0.0.1:6300"
-    assert [each.url for each in dapr_apps.listed(current_context(), owner)] == [
+    assert [each.url for each in dapr_apps.list_apps(current_context(), owner)] == [
         "http://127.0.0.1:6300"
     ]
 
@@ -151,7 +151,9 @@ def test_a_sidecar_needs_loopback_to_be_allowed(make_app: MakeApp) -> None:
         accounts.create(current_context(), "demo")
         with pytest.raises(Misconfigured, match="WAKECALL_ALLOW_TARGETS"):
             sidecar.register(accounts.named(current_context(), "demo"), "shop", 6200)
-        assert dapr_apps.listed(current_context(), accounts.named(current_context(), "demo")) == ()
+        assert (
+            dapr_apps.list_apps(current_context(), accounts.named(current_context(), "demo")) == ()
+        )
 
 
 @pytest.mark.parametrize("token", [None, "s3cret"])

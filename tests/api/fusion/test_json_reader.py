@@ -25,12 +25,12 @@ def test_a_member_given_twice_with_one_value_counts_once_at_its_first_place() ->
         (b'{"a": {"b": null, "b": []}}', "a.b", "a.b is given twice, as null and as an array."),
         (b'{"a": 1, "a": 2, "a": 1}', "a", "a is given twice, as another value and as 1."),
         (b'{"a": 1e999}', "a", "a is too large a number."),
-        (b'{"a": ["\\u0000"]}', "a[0]", "a[0] holds the character NUL."),
-        (b'{"a\\u0000": 1}', "a\\x00", "a\\x00 holds the character NUL."),
+        (b'{"a": ["\\u0000"]}', "a[0]", "a[0] contains a NUL character."),
+        (b'{"a\\u0000": 1}', "a\\x00", "a\\x00 contains a NUL character."),
         (
             b'{"a": "\\ud800"}',
             "a",
-            "a holds half of a surrogate pair, which no encoding can carry.",
+            "a contains half of a surrogate pair, which cannot be encoded.",
         ),
     ],
 )

@@ -49,7 +49,7 @@ def test_what_may_not_be_saved_is_told_with_its_reason(client: FlaskClient) -> N
     never = [{"type": "cron", "expression": "0 0 0 30 2 ?"}]
     found = preview(client, triggers=never).get_json()
     assert not found["bookable"]
-    assert "names no date that exists" in found["reasons"][0]
+    assert "never matches a date that exists" in found["reasons"][0]
     found = preview(client, resource="spark:a", **after("spark:a")).get_json()
     assert "spark:a -> spark:a" in found["reasons"][0]
 

@@ -106,5 +106,5 @@ def test_what_may_not_be_saved_is_told_with_its_reasons() -> None:
         ],
     )
     assert len(found.reasons) == 2
-    assert '"0 0 12 31 6 ?" names no date that exists.' in found.reasons[0]
+    assert '"0 0 12 31 6 ?" never matches a date that exists.' in found.reasons[0]
     assert "task:own -> task:own" in found.reasons[1]

@@ -100,4 +100,4 @@ def test_a_refusal_says_what_would_be_right() -> None:
     assert unknown.remedy.startswith("Did you mean enabled?")
     twice = refused(cron(value="0 0 12 * * ?", expression="0 0 13 * * ?"))
     assert "value and expression, which mean the same, with different values" in twice.message
-    assert refused(interval(timeUnit="s")).remedy == "Say minute, hour, day, week or month."
+    assert refused(interval(timeUnit="s")).remedy == "Use minute, hour, day, week or month."

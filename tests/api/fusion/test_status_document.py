@@ -136,11 +136,12 @@ def test_jobs_that_are_followed_and_do_not_exist_are_named() -> None:
     one = render_job(JobStatus(resource="task:a", enabled=True, missing=("task:b",)))
     assert one["extra"] == {
         "missing": ["task:b"],
-        "warning": "This job is to run after task:b, and there is no such job: deleted, or never "
-        "saved.",
+        "warning": "This job follows task:b, which does not exist: it was deleted or never saved.",
     }
     two = render_job(JobStatus(resource="task:a", enabled=True, missing=("task:b", "task:c")))
-    assert two["extra"]["warning"].startswith("This job is to run after task:b, task:c, and there")
+    assert two["extra"]["warning"].startswith(
+        "This job follows task:b, task:c, which do not exist: they were "
+    )
 
 
 def test_clients_that_demand_a_fraction_can_read_every_time() -> None:

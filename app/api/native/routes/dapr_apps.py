@@ -29,7 +29,7 @@ def list_apps() -> Response:
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
     limit = paging.parse_limit() or paging.MAX_LIMIT
-    apps = service.page(
+    apps = service.list_page(
         current_context(), caller.account, after=request.args.get(paging.CURSOR), limit=limit + 1
     )
     return responses.render_page(
