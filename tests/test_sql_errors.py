@@ -61,8 +61,9 @@ leased = lease(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
 reply = Reply(status=500, headers=(("X-Private", "PRIVATE"),), body=b"PRIVATE")
 attempt = Attempt(1, datetime(2026, 1, 1, tzinfo=UTC), 0.0, reply)
 end = leased.settlement(RunState.FAILED, reason="PRIVATE", attempt=attempt)
-stage.dispatcher.outcomes.append((leased, end))
-settler = Settler(ReconnectingConnection(sys.argv[1], "settler"), stage.dispatcher, "test")
+stage.channels.settlements.append((leased, end))
+database = ReconnectingConnection(sys.argv[1], "settler")
+settler = Settler(database, stage.dispatcher, stage.channels, "test")
 settler.run_once()
 """
 

@@ -126,9 +126,13 @@ class QuarantineFeeder(LoopThread):
 
 def run(settings: Settings, lock: QuarantineLock) -> None:
     """Try every suspect there is, one group after the other."""
-    runtime = WorkerRuntime(settings, f"{identity()}.alone", redis_is_connected=lambda: True)
-    runtime.database_poller.polling = False
-    runtime.settler.interval = SUSPECT_SETTLE_INTERVAL_S
+    runtime = WorkerRuntime(
+        settings,
+        f"{identity()}.alone",
+        redis_is_connected=lambda: True,
+        poll=False,
+        settle_interval=SUSPECT_SETTLE_INTERVAL_S,
+    )
     thread_failures.end_process(runtime.stop, hurry=runtime.hurry)
     threading.Thread(target=_follow, args=(runtime,), name="follow", daemon=True).start()
     feeder = QuarantineFeeder(

@@ -18,8 +18,10 @@ from app.domain.run import Reply, RunState
 from app.store.parking import Parking
 from app.store.takes import Taken
 from workers.dispatch.cancellations import CancellationSnapshot
+from workers.dispatch.channels import Channels
 from workers.dispatch.destination import Destination
 from workers.dispatch.dispatcher import Dispatcher
+from workers.dispatch.known_destinations import ConnectionLimits
 from workers.dispatch.leased_run import LeasedRun, lease
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -80,9 +82,11 @@ class Stage:
         self.clock = Clock()
         self.loop = Loop(clock=self.clock, wall=self.wall)
         self.engine = FakeEngine()
+        self.channels = Channels()
         self.dispatcher = Dispatcher(
             self.loop,
             self.engine,
+            self.channels,
             tokens=TOKENS,
             concurrency=concurrency,
             jitter=lambda: 0.0,
@@ -115,8 +119,14 @@ class Stage:
         )
         self.step()
 
+    def report_parked(self, batch: Sequence[LeasedRun], parked: set[UUID]) -> None:
+        """As the settler does, once runs are parked or turn out to be another worker's."""
+        for leased in batch:
+            self.dispatcher.forget(leased)
+        self.dispatcher.flow_control.unparker.on_parked(batch, parked)
+
     def settled(self) -> RunState | None:
-        _, settlement = self.dispatcher.outcomes.popleft()
+        _, settlement = self.channels.settlements.popleft()
         return settlement.state
 
 
@@ -127,13 +137,14 @@ class Capped(Stage):
         self.clock = Clock()
         self.loop = Loop(clock=self.clock, wall=self.wall)
         self.engine = FakeEngine()
+        self.channels = Channels()
         self.dispatcher = Dispatcher(
             self.loop,
             self.engine,
+            self.channels,
             tokens=TOKENS,
             concurrency=100,
-            connections=4,
-            limits={2: 2},
+            connections=ConnectionLimits(4, {2: 2}),
             jitter=lambda: 0.0,
         )
         self.flow = self.dispatcher.flow_control
@@ -154,15 +165,15 @@ class Capped(Stage):
     def urls(self) -> list[str]:
         return [call.url for call, _, _ in self.engine.calls]
 
-    def destination(self, url: str = URL) -> Destination:
+    def destination(self, url: str = URL) -> Destination[LeasedRun]:
         host = url.split("/")[2]
-        return next(each for each in self.flow._known.values() if each.host == host)
+        return next(each for each in self.flow.destinations if each.host == host)
 
     def parked_runs(self) -> list[Parking]:
-        batch = list(self.flow.parked)
-        self.flow.parked.clear()
+        batch = list(self.channels.parked)
+        self.channels.parked.clear()
         parked = [parking for _, parking in batch]
-        self.dispatcher.on_parked([leased for leased, _ in batch], {each.id for each in parked})
+        self.report_parked([leased for leased, _ in batch], {each.id for each in parked})
         self.step()
         return parked
 
@@ -176,7 +187,7 @@ class Capped(Stage):
             self.lease(0.0)
             self.engine.answer(reply)
             self.step()
-        self.dispatcher.outcomes.clear()
+        self.channels.settlements.clear()
 
 
 def taken(remaining: float) -> Taken:

@@ -36,7 +36,7 @@ def test_a_destination_that_is_down_gets_one_probe_at_a_time(stage: Capped) -> N
     assert "receiver.test is down; next probe at 2026-01-01T00:00:01Z" in parked[0].reason
 
     stage.step(1.0)
-    assert [each.number for each in stage.flow.unparker.requests] == [1]
+    assert [each.number for each in stage.channels.unpark_requests] == [1]
     stage.lease_many(3)
     assert len(stage.engine.calls) == 1
     assert len(stage.parked_runs()) == 2
@@ -79,16 +79,16 @@ def test_a_success_lets_the_rest_through_gradually(stage: Capped) -> None:
     assert len(stage.parked_runs()) == 2
     stage.step(1.0)
     stage.lease_many(1)
-    stage.flow.unparker.requests.clear()
-    stage.dispatcher.on_unparked(UnparkRequest(stage.destination(), 1, 1), 1)
+    stage.channels.unpark_requests.clear()
+    stage.dispatcher.flow_control.unparker.on_unparked(UnparkRequest(stage.destination(), 1, 1), 1)
     with structlog.testing.capture_logs() as logs:
         stage.answer_all(OK)
     assert [each["event"] for each in logs] == ["destination.up"]
 
     stage.step(0.05)
-    assert [each.number for each in stage.flow.unparker.requests] == [2]
-    stage.flow.unparker.requests.clear()
-    stage.dispatcher.on_unparked(UnparkRequest(stage.destination(), 1, 1), 0)
+    assert [each.number for each in stage.channels.unpark_requests] == [2]
+    stage.channels.unpark_requests.clear()
+    stage.dispatcher.flow_control.unparker.on_unparked(UnparkRequest(stage.destination(), 1, 1), 0)
     stage.step()
     stage.lease_many(4)
     assert len(stage.engine.calls) == 2
@@ -118,7 +118,7 @@ def test_who_asks_for_time_gets_it_and_what_waited_is_given_back(stage: Capped) 
     stage.lease_many(1, OTHER)
     assert stage.urls() == [OTHER]
     stage.step(30.0)
-    assert [each.number for each in stage.flow.unparker.requests] == [1]
+    assert [each.number for each in stage.channels.unpark_requests] == [1]
 
 
 def test_after_an_hour_a_run_gets_its_attempt_all_the_same(stage: Capped) -> None:
@@ -148,4 +148,4 @@ def test_idle_destinations_are_forgotten_and_those_that_are_down_remembered(
         stage.answer_all(REFUSED)
         stage.step(11.0)
 
-    assert {each.host for each in stage.flow._known.values()} == {"receiver.test"}
+    assert {each.host for each in stage.flow.destinations} == {"receiver.test"}

@@ -32,7 +32,7 @@ def test_replies_become_settlements(stage: Stage) -> None:
     ):
         stage.lease(0.0)
         stage.engine.answer(reply)
-        _, settlement = stage.dispatcher.outcomes.popleft()
+        _, settlement = stage.channels.settlements.popleft()
         assert settlement.state is state
         assert settlement.ends_job is (reply.status == 410)
         assert settlement.attempt is not None
@@ -50,7 +50,7 @@ def test_the_last_attempt_of_the_schedule_is_final(stage: Stage) -> None:
 def test_a_run_sent_again_has_its_retries_anew_and_its_attempts_go_on(stage: Stage) -> None:
     stage.lease(0.0, attempts=8, tried=8)
     stage.engine.answer(Reply(status=500))
-    _, settlement = stage.dispatcher.outcomes.popleft()
+    _, settlement = stage.channels.settlements.popleft()
     assert settlement.state is None
     assert settlement.attempt is not None
     assert settlement.attempt.number == 9
@@ -74,7 +74,7 @@ def test_a_run_is_tried_again_as_its_job_says(stage: Stage) -> None:
     manner = CallOptions(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
     leased = stage.lease(0.0, manner=manner)
     stage.engine.answer(Reply(status=500))
-    _, settlement = stage.dispatcher.outcomes.popleft()
+    _, settlement = stage.channels.settlements.popleft()
     assert settlement.retry_at == leased.run.due_at + timedelta(seconds=90)
 
     stage.lease(0.0, manner=manner, attempts=1)
@@ -100,7 +100,7 @@ def test_beyond_its_age_a_run_is_not_tried_again_but_is_tried_once_each_time_it_
 
     assert bool(stage.engine.calls) is sent
     if not sent:
-        _, settlement = stage.dispatcher.outcomes.popleft()
+        _, settlement = stage.channels.settlements.popleft()
         assert settlement.state is RunState.FAILED
         assert settlement.attempt is None
         assert "maxAge of 60 s" in (settlement.reason or "")
@@ -109,7 +109,7 @@ def test_beyond_its_age_a_run_is_not_tried_again_but_is_tried_once_each_time_it_
 def test_lateness_counts_from_the_time_the_attempt_might_have_begun(stage: Stage) -> None:
     leased = stage.lease(-2.5)
     stage.engine.answer(Reply(status=204))
-    _, settlement = stage.dispatcher.outcomes.popleft()
+    _, settlement = stage.channels.settlements.popleft()
 
     assert settlement.attempt is not None
     assert settlement.attempt.lateness_ms == pytest.approx(2500)
@@ -129,8 +129,8 @@ def test_a_run_that_cannot_be_signed_waits_and_uses_up_nothing(
     stage.dispatcher.accept([keyless])
     stage.step()
 
-    assert (len(stage.engine.calls), len(stage.dispatcher.outcomes)) == (0, 0)
-    _, parking = stage.dispatcher.flow_control.parked.popleft()
+    assert (len(stage.engine.calls), len(stage.channels.settlements)) == (0, 0)
+    _, parking = stage.channels.parked.popleft()
     assert (parking.block_reason, parking.called) == (BlockReason.KEY_MISSING, False)
     assert parking.park_for == pytest.approx(leave, abs=1)
     assert "WAKECALL_SECRET_KEY" in parking.reason
@@ -146,7 +146,7 @@ def test_each_call_bears_the_token_of_its_run(stage: Stage) -> None:
 def test_a_run_whose_receiver_says_later_is_settled_as_that(stage: Stage) -> None:
     stage.lease(0.0)
     stage.engine.answer(Reply(status=202, headers=(("wakecall-complete", "Later; within=90"),)))
-    _, settlement = stage.dispatcher.outcomes.popleft()
+    _, settlement = stage.channels.settlements.popleft()
     assert (settlement.state, settlement.retry_at, settlement.within) == (None, None, 90)
     assert settlement.attempt is not None
 
@@ -172,7 +172,7 @@ def test_an_event_names_its_run_and_has_nothing_to_be_said_of_it_later(stage: St
 def test_an_event_that_is_gone_ends_no_job(stage: Stage) -> None:
     stage.lease(0.0, **EVENT)
     stage.engine.answer(Reply(status=410))
-    _, settlement = stage.dispatcher.outcomes.popleft()
+    _, settlement = stage.channels.settlements.popleft()
     assert (settlement.state, settlement.ends_job) == (RunState.FAILED, False)
     assert "job" not in (settlement.reason or "")
 
@@ -183,14 +183,14 @@ def test_only_what_the_schedule_made_says_how_late_the_service_is(
 ) -> None:
     stage.lease(0.0, kind=kind)
     stage.engine.answer(Reply(status=204))
-    _, settlement = stage.dispatcher.outcomes.popleft()
+    _, settlement = stage.channels.settlements.popleft()
     assert settlement.punctual is (kind is RunKind.SCHEDULED)
 
 
 def test_what_was_missed_in_a_pause_does_not_say_how_late_the_service_is(stage: Stage) -> None:
     stage.lease(-600.0, missed_in_pause=True)
     stage.engine.answer(Reply(status=204))
-    _, settlement = stage.dispatcher.outcomes.popleft()
+    _, settlement = stage.channels.settlements.popleft()
     assert settlement.attempt is not None
     assert settlement.attempt.lateness_ms >= 600_000
     assert not settlement.punctual
@@ -206,7 +206,7 @@ def test_a_job_is_told_of_the_ends_it_asks_for(
     for asked in ({"tells_success": True}, {"tells_failure": True}, {}):
         stage.lease(0.0, attempts=attempts, **asked)
         stage.engine.answer(Reply(status=status))
-        _, settlement = stage.dispatcher.outcomes.popleft()
+        _, settlement = stage.channels.settlements.popleft()
         assert settlement.tells is (
             (success and "tells_success" in asked) or (failure and "tells_failure" in asked)
         )

@@ -22,6 +22,7 @@ from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.database_poller import DatabasePoller
 from workers.dispatch.destination import Destination
 from workers.dispatch.lease_watch import LeaseWatch
+from workers.dispatch.leased_run import LeasedRun
 from workers.dispatch.unparking import UnparkRequest
 
 
@@ -36,6 +37,7 @@ def polling(url: str, stage: Stage) -> DatabasePoller:
     return DatabasePoller(
         ReconnectingConnection(url, "database_poller"),
         stage.dispatcher,
+        stage.channels.unpark_requests,
         AccountCache(SecretBox((Fernet.generate_key().decode(),))),
         redis_is_connected=lambda: True,
         on_suspects=lambda _connection: None,
@@ -50,7 +52,7 @@ def poller(database: str, stage: Stage) -> Iterator[DatabasePoller]:
     made.close()
 
 
-def park_runs(database: str, name: str = "demo", runs: int = 1) -> Destination:
+def park_runs(database: str, name: str = "demo", runs: int = 1) -> Destination[LeasedRun]:
     """A destination for which so many runs of an account of this name are parked."""
     with connect(database) as connection:
         account = add_account(connection, name)
@@ -68,11 +70,10 @@ def park_runs(database: str, name: str = "demo", runs: int = 1) -> Destination:
 def test_parked_runs_are_fetched_and_sent(
     database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
-    unparker = stage.dispatcher.flow_control.unparker
     destination = park_runs(database, runs=3)
     with connect(database) as connection:
         for number, sent in ((2, 2), (5, 3)):
-            unparker.requests.append(UnparkRequest(destination, number, 3))
+            stage.channels.unpark_requests.append(UnparkRequest(destination, number, 3))
             poller.run_once()
             stage.step()
             assert len(stage.dispatcher.leased_runs) == sent
@@ -83,14 +84,13 @@ def test_parked_runs_are_fetched_and_sent(
 def test_a_probe_is_fetched_together_with_what_has_room(
     database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
-    unparker = stage.dispatcher.flow_control.unparker
     destinations = [park_runs(database, name) for name in ("one", "other")]
     destinations[0].breaker = CircuitBreaker(block_reason=BlockReason.DOWN)
     for destination in destinations:
         destination.parked = 1
-        unparker.watch(destination)
+        stage.dispatcher.flow_control.unparker.watch(destination)
     stage.step(0.1)
-    assert [each.destination for each in unparker.requests] == destinations
+    assert [each.destination for each in stage.channels.unpark_requests] == destinations
 
     poller.run_once()
 
@@ -102,14 +102,15 @@ def test_a_probe_is_fetched_together_with_what_has_room(
 def test_what_cannot_be_asked_for_holds_up_nothing_else(
     database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
-    unparker = stage.dispatcher.flow_control.unparker
     destination = park_runs(database)
     # PostgreSQL has no text in which this could be asked for.
-    impossible = Destination(destination.account_id, "http", "receiver\0test", 80, 50)
-    unparker.requests.append(UnparkRequest(impossible, 1, 1))
+    impossible: Destination[LeasedRun] = Destination(
+        destination.account_id, "http", "receiver\0test", 80, 50
+    )
+    stage.channels.unpark_requests.append(UnparkRequest(impossible, 1, 1))
     with pytest.raises(psycopg.DataError):
         poller.run_once()
-    unparker.requests.append(UnparkRequest(destination, 1, 1))
+    stage.channels.unpark_requests.append(UnparkRequest(destination, 1, 1))
 
     poller.run_once()
 
@@ -119,9 +120,8 @@ def test_what_cannot_be_asked_for_holds_up_nothing_else(
 def test_whoever_takes_nothing_unbidden_fetches_nothing(
     database: str, stage: Stage, poller: DatabasePoller
 ) -> None:
-    unparker = stage.dispatcher.flow_control.unparker
-    unparker.requests.append(UnparkRequest(park_runs(database), 1, 1))
-    poller.polling = False
+    stage.channels.unpark_requests.append(UnparkRequest(park_runs(database), 1, 1))
+    poller.stop_polling()
 
     poller.run_once()
 
@@ -130,15 +130,14 @@ def test_whoever_takes_nothing_unbidden_fetches_nothing(
 
 
 def test_without_a_database_what_is_to_be_fetched_is_kept(stage: Stage) -> None:
-    unparker = stage.dispatcher.flow_control.unparker
     poller = polling("postgresql://127.0.0.1:1/nowhere", stage)
     request = UnparkRequest(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
-    unparker.requests.append(request)
+    stage.channels.unpark_requests.append(request)
 
     with pytest.raises(psycopg.OperationalError):
         poller.run_once()
 
-    assert list(unparker.requests) == [request]
+    assert list(stage.channels.unpark_requests) == [request]
 
 
 def test_words_come_while_a_destination_s_runs_are_searched_for(
@@ -153,7 +152,7 @@ def test_words_come_while_a_destination_s_runs_are_searched_for(
 
     monkeypatch.setattr(workers.dispatch.database_poller, "unpark", slow)
     stage.lease(60.0)
-    stage.dispatcher.flow_control.unparker.requests.append(
+    stage.channels.unpark_requests.append(
         UnparkRequest(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
     )
     lease_watch = LeaseWatch(

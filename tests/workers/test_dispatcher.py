@@ -140,7 +140,7 @@ def test_a_call_under_way_goes_on_when_its_run_is_withdrawn(stage: Stage) -> Non
     stage.engine.answer(Reply(status=204))
 
     assert stage.settled() is RunState.SUCCEEDED
-    assert not stage.dispatcher.outcomes
+    assert not stage.channels.settlements
 
 
 def test_a_worker_that_slept_past_its_lease_begins_no_call(stage: Stage) -> None:
@@ -171,7 +171,7 @@ def test_a_slow_look_up_is_followed_by_the_same_judgement(stage: Stage) -> None:
     assert may_begin() is False
     stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the cancellations were stale"))
     stage.step()
-    assert not stage.dispatcher.outcomes
+    assert not stage.channels.settlements
     stage.poll_cancellations()
 
     assert len(stage.engine.calls) == 1
@@ -233,9 +233,9 @@ def test_a_slot_that_is_free_again_goes_to_the_account_that_waits_for_it() -> No
     for _ in range(40):
         crowded.engine.answer(Reply(status=204))
         crowded.step()
-        assert len(crowded.engine.calls) == min(begun, 40 - len(crowded.dispatcher.outcomes))
+        assert len(crowded.engine.calls) == min(begun, 40 - len(crowded.channels.settlements))
 
-    assert len(crowded.dispatcher.outcomes) == 40
+    assert len(crowded.channels.settlements) == 40
     crowded.loop.close()
 
 

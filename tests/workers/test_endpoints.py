@@ -115,11 +115,11 @@ def test_a_token_that_does_not_open_uses_up_no_attempt(stage: Stage) -> None:
     stage.step()
 
     assert stage.engine.calls == []
-    assert not stage.dispatcher.outcomes
-    _, parking = stage.dispatcher.flow_control.parked.popleft()
+    assert not stage.channels.settlements
+    _, parking = stage.channels.parked.popleft()
     assert parking.block_reason is BlockReason.KEY_MISSING
     assert "WAKECALL_SECRET_KEY" in parking.reason
-    assert all(each.idle for each in stage.dispatcher.flow_control._known.values())
+    assert all(each.idle for each in stage.dispatcher.flow_control.destinations)
 
 
 def test_a_runner_is_told_what_to_start_and_as_which_run(stage: Stage) -> None:
@@ -138,22 +138,22 @@ def test_without_a_runner_a_run_fails_and_no_attempt_is_told_of(stage: Stage) ->
     stage.lease(0.0, **(RUNNER | {"base": None}))
 
     assert stage.engine.calls == []
-    _, settlement = stage.dispatcher.outcomes.popleft()
+    _, settlement = stage.channels.settlements.popleft()
     assert (settlement.state, settlement.attempt) == (RunState.FAILED, None)
     assert settlement.reason == (
         "No runner for datasource jobs is configured; PUT /1/fusion-runners/datasource does that."
     )
     assert settlement.ends_job is False
-    assert not stage.dispatcher.flow_control._known
+    assert not list(stage.dispatcher.flow_control.destinations)
 
 
 def test_a_runner_that_cannot_be_reached_uses_up_attempts(stage: Stage) -> None:
     stage.lease(0.0, **RUNNER)
     stage.engine.answer(Reply(error="connect-failed", error_detail="nobody", connected=False))
 
-    _, settlement = stage.dispatcher.outcomes.popleft()
+    _, settlement = stage.channels.settlements.popleft()
     assert settlement.attempt is not None
-    assert not stage.dispatcher.flow_control.parked
+    assert not stage.channels.parked
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])

@@ -12,7 +12,7 @@ from app.domain.circuit_breaker import BlockReason
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunState
 from tests.workers.stage import OK, OTHER, REFUSED, SECRET, URL, Capped, Stage, block_reasons, taken
-from workers.dispatch import flow_control
+from workers.dispatch import known_destinations
 from workers.dispatch.calls import WITHDRAWN
 from workers.dispatch.leased_run import lease
 
@@ -33,7 +33,7 @@ def test_no_more_calls_are_under_way_than_the_cap(stage: Capped) -> None:
         stage.step()
         assert len(stage.engine.calls) <= 4
 
-    assert len(stage.dispatcher.outcomes) == 6
+    assert len(stage.channels.settlements) == 6
     assert len(stage.engine.calls) == 4
 
 
@@ -55,12 +55,12 @@ def test_an_account_may_have_a_cap_of_its_own(stage: Capped) -> None:
 
 
 def test_workers_share_the_cap_and_it_changes_with_their_number(stage: Capped) -> None:
-    stage.dispatcher.share_among(2)
+    stage.dispatcher.flow_control.set_workers(2)
     stage.step()
     stage.lease_many(5)
     assert len(stage.engine.calls) == 2
 
-    stage.dispatcher.share_among(1)
+    stage.dispatcher.flow_control.set_workers(1)
     stage.step()
     stage.engine.answer(OK)
     stage.step()
@@ -93,7 +93,7 @@ def test_what_is_too_old_for_its_job_takes_no_slot_and_is_not_given_back(stage: 
 
     assert len(stage.engine.calls) == 4
     assert stage.parked_runs() == []
-    states = [settlement.state for _, settlement in stage.dispatcher.outcomes]
+    states = [settlement.state for _, settlement in stage.channels.settlements]
     assert states == [RunState.FAILED] * 3
 
 
@@ -108,7 +108,7 @@ def test_what_grows_too_old_while_it_waits_leaves_its_turn_to_the_next(stage: Ca
 
     assert len(stage.engine.calls) == 4
     assert f"webhook-id: {last.run.id}" in stage.engine.calls[-1][0].headers
-    states = [settlement.state for _, settlement in stage.dispatcher.outcomes]
+    states = [settlement.state for _, settlement in stage.channels.settlements]
     assert states == [RunState.SUCCEEDED, RunState.FAILED]
 
 
@@ -191,7 +191,7 @@ def test_a_call_withdrawn_before_it_began_frees_its_slot(stage: Capped) -> None:
     stage.answer_all(OK)
     stage.answer_all(OK)
     assert stage.destination().idle is True
-    assert len(stage.dispatcher.outcomes) == 5
+    assert len(stage.channels.settlements) == 5
 
 
 def test_runs_given_back_are_sent_for_as_there_is_room(stage: Capped) -> None:
@@ -199,12 +199,12 @@ def test_runs_given_back_are_sent_for_as_there_is_room(stage: Capped) -> None:
     stage.step(1.01)
     assert len(stage.parked_runs()) == 3
     stage.step(0.1)
-    assert not stage.flow.unparker.requests  # there is no room
+    assert not stage.channels.unpark_requests  # there is no room
 
     stage.engine.answer(OK)
     stage.engine.answer(OK)
     stage.step(0.1)
-    (request,) = stage.flow.unparker.requests
+    (request,) = stage.channels.unpark_requests
     assert request.destination.key_in_store == (1, "http://receiver.test:80")
     assert 2 <= request.number <= 3
     fresh = stage.lease(0.0)
@@ -212,7 +212,7 @@ def test_runs_given_back_are_sent_for_as_there_is_room(stage: Capped) -> None:
 
     for each in leased[4:]:
         stage.come_back(each)
-    stage.dispatcher.on_unparked(request, request.number)
+    stage.dispatcher.flow_control.unparker.on_unparked(request, request.number)
     stage.step()
     assert len(stage.engine.calls) == 4
     assert fresh in stage.dispatcher.leased_runs
@@ -229,12 +229,12 @@ def test_nothing_is_sent_for_while_its_account_has_no_slot(stage: Capped) -> Non
         stage.engine.answer(OK)
     stage.step(0.1)
     assert len(stage.engine.calls) == in_flight < 100
-    assert not stage.flow.unparker.requests
+    assert not stage.channels.unpark_requests
 
     stage.answer_all(OK)
     stage.answer_all(OK)
     stage.step(0.1)
-    assert len(stage.flow.unparker.requests) == 1
+    assert len(stage.channels.unpark_requests) == 1
 
 
 def test_when_fewer_are_found_than_asked_for_no_more_are_sent_for(stage: Capped) -> None:
@@ -243,12 +243,12 @@ def test_when_fewer_are_found_than_asked_for_no_more_are_sent_for(stage: Capped)
     assert len(stage.parked_runs()) == 1
     stage.answer_all(OK)
     stage.step(0.1)
-    request = stage.flow.unparker.requests.popleft()
+    request = stage.channels.unpark_requests.popleft()
 
-    stage.dispatcher.on_unparked(request, 0)
+    stage.dispatcher.flow_control.unparker.on_unparked(request, 0)
     stage.step(1.0)
 
-    assert not stage.flow.unparker.requests
+    assert not stage.channels.unpark_requests
     stage.lease_many(4)
     assert len(stage.engine.calls) == 4
 
@@ -262,11 +262,11 @@ def test_no_more_is_sent_for_than_may_wait_and_all_have_their_turn(stage: Capped
     found: list[str] = []
     for _ in range(4):
         stage.step(0.1)
-        assert 0 < sum(each.number for each in stage.flow.unparker.requests) <= 50
-        found += [each.destination.host for each in stage.flow.unparker.requests]
-        while stage.flow.unparker.requests:
-            request = stage.flow.unparker.requests.popleft()
-            stage.dispatcher.on_unparked(request, request.number)
+        assert 0 < sum(each.number for each in stage.channels.unpark_requests) <= 50
+        found += [each.destination.host for each in stage.channels.unpark_requests]
+        while stage.channels.unpark_requests:
+            request = stage.channels.unpark_requests.popleft()
+            stage.dispatcher.flow_control.unparker.on_unparked(request, request.number)
         stage.step()
 
     assert len(set(found)) == 30
@@ -278,14 +278,14 @@ def test_only_what_is_written_as_given_back_is_sent_for(stage: Capped) -> None:
     stage.step(1.01)
     stage.answer_all(OK)
     stage.step(1.0)
-    assert len(stage.flow.parked) == 2
-    assert not stage.flow.unparker.requests
+    assert len(stage.channels.parked) == 2
+    assert not stage.channels.unpark_requests
 
-    batch = [each for each, _ in stage.flow.parked]
-    stage.dispatcher.on_parked(batch, {leased[4].run.id})
+    batch = [each for each, _ in stage.channels.parked]
+    stage.report_parked(batch, {leased[4].run.id})
     stage.step()
     stage.step(0.1)
-    assert [each.known for each in stage.flow.unparker.requests] == [1]
+    assert [each.known for each in stage.channels.unpark_requests] == [1]
 
 
 def test_what_was_parked_while_others_were_sent_for_is_not_forgotten(stage: Capped) -> None:
@@ -294,17 +294,17 @@ def test_what_was_parked_while_others_were_sent_for_is_not_forgotten(stage: Capp
     stage.parked_runs()
     stage.answer_all(OK)
     stage.step(0.1)
-    request = stage.flow.unparker.requests.popleft()
+    request = stage.channels.unpark_requests.popleft()
     assert request.known == 2
     stage.lease_many(5)
     stage.step(1.01)
     assert len(stage.parked_runs()) > 0
 
-    stage.dispatcher.on_unparked(request, 0)
+    stage.dispatcher.flow_control.unparker.on_unparked(request, 0)
     stage.answer_all(OK)
     stage.step(0.1)
 
-    assert stage.flow.unparker.requests
+    assert stage.channels.unpark_requests
 
 
 def test_whoever_meets_a_run_that_was_parked_looks_for_others(stage: Capped) -> None:
@@ -313,7 +313,7 @@ def test_whoever_meets_a_run_that_was_parked_looks_for_others(stage: Capped) -> 
     stage.come_back(elsewhere)
     stage.step(0.1)
 
-    assert [each.destination.key_in_store for each in stage.flow.unparker.requests] == [
+    assert [each.destination.key_in_store for each in stage.channels.unpark_requests] == [
         (1, "http://receiver.test:80")
     ]
 
@@ -321,7 +321,7 @@ def test_whoever_meets_a_run_that_was_parked_looks_for_others(stage: Capped) -> 
 def test_lateness_counts_from_the_due_time_also_after_a_leave(stage: Capped) -> None:
     leased = stage.come_back(lease(taken(0.0), (SECRET,), asked=0.0, answered=0.0), late=10.0)
     stage.engine.answer(OK)
-    _, settlement = stage.dispatcher.outcomes.popleft()
+    _, settlement = stage.channels.settlements.popleft()
 
     assert settlement.attempt is not None
     assert settlement.attempt.lateness_ms == pytest.approx(10_000)
@@ -335,13 +335,13 @@ def test_a_worker_that_stops_sends_for_nothing(stage: Capped) -> None:
     assert len(stage.parked_runs()) == 2
     stage.answer_all(OK)
     stage.step(0.2)
-    assert not stage.flow.unparker.requests
+    assert not stage.channels.unpark_requests
 
 
 def test_however_many_destinations_there_are_few_are_remembered(
     stage: Capped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flow_control, "_MAX_KNOWN", 20)
+    monkeypatch.setattr(known_destinations, "_MAX_KNOWN", 20)
     stage.lease_many(1)
     for n in range(100):
         stage.lease_many(1, f"http://host{n}.test/")
@@ -349,7 +349,7 @@ def test_however_many_destinations_there_are_few_are_remembered(
         done(REFUSED)
         stage.step(0.2)
 
-    assert len(stage.flow._known) <= 26  # those of a second more
+    assert len(list(stage.flow.destinations)) <= 26  # those of a second more
     assert stage.destination().in_flight == 1
 
 
@@ -358,4 +358,4 @@ def test_a_run_whose_url_leads_nowhere_is_none_of_our_business(stage: Capped) ->
     assert len(stage.engine.calls) == 9
     stage.answer_all(Reply(error="invalid-request", error_detail="no URL"))
 
-    assert stage.flow._known == {}
+    assert list(stage.flow.destinations) == []

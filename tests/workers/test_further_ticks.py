@@ -53,7 +53,7 @@ def answered(stage: Capped, *replies: Reply) -> None:
 
 
 def settlement(stage: Capped) -> Settlement:
-    ((_, found),) = stage.dispatcher.outcomes
+    ((_, found),) = stage.channels.settlements
     return found
 
 
@@ -184,8 +184,8 @@ def test_an_app_that_is_gone_meanwhile_has_its_tick_given_back_as_a_run(stage: C
     leased = begin(stage, tick(1), tick(2), tick(3))
     answered(stage, OK, REFUSED)
 
-    assert not stage.dispatcher.outcomes
-    ((_, parking),) = stage.flow.parked
+    assert not stage.channels.settlements
+    ((_, parking),) = stage.channels.parked
     found = leased.interrupted_settlement(parking.reason)
     assert (found.id.int, found.due_at) == (leased.run.id.int + 1, tick(1))
     assert (found.state, found.attempt, found.retry_at) == (None, None, tick(1))

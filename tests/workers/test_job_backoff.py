@@ -50,7 +50,7 @@ def test_the_other_jobs_of_the_app_are_called_on(stage: Capped, reply: Reply) ->
         answered(stage, uuid4(), reply)
         answered(stage, uuid4(), OK)
 
-    assert not stage.flow.parked
+    assert not stage.channels.parked
 
 
 def test_the_next_tick_waits_for_as_long_as_the_app_asked(stage: Capped) -> None:
@@ -59,7 +59,7 @@ def test_the_next_tick_waits_for_as_long_as_the_app_asked(stage: Capped) -> None
     leased = tick(stage, job)
 
     assert not stage.engine.calls
-    ((_, parking),) = stage.flow.parked
+    ((_, parking),) = stage.channels.parked
     assert (parking.id, parking.block_reason, parking.destination) == (
         leased.run.id,
         BlockReason.ASKED,
@@ -88,13 +88,13 @@ def test_a_bare_429_means_a_second_which_the_next_tick_waits_in_the_worker(stage
     stage.step(0.2)
     stage.poll_cancellations()
     assert len(stage.engine.calls) == 1
-    assert not stage.flow.parked
+    assert not stage.channels.parked
 
 
 def test_a_tick_that_waits_so_can_be_withdrawn(stage: Capped) -> None:
     job = uuid4()
     answered(stage, job, Reply(status=429))
-    stage.dispatcher.outcomes.clear()
+    stage.channels.settlements.clear()
     leased = tick(stage, job)
     stage.poll_cancellations(leased)
     stage.step(1.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from queue import SimpleQueue
 from uuid import UUID
 
 import pytest
@@ -25,18 +26,18 @@ def long(size: int, account: int = 1) -> LeasedRun:
 
 def ordered(payloads: PayloadBudget) -> list[LeasedRun]:
     """What is to be loaded now; given up meanwhile or not."""
-    return [payloads.orders.get_nowait() for _ in range(payloads.orders.qsize())]
+    return [payloads._orders.get_nowait() for _ in range(payloads._orders.qsize())]
 
 
 def ready(payloads: PayloadBudget, runs: Sequence[LeasedRun]) -> list[LeasedRun]:
     """Those of the runs, whose turn has come, that are to be loaded."""
     for leased in runs:
-        assert not payloads.ready(leased)
+        assert not payloads.request(leased)
     return ordered(payloads)
 
 
 def test_no_account_takes_all_the_room_and_a_newcomer_finds_some() -> None:
-    payloads = PayloadBudget(BUDGET)
+    payloads = PayloadBudget(BUDGET, SimpleQueue())
     mine = [long(10) for _ in range(20)]
 
     assert ready(payloads, mine) == mine[:8]
@@ -46,7 +47,7 @@ def test_no_account_takes_all_the_room_and_a_newcomer_finds_some() -> None:
 
 
 def test_what_waits_is_loaded_in_order_as_room_becomes_free() -> None:
-    payloads = PayloadBudget(BUDGET)
+    payloads = PayloadBudget(BUDGET, SimpleQueue())
     mine = [long(10) for _ in range(10)]
     ready(payloads, mine)
 
@@ -60,7 +61,7 @@ def test_what_waits_is_loaded_in_order_as_room_becomes_free() -> None:
 
 
 def test_small_ones_do_not_go_on_taking_the_room_that_a_large_one_waits_for() -> None:
-    payloads = PayloadBudget(BUDGET)
+    payloads = PayloadBudget(BUDGET, SimpleQueue())
     others = [long(8, account) for account in range(2, 14)]
     assert ready(payloads, others) == others
     large = long(60)
@@ -75,7 +76,7 @@ def test_small_ones_do_not_go_on_taking_the_room_that_a_large_one_waits_for() ->
 
 
 def test_what_is_larger_than_the_budget_goes_alone() -> None:
-    payloads = PayloadBudget(BUDGET)
+    payloads = PayloadBudget(BUDGET, SimpleQueue())
     small, huge = long(10), long(BUDGET + 1, account=2)
     ready(payloads, [small])
     assert ready(payloads, [huge]) == []
@@ -87,33 +88,33 @@ def test_what_is_larger_than_the_budget_goes_alone() -> None:
 
 
 def test_what_is_early_takes_half_the_room_and_makes_way_for_those_whose_turn_it_is() -> None:
-    payloads = PayloadBudget(BUDGET)
+    payloads = PayloadBudget(BUDGET, SimpleQueue())
     early = [long(10, account) for account in range(9)]
     for leased in early:
-        payloads.get_ahead(leased)
+        payloads.reserve_early(leased)
     assert ordered(payloads) == early[:5]
     for leased in early[:5]:
-        assert payloads.arrived(leased, b"x" * 10)
+        assert payloads.store(leased, b"x" * 10)
 
     late = [long(20, account) for account in range(10, 14)]
     assert ready(payloads, late) == late
 
     assert [leased.body is None for leased in early[:5]] == [False, False, True, True, True]
     assert payloads.in_memory == BUDGET
-    assert payloads.ready(early[0])
-    assert not payloads.ready(early[4])
+    assert payloads.request(early[0])
+    assert not payloads.request(early[4])
 
 
 def test_what_was_given_up_is_not_taken_in_and_nothing_is_taken_in_twice() -> None:
-    payloads = PayloadBudget(BUDGET)
+    payloads = PayloadBudget(BUDGET, SimpleQueue())
     leased = long(10)
     ready(payloads, [leased])
 
-    assert payloads.arrived(leased, b"first")
-    assert not payloads.arrived(leased, b"second")
+    assert payloads.store(leased, b"first")
+    assert not payloads.store(leased, b"second")
     assert leased.body == b"first"
     payloads.drop(leased)
-    assert not payloads.arrived(leased, b"third")
+    assert not payloads.store(leased, b"third")
     assert leased.body is None
 
 
@@ -123,6 +124,7 @@ def stage() -> Iterator[Stage]:
     made.dispatcher = Dispatcher(
         made.loop,
         made.engine,
+        made.channels,
         tokens=TOKENS,
         concurrency=100,
         payload_bytes=BUDGET,
@@ -142,7 +144,7 @@ def load(stage: Stage, *, lost: bool = False, wanted: bool = True) -> list[Lease
     found: dict[UUID, bytes | None] = {
         leased.run.id: None if lost else b"x" * leased.run.size for leased in batch if wanted
     }
-    stage.dispatcher.loaded(batch, stage.clock.now, found)
+    stage.dispatcher.on_payloads(batch, stage.clock.now, found)
     stage.step()
     return batch
 
@@ -194,7 +196,7 @@ def test_those_without_room_wait_and_none_is_lost_or_sent_twice(stage: Stage) ->
             stage.step()
 
     assert most <= BUDGET
-    settled = [(each.run.id, end.state) for each, end in stage.dispatcher.outcomes]
+    settled = [(each.run.id, end.state) for each, end in stage.channels.settlements]
     assert sorted(settled) == sorted((leased.run.id, RunState.SUCCEEDED) for leased in runs)
     assert stage.dispatcher.payload_budget.in_memory == 0
 
@@ -211,7 +213,7 @@ def test_a_word_that_grew_stale_while_loading_is_asked_for_again(stage: Stage) -
     (leased,) = ordered(stage.dispatcher.payload_budget)
     asked = stage.clock.now
     stage.step(0.2)
-    stage.dispatcher.loaded([leased], asked, {leased.run.id: b"x" * 40})
+    stage.dispatcher.on_payloads([leased], asked, {leased.run.id: b"x" * 40})
     stage.step()
     assert bodies(stage) == []
 
@@ -239,7 +241,7 @@ def test_one_cancelled_once_it_was_loaded_is_not_sent_and_its_places_are_free(
     (ordered_run,) = ordered(stage.dispatcher.payload_budget)
     asked = stage.clock.now
     stage.step(0.2)
-    stage.dispatcher.loaded([ordered_run], asked, {leased.run.id: b"x" * 40})
+    stage.dispatcher.on_payloads([ordered_run], asked, {leased.run.id: b"x" * 40})
     stage.step()
 
     stage.poll_cancellations(leased)
@@ -287,12 +289,12 @@ def test_a_payload_loaded_twice_is_sent_once(stage: Stage) -> None:
     leased = stage.lease(-1.0, size=40, data=None)
     load(stage)
 
-    stage.dispatcher.loaded([leased], stage.clock.now, {leased.run.id: b"x" * 40})
-    stage.dispatcher.loaded([leased], stage.clock.now, {})
+    stage.dispatcher.on_payloads([leased], stage.clock.now, {leased.run.id: b"x" * 40})
+    stage.dispatcher.on_payloads([leased], stage.clock.now, {})
     stage.step()
 
     assert len(bodies(stage)) == 1
-    assert not stage.dispatcher.outcomes
+    assert not stage.channels.settlements
     assert stage.dispatcher.payload_budget.in_memory == 40
 
 

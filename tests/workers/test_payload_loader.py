@@ -29,7 +29,10 @@ def stage() -> Iterator[Stage]:
 @pytest.fixture
 def loader(database: str, stage: Stage) -> Iterator[PayloadLoader]:
     made = PayloadLoader(
-        ReconnectingConnection(database, "loader"), stage.dispatcher, clock=stage.clock
+        ReconnectingConnection(database, "loader"),
+        stage.dispatcher,
+        stage.channels.payload_orders,
+        clock=stage.clock,
     )
     yield made
     made.close()
@@ -85,13 +88,15 @@ def test_payloads_are_loaded_a_few_at_a_time_and_sent(
 def test_without_a_database_the_orders_are_kept(database: str, stage: Stage) -> None:
     (leased,) = hold_long(database, stage, 1)
     loader = PayloadLoader(
-        ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "loader"), stage.dispatcher
+        ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "loader"),
+        stage.dispatcher,
+        stage.channels.payload_orders,
     )
 
     with pytest.raises(psycopg.OperationalError):
         loader.run_once()
 
-    assert stage.dispatcher.payload_budget.orders.get_nowait() is leased
+    assert stage.channels.payload_orders.get_nowait() is leased
 
 
 def test_one_payload_that_cannot_be_read_holds_up_no_other(
@@ -105,7 +110,7 @@ def test_one_payload_that_cannot_be_read_holds_up_no_other(
 
     (call,) = [call for call, _, _ in stage.engine.calls]
     assert str(whole.run.id) in "".join(call.headers)
-    ((leased, settlement),) = stage.dispatcher.outcomes
+    ((leased, settlement),) = stage.channels.settlements
     assert leased is damaged
     assert (settlement.state, settlement.reason) == (
         "dead",
@@ -123,7 +128,7 @@ def test_one_payload_that_takes_too_long_is_read_later_and_holds_up_no_other(
         loader.run_once()
         stage.step()
     assert str(whole.run.id) in "".join(stage.engine.calls[0][0].headers)
-    assert not stage.dispatcher.outcomes
+    assert not stage.channels.settlements
 
     loader.run_once()
     stage.step()

@@ -237,7 +237,7 @@ def test_outcomes_wait_while_the_database_is_away(
         # Nobody can settle meanwhile, and every worker connection breaks.
         connection.execute("LOCK TABLE inflight IN ACCESS EXCLUSIVE MODE")
         release.set()
-        until(lambda: len(running.runtime.dispatcher.outcomes) == 0)
+        until(lambda: len(running.runtime.channels.settlements) == 0)
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name LIKE 'wakecall%' AND pid <> pg_backend_pid()"

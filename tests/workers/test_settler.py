@@ -39,6 +39,7 @@ def test_an_end_without_a_database_is_an_end_all_the_same(stage: Stage) -> None:
     settler = Settler(
         ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "settler"),
         stage.dispatcher,
+        stage.channels,
         "test",
     )
 
@@ -51,10 +52,14 @@ def test_outcomes_gather_for_the_pause_unless_there_are_enough_for_a_batch(
     database: str, stage: Stage
 ) -> None:
     leased = stage.lease(60.0)
-    outcomes = stage.dispatcher.outcomes
+    outcomes = stage.channels.settlements
     outcomes.extend([(leased, leased.settlement(RunState.SUCCEEDED))] * 2500)
     settler = Settler(
-        ReconnectingConnection(database, "settler"), stage.dispatcher, "test", clock=stage.clock
+        ReconnectingConnection(database, "settler"),
+        stage.dispatcher,
+        stage.channels,
+        "test",
+        clock=stage.clock,
     )
 
     settler.run_once()
@@ -68,9 +73,13 @@ def test_outcomes_gather_for_the_pause_unless_there_are_enough_for_a_batch(
 
 def test_an_orderly_end_writes_all_there_is(database: str, stage: Stage) -> None:
     leased = stage.lease(60.0)
-    stage.dispatcher.outcomes.extend([(leased, leased.settlement(RunState.SUCCEEDED))] * 2500)
+    stage.channels.settlements.extend([(leased, leased.settlement(RunState.SUCCEEDED))] * 2500)
     settler = Settler(
-        ReconnectingConnection(database, "settler"), stage.dispatcher, "test", clock=stage.clock
+        ReconnectingConnection(database, "settler"),
+        stage.dispatcher,
+        stage.channels,
+        "test",
+        clock=stage.clock,
     )
 
     settler.flush()
@@ -92,9 +101,13 @@ def test_runs_given_back_are_written_counted_and_let_go(database: str, stage: St
         connection.execute("UPDATE inflight SET token = token + 1 WHERE id = %s", (runs[1].id,))
         for each in leased:
             back = Parking(each.run.id, each.run.token, "http://x:80", 60, BlockReason.DOWN, "down")
-            stage.dispatcher.flow_control.parked.append((each, back))
+            stage.channels.parked.append((each, back))
         settler = Settler(
-            ReconnectingConnection(database, "settler"), stage.dispatcher, "test", clock=stage.clock
+            ReconnectingConnection(database, "settler"),
+            stage.dispatcher,
+            stage.channels,
+            "test",
+            clock=stage.clock,
         )
 
         settler.flush()
@@ -117,11 +130,15 @@ def test_the_line_of_an_attempt_tells_of_run_call_and_outcome(
         stage.dispatcher.accept([leased])
         stage.step()
         stage.engine.answer(Reply(status=503, timing=Timing(first_byte=1.5, total=2.0)))
-        _, settlement = stage.dispatcher.outcomes[0]
+        _, settlement = stage.channels.settlements[0]
         attempt = settlement.attempt
         assert attempt is not None
         Settler(
-            ReconnectingConnection(database, "settler"), stage.dispatcher, "test", clock=stage.clock
+            ReconnectingConnection(database, "settler"),
+            stage.dispatcher,
+            stage.channels,
+            "test",
+            clock=stage.clock,
         ).flush()
 
     log.flush()
@@ -165,7 +182,11 @@ def test_the_lateness_of_what_the_schedule_made_is_counted_and_no_other(
             stage.step()
             stage.engine.answer(Reply(status=204))
         settler = Settler(
-            ReconnectingConnection(database, "settler"), stage.dispatcher, "test", clock=stage.clock
+            ReconnectingConnection(database, "settler"),
+            stage.dispatcher,
+            stage.channels,
+            "test",
+            clock=stage.clock,
         )
 
         settler.flush()
@@ -191,7 +212,7 @@ def hold_some(connection: psycopg.Connection, stage: Stage, number: int) -> list
 @pytest.fixture
 def settler(database: str, stage: Stage) -> Iterator[Settler]:
     reconnecting = ReconnectingConnection(database, "settler", lock_timeout=SETTLE_LOCK_TIMEOUT_S)
-    yield Settler(reconnecting, stage.dispatcher, "test", clock=stage.clock)
+    yield Settler(reconnecting, stage.dispatcher, stage.channels, "test", clock=stage.clock)
     reconnecting.close()
 
 
@@ -229,7 +250,7 @@ def test_an_outcome_that_takes_too_long_is_tried_by_itself_and_ever_less_often(
 ) -> None:
     with connect(database) as connection, slow_ends(connection):
         slow, other = hold_some(connection, stage, 2)
-        outcomes = stage.dispatcher.outcomes
+        outcomes = stage.channels.settlements
         outcomes.extend(
             [
                 (leased, settlement._replace(reason="slow") if leased is slow else settlement)
@@ -262,7 +283,7 @@ def test_a_locked_run_is_given_back_later_and_the_others_at_once(
         stage.dispatcher.leased_runs.update(leased)
         for each in leased:
             back = Parking(each.run.id, each.run.token, "http://x:80", 60, BlockReason.DOWN, "down")
-            stage.dispatcher.flow_control.parked.append((each, back))
+            stage.channels.parked.append((each, back))
         waiting = "SELECT count(*) FROM inflight WHERE state = 'waiting'"
         with other.transaction():
             other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (leased[0].run.id,))
@@ -291,7 +312,7 @@ def hold_interrupted(connection: psycopg.Connection, stage: Stage) -> LeasedRun:
 
 def give_back(stage: Stage, leased: LeasedRun) -> None:
     back = Parking(leased.run.id, leased.run.token, "http://x:80", 60, BlockReason.DOWN, "down")
-    stage.dispatcher.flow_control.parked.append((leased, back))
+    stage.channels.parked.append((leased, back))
 
 
 def test_ticks_of_a_locked_run_that_is_given_back_are_stored_later_under_its_lease(
@@ -320,7 +341,7 @@ def test_ticks_are_stored_once_where_the_database_is_lost_while_others_are_given
     with connect(database) as connection:
         hold_interrupted(connection, stage)
         (other,) = hold_some(connection, stage, 1)
-        stage.dispatcher.outcomes.clear()
+        stage.channels.settlements.clear()
         give_back(stage, other)
         lost = Mock(side_effect=psycopg.OperationalError("the connection is lost"))
         monkeypatch.setattr("workers.dispatch.settler.park", lost)

@@ -16,9 +16,7 @@ def stage() -> Stage:
 
 
 def parked_runs(stage: Stage) -> list[tuple[LeasedRun, BlockReason]]:
-    return [
-        (leased, parking.block_reason) for leased, parking in stage.dispatcher.flow_control.parked
-    ]
+    return [(leased, parking.block_reason) for leased, parking in stage.channels.parked]
 
 
 def test_runs_that_wait_for_their_time_are_given_back_at_once(stage: Stage) -> None:
@@ -28,7 +26,7 @@ def test_runs_that_wait_for_their_time_are_given_back_at_once(stage: Stage) -> N
     assert sorted(parked_runs(stage), key=lambda each: each[0].fire_at) == [
         (leased, BlockReason.STOPPING) for leased in reversed(waiting)
     ]
-    assert {parking.park_for for _, parking in stage.dispatcher.flow_control.parked} == {0.0}
+    assert {parking.park_for for _, parking in stage.channels.parked} == {0.0}
     stage.step(0.3)
     assert stage.engine.calls == []
     assert len(parked_runs(stage)) == 2
@@ -41,7 +39,7 @@ def test_a_call_that_is_under_way_goes_on_and_is_settled(stage: Stage) -> None:
     stage.engine.answer(OK)
     stage.step()
 
-    assert [each for each, _ in stage.dispatcher.outcomes] == [leased]
+    assert [each for each, _ in stage.channels.settlements] == [leased]
     assert parked_runs(stage) == []
 
 
@@ -72,9 +70,9 @@ def test_a_call_that_is_broken_off_is_given_back_and_counts_for_nothing(stage: S
 
     stage.engine.answer(outcome.unanswered("aborted", "The sender was stopped."))
 
-    ((each, parking),) = stage.dispatcher.flow_control.parked
+    ((each, parking),) = stage.channels.parked
     assert (each, parking.block_reason, parking.called) == (leased, BlockReason.STOPPING, False)
-    assert not stage.dispatcher.outcomes
+    assert not stage.channels.settlements
 
 
 def test_what_waits_for_its_destination_or_its_slot_is_given_back_once() -> None:
@@ -88,7 +86,7 @@ def test_what_waits_for_its_destination_or_its_slot_is_given_back_once() -> None
 
     assert {leased for leased, _ in parked_runs(stage)} == set(waiting)
     assert len(parked_runs(stage)) == 3
-    assert [leased for leased, _ in stage.dispatcher.outcomes] == calling
+    assert [leased for leased, _ in stage.channels.settlements] == calling
     assert stage.urls() == []
     assert stage.destination(URL).in_flight == 0
 
@@ -99,7 +97,7 @@ def test_a_run_that_waits_for_its_payload_is_given_back_and_its_places_are_free(
     stage.dispatcher.stop()
     assert parked_runs(stage) == [(leased, BlockReason.STOPPING)]
 
-    stage.dispatcher.loaded([leased], stage.clock.now, {leased.run.id: b"x" * 5000})
+    stage.dispatcher.on_payloads([leased], stage.clock.now, {leased.run.id: b"x" * 5000})
     stage.step()
 
     assert stage.engine.calls == []

@@ -18,11 +18,9 @@ def stage() -> Stage:
 
 
 def set_aside(stage: Stage) -> list[tuple[LeasedRun, BlockReason]]:
-    parkings = stage.dispatcher.flow_control.parked
+    parkings = stage.channels.parked
     found = [(leased, parking.block_reason) for leased, parking in parkings]
-    stage.dispatcher.on_parked(
-        [leased for leased, _ in found], {leased.run.id for leased, _ in found}
-    )
+    stage.report_parked([leased for leased, _ in found], {leased.run.id for leased, _ in found})
     parkings.clear()
     stage.step()
     return found
@@ -37,7 +35,7 @@ def test_a_run_that_waits_for_its_time_is_set_aside_then(stage: Stage) -> None:
     assert len(stage.engine.calls) == 1
     assert set_aside(stage) == [(leased, BlockReason.SUSPENDED)]
     assert stage.dispatcher.leased_runs == {other}
-    assert not stage.dispatcher.outcomes
+    assert not stage.channels.settlements
 
 
 def test_a_call_that_waits_for_its_name_to_be_resolved_does_not_begin(stage: Stage) -> None:
@@ -56,7 +54,7 @@ def test_a_call_that_is_under_way_is_settled(stage: Stage) -> None:
     stage.poll_cancellations(suspended=ONE)
     stage.engine.answer(OK)
 
-    assert [each for each, _ in stage.dispatcher.outcomes] == [leased]
+    assert [each for each, _ in stage.channels.settlements] == [leased]
     assert set_aside(stage) == []
 
 

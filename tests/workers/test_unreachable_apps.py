@@ -37,7 +37,7 @@ def stage() -> Iterator[Capped]:
 
 
 def settled(stage: Capped) -> list[RunState | None]:
-    return [settlement.state for _, settlement in stage.dispatcher.outcomes]
+    return [settlement.state for _, settlement in stage.channels.settlements]
 
 
 def probe(stage: Capped, reply: Reply, **changes: Any) -> LeasedRun:
@@ -56,7 +56,7 @@ def test_a_run_that_did_not_reach_its_app_is_given_back_and_nothing_is_counted(
 ) -> None:
     leased = probe(stage, reply, attempts=attempts)
 
-    assert not stage.dispatcher.outcomes
+    assert not stage.channels.settlements
     (parking,) = stage.parked_runs()
     assert (parking.id, parking.token, parking.block_reason) == (
         leased.run.id,
@@ -82,7 +82,7 @@ def test_the_first_that_is_not_reached_holds_up_the_others_of_the_app(stage: Cap
     assert [each["event"] for each in logs] == ["destination.down"]
     assert stage.engine.calls == []
     assert block_reasons(stage.parked_runs()) == {BlockReason.AWAY}
-    assert not stage.dispatcher.outcomes
+    assert not stage.channels.settlements
     assert stage.dispatcher.leased_runs == set()
 
 
@@ -96,7 +96,7 @@ def test_it_is_probed_with_one_run_a_second_and_the_rest_follows_when_it_is_back
     assert len(stage.parked_runs()) == 3
 
     stage.step(1.05)
-    assert [each.number for each in stage.flow.unparker.requests] == [1]
+    assert [each.number for each in stage.channels.unpark_requests] == [1]
     for _ in range(2):
         stage.lease(0.0, **APP)
     assert len(stage.engine.calls) == 1
@@ -121,7 +121,7 @@ def test_however_long_it_is_away_it_is_probed_at_least_once_a_minute(stage: Capp
 
     assert leaves == sorted(leaves)
     assert leaves[-1] == 60.0
-    assert not stage.dispatcher.outcomes
+    assert not stage.channels.settlements
 
 
 def probes_in_a_minute(apps: int) -> int:
@@ -134,11 +134,11 @@ def probes_in_a_minute(apps: int) -> int:
         stage.parked_runs()
         for step in range(120):
             stage.step(0.5)
-            while stage.flow.unparker.requests:
-                request = stage.flow.unparker.requests.popleft()
+            while stage.channels.unpark_requests:
+                request = stage.channels.unpark_requests.popleft()
                 count += step >= 60
                 probe(stage, REFUSED, base=f"http://{request.destination.host}")
-                stage.dispatcher.on_unparked(request, 1)
+                stage.dispatcher.flow_control.unparker.on_unparked(request, 1)
             stage.parked_runs()
     finally:
         stage.loop.close()
@@ -203,7 +203,7 @@ def test_answers_count_as_they_do_for_others(stage: Capped) -> None:
     probe(stage, Reply(status=500), manner=CallOptions(retry=Constant(0, 0)))
 
     assert settled(stage) == [RunState.SUCCEEDED, None, *[RunState.FAILED] * 3]
-    assert not any(settlement.ends_job for _, settlement in stage.dispatcher.outcomes)
+    assert not any(settlement.ends_job for _, settlement in stage.channels.settlements)
     assert stage.parked_runs() == []
 
 
@@ -215,7 +215,7 @@ def test_native_runs_for_the_same_place_are_none_of_its_business(stage: Capped) 
     stage.answer_all(REFUSED)
 
     assert settled(stage) == [None]
-    (settlement,) = [each for _, each in stage.dispatcher.outcomes]
+    (settlement,) = [each for _, each in stage.channels.settlements]
     assert settlement.attempt is not None
 
 
@@ -233,7 +233,7 @@ def test_an_app_that_is_not_configured_is_waited_for(stage: Capped) -> None:
     leased = stage.lease(0.0, **NOWHERE)
 
     assert stage.engine.calls == []
-    assert not stage.dispatcher.outcomes
+    assert not stage.channels.settlements
     (parking,) = stage.parked_runs()
     assert (parking.id, parking.block_reason, parking.called) == (
         leased.run.id,
@@ -245,10 +245,10 @@ def test_an_app_that_is_not_configured_is_waited_for(stage: Capped) -> None:
 
     for _ in range(10):
         stage.step(8.0)
-        assert [each.number for each in stage.flow.unparker.requests] == [1]
-        request = stage.flow.unparker.requests.popleft()
+        assert [each.number for each in stage.channels.unpark_requests] == [1]
+        request = stage.channels.unpark_requests.popleft()
         stage.lease(0.0, **NOWHERE)
-        stage.dispatcher.on_unparked(request, 1)
+        stage.dispatcher.flow_control.unparker.on_unparked(request, 1)
         assert len(stage.parked_runs()) == 1
 
 
@@ -257,13 +257,13 @@ def test_once_it_is_configured_all_that_waited_for_it_is_sent_for(stage: Capped)
         stage.lease(0.0, **NOWHERE)
     stage.parked_runs()
     stage.step(0.1)
-    assert not stage.flow.unparker.requests
+    assert not stage.channels.unpark_requests
 
     stage.lease(0.0, **APP)
     assert stage.urls() == ["http://receiver.test/job/wake"]
     stage.step(0.1)
 
-    assert [each.number for each in stage.flow.unparker.requests] == [4]
+    assert [each.number for each in stage.channels.unpark_requests] == [4]
 
 
 def test_other_apps_and_accounts_do_not_wait_for_one_that_is_away(stage: Capped) -> None:

@@ -1,4 +1,4 @@
-"""Keyring: the accounts' secrets and limits in this worker's memory, a few seconds at a time."""
+"""AccountCache: the signing secrets and limits of accounts, kept in memory for a few seconds."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from app.service.secrets import SecretBox
 from app.uptime import read_uptime
 
 FRESH_S: Final = 5.0
-"""A rotated secret, or a new limit, is in use this long afterwards, at the latest."""
+"""Seconds after which a rotated secret, or a changed limit, is in use at the latest."""
 
 _MAX_TOKENS: Final = 10_000
+"""Decrypted tokens in memory, beyond which all are dropped."""
 
 Secrets = tuple[str, ...]
 
@@ -30,11 +31,7 @@ ORDER BY a.id, s.id DESC
 
 
 class AccountCache:
-    """Opened secrets by account; each thread that takes runs may ask it.
-
-    `connections` has the accounts that may have another number of calls than the setting says under
-    way to one destination; it is renewed together with the secrets.
-    """
+    """Decrypted secrets by account. Used by each thread that takes runs."""
 
     def __init__(self, box: SecretBox, *, clock: Callable[[], float] = read_uptime) -> None:
         self._box = box
@@ -42,11 +39,13 @@ class AccountCache:
         self._known: dict[int, tuple[float, Secrets]] = {}
         self._tokens: dict[bytes, str] = {}
         self.connections: dict[int, int] = {}
+        """The accounts with a bound of their own on calls in flight to one destination, which takes
+        the place of WAKECALL_DESTINATION_CONNECTIONS. Renewed together with the secrets."""
 
     def secrets_for(
         self, connection: psycopg.Connection, accounts: Iterable[int]
     ) -> dict[int, Secrets]:
-        """Each account's secrets that sign now, newest first; empty where none opens."""
+        """The secrets that sign now by account, newest first; empty where none can be decrypted."""
         now = self._clock()
         wanted = set(accounts)
         known = {account: self._known.get(account) for account in wanted}
@@ -56,7 +55,7 @@ class AccountCache:
         return {account: self._known[account][1] for account in wanted}
 
     def token(self, account_id: int, sealed: bytes) -> str:
-        """The token that an endpoint of the account's knows us by; empty where it does not open."""
+        """The token of an app or runner; empty if it cannot be decrypted."""
         opened = self._tokens.get(sealed)
         if opened is None:
             try:

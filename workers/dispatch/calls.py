@@ -1,11 +1,13 @@
-"""Calls: what a held run is sent as, and to whom it is handed for that."""
+"""Calls: the signed request of a leased run, and the engine that sends it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final, Protocol
 
-from app.delivery.request import Call, build
+from app.delivery.addressing import JSON, payload
+from app.delivery.request import Call, Delivery, build
 from app.domain.completion import Tokens
 from app.domain.run import Reply
 from workers.dispatch.leased_run import LeasedRun
@@ -14,20 +16,20 @@ WITHDRAWN: Final = "withdrawn"
 """The engine's error for a call that `may_begin` or `may_go_on` stopped."""
 
 ABORTED: Final = "aborted"
-"""The engine's error for a call that was broken off as the engine was closed."""
+"""The engine's error for a call that it broke off when it was closed."""
 
 _UNSIGNED: Final = (
     "waiting: no signing secret of the account can be opened with the keys of this service "
     "(WAKECALL_SECRET_KEY); no attempt was made"
 )
-_TOKENLESS: Final = (
+_UNAUTHENTICATED: Final = (
     "waiting: the token of the app or runner cannot be opened with the keys of this service "
-    "(WAKECALL_SECRET_KEY): PUT it again, or give the service the key; no attempt was made"
+    "(WAKECALL_SECRET_KEY): PUT it again, or configure the key; no attempt was made"
 )
 
 
 class Sender(Protocol):
-    """What the courier needs of the engine."""
+    """What the dispatcher needs of the engine (app/delivery/engine.py)."""
 
     def post(
         self,
@@ -37,30 +39,56 @@ class Sender(Protocol):
         may_begin: Callable[[], bool],
         may_go_on: Callable[[], bool],
     ) -> None:
-        """Send; `done` is called once, in the loop's thread.
+        """Send the call; `done` is called once, in the loop's thread.
 
-        Where the name had to be resolved first, `may_begin` is asked again, and `may_go_on` before
-        a further address is tried. If either says no, the reply's error is `withdrawn` and nothing
-        was sent.
+        The engine calls `may_begin` again where it had to resolve the name first, and `may_go_on`
+        before it tries a further address. If either returns False, the reply's error is
+        `withdrawn`, and nothing was sent.
         """
 
     def prepare(self, url: str) -> None:
-        """Resolve and judge the host of `url` ahead of time."""
+        """Resolve the host of `url` and check its addresses ahead of time."""
 
 
 def missing_key(leased: LeasedRun) -> str | None:
-    """Why the call cannot be signed, or cannot bear its token, as a key is missing; else None.
+    """Why the call cannot be signed, or cannot carry its token, as a key is missing; else None.
 
-    Nothing of that is the receiver's doing, so that no attempt is made of it.
+    The receiver is not to blame for that, so that it counts as no attempt.
     """
     if not leased.secrets:
         return _UNSIGNED
-    return _TOKENLESS if leased.app_token == "" else None
+    return _UNAUTHENTICATED if leased.app_token == "" else None
 
 
 def call_of(leased: LeasedRun, now: float, tokens: Tokens) -> Call | Reply:
-    """The signed call that begins at `now`, or why the attempt has failed without one."""
+    """The signed call that begins at `now`; a Reply where the attempt fails without a call."""
     wall = leased.wall(now)
-    # Of an event nothing is to be said later: it has no token, and its 202 is a success.
+    # An event cannot be completed later: it carries no token, and a 202 ends it with success.
     token = None if leased.is_event else tokens.make(leased.call_id)
-    return build(leased.delivery(wall, token), leased.secrets, int(wall.timestamp()))
+    return build(_delivery(leased, wall, token), leased.secrets, int(wall.timestamp()))
+
+
+def _delivery(leased: LeasedRun, wall: datetime, completion_token: str | None) -> Delivery:
+    """The attempt that begins at `wall`, by the database's clock. The run must have an address."""
+    run = leased.run
+    content_type, data = run.content_type, leased.body if run.size else run.data
+    if run.endpoint:
+        content_type = JSON
+        data = payload(data, dialect=run.dialect, run_id=run.id)
+    return Delivery(
+        run_id=leased.call_id,
+        job_id=run.job_id,
+        url=leased.address or "",
+        content_type=content_type,
+        signature=run.signature,
+        data=data,
+        due_at=run.due_at,
+        attempt=run.attempts + 1,
+        lateness=wall - run.due_at,
+        missed=run.missed,
+        call_options=run.manner,
+        completion_token=completion_token,
+        is_event=leased.is_event,
+        app_token=leased.app_token,
+        depth=run.depth,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import psycopg
@@ -63,23 +64,27 @@ class DatabasePoller(LoopThread):
     """A thread of its own: how long its questions take depends on how much waits for its calls.
 
     `redis_is_connected` tells whether Redis answers at present. While it does not, the poller polls
-    as often as the scheduler claims, so that calls are on time all the same. Where `polling` is
-    off, parked runs are not unparked either: suspects are tried without other runs.
+    as often as the scheduler claims, so that calls are on time all the same. Without `poll`,
+    it takes no runs at all, parked ones included: suspects are tried without other runs.
     """
 
     def __init__(
         self,
         database: ReconnectingConnection,
         dispatcher: Dispatcher,
+        requests: deque[UnparkRequest],
         account_cache: AccountCache,
         *,
         redis_is_connected: Callable[[], bool],
         on_suspects: Callable[[psycopg.Connection], None],
+        poll: bool = True,
         clock: Callable[[], float] = read_uptime,
     ) -> None:
         super().__init__("database_poller", interval=CANCELLATION_POLL.total_seconds())
         self._database = database
         self._dispatcher = dispatcher
+        self._flow_control = dispatcher.flow_control
+        self._requests = requests
         self._account_cache = account_cache
         self._redis_is_connected = redis_is_connected
         self._on_suspects = on_suspects
@@ -87,18 +92,22 @@ class DatabasePoller(LoopThread):
         self._lookback = Lookback(clock)
         self._polled_at = clock()
         self._shared_at = float("-inf")
-        self.polling = True
+        self._poll = poll
 
     def run_once(self) -> None:
         """Fetch, poll: each only where there is something to it."""
-        request = self.polling and self._dispatcher.flow_control.unparker.requests
-        if not (request or self._poll_is_due()):
+        to_unpark = self._poll and bool(self._requests)
+        if not (to_unpark or self._poll_is_due()):
             return
         with self._database.use() as connection:
-            if request:
+            if to_unpark:
                 self._unpark(connection)
             if self._poll_is_due():
                 self._poll_untaken(connection)
+
+    def stop_polling(self) -> None:
+        """Take no more runs; from any thread."""
+        self._poll = False
 
     def close(self) -> None:
         """Close the connection."""
@@ -106,11 +115,10 @@ class DatabasePoller(LoopThread):
 
     def _unpark(self, connection: psycopg.Connection) -> None:
         """Take runs that were given back, for the destinations that have room for them now."""
-        waiting = self._dispatcher.flow_control.unparker.requests
         wanted: list[UnparkRequest] = []
         # No more at once than a poll takes.
-        while waiting and sum(each.number for each in wanted) < MAX_FETCHED:
-            wanted.append(waiting.popleft())
+        while self._requests and sum(each.number for each in wanted) < MAX_FETCHED:
+            wanted.append(self._requests.popleft())
         try:
             called = unpark(
                 connection, [(each.destination.key_in_store, each.number) for each in wanted]
@@ -122,22 +130,24 @@ class DatabasePoller(LoopThread):
             if kind_of(error) is Kind.REFUSED:
                 # It would come of them again, and of all that is sent for after them.
                 for each in wanted:
-                    self._dispatcher.on_unparked(each, 0)
+                    self._flow_control.unparker.on_unparked(each, 0)
             else:
-                waiting.extendleft(reversed(wanted))
+                self._requests.extendleft(reversed(wanted))
             raise
         for each in wanted:
-            self._dispatcher.on_unparked(each, len(called.get(each.destination.key_in_store, ())))
+            self._flow_control.unparker.on_unparked(
+                each, len(called.get(each.destination.key_in_store, ()))
+            )
 
     def _share_connections(self, connection: psycopg.Connection) -> None:
         """See how many workers share what each account may open, and how much that is."""
-        self._account_cache.secrets_for(connection, self._dispatcher.flow_control.accounts)
-        self._dispatcher.share_among(heartbeats.workers(connection))
+        self._account_cache.secrets_for(connection, self._flow_control.destinations.accounts)
+        self._flow_control.set_workers(heartbeats.workers(connection))
         self._shared_at = self._clock()
 
     def _poll_is_due(self) -> bool:
         pause = FETCH_POLL_S if self._redis_is_connected() else FETCH_POLL_WITHOUT_REDIS_S
-        return self.polling and self._clock() - self._polled_at >= pause
+        return self._poll and self._clock() - self._polled_at >= pause
 
     def _poll_untaken(self, connection: psycopg.Connection) -> None:
         self._polled_at = self._clock()

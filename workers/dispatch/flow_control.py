@@ -1,10 +1,10 @@
-"""Destinations: which runs of this worker may be sent now, which wait, and which are given back."""
+"""FlowControl: which runs begin now, which wait in this worker, and which are parked."""
 
 from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from app.delivery.addressing import missing
@@ -27,74 +27,78 @@ from app.domain.target import split
 from app.errors import InvalidMember
 from app.log import logger
 from app.store.parking import Parking
+from workers.dispatch.channels import Channels
 from workers.dispatch.destination import EMPTY, Destination
+from workers.dispatch.known_destinations import (
+    ConnectionLimits,
+    Key,
+    KnownDestinations,
+    key_of_missing_app,
+)
 from workers.dispatch.leased_run import LeasedRun
 from workers.dispatch.unparking import Unparker
-from workers.dispatch.unreachable import Unreachable
+from workers.dispatch.unreachable import UnreachableApps
 
 _MAX_WAIT_S: Final = 1.0
-_CROWDED_AT: Final = 500
-_MIN_ROOM: Final = 100
-_TIDY_S: Final = 10.0
-_CROWDED_TIDY_S: Final = 1.0
-_IDLE_S: Final = 60.0
-_MAX_KNOWN: Final = 20_000
-_SMOOTHING: Final = 0.1
+"""A run that has waited for its destination for so long in this worker is parked."""
 
-_Key = tuple[int, str, int, str, bool]
+_CROWDED_AT: Final = 500
+"""Waiting runs from which on the worker takes no more overdue runs."""
+
+_MIN_ROOM: Final = 100
+"""Parked runs for which there is room even where as many runs wait as may."""
+
+_SMOOTHING: Final = 0.1
+"""The weight of the latest call in the mean duration of a destination's calls."""
 
 
 class FlowControl:
-    """Flow control, in the loop's thread; `releases` and `crowded` are for other threads too.
+    """The destinations of this worker's runs, and what each may begin.
 
-    `turn` begins a run that waited, or returns False where it cannot now. `has_slot` says whether
-    an account may begin a call at all. `limits` has the accounts with another number of
-    `connections`; at most `most_waiting` runs wait here.
+    Used by the loop's thread, but for `crowded` and `set_workers`. `begin` begins a run
+    that waited, or returns False where it cannot begin now. `has_slot` returns whether an account
+    may begin a call at all. At most `max_waiting` runs wait here. Runs to be parked are
+    appended to `parked`.
     """
 
     def __init__(
         self,
         loop: Loop,
-        turn: Callable[[LeasedRun], bool],
+        begin: Callable[[LeasedRun], bool],
+        channels: Channels,
         *,
         has_slot: Callable[[int], bool],
-        connections: int,
-        limits: Mapping[int, int],
-        most_waiting: int,
+        connections: ConnectionLimits,
+        max_waiting: int,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._loop = loop
-        self._turn = turn
-        self._connections = connections
-        self._limits = limits
-        self._most_waiting = max(1, most_waiting)
+        self._begin = begin
+        self._parked = channels.parked
+        self._max_waiting = max(1, max_waiting)
         self._jitter = jitter
-        self._known: dict[_Key, Destination] = {}
-        self._unreachable = Unreachable()
-        self._tidying = False
-        self._tidied_at = 0.0
+        self._unreachable = UnreachableApps()
         self._waiting = 0
-        self._workers = 1
-        self.parked: deque[tuple[LeasedRun, Parking]] = deque()
-        """Runs given back, to be written so."""
-        self.unparker = Unparker(loop, room=self._room, has_slot=has_slot, refill=self._refill)
+        self.unparker = Unparker(
+            loop,
+            channels.unpark_requests,
+            room=self._room,
+            has_slot=has_slot,
+            refill=self._refill,
+        )
+        self.destinations = KnownDestinations(loop, connections, on_forget=self._forget)
 
     @property
     def crowded(self) -> bool:
-        """Whether so many runs wait for their destination that no more overdue ones are wanted."""
+        """Whether so many runs wait here that the worker takes no overdue ones; from any thread."""
         return self._waiting >= _CROWDED_AT
 
-    @property
-    def accounts(self) -> set[int]:
-        """The accounts whose destinations are known; from any thread."""
-        return {each.account_id for each in list(self._known.values())}
-
-    # What the courier tells of a run.
+    # Called by the dispatcher for a run.
 
     def admit(self, leased: LeasedRun, now: float) -> bool:
-        """Whether the run may begin now, and then counts as under way.
+        """Whether the run may begin now; its call is then counted as in flight.
 
-        If not, it has been put aside here: it waits for its turn, or is given back.
+        Otherwise the run now waits here for its turn, or is parked.
         """
         destination = leased.destination
         if destination is None:
@@ -107,10 +111,10 @@ class FlowControl:
         if destination.in_flight < destination.limit:
             destination.in_flight += 1
             return True
-        return self._admit_slowly(leased, destination, now)
+        return self._admit_if_room(leased, destination, now)
 
     def done(self, leased: LeasedRun, reply: Reply, now: float) -> None:
-        """A call that was admitted has ended."""
+        """Count the end of a call that was admitted, and learn from its reply."""
         destination = leased.destination
         if destination is None:
             return
@@ -125,13 +129,13 @@ class FlowControl:
         self._refill(destination)
 
     def unreached(self, leased: LeasedRun, reply: Reply, now: float) -> None:
-        """A call that was admitted met nobody, and counts for nothing: its run is given back."""
+        """End a call that was admitted and reached nobody, without an attempt: park its run."""
         self.done(leased, reply, now)
         if leased.destination is not None:
             self._park(leased, leased.destination, BlockReason.AWAY, now, called=True)
 
     def withdrawn(self, leased: LeasedRun) -> None:
-        """A run that was admitted did not begin after all; it will ask again."""
+        """Count an admitted run whose call did not begin after all; it may be admitted again."""
         destination = leased.destination
         if destination is None:
             return
@@ -141,29 +145,25 @@ class FlowControl:
         leased.waiting_since = 0.0
         self._refill(destination)
 
-    # What the station tells.
+    # Called by the dispatcher and the database poller.
 
-    def share_among(self, workers: int) -> None:
-        """So many workers share what each account may have under way."""
-        self._workers = max(1, workers)
-        for destination in self._known.values():
-            destination.share_out(self._allowed(destination.account_id), self._workers)
+    def set_workers(self, workers: int) -> None:
+        """Share each account's connections among so many workers; from any thread."""
+        self._loop.call_soon_threadsafe(self.destinations.set_workers, workers)
 
-    def go_on(self) -> None:
-        """Begin what had its turn while no call could begin."""
-        for destination in list(self._known.values()):
+    def resume(self) -> None:
+        """Begin the waiting runs whose turn came while no call could begin."""
+        for destination in list(self.destinations):
             self._refill(destination)
 
     def stop(self) -> None:
-        """Let nothing wait any more, and send for nothing: the courier gives back what waits."""
+        """Forget the waiting runs, which the dispatcher parks, and request no parked ones."""
         self.unparker.stop()
-        for destination in self._known.values():
+        for destination in self.destinations:
             destination.waiting = EMPTY
         self._waiting = 0
 
-    # Inside.
-
-    def _find(self, leased: LeasedRun, address: str) -> Destination | None:
+    def _find(self, leased: LeasedRun, address: str) -> Destination[LeasedRun] | None:
         run = leased.run
         try:
             target = split(address)
@@ -173,72 +173,53 @@ class FlowControl:
             self._on_app_found(run.account_id, run.endpoint)
         return self._at(
             leased,
-            (run.account_id, target.host, target.port, target.scheme, leased.unreachable_is_free),
+            Key(
+                run.account_id, target.host, target.port, target.scheme, leased.unreachable_is_free
+            ),
         )
 
     def _on_missing_app(self, leased: LeasedRun, now: float) -> None:
-        """There is no such app: as one that cannot be reached, known by its name alone."""
+        """Park a run whose app is not configured, as for an app that cannot be reached."""
         run = leased.run
-        destination = self._at(leased, _unknown(run.account_id, run.endpoint or ""))
+        destination = self._at(leased, key_of_missing_app(run.account_id, run.endpoint or ""))
         destination.last_used_at = now
         if now >= destination.breaker.until:
-            last_failure, number = (
-                missing(run.endpoint, run.dialect),
-                self._number_unreachable(destination),
-            )
             destination.breaker = on_missing_app(
-                destination.breaker, last_failure, now, unreachable=number
+                destination.breaker,
+                missing(run.endpoint, run.dialect),
+                now,
+                unreachable=self._number_unreachable(destination),
             )
             self._unreachable.note(destination)
             destination.update_limit()
         self._park(leased, destination, BlockReason.AWAY, now)
 
     def _on_app_found(self, account_id: int, endpoint: str) -> None:
-        """The app is there: what waited because it was not may come."""
-        destination = self._known.get(_unknown(account_id, endpoint))
+        """Close the breaker of an app that was not configured before and is now."""
+        destination = self.destinations.get(key_of_missing_app(account_id, endpoint))
         if destination is not None and destination.breaker is not CLOSED:
             destination.breaker = CLOSED
             self._unreachable.forget(destination)
             destination.update_limit()
 
-    def _at(self, leased: LeasedRun, key: _Key) -> Destination:
+    def _at(self, leased: LeasedRun, key: Key) -> Destination[LeasedRun]:
         run = leased.run
-        destination = self._known.get(key)
-        if destination is None:
-            destination = self._known[key] = self._make(key)
+        destination = self.destinations.get_or_add(key)
         if run.planned_at is not None and not destination.parked:
-            # Others may be parked there that this worker knows nothing of.
+            # The run was parked. Others may be, of which this worker does not know.
             destination.parked = 1
             self.unparker.watch(destination)
         leased.destination = destination
         return destination
 
-    def _make(self, key: _Key) -> Destination:
-        account_id, host, port, scheme, unreachable_is_free = key
-        destination = Destination(
-            account_id, scheme, host, port, 1, unreachable_is_free=unreachable_is_free
-        )
-        destination.share_out(self._allowed(account_id), self._workers)
-        destination.last_used_at = self._loop.clock()
-        if not self._tidying:
-            self._tidying = True
-            self._loop.call_at(destination.last_used_at + _TIDY_S, self._tidy)
-        if (
-            len(self._known) >= _MAX_KNOWN
-            and destination.last_used_at - self._tidied_at > _CROWDED_TIDY_S
-        ):
-            self._forget_idle(destination.last_used_at)
-        return destination
-
-    def _allowed(self, account_id: int) -> int:
-        return self._limits.get(account_id, self._connections)
-
-    def _admit_slowly(self, leased: LeasedRun, destination: Destination, now: float) -> bool:
+    def _admit_if_room(
+        self, leased: LeasedRun, destination: Destination[LeasedRun], now: float
+    ) -> bool:
         breaker = destination.breaker
         cap = destination.cap(fresh=leased.run.planned_at is None)
         block_reason = breaker.block_reason
-        impatient = block_reason is not BlockReason.AWAY and leased.lateness(now) > MAX_HOLD
-        if block_reason is None or impatient:
+        was_held_long = block_reason is not BlockReason.AWAY and leased.lateness(now) > MAX_HOLD
+        if block_reason is None or was_held_long:
             if destination.in_flight < cap:
                 destination.in_flight += 1
                 return True
@@ -259,16 +240,18 @@ class FlowControl:
         self._park(leased, destination, block_reason, now)
         return False
 
-    def _begins_soon(self, leased: LeasedRun, destination: Destination, cap: int) -> bool:
+    def _begins_soon(
+        self, leased: LeasedRun, destination: Destination[LeasedRun], cap: int
+    ) -> bool:
         if leased.waiting_since:
             return True
-        if self._waiting >= self._most_waiting:
+        if self._waiting >= self._max_waiting:
             return False
         return begins_soon(
             ahead=len(destination.waiting), seconds=destination.seconds, share=max(1, cap)
         )
 
-    def _wait(self, leased: LeasedRun, destination: Destination, now: float) -> None:
+    def _wait(self, leased: LeasedRun, destination: Destination[LeasedRun], now: float) -> None:
         self._waiting += 1
         if destination.waiting is EMPTY:
             destination.waiting = deque()
@@ -281,8 +264,8 @@ class FlowControl:
             destination.sweeping = True
             self._loop.call_at(leased.waiting_since + _MAX_WAIT_S, self._sweep, destination)
 
-    def _sweep(self, destination: Destination) -> None:
-        """Give back what hoped in vain to begin soon."""
+    def _sweep(self, destination: Destination[LeasedRun]) -> None:
+        """Park the runs that have waited for too long."""
         destination.sweeping = False
         now = self._loop.clock()
         waiting = destination.waiting
@@ -297,8 +280,8 @@ class FlowControl:
             destination.sweeping = True
             self._loop.call_at(waiting[0].waiting_since + _MAX_WAIT_S, self._sweep, destination)
 
-    def _refill(self, destination: Destination) -> None:
-        """Begin what waits while there is room."""
+    def _refill(self, destination: Destination[LeasedRun]) -> None:
+        """Begin waiting runs while there is room."""
         waiting = destination.waiting
         for _ in range(len(waiting)):
             leased = waiting[0]
@@ -306,17 +289,17 @@ class FlowControl:
                 return
             waiting.popleft()
             self._waiting -= 1
-            if not self._turn(leased):
+            if not self._begin(leased):
                 waiting.appendleft(leased)
                 self._waiting += 1
                 return
 
     def _room(self) -> int:
-        # Those for which there is room have it also while others wait elsewhere.
-        return max(self._most_waiting - self._waiting, min(_MIN_ROOM, self._most_waiting))
+        # A destination with room gets parked runs even while many runs wait for others.
+        return max(self._max_waiting - self._waiting, min(_MIN_ROOM, self._max_waiting))
 
     def _update_breaker(
-        self, leased: LeasedRun, destination: Destination, reply: Reply, now: float
+        self, leased: LeasedRun, destination: Destination[LeasedRun], reply: Reply, now: float
     ) -> None:
         if destination.probe is leased:
             destination.probe = None
@@ -346,15 +329,15 @@ class FlowControl:
             else:
                 logger.warning("destination.up", **where)
 
-    def _number_unreachable(self, destination: Destination) -> int:
-        """How many destinations of the same account no call reaches, this one included."""
+    def _number_unreachable(self, destination: Destination[LeasedRun]) -> int:
+        """How many apps of the same account cannot be reached, this one included."""
         number = self._unreachable.number(destination.account_id)
         return number if destination.breaker.block_reason is BlockReason.AWAY else number + 1
 
     def _park_waiting(
-        self, destination: Destination, block_reason: BlockReason, now: float
+        self, destination: Destination[LeasedRun], block_reason: BlockReason, now: float
     ) -> None:
-        """Give back all that waits."""
+        """Park all runs that wait at a destination."""
         while destination.waiting:
             self._waiting -= 1
             self._park(destination.waiting.popleft(), destination, block_reason, now)
@@ -362,20 +345,17 @@ class FlowControl:
     def _park(
         self,
         leased: LeasedRun,
-        destination: Destination,
+        destination: Destination[LeasedRun],
         block_reason: BlockReason,
         now: float,
         *,
         called: bool = False,
     ) -> None:
-        run = leased.run
         leased.decided = True
         destination.parking += 1
-        blocked_for = (
-            max(0.0, destination.breaker.until - now)
-            if block_reason is not BlockReason.FULL
-            else 0.0
-        )
+        blocked_for = 0.0
+        if block_reason is not BlockReason.FULL:
+            blocked_for = max(0.0, destination.breaker.until - now)
         why = reason(
             block_reason,
             destination.host,
@@ -386,11 +366,11 @@ class FlowControl:
         jitter = self._jitter()
         if block_reason is BlockReason.AWAY:
             parked = self._unreachable.parked(destination.account_id, now)
-            parked_seconds = park_for_unreachable(
+            park_seconds = park_for_unreachable(
                 parked=parked, blocked_for=blocked_for, jitter=jitter
             )
         else:
-            parked_seconds = park_for(
+            park_seconds = park_for(
                 parked=destination.parked + destination.parking,
                 rate=destination.rate,
                 blocked_for=blocked_for,
@@ -398,33 +378,16 @@ class FlowControl:
                 jitter=jitter,
             )
         parking = Parking(
-            run.id, run.token, destination.key, parked_seconds, block_reason, why, called
+            id=leased.run.id,
+            token=leased.run.token,
+            destination=destination.key,
+            park_for=park_seconds,
+            block_reason=block_reason,
+            reason=why,
+            called=called,
         )
-        self.parked.append((leased, parking))
+        self._parked.append((leased, parking))
 
-    # Forgetting what is idle.
-
-    def _tidy(self) -> None:
-        now = self._loop.clock()
-        self._forget_idle(now)
-        self._tidying = bool(self._known)
-        if self._known:
-            self._loop.call_at(now + _TIDY_S, self._tidy)
-
-    def _forget_idle(self, now: float) -> None:
-        """Forget what has long been idle; where too many are known, whatever is idle now."""
-        self._tidied_at = now
-        crowd = len(self._known) >= _MAX_KNOWN
-        for key, destination in list(self._known.items()):
-            waits = destination.parked or now < destination.breaker.until
-            if destination.idle and (
-                crowd or (not waits and now - destination.last_used_at > _IDLE_S)
-            ):
-                del self._known[key]
-                self._unreachable.forget(destination)
-                self.unparker.forget(destination)
-
-
-def _unknown(account_id: int, endpoint: str) -> _Key:
-    """Where runs wait for an app that is not configured: no host is called so."""
-    return account_id, endpoint, 0, "", True
+    def _forget(self, destination: Destination[LeasedRun]) -> None:
+        self._unreachable.forget(destination)
+        self.unparker.forget(destination)

@@ -1,4 +1,4 @@
-"""Job brakes: Dapr jobs whose app asked for time when it gave up on a tick, and until when."""
+"""JobBackoff: Dapr jobs whose app asked to wait before the next tick, and until when."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from app.store.parking import Parking
 from workers.dispatch.leased_run import LeasedRun
 
 MAX_WAIT_HERE_S: Final = 2.0
-"""A run that waits no longer than this waits in the worker; any other is given back."""
+"""A run that has to wait for longer than so many seconds is parked; others wait in the worker."""
 
 _MAX_KNOWN: Final = 10_000
-"""Above that many those that end first are forgotten: their jobs may be called a tick too early."""
+"""Jobs in memory, beyond which those whose wait ends first are forgotten: they may be called one
+tick too early."""
 
 
 class JobBackoff:
     """Used by the loop's thread alone.
 
-    A retry has its time from the database: this is for the tick that follows one that is over.
+    The time of a retry is in the database. What is kept here delays the next tick of a job, after
+    one that ended for good.
     """
 
     def __init__(self) -> None:
         self._until: dict[UUID, float] = {}
 
     def note(self, leased: LeasedRun, reply: Reply, now: float) -> None:
-        """A tick has ended with this reply, and no retry follows."""
-        pause = (
-            job_pause(reply, leased.wall(now)).total_seconds()
-            if leased.unreachable_is_free
-            else 0.0
-        )
-        if pause > 0 and leased.run.serial:
+        """Note that a tick has ended for good with this reply."""
+        if not (leased.unreachable_is_free and leased.run.serial):
+            return
+        pause = job_pause(reply, leased.wall(now)).total_seconds()
+        if pause > 0:
             self._until[leased.run.job_id] = now + pause
             if len(self._until) > _MAX_KNOWN:
-                # Half of them at a time: so each one costs the loop its share of one sorting.
+                # Half of them are forgotten at once, so that one sorting serves thousands of jobs.
                 last = sorted(self._until.items(), key=itemgetter(1))[-(_MAX_KNOWN // 2) :]
                 self._until = dict(last)
 
     def until(self, leased: LeasedRun, now: float) -> float | None:
-        """When the run's job may be called again; None where that is now."""
+        """When the run's job may be called again; None if it may be called now."""
         until = self._until.get(leased.run.job_id) if self._until else None
         if until is None or until > now:
             return until
@@ -52,7 +52,7 @@ class JobBackoff:
         return None
 
     def park(self, leased: LeasedRun, until: float, now: float) -> Parking:
-        """Give a run back for as long as its job has to wait."""
+        """Park a run for as long as its job has to wait."""
         at = format_utc(leased.wall(until).replace(microsecond=0))
         reason = f"waiting: its app asked to wait with the calls of this job; next call at {at}"
         return leased.park(until - now, BlockReason.ASKED, reason)

@@ -1,4 +1,4 @@
-"""Held: a run that this worker has taken, from the take to its settlement."""
+"""LeasedRun: a run that this worker has taken, from the take until it is settled or parked."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from app.delivery.addressing import JSON, address, payload
-from app.delivery.request import Delivery
+from app.delivery.addressing import address
 from app.domain.circuit_breaker import BlockReason
 from app.domain.dapr.series import MAX_SECONDS
 from app.domain.instants import format_utc
@@ -24,137 +23,142 @@ from app.store.takes import Taken, Ticket
 from workers.dispatch.destination import Destination
 
 _LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
-_SUSPENDED: Final = "suspended"
-_NOWHERE: Final = ""
-"""Both in place of a destination: nobody sends for the run."""
 
-_KEY_AGAIN_S: Final = 5.0
-_MAX_KEY_PAUSE_S: Final = 300.0
-"""How soon, and how late at most, a run comes back that a missing key keeps from being sent."""
+NO_DESTINATION: Final = ""
+"""The destination of parked runs that no worker unparks: they wait for something else."""
 
-_UNWELL: Final = frozenset({RunState.FAILED, RunState.DEAD})
+_FAILURES: Final = frozenset({RunState.FAILED, RunState.DEAD})
 
 
 @dataclass(slots=True, eq=False)
 class LeasedRun:
-    """A taken run and what is known of it, in seconds of the monotonic clock.
+    """A taken run and what this worker knows about it. Times are in seconds of its monotonic clock.
 
-    `fire_at` is when its attempt may begin; `lease_ends` counts from before the statement that
-    took or extended it; `confirmed` is when a statement about this run was sent that found it
-    wanted, and `withdrawn` tells whether a later word has it that it is not; `decided` that what
-    is to be written of it is known, be it that it is given back; `put_off` is by how
-    much it was to begin before `fire_at`, had its destination had room then.
-    `address` is the URL to call, None where its endpoint is not configured, or its content is lost.
-    `app_token` is what its endpoint knows us by: empty where it does not open. `spared` tells
-    whether what does not reach its app consumes nothing. Where the take left the payload behind,
-    `body` is it once it was loaded, `counted` tells whether there is room for it, and `awaiting`
-    that its turn has come: it has a slot, and is called as soon as the payload is here.
-    Where it calls several ticks in a row, `run` is as of the one whose turn it is, but for its id
-    and token; `tick` counts those before it, and `called` is what is to be recorded of them, of
-    which the first began at `series_since`.
+    Other threads read it; only the loop's thread and the lease watch change it.
     """
 
     run: Taken
+    """The run as the take returned it. Where it calls further ticks of its job, due time and
+    attempts are those of the tick whose turn it is; id and token stay."""
     secrets: tuple[str, ...]
+    """The signing secrets of its account; empty where none can be opened."""
     fire_at: float
+    """When its attempt may begin."""
     lease_ends_at: float
+    """When its lease ends, less a margin; counted from before the statement that granted it."""
     confirmed_at: float
+    """When the last statement about this run was sent that did not find it cancelled."""
     begun_at: float = 0.0
+    """When its call began; 0 while no call of it is in flight."""
     parked_for: float = 0.0
-    destination: Destination | None = None
+    """How many seconds before `fire_at` its attempt was to begin, had it not been parked."""
+    destination: Destination[LeasedRun] | None = None
+    """Its destination, once it was looked up."""
     waiting_since: float = 0.0
+    """Since when it waits for its turn at its destination; 0 where it does not wait."""
     withdrawn: bool = False
+    """Whether it was cancelled, so that its call must not begin."""
     decided: bool = False
+    """Whether its settlement or parking is handed to the settler already."""
     address: str | None = None
+    """The URL to call; None where its endpoint is not configured or its content is lost."""
     app_token: str | None = None
+    """The token by which its app or runner knows this service; empty where it cannot be opened."""
     unreachable_is_free: bool = False
+    """Whether a call that reaches nobody uses up no attempt, as of a Dapr app."""
     body: bytes | None = None
+    """Its payload, once it was loaded, where the take left it in the database."""
     payload_reserved: bool = False
+    """Whether the payload budget has reserved memory for its payload."""
     awaiting_payload: bool = False
+    """Whether its turn has come and it has its slots, but its payload is still to be loaded."""
     tick: int = 0
+    """How many ticks of its job it has called before the one whose turn it is."""
     first_tick: Settlement | None = None
+    """The settlement of the first of those ticks."""
     series_since: float = 0.0
+    """When the call of the first of those ticks began."""
     earliest: float = float("-inf")
-    """The least that `fire_at` can be, by what the take has told."""
+    """The least value that `fire_at` can have, according to the take."""
 
     @property
     def call_id(self) -> UUID:
-        """The id of its call: the run's, or one of their own for the further ticks it calls.
+        """The id that its call bears: the run's, or for a further tick one derived from it.
 
-        It follows from the run's, so that a tick that is called again has the same.
+        A tick that is called again so bears the same id.
         """
         return UUID(int=self.run.id.int + self.tick) if self.tick else self.run.id
 
     @property
     def ticket(self) -> Ticket:
-        """What its holder presents."""
+        """Its id and token, which every statement about it presents."""
         return self.run.id, self.run.token
 
     def is_leased(self, now: float) -> bool:
-        """Whether a call may begin now as far as the lease is concerned."""
+        """Whether its lease has not ended, so that its call may begin."""
         return now < self.lease_ends_at
 
     @property
     def leased_at(self) -> float:
-        """When the statement was sent that gave it its lease, or extended that last."""
+        """When the last statement was sent that granted or renewed its lease."""
         return self.lease_ends_at - _LEASE_S
 
     def lose_lease(self) -> None:
-        """Its lease is another's, or nobody can tell."""
+        """Count its lease as ended, as another worker may have it."""
         self.lease_ends_at = float("-inf")
 
     def extend(self, asked: float) -> None:
-        """Its lease was extended by a statement sent at `asked`."""
+        """Note that a statement sent at `asked` renewed its lease."""
         self.lease_ends_at = asked + _LEASE_S
 
     def is_withdrawn_by(self, withdrawn: Mapping[UUID, int]) -> bool:
-        """Whether it is among these, each withdrawn from holders of a token up to the one told."""
+        """Whether `withdrawn`, the highest cancelled token of each run, cancels it."""
         return withdrawn.get(self.run.id, 0) >= self.run.token
 
     def retimed_by(self, offset: float) -> None:
-        """Monotonic and the database's clock are at most `offset` apart: its time more closely.
+        """Bring `fire_at` closer to its time, now that an `offset` of the clocks is known.
 
-        The take has told that its time does not come before `earliest`. An offset by which it would
-        come sooner was read before the database's clock was set, and is not used.
+        Monotonic time less the database's clock is at most `offset`. One by which the attempt would
+        begin before `earliest` was read before the database's clock was set, and is not used.
         """
         fire_at = self.run.send_at.timestamp() + offset
         if fire_at >= self.earliest:
             self.fire_at = min(self.fire_at, fire_at)
 
     def lateness(self, now: float) -> float:
-        """Seconds since its attempt was to begin."""
+        """By how many seconds its attempt is late."""
         return max(0.0, now - self.fire_at + self.parked_for)
 
     def wall(self, now: float) -> datetime:
-        """The database's clock at monotonic `now`, as far as this run can tell."""
+        """The database's clock at monotonic `now`, computed from its time to send."""
         return self.run.send_at + timedelta(seconds=now - self.fire_at)
 
     @property
     def retry(self) -> Policy:
-        """How often it is tried again, and until when."""
+        """Its retry policy."""
         manner = self.run.manner
         return DEFAULT if manner is None or manner.retry is None else manner.retry
 
     @property
     def is_event(self) -> bool:
-        """Whether it tells of another run."""
+        """Whether it is an event: a run that reports the end of another run."""
         return self.run.kind == RunKind.EVENT
 
     @property
     def ends_its_job(self) -> bool:
-        """Whether a receiver that is gone takes the job along.
+        """Whether its job is deleted when the receiver answers 410.
 
-        That of an event speaks for the URL that is told, and a Fusion job is there until its
-        account forgets it.
+        Not for an event, whose receiver is another than its job's, and not for a Fusion job, which
+        exists until its account deletes it.
         """
         return not self.is_event and self.run.dialect != Dialect.FUSION
 
     def wants_event(self, state: RunState | None) -> bool:
-        """Whether its job wants to be told that it ends in this state."""
+        """Whether its job has a callback for an end in this state."""
         run = self.run
         if state is RunState.SUCCEEDED:
             return run.tells_success
-        return run.tells_failure and state in _UNWELL
+        return run.tells_failure and state in _FAILURES
 
     def settlement(
         self,
@@ -166,31 +170,35 @@ class LeasedRun:
         attempt: Attempt | None = None,
         within: int | None = None,
     ) -> Settlement:
-        """What is to be written of it: how it ended, or why and until when it waits."""
+        """What the settler is to write: how the run ended, or why and until when it waits.
+
+        `gone` is true where the receiver answered 410; `within` is how many seconds the receiver
+        has to report the outcome.
+        """
         run = self.run
         settlement = Settlement(
-            self.call_id,
-            run.token,
-            run.job_id,
-            run.job_version,
-            run.due_at,
-            state,
-            retry.instant if retry else None,
-            reason,
-            run.final,
-            gone,
-            attempt,
-            within,
-            self.wants_event(state),
-            run.kind == RunKind.SCHEDULED and not run.missed_in_pause,
-            run.serial,
+            id=self.call_id,
+            token=run.token,
+            job_id=run.job_id,
+            job_version=run.job_version,
+            due_at=run.due_at,
+            state=state,
+            retry_at=retry.instant if retry else None,
+            reason=reason,
+            last=run.final,
+            ends_job=gone,
+            attempt=attempt,
+            within=within,
+            tells=self.wants_event(state),
+            punctual=run.kind == RunKind.SCHEDULED and not run.missed_in_pause,
+            serial=run.serial,
         )
         return (
             settlement if self.first_tick is None else self._with_ticks(settlement, self.first_tick)
         )
 
     def has_further_tick(self, settlement: Settlement, now: float) -> bool:
-        """Whether it may go on with a further tick of its job, after this came of one."""
+        """Whether it may call a further tick of its job, now that one ended with `settlement`."""
         further = self.run.further
         if further is None or settlement.state is not RunState.SUCCEEDED or self.withdrawn:
             return False
@@ -198,7 +206,7 @@ class LeasedRun:
         return self.tick < len(further) - 1 and now - since < MAX_SECONDS
 
     def advance_tick(self, settlement: Settlement) -> None:
-        """Turn to the next tick; this came of the one before, which succeeded."""
+        """Turn to the next tick; `settlement` is that of the tick before, which succeeded."""
         following = (self.run.further or ())[self.tick]
         if following is None:
             raise ValueError("no tick follows")
@@ -220,11 +228,14 @@ class LeasedRun:
         )
 
     def interrupted_settlement(self, reason: str) -> Settlement:
-        """It has called ticks, and cannot call the next one now: that is a run of its own."""
+        """The settlement where it has called ticks and cannot call the next one now.
+
+        The next tick then becomes a run of its own.
+        """
         return self.settlement(retry=RetryAt(instant=self.run.due_at, reason=reason), reason=reason)
 
     def _with_ticks(self, settlement: Settlement, first: Settlement) -> Settlement:
-        """What came of the tick whose turn it is, with what came of those before it."""
+        """The settlement of the current tick, together with that of the ticks before it."""
         further = self.run.further or ()
         at = [first.due_at, *further]
         after = at[self.tick + 1]
@@ -237,50 +248,26 @@ class LeasedRun:
             before = first._replace(reason=_in_a_row(self.tick, at[self.tick - 1] or first.due_at))
         return settlement._replace(last=after is None, ticks=ticks._replace(before=before))
 
-    def set_aside(self, *, stopping: bool = False) -> Parking:
-        """Give it back at once, for another worker where this one is `stopping`.
-
-        Otherwise its account is suspended: the scheduler rings for no run of that.
-        """
-        if stopping:
-            return self.park(0.0, BlockReason.STOPPING, "The worker that held it was stopped.")
-        return self.park(0.0, BlockReason.SUSPENDED, "The account is suspended.", where=_SUSPENDED)
-
-    def park_without_key(self, why: str, now: float) -> Parking:
-        """Give it back, as a key is missing: it comes back by itself, the later the longer."""
-        park_for = min(max(_KEY_AGAIN_S, self.lateness(now)), _MAX_KEY_PAUSE_S)
-        return self.park(park_for, BlockReason.KEY_MISSING, why)
-
     def park(
-        self, park_for: float, block_reason: BlockReason, why: str, *, where: str = _NOWHERE
+        self,
+        park_for: float,
+        block_reason: BlockReason,
+        reason: str,
+        *,
+        destination: str = NO_DESTINATION,
     ) -> Parking:
-        """Give it back for so many seconds, to no destination."""
-        self.destination = None
-        return Parking(self.run.id, self.run.token, where, park_for, block_reason, why)
+        """What the settler is to write so that the run waits in the database for a while.
 
-    def delivery(self, wall: datetime, completion_token: str | None = None) -> Delivery:
-        """What is to be sent at `wall`. The run must have an address."""
-        run = self.run
-        content_type, data = run.content_type, self.body if run.size else run.data
-        if run.endpoint:
-            content_type = JSON
-            data = payload(data, dialect=run.dialect, run_id=run.id)
-        return Delivery(
-            self.call_id,
-            run.job_id,
-            self.address or "",
-            content_type,
-            run.signature,
-            data,
-            run.due_at,
-            run.attempts + 1,
-            wall - run.due_at,
-            run.missed,
-            run.manner,
-            completion_token,
-            self.is_event,
-            self.app_token,
-            run.depth,
+        It waits for no destination of this worker.
+        """
+        self.destination = None
+        return Parking(
+            id=self.run.id,
+            token=self.run.token,
+            destination=destination,
+            park_for=park_for,
+            block_reason=block_reason,
+            reason=reason,
         )
 
 
@@ -296,13 +283,19 @@ def lease(
     answered: float,
     app_token: str | None = None,
 ) -> LeasedRun:
-    """A run taken by a statement sent at `asked` and answered at `answered`.
+    """The leased run of a take that was sent at `asked` and answered at `answered`.
 
-    The remaining time counts from the answer: the database read its clock before that, so the
+    `run.remaining` counts from the answer. The database read its clock before it answered, so the
     attempt is late by the way back, never early.
     """
-    leased = LeasedRun(run, secrets, answered + run.remaining, asked + _LEASE_S, asked)
-    leased.earliest = asked + run.remaining
+    leased = LeasedRun(
+        run=run,
+        secrets=secrets,
+        fire_at=answered + run.remaining,
+        lease_ends_at=asked + _LEASE_S,
+        confirmed_at=asked,
+        earliest=asked + run.remaining,
+    )
     leased.address = run.url
     leased.unreachable_is_free = run.manner is not None and isinstance(run.manner.retry, Constant)
     if run.endpoint and run.url is not None:

@@ -1,9 +1,9 @@
-"""Loader: reads the payloads that takes leave behind, shortly before their calls."""
+"""PayloadLoader: reads long payloads, which the take left in the database, before their calls."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from queue import Empty
+from queue import Empty, SimpleQueue
 from typing import Final
 from uuid import UUID
 
@@ -19,10 +19,13 @@ from workers.dispatch.leased_run import LeasedRun
 from workers.loop_thread import LoopThread
 
 _AT_ONCE: Final = 4 * 1024 * 1024
-"""Bytes after which a statement asks for no more: what is read is in memory twice for a moment."""
+"""Bytes that one statement reads, or one payload more: they are in memory twice for a moment."""
 
 _MAX_RUNS: Final = 200
+"""Payloads that one statement reads at most."""
+
 _LISTEN_S: Final = 0.5
+"""Seconds after which a wait for orders ends, so that the thread can be stopped."""
 
 
 class PayloadLoader(LoopThread):
@@ -35,17 +38,19 @@ class PayloadLoader(LoopThread):
         self,
         database: ReconnectingConnection,
         dispatcher: Dispatcher,
+        orders: SimpleQueue[LeasedRun],
         *,
         clock: Callable[[], float] = read_uptime,
     ) -> None:
         super().__init__("loader", interval=0)
         self._database = database
         self._dispatcher = dispatcher
+        self._orders = orders
         self._clock = clock
 
     def run_once(self) -> None:
-        """Wait a moment for orders, and load some."""
-        batch = self._some()
+        """Wait a moment for orders, and load a batch of them."""
+        batch = self._next_batch()
         if not batch:
             return
         try:
@@ -55,7 +60,9 @@ class PayloadLoader(LoopThread):
         except Exception:
             self._order_again(batch)
             raise
-        self._dispatcher.loaded([leased for leased in batch if leased not in busy], asked, found)
+        self._dispatcher.on_payloads(
+            [leased for leased in batch if leased not in busy], asked, found
+        )
         self._order_again(busy)
 
     def close(self) -> None:
@@ -64,15 +71,14 @@ class PayloadLoader(LoopThread):
 
     def _order_again(self, runs: Iterable[LeasedRun]) -> None:
         for leased in runs:
-            self._dispatcher.payload_budget.orders.put(leased)
+            self._orders.put(leased)
 
-    def _some(self) -> list[LeasedRun]:
-        orders = self._dispatcher.payload_budget.orders
+    def _next_batch(self) -> list[LeasedRun]:
         batch: list[LeasedRun] = []
         size = 0
         try:
             while size < _AT_ONCE and len(batch) < _MAX_RUNS:
-                leased = orders.get_nowait() if batch else orders.get(timeout=_LISTEN_S)
+                leased = self._orders.get_nowait() if batch else self._orders.get(timeout=_LISTEN_S)
                 if leased.payload_reserved and leased.body is None:
                     batch.append(leased)
                     size += leased.run.size
@@ -84,9 +90,9 @@ class PayloadLoader(LoopThread):
 def _read(
     connection: psycopg.Connection, batch: Sequence[LeasedRun]
 ) -> tuple[dict[UUID, bytes | None], set[LeasedRun]]:
-    """The payloads, None for what cannot be read at all; and the runs to be read another time.
+    """The payloads by run, None where one cannot be read at all; and the runs to read again later.
 
-    They are read one by one where they cannot be read together.
+    Payloads that cannot be read together are read one by one.
     """
     try:
         return takes.payloads(connection, [leased.ticket for leased in batch]), set()

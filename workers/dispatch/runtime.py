@@ -1,4 +1,4 @@
-"""Station: a courier with its loop, engine and threads, assembled and run together."""
+"""WorkerRuntime: the dispatcher of one worker with its loop, engine and threads."""
 
 from __future__ import annotations
 
@@ -13,21 +13,27 @@ from app.delivery.engine import Engine
 from app.delivery.guard import Guard
 from app.delivery.loop import Loop
 from app.delivery.resolver import Resolver
-from app.domain.timings.settling import SETTLE_LOCK_TIMEOUT_S
+from app.domain.timings.settling import SETTLE_INTERVAL_S, SETTLE_LOCK_TIMEOUT_S
 from app.service.secrets import SecretBox, completion_tokens
 from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.dispatch.account_cache import AccountCache
+from workers.dispatch.channels import Channels
 from workers.dispatch.database_poller import DatabasePoller, take
 from workers.dispatch.dispatcher import Dispatcher
+from workers.dispatch.known_destinations import ConnectionLimits
 from workers.dispatch.lease_watch import LeaseWatch
 from workers.dispatch.payload_loader import PayloadLoader
 from workers.dispatch.settler import Settler
 
 
 class WorkerRuntime:
-    """Everything of a worker but the door through which batches come in."""
+    """Makes the parts of a worker and runs them; only the notifications come from elsewhere.
+
+    Without `poll`, it takes no runs but those that `take` is called for. `settle_interval` is in
+    seconds.
+    """
 
     def __init__(
         self,
@@ -36,6 +42,8 @@ class WorkerRuntime:
         *,
         redis_is_connected: Callable[[], bool],
         on_suspects: Callable[[psycopg.Connection], None] = lambda _connection: None,
+        poll: bool = True,
+        settle_interval: float = SETTLE_INTERVAL_S,
     ) -> None:
         self._clock = read_uptime
         self._loop = Loop(clock=self._clock)
@@ -47,13 +55,16 @@ class WorkerRuntime:
         )
         self._engine = Engine(self._loop, guard, ca_file=settings.ca_file)
         self._account_cache = AccountCache(SecretBox(settings.secret_keys), clock=self._clock)
+        self.channels = Channels()
         self.dispatcher = Dispatcher(
             self._loop,
             self._engine,
+            self.channels,
             tokens=completion_tokens(settings.secret_keys),
             concurrency=settings.concurrency,
-            connections=settings.limits.connections,
-            limits=self._account_cache.connections,
+            connections=ConnectionLimits(
+                settings.limits.connections, self._account_cache.connections
+            ),
             payload_bytes=settings.payload_mib * 1024 * 1024,
         )
         url = settings.database_url
@@ -63,19 +74,26 @@ class WorkerRuntime:
         self.database_poller = DatabasePoller(
             ReconnectingConnection(url, "database_poller"),
             self.dispatcher,
+            self.channels.unpark_requests,
             self._account_cache,
             redis_is_connected=redis_is_connected,
             on_suspects=on_suspects,
+            poll=poll,
             clock=self._clock,
         )
         self.loader = PayloadLoader(
-            ReconnectingConnection(url, "loader"), self.dispatcher, clock=self._clock
+            ReconnectingConnection(url, "loader"),
+            self.dispatcher,
+            self.channels.payload_orders,
+            clock=self._clock,
         )
         self.settler = Settler(
             ReconnectingConnection(url, "settler", lock_timeout=SETTLE_LOCK_TIMEOUT_S),
             self.dispatcher,
+            self.channels,
             identity,
             limits=settings.limits,
+            interval=settle_interval,
             clock=self._clock,
         )
         self._grace = settings.grace
@@ -84,7 +102,7 @@ class WorkerRuntime:
         self._ended = False
 
     def take(self, database: ReconnectingConnection, tickets: Sequence[Ticket]) -> int:
-        """Take runs through the caller's own database; how many there were still to take."""
+        """Take runs through the caller's own connection; returns how many were taken."""
         with self._taking:
             if self._ended:
                 return 0
@@ -101,21 +119,21 @@ class WorkerRuntime:
             self._end()
 
     def stop(self) -> None:
-        """Give back what has not begun; let calls under way end, for `settings.grace` at most."""
+        """Park runs whose calls have not begun; wait `settings.grace` seconds for the others."""
         self._stop_within(self._grace)
 
     def hurry(self) -> None:
-        """Break off the calls under way and give back their runs, too."""
+        """Break off the calls in flight as well, and park their runs."""
         self._stop_within(0.0)
 
     def _stop_within(self, seconds: float) -> None:
-        self.database_poller.polling = False
+        self.database_poller.stop_polling()
         self._stop_by = min(self._stop_by, self._clock() + seconds)
         self._loop.call_soon_threadsafe(self.dispatcher.stop)
         self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
-        """Look again whether all is done, until it is."""
+        """Check again and again whether all is done."""
         self._loop.call_at(self._clock() + 0.05, self._wake)
 
     def _is_done(self) -> bool:
@@ -124,7 +142,7 @@ class WorkerRuntime:
         return self._clock() >= self._stop_by or not self.dispatcher.leased_runs
 
     def _end(self) -> None:
-        """What is held still goes to other workers at once: no lease has to run out first."""
+        """Park what is still held, so that other workers take it before its leases end."""
         self.database_poller.stop()
         self.database_poller.join(timeout=5)
         is_free = self._taking.acquire(timeout=5)

@@ -31,6 +31,7 @@ from app.store.parking import Parking, park
 from app.store.settling import Settlement
 from app.store.single_settling import Settled, settle_singly_if_needed
 from app.uptime import read_uptime
+from workers.dispatch.channels import Channels
 from workers.dispatch.deferred_settlements import Deferred, DeferredSettlements
 from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.history_usage import HistoryUsage
@@ -54,14 +55,20 @@ class Settler(LoopThread):
         self,
         database: ReconnectingConnection,
         dispatcher: Dispatcher,
+        channels: Channels,
         identity: str,
         *,
         limits: Limits = UNLIMITED,
+        interval: float = SETTLE_INTERVAL_S,
         clock: Callable[[], float] = read_uptime,
     ) -> None:
-        super().__init__("settler", interval=SETTLE_INTERVAL_S)
+        super().__init__("settler", interval=interval)
+        self._settle_interval = interval
         self._database = database
         self._dispatcher = dispatcher
+        self._unparker = dispatcher.flow_control.unparker
+        self._settlements = channels.settlements
+        self._parked = channels.parked
         self._identity = identity
         self._clock = clock
         self._unsettled: deque[tuple[LeasedRun, Settlement]] = deque()
@@ -82,9 +89,11 @@ class Settler(LoopThread):
             self._beaten_at = began
             with self._database.use() as connection:
                 self._beat(connection)
-        waiting = max(len(self._dispatcher.outcomes), len(self._dispatcher.flow_control.parked))
+        waiting = max(len(self._settlements), len(self._parked))
         self.interval = (
-            0.0 if waiting >= SETTLE_BATCH else max(0.0, began + SETTLE_INTERVAL_S - self._clock())
+            0.0
+            if waiting >= SETTLE_BATCH
+            else max(0.0, began + self._settle_interval - self._clock())
         )
 
     def flush(self) -> None:
@@ -111,8 +120,8 @@ class Settler(LoopThread):
 
     @property
     def _left(self) -> int:
-        settlements = len(self._unsettled) + len(self._dispatcher.outcomes) + len(self._deferred)
-        return settlements + len(self._to_park) + len(self._dispatcher.flow_control.parked)
+        settlements = len(self._unsettled) + len(self._settlements) + len(self._deferred)
+        return settlements + len(self._to_park) + len(self._parked)
 
     def _write_all(self) -> None:
         """Write what is left; what is in the way of some of it for long is waited for no longer."""
@@ -129,8 +138,8 @@ class Settler(LoopThread):
 
     def _write(self) -> None:
         """Write a batch of all there is, which stays where it is until it has been written."""
-        _move(self._dispatcher.outcomes, self._unsettled)
-        _move(self._dispatcher.flow_control.parked, self._to_park)
+        _move(self._settlements, self._unsettled)
+        _move(self._parked, self._to_park)
         if not (self._unsettled or self._to_park or self._deferred.due(self._clock())):
             return
         with self._database.use() as connection:
@@ -163,7 +172,7 @@ class Settler(LoopThread):
         # Whatever comes of the others, these are settled, or set deferred, and that once.
         others = [each for each in batch if each[0].first_tick is None]
         self._to_park = deque(others)
-        self._dispatcher.settled_instead([leased for leased, _ in interrupted])
+        self._unparker.on_parked([leased for leased, _ in interrupted], frozenset())
         return others
 
     def _park(self, connection: psycopg.Connection, batch: list[tuple[LeasedRun, Parking]]) -> None:
@@ -180,12 +189,11 @@ class Settler(LoopThread):
                     parked, locked = set(), set()
                     for _, each in batch:
                         _tell_impossible(each.id, error)
-        self._dispatcher.flow_control.parked.extend(
-            [(leased, each) for leased, each in batch if each.id in locked]
-        )
-        self._dispatcher.on_parked(
-            [leased for leased, each in batch if each.id not in locked], parked
-        )
+        self._parked.extend([(leased, each) for leased, each in batch if each.id in locked])
+        gone = [leased for leased, each in batch if each.id not in locked]
+        for leased in gone:
+            self._dispatcher.forget(leased)
+        self._unparker.on_parked(gone, parked)
         for _, each in batch:
             if each.id in parked:
                 self._counters[counters.GIVEN_BACK, str(each.block_reason)] += 1

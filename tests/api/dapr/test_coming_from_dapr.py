@@ -73,7 +73,7 @@ def test_3_calls_are_signed_and_repeats_have_the_same_id(stage: Capped) -> None:
 def test_4_an_app_that_is_down_loses_nothing(stage: Capped) -> None:
     stage.lease(0.0, **(APP | {"attempts": 3}))
     stage.answer_all(REFUSED)
-    assert not stage.dispatcher.outcomes
+    assert not stage.channels.settlements
     (parking,) = stage.parked_runs()
     assert "no attempt is used up" in parking.reason
 
