@@ -66,14 +66,14 @@ def test_calls_are_made_and_settled_whatever_becomes_of_the_log(
         ("nobody reads", "scheduler", "workers.maintenance.Maintenance"),
         ("full pipe", "worker", "workers.dispatch.settler.Settler"),
         ("full disk", "worker", "workers.dispatch.lease_watch.LeaseWatch"),
-        ("nobody reads", "worker", "workers.rq_worker.Door"),
+        ("nobody reads", "worker", "workers.rq_worker.RQListener"),
     ],
 )
 def test_a_thread_that_ends_takes_its_process_down(
     kind: str, module: str, thread: str, environ: dict[str, str]
 ) -> None:
     where, _, name = thread.rpartition(".")
-    method = "_on_heard" if name == "Door" else "once"
+    method = "_on_heard" if name == "RQListener" else "run_once"
     program = (
         f"from {where} import {name}\n"
         f"def end(self): raise SystemExit\n"
