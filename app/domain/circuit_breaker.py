@@ -1,4 +1,4 @@
-"""Flow: how many calls a destination gets at once, and what its answers say of the next ones.
+"""CircuitBreaker: how many calls a destination gets at once, as its replies allow.
 
 A destination is the scheme, host and port of an account's URLs. All times are seconds of one
 monotonic clock unless their type says otherwise.
@@ -16,37 +16,38 @@ from app.domain.retry import in_words, is_unreached, retry_after
 from app.domain.run import Reply
 
 MAX_CONNECTIONS: Final = 10_000
-"""What an account, or the setting, may allow a destination at most."""
+"""The highest limit of calls in flight to one destination, of an account or the setting."""
 
 DOWN_AFTER: Final = 10
-"""Failures in a row after which a destination counts as down."""
+"""Failures in a row that open the breaker: the destination counts as down."""
 
 FIRST_PROBE_WAIT: Final = 1.0
 MAX_PROBE_WAIT: Final = 60.0
-"""Between two probes: the first wait, and what doubling it leads to at most."""
+"""Seconds between two probes: the first wait, and the longest one that doubling leads to."""
 
 MAX_AWAY_WAIT: Final = 60.0
-"""Between two probes of an app to which nothing gets through, whose calls wait without end."""
+"""Seconds between two probes of an app that no call reaches, at most; its runs wait for ever."""
 
 MAX_PROBES_PER_SECOND: Final = 10.0
-"""Of all apps of one account that cannot be reached, by one worker."""
+"""Probes that one worker makes of all unreachable apps of one account together."""
 
 _AWAY_GROWTH: Final = 1.25
 _AWAY_A_WHILE: Final = 5.0
 _SLOW_AWAY_GROWTH: Final = 1.05
-"""How the wait grows once it is `_AWAY_A_WHILE` long: by then the app was away for 20 s."""
+"""The factor by which the wait grows, and from `_AWAY_A_WHILE` on, when the app has been away for
+20 s, a smaller one."""
 
 MAX_RETRY_AFTER: Final = 300.0
-"""A Retry-After holds up the whole destination for so long at most; then it is probed."""
+"""Seconds for which a Retry-After blocks the whole destination at most; then it is probed."""
 
 MAX_HOLD: Final = 3600.0
-"""A run held up by a brake for so long since it was planned gets its attempt all the same.
+"""A run that an open breaker has delayed for so many seconds gets its attempt all the same.
 
-But not where its app is away: nothing would come of it, and nothing is lost by waiting.
+Not where its app is away: the call would fail, and nothing is lost by waiting.
 """
 
 SOON: Final = 0.5
-"""A run waits in the worker if it can expect to begin within this; else it is given back."""
+"""A run that can expect to begin within so many seconds waits in the worker; others are parked."""
 
 HALF_OPEN_LIMIT: Final = 2
 _RETURNS_PER_SECOND: Final = 100.0
@@ -65,10 +66,10 @@ _MALFORMED: Final = frozenset({"bad-response", "too-many-headers"})
 
 
 class BlockReason(StrEnum):
-    """Why a run was given back."""
+    """Why a run was parked, and why a breaker is open."""
 
     FULL = "full"
-    """As many calls as allowed are under way."""
+    """As many calls as allowed are in flight."""
 
     ASKED = "asked"
     """The receiver asked to wait, with Retry-After."""
@@ -77,46 +78,49 @@ class BlockReason(StrEnum):
     """The receiver answered 429 without saying how long."""
 
     DOWN = "down"
-    """Too many calls in a row came to nothing."""
+    """Too many calls in a row failed."""
 
     AWAY = "away"
-    """No call reaches the app, which consumes none of them."""
+    """No call reaches the app, and a call that does not reach it uses up no attempt."""
 
     SUSPENDED = "suspended"
-    """The account is suspended: it waits for that to end, not for its destination."""
+    """The account is suspended: the run waits for that to end, not for its destination."""
 
     STOPPING = "stopping"
-    """The worker that held it is being stopped: it waits for another worker."""
+    """The worker that held the run is being stopped: it waits for another worker."""
 
     KEY_MISSING = "key-missing"
-    """Its signing secrets, or the token of its app, open with none of the keys."""
+    """None of the keys decrypts its signing secrets, or the token of its app."""
 
 
 UNREACHABLE_REASONS: Final = frozenset({BlockReason.DOWN, BlockReason.AWAY})
-"""The causes that say that there is nobody there; any answer ends them."""
+"""The reasons for which a destination counts as unreachable; any reply ends them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CircuitBreaker:
-    """What holds a destination up.
-
-    With a `cause`, nothing begins before `until`, then one call at a time, each a probe. Without
-    one, `allowed` calls may be under way (None: as many as its share), which grows with every
-    answer. Calls begun before `since` tell nothing new. `failures` counts those in a row;
-    `interval` is the last wait, `trouble` what the last call came to, where that is the cause.
-    """
+    """The state of one destination: closed, open until a time, or half open (`allowed`)."""
 
     block_reason: BlockReason | None = None
+    """Why it is open: no call begins before `until`, then one at a time, each a probe. None: it is
+    closed or half open."""
     failures: int = 0
+    """Failed calls in a row, while it is not open."""
     since: float = 0.0
+    """Replies to calls that began before this time change nothing."""
     until: float = 0.0
+    """When the next probe may begin."""
     interval: float = 0.0
+    """The last wait between two probes."""
     allowed: int | None = None
+    """While half open, how many calls may be in flight, which grows with every reply. None: as many
+    as this worker's share."""
     last_failure: str = ""
+    """Why the app cannot be reached, in words, where that is the block reason."""
 
 
 CLOSED: Final = CircuitBreaker()
-"""Nothing holds it up; always this one value, so that `is` tells."""
+"""The closed breaker; always this one value, so that it can be compared with `is`."""
 
 
 def on_reply(
@@ -130,14 +134,13 @@ def on_reply(
     unreachable_is_free: bool = False,
     unreachable: int = 0,
 ) -> CircuitBreaker:
-    """The brake after a call that began at `begun` and was answered `now`.
+    """The breaker after a call that began at `begun` and ended `now`.
 
-    `wall` is the same moment by the database's clock. Any answer that is not a gateway's failure
-    (502, 503, 504) or a 429 shows that the destination is up, whatever it says of the run.
-    `spared` is true of an app whose calls are consumed by nothing but their arrival: the first that
-    does not arrive holds up the others, and any that does, whatever comes of it, ends that. Nothing
-    else holds up an app: what it answers speaks of the one job that was called.
-    `unreachable` counts the account's apps that are known to be so.
+    `wall` is `now` by the database's clock. Any reply but a gateway's failure (502, 503, 504) or a
+    429 shows that the destination is up, however the run ends. With `unreachable_is_free`, a call
+    that reaches nobody uses up no attempt (Dapr): the first one opens the breaker, and any
+    connection closes it. Nothing else opens it, as a reply of such an app concerns one job only.
+    `unreachable` is the number of the account's apps that cannot be reached.
     """
     stale = begun < breaker.since
     if unreachable_is_free and is_unreached(reply):
@@ -157,7 +160,7 @@ def on_reply(
         return blocked_for
     if reply.status is not None or reply.error in _MALFORMED:
         return _answered(breaker, now, stale=stale, share=share)
-    # Nothing was learnt of the destination; a probe is followed by another a while later.
+    # The reply tells nothing about the destination; after a probe, the next one follows later.
     return (
         breaker
         if stale or breaker.block_reason is None
@@ -168,7 +171,7 @@ def on_reply(
 def _blocked_by(
     breaker: CircuitBreaker, reply: Reply, now: float, wall: datetime, *, stale: bool
 ) -> CircuitBreaker | None:
-    """The brake after a reply that holds up the whole destination, or may; None for any other."""
+    """The breaker after a reply that blocks, or may block, the destination; None after another."""
     if reply.status in _MAY_ASK_TO_WAIT:
         wait = retry_after(reply, wall).total_seconds()
         if wait > 0:
@@ -183,7 +186,7 @@ def _blocked_by(
 def on_missing_app(
     breaker: CircuitBreaker, last_failure: str, now: float, *, unreachable: int = 0
 ) -> CircuitBreaker:
-    """The brake once an app was looked for in vain, for a reason in words.
+    """The breaker of an app that is not configured or not reached; `last_failure` says why.
 
     The more apps of its account are `unreachable`, the longer each waits for its probe: together
     they get MAX_PROBES_PER_SECOND.
@@ -214,14 +217,14 @@ def may_begin(
 
 
 def share_of(connections: int, workers: int) -> int:
-    """What each of so many workers may open of an account's connections to one destination."""
+    """How many of an account's connections to one destination each of so many workers may open."""
     return max(1, connections // max(1, workers))
 
 
 def begins_soon(*, ahead: int, seconds: float | None, share: int) -> bool:
     """Whether a run with so many others `ahead` of it can expect to begin within SOON.
 
-    `seconds` is what a call takes; None, where none has been answered yet, counts as soon.
+    `seconds` is how long a call takes; None, before the first call has ended, counts as soon.
     """
     return seconds is None or (ahead + 1) * seconds <= SOON * share
 
@@ -229,12 +232,12 @@ def begins_soon(*, ahead: int, seconds: float | None, share: int) -> bool:
 def park_for(
     *, parked: int, rate: float | None, blocked_for: float, late: float, jitter: float
 ) -> float:
-    """How long a run that is given back stays away if nobody sends for it before.
+    """Seconds until a parked run is due again, unless a worker unparks it before.
 
-    `parked` runs are away already, `rate` of them begin in a second (None: unknown), and none for
-    `held_up` seconds; `jitter` is a random number in [0, 1). However many there are, no more than
-    about a hundred a second come back by themselves. Where a brake holds it up, a run that is
-    `late` by so many seconds is back when it has been patient long enough.
+    `parked` runs are parked already, `rate` of them begin in a second (None: unknown), and none for
+    `blocked_for` seconds; `jitter` is a random number in [0, 1). However many are parked, no more
+    than about a hundred a second are due again by themselves. Behind an open breaker, a run that is
+    `late` by so many seconds is due again once it has waited for MAX_HOLD.
     """
     turn = parked / _RETURNS_PER_SECOND if rate is None else parked / min(rate, _RETURNS_PER_SECOND)
     wait = max(_MIN_PARK_FOR, blocked_for, min(turn, _MAX_PARK_FOR))
@@ -243,10 +246,10 @@ def park_for(
 
 
 def park_for_unreachable(*, parked: int, blocked_for: float, jitter: float) -> float:
-    """How long a run stays away whose app cannot be reached, if nobody sends for it before.
+    """As `park_for`, of a run whose app cannot be reached.
 
-    Each probe sends for one run. The others come back by themselves only so that a worker that ends
-    takes none with it: of all that are `parked` for such apps of one account, ten a second.
+    Each probe unparks one run. The others are due again by themselves only so that none is lost
+    where a worker ends: of all runs `parked` for such apps of one account, ten a second.
     """
     wait = min(parked / _UNREACHABLE_RETURNS_PER_SECOND, _MAX_UNREACHABLE_PARK_FOR)
     return max(_MIN_PARK_FOR, blocked_for, wait) * (1 + jitter)
@@ -255,7 +258,7 @@ def park_for_unreachable(*, parked: int, blocked_for: float, jitter: float) -> f
 def reason(
     block_reason: BlockReason, host: str, *, in_flight: int, at: datetime, last_failure: str = ""
 ) -> str:
-    """Why a run waits, in words; `at` is when the next call to the destination may begin."""
+    """Why a run waits, in words for its account; `at` is when the next call may begin."""
     if block_reason is BlockReason.FULL:
         calls = "1 call to {} is" if in_flight == 1 else f"{in_flight} calls to {{}} are"
         return f"waiting: {calls.format(host)} under way"
@@ -308,7 +311,7 @@ def _answered(breaker: CircuitBreaker, now: float, *, stale: bool, share: int) -
         if breaker.allowed is None or (not stale and breaker.allowed + 1 >= share):
             return CLOSED
         return breaker if stale else replace(breaker, failures=0, allowed=breaker.allowed + 1)
-    # Who asked for time gets it, whatever older calls came to.
+    # A receiver that asked to wait is not called before, however older calls ended.
     if breaker.block_reason is not BlockReason.DOWN and (stale or now < breaker.until):
         return breaker
     return CircuitBreaker(since=now, interval=breaker.interval, allowed=HALF_OPEN_LIMIT)

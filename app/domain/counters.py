@@ -11,7 +11,7 @@ LATENESS_SUM: Final = "lateness_sum"
 ATTEMPT: Final = "attempt"
 RUN: Final = "run"
 REPAIR: Final = "repair"
-GIVEN_BACK: Final = "given_back"
+PARKED: Final = "parked"
 MISSED: Final = "missed"
 UNAUTHENTICATED: Final = "unauthenticated"
 

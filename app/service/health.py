@@ -136,9 +136,9 @@ def _counted(totals: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
         (counters.ATTEMPT, "outcome", "wakecall_attempts", "HTTP calls by status class or error."),
         (counters.RUN, "state", "wakecall_runs", "Settled runs by final state."),
         (
-            counters.GIVEN_BACK,
+            counters.PARKED,
             "cause",
-            "wakecall_runs_given_back",
+            "wakecall_runs_parked",
             "Runs that waited for their destination, by cause.",
         ),
         (counters.MISSED, "fate", "wakecall_missed_firings", "Firings missed and not made."),

@@ -68,7 +68,7 @@ class Post:
         return time.perf_counter() - began
 
     def _fill(self) -> None:
-        """Begin some, and let sockets in between, as the courier does."""
+        """Begin some, and let sockets in between, as the dispatcher does."""
         for _ in range(_AT_ONCE):
             if not self._left or self._engine.in_flight >= self._at_once:
                 return

@@ -1,4 +1,4 @@
-"""Flow: the brake, told what calls came to; shares, turns, leaves and reasons."""
+"""CircuitBreaker: its state after each kind of reply; shares, turns, parking times, reasons."""
 
 from __future__ import annotations
 

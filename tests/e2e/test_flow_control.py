@@ -54,13 +54,13 @@ def held(connection: psycopg.Connection, jobs: Sequence[UUID]) -> int:
     return int(one(connection, query, list(jobs)))
 
 
-def given_back(running: Instance, cause: str) -> float:
+def parked(running: Instance, cause: str) -> float:
     """What the metric says."""
     client = HTTPConnection("127.0.0.1", running.port, timeout=20)
     client.request("GET", "/metrics")
     lines = client.getresponse().read().decode().splitlines()
     client.close()
-    start = f'wakecall_runs_given_back_total{{cause="{cause}"}} '
+    start = f'wakecall_runs_parked_total{{cause="{cause}"}} '
     return sum(float(line.removeprefix(start)) for line in lines if line.startswith(start))
 
 
@@ -100,7 +100,7 @@ def test_a_receiver_that_hangs_takes_nothing_from_the_others(
     running: Instance, receiver: Receiver, sink: Sink, connection: psycopg.Connection, tell: Tell
 ) -> None:
     receiver.default = gate = Gate()
-    before = given_back(running, "full")
+    before = parked(running, "full")
     # Should another worker have gone just now, that is known within 3 s.
     hanging = book_many(connection, receiver.url(), [in_seconds(4)] * 3000)
     healthy = book_many(connection, sink.url(), steadily(50, 5, ahead=4))
@@ -119,7 +119,7 @@ def test_a_receiver_that_hangs_takes_nothing_from_the_others(
     assert run["state"] == "waiting"
     assert run["reason"] == f"waiting: {CAP} calls to 127.0.0.1 are under way"
     assert "nextAttempt" not in run
-    until(lambda: given_back(running, "full") > before, "the metric tells of it")
+    until(lambda: parked(running, "full") > before, "the metric tells of it")
 
     opened = time.monotonic()
     gate.opened.set()
@@ -166,7 +166,7 @@ def test_a_dead_port_is_probed_and_all_is_delivered_once_it_is_back(
     until(lambda: one(connection, ahead, list(jobs)) == 0, "all of them are claimed")
     until(lambda: held(connection, list(jobs)) <= 1, "no lease is held but for a probe")
     while_down = attempts(connection, list(jobs), "error = 'connect-failed'")
-    until(lambda: given_back(running, "down") > 0, "the metric tells of it")
+    until(lambda: parked(running, "down") > 0, "the metric tells of it")
 
     with Receiver(answer(204), port=port) as back:
         came = arrivals(back, connection, jobs)

@@ -102,7 +102,7 @@ def test_a_run_that_is_due_an_hour_from_now_is_settled(
     assert left is (True if state is None else None)
 
 
-def test_a_run_that_is_due_an_hour_from_now_is_given_back_and_sent_for(
+def test_a_run_that_is_due_an_hour_from_now_is_parked_and_unparked(
     caller: Caller, connection: psycopg.Connection
 ) -> None:
     run = moved_ahead(connection, caller.account.id)

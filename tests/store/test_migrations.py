@@ -43,7 +43,7 @@ def test_the_head_equals_the_tables(database: str) -> None:
     assert differences == []
 
 
-def test_flow_control_can_be_taken_back_with_runs_given_back_and_brought_again(
+def test_flow_control_can_be_taken_back_with_runs_parked_and_brought_again(
     database: str,
 ) -> None:
     app = create_app(config.load({"DATABASE_URL": database, "WAKECALL_HOME": "/nowhere"}))

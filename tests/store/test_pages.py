@@ -94,7 +94,7 @@ def test_every_state_is_in_one_list_newest_first(
         assert [run.id for run in walk(account_id, limit=limit)] == newest_first
 
 
-def test_a_run_given_back_for_long_before_any_attempt_is_in_the_list(
+def test_a_run_parked_for_long_before_any_attempt_is_in_the_list(
     app: Flask, connection: psycopg.Connection, account_id: int
 ) -> None:
     run_id = add(connection, account_id, RunState.TAKEN, NOON)

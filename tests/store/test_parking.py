@@ -29,7 +29,7 @@ def states(connection: psycopg.Connection) -> list[Any]:
     return connection.execute("SELECT state, attempts FROM inflight ORDER BY due_at").fetchall()
 
 
-def test_a_run_given_back_is_held_by_nobody_and_counts_no_attempt(
+def test_a_run_parked_is_held_by_nobody_and_counts_no_attempt(
     connection: psycopg.Connection, account_id: int
 ) -> None:
     book(connection, account_id, due_in=-1)

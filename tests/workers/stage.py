@@ -1,4 +1,4 @@
-"""Stage: a courier whose clock and engine are the test's, and runs for it as they are taken."""
+"""Stage: a dispatcher whose clock and engine are the test's, and runs for it as they are taken."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class FakeEngine:
 
 
 class Stage:
-    """A courier whose clock and engine are the test's."""
+    """A dispatcher whose clock and engine are the test's."""
 
     set_by = 0.0
     """By how many seconds the machine's clock was set."""

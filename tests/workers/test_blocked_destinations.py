@@ -1,4 +1,4 @@
-"""Brakes: destinations that ask for time, are down or are probed."""
+"""Destinations that ask to wait, are down or are probed."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_success_lets_the_rest_through_gradually(stage: Capped) -> None:
     assert len(stage.engine.calls) == 4
 
 
-def test_who_asks_for_time_gets_it_and_what_waited_is_given_back(stage: Capped) -> None:
+def test_who_asks_for_time_gets_it_and_what_waited_is_parked(stage: Capped) -> None:
     stage.lease_many(6)
     stage.step(0.1)
     stage.engine.answer(Reply(status=503, headers=(("Retry-After", "30"),)))

@@ -1,4 +1,4 @@
-"""Outcomes: what the courier sends for a run, and what becomes of the run by the reply."""
+"""What the dispatcher sends for a run, and the settlement that each reply leads to."""
 
 from __future__ import annotations
 

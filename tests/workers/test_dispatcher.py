@@ -1,4 +1,4 @@
-"""The courier: never early, never past its lease, never against the last word."""
+"""The dispatcher: never early, never past its lease, never after a cancellation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Endpoints: calls of Dapr jobs, Fusion jobs and tasks, as the courier hands them to the engine."""
+"""Endpoints: calls of Dapr jobs, Fusion jobs and tasks, as the dispatcher sends them."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def test_workers_share_the_cap_and_it_changes_with_their_number(stage: Capped) -
     assert len(stage.engine.calls) == 4
 
 
-def test_what_waits_too_long_for_a_full_destination_is_given_back(stage: Capped) -> None:
+def test_what_waits_too_long_for_a_full_destination_is_parked(stage: Capped) -> None:
     leased = stage.lease_many(6)
     assert stage.parked_runs() == []
 
@@ -83,7 +83,7 @@ def test_what_waits_too_long_for_a_full_destination_is_given_back(stage: Capped)
     assert stage.dispatcher.leased_runs == set(leased[:4])
 
 
-def test_what_is_too_old_for_its_job_takes_no_slot_and_is_not_given_back(stage: Capped) -> None:
+def test_what_is_too_old_for_its_job_takes_no_slot_and_is_not_parked(stage: Capped) -> None:
     brief = CallOptions(retry=RetryPolicy(max_age=60.0))
     stage.lease_many(3)
     for _ in range(2):
@@ -194,7 +194,7 @@ def test_a_call_withdrawn_before_it_began_frees_its_slot(stage: Capped) -> None:
     assert len(stage.channels.settlements) == 5
 
 
-def test_runs_given_back_are_sent_for_as_there_is_room(stage: Capped) -> None:
+def test_parked_runs_are_unparked_as_there_is_room(stage: Capped) -> None:
     leased = stage.lease_many(7)
     stage.step(1.01)
     assert len(stage.parked_runs()) == 3
@@ -272,7 +272,7 @@ def test_no_more_is_sent_for_than_may_wait_and_all_have_their_turn(stage: Capped
     assert len(set(found)) == 30
 
 
-def test_only_what_is_written_as_given_back_is_sent_for(stage: Capped) -> None:
+def test_only_what_is_written_as_parked_is_unparked(stage: Capped) -> None:
     """Sooner, it would not be found, and taken for gone."""
     leased = stage.lease_many(6)
     stage.step(1.01)

@@ -180,7 +180,7 @@ def test_a_worker_that_stops_calls_no_further_tick(stage: Capped) -> None:
     assert stage.engine.calls == []
 
 
-def test_an_app_that_is_gone_meanwhile_has_its_tick_given_back_as_a_run(stage: Capped) -> None:
+def test_an_app_that_is_gone_meanwhile_has_its_tick_parked_as_a_run(stage: Capped) -> None:
     leased = begin(stage, tick(1), tick(2), tick(3))
     answered(stage, OK, REFUSED)
 

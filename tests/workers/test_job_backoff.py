@@ -1,4 +1,4 @@
-"""Job brakes: an app that asks for time does so for one job, and the others are called."""
+"""JobBackoff: an app that asks to wait does so for one job, and its others are called."""
 
 from __future__ import annotations
 
@@ -116,12 +116,12 @@ def test_of_very_many_jobs_those_that_wait_longest_are_remembered(
     stage: Capped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.dispatch.job_backoff._MAX_KNOWN", 4)
-    brakes = JobBackoff()
+    backoff = JobBackoff()
     leased = [tick(stage, uuid4()) for _ in range(9)]
     for n, each in enumerate(leased):
-        brakes.note(each, asking(429, 60 * (n + 1)), now=0.0)
-        remembered = [other for other in leased if brakes.until(other, now=0.0) is not None]
+        backoff.note(each, asking(429, 60 * (n + 1)), now=0.0)
+        remembered = [other for other in leased if backoff.until(other, now=0.0) is not None]
         assert len(remembered) <= 4
 
-    assert brakes.until(leased[0], now=0.0) is None
-    assert brakes.until(leased[8], now=0.0) == pytest.approx(540.0, abs=1.0)
+    assert backoff.until(leased[0], now=0.0) is None
+    assert backoff.until(leased[8], now=0.0) == pytest.approx(540.0, abs=1.0)

@@ -27,7 +27,7 @@ def stage() -> Iterator[Stage]:
 
 
 def one_held(connection: psycopg.Connection, stage: Stage, *, due_in: float) -> LeasedRun:
-    """A run that is taken, and that the courier has still to accept."""
+    """A run that is taken, and that the dispatcher has still to accept."""
     book(connection, add_account(connection), due_in=due_in)
     (run,) = claim_and_take(connection)
     return lease(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)

@@ -1,4 +1,4 @@
-"""Payloads: room for long bodies, shared out; and the courier that waits for them."""
+"""PayloadBudget: memory for long payloads, shared out; and the dispatcher that waits for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole station against a real database and a real receiver."""
+"""A whole worker runtime against a real database and a real receiver."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def account(connection: psycopg.Connection, settings: Settings) -> int:
 
 
 class Running:
-    """A station at work in a thread."""
+    """A runtime that works in a thread."""
 
     def __init__(self, settings: Settings, *, hears: bool = True) -> None:
         self.runtime = WorkerRuntime(settings, "test", redis_is_connected=lambda: hears)

@@ -87,7 +87,7 @@ def test_an_orderly_end_writes_all_there_is(database: str, stage: Stage) -> None
     assert settler.empty
 
 
-def test_runs_given_back_are_written_counted_and_let_go(database: str, stage: Stage) -> None:
+def test_runs_parked_are_written_counted_and_let_go(database: str, stage: Stage) -> None:
     with connect(database) as connection:
         account = add_account(connection)
         for _ in range(2):
@@ -116,7 +116,7 @@ def test_runs_given_back_are_written_counted_and_let_go(database: str, stage: St
         assert stage.dispatcher.leased_runs == set()
         waiting = "SELECT array_agg(id) FROM inflight WHERE state = 'waiting'"
         assert one(connection, waiting) == [runs[0].id]
-        counted = "SELECT label, total FROM tally WHERE name = 'given_back'"
+        counted = "SELECT label, total FROM tally WHERE name = 'parked'"
         assert connection.execute(counted).fetchall() == [("down", 1)]
 
 
@@ -271,7 +271,7 @@ def test_an_outcome_that_takes_too_long_is_tried_by_itself_and_ever_less_often(
         assert settler.empty
 
 
-def test_a_locked_run_is_given_back_later_and_the_others_at_once(
+def test_a_locked_run_is_parked_later_and_the_others_at_once(
     database: str, stage: Stage, settler: Settler
 ) -> None:
     with connect(database) as connection, connect(database) as other:
@@ -315,7 +315,7 @@ def give_back(stage: Stage, leased: LeasedRun) -> None:
     stage.channels.parked.append((leased, back))
 
 
-def test_ticks_of_a_locked_run_that_is_given_back_are_stored_later_under_its_lease(
+def test_ticks_of_a_locked_run_that_is_parked_are_stored_later_under_its_lease(
     database: str, stage: Stage, settler: Settler
 ) -> None:
     with connect(database) as connection, connect(database) as other:
@@ -335,7 +335,7 @@ def test_ticks_of_a_locked_run_that_is_given_back_are_stored_later_under_its_lea
         assert settler.empty
 
 
-def test_ticks_are_stored_once_where_the_database_is_lost_while_others_are_given_back(
+def test_ticks_are_stored_once_where_the_database_is_lost_while_others_are_parked(
     database: str, stage: Stage, settler: Settler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with connect(database) as connection:

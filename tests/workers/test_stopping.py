@@ -19,7 +19,7 @@ def parked_runs(stage: Stage) -> list[tuple[LeasedRun, BlockReason]]:
     return [(leased, parking.block_reason) for leased, parking in stage.channels.parked]
 
 
-def test_runs_that_wait_for_their_time_are_given_back_at_once(stage: Stage) -> None:
+def test_runs_that_wait_for_their_time_are_parked_at_once(stage: Stage) -> None:
     waiting = [stage.lease(0.2), stage.lease(0.05)]
 
     stage.dispatcher.stop()
@@ -43,7 +43,7 @@ def test_a_call_that_is_under_way_goes_on_and_is_settled(stage: Stage) -> None:
     assert parked_runs(stage) == []
 
 
-def test_what_comes_while_it_stops_is_given_back(stage: Stage) -> None:
+def test_what_comes_while_it_stops_is_parked(stage: Stage) -> None:
     stage.dispatcher.stop()
 
     late = stage.lease(-1.0)
@@ -64,7 +64,7 @@ def test_a_call_that_waits_for_its_name_to_be_resolved_does_not_begin(stage: Sta
     assert parked_runs(stage) == [(leased, BlockReason.STOPPING)]
 
 
-def test_a_call_that_is_broken_off_is_given_back_and_counts_for_nothing(stage: Stage) -> None:
+def test_a_call_that_is_broken_off_is_parked_and_counts_for_nothing(stage: Stage) -> None:
     leased = stage.lease(0.0)
     stage.dispatcher.stop()
 
@@ -75,7 +75,7 @@ def test_a_call_that_is_broken_off_is_given_back_and_counts_for_nothing(stage: S
     assert not stage.channels.settlements
 
 
-def test_what_waits_for_its_destination_or_its_slot_is_given_back_once() -> None:
+def test_what_waits_for_its_destination_or_its_slot_is_parked_once() -> None:
     stage = Capped()
     calling = stage.lease_many(4)
     waiting = stage.lease_many(3)
@@ -91,7 +91,7 @@ def test_what_waits_for_its_destination_or_its_slot_is_given_back_once() -> None
     assert stage.destination(URL).in_flight == 0
 
 
-def test_a_run_that_waits_for_its_payload_is_given_back_and_its_places_are_free() -> None:
+def test_a_run_that_waits_for_its_payload_is_parked_and_its_places_are_free() -> None:
     stage = Capped()
     leased = stage.lease(0.0, size=5000, data=None)
     stage.dispatcher.stop()

@@ -51,7 +51,7 @@ def probe(stage: Capped, reply: Reply, **changes: Any) -> LeasedRun:
 
 @pytest.mark.parametrize("reply", [REFUSED, NAMELESS])
 @pytest.mark.parametrize("attempts", [0, 3])
-def test_a_run_that_did_not_reach_its_app_is_given_back_and_nothing_is_counted(
+def test_a_run_that_did_not_reach_its_app_is_parked_and_nothing_is_counted(
     stage: Capped, reply: Reply, attempts: int
 ) -> None:
     leased = probe(stage, reply, attempts=attempts)
@@ -171,7 +171,7 @@ def test_the_apps_that_are_reached_again_give_the_others_more_probes(stage: Capp
 
 
 def test_patience_does_not_consume_what_waits_for_its_app(stage: Capped) -> None:
-    """A brake of another kind holds up a run for an hour; then it gets its attempt."""
+    """A breaker that is open for another reason delays a run for an hour; then it is called."""
     probe(stage, REFUSED)
     patient = lease(taken(0.0)._replace(**APP), (SECRET,), asked=0.0, answered=0.0)
 

@@ -196,7 +196,7 @@ class Settler(LoopThread):
         self._unparker.on_parked(gone, parked)
         for _, each in batch:
             if each.id in parked:
-                self._counters[counters.GIVEN_BACK, str(each.block_reason)] += 1
+                self._counters[counters.PARKED, str(each.block_reason)] += 1
 
     def _beat(self, connection: psycopg.Connection) -> None:
         heartbeats.beat(connection, "worker", self._identity)
