@@ -1,1 +1,1 @@
-"""Wakecall's own API, version 1: JSON, XML and text over one value."""
+"""Wakecall's own API, version 1, in JSON, XML and text."""

@@ -1,4 +1,7 @@
-"""Tree: what the spec does not know, runs, secrets and figures, alike in JSON and in XML."""
+"""Generic codec: any tree of values, such as a run, written alike in JSON and in XML.
+
+Job documents have forms of their own in XML, which the spec gives: see xml_codec.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from app.api.xml_text import printable
 
 Value: TypeAlias = "str | int | float | Mapping[str, Value] | Sequence[Value] | None"
 
-# What one element of a list is called in XML.
+# The name of one element of a list in XML, by the name of the list.
 _SINGULAR: Final = {
     "runs": "run",
     "attempts": "attempt",
@@ -34,9 +37,9 @@ def to_json(_name: str, value: Value) -> bytes:
 
 
 def to_xml(name: str, value: Value) -> bytes:
-    """The value in XML under the root element `name`; a list's elements bear its singular.
+    """The value in XML under the root element `name`; the elements of a list have its singular.
 
-    What is null in JSON is not there.
+    What is null in JSON has no element.
     """
     root = etree.Element(name)
     _fill(root, value)
@@ -44,7 +47,7 @@ def to_xml(name: str, value: Value) -> bytes:
 
 
 def laid_out(root: etree._Element) -> bytes:
-    """The document of this element, an element to a line."""
+    """The document of this element, with each element on its own line."""
     etree.indent(root)
     return etree.tostring(root, encoding="utf-8")
 
@@ -67,7 +70,7 @@ def element(name: str, value: Value, media_type: str) -> bytes:
 
 
 def within(root: etree._Element) -> bytes:
-    """What a list holds, written as within its frame."""
+    """The elements of a list, without the frame around them."""
     around = frame(str(root.tag), negotiation.XML_TEXT)
     return laid_out(root)[len(around.opening) : -len(around.closing)]
 
@@ -75,7 +78,7 @@ def within(root: etree._Element) -> bytes:
 def _fill(element: etree._Element, value: Value) -> None:
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            # null in JSON is an element that is not there.
+            # What is null in JSON has no element.
             if inner is not None:
                 _fill(etree.SubElement(element, name), inner)
     elif isinstance(value, bool):

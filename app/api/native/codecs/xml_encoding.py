@@ -1,4 +1,4 @@
-"""XML encoding: a body's bytes made text by what they say of themselves, and no DTD let through."""
+"""XML encoding: the bytes of a body decoded as its declarations tell, and any DTD refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UTF_8: Final = "utf-8"
 _UTF_16: Final = "utf-16"
 _CODECS: Final = {
     "utf-8": _UTF_8,
-    # Python writes it so: ElementTree's tostring(…, encoding="UTF8").
+    # Python's spelling: ElementTree's tostring(…, encoding="UTF8").
     "utf8": _UTF_8,
     "utf-16": _UTF_16,
     "iso-8859-1": "iso-8859-1",
@@ -21,7 +21,9 @@ _CODECS: Final = {
     "ascii": "ascii",
 }
 CHARSETS: Final = frozenset(_CODECS)
-_TAKEN: Final = "Send UTF-8, UTF-16, ISO-8859-1 or US-ASCII, and say which in the XML declaration."
+_SUPPORTED: Final = (
+    "Send UTF-8, UTF-16, ISO-8859-1 or US-ASCII, and name the encoding in the XML declaration."
+)
 
 # Byte order marks, and how "<" begins without one (XML 1.0, appendix F).
 _MARKS: Final = (
@@ -43,11 +45,11 @@ _BEFORE_ROOT: Final = re.compile(rf"{_S}+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
 
 
 def decode(body: bytes, charset: str | None) -> str:
-    """The document without its XML declaration; raises MalformedDocument.
+    """The text of the document without its XML declaration; raises MalformedDocument.
 
-    A byte order mark goes before `charset` (of Content-Type), and this before the declaration
-    (RFC 7303, 3); where all are silent, it is UTF-8. A `charset` that is not of Unicode is refused
-    beside another declaration, as it may be one that something on the way has added.
+    A byte order mark overrides `charset` (of Content-Type), which overrides the declaration
+    (RFC 7303, 3). Without any of these the encoding is UTF-8. A `charset` that is not of Unicode is
+    refused if the declaration names another, since a proxy may have added it.
     """
     if not body:
         raise MalformedDocument("The body is empty.", remedy="Send a job element.")
@@ -60,7 +62,7 @@ def decode(body: bytes, charset: str | None) -> str:
     except UnicodeDecodeError as error:
         raise MalformedDocument(
             f"The document is not {codec.upper()} (at byte {error.start + len(mark)}).",
-            remedy=_TAKEN,
+            remedy=_SUPPORTED,
         ) from None
     text = _DECLARATION.sub("", text, count=1) if _DECLARATION.match(text) else text
     _refuse_doctype(text)
@@ -68,9 +70,9 @@ def decode(body: bytes, charset: str | None) -> str:
 
 
 def _family(body: bytes) -> tuple[str | None, bytes]:
-    """The codec the first bytes prove, None where they only prove ASCII; the mark they begin with.
+    """The codec that the first bytes prove, None if they only prove ASCII; and their mark.
 
-    What looks like UTF-32 falls through, to be refused for the NUL characters it then holds.
+    UTF-32 is not recognised: it is refused later for the NUL characters that it then contains.
     """
     for mark, codec in _MARKS:
         if body.startswith(mark):
@@ -95,7 +97,7 @@ def _declared(text: str) -> str | None:
 
 
 def _codec(family: str | None, charset: str | None, declared: str | None) -> str:
-    """The codec of a body without a mark: the first name given, which the bytes must bear out."""
+    """The codec of a body without a mark: the first that is named, which the bytes must confirm."""
     codec = family
     is_unicode = charset is not None and _CODECS.get(charset.lower()) in {_UTF_8, _UTF_16}
     for name in (charset,) if is_unicode else (charset, declared):
@@ -103,25 +105,28 @@ def _codec(family: str | None, charset: str | None, declared: str | None) -> str
             continue
         named = _CODECS.get(name.lower())
         if named is None:
-            raise MalformedDocument(f"The encoding {quoted(name)} is not taken.", remedy=_TAKEN)
+            raise MalformedDocument(
+                f"The encoding {quoted(name)} is not supported.", remedy=_SUPPORTED
+            )
         if named == _UTF_16 and codec in {"utf-16-le", "utf-16-be"}:
             continue
         if named == _UTF_16 or codec not in {None, named}:
             raise MalformedDocument(
-                f"The document says it is in {quoted(name)}, which its bytes, its declaration "
-                "or its Content-Type contradicts.",
-                remedy=_TAKEN,
+                f"The document declares the encoding {quoted(name)}, which contradicts its bytes, "
+                "its XML declaration or its Content-Type.",
+                remedy=_SUPPORTED,
             )
         codec = named
     return codec or "utf-8"
 
 
 def _refuse_doctype(text: str) -> None:
-    """Refuse a DTD before any parser sees it: it can stand only before the root element."""
+    """Refuse a DTD before any parser sees it; it can only precede the root element."""
     position = 0
     while match := _BEFORE_ROOT.match(text, position):
         position = match.end()
     if text.startswith("<!DOCTYPE", position):
         raise MalformedDocument(
-            "The document has a DOCTYPE.", remedy="Leave it out: no DTD or entity is taken."
+            "The document has a DOCTYPE.",
+            remedy="Leave it out: DTDs and entities are not supported.",
         )

@@ -1,4 +1,4 @@
-"""Job document: a job as JSON, XML and text show and take it, and the booking that it stands for.
+"""Job document: the members of a job on the wire, and the booking that they stand for.
 
 JobDocument declares the members; the codecs read, check and write them by the schema JOB.
 """

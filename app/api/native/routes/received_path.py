@@ -1,9 +1,9 @@
 """Received path: the path of a request as the client sent it, for routes whose path has free text.
 
-Flask routes by PATH_INFO, in which the server has decoded each `%2F`, so that a callback's URL or a
-job's name can no longer be told from the rest. The converters here only select the route. Its view
-ignores the argument that they pass (its name begins with an underscore), and reads the path anew
-by `received_path`.
+Flask routes by PATH_INFO, in which the server has already decoded every escape, so that an encoded
+slash within a callback's URL or a job's name looks like any other. The converters here only select
+the route. The view ignores the argument that they pass, whose name begins with an underscore, and
+reads the path by `received_path` instead.
 """
 
 from __future__ import annotations
