@@ -125,7 +125,9 @@ class Ground:
     def start(self, kind: str, **settings: str) -> Beside:
         """A process beside; the caller ends it."""
         log = self.folder / f"beside-{kind}.log"
-        return Beside(kind, {**self.instance.environment, **settings}, log)
+        environment = {**self.instance.environment, **settings}
+        path = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
+        return Beside(kind, {**environment, "PATH": path}, log)
 
     def wait_for_beat(self, kind: str, pid: int) -> None:
         """Return once that process is at work."""
