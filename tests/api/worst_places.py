@@ -103,7 +103,7 @@ PLACES: dict[str, Place] = {
         patterns=("api.native.dialect._JOBS",),
     ),
     "a Dapr path": Place(
-        read=addresses.is_ours,
+        read=addresses.is_dapr_path,
         worst=(repeated("/"), repeated("a", "/v1.0-"), repeated("/", "", "v1.0x")),
         patterns=("api.dapr.addresses._OURS",),
     ),

@@ -24,7 +24,7 @@ def test_it_is_kept_for_a_run_that_is_sent_again(
 ) -> None:
     def judge(now: datetime) -> tuple[Booking, datetime]:
         document = JobDocument(schedule="@every 8760h", due_time="2020-01-02T00:00:00Z")
-        return bookings.of_document("shop", "tidy", document, now)
+        return bookings.make_booking("shop", "tidy", document, now)
 
     dapr_jobs.book(context, caller, judge)
     (run,) = claim_and_take(connection)

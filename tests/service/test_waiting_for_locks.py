@@ -105,7 +105,7 @@ def test_a_dapr_job_that_is_overwritten(
 ) -> None:
     def judge(now: datetime) -> tuple[Booking, datetime]:
         document = JobDocument(schedule="0 */15 * * * *")
-        return bookings.of_document("shop", "tidy", document, now)
+        return bookings.make_booking("shop", "tidy", document, now)
 
     dapr_jobs.book(context, caller, judge)
 

@@ -32,14 +32,14 @@ class Cleaned:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The answer of the application."""
-        if is_ours(environ["PATH_INFO"]):
+        if is_dapr_path(environ["PATH_INFO"]):
             environ["PATH_INFO"] = unquote_to_bytes(_clean(_raw(environ))).decode("latin-1")
             if _ENVIRON_TOKEN in environ:
                 environ[auth.TOKEN] = environ[_ENVIRON_TOKEN]
         return self._app(environ, start_response)
 
 
-def is_ours(path: str) -> bool:
+def is_dapr_path(path: str) -> bool:
     """Whether a path belongs to the Dapr API, even if nothing is at it."""
     return _OURS.match(path) is not None
 

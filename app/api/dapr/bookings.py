@@ -26,7 +26,7 @@ _SEGMENT: Final = "!$&'()*+,;=:@"
 _MEMBERS: Final = ("schedule", "dueTime", "ttl", "repeats")
 
 
-def of_document(
+def make_booking(
     app_id: str, name: str, document: JobDocument, now: datetime
 ) -> tuple[Booking, datetime]:
     """The booking, and its first tick; a past tick is due at once.
@@ -76,9 +76,9 @@ def _preview(members: Mapping[str, Any], after: datetime, count: int) -> Preview
         schedule=_text(members, "schedule"),
         due_time=_text(members, "dueTime"),
         ttl=_text(members, "ttl"),
-        repeats=documents.repeats_of(members["repeats"]) if "repeats" in members else None,
+        repeats=documents.parse_repeats(members["repeats"]) if "repeats" in members else None,
     )
-    return preview.of_times(times, after=after, count=count)
+    return preview.preview_times(times, after=after, count=count)
 
 
 def _text(members: Mapping[str, Any], name: str) -> str | None:

@@ -14,7 +14,7 @@ LONG_PATHS: Final = re.compile(r"/+v1\.0[^/]*/+jobs/.*", re.DOTALL)
 
 DIALECT: Final = ApiDialect(
     dialect=Dialect.DAPR,
-    covers=addresses.is_ours,
+    covers=addresses.is_dapr_path,
     long_bodies=LONG_PATHS,
     key_header=addresses.TOKEN,
     app_header=apps.HEADER,

@@ -73,7 +73,7 @@ def read(body: bytes) -> JobDocument:
     A body whose only member is `job` is unwrapped: Dapr's first documentation had clients send
     that. Raises MalformedDocument.
     """
-    text = protojson.decoded(body) if body else "{}"
+    text = protojson.decode(body) if body else "{}"
     given = protojson.members(text, {**_FIELDS, **_WRAPPER})
     wrapped = given.pop("job", None)
     if not given and wrapped is not None and wrapped.is_object:
@@ -116,7 +116,7 @@ def write(name: str, written: Mapping[str, Any], data: bytes | None) -> bytes:
     return _object(texts)
 
 
-def repeats_of(value: object) -> int:
+def parse_repeats(value: object) -> int:
     """The member `repeats` of a preview; raises InvalidMember."""
     if isinstance(value, str):
         with suppress(MalformedDocument):

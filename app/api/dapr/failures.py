@@ -102,7 +102,7 @@ def no_app(what: str) -> DaprError:
     return DaprError(_APP_ID, what)
 
 
-def of_scheduler(status: int, kind: str, description: str) -> DaprError:
+def scheduler_error(status: int, kind: str, description: str) -> DaprError:
     """An error of Dapr's scheduler, which its sidecar gets over gRPC; `kind` is the gRPC code."""
     verb, code = _VERBS[request.method]
     return DaprError(
@@ -128,7 +128,7 @@ def render(error: errors.WakecallError) -> Response:
     if isinstance(error, errors.MethodNotOffered | errors.NotFound):
         error = no_route()
     if isinstance(error, errors.Unavailable) and request.endpoint is not None:
-        unavailable = of_scheduler(503, "Unavailable", error.message)
+        unavailable = scheduler_error(503, "Unavailable", error.message)
         return _answer(unavailable.failure, unavailable.message, problems.headers_of(error))
     if isinstance(error, DaprError):
         return _answer(error.failure, error.message, {})

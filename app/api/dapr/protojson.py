@@ -44,7 +44,7 @@ class Written:
         return self.text.startswith("{")
 
 
-def decoded(body: bytes) -> str:
+def decode(body: bytes) -> str:
     """The text of a body; raises MalformedDocument where it is not valid UTF-8."""
     try:
         text = body.decode()

@@ -51,7 +51,7 @@ def _keep_to_dapr() -> None:
     if BOUND not in request.environ:
         return
     browsers.refuse_other_hosts()
-    if not addresses.is_ours(request.path):
+    if not addresses.is_dapr_path(request.path):
         raise failures.no_route()
 
 
@@ -71,14 +71,16 @@ def schedule_job(_name: str) -> Response:
     if document.schedule is None and document.due_time is None:
         raise failures.schedule_empty()
     try:
-        judge = partial(bookings.of_document, app_id, name, document)
+        judge = partial(bookings.make_booking, app_id, name, document)
         dapr_jobs.book(current_context(), caller, judge, overwrite=document.overwrite)
     except Refusal as refusal:
         where = "" if refusal.member == "name" else "job failed validation: "
-        raise failures.of_scheduler(500, "Unknown", f"{where}{refusal.text}") from None
+        raise failures.scheduler_error(500, "Unknown", f"{where}{refusal.text}") from None
     except Conflict:
         key = f"app||{failures.NAMESPACE}||{app_id}||{name}"
-        raise failures.of_scheduler(409, "AlreadyExists", f"job already exists: '{key}'") from None
+        raise failures.scheduler_error(
+            409, "AlreadyExists", f"job already exists: '{key}'"
+        ) from None
     return Response(status=204)
 
 
@@ -93,7 +95,7 @@ def get_job(_name: str) -> Response:
     try:
         found = dapr_jobs.get(current_context(), caller, app_id, name)
     except NotFound:
-        raise failures.of_scheduler(500, "NotFound", f"job not found: {name}") from None
+        raise failures.scheduler_error(500, "NotFound", f"job not found: {name}") from None
     return Response(documents.write(name, found.written or {}, found.data), content_type=_JSON)
 
 
@@ -137,7 +139,7 @@ def metadata() -> Response:
 
 
 def _covers() -> bool:
-    return BOUND in request.environ or addresses.is_ours(request.path)
+    return BOUND in request.environ or addresses.is_dapr_path(request.path)
 
 
 def _sender() -> tuple[Caller, str]:
@@ -146,7 +148,7 @@ def _sender() -> tuple[Caller, str]:
     # A sidecar serves one app; it ignores the header, as Dapr's does.
     named = None if BOUND in request.environ else request.headers.get(dapr_apps.HEADER)
     try:
-        app_id = dapr_apps.of_caller(current_context(), caller, named or None)
+        app_id = dapr_apps.find_app(current_context(), caller, named or None)
     except InvalidMember as refusal:
         raise failures.no_app(f"{refusal.message} {refusal.remedy}") from None
     failures.remember_app(app_id)
@@ -171,5 +173,5 @@ def _checked_name() -> str:
     try:
         check_name(name)
     except Refusal as refusal:
-        raise failures.of_scheduler(500, "Unknown", refusal.text) from None
+        raise failures.scheduler_error(500, "Unknown", refusal.text) from None
     return name

@@ -17,7 +17,7 @@ FUSION: Final = "fusion"
 def _preview(members: Mapping[str, Any], after: datetime, count: int) -> Preview:
     """The preview of a schedule saved at `after`: intervals without a start count from then."""
     schedule = schedule_document.parse_lenient(members, resource=None, now=after)
-    return preview.of_schedule(schedule, after=after, count=count)
+    return preview.preview_schedule(schedule, after=after, count=count)
 
 
 PREVIEWER: Final = previews.Previewer(

@@ -42,11 +42,13 @@ def list_jobs(app: str | None = None) -> Response:
     """The status of the account's jobs, or of some types or one app, in pages."""
     caller = admission.admit()
     kinds = {resources.read_kind(each) for each in request.args.getlist("type")}
-    after, limit = wire.after(), wire.page_limit()
+    after, limit = wire.parse_cursor(), wire.parse_limit()
     with job_status.list_jobs(
         current_context(), caller, kinds=kinds, app=app, after=after, limit=limit + 1
     ) as found:
-        return wire.page(map(status_document.render_job, found), itemgetter("resource"), limit)
+        return wire.page_response(
+            map(status_document.render_job, found), itemgetter("resource"), limit
+        )
 
 
 @route(fusion, "GET", "/jobs/<resource>")
@@ -55,7 +57,7 @@ def list_jobs(app: str | None = None) -> Response:
 def get_job(resource: str, app: str | None = None) -> Response:
     """The status of a job."""
     caller = admission.admit()
-    return wire.answer(
+    return wire.json_response(
         status_document.render_job(
             job_status.get_job(current_context(), caller, resource_of(resource), app=app)
         )
@@ -79,8 +81,10 @@ def get_history(resource: str, app: str | None = None) -> Response:
     """The runs of a job, newest first, the one under way included."""
     caller = admission.admit()
     of = resource_of(resource)
-    runs = job_status.list_runs(current_context(), caller, of, limit=wire.limit(), app=app)
-    return wire.answer([status_document.render_run(str(of), each) for each in runs])
+    runs = job_status.list_runs(
+        current_context(), caller, of, limit=wire.parse_history_limit(), app=app
+    )
+    return wire.json_response([status_document.render_run(str(of), each) for each in runs])
 
 
 @route(fusion, "GET", "/jobs/<resource>/schedule")
@@ -90,7 +94,7 @@ def get_schedule(resource: str, app: str | None = None) -> Response:
     """The schedule of a job, as it was put."""
     caller = admission.admit()
     saved = schedules.get(current_context(), caller, resource_of(resource), app=app)
-    return wire.answer(schedule_document.render_saved(saved))
+    return wire.json_response(schedule_document.render_saved(saved))
 
 
 @route(fusion, "PUT", "/jobs/<resource>/schedule")
@@ -100,9 +104,9 @@ def put_schedule(resource: str, app: str | None = None) -> Response:
     """Replace the whole schedule of a job."""
     caller = admission.admit()
     of = resources.parse(resource)
-    sent = schedule_document.parse(wire.members(), resource=of, now=caller.now)
+    sent = schedule_document.parse(wire.read_members(), resource=of, now=caller.now)
     schedules.put(current_context(), caller, of, sent, app=app)
-    return wire.answer(schedule_document.render(sent))
+    return wire.json_response(schedule_document.render(sent))
 
 
 @route(fusion, "DELETE", "/jobs/<resource>/schedule")
@@ -121,6 +125,6 @@ def delete_schedule(resource: str, app: str | None = None) -> Response:
 def act(resource: str, app: str | None = None) -> Response:
     """Start or abort a job now; the answer is 200 and says whether the action was accepted."""
     caller = admission.admit()
-    action = action_document.parse(wire.members())
+    action = action_document.parse(wire.read_members())
     result = actions.perform(current_context(), caller, resource_of(resource), action, app=app)
-    return wire.answer(action_document.render(result))
+    return wire.json_response(action_document.render(result))

@@ -27,11 +27,11 @@ tasks: Final = Blueprint("fusion_tasks", __name__)
 def list_tasks(app: str | None = None) -> Response:
     """All tasks of the account, or of an app, in pages."""
     caller = admission.admit()
-    after, limit = wire.after(Kind.TASK), wire.page_limit()
+    after, limit = wire.parse_cursor(Kind.TASK), wire.parse_limit()
     with service.list_tasks(
         current_context(), caller, app=app, after=after, limit=limit + 1
     ) as found:
-        return wire.page(map(task_document.render, found), itemgetter("id"), limit)
+        return wire.page_response(map(task_document.render, found), itemgetter("id"), limit)
 
 
 @route(tasks, "POST", "/tasks")
@@ -42,7 +42,7 @@ def create_task(app: str | None = None) -> Response:
     caller = admission.admit()
     sent = _sent_task()
     service.create(current_context(), caller, sent, app=app)
-    return wire.answer(task_document.render(sent.source_document))
+    return wire.json_response(task_document.render(sent.source_document))
 
 
 @route(tasks, "GET", "/tasks/<task_id>")
@@ -50,7 +50,7 @@ def create_task(app: str | None = None) -> Response:
 @takes(ignoring=True)
 def get_task(task_id: str, app: str | None = None) -> Response:
     """A task as it was sent."""
-    return wire.answer(
+    return wire.json_response(
         task_document.render(service.get(current_context(), admission.admit(), task_id, app=app))
     )
 
@@ -63,7 +63,7 @@ def put_task(task_id: str, app: str | None = None) -> Response:
     caller = admission.admit()
     sent = _sent_task(task_id)
     service.put(current_context(), caller, sent, app=app)
-    return wire.answer(task_document.render(sent.source_document))
+    return wire.json_response(task_document.render(sent.source_document))
 
 
 @route(tasks, "DELETE", "/tasks/<task_id>")
@@ -79,5 +79,8 @@ def _sent_task(task_id: str | None = None) -> Task:
     """The task in the request's body; `task_id` is that of the path. Raises Refused."""
     settings = current_context().settings
     return task_document.parse(
-        wire.members(), allow=settings.allow_targets, deny=settings.deny_targets, task_id=task_id
+        wire.read_members(),
+        allow=settings.allow_targets,
+        deny=settings.deny_targets,
+        task_id=task_id,
     )

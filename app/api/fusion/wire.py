@@ -22,7 +22,7 @@ DEFAULT_LISTED: Final = 100
 _DIGITS: Final = 18
 
 
-def members() -> dict[str, Any]:
+def read_members() -> dict[str, Any]:
     """The members of the object in the body, whatever its Content-Type is: curl sends another.
 
     Raises MalformedDocument and TooLarge.
@@ -30,13 +30,13 @@ def members() -> dict[str, Any]:
     return json_reader.parse(bodies.read(bodies.MAX_DOCUMENT))
 
 
-def answer(value: Any) -> Response:  # noqa: ANN401 - JSON holds anything
+def json_response(value: Any) -> Response:  # noqa: ANN401 - JSON holds anything
     """A 200 with the value as JSON, whatever the request accepts."""
     body = orjson.dumps(value, option=orjson.OPT_INDENT_2)
     return Response(body, content_type=negotiation.JSON)
 
 
-def page(
+def page_response(
     items: Iterable[dict[str, Any]], cursor: Callable[[dict[str, Any]], str], limit: int
 ) -> Response:
     """A list of at most `limit` items, bounded in bytes, with a Link to the next page.
@@ -50,7 +50,7 @@ def page(
     return answer
 
 
-def page_limit() -> int:
+def parse_limit() -> int:
     """The `limit` of a list, or that of a page where none is given; raises InvalidMember."""
     asked = request.args.get(LIMIT)
     if asked is None:
@@ -64,7 +64,7 @@ def page_limit() -> int:
     return int(asked)
 
 
-def after(kind: Kind | None = None) -> Resource | None:
+def parse_cursor(kind: Kind | None = None) -> Resource | None:
     """The resource after which the page begins; where a kind is given, the cursor is an id of it.
 
     Raises InvalidMember.
@@ -75,7 +75,7 @@ def after(kind: Kind | None = None) -> Resource | None:
     return resources.parse(f"{kind}:{asked}" if kind else asked, member=pages.CURSOR)
 
 
-def limit() -> int:
+def parse_history_limit() -> int:
     """The `limit` of a history, at most MAX_LISTED even where more is asked for.
 
     Raises InvalidMember.

@@ -24,7 +24,7 @@ _PAST: Final = "dueTime: {} is past, so that this tick is due at once{}."
 _MISSED: Final = ", and so is each that the schedule has had since"
 
 
-def of_times(times: Times, *, after: datetime, count: int) -> Preview:
+def preview_times(times: Times, *, after: datetime, count: int) -> Preview:
     """The preview of `times` if they are booked at `after` (aware), with up to `count` ticks.
 
     Raises Refusal for a member that cannot be read; `reasons` has why the times cannot be booked.

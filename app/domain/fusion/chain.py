@@ -18,19 +18,19 @@ def refuse_cycle(job: str, upstreams: Iterable[str], existing: Mapping[str, Iter
     """Refuse what `find_cycle` finds; raises InvalidMember for `triggers`, naming the cycle."""
     cycle = find_cycle(job, upstreams, existing)
     if cycle is not None:
-        raise endless(cycle)
+        raise cycle_error(cycle)
 
 
-def endless(cycle: tuple[str, ...]) -> InvalidMember:
+def cycle_error(cycle: tuple[str, ...]) -> InvalidMember:
     """The error for triggers that close this cycle."""
     return InvalidMember(
         "triggers",
-        f"The jobs would start one another endlessly: {in_words(cycle)}.",
+        f"The jobs would start one another endlessly: {format_cycle(cycle)}.",
         remedy="Remove one of these triggers, or let the job follow one outside the cycle.",
     )
 
 
-def too_long(job: str) -> InvalidMember:
+def length_error(job: str) -> InvalidMember:
     """The error for triggers by which more than MAX_BEFORE jobs would come before `job`."""
     return InvalidMember(
         "triggers",
@@ -61,7 +61,7 @@ def find_cycle(
     return None
 
 
-def in_words(cycle: tuple[str, ...]) -> str:
+def format_cycle(cycle: tuple[str, ...]) -> str:
     """`task:a -> task:b -> task:a`, the middle left out where it is long."""
     named = list(cycle)
     if len(named) > _MAX_NAMED:

@@ -28,7 +28,7 @@ _ENDS: Final = {
 }
 
 
-def of_schedule(schedule: Schedule, *, after: datetime, count: int) -> Preview:
+def preview_schedule(schedule: Schedule, *, after: datetime, count: int) -> Preview:
     """The preview of a schedule at `after`: the next firings of all triggers as one list.
 
     A schedule that is not enabled has no firings.
@@ -51,7 +51,7 @@ def _reasons(schedule: Schedule) -> Iterator[Objection | InvalidMember]:
         upstreams = [each.upstream for each in follows_of(schedule)]
         cycle = chain.find_cycle(str(schedule.resource), upstreams, {})
         if cycle is not None:
-            yield chain.endless(cycle)
+            yield chain.cycle_error(cycle)
 
 
 def _warnings(schedule: Schedule, after: datetime, gap: Gap) -> Iterator[str]:

@@ -76,7 +76,7 @@ def delete(context: Context, account: Account, app_id: str) -> None:
     endpoints.delete(context, account, Dialect.DAPR, app_id, unused=True)
 
 
-def of_caller(context: Context, caller: Caller, named: str | None) -> str:
+def find_app(context: Context, caller: Caller, named: str | None) -> str:
     """The id of the app whose jobs a request is about: its key's, its header's, or the only one.
 
     Raises InvalidMember for HEADER where none of these gives an app.

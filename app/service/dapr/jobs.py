@@ -16,14 +16,13 @@ from app.domain.job import Booking, Dialect, Job
 from app.errors import Conflict, NotFound
 from app.service import jobs
 from app.service.context import Context
+from app.service.jobs_by_name import TRIES
 from app.service.usage import within_limits
 from app.store import inflight, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
 from app.store.job_names import NameTaken, holder
 
-TRIES: Final = 5
-"""A try fails where another request books or ends a job of this very name at the same time."""
 _REPLACED: Final = "the job was overwritten"
 
 

@@ -151,6 +151,6 @@ def _refuse_cycle(
             existing[follower].append(upstream)
         chain.refuse_cycle(name, upstreams, existing)
         # The cycle is longer than the part of the chains that was read to name it.
-        raise chain.endless((name, name))
+        raise chain.cycle_error((name, name))
     if found.jobs > chain.MAX_BEFORE:
-        raise chain.too_long(name)
+        raise chain.length_error(name)

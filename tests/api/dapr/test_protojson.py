@@ -12,7 +12,7 @@ FIELDS = {"dueTime": "due", "due_time": "due", "data": "data", "repeats": "repea
 
 
 def members(body: bytes) -> dict[str, str]:
-    found = protojson.members(protojson.decoded(body), FIELDS)
+    found = protojson.members(protojson.decode(body), FIELDS)
     return {field: value.text for field, value in found.items()}
 
 

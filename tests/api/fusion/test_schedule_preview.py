@@ -15,7 +15,7 @@ NOW = utc(2026, 11, 22, 14, 0, 0, 123_456)
 def told(job: str | None = None, count: int = 4, **members: Any) -> Preview:
     named = None if job is None else resource.parse(job)
     found = schedule_document.parse_lenient(members, resource=named, now=NOW)
-    return preview.of_schedule(found, after=NOW, count=count)
+    return preview.preview_schedule(found, after=NOW, count=count)
 
 
 def test_the_firings_of_all_triggers_are_one_list() -> None:

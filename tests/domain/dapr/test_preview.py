@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from app.domain.dapr.booking import Times
 from app.domain.dapr.description import describe_days
-from app.domain.dapr.preview import of_times
+from app.domain.dapr.preview import preview_times
 from app.domain.dapr.reader import Fields, read
 from app.domain.dapr.refusal import Refusal
 from app.domain.preview import MAX_FIRINGS
@@ -25,7 +25,7 @@ SHORT = "; shorter months leave out the days they lack."
 
 
 def test_a_schedule() -> None:
-    found = of_times(Times(schedule="@every 1m"), after=NOW, count=3)
+    found = preview_times(Times(schedule="@every 1m"), after=NOW, count=3)
     assert found.next == (NOW + MINUTE, NOW + 2 * MINUTE, NOW + 3 * MINUTE)
     assert found.minimum_gap == 60
     assert found.reasons == found.warnings == ()
@@ -33,7 +33,7 @@ def test_a_schedule() -> None:
 
 
 def test_a_due_time_alone() -> None:
-    found = of_times(Times(due_time="15s"), after=NOW, count=3)
+    found = preview_times(Times(due_time="15s"), after=NOW, count=3)
     assert found.next == (NOW + timedelta(seconds=15),)
     assert found.minimum_gap is None
     assert found.reasons == found.warnings == ()
@@ -41,16 +41,16 @@ def test_a_due_time_alone() -> None:
 
 def test_the_end_is_seen() -> None:
     by_repeats = Times(schedule="@every 1m", due_time="0s", repeats=3)
-    found = of_times(by_repeats, after=NOW, count=10)
+    found = preview_times(by_repeats, after=NOW, count=10)
     assert found.next == (NOW, NOW + MINUTE, NOW + 2 * MINUTE)
     by_ttl = Times(schedule="@every 1m", due_time="0s", ttl="2m")
-    assert of_times(by_ttl, after=NOW, count=10).next == found.next
-    assert of_times(by_ttl, after=NOW, count=1).next == (NOW,)
+    assert preview_times(by_ttl, after=NOW, count=10).next == found.next
+    assert preview_times(by_ttl, after=NOW, count=1).next == (NOW,)
 
 
 def test_what_is_told_from_now_on_is_told_in_utc() -> None:
     after = NOW.astimezone(timezone(timedelta(hours=14)))
-    found = of_times(Times(schedule="@monthly", due_time="P1M"), after=after, count=2)
+    found = preview_times(Times(schedule="@monthly", due_time="P1M"), after=after, count=2)
     assert found.next == (utc(2026, 12, 22, 5, 30), utc(2027, 1, 1))
     assert all(each.tzinfo is UTC for each in found.next)
 
@@ -66,7 +66,7 @@ def test_what_is_told_from_now_on_is_told_in_utc() -> None:
     ],
 )
 def test_what_may_not_be_booked_says_why(times: Times, reason: str) -> None:
-    found = of_times(times, after=NOW, count=3)
+    found = preview_times(times, after=NOW, count=3)
     assert found.next == ()
     assert found.minimum_gap is None
     assert len(found.reasons) == 1
@@ -84,7 +84,7 @@ def test_what_may_not_be_booked_says_why(times: Times, reason: str) -> None:
 )
 def test_what_cannot_be_read_is_refused(times: Times, member: str) -> None:
     with pytest.raises(Refusal) as refusal:
-        of_times(times, after=NOW, count=3)
+        preview_times(times, after=NOW, count=3)
     assert refusal.value.member == member
 
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_read_is_refused(times: Times, member: str) -> None:
     ],
 )
 def test_the_days_in_words(schedule: str, words: str | None) -> None:
-    found = of_times(Times(schedule=schedule), after=NOW, count=1)
+    found = preview_times(Times(schedule=schedule), after=NOW, count=1)
     assert list(found.warnings) == ([] if words is None else [words])
 
 
@@ -129,7 +129,7 @@ ROME = "Europe/Rome"
 
 
 def test_the_changes_of_the_clock_are_told() -> None:
-    found = of_times(Times(schedule=f"CRON_TZ={ROME} 0 30 2 * * *"), after=NOW, count=2)
+    found = preview_times(Times(schedule=f"CRON_TZ={ROME} 0 30 2 * * *"), after=NOW, count=2)
     assert found.next == (utc(2026, 11, 23, 1, 30), utc(2026, 11, 24, 1, 30))
     assert found.minimum_gap == 3600
     clock = f"the clock of {ROME} goes"
@@ -142,9 +142,9 @@ def test_the_changes_of_the_clock_are_told() -> None:
 
 def test_a_due_time_that_is_past_is_told() -> None:
     past = "dueTime: 2026-11-22T04:30:00Z is past, so that this tick is due at once"
-    found = of_times(Times(due_time="-1h"), after=NOW, count=2)
+    found = preview_times(Times(due_time="-1h"), after=NOW, count=2)
     assert found.warnings == (f"{past}.",)
-    found = of_times(Times(due_time="-1h", schedule="@every 10m"), after=NOW, count=2)
+    found = preview_times(Times(due_time="-1h", schedule="@every 10m"), after=NOW, count=2)
     assert found.warnings == (f"{past}, and so is each that the schedule has had since.",)
 
 
@@ -156,7 +156,7 @@ def test_the_ends_of_the_calendar(after: datetime) -> None:
         Times(schedule="@daily", due_time="0s"),
         Times(due_time="0s"),
     ):
-        found = of_times(times, after=after, count=2)
+        found = preview_times(times, after=after, count=2)
         assert found.next or found.reasons
 
 
@@ -169,8 +169,8 @@ def test_no_preview_takes_long() -> None:
             Times(schedule=zoned(schedule)),
             Times(schedule=zoned(schedule), due_time="1h", ttl="P100Y", repeats=10**6),
         ):
-            of_times(times, after=NOW, count=MAX_FIRINGS)
+            preview_times(times, after=NOW, count=MAX_FIRINGS)
             began = time.thread_time()
-            of_times(times, after=NOW, count=MAX_FIRINGS)
+            preview_times(times, after=NOW, count=MAX_FIRINGS)
             took.append(time.thread_time() - began)
     assert max(took) < 1
