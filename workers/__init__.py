@@ -1,1 +1,1 @@
-"""The processes behind the web: scheduler, worker, maintenance."""
+"""The processes behind the web: scheduler, with maintenance, and worker, with its quarantine."""

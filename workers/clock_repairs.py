@@ -1,4 +1,4 @@
-"""Clock repairs: a thread of a scheduler that acts once the database's clock was set back."""
+"""Clock repairs: a thread that corrects rows once the database's clock was set back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.store.counters import add_counters
 from app.uptime import read_uptime
 from workers.clock_watch import ClockWatch
 from workers.loop_thread import LoopThread
-from workers.maintenance import tell_unreadable
+from workers.maintenance import log_unreadable
 
 _PAUSE_S: Final = 0.2
 
@@ -25,9 +25,9 @@ that was under way counts from the clock as it was when the call began, which ma
 
 
 class ClockRepairs(LoopThread):
-    """Brings back what was written by a clock that was ahead; by itself, so that no claim waits.
+    """Corrects times that a clock wrote that was ahead; in a thread, so that no claim waits.
 
-    It has a connection only while it is at work.
+    The thread has a connection only while it repairs.
     """
 
     def __init__(
@@ -44,17 +44,15 @@ class ClockRepairs(LoopThread):
         self._again_at: list[float] = []
 
     def run_once(self) -> None:
-        """Repair after each step back that was not repaired yet."""
-        # The scheduler may note a further step meanwhile, which is repaired next.
+        """Repair after every step back that was not repaired yet."""
+        # The scheduler may append a further step during the repair; the next turn repairs it.
         steps_back = tuple(self._clock_watch.steps_back)
         if not steps_back:
             self._repair_again()
             return
         with self._database.use() as connection:
-            brought_back = bring_back(connection, step=sum(steps_back), failed=_tell_failed)
-            armed = rearm_ahead(
-                connection, has_ended=self._ended.is_set, unreadable=tell_unreadable
-            )
+            brought_back = bring_back(connection, step=sum(steps_back), failed=_log_failed)
+            armed = rearm_ahead(connection, has_ended=self._ended.is_set, unreadable=log_unreadable)
             add_counters(connection, {(counters.REPAIR, "clock"): armed} if armed else {})
         self._database.close()
         logger.warning("clock.repaired", runs=brought_back, jobs=armed)
@@ -78,5 +76,5 @@ class ClockRepairs(LoopThread):
         self._database.close()
 
 
-def _tell_failed(error: psycopg.Error) -> None:
+def _log_failed(error: psycopg.Error) -> None:
     logger.error("clock.repair_failed", error=in_words(error))

@@ -1,4 +1,4 @@
-"""ClockWatch: follows the database's clock for a scheduler, and tells of every step it makes."""
+"""Clock watch: follows the database's clock for a scheduler, and logs every step of it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from app.store.clock_steps import read_epoch
 from app.uptime import read_uptime
 
 DOUBT_S: Final = 300.0
-"""For how long a clock that leapt forward is not believed, unless it is set otherwise."""
+"""For how long a clock that leapt forward is not believed, unless WAKECALL_CLOCK_DOUBT differs."""
 
 
 class ClockWatch:
     """The database's clock as one scheduler follows it (app/domain/database_clock.py).
 
-    Its thread asks for each tick; others may read what it has found.
+    Only the scheduler's thread calls `observe`, once a tick; other threads read what it found.
     """
 
     def __init__(
@@ -40,20 +40,20 @@ class ClockWatch:
 
     @property
     def doubt(self) -> float:
-        """By how many seconds the clock is ahead of what is believed of it."""
+        """By how many seconds the clock is ahead of the time that is believed."""
         return self._database.doubt
 
     @property
     def steady_for(self) -> float:
-        """For how many seconds the clock has made no step, as far as this process knows."""
+        """For how many seconds this process has seen no step of the clock."""
         return self._clock() - self._stepped_at
 
     def until(self) -> datetime:
-        """The latest instant by which anything may be done."""
+        """The latest instant that is believed to have come: nothing due later may be claimed."""
         return datetime.fromtimestamp(self._database.until(self._clock()), UTC)
 
     def observe(self, connection: psycopg.Connection) -> Change:
-        """Read the clock, and tell of a step."""
+        """Read the clock, log a step, and return what changed."""
         asked = self._clock()
         reading = read_epoch(connection)
         answered = self._clock()
@@ -72,5 +72,5 @@ class ClockWatch:
         return change
 
     def was_set_back(self, step: float) -> None:
-        """Note that what the clock wrote may lie `step` seconds ahead."""
+        """Record a step back: times that were written before it may lie `step` seconds ahead."""
         self.steps_back.append(step)

@@ -1,4 +1,4 @@
-"""Firing limits: what one scheduler knows of the accounts that may be near their limits."""
+"""Firing limits: which accounts may be near their limits, as far as one scheduler knows."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from app.uptime import read_uptime
 class KnownFirings:
     """Used by the scheduler's thread alone.
 
-    An account that begins few runs is counted here only, and costs a claim nothing. One that begins
-    more, or has a limit of its own below the usual, is counted in the database, where every
-    scheduler sees it.
+    The runs of an account that begins few are counted here only, and cost a claim nothing. The runs
+    of an account that begins more, or has a limit below the default, are counted in the database,
+    where every scheduler sees them.
     """
 
     def __init__(self, defaults: Limits, *, clock: Callable[[], float] = read_uptime) -> None:
@@ -38,7 +38,7 @@ class KnownFirings:
         self._near: frozenset[int] = frozenset()
 
     def limits(self, connection: psycopg.Connection) -> FiringLimits:
-        """What the next claim has to know; reads the database where what is known is too old."""
+        """The limits that the next claim applies; reads from the database what is out of date."""
         now = self._clock()
         if now - self._own_at >= OWN_LIMITS_S:
             own = store.with_own(connection)
@@ -66,11 +66,11 @@ class KnownFirings:
         )
 
     def count(self, begun: Mapping[int, int]) -> None:
-        """So many runs of each account began."""
+        """Add the runs that began, by account."""
         self._begun.update(begun)
 
     def postponed(self, accounts: Iterable[int]) -> None:
-        """Firings of these accounts wait now."""
+        """Record that these accounts have postponed firings."""
         self._queued |= frozenset(accounts)
 
     def _allowed(self, account_id: int) -> Allowed:
@@ -78,7 +78,7 @@ class KnownFirings:
         return Allowed(per_second=limits.firings_per_second, runs=limits.runs_under_way)
 
     def _half_full(self, connection: psycopg.Connection) -> frozenset[int]:
-        """The accounts that have at least half of the runs under way that they may have."""
+        """The accounts that have at least half of the runs under way that their limit allows."""
         return runs_under_way.near_limit(
             connection,
             self._defaults.runs_under_way,
@@ -90,7 +90,7 @@ class KnownFirings:
         return self._own.get(account_id, self._defaults)
 
     def _busy(self) -> Iterable[int]:
-        """The accounts that began more than need not be counted, in the present second."""
+        """The accounts that in the present window began more runs than may stay uncounted."""
         for account_id, number in self._begun.items():
             limits = self._of(account_id)
             uncounted = quiet_number(limits.firings_per_second) // QUIET_SHARE
@@ -98,7 +98,7 @@ class KnownFirings:
                 yield account_id
 
     def _differing(self) -> dict[int, Allowed]:
-        """The accounts whose own limits are not those that a claim knows."""
+        """The accounts whose own limits differ from the defaults that a claim knows."""
         default = self._defaults
         return {
             account_id: self._allowed(account_id)

@@ -1,4 +1,4 @@
-"""Loop thread: a thread that does one thing again and again, whatever that thing raises."""
+"""Loop thread: calls run_once again and again; an exception is logged and never ends the thread."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from app.store.database_errors import Kind, kind_of
 
 
 class LoopThread(threading.Thread):
-    """A thread that does one thing over and over, and outlives every Exception of that thing.
+    """Calls `run_once` in a loop, `interval` seconds apart; logs every Exception and goes on.
 
-    Where it does end otherwise than by `stop`, its process ends (app/thread_failures.py).
+    If the thread ends otherwise than by `stop`, its process ends (app/thread_failures.py).
     """
 
     def __init__(self, name: str, interval: float) -> None:
@@ -20,11 +20,11 @@ class LoopThread(threading.Thread):
         self._ended = threading.Event()
 
     def run_once(self) -> None:
-        """Do the thing; that PostgreSQL is away was logged by the connection already."""
+        """Do one turn of the work; the connection has logged already that PostgreSQL is away."""
         raise NotImplementedError
 
     def run(self) -> None:
-        """Do it, pause, do it again, until told to stop."""
+        """Call `run_once` and pause, until `stop` is called; then close."""
         while not self._ended.is_set():
             try:
                 self.run_once()
@@ -44,8 +44,8 @@ class LoopThread(threading.Thread):
                 logger.error("thread.failed", thread=self.name, exc_info=error)
 
     def close(self) -> None:
-        """Give up what the thread used, at its end."""
+        """Release what the thread used; called at its end."""
 
     def stop(self) -> None:
-        """Finish what is being done, then end."""
+        """Let the thread end after the present turn."""
         self._ended.set()

@@ -1,4 +1,4 @@
-"""Maintenance: partitions made ahead and dropped in time, orphans armed, leftovers cleared."""
+"""Maintenance: creates and drops partitions, arms orphaned jobs, deletes what has expired."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ from workers.loop_thread import LoopThread
 _REPAIR_S: Final = 30.0
 _HOUR_S: Final = 3600.0
 _AGAIN_S: Final = 300.0
-"""How soon a step that is rarely taken is taken again after it failed."""
+"""How soon a step with a long interval is taken again after it failed."""
 
 _ORPHANS: Final = 1000
-# Small steps, each a transaction of its own; what is left after so many waits for the next turn.
+# Rows are deleted in small transactions; what is left after _STEPS of them waits for a turn.
 _PURGED: Final = 500
 _STEPS: Final = 200
 
 
 @dataclass(slots=True)
 class _Step:
-    """One of the things to be done, every so many seconds; `due_at` is on the monotonic clock."""
+    """A task that is done `every` so many seconds; `due_at` is on the monotonic clock."""
 
     name: str
     do: Callable[[psycopg.Connection], None]
@@ -54,10 +54,10 @@ class _Step:
 
 
 class Maintenance(LoopThread):
-    """The slow loop beside the scheduler; several may run, each step is safe twice.
+    """The slow loop beside the scheduler. Several may run: it is safe to take a step twice.
 
-    A step that fails keeps no other from being taken, and is taken again later. `reseal` is given
-    where more than one key is (workers/resealing.py).
+    A step that fails does not keep others from being taken, and is taken again later. `reseal` is
+    given where more than one key is configured (workers/resealing.py).
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Maintenance(LoopThread):
         try:
             with self._database.use() as connection:
                 step.do(connection)
-        except Exception as error:  # one step that fails is not all of them
+        except Exception as error:  # one failing step must not stop the others
             kind = kind_of(error)
             if kind is Kind.AWAY:
                 raise
@@ -151,7 +151,7 @@ class Maintenance(LoopThread):
     def _see_clock(self, connection: psycopg.Connection) -> None:
         seen = trusted_clock.see(connection, steady_s=self._clock_watch.steady_for)
         if seen.behind and not self._has_seen_clock:
-            # No scheduler was there when it was set back.
+            # The clock was set back while no scheduler ran.
             self._clock_watch.was_set_back(seen.behind.total_seconds())
         self._has_seen_clock = True
         if seen.ahead and self._is_clock_trusted:
@@ -163,20 +163,20 @@ class Maintenance(LoopThread):
         return lambda connection: self._purge(partial(purge, connection))
 
     def _purge(self, purge: Callable[..., int]) -> None:
-        """Drop what has expired, a few rows at a time, so that nobody waits for it."""
+        """Delete expired rows, a few per transaction, so that nothing waits for long."""
         for _ in range(_STEPS):
             if self._ended.is_set() or purge(limit=_PURGED) < _PURGED:
                 return
 
     def _free_resumed(self, connection: psycopg.Connection) -> None:
-        """Free what was set aside of accounts that were resumed, where a command was cut short."""
+        """Release what waits of resumed accounts, in case the command was cut short."""
         for account_id in suspension.recently_resumed(connection):
             for _ in suspension.release(connection, account_id):
                 if self._ended.is_set():
                     return
 
     def _repair(self, connection: psycopg.Connection) -> None:
-        repaired = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=tell_unreadable)
+        repaired = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=log_unreadable)
         if repaired.armed:
             logger.error("jobs.orphaned", repaired=repaired.armed)
             add_counters(connection, {(counters.REPAIR, "orphan"): repaired.armed})
@@ -195,6 +195,6 @@ def _drop_secrets(connection: psycopg.Connection) -> None:
     repairs.drop_secrets(connection)
 
 
-def tell_unreadable(job_id: UUID, error: Exception) -> None:
-    """Say that a job's stored trigger cannot be evaluated: damaged data, or a defect."""
+def log_unreadable(job_id: UUID, error: Exception) -> None:
+    """Log that a job's stored trigger cannot be evaluated: damaged data, or a defect."""
     logger.error("job.unreadable_trigger", job_id=str(job_id), error=in_words(error))

@@ -1,4 +1,4 @@
-"""The doorbell: batches of run ids and tokens through RQ, where a lost one costs little."""
+"""Notifier: sends batches of run ids and tokens to workers, through RQ; a lost one costs little."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ ON_TIME: Final = "on_time"
 OVERDUE: Final = "overdue"
 SUSPECT: Final = "suspect"
 QUEUES: Final = (ON_TIME, OVERDUE, SUSPECT)
-"""In the order in which workers answer them."""
+"""In the order in which workers dequeue from them."""
 
 TAKE: Final = "workers.rq_worker.take"
-"""The name RQ keeps for what is to be done; the doorman never imports it."""
+"""The function name that RQ stores with a job; the batch worker never imports it."""
 
 
 _TIDY_S: Final = 10.0
@@ -40,32 +40,32 @@ Wire = list[tuple[str, int]]
 
 
 def redis_client(url: str) -> Redis:
-    """A client that gives up after a second rather than hold anybody up."""
+    """A client whose commands fail after REDIS_TIMEOUT_S, so that no thread waits for longer."""
     return Redis.from_url(
         url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
     )
 
 
 def open_queue(name: str, redis: Redis) -> Queue:
-    """The RQ queue of that name; what is in it is JSON and never pickled."""
+    """The RQ queue of that name; its jobs are JSON and never pickled."""
     return Queue(name, connection=redis, serializer=JSONSerializer)
 
 
 def to_wire(tickets: Sequence[Ticket]) -> Wire:
-    """Tickets as JSON carries them."""
+    """Tickets as they stand in the JSON of an RQ job."""
     return [(run_id.hex, token) for run_id, token in tickets]
 
 
 def from_wire(wire: object) -> list[Ticket]:
-    """Tickets out of what RQ delivered; raises ValueError where it is something else."""
+    """Tickets from the JSON of an RQ job; raises ValueError if it is not a batch of tickets."""
     try:
-        return [(UUID(run_id), int(token)) for run_id, token in wire]  # type: ignore[attr-defined] # judged by trying
+        return [(UUID(run_id), int(token)) for run_id, token in wire]  # type: ignore[attr-defined] # checked by unpacking it
     except (TypeError, AttributeError) as error:
         raise ValueError("not a batch of run ids and tokens") from error
 
 
 class Notifier(LoopThread):
-    """Rings from a thread of its own, so that Redis, slow or away, holds up no claim."""
+    """Enqueues from a thread of its own, so that no claim waits for a slow or absent Redis."""
 
     def __init__(self, redis: Redis, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__("notifier", interval=0.0)
@@ -76,11 +76,11 @@ class Notifier(LoopThread):
         self._away = False
 
     def notify(self, name: str, tickets: Sequence[Ticket]) -> None:
-        """Announce a batch of runs on a queue, as one RQ job; returns at once."""
+        """Have a batch of runs enqueued as one RQ job; returns at once."""
         self._waiting.put((name, list(tickets)))
 
     def run_once(self) -> None:
-        """Ring for one batch, or wait a moment for one."""
+        """Enqueue the next batch, or wait a moment for one."""
         try:
             batch = self._waiting.get(timeout=0.5)
         except queue.Empty:
@@ -100,7 +100,7 @@ class Notifier(LoopThread):
                     batches=self._waiting.qsize() + (batch is not None),
                 )
             self._away = True
-            # Whoever hears no bell polls PostgreSQL; old news is not worth keeping.
+            # Workers that Redis does not answer poll PostgreSQL: the batches need not be kept.
             for _ in self._drain():
                 pass
             self.interval = REDIS_AWAY_PAUSE_S
@@ -114,9 +114,10 @@ class Notifier(LoopThread):
         return self._clock() - self._tidied_at >= _TIDY_S
 
     def _tidy(self) -> None:
-        """Drop the oldest entries above MAX_ENTRIES, and workers that were killed.
+        """Drop the oldest entries above MAX_ENTRIES, and the registrations of killed workers.
 
-        RQ drops those when a worker starts, or takes a job; an idle one waits in one command.
+        RQ drops registrations only when a worker starts or dequeues a job; an idle worker waits in
+        one command.
         """
         for each in self._queues.values():
             each.connection.ltrim(each.key, -MAX_ENTRIES, -1)
@@ -129,7 +130,7 @@ class Notifier(LoopThread):
 
 
 def notify(where: Queue, tickets: Sequence[Ticket]) -> None:
-    """Enqueue one batch; it fades after a minute, as the scheduler rings again long before."""
+    """Enqueue one batch; it expires after NOTIFY_TTL_S, long after it was notified again."""
     where.enqueue_call(
         TAKE,
         args=(to_wire(tickets),),

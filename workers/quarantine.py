@@ -1,4 +1,4 @@
-"""Alone: suspects, in a process in which nothing but other suspects can be lost with them."""
+"""Quarantine: a process that tries suspects, in which only other suspects can be lost with them."""
 
 from __future__ import annotations
 
@@ -35,39 +35,39 @@ _STDIN: Final = 0
 
 
 class QuarantineLock:
-    """What one process of all has that tries suspects, for as long as its session lives."""
+    """The lock of the one process that tries suspects; held for as long as its session lives."""
 
     def __init__(self, settings: Settings) -> None:
         self._database = ReconnectingConnection(settings.database_url, "quarantine")
         self._kept_at = read_uptime()
 
     def take(self) -> bool:
-        """Whether it can be had: nobody else has it, and the database answers."""
-        return self._asks(quarantine.lock)
+        """Take the lock; False where another process has it, or the database does not answer."""
+        return self._query(quarantine.lock)
 
     def keep(self) -> bool:
-        """Whether it is held still; where it is not, there is no more to ask for."""
+        """Whether the lock is still held, checked every QUARANTINE_LOCK_CHECK_S."""
         now = read_uptime()
         if now - self._kept_at < QUARANTINE_LOCK_CHECK_S:
             return True
         self._kept_at = now
-        return self._asks(quarantine.keep_lock)
+        return self._query(quarantine.keep_lock)
 
-    def _asks(self, question: Callable[[psycopg.Connection], bool]) -> bool:
+    def _query(self, query: Callable[[psycopg.Connection], bool]) -> bool:
         try:
             with self._database.use() as connection:
-                return question(connection)
+                return query(connection)
         except psycopg.Error as error:
             logger.warning("quarantine.lost", error=in_words(error))
             return False
 
     def close(self) -> None:
-        """Give it up."""
+        """Release the lock."""
         self._database.close()
 
 
 class QuarantineFeeder(LoopThread):
-    """Takes a group of suspects once the one before is settled; ends when there are no more."""
+    """Takes a group of suspects once the group before is settled; ends when there are no more."""
 
     def __init__(
         self, runtime: WorkerRuntime, database: ReconnectingConnection, lock: QuarantineLock
@@ -101,7 +101,7 @@ class QuarantineFeeder(LoopThread):
             self._finish()
 
     def _feed(self, leased: list[Ticket]) -> bool:
-        """Take what may be tried now, if there is any."""
+        """Take the suspects that may be tried now; False where there is none."""
         with self._database.use() as connection:
             found = quarantine.suspects(connection, limit=MAX_GROUP)
             size = self._size if leased else None
@@ -125,7 +125,7 @@ class QuarantineFeeder(LoopThread):
 
 
 def run(settings: Settings, lock: QuarantineLock) -> None:
-    """Try every suspect there is, one group after the other."""
+    """Try all suspects, one group after the other."""
     runtime = WorkerRuntime(
         settings,
         f"{identity()}.alone",
@@ -134,7 +134,7 @@ def run(settings: Settings, lock: QuarantineLock) -> None:
         settle_interval=SUSPECT_SETTLE_INTERVAL_S,
     )
     thread_failures.end_process(runtime.stop, hurry=runtime.hurry)
-    threading.Thread(target=_follow, args=(runtime,), name="follow", daemon=True).start()
+    threading.Thread(target=_follow_worker, args=(runtime,), name="follow", daemon=True).start()
     feeder = QuarantineFeeder(
         runtime, ReconnectingConnection(settings.database_url, "feeder"), lock
     )
@@ -144,16 +144,16 @@ def run(settings: Settings, lock: QuarantineLock) -> None:
     feeder.join(timeout=5)
 
 
-def _follow(runtime: WorkerRuntime) -> None:
-    """Do as the worker says that started this process, which holds the other end of the pipe."""
-    while said := os.read(_STDIN, 64):
-        runtime.hurry() if HURRY in said else runtime.stop()
+def _follow_worker(runtime: WorkerRuntime) -> None:
+    """Stop or hurry as the worker asks that started this process; stop when the pipe ends."""
+    while request := os.read(_STDIN, 64):
+        runtime.hurry() if HURRY in request else runtime.stop()
     runtime.stop()
 
 
 def main() -> None:
-    """Run until no suspect is left, unless another process tries them."""
-    # A signal to all processes of a service is for the worker, which then tells this one.
+    """Run until no suspect is left; end at once where another process tries them."""
+    # A signal to all processes of a service is for the worker, which then stops this one.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
     settings = begin("worker")

@@ -17,14 +17,14 @@ from app.uptime import read_uptime
 
 HURRY: Final = b"hurry\n"
 STOP: Final = b"stop\n"
-"""What the worker writes to its process; the end of the pipe, as when it was killed, is a stop."""
+"""What the worker writes to the process. The end of the pipe, as at its death, is a stop."""
 
 
 _SETTLING_S: Final = 15.0
 
 
 class QuarantineProcess:
-    """Starts `workers.quarantine` when suspects wait and no process tries them; thread-safe."""
+    """Starts `workers.quarantine` if suspects wait and no process tries them; thread-safe."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class QuarantineProcess:
         self._closed = False
 
     def begin(self, connection: psycopg.Connection) -> None:
-        """See that suspects are tried: by one process at a time, of all workers together."""
+        """Start the process unless one runs: one at a time, for all workers together."""
         if quarantine.is_at_work(connection):
             return
         with self._lock:
@@ -53,18 +53,18 @@ class QuarantineProcess:
             self._start()
 
     def stop(self) -> None:
-        """Ask the process to end in good order, and start none any more."""
+        """Ask the process to end in good order, and start no other."""
         with self._lock:
             self._closed = True
-            self._tell(STOP)
+            self._send(STOP)
 
     def hurry(self) -> None:
-        """Ask it to wait for no call any more."""
+        """Ask the process to break off its calls."""
         with self._lock:
-            self._tell(HURRY)
+            self._send(HURRY)
 
     def end(self) -> None:
-        """Wait for the process; it is killed where it does not end."""
+        """Stop the process and wait for its end; kill it if it does not end in time."""
         self.stop()
         process = self._process
         if process is None:
@@ -79,8 +79,8 @@ class QuarantineProcess:
     def _start(self) -> None:
         if self._process is not None:
             _close(self._process.stdin)
-        # In a session of its own, where no signal to the worker's group reaches it: what ends its
-        # process is held against a suspect. The pipe tells it to stop, also by breaking.
+        # In a session of its own, so that no signal to the worker's group reaches it: whatever ends
+        # the process counts against its suspects. The pipe stops it, also by breaking.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "workers.quarantine"],
             env=self._environ,
@@ -88,10 +88,10 @@ class QuarantineProcess:
             start_new_session=True,
         )
 
-    def _tell(self, what: bytes) -> None:
+    def _send(self, request: bytes) -> None:
         if self._process is not None and self._process.stdin is not None:
-            with suppress(OSError, ValueError):  # it has ended
-                self._process.stdin.write(what)
+            with suppress(OSError, ValueError):  # the process has ended
+                self._process.stdin.write(request)
                 self._process.stdin.flush()
 
 

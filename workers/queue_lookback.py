@@ -1,8 +1,8 @@
-"""Queue reach: how far back a queue in PostgreSQL is read, and who finds what is further back.
+"""Queue lookback: how far back a queue in PostgreSQL is read, and the search for rows further back.
 
-A transaction that stays open, as that of a backup does, keeps every row version that was there when
-it began, those included that have left the queue since. Whoever reads the queue from its beginning
-walks past all of them, each time.
+A transaction that stays open, such as a backup's, keeps every row version that existed when it
+began, including the rows that have left the queue since. A reader that starts at the beginning of
+the queue walks past all of them, each time.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _LOOKBACK_S: Final = LOOKBACK.total_seconds()
 
 
 class Lookback:
-    """How far back one reader reads one queue: to a while before all that was due had been read.
+    """How far back one reader reads one queue: to LOOKBACK before it last had read everything due.
 
-    At first it reads from the beginning, and goes on doing so until it has come to the end.
+    At first a reader starts at the beginning of the queue, until it has read everything once.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,25 +39,25 @@ class Lookback:
         self._left: deque[float] = deque()
 
     def seconds(self) -> float:
-        """How far back to read now."""
+        """How many seconds back to read now."""
         while self._left:
             self._read_until = min(self._read_until, self._left.popleft())
         return min(self._clock() - self._read_until + _LOOKBACK_S, UNBOUNDED_S)
 
     def exhausted(self, at: float) -> None:
-        """All that was due at this instant of the clock has been read."""
+        """Record that everything that was due at this instant of the clock has been read."""
         self._read_until = at
 
     def extend_to(self, age: float) -> None:
-        """A row that was due so many seconds ago is left; any thread may tell so."""
+        """Read back to a row that was due `age` seconds ago; for any thread."""
         self._left.append(self._clock() - age)
 
 
 class LeftBehindSearch(LoopThread):
-    """A thread of a scheduler that looks for what the scheduler has left behind.
+    """A thread of a scheduler that searches for rows that the scheduler has left behind.
 
-    Rows are left that were locked, or not committed, for longer than the scheduler reads back, or
-    that the database's clock leapt over.
+    A row is left behind if it was locked, or not committed, for longer than the scheduler reads
+    back, or if the database's clock leapt over its time.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class LeftBehindSearch(LoopThread):
         self._clock = clock
 
     def run_once(self) -> None:
-        """Search, tell what was found, and set how long to rest."""
+        """Search, extend the lookbacks to what was found, and set the pause after it."""
         self.interval = MAX_SEARCH_PAUSE_S
         began = self._clock()
         with self._database.use() as connection:

@@ -1,4 +1,4 @@
-"""Re-sealing in maintenance: what other keys sealed is sealed with the first, a little a turn."""
+"""Re-sealing in maintenance: seals values of other keys with the first key, a few a turn."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from app.service.secrets import SecretBox
 from app.uptime import read_uptime
 
 _TURN_S: Final = 0.5
-"""How long one turn takes at most, but for a batch."""
+"""How long one turn takes, at most; a batch that has begun is finished."""
 
 _AGAIN_S: Final = 3600.0
-"""Processes that still have another key first may seal with it until they are started again."""
+"""Pause between two passes: processes with another key first seal with it until restarted."""
 
 
 class Reseal:
-    """Passes over all that is sealed, an hour after one another."""
+    """Passes over all sealed values, with an hour between two passes."""
 
     def __init__(self, box: SecretBox, *, clock: Callable[[], float] = read_uptime) -> None:
         self._box = box
@@ -29,7 +29,7 @@ class Reseal:
         self._begins_at = float("-inf")
 
     def __call__(self, connection: psycopg.Connection) -> None:
-        """Go on with the pass, or begin one where it is time to."""
+        """Continue the pass, or begin one if the pause is over."""
         until = self._clock() + _TURN_S
         while self._clock() >= self._begins_at and self._clock() < until:
             self._pass.step(connection)
@@ -41,5 +41,5 @@ class Reseal:
 
 
 def resealing(keys: Sequence[str]) -> Reseal | None:
-    """What maintenance does where other keys than the first are given. Raises Misconfigured."""
+    """The step of maintenance, where more than one key is configured. Raises Misconfigured."""
     return Reseal(SecretBox(keys)) if len(keys) > 1 else None

@@ -29,36 +29,36 @@ from app.store.takes import Ticket
 from workers.notifier import OVERDUE, QUEUES, from_wire, open_queue
 
 _TTL_S: Final = 60
-_HEARTBEAT_S: Final = 5.0
+_REGISTER_S: Final = 5.0
 
 
 class Intake(Protocol):
     """What accepts the batches that a batch worker dequeues."""
 
     def accept(self, name: str, tickets: list[Ticket]) -> None:
-        """Take a batch that came through queue `name`; raises psycopg.Error where it cannot."""
+        """Take the runs of a batch from queue `name`; raises psycopg.Error where that fails."""
 
     @property
     def saturated(self) -> bool:
-        """Whether overdue batches had better wait outside."""
+        """Whether overdue batches should stay in their queue for now."""
 
     @property
     def stopping(self) -> bool:
-        """Whether nothing is taken any more."""
+        """Whether no further batch is taken."""
 
 
 class BatchWorker(SimpleWorker):
     """An RQ worker whose jobs are done once their runs are taken.
 
-    What becomes of the runs is PostgreSQL's to remember; so one process has the runs of many RQ
-    jobs under way at once. It runs in a thread: no signals, no forks, and what an RQ job names as
-    its function is never imported.
+    PostgreSQL keeps the state of the runs from then on, so that one process has the runs of many RQ
+    jobs under way at once. The worker runs in a thread: no signals, no forks, and the function that
+    an RQ job names is never imported.
     """
 
     death_penalty_class = TimerDeathPenalty
 
     def __init__(
-        self, redis: Redis, intake: Intake, identity: str, *, on_heard: Callable[[], None]
+        self, redis: Redis, intake: Intake, identity: str, *, on_answer: Callable[[], None]
     ) -> None:
         self._rq_queues = [open_queue(name, redis) for name in QUEUES]
         self._urgent = [each for each in self._rq_queues if each.name != OVERDUE]
@@ -71,47 +71,47 @@ class BatchWorker(SimpleWorker):
             log_job_description=False,
         )
         self._intake = intake
-        self._beaten_at = float("-inf")
-        self._on_heard = on_heard
+        self._registered_at = float("-inf")
+        self._on_answer = on_answer
 
     def _install_signal_handlers(self) -> None:
-        """Signals are the main thread's."""
+        """Install none: the main thread handles signals."""
 
     def check_for_suspension(self, burst: bool) -> None:  # noqa: FBT001 - as RQ calls it
-        """Workers are not suspended through Redis either."""
+        """Never suspend: workers are not suspended through Redis."""
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """RQ beats after every batch; every few seconds are enough."""
+        """Refresh the registration every few seconds only; RQ asks for it after every batch."""
         now = time.monotonic()
-        if now - self._beaten_at >= _HEARTBEAT_S:
-            self._beaten_at = now
+        if now - self._registered_at >= _REGISTER_S:
+            self._registered_at = now
             super().heartbeat(timeout, pipeline)
 
     def subscribe(self) -> None:
-        """No commands are taken through Redis: what stops a worker is a signal."""
+        """Do nothing: no commands are taken through Redis, a worker is stopped by a signal."""
 
     def unsubscribe(self) -> None:
-        """Nothing was subscribed to."""
+        """Do nothing, as nothing was subscribed to."""
 
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
-        """The next batch: punctual ones first, overdue ones only while there is room for them."""
+        """The next batch: on-time ones first, overdue ones only while the intake has room."""
         del timeout, max_idle_time
         while True:
             if self._intake.stopping:
                 raise StopRequested
             self.heartbeat()
             found = self._dequeue()
-            self._on_heard()
+            self._on_answer()
             if found is not None:
                 return found
-            self._wait_for_room()
+            self._wait_while_saturated()
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Take the batch; a failure to take is RQ's to note and the scheduler's to mend.
+        """Take the batch. RQ records a failure, and the scheduler notifies a worker again.
 
-        What came while this worker was being stopped is left to the others.
+        A batch that arrives while this worker is stopping goes back to its queue, for the others.
         """
         if self._intake.stopping:
             queue.push_job_id(job.id, at_front=True)
@@ -119,7 +119,7 @@ class BatchWorker(SimpleWorker):
         try:
             self._intake.accept(queue.name, from_wire(job.args[0]))
         except (psycopg.Error, ValueError, IndexError) as error:
-            # RQ keeps it in Redis, which may hold no row of anybody's.
+            # RQ stores the error in Redis, which must not contain data of any row.
             failure = RuntimeError(in_words(error))
             execution = self.prepare_execution(job)
             self.prepare_job_execution(job)
@@ -127,8 +127,8 @@ class BatchWorker(SimpleWorker):
                 job, queue, execution, (RuntimeError, failure, error.__traceback__)
             )
         else:
-            # RQ's own account of a success takes some twenty commands, all of them undone by
-            # result_ttl=0 at once: what is left of the batch is forgotten in one.
+            # RQ records a success with some twenty commands, all undone at once by result_ttl=0:
+            # one command deletes what is left of the batch.
             self.connection.delete(job.key)
 
     def _dequeue(self) -> tuple[Job, Queue] | None:
@@ -151,8 +151,8 @@ class BatchWorker(SimpleWorker):
             return None
         return found
 
-    def _wait_for_room(self) -> None:
-        """Let some time pass, less where there is room for overdue batches sooner."""
+    def _wait_while_saturated(self) -> None:
+        """Wait for URGENT_POLL_S, or less if the intake is no longer saturated."""
         until = time.monotonic() + URGENT_POLL_S
         while self._intake.saturated and time.monotonic() < until:
             time.sleep(SATURATION_POLL_S)
@@ -165,16 +165,16 @@ class RQListener(threading.Thread):
         super().__init__(name="rq_listener", daemon=True)
         self._connect = connect
         self._intake = intake
-        # RQ refuses a name whose registration is still there, as it is for a minute and more after
-        # Redis took no writes for a while.
+        # RQ refuses a name that is still registered, as it is for more than a minute after Redis
+        # refused writes for a while: each try has a name of its own.
         self._names = (f"{identity}.{number}" for number in count(1))
-        self._heard_at = float("-inf")
+        self._answered_at = float("-inf")
         self._away = False
 
     @property
     def is_connected(self) -> bool:
-        """Whether Redis was heard within the last moments."""
-        return time.monotonic() - self._heard_at < 2 * RQ_LISTEN_S
+        """Whether Redis has answered within the last 2 RQ_LISTEN_S."""
+        return time.monotonic() - self._answered_at < 2 * RQ_LISTEN_S
 
     def run(self) -> None:
         """Dequeue batches until the intake is stopping."""
@@ -182,24 +182,24 @@ class RQListener(threading.Thread):
             try:
                 with self._connect() as redis:
                     name = next(self._names)
-                    batch_worker = BatchWorker(redis, self._intake, name, on_heard=self._on_heard)
-                    # RQ ends its work, and says so at level error, when Redis fails it.
+                    batch_worker = BatchWorker(redis, self._intake, name, on_answer=self._on_answer)
+                    # When Redis fails, RQ ends and logs an error; this thread logs it instead.
                     batch_worker.work(logging_level="CRITICAL")
             except (RedisError, OSError, ValueError) as error:
-                # ValueError: RQ's word for a name that is registered already.
+                # ValueError: RQ raises it for a name that is registered already.
                 self._on_lost(str(error))
             if not self._intake.stopping:
                 self._on_lost("the connection was lost")
                 time.sleep(RQ_RECONNECT_PAUSE_S)
 
-    def _on_heard(self) -> None:
-        self._heard_at = time.monotonic()
+    def _on_answer(self) -> None:
+        self._answered_at = time.monotonic()
         if self._away:
             logger.warning("redis.back")
         self._away = False
 
     def _on_lost(self, error: str) -> None:
-        self._heard_at = float("-inf")
+        self._answered_at = float("-inf")
         if not self._away:
             logger.warning("redis.away", error=error)
         self._away = True

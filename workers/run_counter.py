@@ -1,4 +1,4 @@
-"""RunCounter: counts the runs under way of each account, more often while one is near its limit."""
+"""Run counter: counts the runs under way by account, more often while one is near its limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workers.loop_thread import LoopThread
 
 
 class RunCounter(LoopThread):
-    """A thread beside the scheduler; of several, one counts at a time."""
+    """A thread of each scheduler; only one of all counts at a time."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class RunCounter(LoopThread):
         self._clock = clock
 
     def run_once(self) -> None:
-        """Count, and set how long to rest."""
+        """Count, and set the pause until the next count."""
         began = self._clock()
         with self._database.use() as connection:
             runs_under_way.count_all(connection)

@@ -1,4 +1,4 @@
-"""Scheduler: claims what is due, slightly ahead of time, and rings for it."""
+"""Scheduler: claims due jobs slightly ahead of time, checks runs in flight, notifies workers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from workers.clock_repairs import ClockRepairs
 from workers.clock_watch import ClockWatch
 from workers.firing_limits import KnownFirings
 from workers.loop_thread import LoopThread
-from workers.maintenance import Maintenance, tell_unreadable
+from workers.maintenance import Maintenance, log_unreadable
 from workers.notified_runs import NotifiedRuns
 from workers.notifier import ON_TIME, OVERDUE, SUSPECT, Notifier, redis_client
 from workers.process import begin, end, fail, identity, on_stop
@@ -56,7 +56,7 @@ from workers.run_counter import RunCounter
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tick:
-    """What one tick did; `busy` where another would find work at once."""
+    """What one tick did; `busy` if another tick would find work at once."""
 
     claimed: int
     notified: int
@@ -64,14 +64,14 @@ class Tick:
 
 
 class BatchNotifier(Protocol):
-    """What the scheduler needs of the notifier."""
+    """What the scheduler uses of the notifier."""
 
     def notify(self, name: str, tickets: Sequence[Ticket]) -> None:
-        """Announce the runs on a queue; returns at once."""
+        """Notify workers of the runs, through a queue; returns at once."""
 
 
 class Scheduler(LoopThread):
-    """The claiming loop. Any number may run: rows are claimed under SKIP LOCKED."""
+    """The claiming loop. Any number may run: rows are claimed with SKIP LOCKED."""
 
     def __init__(
         self,
@@ -95,28 +95,28 @@ class Scheduler(LoopThread):
         self.inflight = Lookback(clock)
         self._trusted_since = clock()
         self._finished_at = clock()
-        self._beaten_at = float("-inf")
+        self._heartbeat_at = float("-inf")
         self._postponing_until = float("-inf")
         self._counters = Counters()
 
     def run_once(self) -> None:
-        """One tick, and how long to rest after it."""
+        """Do one tick, and set the pause after it."""
         self.interval = BUSY_CLAIM_PAUSE_S if self.tick().busy else CLAIM_POLL.total_seconds()
 
     def tick(self) -> Tick:
-        """Claim, ring, look over what is in flight, ring. Raises psycopg.Error.
+        """Claim and notify, check runs in flight and notify, settle. Raises psycopg.Error.
 
-        What has ended is settled last, as nobody's call waits for that.
+        Runs that have ended are settled last, as no call waits for that.
         """
         began = self._clock()
         try:
             with self._database.use() as connection:
                 self._follow_clock(connection)
-                self._beat(connection, began)
+                self._write_heartbeat(connection, began)
                 claimed, full = self._claim(connection)
                 self._notify(claimed)
-                # A claim that the database held up held up the workers' beats as well.
-                now = self._doubt(began)
+                # A database that was slow for the claim was slow for lease renewals as well.
+                now = self._distrust_if_slow(began)
                 checked = check(
                     connection,
                     limit=self._most_rows(),
@@ -125,7 +125,7 @@ class Scheduler(LoopThread):
                     lookback=self.inflight.seconds() + self._clock_watch.doubt,
                     until=self._clock_watch.until(),
                 )
-                self._note(checked.postponed)
+                self._note_postponed(checked.postponed)
                 if not checked.full:
                     self.inflight.exhausted(now)
                 self._notify(checked.to_notify)
@@ -135,7 +135,7 @@ class Scheduler(LoopThread):
             if is_away(error):
                 self._distrust()
             raise
-        ended = self._doubt(began)
+        ended = self._distrust_if_slow(began)
         if checked.reclaimed:
             logger.warning("runs.reclaimed", runs=checked.reclaimed)
         self._finished_at = ended
@@ -144,18 +144,18 @@ class Scheduler(LoopThread):
         )
 
     def close(self) -> None:
-        """Take the heartbeat back and close the connection."""
+        """Delete the heartbeat and close the connection."""
         with suppress(psycopg.Error), self._database.use() as connection:
             heartbeats.deregister(connection, "scheduler", self._identity)
         self._database.close()
 
     def _claim(self, connection: psycopg.Connection) -> tuple[list[Claimed], bool]:
-        """Plainly while there is room; when that is not enough, a share for every account."""
+        """Claim by due time while the budget lasts; beyond it, a share for every account."""
         if self._notified:
             self._notified.keep(still_claimed(connection, self._notified.asked_about))
         room = CLAIM_BUDGET - self._notified.total
         doubt, until = self._clock_watch.doubt, self._clock_watch.until()
-        # A worker that takes a run goes by the database's clock: nothing is to be called early.
+        # Workers call by the database's clock: while it is doubted, what is ahead would be early.
         ahead = 0.0 if doubt else LOOK_AHEAD.total_seconds()
         claimed: list[Claimed] = []
         if room >= MIN_CLAIM:
@@ -167,7 +167,7 @@ class Scheduler(LoopThread):
                 connection,
                 budget=budget,
                 ahead=ahead,
-                unreadable=tell_unreadable,
+                unreadable=log_unreadable,
                 limits=limits,
                 lookback=lookback + doubt,
                 until=until,
@@ -182,33 +182,33 @@ class Scheduler(LoopThread):
             ahead=ahead,
             lookback=ON_TIME_S + self._clock() - self._finished_at + doubt,
             skip=self._well_served(),
-            unreadable=tell_unreadable,
+            unreadable=log_unreadable,
             limits=self._firings.limits(connection),
             until=until,
         )
         return [*claimed, *self._count(fairly)], True
 
     def _follow_clock(self, connection: psycopg.Connection) -> None:
-        """Where the clock was set, no lease that was counted by it before says anything."""
+        """Observe the clock; after a step, leases that were written by it before do not count."""
         change = self._clock_watch.observe(connection)
         if change.step:
             self._distrust()
             direction = counters.FORWARD if change.step > 0 else counters.BACK
             self._counters[counters.CLOCK_STEP, direction] += 1
         if change.believed:
-            # What lies between was not read as the clock went past it.
+            # The rows whose time the clock leapt over have not been read.
             for queue in (self.due, self.inflight):
                 queue.extend_to(change.believed + LEASE.total_seconds())
 
     def _most_rows(self) -> int:
         return POSTPONING_BUDGET if self._clock() < self._postponing_until else CLAIM_BUDGET
 
-    def _note(self, postponed: int) -> None:
+    def _note_postponed(self, postponed: int) -> None:
         if postponed:
             self._postponing_until = self._clock() + POSTPONING_FOR_S
 
     def _count(self, claims: Claims) -> list[Claimed]:
-        self._note(claims.postponed.total())
+        self._note_postponed(claims.postponed.total())
         begun: Counter[int] = Counter()
         for each in claims.runs:
             begun[each.account_id] += each.firings
@@ -240,11 +240,11 @@ class Scheduler(LoopThread):
                 self._notifier.notify(name, [(run.run_id, run.token) for run in batch])
 
     def _leases_count(self, now: float) -> bool:
-        """Leases are judged once the database has answered promptly for a whole lease."""
+        """Whether leases count: only once the database has answered promptly for a whole LEASE."""
         return now - self._trusted_since > LEASE.total_seconds()
 
-    def _doubt(self, began: float) -> float:
-        """What time it is; leases are not trusted where the database took long since `began`."""
+    def _distrust_if_slow(self, began: float) -> float:
+        """The time now; distrust leases if the database was slow since `began`."""
         now = self._clock()
         if now - began > SLOW_DATABASE_S:
             self._distrust()
@@ -253,17 +253,17 @@ class Scheduler(LoopThread):
     def _distrust(self) -> None:
         self._trusted_since = self._clock()
 
-    def _beat(self, connection: psycopg.Connection, now: float) -> None:
-        if now - self._beaten_at >= HEARTBEAT_S:
+    def _write_heartbeat(self, connection: psycopg.Connection, now: float) -> None:
+        if now - self._heartbeat_at >= HEARTBEAT_S:
             heartbeats.beat(connection, "scheduler", self._identity)
-            self._beaten_at = now
+            self._heartbeat_at = now
             self._counters.update(take_dropped())
             add_counters(connection, self._counters)
             self._counters.clear()
 
 
 def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None:
-    """Settle what needs no waiting; the rest is looked at again. Raises where all is away."""
+    """Settle what needs no wait, defer the others. Raises if the database is away."""
     if not ended:
         return
     try:

@@ -1,4 +1,4 @@
-"""Usage: what accounts released is given back to them, what was counted compared with the truth."""
+"""Usage in maintenance: folds in what accounts have released, and recounts what they store."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _BOOKED: Final = 2_000
 
 
 def give_back(connection: psycopg.Connection, has_ended: Callable[[], bool]) -> None:
-    """Give what was released since the last turn back to each account."""
+    """Credit each account with what it has released since the last turn."""
     after: int | None = 0
     while after is not None and not has_ended():
         after = usage.fold_page(connection, after=after, limit=_ACCOUNTS)
 
 
 def renew(connection: psycopg.Connection) -> None:
-    """Give other slots to accounts that book much, before old versions of theirs are in the way."""
+    """Replace the slots of accounts that book much, before their dead row versions cost time."""
     usage.renew_busy(connection, booked=_BOOKED)
 
 
 def recount(connection: psycopg.Connection, has_ended: Callable[[], bool]) -> None:
-    """Recount the accounts that were not for a day, a few in a turn; what was wrong is told."""
+    """Recount accounts that were not counted for a day, a few a turn; log what was wrong."""
     for _ in range(_RECOUNTED):
         found = None if has_ended() else usage.recount_one(connection, age=RECOUNT_AFTER)
         if found is None:

@@ -1,4 +1,4 @@
-"""Worker: answers the bell and delivers. Run it with `python -m workers.worker`."""
+"""Worker: takes runs and sends their calls. Run it with `python -m workers.worker`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.rq_worker import RQListener
 
 
 class Worker:
-    """A station and the listener to it."""
+    """The runtime of a worker, and the listener through which batches reach it."""
 
     def __init__(self, settings: Settings) -> None:
         name = identity()
@@ -34,11 +34,11 @@ class Worker:
 
     @property
     def saturated(self) -> bool:
-        """Whether overdue batches had better wait in the queue."""
+        """Whether overdue batches should stay in their queue for now."""
         return self._runtime.dispatcher.saturated
 
     def accept(self, name: str, tickets: list[Ticket]) -> None:
-        """Take a batch; suspects are tried by a process of their own."""
+        """Take a batch of runs; suspects are left to the quarantine process, which is started."""
         if name == SUSPECT:
             with self._database.use() as connection:
                 self._quarantine.begin(connection)
@@ -46,7 +46,7 @@ class Worker:
             self._runtime.take(self._database, tickets)
 
     def run(self) -> None:
-        """Work until stopped."""
+        """Work until `stop` was called and all calls have ended."""
         self._listener.start()
         self._runtime.run()
         self._quarantine.end()
@@ -54,13 +54,13 @@ class Worker:
         self._database.close()
 
     def stop(self) -> None:
-        """Take nothing more, and end when what is under way has ended."""
+        """Take no further run, and end when the calls under way have ended."""
         self.stopping = True
         self._quarantine.stop()
         self._runtime.stop()
 
     def hurry(self) -> None:
-        """Wait for nothing under way any more."""
+        """Break off the calls under way."""
         self._quarantine.hurry()
         self._runtime.hurry()
 

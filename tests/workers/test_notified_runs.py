@@ -1,4 +1,4 @@
-"""Runs that were rung for and not taken yet are counted once, however often they are rung for."""
+"""Runs that were notified and not taken yet are counted once, however often they are notified."""
 
 from __future__ import annotations
 
