@@ -1,8 +1,8 @@
-"""The database's clock leaps, for a minute or for good: what the scheduler and maintenance do."""
+"""The database's clock leaps, for a minute or for good: what scheduler and repairs do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from unittest.mock import Mock
 from uuid import UUID
@@ -14,82 +14,14 @@ from psycopg.types.json import Jsonb
 
 from app.domain import counters
 from app.domain.dapr.schedule import DaprSchedule
-from app.domain.run import RunState
 from app.domain.trigger import to_document
-from app.store import partitions, trusted_clock
 from app.store.clock_steps import bring_back, rearm_ahead
-from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
-from app.store.takes import Ticket, take
-from app.uptime import read_uptime
+from app.store.takes import take
 from tests import stepped_clock
-from tests.booked import add_account, book, claim_all, claim_and_take, connect, in_seconds, one
+from tests.booked import book, claim_all, claim_and_take, connect, in_seconds, one
 from tests.store.test_settling import came
-from workers.clock_repairs import ClockRepairs
-from workers.clock_watch import ClockWatch
-from workers.maintenance import Maintenance
-from workers.scheduler import Scheduler
-
-QUARTERLY = "0 0/15 * * * ?"
-HOUR, YEAR = 3600.0, 365 * 86400.0
-
-
-class Clock:
-    """Uptime, which a test puts forward."""
-
-    def __init__(self) -> None:
-        self.passed = 0.0
-
-    def __call__(self) -> float:
-        return read_uptime() + self.passed
-
-
-class Notifier:
-    """Keeps what is rung for."""
-
-    def __init__(self) -> None:
-        self.notified: list[UUID] = []
-
-    def notify(self, _name: str, tickets: Sequence[Ticket]) -> None:
-        self.notified += [run_id for run_id, _ in tickets]
-
-
-class Scene:
-    """A scheduler, its repairs, and a database whose clock is the test's."""
-
-    def __init__(self, database: str, connection: psycopg.Connection) -> None:
-        self.connection = connection
-        self.database = database
-        self.account = add_account(connection)
-        self.notifier = Notifier()
-        self.clock = Clock()
-        # The machine's own clock is of no help.
-        self.clock_watch = ClockWatch(doubt_s=300, clock=self.clock, wall=lambda: 0.0)
-        self.reconnecting = ReconnectingConnection(database, "scheduler")
-        self.scheduler = Scheduler(
-            self.reconnecting, self.notifier, "test", clock=self.clock, clock_watch=self.clock_watch
-        )
-        self.repairs = ClockRepairs(self.reconnecting, self.clock_watch, clock=self.clock)
-        self.scheduler.tick()
-
-    def set(self, ahead: float) -> None:
-        stepped_clock.set_clock(self.connection, ahead=ahead)
-
-    def cron(self, due_in: float) -> UUID:
-        return book(self.connection, self.account, due_in=due_in, cron=QUARTERLY)
-
-    def next_of(self, job_id: UUID) -> object:
-        return one(self.connection, "SELECT next_at FROM due WHERE job_id = %s", job_id)
-
-    def wait(self, seconds: float) -> None:
-        """Let time pass for all clocks."""
-        self.clock.passed += seconds
-        self.set(self.ahead + seconds)
-
-    @property
-    def ahead(self) -> float:
-        seconds = one(self.connection, "SELECT extract(epoch FROM ahead) FROM stepped.clock")
-        return float(seconds)
+from tests.workers.clock_scene import HOUR, YEAR, Scene
 
 
 @pytest.fixture
@@ -391,101 +323,3 @@ def test_an_account_that_spent_its_firings_by_a_wrong_clock_goes_on(scene: Scene
 
     left = "SELECT greatest(spent_until, queued_until) < now() + interval '2 days' FROM firing_pace"
     assert one(scene.connection, left) is True
-
-
-class Kept:
-    """What expires: an answer, a secret, and history of today."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        connection = scene.connection
-        connection.execute(
-            "INSERT INTO kept_answer (account_id, key, fingerprint, status, headers, body, sealed)"
-            " VALUES (%s, 'k', sha256(''), 201, '[]', '', false)",
-            (scene.account,),
-        )
-        connection.execute(
-            "INSERT INTO signing_secret (account_id, sealed, expires_at)"
-            " VALUES (%s, 's', clock_timestamp() + interval '1 d')",
-            (scene.account,),
-        )
-        partitions.make_ahead(connection, one(connection, "SELECT now()").date())
-        book(connection, scene.account, due_in=-1)
-        (run,) = claim_and_take(connection)
-        settle(connection, [came(run, RunState.FAILED, 500)])
-
-    @property
-    def left(self) -> list[int]:
-        counted = [
-            one(self.scene.connection, f"SELECT count(*) FROM {table}")
-            for table in ("kept_answer", "signing_secret", "run", "attempt", "superseded")
-        ]
-        return [int(each) for each in counted]
-
-
-@pytest.fixture
-def kept(scene: Scene) -> Kept:
-    return Kept(scene)
-
-
-def maintained(scene: Scene, *, clock: Clock | None = None) -> Maintenance:
-    """A turn of all steps, in a scheduler that has just been started unless it has a clock."""
-    clock_watch = ClockWatch() if clock is None else scene.clock_watch
-    made = Maintenance(
-        ReconnectingConnection(scene.database, "maintenance"),
-        retention_days=30,
-        clock_watch=clock_watch,
-    )
-    made.run_once()
-    made.close()
-    return made
-
-
-def test_nothing_is_dropped_by_a_clock_that_leapt_a_while_ago(scene: Scene, kept: Kept) -> None:
-    maintained(scene)
-    assert kept.left == [1] * 5
-
-    scene.set(YEAR)
-    with structlog.testing.capture_logs() as logs:
-        maintained(scene)
-        # Also in a scheduler that was started since, and a while later.
-        scene.wait(3500)
-        maintained(scene, clock=scene.clock)
-
-    assert kept.left == [1] * 5
-    assert "maintenance.clock_not_trusted" in {each["event"] for each in logs}
-    assert scene.clock_watch.steps_back == []
-
-
-def test_a_clock_that_leapt_for_good_is_trusted_after_an_hour(scene: Scene, kept: Kept) -> None:
-    maintained(scene)
-    scene.set(YEAR)
-    scene.scheduler.tick()
-    scene.wait(trusted_clock.STEADY_S + 1)
-
-    maintained(scene, clock=scene.clock)
-
-    assert kept.left[:4] == [0] * 4
-
-
-def test_an_hour_ahead_an_answer_and_a_secret_are_there_still(scene: Scene, kept: Kept) -> None:
-    maintained(scene)
-    scene.connection.execute("UPDATE kept_answer SET kept_at = kept_at - interval '23.5 h'")
-    scene.connection.execute("UPDATE signing_secret SET expires_at = now() + interval '0.5 h'")
-
-    scene.set(HOUR)
-    maintained(scene)
-
-    assert kept.left == [1] * 5
-
-
-def test_a_clock_that_was_set_back_while_no_scheduler_was_there_is_noticed(scene: Scene) -> None:
-    scene.set(YEAR)
-    maintained(scene)
-    scene.set(0.0)
-
-    made = maintained(scene, clock=scene.clock)
-
-    assert scene.clock_watch.steps_back == [pytest.approx(YEAR, abs=60)]
-    made.run_once()
-    assert len(scene.clock_watch.steps_back) == 1

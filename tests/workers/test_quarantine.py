@@ -211,7 +211,7 @@ def test_threads_that_learn_of_suspects_at_once_start_one_process(
     def learn() -> None:
         with connect(database) as own:
             barrier.wait(PATIENCE_S)
-            quarantine_process.begin(own)
+            quarantine_process.start_if_needed(own)
 
     threads = [threading.Thread(target=learn) for _ in range(8)]
     for thread in threads:
@@ -220,11 +220,11 @@ def test_threads_that_learn_of_suspects_at_once_start_one_process(
         thread.join(PATIENCE_S)
     started = processes_that_try()
 
-    quarantine_process.end()
+    quarantine_process.join()
     assert len(started) == 1
     assert not started[0].is_running()
     with connect(database) as own:
-        quarantine_process.begin(own)
+        quarantine_process.start_if_needed(own)
     assert processes_that_try() == []
 
 
