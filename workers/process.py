@@ -1,10 +1,9 @@
-"""Process: what scheduler and worker have in common around their work: settings, signals, ends."""
+"""Process: what scheduler and worker share around their work: settings, signals, how they end."""
 
 from __future__ import annotations
 
 import gc
 import os
-import resource
 import secrets
 import signal
 import sys
@@ -17,6 +16,7 @@ from typing import Final, NoReturn
 
 from app import config, log, thread_failures
 from app.config import Settings
+from app.descriptor_limit import raise_descriptor_limit
 from app.errors import Misconfigured
 from app.stop_requests import StopRequests
 
@@ -25,18 +25,18 @@ _SPARE_FILES: Final = 256
 _YOUNG_OBJECTS: Final = 50_000
 
 
-def begin(kind: str) -> Settings:
-    """The settings of a process of this kind; where they cannot work, one line and the end."""
+def configure(kind: str) -> Settings:
+    """Load the settings and configure the log; print one line and exit if they cannot work."""
     try:
         settings = config.load(os.environ)
     except Misconfigured as error:
-        fail(error)
+        exit_misconfigured(error)
     log.configure(kind, settings.log_level)
     return settings
 
 
-def fail(error: Misconfigured) -> NoReturn:
-    """Say what is wrong and end, as a command line does."""
+def exit_misconfigured(error: Misconfigured) -> NoReturn:
+    """Print what is wrong and exit, as a command does."""
     sys.exit(f"wakecall: {error.message}")
 
 
@@ -45,49 +45,43 @@ def identity() -> str:
     return f"{os.uname().nodename}.{os.getpid()}.{secrets.token_hex(4)}"
 
 
-def prepare_for(calls: int) -> None:
-    """Let this process have a socket for each of so many calls, as far as the system allows.
+def prepare_for_calls(calls: int) -> None:
+    """Prepare this process for so many calls at once: descriptors, and rare garbage collections.
 
-    And let it look for cyclic garbage rarely: runs are freed by their reference counts, and walking
-    those that live took a seventh of a worker's time.
+    Runs are freed by their reference counts; to search those that live for cycles took a seventh of
+    a worker's time.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, 50, 50)
-    wanted = calls + _KEPT_CONNECTIONS + _SPARE_FILES
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    if most < wanted:
-        log.logger.warning("process.few_files", limit=most, wanted=wanted)
+    raise_descriptor_limit(calls + _KEPT_CONNECTIONS + _SPARE_FILES)
 
 
 def on_stop(stop: Callable[[], None], *, hurry: Callable[[], None] | None = None) -> None:
     """Call `stop` once SIGTERM or SIGINT asks for it, and `hurry` once it is asked for again.
 
-    Signals that come at once are one request (app/stop_requests.py). The next request ends the
-    process whatever it does, which is the second one where there is no `hurry`. Both are also
-    called when a thread fails: see `thread_failures`.
+    Signals that arrive together are one request (app/stop_requests.py). The request after these
+    kills the process: the third, or the second where there is no `hurry`. Both are also called when
+    a thread fails (app/thread_failures.py).
     """
     signals: SimpleQueue[tuple[signal.Signals, float]] = SimpleQueue()
 
     def put(number: int, _frame: FrameType | None) -> None:
-        # Nothing here takes a lock: the main thread, in which this runs, may hold it.
+        # This takes no lock: it runs in the main thread, which may hold that lock already.
         signals.put((signal.Signals(number), time.monotonic()))
 
     def follow() -> None:
         requests = StopRequests()
-        acts = [stop] if hurry is None else [stop, hurry]
+        actions = [stop] if hurry is None else [stop, hurry]
         while True:
             number, at = signals.get()
             request = requests.count(at)
             if request is None:
                 continue
-            if request > len(acts):
+            if request > len(actions):
                 os.kill(os.getpid(), signal.SIGKILL)
             log.logger.info("process.stopping", signal=number.name, request=request)
-            acts[request - 1]()
+            actions[request - 1]()
 
     signal.signal(signal.SIGTERM, put)
     signal.signal(signal.SIGINT, put)
@@ -95,7 +89,7 @@ def on_stop(stop: Callable[[], None], *, hurry: Callable[[], None] | None = None
     thread_failures.end_process(stop, hurry=hurry)
 
 
-def end() -> NoReturn:
-    """End in good order; with a status that is not 0 where a thread has failed."""
+def exit_in_order() -> NoReturn:
+    """Log the end and exit; the status is not 0 if a thread has failed."""
     log.logger.info("process.ended")
     sys.exit(thread_failures.status())

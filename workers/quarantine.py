@@ -28,7 +28,13 @@ from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.dispatch.runtime import WorkerRuntime
 from workers.loop_thread import LoopThread
-from workers.process import begin, end, fail, identity, prepare_for
+from workers.process import (
+    configure,
+    exit_in_order,
+    exit_misconfigured,
+    identity,
+    prepare_for_calls,
+)
 from workers.quarantine_process import HURRY
 
 _STDIN: Final = 0
@@ -156,16 +162,16 @@ def main() -> None:
     # A signal to all processes of a service is for the worker, which then stops this one.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
-    settings = begin("worker")
-    prepare_for(settings.concurrency)
+    settings = configure("worker")
+    prepare_for_calls(settings.concurrency)
     lock = QuarantineLock(settings)
     try:
         if lock.take():
             run(settings, lock)
     except Misconfigured as error:
-        fail(error)
+        exit_misconfigured(error)
     lock.close()
-    end()
+    exit_in_order()
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class QuarantineProcess:
         self._started_at = float("-inf")
         self._closed = False
 
-    def begin(self, connection: psycopg.Connection) -> None:
+    def start_if_needed(self, connection: psycopg.Connection) -> None:
         """Start the process unless one runs: one at a time, for all workers together."""
         if quarantine.is_at_work(connection):
             return
@@ -63,7 +63,7 @@ class QuarantineProcess:
         with self._lock:
             self._send(HURRY)
 
-    def end(self) -> None:
+    def join(self) -> None:
         """Stop the process and wait for its end; kill it if it does not end in time."""
         self.stop()
         process = self._process

@@ -48,7 +48,7 @@ from workers.loop_thread import LoopThread
 from workers.maintenance import Maintenance, log_unreadable
 from workers.notified_runs import NotifiedRuns
 from workers.notifier import ON_TIME, OVERDUE, SUSPECT, Notifier, redis_client
-from workers.process import begin, end, fail, identity, on_stop
+from workers.process import configure, exit_in_order, exit_misconfigured, identity, on_stop
 from workers.queue_lookback import LeftBehindSearch, Lookback
 from workers.resealing import resealing
 from workers.run_counter import RunCounter
@@ -287,11 +287,11 @@ def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None
 
 def main() -> None:
     """Run one scheduler, with its maintenance, until SIGTERM or SIGINT."""
-    settings = begin("scheduler")
+    settings = configure("scheduler")
     try:
         reseal = resealing(settings.secret_keys)
     except Misconfigured as error:
-        fail(error)
+        exit_misconfigured(error)
     notifier = Notifier(redis_client(settings.redis_url))
     name = identity()
     clock_watch = ClockWatch(doubt_s=settings.clock_doubt_s)
@@ -332,7 +332,7 @@ def main() -> None:
     run_counter.stop()
     maintenance.stop()
     notifier.stop()
-    end()
+    exit_in_order()
 
 
 if __name__ == "__main__":

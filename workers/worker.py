@@ -11,7 +11,14 @@ from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
 from workers.dispatch.runtime import WorkerRuntime
 from workers.notifier import SUSPECT, redis_client
-from workers.process import begin, end, fail, identity, on_stop, prepare_for
+from workers.process import (
+    configure,
+    exit_in_order,
+    exit_misconfigured,
+    identity,
+    on_stop,
+    prepare_for_calls,
+)
 from workers.quarantine_process import QuarantineProcess
 from workers.rq_worker import RQListener
 
@@ -27,7 +34,7 @@ class Worker:
             settings,
             name,
             redis_is_connected=lambda: self._listener.is_connected,
-            on_suspects=self._quarantine.begin,
+            on_suspects=self._quarantine.start_if_needed,
         )
         self._database = ReconnectingConnection(settings.database_url, "rq_listener")
         self.stopping = False
@@ -41,7 +48,7 @@ class Worker:
         """Take a batch of runs; suspects are left to the quarantine process, which is started."""
         if name == SUSPECT:
             with self._database.use() as connection:
-                self._quarantine.begin(connection)
+                self._quarantine.start_if_needed(connection)
         else:
             self._runtime.take(self._database, tickets)
 
@@ -49,7 +56,7 @@ class Worker:
         """Work until `stop` was called and all calls have ended."""
         self._listener.start()
         self._runtime.run()
-        self._quarantine.end()
+        self._quarantine.join()
         self._listener.join(timeout=5)
         self._database.close()
 
@@ -67,16 +74,16 @@ class Worker:
 
 def main() -> None:
     """Run one worker until SIGTERM or SIGINT."""
-    settings = begin("worker")
-    prepare_for(settings.concurrency)
+    settings = configure("worker")
+    prepare_for_calls(settings.concurrency)
     try:
         worker = Worker(settings)
     except Misconfigured as error:
-        fail(error)
+        exit_misconfigured(error)
     on_stop(worker.stop, hurry=worker.hurry)
     logger.info("process.started", concurrency=settings.concurrency)
     worker.run()
-    end()
+    exit_in_order()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from functools import partial
 from flask import Flask
 
 from app import log
-from app.api import priority, process, refused_keys
+from app.api import priority, refused_keys, web_process
 from app.api.admin import AdminPort
 from app.api.asgi import Front
 from app.api.context import context_of
@@ -30,7 +30,7 @@ def front(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> Fron
         admin = AdminPort(answers, settings.admin_host, settings.admin_port)
 
     def begin() -> None:
-        process.begin(settings.log_level)
+        web_process.start(settings.log_level)
         priority.lower(settings.web_nice)
         watch.start()
         if admin is not None:

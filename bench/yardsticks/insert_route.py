@@ -15,7 +15,7 @@ from sqlalchemy import DateTime, LargeBinary, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from uuid6 import uuid7
 
-from app.api import process
+from app.api import web_process
 from app.api.asgi import Front
 from app.config import Settings, load
 from app.store import engine
@@ -69,4 +69,4 @@ def _insert() -> Response:
 
 
 if "DATABASE_URL" in os.environ:
-    front = Front(create_app(load(os.environ)), begin=partial(process.begin, "info"))
+    front = Front(create_app(load(os.environ)), begin=partial(web_process.start, "info"))

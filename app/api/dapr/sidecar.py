@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from flask import current_app
 
 from app import log, thread_failures
-from app.api import embedded, process
+from app.api import embedded, web_process
 from app.api.asgi import THREADS, Front
 from app.api.auth import BOUND, Bound
 from app.api.context import current_context
@@ -108,7 +108,7 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
     addresses = [address for address in _LOOPBACK if _is_free(address, port)]
     application = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
     level = current_context().settings.log_level
-    begin = partial(process.begin, level, name="sidecar")
+    begin = partial(web_process.start, level, name="sidecar")
     # The only account may use all threads.
     front = Front(_BoundApplication(application, bound), begin=begin, share=THREADS, body_s=BODY_S)
     asyncio.run(_serve(front, addresses, port, ready))
