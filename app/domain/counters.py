@@ -16,10 +16,10 @@ MISSED: Final = "missed"
 UNAUTHENTICATED: Final = "unauthenticated"
 
 REFUSED: Final = "refused"
-"""Of what came without a valid key: another key, or what is not a key, did."""
+"""Label of UNAUTHENTICATED: the request had a key that is not valid, or is not a key."""
 
 MISSING: Final = "missing"
-"""Of what came without a valid key: none did."""
+"""Label of UNAUTHENTICATED: the request had no key."""
 POSTPONED: Final = "postponed"
 LOG_DROPPED: Final = "log_dropped"
 
@@ -28,16 +28,16 @@ FORWARD: Final = "forward"
 BACK: Final = "back"
 
 JOINED: Final = "joined"
-"""Of what was missed: a later run stands for it."""
+"""Label of MISSED: a later run stands for the firing."""
 
 LEFT_OUT: Final = "left-out"
-"""Of what was missed: it was too late for its job."""
+"""Label of MISSED: the firing was too late for its job."""
 
 BUCKETS: Final = (
     *(0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05),
     *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0),
 )
-"""Upper bounds, in seconds, of the lateness histogram; above the last comes +Inf."""
+"""Upper bounds of the lateness histogram, in seconds; +Inf follows the last."""
 
 _BOUNDS: Final = (*(str(bound) for bound in BUCKETS), "+Inf")
 
@@ -46,5 +46,5 @@ Counters = Counter[tuple[str, str]]
 
 
 def bound(lateness: float) -> str:
-    """The histogram bucket, named by its upper bound, of a lateness in seconds."""
+    """The histogram bucket of a lateness in seconds, named by its upper bound."""
     return _BOUNDS[bisect_left(BUCKETS, lateness)]

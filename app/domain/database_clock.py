@@ -1,10 +1,10 @@
-"""Database clock: how far what is read of it is believed, by a clock that nobody sets.
+"""Database clock: how far a process believes PostgreSQL's clock, measured by the machine's uptime.
 
-PostgreSQL's clock says what is due. Where it is set forward by mistake, as by a wrong time server,
-all that is due until then would be called, and recurring jobs would go on from there. So it is not
-believed at once where it leaps: until it has stood for a while, the process goes by the clock as
-it was before, carried on by the machine's uptime. Set back, it is believed at once: what it makes
-late is not lost.
+PostgreSQL's clock decides what is due. If it is set forward by mistake, for instance by a wrong
+time server, everything due until then would be called, and recurring jobs would continue from
+there. So a leap forward is not believed at once: until the clock has stayed there for a while, the
+process uses the time before the leap, carried on by the machine's uptime, which nobody sets. A
+clock that is set back is believed at once: firings that this delays are not lost.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 MAX_DRIFT_S: Final = 1.0
-"""How far two clocks may be apart, besides what the question took, before one of them was set."""
+"""How far two clocks may be apart, beyond the time of the query, before one counts as set."""
 
 _DRIFT_PER_S: Final = 0.001
-"""What time servers may slew a clock by, and more."""
+"""More than time servers slew a clock by, in seconds per second."""
 
 MAX_BELIEVED_STEP_S: Final = 60.0
-"""A clock that was set forward by no more is believed at once: corrections are that small."""
+"""A clock that is set forward by no more than this is believed at once: it is a correction."""
 
 _SETTLED_S: Final = 600.0
-"""A clock that was believed for so long, and comes back, is believed at once."""
+"""A clock that returns to a time that was believed for so long is believed at once."""
 
 
 class Reading(NamedTuple):
-    """What the database's clock said between `asked` and `answered`, which are uptimes.
+    """The database's clock as it was read between the uptimes `asked` and `answered`.
 
-    `wall` is this machine's own clock at `answered`. All in seconds.
+    `wall` is this machine's own clock at `answered`. All are in seconds.
     """
 
     clock: float
@@ -37,14 +37,14 @@ class Reading(NamedTuple):
 
 
 class Change(NamedTuple):
-    """By how many seconds the clock was set, and how many seconds are believed at once, or now."""
+    """By how many seconds the clock was set, and by how many the believed time leaps now."""
 
     step: float
     believed: float
 
 
 class DatabaseClock:
-    """The clock as one process follows it; every reading is to be told, in the order of time."""
+    """The clock as one process follows it; `observe` gets every reading, in the order of time."""
 
     def __init__(self, doubt_s: float) -> None:
         self._doubt_s = doubt_s
@@ -58,7 +58,7 @@ class DatabaseClock:
 
     @property
     def doubt(self) -> float:
-        """By how many seconds the clock is ahead of what is believed."""
+        """By how many seconds the clock is ahead of the believed time."""
         return 0.0 if self._doubted_at is None else self._offset - self._believed
 
     def until(self, uptime: float) -> float:
@@ -69,7 +69,7 @@ class DatabaseClock:
         return self._believed + uptime - self._uncertainty - _half(self._last)
 
     def observe(self, reading: Reading) -> Change:
-        """Take a reading in; how far the clock was set since the one before, if it was."""
+        """Process a reading; return by how much the clock was set since the one before."""
         offset = reading.clock - (reading.asked + reading.answered) / 2
         last, self._last = self._last, reading
         if last is None:
@@ -122,7 +122,7 @@ def _half(reading: Reading) -> float:
 
 
 def _is_witnessed(last: Reading, reading: Reading) -> bool:
-    """Whether this machine's own clock was not set meanwhile, and agrees with the database's."""
+    """Whether this machine's own clock was not set between both, and agrees with the database's."""
     passed = reading.wall - last.wall - (reading.answered - last.answered)
     agrees = abs(reading.wall - reading.clock) <= MAX_BELIEVED_STEP_S
     return agrees and abs(passed) <= _tolerance(last, reading)

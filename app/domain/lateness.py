@@ -1,4 +1,4 @@
-"""Lateness: its histogram, fine enough for percentiles, and what is told of it (accuracy)."""
+"""Lateness: a histogram fine enough for percentiles, and the accuracy of an account from it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from itertools import accumulate
 from typing import Final
 
 PERIOD: Final = timedelta(minutes=5)
-"""What one stored histogram is of; an hour and a day begin with one."""
+"""The time that one stored histogram covers; hours and days begin at its bounds."""
 
 KEPT_FOR: Final = timedelta(days=8)
-"""How long they are kept."""
+"""How long stored histograms are kept."""
 
 _FINEST_MS: Final = 0.1
 _MAX_MS: Final = 3_600_000.0
@@ -22,13 +22,13 @@ _A_DECADE: Final = 24
 _STEPS: Final = math.ceil(_A_DECADE * math.log10(_MAX_MS / _FINEST_MS))
 
 BOUNDS: Final = tuple(round(_FINEST_MS * 10 ** (step / _A_DECADE), 4) for step in range(_STEPS + 1))
-"""Upper bounds in milliseconds, from 0.1 ms to an hour, each 10.1 % above the one before; what is
-later still counts in one bucket more."""
+"""Upper bounds in milliseconds, from 0.1 ms to an hour, each 10.1 % above the one before; one more
+bucket counts what is later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Histogram:
-    """How many first attempts were how late: by bucket, the first one first, and at most."""
+    """Numbers of first attempts by bucket, in the order of BOUNDS, and the greatest lateness."""
 
     counts: Sequence[int]
     most_ms: float
@@ -36,7 +36,7 @@ class Histogram:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
-    """Lateness in milliseconds of all `deliveries` since an instant; None where there are none."""
+    """Lateness in milliseconds of all `deliveries` since an instant; None if there are none."""
 
     since: datetime
     deliveries: int
@@ -61,7 +61,7 @@ def bucket(lateness_ms: float) -> int:
 
 
 def window(since: datetime, histograms: Iterable[Histogram]) -> Window:
-    """What the histograms say together."""
+    """The percentiles of all histograms together."""
     counts = [0] * (len(BOUNDS) + 1)
     most = 0.0
     for each in histograms:
@@ -77,7 +77,7 @@ def window(since: datetime, histograms: Iterable[Histogram]) -> Window:
 
 
 def _percentile(running: Sequence[int], most: float, hundredths: int) -> float:
-    """The upper bound of the bucket in which the nearest rank lies: never less than it was."""
+    """The upper bound of the bucket of the nearest rank: never less than the true percentile."""
     rank = -(-running[-1] * hundredths // 100)
     index = bisect_left(running, rank)
     return min(BOUNDS[index], most) if index < len(BOUNDS) else most

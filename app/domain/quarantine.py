@@ -14,17 +14,17 @@ from typing import Final, NamedTuple, TypeVar
 from app.domain.timings.leases import SUSPECT_AFTER
 
 MAX_GROUP: Final = 1000
-"""Suspects that one process tries at once; the first group of those that nobody has tried yet."""
+"""Suspects that one process tries at once, at most; the size of a group that was never tried."""
 
 
 _T = TypeVar("_T")
 
 
 class AfterDeath(NamedTuple):
-    """What a run becomes when the process that had it is taken for dead.
+    """The state of a run once the process that held it is considered dead.
 
-    `group_size` is how many suspects may be tried together where it is one of them; None where it
-    was not tried yet, or is not a suspect.
+    `group_size` is how many suspects may be tried together with this one; None if it is not a
+    suspect, or was not tried yet.
     """
 
     reclaims: int
@@ -32,18 +32,18 @@ class AfterDeath(NamedTuple):
 
 
 def max_size(group_size: int | None) -> int:
-    """How many suspects may be tried together where one has this group size."""
+    """How many suspects may be tried together, if one of them has this group size."""
     return MAX_GROUP if group_size is None else group_size
 
 
 def choose(
     suspects: Sequence[tuple[_T, int | None]], *, size: int | None = None, under_way: int = 0
 ) -> tuple[int, list[_T]]:
-    """The size of a group, and the suspects to be tried in it now; each is given with its own size.
+    """The size of the group to be tried now, and its suspects; each is given with its own size.
 
-    Where a group of `size` is under way, these are those that may join it: the leases of one kill
-    do not all run out at once. Otherwise the largest groups come first: they most likely hold no
-    cause, and then all in them is settled in the time of one call.
+    If a group of `size` is under way, the suspects are those that may join it, as the leases of one
+    kill do not all run out at once. Otherwise the largest groups come first: most likely they do
+    not contain the cause, so that all of their suspects are settled in the time of one call.
     """
     if not suspects:
         return size or 0, []
@@ -54,9 +54,9 @@ def choose(
 
 
 def after_death(reclaims: int, group_size: int | None) -> AfterDeath:
-    """What follows for a run whose lease ran out, as the process that had it most likely died.
+    """The state of a run whose lease ran out, most likely because the process that held it died.
 
-    Who was tried with others is not held responsible, but is tried with half as many.
+    A suspect that was tried with others is not charged with it, but is tried with half as many.
     """
     if reclaims + 1 <= SUSPECT_AFTER:
         return AfterDeath(reclaims + 1, None)
@@ -66,8 +66,8 @@ def after_death(reclaims: int, group_size: int | None) -> AfterDeath:
 
 
 def is_alone(group_size: int | None) -> bool:
-    """Whether a suspect in a group of this size had its process to itself.
+    """Whether a suspect in a group of this size had a process to itself.
 
-    The release before this one tried every suspect alone, and stored no size.
+    The release before this one tried each suspect alone, and stored no size.
     """
     return group_size is None or group_size == 1

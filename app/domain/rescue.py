@@ -1,4 +1,4 @@
-"""Looking over a run in flight whose time to be looked at has come: what is to be done with it."""
+"""Rescue: what the scheduler does with a run in flight whose check time has come."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from app.domain.timings.leases import DEAD_AFTER
 
 
 class Action(Enum):
-    """What the scheduler does with a run it looked at."""
+    """What the scheduler does with a run that it checked."""
 
     NOTIFY = auto()
-    """Ring for it: its retry is near, or nobody took it; the token stays."""
+    """Notify a worker: its retry is near, or no worker took it. The token stays."""
 
     RECLAIM = auto()
-    """Its lease ran out: raise the token and ring for it."""
+    """Its lease ran out: raise the token and notify a worker."""
 
     LEAVE = auto()
-    """Somebody holds it, or leases are not judged just now: look again later."""
+    """A worker holds it, or leases do not count now: check it again later."""
 
     CANCEL = auto()
-    """It was cancelled and nobody holds it: it enters history."""
+    """It was cancelled, and no worker holds it: it enters history as cancelled."""
 
     KILL = auto()
-    """It was reclaimed too often: it enters history as dead."""
+    """It was reclaimed DEAD_AFTER times: it enters history as dead."""
 
     COMPLETE = auto()
-    """Its receiver has said what came of it: it enters history so."""
+    """Its receiver has reported the result: it enters history with it."""
 
     EXPIRE = auto()
-    """Its receiver has not said in time what came of it: the attempt failed."""
+    """Its receiver has not reported a result in time: the attempt failed."""
 
 
 def judge(
@@ -44,14 +44,15 @@ def judge(
     completed: bool = False,
     deadline_left: float | None = None,
 ) -> Action:
-    """What to do with a run in `state`; `lease_left` in seconds, None where nobody holds it.
+    """What to do with a run in `state`.
 
-    `alone` is false of a suspect that was tried with others: what ended their process is not known.
-    `completed` where its receiver has said what came of it; `deadline_left` are the seconds it
-    has left for that, None where nothing is expected of it.
-
-    `leases_count` is false for one lease after the database was away: no worker could extend
-    anything then, so an expired lease says nothing about its holder.
+    - `lease_left`: seconds; None where no worker holds the run.
+    - `alone`: False for a suspect that was tried with others, as any of them may have ended their
+      process.
+    - `completed`: whether its receiver has reported the result; `deadline_left` are the seconds
+      that are left for that, None where no report is expected.
+    - `leases_count`: False for one LEASE after the database was away. No worker could renew a lease
+      then, so that a lease which ran out shows nothing about its holder.
     """
     if state is RunState.TAKEN:
         if lease_left is None or lease_left > 0 or not leases_count:
@@ -65,7 +66,7 @@ def judge(
 
 
 def _running(*, cancelled: bool, completed: bool, deadline_left: float | None) -> Action:
-    """What was said of a run stands, though it was cancelled: its call had been made."""
+    """A reported result stands even if the run was cancelled: its call had been made."""
     if completed:
         return Action.COMPLETE
     if cancelled:

@@ -1,7 +1,8 @@
-"""Clock steps: what a clock wrote that was ahead is brought back once the clock was set back.
+"""Clock steps: after the clock was set back, corrects times that were written while it was ahead.
 
-A lease, a retry or a next firing that was counted from a wrong clock would otherwise come an hour,
-or a year, late. Where two schedulers do it, a few waits end early, and no firing is made twice.
+A lease, a retry or a next firing that was computed from a wrong clock would otherwise come an hour,
+or a year, late. If two schedulers correct the same step, a few waits end early, and no firing is
+made twice.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ WHERE id = ANY (ARRAY(
   ORDER BY id FOR UPDATE SKIP LOCKED))
 """
 
-# An attempt that began in the future was made by a clock that was ahead; what follows it was
-# counted from there. What somebody asked for is due when it was asked for, which is now at the
-# latest: several runs of one job that were asked for later keep their order, a microsecond apart.
+# An attempt that began in the future was made while the clock was ahead, and the time of what
+# follows it was computed from there. A run by hand is due when it was requested, which is now at
+# the latest. Several runs of one job that were requested later keep their order, a microsecond
+# apart.
 _RETRIES: Final = """
 WITH now AS MATERIALIZED (
   SELECT clock_timestamp() AS at
@@ -74,8 +76,8 @@ SET due_at = late.due_at,
 FROM late WHERE i.id = late.id
 """
 
-# A run that was rung for is looked at again a while after its time, or after now. One that somebody
-# asked for, or sent again, has been waiting for longer than it should.
+# A run that a worker was notified of is checked again a while after its time, or after now. A run
+# by hand, or one that is redelivered, has been waiting for longer than it should.
 _STARTS: Final = """
 WITH now AS MATERIALIZED (
   SELECT clock_timestamp() AS at
@@ -99,7 +101,7 @@ FROM (SELECT id, due_at, greatest(due_at, at) AS send_at
 WHERE i.id = asked.id
 """
 
-# What waits for room is early, at worst, and waits again.
+# A parked run is unparked early, at worst, and is parked again.
 _PARKED: Final = """
 UPDATE inflight i
 SET planned_at = greatest(due_at, least(planned_at, clock_timestamp())),
@@ -122,7 +124,7 @@ WHERE account_id = ANY (ARRAY(
   ORDER BY account_id FOR UPDATE SKIP LOCKED))
 """
 
-# What is kept for so long from when it was written, or counts as new for so long.
+# Rows that are kept, or count as new, for some time after they were written.
 _NOTES: Final = tuple(
     f"UPDATE {table} SET {column} = clock_timestamp()"  # noqa: S608 - names of this module
     f" WHERE {column} > clock_timestamp() + interval '1 s'"
@@ -136,8 +138,8 @@ _NOTES: Final = tuple(
 )
 _UNDER_WAY: Final = (_LEASES, _RETRIES, _STARTS, _PARKED)
 
-# One page of all jobs; a trigger comes along where a next firing is still to come. What was made of
-# the schedule already, though it is still to come, counts as passed.
+# One page of all jobs, with the trigger of those whose next firing is still to come. Firings of the
+# schedule that were already made, though their time is still to come, count as past.
 _PAGE: Final = """
 SELECT d.job_id, j.trigger, coalesce(d.next_at, d.held_at),
        clock_timestamp(),
@@ -156,7 +158,7 @@ LEFT JOIN LATERAL (
 ORDER BY d.job_id
 """
 
-# Whoever claimed, or changed, the job meanwhile has armed it.
+# A claim, or a change of the job, that came between has armed it.
 _ARM: Final = """
 UPDATE due SET next_at = CASE WHEN next_at IS NOT NULL THEN %(next_at)s::timestamptz END,
                held_at = CASE WHEN held_at IS NOT NULL THEN %(next_at)s::timestamptz END
@@ -165,7 +167,7 @@ WHERE job_id = %(job_id)s AND coalesce(next_at, held_at) = %(armed)s AND owed_at
 
 
 class _Armed(NamedTuple):
-    """A recurring job whose next firing is to come, and the last that was made."""
+    """A recurring job with its next firing, and the last firing that was made."""
 
     job_id: UUID
     trigger: dict[str, Any]
@@ -183,10 +185,10 @@ def read_epoch(connection: psycopg.Connection) -> float:
 def bring_back(
     connection: psycopg.Connection, *, step: float, failed: Callable[[psycopg.Error], None]
 ) -> int:
-    """Bring back what is under way, after the clock was set back by `step` seconds; how much.
+    """Correct runs in flight after the clock was set back by `step` seconds; return how many.
 
-    `failed` is told of a statement that fails, also when it is tried again; the others are carried
-    out. Raises psycopg.Error when the database is away.
+    `failed` is called for a statement that fails at every try; the others are executed. Raises
+    psycopg.Error when the database is away.
     """
     params = {
         "lease": LEASE,
@@ -194,9 +196,9 @@ def bring_back(
         "ahead": LOOK_AHEAD,
         "step": f"{step} s",
     }
-    brought = sum(_carry_out(connection, each, params, failed) for each in _UNDER_WAY)
+    brought = sum(_execute(connection, each, params, failed) for each in _UNDER_WAY)
     for each in (_PACES, *_NOTES):
-        _carry_out(connection, each, params, failed)
+        _execute(connection, each, params, failed)
     return brought
 
 
@@ -207,16 +209,16 @@ def bring_back_outcomes(
 
     Unlike `bring_back`, it may be repeated. Raises psycopg.Error when the database is away.
     """
-    return _carry_out(connection, _RETRIES, {"ahead": LOOK_AHEAD}, failed)
+    return _execute(connection, _RETRIES, {"ahead": LOOK_AHEAD}, failed)
 
 
-def _carry_out(
+def _execute(
     connection: psycopg.Connection,
     statement: str,
     params: dict[str, Any],
     failed: Callable[[psycopg.Error], None],
 ) -> int:
-    """How many rows it changed: none where it fails each time."""
+    """Execute a statement; return how many rows it changed, 0 where it fails at every try."""
     for tries in range(1, _TRIES + 1):
         try:
             return connection.execute(statement, params).rowcount
@@ -236,9 +238,9 @@ def rearm_ahead(
     has_ended: Callable[[], bool],
     unreadable: Callable[[UUID, Exception], None],
 ) -> int:
-    """Arm recurring jobs anew whose next firing is later than their schedule has it; how many.
+    """Arm recurring jobs again that were armed too late for their schedule; return how many.
 
-    What was made already, though it is still to come, is not made again.
+    A firing that was already made, though its time is still to come, is not made again.
     """
     armed = 0
     after = UUID(int=0)
@@ -262,7 +264,7 @@ def _rearm(
     try:
         trigger = from_document(armed.trigger)
         if isinstance(trigger, DaprSchedule) and since > armed.now:
-            # Each of its ticks is made: it goes on after the last, which the run of another may be.
+            # All of its ticks are made, the last perhaps in the run of another: it goes on after that.
             return 0
         expected = next_after(trigger, since)
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop

@@ -1,4 +1,4 @@
-"""What the readers of the queues have left behind: rows that are further back than they read."""
+"""Rows left behind in the queues due and inflight: those further back than their readers read."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from app.store.queries import run
 
 
 class LeftBehind(NamedTuple):
-    """How many seconds ago the first row of each queue was due; None where no row is left."""
+    """How many seconds ago the first such row of each queue was due; None if there is none."""
 
     due: float | None
     inflight: float | None
 
 
 def left_behind(connection: psycopg.Connection, *, lookback: float) -> LeftBehind:
-    """The first rows that are further back than `lookback` seconds."""
+    """The age of the first row of each queue that is further back than `lookback` seconds."""
     due, inflight = run(connection, "left_behind", {"lookback": lookback}).fetchone() or (
         None,
         None,

@@ -1,4 +1,4 @@
-"""Suspects in the database: those that wait, in which groups they are tried, and by whom."""
+"""Quarantine: the suspects that wait, the sizes of their groups, and the lock of who tries them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from app.store.locks import Lock
 from app.store.queries import run
 from app.store.takes import Ticket, columns
 
-# Of a transaction, as sessions may be shared by a pooler. PostgreSQL gives the lock up when its
-# holder's session ends, and ends a session of which it hears nothing for this long.
+# A lock of a transaction, as a pooler may share sessions. PostgreSQL releases the lock when the
+# holder's session ends, and ends a session that is idle for this long.
 _LOCK: Final = f"""
 SELECT set_config('idle_in_transaction_session_timeout', '10s', true),
        pg_try_advisory_xact_lock({Lock.QUARANTINE})
 """
 
-# Looked at, not tried for: whoever tries holds it for a moment, and keeps it from a process that
-# begins just then.
+# Read, and not tried: a try would hold the lock for a moment, and keep it from a process that
+# starts just then.
 _IS_TAKEN: Final = f"""
 SELECT pid FROM pg_locks
 WHERE locktype = 'advisory' AND granted AND objsubid = 1
@@ -32,7 +32,7 @@ _IS_MINE: Final = f"{_IS_TAKEN} AND pid = pg_backend_pid()"
 
 
 def suspects(connection: psycopg.Connection, *, limit: int) -> list[tuple[Ticket, int | None]]:
-    """Runs that twice took their worker's lease with them, each with the size of its group."""
+    """Runs whose lease ran out SUSPECT_AFTER times, each with the size of its group."""
     rows = run(connection, "suspects", {"limit": limit}).fetchall()
     return [((run_id, token), group_size) for run_id, token, group_size in rows]
 
@@ -40,21 +40,21 @@ def suspects(connection: psycopg.Connection, *, limit: int) -> list[tuple[Ticket
 def set_group_size(
     connection: psycopg.Connection, tickets: Sequence[Ticket], size: int
 ) -> set[UUID]:
-    """Store that these are tried together, before they are; those that may be taken now."""
+    """Store, before these are tried together, the size of their group; return those still free."""
     ids, tokens = columns(tickets)
     params = {"ids": ids, "tokens": tokens, "size": size, "suspect_after": SUSPECT_AFTER}
     return {row[0] for row in run(connection, "set_group_size", params).fetchall()}
 
 
 def is_at_work(connection: psycopg.Connection) -> bool:
-    """Whether some process tries suspects now."""
+    """Whether a process tries suspects now."""
     return connection.execute(_IS_TAKEN).fetchone() is not None
 
 
 def lock(connection: psycopg.Connection) -> bool:
-    """Begin a transaction that keeps all others from trying suspects; False where one does.
+    """Begin a transaction that takes the lock; False where another process has it.
 
-    It is held until the connection is closed, or silent for ten seconds.
+    The lock is held until the connection is closed, or idle for ten seconds.
     """
     connection.execute("BEGIN")
     row = connection.execute(_LOCK).fetchone()
@@ -62,5 +62,5 @@ def lock(connection: psycopg.Connection) -> bool:
 
 
 def keep_lock(connection: psycopg.Connection) -> bool:
-    """Let PostgreSQL hear of the holder of the lock; False, or psycopg.Error, where it is lost."""
+    """Keep the session of the lock from being idle; False, or psycopg.Error, if it is lost."""
     return connection.execute(_IS_MINE).fetchone() is not None

@@ -1,4 +1,4 @@
-"""Looking over runs in flight whose time to be looked at has come, and acting on the verdicts."""
+"""Rescue: checks the runs in flight whose check time (look_at) has come, and acts on each."""
 
 from __future__ import annotations
 
@@ -32,18 +32,20 @@ from app.store.unsettled import Unsettled, settlement
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckResult:
-    """What one pass found: runs to ring for, and what remains to be settled of others.
-
-    `begun` counts, by account, the runs that no claim made; `postponed` those of them that a limit
-    held up.
-    """
+    """What one check found."""
 
     to_notify: list[Claimed]
+    """Runs that workers are to be notified of."""
     ended: list[Settlement]
+    """Ends and retries that the caller is to settle."""
     reclaimed: int
+    """How many runs had a lease that ran out."""
     full: bool
+    """Whether as many rows were found as allowed, so that more may wait."""
     begun: Counter[int]
+    """By account, the runs that begin now and were not made by a claim."""
     postponed: int
+    """How many runs were postponed, as their account is at a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class _Checkable(Unsettled):
 
 _NOTIFYING: Final = frozenset({Action.NOTIFY, Action.RECLAIM})
 _FINAL: Final = {Action.CANCEL: RunState.CANCELLED, Action.KILL: RunState.DEAD}
-_DIED: Final = "every worker that took it ended before it could tell the outcome"
+_DEAD_REASON: Final = "every worker that took it ended before it could tell the outcome"
 
 
 def check(
@@ -78,13 +80,13 @@ def check(
     until: datetime = MAX_INSTANT,
     jitter: Callable[[], float] = random.random,
 ) -> CheckResult:
-    """Judge up to `limit` runs; ring for, defer and reclaim them in one transaction.
+    """Judge up to `limit` runs; notify again, postpone and reclaim them in one transaction.
 
-    Left out are those whose time to be looked at was more than `lookback` seconds ago. What the
-    database's clock says is believed as far as `until`.
+    Runs whose check time was more than `lookback` seconds ago are left out. The database's clock is
+    believed up to `until`.
 
-    Ends are settled by the caller afterwards, under their tokens: a job's due row is locked before
-    its runs, everywhere, and here the runs are locked already.
+    The caller settles the ends afterwards, under their tokens: everywhere, the due row of a job is
+    locked before its runs, and here the runs are locked already.
     """
     with connection.transaction():
         params = {"limit": limit, "lookback": lookback, "until": until}
@@ -98,7 +100,7 @@ def check(
                 row.fresh_at,
                 row.due_at if row.kind == RunKind.SCHEDULED else None,
                 row.reason,
-                # A request for a run, or for one to be sent again, has counted it.
+                # The request that asked for the run, or for its redelivery, has counted it.
                 counted=row.kind == RunKind.MANUAL or row.token > FIRST_TOKEN,
             )
             for row, action in verdicts
@@ -130,7 +132,7 @@ def check(
 def defer(
     connection: psycopg.Connection, ids: Sequence[UUID], pause: timedelta = DEFER_FAILED
 ) -> None:
-    """Look at these so much later: what failed now would fail again at once."""
+    """Check these runs only after the pause: what failed now would fail again at once."""
     if ids:
         run(connection, "defer", {"ids": list(ids), "pause": pause})
 
@@ -172,7 +174,7 @@ def _notify_again(
 def _expire(
     connection: psycopg.Connection, rows: Sequence[_Checkable], jitter: Callable[[], float]
 ) -> list[Settlement]:
-    """What follows where nothing was said in time: as after any attempt that failed."""
+    """What follows where no completion came in time: the same as after a failed attempt."""
     options_of = {
         run_id: (from_document(document), now)
         for run_id, document, now in run(
@@ -204,4 +206,4 @@ def _complete(row: _Checkable) -> Settlement:
 
 
 def _end(row: _Checkable, state: RunState) -> Settlement:
-    return settlement(row, state, row.reason if state is RunState.CANCELLED else _DIED)
+    return settlement(row, state, row.reason if state is RunState.CANCELLED else _DEAD_REASON)

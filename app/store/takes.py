@@ -97,9 +97,9 @@ def payloads(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[
 def untaken(
     connection: psycopg.Connection, *, late: float, limit: int, lookback: float = UNBOUNDED_S
 ) -> list[Ticket]:
-    """Runs due for at least `late` seconds (or, negative, soon) whose bell nobody answered.
+    """Runs due for at least `late` seconds (or, negative, soon) whose batch no worker dequeued.
 
-    Left out are those that schedulers were to look at more than `lookback` seconds ago.
+    Left out are those that schedulers were to check more than `lookback` seconds ago.
     """
     rows = run(
         connection,
@@ -107,7 +107,7 @@ def untaken(
         {
             "renotify_after": RENOTIFY_AFTER,
             "look_ahead": LOOK_AHEAD,
-            "unlooked": UNCHECKED_LATE,
+            "unchecked_late": UNCHECKED_LATE,
             "late": late,
             "limit": limit,
             "lookback": lookback,
@@ -117,18 +117,18 @@ def untaken(
 
 
 class LatestCancellations(NamedTuple):
-    """What `poll_cancellations` answers; the database's clock is in seconds since 1970.
-
-    Each run is withdrawn from whoever holds it under the token told with it, or a lower one.
-    """
+    """The rows of `poll_cancellations`."""
 
     withdrawn: dict[UUID, int]
+    """Cancelled runs. A holder with this token, or a lower one, may not call the run."""
     suspended: frozenset[int]
+    """Accounts of which no call begins."""
     clock: float
+    """The database's clock, in seconds since 1970."""
 
 
 def poll_cancellations(connection: psycopg.Connection) -> LatestCancellations:
-    """Runs that were withdrawn, and whose holders may not know it; and suspended accounts."""
+    """Cancelled runs whose holders may not know it yet, and suspended accounts."""
     (*_, clock), *rows = run(connection, "poll_cancellations", {}).fetchall()
     withdrawn: dict[UUID, int] = {}
     for run_id, token, _ in rows:
@@ -139,9 +139,9 @@ def poll_cancellations(connection: psycopg.Connection) -> LatestCancellations:
 
 
 def acknowledge_withdrawn(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> None:
-    """Have no word name these runs again: their holder knows that they are withdrawn.
+    """Keep polls from naming these runs again: their holder knows that they are cancelled.
 
-    No disk is waited for: what a crash of the database takes back is told once more.
+    The commit does not wait for the disk: what a crash of the database undoes is named once more.
     """
     ids, tokens = columns(tickets)
     with connection.pipeline(), connection.transaction():
@@ -150,10 +150,10 @@ def acknowledge_withdrawn(connection: psycopg.Connection, tickets: Sequence[Tick
 
 
 def renew_leases(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, bool]:
-    """Extend the leases of runs held; of those that were extended, whether they are withdrawn.
+    """Renew the leases of runs; return, for each that was renewed, whether the run is cancelled.
 
-    No disk is waited for: one that stalls for seconds would cost every lease there is, and what a
-    crash of the database takes back is a lease that ends a little sooner.
+    The commit does not wait for the disk: one that stalls for seconds would cost every lease, and all
+    that a crash of the database undoes is a renewal: the lease ends a little sooner.
     """
     ids, tokens = columns(tickets)
     with connection.pipeline(), connection.transaction():

@@ -1,8 +1,8 @@
-"""Trusted clock: the instant by which what has expired is dropped, the same for all processes.
+"""Trusted clock: the instant up to which expired rows are dropped, the same for all processes.
 
-The database's clock may be wrong for a while, and what was dropped then is gone. So the trusted
-clock goes along with it as long as it makes no leap, and follows a leap only after an hour without
-another. Statements ask the function `trusted_clock()` for it (migration 0026).
+The database's clock may be wrong for a while, and rows that are dropped then are gone. So the
+trusted clock follows it as long as it makes no leap, and follows a leap only after an hour without
+another. Statements read it with the function `trusted_clock()` (migration 0026).
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import psycopg
 from app.store.locks import Lock
 
 MAX_AHEAD: Final = timedelta(minutes=10)
-"""How far the database's clock may be ahead of what was trusted last: `trusted_clock()` has it too.
-Maintenance looks every half minute: otherwise no scheduler was there, or the clock leapt."""
+"""How far the database's clock may be ahead of the instant trusted last; `trusted_clock()` has the
+same bound. Maintenance reads the clock every half minute: if the clock is further ahead, no
+scheduler ran, or the clock leapt."""
 
 STEADY_S: Final = 3600.0
-"""How long a clock must have made no step to be trusted wherever it is."""
+"""How long a clock must have made no step to be trusted wherever it stands."""
 
 _SEEN: Final = "SELECT seen_at, trusted_at, clock_timestamp() FROM database_clock"
 _LOCK: Final = f"SELECT pg_advisory_xact_lock({Lock.TRUSTED_CLOCK})"
@@ -30,14 +31,14 @@ ON CONFLICT (id) DO UPDATE SET trusted_at = excluded.trusted_at, seen_at = exclu
 
 
 class Seen(NamedTuple):
-    """How far the database's clock is behind what it said before, and ahead of what is trusted."""
+    """How far the database's clock is behind its last reading, and ahead of the trusted clock."""
 
     behind: timedelta
     ahead: timedelta
 
 
 def see(connection: psycopg.Connection, *, steady_s: float) -> Seen:
-    """Look at the database's clock, which has made no step for `steady_s` seconds."""
+    """Read the database's clock, which has made no step for `steady_s` seconds, and store it."""
     none = timedelta()
     with connection.transaction():
         connection.execute(_LOCK)

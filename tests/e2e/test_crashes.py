@@ -111,7 +111,7 @@ def test_bells_that_are_wiped_out_all_the_time_are_not_missed(
         while len(sink.requests) < len(jobs) // 2:
             redis.flushall()
             wiped += 1
-            time.sleep(0.001)  # often enough to come between a bell and its answer
+            time.sleep(0.001)  # often enough to come between a batch and its take
 
     came = arrivals(sink, connection, jobs)
     tell(f"{came.told}; wiped {wiped} times")

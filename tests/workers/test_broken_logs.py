@@ -73,7 +73,7 @@ def test_a_thread_that_ends_takes_its_process_down(
     kind: str, module: str, thread: str, environ: dict[str, str]
 ) -> None:
     where, _, name = thread.rpartition(".")
-    method = "_on_heard" if name == "RQListener" else "run_once"
+    method = "_on_answer" if name == "RQListener" else "run_once"
     program = (
         f"from {where} import {name}\n"
         f"def end(self): raise SystemExit\n"

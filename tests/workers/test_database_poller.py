@@ -1,4 +1,4 @@
-"""The poller: what no bell told of, and what was given back, against a real database."""
+"""The poller: runs whose batch was lost, and parked runs, against a real database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lease_watch: leases, questions and unbidden takes, against a real database."""
+"""The lease watch: renewals and polls for cancellations, against a real database."""
 
 from __future__ import annotations
 

@@ -17,33 +17,31 @@ from app.domain.timings.leases import (
 from app.log import logger
 from workers.dispatch.leased_run import LeasedRun
 
-_CONFIRMED_S: Final = CANCELLATIONS_VALID_FOR.total_seconds()
+_VALID_S: Final = CANCELLATIONS_VALID_FOR.total_seconds()
 
 
 class CancellationSnapshot(NamedTuple):
-    """Asked for at `asked`: runs that were withdrawn, and how far the database's clock lies back.
-
-    `withdrawn` has for each run the highest token of a holder that it is withdrawn from.
-
-    `offset` is monotonic time at the answer less the database's clock, which was read before:
-    whoever adds it to an instant of that clock is late by the way back, never early.
-    """
+    """The answer to one poll."""
 
     asked: float
+    """When the poll was sent, on the monotonic clock."""
     offset: float
+    """The monotonic clock at the answer, less the database's clock, which was read before. An
+    instant of that clock plus the offset is late by the way back of the answer, and never early."""
     withdrawn: Mapping[UUID, int]
+    """Cancelled runs, each with the highest token of a holder that may not call it."""
     suspended: frozenset[int] = frozenset()
     """Accounts of which no call begins."""
     took: float = 0.0
-    """Seconds from the question to the answer."""
+    """Seconds from the poll to its answer."""
 
 
 class Cancellations:
-    """The last word, and the offsets of those before it; in the loop's thread.
+    """The latest snapshot, and the offsets of those before it; used in the loop's thread.
 
-    A machine that was suspended or moved goes on as if no time had passed: its leases seem to run,
-    and its last word seems new. Such a gap shows as soon as another clock is read. From then on
-    nothing counts that was asked before (`doubted_at`): each lease is to be renewed first.
+    A machine that was suspended or moved goes on as if no time had passed: its leases seem to last,
+    and its latest snapshot seems new. The gap shows as soon as another clock is read. From then on
+    (`doubted_at`) no earlier poll or lease counts: each lease must be renewed before a call.
     """
 
     def __init__(self, clock: Callable[[], float], wall: Callable[[], float]) -> None:
@@ -58,7 +56,7 @@ class Cancellations:
         self.suspended: frozenset[int] = frozenset()
 
     def update(self, snapshot: CancellationSnapshot) -> None:
-        """Take it in."""
+        """Store the snapshot, and see whether the database's clock has moved."""
         self.withdrawn = snapshot.withdrawn
         self.suspended = snapshot.suspended
         gap = self._least_offset - snapshot.offset
@@ -68,31 +66,31 @@ class Cancellations:
             self._offsets.clear()
             self._doubt("database", gap)
         self._least_offset = snapshot.offset - snapshot.took
-        # Ascending: one that is not the least, and goes first, is never the least.
+        # Offsets ascend: one that is not the smallest, and expires first, is never the smallest.
         while self._offsets and self._offsets[-1][1] >= snapshot.offset:
             self._offsets.pop()
         self._offsets.append((snapshot.asked, snapshot.offset))
 
     def confirms(self, now: float, leased: LeasedRun) -> bool:
-        """Whether a call of it may begin now, unless it is withdrawn or its lease is over."""
+        """Whether a poll, or the take of the run, is recent enough for its call to begin now."""
         wall_offset = self._wall() - now
         gap = wall_offset - self._wall_offset
         if abs(gap) > MAX_CLOCK_GAP_S:
             self._doubt("machine", gap)
         self._wall_offset = wall_offset
         asked = max(self._asked, leased.confirmed_at)
-        return min(asked, leased.leased_at) > self.doubted_at and now - asked <= _CONFIRMED_S
+        return min(asked, leased.leased_at) > self.doubted_at and now - asked <= _VALID_S
 
     def _doubt(self, clock: str, gap: float) -> None:
         self.doubted_at = self._clock()
         logger.warning("clock.stepped", clock=clock, seconds=round(gap, 3))
 
     def stops(self, account_id: int) -> bool:
-        """Whether no call of this account begins."""
+        """Whether no call of this account begins, as it is suspended."""
         return account_id in self.suspended
 
     def offset(self, now: float) -> float | None:
-        """The least of the last moments, as that word was the shortest time on its way."""
+        """The smallest offset within OFFSET_VALID_S: its answer took the shortest way."""
         while self._offsets and now - self._offsets[0][0] > OFFSET_VALID_S:
             self._offsets.popleft()
         return self._offsets[0][1] if self._offsets else None

@@ -1,4 +1,4 @@
-"""DatabasePoller: takes runs that no bell told of, and fetches those that were given back."""
+"""Database poller: takes runs whose batch was lost, and unparks runs whose destination has room."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def take(
     account_cache: AccountCache,
     clock: Callable[[], float],
 ) -> int:
-    """Take runs for the courier; how many there were still to take."""
+    """Take runs for the dispatcher; return how many could be taken."""
     asked = clock()
     taken = takes.take(connection, tickets)
     answered = clock()
@@ -61,7 +61,7 @@ def take(
 
 
 class DatabasePoller(LoopThread):
-    """A thread of its own: how long its questions take depends on how much waits for its calls.
+    """A thread of its own: its statements take longer the more runs wait to be called.
 
     `redis_is_connected` tells whether Redis answers at present. While it does not, the poller polls
     as often as the scheduler claims, so that calls are on time all the same. Without `poll`,
@@ -95,7 +95,7 @@ class DatabasePoller(LoopThread):
         self._poll = poll
 
     def run_once(self) -> None:
-        """Fetch, poll: each only where there is something to it."""
+        """Unpark and poll, each only if there is something to do."""
         to_unpark = self._poll and bool(self._requests)
         if not (to_unpark or self._poll_is_due()):
             return
@@ -114,9 +114,9 @@ class DatabasePoller(LoopThread):
         self._database.close()
 
     def _unpark(self, connection: psycopg.Connection) -> None:
-        """Take runs that were given back, for the destinations that have room for them now."""
+        """Unpark runs for the destinations that have room for them now, and take them."""
         wanted: list[UnparkRequest] = []
-        # No more at once than a poll takes.
+        # No more at once than one poll takes.
         while self._requests and sum(each.number for each in wanted) < MAX_FETCHED:
             wanted.append(self._requests.popleft())
         try:
@@ -128,7 +128,7 @@ class DatabasePoller(LoopThread):
                 take(connection, tickets, self._dispatcher, self._account_cache, self._clock)
         except Exception as error:
             if kind_of(error) is Kind.REFUSED:
-                # It would come of them again, and of all that is sent for after them.
+                # It would be refused again, and hold up all requests behind it.
                 for each in wanted:
                     self._flow_control.unparker.on_unparked(each, 0)
             else:
@@ -140,7 +140,7 @@ class DatabasePoller(LoopThread):
             )
 
     def _share_connections(self, connection: psycopg.Connection) -> None:
-        """See how many workers share what each account may open, and how much that is."""
+        """Count the workers that share each account's connections, and read how many these are."""
         self._account_cache.secrets_for(connection, self._flow_control.destinations.accounts)
         self._flow_control.set_workers(heartbeats.workers(connection))
         self._shared_at = self._clock()

@@ -21,9 +21,9 @@ from workers.dispatch.leased_run import LeasedRun
 
 
 class Deferred(NamedTuple):
-    """Outcomes to be tried again together; each statement of one of them may take `within` seconds.
+    """Settlements to be tried again together; each statement of one may take `within` seconds.
 
-    They have been tried `tries` times beside the first.
+    `tries` counts the tries after the first.
     """
 
     batch: Sequence[tuple[LeasedRun, Settlement]]
@@ -32,11 +32,11 @@ class Deferred(NamedTuple):
 
 
 class DeferredSettlements:
-    """What one thread could not settle. Times are in seconds of the monotonic clock.
+    """The settlements that one thread could not write; times are seconds of the monotonic clock.
 
-    Outcomes whose rows are locked elsewhere are tried soon, all together, as that waits for nobody.
-    One whose statement failed is tried by itself, more and more patiently and less and less often,
-    so that the time that it takes from the others is bounded.
+    Those whose rows are locked are tried again soon, all together: they skip locked rows, so that
+    nothing waits. One whose statement failed is tried by itself, with more time and after a longer
+    pause at each failure, so that the time it takes from the others is bounded.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class DeferredSettlements:
                 self._failed[leased] = at, Deferred(((leased, settlement),), within, tries)
 
     def due(self, now: float) -> list[Deferred]:
-        """What is to be tried at `now`: many of those that were locked, one that failed."""
+        """What is to be tried at `now`: many that were locked, together, and one that failed."""
         found = []
         if self._locked and now >= self._locked_at:
             found.append(Deferred(tuple(islice(self._locked.items(), MAX_LOCKED_RETRIED))))
@@ -67,7 +67,7 @@ class DeferredSettlements:
         return found
 
     def take(self, deferred: Deferred, now: float) -> None:
-        """Take these out: they were tried at `now`."""
+        """Remove these, which were tried at `now`."""
         for leased, _ in deferred.batch:
             if self._failed.pop(leased, None) is None:
                 del self._locked[leased]

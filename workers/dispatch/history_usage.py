@@ -1,4 +1,4 @@
-"""History usage: counts what the history of each account takes, and what is not kept any more."""
+"""History usage: counts the bytes of each account's history, and keeps less above its limit."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from app.uptime import read_uptime
 from workers.dispatch.leased_run import LeasedRun
 
 JUDGE_S: Final = 5.0
-"""How often the accounts are judged that something was written of meanwhile."""
+"""How often the accounts with new history are compared with their limits."""
 
 
 class HistoryUsage:
-    """Used by the settler's thread alone.
+    """Only the settler's thread uses it.
 
-    What a worker counted since its last heartbeat is lost with it: some seconds of one worker.
+    If a worker is killed, what it counted since its last heartbeat is lost: a few seconds of it.
     """
 
     def __init__(self, limits: Limits, *, clock: Callable[[], float] = read_uptime) -> None:
@@ -39,7 +39,7 @@ class HistoryUsage:
     def pruned(
         self, batch: list[tuple[LeasedRun, Settlement]]
     ) -> list[tuple[LeasedRun, Settlement]]:
-        """The batch as it is to be kept: bare of what receivers sent to accounts at their limit."""
+        """The batch without what receivers answered, for the accounts at their limit."""
         if not self._full:
             return batch
         return [
@@ -50,7 +50,7 @@ class HistoryUsage:
         ]
 
     def count(self, batch: Iterable[tuple[LeasedRun, Settlement]], settled: Settled) -> None:
-        """Count what was settled of a batch; about a microsecond each, as all runs pass here."""
+        """Count the settled runs of a batch: all runs pass here, at about a microsecond each."""
         if settled.token_mismatch or settled.failed:
             done = {each.id for each in settled.done}
             batch = [each for each in batch if each[1].id in done]
@@ -62,7 +62,7 @@ class HistoryUsage:
             added[leased.run.account_id, _day(settlement)] += size
 
     def flush(self, connection: psycopg.Connection) -> None:
-        """Add what was counted to what is stored; now and then, see who is at a limit."""
+        """Add the counts to the stored ones; every JUDGE_S, find the accounts at their limit."""
         store.add(connection, self._added)
         self._written.update(account_id for account_id, _ in self._added)
         self._added.clear()
@@ -72,7 +72,7 @@ class HistoryUsage:
             self._judged_at = self._clock()
 
     def _judge(self, connection: psycopg.Connection, accounts: Iterable[int]) -> frozenset[int]:
-        """Those of the accounts that have as much history as they may."""
+        """The accounts, of these, whose history has reached its limit."""
         accounts = sorted(accounts)
         if not accounts:
             return frozenset()
@@ -89,6 +89,6 @@ class HistoryUsage:
 
 
 def _day(settlement: Settlement) -> date:
-    """From when on its history is kept: what was due long ago is as new as its call."""
+    """The day that its history counts for: its due day, or that of its call if that is later."""
     due_at, attempt = settlement.due_at, settlement.attempt
     return (due_at if attempt is None else max(due_at, attempt.started_at)).date()

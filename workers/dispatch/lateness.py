@@ -1,4 +1,4 @@
-"""Accuracy: the lateness of first attempts, counted by account until the next heartbeat."""
+"""Lateness counts: how late first attempts began, by account, until the next heartbeat."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from workers.dispatch.leased_run import LeasedRun
 _BUCKETS: Final = len(BOUNDS) + 1
 
 
-class Accuracy:
-    """Histograms by account; used by the settler's thread alone."""
+class LatenessCounts:
+    """Histograms by account; only the settler's thread uses them."""
 
     def __init__(self) -> None:
         self._counts: dict[int, list[int]] = {}
         self._most: dict[int, float] = {}
 
     def count(self, batch: Iterable[tuple[LeasedRun, Settlement]], settled: Settled) -> None:
-        """Count what was settled of a batch; below a microsecond each, as all runs pass here."""
+        """Count the settled runs of a batch, in less than a microsecond each, as all runs pass."""
         if settled.token_mismatch or settled.failed or settled.busy:
             done = {each.id for each in settled.done}
             batch = [each for each in batch if each[1].id in done]
@@ -41,7 +41,7 @@ class Accuracy:
                 most[account] = late
 
     def flush(self, connection: psycopg.Connection) -> None:
-        """Add what was counted to what is stored, and begin anew."""
+        """Add the counts to the stored histograms, and reset them."""
         store.add(
             connection,
             {

@@ -1,4 +1,4 @@
-"""LeaseWatch: keeps held runs held, and asks which of them are wanted no more."""
+"""Lease watch: renews the leases of held runs, and polls for those that were cancelled."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _RENEW_BELOW_S: Final = (LEASE - LEASE_MARGIN - LEASE_RENEWAL).total_seconds()
 
 
 class LeaseWatch(LoopThread):
-    """One thread beside the courier's loop, as PostgreSQL may answer slowly and calls may not wait.
+    """A thread beside the dispatcher's loop: PostgreSQL may answer slowly, and calls may not wait.
 
-    It asks nothing but what bears on the runs that are held: no call begins without its word.
+    It does nothing else, as no call begins without a recent poll.
     """
 
     def __init__(
@@ -47,14 +47,14 @@ class LeaseWatch(LoopThread):
         self._leases_seen_at = float("-inf")
 
     def run_once(self) -> None:
-        """Extend, ask: each only where there is something to it."""
+        """Renew leases and poll for cancellations, each only if there is something to do."""
         expiring = self._expiring()
         holds = bool(self._dispatcher.leased_runs)
         if not (holds or expiring):
             return
         with self._database.use() as connection:
-            # Leases first: they may have lapsed while the database was away, and a run that is
-            # wanted, but not held, would have to be reclaimed.
+            # Leases first: they may have run out while the database was away, and a run without
+            # a lease is not called, but reclaimed.
             if expiring:
                 self._renew_leases(connection, expiring)
             if holds:
@@ -68,7 +68,7 @@ class LeaseWatch(LoopThread):
         asked = self._clock()
         withdrawn, suspended, clock = takes.poll_cancellations(connection)
         answered = self._clock()
-        # Looked up before the courier hears: what is acknowledged is held when it does.
+        # Collected before the dispatcher gets the snapshot: what is acknowledged is held by then.
         leased = list(self._dispatcher.leased_runs) if withdrawn else []
         known = [each.ticket for each in leased if each.is_withdrawn_by(withdrawn)]
         took = answered - asked
@@ -102,5 +102,5 @@ class LeaseWatch(LoopThread):
                 leased.withdrawn = leased.withdrawn or renewed[leased.run.id]
                 leased.extend(asked)
             elif leased.leased_at <= doubted_at:
-                # Another may have taken it while this machine stood still.
+                # Another worker may have taken it while this machine stood still.
                 leased.lose_lease()

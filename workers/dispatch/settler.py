@@ -1,4 +1,4 @@
-"""Settler: writes what came of runs, in batches, and tells of it in logs and counters."""
+"""Settler: writes settlements into PostgreSQL in batches, and logs and counts them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from workers.dispatch.channels import Channels
 from workers.dispatch.deferred_settlements import Deferred, DeferredSettlements
 from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.history_usage import HistoryUsage
-from workers.dispatch.lateness import Accuracy
+from workers.dispatch.lateness import LatenessCounts
 from workers.dispatch.leased_run import LeasedRun
 from workers.loop_thread import LoopThread
 
@@ -43,7 +43,7 @@ _T = TypeVar("_T")
 
 
 class Settler(LoopThread):
-    """One thread that empties the courier's outcomes into PostgreSQL.
+    """One thread that writes the dispatcher's settlements, and parks runs, in PostgreSQL.
 
     While the database is away, what cannot be written is kept and tried again, in order. A
     settlement that cannot be written now, because its rows are locked elsewhere or its statement
@@ -74,21 +74,21 @@ class Settler(LoopThread):
         self._unsettled: deque[tuple[LeasedRun, Settlement]] = deque()
         self._to_park: deque[tuple[LeasedRun, Parking]] = deque()
         self._deferred = DeferredSettlements()
-        self._passing_until = float("-inf")
+        self._skip_locked_until = float("-inf")
         self._counters = Counters()
-        self._accuracy = Accuracy()
+        self._lateness = LatenessCounts()
         self._usage = HistoryUsage(limits, clock=clock)
-        self._beaten_at = float("-inf")
+        self._heartbeat_at = float("-inf")
 
     def run_once(self) -> None:
-        """Write a batch, then beat if it is time to; what is less than a batch may gather."""
+        """Write a batch, then the heartbeat if it is due; pause unless a whole batch waits."""
         began = self._clock()
         self._write()
-        if began - self._beaten_at >= HEARTBEAT_S:
-            # Also where it fails: what was counted is kept, and outcomes come first.
-            self._beaten_at = began
+        if began - self._heartbeat_at >= HEARTBEAT_S:
+            # Set even if the heartbeat fails: the counts are kept, and settlements come first.
+            self._heartbeat_at = began
             with self._database.use() as connection:
-                self._beat(connection)
+                self._write_heartbeat(connection)
         waiting = max(len(self._settlements), len(self._parked))
         self.interval = (
             0.0
@@ -97,14 +97,15 @@ class Settler(LoopThread):
         )
 
     def flush(self) -> None:
-        """At an orderly end: write what is left and take the heartbeat back.
+        """At an orderly end: write what is left, and delete the heartbeat.
 
-        Where the database is away, or rows stay locked, the runs are for whoever takes them next.
+        Where the database is away, or rows stay locked, the leases of the runs that are left run
+        out, and another worker takes them.
         """
         try:
             self._write_all()
             with self._database.use() as connection:
-                self._beat(connection)
+                self._write_heartbeat(connection)
                 heartbeats.deregister(connection, "worker", self._identity)
         except psycopg.Error as error:
             if not is_away(error):
@@ -124,7 +125,7 @@ class Settler(LoopThread):
         return settlements + len(self._to_park) + len(self._parked)
 
     def _write_all(self) -> None:
-        """Write what is left; what is in the way of some of it for long is waited for no longer."""
+        """Write what is left; give up LAST_SETTLEMENTS_S after the last that could be written."""
         give_up = self._clock() + LAST_SETTLEMENTS_S
         while not self.empty:
             left = self._left
@@ -137,7 +138,7 @@ class Settler(LoopThread):
                 time.sleep(SETTLE_INTERVAL_S)
 
     def _write(self) -> None:
-        """Write a batch of all there is, which stays where it is until it has been written."""
+        """Write a batch. Its items stay in their queues until they are written."""
         _move(self._settlements, self._unsettled)
         _move(self._parked, self._to_park)
         if not (self._unsettled or self._to_park or self._deferred.due(self._clock())):
@@ -157,9 +158,9 @@ class Settler(LoopThread):
     def _without_interrupted(
         self, connection: psycopg.Connection, batch: list[tuple[LeasedRun, Parking]]
     ) -> list[tuple[LeasedRun, Parking]]:
-        """Settle the runs that have called ticks of theirs; the others are given back as they are.
+        """Settle the runs that have called some of their ticks; return the others, to park them.
 
-        The tick that is left is a run of its own then, which is given back when it is taken again.
+        The tick that is left becomes a run of its own, which is parked when it is taken again.
         """
         interrupted = [
             (leased, leased.interrupted_settlement(each.reason))
@@ -185,10 +186,10 @@ class Settler(LoopThread):
                 case Kind.BUSY:
                     parked, locked = set(), {each.id for _, each in batch}
                 case Kind.REFUSED:
-                    # Left to their leases: one bad row never stops the loop.
+                    # Their leases run out: one bad row never stops the loop.
                     parked, locked = set(), set()
                     for _, each in batch:
-                        _tell_impossible(each.id, error)
+                        _log_impossible(each.id, error)
         self._parked.extend([(leased, each) for leased, each in batch if each.id in locked])
         gone = [leased for leased, each in batch if each.id not in locked]
         for leased in gone:
@@ -198,27 +199,27 @@ class Settler(LoopThread):
             if each.id in parked:
                 self._counters[counters.PARKED, str(each.block_reason)] += 1
 
-    def _beat(self, connection: psycopg.Connection) -> None:
+    def _write_heartbeat(self, connection: psycopg.Connection) -> None:
         heartbeats.beat(connection, "worker", self._identity)
         self._counters.update(take_dropped())
         add_counters(connection, self._counters)
         self._counters.clear()
-        self._accuracy.flush(connection)
+        self._lateness.flush(connection)
         self._usage.flush(connection)
 
     def _settle(
         self, connection: psycopg.Connection, batch: list[tuple[LeasedRun, Settlement]]
     ) -> None:
         now = self._clock()
-        wait = now >= self._passing_until
+        wait = now >= self._skip_locked_until
         settled = settle_singly_if_needed(connection, [each for _, each in batch], wait=wait)
         if settled.busy and wait:
-            # The next batches may need the same rows: they are passed over without a wait.
-            self._passing_until = self._clock() + SKIP_LOCKED_FOR_S
+            # The next batches may need the same rows: they are skipped without a wait.
+            self._skip_locked_until = self._clock() + SKIP_LOCKED_FOR_S
         self._after(batch, settled)
 
     def _settle_deferred(self, connection: psycopg.Connection, deferred: Deferred) -> None:
-        """Try again what was deferred; what is still in the way stays so."""
+        """Try deferred settlements again; those that fail stay deferred."""
         settled = settle_singly_if_needed(
             connection, [each for _, each in deferred.batch], wait=False, within=deferred.within
         )
@@ -235,16 +236,16 @@ class Settler(LoopThread):
         if left:
             deferred = [(leased, left[each.id]) for leased, each in batch if each.id in left]
             self._deferred.put(deferred, self._clock(), tries=tries)
-        written, settled = _with_ticks_before(written, settled)
-        self._accuracy.count(written, settled)
+        written, settled = _with_earlier_ticks(written, settled)
+        self._lateness.count(written, settled)
         self._usage.count(written, settled)
-        self._tell(settled)
+        self._log_and_count(settled)
         for each, error in settled.failed:
-            _tell_impossible(each.id, error)
+            _log_impossible(each.id, error)
         for each in settled.token_mismatch:
             logger.warning("run.token_mismatch", run_id=str(each.id))
 
-    def _tell(self, settled: Settled) -> None:
+    def _log_and_count(self, settled: Settled) -> None:
         attempts = [(each, each.attempt) for each in settled.done if each.attempt is not None]
         lines("attempt", (_line(*each) for each in attempts))
         count = self._counters.update
@@ -260,10 +261,10 @@ class Settler(LoopThread):
             self._counters[counters.LATENESS_SUM, ""] += sum(late)  # type: ignore[assignment] # Counter adds floats as well
 
 
-def _with_ticks_before(
+def _with_earlier_ticks(
     written: list[tuple[LeasedRun, Settlement]], settled: Settled
 ) -> tuple[list[tuple[LeasedRun, Settlement]], Settled]:
-    """What was written besides: the runs of the ticks before those that were settled."""
+    """Add the runs of earlier ticks, which were written with the settlements of later ones."""
     if not any(each.ticks for each in settled.done):
         return written, settled
     before = {each.id: ticks.before for each in settled.done if (ticks := each.ticks)}
@@ -272,7 +273,7 @@ def _with_ticks_before(
     return [*written, *more], replace(settled, done=done)
 
 
-def _tell_impossible(run_id: UUID, error: psycopg.Error) -> None:
+def _log_impossible(run_id: UUID, error: psycopg.Error) -> None:
     logger.error("run.cannot_be_settled", run_id=str(run_id), error=in_words(error))
 
 
@@ -286,7 +287,7 @@ def _outcome(reply: Reply) -> str:
 
 
 def _line(settlement: Settlement, attempt: Attempt) -> dict[str, Any]:
-    """The one wide line of an attempt."""
+    """The fields of the log line of an attempt."""
     reply, timing = attempt.reply, attempt.reply.timing
     return {
         "run_id": settlement.id,

@@ -1,8 +1,9 @@
 -- name: fetch_checkable
--- Runs whose time to be looked at has come: nobody took them, a lease may have run out, a retry is
--- near, no claim made them and nobody was rung for yet (fresh_at), they were cancelled while nobody held them, or their receiver has said what came of them, or
--- has not said it in time. Those of the last `lookback` seconds: whoever writes look_at writes no time
--- that has long passed, so that nothing but what is dead is further back.
+-- Runs whose check time, look_at, has come: no worker took them, a lease may have run out, a retry
+-- is near, no claim made them and no worker was notified of them yet (fresh_at), they were
+-- cancelled while no worker held them, or their receiver has reported a result, or has not reported
+-- one in time. Only those of the last `lookback` seconds: no statement writes a look_at that has
+-- long passed, so that only dead row versions are further back.
 SELECT id, token, job_id, job_version, due_at, final, serial, state, reclaims,
        cancelled_at IS NOT NULL, reason,
        date_part('epoch', lease_until - least(clock_timestamp(), %(until)s::timestamptz)),
@@ -18,10 +19,11 @@ LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED;
 
 -- name: notify_again
--- Back to claimed: a reclaim raises the token, so the holder that lost its lease settles nothing; a
--- bell rung twice keeps the token, so that either bell will do. The rows are locked by fetch_checkable. Nobody is
--- to take a run of a suspended account: it is rung for, and looked at again, when that is resumed.
--- What a reclaim counts for, and in which group a suspect is tried next, is decided in the domain.
+-- Back to claimed. A reclaim raises the token, so that the holder that lost its lease settles
+-- nothing. A second notification keeps the token, so that a worker may take the run by either
+-- batch. The rows are locked by fetch_checkable. A run of a suspended account is not to be taken: a
+-- worker is notified, and the run is checked again, when the account is resumed. The domain decides
+-- what a reclaim counts for, and in which group a suspect is tried next.
 WITH suspended AS MATERIALIZED (
   SELECT ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL) AS ids
 ), claimed AS (
@@ -41,14 +43,15 @@ SELECT id, token, account_id, reclaims, date_part('epoch', send_at - clock_times
 FROM claimed WHERE look_at < 'infinity';
 
 -- name: check_later
--- A run that is held is looked at again once its lease, as it stands now, has run out; one whose
--- lease ran out while leases were not judged, a little later. One that is running has its deadline.
+-- A run that a worker holds is checked again once its lease, as it stands now, has run out; a run
+-- whose lease ran out while leases did not count, 0.2 s later; a running one at its deadline.
 UPDATE inflight
 SET look_at = coalesce(complete_by, greatest(lease_until, clock_timestamp()) + interval '0.2 s')
 WHERE id = ANY (%(ids)b::uuid[]) AND state IN ('taken', 'running');
 
 -- name: call_options
--- How runs are tried again: as the job's version says that they belong to. NULL is the usual.
+-- How runs are tried again: by the options of the version of the job to which they belong. NULL
+-- means the default options.
 SELECT i.id, CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END, clock_timestamp()
 FROM unnest(%(ids)b::uuid[]) AS v (id)
 JOIN inflight i ON i.id = ANY (ARRAY[v.id])
@@ -57,7 +60,8 @@ LEFT JOIN LATERAL (SELECT * FROM job WHERE id = i.job_id AND account_id = i.acco
 LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[i.job_id]) AND s.version = i.job_version;
 
 -- name: defer
--- A row that cannot be acted upon never holds up those behind it. One that is locked is not looked at.
+-- A row that cannot be acted upon never holds up the rows behind it. A row that is locked is
+-- skipped.
 WITH free AS MATERIALIZED (
   SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[]) FOR UPDATE SKIP LOCKED
 )
@@ -65,10 +69,10 @@ UPDATE inflight SET look_at = clock_timestamp() + %(pause)s::interval
 WHERE id = ANY (ARRAY(SELECT id FROM free));
 
 -- name: left_behind
--- How many seconds ago the first row was due that is further back than the last `lookback` seconds, of
--- due and of inflight; NULL where there is none, as nearly always. Here alone all that is dead is
--- walked past. A row whose time had passed when it was written is further back for long only if that
--- was long ago as well.
+-- For due and for inflight: how many seconds ago the first row was due that is further back than
+-- `lookback` seconds; NULL if there is none, as nearly always. Only this statement walks past all
+-- dead row versions. A row whose time had already passed when it was written is further back for
+-- long only if it was written long ago as well.
 SELECT extract(epoch FROM now())::float8 - (
          SELECT slot FROM due
          WHERE slot < floor((extract(epoch FROM now()) - %(lookback)s) * 10)::bigint

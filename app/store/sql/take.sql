@@ -66,24 +66,25 @@ LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[i.job_id]) AND s.version = i.job
 WHERE i.token = v.token AND i.state = 'taken' AND i.cancelled_at IS NULL;
 
 -- name: untaken
--- Runs whose bell nobody answered; a worker may take them unbidden, as the take decides who sends.
--- A claimed run is looked at `renotify_after` after its time: the index finds what is near. What is further
--- back than `lookback` seconds has been looked at by a scheduler since, and rung for again. One that no
--- claim made, and no scheduler has looked at, is left to the schedulers for a while, which know
--- whether its account may begin it.
+-- Runs whose batch no worker dequeued. A worker may take them without being notified, as the take
+-- decides which worker sends. A claimed run is checked `renotify_after` after its time: the index
+-- finds what is near. Runs that are further back than `lookback` seconds have been checked since,
+-- and a worker was notified again. A run that no claim made, and no scheduler has checked, is left
+-- to the schedulers until it is `unchecked_late`: they know whether its account may begin it.
 SELECT id, token FROM inflight
 WHERE look_at >= now() - make_interval(secs => %(lookback)s)
   AND look_at < now() + %(renotify_after)s + %(look_ahead)s
   AND state = 'claimed' AND cancelled_at IS NULL AND reclaims < 2
-  AND (look_at > send_at OR send_at < now() - %(unlooked)s::interval)
+  AND (look_at > send_at OR send_at < now() - %(unchecked_late)s::interval)
   AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
   AND send_at < now() - make_interval(secs => %(late)s)
 ORDER BY look_at
 LIMIT %(limit)s;
 
 -- name: suspects
--- Poison is quarantined: what was reclaimed this often (pace.SUSPECT_AFTER, written out so that the
--- partial index serves) is taken together with other suspects at most, as many as its group has.
+-- Suspects are tried in quarantine: a run that was reclaimed this often (timings.SUSPECT_AFTER,
+-- written out so that the partial index serves) is taken only together with other suspects, at most
+-- as many as its group has.
 SELECT id, token, group_size FROM inflight
 WHERE state = 'claimed' AND cancelled_at IS NULL AND reclaims >= 2
   AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
@@ -91,9 +92,10 @@ ORDER BY look_at
 LIMIT %(limit)s;
 
 -- name: set_group_size
--- How many suspects are tried together is stored before any of them is taken: if their process dies,
--- the next group is half as large. Who is tried with others is not held responsible for their death:
--- a scheduler of the release before this one knows of no groups, and would count each. A row locked elsewhere is passed over, and is not to be taken now.
+-- How many suspects are tried together is stored before any of them is taken: if their process
+-- dies, the next group is half as large. A suspect that is tried with others is not charged with
+-- their death; a scheduler of the release before this one knows no groups, and would charge each. A
+-- row that is locked is skipped, and is not to be taken now.
 WITH free AS MATERIALIZED (
   SELECT i.id
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
@@ -109,13 +111,14 @@ WHERE id = ANY (ARRAY(SELECT id FROM free))
 RETURNING id;
 
 -- name: poll_cancellations
--- The last word counts: of what is taken, by whomever, what was withdrawn within the last ten seconds
--- and is not known to its holder yet. Those are as many as are withdrawn between two words, whatever
--- was withdrawn before. No run is named for longer than ten seconds, as none is called later than a
--- lease after its withdrawal unless its lease is extended, and that tells its holder too (renew_leases); while
--- a withdrawal is not committed its row is locked, and not extended. An abort before this release has
--- no token: it counts for all. The first row is this clock; those without a run and a clock name the
--- accounts that are suspended, of which no call begins.
+-- Of all runs that any worker holds: those that were cancelled within the last ten seconds, and
+-- whose holder does not know it yet. These are as many as are cancelled between two polls, whatever
+-- was cancelled before. Ten seconds are enough: no run is called later than a lease after its
+-- cancellation unless its lease is renewed, and the renewal tells its holder as well
+-- (renew_leases); while a cancellation is not committed, its row is locked and its lease not
+-- renewed. An abort that the release before this one wrote has no token, and counts for every
+-- token. The first row is the database's clock; rows with neither run nor clock name the suspended
+-- accounts, of which no call begins.
 SELECT NULL::uuid, NULL::bigint, date_part('epoch', clock_timestamp())
 UNION ALL
 SELECT id, token, NULL FROM inflight
@@ -127,8 +130,8 @@ UNION ALL
 SELECT NULL, id, NULL FROM account WHERE suspended_at IS NOT NULL;
 
 -- name: acknowledge_withdrawn
--- The holder of these runs knows that they are withdrawn, which is never undone, and need not be told
--- again. A row locked elsewhere is passed over: the next word names it again.
+-- The holder of these runs knows that they are cancelled, which is never undone, so that no poll
+-- need name them again. A row that is locked is skipped: the next poll names it again.
 WITH v AS MATERIALIZED (
   SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
 ), held AS (
@@ -145,9 +148,8 @@ WITH v AS MATERIALIZED (
 DELETE FROM aborted WHERE run_id = ANY (ARRAY(SELECT run_id FROM ended));
 
 -- name: renew_leases
--- A lease is extended by its holder only, who is told whether the run was withdrawn meanwhile. A row
--- locked elsewhere is passed over: the lease as last extended still stands, and the next beat tries
--- again.
+-- Only its holder renews a lease, and is told whether the run was cancelled since. A row that is
+-- locked is skipped: the lease stands as last renewed, and the next renewal tries again.
 WITH held AS (
   SELECT i.id
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)

@@ -1,4 +1,4 @@
-"""Accuracy as workers count it: first attempts that were settled, by account."""
+"""Lateness as workers count it: first attempts that were settled, by account."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.store.single_settling import Settled
 from app.store.takes import Taken
 from tests.booked import add_account, book, claim_and_take, connect, one
 from tests.store.test_settling import came
-from workers.dispatch.lateness import Accuracy
+from workers.dispatch.lateness import LatenessCounts
 from workers.dispatch.leased_run import LeasedRun, lease
 
 
@@ -57,7 +57,7 @@ def test_lateness_is_counted_by_account_and_written_once(
     connection: psycopg.Connection, runs: list[Taken]
 ) -> None:
     batch = [late(run, ms) for run, ms in zip(runs, (0.05, 12.0, 700.0), strict=True)]
-    accuracy = Accuracy()
+    accuracy = LatenessCounts()
     accuracy.count(batch, settled(batch))
     accuracy.flush(connection)
     accuracy.flush(connection)
@@ -79,7 +79,7 @@ def test_only_first_attempts_that_were_settled_count(
         (never, withdrawn._replace(attempt=None, state=RunState.CANCELLED)),
     ]
     done = tuple(each for _, each in batch if each is not lost[1])
-    accuracy = Accuracy()
+    accuracy = LatenessCounts()
     accuracy.count(batch, Settled(done=done, token_mismatch=(lost[1],), failed=()))
     accuracy.flush(connection)
 
@@ -93,7 +93,7 @@ def test_calls_by_hand_and_events_say_nothing_of_how_late_the_service_is(
         (leased, settlement._replace(punctual=False))
         for leased, settlement in (late(run, 700.0) for run in runs)
     ]
-    accuracy = Accuracy()
+    accuracy = LatenessCounts()
     accuracy.count(batch, settled(batch))
     accuracy.flush(connection)
 
