@@ -264,7 +264,7 @@ def _rearm(
     try:
         trigger = from_document(armed.trigger)
         if isinstance(trigger, DaprSchedule) and since > armed.now:
-            # All of its ticks are made, the last perhaps in the run of another: it goes on after that.
+            # All of its ticks are made, perhaps in the run of another: it goes on after the last.
             return 0
         expected = next_after(trigger, since)
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop

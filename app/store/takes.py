@@ -152,8 +152,8 @@ def acknowledge_withdrawn(connection: psycopg.Connection, tickets: Sequence[Tick
 def renew_leases(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, bool]:
     """Renew the leases of runs; return, for each that was renewed, whether the run is cancelled.
 
-    The commit does not wait for the disk: one that stalls for seconds would cost every lease, and all
-    that a crash of the database undoes is a renewal: the lease ends a little sooner.
+    The commit does not wait for the disk: one that stalls for seconds would cost every lease, and
+    all that a crash of the database undoes is a renewal: the lease ends a little sooner.
     """
     ids, tokens = columns(tickets)
     with connection.pipeline(), connection.transaction():
