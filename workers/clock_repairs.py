@@ -65,7 +65,7 @@ class ClockRepairs(LoopThread):
         if not self._again_at or self._clock() < self._again_at[0]:
             return
         with self._database.use() as connection:
-            brought_back = bring_back_outcomes(connection, failed=_tell_failed)
+            brought_back = bring_back_outcomes(connection, failed=_log_failed)
         self._database.close()
         del self._again_at[0]
         if brought_back:
