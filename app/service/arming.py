@@ -15,6 +15,7 @@ from app.domain.timings.leases import CANCEL_DEADLINE
 from app.domain.trigger import first_firing, is_permanent
 from app.errors import Conflict
 from app.store import inflight
+from app.store.database import driver_of
 
 
 def on_update(
@@ -39,12 +40,12 @@ def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime)
     None for a standing job of which nothing is to come; of another, that raises Conflict.
     """
     if not isinstance(job.trigger, At):
-        since = inflight.made_up_to(connection, job.id, CANCEL_DEADLINE)
+        since = inflight.made_up_to(driver_of(connection), job.id, CANCEL_DEADLINE)
         next_at = firing_after_pause(job.trigger, since=since, now=now, misfire=misfire)
         if next_at is None and not is_permanent(job.trigger):
             raise _over(job)
         return next_at
-    if inflight.was_made(connection, job.id, job.trigger.instant):
+    if inflight.was_made(driver_of(connection), job.id, job.trigger.instant):
         raise Conflict(
             f"Its one firing, of {format_utc(job.trigger.instant)}, was made already or is just "
             "being made.",

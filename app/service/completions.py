@@ -14,6 +14,7 @@ from app.service.context import Context
 from app.service.secrets import completion_tokens
 from app.store import completions as store
 from app.store import history, redelivery, run_ends, serial
+from app.store.database import driver_of
 
 
 def is_token_of(context: Context, run_id: UUID, token: str) -> bool:
@@ -34,15 +35,17 @@ def complete(
     a row, of which nothing is stored yet.
     """
     with context.database.transaction() as connection:
-        owner = store.owner(connection, run_id)
+        owner = store.owner(driver_of(connection), run_id)
         if owner is None or account_id not in {None, owner.account_id}:
             raise runs.unknown(run_id)
         if owner.is_to_come:
             raise Unavailable(
                 f"The answer to the call of {run_id} is not stored yet; try again shortly."
             )
-        redelivery.lock_jobs(connection, serial.with_followers(connection, [owner.job_id]))
-        live = run_ends.lock(connection, run_id)
+        redelivery.lock_jobs(
+            driver_of(connection), serial.with_followers(driver_of(connection), [owner.job_id])
+        )
+        live = run_ends.lock(driver_of(connection), run_id)
         if live is not None:
             _complete(connection, live, completion)
         run = history.find(connection, owner.account_id, run_id)
@@ -62,9 +65,9 @@ def _complete(connection: Connection, live: run_ends.Live, completion: Completio
         )
     if live.is_held:
         if live.completion is None:
-            store.keep(connection, live, completion)
+            store.keep(driver_of(connection), live, completion)
     elif live.answered:
-        run_ends.end(connection, live, completion.state, completion.reason)
+        run_ends.end(driver_of(connection), live, completion.state, completion.reason)
     else:
         raise Conflict(
             f"No call of the run {live.id} has been answered yet.",

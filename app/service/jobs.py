@@ -31,6 +31,7 @@ from app.service.usage import within_limits
 from app.store import inflight, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
+from app.store.database import driver_of
 from app.store.inflight import Overdue
 from app.store.job_names import NameTaken, holder
 
@@ -65,7 +66,7 @@ def create(
         return job
     with _own_name(context, caller.account, booking), context.database.statement() as connection:
         store.insert_job(
-            connection,
+            driver_of(connection),
             job_id=job_id,
             account_id=caller.account.id,
             booking=booking,
@@ -238,13 +239,15 @@ def put_in_place(
     if booking.enabled:
         _claim_overdue(context, connection, caller, current, now)
         replaced = f"replaced by version {current.version + 1} of the job"
-        kept = inflight.cancel_replaced(connection, current.id, replaced, CANCEL_DEADLINE)
+        kept = inflight.cancel_replaced(
+            driver_of(connection), current.id, replaced, CANCEL_DEADLINE
+        )
         next_at = _after_kept(booking, first, kept)
     else:
-        inflight.cancel_all(connection, current.id, PAUSED)
+        inflight.cancel_all(driver_of(connection), current.id, PAUSED)
     keep = superseded.keep if booking.enabled else superseded.keep_anyhow
-    keep(connection, current.id)
-    store.replace(connection, current, booking, next_at)
+    keep(driver_of(connection), current.id)
+    store.replace(driver_of(connection), current, booking, next_at)
     return stored(current.id, caller.account, booking, current.version + 1, next_at)
 
 
@@ -254,19 +257,19 @@ def delete(context: Context, caller: Caller, job_id: UUID) -> None:
     A job that has ended already is deleted as long as one of its runs is being sent again.
     """
     with context.database.transaction() as connection:
-        if store.lock(connection, caller.account.id, job_id):
+        if store.lock(driver_of(connection), caller.account.id, job_id):
             delete_locked(connection, job_id)
             return
-        if not inflight.cancel_left(connection, caller.account.id, job_id, _DELETED):
+        if not inflight.cancel_left(driver_of(connection), caller.account.id, job_id, _DELETED):
             raise unknown(job_id)
-        superseded.drop(connection, job_id)
+        superseded.drop(driver_of(connection), job_id)
 
 
 def delete_locked(connection: Connection, job_id: UUID) -> None:
     """End a job whose lock is held; as `delete`."""
-    inflight.cancel_all(connection, job_id, _DELETED)
-    store.remove(connection, job_id)
-    superseded.drop(connection, job_id)
+    inflight.cancel_all(driver_of(connection), job_id, _DELETED)
+    store.remove(driver_of(connection), job_id)
+    superseded.drop(driver_of(connection), job_id)
 
 
 def unknown(job_id: UUID) -> NotFound:
@@ -280,7 +283,7 @@ def unknown(job_id: UUID) -> NotFound:
 
 def locked(connection: Connection, caller: Caller, job_id: UUID) -> Job:
     """The job as its last word has it, under its lock. Raises NotFound."""
-    if not store.lock(connection, caller.account.id, job_id):
+    if not store.lock(driver_of(connection), caller.account.id, job_id):
         raise unknown(job_id)
     found = store.find(connection, caller.account.id, job_id)
     if found is None:
@@ -342,7 +345,7 @@ def _claim_overdue(
     ]
     # Only the first of them was postponed.
     overdue[1:] = [each._replace(reason=None) for each in overdue[1:]]
-    inflight.claim_overdue(connection, current.id, overdue)
+    inflight.claim_overdue(driver_of(connection), current.id, overdue)
 
 
 def _after_kept(

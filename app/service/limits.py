@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
-import psycopg
 from sqlalchemy import Connection
 
 from app.domain.account import Account
@@ -29,6 +28,7 @@ from app.errors import InvalidMember, LimitReached
 from app.service.context import Context
 from app.store import endpoints, fusion_jobs, history_usage, runs_under_way, usage
 from app.store import limits as store
+from app.store.database import driver_of
 
 _FAR_FROM_LIMIT: Final = 50_000
 """Where more runs may still begin, requests are not judged one after the other: they cannot ask for
@@ -112,7 +112,7 @@ def check_runs(context: Context, connection: Connection, account: Account) -> in
     allowed = limits_of(context, account).runs_under_way
     if allowed is None:
         return None
-    used = runs_under_way.of_account(connection, account.id)
+    used = runs_under_way.of_account(driver_of(connection), account.id)
     if used >= allowed:
         raise reached(RUNS_UNDER_WAY, allowed=allowed, used=used)
     return allowed - used
@@ -128,7 +128,7 @@ def too_many_runs(context: Context, account: Account, *, asked: int = 1) -> Limi
     """The refusal of a request that needs so many more runs under way."""
     allowed = limits_of(context, account).runs_under_way or 0
     with context.database.statement() as connection:
-        used = runs_under_way.of_account(connection, account.id)
+        used = runs_under_way.of_account(driver_of(connection), account.id)
     return reached(RUNS_UNDER_WAY, allowed=allowed, used=used, asked=asked)
 
 
@@ -141,26 +141,24 @@ def begin_runs(context: Context, connection: Connection, account: Account, numbe
     allowed = limits_of(context, account).runs_under_way
     if allowed is None:
         return number
-    if allowed - runs_under_way.of_account(connection, account.id) > _FAR_FROM_LIMIT:
+    if allowed - runs_under_way.of_account(driver_of(connection), account.id) > _FAR_FROM_LIMIT:
         return number
-    left = allowed - runs_under_way.lock(connection, account.id)
+    left = allowed - runs_under_way.lock(driver_of(connection), account.id)
     granted = max(0, min(number, left))
     if granted:
-        runs_under_way.begin(connection, account.id, granted)
+        runs_under_way.begin(driver_of(connection), account.id, granted)
     return granted
 
 
 def _used(connection: Connection, account_id: int) -> Mapping[str, int]:
     """What the account has, by the names of the limits of which that is cheap to tell."""
-    stored = usage.used(
-        cast("psycopg.Connection", connection.connection.driver_connection), account_id
-    )
+    stored = usage.used(driver_of(connection), account_id)
     return {
         JOBS.name: stored.jobs,
         STORED_BYTES.name: stored.bytes,
         KEPT_ANSWER_BYTES.name: stored.answers,
         DAPR_APPS.name: endpoints.count(connection, account_id, Dialect.DAPR),
-        RUNS_UNDER_WAY.name: runs_under_way.of_account(connection, account_id),
+        RUNS_UNDER_WAY.name: runs_under_way.of_account(driver_of(connection), account_id),
         HISTORY_BYTES.name: history_usage.of_account(connection, account_id),
         FUSION_TASKS.name: fusion_jobs.count_tasks(connection, account_id, endpoint=""),
     }

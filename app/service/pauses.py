@@ -16,6 +16,7 @@ from app.service.usage import within_limits
 from app.store import accounts, inflight, serial, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
+from app.store.database import driver_of
 
 
 def pause(context: Context, caller: Caller, job_id: UUID) -> Job:
@@ -26,12 +27,12 @@ def pause(context: Context, caller: Caller, job_id: UUID) -> Job:
     """
     with context.database.transaction() as connection:
         current = jobs.locked(connection, caller, job_id)
-        inflight.cancel_all(connection, job_id, jobs.PAUSED)
+        inflight.cancel_all(driver_of(connection), job_id, jobs.PAUSED)
         if not current.enabled:
             return current
-        superseded.keep_anyhow(connection, job_id)
+        superseded.keep_anyhow(driver_of(connection), job_id)
         booking = replace(booking_of(current), enabled=False)
-        store.replace(connection, current, booking, None)
+        store.replace(driver_of(connection), current, booking, None)
     return jobs.stored(job_id, caller.account, booking, current.version + 1, None)
 
 
@@ -47,9 +48,9 @@ def resume(context: Context, caller: Caller, job_id: UUID) -> Job:
             return current
         now = read_clock(connection)
         next_at = arming.on_resume(connection, current, current.misfire, now)
-        superseded.keep(connection, job_id)
+        superseded.keep(driver_of(connection), job_id)
         booking = replace(booking_of(current), enabled=True)
-        store.replace(connection, current, booking, next_at)
+        store.replace(driver_of(connection), current, booking, next_at)
     return jobs.stored(job_id, caller.account, booking, current.version + 1, next_at)
 
 
@@ -63,7 +64,7 @@ def fire(context: Context, caller: Caller, job_id: UUID) -> UUID:
     with context.database.transaction() as connection:
         jobs.locked(connection, caller, job_id)
         limits.begin_run(context, connection, caller.account)
-        under_way = serial.live_run(connection, job_id)
+        under_way = serial.live_run(driver_of(connection), job_id)
         if under_way is not None:
             raise Conflict(
                 f"The run {under_way} of this job is under way, and its calls never overlap.",
@@ -71,5 +72,5 @@ def fire(context: Context, caller: Caller, job_id: UUID) -> UUID:
                 remedy="Wait until it is settled: GET /1/runs/<id> tells when.",
             )
         by = accounts.called(connection, caller.key_id)
-        inflight.fire(connection, job_id, run_id, started_by=by)
+        inflight.call_by_hand(driver_of(connection), job_id, run_id, started_by=by)
     return run_id

@@ -16,7 +16,8 @@ from app.service import jobs, limits
 from app.service.context import Context
 from app.store import history, redelivery, run_list
 from app.store import jobs as job_store
-from app.store.database import in_unit_of_work
+from app.store.database import driver_of, in_unit_of_work
+from app.store.redelivery import Candidate
 
 MAX_REDELIVERED: Final = 10_000
 """Runs that one call sends again at most."""
@@ -86,12 +87,13 @@ def redeliver(context: Context, caller: Caller, run_id: UUID) -> Run:
         found = _find(connection, caller, run_id)
         if found.state in LIVE:
             raise _under_way(run_id)
-        redelivery.lock_jobs(connection, [found.job_id])
+        redelivery.lock_jobs(driver_of(connection), [found.job_id])
         limits.begin_run(context, connection, caller.account)
         position = _position(found)
-        taken = redelivery.take_up(connection, caller.account.id, [position], states=SETTLED)
+        sent = Candidate(position=position, job_id=found.job_id, sendable=True)
+        taken = redelivery.requeue(driver_of(connection), caller.account.id, [sent], states=SETTLED)
         if not taken:
-            raise _left(connection, position)
+            raise _left(connection, position, found.job_id)
         return _find(connection, caller, run_id)
 
 
@@ -139,10 +141,10 @@ def _send_again(
     connection: Connection,
     caller: Caller,
     wanted: RunFilter,
-    met: list[redelivery.Candidate],
+    met: list[Candidate],
     *,
     behind: int,
-) -> tuple[list[redelivery.Candidate], int, bool]:
+) -> tuple[list[Candidate], int, bool]:
     """Send these again, as many as may begin: those looked at, how many, whether some are left.
 
     What may begin is judged under a lock that claims wait for with jobs locked. So it is taken
@@ -152,7 +154,7 @@ def _send_again(
     sendable = [each for each in met if each.sendable]
     if not sendable:
         return met, 0, False
-    redelivery.lock_jobs(connection, [each.job_id for each in sendable])
+    redelivery.lock_jobs(driver_of(connection), [each.job_id for each in sendable])
     granted = len(sendable)
     if not in_unit_of_work():
         granted = limits.begin_runs(context, connection, caller.account, granted)
@@ -160,10 +162,10 @@ def _send_again(
     if cut:
         # Others began runs of the account meanwhile.
         met, sendable = met[: met.index(sendable[granted])], sendable[:granted]
-    taken = redelivery.take_up(
-        connection,
+    taken = redelivery.requeue(
+        driver_of(connection),
         caller.account.id,
-        [each.position for each in sendable],
+        sendable,
         states=wanted.states,
         behind=behind,
     )
@@ -198,9 +200,9 @@ def _under_way(run_id: UUID) -> Conflict:
     )
 
 
-def _left(connection: Connection, position: Position) -> Conflict:
+def _left(connection: Connection, position: Position, job_id: UUID) -> Conflict:
     """Why a run that was settled a moment ago was not taken up."""
-    match redelivery.sendable(connection, position):
+    match redelivery.sendable(driver_of(connection), position, job_id):
         case None:
             return _under_way(position.id)
         case False:

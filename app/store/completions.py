@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Connection, text
 
 from app.domain.completion import Completion
 from app.domain.dapr.series import MAX_TOGETHER
+from app.store.queries import run
 from app.store.run_ends import Live
-
-# A further tick is called under an id that follows from that of the run that calls it, and is a run
-# of its own only once that is settled. All is asked at once, so that it is not missed in between.
-_OWNER: Final = text("""
-SELECT account_id, job_id, false FROM inflight WHERE id = :run_id
-UNION ALL
-SELECT account_id, job_id, false FROM run WHERE id = :run_id
-UNION ALL
-SELECT account_id, job_id, true FROM inflight
-WHERE id >= :first AND id < :run_id AND state = 'taken' AND further IS NOT NULL
-LIMIT 1
-""")
-
-_KEEP: Final = text("""
-UPDATE inflight SET completion = :said, completion_message = :message WHERE id = :run_id
-""")
 
 
 class Owner(NamedTuple):
@@ -41,17 +25,17 @@ class Owner(NamedTuple):
     is_to_come: bool
 
 
-def owner(connection: Connection, run_id: UUID) -> Owner | None:
+def owner(connection: psycopg.Connection, run_id: UUID) -> Owner | None:
     """Whose run it is; None where there is none."""
     first = UUID(int=max(0, run_id.int - MAX_TOGETHER))
-    row = connection.execute(_OWNER, {"run_id": run_id, "first": first}).first()
+    row = run(connection, "find_run_owner", {"run_id": run_id, "first": first}).fetchone()
     return None if row is None else Owner(*row)
 
 
-def keep(connection: Connection, run: Live, completion: Completion) -> None:
-    """Keep what was said of a run that a worker holds, until the answer to its call is settled."""
+def keep(connection: psycopg.Connection, live: Live, completion: Completion) -> None:
+    """Store the result of a run that a worker holds, until the answer to its call is settled."""
     said = {"said": completion.said, "message": completion.message}
-    connection.execute(_KEEP, {"run_id": run.id, **said})
+    run(connection, "keep_completion", {"run_id": live.id, **said})
 
 
 def count_running(connection: psycopg.Connection) -> int:

@@ -83,7 +83,7 @@ class Database:
             self.engine.begin() as connection,
             _invalidated_if_away(connection),
         ):
-            yield cast("psycopg.Connection", connection.connection.driver_connection)
+            yield driver_of(connection)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -124,7 +124,7 @@ class Database:
         """
         if _unit_of_work.get() is not None:
             with self.transaction() as outer:
-                yield cast("psycopg.Connection", outer.connection.driver_connection)
+                yield driver_of(outer)
             return
         with _translated_errors():
             pool = self.engine.pool
@@ -147,6 +147,11 @@ class Database:
                     else:
                         lent.invalidate()
                 lent.close()
+
+
+def driver_of(connection: Connection) -> psycopg.Connection:
+    """The driver's connection of a transaction: the named statements run on it are part of it."""
+    return cast("psycopg.Connection", connection.connection.driver_connection)
 
 
 def after_commit(do: AfterCommit) -> bool:

@@ -29,14 +29,7 @@ UPDATE api_key SET revoked_at = clock_timestamp() WHERE account_id = %(id)s AND 
 
 _JOBS: Final = "SELECT id FROM job WHERE account_id = %(id)s ORDER BY id LIMIT %(limit)s"
 
-_DELETE_JOBS: Final = "DELETE FROM job WHERE id = ANY (%(ids)s)"
 _DELETE_FOLLOWS: Final = "DELETE FROM follow WHERE job_id = ANY (%(ids)s)"
-_DELETE_CONTENT: Final = "DELETE FROM superseded WHERE job_id = ANY (%(ids)s)"
-_DELETE_RUNS_OF_JOBS: Final = """
-DELETE FROM inflight
-WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = ANY (%(ids)s) ORDER BY id FOR UPDATE))
-RETURNING id, due_at
-"""
 
 # No index has the runs of an account, and one for this alone would cost every firing. They are
 # looked for among all there are, a window at a time: events, and runs of jobs that are gone.
@@ -44,12 +37,6 @@ _WINDOW_OF_RUNS: Final = """
 SELECT id, job_id, account_id = %(id)s FROM inflight
 WHERE id > %(after)s ORDER BY id LIMIT %(window)s
 """
-_DELETE_RUNS: Final = """
-DELETE FROM inflight
-WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE id = ANY (%(ids)s) ORDER BY id FOR UPDATE))
-RETURNING id, due_at
-"""
-
 # Each of the two has an index.
 _SETTLED: Final = (
     """
@@ -137,11 +124,12 @@ def _jobs(connection: psycopg.Connection, account_id: int) -> Iterator[Erased]:
         if not ids:
             return
         with connection.transaction():
-            run(connection, "lock_due_of", {"job_ids": ids})
-            runs = connection.execute(_DELETE_RUNS_OF_JOBS, {"ids": ids}).fetchall()
+            run(connection, "lock_jobs", {"job_ids": ids})
+            runs = run(connection, "erase_runs_of_jobs", {"job_ids": ids}).fetchall()
             _drop_attempts(connection, runs)
-            for statement in (_DELETE_CONTENT, _DELETE_FOLLOWS, _DELETE_JOBS):
-                connection.execute(statement, {"ids": ids})
+            _drop_content(connection, ids)
+            connection.execute(_DELETE_FOLLOWS, {"ids": ids})
+            run(connection, "erase_jobs", {"job_ids": ids, "account_id": account_id})
         yield Erased("job", len(ids), held=bool(runs))
 
 
@@ -155,7 +143,7 @@ def _runs(connection: psycopg.Connection, account_id: int) -> Iterator[Erased]:
             batch = own[start : start + AT_ONCE]
             with connection.transaction():
                 ids = [run_id for run_id, _ in batch]
-                runs = connection.execute(_DELETE_RUNS, {"ids": ids}).fetchall()
+                runs = run(connection, "erase_runs", {"ids": ids}).fetchall()
                 _drop_attempts(connection, runs)
                 _drop_content(connection, [job_id for _, job_id in batch])
             yield Erased("inflight", len(batch), held=True)
@@ -190,4 +178,4 @@ def _drop_attempts(connection: psycopg.Connection, runs: Sequence[tuple[Any, ...
 
 def _drop_content(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> None:
     """What runs sent of jobs that are gone; of an event, it lies under the run it tells of."""
-    connection.execute(_DELETE_CONTENT, {"ids": list(job_ids)})
+    run(connection, "drop_contents", {"job_ids": list(job_ids)})

@@ -6,18 +6,13 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import Connection, select, text
 
 from app.domain.follow import Follow
 from app.domain.run import RunState
+from app.store.queries import run
 from app.store.tables import follow
-
-_INSERT: Final = text("""
-INSERT INTO follow (job_id, account_id, upstream, states)
-SELECT id, account_id, :upstream, :states FROM job WHERE id = :job_id
-""")
-
-_DROP: Final = text("DELETE FROM follow WHERE job_id = :job_id")
 
 
 def endpoint_of(name: str) -> str:
@@ -72,16 +67,16 @@ class Before(NamedTuple):
     is_met: bool
 
 
-def insert(connection: Connection, job_id: UUID, follows: Sequence[Follow]) -> None:
+def insert(connection: psycopg.Connection, job_id: UUID, follows: Sequence[Follow]) -> None:
     """Let a job start after others: each of another name."""
     for each in follows:
         params = {"job_id": job_id, "upstream": each.upstream, "states": sorted(each.states)}
-        connection.execute(_INSERT, params)
+        run(connection, "follow", params)
 
 
-def drop(connection: Connection, job_id: UUID) -> None:
+def drop(connection: psycopg.Connection, job_id: UUID) -> None:
     """Let a job start after no other any more."""
-    connection.execute(_DROP, {"job_id": job_id})
+    run(connection, "unfollow", {"job_id": job_id})
 
 
 def of_job(connection: Connection, job_id: UUID) -> tuple[Follow, ...]:

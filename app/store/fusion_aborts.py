@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Connection, text
 
 from app.domain.call_options import CallOptions
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import RunState
-from app.store import events, run_ends, serial
+from app.store import events, queries, run_ends, serial
 from app.store.depth import current_depth
 from app.store.events import Event
 from app.store.run_ends import Live
-
-# The run leaves inflight at once. The worker that holds it learns from this row not to call.
-_INSERT_ABORTED: Final = text("""
-INSERT INTO aborted (run_id, token) VALUES (:run_id, :token)
-ON CONFLICT (run_id) DO UPDATE SET token = excluded.token, aborted_at = excluded.aborted_at
-""")
 
 # A runner that cannot be reached is given up after a few minutes.
 _RUNNER_OPTIONS: Final = CallOptions(retry=RetryPolicy(schedule=(5.0, 25.0, 300.0)))
 
 
-def end_run(connection: Connection, run_id: UUID, reason: str) -> Live | None:
+def end_run(connection: psycopg.Connection, run_id: UUID, reason: str) -> Live | None:
     """End a serial run under way as cancelled, in this transaction; None where it is not.
 
     Its job must be locked, and the jobs that may start when it ends. The token of the worker that
@@ -36,13 +29,12 @@ def end_run(connection: Connection, run_id: UUID, reason: str) -> Live | None:
     if run is not None:
         serial.cancel(connection, run_id, reason)
         if run.is_held:
-            connection.execute(_INSERT_ABORTED, {"run_id": run_id, "token": run.token})
+            queries.run(connection, "note_abort", {"run_id": run_id, "token": run.token})
         run_ends.end(connection, run, RunState.CANCELLED, reason)
     return run
 
 
-def notify_runner(connection: Connection, run: Live, *, url: str, body: bytes) -> None:
+def notify_runner(connection: psycopg.Connection, run: Live, *, url: str, body: bytes) -> None:
     """Have the runner at `url` notified of the end, by a signed call of its own."""
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
     event = Event(run.id, run.token, run.account_id, url, body, current_depth())
-    events.insert(driver, [event], options=_RUNNER_OPTIONS)
+    events.insert(connection, [event], options=_RUNNER_OPTIONS)

@@ -94,7 +94,7 @@ def _end(connection: psycopg.Connection, job_ids: Collection[UUID]) -> None:
     with connection.transaction():
         if waits:
             connection.execute(_WAIT_BRIEFLY)
-        run(connection, "lock_due_of", {"job_ids": list(job_ids)})
+        run(connection, "lock_jobs", {"job_ids": list(job_ids)})
         # A later statement than the locks: it sees what their last holders committed.
         over = [each for each in finished(connection, job_ids) if _is_over(connection, each)]
         purge(connection, map(_version, over))

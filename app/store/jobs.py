@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace as replace_members
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -15,10 +15,8 @@ from sqlalchemy import (
     Row,
     Select,
     case,
-    delete,
     func,
     select,
-    update,
 )
 
 from app.domain.account import CachedCaller
@@ -29,12 +27,12 @@ from app.store import call_options, follows, misfires
 from app.store.depth import current_depth
 from app.store.job_names import minding_names, named
 from app.store.queries import run
-from app.store.serial import hold
+from app.store.serial import block_next
 from app.store.tables import account, due, job
 
 
 def insert_job(
-    connection: Connection,
+    connection: psycopg.Connection,
     *,
     job_id: UUID,
     account_id: int,
@@ -45,8 +43,7 @@ def insert_job(
 
     `next_at` is None for a standing job of which nothing is to come by itself.
     """
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
-    insert_unfollowing(driver, job_id, account_id, booking, next_at)
+    insert_unfollowing(connection, job_id, account_id, booking, next_at)
     follows.insert(connection, job_id, booking.follows)
 
 
@@ -63,7 +60,6 @@ def insert_unfollowing(
         "id": job_id,
         "account_id": account_id,
         **_as_text(content),
-        "written": None if booking.written is None else orjson.dumps(booking.written).decode(),
         **_schedule(booking),
         "next_at": next_at if booking.enabled else None,
     }
@@ -128,53 +124,36 @@ def find_named(
     return _found(connection, _shown().where(*named(account_id, name, dialect, endpoint)))
 
 
-def lock(connection: Connection, account_id: int, job_id: UUID) -> bool:
+def lock(connection: psycopg.Connection, account_id: int, job_id: UUID) -> bool:
     """Take the job's row lock; False if the account has no such job.
 
     Everything read of the job in later statements of the transaction is its last word.
     """
-    found = connection.execute(
-        select(due.c.job_id)
-        .where(due.c.job_id == job_id, due.c.account_id == account_id)
-        .with_for_update()
-    ).one_or_none()
-    return found is not None
+    params = {"job_id": job_id, "account_id": account_id}
+    return run(connection, "lock_job", params).fetchone() is not None
 
 
 def replace(
-    connection: Connection, current: Job, booking: Booking, next_at: datetime | None
+    connection: psycopg.Connection, current: Job, booking: Booking, next_at: datetime | None
 ) -> None:
     """Give a locked job its next version; raises NameTaken, and the transaction is void then.
 
     Where its calls must not overlap and one is under way, `next_at` waits for that.
     """
-    content = _content(booking)
+    version = {"job_id": current.id, "version": current.version + 1}
     with minding_names():
-        connection.execute(
-            update(job)
-            .where(job.c.id == current.id)
-            .values(version=current.version + 1, updated_at=func.clock_timestamp(), **content)
-        )
-    connection.execute(
-        update(due)
-        .where(due.c.job_id == current.id)
-        .values(
-            version=current.version + 1,
-            next_at=next_at,
-            held_at=None,
-            **_schedule(booking),
-        )
-    )
-    hold(connection, current.id)
+        run(connection, "replace_job", {**version, **_as_text(_content(booking))})
+    run(connection, "replace_due", {**version, "next_at": next_at, **_schedule(booking)})
+    block_next(connection, current.id)
     if current.follows != booking.follows:
         follows.drop(connection, current.id)
         follows.insert(connection, current.id, booking.follows)
 
 
-def remove(connection: Connection, job_id: UUID) -> None:
+def remove(connection: psycopg.Connection, job_id: UUID) -> None:
     """Delete a locked job, and what it follows; its due row goes with it."""
     follows.drop(connection, job_id)
-    connection.execute(delete(job).where(job.c.id == job_id))
+    run(connection, "remove_job", {"job_id": job_id})
 
 
 def _shown() -> Select[Any]:
@@ -206,10 +185,11 @@ def _found(connection: Connection, query: Select[Any]) -> Job | None:
 
 def _as_text(content: dict[str, Any]) -> dict[str, Any]:
     """The same with its documents as JSON text, as the driver takes them."""
-    manner = content["manner"]
+    manner, written = content["manner"], content["written"]
     return {
         **content,
         "trigger": orjson.dumps(content["trigger"]).decode(),
+        "written": None if written is None else orjson.dumps(written).decode(),
         "manner": None if manner is None else orjson.dumps(manner).decode(),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 
@@ -19,7 +19,14 @@ def _texts() -> Iterator[str]:
             yield each.read_text()
 
 
-def read(texts: Iterable[str]) -> dict[str, str]:
+class Statements(NamedTuple):
+    """Statements and fragments by name."""
+
+    sql: dict[str, str]
+    fragments: dict[str, str]
+
+
+def read(texts: Iterable[str]) -> Statements:
     """The statements of these files by name, with each fragment put where it is used.
 
     Raises ValueError for a name that is given twice, and KeyError for a fragment that is missing.
@@ -32,9 +39,10 @@ def read(texts: Iterable[str]) -> dict[str, str]:
                 raise ValueError(name)
             found[kind][name] = _without_comments(body)
     fragments = found["fragment"]
-    return {
+    sql = {
         name: _USE.sub(lambda use: fragments[use[1]], body) for name, body in found["name"].items()
     }
+    return Statements(sql, fragments)
 
 
 def _without_comments(body: str) -> str:
@@ -42,7 +50,7 @@ def _without_comments(body: str) -> str:
     return "\n".join(lines).strip().rstrip(";")
 
 
-SQL: Final = read(_texts())
+SQL, FRAGMENTS = read(_texts())
 
 
 Answer = psycopg.Cursor[tuple[Any, ...]]
@@ -52,3 +60,9 @@ Answer = psycopg.Cursor[tuple[Any, ...]]
 def run(connection: psycopg.Connection, name: str, params: Mapping[str, Any]) -> Answer:
     """Execute the statement of that name; its rows come back in binary form, read in C."""
     return connection.execute(SQL[name], params, binary=True)
+
+
+def value(rows: Answer) -> Any:  # noqa: ANN401 - of whatever type its column has
+    """The only column of the only row; None where there is no row."""
+    row = rows.fetchone()
+    return None if row is None else row[0]

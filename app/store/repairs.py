@@ -14,20 +14,6 @@ from app.domain.trigger import Trigger, from_document, next_after
 from app.store.job_ends import end_locked, has_fired
 from app.store.queries import run
 
-# Every run of a version was due before the version was superseded: those that are dropped with it
-# are gone from history already, but for one that is being sent again.
-_DROP_SUPERSEDED: Final = """
-DELETE FROM superseded
-WHERE ctid = ANY (ARRAY(
-  SELECT s.ctid FROM superseded s
-  WHERE s.superseded_at < %(first_kept)s
-    AND NOT EXISTS (SELECT FROM inflight i
-                    WHERE i.job_id = ANY (ARRAY[s.job_id]) AND i.job_version = s.version)
-  ORDER BY s.superseded_at
-  LIMIT %(limit)s
-  FOR UPDATE SKIP LOCKED))
-"""
-
 # Few, and found without an index: one for each rotation of the last hour, among all that there are.
 _DROP_SECRETS: Final = "DELETE FROM signing_secret WHERE expires_at <= trusted_clock()"
 
@@ -111,4 +97,4 @@ def drop_aborted(connection: psycopg.Connection, *, limit: int) -> int:
 def drop_superseded(connection: psycopg.Connection, first_kept: datetime, *, limit: int) -> int:
     """Drop up to `limit` contents that were superseded before `first_kept`; how many there were."""
     params = {"first_kept": first_kept, "limit": limit}
-    return connection.execute(_DROP_SUPERSEDED, params).rowcount
+    return run(connection, "drop_superseded", params).rowcount

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, cast
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Connection, text
 
 from app.domain import counters
 from app.domain.run import FIRST_TOKEN, RunState
+from app.store import queries
 from app.store.counters import add_counters
 from app.store.database import after_commit
 from app.store.settling import settle
 from app.store.unsettled import Unsettled, settlement
-
-_LOCK: Final = text("""
-SELECT id, token, job_id, job_version, due_at, final, serial, state, account_id,
-       attempts > tried AS answered, completion
-FROM inflight WHERE id = :run_id FOR UPDATE
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +39,20 @@ class Live(Unsettled):
         return self.state == RunState.TAKEN
 
 
-def lock(connection: Connection, run_id: UUID) -> Live | None:
+def lock(connection: psycopg.Connection, run_id: UUID) -> Live | None:
     """The run, locked, if it is under way; its job must be locked."""
-    row = connection.execute(_LOCK, {"run_id": run_id}).first()
+    row = queries.run(connection, "lock_run", {"run_id": run_id}).fetchone()
     return None if row is None else Live(*row)
 
 
-def end(connection: Connection, run: Live, state: RunState, reason: str | None) -> None:
+def end(connection: psycopg.Connection, run: Live, state: RunState, reason: str | None) -> None:
     """End the run in this transaction, and its job with it where nothing else is to come of that.
 
     The jobs that may start when a serial one ends must be locked as well.
     """
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
-    settle(driver, [settlement(run, state, reason)])
+    settle(connection, [settlement(run, state, reason)])
     if not after_commit(partial(_count, state)):
-        _count(state, driver)
+        _count(state, connection)
 
 
 def _count(state: RunState, connection: psycopg.Connection) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 import psycopg
-from sqlalchemy import Connection, text
 
 from app.store.locks import Lock
+from app.store.postponing import lock_paces
+from app.store.queries import value
 
 # One scheduler counts; the others read. The table follows `inflight` at each count, row by row that
 # has changed. Nobody waits for the disk: what a crash takes back is counted anew.
@@ -40,15 +41,10 @@ SELECT account_id, runs FROM (
   ) known) found
 WHERE runs >= %(least)s
 """
-_OF: Final = text("SELECT under_way(:account_id)")
-_MAKE_PACE: Final = text("""
-INSERT INTO firing_pace (account_id, spent_until, queued_until)
-VALUES (:account_id, clock_timestamp(), '-infinity') ON CONFLICT DO NOTHING
-""")
-_LOCK_PACE: Final = text("SELECT FROM firing_pace WHERE account_id = :account_id FOR UPDATE")
-_BEGIN: Final = text(
-    "UPDATE firing_pace SET begun = begun + :number WHERE account_id = :account_id"
-)
+_OF: Final = "SELECT under_way(%(account_id)s)"
+_BEGIN: Final = """
+UPDATE firing_pace SET begun = begun + %(number)s WHERE account_id = %(account_id)s
+"""
 
 
 def count_all(connection: psycopg.Connection) -> bool:
@@ -86,22 +82,22 @@ def near_limit(
     )
 
 
-def of_account(connection: Connection, account_id: int) -> int:
+def of_account(connection: psycopg.Connection, account_id: int) -> int:
     """How many runs an account has under way, as far as is known."""
-    found: int = connection.execute(_OF, {"account_id": account_id}).scalar_one()
+    found: int = value(connection.execute(_OF, {"account_id": account_id}))
     return found
 
 
-def lock(connection: Connection, account_id: int) -> int:
+def lock(connection: psycopg.Connection, account_id: int) -> int:
     """The same; nobody else begins runs of the account that are counted until this is committed.
 
     Rows of jobs are to be locked before.
     """
-    connection.execute(_MAKE_PACE, {"account_id": account_id})
-    connection.execute(_LOCK_PACE, {"account_id": account_id})
+    lock_paces(connection, [account_id])
+    # A later statement than the lock: it sees what the last holder committed.
     return of_account(connection, account_id)
 
 
-def begin(connection: Connection, account_id: int, number: int) -> None:
+def begin(connection: psycopg.Connection, account_id: int, number: int) -> None:
     """Count runs that were made in this transaction, under `lock`."""
     connection.execute(_BEGIN, {"account_id": account_id, "number": number})

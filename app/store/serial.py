@@ -4,30 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, cast
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import Connection, text
 
 from app.domain.run import RunState
-from app.store.queries import run
-
-_LIVE: Final = text("""
-SELECT id FROM inflight WHERE job_id = :job_id AND serial AND cancelled_at IS NULL
-""")
-
-_HOLD: Final = text("""
-UPDATE due SET held_at = next_at, next_at = NULL
-WHERE job_id = :job_id AND serial AND next_at IS NOT NULL
-  AND EXISTS (SELECT FROM inflight i
-              WHERE i.job_id = due.job_id AND i.serial AND i.cancelled_at IS NULL)
-""")
-
-_CANCEL: Final = text("""
-UPDATE inflight SET cancelled_at = clock_timestamp(), reason = :reason
-WHERE id = :run_id AND cancelled_at IS NULL
-""")
+from app.store.queries import run, value
 
 
 class Ended(NamedTuple):
@@ -39,25 +22,25 @@ class Ended(NamedTuple):
     state: RunState
 
 
-def live_run(connection: Connection, job_id: UUID) -> UUID | None:
+def live_run(connection: psycopg.Connection, job_id: UUID) -> UUID | None:
     """The run of a locked serial job that is under way and was not cancelled."""
-    return connection.execute(_LIVE, {"job_id": job_id}).scalar_one_or_none()
+    run_id: UUID | None = value(run(connection, "live_serial_run", {"job_id": job_id}))
+    return run_id
 
 
-def hold(connection: Connection, job_id: UUID) -> None:
+def block_next(connection: psycopg.Connection, job_id: UUID) -> None:
     """Let the next firing of a locked serial job wait for the run under way, if there is one."""
-    connection.execute(_HOLD, {"job_id": job_id})
+    run(connection, "block_next", {"job_id": job_id})
 
 
-def cancel(connection: Connection, run_id: UUID, reason: str) -> None:
-    """Cancel one run of a locked job: it is no longer in the way of another."""
-    connection.execute(_CANCEL, {"run_id": run_id, "reason": reason})
+def cancel(connection: psycopg.Connection, run_id: UUID, reason: str) -> None:
+    """Cancel one run of a locked job, so that it no longer keeps another from beginning."""
+    run(connection, "cancel_run", {"run_id": run_id, "reason": reason})
 
 
-def with_followers(connection: Connection, job_ids: Sequence[UUID]) -> list[UUID]:
-    """The jobs, and those that may start when they end: what is to be locked before one ends."""
-    driver = cast("psycopg.Connection", connection.connection.driver_connection)
-    return [*job_ids, *followers(driver, job_ids)]
+def with_followers(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> list[UUID]:
+    """The jobs, and those that may start when they end: all that is locked before one ends."""
+    return [*job_ids, *followers(connection, job_ids)]
 
 
 def followers(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> list[UUID]:

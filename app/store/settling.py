@@ -102,7 +102,7 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
 def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Written:
     """Write a batch in one transaction.
 
-    Job rows are locked first (lock_due_of), in order; what is read of them afterwards is their
+    Job rows are locked first (lock_jobs), in order; what is read of them afterwards is their
     last word.
     """
     final = [each for each in batch if each.state is not None]
@@ -117,7 +117,7 @@ def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Writte
         following = followers(connection, [each.job_id for each in serial])
         to_lock = [*following, *[each.job_id for each in batch if moves_its_job(each)]]
         if to_lock:
-            run(connection, "lock_due_of", {"job_ids": to_lock})
+            run(connection, "lock_jobs", {"job_ids": to_lock})
         if ticking:
             _move_ticks(connection, ticking)
         answers = [

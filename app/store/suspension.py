@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
+from uuid import UUID
 
 import psycopg
 
@@ -35,20 +36,7 @@ SELECT id FROM account
 WHERE resumed_at > clock_timestamp() - interval '10 minutes' AND suspended_at IS NULL
 """
 
-_HELD: Final = """
-SELECT job_id FROM due
-WHERE account_id = %(id)s AND held_at IS NOT NULL AND job_id > %(after)s
-ORDER BY job_id LIMIT %(limit)s
-"""
-
-_WAKE: Final = """
-UPDATE inflight SET look_at = clock_timestamp()
-WHERE id = ANY (ARRAY(SELECT id FROM inflight
-                      WHERE account_id = %(id)s AND look_at = 'infinity'::timestamptz
-                      ORDER BY id LIMIT %(limit)s FOR UPDATE))
-"""
-
-_FIRST: Final = "00000000-0000-0000-0000-000000000000"
+_FIRST: Final = UUID(int=0)
 
 
 def suspend(connection: psycopg.Connection, account_id: int) -> None:
@@ -74,20 +62,21 @@ def release(connection: psycopg.Connection, account_id: int) -> Iterator[int]:
     about missed firings. A run goes on where it was. What a serial job holds back for a run under
     way waits on for that.
     """
-    after: object = _FIRST
+    after = _FIRST
     while True:
-        params = {"id": account_id, "after": after, "limit": AT_ONCE}
-        job_ids = [row[0] for row in connection.execute(_HELD, params)]
+        params = {"account_id": account_id, "after": after, "limit": AT_ONCE}
+        job_ids = [row[0] for row in run(connection, "held_jobs", params)]
         if job_ids:
             with connection.transaction():
-                run(connection, "lock_due_of", {"job_ids": job_ids})
+                run(connection, "lock_jobs", {"job_ids": job_ids})
                 freed = run(connection, "let_go", {"job_ids": job_ids}).rowcount
             yield freed
             after = job_ids[-1]
         if len(job_ids) < AT_ONCE:
             break
+    waiting = {"account_id": account_id, "limit": AT_ONCE}
     while True:
-        woken = connection.execute(_WAKE, {"id": account_id, "limit": AT_ONCE}).rowcount
+        woken = run(connection, "resume_runs", waiting).rowcount
         yield woken
         if woken < AT_ONCE:
             return

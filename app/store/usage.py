@@ -13,6 +13,7 @@ from typing import Final
 import psycopg
 
 from app.domain.usage import NOTHING, Allowed, Share, Use, share_out
+from app.store.queries import run
 
 SLOTS: Final = 64
 
@@ -95,20 +96,6 @@ WITH RECURSIVE found AS (
 SELECT account_id FROM found WHERE account_id IS NOT NULL LIMIT %(limit)s
 """
 _CONTENT: Final = "url, signature, content_type, data, manner, on_success, on_failure"
-# What runs that have ended sent, the oldest first, as much as is needed.
-_DROP_KEPT: Final = f"""
-DELETE FROM superseded
-WHERE ctid = ANY (ARRAY(
-  SELECT place FROM (
-    SELECT place, size, sum(size) OVER (ORDER BY superseded_at, place) AS so_far
-    FROM (SELECT s.ctid AS place, superseded_at, content_bytes({_CONTENT}) AS size
-          FROM superseded s
-          WHERE s.account_id = %(account_id)s
-            AND NOT EXISTS (SELECT FROM inflight i
-                            WHERE i.job_id = ANY (ARRAY[s.job_id]) AND i.job_version = s.version)
-          ORDER BY s.superseded_at LIMIT %(limit)s) oldest) AS summed
-  WHERE so_far - size < %(bytes)s))
-"""  # noqa: S608 - joined from constants of this module
 _AT_ONCE: Final = 1000
 
 # What is there and what was counted, in one snapshot: whatever happens meanwhile, the difference is
@@ -205,7 +192,7 @@ def fold(connection: psycopg.Connection, account_id: int) -> Use:
 def drop_kept(connection: psycopg.Connection, account_id: int, needed: int) -> int:
     """Drop the oldest of what ended runs of the account sent, for so many bytes; how many rows."""
     params = {"account_id": account_id, "bytes": needed, "limit": _AT_ONCE}
-    return connection.execute(_DROP_KEPT, params).rowcount
+    return run(connection, "drop_kept", params).rowcount
 
 
 def fold_page(connection: psycopg.Connection, *, after: int, limit: int) -> int | None:

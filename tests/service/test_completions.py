@@ -20,6 +20,7 @@ from app.service import accounts, completions, jobs, pauses, runs
 from app.service.context import Context
 from app.store import run_ends
 from app.store.counters import add_counters
+from app.store.database import driver_of
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken
@@ -277,9 +278,9 @@ def test_what_ends_is_counted_once_it_is_committed_and_holds_up_no_other_count(
 
     def end(*, fail: bool) -> None:
         with context.database.transaction() as web:
-            live = run_ends.lock(web, run.id)
+            live = run_ends.lock(driver_of(web), run.id)
             assert live is not None
-            run_ends.end(web, live, RunState.CANCELLED, "aborted")
+            run_ends.end(driver_of(web), live, RunState.CANCELLED, "aborted")
             assert one(connection, counted) == 1
             if fail:
                 raise LookupError

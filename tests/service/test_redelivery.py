@@ -22,6 +22,8 @@ from app.errors import Conflict, NotFound
 from app.service import accounts, jobs, pauses, runs
 from app.service.context import Context
 from app.store import redelivery
+from app.store.database import driver_of
+from app.store.redelivery import Candidate
 from app.store.repairs import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import settle
@@ -385,8 +387,9 @@ def test_neither_another_account_s_run_nor_one_beside_its_double_is_taken_up(
     stranger = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)
     failed = fail(caller, connection, jobs.create(context, caller, booking()))
     position = Position(due_at=failed.due_at, id=failed.id)
+    sent = Candidate(position=position, job_id=failed.job_id, sendable=True)
     with context.database.transaction() as on:
-        taken = redelivery.take_up(on, stranger.account.id, [position], states=SETTLED)
+        taken = redelivery.requeue(driver_of(on), stranger.account.id, [sent], states=SETTLED)
     assert taken == 0
 
     # A second run of the same firing, which an orphan that was armed again may leave behind.

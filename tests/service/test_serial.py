@@ -15,6 +15,7 @@ from app.errors import Conflict
 from app.service import jobs, pauses, runs
 from app.service.context import Context
 from app.store import jobs as store
+from app.store.database import driver_of
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take
@@ -37,7 +38,7 @@ def book(context: Context, caller: Caller, booking: Booking = EVERY_MINUTE) -> J
     job_id = UUID(int=7)
     with context.database.transaction() as connection:
         store.insert_job(
-            connection,
+            driver_of(connection),
             job_id=job_id,
             account_id=caller.account.id,
             booking=booking,
@@ -106,7 +107,7 @@ def test_a_job_that_is_replaced_goes_on_after_the_call_under_way(
 
     with context.database.transaction() as web:
         current = jobs.locked(web, caller, job.id)
-        store.replace(web, current, booking_of(current), later)
+        store.replace(driver_of(web), current, booking_of(current), later)
 
     assert due_of(connection, job.id) == (None, later)
     settle(connection, [ended(run)])

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg.pq import ExecStatus
 
-from app.store import accuracy, idempotency, repairs
+from app.store import accuracy, idempotency
 from app.store.connection import ReconnectingConnection
 from app.store.partitions import make_ahead
 from app.store.queries import SQL
@@ -24,7 +24,6 @@ _PLACEHOLDER: Final = re.compile(r"%\((\w+)\)[bs]")
 ELSEWHERE: Final = {
     "accuracy purge": accuracy._PURGE,
     "answers purge": idempotency._PURGE,
-    "superseded purge": repairs._DROP_SUPERSEDED,
     "account_cache": account_cache._VALID,
 }
 """Those of the same sessions that stand beside what they belong to."""

@@ -12,7 +12,7 @@ FRAGMENT = "-- fragment: columns\na, b\n"
 def test_a_fragment_is_put_where_it_is_used() -> None:
     statement = "-- name: first\n-- Keeps them in order.\nSELECT {{columns}} FROM t;\n"
 
-    assert read([statement, FRAGMENT]) == {"first": "SELECT a, b FROM t"}
+    assert read([statement, FRAGMENT]).sql == {"first": "SELECT a, b FROM t"}
 
 
 @pytest.mark.parametrize("second", ["-- name: first\nSELECT 2;\n", "-- fragment: first\n2\n"])

@@ -14,7 +14,7 @@ from app.store import fusion_aborts, inflight
 from app.store.connection import ReconnectingConnection
 from app.store.queries import SQL
 from app.store.takes import Taken, acknowledge_withdrawn, poll_cancellations, take
-from tests.booked import add_account, book, claim_all, claim_and_take, one, open_engine
+from tests.booked import add_account, book, claim_all, claim_and_take, one
 from tests.store.test_queries import nodes
 
 MANY = 100_000
@@ -110,17 +110,14 @@ def test_a_run_locked_elsewhere_is_acknowledged_later_and_not_waited_for(
 
 @pytest.mark.parametrize("state", ["claimed", "taken"])
 def test_only_a_run_that_is_held_has_to_be_named_when_its_job_is_withdrawn(
-    connection: psycopg.Connection, database: str, account_id: int, state: str
+    connection: psycopg.Connection, account_id: int, state: str
 ) -> None:
     job_id = book(connection, account_id, due_in=-1)
     (claimed,) = claim_all(connection)
     if state == "taken":
         take(connection, [(claimed.run_id, claimed.token)])
 
-    engine = open_engine(database)
-    with engine.begin() as web:
-        inflight.cancel_all(web, job_id, "deleted")
-    engine.dispose()
+    inflight.cancel_all(connection, job_id, "deleted")
 
     known = one(connection, "SELECT withdrawal_known FROM inflight")
     assert (known, len(poll_cancellations(connection)[0])) == (
@@ -130,17 +127,14 @@ def test_only_a_run_that_is_held_has_to_be_named_when_its_job_is_withdrawn(
 
 @pytest.mark.parametrize("state", ["claimed", "taken"])
 def test_only_the_abort_of_a_run_that_is_held_is_noted(
-    connection: psycopg.Connection, database: str, account_id: int, state: str
+    connection: psycopg.Connection, account_id: int, state: str
 ) -> None:
     book(connection, account_id, due_in=-1)
     (claimed,) = claim_all(connection)
     if state == "taken":
         take(connection, [(claimed.run_id, claimed.token)])
 
-    engine = open_engine(database)
-    with engine.begin() as web:
-        assert fusion_aborts.end_run(web, claimed.run_id, "aborted") is not None
-    engine.dispose()
+    assert fusion_aborts.end_run(connection, claimed.run_id, "aborted") is not None
 
     noted = connection.execute("SELECT run_id, token FROM aborted").fetchall()
     assert noted == ([(claimed.run_id, claimed.token + 1)] if state == "taken" else [])

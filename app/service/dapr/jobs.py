@@ -21,6 +21,7 @@ from app.service.usage import within_limits
 from app.store import inflight, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
+from app.store.database import driver_of
 from app.store.job_names import NameTaken, holder
 
 _REPLACED: Final = "the job was overwritten"
@@ -76,7 +77,7 @@ def delete(context: Context, caller: Caller, app_id: str, name: str) -> None:
     account_id = caller.account.id
     with context.database.transaction() as connection:
         job_id = holder(connection, account_id, name, Dialect.DAPR, app_id)
-        if job_id is not None and store.lock(connection, account_id, job_id):
+        if job_id is not None and store.lock(driver_of(connection), account_id, job_id):
             jobs.delete_locked(connection, job_id)
 
 
@@ -95,8 +96,8 @@ def _overwritten(
         current = jobs.locked(connection, caller, job_id)
         # Ticks that the old job fired while this waited for its lock are not fired by the new one.
         booking, first = judge(read_clock(connection))
-        inflight.cancel_all(connection, job_id, _REPLACED)
-        superseded.keep(connection, job_id)
-        store.replace(connection, current, booking, first)
+        inflight.cancel_all(driver_of(connection), job_id, _REPLACED)
+        superseded.keep(driver_of(connection), job_id)
+        store.replace(driver_of(connection), current, booking, first)
         return True
     return False

@@ -13,6 +13,7 @@ from app.service import limits
 from app.service.context import Context
 from app.service.fusion import jobs, run_abort
 from app.store import accounts, inflight, serial
+from app.store.database import driver_of
 
 
 def perform(
@@ -30,14 +31,14 @@ def start(context: Context, caller: Caller, resource: Resource, *, app: str | No
     """Run a job now, whatever its schedule, unless it is running. Raises NotFound."""
     with context.database.transaction() as connection:
         job = jobs.find_locked(connection, caller, resource, app)
-        under_way = serial.live_run(connection, job.id)
+        under_way = serial.live_run(driver_of(connection), job.id)
         if under_way is not None:
             return ActionResult(
                 resource=resource, action=Action.START, accepted=False, running=under_way
             )
         limits.check_runs(context, connection, caller.account)
         by = accounts.called(connection, caller.key_id)
-        inflight.fire(connection, job.id, UUID(int=uuid7().int), started_by=by)
+        inflight.call_by_hand(driver_of(connection), job.id, UUID(int=uuid7().int), started_by=by)
     return ActionResult(resource=resource, action=Action.START, accepted=True)
 
 

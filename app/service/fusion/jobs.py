@@ -28,6 +28,7 @@ from app.service.fusion import apps
 from app.store import accounts, job_names, redelivery, serial, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
+from app.store.database import driver_of
 
 SCHEDULE: Final = "schedule"
 TASK: Final = "task"
@@ -77,7 +78,9 @@ def lock(connection: Connection, caller: Caller, resource: Resource) -> None:
         connection, caller.account.id, str(resource), Dialect.FUSION, endpoint_of(resource)
     )
     if job_id is not None:
-        redelivery.lock_jobs(connection, serial.with_followers(connection, [job_id]))
+        redelivery.lock_jobs(
+            driver_of(connection), serial.with_followers(driver_of(connection), [job_id])
+        )
 
 
 def find_or_none(connection: Connection, caller: Caller, resource: Resource) -> Job | None:
@@ -90,7 +93,7 @@ def find_or_none(connection: Connection, caller: Caller, resource: Resource) -> 
 def book(connection: Connection, caller: Caller, booking: Booking) -> None:
     """Store a new job; the account must be locked."""
     store.insert_job(
-        connection,
+        driver_of(connection),
         job_id=UUID(int=uuid7().int),
         account_id=caller.account.id,
         booking=booking,
@@ -110,8 +113,8 @@ def replace(
         jobs.put_in_place(context, connection, caller, current, booking, first, now=now)
     else:
         # The job was and stays disabled: a run that was started by hand goes on.
-        superseded.keep(connection, current.id)
-        store.replace(connection, current, booking, None)
+        superseded.keep(driver_of(connection), current.id)
+        store.replace(driver_of(connection), current, booking, None)
     return True
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from app.domain.job import Dialect, Job
 from app.store import endpoints, fusion_aborts, serial
+from app.store.database import driver_of
 
 _ABORT: Final = "abort"
 
@@ -19,13 +20,15 @@ def abort(connection: Connection, job: Job, reason: str) -> bool:
     The jobs that may start when it ends must be locked too. The runner is notified by a call of its
     own; the run has ended whether that call succeeds or not.
     """
-    run_id = serial.live_run(connection, job.id)
-    run = None if run_id is None else fusion_aborts.end_run(connection, run_id, reason)
+    run_id = serial.live_run(driver_of(connection), job.id)
+    run = None if run_id is None else fusion_aborts.end_run(driver_of(connection), run_id, reason)
     if run is None:
         return False
     if run.was_taken and job.endpoint:
         runner = endpoints.find(connection, run.account_id, Dialect.FUSION, job.endpoint)
         if runner is not None:
             body = {"resource": job.name, "runId": str(run.id), "action": _ABORT}
-            fusion_aborts.notify_runner(connection, run, url=runner.url, body=orjson.dumps(body))
+            fusion_aborts.notify_runner(
+                driver_of(connection), run, url=runner.url, body=orjson.dumps(body)
+            )
     return True

@@ -1,7 +1,7 @@
 -- name: purge_jobs
 -- A job ends with its last run: never one that was booked again meanwhile (another version or a
 -- next firing), is paused, or still has a run in flight. A cancelled one, of a version before, may
--- be in its call for a minute yet: its name is free meanwhile. Run under lock_due_of.
+-- be in its call for a minute yet: its name is free meanwhile. Run under lock_jobs.
 DELETE FROM job j
 USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
 WHERE j.id = ANY (ARRAY[v.id]) AND j.version = v.version AND j.enabled
@@ -25,18 +25,11 @@ WITH ended AS (
                             WHERE i.job_id = v.id AND i.cancelled_at IS NULL))
   RETURNING j.*
 ), kept AS (
-  INSERT INTO superseded
-    (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-     endpoint, depth, account_id)
-  SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-         endpoint, depth, account_id
+  {{insert_content}}
   FROM ended
-  ON CONFLICT DO NOTHING
-  RETURNING account_id, content_bytes(url, signature, content_type, data, manner, on_success,
-                                      on_failure) AS bytes
+  {{returning_bytes}}
 ), counted AS (
-  INSERT INTO usage_release (account_id, jobs, bytes)
-  SELECT account_id, 0, -sum(bytes) FROM kept GROUP BY account_id
+  {{count_kept}}
 )
 SELECT id FROM ended;
 
@@ -58,7 +51,7 @@ WHERE d.job_id = ANY (%(job_ids)b::uuid[]) AND coalesce(d.next_at, d.held_at) IS
 -- name: end_jobs
 -- The receiver said 410: the version it said it of ends, with all that is still to come of it. What
 -- it sent is kept, so that it can be sent again should the 410 have been a mistake.
--- Run under lock_due_of.
+-- Run under lock_jobs.
 WITH ended AS (
   DELETE FROM job j
   USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
@@ -66,18 +59,11 @@ WITH ended AS (
     AND j.account_id = ANY (ARRAY(SELECT d.account_id FROM due d WHERE d.job_id = v.id))
   RETURNING j.*
 ), kept AS (
-  INSERT INTO superseded
-    (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-     endpoint, depth, account_id)
-  SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-         endpoint, depth, account_id
+  {{insert_content}}
   FROM ended
-  ON CONFLICT DO NOTHING
-  RETURNING account_id, content_bytes(url, signature, content_type, data, manner, on_success,
-                                      on_failure) AS bytes
+  {{returning_bytes}}
 ), counted AS (
-  INSERT INTO usage_release (account_id, jobs, bytes)
-  SELECT account_id, 0, -sum(bytes) FROM kept GROUP BY account_id
+  {{count_kept}}
 )
 UPDATE inflight i
 SET cancelled_at = clock_timestamp(), look_at = clock_timestamp(),

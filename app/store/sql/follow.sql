@@ -1,3 +1,12 @@
+-- name: follow
+-- A locked job starts when a job of that name of its account ends in one of these states.
+INSERT INTO follow (job_id, account_id, upstream, states)
+SELECT job_id, account_id, %(upstream)s, %(states)s::text[] FROM due WHERE job_id = %(job_id)s;
+
+-- name: unfollow
+-- A locked job starts when no other job ends.
+DELETE FROM follow WHERE job_id = %(job_id)s;
+
 -- name: followers
 -- The jobs that may start when these end, each with that one; asked before any lock is taken, so that all are locked in
 -- one order. Who begins to follow after that begins with the next end. One row is looked up after
@@ -15,7 +24,7 @@ WHERE d.job_id = ANY (%(job_ids)b::uuid[]);
 
 -- name: start_followers
 -- The end of a run and the start of those that follow it are one transaction. Under the locks of
--- lock_due_of, of these followers and no others; who is under way already does not start again. What
+-- lock_jobs, of these followers and no others; who is under way already does not start again. What
 -- was to follow by time waits meanwhile (let_go). A firing that was withdrawn ahead of its time, for
 -- another schedule or none, is no end: nothing had begun (resources.py tells of none either).
 WITH started AS (
@@ -65,7 +74,7 @@ WHERE job_id = ANY (ARRAY(SELECT job_id FROM started)) AND serial;
 
 -- name: let_go
 -- What was held back until a run was settled is next now, unless another run of the job is under way
--- that was not cancelled. Under lock_due_of, in the settling transaction. num_nonnulls keeps the
+-- that was not cancelled. Under lock_jobs, in the settling transaction. num_nonnulls keeps the
 -- planner from reading all of due_held, which holds what is held back, for the few jobs asked about.
 UPDATE due SET next_at = held_at, held_at = NULL
 WHERE job_id = ANY (%(job_ids)b::uuid[]) AND num_nonnulls(held_at) = 1

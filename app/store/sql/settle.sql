@@ -1,11 +1,31 @@
--- name: lock_due_of
+-- fragment: attempt_arrays
+%(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
+    %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
+    %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
+    %(totals)b::real[]
+
+-- fragment: attempt_columns
+started_at, lateness_ms, status, error, detail, headers, body, dns_ms, connect_ms, tls_ms,
+    first_byte_ms, total_ms
+
+-- fragment: attempt_of_v
+v.started_at, v.lateness_ms, v.status, v.error, v.detail, v.headers, v.body, v.dns_ms,
+    v.connect_ms, v.tls_ms, v.first_byte_ms, v.total_ms
+
+-- fragment: insert_attempt
+INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
+                       headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+  SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb,
+         body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
+
+-- name: lock_jobs
 -- Settling what may end or re-arm a job comes under the same row lock as claim, update and delete,
 -- in one order for all, so that two settlements never wait for each other in a circle.
 SELECT job_id FROM due WHERE job_id = ANY (%(job_ids)b::uuid[]) ORDER BY job_id FOR UPDATE;
 
 -- name: due_locked_elsewhere
 -- Rows that somebody else has locked, who is not waited for; all others of these are locked from here
--- on, in one order (lock_due_of).
+-- on, in one order (lock_jobs).
 WITH free AS MATERIALIZED (
   SELECT job_id FROM due WHERE job_id = ANY (%(ids)b::uuid[]) ORDER BY job_id FOR UPDATE SKIP LOCKED
 )
@@ -22,38 +42,30 @@ WHERE id = ANY (%(ids)b::uuid[]) AND id <> ALL (ARRAY(SELECT id FROM free));
 
 -- name: record_ticks
 -- The ticks that a run has called with success before the one that is settled now are one run of
--- history, with the attempt of the first, only under the token it was taken with. Under lock_due_of;
+-- history, with the attempt of the first, only under the token it was taken with. Under lock_jobs;
 -- move_ticks follows.
 WITH v AS MATERIALIZED (
   SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(reasons)b::text[],
-                       %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
-                       %(errors)b::text[], %(details)b::text[], %(headers)b::text[],
-                       %(bodies)b::bytea[], %(dns)b::real[], %(connects)b::real[], %(tls)b::real[],
-                       %(first_bytes)b::real[], %(totals)b::real[])
-    AS v (id, token, why, started_at, lateness_ms, status, error, detail, headers, body, dns_ms,
-          connect_ms, tls_ms, first_byte_ms, total_ms)
+                       {{attempt_arrays}})
+    AS v (id, token, why, {{attempt_columns}})
 ), called AS MATERIALIZED (
   SELECT v.*, i.job_id, i.account_id, i.job_version, i.kind, i.due_at, i.missed,
-         i.attempts + 1 AS number, i.started_by, i.depth
+         i.attempts + 1 AS attempts, i.started_by, i.depth
   FROM v JOIN inflight i ON i.id = ANY (ARRAY[v.id])
   WHERE i.token = v.token
 ), attempted AS (
-  INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
-                       headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
-  SELECT id, due_at, number, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
-         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
-  FROM called
+  {{insert_attempt}} FROM called
 )
 INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
                  settled_at, token, started_by, depth)
-SELECT id, job_id, account_id, job_version, kind, due_at, missed, 'succeeded', number, why,
+SELECT id, job_id, account_id, job_version, kind, due_at, missed, 'succeeded', attempts, why,
        clock_timestamp(), token, started_by, depth
 FROM called;
 
 -- name: move_ticks
 -- A run that has called further ticks of its job stands for the one that is settled now, under the id
 -- that was sent with it, and the job goes on after that: its next tick is what the claim left, unless
--- somebody has changed the job since. Only under the token the run was taken with, and lock_due_of.
+-- somebody has changed the job since. Only under the token the run was taken with, and lock_jobs.
 -- IS NOT DISTINCT FROM keeps the planner from reading all of due_held.
 WITH v AS MATERIALIZED (
   SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(new_ids)b::uuid[],
@@ -87,12 +99,8 @@ WHERE d.job_id = ANY (ARRAY[m.job_id]) AND d.version = m.job_version
 WITH gone AS (
   DELETE FROM inflight i
   USING unnest(%(ids)b::uuid[], %(tokens)b::int[], %(states)b::text[], %(reasons)b::text[],
-               %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
-               %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
-               %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
-               %(totals)b::real[])
-    AS v (id, token, state, reason, started_at, lateness_ms, status, error, detail, headers, body,
-          dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+               {{attempt_arrays}})
+    AS v (id, token, state, reason, {{attempt_columns}})
   WHERE i.id = ANY (ARRAY[v.id]) AND i.token = v.token
     AND (v.state <> 'cancelled' OR i.cancelled_at IS NOT NULL)
   RETURNING i.id, i.job_id, i.account_id, i.job_version, i.kind, i.due_at, i.missed, v.state,
@@ -101,15 +109,9 @@ WITH gone AS (
                                THEN i.reason END) AS reason,
             CASE WHEN v.state = 'cancelled' AND v.started_at IS NULL THEN i.cancelled_at
               ELSE clock_timestamp() END AS settled_at,
-            i.started_by, i.depth, i.token, v.started_at, v.lateness_ms, v.status, v.error, v.detail, v.headers, v.body,
-            v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms,
-            v.total_ms
+            i.started_by, i.depth, i.token, {{attempt_of_v}}
 ), attempted AS (
-  INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
-                       headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
-  SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
-         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
-  FROM gone WHERE started_at IS NOT NULL
+  {{insert_attempt}} FROM gone WHERE started_at IS NOT NULL
 )
 INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
                  settled_at, token, started_by, depth)
@@ -139,21 +141,12 @@ WITH again AS (
                      THEN greatest(v.retry_at - %(ahead)s::interval, clock_timestamp())
                      ELSE clock_timestamp() END
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(retries)b::timestamptz[], %(reasons)b::text[],
-              %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
-              %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
-              %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
-              %(totals)b::real[])
-    AS v (id, token, retry_at, reason, started_at, lateness_ms, status, error, detail, headers, body,
-          dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
+              {{attempt_arrays}})
+    AS v (id, token, retry_at, reason, {{attempt_columns}})
   WHERE i.id = ANY (ARRAY[v.id]) AND i.token = v.token
-  RETURNING i.id, i.due_at, i.attempts, v.started_at, v.lateness_ms, v.status, v.error, v.detail,
-            v.headers, v.body, v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms, v.total_ms
+  RETURNING i.id, i.due_at, i.attempts, {{attempt_of_v}}
 ), attempted AS (
-  INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
-                       headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
-  SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
-         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
-  FROM again WHERE started_at IS NOT NULL
+  {{insert_attempt}} FROM again WHERE started_at IS NOT NULL
 )
 SELECT id FROM again;
 
@@ -171,21 +164,12 @@ WITH begun AS (
                      THEN now.at + make_interval(secs => v.within)
                      ELSE now.at END
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(withins)b::float8[], %(reasons)b::text[],
-              %(starts)b::timestamptz[], %(latenesses)b::real[], %(statuses)b::smallint[],
-              %(errors)b::text[], %(details)b::text[], %(headers)b::text[], %(bodies)b::bytea[],
-              %(dns)b::real[], %(connects)b::real[], %(tls)b::real[], %(first_bytes)b::real[],
-              %(totals)b::real[])
-    AS v (id, token, within, reason, started_at, lateness_ms, status, error, detail, headers, body,
-          dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms),
+              {{attempt_arrays}})
+    AS v (id, token, within, reason, {{attempt_columns}}),
        (SELECT clock_timestamp() AS at) now
   WHERE i.id = ANY (ARRAY[v.id]) AND i.token = v.token
-  RETURNING i.id, i.due_at, i.attempts, v.started_at, v.lateness_ms, v.status, v.error, v.detail,
-            v.headers, v.body, v.dns_ms, v.connect_ms, v.tls_ms, v.first_byte_ms, v.total_ms
+  RETURNING i.id, i.due_at, i.attempts, {{attempt_of_v}}
 ), attempted AS (
-  INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, error, detail,
-                       headers, body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms)
-  SELECT id, due_at, attempts, started_at, lateness_ms, status, error, detail, headers::jsonb, body,
-         dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
-  FROM begun
+  {{insert_attempt}} FROM begun
 )
 SELECT id FROM begun;

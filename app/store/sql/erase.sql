@@ -1,0 +1,20 @@
+-- name: erase_runs_of_jobs
+-- Rows are locked in the order of their ids, and found by their job first (cancel_runs). Under
+-- lock_jobs: no further run of these jobs is made.
+DELETE FROM inflight
+WHERE id = ANY (ARRAY(
+  SELECT id FROM inflight
+  WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = ANY (%(job_ids)b::uuid[])))
+  ORDER BY id FOR UPDATE))
+RETURNING id, due_at;
+
+-- name: erase_runs
+-- Events, and runs of jobs that are gone.
+DELETE FROM inflight
+WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[])
+                      ORDER BY id FOR UPDATE))
+RETURNING id, due_at;
+
+-- name: erase_jobs
+-- Their due rows go with them. Under lock_jobs.
+DELETE FROM job WHERE id = ANY (%(job_ids)b::uuid[]) AND account_id = %(account_id)s;
