@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import psycopg
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -37,6 +38,19 @@ class SealedSecret:
     sealed: bytes
     created_at: datetime
     expires_at: datetime | None
+
+
+class _KeyRow(NamedTuple):
+    account_id: int
+    name: str
+    digest: bytes
+    revoked: bool
+    app: str | None
+    scope: str
+    now: datetime
+    suspended: bool
+    limits: dict[str, int | None] | None
+    connections: int | None
 
 
 def insert_account(connection: Connection, name: str) -> Account | None:
@@ -107,16 +121,16 @@ def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
     row = run(connection, "find_key", {"key_id": key_id}).fetchone()
     if row is None:
         return None
-    account_id, name, digest, revoked, bound, scope, now, suspended, limits, connections = row
+    key = _KeyRow._make(row)
     return StoredKey(
-        account=Account(id=account_id, name=name),
-        digest=digest,
-        revoked=revoked,
-        app=bound,
-        scope=Scope(scope),
-        now=now,
-        suspended=suspended,
-        limits=of_columns(limits, connections),
+        account=Account(id=key.account_id, name=key.name),
+        digest=key.digest,
+        revoked=key.revoked,
+        app=key.app,
+        scope=Scope(key.scope),
+        now=key.now,
+        suspended=key.suspended,
+        limits=of_columns(key.limits, key.connections),
     )
 
 

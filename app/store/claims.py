@@ -74,13 +74,41 @@ class _Due(NamedTuple):
     latest: datetime = MAX_INSTANT
 
 
+class _ClaimedRow(NamedTuple):
+    """A row of `claim_due`: a run that has begun, a due row that is locked, or what was read.
+
+    Each member is None in the rows of the other kinds.
+    """
+
+    run_id: UUID | None
+    account_id: int
+    ahead: float
+    job_id: UUID
+    version: int
+    due_at: datetime
+    now: datetime
+    serial: bool
+    standing: bool
+    remaining: int | None
+    recurring: bool
+    crowded: bool
+    expected_at: datetime | None
+    bound: str | None
+    found: int | None
+
+    @property
+    def due(self) -> _Due:
+        """The due row, where it is one."""
+        return _Due(self.account_id, *self[3:-1])
+
+
 class _Decided(NamedTuple):
-    """What becomes of a due row; as Rearmed, and `final` where the run ends its job."""
+    """What becomes of a due row; as Rearmed, and `ends_job` where the job ends with the run."""
 
     due: _Due
     fire_at: datetime | None
     next_at: datetime | None
-    final: bool
+    ends_job: bool
     missed: int = 0
     left_out: int = 0
     further: tuple[datetime | None, ...] = ()
@@ -156,11 +184,15 @@ def _claim(
 ) -> Claims:
     with connection.pipeline(), connection.transaction():
         params = {**choice, "ahead": ahead, "renotify_after": RENOTIFY_AFTER, **_bounds(limits)}
-        rows = run(connection, "claim_due", params).fetchall()
-        (came,) = (row[4] for row in rows if not (row[0] or row[3]))
-        claimed = [Claimed(row[0], FIRST_TOKEN, row[1], row[2]) for row in rows if row[0]]
+        rows = [_ClaimedRow._make(row) for row in run(connection, "claim_due", params).fetchall()]
+        (read,) = (row.found for row in rows if row.found is not None)
+        claimed = [
+            Claimed(row.run_id, FIRST_TOKEN, row.account_id, row.ahead)
+            for row in rows
+            if row.run_id
+        ]
         # A postponed row may be found twice: in its account's queue, and when it was expected.
-        rows_of = {row[3]: _Due(row[1], *row[3:]) for row in rows if row[3]}
+        rows_of = {row.job_id: row.due for row in rows if row.job_id}
         found = [_believed(each, ahead, choice["until"]) for each in rows_of.values()]
         decided = _decided(connection, list(found), unreadable) if found else []
         firings = [_firing(each) for each in decided if each.due.crowded and each.fire_at]
@@ -181,12 +213,12 @@ def _claim(
         postponing.count(connection, limits, numbers + ticks, sifted.postponed, counted=ticks)
     # A run of theirs that ended while this was not committed left their ends to this.
     end_finished(
-        connection, [each.due.job_id for each in moving if each.final and not each.fire_at]
+        connection, [each.due.job_id for each in moving if each.ends_job and not each.fire_at]
     )
     for answer in begun:
-        claimed += [Claimed(run_id, FIRST_TOKEN, *row) for run_id, *row in answer.fetchall()]
+        claimed += map(Claimed._make, answer.fetchall())
     held = Counter(each.firing.account_id for each in sifted.postponed)
-    return Claims(claimed, came, held)
+    return Claims(claimed, read, held)
 
 
 def _believed(due: _Due, ahead: float, until: datetime) -> _Due:
@@ -218,7 +250,7 @@ def _firing(each: _Decided) -> postponing.Firing:
 
 def _left_out(each: _Decided) -> _Decided:
     """Of a firing that is postponed: those before it that were too late, which are not made."""
-    return each._replace(fire_at=None, missed=each.left_out, final=False)
+    return each._replace(fire_at=None, missed=each.left_out, ends_job=False)
 
 
 def _decided(
@@ -238,7 +270,7 @@ def _decided(
     return [
         _decide(due, schedules, unreadable, min(most, MAX_TOGETHER))
         if due.recurring
-        else _Decided(due, due.due_at, None, final=True)
+        else _Decided(due, due.due_at, None, ends_job=True)
         for due in found
     ]
 
@@ -279,7 +311,7 @@ def _columns(made: Sequence[_Decided]) -> dict[str, Any]:
         "versions": [each.due.version for each in made],
         "dues": [each.fire_at for each in made],
         "missed": [each.missed for each in made],
-        "finals": [each.final for each in made],
+        "finals": [each.ends_job for each in made],
         "serials": [each.due.serial for each in made],
         "renotify_after": RENOTIFY_AFTER,
     }
@@ -319,7 +351,7 @@ def _decide(
         further = _ticks(trigger, due, each, most)
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
         unreadable(due.job_id, error)
-        return _Decided(due, due.due_at, None, final=False)
+        return _Decided(due, due.due_at, None, ends_job=False)
     next_at = None if due.remaining == 1 else each.next_at
     final = next_at is None and not due.standing
     return _Decided(due, each.fire_at, next_at, final, each.missed, each.left_out, further)
@@ -357,7 +389,7 @@ def _tell_missed(connection: psycopg.Connection, decided: Sequence[_Decided]) ->
                     each.due.version,
                     each.due.due_at,
                     each.left_out,
-                    each.final,
+                    each.ends_job,
                 )
                 for each in alone
             ],

@@ -29,7 +29,7 @@ def owner(connection: psycopg.Connection, run_id: UUID) -> Owner | None:
     """Whose run it is; None where there is none."""
     first = UUID(int=max(0, run_id.int - MAX_TOGETHER))
     row = run(connection, "find_run_owner", {"run_id": run_id, "first": first}).fetchone()
-    return None if row is None else Owner(*row)
+    return None if row is None else Owner._make(row)
 
 
 def keep(connection: psycopg.Connection, live: Live, completion: Completion) -> None:

@@ -59,7 +59,7 @@ def end_finished(connection: psycopg.Connection, job_ids: Collection[UUID]) -> N
 def finished(connection: psycopg.Connection, job_ids: Collection[UUID]) -> list[Finished]:
     """Those of the jobs that are enabled and have neither a next firing nor a run."""
     rows = run(connection, "finished_jobs", {"job_ids": list(job_ids)})
-    return [Finished(*row) for row in rows]
+    return [Finished._make(row) for row in rows]
 
 
 def purge(

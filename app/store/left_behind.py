@@ -18,8 +18,5 @@ class LeftBehind(NamedTuple):
 
 def left_behind(connection: psycopg.Connection, *, lookback: float) -> LeftBehind:
     """The age of the first row of each queue that is further back than `lookback` seconds."""
-    due, inflight = run(connection, "left_behind", {"lookback": lookback}).fetchone() or (
-        None,
-        None,
-    )
-    return LeftBehind(due, inflight)
+    row = run(connection, "left_behind", {"lookback": lookback}).fetchone()
+    return LeftBehind._make(row or (None, None))

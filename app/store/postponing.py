@@ -78,6 +78,7 @@ class _Wait(NamedTuple):
 class Pace(NamedTuple):
     """What an account has spent, and what the last of its postponed rows is expected for."""
 
+    account_id: int
     spent_until: datetime
     queued_until: datetime
     now: datetime
@@ -104,7 +105,7 @@ def lock_paces(connection: psycopg.Connection, accounts: Iterable[int]) -> dict[
     params = {"accounts": sorted(accounts)}
     run(connection, "make_pace", params)
     rows = run(connection, "lock_pace", params).fetchall()
-    return {account_id: Pace(*rest) for account_id, *rest in rows}
+    return {pace.account_id: pace for pace in map(Pace._make, rows)}
 
 
 def sift(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import psycopg
 
 from app.domain.one_time import At
-from app.domain.trigger import Trigger, from_document, next_after
+from app.domain.trigger import from_document, next_after
 from app.store.job_ends import end_locked, has_fired
-from app.store.queries import run
+from app.store.queries import run, value
 
 # Few, and found without an index: one for each rotation of the last hour, among all that there are.
 _DROP_SECRETS: Final = "DELETE FROM signing_secret WHERE expires_at <= trusted_clock()"
@@ -25,12 +25,14 @@ WHERE run_id = ANY (ARRAY(
   ORDER BY aborted_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 """
 
-# Where history no longer knows, nothing says that anything was missed.
-_MADE_UP_TO: Final = """
-SELECT greatest(max(r.due_at), j.updated_at) FROM run r JOIN job j ON j.id = r.job_id
-WHERE r.job_id = %(job_id)s AND r.job_version = %(version)s AND r.kind = 'scheduled'
-GROUP BY j.updated_at
-"""
+
+class _Orphan(NamedTuple):
+    job_id: UUID
+    version: int
+    trigger: dict[str, Any]
+    held_at: datetime | None
+    remaining: int | None
+    now: datetime
 
 
 class Repaired(NamedTuple):
@@ -56,31 +58,31 @@ def rearm_orphans(
     armed = 0
     over: list[UUID] = []
     with connection.transaction():
-        found = run(connection, "orphans", {"limit": limit}).fetchall()
-        for job_id, version, document, held_at, remaining, now in found:
+        rows = run(connection, "orphans", {"limit": limit}).fetchall()
+        for orphan in map(_Orphan._make, rows):
             try:
-                next_at = held_at
-                if next_at is None and remaining != 0:
-                    next_at = _next(connection, job_id, version, from_document(document), now)
+                next_at = orphan.held_at
+                if next_at is None and orphan.remaining != 0:
+                    next_at = _next(connection, orphan)
             except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
-                unreadable(job_id, error)
+                unreadable(orphan.job_id, error)
                 continue
             if next_at is None:
-                over.append(job_id)
+                over.append(orphan.job_id)
             else:
-                run(connection, "arm", {"job_id": job_id, "next_at": next_at})
+                run(connection, "arm", {"job_id": orphan.job_id, "next_at": next_at})
                 armed += 1
         end_locked(connection, over)
     return Repaired(armed, len(over))
 
 
-def _next(
-    connection: psycopg.Connection, job_id: UUID, version: int, trigger: Trigger, now: datetime
-) -> datetime | None:
+def _next(connection: psycopg.Connection, orphan: _Orphan) -> datetime | None:
+    trigger = from_document(orphan.trigger)
+    job_id, version = orphan.job_id, orphan.version
     if not isinstance(trigger, At):
         key = {"job_id": job_id, "version": version}
-        made = connection.execute(_MADE_UP_TO, key).fetchone()
-        return next_after(trigger, now if made is None else made[0])
+        made = value(run(connection, "latest_made_firing", key))
+        return next_after(trigger, orphan.now if made is None else made)
     return None if has_fired(connection, job_id, version, trigger.instant) else trigger.instant
 
 

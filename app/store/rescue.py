@@ -163,12 +163,7 @@ def _notify_again(
         "group_sizes": [each.group_size for each in after],
         "renotify_after": RENOTIFY_AFTER,
     }
-    return [
-        Claimed(run_id=run_id, token=token, account_id=account_id, reclaims=reclaims, ahead=ahead)
-        for run_id, token, account_id, reclaims, ahead in run(
-            connection, "notify_again", params
-        ).fetchall()
-    ]
+    return [Claimed._make(row) for row in run(connection, "notify_again", params).fetchall()]
 
 
 def _expire(

@@ -1,4 +1,4 @@
-"""Settling: what came of runs is written, in batches, by whoever still holds their tokens."""
+"""Settling: the outcomes of runs are written in batches, each under the token of its run."""
 
 from __future__ import annotations
 
@@ -18,34 +18,28 @@ from app.store.queries import Answer, run
 from app.store.serial import Ended, followers, move_on
 
 NOT_KEPT: Final[list[list[str]]] = []
-"""In place of headers, where neither they nor the body were kept; NULL is an answer without any."""
+"""Stored in place of headers where neither they nor the body were kept; NULL: there were none."""
 
 _NONE: Final[Any] = Attempt(0, None, None, Reply(timing=Timing(total=None)))  # type: ignore[arg-type] # a row of nothing
 
 
 class CalledTicks(NamedTuple):
-    """The ticks of one job that one run has called, in a row, up to the one that is settled.
-
-    `run_id` is what the run is known by until then. `number` further ticks had their turn;
-    `next_at` was the first of them, `after_at` is the one that follows the last, None where none
-    does. `before` is what is to be recorded of the ticks before the one that is settled, if that
-    has a run of its own.
-    """
+    """The ticks of one job that one run has called in a row, up to the tick that is settled."""
 
     run_id: UUID
+    """The id of the run until it is settled under the id of its last tick."""
     number: int
+    """How many further ticks it has called."""
     next_at: datetime
+    """The first of the further ticks."""
     after_at: datetime | None
+    """The tick that follows the last one called; None where none does."""
     before: Settlement | None
+    """The ticks before the settled one, recorded as one run; None where there is no such run."""
 
 
 class Settlement(NamedTuple):
-    """What came of one run under one token.
-
-    Either `state` is final, or `retry_at` says when the next attempt begins, or `within` how many
-    seconds the receiver has to say what came of it. `last` is true where the job has no further
-    firing and so ends with this run; `ends_job` where the receiver said so.
-    """
+    """The outcome of one run under one token: an end, a retry, or a wait for its completion."""
 
     id: UUID
     token: int
@@ -53,37 +47,41 @@ class Settlement(NamedTuple):
     job_version: int
     due_at: datetime
     state: RunState | None
+    """The final state; None where the run is retried or waits for its completion."""
     retry_at: datetime | None
+    """When the next attempt begins, where one follows."""
     reason: str | None
-    last: bool
     ends_job: bool
+    """Whether the job has no further firing, and so ends with this run."""
+    gone: bool
+    """Whether the receiver answered 410, which ends the job."""
     attempt: Attempt | None
     within: int | None = None
-    tells: bool = False
-    """Whether its job may want to be told of this end."""
-    punctual: bool = True
-    """Whether its lateness says how late the service is: not that of calls by hand and events,
-    nor of firings that were missed while their job was paused."""
+    """How many seconds the receiver has to complete the run, where it answered that it will."""
+    may_notify: bool = False
+    """Whether the job may want an event of this end."""
+    counts_for_lateness: bool = True
+    """Whether its lateness tells how late the service is: false for calls by hand and events, and
+    for firings that were missed while their job was paused."""
     serial: bool = False
-    """Whether the calls of its job must not overlap, so that what follows waits for this end."""
+    """Whether the calls of its job must not overlap, so that its next firing waits for this end."""
     ticks: CalledTicks | None = None
-    """What else its run has called, where that is more than one tick."""
+    """The further ticks that the run has called, if any."""
 
     @property
     def row_id(self) -> UUID:
-        """What the run is known by until it is settled."""
+        """The id that the run has until it is settled."""
         return self.id if self.ticks is None else self.ticks.run_id
 
 
 class Written(NamedTuple):
-    """What a transaction wrote: the runs whose token still matched, and the jobs they may end.
-
-    `may_end` has the jobs that did not end with these runs, and perhaps have nothing left: once the
-    transaction is committed, they are to be looked at (end_finished).
-    """
+    """What a transaction wrote."""
 
     ids: set[UUID]
+    """The runs whose token still matched."""
     may_end: set[UUID]
+    """Jobs that did not end with these runs, and may have nothing left: end_finished checks them
+    once the transaction is committed."""
 
 
 NOTHING: Final = Written(set(), set())
@@ -92,7 +90,7 @@ NOTHING: Final = Written(set(), set())
 def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
     """Write a batch in one transaction; the ids of the runs whose token still matched.
 
-    The jobs of which nothing is left then have ended as well.
+    Jobs that have nothing left afterwards are ended as well.
     """
     written = write(connection, batch)
     end_finished(connection, written.may_end)
@@ -102,14 +100,14 @@ def settle(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[U
 def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Written:
     """Write a batch in one transaction.
 
-    Job rows are locked first (lock_jobs), in order; what is read of them afterwards is their
-    last word.
+    Job rows are locked first, in order (lock_jobs): what is read of them afterwards is not changed
+    by anybody else before the commit.
     """
     final = [each for each in batch if each.state is not None]
     again = [each for each in batch if each.state is None and each.within is None]
     later = [each for each in batch if each.within is not None]
-    telling = [each for each in final if each.tells]
-    ending = [each for each in final if each.last or each.ends_job]
+    telling = [each for each in final if each.may_notify]
+    ending = [each for each in final if each.ends_job or each.gone]
     serial = [each for each in final if each.serial]
     ticking = [each for each in batch if each.ticks is not None]
     # All statements travel together where none waits for the answer of another.
@@ -125,7 +123,7 @@ def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Writte
             _settle_retry(connection, again),
             _settle_later(connection, later),
         ]
-        last = [each for each in ending if not each.ends_job]
+        last = [each for each in ending if not each.gone]
         settled = _ids(answers) if telling or serial or len(last) < len(ending) else None
         if telling and settled:
             _tell(connection, telling, settled)
@@ -136,18 +134,18 @@ def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Writte
             _end_jobs(connection, ending, settled)
     ids = _ids(answers) if settled is None else settled
     all_ended = sum(answer.rowcount for answer in purged) == len(last)
-    left = [each for each in final if each.ends_job or not (all_ended and each.last)]
+    left = [each for each in final if each.gone or not (all_ended and each.ends_job)]
     return Written(ids, {each.job_id for each in left if each.id in ids})
 
 
 def moves_its_job(settlement: Settlement) -> bool:
     """Whether its job may end or go on with it, so that the job has to be locked."""
-    final = settlement.last or settlement.ends_job or settlement.serial
+    final = settlement.ends_job or settlement.gone or settlement.serial
     return settlement.ticks is not None or (settlement.state is not None and final)
 
 
 def _move_ticks(connection: psycopg.Connection, batch: Sequence[Settlement]) -> None:
-    """Record what runs have called before the tick that is settled, which they stand for then."""
+    """Record the ticks that runs called before the settled one, and give them its id."""
     called = [(each, each.ticks) for each in batch if each.ticks is not None]
     before = [ticks.before for _, ticks in called if ticks.before is not None]
     if before:
@@ -225,7 +223,7 @@ def _settle_later(connection: psycopg.Connection, batch: Sequence[Settlement]) -
 
 
 def _attempts(batch: Sequence[Settlement]) -> dict[str, list[Any]]:
-    """The columns of the attempts; where a settlement has none, nothing stands in any."""
+    """The columns of the attempts; NULL in each where a settlement has no attempt."""
     attempts = [_NONE if each.attempt is None else each.attempt for each in batch]
     replies = [attempt.reply for attempt in attempts]
     timings = [reply.timing for reply in replies]
@@ -246,7 +244,7 @@ def _attempts(batch: Sequence[Settlement]) -> dict[str, list[Any]]:
 
 
 def _column(values: list[Any]) -> list[Any]:
-    """The values, or none at all where all are NULL: `unnest` makes up for them."""
+    """The values, or an empty array where all are NULL: `unnest` fills it with NULL."""
     return values if values.count(None) < len(values) else []
 
 
@@ -261,7 +259,7 @@ def _version_to_purge(settlement: Settlement) -> tuple[UUID, int, bool]:
 def _end_jobs(
     connection: psycopg.Connection, ending: Sequence[Settlement], settled: set[UUID]
 ) -> None:
-    gone = [each for each in ending if each.ends_job and each.id in settled]
+    gone = [each for each in ending if each.gone and each.id in settled]
     if gone:
         params = {
             "job_ids": [each.job_id for each in gone],
@@ -271,7 +269,7 @@ def _end_jobs(
 
 
 def _headers(reply: Reply) -> str | None:
-    """The headers as JSON text; a receiver may send what text in PostgreSQL cannot hold."""
+    """The headers as JSON text, without what text in PostgreSQL cannot hold."""
     if not reply.headers:
         return None if reply.kept else orjson.dumps(NOT_KEPT).decode()
     pairs = [(_storable(name), _storable(value)) for name, value in reply.headers]

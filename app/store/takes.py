@@ -40,7 +40,7 @@ class Taken(NamedTuple):
     send_at: datetime
     planned_at: datetime | None
     missed: int
-    final: bool
+    ends_job: bool
     attempts: int
     reclaims: int
     remaining: float
@@ -48,12 +48,12 @@ class Taken(NamedTuple):
     signature: str | None
     content_type: str | None
     data: bytes | None
-    tried: int = 0
+    attempts_before_redelivery: int = 0
     """Attempts made before the run was last sent again: its retries are counted from there."""
     manner: CallOptions | None = None
     kind: str = RunKind.SCHEDULED
-    tells_success: bool = False
-    tells_failure: bool = False
+    notify_on_success: bool = False
+    notify_on_failure: bool = False
     """Whether its job wants to be told how it ends."""
     serial: bool = False
     """Whether the calls of its job must not overlap."""
@@ -85,7 +85,7 @@ def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Take
         "longest": MAX_DATA,
         "margin": CANCEL_DEADLINE,
     }
-    return [_taken(row) for row in run(connection, "take", params).fetchall()]
+    return [_with_options(Taken._make(row)) for row in run(connection, "take", params)]
 
 
 def payloads(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, bytes | None]:
@@ -162,8 +162,8 @@ def renew_leases(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> d
     return dict(rows.fetchall())
 
 
-def _taken(row: tuple[Any, ...]) -> Taken:
-    taken = Taken._make(row)
+def _with_options(taken: Taken) -> Taken:
+    """With the call options read from their document, which the row has in their place."""
     document: Any = taken.manner
     return taken if document is None else taken._replace(manner=from_document(document))
 

@@ -19,7 +19,7 @@ class Unsettled:
     job_id: UUID
     job_version: int
     due_at: datetime
-    final: bool
+    ends_job: bool
     serial: bool
     state: str
 
@@ -35,10 +35,10 @@ def settlement(run: Unsettled, state: RunState | None, reason: str | None) -> Se
         state=state,
         retry_at=None,
         reason=reason,
-        last=run.final,
-        ends_job=False,
+        ends_job=run.ends_job,
+        gone=False,
         attempt=None,
         # What it was taken with is not known here: the few that end here are asked about.
-        tells=state not in {None, RunState.CANCELLED},
+        may_notify=state not in {None, RunState.CANCELLED},
         serial=run.serial,
     )

@@ -124,7 +124,7 @@ def last_two(connection: psycopg.Connection, account_id: int) -> tuple[Taken, Ta
     )
     connection.execute("UPDATE due SET next_at = clock_timestamp()")
     (last,) = claim_and_take(connection)
-    assert (earlier.final, last.final) == (False, True)
+    assert (earlier.ends_job, last.ends_job) == (False, True)
     return take_again(connection, earlier), last
 
 

@@ -75,7 +75,7 @@ def test_a_failed_run_of_a_job_that_is_gone_is_sent_again_as_it_was(
     assert [attempt.number for attempt in taken_up.attempts] == [1]
     again = take_again(connection)
     assert (again.id, again.data, again.due_at) == (failed.id, b"precious", failed.due_at)
-    assert (again.attempts, again.tried) == (1, 1)
+    assert (again.attempts, again.attempts_before_redelivery) == (1, 1)
     assert 0 < again.remaining <= 0.2
     settle(connection, [came(again)])
     settled = runs.get(context, caller, failed.id)
@@ -118,7 +118,7 @@ def test_whatever_keeps_content_keeps_the_call_options_with_it(
         due_now(connection, job)
         (run,) = claim_and_take(connection)
         run_id = run.id
-        settle(connection, [came(run, RunState.FAILED, 500)._replace(ends_job=end == "gone")])
+        settle(connection, [came(run, RunState.FAILED, 500)._replace(gone=end == "gone")])
     if end == "update":
         jobs.update(context, caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
     elif end == "pause":
@@ -140,7 +140,11 @@ def test_a_redelivery_that_fails_is_listed_again_and_can_be_repeated(
         settle(connection, [came(again, None, 500)])
         assert runs.get(context, caller, failed.id).state is RunState.WAITING
         last = take_again(connection)
-        assert last.tried == again.tried == (number - 2) * 2 + 1
+        assert (
+            last.attempts_before_redelivery
+            == again.attempts_before_redelivery
+            == (number - 2) * 2 + 1
+        )
         settle(connection, [came(last, RunState.FAILED, 500)])
     settled = runs.get(context, caller, failed.id)
     assert settled.state is RunState.FAILED

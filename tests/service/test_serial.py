@@ -74,7 +74,7 @@ def test_a_call_by_hand_waits_for_none_and_overlaps_none(
     assert due_of(connection, job.id) == (None, held)
     assert claim_all(connection) == []
     (by_hand,) = taken_by_hand(connection)
-    assert (by_hand.id, by_hand.kind, by_hand.final) == (run_id, RunKind.MANUAL, False)
+    assert (by_hand.id, by_hand.kind, by_hand.ends_job) == (run_id, RunKind.MANUAL, False)
     settle(connection, [ended(by_hand)])
     assert due_of(connection, job.id) == (held, None)
 

@@ -97,7 +97,7 @@ def test_a_run_whose_follower_is_locked_is_left(
     follower = book_serial(connection, account_id, due_in=None, name="task:b")
     follow(connection, follower, "task:a", RunState.SUCCEEDED)
     (run,) = claim_and_take(connection)
-    outcome = came(run)._replace(serial=True, last=False)
+    outcome = came(run)._replace(serial=True, ends_job=False)
     with other.transaction():
         other.execute(LOCK["due"], {"job": follower})
         assert busy(settle_singly_if_needed(settler, [outcome], wait=False)) == [run.id]

@@ -40,7 +40,7 @@ def asking(
 
 
 def telling(run: Taken, state: RunState = RunState.SUCCEEDED, status: int = 204) -> Settlement:
-    return came(run, state, status)._replace(tells=True)
+    return came(run, state, status)._replace(may_notify=True)
 
 
 def take_event(connection: psycopg.Connection) -> Taken:
@@ -78,7 +78,7 @@ def test_a_run_that_settles_is_told_of_though_its_job_goes(
 ) -> None:
     job_id = asking(connection, account_id, on_success=DONE, on_failure=LOST, cron=cron)
     (run,) = claim_and_take(connection)
-    assert (run.tells_success, run.tells_failure) == (True, True)
+    assert (run.notify_on_success, run.notify_on_failure) == (True, True)
 
     settle(connection, [telling(run, state, status)])
 
@@ -89,8 +89,8 @@ def test_a_run_that_settles_is_told_of_though_its_job_goes(
         "application/json",
         account_id,
     )
-    assert (event.job_id, event.job_version, event.final) == (run.id, run.token, False)
-    assert (event.manner, event.tells_success, event.tells_failure) == (None, False, False)
+    assert (event.job_id, event.job_version, event.ends_job) == (run.id, run.token, False)
+    assert (event.manner, event.notify_on_success, event.notify_on_failure) == (None, False, False)
     told = payload(event)
     assert told["type"] == type_
     assert {name: told["data"][name] for name in ("job", "run", "name", "state", "attempts")} == {

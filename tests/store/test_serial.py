@@ -73,7 +73,7 @@ def follow(connection: psycopg.Connection, job_id: UUID, upstream: str, *states:
 def ended(run: Taken, state: RunState = RunState.FAILED) -> Settlement:
     return Settlement(
         *(run.id, run.token, run.job_id, run.job_version, run.due_at, state, None),
-        *("it was tried", run.final, False, None),
+        *("it was tried", run.ends_job, False, None),
         serial=run.serial,
     )
 
@@ -112,11 +112,11 @@ def test_the_firings_that_are_left_are_counted_down_and_the_job_ends_with_the_la
     job_id = book_serial(connection, account_id, due_in=-600, remaining=2, standing=False)
 
     (first,) = claim_and_take(connection)
-    assert not first.final
+    assert not first.ends_job
     settle(connection, [ended(first)])
     assert one(connection, "SELECT remaining FROM due") == 1
     (last,) = claim_and_take(connection)
-    assert last.final
+    assert last.ends_job
     assert due_of(connection, job_id) == (None, None)
     settle(connection, [ended(last)])
 

@@ -26,8 +26,8 @@ def came(run: Taken, state: RunState | None = RunState.SUCCEEDED, status: int = 
         state=state,
         retry_at=retry_at,
         reason=None if state is RunState.SUCCEEDED else f"the receiver answered {status}",
-        last=run.final,
-        ends_job=status == 410,
+        ends_job=run.ends_job,
+        gone=status == 410,
         attempt=Attempt(
             number=run.attempts + 1,
             started_at=run.due_at,

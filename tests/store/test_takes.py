@@ -24,7 +24,7 @@ def test_a_take_returns_all_that_is_needed_to_send(
     assert (run.job_id, run.account_id, run.url, run.data) == (job_id, account_id, URL, b"\x00\xff")
     assert 0 < run.remaining <= 0.2
     assert run.send_at == run.due_at
-    assert (run.final, run.attempts, run.reclaims, run.missed) == (True, 0, 0, 0)
+    assert (run.ends_job, run.attempts, run.reclaims, run.missed) == (True, 0, 0, 0)
     assert not run.missed_in_pause
 
 

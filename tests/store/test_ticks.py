@@ -79,7 +79,7 @@ def called(
         state=state,
         retry_at=retry_at,
         reason="it failed",
-        ticks=ticks._replace(before=whole._replace(reason=f"{number} ticks", last=False)),
+        ticks=ticks._replace(before=whole._replace(reason=f"{number} ticks", ends_job=False)),
     )
 
 

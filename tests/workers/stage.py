@@ -202,7 +202,7 @@ def taken(remaining: float) -> Taken:
         send_at=due_at,
         planned_at=None,
         missed=0,
-        final=True,
+        ends_job=True,
         attempts=0,
         reclaims=0,
         remaining=remaining,

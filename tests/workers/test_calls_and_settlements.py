@@ -34,7 +34,7 @@ def test_replies_become_settlements(stage: Stage) -> None:
         stage.engine.answer(reply)
         _, settlement = stage.channels.settlements.popleft()
         assert settlement.state is state
-        assert settlement.ends_job is (reply.status == 410)
+        assert settlement.gone is (reply.status == 410)
         assert settlement.attempt is not None
         assert settlement.attempt.reply is reply
         assert (settlement.retry_at is None) is (state is not None)
@@ -48,14 +48,14 @@ def test_the_last_attempt_of_the_schedule_is_final(stage: Stage) -> None:
 
 
 def test_a_run_sent_again_has_its_retries_anew_and_its_attempts_go_on(stage: Stage) -> None:
-    stage.lease(0.0, attempts=8, tried=8)
+    stage.lease(0.0, attempts=8, attempts_before_redelivery=8)
     stage.engine.answer(Reply(status=500))
     _, settlement = stage.channels.settlements.popleft()
     assert settlement.state is None
     assert settlement.attempt is not None
     assert settlement.attempt.number == 9
 
-    stage.lease(0.0, attempts=15, tried=8)
+    stage.lease(0.0, attempts=15, attempts_before_redelivery=8)
     stage.engine.answer(Reply(status=500))
     assert stage.settled() is RunState.FAILED
 
@@ -83,7 +83,7 @@ def test_a_run_is_tried_again_as_its_job_says(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attempts", "tried", "late", "sent"),
+    ("attempts", "attempts_before_redelivery", "late", "sent"),
     [
         (0, 0, 1000.0, True),
         (1, 0, 59.0, True),
@@ -93,10 +93,15 @@ def test_a_run_is_tried_again_as_its_job_says(stage: Stage) -> None:
     ],
 )
 def test_beyond_its_age_a_run_is_not_tried_again_but_is_tried_once_each_time_it_is_sent(
-    stage: Stage, attempts: int, tried: int, late: float, *, sent: bool
+    stage: Stage, attempts: int, attempts_before_redelivery: int, late: float, *, sent: bool
 ) -> None:
     manner = CallOptions(retry=RetryPolicy(max_age=60.0))
-    stage.lease(-late, manner=manner, attempts=attempts, tried=tried)
+    stage.lease(
+        -late,
+        manner=manner,
+        attempts=attempts,
+        attempts_before_redelivery=attempts_before_redelivery,
+    )
 
     assert bool(stage.engine.calls) is sent
     if not sent:
@@ -173,7 +178,7 @@ def test_an_event_that_is_gone_ends_no_job(stage: Stage) -> None:
     stage.lease(0.0, **EVENT)
     stage.engine.answer(Reply(status=410))
     _, settlement = stage.channels.settlements.popleft()
-    assert (settlement.state, settlement.ends_job) == (RunState.FAILED, False)
+    assert (settlement.state, settlement.gone) == (RunState.FAILED, False)
     assert "job" not in (settlement.reason or "")
 
 
@@ -184,7 +189,7 @@ def test_only_what_the_schedule_made_says_how_late_the_service_is(
     stage.lease(0.0, kind=kind)
     stage.engine.answer(Reply(status=204))
     _, settlement = stage.channels.settlements.popleft()
-    assert settlement.punctual is (kind is RunKind.SCHEDULED)
+    assert settlement.counts_for_lateness is (kind is RunKind.SCHEDULED)
 
 
 def test_what_was_missed_in_a_pause_does_not_say_how_late_the_service_is(stage: Stage) -> None:
@@ -193,7 +198,7 @@ def test_what_was_missed_in_a_pause_does_not_say_how_late_the_service_is(stage: 
     _, settlement = stage.channels.settlements.popleft()
     assert settlement.attempt is not None
     assert settlement.attempt.lateness_ms >= 600_000
-    assert not settlement.punctual
+    assert not settlement.counts_for_lateness
 
 
 @pytest.mark.parametrize(
@@ -203,10 +208,10 @@ def test_what_was_missed_in_a_pause_does_not_say_how_late_the_service_is(stage: 
 def test_a_job_is_told_of_the_ends_it_asks_for(
     stage: Stage, status: int, attempts: int, *, success: bool, failure: bool
 ) -> None:
-    for asked in ({"tells_success": True}, {"tells_failure": True}, {}):
+    for asked in ({"notify_on_success": True}, {"notify_on_failure": True}, {}):
         stage.lease(0.0, attempts=attempts, **asked)
         stage.engine.answer(Reply(status=status))
         _, settlement = stage.channels.settlements.popleft()
-        assert settlement.tells is (
-            (success and "tells_success" in asked) or (failure and "tells_failure" in asked)
+        assert settlement.may_notify is (
+            (success and "notify_on_success" in asked) or (failure and "notify_on_failure" in asked)
         )

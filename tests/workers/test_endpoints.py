@@ -143,7 +143,7 @@ def test_without_a_runner_a_run_fails_and_no_attempt_is_told_of(stage: Stage) ->
     assert settlement.reason == (
         "No runner for datasource jobs is configured; PUT /1/fusion-runners/datasource does that."
     )
-    assert settlement.ends_job is False
+    assert settlement.gone is False
     assert not list(stage.dispatcher.flow_control.destinations)
 
 

@@ -79,14 +79,14 @@ def test_all_ticks_are_called_and_settled_as_one_run(stage: Capped) -> None:
     assert found.ticks is not None
     assert (found.ticks.number, found.ticks.next_at, found.ticks.after_at) == (2, tick(1), tick(3))
     assert found.ticks.before is None
-    assert found.last is False
+    assert found.ends_job is False
 
 
 def test_the_last_tick_of_a_job_ends_it(stage: Capped) -> None:
     begin(stage, tick(1), None)
     answered(stage, OK, OK)
 
-    assert settlement(stage).last is True
+    assert settlement(stage).ends_job is True
 
 
 def test_a_run_without_further_ticks_is_settled_as_ever(stage: Capped) -> None:

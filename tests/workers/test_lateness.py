@@ -90,7 +90,7 @@ def test_calls_by_hand_and_events_say_nothing_of_how_late_the_service_is(
     connection: psycopg.Connection, runs: list[Taken]
 ) -> None:
     batch = [
-        (leased, settlement._replace(punctual=False))
+        (leased, settlement._replace(counts_for_lateness=False))
         for leased, settlement in (late(run, 700.0) for run in runs)
     ]
     accuracy = LatenessCounts()

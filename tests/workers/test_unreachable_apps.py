@@ -203,7 +203,7 @@ def test_answers_count_as_they_do_for_others(stage: Capped) -> None:
     probe(stage, Reply(status=500), manner=CallOptions(retry=Constant(0, 0)))
 
     assert settled(stage) == [RunState.SUCCEEDED, None, *[RunState.FAILED] * 3]
-    assert not any(settlement.ends_job for _, settlement in stage.channels.settlements)
+    assert not any(settlement.gone for _, settlement in stage.channels.settlements)
     assert stage.parked_runs() == []
 
 

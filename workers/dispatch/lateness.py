@@ -31,7 +31,7 @@ class LatenessCounts:
         counts, most = self._counts, self._most
         for leased, settlement in batch:
             attempt = settlement.attempt
-            if attempt is None or attempt.number != 1 or not settlement.punctual:
+            if attempt is None or attempt.number != 1 or not settlement.counts_for_lateness:
                 continue
             account, late = leased.run.account_id, attempt.lateness_ms
             if account not in counts:

@@ -157,8 +157,8 @@ class LeasedRun:
         """Whether its job has a callback for an end in this state."""
         run = self.run
         if state is RunState.SUCCEEDED:
-            return run.tells_success
-        return run.tells_failure and state in _FAILURES
+            return run.notify_on_success
+        return run.notify_on_failure and state in _FAILURES
 
     def settlement(
         self,
@@ -185,12 +185,12 @@ class LeasedRun:
             state=state,
             retry_at=retry.instant if retry else None,
             reason=reason,
-            last=run.final,
-            ends_job=gone,
+            ends_job=run.ends_job,
+            gone=gone,
             attempt=attempt,
             within=within,
-            tells=self.wants_event(state),
-            punctual=run.kind == RunKind.SCHEDULED and not run.missed_in_pause,
+            may_notify=self.wants_event(state),
+            counts_for_lateness=run.kind == RunKind.SCHEDULED and not run.missed_in_pause,
             serial=run.serial,
         )
         return (
@@ -224,7 +224,7 @@ class LeasedRun:
             missed=0,
             missed_in_pause=False,
             attempts=0,
-            tried=0,
+            attempts_before_redelivery=0,
         )
 
     def interrupted_settlement(self, reason: str) -> Settlement:
@@ -242,11 +242,11 @@ class LeasedRun:
         ticks = CalledTicks(self.run.id, self.tick, at[1] or first.due_at, after, None)
         if settlement.state is RunState.SUCCEEDED:
             reason = _in_a_row(self.tick + 1, self.run.due_at)
-            return first._replace(reason=reason, last=after is None, ticks=ticks)
+            return first._replace(reason=reason, ends_job=after is None, ticks=ticks)
         before = first
         if self.tick > 1:
             before = first._replace(reason=_in_a_row(self.tick, at[self.tick - 1] or first.due_at))
-        return settlement._replace(last=after is None, ticks=ticks._replace(before=before))
+        return settlement._replace(ends_job=after is None, ticks=ticks._replace(before=before))
 
     def park(
         self,

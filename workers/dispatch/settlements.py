@@ -33,7 +33,7 @@ def without_a_call(leased: LeasedRun, now: float) -> Settlement | None:
         return leased.settlement(RunState.DEAD, reason=CONTENT_LOST)
     if leased.address is None and run.dialect != Dialect.DAPR:
         return leased.settlement(RunState.FAILED, reason=missing(run.endpoint, run.dialect))
-    again = run.attempts > run.tried
+    again = run.attempts > run.attempts_before_redelivery
     over = too_old(leased.retry, due_at=run.due_at, now=leased.wall(now)) if again else None
     return None if over is None else leased.settlement(RunState.FAILED, reason=over)
 
@@ -53,7 +53,7 @@ def after_a_call(
         return _success(leased, attempt)
     verdict = decide(
         reply,
-        attempts_made=attempt.number - leased.run.tried,
+        attempts_made=attempt.number - leased.run.attempts_before_redelivery,
         due_at=leased.run.due_at,
         now=leased.wall(now),
         jitter=jitter,

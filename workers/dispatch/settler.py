@@ -254,7 +254,7 @@ class Settler(LoopThread):
         late = [
             attempt.lateness_ms / 1000
             for each, attempt in attempts
-            if attempt.number == 1 and each.punctual
+            if attempt.number == 1 and each.counts_for_lateness
         ]
         count((counters.LATENESS, counters.bound(each)) for each in late)
         if late:

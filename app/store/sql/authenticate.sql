@@ -1,8 +1,8 @@
 -- name: find_key
 -- The clock that comes along judges what is booked under this key.
-SELECT account.id, account.name, digest, revoked_at IS NOT NULL, app, scope, clock_timestamp(),
-       account.suspended_at IS NOT NULL,
-       account.limits, account.connections
+SELECT account.id AS account_id, account.name, digest, revoked_at IS NOT NULL AS revoked, app, scope,
+       clock_timestamp() AS now, account.suspended_at IS NOT NULL AS suspended, account.limits,
+       account.connections
 FROM api_key JOIN account ON account.id = ANY (ARRAY[account_id])
 WHERE api_key.id = %(key_id)s;
 

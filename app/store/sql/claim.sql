@@ -115,19 +115,20 @@ WITH RECURSIVE bounds AS (
   ON CONFLICT ON CONSTRAINT inflight_once DO NOTHING
   RETURNING id, account_id, due_at
 )
-SELECT id, account_id, date_part('epoch', due_at - clock_timestamp()),
-       NULL::uuid, NULL::int, NULL::timestamptz, NULL::timestamptz, NULL::bool, NULL::bool,
-       NULL::int, NULL::bool, NULL::bool, NULL::timestamptz, NULL::text
+SELECT id AS run_id, account_id, date_part('epoch', due_at - clock_timestamp()) AS ahead,
+       NULL::uuid AS job_id, NULL::int AS version, NULL::timestamptz AS due_at,
+       NULL::timestamptz AS now, NULL::bool AS serial, NULL::bool AS standing,
+       NULL::int AS remaining, NULL::bool AS recurring, NULL::bool AS crowded,
+       NULL::timestamptz AS expected_at, NULL::text AS bound, NULL::int AS found
 FROM begun
 UNION ALL
 SELECT NULL, account_id, NULL, job_id, version, coalesce(owed_at, next_at), clock_timestamp(),
        serial, standing, remaining, recurring, crowded, CASE WHEN owed_at IS NOT NULL THEN next_at END,
-       CASE WHEN owed_at IS NOT NULL THEN owed_for END
+       CASE WHEN owed_at IS NOT NULL THEN owed_for END, NULL
 FROM picked WHERE recurring OR crowded OR owed_at IS NOT NULL
 UNION ALL
-SELECT NULL, NULL, NULL, NULL,
-       ((SELECT count(*) FROM enqueued) + (SELECT count(*) FROM plainly))::int,
-       NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+       ((SELECT count(*) FROM enqueued) + (SELECT count(*) FROM plainly))::int;
 
 -- name: triggers
 -- Read after the due rows are locked: the trigger belongs to the version that was claimed.
@@ -162,8 +163,8 @@ FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
             %(serials)b::boolean[], %(further)b::text[])
   AS v (job_id, account_id, version, due_at, missed, final, serial, further)
 ON CONFLICT DO NOTHING
-RETURNING id, account_id, date_part('epoch', due_at - clock_timestamp()), 0,
-          coalesce(cardinality(further), 1);
+RETURNING id AS run_id, token, account_id, date_part('epoch', due_at - clock_timestamp()) AS ahead,
+          0 AS reclaims, coalesce(cardinality(further), 1) AS firings;
 
 -- name: insert_postponed
 -- As insert_inflight, of firings that were postponed: each begins now, never before it is due, and
@@ -179,7 +180,8 @@ FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
   AS v (job_id, account_id, version, due_at, missed, final, serial, reason),
      (SELECT clock_timestamp() AS at) now
 ON CONFLICT DO NOTHING
-RETURNING id, account_id, date_part('epoch', send_at - clock_timestamp());
+RETURNING id AS run_id, token, account_id, date_part('epoch', send_at - clock_timestamp()) AS ahead,
+          0 AS reclaims, 1 AS firings;
 
 -- name: leave_out
 -- Firings that are not made, as they were too late for their job, enter history all the same: one

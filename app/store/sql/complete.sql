@@ -12,7 +12,7 @@ LIMIT 1;
 
 -- name: lock_run
 -- A run under way that is about to end, though not by its worker. Under lock_jobs.
-SELECT id, token, job_id, job_version, due_at, final, serial, state, account_id,
+SELECT id, token, job_id, job_version, due_at, final AS ends_job, serial, state, account_id,
        attempts > tried AS answered, completion
 FROM inflight WHERE id = %(run_id)s FOR UPDATE;
 

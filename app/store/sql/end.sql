@@ -37,10 +37,10 @@ SELECT id FROM ended;
 -- Of these jobs: those that are enabled and have neither a next firing nor a run that was not
 -- cancelled. Whether anything is still to come, their triggers say (job_ends.py). What did not succeed
 -- of their present version, among the last thousand runs, may be sent again.
-SELECT d.job_id, d.version, j.trigger, d.remaining, clock_timestamp(),
+SELECT d.job_id, d.version, j.trigger, d.remaining, clock_timestamp() AS now,
        (SELECT bool_or(r.job_version = d.version AND r.state <> 'succeeded')
         FROM (SELECT job_version, state FROM run
-              WHERE job_id = d.job_id ORDER BY due_at DESC LIMIT 1000) r) IS TRUE
+              WHERE job_id = d.job_id ORDER BY due_at DESC LIMIT 1000) r) IS TRUE AS keeps_content
 FROM due d
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = d.job_id AND account_id = d.account_id LIMIT 1) j
 WHERE d.job_id = ANY (%(job_ids)b::uuid[]) AND coalesce(d.next_at, d.held_at) IS NULL

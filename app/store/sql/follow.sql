@@ -11,7 +11,7 @@ DELETE FROM follow WHERE job_id = %(job_id)s;
 -- The jobs that may start when these end, each with that one; asked before any lock is taken, so that all are locked in
 -- one order. Who begins to follow after that begins with the next end. One row is looked up after
 -- another (OFFSET 0), whatever the statistics say.
-SELECT d.job_id, f.job_id
+SELECT d.job_id AS upstream, f.job_id AS follower
 FROM due d
 CROSS JOIN LATERAL (
   SELECT j.account_id, j.name FROM job j
@@ -84,11 +84,12 @@ WHERE job_id = ANY (%(job_ids)b::uuid[]) AND num_nonnulls(held_at) = 1
 -- name: tellable
 -- Of runs that have just settled: those of which their job, in the version they belong to, wants to
 -- be told, and what is told of them. Run before the job goes.
-SELECT r.id, r.token, r.account_id, r.job_id, j.name, r.due_at, r.state, r.attempts,
+SELECT r.id AS run_id, r.token, r.account_id, r.job_id, j.name, r.due_at, r.state, r.attempts,
        (SELECT a.status FROM attempt a
-        WHERE a.run_id = r.id AND a.number = r.attempts AND a.due_at = r.due_at),
+        WHERE a.run_id = r.id AND a.number = r.attempts AND a.due_at = r.due_at) AS status,
        r.reason, r.settled_at, told.url,
        greatest(r.depth, CASE WHEN j.version = r.job_version THEN j.depth ELSE s.depth END)
+         AS depth
 FROM unnest(%(ids)b::uuid[], %(job_ids)b::uuid[], %(dues)b::timestamptz[]) AS v (id, job_id, due_at)
 JOIN run r ON r.id = ANY (ARRAY[v.id]) AND r.job_id = ANY (ARRAY[v.job_id]) AND r.due_at = v.due_at
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = r.job_id AND account_id = r.account_id LIMIT 1) j

@@ -1,8 +1,9 @@
 -- name: lock_pace
 -- What these accounts have spent, one account after another in one order; before anything of what
 -- was locked since is judged. The clock that comes along judges it: it is read once the row is locked.
-SELECT a.account_id, spent_until, greatest(queued_until, clock_timestamp()), clock_timestamp(),
-       coalesce(r.runs, 0) + greatest(0, locked.begun - coalesce(r.begun, 0))
+SELECT a.account_id, spent_until, greatest(queued_until, clock_timestamp()) AS queued_until,
+       clock_timestamp() AS now,
+       coalesce(r.runs, 0) + greatest(0, locked.begun - coalesce(r.begun, 0)) AS under_way
 FROM unnest(%(accounts)b::bigint[]) AS a (account_id)
 CROSS JOIN LATERAL (
   SELECT spent_until, queued_until, begun FROM firing_pace p
@@ -46,7 +47,7 @@ SELECT account_id FROM a;
 -- When the first of an account's postponed firings were due, the earliest first.
 SELECT a.account_id, ARRAY(
   SELECT owed_at FROM due WHERE due.account_id = a.account_id AND next_at = owed_till
-  ORDER BY owed_at LIMIT %(limit)s)
+  ORDER BY owed_at LIMIT %(limit)s) AS owed
 FROM unnest(%(accounts)b::bigint[]) AS a (account_id);
 
 -- name: postpone_due

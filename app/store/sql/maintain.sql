@@ -1,7 +1,7 @@
 -- name: orphans
 -- A live job has a next firing or a run in flight. One that has neither lost it to a fault: it is
 -- found here, and armed again. What a suspended account has held back is not lost.
-SELECT d.job_id, d.version, j.trigger, d.held_at, d.remaining, clock_timestamp()
+SELECT d.job_id, d.version, j.trigger, d.held_at, d.remaining, clock_timestamp() AS now
 FROM due d
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = d.job_id AND account_id = d.account_id LIMIT 1) j
 WHERE d.next_at IS NULL AND j.enabled AND (d.held_at IS NOT NULL OR NOT d.standing)
@@ -16,3 +16,9 @@ FOR UPDATE OF d SKIP LOCKED;
 UPDATE due SET next_at = %(next_at)s, held_at = NULL
 WHERE job_id = %(job_id)s AND next_at IS NULL
   AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = due.job_id);
+
+-- name: latest_made_firing
+-- Where history no longer knows the firings of a version, nothing tells that one was missed: no row.
+SELECT greatest(max(r.due_at), j.updated_at) AS due_at FROM run r JOIN job j ON j.id = r.job_id
+WHERE r.job_id = %(job_id)s AND r.job_version = %(version)s AND r.kind = 'scheduled'
+GROUP BY j.updated_at;

@@ -4,11 +4,12 @@
 -- cancelled while no worker held them, or their receiver has reported a result, or has not reported
 -- one in time. Only those of the last `lookback` seconds: no statement writes a look_at that has
 -- long passed, so that only dead row versions are further back.
-SELECT id, token, job_id, job_version, due_at, final, serial, state, reclaims,
-       cancelled_at IS NOT NULL, reason,
-       date_part('epoch', lease_until - least(clock_timestamp(), %(until)s::timestamptz)),
-       attempts - tried, complete_by, date_part('epoch', complete_by - clock_timestamp()),
-       completion, completion_message, account_id,
+SELECT id, token, job_id, job_version, due_at, final AS ends_job, serial, state, reclaims,
+       cancelled_at IS NOT NULL AS cancelled, reason,
+       date_part('epoch', lease_until - least(clock_timestamp(), %(until)s::timestamptz)) AS lease_left,
+       attempts - tried AS tries, complete_by,
+       date_part('epoch', complete_by - clock_timestamp()) AS deadline_left, completion,
+       completion_message AS message, account_id,
        CASE WHEN state = 'claimed' AND look_at <= send_at THEN send_at END AS fresh_at, kind,
        group_size
 FROM inflight
@@ -39,7 +40,8 @@ WITH suspended AS MATERIALIZED (
   WHERE i.id = ANY (ARRAY[v.id])
   RETURNING i.id, i.token, i.account_id, i.reclaims, i.look_at, i.send_at
 )
-SELECT id, token, account_id, reclaims, date_part('epoch', send_at - clock_timestamp())
+SELECT id AS run_id, token, account_id, date_part('epoch', send_at - clock_timestamp()) AS ahead,
+       reclaims, 1 AS firings
 FROM claimed WHERE look_at < 'infinity';
 
 -- name: check_later
@@ -52,7 +54,8 @@ WHERE id = ANY (%(ids)b::uuid[]) AND state IN ('taken', 'running');
 -- name: call_options
 -- How runs are tried again: by the options of the version of the job to which they belong. NULL
 -- means the default options.
-SELECT i.id, CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END, clock_timestamp()
+SELECT i.id, CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS manner,
+       clock_timestamp() AS now
 FROM unnest(%(ids)b::uuid[]) AS v (id)
 JOIN inflight i ON i.id = ANY (ARRAY[v.id])
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = i.job_id AND account_id = i.account_id LIMIT 1) j
@@ -77,8 +80,8 @@ SELECT extract(epoch FROM now())::float8 - (
          SELECT slot FROM due
          WHERE slot < floor((extract(epoch FROM now()) - %(lookback)s) * 10)::bigint
            AND coalesce(enqueued_at < now() - make_interval(secs => %(lookback)s), true)
-         ORDER BY slot LIMIT 1) / 10.0::float8,
+         ORDER BY slot LIMIT 1) / 10.0::float8 AS due,
        date_part('epoch', now() - (
          SELECT look_at FROM inflight
          WHERE look_at < now() - make_interval(secs => %(lookback)s)
-         ORDER BY look_at LIMIT 1));
+         ORDER BY look_at LIMIT 1)) AS inflight;

@@ -22,16 +22,16 @@ WITH held AS (
             i.further
 )
 SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at, t.planned_at,
-       t.missed, t.final, t.attempts, t.reclaims,
+       t.missed, t.final AS ends_job, t.attempts, t.reclaims,
        date_part('epoch', t.send_at - clock_timestamp()) AS remaining,
        coalesce(j.url, s.url) AS url,
        CASE WHEN j.id IS NULL THEN s.signature ELSE j.signature END AS signature,
        CASE WHEN j.id IS NULL THEN s.content_type ELSE j.content_type END AS content_type,
        CASE WHEN c.size <= %(longest)s THEN c.data END AS data,
-       t.tried,
+       t.tried AS attempts_before_redelivery,
        CASE WHEN j.id IS NULL THEN s.manner ELSE j.manner END AS manner,
-       t.kind, coalesce(j.on_success, s.on_success) IS NOT NULL,
-       coalesce(j.on_failure, s.on_failure) IS NOT NULL,
+       t.kind, coalesce(j.on_success, s.on_success) IS NOT NULL AS notify_on_success,
+       coalesce(j.on_failure, s.on_failure) IS NOT NULL AS notify_on_failure,
        t.serial, coalesce(j.dialect, s.dialect) AS dialect,
        coalesce(j.endpoint, s.endpoint) AS endpoint, e.url AS base, e.sealed_token,
        CASE WHEN c.size > %(longest)s THEN c.size ELSE 0 END AS size,
@@ -57,7 +57,7 @@ CROSS JOIN LATERAL (
 -- name: payloads
 -- What the take left behind, of runs still held under this token and not cancelled: so this is as
 -- good as the word on them. Found as the take finds it.
-SELECT i.id, CASE WHEN j.id IS NULL THEN s.data ELSE j.data END
+SELECT i.id, CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data
 FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
 JOIN inflight i ON i.id = ANY (ARRAY[v.id])
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = i.job_id AND account_id = i.account_id LIMIT 1) j
@@ -119,7 +119,7 @@ RETURNING id;
 -- renewed. An abort that the release before this one wrote has no token, and counts for every
 -- token. The first row is the database's clock; rows with neither run nor clock name the suspended
 -- accounts, of which no call begins.
-SELECT NULL::uuid, NULL::bigint, date_part('epoch', clock_timestamp())
+SELECT NULL::uuid AS run_id, NULL::bigint AS number, date_part('epoch', clock_timestamp()) AS clock
 UNION ALL
 SELECT id, token, NULL FROM inflight
 WHERE cancelled_at > now() - interval '10 s' AND NOT withdrawal_known AND state = 'taken'
@@ -159,7 +159,7 @@ WITH held AS (
 )
 UPDATE inflight i SET lease_until = clock_timestamp() + %(lease)s
 WHERE i.id = ANY (ARRAY(SELECT id FROM held))
-RETURNING i.id, i.cancelled_at IS NOT NULL;
+RETURNING i.id, i.cancelled_at IS NOT NULL AS is_withdrawn;
 
 -- name: park
 -- Only the worker that holds a run parks it, and no attempt is counted. No worker holds a parked run;
