@@ -19,100 +19,13 @@ from app.domain.timings.claiming import LOOK_AHEAD, RENOTIFY_AFTER
 from app.domain.timings.leases import LEASE
 from app.domain.trigger import from_document, next_after
 from app.store.database_errors import Kind, kind_of
+from app.store.queries import SQL, run
 
 PAGE: Final = 2000
 """Rows of `due` that are read at once."""
 
 _TRIES: Final = 3
 """How often a statement is tried that may succeed later."""
-
-# No lease is longer than LEASE.
-_LEASES: Final = """
-UPDATE inflight
-SET lease_until = least(lease_until, clock_timestamp() + %(lease)s),
-    look_at = least(look_at, clock_timestamp() + %(lease)s)
-WHERE id = ANY (ARRAY(
-  SELECT id FROM inflight
-  WHERE state = 'taken' AND greatest(lease_until, look_at) > clock_timestamp() + %(lease)s
-  ORDER BY id FOR UPDATE SKIP LOCKED))
-"""
-
-# An attempt that began in the future was made while the clock was ahead, and the time of what
-# follows it was computed from there. A run by hand is due when it was requested, which is now at
-# the latest. Several runs of one job that were requested later keep their order, a microsecond
-# apart.
-_RETRIES: Final = """
-WITH now AS MATERIALIZED (
-  SELECT clock_timestamp() AS at
-), found AS MATERIALIZED (
-  SELECT i.id, i.job_id, i.job_version, i.kind, i.due_at, now.at, a.started_at - now.at AS ahead,
-         i.kind <> 'scheduled' AND i.due_at > now.at AS was_asked_for_later
-  FROM now CROSS JOIN inflight i
-  CROSS JOIN LATERAL (
-    SELECT started_at FROM attempt a
-    WHERE a.run_id = i.id AND a.number = i.attempts AND a.due_at = i.due_at OFFSET 0) a
-  WHERE i.state IN ('waiting', 'running') AND i.attempts > 0
-    AND a.started_at > now.at + interval '1 s'
-  ORDER BY i.id FOR UPDATE OF i SKIP LOCKED
-), late AS MATERIALIZED (
-  SELECT id, at, ahead,
-         CASE WHEN was_asked_for_later
-              THEN at - interval '1 microsecond' * row_number() OVER (
-                PARTITION BY job_id, job_version, kind ORDER BY due_at DESC)
-              ELSE due_at END AS due_at
-  FROM found
-), told AS (
-  UPDATE attempt a SET started_at = least(a.started_at, late.at), due_at = late.due_at
-  FROM late WHERE a.run_id = late.id
-)
-UPDATE inflight i
-SET due_at = late.due_at,
-    send_at = greatest(late.due_at, i.planned_at, i.send_at - late.ahead),
-    complete_by = i.complete_by - late.ahead,
-    look_at = CASE WHEN i.state = 'running' OR i.cancelled_at IS NOT NULL
-                   THEN greatest(late.at, i.look_at - late.ahead)
-                   ELSE greatest(late.at, late.due_at, i.planned_at, i.send_at - late.ahead)
-                        - %(ahead)s::interval END
-FROM late WHERE i.id = late.id
-"""
-
-# A run that a worker was notified of is checked again a while after its time, or after now. A run
-# by hand, or one that is redelivered, has been waiting for longer than it should.
-_STARTS: Final = """
-WITH now AS MATERIALIZED (
-  SELECT clock_timestamp() AS at
-)
-UPDATE inflight i
-SET due_at = asked.due_at, send_at = asked.send_at,
-    look_at = CASE WHEN asked.send_at < i.send_at THEN asked.send_at
-                   ELSE least(i.look_at, asked.send_at + %(renotify_after)s) END
-FROM (SELECT id, due_at, greatest(due_at, at) AS send_at
-      FROM (SELECT f.id, now.at,
-                   CASE WHEN f.kind <> 'scheduled' AND f.attempts = 0 AND f.due_at > now.at
-                        THEN now.at - interval '1 microsecond' * row_number() OVER (
-                          PARTITION BY f.job_id, f.job_version, f.kind ORDER BY f.due_at DESC)
-                        ELSE f.due_at END AS due_at
-            FROM now CROSS JOIN LATERAL (
-              SELECT id, job_id, job_version, kind, attempts, due_at
-              FROM inflight
-              WHERE state = 'claimed' AND destination IS NULL AND look_at < 'infinity'
-                AND look_at > now.at + interval '10 s'
-              ORDER BY id FOR UPDATE SKIP LOCKED) f) apart) asked
-WHERE i.id = asked.id
-"""
-
-# A parked run is unparked early, at worst, and is parked again.
-_PARKED: Final = """
-UPDATE inflight i
-SET planned_at = greatest(due_at, least(planned_at, clock_timestamp())),
-    send_at = greatest(due_at, least(planned_at, clock_timestamp()), send_at - %(step)s::interval),
-    look_at = greatest(clock_timestamp(), look_at - %(step)s::interval)
-WHERE id = ANY (ARRAY(
-  SELECT id FROM inflight
-  WHERE destination IS NOT NULL AND state IN ('waiting', 'claimed') AND look_at < 'infinity'
-    AND send_at > clock_timestamp()
-  ORDER BY id FOR UPDATE SKIP LOCKED))
-"""
 
 _PACES: Final = """
 UPDATE firing_pace
@@ -133,10 +46,9 @@ _NOTES: Final = tuple(
         ("aborted", "aborted_at"),
         ("account", "resumed_at"),
         ("kept_answer", "kept_at"),
-        ("superseded", "superseded_at"),
     )
 )
-_UNDER_WAY: Final = (_LEASES, _RETRIES, _STARTS, _PARKED)
+_UNDER_WAY: Final = ("set_back_leases", "set_back_retries", "set_back_starts", "set_back_parked")
 
 # One page of all jobs, with the trigger of those whose next firing is still to come. Firings of the
 # schedule that were already made, though their time is still to come, count as past.
@@ -156,13 +68,6 @@ LEFT JOIN LATERAL (
   WHERE id = d.job_id AND account_id = d.account_id AND d.recurring AND d.owed_at IS NULL
     AND coalesce(d.next_at, d.held_at) > clock_timestamp() LIMIT 1) j ON true
 ORDER BY d.job_id
-"""
-
-# A claim, or a change of the job, that came between has armed it.
-_ARM: Final = """
-UPDATE due SET next_at = CASE WHEN next_at IS NOT NULL THEN %(next_at)s::timestamptz END,
-               held_at = CASE WHEN held_at IS NOT NULL THEN %(next_at)s::timestamptz END
-WHERE job_id = %(job_id)s AND coalesce(next_at, held_at) = %(armed)s AND owed_at IS NULL
 """
 
 
@@ -196,8 +101,8 @@ def bring_back(
         "ahead": LOOK_AHEAD,
         "step": f"{step} s",
     }
-    brought = sum(_execute(connection, each, params, failed) for each in _UNDER_WAY)
-    for each in (_PACES, *_NOTES):
+    brought = sum(_execute(connection, SQL[each], params, failed) for each in _UNDER_WAY)
+    for each in (_PACES, *_NOTES, SQL["set_back_superseded"]):
         _execute(connection, each, params, failed)
     return brought
 
@@ -273,4 +178,4 @@ def _rearm(
     if expected is None or expected >= armed.next_at:
         return 0
     params = {"job_id": armed.job_id, "armed": armed.next_at, "next_at": expected}
-    return connection.execute(_ARM, params).rowcount
+    return run(connection, "arm_earlier", params).rowcount

@@ -28,6 +28,9 @@ ELSEWHERE: Final = {
 }
 """Those of the same sessions that stand beside what they belong to."""
 
+ONCE_READ_WHOLE: Final = {name for name in SQL if name.startswith("set_back_")}
+"""After the clock was set back, all that is under way is read once, by whatever plan."""
+
 _COUNT: Final = """
 ANALYZE job, due, superseded, inflight, run, attempt, accuracy, kept_answer, account, signing_secret
 """
@@ -116,7 +119,11 @@ def test_each_row_is_looked_up_whenever_the_tables_were_counted_last(
 ) -> None:
     counted(connection, other)
 
-    found = {name: astray(worker, query) for name, query in (SQL | ELSEWHERE).items()}
+    found = {
+        name: astray(worker, query)
+        for name, query in (SQL | ELSEWHERE).items()
+        if name not in ONCE_READ_WHOLE
+    }
 
     assert {name: nodes for name, nodes in found.items() if nodes} == {}
 

@@ -20,7 +20,7 @@ from workers.dispatch.leased_run import LeasedRun
 
 DUE = datetime(2026, 1, 1, tzinfo=UTC)
 FAILED = Reply(status=500)
-POLICY = APP | {"serial": True, "final": False, "manner": CallOptions(retry=Constant(1, 3))}
+POLICY = APP | {"serial": True, "ends_job": False, "manner": CallOptions(retry=Constant(1, 3))}
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ WHERE job_id = %(job_id)s AND next_at IS NULL
 
 -- name: latest_made_firing
 -- Where history no longer knows the firings of a version, nothing tells that one was missed: no row.
-SELECT greatest(max(r.due_at), j.updated_at) AS due_at FROM run r JOIN job j ON j.id = r.job_id
-WHERE r.job_id = %(job_id)s AND r.job_version = %(version)s AND r.kind = 'scheduled'
+SELECT greatest(max(r.due_at), j.updated_at) AS due_at FROM run r, job j
+WHERE j.id = %(job_id)s AND j.account_id = (SELECT account_id FROM due WHERE job_id = %(job_id)s)
+  AND r.job_id = %(job_id)s AND r.job_version = %(version)s AND r.kind = 'scheduled'
 GROUP BY j.updated_at;

@@ -1,0 +1,93 @@
+-- name: set_back_leases
+-- No lease is longer than LEASE.
+UPDATE inflight
+SET lease_until = least(lease_until, clock_timestamp() + %(lease)s),
+    look_at = least(look_at, clock_timestamp() + %(lease)s)
+WHERE id = ANY (ARRAY(
+  SELECT id FROM inflight
+  WHERE state = 'taken' AND greatest(lease_until, look_at) > clock_timestamp() + %(lease)s
+  ORDER BY id FOR UPDATE SKIP LOCKED));
+
+-- name: set_back_retries
+-- An attempt that began in the future was made by a clock that was ahead; what follows it was
+-- counted from there. What somebody asked for is due when it was asked for, which is now at the
+-- latest: several runs of one job that were asked for later keep their order, a microsecond apart.
+WITH now AS MATERIALIZED (
+  SELECT clock_timestamp() AS at
+), found AS MATERIALIZED (
+  SELECT i.id, i.job_id, i.job_version, i.kind, i.due_at, now.at, a.started_at - now.at AS ahead,
+         i.kind <> 'scheduled' AND i.due_at > now.at AS was_asked_for_later
+  FROM now CROSS JOIN inflight i
+  CROSS JOIN LATERAL (
+    SELECT started_at FROM attempt a
+    WHERE a.run_id = i.id AND a.number = i.attempts AND a.due_at = i.due_at OFFSET 0) a
+  WHERE i.state IN ('waiting', 'running') AND i.attempts > 0
+    AND a.started_at > now.at + interval '1 s'
+  ORDER BY i.id FOR UPDATE OF i SKIP LOCKED
+), late AS MATERIALIZED (
+  SELECT id, at, ahead,
+         CASE WHEN was_asked_for_later
+              THEN at - interval '1 microsecond' * row_number() OVER (
+                PARTITION BY job_id, job_version, kind ORDER BY due_at DESC)
+              ELSE due_at END AS due_at
+  FROM found
+), told AS (
+  UPDATE attempt a SET started_at = least(a.started_at, late.at), due_at = late.due_at
+  FROM late WHERE a.run_id = late.id
+)
+UPDATE inflight i
+SET due_at = late.due_at,
+    send_at = greatest(late.due_at, i.planned_at, i.send_at - late.ahead),
+    complete_by = i.complete_by - late.ahead,
+    look_at = CASE WHEN i.state = 'running' OR i.cancelled_at IS NOT NULL
+                   THEN greatest(late.at, i.look_at - late.ahead)
+                   ELSE greatest(late.at, late.due_at, i.planned_at, i.send_at - late.ahead)
+                        - %(ahead)s::interval END
+FROM late WHERE i.id = late.id;
+
+-- name: set_back_starts
+-- A run that was rung for is looked at again a while after its time, or after now. One that somebody
+-- asked for, or sent again, has been waiting for longer than it should.
+WITH now AS MATERIALIZED (
+  SELECT clock_timestamp() AS at
+)
+UPDATE inflight i
+SET due_at = asked.due_at, send_at = asked.send_at,
+    look_at = CASE WHEN asked.send_at < i.send_at THEN asked.send_at
+                   ELSE least(i.look_at, asked.send_at + %(renotify_after)s) END
+FROM (SELECT id, due_at, greatest(due_at, at) AS send_at
+      FROM (SELECT f.id, now.at,
+                   CASE WHEN f.kind <> 'scheduled' AND f.attempts = 0 AND f.due_at > now.at
+                        THEN now.at - interval '1 microsecond' * row_number() OVER (
+                          PARTITION BY f.job_id, f.job_version, f.kind ORDER BY f.due_at DESC)
+                        ELSE f.due_at END AS due_at
+            FROM now CROSS JOIN LATERAL (
+              SELECT id, job_id, job_version, kind, attempts, due_at
+              FROM inflight
+              WHERE state = 'claimed' AND destination IS NULL AND look_at < 'infinity'
+                AND look_at > now.at + interval '10 s'
+              ORDER BY id FOR UPDATE SKIP LOCKED) f) apart) asked
+WHERE i.id = asked.id;
+
+-- name: set_back_parked
+-- What waits for room is early, at worst, and waits again.
+UPDATE inflight i
+SET planned_at = greatest(due_at, least(planned_at, clock_timestamp())),
+    send_at = greatest(due_at, least(planned_at, clock_timestamp()), send_at - %(step)s::interval),
+    look_at = greatest(clock_timestamp(), look_at - %(step)s::interval)
+WHERE id = ANY (ARRAY(
+  SELECT id FROM inflight
+  WHERE destination IS NOT NULL AND state IN ('waiting', 'claimed') AND look_at < 'infinity'
+    AND send_at > clock_timestamp()
+  ORDER BY id FOR UPDATE SKIP LOCKED));
+
+-- name: arm_earlier
+-- Whoever claimed, or changed, the job meanwhile has armed it.
+UPDATE due SET next_at = CASE WHEN next_at IS NOT NULL THEN %(next_at)s::timestamptz END,
+               held_at = CASE WHEN held_at IS NOT NULL THEN %(next_at)s::timestamptz END
+WHERE job_id = %(job_id)s AND coalesce(next_at, held_at) = %(armed)s AND owed_at IS NULL;
+
+-- name: set_back_superseded
+-- What is kept counts as superseded now at the latest.
+UPDATE superseded SET superseded_at = clock_timestamp()
+WHERE superseded_at > clock_timestamp() + interval '1 s';
