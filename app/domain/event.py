@@ -1,4 +1,4 @@
-"""Event: what is told of a run that has settled, to the URL that its job names for that."""
+"""Event: the report of a settled run, sent to the URL that its job gives for that."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MEDIA_TYPE: Final = "application/json"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
-    """A settled run as an event tells of it; `status` is the last answer's, if there was one."""
+class EventPayload:
+    """What an event reports of a settled run; `status` is that of the last response, if any."""
 
     run_id: UUID
     job_id: UUID
@@ -30,22 +30,22 @@ class Told:
     settled_at: datetime
 
 
-def body(told: Told) -> bytes:
+def body(payload: EventPayload) -> bytes:
     """The event's payload: JSON, with what is not known left out."""
-    kind = "succeeded" if told.state is RunState.SUCCEEDED else "failed"
+    kind = "succeeded" if payload.state is RunState.SUCCEEDED else "failed"
     data = {
-        "job": str(told.job_id),
-        "run": str(told.run_id),
-        "name": told.name,
-        "due": format_utc(told.due_at),
-        "state": told.state,
-        "attempts": told.attempts,
-        "status": told.status,
-        "reason": told.reason,
+        "job": str(payload.job_id),
+        "run": str(payload.run_id),
+        "name": payload.name,
+        "due": format_utc(payload.due_at),
+        "state": payload.state,
+        "attempts": payload.attempts,
+        "status": payload.status,
+        "reason": payload.reason,
     }
     event = {
         "type": f"run.{kind}",
-        "timestamp": format_utc(told.settled_at),
+        "timestamp": format_utc(payload.settled_at),
         "data": {name: value for name, value in data.items() if value is not None},
     }
     return orjson.dumps(event)

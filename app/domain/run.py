@@ -43,9 +43,9 @@ DEPTH_HEADER: Final = "Wakecall-Depth"
 
 
 class RunKind(StrEnum):
-    """Why a run exists: its job was due, somebody asked for it, another job ended, or it tells.
+    """Why a run exists.
 
-    An event tells of another run: its `job_id` is that run's id, its `job_version` the token.
+    Its job was due, somebody asked for it, it reports another run, or another job ended.
     """
 
     SCHEDULED = "scheduled"
@@ -128,6 +128,11 @@ class Run:
     def omitted_attempts(self) -> int:
         """How many attempts came before those that are listed."""
         return self.attempts[0].number - 1 if self.attempts else 0
+
+    @property
+    def reported_run(self) -> UUID | None:
+        """The run that an event reports, whose id stands in `job_id`; None for any other kind."""
+        return self.job_id if self.kind is RunKind.EVENT else None
 
 
 class Position(NamedTuple):

@@ -42,7 +42,7 @@ def of_job(
         found = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit)
         if not found and job_store.find(connection, caller.account.id, job_id) is None:
             raise jobs.unknown(job_id)
-        yield history.told(connection, found)
+        yield history.runs_of(connection, found)
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def listed(
     """
     with context.database.transaction() as connection:
         found = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit)
-        yield history.told(connection, found)
+        yield history.runs_of(connection, found)
 
 
 @contextmanager

@@ -203,7 +203,7 @@ def _claim(
         postponing.postpone(connection, sifted.postponed)
         waiting = {each.firing.job_id for each in sifted.postponed}
         late = [each for each in decided if each.due.job_id in waiting and each.left_out]
-        _tell_missed(connection, [*moving, *map(_left_out, late)])
+        _record_missed(connection, [*moving, *map(_left_out, late)])
         numbers = Counter(each.account_id for each in claimed)
         numbers.update(each.due.account_id for each in moving if each.fire_at is not None)
         ticks: Counter[int] = Counter()
@@ -373,7 +373,7 @@ def _ticks(trigger: Trigger, due: _Due, each: Rearmed, most: int) -> tuple[datet
     return tuple(found)
 
 
-def _tell_missed(connection: psycopg.Connection, decided: Sequence[_Decided]) -> None:
+def _record_missed(connection: psycopg.Connection, decided: Sequence[_Decided]) -> None:
     """Count what was missed; what no run stands for enters history by itself."""
     missed = [each for each in decided if each.missed]
     if not missed:

@@ -114,7 +114,7 @@ def bring_back_outcomes(
 
     Unlike `bring_back`, it may be repeated. Raises psycopg.Error when the database is away.
     """
-    return _execute(connection, _RETRIES, {"ahead": LOOK_AHEAD}, failed)
+    return _execute(connection, SQL["set_back_retries"], {"ahead": LOOK_AHEAD}, failed)
 
 
 def _execute(

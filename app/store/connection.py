@@ -47,7 +47,7 @@ class ReconnectingConnection:
             settings={**_SETTINGS, "lock_timeout": round(lock_timeout * 1000)}
         )
         self._session: Session | None = None
-        self._told = False
+        self._is_logged = False
 
     @contextmanager
     def use(self) -> Iterator[psycopg.Connection]:
@@ -63,13 +63,13 @@ class ReconnectingConnection:
             if not is_away(error):
                 raise
             self.close()
-            if not self._told:
+            if not self._is_logged:
                 logger.warning("database.away", connection=self._name, error=in_words(error))
-            self._told = True
+            self._is_logged = True
             raise
-        if self._told:
+        if self._is_logged:
             logger.warning("database.back", connection=self._name)
-            self._told = False
+            self._is_logged = False
 
     def close(self) -> None:
         """Close the connection, broken or not."""

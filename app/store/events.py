@@ -1,4 +1,11 @@
-"""Events: runs that tell of other runs, written together with the settlements they tell of."""
+"""Events: runs whose call reports how another run ended, made in the transaction that settles it.
+
+An event uses the rows of any other run, under keys of the run it reports: `inflight.job_id` holds
+that run's id and `inflight.job_version` the token it was settled under; its body lies in
+`superseded` under the same two. So no change of the job touches an event, the take finds its body
+where it finds that of a superseded version, and one settlement makes one event. `Event`
+writes these keys, and `Run.reported_run` reads them; the kind `event` marks such a run.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +18,29 @@ import orjson
 import psycopg
 
 from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
-from app.domain.event import MEDIA_TYPE, Told, body
+from app.domain.event import MEDIA_TYPE, EventPayload, body
 from app.domain.run import RunState
 from app.store import call_options
 from app.store.queries import run
 
 
 class Event(NamedTuple):
-    """What is told of a run that was settled under a token, and to which URL; `body` is JSON."""
+    """An event that is about to be made."""
 
     run_id: UUID
+    """The run that it reports."""
     token: int
+    """The token which that run was settled under."""
     account_id: int
     url: str
+    """Where the event is sent."""
     body: bytes
+    """JSON."""
     depth: int = 0
+    """How many calls led to it, one to the next."""
 
 
-class _Tellable(NamedTuple):
+class _Wanted(NamedTuple):
     run_id: UUID
     token: int
     account_id: int
@@ -44,27 +56,31 @@ class _Tellable(NamedTuple):
     depth: int
 
 
-def tell(connection: psycopg.Connection, settled: Sequence[tuple[UUID, UUID, datetime]]) -> int:
+def insert_wanted(
+    connection: psycopg.Connection, settled: Sequence[tuple[UUID, UUID, datetime]]
+) -> int:
     """Make an event of each run (id, job, due time) that has just settled and whose job wants it.
 
-    To be called in the settling transaction, before the job goes; how many were made.
+    Call it in the settling transaction, before the job is deleted. Returns how many were made.
     """
     ids, job_ids, dues = map(list, zip(*settled, strict=True))
     params = {"ids": ids, "job_ids": job_ids, "dues": dues}
-    found = run(connection, "tellable", params).fetchall()
-    rows = [_Tellable._make(row) for row in found]
+    found = run(connection, "events_wanted", params).fetchall()
+    rows = [_Wanted._make(row) for row in found]
     if rows:
-        insert(
+        insert_events(
             connection,
             [
-                Event(row.run_id, row.token, row.account_id, row.url, body(_told(row)), row.depth)
+                Event(
+                    row.run_id, row.token, row.account_id, row.url, body(_payload(row)), row.depth
+                )
                 for row in rows
             ],
         )
     return len(rows)
 
 
-def insert(
+def insert_events(
     connection: psycopg.Connection,
     events: Sequence[Event],
     *,
@@ -86,8 +102,8 @@ def insert(
     run(connection, "insert_events", params)
 
 
-def _told(row: _Tellable) -> Told:
-    return Told(
+def _payload(row: _Wanted) -> EventPayload:
+    return EventPayload(
         run_id=row.run_id,
         job_id=row.job_id,
         name=row.name,

@@ -37,4 +37,4 @@ def end_run(connection: psycopg.Connection, run_id: UUID, reason: str) -> Live |
 def notify_runner(connection: psycopg.Connection, run: Live, *, url: str, body: bytes) -> None:
     """Have the runner at `url` notified of the end, by a signed call of its own."""
     event = Event(run.id, run.token, run.account_id, url, body, current_depth())
-    events.insert(connection, [event], options=_RUNNER_OPTIONS)
+    events.insert_events(connection, [event], options=_RUNNER_OPTIONS)

@@ -62,10 +62,10 @@ ORDER BY number DESC LIMIT :limit
 def find(connection: Connection, account_id: int, run_id: UUID) -> Run | None:
     """The account's run of that id, live or settled."""
     found = connection.execute(_ONE, {"account_id": account_id, "run_id": run_id}).all()
-    return next(told(connection, found), None)
+    return next(runs_of(connection, found), None)
 
 
-def told(connection: Connection, found: Sequence[Row[Any]]) -> Iterator[Run]:
+def runs_of(connection: Connection, found: Sequence[Row[Any]]) -> Iterator[Run]:
     """The runs of rows of LIVE_ROWS or SETTLED_ROWS, each with its newest attempts.
 
     Attempts are read for a few runs at a time, as the runs are asked for.

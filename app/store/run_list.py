@@ -29,7 +29,7 @@ def page(
 ) -> Sequence[Row[Any]]:
     """Up to `limit` runs that the filter means, the newest first, from `after` on.
 
-    As rows, of which history.told makes runs with their attempts.
+    As rows, of which history.runs_of makes runs with their attempts.
     """
     conditions, params = restrict(account_id, wanted)
     conditions.append("state = ANY (CAST(:states AS text[]))")

@@ -12,7 +12,7 @@ import psycopg
 
 from app.domain.run import KEPT_BODY, Attempt, Reply, RunState, Timing
 from app.domain.timings.claiming import LOOK_AHEAD
-from app.store.events import tell
+from app.store.events import insert_wanted
 from app.store.job_ends import end_finished, purge
 from app.store.queries import Answer, run
 from app.store.serial import Ended, followers, move_on
@@ -106,7 +106,7 @@ def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Writte
     final = [each for each in batch if each.state is not None]
     again = [each for each in batch if each.state is None and each.within is None]
     later = [each for each in batch if each.within is not None]
-    telling = [each for each in final if each.may_notify]
+    notifying = [each for each in final if each.may_notify]
     ending = [each for each in final if each.ends_job or each.gone]
     serial = [each for each in final if each.serial]
     ticking = [each for each in batch if each.ticks is not None]
@@ -124,9 +124,9 @@ def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Writte
             _settle_later(connection, later),
         ]
         last = [each for each in ending if not each.gone]
-        settled = _ids(answers) if telling or serial or len(last) < len(ending) else None
-        if telling and settled:
-            _tell(connection, telling, settled)
+        settled = _ids(answers) if notifying or serial or len(last) < len(ending) else None
+        if notifying and settled:
+            _insert_events(connection, notifying, settled)
         if serial and settled:
             move_on(connection, list(_ended(serial, settled)), following)
         purged = purge(connection, map(_version_to_purge, last))
@@ -173,12 +173,12 @@ def _ended(serial: Sequence[Settlement], settled: set[UUID]) -> Iterator[Ended]:
             yield Ended(each.id, each.due_at, each.job_id, each.state)
 
 
-def _tell(
-    connection: psycopg.Connection, telling: Sequence[Settlement], settled: set[UUID]
+def _insert_events(
+    connection: psycopg.Connection, notifying: Sequence[Settlement], settled: set[UUID]
 ) -> None:
-    ended = [(each.id, each.job_id, each.due_at) for each in telling if each.id in settled]
+    ended = [(each.id, each.job_id, each.due_at) for each in notifying if each.id in settled]
     if ended:
-        tell(connection, ended)
+        insert_wanted(connection, ended)
 
 
 def _ids(answers: Sequence[Answer | None]) -> set[UUID]:

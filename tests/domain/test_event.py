@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
-from app.domain.event import Told, body
+from app.domain.event import EventPayload, body
 from app.domain.run import RunState
 from tests.api.golden import golden
 
 DUE = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-SUCCEEDED = Told(
+SUCCEEDED = EventPayload(
     run_id=UUID("01a20290-027f-7fc0-b123-b43bd8583de0"),
     job_id=UUID("03ba07bc-0c8b-4a82-9a47-c65e7a8d24af"),
     name=None,
@@ -21,7 +21,7 @@ SUCCEEDED = Told(
     reason=None,
     settled_at=DUE.replace(microsecond=34_500),
 )
-DEAD = Told(
+DEAD = EventPayload(
     run_id=SUCCEEDED.run_id,
     job_id=SUCCEEDED.job_id,
     name="Rechnungen, nächtlich",

@@ -58,7 +58,7 @@ def test_the_newest_attempts_of_a_page_are_read_and_no_others(
     every = RunFilter(states=frozenset(RunState))
     with current_context().database.transaction() as on:
         rows = run_list.page(on, account_id, every, after=None, limit=1000)
-        runs = list(history.told(on, rows))
+        runs = list(history.runs_of(on, rows))
         position = Position(due_at=runs[0].due_at, id=runs[0].id)
         rest = list(history.attempts_of(on, position, before=ATTEMPTS - 19, limit=30))
     assert len(runs) == RUNS

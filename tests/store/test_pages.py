@@ -69,7 +69,7 @@ def walk(account_id: int, wanted: RunFilter = EVERY, limit: int = 2) -> list[Run
     while True:
         with current_context().database.transaction() as connection:
             rows = run_list.page(connection, account_id, wanted, after=after, limit=limit)
-            page = list(history.told(connection, rows))
+            page = list(history.runs_of(connection, rows))
         if not page:
             return found
         found += page

@@ -41,7 +41,7 @@ READ: Final[dict[str, Any]] = {
     "notify_again": claims.Claimed,
     "orphans": repairs._Orphan,
     "take": takes.Taken,
-    "tellable": events._Tellable,
+    "events_wanted": events._Wanted,
 }
 """What the rows of these statements become."""
 

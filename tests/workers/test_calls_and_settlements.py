@@ -160,7 +160,7 @@ def test_a_run_whose_receiver_says_later_is_settled_as_that(stage: Stage) -> Non
     assert stage.settled() is RunState.SUCCEEDED
 
 
-EVENT: dict[str, Any] = {"kind": RunKind.EVENT, "final": False}
+EVENT: dict[str, Any] = {"kind": RunKind.EVENT, "ends_job": False}
 
 
 def test_an_event_names_its_run_and_has_nothing_to_be_said_of_it_later(stage: Stage) -> None:

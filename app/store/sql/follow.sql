@@ -81,13 +81,13 @@ WHERE job_id = ANY (%(job_ids)b::uuid[]) AND num_nonnulls(held_at) = 1
   AND (SELECT NOT EXISTS (SELECT FROM inflight i
                           WHERE i.job_id = due.job_id AND i.serial AND i.cancelled_at IS NULL));
 
--- name: tellable
--- Of runs that have just settled: those of which their job, in the version they belong to, wants to
--- be told, and what is told of them. Run before the job goes.
+-- name: events_wanted
+-- Of runs that have just settled: those whose job, in the version they belong to, wants an event, and
+-- what the event reports. Before the job is deleted.
 SELECT r.id AS run_id, r.token, r.account_id, r.job_id, j.name, r.due_at, r.state, r.attempts,
        (SELECT a.status FROM attempt a
         WHERE a.run_id = r.id AND a.number = r.attempts AND a.due_at = r.due_at) AS status,
-       r.reason, r.settled_at, told.url,
+       r.reason, r.settled_at, wanted.url,
        greatest(r.depth, CASE WHEN j.version = r.job_version THEN j.depth ELSE s.depth END)
          AS depth
 FROM unnest(%(ids)b::uuid[], %(job_ids)b::uuid[], %(dues)b::timestamptz[]) AS v (id, job_id, due_at)
@@ -100,8 +100,8 @@ CROSS JOIN LATERAL (
     WHEN 'succeeded'
       THEN CASE WHEN j.version = r.job_version THEN j.on_success ELSE s.on_success END
     ELSE CASE WHEN j.version = r.job_version THEN j.on_failure ELSE s.on_failure END
-  END AS url) told
-WHERE told.url IS NOT NULL AND r.state IN ('succeeded', 'failed', 'dead');
+  END AS url) wanted
+WHERE wanted.url IS NOT NULL AND r.state IN ('succeeded', 'failed', 'dead');
 
 -- name: insert_events
 -- An event is a run of its own that stands where a job would have the run it tells of, and where a

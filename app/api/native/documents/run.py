@@ -11,7 +11,7 @@ from app.api.native.codecs.generic_codec import Value
 from app.api.native.codecs.schema import without_none
 from app.api.native.documents import payload
 from app.domain import instants
-from app.domain.run import Attempt, Reply, Run, RunKind, Timing
+from app.domain.run import Attempt, Reply, Run, Timing
 
 
 def render(run: Run) -> Mapping[str, Value]:
@@ -19,10 +19,9 @@ def render(run: Run) -> Mapping[str, Value]:
     return without_none(
         {
             "id": str(run.id),
-            # An event reports on a run: its job_id is the id of that run.
             **(
-                {"run": str(run.job_id)}
-                if run.kind is RunKind.EVENT
+                {"run": str(run.reported_run)}
+                if run.reported_run
                 else {"job": str(run.job_id), "version": run.job_version}
             ),
             "kind": str(run.kind),
