@@ -19,11 +19,13 @@ from app.store import (
     heartbeats,
     history_usage,
     idempotency,
+    orphans,
     partitions,
-    repairs,
+    retention,
     suspension,
     trusted_clock,
 )
+from app.store.clock_steps import read_epoch
 from app.store.connection import ReconnectingConnection
 from app.store.counters import add_counters
 from app.store.database_errors import Kind, kind_of
@@ -82,7 +84,7 @@ class Maintenance(LoopThread):
             _Step("resumed", self._free_resumed),
             _Step("answers", self._purging(idempotency.purge)),
             _Step("accuracy", self._purging(accuracy.purge)),
-            _Step("aborted", self._purging(repairs.drop_aborted)),
+            _Step("aborted", self._purging(retention.drop_aborted)),
             _Step("usage", partial(usage.give_back, has_ended=self._ended.is_set)),
             _Step("slots", usage.renew),
             _Step("recount", partial(usage.recount, has_ended=self._ended.is_set)),
@@ -143,7 +145,7 @@ class Maintenance(LoopThread):
 
     def _drop_superseded(self, connection: psycopg.Connection) -> None:
         first_kept = datetime.combine(self._first_kept(connection), time_of_day.min, UTC)
-        self._purge(partial(repairs.drop_superseded, connection, first_kept))
+        self._purge(partial(retention.drop_superseded, connection, first_kept))
 
     def _first_kept(self, connection: psycopg.Connection) -> date:
         return trusted_clock.today(connection) - self._retention
@@ -176,7 +178,7 @@ class Maintenance(LoopThread):
                     return
 
     def _repair(self, connection: psycopg.Connection) -> None:
-        repaired = repairs.rearm_orphans(connection, limit=_ORPHANS, unreadable=log_unreadable)
+        repaired = orphans.rearm_orphans(connection, limit=_ORPHANS, unreadable=log_unreadable)
         if repaired.armed:
             logger.error("jobs.orphaned", repaired=repaired.armed)
             add_counters(connection, {(counters.REPAIR, "orphan"): repaired.armed})
@@ -186,13 +188,11 @@ class Maintenance(LoopThread):
 
 def _today(connection: psycopg.Connection) -> date:
     """The day by the database's clock, in UTC."""
-    row = connection.execute("SELECT clock_timestamp()").fetchone()
-    now: datetime = row[0] if row else datetime.now(UTC)
-    return now.date()
+    return datetime.fromtimestamp(read_epoch(connection), UTC).date()
 
 
 def _drop_secrets(connection: psycopg.Connection) -> None:
-    repairs.drop_secrets(connection)
+    retention.drop_secrets(connection)
 
 
 def log_unreadable(job_id: UUID, error: Exception) -> None:

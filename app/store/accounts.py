@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -132,6 +133,23 @@ def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
         suspended=key.suspended,
         limits=of_columns(key.limits, key.connections),
     )
+
+
+class SigningAccount(NamedTuple):
+    """An account with one of the secrets that sign now, if it has any."""
+
+    account_id: int
+    connections: int | None
+    """How many calls to one destination it may have under way, where that is its own limit."""
+    sealed: bytes | None
+
+
+def signing_accounts(
+    connection: psycopg.Connection, accounts: Sequence[int]
+) -> list[SigningAccount]:
+    """These accounts, a row for each secret that signs now, the newest secret first."""
+    rows = run(connection, "signing_accounts", {"accounts": list(accounts)})
+    return [SigningAccount._make(row) for row in rows]
 
 
 def list_keys(connection: Connection, account_id: int) -> tuple[ApiKey, ...]:

@@ -43,7 +43,7 @@ def end_finished(connection: psycopg.Connection, job_ids: Collection[UUID]) -> N
 
     Call it after the transaction that ended their runs, or in it where it has locked these jobs: of
     two runs that end at once, the one that ends last finds that nothing is left. What cannot be
-    ended now is left to maintenance (repairs.py), because the runs are settled in any case.
+    ended now is left to maintenance (orphans.py), because the runs are settled in any case.
     """
     if not job_ids:
         return

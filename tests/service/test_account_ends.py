@@ -17,7 +17,7 @@ from app.errors import AccountSuspended, NotFound
 from app.service import account_lifecycle, accounts, jobs, pauses
 from app.service.context import Context
 from app.store import suspension
-from app.store.repairs import rearm_orphans
+from app.store.orphans import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import poll_cancellations, take, untaken

@@ -19,7 +19,7 @@ from app.service import jobs, runs
 from app.service.context import Context
 from app.store.claims import claim
 from app.store.job_ends import end_finished
-from app.store.repairs import rearm_orphans
+from app.store.orphans import rearm_orphans
 from app.store.settling import settle, write
 from app.store.takes import Taken
 from tests.booked import book, claim_and_take, connect, in_seconds, one

@@ -18,7 +18,7 @@ from app.domain.run import RunKind, RunState
 from app.errors import Conflict, InvalidMember, NotFound
 from app.service import accounts, jobs, pauses, runs
 from app.service.context import Context
-from app.store.repairs import rearm_orphans
+from app.store.orphans import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take

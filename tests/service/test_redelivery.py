@@ -23,8 +23,8 @@ from app.service import accounts, jobs, pauses, runs
 from app.service.context import Context
 from app.store import redelivery
 from app.store.database import driver_of
+from app.store.orphans import rearm_orphans
 from app.store.redelivery import Candidate
-from app.store.repairs import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.single_settling import settle_singly_if_needed

@@ -17,14 +17,12 @@ from app.store.connection import ReconnectingConnection
 from app.store.partitions import make_ahead
 from app.store.queries import SQL
 from tests.booked import add_account
-from workers.dispatch import account_cache
 
 _PLACEHOLDER: Final = re.compile(r"%\((\w+)\)[bs]")
 
 ELSEWHERE: Final = {
     "accuracy purge": accuracy._PURGE,
     "answers purge": idempotency._PURGE,
-    "account_cache": account_cache._VALID,
 }
 """Those of the same sessions that stand beside what they belong to."""
 

@@ -15,7 +15,7 @@ from app.domain.fusion.time_triggers import TimeTriggers
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunState
 from app.domain.trigger import to_document
-from app.store.repairs import rearm_orphans
+from app.store.orphans import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken

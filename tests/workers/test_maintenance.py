@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from app.domain.lateness import Histogram
-from app.store import accuracy, partitions, repairs
+from app.store import accuracy, orphans, partitions
 from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
 from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
@@ -119,7 +119,7 @@ def test_a_step_that_fails_keeps_no_other_from_being_taken_and_comes_again(
         account = add_account(connection)
         connection.execute(SECRETS, (account, account))
         damaged.setattr(partitions, "drop_before", impossible)
-        damaged.setattr(repairs, "rearm_orphans", impossible)
+        damaged.setattr(orphans, "rearm_orphans", impossible)
         with structlog.testing.capture_logs() as logs:
             made.run_once()
         failed = [each["step"] for each in logs if each["event"] == "maintenance.failed"]

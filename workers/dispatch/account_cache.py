@@ -10,6 +10,7 @@ import psycopg
 from app.errors import Misconfigured
 from app.log import logger
 from app.service.secrets import SecretBox
+from app.store.accounts import signing_accounts
 from app.uptime import read_uptime
 
 FRESH_S: Final = 5.0
@@ -19,15 +20,6 @@ _MAX_TOKENS: Final = 10_000
 """Decrypted tokens in memory, beyond which all are dropped."""
 
 Secrets = tuple[str, ...]
-
-_VALID: Final = """
-SELECT a.id, a.connections, s.sealed
-FROM account a
-LEFT JOIN signing_secret s
-  ON s.account_id = ANY (ARRAY[a.id]) AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
-WHERE a.id = ANY (%(accounts)s)
-ORDER BY a.id, s.id DESC
-"""
 
 
 class AccountCache:
@@ -70,8 +62,7 @@ class AccountCache:
 
     def _load(self, connection: psycopg.Connection, accounts: list[int], until: float) -> None:
         opened: dict[int, list[str]] = {account: [] for account in accounts}
-        rows = connection.execute(_VALID, {"accounts": accounts}).fetchall()
-        for account, connections, sealed in rows:
+        for account, connections, sealed in signing_accounts(connection, accounts):
             if connections is None:
                 self.connections.pop(account, None)
             else:

@@ -15,3 +15,12 @@ WHERE account_id = %(account_id)s AND dialect = %(dialect)s AND name = %(name)s;
 -- The first places that an account has configured for a dialect, in their order.
 SELECT name FROM endpoint
 WHERE account_id = %(account_id)s AND dialect = %(dialect)s ORDER BY name LIMIT %(limit)s;
+
+-- name: signing_accounts
+-- A secret that has expired signs nothing. An account without any has one row all the same: its limit.
+SELECT a.id AS account_id, a.connections, s.sealed
+FROM account a
+LEFT JOIN signing_secret s
+  ON s.account_id = ANY (ARRAY[a.id]) AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
+WHERE a.id = ANY (%(accounts)b::bigint[])
+ORDER BY a.id, s.id DESC;

@@ -1,4 +1,4 @@
-"""Repairs: no live job stays without a next firing or a run."""
+"""Orphans: no live job stays without a next firing or a run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from uuid import UUID
 
 import psycopg
 
-from app.store.repairs import drop_aborted, drop_superseded, rearm_orphans
+from app.store.orphans import rearm_orphans
 from app.store.settling import settle
-from tests.booked import book, claim_all, claim_and_take, in_seconds, one
+from tests.booked import book, claim_all, claim_and_take, one
 from tests.store.test_settling import came
 
 
@@ -104,32 +104,3 @@ def test_a_trigger_that_cannot_be_read_is_told_of_and_stops_nobody(
 
     assert told == [bad]
     assert one(connection, "SELECT count(*) FROM due WHERE next_at IS NULL") == 1
-
-
-def test_superseded_content_is_kept_until_retention_and_while_a_run_needs_it(
-    connection: psycopg.Connection, account_id: int
-) -> None:
-    book(connection, account_id, due_in=-1)
-    (run,) = claim_and_take(connection)
-    connection.execute(
-        "INSERT INTO superseded (job_id, version, url) SELECT id, version, url FROM job"
-    )
-
-    assert drop_superseded(connection, in_seconds(3600), limit=10) == 0
-    settle(connection, [came(run)])
-    assert drop_superseded(connection, in_seconds(-3600), limit=10) == 0
-    assert one(connection, "SELECT count(*) FROM superseded") == 1
-    assert drop_superseded(connection, in_seconds(3600), limit=10) == 1
-    assert one(connection, "SELECT count(*) FROM superseded") == 0
-
-
-def test_notes_of_aborted_runs_are_kept_for_a_minute(connection: psycopg.Connection) -> None:
-    for seconds in (55, 65, 65):
-        connection.execute(
-            "INSERT INTO aborted"
-            " VALUES (gen_random_uuid(), clock_timestamp() - make_interval(secs => %s))",
-            (seconds,),
-        )
-
-    assert [drop_aborted(connection, limit=1) for _ in range(3)] == [1, 1, 0]
-    assert one(connection, "SELECT count(*) FROM aborted") == 1
