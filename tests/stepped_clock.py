@@ -10,7 +10,7 @@ from __future__ import annotations
 import psycopg
 from psycopg import sql
 
-from tests.booked import connect
+from tests.factories import connect
 from tests.servers import database_name
 
 _CLOCK = """

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.booked import in_thread
 from tests.e2e.instance import until
 from tests.exclusive_tests import ExclusiveTests
+from tests.factories import in_thread
 
 MakeExclusiveTests = Callable[[], ExclusiveTests]
 

@@ -15,7 +15,7 @@ import sqlalchemy
 from cryptography.fernet import Fernet
 
 from app import log
-from tests.booked import add_account, book, connect
+from tests.factories import add_account, book, connect
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,7 +48,7 @@ import sys
 from app import log
 from app.domain.run import Attempt, Reply, RunState
 from datetime import UTC, datetime
-from tests.booked import claim_and_take, connect
+from tests.factories import claim_and_take, connect
 from tests.workers.stage import SECRET, Stage
 from workers.dispatch.leased_run import lease
 from app.store.connection import ReconnectingConnection

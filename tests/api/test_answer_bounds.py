@@ -19,7 +19,7 @@ from app.api.pages import MAX_ANSWER_BYTES, MAX_PAGE_BYTES
 from app.domain import idempotency
 from tests.api.native.booked import JSON, ONCE, booked, ids
 from tests.api.native.test_long_runs import add_runs
-from tests.booked import connect, one
+from tests.factories import connect, one
 
 KIB: Final = 1024
 SMALL: Final = 64 * KIB

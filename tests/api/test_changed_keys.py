@@ -16,7 +16,7 @@ from app.service.secrets import SecretBox
 from app.store.connection import ReconnectingConnection
 from app.store.sealed import COLUMNS
 from tests.api.conftest import MakeApp
-from tests.booked import connect, one
+from tests.factories import connect, one
 from workers.maintenance import Maintenance
 from workers.resealing import resealing
 

@@ -21,8 +21,8 @@ from app.domain.retry import JITTER
 from app.domain.retry_policy import DEFAULT, DEFAULT_WAITS, most_attempts
 from tests.api.fusion.saved import DAILY, MOVIES, act, put, saved
 from tests.api.native.booked import JSON, OFTEN, booked
-from tests.booked import connect, one
 from tests.domain.quartz.reference import utc
+from tests.factories import connect, one
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 URL: Final = {"url": "https://example.com/wake"}

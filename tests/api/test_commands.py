@@ -13,7 +13,7 @@ from sqlalchemy import select
 from app.api.context import current_context
 from app.domain.limits import TABLE
 from app.store.tables import account
-from tests.booked import connect
+from tests.factories import connect
 
 ROOT = Path(__file__).parent.parent.parent
 

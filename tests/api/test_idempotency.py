@@ -23,7 +23,7 @@ from app.store.idempotency import purge
 from tests.api.fusion.saved import TASK, saved
 from tests.api.native.booked import ABSENT, JSON, ONCE, booked, ids
 from tests.api.native.test_run_routes import FAILED, add_run, add_runs
-from tests.booked import connect, one
+from tests.factories import connect, one
 
 BY_PATH = "/1/jobs/2099-05-11T15%3A30%3A00Z/http%3A%2F%2F127.0.0.1%2Fwake"
 KEPT = "SELECT count(*) FROM kept_answer"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from tests.booked import connect
+from tests.factories import connect
 
 
 @pytest.mark.parametrize("method", ["DELETE", "PUT"])

@@ -18,7 +18,7 @@ from tests.api.dapr.calls import APP, JOBS, add_app, schedule, told
 from tests.api.fusion.saved import MOVIES, saved
 from tests.api.native.booked import JSON, ONCE, booked
 from tests.api.routes import Route, routes
-from tests.booked import connect, one
+from tests.factories import connect, one
 
 BY_PATH = "/1/jobs/2099-05-11T15%3A30%3A00Z/https%3A%2F%2Fexample.com%2Fwake"
 DRY_RUNS = (

@@ -20,7 +20,7 @@ from app.store.sessions import SessionOptions, open_session
 from local.instance import CHECKOUT
 from tests import pgbouncer
 from tests.api.conftest import MakeApp, client_of
-from tests.booked import connect, one
+from tests.factories import connect, one
 from tests.servers import place
 
 pytestmark = pytest.mark.skipif(pgbouncer.find() is None, reason=pgbouncer.LEFT_OUT)

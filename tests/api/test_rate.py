@@ -13,7 +13,7 @@ from app.api.rate import Rates
 from app.service import accounts
 from tests.api.conftest import client_of
 from tests.api.native.test_run_routes import add_runs
-from tests.booked import connect
+from tests.factories import connect
 
 MakeApp = Callable[..., Flask]
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.api.server import Reply, Web, ask, request, serving, until
-from tests.booked import connect, in_thread, one, wait_until_blocked
+from tests.factories import connect, in_thread, one, wait_until_blocked
 
 BODY = b'{"url": "http://127.0.0.1/", "when": "2099-05-11T15:30:00Z"}'
 JOBS = "SELECT count(*) FROM job"

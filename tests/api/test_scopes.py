@@ -21,7 +21,7 @@ from app.service import accounts
 from tests.api.conftest import client_of
 from tests.api.dapr.calls import APP, JOBS, add_app, schedule
 from tests.api.routes import Route, routes
-from tests.booked import connect, one
+from tests.factories import connect, one
 
 DOCUMENT = {"url": "https://example.com/", "when": "2099-01-01T00:00:00Z"}
 BY_PATH = "/1/jobs/2099-01-01T00%3A00Z/https%3A%2F%2Fexample.com"

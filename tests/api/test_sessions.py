@@ -14,7 +14,7 @@ from app.errors import Unavailable
 from app.store import engine, sessions
 from app.store.sessions import SessionOptions
 from tests.api.conftest import MakeApp, client_of
-from tests.booked import connect, one
+from tests.factories import connect, one
 from tests.proxy import Proxy
 
 JOB = {"url": "http://127.0.0.1/", "when": "2099-05-11T15:30:00Z"}

@@ -22,7 +22,7 @@ from bench.hostile.deed import Deed
 from bench.hostile.ground import Ground
 from bench.phases import hostile
 from bench.receiver import Arrival
-from tests.booked import connect, one
+from tests.factories import connect, one
 from tests.receiver import Received, Receiver, answer
 
 KEY = "wk_a_key"

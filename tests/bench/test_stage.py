@@ -18,7 +18,7 @@ from bench.phases.crons import expressions
 from bench.plan import QUICK
 from bench.receiver import ADDRESSES
 from bench.stage import Stage
-from tests.booked import add_account, connect, one
+from tests.factories import add_account, connect, one
 
 FIRST = datetime(2030, 1, 1, tzinfo=UTC)
 COUNT = 40

@@ -17,8 +17,8 @@ from app.domain.one_time import At
 from app.domain.retry_policy import Constant
 from app.domain.trigger import to_document
 from app.store import call_options
-from tests.booked import one
 from tests.e2e.instance import until
+from tests.factories import one
 
 ONE_SECOND_THRICE = Constant(1, 3)
 

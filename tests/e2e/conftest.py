@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.booked import one
 from tests.e2e.instance import Instance, until
 from tests.e2e.sink import Sink
+from tests.factories import one
 from tests.receiver import Receiver, answer
 
 Tell = Callable[[str], None]

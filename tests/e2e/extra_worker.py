@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.booked import one
 from tests.e2e.instance import PATIENCE, Instance, launch, until
+from tests.factories import one
 
 
 @contextmanager

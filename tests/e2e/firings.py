@@ -22,8 +22,8 @@ from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
 from app.domain.one_time import At
 from app.domain.trigger import to_document
 from app.store import call_options
-from tests.booked import one
 from tests.e2e.instance import PATIENCE, until
+from tests.factories import one
 from tests.receiver import Received, Receiver
 
 ON_THE_WIRE = 3.0

@@ -21,7 +21,7 @@ from local.client import Client, await_ready
 from local.home import DEMO_KEY_FILE
 from local.instance import CHECKOUT
 from local.program import Program, dying_with_parent
-from tests.booked import connect
+from tests.factories import connect
 from tests.ports import free_port
 
 PATIENCE = 60.0

@@ -7,8 +7,8 @@ from typing import Any
 import psycopg
 
 from app.domain.instants import format_utc
-from tests.booked import in_seconds, one
 from tests.e2e.instance import Instance, until
+from tests.factories import in_seconds, one
 from tests.receiver import Receiver
 
 CALLS = 20

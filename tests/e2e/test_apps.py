@@ -12,7 +12,6 @@ import pytest
 
 from app.domain.instants import format_utc
 from app.domain.retry_policy import Constant
-from tests.booked import in_seconds, one
 from tests.e2e.apps import (
     ONE_SECOND_THRICE,
     book_calls,
@@ -26,6 +25,7 @@ from tests.e2e.concurrency_gauge import Gauge
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import steadily
 from tests.e2e.instance import Instance, until
+from tests.factories import in_seconds, one
 from tests.ports import free_port
 from tests.receiver import Behaviour, Receiver, after, answer, in_turn
 

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from app.domain.instants import format_utc
-from tests.booked import in_seconds
 from tests.e2e.conftest import Tell
 from tests.e2e.instance import Instance, until
+from tests.factories import in_seconds
 from tests.receiver import Received, Receiver, answer
 
 PROMPT = 5.0

@@ -8,9 +8,9 @@ import urllib.request
 from typing import Any
 
 from app.domain.instants import format_utc
-from tests.booked import in_seconds
 from tests.e2e.conftest import Tell
 from tests.e2e.instance import Instance, until
+from tests.factories import in_seconds
 from tests.receiver import Behaviour, Exchange, Received, Receiver, answer, in_turn
 
 WITHIN_2 = "later; within=2"

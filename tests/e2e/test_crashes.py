@@ -15,7 +15,6 @@ from pathlib import Path
 import psycopg
 from redis import Redis
 
-from tests.booked import one
 from tests.e2e.conftest import Tell, at_home
 from tests.e2e.extra_worker import second_worker
 from tests.e2e.firings import (
@@ -26,6 +25,7 @@ from tests.e2e.firings import (
 )
 from tests.e2e.instance import Instance, until
 from tests.e2e.sink import Sink
+from tests.factories import one
 from tests.ports import free_port
 from tests.receiver import Receiver, after, answer
 

@@ -16,12 +16,12 @@ import pytest
 
 from app.domain.dapr.names import MAX_NAME
 from local.instance import CHECKOUT
-from tests.booked import one
 from tests.domain.dapr import vectors
 from tests.domain.dapr.vectors import Vector
 from tests.e2e.conftest import Tell
 from tests.e2e.instance import PATIENCE, Instance, until
 from tests.e2e.sidecar import Dapr, command, sidecar
+from tests.factories import one
 from tests.ports import free_port
 from tests.receiver import Behaviour, Exchange, Receiver, answer, hang, in_turn
 

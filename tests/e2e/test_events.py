@@ -7,9 +7,9 @@ from typing import Any
 from standardwebhooks.webhooks import Webhook
 
 from app.domain.instants import format_utc
-from tests.booked import in_seconds
 from tests.e2e.instance import Instance, until
 from tests.e2e.test_completion import complete, later
+from tests.factories import in_seconds
 from tests.receiver import Received, Receiver, answer, in_turn
 
 

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from tests.booked import one
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import arrivals, book_many, steadily
 from tests.e2e.instance import Instance
 from tests.e2e.sink import Sink
+from tests.factories import one
 
 ON_TIME = 5.0
 BACKLOG = 25_000

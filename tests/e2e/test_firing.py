@@ -10,11 +10,11 @@ import pytest
 from standardwebhooks import Webhook
 
 from app.domain.instants import format_utc
-from tests.booked import in_seconds
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import arrivals, book_many
 from tests.e2e.instance import Instance, until
 from tests.e2e.sink import Sink
+from tests.factories import in_seconds
 from tests.receiver import Receiver
 
 ON_TIME = 5.0

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.booked import in_seconds, one
 from tests.e2e.conftest import Tell, at_home
 from tests.e2e.firings import arrivals, book_many, steadily
 from tests.e2e.instance import Instance
 from tests.e2e.sink import Sink
+from tests.factories import in_seconds, one
 from tests.receiver import answer
 
 LIMIT = 50

@@ -14,13 +14,13 @@ import pytest
 
 from app.domain.call_options import CallOptions
 from app.domain.retry_policy import RetryPolicy
-from tests.booked import in_seconds, one
 from tests.e2e.concurrency_gauge import Gauge
 from tests.e2e.conftest import Tell
 from tests.e2e.extra_worker import second_worker
 from tests.e2e.firings import arrivals, await_all, await_settled, book_many, job_of, steadily
 from tests.e2e.instance import Instance, until
 from tests.e2e.sink import Sink
+from tests.factories import in_seconds, one
 from tests.ports import free_port
 from tests.receiver import Exchange, Receiver, answer, in_turn
 

@@ -10,10 +10,10 @@ import psycopg
 import pytest
 
 from app.domain.timings.leases import LEASE
-from tests.booked import one
 from tests.e2e.conftest import Tell
 from tests.e2e.fusion import act, at_runner, await_status, history, saved, status, told
 from tests.e2e.instance import Instance, until
+from tests.factories import one
 from tests.ports import free_port
 from tests.receiver import Exchange, Receiver, after, answer, in_turn
 

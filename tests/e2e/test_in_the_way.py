@@ -10,12 +10,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests.booked import one
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import arrivals, await_settled, book_many, job_of, steadily
 from tests.e2e.fusion import act, at_runner, saved
 from tests.e2e.instance import Instance, until
 from tests.e2e.sink import Sink
+from tests.factories import one
 from tests.receiver import Receiver
 
 MAX_P99_S = 0.6

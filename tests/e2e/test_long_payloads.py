@@ -11,10 +11,10 @@ import psutil
 import pytest
 
 from app.domain.retry_policy import Constant
-from tests.booked import in_seconds, one
 from tests.e2e.apps import book_calls, end_of, put_app
 from tests.e2e.conftest import Tell, at_home
 from tests.e2e.instance import Instance, until
+from tests.factories import in_seconds, one
 from tests.receiver import Receiver, answer, in_turn
 
 MIB = 1024 * 1024

@@ -15,9 +15,9 @@ import pytest
 
 from app.domain import instants
 from app.domain.instants import format_utc
-from tests.booked import in_seconds
 from tests.e2e.conftest import Tell
 from tests.e2e.instance import Instance, until
+from tests.factories import in_seconds
 from tests.receiver import Received, Receiver, after, answer, in_turn
 
 OFTEN = "0 0/10 * * * ?"

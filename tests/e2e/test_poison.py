@@ -11,11 +11,11 @@ import psycopg
 
 from app.domain.instants import format_utc
 from app.domain.timings.leases import DEAD_AFTER, SUSPECT_AFTER
-from tests.booked import in_seconds, one
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import arrivals, book_many, steadily
 from tests.e2e.instance import Instance, until
 from tests.e2e.sink import Sink
+from tests.factories import in_seconds, one
 from tests.receiver import Exchange, Gone, Receiver
 
 RATE, SECONDS = 20, 35.0

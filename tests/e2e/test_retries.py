@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from app.domain.instants import format_utc
-from tests.booked import in_seconds
 from tests.e2e.conftest import Tell
 from tests.e2e.instance import Instance, until
+from tests.factories import in_seconds
 from tests.receiver import PATIENCE, Received, Receiver, answer, in_turn
 
 REFUSED_ONCE, SLOWED_DOWN, GONE, DELETED = "/refused-once", "/slowed-down", "/gone", "/deleted"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from app.domain.instants import format_utc
-from tests.booked import in_seconds
 from tests.e2e.instance import Instance, until
+from tests.factories import in_seconds
 from tests.receiver import Received, Receiver
 
 

@@ -14,9 +14,9 @@ import pytest
 from app.domain.instants import format_utc
 from app.errors import Unavailable
 from local.client import Client
-from tests.booked import in_seconds
 from tests.e2e.conftest import Tell, at_home
 from tests.e2e.instance import Instance, until
+from tests.factories import in_seconds
 from tests.receiver import Receiver
 
 

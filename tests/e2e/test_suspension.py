@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from local.instance import CHECKOUT
-from tests.booked import one
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import arrivals, book_many, steadily
 from tests.e2e.instance import PATIENCE, Instance, until
 from tests.e2e.sink import Sink
+from tests.factories import one
 
 RATE, SECONDS = 40, 8.0
 IN_TIME = 0.150

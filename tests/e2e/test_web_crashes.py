@@ -15,11 +15,11 @@ import psycopg
 
 from app.domain.instants import format_utc
 from app.errors import Unavailable
-from tests.booked import in_seconds
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import is_early, job_of
 from tests.e2e.instance import PATIENCE, Instance, until
 from tests.e2e.sink import Sink
+from tests.factories import in_seconds
 
 CLIENTS = 4
 AHEAD_S = 3.0

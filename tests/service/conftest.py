@@ -15,7 +15,7 @@ from app.api.context import context_of
 from app.domain.account import Caller
 from app.service import accounts
 from app.service.context import Context
-from tests.booked import connect
+from tests.factories import connect
 
 
 @pytest.fixture

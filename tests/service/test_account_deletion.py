@@ -19,7 +19,7 @@ from app.service.fusion import runners
 from app.store import erasure
 from app.store.partitions import make_ahead
 from app.store.settling import settle
-from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
+from tests.factories import add_account, book, claim_and_take, connect, in_thread, one
 from tests.service.test_account_ends import booking, quiet
 from tests.store.test_settling import came
 

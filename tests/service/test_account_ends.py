@@ -21,7 +21,7 @@ from app.store.orphans import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import poll_cancellations, take, untaken
-from tests.booked import add_account, book, claim_all, claim_and_take, one
+from tests.factories import add_account, book, claim_all, claim_and_take, one
 from tests.store.test_settling import came
 
 CRON = "0 0/10 * * * ?"

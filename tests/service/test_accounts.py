@@ -14,7 +14,7 @@ from app.errors import Conflict, InvalidMember, Misconfigured, NotFound, Unauthe
 from app.service import accounts
 from app.service.context import Context
 from app.service.secrets import SecretBox
-from tests.booked import one
+from tests.factories import one
 
 
 def test_a_key_speaks_for_its_account_and_no_other(context: Context) -> None:

@@ -21,12 +21,7 @@ from app.store.claims import Claimed
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import take
-from tests.booked import (
-    claim_all,
-    claim_and_take,
-    in_seconds,
-    one,
-)
+from tests.factories import claim_all, claim_and_take, in_seconds, one
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, claimed_beside, due_now
 from tests.store.test_settling import came
 

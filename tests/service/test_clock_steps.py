@@ -18,7 +18,7 @@ from app.service.context import Context
 from app.store.parking import park, unpark
 from app.store.settling import settle
 from app.store.takes import Taken
-from tests.booked import book, claim_and_take, one
+from tests.factories import book, claim_and_take, one
 from tests.store.test_parking import HERE, back
 from tests.store.test_settling import came
 

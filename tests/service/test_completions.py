@@ -24,7 +24,7 @@ from app.store.database import driver_of
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken
-from tests.booked import claim_all, claim_and_take, connect, in_thread, one, wait_until_blocked
+from tests.factories import claim_all, claim_and_take, connect, in_thread, one, wait_until_blocked
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.store import test_ticks
 from tests.store.test_completions import later

@@ -16,7 +16,7 @@ from app.service.context import Context
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken
-from tests.booked import claim_and_take, one
+from tests.factories import claim_and_take, one
 from tests.service.listed import of_account
 from tests.service.test_completions import DONE, LOST
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now

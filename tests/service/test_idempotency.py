@@ -18,7 +18,7 @@ from app.errors import NotFound, StillRunning, Unavailable
 from app.service import jobs
 from app.service.context import Context
 from app.service.idempotency import Answer, once, undone
-from tests.booked import one
+from tests.factories import one
 
 BOOKING = Booking(url="http://127.0.0.1/", trigger=Cron(expression="0 0 12 ? * *"))
 PRINT = bytes(32)

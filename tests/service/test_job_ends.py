@@ -22,7 +22,7 @@ from app.store.job_ends import end_finished
 from app.store.orphans import rearm_orphans
 from app.store.settling import settle, write
 from app.store.takes import Taken
-from tests.booked import book, claim_and_take, connect, in_seconds, one
+from tests.factories import book, claim_and_take, connect, in_seconds, one
 from tests.service.test_jobs import booking
 from tests.store.test_settling import came
 

@@ -24,7 +24,7 @@ from app.service.context import Context
 from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
-from tests.booked import claim_all, in_seconds
+from tests.factories import claim_all, in_seconds
 from tests.service.test_job_ends import OVER
 from tests.service.test_jobs import booking
 from tests.store.test_settling import came

@@ -27,7 +27,7 @@ from app.service import accounts, job_list, jobs
 from app.service.context import Context
 from app.store import jobs as store
 from app.store.claims import Claimed
-from tests.booked import (
+from tests.factories import (
     claim_all,
     claims_held,
     connect,

@@ -20,7 +20,7 @@ from app.service import accounts, jobs
 from app.service.context import Context
 from app.service.key_cache import KeyCache
 from app.store import accounts as store
-from tests.booked import one
+from tests.factories import one
 
 TRANSACTION = text("SELECT pg_current_xact_id()::text")
 YEARLY = Cron(expression="0 0 12 1 1 ?")

@@ -15,7 +15,7 @@ from app.service import runs
 from app.service.context import Context
 from app.service.dapr import jobs as dapr_jobs
 from app.store.settling import settle
-from tests.booked import claim_and_take, one
+from tests.factories import claim_and_take, one
 from tests.store.test_settling import came
 
 

@@ -24,7 +24,7 @@ from app.errors import Conflict, InvalidMember, NotFound
 from app.service import accounts, jobs, jobs_by_name
 from app.service.context import Context
 from app.store import jobs as store
-from tests.booked import in_thread, one, wait_until_blocked
+from tests.factories import in_thread, one, wait_until_blocked
 from tests.service.test_jobs import TOMORROW, due_now
 
 NAME = "invoices"

@@ -22,11 +22,7 @@ from app.store.orphans import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take
-from tests.booked import (
-    claim_and_take,
-    in_seconds,
-    one,
-)
+from tests.factories import claim_and_take, in_seconds, one
 from tests.service.listed import of_job
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, claimed_beside, due_now
 from tests.store.test_settling import came

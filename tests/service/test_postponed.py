@@ -20,7 +20,7 @@ from app.store.claims import claim
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import take, untaken
-from tests.booked import claim_and_take, connect, in_thread, one, wait_until_blocked
+from tests.factories import claim_and_take, connect, in_thread, one, wait_until_blocked
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.store.test_settling import came
 

@@ -29,7 +29,7 @@ from app.store.rescue import check
 from app.store.settling import settle
 from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
-from tests.booked import claim_and_take, connect, in_thread, one, wait_until_blocked
+from tests.factories import claim_and_take, connect, in_thread, one, wait_until_blocked
 from tests.service.listed import of_account, of_job
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.service.test_pauses import end_all

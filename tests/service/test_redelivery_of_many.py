@@ -14,7 +14,7 @@ from app.domain.run import RunFilter, RunState
 from app.service import runs
 from app.service.context import Context
 from app.store.settling import settle
-from tests.booked import book, claim_and_take, connect, in_thread, one, wait_until_blocked
+from tests.factories import book, claim_and_take, connect, in_thread, one, wait_until_blocked
 from tests.service.test_redelivery import ALL, UNSUCCESSFUL
 from tests.store.test_settling import came
 

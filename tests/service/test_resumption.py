@@ -16,7 +16,7 @@ from app.domain.trigger import next_after
 from app.service import jobs, pauses
 from app.service.context import Context
 from app.store.settling import settle
-from tests.booked import claim_and_take, in_seconds
+from tests.factories import claim_and_take, in_seconds
 from tests.service.test_jobs import QUARTERLY, booking, due_now
 from tests.store.test_settling import came
 

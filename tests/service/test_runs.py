@@ -16,7 +16,7 @@ from app.service.context import Context
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import take
-from tests.booked import claim_and_take
+from tests.factories import claim_and_take
 from tests.service.listed import of_job
 from tests.service.test_jobs import booking, due_now
 from tests.store.test_settling import came

@@ -19,7 +19,7 @@ from app.service.context import Context
 from app.store import redelivery, runs_under_way
 from app.store.rescue import check
 from app.store.settling import settle
-from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.factories import add_account, book, claim_and_take, connect, one
 from tests.service.test_jobs import QUARTERLY, booking, due_now
 from tests.service.test_runs_under_way import FAILED, allow, claim_with
 from tests.store.test_settling import came

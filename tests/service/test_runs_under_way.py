@@ -20,7 +20,7 @@ from app.store import runs_under_way
 from app.store.claims import claim
 from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
-from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.factories import add_account, book, claim_and_take, connect, one
 from tests.service.test_jobs import QUARTERLY, booking, due_now
 from tests.store.test_settling import came
 from workers.firing_limits import KnownFirings

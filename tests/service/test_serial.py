@@ -19,7 +19,7 @@ from app.store.database import driver_of
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take
-from tests.booked import claim_all, claim_and_take, in_seconds, one
+from tests.factories import claim_all, claim_and_take, in_seconds, one
 from tests.store.test_serial import due_of, ended, every_minute
 
 EVERY_MINUTE = Booking(

@@ -24,7 +24,7 @@ from app.service.context import Context
 from app.service.dapr import jobs as dapr_jobs
 from app.service.fusion import schedules
 from app.store.settling import settle
-from tests.booked import claim_and_take, one
+from tests.factories import claim_and_take, one
 from tests.service.test_jobs import QUARTERLY, booking
 from tests.store.test_settling import came
 

@@ -21,7 +21,7 @@ from local import network, owner, valkey
 from local.instance import CHECKOUT
 from local.processes import procfile
 from local.program import Program, dying_with_parent
-from tests.booked import connect, one
+from tests.factories import connect, one
 from tests.e2e.conftest import at_home
 from tests.e2e.instance import Instance, until
 from tests.servers import Server, place

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import psycopg
 
 from app.domain import counters
-from tests.booked import one
+from tests.factories import one
 from tests.soak.checker import judge
 from tests.soak.ground import Ground, ground
 from tests.soak.load import Load, Target

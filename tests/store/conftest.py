@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from app import config, create_app
 from app.store.engine import db, watch_engine
-from tests.booked import add_account, connect
+from tests.factories import add_account, connect
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import psycopg
 
 from app.domain.lateness import BOUNDS, Histogram
 from app.store.accuracy import add, purge
-from tests.booked import in_thread, one, wait_until_blocked
+from tests.factories import in_thread, one, wait_until_blocked
 
 AGE = "UPDATE accuracy SET begins = begins - %s::interval WHERE account_id = %s"
 

@@ -14,7 +14,7 @@ from app.store.connection import ReconnectingConnection
 from app.store.settling import Settlement, Written, write
 from app.store.single_settling import Settled, settle_singly_if_needed
 from app.store.takes import Taken
-from tests.booked import book, claim_and_take, in_thread, one, wait_until_blocked
+from tests.factories import book, claim_and_take, in_thread, one, wait_until_blocked
 from tests.store.test_serial import book_serial, follow
 from tests.store.test_settling import came
 

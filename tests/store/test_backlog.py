@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from app.service.backlog_watch import BacklogWatch
 from app.store import backlog
-from tests.booked import book
+from tests.factories import book
 
 _RUNS = """
 INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state, send_at,

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.store.claims import claim, claim_fairly, still_claimed
 from app.store.takes import take
-from tests.booked import (
+from tests.factories import (
     add_account,
     book,
     claim_all,

@@ -11,7 +11,7 @@ from app.domain.run import RunState
 from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
-from tests.booked import book, claim_and_take, one
+from tests.factories import book, claim_and_take, one
 from tests.store.test_settling import came
 
 DUE = "UPDATE inflight SET complete_by = clock_timestamp(), look_at = clock_timestamp()"

@@ -12,7 +12,7 @@ from app.store import connection as connections
 from app.store import sessions
 from app.store.connection import ReconnectingConnection
 from app.store.queries import SQL, run
-from tests.booked import add_account, connect
+from tests.factories import add_account, connect
 from tests.proxy import Proxy
 from workers.loop_thread import LoopThread
 

@@ -10,7 +10,7 @@ import pytest
 from app.domain.run import RunState
 from app.store.settling import settle
 from app.store.takes import take
-from tests.booked import book, claim_and_take
+from tests.factories import book, claim_and_take
 from tests.store.test_events import LOST, asking, take_event, telling
 from tests.store.test_serial import book_serial, ended, follow
 

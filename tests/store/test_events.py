@@ -14,7 +14,7 @@ from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
-from tests.booked import book, claim_and_take, one
+from tests.factories import book, claim_and_take, one
 from tests.store.test_completions import DUE, later
 from tests.store.test_settling import came
 

@@ -15,7 +15,7 @@ from app.store.connection import ReconnectingConnection
 from app.store.queries import SQL, run
 from app.store.rescue import check
 from app.store.takes import untaken
-from tests.booked import add_account, connect, one
+from tests.factories import add_account, connect, one
 
 DEAD = 4000
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.booked import book, one
+from tests.factories import book, one
 
 
 @pytest.mark.parametrize(

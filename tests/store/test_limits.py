@@ -7,7 +7,7 @@ import pytest
 from psycopg.errors import CheckViolation
 
 from app.store.limits import of_accounts, of_columns
-from tests.booked import one
+from tests.factories import one
 
 
 def test_what_is_not_an_amount_is_not_stored(connection: psycopg.Connection) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event
 from uuid6 import uuid7
 
 from app.store import job_list
-from tests.booked import add_account, one, open_engine
+from tests.factories import add_account, one, open_engine
 
 INSERT = (
     "INSERT INTO job (id, account_id, version, url, trigger, enabled, tags)"

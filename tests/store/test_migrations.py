@@ -20,7 +20,7 @@ from app.store.partitions import make_ahead
 from app.store.settling import settle
 from app.store.tables import account
 from local.instance import CHECKOUT
-from tests.booked import URL, add_account, book, claim_and_take, connect, one, open_engine
+from tests.factories import URL, add_account, book, claim_and_take, connect, one, open_engine
 from tests.store.test_completions import later
 
 PARTITIONS = ("run_", "attempt_")

@@ -9,7 +9,7 @@ import psycopg
 
 from app.store.orphans import rearm_orphans
 from app.store.settling import settle
-from tests.booked import book, claim_all, claim_and_take, one
+from tests.factories import book, claim_all, claim_and_take, one
 from tests.store.test_settling import came
 
 

@@ -20,7 +20,7 @@ from app.domain.run import LIVE, SETTLED, Position, Run, RunFilter, RunState
 from app.store import history, redelivery, run_list
 from app.store.engine import db
 from app.store.parking import Parking, park
-from tests.booked import add_account, one
+from tests.factories import add_account, one
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LIMIT = 50

@@ -13,7 +13,7 @@ from app.store.parking import Parking, park, unpark
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take
-from tests.booked import book, claim_and_take, one
+from tests.factories import book, claim_and_take, one
 from tests.store.test_settling import came
 
 HERE = "http://127.0.0.1:2"

@@ -11,7 +11,7 @@ import pytest
 from app.store import partitions
 from app.store.partitions import DAYS_AHEAD, TABLES, drop_before, drop_left, make_ahead
 from app.store.settling import settle
-from tests.booked import book, claim_and_take, one
+from tests.factories import book, claim_and_take, one
 from tests.store.test_settling import came
 
 

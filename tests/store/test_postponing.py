@@ -13,7 +13,7 @@ from app.domain.misfire import Misfire, MisfirePolicy
 from app.store.claims import Claims, claim
 from app.store.postponing import queued_accounts
 from app.store.rescue import check
-from tests.booked import add_account, book, one
+from tests.factories import add_account, book, one
 
 RATE = 20
 

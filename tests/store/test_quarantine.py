@@ -12,7 +12,7 @@ from app.store.quarantine import is_at_work, keep_lock, lock, set_group_size, su
 from app.store.rescue import CheckResult
 from app.store.settling import settle
 from app.store.takes import Ticket, take
-from tests.booked import book, claim_all, one
+from tests.factories import book, claim_all, one
 from tests.store.test_rescue import let_leases_run_out, look
 
 

@@ -16,7 +16,7 @@ from app.store import accuracy, idempotency
 from app.store.connection import ReconnectingConnection
 from app.store.partitions import make_ahead
 from app.store.queries import SQL
-from tests.booked import add_account
+from tests.factories import add_account
 
 _PLACEHOLDER: Final = re.compile(r"%\((\w+)\)[bs]")
 

@@ -9,7 +9,7 @@ from app.domain.timings.leases import DEAD_AFTER
 from app.store.rescue import CheckResult, check, defer
 from app.store.settling import settle
 from app.store.takes import take
-from tests.booked import book, claim_all, claim_and_take, one
+from tests.factories import book, claim_all, claim_and_take, one
 
 
 def look(connection: psycopg.Connection, *, leases_count: bool = True) -> CheckResult:

@@ -6,7 +6,7 @@ import psycopg
 
 from app.store.retention import drop_aborted, drop_superseded
 from app.store.settling import settle
-from tests.booked import book, claim_and_take, in_seconds, one
+from tests.factories import book, claim_and_take, in_seconds, one
 from tests.store.test_settling import came
 
 

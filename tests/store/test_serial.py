@@ -19,7 +19,7 @@ from app.store.orphans import rearm_orphans
 from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken
-from tests.booked import (
+from tests.factories import (
     URL,
     claim_all,
     claim_and_take,

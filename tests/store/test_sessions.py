@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from app.store import sessions
 from app.store.database_errors import is_away
 from app.store.sessions import Session, SessionOptions, open_session
-from tests.booked import connect, one
+from tests.factories import connect, one
 from tests.proxy import Proxy
 
 QUICK = SessionOptions(settings={"timezone": "UTC", "statement_timeout": 300})

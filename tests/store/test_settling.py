@@ -11,7 +11,7 @@ from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken
-from tests.booked import book, claim_all, claim_and_take, in_thread, one, wait_until_blocked
+from tests.factories import book, claim_all, claim_and_take, in_thread, one, wait_until_blocked
 
 
 def came(run: Taken, state: RunState | None = RunState.SUCCEEDED, status: int = 204) -> Settlement:

@@ -8,7 +8,7 @@ import psycopg
 from sqlalchemy import Connection
 
 from app.store.snapshots import oldest_age
-from tests.booked import connect, one
+from tests.factories import connect, one
 
 AGE = "SELECT extract(epoch FROM clock_timestamp() - %s::timestamptz)::float8"
 

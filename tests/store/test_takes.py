@@ -11,7 +11,7 @@ from app.domain.retry_policy import Backoff, Constant, RetryPolicy
 from app.store.quarantine import suspects
 from app.store.rescue import check
 from app.store.takes import payloads, poll_cancellations, renew_leases, take, untaken
-from tests.booked import URL, book, claim_all, claim_and_take, one
+from tests.factories import URL, book, claim_all, claim_and_take, one
 
 
 def test_a_take_returns_all_that_is_needed_to_send(

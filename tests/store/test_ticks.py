@@ -21,7 +21,7 @@ from app.store.rescue import check
 from app.store.settling import CalledTicks, Settlement, settle
 from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
-from tests.booked import claim_all, claim_and_take, in_seconds, one
+from tests.factories import claim_all, claim_and_take, in_seconds, one
 from tests.store.test_settling import came
 
 STEP: Final = timedelta(milliseconds=10)

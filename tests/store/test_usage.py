@@ -11,7 +11,7 @@ import pytest
 from app.domain.usage import NOTHING, Allowed, Use
 from app.store import usage
 from app.store.usage import SLOTS, balance, lock, used
-from tests.booked import book, connect, in_thread, one, wait_until_blocked
+from tests.factories import book, connect, in_thread, one, wait_until_blocked
 
 TRUTH = """
 SELECT count(*)::int, coalesce(sum(content_bytes(url, signature, content_type, data, manner,

@@ -14,7 +14,7 @@ from app.store import fusion_aborts, inflight
 from app.store.connection import ReconnectingConnection
 from app.store.queries import SQL
 from app.store.takes import Taken, acknowledge_withdrawn, poll_cancellations, take
-from tests.booked import add_account, book, claim_all, claim_and_take, one
+from tests.factories import add_account, book, claim_all, claim_and_take, one
 from tests.store.test_queries import nodes
 
 MANY = 100_000

@@ -11,7 +11,7 @@ from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
 from app.uptime import read_uptime
 from tests import stepped_clock
-from tests.booked import add_account, book, one
+from tests.factories import add_account, book, one
 from workers.clock_repairs import ClockRepairs
 from workers.clock_watch import ClockWatch
 from workers.scheduler import Scheduler

@@ -13,7 +13,7 @@ from cryptography.fernet import Fernet
 
 from app.service.secrets import SecretBox
 from local.instance import CHECKOUT
-from tests.booked import add_account, book
+from tests.factories import add_account, book
 from tests.receiver import Receiver
 
 PATIENCE_S = 60.0

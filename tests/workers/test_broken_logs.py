@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from app import thread_failures
-from tests.booked import connect, one
 from tests.broken_logs import BROKEN
+from tests.factories import connect, one
 from tests.receiver import Receiver
 from tests.workers.processes import PATIENCE_S, book_calls, environment, start
 from tests.workers.test_rq_worker import until

@@ -9,7 +9,7 @@ import pytest
 
 from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
-from tests.booked import connect
+from tests.factories import connect
 from tests.store.test_settling import came
 from tests.workers.stage import Stage
 from tests.workers.test_lease_watch import one_held

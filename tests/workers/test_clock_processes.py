@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests import stepped_clock
-from tests.booked import book, connect, one
+from tests.factories import book, connect, one
 from tests.receiver import Receiver
 from tests.workers.processes import PATIENCE_S, book_calls, environment, start
 from tests.workers.test_rq_worker import until

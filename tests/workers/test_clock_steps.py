@@ -19,7 +19,7 @@ from app.store.clock_steps import bring_back, rearm_ahead
 from app.store.settling import settle
 from app.store.takes import take
 from tests import stepped_clock
-from tests.booked import book, claim_all, claim_and_take, connect, in_seconds, one
+from tests.factories import book, claim_all, claim_and_take, connect, in_seconds, one
 from tests.store.test_settling import came
 from tests.workers.clock_scene import HOUR, YEAR, Scene
 

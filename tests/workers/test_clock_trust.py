@@ -13,7 +13,7 @@ from app.store import partitions, trusted_clock
 from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
 from tests import stepped_clock
-from tests.booked import book, claim_and_take, connect, one
+from tests.factories import book, claim_and_take, connect, one
 from tests.store.test_settling import came
 from tests.workers.clock_scene import HOUR, YEAR, Clock, Scene
 from workers.clock_watch import ClockWatch

@@ -15,7 +15,7 @@ from app.service.secrets import SecretBox
 from app.store.connection import ReconnectingConnection
 from app.store.parking import DestinationKey, Parking, park
 from app.store.takes import Ticket
-from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
+from tests.factories import add_account, book, claim_and_take, connect, in_thread, one
 from tests.workers.stage import Stage
 from workers.dispatch.account_cache import AccountCache
 from workers.dispatch.cancellations import CancellationSnapshot

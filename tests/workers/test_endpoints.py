@@ -19,7 +19,7 @@ from app.domain.job import Dialect
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from app.service.secrets import SecretBox
-from tests.booked import add_account, book, claim_all, connect
+from tests.factories import add_account, book, claim_all, connect
 from tests.workers.stage import SECRET, Stage, taken
 from workers.dispatch.account_cache import AccountCache
 from workers.dispatch.database_poller import take

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.timings.claiming import CLAIM_BUDGET, POSTPONING_BUDGET
 from app.store.connection import ReconnectingConnection
-from tests.booked import add_account, book, connect, one
+from tests.factories import add_account, book, connect, one
 from tests.workers.test_scheduler import Notifier, book_overdue
 from workers.firing_limits import KnownFirings
 from workers.notifier import ON_TIME

@@ -15,7 +15,7 @@ from app.domain.run import RunState
 from app.store import history_usage as store
 from app.store.settling import NOT_KEPT, Settlement
 from app.store.single_settling import settle_singly_if_needed
-from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.factories import add_account, book, claim_and_take, connect, one
 from tests.store.test_settling import came
 from tests.workers.stage import SECRET
 from workers.dispatch.history_usage import JUDGE_S, HistoryUsage

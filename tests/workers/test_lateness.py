@@ -12,7 +12,7 @@ from app.domain.run import RunState
 from app.store.settling import Settlement
 from app.store.single_settling import Settled
 from app.store.takes import Taken
-from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.factories import add_account, book, claim_and_take, connect, one
 from tests.store.test_settling import came
 from workers.dispatch.lateness import LatenessCounts
 from workers.dispatch.leased_run import LeasedRun, lease

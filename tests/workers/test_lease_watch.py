@@ -12,7 +12,7 @@ from app.domain.run import RunState
 from app.domain.timings.leases import LEASE
 from app.store.connection import ReconnectingConnection
 from app.store.takes import poll_cancellations
-from tests.booked import add_account, book, claim_and_take, connect
+from tests.factories import add_account, book, claim_and_take, connect
 from tests.workers.stage import SECRET, Stage
 from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.lease_watch import LeaseWatch

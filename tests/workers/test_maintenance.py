@@ -14,7 +14,7 @@ from app.domain.lateness import Histogram
 from app.store import accuracy, orphans, partitions
 from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
-from tests.booked import add_account, book, claim_and_take, connect, in_thread, one
+from tests.factories import add_account, book, claim_and_take, connect, in_thread, one
 from tests.store.test_settling import came
 from workers import maintenance
 from workers.maintenance import Maintenance

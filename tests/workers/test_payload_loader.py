@@ -11,7 +11,7 @@ import pytest
 from app.store import takes
 from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
-from tests.booked import add_account, book, claim_and_take, connect
+from tests.factories import add_account, book, claim_and_take, connect
 from tests.workers.stage import OK, SECRET, Stage
 from workers.dispatch.leased_run import LeasedRun, lease
 from workers.dispatch.payload_loader import PayloadLoader

@@ -19,7 +19,7 @@ from app.domain.timings.leases import DEAD_AFTER, SUSPECT_AFTER
 from app.store.rescue import check
 from app.store.settling import settle
 from local.instance import CHECKOUT
-from tests.booked import claim_all, connect, one
+from tests.factories import claim_all, connect, one
 from tests.receiver import Behaviour, Exchange, Gone, Receiver, answer
 from tests.workers.processes import PATIENCE_S, book_calls, environment
 from tests.workers.test_rq_worker import until

@@ -11,7 +11,7 @@ import pytest
 from app.domain.timings.claiming import LOOKBACK, UNBOUNDED_S
 from app.store.connection import ReconnectingConnection
 from app.store.queries import run
-from tests.booked import add_account, book, connect, one
+from tests.factories import add_account, book, connect, one
 from tests.workers.test_scheduler import Clock, Stage
 from workers.queue_lookback import LeftBehindSearch, Lookback
 

@@ -17,7 +17,7 @@ from app.config import Settings
 from app.service.secrets import SecretBox
 from app.store.connection import ReconnectingConnection
 from app.store.rescue import check
-from tests.booked import add_account, book, claim_all, connect, in_seconds, one
+from tests.factories import add_account, book, claim_all, connect, in_seconds, one
 from tests.receiver import Behaviour, Exchange, Receiver, answer
 from tests.workers.test_rq_worker import until
 from workers.dispatch.runtime import WorkerRuntime

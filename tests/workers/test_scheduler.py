@@ -12,7 +12,7 @@ from app.domain.timings.claiming import CLAIM_BUDGET
 from app.domain.timings.leases import LEASE
 from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket, take
-from tests.booked import add_account, book, connect, one
+from tests.factories import add_account, book, connect, one
 from tests.store.test_apart import slow_ends
 from workers.notifier import ON_TIME, OVERDUE, SUSPECT
 from workers.scheduler import Scheduler

@@ -17,7 +17,7 @@ from app.domain.run import Reply, RunKind, RunState, Timing
 from app.domain.timings.settling import SETTLE_LOCK_TIMEOUT_S
 from app.store.connection import ReconnectingConnection
 from app.store.parking import Parking
-from tests.booked import add_account, book, claim_and_take, connect, one
+from tests.factories import add_account, book, claim_and_take, connect, one
 from tests.store import test_ticks
 from tests.store.test_apart import slow_ends
 from tests.store.test_settling import came

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from app.stop_requests import REPEATED_WITHIN_S
-from tests.booked import connect, one
+from tests.factories import connect, one
 from tests.receiver import Receiver
 from tests.workers.processes import PATIENCE_S, book_calls, environment, start
 from tests.workers.test_rq_worker import until

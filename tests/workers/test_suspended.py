@@ -16,7 +16,7 @@ import pytest
 
 from app.store.rescue import check
 from app.store.settling import settle
-from tests.booked import book, claim_all, connect, one
+from tests.factories import book, claim_all, connect, one
 from tests.receiver import Receiver
 from tests.workers.processes import PATIENCE_S, book_calls, environment, start
 from tests.workers.test_rq_worker import until

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.api.dapr.calls import add_app
-from tests.booked import connect
+from tests.factories import connect
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from app.service import accounts
 from local.instance import CHECKOUT
 from tests.api.conftest import MakeApp
 from tests.api.dapr.calls import schedule, told
-from tests.booked import one
+from tests.factories import one
 from tests.workers.stage import REFUSED, Capped
 from tests.workers.test_unreachable_apps import APP
 

@@ -17,7 +17,7 @@ from app.store import endpoints, queries
 from app.store.queries import Answer
 from tests.api.conftest import MakeApp
 from tests.api.dapr.calls import APP, JOBS, add_app, schedule, sidecar_of, told
-from tests.booked import connect
+from tests.factories import connect
 
 
 @pytest.fixture

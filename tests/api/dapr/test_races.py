@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.dapr.calls import DUE, JOBS, schedule
-from tests.booked import one
+from tests.factories import one
 
 AT_ONCE = 4
 ROUNDS = 10

@@ -16,7 +16,7 @@ from app.api import bodies
 from app.service.dapr import jobs as service
 from app.store import job_names
 from tests.api.dapr.calls import APP, DUE, JOBS, add_app, schedule, told
-from tests.booked import one
+from tests.factories import one
 
 DIRECT_INVOKE = (
     404,

@@ -11,9 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.dapr.calls import JOBS, schedule
-from tests.booked import one
 from tests.domain.dapr import vectors
 from tests.domain.dapr.vectors import Vector
+from tests.factories import one
 
 # Dapr's releases before 1.16.15, 1.17.11 and 1.18.2 took fewer names.
 NAMES = [each for each in vectors.of("job_name") if each.more["profile"].startswith("permissive")]

@@ -26,7 +26,7 @@ from tests.api.fusion.saved import (
     saved,
     status,
 )
-from tests.booked import connect, in_thread, one, wait_until_blocked
+from tests.factories import connect, in_thread, one, wait_until_blocked
 
 FRACTION = "%Y-%m-%dT%H:%M:%S.%fZ"
 

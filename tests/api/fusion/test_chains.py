@@ -15,7 +15,7 @@ from app.domain.run import RunState
 from app.service import accounts
 from tests.api.fusion.runs import NONE, begun, looked_over, settled, taken
 from tests.api.fusion.saved import MOVIES, act, after, history, saved, status
-from tests.booked import claim_all, connect, one
+from tests.factories import claim_all, connect, one
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from app.domain.fusion import chain
 from app.store import follows
 from tests.api.fusion.runs import NONE
 from tests.api.fusion.saved import MOVIES, after, put, saved
-from tests.booked import connect, one
+from tests.factories import connect, one
 from tests.store.plans import rows_read
 
 COPIED: Final = "account_id, version, url, trigger, enabled, dialect, endpoint, misfire, written"

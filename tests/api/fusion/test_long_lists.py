@@ -15,7 +15,7 @@ from app.store.engine import db
 from tests.api.fusion.runs import NONE
 from tests.api.fusion.saved import TASK, saved
 from tests.api.native.test_long_runs import following
-from tests.booked import connect
+from tests.factories import connect
 from tests.store.plans import rows_read
 
 AT_ONCE: Final = 50

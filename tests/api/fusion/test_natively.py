@@ -14,7 +14,7 @@ from app.domain.run import RunState
 from app.service import accounts
 from tests.api.fusion.runs import NONE, looked_over, settled, taken
 from tests.api.fusion.saved import CLEAN, DAILY, MOVIES, TASK, act, history, put, saved, status
-from tests.booked import claim_all, connect, one
+from tests.factories import claim_all, connect, one
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from app.domain.run import RunState
 from tests.api.fusion.runs import NONE, begun, settled, taken
 from tests.api.fusion.saved import MOVIES, after, history, saved, status
-from tests.booked import claim_all, connect
+from tests.factories import claim_all, connect
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.api.fusion.saved import CLEAN, DAILY, MOVIES, TASK, after, put, saved, status
-from tests.booked import connect, in_thread, one, wait_until_blocked
+from tests.factories import connect, in_thread, one, wait_until_blocked
 
 SEED = '{"triggers": [{"type": "cron", "enabled": "true", "expression": "0 15 10 ? * MON-FRI"}]}'
 ECHOED = """{

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.fusion.saved import CLEAN, DAILY, TASK, after, put, saved, status
-from tests.booked import connect, one
+from tests.factories import connect, one
 
 CALL: dict[str, Any] = TASK["callParams"]  # type: ignore[assignment] # one of two types of member
 

@@ -16,7 +16,7 @@ from app.api.native.documents import accuracy as accuracy_document
 from app.domain.lateness import BOUNDS, PERIOD, Accuracy, Histogram, Window, bucket
 from app.store.accuracy import add
 from tests.api.golden import golden
-from tests.booked import connect, one
+from tests.factories import connect, one
 
 AT = datetime(2026, 11, 22, 9, 31, 7, 250000, tzinfo=UTC)
 NOTHING: dict[str, Any] = {"p50": None, "p95": None, "p99": None, "most": None}

@@ -23,7 +23,7 @@ from app.domain.completion import Completion, Said, Tokens
 from tests.api.golden import golden
 from tests.api.native.booked import ABSENT
 from tests.api.native.test_runs import AT, LATE
-from tests.booked import connect, one
+from tests.factories import connect, one
 
 RUN = UUID("01a20290-027f-7fc0-b123-b43bd8583de0")
 JOB = UUID(ABSENT)

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from lxml import etree
 
 from app.api.pages import MAX_PAGE_BYTES
-from tests.booked import connect, one
+from tests.factories import connect, one
 
 PATH = "/1/dapr-apps/job-service"
 URL = "http://127.0.0.1:6200/base"

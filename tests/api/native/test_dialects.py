@@ -10,7 +10,7 @@ from lxml import etree
 from psycopg.types.json import Jsonb
 
 from tests.api.native.booked import JSON, ONCE, booked, ids
-from tests.booked import connect
+from tests.factories import connect
 
 APP = "/1/dapr-apps/job-service"
 

@@ -9,7 +9,7 @@ from lxml import etree
 from werkzeug.test import TestResponse
 
 from tests.api.native.booked import JSON, ONCE, booked
-from tests.booked import connect
+from tests.factories import connect
 
 FORMATS = ("text/plain", "application/json", "text/xml", "application/xml")
 

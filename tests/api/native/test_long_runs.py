@@ -17,7 +17,7 @@ from app.api.pages import MAX_PAGE_BYTES
 from app.store import history
 from tests.api.native.booked import ABSENT, JSON
 from tests.api.native.test_run_routes import FAILED, JOB, add_run, refusal
-from tests.booked import connect
+from tests.factories import connect
 
 XML: Final = {"Accept": "application/xml"}
 LARGE: Final = Jsonb([[f"X-Header-{number}", "v" * 1010] for number in range(8)])

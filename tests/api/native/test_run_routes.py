@@ -20,7 +20,7 @@ from app.domain.run import Position, RunState
 from tests.api.golden import golden
 from tests.api.native.booked import ABSENT, JSON, OFTEN, ONCE, booked
 from tests.api.native.test_runs import AT, LATE
-from tests.booked import connect, one
+from tests.factories import connect, one
 
 JOB = UUID(ABSENT)
 FAILED = UUID("01a20290-027f-7fc0-b123-b43bd8583de0")

@@ -17,7 +17,7 @@ from app.api.native.documents import rotation as rotation_document
 from app.delivery.signing import sign
 from app.domain.secret import SigningSecret
 from tests.api.golden import golden
-from tests.booked import connect, one
+from tests.factories import connect, one
 
 MADE = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SHOWN = (

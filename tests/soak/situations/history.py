@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tests.booked import one
+from tests.factories import one
 from tests.e2e.instance import until
 from tests.soak.ground import Ground
 from tests.soak.situation import Situation

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from app.domain.instants import format_utc
-from tests.booked import one
+from tests.factories import one
 from tests.soak import receiver
 from tests.soak.ground import Ground
 from tests.soak.situation import Situation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.booked import one
+from tests.factories import one
 from tests.soak.ground import Ground
 from tests.soak.situation import Situation
 

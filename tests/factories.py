@@ -11,18 +11,18 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from psycopg.types.json import Jsonb
 from sqlalchemy import Engine, NullPool, create_engine
 from uuid6 import uuid7
 
 from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
+from app.domain.job import Booking
 from app.domain.misfire import DEFAULT, Misfire
 from app.domain.native.trigger import Cron
 from app.domain.one_time import At
-from app.domain.trigger import Trigger, is_recurring, to_document
-from app.store import call_options
+from app.domain.trigger import Trigger
 from app.store.claims import Claimed, claim
 from app.store.engine import DIALECT, SESSION
+from app.store.jobs import insert_unfollowing
 from app.store.sessions import open_session
 from app.store.takes import Taken, take
 
@@ -66,20 +66,8 @@ def book(
     job_id = UUID(int=uuid7().int)
     due_at = in_seconds(due_in)
     trigger: Trigger = Cron(expression=cron) if cron else At(instant=due_at)
-    connection.execute(
-        "INSERT INTO job (id, account_id, version, url, data, trigger, enabled, misfire,"
-        " misfire_window, manner) VALUES (%s, %s, 1, %s, %s, %s, true, %s, %s, %s)",
-        (
-            *(job_id, account_id, URL, data, Jsonb(to_document(trigger))),
-            *(misfire.policy, misfire.window),
-            None if options == DEFAULT_OPTIONS else Jsonb(call_options.to_document(options)),
-        ),
-    )
-    connection.execute(
-        "INSERT INTO due (job_id, account_id, version, recurring, next_at) "
-        "VALUES (%s, %s, 1, %s, %s)",
-        (job_id, account_id, is_recurring(trigger), due_at),
-    )
+    booking = Booking(url=URL, trigger=trigger, data=data, misfire=misfire, call_options=options)
+    insert_unfollowing(connection, job_id, account_id, booking, due_at)
     return job_id
 
 
