@@ -1,19 +1,16 @@
-"""Pauses: jobs held back and let go again, and the call that is made whatever the schedule."""
+"""Pauses: jobs of which nothing is called until they are resumed."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from uuid import UUID
 
-from uuid6 import uuid7
-
 from app.domain.account import Caller
 from app.domain.job import Job, booking_of
-from app.errors import Conflict
-from app.service import arming, jobs, limits
+from app.service import arming, jobs
 from app.service.context import Context
 from app.service.usage import within_limits
-from app.store import accounts, inflight, serial, superseded
+from app.store import inflight, superseded
 from app.store import jobs as store
 from app.store.clock import read_clock
 from app.store.database import driver_of
@@ -52,25 +49,3 @@ def resume(context: Context, caller: Caller, job_id: UUID) -> Job:
         booking = replace(booking_of(current), enabled=True)
         store.replace(driver_of(connection), current, booking, next_at)
     return jobs.stored(job_id, caller.account, booking, current.version + 1, next_at)
-
-
-def fire(context: Context, caller: Caller, job_id: UUID) -> UUID:
-    """Call now, whatever the schedule, which stays as it is; the id of the run.
-
-    A job that is paused is called as well, once, and stays paused. Raises NotFound, and Conflict
-    where a call is under way that must not be overlapped, and LimitReached.
-    """
-    run_id = UUID(int=uuid7().int)
-    with context.database.transaction() as connection:
-        jobs.locked(connection, caller, job_id)
-        limits.begin_run(context, connection, caller.account)
-        under_way = serial.live_run(driver_of(connection), job_id)
-        if under_way is not None:
-            raise Conflict(
-                f"The run {under_way} of this job is under way, and its calls never overlap.",
-                member="id",
-                remedy="Wait until it is settled: GET /1/runs/<id> tells when.",
-            )
-        by = accounts.called(connection, caller.key_id)
-        inflight.call_by_hand(driver_of(connection), job_id, run_id, started_by=by)
-    return run_id

@@ -22,7 +22,7 @@ from app.store import postponing
 from app.store.counters import add_counters
 from app.store.job_ends import end_finished
 from app.store.misfires import LeftOut, leave_out, of_columns
-from app.store.queries import Answer, run
+from app.store.queries import Rows, run
 
 
 class Claimed(NamedTuple):
@@ -277,7 +277,7 @@ def _decided(
 
 def _move_on(
     connection: psycopg.Connection, decided: Sequence[_Decided], limits: FiringLimits
-) -> list[Answer]:
+) -> list[Rows]:
     """Re-arm these jobs and make their runs; the answers are read once all is under way."""
     if not decided:
         return []

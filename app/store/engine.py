@@ -1,4 +1,4 @@
-"""The web's way to PostgreSQL: one Flask-SQLAlchemy engine, short transactions."""
+"""The web's connections to PostgreSQL: one Flask-SQLAlchemy engine and short transactions."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from app.store.sessions import Session, SessionOptions, open_session
 db: Final = SQLAlchemy()
 _migrate: Final = Migrate(db=db, compare_type=True)
 
-# A web process stopped inside a transaction must not hold a job's row for long. A plan that was
-# made and kept while a table was empty must not read it whole when it is not any more.
+# A web process that is stopped inside a transaction must not hold a job's row for long. A plan that
+# was made and kept while a table was empty must not read all of it once it is full.
 SESSION: Final = SessionOptions(
     settings={
         "timezone": "UTC",
@@ -38,7 +38,7 @@ SESSION: Final = SessionOptions(
         "idle_in_transaction_session_timeout": 5_000,
     }
 )
-# What looks after the service's health must notice that the database does not answer.
+# The health check must notice that the database does not answer.
 _WATCHING: Final = SessionOptions(
     settings={
         "timezone": "UTC",
@@ -49,7 +49,7 @@ _WATCHING: Final = SessionOptions(
     },
     connect_s=2,
 )
-# A migration may take long, whatever its role has otherwise, and waits briefly for locks.
+# A migration may take long, whatever timeouts its role has, and waits only briefly for locks.
 _MIGRATING: Final = SessionOptions(
     settings={
         "timezone": "UTC",
@@ -84,7 +84,7 @@ def init(app: Flask, settings: Settings) -> Database:
 
 
 def watch_engine(settings: Settings) -> Engine:
-    """An engine apart from that of the requests, with one connection, for short statements only."""
+    """An engine of its own with one connection, apart from the requests', for short statements."""
     engine = create_engine(
         DIALECT,
         creator=_creator(settings, _WATCHING),
@@ -98,7 +98,7 @@ def watch_engine(settings: Settings) -> Engine:
 
 
 def migration_engine(settings: Settings) -> Engine:
-    """An engine whose only connection ends when it is given back, with all that it holds."""
+    """An engine whose only connection is closed, with all its locks, when it is returned."""
     return create_engine(
         DIALECT,
         creator=_creator(settings, _MIGRATING),
@@ -108,12 +108,12 @@ def migration_engine(settings: Settings) -> Engine:
 
 
 def _creator(settings: Settings, options: SessionOptions) -> Callable[[], Session]:
-    """What opens the sessions of an engine: SQLAlchemy does not read DATABASE_URL itself."""
+    """Opens the sessions of an engine, because SQLAlchemy itself does not read DATABASE_URL."""
     return partial(open_session, settings.database_url, options)
 
 
 def _give_up_bad_sessions(engine: Engine) -> None:
-    """Let the engine lend no session that is known to be no good, and keep none that failed."""
+    """Let the engine lend no session that is known to be broken, and keep none that failed."""
 
     @event.listens_for(engine, "checkout")
     def _check(session: Session, *_: object) -> None:

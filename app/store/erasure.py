@@ -1,6 +1,6 @@
-"""Erasure: all that an account has is deleted, in small transactions, so that nobody waits for it.
+"""Erasure: deletes all that an account has, in small transactions that keep nobody waiting.
 
-Each step finds what is left by itself: whoever stops in between begins again, and goes on.
+Each step finds by itself what is left, so an erasure that was interrupted is simply begun again.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _OWNED: Final = (
     "superseded",
     "usage_release",
 )
-"""Tables with rows that are an account's alone; the last has what deleting the others released."""
+"""Tables whose rows belong to one account; the last one holds what deleting the others released."""
 
 _DELETE_OWNED: Final = {
     table: f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} "  # noqa: S608 - one of these names
@@ -81,7 +81,7 @@ _DELETE_ACCOUNT: Final = "DELETE FROM account WHERE id = %(id)s AND deleting_at 
 
 
 class Erased(NamedTuple):
-    """What one step deleted; `held` where a worker may still hold a run that is gone."""
+    """What one step deleted; `held`: whether a worker may still hold a run that is deleted."""
 
     what: str
     number: int
@@ -89,14 +89,14 @@ class Erased(NamedTuple):
 
 
 def begin(connection: psycopg.Connection, account_id: int) -> None:
-    """Suspend the account for good, and revoke its keys: nothing more is booked or called."""
+    """Suspend the account for good and revoke its keys: nothing is booked or called after that."""
     with connection.transaction():
         connection.execute(_BEGIN, {"id": account_id})
         connection.execute(_REVOKE, {"id": account_id})
 
 
 def erase(connection: psycopg.Connection, account_id: int) -> Iterator[Erased]:
-    """Delete all that the account has, but not yet the account itself; what each step deleted."""
+    """Delete all that the account has, except the account itself; what each step deleted."""
     yield from _jobs(connection, account_id)
     yield from _runs(connection, account_id)
     yield from _history(connection, account_id)
@@ -109,7 +109,7 @@ def erase(connection: psycopg.Connection, account_id: int) -> Iterator[Erased]:
 
 
 def end(connection: psycopg.Connection, account_id: int) -> bool:
-    """Delete the account; False where something of it came meanwhile, to be erased first."""
+    """Delete the account; False where a row of it came in the meantime, to be erased first."""
     try:
         connection.execute(_DELETE_ACCOUNT, {"id": account_id})
     except psycopg.errors.ForeignKeyViolation:
@@ -167,15 +167,15 @@ def _history(connection: psycopg.Connection, account_id: int) -> Iterator[Erased
 
 
 def _places(runs: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    """The ids and due times of runs, which rows begin with."""
+    """The ids and due times of runs: the first two columns of these rows."""
     return {"ids": [row[0] for row in runs], "dues": [row[1] for row in runs]}
 
 
 def _drop_attempts(connection: psycopg.Connection, runs: Sequence[tuple[Any, ...]]) -> None:
-    """The attempts that were made of runs under way."""
+    """Delete the attempts of runs that were under way."""
     connection.execute(_DELETE_ATTEMPTS, _places(runs))
 
 
 def _drop_content(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> None:
-    """What runs sent of jobs that are gone; of an event, it lies under the run it tells of."""
+    """Delete what runs of deleted jobs sent; that of an event lies under the run it reports."""
     run(connection, "drop_contents", {"job_ids": list(job_ids)})

@@ -1,4 +1,4 @@
-"""Ends of jobs: a job ends when nothing of it is left, whichever of its runs ended last."""
+"""Ends of jobs: a job ends with its last run, when no further firing is to come."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.domain.one_time import At
 from app.domain.trigger import from_document, next_after
 from app.log import logger
 from app.store.database_errors import Kind, kind_of
-from app.store.queries import Answer, run
+from app.store.queries import Rows, run
 
 _WAIT_BRIEFLY: Final = "SELECT set_config('lock_timeout', '100ms', true)"
 
@@ -25,25 +25,24 @@ WHERE job_id = %(job_id)s AND due_at = %(due_at)s AND job_version = %(version)s
 
 
 class Finished(NamedTuple):
-    """A job with nothing left, as far as its rows tell.
-
-    `keeps_content` is true where what it sent may have to be sent again.
-    """
+    """A job without a next firing and without runs, as far as its rows show."""
 
     job_id: UUID
     version: int
     trigger: dict[str, Any]
     remaining: int | None
+    """How many firings its schedule has left; None where they are not counted."""
     now: datetime
     keeps_content: bool
+    """Whether what it sent is kept, because a run that did not succeed may be sent again."""
 
 
 def end_finished(connection: psycopg.Connection, job_ids: Collection[UUID]) -> None:
-    """End those of the jobs that have nothing left to come.
+    """End those of the jobs that have no further firing.
 
     Call it after the transaction that ended their runs, or in it where it has locked these jobs: of
-    two runs that end at once, the one that ends last finds that nothing is left. What cannot be
-    ended now is left to maintenance (orphans.py), because the runs are settled in any case.
+    two runs that end at once, the one that ends last finds that nothing is left. A job that cannot
+    be ended now is left to maintenance (orphans.py): its runs are settled in any case.
     """
     if not job_ids:
         return
@@ -62,13 +61,11 @@ def finished(connection: psycopg.Connection, job_ids: Collection[UUID]) -> list[
     return [Finished._make(row) for row in rows]
 
 
-def purge(
-    connection: psycopg.Connection, versions: Iterable[tuple[UUID, int, bool]]
-) -> list[Answer]:
-    """End these versions of jobs whose locks are held, where nothing of them is left.
+def purge(connection: psycopg.Connection, versions: Iterable[tuple[UUID, int, bool]]) -> list[Rows]:
+    """End these versions of locked jobs, where they have neither a next firing nor a run.
 
-    The bool says whether what the job sent is kept, so that it can be sent again. The row counts of
-    the answers tell how many ended, once they are there.
+    The bool tells whether what the job sent is kept, so that it can be sent again. The row counts
+    of the results tell how many jobs ended, once the pipeline has delivered them.
     """
     answers = []
     given = list(versions)
@@ -101,7 +98,7 @@ def _end(connection: psycopg.Connection, job_ids: Collection[UUID]) -> None:
 
 
 def end_locked(connection: psycopg.Connection, job_ids: Collection[UUID]) -> None:
-    """End those of the jobs, whose locks are held, that are known to be over."""
+    """End locked jobs that are known to have no further firing."""
     if job_ids:
         purge(connection, map(_version, finished(connection, job_ids)))
 
@@ -111,7 +108,7 @@ def _version(job: Finished) -> tuple[UUID, int, bool]:
 
 
 def _is_over(connection: psycopg.Connection, job: Finished) -> bool:
-    """Whether the job has no further firing; one that lost it to a fault is repaired instead."""
+    """Whether the job has no further firing; one that a fault lost is armed again (orphans.py)."""
     if job.remaining == 0:
         return True
     try:

@@ -53,16 +53,16 @@ def _without_comments(body: str) -> str:
 SQL, FRAGMENTS = read(_texts())
 
 
-Answer = psycopg.Cursor[tuple[Any, ...]]
-"""The rows a statement returned, to be read once."""
+Rows = psycopg.Cursor[tuple[Any, ...]]
+"""The rows that a statement returned; they can be read once."""
 
 
-def run(connection: psycopg.Connection, name: str, params: Mapping[str, Any]) -> Answer:
+def run(connection: psycopg.Connection, name: str, params: Mapping[str, Any]) -> Rows:
     """Execute the statement of that name; its rows come back in binary form, read in C."""
     return connection.execute(SQL[name], params, binary=True)
 
 
-def value(rows: Answer) -> Any:  # noqa: ANN401 - of whatever type its column has
+def value(rows: Rows) -> Any:  # noqa: ANN401 - of whatever type its column has
     """The only column of the only row; None where there is no row."""
     row = rows.fetchone()
     return None if row is None else row[0]

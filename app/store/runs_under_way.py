@@ -1,4 +1,4 @@
-"""Runs under way: counted by account now and then, and exactly where an account is near its limit.
+"""Runs under way by account: counted from time to time, and exactly where a limit is near.
 
 What an account begins after its runs were counted is added to `firing_pace.begun`, in the
 transaction that makes the runs. A count keeps what had been added by then, as the same snapshot
@@ -48,7 +48,7 @@ UPDATE firing_pace SET begun = begun + %(number)s WHERE account_id = %(account_i
 
 
 def count_all(connection: psycopg.Connection) -> bool:
-    """Count the runs of every account; False where another process does so at this moment."""
+    """Count the runs of every account; False where another process is counting them now."""
     with connection.transaction():
         connection.execute("SET LOCAL synchronous_commit TO off")
         (free,) = connection.execute(_LOCK).fetchone() or (False,)
@@ -58,7 +58,7 @@ def count_all(connection: psycopg.Connection) -> bool:
 
 
 def at_least(connection: psycopg.Connection, least: int) -> dict[int, int]:
-    """The accounts that have so many runs under way, as far as is known, and how many."""
+    """The accounts with at least so many runs under way, as far as is known, and their numbers."""
     return dict(connection.execute(_FROM, {"least": least}).fetchall())
 
 
@@ -89,9 +89,9 @@ def of_account(connection: psycopg.Connection, account_id: int) -> int:
 
 
 def lock(connection: psycopg.Connection, account_id: int) -> int:
-    """The same; nobody else begins runs of the account that are counted until this is committed.
+    """As `of_account`, under a lock: nobody else begins counted runs of it until the commit.
 
-    Rows of jobs are to be locked before.
+    Lock the rows of jobs before.
     """
     lock_paces(connection, [account_id])
     # A later statement than the lock: it sees what the last holder committed.

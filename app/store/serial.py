@@ -1,4 +1,4 @@
-"""Serial jobs: calls that never overlap, and what begins with an end: the next, other jobs."""
+"""Serial jobs: their calls never overlap, and the end of one starts what waits for it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def followers(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> list[U
 
 
 def following(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
-    """The same by the job that ends."""
+    """The same, by the job that ends."""
     found: dict[UUID, list[UUID]] = {}
     if job_ids:
         for upstream, follower in run(connection, "followers", {"job_ids": list(job_ids)}):
@@ -57,15 +57,15 @@ def following(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> dict[U
     return found
 
 
-def move_on(
+def start_next(
     connection: psycopg.Connection,
     ended: Sequence[Ended],
     following: Sequence[UUID],
 ) -> None:
-    """Start those of `following` that wait for such an end, and let the jobs' next firings go.
+    """Start those of `following` that wait for such an end, and unblock the jobs' next firings.
 
-    `ended` are runs that have just ended. In the settling transaction, with all of these jobs
-    locked.
+    `ended` are runs that have just ended. Call it in the settling transaction, with all of these
+    jobs locked.
     """
     if not ended:
         return
@@ -79,4 +79,4 @@ def move_on(
             "followers": list(following),
         }
         run(connection, "start_followers", params)
-    run(connection, "let_go", {"job_ids": job_ids})
+    run(connection, "unblock", {"job_ids": job_ids})

@@ -14,8 +14,8 @@ from app.domain.run import KEPT_BODY, Attempt, Reply, RunState, Timing
 from app.domain.timings.claiming import LOOK_AHEAD
 from app.store.events import insert_wanted
 from app.store.job_ends import end_finished, purge
-from app.store.queries import Answer, run
-from app.store.serial import Ended, followers, move_on
+from app.store.queries import Rows, run
+from app.store.serial import Ended, followers, start_next
 
 NOT_KEPT: Final[list[list[str]]] = []
 """Stored in place of headers where neither they nor the body were kept; NULL: there were none."""
@@ -128,7 +128,7 @@ def write(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Writte
         if notifying and settled:
             _insert_events(connection, notifying, settled)
         if serial and settled:
-            move_on(connection, list(_ended(serial, settled)), following)
+            start_next(connection, list(_ended(serial, settled)), following)
         purged = purge(connection, map(_version_to_purge, last))
         if len(last) < len(ending) and settled:
             _end_jobs(connection, ending, settled)
@@ -181,11 +181,11 @@ def _insert_events(
         insert_wanted(connection, ended)
 
 
-def _ids(answers: Sequence[Answer | None]) -> set[UUID]:
+def _ids(answers: Sequence[Rows | None]) -> set[UUID]:
     return {row[0] for answer in answers if answer is not None for row in answer.fetchall()}
 
 
-def _settle_final(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Answer | None:
+def _settle_final(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Rows | None:
     if not batch:
         return None
     columns: dict[str, list[Any]] = {
@@ -197,7 +197,7 @@ def _settle_final(connection: psycopg.Connection, batch: Sequence[Settlement]) -
     return run(connection, "settle_final", columns | _attempts(batch))
 
 
-def _settle_retry(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Answer | None:
+def _settle_retry(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Rows | None:
     if not batch:
         return None
     columns: dict[str, Any] = {
@@ -210,7 +210,7 @@ def _settle_retry(connection: psycopg.Connection, batch: Sequence[Settlement]) -
     return run(connection, "settle_retry", columns | _attempts(batch))
 
 
-def _settle_later(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Answer | None:
+def _settle_later(connection: psycopg.Connection, batch: Sequence[Settlement]) -> Rows | None:
     if not batch:
         return None
     columns: dict[str, Any] = {

@@ -1,9 +1,9 @@
-"""Suspension: accounts of which nothing is called or changed, and what waits for its end.
+"""Suspension: nothing of a suspended account is called or changed until it is resumed.
 
-`account.suspended_at` alone says that an account is suspended; the statements that book, claim,
-take and ring ask for it. Nothing is moved when it is set: a due row is set aside when it comes due
-(claim_due: its firing waits in `held_at`), a run when it would be rung for (notify_again: its
-`look_at` is infinity). Each costs one statement its share once, and nothing afterwards.
+`account.suspended_at` alone tells that an account is suspended; the statements that book, claim,
+take and notify read it. No other row changes when it is set: a firing is blocked when it comes due
+(claim_due: it waits in `held_at`), a run when workers would be notified of it (notify_again: its
+`look_at` is infinity). Each row costs one statement its share once, and nothing afterwards.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def suspend(connection: psycopg.Connection, account_id: int) -> None:
 
 
 def resume(connection: psycopg.Connection, account_id: int) -> bool:
-    """Let an account go on; False where it is being deleted. `release` frees what waits."""
+    """End the suspension; False where the account is being deleted. `release` frees what waits."""
     connection.execute(_RESUME, {"id": account_id})
     return connection.execute(_IS_BEING_DELETED, {"id": account_id}).fetchone() is None
 
@@ -56,11 +56,10 @@ def recently_resumed(connection: psycopg.Connection) -> list[int]:
 
 
 def release(connection: psycopg.Connection, account_id: int) -> Iterator[int]:
-    """Free all that waits for the account to be resumed; how much it was, after each batch.
+    """Free all that waited for the account to be resumed; yields the number of rows of each batch.
 
-    A firing is due again at its own time, which is past: the claim does with it what the job says
-    about missed firings. A run goes on where it was. What a serial job holds back for a run under
-    way waits on for that.
+    A firing is due again at its own time, which is past: the claim applies the misfire policy of
+    its job. A run goes on where it was. A firing that a serial job's run blocks goes on waiting.
     """
     after = _FIRST
     while True:
@@ -69,7 +68,7 @@ def release(connection: psycopg.Connection, account_id: int) -> Iterator[int]:
         if job_ids:
             with connection.transaction():
                 run(connection, "lock_jobs", {"job_ids": job_ids})
-                freed = run(connection, "let_go", {"job_ids": job_ids}).rowcount
+                freed = run(connection, "unblock", {"job_ids": job_ids}).rowcount
             yield freed
             after = job_ids[-1]
         if len(job_ids) < AT_ONCE:

@@ -1,4 +1,4 @@
-"""Taking: runs become one worker's, are asked about again, and are held by a lease."""
+"""Taking: a run becomes one worker's, which holds it by a lease and polls for its cancellation."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from app.domain.native.trigger import Cron
 from app.domain.one_time import At
 from app.domain.run import RunState
 from app.errors import Refused
-from app.service import jobs, pauses, runs
+from app.service import jobs, manual_calls, pauses, runs
 from app.service.context import Context
 from app.store.rescue import check
 from app.store.settling import Settlement, settle
@@ -113,7 +113,7 @@ class Lives:
         pauses.resume(self.context, self.caller, self.job())
 
     def fire(self) -> None:
-        pauses.fire(self.context, self.caller, self.job())
+        manual_calls.call_now(self.context, self.caller, self.job())
 
     def delete(self) -> None:
         jobs.delete(self.context, self.caller, self.job())

@@ -16,7 +16,7 @@ from app.domain.native.trigger import Cron
 from app.domain.one_time import At
 from app.domain.run import RunKind, RunState
 from app.errors import Conflict, InvalidMember, NotFound
-from app.service import accounts, jobs, pauses, runs
+from app.service import accounts, jobs, manual_calls, pauses, runs
 from app.service.context import Context
 from app.store.orphans import rearm_orphans
 from app.store.rescue import check
@@ -85,7 +85,7 @@ def test_a_pause_of_a_paused_job_withdraws_what_was_asked_for_by_hand(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     job = jobs.create(context, caller, booking(QUARTERLY, enabled=False))
-    run_id = pauses.fire(context, caller, job.id)
+    run_id = manual_calls.call_now(context, caller, job.id)
 
     pauses.pause(context, caller, job.id)
     end_all(connection)
@@ -209,7 +209,7 @@ def test_a_call_by_hand_leaves_the_schedule_as_it_is(
 ) -> None:
     job = jobs.create(context, caller, booking())
 
-    run_id = pauses.fire(context, caller, job.id)
+    run_id = manual_calls.call_now(context, caller, job.id)
     (taken,) = look_and_take(connection)
 
     assert (taken.id, taken.data) == (run_id, b"one")
@@ -225,7 +225,7 @@ def test_a_paused_job_is_called_by_hand_and_stays_paused(
 ) -> None:
     job = jobs.create(context, caller, booking(enabled=False))
 
-    pauses.fire(context, caller, job.id)
+    manual_calls.call_now(context, caller, job.id)
     (taken,) = look_and_take(connection)
     settle(connection, [came(taken)])
 
@@ -236,7 +236,7 @@ def test_a_job_whose_firing_was_settled_first_ends_with_the_call_by_hand(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     job = jobs.create(context, caller, booking())
-    pauses.fire(context, caller, job.id)
+    manual_calls.call_now(context, caller, job.id)
     (by_hand,) = look_and_take(connection)
     due_now(connection, job)
     (scheduled,) = claim_and_take(connection)
@@ -254,7 +254,7 @@ def test_an_update_leaves_a_call_by_hand_and_the_schedule_of_the_new_version(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     job = jobs.create(context, caller, booking(QUARTERLY))
-    pauses.fire(context, caller, job.id)
+    manual_calls.call_now(context, caller, job.id)
 
     updated = jobs.update(
         context, caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers()
@@ -274,7 +274,7 @@ def test_a_call_by_hand_stands_for_no_firing_of_a_new_version(
     now = datetime.now(UTC)
     quarter = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
     job = jobs.create(context, caller, booking(QUARTERLY))
-    pauses.fire(context, caller, job.id)
+    manual_calls.call_now(context, caller, job.id)
     by_hand = quarter + timedelta(milliseconds=100)
     connection.execute("UPDATE inflight SET due_at = %s, send_at = %s", (by_hand, by_hand))
 
@@ -291,7 +291,7 @@ def test_deleting_withdraws_a_call_by_hand(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     job = jobs.create(context, caller, booking())
-    run_id = pauses.fire(context, caller, job.id)
+    run_id = manual_calls.call_now(context, caller, job.id)
 
     jobs.delete(context, caller, job.id)
 
@@ -305,7 +305,7 @@ def test_another_accounts_job_is_neither_paused_nor_called(
     theirs = accounts.authenticate(context, accounts.create(context, "theirs"), account=None)
     job = jobs.create(context, caller, booking())
     for job_id in (job.id, UUID(int=uuid7().int)):
-        for call in (pauses.pause, pauses.resume, pauses.fire):
+        for call in (pauses.pause, pauses.resume, manual_calls.call_now):
             with pytest.raises(NotFound, match=str(job_id)):
                 call(context, theirs, job_id)
     assert jobs.get(context, caller, job.id) == job

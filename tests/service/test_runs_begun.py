@@ -14,7 +14,7 @@ from app.domain.account import Caller
 from app.domain.limits import UNLIMITED, Limits
 from app.domain.run import RunFilter, RunState
 from app.errors import LimitReached
-from app.service import jobs, limits, pauses, runs
+from app.service import jobs, limits, manual_calls, runs
 from app.service.context import Context
 from app.store import redelivery, runs_under_way
 from app.store.rescue import check
@@ -118,7 +118,7 @@ def test_requests_that_ask_at_once_begin_no_more_together(
 
     def fire() -> None:
         try:
-            pauses.fire(context, caller, booked.pop().id)
+            manual_calls.call_now(context, caller, booked.pop().id)
         except LimitReached as refusal:
             refused.append((refusal.allowed, refusal.used))
 
@@ -254,7 +254,7 @@ def test_each_run_is_counted_once_whatever_begins_it(
     for count in (False, True):
         if count:
             runs_under_way.count_all(connection)
-        pauses.fire(context, caller, jobs.create(context, caller, booking(QUARTERLY)).id)
+        manual_calls.call_now(context, caller, jobs.create(context, caller, booking(QUARTERLY)).id)
         check(connection, limit=100, leases_count=True, limits=known.limits(connection))
         due_now(connection, jobs.create(context, caller, booking(QUARTERLY)))
         claim_with(connection, known)
@@ -276,7 +276,7 @@ def test_what_begins_while_it_is_counted_is_not_lost(
     with connect(database) as other, other.transaction():
         other.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         other.execute("SELECT count(*) FROM inflight")
-        pauses.fire(context, caller, job.id)
+        manual_calls.call_now(context, caller, job.id)
         # The count sees what there was before the run, and is written after it.
         assert runs_under_way.count_all(other)
 

@@ -14,7 +14,7 @@ from app.domain.limits import DEFAULTS, UNLIMITED
 from app.domain.run import RunFilter, RunState
 from app.domain.timings.limits import RUN_COUNT_NEAR_S, RUN_COUNT_S
 from app.errors import LimitReached
-from app.service import accounts, jobs, limits, pauses, runs
+from app.service import accounts, jobs, limits, manual_calls, runs
 from app.service.context import Context
 from app.store import runs_under_way
 from app.store.claims import claim
@@ -60,7 +60,7 @@ FAILED = RunFilter(states=frozenset({RunState.FAILED}))
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda context, caller, job, _run: pauses.fire(context, caller, job),
+        lambda context, caller, job, _run: manual_calls.call_now(context, caller, job),
         lambda context, caller, _job, run: runs.redeliver(context, caller, run),
         lambda context, caller, _job, _run: runs.redeliver_all(
             context, caller, FAILED, after=None, dry=False

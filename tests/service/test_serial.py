@@ -12,7 +12,7 @@ from app.domain.job import Booking, Dialect, Job, booking_of
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunFilter, RunKind, RunState
 from app.errors import Conflict
-from app.service import jobs, pauses, runs
+from app.service import jobs, manual_calls, pauses, runs
 from app.service.context import Context
 from app.store import jobs as store
 from app.store.database import driver_of
@@ -67,9 +67,9 @@ def test_a_call_by_hand_waits_for_none_and_overlaps_none(
     held = due_of(connection, job.id)[1]
 
     with pytest.raises(Conflict, match=str(run.id)):
-        pauses.fire(context, caller, job.id)
+        manual_calls.call_now(context, caller, job.id)
     settle(connection, [ended(run)])
-    run_id = pauses.fire(context, caller, job.id)
+    run_id = manual_calls.call_now(context, caller, job.id)
 
     assert due_of(connection, job.id) == (None, held)
     assert claim_all(connection) == []

@@ -21,9 +21,9 @@ from local import network, owner, valkey
 from local.instance import CHECKOUT
 from local.processes import procfile
 from local.program import Program, dying_with_parent
-from tests.factories import connect, one
 from tests.e2e.conftest import at_home
 from tests.e2e.instance import Instance, until
+from tests.factories import connect, one
 from tests.servers import Server, place
 from tests.soak.database import Database, database
 from tests.soak.receiver import Recorder

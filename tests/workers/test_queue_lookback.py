@@ -109,7 +109,7 @@ def test_a_firing_that_waited_for_the_call_before_it_is_claimed_once_it_is_let_g
     connection.execute("UPDATE due SET serial = true, held_at = next_at, next_at = NULL")
     assert stage.scheduler.tick().claimed == 0
 
-    run(connection, "let_go", {"job_ids": [job_id]})
+    run(connection, "unblock", {"job_ids": [job_id]})
 
     assert stage.scheduler.tick().claimed == 1
 

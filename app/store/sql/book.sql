@@ -1,8 +1,9 @@
 -- name: book
--- No job for a key that is not valid as this begins, or may not book natively, or whose account is
--- suspended, whatever was known of it before, and none by a
--- clock that was cached wrongly: `first` is the first firing after `since`, an earlier reading of
--- this clock, and it is still to come. No job without its due row. It is version 1.
+-- No job is stored for a key that is not valid when this statement begins, that may not book native
+-- jobs, or whose account is suspended: the web may have cached the key as valid. Nor is one stored
+-- by a clock that was cached wrongly: `first` is the first firing after `since`, an earlier reading
+-- of this clock, and must still be to come. The job and its due row are stored together, as version
+-- 1.
 WITH caller AS MATERIALIZED (
   SELECT account_id FROM api_key
   WHERE id = %(key_id)s AND digest = %(digest)s AND revoked_at IS NULL
@@ -24,7 +25,8 @@ SELECT %(id)s::uuid, account_id, 1, %(recurring)s::boolean,
 FROM caller;
 
 -- name: book_any
--- No job without its due row. It is version 1. Whether the name is free, the index says.
+-- The job and its due row are stored together, as version 1. The index job_name decides whether its
+-- name is free.
 WITH booked AS (
   INSERT INTO job (id, account_id, version, url, signature, content_type, data, trigger, enabled,
                    name, tags, manner, misfire, misfire_window, on_success, on_failure, dialect,
@@ -40,7 +42,7 @@ VALUES (%(id)s::uuid, %(account_id)s, 1, %(recurring)s::boolean, %(serial)s::boo
         %(standing)s::boolean, %(remaining)s::integer, %(next_at)s::timestamptz);
 
 -- name: book_together
--- All of them or none, and no job without its due row: one statement. Each is version 1.
+-- All of these jobs are stored or none, each with its due row, as version 1: it is one statement.
 WITH v AS MATERIALIZED (
   SELECT * FROM unnest(%(ids)b::uuid[], %(url)b::text[], %(signature)b::text[],
                        %(content_type)b::text[], %(data)b::bytea[], %(trigger)b::text[],

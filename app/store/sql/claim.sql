@@ -1,23 +1,26 @@
 -- name: claim_due
--- A due row is taken by one scheduler at a time; whoever changes its job waits, or is skipped here.
--- The row comes back as it stands once locked, so a job moved meanwhile is not claimed.
--- A slot is a tenth of a second of the database's clock, which alone judges what is due. Nothing is
--- claimed of the slot that `until` lies in, as a part of that slot is later than `until`.
--- Plainly: the earliest `budget` rows of those due within the last `lookback` seconds, and before them
--- those whose time had passed already when it was written, if that was within these seconds. While a
--- transaction stays open, the rows that were claimed since it began stay in the index: no claim is to
--- walk past all of them (queue_lookback.py). The last row tells how many were read so.
--- Fairly: at most `share` rows of each slot and account, whatever stands before them; that skip scan
--- touches one index entry per (slot, account), never a backlog.
--- A one-time job moves on and its run begins in this statement; a recurring one is only locked: what
--- follows it is not for SQL to say, and comes later in the same transaction. So is any row of an
--- account of which more was found than it may begin (app/domain/firing_rate.py), and one that was
--- postponed: of those, as many are found as their account may begin, the earliest due first, whenever
--- they are expected. What an account may begin is read here without a lock, and counted afterwards;
--- where it may have only so many runs under way, no more than a `sharing`th of them begins so.
+-- A due row is claimed by one scheduler at a time: it is locked here, and whoever changes its job
+-- waits. Rows that others have locked are skipped. A row comes back as it stands once locked, so a
+-- job that was moved before is not claimed. A slot is a tenth of a second of the database's clock,
+-- which alone decides what is due. Nothing is claimed of the slot that `until` lies in, because a
+-- part of that slot is later than `until`.
+-- `plainly`: the earliest `budget` rows of those due within the last `lookback` seconds. `enqueued`
+-- comes before it: rows whose time had passed already when they were written, if they were written
+-- within these seconds. While a transaction stays open, the rows that were claimed since it began
+-- stay in the index: no claim may walk past all of them (queue_lookback.py). The last row tells how
+-- many rows were read in this way.
+-- `fairly`: at most `share` rows of each slot and account, however many rows stand before them.
+-- This skip scan reads one index entry for each slot and account, never a backlog.
+-- A one-time job moves on, and its run begins, in this statement. A recurring job is only locked:
+-- what follows is computed in Python and written later in the same transaction. The same holds for
+-- rows of an account that has more due than it may begin (app/domain/firing_rate.py), and for
+-- postponed rows (`owed`): of these, as many are read as their account may begin, the earliest due
+-- first, whenever they are expected. What an account may begin is read here without a lock, and
+-- counted afterwards. Where a limit of runs under way applies, no more than a `sharing`th of the
+-- free ones begin in this way.
 -- IS TRUE keeps the planner from comparing each account with each.
--- What is due of a suspended account makes no run: its firing waits in held_at until the account is
--- resumed (suspension.py), and the row costs no later claim anything.
+-- A due row of a suspended account makes no run: its firing waits in held_at until the account is
+-- resumed (suspension.py), and no later claim reads the row.
 WITH RECURSIVE bounds AS (
   SELECT floor((extract(epoch FROM now()) - %(lookback)s) * 10)::bigint AS lo,
          least(floor((extract(epoch FROM now()) + %(ahead)s) * 10),
@@ -137,9 +140,10 @@ FROM unnest(%(ids)b::uuid[], %(account_ids)b::bigint[]) AS v (id, account_id)
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = v.id AND account_id = v.account_id LIMIT 1) j;
 
 -- name: rearm
--- Every claimed row moves on in the claiming transaction: a crash before the commit leaves it due,
--- after the commit its run exists. Where calls must not overlap, what follows is held back until this
--- one is settled (let_go). A tick is counted when it is claimed: each is claimed once.
+-- Every claimed row moves on in the claiming transaction: after a crash before the commit it is
+-- still due, and after the commit its run exists. Where calls must not overlap, the next firing
+-- waits in held_at until this run is settled (unblock). A tick is counted when it is claimed: each
+-- is claimed once.
 UPDATE due
 SET next_at = CASE WHEN NOT v.held THEN v.next_at END,
     held_at = CASE WHEN v.held THEN v.next_at END,
@@ -149,10 +153,11 @@ FROM unnest(%(ids)b::uuid[], %(nexts)b::timestamptz[], %(helds)b::bool[]) AS v (
 WHERE due.job_id = ANY (ARRAY[v.id]);
 
 -- name: insert_inflight
--- One run per job, version, kind and due time (inflight_once): a row armed twice for the same
--- firing adds nothing and stops nobody. Nor does one of a job whose calls must not overlap while
--- another is under way (inflight_serial). A run never begins before it is due. The `further` ticks it
--- may call are claimed again by whoever comes next, unless it has said that it called them (move_ticks).
+-- One run per job, version, kind and due time (inflight_once): a row that was armed twice for one
+-- firing adds nothing and stops nobody. A job whose calls must not overlap gets no second run while
+-- one is under way (inflight_serial). A run never begins before it is due. The `further` ticks that
+-- a run may call are claimed again by the next claim, unless the run reports that it called them
+-- (move_ticks).
 INSERT INTO inflight
   (id, job_id, account_id, job_version, kind, due_at, missed, final, serial, state, send_at, look_at,
    further)
@@ -167,8 +172,8 @@ RETURNING id AS run_id, token, account_id, date_part('epoch', due_at - clock_tim
           0 AS reclaims, coalesce(cardinality(further), 1) AS firings;
 
 -- name: insert_postponed
--- As insert_inflight, of firings that were postponed: each begins now, never before it is due, and
--- its lateness counts from now.
+-- As insert_inflight, for firings that were postponed: each begins now, though not before it is
+-- due, and its lateness is counted from now.
 INSERT INTO inflight
   (id, job_id, account_id, job_version, kind, due_at, missed, final, serial, state, send_at, look_at,
    reason)
@@ -184,8 +189,8 @@ RETURNING id AS run_id, token, account_id, date_part('epoch', send_at - clock_ti
           0 AS reclaims, 1 AS firings;
 
 -- name: leave_out
--- Firings that are not made, as they were too late for their job, enter history all the same: one
--- row for all that one claim leaves out of a job.
+-- Firings that are not made, because they are too late for their job, still enter history: one row
+-- for all firings of a job that one claim leaves out.
 INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts, reason,
                  settled_at)
 SELECT new_run_id(), job_id, account_id, version, 'scheduled', due_at, missed, 'cancelled', 0,
@@ -196,8 +201,9 @@ FROM unnest(%(job_ids)b::uuid[], %(account_ids)b::bigint[], %(versions)b::int[],
 ON CONFLICT DO NOTHING;
 
 -- name: still_claimed
--- What was rung for the overdue queue and has not been taken yet: the claim budget counts these. Runs
--- of a suspended account are taken by nobody until that is resumed, and are rung for again then.
+-- The runs that were notified on the overdue queue and are not taken yet: the claim budget counts
+-- them. Runs of a suspended account are not counted: nobody takes them until the account is
+-- resumed, and they are notified again then.
 SELECT id FROM inflight
 WHERE id = ANY (%(ids)b::uuid[]) AND state = 'claimed'
   AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL));

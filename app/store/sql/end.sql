@@ -1,7 +1,7 @@
 -- name: purge_jobs
--- A job ends with its last run: never one that was booked again meanwhile (another version or a
--- next firing), is paused, or still has a run in flight. A cancelled one, of a version before, may
--- be in its call for a minute yet: its name is free meanwhile. Run under lock_jobs.
+-- A job ends with its last run, unless it was booked again since (it has another version or a next
+-- firing), is paused, or still has a run in flight. A cancelled run of a version before may be in
+-- its call for another minute: it does not count, so the name is free at once. Under lock_jobs.
 DELETE FROM job j
 USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
 WHERE j.id = ANY (ARRAY[v.id]) AND j.version = v.version AND j.enabled
@@ -13,7 +13,7 @@ WHERE j.id = ANY (ARRAY[v.id]) AND j.version = v.version AND j.enabled
 
 -- name: purge_jobs_keeping
 -- As purge_jobs, where the last run did not succeed: what it sent is kept, so that it can be sent
--- again, and counts as stored still. A job that ended well costs nothing of this.
+-- again, and still counts as stored. A job whose last run succeeded costs nothing of this.
 WITH ended AS (
   DELETE FROM job j
   USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)
@@ -35,8 +35,8 @@ SELECT id FROM ended;
 
 -- name: finished_jobs
 -- Of these jobs: those that are enabled and have neither a next firing nor a run that was not
--- cancelled. Whether anything is still to come, their triggers say (job_ends.py). What did not succeed
--- of their present version, among the last thousand runs, may be sent again.
+-- cancelled. Whether anything is still to come is read from their triggers (job_ends.py). If, of
+-- their present version, one of the last thousand runs did not succeed, it may be sent again.
 SELECT d.job_id, d.version, j.trigger, d.remaining, clock_timestamp() AS now,
        (SELECT bool_or(r.job_version = d.version AND r.state <> 'succeeded')
         FROM (SELECT job_version, state FROM run
@@ -49,9 +49,9 @@ WHERE d.job_id = ANY (%(job_ids)b::uuid[]) AND coalesce(d.next_at, d.held_at) IS
                           WHERE i.job_id = d.job_id AND i.cancelled_at IS NULL));
 
 -- name: end_jobs
--- The receiver said 410: the version it said it of ends, with all that is still to come of it. What
--- it sent is kept, so that it can be sent again should the 410 have been a mistake.
--- Run under lock_jobs.
+-- The receiver answered 410: the version that was called ends, with all its firings and runs to
+-- come. What it sent is kept, so that it can be sent again should the 410 have been a mistake.
+-- Under lock_jobs.
 WITH ended AS (
   DELETE FROM job j
   USING unnest(%(job_ids)b::uuid[], %(versions)b::int[]) AS v (id, version)

@@ -1,16 +1,17 @@
 -- name: follow
--- A locked job starts when a job of that name of its account ends in one of these states.
+-- A locked job starts when its account's job of that name ends in one of these states.
 INSERT INTO follow (job_id, account_id, upstream, states)
 SELECT job_id, account_id, %(upstream)s, %(states)s::text[] FROM due WHERE job_id = %(job_id)s;
 
 -- name: unfollow
--- A locked job starts when no other job ends.
+-- A locked job no longer starts when other jobs end.
 DELETE FROM follow WHERE job_id = %(job_id)s;
 
 -- name: followers
--- The jobs that may start when these end, each with that one; asked before any lock is taken, so that all are locked in
--- one order. Who begins to follow after that begins with the next end. One row is looked up after
--- another (OFFSET 0), whatever the statistics say.
+-- The jobs that may start when these end, each with the job that it follows. They are read before
+-- any lock is taken, so that all are locked in one order. A job that begins to follow after that
+-- starts with the next end. One row is looked up after another (OFFSET 0), whatever the statistics
+-- say.
 SELECT d.job_id AS upstream, f.job_id AS follower
 FROM due d
 CROSS JOIN LATERAL (
@@ -23,10 +24,11 @@ CROSS JOIN LATERAL (
 WHERE d.job_id = ANY (%(job_ids)b::uuid[]);
 
 -- name: start_followers
--- The end of a run and the start of those that follow it are one transaction. Under the locks of
--- lock_jobs, of these followers and no others; who is under way already does not start again. What
--- was to follow by time waits meanwhile (let_go). A firing that was withdrawn ahead of its time, for
--- another schedule or none, is no end: nothing had begun (resources.py tells of none either).
+-- The end of a run and the start of its followers are one transaction, under lock_jobs for these
+-- followers and no others. A follower that is under way already does not start again. Its next
+-- firing by time waits until it is settled (unblock). A firing that was withdrawn ahead of its
+-- time, for another schedule or for none, is not an end: nothing had begun (fusion_jobs.py leaves
+-- it out as well).
 WITH started AS (
   INSERT INTO inflight
     (id, job_id, account_id, job_version, kind, due_at, final, serial, started_by, state, send_at,
@@ -72,10 +74,11 @@ WITH started AS (
 UPDATE due SET held_at = coalesce(held_at, next_at), next_at = NULL
 WHERE job_id = ANY (ARRAY(SELECT job_id FROM started)) AND serial;
 
--- name: let_go
--- What was held back until a run was settled is next now, unless another run of the job is under way
--- that was not cancelled. Under lock_jobs, in the settling transaction. num_nonnulls keeps the
--- planner from reading all of due_held, which holds what is held back, for the few jobs asked about.
+-- name: unblock
+-- The firing that was blocked until a run was settled is the next one now, unless another run of
+-- the job is under way that was not cancelled. Under lock_jobs, in the settling transaction.
+-- num_nonnulls keeps the planner from reading all of due_held, the index of blocked firings, for
+-- the few jobs asked about.
 UPDATE due SET next_at = held_at, held_at = NULL
 WHERE job_id = ANY (%(job_ids)b::uuid[]) AND num_nonnulls(held_at) = 1
   AND (SELECT NOT EXISTS (SELECT FROM inflight i
@@ -104,10 +107,10 @@ CROSS JOIN LATERAL (
 WHERE wanted.url IS NOT NULL AND r.state IN ('succeeded', 'failed', 'dead');
 
 -- name: insert_events
--- An event is a run of its own that stands where a job would have the run it tells of, and where a
--- version would be, the token which that run settled under: so nothing of the job's end, pause or
--- purge touches it, the take finds its content where it looks for an old version's, and one settlement
--- makes one event.
+-- An event is a run of its own. Its job_id is the id of the run that it reports, and its
+-- job_version the token that run was settled under. So nothing that happens to the job touches it,
+-- the take finds its body where it finds that of a superseded version, and one settlement makes one
+-- event.
 WITH v AS MATERIALIZED (
   SELECT * FROM unnest(%(runs)b::uuid[], %(tokens)b::int[], %(accounts)b::bigint[],
                        %(urls)b::text[], %(bodies)b::bytea[], %(depths)b::smallint[])

@@ -1,6 +1,6 @@
 -- name: lock_pace
--- What these accounts have spent, one account after another in one order; before anything of what
--- was locked since is judged. The clock that comes along judges it: it is read once the row is locked.
+-- What these accounts have spent, locked one account after another in one order, before anything is
+-- decided. The clock that judges it is read once the row is locked.
 SELECT a.account_id, spent_until, greatest(queued_until, clock_timestamp()) AS queued_until,
        clock_timestamp() AS now,
        coalesce(r.runs, 0) + greatest(0, locked.begun - coalesce(r.begun, 0)) AS under_way
@@ -11,16 +11,16 @@ CROSS JOIN LATERAL (
 LEFT JOIN runs_under_way r ON r.account_id = a.account_id;
 
 -- name: make_pace
--- A row to be locked, for an account that has spent nothing yet.
+-- A row to lock, for an account that has spent nothing yet.
 INSERT INTO firing_pace (account_id, spent_until, queued_until)
 SELECT account_id, clock_timestamp(), '-infinity'
 FROM unnest(%(accounts)b::bigint[]) AS a (account_id) ORDER BY account_id
 ON CONFLICT DO NOTHING;
 
 -- name: count_firings
--- What began in this transaction is spent, also where that is more than there was: the debt is paid
--- before anything else of the account begins. `queued` is what the last of its rows that wait is
--- expected for, where that has changed.
+-- What began in this transaction is spent, even where that exceeds what the account had: the debt
+-- is paid before anything else of the account begins. `queued` is when the last of its waiting rows
+-- is expected, where that has changed.
 INSERT INTO firing_pace AS p (account_id, spent_until, queued_until, begun)
 SELECT account_id, now() + make_interval(secs => spent), coalesce(queued_until, '-infinity'), begun
 FROM unnest(%(accounts)b::bigint[], %(spent)b::float8[], %(queued)b::timestamptz[],
@@ -33,7 +33,7 @@ SET begun = p.begun + excluded.begun,
                         ELSE excluded.queued_until END;
 
 -- name: queued_accounts
--- The accounts that have postponed firings: one entry of the index for each.
+-- The accounts that have postponed firings: one index entry is read for each.
 WITH RECURSIVE a AS (
   (SELECT account_id FROM due WHERE next_at = owed_till ORDER BY account_id LIMIT 1)
   UNION ALL
@@ -44,25 +44,25 @@ WITH RECURSIVE a AS (
 SELECT account_id FROM a;
 
 -- name: first_owed
--- When the first of an account's postponed firings were due, the earliest first.
+-- When the first postponed firings of an account were due, the earliest first.
 SELECT a.account_id, ARRAY(
   SELECT owed_at FROM due WHERE due.account_id = a.account_id AND next_at = owed_till
   ORDER BY owed_at LIMIT %(limit)s) AS owed
 FROM unnest(%(accounts)b::bigint[]) AS a (account_id);
 
 -- name: postpone_due
--- A firing above a limit of its account waits in the order of its due time (due_owed), whatever its row
--- is expected for. It is postponed only while `owed_till` equals `next_at`: whoever moves next_at ends
--- that. Under the locks of claim_due.
+-- A firing above a limit of its account waits in the order of its due time (due_owed), whenever its
+-- row is expected. It is postponed only while `owed_till` equals `next_at`: changing next_at ends
+-- the postponement. Under the locks of claim_due.
 UPDATE due SET owed_at = v.owed_at, owed_till = v.till, owed_for = v.bound, next_at = v.till
 FROM unnest(%(ids)b::uuid[], %(owed)b::timestamptz[], %(tills)b::timestamptz[], %(bounds)b::text[])
   AS v (id, owed_at, till, bound)
 WHERE due.job_id = ANY (ARRAY[v.id]);
 
 -- name: postpone_run
--- A run that no claim made, above a limit of its account, waits for its turn, and is rung for then
--- without being counted again. Its lateness counts from its turn. An empty destination is where
--- nobody sends for it. The rows are locked by fetch_checkable.
+-- A run that no claim made, and that is above a limit of its account, waits for its turn; workers
+-- are notified of it then, and it is not counted again. Its lateness is counted from its turn. The
+-- destination is empty: no worker unparks such a run. Under the locks of fetch_checkable.
 UPDATE inflight i
 SET state = 'waiting', planned_at = v.turn, send_at = v.turn, destination = '', reason = v.reason,
     look_at = v.turn - %(ahead)s::interval
@@ -72,9 +72,9 @@ WHERE i.id = ANY (ARRAY[v.id])
 RETURNING i.id;
 
 -- name: stand_in_queue
--- A firing that an update made a run of, and that others of its account were due before which are
--- postponed: it has no turn yet and is not counted. It is looked at again, as one that no scheduler
--- has met, when those may have begun. The rows are locked by fetch_checkable.
+-- A firing that an update made a run of, while postponed firings of its account were due before it:
+-- it has no turn yet and is not counted. It is checked again, as a run that no scheduler has met,
+-- when those may have begun. Under the locks of fetch_checkable.
 UPDATE inflight i
 SET send_at = v.look_at, planned_at = v.look_at, look_at = v.look_at, destination = '',
     reason = v.reason

@@ -1,6 +1,6 @@
 -- name: orphans
--- A live job has a next firing or a run in flight. One that has neither lost it to a fault: it is
--- found here, and armed again. What a suspended account has held back is not lost.
+-- A live job has a next firing or a run in flight. A job that has neither lost it to a fault: it is
+-- found here and armed again. A firing that a suspended account holds back is not lost.
 SELECT d.job_id, d.version, j.trigger, d.held_at, d.remaining, clock_timestamp() AS now
 FROM due d
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = d.job_id AND account_id = d.account_id LIMIT 1) j
@@ -12,13 +12,14 @@ LIMIT %(limit)s
 FOR UPDATE OF d SKIP LOCKED;
 
 -- name: arm
--- Only under the lock of orphans, and only what still lacks both.
+-- Only under the locks of orphans, and only a job that still has neither.
 UPDATE due SET next_at = %(next_at)s, held_at = NULL
 WHERE job_id = %(job_id)s AND next_at IS NULL
   AND NOT EXISTS (SELECT FROM inflight i WHERE i.job_id = due.job_id);
 
 -- name: latest_made_firing
--- Where history no longer knows the firings of a version, nothing tells that one was missed: no row.
+-- No row where history no longer knows a firing of the version: then nothing tells that one was
+-- missed.
 SELECT greatest(max(r.due_at), j.updated_at) AS due_at FROM run r, job j
 WHERE j.id = %(job_id)s AND j.account_id = (SELECT account_id FROM due WHERE job_id = %(job_id)s)
   AND r.job_id = %(job_id)s AND r.job_version = %(version)s AND r.kind = 'scheduled'

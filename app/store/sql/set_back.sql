@@ -1,5 +1,5 @@
 -- name: set_back_leases
--- No lease is longer than LEASE.
+-- After the clock was set back, no lease is longer than LEASE.
 UPDATE inflight
 SET lease_until = least(lease_until, clock_timestamp() + %(lease)s),
     look_at = least(look_at, clock_timestamp() + %(lease)s)
@@ -9,9 +9,10 @@ WHERE id = ANY (ARRAY(
   ORDER BY id FOR UPDATE SKIP LOCKED));
 
 -- name: set_back_retries
--- An attempt that began in the future was made by a clock that was ahead; what follows it was
--- counted from there. What somebody asked for is due when it was asked for, which is now at the
--- latest: several runs of one job that were asked for later keep their order, a microsecond apart.
+-- An attempt that began in the future was made by a clock that was ahead: what follows it was
+-- counted from there. A run that somebody asked for is due when it was asked for, which is now at
+-- the latest. Several runs of one job that were asked for later keep their order, a microsecond
+-- apart.
 WITH now AS MATERIALIZED (
   SELECT clock_timestamp() AS at
 ), found AS MATERIALIZED (
@@ -46,8 +47,8 @@ SET due_at = late.due_at,
 FROM late WHERE i.id = late.id;
 
 -- name: set_back_starts
--- A run that was rung for is looked at again a while after its time, or after now. One that somebody
--- asked for, or sent again, has been waiting for longer than it should.
+-- A run that workers were notified of is checked a while after its time, or after now. One that
+-- somebody asked for, or sent again, has been waiting for longer than it should.
 WITH now AS MATERIALIZED (
   SELECT clock_timestamp() AS at
 )
@@ -70,7 +71,7 @@ FROM (SELECT id, due_at, greatest(due_at, at) AS send_at
 WHERE i.id = asked.id;
 
 -- name: set_back_parked
--- What waits for room is early, at worst, and waits again.
+-- A parked run is early, at worst, and waits again.
 UPDATE inflight i
 SET planned_at = greatest(due_at, least(planned_at, clock_timestamp())),
     send_at = greatest(due_at, least(planned_at, clock_timestamp()), send_at - %(step)s::interval),
@@ -82,7 +83,7 @@ WHERE id = ANY (ARRAY(
   ORDER BY id FOR UPDATE SKIP LOCKED));
 
 -- name: arm_earlier
--- Whoever claimed, or changed, the job meanwhile has armed it.
+-- Unless the job was claimed or changed since: then it has been armed by the right clock.
 UPDATE due SET next_at = CASE WHEN next_at IS NOT NULL THEN %(next_at)s::timestamptz END,
                held_at = CASE WHEN held_at IS NOT NULL THEN %(next_at)s::timestamptz END
 WHERE job_id = %(job_id)s AND coalesce(next_at, held_at) = %(armed)s AND owed_at IS NULL;

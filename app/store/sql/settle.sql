@@ -19,13 +19,14 @@ INSERT INTO attempt (run_id, due_at, number, started_at, lateness_ms, status, er
          body, dns_ms, connect_ms, tls_ms, first_byte_ms, total_ms
 
 -- name: lock_jobs
--- Settling what may end or re-arm a job comes under the same row lock as claim, update and delete,
--- in one order for all, so that two settlements never wait for each other in a circle.
+-- The job lock. Whatever may end or re-arm a job is settled under the same row lock as claims,
+-- updates and deletions. Rows are locked in one order, so that two settlements never wait for each
+-- other in a circle.
 SELECT job_id FROM due WHERE job_id = ANY (%(job_ids)b::uuid[]) ORDER BY job_id FOR UPDATE;
 
 -- name: due_locked_elsewhere
--- Rows that somebody else has locked, who is not waited for; all others of these are locked from here
--- on, in one order (lock_jobs).
+-- Those of these rows that another session has locked, without waiting for it. All others are
+-- locked from here on, in the order of lock_jobs.
 WITH free AS MATERIALIZED (
   SELECT job_id FROM due WHERE job_id = ANY (%(ids)b::uuid[]) ORDER BY job_id FOR UPDATE SKIP LOCKED
 )
@@ -33,7 +34,7 @@ SELECT job_id FROM due
 WHERE job_id = ANY (%(ids)b::uuid[]) AND job_id <> ALL (ARRAY(SELECT job_id FROM free));
 
 -- name: inflight_locked_elsewhere
--- The same of runs.
+-- The same for runs.
 WITH free AS MATERIALIZED (
   SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[]) ORDER BY id FOR UPDATE SKIP LOCKED
 )
@@ -41,9 +42,9 @@ SELECT id FROM inflight
 WHERE id = ANY (%(ids)b::uuid[]) AND id <> ALL (ARRAY(SELECT id FROM free));
 
 -- name: record_ticks
--- The ticks that a run has called with success before the one that is settled now are one run of
--- history, with the attempt of the first, only under the token it was taken with. Under lock_jobs;
--- move_ticks follows.
+-- The ticks that a run has called with success before the tick that is settled now become one run
+-- of history, with the attempt of the first of them, only under the token the run was taken with.
+-- Under lock_jobs; move_ticks follows.
 WITH v AS MATERIALIZED (
   SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(reasons)b::text[],
                        {{attempt_arrays}})
@@ -63,10 +64,10 @@ SELECT id, job_id, account_id, job_version, kind, due_at, missed, 'succeeded', a
 FROM called;
 
 -- name: move_ticks
--- A run that has called further ticks of its job stands for the one that is settled now, under the id
--- that was sent with it, and the job goes on after that: its next tick is what the claim left, unless
--- somebody has changed the job since. Only under the token the run was taken with, and lock_jobs.
--- IS NOT DISTINCT FROM keeps the planner from reading all of due_held.
+-- A run that has called further ticks of its job now stands for the tick that is settled, under the
+-- id that was sent with it. The job goes on after that tick: its next firing is the one that the
+-- claim left, unless the job has been changed since. Only under the token the run was taken with,
+-- and under lock_jobs. IS NOT DISTINCT FROM keeps the planner from reading all of due_held.
 WITH v AS MATERIALIZED (
   SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(new_ids)b::uuid[],
                        %(dues)b::timestamptz[], %(numbers)b::int[], %(nexts)b::timestamptz[],
@@ -92,10 +93,11 @@ WHERE d.job_id = ANY (ARRAY[m.job_id]) AND d.version = m.job_version
   AND d.held_at IS NOT DISTINCT FROM m.next_at;
 
 -- name: settle_final
--- A run leaves inflight and enters history, with its last attempt, in one statement, only under the
--- token it was taken with; as cancelled only if it was, and then at the moment it was, unless a call
--- came to an end since: a firing that was withdrawn ahead of its time is known by that. History keeps
--- the token, so that a redelivery goes on above it.
+-- A run leaves inflight and enters history with its last attempt in one statement, only under the
+-- token it was taken with. It ends as cancelled only if it was cancelled; it then counts as settled
+-- at the instant of its cancellation, unless a call ended after that: a firing that was withdrawn
+-- ahead of its time is recognized by this. History keeps the token, so that a redelivery goes on
+-- above it.
 WITH gone AS (
   DELETE FROM inflight i
   USING unnest(%(ids)b::uuid[], %(tokens)b::int[], %(states)b::text[], %(reasons)b::text[],
@@ -121,12 +123,12 @@ FROM gone
 RETURNING id;
 
 -- name: settle_retry
--- A retry time is written, with the attempt before it if there was one, only under the token the run
--- was taken with; nobody holds it afterwards. A run cancelled meanwhile is looked at at once, and ends
--- there, for the reason it was cancelled. So is one whose receiver has said what came of it while the
--- call was under way: it is not called again, but ends as it said. A run that was never called waits
--- as one that was given back, for a destination of which nobody sends for it: it was the turn of a
--- further tick, which could not be called.
+-- A retry time is written, with the attempt before it if there was one, only under the token the
+-- run was taken with; no worker holds the run afterwards. A run that was cancelled in the meantime
+-- is checked at once, and ends there with the reason of its cancellation. A run whose receiver
+-- completed it during the call is checked at once too: it is not called again, but ends with that
+-- result. A run that was never called waits like a parked run, with an empty destination that no
+-- worker unparks: it stands for a further tick that could not be called.
 WITH again AS (
   UPDATE inflight i
   SET state = CASE WHEN i.completion IS NULL THEN 'waiting' ELSE 'running' END,
@@ -151,9 +153,9 @@ WITH again AS (
 SELECT id FROM again;
 
 -- name: settle_later
--- The receiver will say what came of it: the run is nobody's until it does, or until its deadline by
--- this clock; only under the token it was taken with. What it has said while the call was under way
--- is acted upon when it is looked at, at once, as is a cancellation.
+-- The receiver will complete the run: no worker holds it until then, or until its deadline by this
+-- clock. Only under the token it was taken with. A result that came during the call is applied when
+-- the run is checked, which is at once; so is a cancellation.
 WITH begun AS (
   UPDATE inflight i
   SET state = 'running', complete_by = now.at + make_interval(secs => v.within),

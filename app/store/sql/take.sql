@@ -1,11 +1,13 @@
 -- name: take
--- Nobody is told to begin early: `remaining` is counted by the database's clock, and the worker adds
--- it to its own monotonic clock read after the answer.
--- One sender: a run is taken once per token, by whoever presents the token, and the take raises it.
--- A cancelled run is not taken, nor one of a suspended account. The payload is that of the run's own version, even if superseded; an
--- endpoint is where it is now. What was due before its version was made was missed while the job was
--- paused: only a resumption arms a job in the past. A payload of more than `longest` bytes stays where it is until there is
--- room for it in memory (payloads): its size is known without reading it.
+-- A run is taken once per token, by whoever presents the token first, and the take raises it: so
+-- each run has one sender. A cancelled run is not taken, nor one of a suspended account.
+-- No attempt begins early: `remaining` is counted by the database's clock, and the worker adds it
+-- to its own monotonic clock, read after the answer.
+-- The payload is that of the run's own version, even if that is superseded; an endpoint is read as
+-- it is now. A payload of more than `longest` bytes, whose size is known without reading it, is
+-- left in the database until the worker has room for it in memory (payloads).
+-- A firing that was due before its version was made was missed while its job was paused: only a
+-- resumption arms a job in the past.
 WITH held AS (
   SELECT i.id
   FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
@@ -55,8 +57,8 @@ CROSS JOIN LATERAL (
   FROM (SELECT CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data) p) c;
 
 -- name: payloads
--- What the take left behind, of runs still held under this token and not cancelled: so this is as
--- good as the word on them. Found as the take finds it.
+-- The payloads that the take left in the database, of runs still held under this token and not
+-- cancelled: so this answer is as good as poll_cancellations. Found as the take finds them.
 SELECT i.id, CASE WHEN j.id IS NULL THEN s.data ELSE j.data END AS data
 FROM unnest(%(ids)b::uuid[], %(tokens)b::int[]) AS v (id, token)
 JOIN inflight i ON i.id = ANY (ARRAY[v.id])

@@ -14,7 +14,7 @@ from app.api.context import current_context
 from app.service import accounts
 from app.service.dapr import apps as dapr_apps
 from app.store import endpoints, queries
-from app.store.queries import Answer
+from app.store.queries import Rows
 from tests.api.conftest import MakeApp
 from tests.api.dapr.calls import APP, JOBS, add_app, schedule, sidecar_of, told
 from tests.factories import connect
@@ -102,7 +102,7 @@ def test_a_request_reads_few_apps_of_many(
         )
     read: list[int] = []
 
-    def run(connection: psycopg.Connection, name: str, params: Mapping[str, object]) -> Answer:
+    def run(connection: psycopg.Connection, name: str, params: Mapping[str, object]) -> Rows:
         answer = queries.run(connection, name, params)
         read.append(answer.rowcount)
         return answer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from tests.factories import one
 from tests.e2e.instance import until
+from tests.factories import one
 from tests.soak.ground import Ground
 from tests.soak.situation import Situation
 

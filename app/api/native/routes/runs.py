@@ -20,7 +20,7 @@ from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.run import Position, Run, RunState
 from app.domain.scope import Scope
-from app.service import pauses
+from app.service import manual_calls
 from app.service import runs as service
 from app.service.permissions import require_booking
 
@@ -132,7 +132,9 @@ def fire_job(job_id: UUID) -> Response:
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
     return _render_accepted(
-        service.get(current_context(), caller, pauses.fire(current_context(), caller, job_id)),
+        service.get(
+            current_context(), caller, manual_calls.call_now(current_context(), caller, job_id)
+        ),
         media_type,
     )
 

@@ -1,0 +1,36 @@
+"""Manual calls: a run of a job that somebody asks for, whatever its schedule."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from uuid6 import uuid7
+
+from app.domain.account import Caller
+from app.errors import Conflict
+from app.service import jobs, limits
+from app.service.context import Context
+from app.store import accounts, inflight, serial
+from app.store.database import driver_of
+
+
+def call_now(context: Context, caller: Caller, job_id: UUID) -> UUID:
+    """Call a job now and leave its schedule as it is; the id of the run.
+
+    A paused job is called once as well, and stays paused. Raises NotFound and LimitReached, and
+    Conflict where the job's calls must not overlap and one is under way.
+    """
+    run_id = UUID(int=uuid7().int)
+    with context.database.transaction() as connection:
+        jobs.locked(connection, caller, job_id)
+        limits.begin_run(context, connection, caller.account)
+        under_way = serial.live_run(driver_of(connection), job_id)
+        if under_way is not None:
+            raise Conflict(
+                f"The run {under_way} of this job is under way, and its calls never overlap.",
+                member="id",
+                remedy="Wait until it is settled: GET /1/runs/<id> tells when.",
+            )
+        by = accounts.called(connection, caller.key_id)
+        inflight.call_by_hand(driver_of(connection), job_id, run_id, started_by=by)
+    return run_id
