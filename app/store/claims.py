@@ -26,38 +26,30 @@ from app.store.queries import Rows, run
 
 
 class Claimed(NamedTuple):
-    """A run to ring for; `ahead` is in seconds until it may begin, negative if late.
-
-    `firings` counts the ticks it is to call.
-    """
+    """A claimed run, of which workers are to be notified."""
 
     run_id: UUID
     token: int
     account_id: int
     ahead: float
+    """Seconds until it may begin; negative: it is late."""
     reclaims: int = 0
     firings: int = 1
+    """How many ticks of its job it is to call."""
 
 
 class Claims(NamedTuple):
-    """What one claim came to.
-
-    `found` counts the due rows that it read in the order of their time, whatever came of them;
-    `postponed` has, by account, how many firings a limit held up.
-    """
+    """The result of one claim."""
 
     runs: list[Claimed]
     found: int
+    """How many due rows it read in the order of their time, whether it claimed them or not."""
     postponed: Counter[int]
+    """How many firings of each account a limit held up."""
 
 
 class _Due(NamedTuple):
-    """A job that is due, under its row lock, whose run does not begin by itself.
-
-    `crowded` where its account has more due than it may begin. Where its firing was postponed,
-    `expected_at` is when its row was to come by itself, and `bound` names the limit. `latest` is
-    the end of what is claimed now.
-    """
+    """A locked due row, of which the statement made no run."""
 
     account_id: int
     job_id: UUID
@@ -69,9 +61,13 @@ class _Due(NamedTuple):
     remaining: int | None
     recurring: bool
     crowded: bool
+    """Whether its account has more due than it may begin."""
     expected_at: datetime | None
+    """When its row was expected, where its firing was postponed."""
     bound: str | None
+    """The limit that postponed it."""
     latest: datetime = MAX_INSTANT
+    """Firings up to this instant are claimed now."""
 
 
 class _ClaimedRow(NamedTuple):
@@ -103,7 +99,7 @@ class _ClaimedRow(NamedTuple):
 
 
 class _Decided(NamedTuple):
-    """What becomes of a due row; as Rearmed, and `ends_job` where the job ends with the run."""
+    """What the claim does with a due row; `ends_job`: whether the job ends with the run."""
 
     due: _Due
     fire_at: datetime | None
@@ -112,7 +108,7 @@ class _Decided(NamedTuple):
     missed: int = 0
     left_out: int = 0
     further: tuple[datetime | None, ...] = ()
-    """Ticks that its run may call as well, and last the one after them, if any."""
+    """Further ticks that its run may call, then the tick that follows them, if any."""
 
     @property
     def firings(self) -> int:
@@ -138,12 +134,12 @@ def claim(
 ) -> Claims:
     """Claim up to `budget` jobs due within `ahead` seconds, the earliest first.
 
-    Left out are those that have been due, and in the queue, for more than `lookback` seconds. What
-    the database's clock says is believed as far as `until`: nothing is claimed that is due later,
-    and what follows is computed from there.
-    Besides, of the accounts that have postponed firings, as many as they may begin. A job whose
-    trigger cannot be evaluated fires all the same; `unreadable` is told of it, and maintenance
-    tries to re-arm it.
+    Rows that have been due, and in the queue, for more than `lookback` seconds are left out. The
+    database's clock is believed up to `until`: nothing is claimed that is due later, and next
+    firings are computed from there.
+    Besides, of the accounts that have postponed firings, as many firings are claimed as they may
+    begin. A job whose trigger cannot be evaluated fires all the same: `unreadable` is called with
+    it, and maintenance tries to re-arm it.
     """
     choice = {"budget": budget, "share": 0, "lookback": lookback, "skip": _NOBODY}
     choice |= {"most_owed": _MAX_OWED, "until": until}
@@ -209,9 +205,9 @@ def _claim(
         ticks: Counter[int] = Counter()
         for each in moving:
             ticks[each.due.account_id] += each.firings - 1
-        # Further ticks are firings, and no runs of their own.
+        # Further ticks are firings, but not runs of their own.
         postponing.count(connection, limits, numbers + ticks, sifted.postponed, counted=ticks)
-    # A run of theirs that ended while this was not committed left their ends to this.
+    # If a run of these jobs ended before this commit, ending the job was left to this claim.
     end_finished(
         connection, [each.due.job_id for each in moving if each.ends_job and not each.fire_at]
     )
@@ -222,13 +218,13 @@ def _claim(
 
 
 def _believed(due: _Due, ahead: float, until: datetime) -> _Due:
-    """With the clock as far as it is believed, and with what is claimed `ahead` of it."""
+    """The row with the clock as far as it is believed, and with the end of what is claimed."""
     now = min(due.now, until)
     return due._replace(now=now, latest=min(now + timedelta(seconds=ahead), until))
 
 
 def _bounds(limits: FiringLimits) -> dict[str, Any]:
-    """What the claiming statement is told of limits, account by account."""
+    """The limits, account by account, as parameters of the claiming statement."""
     allowed = list(limits.of.values())
     return {
         "accounts": list(limits.of),
@@ -249,7 +245,7 @@ def _firing(each: _Decided) -> postponing.Firing:
 
 
 def _left_out(each: _Decided) -> _Decided:
-    """Of a firing that is postponed: those before it that were too late, which are not made."""
+    """The firings before a postponed one that were too late, and are not made."""
     return each._replace(fire_at=None, missed=each.left_out, ends_job=False)
 
 
@@ -278,7 +274,7 @@ def _decided(
 def _move_on(
     connection: psycopg.Connection, decided: Sequence[_Decided], limits: FiringLimits
 ) -> list[Rows]:
-    """Re-arm these jobs and make their runs; the answers are read once all is under way."""
+    """Re-arm these jobs and make their runs; the rows are read once all statements are sent."""
     if not decided:
         return []
     run(
@@ -333,7 +329,7 @@ def _decide(
     unreadable: Callable[[UUID, Exception], None],
     most: int,
 ) -> _Decided:
-    """Where the trigger cannot be evaluated the job is not over, but has no next firing.
+    """Where the trigger cannot be evaluated, the job has no next firing, but does not end.
 
     `most` is how many further ticks its run may have.
     """
@@ -358,7 +354,7 @@ def _decide(
 
 
 def _ticks(trigger: Trigger, due: _Due, each: Rearmed, most: int) -> tuple[datetime | None, ...]:
-    """The further ticks that the run may call; none where a limit of the account has to be kept."""
+    """The further ticks that the run may call; none where a limit of the account applies."""
     if not isinstance(trigger, DaprSchedule) or each.fire_at is None or each.next_at is None:
         return ()
     if due.crowded or due.bound is not None or not due.serial:
@@ -374,7 +370,7 @@ def _ticks(trigger: Trigger, due: _Due, each: Rearmed, most: int) -> tuple[datet
 
 
 def _record_missed(connection: psycopg.Connection, decided: Sequence[_Decided]) -> None:
-    """Count what was missed; what no run stands for enters history by itself."""
+    """Count missed firings; those that no run stands for enter history as a run of their own."""
     missed = [each for each in decided if each.missed]
     if not missed:
         return

@@ -1,4 +1,4 @@
-"""Completions: what a receiver says of its run, kept until its call has been answered."""
+"""Completions: the result that a receiver reports of a run, kept until its call is settled."""
 
 from __future__ import annotations
 
@@ -14,19 +14,16 @@ from app.store.run_ends import Live
 
 
 class Owner(NamedTuple):
-    """Whose run it is.
-
-    `is_to_come` tells that there is none yet of that id: a worker calls a further tick under it, or
-    has just called it.
-    """
+    """The account and the job of a run."""
 
     account_id: int
     job_id: UUID
     is_to_come: bool
+    """Whether no run has that id yet: a worker calls a further tick under it, or just has."""
 
 
 def owner(connection: psycopg.Connection, run_id: UUID) -> Owner | None:
-    """Whose run it is; None where there is none."""
+    """The owner of a run; None where there is no such run."""
     first = UUID(int=max(0, run_id.int - MAX_TOGETHER))
     row = run(connection, "find_run_owner", {"run_id": run_id, "first": first}).fetchone()
     return None if row is None else Owner._make(row)
@@ -39,6 +36,6 @@ def keep(connection: psycopg.Connection, live: Live, completion: Completion) -> 
 
 
 def count_running(connection: psycopg.Connection) -> int:
-    """How many runs wait for their receiver to say what came of them."""
+    """How many runs wait for their receiver to complete them."""
     row = connection.execute("SELECT count(*) FROM inflight WHERE state = 'running'").fetchone()
     return int(row[0]) if row else 0

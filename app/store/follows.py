@@ -1,4 +1,4 @@
-"""Follows: which jobs start after which others end, told by the names of those."""
+"""Follows: which jobs start when which others end; the others are given by name."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ WHERE account_id = :account_id AND upstream = ANY (:upstreams) GROUP BY upstream
 
 
 class Before(NamedTuple):
-    """How many jobs come before others in their chains, up to a limit; whether one is among them.
+    """How many jobs come before others in their chains, up to a limit, and if one is among them.
 
     Counted by name, whether there is a job of that name or not.
     """
@@ -75,7 +75,7 @@ def insert(connection: psycopg.Connection, job_id: UUID, follows: Sequence[Follo
 
 
 def drop(connection: psycopg.Connection, job_id: UUID) -> None:
-    """Let a job start after no other any more."""
+    """Let a job start after no other."""
     run(connection, "unfollow", {"job_id": job_id})
 
 
@@ -94,7 +94,7 @@ def of_job(connection: Connection, job_id: UUID) -> tuple[Follow, ...]:
 def count_followers(
     connection: Connection, account_id: int, upstreams: Sequence[str]
 ) -> dict[str, int]:
-    """How many of the account's jobs follow each of these; none of them is left out."""
+    """How many of the account's jobs follow each of these; a name that none follows is absent."""
     params = {"account_id": account_id, "upstreams": list(upstreams)}
     rows = connection.execute(_FOLLOWERS, params)
     return dict(map(tuple, rows))

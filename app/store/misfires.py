@@ -1,4 +1,4 @@
-"""Misfires: what becomes of missed firings, as jobs say it, and as history tells it."""
+"""Misfires: the misfire policy as jobs store it, and firings that are left out as too late."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOO_LATE: Final = "not made: it was later than the misfireWindow of its job allo
 class LeftOut(NamedTuple):
     """Firings of a job that are not made, from the one due at `due_at` on.
 
-    `over` where the job has no further firing.
+    `over`: whether the job has no further firing.
     """
 
     job_id: UUID
@@ -31,14 +31,14 @@ class LeftOut(NamedTuple):
 
 
 def of_columns(policy: str | None, window: float | None) -> Misfire:
-    """What the columns `misfire` and `misfire_window` of a job stand for."""
+    """The policy that the columns `misfire` and `misfire_window` of a job hold."""
     if policy is None and window is None:
         return DEFAULT
     return Misfire(policy=None if policy is None else MisfirePolicy(policy), window=window)
 
 
 def leave_out(connection: psycopg.Connection, found: Sequence[LeftOut]) -> None:
-    """Tell of them in history, and end the jobs that are over; in the claiming transaction."""
+    """Record them in history, and end the jobs that are over; in the claiming transaction."""
     run(
         connection,
         "leave_out",

@@ -1,4 +1,4 @@
-"""Endings: runs ended by anybody but their worker, as their worker would end them."""
+"""Ends of runs by others than their worker: by a completion, an abort or a deadline."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ from app.store.unsettled import Unsettled, settlement
 
 @dataclass(frozen=True, slots=True)
 class Live(Unsettled):
-    """A run that somebody has a word to say of.
-
-    `answered` tells whether a call of it was, since it was last sent again.
-    """
+    """A locked run under way that is completed or aborted."""
 
     account_id: int
     answered: bool
+    """Whether a call of it was answered, since it was last sent again."""
     completion: str | None
 
     @property
@@ -35,7 +33,7 @@ class Live(Unsettled):
 
     @property
     def is_held(self) -> bool:
-        """Whether a worker has it: what it hears decides how the run goes on."""
+        """Whether a worker holds it: the response to its call decides how the run goes on."""
         return self.state == RunState.TAKEN
 
 
@@ -46,7 +44,7 @@ def lock(connection: psycopg.Connection, run_id: UUID) -> Live | None:
 
 
 def end(connection: psycopg.Connection, run: Live, state: RunState, reason: str | None) -> None:
-    """End the run in this transaction, and its job with it where nothing else is to come of that.
+    """End the run in this transaction, and its job with it where the job has no further firing.
 
     The jobs that may start when a serial one ends must be locked as well.
     """

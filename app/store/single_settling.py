@@ -1,4 +1,4 @@
-"""Settling apart: what one row keeps from being settled is settled without that row."""
+"""Settling one by one: where one row keeps a batch from being settled, the others are settled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SELECT set_config('lock_timeout', '100ms', true),
 
 
 class Busy(NamedTuple):
-    """A settlement to be tried later: its rows are locked elsewhere, or `error` came of it."""
+    """A settlement to try later: its rows are locked elsewhere, or it failed with `error`."""
 
     settlement: Settlement
     error: psycopg.Error | None
@@ -83,7 +83,7 @@ def settle_singly_if_needed(
 def _settle_each(
     connection: psycopg.Connection, batch: Sequence[Settlement], within: float, budget: float
 ) -> Settled:
-    """Settle these one by one, past those that cannot be; what takes too long in all is left."""
+    """Settle these one by one, past those that fail; what is left after `budget` is tried later."""
     until = time.monotonic() + budget
     parts: list[Settled] = []
     for number, each in enumerate(batch):
@@ -97,7 +97,7 @@ def _settle_each(
 def _settle_free(
     connection: psycopg.Connection, batch: Sequence[Settlement], within: float
 ) -> Settled:
-    """Settle what nobody else has locked, in one transaction that waits for next to nothing."""
+    """Settle those whose rows nobody else has locked, in one transaction that hardly waits."""
     with connection.transaction():
         connection.execute(_LIMITS, {"milliseconds": round(within * 1000)})
         locked = _locked_elsewhere(connection, batch)
@@ -109,7 +109,7 @@ def _settle_free(
 
 
 def _locked_elsewhere(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
-    """The runs that cannot be settled without waiting; the rows of all others are locked here."""
+    """The runs that cannot be settled without waiting; the rows of all others get locked."""
     final = [each for each in batch if each.state is not None]
     needed = {each.row_id: {each.job_id} for each in batch if moves_its_job(each)}
     started = following(connection, [each.job_id for each in final if each.serial])
@@ -144,7 +144,7 @@ def _settle_bare(
 def _ended(
     connection: psycopg.Connection, batch: Sequence[Settlement], written: Written
 ) -> Settled:
-    """What was written of a batch, once the jobs that it leaves nothing of have ended."""
+    """What was written of a batch, after the jobs that have nothing left are ended."""
     end_finished(connection, written.may_end)
     return Settled(
         done=tuple(each for each in batch if each.id in written.ids),

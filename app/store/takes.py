@@ -19,17 +19,11 @@ from app.store.call_options import from_document
 from app.store.queries import run
 
 Ticket = tuple[UUID, int]
-"""A run's id and the token that whoever takes or holds it must present."""
+"""A run's id, and the token that its holder, or the worker that takes it, must present."""
 
 
 class Taken(NamedTuple):
-    """A run with all that is needed to send it; a tuple, as thousands a second are made of rows.
-
-    The attempt may begin at `send_at`, which by the database's clock at the take was `remaining`
-    seconds ahead (negative: past). `planned_at`, where the run was given back, is when the attempt
-    was to begin. `url` is None where the content of the run's version is nowhere to be found,
-    `manner` where it is the usual one.
-    """
+    """A run with all that is needed to send it; a tuple, because thousands a second are made."""
 
     id: UUID
     token: int
@@ -38,23 +32,30 @@ class Taken(NamedTuple):
     job_version: int
     due_at: datetime
     send_at: datetime
+    """When the attempt may begin."""
     planned_at: datetime | None
+    """When the attempt was to begin, where the run was parked or postponed."""
     missed: int
+    """How many missed firings the run stands for besides its own."""
     ends_job: bool
+    """Whether the job has no further firing, and so ends with this run."""
     attempts: int
     reclaims: int
     remaining: float
+    """Seconds until `send_at` by the database's clock at the take; negative: it has passed."""
     url: str | None
+    """None where the content of the run's version is not kept."""
     signature: str | None
     content_type: str | None
     data: bytes | None
     attempts_before_redelivery: int = 0
     """Attempts made before the run was last sent again: its retries are counted from there."""
     manner: CallOptions | None = None
+    """None: DEFAULT_OPTIONS."""
     kind: str = RunKind.SCHEDULED
     notify_on_success: bool = False
     notify_on_failure: bool = False
-    """Whether its job wants to be told how it ends."""
+    """Whether its job wants an event when it succeeds, and when it does not."""
     serial: bool = False
     """Whether the calls of its job must not overlap."""
     dialect: str | None = Dialect.NATIVE
@@ -63,13 +64,13 @@ class Taken(NamedTuple):
     """The URL of the endpoint, None where it is not there; `url` is then relative to it."""
     sealed_token: bytes | None = None
     size: int = 0
-    """Bytes of a payload that was left behind (`payloads`); 0 where `data` is what there is."""
+    """Bytes of a payload that was left in the database (`payloads`); 0 where `data` is complete."""
     depth: int = 0
     """How many calls led to this one, one to the next."""
     missed_in_pause: bool = False
-    """Whether it was due while its job was paused, and is made because that was resumed."""
+    """Whether it was due while its job was paused, and is made because the job was resumed."""
     further: list[datetime | None] | None = None
-    """Ticks of its job that it may call as well, and last the one after them, if any."""
+    """Further ticks of its job that it may call, and after them the tick that follows, if any."""
 
 
 def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Taken]:
@@ -89,7 +90,7 @@ def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Take
 
 
 def payloads(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, bytes | None]:
-    """Of the runs held: the payloads of those still wanted; None for one that is lost."""
+    """The payloads of runs held that are still wanted; None for one that is not kept."""
     ids, tokens = columns(tickets)
     return dict(run(connection, "payloads", {"ids": ids, "tokens": tokens}).fetchall())
 
@@ -163,7 +164,7 @@ def renew_leases(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> d
 
 
 def _with_options(taken: Taken) -> Taken:
-    """With the call options read from their document, which the row has in their place."""
+    """The run with its call options read from the document that the row has in their place."""
     document: Any = taken.manner
     return taken if document is None else taken._replace(manner=from_document(document))
 

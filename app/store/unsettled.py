@@ -1,4 +1,4 @@
-"""Unsettled: runs that end, or wait on, without a call of their worker."""
+"""Unsettled: runs that end, or go on waiting, though their worker did not settle them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.store.settling import Settlement
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A run under way, locked, as far as its end by anybody but its worker depends on it."""
+    """A locked run under way, with what is needed to end it without its worker."""
 
     id: UUID
     token: int
@@ -25,7 +25,7 @@ class Unsettled:
 
 
 def settlement(run: Unsettled, state: RunState | None, reason: str | None) -> Settlement:
-    """What is to be written of a run that ends, or waits on, without a call."""
+    """The settlement of a run that ends, or goes on waiting, without a call."""
     return Settlement(
         id=run.id,
         token=run.token,
@@ -38,7 +38,7 @@ def settlement(run: Unsettled, state: RunState | None, reason: str | None) -> Se
         ends_job=run.ends_job,
         gone=False,
         attempt=None,
-        # What it was taken with is not known here: the few that end here are asked about.
+        # Whether its job wants an event is not known here: it is read for the few that end here.
         may_notify=state not in {None, RunState.CANCELLED},
         serial=run.serial,
     )
