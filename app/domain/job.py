@@ -1,4 +1,4 @@
-"""Job: what was booked, and the limits a booking must keep."""
+"""Job: what a client booked, as asked for (Booking) and as stored (Job)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_TAG: Final = 64
 
 
 class Dialect(StrEnum):
-    """In whose words a job was booked, and is told again."""
+    """The API that a job was booked through; its documents show the job in its own terms."""
 
     NATIVE = "native"
     DAPR = "dapr"
@@ -31,31 +31,31 @@ class Dialect(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Booking:
-    """What a client asks for, whatever format or path it came in; not yet checked.
-
-    `data` is the payload byte for byte as it will be delivered; None means none was given. `name`
-    is unique among the account's jobs of one dialect and endpoint; `on_success` and `on_failure`
-    are URLs told of each run's end. `endpoint` names the place of the account's that the calls go
-    to, where that is not said by `url` alone. `written` is what the dialect must tell again as the
-    client wrote it. `remaining` firings are left by the schedule, None for no limit.
-    """
+    """What a client asks for, in whatever dialect and format; app/domain/booking.py judges it."""
 
     url: str
     trigger: Trigger
     signature: str | None = None
     content_type: str | None = None
     data: bytes | None = None
+    """The payload, delivered byte for byte; None if none was given."""
     enabled: bool = True
     name: str | None = None
+    """Unique among the account's jobs of one dialect and endpoint."""
     tags: tuple[str, ...] = ()
     call_options: CallOptions = DEFAULT_OPTIONS
     misfire: Misfire = DEFAULT
     on_success: str | None = None
+    """A URL that gets an event when a run succeeds."""
     on_failure: str | None = None
+    """A URL that gets an event when a run ends otherwise."""
     dialect: Dialect = Dialect.NATIVE
     endpoint: str = ""
+    """The account's Dapr app or Fusion runner that is called; empty where `url` says it all."""
     written: Mapping[str, Any] | None = None
+    """What the dialect must show again as the client wrote it."""
     remaining: int | None = None
+    """How many firings the schedule has left; None for no limit."""
     follows: tuple[Follow, ...] = ()
 
 
@@ -73,56 +73,21 @@ class ReadOnlyMembers:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """A booking as stored; `next_at` is its next firing (UTC), None while the last is under way.
-
-    Where its calls must not overlap, the next firing may be past: it waits for the one under way.
-    `owed_at` is when a firing was due that a limit of the account postponed: then `next_at` is when
-    that is expected to be made at the latest; `owed_for` is the limit.
-    """
+    """A booking as stored."""
 
     id: UUID
     account: str
+    """The name of the account."""
     version: int
-    url: str
-    trigger: Trigger
-    signature: str | None
-    content_type: str | None
-    data: bytes | None
-    enabled: bool
+    """1 as booked; each change makes the next one."""
     next_at: datetime | None
-    name: str | None = None
-    tags: tuple[str, ...] = ()
-    call_options: CallOptions = DEFAULT_OPTIONS
-    misfire: Misfire = DEFAULT
-    on_success: str | None = None
-    on_failure: str | None = None
-    dialect: Dialect = Dialect.NATIVE
-    endpoint: str = ""
-    written: Mapping[str, Any] | None = None
-    remaining: int | None = None
-    follows: tuple[Follow, ...] = ()
+    """The next firing (UTC); None once the last has been claimed, and while the job is paused.
+
+    Of a serial job it may be past: it waits for the run that is in flight.
+    """
+    booking: Booking
     owed_at: datetime | None = None
+    """When the firing was due that a limit of the account postponed; `next_at` is then the latest
+    time at which it is expected to be made."""
     owed_for: Bound | None = None
-
-
-def booking_of(job: Job) -> Booking:
-    """What would have to be booked for this job to come of it."""
-    return Booking(
-        url=job.url,
-        trigger=job.trigger,
-        signature=job.signature,
-        content_type=job.content_type,
-        data=job.data,
-        enabled=job.enabled,
-        name=job.name,
-        tags=job.tags,
-        call_options=job.call_options,
-        misfire=job.misfire,
-        on_success=job.on_success,
-        on_failure=job.on_failure,
-        dialect=job.dialect,
-        endpoint=job.endpoint,
-        written=job.written,
-        remaining=job.remaining,
-        follows=job.follows,
-    )
+    """The limit that postponed it."""

@@ -26,8 +26,8 @@ def on_update(
     A trigger that stays as it is is not judged anew where the job is resumed, nor an instant where
     it is paused. Raises InvalidMember as first_firing does, Conflict as on_resume does.
     """
-    if booking.trigger == current.trigger:
-        if booking.enabled and not current.enabled:
+    if booking.trigger == current.booking.trigger:
+        if booking.enabled and not current.booking.enabled:
             return on_resume(connection, current, booking.misfire, now)
         if isinstance(booking.trigger, At) and not booking.enabled:
             return booking.trigger.instant
@@ -39,25 +39,25 @@ def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime)
 
     None for a standing job of which nothing is to come; of another, that raises Conflict.
     """
-    if not isinstance(job.trigger, At):
+    if not isinstance(job.booking.trigger, At):
         since = inflight.made_up_to(driver_of(connection), job.id, CANCEL_DEADLINE)
-        next_at = firing_after_pause(job.trigger, since=since, now=now, misfire=misfire)
-        if next_at is None and not is_permanent(job.trigger):
+        next_at = firing_after_pause(job.booking.trigger, since=since, now=now, misfire=misfire)
+        if next_at is None and not is_permanent(job.booking.trigger):
             raise _over(job)
         return next_at
-    if inflight.was_made(driver_of(connection), job.id, job.trigger.instant):
+    if inflight.was_made(driver_of(connection), job.id, job.booking.trigger.instant):
         raise Conflict(
-            f"Its one firing, of {format_utc(job.trigger.instant)}, was made already or is just "
-            "being made.",
+            f"The only firing, at {format_utc(job.booking.trigger.instant)}, was made already "
+            "or is just being made.",
             member="when",
             remedy="PUT another when, or DELETE the job; "
             "POST /1/runs/<id>/redeliver sends a run again.",
         )
-    return job.trigger.instant
+    return job.booking.trigger.instant
 
 
 def _over(job: Job) -> Conflict:
-    if job.dialect is Dialect.NATIVE:
+    if job.booking.dialect is Dialect.NATIVE:
         return Conflict(
             "The cron expression never fires again.",
             member="cron",
@@ -66,6 +66,6 @@ def _over(job: Job) -> Conflict:
     return Conflict(
         "The schedule never fires again.",
         member="id",
-        remedy=f"Give the job another schedule in the words of {job.dialect.title()}, "
+        remedy=f"Give the job another schedule in the words of {job.booking.dialect.title()}, "
         "or DELETE it.",
     )

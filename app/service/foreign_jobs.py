@@ -18,9 +18,10 @@ def register(dialect: Dialect, *, changed_by: str) -> None:
 
 def refuse_foreign(job: Job) -> None:
     """Raise Conflict for a job that was booked in another dialect."""
-    if job.dialect is not Dialect.NATIVE:
+    dialect, name = job.booking.dialect, job.booking.name or ""
+    if dialect is not Dialect.NATIVE:
         raise Conflict(
-            f"The job {job.id} is the {job.dialect.title()} job {quoted(job.name or '')}.",
+            f"The job {job.id} is the {dialect.title()} job {quoted(name)}.",
             member="id",
-            remedy=f"{_CHANGED_BY[job.dialect]}; pause, resume, fire and DELETE work here too.",
+            remedy=f"{_CHANGED_BY[dialect]}; pause, resume, fire and DELETE work here too.",
         )

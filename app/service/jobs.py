@@ -59,7 +59,7 @@ def create(
             permissions.require_booking(caller)
     next_at = first_firing(booking.trigger, caller.now)
     job_id = UUID(int=uuid7().int)
-    job = stored(job_id, caller.account, booking, 1, next_at if booking.enabled else None)
+    job = new_job(job_id, caller.account, booking, next_at)
     if dry_run:
         _check_own_name(context, caller.account, booking)
         usage.check(context, caller.account, _at_least([booking]))
@@ -88,7 +88,7 @@ def _create_if_valid(context: Context, caller: CachedCaller, booking: Booking) -
     with _own_name(context, caller.account, booking), context.database.session() as connection:
         if not store.insert_if_valid(connection, job_id, caller, booking, first):
             return None
-    return stored(job_id, caller.account, booking, 1, first if booking.enabled else None)
+    return new_job(job_id, caller.account, booking, first)
 
 
 @within_limits
@@ -136,8 +136,7 @@ def judge_together(context: Context, caller: Caller, bookings: Sequence[Booking]
             first = first_firing(booking.trigger, caller.now)
         except Refused as error:
             raise error.at(len(made)) from None
-        next_at = first if booking.enabled else None
-        made.append(stored(UUID(int=uuid7().int), caller.account, booking, 1, next_at))
+        made.append(new_job(UUID(int=uuid7().int), caller.account, booking, first))
     return made
 
 
@@ -248,7 +247,7 @@ def put_in_place(
     keep = superseded.keep if booking.enabled else superseded.keep_anyhow
     keep(driver_of(connection), current.id)
     store.replace(driver_of(connection), current, booking, next_at)
-    return stored(current.id, caller.account, booking, current.version + 1, next_at)
+    return next_version(current, booking, next_at)
 
 
 def delete(context: Context, caller: Caller, job_id: UUID) -> None:
@@ -332,10 +331,10 @@ def _claim_overdue(
         allowed = Allowed(per_second=limits.firings_per_second, runs=limits.runs_under_way)
         why = reason(allowed, current.owed_for)
     firings = catch_up(
-        current.trigger,
+        current.booking.trigger,
         due_at=current.owed_at or current.next_at,
         now=now + CANCEL_DEADLINE,
-        misfire=current.misfire,
+        misfire=current.booking.misfire,
         postponed=current.owed_at is not None,
     )
     overdue = [
@@ -377,30 +376,18 @@ def compare(read_only: ReadOnlyMembers, current: Job, now: datetime) -> None:
             )
 
 
-def stored(
-    job_id: UUID, account: Account, booking: Booking, version: int, next_at: datetime | None
-) -> Job:
-    """The job as it now stands."""
+def new_job(job_id: UUID, account: Account, booking: Booking, first: datetime | None) -> Job:
+    """The job that is booked; `first` is its first firing if it is enabled."""
+    next_at = first if booking.enabled else None
+    return Job(id=job_id, account=account.name, version=1, next_at=next_at, booking=booking)
+
+
+def next_version(current: Job, booking: Booking, next_at: datetime | None) -> Job:
+    """The job after a change to `booking`; nothing postpones its next firing yet."""
     return Job(
-        id=job_id,
-        account=account.name,
-        version=version,
-        url=booking.url,
-        trigger=booking.trigger,
-        signature=booking.signature,
-        content_type=booking.content_type,
-        data=booking.data,
-        enabled=booking.enabled,
+        id=current.id,
+        account=current.account,
+        version=current.version + 1,
         next_at=next_at,
-        name=booking.name,
-        tags=booking.tags,
-        call_options=booking.call_options,
-        misfire=booking.misfire,
-        on_success=booking.on_success,
-        on_failure=booking.on_failure,
-        dialect=booking.dialect,
-        endpoint=booking.endpoint,
-        written=booking.written,
-        remaining=booking.remaining,
-        follows=booking.follows,
+        booking=booking,
     )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from app.domain.account import Caller
 from app.domain.booking import check_name
 from app.domain.checks import quoted
-from app.domain.job import Booking, Job, ReadOnlyMembers, booking_of
+from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.errors import Conflict, NotFound
 from app.service import jobs
 from app.service.context import Context
@@ -64,10 +64,10 @@ def put(context: Context, caller: Caller, booking: Booking, read_only: ReadOnlyM
             except Conflict:
                 # The one conflict a booking can meet: somebody took the name just now.
                 continue
-        if booking_of(current) == booking:
+        if current.booking == booking:
             return _left_alone(current, read_only, caller.now)
         with _locked(context, caller, name) as (connection, found):
-            if found is not None and booking_of(found) == booking:
+            if found is not None and found.booking == booking:
                 return _left_alone(found, read_only, read_clock(connection))
             if found is not None:
                 replaced = jobs.replace_locked(
@@ -104,7 +104,7 @@ def _locked(context: Context, caller: Caller, name: str) -> Iterator[tuple[Conne
             with suppress(NotFound):
                 found = jobs.locked(connection, caller, job_id)
         # Read under the lock, without which no job changes its name.
-        yield connection, None if found is None or found.name != name else found
+        yield connection, None if found is None or found.booking.name != name else found
 
 
 def _unknown(name: str) -> NotFound:

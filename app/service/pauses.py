@@ -6,7 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from app.domain.account import Caller
-from app.domain.job import Job, booking_of
+from app.domain.job import Job
 from app.service import arming, jobs
 from app.service.context import Context
 from app.service.usage import within_limits
@@ -25,12 +25,12 @@ def pause(context: Context, caller: Caller, job_id: UUID) -> Job:
     with context.database.transaction() as connection:
         current = jobs.locked(connection, caller, job_id)
         inflight.cancel_all(driver_of(connection), job_id, jobs.PAUSED)
-        if not current.enabled:
+        if not current.booking.enabled:
             return current
         superseded.keep_anyhow(driver_of(connection), job_id)
-        booking = replace(booking_of(current), enabled=False)
+        booking = replace(current.booking, enabled=False)
         store.replace(driver_of(connection), current, booking, None)
-    return jobs.stored(job_id, caller.account, booking, current.version + 1, None)
+    return jobs.next_version(current, booking, None)
 
 
 @within_limits
@@ -41,11 +41,11 @@ def resume(context: Context, caller: Caller, job_id: UUID) -> Job:
     """
     with context.database.transaction() as connection:
         current = jobs.locked(connection, caller, job_id)
-        if current.enabled:
+        if current.booking.enabled:
             return current
         now = read_clock(connection)
-        next_at = arming.on_resume(connection, current, current.misfire, now)
+        next_at = arming.on_resume(connection, current, current.booking.misfire, now)
         superseded.keep(driver_of(connection), job_id)
-        booking = replace(booking_of(current), enabled=True)
+        booking = replace(current.booking, enabled=True)
         store.replace(driver_of(connection), current, booking, next_at)
-    return jobs.stored(job_id, caller.account, booking, current.version + 1, next_at)
+    return jobs.next_version(current, booking, next_at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace as replace_members
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,6 +20,7 @@ from sqlalchemy import (
 
 from app.domain.account import CachedCaller
 from app.domain.firing_rate import Bound
+from app.domain.follow import Follow
 from app.domain.job import Booking, Dialect, Job
 from app.domain.trigger import from_document, is_permanent, is_recurring, is_serial, to_document
 from app.store import call_options, follows, misfires
@@ -55,7 +55,7 @@ def insert_unfollowing(
     next_at: datetime | None,
 ) -> None:
     """As `insert_job`, of a job that follows no other: in one round trip."""
-    content = _content(booking)
+    content = _columns(booking)
     params = {
         "id": job_id,
         "account_id": account_id,
@@ -84,7 +84,7 @@ def insert_if_valid(
         "since": caller.since,
         "first": first,
         "id": job_id,
-        **_as_text(_content(booking)),
+        **_as_text(_columns(booking)),
         "recurring": is_recurring(booking.trigger),
     }
     with minding_names():
@@ -93,7 +93,7 @@ def insert_if_valid(
 
 def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[Job]) -> None:
     """Store new jobs and their due rows, all of them or none; raises NameTaken."""
-    rows = [_as_text(_content(each)) for each in jobs]
+    rows = [_as_text(_columns(each.booking)) for each in jobs]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     # An array of arrays would have to be rectangular.
     columns["tags"] = [tags and orjson.dumps(tags).decode() for tags in columns["tags"]]
@@ -101,7 +101,7 @@ def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[
         "account_id": account_id,
         "depth": current_depth(),
         "ids": [each.id for each in jobs],
-        "recurring": [is_recurring(each.trigger) for each in jobs],
+        "recurring": [is_recurring(each.booking.trigger) for each in jobs],
         "nexts": [each.next_at for each in jobs],
     }
     with minding_names():
@@ -142,10 +142,10 @@ def replace(
     """
     version = {"job_id": current.id, "version": current.version + 1}
     with minding_names():
-        run(connection, "replace_job", {**version, **_as_text(_content(booking))})
+        run(connection, "replace_job", {**version, **_as_text(_columns(booking))})
     run(connection, "replace_due", {**version, "next_at": next_at, **_schedule(booking)})
     block_next(connection, current.id)
-    if current.follows != booking.follows:
+    if current.booking.follows != booking.follows:
         follows.drop(connection, current.id)
         follows.insert(connection, current.id, booking.follows)
 
@@ -177,10 +177,7 @@ def _found(connection: Connection, query: Select[Any]) -> Job | None:
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    found = _job(row)
-    if found.dialect is not Dialect.FUSION:
-        return found
-    return replace_members(found, follows=follows.of_job(connection, found.id))
+    return _job(row, follows.of_job(connection, row.id) if row.dialect == Dialect.FUSION else ())
 
 
 def _as_text(content: dict[str, Any]) -> dict[str, Any]:
@@ -194,7 +191,8 @@ def _as_text(content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _content(booking: Booking | Job) -> dict[str, Any]:
+def _columns(booking: Booking) -> dict[str, Any]:
+    """The columns of `job` that hold a booking; `_booking` reads them back."""
     return {
         "url": booking.url,
         "signature": booking.signature,
@@ -225,20 +223,27 @@ def _schedule(booking: Booking) -> dict[str, Any]:
     }
 
 
-def _job(row: Row[Any]) -> Job:
+def _job(row: Row[Any], followed: tuple[Follow, ...]) -> Job:
     return Job(
         id=row.id,
         account=row.account,
         version=row.version,
+        next_at=row.next_at,
+        booking=_booking(row, followed),
+        owed_at=row.owed_at,
+        owed_for=None if row.owed_at is None else Bound(row.owed_for),
+    )
+
+
+def _booking(row: Row[Any], followed: tuple[Follow, ...]) -> Booking:
+    """The booking stored in a row of `job`: the inverse of `_columns`."""
+    return Booking(
         url=row.url,
         trigger=from_document(row.trigger),
         signature=row.signature,
         content_type=row.content_type,
         data=row.data,
         enabled=row.enabled,
-        next_at=row.next_at,
-        owed_at=row.owed_at,
-        owed_for=None if row.owed_at is None else Bound(row.owed_for),
         name=row.name,
         tags=tuple(row.tags or ()),
         call_options=call_options.from_document(row.manner),
@@ -249,4 +254,5 @@ def _job(row: Row[Any]) -> Job:
         endpoint=row.endpoint,
         written=row.written,
         remaining=row.remaining,
+        follows=followed,
     )

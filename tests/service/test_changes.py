@@ -119,7 +119,7 @@ def test_an_update_replaces_a_firing_that_is_claimed_but_still_ahead(
     assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
     assert one(connection, "SELECT next_at FROM due") == TOMORROW.instant
     settle(connection, [came(run)])
-    assert jobs.get(context, caller, job.id).data == b"two"
+    assert jobs.get(context, caller, job.id).booking.data == b"two"
 
 
 def test_a_job_booked_back_to_the_same_time_fires_once_in_its_newest_version(
@@ -187,7 +187,7 @@ def test_pausing_withdraws_everything_and_a_later_update_arms_again(
         context, caller, job.id, booking(QUARTERLY, enabled=False), ReadOnlyMembers()
     )
 
-    assert (paused.enabled, paused.next_at) == (False, None)
+    assert (paused.booking.enabled, paused.next_at) == (False, None)
     assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
     settle(connection, [came(run)])
     assert jobs.get(context, caller, job.id) == paused

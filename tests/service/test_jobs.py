@@ -117,7 +117,10 @@ def test_what_cannot_be_booked_together_leaves_nothing_behind(
         store.insert_jobs(
             connection,
             caller.account.id,
-            [replace(made[0], id=uuid7(), url=""), replace(made[1], id=uuid7())],
+            [
+                replace(made[0], id=uuid7(), booking=replace(made[0].booking, url="")),
+                replace(made[1], id=uuid7()),
+            ],
         )
     assert one(connection, "SELECT count(*) FROM job") == 3
     assert one(connection, "SELECT count(*) FROM due") == 3
@@ -192,7 +195,11 @@ def test_an_update_replaces_the_whole_job(
     )
 
     assert jobs.get(context, caller, job.id) == updated
-    assert (updated.version, updated.data, updated.trigger) == (2, b"two", QUARTERLY)
+    assert (updated.version, updated.booking.data, updated.booking.trigger) == (
+        2,
+        b"two",
+        QUARTERLY,
+    )
     row = connection.execute("SELECT version, recurring, next_at FROM due").fetchone()
     assert row == (2, True, updated.next_at)
 

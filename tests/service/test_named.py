@@ -243,7 +243,9 @@ def test_a_job_that_loses_the_name_meanwhile_is_not_the_one_that_is_meant(
     assert made.created
     assert made.job.id != job.id
     if ending == "renamed":
-        assert jobs.get(context, caller, job.id) == replace(job, name="renamed")
+        assert jobs.get(context, caller, job.id) == replace(
+            job, booking=replace(job.booking, name="renamed")
+        )
 
 
 def test_a_delete_leaves_a_job_that_was_renamed_before(
@@ -259,7 +261,7 @@ def test_a_delete_leaves_a_job_that_was_renamed_before(
         holder.commit()
         with pytest.raises(NotFound):
             deleted()
-    assert jobs.get(context, caller, job.id).name == "renamed"
+    assert jobs.get(context, caller, job.id).booking.name == "renamed"
 
 
 def test_a_name_that_never_rests_is_given_up(

@@ -63,7 +63,7 @@ def test_a_pause_withdraws_retries_and_is_safe_twice(
 
     paused = pauses.pause(context, caller, job.id)
 
-    assert (paused.enabled, paused.next_at, paused.version) == (False, None, 2)
+    assert (paused.booking.enabled, paused.next_at, paused.version) == (False, None, 2)
     assert jobs.get(context, caller, job.id) == paused
     end_all(connection)
     assert runs.get(context, caller, run.id).state is RunState.CANCELLED
@@ -99,7 +99,7 @@ def test_a_recurring_job_is_resumed_with_its_next_firing(context: Context, calle
 
     resumed = pauses.resume(context, caller, job.id)
 
-    assert (resumed.enabled, resumed.version, resumed.next_at) == (True, 3, job.next_at)
+    assert (resumed.booking.enabled, resumed.version, resumed.next_at) == (True, 3, job.next_at)
     assert jobs.get(context, caller, job.id) == resumed
     assert pauses.resume(context, caller, job.id) == resumed
 
@@ -168,7 +168,9 @@ def test_a_firing_that_was_made_all_the_same_is_not_made_twice(
     with pytest.raises(Conflict, match="made already"):
         resume()
 
-    assert jobs.get(context, caller, job.id) == replace(paused, trigger=At(instant=instant))
+    assert jobs.get(context, caller, job.id) == replace(
+        paused, booking=replace(paused.booking, trigger=At(instant=instant))
+    )
     assert (
         jobs.update(context, caller, job.id, booking(), ReadOnlyMembers()).next_at
         == TOMORROW.instant
@@ -185,7 +187,7 @@ def test_an_instant_that_has_passed_is_no_hindrance_to_a_pause_by_put(
         context, caller, job.id, booking(At(instant=instant), enabled=False), ReadOnlyMembers()
     )
 
-    assert not paused.enabled
+    assert not paused.booking.enabled
     another = booking(At(instant=instant - timedelta(seconds=1)))
     with pytest.raises(InvalidMember, match="not in the future"):
         jobs.update(context, caller, job.id, another, ReadOnlyMembers())
@@ -201,7 +203,7 @@ def test_a_schedule_that_ended_while_paused_cannot_be_resumed(
 
     with pytest.raises(Conflict, match="never fires again"):
         pauses.resume(context, caller, job.id)
-    assert not jobs.get(context, caller, job.id).enabled
+    assert not jobs.get(context, caller, job.id).booking.enabled
 
 
 def test_a_call_by_hand_leaves_the_schedule_as_it_is(

@@ -25,7 +25,7 @@ def paused_an_hour_ago(connection: psycopg.Connection, job: Job) -> datetime:
     """Let a job have got its version an hour ago; its first firing since."""
     paused_at = in_seconds(-3600)
     connection.execute("UPDATE job SET updated_at = %s WHERE id = %s", (paused_at, job.id))
-    return next_after(job.trigger, paused_at) or paused_at
+    return next_after(job.booking.trigger, paused_at) or paused_at
 
 
 ALL = Misfire(policy=MisfirePolicy.ALL)

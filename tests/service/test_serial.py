@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from app.domain.account import Caller
-from app.domain.job import Booking, Dialect, Job, booking_of
+from app.domain.job import Booking, Dialect, Job
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.run import RunFilter, RunKind, RunState
 from app.errors import Conflict
@@ -56,7 +56,7 @@ def taken_by_hand(connection: psycopg.Connection) -> list[Taken]:
 def test_a_job_is_told_as_it_was_booked(context: Context, caller: Caller) -> None:
     booked = book(context, caller)
 
-    assert booking_of(booked) == EVERY_MINUTE
+    assert booked.booking == EVERY_MINUTE
 
 
 def test_a_call_by_hand_waits_for_none_and_overlaps_none(
@@ -107,7 +107,7 @@ def test_a_job_that_is_replaced_goes_on_after_the_call_under_way(
 
     with context.database.transaction() as web:
         current = jobs.locked(web, caller, job.id)
-        store.replace(driver_of(web), current, booking_of(current), later)
+        store.replace(driver_of(web), current, current.booking, later)
 
     assert due_of(connection, job.id) == (None, later)
     settle(connection, [ended(run)])

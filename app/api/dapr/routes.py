@@ -96,7 +96,9 @@ def get_job(_name: str) -> Response:
         found = dapr_jobs.get(current_context(), caller, app_id, name)
     except NotFound:
         raise failures.scheduler_error(500, "NotFound", f"job not found: {name}") from None
-    return Response(documents.write(name, found.written or {}, found.data), content_type=_JSON)
+    return Response(
+        documents.write(name, found.booking.written or {}, found.booking.data), content_type=_JSON
+    )
 
 
 @dapr_routes.delete("/v1.0/jobs/<dapr_name:_name>")

@@ -17,7 +17,7 @@ from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.schedule import SavedSchedule
 from app.domain.fusion.task import Task
 from app.domain.fusion.time_triggers import TimeTriggers
-from app.domain.job import Booking, Dialect, Job, booking_of
+from app.domain.job import Booking, Dialect, Job
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.retry_policy import RetryPolicy
 from app.domain.trigger import next_after
@@ -56,7 +56,7 @@ def resource_of(text: str) -> Resource:
 def find(connection: Connection, caller: Caller, resource: Resource, app: str | None) -> Job:
     """The job of that resource, if it belongs to the app, where one is named. Raises NotFound."""
     found = find_or_none(connection, caller, resource)
-    if found is None or not apps.belongs(found.tags, app):
+    if found is None or not apps.belongs(found.booking.tags, app):
         raise no_such_job(resource, app if found is not None else None)
     return found
 
@@ -105,9 +105,9 @@ def replace(
     context: Context, connection: Connection, caller: Caller, current: Job, booking: Booking
 ) -> bool:
     """Give a locked job its next version; False where the booking is the one it has."""
-    if booking_of(current) == booking:
+    if current.booking == booking:
         return False
-    if current.enabled or booking.enabled:
+    if current.booking.enabled or booking.enabled:
         now = read_clock(connection)
         first = next_after(booking.trigger, now)
         jobs.put_in_place(context, connection, caller, current, booking, first, now=now)
@@ -169,9 +169,9 @@ def endpoint_of_kind(kind: Kind) -> str:
 def saved_schedule(job: Job) -> SavedSchedule:
     """The schedule of a job, as it was saved."""
     return SavedSchedule(
-        resource=job.name or "",
-        enabled=job.enabled,
-        source_document=(job.written or {}).get(SCHEDULE),
+        resource=job.booking.name or "",
+        enabled=job.booking.enabled,
+        source_document=(job.booking.written or {}).get(SCHEDULE),
     )
 
 

@@ -24,10 +24,10 @@ def abort(connection: Connection, job: Job, reason: str) -> bool:
     run = None if run_id is None else fusion_aborts.end_run(driver_of(connection), run_id, reason)
     if run is None:
         return False
-    if run.was_taken and job.endpoint:
-        runner = endpoints.find(connection, run.account_id, Dialect.FUSION, job.endpoint)
+    if run.was_taken and job.booking.endpoint:
+        runner = endpoints.find(connection, run.account_id, Dialect.FUSION, job.booking.endpoint)
         if runner is not None:
-            body = {"resource": job.name, "runId": str(run.id), "action": _ABORT}
+            body = {"resource": job.booking.name, "runId": str(run.id), "action": _ABORT}
             fusion_aborts.notify_runner(
                 driver_of(connection), run, url=runner.url, body=orjson.dumps(body)
             )

@@ -15,7 +15,7 @@ from app.domain.fusion import chain, time_triggers
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.schedule import SavedSchedule, Schedule, follows_of, time_triggers_of
 from app.domain.fusion.time_triggers import TimeTriggers
-from app.domain.job import Booking, Job, booking_of
+from app.domain.job import Booking, Job
 from app.domain.limits import FOLLOWERS
 from app.service import jobs as native
 from app.service import limits
@@ -49,7 +49,7 @@ def put(
     with context.database.statement() as connection:
         # Compared without a lock: claims skip a locked job, and most often nothing has changed.
         current = jobs.find_or_none(connection, caller, resource)
-    if current is not None and _wanted(current, sent, app) == booking_of(current):
+    if current is not None and _wanted(current, sent, app) == current.booking:
         return
     with context.database.transaction() as connection:
         jobs.lock(connection, caller, resource)
@@ -61,7 +61,7 @@ def put(
         if current is None:
             jobs.book(connection, caller, _with(jobs.booking_of_runner(resource, app), sent))
             return
-        if not sent.enabled and current.enabled:
+        if not sent.enabled and current.booking.enabled:
             run_abort.abort(connection, current, _DISABLED)
         jobs.replace(context, connection, caller, current, _wanted(current, sent, app))
 
@@ -72,10 +72,12 @@ def delete(context: Context, caller: Caller, resource: Resource, *, app: str | N
     with context.database.transaction() as connection:
         current = jobs.find_locked(connection, caller, resource, app)
         written = {
-            name: each for name, each in (current.written or {}).items() if name != jobs.SCHEDULE
+            name: each
+            for name, each in (current.booking.written or {}).items()
+            if name != jobs.SCHEDULE
         }
         booking = replace(
-            booking_of(current), trigger=TimeTriggers(), follows=(), enabled=True, written=written
+            current.booking, trigger=TimeTriggers(), follows=(), enabled=True, written=written
         )
         jobs.replace(context, connection, caller, current, booking)
 
@@ -90,7 +92,7 @@ def delete_job(context: Context, caller: Caller, resource: Resource, *, app: str
 
 def _wanted(current: Job, sent: Schedule, app: str | None) -> Booking:
     """The booking of the job with this schedule."""
-    return _with(replace(booking_of(current), tags=apps.with_app(current.tags, app)), sent)
+    return _with(replace(current.booking, tags=apps.with_app(current.booking.tags, app)), sent)
 
 
 def _with(booking: Booking, sent: Schedule) -> Booking:
@@ -123,7 +125,7 @@ def _refuse_followers(
     follows: Iterable[Follow],
 ) -> None:
     """Raise LimitReached where a job has too many followers already; under the account's lock."""
-    before = {each.upstream for each in (current.follows if current is not None else ())}
+    before = {each.upstream for each in (current.booking.follows if current is not None else ())}
     new = [each.upstream for each in follows if each.upstream not in before]
     if new:
         found = follow_store.count_followers(connection, caller.account.id, new)

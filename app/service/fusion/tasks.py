@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from app.domain.account import Caller
 from app.domain.fusion.resource import Kind, Resource
 from app.domain.fusion.task import Task, resource_of
-from app.domain.job import Booking, Job, booking_of
+from app.domain.job import Booking, Job
 from app.domain.limits import FUSION_TASKS
 from app.errors import Conflict
 from app.service import limits
@@ -47,7 +47,7 @@ def get(context: Context, caller: Caller, task_id: str, *, app: str | None) -> s
     """The document of a task, as JSON text. Raises NotFound."""
     with context.database.statement() as connection:
         found = jobs.find(connection, caller, _resource(task_id), app)
-    document: str = (found.written or {})[jobs.TASK]
+    document: str = (found.booking.written or {})[jobs.TASK]
     return document
 
 
@@ -94,14 +94,14 @@ def _book(
 
 def _wanted(current: Job, sent: Task, app: str | None) -> Booking:
     """The booking of the job with this task: everything but the call stays."""
-    call, now = jobs.booking_of_task(sent, None), booking_of(current)
+    call, now = jobs.booking_of_task(sent, None), current.booking
     return replace(
         now,
         url=call.url,
         content_type=call.content_type,
         data=call.data,
         call_options=call.call_options,
-        tags=apps.with_app(current.tags, app),
+        tags=apps.with_app(current.booking.tags, app),
         written={**(now.written or {}), **(call.written or {})},
     )
 

@@ -43,11 +43,11 @@ def test_jobs_are_written_each_as_one_is(media_type: str, suffix: str) -> None:
 def test_jobs_are_read_each_as_one_is(media_type: str, suffix: str) -> None:
     assert bulk_document.read(Body(golden(f"bulk.request.{suffix}"), media_type)) == [
         Booking(
-            url=job.url,
-            trigger=job.trigger,
-            signature=job.signature,
-            content_type=job.content_type,
-            data=job.data,
+            url=job.booking.url,
+            trigger=job.booking.trigger,
+            signature=job.booking.signature,
+            content_type=job.booking.content_type,
+            data=job.booking.data,
         )
         for job in (SINGLE, RECURRING)
     ]

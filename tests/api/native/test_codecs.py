@@ -29,45 +29,52 @@ RECURRING = Job(
     id=ID,
     account="example",
     version=1,
-    url="https://example.com/my-callback",
-    trigger=Cron(expression="0 15 10 ? * *"),
-    signature=None,
-    content_type=None,
-    data=None,
-    enabled=True,
     next_at=INSTANT,
+    booking=Booking(
+        url="https://example.com/my-callback",
+        trigger=Cron(expression="0 15 10 ? * *"),
+        enabled=True,
+    ),
 )
 SINGLE = Job(
     id=ID,
     account="example",
     version=1,
-    url="https://example.com/my-callback",
-    trigger=At(instant=INSTANT),
-    signature="507aaa0733464499847c930db95983f8994ae266",
-    content_type="text/plain",
-    data=b"testing",
-    enabled=True,
     next_at=INSTANT,
+    booking=Booking(
+        url="https://example.com/my-callback",
+        trigger=At(instant=INSTANT),
+        signature="507aaa0733464499847c930db95983f8994ae266",
+        content_type="text/plain",
+        data=b"testing",
+        enabled=True,
+    ),
 )
 OPTIONS = replace(
     RECURRING,
-    name="invoices",
-    tags=("billing", "nightly run"),
-    call_options=CallOptions(
-        method="PUT",
-        headers=(("Authorization", "Bearer abc"), ("X-Shop", "a <b> & c")),
-        timeout=2.5,
-        retry=RetryPolicy(max_attempts=5, schedule=(1, 2.5, 60), max_age=3600),
+    booking=replace(
+        RECURRING.booking,
+        name="invoices",
+        tags=("billing", "nightly run"),
+        call_options=CallOptions(
+            method="PUT",
+            headers=(("Authorization", "Bearer abc"), ("X-Shop", "a <b> & c")),
+            timeout=2.5,
+            retry=RetryPolicy(max_attempts=5, schedule=(1, 2.5, 60), max_age=3600),
+        ),
+        misfire=Misfire(policy=MisfirePolicy.ALL, window=86_400),
+        on_success="https://example.com/done?a=1&b=2",
+        on_failure="https://example.com/failed",
     ),
-    misfire=Misfire(policy=MisfirePolicy.ALL, window=86_400),
-    on_success="https://example.com/done?a=1&b=2",
-    on_failure="https://example.com/failed",
 )
 ZONED = replace(
     RECURRING,
-    trigger=Cron(
-        expression="0 30 2 ? * SUN",
-        local=Local(timezone="America/New_York", on_gap=OnGap.NEXT, on_overlap=OnOverlap.FIRST),
+    booking=replace(
+        RECURRING.booking,
+        trigger=Cron(
+            expression="0 30 2 ? * SUN",
+            local=Local(timezone="America/New_York", on_gap=OnGap.NEXT, on_overlap=OnOverlap.FIRST),
+        ),
     ),
 )
 JOBS = {"recurring": RECURRING, "single": SINGLE, "options": OPTIONS, "zoned": ZONED}
@@ -85,17 +92,17 @@ def test_a_job_is_written_as_in_the_spec(kind: str) -> None:
 def test_a_request_as_in_the_spec_is_read(kind: str, suffix: str) -> None:
     job = JOBS[kind]
     assert job_document.to_booking(read(golden(f"{kind}.request.{suffix}"), suffix)) == Booking(
-        url=job.url,
-        trigger=job.trigger,
-        signature=job.signature,
-        content_type=job.content_type,
-        data=job.data,
-        name=job.name,
-        tags=job.tags,
-        call_options=job.call_options,
-        misfire=job.misfire,
-        on_success=job.on_success,
-        on_failure=job.on_failure,
+        url=job.booking.url,
+        trigger=job.booking.trigger,
+        signature=job.booking.signature,
+        content_type=job.booking.content_type,
+        data=job.booking.data,
+        name=job.booking.name,
+        tags=job.booking.tags,
+        call_options=job.booking.call_options,
+        misfire=job.booking.misfire,
+        on_success=job.booking.on_success,
+        on_failure=job.booking.on_failure,
     )
 
 

@@ -88,19 +88,8 @@ def stored(booking: Booking, next_at: datetime) -> Job:
         id=UUID("03ba07bc-0c8b-4a82-9a47-c65e7a8d24af"),
         account="example",
         version=1,
-        url=booking.url,
-        trigger=booking.trigger,
-        signature=booking.signature,
-        content_type=booking.content_type,
-        data=booking.data,
-        enabled=booking.enabled,
         next_at=next_at,
-        name=booking.name,
-        tags=booking.tags,
-        call_options=booking.call_options,
-        misfire=booking.misfire,
-        on_success=booking.on_success,
-        on_failure=booking.on_failure,
+        booking=booking,
     )
 
 

@@ -49,7 +49,7 @@ def test_utf_8_utf_16_latin_1_and_ascii_are_read(body: bytes, charset: str | Non
         (declared("us-ascii").encode(), None, "not ASCII"),
         (TEXT.encode(), "us-ascii", "not ASCII"),
         # Encodings that hide what a filter looks for, or that nobody needs.
-        (declared("utf-7").encode(), None, '"utf-7" is not taken'),
+        (declared("utf-7").encode(), None, '"utf-7" is not supported'),
         (b"+ADw-job+AD4-", None, "not well-formed"),
         (declared("cp037").encode(), None, "is not supported"),
         (declared("windows-1252").encode("cp1252"), None, "is not supported"),

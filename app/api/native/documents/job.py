@@ -125,38 +125,39 @@ def to_element(document: JobDocument) -> etree._Element:
 
 def from_job(job: Job) -> JobDocument:
     """The document that shows a job of any dialect."""
-    text, encoding = (None, None) if job.data is None else payload.to_text(job.data)
-    call_options = job.call_options
+    booking = job.booking
+    text, encoding = (None, None) if booking.data is None else payload.to_text(booking.data)
+    call_options = booking.call_options
     return JobDocument(
         id=str(job.id),
         account=job.account,
         # The URL of another dialect's job is a path below its endpoint, which may move.
-        url=None if job.url.startswith("/") else job.url,
-        signature=job.signature,
-        content_type=job.content_type,
+        url=None if booking.url.startswith("/") else booking.url,
+        signature=booking.signature,
+        content_type=booking.content_type,
         data=text,
         data_encoding=encoding,
-        **schedule.render(job.trigger),
+        **schedule.render(booking.trigger),
         next=instants.format_utc(job.next_at)
-        if is_recurring(job.trigger) and job.next_at
+        if is_recurring(booking.trigger) and job.next_at
         else None,
-        enabled=None if job.enabled else False,
-        name=job.name,
-        tags=list(job.tags) or None,
+        enabled=None if booking.enabled else False,
+        name=booking.name,
+        tags=list(booking.tags) or None,
         method=call_options.method,
         headers=dict(call_options.headers) or None,
         timeout=options.without_zero_fraction(call_options.timeout),
         retry=options.render_retry(call_options.retry)
         if isinstance(call_options.retry, RetryPolicy)
         else None,
-        misfire=job.misfire.policy and str(job.misfire.policy),
-        misfire_window=options.without_zero_fraction(job.misfire.window),
-        on_success=job.on_success,
-        on_failure=job.on_failure,
-        dialect=None if job.dialect is Dialect.NATIVE else str(job.dialect),
-        endpoint=job.endpoint or None,
-        schedule=job.trigger.schedule if isinstance(job.trigger, DaprSchedule) else None,
-        remaining=job.remaining,
+        misfire=booking.misfire.policy and str(booking.misfire.policy),
+        misfire_window=options.without_zero_fraction(booking.misfire.window),
+        on_success=booking.on_success,
+        on_failure=booking.on_failure,
+        dialect=None if booking.dialect is Dialect.NATIVE else str(booking.dialect),
+        endpoint=booking.endpoint or None,
+        schedule=booking.trigger.schedule if isinstance(booking.trigger, DaprSchedule) else None,
+        remaining=booking.remaining,
     )
 
 

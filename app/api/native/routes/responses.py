@@ -108,7 +108,7 @@ def render_page(
 
 def _name_tzdata(response: Response, *jobs: Job) -> Response:
     """Name the release of the time zones if a job depends on it."""
-    triggers = (each.trigger for each in jobs)
+    triggers = (each.booking.trigger for each in jobs)
     if any(isinstance(trigger, Cron) and trigger.local is not None for trigger in triggers):
         response.headers[TZDATA] = zones.VERSION
     return response
