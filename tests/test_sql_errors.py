@@ -22,11 +22,11 @@ ROOT = Path(__file__).parent.parent
 WEB = """
 import os, sys
 from app import config, create_app, log
+from app.api.context import context_of
 from app.service import accounts
 log.configure("web")
 app = create_app(config.load(os.environ))
-with app.app_context():
-    key = accounts.create("demo")
+key = accounts.create(context_of(app), "demo")
 client = app.test_client()
 job = {
     "url": "https://example.com/PRIVATE",

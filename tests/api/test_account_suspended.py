@@ -14,6 +14,7 @@ from app.api import scopes
 from app.api.browsers import SAFE_METHODS
 from app.domain.scope import Scope
 from app.service import account_lifecycle
+from app.service.context import Context
 from tests.api.dapr.calls import APP, JOBS, add_app, schedule, sidecar_of
 from tests.api.routes import routes
 
@@ -90,7 +91,7 @@ def test_what_takes_long_tells_how_far_it_is(app: Flask, monkeypatch: pytest.Mon
     clock = iter([0.0, 1.0, 2.5, 2.5, 3.0, 5.0, 5.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
 
-    def deletes(_name: str, tell: object) -> None:
+    def deletes(_context: Context, _name: str, tell: object) -> None:
         assert callable(tell)
         for number in (0, 500, 1000, 1500):
             tell(Counter(job=number, run=0))
