@@ -1,4 +1,4 @@
-"""The web process: `app` for any WSGI server and the flask command, `front` for granian's ASGI."""
+"""The web process: `app` for any WSGI server and the flask command, `asgi` for granian's ASGI."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ except Misconfigured as error:
     sys.stderr.write(f"{error.message}\n")
     raise SystemExit(2) from None
 
-front = serving.front(app)
+asgi = serving.asgi_app(app)

@@ -7,7 +7,7 @@ from flask.cli import with_appcontext
 
 from app.api.context import current_context
 from app.command_progress import progress
-from app.commands import account, told
+from app.commands import account, report_errors
 from app.errors import NotFound
 from app.service import account_lifecycle
 
@@ -21,7 +21,7 @@ def install() -> None:
 @click.command("suspend")
 @click.argument("name")
 @with_appcontext
-@told
+@report_errors
 def suspend_account(name: str) -> None:
     """Let account NAME only read: no call is made for it, and nothing is lost, until it resumes."""
     account_lifecycle.suspend(current_context(), name)
@@ -30,7 +30,7 @@ def suspend_account(name: str) -> None:
 @click.command("resume")
 @click.argument("name")
 @with_appcontext
-@told
+@report_errors
 def resume_account(name: str) -> None:
     """Let account NAME go on; what it missed is called, or not, as its jobs say."""
     account_lifecycle.resume(current_context(), name, progress("freed"))
@@ -40,7 +40,7 @@ def resume_account(name: str) -> None:
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @with_appcontext
-@told
+@report_errors
 def delete_account(name: str, *, yes: bool) -> None:
     """Delete account NAME with its keys, jobs, runs, history, secrets and apps, for good."""
     if not yes:

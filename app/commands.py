@@ -41,7 +41,7 @@ def install(app: Flask) -> None:
         app.cli.add_command(group)
 
 
-def told(command: Callable[P, None]) -> Callable[P, None]:
+def report_errors(command: Callable[P, None]) -> Callable[P, None]:
     """The command, with failures told in one line on standard error and exit code 1."""
 
     @functools.wraps(command)
@@ -72,7 +72,7 @@ def _cause(error: WakecallError) -> str:
 
 @account.command("create")
 @click.argument("name")
-@told
+@report_errors
 def create_account(name: str) -> None:
     """Create an account; print its first API key, which is shown only now."""
     click.echo(accounts.create(current_context(), name))
@@ -110,14 +110,14 @@ def _limit_options(command: Callable[P, None]) -> Callable[P, None]:
 @account.command("limit")
 @click.argument("name")
 @_limit_options
-@told
+@report_errors
 def limit_account(name: str, **amounts: int | str | None) -> None:
     """Give account NAME limits of its own; without options, show its limits and what it uses."""
     given = {each.name: found for each in TABLE if (found := amounts[each.field]) is not None}
     if given:
-        accounts.limit(current_context(), name, given)
+        accounts.set_limits(current_context(), name, given)
         return
-    for state in limits.states(current_context(), accounts.named(current_context(), name)):
+    for state in limits.states(current_context(), accounts.get_account(current_context(), name)):
         allowed = "off" if state.allowed is None else state.allowed
         used = "" if state.used is None else f"{state.used} used"
         source = "own" if state.own else state.limit.setting
@@ -134,7 +134,7 @@ def limit_account(name: str, **amounts: int | str | None) -> None:
     "--dapr-app.",
 )
 @click.option("--dapr-app", metavar="ID", help="The Dapr app whose jobs alone it reaches.")
-@told
+@report_errors
 def create_key(account_name: str, label: str, scope: str | None, dapr_app: str | None) -> None:
     """Print a further API key of ACCOUNT, which is shown only now."""
     wanted = None if scope is None else Scope(scope)
@@ -145,10 +145,10 @@ def create_key(account_name: str, label: str, scope: str | None, dapr_app: str |
 
 @key.command("list")
 @click.argument("account_name", metavar="ACCOUNT")
-@told
+@report_errors
 def list_keys(account_name: str) -> None:
     """List the API keys of ACCOUNT: id, creation, state, scope, label and Dapr app."""
-    for each in accounts.keys(current_context(), account_name):
+    for each in accounts.list_keys(current_context(), account_name):
         state = "valid" if each.revoked_at is None else "revoked"
         bound = "" if each.app is None else f"  (Dapr app {each.app})"
         made = instants.format_utc(each.created_at)
@@ -157,7 +157,7 @@ def list_keys(account_name: str) -> None:
 
 @key.command("revoke")
 @click.argument("key_id")
-@told
+@report_errors
 def revoke_key(key_id: str) -> None:
     """Make the API key of that id (of `key list`) worthless at once."""
     accounts.revoke_key(current_context(), key_id)
@@ -169,19 +169,19 @@ def _tell_unopened(_account: Account, _error: Misconfigured) -> None:
 
 @secret.command("show")
 @click.argument("account_name", metavar="ACCOUNT")
-@told
+@report_errors
 def show_secrets(account_name: str) -> None:
     """Print the signing secrets of ACCOUNT that are valid now, newest first."""
-    for each in accounts.secrets(current_context(), account_name, unopened=_tell_unopened):
+    for each in accounts.list_secrets(current_context(), account_name, unopened=_tell_unopened):
         click.echo(each.value)
 
 
 @secret.command("list")
 @click.argument("account_name", metavar="ACCOUNT")
-@told
+@report_errors
 def list_secrets(account_name: str) -> None:
     """List the signing secrets of ACCOUNT without showing them: creation and end, newest first."""
-    for each in accounts.secrets(current_context(), account_name, unopened=_tell_unopened):
+    for each in accounts.list_secrets(current_context(), account_name, unopened=_tell_unopened):
         end = "current"
         if each.expires_at is not None:
             end = f"until {instants.format_utc(each.expires_at)}"
@@ -208,7 +208,7 @@ def _duration(_context: click.Context, _parameter: click.Parameter, text: str) -
     metavar="DURATION",
     help="How long the old secrets sign as well; 0 ends them at once.",
 )
-@told
+@report_errors
 def rotate_secret(account_name: str, overlap: timedelta) -> None:
     """Give ACCOUNT a new signing secret and print it."""
     valid = accounts.rotate_secret(

@@ -9,7 +9,7 @@ from flask.cli import with_appcontext
 
 from app.api.context import current_context
 from app.command_progress import progress
-from app.commands import secret, told
+from app.commands import report_errors, secret
 from app.service import resealing
 
 
@@ -21,7 +21,7 @@ def install() -> None:
 @click.command("reseal")
 @click.option("--dry-run", is_flag=True, help="Only tell which keys are still needed.")
 @with_appcontext
-@told
+@report_errors
 def reseal(*, dry_run: bool) -> None:
     """Seal all secrets with the first key of WAKECALL_SECRET_KEY; tell which others may go."""
     box = current_context().secret_box

@@ -6,9 +6,9 @@ import asyncio
 
 from app.api import embedded, wsgi_bridge
 from app.api.health import QuickAnswers
-from app.api.wsgi_bridge import Answer, Message, Receive, Send
+from app.api.wsgi_bridge import Message, Receive, Send, WsgiResponse
 
-_NOT_FOUND = Answer(
+_NOT_FOUND = WsgiResponse(
     status=404,
     headers=[(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"0")],
     start=b"",
@@ -40,5 +40,5 @@ class AdminPort:
             await self._serving
 
     async def _serve(self, scope: Message, _receive: Receive, send: Send) -> None:
-        answer = self._answers.answer(wsgi_bridge.environ_of(scope)) or _NOT_FOUND
+        answer = self._answers.answer(wsgi_bridge.build_environ(scope)) or _NOT_FOUND
         await wsgi_bridge.send_whole(answer, send)

@@ -19,7 +19,7 @@ from app.api.downloads import SEND_S, Downloads
 from app.api.fair_gate import FairGate, GateRefused
 from app.api.senders import SENDER, Sender, Senders
 from app.api.uploads import BODY_S, Uploads
-from app.api.wsgi_bridge import Answer, Message, Receive, Send
+from app.api.wsgi_bridge import Message, Receive, Send, WsgiResponse
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -31,7 +31,7 @@ THREADS: Final = 8
 LONG_AT_ONCE: Final = 2
 
 
-class Front:
+class AsgiApp:
     """An ASGI application around a WSGI one; holds the threads that run the latter.
 
     `begin` is called when the process starts to serve, `end` when it stops; `quick` answers what
@@ -46,7 +46,7 @@ class Front:
         *,
         begin: Callable[[], None] = lambda: None,
         end: Callable[[], Awaitable[None]] | None = None,
-        quick: Callable[[Message], Answer | None] = lambda _: None,
+        quick: Callable[[Message], WsgiResponse | None] = lambda _: None,
         threads: int = THREADS,
         share: int = THREADS // 2,
         body_s: float = BODY_S,
@@ -69,12 +69,12 @@ class Front:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        environ = wsgi_bridge.environ_of(scope)
+        environ = wsgi_bridge.build_environ(scope)
         at_once = self._quick(environ)
         if at_once is not None:
             await wsgi_bridge.send_whole(at_once, send)
             return
-        sender = environ[SENDER] = self._senders.of(environ)
+        sender = environ[SENDER] = self._senders.identify(environ)
         if "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0":
             answer = await self._answer_with_body(environ, sender, receive)
         else:
@@ -92,14 +92,16 @@ class Front:
         self._downloads.shutdown()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _answer_with_body(self, environ: Message, sender: Sender, receive: Receive) -> Answer:
+    async def _answer_with_body(
+        self, environ: Message, sender: Sender, receive: Receive
+    ) -> WsgiResponse:
         upload = await self._uploads.read(
             environ, receive, sender.account, partial(self._judge, environ, sender)
         )
         try:
-            return await self._answer(environ, sender, long=upload.placed)
+            return await self._answer(environ, sender, long=upload.acquired)
         finally:
-            self._uploads.leave(upload)
+            self._uploads.release(upload)
 
     async def _judge(self, environ: Message, sender: Sender) -> int | None:
         """The account whose valid key came with a request; None where there is none."""
@@ -109,7 +111,9 @@ class Front:
             return None
         return sender.account
 
-    async def _answer(self, environ: Message, sender: Sender, *, long: bool = False) -> Answer:
+    async def _answer(
+        self, environ: Message, sender: Sender, *, long: bool = False
+    ) -> WsgiResponse:
         """The application's answer, once it is the sender's turn; or that it has no turn."""
         if self._downloads.unread.exhausted(sender.lane):
             refusal = refusals.unread(self._downloads.unread.held(sender.lane))
@@ -122,12 +126,12 @@ class Front:
                 refusal = refusals.concurrent(refused)
         return await self._call(refusals.refused(environ, refusal))
 
-    async def _run(self, environ: Message, sender: Sender, member: Hashable) -> Answer:
+    async def _run(self, environ: Message, sender: Sender, member: Hashable) -> WsgiResponse:
         async with self._gate.slot(sender.lane, member, share=sender.max_concurrent):
             answer = await self._call(environ)
         self._senders.remember(sender, answer.status)
         return answer
 
-    async def _call(self, environ: Message) -> Answer:
+    async def _call(self, environ: Message) -> WsgiResponse:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, wsgi_bridge.run, self._app, environ)

@@ -50,7 +50,7 @@ def caller() -> Caller:
     """
     bound: Bound | None = request.environ.get(BOUND)
     if bound is not None:
-        return accounts.speak_for(current_context(), bound.account, app=bound.app)
+        return accounts.authenticate_listener(current_context(), bound.account, app=bound.app)
     return _sender(accounts.authenticate)
 
 

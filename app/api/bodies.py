@@ -31,7 +31,7 @@ _KEPT: Final = "wakecall.body"
 
 
 class BodyFailure(StrEnum):
-    """Why the front handed over no body: under the name FAILURE in the request's environment."""
+    """Why the ASGI application hands over no body; stored in the environment under FAILURE."""
 
     LONG = "long"
     SLOW = "slow"

@@ -14,7 +14,7 @@ from typing import Final
 
 from app.api import wsgi_bridge
 from app.api.shared_budget import SharedBudget
-from app.api.wsgi_bridge import Answer, Send
+from app.api.wsgi_bridge import Send, WsgiResponse
 from app.log import logger
 
 SLICE: Final = 64 * 1024
@@ -38,7 +38,7 @@ class Downloads:
         """End the threads once what they do is done."""
         self._threads.shutdown()
 
-    async def send(self, answer: Answer, owner: Hashable, send: Send) -> None:
+    async def send(self, answer: WsgiResponse, owner: Hashable, send: Send) -> None:
         """Send an answer whole, or give it up where its client reads too slowly."""
         if answer.rest is None and len(answer.start) <= SLICE:
             await wsgi_bridge.send_whole(answer, send)
@@ -53,9 +53,9 @@ class Downloads:
         except TimeoutError:
             logger.info("client.stopped_reading")
         finally:
-            self.unread.give_back(owner, size)
+            self.unread.release(owner, size)
 
-    async def _send_slices(self, answer: Answer, send: Send) -> None:
+    async def _send_slices(self, answer: WsgiResponse, send: Send) -> None:
         loop = asyncio.get_running_loop()
         begun, sent = loop.time(), 0
 

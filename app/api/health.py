@@ -1,8 +1,8 @@
 """Health: whether this process can work, or all of them together, and the figures they publish.
 
-The front answers these requests itself, from what a thread has seen a moment ago: neither a
-database that does not answer nor any number of requests that hang keeps them waiting. The routes
-are for other WSGI servers.
+The ASGI application answers these requests itself, from what a thread has read a moment ago, so
+that neither a database that does not answer nor requests that hang keep them waiting. The routes
+serve other WSGI servers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from app.api.context import current_context
 from app.api.negotiation import JSON
 from app.api.parameters import takes
 from app.api.scopes import needs_no_key
-from app.api.wsgi_bridge import Answer
+from app.api.wsgi_bridge import WsgiResponse
 from app.config import Settings
 from app.errors import Unavailable
 from app.service import health as service
@@ -35,7 +35,7 @@ _FIELDS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b
 _ALIVE: Final = b'{"status":"ok"}'
 
 MAX_QUERY: Final = 1024
-"""So many characters of a query are read: the front reads them for anybody, before all limits."""
+"""Longer queries are not read: the ASGI application reads them for anybody, before all limits."""
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -78,7 +78,7 @@ class QuickAnswers:
         self._with_metrics = with_metrics
         self._stale = _stale(path_prefix)
 
-    def answer(self, environ: Mapping[str, Any]) -> Answer | None:
+    def answer(self, environ: Mapping[str, Any]) -> WsgiResponse | None:
         """The answer to this request; None where it asks for something else."""
         path = environ["PATH_INFO"]
         if path not in {PROCESS, READY, METRICS} or environ["REQUEST_METHOD"] not in {
@@ -95,7 +95,7 @@ class QuickAnswers:
             fields.append((b"retry-after", b"1"))
         if environ["REQUEST_METHOD"] == "HEAD":
             body = b""
-        return Answer(status=status, headers=fields, start=body, rest=None)
+        return WsgiResponse(status=status, headers=fields, start=body, rest=None)
 
     def _found(self, path: str, query: str) -> tuple[int, str, bytes]:
         if path == PROCESS:

@@ -13,11 +13,11 @@ from app.api.context import current_context
 from app.domain import idempotency as domain
 from app.domain.account import Caller
 from app.service import idempotency as service
-from app.service.idempotency import Answer
+from app.service.idempotency import KeptResponse
 
 REPLAYED: Final = "Idempotency-Replayed"
 
-_NEEDLESS: Final = "repeats_come_to_the_same"
+_NATURALLY_IDEMPOTENT: Final = "naturally_idempotent"
 _FIELD: Final = "HTTP_IDEMPOTENCY_KEY"
 # What belongs to one sending of an answer, not to the answer.
 _OF_THE_SENDING: Final = frozenset({"content-length", "date", "set-cookie"})
@@ -26,12 +26,12 @@ _OF_THE_SENDING: Final = frozenset({"content-length", "date", "set-cookie"})
 _Route = TypeVar("_Route", bound=Callable[..., ResponseReturnValue])
 
 
-def needless(route: _Route) -> _Route:
+def naturally_idempotent(route: _Route) -> _Route:
     """Mark a route whose repeats come to the same by themselves: it does not read the key.
 
     Nor is it read where a request is a dry run: what only checks is checked anew.
     """
-    route.__dict__[_NEEDLESS] = True
+    route.__dict__[_NATURALLY_IDEMPOTENT] = True
     return route
 
 
@@ -41,25 +41,25 @@ class Application(Flask):
     def dispatch_request(self) -> ResponseReturnValue:
         """The answer of the request's route, or the one its key stands for."""
         keyed = _FIELD in request.environ and request.method == "POST"
-        if not keyed or request.routing_exception is not None or self._is_needless():
+        if not keyed or request.routing_exception is not None or self._is_naturally_idempotent():
             return super().dispatch_request()
-        return _once(lambda: self._answered(super(Application, self).dispatch_request))
+        return _once(lambda: self._kept_response(super(Application, self).dispatch_request))
 
-    def _is_needless(self) -> bool:
+    def _is_naturally_idempotent(self) -> bool:
         endpoint = request.endpoint or ""
-        if _NEEDLESS in vars(self.view_functions[endpoint]):
+        if _NATURALLY_IDEMPOTENT in vars(self.view_functions[endpoint]):
             return True
-        need = scopes.declared(endpoint)
+        need = scopes.declared_need(endpoint)
         return need is not None and need.dry_run is scopes.is_dry_run and scopes.is_dry_run()
 
-    def _answered(self, dispatch: Callable[[], ResponseReturnValue]) -> Answer:
+    def _kept_response(self, dispatch: Callable[[], ResponseReturnValue]) -> KeptResponse:
         """The route's answer; its failures as the problems they are told as."""
         try:
             given = dispatch()
         except Exception as error:  # noqa: BLE001 - Flask's own way of handling a view's errors
             given = self.handle_user_exception(error)
         answer = self.make_response(given)
-        return Answer(
+        return KeptResponse(
             status=answer.status_code,
             headers=tuple(
                 (name, value)
@@ -71,13 +71,13 @@ class Application(Flask):
         )
 
 
-def _once(perform: Callable[[], Answer]) -> Response:
+def _once(perform: Callable[[], KeptResponse]) -> Response:
     caller = admission.admit()
     key = domain.read_key(request.environ[_FIELD])
     if bodies.FAILURE in request.environ:
         return _without_a_body(perform)
 
-    def perform_to_be_kept() -> Answer:
+    def perform_to_be_kept() -> KeptResponse:
         g.answer_is_kept = True
         try:
             return perform()
@@ -85,12 +85,14 @@ def _once(perform: Callable[[], Answer]) -> Response:
             g.pop("answer_is_kept")
 
     fingerprint = _fingerprint(bodies.keep(), caller)
-    return _response(service.once(current_context(), caller, key, fingerprint, perform_to_be_kept))
+    return _response(
+        service.perform_once(current_context(), caller, key, fingerprint, perform_to_be_kept)
+    )
 
 
-def _without_a_body(perform: Callable[[], Answer]) -> Response:
+def _without_a_body(perform: Callable[[], KeptResponse]) -> Response:
     """The route says best what is wrong with a body that is not to be had; it may not do more."""
-    answer = service.undone(current_context(), perform)
+    answer = service.perform_and_roll_back(current_context(), perform)
     if answer.status < 400:  # noqa: PLR2004 - RFC 9110, 15.5
         bodies.read(bodies.most(request.environ))
     return _response(answer)
@@ -108,7 +110,7 @@ def _fingerprint(body: bytes, caller: Caller) -> bytes:
     return domain.fingerprint((*(text.encode() for text in (target, *fields, *apps)), body))
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: KeptResponse) -> Response:
     response = Response(answer.body, answer.status, list(answer.headers))
     if answer.replayed:
         response.headers[REPLAYED] = "true"

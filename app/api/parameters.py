@@ -54,7 +54,7 @@ def takes(
     return declare
 
 
-def declared(endpoint: str) -> Taken:
+def declared_parameters(endpoint: str) -> Taken:
     """What the view of that name takes. Raises KeyError where it declares nothing."""
     taken: Taken = vars(current_app.view_functions[endpoint])[_TAKEN]
     return taken

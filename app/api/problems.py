@@ -93,18 +93,18 @@ _UNCONFIGURED: Final = (
     "A key or setting that this needs is missing, or is another one than before. Nothing was done; "
     "the operator of this service finds the reason in its log."
 )
-_TELLERS: Final = "wakecall.tellers"
+_RENDERERS: Final = "wakecall.error_renderers"
 _NEW_KEY: Final = (
     "Send the corrected request with a new Idempotency-Key: this answer is kept for the one sent."
 )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Teller:
+class ErrorRenderer:
     """How a dialect tells failures in a form of its own, of the requests that it `covers`."""
 
     covers: Callable[[], bool]
-    tell: Callable[[errors.WakecallError], Response]
+    render: Callable[[errors.WakecallError], Response]
 
 
 def install(app: Flask) -> None:
@@ -113,15 +113,15 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _answer)
 
 
-def told_by(app: Flask, teller: Teller) -> None:
+def register_error_renderer(app: Flask, renderer: ErrorRenderer) -> None:
     """Leave the failures of the requests that a dialect covers to the dialect."""
-    app.extensions.setdefault(_TELLERS, []).append(teller)
+    app.extensions.setdefault(_RENDERERS, []).append(renderer)
 
 
 def response(error: errors.WakecallError) -> Response:
     """The failure as the request's dialect tells it, else as a problem."""
-    teller = _teller()
-    return _problem(error) if teller is None else teller.tell(error)
+    renderer = _renderer()
+    return _problem(error) if renderer is None else renderer.render(error)
 
 
 def headers_of(error: errors.WakecallError) -> dict[str, str]:
@@ -135,9 +135,9 @@ def headers_of(error: errors.WakecallError) -> dict[str, str]:
     return _HEADERS.get(type(error), {})
 
 
-def _teller() -> Teller | None:
-    tellers: list[Teller] = current_app.extensions.get(_TELLERS, [])
-    return next((each for each in tellers if each.covers()), None)
+def _renderer() -> ErrorRenderer | None:
+    renderers: list[ErrorRenderer] = current_app.extensions.get(_RENDERERS, [])
+    return next((each for each in renderers if each.covers()), None)
 
 
 def _problem(error: errors.WakecallError) -> Response:
@@ -170,7 +170,7 @@ def _answer(error: Exception) -> Response:
             error = instead
     if isinstance(error, MethodNotAllowed):
         allowed = tuple(sorted({*(error.valid_methods or ()), "OPTIONS"}))
-        if request.method == "OPTIONS" and _teller() is None:
+        if request.method == "OPTIONS" and _renderer() is None:
             return Response(status=204, headers={"Allow": ", ".join(allowed)})
         return response(errors.MethodNotOffered(printable(request.method[:20]), allowed))
     known = _translated(error)

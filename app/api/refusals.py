@@ -1,4 +1,4 @@
-"""Refusals: what the front has found out about a request before the application sees it."""
+"""Refusals: what the ASGI application decides about a request before Flask sees it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MIB: Final = 1024 * 1024
 
 
 def install(app: Flask) -> None:
-    """Let the application tell what the front refuses, and judge keys for it."""
+    """Let the application tell what the ASGI application refuses, and judge keys for it."""
     app.before_request(_before_routes)
 
 

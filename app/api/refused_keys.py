@@ -112,7 +112,7 @@ def install(app: Flask, settings: Settings) -> None:
     app.extensions[_EXTENSION] = RefusedKeys(settings.refused_keys)
 
 
-def of(app: Flask) -> RefusedKeys:
+def refused_keys_of(app: Flask) -> RefusedKeys:
     """What this application counts."""
     found: RefusedKeys = app.extensions[_EXTENSION]
     return found

@@ -54,7 +54,7 @@ def needs_no_key(view: _View) -> _View:
     return view
 
 
-def declared(endpoint: str) -> Need | None:
+def declared_need(endpoint: str) -> Need | None:
     """What the view of that name needs, None where it needs no key. Raises KeyError."""
     need: Need | None = vars(current_app.view_functions[endpoint])[_NEED]
     return need

@@ -53,7 +53,7 @@ class Sender:
 
 
 def note(environ: Mapping[str, Any], account: int, max_concurrent: int | None) -> None:
-    """Write down whose request it is, where a front has to know; no maximum where it is None."""
+    """Note the account of a request for the ASGI application; None means no maximum."""
     sender: Sender | None = environ.get(SENDER)
     if sender is not None:
         sender.account = account
@@ -88,7 +88,7 @@ class Senders:
         self._most = most
         self._known: OrderedDict[bytes, tuple[int, int | None]] = OrderedDict()
 
-    def of(self, environ: Mapping[str, Any]) -> Sender:
+    def identify(self, environ: Mapping[str, Any]) -> Sender:
         """Who sends this request, as far as is known."""
         sent = _keys_in(environ)
         found = next((self._known[each] for each in sent if each in self._known), (None, None))

@@ -1,4 +1,4 @@
-"""Serving: the web process put together: the front, the watch over health, the admin port."""
+"""Serving: puts the web process together: ASGI application, health watch and admin port."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import Flask
 from app import log
 from app.api import priority, refused_keys, web_process
 from app.api.admin import AdminPort
-from app.api.asgi import Front
+from app.api.asgi import AsgiApp
 from app.api.context import context_of
 from app.api.downloads import SEND_S
 from app.api.health import QuickAnswers
@@ -18,10 +18,10 @@ from app.config import Settings
 from app.service.health_watch import HealthWatch
 
 
-def front(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> Front:
+def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> AsgiApp:
     """What granian serves; the deadlines are the usual ones unless they are given."""
     settings: Settings = context_of(app).settings
-    refused = refused_keys.of(app)
+    refused = refused_keys.refused_keys_of(app)
     watch = HealthWatch(settings, lambda: {**refused.take_counts(), **log.take_dropped()})
     answers_with = partial(QuickAnswers, watch, path_prefix=settings.path_prefix)
     admin = None
@@ -41,7 +41,7 @@ def front(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> Fron
             await admin.stop()
         log.flush()
 
-    return Front(
+    return AsgiApp(
         app,
         begin=begin,
         end=end,

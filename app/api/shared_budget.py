@@ -19,7 +19,7 @@ class SharedBudget:
         self._held: dict[Hashable, int] = {}
         self._lock = threading.Lock()
 
-    def take(self, owner: Hashable, amount: int = 1) -> bool:
+    def acquire(self, owner: Hashable, amount: int = 1) -> bool:
         """Whether the owner may hold so much more; if so, it does from now on."""
         with self._lock:
             if self._held.get(owner, 0) + amount > self._free:
@@ -32,7 +32,7 @@ class SharedBudget:
         with self._lock:
             self._add(owner, amount)
 
-    def give_back(self, owner: Hashable, amount: int = 1) -> None:
+    def release(self, owner: Hashable, amount: int = 1) -> None:
         """Count that the owner no longer holds so much."""
         with self._lock:
             self._free += amount

@@ -43,7 +43,7 @@ class Upload:
     account: int | None
     judge: Judge
     judged: bool = False
-    placed: bool = False
+    acquired: bool = False
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
     more: bool = True
@@ -71,9 +71,9 @@ class Upload:
             self.parts.append(part)
 
     @property
-    def wants_place(self) -> bool:
+    def needs_budget(self) -> bool:
         """Whether it is longer than what anybody may send, and nobody has asked for a place yet."""
-        return self.size > MAX_DOCUMENT and not self.placed and self.failure is None
+        return self.size > MAX_DOCUMENT and not self.acquired and self.failure is None
 
     async def is_known(self) -> bool:
         """Whether it comes from an account; asks once, and only where that is not known."""
@@ -84,25 +84,25 @@ class Upload:
 
 
 class Uploads:
-    """Reads bodies; holds the places for long ones. `body_s` is how long a body may take."""
+    """Reads bodies; holds the long_bodies for long ones. `body_s` is how long a body may take."""
 
-    def __init__(self, *, body_s: float = BODY_S, places: int = MAX_LONG_BODIES) -> None:
+    def __init__(self, *, body_s: float = BODY_S, long_bodies: int = MAX_LONG_BODIES) -> None:
         self._body_s = body_s
-        self._places = SharedBudget(places)
+        self._budget = SharedBudget(long_bodies)
 
     async def read(
         self, environ: dict[str, Any], receive: Receive, account: int | None, judge: Judge
     ) -> Upload:
         """Read the body into the environment, or note there why it is not to be had.
 
-        The caller must `leave` the upload once nothing refers to the body.
+        The caller must `release` the upload once nothing refers to the body.
         """
         upload = Upload(most=bodies.most(environ), account=account, judge=judge)
         try:
             if await self._is_worth_reading(upload, environ):
                 await self._receive(upload, receive)
         except BaseException:
-            self.leave(upload)
+            self.release(upload)
             raise
         if upload.failure is None:
             environ["wsgi.input"] = BytesIO(b"".join(upload.parts))
@@ -111,11 +111,11 @@ class Uploads:
             environ[FAILURE] = upload.failure
         return upload
 
-    def leave(self, upload: Upload) -> None:
+    def release(self, upload: Upload) -> None:
         """Give the place back."""
-        if upload.placed:
-            upload.placed = False
-            self._places.give_back(upload.account)
+        if upload.acquired:
+            upload.acquired = False
+            self._budget.release(upload.account)
 
     async def _is_worth_reading(self, upload: Upload, environ: dict[str, Any]) -> bool:
         """False for what is announced as too long to be read only to be dropped."""
@@ -137,17 +137,17 @@ class Uploads:
                     if upload.size > MAX_DRAINED_UNKNOWN and not await upload.is_known():
                         break
                     upload.take(await receive())
-                    if upload.wants_place:
-                        await self._place(upload)
+                    if upload.needs_budget:
+                        await self._acquire(upload)
                         begun = now() + GRACE_S
-                    if upload.placed:
+                    if upload.acquired:
                         arrived = (upload.size - MAX_DOCUMENT) / MIN_RATE
                         deadline.reschedule(min(end, begun + arrived))
         except TimeoutError:
             upload.fail(BodyFailure.SLOW)
 
-    async def _place(self, upload: Upload) -> None:
-        if await upload.is_known() and self._places.take(upload.account):
-            upload.placed = True
+    async def _acquire(self, upload: Upload) -> None:
+        if await upload.is_known() and self._budget.acquire(upload.account):
+            upload.acquired = True
         else:
             upload.fail(BodyFailure.CROWDED)

@@ -30,7 +30,7 @@ _BASE: Final[Message] = {
 }
 
 
-class Rest:
+class ResponseRest:
     """What is left of a long answer; may be closed before any of it was asked for."""
 
     def __init__(self, pieces: Iterator[bytes], chunks: Iterable[bytes]) -> None:
@@ -49,16 +49,16 @@ class Rest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class WsgiResponse:
     """What the application answered: its first bytes, and where more of them come from."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
     start: bytes
-    rest: Rest | None
+    rest: ResponseRest | None
 
 
-def environ_of(scope: Message) -> Message:
+def build_environ(scope: Message) -> Message:
     """The request as WSGI wants it, with REQUEST_URI: the target as it came, still encoded."""
     raw, query = scope["raw_path"], scope["query_string"]
     environ = {
@@ -82,13 +82,13 @@ def environ_of(scope: Message) -> Message:
     return environ
 
 
-async def send_whole(answer: Answer, send: Send) -> None:
+async def send_whole(answer: WsgiResponse, send: Send) -> None:
     """Send an answer that is short and whole: the server takes it at once."""
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
     await send({"type": "http.response.body", "body": answer.start, "more_body": False})
 
 
-def run(app: WSGIApplication, environ: Message) -> Answer:
+def run(app: WSGIApplication, environ: Message) -> WsgiResponse:
     """The application's answer; a short one whole, a long one to be continued."""
     head: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -105,7 +105,7 @@ def run(app: WSGIApplication, environ: Message) -> Answer:
         _close(chunks)
         raise
     status, headers = head[-1]
-    return Answer(
+    return WsgiResponse(
         status=int(status[:3]),
         headers=[(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
         start=start,
@@ -113,14 +113,14 @@ def run(app: WSGIApplication, environ: Message) -> Answer:
     )
 
 
-def _read_ahead(chunks: Iterable[bytes]) -> tuple[bytes, Rest | None]:
+def _read_ahead(chunks: Iterable[bytes]) -> tuple[bytes, ResponseRest | None]:
     parts, size = [], 0
     iterator = iter(chunks)
     for chunk in iterator:
         parts.append(chunk)
         size += len(chunk)
         if size > _AT_ONCE:
-            return b"".join(parts), Rest(iterator, chunks)
+            return b"".join(parts), ResponseRest(iterator, chunks)
     _close(chunks)
     return b"".join(parts), None
 

@@ -23,7 +23,7 @@ def suspend(context: Context, name: str) -> None:
 
     A call that is under way goes on. Raises NotFound.
     """
-    owner = accounts.named(context, name)
+    owner = accounts.get_account(context, name)
     with context.database.session() as connection:
         suspension.suspend(connection, owner.id)
 
@@ -34,7 +34,7 @@ def resume(context: Context, name: str, tell: _Tell) -> None:
     What it missed is dealt with as its jobs say. Raises NotFound, and Conflict where the account is
     being deleted.
     """
-    owner = accounts.named(context, name)
+    owner = accounts.get_account(context, name)
     freed: Counter[str] = Counter()
     with context.database.session() as connection:
         if not suspension.resume(connection, owner.id):
@@ -56,7 +56,7 @@ def delete(
     One that was interrupted goes on where it was. Raises NotFound, and Unavailable where a request
     that began before goes on storing something.
     """
-    owner = accounts.named(context, name)
+    owner = accounts.get_account(context, name)
     gone: Counter[str] = Counter()
     with context.database.session() as connection:
         erasure.begin(connection, owner.id)

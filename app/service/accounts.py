@@ -55,7 +55,7 @@ def authenticate_cached(
     return known
 
 
-def speak_for(context: Context, account: str, *, app: str) -> Caller:
+def authenticate_listener(context: Context, account: str, *, app: str) -> Caller:
     """Who calls by way of a listener that is bound to an account and a Dapr app of it.
 
     Raises NotFound where the account is gone.
@@ -63,13 +63,13 @@ def speak_for(context: Context, account: str, *, app: str) -> Caller:
     with context.database.statement() as connection:
         found = store.clocked(connection, account)
     if found is None:
-        raise unknown(account)
+        raise unknown_account(account)
     return Caller(
         account=found[0], key_id="", now=found[1], app=app, scope=Scope.BOOK, suspended=found[2]
     )
 
 
-def only(context: Context) -> str | None:
+def only_account_name(context: Context) -> str | None:
     """The name of the only account there is; None where there are others, or none."""
     with context.database.statement() as connection:
         found = store.names(connection, 2)
@@ -115,13 +115,13 @@ def create(context: Context, name: str) -> str:
     return text
 
 
-def named(context: Context, account: str) -> Account:
+def get_account(context: Context, account: str) -> Account:
     """The account of that name. Raises NotFound."""
     with context.database.statement() as connection:
         return _account(store.find_account(connection, account), account)
 
 
-def limit(context: Context, name: str, amounts: Mapping[str, int | str]) -> None:
+def set_limits(context: Context, name: str, amounts: Mapping[str, int | str]) -> None:
     """Give the account limits of its own, by their names: an amount, "off" or "default".
 
     Processes heed it within 8 s. Raises InvalidMember, NotFound.
@@ -136,7 +136,7 @@ def limit(context: Context, name: str, amounts: Mapping[str, int | str]) -> None
     }
     with context.database.transaction() as connection:
         if not limit_store.change(connection, name, given=own, dropped=dropped):
-            raise unknown(name)
+            raise unknown_account(name)
         account = _account(store.find_account(connection, name), name)
     # The web puts them where the database sees them, with its own settings for all others.
     context.limit_cache.forget(account.id)
@@ -191,7 +191,7 @@ def create_key(
     return text
 
 
-def keys(context: Context, account: str) -> tuple[ApiKey, ...]:
+def list_keys(context: Context, account: str) -> tuple[ApiKey, ...]:
     """The account's keys, revoked ones included, oldest first. Raises NotFound."""
     with context.database.transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
@@ -216,7 +216,7 @@ def _log_unopened(account: Account, error: Misconfigured) -> None:
 _Tell = Callable[[Account, Misconfigured], None]
 
 
-def secrets(
+def list_secrets(
     context: Context, account: str, *, unopened: _Tell = _log_unopened
 ) -> tuple[SigningSecret, ...]:
     """The account's signing secrets that are valid now and open, newest first.
@@ -301,11 +301,11 @@ def _opened(
 
 def _account(found: Account | None, name: str) -> Account:
     if found is None:
-        raise unknown(name)
+        raise unknown_account(name)
     return found
 
 
-def unknown(name: str) -> NotFound:
+def unknown_account(name: str) -> NotFound:
     """The refusal of whoever names an account that there is not."""
     return NotFound(
         f"There is no account {name!r}.",

@@ -16,7 +16,7 @@ _DAY: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def of(context: Context, caller: Caller) -> Accuracy:
+def get_accuracy(context: Context, caller: Caller) -> Accuracy:
     """The lateness of the caller's first attempts, from some 300 rows however many there were."""
     with context.database.statement() as connection:
         recent = store.recent(connection, caller.account.id, _DAY)

@@ -37,7 +37,7 @@ def complete(
     with context.database.transaction() as connection:
         owner = store.owner(driver_of(connection), run_id)
         if owner is None or account_id not in {None, owner.account_id}:
-            raise runs.unknown(run_id)
+            raise runs.unknown_run(run_id)
         if owner.is_to_come:
             raise Unavailable(
                 f"The answer to the call of {run_id} is not stored yet; try again shortly."
@@ -50,7 +50,7 @@ def complete(
             _complete(connection, live, completion)
         run = history.find(connection, owner.account_id, run_id)
         if run is None:
-            raise runs.unknown(run_id)
+            raise runs.unknown_run(run_id)
         if live is None and run.state != completion.state:
             raise _over(run)
         return run

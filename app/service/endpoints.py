@@ -84,7 +84,7 @@ def get(context: Context, account: Account, dialect: Dialect, name: str) -> Endp
     return _endpoint(found)
 
 
-def listed(
+def list_endpoints(
     context: Context,
     account: Account,
     dialect: Dialect,

@@ -21,7 +21,7 @@ _HOURS: Final = int(KEPT_FOR.total_seconds()) // 3600
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class KeptResponse:
     """What a request came to, as HTTP tells it; a `secret` one is sealed where it is kept."""
 
     status: int
@@ -34,15 +34,19 @@ class Answer:
 class _Undone(Exception):
     """The answer is given, but neither kept nor is anything that was done for it."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: KeptResponse) -> None:
         super().__init__()
         self.answer = answer
 
 
 @within_limits
-def once(
-    context: Context, caller: Caller, key: str, fingerprint: bytes, perform: Callable[[], Answer]
-) -> Answer:
+def perform_once(
+    context: Context,
+    caller: Caller,
+    key: str,
+    fingerprint: bytes,
+    perform: Callable[[], KeptResponse],
+) -> KeptResponse:
     """The answer of `perform`, or of the request that came with this key before.
 
     What is done and the answer that tells of it are one transaction: a process that dies leaves
@@ -68,7 +72,7 @@ def once(
         return undone.answer
 
 
-def undone(context: Context, perform: Callable[[], Answer]) -> Answer:
+def perform_and_roll_back(context: Context, perform: Callable[[], KeptResponse]) -> KeptResponse:
     """The answer of `perform`, of which nothing else remains."""
     try:
         with context.database.unit_of_work():
@@ -77,11 +81,11 @@ def undone(context: Context, perform: Callable[[], Answer]) -> Answer:
         return undone.answer
 
 
-def _leave(answer: Answer) -> NoReturn:
+def _leave(answer: KeptResponse) -> NoReturn:
     raise _Undone(answer)
 
 
-def _performed(connection: Connection, perform: Callable[[], Answer]) -> Answer:
+def _performed(connection: Connection, perform: Callable[[], KeptResponse]) -> KeptResponse:
     """A final answer; a refusal comes without anything that was done before it was known."""
     savepoint = connection.begin_nested()
     answer = perform()
@@ -100,7 +104,7 @@ def _performed(connection: Connection, perform: Callable[[], Answer]) -> Answer:
     return answer
 
 
-def _replay(context: Context, kept: store.StoredAnswer, fingerprint: bytes) -> Answer:
+def _replay(context: Context, kept: store.StoredAnswer, fingerprint: bytes) -> KeptResponse:
     if kept.fingerprint != fingerprint:
         raise KeyReused(
             f"Another request came with this {HEADER} within the last {_HOURS} hours.",
@@ -118,12 +122,12 @@ def _replay(context: Context, kept: store.StoredAnswer, fingerprint: bytes) -> A
             member=HEADER,
             remedy="GET what the request was to make or to change (/1/secrets for a new secret).",
         ) from error
-    return Answer(
+    return KeptResponse(
         status=kept.status, headers=kept.headers, body=body, secret=kept.sealed, replayed=True
     )
 
 
-def _stored(context: Context, answer: Answer, fingerprint: bytes) -> store.StoredAnswer:
+def _stored(context: Context, answer: KeptResponse, fingerprint: bytes) -> store.StoredAnswer:
     body = answer.body
     if answer.secret:
         body = context.secret_box.seal(b64encode(body).decode("ascii"))

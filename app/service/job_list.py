@@ -22,7 +22,7 @@ class JobIds:
 
 
 @contextmanager
-def ids(context: Context, caller: Caller, tags: Sequence[str] = ()) -> Iterator[JobIds]:
+def list_ids(context: Context, caller: Caller, tags: Sequence[str] = ()) -> Iterator[JobIds]:
     """The ids of the caller's jobs that bear all of `tags`, oldest first, in flat memory.
 
     Raises InvalidMember for a list that takes too long to be made in one piece.
@@ -40,7 +40,7 @@ def ids(context: Context, caller: Caller, tags: Sequence[str] = ()) -> Iterator[
         ) from None
 
 
-def page_of_ids(
+def list_page_of_ids(
     context: Context, caller: Caller, tags: Sequence[str], *, after: UUID | None, limit: int
 ) -> tuple[list[UUID], bool]:
     """Up to `limit` of these ids, those after `after`; and whether there are more."""

@@ -181,7 +181,7 @@ def get(context: Context, caller: Caller, job_id: UUID) -> Job:
     with context.database.statement() as connection:
         found = store.find(connection, caller.account.id, job_id)
     if found is None:
-        raise unknown(job_id)
+        raise unknown_job(job_id)
     return found
 
 
@@ -197,12 +197,12 @@ def update(
     """
     check_booking(context, booking)
     with _own_name(context, caller.account, booking), context.database.transaction() as connection:
-        current = locked(connection, caller, job_id)
+        current = get_locked(connection, caller, job_id)
         refuse_foreign(current)
-        return replace_locked(context, connection, caller, current, booking, read_only)
+        return make_next_version(context, connection, caller, current, booking, read_only)
 
 
-def replace_locked(
+def make_next_version(
     context: Context,
     connection: Connection,
     caller: Caller,
@@ -215,12 +215,12 @@ def replace_locked(
     Raises InvalidMember, Conflict; NameTaken where the booking bears another job's name.
     """
     now = read_clock(connection)
-    compare(read_only, current, now)
+    check_read_only(read_only, current, now)
     first = arming.on_update(connection, current, booking, now)
-    return put_in_place(context, connection, caller, current, booking, first, now=now)
+    return store_next_version(context, connection, caller, current, booking, first, now=now)
 
 
-def put_in_place(
+def store_next_version(
     context: Context,
     connection: Connection,
     caller: Caller,
@@ -246,7 +246,7 @@ def put_in_place(
         inflight.cancel_all(driver_of(connection), current.id, PAUSED)
     keep = superseded.keep if booking.enabled else superseded.keep_anyhow
     keep(driver_of(connection), current.id)
-    store.replace(driver_of(connection), current, booking, next_at)
+    store.update_job(driver_of(connection), current, booking, next_at)
     return next_version(current, booking, next_at)
 
 
@@ -260,7 +260,7 @@ def delete(context: Context, caller: Caller, job_id: UUID) -> None:
             delete_locked(connection, job_id)
             return
         if not inflight.cancel_left(driver_of(connection), caller.account.id, job_id, _DELETED):
-            raise unknown(job_id)
+            raise unknown_job(job_id)
         superseded.drop(driver_of(connection), job_id)
 
 
@@ -271,7 +271,7 @@ def delete_locked(connection: Connection, job_id: UUID) -> None:
     superseded.drop(driver_of(connection), job_id)
 
 
-def unknown(job_id: UUID) -> NotFound:
+def unknown_job(job_id: UUID) -> NotFound:
     """The one answer for a job that is not the caller's and for one that is nobody's."""
     return NotFound(
         f"There is no job {job_id}.",
@@ -280,13 +280,13 @@ def unknown(job_id: UUID) -> NotFound:
     )
 
 
-def locked(connection: Connection, caller: Caller, job_id: UUID) -> Job:
+def get_locked(connection: Connection, caller: Caller, job_id: UUID) -> Job:
     """The job as its last word has it, under its lock. Raises NotFound."""
     if not store.lock(driver_of(connection), caller.account.id, job_id):
-        raise unknown(job_id)
+        raise unknown_job(job_id)
     found = store.find(connection, caller.account.id, job_id)
     if found is None:
-        raise unknown(job_id)
+        raise unknown_job(job_id)
     return found
 
 
@@ -356,7 +356,7 @@ def _after_kept(
     return next_after(booking.trigger, kept)
 
 
-def compare(read_only: ReadOnlyMembers, current: Job, now: datetime) -> None:
+def check_read_only(read_only: ReadOnlyMembers, current: Job, now: datetime) -> None:
     """Refuse a document whose read-only members contradict what is stored; raises InvalidMember.
 
     A `next` that has come by now was right when it was read: a firing lies between. So near ahead

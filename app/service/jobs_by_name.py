@@ -70,7 +70,7 @@ def put(context: Context, caller: Caller, booking: Booking, read_only: ReadOnlyM
             if found is not None and found.booking == booking:
                 return _left_alone(found, read_only, read_clock(connection))
             if found is not None:
-                replaced = jobs.replace_locked(
+                replaced = jobs.make_next_version(
                     context, connection, caller, found, booking, read_only
                 )
                 return Put(job=replaced, created=False)
@@ -90,7 +90,7 @@ def delete(context: Context, caller: Caller, name: str) -> None:
 
 
 def _left_alone(current: Job, read_only: ReadOnlyMembers, now: datetime) -> Put:
-    jobs.compare(read_only, current, now)
+    jobs.check_read_only(read_only, current, now)
     return Put(job=current, created=False)
 
 
@@ -102,7 +102,7 @@ def _locked(context: Context, caller: Caller, name: str) -> Iterator[tuple[Conne
         found: Job | None = None
         if job_id is not None:
             with suppress(NotFound):
-                found = jobs.locked(connection, caller, job_id)
+                found = jobs.get_locked(connection, caller, job_id)
         # Read under the lock, without which no job changes its name.
         yield connection, None if found is None or found.booking.name != name else found
 

@@ -22,7 +22,7 @@ def call_now(context: Context, caller: Caller, job_id: UUID) -> UUID:
     """
     run_id = UUID(int=uuid7().int)
     with context.database.transaction() as connection:
-        jobs.locked(connection, caller, job_id)
+        jobs.get_locked(connection, caller, job_id)
         limits.begin_run(context, connection, caller.account)
         under_way = serial.live_run(driver_of(connection), job_id)
         if under_way is not None:

@@ -23,13 +23,13 @@ def pause(context: Context, caller: Caller, job_id: UUID) -> Job:
     asked for by hand before. Raises NotFound.
     """
     with context.database.transaction() as connection:
-        current = jobs.locked(connection, caller, job_id)
+        current = jobs.get_locked(connection, caller, job_id)
         inflight.cancel_all(driver_of(connection), job_id, jobs.PAUSED)
         if not current.booking.enabled:
             return current
         superseded.keep_anyhow(driver_of(connection), job_id)
         booking = replace(current.booking, enabled=False)
-        store.replace(driver_of(connection), current, booking, None)
+        store.update_job(driver_of(connection), current, booking, None)
     return jobs.next_version(current, booking, None)
 
 
@@ -40,12 +40,12 @@ def resume(context: Context, caller: Caller, job_id: UUID) -> Job:
     Raises NotFound, and Conflict where nothing is left to come of it.
     """
     with context.database.transaction() as connection:
-        current = jobs.locked(connection, caller, job_id)
+        current = jobs.get_locked(connection, caller, job_id)
         if current.booking.enabled:
             return current
         now = read_clock(connection)
         next_at = arming.on_resume(connection, current, current.booking.misfire, now)
         superseded.keep(driver_of(connection), job_id)
         booking = replace(current.booking, enabled=True)
-        store.replace(driver_of(connection), current, booking, next_at)
+        store.update_job(driver_of(connection), current, booking, next_at)
     return jobs.next_version(current, booking, next_at)

@@ -30,7 +30,7 @@ _BATCH_COUNTED: Final = 5000
 
 
 @contextmanager
-def of_job(
+def list_runs_of_job(
     context: Context, caller: Caller, job_id: UUID, *, after: Position | None, limit: int
 ) -> Iterator[Iterator[Run]]:
     """The newest `limit` runs of a job, also of one that has ended; raises NotFound.
@@ -41,12 +41,12 @@ def of_job(
     with context.database.transaction() as connection:
         found = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit)
         if not found and job_store.find(connection, caller.account.id, job_id) is None:
-            raise jobs.unknown(job_id)
+            raise jobs.unknown_job(job_id)
         yield history.runs_of(connection, found)
 
 
 @contextmanager
-def listed(
+def list_runs(
     context: Context, caller: Caller, wanted: RunFilter, *, after: Position | None, limit: int
 ) -> Iterator[Iterator[Run]]:
     """The newest `limit` of the account's runs that the filter means, live and settled.
@@ -59,7 +59,7 @@ def listed(
 
 
 @contextmanager
-def attempts(
+def list_attempts(
     context: Context, caller: Caller, run_id: UUID, *, before: int, limit: int
 ) -> Iterator[Iterator[Attempt]]:
     """The newest `limit` attempts of a run with numbers below `before`; raises NotFound.
@@ -175,11 +175,11 @@ def _send_again(
 def _find(connection: Connection, caller: Caller, run_id: UUID) -> Run:
     run = history.find(connection, caller.account.id, run_id)
     if run is None:
-        raise unknown(run_id)
+        raise unknown_run(run_id)
     return run
 
 
-def unknown(run_id: UUID) -> NotFound:
+def unknown_run(run_id: UUID) -> NotFound:
     """The refusal of an id that is no run of the caller's."""
     return NotFound(
         f"There is no run {run_id}.",

@@ -133,7 +133,7 @@ def lock(connection: psycopg.Connection, account_id: int, job_id: UUID) -> bool:
     return run(connection, "lock_job", params).fetchone() is not None
 
 
-def replace(
+def update_job(
     connection: psycopg.Connection, current: Job, booking: Booking, next_at: datetime | None
 ) -> None:
     """Give a locked job its next version; raises NameTaken, and the transaction is void then.

@@ -183,7 +183,7 @@ def _insert_route(stage: Stage) -> Iterator[int]:
 
 def _ours(command: str) -> str:
     """The web's command line with another application."""
-    words = command.replace(" wsgi:front ", " bench.yardsticks.insert_route:front ")
+    words = command.replace(" wsgi:asgi ", " bench.yardsticks.insert_route:asgi ")
     if words == command:
-        raise Failed("The line `web` of the Procfile does not name wsgi:front.")
+        raise Failed("The line `web` of the Procfile does not name wsgi:asgi.")
     return words

@@ -1,6 +1,6 @@
 """Insert route: a Flask route that stores one row and does nothing else; the limit of a create.
 
-Served like Wakecall's web, with the same front, engine and session settings.
+Served like Wakecall's web, with the same ASGI application, engine and session settings.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from uuid6 import uuid7
 
 from app.api import web_process
-from app.api.asgi import Front
+from app.api.asgi import AsgiApp
 from app.config import Settings, load
 from app.store import engine
 from app.store.database import Database
@@ -69,4 +69,4 @@ def _insert() -> Response:
 
 
 if "DATABASE_URL" in os.environ:
-    front = Front(create_app(load(os.environ)), begin=partial(web_process.start, "info"))
+    asgi = AsgiApp(create_app(load(os.environ)), begin=partial(web_process.start, "info"))

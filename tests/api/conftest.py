@@ -118,5 +118,5 @@ def web_key(web_environ: dict[str, str]) -> str:
 @pytest.fixture(scope="module")
 def web(web_environ: dict[str, str]) -> Iterator[Web]:
     """A real web server with one worker process and little patience."""
-    with serving(web_environ, "tests.api.short_deadlines_app:front") as running:
+    with serving(web_environ, "tests.api.short_deadlines_app:asgi") as running:
         yield running

@@ -8,7 +8,7 @@ import signal
 from flask import Response, request
 from sqlalchemy import Connection
 
-from app.api.asgi import Front
+from app.api.asgi import AsgiApp
 from app.store import idempotency
 from app.store.idempotency import StoredAnswer
 from wsgi import app
@@ -34,4 +34,4 @@ def _after(response: Response) -> Response:
 
 
 idempotency.keep = _dying_keep
-front = Front(app)
+asgi = AsgiApp(app)

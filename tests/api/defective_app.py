@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.api.scopes import needs_no_key
 from app.service.health_watch import HealthWatch
-from wsgi import app, front
+from wsgi import app, asgi
 
 _refresh = HealthWatch.refresh
 
@@ -35,4 +35,4 @@ def defect() -> str:
 
 HealthWatch.refresh = _end_or_refresh  # type: ignore[assignment, method-assign] # that is the point
 
-__all__ = ["front"]
+__all__ = ["asgi"]

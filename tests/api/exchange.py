@@ -1,4 +1,4 @@
-"""Exchanges with a front without a server: what is sent to it, and what it sends."""
+"""Exchanges with an ASGI application without a server: what is sent to it, and what it sends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.api import senders
-from app.api.asgi import Front
+from app.api.asgi import AsgiApp
 from app.domain import key
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def chunk(body: bytes, *, more: bool = False) -> Message:
 
 
 class Exchange:
-    """One request through a front; keeps what the application saw and what was sent."""
+    """One request through an ASGI application; keeps what the application saw and what was sent."""
 
     def __init__(
         self, arriving: Iterable[Message] = (), chunks: Iterable[bytes] = (b"ok",)
@@ -67,8 +67,8 @@ class Exchange:
         self.sent.append(message)
 
     def run(self, scope: Message, **options: float) -> Message:
-        front = Front(self.app, body_s=options.get("body_s", 30), send_s=options.get("send_s", 30))
-        asyncio.run(front(scope, self.receive, self.send))
+        asgi = AsgiApp(self.app, body_s=options.get("body_s", 30), send_s=options.get("send_s", 30))
+        asyncio.run(asgi(scope, self.receive, self.send))
         return self.seen
 
     @property

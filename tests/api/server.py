@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 def _deployed() -> str:
     """The options that the Procfile gives, less where to listen and how many."""
-    web = procfile(ROOT / "Procfile")["web"].removeprefix("granian ").replace("wsgi:front ", "")
+    web = procfile(ROOT / "Procfile")["web"].removeprefix("granian ").replace("wsgi:asgi ", "")
     given = re.sub(r"\$\{\w+:-(.*?)\}", r"\1", web)
     return re.sub(r"--(?:host|port|workers) \S+ ", "", given)
 
@@ -92,7 +92,7 @@ def threads(process: int) -> int:
 @contextmanager
 def serving(
     environ: Mapping[str, str],
-    target: str = "wsgi:front",
+    target: str = "wsgi:asgi",
     workers: int = 1,
     stderr: IO[bytes] | int | None = None,
     **options: str,

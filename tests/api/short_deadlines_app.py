@@ -5,4 +5,4 @@ from __future__ import annotations
 from app.api import serving
 from wsgi import app
 
-front = serving.front(app, body_s=1.5, send_s=1.5)
+asgi = serving.asgi_app(app, body_s=1.5, send_s=1.5)

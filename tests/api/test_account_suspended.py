@@ -33,7 +33,7 @@ def test_every_route_that_changes_something_is_refused_and_every_other_answered(
     assert run(app, "suspend", "account-1") == (0, "", "")
     for each in routes(app):
         with app.app_context():
-            need = scopes.declared(each.endpoint)
+            need = scopes.declared_need(each.endpoint)
         body: Any = {"json": {}} if each.path == "/1/runs/redeliver" else {}
         answer = client.open(each.path, method=each.method, **body)
         changes = (

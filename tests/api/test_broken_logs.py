@@ -20,7 +20,7 @@ def test_requests_are_answered_whatever_becomes_of_the_log(
 ) -> None:
     with (
         BROKEN[kind]() as stderr,
-        serving(web_environ, "tests.api.defective_app:front", stderr=stderr) as web,
+        serving(web_environ, "tests.api.defective_app:asgi", stderr=stderr) as web,
     ):
         sent = request("POST", "/1/jobs", ONCE, X_API_Key=web_key, Content_Type="application/json")
         assert ask(web, sent).status == 201
@@ -42,7 +42,7 @@ def test_a_thread_that_ends_takes_its_process_down_and_another_takes_over(
     environ = {**web_environ, "END": f"{end}"}
     with (
         full_pipe() as stderr,
-        serving(environ, "tests.api.defective_app:front", stderr=stderr) as web,
+        serving(environ, "tests.api.defective_app:asgi", stderr=stderr) as web,
     ):
         (before,) = web.workers()
         # The server takes a worker that ends within its first seconds for one that never runs.

@@ -1,4 +1,4 @@
-"""The front without a server: answers that are long, and clients that read them slowly or not."""
+"""The ASGI application without a server: long answers, and clients that read them slowly or not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.api import downloads, wsgi_bridge
-from app.api.asgi import Front
+from app.api.asgi import AsgiApp
 from app.api.downloads import MAX_UNREAD, SLICE
 from tests.api.exchange import KEYS, Exchange, Message, application, scope_of
 
@@ -86,7 +86,7 @@ def test_a_long_answer_must_be_read_at_a_least_rate() -> None:
 
 def test_who_leaves_answers_unread_is_refused_and_others_are_not() -> None:
     exchange = Exchange(chunks=[b"x" * (MAX_UNREAD // 2 + 1)])
-    front = Front(exchange.app)
+    asgi = AsgiApp(exchange.app)
     refused: list[bool] = []
     answered = asyncio.Semaphore(0)
 
@@ -96,7 +96,7 @@ def test_who_leaves_answers_unread_is_refused_and_others_are_not() -> None:
             answered.release()
             await asyncio.Event().wait()
 
-        await front(
+        await asgi(
             scope_of("GET", account=account, x_api_key=KEYS[account]), exchange.receive, send
         )
 

@@ -92,7 +92,7 @@ def test_figures_are_told_from_the_first_request_on(
 ) -> None:
     assert web_key
     with serving(
-        {**web_environ, "SLOWLY": "0.5"}, "tests.api.defective_app:front", workers=2
+        {**web_environ, "SLOWLY": "0.5"}, "tests.api.defective_app:asgi", workers=2
     ) as web:
         assert {ask(web, request("GET", "/metrics")).status for _ in range(10)} == {200}
 

@@ -40,7 +40,7 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 
 def limit(app: Flask, **amounts: int | str) -> None:
     with app.app_context():
-        accounts.limit(current_context(), "account-1", amounts)
+        accounts.set_limits(current_context(), "account-1", amounts)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_exactly_as_many_jobs_are_booked_as_the_account_may_have(
     with app.app_context():
         dapr_apps.put(
             current_context(),
-            accounts.named(current_context(), "account-1"),
+            accounts.get_account(current_context(), "account-1"),
             "app",
             url=URL,
             token=None,
@@ -178,7 +178,7 @@ def test_what_replaces_a_job_is_not_a_new_one_and_counts_what_it_is_longer(
     with app.app_context():
         dapr_apps.put(
             current_context(),
-            accounts.named(current_context(), "account-1"),
+            accounts.get_account(current_context(), "account-1"),
             "app",
             url=URL,
             token=None,
@@ -213,7 +213,7 @@ def test_a_refusal_is_told_in_the_words_of_its_dialect(app: Flask, client: Flask
     with app.app_context():
         dapr_apps.put(
             current_context(),
-            accounts.named(current_context(), "account-1"),
+            accounts.get_account(current_context(), "account-1"),
             "app",
             url=URL,
             token=None,
@@ -249,7 +249,7 @@ def test_a_changed_limit_holds_at_once_and_a_setting_from_the_first_booking(
     assert statuses == [201, 201, 403]
     for amount, status in ((3, 201), (3, 403), ("off", 201), ("default", 403)):
         with client.application.app_context():
-            accounts.limit(current_context(), "account-1", {"jobs": amount})
+            accounts.set_limits(current_context(), "account-1", {"jobs": amount})
         assert client.post("/1/jobs", json=ONCE).status_code == status
     del app
 

@@ -60,7 +60,7 @@ def refused(answer: TestResponse) -> str | None:
 
 def test_every_route_declares_its_parameters(app: Flask) -> None:
     with app.app_context():
-        declared = {each: parameters.declared(each.endpoint) for each in routes(app)}
+        declared = {each: parameters.declared_parameters(each.endpoint) for each in routes(app)}
     for route, taken in declared.items():
         native = route.path.startswith("/1/")
         assert taken.ignoring == (not native), route
@@ -76,7 +76,7 @@ def test_every_route_refuses_what_it_does_not_declare_and_takes_what_it_does(
         if route.is_public:
             continue
         with app.app_context():
-            taken = parameters.declared(route.endpoint)
+            taken = parameters.declared_parameters(route.endpoint)
         unknown = None if taken.ignoring else "unheardOf"
         assert refused(asked(client, route, unheardOf="1")) == unknown, route
         for name in DRY_RUNS:
@@ -89,7 +89,7 @@ def test_every_route_refuses_what_it_does_not_declare_and_takes_what_it_does(
 def test_what_is_given_once_is_not_given_twice(app: Flask, client: FlaskClient) -> None:
     for route in routes(app):
         with app.app_context():
-            taken = parameters.declared(route.endpoint)
+            taken = parameters.declared_parameters(route.endpoint)
         for name in () if taken.ignoring else taken.once:
             answer = client.open(f"{route.path}?{name}=1&{name}=1", method=route.method)
             document = answer.get_json()

@@ -98,7 +98,7 @@ def test_the_type_of_a_problem_that_the_front_tells_leads_to_its_meaning(
 
 
 def stale_metrics(path_prefix: str) -> dict[str, Any]:
-    """The problem that the front tells of figures that have not come."""
+    """The problem that the ASGI application tells of figures that have not come."""
     watch = create_autospec(HealthWatch, instance=True)
     watch.metrics.return_value = None
     quick = QuickAnswers(watch, with_metrics=True, path_prefix=path_prefix)

@@ -61,13 +61,13 @@ def test_what_is_left_is_told(make_app: MakeApp, redis_url: str) -> None:
     app = make_app(WAKECALL_RATE_LIMIT="1000", REDIS_URL=redis_url)
     with app.app_context():
         key = accounts.create(current_context(), "mine")
-        accounts.limit(current_context(), "mine", {"requestsPerSecond": 100})
+        accounts.set_limits(current_context(), "mine", {"requestsPerSecond": 100})
     answer = client_of(app, key).get("/1/jobs")
     assert answer.headers["RateLimit-Policy"] == '"requests";q=100;w=1'
     assert answer.headers["RateLimit"] == '"requests";r=99;t=1'
     assert "RateLimit" not in app.test_client().get("/1/jobs").headers
     with app.app_context():
-        accounts.limit(current_context(), "mine", {"requestsPerSecond": "off"})
+        accounts.set_limits(current_context(), "mine", {"requestsPerSecond": "off"})
     app = make_app(WAKECALL_RATE_LIMIT="1000", REDIS_URL=redis_url)
     assert "RateLimit" not in client_of(app, key).get("/1/jobs").headers
 

@@ -37,12 +37,12 @@ def test_guesses_from_one_network_end_in_429_and_valid_keys_never_do(make_app: M
     problem = answer.get_json()
     assert (problem["limit"], problem["allowed"], problem["used"]) == ("refusedKeys", 3, 7)
     assert 0 < int(answer.headers["Retry-After"]) <= WINDOW_S
-    counted = refused_keys.of(app).take_counts()
+    counted = refused_keys.refused_keys_of(app).take_counts()
     assert counted == {
         (counters.UNAUTHENTICATED, counters.REFUSED): 8,
         (counters.UNAUTHENTICATED, counters.MISSING): 1,
     }
-    assert refused_keys.of(app).take_counts() == {}
+    assert refused_keys.refused_keys_of(app).take_counts() == {}
 
 
 def test_other_dialects_are_limited_too(make_app: MakeApp) -> None:

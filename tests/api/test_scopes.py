@@ -64,7 +64,7 @@ def asked(client: FlaskClient, route: Route) -> TestResponse:
 def test_every_route_says_what_it_needs_of_a_key_or_that_it_needs_none(app: Flask) -> None:
     with app.app_context():
         for each in routes(app):
-            assert (scopes.declared(each.endpoint) is None) == each.is_public, each
+            assert (scopes.declared_need(each.endpoint) is None) == each.is_public, each
 
 
 def test_a_get_that_needs_more_than_reading_is_one_of_secrets(app: Flask) -> None:
@@ -72,7 +72,7 @@ def test_a_get_that_needs_more_than_reading_is_one_of_secrets(app: Flask) -> Non
         needs = {
             each.path: need.scope
             for each in routes(app)
-            if each.method == "GET" and (need := scopes.declared(each.endpoint)) is not None
+            if each.method == "GET" and (need := scopes.declared_need(each.endpoint)) is not None
         }
     assert {path for path, scope in needs.items() if scope is not Scope.READ} == {"/1/secrets"}
 
@@ -87,7 +87,7 @@ def test_a_key_reaches_the_routes_of_its_scope_and_no_others(
     refused = set()
     for each in routes(app):
         with app.app_context():
-            need = scopes.declared(each.endpoint)
+            need = scopes.declared_need(each.endpoint)
         answer = asked(client, each)
         told = (each.method, each.path, answer.status_code)
         assert is_refused(answer) == (need is not None and not scope.covers(need.scope)), told
@@ -208,7 +208,7 @@ def test_a_bound_key_reaches_the_jobs_of_its_app_and_no_other_route(app: Flask) 
     bound = with_key(app, bound=APP)
     for each in routes(app):
         with app.app_context():
-            need = scopes.declared(each.endpoint)
+            need = scopes.declared_need(each.endpoint)
         answer = asked(bound, each)
         assert is_refused(answer) == (need is not None and not need.of_app), each
         assert is_refused(answer) or answer.status_code not in {401, 403}, each

@@ -31,14 +31,14 @@ def basic(user: str, password: str) -> str:
 )
 def test_a_key_is_known_again_however_it_is_sent(sent: dict[str, str]) -> None:
     known = Senders()
-    first = known.of(environ(X_API_KEY=ONE))
+    first = known.identify(environ(X_API_KEY=ONE))
     assert (first.account, first.lane, first.member) == (None, None, "192.0.2.1")
     senders.note({SENDER: first}, 7, 3)
     known.remember(first, 200)
-    again = known.of(environ(**sent))
+    again = known.identify(environ(**sent))
     assert (again.account, again.max_concurrent, again.member) == (7, 3, None)
     known.remember(again, 401)
-    assert known.of(environ(X_API_KEY=ONE)).account is None
+    assert known.identify(environ(X_API_KEY=ONE)).account is None
 
 
 @pytest.mark.parametrize(
@@ -52,31 +52,31 @@ def test_a_key_is_known_again_however_it_is_sent(sent: dict[str, str]) -> None:
     ],
 )
 def test_what_is_not_a_key_is_not_remembered(sent: dict[str, str]) -> None:
-    sender = Senders().of(environ(**sent))
+    sender = Senders().identify(environ(**sent))
     assert (sender.keys, sender.account) == ((), None)
 
 
 def test_of_two_keys_none_is_learnt_or_forgotten() -> None:
     known = Senders()
-    both = known.of(environ(X_API_KEY=ONE, DAPR_API_TOKEN=TWO))
+    both = known.identify(environ(X_API_KEY=ONE, DAPR_API_TOKEN=TWO))
     senders.note({SENDER: both}, 7, None)
     known.remember(both, 200)
-    assert known.of(environ(X_API_KEY=ONE)).account is None
-    one = known.of(environ(X_API_KEY=ONE))
+    assert known.identify(environ(X_API_KEY=ONE)).account is None
+    one = known.identify(environ(X_API_KEY=ONE))
     senders.note({SENDER: one}, 7, None)
     known.remember(one, 200)
-    known.remember(known.of(environ(X_API_KEY=ONE, DAPR_API_TOKEN=TWO)), 401)
-    assert known.of(environ(X_API_KEY=ONE)).account == 7
+    known.remember(known.identify(environ(X_API_KEY=ONE, DAPR_API_TOKEN=TWO)), 401)
+    assert known.identify(environ(X_API_KEY=ONE)).account == 7
 
 
 def test_few_keys_are_remembered() -> None:
     known = Senders(most=1)
     for number, each in enumerate((ONE, TWO)):
-        sender = known.of(environ(X_API_KEY=each))
+        sender = known.identify(environ(X_API_KEY=each))
         senders.note({SENDER: sender}, number, None)
         known.remember(sender, 200)
-    assert known.of(environ(X_API_KEY=ONE)).account is None
-    assert known.of(environ(X_API_KEY=TWO)).account == 1
+    assert known.identify(environ(X_API_KEY=ONE)).account is None
+    assert known.identify(environ(X_API_KEY=TWO)).account == 1
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,17 @@ from app.api.shared_budget import SharedBudget
 def test_an_owner_takes_half_and_newcomers_find_something_left() -> None:
     budget = SharedBudget(16)
     for owner, most in (("a", 8), ("b", 4), ("c", 2), ("d", 1)):
-        assert [budget.take(owner) for _ in range(most + 1)] == [True] * most + [False]
-    assert budget.take("e")
+        assert [budget.acquire(owner) for _ in range(most + 1)] == [True] * most + [False]
+    assert budget.acquire("e")
     assert budget.held("b") == 4
 
 
 def test_what_is_given_back_is_free_again() -> None:
     budget = SharedBudget(2)
-    assert budget.take("a")
-    assert not budget.take("a")
-    budget.give_back("a")
-    assert budget.take("b")
+    assert budget.acquire("a")
+    assert not budget.acquire("a")
+    budget.release("a")
+    assert budget.acquire("b")
     assert (budget.held("a"), budget.held("b")) == (0, 1)
 
 
@@ -23,5 +23,5 @@ def test_only_who_holds_something_is_over_what_is_left() -> None:
     budget.add("a", 25)
     assert budget.exhausted("a")
     assert not budget.exhausted("b")
-    budget.give_back("a", 25)
+    budget.release("a", 25)
     assert not budget.exhausted("a")

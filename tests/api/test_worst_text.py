@@ -149,13 +149,15 @@ def test_long_queries_are_read_fast_also_with_a_key(
 def test_a_field_that_is_sent_over_and_over_is_joined_fast(app: Flask) -> None:
     fields = [(b"accept", b"a")] * (SIZE // 10)
 
-    assert is_fast(lambda fields: wsgi_bridge.environ_of(scope("GET", "/1/jobs", fields)), fields)
+    assert is_fast(
+        lambda fields: wsgi_bridge.build_environ(scope("GET", "/1/jobs", fields)), fields
+    )
 
 
 def status_of(app: Flask, method: str, path: str, fields: dict[str, str], query: str = "") -> int:
     """The status of a request as the gateway hands it over."""
     named = [(name.encode(), value.encode("latin-1")) for name, value in fields.items()]
-    return wsgi_bridge.run(app, wsgi_bridge.environ_of(scope(method, path, named, query))).status
+    return wsgi_bridge.run(app, wsgi_bridge.build_environ(scope(method, path, named, query))).status
 
 
 def scope(

@@ -65,7 +65,7 @@ PLACES: dict[str, Place] = {
             # The longest that is read.
             lambda _: repeated("%41=&")(health.MAX_QUERY),
         ),
-        # The front reads it in its event loop, where every other request waits.
+        # The ASGI application reads it in its event loop, where every other request waits.
         limit_s=0.01,
     ),
     "Idempotency-Key": Place(

@@ -14,11 +14,11 @@ EVERY = RunFilter(states=frozenset(RunState))
 
 def of_job(context: Context, caller: Caller, job_id: UUID, limit: int = 10) -> tuple[Run, ...]:
     """The newest runs of a job."""
-    with runs.of_job(context, caller, job_id, after=None, limit=limit) as found:
+    with runs.list_runs_of_job(context, caller, job_id, after=None, limit=limit) as found:
         return tuple(found)
 
 
 def of_account(context: Context, caller: Caller, wanted: RunFilter = EVERY) -> tuple[Run, ...]:
     """The newest runs of an account."""
-    with runs.listed(context, caller, wanted, after=None, limit=10) as found:
+    with runs.list_runs(context, caller, wanted, after=None, limit=10) as found:
         return tuple(found)

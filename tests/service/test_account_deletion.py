@@ -39,7 +39,7 @@ def furnish(context: Context, connection: psycopg.Connection) -> Callable[[str],
 
     def give(name: str) -> None:
         accounts.create(context, name)
-        owner = accounts.named(context, name)
+        owner = accounts.get_account(context, name)
         dapr_apps.put(context, owner, "shop", url="http://127.0.0.1:6200", token="x")
         runners.put(context, owner, "spark", url="http://127.0.0.1:6201")
         for due_in in (-3, -2, -1, 600):
@@ -91,11 +91,11 @@ def test_nothing_of_a_deleted_account_is_left_and_all_of_others_is(
     context: Context, connection: psycopg.Connection, furnish: Callable[[str], None]
 ) -> None:
     furnish("kept")
-    kept = owned(connection, accounts.named(context, "kept").id)
+    kept = owned(connection, accounts.get_account(context, "kept").id)
     attempts = one(connection, "SELECT count(*) FROM attempt")
     content = one(connection, "SELECT count(*) FROM superseded")
     furnish("gone")
-    owner = accounts.named(context, "gone")
+    owner = accounts.get_account(context, "gone")
     before = owned(connection, owner.id)
     assert all(before.values()), before
     waits: list[float] = []
@@ -103,13 +103,13 @@ def test_nothing_of_a_deleted_account_is_left_and_all_of_others_is(
     account_lifecycle.delete(context, "gone", quiet, wait=waits.append)
 
     assert set(owned(connection, owner.id).values()) == {0}
-    assert owned(connection, accounts.named(context, "kept").id) == kept
+    assert owned(connection, accounts.get_account(context, "kept").id) == kept
     assert one(connection, "SELECT count(*) FROM attempt") == attempts
     assert one(connection, "SELECT count(*) FROM superseded") == content
     # Runs were held by a worker: their leases were waited for, once.
     assert waits == [5.0]
     with pytest.raises(NotFound):
-        accounts.named(context, "gone")
+        accounts.get_account(context, "gone")
     accounts.create(context, "gone")
 
 
@@ -117,7 +117,7 @@ def test_a_deletion_that_was_interrupted_anywhere_goes_on(
     context: Context, connection: psycopg.Connection, furnish: Callable[[str], None]
 ) -> None:
     furnish("gone")
-    owner = accounts.named(context, "gone")
+    owner = accounts.get_account(context, "gone")
     for steps in range(1, 7):
         with context.database.session() as driver:
             erasure.begin(driver, owner.id)
@@ -135,7 +135,7 @@ def test_from_its_beginning_on_no_key_of_it_is_valid_and_it_is_not_resumed(
 ) -> None:
     key = accounts.create(context, "demo")
     with context.database.session() as driver:
-        erasure.begin(driver, accounts.named(context, "demo").id)
+        erasure.begin(driver, accounts.get_account(context, "demo").id)
 
     with pytest.raises(Unauthenticated):
         accounts.authenticate(context, key, account=None)

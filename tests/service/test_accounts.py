@@ -63,7 +63,7 @@ def test_a_revoked_key_stops_at_once_and_the_others_go_on(context: Context) -> N
     with pytest.raises(Unauthenticated):
         accounts.authenticate(context, first, account=None)
     assert accounts.authenticate(context, second, account=None).account.name == "demo"
-    told = {key.label: key.revoked_at is None for key in accounts.keys(context, "demo")}
+    told = {key.label: key.revoked_at is None for key in accounts.list_keys(context, "demo")}
     assert told == {"first": False, "laptop": True}
 
 
@@ -83,11 +83,11 @@ def test_a_rotated_secret_leaves_the_old_one_valid_for_the_overlap(
     context: Context, connection: psycopg.Connection
 ) -> None:
     accounts.create(context, "demo")
-    (old,) = accounts.secrets(context, "demo")
+    (old,) = accounts.list_secrets(context, "demo")
     assert old.expires_at is None
 
     new, retired = accounts.rotate_secret(context, "demo", overlap=timedelta(hours=1))
-    assert accounts.secrets(context, "demo") == (new, retired)
+    assert accounts.list_secrets(context, "demo") == (new, retired)
     assert (new.expires_at, retired.value, retired.created_at) == (None, old.value, old.created_at)
     assert retired.expires_at is not None
     assert retired.expires_at - new.created_at <= timedelta(hours=1)
@@ -106,7 +106,7 @@ def test_secrets_that_ended_are_gone_with_the_next_rotation(
 
 def test_no_secret_outlives_the_overlap_of_a_later_rotation(context: Context) -> None:
     accounts.create(context, "demo")
-    (old,) = accounts.secrets(context, "demo")
+    (old,) = accounts.list_secrets(context, "demo")
     middle, _ = accounts.rotate_secret(context, "demo", overlap=timedelta(days=2))
 
     newest, *others = accounts.rotate_secret(context, "demo", overlap=timedelta(hours=1))
@@ -119,7 +119,7 @@ def test_no_secret_outlives_the_overlap_of_a_later_rotation(context: Context) ->
     assert first == others[1]
 
     (alone,) = accounts.rotate_secret(context, "demo", overlap=timedelta(0))
-    assert accounts.secrets(context, "demo") == (alone,)
+    assert accounts.list_secrets(context, "demo") == (alone,)
 
 
 def test_only_so_many_secrets_sign_at_once(
@@ -128,13 +128,13 @@ def test_only_so_many_secrets_sign_at_once(
     accounts.create(context, "demo")
     for _ in range(MAX_SECRETS - 1):
         accounts.rotate_secret(context, "demo", overlap=timedelta(hours=1))
-    before = accounts.secrets(context, "demo")
+    before = accounts.list_secrets(context, "demo")
     assert len(before) == MAX_SECRETS
 
     with pytest.raises(Conflict) as refused:
         accounts.rotate_secret(context, "demo", overlap=timedelta(minutes=1))
     assert (refused.value.member, "0 ends" in refused.value.remedy) == ("overlap", True)
-    assert accounts.secrets(context, "demo") == before
+    assert accounts.list_secrets(context, "demo") == before
 
     connection.execute(
         "UPDATE signing_secret SET expires_at = clock_timestamp()"
@@ -146,7 +146,7 @@ def test_only_so_many_secrets_sign_at_once(
 
 def test_secrets_are_unreadable_at_rest(context: Context, connection: psycopg.Connection) -> None:
     accounts.create(context, "demo")
-    (secret,) = accounts.secrets(context, "demo")
+    (secret,) = accounts.list_secrets(context, "demo")
     sealed = bytes(one(connection, "SELECT sealed FROM signing_secret"))
 
     assert secret.value.encode() not in sealed
@@ -178,8 +178,8 @@ def test_a_taken_name_and_unknown_ones_are_told_of(context: Context, caller: Cal
         accounts.create(context, "demo")
     for call in (
         lambda: accounts.create_key(context, "nobody", ""),
-        lambda: accounts.keys(context, "nobody"),
-        lambda: accounts.secrets(context, "nobody"),
+        lambda: accounts.list_keys(context, "nobody"),
+        lambda: accounts.list_secrets(context, "nobody"),
         lambda: accounts.rotate_secret(context, "nobody", overlap=timedelta(0)),
         lambda: accounts.revoke_key(context, "0000000000"),
     ):

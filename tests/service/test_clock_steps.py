@@ -87,7 +87,7 @@ def test_secrets_of_the_future_are_rotated_and_end(
 
     rotated = accounts.rotate_secret(context, "demo", overlap=timedelta(0))
 
-    assert accounts.secrets(context, "demo") == rotated[:1]
+    assert accounts.list_secrets(context, "demo") == rotated[:1]
 
 
 @pytest.mark.parametrize("state", [None, RunState.FAILED])

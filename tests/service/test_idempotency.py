@@ -17,7 +17,7 @@ from app.domain.native.trigger import Cron
 from app.errors import NotFound, StillRunning, Unavailable
 from app.service import jobs
 from app.service.context import Context
-from app.service.idempotency import Answer, once, undone
+from app.service.idempotency import KeptResponse, perform_and_roll_back, perform_once
 from tests.factories import one
 
 BOOKING = Booking(url="http://127.0.0.1/", trigger=Cron(expression="0 0 12 ? * *"))
@@ -26,18 +26,18 @@ JOBS = "SELECT count(*) FROM job"
 KEPT = "SELECT count(*) FROM kept_answer"
 
 
-def booking(context: Context, caller: Caller, status: int) -> Callable[[], Answer]:
+def booking(context: Context, caller: Caller, status: int) -> Callable[[], KeptResponse]:
     """Books a job, changes its mind about another, and answers with this status."""
 
-    def perform() -> Answer:
+    def perform() -> KeptResponse:
         job = jobs.create(context, caller, BOOKING)
         jobs.delete(context, caller, jobs.create(context, caller, BOOKING).id)
-        return Answer(status=status, headers=(("A", "b"),), body=str(job.id).encode())
+        return KeptResponse(status=status, headers=(("A", "b"),), body=str(job.id).encode())
 
     return perform
 
 
-def never() -> Answer:
+def never() -> KeptResponse:
     raise AssertionError("done twice")
 
 
@@ -53,12 +53,12 @@ def test_an_answer_and_what_it_tells_of_go_together(
     stored: int,
     kept: int,
 ) -> None:
-    answer = once(context, caller, "k", PRINT, booking(context, caller, status))
+    answer = perform_once(context, caller, "k", PRINT, booking(context, caller, status))
 
     assert (answer.status, answer.replayed) == (status, False)
     assert (one(connection, JOBS), one(connection, KEPT)) == (stored, kept)
     if kept:
-        again = once(context, caller, "k", PRINT, never)
+        again = perform_once(context, caller, "k", PRINT, never)
         assert (again.status, again.headers, again.body, again.replayed) == (
             status,
             (("A", "b"),),
@@ -70,7 +70,7 @@ def test_an_answer_and_what_it_tells_of_go_together(
 def test_what_is_done_to_be_undone_leaves_nothing(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    assert undone(context, booking(context, caller, 201)).status == 201
+    assert perform_and_roll_back(context, booking(context, caller, 201)).status == 201
     assert (one(connection, JOBS), one(connection, KEPT)) == (0, 0)
 
 
@@ -79,40 +79,42 @@ def test_a_key_is_held_by_one_request_and_by_nobody_after_it(
 ) -> None:
     before = copy_context()
 
-    def meanwhile() -> Answer:
+    def meanwhile() -> KeptResponse:
         # Another connection: this one's lock would not stop itself.
         with pytest.raises(StillRunning):
-            before.run(lambda: once(context, caller, "k", PRINT, never))
-        return Answer(status=404, headers=(), body=b"")
+            before.run(lambda: perform_once(context, caller, "k", PRINT, never))
+        return KeptResponse(status=404, headers=(), body=b"")
 
-    assert once(context, caller, "k", PRINT, meanwhile).status == 404
-    assert once(context, caller, "k", PRINT, booking(context, caller, 201)).replayed is False
+    assert perform_once(context, caller, "k", PRINT, meanwhile).status == 404
+    assert (
+        perform_once(context, caller, "k", PRINT, booking(context, caller, 201)).replayed is False
+    )
 
 
 def test_a_session_that_is_ended_in_the_middle_stores_nothing(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    def cut() -> Answer:
+    def cut() -> KeptResponse:
         booking(context, caller, 201)()
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        return Answer(status=201, headers=(), body=b"")
+        return KeptResponse(status=201, headers=(), body=b"")
 
     with pytest.raises(Unavailable):
-        once(context, caller, "k", PRINT, cut)
+        perform_once(context, caller, "k", PRINT, cut)
     assert (one(connection, JOBS), one(connection, KEPT)) == (0, 0)
-    assert once(context, caller, "k", PRINT, booking(context, caller, 201)).status == 201
+    assert perform_once(context, caller, "k", PRINT, booking(context, caller, 201)).status == 201
 
 
 def test_one_that_stopped_in_the_middle_is_overtaken_and_never_finishes(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     elsewhere = copy_context()
-    overtaking: list[Answer] = []
+    overtaking: list[KeptResponse] = []
 
-    def stop() -> Answer:
+    def stop() -> KeptResponse:
         answer = booking(context, caller, 201)()
         give_up = time.monotonic() + 60
         while not overtaking:
@@ -120,16 +122,18 @@ def test_one_that_stopped_in_the_middle_is_overtaken_and_never_finishes(
             with suppress(StillRunning):
                 overtaking.append(
                     elsewhere.run(
-                        lambda: once(context, caller, "k", PRINT, booking(context, caller, 201))
+                        lambda: perform_once(
+                            context, caller, "k", PRINT, booking(context, caller, 201)
+                        )
                     )
                 )
             time.sleep(0.1)  # nothing tells when a session was ended for idling
         return answer
 
     with pytest.raises(Unavailable):
-        once(context, caller, "k", PRINT, stop)
+        perform_once(context, caller, "k", PRINT, stop)
     assert one(connection, "SELECT id::text FROM job") == overtaking[0].body.decode()
-    assert once(context, caller, "k", PRINT, never).body == overtaking[0].body
+    assert perform_once(context, caller, "k", PRINT, never).body == overtaking[0].body
 
 
 def test_a_use_case_that_fails_leaves_the_others_of_its_transaction(

@@ -173,7 +173,7 @@ def test_another_accounts_job_is_as_unknown_as_nobodys(context: Context, caller:
         ):
             with pytest.raises(NotFound, match=str(job_id)):
                 call()
-    with job_list.ids(context, theirs) as listed:
+    with job_list.list_ids(context, theirs) as listed:
         assert (listed.count, list(listed.ids)) == (0, [])
     assert jobs.get(context, caller, job.id) == job
 
@@ -181,7 +181,7 @@ def test_another_accounts_job_is_as_unknown_as_nobodys(context: Context, caller:
 def test_the_list_has_every_id_oldest_first(context: Context, caller: Caller) -> None:
     made = [jobs.create(context, caller, booking()).id for _ in range(3)]
 
-    with job_list.ids(context, caller) as listed:
+    with job_list.list_ids(context, caller) as listed:
         assert (listed.count, list(listed.ids)) == (3, made)
 
 

@@ -45,7 +45,7 @@ def test_memory_is_bounded_whatever_the_number_of_accounts() -> None:
 
 def test_a_changed_limit_comes_with_the_next_look_up_of_a_key(context: Context) -> None:
     key = accounts.create(context, "demo")
-    account = accounts.named(context, "demo")
+    account = accounts.get_account(context, "demo")
     assert limits_of(context, account) == DEFAULTS
     given = {"jobs": 3, "followers": None, "connections": 7}
     with context.database.transaction() as connection:  # as a command does, in a process of its own
@@ -54,16 +54,16 @@ def test_a_changed_limit_comes_with_the_next_look_up_of_a_key(context: Context) 
     accounts.authenticate(context, key, account=None)
     own = replace(DEFAULTS, jobs=3, followers=None, connections=7)
     assert limits_of(context, account) == own
-    accounts.limit(context, "demo", {"jobs": "default", "connections": "default"})
+    accounts.set_limits(context, "demo", {"jobs": "default", "connections": "default"})
     assert limits_of(context, account) == replace(DEFAULTS, followers=None)
 
 
 def test_states_are_as_stored_now_and_count_what_is_cheap_to_count(context: Context) -> None:
     accounts.create(context, "demo")
-    account = accounts.named(context, "demo")
+    account = accounts.get_account(context, "demo")
     dapr_apps.put(context, account, "app", url="http://127.0.0.1:2", token=None)
     limits_of(context, account)
-    accounts.limit(context, "demo", {"daprApps": 5})
+    accounts.set_limits(context, "demo", {"daprApps": 5})
     found = {each.limit.name: each for each in limits.states(context, account)}
     apps = found["daprApps"]
     assert (apps.allowed, apps.used, apps.own) == (5, 1, True)
@@ -85,7 +85,7 @@ def test_an_amount_that_cannot_be_is_refused_by_its_limit_s_name(
 ) -> None:
     accounts.create(context, "demo")
     with pytest.raises(InvalidMember) as refused:
-        accounts.limit(context, "demo", {name: given})
+        accounts.set_limits(context, "demo", {name: given})
     assert refused.value.member == name
     with pytest.raises(NotFound):
-        accounts.limit(context, "nobody", {"jobs": 1})
+        accounts.set_limits(context, "nobody", {"jobs": 1})

@@ -30,7 +30,7 @@ LIMIT = 3
 
 
 def allow(context: Context, caller: Caller, number: int | str) -> None:
-    accounts.limit(context, caller.account.name, {"runsUnderWay": number})
+    accounts.set_limits(context, caller.account.name, {"runsUnderWay": number})
     context.limit_cache.put(
         caller.account.id, {} if isinstance(number, str) else {"runsUnderWay": number}
     )

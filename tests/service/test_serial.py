@@ -106,8 +106,8 @@ def test_a_job_that_is_replaced_goes_on_after_the_call_under_way(
     later = in_seconds(500)
 
     with context.database.transaction() as web:
-        current = jobs.locked(web, caller, job.id)
-        store.replace(driver_of(web), current, current.booking, later)
+        current = jobs.get_locked(web, caller, job.id)
+        store.update_job(driver_of(web), current, current.booking, later)
 
     assert due_of(connection, job.id) == (None, later)
     settle(connection, [ended(run)])

@@ -10,7 +10,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from app.api.auth import Bound
 from app.api.context import current_context
-from app.commands import told
+from app.commands import report_errors
 from app.service import accounts
 from app.service.dapr import apps as dapr_apps
 
@@ -30,12 +30,12 @@ def install(app: Flask) -> None:
 @_app_id
 @click.option("--url", required=True, metavar="URL", help="Where the app listens.")
 @click.option("--token", metavar="TOKEN", help="Sent along with each call as dapr-api-token.")
-@told
+@report_errors
 def add_app(account_name: str, app_id: str, url: str, token: str | None) -> None:
     """Add a Dapr app to ACCOUNT, or change its URL and token."""
     dapr_apps.put(
         current_context(),
-        accounts.named(current_context(), account_name),
+        accounts.get_account(current_context(), account_name),
         app_id,
         url=url,
         token=token,
@@ -44,11 +44,11 @@ def add_app(account_name: str, app_id: str, url: str, token: str | None) -> None
 
 @dapr_app.command("list")
 @click.argument("account_name", metavar="ACCOUNT")
-@told
+@report_errors
 def list_apps(account_name: str) -> None:
     """List the Dapr apps of ACCOUNT: id, URL, and whether calls carry a token."""
     for each in dapr_apps.list_apps(
-        current_context(), accounts.named(current_context(), account_name)
+        current_context(), accounts.get_account(current_context(), account_name)
     ):
         click.echo(f"{each.name}  {each.url}{'  token' if each.has_token else ''}")
 
@@ -56,10 +56,12 @@ def list_apps(account_name: str) -> None:
 @dapr_app.command("remove")
 @click.argument("account_name", metavar="ACCOUNT")
 @_app_id
-@told
+@report_errors
 def remove_app(account_name: str, app_id: str) -> None:
     """Remove a Dapr app of ACCOUNT; it must have no jobs."""
-    dapr_apps.delete(current_context(), accounts.named(current_context(), account_name), app_id)
+    dapr_apps.delete(
+        current_context(), accounts.get_account(current_context(), account_name), app_id
+    )
 
 
 @click.command("dapr-sidecar")
@@ -81,7 +83,7 @@ def remove_app(account_name: str, app_id: str) -> None:
     help="The account of the app; left out, the only account there is, or `demo`.",
 )
 @with_appcontext
-@told
+@report_errors
 def run_sidecar(app_id: str, app_port: int, dapr_http_port: int, account_name: str | None) -> None:
     """Serve the Dapr Jobs API to one app on this machine, as a Dapr sidecar does."""
     from app.api.dapr import sidecar  # noqa: PLC0415 - brings a server, which nobody else needs

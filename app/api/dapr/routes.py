@@ -14,7 +14,7 @@ from app.api.auth import BOUND
 from app.api.context import current_context
 from app.api.dapr import addresses, bookings, documents, failures
 from app.api.parameters import takes
-from app.api.problems import Teller
+from app.api.problems import ErrorRenderer
 from app.api.scopes import needs
 from app.domain.account import Caller
 from app.domain.dapr.names import check_name
@@ -40,7 +40,7 @@ def install(app: Flask) -> None:
     """Offer the Dapr Jobs API in this application."""
     app.url_map.converters["dapr_name"] = _NameConverter
     app.register_blueprint(dapr_routes)
-    problems.told_by(app, Teller(covers=_covers, tell=failures.render))
+    problems.register_error_renderer(app, ErrorRenderer(covers=_covers, render=failures.render))
     previews.offer(app, bookings.PREVIEWER)
     app.wsgi_app = addresses.Cleaned(app.wsgi_app)  # type: ignore[method-assign] # as Flask has it
 

@@ -17,7 +17,7 @@ from flask import current_app
 
 from app import log, thread_failures
 from app.api import embedded, web_process
-from app.api.asgi import THREADS, Front
+from app.api.asgi import THREADS, AsgiApp
 from app.api.auth import BOUND, Bound
 from app.api.context import current_context
 from app.domain.account import Account
@@ -57,9 +57,11 @@ def choose_account(name: str | None) -> Account:
     Raises NotFound, and Misconfigured where no name is given and there is no such account.
     """
     if name is not None:
-        return accounts.named(current_context(), name)
+        return accounts.get_account(current_context(), name)
     try:
-        return accounts.named(current_context(), accounts.only(current_context()) or DEMO)
+        return accounts.get_account(
+            current_context(), accounts.only_account_name(current_context()) or DEMO
+        )
     except NotFound:
         raise Misconfigured(
             f"There is no account {DEMO!r}, and not exactly one other. "
@@ -110,8 +112,8 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
     level = current_context().settings.log_level
     begin = partial(web_process.start, level, name="sidecar")
     # The only account may use all threads.
-    front = Front(_BoundApplication(application, bound), begin=begin, share=THREADS, body_s=BODY_S)
-    asyncio.run(_serve(front, addresses, port, ready))
+    asgi = AsgiApp(_BoundApplication(application, bound), begin=begin, share=THREADS, body_s=BODY_S)
+    asyncio.run(_serve(asgi, addresses, port, ready))
     # os._exit: a server thread that needs the interpreter during its teardown would abort.
     with suppress(OSError):
         sys.stdout.flush()
@@ -119,12 +121,12 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
     os._exit(thread_failures.status())
 
 
-async def _serve(front: Front, addresses: list[str], port: int, ready: Callable[[], None]) -> None:
+async def _serve(asgi: AsgiApp, addresses: list[str], port: int, ready: Callable[[], None]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    servers = [embedded.server(front, address, port) for address in addresses]
+    servers = [embedded.server(asgi, address, port) for address in addresses]
     serving = [asyncio.create_task(each.serve()) for each in servers]
     stopping = asyncio.create_task(stop.wait())
     for address in addresses:

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from app.api.context import current_context
-from app.commands import told
+from app.commands import report_errors
 from app.service import accounts
 from app.service.fusion import runners
 
@@ -33,19 +33,21 @@ def install(app: Flask) -> None:
 @click.argument("account_name", metavar="ACCOUNT")
 @_type
 @click.option("--url", required=True, help="The URL that is called for each run.")
-@told
+@report_errors
 def add_runner(account_name: str, kind: str, url: str) -> None:
     """Set the runner of a type of jobs of ACCOUNT; replaces the one there is."""
-    runners.put(current_context(), accounts.named(current_context(), account_name), kind, url=url)
+    runners.put(
+        current_context(), accounts.get_account(current_context(), account_name), kind, url=url
+    )
 
 
 @fusion_runner.command("list")
 @click.argument("account_name", metavar="ACCOUNT")
-@told
+@report_errors
 def list_runners(account_name: str) -> None:
     """List the runners of ACCOUNT: type and URL."""
     for each in runners.list_runners(
-        current_context(), accounts.named(current_context(), account_name)
+        current_context(), accounts.get_account(current_context(), account_name)
     ):
         click.echo(f"{each.name:10}  {each.url}")
 
@@ -53,7 +55,7 @@ def list_runners(account_name: str) -> None:
 @fusion_runner.command("remove")
 @click.argument("account_name", metavar="ACCOUNT")
 @_type
-@told
+@report_errors
 def remove_runner(account_name: str, kind: str) -> None:
     """Remove a runner of ACCOUNT; jobs of its type fail until there is another."""
-    runners.delete(current_context(), accounts.named(current_context(), account_name), kind)
+    runners.delete(current_context(), accounts.get_account(current_context(), account_name), kind)

@@ -52,7 +52,7 @@ def get(context: Context, account: Account, app_id: str) -> Endpoint:
 
 def list_apps(context: Context, account: Account) -> tuple[Endpoint, ...]:
     """The account's apps, by id."""
-    return endpoints.listed(context, account, Dialect.DAPR)
+    return endpoints.list_endpoints(context, account, Dialect.DAPR)
 
 
 def list_page(
@@ -68,7 +68,7 @@ def list_page(
             f"{quoted(after)} is not a valid app id.",
             remedy="Use the cursor of the page before, or leave it out for the first page.",
         )
-    return endpoints.listed(context, account, Dialect.DAPR, after=after or "", limit=limit)
+    return endpoints.list_endpoints(context, account, Dialect.DAPR, after=after or "", limit=limit)
 
 
 def delete(context: Context, account: Account, app_id: str) -> None:

@@ -93,11 +93,11 @@ def _overwritten(
         job_id = holder(connection, caller.account.id, name, Dialect.DAPR, app_id)
         if job_id is None:
             return False
-        current = jobs.locked(connection, caller, job_id)
+        current = jobs.get_locked(connection, caller, job_id)
         # Ticks that the old job fired while this waited for its lock are not fired by the new one.
         booking, first = judge(read_clock(connection))
         inflight.cancel_all(driver_of(connection), job_id, _REPLACED)
         superseded.keep(driver_of(connection), job_id)
-        store.replace(driver_of(connection), current, booking, first)
+        store.update_job(driver_of(connection), current, booking, first)
         return True
     return False

@@ -110,11 +110,11 @@ def replace(
     if current.booking.enabled or booking.enabled:
         now = read_clock(connection)
         first = next_after(booking.trigger, now)
-        jobs.put_in_place(context, connection, caller, current, booking, first, now=now)
+        jobs.store_next_version(context, connection, caller, current, booking, first, now=now)
     else:
         # The job was and stays disabled: a run that was started by hand goes on.
         superseded.keep(driver_of(connection), current.id)
-        store.replace(driver_of(connection), current, booking, None)
+        store.update_job(driver_of(connection), current, booking, None)
     return True
 
 

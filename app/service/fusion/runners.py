@@ -18,7 +18,7 @@ KINDS: Final = (Kind.DATASOURCE, Kind.SPARK)
 
 def list_runners(context: Context, account: Account) -> tuple[Endpoint, ...]:
     """The account's runners, by type."""
-    return endpoints.listed(context, account, Dialect.FUSION)
+    return endpoints.list_endpoints(context, account, Dialect.FUSION)
 
 
 def get(context: Context, account: Account, kind: str) -> Endpoint:

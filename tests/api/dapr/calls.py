@@ -21,7 +21,7 @@ APP = "job-service"
 
 def add_app(app: Flask, app_id: str = APP, account: str = "account-1", port: int = 6200) -> None:
     with app.app_context():
-        owner = accounts.named(current_context(), account)
+        owner = accounts.get_account(current_context(), account)
         dapr_apps.put(current_context(), owner, app_id, url=f"http://127.0.0.1:{port}", token=None)
 
 

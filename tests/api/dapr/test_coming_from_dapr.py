@@ -58,7 +58,7 @@ def test_1_an_app_has_to_be_known(app: Flask, key: str) -> None:
 def test_2_an_app_on_loopback_has_to_be_allowed(make_app: MakeApp) -> None:
     app = make_app(WAKECALL_ALLOW_TARGETS="")
     with app.app_context(), pytest.raises(Misconfigured, match="WAKECALL_ALLOW_TARGETS"):
-        sidecar.register(accounts.named(current_context(), "account-1"), "shop", 6200)
+        sidecar.register(accounts.get_account(current_context(), "account-1"), "shop", 6200)
 
 
 def test_3_calls_are_signed_and_repeats_have_the_same_id(stage: Capped) -> None:

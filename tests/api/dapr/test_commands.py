@@ -53,11 +53,11 @@ def test_a_sidecar_waits_longer_for_bodies_than_a_web_that_many_share(
 ) -> None:
     asked: list[float] = []
 
-    def front(*_: object, body_s: float, **__: object) -> Never:
+    def asgi_app(*_: object, body_s: float, **__: object) -> Never:
         asked.append(body_s)
         raise Halted
 
-    monkeypatch.setattr(sidecar, "Front", front)
+    monkeypatch.setattr(sidecar, "AsgiApp", asgi_app)
     with app.app_context(), pytest.raises(Halted):
         sidecar.serve(Bound(account="account-1", app="shop"), free_port(), lambda: None)
     assert asked == [sidecar.BODY_S]
@@ -128,7 +128,7 @@ def test_a_sidecar_is_the_only_account_s_or_demo_s(context: Flask) -> None:
 
 def test_a_sidecar_says_where_its_app_is(context: Flask) -> None:
     accounts.create(current_context(), "demo")
-    owner = accounts.named(current_context(), "demo")
+    owner = accounts.get_account(current_context(), "demo")
     assert sidecar.register(owner, "shop", 6200) == URL
     assert sidecar.register(owner, "shop", 6300) == "http://127.0.0.1:6300"
     assert [each.url for each in dapr_apps.list_apps(current_context(), owner)] == [
@@ -138,7 +138,7 @@ def test_a_sidecar_says_where_its_app_is(context: Flask) -> None:
 
 def test_a_sidecar_takes_no_token_away(context: Flask) -> None:
     accounts.create(current_context(), "demo")
-    owner = accounts.named(current_context(), "demo")
+    owner = accounts.get_account(current_context(), "demo")
     dapr_apps.put(current_context(), owner, "shop", url=URL, token="s3cret")
     assert sidecar.register(owner, "shop", 6200) == URL
     assert dapr_apps.get(current_context(), owner, "shop").has_token
@@ -150,9 +150,10 @@ def test_a_sidecar_needs_loopback_to_be_allowed(make_app: MakeApp) -> None:
     with make_app(WAKECALL_ALLOW_TARGETS="").app_context():
         accounts.create(current_context(), "demo")
         with pytest.raises(Misconfigured, match="WAKECALL_ALLOW_TARGETS"):
-            sidecar.register(accounts.named(current_context(), "demo"), "shop", 6200)
+            sidecar.register(accounts.get_account(current_context(), "demo"), "shop", 6200)
         assert (
-            dapr_apps.list_apps(current_context(), accounts.named(current_context(), "demo")) == ()
+            dapr_apps.list_apps(current_context(), accounts.get_account(current_context(), "demo"))
+            == ()
         )
 
 
@@ -164,7 +165,7 @@ def test_a_sidecar_whose_app_is_known_needs_loopback_to_be_allowed(
         accounts.create(current_context(), "demo")
         dapr_apps.put(
             current_context(),
-            accounts.named(current_context(), "demo"),
+            accounts.get_account(current_context(), "demo"),
             "shop",
             url=URL,
             token=token,
@@ -173,10 +174,10 @@ def test_a_sidecar_whose_app_is_known_needs_loopback_to_be_allowed(
         with make_app(**settings).app_context():
             for port in (6200, 6300):
                 with pytest.raises(Misconfigured, match="WAKECALL_ALLOW_TARGETS"):
-                    sidecar.register(accounts.named(current_context(), "demo"), "shop", port)
+                    sidecar.register(accounts.get_account(current_context(), "demo"), "shop", port)
             assert (
                 dapr_apps.get(
-                    current_context(), accounts.named(current_context(), "demo"), "shop"
+                    current_context(), accounts.get_account(current_context(), "demo"), "shop"
                 ).url
                 == URL
             )

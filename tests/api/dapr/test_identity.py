@@ -148,7 +148,9 @@ def test_a_key_may_be_bound_to_an_app(app: Flask, anybody: FlaskClient, key: str
     status, message = metadata(anybody, dapr_api_token=bound, dapr_app_id=APP)
     assert (status, "bound" in message) == (400, True)
     with app.app_context():
-        dapr_apps.delete(current_context(), accounts.named(current_context(), "account-1"), "other")
+        dapr_apps.delete(
+            current_context(), accounts.get_account(current_context(), "account-1"), "other"
+        )
     status, message = metadata(anybody, dapr_api_token=bound)
     assert (status, '"other"' in message, APP in message) == (400, True, False)
 

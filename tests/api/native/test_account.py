@@ -30,7 +30,7 @@ def test_an_account_is_written_as_in_the_golden_files() -> None:
 def test_an_account_is_told_its_own_limits(app: Flask, client: FlaskClient, key: str) -> None:
     del key
     with app.app_context():
-        accounts.limit(current_context(), "account-1", {"jobs": 7, "followers": "off"})
+        accounts.set_limits(current_context(), "account-1", {"jobs": 7, "followers": "off"})
     answer = client.get("/1/account").get_json()
     assert answer["account"] == "account-1"
     assert list(answer["limits"]) == [each.name for each in TABLE]

@@ -38,7 +38,7 @@ def list_secrets() -> Response:
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
     members = rotation_document.render_secrets(
-        accounts.secrets(current_context(), caller.account.name)
+        accounts.list_secrets(current_context(), caller.account.name)
     )
     return _forbid_caching(responses.render("secrets", members, media_type))
 
@@ -65,7 +65,7 @@ def show_accuracy() -> Response:
     """Show how late the account's calls began, in the last hour and the last day."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    members = accuracy_document.render(accuracy_service.of(current_context(), caller))
+    members = accuracy_document.render(accuracy_service.get_accuracy(current_context(), caller))
     return responses.render("accuracy", members, media_type)
 
 

@@ -24,7 +24,7 @@ _ACCEPTED: Final = 202
 
 
 @native.post("/runs/<uuid:run_id>/complete")
-@idempotency.needless
+@idempotency.naturally_idempotent
 @needs(Scope.BOOK)
 @takes(hint=f"Members of the document are: {', '.join(completion_document.COMPLETION.members)}.")
 def complete_run(run_id: UUID) -> Response:

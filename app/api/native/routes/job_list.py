@@ -64,7 +64,7 @@ def _parse_tags() -> tuple[str, ...]:
 
 def _render_whole(caller: Caller, wanted: JobList, media_type: str) -> Response:
     layout = LAYOUTS[media_type]
-    with service.ids(current_context(), caller, wanted.tags) as found:
+    with service.list_ids(current_context(), caller, wanted.tags) as found:
         length = layout.length(found.count)
         body = None
         if request.method != "HEAD":
@@ -75,7 +75,7 @@ def _render_whole(caller: Caller, wanted: JobList, media_type: str) -> Response:
 
 
 def _render_page(caller: Caller, wanted: JobList, limit: int, media_type: str) -> Response:
-    ids, more = service.page_of_ids(
+    ids, more = service.list_page_of_ids(
         current_context(), caller, wanted.tags, after=wanted.after, limit=limit
     )
     body = b"".join(LAYOUTS[media_type].pieces(ids))

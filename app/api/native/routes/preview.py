@@ -14,7 +14,7 @@ from app.domain.scope import Scope
 
 
 @native.post("/preview")
-@idempotency.needless
+@idempotency.naturally_idempotent
 @needs(Scope.READ)
 @takes()
 def preview_schedule() -> Response:

@@ -37,7 +37,7 @@ def list_runs() -> Response:
     states = request.args.getlist(run_filter.STATE)
     wanted, position = run_filter.parse(states, request.args, allowed=tuple(RunState))
     limit = paging.parse_limit() or paging.DEFAULT_LIMIT
-    with service.listed(
+    with service.list_runs(
         current_context(), caller, wanted, after=position, limit=limit + 1
     ) as found:
         return _render_page(found, limit, media_type)
@@ -53,7 +53,7 @@ def list_runs_of_job(job_id: UUID) -> Response:
     cursor = request.args.get(paging.CURSOR)
     position = None if cursor is None else run_cursor.read(cursor)
     limit = paging.parse_limit() or paging.DEFAULT_LIMIT
-    with service.of_job(
+    with service.list_runs_of_job(
         current_context(), caller, job_id, after=position, limit=limit + 1
     ) as found:
         return _render_page(found, limit, media_type)
@@ -83,7 +83,7 @@ def list_attempts(run_id: UUID) -> Response:
     media_type = responses.negotiate(negotiation.DOCUMENTS)
     before = run_cursor.read_attempt_number(request.args.get(paging.CURSOR))
     limit = paging.parse_limit() or paging.DEFAULT_LIMIT
-    with service.attempts(
+    with service.list_attempts(
         current_context(), caller, run_id, before=before, limit=limit + 1
     ) as found:
         return responses.render_page(

@@ -52,7 +52,7 @@ def spool(layout: Layout, count: int, ids: Iterable[UUID], account_id: int) -> S
     """
     if layout.length(count) <= _MAX_IN_MEMORY:
         return Spool(_store(BytesIO(), layout, ids), _do_nothing)
-    if not _unread.take(account_id):
+    if not _unread.acquire(account_id):
         raise RateLimited(
             f"This account has {_unread.held(account_id)} long lists that have not been read to "
             f"the end; a web process stores at most {MAX_UNREAD} for all accounts.",
@@ -61,21 +61,21 @@ def spool(layout: Layout, count: int, ids: Iterable[UUID], account_id: int) -> S
         )
     try:
         return Spool(
-            _store_on_disk(layout, ids, account_id), partial(_unread.give_back, account_id)
+            _store_on_disk(layout, ids, account_id), partial(_unread.release, account_id)
         )
     except BaseException:
-        _unread.give_back(account_id)
+        _unread.release(account_id)
         raise
 
 
 def _store_on_disk(layout: Layout, ids: Iterable[UUID], account_id: int) -> IO[bytes]:
-    if not _being_written.take(account_id):
+    if not _being_written.acquire(account_id):
         raise Unavailable("Too many long lists are being written; try again shortly.")
     try:
         folder = current_context().settings.temporary
         return _store(TemporaryFile(dir=folder), layout, ids)
     finally:
-        _being_written.give_back(account_id)
+        _being_written.release(account_id)
 
 
 def _store(file: IO[bytes], layout: Layout, ids: Iterable[UUID]) -> IO[bytes]:

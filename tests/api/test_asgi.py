@@ -1,4 +1,4 @@
-"""The front without a server: bodies that arrive in their own time, and the life of the process."""
+"""The ASGI application without a server: slow bodies, and the life of the process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from app.api import senders
-from app.api.asgi import LONG_AT_ONCE, THREADS, Front
+from app.api.asgi import LONG_AT_ONCE, THREADS, AsgiApp
 from app.api.bodies import FAILURE, MAX_DOCUMENT, MAX_LONG, BodyFailure
 from app.api.uploads import (
     BODY_S,
@@ -142,7 +142,7 @@ def test_one_route_alone_may_have_long_bodies(
 
 def test_no_account_takes_the_last_places_for_long_bodies() -> None:
     exchange = Exchange()
-    front = Front(exchange.app)
+    asgi = AsgiApp(exchange.app)
     sent: list[tuple[str, BodyFailure | None]] = []
     first, rest = chunk(b"x" * (MAX_DOCUMENT + 1), more=True), chunk(b"x")
     placed = asyncio.Semaphore(0)
@@ -159,9 +159,7 @@ def test_no_account_takes_the_last_places_for_long_bodies() -> None:
                 assert not isinstance(message, asyncio.Event)
             return message
 
-        await front(
-            bulk_scope(transfer_encoding="chunked", account=account), receive, exchange.send
-        )
+        await asgi(bulk_scope(transfer_encoding="chunked", account=account), receive, exchange.send)
         sent.append((account, exchange.seen.get(FAILURE)))
 
     async def crowd() -> None:
@@ -202,13 +200,13 @@ def test_a_sender_without_a_valid_key_gets_no_place() -> None:
 
     parts = [chunk(b"x" * MAX_DOCUMENT, more=True)] * 100
     exchange.arriving = iter(parts)
-    front = Front(refusing)
-    asyncio.run(front(bulk_scope(transfer_encoding="chunked"), exchange.receive, exchange.send))
+    asgi = AsgiApp(refusing)
+    asyncio.run(asgi(bulk_scope(transfer_encoding="chunked"), exchange.receive, exchange.send))
     assert exchange.sent[0]["status"] == 401
     assert exchange.received * MAX_DOCUMENT == MAX_DRAINED_UNKNOWN + MAX_DOCUMENT
     exchange.sent.clear()
     announced = bulk_scope(content_length=f"{MAX_LONG + 1}")
-    asyncio.run(Front(refusing)(announced, exchange.receive, exchange.send))
+    asyncio.run(AsgiApp(refusing)(announced, exchange.receive, exchange.send))
     assert exchange.sent[0]["status"] == 401
     assert exchange.received * MAX_DOCUMENT == MAX_DRAINED_UNKNOWN + MAX_DOCUMENT
 
@@ -249,7 +247,7 @@ def test_few_long_bodies_are_answered_at_once_and_short_ones_go_past_them() -> N
         start_response("200 OK", [])
         return [b"ok"]
 
-    front = Front(app)
+    asgi = AsgiApp(app)
     answered: list[int] = []
 
     async def ask(body: bytes) -> None:
@@ -259,7 +257,7 @@ def test_few_long_bodies_are_answered_at_once_and_short_ones_go_past_them() -> N
         async def send(_message: Message) -> None:
             """Nobody reads it."""
 
-        await front(bulk_scope(content_length=f"{len(body)}"), receive, send)
+        await asgi(bulk_scope(content_length=f"{len(body)}"), receive, send)
         answered.append(len(body))
 
     async def crowd() -> None:
@@ -290,7 +288,7 @@ def test_the_process_begins_and_ends_with_the_server() -> None:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await Front(application([]), begin=begin)({"type": "lifespan"}, receive, send)
+        await AsgiApp(application([]), begin=begin)({"type": "lifespan"}, receive, send)
         return sent
 
     told = asyncio.run(live(lambda: begun.append("begun")))
