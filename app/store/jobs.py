@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import orjson
@@ -29,6 +30,12 @@ from app.store.job_names import minding_names, named
 from app.store.queries import run
 from app.store.serial import block_next
 from app.store.tables import account, due, job
+
+_CONVERTED: Final = {"trigger", "tags", "misfire", "dialect"}
+_PLAIN: Final = tuple(
+    each.name for each in fields(Booking) if each.name in job.c and each.name not in _CONVERTED
+)
+"""Members of a booking that a column of the same name holds as they are."""
 
 
 def insert_job(
@@ -99,7 +106,6 @@ def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[
     columns["tags"] = [tags and orjson.dumps(tags).decode() for tags in columns["tags"]]
     others = {
         "account_id": account_id,
-        "depth": current_depth(),
         "ids": [each.id for each in jobs],
         "recurring": [is_recurring(each.booking.trigger) for each in jobs],
         "nexts": [each.next_at for each in jobs],
@@ -194,22 +200,13 @@ def _as_text(content: dict[str, Any]) -> dict[str, Any]:
 def _columns(booking: Booking) -> dict[str, Any]:
     """The columns of `job` that hold a booking; `_booking` reads them back."""
     return {
-        "url": booking.url,
-        "signature": booking.signature,
-        "content_type": booking.content_type,
-        "data": booking.data,
+        **{name: getattr(booking, name) for name in _PLAIN},
         "trigger": to_document(booking.trigger),
-        "enabled": booking.enabled,
-        "name": booking.name,
         "tags": list(booking.tags) or None,
         "manner": call_options.to_document(booking.call_options),
         "misfire": booking.misfire.policy and str(booking.misfire.policy),
         "misfire_window": booking.misfire.window,
-        "on_success": booking.on_success,
-        "on_failure": booking.on_failure,
         "dialect": str(booking.dialect),
-        "endpoint": booking.endpoint,
-        "written": booking.written,
         "depth": current_depth(),
     }
 
@@ -238,21 +235,12 @@ def _job(row: Row[Any], followed: tuple[Follow, ...]) -> Job:
 def _booking(row: Row[Any], followed: tuple[Follow, ...]) -> Booking:
     """The booking stored in a row of `job`: the inverse of `_columns`."""
     return Booking(
-        url=row.url,
+        **{name: getattr(row, name) for name in _PLAIN},
         trigger=from_document(row.trigger),
-        signature=row.signature,
-        content_type=row.content_type,
-        data=row.data,
-        enabled=row.enabled,
-        name=row.name,
         tags=tuple(row.tags or ()),
         call_options=call_options.from_document(row.manner),
         misfire=misfires.of_columns(row.misfire, row.misfire_window),
-        on_success=row.on_success,
-        on_failure=row.on_failure,
         dialect=Dialect(row.dialect),
-        endpoint=row.endpoint,
-        written=row.written,
         remaining=row.remaining,
         follows=followed,
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import psycopg
+
+from app.store import job_columns
 
 _HEAD: Final = re.compile(r"^-- (name|fragment): (\w+)$", re.MULTILINE)
 _USE: Final = re.compile(r"\{\{(\w+)\}\}")
@@ -26,23 +29,24 @@ class Statements(NamedTuple):
     fragments: dict[str, str]
 
 
-def read(texts: Iterable[str]) -> Statements:
+def read(
+    texts: Iterable[str], *, fragments: Mapping[str, str] = MappingProxyType({})
+) -> Statements:
     """The statements of these files by name, with each fragment put where it is used.
 
-    Raises ValueError for a name that is given twice, and KeyError for a fragment that is missing.
+    `fragments` are used beside those of the files. Raises ValueError for a name that is given
+    twice, and KeyError for a fragment that is missing.
     """
-    found: dict[str, dict[str, str]] = {"name": {}, "fragment": {}}
+    found: dict[str, dict[str, str]] = {"name": {}, "fragment": dict(fragments)}
     for text in texts:
         parts = _HEAD.split(text)[1:]
         for kind, name, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
             if any(name in named for named in found.values()):
                 raise ValueError(name)
             found[kind][name] = _without_comments(body)
-    fragments = found["fragment"]
-    sql = {
-        name: _USE.sub(lambda use: fragments[use[1]], body) for name, body in found["name"].items()
-    }
-    return Statements(sql, fragments)
+    known = found["fragment"]
+    sql = {name: _USE.sub(lambda use: known[use[1]], body) for name, body in found["name"].items()}
+    return Statements(sql, known)
 
 
 def _without_comments(body: str) -> str:
@@ -50,7 +54,7 @@ def _without_comments(body: str) -> str:
     return "\n".join(lines).strip().rstrip(";")
 
 
-SQL, FRAGMENTS = read(_texts())
+SQL, FRAGMENTS = read(_texts(), fragments=job_columns.FRAGMENTS)
 
 
 Rows = psycopg.Cursor[tuple[Any, ...]]

@@ -121,12 +121,7 @@ SELECT job_id FROM due WHERE job_id = %(job_id)s AND account_id = %(account_id)s
 -- The next version of a locked job; the index decides whether its name is free. What the version before
 -- sends was kept before (keep_content).
 UPDATE job
-SET version = %(version)s, updated_at = clock_timestamp(), url = %(url)s, signature = %(signature)s,
-    content_type = %(content_type)s, data = %(data)b, trigger = %(trigger)s::jsonb,
-    enabled = %(enabled)s, name = %(name)s, tags = %(tags)s::text[], manner = %(manner)s::jsonb,
-    misfire = %(misfire)s, misfire_window = %(misfire_window)s, on_success = %(on_success)s,
-    on_failure = %(on_failure)s, dialect = %(dialect)s, endpoint = %(endpoint)s,
-    written = %(written)s::jsonb, depth = %(depth)s
+SET version = %(version)s, updated_at = clock_timestamp(), {{job_assignments}}
 WHERE id = %(job_id)s AND account_id = (SELECT account_id FROM due WHERE job_id = %(job_id)s);
 
 -- name: replace_due
