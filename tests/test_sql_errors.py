@@ -49,21 +49,21 @@ from app import log
 from app.domain.run import Attempt, Reply, RunState
 from datetime import UTC, datetime
 from tests.factories import claim_and_take, connect
-from tests.workers.stage import SECRET, Stage
+from tests.workers.harness import SECRET, Harness
 from workers.dispatch.leased_run import lease
 from app.store.connection import ReconnectingConnection
 from workers.dispatch.settler import Settler
 log.configure("worker")
-stage = Stage()
+harness = Harness()
 with connect(sys.argv[1]) as connection:
     [run] = claim_and_take(connection)
-leased = lease(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
+leased = lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
 reply = Reply(status=500, headers=(("X-Private", "PRIVATE"),), body=b"PRIVATE")
 attempt = Attempt(1, datetime(2026, 1, 1, tzinfo=UTC), 0.0, reply)
 end = leased.settlement(RunState.FAILED, reason="PRIVATE", attempt=attempt)
-stage.channels.settlements.append((leased, end))
+harness.channels.settlements.append((leased, end))
 database = ReconnectingConnection(sys.argv[1], "settler")
-settler = Settler(database, stage.dispatcher, stage.channels, "test")
+settler = Settler(database, harness.dispatcher, harness.channels, "test")
 settler.run_once()
 """
 

@@ -19,7 +19,7 @@ from app.domain.native.trigger import Cron
 from app.domain.rearm import rearm
 from app.domain.retry import JITTER
 from app.domain.retry_policy import DEFAULT, DEFAULT_WAITS, most_attempts
-from tests.api.fusion.saved import DAILY, MOVIES, act, put, saved
+from tests.api.fusion.documents import DAILY, MOVIES, act, put, saved
 from tests.api.native.booked import JSON, OFTEN, booked
 from tests.domain.quartz.reference import utc
 from tests.factories import connect, one

@@ -20,7 +20,7 @@ from app.service import idempotency as service
 from app.service import runs as run_service
 from app.store.engine import db
 from app.store.idempotency import purge
-from tests.api.fusion.saved import TASK, saved
+from tests.api.fusion.documents import TASK, saved
 from tests.api.native.booked import ABSENT, JSON, ONCE, booked, ids
 from tests.api.native.test_run_routes import FAILED, add_run, add_runs
 from tests.factories import connect, one

@@ -19,7 +19,7 @@ from app.service import accounts
 from app.service.dapr import apps as dapr_apps
 from app.store import idempotency, usage
 from tests.api.conftest import client_of
-from tests.api.fusion.saved import MOVIES, TASK, after, put
+from tests.api.fusion.documents import MOVIES, TASK, after, put
 from tests.factories import connect, in_thread, one, wait_until_blocked
 
 PROCESSES = 4

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from app.api import parameters
 from app.errors import InvalidMember
 from tests.api.dapr.calls import APP, JOBS, add_app, schedule, told
-from tests.api.fusion.saved import MOVIES, saved
+from tests.api.fusion.documents import MOVIES, saved
 from tests.api.native.booked import JSON, ONCE, booked
 from tests.api.routes import Route, routes
 from tests.factories import connect, one

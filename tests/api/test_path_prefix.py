@@ -16,7 +16,7 @@ from app.api.context import context_of
 from app.api.health import QuickAnswers
 from app.service.health_watch import HealthWatch
 from tests.api.conftest import MakeApp, client_of
-from tests.api.fusion.saved import saved
+from tests.api.fusion.documents import saved
 from tests.api.native.booked import JSON, ONCE, booked
 
 HOST = "https://example.com"

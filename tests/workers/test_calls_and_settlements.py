@@ -12,27 +12,27 @@ from app.domain.call_options import CallOptions
 from app.domain.circuit_breaker import BlockReason
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunKind, RunState
-from tests.workers.stage import TOKENS, Stage, taken
+from tests.workers.harness import TOKENS, Harness, taken
 from workers.dispatch.leased_run import lease
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    made = Stage()
+def harness() -> Iterator[Harness]:
+    made = Harness()
     yield made
     made.loop.close()
 
 
-def test_replies_become_settlements(stage: Stage) -> None:
+def test_replies_become_settlements(harness: Harness) -> None:
     for reply, state in (
         (Reply(status=204), RunState.SUCCEEDED),
         (Reply(status=410), RunState.FAILED),
         (Reply(status=500), None),
         (Reply(error="timeout", error_detail="too slow"), None),
     ):
-        stage.lease(0.0)
-        stage.engine.answer(reply)
-        _, settlement = stage.channels.settlements.popleft()
+        harness.lease(0.0)
+        harness.engine.answer(reply)
+        _, settlement = harness.channels.settlements.popleft()
         assert settlement.state is state
         assert settlement.gone is (reply.status == 410)
         assert settlement.attempt is not None
@@ -40,46 +40,46 @@ def test_replies_become_settlements(stage: Stage) -> None:
         assert (settlement.retry_at is None) is (state is not None)
 
 
-def test_the_last_attempt_of_the_schedule_is_final(stage: Stage) -> None:
-    stage.lease(0.0, attempts=7)
-    stage.engine.answer(Reply(status=500))
+def test_the_last_attempt_of_the_schedule_is_final(harness: Harness) -> None:
+    harness.lease(0.0, attempts=7)
+    harness.engine.answer(Reply(status=500))
 
-    assert stage.settled() is RunState.FAILED
+    assert harness.settled() is RunState.FAILED
 
 
-def test_a_run_sent_again_has_its_retries_anew_and_its_attempts_go_on(stage: Stage) -> None:
-    stage.lease(0.0, attempts=8, attempts_before_redelivery=8)
-    stage.engine.answer(Reply(status=500))
-    _, settlement = stage.channels.settlements.popleft()
+def test_a_run_sent_again_has_its_retries_anew_and_its_attempts_go_on(harness: Harness) -> None:
+    harness.lease(0.0, attempts=8, attempts_before_redelivery=8)
+    harness.engine.answer(Reply(status=500))
+    _, settlement = harness.channels.settlements.popleft()
     assert settlement.state is None
     assert settlement.attempt is not None
     assert settlement.attempt.number == 9
 
-    stage.lease(0.0, attempts=15, attempts_before_redelivery=8)
-    stage.engine.answer(Reply(status=500))
-    assert stage.settled() is RunState.FAILED
+    harness.lease(0.0, attempts=15, attempts_before_redelivery=8)
+    harness.engine.answer(Reply(status=500))
+    assert harness.settled() is RunState.FAILED
 
 
-def test_a_run_is_called_in_the_manner_of_its_job(stage: Stage) -> None:
+def test_a_run_is_called_in_the_manner_of_its_job(harness: Harness) -> None:
     manner = CallOptions(method="PUT", headers=(("X-Shop", "7"),), timeout=2.5)
-    stage.lease(-3.0, manner=manner, missed=4)
+    harness.lease(-3.0, manner=manner, missed=4)
 
-    ((call, _, _),) = stage.engine.calls
+    ((call, _, _),) = harness.engine.calls
     assert (call.method, call.timeout) == ("PUT", 2.5)
     assert {"Wakecall-Missed: 4", "Wakecall-Lateness-Ms: 3000"} <= set(call.headers)
     assert call.own == ("X-Shop: 7",)
 
 
-def test_a_run_is_tried_again_as_its_job_says(stage: Stage) -> None:
+def test_a_run_is_tried_again_as_its_job_says(harness: Harness) -> None:
     manner = CallOptions(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
-    leased = stage.lease(0.0, manner=manner)
-    stage.engine.answer(Reply(status=500))
-    _, settlement = stage.channels.settlements.popleft()
+    leased = harness.lease(0.0, manner=manner)
+    harness.engine.answer(Reply(status=500))
+    _, settlement = harness.channels.settlements.popleft()
     assert settlement.retry_at == leased.run.due_at + timedelta(seconds=90)
 
-    stage.lease(0.0, manner=manner, attempts=1)
-    stage.engine.answer(Reply(status=500))
-    assert stage.settled() is RunState.FAILED
+    harness.lease(0.0, manner=manner, attempts=1)
+    harness.engine.answer(Reply(status=500))
+    assert harness.settled() is RunState.FAILED
 
 
 @pytest.mark.parametrize(
@@ -93,109 +93,109 @@ def test_a_run_is_tried_again_as_its_job_says(stage: Stage) -> None:
     ],
 )
 def test_beyond_its_age_a_run_is_not_tried_again_but_is_tried_once_each_time_it_is_sent(
-    stage: Stage, attempts: int, attempts_before_redelivery: int, late: float, *, sent: bool
+    harness: Harness, attempts: int, attempts_before_redelivery: int, late: float, *, sent: bool
 ) -> None:
     manner = CallOptions(retry=RetryPolicy(max_age=60.0))
-    stage.lease(
+    harness.lease(
         -late,
         manner=manner,
         attempts=attempts,
         attempts_before_redelivery=attempts_before_redelivery,
     )
 
-    assert bool(stage.engine.calls) is sent
+    assert bool(harness.engine.calls) is sent
     if not sent:
-        _, settlement = stage.channels.settlements.popleft()
+        _, settlement = harness.channels.settlements.popleft()
         assert settlement.state is RunState.FAILED
         assert settlement.attempt is None
         assert "maxAge of 60 s" in (settlement.reason or "")
 
 
-def test_lateness_counts_from_the_time_the_attempt_might_have_begun(stage: Stage) -> None:
-    leased = stage.lease(-2.5)
-    stage.engine.answer(Reply(status=204))
-    _, settlement = stage.channels.settlements.popleft()
+def test_lateness_counts_from_the_time_the_attempt_might_have_begun(harness: Harness) -> None:
+    leased = harness.lease(-2.5)
+    harness.engine.answer(Reply(status=204))
+    _, settlement = harness.channels.settlements.popleft()
 
     assert settlement.attempt is not None
     assert settlement.attempt.lateness_ms == pytest.approx(2500)
     assert settlement.attempt.started_at == leased.run.due_at + timedelta(seconds=2.5)
 
 
-def test_a_run_without_content_is_dead(stage: Stage) -> None:
-    stage.lease(0.0, url=None)
-    assert stage.settled() is RunState.DEAD
+def test_a_run_without_content_is_dead(harness: Harness) -> None:
+    harness.lease(0.0, url=None)
+    assert harness.settled() is RunState.DEAD
 
 
 @pytest.mark.parametrize(("late", "leave"), [(0.0, 5.0), (60.0, 60.0), (7200.0, 300.0)])
 def test_a_run_that_cannot_be_signed_waits_and_uses_up_nothing(
-    stage: Stage, late: float, leave: float
+    harness: Harness, late: float, leave: float
 ) -> None:
-    keyless = lease(taken(-late), (), asked=stage.clock.now, answered=stage.clock.now)
-    stage.dispatcher.accept([keyless])
-    stage.step()
+    keyless = lease(taken(-late), (), asked=harness.clock.now, answered=harness.clock.now)
+    harness.dispatcher.accept([keyless])
+    harness.step()
 
-    assert (len(stage.engine.calls), len(stage.channels.settlements)) == (0, 0)
-    _, parking = stage.channels.parked.popleft()
+    assert (len(harness.engine.calls), len(harness.channels.settlements)) == (0, 0)
+    _, parking = harness.channels.parked.popleft()
     assert (parking.block_reason, parking.called) == (BlockReason.KEY_MISSING, False)
     assert parking.park_for == pytest.approx(leave, abs=1)
     assert "WAKECALL_SECRET_KEY" in parking.reason
 
 
-def test_each_call_bears_the_token_of_its_run(stage: Stage) -> None:
+def test_each_call_bears_the_token_of_its_run(harness: Harness) -> None:
     for _ in range(2):
-        leased = stage.lease(0.0)
-        call, _, _ = stage.engine.calls[-1]
+        leased = harness.lease(0.0)
+        call, _, _ = harness.engine.calls[-1]
         assert f"Wakecall-Completion-Token: {TOKENS.make(leased.run.id)}" in call.headers
 
 
-def test_a_run_whose_receiver_says_later_is_settled_as_that(stage: Stage) -> None:
-    stage.lease(0.0)
-    stage.engine.answer(Reply(status=202, headers=(("wakecall-complete", "Later; within=90"),)))
-    _, settlement = stage.channels.settlements.popleft()
+def test_a_run_whose_receiver_says_later_is_settled_as_that(harness: Harness) -> None:
+    harness.lease(0.0)
+    harness.engine.answer(Reply(status=202, headers=(("wakecall-complete", "Later; within=90"),)))
+    _, settlement = harness.channels.settlements.popleft()
     assert (settlement.state, settlement.retry_at, settlement.within) == (None, None, 90)
     assert settlement.attempt is not None
 
-    stage.lease(0.0)
-    stage.engine.answer(Reply(status=202))
-    assert stage.settled() is RunState.SUCCEEDED
+    harness.lease(0.0)
+    harness.engine.answer(Reply(status=202))
+    assert harness.settled() is RunState.SUCCEEDED
 
 
 EVENT: dict[str, Any] = {"kind": RunKind.EVENT, "ends_job": False}
 
 
-def test_an_event_names_its_run_and_has_nothing_to_be_said_of_it_later(stage: Stage) -> None:
-    leased = stage.lease(0.0, **EVENT)
-    ((call, _, _),) = stage.engine.calls
+def test_an_event_names_its_run_and_has_nothing_to_be_said_of_it_later(harness: Harness) -> None:
+    leased = harness.lease(0.0, **EVENT)
+    ((call, _, _),) = harness.engine.calls
     names = {line.partition(":")[0] for line in call.headers}
     assert f"Wakecall-Run: {leased.run.job_id}" in call.headers
     assert not names & {"Wakecall-Job", "Wakecall-Completion-Token"}
 
-    stage.engine.answer(Reply(status=202, headers=(("Wakecall-Complete", "later"),)))
-    assert stage.settled() is RunState.SUCCEEDED
+    harness.engine.answer(Reply(status=202, headers=(("Wakecall-Complete", "later"),)))
+    assert harness.settled() is RunState.SUCCEEDED
 
 
-def test_an_event_that_is_gone_ends_no_job(stage: Stage) -> None:
-    stage.lease(0.0, **EVENT)
-    stage.engine.answer(Reply(status=410))
-    _, settlement = stage.channels.settlements.popleft()
+def test_an_event_that_is_gone_ends_no_job(harness: Harness) -> None:
+    harness.lease(0.0, **EVENT)
+    harness.engine.answer(Reply(status=410))
+    _, settlement = harness.channels.settlements.popleft()
     assert (settlement.state, settlement.gone) == (RunState.FAILED, False)
     assert "job" not in (settlement.reason or "")
 
 
 @pytest.mark.parametrize("kind", list(RunKind))
 def test_only_what_the_schedule_made_says_how_late_the_service_is(
-    stage: Stage, kind: RunKind
+    harness: Harness, kind: RunKind
 ) -> None:
-    stage.lease(0.0, kind=kind)
-    stage.engine.answer(Reply(status=204))
-    _, settlement = stage.channels.settlements.popleft()
+    harness.lease(0.0, kind=kind)
+    harness.engine.answer(Reply(status=204))
+    _, settlement = harness.channels.settlements.popleft()
     assert settlement.counts_for_lateness is (kind is RunKind.SCHEDULED)
 
 
-def test_what_was_missed_in_a_pause_does_not_say_how_late_the_service_is(stage: Stage) -> None:
-    stage.lease(-600.0, missed_in_pause=True)
-    stage.engine.answer(Reply(status=204))
-    _, settlement = stage.channels.settlements.popleft()
+def test_what_was_missed_in_a_pause_does_not_say_how_late_the_service_is(harness: Harness) -> None:
+    harness.lease(-600.0, missed_in_pause=True)
+    harness.engine.answer(Reply(status=204))
+    _, settlement = harness.channels.settlements.popleft()
     assert settlement.attempt is not None
     assert settlement.attempt.lateness_ms >= 600_000
     assert not settlement.counts_for_lateness
@@ -206,12 +206,12 @@ def test_what_was_missed_in_a_pause_does_not_say_how_late_the_service_is(stage: 
     [(204, 0, True, False), (410, 0, False, True), (500, 7, False, True), (500, 0, False, False)],
 )
 def test_a_job_is_told_of_the_ends_it_asks_for(
-    stage: Stage, status: int, attempts: int, *, success: bool, failure: bool
+    harness: Harness, status: int, attempts: int, *, success: bool, failure: bool
 ) -> None:
     for asked in ({"notify_on_success": True}, {"notify_on_failure": True}, {}):
-        stage.lease(0.0, attempts=attempts, **asked)
-        stage.engine.answer(Reply(status=status))
-        _, settlement = stage.channels.settlements.popleft()
+        harness.lease(0.0, attempts=attempts, **asked)
+        harness.engine.answer(Reply(status=status))
+        _, settlement = harness.channels.settlements.popleft()
         assert settlement.may_notify is (
             (success and "notify_on_success" in asked) or (failure and "notify_on_failure" in asked)
         )

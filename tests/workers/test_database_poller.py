@@ -16,7 +16,7 @@ from app.store.connection import ReconnectingConnection
 from app.store.parking import DestinationKey, Parking, park
 from app.store.takes import Ticket
 from tests.factories import add_account, book, claim_and_take, connect, in_thread, one
-from tests.workers.stage import Stage
+from tests.workers.harness import Harness
 from workers.dispatch.account_cache import AccountCache
 from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.database_poller import DatabasePoller
@@ -27,27 +27,27 @@ from workers.dispatch.unparking import UnparkRequest
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    made = Stage()
+def harness() -> Iterator[Harness]:
+    made = Harness()
     yield made
     made.loop.close()
 
 
-def polling(url: str, stage: Stage) -> DatabasePoller:
+def polling(url: str, harness: Harness) -> DatabasePoller:
     return DatabasePoller(
         ReconnectingConnection(url, "database_poller"),
-        stage.dispatcher,
-        stage.channels.unpark_requests,
+        harness.dispatcher,
+        harness.channels.unpark_requests,
         AccountCache(SecretBox((Fernet.generate_key().decode(),))),
         redis_is_connected=lambda: True,
         on_suspects=lambda _connection: None,
-        clock=stage.clock,
+        clock=harness.clock,
     )
 
 
 @pytest.fixture
-def poller(database: str, stage: Stage) -> Iterator[DatabasePoller]:
-    made = polling(database, stage)
+def poller(database: str, harness: Harness) -> Iterator[DatabasePoller]:
+    made = polling(database, harness)
     yield made
     made.close()
 
@@ -68,59 +68,59 @@ def park_runs(database: str, name: str = "demo", runs: int = 1) -> Destination[L
 
 
 def test_parked_runs_are_fetched_and_sent(
-    database: str, stage: Stage, poller: DatabasePoller
+    database: str, harness: Harness, poller: DatabasePoller
 ) -> None:
     destination = park_runs(database, runs=3)
     with connect(database) as connection:
         for number, sent in ((2, 2), (5, 3)):
-            stage.channels.unpark_requests.append(UnparkRequest(destination, number, 3))
+            harness.channels.unpark_requests.append(UnparkRequest(destination, number, 3))
             poller.run_once()
-            stage.step()
-            assert len(stage.dispatcher.leased_runs) == sent
+            harness.step()
+            assert len(harness.dispatcher.leased_runs) == sent
             assert one(connection, "SELECT count(*) FROM inflight WHERE state = 'taken'") == sent
     assert destination.parked == 0
 
 
 def test_a_probe_is_fetched_together_with_what_has_room(
-    database: str, stage: Stage, poller: DatabasePoller
+    database: str, harness: Harness, poller: DatabasePoller
 ) -> None:
     destinations = [park_runs(database, name) for name in ("one", "other")]
     destinations[0].breaker = CircuitBreaker(block_reason=BlockReason.DOWN)
     for destination in destinations:
         destination.parked = 1
-        stage.dispatcher.flow_control.unparker.watch(destination)
-    stage.step(0.1)
-    assert [each.destination for each in stage.channels.unpark_requests] == destinations
+        harness.dispatcher.flow_control.unparker.watch(destination)
+    harness.step(0.1)
+    assert [each.destination for each in harness.channels.unpark_requests] == destinations
 
     poller.run_once()
 
-    assert {each.run.account_id for each in stage.dispatcher.leased_runs} == {
+    assert {each.run.account_id for each in harness.dispatcher.leased_runs} == {
         destination.account_id for destination in destinations
     }
 
 
 def test_what_cannot_be_asked_for_holds_up_nothing_else(
-    database: str, stage: Stage, poller: DatabasePoller
+    database: str, harness: Harness, poller: DatabasePoller
 ) -> None:
     destination = park_runs(database)
     # PostgreSQL has no text in which this could be asked for.
     impossible: Destination[LeasedRun] = Destination(
         destination.account_id, "http", "receiver\0test", 80, 50
     )
-    stage.channels.unpark_requests.append(UnparkRequest(impossible, 1, 1))
+    harness.channels.unpark_requests.append(UnparkRequest(impossible, 1, 1))
     with pytest.raises(psycopg.DataError):
         poller.run_once()
-    stage.channels.unpark_requests.append(UnparkRequest(destination, 1, 1))
+    harness.channels.unpark_requests.append(UnparkRequest(destination, 1, 1))
 
     poller.run_once()
 
-    assert len(stage.dispatcher.leased_runs) == 1
+    assert len(harness.dispatcher.leased_runs) == 1
 
 
 def test_whoever_takes_nothing_unbidden_fetches_nothing(
-    database: str, stage: Stage, poller: DatabasePoller
+    database: str, harness: Harness, poller: DatabasePoller
 ) -> None:
-    stage.channels.unpark_requests.append(UnparkRequest(park_runs(database), 1, 1))
+    harness.channels.unpark_requests.append(UnparkRequest(park_runs(database), 1, 1))
     poller.stop_polling()
 
     poller.run_once()
@@ -129,19 +129,19 @@ def test_whoever_takes_nothing_unbidden_fetches_nothing(
         assert one(connection, "SELECT state FROM inflight") == "waiting"
 
 
-def test_without_a_database_what_is_to_be_fetched_is_kept(stage: Stage) -> None:
-    poller = polling("postgresql://127.0.0.1:1/nowhere", stage)
+def test_without_a_database_what_is_to_be_fetched_is_kept(harness: Harness) -> None:
+    poller = polling("postgresql://127.0.0.1:1/nowhere", harness)
     request = UnparkRequest(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
-    stage.channels.unpark_requests.append(request)
+    harness.channels.unpark_requests.append(request)
 
     with pytest.raises(psycopg.OperationalError):
         poller.run_once()
 
-    assert list(stage.channels.unpark_requests) == [request]
+    assert list(harness.channels.unpark_requests) == [request]
 
 
 def test_words_come_while_a_destination_s_runs_are_searched_for(
-    database: str, stage: Stage, poller: DatabasePoller, monkeypatch: pytest.MonkeyPatch
+    database: str, harness: Harness, poller: DatabasePoller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     searching, found = Event(), Event()
 
@@ -151,15 +151,15 @@ def test_words_come_while_a_destination_s_runs_are_searched_for(
         return {}
 
     monkeypatch.setattr(workers.dispatch.database_poller, "unpark", slow)
-    stage.lease(60.0)
-    stage.channels.unpark_requests.append(
+    harness.lease(60.0)
+    harness.channels.unpark_requests.append(
         UnparkRequest(Destination(1, "http", "receiver.test", 80, 50), 1, 1)
     )
     lease_watch = LeaseWatch(
-        ReconnectingConnection(database, "lease_watch"), stage.dispatcher, clock=stage.clock
+        ReconnectingConnection(database, "lease_watch"), harness.dispatcher, clock=harness.clock
     )
     snapshots: list[CancellationSnapshot] = []
-    monkeypatch.setattr(stage.dispatcher, "update_cancellations", snapshots.append)
+    monkeypatch.setattr(harness.dispatcher, "update_cancellations", snapshots.append)
     with in_thread(poller.run_once) as finished:
         assert searching.wait(30)
         for _ in range(3):

@@ -20,7 +20,7 @@ from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
 from app.service.secrets import SecretBox
 from tests.factories import add_account, book, claim_all, connect
-from tests.workers.stage import SECRET, Stage, taken
+from tests.workers.harness import SECRET, Harness, taken
 from workers.dispatch.account_cache import AccountCache
 from workers.dispatch.database_poller import take
 from workers.dispatch.leased_run import lease
@@ -44,23 +44,23 @@ TASK: dict[str, Any] = {"url": "http://task.test/", "dialect": Dialect.FUSION}
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    made = Stage()
+def harness() -> Iterator[Harness]:
+    made = Harness()
     yield made
     made.loop.close()
 
 
-def called(stage: Stage, **changes: Any) -> tuple[Call, dict[str, str]]:
+def called(harness: Harness, **changes: Any) -> tuple[Call, dict[str, str]]:
     """The call that is made of such a run, and its headers by their names in lower case."""
-    stage.lease(0.0, **changes)
-    ((call, _, _),) = stage.engine.calls
+    harness.lease(0.0, **changes)
+    ((call, _, _),) = harness.engine.calls
     lines = [line.partition(": ") for line in call.headers]
     assert len({name.lower() for name, _, _ in lines}) == len(lines), "a header was given twice"
     return call, {name.lower(): value for name, _, value in lines}
 
 
-def test_an_app_is_posted_its_jobs_data(stage: Stage) -> None:
-    call, headers = called(stage, **APP)
+def test_an_app_is_posted_its_jobs_data(harness: Harness) -> None:
+    call, headers = called(harness, **APP)
 
     assert (call.method, call.url) == ("POST", "http://app.test:6200/job/R2-D2")
     assert call.body == b'{"droid":"R2-D2"}'
@@ -69,8 +69,8 @@ def test_an_app_is_posted_its_jobs_data(stage: Stage) -> None:
     assert {"wakecall-job", "wakecall-attempt", "wakecall-scheduled-for"} <= headers.keys()
 
 
-def test_what_an_app_is_posted_is_signed_as_all_calls_are(stage: Stage) -> None:
-    call, headers = called(stage, **APP)
+def test_what_an_app_is_posted_is_signed_as_all_calls_are(harness: Harness) -> None:
+    call, headers = called(harness, **APP)
     sent_at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), tz=UTC)
 
     signature = Webhook(SECRET).sign(headers["webhook-id"], sent_at, call.body.decode())
@@ -79,9 +79,9 @@ def test_what_an_app_is_posted_is_signed_as_all_calls_are(stage: Stage) -> None:
 
 
 def test_without_data_an_app_is_posted_nothing_and_still_told_that_it_is_json(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    call, headers = called(stage, **(APP | {"data": None, "content_type": "text/plain"}))
+    call, headers = called(harness, **(APP | {"data": None, "content_type": "text/plain"}))
 
     assert call.body == b""
     assert headers["content-type"] == "application/json"
@@ -96,34 +96,34 @@ def test_without_data_an_app_is_posted_nothing_and_still_told_that_it_is_json(
         ("http://app.test/in/here/", "http://app.test/in/here/job/a%20b"),
     ],
 )
-def test_the_jobs_path_goes_below_the_apps(stage: Stage, base: str, url: str) -> None:
-    call, _ = called(stage, **(APP | {"base": base, "url": "/job/a%20b"}))
+def test_the_jobs_path_goes_below_the_apps(harness: Harness, base: str, url: str) -> None:
+    call, _ = called(harness, **(APP | {"base": base, "url": "/job/a%20b"}))
 
     assert call.url == url
 
 
-def test_the_host_of_an_app_is_resolved_ahead_of_time(stage: Stage) -> None:
-    stage.lease(0.3, **APP)
+def test_the_host_of_an_app_is_resolved_ahead_of_time(harness: Harness) -> None:
+    harness.lease(0.3, **APP)
 
-    assert stage.engine.prepared == ["http://app.test:6200/job/R2-D2"]
+    assert harness.engine.prepared == ["http://app.test:6200/job/R2-D2"]
 
 
-def test_a_token_that_does_not_open_uses_up_no_attempt(stage: Stage) -> None:
+def test_a_token_that_does_not_open_uses_up_no_attempt(harness: Harness) -> None:
     run = taken(0.0)._replace(**APP)
-    now = stage.clock.now
-    stage.dispatcher.accept([lease(run, (SECRET,), asked=now, answered=now, app_token="")])
-    stage.step()
+    now = harness.clock.now
+    harness.dispatcher.accept([lease(run, (SECRET,), asked=now, answered=now, app_token="")])
+    harness.step()
 
-    assert stage.engine.calls == []
-    assert not stage.channels.settlements
-    _, parking = stage.channels.parked.popleft()
+    assert harness.engine.calls == []
+    assert not harness.channels.settlements
+    _, parking = harness.channels.parked.popleft()
     assert parking.block_reason is BlockReason.KEY_MISSING
     assert "WAKECALL_SECRET_KEY" in parking.reason
-    assert all(each.idle for each in stage.dispatcher.flow_control.destinations)
+    assert all(each.idle for each in harness.dispatcher.flow_control.destinations)
 
 
-def test_a_runner_is_told_what_to_start_and_as_which_run(stage: Stage) -> None:
-    call, headers = called(stage, **RUNNER)
+def test_a_runner_is_told_what_to_start_and_as_which_run(harness: Harness) -> None:
+    call, headers = called(harness, **RUNNER)
 
     assert (call.method, call.url) == ("POST", "http://runner.test/start?x=1")
     assert orjson.loads(call.body) == {
@@ -134,32 +134,32 @@ def test_a_runner_is_told_what_to_start_and_as_which_run(stage: Stage) -> None:
     assert headers["content-type"] == "application/json"
 
 
-def test_without_a_runner_a_run_fails_and_no_attempt_is_told_of(stage: Stage) -> None:
-    stage.lease(0.0, **(RUNNER | {"base": None}))
+def test_without_a_runner_a_run_fails_and_no_attempt_is_told_of(harness: Harness) -> None:
+    harness.lease(0.0, **(RUNNER | {"base": None}))
 
-    assert stage.engine.calls == []
-    _, settlement = stage.channels.settlements.popleft()
+    assert harness.engine.calls == []
+    _, settlement = harness.channels.settlements.popleft()
     assert (settlement.state, settlement.attempt) == (RunState.FAILED, None)
     assert settlement.reason == (
         "No runner for datasource jobs is configured; PUT /1/fusion-runners/datasource does that."
     )
     assert settlement.gone is False
-    assert not list(stage.dispatcher.flow_control.destinations)
+    assert not list(harness.dispatcher.flow_control.destinations)
 
 
-def test_a_runner_that_cannot_be_reached_uses_up_attempts(stage: Stage) -> None:
-    stage.lease(0.0, **RUNNER)
-    stage.engine.answer(Reply(error="connect-failed", error_detail="nobody", connected=False))
+def test_a_runner_that_cannot_be_reached_uses_up_attempts(harness: Harness) -> None:
+    harness.lease(0.0, **RUNNER)
+    harness.engine.answer(Reply(error="connect-failed", error_detail="nobody", connected=False))
 
-    _, settlement = stage.channels.settlements.popleft()
+    _, settlement = harness.channels.settlements.popleft()
     assert settlement.attempt is not None
-    assert not stage.channels.parked
+    assert not harness.channels.parked
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_task_that_has_nothing_to_say_names_no_content(stage: Stage, method: str) -> None:
+def test_a_task_that_has_nothing_to_say_names_no_content(harness: Harness, method: str) -> None:
     call, headers = called(
-        stage,
+        harness,
         **(TASK | {"data": None, "manner": CallOptions(method=method), "content_type": "x/y"}),
     )
 
@@ -168,9 +168,9 @@ def test_a_task_that_has_nothing_to_say_names_no_content(stage: Stage, method: s
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
-def test_a_task_says_what_it_has_to_say(stage: Stage, method: str) -> None:
+def test_a_task_says_what_it_has_to_say(harness: Harness, method: str) -> None:
     call, headers = called(
-        stage,
+        harness,
         **(TASK | {"data": b"<q/>", "manner": CallOptions(method=method), "content_type": "x/y"}),
     )
 
@@ -179,7 +179,7 @@ def test_a_task_says_what_it_has_to_say(stage: Stage, method: str) -> None:
 
 
 def test_the_token_of_an_app_is_opened_at_the_take_and_read_anew_each_time(
-    database: str, stage: Stage
+    database: str, harness: Harness
 ) -> None:
     box = SecretBox([Fernet.generate_key().decode()])
     account_cache = AccountCache(box)
@@ -190,7 +190,7 @@ def test_the_token_of_an_app_is_opened_at_the_take_and_read_anew_each_time(
             (account, box.seal(SECRET)),
         )
         heard = [
-            on_unparked(connection, account, stage, account_cache, url, token)
+            on_unparked(connection, account, harness, account_cache, url, token)
             for url, token in (
                 ("http://one.test", box.seal("first")),
                 ("http://two.test/below", box.seal("second")),
@@ -210,7 +210,7 @@ def test_the_token_of_an_app_is_opened_at_the_take_and_read_anew_each_time(
 def on_unparked(
     connection: psycopg.Connection,
     account: int,
-    stage: Stage,
+    harness: Harness,
     account_cache: AccountCache,
     url: str,
     token: bytes | None,
@@ -230,8 +230,8 @@ def on_unparked(
         (str(job), job),
     )
     tickets = [(each.run_id, each.token) for each in claim_all(connection)]
-    assert take(connection, tickets, stage.dispatcher, account_cache, stage.clock) == 1
-    stage.step()
-    call, _, _ = stage.engine.calls.pop()
+    assert take(connection, tickets, harness.dispatcher, account_cache, harness.clock) == 1
+    harness.step()
+    call, _, _ = harness.engine.calls.pop()
     told = [line.partition(": ")[2] for line in call.headers if line.startswith("dapr-api-token:")]
     return call.url, told[0] if told else None

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.workers.stage import SECRET, taken
+from tests.workers.harness import SECRET, taken
 from workers.dispatch.fair_queue import AccountSlots, FairQueue
 from workers.dispatch.leased_run import LeasedRun, lease
 

@@ -11,128 +11,138 @@ from app.domain.call_options import CallOptions
 from app.domain.circuit_breaker import BlockReason
 from app.domain.retry_policy import RetryPolicy
 from app.domain.run import Reply, RunState
-from tests.workers.stage import OK, OTHER, REFUSED, SECRET, URL, Capped, Stage, block_reasons, taken
+from tests.workers.harness import (
+    OK,
+    OTHER,
+    REFUSED,
+    SECRET,
+    URL,
+    Capped,
+    Harness,
+    block_reasons,
+    taken,
+)
 from workers.dispatch import known_destinations
 from workers.dispatch.calls import WITHDRAWN
 from workers.dispatch.leased_run import lease
 
 
 @pytest.fixture
-def stage() -> Iterator[Capped]:
+def harness() -> Iterator[Capped]:
     made = Capped()
     yield made
     made.loop.close()
 
 
-def test_no_more_calls_are_under_way_than_the_cap(stage: Capped) -> None:
-    stage.lease_many(10)
-    assert len(stage.engine.calls) == 4
+def test_no_more_calls_are_under_way_than_the_cap(harness: Capped) -> None:
+    harness.lease_many(10)
+    assert len(harness.engine.calls) == 4
 
     for _ in range(6):
-        stage.engine.answer(OK)
-        stage.step()
-        assert len(stage.engine.calls) <= 4
+        harness.engine.answer(OK)
+        harness.step()
+        assert len(harness.engine.calls) <= 4
 
-    assert len(stage.channels.settlements) == 6
-    assert len(stage.engine.calls) == 4
+    assert len(harness.channels.settlements) == 6
+    assert len(harness.engine.calls) == 4
 
 
-def test_a_destination_is_account_scheme_host_and_port(stage: Capped) -> None:
+def test_a_destination_is_account_scheme_host_and_port(harness: Capped) -> None:
     for url in (URL, "http://RECEIVER.test:80/elsewhere?x=1"):
-        stage.lease_many(3, url)
-    assert len(stage.engine.calls) == 4
+        harness.lease_many(3, url)
+    assert len(harness.engine.calls) == 4
 
     for url in ("https://receiver.test/cb", "http://receiver.test:81/cb", OTHER):
-        stage.lease_many(1, url)
-    stage.lease_many(1, URL, account=3)
-    assert len(stage.engine.calls) == 8
+        harness.lease_many(1, url)
+    harness.lease_many(1, URL, account=3)
+    assert len(harness.engine.calls) == 8
 
 
-def test_an_account_may_have_a_cap_of_its_own(stage: Capped) -> None:
-    stage.lease_many(5, account=2)
+def test_an_account_may_have_a_cap_of_its_own(harness: Capped) -> None:
+    harness.lease_many(5, account=2)
 
-    assert len(stage.engine.calls) == 2
-
-
-def test_workers_share_the_cap_and_it_changes_with_their_number(stage: Capped) -> None:
-    stage.dispatcher.flow_control.set_workers(2)
-    stage.step()
-    stage.lease_many(5)
-    assert len(stage.engine.calls) == 2
-
-    stage.dispatcher.flow_control.set_workers(1)
-    stage.step()
-    stage.engine.answer(OK)
-    stage.step()
-    assert len(stage.engine.calls) == 4
+    assert len(harness.engine.calls) == 2
 
 
-def test_what_waits_too_long_for_a_full_destination_is_parked(stage: Capped) -> None:
-    leased = stage.lease_many(6)
-    assert stage.parked_runs() == []
+def test_workers_share_the_cap_and_it_changes_with_their_number(harness: Capped) -> None:
+    harness.dispatcher.flow_control.set_workers(2)
+    harness.step()
+    harness.lease_many(5)
+    assert len(harness.engine.calls) == 2
 
-    stage.step(0.99)
-    assert stage.parked_runs() == []
-    stage.step(0.02)
+    harness.dispatcher.flow_control.set_workers(1)
+    harness.step()
+    harness.engine.answer(OK)
+    harness.step()
+    assert len(harness.engine.calls) == 4
 
-    parked = stage.parked_runs()
+
+def test_what_waits_too_long_for_a_full_destination_is_parked(harness: Capped) -> None:
+    leased = harness.lease_many(6)
+    assert harness.parked_runs() == []
+
+    harness.step(0.99)
+    assert harness.parked_runs() == []
+    harness.step(0.02)
+
+    parked = harness.parked_runs()
     assert [each.id for each in parked] == [each.run.id for each in leased[4:]]
     assert block_reasons(parked) == {BlockReason.FULL}
     assert parked[0].reason == "waiting: 4 calls to receiver.test are under way"
     assert parked[0].destination == "http://receiver.test:80"
-    assert stage.dispatcher.leased_runs == set(leased[:4])
+    assert harness.dispatcher.leased_runs == set(leased[:4])
 
 
-def test_what_is_too_old_for_its_job_takes_no_slot_and_is_not_parked(stage: Capped) -> None:
+def test_what_is_too_old_for_its_job_takes_no_slot_and_is_not_parked(harness: Capped) -> None:
     brief = CallOptions(retry=RetryPolicy(max_age=60.0))
-    stage.lease_many(3)
+    harness.lease_many(3)
     for _ in range(2):
-        stage.lease(-61.0, manner=brief, attempts=1)
-    stage.lease_many(1)
-    stage.lease(-61.0, manner=brief, attempts=1)
+        harness.lease(-61.0, manner=brief, attempts=1)
+    harness.lease_many(1)
+    harness.lease(-61.0, manner=brief, attempts=1)
 
-    assert len(stage.engine.calls) == 4
-    assert stage.parked_runs() == []
-    states = [settlement.state for _, settlement in stage.channels.settlements]
+    assert len(harness.engine.calls) == 4
+    assert harness.parked_runs() == []
+    states = [settlement.state for _, settlement in harness.channels.settlements]
     assert states == [RunState.FAILED] * 3
 
 
-def test_what_grows_too_old_while_it_waits_leaves_its_turn_to_the_next(stage: Capped) -> None:
-    stage.lease_many(4)
-    stage.lease(-59.9, manner=CallOptions(retry=RetryPolicy(max_age=60.0)), attempts=1)
-    (last,) = stage.lease_many(1)
-    stage.step(0.2)
-    stage.engine.answer(OK)
-    stage.step()
-    stage.poll_cancellations()
+def test_what_grows_too_old_while_it_waits_leaves_its_turn_to_the_next(harness: Capped) -> None:
+    harness.lease_many(4)
+    harness.lease(-59.9, manner=CallOptions(retry=RetryPolicy(max_age=60.0)), attempts=1)
+    (last,) = harness.lease_many(1)
+    harness.step(0.2)
+    harness.engine.answer(OK)
+    harness.step()
+    harness.poll_cancellations()
 
-    assert len(stage.engine.calls) == 4
-    assert f"webhook-id: {last.run.id}" in stage.engine.calls[-1][0].headers
-    states = [settlement.state for _, settlement in stage.channels.settlements]
+    assert len(harness.engine.calls) == 4
+    assert f"webhook-id: {last.run.id}" in harness.engine.calls[-1][0].headers
+    states = [settlement.state for _, settlement in harness.channels.settlements]
     assert states == [RunState.SUCCEEDED, RunState.FAILED]
 
 
-def test_nothing_waits_for_a_destination_known_to_be_slow(stage: Capped) -> None:
-    stage.lease_many(4)
-    stage.step(15)
-    stage.answer_all(OK)
+def test_nothing_waits_for_a_destination_known_to_be_slow(harness: Capped) -> None:
+    harness.lease_many(4)
+    harness.step(15)
+    harness.answer_all(OK)
 
-    stage.lease_many(5)
+    harness.lease_many(5)
 
-    assert len(stage.parked_runs()) == 1
+    assert len(harness.parked_runs()) == 1
 
 
-def test_runs_that_wait_for_one_destination_hold_up_no_other(stage: Capped) -> None:
-    stage.lease_many(60)
-    stage.lease_many(1, OTHER)
+def test_runs_that_wait_for_one_destination_hold_up_no_other(harness: Capped) -> None:
+    harness.lease_many(60)
+    harness.lease_many(1, OTHER)
 
-    assert stage.urls() == [URL] * 4 + [OTHER]
-    assert stage.dispatcher._late == set()
-    assert len(stage.parked_runs()) == 60 - 4 - 50  # half the concurrency may wait
+    assert harness.urls() == [URL] * 4 + [OTHER]
+    assert harness.dispatcher._late == set()
+    assert len(harness.parked_runs()) == 60 - 4 - 50  # half the concurrency may wait
 
 
 def test_a_worker_in_which_many_wait_for_their_destinations_wants_no_more_overdue_ones() -> None:
-    crowded = Stage(concurrency=2000)
+    crowded = Harness(concurrency=2000)
     for _ in range(50 + 499):
         crowded.lease(0.0)
     saturated = [crowded.dispatcher.saturated]
@@ -144,218 +154,218 @@ def test_a_worker_in_which_many_wait_for_their_destinations_wants_no_more_overdu
     crowded.loop.close()
 
 
-def test_a_run_that_waited_begins_only_upon_a_word(stage: Capped) -> None:
-    stage.lease_many(5)
-    stage.step(0.1)
-    stage.engine.answer(OK)
-    stage.step()
-    assert len(stage.engine.calls) == 3
+def test_a_run_that_waited_begins_only_upon_a_word(harness: Capped) -> None:
+    harness.lease_many(5)
+    harness.step(0.1)
+    harness.engine.answer(OK)
+    harness.step()
+    assert len(harness.engine.calls) == 3
 
-    stage.poll_cancellations()
+    harness.poll_cancellations()
 
-    assert len(stage.engine.calls) == 4
-
-
-def test_a_run_that_was_withdrawn_while_it_waited_does_not_begin(stage: Capped) -> None:
-    waits = stage.lease_many(5)[4]
-    stage.step(0.1)
-    stage.poll_cancellations(waits)
-    stage.engine.answer(OK)
-    stage.step()
-
-    assert len(stage.engine.calls) == 3
-    assert stage.destination().idle is False
-    stage.answer_all(OK)
-    assert stage.destination().idle is True
+    assert len(harness.engine.calls) == 4
 
 
-def test_the_slot_of_a_run_that_turns_out_unwanted_goes_to_the_next(stage: Capped) -> None:
-    _, _, _, _, unwanted, _, _ = stage.lease_many(7)
-    stage.poll_cancellations(unwanted)
-    stage.engine.answer(OK)
-    stage.step()
-    assert len(stage.engine.calls) == 4
-    assert stage.destination().in_flight == 4
-    stage.engine.answer(OK)
-    stage.step()
-    assert len(stage.engine.calls) == 4
+def test_a_run_that_was_withdrawn_while_it_waited_does_not_begin(harness: Capped) -> None:
+    waits = harness.lease_many(5)[4]
+    harness.step(0.1)
+    harness.poll_cancellations(waits)
+    harness.engine.answer(OK)
+    harness.step()
+
+    assert len(harness.engine.calls) == 3
+    assert harness.destination().idle is False
+    harness.answer_all(OK)
+    assert harness.destination().idle is True
 
 
-def test_a_call_withdrawn_before_it_began_frees_its_slot(stage: Capped) -> None:
-    stage.lease_many(5)
-    stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the cancellations were stale"))
-    stage.step()
+def test_the_slot_of_a_run_that_turns_out_unwanted_goes_to_the_next(harness: Capped) -> None:
+    _, _, _, _, unwanted, _, _ = harness.lease_many(7)
+    harness.poll_cancellations(unwanted)
+    harness.engine.answer(OK)
+    harness.step()
+    assert len(harness.engine.calls) == 4
+    assert harness.destination().in_flight == 4
+    harness.engine.answer(OK)
+    harness.step()
+    assert len(harness.engine.calls) == 4
+
+
+def test_a_call_withdrawn_before_it_began_frees_its_slot(harness: Capped) -> None:
+    harness.lease_many(5)
+    harness.engine.answer(Reply(error=WITHDRAWN, error_detail="the cancellations were stale"))
+    harness.step()
 
     # The one that waited has the slot; the withdrawn one is still sure, and waits in its place.
-    assert len(stage.engine.calls) == 4
-    stage.answer_all(OK)
-    stage.answer_all(OK)
-    assert stage.destination().idle is True
-    assert len(stage.channels.settlements) == 5
+    assert len(harness.engine.calls) == 4
+    harness.answer_all(OK)
+    harness.answer_all(OK)
+    assert harness.destination().idle is True
+    assert len(harness.channels.settlements) == 5
 
 
-def test_parked_runs_are_unparked_as_there_is_room(stage: Capped) -> None:
-    leased = stage.lease_many(7)
-    stage.step(1.01)
-    assert len(stage.parked_runs()) == 3
-    stage.step(0.1)
-    assert not stage.channels.unpark_requests  # there is no room
+def test_parked_runs_are_unparked_as_there_is_room(harness: Capped) -> None:
+    leased = harness.lease_many(7)
+    harness.step(1.01)
+    assert len(harness.parked_runs()) == 3
+    harness.step(0.1)
+    assert not harness.channels.unpark_requests  # there is no room
 
-    stage.engine.answer(OK)
-    stage.engine.answer(OK)
-    stage.step(0.1)
-    (request,) = stage.channels.unpark_requests
+    harness.engine.answer(OK)
+    harness.engine.answer(OK)
+    harness.step(0.1)
+    (request,) = harness.channels.unpark_requests
     assert request.destination.key_in_store == (1, "http://receiver.test:80")
     assert 2 <= request.number <= 3
-    fresh = stage.lease(0.0)
-    assert len(stage.engine.calls) == 2, "a slot that is spoken for was given away"
+    fresh = harness.lease(0.0)
+    assert len(harness.engine.calls) == 2, "a slot that is spoken for was given away"
 
     for each in leased[4:]:
-        stage.come_back(each)
-    stage.dispatcher.flow_control.unparker.on_unparked(request, request.number)
-    stage.step()
-    assert len(stage.engine.calls) == 4
-    assert fresh in stage.dispatcher.leased_runs
+        harness.come_back(each)
+    harness.dispatcher.flow_control.unparker.on_unparked(request, request.number)
+    harness.step()
+    assert len(harness.engine.calls) == 4
+    assert fresh in harness.dispatcher.leased_runs
 
 
-def test_nothing_is_sent_for_while_its_account_has_no_slot(stage: Capped) -> None:
-    stage.lease_many(5)
-    stage.step(1.01)
-    assert len(stage.parked_runs()) == 1
+def test_nothing_is_sent_for_while_its_account_has_no_slot(harness: Capped) -> None:
+    harness.lease_many(5)
+    harness.step(1.01)
+    assert len(harness.parked_runs()) == 1
     for n in range(25):
-        stage.lease_many(4, url=f"http://slow{n}.test/")
-    in_flight = len(stage.engine.calls)
+        harness.lease_many(4, url=f"http://slow{n}.test/")
+    in_flight = len(harness.engine.calls)
     for _ in range(4):
-        stage.engine.answer(OK)
-    stage.step(0.1)
-    assert len(stage.engine.calls) == in_flight < 100
-    assert not stage.channels.unpark_requests
+        harness.engine.answer(OK)
+    harness.step(0.1)
+    assert len(harness.engine.calls) == in_flight < 100
+    assert not harness.channels.unpark_requests
 
-    stage.answer_all(OK)
-    stage.answer_all(OK)
-    stage.step(0.1)
-    assert len(stage.channels.unpark_requests) == 1
-
-
-def test_when_fewer_are_found_than_asked_for_no_more_are_sent_for(stage: Capped) -> None:
-    stage.lease_many(5)
-    stage.step(1.01)
-    assert len(stage.parked_runs()) == 1
-    stage.answer_all(OK)
-    stage.step(0.1)
-    request = stage.channels.unpark_requests.popleft()
-
-    stage.dispatcher.flow_control.unparker.on_unparked(request, 0)
-    stage.step(1.0)
-
-    assert not stage.channels.unpark_requests
-    stage.lease_many(4)
-    assert len(stage.engine.calls) == 4
+    harness.answer_all(OK)
+    harness.answer_all(OK)
+    harness.step(0.1)
+    assert len(harness.channels.unpark_requests) == 1
 
 
-def test_no_more_is_sent_for_than_may_wait_and_all_have_their_turn(stage: Capped) -> None:
+def test_when_fewer_are_found_than_asked_for_no_more_are_sent_for(harness: Capped) -> None:
+    harness.lease_many(5)
+    harness.step(1.01)
+    assert len(harness.parked_runs()) == 1
+    harness.answer_all(OK)
+    harness.step(0.1)
+    request = harness.channels.unpark_requests.popleft()
+
+    harness.dispatcher.flow_control.unparker.on_unparked(request, 0)
+    harness.step(1.0)
+
+    assert not harness.channels.unpark_requests
+    harness.lease_many(4)
+    assert len(harness.engine.calls) == 4
+
+
+def test_no_more_is_sent_for_than_may_wait_and_all_have_their_turn(harness: Capped) -> None:
     """Fifty may wait; thirty destinations have four slots each, and runs parked elsewhere."""
     for n in range(30):
         run = taken(0.0)._replace(url=f"http://host{n}.test/")
-        stage.come_back(lease(run, (SECRET,), asked=0.0, answered=0.0))
-    stage.answer_all(OK)
+        harness.come_back(lease(run, (SECRET,), asked=0.0, answered=0.0))
+    harness.answer_all(OK)
     found: list[str] = []
     for _ in range(4):
-        stage.step(0.1)
-        assert 0 < sum(each.number for each in stage.channels.unpark_requests) <= 50
-        found += [each.destination.host for each in stage.channels.unpark_requests]
-        while stage.channels.unpark_requests:
-            request = stage.channels.unpark_requests.popleft()
-            stage.dispatcher.flow_control.unparker.on_unparked(request, request.number)
-        stage.step()
+        harness.step(0.1)
+        assert 0 < sum(each.number for each in harness.channels.unpark_requests) <= 50
+        found += [each.destination.host for each in harness.channels.unpark_requests]
+        while harness.channels.unpark_requests:
+            request = harness.channels.unpark_requests.popleft()
+            harness.dispatcher.flow_control.unparker.on_unparked(request, request.number)
+        harness.step()
 
     assert len(set(found)) == 30
 
 
-def test_only_what_is_written_as_parked_is_unparked(stage: Capped) -> None:
+def test_only_what_is_written_as_parked_is_unparked(harness: Capped) -> None:
     """Sooner, it would not be found, and taken for gone."""
-    leased = stage.lease_many(6)
-    stage.step(1.01)
-    stage.answer_all(OK)
-    stage.step(1.0)
-    assert len(stage.channels.parked) == 2
-    assert not stage.channels.unpark_requests
+    leased = harness.lease_many(6)
+    harness.step(1.01)
+    harness.answer_all(OK)
+    harness.step(1.0)
+    assert len(harness.channels.parked) == 2
+    assert not harness.channels.unpark_requests
 
-    batch = [each for each, _ in stage.channels.parked]
-    stage.report_parked(batch, {leased[4].run.id})
-    stage.step()
-    stage.step(0.1)
-    assert [each.known for each in stage.channels.unpark_requests] == [1]
+    batch = [each for each, _ in harness.channels.parked]
+    harness.report_parked(batch, {leased[4].run.id})
+    harness.step()
+    harness.step(0.1)
+    assert [each.known for each in harness.channels.unpark_requests] == [1]
 
 
-def test_what_was_parked_while_others_were_sent_for_is_not_forgotten(stage: Capped) -> None:
-    stage.lease_many(6)
-    stage.step(1.01)
-    stage.parked_runs()
-    stage.answer_all(OK)
-    stage.step(0.1)
-    request = stage.channels.unpark_requests.popleft()
+def test_what_was_parked_while_others_were_sent_for_is_not_forgotten(harness: Capped) -> None:
+    harness.lease_many(6)
+    harness.step(1.01)
+    harness.parked_runs()
+    harness.answer_all(OK)
+    harness.step(0.1)
+    request = harness.channels.unpark_requests.popleft()
     assert request.known == 2
-    stage.lease_many(5)
-    stage.step(1.01)
-    assert len(stage.parked_runs()) > 0
+    harness.lease_many(5)
+    harness.step(1.01)
+    assert len(harness.parked_runs()) > 0
 
-    stage.dispatcher.flow_control.unparker.on_unparked(request, 0)
-    stage.answer_all(OK)
-    stage.step(0.1)
+    harness.dispatcher.flow_control.unparker.on_unparked(request, 0)
+    harness.answer_all(OK)
+    harness.step(0.1)
 
-    assert stage.channels.unpark_requests
+    assert harness.channels.unpark_requests
 
 
-def test_whoever_meets_a_run_that_was_parked_looks_for_others(stage: Capped) -> None:
+def test_whoever_meets_a_run_that_was_parked_looks_for_others(harness: Capped) -> None:
     elsewhere = lease(taken(0.0), (SECRET,), asked=0.0, answered=0.0)
 
-    stage.come_back(elsewhere)
-    stage.step(0.1)
+    harness.come_back(elsewhere)
+    harness.step(0.1)
 
-    assert [each.destination.key_in_store for each in stage.channels.unpark_requests] == [
+    assert [each.destination.key_in_store for each in harness.channels.unpark_requests] == [
         (1, "http://receiver.test:80")
     ]
 
 
-def test_lateness_counts_from_the_due_time_also_after_a_leave(stage: Capped) -> None:
-    leased = stage.come_back(lease(taken(0.0), (SECRET,), asked=0.0, answered=0.0), late=10.0)
-    stage.engine.answer(OK)
-    _, settlement = stage.channels.settlements.popleft()
+def test_lateness_counts_from_the_due_time_also_after_a_leave(harness: Capped) -> None:
+    leased = harness.come_back(lease(taken(0.0), (SECRET,), asked=0.0, answered=0.0), late=10.0)
+    harness.engine.answer(OK)
+    _, settlement = harness.channels.settlements.popleft()
 
     assert settlement.attempt is not None
     assert settlement.attempt.lateness_ms == pytest.approx(10_000)
     assert settlement.attempt.started_at == leased.run.due_at + timedelta(seconds=10)
 
 
-def test_a_worker_that_stops_sends_for_nothing(stage: Capped) -> None:
-    stage.lease_many(6)
+def test_a_worker_that_stops_sends_for_nothing(harness: Capped) -> None:
+    harness.lease_many(6)
 
-    stage.dispatcher.stop()
-    assert len(stage.parked_runs()) == 2
-    stage.answer_all(OK)
-    stage.step(0.2)
-    assert not stage.channels.unpark_requests
+    harness.dispatcher.stop()
+    assert len(harness.parked_runs()) == 2
+    harness.answer_all(OK)
+    harness.step(0.2)
+    assert not harness.channels.unpark_requests
 
 
 def test_however_many_destinations_there_are_few_are_remembered(
-    stage: Capped, monkeypatch: pytest.MonkeyPatch
+    harness: Capped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(known_destinations, "_MAX_KNOWN", 20)
-    stage.lease_many(1)
+    harness.lease_many(1)
     for n in range(100):
-        stage.lease_many(1, f"http://host{n}.test/")
-        _, done, _ = stage.engine.calls.pop()
+        harness.lease_many(1, f"http://host{n}.test/")
+        _, done, _ = harness.engine.calls.pop()
         done(REFUSED)
-        stage.step(0.2)
+        harness.step(0.2)
 
-    assert len(list(stage.flow.destinations)) <= 26  # those of a second more
-    assert stage.destination().in_flight == 1
+    assert len(list(harness.flow.destinations)) <= 26  # those of a second more
+    assert harness.destination().in_flight == 1
 
 
-def test_a_run_whose_url_leads_nowhere_is_none_of_our_business(stage: Capped) -> None:
-    stage.lease_many(9, "nonsense")
-    assert len(stage.engine.calls) == 9
-    stage.answer_all(Reply(error="invalid-request", error_detail="no URL"))
+def test_a_run_whose_url_leads_nowhere_is_none_of_our_business(harness: Capped) -> None:
+    harness.lease_many(9, "nonsense")
+    assert len(harness.engine.calls) == 9
+    harness.answer_all(Reply(error="invalid-request", error_detail="no URL"))
 
-    assert list(stage.flow.destinations) == []
+    assert list(harness.flow.destinations) == []

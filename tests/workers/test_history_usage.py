@@ -17,7 +17,7 @@ from app.store.settling import NOT_KEPT, Settlement
 from app.store.single_settling import settle_singly_if_needed
 from tests.factories import add_account, book, claim_and_take, connect, one
 from tests.store.test_settling import came
-from tests.workers.stage import SECRET
+from tests.workers.harness import SECRET
 from workers.dispatch.history_usage import JUDGE_S, HistoryUsage
 from workers.dispatch.leased_run import LeasedRun, lease
 

@@ -12,7 +12,7 @@ from app.domain.call_options import CallOptions
 from app.domain.circuit_breaker import BlockReason
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
-from tests.workers.stage import OK, Capped
+from tests.workers.harness import OK, Capped
 from tests.workers.test_unreachable_apps import APP
 from workers.dispatch.job_backoff import JobBackoff
 from workers.dispatch.leased_run import LeasedRun
@@ -25,41 +25,41 @@ def asking(status: int, seconds: int) -> Reply:
 
 
 @pytest.fixture
-def stage() -> Iterator[Capped]:
+def harness() -> Iterator[Capped]:
     made = Capped()
     yield made
     made.loop.close()
 
 
-def tick(stage: Capped, job: UUID, **changes: Any) -> LeasedRun:
-    return stage.lease(0.0, **(DROP | {"job_id": job} | changes))
+def tick(harness: Capped, job: UUID, **changes: Any) -> LeasedRun:
+    return harness.lease(0.0, **(DROP | {"job_id": job} | changes))
 
 
-def answered(stage: Capped, job: UUID, reply: Reply) -> None:
+def answered(harness: Capped, job: UUID, reply: Reply) -> None:
     """A tick of the job comes, is called, and is answered so."""
-    tick(stage, job)
-    assert len(stage.engine.calls) == 1, "it was not called"
-    stage.answer_all(reply)
+    tick(harness, job)
+    assert len(harness.engine.calls) == 1, "it was not called"
+    harness.answer_all(reply)
 
 
 @pytest.mark.parametrize(
     "reply", [Reply(status=429), asking(429, 30), asking(503, 30), Reply(status=503)]
 )
-def test_the_other_jobs_of_the_app_are_called_on(stage: Capped, reply: Reply) -> None:
+def test_the_other_jobs_of_the_app_are_called_on(harness: Capped, reply: Reply) -> None:
     for _ in range(12):
-        answered(stage, uuid4(), reply)
-        answered(stage, uuid4(), OK)
+        answered(harness, uuid4(), reply)
+        answered(harness, uuid4(), OK)
 
-    assert not stage.channels.parked
+    assert not harness.channels.parked
 
 
-def test_the_next_tick_waits_for_as_long_as_the_app_asked(stage: Capped) -> None:
+def test_the_next_tick_waits_for_as_long_as_the_app_asked(harness: Capped) -> None:
     job = uuid4()
-    answered(stage, job, asking(429, 30))
-    leased = tick(stage, job)
+    answered(harness, job, asking(429, 30))
+    leased = tick(harness, job)
 
-    assert not stage.engine.calls
-    ((_, parking),) = stage.channels.parked
+    assert not harness.engine.calls
+    ((_, parking),) = harness.channels.parked
     assert (parking.id, parking.block_reason, parking.destination) == (
         leased.run.id,
         BlockReason.ASKED,
@@ -71,53 +71,53 @@ def test_the_next_tick_waits_for_as_long_as_the_app_asked(stage: Capped) -> None
         "next call at 2026-01-01T00:00:30Z"
     )
 
-    stage.parked_runs()
-    stage.step(30.0)
-    answered(stage, job, OK)
-    answered(stage, job, OK)
+    harness.parked_runs()
+    harness.step(30.0)
+    answered(harness, job, OK)
+    answered(harness, job, OK)
 
 
-def test_a_bare_429_means_a_second_which_the_next_tick_waits_in_the_worker(stage: Capped) -> None:
+def test_a_bare_429_means_a_second_which_the_next_tick_waits_in_the_worker(harness: Capped) -> None:
     job = uuid4()
-    answered(stage, job, Reply(status=429))
-    tick(stage, job)
-    stage.step(0.9)
-    assert not stage.engine.calls
+    answered(harness, job, Reply(status=429))
+    tick(harness, job)
+    harness.step(0.9)
+    assert not harness.engine.calls
 
-    stage.poll_cancellations()
-    stage.step(0.2)
-    stage.poll_cancellations()
-    assert len(stage.engine.calls) == 1
-    assert not stage.channels.parked
+    harness.poll_cancellations()
+    harness.step(0.2)
+    harness.poll_cancellations()
+    assert len(harness.engine.calls) == 1
+    assert not harness.channels.parked
 
 
-def test_a_tick_that_waits_so_can_be_withdrawn(stage: Capped) -> None:
+def test_a_tick_that_waits_so_can_be_withdrawn(harness: Capped) -> None:
     job = uuid4()
-    answered(stage, job, Reply(status=429))
-    stage.channels.settlements.clear()
-    leased = tick(stage, job)
-    stage.poll_cancellations(leased)
-    stage.step(1.1)
+    answered(harness, job, Reply(status=429))
+    harness.channels.settlements.clear()
+    leased = tick(harness, job)
+    harness.poll_cancellations(leased)
+    harness.step(1.1)
 
-    assert not stage.engine.calls
-    assert stage.settled() is RunState.CANCELLED
+    assert not harness.engine.calls
+    assert harness.settled() is RunState.CANCELLED
 
 
-def test_jobs_that_never_had_ticks_one_after_the_other_have_no_brake(stage: Capped) -> None:
+def test_jobs_that_never_had_ticks_one_after_the_other_have_no_brake(harness: Capped) -> None:
     job = uuid4()
-    stage.lease(0.0, **(DROP | {"job_id": job, "serial": False}))
-    stage.answer_all(asking(429, 30))
-    stage.lease(0.0, **(DROP | {"job_id": job, "serial": False}))
+    harness.lease(0.0, **(DROP | {"job_id": job, "serial": False}))
+    harness.answer_all(asking(429, 30))
+    harness.lease(0.0, **(DROP | {"job_id": job, "serial": False}))
 
-    assert len(stage.engine.calls) == 1
+    assert len(harness.engine.calls) == 1
 
 
 def test_of_very_many_jobs_those_that_wait_longest_are_remembered(
-    stage: Capped, monkeypatch: pytest.MonkeyPatch
+    harness: Capped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.dispatch.job_backoff._MAX_KNOWN", 4)
     backoff = JobBackoff()
-    leased = [tick(stage, uuid4()) for _ in range(9)]
+    leased = [tick(harness, uuid4()) for _ in range(9)]
     for n, each in enumerate(leased):
         backoff.note(each, asking(429, 60 * (n + 1)), now=0.0)
         remembered = [other for other in leased if backoff.until(other, now=0.0) is not None]

@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.run import Reply, RunState
 from app.domain.timings.leases import LEASE
-from tests.workers.stage import OK, SECRET, TOKENS, Stage, taken
+from tests.workers.harness import OK, SECRET, TOKENS, Harness, taken
 from workers.dispatch.calls import WITHDRAWN
 from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.leased_run import LeasedRun, lease
@@ -119,8 +119,8 @@ def test_what_was_given_up_is_not_taken_in_and_nothing_is_taken_in_twice() -> No
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    made = Stage()
+def harness() -> Iterator[Harness]:
+    made = Harness()
     made.dispatcher = Dispatcher(
         made.loop,
         made.engine,
@@ -134,203 +134,203 @@ def stage() -> Iterator[Stage]:
     made.loop.close()
 
 
-def bodies(stage: Stage) -> list[bytes]:
-    return [call.body for call, _, _ in stage.engine.calls]
+def bodies(harness: Harness) -> list[bytes]:
+    return [call.body for call, _, _ in harness.engine.calls]
 
 
-def load(stage: Stage, *, lost: bool = False, wanted: bool = True) -> list[LeasedRun]:
+def load(harness: Harness, *, lost: bool = False, wanted: bool = True) -> list[LeasedRun]:
     """Answer as the loader does; what was asked of it."""
-    batch = ordered(stage.dispatcher.payload_budget)
+    batch = ordered(harness.dispatcher.payload_budget)
     found: dict[UUID, bytes | None] = {
         leased.run.id: None if lost else b"x" * leased.run.size for leased in batch if wanted
     }
-    stage.dispatcher.on_payloads(batch, stage.clock.now, found)
-    stage.step()
+    harness.dispatcher.on_payloads(batch, harness.clock.now, found)
+    harness.step()
     return batch
 
 
-def test_a_long_payload_is_here_when_its_time_comes(stage: Stage) -> None:
-    stage.lease(0.05, size=40, data=None)
-    load(stage)
-    assert bodies(stage) == []
+def test_a_long_payload_is_here_when_its_time_comes(harness: Harness) -> None:
+    harness.lease(0.05, size=40, data=None)
+    load(harness)
+    assert bodies(harness) == []
 
-    stage.step(0.05)
+    harness.step(0.05)
 
-    assert bodies(stage) == [b"x" * 40]
+    assert bodies(harness) == [b"x" * 40]
 
 
-def test_short_ones_go_before_long_ones_that_were_loaded(stage: Stage) -> None:
+def test_short_ones_go_before_long_ones_that_were_loaded(harness: Harness) -> None:
     for _ in range(2):
-        stage.lease(0.05, size=20, data=None)
-    load(stage)
+        harness.lease(0.05, size=20, data=None)
+    load(harness)
     for _ in range(3):
-        stage.lease(0.05)
+        harness.lease(0.05)
 
-    stage.step(0.05)
+    harness.step(0.05)
 
-    assert [len(body) for body in bodies(stage)] == [1, 1, 1, 20, 20]
+    assert [len(body) for body in bodies(harness)] == [1, 1, 1, 20, 20]
 
 
-def test_an_overdue_one_is_loaded_when_its_turn_has_come(stage: Stage) -> None:
-    leased = stage.lease(-1.0, size=40, data=None)
-    assert bodies(stage) == []
+def test_an_overdue_one_is_loaded_when_its_turn_has_come(harness: Harness) -> None:
+    leased = harness.lease(-1.0, size=40, data=None)
+    assert bodies(harness) == []
 
-    load(stage)
+    load(harness)
 
-    assert bodies(stage) == [b"x" * 40]
-    stage.engine.answer(OK)
-    assert stage.settled() is RunState.SUCCEEDED
+    assert bodies(harness) == [b"x" * 40]
+    harness.engine.answer(OK)
+    assert harness.settled() is RunState.SUCCEEDED
     assert leased.body is None
-    assert stage.dispatcher.payload_budget.in_memory == 0
+    assert harness.dispatcher.payload_budget.in_memory == 0
 
 
-def test_those_without_room_wait_and_none_is_lost_or_sent_twice(stage: Stage) -> None:
-    runs = [stage.lease(-1.0, size=30, data=None, account_id=n % 3) for n in range(20)]
+def test_those_without_room_wait_and_none_is_lost_or_sent_twice(harness: Harness) -> None:
+    runs = [harness.lease(-1.0, size=30, data=None, account_id=n % 3) for n in range(20)]
     most = 0
     for _ in range(50):
-        load(stage)
-        most = max(most, stage.dispatcher.payload_budget.in_memory)
-        stage.poll_cancellations()
-        if stage.engine.calls:
-            stage.engine.answer(OK)
-            stage.step()
+        load(harness)
+        most = max(most, harness.dispatcher.payload_budget.in_memory)
+        harness.poll_cancellations()
+        if harness.engine.calls:
+            harness.engine.answer(OK)
+            harness.step()
 
     assert most <= BUDGET
-    settled = [(each.run.id, end.state) for each, end in stage.channels.settlements]
+    settled = [(each.run.id, end.state) for each, end in harness.channels.settlements]
     assert sorted(settled) == sorted((leased.run.id, RunState.SUCCEEDED) for leased in runs)
-    assert stage.dispatcher.payload_budget.in_memory == 0
+    assert harness.dispatcher.payload_budget.in_memory == 0
 
 
-def test_runs_that_wait_for_room_keep_no_overdue_ones_outside(stage: Stage) -> None:
+def test_runs_that_wait_for_room_keep_no_overdue_ones_outside(harness: Harness) -> None:
     for number in range(60):
-        stage.lease(-1.0, size=30, data=None, url=f"http://host-{number}.test/")
+        harness.lease(-1.0, size=30, data=None, url=f"http://host-{number}.test/")
 
-    assert not stage.dispatcher._late
+    assert not harness.dispatcher._late
 
 
-def test_a_word_that_grew_stale_while_loading_is_asked_for_again(stage: Stage) -> None:
-    stage.lease(-1.0, size=40, data=None)
-    (leased,) = ordered(stage.dispatcher.payload_budget)
-    asked = stage.clock.now
-    stage.step(0.2)
-    stage.dispatcher.on_payloads([leased], asked, {leased.run.id: b"x" * 40})
-    stage.step()
-    assert bodies(stage) == []
+def test_a_word_that_grew_stale_while_loading_is_asked_for_again(harness: Harness) -> None:
+    harness.lease(-1.0, size=40, data=None)
+    (leased,) = ordered(harness.dispatcher.payload_budget)
+    asked = harness.clock.now
+    harness.step(0.2)
+    harness.dispatcher.on_payloads([leased], asked, {leased.run.id: b"x" * 40})
+    harness.step()
+    assert bodies(harness) == []
 
-    stage.poll_cancellations()
+    harness.poll_cancellations()
 
-    assert bodies(stage) == [b"x" * 40]
+    assert bodies(harness) == [b"x" * 40]
 
 
 def test_one_cancelled_while_it_was_loaded_is_not_sent_and_its_places_are_free(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    leased = stage.lease(-1.0, size=40, data=None)
+    leased = harness.lease(-1.0, size=40, data=None)
 
-    load(stage, wanted=False)
+    load(harness, wanted=False)
 
-    assert bodies(stage) == []
-    assert stage.settled() is RunState.CANCELLED
-    assert_free(stage, leased)
+    assert bodies(harness) == []
+    assert harness.settled() is RunState.CANCELLED
+    assert_free(harness, leased)
 
 
 def test_one_cancelled_once_it_was_loaded_is_not_sent_and_its_places_are_free(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    leased = stage.lease(-1.0, size=40, data=None)
-    (ordered_run,) = ordered(stage.dispatcher.payload_budget)
-    asked = stage.clock.now
-    stage.step(0.2)
-    stage.dispatcher.on_payloads([ordered_run], asked, {leased.run.id: b"x" * 40})
-    stage.step()
+    leased = harness.lease(-1.0, size=40, data=None)
+    (ordered_run,) = ordered(harness.dispatcher.payload_budget)
+    asked = harness.clock.now
+    harness.step(0.2)
+    harness.dispatcher.on_payloads([ordered_run], asked, {leased.run.id: b"x" * 40})
+    harness.step()
 
-    stage.poll_cancellations(leased)
+    harness.poll_cancellations(leased)
 
-    assert bodies(stage) == []
-    assert stage.settled() is RunState.CANCELLED
-    assert_free(stage, leased)
+    assert bodies(harness) == []
+    assert harness.settled() is RunState.CANCELLED
+    assert_free(harness, leased)
 
 
 def test_one_whose_lease_ran_out_meanwhile_is_not_sent_and_its_places_are_free(
-    stage: Stage,
+    harness: Harness,
 ) -> None:
-    leased = stage.lease(-1.0, size=40, data=None)
-    stage.step(LEASE.total_seconds())
+    leased = harness.lease(-1.0, size=40, data=None)
+    harness.step(LEASE.total_seconds())
 
-    load(stage)
+    load(harness)
 
-    assert bodies(stage) == []
-    assert leased not in stage.dispatcher.leased_runs
-    assert_free(stage, leased)
-
-
-def test_one_whose_content_is_lost_is_dead(stage: Stage) -> None:
-    leased = stage.lease(-1.0, size=40, data=None)
-
-    load(stage, lost=True)
-
-    assert stage.settled() is RunState.DEAD
-    assert_free(stage, leased)
+    assert bodies(harness) == []
+    assert leased not in harness.dispatcher.leased_runs
+    assert_free(harness, leased)
 
 
-def test_one_whose_content_was_lost_ahead_of_its_time_is_dead_at_its_time(stage: Stage) -> None:
-    leased = stage.lease(0.05, size=40, data=None)
-    load(stage, lost=True)
-    assert stage.dispatcher.payload_budget.in_memory == 0
-    stage.step(0.05)
+def test_one_whose_content_is_lost_is_dead(harness: Harness) -> None:
+    leased = harness.lease(-1.0, size=40, data=None)
 
-    load(stage, lost=True)
+    load(harness, lost=True)
 
-    assert stage.settled() is RunState.DEAD
-    assert_free(stage, leased)
+    assert harness.settled() is RunState.DEAD
+    assert_free(harness, leased)
 
 
-def test_a_payload_loaded_twice_is_sent_once(stage: Stage) -> None:
-    leased = stage.lease(-1.0, size=40, data=None)
-    load(stage)
+def test_one_whose_content_was_lost_ahead_of_its_time_is_dead_at_its_time(harness: Harness) -> None:
+    leased = harness.lease(0.05, size=40, data=None)
+    load(harness, lost=True)
+    assert harness.dispatcher.payload_budget.in_memory == 0
+    harness.step(0.05)
 
-    stage.dispatcher.on_payloads([leased], stage.clock.now, {leased.run.id: b"x" * 40})
-    stage.dispatcher.on_payloads([leased], stage.clock.now, {})
-    stage.step()
+    load(harness, lost=True)
 
-    assert len(bodies(stage)) == 1
-    assert not stage.channels.settlements
-    assert stage.dispatcher.payload_budget.in_memory == 40
-
-
-def test_a_call_that_was_withdrawn_loads_its_payload_again(stage: Stage) -> None:
-    stage.lease(-1.0, size=40, data=None)
-    load(stage)
-    stage.step(0.2)
-    stage.engine.answer(Reply(error=WITHDRAWN, error_detail="the cancellations were stale"))
-    stage.step()
-    assert stage.dispatcher.payload_budget.in_memory == 0
-
-    stage.poll_cancellations()
-    load(stage)
-
-    assert bodies(stage) == [b"x" * 40]
+    assert harness.settled() is RunState.DEAD
+    assert_free(harness, leased)
 
 
-def test_one_that_waits_for_its_destination_keeps_no_payload(stage: Stage) -> None:
-    busy = [stage.lease(0.0) for _ in range(50)]
-    assert len(stage.engine.calls) == len(busy)
+def test_a_payload_loaded_twice_is_sent_once(harness: Harness) -> None:
+    leased = harness.lease(-1.0, size=40, data=None)
+    load(harness)
 
-    leased = stage.lease(0.05, size=40, data=None)
-    load(stage)
-    assert stage.dispatcher.payload_budget.in_memory == 40
-    stage.step(0.05)
+    harness.dispatcher.on_payloads([leased], harness.clock.now, {leased.run.id: b"x" * 40})
+    harness.dispatcher.on_payloads([leased], harness.clock.now, {})
+    harness.step()
 
-    assert len(stage.engine.calls) == len(busy)
+    assert len(bodies(harness)) == 1
+    assert not harness.channels.settlements
+    assert harness.dispatcher.payload_budget.in_memory == 40
+
+
+def test_a_call_that_was_withdrawn_loads_its_payload_again(harness: Harness) -> None:
+    harness.lease(-1.0, size=40, data=None)
+    load(harness)
+    harness.step(0.2)
+    harness.engine.answer(Reply(error=WITHDRAWN, error_detail="the cancellations were stale"))
+    harness.step()
+    assert harness.dispatcher.payload_budget.in_memory == 0
+
+    harness.poll_cancellations()
+    load(harness)
+
+    assert bodies(harness) == [b"x" * 40]
+
+
+def test_one_that_waits_for_its_destination_keeps_no_payload(harness: Harness) -> None:
+    busy = [harness.lease(0.0) for _ in range(50)]
+    assert len(harness.engine.calls) == len(busy)
+
+    leased = harness.lease(0.05, size=40, data=None)
+    load(harness)
+    assert harness.dispatcher.payload_budget.in_memory == 40
+    harness.step(0.05)
+
+    assert len(harness.engine.calls) == len(busy)
     assert leased.body is None
-    assert stage.dispatcher.payload_budget.in_memory == 0
+    assert harness.dispatcher.payload_budget.in_memory == 0
 
 
-def assert_free(stage: Stage, leased: LeasedRun) -> None:
+def assert_free(harness: Harness, leased: LeasedRun) -> None:
     """The run holds no slot, no place at its destination, and no room."""
     destination = leased.destination
     assert destination is not None
     assert destination.in_flight == 0
-    assert stage.dispatcher._slots._left == 100
-    assert stage.dispatcher.payload_budget.in_memory == 0
+    assert harness.dispatcher._slots._left == 100
+    assert harness.dispatcher.payload_budget.in_memory == 0
     assert leased.body is None

@@ -12,7 +12,7 @@ from app.store import takes
 from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
 from tests.factories import add_account, book, claim_and_take, connect
-from tests.workers.stage import OK, SECRET, Stage
+from tests.workers.harness import OK, SECRET, Harness
 from workers.dispatch.leased_run import LeasedRun, lease
 from workers.dispatch.payload_loader import PayloadLoader
 
@@ -20,35 +20,35 @@ SIZE = 3 * 1024 * 1024
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    made = Stage()
+def harness() -> Iterator[Harness]:
+    made = Harness()
     yield made
     made.loop.close()
 
 
 @pytest.fixture
-def loader(database: str, stage: Stage) -> Iterator[PayloadLoader]:
+def loader(database: str, harness: Harness) -> Iterator[PayloadLoader]:
     made = PayloadLoader(
         ReconnectingConnection(database, "loader"),
-        stage.dispatcher,
-        stage.channels.payload_orders,
-        clock=stage.clock,
+        harness.dispatcher,
+        harness.channels.payload_orders,
+        clock=harness.clock,
     )
     yield made
     made.close()
 
 
-def hold_long(database: str, stage: Stage, number: int, size: int = SIZE) -> list[LeasedRun]:
+def hold_long(database: str, harness: Harness, number: int, size: int = SIZE) -> list[LeasedRun]:
     """Overdue runs that were taken without their payloads."""
     with connect(database) as connection:
         account = add_account(connection)
         for each in range(number):
             book(connection, account, due_in=-1, data=bytes([each]) * size)
         runs = claim_and_take(connection)
-    now = stage.clock.now
+    now = harness.clock.now
     leased = [lease(run, (SECRET,), asked=now, answered=now) for run in runs]
-    stage.dispatcher.accept(leased)
-    stage.step()
+    harness.dispatcher.accept(leased)
+    harness.step()
     return leased
 
 
@@ -67,50 +67,50 @@ def failing(run: LeasedRun, error: Exception) -> Callable[..., dict[UUID, bytes 
 
 
 def test_payloads_are_loaded_a_few_at_a_time_and_sent(
-    database: str, stage: Stage, loader: PayloadLoader
+    database: str, harness: Harness, loader: PayloadLoader
 ) -> None:
-    hold_long(database, stage, 5)
+    hold_long(database, harness, 5)
 
     came = []
     for _ in range(3):
         loader.run_once()
-        stage.step()
-        came.append(len(stage.engine.calls))
+        harness.step()
+        came.append(len(harness.engine.calls))
 
     assert came == [2, 4, 5]
-    assert sorted(call.body for call, _, _ in stage.engine.calls) == [
+    assert sorted(call.body for call, _, _ in harness.engine.calls) == [
         bytes([each]) * SIZE for each in range(5)
     ]
     for _ in came:
-        stage.engine.answer(OK)
+        harness.engine.answer(OK)
 
 
-def test_without_a_database_the_orders_are_kept(database: str, stage: Stage) -> None:
-    (leased,) = hold_long(database, stage, 1)
+def test_without_a_database_the_orders_are_kept(database: str, harness: Harness) -> None:
+    (leased,) = hold_long(database, harness, 1)
     loader = PayloadLoader(
         ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "loader"),
-        stage.dispatcher,
-        stage.channels.payload_orders,
+        harness.dispatcher,
+        harness.channels.payload_orders,
     )
 
     with pytest.raises(psycopg.OperationalError):
         loader.run_once()
 
-    assert stage.channels.payload_orders.get_nowait() is leased
+    assert harness.channels.payload_orders.get_nowait() is leased
 
 
 def test_one_payload_that_cannot_be_read_holds_up_no_other(
-    database: str, stage: Stage, loader: PayloadLoader, monkeypatch: pytest.MonkeyPatch
+    database: str, harness: Harness, loader: PayloadLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    damaged, whole = hold_long(database, stage, 2, size=4096)
+    damaged, whole = hold_long(database, harness, 2, size=4096)
     error = psycopg.errors.DataCorrupted("missing chunk number 0")
     monkeypatch.setattr(takes, "payloads", failing(damaged, error))
     loader.run_once()
-    stage.step()
+    harness.step()
 
-    (call,) = [call for call, _, _ in stage.engine.calls]
+    (call,) = [call for call, _, _ in harness.engine.calls]
     assert str(whole.run.id) in "".join(call.headers)
-    ((leased, settlement),) = stage.channels.settlements
+    ((leased, settlement),) = harness.channels.settlements
     assert leased is damaged
     assert (settlement.state, settlement.reason) == (
         "dead",
@@ -119,17 +119,17 @@ def test_one_payload_that_cannot_be_read_holds_up_no_other(
 
 
 def test_one_payload_that_takes_too_long_is_read_later_and_holds_up_no_other(
-    database: str, stage: Stage, loader: PayloadLoader, monkeypatch: pytest.MonkeyPatch
+    database: str, harness: Harness, loader: PayloadLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow, whole = hold_long(database, stage, 2, size=4096)
+    slow, whole = hold_long(database, harness, 2, size=4096)
     error = psycopg.errors.QueryCanceled("canceling statement due to statement timeout")
     with monkeypatch.context() as patched:
         patched.setattr(takes, "payloads", failing(slow, error))
         loader.run_once()
-        stage.step()
-    assert str(whole.run.id) in "".join(stage.engine.calls[0][0].headers)
-    assert not stage.channels.settlements
+        harness.step()
+    assert str(whole.run.id) in "".join(harness.engine.calls[0][0].headers)
+    assert not harness.channels.settlements
 
     loader.run_once()
-    stage.step()
-    assert str(slow.run.id) in "".join(stage.engine.calls[1][0].headers)
+    harness.step()
+    assert str(slow.run.id) in "".join(harness.engine.calls[1][0].headers)

@@ -21,25 +21,25 @@ from tests.factories import add_account, book, claim_and_take, connect, one
 from tests.store import test_ticks
 from tests.store.test_apart import slow_ends
 from tests.store.test_settling import came
-from tests.workers.stage import SECRET, Stage
+from tests.workers.harness import SECRET, Harness
 from workers.dispatch.leased_run import LeasedRun, lease
 from workers.dispatch.settler import Settler
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    made = Stage()
+def harness() -> Iterator[Harness]:
+    made = Harness()
     yield made
     made.loop.close()
 
 
-def test_an_end_without_a_database_is_an_end_all_the_same(stage: Stage) -> None:
-    stage.lease(0.0)
-    stage.engine.answer(Reply(status=204))
+def test_an_end_without_a_database_is_an_end_all_the_same(harness: Harness) -> None:
+    harness.lease(0.0)
+    harness.engine.answer(Reply(status=204))
     settler = Settler(
         ReconnectingConnection("postgresql://127.0.0.1:1/nowhere", "settler"),
-        stage.dispatcher,
-        stage.channels,
+        harness.dispatcher,
+        harness.channels,
         "test",
     )
 
@@ -49,17 +49,17 @@ def test_an_end_without_a_database_is_an_end_all_the_same(stage: Stage) -> None:
 
 
 def test_outcomes_gather_for_the_pause_unless_there_are_enough_for_a_batch(
-    database: str, stage: Stage
+    database: str, harness: Harness
 ) -> None:
-    leased = stage.lease(60.0)
-    outcomes = stage.channels.settlements
+    leased = harness.lease(60.0)
+    outcomes = harness.channels.settlements
     outcomes.extend([(leased, leased.settlement(RunState.SUCCEEDED))] * 2500)
     settler = Settler(
         ReconnectingConnection(database, "settler"),
-        stage.dispatcher,
-        stage.channels,
+        harness.dispatcher,
+        harness.channels,
         "test",
-        clock=stage.clock,
+        clock=harness.clock,
     )
 
     settler.run_once()
@@ -71,15 +71,15 @@ def test_outcomes_gather_for_the_pause_unless_there_are_enough_for_a_batch(
     settler.flush()
 
 
-def test_an_orderly_end_writes_all_there_is(database: str, stage: Stage) -> None:
-    leased = stage.lease(60.0)
-    stage.channels.settlements.extend([(leased, leased.settlement(RunState.SUCCEEDED))] * 2500)
+def test_an_orderly_end_writes_all_there_is(database: str, harness: Harness) -> None:
+    leased = harness.lease(60.0)
+    harness.channels.settlements.extend([(leased, leased.settlement(RunState.SUCCEEDED))] * 2500)
     settler = Settler(
         ReconnectingConnection(database, "settler"),
-        stage.dispatcher,
-        stage.channels,
+        harness.dispatcher,
+        harness.channels,
         "test",
-        clock=stage.clock,
+        clock=harness.clock,
     )
 
     settler.flush()
@@ -87,33 +87,34 @@ def test_an_orderly_end_writes_all_there_is(database: str, stage: Stage) -> None
     assert settler.empty
 
 
-def test_runs_parked_are_written_counted_and_let_go(database: str, stage: Stage) -> None:
+def test_runs_parked_are_written_counted_and_let_go(database: str, harness: Harness) -> None:
     with connect(database) as connection:
         account = add_account(connection)
         for _ in range(2):
             book(connection, account, due_in=-1)
         runs = claim_and_take(connection)
         leased = [
-            lease(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now) for run in runs
+            lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
+            for run in runs
         ]
-        stage.dispatcher.accept(leased)
+        harness.dispatcher.accept(leased)
         # The other was reclaimed meanwhile.
         connection.execute("UPDATE inflight SET token = token + 1 WHERE id = %s", (runs[1].id,))
         for each in leased:
             back = Parking(each.run.id, each.run.token, "http://x:80", 60, BlockReason.DOWN, "down")
-            stage.channels.parked.append((each, back))
+            harness.channels.parked.append((each, back))
         settler = Settler(
             ReconnectingConnection(database, "settler"),
-            stage.dispatcher,
-            stage.channels,
+            harness.dispatcher,
+            harness.channels,
             "test",
-            clock=stage.clock,
+            clock=harness.clock,
         )
 
         settler.flush()
 
         assert settler.empty
-        assert stage.dispatcher.leased_runs == set()
+        assert harness.dispatcher.leased_runs == set()
         waiting = "SELECT array_agg(id) FROM inflight WHERE state = 'waiting'"
         assert one(connection, waiting) == [runs[0].id]
         counted = "SELECT label, total FROM tally WHERE name = 'parked'"
@@ -121,24 +122,24 @@ def test_runs_parked_are_written_counted_and_let_go(database: str, stage: Stage)
 
 
 def test_the_line_of_an_attempt_tells_of_run_call_and_outcome(
-    database: str, stage: Stage, capfd: pytest.CaptureFixture[str]
+    database: str, harness: Harness, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with connect(database) as connection:
         book(connection, add_account(connection), due_in=-1)
         (run,) = claim_and_take(connection)
-        leased = lease(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
-        stage.dispatcher.accept([leased])
-        stage.step()
-        stage.engine.answer(Reply(status=503, timing=Timing(first_byte=1.5, total=2.0)))
-        _, settlement = stage.channels.settlements[0]
+        leased = lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
+        harness.dispatcher.accept([leased])
+        harness.step()
+        harness.engine.answer(Reply(status=503, timing=Timing(first_byte=1.5, total=2.0)))
+        _, settlement = harness.channels.settlements[0]
         attempt = settlement.attempt
         assert attempt is not None
         Settler(
             ReconnectingConnection(database, "settler"),
-            stage.dispatcher,
-            stage.channels,
+            harness.dispatcher,
+            harness.channels,
             "test",
-            clock=stage.clock,
+            clock=harness.clock,
         ).flush()
 
     log.flush()
@@ -169,7 +170,7 @@ def test_the_line_of_an_attempt_tells_of_run_call_and_outcome(
 
 
 def test_the_lateness_of_what_the_schedule_made_is_counted_and_no_other(
-    database: str, stage: Stage
+    database: str, harness: Harness
 ) -> None:
     with connect(database) as connection:
         account = add_account(connection)
@@ -177,16 +178,16 @@ def test_the_lateness_of_what_the_schedule_made_is_counted_and_no_other(
             book(connection, account, due_in=-1)
         scheduled, by_hand = claim_and_take(connection)
         for run in (scheduled, by_hand._replace(kind=RunKind.MANUAL)):
-            leased = lease(run, (SECRET,), asked=stage.clock.now, answered=stage.clock.now)
-            stage.dispatcher.accept([leased])
-            stage.step()
-            stage.engine.answer(Reply(status=204))
+            leased = lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
+            harness.dispatcher.accept([leased])
+            harness.step()
+            harness.engine.answer(Reply(status=204))
         settler = Settler(
             ReconnectingConnection(database, "settler"),
-            stage.dispatcher,
-            stage.channels,
+            harness.dispatcher,
+            harness.channels,
             "test",
-            clock=stage.clock,
+            clock=harness.clock,
         )
 
         settler.flush()
@@ -195,62 +196,62 @@ def test_the_lateness_of_what_the_schedule_made_is_counted_and_no_other(
         assert one(connection, "SELECT sum(total) FROM tally WHERE name = 'lateness'") == 1
 
 
-def hold_some(connection: psycopg.Connection, stage: Stage, number: int) -> list[LeasedRun]:
+def hold_some(connection: psycopg.Connection, harness: Harness, number: int) -> list[LeasedRun]:
     """Runs whose calls have succeeded, and whose outcomes are to be written."""
     account = add_account(connection, f"account-{one(connection, 'SELECT count(*) FROM account')}")
     for _ in range(number):
         book(connection, account, due_in=-1)
-    now = stage.clock.now
+    now = harness.clock.now
     found = [lease(run, (SECRET,), asked=now, answered=now) for run in claim_and_take(connection)]
-    stage.dispatcher.accept(found)
-    stage.step()
+    harness.dispatcher.accept(found)
+    harness.step()
     for _ in found:
-        stage.engine.answer(Reply(status=204))
+        harness.engine.answer(Reply(status=204))
     return found
 
 
 @pytest.fixture
-def settler(database: str, stage: Stage) -> Iterator[Settler]:
+def settler(database: str, harness: Harness) -> Iterator[Settler]:
     reconnecting = ReconnectingConnection(database, "settler", lock_timeout=SETTLE_LOCK_TIMEOUT_S)
-    yield Settler(reconnecting, stage.dispatcher, stage.channels, "test", clock=stage.clock)
+    yield Settler(reconnecting, harness.dispatcher, harness.channels, "test", clock=harness.clock)
     reconnecting.close()
 
 
 def test_while_a_job_is_locked_the_outcomes_of_all_others_are_written(
-    database: str, stage: Stage, settler: Settler
+    database: str, harness: Harness, settler: Settler
 ) -> None:
     with connect(database) as connection, connect(database) as other:
-        locked, *first = hold_some(connection, stage, 3)
+        locked, *first = hold_some(connection, harness, 3)
         with other.transaction():
             other.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (locked.run.job_id,))
             began = time.monotonic()
             settler.run_once()
-            assert stage.dispatcher.leased_runs == {locked}
-            second = hold_some(connection, stage, 2)
+            assert harness.dispatcher.leased_runs == {locked}
+            second = hold_some(connection, harness, 2)
             settler.run_once()
-            stage.clock.now += 1.0
+            harness.clock.now += 1.0
             settler.run_once()
-            assert stage.dispatcher.leased_runs == {locked}
+            assert harness.dispatcher.leased_runs == {locked}
             # Each would have waited for as long as the row is locked.
             assert time.monotonic() - began < 5
         history = "SELECT array_agg(id) FROM run"
         written = {leased.run.id for leased in (*first, *second)}
         assert set(one(connection, history)) == written
 
-        stage.clock.now += 1.0
+        harness.clock.now += 1.0
         settler.run_once()
 
         assert set(one(connection, history)) == written | {locked.run.id}
         assert settler.empty
-        assert stage.dispatcher.leased_runs == set()
+        assert harness.dispatcher.leased_runs == set()
 
 
 def test_an_outcome_that_takes_too_long_is_tried_by_itself_and_ever_less_often(
-    database: str, stage: Stage, settler: Settler
+    database: str, harness: Harness, settler: Settler
 ) -> None:
     with connect(database) as connection, slow_ends(connection):
-        slow, other = hold_some(connection, stage, 2)
-        outcomes = stage.channels.settlements
+        slow, other = hold_some(connection, harness, 2)
+        outcomes = harness.channels.settlements
         outcomes.extend(
             [
                 (leased, settlement._replace(reason="slow") if leased is slow else settlement)
@@ -261,35 +262,35 @@ def test_an_outcome_that_takes_too_long_is_tried_by_itself_and_ever_less_often(
             session.execute("SET statement_timeout = '300ms'")
         settler.run_once()
 
-        assert stage.dispatcher.leased_runs == {slow}
+        assert harness.dispatcher.leased_runs == {slow}
         assert one(connection, "SELECT id FROM run") == other.run.id
         connection.execute("ALTER TABLE run DISABLE TRIGGER be_slow")
         settler.run_once()
-        assert stage.dispatcher.leased_runs == {slow}
-        stage.clock.now += 1.1
+        assert harness.dispatcher.leased_runs == {slow}
+        harness.clock.now += 1.1
         settler.run_once()
         assert settler.empty
 
 
 def test_a_locked_run_is_parked_later_and_the_others_at_once(
-    database: str, stage: Stage, settler: Settler
+    database: str, harness: Harness, settler: Settler
 ) -> None:
     with connect(database) as connection, connect(database) as other:
         account = add_account(connection)
         for _ in range(2):
             book(connection, account, due_in=-1)
-        now = stage.clock.now
+        now = harness.clock.now
         leased = [lease(run, (), asked=now, answered=now) for run in claim_and_take(connection)]
-        stage.dispatcher.leased_runs.update(leased)
+        harness.dispatcher.leased_runs.update(leased)
         for each in leased:
             back = Parking(each.run.id, each.run.token, "http://x:80", 60, BlockReason.DOWN, "down")
-            stage.channels.parked.append((each, back))
+            harness.channels.parked.append((each, back))
         waiting = "SELECT count(*) FROM inflight WHERE state = 'waiting'"
         with other.transaction():
             other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (leased[0].run.id,))
             settler.run_once()
             assert one(connection, waiting) == 1
-            assert stage.dispatcher.leased_runs == {leased[0]}
+            assert harness.dispatcher.leased_runs == {leased[0]}
 
         settler.run_once()
 
@@ -297,52 +298,52 @@ def test_a_locked_run_is_parked_later_and_the_others_at_once(
         assert settler.empty
 
 
-def hold_interrupted(connection: psycopg.Connection, stage: Stage) -> LeasedRun:
+def hold_interrupted(connection: psycopg.Connection, harness: Harness) -> LeasedRun:
     """A run that has called a tick, and was given back when it was the turn of the next one."""
     account = add_account(connection, f"account-{one(connection, 'SELECT count(*) FROM account')}")
     test_ticks.book(connection, account, late=5.0)
-    now = stage.clock.now
+    now = harness.clock.now
     (run,) = claim_and_take(connection)
     leased = lease(run, (), asked=now, answered=now)
-    stage.dispatcher.leased_runs.add(leased)
+    harness.dispatcher.leased_runs.add(leased)
     leased.advance_tick(came(run))
-    give_back(stage, leased)
+    give_back(harness, leased)
     return leased
 
 
-def give_back(stage: Stage, leased: LeasedRun) -> None:
+def give_back(harness: Harness, leased: LeasedRun) -> None:
     back = Parking(leased.run.id, leased.run.token, "http://x:80", 60, BlockReason.DOWN, "down")
-    stage.channels.parked.append((leased, back))
+    harness.channels.parked.append((leased, back))
 
 
 def test_ticks_of_a_locked_run_that_is_parked_are_stored_later_under_its_lease(
-    database: str, stage: Stage, settler: Settler
+    database: str, harness: Harness, settler: Settler
 ) -> None:
     with connect(database) as connection, connect(database) as other:
-        leased = hold_interrupted(connection, stage)
+        leased = hold_interrupted(connection, harness)
         with other.transaction():
             other.execute("SELECT FROM inflight WHERE id = %s FOR UPDATE", (leased.run.id,))
             settler.run_once()
             # Whom the courier holds, the lease watch extends the lease of.
-            assert stage.dispatcher.leased_runs == {leased}
-        stage.clock.now += 1.0
+            assert harness.dispatcher.leased_runs == {leased}
+        harness.clock.now += 1.0
 
         settler.run_once()
 
         assert one(connection, "SELECT id FROM run") == leased.run.id
         assert one(connection, "SELECT state FROM inflight") == "waiting"
-        assert stage.dispatcher.leased_runs == set()
+        assert harness.dispatcher.leased_runs == set()
         assert settler.empty
 
 
 def test_ticks_are_stored_once_where_the_database_is_lost_while_others_are_parked(
-    database: str, stage: Stage, settler: Settler, monkeypatch: pytest.MonkeyPatch
+    database: str, harness: Harness, settler: Settler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with connect(database) as connection:
-        hold_interrupted(connection, stage)
-        (other,) = hold_some(connection, stage, 1)
-        stage.channels.settlements.clear()
-        give_back(stage, other)
+        hold_interrupted(connection, harness)
+        (other,) = hold_some(connection, harness, 1)
+        harness.channels.settlements.clear()
+        give_back(harness, other)
         lost = Mock(side_effect=psycopg.OperationalError("the connection is lost"))
         monkeypatch.setattr("workers.dispatch.settler.park", lost)
         with pytest.raises(psycopg.OperationalError):
@@ -358,13 +359,13 @@ def test_ticks_are_stored_once_where_the_database_is_lost_while_others_are_parke
 
 
 def test_a_locked_tally_keeps_no_outcome_from_being_written(
-    database: str, stage: Stage, settler: Settler
+    database: str, harness: Harness, settler: Settler
 ) -> None:
     with connect(database) as connection, connect(database) as other:
-        hold_some(connection, stage, 1)
+        hold_some(connection, harness, 1)
         settler.run_once()
-        hold_some(connection, stage, 1)
-        stage.clock.now += 10.0
+        hold_some(connection, harness, 1)
+        harness.clock.now += 10.0
         with other.transaction():
             other.execute("SELECT FROM tally FOR UPDATE")
             with pytest.raises(psycopg.errors.LockNotAvailable):
@@ -372,18 +373,18 @@ def test_a_locked_tally_keeps_no_outcome_from_being_written(
             assert one(connection, "SELECT count(*) FROM run") == 2
             settler.run_once()
 
-        stage.clock.now += 10.0
+        harness.clock.now += 10.0
         settler.run_once()
         assert one(connection, "SELECT total FROM tally WHERE name = 'run'") == 2
 
 
 def test_an_end_waits_for_no_lock_for_long(
-    database: str, stage: Stage, settler: Settler, monkeypatch: pytest.MonkeyPatch
+    database: str, harness: Harness, settler: Settler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Each pause takes so long by the clock of the test.
-    monkeypatch.setattr(time, "sleep", stage.step)
+    monkeypatch.setattr(time, "sleep", harness.step)
     with connect(database) as connection, connect(database) as other, other.transaction():
-        (locked,) = hold_some(connection, stage, 1)
+        (locked,) = hold_some(connection, harness, 1)
         other.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (locked.run.job_id,))
         with structlog.testing.capture_logs() as logs:
             settler.flush()

@@ -6,109 +6,109 @@ import pytest
 
 from app.delivery import outcome
 from app.domain.circuit_breaker import BlockReason
-from tests.workers.stage import OK, URL, Capped, Stage
+from tests.workers.harness import OK, URL, Capped, Harness
 from workers.dispatch.leased_run import LeasedRun
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
+def harness() -> Harness:
+    return Harness()
 
 
-def parked_runs(stage: Stage) -> list[tuple[LeasedRun, BlockReason]]:
-    return [(leased, parking.block_reason) for leased, parking in stage.channels.parked]
+def parked_runs(harness: Harness) -> list[tuple[LeasedRun, BlockReason]]:
+    return [(leased, parking.block_reason) for leased, parking in harness.channels.parked]
 
 
-def test_runs_that_wait_for_their_time_are_parked_at_once(stage: Stage) -> None:
-    waiting = [stage.lease(0.2), stage.lease(0.05)]
+def test_runs_that_wait_for_their_time_are_parked_at_once(harness: Harness) -> None:
+    waiting = [harness.lease(0.2), harness.lease(0.05)]
 
-    stage.dispatcher.stop()
-    assert sorted(parked_runs(stage), key=lambda each: each[0].fire_at) == [
+    harness.dispatcher.stop()
+    assert sorted(parked_runs(harness), key=lambda each: each[0].fire_at) == [
         (leased, BlockReason.STOPPING) for leased in reversed(waiting)
     ]
-    assert {parking.park_for for _, parking in stage.channels.parked} == {0.0}
-    stage.step(0.3)
-    assert stage.engine.calls == []
-    assert len(parked_runs(stage)) == 2
+    assert {parking.park_for for _, parking in harness.channels.parked} == {0.0}
+    harness.step(0.3)
+    assert harness.engine.calls == []
+    assert len(parked_runs(harness)) == 2
 
 
-def test_a_call_that_is_under_way_goes_on_and_is_settled(stage: Stage) -> None:
-    leased = stage.lease(0.0)
+def test_a_call_that_is_under_way_goes_on_and_is_settled(harness: Harness) -> None:
+    leased = harness.lease(0.0)
 
-    stage.dispatcher.stop()
-    stage.engine.answer(OK)
-    stage.step()
+    harness.dispatcher.stop()
+    harness.engine.answer(OK)
+    harness.step()
 
-    assert [each for each, _ in stage.channels.settlements] == [leased]
-    assert parked_runs(stage) == []
-
-
-def test_what_comes_while_it_stops_is_parked(stage: Stage) -> None:
-    stage.dispatcher.stop()
-
-    late = stage.lease(-1.0)
-    soon = stage.lease(0.1)
-
-    assert parked_runs(stage) == [(late, BlockReason.STOPPING), (soon, BlockReason.STOPPING)]
-    assert stage.engine.calls == []
+    assert [each for each, _ in harness.channels.settlements] == [leased]
+    assert parked_runs(harness) == []
 
 
-def test_a_call_that_waits_for_its_name_to_be_resolved_does_not_begin(stage: Stage) -> None:
-    leased = stage.lease(0.0)
-    ((_, done, may_begin),) = stage.engine.calls
-    stage.dispatcher.stop()
+def test_what_comes_while_it_stops_is_parked(harness: Harness) -> None:
+    harness.dispatcher.stop()
+
+    late = harness.lease(-1.0)
+    soon = harness.lease(0.1)
+
+    assert parked_runs(harness) == [(late, BlockReason.STOPPING), (soon, BlockReason.STOPPING)]
+    assert harness.engine.calls == []
+
+
+def test_a_call_that_waits_for_its_name_to_be_resolved_does_not_begin(harness: Harness) -> None:
+    leased = harness.lease(0.0)
+    ((_, done, may_begin),) = harness.engine.calls
+    harness.dispatcher.stop()
 
     assert not may_begin()
     done(outcome.unanswered("withdrawn", "", dns=None, total=0.0))
-    stage.step()
-    assert parked_runs(stage) == [(leased, BlockReason.STOPPING)]
+    harness.step()
+    assert parked_runs(harness) == [(leased, BlockReason.STOPPING)]
 
 
-def test_a_call_that_is_broken_off_is_parked_and_counts_for_nothing(stage: Stage) -> None:
-    leased = stage.lease(0.0)
-    stage.dispatcher.stop()
+def test_a_call_that_is_broken_off_is_parked_and_counts_for_nothing(harness: Harness) -> None:
+    leased = harness.lease(0.0)
+    harness.dispatcher.stop()
 
-    stage.engine.answer(outcome.unanswered("aborted", "The sender was stopped."))
+    harness.engine.answer(outcome.unanswered("aborted", "The sender was stopped."))
 
-    ((each, parking),) = stage.channels.parked
+    ((each, parking),) = harness.channels.parked
     assert (each, parking.block_reason, parking.called) == (leased, BlockReason.STOPPING, False)
-    assert not stage.channels.settlements
+    assert not harness.channels.settlements
 
 
 def test_what_waits_for_its_destination_or_its_slot_is_parked_once() -> None:
-    stage = Capped()
-    calling = stage.lease_many(4)
-    waiting = stage.lease_many(3)
+    harness = Capped()
+    calling = harness.lease_many(4)
+    waiting = harness.lease_many(3)
 
-    stage.dispatcher.stop()
-    stage.answer_all(OK)
-    stage.step(2.0)
+    harness.dispatcher.stop()
+    harness.answer_all(OK)
+    harness.step(2.0)
 
-    assert {leased for leased, _ in parked_runs(stage)} == set(waiting)
-    assert len(parked_runs(stage)) == 3
-    assert [leased for leased, _ in stage.channels.settlements] == calling
-    assert stage.urls() == []
-    assert stage.destination(URL).in_flight == 0
+    assert {leased for leased, _ in parked_runs(harness)} == set(waiting)
+    assert len(parked_runs(harness)) == 3
+    assert [leased for leased, _ in harness.channels.settlements] == calling
+    assert harness.urls() == []
+    assert harness.destination(URL).in_flight == 0
 
 
 def test_a_run_that_waits_for_its_payload_is_parked_and_its_places_are_free() -> None:
-    stage = Capped()
-    leased = stage.lease(0.0, size=5000, data=None)
-    stage.dispatcher.stop()
-    assert parked_runs(stage) == [(leased, BlockReason.STOPPING)]
+    harness = Capped()
+    leased = harness.lease(0.0, size=5000, data=None)
+    harness.dispatcher.stop()
+    assert parked_runs(harness) == [(leased, BlockReason.STOPPING)]
 
-    stage.dispatcher.on_payloads([leased], stage.clock.now, {leased.run.id: b"x" * 5000})
-    stage.step()
+    harness.dispatcher.on_payloads([leased], harness.clock.now, {leased.run.id: b"x" * 5000})
+    harness.step()
 
-    assert stage.engine.calls == []
-    assert len(parked_runs(stage)) == 1
+    assert harness.engine.calls == []
+    assert len(parked_runs(harness)) == 1
 
 
-def test_what_is_withdrawn_ends_as_cancelled(stage: Stage) -> None:
-    leased = stage.lease(0.2)
-    stage.poll_cancellations(leased)
+def test_what_is_withdrawn_ends_as_cancelled(harness: Harness) -> None:
+    leased = harness.lease(0.2)
+    harness.poll_cancellations(leased)
 
-    stage.dispatcher.stop()
+    harness.dispatcher.stop()
 
-    assert stage.settled() == "cancelled"
-    assert parked_runs(stage) == []
+    assert harness.settled() == "cancelled"
+    assert parked_runs(harness) == []

@@ -6,80 +6,80 @@ import pytest
 
 from app.delivery import outcome
 from app.domain.circuit_breaker import BlockReason
-from tests.workers.stage import OK, Capped, Stage
+from tests.workers.harness import OK, Capped, Harness
 from workers.dispatch.leased_run import LeasedRun
 
 ONE = frozenset({1})
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
+def harness() -> Harness:
+    return Harness()
 
 
-def set_aside(stage: Stage) -> list[tuple[LeasedRun, BlockReason]]:
-    parkings = stage.channels.parked
+def set_aside(harness: Harness) -> list[tuple[LeasedRun, BlockReason]]:
+    parkings = harness.channels.parked
     found = [(leased, parking.block_reason) for leased, parking in parkings]
-    stage.report_parked([leased for leased, _ in found], {leased.run.id for leased, _ in found})
+    harness.report_parked([leased for leased, _ in found], {leased.run.id for leased, _ in found})
     parkings.clear()
-    stage.step()
+    harness.step()
     return found
 
 
-def test_a_run_that_waits_for_its_time_is_set_aside_then(stage: Stage) -> None:
-    leased, other = stage.lease(0.05), stage.lease(0.05, account_id=2)
-    stage.poll_cancellations(suspended=ONE)
-    stage.step(0.06)
-    stage.poll_cancellations(suspended=ONE)
+def test_a_run_that_waits_for_its_time_is_set_aside_then(harness: Harness) -> None:
+    leased, other = harness.lease(0.05), harness.lease(0.05, account_id=2)
+    harness.poll_cancellations(suspended=ONE)
+    harness.step(0.06)
+    harness.poll_cancellations(suspended=ONE)
 
-    assert len(stage.engine.calls) == 1
-    assert set_aside(stage) == [(leased, BlockReason.SUSPENDED)]
-    assert stage.dispatcher.leased_runs == {other}
-    assert not stage.channels.settlements
+    assert len(harness.engine.calls) == 1
+    assert set_aside(harness) == [(leased, BlockReason.SUSPENDED)]
+    assert harness.dispatcher.leased_runs == {other}
+    assert not harness.channels.settlements
 
 
-def test_a_call_that_waits_for_its_name_to_be_resolved_does_not_begin(stage: Stage) -> None:
-    leased = stage.lease(0.0)
-    ((_, done, may_begin),) = stage.engine.calls
-    stage.poll_cancellations(suspended=ONE)
+def test_a_call_that_waits_for_its_name_to_be_resolved_does_not_begin(harness: Harness) -> None:
+    leased = harness.lease(0.0)
+    ((_, done, may_begin),) = harness.engine.calls
+    harness.poll_cancellations(suspended=ONE)
 
     assert not may_begin()
     done(outcome.unanswered("withdrawn", "", dns=None, total=0.0))
-    stage.step()
-    assert set_aside(stage) == [(leased, BlockReason.SUSPENDED)]
+    harness.step()
+    assert set_aside(harness) == [(leased, BlockReason.SUSPENDED)]
 
 
-def test_a_call_that_is_under_way_is_settled(stage: Stage) -> None:
-    leased = stage.lease(0.0)
-    stage.poll_cancellations(suspended=ONE)
-    stage.engine.answer(OK)
+def test_a_call_that_is_under_way_is_settled(harness: Harness) -> None:
+    leased = harness.lease(0.0)
+    harness.poll_cancellations(suspended=ONE)
+    harness.engine.answer(OK)
 
-    assert [each for each, _ in stage.channels.settlements] == [leased]
-    assert set_aside(stage) == []
+    assert [each for each, _ in harness.channels.settlements] == [leased]
+    assert set_aside(harness) == []
 
 
 def test_a_run_that_waits_for_its_destination_is_set_aside_at_its_turn() -> None:
-    stage = Capped()
-    stage.lease_many(4)
-    (waiting,) = stage.lease_many(1)
-    destination = stage.destination()
-    stage.poll_cancellations(suspended=ONE)
-    stage.engine.answer(OK)
-    stage.step()
+    harness = Capped()
+    harness.lease_many(4)
+    (waiting,) = harness.lease_many(1)
+    destination = harness.destination()
+    harness.poll_cancellations(suspended=ONE)
+    harness.engine.answer(OK)
+    harness.step()
 
-    assert set_aside(stage) == [(waiting, BlockReason.SUSPENDED)]
-    assert len(stage.engine.calls) == 3
-    stage.answer_all(OK)
+    assert set_aside(harness) == [(waiting, BlockReason.SUSPENDED)]
+    assert len(harness.engine.calls) == 3
+    harness.answer_all(OK)
     assert destination.parking == 0
     # Its places are free: as many calls as before may be under way once it is resumed.
-    stage.poll_cancellations()
-    stage.lease_many(5)
-    assert len(stage.engine.calls) == 4
+    harness.poll_cancellations()
+    harness.lease_many(5)
+    assert len(harness.engine.calls) == 4
 
 
-def test_it_goes_on_with_the_first_word_that_says_so(stage: Stage) -> None:
-    stage.poll_cancellations(suspended=ONE)
-    stage.poll_cancellations()
-    stage.lease(0.0)
+def test_it_goes_on_with_the_first_word_that_says_so(harness: Harness) -> None:
+    harness.poll_cancellations(suspended=ONE)
+    harness.poll_cancellations()
+    harness.lease(0.0)
 
-    assert len(stage.engine.calls) == 1
+    assert len(harness.engine.calls) == 1

@@ -25,14 +25,14 @@ from local.instance import CHECKOUT
 from tests.api.conftest import MakeApp
 from tests.api.dapr.calls import schedule, told
 from tests.factories import one
-from tests.workers.stage import REFUSED, Capped
+from tests.workers.harness import REFUSED, Capped
 from tests.workers.test_unreachable_apps import APP
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
 
 @pytest.fixture
-def stage() -> Iterator[Capped]:
+def harness() -> Iterator[Capped]:
     made = Capped()
     yield made
     made.loop.close()
@@ -61,20 +61,20 @@ def test_2_an_app_on_loopback_has_to_be_allowed(make_app: MakeApp) -> None:
         sidecar.register(accounts.get_account(current_context(), "account-1"), "shop", 6200)
 
 
-def test_3_calls_are_signed_and_repeats_have_the_same_id(stage: Capped) -> None:
+def test_3_calls_are_signed_and_repeats_have_the_same_id(harness: Capped) -> None:
     for attempts in (0, 1):
-        leased = stage.lease(0.0, **(APP | {"attempts": attempts}))
-        call, _, _ = stage.engine.calls[-1]
+        leased = harness.lease(0.0, **(APP | {"attempts": attempts}))
+        call, _, _ = harness.engine.calls[-1]
         headers = dict(each.split(": ", 1) for each in call.headers)
         assert headers["webhook-id"] == str(leased.run.id)
         assert headers["webhook-signature"].startswith("v1,")
 
 
-def test_4_an_app_that_is_down_loses_nothing(stage: Capped) -> None:
-    stage.lease(0.0, **(APP | {"attempts": 3}))
-    stage.answer_all(REFUSED)
-    assert not stage.channels.settlements
-    (parking,) = stage.parked_runs()
+def test_4_an_app_that_is_down_loses_nothing(harness: Capped) -> None:
+    harness.lease(0.0, **(APP | {"attempts": 3}))
+    harness.answer_all(REFUSED)
+    assert not harness.channels.settlements
+    (parking,) = harness.parked_runs()
     assert "no attempt is used up" in parking.reason
 
 

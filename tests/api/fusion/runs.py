@@ -12,7 +12,7 @@ from app.domain.run import Attempt, Reply, RunState
 from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
-from tests.api.fusion.saved import MOVIES, act
+from tests.api.fusion.documents import MOVIES, act
 
 NONE: Final[Any] = {"triggers": []}
 

@@ -14,8 +14,7 @@ from flask.testing import FlaskClient
 from app.domain.run import Attempt, Reply, RunState
 from app.store.settling import Settlement, settle
 from app.store.takes import poll_cancellations, take
-from tests.api.fusion.runs import NONE, begun, settled
-from tests.api.fusion.saved import (
+from tests.api.fusion.documents import (
     CLEAN,
     DAILY,
     MOVIES,
@@ -26,6 +25,7 @@ from tests.api.fusion.saved import (
     saved,
     status,
 )
+from tests.api.fusion.runs import NONE, begun, settled
 from tests.factories import connect, in_thread, one, wait_until_blocked
 
 FRACTION = "%Y-%m-%dT%H:%M:%S.%fZ"

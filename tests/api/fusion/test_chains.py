@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from app.api.context import current_context
 from app.domain.run import RunState
 from app.service import accounts
+from tests.api.fusion.documents import MOVIES, act, after, history, saved, status
 from tests.api.fusion.runs import NONE, begun, looked_over, settled, taken
-from tests.api.fusion.saved import MOVIES, act, after, history, saved, status
 from tests.factories import claim_all, connect, one
 
 

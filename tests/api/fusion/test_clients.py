@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from app.api.problems import CHALLENGE
-from tests.api.fusion.saved import DAILY
+from tests.api.fusion.documents import DAILY
 from tests.api.server import Web
 from tests.api.test_proxies import Rewrite, as_it_came, decoded, decoded_and_merged, proxy
 

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from app.api.context import current_context
 from app.domain.fusion import chain
 from app.store import follows
+from tests.api.fusion.documents import MOVIES, after, put, saved
 from tests.api.fusion.runs import NONE
-from tests.api.fusion.saved import MOVIES, after, put, saved
 from tests.factories import connect, one
 from tests.store.plans import rows_read
 

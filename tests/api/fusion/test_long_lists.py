@@ -12,8 +12,8 @@ from sqlalchemy import event
 
 from app.api.pages import MAX_PAGE_BYTES
 from app.store.engine import db
+from tests.api.fusion.documents import TASK, saved
 from tests.api.fusion.runs import NONE
-from tests.api.fusion.saved import TASK, saved
 from tests.api.native.test_long_runs import following
 from tests.factories import connect
 from tests.store.plans import rows_read

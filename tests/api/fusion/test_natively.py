@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from app.api.context import current_context
 from app.domain.run import RunState
 from app.service import accounts
+from tests.api.fusion.documents import CLEAN, DAILY, MOVIES, TASK, act, history, put, saved, status
 from tests.api.fusion.runs import NONE, looked_over, settled, taken
-from tests.api.fusion.saved import CLEAN, DAILY, MOVIES, TASK, act, history, put, saved, status
 from tests.factories import claim_all, connect, one
 
 

@@ -9,8 +9,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.domain.run import RunState
+from tests.api.fusion.documents import MOVIES, after, history, saved, status
 from tests.api.fusion.runs import NONE, begun, settled, taken
-from tests.api.fusion.saved import MOVIES, after, history, saved, status
 from tests.factories import claim_all, connect
 
 

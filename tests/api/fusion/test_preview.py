@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.api.fusion.saved import after
+from tests.api.fusion.documents import after
 
 AFTER = "2030-01-01T00:00:00Z"
 # As a server writes it: a member given twice.

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.api.fusion.saved import CLEAN, DAILY, MOVIES, TASK, after, put, saved, status
+from tests.api.fusion.documents import CLEAN, DAILY, MOVIES, TASK, after, put, saved, status
 from tests.factories import connect, in_thread, one, wait_until_blocked
 
 SEED = '{"triggers": [{"type": "cron", "enabled": "true", "expression": "0 15 10 ? * MON-FRI"}]}'

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.api.fusion.saved import CLEAN, DAILY, TASK, after, put, saved, status
+from tests.api.fusion.documents import CLEAN, DAILY, TASK, after, put, saved, status
 from tests.factories import connect, one
 
 CALL: dict[str, Any] = TASK["callParams"]  # type: ignore[assignment] # one of two types of member

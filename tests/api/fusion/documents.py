@@ -1,4 +1,4 @@
-"""Saved: what the tests of the Fusion dialect save, and how they ask for it."""
+"""Fusion documents: the documents that the tests save, and the requests that save and read them."""
 
 from __future__ import annotations
 

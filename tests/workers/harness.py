@@ -1,4 +1,4 @@
-"""Stage: a dispatcher whose clock and engine are the test's, and runs for it as they are taken."""
+"""Test harness: a dispatcher with a fake clock and a fake engine, and runs for it to lease."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Clock:
 
 
 class FakeEngine:
-    """Keeps what it is given; the test answers."""
+    """Records the calls that it is asked to make; the test answers them."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Call, Callable[[Reply], None], Callable[[], bool]]] = []
@@ -72,11 +72,11 @@ class FakeEngine:
         done(reply)
 
 
-class Stage:
-    """A dispatcher whose clock and engine are the test's."""
+class Harness:
+    """A dispatcher with a fake clock and a fake engine, both controlled by the test."""
 
     set_by = 0.0
-    """By how many seconds the machine's clock was set."""
+    """Seconds by which the wall clock is ahead of the monotonic clock, after a step."""
 
     def __init__(self, concurrency: int = 100) -> None:
         self.clock = Clock()
@@ -93,7 +93,7 @@ class Stage:
         )
 
     def lease(self, remaining: float, *, took: float = 0.0, **changes: Any) -> LeasedRun:
-        """A run whose take was asked for `took` seconds ago and is answered now."""
+        """Lease a run whose take was sent `took` seconds ago and is answered now."""
         run = taken(remaining)._replace(**changes)
         now = self.clock.now
         leased = lease(run, (SECRET,), asked=now - took, answered=now)
@@ -112,7 +112,8 @@ class Stage:
     def poll_cancellations(
         self, *withdrawn: LeasedRun, offset: float = inf, suspended: frozenset[int] = frozenset()
     ) -> None:
-        """The database says what is wanted no more, and perhaps how far its clock lies back."""
+        """Deliver a cancellation poll: the withdrawn runs, the database clock's offset in seconds,
+        and the suspended accounts."""
         tokens = {leased.run.id: leased.run.token for leased in withdrawn}
         self.dispatcher.update_cancellations(
             CancellationSnapshot(self.clock.now, offset, tokens, suspended)
@@ -120,7 +121,8 @@ class Stage:
         self.step()
 
     def report_parked(self, batch: Sequence[LeasedRun], parked: set[UUID]) -> None:
-        """As the settler does, once runs are parked or turn out to be another worker's."""
+        """Report a batch as the settler does: `parked` holds the ids of the runs that were parked;
+        the others belong to another worker."""
         for leased in batch:
             self.dispatcher.forget(leased)
         self.dispatcher.flow_control.unparker.on_parked(batch, parked)
@@ -130,8 +132,8 @@ class Stage:
         return settlement.state
 
 
-class Capped(Stage):
-    """A stage on which four calls to a destination may be under way, two for account 2."""
+class Capped(Harness):
+    """A harness that allows four calls at once to a destination, and two for account 2."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -153,7 +155,7 @@ class Capped(Stage):
         return [self.lease(0.0, url=url, account_id=account) for _ in range(number)]
 
     def come_back(self, parked: LeasedRun, *, late: float = 10.0) -> LeasedRun:
-        """A run that was given back, taken again after so long."""
+        """Take a parked run again, `late` seconds after it was due."""
         run = parked.run
         send_at = run.due_at + timedelta(seconds=late)
         again = run._replace(token=run.token + 2, planned_at=run.due_at, send_at=send_at)

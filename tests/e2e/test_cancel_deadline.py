@@ -1,4 +1,4 @@
-"""The last word counts: what was deleted or replaced in time is not called any more."""
+"""Cancel deadline: a job that is deleted or replaced 150 ms before it is due is not called."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ from tests.e2e.instance import Answer, Instance
 from tests.e2e.sink import Sink
 
 IN_TIME = 0.150
-"""Seconds between the answer and the due time from which on the last word must be heard."""
+"""A change answered at least this many seconds before the due time must take effect."""
 
 AT_LEAST = 50
-"""So many of the words must have come in time, or the test shows too little."""
+"""The test fails if fewer changes than this were in time: it would show too little."""
 
 UP_TO = 0.6
-"""Seconds before its due time at which the last word on a job is said, at the earliest: before it
-is claimed, as it waits in the worker, and too late."""
+"""The earliest change, in seconds before the due time. The range covers changes before the claim,
+while the run waits in the worker, and too late."""
 
 LATER = timedelta(seconds=1)
 RATE, SECONDS = 30, 5.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Word:
-    """A last word on a job: `ahead` is in seconds from the answer to the time it was due."""
+class Change:
+    """The deletion or replacement of one job."""
 
     job: UUID
     due_at: datetime
     ahead: float
+    """Seconds from the answer to the due time; negative if the answer came later."""
     answer: Answer
 
 
@@ -55,11 +56,11 @@ def test_what_was_deleted_in_time_is_never_called(
     running: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell, seed: int
 ) -> None:
     jobs = book_many(connection, sink.url(), steadily(RATE, SECONDS, ahead=2.0))
-    words = speak(jobs, lambda job, _: running.ask("DELETE", f"/1/jobs/{job}"), seed)
+    changes = change_each(jobs, lambda job, _: running.ask("DELETE", f"/1/jobs/{job}"), seed)
     await_settled(connection, jobs)
 
-    assert {word.answer.status for word in words} <= {204, 404}
-    in_time = {word.job for word in words if word.ahead >= IN_TIME}
+    assert {change.answer.status for change in changes} <= {204, 404}
+    in_time = {change.job for change in changes if change.ahead >= IN_TIME}
     called = {job_of(request) for request in sink.requests}
     tell(f"{len(jobs)} deleted, {len(in_time)} in time; {len(called)} called")
     assert len(in_time) >= AT_LEAST
@@ -77,38 +78,38 @@ def test_what_was_replaced_in_time_is_called_as_replaced_and_only_so(
         return running.ask("PUT", f"/1/jobs/{job}", document)
 
     jobs = book_many(connection, sink.url(), steadily(RATE, SECONDS, ahead=2.0))
-    words = speak(jobs, replace, seed)
+    changes = change_each(jobs, replace, seed)
     await_settled(connection, jobs)
 
-    heard = {word.job: word for word in words if word.answer.status == 200}
-    in_time = {job for job, word in heard.items() if word.ahead >= IN_TIME}
+    replaced = {change.job: change for change in changes if change.answer.status == 200}
+    in_time = {job for job, change in replaced.items() if change.ahead >= IN_TIME}
     new = sorted(job_of(each) for each in sink.requests if each.body == b"new")
     old = sorted(job_of(each) for each in sink.requests if each.body != b"new")
     tell(f"{len(jobs)} replaced, {len(in_time)} in time; {len(old)} called as they were before")
     assert len(in_time) >= AT_LEAST
-    assert new == sorted(heard)
+    assert new == sorted(replaced)
     assert not in_time & set(old)
     assert len(old) == len(set(old))
     assert set(old) | set(new) == set(jobs)
     assert not any(map(is_early, sink.requests))
 
 
-def speak(jobs: Jobs, last_word: Callable[[UUID, datetime], Answer], seed: int) -> list[Word]:
-    """Say the last word on each job, at a moment of its own before it is due."""
+def change_each(jobs: Jobs, change: Callable[[UUID, datetime], Answer], seed: int) -> list[Change]:
+    """Change each job at a random moment before it is due; the changes, in order of time."""
     chance = random.Random(seed)
     moments = sorted(
         (due_at.timestamp() - chance.uniform(0, UP_TO), job) for job, due_at in jobs.items()
     )
     ended = threading.Event()
 
-    def say(moment: float, job: UUID) -> Word:
+    def change_at(moment: float, job: UUID) -> Change:
         ended.wait(max(0.0, moment - time.time()))
-        answer = last_word(job, jobs[job])
+        answer = change(job, jobs[job])
         ahead = jobs[job].timestamp() - time.time()
-        return Word(job=job, due_at=jobs[job], ahead=ahead, answer=answer)
+        return Change(job=job, due_at=jobs[job], ahead=ahead, answer=answer)
 
-    with ThreadPoolExecutor(8) as speakers:
-        return list(speakers.map(lambda each: say(*each), moments))
+    with ThreadPoolExecutor(8) as executor:
+        return list(executor.map(lambda each: change_at(*each), moments))
 
 
 def states(connection: psycopg.Connection, jobs: Jobs) -> Sequence[tuple[UUID, str]]:
