@@ -92,8 +92,8 @@ def _sender(identify: Identify[Who_co]) -> Who_co:
     if authorization is not None and api_key is not None:
         raise InvalidMember(
             "X-API-Key",
-            "There is a key in X-API-Key and another in Authorization.",
-            remedy="Send one of the two.",
+            "The request has both X-API-Key and Authorization.",
+            remedy="Send the API key in only one of the two headers.",
         )
     if api_key is not None:
         return identify(current_context(), _bounded(api_key), account=None)

@@ -63,8 +63,8 @@ def read(limit: int, *, member: str | None = None) -> bytes:
             raise _incomplete()
         case BodyFailure.CROWDED:
             raise Unavailable(
-                "Too many bodies of more than 64 KiB arrive at once, in all or from this account; "
-                "try again shortly."
+                "Too many bodies of more than 64 KiB are arriving at once, in total or from this "
+                "account; try again shortly."
             )
     announced = request.content_length
     if announced is not None and announced > limit:
@@ -93,10 +93,10 @@ def _check_encoding() -> None:
     field = request.headers.get("Content-Encoding", "")
     if any(each.strip(" \t").lower() not in {"", "identity"} for each in field.split(",")):
         raise UnsupportedEncoding(
-            f"The body is encoded as {quoted(field)}.",
+            f"The Content-Encoding {quoted(field)} is not supported.",
             member="Content-Encoding",
-            remedy="Send it as it is. Where the payload itself is to be compressed, book it as a "
-            'document, with dataEncoding "base64" and Content-Encoding among its headers.',
+            remedy="Send the body without an encoding. To deliver a compressed payload, book it "
+            'as a document with dataEncoding "base64" and with Content-Encoding among its headers.',
         )
 
 
@@ -112,7 +112,7 @@ def check_target() -> None:
     length = len(request.environ["PATH_INFO"]) + len(request.environ.get("QUERY_STRING", ""))
     if max(length, len(request.environ.get("REQUEST_URI", ""))) > MAX_TARGET:
         raise AddressTooLong(
-            f"The address has more than {MAX_TARGET} characters.",
+            f"The URL has more than {MAX_TARGET} characters.",
             remedy=dialects.address_remedy(request.environ["PATH_INFO"]),
         )
     try:
@@ -120,7 +120,9 @@ def check_target() -> None:
         request.query_string.decode()
     except UnicodeDecodeError:
         raise InvalidMember(
-            "query", "The query is not UTF-8.", remedy="Percent-encode the bytes of UTF-8."
+            "query",
+            "The query string is not valid UTF-8.",
+            remedy="Percent-encode the query string as UTF-8.",
         ) from None
 
 

@@ -25,8 +25,8 @@ OWN_SITE: Final = frozenset({"same-origin", "none"})
 _LOOPBACK: Final = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _REMEDY: Final = (
-    "Send it from a page of this service, or from a program that sends neither Origin nor "
-    "Sec-Fetch-Site."
+    "Send the request from a page of this service, or from a program that sends neither Origin "
+    "nor Sec-Fetch-Site."
 )
 
 
@@ -41,7 +41,7 @@ def refuse_other_sites() -> None:
     if site is not None:
         if site not in OWN_SITE:
             raise CrossSite(
-                f"A page of another site asks for this: Sec-Fetch-Site is {quoted(site)}.",
+                f"The request comes from a page of another site: Sec-Fetch-Site is {quoted(site)}.",
                 member="Sec-Fetch-Site",
                 remedy=_REMEDY,
             )
@@ -49,8 +49,8 @@ def refuse_other_sites() -> None:
     origin = request.headers.get("Origin")
     if origin is not None and not _is_same_host(origin, request.headers.get("Host", "")):
         raise CrossSite(
-            f"A page of another site asks for this: its Origin {quoted(origin)} is not the Host "
-            f"{quoted(request.headers.get('Host', ''))}.",
+            f"The request comes from a page of another site: its Origin {quoted(origin)} does not "
+            f"match the Host {quoted(request.headers.get('Host', ''))}.",
             member="Origin",
             remedy=_REMEDY,
         )
@@ -65,9 +65,9 @@ def refuse_other_hosts() -> None:
     host = request.headers.get("Host", "")
     if _LOOPBACK.fullmatch(host) is None:
         raise CrossSite(
-            f"The Host {quoted(host)} is not this machine.",
+            f"The Host {quoted(host)} is not a loopback name of this machine.",
             member="Host",
-            remedy="Use localhost, 127.0.0.1 or [::1] as the host in the address.",
+            remedy="Use localhost, 127.0.0.1 or [::1] as the host in the URL.",
         )
 
 

@@ -29,17 +29,17 @@ def _heed() -> None:
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
         raise InvalidMember(
             DEPTH_HEADER,
-            f"{DEPTH_HEADER} is {quoted(text)}.",
-            remedy="Leave the header out; where a call of Wakecall led to this request, pass on "
-            "what came with it.",
+            f"{DEPTH_HEADER} must be a number of at most {_DIGITS} digits, not {quoted(text)}.",
+            remedy="Omit the header. If a call from Wakecall led to this request, pass on the "
+            "value that came with the call.",
         )
     depth = int(text)
     if depth >= MAX_DEPTH:
         raise LoopDetected(
-            f"This request comes from a call of Wakecall that another call led to, and so on: "
-            f"{DEPTH_HEADER} is {depth}.",
+            f"This request was caused by {depth} calls from Wakecall, each of which led to the "
+            f"next ({DEPTH_HEADER} is {depth}).",
             member=DEPTH_HEADER,
-            remedy=f"Calls may lead to requests and these to calls, {MAX_DEPTH} calls deep. Let "
-            "the job recur by a schedule instead of booking itself again.",
+            remedy=f"Calls may lead to further calls only {MAX_DEPTH} deep. Give the job a "
+            "recurring schedule instead of letting it book itself again.",
         )
     set_depth(depth)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from app.domain.job import Dialect
 from app.service import foreign_jobs
 
-_SHORTEN: Final = "Shorten the address."
+_SHORTEN: Final = "Shorten the URL."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -123,7 +123,7 @@ def _stale(path_prefix: str) -> bytes:
     """The problem that stands for figures that are too old."""
     problem = {
         "type": f"{path_prefix}/problems/{Unavailable.code}",
-        "title": "Not available now",
+        "title": "Temporarily unavailable",
         "status": 503,
         "detail": "The database cannot be reached; try again shortly.",
     }

@@ -67,7 +67,7 @@ def _choose(accept: str, offers: tuple[str, ...]) -> str:
     best = max(offers, key=lambda offer: weights[offer])
     if weights[best] == 0:
         raise NotAcceptable(
-            "None of the formats in Accept is offered here.",
+            "None of the media types in Accept is available here.",
             member="Accept",
             remedy=f"Accept one of: {', '.join(offers)}.",
         )

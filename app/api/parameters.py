@@ -73,7 +73,9 @@ def check() -> None:
             raise _unknown(name, taken)
         if len(values) > 1 and name in taken.once and not taken.ignoring:
             raise InvalidMember(
-                name, f"{name} is given more than once.", remedy=f"Give {name} once."
+                name,
+                f"The parameter {name} is given more than once.",
+                remedy=f"Send {name} once.",
             )
     _check_text(taken)
 
@@ -85,14 +87,14 @@ def _is_dry_run(name: str) -> bool:
 
 def _unknown(name: str, taken: Taken) -> InvalidMember:
     if taken.ignoring:
-        remedy = "Leave it out to have it done; POST /1/preview tells what a schedule would do."
+        remedy = "Omit it to carry out the request; POST /1/preview shows what a schedule would do."
     elif taken.names:
         remedy = f"The parameters are: {', '.join(taken.names)}."
     else:
-        remedy = "Leave it out."
+        remedy = "Omit it."
     return InvalidMember(
         escaped(name),
-        f"There is no parameter {quoted(name)} here.",
+        f"The parameter {quoted(name)} is not supported here.",
         remedy=f"{remedy} {taken.hint}".rstrip(),
     )
 
@@ -107,6 +109,6 @@ def _check_text(taken: Taken) -> None:
             if name in taken.names:
                 raise InvalidMember(
                     name,
-                    f"{name} is not UTF-8.",
-                    remedy="Percent-encode the bytes of UTF-8, as in B%C3%BCro.",
+                    f"The parameter {name} is not valid UTF-8.",
+                    remedy="Percent-encode the value as UTF-8, as in B%C3%BCro.",
                 ) from None

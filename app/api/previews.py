@@ -42,6 +42,6 @@ def find(name: str) -> Previewer:
         raise InvalidMember(
             "dialect",
             f"There is no dialect {quoted(name)}.",
-            remedy=f"Say {' or '.join(quoted(each) for each in offered)}.",
+            remedy=f"Use {' or '.join(quoted(each) for each in offered)}.",
         )
     return offered[name]

@@ -56,30 +56,30 @@ class Kind:
 
 
 KINDS: Final[dict[type[errors.WakecallError], Kind]] = {
-    errors.Refused: Kind(status=400, title="The request cannot be granted"),
+    errors.Refused: Kind(status=400, title="Invalid request"),
     errors.MalformedDocument: Kind(status=400, title="The body is not a well-formed document"),
-    errors.InvalidMember: Kind(status=400, title="A value cannot be taken"),
+    errors.InvalidMember: Kind(status=400, title="Invalid value"),
     errors.Unauthenticated: Kind(status=401, title="No valid API key"),
     errors.AccountSuspended: Kind(status=403, title="The account is suspended"),
-    errors.InsufficientScope: Kind(status=403, title="The API key is not for this"),
+    errors.InsufficientScope: Kind(status=403, title="The API key does not allow this"),
     errors.LimitReached: Kind(status=403, title="A limit of the account is reached"),
     errors.CrossSite: Kind(status=403, title="The request comes from another site"),
     errors.NotFound: Kind(status=404, title="Not found"),
-    errors.MethodNotOffered: Kind(status=405, title="The method is not offered here"),
+    errors.MethodNotOffered: Kind(status=405, title="Method not allowed"),
     errors.NotAcceptable: Kind(status=406, title="No acceptable format"),
     errors.TooSlow: Kind(status=408, title="The body did not arrive in time"),
-    errors.Conflict: Kind(status=409, title="In conflict with what is stored"),
-    errors.StillRunning: Kind(status=409, title="The same request is still being answered"),
-    errors.AnswerUnreadable: Kind(status=409, title="The kept answer cannot be read"),
+    errors.Conflict: Kind(status=409, title="Conflict with stored data"),
+    errors.StillRunning: Kind(status=409, title="The same request is still being processed"),
+    errors.AnswerUnreadable: Kind(status=409, title="The stored response cannot be read"),
     errors.TooLarge: Kind(status=413, title="Too large"),
-    errors.AddressTooLong: Kind(status=414, title="The address is too long"),
-    errors.UnsupportedFormat: Kind(status=415, title="The format is not taken"),
-    errors.UnsupportedEncoding: Kind(status=415, title="The encoding of the body is not taken"),
-    errors.KeyReused: Kind(status=422, title="The Idempotency-Key belongs to another request"),
+    errors.AddressTooLong: Kind(status=414, title="The URL is too long"),
+    errors.UnsupportedFormat: Kind(status=415, title="Unsupported media type"),
+    errors.UnsupportedEncoding: Kind(status=415, title="Unsupported content encoding"),
+    errors.KeyReused: Kind(status=422, title="The Idempotency-Key was used for another request"),
     errors.RateLimited: Kind(status=429, title="Too many requests"),
-    errors.WakecallError: Kind(status=500, title="Wakecall failed"),
-    errors.LoopDetected: Kind(status=508, title="Calls that lead to calls"),
-    errors.Unavailable: Kind(status=503, title="Not available now"),
+    errors.WakecallError: Kind(status=500, title="Internal error"),
+    errors.LoopDetected: Kind(status=508, title="Loop of calls detected"),
+    errors.Unavailable: Kind(status=503, title="Temporarily unavailable"),
 }
 BY_CODE: Final = {error.code: (error, kind) for error, kind in KINDS.items()}
 
@@ -88,14 +88,18 @@ _HEADERS: Final[dict[type[errors.WakecallError], dict[str, str]]] = {
     errors.UnsupportedEncoding: {"Accept-Encoding": "identity"},
     errors.Unavailable: {"Retry-After": RETRY_SECONDS},
 }
-_INTERNAL: Final = errors.WakecallError("Nothing is known to be wrong with the request.")
+_INTERNAL: Final = errors.WakecallError(
+    "An internal error occurred. Report it to the operator of this service, with the X-Request-Id "
+    "of this response."
+)
 _UNCONFIGURED: Final = (
-    "A key or setting that this needs is missing, or is another one than before. Nothing was done; "
-    "the operator of this service finds the reason in its log."
+    "A key or setting that this request needs is missing or has changed. Nothing was done. The "
+    "operator of this service finds the reason in its log."
 )
 _RENDERERS: Final = "wakecall.error_renderers"
 _NEW_KEY: Final = (
-    "Send the corrected request with a new Idempotency-Key: this answer is kept for the one sent."
+    "Send the corrected request with a new Idempotency-Key: this response is kept "
+    "for the key that was sent."
 )
 
 

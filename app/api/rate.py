@@ -239,8 +239,8 @@ def _standing(limit: int, owed: float) -> Standing:
 def _refusal(standing: Standing) -> RateLimited:
     seconds = "second" if standing.reset == 1 else f"{standing.reset} seconds"
     return RateLimited(
-        f"This account may send {standing.limit} requests a second, and has used up those of the "
-        f"next {seconds}.",
+        f"This account may send {standing.limit} requests a second, and has used up its requests "
+        f"for the next {seconds}.",
         limit=REQUESTS_PER_SECOND.name,
         allowed=standing.limit,
         used=standing.used,

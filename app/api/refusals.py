@@ -36,22 +36,22 @@ def to_be_judged(environ: dict[str, Any]) -> dict[str, Any]:
 def concurrent(refused: GateRefused) -> RateLimited:
     """Too many requests of one account wait for their turn, or one has waited too long."""
     return RateLimited(
-        f"A web process answers {refused.slots} requests of this account at once; "
+        f"One web process handles at most {refused.slots} requests of this account at once; "
         f"{refused.waiting} more are waiting.",
         limit=CONCURRENT_REQUESTS.name,
         allowed=refused.slots,
         used=refused.slots + refused.waiting,
-        remedy="Have fewer requests under way at once, and send this one again after the seconds "
-        "that Retry-After names.",
+        remedy="Send fewer requests at once, and send this request again after the number of "
+        "seconds in Retry-After.",
     )
 
 
 def unread(held: int) -> RateLimited:
     """An account does not read what it is answered."""
     return RateLimited(
-        f"Answers of {held / _MIB:.1f} MiB to this account have not been read yet, which is what "
+        f"This account has not yet read {held / _MIB:.1f} MiB of responses, which is the most that "
         "one account may leave unread.",
-        remedy="Read the answers to earlier requests, or close their connections; then send this "
+        remedy="Read the responses to earlier requests, or close their connections; then send this "
         "request again.",
     )
 

@@ -127,11 +127,11 @@ def judge(refusal: Unauthenticated) -> Unauthenticated | RateLimited:
     if exceeded is None:
         return refusal
     return RateLimited(
-        f"{exceeded.number} keys that are not valid have come from {network} within a minute.",
+        f"{exceeded.number} invalid API keys were sent from {network} within a minute.",
         limit=LIMIT,
         allowed=exceeded.limit,
         used=exceeded.number,
         retry_after=exceeded.seconds,
-        remedy="Send a valid key, which is answered at any time, or wait for the seconds that "
-        "Retry-After names.",
+        remedy="Send a valid key, which is accepted at any time, or wait for the number of seconds "
+        "in Retry-After.",
     )

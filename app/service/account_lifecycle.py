@@ -1,4 +1,4 @@
-"""Account ends: an account suspended, resumed and deleted by the operator of the service."""
+"""Account lifecycle: suspends, resumes and deletes accounts, for the operator of the service."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _Tell = Callable[[Counter[str]], None]
 
 
 def suspend(context: Context, name: str) -> None:
-    """Suspend the account: nothing of it is changed or called from now on, all is kept.
+    """Suspend an account: its data is kept, but none of it is changed and no call is begun.
 
-    A call that is under way goes on. Raises NotFound.
+    A call that is under way continues. Raises NotFound.
     """
     owner = accounts.get_account(context, name)
     with context.database.session() as connection:
@@ -29,10 +29,10 @@ def suspend(context: Context, name: str) -> None:
 
 
 def resume(context: Context, name: str, tell: _Tell) -> None:
-    """Let the account go on; `tell` hears how much was freed so far.
+    """End the suspension of an account; call `tell` with the number of rows released so far.
 
-    What it missed is dealt with as its jobs say. Raises NotFound, and Conflict where the account is
-    being deleted.
+    Firings that were missed during the suspension follow the misfire policies of their jobs.
+    Raises NotFound, and Conflict if the account is being deleted.
     """
     owner = accounts.get_account(context, name)
     freed: Counter[str] = Counter()
@@ -41,7 +41,7 @@ def resume(context: Context, name: str, tell: _Tell) -> None:
             raise Conflict(
                 f"The account {name!r} is being deleted.",
                 member="account",
-                remedy=f"Finish that: flask --app wsgi account delete {name}",
+                remedy=f"Finish the deletion: flask --app wsgi account delete {name}",
             )
         for number in suspension.release(connection, owner.id):
             freed["waiting jobs and runs"] += number
@@ -51,10 +51,10 @@ def resume(context: Context, name: str, tell: _Tell) -> None:
 def delete(
     context: Context, name: str, tell: _Tell, *, wait: Callable[[float], None] = time.sleep
 ) -> None:
-    """Delete the account and all it has; `tell` hears how much of each is gone so far.
+    """Delete an account and its data; call `tell` with the rows deleted so far, by kind.
 
-    One that was interrupted goes on where it was. Raises NotFound, and Unavailable where a request
-    that began before goes on storing something.
+    A deletion that was interrupted continues where it stopped. `wait` sleeps for some seconds.
+    Raises NotFound, and Unavailable if requests that began earlier keep storing data.
     """
     owner = accounts.get_account(context, name)
     gone: Counter[str] = Counter()
@@ -62,14 +62,15 @@ def delete(
         erasure.begin(connection, owner.id)
     for _ in range(_MAX_ROUNDS):
         if _erase(context, owner, gone, tell):
-            # A worker that took one of these runs before may call until its lease ends, unless it
-            # hears that the account is suspended: so the account has to be there for as long.
+            # A worker that has already taken one of these runs may call it until its lease ends,
+            # unless the worker learns that the account is suspended. So the account must exist
+            # until then.
             wait(LEASE.total_seconds())
             continue
         with context.database.session() as connection:
             if erasure.end(connection, owner.id):
                 return
-    raise Unavailable(f"Something is stored for the account {name!r} again and again; try later.")
+    raise Unavailable(f"Requests keep storing data for the account {name!r}; try again later.")
 
 
 def _erase(context: Context, owner: Account, gone: Counter[str], tell: _Tell) -> bool:

@@ -1,4 +1,4 @@
-"""Accounts: who they are, the keys that speak for them, the secrets that sign for them."""
+"""Accounts: creates and finds accounts, their API keys and their signing secrets."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ _REMEDY: Final = "Send `Authorization: Bearer KEY`, HTTP Basic with the key, or 
 
 
 def authenticate(context: Context, key: str, *, account: str | None) -> Caller:
-    """Who calls with this key; `account`, where given, must be the one the key speaks for.
+    """Return the caller that this API key belongs to.
 
-    Raises Unauthenticated, alike for every reason.
+    `account`, if given, must be the name of the key's account. Raises Unauthenticated, with the
+    same message for every reason.
     """
     caller = _look_up(context, _read(key))
     if account is not None and account != caller.account.name:
@@ -44,10 +45,10 @@ def authenticate(context: Context, key: str, *, account: str | None) -> Caller:
 def authenticate_cached(
     context: Context, key: str, *, account: str | None
 ) -> Caller | CachedCaller:
-    """As `authenticate`, but without a query where the key is in this process's cache.
+    """As `authenticate`, but without a query if the key is in this process's cache.
 
-    The caller is then a CachedCaller: the use case must verify the key, in the statement that acts
-    or by `verify`. Raises Unauthenticated.
+    The caller is then a CachedCaller. The use case must verify its key, either in the statement
+    that stores something or by `verify`. Raises Unauthenticated.
     """
     known = context.key_cache.get(_read(key))
     if known is None or (account is not None and account != known.account.name):
@@ -56,9 +57,9 @@ def authenticate_cached(
 
 
 def authenticate_listener(context: Context, account: str, *, app: str) -> Caller:
-    """Who calls by way of a listener that is bound to an account and a Dapr app of it.
+    """Return the caller of a listener that is bound to an account and to one of its Dapr apps.
 
-    Raises NotFound where the account is gone.
+    Raises NotFound if the account no longer exists.
     """
     with context.database.statement() as connection:
         found = store.clocked(connection, account)
@@ -70,7 +71,7 @@ def authenticate_listener(context: Context, account: str, *, app: str) -> Caller
 
 
 def only_account_name(context: Context) -> str | None:
-    """The name of the only account there is; None where there are others, or none."""
+    """Return the name of the account if there is exactly one, else None."""
     with context.database.statement() as connection:
         found = store.names(connection, 2)
     return found[0] if len(found) == 1 else None
@@ -83,20 +84,22 @@ def verify(context: Context, cached: CachedCaller) -> Caller:
 
 
 def unauthenticated() -> Unauthenticated:
-    """The one refusal of every caller who is nobody."""
+    """Return the error for every caller without a valid key, the same for every reason."""
     return Unauthenticated(_REFUSAL, remedy=_REMEDY)
 
 
 def create(context: Context, name: str) -> str:
-    """A new account with a key and a signing secret; the key's text, shown this once.
+    """Create an account with an API key and a signing secret.
 
-    Raises InvalidMember for a name that cannot be one, Conflict for one that is taken.
+    Return the text of the key, which cannot be read again. Raises InvalidMember for an invalid
+    name, and Conflict for a name that is taken.
     """
     if not _NAME.fullmatch(name):
         raise InvalidMember(
             "name",
-            f"{name!r} cannot be an account's name.",
-            remedy="Use 1 to 63 of a-z, 0-9, '.', '_' and '-', beginning and ending in a-z or 0-9.",
+            f"{name!r} is not a valid account name.",
+            remedy="Use 1 to 63 characters: a-z, 0-9, '.', '_' and '-'. The first and the last one "
+            "must be a-z or 0-9.",
         )
     sealed = context.secret_box.seal(new_secret())
     key, text = _new_key()
@@ -104,9 +107,9 @@ def create(context: Context, name: str) -> str:
         made = store.insert_account(connection, name)
         if made is None:
             raise Conflict(
-                f"An account named {name!r} exists already.",
+                f"An account named {name!r} already exists.",
                 member="name",
-                remedy=f"For another key of it: flask --app wsgi key create {name}",
+                remedy=f"Create another key for it: flask --app wsgi key create {name}",
             )
         store.insert_secret(connection, made.id, sealed)
         store.insert_key(
@@ -116,15 +119,15 @@ def create(context: Context, name: str) -> str:
 
 
 def get_account(context: Context, account: str) -> Account:
-    """The account of that name. Raises NotFound."""
+    """Return the account with this name. Raises NotFound."""
     with context.database.statement() as connection:
         return _account(store.find_account(connection, account), account)
 
 
 def set_limits(context: Context, name: str, amounts: Mapping[str, int | str]) -> None:
-    """Give the account limits of its own, by their names: an amount, "off" or "default".
+    """Set limits of one account, by the limits' names: an amount, "off" or "default".
 
-    Processes heed it within 8 s. Raises InvalidMember, NotFound.
+    All processes apply the change within 8 s. Raises InvalidMember, NotFound.
     """
     for each, given in amounts.items():
         limits.check(BY_NAME[each], given)
@@ -138,7 +141,8 @@ def set_limits(context: Context, name: str, amounts: Mapping[str, int | str]) ->
         if not limit_store.change(connection, name, given=own, dropped=dropped):
             raise unknown_account(name)
         account = _account(store.find_account(connection, name), name)
-    # The web puts them where the database sees them, with its own settings for all others.
+    # The web process that next serves the account copies its limits to the database. The web
+    # process knows the settings, which are the defaults of all other limits.
     context.limit_cache.forget(account.id)
 
 
@@ -150,24 +154,24 @@ def create_key(
     app: str | None = None,
     scope: Scope | None = None,
 ) -> str:
-    """A further key of the account; its text, shown this once.
+    """Create a further API key of an account; return its text, which cannot be read again.
 
-    With `app` it reaches the jobs of that Dapr app of the account alone, and its scope is `book`
-    where none is given; else that is `admin`. Raises NotFound, InvalidMember.
+    A key with an `app` has access only to the jobs of that Dapr app. The default scope is `book`
+    for a key with an `app`, else `admin`. Raises NotFound, InvalidMember.
     """
     if app is not None and scope is Scope.ADMIN:
         raise InvalidMember(
             "scope",
-            "A key that is bound to a Dapr app reaches the jobs of that app alone, and cannot have "
-            "the scope admin.",
-            remedy="Give it the scope read or book, or do not bind it to an app.",
+            "A key that is bound to a Dapr app has access only to the jobs of that app, so it "
+            "cannot have the scope admin.",
+            remedy="Give the key the scope read or book, or do not bind it to an app.",
         )
     if scope is None:
         scope = Scope.ADMIN if app is None else Scope.BOOK
     if len(label) > _MAX_LABEL or not label.isprintable():
         raise InvalidMember(
             "label",
-            "The label is too long or holds control characters.",
+            "The label is too long or contains unprintable characters.",
             remedy=f"Use at most {_MAX_LABEL} printable characters.",
         )
     key, text = _new_key()
@@ -192,20 +196,20 @@ def create_key(
 
 
 def list_keys(context: Context, account: str) -> tuple[ApiKey, ...]:
-    """The account's keys, revoked ones included, oldest first. Raises NotFound."""
+    """Return the keys of an account, including revoked ones, oldest first. Raises NotFound."""
     with context.database.transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
         return store.list_keys(connection, owner.id)
 
 
 def revoke_key(context: Context, key_id: str) -> None:
-    """Make a key worthless at once. Raises NotFound."""
+    """Revoke a key, with immediate effect. Raises NotFound."""
     with context.database.transaction() as connection:
         if not store.revoke_key(connection, key_id):
             raise NotFound(
                 f"There is no key {key_id!r}.",
                 member="key",
-                remedy="Take its id from: flask --app wsgi key list ACCOUNT",
+                remedy="List the ids of keys: flask --app wsgi key list ACCOUNT",
             )
 
 
@@ -219,10 +223,10 @@ _Tell = Callable[[Account, Misconfigured], None]
 def list_secrets(
     context: Context, account: str, *, unopened: _Tell = _log_unopened
 ) -> tuple[SigningSecret, ...]:
-    """The account's signing secrets that are valid now and open, newest first.
+    """Return the signing secrets of an account that are valid and can be decrypted, newest first.
 
-    `unopened` is told of each that does not. Raises NotFound, and Misconfigured where none of them
-    opens.
+    `unopened` is called for each secret that cannot be decrypted. Raises NotFound, and
+    Misconfigured if none of the secrets can be decrypted.
     """
     with context.database.transaction() as connection:
         owner = _account(store.find_account(connection, account), account)
@@ -233,10 +237,11 @@ def list_secrets(
 def rotate_secret(
     context: Context, account: str, *, overlap: timedelta, unopened: _Tell = _log_unopened
 ) -> tuple[SigningSecret, ...]:
-    """Give the account a new signing secret; those before it sign for `overlap` at most.
+    """Create a new signing secret; earlier secrets of the account stay valid for up to `overlap`.
 
-    The secrets that are valid then and open, the new one first. Raises NotFound, and Conflict where
-    too many would sign.
+    Return the secrets that are then valid and can be decrypted, the new one first. `unopened` is
+    called for each secret that cannot be. Raises NotFound, and Conflict if too many secrets would
+    be valid.
     """
     sealed = context.secret_box.seal(new_secret())
     with context.database.transaction() as connection:
@@ -244,10 +249,10 @@ def rotate_secret(
         store.retire_secrets(connection, owner.id, overlap)
         if len(store.valid_secrets(connection, owner.id)) >= MAX_SECRETS:
             raise Conflict(
-                f"{MAX_SECRETS} secrets of this account sign already.",
+                f"This account already has {MAX_SECRETS} valid secrets, which is the maximum.",
                 member="overlap",
-                remedy="Wait until one of them expires, or give a shorter overlap; "
-                "0 ends the old ones at once.",
+                remedy="Wait until one of the secrets expires, or use a shorter overlap; "
+                "an overlap of 0 ends the old secrets at once.",
             )
         store.insert_secret(connection, owner.id, sealed)
         return _opened(context, owner, store.valid_secrets(connection, owner.id), unopened)
@@ -280,7 +285,7 @@ def _look_up(context: Context, presented: keys_domain.KeyText) -> Caller:
 def _opened(
     context: Context, account: Account, sealed: Sequence[store.SealedSecret], tell: _Tell
 ) -> tuple[SigningSecret, ...]:
-    """Those that open, which are also those that sign; Misconfigured where none of them does."""
+    """Decrypt these secrets and drop those that fail; raises Misconfigured if all of them fail."""
     box = context.secret_box
     opened: list[SigningSecret] = []
     failure: Misconfigured | None = None
@@ -306,7 +311,7 @@ def _account(found: Account | None, name: str) -> Account:
 
 
 def unknown_account(name: str) -> NotFound:
-    """The refusal of whoever names an account that there is not."""
+    """Return the error for the name of an account that does not exist."""
     return NotFound(
         f"There is no account {name!r}.",
         member="account",

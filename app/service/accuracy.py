@@ -1,4 +1,4 @@
-"""Accuracy: how late an account's calls began, in its last hour and its last day."""
+"""Accuracy: how late the calls of an account began, in the last hour and the last day."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def get_accuracy(context: Context, caller: Caller) -> Accuracy:
-    """The lateness of the caller's first attempts, from some 300 rows however many there were."""
+    """Return the lateness of first attempts. It reads some 300 rows for any number of attempts."""
     with context.database.statement() as connection:
         recent = store.recent(connection, caller.account.id, _DAY)
     return Accuracy(as_of=recent.now, hour=_last(recent, _HOUR), day=_last(recent, _DAY))
 
 
 def _last(recent: Recent, reach: timedelta) -> Window:
-    """Whole periods: the window is up to one period longer than `reach`."""
+    """Return the window of whole periods, which is up to one period longer than `reach`."""
     since = _EPOCH + (recent.now - reach - _EPOCH) // PERIOD * PERIOD
     return window(since, (each for begins, each in recent.histograms.items() if begins >= since))

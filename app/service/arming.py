@@ -1,4 +1,4 @@
-"""Arming: which firing a stored job is armed with when it is changed or resumed."""
+"""Arming: computes the next firing of a stored job that is changed or resumed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from app.store.database import driver_of
 def on_update(
     connection: Connection, current: Job, booking: Booking, now: datetime
 ) -> datetime | None:
-    """The first firing of a locked job's next version.
+    """Return the first firing of the next version of a locked job.
 
-    A trigger that stays as it is is not judged anew where the job is resumed, nor an instant where
-    it is paused. Raises InvalidMember as first_firing does, Conflict as on_resume does.
+    An unchanged trigger is not validated again if the job is resumed, and an unchanged instant is
+    not validated again if the job is or stays paused. Raises InvalidMember as first_firing does,
+    and Conflict as on_resume does.
     """
     if booking.trigger == current.booking.trigger:
         if booking.enabled and not current.booking.enabled:
@@ -35,9 +36,9 @@ def on_update(
 
 
 def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime) -> datetime | None:
-    """What a locked job that was paused is armed with.
+    """Return the next firing of a locked job that was paused.
 
-    None for a standing job of which nothing is to come; of another, that raises Conflict.
+    Without a further firing, return None for a permanent job and raise Conflict for any other job.
     """
     if not isinstance(job.booking.trigger, At):
         since = inflight.made_up_to(driver_of(connection), job.id, CANCEL_DEADLINE)
@@ -47,10 +48,10 @@ def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime)
         return next_at
     if inflight.was_made(driver_of(connection), job.id, job.booking.trigger.instant):
         raise Conflict(
-            f"The only firing, at {format_utc(job.booking.trigger.instant)}, was made already "
-            "or is just being made.",
+            "The only firing of the job, at "
+            f"{format_utc(job.booking.trigger.instant)}, was already made or is being made now.",
             member="when",
-            remedy="PUT another when, or DELETE the job; "
+            remedy="PUT the job with another `when`, or DELETE it. "
             "POST /1/runs/<id>/redeliver sends a run again.",
         )
     return job.booking.trigger.instant
@@ -66,6 +67,6 @@ def _over(job: Job) -> Conflict:
     return Conflict(
         "The schedule never fires again.",
         member="id",
-        remedy=f"Give the job another schedule in the words of {job.booking.dialect.title()}, "
+        remedy=f"Give the job another schedule through the {job.booking.dialect.title()} API, "
         "or DELETE it.",
     )

@@ -1,4 +1,4 @@
-"""Backlog watch: counts the backlog again and again, whatever dead rows there are."""
+"""Backlog watch: counts the backlog repeatedly, at a bounded cost even with many dead rows."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _REST: Final = 50
 
 
 class BacklogWatch:
-    """Counts from where the first row of each queue was the last time, and now and then all.
+    """Counts from the position of each queue's first row at the last count, and sometimes fully.
 
-    While a transaction stays open, the rows that left the queues since it began are walked past by
-    whoever counts all. That takes a fiftieth of the time at most, unless it were done less often
-    than every 30 s; where it fails, it is done as rarely.
+    While a transaction stays open, a full count has to pass over all the rows that have left the
+    queues since that transaction began. So full counts take at most a fiftieth of the time, but
+    one is made at least every 30 s. After a full count that failed, the next one is 30 s later.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -31,7 +31,7 @@ class BacklogWatch:
         self._inflight_since = float("inf")
 
     def count(self, connection: Connection) -> Backlog:
-        """The backlog now. Raises SQLAlchemyError."""
+        """Count the backlog. Raises SQLAlchemyError."""
         began = self._clock()
         whole = began >= self._whole_at
         if whole:

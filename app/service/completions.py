@@ -1,4 +1,4 @@
-"""Completions: receivers say later what came of the runs they were called for."""
+"""Completions: receivers report the results of runs after they answered the calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.store.database import driver_of
 
 
 def is_token_of(context: Context, run_id: UUID, token: str) -> bool:
-    """Whether whoever sends this was called for that run; asks nobody."""
+    """Return whether this is the completion token of the run; makes no query."""
     keys = context.settings.secret_keys
     return completion_tokens(keys).fits(token, run_id)
 
@@ -26,13 +26,15 @@ def is_token_of(context: Context, run_id: UUID, token: str) -> bool:
 def complete(
     context: Context, run_id: UUID, completion: Completion, *, account_id: int | None
 ) -> Run:
-    """End a run as its receiver says; the run, which is not over yet where a worker has it.
+    """End a run with the result that its receiver reports; return the run.
 
-    The worker's call is still being answered then, and the run ends as was said once it is, unless
-    that answer ends it. Said again, it changes nothing. `account_id`, where given, must be the
-    run's. Raises NotFound, and Conflict where the run ended otherwise, something else was said of
-    it, or it has not been called; Unavailable where it is one of several ticks that are called in
-    a row, of which nothing is stored yet.
+    If a worker still waits for the response to its call, the result is stored and the run is
+    returned as it is. The result is applied after the response, unless the response itself ends
+    the run. A repeated completion changes nothing. `account_id`, if given, must be the run's.
+
+    Raises NotFound. Raises Conflict if the run ended in another way, was completed with another
+    result, or has not been called. Raises Unavailable for one of several ticks that are called in
+    a row, before their results are stored.
     """
     with context.database.transaction() as connection:
         owner = store.owner(driver_of(connection), run_id)
@@ -40,7 +42,8 @@ def complete(
             raise runs.unknown_run(run_id)
         if owner.is_to_come:
             raise Unavailable(
-                f"The answer to the call of {run_id} is not stored yet; try again shortly."
+                f"The response to the call of the run {run_id} is not stored yet; "
+                "try again shortly."
             )
         redelivery.lock_jobs(
             driver_of(connection), serial.with_followers(driver_of(connection), [owner.job_id])
@@ -59,9 +62,9 @@ def complete(
 def _complete(connection: Connection, live: run_ends.Live, completion: Completion) -> None:
     if live.completion not in {None, completion.said}:
         raise Conflict(
-            f"It was said of the run {live.id} already that it {live.completion}.",
+            f"The run {live.id} was already completed as {live.completion}.",
             member="status",
-            remedy="A run is completed once; said again, it must be the same.",
+            remedy="A run is completed once. A repeated completion must have the same status.",
         )
     if live.is_held:
         if live.completion is None:
@@ -70,17 +73,18 @@ def _complete(connection: Connection, live: run_ends.Live, completion: Completio
         run_ends.end(driver_of(connection), live, completion.state, completion.reason)
     else:
         raise Conflict(
-            f"No call of the run {live.id} has been answered yet.",
+            f"No call of the run {live.id} has received a response yet.",
             member="id",
-            remedy="Complete a run after it was called; where its worker died meanwhile, it is "
-            "called again, with the same webhook-id.",
+            remedy="Complete a run only after its call was answered. If its worker died during the "
+            "call, the run is called again with the same webhook-id.",
         )
 
 
 def _over(run: Run) -> Conflict:
-    told = "is under way again" if run.state in LIVE else f"is {run.state} already"
+    state = "is under way again" if run.state in LIVE else f"has already ended as {run.state}"
     return Conflict(
-        f"The run {run.id} {told}.",
+        f"The run {run.id} {state}.",
         member="status",
-        remedy="Nothing more can be said of it; POST /1/runs/<id>/redeliver sends it again.",
+        remedy="The run cannot be completed any longer. POST /1/runs/<id>/redeliver sends a run "
+        "that has ended again.",
     )

@@ -1,4 +1,4 @@
-"""Context: what every use case is given by its caller, so that it runs without a web framework."""
+"""Context: the resources that every use case gets as an argument, without a web framework."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.store.database import Database
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Context:
-    """The settings, the database and the caches of one application; made once, by `create`."""
+    """The settings, the database and the caches of one application; created once, by `create`."""
 
     settings: Settings
     database: Database
@@ -22,12 +22,12 @@ class Context:
 
     @property
     def secret_box(self) -> SecretBox:
-        """The box that seals with the keys of the settings; raises Misconfigured."""
+        """A SecretBox with the keys from the settings; raises Misconfigured."""
         return SecretBox(self.settings.secret_keys)
 
 
 def create(settings: Settings, database: Database) -> Context:
-    """The context of an application, with empty caches."""
+    """Create the context of an application, with empty caches."""
     return Context(
         settings=settings,
         database=database,

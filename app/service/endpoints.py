@@ -1,4 +1,4 @@
-"""Endpoints: where the jobs of other dialects are sent to, for the account that owns them."""
+"""Endpoints: the Dapr apps and Fusion runners of an account, to which its jobs are sent."""
 
 from __future__ import annotations
 
@@ -34,23 +34,24 @@ def put(
     token: str | None,
     keep_token: bool = False,
 ) -> tuple[Endpoint, bool]:
-    """Configure an endpoint, anew or another way; and whether it is a new one.
+    """Create or replace an endpoint; return it, and whether it was created.
 
-    Jobs that are there already go to the new URL from their next call on. With `keep_token` the
-    token stays. Raises InvalidMember, LimitReached.
+    Existing jobs use the new URL from their next call on. With `keep_token` the stored token is
+    kept. Raises InvalidMember, LimitReached.
     """
     if not _is_name(name):
         raise InvalidMember(
             "id",
-            "The name is empty, too long, or holds what does not print.",
-            remedy=f"Use 1 to {MAX_NAME} printable characters.",
+            "The name is empty, is too long, contains unprintable characters, or begins or ends "
+            "with a space.",
+            remedy=f"Use 1 to {MAX_NAME} printable characters, without a space at either end.",
         )
     judge(context, url)
     if "?" in url or "#" in url:
         raise InvalidMember(
             "url",
-            "The URL has a query or a fragment, and paths are appended to it.",
-            remedy="Give scheme, host, port and perhaps a path.",
+            "The URL must not have a query or a fragment, because paths are appended to it.",
+            remedy="Use a URL that has a scheme, a host and, if needed, a port and a path.",
         )
     sealed: bytes | None = None
     if token is not None:
@@ -62,20 +63,20 @@ def put(
             sealed = _kept_token(store.find(connection, account.id, dialect, name), url)
         used = store.count(connection, account.id, dialect)
         created = store.put(connection, account.id, dialect, name, url=url, sealed_token=sealed)
-        # Of runners there is one of each type at most.
+        # Fusion runners need no limit: there is at most one of each type.
         if created and dialect is Dialect.DAPR:
             limits.refuse_more(context, account, DAPR_APPS, used)
     return Endpoint(name=name, url=url, has_token=sealed is not None), created
 
 
 def judge(context: Context, url: str) -> None:
-    """Refuse a URL that must not be called; raises InvalidMember for `url`."""
+    """Raise InvalidMember for a URL that the settings do not allow as a target."""
     settings = context.settings
     judge_url(url, allow=settings.allow_targets, deny=settings.deny_targets)
 
 
 def get(context: Context, account: Account, dialect: Dialect, name: str) -> Endpoint:
-    """The endpoint of that name. Raises NotFound."""
+    """Return the endpoint with this name. Raises NotFound."""
     _check_possible(dialect, name)
     with context.database.transaction() as connection:
         found = store.find(connection, account.id, dialect, name)
@@ -92,7 +93,7 @@ def list_endpoints(
     after: str = "",
     limit: int | None = None,
 ) -> tuple[Endpoint, ...]:
-    """The first `limit` of the account's endpoints of a dialect after the name `after`, by name."""
+    """Return up to `limit` endpoints of a dialect, sorted by name, from after the name `after`."""
     with context.database.transaction() as connection:
         found = store.listed(connection, account.id, dialect, after=after, limit=limit)
     return tuple(map(_endpoint, found))
@@ -101,9 +102,9 @@ def list_endpoints(
 def delete(
     context: Context, account: Account, dialect: Dialect, name: str, *, unused: bool = False
 ) -> None:
-    """Forget an endpoint; with `unused` only one to which no job is sent.
+    """Delete an endpoint. With `unused`, raise Conflict if any job is sent to it.
 
-    Raises NotFound, Conflict.
+    Raises NotFound.
     """
     _check_possible(dialect, name)
     with context.database.transaction() as connection:
@@ -114,21 +115,22 @@ def delete(
 
 
 def _kept_token(stored: store.Stored | None, url: str) -> bytes:
-    """The sealed token that an endpoint keeps; raises InvalidMember.
+    """Return the sealed token that an endpoint keeps; raises InvalidMember.
 
-    It is never told: so it does not follow to another server, where whoever moves it could read it.
+    No response shows a token. So a token is not kept for a URL on another server, where the client
+    that changed the URL could read the token.
     """
     if stored is None or stored.sealed_token is None:
         raise InvalidMember(
             "hasToken",
-            "There is no token that could be kept.",
-            remedy="Give token, or leave hasToken out.",
+            "hasToken is true, but no token is stored for this endpoint.",
+            remedy="Send `token`, or omit `hasToken`.",
         )
     if _origin(stored.url) != _origin(url):
         raise InvalidMember(
             "token",
-            "The token is kept only where url has the scheme, host and port that it had.",
-            remedy="Give token again, or leave hasToken out: then calls carry none.",
+            "The stored token is kept only if the scheme, host and port of the URL stay the same.",
+            remedy="Send `token` again, or omit `hasToken` so that calls carry no token.",
         )
     return stored.sealed_token
 
@@ -139,12 +141,12 @@ def _origin(url: str) -> tuple[str, str]:
 
 
 def _is_name(text: str) -> bool:
-    """Whether an endpoint can have this name; PostgreSQL cannot even be asked for some others."""
+    """Whether an endpoint can have this name; PostgreSQL rejects queries with some other texts."""
     return 1 <= len(text) <= MAX_NAME and text.isprintable() and text == text.strip()
 
 
 def _check_possible(dialect: Dialect, name: str) -> None:
-    """Raises NotFound for what no endpoint can be called."""
+    """Raise NotFound for a name that no endpoint can have."""
     if not _is_name(name):
         raise _unknown(dialect, name)
 
@@ -152,9 +154,9 @@ def _check_possible(dialect: Dialect, name: str) -> None:
 def _check_unused(connection: Connection, account: Account, dialect: Dialect, name: str) -> None:
     jobs = store.jobs_at(connection, account.id, dialect, name, most=_MAX_COUNTED)
     if jobs:
-        number = f"{jobs} or more jobs are" if jobs == _MAX_COUNTED else f"{jobs} job(s) are"
+        number = f"{jobs} or more jobs use" if jobs == _MAX_COUNTED else f"{jobs} job(s) use"
         raise Conflict(
-            f"{number} sent to the {_NOUNS[dialect]} {name!r}.",
+            f"{number} the {_NOUNS[dialect]} {name!r}.",
             member="id",
             remedy="Delete these jobs first, or PUT another URL.",
         )
@@ -168,5 +170,5 @@ def _unknown(dialect: Dialect, name: str) -> NotFound:
     return NotFound(
         f"There is no {_NOUNS[dialect]} {quoted(name)}.",
         member="id",
-        remedy="PUT here configures one; a name counts letter for letter.",
+        remedy="PUT to this path configures one. Names are compared exactly, including case.",
     )

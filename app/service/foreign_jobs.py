@@ -1,4 +1,4 @@
-"""Foreign jobs: those that were booked in another dialect, which the native API cannot replace."""
+"""Foreign jobs: jobs that were booked in another dialect, which the native API cannot replace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CHANGED_BY: Final[dict[Dialect, str]] = {}
 
 
 def register(dialect: Dialect, *, changed_by: str) -> None:
-    """Note which request changes a job of the dialect: a clause, as in "PUT … replaces it"."""
+    """Register which request changes a job of the dialect: a clause, as in "PUT … replaces it"."""
     _CHANGED_BY[dialect] = changed_by
 
 

@@ -1,4 +1,4 @@
-"""Health: whether bookings and calls can be made now, and the published figures."""
+"""Health: whether bookings can be stored and calls are made, and the metrics."""
 
 from __future__ import annotations
 
@@ -33,40 +33,41 @@ _REDIS_WAIT_S: Final = 0.2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Readiness:
-    """What can do its work; Redis being away is told, but takes nothing out of service.
-
-    `obstacle` says why the database cannot store bookings, and what to do; None where it can.
-    """
+    """Which parts of the service work."""
 
     obstacle: str | None
+    """Why the database cannot store bookings, and what to do; None if it can."""
     scheduler: bool = False
+    """Whether a scheduler has sent a heartbeat recently."""
     worker: bool = False
+    """Whether a worker has sent a heartbeat recently."""
     redis: bool = False
+    """Whether Redis answers. It is reported, but the service is ready without Redis too."""
 
     @property
     def database(self) -> bool:
-        """Whether bookings can be stored: all that this web process needs."""
+        """Whether bookings can be stored, which is all that this web process needs."""
         return self.obstacle is None
 
     @property
     def everything(self) -> bool:
-        """Whether bookings can be stored, and calls are made."""
+        """Whether bookings can be stored and calls are made."""
         return self.database and self.scheduler and self.worker
 
     @property
     def silence(self) -> str:
-        """What is missing for calls to be made, where the database can store bookings."""
+        """Which process is missing for calls to be made, if the database can store bookings."""
         runs = {"scheduler": self.scheduler, "worker": self.worker}
         missing = " and no ".join(name for name, is_alive in runs.items() if not is_alive)
         alive_s = f"{HEARTBEAT_MAX_AGE.total_seconds():g}"
-        return f"No {missing} has told within {alive_s} s that it runs. Start what is missing."
+        return f"No {missing} has sent a heartbeat within {alive_s} s. Start what is missing."
 
 
 NOTHING: Final = Readiness(obstacle=database_state.obstacle_of(None))
 
 
 def readiness(context: Context) -> Readiness:
-    """Whether the database can store bookings, and which processes have beaten recently."""
+    """Return whether the database can store bookings, and which processes sent heartbeats."""
     redis_url = context.settings.redis_url
     try:
         with context.database.statement() as connection:
@@ -88,19 +89,19 @@ def readiness_in(connection: Connection, redis_url: str) -> Readiness:
 
 
 def without_database(redis_url: str, error: Exception | None) -> Readiness:
-    """What is ready where the database answered with that error at most."""
+    """Return the readiness if the database failed with `error`, or did not answer (None)."""
     obstacle = database_state.obstacle_of(error)
     return Readiness(obstacle=obstacle, redis=_redis_answers(redis_url))
 
 
 def metrics(context: Context) -> bytes:
-    """Every figure in Prometheus text form, of all processes together. Raises Unavailable."""
+    """Return the metrics of all processes in the Prometheus text format. Raises Unavailable."""
     with context.database.statement() as connection:
         return metrics_in(connection, backlog)
 
 
 def metrics_in(connection: Connection, count: Callable[[Connection], Backlog]) -> bytes:
-    """As `metrics`, on this connection, by what `count` counts there; raises SQLAlchemyError."""
+    """As `metrics`, on this connection, with the backlog from `count`; raises SQLAlchemyError."""
     alive = heartbeats.alive(connection)
     totals = read_counters(connection)
     found = count(connection)
@@ -121,7 +122,7 @@ def _redis_answers(url: str) -> bool:
 
 
 class _Figures:
-    """A collector of families made beforehand, as the registry wants one."""
+    """A collector of given metric families, in the form that the registry requires."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families = families
@@ -141,7 +142,12 @@ def _counted(totals: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
             "wakecall_runs_parked",
             "Runs that waited for their destination, by cause.",
         ),
-        (counters.MISSED, "fate", "wakecall_missed_firings", "Firings missed and not made."),
+        (
+            counters.MISSED,
+            "fate",
+            "wakecall_missed_firings",
+            "Missed firings for which no run was made, by fate.",
+        ),
         (
             counters.UNAUTHENTICATED,
             "key",
@@ -164,13 +170,13 @@ def _counted(totals: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
             counters.REPAIR,
             "kind",
             "wakecall_repairs",
-            "Breaches that maintenance found and mended.",
+            "Inconsistencies that maintenance found and repaired.",
         ),
         (
             counters.CLOCK_STEP,
             "direction",
             "wakecall_clock_steps",
-            "Steps of the database's clock, as each scheduler saw them.",
+            "Steps of the database's clock, counted by each scheduler.",
         ),
     ):
         family = CounterMetricFamily(metric, help_text, labels=[label])
@@ -196,7 +202,7 @@ def _lateness(totals: Mapping[tuple[str, str], float]) -> Metric:
 
 def _standing(found: Backlog, alive: frozenset[str], oldest: float) -> Iterable[Metric]:
     inflight = GaugeMetricFamily(
-        "wakecall_runs_inflight", "Runs under way by state.", labels=["state"]
+        "wakecall_runs_inflight", "Runs in flight by state.", labels=["state"]
     )
     for state in ("claimed", "taken", "waiting", "running"):
         inflight.add_metric([state], found.inflight.get(state, 0))
@@ -213,7 +219,7 @@ def _standing(found: Backlog, alive: frozenset[str], oldest: float) -> Iterable[
     )
     up = GaugeMetricFamily(
         "wakecall_process_alive",
-        "Whether one such process has beaten recently.",
+        "Whether a process of this kind has sent a heartbeat recently.",
         labels=["process"],
     )
     for process in ("scheduler", "worker"):

@@ -1,4 +1,4 @@
-"""Health watch: reads the figures in the background, so that asking for them costs nothing."""
+"""Health watch: reads readiness and metrics in the background, so that requests need no query."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ REFRESH_S: Final = 1.0
 UNTIL_READY_S: Final = 0.2
 MAX_REFRESH_S: Final = 3.0
 MAX_AGE_S: Final = 6.0
-"""Figures that are older are not told: the database does not answer, or only very slowly."""
+"""Older results are not served: the database does not answer, or answers very slowly."""
 FIRST_LOOK_S: Final = 3.0
-"""How long a process waits at its start until it can tell what the database holds."""
-# However much there is to count, the database spends no more than this part of its time on it.
+"""How long a process waits at its start for the first result."""
+# The largest part of the time that reading may take, however much there is to count.
 _MAX_PART: Final = 0.02
 
 Counts = Mapping[tuple[str, str], float]
@@ -34,7 +34,7 @@ Counts = Mapping[tuple[str, str], float]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Seen:
-    """What was seen at `at` on the monotonic clock."""
+    """The results of one reading, at the time `at` of the monotonic clock."""
 
     at: float
     readiness: Readiness
@@ -42,10 +42,10 @@ class _Seen:
 
 
 class HealthWatch:
-    """Readiness and metrics as of a moment ago, from a thread with a connection of its own.
+    """Serves the latest readiness and metrics, read by a thread with its own connection.
 
-    `counts` takes what this process has counted since it was last asked, to be added to the
-    counters; what cannot be written is counted again later.
+    `counts` returns what this process has counted since the last call, to be added to the stored
+    counters. Counts that cannot be written are kept and written later.
     """
 
     def __init__(self, settings: Settings, counts: Callable[[], Counts] = dict) -> None:
@@ -58,26 +58,26 @@ class HealthWatch:
         self._looked = threading.Event()
 
     def start(self) -> None:
-        """Begin to look, for as long as the process lives; returns when there was a first look.
+        """Start the thread, which runs as long as the process; return after its first reading.
 
-        A probe that comes at once must not be told that the database is away because nobody has
-        looked yet. A database that hangs holds up the start for FIRST_LOOK_S at most.
+        So an early probe is not told that the database is away before the first reading. A
+        database that hangs delays the start by at most FIRST_LOOK_S.
         """
         threading.Thread(target=self._run, name="health", daemon=True).start()
         self._looked.wait(FIRST_LOOK_S)
 
     def readiness(self) -> Readiness:
-        """What can do its work; nothing where nobody can tell any more."""
+        """Return the latest readiness; nothing is ready if the latest reading is too old."""
         seen = self._fresh()
         return health.NOTHING if seen is None else seen.readiness
 
     def metrics(self) -> bytes | None:
-        """Every figure in Prometheus text form; None while the database does not answer."""
+        """Return the metrics in the Prometheus text format; None while the database is away."""
         seen = self._fresh()
         return None if seen is None else seen.metrics
 
     def refresh(self) -> float:
-        """Look once; how long to wait until the next time, in seconds."""
+        """Read once; return the seconds to wait until the next reading."""
         begun = time.monotonic()
         readiness, metrics = None, None
         unseen: Exception | None = None
@@ -85,7 +85,7 @@ class HealthWatch:
             with self._engine.connect() as connection:
                 readiness = health.readiness_in(connection, self._settings.redis_url)
                 if not readiness.database:
-                    # The next session may be one of another server, or may write again.
+                    # A new session may reach another server, or may be allowed to write again.
                     connection.detach()
                 metrics = health.metrics_in(connection, self._backlog.count)
                 if readiness.database:
@@ -93,7 +93,7 @@ class HealthWatch:
                         cast("psycopg.Connection", connection.connection.dbapi_connection)
                     )
         except (SQLAlchemyError, psycopg.Error) as error:
-            # A later statement that takes too long says nothing against what was seen before it.
+            # A statement that fails does not invalidate the results of those before it.
             logger.debug("health.unseen", reason=in_words(error)[:200])
             unseen = error
         if readiness is None:
@@ -107,7 +107,7 @@ class HealthWatch:
         while True:
             try:
                 pause = self.refresh()
-            except Exception:  # noqa: BLE001 - the thread must outlive whatever it is
+            except Exception:  # noqa: BLE001 - no exception may end the thread
                 logger.exception("health.failed")
                 pause = MAX_REFRESH_S
             self._looked.set()

@@ -1,4 +1,4 @@
-"""Idempotency: a request is done once, and its answer given as often as it is asked for."""
+"""Idempotency: a request is processed once, and each repeat gets the stored response."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HOURS: Final = int(KEPT_FOR.total_seconds()) // 3600
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeptResponse:
-    """What a request came to, as HTTP tells it; a `secret` one is sealed where it is kept."""
+    """The HTTP response to a request; the body of a `secret` one is stored encrypted."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -32,7 +32,7 @@ class KeptResponse:
 
 
 class _Undone(Exception):
-    """The answer is given, but neither kept nor is anything that was done for it."""
+    """Rolls the transaction back: the response is sent, but nothing is stored."""
 
     def __init__(self, answer: KeptResponse) -> None:
         super().__init__()
@@ -47,21 +47,22 @@ def perform_once(
     fingerprint: bytes,
     perform: Callable[[], KeptResponse],
 ) -> KeptResponse:
-    """The answer of `perform`, or of the request that came with this key before.
+    """Return the response of `perform`, or the stored response of the key's earlier request.
 
-    What is done and the answer that tells of it are one transaction: a process that dies leaves
-    both or neither, and no lock. Raises StillRunning, KeyReused, TooLarge.
+    The effects of `perform` and its response are stored in one transaction: a process that dies
+    leaves both or neither, and no lock. `fingerprint` identifies the request. Raises StillRunning,
+    KeyReused, TooLarge, AnswerUnreadable.
     """
     account_id = caller.account.id
     try:
         with context.database.unit_of_work() as connection:
             if not store.lock(connection, account_id, key):
                 raise StillRunning(
-                    f"A request with this {HEADER} is being answered just now.",
+                    f"Another request with this {HEADER} is still being processed.",
                     member=HEADER,
-                    remedy="Send it again after the seconds that Retry-After names.",
+                    remedy="Send the request again after the number of seconds in Retry-After.",
                 )
-            # A later statement than the lock: it sees what the lock's last holder committed.
+            # This statement begins after the lock is held, so it sees what the last holder stored.
             kept = store.find(connection, account_id, key)
             if kept is not None:
                 return _replay(context, kept, fingerprint)
@@ -73,7 +74,7 @@ def perform_once(
 
 
 def perform_and_roll_back(context: Context, perform: Callable[[], KeptResponse]) -> KeptResponse:
-    """The answer of `perform`, of which nothing else remains."""
+    """Return the response of `perform`, and undo its effects."""
     try:
         with context.database.unit_of_work():
             _leave(perform())
@@ -86,7 +87,7 @@ def _leave(answer: KeptResponse) -> NoReturn:
 
 
 def _performed(connection: Connection, perform: Callable[[], KeptResponse]) -> KeptResponse:
-    """A final answer; a refusal comes without anything that was done before it was known."""
+    """Return a final response. The effects of a request that is refused are undone."""
     savepoint = connection.begin_nested()
     answer = perform()
     if not is_final(answer.status):
@@ -97,9 +98,9 @@ def _performed(connection: Connection, perform: Callable[[], KeptResponse]) -> K
         savepoint.commit()
     if len(answer.body) > MAX_ANSWER:
         raise TooLarge(
-            f"The answer has more than the {MAX_ANSWER} bytes that are kept for a repeat.",
+            f"The response is longer than {MAX_ANSWER} bytes, so it cannot be kept for a repeat.",
             member=HEADER,
-            remedy=f"Ask for less at once, or leave {HEADER} out.",
+            remedy=f"Request less at once, or omit {HEADER}.",
         )
     return answer
 
@@ -107,20 +108,21 @@ def _performed(connection: Connection, perform: Callable[[], KeptResponse]) -> K
 def _replay(context: Context, kept: store.StoredAnswer, fingerprint: bytes) -> KeptResponse:
     if kept.fingerprint != fingerprint:
         raise KeyReused(
-            f"Another request came with this {HEADER} within the last {_HOURS} hours.",
+            f"This {HEADER} was used for a different request within the last {_HOURS} hours.",
             member=HEADER,
-            remedy="Send a new key with a new request; a repeat has the same address, "
-            "Content-Type, X-Content-Signature and body.",
+            remedy="Use a new key for a new request. A repeat must have the same URL, "
+            "Content-Type, X-Content-Signature and body as the first request.",
         )
     try:
         body = b64decode(context.secret_box.open(kept.body)) if kept.sealed else kept.body
     except Misconfigured as error:
         logger.error("answer.unreadable", error=error.message)
         raise AnswerUnreadable(
-            "The request was done when it first came, and is not done again; its answer cannot be "
-            "read, because this service lacks the key that the answer was sealed with.",
+            "The request was processed when it was first sent, and is not processed again. Its "
+            "stored response cannot be read, because this service does not have the key that "
+            "encrypted the response.",
             member=HEADER,
-            remedy="GET what the request was to make or to change (/1/secrets for a new secret).",
+            remedy="GET what the request created or changed (/1/secrets for a new secret).",
         ) from error
     return KeptResponse(
         status=kept.status, headers=kept.headers, body=body, secret=kept.sealed, replayed=True

@@ -15,7 +15,7 @@ from app.store import job_list
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobIds:
-    """How many jobs an account has, and their ids as they arrive: both from one snapshot."""
+    """The number of an account's jobs and a stream of their ids, both from one snapshot."""
 
     count: int
     ids: Iterator[UUID]
@@ -23,9 +23,10 @@ class JobIds:
 
 @contextmanager
 def list_ids(context: Context, caller: Caller, tags: Sequence[str] = ()) -> Iterator[JobIds]:
-    """The ids of the caller's jobs that bear all of `tags`, oldest first, in flat memory.
+    """Stream the ids of the caller's jobs that have all of `tags`, oldest first.
 
-    Raises InvalidMember for a list that takes too long to be made in one piece.
+    The memory needed does not depend on the number of jobs. Raises InvalidMember for a list that
+    takes too long to be read at once.
     """
     account_id = caller.account.id
     try:
@@ -35,15 +36,16 @@ def list_ids(context: Context, caller: Caller, tags: Sequence[str] = ()) -> Iter
     except job_list.TooLong:
         raise InvalidMember(
             "limit",
-            "The account has too many such jobs to list them all at once.",
-            remedy="Give limit, 1 to 1000, and follow the Link of each answer to the next page.",
+            "The account has too many matching jobs to list them all at once.",
+            remedy="Set `limit` to 1 to 1000, and follow the Link header of each response to the "
+            "next page.",
         ) from None
 
 
 def list_page_of_ids(
     context: Context, caller: Caller, tags: Sequence[str], *, after: UUID | None, limit: int
 ) -> tuple[list[UUID], bool]:
-    """Up to `limit` of these ids, those after `after`; and whether there are more."""
+    """Return up to `limit` of these ids, from after `after`, and whether there are more."""
     with context.database.statement() as connection:
         found = job_list.page(connection, caller.account.id, tags, after=after, limit=limit + 1)
     return found[:limit], len(found) > limit

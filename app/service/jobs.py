@@ -1,4 +1,4 @@
-"""Jobs: booking, reading, replacing and ending them, for the account that owns them."""
+"""Jobs: books, reads, replaces and deletes the jobs of an account."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ _DELETED: Final = "the job was deleted"
 def create(
     context: Context, caller: Caller | CachedCaller, booking: Booking, *, dry_run: bool = False
 ) -> Job:
-    """Book a job; once this returns, no crash loses it.
+    """Book a job; once this returns, the job survives any crash.
 
-    A dry run refuses what a booking would refuse, and stores nothing. Raises InvalidMember,
-    TooLarge, Conflict; for a cached caller also Unauthenticated and
-    InsufficientScope.
+    A dry run makes the same checks, and stores nothing. Raises InvalidMember, TooLarge, Conflict
+    and LimitReached; for a cached caller also Unauthenticated, InsufficientScope and
+    AccountSuspended.
     """
     check_booking(context, booking)
     if isinstance(caller, CachedCaller):
@@ -76,9 +76,9 @@ def create(
 
 
 def _create_if_valid(context: Context, caller: CachedCaller, booking: Booking) -> Job | None:
-    """Book in one statement, which verifies the key; None where it did not book.
+    """Book in one statement, which also verifies the key; return None if it did not book.
 
-    Then the key and the clock must be read first.
+    After None, the caller of this function must read the key and the clock before it books.
     """
     try:
         first = first_firing(booking.trigger, caller.since)
@@ -100,11 +100,11 @@ def create_together(
     dry_run: bool = False,
     before_storing: Callable[[Sequence[Job]], None] = lambda _made: None,
 ) -> list[Job]:
-    """Book all of these jobs or, if one is refused, none; they come back in the same order.
+    """Book all of these jobs or, if one is refused, none; return them in the same order.
 
-    Once this returns, no crash loses them; a dry run stores nothing. `before_storing` is given
-    them first: where it raises, none is stored. Raises InvalidMember, TooLarge and Conflict,
-    told of the job's place.
+    Once this returns, the jobs survive any crash. A dry run stores nothing. `before_storing` is
+    called with the jobs first; if it raises, none is stored. Raises InvalidMember, TooLarge and
+    Conflict, with the index of the job in `member`, and LimitReached.
     """
     made = judge_together(context, caller, bookings)
     _check_names(bookings)
@@ -118,9 +118,9 @@ def create_together(
             store.insert_jobs(connection, caller.account.id, made)
     except NameTaken:
         _check_own_names(context, caller.account, bookings)
-        # Whoever bore it has gone since: which of the names it was can no longer be told.
+        # The job with that name has ended since, so it is not known which of the names it was.
         raise Conflict(
-            "The name of one of these jobs was that of another job, which has just ended.",
+            "The name of one of these jobs was used by another job, which has just ended.",
             member="name",
             remedy="Send the jobs again.",
         ) from None
@@ -128,7 +128,10 @@ def create_together(
 
 
 def judge_together(context: Context, caller: Caller, bookings: Sequence[Booking]) -> list[Job]:
-    """The jobs that these would be; raises InvalidMember and TooLarge, told of the job's place."""
+    """Return the jobs that would be booked, without storing them.
+
+    Raises InvalidMember and TooLarge, with the index of the job in `member`.
+    """
     made: list[Job] = []
     for booking in bookings:
         try:
@@ -141,13 +144,13 @@ def judge_together(context: Context, caller: Caller, bookings: Sequence[Booking]
 
 
 def _at_least(bookings: Sequence[Booking]) -> Use:
-    """What these jobs would use; of their bytes, the greater part."""
+    """Return what these jobs would use at least: their number, and the bytes of URLs and data."""
     size = sum(len(each.url) + len(each.data or b"") for each in bookings)
     return Use(jobs=len(bookings), bytes=size)
 
 
 def _check_names(bookings: Sequence[Booking]) -> None:
-    """Refuse a name that two of them bear; raises Conflict."""
+    """Raise Conflict if two of these bookings have the same name."""
     names: dict[str, int] = {}
     for index, booking in enumerate(bookings):
         if booking.name is None:
@@ -158,7 +161,7 @@ def _check_names(bookings: Sequence[Booking]) -> None:
 
 
 def _check_own_names(context: Context, account: Account, bookings: Sequence[Booking]) -> None:
-    """Raises Conflict for the first of them whose name another job bears just now."""
+    """Raise Conflict for the first of these bookings whose name another job has now."""
     for index, booking in enumerate(bookings):
         try:
             _check_own_name(context, account, booking)
@@ -167,7 +170,7 @@ def _check_own_names(context: Context, account: Account, bookings: Sequence[Book
 
 
 def _check_own_name(context: Context, account: Account, booking: Booking) -> None:
-    """Raises Conflict where another job bears the name just now."""
+    """Raise Conflict if another job has the name of this booking now."""
     if booking.name is None:
         return
     with context.database.statement() as connection:
@@ -177,7 +180,7 @@ def _check_own_name(context: Context, account: Account, booking: Booking) -> Non
 
 
 def get(context: Context, caller: Caller, job_id: UUID) -> Job:
-    """The caller's job. Raises NotFound, for another account's job as for an unknown one."""
+    """Return a job of the caller. Raises NotFound, also for a job of another account."""
     with context.database.statement() as connection:
         found = store.find(connection, caller.account.id, job_id)
     if found is None:
@@ -189,11 +192,11 @@ def get(context: Context, caller: Caller, job_id: UUID) -> Job:
 def update(
     context: Context, caller: Caller, job_id: UUID, booking: Booking, read_only: ReadOnlyMembers
 ) -> Job:
-    """Replace a job by its next version; once this returns, that version's word is the last.
+    """Replace a job by its next version, which is in force once this returns.
 
-    Every firing of the old version that is still 100 ms ahead is replaced; one that was due
-    already runs its course. Pauses or resumes where `enabled` changes. Raises NotFound,
-    InvalidMember, TooLarge, Conflict.
+    Firings of the old version that are at least 100 ms ahead are cancelled. Firings that were
+    already due are still called. A changed `enabled` pauses or resumes the job. Raises NotFound,
+    InvalidMember, TooLarge, Conflict and LimitReached.
     """
     check_booking(context, booking)
     with _own_name(context, caller.account, booking), context.database.transaction() as connection:
@@ -210,9 +213,9 @@ def make_next_version(
     booking: Booking,
     read_only: ReadOnlyMembers,
 ) -> Job:
-    """The next version of a locked job, from a booking that `check_booking` has let through.
+    """Store the next version of a locked job, from a booking that `check_booking` has accepted.
 
-    Raises InvalidMember, Conflict; NameTaken where the booking bears another job's name.
+    Raises InvalidMember and Conflict, and NameTaken if another job has the booking's name.
     """
     now = read_clock(connection)
     check_read_only(read_only, current, now)
@@ -230,9 +233,9 @@ def store_next_version(
     *,
     now: datetime,
 ) -> Job:
-    """The next version of a locked job, whose first firing is `first`; None where none is to come.
+    """Store the next version of a locked job; `first` is its first firing, None for no firing.
 
-    `now` was read under the lock. Raises NameTaken where the booking bears another job's name.
+    `now` was read under the lock. Raises NameTaken if another job has the booking's name.
     """
     next_at: datetime | None = None
     if booking.enabled:
@@ -251,9 +254,10 @@ def store_next_version(
 
 
 def delete(context: Context, caller: Caller, job_id: UUID) -> None:
-    """End a job; from 100 ms after this returns none of its calls begins. Raises NotFound.
+    """Delete a job; none of its calls begins later than 100 ms after this returns.
 
-    A job that has ended already is deleted as long as one of its runs is being sent again.
+    A job that has already ended can be deleted while one of its runs is redelivered, which cancels
+    that run. Raises NotFound.
     """
     with context.database.transaction() as connection:
         if store.lock(driver_of(connection), caller.account.id, job_id):
@@ -265,14 +269,14 @@ def delete(context: Context, caller: Caller, job_id: UUID) -> None:
 
 
 def delete_locked(connection: Connection, job_id: UUID) -> None:
-    """End a job whose lock is held; as `delete`."""
+    """Delete a job whose row is locked; as `delete`."""
     inflight.cancel_all(driver_of(connection), job_id, _DELETED)
     store.remove(driver_of(connection), job_id)
     superseded.drop(driver_of(connection), job_id)
 
 
 def unknown_job(job_id: UUID) -> NotFound:
-    """The one answer for a job that is not the caller's and for one that is nobody's."""
+    """Return the error for a job that does not exist or that another account owns."""
     return NotFound(
         f"There is no job {job_id}.",
         member="id",
@@ -281,7 +285,7 @@ def unknown_job(job_id: UUID) -> NotFound:
 
 
 def get_locked(connection: Connection, caller: Caller, job_id: UUID) -> Job:
-    """The job as its last word has it, under its lock. Raises NotFound."""
+    """Lock a job and return its latest version. Raises NotFound."""
     if not store.lock(driver_of(connection), caller.account.id, job_id):
         raise unknown_job(job_id)
     found = store.find(connection, caller.account.id, job_id)
@@ -292,7 +296,7 @@ def get_locked(connection: Connection, caller: Caller, job_id: UUID) -> Job:
 
 @contextmanager
 def _own_name(context: Context, account: Account, booking: Booking) -> Iterator[None]:
-    """Raises Conflict where the name stored in it is another job's, and says whose."""
+    """Turn a NameTaken inside the context into a Conflict that names the other job."""
     try:
         yield
     except NameTaken:
@@ -304,14 +308,14 @@ def _own_name(context: Context, account: Account, booking: Booking) -> Iterator[
 
 def _taken(name: str, whose: str) -> Conflict:
     return Conflict(
-        f"The name {quoted(name)} is that of {whose}.",
+        f"The name {quoted(name)} is already used by {whose}.",
         member="name",
         remedy="Choose another name, or update or delete the job that has it.",
     )
 
 
 def check_booking(context: Context, booking: Booking) -> None:
-    """Refuse what could not be delivered from here; raises InvalidMember, TooLarge."""
+    """Refuse a booking that cannot be delivered; raises InvalidMember, TooLarge."""
     settings = context.settings
     check(booking, allow=settings.allow_targets, deny=settings.deny_targets)
 
@@ -319,9 +323,10 @@ def check_booking(context: Context, booking: Booking) -> None:
 def _claim_overdue(
     context: Context, connection: Connection, caller: Caller, current: Job, now: datetime
 ) -> None:
-    """What is due as good as now and no scheduler has claimed is the old version's to make.
+    """Claim the firings due within CANCEL_DEADLINE that no scheduler has claimed.
 
-    The scheduler gives these runs their turns among what the account has postponed.
+    These firings belong to the old version. The scheduler orders their runs among the firings that
+    the account has postponed.
     """
     if current.next_at is None:
         return
@@ -350,17 +355,17 @@ def _claim_overdue(
 def _after_kept(
     booking: Booking, next_at: datetime | None, kept: datetime | None
 ) -> datetime | None:
-    """The first firing after the one of the old version that still takes place."""
+    """Return the first firing after `kept`, the old version's last firing that is still called."""
     if next_at is None or kept is None or kept < next_at or not is_recurring(booking.trigger):
         return next_at
     return next_after(booking.trigger, kept)
 
 
 def check_read_only(read_only: ReadOnlyMembers, current: Job, now: datetime) -> None:
-    """Refuse a document whose read-only members contradict what is stored; raises InvalidMember.
+    """Refuse a document whose read-only members differ from the stored ones; raises InvalidMember.
 
-    A `next` that has come by now was right when it was read: a firing lies between. So near ahead
-    that it is claimed already, it has come too.
+    A `next` in the past is accepted: it was correct when the client read it, and the job has fired
+    since. So is a `next` that is at most LOOK_AHEAD ahead, because it may already be claimed.
     """
     next_at = None if read_only.next is None else instants.parse(read_only.next, member="next")
     if next_at is not None and next_at <= now + LOOK_AHEAD:
@@ -371,19 +376,19 @@ def check_read_only(read_only: ReadOnlyMembers, current: Job, now: datetime) -> 
         if value is not None and value != stored[member]:
             raise InvalidMember(
                 member,
-                f"{member} cannot be changed, and differs from what is stored.",
-                remedy=f"Leave {member} out, or send it as GET returns it now.",
+                f"{member} is read-only, and the value sent differs from the stored value.",
+                remedy=f"Omit {member}, or send the value that GET returns now.",
             )
 
 
 def new_job(job_id: UUID, account: Account, booking: Booking, first: datetime | None) -> Job:
-    """The job that is booked; `first` is its first firing if it is enabled."""
+    """Return the first version of a job; `first` is its first firing if it is enabled."""
     next_at = first if booking.enabled else None
     return Job(id=job_id, account=account.name, version=1, next_at=next_at, booking=booking)
 
 
 def next_version(current: Job, booking: Booking, next_at: datetime | None) -> Job:
-    """The job after a change to `booking`; nothing postpones its next firing yet."""
+    """Return the job after a change to `booking`; its next firing is not postponed yet."""
     return Job(
         id=current.id,
         account=current.account,

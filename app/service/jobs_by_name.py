@@ -1,4 +1,4 @@
-"""Named: jobs by the names their account gave them, for clients that say how things shall be."""
+"""Jobs by name: reads, replaces and deletes jobs by name, for clients that declare their jobs."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from app.store import jobs as store
 from app.store.clock import read_clock
 from app.store.job_names import holder
 
-# Each further one means that others gave, took or moved this very name meanwhile.
+# A further try is needed only if other requests changed which job has the name.
 TRIES: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Put:
-    """The job as it now stands, and whether it is a new one."""
+    """The job after the request, and whether it was created."""
 
     job: Job
     created: bool
 
 
 def get(context: Context, caller: Caller, name: str) -> Job:
-    """The caller's job of that name. Raises InvalidMember, NotFound."""
+    """Return the caller's job with this name. Raises InvalidMember, NotFound."""
     check_name(name)
     with context.database.statement() as connection:
         found = store.find_named(connection, caller.account.id, name)
@@ -46,23 +46,23 @@ def get(context: Context, caller: Caller, name: str) -> Job:
 
 @within_limits
 def put(context: Context, caller: Caller, booking: Booking, read_only: ReadOnlyMembers) -> Put:
-    """Book a job under its name, or give the one that bears it its next version.
+    """Book a job under its name, or replace the job that has this name by its next version.
 
-    A job that is as `booking` wants it already is left alone: its version stays, and so do its
-    firings. `booking.name` is given. Raises InvalidMember, TooLarge, Conflict.
+    A job that already equals `booking` is not changed: its version and its firings stay.
+    `booking.name` must not be None. Raises InvalidMember, TooLarge, Conflict and LimitReached.
     """
     name = booking.name or ""
     check_name(name)
     jobs.check_booking(context, booking)
     for _ in range(TRIES):
-        # Unlocked: a claim passes over a job that is locked, and most often nothing has changed.
+        # Read without a lock: a claim skips a locked job, and most often nothing has changed.
         with context.database.statement() as connection:
             current = store.find_named(connection, caller.account.id, name)
         if current is None:
             try:
                 return Put(job=jobs.create(context, caller, booking), created=True)
             except Conflict:
-                # The one conflict a booking can meet: somebody took the name just now.
+                # A booking has only one conflict: another job has just taken the name.
                 continue
         if current.booking == booking:
             return _left_alone(current, read_only, caller.now)
@@ -78,7 +78,10 @@ def put(context: Context, caller: Caller, booking: Booking, read_only: ReadOnlyM
 
 
 def delete(context: Context, caller: Caller, name: str) -> None:
-    """End the job of that name; as `jobs.delete`. Raises InvalidMember, NotFound, Conflict."""
+    """Delete the job with this name; as `jobs.delete`.
+
+    Raises InvalidMember, NotFound, Conflict.
+    """
     check_name(name)
     for _ in range(TRIES):
         with _locked(context, caller, name) as (connection, found):
@@ -96,28 +99,31 @@ def _left_alone(current: Job, read_only: ReadOnlyMembers, now: datetime) -> Put:
 
 @contextmanager
 def _locked(context: Context, caller: Caller, name: str) -> Iterator[tuple[Connection, Job | None]]:
-    """A transaction with the job of that name, locked; None if it lost the name meanwhile."""
+    """Open a transaction with the job of this name, locked.
+
+    The job is None if it does not exist, or lost the name before it was locked.
+    """
     with context.database.transaction() as connection:
         job_id = holder(connection, caller.account.id, name)
         found: Job | None = None
         if job_id is not None:
             with suppress(NotFound):
                 found = jobs.get_locked(connection, caller, job_id)
-        # Read under the lock, without which no job changes its name.
+        # The name was read under the lock, and no job changes its name without the lock.
         yield connection, None if found is None or found.booking.name != name else found
 
 
 def _unknown(name: str) -> NotFound:
     return NotFound(
-        f"There is no job of the name {quoted(name)}.",
+        f"There is no job named {quoted(name)}.",
         member="name",
-        remedy="PUT here books one; a name counts letter for letter.",
+        remedy="PUT to this path books one. Names are compared exactly, including case.",
     )
 
 
 def _unsettled(name: str) -> Conflict:
     return Conflict(
-        f"The name {quoted(name)} went from job to job while this was done.",
+        f"The name {quoted(name)} moved between jobs while the request was processed.",
         member="name",
         remedy="Send the request again.",
     )

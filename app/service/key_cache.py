@@ -1,4 +1,4 @@
-"""Key cache: the account behind each API key seen lately, so that a booking is one statement."""
+"""Key cache: the accounts of recently used API keys, so that a booking is one statement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits of an account: what it may have, and what it has of that."""
+"""Limits: the limits of accounts, and how much of each an account uses."""
 
 from __future__ import annotations
 
@@ -31,23 +31,25 @@ from app.store import limits as store
 from app.store.database import driver_of
 
 _FAR_FROM_LIMIT: Final = 50_000
-"""Where more runs may still begin, requests are not judged one after the other: they cannot ask for
-as many before all runs are counted again, 5 s later at most."""
+"""If more runs than this may still begin, requests are not serialized by a lock. They cannot begin
+so many runs before all runs are counted again, which happens within 5 s."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class State:
-    """One limit of an account: `allowed` is None where it is off, `used` where it is not told."""
+    """One limit of an account."""
 
     limit: Limit
     allowed: int | None
+    """The amount that the account may have; None if the limit is off."""
     used: int | None
+    """The amount that the account has; None if it is not reported."""
     own: bool
-    """Whether the amount is the account's own, not the setting's."""
+    """Whether `allowed` was set for this account, and is not the default from the settings."""
 
 
 def limits_of(context: Context, account: Account) -> Limits:
-    """What the account may have; read from the database every few seconds only."""
+    """Return the limits of the account, which are cached for a few seconds."""
     known = context.limit_cache.get(account.id)
     if known is not None:
         return known
@@ -59,9 +61,9 @@ def limits_of(context: Context, account: Account) -> Limits:
 def refuse_more(
     context: Context, account: Account, limit: Limit, used: int, *, asked: int = 1
 ) -> None:
-    """Refuse a request that needs `asked` more of what is `used`, if that is too much.
+    """Raise LimitReached if `asked` more than `used` exceeds the limit.
 
-    Exact where nobody else adds meanwhile: under the account's lock. Raises LimitReached.
+    This is exact only under the account's lock, because no other request adds to `used` then.
     """
     allowed = amount(limits_of(context, account), limit)
     if allowed is not None and used + asked > allowed:
@@ -69,7 +71,7 @@ def refuse_more(
 
 
 def states(context: Context, account: Account) -> tuple[State, ...]:
-    """Every limit of the account, and what it has of that where it is cheap to tell."""
+    """Return every limit of the account, with the amount used if that is cheap to compute."""
     with context.database.session() as connection:
         own = store.of_accounts(connection, [account.id]).get(account.id, {})
     limits = context.limit_cache.put(account.id, own)
@@ -87,7 +89,7 @@ def states(context: Context, account: Account) -> tuple[State, ...]:
 
 
 def check(limit: Limit, given: int | str) -> None:
-    """Refuse what the operator cannot give an account: a number, "off" or "default" can be right.
+    """Check a limit that the operator sets for an account: a number, "off" or "default".
 
     Raises InvalidMember.
     """
@@ -99,15 +101,15 @@ def check(limit: Limit, given: int | str) -> None:
         or_off = ", `off`" if limit.can_be_off else ""
         raise InvalidMember(
             limit.name,
-            f"{given} {limit.counts} cannot be allowed.",
-            remedy=f"Give a number from {limit.least} to {limit.most}{or_off}, or `default`.",
+            f"{given} is not a valid limit for {limit.counts}.",
+            remedy=f"Use a number from {limit.least} to {limit.most}{or_off}, or `default`.",
         )
 
 
 def check_runs(context: Context, connection: Connection, account: Account) -> int | None:
-    """How many more runs of the account may begin, as far as is known; None for any number.
+    """Return about how many more runs of the account may begin; None without a limit.
 
-    Raises LimitReached where that is none.
+    Raises LimitReached if no run may begin.
     """
     allowed = limits_of(context, account).runs_under_way
     if allowed is None:
@@ -119,13 +121,13 @@ def check_runs(context: Context, connection: Connection, account: Account) -> in
 
 
 def begin_run(context: Context, connection: Connection, account: Account) -> None:
-    """As `begin_runs`, of one run; raises LimitReached where it may not begin."""
+    """As `begin_runs`, for one run; raises LimitReached if it may not begin."""
     if not begin_runs(context, connection, account, 1):
         raise too_many_runs(context, account)
 
 
 def too_many_runs(context: Context, account: Account, *, asked: int = 1) -> LimitReached:
-    """The refusal of a request that needs so many more runs under way."""
+    """Return the error for a request that needs `asked` more runs under way."""
     allowed = limits_of(context, account).runs_under_way or 0
     with context.database.statement() as connection:
         used = runs_under_way.of_account(driver_of(connection), account.id)
@@ -133,10 +135,10 @@ def too_many_runs(context: Context, account: Account, *, asked: int = 1) -> Limi
 
 
 def begin_runs(context: Context, connection: Connection, account: Account, number: int) -> int:
-    """How many of so many runs may begin that this transaction makes; these are counted.
+    """Count up to `number` runs that this transaction begins; return how many may begin.
 
-    Requests of an account that is near its limit are judged one after the other. Rows of jobs are
-    to be locked before.
+    Requests of an account that is near its limit are serialized by a lock. The rows of the jobs
+    must be locked before.
     """
     allowed = limits_of(context, account).runs_under_way
     if allowed is None:
@@ -151,7 +153,7 @@ def begin_runs(context: Context, connection: Connection, account: Account, numbe
 
 
 def _used(connection: Connection, account_id: int) -> Mapping[str, int]:
-    """What the account has, by the names of the limits of which that is cheap to tell."""
+    """Return what the account uses, by limit name, for the limits that are cheap to count."""
     stored = usage.used(driver_of(connection), account_id)
     return {
         JOBS.name: stored.jobs,

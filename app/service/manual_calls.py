@@ -1,4 +1,4 @@
-"""Manual calls: a run of a job that somebody asks for, whatever its schedule."""
+"""Manual calls: runs of a job that a client requests, independent of the job's schedule."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from app.store.database import driver_of
 
 
 def call_now(context: Context, caller: Caller, job_id: UUID) -> UUID:
-    """Call a job now and leave its schedule as it is; the id of the run.
+    """Call a job now, without changing its schedule; return the id of the run.
 
-    A paused job is called once as well, and stays paused. Raises NotFound and LimitReached, and
-    Conflict where the job's calls must not overlap and one is under way.
+    A paused job is called once too, and stays paused. Raises NotFound and LimitReached, and
+    Conflict if the job's calls must not overlap and a run is under way.
     """
     run_id = UUID(int=uuid7().int)
     with context.database.transaction() as connection:
@@ -27,9 +27,9 @@ def call_now(context: Context, caller: Caller, job_id: UUID) -> UUID:
         under_way = serial.live_run(driver_of(connection), job_id)
         if under_way is not None:
             raise Conflict(
-                f"The run {under_way} of this job is under way, and its calls never overlap.",
+                f"The run {under_way} of this job is under way, and its calls must not overlap.",
                 member="id",
-                remedy="Wait until it is settled: GET /1/runs/<id> tells when.",
+                remedy="Wait until the run is settled: GET /1/runs/<id> shows its state.",
             )
         by = accounts.called(connection, caller.key_id)
         inflight.call_by_hand(driver_of(connection), job_id, run_id, started_by=by)

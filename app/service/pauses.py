@@ -1,4 +1,4 @@
-"""Pauses: jobs of which nothing is called until they are resumed."""
+"""Pauses: pauses and resumes jobs; a paused job is not called by its schedule."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from app.store.database import driver_of
 
 
 def pause(context: Context, caller: Caller, job_id: UUID) -> Job:
-    """Withdraw all that is to come of a job, until it is resumed; a paused one stays as it is.
+    """Pause a job: cancel its firings and runs in flight. A paused job stays paused.
 
-    From 100 ms after this returns none of its calls begins, retries included, nor one that was
-    asked for by hand before. Raises NotFound.
+    From 100 ms after this returns, none of its calls begins. This includes retries, and manual
+    calls that were requested earlier. Raises NotFound.
     """
     with context.database.transaction() as connection:
         current = jobs.get_locked(connection, caller, job_id)
@@ -35,9 +35,9 @@ def pause(context: Context, caller: Caller, job_id: UUID) -> Job:
 
 @within_limits
 def resume(context: Context, caller: Caller, job_id: UUID) -> Job:
-    """Arm a paused job again; one that is not paused stays as it is.
+    """Resume a paused job: set its next firing. A job that is not paused is not changed.
 
-    Raises NotFound, and Conflict where nothing is left to come of it.
+    Raises NotFound, LimitReached, and Conflict if the job has no further firing.
     """
     with context.database.transaction() as connection:
         current = jobs.get_locked(connection, caller, job_id)

@@ -1,4 +1,4 @@
-"""Re-sealing: all that is sealed is sealed with the first key, so that the others may go."""
+"""Resealing: encrypts all sealed values with the first key, so that the others can be removed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from app.store.completions import count_running
 from app.store.sealed import COLUMNS, Position, walk
 
 PAGE: Final = 500
-"""Rows that are read at once; a batch takes a tenth of a second at most."""
+"""Rows that are read at once; a batch takes at most a tenth of a second."""
 
 _RESEALED: Final = "values sealed again"
 _READ: Final = "values read"
 
 
 class Resealing:
-    """One pass over all that is sealed, a batch at a time; where it stands is kept in memory."""
+    """One pass over all sealed values in batches; its position is kept in memory."""
 
     def __init__(self, box: SecretBox, *, page: int = PAGE) -> None:
         self._box = box
@@ -32,13 +32,13 @@ class Resealing:
 
     @property
     def is_over(self) -> bool:
-        """Whether all that is sealed has been looked at."""
+        """Whether all sealed values have been read."""
         return self._column == len(COLUMNS)
 
     def step(self, connection: psycopg.Connection) -> int:
-        """Seal the values of the next batch of rows with the first key; how many rows there were.
+        """Seal the values of the next batch of rows with the first key; return the number of rows.
 
-        What none of the keys opens is left as it is.
+        Values that none of the keys opens are not changed.
         """
         resealed = 0
 
@@ -59,7 +59,10 @@ class Resealing:
 
 
 def reseal_all(context: Context, box: SecretBox, tell: Callable[[Counter[str]], None]) -> int:
-    """Seal all that is sealed with the first key; how many values were sealed again."""
+    """Seal all sealed values with the first key; return how many were changed.
+
+    `tell` is called after each batch with the counts so far.
+    """
     done: Counter[str] = Counter()
     resealing = Resealing(box)
     with context.database.session() as connection:
@@ -73,7 +76,11 @@ def reseal_all(context: Context, box: SecretBox, tell: Callable[[Counter[str]], 
 def count_by_key(
     context: Context, box: SecretBox, tell: Callable[[Counter[str]], None]
 ) -> dict[str, Counter[int | None]]:
-    """What each column holds, and how many of its values each key opens; None for no key."""
+    """Count how many values of each column each key opens, by what the column holds.
+
+    Keys are given by their index, and None stands for values that no key opens. `tell` is called
+    after each batch with the counts so far.
+    """
     found: dict[str, Counter[int | None]] = {}
     done: Counter[str] = Counter()
     with context.database.session() as connection:
@@ -95,6 +102,9 @@ def count_by_key(
 
 
 def count_waiting_for_completion(context: Context) -> int:
-    """How many runs wait for a completion, whose tokens end with the key that made them."""
+    """Return how many runs wait for a completion.
+
+    The tokens of these runs become invalid when the key that made them is removed.
+    """
     with context.database.session() as connection:
         return count_running(connection)

@@ -1,4 +1,4 @@
-"""Runs: what was fired, what is being retried, what came of it, and sending it again."""
+"""Runs: lists runs and their attempts, and sends settled runs again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from app.store.database import driver_of, in_unit_of_work
 from app.store.redelivery import Candidate
 
 MAX_REDELIVERED: Final = 10_000
-"""Runs that one call sends again at most."""
+"""The most runs that one call of `redeliver_all` sends again."""
 
 MAX_COUNTED: Final = 100_000
-"""Runs that one call looks at at most."""
+"""The most runs that one call of `redeliver_all` reads."""
 
 _BATCH: Final = 500
 _BATCH_COUNTED: Final = 5000
@@ -33,9 +33,10 @@ _BATCH_COUNTED: Final = 5000
 def list_runs_of_job(
     context: Context, caller: Caller, job_id: UUID, *, after: Position | None, limit: int
 ) -> Iterator[Iterator[Run]]:
-    """The newest `limit` runs of a job, also of one that has ended; raises NotFound.
+    """Stream the newest `limit` runs of a job, which may have ended, from after `after`.
 
-    They are read inside the context, a few at a time, however large their attempts are.
+    They must be read inside the context, which loads a few at a time, so that large attempts do
+    not fill the memory. Raises NotFound.
     """
     wanted = RunFilter(states=LIVE | SETTLED, job_id=job_id)
     with context.database.transaction() as connection:
@@ -49,9 +50,9 @@ def list_runs_of_job(
 def list_runs(
     context: Context, caller: Caller, wanted: RunFilter, *, after: Position | None, limit: int
 ) -> Iterator[Iterator[Run]]:
-    """The newest `limit` of the account's runs that the filter means, live and settled.
+    """Stream the newest `limit` runs of the account that match the filter, live and settled.
 
-    They are read as those of a job are.
+    They must be read as the runs of `list_runs_of_job`.
     """
     with context.database.transaction() as connection:
         found = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit)
@@ -62,9 +63,9 @@ def list_runs(
 def list_attempts(
     context: Context, caller: Caller, run_id: UUID, *, before: int, limit: int
 ) -> Iterator[Iterator[Attempt]]:
-    """The newest `limit` attempts of a run with numbers below `before`; raises NotFound.
+    """Stream the newest `limit` attempts of a run with numbers below `before`.
 
-    They are read as runs are.
+    They must be read as the runs of `list_runs_of_job`. Raises NotFound.
     """
     with context.database.transaction() as connection:
         position = _position(_find(connection, caller, run_id))
@@ -72,7 +73,7 @@ def list_attempts(
 
 
 def get(context: Context, caller: Caller, run_id: UUID) -> Run:
-    """The caller's run. Raises NotFound."""
+    """Return a run of the caller. Raises NotFound."""
     with context.database.transaction() as connection:
         return _find(connection, caller, run_id)
 
@@ -80,8 +81,7 @@ def get(context: Context, caller: Caller, run_id: UUID) -> Run:
 def redeliver(context: Context, caller: Caller, run_id: UUID) -> Run:
     """Send a settled run again, under the same id, with the content of its own version.
 
-    Raises NotFound, Conflict where it is under way already or cannot be sent any more, and
-    LimitReached.
+    Raises NotFound and LimitReached, and Conflict if the run is under way or can no longer be sent.
     """
     with context.database.transaction() as connection:
         found = _find(connection, caller, run_id)
@@ -100,11 +100,12 @@ def redeliver(context: Context, caller: Caller, run_id: UUID) -> Run:
 def redeliver_all(
     context: Context, caller: Caller, wanted: RunFilter, *, after: Position | None, dry: bool
 ) -> Redelivered:
-    """Send the unsuccessful runs again that the filter means, the oldest first; or count them.
+    """Send the unsuccessful runs that match the filter again, oldest first; count them if `dry`.
 
-    In batches, each on disk by itself: what was taken up stays so whatever becomes of the others.
-    Inside `unit_of_work`, under an Idempotency-Key, they are one transaction: all of them, or none.
-    No more of them than the account may have under way; raises LimitReached where that is none.
+    Runs are sent in batches, each a transaction of its own: a failure of a later batch does not
+    undo an earlier one. Inside `unit_of_work`, as under an Idempotency-Key, all batches are one
+    transaction. At most as many runs are sent as the account may have under way; raises
+    LimitReached if that is none.
     """
     count = lost = looked_at = 0
     most, cut, more = MAX_COUNTED if dry else MAX_REDELIVERED, False, True
@@ -145,11 +146,12 @@ def _send_again(
     *,
     behind: int,
 ) -> tuple[list[Candidate], int, bool]:
-    """Send these again, as many as may begin: those looked at, how many, whether some are left.
+    """Send these runs again, as many as may begin.
 
-    What may begin is judged under a lock that claims wait for with jobs locked. So it is taken
-    after the locks of the jobs, and inside `unit_of_work`, which locks the jobs of further batches,
-    only at the end of all of them.
+    Return the runs that were read, how many were sent, and whether some are left. How many may
+    begin is judged under a lock that claims wait for while they hold locks of jobs. So that lock
+    is taken after the locks of the jobs. Inside `unit_of_work`, which locks the jobs of further
+    batches, `redeliver_all` takes the lock after the last batch.
     """
     sendable = [each for each in met if each.sendable]
     if not sendable:
@@ -160,7 +162,7 @@ def _send_again(
         granted = limits.begin_runs(context, connection, caller.account, granted)
     cut = granted < len(sendable)
     if cut:
-        # Others began runs of the account meanwhile.
+        # Other requests have begun runs of the account since the limit was checked.
         met, sendable = met[: met.index(sendable[granted])], sendable[:granted]
     taken = redelivery.requeue(
         driver_of(connection),
@@ -180,7 +182,7 @@ def _find(connection: Connection, caller: Caller, run_id: UUID) -> Run:
 
 
 def unknown_run(run_id: UUID) -> NotFound:
-    """The refusal of an id that is no run of the caller's."""
+    """Return the error for a run that does not exist or that another account owns."""
     return NotFound(
         f"There is no run {run_id}.",
         member="id",
@@ -196,25 +198,27 @@ def _under_way(run_id: UUID) -> Conflict:
     return Conflict(
         f"The run {run_id} is under way.",
         member="id",
-        remedy="Wait until it is settled: GET /1/runs/<id> tells when.",
+        remedy="Wait until the run is settled: GET /1/runs/<id> shows its state.",
     )
 
 
 def _left(connection: Connection, position: Position, job_id: UUID) -> Conflict:
-    """Why a run that was settled a moment ago was not taken up."""
+    """Return the error for a settled run that could not be sent again."""
     match redelivery.sendable(driver_of(connection), position, job_id):
         case None:
             return _under_way(position.id)
         case False:
             return Conflict(
-                f"What the run {position.id} sent is not kept any more.",
+                f"The content that the run {position.id} sent is no longer kept.",
                 member="id",
-                remedy="Book the call again. What a run sent is kept while its job stands as it "
-                "was, and until retention after a change of the job or its end with a failure.",
+                remedy="Book the call again. The content that a run sent is kept while its job is "
+                "unchanged. After the job is changed, or has ended with a failure, the content is "
+                "kept for the retention time.",
             )
     return Conflict(
-        f"The run {position.id} was attempted {redelivery.MAX_ATTEMPTS} times, or another run of "
-        "its job is under way that it must not overlap.",
+        f"The run {position.id} was attempted {redelivery.MAX_ATTEMPTS} times, or it must not "
+        "overlap another run of its job that is under way.",
         member="id",
-        remedy="Send it again when no other run of the job is under way, or book the call again.",
+        remedy="Send the run again when no other run of the job is under way, or book the call "
+        "again.",
     )

@@ -1,4 +1,4 @@
-"""Usage: jobs and bytes an account stores, booked within its limits however many book at once."""
+"""Usage: keeps what an account stores within its limits, with many requests at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ P = ParamSpec("P")
 Done = TypeVar("Done")
 Who = TypeVar("Who", bound=Caller | CachedCaller)
 
-# Each further one means that somebody else of the account booked in the room that was made.
+# A further try is needed only if another request of the account used the room that was made.
 _TRIES: Final = 100
 _STEPS: Final = 20
 
@@ -30,10 +30,11 @@ _STEPS: Final = 20
 def within_limits(
     use_case: Callable[Concatenate[Context, Who, P], Done],
 ) -> Callable[Concatenate[Context, Who, P], Done]:
-    """The use case, which stores something, within the limits of the account that calls.
+    """Decorate a use case that stores something, to keep it within the limits of its account.
 
-    The database refuses what finds no quota where it looks; then the account's quota is shared out
-    anew, and the use case is done again as a whole. Raises LimitReached where there is none left.
+    The database refuses a write if its slot of the account's quota is used up. Then the quota is
+    divided among the slots again, and the whole use case is repeated. The use case raises
+    LimitReached if no quota is left, and Unavailable after too many repeats.
     """
 
     @functools.wraps(use_case)
@@ -44,13 +45,15 @@ def within_limits(
                 return use_case(context, caller, *args, **kwargs)
             except RoomLacking as lacking:
                 _make_room(context, caller.account, lacking.needed)
-        raise Unavailable("Too many book for this account at once; try again shortly.")
+        raise Unavailable(
+            "Too many requests store data for this account at once; try again shortly."
+        )
 
     return counted
 
 
 def check(context: Context, account: Account, needed: Use) -> None:
-    """Refuse what is more than the account has room for, and store nothing; raises LimitReached."""
+    """Raise LimitReached if the account has no room for `needed`; stores no usage."""
     _tell_database(context, account)
     with context.database.session() as connection:
         found = store.allowed(connection, account.id)
@@ -60,7 +63,7 @@ def check(context: Context, account: Account, needed: Use) -> None:
 
 
 def _tell_limits(context: Context, account: Account) -> None:
-    """Let the database know what the account may have, as the settings and its own limits say."""
+    """Store the limits of the account in the database, from the settings and its own limits."""
     with context.database.separate_transaction() as connection:
         store.lock(connection, account.id)
         own = limit_store.of_accounts(connection, [account.id]).get(account.id, {})
@@ -72,7 +75,7 @@ def _tell_limits(context: Context, account: Account) -> None:
 
 
 def _tell_database(context: Context, account: Account) -> None:
-    """As `_tell_limits`, if this process has not seen that the database knows them."""
+    """As `_tell_limits`, unless this process has already seen these limits in the database."""
     allowed = _allowed(limits.limits_of(context, account))
     told = context.limit_cache.in_database
     if told.get(account.id) == allowed:
@@ -87,10 +90,10 @@ def _tell_database(context: Context, account: Account) -> None:
 
 
 def _make_room(context: Context, account: Account, needed: Use) -> None:
-    """Let one slot of the account have room for what is needed. Raises LimitReached.
+    """Make room for `needed` in one slot of the account. Raises LimitReached.
 
-    What runs that have ended sent is dropped for it, the oldest first: who books goes before who
-    may want to send something again.
+    To make room, the kept content of ended runs is dropped, oldest first: bookings have priority
+    over later redeliveries.
     """
     with context.database.separate_transaction() as connection:
         allowed = store.allowed(connection, account.id)
@@ -105,7 +108,8 @@ def _make_room(context: Context, account: Account, needed: Use) -> None:
     with context.database.separate_transaction() as connection:
         allowed = store.lock(connection, account.id)
         if store.has_room(connection, account.id, needed):
-            # Another request has made it while this one waited, or all slots were locked.
+            # Another request made room while this one waited for the lock, or all slots were
+            # locked.
             return
         used = store.balance(connection, account.id, allowed, needed)
     _refuse(allowed, used, needed)

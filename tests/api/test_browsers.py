@@ -69,11 +69,11 @@ def test_the_refusal_says_what_is_wrong_and_what_would_be_right(client: FlaskCli
         "type": "/problems/cross-site",
         "title": "The request comes from another site",
         "status": 403,
-        "detail": "A page of another site asks for this: its Origin "
-        '"https://evil.example" is not the Host "localhost".',
+        "detail": "The request comes from a page of another site: its Origin "
+        '"https://evil.example" does not match the Host "localhost".',
         "member": "Origin",
-        "remedy": "Send it from a page of this service, or from a program that sends neither "
-        "Origin nor Sec-Fetch-Site.",
+        "remedy": "Send the request from a page of this service, or from a program that sends "
+        "neither Origin nor Sec-Fetch-Site.",
     }
     assert client.get("/1/jobs", headers=headers).data == b""
     told = client.post(f"{JOBS}/x", json={"dueTime": "1h"}, headers=headers)

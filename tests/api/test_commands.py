@@ -76,7 +76,7 @@ def test_secrets_are_shown_and_rotated(runner: FlaskCliRunner) -> None:
     ("arguments", "said"),
     [
         (("account", "create", "Not A Name"), "Use 1 to 63"),
-        (("account", "create", "demo"), "exists already"),
+        (("account", "create", "demo"), "already exists"),
         (("account", "limit", "nobody", "--connections", "5"), "account create nobody"),
         (("account", "limit", "nobody"), "account create nobody"),
         (("account", "limit", "demo", "--connections", "off"), "from 1 to 10000"),

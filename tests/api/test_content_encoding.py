@@ -51,12 +51,12 @@ def test_the_refusal_names_the_field_and_the_way_to_a_compressed_payload(
 ) -> None:
     assert sent(client, BY_PATH, "gzip").get_json() == {
         "type": "/problems/unsupported-encoding",
-        "title": "The encoding of the body is not taken",
+        "title": "Unsupported content encoding",
         "status": 415,
-        "detail": 'The body is encoded as "gzip".',
+        "detail": 'The Content-Encoding "gzip" is not supported.',
         "member": "Content-Encoding",
-        "remedy": "Send it as it is. Where the payload itself is to be compressed, book it as a "
-        'document, with dataEncoding "base64" and Content-Encoding among its headers.',
+        "remedy": "Send the body without an encoding. To deliver a compressed payload, book it "
+        'as a document with dataEncoding "base64" and with Content-Encoding among its headers.',
     }
 
 
@@ -82,4 +82,4 @@ def test_dapr_tells_it_in_its_own_form(app: Flask, client: FlaskClient) -> None:
     client.environ_base["HTTP_DAPR_APP_ID"] = APP
     status, code, message = told(sent(client, f"{JOBS}/x", "gzip"))
     assert (status, code) == (415, "ERR_UNSUPPORTED_ENCODING")
-    assert 'The body is encoded as "gzip".' in message
+    assert 'The Content-Encoding "gzip" is not supported.' in message

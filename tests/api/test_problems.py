@@ -60,7 +60,7 @@ def test_a_problem_says_the_same_in_every_format(failing: Flask) -> None:
     members = told(failing, WRONG).get_json()
     assert members == {
         "type": "/problems/invalid-member",
-        "title": "A value cannot be taken",
+        "title": "Invalid value",
         "status": 400,
         "detail": 'No instant: "\ufffd\ufffd".',
         "member": "when",
@@ -71,7 +71,7 @@ def test_a_problem_says_the_same_in_every_format(failing: Flask) -> None:
     in_xml = {str(etree.QName(each).localname): each.text for each in root}
     assert in_xml == {name: str(value) for name, value in members.items()}
     assert told(failing, WRONG, "text/plain").text == (
-        "400 A value cannot be taken\n"
+        "400 Invalid value\n"
         'No instant: "\ufffd\ufffd".\n'
         "member: when\nremedy: Write one.\ntype: /problems/invalid-member\n"
     )

@@ -49,7 +49,8 @@ def test_an_account_over_its_limit_is_told_when_to_come_again(
     assert answer.get_json()["type"] == "/problems/rate-limited"
     problem = answer.get_json()
     assert problem["detail"] == (
-        "This account may send 3 requests a second, and has used up those of the next second."
+        "This account may send 3 requests a second, and has used up its requests for the "
+        "next second."
     )
     assert (problem["limit"], problem["allowed"], problem["used"]) == ("requestsPerSecond", 3, 3)
     assert answer.headers["RateLimit-Policy"] == '"requests";q=3;w=1'
@@ -84,7 +85,7 @@ def test_jobs_of_one_document_count(make_app: MakeApp, redis_url: str) -> None:
     assert refused.get_json()["used"] > 50
     assert re.fullmatch(
         "This account may send 50 requests a second, and "
-        r"has used up those of the next [23] seconds\.",
+        r"has used up its requests for the next [23] seconds\.",
         refused.get_json()["detail"],
     )
 

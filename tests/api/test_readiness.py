@@ -26,7 +26,7 @@ OUTDATED: Final = (
     f"The revision of the schema is {{}}, and this release needs {needed_revision()}. {UPGRADE}"
 )
 SILENT: Final = (
-    "No scheduler and no worker has told within 10 s that it runs. Start what is missing."
+    "No scheduler and no worker has sent a heartbeat within 10 s. Start what is missing."
 )
 READ_ONLY: Final = sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on")
 WRITABLE: Final = sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only")

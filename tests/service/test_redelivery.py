@@ -266,7 +266,7 @@ def test_a_job_that_ended_well_leaves_nothing_to_send(
     done = fail(caller, connection, jobs.create(context, caller, booking()), RunState.SUCCEEDED)
 
     assert one(connection, "SELECT count(*) FROM superseded") == 0
-    with pytest.raises(Conflict, match="not kept any more"):
+    with pytest.raises(Conflict, match="no longer kept"):
         runs.redeliver(context, caller, done.id)
     assert runs.get(context, caller, done.id).state is RunState.SUCCEEDED
 
@@ -315,7 +315,7 @@ def test_deleting_a_job_takes_the_content_of_its_runs_along(
 
     jobs.delete(context, caller, job.id)
 
-    with pytest.raises(Conflict, match="not kept any more"):
+    with pytest.raises(Conflict, match="no longer kept"):
         runs.redeliver(context, caller, failed.id)
 
 
@@ -348,7 +348,7 @@ def test_a_delete_that_comes_first_leaves_nothing_to_send(
                 wait_until_blocked(connection, 2)
                 holder.execute("COMMIT")
                 deleted()
-                with pytest.raises(Conflict, match="not kept any more"):
+                with pytest.raises(Conflict, match="no longer kept"):
                     redelivered()
                 holder.execute("BEGIN")
 

@@ -82,7 +82,7 @@ def test_an_address_that_is_too_long_is_refused_without_a_word_of_another_api(
     assert told(answer) == (
         414,
         "ERR_ADDRESS_TOO_LONG",
-        f"The address has more than {bodies.MAX_TARGET} characters. Shorten the address.",
+        f"The URL has more than {bodies.MAX_TARGET} characters. Shorten the URL.",
     )
 
 

@@ -111,7 +111,7 @@ def test_one_that_is_over_is_not_resumed(client: FlaskClient, dapr_job: str, dat
         connection.execute("UPDATE job SET trigger = %s", (ended,))
     refused = client.post(f"/1/jobs/{dapr_job}/resume", headers=JSON)
     problem = refused.get_json()
-    assert (refused.status_code, "in the words of Dapr" in problem["remedy"]) == (409, True)
+    assert (refused.status_code, "through the Dapr API" in problem["remedy"]) == (409, True)
 
 
 def test_preview_knows_the_dialect(client: FlaskClient) -> None:

@@ -194,7 +194,7 @@ def test_a_run_whose_content_is_gone_is_refused_with_the_reason(
     answer = client.post(f"/1/runs/{FAILED}/redeliver")
 
     assert answer.status_code == 409
-    assert "not kept any more" in answer.get_json()["detail"]
+    assert "no longer kept" in answer.get_json()["detail"]
     assert client.get(f"/1/runs/{FAILED}").get_json()["state"] == "failed"
 
 
@@ -378,7 +378,7 @@ def test_what_cannot_be_resumed_says_why_in_the_format_asked_for(
 
     assert answer.status_code == 409
     assert answer.content_type == "application/problem+xml; charset=utf-8"
-    assert b"was made already" in answer.data
+    assert b"was already made" in answer.data
     put = client.put(place, json=ONCE)
     assert (put.status_code, put.get_json()["member"]) == (409, "when")
     assert json.loads(client.get(place).data)["enabled"] is False
