@@ -1,1 +1,1 @@
-"""HTTP: who is calling, in which format, and how failures are told."""
+"""HTTP: authentication, formats, limits and errors of all requests; one room for each dialect."""

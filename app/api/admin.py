@@ -1,4 +1,4 @@
-"""Admin: the port of their own that health and figures may have, in each web process."""
+"""Admin: the separate port on which each web process may serve health and metrics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_FOUND = WsgiResponse(
 class AdminPort:
     """A listener that answers nothing but /healthz, /readyz and /metrics.
 
-    The web processes of one server share the port, as they share the other one.
+    The web processes of one server share this port, as they share the main port.
     """
 
     def __init__(self, answers: QuickAnswers, host: str, port: int) -> None:
@@ -30,11 +30,11 @@ class AdminPort:
         self._serving: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to listen, in the event loop that runs."""
+        """Begin to listen, in the running event loop."""
         self._serving = asyncio.get_running_loop().create_task(self._server.serve())
 
     async def stop(self) -> None:
-        """Listen no longer."""
+        """Stop listening, after the requests under way are answered."""
         if self._serving is not None:
             embedded.stop(self._server)
             await self._serving

@@ -1,4 +1,4 @@
-"""Admission: who calls, authenticated and counted against the rate limit once per request."""
+"""Admission: authenticates the caller of a request and counts it against the rate limit, once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CALLER: Final = "wakecall.caller"
 
 
 def admit() -> Caller:
-    """Who sends this request; asked again within one request, the same answer at no cost.
+    """Return the caller of this request; repeated calls within a request return the same caller.
 
     Raises Unauthenticated, InvalidMember, RateLimited and InsufficientScope.
     """
@@ -32,7 +32,7 @@ def admit() -> Caller:
 def admit_cached() -> Caller | CachedCaller:
     """As `admit`, from the key cache where possible, for use cases that verify the key themselves.
 
-    Where `admit` was called before, the caller that it returned. Raises as `admit` does.
+    If `admit` was called before, return the caller that it returned. Raises as `admit` does.
     """
     known: Caller | None = request.environ.get(_CALLER)
     if known is not None:

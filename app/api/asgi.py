@@ -1,8 +1,8 @@
-"""Front: the ASGI side of the web process, which waits for slow clients so that no thread has to.
+"""ASGI application: the ASGI side of the web process. No thread waits for a slow client.
 
-A request is handed to the application (WSGI, in a thread) once its body is here, complete and
-within its limits, and once it is its account's turn; docs/decisions/0006-web-server.md and
-docs/decisions/0033-the-web-is-shared-by-account.md say why.
+A request is passed to the application (WSGI, in a thread) when its body is complete and within its
+limits, and when it is its account's turn; docs/decisions/0006-web-server.md and
+docs/decisions/0033-the-web-is-shared-by-account.md give the reasons.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ if TYPE_CHECKING:
 
 # As many as the database pool keeps open.
 THREADS: Final = 8
-# Requests with a long body that are answered at once: what is made of one may take many times its
-# bytes, and one after the other they are no slower, as one thread at a time reads documents.
+# Requests with a long body that are processed at once. A parsed body may take many times its bytes
+# of memory. More at once would not be faster, because one thread at a time parses documents.
 LONG_AT_ONCE: Final = 2
 
 
 class AsgiApp:
-    """An ASGI application around a WSGI one; holds the threads that run the latter.
+    """An ASGI application that runs a WSGI application in its threads.
 
-    `begin` is called when the process starts to serve, `end` when it stops; `quick` answers what
-    needs no thread. A body must arrive within `body_s`
-    seconds, and a client must take each piece of a long answer within `send_s`. One account has
-    at most `share` of the threads, and so have all senders without a valid key together.
+    `begin` is called when the process starts to serve, `end` when it stops. `quick` answers the
+    requests that need no thread, and returns None for others. A body must arrive within `body_s`
+    seconds, and a client must read each slice of a long response within `send_s` seconds. One
+    account uses at most `share` of the `threads`, and so do all senders without a valid key
+    together.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class AsgiApp:
         self._begin = begin
         self._end = end
         self._quick = quick
-        # One thread more, to refuse what finds no slot.
+        # One more thread, to refuse requests that get no slot.
         self._threads = ThreadPoolExecutor(threads + 1, thread_name_prefix="request")
         self._gate = FairGate(threads, share)
         self._long = FairGate(LONG_AT_ONCE, LONG_AT_ONCE)
@@ -65,7 +66,7 @@ class AsgiApp:
         self._downloads = Downloads(send_s=send_s)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """One request, or the life of the process (ASGI 3)."""
+        """Serve one request, or the lifespan of the process (ASGI 3)."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
@@ -104,7 +105,7 @@ class AsgiApp:
             self._uploads.release(upload)
 
     async def _judge(self, environ: Message, sender: Sender) -> int | None:
-        """The account whose valid key came with a request; None where there is none."""
+        """Return the account whose valid key came with a request; None without a valid key."""
         try:
             await self._run(refusals.to_be_judged(environ), sender, sender.network)
         except GateRefused:
@@ -114,12 +115,13 @@ class AsgiApp:
     async def _answer(
         self, environ: Message, sender: Sender, *, long: bool = False
     ) -> WsgiResponse:
-        """The application's answer, once it is the sender's turn; or that it has no turn."""
+        """Return the application's response when it is the sender's turn, or else a refusal."""
         if self._downloads.unread.exhausted(sender.lane):
             refusal = refusals.unread(self._downloads.unread.held(sender.lane))
         else:
             try:
-                # A long body takes turns with its account's other requests: its slot is scarcer.
+                # Requests with a long body wait for one of their few slots first, then for a slot
+                # of the account's requests.
                 async with self._long.slot(sender.lane) if long else nullcontext():
                     return await self._run(environ, sender, (sender.member, long))
             except GateRefused as refused:

@@ -1,4 +1,4 @@
-"""Authentication: the API key in a request, in any of the three ways of sending it."""
+"""Authentication: reads the API key of a request, in any of the three ways of sending it."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from app.service import accounts
 from app.service.context import Context
 
 TOKEN: Final = "wakecall.token"  # noqa: S105 - a name
-"""Where a dialect puts the key that it has a header of its own for, in the environment."""
+"""The name in the WSGI environment under which a dialect stores a key from its own header."""
 
 BOUND: Final = "wakecall.bound"
-"""Where a listener that asks for no key says whom it speaks for."""
+"""The name in the WSGI environment under which a listener that needs no key stores its Bound."""
 
 MAX_CREDENTIALS: Final = 512
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bound:
-    """An account, and the Dapr app of it, that whoever reaches a listener speaks for."""
+    """The account and the Dapr app that all requests to a listener act for."""
 
     account: str
     app: str
@@ -37,16 +37,17 @@ Who_co = TypeVar("Who_co", bound=Caller | CachedCaller, covariant=True)
 
 
 class Identify(Protocol[Who_co]):
-    """How a use case finds out who calls with a key."""
+    """The function of a use case that returns the caller of a key."""
 
     def __call__(self, context: Context, key: str, *, account: str | None) -> Who_co:
         """Raises Unauthenticated."""
 
 
 def caller() -> Caller:
-    """Who sends this request.
+    """Return the caller of this request.
 
-    Raises Unauthenticated, alike for every reason, and InvalidMember where two keys are sent.
+    Raises Unauthenticated, with the same message for every reason, and InvalidMember if two keys
+    are sent.
     """
     bound: Bound | None = request.environ.get(BOUND)
     if bound is not None:
@@ -57,7 +58,7 @@ def caller() -> Caller:
 def cached_caller() -> Caller | CachedCaller:
     """As `caller`, from the key cache where possible, for use cases that verify the key themselves.
 
-    Raises as `caller` does. Before any refusal is answered from here on, `verify` must be called.
+    Raises as `caller` does. After this, `verify` must be called before any refusal is sent.
     """
     found = _sender(accounts.authenticate_cached)
     if isinstance(found, CachedCaller):
@@ -76,7 +77,7 @@ def verify() -> None:
 
 
 def bearer() -> str | None:
-    """What is sent as a bearer token, be it a key or not; None where nothing is."""
+    """Return the bearer token of the request, which may not be an API key; None without one."""
     scheme, _, credentials = request.headers.get("Authorization", "").strip(" \t").partition(" ")
     if scheme.lower() != "bearer" or len(credentials) > MAX_CREDENTIALS:
         return None
@@ -107,7 +108,7 @@ def _sender(identify: Identify[Who_co]) -> Who_co:
 
 
 def basic_pair(credentials: str) -> tuple[str, str] | None:
-    """User name and password of HTTP Basic (RFC 7617); None where there are none."""
+    """Return user name and password of HTTP Basic (RFC 7617); None if they cannot be decoded."""
     try:
         pair = base64.b64decode(credentials, validate=True).decode()
     except (binascii.Error, ValueError):
@@ -117,7 +118,7 @@ def basic_pair(credentials: str) -> tuple[str, str] | None:
 
 
 def _basic(identify: Identify[Who_co], credentials: str) -> Who_co:
-    """RFC 7617: `account:key`, or the key as the user name with any password."""
+    """Read `account:key`, or the key as the user name with any password (RFC 7617)."""
     pair = basic_pair(credentials)
     if pair is None:
         raise accounts.unauthenticated()
@@ -125,7 +126,7 @@ def _basic(identify: Identify[Who_co], credentials: str) -> Who_co:
     try:
         return identify(current_context(), password, account=user)
     except Unauthenticated:
-        # What is no key has no valid checksum, so that this costs no second query.
+        # A text that is not a key has no valid checksum, so this makes no second query.
         return identify(current_context(), user, account=None)
 
 

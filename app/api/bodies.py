@@ -1,4 +1,4 @@
-"""Request bodies: counted, complete and within their limits, whatever server handed them over."""
+"""Request bodies: reads complete bodies within their limits, under any WSGI server."""
 
 from __future__ import annotations
 
@@ -31,25 +31,30 @@ _KEPT: Final = "wakecall.body"
 
 
 class BodyFailure(StrEnum):
-    """Why the ASGI application hands over no body; stored in the environment under FAILURE."""
+    """Why the ASGI application passes no body on; stored in the WSGI environment under FAILURE."""
 
     LONG = "long"
+    """The body has more bytes than any route allows it."""
     SLOW = "slow"
+    """The body did not arrive in time."""
     CUT = "cut"
+    """The connection ended before the body, or the body is not valid chunked coding."""
     CROWDED = "crowded"
+    """Too many long bodies were arriving."""
 
 
 def most(environ: Mapping[str, Any]) -> int:
-    """How many bytes any body of this request may have; the route may allow fewer."""
+    """Return the most bytes that the body of this request may have; the route may allow fewer."""
     is_long = environ["REQUEST_METHOD"] == "POST" and dialects.takes_long_body(environ["PATH_INFO"])
     return MAX_LONG if is_long else MAX_DOCUMENT
 
 
 def read(limit: int, *, member: str | None = None) -> bytes:
-    """The whole body of the request, never more than `limit` bytes of it in memory.
+    """Return the whole body of the request, which may have at most `limit` bytes.
 
-    Raises UnsupportedEncoding, TooLarge, TooSlow, MalformedDocument for a body that ends too
-    early, and Unavailable where too many long bodies arrive at once.
+    Not much more than `limit` bytes are kept in memory. Raises UnsupportedEncoding, TooLarge and
+    TooSlow, MalformedDocument for a body that ends too early, and Unavailable if too many long
+    bodies arrive at once. `member` is the member that a TooLarge names.
     """
     _check_encoding()
     match request.environ.get(FAILURE):
@@ -79,9 +84,9 @@ def read(limit: int, *, member: str | None = None) -> bytes:
 
 
 def media_type() -> tuple[str, str | None]:
-    """The media type that the request gives its body, in lower case, and the charset.
+    """Return the media type of the body, in lower case, and the charset, from Content-Type.
 
-    Both are absent ("", None) where Content-Type is, or has more than MAX_CONTENT_TYPE characters.
+    They are "" and None if Content-Type is absent or has more than MAX_CONTENT_TYPE characters.
     """
     field = request.headers.get("Content-Type", "")
     found, options = parse_options_header(field if len(field) <= MAX_CONTENT_TYPE else None)
@@ -89,7 +94,7 @@ def media_type() -> tuple[str, str | None]:
 
 
 def _check_encoding() -> None:
-    """Refuse a body that is compressed: its bytes would be taken for what they stand for."""
+    """Refuse a compressed body, because its compressed bytes would become the payload."""
     field = request.headers.get("Content-Encoding", "")
     if any(each.strip(" \t").lower() not in {"", "identity"} for each in field.split(",")):
         raise UnsupportedEncoding(
@@ -101,14 +106,14 @@ def _check_encoding() -> None:
 
 
 def keep() -> bytes:
-    """The whole body, kept so that the route can `read` it again; raises as `read` does."""
+    """Return the whole body, and keep it so that the route can `read` it; raises as `read` does."""
     body = read(most(request.environ))
     request.environ[_KEPT] = body
     return body
 
 
 def check_target() -> None:
-    """Refuse an address no call needs; raises AddressTooLong, InvalidMember."""
+    """Refuse a URL that is too long or not UTF-8; raises AddressTooLong, InvalidMember."""
     length = len(request.environ["PATH_INFO"]) + len(request.environ.get("QUERY_STRING", ""))
     if max(length, len(request.environ.get("REQUEST_URI", ""))) > MAX_TARGET:
         raise AddressTooLong(
@@ -116,7 +121,7 @@ def check_target() -> None:
             remedy=dialects.address_remedy(request.environ["PATH_INFO"]),
         )
     try:
-        # The bytes of an address come as the characters of ISO-8859-1 (PEP 3333).
+        # WSGI passes the bytes of a URL as characters of ISO-8859-1 (PEP 3333).
         request.query_string.decode()
     except UnicodeDecodeError:
         raise InvalidMember(
@@ -127,7 +132,7 @@ def check_target() -> None:
 
 
 def _received(limit: int) -> bytes:
-    """What the server hands over, up to one byte more than `limit`."""
+    """Read from the server, up to one byte more than `limit`."""
     try:
         body: bytes = request.stream.read(limit + 1)
     except ClientDisconnected:

@@ -1,8 +1,9 @@
-"""Browsers: requests that a page of another site makes in the name of whoever looks at it.
+"""Browsers: refuses requests that a page of another site sends through its user's browser.
 
-A browser adds the password that it remembers for Wakecall, and reaches a sidecar on its own
-machine, whatever page asks it to. It says which page that is in fields that no page can set: Fetch
-Metadata (https://www.w3.org/TR/fetch-metadata/) and `Origin` (RFC 6454). Others send neither.
+A browser adds the password that it remembers for Wakecall to a request of any page, and any page
+can make it send requests to a sidecar on its own machine. The browser names the page in fields
+that no page can set: Fetch Metadata (https://www.w3.org/TR/fetch-metadata/) and `Origin`
+(RFC 6454). Other clients send neither.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from app.domain.checks import quoted
 from app.errors import CrossSite
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing (RFC 9110, 9.2.1): no route may change anything for one of them."""
+"""Methods for which no route may change anything (RFC 9110, 9.2.1)."""
 
 OWN_SITE: Final = frozenset({"same-origin", "none"})
 """Values of `Sec-Fetch-Site` for Wakecall's own pages, and for what the user opened directly."""
@@ -31,9 +32,9 @@ _REMEDY: Final = (
 
 
 def refuse_other_sites() -> None:
-    """Refuse a request that may change something and comes from another site's page.
+    """Refuse a request that may change something and comes from a page of another site.
 
-    Raises CrossSite. A proxy must pass the `Host` on that the client sent.
+    Raises CrossSite. A proxy must pass on the `Host` that the client sent.
     """
     if request.method in SAFE_METHODS:
         return
@@ -59,8 +60,8 @@ def refuse_other_sites() -> None:
 def refuse_other_hosts() -> None:
     """Refuse a request whose `Host` is not a name of this machine's loopback interface.
 
-    A page of another site gets to a listener on loopback by a name of its own that it lets resolve
-    to 127.0.0.1 (DNS rebinding); to the browser, both are one site then. Raises CrossSite.
+    A page of another site can reach a listener on loopback by DNS rebinding: its own host name
+    resolves to 127.0.0.1, so that the browser takes both for one site. Raises CrossSite.
     """
     host = request.headers.get("Host", "")
     if _LOOPBACK.fullmatch(host) is None:
@@ -74,8 +75,9 @@ def refuse_other_hosts() -> None:
 def is_browser() -> bool:
     """Whether a browser sends this request.
 
-    Over plain http it sends no Fetch Metadata, but `Upgrade-Insecure-Requests` with each page it
-    opens. `Sec-Fetch-Mode: cors` alone is not a browser's: `fetch` of Node.js sends it.
+    Over plain http, a browser sends no Fetch Metadata, but it sends `Upgrade-Insecure-Requests`
+    for each page that it opens. `Sec-Fetch-Mode: cors` alone does not prove a browser, because
+    `fetch` of Node.js sends it.
     """
     headers = request.headers
     if "Sec-Fetch-Site" in headers or "Upgrade-Insecure-Requests" in headers:
@@ -84,7 +86,7 @@ def is_browser() -> bool:
 
 
 def _is_same_host(origin: str, host: str) -> bool:
-    """Whether an origin has this host and port; a default port may be left out of either."""
+    """Whether an origin has this host and port; either may omit the default port."""
     scheme, separator, authority = origin.partition("://")
     port = _DEFAULT_PORTS.get(scheme.lower())
     if not separator or port is None:
@@ -94,7 +96,7 @@ def _is_same_host(origin: str, host: str) -> bool:
 
 
 def _host_and_port(authority: str, default: int) -> tuple[str, int] | None:
-    """Both in a form that can be compared; None for what is not a host with a port or without."""
+    """Return host and port in a comparable form; None for a text that is not an authority."""
     try:
         parts = urlsplit(f"//{authority}")
         port = parts.port

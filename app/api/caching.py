@@ -1,4 +1,4 @@
-"""Caching: which answers a cache may keep. Only those that are the same for everybody."""
+"""Caching: lets caches store only the responses that are the same for every client."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _FROM: Final = ("Origin", "Sec-Fetch-Mode", "Sec-Fetch-Site", "Upgrade-Insecure-
 
 
 def public(response: Response) -> Response:
-    """Let caches keep this answer, which is the same for everybody, for an hour."""
+    """Let caches store this response, which is the same for every client, for an hour."""
     response.headers["Cache-Control"] = PUBLIC
     return response
 
 
 def mark(response: Response) -> None:
-    """Let no cache keep the answer, unless it is `public`.
+    """Let no cache store the response, unless the response is `public`.
 
-    A cache knows that an answer to a request with `Authorization` is one client's (RFC 9111, 3.5);
-    of the other headers that a key may be sent in it does not, so that it would give the answer to
-    others.
+    A cache does not share a response to a request with `Authorization` (RFC 9111, 3.5). It does
+    not know the other headers that a key may be sent in, so it could give such a response to
+    other clients.
     """
     if response.cache_control.public:
         response.headers["Vary"] = "Accept"
@@ -34,5 +34,5 @@ def mark(response: Response) -> None:
 
 
 def _vary() -> tuple[str, ...]:
-    """What an answer may depend on: the format, who asks, for which app, and from which site."""
+    """Return the headers that a response depends on: of format, key, Dapr app and origin."""
     return (*_WHO, *dialects.key_headers(), *dialects.app_headers(), *_FROM)

@@ -1,4 +1,4 @@
-"""Loops: calls of Wakecall that make Wakecall call again, and so on, come to an end."""
+"""Callback depth: ends loops of calls that lead to requests that lead to calls."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _DIGITS: Final = 4
 
 
 def install(app: Flask) -> None:
-    """Heed the depth of every request to this application."""
+    """Read the callback depth of every request to this application."""
     app.before_request(_heed)
 
 
 def _heed() -> None:
-    """Give all that this request does its depth. Raises LoopDetected, InvalidMember."""
+    """Set the depth of all that this request stores. Raises LoopDetected, InvalidMember."""
     text = request.headers.get(DEPTH_HEADER)
     if text is None:
-        # A thread answers one request after the other.
+        # The thread may have the depth of an earlier request.
         set_depth(0)
         return
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):

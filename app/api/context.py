@@ -1,4 +1,4 @@
-"""The context of the use cases, as the routes and commands of an application find it."""
+"""Context: how the routes and commands of an application find the context of the use cases."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _EXTENSION: Final = "wakecall-context"
 
 
 def install(app: Flask, context: Context) -> None:
-    """Let the routes and commands of this application find its context."""
+    """Store the context of this application for its routes and commands."""
     app.extensions[_EXTENSION] = context
 
 
 def context_of(app: Flask) -> Context:
-    """The context of this application."""
+    """Return the context of this application."""
     found: Context = app.extensions[_EXTENSION]
     return found
 
 
 def current_context() -> Context:
-    """The context of the application that answers the present request, or runs the command."""
+    """Return the context of the application that handles the current request or command."""
     return context_of(current_app)

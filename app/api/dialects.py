@@ -1,4 +1,4 @@
-"""What each dialect registers with the modules that all dialects share, which know none of them.
+"""Dialects: what each dialect registers with the shared modules, which import no dialect.
 
 app/__init__.py registers the dialects when it is imported, hence before any request.
 """
@@ -22,26 +22,26 @@ class ApiDialect:
 
     dialect: Dialect
     covers: Callable[[str], object]
-    """Truthy for a path of the dialect, whether or not there is anything at it."""
+    """Truthy for a path of the dialect, whether or not it has a route."""
     paths_remedy: str | None = None
-    """The remedy for a path of the dialect at which there is nothing; None for the first one's."""
+    """The remedy for a path without a route; None for the remedy of the first dialect."""
     address_remedy: str = _SHORTEN
-    """The remedy for an address of the dialect that is too long."""
+    """The remedy for a URL of the dialect that is too long."""
     long_bodies: re.Pattern[str] | None = None
     """The paths (a full match) whose POST may have a long body."""
     key_header: str | None = None
-    """The header that an API key may be sent in, besides those that serve every dialect."""
+    """The dialect's own header for an API key, besides those of all dialects."""
     app_header: str | None = None
-    """The header that chooses among an account's apps, whose jobs are apart from one another."""
+    """The header that chooses one of the account's apps, each of which has its own jobs."""
     changed_by: str | None = None
-    """Which request changes a job of the dialect, as the native API cannot."""
+    """Which request changes a job of the dialect, because the native API cannot."""
 
 
 _REGISTERED: Final[dict[Dialect, ApiDialect]] = {}
 
 
 def register(*dialects: ApiDialect) -> None:
-    """Note what these dialects need; the first one answers for the paths that no dialect covers."""
+    """Register these dialects; the first one gives the remedy for paths that no dialect covers."""
     for each in dialects:
         _REGISTERED[each.dialect] = each
         if each.changed_by is not None:
@@ -49,13 +49,13 @@ def register(*dialects: ApiDialect) -> None:
 
 
 def paths_remedy(path: str) -> str:
-    """The remedy for a path at which there is nothing."""
+    """Return the remedy for a path without a route."""
     found, first = _of_path(path), next(iter(_REGISTERED.values()))
     return (found and found.paths_remedy) or first.paths_remedy or ""
 
 
 def address_remedy(path: str) -> str:
-    """The remedy for an address that is too long."""
+    """Return the remedy for a URL that is too long."""
     found = _of_path(path)
     return _SHORTEN if found is None else found.address_remedy
 
@@ -69,17 +69,17 @@ def takes_long_body(path: str) -> bool:
 
 
 def key_headers() -> tuple[str, ...]:
-    """The headers of the dialects that an API key may be sent in."""
+    """Return the headers of the dialects in which an API key may be sent."""
     return tuple(each.key_header for each in _REGISTERED.values() if each.key_header)
 
 
 def app_headers() -> tuple[str, ...]:
-    """The headers of the dialects that choose among an account's apps."""
+    """Return the headers of the dialects that choose one of an account's apps."""
     return tuple(each.app_header for each in _REGISTERED.values() if each.app_header)
 
 
 def in_environ(environ: Mapping[str, Any], headers: tuple[str, ...]) -> list[str]:
-    """The values of these headers in a request's WSGI environment, as far as they are sent."""
+    """Return the values of those of these headers that are in a request's WSGI environment."""
     names = (f"HTTP_{each.upper().replace('-', '_')}" for each in headers)
     return [environ[name] for name in names if name in environ]
 

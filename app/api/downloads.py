@@ -1,8 +1,8 @@
-"""Downloads: answers on their way to clients that may read them slowly, or not at all.
+"""Downloads: sends responses to clients that may read slowly, or not at all.
 
-A long answer is sent in slices. Each must be taken within a time, and all of them at a least rate,
-so that what a client does not read is given up. What is not read yet is counted against the
-account it is for.
+A long response is sent in slices. A client must read each slice within a time limit, and the whole
+at a minimum rate, or the response is abandoned. Bytes that are not read yet count against the
+account that they are sent to.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from app.log import logger
 SLICE: Final = 64 * 1024
 THREADS: Final = 2
 SEND_S: Final = 30.0
-# Bytes a second at which a long answer must be read on the whole, after SEND_S.
+# Bytes a second at which a long response must be read on average, after SEND_S.
 MIN_RATE: Final = 64 * 1024
 MAX_UNREAD: Final = 64 * 1024 * 1024
 
 
 class Downloads:
-    """Sends answers. A client must take each slice within `send_s` seconds."""
+    """Sends responses. A client must read each slice within `send_s` seconds."""
 
     def __init__(self, *, send_s: float = SEND_S, max_unread: int = MAX_UNREAD) -> None:
         self._send_s = send_s
-        # What a long answer is continued from may have to be read from disk.
+        # The rest of a long response may have to be read from disk.
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answer")
         self.unread = SharedBudget(max_unread)
 
     def shutdown(self) -> None:
-        """End the threads once what they do is done."""
+        """End the threads when they have finished their work."""
         self._threads.shutdown()
 
     async def send(self, answer: WsgiResponse, owner: Hashable, send: Send) -> None:
-        """Send an answer whole, or give it up where its client reads too slowly."""
+        """Send the whole response, or abandon it if its client reads too slowly."""
         if answer.rest is None and len(answer.start) <= SLICE:
             await wsgi_bridge.send_whole(answer, send)
             return

@@ -1,4 +1,4 @@
-"""Embedded: an HTTP server in an event loop of the process, with the options of the Procfile."""
+"""Embedded server: an HTTP server in an event loop of the process, configured as the Procfile's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def server(
     backlog: int = 2048,
     backpressure: int = 2000,
 ) -> Server:
-    """A server of an ASGI application, which is told of its begin and end if it `has_lifespan`."""
+    """Create a server for an ASGI application, which gets lifespan events if `has_lifespan`."""
     return Server(
         application,
         address=address,
@@ -34,5 +34,5 @@ def server(
 
 
 def stop(running: Server) -> None:
-    """Have a server answer what it has begun, and end."""
+    """Stop a server after it has answered the requests under way."""
     running.stop()  # type: ignore[no-untyped-call] # it has no annotations

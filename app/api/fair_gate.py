@@ -1,4 +1,4 @@
-"""Fair gate: few slots for many requests, in turn by lane, so that no lane holds up another."""
+"""Fair gate: gives few slots to many requests, taking turns by lane, so that none starves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Queue = deque[asyncio.Future[None]]
 
 
 class GateRefused(Exception):
-    """A lane has as many requests waiting as it may, or one of them has waited long enough."""
+    """Too many requests of a lane wait, or this request has waited too long."""
 
     def __init__(self, *, slots: int, waiting: int) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class GateRefused(Exception):
 
 @dataclass(kw_only=True, slots=True)
 class _Lane:
-    """Requests of one lane: those that hold a slot, and those that wait, by member."""
+    """The requests of one lane: the number that have a slot, and those that wait, by member."""
 
     slots: int
     running: int = 0
@@ -34,11 +34,11 @@ class _Lane:
 
 
 class FairGate:
-    """Slots that lanes take in turn; a lane holds at most `share` of them at once.
+    """Slots that lanes take in turn; a lane has at most `share` of them at once.
 
-    Members of a lane take turns as well. Used by one event loop only, which makes it safe without
-    a lock. A free slot goes to the next lane in turn that waits and is below its share, so that a
-    lane waits for one request of another lane at most.
+    Members of a lane take turns too. A free slot goes to the next waiting lane that is below its
+    share, so a lane waits for at most one request of each other lane. Only one event loop may use
+    a gate, so it needs no lock.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class FairGate:
     async def slot(
         self, lane: Hashable, member: Hashable = None, *, share: int | None = None
     ) -> AsyncIterator[None]:
-        """Hold a slot. `share`, if given, is the lane's own. Raises GateRefused."""
+        """Hold a slot in the context; `share`, if given, is the lane's. Raises GateRefused."""
         slots = self._share if share is None else share
         found = self._lanes.get(lane)
         if found is None:
@@ -102,7 +102,7 @@ class FairGate:
     def _leave(
         self, key: Hashable, member: Hashable, lane: _Lane, turn: asyncio.Future[None]
     ) -> None:
-        """Take back a request that no longer waits; one that has just got its slot returns it."""
+        """Remove a request that no longer waits; if it has just got a slot, free the slot."""
         if turn.done() and not turn.cancelled():
             lane.running -= 1
             self._free += 1

@@ -1,8 +1,8 @@
-"""Health: whether this process can work, or all of them together, and the figures they publish.
+"""Health: the routes for liveness, readiness and metrics.
 
-The ASGI application answers these requests itself, from what a thread has read a moment ago, so
-that neither a database that does not answer nor requests that hang keep them waiting. The routes
-serve other WSGI servers.
+The ASGI application answers these requests itself, from the latest reading of a background thread.
+So they wait neither for a database that does not answer nor for requests that hang. The routes
+are for other WSGI servers.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _FIELDS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b
 _ALIVE: Final = b'{"status":"ok"}'
 
 MAX_QUERY: Final = 1024
-"""Longer queries are not read: the ASGI application reads them for anybody, before all limits."""
+"""Longer queries are not parsed: the ASGI application parses them before it applies any limit."""
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Offer the routes; the figures only where they have no port of their own."""
+    """Add the routes; the one for metrics only if metrics have no separate port."""
     app.add_url_rule(PROCESS, view_func=process, methods=["GET"])
     app.add_url_rule(READY, view_func=ready, methods=["GET"])
     if settings.admin_port is None:
@@ -49,14 +49,14 @@ def install(app: Flask, settings: Settings) -> None:
 @needs_no_key
 @takes(ignoring=True)
 def process() -> Response:
-    """200 while this process answers at all; touches nothing else."""
+    """Answer 200 as long as this process runs; uses nothing else."""
     return Response(_ALIVE, content_type=JSON)
 
 
 @needs_no_key
 @takes(_ALL, ignoring=True)
 def ready() -> Response:
-    """200 while this process can store bookings, else 503; with `all`, once calls are made too."""
+    """Answer 200 if bookings can be stored and, with `all`, calls are made; else 503."""
     status, body = _readiness(
         service.readiness(current_context()), request.query_string.decode(errors="replace")
     )
@@ -66,12 +66,12 @@ def ready() -> Response:
 @needs_no_key
 @takes(ignoring=True)
 def metrics() -> Response:
-    """The figures of all processes, in Prometheus text form."""
+    """Return the metrics of all processes, in the Prometheus text format."""
     return Response(service.metrics(current_context()), content_type=service.METRICS_TYPE)
 
 
 class QuickAnswers:
-    """Answers to the same requests that need no thread."""
+    """Answers the same requests without a thread, for the ASGI application."""
 
     def __init__(self, watch: HealthWatch, *, with_metrics: bool, path_prefix: str) -> None:
         self._watch = watch
@@ -79,7 +79,7 @@ class QuickAnswers:
         self._stale = _stale(path_prefix)
 
     def answer(self, environ: Mapping[str, Any]) -> WsgiResponse | None:
-        """The answer to this request; None where it asks for something else."""
+        """Return the response to a request for health or metrics; None for any other request."""
         path = environ["PATH_INFO"]
         if path not in {PROCESS, READY, METRICS} or environ["REQUEST_METHOD"] not in {
             "GET",
@@ -110,9 +110,9 @@ class QuickAnswers:
 
 
 def asks_about_all(query: str) -> bool:
-    """Whether the query of READY asks about all processes: any `all` but one `false` does.
+    """Whether the query of READY asks about all processes, as any `all` does except `all=false`.
 
-    So does a query of more than MAX_QUERY characters, which is not read.
+    A query of more than MAX_QUERY characters, which is not parsed, asks about all processes too.
     """
     if len(query) > MAX_QUERY:
         return True
@@ -120,7 +120,7 @@ def asks_about_all(query: str) -> bool:
 
 
 def _stale(path_prefix: str) -> bytes:
-    """The problem that stands for figures that are too old."""
+    """Return the problem that is sent if the metrics are too old."""
     problem = {
         "type": f"{path_prefix}/problems/{Unavailable.code}",
         "title": "Temporarily unavailable",
@@ -131,7 +131,7 @@ def _stale(path_prefix: str) -> bytes:
 
 
 def _readiness(found: Readiness, query: str) -> tuple[int, bytes]:
-    """Status and body of an answer to READY."""
+    """Return the status and the body of a response to READY."""
     about_all = asks_about_all(query)
     is_ready = found.everything if about_all else found.database
     parts: dict[str, bool | str] = {

@@ -1,4 +1,4 @@
-"""Idempotency: `Idempotency-Key` on every POST of every dialect, around the dispatch to routes."""
+"""Idempotency: handles `Idempotency-Key` on every POST of every dialect, around the routes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REPLAYED: Final = "Idempotency-Replayed"
 
 _NATURALLY_IDEMPOTENT: Final = "naturally_idempotent"
 _FIELD: Final = "HTTP_IDEMPOTENCY_KEY"
-# What belongs to one sending of an answer, not to the answer.
+# Headers of one transmission of a response, which are not stored with the response.
 _OF_THE_SENDING: Final = frozenset({"content-length", "date", "set-cookie"})
 
 
@@ -27,19 +27,19 @@ _Route = TypeVar("_Route", bound=Callable[..., ResponseReturnValue])
 
 
 def naturally_idempotent(route: _Route) -> _Route:
-    """Mark a route whose repeats come to the same by themselves: it does not read the key.
+    """Mark a route whose repeated requests have the same effect: it ignores the key.
 
-    Nor is it read where a request is a dry run: what only checks is checked anew.
+    The key is ignored for a dry run too, because a dry run stores nothing and is made again.
     """
     route.__dict__[_NATURALLY_IDEMPOTENT] = True
     return route
 
 
 class Application(Flask):
-    """Flask, with repeats of a POST answered as the first was; other requests pass as they are."""
+    """Flask, which answers a repeated POST that has a key with the response to the first one."""
 
     def dispatch_request(self) -> ResponseReturnValue:
-        """The answer of the request's route, or the one its key stands for."""
+        """Return the response of the request's route, or the one stored under its key."""
         keyed = _FIELD in request.environ and request.method == "POST"
         if not keyed or request.routing_exception is not None or self._is_naturally_idempotent():
             return super().dispatch_request()
@@ -53,10 +53,10 @@ class Application(Flask):
         return need is not None and need.dry_run is scopes.is_dry_run and scopes.is_dry_run()
 
     def _kept_response(self, dispatch: Callable[[], ResponseReturnValue]) -> KeptResponse:
-        """The route's answer; its failures as the problems they are told as."""
+        """Return the route's response; an exception becomes the response that reports it."""
         try:
             given = dispatch()
-        except Exception as error:  # noqa: BLE001 - Flask's own way of handling a view's errors
+        except Exception as error:  # noqa: BLE001 - as Flask itself handles a view's errors
             given = self.handle_user_exception(error)
         answer = self.make_response(given)
         return KeptResponse(
@@ -91,7 +91,7 @@ def _once(perform: Callable[[], KeptResponse]) -> Response:
 
 
 def _without_a_body(perform: Callable[[], KeptResponse]) -> Response:
-    """The route says best what is wrong with a body that is not to be had; it may not do more."""
+    """Let the route report the failure of the body, and undo whatever else the route does."""
     answer = service.perform_and_roll_back(current_context(), perform)
     if answer.status < 400:  # noqa: PLR2004 - RFC 9110, 15.5
         bodies.read(bodies.most(request.environ))
@@ -99,11 +99,11 @@ def _without_a_body(perform: Callable[[], KeptResponse]) -> Response:
 
 
 def _fingerprint(body: bytes, caller: Caller) -> bytes:
-    """What makes it the same request: where it goes, and what becomes part of a job."""
+    """Return a digest of what identifies the request: its URL and what becomes part of a job."""
     environ = request.environ
     target = environ.get("REQUEST_URI") or f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING')}"
     fields = (environ.get(name, "") for name in ("CONTENT_TYPE", "HTTP_X_CONTENT_SIGNATURE"))
-    # Which app of the account it is about; without one, what earlier releases made of it.
+    # The app that the request is for. Without an app, the fingerprint is that of earlier releases.
     apps = [
         app for app in (*dialects.in_environ(environ, dialects.app_headers()), caller.app) if app
     ]

@@ -1,4 +1,4 @@
-"""Negotiation: which of the offered media types answers a request (RFC 9110, 12.5.1)."""
+"""Negotiation: chooses the media type of a response from those offered (RFC 9110, 12.5.1)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ JSON: Final = "application/json"
 XML_TEXT: Final = "text/xml"
 XML_APPLICATION: Final = "application/xml"
 
-# Where the client's preferences leave a tie, the first offer answers.
+# If the client prefers several offers equally, the first one is used.
 DOCUMENTS: Final = (JSON, XML_TEXT, XML_APPLICATION)
 WITH_TEXT: Final = (TEXT, *DOCUMENTS)
 TEXT_LAST: Final = (*DOCUMENTS, TEXT)
 
 MAX_ACCEPT: Final = 1024
-"""Characters of an Accept field that is read; a longer one counts as absent."""
+"""The most characters of an Accept field that is parsed; a longer field counts as absent."""
 
 _MIN_QUALITY: Final = 0.001
 _NAME: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _RANGE: Final = re.compile(rf"({_NAME})/({_NAME})")
-# A quote that is not closed ends with the text, also behind a lone backslash: if that failed, each
-# quote would be read to the end of the text again, in time that grows with the square of it.
+# A quote that is not closed ends with the text, also after a lone backslash. If it did not match,
+# each quote would be read to the end of the text again, in time quadratic in the text's length.
 _QUOTED: Final = r'"(?:\\.|[^"\\])*+(?:"|\\?\Z)'
 _ELEMENT: Final = re.compile(rf'(?:[^,"]|{_QUOTED})++', re.DOTALL)
 _PART: Final = re.compile(rf'(?:[^;"]|{_QUOTED})++', re.DOTALL)
@@ -49,11 +49,11 @@ class MediaRange:
 
 
 def choose(accept: str | None, offers: tuple[str, ...]) -> str:
-    """The offer with the highest weight, the earlier one on a tie; raises NotAcceptable.
+    """Return the offer with the highest weight, the earlier one on a tie; raises NotAcceptable.
 
-    The most specific range that covers an offer decides its weight; 0 excludes it. An Accept
-    field that is absent, has more than MAX_ACCEPT characters, or holds nothing that can be read,
-    accepts everything.
+    The most specific range that covers an offer gives its weight; 0 excludes it. An Accept field
+    accepts every offer if it is absent, has more than MAX_ACCEPT characters, or contains no range
+    that can be parsed.
     """
     return _choose("" if accept is None or len(accept) > MAX_ACCEPT else accept, offers)
 
@@ -75,11 +75,11 @@ def _choose(accept: str, offers: tuple[str, ...]) -> str:
 
 
 def parse(accept: str) -> tuple[MediaRange, ...] | None:
-    """The ranges of an Accept field, None where no element has the form of a media range.
+    """Return the ranges of an Accept field; None if no element has the form of a media range.
 
-    Lenient where it harms nobody: an element that is no range is passed over, a lone `*` is
-    `*/*` (old Java clients send it), a weight may lack its leading 0, and an unreadable weight
-    is the least there is, so that the type stays acceptable and every well-formed one goes first.
+    The parser is lenient. An element that is not a range is skipped. A lone `*` is `*/*`, because
+    old Java clients send it. A weight may lack its leading 0. An invalid weight becomes the
+    smallest weight, so that the type stays acceptable after all types with a valid weight.
     """
     elements = [_PART.findall(element) for element in _ELEMENT.findall(accept)]
     read = [_range(*parts) for parts in elements if parts]
@@ -99,13 +99,13 @@ def _range(name: str, *parameters: str) -> MediaRange | None:
     for parameter in parameters:
         key, _, value = (part.strip() for part in parameter.partition("="))
         if key.lower() == "q":
-            # What follows the weight belongs to the field, not to the media type.
+            # Parameters after the weight do not belong to the media type.
             weight = _read_weight(value)
             break
         if key.lower() == "charset" and value.strip('"').lower() == "utf-8":
             precision = 3 - wildcards
         elif key:
-            # A parameter that no answer here has: the range covers none of them.
+            # No response here has this parameter, so the range covers none of them.
             precision = -1
             break
     return MediaRange(type=match[1], subtype=match[2], precision=precision, weight=weight)

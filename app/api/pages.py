@@ -1,4 +1,4 @@
-"""Pages: lists of documents written out one by one, so that an answer has a bound in bytes."""
+"""Pages: writes lists of documents one by one, so that a response has a limit in bytes."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from flask import request
 CURSOR: Final = "cursor"
 MAX_LIMIT: Final = 1000
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
-"""Bytes of a page; one with a single, longer element alone has more."""
+"""The most bytes of a page, unless its only element is longer."""
 
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
-"""Bytes of any answer that is made in memory."""
+"""The most bytes of a response that is built in memory."""
 
 _Item = TypeVar("_Item")
 
 
 class Frame(NamedTuple):
-    """What surrounds and separates the elements of a list, and the whole list without any."""
+    """The bytes around and between the elements of a list, and an empty list."""
 
     opening: bytes
     separator: bytes
@@ -30,7 +30,7 @@ class Frame(NamedTuple):
 
 
 class Page(NamedTuple, Generic[_Item]):
-    """A list written out, up to the element `last`; `complete` where nothing follows."""
+    """A serialized list up to the element `last`; `complete` if no element follows."""
 
     body: bytes
     last: _Item | None
@@ -41,7 +41,7 @@ JSON: Final = Frame(opening=b"[\n", separator=b",\n", closing=b"\n]", empty=b"[]
 
 
 def element_to_json(value: Any) -> bytes:  # noqa: ANN401 - JSON holds anything
-    """The value as an element of an array, indented as `orjson` indents the whole array."""
+    """Return the value as an element of an array, indented as `orjson` indents an array."""
     return orjson.dumps([value], option=orjson.OPT_INDENT_2)[len(JSON.opening) : -len(JSON.closing)]
 
 
@@ -53,10 +53,10 @@ def write(
     limit: int,
     max_bytes: int = MAX_PAGE_BYTES,
 ) -> Page[_Item]:
-    """The first `limit` items, or as many of these as `max_bytes` hold, at least one.
+    """Serialize up to `limit` items that fit into `max_bytes` bytes, but at least one item.
 
-    `items` is read until it is known whether there is a further one. Each is dropped once it is
-    written: the answer is in memory, and not the documents too.
+    `items` is read up to the first item that does not fit, or to the end. Each item is dropped
+    after it is written, so that only the serialized list is in memory.
     """
     written, last, complete = bytearray(frame.opening), None, True
     for number, item in enumerate(items):
@@ -74,7 +74,7 @@ def write(
 
 
 def next_page(cursor: str) -> str:
-    """The Link (RFC 8288) to this list from `cursor` on: a relative reference, as Location is."""
+    """Return the Link (RFC 8288) to this list from `cursor` on, a relative reference."""
     given = [(name, text) for name, text in request.args.items(multi=True) if name != CURSOR]
     path = quote(request.path, safe="/:@!$&'()*+,;=~")
     return f'<{path}?{urlencode([*given, (CURSOR, cursor)])}>; rel="next"'

@@ -1,4 +1,4 @@
-"""Parameters: what each route takes in the query of its address; the rest is refused by name."""
+"""Parameters: which query parameters each route accepts; all others are refused."""
 
 from __future__ import annotations
 
@@ -21,31 +21,35 @@ _View = TypeVar("_View", bound=Callable[..., ResponseReturnValue])
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Taken:
-    """What a route takes: each of `once` at most once, each of `many` any number of times.
-
-    Where the system that a dialect stands for ignores others, so does the route (`ignoring`);
-    but for a dry run, as overlooking that would do what was only to be checked.
-    """
+    """The query parameters that a route accepts."""
 
     once: tuple[str, ...] = ()
+    """Parameters that may be sent at most once."""
     many: tuple[str, ...] = ()
+    """Parameters that may be sent any number of times."""
     ignoring: bool = False
+    """Whether the route ignores other parameters, as the original system of its dialect does.
+
+    A parameter that asks for a dry run is refused even then. If it were ignored, the request would
+    be carried out and not only checked.
+    """
     hint: str = ""
+    """A sentence that is added to the remedy."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All that the route takes."""
+        """All parameters that the route accepts."""
         return (*self.many, *self.once)
 
 
 _NOTHING: Final = Taken()
-"""What a route takes that declares nothing."""
+"""The parameters of a route that declares none."""
 
 
 def takes(
     *once: str, many: tuple[str, ...] = (), ignoring: bool = False, hint: str = ""
 ) -> Callable[[_View], _View]:
-    """Declare what a view takes; every view does so. `hint` is added to the remedy."""
+    """Declare the query parameters of a view, as every view must. `hint` extends the remedy."""
 
     def declare(view: _View) -> _View:
         view.__dict__[_TAKEN] = Taken(once=once, many=many, ignoring=ignoring, hint=hint)
@@ -55,15 +59,15 @@ def takes(
 
 
 def declared_parameters(endpoint: str) -> Taken:
-    """What the view of that name takes. Raises KeyError where it declares nothing."""
+    """Return the parameters of the view of an endpoint; raises KeyError if none are declared."""
     taken: Taken = vars(current_app.view_functions[endpoint])[_TAKEN]
     return taken
 
 
 def check() -> None:
-    """Refuse what the route does not take: overlooked, it would mean more than was meant.
+    """Refuse query parameters that the route does not accept. Raises InvalidMember.
 
-    Raises InvalidMember.
+    If such a parameter were ignored, the request could do more than the client intended.
     """
     if not request.query_string:
         return
@@ -81,7 +85,7 @@ def check() -> None:
 
 
 def _is_dry_run(name: str) -> bool:
-    """Whether somebody means a dry run by it, however it is spelt."""
+    """Whether the name is a spelling of the parameter for a dry run."""
     return "".join(filter(str.isalpha, name)).lower() == DRY_RUN.lower()
 
 
@@ -100,7 +104,7 @@ def _unknown(name: str, taken: Taken) -> InvalidMember:
 
 
 def _check_text(taken: Taken) -> None:
-    """Refuse a value whose bytes are no text: as it was written it would match nothing."""
+    """Refuse a value that is not UTF-8, because such a value would match nothing."""
     for pair in request.query_string.split(b"&"):
         try:
             unquote_to_bytes(pair).decode()

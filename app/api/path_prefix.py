@@ -1,4 +1,4 @@
-"""Path prefix: references in answers, where a proxy offers the service below a path of its own."""
+"""Path prefix: adapts URLs in responses if a proxy serves Wakecall below a path prefix."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ _LINK: Final = "Link"
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Have Location and Link of every answer begin with the prefix, if there is one."""
+    """Add the prefix, if one is set, to Location and Link of every response."""
     app.config[_PREFIX] = settings.path_prefix
     if settings.path_prefix:
         app.after_request(_add_to_headers)
 
 
 def add(path: str) -> str:
-    """The path as the client sees it, also of one that begins as the prefix does.
+    """Return the path with the prefix, as the client sees it.
 
-    What a route answers and what is kept of it begin at the root: each is sent with one prefix.
+    Routes and stored responses contain paths without the prefix, so it is always added, also to a
+    path that begins like the prefix.
     """
     prefix: str = current_app.config.get(_PREFIX, "")
     return prefix + path

@@ -1,4 +1,4 @@
-"""Previews: the dialects in which a schedule can be previewed, each offered by its own room."""
+"""Previews: the dialects whose schedules can be previewed; each dialect registers its own."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _OFFERED: Final = "wakecall.previews"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Previewer:
-    """How one dialect previews: the members it knows, and what it makes of those given.
+    """The preview function of one dialect, and the `members` that it accepts.
 
-    `preview` takes the members as they came (JSON values, with numbers as text; from XML all are
-    text), the instant to count from and how many firings to list. It raises InvalidMember for
-    what cannot be read; what may merely not be booked is among the reasons.
+    `preview` takes the members as sent, the instant to count from and the number of firings to
+    list. Members are JSON values with numbers as text; from XML, all are text. It raises
+    InvalidMember for members that cannot be parsed. A schedule that can be parsed but not booked
+    gives a Preview with the reasons.
     """
 
     name: str
@@ -31,12 +32,12 @@ class Previewer:
 
 
 def offer(app: Flask, dialect: Previewer) -> None:
-    """Let this application preview in a dialect."""
+    """Register the previews of a dialect in this application."""
     app.extensions.setdefault(_OFFERED, {})[dialect.name] = dialect
 
 
 def find(name: str) -> Previewer:
-    """The dialect of that name; raises InvalidMember."""
+    """Return the previewer of the dialect with this name; raises InvalidMember."""
     offered: dict[str, Previewer] = current_app.extensions[_OFFERED]
     if name not in offered:
         raise InvalidMember(

@@ -1,4 +1,4 @@
-"""Priority: where they share cores, a web process gives way to the processes that make calls."""
+"""Priority: lowers the priority of a web process below that of processes that make calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _AUTOGROUP: Final = Path("/proc/self/autogroup")
 
 
 def lower(niceness: int) -> None:
-    """Run with this niceness from now on (0 changes nothing), so that requests never delay calls.
+    """Set the niceness of this process (0 changes nothing), so that requests do not delay calls.
 
     Linux may schedule each session as a group of its own (sched_autogroup_enabled): niceness then
     counts within the session only, so the session's own niceness is set as well. The kernel refuses

@@ -1,4 +1,4 @@
-"""Problems: how a failure is told over HTTP (RFC 9457); the only map from error to status."""
+"""Problems: turns errors into HTTP responses (RFC 9457); the only map from error to status."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ from app.store.database_errors import unavailable
 
 CHALLENGE: Final = 'Basic realm="Wakecall", charset="UTF-8", Bearer realm="Wakecall"'
 BROWSER_CHALLENGE: Final = 'Bearer realm="Wakecall"'
-"""Asked for Basic, a browser would ask its user, and add the key to what other sites' pages ask."""
+"""A browser that is asked for Basic asks its user for a key, and then also sends the key with
+requests that pages of other sites make."""
 
 NAMESPACE: Final = "urn:ietf:rfc:7807"
 RETRY_SECONDS: Final = "1"
@@ -49,7 +50,7 @@ _OFFERS: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """What all failures of one class share: their status and their title."""
+    """The status and the title of all errors of one class."""
 
     status: int
     title: str
@@ -105,31 +106,31 @@ _NEW_KEY: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErrorRenderer:
-    """How a dialect tells failures in a form of its own, of the requests that it `covers`."""
+    """Renders errors in a dialect's own form, for the requests that the dialect `covers`."""
 
     covers: Callable[[], bool]
     render: Callable[[errors.WakecallError], Response]
 
 
 def install(app: Flask) -> None:
-    """Answer every failure of this application with a problem, never with HTML."""
+    """Answer every error of this application with a problem, never with HTML."""
     unavailable_log.install(app)
     app.register_error_handler(Exception, _answer)
 
 
 def register_error_renderer(app: Flask, renderer: ErrorRenderer) -> None:
-    """Leave the failures of the requests that a dialect covers to the dialect."""
+    """Use this renderer for errors of the requests that its dialect covers."""
     app.extensions.setdefault(_RENDERERS, []).append(renderer)
 
 
 def response(error: errors.WakecallError) -> Response:
-    """The failure as the request's dialect tells it, else as a problem."""
+    """Render an error in the form of the request's dialect, or else as a problem."""
     renderer = _renderer()
     return _problem(error) if renderer is None else renderer.render(error)
 
 
 def headers_of(error: errors.WakecallError) -> dict[str, str]:
-    """The header fields that tell of the failure, whatever the form of the body."""
+    """Return the header fields of an error, which do not depend on the form of the body."""
     if isinstance(error, errors.MethodNotOffered):
         return {"Allow": ", ".join(error.allowed)}
     if isinstance(error, errors.RateLimited):
@@ -145,7 +146,7 @@ def _renderer() -> ErrorRenderer | None:
 
 
 def _problem(error: errors.WakecallError) -> Response:
-    """The failure in the format the client accepts; JSON where none is acceptable."""
+    """Render an error in a format that the client accepts; in JSON if it accepts none."""
     try:
         offer = negotiation.choose(request.headers.get("Accept"), _OFFERS)
     except errors.NotAcceptable:
@@ -161,16 +162,16 @@ def _problem(error: errors.WakecallError) -> Response:
 
 
 def kind_of(error: errors.WakecallError) -> Kind:
-    """What the nearest class of the error says of it."""
+    """Return the kind of the error's class, or else of its nearest base class."""
     return next(KINDS[each] for each in type(error).__mro__ if each in KINDS)
 
 
 def _answer(error: Exception) -> Response:
     if isinstance(error, errors.Refused | HTTPException):
-        # Whoever has no valid key is told that, and nothing else.
+        # A caller without a valid key gets only that refusal.
         try:
             auth.verify()
-        except Exception as instead:  # noqa: BLE001 - whatever it is, it goes before the refusal
+        except Exception as instead:  # noqa: BLE001 - any error of verify replaces the refusal
             error = instead
     if isinstance(error, MethodNotAllowed):
         allowed = tuple(sorted({*(error.valid_methods or ()), "OPTIONS"}))
@@ -195,7 +196,7 @@ def _answer(error: Exception) -> Response:
 
 
 def _translated(error: Exception) -> errors.WakecallError | None:
-    """The failure as one of the tree; None for a defect, of which nothing is told."""
+    """Translate an exception into the error tree; None for a defect, which is only logged."""
     match error:
         case errors.Refused() | errors.Unavailable():
             return error
@@ -207,7 +208,7 @@ def _translated(error: Exception) -> errors.WakecallError | None:
                 "There is nothing at this path.", remedy=dialects.paths_remedy(request.path)
             )
         case errors.Misconfigured():
-            # The operator's log tells the cause, which is nobody else's business.
+            # The cause is logged for the operator, and not shown to clients.
             missing = errors.Unavailable(_UNCONFIGURED)
             missing.__cause__ = error
             return missing

@@ -1,8 +1,8 @@
-"""Rate: how many requests a second an account sends, through all web processes together.
+"""Rate: limits the requests per second of an account, over all web processes together.
 
-Each process counts in memory, which costs a request microseconds, and tells the others through
-Redis ten times a second. So an account may exceed its limit for a tenth of a second, and while
-Redis is away each process counts for itself.
+Each process counts in memory, which takes microseconds per request, and exchanges its counts with
+the others through Redis ten times a second. So an account may exceed its limit for a tenth of a
+second. While Redis is away, each process counts only its own requests.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from app.domain.limits import REQUESTS_PER_SECOND
 from app.errors import RateLimited
 
 ITEMS_PER_REQUEST: Final = 10
-"""So many jobs, runs or firings that one request is about count as one request more."""
+"""How many jobs, runs or firings of one request count as one more request."""
 
 MAX_ADDED_S: Final = 10
-"""What one request is about counts as so many seconds' worth of requests at most: it is done, and
-a client that waits longer for its next one takes the service to be down."""
+"""The items of one request count as at most so many seconds' worth of requests. A client that has
+to wait longer for its next request could take the service to be down."""
 
 SYNC_S: Final = 0.1
 MAX_ACCOUNTS: Final = 8192
@@ -36,7 +36,7 @@ _KEY: Final = "wakecall:rate:{}"
 _KEPT_S: Final = 60
 _ROUNDING: Final = 1e-6
 _EXTENSION: Final = "wakecall-rate"
-# A Redis that hangs costs one request this long, then it is asked ever more rarely.
+# A Redis that hangs delays one request by this time. Then it is asked less and less often.
 _PATIENCE_S: Final = 0.1
 _MIN_PAUSE_S: Final = 1.0
 _MAX_PAUSE_S: Final = 30.0
@@ -46,40 +46,43 @@ Exchange = Callable[[Mapping[int, int]], Mapping[int, int]]
 
 @dataclass(kw_only=True, slots=True)
 class _Bucket:
-    """What an account has sent: `paid_at` is when all of it is paid for, at its rate.
-
-    `untold` is what the other processes have not been told of; `total` is what all processes had
-    sent when they were last asked, None before that.
-    """
+    """The requests of one account."""
 
     paid_at: float = 0.0
+    """When all requests so far are paid for, at `limit` requests a second (clock in seconds)."""
     limit: int = 1
+    """The most requests a second."""
     untold: int = 0
+    """Requests that have not been reported to the other processes yet."""
     total: int | None = None
+    """Requests through all processes at the last exchange; None before the first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Standing:
-    """Where an account stands: requests a second it may send, what is left of them now.
-
-    `reset` is in how many seconds all of them are there again, `wait` in how many one is, both
-    rounded up; `used` is how many it has sent that are not paid for.
-    """
+    """The state of an account's rate limit. Times are in seconds, rounded up."""
 
     limit: int
+    """The most requests a second."""
     used: int
+    """Requests that are not paid for yet."""
     left: int
+    """Requests that may be sent now."""
     reset: int
+    """The time until `left` equals `limit`."""
     wait: int
+    """The time until at least one request may be sent."""
     granted: bool = True
+    """Whether the request that was counted may be processed."""
 
 
 class Rates:
-    """The requests of accounts. One who sent none for a second may send a second's worth at once.
+    """Counts the requests of accounts.
 
-    Jobs in a document may count for more than is left: those after it pay for what is missing.
-    `exchange` tells the other processes how much each account has sent here, and gives how much
-    it has sent anywhere.
+    An account that sent no request for a second may send a second's worth of requests at once. The
+    items of a request may count for more than is left, and then later requests wait. `exchange`
+    takes what each account has sent to this process since the last exchange, and returns what it
+    has sent to all processes.
     """
 
     def __init__(self, exchange: Exchange, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -92,7 +95,7 @@ class Rates:
         self._pause = _MIN_PAUSE_S
 
     def count(self, account_id: int, limit: int) -> Standing:
-        """Count one request of the account, unless nothing is left for it."""
+        """Count one request of the account, unless its limit is used up; return the state."""
         self._sync()
         with self._lock:
             now = self._clock()
@@ -118,10 +121,10 @@ class Rates:
         return found
 
     def add(self, account_id: int, cost: int) -> Standing | None:
-        """Count more for a request that has been counted: those after it pay for it.
+        """Add to the cost of a request that has been counted, so that later requests wait.
 
-        They are worth MAX_ADDED_S at most. Where the account stands then; None where so many
-        others asked that it is not known.
+        At most MAX_ADDED_S seconds' worth of requests is added. Return the state of the account,
+        or None if it was dropped because too many other accounts sent requests.
         """
         with self._lock:
             bucket = self._buckets.get(account_id)
@@ -134,7 +137,7 @@ class Rates:
             return _standing(bucket.limit, bucket.paid_at - now)
 
     def _sync(self) -> None:
-        """Tell the other processes and hear of them, if it is time; one thread at once."""
+        """Exchange counts with the other processes if it is time; one thread at a time."""
         if self._clock() < self._sync_at or not self._syncing.acquire(blocking=False):
             return
         try:
@@ -160,14 +163,14 @@ class Rates:
                 each.total = None
 
     def _hear(self, told: Mapping[int, int], totals: Mapping[int, int]) -> None:
-        """Let accounts pay for what they have sent to other processes in the meantime."""
+        """Charge accounts for what they have sent to other processes since the last exchange."""
         with self._lock:
             for name, total in totals.items():
                 bucket = self._buckets.get(name)
                 if bucket is None:
                     continue
                 if bucket.total is not None:
-                    # Redis forgets accounts that send nothing for a while, and begins again.
+                    # Redis drops the counts of idle accounts, and then counts from 0.
                     before = bucket.total if total > bucket.total else 0
                     others = max(total - before - told[name], 0)
                     bucket.paid_at = max(bucket.paid_at, self._clock()) + others / bucket.limit
@@ -190,9 +193,9 @@ def count(account_id: int, limit: int | None) -> None:
 
 
 def count_items(account_id: int, items: int) -> None:
-    """Count what a request was about besides: jobs that it booked, runs that it sent again.
+    """Count the items of a request, such as jobs that it booked or runs that it sent again.
 
-    The request has been counted as one itself; those after it wait until the rest is paid for.
+    The request itself is already counted. Later requests wait until the items are paid for.
     """
     if "rate_standing" in g:
         rates: Rates = current_app.extensions[_EXTENSION]
@@ -201,7 +204,7 @@ def count_items(account_id: int, items: int) -> None:
 
 
 def _through(url: str) -> Exchange:
-    """How the processes tell each other, through this Redis."""
+    """Return the function with which processes exchange their counts through this Redis."""
     redis = Redis.from_url(url, socket_timeout=_PATIENCE_S, socket_connect_timeout=_PATIENCE_S)
 
     def exchange(counts: Mapping[int, int]) -> Mapping[int, int]:
@@ -215,7 +218,7 @@ def _through(url: str) -> Exchange:
 
 
 def _tell(response: Response) -> Response:
-    """The fields of draft-ietf-httpapi-ratelimit-headers, where a limit is in force."""
+    """Add the fields of draft-ietf-httpapi-ratelimit-headers if a limit is in force."""
     standing: Standing | None = g.get("rate_standing")
     if standing is not None:
         response.headers["RateLimit-Policy"] = f'"requests";q={standing.limit};w=1'
@@ -224,8 +227,8 @@ def _tell(response: Response) -> Response:
 
 
 def _standing(limit: int, owed: float) -> Standing:
-    """Where an account stands that has sent so many seconds' worth of requests."""
-    # A rounding error more than a whole number of requests is not a request.
+    """Return the state of an account that has `owed` seconds' worth of unpaid requests."""
+    # Subtract the rounding error, which must not count as one more request.
     used = math.ceil(owed * limit - _ROUNDING)
     return Standing(
         limit=limit,

@@ -1,4 +1,4 @@
-"""References: the problem types, which every problem points to."""
+"""References: the pages of the problem types, to which the `type` of every problem points."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ references: Final = Blueprint("references", __name__)
 @needs_no_key
 @takes(ignoring=True)
 def problem(code: str) -> Response:
-    """What a problem type means, in two lines of text."""
+    """Describe a problem type in two lines of text."""
     found = BY_CODE.get(code)
     if found is None:
         raise NotFound(

@@ -1,4 +1,4 @@
-"""Refusals: what the ASGI application decides about a request before Flask sees it."""
+"""Refusals: what the ASGI application decides about a request before Flask handles it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _MIB: Final = 1024 * 1024
 
 
 def install(app: Flask) -> None:
-    """Let the application tell what the ASGI application refuses, and judge keys for it."""
+    """Let Flask answer requests that the ASGI application refuses, and check keys for it."""
     app.before_request(_before_routes)
 
 
 def refused(environ: dict[str, Any], refusal: RateLimited) -> dict[str, Any]:
-    """A request that is only to be told why it is refused."""
+    """Return the environment of a request that Flask answers with this refusal."""
     return {**environ, _REFUSAL: refusal}
 
 
 def to_be_judged(environ: dict[str, Any]) -> dict[str, Any]:
-    """A request of which only the key is to be judged."""
+    """Return the environment of a request of which only the key is checked."""
     return {**environ, _JUDGE: True}
 
 
 def concurrent(refused: GateRefused) -> RateLimited:
-    """Too many requests of one account wait for their turn, or one has waited too long."""
+    """Return the error for an account with too many waiting requests, or with too long a wait."""
     return RateLimited(
         f"One web process handles at most {refused.slots} requests of this account at once; "
         f"{refused.waiting} more are waiting.",
@@ -47,7 +47,7 @@ def concurrent(refused: GateRefused) -> RateLimited:
 
 
 def unread(held: int) -> RateLimited:
-    """An account does not read what it is answered."""
+    """Return the error for an account that does not read its responses; `held` is in bytes."""
     return RateLimited(
         f"This account has not yet read {held / _MIB:.1f} MiB of responses, which is the most that "
         "one account may leave unread.",

@@ -1,7 +1,7 @@
-"""Refused keys: counted, logged within bounds, and limited for each network they come from.
+"""Refused keys: counts and logs invalid API keys, and limits them for each network.
 
-A request is judged before it is counted here, so that a valid key is never refused because of
-what others send from the same address. IPv6 addresses count by their first 64 bits.
+A key is checked before it is counted here, so a valid key is never refused because of what other
+clients send from the same address. IPv6 addresses count by their first 64 bits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from app.log import logger
 WINDOW_S: Final = 60.0
 MAX_NETWORKS: Final = 4096
 MAX_LINES: Final = 10
-"""Log lines in a minute; the last one says how many were left out."""
+"""Log lines in a minute; a further line gives the number of lines left out."""
 
 LIMIT: Final = "refusedKeys"
 _EXTENSION: Final = "wakecall-refused-keys"
@@ -33,7 +33,7 @@ _EXTENSION: Final = "wakecall-refused-keys"
 
 @dataclass(kw_only=True, slots=True)
 class _Window:
-    """What was refused in the minute that began at `begun`."""
+    """The number of refusals in the minute that began at `begun`."""
 
     begun: float
     number: int = 0
@@ -41,7 +41,7 @@ class _Window:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exceeded:
-    """How many keys a network may have refused and has, and for how many seconds that counts."""
+    """The limit of refused keys, their number, and the seconds until the count begins again."""
 
     limit: int
     number: int
@@ -60,9 +60,9 @@ class RefusedKeys:
         self._untold: dict[tuple[str, str], float] = {}
 
     def count(self, network: str, *, key_sent: bool) -> Exceeded | None:
-        """Count a refusal; whether the network has had more of them than it may.
+        """Count a refusal; return Exceeded if the network has exceeded the limit, else None.
 
-        A request without any key is counted in the figures, but is not an attempt at a key.
+        A request without a key is counted in the metrics, but not against the limit.
         """
         with self._lock:
             name = (counters.UNAUTHENTICATED, counters.REFUSED if key_sent else counters.MISSING)
@@ -79,7 +79,7 @@ class RefusedKeys:
         return Exceeded(limit=self._limit, number=window.number, seconds=max(seconds, 1))
 
     def take_counts(self) -> dict[tuple[str, str], float]:
-        """What was counted since this was last asked, for the counters."""
+        """Return what was counted since the last call, for the stored counters."""
         with self._lock:
             untold, self._untold = self._untold, {}
             return untold
@@ -94,7 +94,7 @@ class RefusedKeys:
         return found
 
     def _log(self, network: str, number: int, now: float) -> None:
-        """Tell of the first refusal of a network in a minute, and when it reaches its limit."""
+        """Log the first refusal of a network in a minute, and the one that reaches the limit."""
         if now - self._lines.begun >= WINDOW_S:
             left_out = self._lines.number - MAX_LINES
             if left_out > 0:
@@ -108,18 +108,18 @@ class RefusedKeys:
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Let this application count."""
+    """Count the refused keys of this application."""
     app.extensions[_EXTENSION] = RefusedKeys(settings.refused_keys)
 
 
 def refused_keys_of(app: Flask) -> RefusedKeys:
-    """What this application counts."""
+    """Return the RefusedKeys of this application."""
     found: RefusedKeys = app.extensions[_EXTENSION]
     return found
 
 
 def judge(refusal: Unauthenticated) -> Unauthenticated | RateLimited:
-    """What to answer a request that has no valid key; counts it."""
+    """Count a request without a valid key, and return the error to answer it with."""
     network = senders.network_of(request.environ.get("REMOTE_ADDR", ""))
     sent = senders.has_credentials(request.environ)
     counted: RefusedKeys | None = current_app.extensions.get(_EXTENSION)

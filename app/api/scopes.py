@@ -1,4 +1,4 @@
-"""Scopes: what each route needs of the key that a request is sent with."""
+"""Scopes: which scope each route requires of the API key of a request."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _View = TypeVar("_View", bound=Callable[..., ResponseReturnValue])
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Need:
-    """What a route needs of the key."""
+    """What a route requires of the API key."""
 
     scope: Scope
     of_app: bool
-    """Whether it serves the jobs of one Dapr app, so that keys bound to that app may use it."""
+    """Whether the route serves the jobs of one Dapr app, so keys bound to an app may use it."""
 
     dry_run: Callable[[], bool] | None
-    """Whether a request only checks what it asks for: the scope `read` suffices then."""
+    """Whether a request is a dry run, for which the scope `read` suffices."""
 
 
 _BROADEST: Final = Need(scope=Scope.ADMIN, of_app=False, dry_run=None)
-"""What a route needs that says nothing, so that a forgotten one lets nobody in."""
+"""The need of a route that declares none, so that a forgotten declaration gives no access."""
 
 
 def needs(
     scope: Scope, *, of_app: bool = False, dry_run: Callable[[], bool] | None = None
 ) -> Callable[[_View], _View]:
-    """Declare what a view needs of the key; every view that asks for a key does so."""
+    """Declare what a view requires of the key, as every view that needs a key must."""
 
     def declare(view: _View) -> _View:
         view.__dict__[_NEED] = Need(scope=scope, of_app=of_app, dry_run=dry_run)
@@ -49,21 +49,21 @@ def needs(
 
 
 def needs_no_key(view: _View) -> _View:
-    """Declare that a view answers everybody."""
+    """Declare that a view needs no key."""
     view.__dict__[_NEED] = None
     return view
 
 
 def declared_need(endpoint: str) -> Need | None:
-    """What the view of that name needs, None where it needs no key. Raises KeyError."""
+    """Return the need of the view of an endpoint, None if it needs no key. Raises KeyError."""
     need: Need | None = vars(current_app.view_functions[endpoint])[_NEED]
     return need
 
 
 def check(caller: Caller | CachedCaller) -> None:
-    """Refuse a request whose key may not do what its route is for. Raises InsufficientScope.
+    """Refuse a request whose key lacks what its route requires. Raises InsufficientScope.
 
-    A suspended account is refused what changes anything: AccountSuspended.
+    Raises AccountSuspended for a request that may change data of a suspended account.
     """
     need = vars(current_app.view_functions[request.endpoint or ""]).get(_NEED) or _BROADEST
     if not need.of_app:
@@ -81,8 +81,8 @@ def is_dry_run() -> bool:
 
 
 def is_said_in_document() -> bool:
-    """Let the scope `read` in, as only the document says whether it is a dry run.
+    """Admit the scope `read`, because only the document shows whether it is a dry run.
 
-    The view must `require_booking` where it is not.
+    The view must call `require_booking` if it is not a dry run.
     """
     return True

@@ -1,8 +1,8 @@
-"""Senders: whose request it is, as far as that is known before the application judges the key.
+"""Senders: which account sends a request, as far as is known before its key is checked.
 
-The event loop must decide by account which request runs next and who may send a long body. It
-remembers for that which keys were valid when the application last judged them. The application
-judges every request itself, so what is remembered gives no access to anything.
+The event loop decides by account which request runs next and which may have a long body. For
+these decisions it remembers which keys were valid when the application last checked them. The
+application checks the key of every request itself, so the remembered keys give no access.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from app.api import auth, dialects
 from app.domain import key as keys
 
 SENDER: Final = "wakecall.sender"
-"""Where the application finds the Sender of a request, in the environment."""
+"""The name of a request's Sender in the WSGI environment."""
 
 MAX_REMEMBERED: Final = 4096
 _AUTHORIZATION: Final = "HTTP_AUTHORIZATION"
 _KEY_HEADERS: Final = ("X-API-Key",)
-"""The headers that a key may be sent in by itself, besides those of the dialects."""
+"""Headers that contain only a key, besides those of the dialects."""
 _IPV6_PREFIX: Final = 64
 
 
 @dataclass(kw_only=True, slots=True)
 class Sender:
-    """Who sends a request: the application writes down the account once it has judged the key.
-
-    `keys` are the digests of what was sent as keys and may be keys. `network` is where the request
-    comes from. `max_concurrent` is how many requests of the account are answered at once.
-    """
+    """The sender of a request."""
 
     keys: tuple[bytes, ...]
+    """The digests of the well-formed keys in the request."""
     network: str
+    """The network that the request comes from."""
     account: int | None = None
+    """The id of the account, which the application sets after it has checked the key."""
     max_concurrent: int | None = None
+    """How many requests of the account are processed at once; None if that is not known."""
 
     @property
     def lane(self) -> Hashable:
-        """What the request shares its slots with: all senders without a valid key are one lane."""
+        """The lane of the fair gate: the account, or one lane for all without a valid key."""
         return self.account
 
     @property
     def member(self) -> Hashable:
-        """Who takes turns within the lane."""
+        """The member of the lane, which takes turns with the other members."""
         return self.network if self.account is None else None
 
 
@@ -61,12 +61,12 @@ def note(environ: Mapping[str, Any], account: int, max_concurrent: int | None) -
 
 
 def has_credentials(environ: Mapping[str, Any]) -> bool:
-    """Whether the request brings what may be a key, wherever one may be sent."""
+    """Whether the request has a header in which a key may be sent."""
     return _AUTHORIZATION in environ or bool(_bare_keys(environ))
 
 
 def network_of(address: str) -> str:
-    """The network that one client can take addresses from: of IPv6 the first 64 bits."""
+    """Return the network whose addresses one client can use: for IPv6, the first 64 bits."""
     if ":" not in address:
         return address
     try:
@@ -82,14 +82,14 @@ def network_of(address: str) -> str:
 
 
 class Senders:
-    """Remembers which account a key spoke for when it was last judged."""
+    """Remembers the account of each key, from when the key was last checked."""
 
     def __init__(self, most: int = MAX_REMEMBERED) -> None:
         self._most = most
         self._known: OrderedDict[bytes, tuple[int, int | None]] = OrderedDict()
 
     def identify(self, environ: Mapping[str, Any]) -> Sender:
-        """Who sends this request, as far as is known."""
+        """Return the sender of this request, with its account if a key is remembered."""
         sent = _keys_in(environ)
         found = next((self._known[each] for each in sent if each in self._known), (None, None))
         return Sender(
@@ -100,9 +100,10 @@ class Senders:
         )
 
     def remember(self, sender: Sender, status: int) -> None:
-        """Remember what the application found out about the sender, or forget it.
+        """Remember the account of the sender's key, or forget a key that was refused.
 
-        Of several keys the answer does not tell which one was judged: nothing is learnt then.
+        If several keys were sent, the response does not show which of them was checked, so
+        nothing is changed.
         """
         if len(sender.keys) != 1:
             return
@@ -116,7 +117,7 @@ class Senders:
 
 
 def _keys_in(environ: Mapping[str, Any]) -> tuple[bytes, ...]:
-    """The digests of the well-formed keys in a request, wherever one may be sent."""
+    """Return the digests of the well-formed keys in all headers in which keys may be sent."""
     texts = _bare_keys(environ)
     scheme, _, credentials = environ.get(_AUTHORIZATION, "").strip(" \t").partition(" ")
     credentials = credentials.strip(" ")

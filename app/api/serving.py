@@ -1,4 +1,4 @@
-"""Serving: puts the web process together: ASGI application, health watch and admin port."""
+"""Serving: assembles the web process from ASGI application, health watch and admin port."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.service.health_watch import HealthWatch
 
 
 def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> AsgiApp:
-    """What granian serves; the deadlines are the usual ones unless they are given."""
+    """Create the ASGI application that granian serves, with these deadlines in seconds."""
     settings: Settings = context_of(app).settings
     refused = refused_keys.refused_keys_of(app)
     watch = HealthWatch(settings, lambda: {**refused.take_counts(), **log.take_dropped()})

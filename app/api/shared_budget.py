@@ -1,4 +1,4 @@
-"""Shared budget: a scarce amount that accounts share, of which none takes the last part."""
+"""Shared budget: an amount that accounts share, of which no account can take the last part."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Hashable
 
 
 class SharedBudget:
-    """An amount that is taken and given back, by owner; safe to use from several threads.
+    """An amount that owners acquire and release; may be used from several threads.
 
-    An owner may hold as much as is left for the others: half of all where it is alone, a quarter
-    where another owner holds half, and so on. So a newcomer finds something left.
+    An owner may acquire at most as much as it leaves free: half of the total if it is alone, a
+    quarter if another owner has half, and so on. So a new owner always finds a part free.
     """
 
     def __init__(self, total: int) -> None:
@@ -20,7 +20,7 @@ class SharedBudget:
         self._lock = threading.Lock()
 
     def acquire(self, owner: Hashable, amount: int = 1) -> bool:
-        """Whether the owner may hold so much more; if so, it does from now on."""
+        """Acquire an amount for the owner; return False, without effect, if it is too much."""
         with self._lock:
             if self._held.get(owner, 0) + amount > self._free:
                 return False
@@ -28,12 +28,12 @@ class SharedBudget:
             return True
 
     def add(self, owner: Hashable, amount: int) -> None:
-        """Count what the owner holds anyway."""
+        """Count an amount that the owner has regardless of the limit."""
         with self._lock:
             self._add(owner, amount)
 
     def release(self, owner: Hashable, amount: int = 1) -> None:
-        """Count that the owner no longer holds so much."""
+        """Give back an amount of the owner."""
         with self._lock:
             self._free += amount
             left = self._held[owner] - amount
@@ -43,11 +43,11 @@ class SharedBudget:
                 del self._held[owner]
 
     def held(self, owner: Hashable) -> int:
-        """How much the owner holds."""
+        """Return the amount that the owner has."""
         return self._held.get(owner, 0)
 
     def exhausted(self, owner: Hashable) -> bool:
-        """Whether the owner holds something, and at least as much as is left for the others."""
+        """Whether the owner has an amount above 0 that is at least the free amount."""
         return (held := self._held.get(owner, 0)) > 0 and held >= self._free
 
     def _add(self, owner: Hashable, amount: int) -> None:

@@ -1,4 +1,4 @@
-"""Unavailable log: tells that requests get 503, and why, within bounds."""
+"""Unavailable log: logs why requests get 503, at a limited rate."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from app.errors import Unavailable
 from app.log import in_words, logger
 
 INTERVAL_S: Final = 1.0
-"""How often one reason is logged at most."""
+"""The least time between two log lines with the same reason."""
 
 _EXTENSION: Final = "wakecall-unavailable-log"
 
 
 @dataclass(kw_only=True, slots=True)
 class _Logged:
-    """When a reason was logged last, and how many requests got it since."""
+    """When a reason was last logged, and how many requests got it since then."""
 
     at: float
     left_out: int = 0
 
 
 class UnavailableLog:
-    """Logs `request.unavailable` once in INTERVAL_S for each reason; there are few of them."""
+    """Logs `request.unavailable` at most once in INTERVAL_S per reason; there are few reasons."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -36,7 +36,7 @@ class UnavailableLog:
         self._logged: dict[str, _Logged] = {}
 
     def log(self, error: Unavailable) -> None:
-        """Log one answer of 503, or count it for the next line of the same reason."""
+        """Log one response of 503, or count it for the next line with the same reason."""
         reason, now = error.message, self._clock()
         with self._lock:
             before = self._logged.get(reason)
@@ -62,6 +62,6 @@ def install(app: Flask) -> None:
 
 
 def log(error: Unavailable) -> None:
-    """Log that the present request is answered with 503."""
+    """Log that the current request is answered with 503."""
     found: UnavailableLog = current_app.extensions[_EXTENSION]
     found.log(error)

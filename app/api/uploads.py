@@ -1,7 +1,7 @@
-"""Uploads: request bodies as they arrive, within limits of size, time and rate.
+"""Uploads: reads request bodies as they arrive, within limits of size, time and rate.
 
-A body of up to 64 KiB is taken from anybody. A longer one needs a place, of which a process has
-few: only an account gets one, and none gets the last.
+A body of up to 64 KiB is read from any client. A longer one needs one of the few places of the
+process. Only accounts get places, and no account gets the last one.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ Judge = Callable[[], Awaitable[int | None]]
 BODY_S: Final = 15.0
 # Bodies of more than 64 KiB and up to 4 MiB that a process holds at once.
 MAX_LONG_BODIES: Final = 16
-# What is read of a body that is too long, so that its sender comes to read the answer: of one that
-# no valid key came with, less.
+# Bytes that are read of a body that is too long, so that its client gets to read the response.
+# Without a valid key, fewer bytes are read.
 MAX_DRAINED: Final = 16 * 1024 * 1024
 MAX_DRAINED_UNKNOWN: Final = 1024 * 1024
-# A long body must arrive at this rate once the grace is over: bytes a second.
+# Bytes a second at which a long body must arrive, after GRACE_S.
 MIN_RATE: Final = 64 * 1024
 GRACE_S: Final = 2.0
 
 
 @dataclass(kw_only=True, slots=True)
 class Upload:
-    """A body as it arrives; one that fails is counted on, but kept no longer.
+    """A body as it arrives. After a failure its bytes are still counted, but no longer kept.
 
-    `account` is whose it is, None where that is not known. `judge` finds out whose key came with
-    the request, None for nobody's.
+    `account` is the id of the sender's account, None if that is not known. `judge` checks the key
+    of the request and returns its account, or None without a valid key.
     """
 
     most: int
@@ -50,14 +50,14 @@ class Upload:
     failure: BodyFailure | None = None
 
     def fail(self, failure: BodyFailure) -> None:
-        """Keep nothing of it; the first failure counts."""
+        """Drop the body; the first failure is the one that is reported."""
         self.failure = self.failure or failure
         self.parts.clear()
 
     def take(self, message: Message) -> None:
-        """Add what has arrived."""
+        """Add a message of the ASGI server."""
         if message["type"] == "http.disconnect":
-            # Also how a body ends that breaks the rules of chunked coding.
+            # A body with invalid chunked coding also ends in this way.
             self.more = False
             self.parts.clear()
             self.failure = BodyFailure.CUT
@@ -72,11 +72,11 @@ class Upload:
 
     @property
     def needs_budget(self) -> bool:
-        """Whether it is longer than what anybody may send, and nobody has asked for a place yet."""
+        """Whether the body has become longer than MAX_DOCUMENT and needs a place."""
         return self.size > MAX_DOCUMENT and not self.acquired and self.failure is None
 
     async def is_known(self) -> bool:
-        """Whether it comes from an account; asks once, and only where that is not known."""
+        """Whether an account sends the body; if that is not known, `judge` is called once."""
         if self.account is None and not self.judged:
             self.judged = True
             self.account = await self.judge()
@@ -84,7 +84,7 @@ class Upload:
 
 
 class Uploads:
-    """Reads bodies; holds the long_bodies for long ones. `body_s` is how long a body may take."""
+    """Reads bodies, each within `body_s` seconds, and at most `long_bodies` long ones at once."""
 
     def __init__(self, *, body_s: float = BODY_S, long_bodies: int = MAX_LONG_BODIES) -> None:
         self._body_s = body_s
@@ -93,9 +93,9 @@ class Uploads:
     async def read(
         self, environ: dict[str, Any], receive: Receive, account: int | None, judge: Judge
     ) -> Upload:
-        """Read the body into the environment, or note there why it is not to be had.
+        """Read the body into the WSGI environment, or store its failure there.
 
-        The caller must `release` the upload once nothing refers to the body.
+        The caller must `release` the upload when the body is no longer used.
         """
         upload = Upload(most=bodies.most(environ), account=account, judge=judge)
         try:
@@ -112,13 +112,13 @@ class Uploads:
         return upload
 
     def release(self, upload: Upload) -> None:
-        """Give the place back."""
+        """Give the place of the upload back."""
         if upload.acquired:
             upload.acquired = False
             self._budget.release(upload.account)
 
     async def _is_worth_reading(self, upload: Upload, environ: dict[str, Any]) -> bool:
-        """False for what is announced as too long to be read only to be dropped."""
+        """Return False for a body whose announced length is too long to read and drop it."""
         announced = int(environ.get("CONTENT_LENGTH", 0))
         if announced <= upload.most:
             return True

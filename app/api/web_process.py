@@ -1,4 +1,4 @@
-"""Web process: what a web worker process sets up for itself before it serves."""
+"""Web process: the setup of a web worker process before it serves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.descriptor_limit import raise_descriptor_limit
 from app.log import logger
 
 DRAIN_S: Final = 10.0
-"""How long a process whose main process is gone may finish its requests."""
+"""How many seconds a process may finish its requests after its main process has ended."""
 
 SWITCH_S: Final = 0.0005
 """How long a computing thread keeps the interpreter's lock before another may have it: a tenth of
@@ -25,7 +25,7 @@ Beside four threads that write long lists or previews it waits this long, or lon
 
 
 def start(log_level: str, *, name: str = "web") -> None:
-    """Log under `name`, raise the descriptor limit, and end if the main process does."""
+    """Log under `name`, raise the descriptor limit, and end when the main process ends."""
     log.configure(name, log_level)
     thread_failures.end_process(_stop)
     sys.setswitchinterval(SWITCH_S)
@@ -38,7 +38,7 @@ def start(log_level: str, *, name: str = "web") -> None:
 
 
 def _follow_main_process(parent_ends: Callable[[], None]) -> None:
-    """End once the main process has ended: otherwise this one would go on serving its port."""
+    """End when the main process has ended; else this process would keep serving its port."""
     parent_ends()
     logger.warning("process.main_gone")
     _stop()

@@ -1,4 +1,4 @@
-"""Gateway: one request and its answer, translated between ASGI 3 and WSGI (PEP 3333)."""
+"""WSGI bridge: translates requests and responses between ASGI 3 and WSGI (PEP 3333)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _BASE: Final[Message] = {
 
 
 class ResponseRest:
-    """What is left of a long answer; may be closed before any of it was asked for."""
+    """The rest of a long response; may be closed before any of it is read."""
 
     def __init__(self, pieces: Iterator[bytes], chunks: Iterable[bytes]) -> None:
         self._pieces = filter(None, pieces)
@@ -44,13 +44,13 @@ class ResponseRest:
         return self
 
     def close(self) -> None:
-        """Let go of what the application holds for it."""
+        """Release what the application keeps open for the response."""
         _close(self._chunks)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WsgiResponse:
-    """What the application answered: its first bytes, and where more of them come from."""
+    """The response of the application: its first bytes, and an iterator of the rest."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -59,7 +59,7 @@ class WsgiResponse:
 
 
 def build_environ(scope: Message) -> Message:
-    """The request as WSGI wants it, with REQUEST_URI: the target as it came, still encoded."""
+    """Return the WSGI environment of a request; REQUEST_URI is its target, still encoded."""
     raw, query = scope["raw_path"], scope["query_string"]
     environ = {
         **_BASE,
@@ -83,13 +83,13 @@ def build_environ(scope: Message) -> Message:
 
 
 async def send_whole(answer: WsgiResponse, send: Send) -> None:
-    """Send an answer that is short and whole: the server takes it at once."""
+    """Send a short, complete response, which the server accepts at once."""
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
     await send({"type": "http.response.body", "body": answer.start, "more_body": False})
 
 
 def run(app: WSGIApplication, environ: Message) -> WsgiResponse:
-    """The application's answer; a short one whole, a long one to be continued."""
+    """Return the application's response: a short one complete, a long one with a rest."""
     head: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(
@@ -137,10 +137,11 @@ def _no_write(_data: bytes) -> object:
 
 @lru_cache(maxsize=256)
 def _key(name: bytes) -> str | None:
-    """The variable of a header field; None for one that is to be passed over.
+    """Return the WSGI variable of a header field; None for a field that is ignored.
 
-    That is one that could pass for another's, and the offer of another protocol, which a server
-    may ignore (RFC 9110, 7.8): werkzeug would look for routes of WebSocket alone.
+    Ignored are names with an underscore, which could be taken for another field, and `Upgrade`,
+    which a server may ignore (RFC 9110, 7.8). With `Upgrade`, werkzeug would look only for routes
+    of WebSocket.
     """
     if b"_" in name or name.lower() == b"upgrade":
         return None

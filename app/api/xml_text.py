@@ -1,4 +1,4 @@
-"""Which texts an XML document can hold (XML 1.0, 2.2), and what stands in for the others."""
+"""XML text: which characters an XML document can contain (XML 1.0, 2.2); replaces the others."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _UNFIT: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ff
 
 
 def fits(text: str) -> bool:
-    """Whether XML can hold every character of `text`."""
+    """Whether XML can contain every character of `text`."""
     return _UNFIT.search(text) is None
 
 
 def printable(text: str) -> str:
-    """`text` with U+FFFD for what XML, or any encoding, cannot hold."""
+    """Return `text` with U+FFFD for each character that XML, or any encoding, cannot contain."""
     return _UNFIT.sub("\ufffd", text)

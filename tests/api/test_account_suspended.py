@@ -66,7 +66,7 @@ def test_cached_keys_sidecars_and_wrong_documents_are_told_the_same_at_once(
             )
     assert schedule(sidecar, "y").get_json()["errorCode"] == "ERR_ACCOUNT_SUSPENDED"
     assert sidecar.get(f"{JOBS}/x").status_code == 200
-    assert refused.get_json()["remedy"] == "Ask the operator of this service to resume it."
+    assert refused.get_json()["remedy"] == "Ask the operator of this service to resume the account."
 
     assert run(app, "resume", "account-1") == (0, "", "")
     assert client.post("/1/jobs", json=DOCUMENT).status_code == 201

@@ -165,7 +165,7 @@ def test_without_the_key_a_rotation_gives_the_new_secret_and_repeats_are_told(
         409,
         "/problems/answer-unreadable",
     )
-    assert "not done again" in repeated.get_json()["detail"]
+    assert "not processed again" in repeated.get_json()["detail"]
     status, told, failed = command(new, "secret", "show", "demo")
     assert (status, told) == (1, "")
     assert "WAKECALL_SECRET_KEY" in failed

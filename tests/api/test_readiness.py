@@ -56,7 +56,7 @@ def test_a_web_process_is_ready_without_scheduler_and_worker(
     ):
         status, parts = readiness(app, "?all=true")
         assert (status, list(parts), parts["ready"]) == (503, [*PARTS, "reason"], False)
-        assert parts["reason"].startswith(f"{missing} told within 10 s that it runs.")
+        assert parts["reason"].startswith(f"{missing} sent a heartbeat within 10 s.")
         heartbeats.beat(connection, process, "one")
     assert readiness(app, "?all=true")[0] == 200
 

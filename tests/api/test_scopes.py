@@ -128,7 +128,7 @@ def test_the_refusal_names_the_scope_there_is_the_one_needed_and_the_remedy(
         "type": PROBLEM,
         "title": "The API key does not allow this",
         "status": 403,
-        "detail": "The API key has the scope read, and this request needs book.",
+        "detail": "The API key has the scope read, but this request needs book.",
         "remedy": "Use a key with that scope: flask --app wsgi key create account-1 --scope book",
     }
     assert "WWW-Authenticate" not in refused.headers

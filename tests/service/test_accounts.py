@@ -150,7 +150,7 @@ def test_secrets_are_unreadable_at_rest(context: Context, connection: psycopg.Co
     sealed = bytes(one(connection, "SELECT sealed FROM signing_secret"))
 
     assert secret.value.encode() not in sealed
-    with pytest.raises(Misconfigured, match="does not open"):
+    with pytest.raises(Misconfigured, match="cannot be decrypted"):
         SecretBox([Fernet.generate_key().decode()]).open(sealed)
 
 

@@ -97,7 +97,7 @@ def test_said_again_it_changes_nothing_and_otherwise_it_is_refused(
     first = completions.complete(context, run.id, DONE, account_id=None)
 
     assert completions.complete(context, run.id, DONE, account_id=None) == first
-    with pytest.raises(Conflict, match="is succeeded already"):
+    with pytest.raises(Conflict, match="has already ended as succeeded"):
         completions.complete(context, run.id, LOST, account_id=None)
     assert runs.get(context, caller, run.id) == first
 
@@ -136,7 +136,7 @@ def test_what_is_said_before_the_answer_is_settled_ends_the_run_then(
     early = completions.complete(context, run.id, LOST, account_id=None)
     assert early.state is RunState.TAKEN
     assert completions.complete(context, run.id, LOST, account_id=None) == early
-    with pytest.raises(Conflict, match="already that it failed"):
+    with pytest.raises(Conflict, match="already completed as failed"):
         completions.complete(context, run.id, DONE, account_id=None)
     settle(connection, [later(run)])
     look_and_settle(connection)
@@ -229,7 +229,7 @@ def test_a_pause_ends_what_was_to_be_completed(
     look_and_settle(connection)
 
     assert runs.get(context, caller, run.id).state is RunState.CANCELLED
-    with pytest.raises(Conflict, match="is cancelled already"):
+    with pytest.raises(Conflict, match="has already ended as cancelled"):
         completions.complete(context, run.id, DONE, account_id=None)
 
 

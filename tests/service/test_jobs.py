@@ -233,7 +233,7 @@ def test_a_name_whose_job_has_just_ended_is_not_guessed(
     with pytest.raises(Conflict) as refused:
         jobs.create_together(context, caller, [replace(booking(), name="mine")])
 
-    assert refused.value.message.startswith("The name of one of these jobs was that of another")
+    assert refused.value.message.startswith("The name of one of these jobs was used by another")
     assert refused.value.remedy == "Send the jobs again."
 
 

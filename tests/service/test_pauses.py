@@ -165,7 +165,7 @@ def test_a_firing_that_was_made_all_the_same_is_not_made_twice(
         else:
             pauses.resume(context, caller, job.id)
 
-    with pytest.raises(Conflict, match="made already"):
+    with pytest.raises(Conflict, match="already made"):
         resume()
 
     assert jobs.get(context, caller, job.id) == replace(

@@ -97,7 +97,7 @@ def test_it_is_paused_resumed_called_and_deleted(client: FlaskClient, dapr_job: 
     called = client.post(f"{path}/fire", headers=JSON)
     assert called.status_code == 202
     overlapping = client.post(f"{path}/fire", headers=JSON)
-    assert (overlapping.status_code, "never overlap" in overlapping.text) == (409, True)
+    assert (overlapping.status_code, "must not overlap" in overlapping.text) == (409, True)
     assert len(client.get(f"{path}/runs", headers=JSON).get_json()) == 1
     assert client.delete(path).status_code == 204
     assert client.get("/v1.0/jobs/R2-D2").status_code == 500

@@ -226,7 +226,7 @@ def test_another_dialect_brings_its_own_members(make_app: MakeApp, key: str) -> 
     assert (refused.status_code, refused.get_json()["member"]) == (400, "every")
     unknown = client.post("/1/preview", json={"dialect": "third"})
     remedy = unknown.get_json()["remedy"]
-    assert remedy.startswith('Say "native" or ')
+    assert remedy.startswith('Use "native" or ')
     assert '"other"' in remedy
 
 
