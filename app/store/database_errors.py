@@ -1,4 +1,4 @@
-"""Database errors told apart: PostgreSQL is away, or one statement is busy, or refused."""
+"""Classification of database errors: PostgreSQL is away, or one statement is busy or refused."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ LOCK_NOT_AVAILABLE: Final = "55P03"
 QUERY_CANCELED: Final = "57014"
 
 ROOM_LACKING: Final = "53W01"
-"""Our own: the statement would have an account exceed its quota."""
+"""Wakecall's own SQLSTATE: the statement would make an account exceed its quota."""
 
 _AWAY_CLASSES: Final = ("08", "28", "57P")
 """Connection exceptions, failed log-ins, and a server that shuts down or starts up."""
 
 _AWAY: Final = frozenset({"25006", "25P03", "3D000", "53100", "53300"})
-"""A server that only reads, as one does that was primary before; a session that was ended as it was
-idle; no such database; a full disk; too many connections."""
+"""A read-only server, such as a former primary; a session ended because it was idle in a
+transaction; a missing database; a full disk; too many connections."""
 
 _BUSY_CLASSES: Final = ("40", "53", "55", "58")
-"""Transactions rolled back for others' sake, as after a deadlock; resources that one statement
-lacked; objects in use; a failed read or write of one file."""
+"""A transaction rolled back because of another one, for example after a deadlock; insufficient
+resources for one statement; an object in use; a failed read or write of one file."""
 
 
 class RoomLacking(Exception):
-    """The account has no slot with room for what is `needed`; nothing of it was done."""
+    """No usage slot of the account has room for `needed`; the statement changed nothing."""
 
     def __init__(self, needed: Use) -> None:
         super().__init__()
@@ -39,18 +39,18 @@ class RoomLacking(Exception):
 
 
 class Kind(Enum):
-    """What an error says of what is to be done."""
+    """What the caller can do after an error."""
 
     AWAY = auto()
-    """Nothing can be done on this connection: connect again, and wait."""
+    """No statement can succeed on this connection: connect again, and wait."""
     BUSY = auto()
-    """This statement failed now and may succeed later; others may succeed at once."""
+    """This statement may succeed later; other statements may succeed now."""
     REFUSED = auto()
-    """This statement fails whenever it is tried: its data, or a defect."""
+    """This statement fails each time: its data are invalid, or there is a defect."""
 
 
 def kind_of(error: BaseException) -> Kind:
-    """The kind of an error of psycopg, or of SQLAlchemy around one; REFUSED for all others."""
+    """Return the kind of a psycopg error, bare or wrapped by SQLAlchemy; REFUSED for any other."""
     if isinstance(error, DBAPIError):
         lost = error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
         if error.connection_invalidated or not isinstance(error.orig, psycopg.Error):
@@ -67,19 +67,19 @@ def kind_of(error: BaseException) -> Kind:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether nothing can be done on this connection."""
+    """Return whether no statement can succeed on this connection."""
     return kind_of(error) is Kind.AWAY
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """PostgreSQL's code of the error; None where it did not come from PostgreSQL."""
+    """Return the SQLSTATE of an error; None if the error did not come from PostgreSQL."""
     if isinstance(error, DBAPIError) and error.orig is not None:
         error = error.orig
     return error.sqlstate if isinstance(error, psycopg.Error) else None
 
 
 def room_lacking(error: BaseException) -> RoomLacking | None:
-    """What an account has no room for, where that is what PostgreSQL says."""
+    """Return RoomLacking with the needed amounts if the SQLSTATE is 53W01; None otherwise."""
     if sqlstate(error) != ROOM_LACKING:
         return None
     cause = error.orig if isinstance(error, DBAPIError) else error
@@ -88,17 +88,17 @@ def room_lacking(error: BaseException) -> RoomLacking | None:
 
 
 def unavailable(error: BaseException) -> Unavailable | None:
-    """What a client is told of it; None for an error that waiting does not mend."""
+    """Return the error to send to the client; None if a later attempt would fail as well."""
     if isinstance(error, PoolTimeout):
-        return Unavailable("Every database connection is in use; try again shortly.")
+        return Unavailable("All database connections of this server are in use. Try again shortly.")
     kind = kind_of(error)
     if kind is Kind.AWAY:
-        return Unavailable("The database cannot be reached; try again shortly.")
+        return Unavailable("The database cannot be reached. Try again shortly.")
     return Unavailable(_busy(sqlstate(error))) if kind is Kind.BUSY else None
 
 
 def _without_code(error: BaseException) -> Kind:
-    """Of the driver itself: it lost the connection, or a statement before this one failed."""
+    """Return the kind of an error of the driver: a lost connection, or an aborted pipeline."""
     if isinstance(error, psycopg.errors.PipelineAborted):
         return Kind.BUSY
     lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
@@ -108,12 +108,12 @@ def _without_code(error: BaseException) -> Kind:
 def _busy(code: str | None) -> str:
     if code == LOCK_NOT_AVAILABLE:
         return (
-            "What this request needs is locked by another request, or by the service itself, for "
-            "longer than it can wait. The database is not away; try again shortly."
+            "A row that this request changes is locked by another request, or by the service "
+            "itself, for longer than this request may wait. Try again shortly."
         )
     if code == QUERY_CANCELED:
         return (
-            "The database took longer for this request than it may, and gave it up. "
-            "Try again shortly, or ask for less at once."
+            "The database cancelled this request because it took too long. "
+            "Try again shortly, or request fewer items at once."
         )
-    return "This request collided with another one in the database; try again shortly."
+    return "This request conflicted with another one in the database. Try again shortly."

@@ -1,6 +1,6 @@
-"""Erasure: deletes all that an account has, in small transactions that keep nobody waiting.
+"""Erasure: deletes all data of an account, in transactions too small to block others for long.
 
-Each step finds by itself what is left, so an erasure that was interrupted is simply begun again.
+Each step queries what is left, so that an interrupted erasure can be started again.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _JOBS: Final = "SELECT id FROM job WHERE account_id = %(id)s ORDER BY id LIMIT %
 
 _DELETE_FOLLOWS: Final = "DELETE FROM follow WHERE job_id = ANY (%(ids)s)"
 
-# No index has the runs of an account, and one for this alone would cost every firing. They are
-# looked for among all there are, a window at a time: events, and runs of jobs that are gone.
+# `inflight` has no index on the account, because every firing would have to maintain it. So events,
+# and runs of deleted jobs, are found by a scan of all runs, one window at a time.
 _WINDOW_OF_RUNS: Final = """
 SELECT id, job_id, account_id = %(id)s FROM inflight
 WHERE id > %(after)s ORDER BY id LIMIT %(window)s
 """
-# Each of the two has an index.
+# Each of these two queries has its own partial index.
 _SETTLED: Final = (
     """
     SELECT id, due_at, job_id FROM run
@@ -70,7 +70,7 @@ _OWNED: Final = (
     "superseded",
     "usage_release",
 )
-"""Tables whose rows belong to one account; the last one holds what deleting the others released."""
+"""Tables whose rows belong to one account. Deleting from the others fills the last one."""
 
 _DELETE_OWNED: Final = {
     table: f"DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} "  # noqa: S608 - one of these names
@@ -81,22 +81,25 @@ _DELETE_ACCOUNT: Final = "DELETE FROM account WHERE id = %(id)s AND deleting_at 
 
 
 class Erased(NamedTuple):
-    """What one step deleted; `held`: whether a worker may still hold a run that is deleted."""
+    """What one step deleted."""
 
     what: str
+    """The table."""
     number: int
+    """How many jobs, runs or rows."""
     held: bool = False
+    """Whether a worker may still lease a deleted run."""
 
 
 def begin(connection: psycopg.Connection, account_id: int) -> None:
-    """Suspend the account for good and revoke its keys: nothing is booked or called after that."""
+    """Suspend the account permanently and revoke its keys, so that no job is booked or called."""
     with connection.transaction():
         connection.execute(_BEGIN, {"id": account_id})
         connection.execute(_REVOKE, {"id": account_id})
 
 
 def erase(connection: psycopg.Connection, account_id: int) -> Iterator[Erased]:
-    """Delete all that the account has, except the account itself; what each step deleted."""
+    """Delete all data of the account except its own row; yield what each step deleted."""
     yield from _jobs(connection, account_id)
     yield from _runs(connection, account_id)
     yield from _history(connection, account_id)
@@ -109,7 +112,7 @@ def erase(connection: psycopg.Connection, account_id: int) -> Iterator[Erased]:
 
 
 def end(connection: psycopg.Connection, account_id: int) -> bool:
-    """Delete the account; False where a row of it came in the meantime, to be erased first."""
+    """Delete the account's row; False if rows were added that must be erased first."""
     try:
         connection.execute(_DELETE_ACCOUNT, {"id": account_id})
     except psycopg.errors.ForeignKeyViolation:
@@ -167,15 +170,15 @@ def _history(connection: psycopg.Connection, account_id: int) -> Iterator[Erased
 
 
 def _places(runs: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    """The ids and due times of runs: the first two columns of these rows."""
+    """Return the ids and due times of runs: the first two columns of these rows."""
     return {"ids": [row[0] for row in runs], "dues": [row[1] for row in runs]}
 
 
 def _drop_attempts(connection: psycopg.Connection, runs: Sequence[tuple[Any, ...]]) -> None:
-    """Delete the attempts of runs that were under way."""
+    """Delete the attempts of runs that were in flight."""
     connection.execute(_DELETE_ATTEMPTS, _places(runs))
 
 
 def _drop_content(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> None:
-    """Delete what runs of deleted jobs sent; that of an event lies under the run it reports."""
+    """Delete the superseded content of these jobs; an event's is stored under the reported run."""
     run(connection, "drop_contents", {"job_ids": list(job_ids)})

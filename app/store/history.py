@@ -1,4 +1,4 @@
-"""Runs as they are told: live ones from inflight, settled ones from history, with attempts."""
+"""History: reads runs and their attempts, live ones from `inflight`, settled ones from `run`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from app.domain.run import Attempt, Position, Reply, Run, RunKind, RunState, Tim
 from app.store.settling import NOT_KEPT
 
 MAX_ATTEMPTS: Final = 20
-"""Attempts that are listed with their run: all of an ordinary run, the newest of a longer one."""
+"""The most attempts listed with their run: the newest, if it has more."""
 
-# Attempts that are read at once. Each has up to 8 KiB of headers and 1 KiB of body.
+# The most attempts read at once. Each has up to 8 KiB of headers and 1 KiB of body.
 _BATCH: Final = 256
 
 LIVE_ROWS: Final = """
@@ -39,8 +39,9 @@ UNION ALL
 LIMIT 1
 """)
 
-# The first and the last due time name the partitions to look into. Numbers count from 1 without
-# gaps: what is before the newest is not read, though the planner may read all that it is asked for.
+# The first and the last due time limit the partitions to search. Attempts are numbered from 1
+# without gaps, so the condition on `number` excludes all but the newest, even if the planner does
+# not stop at the LIMIT.
 _NEWEST_ATTEMPTS: Final = text("""
 SELECT a.*
 FROM unnest(CAST(:ids AS uuid[]), CAST(:dues AS timestamptz[]), CAST(:counts AS int[]))
@@ -60,15 +61,15 @@ ORDER BY number DESC LIMIT :limit
 
 
 def find(connection: Connection, account_id: int, run_id: UUID) -> Run | None:
-    """The account's run of that id, live or settled."""
+    """Return the account's run with that id, live or settled; None if there is none."""
     found = connection.execute(_ONE, {"account_id": account_id, "run_id": run_id}).all()
     return next(runs_of(connection, found), None)
 
 
 def runs_of(connection: Connection, found: Sequence[Row[Any]]) -> Iterator[Run]:
-    """The runs of rows of LIVE_ROWS or SETTLED_ROWS, each with its newest attempts.
+    """Convert rows of LIVE_ROWS or SETTLED_ROWS to runs, each with its newest attempts.
 
-    Attempts are read for a few runs at a time, as the runs are asked for.
+    Attempts are read for a few runs at a time, as the caller iterates.
     """
     for rows in _batches(found):
         attempts = _newest_attempts(connection, rows)
@@ -79,9 +80,9 @@ def runs_of(connection: Connection, found: Sequence[Row[Any]]) -> Iterator[Run]:
 def attempts_of(
     connection: Connection, position: Position, *, before: int, limit: int
 ) -> Iterator[Attempt]:
-    """Up to `limit` attempts of a run with numbers below `before`, newest first.
+    """Yield up to `limit` attempts of a run with numbers below `before`, newest first.
 
-    They are read a few at a time, as they are asked for.
+    They are read in batches, as the caller iterates.
     """
     while limit > 0:
         batch = min(limit, _BATCH)
@@ -94,7 +95,7 @@ def attempts_of(
 
 
 def _batches(found: Sequence[Row[Any]]) -> Iterator[list[Row[Any]]]:
-    """The rows in their order, so many at a time that their attempts are _BATCH at most."""
+    """Split the rows, in their order, into batches with at most _BATCH listed attempts each."""
     batch: list[Row[Any]] = []
     attempts = 0
     for row in found:

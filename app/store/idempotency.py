@@ -1,4 +1,4 @@
-"""Answers kept under their Idempotency-Key, and the lock of a request that is being answered."""
+"""Idempotency: answers stored under their `Idempotency-Key`, and the lock of each key in use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.domain.idempotency import KEPT_FOR
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredAnswer:
-    """An answer as stored; `body` is sealed where `sealed` says so."""
+    """An answer as stored; `body` is encrypted if `sealed` is true."""
 
     fingerprint: bytes
     status: int
@@ -26,7 +26,7 @@ class StoredAnswer:
     sealed: bool
 
 
-# Held by the transaction: it ends with its commit, or with the process that began it.
+# The lock belongs to the transaction: it ends at the commit, or when the process dies.
 _LOCK: Final = text("SELECT pg_try_advisory_xact_lock(:high, :low)").bindparams(
     bindparam("high", type_=Integer), bindparam("low", type_=Integer)
 )
@@ -35,7 +35,7 @@ SELECT fingerprint, status, headers, body, sealed FROM kept_answer
 WHERE account_id = :account_id AND key = :key AND kept_at > trusted_clock() - :kept_for
 """).bindparams(bindparam("kept_for", type_=Interval))
 
-# One that has expired and is not purged yet makes room.
+# The new answer replaces one that has expired and is not purged yet.
 _KEEP: Final = text("""
 INSERT INTO kept_answer (account_id, key, fingerprint, status, headers, body, sealed)
 VALUES (:account_id, :key, :fingerprint, :status, :headers, :body, :sealed)
@@ -57,14 +57,14 @@ WHERE ctid = ANY (ARRAY(
 
 
 def lock(connection: Connection, account_id: int, key: str) -> bool:
-    """Make this key the transaction's until it ends; False where another one has it."""
+    """Lock this key until the transaction ends; False if another transaction has locked it."""
     digest = hashlib.sha256(f"{account_id} {key}".encode()).digest()
     high, low = struct.unpack_from(">ii", digest)
     return bool(connection.execute(_LOCK, {"high": high, "low": low}).scalar_one())
 
 
 def find(connection: Connection, account_id: int, key: str) -> StoredAnswer | None:
-    """The answer that was kept under this key and has not expired."""
+    """Return the answer stored under this key; None if there is none, or it has expired."""
     row = connection.execute(
         _FIND, {"account_id": account_id, "key": key, "kept_for": KEPT_FOR}
     ).one_or_none()
@@ -80,7 +80,7 @@ def find(connection: Connection, account_id: int, key: str) -> StoredAnswer | No
 
 
 def keep(connection: Connection, account_id: int, key: str, answer: StoredAnswer) -> None:
-    """Keep an answer under its locked key."""
+    """Store an answer under its locked key."""
     headers: Sequence[Sequence[str]] = [list(pair) for pair in answer.headers]
     connection.execute(
         _KEEP,
@@ -97,5 +97,5 @@ def keep(connection: Connection, account_id: int, key: str, answer: StoredAnswer
 
 
 def purge(connection: psycopg.Connection, *, limit: int) -> int:
-    """Drop up to `limit` answers that have expired; how many there were."""
+    """Delete up to `limit` expired answers; return how many were deleted."""
     return connection.execute(_PURGE, {"kept_for": KEPT_FOR, "limit": limit}).rowcount

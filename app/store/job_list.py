@@ -1,4 +1,4 @@
-"""Listing: the ids of an account's jobs, all of them or those with certain tags, oldest first."""
+"""Job list: the ids of an account's jobs, all of them or those with certain tags, oldest first."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from app.store.tables import job
 _CHUNK = 5000
 
 MAX_STATEMENT_MS: Final = 3000
-"""Milliseconds to count or to find a list: more than ten million jobs take longer."""
+"""Statement timeout to count or to read a list: only more than ten million jobs take longer."""
 
 
 class TooLong(Exception):
-    """The list could not be counted, or its ids be found, in the time that a statement may take."""
+    """The list could not be counted or read within MAX_STATEMENT_MS."""
 
 
 @contextmanager
 def in_time(connection: Connection) -> Iterator[None]:
-    """Bounds each statement of this transaction; raises TooLong where one is not done in time."""
+    """Limit each statement of this transaction to MAX_STATEMENT_MS; raises TooLong above it."""
     connection.execute(text(f"SET LOCAL statement_timeout = {MAX_STATEMENT_MS}"))
     try:
         yield
@@ -37,13 +37,16 @@ def in_time(connection: Connection) -> Iterator[None]:
 
 
 def count(connection: Connection, account_id: int, tags: Sequence[str] = ()) -> int:
-    """How many jobs the account has that bear all of these tags."""
+    """Return how many of the account's jobs have all of these tags."""
     query = select(func.count()).select_from(job).where(*_meant(account_id, tags))
     return connection.execute(query).scalar_one()
 
 
 def stream(connection: Connection, account_id: int, tags: Sequence[str] = ()) -> Iterator[UUID]:
-    """Their ids, oldest first, through a server-side cursor."""
+    """Yield the ids of the account's jobs with all of these tags, oldest first.
+
+    They are read through a server-side cursor.
+    """
     query = _ids(account_id, tags)
     result = connection.execution_options(stream_results=True, yield_per=_CHUNK).execute(query)
     for (job_id,) in result:
@@ -58,7 +61,7 @@ def page(
     after: UUID | None,
     limit: int,
 ) -> list[UUID]:
-    """Up to `limit` of their ids, the oldest of those after `after`."""
+    """Return the ids of up to `limit` jobs with all of these tags after `after`, oldest first."""
     query = _ids(account_id, tags).limit(limit)
     if after is not None:
         query = query.where(job.c.id > after)
@@ -75,7 +78,7 @@ def _meant(account_id: int, tags: Sequence[str]) -> Iterator[ColumnElement[bool]
         wanted = literal(list(tags), ARRAY(Text))
         yield job.c.tags.is_not(None)
         yield job.c.tags.contains(wanted)
-        # The same once more, as the index job_tags has it; it may hold a little too much.
+        # The same condition for the index `job_tags`, whose hashes may match other tags as well.
         yield func.tag_keys(job.c.account_id, job.c.tags).op("@>")(
             func.tag_keys(literal(account_id), wanted)
         )

@@ -1,4 +1,4 @@
-"""Jobs and their due rows: booked, read, replaced and ended, each under the due row's lock."""
+"""Jobs: inserts, reads, replaces and deletes jobs and their due rows, under the due row's lock."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def insert_job(
 ) -> None:
     """Store a new job and its due row; raises NameTaken.
 
-    `next_at` is None for a standing job of which nothing is to come by itself.
+    `next_at` is None for a permanent job without a firing of its own to come.
     """
     insert_unfollowing(connection, job_id, account_id, booking, next_at)
     follows.insert(connection, job_id, booking.follows)
@@ -61,7 +61,7 @@ def insert_unfollowing(
     booking: Booking,
     next_at: datetime | None,
 ) -> None:
-    """As `insert_job`, of a job that follows no other: in one round trip."""
+    """Like `insert_job`, for a job that does not follow another one: in one round trip."""
     content = _columns(booking)
     params = {
         "id": job_id,
@@ -81,9 +81,10 @@ def insert_if_valid(
     booking: Booking,
     first: datetime,
 ) -> bool:
-    """Store a new job and its due row, if the caller's key is valid and `first` still to come.
+    """Store a new job and its due row if the caller's key is valid and `first` is in the future.
 
-    `first` is the first firing after `caller.since`.
+    `first` is the first firing after `caller.since`. Returns whether the job was stored; raises
+    NameTaken.
     """
     params = {
         "key_id": caller.key_id,
@@ -102,7 +103,7 @@ def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[
     """Store new jobs and their due rows, all of them or none; raises NameTaken."""
     rows = [_as_text(_columns(each.booking)) for each in jobs]
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    # An array of arrays would have to be rectangular.
+    # PostgreSQL requires an array of arrays to be rectangular, so each list of tags is JSON text.
     columns["tags"] = [tags and orjson.dumps(tags).decode() for tags in columns["tags"]]
     others = {
         "account_id": account_id,
@@ -115,7 +116,7 @@ def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[
 
 
 def find(connection: Connection, account_id: int, job_id: UUID) -> Job | None:
-    """The account's job of that id, or None: for another's job as for an unknown one."""
+    """Return the account's job with that id; None if it is unknown or another account's."""
     return _found(connection, _shown().where(job.c.id == job_id, job.c.account_id == account_id))
 
 
@@ -126,14 +127,14 @@ def find_named(
     dialect: Dialect = Dialect.NATIVE,
     endpoint: str = "",
 ) -> Job | None:
-    """The account's job of that name in a dialect and at an endpoint, or None."""
+    """Return the account's job with that name in a dialect and at an endpoint, or None."""
     return _found(connection, _shown().where(*named(account_id, name, dialect, endpoint)))
 
 
 def lock(connection: psycopg.Connection, account_id: int, job_id: UUID) -> bool:
-    """Take the job's row lock; False if the account has no such job.
+    """Lock the job's due row; False if the account does not have such a job.
 
-    Everything read of the job in later statements of the transaction is its last word.
+    Later statements of the transaction read the latest committed state of the job.
     """
     params = {"job_id": job_id, "account_id": account_id}
     return run(connection, "lock_job", params).fetchone() is not None
@@ -142,9 +143,9 @@ def lock(connection: psycopg.Connection, account_id: int, job_id: UUID) -> bool:
 def update_job(
     connection: psycopg.Connection, current: Job, booking: Booking, next_at: datetime | None
 ) -> None:
-    """Give a locked job its next version; raises NameTaken, and the transaction is void then.
+    """Replace a locked job by its next version; raises NameTaken, which aborts the transaction.
 
-    Where its calls must not overlap and one is under way, `next_at` waits for that.
+    If the job is serial and a run of it is under way, `next_at` waits until that run has settled.
     """
     version = {"job_id": current.id, "version": current.version + 1}
     with minding_names():
@@ -157,7 +158,7 @@ def update_job(
 
 
 def remove(connection: psycopg.Connection, job_id: UUID) -> None:
-    """Delete a locked job, and what it follows; its due row goes with it."""
+    """Delete a locked job and the rows that make it a follower; its due row is deleted with it."""
     follows.drop(connection, job_id)
     run(connection, "remove_job", {"job_id": job_id})
 
@@ -187,7 +188,7 @@ def _found(connection: Connection, query: Select[Any]) -> Job | None:
 
 
 def _as_text(content: dict[str, Any]) -> dict[str, Any]:
-    """The same with its documents as JSON text, as the driver takes them."""
+    """Return the same columns with JSON documents as text, as the driver requires."""
     manner, written = content["manner"], content["written"]
     return {
         **content,
@@ -198,7 +199,7 @@ def _as_text(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _columns(booking: Booking) -> dict[str, Any]:
-    """The columns of `job` that hold a booking; `_booking` reads them back."""
+    """Return the columns of `job` that store a booking; `_booking` reads them back."""
     return {
         **{name: getattr(booking, name) for name in _PLAIN},
         "trigger": to_document(booking.trigger),
@@ -233,7 +234,7 @@ def _job(row: Row[Any], followed: tuple[Follow, ...]) -> Job:
 
 
 def _booking(row: Row[Any], followed: tuple[Follow, ...]) -> Booking:
-    """The booking stored in a row of `job`: the inverse of `_columns`."""
+    """Return the booking stored in a row of `job`: the inverse of `_columns`."""
     return Booking(
         **{name: getattr(row, name) for name in _PLAIN},
         trigger=from_document(row.trigger),

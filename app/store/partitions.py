@@ -1,4 +1,4 @@
-"""History's partitions: one a day, made ahead, dropped when retention ends."""
+"""Partitions of the history: one for each day, created ahead, dropped when retention ends."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from app.store.locks import Lock
 TABLES: Final = ("run", "attempt")
 DAYS_AHEAD: Final = 7
 MAX_MOVED: Final = 10_000
-"""Rows that are moved from the default partition at most, as nobody writes there meanwhile."""
+"""The most rows moved from or to the default partition at once: the move blocks writers."""
 
-# Several maintenance loops may run; one at a time makes and drops partitions. What is defined anew
-# waits for whoever reads history, as a backup may do for an hour, and whoever writes history waits
-# behind it: so it waits for next to nothing, and is tried again later.
+# Several maintenance loops may run; one at a time creates and drops partitions. These statements
+# wait for all readers of the history (a backup may read for an hour), and writers of the history
+# queue behind them. So they wait for a lock for 50 ms only, and are tried again later.
 _BEGIN: Final = f"""
 SELECT set_config('lock_timeout', '50ms', true), pg_try_advisory_xact_lock({Lock.PARTITIONS})
 """
@@ -31,8 +31,8 @@ _IN_DEFAULT: Final = """
 SELECT count(*) FROM (
   SELECT FROM {rest} WHERE due_at >= {low} AND due_at < {high} LIMIT {most}) AS found
 """
-# By when it happened: a run may be due long before it is called, as a Dapr job may have any dueTime
-# and a run is sent again whenever. Attempts are kept as long as their run, which is dropped first.
+# Rows expire by when they happened, not by when they were due: a Dapr job may have any dueTime, and
+# a run may be redelivered at any time. Attempts stay as long as their run, which is dropped first.
 _OLD: Final = {
     "run": "settled_at < %(first)s",
     "attempt": """
@@ -41,8 +41,8 @@ AND NOT EXISTS (SELECT FROM run r WHERE r.id = each.run_id AND r.due_at = each.d
 AND NOT EXISTS (SELECT FROM inflight i WHERE i.id = each.run_id)
 """,
 }
-# What of a day's partition happened since then: runs that were settled long after they were due,
-# and attempts of these, and of runs that are under way again.
+# The rows of a day's partition that must stay: runs settled on or after the first kept day, long
+# after they were due; attempts of these; and attempts of runs that are in flight again.
 _KEEP: Final = {
     "run": """
 CREATE TEMP TABLE kept ON COMMIT DROP AS
@@ -65,18 +65,22 @@ DELETE FROM {rest} WHERE ctid = ANY (ARRAY(
 
 
 class Made(NamedTuple):
-    """How many partitions were made, and which could not be as the default one has their rows."""
+    """The result of `make_ahead`.
+
+    `made` is the number of partitions created. `crowded` names those that were not created because
+    the default partition has too many of their rows.
+    """
 
     made: int
     crowded: tuple[str, ...]
 
 
 def make_ahead(connection: psycopg.Connection, today: date) -> Made:
-    """Make the partitions of today and the days ahead that are missing.
+    """Create the missing partitions from yesterday to DAYS_AHEAD days after `today`.
 
-    Rows that found no partition and went to the default one are moved to where they belong; where
-    these are more than MAX_MOVED, they stay. Raises LockNotAvailable where somebody reads history
-    for long.
+    Rows of such a day move from the default partition to the new one. If there are more than
+    MAX_MOVED, the rows stay and the partition is not created. Raises LockNotAvailable if another
+    transaction reads the history for longer than 50 ms.
     """
     days = [today + timedelta(days=offset) for offset in range(-1, DAYS_AHEAD + 1)]
     made = 0
@@ -98,11 +102,11 @@ def make_ahead(connection: psycopg.Connection, today: date) -> Made:
 
 
 def drop_before(connection: psycopg.Connection, first_kept: date) -> int:
-    """Drop the partitions of days before `first_kept`; how many there were.
+    """Drop the partitions of days before `first_kept`; return how many were dropped.
 
-    What has happened since then is moved to the default partition; a partition with more of that
-    than MAX_MOVED stays. Raises LockNotAvailable where somebody reads history for long; what was
-    dropped stays dropped.
+    Rows that happened on or after `first_kept` move to the default partition; a partition with
+    more than MAX_MOVED of them stays. Raises LockNotAvailable if another transaction reads the
+    history for longer than 50 ms; partitions dropped before that stay dropped.
     """
     dropped = 0
     for table in TABLES:
@@ -117,7 +121,7 @@ def drop_before(connection: psycopg.Connection, first_kept: date) -> int:
 
 
 def _drop(connection: psycopg.Connection, table: str, day: date, first_kept: date) -> bool:
-    """Drop the partition of a day; False where too much of it is to be kept."""
+    """Drop the partition of a day; False if too many of its rows must stay."""
     if table == "attempt" and _name("run", day) in _existing(connection, "run"):
         return False
     names = {
@@ -135,21 +139,28 @@ def _drop(connection: psycopg.Connection, table: str, day: date, first_kept: dat
 
 
 def drop_left(connection: psycopg.Connection, table: str, first_kept: date, *, limit: int) -> int:
-    """Drop up to `limit` rows of the default partition that came before `first_kept`; how many."""
+    """Delete up to `limit` rows of the default partition from before `first_kept`.
+
+    Returns how many were deleted.
+    """
     query = sql.SQL(_DROP_LEFT).format(rest=_default(table), old=sql.SQL(_OLD[table]))
     return connection.execute(query, {"first": _midnight(first_kept), "limit": limit}).rowcount
 
 
 @contextmanager
 def _alone(connection: psycopg.Connection) -> Iterator[bool]:
-    """A transaction that waits for no lock for long; False where another loop is at it."""
+    """A transaction with a lock timeout of 50 ms; yields False if another loop is in one."""
     with connection.transaction():
         row = connection.execute(_BEGIN).fetchone()
         yield row is not None and bool(row[1])
 
 
 def _make(connection: psycopg.Connection, table: str, day: date) -> bool:
-    """Fill a table of its own first: attaching needs a default partition without such rows."""
+    """Create the partition of a day; False if the default partition has too many of its rows.
+
+    The new table is filled before it is attached: PostgreSQL attaches a partition only if the
+    default one has no rows of it.
+    """
     names = {**_names(table, day), "rest": _default(table), "most": sql.Literal(MAX_MOVED + 1)}
     connection.execute(sql.SQL("LOCK TABLE {rest} IN SHARE ROW EXCLUSIVE MODE").format(**names))
     found = connection.execute(sql.SQL(_IN_DEFAULT).format(**names)).fetchone()
@@ -168,7 +179,7 @@ def _make(connection: psycopg.Connection, table: str, day: date) -> bool:
 
 
 def _names(table: str, day: date) -> dict[str, sql.Composable]:
-    """What statements name of the partition of a day."""
+    """Return the names and bounds that statements about the partition of a day contain."""
     return {
         "table": sql.Identifier(table),
         "part": sql.Identifier(_name(table, day)),

@@ -1,7 +1,7 @@
-"""Pooling: what a session is verified to have, as a connection pooler may stand before the server.
+"""Pooling: verifies the settings of a session that may go through a connection pooler.
 
-PgBouncer in transaction mode lends the sessions of the server for one transaction each. It cannot
-pass on what is set when a session is opened, and before 1.22 no prepared statements.
+PgBouncer in transaction mode assigns a server session for one transaction at a time. It does not
+pass on the settings given when a session is opened, nor, before 1.22, prepared statements.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, Final
 import psycopg
 
 LIMITS: Final = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-"""What every session has, lest one that waits holds up all others; each is set to some time."""
+"""Timeouts that each session must have, so that one waiting session cannot block all others."""
 
 _REMEDY: Final = (
-    "a connection pooler does not pass on what is set when a session is opened. "
+    "the connection pooler does not pass on settings given when a session is opened. "
     "See `Connection poolers` in docs/operations.md"
 )
 _REFUSES_OPTIONS: Final = "unsupported startup parameter"
@@ -29,21 +29,22 @@ _PROBE: Final = "SELECT name FROM pg_prepared_statements WHERE starts_with(name,
 
 
 class PoolerUnfit(psycopg.OperationalError):
-    """A connection pooler stands before the server and is not set up for Wakecall."""
+    """The connection pooler in front of the server is not configured for Wakecall."""
 
 
 def explain(error: psycopg.OperationalError) -> psycopg.OperationalError:
-    """The same error, or what is to be done where a pooler refuses what the session is to have."""
+    """Return `error`, or PoolerUnfit with a remedy if a pooler refused the session's settings."""
     return PoolerUnfit(f"{error}: {_REMEDY}") if _REFUSES_OPTIONS in str(error) else error
 
 
 def verify(
     connection: psycopg.Connection[Any], wanted: Mapping[str, str | int]
 ) -> tuple[bool, float | None]:
-    """Whether a pooler stands before the server, and the statement timeout in force, in seconds.
+    """Return whether there is a pooler, and the statement timeout in force, in seconds.
 
-    Raises PoolerUnfit where the session does not have what it was opened with. Times may be others:
-    with a pooler they are those of the role.
+    The timeout is None if statements have none. Raises PoolerUnfit if the session lacks one of the
+    timeouts in `wanted`, or has another time zone. The timeouts may have other values than
+    `wanted`: with a pooler they are those of the role.
     """
     ((backend, timezone, limits),) = connection.execute(_FOUND, (list(LIMITS),)).fetchall()
     actual = dict(zip(LIMITS, limits, strict=True))
@@ -52,15 +53,15 @@ def verify(
         missing.append("timezone")
     if missing:
         raise PoolerUnfit(f"the session was opened without {', '.join(missing)}: {_REMEDY}")
-    # A pooler tells a process id of its own.
+    # The process id that a client gets from a pooler is not the one of the server.
     pooled = backend != connection.info.backend_pid
     return pooled, actual["statement_timeout"] or None
 
 
 def passes_on_prepared_statements(connection: psycopg.Connection[Any]) -> bool:
-    """Whether statements can be prepared through this pooler; leaves nothing in the session.
+    """Return whether this pooler supports prepared statements; leaves none in the session.
 
-    A pooler that can gives them names of its own, as others prepare statements by the same names.
+    A pooler that supports them renames them, because other clients use the same names.
     """
     try:
         with connection.transaction():

@@ -1,4 +1,4 @@
-"""Postponing: firings above a limit of their account wait in order, and what begins is counted."""
+"""Postponing: delays firings above a limit of their account, and counts those that begin."""
 
 from __future__ import annotations
 
@@ -33,42 +33,42 @@ _MAX_QUEUE_READ: Final = 1000
 
 
 class Firing(NamedTuple):
-    """A firing that is due, of an account that has more of them than it may begin.
-
-    `expected_at` is set where it was postponed before.
-    """
+    """A due firing of an account that may have more of them than it may begin."""
 
     job_id: UUID
     account_id: int
     due_at: datetime
     expected_at: datetime | None
+    """When its row becomes due by itself; set only if it was postponed before."""
     now: datetime
 
 
 class Fresh(NamedTuple):
-    """A run that no claim made, about to begin for the first time at `begins_at`.
-
-    `due_at` is set for a scheduled firing, `reason` where it was postponed before. `counted` tells
-    whether the request that made it counted it among the runs under way.
-    """
+    """A run that was not made by a claim and has not begun yet."""
 
     id: UUID
     account_id: int
     begins_at: datetime
+    """When it may begin, without a limit."""
     due_at: datetime | None
+    """Set for a scheduled firing only."""
     reason: str | None
+    """Why it waits; set only if it was postponed before."""
     counted: bool
+    """Whether the request that made it already counted it among the runs under way."""
 
 
 class Turns(NamedTuple):
-    """The runs that wait for a turn they have, and those that stand in the queue without one."""
+    """The runs that must not begin yet."""
 
     waiting: frozenset[UUID] = frozenset()
+    """Runs that have a turn and wait for it."""
     queued: frozenset[UUID] = frozenset()
+    """Runs without a turn, behind postponed firings of their account."""
 
 
 class _Wait(NamedTuple):
-    """A run, until when it waits, and why."""
+    """A run that waits until `till`, and the reason."""
 
     run: Fresh
     till: datetime
@@ -76,17 +76,19 @@ class _Wait(NamedTuple):
 
 
 class Pace(NamedTuple):
-    """What an account has spent, and what the last of its postponed rows is expected for."""
+    """The locked row of an account in `firing_pace`."""
 
     account_id: int
     spent_until: datetime
+    """Until when the firings that have begun use up the account's rate."""
     queued_until: datetime
+    """When the last of its postponed rows becomes due by itself."""
     now: datetime
     under_way: int
 
 
 class Postponed(NamedTuple):
-    """A firing, and what its row is expected for unless it gets its turn before."""
+    """A firing; its row becomes due by itself at `till`, unless the firing gets its turn before."""
 
     firing: Firing
     till: datetime
@@ -94,14 +96,17 @@ class Postponed(NamedTuple):
 
 
 class Sifted(NamedTuple):
-    """The jobs whose firings may begin; those to be postponed. Others wait where they are."""
+    """The jobs whose firings may begin, and the firings to postpone.
+
+    All other firings were postponed before, and their rows stay as they are.
+    """
 
     begin: frozenset[UUID]
     postponed: list[Postponed]
 
 
 def lock_paces(connection: psycopg.Connection, accounts: Iterable[int]) -> dict[int, Pace]:
-    """Lock and read what these accounts have spent."""
+    """Lock and return the paces of these accounts, by account; missing rows are created."""
     params = {"accounts": sorted(accounts)}
     run(connection, "make_pace", params)
     rows = run(connection, "lock_pace", params).fetchall()
@@ -111,7 +116,10 @@ def lock_paces(connection: psycopg.Connection, accounts: Iterable[int]) -> dict[
 def sift(
     connection: psycopg.Connection, firings: Sequence[Firing], limits: FiringLimits, ahead: float
 ) -> Sifted:
-    """Which of these firings may begin: of each account the earliest due, as many as it may."""
+    """Return which of these firings may begin: the earliest due of each account, up to its limits.
+
+    `ahead` is how many seconds before its time a postponed row counts as due.
+    """
     if not firings:
         return Sifted(frozenset(), [])
     groups: dict[int, list[Firing]] = defaultdict(list)
@@ -125,7 +133,7 @@ def sift(
         group.sort(key=lambda each: each.due_at)
         number, bound = may_begin(limits.allowed(account_id), pace)
         begin += group[:number]
-        # What waits, and was looked at before its row came by itself, goes on waiting.
+        # Firings that were postponed before, and whose rows are not due yet, stay postponed.
         came = [each for each in group[number:] if _has_come(each, ahead)]
         waits = account_id in limits.queued or len(came) < len(group[number:])
         base = pace.queued_until if waits else pace.now
@@ -136,7 +144,7 @@ def sift(
 
 
 def may_begin(allowed: Allowed, pace: Pace) -> tuple[int, Bound]:
-    """How many runs of an account may begin now, and which limit holds up the others."""
+    """Return how many runs of an account may begin now, and which limit stops the others."""
     number, bound = 2**31 - 1, Bound.FIRINGS
     if allowed.per_second is not None:
         number = available(allowed.per_second, pace.spent_until, pace.now)
@@ -146,7 +154,7 @@ def may_begin(allowed: Allowed, pace: Pace) -> tuple[int, Bound]:
 
 
 def postpone(connection: psycopg.Connection, postponed: Sequence[Postponed]) -> None:
-    """Let these firings wait; their rows must be locked."""
+    """Postpone these firings; the caller must have locked their rows."""
     if not postponed:
         return
     params = {
@@ -166,10 +174,10 @@ def count(
     postponed: Sequence[Postponed] = (),
     counted: Mapping[int, int] = MappingProxyType({}),
 ) -> None:
-    """Count what began, of accounts that may be near a limit, where all schedulers see it.
+    """Count what began, in rows that all schedulers read, for accounts that may be near a limit.
 
-    `counted` has how many of them are not to be counted among the runs under way: they are already,
-    or are no runs.
+    `begun` and `counted` are numbers by account. Those in `counted` are not added to the runs under
+    way: they were counted before, or are not runs.
     """
     queued: dict[int, datetime] = {}
     for each in postponed:
@@ -192,10 +200,11 @@ def count(
 def give_turns(
     connection: psycopg.Connection, fresh: Sequence[Fresh], limits: FiringLimits
 ) -> Turns:
-    """Postpone those of these runs that are above a limit of their account.
+    """Postpone the runs in `fresh` that are above their account's rate; return which they are.
 
-    A scheduled firing waits until those of its account are made that are postponed and were due
-    before it. Any other has its turn for good: it is not counted again. The runs must be locked.
+    A scheduled firing waits until all postponed firings of its account that were due before it have
+    been made. Any other run gets a turn once: it is not counted again. The caller must have locked
+    the runs.
     """
     numbers = Counter(each.account_id for each in fresh)
     rates = {
@@ -230,7 +239,7 @@ def give_turns(
                 waiting.append(_Wait(each, turn, each.reason or why))
     _put_off(connection, "postpone_run", waiting, ahead=LOOK_AHEAD)
     _put_off(connection, "stand_in_queue", queued)
-    # What stands in the queue begins later, and is met again then.
+    # Queued runs begin later; they are checked again, and counted, then.
     behind_others = frozenset(each.run.id for each in queued)
     _count_begun(connection, limits, [each for each in fresh if each.id not in behind_others])
     return Turns(waiting=frozenset(each.run.id for each in waiting), queued=behind_others)
@@ -247,7 +256,7 @@ def _count_begun(
 def _first_owed(
     connection: psycopg.Connection, fresh: Sequence[Fresh], queued: AbstractSet[int]
 ) -> dict[int, list[datetime]]:
-    """When the first postponed firings were due of those accounts that have scheduled runs here."""
+    """Return the due times of the first postponed firings, by account, for scheduled runs only."""
     accounts = sorted({each.account_id for each in fresh if each.due_at} & queued)
     if not accounts:
         return {}
@@ -256,14 +265,14 @@ def _first_owed(
 
 
 def _order(each: Fresh) -> tuple[datetime, UUID]:
-    """The earliest due first; what is no scheduled firing, by when it may begin."""
+    """Sort scheduled firings by due time, and other runs by when they may begin."""
     return each.due_at or each.begins_at, each.id
 
 
 def _put_off(
     connection: psycopg.Connection, statement: str, waits: Sequence[_Wait], **params: object
 ) -> None:
-    """Postpone these runs, and count those that were not postponed before."""
+    """Postpone these runs; count those that were not postponed before in the metrics."""
     if not waits:
         return
     ids, instants, reasons = (
@@ -277,7 +286,7 @@ def _put_off(
 
 
 def queued_accounts(connection: psycopg.Connection) -> frozenset[int]:
-    """The accounts that have postponed firings."""
+    """Return the accounts that have postponed firings."""
     return frozenset(row[0] for row in run(connection, "queued_accounts", {}).fetchall())
 
 

@@ -1,4 +1,4 @@
-"""Pages: an account's runs, live and settled in one list, newest first."""
+"""Run list: pages of an account's runs, live and settled in one list, newest first."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from app.domain.run import LIVE, SETTLED, Position, RunFilter
 from app.store import history
 from app.store.run_filter import restrict
 
-# A run that was attempted or given back waits for hours perhaps, and has an index of its own. Any
-# other is looked at within three seconds of its time, or a minute after it could not be acted upon:
-# so the few of these are found by the time to look, and a claim pays for no further index. What was
-# given back is told by `planned_at`: by `destination`, the index would seem to serve unpark.
+# A run that was attempted or given back may wait for hours, and is in the index `inflight_delayed`.
+# Any other run is checked within three seconds of its time, or a minute after a check that could
+# not act. So these few are found by `look_at`, and a claim does not maintain another index.
+# `planned_at` marks a run that was given back: with `destination` in its place, the planner would
+# use the index for unpark as well.
 _DELAYED: Final = "(attempts > 0 OR planned_at IS NOT NULL)"
 _PROMPT: Final = "attempts = 0 AND planned_at IS NULL AND look_at < now() + interval '2 minutes'"
 
@@ -27,15 +28,15 @@ def page(
     after: Position | None,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    """Up to `limit` runs that the filter means, the newest first, from `after` on.
+    """Return up to `limit` runs that match the filter, newest first, from those after `after`.
 
-    As rows, of which history.runs_of makes runs with their attempts.
+    They are rows, which `history.runs_of` converts to runs with their attempts.
     """
     conditions, params = restrict(account_id, wanted)
     conditions.append("state = ANY (CAST(:states AS text[]))")
     params |= {"states": sorted(wanted.states), "limit": limit}
     if after is not None:
-        # The first condition is the second's: it alone names the partitions to look into.
+        # The second condition implies the first, but only the first limits the partitions to read.
         conditions.append("due_at <= :place_due AND (due_at, id) < (:place_due, :place_id)")
         params |= {"place_due": after.due_at, "place_id": after.id}
     order = "ORDER BY due_at DESC, id DESC LIMIT :limit"
@@ -48,7 +49,7 @@ def page(
 
 
 def _sources(wanted: RunFilter) -> Iterator[tuple[str, list[str]]]:
-    """Where such runs are found: each part walks one index in the order of the list."""
+    """Yield the queries to merge, with their conditions: each reads one index in list order."""
     if wanted.states & LIVE:
         if wanted.job_id is not None:
             yield history.LIVE_ROWS, []
@@ -59,7 +60,7 @@ def _sources(wanted: RunFilter) -> Iterator[tuple[str, list[str]]]:
     if settled and wanted.job_id is not None:
         yield history.SETTLED_ROWS, []
         return
-    # State by state, so that one that is rare is not looked for among those that are not; written
-    # out, so that the partial indexes serve.
+    # One query for each state, so that runs in a rare state are not searched among all others. The
+    # state is a literal, so that the partial indexes apply.
     for state in sorted(settled):
         yield history.SETTLED_ROWS, [f"state = '{state}'"]

@@ -1,8 +1,8 @@
-"""Runs under way by account: counted from time to time, and exactly where a limit is near.
+"""Runs under way by account: counted periodically, and exactly for accounts near a limit.
 
-What an account begins after its runs were counted is added to `firing_pace.begun`, in the
-transaction that makes the runs. A count keeps what had been added by then, as the same snapshot
-shows it. So the sum is never too low, whenever it is read; what has ended since the count is in it
+Runs that an account begins after a count are added to `firing_pace.begun`, in the transaction that
+makes the runs. Each count stores the value that `begun` has in its own snapshot. So the sum of the
+count and the runs added since is never too low. It includes runs that have ended since the count,
 until the next one.
 """
 
@@ -17,8 +17,8 @@ from app.store.locks import Lock
 from app.store.postponing import lock_paces
 from app.store.queries import value
 
-# One scheduler counts; the others read. The table follows `inflight` at each count, row by row that
-# has changed. Nobody waits for the disk: what a crash takes back is counted anew.
+# One scheduler counts at a time; the others read. Each count updates only the rows that changed.
+# The commit does not wait for the disk: a count that a crash loses is made again.
 _LOCK: Final = f"SELECT pg_try_advisory_xact_lock({Lock.COUNT_OF_RUNS})"
 _COUNT: Final = """
 WITH counted AS MATERIALIZED (
@@ -48,7 +48,7 @@ UPDATE firing_pace SET begun = begun + %(number)s WHERE account_id = %(account_i
 
 
 def count_all(connection: psycopg.Connection) -> bool:
-    """Count the runs of every account; False where another process is counting them now."""
+    """Count the runs of every account; False if another process is counting them now."""
     with connection.transaction():
         connection.execute("SET LOCAL synchronous_commit TO off")
         (free,) = connection.execute(_LOCK).fetchone() or (False,)
@@ -58,7 +58,10 @@ def count_all(connection: psycopg.Connection) -> bool:
 
 
 def at_least(connection: psycopg.Connection, least: int) -> dict[int, int]:
-    """The accounts with at least so many runs under way, as far as is known, and their numbers."""
+    """Return the accounts with at least `least` runs under way, and their numbers of runs.
+
+    The numbers may be too high, but never too low.
+    """
     return dict(connection.execute(_FROM, {"least": least}).fetchall())
 
 
@@ -68,9 +71,10 @@ def near_limit(
     own: Mapping[int, int | None],
     enough: Callable[[int], float],
 ) -> frozenset[int]:
-    """The accounts that have as many runs under way as is `enough` of what they may have.
+    """Return the accounts with at least `enough(limit)` runs under way.
 
-    `default` is what accounts may have that have no limit of their own; None is no limit.
+    `own` has the limits of accounts with their own limit, and `default` is the limit of all others;
+    None means unlimited.
     """
     limits = [each for each in (default, *own.values()) if each is not None]
     if not limits:
@@ -83,21 +87,21 @@ def near_limit(
 
 
 def of_account(connection: psycopg.Connection, account_id: int) -> int:
-    """How many runs an account has under way, as far as is known."""
+    """Return how many runs an account has under way; the number is never too low."""
     found: int = value(connection.execute(_OF, {"account_id": account_id}))
     return found
 
 
 def lock(connection: psycopg.Connection, account_id: int) -> int:
-    """As `of_account`, under a lock: nobody else begins counted runs of it until the commit.
+    """Like `of_account`, under a lock: no other transaction begins counted runs until the commit.
 
-    Lock the rows of jobs before.
+    Lock the due rows of jobs first.
     """
     lock_paces(connection, [account_id])
-    # A later statement than the lock: it sees what the last holder committed.
+    # A statement after the lock sees what the previous holder committed.
     return of_account(connection, account_id)
 
 
 def begin(connection: psycopg.Connection, account_id: int, number: int) -> None:
-    """Count runs that were made in this transaction, under `lock`."""
+    """Add `number` runs made in this transaction to the count, under `lock`."""
     connection.execute(_BEGIN, {"account_id": account_id, "number": number})

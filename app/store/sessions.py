@@ -1,4 +1,4 @@
-"""Sessions: how every process opens a session of PostgreSQL, and gives up one that is no good."""
+"""Sessions: opens a session of PostgreSQL, and closes one whose server does not answer."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ from app.store import pooling
 V = TypeVar("V")
 
 PATIENCE_S: Final = 2.0
-"""How much longer than its statement timeout a session waits for the server to answer."""
+"""Seconds that a session waits for an answer beyond its statement timeout."""
 
 MAX_CONNECT_S: Final = 3
 _INTERVAL_S: Final = 0.1
 
 _TRANSPORT: Final[Mapping[str, str]] = {
-    # A peer that has vanished is noticed after 8 s where the session is idle, and after 7 s where
-    # the session has sent something. Linux would take two hours, and 15 minutes.
+    # A lost peer is detected after 8 s if the session is idle, and after 7 s if the session has
+    # sent something. By default Linux takes two hours and 15 minutes.
     "keepalives_idle": "4",
     "keepalives_interval": "2",
     "keepalives_count": "2",
     "tcp_user_timeout": "7000",
-    # A server that can only be read from is not the one that is meant: it was primary before, or
-    # is its standby. Among several hosts the one that takes writes is found so.
+    # Refuse a read-only server: it is a former primary or a standby. Of several hosts, this finds
+    # the one that accepts writes.
     "target_session_attrs": "read-write",
 }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SessionOptions:
-    """What is set in a session, by the names PostgreSQL has for it; times in milliseconds."""
+    """The settings of a session, by their names in PostgreSQL; times in milliseconds."""
 
     settings: Mapping[str, str | int]
     connect_s: int = MAX_CONNECT_S
 
     @property
     def max_wait_s(self) -> float | None:
-        """How long the server may take to answer; None where its statements may take for ever."""
+        """Seconds that the server may take to answer; None without a statement timeout."""
         limit = int(self.settings.get("statement_timeout", 0))
         return limit / 1000 + PATIENCE_S if limit else None
 
 
 class Session(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that is closed where the server does not answer, which keepalives do not notice.
+    """A connection that closes itself if the server does not answer within `max_wait_s`.
 
-    The kernel of a server that is stopped, or of a proxy that forwards nothing any more, goes on to
-    acknowledge what it receives, and the server's own statement timeout does not come into force.
+    Keepalives do not detect a stopped server process, or a proxy that has stopped forwarding: their
+    kernels still acknowledge packets. The server's own statement timeout does not apply there.
     """
 
     max_wait_s: float | None = None
@@ -61,9 +61,9 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
 
     @property
     def is_usable(self) -> bool:
-        """Whether it is open, and the server has not told with its last answer that it only reads.
+        """Whether the session is open and the server did not last report that it is read-only.
 
-        Asks nobody: the server tells such changes of itself.
+        Sends no query: the server reports these parameters whenever they change.
         """
         report = self.info.parameter_status
         return not self.closed and "on" not in {
@@ -72,7 +72,7 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
         }
 
     def wait(self, gen: PQGen[V], interval: float = _INTERVAL_S, timeout: float | None = None) -> V:
-        """Wait for an answer; raises psycopg.OperationalError where it does not come in time."""
+        """Wait for an answer; raises psycopg.OperationalError if it does not come in time."""
         if timeout is not None or self.max_wait_s is None:
             return super().wait(gen, interval, timeout)
         try:
@@ -87,11 +87,11 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
 def open_session(
     url: str, options: SessionOptions, *, autocommit: bool = False, name: str | None = None
 ) -> Session:
-    """A new session; raises psycopg.OperationalError where there is no server that takes writes.
+    """Open a session; raises psycopg.OperationalError if no server accepts writes.
 
-    What `url` says of the transport, and options that are not ours, are kept. Where a connection
-    pooler stands before the server, the session is `pooled`, and does without prepared statements
-    unless the pooler passes them on. Raises PoolerUnfit where it does not pass on what is needed.
+    Transport parameters and options in `url` take precedence over the defaults, or are kept beside
+    them. Behind a connection pooler the session is `pooled`, and uses prepared statements only if
+    the pooler supports them. Raises PoolerUnfit if the session lacks a required setting.
     """
     given = cast("dict[str, str]", conninfo_to_dict(url))
     if given.get("target_session_attrs") == "any":
@@ -126,7 +126,7 @@ def _connect(conninfo: str, options: SessionOptions) -> Session:
 
 @cache
 def _prepares(conninfo: str) -> bool:
-    """Whether a pooler passes on prepared statements: found out once, in a session of its own."""
+    """Return whether a pooler supports prepared statements: tested once, in a separate session."""
     with Session.connect(conninfo, autocommit=True) as session:
         session.max_wait_s = PATIENCE_S
         return pooling.passes_on_prepared_statements(session)

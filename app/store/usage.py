@@ -1,7 +1,8 @@
-"""Usage: what accounts have of what is counted exactly; triggers count, this moves quota.
+"""Usage: reads what accounts store, and divides their quotas among slots; triggers do the counting.
 
-One order of locks: the row of `usage`, then released rows, then slots in their order. Whoever books
-waits for its own slot at most, with no other one locked, and takes others only if they are free.
+Locks are taken in this order: the row of `usage`, then released rows, then slots by number. A
+booking waits for its own slot at most, with no other slot locked; it uses another slot only if that
+slot is not locked.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ SELECT jobs, bytes, answers FROM usage_slot
 WHERE account_id = %(account_id)s AND slot >= {_FIRST_SLOT}
 ORDER BY slot FOR NO KEY UPDATE
 """  # noqa: S608 - as above
-# Other rows in place of those there are: nobody reads past the old versions of these, which stay as
-# long as some snapshot may see them.
+# New rows replace the slots: queries then do not read past the old row versions, which PostgreSQL
+# keeps for as long as an open snapshot may see them.
 _DROP_SLOTS: Final = f"""
 DELETE FROM usage_slot WHERE account_id = %(account_id)s AND slot >= {_FIRST_SLOT}
 """  # noqa: S608 - as above
@@ -75,7 +76,7 @@ INSERT INTO usage_slot
 VALUES (%(account_id)s, %(slot)s, %(jobs)s, %(bytes)s, %(answers)s, %(jobs_quota)s,
         %(bytes_quota)s, %(answers_quota)s)
 """
-# The slot that has least room gets what became free.
+# The slot with the least room is credited with what became free.
 _MIN_ROOM: Final = f"""
 SELECT slot FROM usage_slot WHERE account_id = %(account_id)s AND slot >= {_FIRST_SLOT}
 ORDER BY jobs_quota - jobs, bytes_quota - bytes LIMIT 1
@@ -98,8 +99,8 @@ SELECT account_id FROM found WHERE account_id IS NOT NULL LIMIT %(limit)s
 _CONTENT: Final = "url, signature, content_type, data, manner, on_success, on_failure"
 _AT_ONCE: Final = 1000
 
-# What is there and what was counted, in one snapshot: whatever happens meanwhile, the difference is
-# what was counted wrongly.
+# What is stored and what was counted, in one snapshot: concurrent transactions do not change the
+# difference, which is the counting error.
 _DRIFT: Final = f"""
 SELECT t.jobs - u.jobs, (t.bytes + k.bytes - u.bytes)::bigint, (a.bytes - u.answers)::bigint
 FROM ({_USED}) AS u,
@@ -126,18 +127,18 @@ UPDATE usage SET recounted_at = clock_timestamp() WHERE account_id = %(account_i
 
 
 def used(connection: psycopg.Connection, account_id: int) -> Use:
-    """What the account has just now."""
+    """Return what the account uses now."""
     return _use(connection, _USED, account_id)
 
 
 def allowed(connection: psycopg.Connection, account_id: int) -> Allowed | None:
-    """What the account may have, as was said last; None where nothing was said."""
+    """Return the limits stored for the account; None if it has no limits stored, or no slots."""
     row = connection.execute(_ALLOWED, {"account_id": account_id}).fetchone()
     return None if row is None else Allowed(*row)
 
 
 def lock(connection: psycopg.Connection, account_id: int) -> Allowed:
-    """Let nobody else move quota of the account in this transaction; what it may have."""
+    """Lock the quota of the account until the transaction ends; return the stored limits."""
     connection.execute(_MAKE, {"account_id": account_id})
     row = connection.execute(_LOCK, {"account_id": account_id}).fetchone()
     assert row is not None  # noqa: S101 - it was made if it was not there
@@ -145,12 +146,12 @@ def lock(connection: psycopg.Connection, account_id: int) -> Allowed:
 
 
 def allow(connection: psycopg.Connection, account_id: int, limits: Allowed) -> None:
-    """Say what the account may have, under `lock`; `balance` is to follow."""
+    """Store the limits of the account, under `lock`; call `balance` next."""
     connection.execute(_ALLOW, {"account_id": account_id, **limits._asdict()})
 
 
 def has_room(connection: psycopg.Connection, account_id: int, needed: Use) -> bool:
-    """Whether a slot has room for what is needed, locked or not."""
+    """Return whether any slot has room for `needed`; locked slots count as well."""
     params = {"account_id": account_id, **needed._asdict()}
     row = connection.execute(_HAS_ROOM, params).fetchone()
     return row is not None and row[0]
@@ -163,10 +164,10 @@ def balance(
     needed: Use = NOTHING,
     drift: Use = NOTHING,
 ) -> Use:
-    """Share the quota of the account out anew, under `lock`; one slot has room for what is needed.
+    """Divide the quota of the account among new slots, under `lock`; return what the account uses.
 
-    `drift` was not counted so far. What the account uses; where that leaves no room for what is
-    needed, there is none.
+    One slot gets room for `needed`, unless what the account uses leaves no room for it. `drift` is
+    added to what the slots have counted.
     """
     using = drift.minus(fold(connection, account_id))
     for slot in connection.execute(_LOCK_SLOTS, {"account_id": account_id}):
@@ -176,7 +177,10 @@ def balance(
 
 
 def renew_busy(connection: psycopg.Connection, *, booked: int) -> int:
-    """Give other slots to accounts one of whose was booked in more often; how many there were."""
+    """Replace the slots of accounts that have a slot with more than `booked` bookings.
+
+    Returns how many accounts there were.
+    """
     found = connection.execute(_BUSY, {"booked": booked}).fetchall()
     for (account_id,) in found:
         with connection.transaction():
@@ -185,20 +189,24 @@ def renew_busy(connection: psycopg.Connection, *, booked: int) -> int:
 
 
 def fold(connection: psycopg.Connection, account_id: int) -> Use:
-    """Take what was released, under `lock`: the caller counts it."""
+    """Delete the released rows, under `lock`; return their sum, which the caller subtracts."""
     return _use(connection, _FOLD, account_id)
 
 
 def drop_kept(connection: psycopg.Connection, account_id: int, needed: int) -> int:
-    """Drop the oldest of what ended runs of the account sent, for so many bytes; how many rows."""
+    """Delete the oldest superseded content of the account to free `needed` bytes.
+
+    Content that a run in flight may still send stays. Returns how many rows were deleted.
+    """
     params = {"account_id": account_id, "bytes": needed, "limit": _AT_ONCE}
     return run(connection, "drop_kept", params).rowcount
 
 
 def fold_page(connection: psycopg.Connection, *, after: int, limit: int) -> int | None:
-    """Give what was released back to up to `limit` accounts with ids after `after`.
+    """Credit what was released to up to `limit` accounts with ids after `after`.
 
-    The id of the last of them, each in a transaction of its own; None where there was none.
+    Each account has its own transaction. Returns the id of the last account; None if there was
+    none.
     """
     found = connection.execute(_RELEASED, {"after": after, "limit": limit}).fetchall()
     for (account_id,) in found:
@@ -208,9 +216,9 @@ def fold_page(connection: psycopg.Connection, *, after: int, limit: int) -> int 
 
 
 def recount_one(connection: psycopg.Connection, *, age: timedelta) -> tuple[int, Use] | None:
-    """Recount an account that was not recounted for so long: its id, and what was counted wrongly.
+    """Recount one account that was last recounted more than `age` ago, and correct its count.
 
-    None where there is no such account.
+    Returns its id and the counting error; None if there is no such account.
     """
     with connection.transaction():
         row = connection.execute(_DUE_FOR_RECOUNT, {"age": age}).fetchone()
@@ -229,10 +237,10 @@ def _give_back(connection: psycopg.Connection, account_id: int) -> None:
     row = connection.execute(_LOCK, {"account_id": account_id}).fetchone()
     released = fold(connection, account_id)
     if row is None:
-        # The account is gone, and what it had with it.
+        # The account was deleted, and its slots with it.
         return
     if min(released) < 0:
-        # More was kept than became free: no slot need have room for that.
+        # More was added than released, and no single slot may have room for it.
         balance(connection, account_id, Allowed(*row), drift=NOTHING.minus(released))
         return
     least = connection.execute(_MIN_ROOM, {"account_id": account_id}).fetchone()
