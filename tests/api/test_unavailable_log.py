@@ -63,7 +63,7 @@ def test_an_outage_of_the_database_is_seen_in_the_log_of_the_web(
 
     until(lambda: any(line["event"] == "request.unavailable" for line in lines()))
     line = next(line for line in lines() if line["event"] == "request.unavailable")
-    assert line["reason"] == "The database cannot be reached; try again shortly."
+    assert line["reason"] == "The database cannot be reached. Try again shortly."
     assert "refused" in line["error"]
     assert (line["method"], line["path"]) == ("POST", "/1/jobs")
     assert line["process"] == "web"

@@ -45,8 +45,8 @@ def test_a_client_is_told_what_it_is_and_nothing_of_what_waiting_does_not_mend()
         PoolTimeout("QueuePool limit"): "in use",
         psycopg.OperationalError("gone"): "cannot be reached",
         errors.LockNotAvailable("x"): "locked by another request",
-        errors.QueryCanceled("x"): "took longer",
-        errors.DeadlockDetected("x"): "collided",
+        errors.QueryCanceled("x"): "took too long",
+        errors.DeadlockDetected("x"): "conflicted with another",
     }
     for error, part in told.items():
         found = unavailable(error)

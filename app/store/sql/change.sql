@@ -1,11 +1,11 @@
 -- fragment: withdraw
--- A run that no worker holds is looked at by a scheduler at once, and no worker has to be told.
+-- A scheduler checks a run that no worker holds at once; no worker has to learn of the withdrawal.
 cancelled_at = clock_timestamp(), reason = %(reason)s, withdrawal_known = state <> 'taken',
     look_at = CASE WHEN state = 'taken' THEN look_at ELSE clock_timestamp() END
 
 -- fragment: uncancelled_runs
 -- Rows are locked in the order of their ids: transactions that lock several of them wait for one
--- another in a line, not in a circle. They are found by their job first: to have them in order, the
+-- another in one order, not in a circle. They are found by their job first: to have them in order, the
 -- planner may else read all of the primary key.
 SELECT id FROM inflight
   WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = %(job_id)s)) AND cancelled_at IS NULL
@@ -49,7 +49,7 @@ SELECT greatest(
 
 -- name: claim_overdue
 -- A firing that is due, and that no scheduler has claimed, becomes a run of the locked job's present
--- version before an update replaces that. A scheduler looks at it at once, counts it against the limits
+-- version before an update replaces it. A scheduler checks it at once, counts it against the limits
 -- of the account and notifies the workers. `send_at` is not in the past: a worker would take the run
 -- without waiting for a scheduler (untaken). Lateness is counted from the due time, but from `send_at`
 -- where a limit postponed the firing, which `reason` tells.

@@ -11,7 +11,7 @@ ON CONFLICT DO NOTHING
                                       on_failure) AS bytes
 
 -- fragment: count_kept
--- What is kept counts as stored, as its job did. Nothing is refused here for want of room.
+-- Superseded content counts as stored, as its job did. No statement fails here for lack of room.
 INSERT INTO usage_release (account_id, jobs, bytes)
   SELECT account_id, 0, -sum(bytes) FROM kept GROUP BY account_id
 
@@ -37,7 +37,7 @@ WITH kept AS (
 SELECT take_room(account_id, 0, bytes, 0) FROM kept;
 
 -- name: keep_content_anyhow
--- As keep_content, of a job that is paused: no account is kept from pausing by what it stores.
+-- As keep_content, for a job that is paused: an account at its storage limit can still pause jobs.
 WITH kept AS (
   {{insert_content}}
   {{present_version_if_fired}}
@@ -63,8 +63,8 @@ WHERE ctid = ANY (ARRAY(
   FOR UPDATE SKIP LOCKED));
 
 -- name: drop_kept
--- An account that may not store more makes room: of what its ended runs sent, the oldest goes first, as
--- much as is needed, and nothing that a run under way needs.
+-- An account at its storage limit makes room: its oldest superseded content is deleted first, as much
+-- as is needed, except content that a run in flight needs.
 DELETE FROM superseded
 WHERE ctid = ANY (ARRAY(
   SELECT place FROM (

@@ -1,5 +1,5 @@
 -- name: resume_runs
--- The runs of an account that is no longer suspended are looked at now: look_at was infinity.
+-- The runs of an account that is no longer suspended are checked now: look_at was infinity.
 UPDATE inflight SET look_at = clock_timestamp()
 WHERE id = ANY (ARRAY(SELECT id FROM inflight
                       WHERE account_id = %(account_id)s AND look_at = 'infinity'::timestamptz

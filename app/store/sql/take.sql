@@ -167,7 +167,7 @@ RETURNING i.id, i.cancelled_at IS NOT NULL AS is_withdrawn;
 -- Only the worker that holds a run parks it, and no attempt is counted. No worker holds a parked run;
 -- its token is raised, so that an earlier notification takes it no more. `planned_at` keeps the time at
 -- which its attempt was to begin. A parked run is due again at `send_at`, or when a worker unparks it
--- (unpark), whichever is earlier. A run that was cancelled is due to be looked at now. A run whose call
+-- (unpark), whichever is earlier. A run that was cancelled is due to be checked now. A run whose call
 -- was made and reached nobody is not a suspect: the process that called it is alive.
 -- A row that is locked elsewhere is passed over: its run stays with its worker (still_taken).
 WITH v AS MATERIALIZED (
