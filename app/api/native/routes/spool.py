@@ -60,9 +60,7 @@ def spool(layout: Layout, count: int, ids: Iterable[UUID], account_id: int) -> S
             "with `limit`.",
         )
     try:
-        return Spool(
-            _store_on_disk(layout, ids, account_id), partial(_unread.release, account_id)
-        )
+        return Spool(_store_on_disk(layout, ids, account_id), partial(_unread.release, account_id))
     except BaseException:
         _unread.release(account_id)
         raise
