@@ -11,6 +11,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.http import parse_options_header
 
 from app.api import dialects
+from app.api.wsgi_bridge import MAX_TARGET
 from app.domain.checks import quoted
 from app.errors import (
     AddressTooLong,
@@ -24,7 +25,6 @@ from app.errors import (
 
 MAX_DOCUMENT: Final = 64 * 1024
 MAX_LONG: Final = 4 * 1024 * 1024
-MAX_TARGET: Final = 16 * 1024
 MAX_CONTENT_TYPE: Final = 1024
 FAILURE: Final = "wakecall.body_failure"
 _KEPT: Final = "wakecall.body"

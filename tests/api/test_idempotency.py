@@ -15,7 +15,7 @@ from lxml import etree
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
-from app.api import bodies, rate
+from app.api import bodies, rate, wsgi_bridge
 from app.service import idempotency as service
 from app.service import runs as run_service
 from app.store.engine import db
@@ -387,7 +387,7 @@ def test_a_refusal_that_is_not_kept_does_not_say_so(client: FlaskClient) -> None
     ("path", "sent", "status"),
     [
         ("/1/jobs", {"data": b"x" * (bodies.MAX_DOCUMENT + 1)}, 413),
-        (f"/1/jobs/{'x' * bodies.MAX_TARGET}", {}, 414),
+        (f"/1/jobs/{'x' * wsgi_bridge.MAX_TARGET}", {}, 414),
         ("/1/jobs", {"data": b"{}", "headers": {"Content-Encoding": "gzip"}}, 415),
         ("/1/jobs?unheardOf=1", {"json": ONCE}, 400),
     ],

@@ -11,6 +11,7 @@ from flask import request
 
 from app.api import auth
 from app.api.dapr.failures import malformed, no_route
+from app.api.wsgi_bridge import MAX_TARGET
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -33,7 +34,8 @@ class Cleaned:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """The answer of the application."""
         if is_dapr_path(environ["PATH_INFO"]):
-            environ["PATH_INFO"] = unquote_to_bytes(_clean(_raw(environ))).decode("latin-1")
+            path = _clean(_raw(environ))[:MAX_TARGET]
+            environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1")
             if _ENVIRON_TOKEN in environ:
                 environ[auth.TOKEN] = environ[_ENVIRON_TOKEN]
         return self._app(environ, start_response)

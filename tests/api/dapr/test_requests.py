@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 
-from app.api import bodies
+from app.api import bodies, wsgi_bridge
 from app.service.dapr import jobs as service
 from app.store import job_names
 from tests.api.dapr.calls import APP, DUE, JOBS, add_app, schedule, told
@@ -82,7 +82,7 @@ def test_an_address_that_is_too_long_is_refused_without_a_word_of_another_api(
     assert told(answer) == (
         414,
         "ERR_ADDRESS_TOO_LONG",
-        f"The URL has more than {bodies.MAX_TARGET} characters. Shorten the URL.",
+        f"The URL has more than {wsgi_bridge.MAX_TARGET} characters. Shorten the URL.",
     )
 
 
