@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from app.api import refusals, wsgi_bridge
 from app.api.downloads import SEND_S, Downloads
@@ -29,6 +29,11 @@ THREADS: Final = 8
 # Requests with a long body that are processed at once. A parsed body may take many times its bytes
 # of memory. More at once would not be faster, because one thread at a time parses documents.
 LONG_AT_ONCE: Final = 2
+ONWARD: Final = "wakecall.onward"
+"""The name in the WSGI environment of the list for a request that another server answers; absent
+where none is passed on."""
+
+Onward = Callable[[Any], Awaitable[WsgiResponse]]
 
 
 class AsgiApp:
@@ -38,10 +43,11 @@ class AsgiApp:
     requests that need no thread, and returns None for others. A body must arrive within `body_s`
     seconds, and a client must read each slice of a long response within `send_s` seconds. One
     account uses at most `share` of the `threads`, and so do all senders without a valid key
-    together.
+    together. A route may put a request that another server is to answer into the list ONWARD of
+    its environment; `onward` then fetches that answer, for which no thread waits.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a bound or a callback each
         self,
         app: WSGIApplication,
         *,
@@ -52,8 +58,10 @@ class AsgiApp:
         share: int = THREADS // 2,
         body_s: float = BODY_S,
         send_s: float = SEND_S,
+        onward: Onward | None = None,
     ) -> None:
         self._app = app
+        self._onward = onward
         self._begin = begin
         self._end = end
         self._quick = quick
@@ -76,10 +84,15 @@ class AsgiApp:
             await wsgi_bridge.send_whole(at_once, send)
             return
         sender = environ[SENDER] = self._senders.identify(environ)
+        passed_on: list[Any] = []
+        if self._onward is not None:
+            environ[ONWARD] = passed_on
         if "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0":
             answer = await self._answer_with_body(environ, sender, receive)
         else:
             answer = await self._answer(environ, sender)
+        if self._onward is not None and passed_on:
+            answer = await self._onward(passed_on[0])
         await self._downloads.send(answer, sender.lane, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:

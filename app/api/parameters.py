@@ -33,6 +33,8 @@ class Taken:
     A parameter that asks for a dry run is refused even then. If it were ignored, the request would
     be carried out and not only checked.
     """
+    passing_on: bool = False
+    """Whether the whole query is passed on to another server, which judges it."""
     hint: str = ""
     """A sentence that is added to the remedy."""
 
@@ -47,12 +49,18 @@ _NOTHING: Final = Taken()
 
 
 def takes(
-    *once: str, many: tuple[str, ...] = (), ignoring: bool = False, hint: str = ""
+    *once: str,
+    many: tuple[str, ...] = (),
+    ignoring: bool = False,
+    passing_on: bool = False,
+    hint: str = "",
 ) -> Callable[[_View], _View]:
     """Declare the query parameters of a view, as every view must. `hint` extends the remedy."""
 
     def declare(view: _View) -> _View:
-        view.__dict__[_TAKEN] = Taken(once=once, many=many, ignoring=ignoring, hint=hint)
+        view.__dict__[_TAKEN] = Taken(
+            once=once, many=many, ignoring=ignoring, passing_on=passing_on, hint=hint
+        )
         return view
 
     return declare
@@ -72,6 +80,8 @@ def check() -> None:
     if not request.query_string:
         return
     taken: Taken = vars(current_app.view_functions[request.endpoint or ""]).get(_TAKEN, _NOTHING)
+    if taken.passing_on:
+        return
     for name, values in request.args.lists():
         if name not in taken.names and (not taken.ignoring or _is_dry_run(name)):
             raise _unknown(name, taken)

@@ -71,7 +71,7 @@ def read(transfer: Transfer, number: int, text: str) -> Reply:
         error,
         detail,
         headers,
-        transfer.body,
+        bytes(transfer.body),
         timing,
         connected,
         log_detail=log_detail,

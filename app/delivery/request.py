@@ -13,7 +13,7 @@ from app.delivery.signing import sign
 from app.domain.call_options import BODILESS, DEFAULT_OPTIONS, CallOptions
 from app.domain.completion import TOKEN_HEADER
 from app.domain.instants import format_utc
-from app.domain.run import DEPTH_HEADER
+from app.domain.run import DEPTH_HEADER, KEPT_BODY
 
 VERSION: Final = "0.1.0"
 USER_AGENT: Final = f"Wakecall/{VERSION}"
@@ -57,7 +57,7 @@ class Call(NamedTuple):
     """One request: `headers` are whole lines without line ends, `timeout` is in seconds.
 
     A Content-Type comes first. `own` are further lines, as the client wants them: they may stand
-    for what libcurl would say of itself.
+    for what libcurl would say of itself. Of the answer's body `keep` bytes come back.
     """
 
     url: str
@@ -66,6 +66,7 @@ class Call(NamedTuple):
     timeout: float = TIMEOUT
     method: str = "POST"
     own: tuple[str, ...] = ()
+    keep: int = KEPT_BODY
 
 
 def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:

@@ -14,11 +14,12 @@ import pycurl
 from app.delivery.guard import Pin
 from app.delivery.request import USER_AGENT, Call
 from app.domain.call_options import BODILESS
-from app.domain.run import KEPT_BODY, Reply
+from app.domain.run import Reply
 from app.domain.target import split
 
 MAX_BODY: Final = 64 * 1024
-"""Bytes of an answer's body that are read; then the connection is closed."""
+"""Bytes of an answer's body that are read, or as many as are kept where those are more; then the
+connection is closed."""
 
 MAX_HEADER_LINES: Final = 100
 """Lines of all header sections of an answer, interim answers included."""
@@ -55,6 +56,7 @@ class Transfer:
         "_connect_within",
         "_denial",
         "_header_bytes",
+        "_keep",
         "_method",
         "_nobody",
         "_on_fresh",
@@ -101,6 +103,7 @@ class Transfer:
         self._url = ""
         self._method = "POST"
         self._nobody = False
+        self._keep = 0
         self._connect_to: tuple[str, ...] = ()
         self._within = 0.0
         self._connect_within = 0.0
@@ -114,7 +117,7 @@ class Transfer:
         take the URL or a header.
         """
         curl = self.curl
-        url, headers, body, _, method, own = self.call
+        url, headers, body, _, method, own, self._keep = self.call
         if url != self._url:
             curl.setopt(pycurl.URL, url)
             # libcurl rewrites escapes such as %2f in a path; the receiver gets them as booked.
@@ -150,7 +153,7 @@ class Transfer:
             # This makes it a POST again, too. The bytes are referred to, not copied.
             curl.setopt(pycurl.POSTFIELDS, body)
         self.lines: list[bytes] = []
-        self.body = b""
+        self.body = bytearray()
         self.denied: str | None = None
         self.unopened: str | None = None
         self.opened = self.excess = self.too_many_headers = False
@@ -231,10 +234,10 @@ class Transfer:
 
     def _on_body(self, chunk: bytes) -> int | None:
         self._body_bytes += len(chunk)
-        missing = KEPT_BODY - len(self.body)
+        missing = self._keep - len(self.body)
         if missing > 0:
             self.body += chunk[:missing]
-        if self._body_bytes > MAX_BODY:
+        if self._body_bytes > max(MAX_BODY, self._keep):
             self.excess = True
             return _REFUSE
         return None

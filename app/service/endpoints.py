@@ -77,12 +77,17 @@ def judge(context: Context, url: str) -> None:
 
 def get(context: Context, account: Account, dialect: Dialect, name: str) -> Endpoint:
     """Return the endpoint with this name. Raises NotFound."""
+    return _endpoint(find_stored(context, account, dialect, name))
+
+
+def find_stored(context: Context, account: Account, dialect: Dialect, name: str) -> store.Stored:
+    """Return the endpoint with this name as it is stored, its token sealed. Raises NotFound."""
     _check_possible(dialect, name)
     with context.database.transaction() as connection:
         found = store.find(connection, account.id, dialect, name)
     if found is None:
         raise _unknown(dialect, name)
-    return _endpoint(found)
+    return found
 
 
 def list_endpoints(

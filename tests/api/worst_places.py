@@ -112,6 +112,17 @@ PLACES: dict[str, Place] = {
         worst=(repeated("//a"), repeated("/"), repeated("/", "/a", "b")),
         patterns=("api.dapr.addresses._SLASHES",),
     ),
+    "the path of an invocation": Place(
+        read=addresses._INVOKED.fullmatch,
+        worst=(
+            repeated("/"),
+            repeated("/", "/v1.0/invoke", "a"),
+            repeated("/", "/v1.0/invoke/a", "method"),
+            repeated("/method", "/v1.0/invoke/a"),
+            repeated("/\n", "/v1.0/invoke/a/method"),
+        ),
+        patterns=("api.dapr.addresses._INVOKED",),
+    ),
     "a path form": Place(
         read=lambda path: request_path.read_booking(path, b""),
         worst=(

@@ -23,6 +23,9 @@ _ENVIRON_TOKEN: Final = "HTTP_DAPR_API_TOKEN"  # noqa: S105 - the same, as WSGI 
 _SLASHES: Final = re.compile(r"/{2,}")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PARTS: Final = 3
+_INVOKED: Final = re.compile(
+    r"/+v1\.0/+invoke/+(?P<app>[^/]+)/+method(?:/+(?P<path>.*))?", re.DOTALL
+)
 
 
 class Cleaned:
@@ -62,6 +65,23 @@ def job_name() -> str:
         return unquote_to_bytes(raw.replace("+", " ").encode("latin-1")).decode()
     except UnicodeDecodeError:
         raise malformed("the name in the path is not UTF-8") from None
+
+
+def invoked() -> tuple[str, str]:
+    """The app id in the path of a service invocation, and the path and query below it, encoded.
+
+    Raises the errors of `no_route` and `malformed`.
+    """
+    found = _INVOKED.fullmatch(_raw(request.environ))
+    if found is None:
+        raise no_route()
+    try:
+        app_id = unquote_to_bytes(found["app"].encode("latin-1")).decode()
+    except UnicodeDecodeError:
+        raise malformed("the app id in the path is not UTF-8") from None
+    query = request.environ.get("QUERY_STRING")
+    path = found["path"] or ""
+    return app_id, f"{path}?{query}" if query else path
 
 
 def _raw(environ: WSGIEnvironment) -> str:

@@ -10,7 +10,7 @@ from app.api.dialects import ApiDialect
 from app.domain.job import Dialect
 from app.service.dapr import apps
 
-LONG_PATHS: Final = re.compile(r"/+v1\.0[^/]*/+jobs/.*", re.DOTALL)
+LONG_PATHS: Final = re.compile(r"/+v1\.0[^/]*/+(?:jobs|invoke)/.*", re.DOTALL)
 
 DIALECT: Final = ApiDialect(
     dialect=Dialect.DAPR,

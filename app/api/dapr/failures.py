@@ -54,6 +54,7 @@ _APP_AND_NAMESPACE: Final = ("appID", "namespace")
 _BODY_READ: Final = Failure(status=400, code="ERR_BODY_READ")
 _MALFORMED: Final = Failure(status=400, code="ERR_MALFORMED_REQUEST")
 _DIRECT_INVOKE: Final = Failure(status=404, code="ERR_DIRECT_INVOKE")
+_NOT_INVOKED: Final = Failure(status=500, code="ERR_DIRECT_INVOKE")
 _APP_ID: Final = Failure(status=400, code="ERR_APP_ID")
 _NAME_IN_BODY: Final = Failure(status=400, code="DAPR_SCHEDULER_JOB_NAME", details=("appID",))
 _NAME_EMPTY: Final = Failure(
@@ -70,6 +71,11 @@ def no_route() -> DaprError:
         _DIRECT_INVOKE,
         "failed getting app id either from the URL path or the header dapr-app-id",
     )
+
+
+def not_invoked(app_id: str, why: str) -> DaprError:
+    """The app of a service invocation is not configured, or gives no answer."""
+    return DaprError(_NOT_INVOKED, f"failed to invoke, id: {app_id}, err: {why}")
 
 
 def malformed(what: str) -> DaprError:
@@ -144,6 +150,11 @@ def _in_words(error: errors.WakecallError) -> str:
         return error.message
     member = f"{error.member}: " if error.member else ""
     return f"{member}{error.message} {error.remedy}".rstrip()
+
+
+def write(error: DaprError) -> bytes:
+    """The document of an error without details."""
+    return orjson.dumps({"errorCode": error.failure.code, "message": printable(error.message)})
 
 
 def _answer(failure: Failure, message: str, headers: Mapping[str, str]) -> Response:

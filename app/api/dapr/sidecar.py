@@ -20,9 +20,11 @@ from app.api import embedded, web_process
 from app.api.asgi import THREADS, AsgiApp
 from app.api.auth import BOUND, Bound
 from app.api.context import current_context
+from app.api.dapr import invocations
 from app.domain.account import Account
 from app.domain.checks import quoted
 from app.errors import InvalidMember, Misconfigured, NotFound
+from app.invoker import Invoker
 from app.service import accounts, endpoints
 from app.service.dapr import apps as dapr_apps
 
@@ -109,11 +111,21 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
     """
     addresses = [address for address in _LOOPBACK if _is_free(address, port)]
     application = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
+    application.register_blueprint(invocations.invocation_routes)
     level = current_context().settings.log_level
     begin = partial(web_process.start, level, name="sidecar")
-    # The only account may use all threads.
-    asgi = AsgiApp(_BoundApplication(application, bound), begin=begin, share=THREADS, body_s=BODY_S)
+    invoker = Invoker(
+        allow=current_context().settings.allow_targets, deny=current_context().settings.deny_targets
+    )
+    asgi = AsgiApp(
+        _BoundApplication(application, bound),
+        begin=begin,
+        share=THREADS,  # the only account may use all threads
+        body_s=BODY_S,
+        onward=partial(invocations.pass_on, invoker.invoke),
+    )
     asyncio.run(_serve(asgi, addresses, port, ready))
+    invoker.close()
     # os._exit: a server thread that needs the interpreter during its teardown would abort.
     with suppress(OSError):
         sys.stdout.flush()

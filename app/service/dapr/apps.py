@@ -7,6 +7,7 @@ from typing import Final
 
 from app.domain.account import Account, Caller
 from app.domain.checks import quoted
+from app.domain.dapr.invocation import Callee
 from app.domain.endpoint import MAX_NAME, Endpoint
 from app.domain.job import Dialect
 from app.errors import InvalidMember
@@ -74,6 +75,17 @@ def list_page(
 def delete(context: Context, account: Account, app_id: str) -> None:
     """Delete an app that has no jobs. Raises NotFound, Conflict."""
     endpoints.delete(context, account, Dialect.DAPR, app_id, unused=True)
+
+
+def callee(context: Context, account: Account, app_id: str) -> Callee:
+    """The app of that id as another app of the account may invoke it. Raises NotFound.
+
+    Raises Misconfigured where its token cannot be decrypted.
+    """
+    found = endpoints.find_stored(context, account, Dialect.DAPR, app_id)
+    sealed = found.sealed_token
+    token = None if sealed is None else context.secret_box.open(sealed)
+    return Callee(app_id=app_id, url=found.url, token=token)
 
 
 def find_app(context: Context, caller: Caller, named: str | None) -> str:

@@ -1,0 +1,70 @@
+"""Invocation: a request that a sidecar passes on to another app (Dapr's service invocation)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from app.domain.call_options import MAX_TIMEOUT
+
+METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+TIMEOUT_S: Final = MAX_TIMEOUT
+"""Seconds for the whole call of the other app, as for the call of a job."""
+
+MAX_ANSWER: Final = 4 * 1024 * 1024
+"""Bytes of the other app's answer, as many as a request may have."""
+
+# RFC 9110, 7.6.1: fields that are for the next hop alone; and what the client of this hop makes.
+_OF_THE_HOP: Final = frozenset(
+    {
+        *("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"),
+        *("upgrade", "proxy-authenticate", "proxy-authorization"),
+        *("host", "content-length", "content-type", "accept-encoding", "expect"),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Callee:
+    """An app that may be invoked: its URL, and the token by which it knows its sidecar."""
+
+    app_id: str
+    url: str
+    token: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Invocation:
+    """One request for an app; `target` is its path and query, still encoded, without a slash."""
+
+    callee: Callee
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    content_type: str | None = None
+    body: bytes = b""
+
+    @property
+    def url(self) -> str:
+        """Where the request goes."""
+        return f"{self.callee.url.rstrip('/')}/{self.target}"
+
+
+def passed_on(
+    headers: Iterable[tuple[str, str]], *, without: Iterable[str] = ()
+) -> tuple[tuple[str, str], ...]:
+    """Of a request's fields those that are for the app: not of the hop, nor in `without`.
+
+    A field that `Connection` names is of the hop, too. A value of more than visible ASCII cannot
+    be sent, and is left out.
+    """
+    given = [(name, value) for name, value in headers if value.isascii() and value.isprintable()]
+    named = {
+        each.strip().lower()
+        for name, value in given
+        if name.lower() == "connection"
+        for each in value.split(",")
+    }
+    left_out = _OF_THE_HOP | named | {name.lower() for name in without}
+    return tuple((name, value) for name, value in given if name.lower() not in left_out)

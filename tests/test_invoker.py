@@ -1,0 +1,80 @@
+"""The invoker: one call of an app for each invocation, within its bounds, past the guard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_network
+
+import pytest
+
+from app.domain.dapr.invocation import MAX_ANSWER, Callee, Invocation
+from app.domain.run import Reply
+from app.invoker import Invoker
+from tests.ports import free_port
+from tests.receiver import PATIENCE, Receiver, answer, hang
+
+LOOPBACK = (ip_network("127.0.0.1/32"),)
+
+
+@pytest.fixture
+def app() -> Iterator[Receiver]:
+    with Receiver(answer(200)) as made:
+        yield made
+
+
+@pytest.fixture
+def invoker() -> Iterator[Invoker]:
+    made = Invoker(allow=LOOPBACK, at_once=2)
+    yield made
+    made.close()
+
+
+def invocation(url: str, body: bytes = b"", **given: str) -> Invocation:
+    callee = Callee(app_id="films", url=url, token=given.pop("token", None))
+    return Invocation(callee=callee, method="POST", target="a/b?c=d", body=body, **given)  # type: ignore[arg-type] # texts alone
+
+
+def found(invoker: Invoker, wanted: Invocation) -> Reply:
+    return invoker.invoke(wanted).result(PATIENCE)
+
+
+def test_the_request_and_its_answer_come_through_whole(app: Receiver, invoker: Invoker) -> None:
+    long = bytes(range(256)) * (MAX_ANSWER // 256)
+    app.default = answer(418, (("Content-Type", "a/b"),), long)
+    reply = found(invoker, invocation(app.url(), long, content_type="c/d", token="hush"))
+    assert (reply.status, reply.body) == (418, long)
+    assert ("Content-Type", "a/b") in reply.headers
+    (request,) = app.requests
+    assert (request.method, request.target, request.body) == ("POST", "/a/b?c=d", long)
+    assert request.header("content-type") == "c/d"
+    assert request.header("dapr-api-token") == "hush"
+
+
+def test_nothing_is_said_of_a_type_that_was_not_given(app: Receiver, invoker: Invoker) -> None:
+    assert found(invoker, invocation(app.url(), b"x")).status == 200
+    assert app.requests[0].header("content-type") is None
+    assert app.requests[0].header("dapr-api-token") is None
+
+
+def test_an_answer_that_is_too_long_is_an_error(app: Receiver, invoker: Invoker) -> None:
+    app.default = answer(200, (), b"x" * (MAX_ANSWER + 1))
+    assert found(invoker, invocation(app.url())).error == "answer-too-large"
+    app.default = answer(200)
+    assert found(invoker, invocation(app.url())).status == 200
+
+
+def test_an_app_that_is_away_or_denied_is_an_error(app: Receiver, invoker: Invoker) -> None:
+    away = invocation(f"http://127.0.0.1:{free_port()}")
+    assert found(invoker, away).error == "connect-failed"
+    assert found(invoker, invocation(app.url(host="127.0.0.2"))).error == "denied-address"
+    assert app.requests == []
+
+
+def test_no_more_calls_are_under_way_than_may_be(app: Receiver) -> None:
+    app.default = hang
+    invoker = Invoker(allow=LOOPBACK, at_once=2)
+    waiting = [invoker.invoke(invocation(app.url())) for _ in range(2)]
+    app.wait_for(2)
+    assert found(invoker, invocation(app.url())).error == "too-many-calls"
+    invoker.close()
+    assert {each.result(PATIENCE).error for each in waiting} == {"aborted"}
