@@ -65,6 +65,11 @@ format: ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: protos
+protos: ## Generate the modules of the .proto files
+	@$(DEVELOP)
+	$(BIN)/python -m grpc_tools.protoc --proto_path=. --python_out=. --pyi_out=. app/protos/*.proto
+
 .PHONY: lock
 lock: ## Lock the dependencies of pyproject.toml (needs uv); UPGRADE=--upgrade takes the newest
 	@command -v uv >/dev/null || { echo "wakecall: make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 MAX_NAME: Final = 256
 MAX_TOKEN: Final = 1024
+
+
+class AppProtocol(StrEnum):
+    """How an endpoint is called; a Fusion runner always over HTTP."""
+
+    HTTP = "http"
+    GRPC = "grpc"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,3 +27,4 @@ class Endpoint:
     name: str
     url: str
     has_token: bool
+    protocol: AppProtocol = AppProtocol.HTTP

@@ -39,6 +39,8 @@ class Booking:
     content_type: str | None = None
     data: bytes | None = None
     """The payload, delivered byte for byte; None if none was given."""
+    type_url: str | None = None
+    """Set where `data` is the value of a google.protobuf.Any, booked over gRPC; empty for none."""
     enabled: bool = True
     name: str | None = None
     """Unique among the account's jobs of one dialect and endpoint."""

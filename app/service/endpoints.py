@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from app.domain.account import Account
 from app.domain.call_options import check_value
 from app.domain.checks import quoted
-from app.domain.endpoint import MAX_NAME, MAX_TOKEN, Endpoint
+from app.domain.endpoint import MAX_NAME, MAX_TOKEN, AppProtocol, Endpoint
 from app.domain.job import Dialect
 from app.domain.limits import DAPR_APPS
 from app.domain.target import judge_url
@@ -33,11 +33,12 @@ def put(
     url: str,
     token: str | None,
     keep_token: bool = False,
+    protocol: AppProtocol = AppProtocol.HTTP,
 ) -> tuple[Endpoint, bool]:
     """Create or replace an endpoint; return it, and whether it was created.
 
-    Existing jobs use the new URL from their next call on. With `keep_token` the stored token is
-    kept. Raises InvalidMember, LimitReached.
+    Existing jobs use the new URL and protocol from their next call on. With `keep_token` the stored
+    token is kept. Raises InvalidMember, LimitReached.
     """
     if not _is_name(name):
         raise InvalidMember(
@@ -62,11 +63,20 @@ def put(
         if keep_token:
             sealed = _kept_token(store.find(connection, account.id, dialect, name), url)
         used = store.count(connection, account.id, dialect)
-        created = store.put(connection, account.id, dialect, name, url=url, sealed_token=sealed)
+        created = store.put(
+            connection,
+            account.id,
+            dialect,
+            name,
+            url=url,
+            sealed_token=sealed,
+            protocol=protocol,
+        )
         # Fusion runners need no limit: there is at most one of each type.
         if created and dialect is Dialect.DAPR:
             limits.refuse_more(context, account, DAPR_APPS, used)
-    return Endpoint(name=name, url=url, has_token=sealed is not None), created
+    endpoint = Endpoint(name=name, url=url, has_token=sealed is not None, protocol=protocol)
+    return endpoint, created
 
 
 def judge(context: Context, url: str) -> None:
@@ -168,7 +178,12 @@ def _check_unused(connection: Connection, account: Account, dialect: Dialect, na
 
 
 def _endpoint(stored: store.Stored) -> Endpoint:
-    return Endpoint(name=stored.name, url=stored.url, has_token=stored.sealed_token is not None)
+    return Endpoint(
+        name=stored.name,
+        url=stored.url,
+        has_token=stored.sealed_token is not None,
+        protocol=stored.protocol,
+    )
 
 
 def _unknown(dialect: Dialect, name: str) -> NotFound:

@@ -8,6 +8,7 @@ import psycopg
 from sqlalchemy import Connection, Row, Select, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from app.domain.endpoint import AppProtocol
 from app.domain.job import Dialect
 from app.store.queries import run
 from app.store.tables import endpoint
@@ -26,6 +27,7 @@ class Stored(NamedTuple):
     name: str
     url: str
     sealed_token: bytes | None
+    protocol: AppProtocol
 
 
 def put(
@@ -36,9 +38,10 @@ def put(
     *,
     url: str,
     sealed_token: bytes | None,
+    protocol: AppProtocol,
 ) -> bool:
-    """Store it, or give the one of that name another URL and token; whether it is new."""
-    values = {"url": url, "sealed_token": sealed_token}
+    """Store it, or give the one of that name this URL, token and protocol; whether it is new."""
+    values = {"url": url, "sealed_token": sealed_token, "protocol": str(protocol)}
     query = (
         insert(endpoint)
         .values(account_id=account_id, dialect=dialect, name=name, **values)
@@ -110,15 +113,17 @@ def jobs_at(
     return counted
 
 
-def _of(account_id: int, dialect: Dialect) -> Select[tuple[str, str, bytes | None]]:
-    return select(endpoint.c.name, endpoint.c.url, endpoint.c.sealed_token).where(
+def _of(account_id: int, dialect: Dialect) -> Select[tuple[str, str, bytes | None, str]]:
+    columns = (endpoint.c.name, endpoint.c.url, endpoint.c.sealed_token, endpoint.c.protocol)
+    return select(*columns).where(
         endpoint.c.account_id == account_id, endpoint.c.dialect == dialect
     )
 
 
-def _stored(row: Row[tuple[str, str, bytes | None]]) -> Stored:
+def _stored(row: Row[tuple[str, str, bytes | None, str]]) -> Stored:
     return Stored(
         name=row.name,
         url=row.url,
         sealed_token=None if row.sealed_token is None else bytes(row.sealed_token),
+        protocol=AppProtocol(row.protocol),
     )

@@ -34,6 +34,7 @@ from tests.factories import book, one
         ("misfire_window", "'NaN'"),
         ("on_success", "''"),
         ("on_failure", "repeat('x', 2049)"),
+        ("type_url", "''"),
     ],
 )
 def test_what_is_out_of_bounds_cannot_be_stored(

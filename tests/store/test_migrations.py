@@ -75,6 +75,11 @@ INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, stat
 VALUES (gen_random_uuid(), gen_random_uuid(), 1, 1, 'scheduled', now(), 0, 'dead', 1, now())
 """
 
+BOOKED_BY_AN_EARLIER_RELEASE = """
+INSERT INTO job (id, account_id, version, url, data, trigger, enabled)
+VALUES (gen_random_uuid(), %s, 1, %s, %s, '{"kind": "at", "at": "2100-01-01T00:00:00Z"}', true)
+"""
+
 
 @contextmanager
 def in_app(database: str) -> Iterator[None]:
@@ -275,7 +280,7 @@ def test_what_was_stored_before_is_counted_and_what_is_stored_meanwhile(database
         accounts = [add_account(connection, name) for name in ("a", "b", "c")]
         downgrade(directory=FOLDER, revision="0022")
         for account_id in (accounts[0], accounts[0], accounts[1]):
-            book(connection, account_id, due_in=60)
+            connection.execute(BOOKED_BY_AN_EARLIER_RELEASE, (account_id, URL, b"payload"))
         connection.execute(
             "INSERT INTO kept_answer (account_id, key, fingerprint, status, headers, body, sealed)"
             " VALUES (%s, 'key', sha256(''), 201, '[]', 'body', false)",
@@ -292,7 +297,7 @@ def test_what_was_stored_before_is_counted_and_what_is_stored_meanwhile(database
         # As where it was interrupted after the triggers were made: what they count meanwhile is
         # not counted twice.
         connection.execute("UPDATE alembic_version SET version_num = '0022'")
-        book(connection, accounts[2], due_in=60)
+        connection.execute(BOOKED_BY_AN_EARLIER_RELEASE, (accounts[2], URL, b"payload"))
         connection.execute("DELETE FROM job WHERE account_id = %s", (accounts[1],))
         upgrade(directory=FOLDER)
 

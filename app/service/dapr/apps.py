@@ -8,7 +8,7 @@ from typing import Final
 from app.domain.account import Account, Caller
 from app.domain.checks import quoted
 from app.domain.dapr.invocation import Callee
-from app.domain.endpoint import MAX_NAME, Endpoint
+from app.domain.endpoint import MAX_NAME, AppProtocol, Endpoint
 from app.domain.job import Dialect
 from app.errors import InvalidMember
 from app.service import endpoints
@@ -29,6 +29,7 @@ def put(
     url: str,
     token: str | None,
     keep_token: bool = False,
+    protocol: AppProtocol = AppProtocol.HTTP,
 ) -> tuple[Endpoint, bool]:
     """Create or replace an app; True where it is new.
 
@@ -42,7 +43,14 @@ def put(
             "beginning and ending in a letter or digit.",
         )
     return endpoints.put(
-        context, account, Dialect.DAPR, app_id, url=url, token=token, keep_token=keep_token
+        context,
+        account,
+        Dialect.DAPR,
+        app_id,
+        url=url,
+        token=token,
+        keep_token=keep_token,
+        protocol=protocol,
     )
 
 

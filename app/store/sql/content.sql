@@ -1,9 +1,9 @@
 -- fragment: insert_content
 INSERT INTO superseded
     (job_id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-     endpoint, depth, account_id)
+     endpoint, depth, account_id, type_url)
   SELECT id, version, url, signature, content_type, data, manner, on_success, on_failure, dialect,
-         endpoint, depth, account_id
+         endpoint, depth, account_id, type_url
 
 -- fragment: returning_bytes
 ON CONFLICT DO NOTHING

@@ -76,6 +76,7 @@ endpoint = Table(
     Column("url", Text, nullable=False),
     Column("sealed_token", LargeBinary),
     Column("updated_at", INSTANT, nullable=False, server_default=NOW),
+    Column("protocol", Text, nullable=False, server_default="http"),
 )
 
 kept_answer = Table(

@@ -47,6 +47,7 @@ job = Table(
     Column("endpoint", Text, nullable=False, server_default=""),
     Column("written", JSONB(none_as_null=True)),
     Column("depth", SmallInteger, nullable=False, server_default=text("0")),
+    Column("type_url", Text),
     Index("job_account", "account_id", "id", unique=True),
     Index(
         "job_name",
@@ -123,6 +124,7 @@ superseded = Table(
     Column("endpoint", Text, nullable=False, server_default=""),
     Column("depth", SmallInteger, nullable=False, server_default=text("0")),
     Column("account_id", BigInteger),
+    Column("type_url", Text),
     Index("superseded_age", "superseded_at"),
     Index(
         "superseded_account",
