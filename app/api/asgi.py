@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from app.api import refusals, wsgi_bridge
+from app.api import dialects, refusals, wsgi_bridge
 from app.api.downloads import SEND_S, Downloads
 from app.api.fair_gate import FairGate, GateRefused
 from app.api.senders import SENDER, Sender, Senders
@@ -29,6 +29,9 @@ THREADS: Final = 8
 # Requests with a long body that are processed at once. A parsed body may take many times its bytes
 # of memory. More at once would not be faster, because one thread at a time parses documents.
 LONG_AT_ONCE: Final = 2
+# Of the lists that an account asks for, how many are made at once. Making a long one keeps the
+# interpreter busy for a tenth of a second, during which the requests of others share it.
+LISTS_AT_ONCE: Final = 1
 ONWARD: Final = "wakecall.onward"
 """The name in the WSGI environment of the list for a request that another server answers; absent
 where none is passed on."""
@@ -69,6 +72,7 @@ class AsgiApp:
         self._threads = ThreadPoolExecutor(threads + 1, thread_name_prefix="request")
         self._gate = FairGate(threads, share)
         self._long = FairGate(LONG_AT_ONCE, LONG_AT_ONCE)
+        self._lists = FairGate(threads, LISTS_AT_ONCE)
         self._senders = Senders()
         self._uploads = Uploads(body_s=body_s)
         self._downloads = Downloads(send_s=send_s)
@@ -133,13 +137,25 @@ class AsgiApp:
             refusal = refusals.unread(self._downloads.unread.held(sender.lane))
         else:
             try:
-                # Requests with a long body wait for one of their few slots first, then for a slot
-                # of the account's requests.
-                async with self._long.slot(sender.lane) if long else nullcontext():
+                # These wait for one of their few slots first, then for a slot of the account's
+                # requests.
+                async with self._slow_slot(environ, sender, long=long):
                     return await self._run(environ, sender, (sender.member, long))
             except GateRefused as refused:
                 refusal = refusals.concurrent(refused)
         return await self._call(refusals.refused(environ, refusal))
+
+    def _slow_slot(
+        self, environ: Message, sender: Sender, *, long: bool
+    ) -> AbstractAsyncContextManager[None]:
+        """A slot for a request with a long body, or for a list; others need none."""
+        if long:
+            return self._long.slot(sender.lane)
+        # A request of an unknown sender waits for no list of another one.
+        is_list = dialects.is_list(environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        if is_list and sender.account is not None:
+            return self._lists.slot(sender.lane)
+        return nullcontext()
 
     async def _run(self, environ: Message, sender: Sender, member: Hashable) -> WsgiResponse:
         async with self._gate.slot(sender.lane, member, share=sender.max_concurrent):

@@ -29,6 +29,8 @@ class ApiDialect:
     """The remedy for a URL of the dialect that is too long."""
     long_bodies: re.Pattern[str] | None = None
     """The paths (a full match) whose POST may have a long body."""
+    lists: re.Pattern[str] | None = None
+    """The paths (a full match) whose GET answers with a list, which may be long."""
     key_header: str | None = None
     """The dialect's own header for an API key, besides those of all dialects."""
     app_header: str | None = None
@@ -65,6 +67,13 @@ def takes_long_body(path: str) -> bool:
     return any(
         each.long_bodies is not None and each.long_bodies.fullmatch(path)
         for each in _REGISTERED.values()
+    )
+
+
+def is_list(method: str, path: str) -> bool:
+    """Whether a request asks for a list, which may be long."""
+    return method in {"GET", "HEAD"} and any(
+        each.lists is not None and each.lists.fullmatch(path) for each in _REGISTERED.values()
     )
 
 

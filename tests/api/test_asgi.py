@@ -20,7 +20,7 @@ from app.api.uploads import (
     MAX_DRAINED_UNKNOWN,
     MAX_LONG_BODIES,
 )
-from tests.api.exchange import Exchange, Message, application, chunk, scope_of
+from tests.api.exchange import KEYS, Exchange, Message, application, chunk, scope_of
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
@@ -273,6 +273,52 @@ def test_few_long_bodies_are_answered_at_once_and_short_ones_go_past_them() -> N
 
     assert len(answered) == THREADS + 1
     assert max(under_way) == LONG_AT_ONCE
+
+
+def test_an_account_gets_its_lists_one_after_the_other_and_other_requests_go_past_them() -> None:
+    inside = threading.Semaphore(0)
+    leave = threading.Event()
+    under_way: list[str] = []
+    most: list[int] = []
+
+    def app(environ: Message, start_response: StartResponse) -> Iterable[bytes]:
+        account = environ["HTTP_ACCOUNT"]
+        senders.note(environ, int(account), None)
+        if environ["PATH_INFO"] == "/1/runs":
+            under_way.append(account)
+            most.append(under_way.count(account))
+            inside.release()
+            assert leave.wait(30)
+            under_way.remove(account)
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    asgi = AsgiApp(app)
+    answered: list[str] = []
+
+    async def ask(path: str, account: str) -> None:
+        async def send(_message: Message) -> None:
+            """Nobody reads it."""
+
+        scope = scope_of("GET", x_api_key=KEYS[account], account=account)
+        await asgi({**scope, "raw_path": path.encode()}, Exchange().receive, send)
+        answered.append(path)
+
+    async def crowd() -> None:
+        for account in KEYS:
+            await ask("/1/account", account)
+        lists = [asyncio.create_task(ask("/1/runs", each)) for each in "111122"]
+        for _ in KEYS:
+            await asyncio.to_thread(inside.acquire, timeout=30)
+        await ask("/1/account", "1")
+        assert answered == ["/1/account"] * 3
+        leave.set()
+        await asyncio.gather(*lists)
+
+    asyncio.run(crowd())
+
+    assert len(answered) == 3 + 6
+    assert max(most) == 1
 
 
 def test_the_process_begins_and_ends_with_the_server() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from app.api.dialects import ApiDialect
 from app.domain.job import Dialect
+
+_LISTS: Final = re.compile(r"/api/(?:apps/[^/]+/)?(?:jobs|tasks|jobs/[^/]+/history)")
 
 
 def _covers(path: str) -> bool:
@@ -19,5 +22,6 @@ DIALECT: Final = ApiDialect(
         "Fusion's paths are /api/jobs/<type>:<id>, with /history, /schedule or /actions after "
         "it, and /api/tasks/<id>; /apps/<app> may stand after /api. None ends in a slash."
     ),
+    lists=_LISTS,
     changed_by="PUT /api/jobs/<resource>/schedule, or PUT /api/tasks/<id>, changes it",
 )

@@ -9,6 +9,9 @@ from app.api.dialects import ApiDialect
 from app.domain.job import Dialect
 
 LONG_PATHS: Final = re.compile(r"/1/jobs/bulk")
+_LISTS: Final = re.compile(
+    r"/1/(?:jobs|runs|dapr-apps|fusion-runners|jobs/[^/]+/runs|runs/[^/]+/attempts)"
+)
 _JOBS: Final = re.compile(r"/1/jobs(?:/|$)")
 
 DIALECT: Final = ApiDialect(
@@ -21,4 +24,5 @@ DIALECT: Final = ApiDialect(
     # A job can be booked by an address alone, which holds its callback.
     address_remedy="POST the job as a document to /1/jobs.",
     long_bodies=LONG_PATHS,
+    lists=_LISTS,
 )
