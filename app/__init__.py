@@ -1,4 +1,4 @@
-"""Wakecall: a wake-up-call service for applications. Here, and only here, it is put together."""
+"""Wakecall: a wake-up-call service for applications. `create_app` assembles the web application."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ dialects.register(native_dialect.DIALECT, dapr_dialect.DIALECT, fusion_dialect.D
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The web application; settings are read from the environment unless they are given.
+    """Assemble the web application; raises Misconfigured.
 
-    Raises Misconfigured.
+    The settings are read from the environment unless they are given.
     """
     if settings is None:
         settings = load(os.environ)
@@ -75,14 +75,14 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _name() -> None:
-    """Give the request the id under which its failure would be logged."""
+    """Give the request the id that a log line about its failure has."""
     g.request_id = secrets.token_hex(8)
 
 
 def _mark(response: Response) -> Response:
-    """What every answer carries; ids and times go here, so that equal errors have equal bodies."""
+    """Set the headers of every response. The id is one, so that equal errors have equal bodies."""
     caching.mark(response)
-    # A body is what its Content-Type says, never what a browser makes of its bytes.
+    # Browsers must not guess another type from the bytes of a body.
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Request-Id"] = g.request_id
     if response.status_code == HTTPStatus.NO_CONTENT:

@@ -1,4 +1,4 @@
-"""Account commands: an account suspended, resumed and deleted, from the operator's command line."""
+"""Account commands: the operator's commands that suspend, resume and delete an account."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.service import account_lifecycle
 
 
 def install() -> None:
-    """Offer the commands as `flask --app wsgi account …`."""
+    """Add the commands to `flask --app wsgi account`."""
     for command in (suspend_account, resume_account, delete_account):
         account.add_command(command)
 
@@ -23,7 +23,7 @@ def install() -> None:
 @with_appcontext
 @report_errors
 def suspend_account(name: str) -> None:
-    """Let account NAME only read: no call is made for it, and nothing is lost, until it resumes."""
+    """Suspend account NAME: it can only read, and no calls are made. Nothing is deleted."""
     account_lifecycle.suspend(current_context(), name)
 
 
@@ -32,7 +32,7 @@ def suspend_account(name: str) -> None:
 @with_appcontext
 @report_errors
 def resume_account(name: str) -> None:
-    """Let account NAME go on; what it missed is called, or not, as its jobs say."""
+    """Resume account NAME; its jobs' misfire policies decide which missed calls are made."""
     account_lifecycle.resume(current_context(), name, progress("freed"))
 
 
@@ -42,11 +42,13 @@ def resume_account(name: str) -> None:
 @with_appcontext
 @report_errors
 def delete_account(name: str, *, yes: bool) -> None:
-    """Delete account NAME with its keys, jobs, runs, history, secrets and apps, for good."""
+    """Delete account NAME with its keys, jobs, runs, history, secrets and apps, permanently."""
     if not yes:
-        click.confirm(f"Delete the account {name} and all that it has, for good?", abort=True)
+        click.confirm(
+            f"Delete the account {name} with all of its data? This cannot be undone.", abort=True
+        )
     try:
         account_lifecycle.delete(current_context(), name, progress("deleted"))
     except NotFound:
-        # Also what a second run of a script comes to.
+        # Not an error, so that a script can be run twice.
         click.echo(f"There is no account {name!r}.", err=True)

@@ -1,4 +1,4 @@
-"""Progress of commands: how far a long command has come, told on standard error."""
+"""Progress of commands: a line on standard error every two seconds of a long command."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Final
 
 import click
 
-_TELL_EVERY_S: Final = 2.0
+_INTERVAL_S: Final = 2.0
 
 _NAMES: Final = {
     "job": "jobs",
     "inflight": "runs under way",
     "run": "runs of history",
-    "kept_answer": "kept answers",
+    "kept_answer": "kept responses",
 }
 
 
 def progress(doing: str) -> Callable[[Counter[str]], None]:
-    """A function that tells every two seconds how far a long command has come."""
-    told_at = time.monotonic()
+    """Return a function that prints the progress of a long command, every two seconds."""
+    printed_at = time.monotonic()
 
-    def tell(done: Counter[str]) -> None:
-        nonlocal told_at
-        if time.monotonic() - told_at < _TELL_EVERY_S:
+    def show(done: Counter[str]) -> None:
+        nonlocal printed_at
+        if time.monotonic() - printed_at < _INTERVAL_S:
             return
-        told_at = time.monotonic()
+        printed_at = time.monotonic()
         parts = [f"{number} {_NAMES.get(what, what)}" for what, number in done.items() if number]
         click.echo(f"{doing}: {', '.join(parts) or 'nothing yet'}", err=True)
 
-    return tell
+    return show

@@ -1,4 +1,4 @@
-"""Commands: accounts, their keys and their secrets, from the command line of the operator."""
+"""Commands: the operator's command line for accounts, their API keys and their signing secrets."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ secret: Final = AppGroup("secret", help="Signing secrets of an account.")
 
 
 def install(app: Flask) -> None:
-    """Offer the commands as `flask --app wsgi …`."""
+    """Add the commands to `flask --app wsgi`."""
     for group in (account, key, secret):
         app.cli.add_command(group)
 
 
 def report_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """The command, with failures told in one line on standard error and exit code 1."""
+    """Make a command print an error as one line on standard error, and exit with 1."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -60,12 +60,12 @@ def report_errors(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def _line(error: BaseException) -> str:
-    """What an operator is told of an error of the database, which may have several lines."""
+    """Return an error of the database, which may have several lines, as one line."""
     return " ".join(in_words(error).split()).rstrip(".")
 
 
 def _cause(error: WakecallError) -> str:
-    """What the operator, unlike a client, is told of why the database cannot be used."""
+    """Return why the database cannot be used, which operators may read and clients may not."""
     cause = error.__cause__
     return "" if cause is None else f"({_line(cause)})"
 
@@ -74,7 +74,7 @@ def _cause(error: WakecallError) -> str:
 @click.argument("name")
 @report_errors
 def create_account(name: str) -> None:
-    """Create an account; print its first API key, which is shown only now."""
+    """Create an account; print its first API key, which is not shown again."""
     click.echo(accounts.create(current_context(), name))
 
 
@@ -85,15 +85,13 @@ def _amount(
         return text
     found = re.fullmatch(r"([0-9]{1,16})(KiB|MiB|GiB)?", text)
     if found is None or (found[2] and "bytes" not in str(parameter.name)):
-        sizes = (
-            ", with KiB, MiB or GiB where it is a size" if "bytes" in str(parameter.name) else ""
-        )
-        raise click.BadParameter(f"give a whole number{sizes}, `off`, or `default`.")
+        sizes = ", optionally with KiB, MiB or GiB" if "bytes" in str(parameter.name) else ""
+        raise click.BadParameter(f"use an integer{sizes}, `off`, or `default`.")
     return int(found[1]) << _SHIFTS[found[2]]
 
 
 def _limit_options(command: Callable[P, None]) -> Callable[P, None]:
-    """An option for each limit."""
+    """Add an option for each limit to a command."""
     for each in reversed(TABLE):
         off = "|off" if each.can_be_off else ""
         option = click.option(
@@ -101,7 +99,7 @@ def _limit_options(command: Callable[P, None]) -> Callable[P, None]:
             each.field,
             callback=_amount,
             metavar=f"N{off}|default",
-            help=f"At most so many {each.counts}; `default`: as {each.setting} says.",
+            help=f"The highest number of {each.counts}; `default` uses {each.setting}.",
         )
         command = option(command)
     return command
@@ -112,7 +110,7 @@ def _limit_options(command: Callable[P, None]) -> Callable[P, None]:
 @_limit_options
 @report_errors
 def limit_account(name: str, **amounts: int | str | None) -> None:
-    """Give account NAME limits of its own; without options, show its limits and what it uses."""
+    """Give account NAME limits of its own; without options, show its limits and its usage."""
     given = {each.name: found for each in TABLE if (found := amounts[each.field]) is not None}
     if given:
         accounts.set_limits(current_context(), name, given)
@@ -130,13 +128,13 @@ def limit_account(name: str, **amounts: int | str | None) -> None:
 @click.option(
     "--scope",
     type=click.Choice([str(each) for each in Scope]),
-    help="What it may do: read; book, which includes read; or all. Without it: admin, or book with "
-    "--dapr-app.",
+    help="What the key may do. Each scope includes those before it. The default is admin, and book "
+    "with --dapr-app.",
 )
-@click.option("--dapr-app", metavar="ID", help="The Dapr app whose jobs alone it reaches.")
+@click.option("--dapr-app", metavar="ID", help="Restrict the key to the jobs of this Dapr app.")
 @report_errors
 def create_key(account_name: str, label: str, scope: str | None, dapr_app: str | None) -> None:
-    """Print a further API key of ACCOUNT, which is shown only now."""
+    """Create another API key of ACCOUNT, and print it; it is not shown again."""
     wanted = None if scope is None else Scope(scope)
     click.echo(
         accounts.create_key(current_context(), account_name, label, app=dapr_app, scope=wanted)
@@ -159,12 +157,12 @@ def list_keys(account_name: str) -> None:
 @click.argument("key_id")
 @report_errors
 def revoke_key(key_id: str) -> None:
-    """Make the API key of that id (of `key list`) worthless at once."""
+    """Revoke the API key with the id KEY_ID (see `key list`) at once."""
     accounts.revoke_key(current_context(), key_id)
 
 
-def _tell_unopened(_account: Account, _error: Misconfigured) -> None:
-    click.echo("A secret is left out, which opens with no key of WAKECALL_SECRET_KEY.", err=True)
+def _report_undecrypted(_account: Account, _error: Misconfigured) -> None:
+    click.echo("One secret is not listed: no key in WAKECALL_SECRET_KEY decrypts it.", err=True)
 
 
 @secret.command("show")
@@ -172,7 +170,9 @@ def _tell_unopened(_account: Account, _error: Misconfigured) -> None:
 @report_errors
 def show_secrets(account_name: str) -> None:
     """Print the signing secrets of ACCOUNT that are valid now, newest first."""
-    for each in accounts.list_secrets(current_context(), account_name, unopened=_tell_unopened):
+    for each in accounts.list_secrets(
+        current_context(), account_name, unopened=_report_undecrypted
+    ):
         click.echo(each.value)
 
 
@@ -181,7 +181,9 @@ def show_secrets(account_name: str) -> None:
 @report_errors
 def list_secrets(account_name: str) -> None:
     """List the signing secrets of ACCOUNT without showing them: creation and end, newest first."""
-    for each in accounts.list_secrets(current_context(), account_name, unopened=_tell_unopened):
+    for each in accounts.list_secrets(
+        current_context(), account_name, unopened=_report_undecrypted
+    ):
         end = "current"
         if each.expires_at is not None:
             end = f"until {instants.format_utc(each.expires_at)}"
@@ -193,7 +195,7 @@ def _duration(_context: click.Context, _parameter: click.Parameter, text: str) -
     duration = timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
     if duration is None or duration > MAX_OVERLAP:
         raise click.BadParameter(
-            "give a number and a unit, such as 90s, 30m, 24h or 7d, up to 365d; or 0."
+            "use a number with a unit, such as 90s, 30m, 24h or 7d, at most 365d; or 0."
         )
     return duration
 
@@ -206,12 +208,12 @@ def _duration(_context: click.Context, _parameter: click.Parameter, text: str) -
     show_default=True,
     callback=_duration,
     metavar="DURATION",
-    help="How long the old secrets sign as well; 0 ends them at once.",
+    help="How long the old secrets also sign; 0 ends them at once.",
 )
 @report_errors
 def rotate_secret(account_name: str, overlap: timedelta) -> None:
-    """Give ACCOUNT a new signing secret and print it."""
+    """Create a new signing secret of ACCOUNT, and print it."""
     valid = accounts.rotate_secret(
-        current_context(), account_name, overlap=overlap, unopened=_tell_unopened
+        current_context(), account_name, overlap=overlap, unopened=_report_undecrypted
     )
     click.echo(valid[0].value)

@@ -1,4 +1,4 @@
-"""Settings: read once from the environment and the data directory, validated, then passed on."""
+"""Settings: the configuration, read once from environment and data directory, and validated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Network = IPv4Network | IPv6Network
 
 INSTANCE_FILE: Final = "instance.json"
 DEFAULT_GRACE: Final = 8
-"""Seconds; below the ten that some process managers wait between SIGTERM and SIGKILL."""
+"""Seconds; less than the ten that some process managers wait between SIGTERM and SIGKILL."""
 
 SECRET_KEY_FILE: Final = "secret-key"  # noqa: S105 - a file name
 _DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
@@ -29,7 +29,7 @@ _DEFAULT_REDIS_URL: Final = "redis://127.0.0.1:6379/0"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """Every setting of every process; docs/settings.md explains each."""
+    """All settings of all processes; docs/settings.md describes each."""
 
     home: Path
     host: str
@@ -57,18 +57,18 @@ class Settings:
 
 
 def load(environ: Mapping[str, str]) -> Settings:
-    """Settings of this process.
+    """Return the settings of this process; raises Misconfigured with the remedy in its message.
 
-    Servers are found through `DATABASE_URL` and `REDIS_URL`, else through the instance that
-    runs from `WAKECALL_HOME`. Raises Misconfigured, in one line that says what to do.
+    The servers are those of `DATABASE_URL` and `REDIS_URL`, or those of the instance that runs from
+    `WAKECALL_HOME`.
     """
     home = Path(environ.get("WAKECALL_HOME") or "var").absolute()
     instance = _instance(home)
     database_url = environ.get("DATABASE_URL") or instance.get("database_url")
     if not database_url:
         raise Misconfigured(
-            f"No database: nothing runs from {home}. "
-            "Start it with `make run`, or set DATABASE_URL (or WAKECALL_HOME)."
+            f"DATABASE_URL is not set, and no instance runs from {home}. Start one with "
+            "`make run`, or set DATABASE_URL or WAKECALL_HOME."
         )
     return Settings(
         home=home,
@@ -102,19 +102,19 @@ def load(environ: Mapping[str, str]) -> Settings:
 
 
 def number(environ: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
-    """The whole number in variable `name`, within its bounds; raises Misconfigured."""
+    """Return the integer in the variable `name`, within its bounds; raises Misconfigured."""
     text = environ.get(name, "").strip()
     if not text:
         return default
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise Misconfigured(
-            f"{name} is {text!r}: give a whole number from {least} to {most} (default {default})."
+            f"{name} must be an integer from {least} to {most} (default {default}), not {text!r}."
         )
     return int(text)
 
 
 def _refused_keys(text: str) -> int | None:
-    """How many keys a network may have refused in a minute; None for `off`."""
+    """Return how many invalid keys a network may send in a minute; None for `off`."""
     text = text.strip().lower()
     if text == "off":
         return None
@@ -124,60 +124,66 @@ def _refused_keys(text: str) -> int | None:
 
 
 def _path_prefix(text: str) -> str:
-    """The path before the service, as in `/wakecall`; raises Misconfigured."""
+    """Return the path below which the service is reached, as in `/wakecall`."""
     if text and not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", text):
         raise Misconfigured(
-            f"WAKECALL_PATH_PREFIX is {text!r}: give a path such as /wakecall, of letters, digits "
-            'and "-._~", without a slash at its end.'
+            f"WAKECALL_PATH_PREFIX must be a path such as /wakecall, not {text!r}. Use letters, "
+            'digits and "-._~" between slashes, and no slash at the end.'
         )
     return text
 
 
 def _folder(text: str | None) -> Path | None:
-    """The directory of `WAKECALL_TMP`; None without one. Raises Misconfigured."""
+    """Return the directory of `WAKECALL_TMP`; None if it is not set. Raises Misconfigured."""
     if not text:
         return None
     if not os.access(text, os.W_OK | os.X_OK) or not Path(text).is_dir():
-        raise Misconfigured(f"WAKECALL_TMP is {text!r}: give a directory where files can be made.")
+        raise Misconfigured(f"WAKECALL_TMP must be a directory that is writable, not {text!r}.")
     return Path(text).absolute()
 
 
 def _cores() -> int:
-    """One worker for each core, but for a machine that has many: their database needs some too."""
+    """Return the number of workers: one for each core, at most 4, as PostgreSQL needs cores too."""
     return min(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1, 4)
 
 
 def networks(name: str, text: str) -> tuple[Network, ...]:
-    """The comma-separated CIDRs of the variable `name`; raises Misconfigured."""
+    """Return the comma-separated CIDRs of the variable `name`; raises Misconfigured."""
     try:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as error:
-        raise Misconfigured(f"{name}: {error}. Give CIDRs such as 127.0.0.0/8,::1/128.") from None
+        raise Misconfigured(
+            f"{name} is invalid: {error}. Use CIDRs such as 127.0.0.0/8,::1/128."
+        ) from None
 
 
-def _targets(word: str, environ: Mapping[str, str], instance: Mapping[str, Any]) -> str:
-    """What is allowed or denied to callbacks: with the servers of an instance, as that has it."""
+def _targets(list_name: str, environ: Mapping[str, str], instance: Mapping[str, Any]) -> str:
+    """Return the networks of the list `allow` or `deny`, as the environment has them.
+
+    If it does not set them, and the servers are those of an instance, the instance's list is used.
+    """
     given = {
         "allow": environ.get("WAKECALL_ALLOW_TARGETS"),
         "deny": environ.get("WAKECALL_DENY_TARGETS"),
-    }[word]
+    }[list_name]
     if given is not None or environ.get("DATABASE_URL"):
         return given or ""
-    return str(instance.get(f"{word}_targets", ""))
+    return str(instance.get(f"{list_name}_targets", ""))
 
 
 def _limits(environ: Mapping[str, str], instance: Mapping[str, Any]) -> Limits:
-    """What accounts may have: with the servers of an instance, as that has it.
+    """Return the limits of accounts that have none of their own, as the environment sets them.
 
-    A command that gives an account limits tells the database all of them.
+    If the servers are those of an instance, the instance's limits apply where the environment has
+    none: a command that changes the limits of one account writes all of its limits.
     """
-    told = {} if environ.get("DATABASE_URL") else instance.get("limits", {})
-    given = {**told, **{name: text for name, text in environ.items() if text.strip()}}
+    running = {} if environ.get("DATABASE_URL") else instance.get("limits", {})
+    given = {**running, **{name: text for name, text in environ.items() if text.strip()}}
     return Limits(**{each.field: _limit(given, each) for each in TABLE})  # type: ignore[arg-type] # `connections` cannot be off
 
 
 def _limit(environ: Mapping[str, str], limit: Limit) -> int | None:
-    """What an account may have that has no amount of its own; None where the limit is off."""
+    """Return the amount of one limit; None if the limit is off. Raises Misconfigured."""
     text = environ.get(limit.setting, "").strip().lower()
     if not text:
         return limit.default
@@ -188,13 +194,16 @@ def _limit(environ: Mapping[str, str], limit: Limit) -> int | None:
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         or_off = ", or `off`" if limit.can_be_off else ""
         raise Misconfigured(
-            f"{limit.setting} is {text!r}: give a whole number from {least} to {most}{or_off}."
+            f"{limit.setting} must be an integer from {least} to {most}{or_off}, not {text!r}."
         )
     return int(text) * unit
 
 
 def _secret_keys(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:
-    """Keys that seal signing secrets: the first seals, all open (so that a key can be changed)."""
+    """Return the keys for signing secrets: the first one encrypts, all decrypt.
+
+    So a key can be replaced while secrets that were encrypted with it are still stored.
+    """
     text = environ.get("WAKECALL_SECRET_KEY")
     if not text:
         try:
@@ -205,7 +214,7 @@ def _secret_keys(environ: Mapping[str, str], home: Path) -> tuple[str, ...]:
 
 
 def _instance(home: Path) -> dict[str, Any]:
-    """What the instance that runs from `home` says of its servers, or nothing."""
+    """Return the file in which an instance that runs from `home` describes its servers; or {}."""
     try:
         found = json.loads((home / INSTANCE_FILE).read_text())
     except (OSError, ValueError):

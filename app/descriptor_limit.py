@@ -1,4 +1,4 @@
-"""Descriptor limit: how many files and sockets this process may have open."""
+"""Descriptor limit: how many files and sockets a process may have open."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from app.log import logger
 def raise_descriptor_limit(wanted: int | None = None) -> None:
     """Raise the soft limit to `wanted`, or to the hard limit, as far as the system allows.
 
-    Every connection is a descriptor, and the usual soft limit (1,024) is soon reached. A limit that
-    stays below `wanted` is logged, and so is one that the system does not raise.
+    Every connection needs a descriptor, and the usual soft limit (1,024) is soon reached. If the
+    limit stays below `wanted`, or the system refuses to raise it, a warning is logged.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = resource.RLIM_INFINITY

@@ -1,30 +1,30 @@
-"""The error tree: what can go wrong, with stable codes and no HTTP in it.
+"""The error tree: every failure that Wakecall reports, with stable codes and without HTTP.
 
 WakecallError
-├── Refused                    the caller can mend it
-│   ├── MalformedDocument      the body is not a well-formed document of its type
-│   │   └── TooSlow            it did not arrive within the time it is given
-│   ├── InvalidMember          one member, parameter or header is wrong (names it)
-│   ├── TooLarge               a body, document or payload over its limit
-│   │   └── AddressTooLong     the address of the request is
-│   ├── Unauthenticated        no key, an unknown key, a revoked key
-│   ├── CrossSite              a page of another site asks, by way of somebody's browser
-│   ├── AccountSuspended       the operator has suspended the account: it can only read
-│   ├── InsufficientScope      the key is valid, and not for this (names its scope)
-│   ├── LimitReached           the account has as much as it may have (names the limit)
-│   ├── NotFound               unknown, or somebody else's: the two are told alike
-│   ├── Conflict               contradicts what is stored
+├── Refused                    the client can correct the request
+│   ├── MalformedDocument      the body is not a well-formed document of its media type
+│   │   └── TooSlow            the body did not arrive in time
+│   ├── InvalidMember          one member, parameter or header is invalid (named in `member`)
+│   ├── TooLarge               a body, document or payload exceeds its maximum size
+│   │   └── AddressTooLong     the URL of the request exceeds its maximum length
+│   ├── Unauthenticated        no API key, or one that is unknown or revoked
+│   ├── CrossSite              a browser sent the request for a page of another site
+│   ├── AccountSuspended       the operator suspended the account: it can only read
+│   ├── InsufficientScope      the API key is valid, but its scope does not allow the request
+│   ├── LimitReached           the account would exceed one of its limits (named in `limit`)
+│   ├── NotFound               unknown, or of another account: the two look alike
+│   ├── Conflict               the request contradicts what is stored
 │   │   ├── StillRunning       another request with the same Idempotency-Key is under way
-│   │   └── AnswerUnreadable   the request was done; its kept answer cannot be read
-│   ├── KeyReused              the Idempotency-Key came before, with another request
-│   ├── NotAcceptable          none of the asked-for formats is offered
-│   ├── UnsupportedFormat      the body's media type is not taken
-│   │   └── UnsupportedEncoding    it is compressed
-│   ├── MethodNotOffered       the path exists, the method does not
-│   ├── LoopDetected           calls lead to requests and these to calls, too deep
-│   └── RateLimited            more requests than the account may send (names the limit)
-├── Unavailable                the database is away; try again
-└── Misconfigured              settings or command line; told in one line, and 503 over HTTP
+│   │   └── AnswerUnreadable   the request was processed; its stored response cannot be read
+│   ├── KeyReused              the Idempotency-Key was used for a different request
+│   ├── NotAcceptable          none of the media types in Accept is available
+│   ├── UnsupportedFormat      the media type of the body is not supported
+│   │   └── UnsupportedEncoding    the body is compressed
+│   ├── MethodNotOffered       the path exists, but not with this method
+│   ├── LoopDetected           calls led to requests, and these to calls, too many times
+│   └── RateLimited            the account sent more requests than allowed (named in `limit`)
+├── Unavailable                the database cannot be used, or the process is overloaded
+└── Misconfigured              a setting or a command line is invalid; 503 over HTTP
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from typing import ClassVar, Self
 
 
 class WakecallError(Exception):
-    """Any failure Wakecall tells somebody about; `code` is stable, `message` is for people."""
+    """Any failure that Wakecall reports; `code` is stable, `message` is for people."""
 
     code: ClassVar[str] = "internal"
 
@@ -43,10 +43,10 @@ class WakecallError(Exception):
 
 
 class Refused(WakecallError):
-    """A request that cannot be granted as it stands.
+    """A request that is refused, and that the client can correct.
 
-    `member` names what is wrong (a document member, path part, parameter or header),
-    `remedy` says what would be right.
+    `member` names the part that is wrong: a member of the document, a part of the path, a parameter
+    or a header. `remedy` tells the client what to do, in a sentence.
     """
 
     code = "refused"
@@ -57,7 +57,7 @@ class Refused(WakecallError):
         self.remedy = remedy
 
     def at(self, index: int) -> Self:
-        """This refusal, told of the job at `index` among several: `[17].url` is its member."""
+        """Return this error as one of the job at `index` in a bulk document: `[17].url`."""
         self.message = f"Job {index} (counted from 0): {self.message}"
         self.args = (self.message,)
         self.member = f"[{index}].{self.member}" if self.member else f"[{index}]"
@@ -71,7 +71,7 @@ class MalformedDocument(Refused):
 
 
 class InvalidMember(Refused):
-    """One member, path part, parameter or header has a value that cannot be taken."""
+    """One member, path part, parameter or header has an invalid value."""
 
     code = "invalid-member"
 
@@ -80,43 +80,43 @@ class InvalidMember(Refused):
 
 
 class TooLarge(Refused):
-    """A body, document or payload over its limit."""
+    """The body, the document or the payload exceeds its maximum size."""
 
     code = "too-large"
 
 
 class AddressTooLong(TooLarge):
-    """The address of the request is over its limit."""
+    """The URL of the request exceeds its maximum length."""
 
     code = "address-too-long"
 
 
 class TooSlow(MalformedDocument):
-    """The body did not arrive within the time it is given."""
+    """The body of the request did not arrive in time."""
 
     code = "too-slow"
 
 
 class Unauthenticated(Refused):
-    """No key, a mistyped key, an unknown key or a revoked key: told alike."""
+    """The request has no API key, or a key that is malformed, unknown or revoked."""
 
     code = "unauthenticated"
 
 
 class AccountSuspended(Refused):
-    """The operator of this service has suspended the account: it can read, and change nothing."""
+    """The operator of this service suspended the account: it can read data, but change nothing."""
 
     code = "account-suspended"
 
 
 class InsufficientScope(Refused):
-    """The API key is valid, but its scope, or the Dapr app it is bound to, does not allow this."""
+    """The API key is valid, but its scope or its Dapr app does not allow this request."""
 
     code = "insufficient-scope"
 
 
 class LimitReached(Refused):
-    """The account has as much of something as it may have; `limit` names it."""
+    """The request would exceed a limit of the account; `limit` names the limit."""
 
     code = "limit-reached"
 
@@ -130,74 +130,76 @@ class LimitReached(Refused):
 
 
 class CrossSite(Refused):
-    """A browser sends the request for a page of another site, or to a sidecar by another name."""
+    """A browser sent the request for a page of another site, or to a sidecar under another host."""
 
     code = "cross-site"
 
 
 class NotFound(Refused):
-    """Nothing of that id belongs to this account."""
+    """The account has no resource of this id or name, or the path does not exist."""
 
     code = "not-found"
 
 
 class Conflict(Refused):
-    """The request contradicts what is stored."""
+    """The request contradicts the stored state of the resource."""
 
     code = "conflict"
 
 
 class StillRunning(Conflict):
-    """Another request with the same Idempotency-Key is being answered just now."""
+    """Another request with the same Idempotency-Key is still being processed."""
 
     code = "still-running"
 
 
 class AnswerUnreadable(Conflict):
-    """The request was done when it first came; the answer kept under its key cannot be read."""
+    """The request was processed when it was first sent, but its stored response is unreadable."""
 
     code = "answer-unreadable"
 
 
 class KeyReused(Refused):
-    """The Idempotency-Key came within the last 24 hours with another request."""
+    """The Idempotency-Key was used for a different request within the last 24 hours."""
 
     code = "idempotency-key-reused"
 
 
 class NotAcceptable(Refused):
-    """None of the formats named in Accept is offered here."""
+    """None of the media types in Accept is available for this request."""
 
     code = "not-acceptable"
 
 
 class UnsupportedFormat(Refused):
-    """The body's media type is not one this route takes."""
+    """The media type or charset of the body is not supported for this request."""
 
     code = "unsupported-format"
 
 
 class UnsupportedEncoding(UnsupportedFormat):
-    """The body is compressed, or encoded in another way that `Content-Encoding` names."""
+    """The body is compressed, or has another encoding named in Content-Encoding."""
 
     code = "unsupported-encoding"
 
 
 class MethodNotOffered(Refused):
-    """The path exists, the method does not; `allowed` lists those that do."""
+    """The path exists, but not with this method; the header Allow lists the methods it has."""
 
     code = "method-not-offered"
 
     def __init__(self, method: str, allowed: tuple[str, ...]) -> None:
         offered = ", ".join(allowed)
-        super().__init__(f"{method} is not offered here.", remedy=f"Use one of: {offered}.")
+        super().__init__(
+            f"This path does not support the method {method}.", remedy=f"Use one of: {offered}."
+        )
         self.allowed = allowed
 
 
 class RateLimited(Refused):
-    """The account sends more requests than it may; `limit` names which limit that is.
+    """The account sent more requests than it may; `limit` names the limit.
 
-    `retry_after` is in how many seconds to send the request again.
+    `retry_after` is the number of seconds after which to send the request again.
     """
 
     code = "rate-limited"
@@ -220,18 +222,18 @@ class RateLimited(Refused):
 
 
 class LoopDetected(Refused):
-    """The request comes from a call that a call led to, and so on, too many times."""
+    """The request was caused by a chain of Wakecall's own calls that is too long."""
 
     code = "loop-detected"
 
 
 class Unavailable(WakecallError):
-    """The database is away, or too much arrives at once; nothing was stored; try again later."""
+    """The database cannot be reached, or too many requests arrive at once. Nothing was stored."""
 
     code = "unavailable"
 
 
 class Misconfigured(WakecallError):
-    """A setting or a command line that cannot work; the message says what to do."""
+    """A setting or a command line is invalid; the message contains the remedy."""
 
     code = "misconfigured"

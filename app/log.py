@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard error, an event name plus fields."""
+"""Logs: one JSON object per line on standard error, with the name of an event and its fields."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _PIECE: Final = 64 * 1024
 
 
 def configure(process: str, level: str = "info") -> None:
-    """Send this process's log lines to standard error, each naming the `process` kind.
+    """Send the log lines of this process to standard error, each with the kind of `process`.
 
-    No line holds up or fails whoever writes it, whatever becomes of standard error. An error that
-    ends the main thread is one of the lines.
+    Logging never blocks and never raises, even if standard error cannot be written. An error that
+    ends the main thread is logged, too.
     """
     numeric = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     _common["process"] = process
@@ -54,26 +54,27 @@ def configure(process: str, level: str = "info") -> None:
 
 
 def flush() -> None:
-    """Wait a second at most until the lines are written: before an end that asks no `atexit`."""
+    """Wait at most a second until all lines are written: for exits that do not call `atexit`."""
     _sink.flush()
 
 
 def take_dropped() -> Mapping[tuple[str, str], float]:
-    """How many lines were dropped since this was last asked, for the counters."""
+    """Return how many lines were dropped since the last call, as counters."""
     dropped = _sink.take_dropped()
     return {(counters.LOG_DROPPED, _common["process"]): dropped} if dropped else {}
 
 
 def in_words(error: BaseException) -> str:
-    """What may be logged of an error: of one of PostgreSQL's neither a row nor a parameter.
+    """Return an error in words without data of tenants.
 
-    The details of such an error hold rows, and SQLAlchemy adds the statement and its parameters:
-    URLs, headers and data of tenants. What is left is the SQLSTATE, the message and the constraint.
+    The details of an error of PostgreSQL contain rows, and SQLAlchemy adds the statement with its
+    parameters: URLs, headers and payloads. Only the SQLSTATE, the message and the constraint of
+    these errors are returned.
     """
     error = getattr(error, "orig", None) or error
     diagnosis, state = getattr(error, "diag", None), getattr(error, "sqlstate", None)
     if diagnosis is None or (state is None and diagnosis.message_primary is None):
-        # Also where no server has answered: then the driver says why.
+        # This includes errors of the driver when no server has answered.
         return str(error).strip()
     message = diagnosis.message_primary or type(error).__name__
     if str(state).startswith(_DATA_EXCEPTION):
@@ -83,7 +84,7 @@ def in_words(error: BaseException) -> str:
 
 
 def format_exception(exc_info: ExcInfo) -> str:
-    """The traces of an error and of those that led to it, the first one first, each `in_words`."""
+    """Return the traceback of an error and of its causes, first cause first, each `in_words`."""
     return "\n".join(
         "".join(traceback.format_tb(each.__traceback__))
         + f"{type(each).__name__}: {in_words(each)}"
@@ -100,7 +101,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def lines(event: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write many lines of one event at once, at level info: for what happens by the thousand."""
+    """Write many lines of one event at level info: for events that happen thousands of times."""
     if not logger.is_enabled_for(logging.INFO):
         return
     common = _common_fields(event, "info")
@@ -138,12 +139,12 @@ def _dropped_line(lines: int) -> bytes:
     return _rendered({"lines": lines, **_common_fields("log.lines_dropped", "warning")})
 
 
-_sink: Final = LogSink(_STDERR, tell_dropped=_dropped_line)
+_sink: Final = LogSink(_STDERR, render_dropped=_dropped_line)
 atexit.register(flush)
 
 
 class _LineWriter:
-    """What structlog gives rendered lines to."""
+    """The writer to which structlog passes rendered lines."""
 
     def __init__(self, *_args: object) -> None:
         pass
@@ -156,9 +157,9 @@ class _LineWriter:
 
 
 class Handler(logging.Handler):
-    """Writes what libraries log, and granian (deploy/web-log.json), as lines of the same form.
+    """Writes the log records of libraries, and of granian (deploy/web-log.json), in the same form.
 
-    `process` names the process where nothing calls `configure`.
+    `process` is the kind of a process that does not call `configure`.
     """
 
     def __init__(self, process: str | None = None) -> None:
@@ -182,7 +183,7 @@ def _library_line(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _never_raising(base: type[structlog.typing.BindableLogger]) -> type[Any]:
-    """The same logger, except that a line that cannot be rendered is dropped and counted."""
+    """Return a logger class that drops and counts lines that cannot be rendered."""
 
     class Logger(base):  # type: ignore[valid-type, misc] # made by structlog for a level
         def _proxy_to_logger(self, *args: Any, **fields: Any) -> Any:  # noqa: ANN401 - as structlog has it
@@ -195,7 +196,7 @@ def _never_raising(base: type[structlog.typing.BindableLogger]) -> type[Any]:
 
 
 def _on_end(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
-    """Tell of an error that ends the main thread; the status is the interpreter's to give."""
+    """Log an error that ends the main thread; the interpreter sets the exit status."""
     if isinstance(error, Exception):
         logger.critical("process.failed", exc_info=error)
 

@@ -1,4 +1,4 @@
-"""Secret commands: all that is sealed in the database sealed anew, so that a key can be dropped."""
+"""Secret commands: encrypt all secrets in the database with a new key, so that old keys can go."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from app.service import resealing
 
 
 def install() -> None:
-    """Offer the commands as `flask --app wsgi secret …`."""
+    """Add the commands to `flask --app wsgi secret`."""
     secret.add_command(reseal)
 
 
 @click.command("reseal")
-@click.option("--dry-run", is_flag=True, help="Only tell which keys are still needed.")
+@click.option("--dry-run", is_flag=True, help="Only list which keys are still needed.")
 @with_appcontext
 @report_errors
 def reseal(*, dry_run: bool) -> None:
-    """Seal all secrets with the first key of WAKECALL_SECRET_KEY; tell which others may go."""
+    """Encrypt all secrets with the first key of WAKECALL_SECRET_KEY; list which keys are needed."""
     box = current_context().secret_box
     if not dry_run:
         number = resealing.reseal_all(current_context(), box, progress("sealing"))
-        click.echo(f"{number} values were sealed again with key 1.")
+        click.echo(f"{number} values were encrypted again with key 1.")
     needed: Counter[int | None] = Counter()
     for holds, found in resealing.count_by_key(
         current_context(), box, progress("counting")
@@ -39,11 +39,13 @@ def reseal(*, dry_run: bool) -> None:
     for place in range(1, keys):
         click.echo(_about(place, needed[place]))
     if needed[None]:
-        click.echo(f"{needed[None]} values open with none of the keys: add the key they need.")
+        click.echo(
+            f"{needed[None]} values cannot be decrypted with any key: add the key that is missing."
+        )
     if running and keys > 1:
         click.echo(
-            f"{running} runs wait for their completion: tokens that another key than key 1 made "
-            "end with that key."
+            f"{running} runs wait for their completion. Completion tokens that were made with "
+            "another key become invalid when that key is removed."
         )
 
 
@@ -57,8 +59,8 @@ def _by_key(found: Counter[int | None]) -> str:
 
 def _about(place: int, number: int) -> str:
     if not number:
-        return f"Key {place + 1} is needed by nothing that is sealed."
+        return f"Key {place + 1} is no longer needed: no stored value is encrypted with it."
     return (
-        f"Key {place + 1} is still needed by {number} values. Where processes run that have it as "
-        "their first key, start them again, and repeat this command."
+        f"Key {place + 1} is still needed by {number} values. Restart the processes that have it "
+        "as their first key, then repeat this command."
     )

@@ -1,4 +1,4 @@
-"""Server URLs: DATABASE_URL and REDIS_URL, checked once, as their libraries read them."""
+"""Server URLs: the checks of DATABASE_URL and REDIS_URL, with the libraries that will read them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _UNKNOWN: Final = re.compile(r'invalid URI query parameter: "(\w+)"')
 _PORT: Final = re.compile(r"[0-9]{1,5}", re.ASCII)
 _MAX_PORT: Final = 65535
-_BAD_PORT: Final = (
-    "a port is not a whole number from 1 to 65535 (in a password, / is written as %2F)"
-)
+_BAD_PORT: Final = "a port is not an integer from 1 to 65535 (in a password, write / as %2F)"
 _INTEGERS: Final = (
     "connect_timeout",
     "keepalives",
@@ -34,18 +32,18 @@ _INTEGERS: Final = (
     "tcp_user_timeout",
 )
 _QUERY_UNREADABLE: Final = (
-    "what follows its first ? cannot be read (in a password, ? is written as %3F and / as %2F)"
+    "the part after its first ? cannot be read (in a password, write ? as %3F and / as %2F)"
 )
 _NO_SERVER: Final = "/nonexistent"
 
 
 def check_database_url(text: str) -> str:
-    """The same text, which libpq can connect with; raises Misconfigured where it never can.
+    """Return `text` if libpq may connect with it; raises Misconfigured if it never can.
 
     The grammar is libpq's: a URL or `name=value` pairs, several hosts separated by commas.
     https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING
 
-    No message quotes what may be a part of the password.
+    No message quotes text that may be a part of the password.
     """
     if reason := _judge_database_url(text):
         raise Misconfigured(f"DATABASE_URL cannot be used: {reason}.")
@@ -53,14 +51,14 @@ def check_database_url(text: str) -> str:
 
 
 def check_redis_url(text: str) -> str:
-    """The same text, which redis-py can connect with; raises Misconfigured where it never can."""
+    """Return `text` if redis-py may connect with it; raises Misconfigured if it never can."""
     if reason := _judge_redis_url(text):
         raise Misconfigured(f"REDIS_URL cannot be used: {reason}.")
     return text
 
 
 def _judge_database_url(text: str) -> str | None:
-    """Why libpq can never connect with this; None where it can."""
+    """Return why libpq can never connect with this; None if it may."""
     scheme = _SCHEME.match(text)
     if scheme and scheme[1] not in {"postgresql", "postgres"}:
         return f"it begins with {scheme[0]}; use {_DATABASE_FORM}"
@@ -78,7 +76,7 @@ def _judge_database_url(text: str) -> str | None:
 
 
 def _judge_hosts(given: Mapping[str, str]) -> str | None:
-    """Why these hosts and ports cannot be used: libpq looks at them when it connects."""
+    """Return why these hosts and ports cannot be used; libpq checks them only when it connects."""
     hosts, addresses, ports = (
         given.get(name, "").split(",") for name in ("host", "hostaddr", "port")
     )
@@ -93,12 +91,12 @@ def _judge_hosts(given: Mapping[str, str]) -> str | None:
 def _judge_numbers(given: Mapping[str, str]) -> str | None:
     for name in _INTEGERS:
         if not re.fullmatch(r"-?[0-9]{1,9}", given.get(name, "0").strip()):
-            return f"{name} is not a whole number"
+            return f"{name} is not an integer"
     return None
 
 
 def _judge_options(text: str, given: Mapping[str, str]) -> str | None:
-    """What libpq, which knows the values of each parameter, says before it looks for a server."""
+    """Return libpq's objection to the value of a parameter, which precedes any connection."""
     wanted = given.get("target_session_attrs", "any")
     if wanted in {"read-only", "standby", "prefer-standby"}:
         return (
@@ -115,7 +113,7 @@ def _judge_options(text: str, given: Mapping[str, str]) -> str | None:
 
 
 def _judge_redis_url(text: str) -> str | None:
-    """Why redis-py can never connect with this; None where it can."""
+    """Return why redis-py can never connect with this; None if it may."""
     try:
         return _judge_redis_address(urlsplit(text)) or _judge_redis_parameters(text)
     except ValueError:
@@ -124,18 +122,18 @@ def _judge_redis_url(text: str) -> str | None:
 
 def _judge_redis_address(parts: SplitResult) -> str | None:
     if parts.scheme not in {"redis", "rediss", "unix"}:
-        return f"it does not begin as a URL of Redis; use {_REDIS_FORM}"
+        return f"it is not a Redis URL; use {_REDIS_FORM}"
     if not _is_port(parts.netloc.rpartition("@")[2].rpartition("]")[2].partition(":")[2]):
         return _BAD_PORT
     if parts.scheme != "unix" and not re.fullmatch(r"/?|/[0-9]{1,9}", parts.path):
-        return "what follows the host is not the number of a database"
+        return "the part after the host is not the number of a database"
     if "," in (parts.hostname or ""):
-        return "it has several hosts, and only one can be used"
+        return "it has several hosts, but only one is supported"
     return None
 
 
 def _judge_redis_parameters(text: str) -> str | None:
-    """What redis-py says, which knows the parameters, before it connects."""
+    """Return redis-py's objection to a parameter, which precedes any connection."""
     try:
         ConnectionPool.from_url(text).make_connection()
     except (TypeError, ValueError, RedisError) as error:
@@ -148,7 +146,7 @@ def _judge_redis_parameters(text: str) -> str | None:
 
 
 def _may_hold_password(url: str) -> bool:
-    """Whether what a library takes for the query of the URL may be a part of a password."""
+    """Return whether the query, as a library reads the URL, may be a part of a password."""
     return bool(_SCHEME.match(url)) and "@" in url.partition("?")[2]
 
 

@@ -1,6 +1,6 @@
-"""Thread failures: a thread that ends by an error ends its process, so that it is started again.
+"""Thread failures: an error that ends a thread ends its process, which is then started again.
 
-Otherwise the process would look alive and do only a part of its work.
+Without this, the process would seem to work but do only a part of its work.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from app import log
 from app.log import logger
 
 STATUS: Final = os.EX_SOFTWARE
-"""The exit status of a process of which a thread has failed."""
+"""The exit status of a process in which a thread has failed."""
 
 DRAIN_S: Final = 15.0
-"""How long the rest of the process may take to end in good order."""
+"""How long the other threads may take to end regularly."""
 
 _failed = threading.Event()
 
 
 def end_process(stop: Callable[[], None], *, hurry: Callable[[], None] | None = None) -> None:
-    """From now on, a thread that ends by an error calls `stop`, to end the process in good order.
+    """From now on, call `stop` when an error ends a thread, so that the process ends regularly.
 
-    Where it has not ended after half of DRAIN_S `hurry` is called, and after all of it the process
-    is ended anyway. Covers SystemExit as well, which otherwise ends a thread without a word.
+    If the process still runs after half of DRAIN_S, `hurry` is called; after all of DRAIN_S, the
+    process is ended at once. SystemExit counts as an error, too: Python ends a thread with it
+    without any message.
     """
 
     def end_anyway() -> None:
@@ -50,5 +51,5 @@ def end_process(stop: Callable[[], None], *, hurry: Callable[[], None] | None = 
 
 
 def status() -> int:
-    """The exit status that the process should have: 0, or STATUS once a thread has failed."""
+    """Return the exit status that the process should have: 0, or STATUS if a thread has failed."""
     return STATUS if _failed.is_set() else os.EX_OK

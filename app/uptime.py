@@ -1,4 +1,4 @@
-"""Uptime: the clock by which this machine measures durations, its suspensions included."""
+"""Uptime: the clock with which durations are measured, and which nobody can set."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from functools import partial
 from typing import Final
 
 read_uptime: Final[Callable[[], float]] = partial(
-    # CLOCK_MONOTONIC of Linux stands still while the machine is suspended: a lease would seem to
-    # run for as long as it was. Other systems have no CLOCK_BOOTTIME, and most count that time.
+    # CLOCK_MONOTONIC of Linux stops while the machine is suspended: a lease that ran out then
+    # would seem to be valid. Other systems have no CLOCK_BOOTTIME; most do not stop the clock.
     time.clock_gettime,
     getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC),
 )
-"""Seconds since the machine was started. Never set back, whoever sets the machine's clock."""
+"""Return the seconds since the machine was started, its suspensions included. This clock never goes
+back, even if the machine's wall clock is set."""

@@ -125,7 +125,7 @@ def _stale(path_prefix: str) -> bytes:
         "type": f"{path_prefix}/problems/{Unavailable.code}",
         "title": "Temporarily unavailable",
         "status": 503,
-        "detail": "The database cannot be reached; try again shortly.",
+        "detail": "The database cannot be reached. Try again shortly.",
     }
     return orjson.dumps(problem, option=orjson.OPT_INDENT_2)
 

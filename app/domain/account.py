@@ -1,4 +1,4 @@
-"""Account: a tenant, and who is calling in its name."""
+"""Account: a tenant, its API keys, and the caller that a key identifies."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """An authenticated request: the account, the key used, and the database's clock then.
-
-    `app` is the Dapr app that the key is bound to.
-    """
+    """The caller of a request whose key was verified."""
 
     account: Account
     key_id: str
     now: datetime
+    """The database's clock when the key was verified."""
     app: str | None = None
+    """The Dapr app that the key is bound to."""
     scope: Scope = Scope.ADMIN
     suspended: bool = False
-    """Whether the account was suspended then."""
+    """Whether the account was suspended at `now`."""
 
     @property
     def is_limited(self) -> bool:
@@ -39,16 +38,16 @@ class Caller:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CachedCaller:
-    """A request whose key is in the key cache, and is verified by the statement that acts.
-
-    `digest` is that of the key; `since` is an earlier reading of the database's clock.
-    """
+    """The caller of a request whose key is in the key cache: the booking statement verifies it."""
 
     account: Account
     key_id: str
     digest: bytes
+    """The SHA-256 of the key."""
     since: datetime
+    """An earlier reading of the database's clock."""
     app: str | None = None
+    """The Dapr app that the key is bound to."""
     scope: Scope = Scope.ADMIN
 
     @property
@@ -59,7 +58,7 @@ class CachedCaller:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiKey:
-    """What may be told of a key after it was shown once: never its secret."""
+    """What may be shown of a key after its creation: never its secret."""
 
     id: str
     label: str
@@ -70,5 +69,5 @@ class ApiKey:
 
 
 def _is_limited(app: str | None, scope: Scope) -> bool:
-    """A key that was bound to an app before there were scopes has `admin`, and keeps it."""
+    """Return whether a key is limited; a key bound to an app before scopes existed is not."""
     return app is not None and scope is not Scope.ADMIN

@@ -1,4 +1,4 @@
-"""What a booking must keep to, whatever format, path or dialect it came in."""
+"""Booking rules: the checks of every booking, whatever its format, path or dialect."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from app.errors import InvalidMember, TooLarge
 
 
 def check(booking: Booking, *, allow: Sequence[Network], deny: Sequence[Network] = ()) -> None:
-    """Refuse a booking that could not be delivered as it stands; its trigger is judged apart.
+    """Check that a booking can be delivered as it is; raises InvalidMember, TooLarge.
 
-    Raises InvalidMember, TooLarge.
+    Its trigger is checked elsewhere (app/domain/trigger.py).
     """
     judge_url(booking.url, allow=tuple(allow), deny=tuple(deny))
     for member, value in (("signature", booking.signature), ("contentType", booking.content_type)):
@@ -31,7 +31,7 @@ def check(booking: Booking, *, allow: Sequence[Network], deny: Sequence[Network]
         raise TooLarge(
             f"data has {len(booking.data)} bytes.",
             member="data",
-            remedy=f"Send at most {MAX_DATA} bytes, or a reference to where the rest is.",
+            remedy=f"Send at most {MAX_DATA} bytes, or a URL from which to load the payload.",
         )
     if booking.name is not None:
         check_name(booking.name)
@@ -46,44 +46,46 @@ def check(booking: Booking, *, allow: Sequence[Network], deny: Sequence[Network]
 
 
 def _check_without_body(booking: Booking) -> None:
-    """Refuse what a call without a body cannot carry; raises InvalidMember."""
+    """Check that a job whose method has no body has no payload either; raises InvalidMember."""
     if booking.call_options.method not in BODILESS:
         return
     for member, value in (("data", booking.data), ("contentType", booking.content_type)):
         if value:
             raise InvalidMember(
                 member,
-                f"A {booking.call_options.method} request has no body, and the job has {member}.",
-                remedy=f"Leave {member} out, or give POST, PUT or PATCH as method.",
+                f"{member} cannot be sent: a {booking.call_options.method} request has no body.",
+                remedy=f"Leave {member} out, or use POST, PUT or PATCH as the method.",
             )
 
 
 def check_name(name: str) -> None:
-    """Refuse what no job can be called; raises InvalidMember for `name`."""
+    """Check the name of a job; raises InvalidMember for `name`."""
     _check_words("name", name, MAX_NAME)
 
 
 def check_tag(member: str, tag: str) -> None:
-    """Refuse what can be no tag; raises InvalidMember for `member`."""
+    """Check a tag; raises InvalidMember for `member`."""
     _check_words(member, tag, MAX_TAG)
 
 
 def _check_tags(tags: Sequence[str]) -> None:
     if len(tags) > MAX_TAGS:
         raise InvalidMember(
-            "tags", f"There are {len(tags)} tags.", remedy=f"Give at most {MAX_TAGS}."
+            "tags", f"tags has {len(tags)} entries.", remedy=f"Give at most {MAX_TAGS} tags."
         )
     for number, tag in enumerate(tags):
         member = f"tags[{number}]"
         check_tag(member, tag)
         if tag in tags[:number]:
             raise InvalidMember(
-                member, f"The tag {quoted(tag)} is given more than once.", remedy="Give it once."
+                member,
+                f"The tag {quoted(tag)} is given more than once.",
+                remedy="Give each tag once.",
             )
 
 
 def _check_words(member: str, text: str, most: int) -> None:
-    """What every format can hold, and people can read and type."""
+    """Check that every format can encode the text, and that people can read and type it."""
     if not 1 <= len(text) <= most:
         raise InvalidMember(
             member,
@@ -93,6 +95,6 @@ def _check_words(member: str, text: str, most: int) -> None:
     if not text.isprintable() or text != text.strip():
         raise InvalidMember(
             member,
-            f"{member} begins or ends with a space, or holds characters that do not print.",
-            remedy="Use printable characters, on one line; spaces only between them.",
+            f"{member} begins or ends with a space, or contains unprintable characters.",
+            remedy="Use printable characters on one line, without a space at either end.",
         )

@@ -1,4 +1,4 @@
-"""Call options: method, headers, timeout and retries that a job asks for itself."""
+"""Call options: the method, headers, timeout and retry policy that a job sets for its calls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """RFC 9110, 5.6.2."""
 
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
-"""RFC 9110, 5.5: what a header value may hold without being altered or misread on the way."""
+"""RFC 9110, 5.5: the values that no intermediary alters or misreads."""
 
 _OURS: Final = frozenset(
     {"content-type", "content-length", "host", "user-agent", "x-content-signature"}
@@ -38,19 +38,18 @@ _OF_CONNECTION: Final = frozenset(
         *("upgrade", "http2-settings", "proxy-authenticate", "proxy-authorization", "expect"),
     }
 )
-"""What speaks of one connection and not of the message: RFC 9110, 7.6.1, 10.1.1 and 11.7."""
+"""Headers of one connection, not of the message: RFC 9110, 7.6.1, 10.1.1 and 11.7."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallOptions:
-    """What a job sets for its calls; None or empty where it keeps the default.
-
-    `headers` are sent besides ours, in this order; `timeout` is in seconds for a whole call.
-    """
+    """What a job sets for its calls; a member that is None or empty has its default."""
 
     method: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    """Sent after Wakecall's own headers, in this order."""
     timeout: float | None = None
+    """Seconds, for a whole call."""
     retry: Policy | None = None
 
 
@@ -58,22 +57,23 @@ DEFAULT_OPTIONS: Final = CallOptions()
 
 
 def check_call_options(options: CallOptions) -> None:
-    """Refuse what a native job cannot ask for; raises InvalidMember.
+    """Check the call options of a native job; raises InvalidMember.
 
-    That is what could not be sent, or would not be what we send, and another dialect's retries.
+    Refused are values that cannot be sent, headers that Wakecall sets itself, and the retry
+    policies of another dialect.
     """
     if options.method is not None and options.method not in METHODS:
         raise InvalidMember(
             "method",
-            f"method is {quoted(options.method)}.",
-            remedy="Give POST, PUT, PATCH, GET, HEAD or DELETE.",
+            f"{quoted(options.method)} is not a method that a job can use.",
+            remedy="Use POST, PUT, PATCH, GET, HEAD or DELETE.",
         )
     if options.timeout is not None:
         check_between("timeout", options.timeout, MIN_TIMEOUT, MAX_TIMEOUT, "seconds")
     if isinstance(options.retry, Constant):
         raise InvalidMember(
             "retry",
-            "retry is a failure policy of Dapr jobs.",
+            "retry has the form of a Dapr failure policy, which only Dapr jobs can have.",
             remedy="Give maxAttempts, schedule or backoff, maxAge, or leave retry out.",
         )
     if options.retry is not None:
@@ -82,7 +82,7 @@ def check_call_options(options: CallOptions) -> None:
 
 
 def check_value(member: str, value: str, most: int) -> None:
-    """Refuse what a header's value cannot carry unaltered; raises InvalidMember."""
+    """Check that a header can carry `value` unaltered; raises InvalidMember for `member`."""
     if len(value) > most:
         raise InvalidMember(
             member,
@@ -92,23 +92,24 @@ def check_value(member: str, value: str, most: int) -> None:
     if not _VISIBLE.fullmatch(value):
         raise InvalidMember(
             member,
-            f"{member} is empty or holds characters that a header cannot carry.",
-            remedy="Use visible ASCII characters; spaces only between them.",
+            f"{member} is empty or contains characters that a header cannot carry.",
+            remedy="Use visible ASCII characters, with spaces only between them.",
         )
 
 
 def check_headers(
     headers: tuple[tuple[str, str], ...], *, member: str = "headers", ours: str = _ELSEWHERE
 ) -> None:
-    """Refuse what could not be sent, or is not a client's to set; raises InvalidMember.
+    """Check that the headers can be sent, and are not set by Wakecall; raises InvalidMember.
 
-    `member` is what holds the headers; `ours` is said of those that Wakecall sets.
+    `member` is the path of the headers in the document. `ours` ends the remedy for a header that
+    Wakecall sets.
     """
     if len(headers) > MAX_HEADERS:
         raise InvalidMember(
             member,
-            f"There are {len(headers)} headers.",
-            remedy=f"Give at most {MAX_HEADERS}.",
+            f"{member} has {len(headers)} headers.",
+            remedy=f"Give at most {MAX_HEADERS} headers.",
         )
     seen: set[str] = set()
     for name, value in headers:
@@ -119,30 +120,30 @@ def check_headers(
     if total > MAX_CHARACTERS:
         raise InvalidMember(
             member,
-            f"The headers have {total} characters, names and values together.",
-            remedy=f"Use at most {MAX_CHARACTERS}.",
+            f"The names and values of the headers have {total} characters in total.",
+            remedy=f"Use at most {MAX_CHARACTERS} characters.",
         )
 
 
 def _check_name(member: str, name: str, seen: set[str], ours: str) -> None:
-    """Names are the same in either case (RFC 9110, 5.1)."""
+    """Check one name; names are compared without case (RFC 9110, 5.1)."""
     if not _TOKEN.fullmatch(name):
         raise InvalidMember(
             member,
-            f"{quoted(name)} is no name of a header.",
-            remedy="Use letters, digits and any of !#$%&'*+-.^_`|~, as RFC 9110 has it.",
+            f"{quoted(name)} is not a valid header name.",
+            remedy="Use letters, digits and any of !#$%&'*+-.^_`|~ (RFC 9110, 5.6.2).",
         )
     lower = name.lower()
     if lower in _OURS or lower.startswith(_OUR_PREFIXES):
         raise InvalidMember(
             member,
-            f"{name} is set by Wakecall.",
+            f"The header {name} is set by Wakecall.",
             remedy=f"Leave it out{ours}.",
         )
     if lower in _OF_CONNECTION:
         raise InvalidMember(
             member,
-            f"{name} concerns one connection, not the message, and is not passed on.",
+            f"The header {name} belongs to one connection, so a job cannot set it.",
             remedy="Leave it out.",
         )
     if lower in seen:

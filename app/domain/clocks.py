@@ -1,10 +1,10 @@
-"""Clocks: the wall clock of a zone, and what a job wants where it jumps.
+"""Clocks: the wall clock of a time zone, and a job's rules for the changes of its offset.
 
-A clock is read in pieces: stretches of wall-clock time with one offset, so that within a piece a
-wall-clock time and an instant are one shift apart. Where the clock goes forward, the times in
-between lie in no piece; where it goes back, the times shown twice lie in the piece before, in the
-one after, or in both, as the job wants it. Wall-clock times and instants are whole seconds here,
-counted from 1970 by the clock itself and by UTC.
+A clock is divided into pieces: intervals of wall-clock time with one offset, so that within a piece
+a wall-clock time differs from its instant by a constant. When the clock goes forward, the skipped
+times are in no piece. When it goes back, the times shown twice are in the piece before the change,
+in the piece after it, or in both, as the rules of the job say. Wall-clock times and instants are
+whole seconds: since 1970 on the clock itself, and since 1970 in UTC.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _SECOND: Final = timedelta(seconds=1)
 
 
 class OnGap(StrEnum):
-    """What becomes of a local time that does not exist."""
+    """What a job does at a local time that does not exist."""
 
     SKIP = "skip"
     NEXT = "next"
 
 
 class OnOverlap(StrEnum):
-    """Which showing of a local time that is shown twice counts."""
+    """When a job fires at a local time that the clock shows twice."""
 
     FIRST = "first"
     SECOND = "second"
@@ -66,10 +66,10 @@ class Piece(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def clock(name: str, on_gap: OnGap | None, on_overlap: OnOverlap | None) -> Clock:
-    """The clock of the zone of that name; raises InvalidMember for `timezone`.
+    """Return the clock of the zone of that name; raises InvalidMember for `timezone`.
 
-    Without rules of its own a job follows Quartz: times that do not exist are skipped, times
-    shown twice count the second time.
+    The rules that a job does not set are those of Quartz: times that do not exist are skipped, and
+    at times that are shown twice a job fires the second time.
     """
     return Clock(
         zone=zones.find(name),
@@ -79,12 +79,12 @@ def clock(name: str, on_gap: OnGap | None, on_overlap: OnOverlap | None) -> Cloc
 
 
 def index_at(clock: Clock, instant: int) -> int:
-    """The number of the piece in which `instant` lies."""
+    """Return the index of the piece that contains `instant`."""
     return bisect_right(clock.zone.changes, instant)
 
 
 def piece(clock: Clock, index: int) -> Piece:
-    """The piece between the change before and the change after it; the ends are open."""
+    """Return the piece with this index; the first and the last piece have no bound outwards."""
     changes, offsets = clock.zone.changes, clock.zone.offsets
     offset = offsets[index]
     if index:
@@ -102,9 +102,9 @@ def piece(clock: Clock, index: int) -> Piece:
 
 
 def pieces_from(clock: Clock, instant: int) -> Iterator[Piece]:
-    """The pieces from that in which `instant` lies, which begins there, to the last.
+    """Yield the pieces from `instant` to the last; the first one is cut to begin there.
 
-    Where the clock changes at `instant`, the times that do not exist and count as it come before.
+    If the clock changes at `instant`, the skipped times that count as this instant come before.
     """
     index = index_at(clock, instant)
     first = piece(clock, index)
@@ -117,9 +117,9 @@ def pieces_from(clock: Clock, instant: int) -> Iterator[Piece]:
 
 
 def instants_of(zone: Zone, wall: datetime) -> list[datetime]:
-    """The instants (UTC) at which the clock shows `wall` (naive): none, one or two, in order.
+    """Return the instants (UTC) at which the clock shows `wall` (naive): none, one or two.
 
-    Raises OverflowError where they lie outside the years that a datetime holds.
+    They are in order. Raises OverflowError if they are outside the years of a datetime.
     """
     both = [wall.replace(tzinfo=zone.info, fold=fold).astimezone(UTC) for fold in (0, 1)]
     showing = [each.astimezone(zone.info).replace(tzinfo=None, fold=0) for each in both]
@@ -127,7 +127,7 @@ def instants_of(zone: Zone, wall: datetime) -> list[datetime]:
 
 
 def end_of_gap(zone: Zone, wall: datetime) -> datetime:
-    """The first instant (UTC) after the gap of the clock in which `wall` (naive) lies."""
+    """Return the first instant (UTC) after the gap of the clock that contains `wall` (naive)."""
     # Read with the offset of either side, a time that does not exist lies on the other side.
     after, before = (
         whole_seconds(wall.replace(tzinfo=zone.info, fold=fold).astimezone(UTC)) for fold in (0, 1)
@@ -136,15 +136,15 @@ def end_of_gap(zone: Zone, wall: datetime) -> datetime:
 
 
 def whole_seconds(when: datetime) -> int:
-    """Seconds since 1970 of a naive wall-clock time, or of an aware instant; fractions are cut."""
+    """Return the seconds from 1970 to a wall-clock time or an instant, without their fraction."""
     return (when - (_EPOCH_UTC if when.tzinfo else _EPOCH)) // _SECOND
 
 
 def wall_time(seconds: int) -> datetime:
-    """The naive wall-clock time that many seconds after that of 1970."""
+    """Return the naive wall-clock time `seconds` after the beginning of 1970."""
     return _EPOCH + timedelta(seconds=seconds)
 
 
 def instant(seconds: int) -> datetime:
-    """The instant that many seconds after 1970, in UTC."""
+    """Return the instant (UTC) `seconds` after the beginning of 1970."""
     return _EPOCH_UTC + timedelta(seconds=seconds)

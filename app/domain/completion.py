@@ -1,4 +1,4 @@
-"""Completion: a receiver says later what came of a run, and shows by a token that it was called."""
+"""Completion: the result of a run that its receiver reports later, with the token of its call."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FOR_URLS: Final = bytes.maketrans(b"+/", b"-_")
 
 
 class Said(StrEnum):
-    """What a completion says of a run."""
+    """The result that a completion reports."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -41,40 +41,41 @@ class Said(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completion:
-    """What a receiver says came of a run, and why in its own words."""
+    """The result of a run as its receiver reports it, with the receiver's own message."""
 
     said: Said
     message: str | None = None
 
     @property
     def state(self) -> RunState:
-        """How the run ends."""
+        """The state in which the run ends."""
         return RunState(self.said)
 
     @property
     def reason(self) -> str | None:
-        """Why it ended so."""
+        """The reason that the run shows; None for a success without a message."""
         if self.message is None and self.said is Said.FAILED:
-            return "The receiver said later that it failed, and not why."
+            return "The receiver reported a failure without a message."
         return self.message
 
 
 class Tokens:
-    """Makes tokens with the first key, and takes those of any: so that the key can be changed.
+    """Makes completion tokens with the first key, and accepts those of all keys.
 
-    A token is good for one run. It is derived, so that nobody has to keep it: whoever reads
-    database, Redis or logs does not have it. Raises ValueError where a key is no URL-safe base64.
+    So the key can be changed. A token is valid for one run. It is derived from the run's id and is
+    not stored, so that neither the database nor Redis nor a log contains it. Raises ValueError if
+    a key is not URL-safe base64.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keyed = [_keyed(key) for key in keys]
 
     def make(self, run_id: UUID) -> str:
-        """The token of a run."""
+        """Return the token of a run."""
         return _token(self._keyed[0], run_id)
 
     def fits(self, token: str, run_id: UUID) -> bool:
-        """Whether this is the token of the run."""
+        """Return whether this is the token of the run, made with any of the keys."""
         given = token.encode("utf-8", "replace")
         return any(
             hmac.compare_digest(_token(each, run_id).encode(), given) for each in self._keyed
@@ -82,10 +83,11 @@ class Tokens:
 
 
 def within(reply: Reply) -> int | None:
-    """The seconds within which the receiver will say what came of it; None if it has said it.
+    """Return the seconds within which the receiver will report the result of the run.
 
-    That is a 202 with `Wakecall-Complete: later`, and perhaps `; within=SECONDS`: kept within 1 and
-    MAX_WITHIN, and DEFAULT_WITHIN where it cannot be read. What else there is says nothing.
+    None if the reply itself is the result. A later report is announced by a 202 with
+    `Wakecall-Complete: later`, optionally with `; within=SECONDS`, which is limited to 1 to
+    MAX_WITHIN, and is DEFAULT_WITHIN if it is missing or unreadable. Other parameters are ignored.
     """
     if reply.status != _ACCEPTED:
         return None
@@ -104,7 +106,7 @@ def within(reply: Reply) -> int | None:
 
 
 def _keyed(key: str) -> blake2b:
-    """A keyed BLAKE2b (RFC 7693), to be copied: each call bears one, and HMAC costs thrice that."""
+    """Return a keyed BLAKE2b (RFC 7693) to copy: every call needs one, and HMAC costs thrice."""
     derived = blake2b(key=urlsafe_b64decode(key), person=_PURPOSE, digest_size=32).digest()
     return blake2b(key=derived, digest_size=_TOKEN_BYTES)
 

@@ -1,4 +1,4 @@
-"""Counters: what is counted while runs are fired, under names that web and workers share."""
+"""Counters: the names of the counters that web processes, schedulers and workers share."""
 
 from __future__ import annotations
 

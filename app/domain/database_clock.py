@@ -37,14 +37,14 @@ class Reading(NamedTuple):
 
 
 class Change(NamedTuple):
-    """By how many seconds the clock was set, and by how many the believed time leaps now."""
+    """By how many seconds the clock was set, and by how many the believed time moves now."""
 
     step: float
     believed: float
 
 
 class DatabaseClock:
-    """The clock as one process follows it; `observe` gets every reading, in the order of time."""
+    """The clock as one process follows it; `observe` gets all readings in order."""
 
     def __init__(self, doubt_s: float) -> None:
         self._doubt_s = doubt_s
@@ -65,7 +65,7 @@ class DatabaseClock:
         """The latest instant that is believed to have come, in seconds since 1970."""
         if self._doubted_at is None or self._last is None:
             return self._believed + uptime + MAX_DRIFT_S
-        # Each reading may be wrong by half of what it took: what is doubted is called late instead.
+        # Each reading may be wrong by half of its duration: rather call late than early.
         return self._believed + uptime - self._uncertainty - _half(self._last)
 
     def observe(self, reading: Reading) -> Change:
@@ -117,12 +117,12 @@ def _tolerance(last: Reading, reading: Reading) -> float:
 
 
 def _half(reading: Reading) -> float:
-    """How far the clock may be from what the reading says of it, as it was read in between."""
+    """Return how wrong the reading may be: the clock was read at some time during the query."""
     return (reading.answered - reading.asked) / 2
 
 
 def _is_witnessed(last: Reading, reading: Reading) -> bool:
-    """Whether this machine's own clock was not set between both, and agrees with the database's."""
+    """Return whether this machine's clock was not set, and agrees with the database's."""
     passed = reading.wall - last.wall - (reading.answered - last.answered)
     agrees = abs(reading.wall - reading.clock) <= MAX_BELIEVED_STEP_S
     return agrees and abs(passed) <= _tolerance(last, reading)

@@ -1,4 +1,4 @@
-"""Endpoint: a place that an account configures apart from its jobs, which call it by its name."""
+"""Endpoint: a named address that an account configures once, and that jobs refer to by name."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ class AppProtocol(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
-    """A Dapr app (by its app id) or a Fusion runner (by its type), and where it is.
-
-    `has_token` where calls to it carry a token of its own, which is not told again.
-    """
+    """A Dapr app or a Fusion runner, and its URL."""
 
     name: str
+    """The app id, or the type of the runner."""
     url: str
     has_token: bool
+    """Whether calls to it carry a token of its own, which is never shown again."""
     protocol: AppProtocol = AppProtocol.HTTP

@@ -31,7 +31,7 @@ class EventPayload:
 
 
 def body(payload: EventPayload) -> bytes:
-    """The event's payload: JSON, with what is not known left out."""
+    """Return the body of the event: JSON, without the members that are not known."""
     kind = "succeeded" if payload.state is RunState.SUCCEEDED else "failed"
     data = {
         "job": str(payload.job_id),

@@ -1,8 +1,8 @@
 """Firing rate: how many runs of an account may begin now, and when those above its limit begin.
 
-A run may begin while the account has allowance, which grows by `per_second` a second and never
-beyond that of one second (a generic cell rate algorithm). `spent_until` is the only state: the
-instant from which on the whole allowance of a second is there again, but for that second.
+The limit is a token bucket, as the generic cell rate algorithm implements it: the allowance of an
+account grows by `per_second` a second, up to the allowance of one second, and each run that begins
+takes one. The only state is `spent_until`: one second after it, the allowance is full again.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from enum import StrEnum
 from typing import Final
 
 BURST: Final = timedelta(seconds=1)
-"""So much of the allowance may be spent at one instant: what is due at a full hour is on time."""
+"""The allowance of this time may be used at one instant, so that runs due at a full hour are on
+time."""
 
 QUEUE_MARGIN: Final = timedelta(seconds=10)
-"""A postponed row is expected this much later than its turn: then it comes by itself."""
+"""How long after its turn a postponed row is due by itself, if no claim made it in its turn."""
 
 SLOWEST_RETURN: Final = 100
-"""Where runs under way are the limit, this many postponed rows a second come by themselves."""
+"""Where the limit is on runs under way, this many postponed rows a second are due by themselves."""
 
 _SOONEST_LOOK: Final = timedelta(milliseconds=100)
 _LATEST_LOOK: Final = timedelta(seconds=60)
 SHARING: Final = 4
-"""So many schedulers may begin runs of an account at the same instant without counting first: each
-a quarter of what may begin until its limit of runs under way is reached."""
+"""The number of schedulers that may begin runs of an account at the same instant without counting
+first: each may begin a quarter of the runs that are left until the limit of runs under way."""
 
 _NEAR: Final = 8
 _NEAR_RUNS: Final = 16
@@ -42,37 +43,36 @@ class Bound(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Allowed:
-    """What an account may begin; None where nothing bounds it.
-
-    `runs` is how many runs may be under way.
-    """
+    """The limits on the runs that an account may begin; None where there is no limit."""
 
     per_second: int | None = None
+    """Runs that may begin in a second."""
     runs: int | None = None
+    """Runs that may be under way at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FiringLimits:
-    """What a claim has to know of limits; as it is by default, there are none.
-
-    `of` has the accounts that may be near a limit or have limits of their own, `queued` those of
-    them that have postponed firings. Of any other account, which may begin what `default` says, so
-    many rows are claimed at a time without being counted: `quiet` as far as firings a second are
-    concerned, `quiet_runs` as far as runs under way are.
-    """
+    """The limits that a claim applies; without arguments, there are none."""
 
     default: Allowed = Allowed()
+    """The limits of accounts that are not in `of`."""
     of: Mapping[int, Allowed] = field(default_factory=dict)
+    """The accounts that may be near a limit, or that have limits of their own."""
     queued: frozenset[int] = frozenset()
+    """The accounts in `of` that have postponed firings."""
     quiet: int = 2**31 - 1
+    """Rows of an account not in `of` that are claimed at once without being counted in PostgreSQL,
+    because of the limit of firings a second."""
     quiet_runs: int = 2**31 - 1
+    """The same because of the limit of runs under way."""
 
     def allowed(self, account_id: int) -> Allowed:
-        """What this account may begin."""
+        """Return the limits of this account."""
         return self.of.get(account_id, self.default)
 
     def is_counted(self, account_id: int, number: int) -> bool:
-        """Whether so many runs of this account, begun at once, are counted where all can see it."""
+        """Return whether `number` runs that begin at once have to be counted in PostgreSQL."""
         return account_id in self.of or number > min(self.quiet, self.quiet_runs)
 
 
@@ -80,54 +80,55 @@ UNLIMITED: Final = FiringLimits()
 
 
 def quiet_number(per_second: int | None) -> int:
-    """How many firings in a second are so few that they need not be counted where all can see it.
+    """Return how many firings in a second need not be counted in PostgreSQL.
 
-    An eighth: two schedulers that count for themselves let through a quarter at most.
+    It is an eighth of the limit: two schedulers that do not count let through a quarter at most.
     """
     return UNLIMITED.quiet if per_second is None else per_second // _NEAR
 
 
 def quiet_runs(runs: int | None) -> int:
-    """How many runs may begin in a second and be counted later, with all others, every 5 s.
+    """Return how many runs may begin in a second before they are counted, which is every 5 s.
 
-    A sixteenth: five of them, and half of what an account may have, which counts as near the limit,
-    are less than it may have. None where an account may have less than 16.
+    It is a sixteenth of the limit: an account at half of its limit, above which it counts as near
+    the limit, stays below the limit with five sixteenths more. It is 0 below a limit of 16.
     """
     return UNLIMITED.quiet_runs if runs is None else runs // _NEAR_RUNS
 
 
 def available(per_second: int, spent_until: datetime, now: datetime) -> int:
-    """How many runs may begin now."""
+    """Return how many runs may begin now."""
     left = (now + BURST - max(spent_until, now)) / BURST
     return max(0, int(per_second * left + _ROUNDING))
 
 
 def turns(per_second: int, spent_until: datetime, now: datetime, number: int) -> list[datetime]:
-    """When each of so many runs may begin, one after another; never before now."""
+    """Return when each of `number` runs may begin, one after another; never before now."""
     start = max(spent_until, now) - BURST
     return [max(now, start + (n + 1) * BURST / per_second) for n in range(number)]
 
 
 def queue_look(per_second: int, spent_until: datetime, now: datetime, number: int) -> datetime:
-    """When to look again at a run before which so many postponed firings are to begin.
+    """Return when to check a run again that has to wait for `number` postponed firings.
 
-    Not at once, and not so late that a queue that was deleted holds it up for long.
+    The time is neither now nor far away, so that the run does not wait long if these firings are
+    deleted.
     """
     turn = turns(per_second, spent_until, now, number)[-1]
     return min(max(turn, now + _SOONEST_LOOK), now + _LATEST_LOOK)
 
 
 def expected(per_second: int, queued_until: datetime, now: datetime, number: int) -> list[datetime]:
-    """When each of so many postponed rows comes by itself, if it did not get its turn before.
+    """Return when each of `number` postponed rows is due by itself, if no claim makes it before.
 
-    `queued_until` is the expectation of the last row in the queue.
+    `queued_until` is that time of the last row in the queue.
     """
     start = max(queued_until, now + QUEUE_MARGIN)
     return [start + (n + 1) * BURST / per_second for n in range(number)]
 
 
 def return_rate(allowed: Allowed, bound: Bound) -> int:
-    """How many postponed rows of an account come by themselves in a second."""
+    """Return how many postponed rows of an account are due by themselves in a second."""
     per_second = allowed.per_second
     if bound is Bound.RUNS or per_second is None:
         return min(SLOWEST_RETURN, per_second or SLOWEST_RETURN)
@@ -135,7 +136,7 @@ def return_rate(allowed: Allowed, bound: Bound) -> int:
 
 
 def reason(allowed: Allowed, bound: Bound) -> str:
-    """Why a firing was postponed, in words; the limit may have been switched off since."""
+    """Return why a firing was postponed, in words; the limit may be off by now."""
     if (allowed.runs if bound is Bound.RUNS else allowed.per_second) is None:
         return f"postponed: the account was above its limit ({bound})"
     if bound is Bound.RUNS:

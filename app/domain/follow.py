@@ -1,4 +1,4 @@
-"""Follow: what a job waits for that starts after other jobs have ended (Fusion's chains)."""
+"""Follow: the condition under which a job starts after another job has ended (Fusion's chains)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from app.domain.run import RunState
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Follow:
-    """A job starts once the job named `upstream` of its account and dialect ends in a state."""
+    """A job starts when a run of the job `upstream`, of its account and dialect, ends in a state.
+
+    The state is one of `states`.
+    """
 
     upstream: str
     states: frozenset[RunState]

@@ -1,4 +1,4 @@
-"""Idempotency: the key under which a request may be repeated, and what makes it the same request.
+"""Idempotency: the key with which a request can be repeated, and what makes two requests equal.
 
 Source: draft-ietf-httpapi-idempotency-key-header.
 """
@@ -16,25 +16,25 @@ from app.errors import InvalidMember
 HEADER: Final = "Idempotency-Key"
 
 KEPT_FOR: Final = timedelta(hours=24)
-"""How long an answer is replayed."""
+"""How long a response is kept for repeats."""
 
 MAX_KEY: Final = 255
 MAX_ANSWER: Final = 8 * 1024 * 1024
-"""The most bytes of an answer's body that are kept."""
+"""Bytes of the longest response body that is kept."""
 
 # A comma stands between two fields sent at once: a key with one in it must be quoted.
 _BARE: Final = re.compile(rf"[!#-+\--~]{{1,{MAX_KEY}}}")
 _QUOTED: Final = re.compile(r'"((?:[!#-\[\]-~]|\\["\\])*)"')
 _ESCAPE: Final = re.compile(r'\\(["\\])')
 
-# Refusals that every repeat would meet again, whatever is stored by then.
+# Refusals that every repeat would get again, whatever is stored at that time.
 _FINAL: Final = frozenset({400, 406, 413, 414, 415, 422})
 
 
 def read_key(field: str) -> str:
-    """The key in a header field: bare, or a string as RFC 8941, 3.3.3 has it; the two are one.
+    """Return the key in a header field; raises InvalidMember.
 
-    Raises InvalidMember.
+    The key is bare, or a quoted string (RFC 8941, 3.3.3); both forms of a key are the same key.
     """
     field = field.strip(" \t")
     if _BARE.fullmatch(field):
@@ -45,15 +45,15 @@ def read_key(field: str) -> str:
     if not 1 <= len(key) <= MAX_KEY:
         raise InvalidMember(
             HEADER,
-            f"The value of {HEADER} is no key.",
-            remedy=f"Send one key of 1 to {MAX_KEY} visible ASCII characters, such as a UUID; "
-            "one that holds a comma or a double quote in double quotes.",
+            f"{HEADER} does not contain a valid key.",
+            remedy=f"Send one key of 1 to {MAX_KEY} visible ASCII characters, such as a UUID. "
+            "Put a key that contains a comma or a double quote in double quotes.",
         )
     return key
 
 
 def fingerprint(parts: Iterable[bytes]) -> bytes:
-    """SHA-256 over the parts of a request that make it the same one, each with its length."""
+    """Return the SHA-256 of the parts that two equal requests share, each with its length."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8))
@@ -62,9 +62,10 @@ def fingerprint(parts: Iterable[bytes]) -> bytes:
 
 
 def is_final(status: int) -> bool:
-    """Whether an answer of this HTTP status is kept: done, or wrong whenever it is asked.
+    """Return whether a response of this HTTP status is kept for repeats.
 
-    What rests on the key, the rate, what is stored, or on Wakecall itself may come out otherwise
-    the next time; as nothing was done, the repeat is simply tried.
+    Kept are successes, and refusals that every repeat would get again. A refusal because of the
+    key, the rate, the stored state or an error of Wakecall may be different the next time; nothing
+    was changed, so the repeat is processed as a new request.
     """
     return 200 <= status < 300 or status in _FINAL  # noqa: PLR2004 - RFC 9110, 15.3

@@ -1,10 +1,10 @@
-"""Instants: ISO 8601 texts and the points in time they name.
+"""Instants: ISO 8601 texts and the points in time that they name.
 
-Taken: a calendar, ordinal or week date, `T` or `t`, a time of day; extended or basic form, not
-mixed; a decimal fraction, after point or comma, of whichever unit stands last; then `Z`, `z`, an
-offset with or without colon, or nothing, which means UTC. Refused, with the reason: a date
-without a time, a space for the `T`, and second 60, since no leap second to come is known and no
-clock here shows one.
+Accepted are: a calendar, ordinal or week date; `T` or `t`; a time of day; all in the extended or
+all in the basic form; a decimal fraction of the last unit, after a point or a comma; and `Z`, `z`,
+an offset with or without a colon, or nothing, which means UTC. Refused, with the reason, are: a
+date without a time; a space instead of the `T`; and second 60, because no future leap second is
+known, and no clock here shows one.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ _DAY: Final = timedelta(days=1)
 
 
 def parse(text: str, *, member: str) -> datetime:
-    """The instant `text` names, in UTC; raises InvalidMember for `member`.
+    """Return the instant that `text` names, in UTC; raises InvalidMember for `member`.
 
-    What is finer than a microsecond is rounded up, so that no wake-up is early.
+    Fractions of a microsecond are rounded up, so that no call is early.
     """
     if len(text) > MAX_INSTANT:
         raise InvalidMember(
@@ -81,21 +81,21 @@ def parse(text: str, *, member: str) -> datetime:
 
 
 def is_local(text: str) -> bool:
-    """Whether a text that `parse` takes names no offset."""
+    """Return whether a text that `parse` accepts has neither an offset nor a `Z`."""
     clock = _TIME.fullmatch(text.upper().partition("T")[2])
     return clock is not None and clock["utc"] is None and clock["sign"] is None
 
 
 def format_utc(instant: datetime) -> str:
-    """`instant` (aware) as in `2011-05-11T15:30:00Z`: in UTC, a fraction only if there is one."""
+    """Return `instant` (aware) as in `2011-05-11T15:30:00Z`: in UTC, with any fraction."""
     text = instant.astimezone(UTC).replace(tzinfo=None).isoformat()
     return (text.rstrip("0") if instant.microsecond else text) + "Z"
 
 
 def format_millis(instant: datetime) -> str:
-    """`instant` (aware) as in `2011-05-11T15:30:00.000Z`: in UTC, always with three digits.
+    """Return `instant` (aware) as in `2011-05-11T15:30:00.000Z`: in UTC, always with milliseconds.
 
-    What is finer than a millisecond is left out.
+    Fractions of a millisecond are left out.
     """
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
@@ -124,7 +124,7 @@ def _instant(member: str, text: str, day: re.Match[str], clock: re.Match[str]) -
 
 
 def _date(member: str, year: int, day: re.Match[str]) -> tuple[date, int]:
-    """A date and the days to add to it: their sum may lie beyond the calendar."""
+    """Return a date and the days to add to it; their sum may be after the year 9999."""
     if day["ordinal"] is not None:
         length = 365 + isleap(year)
         reason = f"{year:04} has {length} days"
@@ -150,7 +150,7 @@ def _since_midnight(member: str, clock: re.Match[str]) -> timedelta:
     minute, second = clock["minute"] or "0", clock["second"] or "0"
     hours = _number(member, "hour", clock["hour"], range(25), "a day ends at 24:00")
     minutes = _number(member, "minute", minute, range(60), "an hour has 60 minutes")
-    seconds = _number(member, "second", second, range(60), "leap seconds are not taken")
+    seconds = _number(member, "second", second, range(60), "leap seconds are not supported")
     fraction = _fraction(member, clock)
     elapsed = timedelta(hours=hours, minutes=minutes, seconds=seconds, microseconds=fraction)
     if hours == _LAST_HOUR and elapsed > _DAY:
@@ -163,7 +163,7 @@ def _since_midnight(member: str, clock: re.Match[str]) -> timedelta:
 
 
 def _fraction(member: str, clock: re.Match[str]) -> int:
-    """Microseconds, rounded up, that the fraction of the last unit given stands for."""
+    """Return the fraction of the last unit in microseconds, rounded up."""
     digits = clock["fraction"]
     if digits is None:
         return 0

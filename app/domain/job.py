@@ -1,4 +1,4 @@
-"""Job: what a client booked, as asked for (Booking) and as stored (Job)."""
+"""Job: the values that a client books (Booking), and a booked job with its identity (Job)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_TAG: Final = 64
 
 
 class Dialect(StrEnum):
-    """The API that a job was booked through; its documents show the job in its own terms."""
+    """The API through which a job was booked; its documents show the job in the API's own form."""
 
     NATIVE = "native"
     DAPR = "dapr"
@@ -31,14 +31,14 @@ class Dialect(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Booking:
-    """What a client asks for, in whatever dialect and format; app/domain/booking.py judges it."""
+    """What a client chose of a job, in any dialect and format; app/domain/booking.py checks it."""
 
     url: str
     trigger: Trigger
     signature: str | None = None
     content_type: str | None = None
     data: bytes | None = None
-    """The payload, delivered byte for byte; None if none was given."""
+    """The payload, delivered unchanged; None if the client gave none."""
     type_url: str | None = None
     """Set where `data` is the value of a google.protobuf.Any, booked over gRPC; empty for none."""
     enabled: bool = True
@@ -53,19 +53,20 @@ class Booking:
     """A URL that gets an event when a run ends otherwise."""
     dialect: Dialect = Dialect.NATIVE
     endpoint: str = ""
-    """The account's Dapr app or Fusion runner that is called; empty where `url` says it all."""
+    """The name of the Dapr app or the Fusion runner that is called; empty if `url` is called."""
     written: Mapping[str, Any] | None = None
-    """What the dialect must show again as the client wrote it."""
+    """The parts of the document that the dialect has to show as the client wrote them."""
     remaining: int | None = None
     """How many firings the schedule has left; None for no limit."""
     follows: tuple[Follow, ...] = ()
+    """The jobs after whose runs this job starts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReadOnlyMembers:
-    """Read-only members a document may repeat; on update they must equal what is stored.
+    """Read-only members that a document may repeat; an update compares them with the stored job.
 
-    `next` is an instant as written: where a job is booked nobody reads it.
+    `next` is the text of an instant, which is not parsed when a job is booked.
     """
 
     id: str | None = None
@@ -75,21 +76,21 @@ class ReadOnlyMembers:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """A booking as stored."""
+    """A stored job: an identity, and the booking of its current version."""
 
     id: UUID
     account: str
     """The name of the account."""
     version: int
-    """1 as booked; each change makes the next one."""
+    """1 after the booking; each change adds 1."""
     next_at: datetime | None
-    """The next firing (UTC); None once the last has been claimed, and while the job is paused.
+    """The next firing (UTC); None after the last one was claimed, and while the job is paused.
 
-    Of a serial job it may be past: it waits for the run that is in flight.
+    The next firing of a serial job may be in the past: it waits for the run that is in flight.
     """
     booking: Booking
     owed_at: datetime | None = None
-    """When the firing was due that a limit of the account postponed; `next_at` is then the latest
-    time at which it is expected to be made."""
+    """The due time of a postponed firing. Its `next_at` is then the latest time at which the firing
+    is expected to be made."""
     owed_for: Bound | None = None
-    """The limit that postponed it."""
+    """The limit of the account because of which the firing was postponed."""

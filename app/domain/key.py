@@ -1,4 +1,4 @@
-"""ApiKey text: prefix, id, secret and checksum, so that a typo is refused without a query."""
+"""API key text: prefix, id, secret and checksum; a typing error is refused without a query."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SHAPE: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeyText:
-    """A well-formed key: `id` finds the stored key, `digest` (SHA-256) is compared with it."""
+    """A well-formed key: the stored key has the same `id`, and the same `digest` (SHA-256)."""
 
     id: str
     digest: bytes
 
 
 def compose(random: bytes) -> str:
-    """A new key's text from 58 random bytes or more; its secret holds 190 bits."""
+    """Return the text of a new key from at least 58 random bytes; its secret has 190 bits."""
     needed = ID_LENGTH + SECRET_LENGTH
     if len(random) < needed + 16:
         raise ValueError(f"{needed + 16} random bytes are needed")
@@ -39,7 +39,7 @@ def compose(random: bytes) -> str:
 
 
 def read(text: str) -> KeyText | None:
-    """The key in `text`, or None where it cannot be one: wrong shape or checksum."""
+    """Return the key in `text`; None if its form or its checksum is wrong."""
     match = _SHAPE.fullmatch(text)
     if match is None or _checksum(text[:-_CHECK_LENGTH]) != text[-_CHECK_LENGTH:]:
         return None

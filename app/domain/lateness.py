@@ -1,4 +1,4 @@
-"""Lateness: a histogram fine enough for percentiles, and the accuracy of an account from it."""
+"""Lateness: histograms of first attempts, and the percentiles of an account's accuracy."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _A_DECADE: Final = 24
 _STEPS: Final = math.ceil(_A_DECADE * math.log10(_MAX_MS / _FINEST_MS))
 
 BOUNDS: Final = tuple(round(_FINEST_MS * 10 ** (step / _A_DECADE), 4) for step in range(_STEPS + 1))
-"""Upper bounds in milliseconds, from 0.1 ms to an hour, each 10.1 % above the one before; one more
-bucket counts what is later."""
+"""Upper bounds in milliseconds, from 0.1 ms to an hour, each 10.1 % above the one before. One more
+bucket counts attempts that are later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,12 +56,12 @@ class Accuracy:
 
 
 def bucket(lateness_ms: float) -> int:
-    """Which bucket counts this lateness."""
+    """Return the index of the bucket that counts this lateness."""
     return bisect_left(BOUNDS, lateness_ms)
 
 
 def window(since: datetime, histograms: Iterable[Histogram]) -> Window:
-    """The percentiles of all histograms together."""
+    """Return the percentiles of all histograms together."""
     counts = [0] * (len(BOUNDS) + 1)
     most = 0.0
     for each in histograms:
@@ -77,7 +77,7 @@ def window(since: datetime, histograms: Iterable[Histogram]) -> Window:
 
 
 def _percentile(running: Sequence[int], most: float, hundredths: int) -> float:
-    """The upper bound of the bucket of the nearest rank: never less than the true percentile."""
+    """Return the upper bound of the bucket with the nearest rank: at least the true percentile."""
     rank = -(-running[-1] * hundredths // 100)
     index = bisect_left(running, rank)
     return min(BOUNDS[index], most) if index < len(BOUNDS) else most

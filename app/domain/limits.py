@@ -1,4 +1,4 @@
-"""Limits: how much of everything one account may have, and how it is told that it has it all."""
+"""Limits: how much one account may have of everything, and the error when it reaches a limit."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from app.domain.circuit_breaker import MAX_CONNECTIONS
 from app.errors import LimitReached
 
 MAX_AMOUNT: Final = 2**53
-"""What every JSON reader takes for a whole number."""
+"""The largest integer that every JSON reader reads exactly."""
 
 _MIB: Final = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limit:
-    """One limit: its names, its bounds, and the words in which an account is told of it."""
+    """One limit: its names, its bounds, and the texts of its error."""
 
     name: str
-    """In documents and problems; `field` and `option` follow from it."""
+    """The name in documents and problems; `field` and `option` are derived from it."""
     setting: str
-    """The environment variable that has the amount for accounts without one of their own."""
+    """The environment variable with the amount for accounts that have none of their own."""
     default: int | None
-    """What holds where the setting is absent; None for `off`."""
+    """The amount if the setting is absent; None for `off`."""
     counts: str
-    """What is counted: "pending jobs"."""
+    """What is counted, in the plural: "Dapr apps"."""
     remedy: str
-    """What whoever has reached it can do, besides asking for more."""
+    """What a client can do at the limit, other than ask for a higher one."""
     least: int = 0
     most: int = MAX_AMOUNT
     setting_unit: int = 1
@@ -49,7 +49,7 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What one account may have; None where a limit is off. TABLE explains each."""
+    """The limits of one account; None where a limit is off. TABLE describes each."""
 
     requests_per_second: int | None
     concurrent_requests: int | None
@@ -77,7 +77,7 @@ STORED_BYTES: Final = Limit(
     setting="WAKECALL_LIMIT_STORED_MIB",
     setting_unit=_MIB,
     default=1024 * _MIB,
-    counts="bytes of jobs that have not ended, and of what is kept of others",
+    counts="bytes of jobs that have not ended, and of content kept for other jobs",
     remedy="Delete jobs, wait until some have ended, or send shorter payloads.",
 )
 DAPR_APPS: Final = Limit(
@@ -99,15 +99,15 @@ FOLLOWERS: Final = Limit(
     setting="WAKECALL_LIMIT_FOLLOWERS",
     default=1_000,
     counts="jobs that follow the same job",
-    remedy="Let the job follow another one, or take a job out of the chain.",
+    remedy="Let the job follow another job, or remove a job that follows the same one.",
 )
 KEPT_ANSWER_BYTES: Final = Limit(
     name="keptAnswerBytes",
     setting="WAKECALL_LIMIT_KEPT_ANSWERS_MIB",
     setting_unit=_MIB,
     default=256 * _MIB,
-    counts="bytes of answers kept for repeats",
-    remedy="Wait until answers that were kept are 24 hours old, or leave Idempotency-Key out.",
+    counts="bytes of responses kept for repeated requests",
+    remedy="Wait until kept responses are 24 hours old, or leave Idempotency-Key out.",
 )
 CONNECTIONS: Final = Limit(
     name="connections",
@@ -125,7 +125,7 @@ REQUESTS_PER_SECOND: Final = Limit(
     default=500,
     least=1,
     counts="requests a second",
-    remedy="Send the request again after the seconds that Retry-After names.",
+    remedy="Send the request again after the number of seconds in Retry-After.",
 )
 CONCURRENT_REQUESTS: Final = Limit(
     name="concurrentRequests",
@@ -133,7 +133,7 @@ CONCURRENT_REQUESTS: Final = Limit(
     default=4,
     least=1,
     counts="requests under way at once in one web process",
-    remedy="Send the request again after the seconds that Retry-After names.",
+    remedy="Send the request again after the number of seconds in Retry-After.",
 )
 FIRINGS_PER_SECOND: Final = Limit(
     name="firingsPerSecond",
@@ -141,7 +141,7 @@ FIRINGS_PER_SECOND: Final = Limit(
     default=1_000,
     least=1,
     counts="firings a second",
-    remedy="Nothing is refused: what is above the limit is postponed.",
+    remedy="Nothing is refused: firings above the limit are postponed.",
 )
 RUNS_UNDER_WAY: Final = Limit(
     name="runsUnderWay",
@@ -157,7 +157,7 @@ HISTORY_BYTES: Final = Limit(
     setting_unit=_MIB,
     default=4096 * _MIB,
     counts="bytes of runs and attempts in history",
-    remedy="Nothing is refused: above the limit, what receivers answer is not kept.",
+    remedy="Nothing is refused: above the limit, the replies of receivers are not kept.",
 )
 
 TABLE: Final = (
@@ -174,7 +174,7 @@ TABLE: Final = (
     RUNS_UNDER_WAY,
     HISTORY_BYTES,
 )
-"""All limits, in the order in which they are told."""
+"""All limits, in the order in which they are listed."""
 
 BY_NAME: Final[Mapping[str, Limit]] = {each.name: each for each in TABLE}
 
@@ -185,11 +185,11 @@ UNLIMITED: Final = Limits(
 )
 
 Overrides = Mapping[str, int | None]
-"""Amounts of an account's own, by the names of the limits; None where a limit is off for it."""
+"""The amounts that one account has instead of the settings', by name; None for `off`."""
 
 
 def overridden(limits: Limits, overrides: Overrides) -> Limits:
-    """The limits of an account; names that this release does not know change nothing."""
+    """Return `limits` with the amounts of one account; names that are not in TABLE are ignored."""
     known: dict[str, Any] = {
         BY_NAME[name].field: each for name, each in overrides.items() if name in BY_NAME
     }
@@ -197,13 +197,13 @@ def overridden(limits: Limits, overrides: Overrides) -> Limits:
 
 
 def amount(limits: Limits, limit: Limit) -> int | None:
-    """What `limits` have for one of them; None where it is off."""
+    """Return the amount of one limit; None if it is off."""
     found: int | None = getattr(limits, limit.field)
     return found
 
 
 def reached(limit: Limit, *, allowed: int, used: int, asked: int = 1) -> LimitReached:
-    """The refusal of a request that needs `asked` more of what is `used` already."""
+    """Return the error for a request that needs `asked` more, with `used` of `allowed` in use."""
     return LimitReached(
         f"This account may have {allowed} {limit.counts}; it has {used}, "
         f"and the request needs {asked} more.",

@@ -1,4 +1,4 @@
-"""Misfire: what becomes of the firings of a recurring job that were missed."""
+"""Misfire: the policy for the missed firings of a recurring job: make one, all or none."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from app.domain.checks import check_between
 MIN_WINDOW: Final = 1.0
 MAX_WINDOW: Final = 2_592_000.0
 SKIP_AFTER: Final = 60.0
-"""Seconds; how late a firing may be under SKIP where no window is given."""
+"""Seconds that a firing may be late under SKIP, if the job sets no window."""
 
 
 class MisfirePolicy(StrEnum):
-    """What is made up for of the firings missed meanwhile."""
+    """Which of the missed firings are made."""
 
     ALL = "all"
-    """Every one, each with its own due time, oldest first."""
+    """Every firing is made, with its own due time, oldest first."""
 
     ONE = "one"
-    """One for all of them."""
+    """One firing is made for all of them."""
 
     SKIP = "skip"
-    """As ONE, but soon or not at all: what is later than the window is left out."""
+    """As ONE, but a firing that is later than the window is left out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Misfire:
-    """What a job asks for; None for what it leaves to the default (ONE, however late).
-
-    A firing that is later than `window` seconds when it could be made is not made any more.
-    """
+    """The misfire members of a job; None for a member that has its default."""
 
     policy: MisfirePolicy | None = None
+    """ONE by default."""
     window: float | None = None
+    """A firing that is more seconds late than this is not made. By default, it is made however late
+    it is; under SKIP, SKIP_AFTER is the default."""
 
 
 DEFAULT: Final = Misfire()
 
 
 def window_of(misfire: Misfire) -> timedelta | None:
-    """How late a firing may be made; None for however late."""
+    """Return how late a firing may be made; None if it is made however late it is."""
     if misfire.window is not None:
         return timedelta(seconds=misfire.window)
     return timedelta(seconds=SKIP_AFTER) if misfire.policy is MisfirePolicy.SKIP else None
 
 
 def check_misfire(misfire: Misfire) -> None:
-    """Refuse a window out of its bounds; raises InvalidMember."""
+    """Check the bounds of the window; raises InvalidMember."""
     if misfire.window is not None:
         check_between("misfireWindow", misfire.window, MIN_WINDOW, MAX_WINDOW, "seconds")

@@ -1,4 +1,4 @@
-"""One-time trigger: due once, at an instant; a native job may have it, and a Dapr job."""
+"""One-time trigger: due once, at an instant. Native and Dapr jobs can have it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def next_after(trigger: At, after: datetime) -> datetime | None:
 
 
 def to_document(trigger: At) -> dict[str, Any]:
-    """The form in which the trigger is stored; `from_document` reads it back."""
+    """Return the form in which the trigger is stored; `from_document` reads it."""
     return {"kind": KIND, "at": format_utc(trigger.instant)}
 
 

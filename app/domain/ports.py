@@ -1,10 +1,10 @@
-"""Ports: which of them callbacks may not go to, as another protocol listens there."""
+"""Ports: the ports that callbacks may not reach, because another protocol uses them."""
 
 from __future__ import annotations
 
 from typing import Final
 
-# The list of the Fetch standard (https://fetch.spec.whatwg.org/#port-blocking), which browsers use.
+# The list of the Fetch standard (https://fetch.spec.whatwg.org/#port-blocking), as in browsers.
 _OF_FETCH: Final = frozenset(
     {
         *(0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95),
@@ -14,13 +14,13 @@ _OF_FETCH: Final = frozenset(
         *(6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080),
     }
 )
-# Redis and memcached read a body line by line as well, and pass over lines they do not know.
+# Redis and memcached would execute lines of a body as commands: they ignore lines they do not know.
 _OURS: Final = frozenset({6379, 11211})
 DENIED_PORTS: Final = _OF_FETCH | _OURS
 
 
 def judge_port(port: int) -> str | None:
-    """Why no callback may go to this port, whatever its host; None where one may."""
+    """Return why callbacks may not reach this port of any host; None if they may."""
     if port in DENIED_PORTS:
-        return f"Port {port} belongs to another protocol than HTTP, and callbacks may not reach it."
+        return f"Port {port} is used by another protocol than HTTP, so callbacks may not reach it."
     return None

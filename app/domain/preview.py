@@ -1,4 +1,4 @@
-"""Preview: what a schedule would do if it were booked; each dialect makes it of its triggers."""
+"""Preview: what a schedule would do if it were booked; each dialect fills it from its triggers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Preview:
 def firings(
     next_after: Callable[[datetime], datetime | None], after: datetime
 ) -> Iterator[datetime]:
-    """The firings after `after`, one by one."""
+    """Yield the firings after `after`, in order."""
     following = next_after(after)
     while following is not None:
         yield following
@@ -51,7 +51,7 @@ def firings(
 
 
 def add_warning(preview: Preview, warning: str | None) -> Preview:
-    """The preview with a further warning, if there is one."""
+    """Return the preview with a further warning; unchanged if `warning` is None."""
     if warning is None:
         return preview
     return replace(preview, warnings=(*preview.warnings, warning))
@@ -60,12 +60,12 @@ def add_warning(preview: Preview, warning: str | None) -> Preview:
 def describe_clock_changes(
     clock: Clock, schedule: Schedule, *, after: datetime, listed: tuple[datetime, ...]
 ) -> Iterator[str]:
-    """The clock changes that affect a schedule within a year, or until the last listed firing."""
+    """Yield the clock changes that affect a schedule, within a year or to the end of `listed`."""
     until = max([min(after, _LATEST) + _YEAR, *listed[-1:]])
     changes = quartz.find_dst_changes(clock, schedule, after=after, until=until)
     for number, change in enumerate(changes):
         if number == MAX_CHANGES:
-            yield "Further changes of the clock hit this schedule."
+            yield "Further changes of the clock affect this schedule."
             return
         yield _describe(clock, change)
 

@@ -1,4 +1,4 @@
-"""Re-arming: which firing of a claimed job is made, which follows, and what was missed."""
+"""Re-arming: which firing of a claimed job is made, when the next is due, and which were missed."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ _TICK: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rearmed:
-    """What a claim makes of a job; counts stop at MAX_COUNTED.
-
-    `fire_at` is the due time of the firing that is made, None where all that are due are too late.
-    `next_at` is None when there is none after it. `missed` firings are not made, of which
-    `left_out` were too late.
-    """
+    """The result of a claim for one job; counts stop at MAX_COUNTED."""
 
     fire_at: datetime | None
+    """The due time of the firing that is made; None if all firings that are due are too late."""
     next_at: datetime | None
+    """The next firing; None if there is none."""
     missed: int = 0
+    """Firings that are not made."""
     left_out: int = 0
+    """Those of the missed firings that were too late."""
 
 
 def rearm(
@@ -38,12 +37,13 @@ def rearm(
     misfire: Misfire = DEFAULT,
     postponed: bool = False,
 ) -> Rearmed:
-    """What becomes of the firing due at `due_at` when it is claimed at `now`.
+    """Return what a claim at `now` does with the firing that is due at `due_at`.
 
-    Where it is too late (misfire.window_of), the first that is not stands in its place; a one-time
-    job's never is. Unless every one is to be made, the next is strictly after `now`, and the one
-    that is made stands for all between. One that was `postponed` by a limit of its account was not
-    too late when it was first to be claimed, and is made however late it is now.
+    If the firing is too late (misfire.window_of), the first firing that is not too late replaces
+    it; the firing of a one-time job is never too late. Unless the policy is to make all firings,
+    the next one is strictly after `now`, and the one that is made replaces all in between. A firing
+    that was `postponed` by a limit of its account was in time when it was first claimed, so it is
+    made however late it is now.
     """
     window = window_of(misfire) if is_recurring(trigger) and not postponed else None
     left_out, fire_at = 0, due_at
@@ -68,9 +68,9 @@ def catch_up(
     misfire: Misfire,
     postponed: bool = False,
 ) -> Iterator[Rearmed]:
-    """The firings still to be made at `now` of a job due since `due_at`, up to MAX_AT_ONCE.
+    """Yield the firings to be made at `now` of a job that is due since `due_at`, up to MAX_AT_ONCE.
 
-    `postponed` tells of the first of them, as `rearm` has it.
+    `postponed` applies to the first firing, as in `rearm`.
     """
     following: datetime | None = due_at
     for number in range(MAX_AT_ONCE):
@@ -91,13 +91,13 @@ def catch_up(
 def _leave_out(
     trigger: Trigger, due_at: datetime, earliest: datetime
 ) -> tuple[int, datetime | None]:
-    """How many firings there are from `due_at` to before `earliest`, and the first from then on."""
+    """Return the number of firings in [due_at, earliest), and the first firing after these."""
     first, between = _pass_over(trigger, due_at, earliest - _TICK)
     return min(between + 1, MAX_COUNTED), first
 
 
 def _pass_over(trigger: Trigger, after: datetime, until: datetime) -> tuple[datetime | None, int]:
-    """The first firing after both instants, and how many there are between the two."""
+    """Return the first firing after both instants, and the number of firings between the two."""
     following = next_after(trigger, after)
     passed = 0
     while following is not None and following <= until:

@@ -1,4 +1,4 @@
-"""Resuming: which firing a recurring job that was paused is armed with."""
+"""Resuming: the firing with which a recurring job is armed after a pause."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.domain.trigger import Trigger, next_after
 def firing_after_pause(
     trigger: Trigger, *, since: datetime, now: datetime, misfire: Misfire
 ) -> datetime | None:
-    """The firing to arm at `now` where none was made after `since`; None where nothing is left.
+    """Return the firing to arm at `now` if none was made after `since`; None if none is left.
 
-    What passed meanwhile was missed: the first of it, which the claim makes what it asks for of
-    (rearm), but the next to come where all of it is too late.
+    If firings were missed during the pause, return the first of them, so that the claim applies the
+    misfire policy (rearm). If all of them are too late, return the next future one.
     """
     first = next_after(trigger, since)
     if first is None or first > now:

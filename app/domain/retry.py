@@ -1,4 +1,4 @@
-"""Retry: whether a run is done after an attempt, and when the next one begins."""
+"""Retry: whether a run ends after an attempt, and when the next attempt begins."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from app.domain.retry_policy import (
 from app.domain.run import Reply
 
 MAX_RETRY_AFTER: Final = timedelta(hours=24)
-"""What a receiver may ask for at most; longer wishes are cut to this."""
+"""The longest wait that a receiver can ask for; a longer Retry-After counts as this."""
 
 JITTER: Final = 0.1
-"""A wait is lengthened by up to this part of itself and never shortened."""
+"""A wait is lengthened by up to this fraction, and never shortened."""
 
 _SUCCESS: Final = range(200, 300)
 _REDIRECT: Final = range(300, 400)
 _NOT_FOUND: Final = 404
 _GONE: Final = 410
-_GONE_WITH_JOB: Final = "The receiver answered 410: it is gone, and the job with it."
+_GONE_WITH_JOB: Final = "The receiver answered 410 (Gone), which ends the job."
 _DIGITS: Final = 9
-"""As many digits are read: 30 years and more, and never too many for int or timedelta."""
+"""Digits of a Retry-After that are read: more than 30 years, and within the range of timedelta."""
 _TOO_MANY: Final = 429
 _SLOW_DOWN: Final = frozenset({_TOO_MANY, 503})
 MIN_SLOW_DOWN: Final = timedelta(seconds=1)
-"""How long a job waits at least whose app answers 429 and does not say how long."""
+"""The least wait of a job whose app answers 429 without Retry-After."""
 _UNCONNECTED: Final = frozenset({"connect-failed", "dns-failure", "denied-address"})
 
 
@@ -56,7 +56,7 @@ class RetryAt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unreached:
-    """Nothing of the call reached the app: no attempt was made, and the run waits for the app."""
+    """The call did not reach the app: it counts as no attempt, and the run waits for the app."""
 
     reason: str
 
@@ -66,14 +66,14 @@ Verdict = Failed | RetryAt | Unreached
 
 
 def is_success(reply: Reply, policy: Policy = DEFAULT) -> bool:
-    """Whether the run is done: the receiver answered 2xx; under `Constant` a 404 is as good."""
+    """Return whether the reply is a success: a 2xx; under `Constant` (Dapr), also a 404."""
     if reply.status in _SUCCESS:
         return True
     return reply.status == _NOT_FOUND and isinstance(policy, Constant)
 
 
 def is_unreached(reply: Reply) -> bool:
-    """Whether no connection was made, so that the receiver knows nothing of the call."""
+    """Return whether no connection was made, so that the receiver did not notice the call."""
     return reply.error in _UNCONNECTED or (reply.error == "timeout" and not reply.connected)
 
 
@@ -86,14 +86,14 @@ def decide(
     jitter: float,
     policy: Policy = DEFAULT,
 ) -> Verdict:
-    """What follows from a reply that is no success.
+    """Return what follows from a reply that is not a success.
 
     `attempts_made` counts this attempt (1, 2, …); `jitter` is a random number in [0, 1).
-    410 ends run and job, all else is tried again until the policy's attempts are used up. A
-    Retry-After on 429 or 503 (RFC 9110, 10.2.3) can put the next attempt off, to 24 hours at most,
-    but never brings it forward. No further attempt is due once the policy's max_age has passed
-    since `due_at`. Under `Constant` 410 ends nothing, a 429 without Retry-After puts the next
-    attempt off too (`job_pause`), and what never reached the receiver consumes nothing.
+    A 410 ends the run and its job. After any other reply, the run is attempted again until the
+    policy's attempts are used up, or its max_age has passed since `due_at`. A Retry-After on a 429
+    or 503 (RFC 9110, 10.2.3) can delay the next attempt, by at most 24 hours, and never makes it
+    earlier. Under `Constant` (Dapr), a 410 does not end the job, a 429 without Retry-After delays
+    the next attempt too (`job_pause`), and a call that did not reach the receiver uses no attempt.
     """
     asked = _asked(reply, now)
     at_least = asked
@@ -115,9 +115,9 @@ def decide(
 
 
 def job_pause(reply: Reply, now: datetime) -> timedelta:
-    """How long the next call of one job waits after this reply, where that concerns the job alone.
+    """Return how long the next call of the same job has to wait after this reply; zero if not.
 
-    A 429 or 503 with Retry-After says how long; a 429 without it means MIN_SLOW_DOWN.
+    It is the Retry-After of a 429 or 503, and MIN_SLOW_DOWN after a 429 without one.
     """
     asked = _asked(reply, now)
     return asked or (MIN_SLOW_DOWN if reply.status == _TOO_MANY else asked)
@@ -137,10 +137,10 @@ def again(
     policy: Policy = DEFAULT,
     at_least: timedelta = timedelta(),
 ) -> Ensuing:
-    """What follows from an attempt that failed for this reason, by the policy alone.
+    """Return what the policy alone makes of an attempt that failed for this reason.
 
-    The arguments are those of `decide`; the wait is `at_least` so long. Under `Constant` retry n is
-    due n intervals after `due_at`, without jitter, and no sooner than `pause_after` allows.
+    The arguments are those of `decide`; `at_least` is the shortest wait. Under `Constant`, retry n
+    is due n intervals after `due_at`, without jitter, but not sooner than `pause_after` allows.
     """
     if attempts_made >= most_attempts(policy):
         return Failed(reason=f"{reason} All {attempts_made} attempts are used up.")
@@ -157,7 +157,7 @@ def again(
 
 
 def too_old(policy: Policy, *, due_at: datetime, now: datetime) -> str | None:
-    """Why no attempt but the first of a run due at `due_at` may begin at `now`; None if it may."""
+    """Return why no retry of a run due at `due_at` may begin at `now`; None if one may."""
     age = None if isinstance(policy, Constant) else policy.max_age
     if age is None or now <= due_at + timedelta(seconds=age):
         return None
@@ -165,7 +165,7 @@ def too_old(policy: Policy, *, due_at: datetime, now: datetime) -> str | None:
 
 
 def in_words(reply: Reply, asked: timedelta = timedelta()) -> str:
-    """What a reply that is not a success came to; `asked` is the wait that it asked for."""
+    """Return a reply that is not a success in words; `asked` is the wait that it asked for."""
     if reply.status is None:
         return f"{reply.error}: {reply.error_detail}"
     if reply.status in _REDIRECT:
@@ -178,9 +178,9 @@ def in_words(reply: Reply, asked: timedelta = timedelta()) -> str:
 
 
 def retry_after(reply: Reply, now: datetime) -> timedelta:
-    """The wait a Retry-After asks for (RFC 9110, 10.2.3), at most MAX_RETRY_AFTER.
+    """Return the wait that a Retry-After asks for (RFC 9110, 10.2.3), at most MAX_RETRY_AFTER.
 
-    Nothing where the field is absent, malformed or past.
+    It is zero if the header is absent, malformed or in the past.
     """
     text = next((value for name, value in reply.headers if name.lower() == "retry-after"), "")
     text = text.strip()

@@ -1,4 +1,4 @@
-"""Retry policy: how often a run is attempted, how long each wait is, and when it is given up."""
+"""Retry policy: how often a run is attempted, how long the waits are, and when the run fails."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ MAX_ATTEMPTS: Final = 20
 MIN_WAIT: Final = 1.0
 MAX_WAIT: Final = 86_400.0
 MAX_AGE: Final = 604_800.0
-"""Seconds, as all here: a run is over a week after its due time, whatever else is asked for."""
+"""Seconds, as all times here. A run ends a week after its due time, whatever its policy."""
 
 STEEPEST: Final = 10.0
 MAX_CALLS: Final = 30_000
-"""Of one run, whatever is asked for: `attempts` is a smallint. Paced as they are, that is years."""
+"""Calls of one run, whatever its policy: `attempts` is a smallint. They would take years."""
 
 MIN_PAUSE: Final = 0.2
 MAX_PAUSE: Final = 3600.0
 MIN_PAUSE_AFTER_HUNDRED: Final = 60.0
-"""Seconds between two attempts once a run has had a hundred: each attempt is a row of history."""
+"""Seconds between two attempts after the first hundred: each attempt is a row of history."""
 
 _AT_THIS_PACE: Final = 100
 _FURTHEST: Final = 100 * 365 * 86_400.0
@@ -41,24 +41,23 @@ class Backoff:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
-    """What a job asks for; None for what it leaves to the default.
-
-    `schedule` names the waits in seconds, of which the last is repeated; without it and without
-    `backoff` the waits are DEFAULT_WAITS. `max_age` counts seconds from the due time.
-    """
+    """The retry members of a native job; None for a member that has its default."""
 
     max_attempts: int | None = None
     schedule: tuple[float, ...] | None = None
+    """The waits in seconds; the last one is repeated. Without `schedule` and `backoff`, they are
+    DEFAULT_WAITS."""
     backoff: Backoff | None = None
     max_age: float | None = None
+    """Seconds from the due time after which no further attempt begins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """Retries `interval` seconds apart (0 or more), counted from the due time: Dapr's policies.
+    """Dapr's failure policies: retries `interval` seconds apart (0 or more) from the due time.
 
-    `max_retries` follow the first call; None is without end, which MAX_CALLS sets all the same.
-    Its default is Constant(1, 3), its drop Constant(0, 0).
+    After the first call, there are `max_retries` retries; None means without end, up to MAX_CALLS.
+    Dapr's default is Constant(1, 3), and its policy `drop` is Constant(0, 0).
     """
 
     interval: float
@@ -70,7 +69,7 @@ DEFAULT: Final = RetryPolicy()
 
 
 def most_attempts(policy: Policy) -> int:
-    """How many attempts a run gets at most; one more than there are waits, where none are named."""
+    """Return the maximum number of attempts; without a number, one more than there are waits."""
     if isinstance(policy, Constant):
         return MAX_CALLS if policy.max_retries is None else min(policy.max_retries + 1, MAX_CALLS)
     if policy.max_attempts is not None:
@@ -79,7 +78,7 @@ def most_attempts(policy: Policy) -> int:
 
 
 def wait_after(policy: RetryPolicy, attempts_made: int) -> timedelta:
-    """The wait that follows this many attempts (1, 2, …), before jitter."""
+    """Return the wait after this many attempts (1, 2, …), without jitter."""
     backoff = policy.backoff
     if backoff is None:
         waits = policy.schedule or DEFAULT_WAITS
@@ -90,15 +89,15 @@ def wait_after(policy: RetryPolicy, attempts_made: int) -> timedelta:
 
 
 def since_due(policy: Constant, attempts_made: int) -> timedelta:
-    """How long after the due time the retry that follows this many attempts (1, 2, …) is due."""
+    """Return how long after the due time the retry after this many attempts (1, 2, …) is due."""
     return timedelta(seconds=min(attempts_made * policy.interval, _FURTHEST))
 
 
 def pause_after(policy: Constant, attempts_made: int) -> timedelta:
-    """The least pause before the next call under `Constant`, which can ask for none at all.
+    """Return the shortest pause before the next call under `Constant`, whose interval may be 0.
 
-    For the first hundred none where the retries have an end, else MIN_PAUSE; then a minute;
-    with every further hundred calls the pause doubles, to an hour at most.
+    During the first hundred calls it is 0 if the number of retries is limited, else MIN_PAUSE.
+    After that it is a minute, and doubles with every further hundred calls, up to an hour.
     """
     hundreds = min(attempts_made // _AT_THIS_PACE, 32)
     if hundreds == 0:
@@ -107,7 +106,7 @@ def pause_after(policy: Constant, attempts_made: int) -> timedelta:
 
 
 def check_retry(policy: RetryPolicy) -> None:
-    """Refuse a policy out of its bounds; raises InvalidMember, for `retry.maxAttempts` and such."""
+    """Check the bounds of a policy; raises InvalidMember, as for `retry.maxAttempts`."""
     if policy == DEFAULT:
         raise InvalidMember(
             "retry",
@@ -116,7 +115,7 @@ def check_retry(policy: RetryPolicy) -> None:
         )
     if policy.schedule is not None and policy.backoff is not None:
         raise InvalidMember(
-            "retry.backoff", "There are both schedule and backoff.", remedy="Give one of the two."
+            "retry.backoff", "retry has both schedule and backoff.", remedy="Give one of the two."
         )
     if policy.max_attempts is not None:
         check_between("retry.maxAttempts", policy.max_attempts, 1, MAX_ATTEMPTS)
@@ -134,7 +133,7 @@ def _check_schedule(schedule: tuple[float, ...] | None) -> None:
         raise InvalidMember(
             "retry.schedule",
             f"retry.schedule has {len(schedule)} waits.",
-            remedy=f"Give 1 to {MAX_ATTEMPTS - 1}; maxAttempts 1 means a single attempt.",
+            remedy=f"Give 1 to {MAX_ATTEMPTS - 1} waits; or none, and 1 as maxAttempts.",
         )
     for number, wait in enumerate(schedule):
         check_between(f"retry.schedule[{number}]", wait, MIN_WAIT, MAX_WAIT, "seconds")
@@ -151,7 +150,7 @@ def _check_backoff(backoff: Backoff | None) -> None:
 
 
 def _check_sum(policy: RetryPolicy) -> None:
-    """Without maxAge, the waits themselves must end a run in time."""
+    """Check that, without maxAge, the waits add up to at most MAX_AGE."""
     if policy.max_age is not None:
         return
     waits = (wait_after(policy, made) for made in range(1, most_attempts(policy)))
@@ -159,6 +158,6 @@ def _check_sum(policy: RetryPolicy) -> None:
     if total > MAX_AGE:
         raise InvalidMember(
             "retry",
-            f"The waits add up to {total:.0f} seconds.",
-            remedy=f"Let them add up to {MAX_AGE:.0f} at most, or give maxAge.",
+            f"The waits of retry add up to {total:.0f} seconds.",
+            remedy=f"Use waits that add up to at most {MAX_AGE:.0f} seconds, or give maxAge.",
         )

@@ -1,4 +1,4 @@
-"""Run, Attempt, Outcome: one firing of a job, its HTTP calls, and what came of them."""
+"""Run, attempt, reply: one firing of a job, its HTTP calls, and the result of each call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 
 
 class RunState(StrEnum):
-    """Where a run is; the last four are final (docs/state_machine.md)."""
+    """The state of a run; the last four are final (docs/state_machine.md)."""
 
     CLAIMED = "claimed"
     TAKEN = "taken"
@@ -30,22 +30,22 @@ SETTLED: Final = frozenset(RunState) - LIVE
 
 
 FIRST_TOKEN: Final = 1
-"""The token of a run that was claimed, and that no worker has taken yet: each take raises it."""
+"""The token of a claimed run that no worker has taken yet; each take raises the token."""
 
 KEPT_BODY: Final = 1024
 """Bytes of a response's body that are read into a Reply, and kept with its attempt."""
 
 MAX_DEPTH: Final = 3
-"""How deep calls may lead to requests, and these to calls; a request this deep is refused."""
+"""The callback depth from which on a request is refused: calls led to it, one to the next."""
 
 DEPTH_HEADER: Final = "Wakecall-Depth"
-"""In calls: how deep a request is that the call leads to. Requests pass it on."""
+"""A call carries the callback depth of the requests that it leads to; receivers pass it on."""
 
 
 class RunKind(StrEnum):
     """Why a run exists.
 
-    Its job was due, somebody asked for it, it reports another run, or another job ended.
+    Its job was due, a client asked for it, it reports another run, or another job ended.
     """
 
     SCHEDULED = "scheduled"
@@ -55,9 +55,10 @@ class RunKind(StrEnum):
 
 
 class Timing(NamedTuple):
-    """Milliseconds from the start of the call to each milestone; None where it was not reached.
+    """Milliseconds from the start of the call to each milestone; None if it was not reached.
 
-    A tuple, as is all that is made for every call: frozen dataclasses take twice the time.
+    All values that are made for every call are named tuples: a frozen dataclass takes twice as
+    long to make.
     """
 
     dns: float | None = None
@@ -71,30 +72,29 @@ _UNTIMED: Final = Timing()
 
 
 class Reply(NamedTuple):
-    """What came back from one HTTP call, or why nothing did.
-
-    Exactly one of `status` (a complete, final answer) and `error` is set; `error` is one of
-    the stable codes of docs/decisions/0004-outbound-client.md, such as `timeout` or
-    `denied-address`, with `error_detail` in words.
-    `log_detail` says it with the inner addresses that logs alone may tell, and is not kept.
-    `headers` and `body` are cut to what history keeps; `kept` is false where history has neither,
-    as its account is at its limit. `connected` is false where no connection stood, so that nothing
-    was sent; it is not kept.
-    """
+    """The response to one HTTP call, or why there is none: either `status` or `error` is set."""
 
     status: int | None = None
+    """The status of a complete, final response."""
     error: str | None = None
+    """One of the stable codes of docs/decisions/0004-outbound-client.md, such as `timeout`."""
     error_detail: str | None = None
+    """The error in words."""
     headers: tuple[tuple[str, str], ...] = ()
+    """The headers, cut to what history keeps."""
     body: bytes = b""
+    """The first KEPT_BODY bytes of the body."""
     timing: Timing = _UNTIMED
     connected: bool = True
+    """False if no connection was made, so that nothing was sent. Not stored."""
     kept: bool = True
+    """False if history has neither headers nor body, because the account is at its limit."""
     log_detail: str | None = None
+    """The error in words with internal addresses, which only logs may show. Not stored."""
 
 
 class Attempt(NamedTuple):
-    """One HTTP call of a run as kept in history; `number` counts from 1."""
+    """One HTTP call of a run as history has it; `number` counts from 1."""
 
     number: int
     started_at: datetime
@@ -104,12 +104,7 @@ class Attempt(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """One firing of one job at one due time, live or settled; its id is the webhook-id.
-
-    `reason` says in words why the run ended as it did or still waits; `next_attempt_at`
-    is set while a retry is pending, `complete_by` while its receiver has still to say what
-    came of it. `attempts` are the newest ones, oldest first; the numbers of all count from 1.
-    """
+    """One firing of one job at one due time, under way or settled; its id is the `webhook-id`."""
 
     id: UUID
     job_id: UUID
@@ -118,25 +113,30 @@ class Run:
     due_at: datetime
     state: RunState
     missed: int
+    """How many firings before it were missed."""
     settled_at: datetime | None
     next_attempt_at: datetime | None
+    """Set while a retry is pending."""
     reason: str | None
+    """Why the run ended as it did, or why it waits, in words."""
     attempts: tuple[Attempt, ...]
+    """The newest attempts, oldest first."""
     complete_by: datetime | None = None
+    """Until when the receiver has to report the result; None unless it is expected to."""
 
     @property
     def omitted_attempts(self) -> int:
-        """How many attempts came before those that are listed."""
+        """How many attempts were made before those in `attempts`."""
         return self.attempts[0].number - 1 if self.attempts else 0
 
     @property
     def reported_run(self) -> UUID | None:
-        """The run that an event reports, whose id stands in `job_id`; None for any other kind."""
+        """The run that an event reports, whose id is in `job_id`; None for any other kind."""
         return self.job_id if self.kind is RunKind.EVENT else None
 
 
 class Position(NamedTuple):
-    """Where a run stands in a list that is ordered by due time, then id."""
+    """The position of a run in a list that is ordered by due time, then id."""
 
     due_at: datetime
     id: UUID
@@ -144,24 +144,23 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFilter:
-    """Which runs of an account are meant: all that is given must hold.
-
-    `after` is the earliest due time, `before` the first that is too late.
-    """
+    """Which runs of an account are selected: those that meet all conditions that are given."""
 
     states: frozenset[RunState]
     job_id: UUID | None = None
     after: datetime | None = None
+    """Runs due at this instant or later."""
     before: datetime | None = None
+    """Runs due before this instant."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Redelivered:
-    """What a bulk redelivery came to: `count` runs were taken up, or would be.
-
-    `lost` more were met whose content is gone; `more_after` is where to go on, if anywhere.
-    """
+    """The result of a bulk redelivery, or of its dry run."""
 
     count: int
+    """Runs that are sent again, or would be."""
     lost: int
+    """Further runs whose content is no longer kept."""
     more_after: Position | None
+    """The position after which to continue; None if no runs are left."""

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 
 class Scope(StrEnum):
-    """What a key may do; each scope may do all that those before it may."""
+    """What a key may do; each scope includes those before it."""
 
     READ = "read"
-    """Read jobs, runs and how the account stands; preview schedules; check bookings (dry run)."""
+    """Read jobs, runs and the account's limits; preview schedules; check bookings (dry run)."""
 
     BOOK = "book"
     """Book, change and end jobs; fire, pause and resume them; send runs again, complete them."""
@@ -18,6 +18,6 @@ class Scope(StrEnum):
     """Read and rotate signing secrets; manage Dapr apps and Fusion runners."""
 
     def covers(self, needed: Scope) -> bool:
-        """Whether a key of this scope may do what needs `needed`."""
+        """Return whether a key of this scope may do what requires the scope `needed`."""
         order = list(Scope)
         return order.index(self) >= order.index(needed)

@@ -1,4 +1,4 @@
-"""Signing secret: how one is written (Standard Webhooks 1.0), made, and replaced."""
+"""Signing secret: its text (Standard Webhooks 1.0), and the rules for replacing it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Final
 PREFIX: Final = "whsec_"
 
 MAX_SECRETS: Final = 5
-"""How many secrets of an account sign at once; each adds 48 bytes to every call."""
+"""How many secrets of an account may be valid at once; each adds 48 bytes to every call."""
 
 DEFAULT_OVERLAP: Final = timedelta(days=1)
 MAX_OVERLAP: Final = timedelta(days=365)
-"""How long the secrets before a new one go on signing: where nothing is said, and at most."""
+"""How long older secrets also sign after a new one was made: by default, and at most."""
 
 _NEW: Final = 32
 
@@ -30,5 +30,5 @@ class SigningSecret:
 
 
 def new_secret() -> str:
-    """A fresh signing secret: `whsec_` and 32 random bytes in base64."""
+    """Return a new signing secret: `whsec_` and 32 random bytes in base64."""
     return PREFIX + b64encode(randomness.token_bytes(_NEW)).decode()

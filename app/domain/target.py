@@ -1,4 +1,4 @@
-"""Target: which URLs and addresses a callback may reach, judged by their text and numbers alone."""
+"""Target: which URLs and addresses a callback may reach, without resolving any name."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 LOOPBACK: Final[tuple[Address, ...]] = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
-"""Where `localhost` is, without asking anybody (RFC 6761, 6.3)."""
+"""The addresses of `localhost`, which is not resolved by DNS (RFC 6761, 6.3)."""
 
 MAX_URL: Final = 2048
-"""Characters of a URL that a job names."""
+"""Characters of a URL in a job."""
 
 MAX_CALLED: Final = 5 * MAX_URL
-"""Of a URL that is called: a Dapr app's own, and below it a job's name, each of whose at most 512
-characters may take up to 12 once it is percent-encoded."""
+"""Characters of a URL that is called: the URL of a Dapr app, followed by the name of a job, whose
+at most 512 characters have up to 12 characters each when they are percent-encoded."""
 
 _DEFAULT_PORT: Final = {"http": 80, "https": 443}
 _EXAMPLE: Final = "Give a URL such as https://example.com/wake."
@@ -37,8 +37,8 @@ _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
 _PORT = re.compile(r"[0-9]{1,5}")
 _MAX_PORT: Final = 65_535
 _MAX_NAME: Final = 253
-# Names under these lead to the machine itself or into a private network, never to a public host
-# (RFC 6761, 6762, 8375 and 9476; ICANN keeps `internal` for private use).
+# Names in these domains are names of the machine itself or of a private network, never of a public
+# host (RFC 6761, 6762, 8375 and 9476; ICANN reserves `internal` for private use).
 _NAMES = ("localhost", "localdomain", "internal", "local", "arpa")
 
 
@@ -48,9 +48,9 @@ def _table(rows: Iterable[tuple[str, str]]) -> tuple[tuple[Network, str], ...]:
 
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
-"""Where NAT64 leads to IPv4 (RFC 6052, 2.1), of public addresses alone (3.1)."""
+"""The prefix of NAT64 for IPv4 addresses (RFC 6052, 2.1), only for public ones (3.1)."""
 
-# Own list: ipaddress.is_global lets 6to4, NAT64, site-local, multicast and documentation through.
+# An own list: ipaddress.is_global allows 6to4, NAT64, site-local, multicast and documentation.
 _DENIED: Final = {
     4: _table(
         (
@@ -84,25 +84,24 @@ _DENIED: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """Where a URL leads: `host` in lower case without brackets or final dot.
-
-    `address` is set where the host is a literal address, else the host is a name. `path` is
-    the request target with its query, each escape as it was written.
-    """
+    """The parts of a URL that decide where a call goes."""
 
     scheme: str
     host: str
+    """In lower case, without brackets or a final dot."""
     port: int
     address: Address | None
+    """The address, if the host is a literal address; None if it is a name."""
     path: str
+    """The request target with its query, with escapes as they were written."""
 
 
 def judge_url(
     url: str, *, allow: tuple[Network, ...], deny: tuple[Network, ...] = (), member: str = "url"
 ) -> None:
-    """Refuse a callback URL that may not be booked; names are never resolved here.
+    """Check that a callback URL may be booked, without resolving a name.
 
-    Raises InvalidMember for `member` with the reason and the remedy.
+    Raises InvalidMember for `member`.
     """
     try:
         _check_length(url, MAX_URL)
@@ -112,7 +111,7 @@ def judge_url(
     reason = judge_port(target.port)
     if reason is not None:
         raise InvalidMember(
-            member, reason, remedy="Use 80, 443, or a port above 1023 that is free."
+            member, reason, remedy="Use 80, 443, or a port above 1023 that HTTP servers use."
         )
     reason = judge_host(target, allow=allow, deny=deny)
     if reason is not None:
@@ -122,7 +121,7 @@ def judge_url(
 def judge_host(
     target: Target, *, allow: tuple[Network, ...], deny: tuple[Network, ...] = ()
 ) -> str | None:
-    """Why the host may not be called, by its text alone; None where nothing speaks against it."""
+    """Return why the host may not be called, without resolving it; None if it may."""
     if target.address is not None:
         return judge_address(target.address, allow=allow, deny=deny)
     loopback = any(judge_address(each, allow=allow, deny=deny) is None for each in LOOPBACK)
@@ -132,7 +131,7 @@ def judge_host(
         )
     if "." not in target.host and not loopback:
         return (
-            f"{target.host} is a name without a domain, as private networks have them, "
+            f"{target.host} is a name without a domain, as in a private network, "
             "which callbacks may not reach."
         )
     last = target.host.rpartition(".")[2]
@@ -144,12 +143,12 @@ def judge_host(
 def judge_address(
     address: Address, *, allow: tuple[Network, ...], deny: tuple[Network, ...] = ()
 ) -> str | None:
-    """Why this address may not be connected to, or None.
+    """Return why no connection may be made to this address; None if one may.
 
-    The operator's `deny` goes before `allow`, and `allow` before the list of private networks. The
-    operator's networks are not named. An address of NAT64's well-known prefix is judged by the IPv4
-    address in it, which no network in `allow` excuses. Other IPv4 in disguise (mapped, compatible,
-    6to4, Teredo, NAT64 of a prefix of its own) is not unwrapped but denied.
+    The operator's `deny` takes precedence over `allow`, and `allow` over the list of private
+    networks. The reason does not name the operator's networks. An address with NAT64's well-known
+    prefix is judged by the IPv4 address in it, to which `allow` does not apply. Other IPv6 forms of
+    IPv4 addresses (mapped, compatible, 6to4, Teredo, NAT64 with another prefix) are denied.
     """
     if any(address in network for network in deny):
         return f"{address} is an address that callbacks may not reach."
@@ -167,28 +166,28 @@ def judge_address(
 
 
 def translated(address: Address) -> Address:
-    """The IPv4 address that NAT64 makes of one of its well-known prefix; else the same."""
+    """Return the IPv4 address in an address with NAT64's well-known prefix; else the address."""
     if isinstance(address, IPv6Address) and address in _NAT64:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address
 
 
 def is_localhost(host: str) -> bool:
-    """Whether this name (lower case, no final dot) always means the machine itself."""
+    """Return whether this name (lower case, no final dot) always means the machine itself."""
     return host == "localhost" or host.endswith(".localhost")
 
 
 @lru_cache(maxsize=4096)
 def split(url: str) -> Target:
-    """The parts of an absolute http(s) URL that decide where it leads (RFC 3986, 3.2).
+    """Return the parts of an absolute http(s) URL of at most MAX_CALLED characters (RFC 3986, 3.2).
 
-    Own and strict grammar, so that what is judged is what libcurl connects to. It may have
-    MAX_CALLED characters. Raises InvalidMember (member `url`).
+    The grammar is strict, so that the host that is judged is the one that libcurl connects to.
+    Raises InvalidMember (member `url`).
     """
     _check_length(url, MAX_CALLED)
     unfit = _UNFIT.search(url)
     if unfit is not None:
-        raise _refusal(f"holds {unfit[0]!a}", _remedy_for(unfit[0]))
+        raise _refusal(f"contains {unfit[0]!a}", _remedy_for(unfit[0]))
     whole = _WHOLE.fullmatch(url)
     if whole is None:
         raise _refusal("is not an absolute URL", _EXAMPLE)
@@ -197,9 +196,11 @@ def split(url: str) -> Target:
         raise _refusal(f"has the scheme {scheme}", "Use http or https.")
     authority = whole["authority"]
     if "@" in authority:
-        raise _refusal("carries user information", "Leave out what stands before the @.")
+        raise _refusal("contains user information", "Remove the user information before the @.")
     if "%" in authority:
-        raise _refusal("has a percent sign in its host", "Write the host plainly.")
+        raise _refusal(
+            "contains a percent sign in its host", "Write the host without percent-encoding."
+        )
     parts = _AUTHORITY.fullmatch(authority)
     if parts is None:
         raise _refusal("has no valid host", _EXAMPLE)
@@ -249,7 +250,7 @@ def _host(text: str) -> tuple[str, Address | None]:
 
 
 def _dotted_quad(text: str) -> IPv4Address:
-    """Resolvers read 127.1, 0x7f.1, 0177.0.0.1 and 2130706433 as addresses: one spelling only."""
+    """Return the address; only one spelling, as resolvers accept 127.1, 0x7f.1 and 2130706433."""
     try:
         return IPv4Address(text)
     except ValueError:

@@ -25,22 +25,22 @@ Trigger = NativeTrigger | DaprSchedule | TimeTriggers
 
 
 def is_recurring(trigger: Trigger) -> bool:
-    """Whether a firing may be followed by another."""
+    """Return whether the trigger may fire more than once."""
     return not isinstance(trigger, At)
 
 
 def is_serial(trigger: Trigger) -> bool:
-    """Whether a firing waits until the run before it has settled, so that no two calls overlap."""
+    """Return whether a firing waits until the run before it has settled: no two calls overlap."""
     return not isinstance(trigger, NativeTrigger)
 
 
 def is_permanent(trigger: Trigger) -> bool:
-    """Whether the job stays after its last firing, until a client deletes it."""
+    """Return whether the job stays after its last firing, until a client deletes it."""
     return isinstance(trigger, TimeTriggers)
 
 
 def next_after(trigger: Trigger, after: datetime) -> datetime | None:
-    """The first firing strictly after `after` (aware), in UTC; None when none is left.
+    """Return the first firing strictly after `after` (aware), in UTC; None if none is left.
 
     Raises InvalidMember for a `cron`, a `schedule` or a `timezone` that cannot be read.
     """
@@ -56,12 +56,12 @@ def next_after(trigger: Trigger, after: datetime) -> datetime | None:
 
 
 def first_firing(trigger: Trigger, now: datetime) -> datetime:
-    """The firing to book at `now` (aware), in UTC.
+    """Return the first firing of a job that is booked at `now` (aware), in UTC.
 
-    Raises InvalidMember: for `when` an instant that is not in the future; for `cron` an
-    expression that cannot be read, never fires again, or fires more often than once in
-    MINIMUM_GAP seconds (spec 003, "What's in a job?"); for `timezone` a name that is not a
-    time zone's.
+    Raises InvalidMember: for `when` if it is not in the future; for `cron` if it cannot be read,
+    never fires again, or fires more often than once in MINIMUM_GAP seconds (spec 003, "What's in a
+    job?"); for `timezone` if it is not a time zone; for `schedule` or `triggers` if they never
+    fire again.
     """
     first = next_after(trigger, now)
     if first is None:
@@ -91,7 +91,7 @@ def _never_fires(trigger: Trigger) -> InvalidMember:
 
 
 def to_document(trigger: Trigger) -> dict[str, Any]:
-    """The form in which a trigger is stored; `from_document` reads it back."""
+    """Return the form in which a trigger is stored; `from_document` reads it."""
     match trigger:
         case At():
             return one_time.to_document(trigger)
@@ -104,7 +104,7 @@ def to_document(trigger: Trigger) -> dict[str, Any]:
 
 
 def from_document(document: Mapping[str, Any]) -> Trigger:
-    """The trigger stored as `document`; raises ValueError for an unknown kind."""
+    """Return the trigger stored as `document`; raises ValueError for an unknown kind."""
     match document["kind"]:
         case one_time.KIND:
             return one_time.from_document(document)

@@ -1,8 +1,8 @@
-"""Usage: how much an account has of what is counted exactly, and how its quota is shared out.
+"""Usage: the exact counts of an account, and how its limits are divided into quotas of slots.
 
-Each account has several slots, so that sessions that book at once do not wait for each other: a
-slot has a part of what the account uses, and a quota that it may not exceed. What all slots use is
-what the account uses; the quotas together are its limit.
+Each account has several slots, so that sessions that book at once do not wait for each other. A
+slot counts a part of the account's usage and has a quota, which it may not exceed. The usage of an
+account is the sum over its slots; the quotas add up to its limit.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 UNLIMITED: Final = 1 << 52
-"""The quota of a slot where the account is not limited: nobody gets there."""
+"""The quota of a slot of an account without a limit; no usage reaches it."""
 
 
 class Use(NamedTuple):
-    """An amount of each thing that is counted."""
+    """An amount of everything that is counted."""
 
     jobs: int = 0
     bytes: int = 0
-    """Of jobs, and of what is kept of them."""
+    """Bytes of jobs, and of content that is kept for jobs that changed or ended."""
     answers: int = 0
-    """Bytes of answers that are kept for repeats."""
+    """Bytes of responses that are kept for repeated requests."""
 
     def plus(self, other: Use) -> Use:
-        """Both together."""
+        """Return the sum."""
         return Use(*(mine + its for mine, its in zip(self, other, strict=True)))
 
     def minus(self, other: Use) -> Use:
-        """What is left of this without the other."""
+        """Return the difference."""
         return Use(*(mine - its for mine, its in zip(self, other, strict=True)))
 
 
@@ -36,7 +36,7 @@ NOTHING: Final = Use()
 
 
 class Allowed(NamedTuple):
-    """What an account may have of each; None where that is not limited."""
+    """The limits of an account; None where there is none."""
 
     jobs: int | None
     bytes: int | None
@@ -44,17 +44,17 @@ class Allowed(NamedTuple):
 
 
 class Share(NamedTuple):
-    """What one slot has, and may have."""
+    """The usage and the quota of one slot."""
 
     used: Use
     quota: Use
 
 
 def share_out(slots: int, used: Use, allowed: Allowed, needed: Use) -> Sequence[Share]:
-    """The slots of an account that uses so much and is allowed so much.
+    """Return the shares of the slots of an account.
 
-    The first has room for what is `needed`; the rest is shared out evenly. Where more is used than
-    allowed, no slot has room.
+    The first slot has room for what is `needed`; the rest is divided evenly. If the account uses
+    more than it is allowed, no slot has room.
     """
     quotas = [_quotas(slots, *each) for each in zip(used, allowed, needed, strict=True)]
     return [

@@ -1,7 +1,7 @@
-"""Zones: the IANA time zones by name, and when their clocks change, from the tzdata package alone.
+"""Zones: the IANA time zones by name, and the changes of their clocks, from the tzdata package.
 
-The zone files of the machine are never looked at: the locked package gives every process on every
-machine the same answer.
+The zone files of the machine are never read: with the locked package, all processes on all machines
+have the same zones.
 """
 
 from __future__ import annotations
@@ -29,47 +29,47 @@ FIRST_INSTANT: Final = int(datetime(1969, 12, 30, tzinfo=UTC).timestamp())
 LAST_INSTANT: Final = int(datetime(2200, 1, 3, tzinfo=UTC).timestamp())
 """Seconds since 1970 between which clock changes are known: the years of schedules and more."""
 
-# No two changes of one clock are closer together (the tests read every file for that), so that a
-# clock with one offset at both ends of a step has had it all the while.
+# No two changes of one clock are closer together (the tests check every file), so that a clock with
+# the same offset at both ends of a step has it in between as well.
 _STEP: Final = 6 * 86400
 _MAX_NEAR: Final = 3
-# What a machine is set to that was never given a zone.
+# The zone of a machine that was never configured.
 _NO_ZONE: Final = "Factory"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Zone:
-    """A zone and its clock changes; one object for each name.
-
-    `changes` are seconds since 1970, ascending; `offsets` seconds ahead of UTC before the first
-    change, and after each.
-    """
+    """A zone and its clock changes; one object for each name."""
 
     name: str
     info: ZoneInfo
     changes: Sequence[int]
+    """Seconds since 1970, ascending."""
     offsets: Sequence[int]
+    """Seconds ahead of UTC: before the first change, then after each change."""
 
 
 @cache
 def names() -> frozenset[str]:
-    """The names that are taken, spelt exactly so."""
+    """Return the names that `find` accepts, in exactly this spelling."""
     listed = resources.files(tzdata).joinpath("zones").read_text(encoding="ascii").split()
     return frozenset(listed) - {_NO_ZONE}
 
 
 def find(name: str) -> Zone:
-    """The zone of that name; raises InvalidMember for `timezone`, with names that are near."""
+    """Return the zone of that name; raises InvalidMember for `timezone`, with similar names."""
     if name not in names():
         raise InvalidMember(
-            "timezone", f"There is no time zone {quoted(name)}.", remedy=_remedy(name)
+            "timezone",
+            f"{quoted(name)} is not a time zone of the IANA database.",
+            remedy=_remedy(name),
         )
     return _load(name)
 
 
 @cache
 def _load(name: str) -> Zone:
-    # Only listed names get here, so that the path leads nowhere else.
+    # The name is one of `names()`, so the path is inside the package.
     with resources.files(tzdata).joinpath("zoneinfo", *name.split("/")).open("rb") as file:
         info = ZoneInfo.from_file(file, key=name)
     changes, offsets = array("q"), array("l", [offset_at(info, FIRST_INSTANT)])
@@ -85,13 +85,13 @@ def _load(name: str) -> Zone:
 
 
 def offset_at(info: ZoneInfo, instant: int) -> int:
-    """Seconds ahead of UTC at `instant`, seconds since 1970."""
+    """Return the seconds ahead of UTC at `instant`, which is in seconds since 1970."""
     shown = datetime.fromtimestamp(instant, info).utcoffset()
     return int((shown or timedelta()).total_seconds())
 
 
 def change_between(info: ZoneInfo, low: int, high: int) -> int:
-    """The first second after `low` with another offset, where there is one change up to `high`."""
+    """Return the first second after `low` with another offset; one change lies up to `high`."""
     offset = offset_at(info, low)
     while high - low > 1:
         middle = (low + high) // 2
@@ -105,13 +105,11 @@ def change_between(info: ZoneInfo, low: int, high: int) -> int:
 def _remedy(name: str) -> str:
     iana = _of_windows().get(name.strip().lower()) if len(name) <= MAX_NAME else None
     if iana is not None:
-        return f"Write {iana}: the name is one of Windows, and names here are of the IANA database."
+        return f"Use {iana}, the IANA name of this Windows time zone."
     near = _near(name) if len(name) <= MAX_NAME else []
     if near:
-        return (
-            f"Did you mean {' or '.join(near)}? Names are those of the IANA database, case exact."
-        )
-    return "Give a name of the IANA database, as in Europe/Berlin, or UTC."
+        return f"Did you mean {' or '.join(near)}? Names of the IANA database are compared exactly."
+    return "Use a name of the IANA database, such as Europe/Berlin, or UTC."
 
 
 @cache
@@ -120,7 +118,7 @@ def _of_windows() -> Mapping[str, str]:
 
 
 def _near(name: str) -> list[str]:
-    """Names that are the same but for case, then those of that place, then similar ones."""
+    """Return names that differ in case only, then those of the same place, then similar names."""
     wanted = name.strip().lower().replace(" ", "_")
     lower = {each.lower(): each for each in sorted(names())}
     if wanted in lower:

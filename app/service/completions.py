@@ -85,6 +85,6 @@ def _over(run: Run) -> Conflict:
     return Conflict(
         f"The run {run.id} {state}.",
         member="status",
-        remedy="The run cannot be completed any longer. POST /1/runs/<id>/redeliver sends a run "
+        remedy="The run can no longer be completed. POST /1/runs/<id>/redeliver sends a run "
         "that has ended again.",
     )

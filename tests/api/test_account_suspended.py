@@ -76,7 +76,7 @@ def test_cached_keys_sidecars_and_wrong_documents_are_told_the_same_at_once(
 def test_an_account_is_deleted_when_that_was_confirmed(app: Flask, client: FlaskClient) -> None:
     assert client.post("/1/jobs", json=DOCUMENT).status_code == 201
     status, asked, _ = run(app, "delete", "account-1", answer="n\n")
-    assert (status, "for good?" in asked) == (1, True)
+    assert (status, "This cannot be undone." in asked) == (1, True)
     assert client.get("/1/jobs").status_code == 200
 
     assert run(app, "delete", "account-1", "--yes") == (0, "", "")

@@ -24,8 +24,8 @@ OLD: Final = Fernet.generate_key().decode()
 NEW: Final = Fernet.generate_key().decode()
 BEGINS_AS_SEALED: Final = "SELECT count(*) FROM {table} WHERE substr({column}, 1, 5) = 'gAAAA'"
 STILL_NEEDED: Final = (
-    "Key 2 is still needed by 4 values. Where processes run that have it as their first key, "
-    "start them again, and repeat this command."
+    "Key 2 is still needed by 4 values. Restart the processes that have it as their first key, "
+    "then repeat this command."
 )
 ONCE: Final = {"Idempotency-Key": "a-rotation"}
 
@@ -91,11 +91,11 @@ def test_after_the_command_the_old_key_is_needed_by_nothing(
     assert (status, told.splitlines()) == (
         0,
         [
-            "4 values were sealed again with key 1.",
+            "4 values were encrypted again with key 1.",
             "signing secrets: 2 with key 1",
             "tokens of apps and runners: 1 with key 1",
             "kept answers: 1 with key 1",
-            "Key 2 is needed by nothing that is sealed.",
+            "Key 2 is no longer needed: no stored value is encrypted with it.",
         ],
     )
 
@@ -148,7 +148,7 @@ def test_what_no_key_opens_is_told_and_stays(
 
     assert status == 0
     assert "signing secrets: 2 with none of the keys" in told
-    assert "4 values open with none of the keys: add the key they need." in told
+    assert "4 values cannot be decrypted with any key: add the key that is missing." in told
     assert sealed(database) == before
 
 
@@ -177,7 +177,7 @@ def test_without_the_key_a_rotation_gives_the_new_secret_and_repeats_are_told(
     assert [each["value"] for each in secrets(new, bearer).get_json()] == [value]
     status, told, failed = command(new, "secret", "rotate", "demo", "--overlap", "1h")
     assert (status, len(told.split())) == (0, 1)
-    assert failed == "A secret is left out, which opens with no key of WAKECALL_SECRET_KEY.\n" * 2
+    assert failed == "One secret is not listed: no key in WAKECALL_SECRET_KEY decrypts it.\n" * 2
 
 
 def test_the_operator_finds_the_reason_in_the_log(

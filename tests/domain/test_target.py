@@ -237,7 +237,7 @@ def test_a_name_of_one_label_is_taken_where_loopback_is_allowed() -> None:
 def test_a_denied_port_is_refused_wherever_it_is() -> None:
     for port in sorted(DENIED_PORTS - {0}):
         for host in ("localhost", "127.0.0.1", "example.com"):
-            with pytest.raises(InvalidMember, match=f"Port {port} belongs to another protocol"):
+            with pytest.raises(InvalidMember, match=f"Port {port} is used by another protocol"):
                 judge_url(f"http://{host}:{port}/", allow=LOOPBACK)
 
 

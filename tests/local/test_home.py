@@ -113,7 +113,7 @@ def test_a_running_instance_is_found_by_the_settings_until_it_withdraws(home: Ho
 
     homes.withdraw(home)
 
-    with pytest.raises(Misconfigured, match="nothing runs from"):
+    with pytest.raises(Misconfigured, match="no instance runs from"):
         load({"WAKECALL_HOME": f"{home.path}"})
 
 

@@ -20,7 +20,7 @@ _type: Final = click.option(
     "kind",
     required=True,
     type=click.Choice([str(each) for each in runners.KINDS]),
-    help="The type of the jobs that it does.",
+    help="The type of the jobs that the runner executes.",
 )
 
 

@@ -129,7 +129,7 @@ def _url(params: Mapping[str, Any], allow: tuple[Network, ...], deny: tuple[Netw
         raise InvalidMember(
             member,
             f"{quoted(uri)} has the scheme {quoted(scheme[1])}: only http and https are called; "
-            "solr and service name what runs inside Fusion.",
+            "solr and service are schemes of services inside Fusion.",
             remedy=_URI,
         )
     # A fragment never leaves the client (RFC 9110, 4.2.4).

@@ -112,7 +112,7 @@ def _after_job(path: str, parts: Mapping[str, Any], _: datetime) -> Trigger:
     if not states:
         raise InvalidMember(
             path,
-            f"{path} does not say after which outcome of {upstream} to run.",
+            f"{path} has no triggerType: after which outcome of {upstream} to run is not given.",
             remedy='Give triggerType, as in "on_success", or set runOnSuccess, runOnFailure or '
             "runOnAbort to true.",
         )

@@ -26,7 +26,7 @@ def cycle_error(cycle: tuple[str, ...]) -> InvalidMember:
     return InvalidMember(
         "triggers",
         f"The jobs would start one another endlessly: {format_cycle(cycle)}.",
-        remedy="Remove one of these triggers, or let the job follow one outside the cycle.",
+        remedy="Remove one of these triggers, or let the job follow a job outside the cycle.",
     )
 
 
@@ -35,7 +35,7 @@ def length_error(job: str) -> InvalidMember:
     return InvalidMember(
         "triggers",
         f"More than {MAX_BEFORE} jobs would come before {job} in its chains.",
-        remedy=f"Let it follow jobs that have fewer jobs before them: {MAX_BEFORE} in all.",
+        remedy=f"Let the job follow jobs with shorter chains: at most {MAX_BEFORE} jobs before it.",
     )
 
 

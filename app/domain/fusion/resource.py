@@ -39,7 +39,9 @@ def parse(text: str, *, member: str = "resource") -> Resource:
     """The resource in a text whose escapes are decoded; raises InvalidMember for `member`."""
     written, colon, name = text.partition(":")
     if not colon:
-        raise InvalidMember(member, f"{quoted(text)} has no type: it has no colon.", remedy=_FORM)
+        raise InvalidMember(
+            member, f"{quoted(text)} has no type, because it has no colon.", remedy=_FORM
+        )
     kind = read_kind(written, member=member)
     if len(name) > MAX_ID:
         raise InvalidMember(

@@ -1,4 +1,4 @@
 """Native: the triggers of jobs booked through the API /1, their limits, and their preview.
 
-Imports neither of its sisters, `dapr` and `fusion`; app/domain/trigger.py unites the three.
+This package imports neither `dapr` nor `fusion`; app/domain/trigger.py unites the three.
 """

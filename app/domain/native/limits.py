@@ -1,4 +1,4 @@
-"""Limits of native triggers: a firing that is still to come, and at least 600 seconds apart."""
+"""Limits of native triggers: a future firing, and firings that are at least 600 seconds apart."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ MINIMUM_GAP: Final = 600
 
 
 def objection(trigger: NativeTrigger, now: datetime) -> InvalidMember | None:
-    """Why a trigger that can be read may not be booked at `now`; None if it may."""
+    """Return why a readable trigger may not be booked at `now`; None if it may."""
     if next_after(trigger, now) is None:
         return never_fires(trigger)
     return too_frequent(trigger, now) if isinstance(trigger, Cron) else None
 
 
 def next_after(trigger: NativeTrigger, after: datetime) -> datetime | None:
-    """The first firing strictly after `after` (aware), in UTC; None when none is left."""
+    """Return the first firing strictly after `after` (aware), in UTC; None if none is left."""
     if isinstance(trigger, At):
         return one_time.next_after(trigger, after)
     return native_trigger.next_after(trigger, after)
 
 
 def minimum_gap(trigger: NativeTrigger, after: datetime) -> int | None:
-    """The fewest seconds between two firings after `after`; None if there is at most one firing."""
+    """Return the fewest seconds between two firings after `after`; None if there is no pair."""
     if isinstance(trigger, At):
         return None
     schedule = quartz.parse(trigger.expression)
@@ -42,12 +42,12 @@ def minimum_gap(trigger: NativeTrigger, after: datetime) -> int | None:
 
 
 def never_fires(trigger: NativeTrigger) -> InvalidMember:
-    """The refusal of a trigger that has no firing left."""
+    """Return the error for a trigger that has no firing left."""
     if isinstance(trigger, At):
         return InvalidMember(
             "when",
             f"`when` is {format_utc(trigger.instant)}, which is not in the future.",
-            remedy="Give an instant after the current time of this server.",
+            remedy="Give an instant that is in the future.",
         )
     return InvalidMember(
         "cron",
@@ -57,7 +57,7 @@ def never_fires(trigger: NativeTrigger) -> InvalidMember:
 
 
 def too_frequent(trigger: Cron, now: datetime) -> InvalidMember | None:
-    """The refusal of an expression that fires twice within MINIMUM_GAP; None if it never does."""
+    """Return the error for an expression that fires twice within MINIMUM_GAP; None if none does."""
     schedule, local = quartz.parse(trigger.expression), trigger.local
     where = ""
     if local is None:

@@ -22,9 +22,9 @@ class Local:
     timezone: str
     """The name of a time zone, such as Europe/Berlin."""
     on_gap: OnGap | None = None
-    """What becomes of local times that do not exist; None: what Quartz does."""
+    """What the job does at local times that do not exist; None: what Quartz does."""
     on_overlap: OnOverlap | None = None
-    """Which of two equal local times counts; None: what Quartz does."""
+    """When the job fires at local times that are shown twice; None: when Quartz does."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,7 +39,7 @@ NativeTrigger = At | Cron
 
 
 def next_after(trigger: Cron, after: datetime) -> datetime | None:
-    """The first firing strictly after `after` (aware), in UTC; None when none is left.
+    """Return the first firing strictly after `after` (aware), in UTC; None if none is left.
 
     Raises InvalidMember for a `cron` or a `timezone` that cannot be read.
     """
@@ -55,10 +55,10 @@ def clock_of(local: Local) -> Clock:
 
 
 def to_document(trigger: Cron) -> dict[str, Any]:
-    """The form in which the trigger is stored; `from_document` reads it back.
+    """Return the form in which the trigger is stored; `from_document` reads it.
 
-    An expression in a time zone is stored under another name, `local`: a release that knows no
-    time zones, and runs beside this one, would otherwise evaluate it in UTC.
+    An expression in a time zone is stored under another name, `local`. An earlier release that
+    does not know time zones, and runs beside this one, would otherwise evaluate it in UTC.
     """
     if trigger.local is None:
         return {"kind": KIND, "expression": trigger.expression}

@@ -63,7 +63,7 @@ def _split(expression: str) -> list[str]:
         raise InvalidMember(
             "cron",
             f"The expression has {quoted(foreign[0])} at character {foreign.start() + 1}, "
-            "which no Quartz expression holds.",
+            "which a Quartz expression cannot contain.",
             remedy=_SHAPE,
         )
     fields = _BLANKS.split(expression.strip(" \t")) if expression.strip(" \t") else []
@@ -71,7 +71,7 @@ def _split(expression: str) -> list[str]:
         raise InvalidMember(
             "cron",
             f"The expression has {len(fields)} field{'' if len(fields) == 1 else 's'}, "
-            "a Quartz expression six or seven.",
+            "but a Quartz expression has six or seven.",
             remedy=_SHAPE,
         )
     return fields

@@ -23,8 +23,8 @@ ON_TIME_S: Final = 2.0
 worker, so that a backlog does not delay the runs that are on time."""
 
 CLAIM_BUDGET: Final = 2000
-"""Overdue runs that are notified and not taken yet, at most: workers take so many in less time than
-a lease lasts. One claim, and one check of runs in flight, reads no more rows than this either."""
+"""Overdue runs that are notified and not taken yet, at most: workers take this many within a LEASE.
+One claim, and one check of runs in flight, reads at most this many rows, too."""
 
 MIN_CLAIM: Final = 200
 """Where the budget has room for fewer runs, only FAIR_SHARE is claimed: many small claims
@@ -38,9 +38,9 @@ WELL_SERVED: Final = 20
 """An account with more overdue runs notified and not taken yet gets no share of a claim."""
 
 POSTPONING_BUDGET: Final = 500
-"""Rows that one claim, and one check of runs in flight, reads while an account has more to begin
-than its limit allows. To postpone a row costs ten times as much as to begin a run, and the calls of
-all other accounts wait for it."""
+"""Rows that one claim, and one check of runs in flight, reads while an account has more runs to
+begin than its limit allows. Postponing a row costs ten times as much as beginning a run, and the
+calls of all other accounts wait for it."""
 
 POSTPONING_FOR_S: Final = 10.0
 """How long POSTPONING_BUDGET stays in force after a run was postponed."""
@@ -49,31 +49,31 @@ RENOTIFY_AFTER: Final = timedelta(seconds=3)
 """How long after its time a claimed run may stay untaken before a worker is notified again."""
 
 DEFER_LOCKED: Final = timedelta(seconds=1)
-"""When a run is checked again whose rows were locked when the scheduler was to settle it."""
+"""Pause before the scheduler checks a run again whose rows were locked when it settled it."""
 
 DEFER_FAILED: Final = timedelta(minutes=1)
-"""When a run is checked again that could not be settled: at once, it would fail again."""
+"""Pause before the scheduler checks a run again whose settlement failed: it may fail again."""
 
 LOOKBACK: Final = timedelta(seconds=15)
 """How far back a queue in PostgreSQL is read once all of its earlier rows have been read. It is
-longer than a row is usually locked, and than a transaction usually takes that writes one. Every
-poll reads the dead row versions within it."""
+longer than rows are usually locked, and longer than the transactions that write them usually take.
+Every poll reads the dead row versions within it."""
 
 UNBOUNDED_S: Final = 1e10
 """A lookback of this many seconds reads a queue from its beginning."""
 
 LEFT_BEHIND_S: Final = LOOKBACK.total_seconds() + 5.0
-"""A row that is further back than this is found by the search for rows left behind alone."""
+"""A row that is further back than this is found only by the search for rows left behind."""
 
 MIN_SEARCH_PAUSE_S: Final = 1.0
-"""Pause between two such searches, at least."""
+"""Pause between two searches for rows left behind, at least."""
 
 MAX_SEARCH_PAUSE_S: Final = 30.0
-"""Pause between two such searches, at most: this is how late a row left behind is found."""
+"""Pause between two searches for rows left behind, at most: they are found this late."""
 
 SEARCH_REST: Final = 50
-"""The pause is this many times what the search took, within these two bounds: the search takes a
-fiftieth of the time."""
+"""The pause is this many times the duration of the search, within these two bounds: the search
+takes up a fiftieth of the time."""
 
 MAX_INSTANT: Final = datetime(9999, 12, 31, tzinfo=UTC)
-"""Up to this instant everything that the database's clock says is believed."""
+"""The bound of a claim while the database's clock is fully believed: there is none."""

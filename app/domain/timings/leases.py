@@ -1,4 +1,4 @@
-"""Leases: how long a run is a worker's, until when it may be called, and how it is taken over."""
+"""Leases: how long a worker holds a run, until when it may call it, and how it is taken over."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Final
 
 LEASE: Final = timedelta(seconds=5)
-"""How long a taken run is its worker's without a renewal. The runs of a worker that was killed are
-taken over after this time, at the latest."""
+"""How long a worker holds a run that it has taken, without a renewal. The runs of a killed worker
+are taken over after this time, at the latest."""
 
 LEASE_MARGIN: Final = timedelta(milliseconds=500)
 """A call begins only while at least this much of the lease is left."""
@@ -16,8 +16,8 @@ LEASE_RENEWAL: Final = LEASE / 3
 """How long after its last renewal a lease is renewed: two renewals may fail before it runs out."""
 
 LEASE_SCAN_S: Final = 0.25
-"""How often a worker looks for leases to be renewed: to walk through all of its runs costs too much
-to be done with every CANCELLATION_POLL."""
+"""How often a worker searches its runs for leases to renew. The search visits all runs, which
+is too expensive for every CANCELLATION_POLL."""
 
 MAX_RENEWED: Final = 1000
 """Leases that one statement renews, at most; the others follow at the next poll."""
@@ -36,7 +36,7 @@ CANCELLATIONS_VALID_FOR: Final = timedelta(milliseconds=80)
 """A call begins only within this time of a poll for cancelled runs; below CANCEL_DEADLINE."""
 
 CANCELLATION_POLL: Final = timedelta(milliseconds=20)
-"""Pause between two such polls; CANCELLATIONS_VALID_FOR leaves room for three."""
+"""Pause between two polls for cancelled runs; CANCELLATIONS_VALID_FOR leaves time for three."""
 
 RETIME_BEFORE: Final = timedelta(milliseconds=60)
 """How long before its time the timer of a waiting run is set again, by the latest polls."""
@@ -64,16 +64,16 @@ HEARTBEAT_MAX_AGE: Final = timedelta(seconds=10)
 """A scheduler or worker whose last heartbeat is younger counts as running."""
 
 SUSPECT_AFTER: Final = 2
-"""Reclaims without outcome after which a run is a suspect, tried in a process of its own."""
+"""Reclaims after which a run is a suspect, and is tried in the quarantine's process."""
 
 DEAD_AFTER: Final = 5
-"""Reclaims without outcome after which a run is dead: it stays visible, and is tried no more."""
+"""Reclaims after which a run is dead: it stays in history, and is not tried again."""
 
 SUSPECT_GROUP_OPEN_S: Final = 3.0
 """How long a group of suspects takes in others: the leases of one kill run out within this time."""
 
 SUSPECT_POLL_S: Final = 0.02
-"""How often the quarantine sees whether its group is settled."""
+"""How often the quarantine checks whether its group is settled."""
 
 SUSPECT_SETTLE_INTERVAL_S: Final = 0.005
 """Pause between two batches of settlements in the quarantine: the next group waits for it."""
@@ -82,8 +82,8 @@ QUARANTINE_LINGER_S: Final = 2.0
 """How long the quarantine waits for further suspects before it ends."""
 
 QUARANTINE_LOCK_CHECK_S: Final = 1.0
-"""How often the quarantine sees that it still has its lock."""
+"""How often the quarantine checks that it still has its lock."""
 
 QUARANTINE_START_PAUSE_S: Final = 1.0
-"""Pause between two starts of the quarantine by one worker: a process that finds another at work
+"""Pause between two starts of the quarantine by one worker: a process that finds another running
 ends at once."""

@@ -1,4 +1,4 @@
-"""Limits: how often is read, and counted, what an account may begin; the rest is postponed."""
+"""Limits: how often the limits of accounts are read, and their runs under way counted."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ FIRING_WINDOW_S: Final = 1.0
 """How long a scheduler adds up the runs that began: limits are per second."""
 
 QUIET_SHARE: Final = 2
-"""Of the runs that an account may begin without being counted in PostgreSQL, one claim may begin
-half, and the other claims of the same second the rest."""
+"""The divisor for one claim: it may begin half of the runs that an account may begin in a second
+without being counted in PostgreSQL, and the other claims of that second the rest."""
 
 RUN_COUNT_S: Final = 5.0
 """Pause between two counts of the runs under way."""
 
 RUN_COUNT_NEAR_S: Final = 1.0
-"""The same while an account is near its limit."""
+"""Pause between two counts while an account is near its limit."""
 
 NEAR_LIMIT: Final = 0.8
-"""An account with more than this part of the runs that it may have under way is near its limit."""
+"""The fraction of its limit of runs under way above which an account is near the limit."""
 
 RUN_COUNT_REST: Final = 50
-"""The pause is at least this many times what the count took: it takes a fiftieth of the time."""
+"""The pause is at least this many times the duration of the count, which so takes up at most a
+fiftieth of the time."""

@@ -1,4 +1,4 @@
-"""Notifying: how runs get from the scheduler to a worker, through Redis or by polls without it."""
+"""Notifying: how runs reach a worker, through Redis or, without Redis, by polling PostgreSQL."""
 
 from __future__ import annotations
 
@@ -33,20 +33,21 @@ URGENT_POLL_S: Final = 0.02
 """How often a saturated worker asks Redis for batches that are not overdue."""
 
 SATURATION_POLL_S: Final = 0.005
-"""How often, within that pause, it sees whether it may take overdue batches again."""
+"""How often, within URGENT_POLL_S, it checks whether it is still saturated."""
 
 FETCH_POLL_S: Final = 0.25
 """How often each worker polls PostgreSQL for runs whose batch was lost."""
 
 FETCH_POLL_WITHOUT_REDIS_S: Final = 0.05
-"""The same while Redis does not answer: twice as often as the scheduler claims, so that calls are
-on time all the same."""
+"""How often they poll while Redis does not answer: twice as often as the scheduler claims, so that
+calls are on time without notifications."""
 
 UNTAKEN_LATE_S: Final = 0.1
-"""How late a run must be for such a poll to take it while Redis answers: a batch arrives sooner."""
+"""How late a run has to be for a poll to take it while Redis answers: a batch arrives sooner."""
 
 UNCHECKED_LATE: Final = timedelta(seconds=2)
-"""How late a run must be that web wrote, and no scheduler has checked, for a poll to take it."""
+"""How late a run that a web process wrote has to be for a poll to take it before a scheduler has
+checked it."""
 
 MAX_FETCHED: Final = 500
 """Runs that one poll takes, and parked runs that are unparked at once, at most."""

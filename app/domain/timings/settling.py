@@ -1,28 +1,29 @@
-"""Settling: how often and how patiently settlements are written; a serial job waits for them."""
+"""Settling: how often settlements are written, and how long they wait for locks."""
 
 from __future__ import annotations
 
 from typing import Final
 
 SETTLE_INTERVAL_S: Final = 0.05
-"""Pause between two batches of settlements, so that several may gather."""
+"""Pause between two batches, in which settlements gather. The next firing of a serial job waits for
+its settlement, so the pause is short."""
 
 SETTLE_BATCH: Final = 1000
-"""Settlements of one batch, at most; where so many wait, the next batch follows at once."""
+"""Settlements of one batch, at most; if more wait, the next batch follows without a pause."""
 
 SETTLE_LOCK_TIMEOUT_S: Final = 0.2
-"""How long a batch waits for a lock, and everything behind it with it."""
+"""How long a batch, and all settlements behind it, wait for a lock."""
 
 SKIP_LOCKED_FOR_S: Final = 5.0
-"""How long no batch waits for a lock after one has waited for it in vain: the next batches may need
-the same rows."""
+"""How long after a lock timeout batches skip locked rows instead of waiting: they may need the same
+rows."""
 
 LAST_SETTLEMENTS_S: Final = 3.0
-"""At its end, a worker tries to write what is left for this long after the last that it wrote."""
+"""How long after the last successful batch an ending worker tries to write its settlements."""
 
 SCHEDULER_SETTLE_S: Final = 0.5
-"""How long a statement of the scheduler that ends runs may take, and all that it tries one by one
-in a tick: claims wait for it."""
+"""How long one statement may take with which the scheduler ends runs, and how long all runs that it
+tries one by one in a tick may take: claims wait for them."""
 
 SINGLE_STATEMENT_S: Final = 1.0
 """How long each statement of a settlement that is tried by itself may take, the first time."""
@@ -31,19 +32,19 @@ SINGLE_BUDGET_S: Final = 2.0
 """How long settlements of one batch are tried one by one; those that are left are deferred."""
 
 LOCKED_RETRY_S: Final = 0.3
-"""When settlements are tried again whose rows were locked."""
+"""Pause before settlements whose rows were locked are tried again."""
 
 MAX_LOCKED_RETRIED: Final = 500
-"""How many of these are tried together."""
+"""Settlements of this kind that are tried together, at most."""
 
 FAILED_RETRY_S: Final = 1.0
-"""When a settlement is tried again whose statement failed; doubled with each failure."""
+"""Pause before a settlement whose statement failed is tried again; doubled with each failure."""
 
 MAX_FAILED_RETRY_S: Final = 60.0
-"""The longest such pause."""
+"""The longest pause before a settlement is tried again."""
 
 MAX_SINGLE_STATEMENT_S: Final = 15.0
-"""The longest that such a statement may take; its time is doubled with each failure, too."""
+"""The longest time for the statements of a settlement that failed, which is doubled as well."""
 
 MAX_DOUBLINGS: Final = 6
-"""How often both are doubled, at most."""
+"""How often pause and time are doubled, at most."""

@@ -49,6 +49,6 @@ def with_app(tags: Sequence[str], app: str | None) -> tuple[str, ...]:
         raise InvalidMember(
             "app",
             f"The job belongs to {len(tags)} apps already.",
-            remedy=f"A job belongs to at most {MAX_TAGS} apps: save it under one of those.",
+            remedy=f"A job belongs to at most {MAX_TAGS} apps: save it under one of these apps.",
         )
     return (*tags, wanted)

@@ -168,7 +168,7 @@ def test_one_that_is_wrong_is_named_by_its_place_and_none_is_booked(
         ("GOOD,null]", "The document is null, not an object.", "[1]"),
         ("GOOD,[{}]]", "The document is an array, not an object.", "[1]"),
         ('GOOD,{"url":"a","url":"b"}]', 'The member "url" is given more than once.', "[1].url"),
-        ('GOOD,{"data":NaN}]', "The document holds NaN", "[1]"),
+        ('GOOD,{"data":NaN}]', "The document contains NaN", "[1]"),
         ('GOOD,{"data":17}]', "data is a number, not a string.", "[1].data"),
         ("GOOD,{}]", "url is missing", "[1].url"),
         ("GOOD,\n{'a':1}]", "(line 2, column 2)", None),

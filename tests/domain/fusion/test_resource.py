@@ -31,8 +31,8 @@ def test_a_resource_is_read_and_written(text: str, kind: Kind, name: str) -> Non
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("movie-db", '"movie-db" has no type: it has no colon.'),
-        ("", '"" has no type: it has no colon.'),
+        ("movie-db", '"movie-db" has no type, because it has no colon.'),
+        ("", '"" has no type, because it has no colon.'),
         ("index:a", '"index" is not a type of job.'),
         (":a", '"" is not a type of job.'),
         ("Task:a", '"Task" is not a type of job.'),

@@ -137,7 +137,7 @@ def _merge_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise MalformedDocument(
-        f"The document holds {name}, which JSON does not have.", remedy="Leave it out."
+        f"The document contains {name}, which is not a JSON value.", remedy="Leave it out."
     )
 
 
@@ -221,7 +221,7 @@ def _whole_text(path: str, text: str, shape: Shape = schema.TEXT) -> str:
             hint = shape.remedy_for_bytes if isinstance(shape, Text) else ""
             raise InvalidMember(
                 path,
-                f"{path} holds half of a surrogate pair, which no encoding can carry.",
+                f"{path} contains half of a surrogate pair, which cannot be encoded.",
                 remedy=f"Send whole characters.{hint}",
             ) from None
     return text

@@ -60,7 +60,9 @@ class Choice:
         if text not in self.values:
             values = [quoted(each) for each in self.values]
             raise InvalidMember(
-                path, f"{path} is {quoted(text)}.", remedy=f"Use {' or '.join(values)}."
+                path,
+                f"{path} must be {' or '.join(values)}, not {quoted(text)}.",
+                remedy=f"Use {' or '.join(values)}.",
             )
         return text
 

@@ -132,7 +132,7 @@ def _text(path: str, element: etree._Element, *, keeps_space: bool = False) -> s
     if len(element):
         nested = next(element.iterchildren("*"), None) is not None
         what = "an element" if nested else "a comment or processing instruction"
-        raise InvalidMember(path, f"{path} holds {what}.", remedy=_TEXT_ALONE)
+        raise InvalidMember(path, f"{path} contains {what}.", remedy=_TEXT_ALONE)
     text = element.text or ""
     return text if keeps_space else text.strip(_SPACE)
 
@@ -176,7 +176,7 @@ def _named(path: str, element: etree._Element, item: str) -> Iterator[etree._Ele
     for child in elements(element):
         if child.tag != item:
             raise InvalidMember(
-                path, f"{path} holds an element {quoted(str(child.tag))}.", remedy=remedy
+                path, f"{path} contains an element {quoted(str(child.tag))}.", remedy=remedy
             )
         yield child
 
@@ -184,4 +184,4 @@ def _named(path: str, element: etree._Element, item: str) -> Iterator[etree._Ele
 def _refuse_text(path: str, element: etree._Element, remedy: str) -> None:
     text = stray_text(element)
     if text:
-        raise InvalidMember(path, f"{path} holds the text {quoted(text)}.", remedy=remedy)
+        raise InvalidMember(path, f"{path} contains the text {quoted(text)}.", remedy=remedy)

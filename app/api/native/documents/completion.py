@@ -25,6 +25,6 @@ def read(body: Body) -> Completion:
     # PostgreSQL's text cannot hold NUL.
     if message is not None and "\0" in message:
         raise InvalidMember(
-            "message", "message holds the character U+0000.", remedy="Remove the character."
+            "message", "message contains the character U+0000.", remedy="Remove the character."
         )
     return Completion(said=Said(members["status"]), message=message or None)
