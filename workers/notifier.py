@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -109,6 +110,12 @@ class Notifier(LoopThread):
             logger.warning("redis.back")
         self._away = False
         self.interval = 0.0
+
+    def close(self) -> None:
+        """Enqueue what still waits; workers find by their polls what Redis does not take."""
+        with suppress(RedisError):
+            for name, tickets in self._drain():
+                notify(self._queues[name], tickets)
 
     def _is_untidy(self) -> bool:
         return self._clock() - self._tidied_at >= _TIDY_S

@@ -27,7 +27,7 @@ from app.domain.timings.claiming import (
     WELL_SERVED,
 )
 from app.domain.timings.leases import HEARTBEAT_S, LEASE, SLOW_DATABASE_S, SUSPECT_AFTER
-from app.domain.timings.notifying import NOTIFY_BATCH
+from app.domain.timings.notifying import LAST_NOTIFICATIONS_S, NOTIFY_BATCH
 from app.domain.timings.settling import SCHEDULER_SETTLE_S
 from app.errors import Misconfigured
 from app.log import in_words, logger, take_dropped
@@ -332,6 +332,7 @@ def main() -> None:
     run_counter.stop()
     maintenance.stop()
     notifier.stop()
+    notifier.join(timeout=LAST_NOTIFICATIONS_S)
     exit_in_order()
 
 

@@ -89,6 +89,9 @@ class BlockReason(StrEnum):
     STOPPING = "stopping"
     """The worker that held the run is being stopped: it waits for another worker."""
 
+    UNPREPARED = "unprepared"
+    """The worker that took the run could not read the data of its account."""
+
     KEY_MISSING = "key-missing"
     """None of the keys decrypts its signing secrets, or the token of its app."""
 

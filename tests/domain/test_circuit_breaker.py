@@ -271,7 +271,12 @@ def test_however_many_are_parked_a_hundred_a_second_come_back_by_themselves() ->
     assert park_for(parked=1, rate=None, blocked_for=40, late=0, jitter=0) == 40
 
 
-OF_NO_DESTINATION = {BlockReason.SUSPENDED, BlockReason.STOPPING, BlockReason.KEY_MISSING}
+OF_NO_DESTINATION = {
+    BlockReason.SUSPENDED,
+    BlockReason.STOPPING,
+    BlockReason.KEY_MISSING,
+    BlockReason.UNPREPARED,
+}
 
 
 def test_reasons_name_the_host_and_when_it_is_called_next() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -80,6 +80,12 @@ class Cancellations:
         self._wall_offset = wall_offset
         asked = max(self._asked, leased.confirmed_at)
         return min(asked, leased.leased_at) > self.doubted_at and now - asked <= _VALID_S
+
+    def mark(self, runs: Sequence[LeasedRun]) -> None:
+        """Mark the runs that are cancelled. Calls in flight go on; the others must not begin."""
+        if self.withdrawn:
+            for leased in runs:
+                leased.withdrawn = leased.withdrawn or leased.is_withdrawn_by(self.withdrawn)
 
     def _doubt(self, clock: str, gap: float) -> None:
         self.doubted_at = self._clock()

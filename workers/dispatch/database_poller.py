@@ -37,12 +37,20 @@ def take(
     account_cache: AccountCache,
     clock: Callable[[], float],
 ) -> int:
-    """Take runs for the dispatcher; return how many could be taken."""
+    """Take runs for the dispatcher; return how many could be taken.
+
+    If the data of their accounts cannot be read, which raises psycopg.Error, they are given back.
+    """
     asked = clock()
     taken = takes.take(connection, tickets)
     answered = clock()
     if taken:
-        secrets = account_cache.secrets_for(connection, {run.account_id for run in taken})
+        try:
+            secrets = account_cache.secrets_for(connection, {run.account_id for run in taken})
+        except Exception:
+            # The take is committed: other workers get these runs once their leases end, or now.
+            dispatcher.give_back([lease(run, (), asked=asked, answered=answered) for run in taken])
+            raise
         dispatcher.accept(
             [
                 lease(

@@ -105,6 +105,13 @@ class Dispatcher:
         self.leased_runs.update(runs)
         self._loop.call_soon_threadsafe(self._wait_for, runs)
 
+    def give_back(self, runs: Sequence[LeasedRun]) -> None:
+        """Park runs that were just taken and cannot be prepared here; from any thread."""
+        for leased in runs:
+            leased.decided = True
+        self.leased_runs.update(runs)
+        self._parked.extend((leased, settlements.parked_as_unprepared(leased)) for leased in runs)
+
     def update_cancellations(self, snapshot: CancellationSnapshot) -> None:
         """Apply the latest poll for cancellations; from any thread."""
         self._loop.call_soon_threadsafe(self._on_cancellations, snapshot)
@@ -114,8 +121,7 @@ class Dispatcher:
     ) -> None:
         """Use payloads that were read by a statement sent at `asked_at`; from any thread.
 
-        `found` lacks the runs that are cancelled or another worker's; None stands for a payload
-        that is lost.
+        `found` lacks runs that are cancelled or another worker's; None: the payload is lost.
         """
         self._loop.call_soon_threadsafe(self._on_payloads, batch, asked_at, found)
 
@@ -130,6 +136,12 @@ class Dispatcher:
         self.flow_control.stop()
         self._park_for_others(list(self.leased_runs))
 
+    def close(self) -> None:
+        """Park what is held still, as the loop has ended and delivers no more replies."""
+        for leased in self.leased_runs:
+            leased.begun_at = 0.0
+        self.stop()
+
     def _park_for_others(self, runs: Sequence[LeasedRun]) -> None:
         """Park those whose calls have not begun, for another worker to call them."""
         for leased in runs:
@@ -139,7 +151,7 @@ class Dispatcher:
     def _wait_for(self, runs: Sequence[LeasedRun]) -> None:
         now = self._loop.clock()
         # A poll may have found a run cancelled while its take was being answered.
-        self._apply_cancellations(runs)
+        self.cancellations.mark(runs)
         if self._stopping:
             self._park_for_others(runs)
             return
@@ -153,19 +165,17 @@ class Dispatcher:
             if near_at > now and leased.address is not None:
                 self._engine.prepare(leased.address)
             if offset is None and near_at > now:
-                self._loop.call_at(near_at, self._retime, leased)
+                self._loop.call_at(near_at, self._set_timer, leased)
             else:
-                self._set_timer(leased, offset)
+                self._set_timer(leased)
         self._pump()
 
-    def _retime(self, leased: LeasedRun) -> None:
-        self._set_timer(leased, self.cancellations.offset(self._loop.clock()))
-
-    def _set_timer(self, leased: LeasedRun, offset: float | None) -> None:
-        """Set its timer, by a more exact `offset` of the clocks where there is one.
+    def _set_timer(self, leased: LeasedRun) -> None:
+        """Set its timer, by a more exact offset of the clocks where there is one.
 
         The answer to a take is large; that to a poll for cancellations takes less time on its way.
         """
+        offset = self.cancellations.offset(self._loop.clock())
         if offset is not None:
             leased.retimed_by(offset)
         self._loop.call_at(leased.fire_at, self._due, leased)
@@ -174,18 +184,11 @@ class Dispatcher:
         self.cancellations.update(snapshot)
         # All that it names, also what an earlier poll named: a run may have been taken since.
         if snapshot.withdrawn:
-            self._apply_cancellations(list(self.leased_runs))
+            self.cancellations.mark(list(self.leased_runs))
         if self._stalled:
             self._stalled = False
             self.flow_control.resume()
         self._pump()
-
-    def _apply_cancellations(self, runs: Sequence[LeasedRun]) -> None:
-        """Mark the runs that are cancelled. Calls in flight go on; the others must not begin."""
-        withdrawn = self.cancellations.withdrawn
-        if withdrawn:
-            for leased in runs:
-                leased.withdrawn = leased.withdrawn or leased.is_withdrawn_by(withdrawn)
 
     def _on_payloads(
         self, batch: Sequence[LeasedRun], asked_at: float, found: Mapping[UUID, bytes | None]

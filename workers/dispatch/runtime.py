@@ -151,6 +151,7 @@ class WorkerRuntime:
             self._taking.release()
         self.dispatcher.stop()
         self._engine.close()
+        self.dispatcher.close()
         threads = (self.lease_watch, self.loader, self.settler)
         for thread in threads:
             thread.stop()

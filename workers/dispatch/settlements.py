@@ -21,6 +21,9 @@ _GONE: Final = "The receiver answered 410: it is gone."
 _SUSPENDED: Final = "suspended"
 """The destination of parked runs of a suspended account: no worker unparks them."""
 
+_RETAKE_PAUSE_S: Final = 0.5
+"""How soon a run is due again that could not be prepared: without a pause, it might fail again."""
+
 _MIN_KEY_PAUSE_S: Final = 5.0
 _MAX_KEY_PAUSE_S: Final = 300.0
 """How soon, and how late at most, a run is due again that cannot be sent as a key is missing."""
@@ -82,6 +85,12 @@ def _success(leased: LeasedRun, attempt: Attempt) -> Settlement:
 def parked_as_stopping(leased: LeasedRun) -> Parking:
     """Park a run that another worker is to call, as this one is being stopped."""
     return leased.park(0.0, BlockReason.STOPPING, "The worker that held it was stopped.")
+
+
+def parked_as_unprepared(leased: LeasedRun) -> Parking:
+    """Park a run whose worker took it and could not read what its call needs."""
+    reason = "The worker that took it could not read the data of its account."
+    return leased.park(_RETAKE_PAUSE_S, BlockReason.UNPREPARED, reason)
 
 
 def parked_as_suspended(leased: LeasedRun) -> Parking:

@@ -125,11 +125,18 @@ class Settler(LoopThread):
         return settlements + len(self._to_park) + len(self._parked)
 
     def _write_all(self) -> None:
-        """Write what is left; give up LAST_SETTLEMENTS_S after the last that could be written."""
+        """Write what is left; give up LAST_SETTLEMENTS_S after the last that could be written.
+
+        A connection that was lost is opened again: the server may have been restarted just now.
+        """
         give_up = self._clock() + LAST_SETTLEMENTS_S
         while not self.empty:
             left = self._left
-            self._write()
+            try:
+                self._write()
+            except psycopg.Error as error:
+                if not is_away(error):
+                    raise
             if self._left < left:
                 give_up = self._clock() + LAST_SETTLEMENTS_S
             elif self._clock() >= give_up:

@@ -19,6 +19,9 @@ it, and while no worker runs the scheduler notifies again every three seconds.""
 REDIS_TIMEOUT_S: Final = 1.0
 """How long a command to Redis may take before Redis counts as away."""
 
+LAST_NOTIFICATIONS_S: Final = 2.0
+"""How long a scheduler that ends waits for the batches that are still to be enqueued."""
+
 REDIS_AWAY_PAUSE_S: Final = 1.0
 """Pause of the notifier between two tries while Redis is away."""
 
