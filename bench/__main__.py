@@ -29,7 +29,7 @@ from bench.phases import (
     tls,
 )
 from bench.plan import FULL, Plan
-from bench.stage import Findings, Stage, Tell
+from bench.stage import MISSED_AIMS, Findings, Stage, Tell
 from local.terminal import say, step
 
 
@@ -74,6 +74,7 @@ def measure(
     The receiver is nginx, or our `own` where that is wanted or there is none.
     """
     details: Findings = {}
+    missed: list[str] = []
     with ExitStack() as stack:
         calls = stack.enter_context(receiver.started(own=own))
         with step("Instance", "starting") as begun:
@@ -100,8 +101,9 @@ def measure(
                 begun.result = "done"
             stage.purge()
             details |= findings.pop("details", {})
+            missed += findings.pop(MISSED_AIMS, [])
             found |= findings
-    return {**found, "details": details}
+    return {**found, "details": details, **({MISSED_AIMS: missed} if missed else {})}
 
 
 def _found(asked: command.Asked) -> Findings:

@@ -12,6 +12,7 @@ from app.errors import Misconfigured
 from bench import report, results
 from bench.children import Failed, interruptible
 from bench.plan import FULL, QUICK, Plan
+from bench.stage import MISSED_AIMS
 from local.terminal import fail, say, shown
 
 _INTERRUPTED: Final = 130
@@ -43,7 +44,7 @@ class Benchmark(NamedTuple):
 
 
 def main(benchmark: Benchmark, arguments: list[str]) -> int:
-    """Measure what the arguments ask for; 0 when all went well."""
+    """Measure what the arguments ask for; 0 when all went well, 1 where an aim was missed."""
     asked = _asked(benchmark, arguments)
     interruptible()
     try:
@@ -60,7 +61,9 @@ def main(benchmark: Benchmark, arguments: list[str]) -> int:
         print(json.dumps(found, indent=1))
     else:
         say_kept()
-    return 0
+    for missed in found.get(MISSED_AIMS, ()):
+        fail(missed)
+    return 1 if MISSED_AIMS in found else 0
 
 
 def say_kept() -> None:

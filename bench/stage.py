@@ -23,6 +23,9 @@ from bench.receiver import Receiver
 Tell = Callable[[str], None]
 Findings = dict[str, Any]
 
+MISSED_AIMS: Final = "missed_aims"
+"""What a phase found above its aim, a line for each; the benchmark then exits with 1."""
+
 _POLL_S: Final = 0.1
 _STUCK_S: Final = 60.0
 _REST_S: Final = 120.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,43 +15,72 @@ from typing import Final
 import psycopg
 
 from bench.children import Failed, child, python
+from bench.figures import lateness
 from bench.instance import Instance
-from bench.phases.steady import WARM_UP_S, at_rate
-from bench.stage import Findings, Stage, Tell
+from bench.phases.steady import WARM_UP_S, after, arrivals_at_rate
+from bench.receiver import Arrival
+from bench.stage import MISSED_AIMS, Findings, Stage, Tell
 from local.client import Client, await_ready
 from local.instance import CHECKOUT
 from local.program import Program
 
+MAX_LATENESS_MS: Final = 1000.0
+"""The aim: no call is later than this, whichever process is being restarted."""
+
 _PATIENCE_S: Final = 60.0
 _POLL_S: Final = 0.05
+_ROUND_ABOUT: Final = timedelta(seconds=1)
 _BEATS: Final = "SELECT count(*) FROM heartbeat WHERE process = %s AND id LIKE '%%.' || %s || '.%%'"
 _HAS_BEGUN: Final = "SELECT count(*) FROM (SELECT FROM run LIMIT 1) AS first"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Restarted:
-    """A process that was stopped, and its successor at work at this time."""
+    """A process that was stopped at `stopped_at`, and its successor at work at `at`."""
 
     name: str
+    stopped_at: datetime
     at: datetime
 
 
 def run(stage: Stage, tell: Tell) -> Findings:
-    """`restart`: the latest call meanwhile. Raises Failed where one is missing or came twice."""
+    """`restart`: the latest call meanwhile, and beside the restart of each process.
+
+    The aim is missed where a call is later than MAX_LATENESS_MS. Raises Failed where one is missing
+    or came twice.
+    """
     plan = stage.plan
     with second_of_each(stage.instance), ThreadPoolExecutor(1) as restarter:
         restarting = restarter.submit(restart_all, stage.instance)
-        late, fired = at_rate(stage, tell, plan.restart_rate, plan.restart_s)
+        arrivals, fired = arrivals_at_rate(stage, tell, plan.restart_rate, plan.restart_s)
         tell("waiting for the last process to be started again")
         restarted = restarting.result()
-    last = fired.first + timedelta(seconds=WARM_UP_S + plan.restart_s)
+    warm = fired.first + timedelta(seconds=WARM_UP_S)
+    last = warm + timedelta(seconds=plan.restart_s)
+    late = lateness(after(arrivals, warm))
     found = {
         "rate": plan.restart_rate,
         "processes": [each.name for each in restarted],
         "under_load": sum(each.at < last for each in restarted),
         "lateness_ms": {"p50": late.p50, "p99": late.p99, "max": late.max},
+        "latest_ms": {each.name: latest_ms(arrivals, each) for each in restarted},
     }
-    return {"details": {"restart": found}}
+    return {"details": {"restart": found}, **missed_aim(late.max)}
+
+
+def latest_ms(arrivals: Sequence[Arrival], restarted: Restarted) -> float:
+    """How late the latest call was that was due while this process was restarted."""
+    since, until = restarted.stopped_at - _ROUND_ABOUT, restarted.at + _ROUND_ABOUT
+    late = [each.late for each in arrivals if since <= each.due <= until]
+    return round(max(late, default=0.0) * 1000, 2)
+
+
+def missed_aim(latest: float) -> Findings:
+    """What is found where the latest call, in ms, missed the aim; nothing where it did not."""
+    if latest <= MAX_LATENESS_MS:
+        return {}
+    text = f"restart: the latest call came {latest:,.0f} ms late, the aim is {MAX_LATENESS_MS:g} ms"
+    return {MISSED_AIMS: [text]}
 
 
 def restart_all(instance: Instance) -> list[Restarted]:
@@ -68,6 +97,7 @@ def restart_all(instance: Instance) -> list[Restarted]:
 
 def _restart(instance: Instance, connection: psycopg.Connection, name: str) -> Restarted:
     before = instance.pids()[name]
+    stopped_at = datetime.now(UTC)
     os.kill(before, signal.SIGTERM)
     _await(f"{name} is started again", lambda: instance.pids().get(name, before) != before)
     if name == "web":
@@ -77,7 +107,7 @@ def _restart(instance: Instance, connection: psycopg.Connection, name: str) -> R
     else:
         pid = instance.pids()[name]
         _await_beat(connection, name.partition("-")[0], pid)
-    return Restarted(name=name, at=datetime.now(UTC))
+    return Restarted(name=name, stopped_at=stopped_at, at=datetime.now(UTC))
 
 
 @contextmanager

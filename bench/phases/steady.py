@@ -38,6 +38,14 @@ def at_rate(
 
     The first two seconds warm up. Raises Failed where a call is missing, came twice or early.
     """
+    arrivals, fired = arrivals_at_rate(stage, tell, rate, seconds, hanging=hanging, tls=tls)
+    return lateness(after(arrivals, fired.first + timedelta(seconds=WARM_UP_S))), fired
+
+
+def arrivals_at_rate(
+    stage: Stage, tell: Tell, rate: int, seconds: float, *, hanging: int = 0, tls: bool = False
+) -> tuple[list[Arrival], Fired]:
+    """The arrivals of which `at_rate` tells the lateness, those of the warm-up included."""
     count = int(rate * (seconds + WARM_UP_S))
     unanswered = -(-count // hanging) if hanging else 0
     stage.receiver.forget()
@@ -54,7 +62,7 @@ def at_rate(
     arrivals = stage.receiver.arrivals(count - unanswered)
     stage.purge()
     check(arrivals, count - unanswered)
-    return lateness(after(arrivals, fired.first + timedelta(seconds=WARM_UP_S))), fired
+    return arrivals, fired
 
 
 def after(arrivals: list[Arrival], instant: datetime) -> list[float]:

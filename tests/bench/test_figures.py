@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.figures import lateness, middle, percentile, rounded, spread
+from bench.phases import restart
+from bench.receiver import Arrival
+from bench.stage import MISSED_AIMS
 
 values = st.lists(st.floats(min_value=-10, max_value=1e6), min_size=1, max_size=300)
 shares = st.integers(min_value=1, max_value=1000).map(lambda part: part / 1000)
@@ -60,3 +65,26 @@ def test_rounds_are_summed_up_by_their_median_and_how_far_they_lie_apart() -> No
 def test_no_more_digits_are_told_than_were_measured() -> None:
     assert rounded(12345.678) == 12300
     assert rounded(0.0012345) == 0.00123
+
+
+def test_a_call_above_the_aim_of_a_restart_is_told() -> None:
+    assert restart.missed_aim(1000.0) == {}
+    assert restart.missed_aim(5012.3) == {
+        MISSED_AIMS: ["restart: the latest call came 5,012 ms late, the aim is 1000 ms"]
+    }
+
+
+def test_the_latest_call_is_told_beside_the_process_that_was_restarted() -> None:
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    arrivals = [
+        Arrival(run=f"{second}", due=first + timedelta(seconds=second), late=second / 10)
+        for second in range(20)
+    ]
+    restarted = restart.Restarted(
+        name="worker",
+        stopped_at=first + timedelta(seconds=5),
+        at=first + timedelta(seconds=9),
+    )
+
+    assert restart.latest_ms(arrivals, restarted) == 1000.0
+    assert restart.latest_ms([], restarted) == 0.0
