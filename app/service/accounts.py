@@ -62,7 +62,7 @@ def authenticate_listener(context: Context, account: str, *, app: str) -> Caller
     Raises NotFound if the account no longer exists.
     """
     with context.database.statement() as connection:
-        found = store.clocked(connection, account)
+        found = store.account_with_clock(connection, account)
     if found is None:
         raise unknown_account(account)
     return Caller(

@@ -31,6 +31,6 @@ def call_now(context: Context, caller: Caller, job_id: UUID) -> UUID:
                 member="id",
                 remedy="Wait until the run is settled: GET /1/runs/<id> shows its state.",
             )
-        by = accounts.called(connection, caller.key_id)
+        by = accounts.key_label(connection, caller.key_id)
         inflight.call_by_hand(driver_of(connection), job_id, run_id, started_by=by)
     return run_id

@@ -1,4 +1,4 @@
-"""Accounts, their keys and their sealed signing secrets."""
+"""Accounts: the rows of accounts, of their API keys and of their encrypted signing secrets."""
 
 from __future__ import annotations
 
@@ -20,16 +20,21 @@ from app.store.tables import account, api_key, signing_secret
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredKey:
-    """What authentication compares against; `now` is the database's clock."""
+    """A stored key with its account, as authentication reads it."""
 
     account: Account
     digest: bytes
+    """The SHA-256 of the key."""
     revoked: bool
     app: str | None
+    """The Dapr app that the key is bound to."""
     scope: Scope
     now: datetime
+    """The database's clock."""
     suspended: bool
+    """Whether the account is suspended."""
     limits: Overrides
+    """The limits that the account has of its own."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +60,7 @@ class _KeyRow(NamedTuple):
 
 
 def insert_account(connection: Connection, name: str) -> Account | None:
-    """Store a new account; None where the name is taken."""
+    """Store a new account and return it; None if the name is taken."""
     taken = connection.execute(select(account.c.id).where(account.c.name == name)).one_or_none()
     if taken is not None:
         return None
@@ -64,26 +69,26 @@ def insert_account(connection: Connection, name: str) -> Account | None:
 
 
 def find_account(connection: Connection, name: str) -> Account | None:
-    """The account of that name."""
+    """Return the account of that name; None if there is none."""
     row = connection.execute(select(account.c.id).where(account.c.name == name)).one_or_none()
     return None if row is None else Account(id=row.id, name=name)
 
 
 def lock(connection: Connection, account_id: int) -> None:
-    """Let others who lock the account wait; whoever only refers to it does not."""
+    """Lock the row of an account: against other calls of `lock`, not against foreign keys to it."""
     connection.execute(
         select(account.c.id).where(account.c.id == account_id).with_for_update(key_share=True)
     )
 
 
-def called(connection: Connection, key_id: str) -> str:
-    """What a key is called: by its label, or by its id where it has none."""
+def key_label(connection: Connection, key_id: str) -> str:
+    """Return the label of a key, or its id if it has no label."""
     query = select(api_key.c.label).where(api_key.c.id == key_id)
     return connection.execute(query).scalar_one_or_none() or key_id
 
 
-def clocked(connection: Connection, name: str) -> tuple[Account, datetime, bool] | None:
-    """The account of that name, the database's clock, and whether the account is suspended."""
+def account_with_clock(connection: Connection, name: str) -> tuple[Account, datetime, bool] | None:
+    """Return an account by name, the database's clock, and whether the account is suspended."""
     row = connection.execute(
         select(
             account.c.id,
@@ -95,7 +100,7 @@ def clocked(connection: Connection, name: str) -> tuple[Account, datetime, bool]
 
 
 def names(connection: Connection, most: int) -> list[str]:
-    """The names of up to `most` accounts, in no order."""
+    """Return the names of up to `most` accounts, in any order."""
     return list(connection.execute(select(account.c.name).limit(most)).scalars())
 
 
@@ -109,7 +114,7 @@ def insert_key(
     app: str | None = None,
     scope: Scope = Scope.ADMIN,
 ) -> None:
-    """Store a key as its id and SHA-256; its text is stored nowhere."""
+    """Store a key by its id and its SHA-256; its text is not stored."""
     connection.execute(
         insert(api_key).values(
             id=key_id, account_id=account_id, digest=digest, label=label, app=app, scope=scope
@@ -118,7 +123,7 @@ def insert_key(
 
 
 def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
-    """The key of that id, with the account it speaks for."""
+    """Return the key of that id with its account; None if there is none."""
     row = run(connection, "find_key", {"key_id": key_id}).fetchone()
     if row is None:
         return None
@@ -136,24 +141,25 @@ def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
 
 
 class SigningAccount(NamedTuple):
-    """An account with one of the secrets that sign now, if it has any."""
+    """An account with one of its valid signing secrets, if it has any."""
 
     account_id: int
     connections: int | None
-    """How many calls to one destination it may have under way, where that is its own limit."""
+    """The account's own limit of calls under way to one destination; None if it has none."""
     sealed: bytes | None
+    """The encrypted secret."""
 
 
 def signing_accounts(
     connection: psycopg.Connection, accounts: Sequence[int]
 ) -> list[SigningAccount]:
-    """These accounts, a row for each secret that signs now, the newest secret first."""
+    """Return these accounts, once for each of their valid signing secrets, newest secret first."""
     rows = run(connection, "signing_accounts", {"accounts": list(accounts)})
     return [SigningAccount._make(row) for row in rows]
 
 
 def list_keys(connection: Connection, account_id: int) -> tuple[ApiKey, ...]:
-    """The account's keys, oldest first."""
+    """Return the account's keys, oldest first."""
     rows = connection.execute(
         select(
             api_key.c.id,
@@ -180,7 +186,7 @@ def list_keys(connection: Connection, account_id: int) -> tuple[ApiKey, ...]:
 
 
 def revoke_key(connection: Connection, key_id: str) -> bool:
-    """Revoke a key from now on; False where there is none. A second time changes nothing."""
+    """Revoke a key; return False if there is none. Revoking it again changes nothing."""
     changed = connection.execute(
         update(api_key)
         .where(api_key.c.id == key_id)
@@ -190,8 +196,8 @@ def revoke_key(connection: Connection, key_id: str) -> bool:
 
 
 def retire_secrets(connection: Connection, account_id: int, overlap: timedelta) -> None:
-    """Let no secret of the account sign for longer than `overlap` from now."""
-    # Two rotations at once come one after the other.
+    """Make all secrets of the account expire within `overlap` from now."""
+    # The lock makes two rotations at once run one after the other.
     connection.execute(select(account.c.id).where(account.c.id == account_id).with_for_update())
     ends = func.clock_timestamp() + overlap
     connection.execute(
@@ -202,7 +208,7 @@ def retire_secrets(connection: Connection, account_id: int, overlap: timedelta) 
         )
         .values(expires_at=ends)
     )
-    # However often an account rotates, it has no more rows than may sign, and those just ended.
+    # So an account that rotates often has only rows of valid and of just expired secrets.
     connection.execute(
         delete(signing_secret).where(
             signing_secret.c.account_id == account_id,
@@ -212,12 +218,12 @@ def retire_secrets(connection: Connection, account_id: int, overlap: timedelta) 
 
 
 def insert_secret(connection: Connection, account_id: int, sealed: bytes) -> None:
-    """Make `sealed` the secret of an account whose others are retired."""
+    """Store a new current secret; the account's other secrets must be retired."""
     connection.execute(insert(signing_secret).values(account_id=account_id, sealed=sealed))
 
 
 def valid_secrets(connection: Connection, account_id: int) -> tuple[SealedSecret, ...]:
-    """The account's secrets that sign now, newest first."""
+    """Return the account's valid signing secrets, newest first."""
     rows = connection.execute(
         select(signing_secret.c.sealed, signing_secret.c.created_at, signing_secret.c.expires_at)
         .where(

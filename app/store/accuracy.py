@@ -1,4 +1,4 @@
-"""Lateness by account and five minutes: histograms that workers add to and the web reads."""
+"""Accuracy: histograms of lateness by account and five minutes; workers add to them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Interval, bindparam, text
 
 from app.domain.lateness import KEPT_FOR, PERIOD, Histogram
 
-# Counts add up bucket by bucket; an array ends with its last bucket that is not empty. Rows in one
-# order, so that two workers adding at once wait in a line and not in a circle.
+# Counts are added bucket by bucket; an array ends with its last bucket that is not empty. Rows are
+# locked in one order, so that two workers that add at once do not deadlock.
 _ADD: Final = """
 INSERT INTO accuracy (account_id, begins, counts, most_ms)
 SELECT account_id, date_bin(%(period)s, clock_timestamp(), 'epoch'), counts::int[], most_ms
@@ -35,7 +35,7 @@ WHERE ctid = ANY (ARRAY(
   ORDER BY begins LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 """
 
-# The clock is told with the rows, and alone where there are none.
+# Each row has the clock; if there are no histograms, one row has only the clock.
 _RECENT: Final = text("""
 SELECT c.now, a.begins, a.counts, a.most_ms
 FROM (SELECT clock_timestamp() AS now) c
@@ -46,14 +46,14 @@ LEFT JOIN accuracy a ON a.account_id = :account_id
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recent:
-    """The histograms of an account by the beginning of their period, and the database's clock."""
+    """The database's clock, and an account's histograms by the beginning of their period."""
 
     now: datetime
     histograms: Mapping[datetime, Histogram]
 
 
 def add(connection: psycopg.Connection, histograms: Mapping[int, Histogram]) -> None:
-    """Add to the histograms of the present period, each named by its account's id."""
+    """Add to the histograms of the current period; the keys are ids of accounts."""
     if not histograms:
         return
     connection.execute(
@@ -68,7 +68,7 @@ def add(connection: psycopg.Connection, histograms: Mapping[int, Histogram]) -> 
 
 
 def recent(connection: Connection, account_id: int, lookback: timedelta) -> Recent:
-    """The account's histograms from the period on in which `lookback` ago lies."""
+    """Return the account's histograms since the period that contains the instant `lookback` ago."""
     rows = connection.execute(
         _RECENT, {"account_id": account_id, "period": PERIOD, "lookback": lookback}
     ).all()
@@ -83,11 +83,11 @@ def recent(connection: Connection, account_id: int, lookback: timedelta) -> Rece
 
 
 def purge(connection: psycopg.Connection, *, limit: int) -> int:
-    """Drop up to `limit` histograms that nobody asks for any more; how many there were."""
+    """Drop up to `limit` histograms older than KEPT_FOR; return how many were dropped."""
     return connection.execute(_PURGE, {"kept_for": KEPT_FOR, "limit": limit}).rowcount
 
 
 def _array(counts: Sequence[int]) -> str:
-    """A PostgreSQL array in text form, without the empty buckets behind the last other one."""
+    """Return a PostgreSQL array as text, without the empty buckets at its end."""
     last = max(index for index, count in enumerate(counts) if count)
     return "{" + ",".join(map(str, counts[: last + 1])) + "}"

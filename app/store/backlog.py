@@ -9,10 +9,10 @@ from sqlalchemy import Connection, TextClause, text
 from app.domain.timings.claiming import UNBOUNDED_S
 
 MAX_OVERDUE: Final = 100_000
-"""Jobs past their due time that are counted."""
+"""Jobs past their due time that are counted, at most."""
 
 MAX_COUNTED: Final = 10_000
-"""Runs in flight that are counted one by one; where there are more, a sample of them is."""
+"""Runs in flight that are counted exactly; if there are more, they are estimated by a sample."""
 
 MAX_PAGES: Final = 400
 """Pages of the table that a sample reads, on average."""
@@ -25,7 +25,7 @@ SELECT count(*), date_part('epoch', now()) - min(slot) / 10.0::float8 FROM (
   ORDER BY slot LIMIT :most) AS o
 """)
 
-# Where all that is in flight waits for its account, the earliest time to look is infinity.
+# If the accounts of all runs in flight are suspended, the earliest look_at is infinity.
 _INFLIGHT: Final = text("""
 SELECT state, count(*) AS number,
        date_part('epoch', now()) - date_part('epoch', min(look_at)) AS age
@@ -44,12 +44,16 @@ FROM inflight TABLESAMPLE SYSTEM (:percent) GROUP BY state
 
 
 class Backlog(NamedTuple):
-    """Jobs past their due time, and runs by state; how many seconds ago the first was due."""
+    """How many jobs and runs wait, and for how long."""
 
     overdue: int
+    """Jobs past their due time."""
     inflight: dict[str, int]
+    """Runs in flight by state."""
     overdue_age: float = 0.0
+    """Seconds since the earliest of these jobs was due."""
     inflight_age: float = 0.0
+    """Seconds since the earliest check time (look_at) of these runs."""
 
 
 def backlog(
@@ -58,7 +62,7 @@ def backlog(
     due_lookback: float = UNBOUNDED_S,
     inflight_lookback: float = UNBOUNDED_S,
 ) -> Backlog:
-    """What is no further back in its queue than so many seconds.
+    """Return the backlog of both queues, each read as far back as its lookback in seconds.
 
     The cost does not grow with the number of runs: above MAX_COUNTED they are estimated.
     """

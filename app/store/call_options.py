@@ -1,4 +1,4 @@
-"""Call options of jobs, as the column `manner` holds them; NULL is the default."""
+"""Call options: their form in the column `manner` of jobs; NULL means the default options."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from app.domain.retry_policy import Backoff, Constant, Policy, RetryPolicy
 
 
 def to_document(options: CallOptions) -> dict[str, Any] | None:
-    """The form in which call options are stored; `from_document` reads it back."""
+    """Return the form in which call options are stored; `from_document` reads it."""
     if options == DEFAULT_OPTIONS:
         return None
     return _present(
         {
             "method": options.method,
-            # An object would not keep their order.
+            # An object of JSONB would not keep their order.
             "headers": [list(header) for header in options.headers] or None,
             "timeout": options.timeout,
             "retry": None if options.retry is None else _of_retry(options.retry),
@@ -25,7 +25,7 @@ def to_document(options: CallOptions) -> dict[str, Any] | None:
 
 
 def from_document(document: Mapping[str, Any] | None) -> CallOptions:
-    """The call options stored as `document`."""
+    """Return the call options stored as `document`."""
     if document is None:
         return DEFAULT_OPTIONS
     retry = document.get("retry")

@@ -1,4 +1,4 @@
-"""Clock: what time it is by PostgreSQL, read by itself."""
+"""Clock: the present time by PostgreSQL's clock."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from sqlalchemy import Connection, text
 
 
 def read_clock(connection: Connection) -> datetime:
-    """The database's clock now.
+    """Return the database's clock.
 
-    Whoever decides what comes "after now" under a lock reads the clock once the lock is held: what
-    was read before it may be older than all that the lock was waited for.
+    A decision under a lock about what is due "after now" must read the clock after it got the lock:
+    a clock that was read before may be older than the changes for which the lock was waited.
     """
     now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
     return now

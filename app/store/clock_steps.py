@@ -22,10 +22,10 @@ from app.store.database_errors import Kind, kind_of
 from app.store.queries import SQL, run
 
 PAGE: Final = 2000
-"""Rows of `due` that are read at once."""
+"""Rows of `due` that one statement reads."""
 
 _TRIES: Final = 3
-"""How often a statement is tried that may succeed later."""
+"""How often a statement that may succeed later is tried."""
 
 _PACES: Final = """
 UPDATE firing_pace
@@ -37,7 +37,7 @@ WHERE account_id = ANY (ARRAY(
   ORDER BY account_id FOR UPDATE SKIP LOCKED))
 """
 
-# Rows that are kept, or count as new, for some time after they were written.
+# Columns by which rows are kept, or count as recent, for some time after they were written.
 _NOTES: Final = tuple(
     f"UPDATE {table} SET {column} = clock_timestamp()"  # noqa: S608 - names of this module
     f" WHERE {column} > clock_timestamp() + interval '1 s'"
@@ -50,8 +50,8 @@ _NOTES: Final = tuple(
 )
 _UNDER_WAY: Final = ("set_back_leases", "set_back_retries", "set_back_starts", "set_back_parked")
 
-# One page of all jobs, with the trigger of those whose next firing is still to come. Firings of the
-# schedule that were already made, though their time is still to come, count as past.
+# One page of all jobs, with the trigger of each job whose next firing is in the future. A firing of
+# the schedule that is in the future but was already made counts as past.
 _PAGE: Final = """
 SELECT d.job_id, j.trigger, coalesce(d.next_at, d.held_at),
        clock_timestamp(),
@@ -72,7 +72,7 @@ ORDER BY d.job_id
 
 
 class _Armed(NamedTuple):
-    """A recurring job with its next firing, and the last firing that was made."""
+    """A recurring job with its next firing, and the latest future firing that was already made."""
 
     job_id: UUID
     trigger: dict[str, Any]
@@ -82,7 +82,7 @@ class _Armed(NamedTuple):
 
 
 def read_epoch(connection: psycopg.Connection) -> float:
-    """The database's clock, in seconds since 1970."""
+    """Return the database's clock, in seconds since 1970."""
     row = connection.execute("SELECT date_part('epoch', clock_timestamp())").fetchone()
     return 0.0 if row is None else float(row[0])
 
@@ -90,10 +90,10 @@ def read_epoch(connection: psycopg.Connection) -> float:
 def bring_back(
     connection: psycopg.Connection, *, step: float, failed: Callable[[psycopg.Error], None]
 ) -> int:
-    """Correct runs in flight after the clock was set back by `step` seconds; return how many.
+    """Correct runs in flight after the clock was set back by `step` seconds; return their number.
 
-    `failed` is called for a statement that fails at every try; the others are executed. Raises
-    psycopg.Error when the database is away.
+    If a statement fails at every try, `failed` is called, and the others are executed. Raises
+    psycopg.Error if the database is away.
     """
     params = {
         "lease": LEASE,
@@ -110,9 +110,9 @@ def bring_back(
 def bring_back_outcomes(
     connection: psycopg.Connection, *, failed: Callable[[psycopg.Error], None]
 ) -> int:
-    """Bring back what follows attempts that began in the future; how many runs.
+    """Correct the retries after attempts that began in the future; return the number of runs.
 
-    Unlike `bring_back`, it may be repeated. Raises psycopg.Error when the database is away.
+    Unlike `bring_back`, it may be repeated. Raises psycopg.Error if the database is away.
     """
     return _execute(connection, SQL["set_back_retries"], {"ahead": LOOK_AHEAD}, failed)
 
@@ -123,7 +123,7 @@ def _execute(
     params: dict[str, Any],
     failed: Callable[[psycopg.Error], None],
 ) -> int:
-    """Execute a statement; return how many rows it changed, 0 where it fails at every try."""
+    """Execute a statement; return how many rows it changed, or 0 if it fails at every try."""
     for tries in range(1, _TRIES + 1):
         try:
             return connection.execute(statement, params).rowcount
@@ -143,9 +143,9 @@ def rearm_ahead(
     has_ended: Callable[[], bool],
     unreadable: Callable[[UUID, Exception], None],
 ) -> int:
-    """Arm recurring jobs again that were armed too late for their schedule; return how many.
+    """Re-arm recurring jobs whose next firing is too late for their schedule; return their number.
 
-    A firing that was already made, though its time is still to come, is not made again.
+    A firing that is in the future but was already made is not made again.
     """
     armed = 0
     after = UUID(int=0)
@@ -169,7 +169,7 @@ def _rearm(
     try:
         trigger = from_document(armed.trigger)
         if isinstance(trigger, DaprSchedule) and since > armed.now:
-            # All of its ticks are made, perhaps in the run of another: it goes on after the last.
+            # Ticks up to `made` may share one run: the job continues after the last of them.
             return 0
         expected = next_after(trigger, since)
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop

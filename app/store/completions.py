@@ -1,4 +1,4 @@
-"""Completions: the result that a receiver reports of a run, kept until its call is settled."""
+"""Completions: results that receivers report, stored until the calls of their runs are settled."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ class Owner(NamedTuple):
     account_id: int
     job_id: UUID
     is_to_come: bool
-    """Whether no run has that id yet: a worker calls a further tick under it, or just has."""
+    """Whether no run has this id yet: a worker is calling, or has just called, a tick under it."""
 
 
 def owner(connection: psycopg.Connection, run_id: UUID) -> Owner | None:
-    """The owner of a run; None where there is no such run."""
+    """Return the owner of a run; None if there is no such run."""
     first = UUID(int=max(0, run_id.int - MAX_TOGETHER))
     row = run(connection, "find_run_owner", {"run_id": run_id, "first": first}).fetchone()
     return None if row is None else Owner._make(row)
 
 
 def keep(connection: psycopg.Connection, live: Live, completion: Completion) -> None:
-    """Store the result of a run that a worker holds, until the answer to its call is settled."""
+    """Store the result of a run that a worker holds, until the response to its call is settled."""
     said = {"said": completion.said, "message": completion.message}
     run(connection, "keep_completion", {"run_id": live.id, **said})
 
 
 def count_running(connection: psycopg.Connection) -> int:
-    """How many runs wait for their receiver to complete them."""
+    """Return how many runs wait for their completion."""
     row = connection.execute("SELECT count(*) FROM inflight WHERE state = 'running'").fetchone()
     return int(row[0]) if row else 0

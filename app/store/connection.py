@@ -1,4 +1,4 @@
-"""Connection: one thread's connection to PostgreSQL, which connects again after it broke."""
+"""Connection: one thread's connection to PostgreSQL, which is opened again after it broke."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.log import in_words, logger
 from app.store.database_errors import is_away
 from app.store.sessions import Session, SessionOptions, open_session
 
-# Every statement of the hot path is to walk an index, row by row, so nothing else is offered to the
-# planner. A plan is kept, as parsing and planning cost a batch more than some of its statements do:
-# one that was made while a table was empty serves it when it is full, as each row is looked up
-# whatever the statistics say (tests/store/test_queries.py).
+# Every statement of the hot path has to walk an index row by row, so the planner is given no other
+# choice. Plans are cached: parsing and planning cost more than some statements of a batch. A
+# plan that was made while a table was empty is still right when the table is full, because it does
+# not depend on statistics (tests/store/test_queries.py).
 _PLANS: Final[Mapping[str, str]] = {
     "plan_cache_mode": "force_generic_plan",
     "jit": "off",
@@ -25,7 +25,7 @@ _PLANS: Final[Mapping[str, str]] = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
-# Nobody who stopped inside a transaction holds a row for long.
+# A process that is stopped inside a transaction does not hold row locks for long.
 _SETTINGS: Final[Mapping[str, str | int]] = {
     **_PLANS,
     "timezone": "UTC",
@@ -35,9 +35,9 @@ _SETTINGS: Final[Mapping[str, str | int]] = {
 
 
 class ReconnectingConnection:
-    """A connection that is opened when needed and dropped when it fails; used by one thread.
+    """A connection that is opened when it is needed and dropped when it fails; used by one thread.
 
-    `lock_timeout` is how many seconds a statement waits for a lock.
+    `lock_timeout` is the number of seconds that a statement waits for a lock.
     """
 
     def __init__(self, url: str, name: str, *, lock_timeout: float = 3.0) -> None:
@@ -51,10 +51,10 @@ class ReconnectingConnection:
 
     @contextmanager
     def use(self) -> Iterator[psycopg.Connection]:
-        """The connection, autocommitting; raises psycopg.OperationalError when there is none.
+        """Yield the connection in autocommit mode; raises psycopg.OperationalError without one.
 
-        After such an error the next use connects again. After one of a single statement, which
-        tells nothing of the database, it goes on.
+        After an error that shows that the database is away, the next use connects again. After an
+        error of one statement, the same connection is used.
         """
         try:
             connection = self._open()

@@ -1,4 +1,4 @@
-"""Counters: what the processes count while runs are fired, added up where all can read it."""
+"""Counters: the totals of what all processes count, in the table `tally`."""
 
 from __future__ import annotations
 

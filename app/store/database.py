@@ -1,7 +1,7 @@
-"""The web's transactions: what a use case may do with a connection, and how its failures are told.
+"""Database: the transactions of use cases, and the translation of the database's errors.
 
-Write a change in `transaction`, a single query in `statement`, and a statement of queries.sql in
-`session`. All of them raise Unavailable while the database is away.
+Use `transaction` for a change, `statement` for a single query, and `session` for a named statement
+of app/store/sql. All of them raise Unavailable while the database is away.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _after_commit: Final[ContextVar[list[AfterCommit] | None]] = ContextVar(
 
 
 class Database:
-    """The database of one application, through the pool of connections of its engine."""
+    """The database of one application, through its engine's pool of connections."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine: Final = engine
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One transaction on one connection; raises Unavailable when the database is away.
+        """Yield a connection in a transaction; raises Unavailable if the database is away.
 
         Inside `unit_of_work` it is a savepoint of that transaction.
         """
@@ -55,15 +55,16 @@ class Database:
             finally:
                 _after_commit.reset(token)
             for each in to_do:
-                # The transaction is committed: that the database is away by now changes nothing.
+                # The transaction is committed, even if the database is away now.
                 with suppress(Unavailable), self.session() as connection_after:
                     each(connection_after)
 
     @contextmanager
     def unit_of_work(self) -> Iterator[Connection]:
-        """One transaction around everything inside: all of it is stored, or nothing.
+        """Yield a connection in a transaction around everything inside: all is stored, or nothing.
 
-        What this thread does through `transaction`, `statement` and `session` inside is part of it.
+        Everything that this thread does inside with `transaction`, `statement` and `session` is
+        part of that transaction.
         """
         with self.transaction() as connection:
             token = _unit_of_work.set(connection)
@@ -74,9 +75,9 @@ class Database:
 
     @contextmanager
     def separate_transaction(self) -> Iterator[psycopg.Connection]:
-        """A transaction on another connection, which commits even inside `unit_of_work`.
+        """Yield another connection in a transaction that commits even inside `unit_of_work`.
 
-        The transactions around it must hold no lock that this one needs.
+        The transactions around it must not hold locks that this one needs.
         """
         with (
             _translated_errors(),
@@ -87,7 +88,10 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database, for answers that are read slowly."""
+        """Yield a connection in a transaction that sees one state of the database.
+
+        It may stay open longer than others, for responses that clients read slowly.
+        """
         with (
             _translated_errors(),
             self.engine.connect() as connection,
@@ -100,7 +104,7 @@ class Database:
 
     @contextmanager
     def statement(self) -> Iterator[Connection]:
-        """A connection each of whose statements commits by itself, which saves a round trip.
+        """Yield a connection in autocommit mode, which saves a round trip.
 
         Inside `unit_of_work` the statements are part of that transaction.
         """
@@ -117,10 +121,11 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[psycopg.Connection]:
-        """The driver's own connection for statements of queries.sql; each commits by itself.
+        """Yield the driver's connection for named statements, in autocommit mode.
 
-        On the hot path SQLAlchemy lends connections only: to execute a statement through it costs
-        more than the statement. Inside `unit_of_work` the statements are part of that transaction.
+        On the hot path SQLAlchemy only lends connections, because executing a statement through it
+        costs more than the statement itself. Inside `unit_of_work` the statements are part of that
+        transaction.
         """
         if _unit_of_work.get() is not None:
             with self.transaction() as outer:
@@ -139,8 +144,8 @@ class Database:
                     _dispose_once(self.engine, pool)
                 raise
             finally:
-                # Also after a statement that failed, for example because a name is taken: the next
-                # borrower counts on transactions, and this connection commits by itself.
+                # The next borrower expects transactions, not autocommit. Also after a statement
+                # that failed, for example because a name is taken.
                 if not connection.closed:
                     if connection.info.transaction_status is TransactionStatus.IDLE:
                         connection.autocommit = False
@@ -150,15 +155,15 @@ class Database:
 
 
 def driver_of(connection: Connection) -> psycopg.Connection:
-    """The driver's connection of a transaction: the named statements run on it are part of it."""
+    """Return the driver's connection of a transaction, for named statements in that transaction."""
     return cast("psycopg.Connection", connection.connection.driver_connection)
 
 
 def after_commit(do: AfterCommit) -> bool:
-    """Have `do` called once the present transaction is committed; False where there is none.
+    """Call `do` after the current transaction has committed; return False if there is none.
 
-    For statements that need rows which other transactions need too: the process may be stopped
-    inside this transaction, which would hold those rows.
+    It is for statements on rows that other transactions need, too: if the process were stopped
+    inside this transaction, it would keep these rows locked.
     """
     to_do = _after_commit.get()
     if to_do is not None:
@@ -167,15 +172,15 @@ def after_commit(do: AfterCommit) -> bool:
 
 
 def in_unit_of_work() -> bool:
-    """Whether this thread is inside `unit_of_work`: nothing it does is stored before the end."""
+    """Return whether this thread is inside `unit_of_work`: its changes are stored at the end."""
     return _unit_of_work.get() is not None
 
 
 @contextmanager
 def _invalidated_if_away(connection: Connection) -> Iterator[None]:
-    """Drop a connection on which a statement of the driver's own showed that the server is away.
+    """Drop a connection if an error of a statement that the driver executed shows it is broken.
 
-    For statements that SQLAlchemy executes, the engine does so.
+    For statements that SQLAlchemy executes, the engine does this.
     """
     pool = connection.engine.pool
     try:
@@ -188,9 +193,9 @@ def _invalidated_if_away(connection: Connection) -> Iterator[None]:
 
 
 def _dispose_once(engine: Engine, pool: Pool) -> None:
-    """Drop the pool that the failed connection came from: its other connections fail as well.
+    """Drop the pool of a failed connection, because its other connections fail as well.
 
-    Several threads may find that out at once; the pool is replaced by the first.
+    Several threads may notice it at once; the first one replaces the pool.
     """
     if engine.pool is pool:
         engine.dispose()
@@ -198,7 +203,7 @@ def _dispose_once(engine: Engine, pool: Pool) -> None:
 
 @contextmanager
 def _translated_errors() -> Iterator[None]:
-    """Raise the errors of the database as those of the tree that a client is told."""
+    """Raise errors of the database as errors of the tree in app/errors.py."""
     try:
         yield
     except (SQLAlchemyError, psycopg.Error) as error:

@@ -1,4 +1,4 @@
-"""Database state: whether the database that a session is connected to can store bookings."""
+"""Database state: whether the connected database can store bookings, and the remedy if not."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _MIGRATIONS: Final = Path(__file__).parents[2] / "migrations" / "versions"
 _UPGRADE: Final = "Run flask --app wsgi db upgrade."
 
 _OF_ANOTHER_SCHEMA: Final = frozenset({"42P01", "42703", "42883"})
-"""No such table, column or function."""
+"""SQLSTATEs of a missing table, column or function."""
 
 _AWAY: Final = "The database does not answer."
 _READ_ONLY: Final = (
     "The database is read-only. Connect to the primary, or unset default_transaction_read_only."
 )
 _REFUSED_AS_READ_ONLY: Final = "session is read-only"
-"""What libpq says of a server that takes no writes, where a session is to take them."""
+"""A part of libpq's message about a read-only server, if it was to connect to a writable one."""
 
 _STATE: Final = text("""
 SELECT current_setting('transaction_read_only')::boolean,
@@ -32,14 +32,14 @@ _REVISION: Final = text("SELECT max(version_num) FROM alembic_version")
 
 @cache
 def needed_revision() -> str:
-    """The revision of the schema that this release needs: the last of its migrations."""
+    """Return the revision of the schema that this release needs: its last migration."""
     return max(path.name.partition("_")[0] for path in _MIGRATIONS.glob("[0-9]*_*.py"))
 
 
 def obstacle(connection: Connection) -> str | None:
-    """Why the database cannot store bookings, and what to do; None where it can.
+    """Return why the database cannot store bookings, with the remedy; None if it can.
 
-    A later revision of the schema is fine: migrations run under the release before.
+    A later revision of the schema is fine: migrations run while the release before is running.
     """
     read_only, has_tables = connection.execute(_STATE).one()
     if not has_tables:
@@ -49,14 +49,14 @@ def obstacle(connection: Connection) -> str | None:
     revision = connection.execute(_REVISION).scalar_one() or "none"
     if revision == "none" or revision < needed_revision():
         return (
-            f"The revision of the schema is {revision}, and this release needs "
+            f"The database has the schema revision {revision}, but this release needs "
             f"{needed_revision()}. {_UPGRADE}"
         )
     return None
 
 
 def obstacle_of(error: BaseException | None) -> str:
-    """Why the database cannot store bookings where it answered with this error, if at all."""
+    """Return why the database cannot store bookings, given the error of a connection to it."""
     while error is not None:
         if _REFUSED_AS_READ_ONLY in str(error):
             return _READ_ONLY
@@ -65,5 +65,5 @@ def obstacle_of(error: BaseException | None) -> str:
 
 
 def remedy_of(error: BaseException) -> str:
-    """What the operator can do about an error of PostgreSQL; empty where that is not known."""
+    """Return what the operator can do about an error of PostgreSQL; empty if it is not known."""
     return _UPGRADE if sqlstate(error) in _OF_ANOTHER_SCHEMA else ""

@@ -1,7 +1,7 @@
-"""Depth: how many calls of Wakecall stand behind what is being done, one having led to the next.
+"""Depth: the callback depth of the current request: how many calls led to it, one to the next.
 
-It belongs to the request that is answered, whatever that does: all that it stores, and every run
-that it starts, has this depth. Outside of requests it is 0.
+All jobs that the request stores, and all runs that it starts, get this depth. Outside of requests
+it is 0.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ _depth: Final[ContextVar[int]] = ContextVar("depth", default=0)
 
 
 def set_depth(depth: int) -> None:
-    """Set the depth of what this thread does from now on."""
+    """Set the callback depth of this thread's request."""
     _depth.set(depth)
 
 
 def current_depth() -> int:
-    """The depth of what this thread does."""
+    """Return the callback depth of this thread's request."""
     return _depth.get()

@@ -1,10 +1,10 @@
 """Events: runs whose call reports how another run ended, made in the transaction that settles it.
 
-An event uses the rows of any other run, under keys of the run it reports: `inflight.job_id` holds
-that run's id and `inflight.job_version` the token it was settled under; its body lies in
-`superseded` under the same two. So no change of the job touches an event, the take finds its body
-where it finds that of a superseded version, and one settlement makes one event. `Event`
-writes these keys, and `Run.reported_run` reads them; the kind `event` marks such a run.
+An event is stored like any other run, with keys of the run that it reports: `inflight.job_id` is
+that run's id, and `inflight.job_version` is the token under which it was settled. The body of the
+event is in `superseded` under the same two keys. So changes of the job do not affect an event, the
+take finds its body as it finds the content of a superseded version, and one settlement makes one
+event. `Event` writes these keys, and `Run.reported_run` reads them; the run's kind is `event`.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from app.store.queries import run
 
 
 class Event(NamedTuple):
-    """An event that is about to be made."""
+    """An event to be made."""
 
     run_id: UUID
     """The run that it reports."""
     token: int
-    """The token which that run was settled under."""
+    """The token under which that run was settled."""
     account_id: int
     url: str
     """Where the event is sent."""
     body: bytes
     """JSON."""
     depth: int = 0
-    """How many calls led to it, one to the next."""
+    """The callback depth of the reported run."""
 
 
 class _Wanted(NamedTuple):
@@ -59,7 +59,7 @@ class _Wanted(NamedTuple):
 def insert_wanted(
     connection: psycopg.Connection, settled: Sequence[tuple[UUID, UUID, datetime]]
 ) -> int:
-    """Make an event of each run (id, job, due time) that has just settled and whose job wants it.
+    """Make an event for each run (id, job, due time) that has just settled and whose job wants one.
 
     Call it in the settling transaction, before the job is deleted. Returns how many were made.
     """

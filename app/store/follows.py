@@ -1,4 +1,4 @@
-"""Follows: which jobs start when which others end; the others are given by name."""
+"""Follows: the rows that start a job when another one ends; the other one is given by its name."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from app.store.tables import follow
 
 
 def endpoint_of(name: str) -> str:
-    """The endpoint of the Fusion job that SQL calls `name`, as the index job_name has it.
+    """Return SQL for the endpoint of the Fusion job that `name` names, as in the index job_name.
 
-    Tasks have none, and the other jobs have their type.
+    The endpoint of a task is empty; that of any other job is its type.
     """
     return f"replace(split_part({name}, ':', 1), 'task', '')"
 
@@ -30,7 +30,7 @@ WHERE j.account_id = :account_id AND j.dialect = 'fusion'
   AND j.endpoint = {endpoint_of("b.name")} AND j.name = b.name
 """  # noqa: S608 - joined from constants of this module
 
-# Breadth first: a name is followed further once, in time in proportion to what is found.
+# Breadth first: each name is expanded once, in time proportional to the number of names found.
 _BEFORE: Final = f"""
 WITH RECURSIVE before (name) AS (
   SELECT unnest(CAST(:upstreams AS text[]))
@@ -58,35 +58,34 @@ WHERE account_id = :account_id AND upstream = ANY (:upstreams) GROUP BY upstream
 
 
 class Before(NamedTuple):
-    """How many jobs come before others in their chains, up to a limit, and if one is among them.
-
-    Counted by name, whether there is a job of that name or not.
-    """
+    """The jobs that come before some jobs in their chains, by name, whether they exist or not."""
 
     jobs: int
+    """How many there are, up to a limit."""
     is_met: bool
+    """Whether the job that was asked for is among them."""
 
 
 def insert(connection: psycopg.Connection, job_id: UUID, follows: Sequence[Follow]) -> None:
-    """Let a job start after others: each of another name."""
+    """Let a job start after others, which must have different names."""
     for each in follows:
         params = {"job_id": job_id, "upstream": each.upstream, "states": sorted(each.states)}
         run(connection, "follow", params)
 
 
 def drop(connection: psycopg.Connection, job_id: UUID) -> None:
-    """Let a job start after no other."""
+    """Let a job no longer start after other jobs."""
     run(connection, "unfollow", {"job_id": job_id})
 
 
 def of_job(connection: Connection, job_id: UUID) -> tuple[Follow, ...]:
-    """What a job starts after, by name."""
+    """Return the jobs after which a job starts, ordered by name."""
     rows = connection.execute(
         select(follow.c.upstream, follow.c.states).where(follow.c.job_id == job_id)
     )
     return tuple(
         Follow(upstream=upstream, states=frozenset(map(RunState, states)))
-        # Not ordered by the database: its order depends on where it was set up.
+        # Not ordered by the database, because its order of texts depends on its locale.
         for upstream, states in sorted(map(tuple, rows))
     )
 
@@ -94,7 +93,7 @@ def of_job(connection: Connection, job_id: UUID) -> tuple[Follow, ...]:
 def count_followers(
     connection: Connection, account_id: int, upstreams: Sequence[str]
 ) -> dict[str, int]:
-    """How many of the account's jobs follow each of these; a name that none follows is absent."""
+    """Return how many of the account's jobs follow each name, without names that none follows."""
     params = {"account_id": account_id, "upstreams": list(upstreams)}
     rows = connection.execute(_FOLLOWERS, params)
     return dict(map(tuple, rows))
@@ -103,9 +102,9 @@ def count_followers(
 def before(
     connection: Connection, account_id: int, upstreams: Sequence[str], name: str, *, limit: int
 ) -> Before:
-    """The jobs named in `upstreams`, those which they follow, and so on, up to `limit`.
+    """Count the jobs in `upstreams`, the jobs that these follow, and so on, up to `limit`.
 
-    And whether the job `name` is among them.
+    Also returns whether the job `name` is among them.
     """
     params = {"account_id": account_id, "upstreams": list(upstreams), "limit": limit}
     row = connection.execute(_COUNT, {**params, "name": name}).one()
@@ -115,7 +114,7 @@ def before(
 def edges_before(
     connection: Connection, account_id: int, upstreams: Sequence[str], *, limit: int, edges: int
 ) -> list[tuple[str, str]]:
-    """Of the jobs that `before` finds: (name of the job, name of one it follows), up to `edges`."""
+    """Return up to `edges` pairs (job, job that it follows) among the jobs that `before` counts."""
     params = {"account_id": account_id, "upstreams": list(upstreams)}
     rows = connection.execute(_EDGES, {**params, "limit": limit, "edges": edges})
     return [(name, upstream) for name, upstream in rows]

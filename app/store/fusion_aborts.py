@@ -1,4 +1,4 @@
-"""Ends a Fusion run at its account's request, even while a worker holds it; notifies its runner."""
+"""Fusion aborts: end a run at its account's request, even while a worker holds it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from app.store.depth import current_depth
 from app.store.events import Event
 from app.store.run_ends import Live
 
-# A runner that cannot be reached is given up after a few minutes.
+# A runner that cannot be reached is not notified after these few minutes.
 _RUNNER_OPTIONS: Final = CallOptions(retry=RetryPolicy(schedule=(5.0, 25.0, 300.0)))
 
 
 def end_run(connection: psycopg.Connection, run_id: UUID, reason: str) -> Live | None:
-    """End a serial run under way as cancelled, in this transaction; None where it is not.
+    """End a serial run under way as cancelled, in this transaction; None if it is not under way.
 
-    Its job must be locked, and the jobs that may start when it ends. The token of the worker that
-    holds the run is invalid from here on, so the result of its call is dropped.
+    Its job must be locked, and the jobs that may start when it ends. The token of a worker that
+    holds the run becomes invalid, so the result of its call is dropped.
     """
     run = run_ends.lock(connection, run_id)
     if run is not None:
@@ -35,6 +35,6 @@ def end_run(connection: psycopg.Connection, run_id: UUID, reason: str) -> Live |
 
 
 def notify_runner(connection: psycopg.Connection, run: Live, *, url: str, body: bytes) -> None:
-    """Have the runner at `url` notified of the end, by a signed call of its own."""
+    """Make an event that tells the runner at `url` that the run has ended."""
     event = Event(run.id, run.token, run.account_id, url, body, current_depth())
     events.insert_events(connection, [event], options=_RUNNER_OPTIONS)

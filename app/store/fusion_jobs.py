@@ -1,4 +1,4 @@
-"""Fusion jobs with their newest runs, their history and their tasks, for the Fusion API."""
+"""Fusion jobs: the queries of the Fusion API for jobs, their newest runs, and tasks."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sqlalchemy import Connection, CursorResult, Row, text
 from app.domain.run import RunKind, RunState
 from app.store import follows
 
-# A firing that was cancelled before it was due, by a new schedule or none, is left out: to a client
-# it never was a run. A run that somebody started and aborted is shown.
+# A scheduled firing that was cancelled before it was due, as its schedule changed or ended, is
+# not a run to clients, so it is not shown. A run that a client started and aborted is shown.
 _SETTLED_SHOWN: Final = """
 NOT (kind = 'scheduled' AND attempts = 0 AND state = 'cancelled'
      AND settled_at < due_at)
@@ -24,15 +24,15 @@ _LIVE_SHOWN: Final = """
 NOT (kind = 'scheduled' AND attempts = 0 AND cancelled_at IS NOT NULL AND cancelled_at < due_at)
 """
 
-# Runs of a job follow one another, but not in the order in which they were due: a firing that waits
-# for a run is overtaken by runs that are started by hand or by a job before it. The index has them
-# in the order in which they were due; this many more than asked for are read, and sorted by end.
+# Runs of a job do not overlap, but their order is not that of their due times: a firing that waits
+# for a run is overtaken by runs that a client or a job before it starts. The index orders runs by
+# due time; this many more than requested are read, and sorted by their end.
 _OVERTAKEN: Final = 20
 _NEWEST: Final = "settled_at DESC NULLS FIRST, due_at DESC"
 
 
 def _newest(job_id: str, limit: str) -> str:
-    """The newest runs of a job, live or settled, each with the time of its first call."""
+    """Return SQL for the newest runs of a job, live or settled, with their first call's time."""
     return f"""
 SELECT r.*, (SELECT a.started_at FROM attempt a WHERE a.run_id = r.run_id AND a.due_at = r.due_at
              ORDER BY a.number LIMIT 1) AS started_at
@@ -50,8 +50,8 @@ FROM (
 
 _RUNS: Final = text(f"{_newest(':job_id', ':limit')} ORDER BY {_NEWEST}, run_id DESC")
 
-# The names of the account's jobs of each type are one range of the index job_name. They begin with
-# the type, which is the endpoint too, but for that of tasks.
+# The names of an account's jobs of one type are one range of the index job_name. They begin with
+# the type, which is also their endpoint, except for tasks.
 _NAMED: Final = """
 SELECT named.* FROM unnest(CAST(:endpoints AS text[])) AS each (endpoint)
 CROSS JOIN LATERAL (
@@ -89,23 +89,23 @@ SELECT count(*) FROM job
 WHERE account_id = :account_id AND dialect = 'fusion' AND endpoint = :endpoint AND name IS NOT NULL
 """)
 _ROWS: Final = 64
-"""Rows fetched at once: a row may have 64 KiB, and most have 500 bytes."""
+"""Rows fetched at once: a row may have 64 KiB, but most have 500 bytes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobRun:
-    """A run of a job, live or settled."""
+    """A run of a job, under way or settled."""
 
     id: UUID
     kind: RunKind
     due_at: datetime
     state: RunState
     started_at: datetime | None
-    """When its first call began; None where none has."""
+    """When its first call began; None before that."""
     settled_at: datetime | None
     reason: str | None
     started_by: str | None
-    """The label of the key, or the job, that started it; None where its schedule did."""
+    """The label of the key, or the name of the job, that started it; None for the schedule."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,7 +117,7 @@ class JobWithLastRun:
     next_at: datetime | None
     last: JobRun | None
     missing: tuple[str, ...]
-    """The names that it follows and that no job of the account bears."""
+    """The names of jobs that it follows but that the account does not have."""
 
 
 @contextmanager
@@ -130,9 +130,9 @@ def stream_jobs(
     after: str,
     limit: int,
 ) -> Iterator[Iterator[JobWithLastRun]]:
-    """The first `limit` of the account's Fusion jobs after the name `after`, by name.
+    """Yield the first `limit` of the account's Fusion jobs after the name `after`, by name.
 
-    Those at the endpoints, and with the tag where one is given. Rows are read as the caller
+    Only jobs with these endpoints, and with the tag if one is given. Rows are read as the caller
     consumes them.
     """
     params = {"endpoints": list(endpoints), "tag": tag, "after": after, "limit": limit}
@@ -143,7 +143,7 @@ def stream_jobs(
 def find_job(
     connection: Connection, account_id: int, name: str, *, endpoint: str
 ) -> JobWithLastRun | None:
-    """The job of that name; None where there is none."""
+    """Return the job of that name; None if there is none."""
     query = text(_JOBS.format(jobs=_NAMED.format(condition=_BY_NAME)))
     params = {"account_id": account_id, "endpoints": [endpoint], "name": name, "limit": 1}
     row = connection.execute(query, params).one_or_none()
@@ -151,7 +151,7 @@ def find_job(
 
 
 def list_runs(connection: Connection, job_id: UUID, limit: int) -> list[JobRun]:
-    """The newest runs of a job, newest first."""
+    """Return the newest runs of a job, newest first."""
     rows = connection.execute(_RUNS, {"job_id": job_id, "limit": limit})
     return [_run(row) for row in rows]
 
@@ -166,14 +166,14 @@ def stream_tasks(
     after: str,
     limit: int,
 ) -> Iterator[Iterator[str]]:
-    """The documents of the account's tasks as JSON text, by name; read as `stream_jobs` is."""
+    """Yield the documents of the account's tasks as JSON text, by name, as `stream_jobs` does."""
     params = {"endpoints": [endpoint], "tag": tag, "after": after, "limit": limit}
     with _read(connection, _WRITTEN, account_id, params) as rows:
         yield (row.task for row in rows)
 
 
 def count_tasks(connection: Connection, account_id: int, *, endpoint: str) -> int:
-    """How many tasks the account has; `endpoint` is that of tasks."""
+    """Return how many tasks the account has; `endpoint` is that of tasks."""
     params = {"account_id": account_id, "endpoint": endpoint}
     return int(connection.execute(_TASKS, params).scalar_one())
 
@@ -181,7 +181,7 @@ def count_tasks(connection: Connection, account_id: int, *, endpoint: str) -> in
 def _read(
     connection: Connection, query: str, account_id: int, params: dict[str, Any]
 ) -> CursorResult[Any]:
-    """The rows of a query of jobs, those with the tag if one is given, fetched a few at a time."""
+    """Execute a query of jobs, or of those with a tag if one is given; fetch few rows at once."""
     jobs = _NAMED.format(condition=_AFTER if params["tag"] is None else _TAGGED)
     return connection.execute(
         text(query.format(jobs=jobs)),

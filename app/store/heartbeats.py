@@ -25,7 +25,7 @@ _ALIVE: Final = text("""
 SELECT DISTINCT process FROM heartbeat WHERE beaten_at > clock_timestamp() - :max_age
 """)
 
-# A process that tries a suspect has one call under way at most, and needs no share.
+# The quarantine is not counted: it has few calls under way, and needs no share.
 _WORKERS: Final = """
 SELECT count(*) FROM heartbeat
 WHERE process = 'worker' AND id NOT LIKE '%%.alone' AND beaten_at > clock_timestamp() - %(max_age)s
@@ -38,7 +38,7 @@ def beat(connection: psycopg.Connection, process: str, identity: str) -> None:
 
 
 def deregister(connection: psycopg.Connection, process: str, identity: str) -> None:
-    """Delete the heartbeat of a process that ends in good order."""
+    """Delete the heartbeat of a process that ends regularly."""
     connection.execute(_FORGET, {"process": process, "id": identity})
 
 
@@ -48,11 +48,11 @@ def forget_stale(connection: psycopg.Connection) -> None:
 
 
 def workers(connection: psycopg.Connection) -> int:
-    """How many workers have a recent heartbeat."""
+    """Return how many workers have a recent heartbeat."""
     row = connection.execute(_WORKERS, {"max_age": HEARTBEAT_MAX_AGE}).fetchone()
     return 0 if row is None else int(row[0])
 
 
 def alive(connection: Connection) -> frozenset[str]:
-    """The kinds of process of which one has a recent heartbeat."""
+    """Return the kinds of process of which at least one has a recent heartbeat."""
     return frozenset(connection.execute(_ALIVE, {"max_age": HEARTBEAT_MAX_AGE}).scalars())

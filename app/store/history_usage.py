@@ -1,4 +1,4 @@
-"""Bytes of history by account and day: what workers added, given back when the day is dropped."""
+"""History usage: bytes of history by account and day; workers add, dropped days are removed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 import psycopg
 from sqlalchemy import Connection, text
 
-# Rows in one order, so that two workers adding at once wait in a line and not in a circle.
+# Rows are locked in one order, so that two workers that add at once do not deadlock.
 _ADD: Final = """
 INSERT INTO history_usage AS h (account_id, day, bytes)
 SELECT account_id, day, bytes
@@ -28,11 +28,11 @@ SELECT coalesce(sum(bytes), 0)::bigint FROM history_usage WHERE account_id = :ac
 _DROP: Final = "DELETE FROM history_usage WHERE day < %(first_kept)s"
 
 Added = Mapping[tuple[int, date], int]
-"""Bytes by account and the day that the runs were due on."""
+"""Bytes by account and day on which the runs were due."""
 
 
 def add(connection: psycopg.Connection, added: Added) -> None:
-    """Add to what is known."""
+    """Add these bytes to the stored numbers."""
     if not added:
         return
     accounts, days = map(list, zip(*added, strict=True))
@@ -41,16 +41,16 @@ def add(connection: psycopg.Connection, added: Added) -> None:
 
 
 def of_accounts(connection: psycopg.Connection, accounts: Iterable[int]) -> dict[int, int]:
-    """What the history of these accounts takes."""
+    """Return the bytes of these accounts' history."""
     return dict(connection.execute(_OF, {"accounts": list(accounts)}).fetchall())
 
 
 def of_account(connection: Connection, account_id: int) -> int:
-    """What the history of an account takes."""
+    """Return the bytes of an account's history."""
     found: int = connection.execute(_OF_ACCOUNT, {"account_id": account_id}).scalar_one()
     return found
 
 
 def drop_before(connection: psycopg.Connection, first_kept: date) -> int:
-    """Give back what days before `first_kept` took, which are dropped; how many rows there were."""
+    """Remove the bytes of days before `first_kept`, whose history is dropped; return the rows."""
     return connection.execute(_DROP, {"first_kept": first_kept}).rowcount

@@ -1,4 +1,4 @@
-"""Runs under way: how a change of their job affects them, and calls by hand."""
+"""In flight: what changes of a job do to its runs under way, and runs that a client asks for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.store.serial import block_next
 
 
 class Overdue(NamedTuple):
-    """A firing that is due; `reason` tells why it waited, where a limit postponed it."""
+    """A firing that is due; `reason` tells why it waited, if a limit postponed it."""
 
     id: UUID
     due_at: datetime
@@ -25,12 +25,12 @@ class Overdue(NamedTuple):
 
 
 def cancel_all(connection: psycopg.Connection, job_id: UUID, reason: str) -> None:
-    """Withdraw every run of a locked job; the outcome of a call that has begun is kept."""
+    """Cancel every run of a locked job; the result of a call that has begun is still recorded."""
     run(connection, "cancel_runs", {"job_id": job_id, "reason": reason})
 
 
 def cancel_left(connection: psycopg.Connection, account_id: int, job_id: UUID, reason: str) -> bool:
-    """Withdraw the redeliveries under way of a job that has ended; False where there are none."""
+    """Cancel the redeliveries under way of a job that has ended; return False if there are none."""
     params = {"account_id": account_id, "job_id": job_id}
     found = run(connection, "find_uncancelled_run", params).fetchone()
     if found is not None:
@@ -39,7 +39,7 @@ def cancel_left(connection: psycopg.Connection, account_id: int, job_id: UUID, r
 
 
 def claim_overdue(connection: psycopg.Connection, job_id: UUID, firings: Iterable[Overdue]) -> None:
-    """Make runs of firings that no scheduler has claimed, in a locked job's present version."""
+    """Make runs of firings that no scheduler has claimed, with a locked job's current version."""
     for each in firings:
         run(connection, "claim_overdue", {"job_id": job_id, **each._asdict()})
 
@@ -47,10 +47,10 @@ def claim_overdue(connection: psycopg.Connection, job_id: UUID, firings: Iterabl
 def cancel_replaced(
     connection: psycopg.Connection, job_id: UUID, reason: str, deadline: timedelta
 ) -> datetime | None:
-    """Withdraw what a new version replaces; the latest scheduled firing that was kept, or None.
+    """Cancel the runs that a new version replaces; return the latest firing that is kept, or None.
 
-    Replaced are the scheduled firings that are further ahead than `deadline`. A firing that is
-    still to come, and was made already, counts as kept.
+    Replaced are the scheduled firings that are further ahead than `deadline`. A firing that is in
+    the future but was already made counts as kept.
     """
     params = {"job_id": job_id, "reason": reason, "deadline": deadline}
     run(connection, "cancel_replaced_runs", params)
@@ -61,12 +61,12 @@ def cancel_replaced(
 def call_by_hand(
     connection: psycopg.Connection, job_id: UUID, run_id: UUID, *, started_by: str
 ) -> None:
-    """Make a run of a locked job, in its present version, due MANUAL_DELAY from now.
+    """Make a run of a locked job's current version, due MANUAL_DELAY from now.
 
-    `started_by` names the key that asked for it. The schedule of the job stays as it is.
+    `started_by` is the label of the key that asked for it. The schedule of the job does not change.
 
-    A one-time job may end with this run, though never before its own firing. Of a serial job no run
-    may be under way, and its next firing waits for this one.
+    A one-time job may end with this run, but never before its own firing. A serial job must have no
+    run under way, and its next firing waits for this run.
     """
     params = {"job_id": job_id, "run_id": run_id, "started_by": started_by, "ahead": MANUAL_DELAY}
     run(connection, "call_by_hand", {**params, "depth": current_depth()})
@@ -74,15 +74,15 @@ def call_by_hand(
 
 
 def was_made(connection: psycopg.Connection, job_id: UUID, due_at: datetime) -> bool:
-    """Whether the job's firing of that instant was called, or may be under way: not withdrawn."""
+    """Return whether the job's firing of that instant was called, or is under way uncancelled."""
     made: bool = value(run(connection, "was_made", {"job_id": job_id, "due_at": due_at}))
     return made
 
 
 def made_up_to(connection: psycopg.Connection, job_id: UUID, deadline: timedelta) -> datetime:
-    """When a paused job got its version, or the due time of a later firing that was made already.
+    """Return when a paused job got its version, or the due time of a later firing already made.
 
-    A withdrawn run counts as made where it is due within `deadline` and a worker holds it.
+    A cancelled run counts as made if it is due within `deadline` and a worker holds it.
     """
     params = {"job_id": job_id, "deadline": deadline}
     instant: datetime = value(run(connection, "made_up_to", params))

@@ -23,12 +23,12 @@ def _type(column: Column[Any]) -> str:
 
 
 def _value(column: Column[Any]) -> str:
-    # Bytes are sent in binary form: as text they are twice as long.
+    # Bytes are sent in binary form, because their text form is twice as long.
     return f"%({column.name}){'b' if column.name == 'data' else 's'}::{_type(column)}"
 
 
 def _element_type(column: Column[Any]) -> str:
-    # An array of arrays has to be rectangular, so arrays and documents travel as JSON text.
+    # An array of arrays has to be rectangular, so arrays and documents are sent as JSON text.
     return "TEXT" if isinstance(column.type, ARRAY | JSONB) else _type(column)
 
 
@@ -51,5 +51,5 @@ FRAGMENTS: Final = {
     "job_arrays": ", ".join(f"%({each.name})b::{_element_type(each)}[]" for each in COLUMNS),
     "job_elements": ", ".join(map(_element, COLUMNS)),
 }
-"""By name: the columns, the values of one job, their assignments, and the arrays of many jobs with
-the elements of these."""
+"""Fragments by name: the columns, the values of one job, their assignments, and for many jobs the
+arrays of their values and the elements of these arrays."""

@@ -1,4 +1,4 @@
-"""Names: one job of an account, a dialect and an endpoint at most bears each."""
+"""Job names: each is unique among the jobs of one account, dialect and endpoint."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _INDEX = "job_name"
 
 
 class NameTaken(Exception):
-    """Another job of the account bears the name; the statement that would have stored it failed."""
+    """Another job of the account has this name; the statement that was to store it failed."""
 
 
 @contextmanager
 def minding_names() -> Iterator[None]:
-    """Raises NameTaken where a statement in it gives a job a name that is taken."""
+    """Raise NameTaken if a statement inside gives a job a name that is taken."""
     try:
         yield
     except (IntegrityError, psycopg.errors.UniqueViolation) as error:
@@ -39,7 +39,7 @@ def holder(
     dialect: Dialect = Dialect.NATIVE,
     endpoint: str = "",
 ) -> UUID | None:
-    """The account's job of that name in a dialect and at an endpoint."""
+    """Return the id of the account's job with this name, dialect and endpoint; None if none has."""
     query = select(job.c.id).where(*named(account_id, name, dialect, endpoint))
     return connection.execute(query).scalar_one_or_none()
 
@@ -47,7 +47,7 @@ def holder(
 def named(
     account_id: int, name: str, dialect: Dialect, endpoint: str
 ) -> tuple[ColumnElement[bool], ...]:
-    """What holds for that job alone."""
+    """Return the conditions that only the job with this name meets."""
     return (
         job.c.account_id == account_id,
         job.c.dialect == dialect,

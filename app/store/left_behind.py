@@ -1,4 +1,4 @@
-"""Rows left behind in the queues due and inflight: those further back than their readers read."""
+"""Left behind: rows of the queues `due` and `inflight` that are further back than readers read."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from app.store.queries import run
 
 
 class LeftBehind(NamedTuple):
-    """How many seconds ago the first such row of each queue was due; None if there is none."""
+    """The age in seconds of the first row left behind in each queue; None if there is none."""
 
     due: float | None
     inflight: float | None
 
 
 def left_behind(connection: psycopg.Connection, *, lookback: float) -> LeftBehind:
-    """The age of the first row of each queue that is further back than `lookback` seconds."""
+    """Return the age of the first row of each queue that is more than `lookback` seconds back."""
     row = run(connection, "left_behind", {"lookback": lookback}).fetchone()
     return LeftBehind._make(row or (None, None))

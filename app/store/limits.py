@@ -1,4 +1,4 @@
-"""Limits that accounts have of their own, in place of those of the settings."""
+"""Limits: the amounts that single accounts have instead of those of the settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WITH_OWN: Final = """
 SELECT id, limits, connections FROM account WHERE limits IS NOT NULL
 """
 
-# One statement, so that two changes at once do not undo each other.
+# One statement, so that two concurrent changes do not overwrite each other.
 _CHANGE: Final = text("""
 UPDATE account
 SET limits = nullif((coalesce(limits, '{}') - :dropped) || :given, '{}'),
@@ -30,19 +30,19 @@ WHERE name = :name
 
 
 def of_accounts(connection: psycopg.Connection, accounts: Iterable[int]) -> dict[int, Overrides]:
-    """The amounts of their own that these accounts have; empty for one that has none."""
+    """Return the own amounts of these accounts; empty for an account that has none."""
     rows = connection.execute(_OF_ACCOUNTS, {"accounts": list(accounts)})
     return {account_id: of_columns(limits, connections) for account_id, limits, connections in rows}
 
 
 def with_own(connection: psycopg.Connection) -> dict[int, Overrides]:
-    """All accounts that have limits of their own, but for those that have connections only."""
+    """Return the accounts with limits of their own, except those with only `connections`."""
     rows = connection.execute(_WITH_OWN)
     return {account_id: of_columns(limits, connections) for account_id, limits, connections in rows}
 
 
 def of_columns(limits: dict[str, int | None] | None, connections: int | None) -> Overrides:
-    """What the two columns of an account say."""
+    """Return the amounts in the two columns of an account."""
     found = dict(limits or {})
     if connections is not None:
         found[CONNECTIONS.name] = connections
@@ -50,9 +50,10 @@ def of_columns(limits: dict[str, int | None] | None, connections: int | None) ->
 
 
 def change(connection: Connection, name: str, *, given: Overrides, dropped: frozenset[str]) -> bool:
-    """Give the account of that name amounts of its own, or take them; False where there is none.
+    """Set the amounts in `given` for an account, and remove those in `dropped`.
 
-    Connections stand in a column of their own, where earlier releases read them.
+    Returns False if there is no account of that name. `connections` has a column of its own,
+    because earlier releases read that column.
     """
     columns = {each: amount for each, amount in given.items() if each != CONNECTIONS.name}
     changed = connection.execute(

@@ -1,4 +1,4 @@
-"""Locks that no row stands for: the keys of PostgreSQL's advisory locks, each for one purpose."""
+"""Locks: the keys of PostgreSQL's advisory locks, each for one purpose."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import IntEnum, unique
 
 @unique
 class Lock(IntEnum):
-    """One process at a time does what these are named after; so no two may have the same key."""
+    """One process at a time does the work that a key is named after; the keys are all different."""
 
     PARTITIONS = 7233012458
     COUNT_OF_RUNS = 7233012459

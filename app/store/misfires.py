@@ -1,4 +1,4 @@
-"""Misfires: the misfire policy as jobs store it, and firings that are left out as too late."""
+"""Misfires: the stored misfire policies of jobs, and firings that are left out as too late."""
 
 from __future__ import annotations
 
@@ -14,31 +14,32 @@ from app.store.job_ends import purge
 from app.store.queries import run
 
 TOO_LATE: Final = "not made: it was later than the misfireWindow of its job allows"
+"""The reason of a firing that is left out."""
 
 
 class LeftOut(NamedTuple):
-    """Firings of a job that are not made, from the one due at `due_at` on.
-
-    `over`: whether the job has no further firing.
-    """
+    """Consecutive firings of a job that are not made."""
 
     job_id: UUID
     account_id: int
     version: int
     due_at: datetime
+    """The due time of the first one."""
     firings: int
+    """How many there are."""
     over: bool
+    """Whether the job has no further firing."""
 
 
 def of_columns(policy: str | None, window: float | None) -> Misfire:
-    """The policy that the columns `misfire` and `misfire_window` of a job hold."""
+    """Return the policy in the columns `misfire` and `misfire_window` of a job."""
     if policy is None and window is None:
         return DEFAULT
     return Misfire(policy=None if policy is None else MisfirePolicy(policy), window=window)
 
 
 def leave_out(connection: psycopg.Connection, found: Sequence[LeftOut]) -> None:
-    """Record them in history, and end the jobs that are over; in the claiming transaction."""
+    """Record the firings in history, and end jobs without further firings, in the claim."""
     run(
         connection,
         "leave_out",

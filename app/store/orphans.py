@@ -1,4 +1,4 @@
-"""Orphans: jobs that lost their next firing to a fault are armed again, or ended."""
+"""Orphans: re-arm or end jobs that have lost their next firing, because a process was killed."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ class _Orphan(NamedTuple):
 
 
 class Repaired(NamedTuple):
-    """How many jobs were armed again, which only a fault makes necessary, and how many ended."""
+    """What the maintenance did with orphans."""
 
     armed: int
+    """Jobs that were armed again."""
     ended: int
+    """Jobs that had no firing left."""
 
 
 def rearm_orphans(
@@ -37,12 +39,12 @@ def rearm_orphans(
     limit: int,
     unreadable: Callable[[UUID, Exception], None],
 ) -> Repaired:
-    """Arm or end up to `limit` live jobs that have neither a next firing nor a run.
+    """Arm or end up to `limit` jobs that have neither a next firing nor a run under way.
 
-    A one-time job that never fired gets its instant back and fires late. A recurring one gets the
-    firing after the last that history knows, so that the claim finds what was missed. One whose
-    next firing was blocked by a run that is gone gets that firing. A job with no firing left ends:
-    the process that settled its last run was killed before it could end the job.
+    A one-time job that never fired gets its instant back and fires late. A recurring job gets the
+    firing after the last one in history, so that the claim finds the missed ones. A job whose next
+    firing was blocked by a run that is gone gets that firing. A job with no firing left ends: the
+    process that settled its last run was killed before it ended the job.
     """
     armed = 0
     over: list[UUID] = []

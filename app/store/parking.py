@@ -1,4 +1,4 @@
-"""Parking: runs that workers hand back until their destination has room, and take up again then."""
+"""Parking: workers give back runs until their destination has room, and then unpark them."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ class Parking(NamedTuple):
     token: int
     """The token that the worker took it with."""
     destination: str
-    """The text of its destination; another text where no destination unparks it."""
+    """The text of its destination; for a run that no destination unparks, another text."""
     park_for: float
-    """Seconds until it is due again, unless a worker unparks it before."""
+    """Seconds until the run is due again, unless a worker unparks it before."""
     block_reason: BlockReason
     reason: str
-    """Why it waits, in words for the account."""
+    """Why the run waits, in words for the account."""
     called: bool = False
-    """Whether its call was made, and reached nobody."""
+    """Whether a call was made, but did not reach the receiver."""
 
 
 def park(connection: psycopg.Connection, batch: Sequence[Parking]) -> tuple[set[UUID], set[UUID]]:
-    """Park runs, without counting an attempt; returns the ids that were parked, and those locked.
+    """Park runs without counting an attempt; return the ids of parked runs, and of locked ones.
 
-    The others had another token. A locked row is not waited for: its run stays with its worker.
+    All others had another token. A run whose row is locked stays with its worker.
     """
     rows = run(
         connection,
@@ -66,7 +66,7 @@ def park(connection: psycopg.Connection, batch: Sequence[Parking]) -> tuple[set[
 def unpark(
     connection: psycopg.Connection, wanted: Sequence[tuple[DestinationKey, int]]
 ) -> dict[DestinationKey, list[Ticket]]:
-    """Make so many runs of each destination claimable; returns the tickets by destination."""
+    """Make parked runs claimable: for each destination the given number; return their tickets."""
     rows = run(
         connection,
         "unpark",

@@ -1,4 +1,4 @@
-"""Redelivery: runs go back from history into flight, each whole and only once."""
+"""Redelivery: move runs from history back into flight, each completely and only once."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ MAX_ATTEMPTS: Final = 1000
 """A run that was attempted this often is not sent again."""
 
 _SPREAD: Final = timedelta(milliseconds=1)
-"""Between two runs that are sent again together: other accounts' runs find room between them."""
+"""The time between two runs that are sent again together: runs of other accounts fit in between."""
 
 _EARLIER_TOKENS: Final = 1000
-"""More than a run can have used up that was settled before its token was kept in history."""
+"""The token of runs that were settled by releases which did not store it: higher than any of them
+can have been."""
 
 _CONTENT: Final = FRAGMENTS["has_content"]
 
 
 class Candidate(NamedTuple):
-    """A settled run that may be sent again, if what it sends is still there."""
+    """A settled run that may be sent again; `sendable` if its content is still stored."""
 
     position: Position
     job_id: UUID
@@ -37,12 +38,12 @@ class Candidate(NamedTuple):
 
 
 def lock_jobs(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> None:
-    """Take the row locks of these jobs, as many as there still are, in the order of their ids."""
+    """Lock the rows of those of these jobs that still exist, in the order of their ids."""
     run(connection, "lock_jobs", {"job_ids": list(job_ids)})
 
 
 def sendable(connection: psycopg.Connection, position: Position, job_id: UUID) -> bool | None:
-    """Whether the content of a settled run is there; None where no such run is settled."""
+    """Return whether the content of a settled run is stored; None if there is no such run."""
     found: bool | None = value(
         run(connection, "is_sendable", {**position._asdict(), "job_id": job_id})
     )
@@ -57,11 +58,12 @@ def requeue(
     states: frozenset[str],
     behind: int = 0,
 ) -> int:
-    """Send these settled runs again; how many of them could be.
+    """Send these settled runs again; return how many were.
 
-    Those are left that are not in one of the `states` any more, have lost their content or were
-    attempted MAX_ATTEMPTS times; and those of a job whose calls must not overlap, while another
-    run of it is under way. Their jobs must be locked. `behind` were requeued before.
+    Skipped are runs whose state is not in `states` (it may have changed), whose content is no
+    longer stored, or which were attempted MAX_ATTEMPTS times; and runs of a serial job while
+    another run of that job is under way. The jobs must be locked. `behind` is the number of runs
+    that the same request has requeued before.
     """
     requeued = run(
         connection,
@@ -91,14 +93,14 @@ def candidates(
     after: Position | None,
     limit: int,
 ) -> list[Candidate]:
-    """Up to `limit` unsuccessful runs that the filter means, the oldest first, from `after` on."""
+    """Return up to `limit` runs that the filter selects, oldest first, after `after`."""
     conditions, params = restrict(account_id, wanted)
     params["limit"] = limit
     if after is not None:
-        # The first condition is the second's: it alone names the partitions to look into.
+        # The second condition implies the first, which restricts the query to fewer partitions.
         conditions.append("due_at >= :place_due AND (due_at, id) > (:place_due, :place_id)")
         params |= {"place_due": after.due_at, "place_id": after.id}
-    # State by state, as the index has them: one that is rare is not looked for among the others.
+    # One query for each state, as the index is ordered: a rare state is found by itself.
     parts = [
         f"(SELECT * FROM run r WHERE r.state = '{state}' AND {' AND '.join(conditions)}"  # noqa: S608 - joined from constants of this module
         " ORDER BY r.due_at, r.id LIMIT :limit)"

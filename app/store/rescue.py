@@ -32,20 +32,20 @@ from app.store.unsettled import Unsettled, settlement
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckResult:
-    """What one check found."""
+    """The result of one check."""
 
     to_notify: list[Claimed]
-    """Runs that workers are to be notified of."""
+    """Runs of which workers have to be notified."""
     ended: list[Settlement]
-    """Ends and retries that the caller is to settle."""
+    """Ends and retries that the caller has to settle."""
     reclaimed: int
-    """How many runs had a lease that ran out."""
+    """The number of runs whose lease ran out."""
     full: bool
-    """Whether as many rows were found as allowed, so that more may wait."""
+    """Whether `limit` rows were found, so that more may wait."""
     begun: Counter[int]
-    """By account, the runs that begin now and were not made by a claim."""
+    """By account, the number of runs that begin now and were not made by a claim."""
     postponed: int
-    """How many runs were postponed, as their account is at a limit."""
+    """The number of runs that were postponed, because their account is at a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class _Checkable(Unsettled):
 
 _NOTIFYING: Final = frozenset({Action.NOTIFY, Action.RECLAIM})
 _FINAL: Final = {Action.CANCEL: RunState.CANCELLED, Action.KILL: RunState.DEAD}
-_DEAD_REASON: Final = "every worker that took it ended before it could tell the outcome"
+_DEAD_REASON: Final = "every worker that took it ended before it could report the result"
 
 
 def check(
@@ -132,7 +132,7 @@ def check(
 def defer(
     connection: psycopg.Connection, ids: Sequence[UUID], pause: timedelta = DEFER_FAILED
 ) -> None:
-    """Check these runs only after the pause: what failed now would fail again at once."""
+    """Check these runs after the pause, because settling them now failed and would fail again."""
     if ids:
         run(connection, "defer", {"ids": list(ids), "pause": pause})
 
@@ -169,7 +169,7 @@ def _notify_again(
 def _expire(
     connection: psycopg.Connection, rows: Sequence[_Checkable], jitter: Callable[[], float]
 ) -> list[Settlement]:
-    """What follows where no completion came in time: the same as after a failed attempt."""
+    """Return what follows for runs that were not completed in time: as after a failed attempt."""
     options_of = {
         run_id: (from_document(document), now)
         for run_id, document, now in run(
@@ -181,7 +181,7 @@ def _expire(
 
 def _expired(row: _Checkable, options: CallOptions, now: datetime, jitter: float) -> Settlement:
     verdict = again(
-        f"No completion came by {format_utc(row.complete_by or now)}.",
+        f"The run was not completed by {format_utc(row.complete_by or now)}.",
         attempts_made=row.tries,
         due_at=row.due_at,
         now=now,

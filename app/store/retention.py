@@ -1,4 +1,4 @@
-"""Retention: what was kept for long enough is dropped, a limited number of rows at a time."""
+"""Retention: drop rows whose retention time is over, a limited number at a time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import psycopg
 
 from app.store.queries import run
 
-# Few, and found without an index: one for each rotation of the last hour, among all that there are.
+# A sequential scan of a small table; there is one expired row for each rotation of the last hour.
 _DROP_SECRETS: Final = "DELETE FROM signing_secret WHERE expires_at <= trusted_clock()"
 
-# What no holder acknowledged, as it ended or lost its lease. A word names it for ten seconds.
+# Rows that no worker acknowledged, because it ended or lost its lease. The poll for cancelled runs
+# reads a row for ten seconds.
 _DROP_ABORTED: Final = """
 DELETE FROM aborted
 WHERE run_id = ANY (ARRAY(
@@ -22,16 +23,16 @@ WHERE run_id = ANY (ARRAY(
 
 
 def drop_secrets(connection: psycopg.Connection) -> int:
-    """Drop signing secrets that have expired; how many there were."""
+    """Drop expired signing secrets; return how many were dropped."""
     return connection.execute(_DROP_SECRETS).rowcount
 
 
 def drop_aborted(connection: psycopg.Connection, *, limit: int) -> int:
-    """Drop up to `limit` notes of runs that were aborted a minute ago; how many there were."""
+    """Drop up to `limit` rows of runs that were aborted a minute ago; return how many."""
     return connection.execute(_DROP_ABORTED, {"limit": limit}).rowcount
 
 
 def drop_superseded(connection: psycopg.Connection, first_kept: datetime, *, limit: int) -> int:
-    """Drop up to `limit` contents that were superseded before `first_kept`; how many there were."""
+    """Drop up to `limit` contents that were superseded before `first_kept`; return how many."""
     params = {"first_kept": first_kept, "limit": limit}
     return run(connection, "drop_superseded", params).rowcount

@@ -1,4 +1,4 @@
-"""Ends of runs by others than their worker: by a completion, an abort or a deadline."""
+"""Run ends: end a run without its worker, by a completion or an abort."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ from app.store.unsettled import Unsettled, settlement
 
 @dataclass(frozen=True, slots=True)
 class Live(Unsettled):
-    """A locked run under way that is completed or aborted."""
+    """A locked run under way that is about to be completed or aborted."""
 
     account_id: int
     answered: bool
-    """Whether a call of it was answered, since it was last sent again."""
+    """Whether a call of the run got a response, since the run was last sent again."""
     completion: str | None
+    """The result that was already reported."""
 
     @property
     def was_taken(self) -> bool:
-        """Whether a call of it may have begun: each take raises the token."""
+        """Whether a call of the run may have begun: each take raises the token."""
         return self.token > FIRST_TOKEN
 
     @property
     def is_held(self) -> bool:
-        """Whether a worker holds it: the response to its call decides how the run goes on."""
+        """Whether a worker holds the run: the response to its call decides how it continues."""
         return self.state == RunState.TAKEN
 
 
 def lock(connection: psycopg.Connection, run_id: UUID) -> Live | None:
-    """The run, locked, if it is under way; its job must be locked."""
+    """Lock a run and return it; None if it is not under way. Its job must be locked."""
     row = queries.run(connection, "lock_run", {"run_id": run_id}).fetchone()
     return None if row is None else Live(*row)
 
 
 def end(connection: psycopg.Connection, run: Live, state: RunState, reason: str | None) -> None:
-    """End the run in this transaction, and its job with it where the job has no further firing.
+    """End the run in this transaction, and its job if that has no further firing.
 
-    The jobs that may start when a serial one ends must be locked as well.
+    If the job is serial, the jobs that may start when it ends must be locked as well.
     """
     settle(connection, [settlement(run, state, reason)])
     if not after_commit(partial(_count, state)):

@@ -1,4 +1,4 @@
-"""Run filter: which runs of an account are meant, as the conditions of a query."""
+"""Run filter: the conditions of a query for the runs that a filter selects."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from app.domain.run import RunFilter
 
 
 def restrict(account_id: int, wanted: RunFilter) -> tuple[list[str], dict[str, Any]]:
-    """Conditions on the columns that live and settled runs share, and their parameters.
+    """Return conditions on columns that `inflight` and `run` share, and their parameters.
 
-    The states are left to the query: which index serves it depends on how they are asked for.
+    The query itself restricts the states, because the form of that condition decides which index
+    PostgreSQL uses.
     """
     conditions, params = ["account_id = :account_id"], {"account_id": account_id}
     asked: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Sealed values: every column that holds one, read page by page and written again."""
+"""Sealed values: the columns with encrypted values, read page by page and encrypted again."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from psycopg import sql
 
 
 class Column(NamedTuple):
-    """A column with sealed values; `sealed` selects the value, NULL in a row that has none."""
+    """A column with encrypted values."""
 
     holds: str
+    """The values in words."""
     table: LiteralString
     keys: tuple[LiteralString, ...]
+    """The columns of the primary key."""
     column: LiteralString
     sealed: LiteralString
+    """The expression that selects the value; NULL in a row whose value is not encrypted."""
 
 
 COLUMNS: Final = (
@@ -36,17 +39,18 @@ COLUMNS: Final = (
         "CASE WHEN sealed THEN body END",
     ),
 )
-"""All of them: a key may go once none of these needs it."""
+"""All columns with encrypted values: a key can be removed when none of these needs it."""
 
 Position = tuple[Any, ...]
 """The keys of the last row of a page."""
 
 
 class Page(NamedTuple):
-    """So many rows were read, and this is the last of them; None where none is left."""
+    """A page that was read."""
 
     rows: int
     last: Position | None
+    """The position of its last row; None if no rows follow."""
 
 
 def walk(
@@ -57,9 +61,9 @@ def walk(
     limit: int,
     reseal: Callable[[bytes], bytes | None],
 ) -> Page:
-    """Give `reseal` each sealed value of up to `limit` rows, and store what it returns instead.
+    """Call `reseal` with each encrypted value of up to `limit` rows, and store its result.
 
-    A value that somebody else has changed since it was read stays as it is.
+    A value that another transaction has changed since it was read is not replaced.
     """
     rows = connection.execute(*_read(column, after, limit)).fetchall()
     write = _write(column)

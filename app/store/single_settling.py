@@ -1,4 +1,4 @@
-"""Settling one by one: where one row keeps a batch from being settled, the others are settled."""
+"""Single settling: if one row prevents a batch from being settled, the others are settled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SELECT set_config('lock_timeout', '100ms', true),
 
 
 class Busy(NamedTuple):
-    """A settlement to try later: its rows are locked elsewhere, or it failed with `error`."""
+    """A settlement to try later: another transaction locks its rows, or it failed with `error`."""
 
     settlement: Settlement
     error: psycopg.Error | None
@@ -33,16 +33,20 @@ class Busy(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settled:
-    """What a batch came to: settled, with another token by now, impossible, busy."""
+    """The result of settling a batch."""
 
     done: tuple[Settlement, ...] = ()
+    """Settlements that were written."""
     token_mismatch: tuple[Settlement, ...] = ()
+    """Settlements whose run has another token now, so that they were dropped."""
     failed: tuple[tuple[Settlement, psycopg.Error], ...] = ()
+    """Settlements that cannot be written."""
     busy: tuple[Busy, ...] = ()
+    """Settlements to try later."""
 
     @property
     def states(self) -> list[RunState]:
-        """The final states that entered history."""
+        """The final states of the runs that entered history."""
         return [each.state for each in self.done if each.state is not None]
 
 
@@ -54,13 +58,13 @@ def settle_singly_if_needed(
     within: float = SINGLE_STATEMENT_S,
     budget: float = SINGLE_BUDGET_S,
 ) -> Settled:
-    """Settle a batch; where one row makes that impossible, the others without it.
+    """Settle a batch; if one row makes that impossible, settle the others.
 
-    With `wait`, all are settled together first, and rows that are locked elsewhere are waited for
-    as long as the session may. Without it, and after that, such rows are passed over. A settlement
-    that fails by itself is tried once more without what the receiver sent, the only part of it that
-    comes from outside. `within` seconds are for each statement that does not wait, `budget` for all
-    that are tried one by one. Raises psycopg.Error when the database is away.
+    With `wait`, all are first settled together, and row locks are waited for until the lock timeout
+    of the session. After that, and without `wait`, locked rows are skipped. A settlement that fails
+    by itself is tried once more without the headers and body of its reply, the only parts that come
+    from outside. Each statement that does not wait may take `within` seconds, and all settlements
+    that are tried one by one `budget` seconds. Raises psycopg.Error if the database is away.
     """
     try:
         if wait:
@@ -71,7 +75,7 @@ def settle_singly_if_needed(
         if kind is Kind.AWAY:
             raise
         if wait and kind is Kind.BUSY and sqlstate(error) != QUERY_CANCELED:
-            # Whose rows are locked is found out for all of them at once.
+            # One statement finds all settlements whose rows are locked.
             return settle_singly_if_needed(
                 connection, batch, wait=False, within=within, budget=budget
             )
@@ -83,7 +87,7 @@ def settle_singly_if_needed(
 def _settle_each(
     connection: psycopg.Connection, batch: Sequence[Settlement], within: float, budget: float
 ) -> Settled:
-    """Settle these one by one, past those that fail; what is left after `budget` is tried later."""
+    """Settle these one by one; those that are left after `budget` seconds are tried later."""
     until = time.monotonic() + budget
     parts: list[Settled] = []
     for number, each in enumerate(batch):
@@ -97,7 +101,7 @@ def _settle_each(
 def _settle_free(
     connection: psycopg.Connection, batch: Sequence[Settlement], within: float
 ) -> Settled:
-    """Settle those whose rows nobody else has locked, in one transaction that hardly waits."""
+    """Settle those whose rows are not locked, in one transaction that waits at most 0.1 s."""
     with connection.transaction():
         connection.execute(_LIMITS, {"milliseconds": round(within * 1000)})
         locked = _locked_elsewhere(connection, batch)
@@ -109,7 +113,7 @@ def _settle_free(
 
 
 def _locked_elsewhere(connection: psycopg.Connection, batch: Sequence[Settlement]) -> set[UUID]:
-    """The runs that cannot be settled without waiting; the rows of all others get locked."""
+    """Return the runs that cannot be settled without waiting; lock the rows of all others."""
     final = [each for each in batch if each.state is not None]
     needed = {each.row_id: {each.job_id} for each in batch if moves_its_job(each)}
     started = following(connection, [each.job_id for each in final if each.serial])
@@ -144,7 +148,7 @@ def _settle_bare(
 def _ended(
     connection: psycopg.Connection, batch: Sequence[Settlement], written: Written
 ) -> Settled:
-    """What was written of a batch, after the jobs that have nothing left are ended."""
+    """End the jobs that have nothing left, and return the result of a written batch."""
     end_finished(connection, written.may_end)
     return Settled(
         done=tuple(each for each in batch if each.id in written.ids),

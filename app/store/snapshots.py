@@ -1,4 +1,4 @@
-"""Snapshots: how long ago the oldest transaction began that keeps dead rows from being removed."""
+"""Snapshots: the age of the oldest transaction that keeps VACUUM from removing dead rows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-# VACUUM's own transactions keep nothing. Of the sessions of other roles, PostgreSQL shows this to
-# members of pg_read_all_stats alone.
+# Transactions of VACUUM itself do not count. Only members of pg_read_all_stats see this of sessions
+# of other roles.
 _OLDEST: Final = text("""
 SELECT coalesce(extract(epoch FROM clock_timestamp() - least(
   (SELECT min(xact_start) FROM pg_stat_activity
@@ -20,6 +20,6 @@ SELECT coalesce(extract(epoch FROM clock_timestamp() - least(
 
 
 def oldest_age(connection: Connection) -> float:
-    """The age in seconds of the oldest transaction with a snapshot or an id; 0 without one."""
+    """Return the age in seconds of the oldest transaction with a snapshot or an id; else 0."""
     age: float = connection.execute(_OLDEST).scalar_one()
     return max(age, 0.0)

@@ -1,4 +1,4 @@
-"""Superseded: what a version sends, kept for its runs after its job has changed or ended."""
+"""Superseded content: the content of a job's version, kept for its runs after the job changed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from app.store.queries import run
 
 
 def keep(connection: psycopg.Connection, job_id: UUID) -> None:
-    """Keep what the present version of a locked job sends, if it has ever fired.
+    """Keep the content of a locked job's current version, if that version has ever fired.
 
-    Raises RoomLacking where the account may not store as much.
+    Raises RoomLacking if the account would store more than it may.
     """
     run(connection, "keep_content", {"job_id": job_id})
 
 
 def keep_anyhow(connection: psycopg.Connection, job_id: UUID) -> None:
-    """As `keep`, of a job that is paused: no account is kept from pausing by what it stores."""
+    """As `keep`, when a job is paused: a full account can still pause its jobs."""
     run(connection, "keep_content_anyhow", {"job_id": job_id})
 
 
 def drop(connection: psycopg.Connection, job_id: UUID) -> None:
-    """Drop what was kept of a job: none of its runs is sent again."""
+    """Drop the kept contents of a job, of which no run is sent again."""
     run(connection, "drop_contents", {"job_ids": [job_id]})

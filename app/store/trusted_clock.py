@@ -1,8 +1,9 @@
 """Trusted clock: the instant up to which expired rows are dropped, the same for all processes.
 
-The database's clock may be wrong for a while, and rows that are dropped then are gone. So the
-trusted clock follows it as long as it makes no leap, and follows a leap only after an hour without
-another. Statements read it with the function `trusted_clock()` (migration 0026).
+The database's clock may be wrong for a while, and rows that are dropped during that time are lost.
+So the trusted clock follows the database's clock as long as that does not leap, and follows a leap
+only after an hour without another one. Statements read the trusted clock with the function
+`trusted_clock()` (migration 0026).
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import psycopg
 from app.store.locks import Lock
 
 MAX_AHEAD: Final = timedelta(minutes=10)
-"""How far the database's clock may be ahead of the instant trusted last; `trusted_clock()` has the
+"""How far the database's clock may be ahead of the last trusted instant; `trusted_clock()` has the
 same bound. Maintenance reads the clock every half minute: if the clock is further ahead, no
 scheduler ran, or the clock leapt."""
 
 STEADY_S: Final = 3600.0
-"""How long a clock must have made no step to be trusted wherever it stands."""
+"""How long the clock must have been steady to be trusted whatever it shows."""
 
 _SEEN: Final = "SELECT seen_at, trusted_at, clock_timestamp() FROM database_clock"
 _LOCK: Final = f"SELECT pg_advisory_xact_lock({Lock.TRUSTED_CLOCK})"
@@ -55,7 +56,7 @@ def see(connection: psycopg.Connection, *, steady_s: float) -> Seen:
 
 
 def read(connection: psycopg.Connection) -> datetime:
-    """The trusted clock."""
+    """Return the trusted clock."""
     row = connection.execute("SELECT trusted_clock()").fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row
     now: datetime = row[0]
@@ -63,5 +64,5 @@ def read(connection: psycopg.Connection) -> datetime:
 
 
 def today(connection: psycopg.Connection) -> date:
-    """The day by the trusted clock, in UTC."""
+    """Return the day by the trusted clock, in UTC."""
     return read(connection).date()

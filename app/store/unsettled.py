@@ -1,4 +1,4 @@
-"""Unsettled: runs that end, or go on waiting, though their worker did not settle them."""
+"""Unsettled: settlements of runs that end, or continue to wait, without their worker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.store.settling import Settlement
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A locked run under way, with what is needed to end it without its worker."""
+    """A locked run under way, with the columns that its settlement needs."""
 
     id: UUID
     token: int
@@ -25,7 +25,7 @@ class Unsettled:
 
 
 def settlement(run: Unsettled, state: RunState | None, reason: str | None) -> Settlement:
-    """The settlement of a run that ends, or goes on waiting, without a call."""
+    """Return the settlement of a run that ends, or continues to wait, without a call."""
     return Settlement(
         id=run.id,
         token=run.token,
@@ -38,7 +38,7 @@ def settlement(run: Unsettled, state: RunState | None, reason: str | None) -> Se
         ends_job=run.ends_job,
         gone=False,
         attempt=None,
-        # Whether its job wants an event is not known here: it is read for the few that end here.
+        # Only the statement events_wanted reads whether the job wants an event.
         may_notify=state not in {None, RunState.CANCELLED},
         serial=run.serial,
     )

@@ -23,7 +23,8 @@ from tests.servers import database_name
 PARTS: Final = ["ready", "database", "scheduler", "worker", "redis"]
 UPGRADE: Final = "Run flask --app wsgi db upgrade."
 OUTDATED: Final = (
-    f"The revision of the schema is {{}}, and this release needs {needed_revision()}. {UPGRADE}"
+    "The database has the schema revision {}, but this release needs "
+    f"{needed_revision()}. {UPGRADE}"
 )
 SILENT: Final = (
     "No scheduler and no worker has sent a heartbeat within 10 s. Start what is missing."

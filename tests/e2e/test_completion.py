@@ -126,7 +126,7 @@ def test_a_receiver_that_never_says_anything_has_failed(
     _, call = receiver.wait_for(2)
 
     run = await_state(running, call, "failed")
-    assert "No completion came by" in run["reason"]
+    assert "The run was not completed by" in run["reason"]
     assert "All 2 attempts are used up." in run["reason"]
     assert complete(running, call, "succeeded") == 409
 

@@ -75,7 +75,7 @@ def test_beyond_the_deadline_it_is_tried_again_as_its_job_says(
 
     row = connection.execute(
         "SELECT state, attempts, complete_by, send_at - clock_timestamp() BETWEEN '80 s' AND"
-        " '90 s', reason LIKE 'No completion came by 20%' FROM inflight"
+        " '90 s', reason LIKE 'The run was not completed by 20%' FROM inflight"
     ).fetchone()
     assert row == ("waiting", 1, None, True, True)
     assert one(connection, "SELECT count(*) FROM attempt") == 1

@@ -194,7 +194,7 @@ def test_a_deadline_that_passed_for_the_last_time_is_told(
 
     data = payload(take_event(connection))["data"]
     assert (data["state"], data["attempts"], data["status"]) == ("failed", 8, 202)
-    assert data["reason"].startswith("No completion came by")
+    assert data["reason"].startswith("The run was not completed by")
 
 
 def test_a_run_that_died_is_told_without_an_answer(

@@ -37,7 +37,7 @@ def start(context: Context, caller: Caller, resource: Resource, *, app: str | No
                 resource=resource, action=Action.START, accepted=False, running=under_way
             )
         limits.check_runs(context, connection, caller.account)
-        by = accounts.called(connection, caller.key_id)
+        by = accounts.key_label(connection, caller.key_id)
         inflight.call_by_hand(driver_of(connection), job.id, UUID(int=uuid7().int), started_by=by)
     return ActionResult(resource=resource, action=Action.START, accepted=True)
 
@@ -46,6 +46,6 @@ def abort(context: Context, caller: Caller, resource: Resource, *, app: str | No
     """End the run of a job that is under way, with its retries. Raises NotFound."""
     with context.database.transaction() as connection:
         job = jobs.find_locked(connection, caller, resource, app)
-        reason = f"aborted by {accounts.called(connection, caller.key_id)}"
+        reason = f"aborted by {accounts.key_label(connection, caller.key_id)}"
         aborted = run_abort.abort(connection, job, reason)
     return ActionResult(resource=resource, action=Action.ABORT, accepted=aborted)

@@ -1,6 +1,6 @@
 -- fragment: has_content
--- Whether what a run of history sent is still there. Not by EXISTS, for which the planner may read all
--- jobs instead of the few that are asked about.
+-- Whether the content that a run of history sent is still stored. Not with EXISTS, for which the
+-- planner may read all jobs instead of the few in question.
 coalesce(
     (SELECT true FROM job j
      WHERE j.id = r.job_id AND j.account_id = r.account_id AND j.version = r.job_version),
@@ -8,16 +8,16 @@ coalesce(
     false)
 
 -- name: is_sendable
--- No row where no such run is settled.
+-- No row if there is no such settled run.
 SELECT {{has_content}} AS is_sendable FROM run r
 WHERE r.id = %(id)s AND r.job_id = %(job_id)s AND r.due_at = %(due_at)s;
 
 -- name: requeue
--- A run leaves history and enters flight in one statement: a second request finds it gone. Its token
--- goes on above the last one it had, so that whoever held it in an earlier life settles nothing. From
--- then on it is sent by the rules of every other run: of a serial job one run at a time, and its next
--- firing waits in held_at. Left out are runs that are not in one of the `states`, were attempted
--- `max_attempts` times or have lost their content. Under lock_jobs.
+-- A run moves from history into flight in one statement, so that a second request does not find it.
+-- Its token is higher than the last one it had, so that an earlier holder settles nothing. From then
+-- on, the run is like any other: a serial job has one run at a time, and its next firing waits in
+-- held_at. Left out are runs whose state is not in `states`, which were attempted `max_attempts` times,
+-- or whose content is no longer stored. Under lock_jobs.
 WITH v AS MATERIALIZED (
   SELECT v.id, v.job_id, v.due_at, v.later, coalesce(d.serial, false) AS serial,
          row_number() OVER (PARTITION BY v.job_id ORDER BY v.due_at, v.id) AS place

@@ -1,4 +1,4 @@
-"""Accounts, their keys and secrets, and what is kept and counted for each."""
+"""Tables of accounts: keys, signing secrets, endpoints, kept responses, and accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns: what the columns of several tables have in common."""
+"""Columns: the types and defaults that columns of several tables share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs, when they are due, what they follow, and what their earlier versions sent."""
+"""Tables of jobs: jobs, their next firings, what they follow, and superseded contents."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ job = Table(
         unique=True,
         postgresql_where=text("name IS NOT NULL"),
     ),
-    # Keys of account and tag together: nobody searches through what others call their jobs.
+    # Keys of account and tag together, so that a search does not read tags of other accounts.
     Index(
         "job_tags",
         text("tag_keys(account_id, tags)"),

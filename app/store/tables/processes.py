@@ -1,4 +1,4 @@
-"""What processes tell of themselves, and count."""
+"""Tables of processes: heartbeats, counters (`tally`), and the trusted clock."""
 
 from __future__ import annotations
 

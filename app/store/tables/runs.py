@@ -1,4 +1,4 @@
-"""Runs under way and in history, and their attempts."""
+"""Tables of runs: in flight, aborted, in history, and attempts."""
 
 from __future__ import annotations
 

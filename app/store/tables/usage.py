@@ -1,4 +1,4 @@
-"""What accounts have of their limits."""
+"""Tables of usage: how much of each limit accounts use."""
 
 from __future__ import annotations
 
