@@ -126,7 +126,7 @@ def _rendered(line: Mapping[str, Any]) -> bytes:
         pass  # a lone surrogate, a number of more than 64 bits, a type that JSON does not have
     try:
         return json.dumps(line, default=_as_text, skipkeys=True).encode() + b"\n"
-    except Exception:  # noqa: BLE001 - whoever logs has other things to do
+    except Exception:  # noqa: BLE001 - logging never raises
         _sink.drop()
         return b""
 
@@ -171,7 +171,7 @@ class Handler(logging.Handler):
         """Queue one record; one that cannot be formatted is counted as dropped."""
         try:
             _sink.write(_rendered(_library_line(record)))
-        except Exception:  # noqa: BLE001 - whoever logs has other things to do
+        except Exception:  # noqa: BLE001 - logging never raises
             _sink.drop()
 
 
@@ -189,7 +189,7 @@ def _never_raising(base: type[structlog.typing.BindableLogger]) -> type[Any]:
         def _proxy_to_logger(self, *args: Any, **fields: Any) -> Any:  # noqa: ANN401 - as structlog has it
             try:
                 return super()._proxy_to_logger(*args, **fields)
-            except Exception:  # noqa: BLE001 - whoever logs has other things to do
+            except Exception:  # noqa: BLE001 - logging never raises
                 _sink.drop()
 
     return Logger

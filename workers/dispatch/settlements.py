@@ -78,7 +78,7 @@ def _success(leased: LeasedRun, attempt: Attempt) -> Settlement:
     later = None if leased.is_event else within(attempt.reply)
     if later is None:
         return leased.settlement(RunState.SUCCEEDED, attempt=attempt)
-    reason = f"The receiver has {later} s to say what came of it."
+    reason = f"The receiver has {later} s to report the result."
     return leased.settlement(within=later, reason=reason, attempt=attempt)
 
 
