@@ -20,8 +20,7 @@ class Proxy:
 
     def __init__(self, url: str) -> None:
         found = conninfo_to_dict(url)
-        host, port = str(found["host"]), int(found.get("port") or 5432)
-        self._target = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)
+        self.lead_to(str(found["host"]), int(found.get("port") or 5432))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.url = make_conninfo("", **{**found, "host": "127.0.0.1", "port": self.port})
@@ -31,6 +30,17 @@ class Proxy:
         self._paused = False
         self._ended = False
         self._thread = threading.Thread(target=self._run)
+
+    def lead_to(self, host: str, port: int) -> None:
+        """Forward new connections to this server from now on; `host` may be a folder of sockets."""
+        self._target: str | tuple[str, int] = (
+            f"{host}/.s.PGSQL.{port}" if host.startswith("/") else (host, port)
+        )
+
+    @property
+    def has_silent(self) -> bool:
+        """Whether anything was sent that is never forwarded."""
+        return bool(self._silent)
 
     def pause(self) -> None:
         """Forward nothing from now on."""

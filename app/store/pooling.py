@@ -21,7 +21,8 @@ _REMEDY: Final = (
 _REFUSES_OPTIONS: Final = "unsupported startup parameter"
 
 _FOUND: Final = """
-SELECT pg_backend_pid(), current_setting('timezone'),
+SELECT pg_backend_pid(), date_part('epoch', pg_postmaster_start_time()),
+       current_setting('timezone'),
        (SELECT array_agg(extract(epoch FROM current_setting(name)::interval)::float8 ORDER BY n)
         FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (name, n))
 """
@@ -39,14 +40,14 @@ def explain(error: psycopg.OperationalError) -> psycopg.OperationalError:
 
 def verify(
     connection: psycopg.Connection[Any], wanted: Mapping[str, str | int]
-) -> tuple[bool, float | None]:
-    """Return whether there is a pooler, and the statement timeout in force, in seconds.
+) -> tuple[bool, float | None, float]:
+    """Return whether there is a pooler, the statement timeout in force, and the server's start.
 
-    The timeout is None if statements have none. Raises PoolerUnfit if the session lacks one of the
-    timeouts in `wanted`, or has another time zone. The timeouts may have other values than
-    `wanted`: with a pooler they are those of the role.
+    The timeout is in seconds, None if statements have none; the start in seconds since 1970. Raises
+    PoolerUnfit if the session lacks one of the timeouts in `wanted`, or has another time zone. The
+    timeouts may have other values than `wanted`: with a pooler they are those of the role.
     """
-    ((backend, timezone, limits),) = connection.execute(_FOUND, (list(LIMITS),)).fetchall()
+    ((backend, started, timezone, limits),) = connection.execute(_FOUND, (list(LIMITS),)).fetchall()
     actual = dict(zip(LIMITS, limits, strict=True))
     missing = [name for name in LIMITS if wanted.get(name) and not actual[name]]
     if timezone != wanted.get("timezone", timezone):
@@ -55,7 +56,7 @@ def verify(
         raise PoolerUnfit(f"the session was opened without {', '.join(missing)}: {_REMEDY}")
     # The process id that a client gets from a pooler is not the one of the server.
     pooled = backend != connection.info.backend_pid
-    return pooled, actual["statement_timeout"] or None
+    return pooled, actual["statement_timeout"] or None, started
 
 
 def passes_on_prepared_statements(connection: psycopg.Connection[Any]) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeVar, cast
@@ -11,8 +13,10 @@ import psycopg
 from psycopg import errors
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.waiting import Ready
 
-from app.store import pooling
+from app.store import pooling, server_probe
+from app.store.server_probe import Server
 
 V = TypeVar("V")
 
@@ -21,6 +25,7 @@ PATIENCE_S: Final = 2.0
 
 MAX_CONNECT_S: Final = 3
 _INTERVAL_S: Final = 0.1
+_ASK_AGAIN_S: Final = 0.5
 
 _TRANSPORT: Final[Mapping[str, str]] = {
     # A lost peer is detected after 8 s if the session is idle, and after 7 s if the session has
@@ -52,12 +57,17 @@ class SessionOptions:
 class Session(psycopg.Connection[tuple[Any, ...]]):
     """A connection that closes itself if the server does not answer within `max_wait_s`.
 
-    Keepalives do not detect a stopped server process, or a proxy that has stopped forwarding: their
-    kernels still acknowledge packets. The server's own statement timeout does not apply there.
+    Earlier, if the server answers nobody any more (app/store/server_probe.py). Keepalives do not
+    detect a stopped server process, or a proxy that has stopped forwarding: their kernels still
+    acknowledge packets. The server's own statement timeout does not apply there.
     """
 
     max_wait_s: float | None = None
     pooled: bool = False
+    server: Server | None = None
+    """The server, if it may be given up before `max_wait_s` because it answers nobody."""
+    address: str = ""
+    """Where it is asked whether it answers."""
 
     @property
     def is_usable(self) -> bool:
@@ -75,13 +85,40 @@ class Session(psycopg.Connection[tuple[Any, ...]]):
         """Wait for an answer; raises psycopg.OperationalError if it does not come in time."""
         if timeout is not None or self.max_wait_s is None:
             return super().wait(gen, interval, timeout)
+        since = time.monotonic()
         try:
-            return super().wait(gen, interval, self.max_wait_s)
+            answer = super().wait(gen, interval, min(server_probe.QUIET_S, self.max_wait_s))
         except errors._WaitTimeout:  # noqa: SLF001 - what `wait` is documented to raise
-            self.pgconn.finish()
-            raise psycopg.OperationalError(
-                f"the server has not answered for {self.max_wait_s:g} s"
-            ) from None
+            answer = self._wait_on(gen, interval, since, since + self.max_wait_s)
+        if self.server is not None:
+            self.server.answered_at = time.monotonic()
+        return answer
+
+    def _wait_on(self, gen: PQGen[V], interval: float, since: float, until: float) -> V:
+        """Wait until then for an answer that has been waited for since, while others get theirs."""
+        while (left := until - time.monotonic()) > 0:
+            if self._is_lost(since):
+                break
+            with suppress(errors._WaitTimeout):  # noqa: SLF001 - what `wait` is documented to raise
+                return super().wait(_resumed(gen), interval, min(_ASK_AGAIN_S, left))
+        waited = time.monotonic() - since
+        self.pgconn.finish()
+        raise psycopg.OperationalError(f"the server has not answered for {waited:.1f} s")
+
+    def _is_lost(self, since: float) -> bool:
+        server = self.server
+        return server is not None and server.is_lost(since, self.address, pooled=self.pooled)
+
+
+def _resumed(gen: PQGen[V]) -> PQGen[V]:
+    """Go on with a generator of the driver that is between two steps, as after an interval."""
+    try:
+        wanted = gen.send(Ready.NONE)
+        while True:
+            wanted = gen.send((yield wanted))
+    except StopIteration as end:
+        answer: V = end.value
+        return answer
 
 
 def open_session(
@@ -113,7 +150,7 @@ def _connect(conninfo: str, options: SessionOptions) -> Session:
         raise pooling.explain(error) from None
     session.max_wait_s = options.max_wait_s
     try:
-        session.pooled, timeout = pooling.verify(session, options.settings)
+        session.pooled, timeout, started = pooling.verify(session, options.settings)
         if session.pooled and not _prepares(conninfo):
             session.prepare_threshold = None
     except BaseException:
@@ -121,6 +158,12 @@ def _connect(conninfo: str, options: SessionOptions) -> Session:
         raise
     if timeout is not None:
         session.max_wait_s = timeout + PATIENCE_S
+    if (
+        session.max_wait_s is not None
+        and session.max_wait_s > server_probe.QUIET_S + server_probe.PROBE_S
+    ):
+        session.server = server_probe.server_of(started)
+        session.address = server_probe.address(conninfo, session.info)
     return session
 
 
