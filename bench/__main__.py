@@ -12,6 +12,7 @@ from typing import Final
 
 from bench import command, instance, receiver, report, results
 from bench.children import Failed
+from bench.harness import MISSED_AIMS, BenchHarness, Findings, Tell
 from bench.peers import merging
 from bench.peers import round as peers
 from bench.phases import (
@@ -29,7 +30,6 @@ from bench.phases import (
     tls,
 )
 from bench.plan import FULL, Plan
-from bench.stage import MISSED_AIMS, Findings, Stage, Tell
 from local.terminal import say, step
 
 
@@ -39,7 +39,7 @@ class Phase:
 
     name: str
     about: str
-    run: Callable[[Stage, Tell], Findings]
+    run: Callable[[BenchHarness, Tell], Findings]
     minutes: tuple[float, float]
 
 
@@ -82,24 +82,24 @@ def measure(
                 instance.running(calls.authority, folder=folder, plan=plan.name)
             )
             begun.result = f"ready in {under_test.home}"
-        stage = Stage(
+        harness = BenchHarness(
             plan=plan,
             instance=under_test,
             receiver=calls,
             account=under_test.account("bench"),
             connection=stack.enter_context(under_test.connect()),
         )
-        results.check_durable(stage.connection)
-        stage.purge()
-        found = results.about(stage)
+        results.check_durable(harness.connection)
+        harness.purge()
+        found = results.about(harness)
         for phase in phases:
             minutes = phase.minutes[plan is FULL]
             label = phase.name.capitalize()
             say(label, f"{phase.about}; about {minutes:g} min")
             with step(label, "beginning") as begun:
-                findings = phase.run(stage, begun.doing)
+                findings = phase.run(harness, begun.doing)
                 begun.result = "done"
-            stage.purge()
+            harness.purge()
             details |= findings.pop("details", {})
             missed += findings.pop(MISSED_AIMS, [])
             found |= findings

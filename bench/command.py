@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 from app.errors import Misconfigured
 from bench import report, results
 from bench.children import Failed, interruptible
+from bench.harness import MISSED_AIMS
 from bench.plan import FULL, QUICK, Plan
-from bench.stage import MISSED_AIMS
 from local.terminal import fail, say, shown
 
 _INTERRUPTED: Final = 130

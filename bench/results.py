@@ -22,8 +22,8 @@ import pycurl
 
 from bench.bookings import BODY_BYTES
 from bench.children import Failed
+from bench.harness import BenchHarness
 from bench.receiver import ADDRESSES
-from bench.stage import Stage
 from local.instance import CHECKOUT
 from local.valkey import version as valkey_version
 
@@ -48,14 +48,14 @@ _FLUSHES: Final = 200
 _PAGE: Final = 8192
 
 
-def about(stage: Stage) -> dict[str, Any]:
+def about(harness: BenchHarness) -> dict[str, Any]:
     """Date, machine, versions, settings and sizes of this run."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "machine": _machine(stage),
-        "versions": _versions(stage),
-        "settings": _settings(stage),
-        "sizes": stage.plan.sizes(),
+        "machine": _machine(harness),
+        "versions": _versions(harness),
+        "settings": _settings(harness),
+        "sizes": harness.plan.sizes(),
     }
 
 
@@ -76,13 +76,13 @@ def read(path: Path = LATEST) -> dict[str, Any]:
     return found
 
 
-def _machine(stage: Stage) -> dict[str, Any]:
+def _machine(harness: BenchHarness) -> dict[str, Any]:
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}",
-        "fdatasync_us": _fdatasync_us(stage.instance.home),
+        "fdatasync_us": _fdatasync_us(harness.instance.home),
         "load_at_start": round(os.getloadavg()[0], 2),
     }
 
@@ -110,12 +110,12 @@ def _fdatasync_us(folder: Path) -> float:
     return round(median(took) * 1e6)
 
 
-def _versions(stage: Stage) -> dict[str, str]:
+def _versions(harness: BenchHarness) -> dict[str, str]:
     found = {
         "python": platform.python_version(),
-        "postgresql": f"{stage.value('SHOW server_version')}".partition(" ")[0],
+        "postgresql": f"{harness.value('SHOW server_version')}".partition(" ")[0],
         "valkey": valkey_version(),
-        "receiver": stage.receiver.name,
+        "receiver": harness.receiver.name,
         "libcurl": pycurl.version_info()[1],
     }
     for name in _PACKAGES:
@@ -142,18 +142,18 @@ def commit() -> str:
     return said.stdout.strip()
 
 
-def _settings(stage: Stage) -> dict[str, Any]:
-    server = {name: stage.value(f"SHOW {name}") for name in _SERVER_SETTINGS}
+def _settings(harness: BenchHarness) -> dict[str, Any]:
+    server = {name: harness.value(f"SHOW {name}") for name in _SERVER_SETTINGS}
     ours = {
         name: value
-        for name, value in sorted(stage.instance.environment.items())
+        for name, value in sorted(harness.instance.environment.items())
         if name in {"WAKECALL_ALLOW_TARGETS", "WAKECALL_RATE_LIMIT"}
     }
     return {
         "postgresql": server,
         **ours,
-        "workers": stage.settings.workers,
-        "worker_concurrency": stage.settings.concurrency,
+        "workers": harness.settings.workers,
+        "worker_concurrency": harness.settings.concurrency,
         "payload_bytes": BODY_BYTES,
         "receiver_addresses": len(ADDRESSES),
         "signed": True,

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import command, instance, receiver, report, results
+from bench.harness import Findings
 from bench.hostile.deed import Deed
 from bench.hostile.deeds import DEEDS
 from bench.hostile.table import KEY
 from bench.peers.round import kept
 from bench.phases import hostile
 from bench.plan import Plan
-from bench.stage import Findings
 from local.terminal import step
 
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 from bench.bookings import BODY_BYTES
 from bench.children import Failed
 from bench.figures import lateness, rounded
+from bench.harness import Tell
 from bench.peers.jobs import Batch
 from bench.peers.peer import Book
 from bench.phases.steady import WARM_UP_S, after
 from bench.plan import Plan
 from bench.receiver import ADDRESSES, Arrival, Receiver
-from bench.stage import Tell
 
 _PILOT: Final = 100
 _PILOT_PER_S: Final = 50.0

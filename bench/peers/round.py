@@ -13,12 +13,12 @@ from typing import Any, Final
 from app.errors import Misconfigured
 from bench import instance, receiver, report, results
 from bench.children import Failed
+from bench.harness import Tell
 from bench.peers import apscheduler, celery, install, merging, procrastinate, quirrel, wakecall
 from bench.peers.measure import measure
 from bench.peers.peer import Ground, Peer
 from bench.plan import Plan
 from bench.receiver import Receiver
-from bench.stage import Tell
 from local.terminal import say, shown, step
 
 PEERS: Final = (wakecall.PEER, quirrel.PEER, procrastinate.PEER, celery.PEER, apscheduler.PEER)

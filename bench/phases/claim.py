@@ -8,23 +8,23 @@ from typing import Any, Final
 from bench import bookings
 from bench.bookings import Batch
 from bench.figures import middle, rounded, spread
+from bench.harness import BenchHarness, Findings, Fired, Tell
 from bench.phases.drain import warm_up
-from bench.stage import Findings, Fired, Stage, Tell
 
 _SPREAD_OVER: Final = timedelta(days=30)
 _AHEAD_S_PER_ROW: Final = 2e-6
 
 
-def run(stage: Stage, tell: Tell) -> Findings:
+def run(harness: BenchHarness, tell: Tell) -> Findings:
     """`claim_10m_vs_100k`: CPU of PostgreSQL and scheduler per run, most pending against fewest."""
-    warm_up(stage, tell, stage.plan.claimed)
+    warm_up(harness, tell, harness.plan.claimed)
     found: dict[str, dict[str, Any]] = {}
     there = 0
-    for pending in stage.plan.pending:
-        bookings.book(stage.connection, _pending(stage, pending - there), tell)
+    for pending in harness.plan.pending:
+        bookings.book(harness.connection, _pending(harness, pending - there), tell)
         there = pending
-        stage.rest(tell)
-        fired = [_fire(stage, tell, pending) for _ in range(stage.plan.rounds)]
+        harness.rest(tell)
+        fired = [_fire(harness, tell, pending) for _ in range(harness.plan.rounds)]
         costs = [_cost(each) for each in fired]
         found[f"{pending}"] = {
             "cpu_us": rounded(middle(costs)),
@@ -34,7 +34,7 @@ def run(stage: Stage, tell: Tell) -> Findings:
             ),
             "per_s": rounded(middle([each.per_s for each in fired])),
         }
-    fewest, *_, most = (found[f"{pending}"]["cpu_us"] for pending in stage.plan.pending)
+    fewest, *_, most = (found[f"{pending}"]["cpu_us"] for pending in harness.plan.pending)
     return {"claim_10m_vs_100k": rounded(most / fewest), "details": {"claim": found}}
 
 
@@ -42,19 +42,19 @@ def _cost(fired: Fired) -> float:
     return (fired.cpu["postgres"] + fired.cpu["scheduler"]) / fired.count * 1e6
 
 
-def _pending(stage: Stage, count: int) -> Batch:
+def _pending(harness: BenchHarness, count: int) -> Batch:
     """Jobs that are not due while the benchmark lasts."""
     return Batch(
-        accounts=[stage.account.id],
+        accounts=[harness.account.id],
         count=count,
-        first=stage.now() + timedelta(days=1),
+        first=harness.now() + timedelta(days=1),
         step=_SPREAD_OVER / count,
-        port=stage.receiver.plain,
+        port=harness.receiver.plain,
     )
 
 
-def _fire(stage: Stage, tell: Tell, pending: int) -> Fired:
-    return stage.fire(
-        lambda: stage.batch(stage.plan.claimed, ahead_s=pending * _AHEAD_S_PER_ROW),
+def _fire(harness: BenchHarness, tell: Tell, pending: int) -> Fired:
+    return harness.fire(
+        lambda: harness.batch(harness.plan.claimed, ahead_s=pending * _AHEAD_S_PER_ROW),
         lambda text: tell(f"{pending:,} pending: {text}"),
     )

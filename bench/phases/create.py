@@ -16,8 +16,8 @@ from bench.bookings import BODY_BYTES
 from bench.children import Failed, ask, child, free_port, last_words
 from bench.client import request
 from bench.figures import middle, rounded, spread
+from bench.harness import BenchHarness, Findings, Tell
 from bench.processor import since
-from bench.stage import Findings, Stage, Tell
 from bench.yardsticks.insert_route import TABLE
 from local.client import Client, await_ready
 from local.instance import CHECKOUT
@@ -29,29 +29,31 @@ _BULK_CONNECTIONS: Final = 4
 _START_S: Final = 30.0
 
 
-def run(stage: Stage, tell: Tell) -> Findings:
+def run(harness: BenchHarness, tell: Tell) -> Findings:
     """`create_per_s` (JSON), `create_vs_insert_route` and `bulk_per_s`."""
-    stage.connection.execute(TABLE)
-    forms = requests(stage.now() + timedelta(days=30), stage.account.key, stage.receiver.plain)
+    harness.connection.execute(TABLE)
+    forms = requests(
+        harness.now() + timedelta(days=30), harness.account.key, harness.receiver.plain
+    )
     rates: dict[str, list[float]] = {name: [] for name in (*forms, "insert_route")}
     cpu: dict[str, dict[str, float]] = {}
-    with _insert_route(stage) as port:
-        for n in range(stage.plan.rounds):
+    with _insert_route(harness) as port:
+        for n in range(harness.plan.rounds):
             for name, text in forms.items():
                 tell(f"round {n + 1}: {name}")
-                before = stage.instance.cpu()
-                count, rate = _rate(stage, stage.instance.port, text)
+                before = harness.instance.cpu()
+                count, rate = _rate(harness, harness.instance.port, text)
                 rates[name].append(rate)
-                used = since(before, stage.instance.cpu())
+                used = since(before, harness.instance.cpu())
                 cpu[name] = {kind: round(used[kind] / count * 1e6) for kind in ("web", "postgres")}
-                stage.purge()
+                harness.purge()
             tell(f"round {n + 1}: the route that inserts")
             row = request("POST", "/insert", b"x" * BODY_BYTES)
-            rates["insert_route"].append(_rate(stage, port, row)[1])
-            stage.connection.execute("TRUNCATE yardstick")
-    stage.connection.execute("DROP TABLE yardstick")
+            rates["insert_route"].append(_rate(harness, port, row)[1])
+            harness.connection.execute("TRUNCATE yardstick")
+    harness.connection.execute("DROP TABLE yardstick")
     tell("bulk")
-    bulk = _bulk(stage)
+    bulk = _bulk(harness)
     route = middle(rates["insert_route"])
     return {
         "create_per_s": rounded(middle(rates["json"])),
@@ -104,7 +106,7 @@ def requests(when: datetime, key: str, port: int) -> dict[str, bytes]:
 
 
 def _rate(
-    stage: Stage, port: int, text: bytes, connections: int = _CONNECTIONS
+    harness: BenchHarness, port: int, text: bytes, connections: int = _CONNECTIONS
 ) -> tuple[int, float]:
     """How many answers, and how many a second. Raises Failed where one is not a 201."""
     found = ask(
@@ -113,7 +115,7 @@ def _rate(
             "port": port,
             "requests": [text.decode("latin-1")],
             "connections": connections,
-            "seconds": stage.plan.create_s,
+            "seconds": harness.plan.create_s,
         },
     )
     if set(found["statuses"]) != {"201"}:
@@ -121,51 +123,51 @@ def _rate(
     return found["statuses"]["201"], found["statuses"]["201"] / found["took"]
 
 
-def _bulk(stage: Stage) -> float:
+def _bulk(harness: BenchHarness) -> float:
     """Jobs a second booked in bulk."""
-    count = stage.plan.bulk_documents
+    count = harness.plan.bulk_documents
     text = request(
         "POST",
         "/1/jobs/bulk",
-        json.dumps(_documents(stage, count)).encode(),
-        Authorization=f"Bearer {stage.account.key}",
+        json.dumps(_documents(harness, count)).encode(),
+        Authorization=f"Bearer {harness.account.key}",
         Content_Type="application/json",
     )
-    before = _booked(stage)
-    answers, rate = _rate(stage, stage.instance.port, text, _BULK_CONNECTIONS)
-    booked = _booked(stage) - before
+    before = _booked(harness)
+    answers, rate = _rate(harness, harness.instance.port, text, _BULK_CONNECTIONS)
+    booked = _booked(harness) - before
     if booked < answers * count:
         raise Failed(f"{answers} bulk answers, but {booked} jobs")
     return rounded(rate * count)
 
 
-def _documents(stage: Stage, count: int) -> list[dict[str, Any]]:
-    when = format_utc(stage.now() + timedelta(days=30))
+def _documents(harness: BenchHarness, count: int) -> list[dict[str, Any]]:
+    when = format_utc(harness.now() + timedelta(days=30))
     data = ("wake up " * BODY_BYTES)[:BODY_BYTES]
-    url = f"http://127.0.1.1:{stage.receiver.plain}/wake"
+    url = f"http://127.0.1.1:{harness.receiver.plain}/wake"
     return [
         {"url": f"{url}/{n}", "contentType": "text/plain", "data": data, "when": when}
         for n in range(count)
     ]
 
 
-def _booked(stage: Stage) -> int:
-    return int(stage.value("SELECT count(*) FROM job"))
+def _booked(harness: BenchHarness) -> int:
+    return int(harness.value("SELECT count(*) FROM job"))
 
 
 @contextmanager
-def _insert_route(stage: Stage) -> Iterator[int]:
+def _insert_route(harness: BenchHarness) -> Iterator[int]:
     """The route, served by the command of the Procfile; its port."""
     port = free_port()
     command = procfile(CHECKOUT / "Procfile")["web"]
-    facts = stage.instance.facts()
+    facts = harness.instance.facts()
     program = Program(
         name="insert-route",
         command=("/bin/sh", "-c", f"exec {_ours(command)}"),
-        log=stage.receiver.folder / "insert-route.log",
+        log=harness.receiver.folder / "insert-route.log",
         environment={
-            **stage.instance.environment,
-            "PATH": f"{Path(sys.executable).parent}:{stage.instance.environment['PATH']}",
+            **harness.instance.environment,
+            "PATH": f"{Path(sys.executable).parent}:{harness.instance.environment['PATH']}",
             "HOST": "127.0.0.1",
             "PORT": f"{port}",
             "DATABASE_URL": facts["database_url"],

@@ -10,20 +10,20 @@ from typing import Final
 from bench.bookings import Batch
 from bench.children import Failed
 from bench.figures import lateness, rounded
+from bench.harness import BenchHarness, Findings, Tell
 from bench.phases.steady import check
-from bench.stage import Findings, Stage, Tell
 
 _LAST_DAY: Final = 31
 
 
-def run(stage: Stage, tell: Tell) -> Findings:
+def run(harness: BenchHarness, tell: Tell) -> Findings:
     """Rate and scheduler's cost of claiming and re-arming them, and how late the calls are."""
-    stage.receiver.forget()
-    fired = stage.fire(lambda: _batch(stage), tell)
-    armed = stage.value("SELECT count(*) FROM due WHERE recurring AND next_at > %s", fired.first)
+    harness.receiver.forget()
+    fired = harness.fire(lambda: _batch(harness), tell)
+    armed = harness.value("SELECT count(*) FROM due WHERE recurring AND next_at > %s", fired.first)
     if armed != fired.count:
         raise Failed(f"{armed} of {fired.count} recurring jobs have a next firing")
-    arrivals = stage.receiver.arrivals(fired.count)
+    arrivals = harness.receiver.arrivals(fired.count)
     check(arrivals, fired.count)
     cpu = fired.cpu_us()
     return {
@@ -57,7 +57,7 @@ def expressions(instant: datetime, count: int) -> list[str]:
     return found
 
 
-def _batch(stage: Stage) -> Batch:
-    batch = stage.batch(stage.plan.crons, ahead_s=1.0, port=stage.receiver.timed)
+def _batch(harness: BenchHarness) -> Batch:
+    batch = harness.batch(harness.plan.crons, ahead_s=1.0, port=harness.receiver.timed)
     first = (batch.first + timedelta(seconds=1)).replace(microsecond=0)
     return replace(batch, first=first, expressions=expressions(first, batch.count))

@@ -7,7 +7,7 @@ from typing import Any, Final
 from bench.bookings import BODY_BYTES
 from bench.children import ask
 from bench.figures import middle, rounded, spread
-from bench.stage import Findings, Fired, Stage, Tell
+from bench.harness import BenchHarness, Findings, Fired, Tell
 
 _WARM_UP: Final = 2000
 _AT_ONCE: Final = 64
@@ -15,10 +15,10 @@ _AT_ONCE: Final = 64
 each call costs the more, the more there are."""
 
 
-def run(stage: Stage, tell: Tell) -> Findings:
+def run(harness: BenchHarness, tell: Tell) -> Findings:
     """`drain_per_s`, `drain_vs_bare` and `cpu_us_per_callback`, of the largest size."""
-    sizes = {f"{count}": _in_turn(stage, tell, count) for count in stage.plan.drain}
-    largest = sizes[f"{stage.plan.drain[-1]}"]
+    sizes = {f"{count}": _in_turn(harness, tell, count) for count in harness.plan.drain}
+    largest = sizes[f"{harness.plan.drain[-1]}"]
     return {
         "drain_per_s": largest["per_s"],
         "drain_vs_bare": largest["vs_bare"],
@@ -27,14 +27,14 @@ def run(stage: Stage, tell: Tell) -> Findings:
     }
 
 
-def _in_turn(stage: Stage, tell: Tell, count: int) -> dict[str, Any]:
-    warm_up(stage, tell, count)
+def _in_turn(harness: BenchHarness, tell: Tell, count: int) -> dict[str, Any]:
+    warm_up(harness, tell, count)
     drains: list[Fired] = []
     bare: list[float] = []
-    for n in range(stage.plan.rounds):
+    for n in range(harness.plan.rounds):
         tell(f"round {n + 1}: the bare engine posts {count:,}")
-        bare.append(count / bare_seconds(stage, count))
-        drains.append(drain(stage, tell, count))
+        bare.append(count / bare_seconds(harness, count))
+        drains.append(drain(harness, tell, count))
     per_s = [each.per_s for each in drains]
     by_cost = sorted(drains, key=lambda each: sum(each.cpu.values()))
     return {
@@ -47,20 +47,20 @@ def _in_turn(stage: Stage, tell: Tell, count: int) -> dict[str, Any]:
     }
 
 
-def warm_up(stage: Stage, tell: Tell, count: int) -> None:
+def warm_up(harness: BenchHarness, tell: Tell, count: int) -> None:
     """Have plans made, connections opened and code run once."""
-    drain(stage, lambda _text: tell("warming up"), min(_WARM_UP, count))
+    drain(harness, lambda _text: tell("warming up"), min(_WARM_UP, count))
 
 
-def drain(stage: Stage, tell: Tell, count: int, **how: Any) -> Fired:  # noqa: ANN401 - handed through to Batch
+def drain(harness: BenchHarness, tell: Tell, count: int, **how: Any) -> Fired:  # noqa: ANN401 - handed through to Batch
     """Measure one drain on otherwise empty tables, and empty them afterwards."""
-    fired = stage.fire(lambda: stage.batch(count, **how), tell)
-    stage.purge()
+    fired = harness.fire(lambda: harness.batch(count, **how), tell)
+    harness.purge()
     return fired
 
 
 def bare_seconds(
-    stage: Stage, count: int, *, scheme: str = "http", port: int | None = None
+    harness: BenchHarness, count: int, *, scheme: str = "http", port: int | None = None
 ) -> float:
     """How long the bare engine takes at its best."""
     found = ask(
@@ -69,11 +69,11 @@ def bare_seconds(
             "count": count,
             "warm": min(count, _AT_ONCE),
             "at_once": _AT_ONCE,
-            "secret": stage.account.secret,
+            "secret": harness.account.secret,
             "scheme": scheme,
-            "port": stage.receiver.plain if port is None else port,
+            "port": harness.receiver.plain if port is None else port,
             "size": BODY_BYTES,
-            "authority": f"{stage.receiver.authority}",
+            "authority": f"{harness.receiver.authority}",
         },
     )
     return float(found["seconds"])

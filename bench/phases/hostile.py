@@ -21,6 +21,7 @@ from bench.bookings import Batch
 from bench.children import ask, child, free_port, python
 from bench.client import request
 from bench.figures import lateness, percentile, rounded
+from bench.harness import BenchHarness, Findings, Tell
 from bench.hostile.deed import Deed
 from bench.hostile.deeds import DEEDS
 from bench.hostile.ground import ADDRESSES, Ground, far
@@ -28,7 +29,6 @@ from bench.hostile.table import KEY, NOTHING
 from bench.memory import Memory
 from bench.plan import Plan
 from bench.receiver import Arrival, Receiver, await_listening
-from bench.stage import Findings, Stage, Tell
 from local.client import Client, await_ready
 from local.instance import CHECKOUT
 from local.program import Program
@@ -55,10 +55,10 @@ FROM {table} t, generate_series(1, %(times)s)
 """
 
 
-def run(stage: Stage, tell: Tell) -> Findings:
+def run(harness: BenchHarness, tell: Tell) -> Findings:
     """`hostile`: by deed, how late the calls were, how long bookings took, and what it got."""
-    folder = stage.instance.home.parents[1]
-    return measure(stage.plan, stage.receiver, tell, DEEDS, folder=folder)
+    folder = harness.instance.home.parents[1]
+    return measure(harness.plan, harness.receiver, tell, DEEDS, folder=folder)
 
 
 def measure(
@@ -81,20 +81,22 @@ def measure(
         "bookings_per_s": _BOOKINGS_PER_S,
     }
     tell("starting an instance")
-    with _defended(plan, receiver, folder) as (stage, ground):
-        stage.rest(tell)
+    with _defended(plan, receiver, folder) as (harness, ground):
+        harness.rest(tell)
         for deed in (None, *deeds):
             name = deed.name if deed else NOTHING
 
             def say(text: str, name: str = name) -> None:
                 tell(f"{name}: {text}")
 
-            found[name] = beside(stage, say, ground, deed)
+            found[name] = beside(harness, say, ground, deed)
     return {KEY: {"measured": about, "deeds": found}}
 
 
 @contextmanager
-def _defended(plan: Plan, receiver: Receiver, folder: Path) -> Iterator[tuple[Stage, Ground]]:
+def _defended(
+    plan: Plan, receiver: Receiver, folder: Path
+) -> Iterator[tuple[BenchHarness, Ground]]:
     """An instance of its own, with the limits of a deployment, and a receiver for the attacker."""
     port = free_port()
     program = Program(
@@ -111,7 +113,7 @@ def _defended(plan: Plan, receiver: Receiver, folder: Path) -> Iterator[tuple[St
         alive = {program.name: lambda: process.poll() is None}
         await_listening(ADDRESSES[-1], [port], alive, receiver.folder)
         attacker = under_attack.account("attacker")
-        stage = Stage(
+        harness = BenchHarness(
             plan=plan,
             instance=under_attack,
             receiver=receiver,
@@ -119,7 +121,7 @@ def _defended(plan: Plan, receiver: Receiver, folder: Path) -> Iterator[tuple[St
             connection=connection,
         )
         yield (
-            stage,
+            harness,
             Ground(
                 port=under_attack.port,
                 account=attacker.name,
@@ -130,40 +132,42 @@ def _defended(plan: Plan, receiver: Receiver, folder: Path) -> Iterator[tuple[St
         )
 
 
-def beside(stage: Stage, tell: Tell, ground: Ground, deed: Deed | None) -> dict[str, Any]:
+def beside(harness: BenchHarness, tell: Tell, ground: Ground, deed: Deed | None) -> dict[str, Any]:
     """Measure an account's calls and bookings beside the deed, and the deed's own results."""
     if deed is not None:
         tell("preparing")
-        ground = _prepared(stage, ground, deed)
-    stage.receiver.forget()
-    seconds = stage.plan.hostile_s
-    batch = stage.batch(int(_CALLS_PER_S * seconds), per_s=_CALLS_PER_S, port=stage.receiver.timed)
-    bookings.book(stage.connection, batch, tidy=False)
-    lead = (batch.first - stage.now()).total_seconds()
+        ground = _prepared(harness, ground, deed)
+    harness.receiver.forget()
+    seconds = harness.plan.hostile_s
+    batch = harness.batch(
+        int(_CALLS_PER_S * seconds), per_s=_CALLS_PER_S, port=harness.receiver.timed
+    )
+    bookings.book(harness.connection, batch, tidy=False)
+    lead = (batch.first - harness.now()).total_seconds()
     tell("measuring")
-    with Memory(stage.instance.pids()["web"]) as memory, ThreadPoolExecutor() as threads:
+    with Memory(harness.instance.pids()["web"]) as memory, ThreadPoolExecutor() as threads:
         attacking = None
         if deed is not None:
             attacking = threads.submit(_attack, ground, deed, lead + seconds + _AFTER_S)
-        booking = threads.submit(ask, "bench.paced", _paced(stage, lead))
-        arrivals = stage.receiver.arrivals(
-            batch.count, patience_s=lead + seconds + stage.plan.hostile_patience_s
+        booking = threads.submit(ask, "bench.paced", _paced(harness, lead))
+        arrivals = harness.receiver.arrivals(
+            batch.count, patience_s=lead + seconds + harness.plan.hostile_patience_s
         )
-        waited = stage.now()
+        waited = harness.now()
     noticed = told(batch, arrivals, booking.result(), waited=waited)
     came = {} if attacking is None else attacked(attacking.result())
-    _clear(stage, tell)
+    _clear(harness, tell)
     return {**noticed, **came, "web_growth_mib": memory.growth_mib}
 
 
-def _prepared(stage: Stage, ground: Ground, deed: Deed) -> Ground:
+def _prepared(harness: BenchHarness, ground: Ground, deed: Deed) -> Ground:
     if deed.prepare is not None:
         facts = ask("bench.hostile.attack", {"deed": deed.name, "ground": ground.document()})
         ground = replace(ground, facts=facts)
     if deed.left_in is not None:
-        seconds = stage.plan.hostile_s
+        seconds = harness.plan.hostile_s
         _attack(ground, deed, seconds)
-        age(stage.connection, deed.left_in, seconds)
+        age(harness.connection, deed.left_in, seconds)
     return ground
 
 
@@ -181,23 +185,23 @@ def _attack(ground: Ground, deed: Deed, seconds: float) -> dict[str, Any]:
     return ask("bench.hostile.attack", question)
 
 
-def _paced(stage: Stage, lead: float) -> dict[str, Any]:
+def _paced(harness: BenchHarness, lead: float) -> dict[str, Any]:
     job = b'{"url": "http://127.0.1.1:%d/wake", "when": "%b"}'
     text = request(
         "POST",
         "/1/jobs",
-        job % (stage.receiver.plain, far().encode()),
-        Authorization=f"Bearer {stage.account.key}",
+        job % (harness.receiver.plain, far().encode()),
+        Authorization=f"Bearer {harness.account.key}",
         Content_Type="application/json",
         Connection="close",
     )
     return {
-        "port": stage.instance.port,
+        "port": harness.instance.port,
         "request": text.decode("latin-1"),
         "begin_in": lead,
         "per_s": _BOOKINGS_PER_S,
-        "seconds": stage.plan.hostile_s,
-        "patience_s": stage.plan.hostile_patience_s,
+        "seconds": harness.plan.hostile_s,
+        "patience_s": harness.plan.hostile_patience_s,
     }
 
 
@@ -238,14 +242,14 @@ def attacked(score: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _clear(stage: Stage, tell: Tell) -> None:
+def _clear(harness: BenchHarness, tell: Tell) -> None:
     """Leave nothing of the deed, and return once the instance is idle again."""
     for attempt in range(_TRIES):
         # What is left of the attack may be in the middle of a transaction.
         with suppress(psycopg.errors.DeadlockDetected):
-            stage.purge()
+            harness.purge()
             break
         time.sleep(attempt)
-    client = Client(host="127.0.0.1", port=stage.instance.port)
+    client = Client(host="127.0.0.1", port=harness.instance.port)
     await_ready(client, lambda: True, patience_s=_READY_S)
-    stage.rest(tell)
+    harness.rest(tell)

@@ -10,8 +10,8 @@ from bench import bookings
 from bench.bookings import Batch
 from bench.children import Failed
 from bench.figures import rounded
+from bench.harness import BenchHarness, Findings, Tell
 from bench.memory import Memory
-from bench.stage import Findings, Stage, Tell
 
 _FORMS: Final = ("text/plain", "application/json", "application/xml")
 _UUID: Final = 36
@@ -19,24 +19,26 @@ _PIECE: Final = 1 << 20
 _WAIT_S: Final = 120.0
 
 
-def run(stage: Stage, tell: Tell) -> Findings:
+def run(harness: BenchHarness, tell: Tell) -> Findings:
     """Seconds, rate and memory of a list, in each format."""
-    count = stage.plan.listed
-    far = stage.now().replace(year=stage.now().year + 10)
-    batch = Batch(accounts=[stage.account.id], count=count, first=far, port=stage.receiver.plain)
-    bookings.book(stage.connection, batch, tell)
+    count = harness.plan.listed
+    far = harness.now().replace(year=harness.now().year + 10)
+    batch = Batch(
+        accounts=[harness.account.id], count=count, first=far, port=harness.receiver.plain
+    )
+    bookings.book(harness.connection, batch, tell)
     found = {}
     for form in _FORMS:
         tell(f"listing {count:,} ids as {form}")
-        found[form] = _listed(stage, form, count)
+        found[form] = _listed(harness, form, count)
     return {"details": {"list": {"ids": count, **found}}}
 
 
-def _listed(stage: Stage, form: str, count: int) -> dict[str, Any]:
-    with Memory(stage.instance.pids()["web"]) as memory:
+def _listed(harness: BenchHarness, form: str, count: int) -> dict[str, Any]:
+    with Memory(harness.instance.pids()["web"]) as memory:
         began = time.perf_counter()
-        connection = http.client.HTTPConnection("127.0.0.1", stage.instance.port, timeout=_WAIT_S)
-        headers = {"Authorization": f"Bearer {stage.account.key}", "Accept": form}
+        connection = http.client.HTTPConnection("127.0.0.1", harness.instance.port, timeout=_WAIT_S)
+        headers = {"Authorization": f"Bearer {harness.account.key}", "Accept": form}
         connection.request("GET", "/1/jobs", headers=headers)
         answer = connection.getresponse()
         first = time.perf_counter() - began

@@ -7,32 +7,32 @@ from typing import Final
 from bench.bookings import BODY_BYTES
 from bench.children import Failed, ask
 from bench.figures import rounded
-from bench.stage import Findings, Stage, Tell
+from bench.harness import BenchHarness, Findings, Tell
 
 _KINDS: Final = ("SimpleWorker", "Worker")
 
 
-def run(stage: Stage, tell: Tell) -> Findings:
+def run(harness: BenchHarness, tell: Tell) -> Findings:
     """`naive_drain_per_s`: the faster kind of worker, without the database it would need."""
     found: dict[str, float] = {}
-    count = stage.plan.naive
+    count = harness.plan.naive
     # A database of its own, beside the doorbell's.
-    redis_url = stage.instance.facts()["redis_url"].replace("db=0", "db=1")
+    redis_url = harness.instance.facts()["redis_url"].replace("db=0", "db=1")
     for kind in _KINDS:
         tell(f"rq {kind}: {count} jobs")
-        calls = stage.receiver.count()
+        calls = harness.receiver.count()
         answer = ask(
             "bench.yardsticks.naive",
             {
                 "kind": kind,
                 "count": count,
                 "redis_url": redis_url,
-                "secret": stage.account.secret,
-                "port": stage.receiver.plain,
+                "secret": harness.account.secret,
+                "port": harness.receiver.plain,
                 "size": BODY_BYTES,
             },
         )
-        came = stage.receiver.count() - calls
+        came = harness.receiver.count() - calls
         if came != count:
             raise Failed(f"rq {kind} made {came} calls for {count} jobs")
         found[kind] = rounded(count / answer["seconds"])

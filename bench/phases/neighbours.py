@@ -10,7 +10,7 @@ from bench import bookings
 from bench.bookings import Batch
 from bench.children import Failed
 from bench.figures import lateness
-from bench.stage import Findings, Stage, Tell
+from bench.harness import BenchHarness, Findings, Tell
 
 _MANY: Final = 50
 _RATE: Final = 10
@@ -40,19 +40,21 @@ SELECT count(*) FROM (
 """
 
 
-def run(stage: Stage, tell: Tell) -> Findings:
+def run(harness: BenchHarness, tell: Tell) -> Findings:
     """`neighbour_p99_ms`: the worse of beside one such account, and beside fifty."""
     accounts = [
         row[0]
-        for row in stage.connection.execute(
-            _ACCOUNTS, {"many": _MANY, "account": stage.account.id}
+        for row in harness.connection.execute(
+            _ACCOUNTS, {"many": _MANY, "account": harness.account.id}
         ).fetchall()
     ]
-    plan = stage.plan
+    plan = harness.plan
     one: list[float] = []
     for _ in range(plan.rounds):
-        one += beside(stage, lambda text: tell(f"one: {text}"), accounts[:1], plan.overdue)
-    fifty = beside(stage, lambda text: tell(f"fifty: {text}"), accounts, plan.overdue_each * _MANY)
+        one += beside(harness, lambda text: tell(f"one: {text}"), accounts[:1], plan.overdue)
+    fifty = beside(
+        harness, lambda text: tell(f"fifty: {text}"), accounts, plan.overdue_each * _MANY
+    )
     found: dict[str, Any] = {
         "one": lateness(one).document(),
         "fifty": lateness(fifty).document(),
@@ -63,40 +65,40 @@ def run(stage: Stage, tell: Tell) -> Findings:
     }
 
 
-def beside(stage: Stage, tell: Tell, neighbours: list[int], overdue: int) -> list[float]:
+def beside(harness: BenchHarness, tell: Tell, neighbours: list[int], overdue: int) -> list[float]:
     """The lateness, in seconds, of ten calls a second while the neighbours' backlog lasts."""
-    stage.receiver.forget()
-    before = stage.succeeded()
+    harness.receiver.forget()
+    before = harness.succeeded()
     backlog = Batch(
         accounts=neighbours,
         count=overdue,
-        first=stage.now() - _OVERDUE_FOR,
+        first=harness.now() - _OVERDUE_FOR,
         step=_OVERDUE_FOR / overdue / 2,
-        port=stage.receiver.plain,
+        port=harness.receiver.plain,
     )
     # All at once: none of them is seen before the last is there.
-    with stage.instance.connect() as connection, connection.transaction():
+    with harness.instance.connect() as connection, connection.transaction():
         bookings.book(connection, backlog, tell, tidy=False)
-        mine = _mine(stage)
-        bookings.book(stage.connection, mine, tidy=False)
+        mine = _mine(harness)
+        bookings.book(harness.connection, mine, tidy=False)
         _sleep_until(mine.first - timedelta(seconds=0.5))
-    until = _wait(stage, tell, before + overdue, mine)
-    _await_stragglers(stage, until)
-    found = [each.late for each in stage.receiver.arrivals(0) if each.due <= until]
-    stage.purge()
-    stage.rest(tell)
+    until = _wait(harness, tell, before + overdue, mine)
+    _await_stragglers(harness, until)
+    found = [each.late for each in harness.receiver.arrivals(0) if each.due <= until]
+    harness.purge()
+    harness.rest(tell)
     if not found:
         raise Failed("the neighbours' backlog was gone before a call was due: make it longer")
     return found
 
 
-def _mine(stage: Stage) -> Batch:
+def _mine(harness: BenchHarness) -> Batch:
     return Batch(
-        accounts=[stage.account.id],
-        count=int(stage.plan.neighbour_s * _RATE),
-        first=stage.now() + _AHEAD,
+        accounts=[harness.account.id],
+        count=int(harness.plan.neighbour_s * _RATE),
+        first=harness.now() + _AHEAD,
         step=timedelta(seconds=1 / _RATE),
-        port=stage.receiver.timed,
+        port=harness.receiver.timed,
     )
 
 
@@ -104,11 +106,11 @@ def _sleep_until(instant: datetime) -> None:
     time.sleep(max(0.0, (instant - datetime.now(instant.tzinfo)).total_seconds()))
 
 
-def _wait(stage: Stage, tell: Tell, total: int, mine: Batch) -> datetime:
+def _wait(harness: BenchHarness, tell: Tell, total: int, mine: Batch) -> datetime:
     """When the backlog was gone, or the time for it over."""
     end = mine.first + mine.step * mine.count
-    while (now := stage.now()) < end:
-        left = total - stage.succeeded()
+    while (now := harness.now()) < end:
+        left = total - harness.succeeded()
         if left <= 0:
             return now
         tell(f"{left:,} overdue calls left")
@@ -116,11 +118,11 @@ def _wait(stage: Stage, tell: Tell, total: int, mine: Batch) -> datetime:
     return end
 
 
-def _await_stragglers(stage: Stage, until: datetime) -> None:
+def _await_stragglers(harness: BenchHarness, until: datetime) -> None:
     """Return once every call due by then is settled, so that the latest are not left out."""
     give_up = time.monotonic() + _STRAGGLERS_S
-    while stage.connection.execute(
-        _LEFT, {"account": stage.account.id, "until": until}
+    while harness.connection.execute(
+        _LEFT, {"account": harness.account.id, "until": until}
     ).fetchone() != (0,):
         if time.monotonic() > give_up:
             raise Failed(f"calls were more than {_STRAGGLERS_S:g} s late beside the neighbours")

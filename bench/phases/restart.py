@@ -16,10 +16,10 @@ import psycopg
 
 from bench.children import Failed, child, python
 from bench.figures import lateness
+from bench.harness import MISSED_AIMS, BenchHarness, Findings, Tell
 from bench.instance import Instance
 from bench.phases.steady import WARM_UP_S, after, arrivals_at_rate
 from bench.receiver import Arrival
-from bench.stage import MISSED_AIMS, Findings, Stage, Tell
 from local.client import Client, await_ready
 from local.instance import CHECKOUT
 from local.program import Program
@@ -43,16 +43,16 @@ class Restarted:
     at: datetime
 
 
-def run(stage: Stage, tell: Tell) -> Findings:
+def run(harness: BenchHarness, tell: Tell) -> Findings:
     """`restart`: the latest call meanwhile, and beside the restart of each process.
 
     The aim is missed where a call is later than MAX_LATENESS_MS. Raises Failed where one is missing
     or came twice.
     """
-    plan = stage.plan
-    with second_of_each(stage.instance), ThreadPoolExecutor(1) as restarter:
-        restarting = restarter.submit(restart_all, stage.instance)
-        arrivals, fired = arrivals_at_rate(stage, tell, plan.restart_rate, plan.restart_s)
+    plan = harness.plan
+    with second_of_each(harness.instance), ThreadPoolExecutor(1) as restarter:
+        restarting = restarter.submit(restart_all, harness.instance)
+        arrivals, fired = arrivals_at_rate(harness, tell, plan.restart_rate, plan.restart_s)
         tell("waiting for the last process to be started again")
         restarted = restarting.result()
     warm = fired.first + timedelta(seconds=WARM_UP_S)

@@ -7,23 +7,23 @@ from typing import Final
 
 from app.delivery.request import TIMEOUT
 from bench.figures import Lateness, middle, rounded, spread
+from bench.harness import BenchHarness, Findings, Tell
 from bench.phases.steady import at_rate
-from bench.stage import Findings, Stage, Tell
 
 _ONE_IN: Final = 1000
 
 
-def run(stage: Stage, tell: Tell) -> Findings:
+def run(harness: BenchHarness, tell: Tell) -> Findings:
     """`slow_receivers_p99_ratio`: p99 of the others, with slow receivers against without."""
     without: list[Lateness] = []
     beside: list[Lateness] = []
-    plan = stage.plan
+    plan = harness.plan
     for _ in range(plan.slow_rounds):
-        without.append(at_rate(stage, tell, plan.slow_rate, plan.slow_s)[0])
-        beside.append(at_rate(stage, tell, plan.slow_rate, plan.slow_s, hanging=_ONE_IN)[0])
+        without.append(at_rate(harness, tell, plan.slow_rate, plan.slow_s)[0])
+        beside.append(at_rate(harness, tell, plan.slow_rate, plan.slow_s, hanging=_ONE_IN)[0])
         tell("letting the unanswered calls end")
         time.sleep(TIMEOUT)
-        stage.purge()
+        harness.purge()
     p99_without = [each.p99 for each in without]
     p99_beside = [each.p99 for each in beside]
     return {

@@ -7,20 +7,20 @@ from typing import Any, Final
 
 from bench.children import Failed
 from bench.figures import Lateness, lateness
+from bench.harness import BenchHarness, Findings, Fired, Tell
 from bench.receiver import Arrival
-from bench.stage import Findings, Fired, Stage, Tell
 
 WARM_UP_S: Final = 2.0
 # The receiver's clock is cut to the millisecond, and read before the call is.
 _CLOCK_S: Final = 0.002
 
 
-def run(stage: Stage, tell: Tell) -> Findings:
+def run(harness: BenchHarness, tell: Tell) -> Findings:
     """`lateness_ms`: percentiles by rate."""
     found: dict[str, Any] = {}
     details: dict[str, Any] = {}
-    for rate in stage.plan.steady:
-        late, fired = at_rate(stage, tell, rate, stage.plan.steady_s)
+    for rate in harness.plan.steady:
+        late, fired = at_rate(harness, tell, rate, harness.plan.steady_s)
         found[f"{rate}"] = {
             "p50": late.p50,
             "p99": late.p99,
@@ -32,35 +32,47 @@ def run(stage: Stage, tell: Tell) -> Findings:
 
 
 def at_rate(
-    stage: Stage, tell: Tell, rate: int, seconds: float, *, hanging: int = 0, tls: bool = False
+    harness: BenchHarness,
+    tell: Tell,
+    rate: int,
+    seconds: float,
+    *,
+    hanging: int = 0,
+    tls: bool = False,
 ) -> tuple[Lateness, Fired]:
     """Lateness at so many calls a second; one in `hanging` is never answered, and not counted.
 
     The first two seconds warm up. Raises Failed where a call is missing, came twice or early.
     """
-    arrivals, fired = arrivals_at_rate(stage, tell, rate, seconds, hanging=hanging, tls=tls)
+    arrivals, fired = arrivals_at_rate(harness, tell, rate, seconds, hanging=hanging, tls=tls)
     return lateness(after(arrivals, fired.first + timedelta(seconds=WARM_UP_S))), fired
 
 
 def arrivals_at_rate(
-    stage: Stage, tell: Tell, rate: int, seconds: float, *, hanging: int = 0, tls: bool = False
+    harness: BenchHarness,
+    tell: Tell,
+    rate: int,
+    seconds: float,
+    *,
+    hanging: int = 0,
+    tls: bool = False,
 ) -> tuple[list[Arrival], Fired]:
     """The arrivals of which `at_rate` tells the lateness, those of the warm-up included."""
     count = int(rate * (seconds + WARM_UP_S))
     unanswered = -(-count // hanging) if hanging else 0
-    stage.receiver.forget()
-    how: dict[str, Any] = {"port": stage.receiver.timed}
+    harness.receiver.forget()
+    how: dict[str, Any] = {"port": harness.receiver.timed}
     if tls:
-        how = {"port": stage.receiver.tls, "scheme": "https"}
+        how = {"port": harness.receiver.tls, "scheme": "https"}
     if hanging:
-        how |= {"every": hanging, "other_port": stage.receiver.hanging}
-    fired = stage.fire(
-        lambda: stage.batch(count, per_s=rate, **how),
+        how |= {"every": hanging, "other_port": harness.receiver.hanging}
+    fired = harness.fire(
+        lambda: harness.batch(count, per_s=rate, **how),
         lambda text: tell(f"{rate:,}/s: {text}"),
         answered=count - unanswered if hanging else None,
     )
-    arrivals = stage.receiver.arrivals(count - unanswered)
-    stage.purge()
+    arrivals = harness.receiver.arrivals(count - unanswered)
+    harness.purge()
     check(arrivals, count - unanswered)
     return arrivals, fired
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from bench.figures import rounded
+from bench.harness import BenchHarness, Findings, Tell
 from bench.phases.drain import drain
 from bench.phases.steady import at_rate
-from bench.stage import Findings, Stage, Tell
 
 
-def run(stage: Stage, tell: Tell) -> Findings:
+def run(harness: BenchHarness, tell: Tell) -> Findings:
     """What handshakes cost, all at once, and then lateness and CPU at an even rate."""
-    plan, receiver = stage.plan, stage.receiver
+    plan, receiver = harness.plan, harness.receiver
     first = drain(
-        stage,
+        harness,
         lambda text: tell(f"new connections: {text}"),
         plan.tls,
         scheme="https",
         port=receiver.tls,
     )
-    late, fired = at_rate(stage, tell, plan.slow_rate, plan.slow_s, tls=True)
+    late, fired = at_rate(harness, tell, plan.slow_rate, plan.slow_s, tls=True)
     return {
         "details": {
             "tls": {

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.figures import lateness, middle, percentile, rounded, spread
+from bench.harness import MISSED_AIMS
 from bench.phases import restart
 from bench.receiver import Arrival
-from bench.stage import MISSED_AIMS
 
 values = st.lists(st.floats(min_value=-10, max_value=1e6), min_size=1, max_size=300)
 shares = st.integers(min_value=1, max_value=1000).map(lambda part: part / 1000)

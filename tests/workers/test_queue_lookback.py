@@ -12,26 +12,26 @@ from app.domain.timings.claiming import LOOKBACK, UNBOUNDED_S
 from app.store.connection import ReconnectingConnection
 from app.store.queries import run
 from tests.factories import add_account, book, connect, one
-from tests.workers.test_scheduler import Clock, Stage
+from tests.workers.test_scheduler import Clock, SchedulerHarness
 from workers.queue_lookback import LeftBehindSearch, Lookback
 
 LOOKBACK_S = LOOKBACK.total_seconds()
 
 
 @pytest.fixture
-def stage(database: str) -> Iterator[Stage]:
-    made = Stage(database)
+def harness(database: str) -> Iterator[SchedulerHarness]:
+    made = SchedulerHarness(database)
     yield made
     made.reconnecting.close()
 
 
 @pytest.fixture
-def search(database: str, stage: Stage) -> Iterator[LeftBehindSearch]:
+def search(database: str, harness: SchedulerHarness) -> Iterator[LeftBehindSearch]:
     made = LeftBehindSearch(
         ReconnectingConnection(database, "left_behind"),
-        due=stage.scheduler.due,
-        inflight=stage.scheduler.inflight,
-        clock=stage.clock,
+        due=harness.scheduler.due,
+        inflight=harness.scheduler.inflight,
+        clock=harness.clock,
     )
     yield made
     made.close()
@@ -87,55 +87,58 @@ def test_what_was_left_is_read_until_all_from_there_on_has_been_read() -> None:
 
 
 def test_a_firing_whose_time_had_passed_when_it_was_written_is_claimed_at_once(
-    stage: Stage, connection: psycopg.Connection, account_id: int
+    harness: SchedulerHarness, connection: psycopg.Connection, account_id: int
 ) -> None:
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     overdue = [book(connection, account_id, due_in=-seconds) for seconds in (5, 60, 3600)]
     later = book(connection, account_id, due_in=60)
 
-    assert stage.scheduler.tick().claimed == 3
+    assert harness.scheduler.tick().claimed == 3
 
     connection.execute("UPDATE due SET next_at = now() - interval '1 day'")
-    assert stage.scheduler.tick().claimed == 4
+    assert harness.scheduler.tick().claimed == 4
     # Nothing tells of it any more once it was claimed.
     claimed = "SELECT count(*) FROM due WHERE next_at IS NULL AND enqueued_at IS NULL"
     assert one(connection, claimed) == len([*overdue, later])
 
 
 def test_a_firing_that_waited_for_the_call_before_it_is_claimed_once_it_is_let_go(
-    stage: Stage, connection: psycopg.Connection, account_id: int
+    harness: SchedulerHarness, connection: psycopg.Connection, account_id: int
 ) -> None:
     job_id = book(connection, account_id, due_in=-3600)
     connection.execute("UPDATE due SET serial = true, held_at = next_at, next_at = NULL")
-    assert stage.scheduler.tick().claimed == 0
+    assert harness.scheduler.tick().claimed == 0
 
     run(connection, "unblock", {"job_ids": [job_id]})
 
-    assert stage.scheduler.tick().claimed == 1
+    assert harness.scheduler.tick().claimed == 1
 
 
 def test_what_is_left_behind_is_found_by_the_search(
-    stage: Stage, search: LeftBehindSearch, connection: psycopg.Connection, account_id: int
+    harness: SchedulerHarness,
+    search: LeftBehindSearch,
+    connection: psycopg.Connection,
+    account_id: int,
 ) -> None:
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     hide(connection, book(connection, account_id, due_in=-120))
     run_job = book(connection, account_id, due_in=-1)
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     connection.execute("UPDATE inflight SET look_at = now() - interval '1 minute'")
-    to_notify = len(stage.notifier.all)
+    to_notify = len(harness.notifier.all)
 
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     assert one(connection, "SELECT count(*) FROM inflight") == 1
     assert one(connection, "SELECT job_id FROM inflight") == run_job
 
     search.run_once()
-    tick = stage.scheduler.tick()
+    tick = harness.scheduler.tick()
     assert tick.claimed == 1
-    assert len(stage.notifier.all) == to_notify + 2
+    assert len(harness.notifier.all) == to_notify + 2
 
 
 def test_what_was_locked_all_the_while_is_found_once_it_is_not(
-    stage: Stage,
+    harness: SchedulerHarness,
     search: LeftBehindSearch,
     connection: psycopg.Connection,
     database: str,
@@ -144,30 +147,33 @@ def test_what_was_locked_all_the_while_is_found_once_it_is_not(
     hide(connection, book(connection, account_id, due_in=-120))
     with connect(database) as holder, holder.transaction():
         holder.execute("SELECT FROM due FOR UPDATE")
-        assert stage.scheduler.tick().claimed == 0
+        assert harness.scheduler.tick().claimed == 0
         search.run_once()
-        assert stage.scheduler.tick().claimed == 0
-    assert stage.scheduler.tick().claimed == 0
+        assert harness.scheduler.tick().claimed == 0
+    assert harness.scheduler.tick().claimed == 0
 
     search.run_once()
-    assert stage.scheduler.tick().claimed == 1
+    assert harness.scheduler.tick().claimed == 1
 
 
 def test_what_is_ahead_or_was_written_a_moment_ago_is_not_left_behind(
-    stage: Stage, search: LeftBehindSearch, connection: psycopg.Connection, account_id: int
+    harness: SchedulerHarness,
+    search: LeftBehindSearch,
+    connection: psycopg.Connection,
+    account_id: int,
 ) -> None:
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     book(connection, account_id, due_in=60)
     book(connection, account_id, due_in=-3600)
 
     search.run_once()
 
-    assert stage.scheduler.due.seconds() == LOOKBACK_S
-    assert stage.scheduler.inflight.seconds() == LOOKBACK_S
+    assert harness.scheduler.due.seconds() == LOOKBACK_S
+    assert harness.scheduler.inflight.seconds() == LOOKBACK_S
 
 
 def test_while_the_database_is_slow_it_is_searched_rarely_but_searched(
-    search: LeftBehindSearch, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    search: LeftBehindSearch, harness: SchedulerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search.run_once()
     assert search.interval == 1.0
@@ -175,7 +181,7 @@ def test_while_the_database_is_slow_it_is_searched_rarely_but_searched(
     found = search._database.use
 
     def slow() -> object:
-        stage.clock.now += 0.2
+        harness.clock.now += 0.2
         return found()
 
     monkeypatch.setattr(search._database, "use", slow)
@@ -192,7 +198,7 @@ def test_while_the_database_is_slow_it_is_searched_rarely_but_searched(
 
 
 def test_the_backlog_of_a_suspended_account_does_not_hide_what_is_behind_it(
-    stage: Stage,
+    harness: SchedulerHarness,
     connection: psycopg.Connection,
     account_id: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -204,4 +210,4 @@ def test_the_backlog_of_a_suspended_account_does_not_hide_what_is_behind_it(
     connection.execute("UPDATE account SET suspended_at = now()")
     hide(connection, book(connection, add_account(connection, "other"), due_in=-120))
 
-    assert [stage.scheduler.tick().claimed for _ in range(4)] == [0, 0, 1, 0]
+    assert [harness.scheduler.tick().claimed for _ in range(4)] == [0, 0, 1, 0]

@@ -19,7 +19,7 @@ from workers.scheduler import Scheduler
 
 
 class Notifier:
-    """Keeps what it was asked to ring for."""
+    """Keeps the tickets of which it was to notify workers."""
 
     def __init__(self) -> None:
         self.notified: dict[str, list[Ticket]] = {ON_TIME: [], OVERDUE: [], SUSPECT: []}
@@ -49,7 +49,9 @@ class Leaping:
         return self._clock.now
 
 
-class Stage:
+class SchedulerHarness:
+    """A scheduler whose clock and notifier are the test's."""
+
     def __init__(self, database: str) -> None:
         self.notifier = Notifier()
         self.clock = Clock()
@@ -58,8 +60,8 @@ class Stage:
 
 
 @pytest.fixture
-def stage(database: str) -> Iterator[Stage]:
-    made = Stage(database)
+def harness(database: str) -> Iterator[SchedulerHarness]:
+    made = SchedulerHarness(database)
     yield made
     made.reconnecting.close()
 
@@ -70,111 +72,113 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
         yield opened
 
 
-def test_a_tick_claims_and_rings(stage: Stage, connection: psycopg.Connection) -> None:
+def test_a_tick_claims_and_notifies(
+    harness: SchedulerHarness, connection: psycopg.Connection
+) -> None:
     account = add_account(connection)
     book(connection, account, due_in=0.2)
     book(connection, account, due_in=-60)
 
-    tick = stage.scheduler.tick()
+    tick = harness.scheduler.tick()
 
     assert (tick.claimed, tick.busy) == (2, False)
-    assert [len(stage.notifier.notified[name]) for name in (ON_TIME, OVERDUE)] == [1, 1]
+    assert [len(harness.notifier.notified[name]) for name in (ON_TIME, OVERDUE)] == [1, 1]
     assert one(connection, "SELECT process FROM heartbeat") == "scheduler"
 
 
 def test_two_schedulers_ring_for_each_run_once(
-    stage: Stage, connection: psycopg.Connection, database: str
+    harness: SchedulerHarness, connection: psycopg.Connection, database: str
 ) -> None:
     account = add_account(connection)
     for _ in range(20):
         book(connection, account, due_in=-1)
-    beside = Stage(database)
+    beside = SchedulerHarness(database)
 
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     beside.scheduler.tick()
 
-    to_notify = stage.notifier.all + beside.notifier.all
+    to_notify = harness.notifier.all + beside.notifier.all
     assert len(to_notify) == len(set(to_notify)) == 20
     beside.reconnecting.close()
 
 
 def test_the_queue_of_overdue_runs_keeps_its_budget_and_neighbours_get_through(
-    stage: Stage, connection: psycopg.Connection
+    harness: SchedulerHarness, connection: psycopg.Connection
 ) -> None:
     hog, neighbour = add_account(connection, "hog"), add_account(connection, "neighbour")
     book_overdue(connection, hog, CLAIM_BUDGET + 500)
 
-    assert stage.scheduler.tick().busy is True
+    assert harness.scheduler.tick().busy is True
     book(connection, neighbour, due_in=-0.1)
-    stage.scheduler.tick()
+    harness.scheduler.tick()
 
-    assert len(stage.notifier.notified[OVERDUE]) == CLAIM_BUDGET
-    assert len(stage.notifier.notified[ON_TIME]) == 1
+    assert len(harness.notifier.notified[OVERDUE]) == CLAIM_BUDGET
+    assert len(harness.notifier.notified[ON_TIME]) == 1
 
-    take(connection, stage.notifier.notified[OVERDUE])
-    stage.scheduler.tick()
-    assert len(stage.notifier.notified[OVERDUE]) == CLAIM_BUDGET + 500
+    take(connection, harness.notifier.notified[OVERDUE])
+    harness.scheduler.tick()
+    assert len(harness.notifier.notified[OVERDUE]) == CLAIM_BUDGET + 500
 
 
 def test_leases_count_only_after_a_whole_lease_of_answers(
-    stage: Stage, connection: psycopg.Connection
+    harness: SchedulerHarness, connection: psycopg.Connection
 ) -> None:
     book(connection, add_account(connection), due_in=-1)
-    stage.scheduler.tick()
-    take(connection, stage.notifier.all)
+    harness.scheduler.tick()
+    take(connection, harness.notifier.all)
     connection.execute(
         "UPDATE inflight SET lease_until = clock_timestamp() - interval '1 hour',"
         " look_at = clock_timestamp()"
     )
 
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     assert one(connection, "SELECT state FROM inflight") == "taken"
 
-    stage.clock.now = LEASE.total_seconds() + 0.1
+    harness.clock.now = LEASE.total_seconds() + 0.1
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     assert one(connection, "SELECT state FROM inflight") == "claimed"
     assert one(connection, "SELECT reclaims FROM inflight") == 1
 
 
 def test_after_the_database_was_away_leases_start_to_count_anew(
-    stage: Stage, connection: psycopg.Connection
+    harness: SchedulerHarness, connection: psycopg.Connection
 ) -> None:
     book(connection, add_account(connection), due_in=-1)
-    stage.scheduler.tick()
-    take(connection, stage.notifier.all)
-    stage.clock.now = 60.0
+    harness.scheduler.tick()
+    take(connection, harness.notifier.all)
+    harness.clock.now = 60.0
     connection.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE application_name = 'wakecall scheduler'"
     )
     with pytest.raises(psycopg.OperationalError):
-        stage.scheduler.tick()
+        harness.scheduler.tick()
     connection.execute(
         "UPDATE inflight SET lease_until = clock_timestamp() - interval '1 hour',"
         " look_at = clock_timestamp()"
     )
 
-    stage.scheduler.tick()
+    harness.scheduler.tick()
 
     assert one(connection, "SELECT state FROM inflight") == "taken"
 
 
 def test_a_claim_that_took_long_puts_off_the_judging_of_leases(
-    stage: Stage, connection: psycopg.Connection
+    harness: SchedulerHarness, connection: psycopg.Connection
 ) -> None:
     account = add_account(connection)
     book(connection, account, due_in=-1)
-    stage.scheduler.tick()
-    take(connection, stage.notifier.all)
+    harness.scheduler.tick()
+    take(connection, harness.notifier.all)
     connection.execute(
         "UPDATE inflight SET lease_until = clock_timestamp() - interval '1 hour',"
         " look_at = clock_timestamp()"
     )
 
     # A clock that leaps whenever it is read: each statement seems to have taken seven seconds.
-    slow = Scheduler(stage.reconnecting, stage.notifier, "slow", clock=Leaping(stage.clock))
-    stage.clock.now += LEASE.total_seconds() + 0.1
+    slow = Scheduler(harness.reconnecting, harness.notifier, "slow", clock=Leaping(harness.clock))
+    harness.clock.now += LEASE.total_seconds() + 0.1
     book(connection, account, due_in=-1)
 
     assert slow.tick().claimed == 1
@@ -184,97 +188,97 @@ def test_a_claim_that_took_long_puts_off_the_judging_of_leases(
 
 
 def test_what_was_reclaimed_twice_is_rung_for_apart(
-    stage: Stage, connection: psycopg.Connection
+    harness: SchedulerHarness, connection: psycopg.Connection
 ) -> None:
     book(connection, add_account(connection), due_in=-1)
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     connection.execute(
         "UPDATE inflight SET reclaims = 1, state = 'taken', look_at = clock_timestamp(),"
         " lease_until = clock_timestamp() - interval '1 s'"
     )
-    stage.clock.now = 60.0
+    harness.clock.now = 60.0
 
-    stage.scheduler.tick()
+    harness.scheduler.tick()
 
-    assert len(stage.notifier.notified[SUSPECT]) == 1
+    assert len(harness.notifier.notified[SUSPECT]) == 1
 
 
 def test_a_run_that_cannot_be_settled_is_put_off_and_stops_nobody(
-    stage: Stage, connection: psycopg.Connection
+    harness: SchedulerHarness, connection: psycopg.Connection
 ) -> None:
     account = add_account(connection)
     book(connection, account, due_in=-1)
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     cancel(connection)
     connection.execute("ALTER TABLE run ADD CONSTRAINT never CHECK (state <> 'cancelled')")
     book(connection, account, due_in=-1)
     try:
-        assert stage.scheduler.tick().claimed == 1
+        assert harness.scheduler.tick().claimed == 1
         assert one(connection, "SELECT count(*) FROM inflight WHERE look_at < now()") == 0
     finally:
         connection.execute("ALTER TABLE run DROP CONSTRAINT never")
 
 
 def test_while_a_job_is_locked_its_end_waits_and_nobody_else(
-    stage: Stage, connection: psycopg.Connection, database: str
+    harness: SchedulerHarness, connection: psycopg.Connection, database: str
 ) -> None:
     account = add_account(connection)
     job_id = book(connection, account, due_in=-1)
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     cancel(connection)
     with connect(database) as other, other.transaction():
         other.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (job_id,))
         for _ in range(3):
             book(connection, account, due_in=-1)
             began = time.monotonic()
-            assert stage.scheduler.tick().claimed == 1
+            assert harness.scheduler.tick().claimed == 1
             # It would have waited for as long as the row is locked.
             assert time.monotonic() - began < 2
         assert one(connection, "SELECT count(*) FROM run") == 0
         assert one(connection, "SELECT count(*) FROM inflight WHERE look_at <= now()") == 0
 
     connection.execute("UPDATE inflight SET look_at = now() WHERE cancelled_at IS NOT NULL")
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     assert one(connection, "SELECT state FROM run") == "cancelled"
 
 
 def test_bells_are_rung_before_what_has_ended_is_settled(
-    stage: Stage, connection: psycopg.Connection
+    harness: SchedulerHarness, connection: psycopg.Connection
 ) -> None:
     account = add_account(connection)
     book(connection, account, due_in=-1)
     book(connection, account, due_in=-1)
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     cancel(connection, "WHERE id = (SELECT min(id::text)::uuid FROM inflight)")
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
     book(connection, account, due_in=-1)
     settled: list[int] = []
-    notify = stage.notifier.notify
+    notify = harness.notifier.notify
 
     def notify_and_check(name: str, tickets: Sequence[Ticket]) -> None:
         settled.append(one(connection, "SELECT count(*) FROM run"))
         notify(name, tickets)
 
-    stage.notifier.notify = notify_and_check  # type: ignore[method-assign] # the test listens
+    harness.notifier.notify = notify_and_check  # type: ignore[method-assign] # the test listens
 
-    stage.scheduler.tick()
+    harness.scheduler.tick()
 
     assert settled == [0, 0]
     assert one(connection, "SELECT count(*) FROM run") == 1
 
 
 def test_an_end_that_takes_too_long_is_put_off(
-    stage: Stage, connection: psycopg.Connection
+    harness: SchedulerHarness, connection: psycopg.Connection
 ) -> None:
     account = add_account(connection)
     book(connection, account, due_in=-1)
-    stage.scheduler.tick()
+    harness.scheduler.tick()
     cancel(connection, reason="slow")
     with slow_ends(connection):
         book(connection, account, due_in=-1)
-        assert stage.scheduler.tick().claimed == 1
+        assert harness.scheduler.tick().claimed == 1
 
-        assert len(stage.notifier.all) == 2
+        assert len(harness.notifier.all) == 2
         assert one(connection, "SELECT count(*) FROM inflight WHERE look_at < now()") == 0
         assert one(connection, "SELECT count(*) FROM run") == 0
 

@@ -1,4 +1,4 @@
-"""Stage: what every phase works with, and what all of them do alike."""
+"""Harness: the instance, receiver and account that every phase measures, and steps they share."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ class Fired:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Stage:
-    """The instance, the receiver, an account, and how much to measure."""
+class BenchHarness:
+    """The instance, its receiver and account, and how much to measure."""
 
     plan: Plan
     instance: Instance
@@ -119,7 +119,7 @@ class Stage:
         bookings.purge(self.connection)
 
     def batch(self, count: int, *, per_s: float = 0.0, ahead_s: float = 0.0, **how: Any) -> Batch:  # noqa: ANN401 - handed through to Batch
-        """Jobs of this stage's account: at one instant, or `per_s` a second from then on.
+        """Jobs of the account: at one instant, or `per_s` a second from then on.
 
         The first is due once all can be booked, and `ahead_s` later.
         """

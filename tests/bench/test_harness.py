@@ -14,10 +14,10 @@ from app.store import tables
 from bench import bookings
 from bench.bookings import Batch
 from bench.children import Failed
+from bench.harness import BenchHarness
 from bench.phases.crons import expressions
 from bench.plan import QUICK
 from bench.receiver import ADDRESSES
-from bench.stage import Stage
 from tests.factories import add_account, connect, one
 
 FIRST = datetime(2030, 1, 1, tzinfo=UTC)
@@ -61,10 +61,10 @@ def settle(connection: psycopg.Connection, *, late: float = 0.5) -> None:
 
 def checked(connection: psycopg.Connection, booked: Batch) -> float:
     nothing = cast("Any", None)
-    stage = Stage(
+    harness = BenchHarness(
         plan=QUICK, instance=nothing, receiver=nothing, account=nothing, connection=connection
     )
-    return stage._checked(booked, booked.count)
+    return harness._checked(booked, booked.count)
 
 
 def test_jobs_are_booked_as_the_product_books_them(
