@@ -19,17 +19,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from app.store.pooling import LIMITS
 from local import owner
 from local.program import Program
 from tests.api.server import until
+from tests.factories import connect, one
 from tests.ports import free_port
 from tests.servers import Server
 
 ROOT = Path(__file__).parent.parent
 FETCHED = ROOT / ".venv" / "pgbouncer"
 PROGRAM = "usr/sbin/pgbouncer"
+IGNORED = "options,extra_float_digits"
+"""What PgBouncer is to ignore of what sessions ask for when they are opened."""
+
 LEFT_OUT = "PgBouncer is missing: left out. As root, `.venv/bin/python -m tests.pgbouncer` gets it"
 
 
@@ -75,6 +81,19 @@ class Pooler(NamedTuple):
         port = int(str(conninfo_to_dict(self.url)["port"]))
         until(lambda: not self.server.alive() or _listens(port))
         assert self.server.alive(), self.server.words()
+
+
+def set_up_role(database: str) -> None:
+    """Give the role in this database what docs/operations.md says that PgBouncer needs."""
+    with connect(database) as owner:
+        name = sql.Identifier(one(owner, "SELECT current_database()"))
+        for setting in (*LIMITS, "timezone"):
+            value = "UTC" if setting == "timezone" else "15s"
+            owner.execute(
+                sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} SET {} = {}").format(
+                    name, sql.Identifier(setting), sql.Literal(value)
+                )
+            )
 
 
 @contextmanager

@@ -10,12 +10,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from psycopg import sql
 
 from app.store import sessions
 from app.store.claims import claim
 from app.store.connection import ReconnectingConnection
-from app.store.pooling import LIMITS, PoolerUnfit
+from app.store.pooling import PoolerUnfit
 from app.store.sessions import SessionOptions, open_session
 from local.instance import CHECKOUT
 from tests import pgbouncer
@@ -26,7 +25,6 @@ from tests.servers import place
 pytestmark = pytest.mark.skipif(pgbouncer.find() is None, reason=pgbouncer.LEFT_OUT)
 
 JOB = {"url": "http://127.0.0.1/", "when": "2099-05-11T15:30:00Z"}
-IGNORED = "options,extra_float_digits"
 
 Pooling = Callable[..., AbstractContextManager[str]]
 OPTIONS = SessionOptions(settings={"timezone": "UTC", "statement_timeout": 10_000})
@@ -44,19 +42,11 @@ def folder() -> Iterator[Path]:
 @pytest.fixture
 def role_settings(database: str) -> None:
     """What docs/operations.md tells to give the role."""
-    with connect(database) as owner:
-        name = sql.Identifier(one(owner, "SELECT current_database()"))
-        for setting in (*LIMITS, "timezone"):
-            value = "UTC" if setting == "timezone" else "15s"
-            owner.execute(
-                sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} SET {} = {}").format(
-                    name, sql.Identifier(setting), sql.Literal(value)
-                )
-            )
+    pgbouncer.set_up_role(database)
 
 
 def pooled(url: str, folder: Path) -> AbstractContextManager[str]:
-    return pgbouncer.pooling(url, folder, ignore_startup_parameters=IGNORED)
+    return pgbouncer.pooling(url, folder, ignore_startup_parameters=pgbouncer.IGNORED)
 
 
 @pytest.mark.usefixtures("role_settings")
