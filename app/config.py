@@ -54,6 +54,8 @@ class Settings:
     admin_port: int | None
     refused_keys: int | None
     path_prefix: str
+    grpc_port: int
+    grpc_certificate: tuple[Path, Path] | None
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -98,6 +100,10 @@ def load(environ: Mapping[str, str]) -> Settings:
         admin_port=number(environ, "WAKECALL_ADMIN_PORT", default=0, least=1, most=65535) or None,
         refused_keys=_refused_keys(environ.get("WAKECALL_REFUSED_KEYS", "")),
         path_prefix=_path_prefix(environ.get("WAKECALL_PATH_PREFIX", "").strip()),
+        grpc_port=number(environ, "WAKECALL_GRPC_PORT", default=50001, least=1, most=65535),
+        grpc_certificate=_certificate(
+            environ.get("WAKECALL_GRPC_CERTIFICATE"), environ.get("WAKECALL_GRPC_KEY")
+        ),
     )
 
 
@@ -140,6 +146,15 @@ def _folder(text: str | None) -> Path | None:
     if not os.access(text, os.W_OK | os.X_OK) or not Path(text).is_dir():
         raise Misconfigured(f"WAKECALL_TMP must be a directory that is writable, not {text!r}.")
     return Path(text).absolute()
+
+
+def _certificate(chain: str | None, key: str | None) -> tuple[Path, Path] | None:
+    """The files of a certificate and its key; None without either. Raises Misconfigured."""
+    if not chain and not key:
+        return None
+    if not chain or not key:
+        raise Misconfigured("Set both WAKECALL_GRPC_CERTIFICATE and WAKECALL_GRPC_KEY, or neither.")
+    return Path(chain), Path(key)
 
 
 def _cores() -> int:

@@ -45,7 +45,8 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 NOT_OURS = {"PATH"}
 OFFERED: tuple[click.Command, ...] = (
     *(commands.account, commands.key, commands.secret),
-    *(dapr_commands.dapr_app, dapr_commands.run_sidecar, fusion_commands.fusion_runner),
+    *(dapr_commands.dapr_app, dapr_commands.run_sidecar, dapr_commands.run_grpc),
+    fusion_commands.fusion_runner,
 )
 DATABASE = {"DATABASE_URL": "postgresql://nowhere/x"}
 

@@ -99,6 +99,10 @@ class AsgiApp:
             answer = await self._onward(passed_on[0])
         await self._downloads.send(answer, sender.lane, send)
 
+    def lane(self, scope: Message) -> Hashable:
+        """Return the lane in which a request would wait: its account's, or None if not known."""
+        return self._senders.identify(wsgi_bridge.build_environ(scope)).lane
+
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         self._begin()

@@ -31,6 +31,8 @@ class ApiDialect:
     """The paths (a full match) whose POST may have a long body."""
     lists: re.Pattern[str] | None = None
     """The paths (a full match) whose GET answers with a list, which may be long."""
+    posted_lists: re.Pattern[str] | None = None
+    """The paths (a full match) whose POST answers with a list, or changes many jobs."""
     key_header: str | None = None
     """The dialect's own header for an API key, besides those of all dialects."""
     app_header: str | None = None
@@ -72,9 +74,9 @@ def takes_long_body(path: str) -> bool:
 
 def is_list(method: str, path: str) -> bool:
     """Whether a request asks for a list, which may be long."""
-    return method in {"GET", "HEAD"} and any(
-        each.lists is not None and each.lists.fullmatch(path) for each in _REGISTERED.values()
-    )
+    is_read = method in {"GET", "HEAD"}
+    patterns = (each.lists if is_read else each.posted_lists for each in _REGISTERED.values())
+    return any(each is not None and each.fullmatch(path) for each in patterns)
 
 
 def key_headers() -> tuple[str, ...]:

@@ -221,7 +221,7 @@ def test_a_wrong_setting_is_told_in_one_line_not_a_traceback(environ: dict[str, 
         ("secret", "reseal"),
         ("dapr-app", "list", "demo"),
         ("fusion-runner", "list", "demo"),
-        ("dapr-sidecar", "--app-id", "shop", "--app-port", "6200"),
+        ("dapr-sidecar", "--app-id", "shop", "--app-port", "6200", "--no-dapr-grpc"),
     ],
     ids=" ".join,
 )

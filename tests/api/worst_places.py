@@ -94,8 +94,14 @@ PLACES: dict[str, Place] = {
             repeated("/", "/v1.0"),
             repeated("a", "/v1.0"),
             repeated("/jobs", "/v1.0"),
+            repeated("Alpha1", "/dapr.proto.runtime.v1.Dapr/ScheduleJob"),
         ),
         patterns=("api.native.dialect.LONG_PATHS", "api.dapr.dialect.LONG_PATHS"),
+    ),
+    "whether an RPC is about many jobs": Place(
+        read=lambda path: dialects.is_list("POST", path),
+        worst=(repeated("Alpha1", "/dapr.proto.runtime.v1.Dapr/ListJobs"),),
+        patterns=("api.dapr.dialect.LIST_RPCS",),
     ),
     "an address that is too long": Place(
         read=dialects.address_remedy,

@@ -11,6 +11,7 @@ from flask import request
 
 from app.api import auth
 from app.api.dapr.failures import malformed, no_route
+from app.api.dapr.rpc.requests import GRPC
 from app.api.wsgi_bridge import MAX_TARGET
 
 if TYPE_CHECKING:
@@ -39,9 +40,15 @@ class Cleaned:
         if is_dapr_path(environ["PATH_INFO"]):
             path = _clean(_raw(environ))[:MAX_TARGET]
             environ["PATH_INFO"] = unquote_to_bytes(path).decode("latin-1")
-            if _ENVIRON_TOKEN in environ:
-                environ[auth.TOKEN] = environ[_ENVIRON_TOKEN]
+            _use_token(environ)
+        elif environ["wsgi.url_scheme"] == GRPC:
+            _use_token(environ)
         return self._app(environ, start_response)
+
+
+def _use_token(environ: WSGIEnvironment) -> None:
+    if _ENVIRON_TOKEN in environ:
+        environ[auth.TOKEN] = environ[_ENVIRON_TOKEN]
 
 
 def is_dapr_path(path: str) -> bool:

@@ -41,6 +41,7 @@ def make_booking(
         trigger=times.trigger,
         content_type=_CONTENT_TYPE,
         data=document.data,
+        type_url=document.type_url,
         name=name,
         call_options=CallOptions(timeout=MAX_TIMEOUT, retry=_retry(document.policy)),
         misfire=Misfire(policy=MisfirePolicy.ALL),

@@ -23,6 +23,7 @@ def install(app: Flask) -> None:
     """Offer the commands as `flask --app wsgi …`."""
     app.cli.add_command(dapr_app)
     app.cli.add_command(run_sidecar)
+    app.cli.add_command(run_grpc)
 
 
 @dapr_app.command("add")
@@ -77,6 +78,14 @@ def remove_app(account_name: str, app_id: str) -> None:
     help="Where the sidecar listens, on loopback only.",
 )
 @click.option(
+    "--dapr-grpc-port",
+    default=50001,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Where the sidecar answers gRPC, on loopback only; 0 for nowhere.",
+)
+@click.option("--no-dapr-grpc", is_flag=True, help="The same as --dapr-grpc-port 0.")
+@click.option(
     "--account",
     "account_name",
     metavar="ACCOUNT",
@@ -84,7 +93,14 @@ def remove_app(account_name: str, app_id: str) -> None:
 )
 @with_appcontext
 @report_errors
-def run_sidecar(app_id: str, app_port: int, dapr_http_port: int, account_name: str | None) -> None:
+def run_sidecar(
+    app_id: str,
+    app_port: int,
+    dapr_http_port: int,
+    dapr_grpc_port: int,
+    no_dapr_grpc: bool,  # noqa: FBT001 - as click gives it
+    account_name: str | None,
+) -> None:
     """Serve the Dapr Jobs API to one app on this machine, as a Dapr sidecar does."""
     from app.api.dapr import sidecar  # noqa: PLC0415 - brings a server, which nobody else needs
 
@@ -94,4 +110,24 @@ def run_sidecar(app_id: str, app_port: int, dapr_http_port: int, account_name: s
         f"Sidecar of {app_id} (account {owner.name}, called at {url}) "
         f"listens on http://localhost:{dapr_http_port}"
     )
-    sidecar.serve(Bound(account=owner.name, app=app_id), dapr_http_port, lambda: click.echo(line))
+    grpc_port = None if no_dapr_grpc else dapr_grpc_port or None
+    if grpc_port is not None:
+        line += f", and for gRPC on localhost:{grpc_port}"
+    sidecar.serve(
+        Bound(account=owner.name, app=app_id),
+        dapr_http_port,
+        lambda: click.echo(line),
+        grpc_port=grpc_port,
+    )
+
+
+@click.command("dapr-grpc")
+@click.option("--host", metavar="ADDRESS", help="Where to listen; left out, HOST.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Left out, WAKECALL_GRPC_PORT.")
+@with_appcontext
+@report_errors
+def run_grpc(host: str | None, port: int | None) -> None:
+    """Serve the Dapr Jobs API over gRPC, as web does over HTTP."""
+    from app.api.dapr.rpc import process  # noqa: PLC0415 - brings a server, as above
+
+    process.serve(host, port)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from app.api.dapr.protojson import Written
 from app.domain.dapr import duration
 from app.domain.dapr.refusal import Refusal
 from app.errors import InvalidMember, MalformedDocument
+from app.protos import json_values
 
 _FIELDS: Final = {
     "name": "name",
@@ -34,7 +36,7 @@ _CONSTANT: Final = {
     "maxRetries": "max_retries",
     "max_retries": "max_retries",
 }
-_VALUE: Final = b"type.googleapis.com/google.protobuf.Value"
+_VALUE: Final = json_values.TYPE_URL
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +65,9 @@ class JobDocument:
     repeats: int | None = None
     overwrite: bool = False
     data: bytes | None = None
-    """JSON text, byte for byte."""
+    """JSON text, byte for byte; with a `type_url` any bytes."""
+    type_url: str | None = None
+    """Of a job that was sent over gRPC, where it has data; empty for none."""
     policy: Policy = DEFAULT_POLICY
 
 
@@ -104,16 +108,51 @@ def to_written(document: JobDocument) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def write(name: str, written: Mapping[str, Any], data: bytes | None) -> bytes:
+def of_written(written: Mapping[str, Any]) -> Policy:
+    """The failure policy in what is stored of a job."""
+    policy = written["failurePolicy"]
+    if "drop" in policy:
+        return Policy(drop=True)
+    constant = policy["constant"]
+    return Policy(interval=constant.get("interval"), max_retries=constant.get("maxRetries"))
+
+
+def write(
+    name: str, written: Mapping[str, Any], data: bytes | None, type_url: str | None = None
+) -> bytes:
     """The document that GET answers, with the spaces that protojson writes."""
     texts = {"name": orjson.dumps(name)}
     for member in ("schedule", "repeats", "dueTime", "ttl"):
         if member in written:
             texts[member] = orjson.dumps(written[member])
     if data is not None:
-        texts["data"] = b'{"@type":"%b", "value":%b}' % (_VALUE, data)
+        texts["data"] = _data(data, type_url)
     texts["failurePolicy"] = _spaced(written["failurePolicy"])
     return _object(texts)
+
+
+def _data(data: bytes, type_url: str | None) -> bytes:
+    """The data of a job; of one that was booked over gRPC in a form that can be read.
+
+    JSON is shown as it is, and other bytes in Base64, as the member `base64`.
+    """
+    if type_url is None:
+        return b'{"@type":"%b", "value":%b}' % (_VALUE.encode(), data)
+    texts = {"@type": orjson.dumps(type_url)} if type_url else {}
+    if type_url == _VALUE:
+        with suppress(ValueError):
+            return _object({**texts, "value": json_values.decode(data) or b"null"})
+    if data:
+        texts |= {"value": data} if _is_json(data) else {"base64": b'"%b"' % b64encode(data)}
+    return _object(texts)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def parse_repeats(value: object) -> int:

@@ -122,6 +122,12 @@ def remember_app(app_id: str) -> None:
     setattr(g, _APP, app_id)
 
 
+def current_app_id() -> str:
+    """The app of the request, as far as it is known."""
+    found: str = g.get(_APP, "")
+    return found
+
+
 def render(error: errors.WakecallError) -> Response:
     """The answer to an error: as Dapr answers it or, where Dapr has no such error, in its form."""
     if isinstance(error, errors.Unauthenticated):
@@ -142,10 +148,11 @@ def render(error: errors.WakecallError) -> Response:
         status=problems.kind_of(error).status,
         code=f"ERR_{error.code.upper().replace('-', '_')}",
     )
-    return _answer(failure, _in_words(error), problems.headers_of(error))
+    return _answer(failure, in_words(error), problems.headers_of(error))
 
 
-def _in_words(error: errors.WakecallError) -> str:
+def in_words(error: errors.WakecallError) -> str:
+    """The text of an error: what is wrong, and the remedy."""
     if not isinstance(error, errors.Refused):
         return error.message
     member = f"{error.member}: " if error.member else ""
@@ -160,7 +167,7 @@ def write(error: DaprError) -> bytes:
 def _answer(failure: Failure, message: str, headers: Mapping[str, str]) -> Response:
     members: dict[str, object] = {"errorCode": failure.code, "message": printable(message)}
     if failure.details:
-        known = {"appID": g.get(_APP, ""), "namespace": NAMESPACE}
+        known = {"appID": current_app_id(), "namespace": NAMESPACE}
         members["details"] = [
             {
                 "@type": _TYPE,

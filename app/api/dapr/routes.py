@@ -13,6 +13,7 @@ from app.api import admission, bodies, browsers, previews, problems, scopes
 from app.api.auth import BOUND
 from app.api.context import current_context
 from app.api.dapr import addresses, bookings, documents, failures
+from app.api.dapr.rpc.requests import is_grpc
 from app.api.parameters import takes
 from app.api.problems import ErrorRenderer
 from app.api.scopes import needs
@@ -48,7 +49,7 @@ def install(app: Flask) -> None:
 @dapr_routes.before_app_request
 def _keep_to_dapr() -> None:
     """A sidecar asks for no key, so it serves the Dapr API only."""
-    if BOUND not in request.environ:
+    if BOUND not in request.environ or is_grpc():
         return
     browsers.refuse_other_hosts()
     if not addresses.is_dapr_path(request.path):
@@ -97,7 +98,10 @@ def get_job(_name: str) -> Response:
     except NotFound:
         raise failures.scheduler_error(500, "NotFound", f"job not found: {name}") from None
     return Response(
-        documents.write(name, found.booking.written or {}, found.booking.data), content_type=_JSON
+        documents.write(
+            name, found.booking.written or {}, found.booking.data, found.booking.type_url
+        ),
+        content_type=_JSON,
     )
 
 
@@ -141,6 +145,8 @@ def metadata() -> Response:
 
 
 def _covers() -> bool:
+    if is_grpc():
+        return False
     return BOUND in request.environ or addresses.is_dapr_path(request.path)
 
 

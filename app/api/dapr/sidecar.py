@@ -8,12 +8,12 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from flask import current_app
+from flask import Flask, current_app
 
 from app import log, thread_failures
 from app.api import embedded, web_process
@@ -21,6 +21,8 @@ from app.api.asgi import THREADS, AsgiApp
 from app.api.auth import BOUND, Bound
 from app.api.context import current_context
 from app.api.dapr import invocations
+from app.api.dapr.rpc import routes as rpc_routes
+from app.api.dapr.rpc.server import READS, RpcServer
 from app.domain.account import Account
 from app.domain.checks import quoted
 from app.errors import InvalidMember, Misconfigured, NotFound
@@ -104,12 +106,19 @@ def _require_allowed(url: str) -> None:
         ) from None
 
 
-def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
-    """Serve at `port` of loopback until a signal; `ready` is called once requests are answered.
+def serve(
+    bound: Bound, port: int, ready: Callable[[], None], *, grpc_port: int | None = None
+) -> NoReturn:
+    """Serve at `port` of loopback until a signal, and RPCs at `grpc_port` unless it is None.
 
-    The process ends here. Raises Misconfigured where the port is not available.
+    `ready` is called once requests are answered, which RPCs are by then, too.
+
+    The process ends here. Raises Misconfigured where a port is not available.
     """
-    addresses = [address for address in _LOOPBACK if _is_free(address, port)]
+    addresses = [address for address in _LOOPBACK if _is_free(address, port, "--dapr-http-port")]
+    if grpc_port is not None:
+        for address in addresses:
+            _is_free(address, grpc_port, "--dapr-grpc-port")
     application = current_app._get_current_object()  # type: ignore[attr-defined] # noqa: SLF001 - Flask's own way
     application.register_blueprint(invocations.invocation_routes)
     level = current_context().settings.log_level
@@ -124,7 +133,8 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
         body_s=BODY_S,
         onward=partial(invocations.pass_on, invoker.invoke),
     )
-    asyncio.run(_serve(asgi, addresses, port, ready))
+    rpcs = partial(_serve_rpcs, application, asgi, addresses, grpc_port)
+    asyncio.run(_serve(asgi, addresses, port, ready, rpcs))
     invoker.close()
     # os._exit: a server thread that needs the interpreter during its teardown would abort.
     with suppress(OSError):
@@ -133,11 +143,33 @@ def serve(bound: Bound, port: int, ready: Callable[[], None]) -> NoReturn:
     os._exit(thread_failures.status())
 
 
-async def _serve(asgi: AsgiApp, addresses: list[str], port: int, ready: Callable[[], None]) -> None:
+async def _serve_rpcs(
+    application: Flask, asgi: AsgiApp, addresses: list[str], port: int | None
+) -> RpcServer | None:
+    """Begin to serve RPCs; None without a port."""
+    if port is None:
+        return None
+    rpc_routes.install(application)
+    server = RpcServer(asgi, rpc_routes.paths(), share=READS)
+    for address in addresses:
+        server.listen(address, port)
+    await server.start()
+    return server
+
+
+async def _serve(
+    asgi: AsgiApp,
+    addresses: list[str],
+    port: int,
+    ready: Callable[[], None],
+    serve_rpcs: Callable[[], Awaitable[RpcServer | None]],
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    # Before the HTTP port is open: clients book over gRPC as soon as /healthz/outbound answers.
+    rpcs = await serve_rpcs()
     servers = [embedded.server(asgi, address, port) for address in addresses]
     serving = [asyncio.create_task(each.serve()) for each in servers]
     stopping = asyncio.create_task(stop.wait())
@@ -148,12 +180,14 @@ async def _serve(asgi: AsgiApp, addresses: list[str], port: int, ready: Callable
     for each in servers:
         embedded.stop(each)
     await asyncio.gather(*serving)
+    if rpcs is not None:
+        await rpcs.stop(web_process.DRAIN_S)
 
 
-def _is_free(address: str, port: int) -> bool:
+def _is_free(address: str, port: int, option: str) -> bool:
     """Whether the port can be bound there; False where the machine has no such address.
 
-    Raises Misconfigured where the port is in use.
+    Raises Misconfigured, which names the `option`, where the port is in use.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
@@ -165,7 +199,7 @@ def _is_free(address: str, port: int) -> bool:
         if family == socket.AF_INET6 and error.errno in _NO_IPV6:
             return False
         raise Misconfigured(
-            f"Port {port} cannot be taken: {error.strerror}. Give another with --dapr-http-port."
+            f"Port {port} cannot be taken: {error.strerror}. Give another with {option}."
         ) from None
     return True
 

@@ -85,7 +85,12 @@ def interval(text: str, *, member: str) -> float:
 
 def canonical(text: str, *, member: str) -> str:
     """A protobuf Duration as protobuf writes it: with no, 3, 6 or 9 digits of fraction."""
-    value = _protobuf(text, member)
+    return of_nanoseconds(_protobuf(text, member))
+
+
+def of_nanoseconds(value: int) -> str:
+    """As `canonical`; what is longer than a Duration can be is the longest one."""
+    value = max(-_MAX_SECONDS * SECOND, min(value, _MAX_SECONDS * SECOND))
     seconds, rest = divmod(abs(value), SECOND)
     fraction = f"{rest:09}"
     while fraction.endswith("000"):

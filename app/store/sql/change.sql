@@ -15,6 +15,15 @@ SELECT id FROM inflight
 UPDATE inflight SET {{withdraw}}
 WHERE id = ANY (ARRAY({{uncancelled_runs}} ORDER BY id FOR UPDATE));
 
+-- name: cancel_runs_of_jobs
+-- As cancel_runs, of several locked jobs (lock_jobs).
+UPDATE inflight SET {{withdraw}}
+WHERE id = ANY (ARRAY(
+  SELECT id FROM inflight
+  WHERE id = ANY (ARRAY(SELECT id FROM inflight WHERE job_id = ANY (%(job_ids)b::uuid[])))
+    AND cancelled_at IS NULL
+  ORDER BY id FOR UPDATE));
+
 -- name: cancel_replaced_runs
 -- A new version replaces the scheduled firings that are still ahead. One that was due at the update,
 -- or will be before a worker can learn of it (`deadline`), runs its course, retries included. A call

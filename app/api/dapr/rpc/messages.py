@@ -1,0 +1,113 @@
+"""Messages of jobs: read from requests, and written for answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError, Message
+
+from app.api.dapr import documents
+from app.api.dapr.documents import DEFAULT_POLICY, JobDocument, Policy
+from app.api.dapr.rpc import failures
+from app.domain.dapr import duration
+from app.domain.dapr.refusal import Refusal
+from app.protos import json_values
+from app.protos.dapr_common_pb2 import JobFailurePolicy
+from app.protos.dapr_runtime_pb2 import Job
+
+MAX_TYPE_URL: Final = 1024
+
+_NUL: Final = "\0"
+_TEXTS: Final = (("schedule", "schedule"), ("due_time", "dueTime"), ("ttl", "ttl"))
+"""Fields of a job that are text, and their names in what is stored of it."""
+
+AnyRequest = TypeVar("AnyRequest", bound=Message)
+
+
+def read(kind: type[AnyRequest], body: bytes) -> AnyRequest:
+    """The message in the body of a request; raises RpcError."""
+    try:
+        return kind.FromString(body)
+    except DecodeError as error:
+        raise failures.undecodable(str(error)) from None
+
+
+def to_document(job: Job, *, overwrite: bool) -> JobDocument:
+    """What is to be booked. A field that is sent empty is given, as one with content.
+
+    Raises Refusal, and RpcError for a `type_url` that cannot be stored.
+    """
+    for field, member in _TEXTS:
+        if _NUL in getattr(job, field):
+            raise Refusal(member, f"{member} holds a NUL character", remedy="leave it out")
+    has_data = job.HasField("data")
+    if len(job.data.type_url) > MAX_TYPE_URL or _NUL in job.data.type_url:
+        raise failures.type_url_refused(MAX_TYPE_URL)
+    return JobDocument(
+        schedule=job.schedule if job.HasField("schedule") else None,
+        due_time=job.due_time if job.HasField("due_time") else None,
+        ttl=job.ttl if job.HasField("ttl") else None,
+        repeats=job.repeats if job.HasField("repeats") else None,
+        overwrite=overwrite,
+        data=job.data.value if has_data else None,
+        type_url=job.data.type_url if has_data else None,
+        policy=_policy(job.failure_policy),
+    )
+
+
+def to_message(
+    name: str, written: Mapping[str, Any], data: bytes | None, type_url: str | None, *, most: int
+) -> Job:
+    """A job as it was booked. JSON that was booked over HTTP is a google.protobuf.Value.
+
+    Raises TooLarge where that would have more than about `most` bytes.
+    """
+    job = Job(name=name)
+    for field, member in _TEXTS:
+        if member in written:
+            setattr(job, field, written[member])
+    if "repeats" in written:
+        job.repeats = written["repeats"]
+    if data is not None:
+        job.data.CopyFrom(_any(data, type_url, most))
+    _write_policy(job.failure_policy, documents.of_written(written))
+    return job
+
+
+def _any(data: bytes, type_url: str | None, most: int) -> AnyMessage:
+    if type_url is not None:
+        return AnyMessage(type_url=type_url, value=data)
+    return AnyMessage(type_url=json_values.TYPE_URL, value=json_values.encode(data, most=most))
+
+
+def _policy(given: JobFailurePolicy) -> Policy:
+    match given.WhichOneof("policy"):
+        case "drop":
+            return Policy(drop=True)
+        case "constant":
+            constant = given.constant
+            has_interval, is_bounded = (
+                constant.HasField("interval"),
+                constant.HasField("max_retries"),
+            )
+            nanoseconds = constant.interval.seconds * duration.SECOND + constant.interval.nanos
+            return Policy(
+                interval=duration.of_nanoseconds(nanoseconds) if has_interval else None,
+                max_retries=constant.max_retries if is_bounded else None,
+            )
+        case _:
+            return DEFAULT_POLICY
+
+
+def _write_policy(message: JobFailurePolicy, policy: Policy) -> None:
+    if policy.drop:
+        message.drop.SetInParent()
+        return
+    constant = message.constant
+    constant.SetInParent()
+    if policy.interval is not None:
+        constant.interval.FromJsonString(policy.interval)
+    if policy.max_retries is not None:
+        constant.max_retries = policy.max_retries

@@ -1,0 +1,205 @@
+"""Server: takes RPCs over HTTP/2 and passes each to the ASGI application as a request.
+
+So an RPC meets the same limits, turns, keys and errors as a request over HTTP. No thread waits for
+a client that is slow: a message is read in the event loop, and only when there is room for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import grpc
+from google.rpc.code_pb2 import Code
+from google.rpc.status_pb2 import Status
+from grpc import aio
+
+from app.api.asgi import AsgiApp
+from app.api.dapr.rpc.failures import STATUS_TYPE
+from app.api.dapr.rpc.requests import address_of, scope_of
+from app.api.fair_gate import FairGate, GateRefused
+from app.api.senders import network_of
+from app.api.shared_budget import SharedBudget
+from app.api.wsgi_bridge import Message
+from app.errors import Misconfigured
+
+MAX_MESSAGE: Final = 4 * 1024 * 1024
+MAX_RPCS: Final = 1024
+"""RPCs under way; one account, or all senders without a valid key, have half of them at most."""
+
+MAX_CONNECTIONS: Final = 4096
+MAX_STREAMS: Final = 128
+"""RPCs of one connection that are under way."""
+
+READS: Final = 32
+"""Messages that are read at once, each of up to MAX_MESSAGE bytes."""
+
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.max_metadata_size", 16 * 1024),
+    ("grpc.absolute_max_metadata_size", 32 * 1024),
+    ("grpc.max_concurrent_streams", MAX_STREAMS),
+    ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
+    # Clients may ping every 8 s, also without an RPC; an idle connection ends after 3 min; one that
+    # does not answer a ping, which is sent after 10 s, ends 20 s later.
+    ("grpc.http2.min_ping_interval_without_data_ms", 8_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 8_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.max_connection_idle_ms", 180_000),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+)
+_TOLD: Final = frozenset({b"retry-after", b"ratelimit", b"ratelimit-policy", b"x-request-id"})
+"""Fields of an answer that are sent on as trailing metadata."""
+
+_DETAILS: Final = "grpc-status-details-bin"
+_CODES: Final = {each.value[0]: each for each in grpc.StatusCode}
+
+if TYPE_CHECKING:
+    Context = aio.ServicerContext[bytes, bytes]
+
+
+class RpcServer:
+    """Serves the RPCs at `paths` of an ASGI application; one sender may read `share` at once."""
+
+    def __init__(
+        self,
+        asgi: AsgiApp,
+        paths: frozenset[str],
+        *,
+        shares_port: bool = False,
+        share: int = READS // 2,
+    ) -> None:
+        # The library logs what it does with broken connections, and not as JSON.
+        logging.getLogger("grpc").setLevel(logging.CRITICAL + 1)
+        self._asgi = asgi
+        self._reads = FairGate(READS, share)
+        self._rpcs = SharedBudget(MAX_RPCS)
+        self._works: set[asyncio.Task[None]] = set()
+        self._server = aio.server(options=(*_OPTIONS, ("grpc.so_reuseport", int(shares_port))))
+        self._server.add_generic_rpc_handlers((_Rpcs(self._serve, paths),))
+
+    def listen(self, host: str, port: int, *, certificate: tuple[Path, Path] | None = None) -> int:
+        """Listen at an address of this machine; return the port.
+
+        `certificate` is a file with certificates, and that with their key. Raises Misconfigured.
+        """
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            if certificate is None:
+                return self._server.add_insecure_port(address)
+            chain, key = (each.read_bytes() for each in certificate)
+            return self._server.add_secure_port(
+                address, grpc.ssl_server_credentials([(key, chain)])
+            )
+        except OSError as error:
+            raise Misconfigured(f"The certificate or its key cannot be read: {error}.") from None
+        except RuntimeError:
+            raise Misconfigured(
+                f"gRPC cannot listen at {address}: the port is in use, or there is no such address."
+            ) from None
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        await self._server.start()
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more RPCs, and give those under way `grace_s` seconds."""
+        await self._server.stop(grace_s)
+
+    async def _serve(self, path: str, _requests: AsyncIterator[bytes], context: Context) -> None:
+        metadata = context.invocation_metadata() or ()
+        scope = scope_of(path, metadata, context.peer())
+        lane = self._asgi.lane(scope)
+        if not self._rpcs.acquire(lane):
+            context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED)
+            context.set_details(
+                f"{self._rpcs.held(lane)} RPCs of this sender are under way, which is the most. "
+                "Send fewer at once."
+            )
+            return
+        exchange = _Exchange(context, partial(self._reads.slot, lane, _network(context)))
+        work = asyncio.ensure_future(self._asgi(scope, exchange.receive, exchange.send))
+        self._works.add(work)
+        work.add_done_callback(lambda _: self._rpcs.release(lane))
+        work.add_done_callback(self._works.discard)
+        try:
+            await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # The client is gone. A thread that works for it cannot be stopped, and keeps its slot.
+            if exchange.is_reading:
+                work.cancel()
+            raise
+
+
+class _Rpcs(grpc.GenericRpcHandler):
+    """The RPCs that are offered, each as one of streams: its message is read when there is room."""
+
+    def __init__(self, serve: Any, paths: frozenset[str]) -> None:  # noqa: ANN401 - grpc's types have streams as iterators only
+        self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            path: grpc.stream_stream_rpc_method_handler(partial(serve, path)) for path in paths
+        }
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[bytes, bytes] | None:
+        """The handler of a method; None for one that is not implemented."""
+        return self._handlers.get(handler_call_details.method)
+
+
+class _Exchange:
+    """Message and answer of one RPC, as an ASGI application receives and sends them."""
+
+    def __init__(self, context: Context, slot: Any) -> None:  # noqa: ANN401 - a context manager that waits
+        self._context = context
+        self._slot = slot
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._parts: list[bytes] = []
+        self.is_reading = False
+
+    async def receive(self) -> Message:
+        """The whole message at once."""
+        self.is_reading = True
+        try:
+            async with self._slot():
+                message: object = await self._context.read()
+        except GateRefused:
+            return {"type": "http.disconnect"}
+        finally:
+            self.is_reading = False
+        if message is aio.EOF:
+            # Too long, as the library has told the client, or none.
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": message, "more_body": False}
+
+    async def send(self, event: Message) -> None:
+        """Part of the answer; with the last one it goes to the client."""
+        if event["type"] == "http.response.start":
+            self._headers = event["headers"]
+            return
+        self._parts.append(event["body"])
+        if not event["more_body"]:
+            await self._finish(b"".join(self._parts))
+
+    async def _finish(self, body: bytes) -> None:
+        fields = {name.lower(): value for name, value in self._headers}
+        trailers: list[tuple[str, str | bytes]] = [
+            (name.decode(), fields[name].decode()) for name in _TOLD if name in fields
+        ]
+        if fields.get(b"content-type") != STATUS_TYPE.encode():
+            self._context.set_trailing_metadata(tuple(trailers))
+            await self._context.write(body)
+            return
+        status = Status.FromString(body)
+        self._context.set_trailing_metadata((*trailers, (_DETAILS, body)))
+        self._context.set_code(_CODES.get(status.code, _CODES[Code.INTERNAL]))
+        self._context.set_details(status.message)
+
+
+def _network(context: Context) -> str:
+    return network_of(address_of(context.peer()))
