@@ -64,6 +64,8 @@ class Engine:
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self._multi.setopt(pycurl.M_MAXCONNECTS, keep_connections)
+        # Calls of HTTP/2 share no connection: one of them could end those of other accounts.
+        self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_NOTHING)
 
     @property
     def in_flight(self) -> int:
@@ -176,6 +178,7 @@ class Engine:
         transfer.started = started
         transfer.dns = waited
         transfer.before = waited or 0.0
+        transfer.fresh = False
         self._try(transfer)
 
     def _on_admitted(self, held: _Held, admission: Admission) -> None:
@@ -221,6 +224,9 @@ class Engine:
                 self._try(transfer)
                 return
             reply = outcome.unanswered(*_WITHDRAWN, dns=transfer.dns, total=transfer.before)
+        elif transfer.call.is_grpc and self._may_repeat(transfer, number):
+            self._try(transfer)
+            return
         else:
             reply = outcome.read(transfer, number, text)
         done = transfer.done
@@ -236,6 +242,20 @@ class Engine:
         if transfer.denied is not None or not outcome.connecting(transfer):
             return False
         transfer.pins = transfer.pins[1:]
+        transfer.before = self._loop.clock() - transfer.started
+        return transfer.before < transfer.call.timeout
+
+    def _may_repeat(self, transfer: Transfer, number: int) -> bool:
+        """Whether a gRPC call is sent again, as its kept connection had been closed.
+
+        Of HTTP/1 libcurl does that by itself. Several kept connections may have been closed, so
+        that the second try opens a new one.
+        """
+        if transfer.fresh or not outcome.was_closed_before(transfer, number):
+            return False
+        if transfer.may_go_on is not None and not transfer.may_go_on():
+            return False
+        transfer.fresh = True
         transfer.before = self._loop.clock() - transfer.started
         return transfer.before < transfer.call.timeout
 

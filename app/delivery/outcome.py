@@ -6,6 +6,7 @@ from typing import Final
 
 import pycurl
 
+from app.delivery import grpc
 from app.delivery.transfer import MAX_HEADER_BYTES, MAX_HEADER_LINES, Transfer
 from app.domain.run import Reply, Timing
 
@@ -14,7 +15,8 @@ _KEPT_HEADERS: Final = 8 * 1024
 
 _WEIRD_REPLY: Final = 8
 _TOO_LARGE: Final = 100
-"""CURLE_WEIRD_SERVER_REPLY and CURLE_TOO_LARGE, which pycurl does not name."""
+_HTTP2_STREAM: Final = 92
+"""CURLE_WEIRD_SERVER_REPLY, CURLE_TOO_LARGE and CURLE_HTTP2_STREAM, which pycurl does not name."""
 
 _DENIED: Final = "The host leads to an address that callbacks may not reach."
 _FINAL: Final = 200
@@ -22,6 +24,8 @@ _BODILESS: Final = (204, 304)
 _BLANK: Final = (b"\r\n", b"\n")
 
 _LOST: Final = (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_GOT_NOTHING)
+
+_CLOSED: Final = frozenset({*_LOST, pycurl.E_HTTP2, _HTTP2_STREAM})
 
 _UNSENT: Final = (pycurl.E_SEND_ERROR, pycurl.E_RECV_ERROR, pycurl.E_OPERATION_TIMEDOUT)
 
@@ -35,6 +39,7 @@ _CODES: Final = {
         _WEIRD_REPLY,
         pycurl.E_PARTIAL_FILE,
         pycurl.E_HTTP2,
+        _HTTP2_STREAM,
         pycurl.E_BAD_CONTENT_ENCODING,
     ),
     "tls-failed": (
@@ -66,7 +71,7 @@ def read(transfer: Transfer, number: int, text: str) -> Reply:
     headers = _headers(transfer.lines)
     connected = error is None or _connected(transfer)
     timing = _timing(transfer)
-    return Reply(
+    reply = Reply(
         status,
         error,
         detail,
@@ -76,6 +81,9 @@ def read(transfer: Transfer, number: int, text: str) -> Reply:
         connected,
         log_detail=log_detail,
     )
+    if transfer.call.is_grpc:
+        return grpc.interpret(reply, _all_fields(transfer.lines), truncated=transfer.excess)
+    return reply
 
 
 def unanswered(
@@ -99,6 +107,12 @@ def unanswered(
 def connecting(transfer: Transfer) -> bool:
     """Whether the transfer ended before a connection stood, so that nothing was sent."""
     return transfer.opened and transfer.curl.getinfo(pycurl.CONNECT_TIME) == 0
+
+
+def was_closed_before(transfer: Transfer, number: int) -> bool:
+    """Whether a kept connection of HTTP/2 ended before any part of an answer came."""
+    kept = transfer.curl.getinfo(pycurl.NUM_CONNECTS) == 0
+    return kept and number in _CLOSED and not transfer.lines
 
 
 def _connected(transfer: Transfer) -> bool:
@@ -185,6 +199,16 @@ def _headers(lines: list[bytes]) -> tuple[tuple[str, str], ...]:
             break
         kept.append((name.decode("latin-1"), value.strip().decode("latin-1")[:_KEPT_VALUE]))
     return tuple(kept)
+
+
+def _all_fields(lines: list[bytes]) -> dict[str, str]:
+    """The fields of the final answer's headers and trailers, with names in lower case."""
+    fields = {}
+    for line in lines[_final_section(lines) :]:
+        name, colon, value = line.partition(b":")
+        if colon:
+            fields[name.decode("latin-1").lower()] = value.strip().decode("latin-1")
+    return fields
 
 
 def _final_section(lines: list[bytes]) -> int:

@@ -57,7 +57,8 @@ class Call(NamedTuple):
     """One request: `headers` are whole lines without line ends, `timeout` is in seconds.
 
     A Content-Type comes first. `own` are further lines, as the client wants them: they may stand
-    for what libcurl would say of itself. Of the answer's body `keep` bytes come back.
+    for what libcurl would say of itself. Of the answer's body `keep` bytes come back. Where
+    `is_grpc`, it is a call of gRPC, over HTTP/2 (app/delivery/grpc.py).
     """
 
     url: str
@@ -67,6 +68,7 @@ class Call(NamedTuple):
     method: str = "POST"
     own: tuple[str, ...] = ()
     keep: int = KEPT_BODY
+    is_grpc: bool = False
 
 
 def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:

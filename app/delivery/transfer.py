@@ -31,6 +31,14 @@ _LONG: Final = 4096
 
 _NOTHING: Final = Call("", ())
 
+_HTTP_1: Final = pycurl.CURL_HTTP_VERSION_1_1
+
+_UNACKNOWLEDGED_MS: Final = 20_000
+"""After so long without an acknowledgement of what was sent, a connection of HTTP/2 is lost.
+
+A call that ends by its timeout leaves such a connection open for the next call.
+"""
+
 _EXPECT_FROM: Final = 1024 * 1024
 """From this size of a body libcurl would ask first whether it may send it."""
 
@@ -47,7 +55,7 @@ class Transfer:
     the engine keeps for a call under way: `pin` is the address tried, `pins` are those left to try,
     `may_go_on` says whether the next of them still may be, `started` is on the loop's clock, `dns`
     and `before` are the seconds from there to the end of the name lookup, and to the start of this
-    transfer.
+    transfer; `fresh` says whether it opens a connection of its own.
     """
 
     __slots__ = (
@@ -55,7 +63,9 @@ class Transfer:
         "_connect_to",
         "_connect_within",
         "_denial",
+        "_fresh",
         "_header_bytes",
+        "_is_grpc",
         "_keep",
         "_method",
         "_nobody",
@@ -71,6 +81,7 @@ class Transfer:
         "dns",
         "done",
         "excess",
+        "fresh",
         "lines",
         "may_go_on",
         "opened",
@@ -88,6 +99,7 @@ class Transfer:
     started: float
     dns: float | None
     before: float
+    fresh: bool
 
     def __init__(
         self,
@@ -107,6 +119,7 @@ class Transfer:
         self._connect_to: tuple[str, ...] = ()
         self._within = 0.0
         self._connect_within = 0.0
+        self._is_grpc = self._fresh = False
         self.curl = pycurl.Curl()
         self._set_up(ca_file)
 
@@ -117,7 +130,7 @@ class Transfer:
         take the URL or a header.
         """
         curl = self.curl
-        url, headers, body, _, method, own, self._keep = self.call
+        url, headers, body, _, method, own, self._keep, is_grpc = self.call
         if url != self._url:
             curl.setopt(pycurl.URL, url)
             # libcurl rewrites escapes such as %2f in a path; the receiver gets them as booked.
@@ -131,6 +144,8 @@ class Transfer:
             curl.setopt(pycurl.CONNECT_TO, pin.connect_to)
             self._connect_to = pin.connect_to
             self.pin = pin.address
+        if is_grpc is not self._is_grpc or self.fresh is not self._fresh:
+            self._set_protocol(is_grpc=is_grpc)
         if within != self._within:
             curl.setopt(pycurl.TIMEOUT_MS, ceil(within * 1000))
             self._within = within
@@ -175,7 +190,7 @@ class Transfer:
             (pycurl.NOSIGNAL, 1),
             (pycurl.POST, 1),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
-            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+            (pycurl.HTTP_VERSION, _HTTP_1),
             (pycurl.HTTP09_ALLOWED, 0),
             (pycurl.FOLLOWLOCATION, 0),
             (pycurl.TCP_NODELAY, 1),
@@ -197,6 +212,13 @@ class Transfer:
         ):
             self.curl.setopt(option, value)
         self.curl.unsetopt(pycurl.CAPATH)
+
+    def _set_protocol(self, *, is_grpc: bool) -> None:
+        # Without TLS, HTTP/2 is spoken from the first byte; with it, ALPN offers it alone.
+        version = pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE if is_grpc else _HTTP_1
+        self.curl.setopt(pycurl.HTTP_VERSION, version)
+        self.curl.setopt(pycurl.FRESH_CONNECT, int(self.fresh))
+        self._is_grpc, self._fresh = is_grpc, self.fresh
 
     def _on_open(self, _purpose: int, address: pycurl.CurlSockAddr) -> socket.SocketType | int:
         """The last word on a connection: the judged address alone, and if it still passes."""
@@ -221,6 +243,8 @@ class Transfer:
         # pycurl duplicates the socket: the first descriptor is closed, the second kept here.
         self._close_opening()
         os.set_inheritable(fd, False)  # noqa: FBT003 - takes no keyword
+        if self._is_grpc:
+            _limit_silence(fd)
         self._on_fresh(fd)
         return pycurl.SOCKOPT_OK
 
@@ -251,3 +275,8 @@ class Transfer:
         if self._opening is not None:
             self._opening.close()
             self._opening = None
+
+
+def _limit_silence(fd: int) -> None:
+    with socket.socket(fileno=os.dup(fd)) as same:
+        same.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from app.domain import grpc_status
 from app.domain.instants import format_utc
 from app.domain.retry import in_words, is_unreached, retry_after
 from app.domain.run import Reply
@@ -62,7 +63,8 @@ _GATEWAY_FAILURES: Final = frozenset({502, 503, 504})
 _CONNECTION_FAILURES: Final = frozenset(
     {"connect-failed", "timeout", "connection-lost", "tls-failed", "dns-failure"}
 )
-_MALFORMED: Final = frozenset({"bad-response", "too-many-headers"})
+_ANSWERED: Final = frozenset({"bad-response", "too-many-headers"}) | grpc_status.ANSWERS
+"""Errors for which the destination has answered all the same."""
 
 
 class BlockReason(StrEnum):
@@ -161,7 +163,7 @@ def on_reply(
     )
     if blocked_for is not None:
         return blocked_for
-    if reply.status is not None or reply.error in _MALFORMED:
+    if reply.status is not None or reply.error in _ANSWERED:
         return _answered(breaker, now, stale=stale, share=share)
     # The reply tells nothing about the destination; after a probe, the next one follows later.
     return (

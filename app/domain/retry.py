@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
+from app.domain.grpc_status import ANSWERS
+from app.domain.grpc_status import NOT_FOUND as GRPC_NOT_FOUND
 from app.domain.retry_policy import (
     DEFAULT,
     Constant,
@@ -66,10 +68,14 @@ Verdict = Failed | RetryAt | Unreached
 
 
 def is_success(reply: Reply, policy: Policy = DEFAULT) -> bool:
-    """Return whether the reply is a success: a 2xx; under `Constant` (Dapr), also a 404."""
+    """Return whether the run is done: the receiver answered 2xx.
+
+    Under `Constant` a 404 is as good, and so is NOT_FOUND of a gRPC app, whose OK is a 200.
+    """
     if reply.status in _SUCCESS:
         return True
-    return reply.status == _NOT_FOUND and isinstance(policy, Constant)
+    not_found = reply.status == _NOT_FOUND or reply.error == GRPC_NOT_FOUND
+    return not_found and isinstance(policy, Constant)
 
 
 def is_unreached(reply: Reply) -> bool:
@@ -166,6 +172,8 @@ def too_old(policy: Policy, *, due_at: datetime, now: datetime) -> str | None:
 
 def in_words(reply: Reply, asked: timedelta = timedelta()) -> str:
     """Return a reply that is not a success in words; `asked` is the wait that it asked for."""
+    if reply.error in ANSWERS:
+        return reply.error_detail or ""
     if reply.status is None:
         return f"{reply.error}: {reply.error_detail}"
     if reply.status in _REDIRECT:
