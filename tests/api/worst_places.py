@@ -9,8 +9,15 @@ from app.api.native.codecs.reader import Body
 from app.api.native.documents import bulk as bulk_document
 from app.api.native.documents import completion as completion_document
 from app.api.native.documents import job as job_document
+from app.api.native.documents import (
+    job_filter,
+    payload,
+    redelivery,
+    request_path,
+    run_cursor,
+    run_filter,
+)
 from app.api.native.documents import job_list as job_list_document
-from app.api.native.documents import payload, redelivery, request_path, run_cursor, run_filter
 from app.api.native.documents import rotation as rotation_document
 from app.api.native.documents.job_list import JobList
 from app.api.native.documents.redelivery import UNSUCCESSFUL
@@ -102,6 +109,21 @@ PLACES: dict[str, Place] = {
         read=lambda path: dialects.is_list("POST", path),
         worst=(repeated("Alpha1", "/dapr.proto.runtime.v1.Dapr/ListJobs"),),
         patterns=("api.dapr.dialect.LIST_RPCS",),
+    ),
+    "whether a path is a list": Place(
+        read=lambda text: dialects.is_list("GET", text),
+        worst=(
+            repeated("/"),
+            repeated("a", "/1/jobs/"),
+            repeated("/runs", "/1/jobs"),
+            repeated("/apps/a", "/api/apollo"),
+        ),
+        patterns=("api.native.dialect._LISTS", "api.fusion.dialect._LISTS"),
+    ),
+    "the host that a list is filtered by": Place(
+        read=lambda text: job_filter.parse((), {job_filter.HOST: text}),
+        worst=(repeated("a"), repeated("["), repeated("0", "["), repeated("0", "[", "]")),
+        patterns=("api.native.documents.job_filter._HOST",),
     ),
     "an address that is too long": Place(
         read=dialects.address_remedy,

@@ -95,6 +95,13 @@ due = Table(
     Index("due_enqueued", "enqueued_at", postgresql_where=text("enqueued_at IS NOT NULL")),
     Index("due_unarmed", "job_id", postgresql_where=text("next_at IS NULL")),
     Index("due_slot", "slot", "account_id", postgresql_where=text("slot IS NOT NULL")),
+    Index(
+        "due_upcoming",
+        "account_id",
+        text("coalesce(next_at, held_at)"),
+        "job_id",
+        postgresql_where=text("coalesce(next_at, held_at) IS NOT NULL"),
+    ),
 )
 
 follow = Table(

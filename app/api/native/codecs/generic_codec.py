@@ -28,6 +28,8 @@ _SINGULAR: Final = {
     "warnings": "warning",
     "runners": "runner",
     "apps": "app",
+    "upcoming": "firing",
+    "tags": "tag",
 }
 
 

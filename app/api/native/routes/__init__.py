@@ -19,6 +19,7 @@ from app.api.native.routes import (
     preview,
     runs,
     schemas,
+    upcoming,
 )
 from app.api.native.routes.blueprint import native
 from app.api.native.routes.received_path import BookingPathConverter, JobNameConverter
@@ -33,6 +34,7 @@ ROUTES: Final = (
     jobs_by_name,
     preview,
     runs,
+    upcoming,
 )
 """The modules whose import adds their routes to the blueprint."""
 

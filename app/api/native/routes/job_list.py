@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from flask import Response, request
 
 from app.api import admission, negotiation, pages
 from app.api.context import current_context
+from app.api.native.documents import job_filter
 from app.api.native.documents import job_list as job_list_document
 from app.api.native.documents.job_list import LAYOUTS, JobList
 from app.api.native.routes import paging, responses, spool
@@ -16,18 +16,13 @@ from app.api.native.routes.blueprint import native
 from app.api.parameters import takes
 from app.api.scopes import needs
 from app.domain.account import Caller
-from app.domain.booking import check_tag
-from app.domain.job import MAX_TAGS
 from app.domain.scope import Scope
-from app.errors import InvalidMember
 from app.service import job_list as service
-
-_TAG: Final = "tag"
 
 
 @native.get("/jobs")
 @needs(Scope.READ)
-@takes(paging.LIMIT, paging.CURSOR, many=(_TAG,))
+@takes(paging.LIMIT, paging.CURSOR, many=(job_filter.TAG,))
 def list_jobs() -> Response:
     """List the ids of the account's jobs (spec: List); by tags and in pages (an extension)."""
     caller = admission.admit()
@@ -40,26 +35,13 @@ def list_jobs() -> Response:
 
 def _parse_query(account_id: int) -> JobList:
     """The list that the query asks for; raises InvalidMember."""
-    tags = _parse_tags()
+    tags = job_filter.parse_tags(request.args.getlist(job_filter.TAG))
     limit, cursor = paging.parse_limit(), request.args.get(paging.CURSOR)
     wanted = JobList(account_id=account_id, tags=tags, limit=limit)
     if cursor is None:
         return wanted
     after = job_list_document.read_cursor(wanted, cursor)
     return replace(wanted, limit=limit or paging.DEFAULT_LIMIT, after=after)
-
-
-def _parse_tags() -> tuple[str, ...]:
-    tags = tuple(dict.fromkeys(request.args.getlist(_TAG)))
-    for tag in tags:
-        check_tag(_TAG, tag)
-    if len(tags) > MAX_TAGS:
-        raise InvalidMember(
-            _TAG,
-            f"The query has {len(tags)} tags, but a job has at most {MAX_TAGS}.",
-            remedy=f"Give at most {MAX_TAGS} tags.",
-        )
-    return tags
 
 
 def _render_whole(caller: Caller, wanted: JobList, media_type: str) -> Response:

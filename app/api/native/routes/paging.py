@@ -21,6 +21,16 @@ _LIMIT: Final = Integer(
 )
 
 
+def scope_of(account_id: int) -> list[str]:
+    """What identifies the list that the request asks for: account, path and filters."""
+    filters = sorted(
+        f"{name}={value}"
+        for name, value in request.args.items(multi=True)
+        if name not in {LIMIT, CURSOR}
+    )
+    return [str(account_id), request.path, *filters]
+
+
 def parse_limit() -> int | None:
     """The `limit` of the query, None where there is none; raises InvalidMember."""
     text = request.args.get(LIMIT)

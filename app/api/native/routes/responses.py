@@ -89,10 +89,12 @@ def render_page(
     *,
     limit: int,
     media_type: str,
+    resume_at: str | None = None,
 ) -> Response:
     """A page of the list `name`, bounded in bytes, with a Link to the next page if there is one.
 
-    `items` has one more than `limit` where there is a next page.
+    `items` has one more than `limit` where there is a next page. If all items fit, the next page
+    begins at the cursor `resume_at`.
     """
     page = pages.write(
         items,
@@ -101,8 +103,11 @@ def render_page(
         limit=limit,
     )
     response = Response(page.body, content_type=CONTENT_TYPES[media_type])
+    following = resume_at
     if page.last is not None and not page.complete:
-        response.headers["Link"] = pages.next_page(cursor_after(page.last))
+        following = cursor_after(page.last)
+    if following is not None:
+        response.headers["Link"] = pages.next_page(following)
     return response
 
 

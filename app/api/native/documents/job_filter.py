@@ -1,0 +1,91 @@
+"""Job filter: the jobs that the query of a list selects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from app.domain.booking import check_tag
+from app.domain.checks import quoted
+from app.domain.job import MAX_NAME, MAX_TAGS, Dialect
+from app.domain.job_filter import JobFilter
+from app.errors import InvalidMember
+
+TAG: Final = "tag"
+"""May be given any number of times."""
+
+NAME_PREFIX: Final = "namePrefix"
+DIALECT: Final = "dialect"
+ENDPOINT: Final = "endpoint"
+HOST: Final = "host"
+PARAMETERS: Final = (NAME_PREFIX, DIALECT, ENDPOINT, HOST)
+"""May be given at most once each."""
+
+_MAX_ENDPOINT: Final = 256
+_HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]{2,45}\]|[^\s/?#:@\[\]\x00-\x20]{1,253}")
+
+
+def parse(tags: Sequence[str], given: Mapping[str, str]) -> JobFilter:
+    """The filter; `given` has the texts of PARAMETERS. Raises InvalidMember."""
+    endpoint, host = given.get(ENDPOINT), given.get(HOST)
+    if endpoint is not None and host is not None:
+        raise InvalidMember(
+            HOST,
+            "host and endpoint are both given, but a job with an endpoint has no host.",
+            remedy="Give one of the two.",
+        )
+    return JobFilter(
+        tags=parse_tags(tags),
+        name_prefix=_text(NAME_PREFIX, given.get(NAME_PREFIX), MAX_NAME),
+        dialect=_dialect(given.get(DIALECT)),
+        endpoint=_text(ENDPOINT, endpoint, _MAX_ENDPOINT),
+        host=None if host is None else _host(host),
+    )
+
+
+def parse_tags(given: Sequence[str]) -> tuple[str, ...]:
+    """The tags of a query, each once; raises InvalidMember."""
+    tags = tuple(dict.fromkeys(given))
+    for tag in tags:
+        check_tag(TAG, tag)
+    if len(tags) > MAX_TAGS:
+        raise InvalidMember(
+            TAG,
+            f"The query has {len(tags)} tags, but a job has at most {MAX_TAGS}.",
+            remedy=f"Give at most {MAX_TAGS} tags.",
+        )
+    return tags
+
+
+def _dialect(text: str | None) -> Dialect | None:
+    if text is None:
+        return None
+    if text not in tuple(Dialect):
+        raise InvalidMember(
+            DIALECT,
+            f"{quoted(text)} is not a dialect.",
+            remedy=f"Give one of: {', '.join(Dialect)}.",
+        )
+    return Dialect(text)
+
+
+def _text(name: str, text: str | None, most: int) -> str | None:
+    """A text that some job may have; PostgreSQL cannot store NUL."""
+    if text is not None and not (0 < len(text) <= most and "\0" not in text):
+        raise InvalidMember(
+            name,
+            f"{name} is empty, has more than {most} characters, or has the character NUL.",
+            remedy=f"Give 1 to {most} characters, or omit {name}.",
+        )
+    return text
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise InvalidMember(
+            HOST,
+            f"{quoted(text)} is not a host.",
+            remedy="Give the host of a URL without its port, as in example.com or [2001:db8::1].",
+        )
+    return text.lower()
