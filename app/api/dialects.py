@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.domain.job import Dialect
-from app.service import foreign_jobs
+from app.domain.limits import Limit
+from app.service import endpoints, foreign_jobs, limits
 
 _SHORTEN: Final = "Shorten the URL."
 
@@ -39,6 +40,10 @@ class ApiDialect:
     """The header that chooses one of the account's apps, each of which has its own jobs."""
     changed_by: str | None = None
     """Which request changes a job of the dialect, because the native API cannot."""
+    endpoints: endpoints.EndpointKind | None = None
+    """What the dialect's endpoints are; None for a dialect without endpoints."""
+    counts: Mapping[Limit, limits.Count] = field(default_factory=dict)
+    """How the usage of further limits that only this dialect has is counted."""
 
 
 _REGISTERED: Final[dict[Dialect, ApiDialect]] = {}
@@ -50,6 +55,10 @@ def register(*dialects: ApiDialect) -> None:
         _REGISTERED[each.dialect] = each
         if each.changed_by is not None:
             foreign_jobs.register(each.dialect, changed_by=each.changed_by)
+        if each.endpoints is not None:
+            endpoints.register(each.dialect, each.endpoints)
+        for limit, count in each.counts.items():
+            limits.register_count(limit, count)
 
 
 def paths_remedy(path: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,7 +14,7 @@ from app.domain.call_options import check_value
 from app.domain.checks import quoted
 from app.domain.endpoint import MAX_NAME, MAX_TOKEN, AppProtocol, Endpoint
 from app.domain.job import Dialect
-from app.domain.limits import DAPR_APPS
+from app.domain.limits import Limit
 from app.domain.target import judge_url
 from app.errors import Conflict, InvalidMember, NotFound
 from app.service import limits
@@ -20,8 +22,27 @@ from app.service.context import Context
 from app.store import accounts as account_store
 from app.store import endpoints as store
 
-_NOUNS: Final = {Dialect.DAPR: "Dapr app", Dialect.FUSION: "Fusion runner"}
 _MAX_COUNTED: Final = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EndpointKind:
+    """What the endpoints of one dialect are."""
+
+    noun: str
+    """What messages call an endpoint: "Dapr app"."""
+    limit: Limit | None = None
+    """The limit on their number; None if names bound it."""
+
+
+_KINDS: Final[dict[Dialect, EndpointKind]] = {}
+
+
+def register(dialect: Dialect, kind: EndpointKind) -> None:
+    """Register what the endpoints of a dialect are, and count them for their limit."""
+    _KINDS[dialect] = kind
+    if kind.limit is not None:
+        limits.register_count(kind.limit, partial(store.count, dialect=dialect))
 
 
 def put(
@@ -72,9 +93,9 @@ def put(
             sealed_token=sealed,
             protocol=protocol,
         )
-        # Fusion runners need no limit: there is at most one of each type.
-        if created and dialect is Dialect.DAPR:
-            limits.refuse_more(context, account, DAPR_APPS, used)
+        limit = _KINDS[dialect].limit
+        if created and limit is not None:
+            limits.refuse_more(context, account, limit, used)
     endpoint = Endpoint(name=name, url=url, has_token=sealed is not None, protocol=protocol)
     return endpoint, created
 
@@ -171,7 +192,7 @@ def _check_unused(connection: Connection, account: Account, dialect: Dialect, na
     if jobs:
         number = f"{jobs} or more jobs use" if jobs == _MAX_COUNTED else f"{jobs} job(s) use"
         raise Conflict(
-            f"{number} the {_NOUNS[dialect]} {name!r}.",
+            f"{number} the {_KINDS[dialect].noun} {name!r}.",
             member="id",
             remedy="Delete these jobs first, or PUT another URL.",
         )
@@ -188,7 +209,7 @@ def _endpoint(stored: store.Stored) -> Endpoint:
 
 def _unknown(dialect: Dialect, name: str) -> NotFound:
     return NotFound(
-        f"There is no {_NOUNS[dialect]} {quoted(name)}.",
+        f"There is no {_KINDS[dialect].noun} {quoted(name)}.",
         member="id",
         remedy="PUT to this path configures one. Names are compared exactly, including case.",
     )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection
 
 from app.domain.account import Account
-from app.domain.job import Dialect
 from app.domain.limits import (
-    DAPR_APPS,
-    FUSION_TASKS,
     HISTORY_BYTES,
     JOBS,
     KEPT_ANSWER_BYTES,
@@ -26,13 +23,24 @@ from app.domain.limits import (
 )
 from app.errors import InvalidMember, LimitReached
 from app.service.context import Context
-from app.store import endpoints, fusion_jobs, history_usage, runs_under_way, usage
+from app.store import history_usage, runs_under_way, usage
 from app.store import limits as store
 from app.store.database import driver_of
 
 _FAR_FROM_LIMIT: Final = 50_000
 """If more runs than this may still begin, requests are not serialized by a lock. They cannot begin
 so many runs before all runs are counted again, which happens within 5 s."""
+
+
+Count = Callable[[Connection, int], int]
+"""Returns how much of something an account, given by its id, uses."""
+
+_COUNTS: Final[dict[str, Count]] = {}
+
+
+def register_count(limit: Limit, count: Count) -> None:
+    """Register how the usage of a limit that only one dialect has is counted."""
+    _COUNTS[limit.name] = count
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,8 +167,7 @@ def _used(connection: Connection, account_id: int) -> Mapping[str, int]:
         JOBS.name: stored.jobs,
         STORED_BYTES.name: stored.bytes,
         KEPT_ANSWER_BYTES.name: stored.answers,
-        DAPR_APPS.name: endpoints.count(connection, account_id, Dialect.DAPR),
         RUNS_UNDER_WAY.name: runs_under_way.of_account(driver_of(connection), account_id),
         HISTORY_BYTES.name: history_usage.of_account(connection, account_id),
-        FUSION_TASKS.name: fusion_jobs.count_tasks(connection, account_id, endpoint=""),
+        **{name: count(connection, account_id) for name, count in _COUNTS.items()},
     }

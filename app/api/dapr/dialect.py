@@ -8,7 +8,9 @@ from typing import Final
 from app.api.dapr import addresses
 from app.api.dialects import ApiDialect
 from app.domain.job import Dialect
+from app.domain.limits import DAPR_APPS
 from app.service.dapr import apps
+from app.service.endpoints import EndpointKind
 
 LONG_PATHS: Final = re.compile(
     r"/+v1\.0[^/]*/+(?:jobs|invoke)/.*"
@@ -27,4 +29,5 @@ DIALECT: Final = ApiDialect(
     key_header=addresses.TOKEN,
     app_header=apps.HEADER,
     changed_by="POST /v1.0/jobs/<name> with overwrite replaces it",
+    endpoints=EndpointKind(noun="Dapr app", limit=DAPR_APPS),
 )

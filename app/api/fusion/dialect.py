@@ -7,6 +7,9 @@ from typing import Final
 
 from app.api.dialects import ApiDialect
 from app.domain.job import Dialect
+from app.domain.limits import FUSION_TASKS
+from app.service.endpoints import EndpointKind
+from app.service.fusion import tasks
 
 _LISTS: Final = re.compile(r"/api/(?:apps/[^/]+/)?(?:jobs|tasks|jobs/[^/]+/history)")
 
@@ -24,4 +27,7 @@ DIALECT: Final = ApiDialect(
     ),
     lists=_LISTS,
     changed_by="PUT /api/jobs/<resource>/schedule, or PUT /api/tasks/<id>, changes it",
+    # There is at most one runner of each type.
+    endpoints=EndpointKind(noun="Fusion runner"),
+    counts={FUSION_TASKS: tasks.count},
 )

@@ -82,12 +82,17 @@ def delete(context: Context, caller: Caller, task_id: str, *, app: str | None) -
     schedules.delete_job(context, caller, _resource(task_id), app=app)
 
 
+def count(connection: Connection, account_id: int) -> int:
+    """Return how many tasks the account has."""
+    endpoint = jobs.endpoint_of_kind(Kind.TASK)
+    return store.count_tasks(connection, account_id, endpoint=endpoint)
+
+
 def _book(
     context: Context, connection: Connection, caller: Caller, sent: Task, app: str | None
 ) -> None:
     """A new task with its job, under the account's lock; raises LimitReached."""
-    endpoint = jobs.endpoint_of_kind(Kind.TASK)
-    used = store.count_tasks(connection, caller.account.id, endpoint=endpoint)
+    used = count(connection, caller.account.id)
     limits.refuse_more(context, caller.account, FUSION_TASKS, used)
     jobs.book(connection, caller, jobs.booking_of_task(sent, app))
 
