@@ -45,12 +45,18 @@ def _parse_query(account_id: int) -> JobList:
 
 
 def _render_whole(caller: Caller, wanted: JobList, media_type: str) -> Response:
-    layout = LAYOUTS[media_type]
-    with service.list_ids(current_context(), caller, wanted.tags) as found:
+    layout, context = LAYOUTS[media_type], current_context()
+    with service.list_ids(context, caller, wanted.tags) as found:
         length = layout.length(found.count)
         body = None
         if request.method != "HEAD":
-            body = spool.spool(layout, found.count, found.ids, caller.account.id)
+            body = spool.spool(
+                layout,
+                found.count,
+                found.ids,
+                caller.account.id,
+                folder=context.settings.temporary,
+            )
     response = Response(body, content_type=responses.CONTENT_TYPES[media_type])
     response.content_length = length
     return response

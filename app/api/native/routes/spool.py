@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Final
 from uuid import UUID
 
 from werkzeug.wsgi import FileWrapper
 
-from app.api.context import current_context
 from app.api.native.documents.job_list import Layout
 from app.api.shared_budget import SharedBudget
 from app.errors import RateLimited, Unavailable
@@ -37,18 +37,21 @@ class Spool(FileWrapper):
         self._release = release
 
     def close(self) -> None:
-        """Delete the list and release its place, once; also where none of it was sent."""
+        """Delete the list and release its place, once; also if nothing was sent."""
         super().close()
         release, self._release = self._release, _do_nothing
         release()
 
 
-def spool(layout: Layout, count: int, ids: Iterable[UUID], account_id: int) -> Spool:
-    """The whole list, stored until the client has read it: in memory, or on disk if it is long.
+def spool(
+    layout: Layout, count: int, ids: Iterable[UUID], account_id: int, *, folder: Path | None
+) -> Spool:
+    """Store the whole list until the client has read it: in memory, or in `folder` if it is long.
 
-    A client that reads slowly must not keep a database connection, nor a snapshot, which would keep
-    the vacuum from the busiest tables. Raises RateLimited where the account has as many unread long
-    lists as it may have, and Unavailable while too many long lists are being written.
+    Without a `folder`, the system's folder for temporary files is used. A client that reads slowly
+    must not occupy a database connection, nor a snapshot, which would keep VACUUM from the busiest
+    tables. Raises RateLimited if the account has as many unread long lists as it may have, and
+    Unavailable while too many long lists are being written.
     """
     if layout.length(count) <= _MAX_IN_MEMORY:
         return Spool(_store(BytesIO(), layout, ids), _do_nothing)
@@ -60,17 +63,19 @@ def spool(layout: Layout, count: int, ids: Iterable[UUID], account_id: int) -> S
             "with `limit`.",
         )
     try:
-        return Spool(_store_on_disk(layout, ids, account_id), partial(_unread.release, account_id))
+        file = _store_on_disk(layout, ids, account_id, folder)
+        return Spool(file, partial(_unread.release, account_id))
     except BaseException:
         _unread.release(account_id)
         raise
 
 
-def _store_on_disk(layout: Layout, ids: Iterable[UUID], account_id: int) -> IO[bytes]:
+def _store_on_disk(
+    layout: Layout, ids: Iterable[UUID], account_id: int, folder: Path | None
+) -> IO[bytes]:
     if not _being_written.acquire(account_id):
         raise Unavailable("Too many long lists are being written; try again shortly.")
     try:
-        folder = current_context().settings.temporary
         return _store(TemporaryFile(dir=folder), layout, ids)
     finally:
         _being_written.release(account_id)
@@ -88,4 +93,4 @@ def _store(file: IO[bytes], layout: Layout, ids: Iterable[UUID]) -> IO[bytes]:
 
 
 def _do_nothing() -> None:
-    """The release of a list that takes no place of its account."""
+    """Release a list in memory, which does not count."""
