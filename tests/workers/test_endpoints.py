@@ -22,8 +22,8 @@ from app.service.secrets import SecretBox
 from tests.factories import add_account, book, claim_all, connect
 from tests.workers.harness import SECRET, Harness, taken
 from workers.dispatch.account_cache import AccountCache
-from workers.dispatch.database_poller import take
 from workers.dispatch.leased_run import lease
+from workers.dispatch.taking import take
 
 APP: dict[str, Any] = {
     "url": "/job/R2-D2",

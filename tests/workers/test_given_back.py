@@ -1,4 +1,4 @@
-"""What was taken is sent, settled or given back, whatever fails between take and call."""
+"""Runs that were taken are sent, settled or parked, whatever fails before their call."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.factories import add_account, book, claim_all, connect, in_thread, on
 from tests.workers.harness import Harness
 from tests.workers.test_rq_worker import batch, until
 from workers.dispatch.account_cache import AccountCache
-from workers.dispatch.database_poller import take
 from workers.dispatch.settler import Settler
+from workers.dispatch.taking import take
 from workers.notifier import ON_TIME, Notifier, open_queue, redis_client
 
 _WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"

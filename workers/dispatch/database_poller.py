@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import psycopg
 
@@ -20,52 +20,13 @@ from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, kind_of
 from app.store.parking import unpark
 from app.store.quarantine import suspects
-from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.dispatch.account_cache import AccountCache
 from workers.dispatch.dispatcher import Dispatcher
-from workers.dispatch.leased_run import lease
+from workers.dispatch.taking import take
 from workers.dispatch.unparking import UnparkRequest
 from workers.loop_thread import LoopThread
 from workers.queue_lookback import Lookback
-
-
-def take(
-    connection: psycopg.Connection,
-    tickets: Sequence[Ticket],
-    dispatcher: Dispatcher,
-    account_cache: AccountCache,
-    clock: Callable[[], float],
-) -> int:
-    """Take runs for the dispatcher; return how many could be taken.
-
-    If the data of their accounts cannot be read, which raises psycopg.Error, they are given back.
-    """
-    asked = clock()
-    taken = takes.take(connection, tickets)
-    answered = clock()
-    if taken:
-        try:
-            secrets = account_cache.secrets_for(connection, {run.account_id for run in taken})
-        except Exception:
-            # The take is committed: other workers get these runs once their leases end, or now.
-            dispatcher.give_back([lease(run, (), asked=asked, answered=answered) for run in taken])
-            raise
-        dispatcher.accept(
-            [
-                lease(
-                    run,
-                    secrets[run.account_id],
-                    asked=asked,
-                    answered=answered,
-                    app_token=None
-                    if run.sealed_token is None
-                    else account_cache.token(run.account_id, run.sealed_token),
-                )
-                for run in taken
-            ]
-        )
-    return len(taken)
 
 
 class DatabasePoller(LoopThread):

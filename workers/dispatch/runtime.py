@@ -20,12 +20,13 @@ from app.store.takes import Ticket
 from app.uptime import read_uptime
 from workers.dispatch.account_cache import AccountCache
 from workers.dispatch.channels import Channels
-from workers.dispatch.database_poller import DatabasePoller, take
+from workers.dispatch.database_poller import DatabasePoller
 from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.known_destinations import ConnectionLimits
 from workers.dispatch.lease_watch import LeaseWatch
 from workers.dispatch.payload_loader import PayloadLoader
 from workers.dispatch.settler import Settler
+from workers.dispatch.taking import take
 
 
 class WorkerRuntime:

@@ -1,0 +1,52 @@
+"""Taking: leases a batch of claimed runs, and hands them to the dispatcher with their secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import psycopg
+
+from app.store import takes
+from app.store.takes import Ticket
+from workers.dispatch.account_cache import AccountCache
+from workers.dispatch.dispatcher import Dispatcher
+from workers.dispatch.leased_run import lease
+
+
+def take(
+    connection: psycopg.Connection,
+    tickets: Sequence[Ticket],
+    dispatcher: Dispatcher,
+    account_cache: AccountCache,
+    clock: Callable[[], float],
+) -> int:
+    """Take runs for the dispatcher; return how many were taken.
+
+    If the data of their accounts cannot be read, which raises psycopg.Error, they are parked.
+    """
+    asked = clock()
+    taken = takes.take(connection, tickets)
+    answered = clock()
+    if taken:
+        try:
+            secrets = account_cache.secrets_for(connection, {run.account_id for run in taken})
+        except Exception:
+            # The take is committed: if they are not parked, other workers get these runs only when
+            # their leases have run out.
+            dispatcher.give_back([lease(run, (), asked=asked, answered=answered) for run in taken])
+            raise
+        dispatcher.accept(
+            [
+                lease(
+                    run,
+                    secrets[run.account_id],
+                    asked=asked,
+                    answered=answered,
+                    app_token=None
+                    if run.sealed_token is None
+                    else account_cache.token(run.account_id, run.sealed_token),
+                )
+                for run in taken
+            ]
+        )
+    return len(taken)
