@@ -176,7 +176,7 @@ def test_the_error_codes_documented_are_those_there_are_with_their_statuses() ->
 
 
 def metrics() -> set[str]:
-    families = [*health._counted({}), *health._standing(Backlog(0, {}), frozenset(), 0.0)]
+    families = [*health._counters({}), *health._gauges(Backlog(0, {}), frozenset(), 0.0)]
     return {f"{each.name}_total" if each.type == "counter" else each.name for each in families}
 
 

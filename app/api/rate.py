@@ -52,14 +52,14 @@ class _Bucket:
     """When all requests so far are paid for, at `limit` requests a second (clock in seconds)."""
     limit: int = 1
     """The most requests a second."""
-    untold: int = 0
+    unreported: int = 0
     """Requests that have not been reported to the other processes yet."""
     total: int | None = None
     """Requests through all processes at the last exchange; None before the first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
+class RateState:
     """The state of an account's rate limit. Times are in seconds, rounded up."""
 
     limit: int
@@ -94,7 +94,7 @@ class Rates:
         self._sync_at = 0.0
         self._pause = _MIN_PAUSE_S
 
-    def count(self, account_id: int, limit: int) -> Standing:
+    def count(self, account_id: int, limit: int) -> RateState:
         """Count one request of the account, unless its limit is used up; return the state."""
         self._sync()
         with self._lock:
@@ -102,13 +102,13 @@ class Rates:
             bucket = self._bucket(account_id)
             bucket.limit = limit
             owed = max(bucket.paid_at - now, 0.0)
-            before = _standing(limit, owed)
+            before = _state(limit, owed)
             if not before.left:
                 return replace(before, granted=False)
             owed += 1 / limit
             bucket.paid_at = now + owed
-            bucket.untold += 1
-        return _standing(limit, owed)
+            bucket.unreported += 1
+        return _state(limit, owed)
 
     def _bucket(self, account_id: int) -> _Bucket:
         found = self._buckets.get(account_id)
@@ -120,7 +120,7 @@ class Rates:
             self._buckets.move_to_end(account_id)
         return found
 
-    def add(self, account_id: int, cost: int) -> Standing | None:
+    def add(self, account_id: int, cost: int) -> RateState | None:
         """Add to the cost of a request that has been counted, so that later requests wait.
 
         At most MAX_ADDED_S seconds' worth of requests is added. Return the state of the account,
@@ -133,8 +133,8 @@ class Rates:
             now = self._clock()
             cost = min(cost, MAX_ADDED_S * bucket.limit)
             bucket.paid_at = max(bucket.paid_at, now) + cost / bucket.limit
-            bucket.untold += cost
-            return _standing(bucket.limit, bucket.paid_at - now)
+            bucket.unreported += cost
+            return _state(bucket.limit, bucket.paid_at - now)
 
     def _sync(self) -> None:
         """Exchange counts with the other processes if it is time; one thread at a time."""
@@ -142,16 +142,18 @@ class Rates:
             return
         try:
             with self._lock:
-                told = {name: each.untold for name, each in self._buckets.items() if each.untold}
-                for name in told:
-                    self._buckets[name].untold = 0
-            totals = self._exchange(told) if told else {}
+                sent = {
+                    name: each.unreported for name, each in self._buckets.items() if each.unreported
+                }
+                for name in sent:
+                    self._buckets[name].unreported = 0
+            totals = self._exchange(sent) if sent else {}
         except (RedisError, OSError):
             self._forget_totals()
             self._sync_at = self._clock() + self._pause
             self._pause = min(2 * self._pause, _MAX_PAUSE_S)
         else:
-            self._hear(told, totals)
+            self._update_totals(sent, totals)
             self._sync_at = self._clock() + SYNC_S
             self._pause = _MIN_PAUSE_S
         finally:
@@ -162,7 +164,7 @@ class Rates:
             for each in self._buckets.values():
                 each.total = None
 
-    def _hear(self, told: Mapping[int, int], totals: Mapping[int, int]) -> None:
+    def _update_totals(self, sent: Mapping[int, int], totals: Mapping[int, int]) -> None:
         """Charge accounts for what they have sent to other processes since the last exchange."""
         with self._lock:
             for name, total in totals.items():
@@ -172,7 +174,7 @@ class Rates:
                 if bucket.total is not None:
                     # Redis drops the counts of idle accounts, and then counts from 0.
                     before = bucket.total if total > bucket.total else 0
-                    others = max(total - before - told[name], 0)
+                    others = max(total - before - sent[name], 0)
                     bucket.paid_at = max(bucket.paid_at, self._clock()) + others / bucket.limit
                 bucket.total = total
 
@@ -187,9 +189,9 @@ def count(account_id: int, limit: int | None) -> None:
     """Count one request of the account, unless it has no limit; raises RateLimited above it."""
     if limit is not None:
         rates: Rates = current_app.extensions[_EXTENSION]
-        standing = g.rate_standing = rates.count(account_id, limit)
-        if not standing.granted:
-            raise _refusal(standing)
+        state = g.rate_state = rates.count(account_id, limit)
+        if not state.granted:
+            raise _refusal(state)
 
 
 def count_items(account_id: int, items: int) -> None:
@@ -197,10 +199,10 @@ def count_items(account_id: int, items: int) -> None:
 
     The request itself is already counted. Later requests wait until the items are paid for.
     """
-    if "rate_standing" in g:
+    if "rate_state" in g:
         rates: Rates = current_app.extensions[_EXTENSION]
-        standing = rates.add(account_id, items // ITEMS_PER_REQUEST)
-        g.rate_standing = standing or g.rate_standing
+        state = rates.add(account_id, items // ITEMS_PER_REQUEST)
+        g.rate_state = state or g.rate_state
 
 
 def _through(url: str) -> Exchange:
@@ -219,18 +221,18 @@ def _through(url: str) -> Exchange:
 
 def _tell(response: Response) -> Response:
     """Add the fields of draft-ietf-httpapi-ratelimit-headers if a limit is in force."""
-    standing: Standing | None = g.get("rate_standing")
-    if standing is not None:
-        response.headers["RateLimit-Policy"] = f'"requests";q={standing.limit};w=1'
-        response.headers["RateLimit"] = f'"requests";r={standing.left};t={standing.reset}'
+    state: RateState | None = g.get("rate_state")
+    if state is not None:
+        response.headers["RateLimit-Policy"] = f'"requests";q={state.limit};w=1'
+        response.headers["RateLimit"] = f'"requests";r={state.left};t={state.reset}'
     return response
 
 
-def _standing(limit: int, owed: float) -> Standing:
+def _state(limit: int, owed: float) -> RateState:
     """Return the state of an account that has `owed` seconds' worth of unpaid requests."""
     # Subtract the rounding error, which must not count as one more request.
     used = math.ceil(owed * limit - _ROUNDING)
-    return Standing(
+    return RateState(
         limit=limit,
         used=used,
         left=max(limit - used, 0),
@@ -239,14 +241,14 @@ def _standing(limit: int, owed: float) -> Standing:
     )
 
 
-def _refusal(standing: Standing) -> RateLimited:
-    seconds = "second" if standing.reset == 1 else f"{standing.reset} seconds"
+def _refusal(state: RateState) -> RateLimited:
+    seconds = "second" if state.reset == 1 else f"{state.reset} seconds"
     return RateLimited(
-        f"This account may send {standing.limit} requests a second, and has used up its requests "
+        f"This account may send {state.limit} requests a second, and has used up its requests "
         f"for the next {seconds}.",
         limit=REQUESTS_PER_SECOND.name,
-        allowed=standing.limit,
-        used=standing.used,
-        retry_after=max(standing.wait, 1),
+        allowed=state.limit,
+        used=state.used,
+        retry_after=max(state.wait, 1),
         remedy=REQUESTS_PER_SECOND.remedy,
     )

@@ -107,7 +107,7 @@ def metrics_in(connection: Connection, count: Callable[[Connection], Backlog]) -
     found = count(connection)
     oldest = snapshots.oldest_age(connection)
     registry = CollectorRegistry()
-    registry.register(_Figures([*_counted(totals), *_standing(found, alive, oldest)]))
+    registry.register(_Families([*_counters(totals), *_gauges(found, alive, oldest)]))
     return generate_latest(registry)
 
 
@@ -121,7 +121,7 @@ def _redis_answers(url: str) -> bool:
         return False
 
 
-class _Figures:
+class _Families:
     """A collector of given metric families, in the form that the registry requires."""
 
     def __init__(self, families: list[Metric]) -> None:
@@ -131,7 +131,7 @@ class _Figures:
         return self._families
 
 
-def _counted(totals: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
+def _counters(totals: Mapping[tuple[str, str], float]) -> Iterable[Metric]:
     yield _lateness(totals)
     for name, label, metric, help_text in (
         (counters.ATTEMPT, "outcome", "wakecall_attempts", "HTTP calls by status class or error."),
@@ -200,7 +200,7 @@ def _lateness(totals: Mapping[tuple[str, str], float]) -> Metric:
     return family
 
 
-def _standing(found: Backlog, alive: frozenset[str], oldest: float) -> Iterable[Metric]:
+def _gauges(found: Backlog, alive: frozenset[str], oldest: float) -> Iterable[Metric]:
     inflight = GaugeMetricFamily(
         "wakecall_runs_inflight", "Runs in flight by state.", labels=["state"]
     )

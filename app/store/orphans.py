@@ -19,7 +19,8 @@ class _Orphan(NamedTuple):
     job_id: UUID
     version: int
     trigger: dict[str, Any]
-    held_at: datetime | None
+    blocked_next_at: datetime | None
+    """The column held_at: the next firing of a serial job, which waits for the run before it."""
     remaining: int | None
     now: datetime
 
@@ -52,7 +53,7 @@ def rearm_orphans(
         rows = run(connection, "orphans", {"limit": limit}).fetchall()
         for orphan in map(_Orphan._make, rows):
             try:
-                next_at = orphan.held_at
+                next_at = orphan.blocked_next_at
                 if next_at is None and orphan.remaining != 0:
                     next_at = _next(connection, orphan)
             except Exception as error:  # noqa: BLE001 - one bad row never stops the loop

@@ -1,7 +1,8 @@
 -- name: orphans
 -- A live job has a next firing or a run in flight. A job that has neither lost it to a fault: it is
 -- found here and armed again. A firing that a suspended account holds back is not lost.
-SELECT d.job_id, d.version, j.trigger, d.held_at, d.remaining, clock_timestamp() AS now
+SELECT d.job_id, d.version, j.trigger, d.held_at AS blocked_next_at, d.remaining,
+       clock_timestamp() AS now
 FROM due d
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = d.job_id AND account_id = d.account_id LIMIT 1) j
 WHERE d.next_at IS NULL AND j.enabled AND (d.held_at IS NOT NULL OR NOT d.standing)
