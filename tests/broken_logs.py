@@ -1,4 +1,4 @@
-"""Standard errors on which nothing can be written: nobody reads them, or there is no room."""
+"""Standard errors that cannot be written: without a reader, or on a full disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PgBouncer: where it is found, and one that stands before a server in a test.
+"""PgBouncer: its binary, and an instance in front of a server for a test.
 
     python -m tests.pgbouncer
 

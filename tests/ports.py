@@ -1,4 +1,4 @@
-"""Ports: where a server may listen whose port must be known before it starts."""
+"""Ports: free ports for servers whose port must be known before they start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL, over TCP, that stops forwarding when a test wants it to."""
+"""A TCP proxy in front of PostgreSQL, which a test can make stop forwarding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receiver: an HTTP server on raw sockets that keeps what it receives and misbehaves as told."""
+"""Receiver: an HTTP server on raw sockets that keeps its requests and misbehaves on request."""
 
 from __future__ import annotations
 

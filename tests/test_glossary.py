@@ -1,4 +1,4 @@
-"""The glossary: its terms point into the tree, and the words it retires name nothing any more."""
+"""The glossary: its paths exist, and no class or module has a retired word in its name."""
 
 import ast
 import re

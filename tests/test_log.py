@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, whatever is in it; many lines at once where there are many."""
+"""Logs: one JSON object per line, whatever its fields contain; many lines in one write."""
 
 from __future__ import annotations
 

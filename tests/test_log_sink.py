@@ -1,4 +1,4 @@
-"""The log sink: nobody who writes to it waits or fails, and what is dropped is counted."""
+"""The log sink: writing never blocks or raises, and dropped lines are counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL refuses unforeseen is logged without the rows and parameters it was about."""
+"""Unexpected errors of PostgreSQL are logged without rows and parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worst cases: how long code takes with the input that costs it the most."""
+"""Worst cases: how long code takes with its most expensive input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exchanges with an ASGI application without a server: what is sent to it, and what it sends."""
+"""Exchanges with an ASGI application without a server: the events that it gets and sends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every route of an application, with a path that leads to it."""
+"""Every route of an application, with a path that matches it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web process as it is deployed, for tests that speak to it through real sockets."""
+"""The web process as it is deployed, for tests that use real sockets."""
 
 from __future__ import annotations
 

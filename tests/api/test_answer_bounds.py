@@ -1,4 +1,4 @@
-"""Bounds of answers: each route that answers with a body has one, and its largest keeps it."""
+"""Bounds of responses: each route with a body has one, and its longest response keeps it."""
 
 from __future__ import annotations
 

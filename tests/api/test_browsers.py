@@ -1,4 +1,4 @@
-"""What a page of another site can do by way of the browser of somebody who has a key: nothing."""
+"""Requests that a page of another site sends through the browser of a user with a key."""
 
 from __future__ import annotations
 

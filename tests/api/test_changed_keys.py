@@ -1,4 +1,4 @@
-"""A new WAKECALL_SECRET_KEY: what old keys sealed is sealed again, and a missing key is told of."""
+"""A new WAKECALL_SECRET_KEY: values of old keys are encrypted again; a missing key is reported."""
 
 from __future__ import annotations
 

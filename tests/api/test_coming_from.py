@@ -1,4 +1,4 @@
-"""What surprises those who move to Wakecall: each of the ten things that a page tells is so."""
+"""The pages for users of other schedulers: each of the ten differences is true."""
 
 from __future__ import annotations
 

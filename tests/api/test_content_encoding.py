@@ -1,4 +1,4 @@
-"""`Content-Encoding` of a request: a body that is compressed is refused, and not taken as it is."""
+"""`Content-Encoding` of a request: a compressed body is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/api.md tells of every route, member and error there is."""
+"""docs/api.md describes every route, member and error."""
 
 from __future__ import annotations
 

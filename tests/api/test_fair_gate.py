@@ -1,4 +1,4 @@
-"""The fair gate: whose turn it is, how many wait, and that no slot is ever lost."""
+"""The fair gate: the order of accounts, the length of queues, and that no slot is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real web server shared by two accounts: one of them does whatever it may."""
+"""The real web server shared by two accounts, one of which uses everything that it may."""
 
 from __future__ import annotations
 

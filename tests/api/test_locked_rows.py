@@ -1,4 +1,4 @@
-"""Rows that are locked elsewhere: the client is told so, and not that the database is away."""
+"""Locked rows: the client is told of the lock, and not that the database is away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long answers of the web server: each bounded in bytes, and so is the memory that it takes."""
+"""Long responses of the web server: their bytes are bounded, and so is the memory for them."""
 
 from __future__ import annotations
 

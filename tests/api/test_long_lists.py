@@ -1,4 +1,4 @@
-"""Long lists: sent in flat memory, and slow readers of them hold up nobody."""
+"""Long lists: sent in constant memory, without delaying others if clients read slowly."""
 
 from __future__ import annotations
 

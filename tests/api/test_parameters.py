@@ -1,4 +1,4 @@
-"""Query parameters: what each route declares is taken, and the rest is refused before it acts."""
+"""Query parameters: those that a route declares are accepted, others are refused first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Below a path: what answers refer to leads back to the service, resolved as RFC 3986 has it."""
+"""Below a path prefix: references in responses lead back to the service (RFC 3986)."""
 
 from __future__ import annotations
 

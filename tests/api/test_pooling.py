@@ -1,4 +1,4 @@
-"""The service through PgBouncer in transaction mode: it works, or says in a line why it cannot."""
+"""The service through PgBouncer in transaction mode: it works, or reports why it cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real web server on a real socket: what it makes of raw bytes."""
+"""The real web server on a real socket, with raw bytes."""
 
 from __future__ import annotations
 

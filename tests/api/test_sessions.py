@@ -1,4 +1,4 @@
-"""The web while its database only reads, or does not answer: 503, and on as soon as it is well."""
+"""The web while its database is read-only or does not answer: 503, until it is back."""
 
 from __future__ import annotations
 

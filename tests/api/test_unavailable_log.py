@@ -1,4 +1,4 @@
-"""The log of answers of 503: one line in a second for each reason, with what caused it."""
+"""The log of 503 responses: one line a second for each reason, with its cause."""
 
 from __future__ import annotations
 

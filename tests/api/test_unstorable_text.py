@@ -1,4 +1,4 @@
-"""What text in PostgreSQL cannot hold, NUL and halves of surrogate pairs, never reaches it."""
+"""Text that PostgreSQL cannot store (NUL, halves of surrogate pairs) is refused before."""
 
 from __future__ import annotations
 

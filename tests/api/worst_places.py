@@ -1,4 +1,4 @@
-"""The places that a client's text reaches, each with the texts that cost it the most."""
+"""The compiled patterns that read text of clients, each with its most expensive texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is booked for a measurement, and what must have become of it before a figure counts."""
+"""The harness books what is measured, and checks the result before a figure counts."""
 
 from __future__ import annotations
 

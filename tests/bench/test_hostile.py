@@ -1,4 +1,4 @@
-"""Hostile deeds are done as they are told, and what an account notices of them is told whole."""
+"""Hostile clients do what they are to do, and their effect on an account is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page tells what was measured, and nothing else."""
+"""The page of figures contains everything that was measured, and nothing else."""
 
 from __future__ import annotations
 

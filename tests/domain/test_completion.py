@@ -1,4 +1,4 @@
-"""Completion: who may say what came of a run, and who says that it will."""
+"""Completion: the announcement in a response, the token, and the reported result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tally: a lateness falls into the bucket whose bound it does not exceed."""
+"""Counters: a lateness is counted in the bucket whose bound it does not exceed."""
 
 from __future__ import annotations
 

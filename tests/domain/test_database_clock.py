@@ -1,4 +1,4 @@
-"""The database's clock: which steps of it are believed, and when."""
+"""The database's clock: which of its steps are believed, and when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Event: what is told of a run that has settled, byte for byte."""
+"""Event: the document that reports a settled run, byte for byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trigger: what may be booked, when it fires, and how it is stored."""
+"""Trigger: which triggers may be booked, when they fire, and how they are stored."""
 
 from __future__ import annotations
 

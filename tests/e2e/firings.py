@@ -1,4 +1,4 @@
-"""Firings: many jobs booked at once, and what came of them, judged at the receiver and in history.
+"""Firings: many jobs booked at once, and their results at the receiver and in history.
 
 The receiver runs on the machine of the database, so its clock judges who is early.
 """

@@ -1,4 +1,4 @@
-"""Instance: Wakecall as `make run` starts it, in processes of its own that a test may torment."""
+"""Instance: Wakecall as `make run` starts it, in processes that a test may kill and stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sidecar: `flask dapr-sidecar` in a process of its own, and what is asked of it over HTTP."""
+"""Sidecar: `flask dapr-sidecar` in a process of its own, and HTTP requests to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accuracy as an account is told it, from calls that were really made."""
+"""Accuracy as an account sees it, after real calls."""
 
 from __future__ import annotations
 

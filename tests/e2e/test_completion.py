@@ -1,4 +1,4 @@
-"""Completion through the whole service: receivers that say later what came of a call."""
+"""Completion through the whole service: receivers that report a result later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events through the whole service: signed, at the URL the job names, whatever becomes of it."""
+"""Events through the whole service: signed, and sent to the URL in the job."""
 
 from __future__ import annotations
 

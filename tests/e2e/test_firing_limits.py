@@ -1,4 +1,4 @@
-"""Firing limits: what is above them comes later, in order, and holds up nobody else."""
+"""Firing limits: firings above them are postponed in order, and delay no other account."""
 
 from __future__ import annotations
 

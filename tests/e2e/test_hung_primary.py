@@ -1,4 +1,4 @@
-"""A primary that is stopped while it is used, and a standby that takes its place and address."""
+"""A primary that is stopped while it is used, and a standby that replaces it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In the way: rows that are locked for long, and an account that aborts as fast as it can."""
+"""Rows that are locked for long, and an account that aborts runs as fast as it can."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long payloads: many that are due at once take a worker's memory only as far as it may go."""
+"""Long payloads: if many are due at once, a worker's memory stays within its budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job may ask for: how it is called, and what becomes of firings that were missed."""
+"""Options of a job: its call options, and its misfire policy."""
 
 from __future__ import annotations
 

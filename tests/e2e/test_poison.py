@@ -1,4 +1,4 @@
-"""A run that ends whichever process sends it: set apart after a while, then dead for all to see."""
+"""A run that ends every process that calls it: a suspect after a while, then dead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receivers that refuse: tried again, later where they ask for it, never where they are gone."""
+"""Receivers that fail: retries, Retry-After, and 410."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small real programs for tests of whoever starts, keeps and ends processes."""
+"""Small real programs for tests of starting, supervising and ending processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown after the start: the command to paste does what it says."""
+"""The text after the start: its command books a call that arrives."""
 
 from __future__ import annotations
 

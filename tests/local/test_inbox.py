@@ -1,4 +1,4 @@
-"""The inbox: it believes only what was signed, and says how late it came."""
+"""The inbox: it accepts only signed calls, and shows how late they were."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: made once, found again, refused where it cannot be opened."""
+"""The embedded PostgreSQL: created once, found again, refused if it cannot be used."""
 
 from __future__ import annotations
 

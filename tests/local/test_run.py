@@ -1,4 +1,4 @@
-"""The one-machine run beside others, after accidents, and where it cannot work."""
+"""The one-machine run: beside other instances, after crashes, and in unusable places."""
 
 from __future__ import annotations
 

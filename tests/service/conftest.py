@@ -1,4 +1,4 @@
-"""What the use cases' tests share: an application on a real database, and who calls it."""
+"""Fixtures of the use cases: a context with a real database, and a caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of firings whose job is replaced, paused or deleted, in every race."""
+"""Firings whose job is replaced, paused or deleted at the same time, in every race."""
 
 from __future__ import annotations
 

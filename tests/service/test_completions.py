@@ -1,4 +1,4 @@
-"""Completions: said once, in time, by whoever was called, against every race."""
+"""Completions: once, in time, by the receiver, and in every race."""
 
 from __future__ import annotations
 

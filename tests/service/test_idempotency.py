@@ -1,4 +1,4 @@
-"""Once: what is done and the answer that tells of it are stored together, or not at all."""
+"""Idempotency: changes and their response are stored together, or not at all."""
 
 from __future__ import annotations
 

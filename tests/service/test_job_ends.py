@@ -1,4 +1,4 @@
-"""A job ends when nothing of it is left, whichever of its runs and versions ended last."""
+"""A job ends when nothing of it is left, whichever run or version ends last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an account may have: read seldom, heeded soon, and shown with what it has."""
+"""Limits of an account: cached, applied soon after a change, and shown with the usage."""
 
 from __future__ import annotations
 

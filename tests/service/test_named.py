@@ -1,4 +1,4 @@
-"""Jobs by their names: one job of a name whoever declares it, left alone where nothing changed."""
+"""Jobs by name: one job for each name, and no write if nothing changed."""
 
 from __future__ import annotations
 

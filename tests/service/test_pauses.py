@@ -1,4 +1,4 @@
-"""Pauses: everything withdrawn, armed again as it should, and calls by hand beside the schedule."""
+"""Pauses: runs are cancelled, firings re-armed, and calls by hand still possible."""
 
 from __future__ import annotations
 

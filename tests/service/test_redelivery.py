@@ -1,4 +1,4 @@
-"""Redelivery: the same run again, once, with what it sent then, by every rule of the first time."""
+"""Redelivery: the same run again, once, with its content, by the rules of the first time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redelivery of many: counted, narrowed, in batches, and never what was settled anew meanwhile."""
+"""Redelivery of many runs: counted, filtered, in batches, without runs that have changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resumption: what a recurring job missed while it was paused, and what it did not."""
+"""Resuming: which firings of a recurring job count as missed during its pause."""
 
 from __future__ import annotations
 

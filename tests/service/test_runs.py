@@ -1,4 +1,4 @@
-"""Runs: told while they are under way and after, to their account alone."""
+"""Runs: shown while they are under way and afterwards, only to their account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs under way never exceed their limit, however many ask at once, however rarely it counts."""
+"""Runs under way never exceed their limit, whatever the concurrency of requests."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Soak: what operators live through, played once under load, and what came of every call."""
+"""Soak: situations of operation, played under load, and a check of the result of every call."""

@@ -1,4 +1,4 @@
-"""Soak: what operators live through, all of it once under load.
+"""Soak: play situations of operation under load.
 
 python -m tests.soak [SITUATION…]   with SOAK_MINUTES (30) and SOAK_RATE (50 calls a second)
 

@@ -1,4 +1,4 @@
-"""Database: a primary and a standby that follows it, one of which takes the other's place.
+"""Database: a primary and a standby that follows it and can replace it.
 
 The primary answers a commit when its standby has it, so that nothing acknowledged is lost when
 the standby takes its place.

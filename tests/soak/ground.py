@@ -1,4 +1,4 @@
-"""Ground: the whole service in processes of its own, and what a situation may do to it."""
+"""Ground: the whole service in its own processes, and what a situation may do to them."""
 
 from __future__ import annotations
 

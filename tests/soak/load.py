@@ -1,4 +1,4 @@
-"""Load: books calls at an even rate, whatever happens, and keeps what it was answered.
+"""Load: books calls at a constant rate, whatever happens, and keeps the responses.
 
 Every request has an Idempotency-Key, and is sent again after 503 or no answer, as a client should.
 """

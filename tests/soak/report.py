@@ -1,4 +1,4 @@
-"""Report: what came of each situation, as a table, a page and a document."""
+"""Report: the results of all situations, as a table, a page and a document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans: what PostgreSQL says it read for a query."""
+"""Plans: how many rows PostgreSQL read for a query, from EXPLAIN."""
 
 from __future__ import annotations
 

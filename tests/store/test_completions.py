@@ -1,4 +1,4 @@
-"""Runs whose receiver says later what came of them: their deadline, and whoever cancels them."""
+"""Runs that are completed later: their deadline, their result, and cancellation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reconnecting's connection: what it keeps of its statements, and when it is dropped."""
+"""A reconnecting connection: its statements are prepared, and it is dropped if it breaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Database errors: what is a lost connection, and what tells of one statement alone."""
+"""Database errors: which show a lost connection, and which concern one statement."""
 
 from __future__ import annotations
 

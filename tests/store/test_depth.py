@@ -1,4 +1,4 @@
-"""Depth: what a job or a request for one run has of it goes on to all that comes of them."""
+"""Callback depth: jobs and runs pass it on to everything that follows from them."""
 
 from __future__ import annotations
 

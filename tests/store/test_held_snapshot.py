@@ -1,4 +1,4 @@
-"""Beside a transaction that stays open, the queues cost what they cost without it."""
+"""Beside a transaction that stays open, reading the queues costs as much as without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job may ask for: nothing out of its bounds can be stored, whoever tries."""
+"""Constraints of jobs: values out of their bounds cannot be stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parking: given back under the token and without an attempt, sent for in order, once each."""
+"""Parking: under the run's token, without an attempt; unparked in order, once each."""
 
 from __future__ import annotations
 

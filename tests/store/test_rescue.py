@@ -1,4 +1,4 @@
-"""Looking over: rung again, reclaimed, buried, left alone while leases do not count."""
+"""Rescue: notified again, reclaimed, dead, or left alone while leases do not count."""
 
 from __future__ import annotations
 

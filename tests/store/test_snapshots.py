@@ -1,4 +1,4 @@
-"""The age of the oldest snapshot is told, and of nothing else."""
+"""The age of the oldest snapshot, and of nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ticks: what a run has called beside its own tick is stored, and its job goes on after it."""
+"""Ticks: those that a run called besides its own are stored, and its job continues after them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What accounts store is counted as it is stored, and never exceeds the quota of its slot."""
+"""Usage: what accounts store is counted in the same transaction, within the slot's quota."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Withdrawals: each is told to the holder of its run, at a cost that no account can raise."""
+"""Withdrawals: each reaches the worker that holds the run, at a bounded cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test harness: a dispatcher with a fake clock and a fake engine, and runs for it to lease."""
+"""Test harness: a dispatcher with a fake clock and a fake engine, and runs that it can lease."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A machine that stood still: what its own clock does not tell, another one does before a call."""
+"""A machine that was suspended: if one of its clocks stopped, another one shows it in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""History usage: counted as it is written, and kept bare once an account is at its limit."""
+"""History usage: counted as it is written; replies are not kept above the limit."""
 
 from __future__ import annotations
 

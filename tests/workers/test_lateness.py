@@ -1,4 +1,4 @@
-"""Lateness as workers count it: first attempts that were settled, by account."""
+"""Lateness: workers count the first attempts of settled runs, by account."""
 
 from __future__ import annotations
 

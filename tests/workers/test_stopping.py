@@ -1,4 +1,4 @@
-"""A worker that is being stopped: what it does not begin, or finish, is given back at once."""
+"""A worker that is being stopped: runs that it does not call, or finish, are parked at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker that is stopped beyond its lease while its run is deleted: it calls nothing it held.
+"""A worker that is stopped beyond its lease while its run is deleted: it does not call it.
 
 Stopped by SIGSTOP, and as a machine is that was suspended or moved: there its clocks stand still
 meanwhile, but for the one that is set when it goes on.

@@ -1,4 +1,4 @@
-"""Runs of Fusion jobs, taken and settled as workers and the scheduler do it."""
+"""Runs of Fusion jobs, taken and settled as workers and the scheduler do."""
 
 from __future__ import annotations
 

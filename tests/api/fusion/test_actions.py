@@ -1,4 +1,4 @@
-"""Actions over HTTP: started, aborted, refused, and what is told of the runs that come of them."""
+"""Actions over HTTP: started, aborted or refused, and the runs that they make."""
 
 from __future__ import annotations
 

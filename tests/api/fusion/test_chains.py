@@ -1,4 +1,4 @@
-"""Chains over HTTP: what starts with the end of a run, what is no end, and who started what."""
+"""Chains over HTTP: which ends of runs start other jobs, and which do not."""
 
 from __future__ import annotations
 

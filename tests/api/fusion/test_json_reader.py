@@ -1,4 +1,4 @@
-"""Document: JSON as Fusion's clients send it, and what can neither be stored nor told again."""
+"""JSON reader: the documents of Fusion's clients, and values that cannot be stored."""
 
 from __future__ import annotations
 

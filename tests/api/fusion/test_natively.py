@@ -1,4 +1,4 @@
-"""Fusion jobs on native routes: told, called, and ended there, and never a failure of ours."""
+"""Fusion jobs on native routes: shown, called, ended, and never a 5xx."""
 
 from __future__ import annotations
 

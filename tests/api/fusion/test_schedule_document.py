@@ -1,4 +1,4 @@
-"""Schedule documents: the seed's and real ones, tolerances, what is told again."""
+"""Schedule documents: samples, tolerated forms, and what a response repeats."""
 
 from __future__ import annotations
 

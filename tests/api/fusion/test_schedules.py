@@ -1,4 +1,4 @@
-"""Schedules over HTTP: saved as a whole, told as they came, taken away, and kept apart by app."""
+"""Schedules over HTTP: saved as a whole, returned unchanged, deleted, and separate by app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Task: the call that a rest-call is, and its document told again."""
+"""Task documents: the call of a rest-call, and what a response repeats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks over HTTP: created, told, replaced and deleted, each with its job."""
+"""Tasks over HTTP: created, returned, replaced and deleted, each with its job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The account's Dapr apps, configured as everything else of it is."""
+"""Dapr apps of an account over HTTP."""
 
 from __future__ import annotations
 

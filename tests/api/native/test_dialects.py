@@ -1,4 +1,4 @@
-"""Jobs of another dialect on the native routes: told, held back, called, ended, not replaced."""
+"""Jobs of other dialects on the native routes: shown, paused, called, ended, not replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runners over HTTP and from the command line: configured, told and forgotten."""
+"""Runners over HTTP and from the command line: configured, listed and deleted."""
 
 from __future__ import annotations
 

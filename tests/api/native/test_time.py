@@ -1,4 +1,4 @@
-"""Time zones over HTTP: booked, shown, sent back, and told apart from jobs without one."""
+"""Time zones over HTTP: booked, shown, sent again, and distinct from jobs without one."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is told of a peer is what reached the receiver; jobs cross a pipe as they are."""
+"""Figures of a peer count the calls that reached the receiver; jobs pass a pipe unchanged."""
 
 from __future__ import annotations
 

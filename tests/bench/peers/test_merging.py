@@ -1,4 +1,4 @@
-"""Peers join the results kept last, outlive a whole run, and are told on the page."""
+"""Peers are added to the latest results, survive a whole run, and are shown on the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Preview: what is said of a schedule, and of the clock changes that hit it."""
+"""Preview: the firings of a schedule, and the clock changes that affect it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expressions drawn at random, each with what it means, worked out apart from the code tested."""
+"""Expressions drawn at random, each with its meaning, computed apart from the tested code."""
 
 from __future__ import annotations
 

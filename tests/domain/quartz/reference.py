@@ -1,4 +1,4 @@
-"""Firings on a zone's clock as anybody can check them: every minute that passes is looked at.
+"""Firings on a zone's clock by brute force: every minute is examined.
 
 Nothing here is shared with the code tested but the names of the rules; the standard library's
 datetime says what the clock shows.

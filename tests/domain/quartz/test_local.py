@@ -1,4 +1,4 @@
-"""Local: on every clock the right firings, whatever it does, by every rule for its changes."""
+"""Local clocks: the right firings on every clock, with every rule for its changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys: another key seals, all is sealed anew, and the old key is taken away."""
+"""Keys: a new key encrypts, all values are encrypted again, and the old key is removed."""
 
 from __future__ import annotations
 

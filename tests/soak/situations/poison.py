@@ -1,4 +1,4 @@
-"""Poison: a call that ends whichever process makes it, beside those of others."""
+"""Poison: a call that ends every process that makes it, beside calls of other accounts."""
 
 from __future__ import annotations
 

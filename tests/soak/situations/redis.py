@@ -1,4 +1,4 @@
-"""Redis: what it holds is wiped out; it is killed, and started again after a while."""
+"""Redis: its data is deleted; it is killed, and started again after a while."""
 
 from __future__ import annotations
 
