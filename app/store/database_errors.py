@@ -30,6 +30,11 @@ _BUSY_CLASSES: Final = ("40", "53", "55", "58")
 resources for one statement; an object in use; a failed read or write of one file."""
 
 
+_NOT_MIGRATED: Final = frozenset({"42P01", "42703", "42704", "42883"})
+"""A table, a column, a type or a function does not exist: statements are tested with the schema
+of this release, so the database has that of another one."""
+
+
 class RoomLacking(Exception):
     """No usage slot of the account has room for `needed`; the statement changed nothing."""
 
@@ -91,6 +96,11 @@ def unavailable(error: BaseException) -> Unavailable | None:
     """Return the error to send to the client; None if a later attempt would fail as well."""
     if isinstance(error, PoolTimeout):
         return Unavailable("All database connections of this server are in use. Try again shortly.")
+    if sqlstate(error) in _NOT_MIGRATED:
+        return Unavailable(
+            "The database does not have the tables of this release: it is yet to be migrated. "
+            "Try again shortly."
+        )
     kind = kind_of(error)
     if kind is Kind.AWAY:
         return Unavailable("The database cannot be reached. Try again shortly.")

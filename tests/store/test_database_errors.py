@@ -47,6 +47,8 @@ def test_a_client_is_told_what_it_is_and_nothing_of_what_waiting_does_not_mend()
         errors.LockNotAvailable("x"): "locked by another request",
         errors.QueryCanceled("x"): "took too long",
         errors.DeadlockDetected("x"): "conflicted with another",
+        errors.UndefinedColumn("x"): "yet to be migrated",
+        errors.UndefinedFunction("x"): "yet to be migrated",
     }
     for error, part in told.items():
         found = unavailable(error)
