@@ -25,14 +25,20 @@ def on_update(
 
     An unchanged trigger is not validated again if the job is resumed, and an unchanged instant is
     not validated again if the job is or stays paused. Raises InvalidMember as first_firing does,
-    and Conflict as on_resume does.
+    and Conflict as on_resume does, or if the only firing was made by a clock that was set back
+    since.
     """
     if booking.trigger == current.booking.trigger:
         if booking.enabled and not current.booking.enabled:
             return on_resume(connection, current, booking.misfire, now)
         if isinstance(booking.trigger, At) and not booking.enabled:
             return booking.trigger.instant
-    return first_firing(booking.trigger, now)
+    first = first_firing(booking.trigger, now)
+    if isinstance(booking.trigger, At) and inflight.was_called(
+        driver_of(connection), current.id, first
+    ):
+        raise _made(first)
+    return first
 
 
 def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime) -> datetime | None:
@@ -47,14 +53,18 @@ def on_resume(connection: Connection, job: Job, misfire: Misfire, now: datetime)
             raise _over(job)
         return next_at
     if inflight.was_made(driver_of(connection), job.id, job.booking.trigger.instant):
-        raise Conflict(
-            "The only firing of the job, at "
-            f"{format_utc(job.booking.trigger.instant)}, was already made or is being made now.",
-            member="when",
-            remedy="PUT the job with another `when`, or DELETE it. "
-            "POST /1/runs/<id>/redeliver sends a run again.",
-        )
+        raise _made(job.booking.trigger.instant)
     return job.booking.trigger.instant
+
+
+def _made(instant: datetime) -> Conflict:
+    return Conflict(
+        f"The only firing of the job, at {format_utc(instant)}, was already made or is being made "
+        "now.",
+        member="when",
+        remedy="PUT the job with another `when`, or DELETE it. "
+        "POST /1/runs/<id>/redeliver sends a run again.",
+    )
 
 
 def _over(job: Job) -> Conflict:

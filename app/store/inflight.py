@@ -79,6 +79,12 @@ def was_made(connection: psycopg.Connection, job_id: UUID, due_at: datetime) -> 
     return made
 
 
+def was_called(connection: psycopg.Connection, job_id: UUID, due_at: datetime) -> bool:
+    """Return whether a call of the job's firing of that instant has ended, whatever came of it."""
+    called: bool = value(run(connection, "was_called", {"job_id": job_id, "due_at": due_at}))
+    return called
+
+
 def made_up_to(connection: psycopg.Connection, job_id: UUID, deadline: timedelta) -> datetime:
     """Return when a paused job got its version, or the due time of a later firing already made.
 

@@ -5,15 +5,20 @@ Rows are moved ahead instead of the clock back: the statements cannot tell the t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from app.domain.account import Caller
+from app.domain.job import Booking, ReadOnlyMembers
+from app.domain.one_time import At
 from app.domain.run import RunState
-from app.errors import Unauthenticated
-from app.service import accounts, runs
+from app.domain.trigger import to_document
+from app.errors import Conflict, Unauthenticated
+from app.service import accounts, jobs, manual_calls, runs
 from app.service.context import Context
 from app.store.parking import park, unpark
 from app.store.settling import settle
@@ -123,3 +128,25 @@ def test_a_run_of_the_future_is_sent_again(
     assert runs.redeliver(context, caller, run.id).id == run.id
 
     assert one(connection, "SELECT send_at = due_at FROM inflight WHERE id = %s", run.id) is True
+
+
+@pytest.mark.parametrize("state", [None, RunState.SUCCEEDED])
+def test_a_one_time_firing_of_the_future_is_not_made_again_by_a_change(
+    context: Context, caller: Caller, connection: psycopg.Connection, state: RunState | None
+) -> None:
+    run = moved_ahead(connection, caller.account.id)
+    if state is not None:
+        # Its end finds a call by hand, so that the job does not end with it.
+        manual_calls.call_now(context, caller, run.job_id)
+    settle(connection, [came(run, state, 500 if state is None else 204)])
+    trigger = At(instant=run.due_at)
+    connection.execute("UPDATE job SET trigger = %s", (Jsonb(to_document(trigger)),))
+    changed = Booking(url="http://127.0.0.1/changed", trigger=trigger)
+
+    with pytest.raises(Conflict, match="was already made"):
+        jobs.update(context, caller, run.job_id, changed, ReadOnlyMembers())
+
+    assert one(connection, "SELECT next_at FROM due") is None
+    later = replace(changed, trigger=At(instant=run.due_at + timedelta(hours=1)))
+    updated = jobs.update(context, caller, run.job_id, later, ReadOnlyMembers())
+    assert updated.next_at == run.due_at + timedelta(hours=1)

@@ -97,6 +97,15 @@ SELECT EXISTS (SELECT FROM run
                WHERE job_id = %(job_id)s AND due_at = %(due_at)s AND kind = 'scheduled'
                  AND (cancelled_at IS NULL OR state = 'taken')) AS was_made;
 
+-- name: was_called
+-- Whether the firing of that instant was called: a run of it has ended, or has made an attempt.
+SELECT EXISTS (SELECT FROM run
+               WHERE job_id = %(job_id)s AND due_at = %(due_at)s AND kind = 'scheduled'
+                 AND state <> 'cancelled')
+    OR EXISTS (SELECT FROM (SELECT due_at, kind, attempts FROM inflight
+                            WHERE job_id = %(job_id)s OFFSET 0) i
+               WHERE due_at = %(due_at)s AND kind = 'scheduled' AND attempts > 0) AS was_called;
+
 -- name: made_up_to
 -- A cancelled run may be called all the same, if a worker holds it and it is due before the worker can
 -- learn of its cancellation (`deadline`).
