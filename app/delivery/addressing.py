@@ -1,4 +1,4 @@
-"""Addressing: where a run's call goes and what it says, where its job names an endpoint."""
+"""Addressing: the URL and the body of a run's call, where its job names an endpoint."""
 
 from __future__ import annotations
 
@@ -7,35 +7,49 @@ from uuid import UUID
 
 import orjson
 
+from app.domain.endpoint import AppProtocol
 from app.domain.job import Dialect
 
 JSON: Final = "application/json"
 TOKEN_HEADER: Final = "dapr-api-token"  # noqa: S105 - a header's name
-"""As a Dapr app knows its sidecar by."""
+"""The header, or metadata, by whose value a Dapr app recognises its caller."""
+
+STABLE_PATH: Final = "/dapr.proto.runtime.v1.AppCallback/OnJobEvent"
+ALPHA1_PATH: Final = "/dapr.proto.runtime.v1.AppCallbackAlpha/OnJobEventAlpha1"
+"""The gRPC methods for a tick of a job: an app may have both, or either."""
 
 
-def address(url: str, *, dialect: str | None, endpoint: str | None, base: str | None) -> str | None:
+def address(
+    url: str,
+    *,
+    dialect: str | None,
+    endpoint: str | None,
+    base: str | None,
+    protocol: str | None = AppProtocol.HTTP,
+) -> str | None:
     """The URL to call; None where the endpoint that the job names is not configured.
 
-    A Dapr job's own `url` is a path that goes below the app's; a Fusion runner is told in the body
-    what to do.
+    The `url` of a Dapr job is a path, which is appended to that of its app. An app that speaks gRPC
+    has one path for all jobs. A Fusion runner gets all it has to know in the body.
     """
     if not endpoint:
         return url
     if base is None:
         return None
-    return base.rstrip("/") + url if dialect == Dialect.DAPR else base
+    if dialect != Dialect.DAPR:
+        return base
+    return base.rstrip("/") + (STABLE_PATH if protocol == AppProtocol.GRPC else url)
 
 
 def payload(data: bytes | None, *, dialect: str | None, run_id: UUID) -> bytes | None:
-    """What an endpoint is sent: the job's JSON; to a Fusion runner, what to do with which run."""
+    """The body of a call to an endpoint: the job's; a Fusion runner also gets run and action."""
     if dialect != Dialect.FUSION:
         return data
     return orjson.dumps({**orjson.loads(data or b"{}"), "runId": str(run_id), "action": "start"})
 
 
 def missing(endpoint: str | None, dialect: str | None) -> str:
-    """Why there is nowhere to call, in words."""
+    """Why the endpoint cannot be called, in words."""
     if dialect == Dialect.DAPR:
         return f"no app {endpoint!r} is configured; PUT /1/dapr-apps/<id> does that"
     return (

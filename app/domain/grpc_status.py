@@ -28,7 +28,7 @@ class GrpcStatus(IntEnum):
     UNAUTHENTICATED = 16
 
 
-ERRORS: Final = {
+ERRORS: Final[dict[GrpcStatus, str]] = {
     each: f"grpc-{each.name.lower().replace('_', '-')}"
     for each in GrpcStatus
     if each is not GrpcStatus.OK

@@ -71,6 +71,10 @@ class Taken(NamedTuple):
     """Whether it was due while its job was paused, and is made because the job was resumed."""
     further: list[datetime | None] | None = None
     """Further ticks of its job that it may call, and after them the tick that follows, if any."""
+    type_url: str | None = None
+    """Set where `data` is the value of a google.protobuf.Any; empty for one without a type."""
+    protocol: str | None = None
+    """The protocol of the endpoint (AppProtocol), None where it is not there."""
 
 
 def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Taken]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -12,12 +14,15 @@ import pytest
 from cryptography.fernet import Fernet
 from standardwebhooks import Webhook
 
+from app.delivery.grpc import unframe
 from app.delivery.request import Call
 from app.domain.call_options import CallOptions
 from app.domain.circuit_breaker import BlockReason
+from app.domain.grpc_status import ERRORS, GrpcStatus
 from app.domain.job import Dialect
 from app.domain.retry_policy import Constant
 from app.domain.run import Reply, RunState
+from app.protos.dapr_app_pb2 import JobEventRequest
 from app.service.secrets import SecretBox
 from tests.factories import add_account, book, claim_all, connect
 from tests.workers.harness import SECRET, Harness, taken
@@ -235,3 +240,85 @@ def on_unparked(
     call, _, _ = harness.engine.calls.pop()
     told = [line.partition(": ")[2] for line in call.headers if line.startswith("dapr-api-token:")]
     return call.url, told[0] if told else None
+
+
+GRPC_APP: dict[str, Any] = {**APP, "protocol": "grpc"}
+
+
+def test_an_app_that_speaks_grpc_is_called_by_its_method_with_the_token_and_a_signature(
+    harness: Harness,
+) -> None:
+    run = taken(0.0)._replace(**GRPC_APP, sealed_token=b"sealed")
+    leased = lease(run, (SECRET,), asked=harness.clock.now, answered=harness.clock.now)
+    leased.app_token = "s3cret"
+    harness.dispatcher.accept([leased])
+    harness.step()
+    ((call, _, _),) = harness.engine.calls
+    headers = dict(line.lower().split(": ", 1) for line in call.headers)
+
+    assert call.is_grpc
+    assert call.url == ("http://app.test:6200/dapr.proto.runtime.v1.AppCallback/OnJobEvent")
+    assert headers["dapr-api-token"] == "s3cret"
+    assert headers["content-type"] == "application/grpc"
+    assert headers["te"] == "trailers"
+    assert headers["grpc-timeout"] == f"{int(call.timeout * 1000)}m"
+    assert headers["wakecall-attempt"] == "1"
+    assert "wakecall-completion-token" not in headers
+    message = unframe(call.body)
+    event = JobEventRequest.FromString(message)
+    assert (event.name, event.method) == ("R2-D2", "job/R2-D2")
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + message
+    key = b64decode(SECRET.removeprefix("whsec_"))
+    mac = b64encode(hmac.new(key, signed, "sha256").digest()).decode()
+    signature = next(line for line in call.headers if line.startswith("webhook-signature"))
+    assert signature == f"webhook-signature: v1,{mac}"
+
+
+def test_a_value_that_an_http_app_cannot_get_is_a_failed_attempt(harness: Harness) -> None:
+    type_url = "type.googleapis.com/google.protobuf.Value"
+    harness.lease(0.0, **{**APP, "data": b"\xff", "type_url": type_url, "protocol": "http"})
+
+    assert harness.engine.calls == []
+    ((_, settlement),) = harness.channels.settlements
+    assert settlement.attempt is not None
+    assert settlement.attempt.reply.error == "invalid-request"
+    assert settlement.retry_at is not None
+
+
+@pytest.mark.parametrize("code", list(GrpcStatus)[1:], ids=lambda code: code.name)
+def test_of_the_codes_of_grpc_not_found_alone_is_a_success(
+    harness: Harness, code: GrpcStatus
+) -> None:
+    harness.lease(0.0, **GRPC_APP)
+    reply = Reply(error=ERRORS[code], error_detail=f"The app answered {code.name}.")
+    for _ in range(2 if code is GrpcStatus.UNIMPLEMENTED else 1):
+        harness.engine.answer(reply)
+    harness.step()
+
+    ((_, settlement),) = harness.channels.settlements
+    if code is GrpcStatus.NOT_FOUND:
+        assert settlement.state is RunState.SUCCEEDED
+        return
+    assert settlement.state is None
+    assert settlement.retry_at is not None
+    assert settlement.reason == f"The app answered {code.name}."
+
+
+def test_a_grpc_app_that_cannot_be_reached_uses_up_no_attempt(harness: Harness) -> None:
+    harness.lease(0.0, **GRPC_APP)
+    harness.engine.answer(Reply(error="connect-failed", error_detail="no", connected=False))
+    harness.step()
+
+    assert not harness.channels.settlements
+    ((_, parking),) = harness.channels.parked
+    assert parking.block_reason is BlockReason.AWAY
+
+
+def test_a_grpc_call_of_a_run_cancelled_between_two_methods_is_not_made(harness: Harness) -> None:
+    leased = harness.lease(0.0, **GRPC_APP)
+    harness.poll_cancellations(leased)
+    harness.engine.answer(Reply(error=ERRORS[GrpcStatus.UNIMPLEMENTED], error_detail="no"))
+    harness.step()
+
+    assert harness.engine.calls == []
+    assert harness.settled() is RunState.CANCELLED

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Protocol
 
+from app.delivery import job_event
 from app.delivery.addressing import JSON, payload
+from app.delivery.grpc import CONTENT_TYPE, as_grpc
 from app.delivery.request import Call, Delivery, build
 from app.domain.completion import Tokens
+from app.domain.endpoint import AppProtocol
+from app.domain.job import Dialect
 from app.domain.run import Reply
 from workers.dispatch.leased_run import LeasedRun
 
@@ -63,9 +67,41 @@ def missing_key(leased: LeasedRun) -> str | None:
 def call_of(leased: LeasedRun, now: float, tokens: Tokens) -> Call | Reply:
     """The signed call that begins at `now`; a Reply where the attempt fails without a call."""
     wall = leased.wall(now)
+    if leased.run.dialect == Dialect.DAPR:
+        return _call_of_app(leased, wall, tokens)
     # An event cannot be completed later: it carries no token, and a 202 ends it with success.
     token = None if leased.is_event else tokens.make(leased.call_id)
     return build(_delivery(leased, wall, token), leased.secrets, int(wall.timestamp()))
+
+
+def _call_of_app(leased: LeasedRun, wall: datetime, tokens: Tokens) -> Call | Reply:
+    """The call of a Dapr app, in the protocol of the app."""
+    run = leased.run
+    is_grpc = run.protocol == AppProtocol.GRPC
+    data, error = leased.body, leased.payload_error
+    if not run.size:
+        data, error = convert_payload(leased, run.data)
+    if error is not None:
+        return Reply(error="invalid-request", error_detail=error, connected=False)
+    # Only an answer of HTTP can ask for time to report the outcome (202).
+    token = None if is_grpc else tokens.make(leased.call_id)
+    delivery = _delivery(leased, wall, token)
+    if is_grpc:
+        message = job_event.message(run.url or "", data, run.type_url)
+        delivery = delivery._replace(content_type=CONTENT_TYPE, data=message)
+    else:
+        delivery = delivery._replace(data=data)
+    call = build(delivery, leased.secrets, int(wall.timestamp()))
+    return as_grpc(call) if is_grpc else call
+
+
+def convert_payload(leased: LeasedRun, data: bytes | None) -> tuple[bytes | None, str | None]:
+    """The payload as the app of the run gets it, or why it cannot be sent."""
+    run = leased.run
+    try:
+        return job_event.convert(data, run.type_url, run.protocol), None
+    except job_event.UnsendablePayload as error:
+        return data, str(error)
 
 
 def _delivery(leased: LeasedRun, wall: datetime, completion_token: str | None) -> Delivery:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
+from app.delivery.job_event_calls import JobEventCalls
 from app.delivery.loop import Loop
 from app.delivery.request import Call
 from app.domain.completion import Tokens
@@ -58,6 +59,7 @@ class Dispatcher:
     ) -> None:
         self._loop = loop
         self._engine = engine
+        self._job_events = JobEventCalls(engine.post, loop.clock)
         self._tokens = tokens
         self._settlements = channels.settlements
         self._parked = channels.parked
@@ -345,7 +347,8 @@ class Dispatcher:
         leased.begun_at = now
         call = call_of(leased, now, self._tokens)
         if isinstance(call, Call):
-            self._engine.post(
+            post = self._job_events.post if call.is_grpc else self._engine.post
+            post(
                 call,
                 partial(self._done, leased),
                 may_begin=partial(self._may_begin, leased),

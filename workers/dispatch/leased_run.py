@@ -11,6 +11,7 @@ from uuid import UUID
 from app.delivery.addressing import address
 from app.domain.circuit_breaker import BlockReason
 from app.domain.dapr.series import MAX_SECONDS
+from app.domain.endpoint import AppProtocol
 from app.domain.instants import format_utc
 from app.domain.job import Dialect
 from app.domain.retry import RetryAt
@@ -23,6 +24,9 @@ from app.store.takes import Taken, Ticket
 from workers.dispatch.destination import Destination
 
 _LEASE_S: Final = (LEASE - LEASE_MARGIN).total_seconds()
+
+_CONVERSION_FACTOR: Final = 6
+"""A payload takes up to so many times its bytes as a message of gRPC, or as JSON made of one."""
 
 NO_DESTINATION: Final = ""
 """The destination of parked runs that no worker unparks: they wait for something else."""
@@ -67,7 +71,9 @@ class LeasedRun:
     unreachable_is_free: bool = False
     """Whether a call that reaches nobody uses up no attempt, as of a Dapr app."""
     body: bytes | None = None
-    """Its payload, once it was loaded, where the take left it in the database."""
+    """Its payload as its app gets it, once it was loaded, where the take left it behind."""
+    payload_error: str | None = None
+    """Why that payload cannot be sent to its app."""
     payload_reserved: bool = False
     """Whether the payload budget has reserved memory for its payload."""
     awaiting_payload: bool = False
@@ -299,8 +305,16 @@ def lease(
     leased.address = run.url
     leased.unreachable_is_free = run.manner is not None and isinstance(run.manner.retry, Constant)
     if run.endpoint and run.url is not None:
-        leased.address = address(run.url, dialect=run.dialect, endpoint=run.endpoint, base=run.base)
+        leased.address = address(
+            run.url,
+            dialect=run.dialect,
+            endpoint=run.endpoint,
+            base=run.base,
+            protocol=run.protocol,
+        )
         leased.app_token = app_token
+        if run.size and (run.protocol == AppProtocol.GRPC or run.type_url is not None):
+            leased.run = run._replace(size=run.size * _CONVERSION_FACTOR)
     if run.planned_at is not None:
         leased.parked_for = (run.send_at - run.planned_at).total_seconds()
     return leased

@@ -9,11 +9,13 @@ from uuid import UUID
 
 import psycopg
 
+from app.domain.job import Dialect
 from app.log import in_words, logger
 from app.store import takes
 from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, kind_of
 from app.uptime import read_uptime
+from workers.dispatch.calls import convert_payload
 from workers.dispatch.dispatcher import Dispatcher
 from workers.dispatch.leased_run import LeasedRun
 from workers.loop_thread import LoopThread
@@ -60,6 +62,7 @@ class PayloadLoader(LoopThread):
         except Exception:
             self._order_again(batch)
             raise
+        _convert(batch, found)
         self._dispatcher.on_payloads(
             [leased for leased in batch if leased not in busy], asked, found
         )
@@ -85,6 +88,14 @@ class PayloadLoader(LoopThread):
         except Empty:
             pass
         return batch
+
+
+def _convert(batch: Sequence[LeasedRun], found: dict[UUID, bytes | None]) -> None:
+    """Convert payloads for their apps here, as a long one would hold up the loop's thread."""
+    for leased in batch:
+        data = found.get(leased.run.id)
+        if data is not None and leased.run.dialect == Dialect.DAPR:
+            found[leased.run.id], leased.payload_error = convert_payload(leased, data)
 
 
 def _read(

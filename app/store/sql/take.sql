@@ -39,7 +39,7 @@ SELECT t.id, t.token, t.job_id, t.account_id, t.job_version, t.due_at, t.send_at
        CASE WHEN c.size > %(longest)s THEN c.size ELSE 0 END AS size,
        greatest(t.depth, coalesce(j.depth, s.depth, 0)) AS depth,
        coalesce(t.job_version > 1 AND t.due_at < j.updated_at - %(margin)s::interval, false) AS missed_in_pause,
-       t.further
+       t.further, CASE WHEN j.id IS NULL THEN s.type_url ELSE j.type_url END AS type_url, e.protocol
 FROM taken t
 LEFT JOIN LATERAL (SELECT * FROM job WHERE id = t.job_id AND account_id = t.account_id LIMIT 1) j
   ON j.version = t.job_version
@@ -47,7 +47,7 @@ LEFT JOIN LATERAL (
   SELECT * FROM superseded
   WHERE j.id IS NULL AND job_id = t.job_id AND version = t.job_version LIMIT 1) s ON true
 LEFT JOIN LATERAL (
-  SELECT url, sealed_token FROM endpoint
+  SELECT url, sealed_token, protocol FROM endpoint
   WHERE coalesce(j.endpoint, s.endpoint) <> ''
     AND account_id = t.account_id AND dialect = coalesce(j.dialect, s.dialect)
     AND name = coalesce(j.endpoint, s.endpoint)
