@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,7 @@ from app.api.senders import network_of
 from app.api.shared_budget import SharedBudget
 from app.api.wsgi_bridge import Message
 from app.errors import Misconfigured
+from app.log import logger
 
 MAX_MESSAGE: Final = 4 * 1024 * 1024
 MAX_RPCS: Final = 1024
@@ -48,7 +50,6 @@ _OPTIONS: Final = (
     # Clients may ping every 8 s, also without an RPC; an idle connection ends after 3 min; one that
     # does not answer a ping, which is sent after 10 s, ends 20 s later.
     ("grpc.http2.min_ping_interval_without_data_ms", 8_000),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 8_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.max_connection_idle_ms", 180_000),
     ("grpc.keepalive_time_ms", 10_000),
@@ -111,6 +112,9 @@ class RpcServer:
     async def stop(self, grace_s: float) -> None:
         """Take no more RPCs, and give those under way `grace_s` seconds."""
         await self._server.stop(grace_s)
+        if self._works:
+            # Threads that work for clients that are gone.
+            await asyncio.wait(self._works, timeout=grace_s)
 
     async def _serve(self, path: str, _requests: AsyncIterator[bytes], context: Context) -> None:
         metadata = context.invocation_metadata() or ()
@@ -124,7 +128,7 @@ class RpcServer:
             )
             return
         exchange = _Exchange(context, partial(self._reads.slot, lane, _network(context)))
-        work = asyncio.ensure_future(self._asgi(scope, exchange.receive, exchange.send))
+        work = asyncio.ensure_future(self._answer(scope, exchange))
         self._works.add(work)
         work.add_done_callback(lambda _: self._rpcs.release(lane))
         work.add_done_callback(self._works.discard)
@@ -132,9 +136,18 @@ class RpcServer:
             await asyncio.shield(work)
         except asyncio.CancelledError:
             # The client is gone. A thread that works for it cannot be stopped, and keeps its slot.
+            exchange.is_abandoned = True
             if exchange.is_reading:
                 work.cancel()
             raise
+
+    async def _answer(self, scope: Message, exchange: _Exchange) -> None:
+        try:
+            await self._asgi(scope, exchange.receive, exchange.send)
+        except Exception:  # noqa: BLE001 - a defect, of which the operator is told
+            # The library would log it in its own form, and answer with the exception's text.
+            logger.exception("rpc.failed", path=scope["raw_path"].decode())
+            exchange.fail()
 
 
 class _Rpcs(grpc.GenericRpcHandler):
@@ -161,6 +174,7 @@ class _Exchange:
         self._headers: list[tuple[bytes, bytes]] = []
         self._parts: list[bytes] = []
         self.is_reading = False
+        self.is_abandoned = False
 
     async def receive(self) -> Message:
         """The whole message at once."""
@@ -193,12 +207,20 @@ class _Exchange:
         ]
         if fields.get(b"content-type") != STATUS_TYPE.encode():
             self._context.set_trailing_metadata(tuple(trailers))
-            await self._context.write(body)
+            # A write fails only where the client is gone; the library has no class for that.
+            if not self.is_abandoned:
+                with suppress(Exception):
+                    await self._context.write(body)
             return
         status = Status.FromString(body)
         self._context.set_trailing_metadata((*trailers, (_DETAILS, body)))
         self._context.set_code(_CODES.get(status.code, _CODES[Code.INTERNAL]))
         self._context.set_details(status.message)
+
+    def fail(self) -> None:
+        """Answer that there is a defect."""
+        self._context.set_code(grpc.StatusCode.INTERNAL)
+        self._context.set_details("An internal error occurred. Report it to the operator.")
 
 
 def _network(context: Context) -> str:
