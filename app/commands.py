@@ -22,7 +22,7 @@ from app.domain.scope import Scope
 from app.domain.secret import MAX_OVERLAP
 from app.errors import Misconfigured, Refused, WakecallError
 from app.log import in_words
-from app.service import accounts, limits
+from app.service import accounts, keys, limits
 from app.store.database_state import remedy_of
 
 P = ParamSpec("P")
@@ -132,25 +132,43 @@ def limit_account(name: str, **amounts: int | str | None) -> None:
     "with --dapr-app.",
 )
 @click.option("--dapr-app", metavar="ID", help="Restrict the key to the jobs of this Dapr app.")
+@click.option(
+    "--expires",
+    metavar="INSTANT",
+    help="When the key expires, as in 2030-05-11T15:30:00Z. By default it does not expire.",
+)
 @report_errors
-def create_key(account_name: str, label: str, scope: str | None, dapr_app: str | None) -> None:
+def create_key(
+    account_name: str, label: str, scope: str | None, dapr_app: str | None, expires: str | None
+) -> None:
     """Create another API key of ACCOUNT, and print it; it is not shown again."""
-    wanted = None if scope is None else Scope(scope)
-    click.echo(
-        accounts.create_key(current_context(), account_name, label, app=dapr_app, scope=wanted)
+    text = keys.create(
+        current_context(),
+        account_name,
+        label,
+        app=dapr_app,
+        scope=None if scope is None else Scope(scope),
+        expires_at=None if expires is None else instants.parse(expires, member="expires"),
     )
+    click.echo(text)
 
 
 @key.command("list")
 @click.argument("account_name", metavar="ACCOUNT")
 @report_errors
 def list_keys(account_name: str) -> None:
-    """List the API keys of ACCOUNT: id, creation, state, scope, label and Dapr app."""
-    for each in accounts.list_keys(current_context(), account_name):
-        state = "valid" if each.revoked_at is None else "revoked"
-        bound = "" if each.app is None else f"  (Dapr app {each.app})"
+    """List the API keys of ACCOUNT: id, creation, state, scope, label, app, expiry, last use."""
+    for each in keys.list_keys(current_context(), account_name):
+        state = "valid" if each.is_valid else "revoked" if each.revoked_at else "expired"
+        further = [
+            "" if each.app is None else f"Dapr app {each.app}",
+            "" if each.expires_at is None else f"expires {instants.format_utc(each.expires_at)}",
+            "" if each.last_used_at is None else f"used {instants.format_utc(each.last_used_at)}",
+        ]
+        told = ", ".join(filter(None, further))
         made = instants.format_utc(each.created_at)
-        click.echo(f"{each.id}  {made}  {state:7}  {each.scope:5}  {each.label}{bound}")
+        line = f"{each.id}  {made}  {state:7}  {each.scope:5}  {each.label}"
+        click.echo(f"{line}  ({told})" if told else line)
 
 
 @key.command("revoke")
@@ -158,7 +176,7 @@ def list_keys(account_name: str) -> None:
 @report_errors
 def revoke_key(key_id: str) -> None:
     """Revoke the API key with the id KEY_ID (see `key list`) at once."""
-    accounts.revoke_key(current_context(), key_id)
+    keys.revoke(current_context(), key_id)
 
 
 def _report_undecrypted(_account: Account, _error: Misconfigured) -> None:

@@ -7,7 +7,7 @@ WakecallError
 │   ├── InvalidMember          one member, parameter or header is invalid (named in `member`)
 │   ├── TooLarge               a body, document or payload exceeds its maximum size
 │   │   └── AddressTooLong     the URL of the request exceeds its maximum length
-│   ├── Unauthenticated        no API key, or one that is unknown or revoked
+│   ├── Unauthenticated        no API key, or one that is unknown, revoked or expired
 │   ├── CrossSite              a browser sent the request for a page of another site
 │   ├── AccountSuspended       the operator suspended the account: it can only read
 │   ├── InsufficientScope      the API key is valid, but its scope does not allow the request
@@ -98,7 +98,7 @@ class TooSlow(MalformedDocument):
 
 
 class Unauthenticated(Refused):
-    """The request has no API key, or a key that is malformed, unknown or revoked."""
+    """The request has no API key, or one that is malformed, unknown, revoked or expired."""
 
     code = "unauthenticated"
 

@@ -12,7 +12,7 @@ from flask_migrate import upgrade
 from app.api.context import current_context
 from app.config import load
 from app.errors import Conflict, WakecallError
-from app.service import accounts
+from app.service import accounts, keys
 from local.home import DEMO_KEY_FILE, write_private
 from local.terminal import fail
 
@@ -40,7 +40,7 @@ def ensure_account(key_file: Path) -> None:
         write_private(key_file, accounts.create(current_context(), ACCOUNT))
     except Conflict:
         if not key_file.exists():
-            write_private(key_file, accounts.create_key(current_context(), ACCOUNT, "make run"))
+            write_private(key_file, keys.create(current_context(), ACCOUNT, "make run"))
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def test_every_file_of_the_data_directory_is_documented() -> None:
 def routes(app: Flask) -> Iterator[tuple[str, str]]:
     """Method and path of all that is answered, paths as the pages write them."""
     for rule in app.url_map.iter_rules():
-        path = re.sub(r"<(uuid:\w+|app_id)>", "<id>", rule.rule)
+        path = re.sub(r"<(uuid:\w+|app_id|key_id)>", "<id>", rule.rule)
         path = re.sub(r"<(?:job|dapr)_name:_\w+>", "<name>", path)
         # The pages tell once of the prefixes that Fusion's routes have.
         path = re.sub(r"^/api(/apollo)?(/apps/<app>)?/", "/api/", path)

@@ -20,9 +20,14 @@ from app.service.health_watch import HealthWatch
 
 def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> AsgiApp:
     """Create the ASGI application that granian serves, with these deadlines in seconds."""
-    settings: Settings = context_of(app).settings
+    context = context_of(app)
+    settings: Settings = context.settings
     refused = refused_keys.refused_keys_of(app)
-    watch = HealthWatch(settings, lambda: {**refused.take_counts(), **log.take_dropped()})
+    watch = HealthWatch(
+        settings,
+        lambda: {**refused.take_counts(), **log.take_dropped()},
+        write=context.key_use.store,
+    )
     answers_with = partial(QuickAnswers, watch, path_prefix=settings.path_prefix)
     admin = None
     if settings.admin_port is not None:

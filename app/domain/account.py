@@ -66,6 +66,16 @@ class ApiKey:
     revoked_at: datetime | None
     app: str | None = None
     scope: Scope = Scope.ADMIN
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    """The beginning of the hour in which the key was last used, in UTC."""
+    expired: bool = False
+    """Whether the key had expired when it was read."""
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether requests with this key were accepted when it was read."""
+        return self.revoked_at is None and not self.expired
 
 
 def _is_limited(app: str | None, scope: Scope) -> bool:

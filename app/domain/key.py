@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets as randomness
 import string
 import zlib
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ _ALPHABET: Final = string.digits + string.ascii_uppercase + string.ascii_lowerca
 _SHAPE: Final = re.compile(
     rf"{PREFIX}([0-9A-Za-z]{{{ID_LENGTH}}})[0-9A-Za-z]{{{SECRET_LENGTH + _CHECK_LENGTH}}}"
 )
+_ID: Final = re.compile(rf"[0-9A-Za-z]{{{ID_LENGTH}}}")
+_KEY_BYTES: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +39,19 @@ def compose(random: bytes) -> str:
     number = int.from_bytes(random)
     body = PREFIX + _base62(number, needed)
     return body + _checksum(body)
+
+
+def new() -> tuple[KeyText, str]:
+    """Return a new random key, and its text."""
+    text = compose(randomness.token_bytes(_KEY_BYTES))
+    key = read(text)
+    assert key is not None  # noqa: S101 - what compose writes, read reads
+    return key, text
+
+
+def is_id(text: str) -> bool:
+    """Return whether a key can have this id."""
+    return _ID.fullmatch(text) is not None
 
 
 def read(text: str) -> KeyText | None:

@@ -63,6 +63,7 @@ class Limits:
     firings_per_second: int | None
     runs_under_way: int | None
     history_bytes: int | None
+    keys: int | None
 
 
 JOBS: Final = Limit(
@@ -159,6 +160,14 @@ HISTORY_BYTES: Final = Limit(
     counts="bytes of runs and attempts in history",
     remedy="Nothing is refused: above the limit, the replies of receivers are not kept.",
 )
+KEYS: Final = Limit(
+    name="keys",
+    setting="WAKECALL_LIMIT_KEYS",
+    default=1_000,
+    least=1,
+    counts="valid API keys",
+    remedy="Revoke keys that are no longer needed: DELETE /1/keys/<id>.",
+)
 
 TABLE: Final = (
     REQUESTS_PER_SECOND,
@@ -173,6 +182,7 @@ TABLE: Final = (
     FIRINGS_PER_SECOND,
     RUNS_UNDER_WAY,
     HISTORY_BYTES,
+    KEYS,
 )
 """All limits, in the order in which they are listed."""
 

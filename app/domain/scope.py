@@ -15,7 +15,7 @@ class Scope(StrEnum):
     """Book, change and end jobs; fire, pause and resume them; send runs again, complete them."""
 
     ADMIN = "admin"
-    """Read and rotate signing secrets; manage Dapr apps and Fusion runners."""
+    """Read and rotate signing secrets; manage API keys, Dapr apps and Fusion runners."""
 
     def covers(self, needed: Scope) -> bool:
         """Return whether a key of this scope may do what requires the scope `needed`."""

@@ -1,17 +1,16 @@
-"""Accounts: creates and finds accounts, their API keys and their signing secrets."""
+"""Accounts: creates, finds and authenticates accounts, and rotates their signing secrets."""
 
 from __future__ import annotations
 
 import hmac
 import re
-import secrets as randomness
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+from app.domain import instants
 from app.domain import key as keys_domain
-from app.domain.account import Account, ApiKey, CachedCaller, Caller
-from app.domain.job import Dialect
+from app.domain.account import Account, CachedCaller, Caller
 from app.domain.limits import BY_NAME
 from app.domain.scope import Scope
 from app.domain.secret import MAX_SECRETS, SigningSecret, new_secret
@@ -20,12 +19,10 @@ from app.log import logger
 from app.service import limits
 from app.service.context import Context
 from app.store import accounts as store
-from app.store import endpoints
+from app.store import keys as key_store
 from app.store import limits as limit_store
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
-_KEY_BYTES: Final = 64
-_MAX_LABEL: Final = 100
 _REFUSAL: Final = "The API key is missing, mistyped, unknown or revoked."
 _REMEDY: Final = "Send `Authorization: Bearer KEY`, HTTP Basic with the key, or `X-API-Key: KEY`."
 
@@ -34,7 +31,7 @@ def authenticate(context: Context, key: str, *, account: str | None) -> Caller:
     """Return the caller that this API key belongs to.
 
     `account`, if given, must be the name of the key's account. Raises Unauthenticated, with the
-    same message for every reason.
+    same message for every reason except that the key has expired.
     """
     caller = _look_up(context, _read(key))
     if account is not None and account != caller.account.name:
@@ -53,6 +50,7 @@ def authenticate_cached(
     known = context.key_cache.get(_read(key))
     if known is None or (account is not None and account != known.account.name):
         return authenticate(context, key, account=account)
+    context.key_use.note(known.key_id)
     return known
 
 
@@ -84,7 +82,10 @@ def verify(context: Context, cached: CachedCaller) -> Caller:
 
 
 def unauthenticated() -> Unauthenticated:
-    """Return the error for every caller without a valid key, the same for every reason."""
+    """Return the error for every caller without a valid key, the same for every reason but one.
+
+    Only a caller who has a key that expired is told that reason.
+    """
     return Unauthenticated(_REFUSAL, remedy=_REMEDY)
 
 
@@ -102,7 +103,7 @@ def create(context: Context, name: str) -> str:
             "must be a-z or 0-9.",
         )
     sealed = context.secret_box.seal(new_secret())
-    key, text = _new_key()
+    key, text = keys_domain.new()
     with context.database.transaction() as connection:
         made = store.insert_account(connection, name)
         if made is None:
@@ -112,7 +113,7 @@ def create(context: Context, name: str) -> str:
                 remedy=f"Create another key for it: flask --app wsgi key create {name}",
             )
         store.insert_secret(connection, made.id, sealed)
-        store.insert_key(
+        key_store.insert_key(
             connection, key_id=key.id, account_id=made.id, digest=key.digest, label="first"
         )
     return text
@@ -144,73 +145,6 @@ def set_limits(context: Context, name: str, amounts: Mapping[str, int | str]) ->
     # The web process that next serves the account copies its limits to the database. The web
     # process knows the settings, which are the defaults of all other limits.
     context.limit_cache.forget(account.id)
-
-
-def create_key(
-    context: Context,
-    account: str,
-    label: str,
-    *,
-    app: str | None = None,
-    scope: Scope | None = None,
-) -> str:
-    """Create a further API key of an account; return its text, which cannot be read again.
-
-    A key with an `app` has access only to the jobs of that Dapr app. The default scope is `book`
-    for a key with an `app`, else `admin`. Raises NotFound, InvalidMember.
-    """
-    if app is not None and scope is Scope.ADMIN:
-        raise InvalidMember(
-            "scope",
-            "A key that is bound to a Dapr app has access only to the jobs of that app, so it "
-            "cannot have the scope admin.",
-            remedy="Give the key the scope read or book, or do not bind it to an app.",
-        )
-    if scope is None:
-        scope = Scope.ADMIN if app is None else Scope.BOOK
-    if len(label) > _MAX_LABEL or not label.isprintable():
-        raise InvalidMember(
-            "label",
-            "The label is too long or contains unprintable characters.",
-            remedy=f"Use at most {_MAX_LABEL} printable characters.",
-        )
-    key, text = _new_key()
-    with context.database.transaction() as connection:
-        owner = _account(store.find_account(connection, account), account)
-        if app is not None and endpoints.find(connection, owner.id, Dialect.DAPR, app) is None:
-            raise NotFound(
-                f"The account {account!r} has no Dapr app {app!r}.",
-                member="app",
-                remedy=f"Add it: flask --app wsgi dapr-app add {account} --app-id ID --url URL",
-            )
-        store.insert_key(
-            connection,
-            key_id=key.id,
-            account_id=owner.id,
-            digest=key.digest,
-            label=label,
-            app=app,
-            scope=scope,
-        )
-    return text
-
-
-def list_keys(context: Context, account: str) -> tuple[ApiKey, ...]:
-    """Return the keys of an account, including revoked ones, oldest first. Raises NotFound."""
-    with context.database.transaction() as connection:
-        owner = _account(store.find_account(connection, account), account)
-        return store.list_keys(connection, owner.id)
-
-
-def revoke_key(context: Context, key_id: str) -> None:
-    """Revoke a key, with immediate effect. Raises NotFound."""
-    with context.database.transaction() as connection:
-        if not store.revoke_key(connection, key_id):
-            raise NotFound(
-                f"There is no key {key_id!r}.",
-                member="key",
-                remedy="List the ids of keys: flask --app wsgi key list ACCOUNT",
-            )
 
 
 def _log_unopened(account: Account, error: Misconfigured) -> None:
@@ -270,6 +204,9 @@ def _look_up(context: Context, presented: keys_domain.KeyText) -> Caller:
         stored = store.find_key(connection, presented.id)
     if stored is None or stored.revoked or not hmac.compare_digest(stored.digest, presented.digest):
         raise unauthenticated()
+    if stored.expires_at is not None and stored.expires_at <= stored.now:
+        raise _expired(stored.expires_at)
+    context.key_use.note(presented.id)
     context.key_cache.put(presented, stored.account, stored.now, app=stored.app, scope=stored.scope)
     context.limit_cache.put(stored.account.id, stored.limits)
     return Caller(
@@ -279,6 +216,14 @@ def _look_up(context: Context, presented: keys_domain.KeyText) -> Caller:
         app=stored.app,
         scope=stored.scope,
         suspended=stored.suspended,
+    )
+
+
+def _expired(at: datetime) -> Unauthenticated:
+    return Unauthenticated(
+        f"The API key expired at {instants.format_utc(at)}.",
+        remedy="Send another key of the account. A key with the scope admin creates keys: "
+        "POST /1/keys.",
     )
 
 
@@ -317,10 +262,3 @@ def unknown_account(name: str) -> NotFound:
         member="account",
         remedy=f"Create it: flask --app wsgi account create {name}",
     )
-
-
-def _new_key() -> tuple[keys_domain.KeyText, str]:
-    text = keys_domain.compose(randomness.token_bytes(_KEY_BYTES))
-    key = keys_domain.read(text)
-    assert key is not None  # noqa: S101 - what compose writes, read reads
-    return key, text

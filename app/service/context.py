@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from app.config import Settings
 from app.service.key_cache import KeyCache
+from app.service.key_use import KeyUse
 from app.service.limit_cache import LimitCache
 from app.service.secrets import SecretBox
 from app.store.database import Database
@@ -18,6 +19,7 @@ class Context:
     settings: Settings
     database: Database
     key_cache: KeyCache
+    key_use: KeyUse
     limit_cache: LimitCache
 
     @property
@@ -32,5 +34,6 @@ def create(settings: Settings, database: Database) -> Context:
         settings=settings,
         database=database,
         key_cache=KeyCache(),
+        key_use=KeyUse(),
         limit_cache=LimitCache(settings.limits),
     )

@@ -45,13 +45,21 @@ class HealthWatch:
     """Serves the latest readiness and metrics, read by a thread with its own connection.
 
     `counts` returns what this process has counted since the last call, to be added to the stored
-    counters. Counts that cannot be written are kept and written later.
+    counters. Counts that cannot be written are kept and written later. `write` stores whatever else
+    this process has noted, over the same connection.
     """
 
-    def __init__(self, settings: Settings, counts: Callable[[], Counts] = dict) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        counts: Callable[[], Counts] = dict,
+        *,
+        write: Callable[[psycopg.Connection], None] = lambda _: None,
+    ) -> None:
         self._settings = settings
         self._engine = watch_engine(settings)
         self._counts = counts
+        self._write = write
         self._backlog = BacklogWatch()
         self._unwritten: dict[tuple[str, str], float] = {}
         self._seen: _Seen | None = None
@@ -89,9 +97,9 @@ class HealthWatch:
                     connection.detach()
                 metrics = health.metrics_in(connection, self._backlog.count)
                 if readiness.database:
-                    self._write_counts(
-                        cast("psycopg.Connection", connection.connection.dbapi_connection)
-                    )
+                    session = cast("psycopg.Connection", connection.connection.dbapi_connection)
+                    self._write_counts(session)
+                    self._write(session)
         except (SQLAlchemyError, psycopg.Error) as error:
             # A statement that fails does not invalidate the results of those before it.
             logger.debug("health.unseen", reason=in_words(error)[:200])

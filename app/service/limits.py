@@ -13,6 +13,7 @@ from app.domain.limits import (
     HISTORY_BYTES,
     JOBS,
     KEPT_ANSWER_BYTES,
+    KEYS,
     RUNS_UNDER_WAY,
     STORED_BYTES,
     TABLE,
@@ -23,7 +24,7 @@ from app.domain.limits import (
 )
 from app.errors import InvalidMember, LimitReached
 from app.service.context import Context
-from app.store import history_usage, runs_under_way, usage
+from app.store import history_usage, keys, runs_under_way, usage
 from app.store import limits as store
 from app.store.database import driver_of
 
@@ -169,5 +170,6 @@ def _used(connection: Connection, account_id: int) -> Mapping[str, int]:
         KEPT_ANSWER_BYTES.name: stored.answers,
         RUNS_UNDER_WAY.name: runs_under_way.of_account(driver_of(connection), account_id),
         HISTORY_BYTES.name: history_usage.of_account(connection, account_id),
+        KEYS.name: keys.count_valid(connection, account_id),
         **{name: count(connection, account_id) for name, count in _COUNTS.items()},
     }

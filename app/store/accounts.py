@@ -10,7 +10,7 @@ from typing import NamedTuple
 import psycopg
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from app.domain.account import Account, ApiKey
+from app.domain.account import Account
 from app.domain.limits import Overrides
 from app.domain.scope import Scope
 from app.store.limits import of_columns
@@ -26,6 +26,7 @@ class StoredKey:
     digest: bytes
     """The SHA-256 of the key."""
     revoked: bool
+    expires_at: datetime | None
     app: str | None
     """The Dapr app that the key is bound to."""
     scope: Scope
@@ -51,6 +52,7 @@ class _KeyRow(NamedTuple):
     name: str
     digest: bytes
     revoked: bool
+    expires_at: datetime | None
     app: str | None
     scope: str
     now: datetime
@@ -104,24 +106,6 @@ def names(connection: Connection, most: int) -> list[str]:
     return list(connection.execute(select(account.c.name).limit(most)).scalars())
 
 
-def insert_key(
-    connection: Connection,
-    *,
-    key_id: str,
-    account_id: int,
-    digest: bytes,
-    label: str,
-    app: str | None = None,
-    scope: Scope = Scope.ADMIN,
-) -> None:
-    """Store a key by its id and its SHA-256; its text is not stored."""
-    connection.execute(
-        insert(api_key).values(
-            id=key_id, account_id=account_id, digest=digest, label=label, app=app, scope=scope
-        )
-    )
-
-
 def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
     """Return the key of that id with its account; None if there is none."""
     row = run(connection, "find_key", {"key_id": key_id}).fetchone()
@@ -132,6 +116,7 @@ def find_key(connection: psycopg.Connection, key_id: str) -> StoredKey | None:
         account=Account(id=key.account_id, name=key.name),
         digest=key.digest,
         revoked=key.revoked,
+        expires_at=key.expires_at,
         app=key.app,
         scope=Scope(key.scope),
         now=key.now,
@@ -156,43 +141,6 @@ def signing_accounts(
     """Return these accounts, once for each of their valid signing secrets, newest secret first."""
     rows = run(connection, "signing_accounts", {"accounts": list(accounts)})
     return [SigningAccount._make(row) for row in rows]
-
-
-def list_keys(connection: Connection, account_id: int) -> tuple[ApiKey, ...]:
-    """Return the account's keys, oldest first."""
-    rows = connection.execute(
-        select(
-            api_key.c.id,
-            api_key.c.label,
-            api_key.c.created_at,
-            api_key.c.revoked_at,
-            api_key.c.app,
-            api_key.c.scope,
-        )
-        .where(api_key.c.account_id == account_id)
-        .order_by(api_key.c.created_at, api_key.c.id)
-    )
-    return tuple(
-        ApiKey(
-            id=row.id,
-            label=row.label,
-            created_at=row.created_at,
-            revoked_at=row.revoked_at,
-            app=row.app,
-            scope=Scope(row.scope),
-        )
-        for row in rows
-    )
-
-
-def revoke_key(connection: Connection, key_id: str) -> bool:
-    """Revoke a key; return False if there is none. Revoking it again changes nothing."""
-    changed = connection.execute(
-        update(api_key)
-        .where(api_key.c.id == key_id)
-        .values(revoked_at=func.coalesce(api_key.c.revoked_at, func.clock_timestamp()))
-    )
-    return changed.rowcount == 1
 
 
 def retire_secrets(connection: Connection, account_id: int, overlap: timedelta) -> None:

@@ -16,6 +16,7 @@ VALUES = {
     "_job_name": "invoices",
     "_name": "invoices",
     "app_id": "x",
+    "key_id": "0000000000",
     "resource": "task:x",
     "task_id": "x",
     "app": "films",

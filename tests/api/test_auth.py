@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from app.api.context import current_context
 from app.api.problems import CHALLENGE
-from app.service import accounts
+from app.service import keys
 from tests.api.routes import routes
 
 
@@ -126,8 +126,8 @@ def test_a_key_revoked_between_two_bookings_is_told_that_and_nothing_else(
     for _ in range(2):
         assert anybody.post(path, **sent).status_code == status
     with app.app_context():
-        accounts.revoke_key(current_context(), key[3:13])
-        further = accounts.create_key(current_context(), "account-1", "further")
+        keys.revoke(current_context(), key[3:13])
+        further = keys.create(current_context(), "account-1", "further")
     answers = [anybody.post(path, **sent) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [401, 401]
     assert all(answer.headers["WWW-Authenticate"] == CHALLENGE for answer in answers)

@@ -55,6 +55,31 @@ def test_keys_are_made_listed_and_revoked(app: Flask, runner: FlaskCliRunner) ->
     assert "revoked" in run(runner, "key", "list", "demo").splitlines()[0]
 
 
+def test_a_key_may_expire_and_the_list_tells_of_it(
+    app: Flask, runner: FlaskCliRunner, database: str
+) -> None:
+    run(runner, "account", "create", "demo")
+    until = "2099-01-01T00:00:00Z"
+    key = run(runner, "key", "create", "demo", "--label", "ci", "--expires", until).strip()
+    assert accepted(app, key)
+    line = run(runner, "key", "list", "demo").splitlines()[1]
+    assert line.split()[2:] == ["valid", "admin", "ci", "(expires", f"{until})"]
+
+    with connect(database) as connection:
+        connection.execute(
+            "UPDATE api_key SET expires_at = '2026-01-01', last_used_at = '2025-12-31T23:00Z'"
+            " WHERE label = 'ci'"
+        )
+    assert not accepted(app, key)
+    line = run(runner, "key", "list", "demo").splitlines()[1]
+    assert line.split()[2] == "expired"
+    assert line.endswith("used 2025-12-31T23:00:00Z)")
+
+    for wrong in ("2020-01-01T00:00:00Z", "soon"):
+        refused = runner.invoke(args=["key", "create", "demo", "--expires", wrong])
+        assert (refused.exit_code, refused.stderr.count("\n")) == (1, 1)
+
+
 def test_secrets_are_shown_and_rotated(runner: FlaskCliRunner) -> None:
     run(runner, "account", "create", "demo")
     old = run(runner, "secret", "show", "demo").strip()

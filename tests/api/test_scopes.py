@@ -17,7 +17,7 @@ from app.api import scopes
 from app.api.context import current_context
 from app.domain.scope import Scope
 from app.errors import InvalidMember
-from app.service import accounts
+from app.service import keys
 from tests.api.conftest import client_of
 from tests.api.dapr.calls import APP, JOBS, add_app, schedule
 from tests.api.routes import Route, routes
@@ -38,7 +38,7 @@ def with_key(app: Flask, scope: Scope | None = None, *, bound: str | None = None
     """Calls with a further key of account-1."""
     with app.app_context():
         return client_of(
-            app, accounts.create_key(current_context(), "account-1", "", app=bound, scope=scope)
+            app, keys.create(current_context(), "account-1", "", app=bound, scope=scope)
         )
 
 
@@ -67,14 +67,18 @@ def test_every_route_says_what_it_needs_of_a_key_or_that_it_needs_none(app: Flas
             assert (scopes.declared_need(each.endpoint) is None) == each.is_public, each
 
 
-def test_a_get_that_needs_more_than_reading_is_one_of_secrets(app: Flask) -> None:
+def test_a_get_that_needs_more_than_reading_is_one_of_secrets_or_keys(app: Flask) -> None:
     with app.app_context():
         needs = {
             each.path: need.scope
             for each in routes(app)
             if each.method == "GET" and (need := scopes.declared_need(each.endpoint)) is not None
         }
-    assert {path for path, scope in needs.items() if scope is not Scope.READ} == {"/1/secrets"}
+    assert {path for path, scope in needs.items() if scope is not Scope.READ} == {
+        "/1/secrets",
+        "/1/keys",
+        "/1/keys/0000000000",
+    }
 
 
 @pytest.mark.parametrize("scope", Scope)
@@ -243,7 +247,7 @@ def test_a_bound_key_may_be_one_that_only_reads(app: Flask) -> None:
     assert is_refused(read.delete(f"{JOBS}/x"))
     assert is_refused(read.get("/1/jobs"))
     with app.app_context(), pytest.raises(InvalidMember):
-        accounts.create_key(current_context(), "account-1", "", app=APP, scope=Scope.ADMIN)
+        keys.create(current_context(), "account-1", "", app=APP, scope=Scope.ADMIN)
 
 
 @pytest.mark.usefixtures("apps")

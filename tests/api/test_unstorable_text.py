@@ -105,6 +105,7 @@ FLAT: tuple[tuple[str, str, dict[str, Any], tuple[str, ...]], ...] = (
     ("PUT", "/1/dapr-apps/a", {"url": "http://127.0.0.1"}, ("url", "token", "id")),
     ("PUT", "/1/fusion-runners/spark", {"url": "http://127.0.0.1"}, ("url", "type")),
     ("POST", "/1/secrets/rotate", {}, ("overlap",)),
+    ("POST", "/1/keys", {"scope": "book"}, ("label", "scope", "daprApp", "expires")),
     ("POST", "/v1.0/jobs/a", DUE, ("name", "schedule", "dueTime", "ttl", "data", "failurePolicy")),
     ("POST", "/api/tasks", TASK, ("id", "type", "callParams", "hidden")),
     ("PUT", SCHEDULE, {"triggers": []}, ("resource", "enabled", "triggers", "default", "other")),

@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from app.domain.account import Caller
 from app.domain.secret import MAX_SECRETS
 from app.errors import Conflict, InvalidMember, Misconfigured, NotFound, Unauthenticated
-from app.service import accounts
+from app.service import accounts, keys
 from app.service.context import Context
 from app.service.secrets import SecretBox
 from tests.factories import one
@@ -55,21 +55,21 @@ def test_a_typo_is_refused_without_a_query(
 
 def test_a_revoked_key_stops_at_once_and_the_others_go_on(context: Context) -> None:
     first = accounts.create(context, "demo")
-    second = accounts.create_key(context, "demo", "laptop")
+    second = keys.create(context, "demo", "laptop")
     caller = accounts.authenticate(context, first, account=None)
 
-    accounts.revoke_key(context, caller.key_id)
+    keys.revoke(context, caller.key_id)
 
     with pytest.raises(Unauthenticated):
         accounts.authenticate(context, first, account=None)
     assert accounts.authenticate(context, second, account=None).account.name == "demo"
-    told = {key.label: key.revoked_at is None for key in accounts.list_keys(context, "demo")}
+    told = {key.label: key.revoked_at is None for key in keys.list_keys(context, "demo")}
     assert told == {"first": False, "laptop": True}
 
 
 def test_every_refusal_reads_the_same(context: Context) -> None:
     key = accounts.create(context, "demo")
-    accounts.revoke_key(context, key[3:13])
+    keys.revoke(context, key[3:13])
     refusals = set()
     for text, account in ((key, None), ("nonsense", None), (key, "other")):
         with pytest.raises(Unauthenticated) as refused:
@@ -177,11 +177,11 @@ def test_a_taken_name_and_unknown_ones_are_told_of(context: Context, caller: Cal
     with pytest.raises(Conflict):
         accounts.create(context, "demo")
     for call in (
-        lambda: accounts.create_key(context, "nobody", ""),
-        lambda: accounts.list_keys(context, "nobody"),
+        lambda: keys.create(context, "nobody", ""),
+        lambda: keys.list_keys(context, "nobody"),
         lambda: accounts.list_secrets(context, "nobody"),
         lambda: accounts.rotate_secret(context, "nobody", overlap=timedelta(0)),
-        lambda: accounts.revoke_key(context, "0000000000"),
+        lambda: keys.revoke(context, "0000000000"),
     ):
         with pytest.raises(NotFound):
             call()

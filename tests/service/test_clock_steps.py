@@ -18,7 +18,7 @@ from app.domain.one_time import At
 from app.domain.run import RunState
 from app.domain.trigger import to_document
 from app.errors import Conflict, Unauthenticated
-from app.service import accounts, jobs, manual_calls, runs
+from app.service import accounts, jobs, keys, manual_calls, runs
 from app.service.context import Context
 from app.store.parking import park, unpark
 from app.store.settling import settle
@@ -68,11 +68,11 @@ def test_only_checks_that_every_statement_keeps_compare_two_readings_of_the_cloc
 def test_a_key_that_was_made_an_hour_from_now_is_revoked_at_once(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
-    text = accounts.create_key(context, "demo", "of the future")
+    text = keys.create(context, "demo", "of the future")
     connection.execute("UPDATE api_key SET created_at = created_at + interval '1 hour'")
     assert accounts.authenticate(context, text, account=None).account == caller.account
 
-    accounts.revoke_key(context, text[3:13])
+    keys.revoke(context, text[3:13])
 
     with pytest.raises(Unauthenticated):
         accounts.authenticate(context, text, account=None)

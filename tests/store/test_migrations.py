@@ -269,6 +269,23 @@ def test_keys_of_a_lesser_scope_are_revoked_where_nothing_knows_of_scopes(databa
         assert connection.execute(left).fetchone() == (["admin00000"], "admin")
 
 
+def test_keys_that_expire_are_revoked_where_nothing_knows_of_expiry(database: str) -> None:
+    with in_app(database), connect(database) as connection:
+        account_id = add_account(connection)
+        for key_id, expires in (("expires000", "now() + interval '1 day'"), ("stays00000", "NULL")):
+            connection.execute(
+                "INSERT INTO api_key (id, account_id, digest, expires_at)"
+                f" VALUES (%s, %s, sha256('x'), {expires})",
+                (key_id, account_id),
+            )
+
+        downgrade(directory=FOLDER, revision="0032")
+        upgrade(directory=FOLDER)
+
+        left = "SELECT array_agg(id) FROM api_key WHERE revoked_at IS NULL"
+        assert one(connection, left) == ["stays00000"]
+
+
 def test_what_was_stored_before_is_counted_and_what_is_stored_meanwhile(database: str) -> None:
     counted = (
         "SELECT account_id, sum(jobs)::int, sum(bytes)::int, sum(answers)::int FROM ("

@@ -1,8 +1,8 @@
 -- name: find_key
 -- The clock that is read with the key decides whether the time of a booking is in the future.
-SELECT account.id AS account_id, account.name, digest, revoked_at IS NOT NULL AS revoked, app, scope,
-       clock_timestamp() AS now, account.suspended_at IS NOT NULL AS suspended, account.limits,
-       account.connections
+SELECT account.id AS account_id, account.name, digest, revoked_at IS NOT NULL AS revoked, expires_at,
+       app, scope, clock_timestamp() AS now, account.suspended_at IS NOT NULL AS suspended,
+       account.limits, account.connections
 FROM api_key JOIN account ON account.id = ANY (ARRAY[account_id])
 WHERE api_key.id = %(key_id)s;
 

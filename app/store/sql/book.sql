@@ -7,6 +7,7 @@
 WITH caller AS MATERIALIZED (
   SELECT account_id FROM api_key
   WHERE id = %(key_id)s AND digest = %(digest)s AND revoked_at IS NULL
+    AND (expires_at IS NULL OR expires_at > clock_timestamp())
     AND (scope = 'admin' OR scope = 'book' AND app IS NULL)
     AND account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
     AND clock_timestamp() >= %(since)s AND clock_timestamp() < %(first)s

@@ -47,6 +47,8 @@ api_key = Table(
     Column("revoked_at", INSTANT),
     Column("app", Text),
     Column("scope", Text, nullable=False, server_default="admin"),
+    Column("expires_at", INSTANT),
+    Column("last_used_at", INSTANT),
     Index("api_key_account", "account_id"),
 )
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.api.context import current_context
-from app.service import accounts
+from app.service import accounts, keys
 from app.service.dapr import apps as dapr_apps
 from app.store import endpoints, queries
 from app.store.queries import Rows
@@ -142,7 +142,7 @@ def test_a_key_may_be_bound_to_an_app(app: Flask, anybody: FlaskClient, key: str
     add_app(app)
     add_app(app, "other")
     with app.app_context():
-        bound = accounts.create_key(current_context(), "account-1", "", app="other")
+        bound = keys.create(current_context(), "account-1", "", app="other")
     assert metadata(anybody, dapr_api_token=bound) == (200, "other")
     assert metadata(anybody, dapr_api_token=bound, dapr_app_id="other") == (200, "other")
     status, message = metadata(anybody, dapr_api_token=bound, dapr_app_id=APP)

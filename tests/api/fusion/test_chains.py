@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from app.api.context import current_context
 from app.domain.run import RunState
-from app.service import accounts
+from app.service import keys
 from tests.api.fusion.documents import MOVIES, act, after, history, saved, status
 from tests.api.fusion.runs import NONE, begun, looked_over, settled, taken
 from tests.factories import claim_all, connect, one
@@ -59,7 +59,7 @@ def test_who_started_a_job_is_told(
     saved(client, NONE)
     assert "startedBy" not in status(client)
     with app.app_context():
-        other = accounts.create_key(current_context(), "account-1", "")
+        other = keys.create(current_context(), "account-1", "")
     settled(connection, begun(client, connection), RunState.SUCCEEDED)
     assert status(client)["startedBy"] == "first"
     key_id = other[3:13]

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from app.api.context import current_context
 from app.domain.run import RunState
-from app.service import accounts
+from app.service import keys
 from tests.api.fusion.documents import CLEAN, DAILY, MOVIES, TASK, act, history, put, saved, status
 from tests.api.fusion.runs import NONE, looked_over, settled, taken
 from tests.factories import claim_all, connect, one
@@ -72,7 +72,7 @@ def test_who_called_a_job_natively_started_it_also_when_that_run_is_sent_again(
     saved(client, NONE)
     job = native_id(client)
     with app.app_context():
-        other = accounts.create_key(current_context(), "account-1", "night watch")
+        other = keys.create(current_context(), "account-1", "night watch")
     assert act(client)["accepted"]
     settled(connection, taken(connection), RunState.SUCCEEDED)
     fired = client.post(f"/1/jobs/{job}/fire", environ_overrides={"HTTP_X_API_KEY": other})

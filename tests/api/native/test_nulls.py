@@ -72,6 +72,7 @@ def test_an_unknown_member_is_refused_although_it_is_null(client: FlaskClient, n
         ("/1/jobs", OFTEN),
         ("/1/preview", {"cron": OFTEN["cron"]}),
         ("/1/secrets/rotate", {}),
+        ("/1/keys", {"scope": "read"}),
         ("/1/runs/redeliver", {"dryRun": True}),
     ):
         refused = client.post(path, json={**known, name: None})

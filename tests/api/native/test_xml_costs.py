@@ -93,6 +93,7 @@ ROUTES = {
     ("POST", "/1/jobs/bulk"): "jobs",
     ("POST", "/1/preview"): "preview",
     ("POST", "/1/secrets/rotate"): "rotation",
+    ("POST", "/1/keys"): "key",
     ("POST", "/1/runs/redeliver"): "redelivery",
     ("POST", f"/1/runs/{ABSENT}/complete"): "completion",
     ("PUT", "/1/dapr-apps/a"): "app",

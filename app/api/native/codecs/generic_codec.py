@@ -30,6 +30,7 @@ _SINGULAR: Final = {
     "apps": "app",
     "upcoming": "firing",
     "tags": "tag",
+    "keys": "key",
 }
 
 

@@ -40,7 +40,7 @@ def list_secrets() -> Response:
     members = rotation_document.render_secrets(
         accounts.list_secrets(current_context(), caller.account.name)
     )
-    return _forbid_caching(responses.render("secrets", members, media_type))
+    return responses.forbid_caching(responses.render("secrets", members, media_type))
 
 
 @native.post("/secrets/rotate")
@@ -55,7 +55,7 @@ def rotate_secret() -> Response:
         overlap = rotation_document.read_overlap(request_body.receive())
     secrets = accounts.rotate_secret(current_context(), caller.account.name, overlap=overlap)
     members = rotation_document.render_secrets(secrets)
-    return _forbid_caching(responses.render("secrets", members, media_type, 201))
+    return responses.forbid_caching(responses.render("secrets", members, media_type, 201))
 
 
 @native.get("/accuracy")
@@ -67,9 +67,3 @@ def show_accuracy() -> Response:
     media_type = responses.negotiate(negotiation.DOCUMENTS)
     members = accuracy_document.render(accuracy_service.get_accuracy(current_context(), caller))
     return responses.render("accuracy", members, media_type)
-
-
-def _forbid_caching(response: Response) -> Response:
-    """No cache may keep a secret; the copy that is kept for an idempotent repeat is encrypted."""
-    response.headers["Cache-Control"] = "no-store"
-    return response

@@ -111,6 +111,12 @@ def render_page(
     return response
 
 
+def forbid_caching(response: Response) -> Response:
+    """No cache may keep a secret; the copy that is kept for an idempotent repeat is encrypted."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def _name_tzdata(response: Response, *jobs: Job) -> Response:
     """Name the release of the time zones if a job depends on it."""
     triggers = (each.booking.trigger for each in jobs)

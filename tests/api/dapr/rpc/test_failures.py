@@ -15,7 +15,7 @@ from app.api.context import current_context
 from app.domain.scope import Scope
 from app.protos import dapr_runtime_pb2 as runtime
 from app.protos.dapr_runtime_pb2 import Job
-from app.service import accounts
+from app.service import keys
 from tests.api.conftest import MakeApp
 from tests.api.dapr.calls import add_app
 from tests.api.dapr.rpc.client import Client, failure
@@ -167,7 +167,7 @@ def test_a_key_that_may_only_read_and_one_of_another_app(app: Flask, client: Cli
     add_app(app, "till")
     with app.app_context():
         context = current_context()
-        reader = accounts.create_key(context, "account-1", "r", scope=Scope.READ, app="till")
+        reader = keys.create(context, "account-1", "r", scope=Scope.READ, app="till")
     read = Client(client.channel, reader)
     assert read.list() == []
     failed = failure(lambda: read.schedule(Job(name="a", due_time=DUE)))
