@@ -17,6 +17,14 @@ class Account:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AccountDates:
+    """When an account was created, and since when it is suspended: None if it is not."""
+
+    created_at: datetime
+    suspended_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
     """The caller of a request whose key was verified."""
 

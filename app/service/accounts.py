@@ -10,7 +10,7 @@ from typing import Final
 
 from app.domain import instants
 from app.domain import key as keys_domain
-from app.domain.account import Account, CachedCaller, Caller
+from app.domain.account import Account, AccountDates, CachedCaller, Caller
 from app.domain.limits import BY_NAME
 from app.domain.scope import Scope
 from app.domain.secret import MAX_SECRETS, SigningSecret, new_secret
@@ -123,6 +123,15 @@ def get_account(context: Context, account: str) -> Account:
     """Return the account with this name. Raises NotFound."""
     with context.database.statement() as connection:
         return _account(store.find_account(connection, account), account)
+
+
+def get_dates(context: Context, account: Account) -> AccountDates:
+    """Return when an account was created and suspended. Raises NotFound."""
+    with context.database.statement() as connection:
+        found = store.dates(connection, account.id)
+    if found is None:
+        raise unknown_account(account.name)
+    return found
 
 
 def set_limits(context: Context, name: str, amounts: Mapping[str, int | str]) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import psycopg
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from app.domain.account import Account
+from app.domain.account import Account, AccountDates
 from app.domain.limits import Overrides
 from app.domain.scope import Scope
 from app.store.limits import of_columns
@@ -74,6 +74,15 @@ def find_account(connection: Connection, name: str) -> Account | None:
     """Return the account of that name; None if there is none."""
     row = connection.execute(select(account.c.id).where(account.c.name == name)).one_or_none()
     return None if row is None else Account(id=row.id, name=name)
+
+
+def dates(connection: Connection, account_id: int) -> AccountDates | None:
+    """Return the dates of an account; None if it no longer exists."""
+    query = select(account.c.created_at, account.c.suspended_at).where(account.c.id == account_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    return AccountDates(created_at=row.created_at, suspended_at=row.suspended_at)
 
 
 def lock(connection: Connection, account_id: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from flask import Flask
 from flask.testing import FlaskClient
 from lxml import etree
@@ -9,11 +11,17 @@ from lxml import etree
 from app.api.context import current_context
 from app.api.native.codecs import generic_codec
 from app.api.native.documents import account as account_document
+from app.domain.account import AccountDates
 from app.domain.limits import BY_NAME, TABLE
 from app.service import accounts
 from app.service.limits import State
 from tests.api.golden import golden
+from tests.factories import connect
 
+DATES = AccountDates(
+    created_at=datetime(2026, 11, 15, 9, 30, tzinfo=UTC),
+    suspended_at=datetime(2026, 11, 22, 9, 30, tzinfo=UTC),
+)
 STATES = (
     State(limit=BY_NAME["jobs"], allowed=1_000_000, used=12, own=False),
     State(limit=BY_NAME["storedBytes"], allowed=None, used=3456, own=True),
@@ -22,7 +30,7 @@ STATES = (
 
 
 def test_an_account_is_written_as_in_the_golden_files() -> None:
-    shown = account_document.render("demo", STATES)
+    shown = account_document.render("demo", DATES, STATES)
     assert generic_codec.to_json("account", shown) == golden("account.response.json")
     assert generic_codec.to_xml("account", shown) == golden("account.response.xml")
 
@@ -39,6 +47,20 @@ def test_an_account_is_told_its_own_limits(app: Flask, client: FlaskClient, key:
     assert answer["limits"]["daprApps"] == {"limit": 10_000, "used": 0}
     root = etree.fromstring(client.get("/1/account", headers={"Accept": "text/xml"}).data)
     assert (root.findtext("account"), root.findtext("limits/jobs/limit")) == ("account-1", "7")
+
+
+def test_an_account_is_told_since_when_it_exists_and_is_suspended(
+    client: FlaskClient, database: str
+) -> None:
+    begun = client.get("/1/account").get_json()
+    assert datetime.fromisoformat(begun["created"]) <= datetime.now(UTC)
+    assert "suspended" not in begun
+    with connect(database) as connection:
+        connection.execute("UPDATE account SET suspended_at = '2026-01-02T03:04:05Z'")
+    shown = client.get("/1/account").get_json()
+    assert (shown["suspended"], shown["created"]) == ("2026-01-02T03:04:05Z", begun["created"])
+    root = etree.fromstring(client.get("/1/account", headers={"Accept": "text/xml"}).data)
+    assert [each.tag for each in root] == ["account", "created", "suspended", "limits"]
 
 
 def test_a_key_is_needed_and_text_is_not_offered(client: FlaskClient) -> None:

@@ -23,10 +23,13 @@ from app.service import accuracy as accuracy_service
 @needs(Scope.READ)
 @takes()
 def show_account() -> Response:
-    """Show the account's name, its limits and how much of each is used."""
+    """Show the account's name and dates, its limits and how much of each is used."""
     account = admission.admit().account
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    members = account_document.render(account.name, limits.states(current_context(), account))
+    context = current_context()
+    members = account_document.render(
+        account.name, accounts.get_dates(context, account), limits.states(context, account)
+    )
     return responses.render("account", members, media_type)
 
 
