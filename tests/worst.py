@@ -13,7 +13,7 @@ from app.errors import WakecallError
 SIZE = 64 * 1024
 LIMIT_S = 0.05
 _TRIES = 20
-_USUAL_S = 0.002
+_REFERENCE_S = 0.002
 """What `_yardstick` takes on the machine that limits are given for."""
 
 
@@ -58,7 +58,7 @@ def is_fast(read: Callable[[Any], object], text: Any, limit: float = LIMIT_S) ->
 
 
 def _slowness() -> float:
-    return max(1.0, cpu_seconds(_yardstick, "x" * SIZE) / _USUAL_S)
+    return max(1.0, cpu_seconds(_yardstick, "x" * SIZE) / _REFERENCE_S)
 
 
 def _yardstick(text: str) -> int:

@@ -20,11 +20,11 @@ time."""
 QUEUE_MARGIN: Final = timedelta(seconds=10)
 """How long after its turn a postponed row is due by itself, if no claim made it in its turn."""
 
-SLOWEST_RETURN: Final = 100
+MAX_RETURNS_PER_SECOND: Final = 100
 """Where the limit is on runs under way, this many postponed rows a second are due by themselves."""
 
-_SOONEST_LOOK: Final = timedelta(milliseconds=100)
-_LATEST_LOOK: Final = timedelta(seconds=60)
+_MIN_CHECK_DELAY: Final = timedelta(milliseconds=100)
+_MAX_CHECK_DELAY: Final = timedelta(seconds=60)
 SHARING: Final = 4
 """The number of schedulers that may begin runs of an account at the same instant without counting
 first: each may begin a quarter of the runs that are left until the limit of runs under way."""
@@ -108,14 +108,14 @@ def turns(per_second: int, spent_until: datetime, now: datetime, number: int) ->
     return [max(now, start + (n + 1) * BURST / per_second) for n in range(number)]
 
 
-def queue_look(per_second: int, spent_until: datetime, now: datetime, number: int) -> datetime:
+def queue_check_at(per_second: int, spent_until: datetime, now: datetime, number: int) -> datetime:
     """Return when to check a run again that has to wait for `number` postponed firings.
 
     The time is neither now nor far away, so that the run does not wait long if these firings are
     deleted.
     """
     turn = turns(per_second, spent_until, now, number)[-1]
-    return min(max(turn, now + _SOONEST_LOOK), now + _LATEST_LOOK)
+    return min(max(turn, now + _MIN_CHECK_DELAY), now + _MAX_CHECK_DELAY)
 
 
 def expected(per_second: int, queued_until: datetime, now: datetime, number: int) -> list[datetime]:
@@ -131,7 +131,7 @@ def return_rate(allowed: Allowed, bound: Bound) -> int:
     """Return how many postponed rows of an account are due by themselves in a second."""
     per_second = allowed.per_second
     if bound is Bound.RUNS or per_second is None:
-        return min(SLOWEST_RETURN, per_second or SLOWEST_RETURN)
+        return min(MAX_RETURNS_PER_SECOND, per_second or MAX_RETURNS_PER_SECOND)
     return per_second
 
 

@@ -15,7 +15,7 @@ MAX_WAIT: Final = 86_400.0
 MAX_AGE: Final = 604_800.0
 """Seconds, as all times here. A run ends a week after its due time, whatever its policy."""
 
-STEEPEST: Final = 10.0
+MAX_FACTOR: Final = 10.0
 MAX_CALLS: Final = 30_000
 """Calls of one run, whatever its policy: `attempts` is a smallint. They would take years."""
 
@@ -24,8 +24,9 @@ MAX_PAUSE: Final = 3600.0
 MIN_PAUSE_AFTER_HUNDRED: Final = 60.0
 """Seconds between two attempts after the first hundred: each attempt is a row of history."""
 
-_AT_THIS_PACE: Final = 100
-_FURTHEST: Final = 100 * 365 * 86_400.0
+_CALLS_PER_PACE: Final = 100
+"""Calls after which the pause between calls changes."""
+_MAX_DELAY: Final = 100 * 365 * 86_400.0
 _DEFAULT_FACTOR: Final = 2.0
 DEFAULT_WAITS: Final = (5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 36_000.0)
 
@@ -90,7 +91,7 @@ def wait_after(policy: RetryPolicy, attempts_made: int) -> timedelta:
 
 def since_due(policy: Constant, attempts_made: int) -> timedelta:
     """Return how long after the due time the retry after this many attempts (1, 2, …) is due."""
-    return timedelta(seconds=min(attempts_made * policy.interval, _FURTHEST))
+    return timedelta(seconds=min(attempts_made * policy.interval, _MAX_DELAY))
 
 
 def pause_after(policy: Constant, attempts_made: int) -> timedelta:
@@ -99,7 +100,7 @@ def pause_after(policy: Constant, attempts_made: int) -> timedelta:
     During the first hundred calls it is 0 if the number of retries is limited, else MIN_PAUSE.
     After that it is a minute, and doubles with every further hundred calls, up to an hour.
     """
-    hundreds = min(attempts_made // _AT_THIS_PACE, 32)
+    hundreds = min(attempts_made // _CALLS_PER_PACE, 32)
     if hundreds == 0:
         return timedelta(seconds=MIN_PAUSE if policy.max_retries is None else 0)
     return timedelta(seconds=min(MIN_PAUSE_AFTER_HUNDRED * 2 ** (hundreds - 1), MAX_PAUSE))
@@ -144,7 +145,7 @@ def _check_backoff(backoff: Backoff | None) -> None:
         return
     check_between("retry.backoff.initial", backoff.initial, MIN_WAIT, MAX_WAIT, "seconds")
     if backoff.factor is not None:
-        check_between("retry.backoff.factor", backoff.factor, 1, STEEPEST)
+        check_between("retry.backoff.factor", backoff.factor, 1, MAX_FACTOR)
     if backoff.max is not None:
         check_between("retry.backoff.max", backoff.max, backoff.initial, MAX_WAIT, "seconds")
 

@@ -20,7 +20,7 @@ from app.domain.firing_rate import (
     FiringLimits,
     available,
     expected,
-    queue_look,
+    queue_check_at,
     reason,
     return_rate,
     turns,
@@ -225,7 +225,9 @@ def give_turns(
         why = reason(limits.allowed(account_id), Bound.FIRINGS)
         runs = [each for each in fresh if each.account_id == account_id]
         behind = [
-            _Wait(each, queue_look(rate, pace.spent_until, pace.now, number), each.reason or why)
+            _Wait(
+                each, queue_check_at(rate, pace.spent_until, pace.now, number), each.reason or why
+            )
             for each in runs
             if each.due_at and (number := bisect_left(owed.get(account_id, []), each.due_at))
         ]

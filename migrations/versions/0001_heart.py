@@ -1,4 +1,4 @@
-"""The heart: accounts, keys, secrets, jobs, what is due, what is in flight, history.
+"""Create the tables of accounts, keys, secrets, jobs, due rows, runs in flight and history.
 
 Revision ID: 0001
 Revises:

@@ -1,8 +1,8 @@
-"""What a job may ask for beyond the spec: a name, tags, the manner of its calls, missed firings.
+"""Add the options of jobs beyond the spec: name, tags, call options, and misfire policy.
 
-Every column is NULL where a job leaves the default, so the release before reads and writes its
-jobs as ever. The table is read twice under its lock, for the constraints and for the index, which
-takes a second or two for each million jobs.
+Every column is NULL if a job has the default, so the release before reads and writes its jobs as
+before. The table is read twice under its lock, for the constraints and for the index, which takes
+a second or two for each million jobs.
 
 Revision ID: 0003
 Revises: 0002
@@ -63,12 +63,12 @@ DOWNGRADE = (
 
 
 def upgrade() -> None:
-    """Add the columns; the index holds nothing yet."""
+    """Add the columns, and the index, which is still empty."""
     for statement in UPGRADE:
         op.execute(statement)
 
 
 def downgrade() -> None:
-    """Drop them, with what jobs have asked for."""
+    """Drop the columns, with the options that jobs have set."""
     for statement in DOWNGRADE:
         op.execute(statement)

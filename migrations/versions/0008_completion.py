@@ -1,10 +1,10 @@
-"""Completion: runs whose receiver says later what came of them. Events: runs that tell of others.
+"""Add completion, runs whose receiver reports the result later, and events, which report runs.
 
 Revision ID: 0008
 Revises: 0007
 
-The first part only adds, and may be met by itself when the second was interrupted; the second
-looks through what is there, without holding up those who write.
+The first part only adds columns and constraints, and can be repeated if the second part was
+interrupted. The second part validates existing rows, without blocking writers.
 """
 
 from alembic import op
@@ -96,7 +96,7 @@ DOWNGRADE = (
 
 
 def upgrade() -> None:
-    """Add what is new; then validate, beside those who write."""
+    """Add columns and constraints; then validate existing rows, without blocking writers."""
     for statement in STATEMENTS:
         op.execute(statement)
     with op.get_context().autocommit_block():
@@ -108,6 +108,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Let what is running be tried again, and take the rest back."""
+    """Have running runs attempted again, and drop columns and constraints."""
     for statement in DOWNGRADE:
         op.execute(statement)

@@ -1,11 +1,11 @@
-"""Jobs of other dialects: their own words, endpoints they are sent to, calls that never overlap.
+"""Add jobs of other dialects: source documents, endpoints, and calls that never overlap.
 
 Revision ID: 0009
 Revises: 0008
 
-Every column has the default that a native job has, so the release before reads and writes its jobs
-as ever. The first part only adds, and may be met by itself when the second was interrupted; the
-second looks through what is there, without holding up those who write.
+The default of every column is the value of a native job, so the release before reads and writes its
+jobs as before. The first part only adds columns and constraints, and can be repeated if the second
+part was interrupted. The second part validates existing rows, without blocking writers.
 """
 
 from alembic import op

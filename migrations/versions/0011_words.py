@@ -1,10 +1,10 @@
-"""Workers ask what was withdrawn of late, rather than about each run they hold.
+"""Add the table and index with which workers poll for runs that were cancelled recently.
 
 Revision ID: 0011
 Revises: 0010
 
-The release before does not write `aborted`: an abort that it makes in the 0.3 s before a call
-begins reaches workers of this release too late. Its own workers ask as they did.
+The release before does not write `aborted`: if it aborts a run in the 0.3 s before a call begins,
+workers of this release notice it too late. Its own workers query each run that they hold.
 """
 
 from alembic import op
@@ -18,7 +18,7 @@ INDEX = "inflight_cancelled"
 
 
 def upgrade() -> None:
-    """Make the table; then build the index, beside those who write."""
+    """Create the table; then build the index without blocking writers."""
     op.execute(
         "CREATE TABLE IF NOT EXISTS aborted (run_id uuid PRIMARY KEY,"
         " aborted_at timestamptz NOT NULL DEFAULT clock_timestamp())"
@@ -36,6 +36,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take both away."""
+    """Drop the table and the index."""
     op.execute(f"DROP INDEX IF EXISTS {INDEX}")
     op.execute("DROP TABLE IF EXISTS aborted")

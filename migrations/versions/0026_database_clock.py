@@ -1,9 +1,9 @@
-"""What of the database's clock may be believed by whoever drops what has expired.
+"""Add the trusted clock, up to which expired rows are dropped.
 
 Revision ID: 0026
 Revises: 0025
 
-The release before goes by the clock itself, and does not meet the table.
+The release before uses the database's clock itself, and does not use the table.
 """
 
 from alembic import op
@@ -31,12 +31,12 @@ $$
 
 
 def upgrade() -> None:
-    """Add the table, which maintenance fills, and the function that statements ask."""
+    """Create the table, which maintenance fills, and the function that statements use."""
     op.execute(TABLE)
     op.execute(FUNCTION)
 
 
 def downgrade() -> None:
-    """The release before goes by the clock itself."""
+    """Drop the function and the table: the release before uses the database's clock itself."""
     op.execute("DROP FUNCTION trusted_clock()")
     op.execute("DROP TABLE database_clock")

@@ -1,4 +1,4 @@
-"""Action: what can be asked of a job besides its schedule, and what became of it."""
+"""Action: start or abort a job at a client's request, and whether the request was accepted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.domain.fusion.resource import Resource
 
 
 class Action(StrEnum):
-    """What a job is asked to do."""
+    """What a client requests of a job."""
 
     START = "start"
     ABORT = "abort"
@@ -18,10 +18,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActionResult:
-    """Whether an action was accepted: a running job cannot be started, another not aborted."""
+    """Whether an action was accepted: idle jobs can be started, running ones aborted."""
 
     resource: Resource
     action: Action
     accepted: bool
     running: UUID | None = None
-    """The run under way because of which a start was not accepted."""
+    """The run under way that prevented a start."""

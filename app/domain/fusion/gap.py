@@ -23,9 +23,9 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _YEAR: Final = 12
 _CYCLE: Final = 4800
 _CYCLE_DAYS: Final = 146_097
-"""Months, and days, after which the Gregorian calendar repeats. No shorter span will do: firings
-every 37 months are closest where one falls into a February, and a century year may lack its leap
-day before that happens again."""
+"""Months, and days, after which the Gregorian calendar repeats. No shorter span suffices: firings
+every 37 months are closest if one is in a February, and before that happens again, a century year
+may have no leap day."""
 
 _MAX_TIMES: Final = 200_000
 
@@ -38,11 +38,11 @@ class Gap(NamedTuple):
     exact: bool
     """False where firings of different triggers after `until` may come closer together."""
     until: datetime | None = None
-    """The last firing that was looked at; None where all were."""
+    """The last firing that was compared; None if all were."""
 
 
 def minimum_gap(timed: TimeTriggers, after: datetime) -> Gap:
-    """The shortest time between two firings after `after` (aware).
+    """Return the shortest time between two firings after `after` (aware).
 
     The gap of a single trigger is computed from its fields. Of several triggers, the next
     MAX_WALKED firings are compared; the result is exact if no firing follows these, or if no two
@@ -64,7 +64,7 @@ def minimum_gap(timed: TimeTriggers, after: datetime) -> Gap:
 
 
 def _own(trigger: TimeTrigger, after: datetime) -> int | None:
-    """Milliseconds between the closest firings of one trigger; None where fewer than two are left.
+    """Return the milliseconds between the closest firings of one trigger; None below two firings.
 
     The firings of a cron count from midnight of the date of its next firing.
     """
@@ -104,7 +104,7 @@ def _month(instant: datetime) -> int:
 
 @lru_cache
 def _days(day: int) -> tuple[int, ...]:
-    """The ordinals of that day, or the last before it, of each month in two cycles."""
+    """Return the ordinals of that day, or the last one before it, in each month of two cycles."""
     years = range(_CYCLE // _YEAR, 3 * _CYCLE // _YEAR)
     return tuple(
         date(year, month, min(day, monthrange(year, month)[1])).toordinal()
@@ -114,14 +114,14 @@ def _days(day: int) -> tuple[int, ...]:
 
 
 def _walk(live: list[TimeTrigger], after: datetime) -> tuple[list[int], datetime | None]:
-    """The gaps between the next firings, and the last of these, or None where none follows."""
+    """Return the gaps between the next firings, and the last of these; None if none follows it."""
     listed = list(islice(_firings(live, after), MAX_WALKED))
     gaps = [gap for pair in pairwise(listed) if (gap := _between(*pair))]
     return gaps, listed[-1] if len(listed) == MAX_WALKED else None
 
 
 def _firings(live: list[TimeTrigger], after: datetime) -> Iterator[datetime]:
-    """The firings of all triggers in order; those at one instant each by themselves."""
+    """Yield the firings of all triggers in order; several at one instant are yielded separately."""
     coming = [
         (first, number)
         for number, each in enumerate(live)
@@ -139,7 +139,7 @@ def _firings(live: list[TimeTrigger], after: datetime) -> Iterator[datetime]:
 
 
 def _floor(live: list[TimeTrigger]) -> int:
-    """Milliseconds: a lower bound of every gap, whatever the dates."""
+    """Return a lower bound of every gap in milliseconds, whatever the dates."""
     if sum(_count(each) for each in live) > _MAX_TIMES:
         whole = all(isinstance(each, ByCron) or not each.start.microsecond for each in live)
         return _SECOND if whole else 1
@@ -156,7 +156,7 @@ def _count(trigger: TimeTrigger) -> int:
 
 
 def _times(trigger: TimeTrigger) -> Iterator[int]:
-    """The times of day, in milliseconds, at which it may fire on some date."""
+    """Return the times of day, in milliseconds, at which the trigger may fire on some date."""
     if isinstance(trigger, ByInterval):
         start, step = trigger.start, _step(trigger)
         midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,4 +1,4 @@
-"""Intervals: every so many units from a start; firings are computed, not stepped through."""
+"""Intervals: triggers that fire every n units from a start; firings are computed directly."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LENGTHS: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ByInterval:
-    """Due at `start` and every `every` units after it, up to `end` itself; both in UTC.
+    """Due at `start` and every `every` units after it, up to and including `end`; both in UTC.
 
     Firing k is `start` plus k times the interval: a firing on the 31st is on the last day of a
     shorter month, and on the 31st again in the next long one.
@@ -51,7 +51,7 @@ class ByInterval:
 
 
 def next_of_interval(interval: ByInterval, after: datetime) -> datetime | None:
-    """The first firing strictly after `after` (aware), in UTC; None when none is left.
+    """Return the first firing strictly after `after` (aware), in UTC; None if none is left.
 
     A disabled interval has firings, too.
     """
@@ -62,7 +62,7 @@ def next_of_interval(interval: ByInterval, after: datetime) -> datetime | None:
 
 
 def period(interval: ByInterval) -> timedelta | None:
-    """The time between two firings; None for months, whose lengths differ."""
+    """Return the time between two firings; None for months, whose lengths differ."""
     length = _LENGTHS.get(interval.unit)
     return None if length is None else interval.every * length
 

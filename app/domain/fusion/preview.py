@@ -29,7 +29,7 @@ _ENDS: Final = {
 
 
 def preview_schedule(schedule: Schedule, *, after: datetime, count: int) -> Preview:
-    """The preview of a schedule at `after`: the next firings of all triggers as one list.
+    """Return the preview of a schedule at `after`: the next firings of all triggers as one list.
 
     A schedule that is not enabled has no firings.
     """
@@ -72,7 +72,7 @@ def _warnings(schedule: Schedule, after: datetime, gap: Gap) -> Iterator[str]:
 
 
 def _notes(trigger: Trigger, after: datetime) -> Iterator[str]:
-    """What a client should know about an enabled trigger."""
+    """Yield warnings about an enabled trigger."""
     match trigger:
         case AfterJob(upstream=upstream, states=states):
             said = {status_of(state) for state in states}

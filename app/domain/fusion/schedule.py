@@ -22,17 +22,17 @@ _BEGINNING: Final = datetime(1969, 12, 31, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Schedule:
-    """When a job runs, as a client has sent it."""
+    """A schedule as a client has sent it."""
 
     resource: Resource | None
     """The job; None in a preview that names none."""
     enabled: bool
-    """Whether any of the triggers starts the job; each trigger is enabled or disabled besides."""
+    """Whether triggers start the job; in addition, each trigger is enabled or disabled."""
     triggers: tuple[Trigger, ...]
     """In the order of the document."""
     source_document: str
-    """The document as JSON text, which is stored and answered: times with milliseconds, booleans as
-    such, members in the client's order, nothing filled in but the resource."""
+    """The document as JSON text, as it is stored and returned: times with milliseconds, booleans as
+    booleans, members in the client's order, with nothing added but the resource."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +47,7 @@ class SavedSchedule:
 
 
 class Objection(NamedTuple):
-    """Why a schedule that can be read may not be saved: a trigger that can never start anything."""
+    """Why a readable schedule may not be saved: a trigger that can never start the job."""
 
     number: int
     """Which trigger, counted from 0."""
@@ -58,14 +58,14 @@ class Objection(NamedTuple):
 
 
 def time_triggers_of(schedule: Schedule) -> TimeTriggers:
-    """The time triggers of the schedule, disabled ones included; there may be none."""
+    """Return the time triggers of the schedule, including disabled ones; there may be none."""
     return TimeTriggers(
         triggers=tuple(each for each in schedule.triggers if not isinstance(each, AfterJob))
     )
 
 
 def follows_of(schedule: Schedule) -> tuple[Follow, ...]:
-    """The jobs whose ends start this one, by its enabled triggers: each job once, by name.
+    """Return the jobs whose ends start this one, by its enabled triggers: each job once, by name.
 
     They are the same whether the schedule as a whole is enabled or not.
     """
@@ -77,7 +77,7 @@ def follows_of(schedule: Schedule) -> tuple[Follow, ...]:
 
 
 def objections(schedule: Schedule) -> Iterator[Objection]:
-    """The triggers that can be read, and can never start anything."""
+    """Return objections to the triggers that can be read, but can never start the job."""
     for number, each in enumerate(schedule.triggers):
         match each:
             case ByCron(expression=expression):

@@ -1,4 +1,4 @@
-"""Status: what Fusion calls the states of a run, and where a job and its runs stand."""
+"""Status: Fusion's names for the states of runs, and the status of jobs and runs."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ _STATUSES: Final = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunStatus:
-    """Where one run stands."""
+    """The status of one run."""
 
     run_id: UUID
     state: RunState
     started_at: datetime
     """See `start_of`."""
     ended_at: datetime | None = None
-    """None while the run goes on."""
+    """None while the run is under way."""
     reason: str | None = None
-    """Why it ended as it did, or why it still goes on, as a sentence."""
+    """Why the run ended as it did, or why it is still under way, as a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobStatus:
-    """Where a job stands."""
+    """The status of a job."""
 
     resource: str
     enabled: bool
     last: RunStatus | None = None
-    """Its newest run; None where it never ran."""
+    """The newest run; None if the job never ran."""
     next_at: datetime | None = None
-    """Its next firing; None where no time trigger has one."""
+    """The next firing; None if no time trigger has one."""
     started_by: str | None = None
     """What started the newest run: "schedule", the label of an API key, or the job before it."""
     missing: tuple[str, ...] = ()
@@ -63,17 +63,17 @@ class JobStatus:
 
 
 def status_of(state: RunState) -> Status:
-    """What Fusion calls a state: dead runs have failed, and retrying ones are running."""
+    """Return Fusion's name for a state: dead runs have failed, and retrying ones are running."""
     return _STATUSES[state]
 
 
 def start_of(
     first_call: datetime | None, *, due_at: datetime, ended_at: datetime | None, now: datetime
 ) -> datetime:
-    """When a run started: with its first call, or when it was due where no call was made.
+    """Return when a run started: with its first call, or at its due time if no call was made.
 
-    A run that ended before it was due started when it ended. A run that is not due yet starts
-    `now`, as a start in the future would be no start.
+    A run that ended before it was due started when it ended. For a run that is not due yet, `now`
+    is returned, because clients do not expect a start in the future.
     """
     started = min(due_at, now) if first_call is None else first_call
     return started if ended_at is None else min(started, ended_at)

@@ -1,4 +1,4 @@
-"""Task: a `rest-call` of Fusion, and the HTTP call that it is."""
+"""Task: a `rest-call` of Fusion, and the HTTP call that it makes."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Task:
     id: str
     call: Call
     source_document: str
-    """The document as JSON text, which is stored and answered, members in the client's order."""
+    """The document as JSON text, as it is stored and returned, members in the client's order."""
 
 
 def resource_of(task: Task) -> Resource:
-    """The job that a task is."""
+    """Return the resource of the job of a task."""
     return Resource(kind=Kind.TASK, id=task.id)

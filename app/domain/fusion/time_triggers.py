@@ -1,4 +1,4 @@
-"""The time triggers of one Fusion job: several in one value, with one next firing."""
+"""Time triggers: all time triggers of one Fusion job in one value, with one next firing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.domain.fusion.intervals import ByInterval, Unit, next_of_interval
 from app.domain.instants import format_utc
 
 KIND: Final = "calendar"
-"""The kind under which they are stored; rows that exist bear it."""
+"""The kind under which they are stored, as in existing rows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,15 +29,15 @@ TimeTrigger = ByCron | ByInterval
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TimeTriggers:
-    """Due whenever one of the enabled triggers is, and once where several are; may be empty."""
+    """Due whenever one of the enabled triggers is due, once if several are; may be empty."""
 
     triggers: tuple[TimeTrigger, ...] = ()
 
 
 def next_after(timed: TimeTriggers, after: datetime) -> datetime | None:
-    """The first firing strictly after `after` (aware), in UTC; None when nothing is to come.
+    """Return the first firing strictly after `after` (aware), in UTC; None if none is left.
 
-    Raises InvalidMember for `cron` when an expression cannot be read.
+    Raises InvalidMember for `cron` if an expression cannot be read.
     """
     earliest = None
     for trigger in timed.triggers:
@@ -49,7 +49,7 @@ def next_after(timed: TimeTriggers, after: datetime) -> datetime | None:
 
 
 def next_of(trigger: TimeTrigger, after: datetime) -> datetime | None:
-    """The first firing of one trigger strictly after `after`, as if it were enabled."""
+    """Return the first firing of one trigger strictly after `after`, even if it is disabled."""
     match trigger:
         case ByCron(expression=expression):
             return quartz.next_after(quartz.parse(expression), after)
@@ -58,9 +58,10 @@ def next_of(trigger: TimeTrigger, after: datetime) -> datetime | None:
 
 
 def keep_anchors(timed: TimeTriggers, before: TimeTriggers) -> TimeTriggers:
-    """`timed`, with the anchors that `before` has for intervals which name no start.
+    """Return `timed` with the anchors from `before` for intervals without a start of their own.
 
-    A schedule that is saved again keeps the rhythm of its intervals, even if other triggers change.
+    So a schedule that is saved again keeps the due times of its intervals, even if other triggers
+    change.
     """
     anchors = [
         trigger
@@ -84,12 +85,12 @@ def _same_pace(one: ByInterval, other: ByInterval) -> bool:
 
 
 def to_document(timed: TimeTriggers) -> dict[str, Any]:
-    """The form in which time triggers are stored; `from_document` reads it back."""
+    """Return the form in which time triggers are stored; `from_document` reads it."""
     return {"kind": KIND, "triggers": [_written(trigger) for trigger in timed.triggers]}
 
 
 def from_document(document: Mapping[str, Any]) -> TimeTriggers:
-    """The time triggers stored as `document`; raises ValueError for another kind."""
+    """Return the time triggers stored as `document`; raises ValueError for another kind."""
     if document["kind"] != KIND:
         raise ValueError(f"these are not time triggers: kind {document['kind']!r}")
     return TimeTriggers(triggers=tuple(_read(each) for each in document["triggers"]))

@@ -1,4 +1,4 @@
-"""The triggers of a Fusion schedule: those of time, and those that follow another job."""
+"""Triggers: those of a Fusion schedule, by time or after another job."""
 
 from __future__ import annotations
 

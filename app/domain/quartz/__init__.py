@@ -1,11 +1,11 @@
-"""Quartz: the cron dialect of six or seven fields; reading, evaluating and judging it.
+"""Quartz: cron expressions of six or seven fields: parsing, evaluation, and minimum gaps.
 
-`parse` reads an expression strictly; `next_after` evaluates it in UTC, `next_after_on` on the
-clock of a zone; `minimum_gap` and `gap_below`, `closest_on` and `closest_on_below` tell how often
-it fires; `describe_days` and `find_dst_changes` are for people. The dialect is that of
-org.quartz.CronExpression 2.3.2 with its leniencies refused (tests/vectors/quartz.json), with the
-lists of `L` and `W` of 2.5, with full names, and with one ambiguity resolved: `*` in both day
-fields is read as `* ?`.
+`parse` parses an expression strictly. `next_after` evaluates it in UTC, and `next_after_on` on the
+clock of a zone. `minimum_gap` and `gap_below` return how close together it fires in UTC, and
+`closest_on` and `closest_on_below` on the clock of a zone. `describe_days` and `find_dst_changes`
+are for people. The syntax is that of org.quartz.CronExpression 2.3.2, with three differences
+(tests/vectors/quartz.json): text that Quartz ignores is refused; the lists of `L` and `W` of Quartz
+2.5 and full names are accepted; and `*` in both day fields is read as `* ?`.
 """
 
 from app.domain.quartz.description import describe_days

@@ -1,4 +1,4 @@
-"""Days: the two day fields become the matching days of every shape a month can have."""
+"""Days: expands the two day fields to the matching days of every possible shape of a month."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NTH_OF_WEEKDAY: Final = re.compile(r"(?P<weekday>[0-9]+|[A-Z]+)#(?P<nth>[0-9]+)"
 
 _WEEKDAYS: Final = {*DAY_OF_WEEK.names, *map(str, range(DAY_OF_WEEK.low, DAY_OF_WEEK.high + 1))}
 _MAX_BEFORE_LAST: Final = 30
-_MOST_OF_ONE_WEEKDAY: Final = 5
+_MAX_OF_ONE_WEEKDAY: Final = 5
 _SATURDAY: Final = 5
 _SUNDAY: Final = 6
 
 _DaysOf = Callable[[int, int], tuple[int, ...]]
-"""The matching days of a month, given the weekday of its first day and its length."""
+"""Returns the matching days of a month, from the weekday of its first day and its length."""
 
 
 def _table(days_of: _DaysOf) -> DayTable:
@@ -33,8 +33,8 @@ def _table(days_of: _DaysOf) -> DayTable:
 
 @lru_cache(maxsize=1024)
 def days_of_month(text: str) -> DayTable:
-    """The day-of-month field, which is not `?`; raises InvalidMember for `cron`."""
-    # Lists of these are those of Quartz 2.5; before, it took L and W alone.
+    """Expand the day-of-month field, which is not `?`; raises InvalidMember for `cron`."""
+    # Lists with L and W are accepted as by Quartz 2.5; before, they had to be the only item.
     parts = [_days_of_item(text, item) for item in text.upper().split(",")]
     if len(parts) == 1:
         return _table(parts[0])
@@ -87,7 +87,7 @@ def _nearest_weekday(day: int, first_weekday: int, length: int) -> tuple[int, ..
 
 
 def _refuse_other_marks(item: str, text: str) -> None:
-    """Refuse, in day-of-month, what only day-of-week takes, and marks that nothing takes."""
+    """Refuse items that only day-of-week has, and marks that no field has; raises InvalidMember."""
     last = LAST_OF_WEEKDAY.fullmatch(item)
     if NTH_OF_WEEKDAY.fullmatch(item) or (last and last["weekday"] in _WEEKDAYS):
         raise refused(
@@ -107,7 +107,7 @@ def _refuse_other_marks(item: str, text: str) -> None:
 
 @lru_cache(maxsize=1024)
 def days_of_week(text: str) -> DayTable:
-    """The day-of-week field, which is not `?`; raises InvalidMember for `cron`."""
+    """Expand the day-of-week field, which is not `?`; raises InvalidMember for `cron`."""
     upper = text.upper()
     if upper == "L":
         return _weekdays((DAY_OF_WEEK.high,))
@@ -121,7 +121,7 @@ def days_of_week(text: str) -> DayTable:
 
 
 def _refuse_list_of_marks(upper: str, text: str) -> None:
-    """Refuse, in day-of-week, what only day-of-month takes, and lists of what stands alone."""
+    """Refuse items that only day-of-month has, and lists with L or #; raises InvalidMember."""
     items = upper.split(",")
     for item in items:
         if item != "L" and (LAST.fullmatch(item) or NEAREST.fullmatch(item)):
@@ -144,12 +144,12 @@ def _refuse_list_of_marks(upper: str, text: str) -> None:
 
 def _nth_weekday(text: str, written: str, nth: int) -> DayTable:
     weekday = value_of(DAY_OF_WEEK, text, written)
-    if not 1 <= nth <= _MOST_OF_ONE_WEEKDAY:
+    if not 1 <= nth <= _MAX_OF_ONE_WEEKDAY:
         raise refused(
             DAY_OF_WEEK,
             text,
             f"asks for weekday number {nth} of the month",
-            f'After "#" use a number from 1 to {_MOST_OF_ONE_WEEKDAY}.',
+            f'After "#" use a number from 1 to {_MAX_OF_ONE_WEEKDAY}.',
         )
     return _table(lambda first, length: _all_of(weekday, first, length)[nth - 1 : nth])
 

@@ -1,4 +1,4 @@
-"""Description: what the day fields of an expression mean, in plain English."""
+"""Description: the meaning of an expression's day fields, in English."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RUN: Final = 3
 
 
 def describe_days(expression: str) -> str | None:
-    """What the two day fields of an expression that can be read mean; None for every day."""
+    """Return the meaning of the two day fields of a readable expression; None for every day."""
     month_days, months, week_days = expression.upper().split()[3:6]
     if month_days == week_days:
         return 'day-of-month and day-of-week: both are "*", which is read as every day.'
@@ -118,7 +118,7 @@ def _weekday(number: int) -> str:
 
 
 def _in_a_circle(values: list[int], size: int) -> list[int]:
-    """The values, begun with those that lead up to the last if the first goes on from it."""
+    """Return the values, rotated to begin with a range that wraps around, if there is one."""
     if values[0] != 0 or values[-1] != size - 1:
         return values
     begin = max(place for place in range(1, len(values)) if values[place] - values[place - 1] > 1)
@@ -126,7 +126,7 @@ def _in_a_circle(values: list[int], size: int) -> list[int]:
 
 
 def _listed(values: Sequence[int], named: Sequence[str], on: str = "on") -> str:
-    """The values by their names; three and more that follow each other as a range."""
+    """Return the values by their names; three or more consecutive ones as a range."""
     runs: list[list[int]] = []
     for value in values:
         if runs and (value - runs[-1][-1]) % len(named) == 1:

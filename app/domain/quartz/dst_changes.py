@@ -20,12 +20,12 @@ _MINUTES_OF_DAY: Final = DAY // 60
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DstChange:
-    """A change of the clock at `instant` (UTC), which it shows as `before` and as `after`.
+    """A change of the clock at `instant` (UTC), from the wall-clock time `before` to `after`.
 
-    `times` are the first of the schedule's wall-clock times that do not exist, where the clock
-    goes forward, or that are shown twice, where it goes back; `more` if there are others. `pause`
-    are the firings before and after a showing that does not count, where they lie further apart
-    than any two times of a day that follow each other.
+    `times` are the first wall-clock times of the schedule that do not exist, if the clock goes
+    forward, or that are shown twice, if it goes back; `more` tells whether there are others.
+    `pause` are the firings before and after the repeated hour in which nothing fires, if they are
+    further apart than any two consecutive times of a day.
     """
 
     instant: datetime
@@ -39,7 +39,7 @@ class DstChange:
 def find_dst_changes(
     clock: Clock, schedule: Schedule, *, after: datetime, until: datetime
 ) -> Iterator[DstChange]:
-    """The changes after `after` and up to `until` (aware) that hit a time of the schedule."""
+    """Yield the changes after `after`, up to `until` (aware), that affect a time of a schedule."""
     zone = clock.zone
     first, last = (clocks.index_at(clock, clocks.whole_seconds(each)) for each in (after, until))
     for index in range(first, last):
@@ -64,7 +64,7 @@ def find_dst_changes(
 def _pause(
     clock: Clock, schedule: Schedule, change: int, before: int, now: int
 ) -> tuple[datetime, datetime] | None:
-    """The pause that a clock makes which goes back from `before` to `now` at `change`."""
+    """Return the pause around a clock that goes back from `before` to `now` at `change`."""
     if clock.on_overlap is OnOverlap.BOTH:
         return None
     # The showing that does not count begins, and the wall-clock times that count go on, here.
@@ -83,7 +83,7 @@ def _pause(
 
 
 def _longest_of_day(schedule: Schedule) -> int:
-    """The most seconds between two times of day that follow each other, from day to day too."""
+    """Return the most seconds between two consecutive times of day, including over midnight."""
     minutes = [60 * hour + minute for hour in schedule.hours for minute in schedule.minutes]
     first, last = schedule.seconds[0], schedule.seconds[-1]
     around = [*minutes, minutes[0] + _MINUTES_OF_DAY]

@@ -1,6 +1,6 @@
-"""Evaluation: the firing next to a time, found in the expanded fields of a schedule, never walking.
+"""Evaluation: finds the firing next to a time in a schedule's expanded fields, not by trying times.
 
-A firing is a wall-clock time: that of UTC, or of a zone's clock (local.py).
+A firing is a wall-clock time: in UTC, or on a zone's clock (local.py).
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from app.domain.quartz.schedule import Schedule, shape_of
 
 
 def next_after(schedule: Schedule, after: datetime) -> datetime | None:
-    """The first firing strictly after `after` (aware), in UTC; None when none is left.
+    """Return the first firing strictly after `after` (aware), in UTC; None if none is left.
 
-    The fields are read as UTC.
+    The fields are evaluated in UTC.
     """
     return next_wall(schedule, after if after.tzinfo is UTC else after.astimezone(UTC))
 
 
 def next_wall(schedule: Schedule, wall: datetime) -> datetime | None:
-    """The first matching whole second after `wall`, which lends its tzinfo and nothing more."""
+    """Return the first matching whole second after `wall`, with the tzinfo of `wall`."""
     year, month, day = wall.year, wall.month, wall.day
     if falls_on(schedule, year, month, day):
         time = later_today(schedule, wall)
@@ -39,7 +39,7 @@ def next_wall(schedule: Schedule, wall: datetime) -> datetime | None:
 
 
 def last_wall(schedule: Schedule, wall: datetime) -> datetime | None:
-    """The last matching whole second before `wall` (a whole second, naive)."""
+    """Return the last matching whole second before `wall` (a whole second, naive)."""
     year, month, day = wall.year, wall.month, wall.day
     if falls_on(schedule, year, month, day):
         time = earlier_today(schedule, wall)

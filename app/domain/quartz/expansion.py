@@ -1,4 +1,4 @@
-"""Expansion: a field of numbers, names, ranges, steps and lists becomes the values it names."""
+"""Expansion: expands a field of numbers, names, ranges, steps and lists to its values."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _ITEM: Final = re.compile(
 
 @lru_cache(maxsize=4096)
 def expand(field: Field, text: str) -> tuple[int, ...]:
-    """The values `text` names in `field`, ascending; raises InvalidMember for `cron`.
+    """Return the values of `text` in `field`, ascending; raises InvalidMember for `cron`.
 
-    Kept, because many distinct expressions are made of few distinct fields.
+    The results are cached, because many expressions consist of few different fields.
     """
     values: set[int] = set()
     for item in text.upper().split(","):

@@ -1,4 +1,4 @@
-"""Fields: the seven fields of an expression, what each may hold, and how one is refused."""
+"""Fields: the seven fields of an expression, their bounds and names, and the error for one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from app.domain.quartz.schedule import FIRST_YEAR, LAST_YEAR
 from app.errors import InvalidMember
 
 LETTERS: Final = 3
-"""Of a name; Quartz reads these and passes over what follows them."""
+"""Letters of a name that Quartz reads; it ignores the letters after them."""
 
 
 def _numbered(names: str, **further: str) -> Mapping[str, int]:
-    """Names by their numbers from 1 on: the first three letters, whole, and as `further` has it."""
+    """Return the numbers of names, from 1 on: by three letters, by the full name, and `further`."""
     whole = {name: number for number, name in enumerate(names.split(), 1)}
     short = {name[:LETTERS]: number for name, number in whole.items()}
     others = {other: whole[name] for other, name in further.items()}
@@ -27,7 +27,7 @@ def _numbered(names: str, **further: str) -> Mapping[str, int]:
 class Field:
     """One field: its bounds, the longest step, names for its values, and whether ranges wrap.
 
-    Compared by identity, so that it makes a cheap key.
+    Fields are compared by identity, so that they are cheap keys of a cache.
     """
 
     name: str
@@ -105,7 +105,7 @@ YEAR: Final = Field(
 
 
 def refused(where: Field, text: str, reason: str, remedy: str | None = None) -> InvalidMember:
-    """The error for the field `where`, whose whole text is `text`."""
+    """Return the error for the field `where`, whose whole text is `text`."""
     return InvalidMember(
         "cron",
         f"The {where.name} field {quoted(text)} {reason}.",

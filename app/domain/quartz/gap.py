@@ -1,7 +1,7 @@
-"""Gap: how close together a schedule fires in UTC, told from its fields, never by walking fires.
+"""Gap: how close together a schedule fires in UTC, computed from its fields, not from its firings.
 
-Every matching date has the same times of day, so the smallest gap lies within one date, or
-between two dates that follow each other most closely.
+Every matching date has the same times of day, so the smallest gap is within one date, or between
+the two closest matching dates.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _BEGINNING: Final = datetime(FIRST_YEAR - 1, 12, 31, tzinfo=UTC)
 
 
 def minimum_gap(schedule: Schedule, *, after: datetime = _BEGINNING) -> int | None:
-    """The smallest number of seconds between two firings; None when fewer than two are left.
+    """Return the fewest seconds between two firings; None if fewer than two are left.
 
-    All firings count on the date of the first one strictly after `after` (aware), and on
+    Counted are all firings on the date of the first one strictly after `after` (aware), and on
     every later date.
     """
     first = next_after(schedule, after)
@@ -38,9 +38,9 @@ def minimum_gap(schedule: Schedule, *, after: datetime = _BEGINNING) -> int | No
 
 
 def gap_below(schedule: Schedule, limit: int, *, after: datetime) -> int | None:
-    """The smallest gap if it is under `limit` seconds, else None.
+    """Return the smallest gap if it is less than `limit` seconds, else None.
 
-    Most schedules are cleared by their times of day alone, at a fraction of the cost.
+    For most schedules, the times of day alone show that it is not, at a fraction of the cost.
     """
     if least_gap(schedule) >= limit:
         return None
@@ -49,12 +49,12 @@ def gap_below(schedule: Schedule, limit: int, *, after: datetime) -> int | None:
 
 
 def least_gap(schedule: Schedule) -> int:
-    """Seconds below which no gap is, whatever the dates: as if every date matched."""
+    """Return a lower bound of all gaps in seconds, as if every date matched."""
     return min([*gaps_within_a_day(schedule), overnight(schedule)])
 
 
 def gaps_within_a_day(schedule: Schedule) -> list[int]:
-    """The kinds of gaps between the times of a matching date; none where there is one time."""
+    """Return the gaps between the times of a matching date; empty if there is one time."""
     seconds, minutes, hours = schedule.seconds, schedule.minutes, schedule.hours
     in_minute = seconds[-1] - seconds[0]
     in_hour = (minutes[-1] - minutes[0]) * _MINUTE + in_minute
@@ -65,16 +65,16 @@ def gaps_within_a_day(schedule: Schedule) -> list[int]:
 
 
 def overnight(schedule: Schedule) -> int:
-    """Seconds from the last firing of one date to the first of the next, were both to match."""
+    """Return the seconds from the last firing of a date to the first of the next matching date."""
     hours, minutes, seconds = schedule.hours, schedule.minutes, schedule.seconds
     span = (hours[-1] - hours[0]) * _HOUR + (minutes[-1] - minutes[0]) * _MINUTE
     return _DAY - span - (seconds[-1] - seconds[0])
 
 
 def closest_dates(schedule: Schedule, start: date, end: date | None = None) -> int | None:
-    """The fewest days between two matching dates of those from `start`, which is one, to `end`.
+    """Return the fewest days between two matching dates from `start`, which matches, to `end`.
 
-    None when `start` is alone.
+    None if only `start` matches.
     """
     years = schedule.years[bisect_right(schedule.years, start.year) :]
     opening = _dates_in(schedule, start.year)
@@ -88,7 +88,7 @@ def closest_dates(schedule: Schedule, start: date, end: date | None = None) -> i
             closing = _dates_in(schedule, end.year)
             closing = closing[: bisect_right(closing, end.toordinal())]
     closest, previous = _spacing(opening), opening[-1]
-    # Fourteen kinds of year there are; each is laid out once.
+    # There are fourteen kinds of year; each is computed once.
     known: dict[tuple[int, int], tuple[int, int, int]] = {}
     for year in years:
         if closest == 1:
@@ -116,7 +116,7 @@ def _dates_in(schedule: Schedule, year: int) -> list[int]:
 
 
 def _span(dates: list[int], year: int) -> tuple[int, int, int]:
-    """First and last matching day from 1 January, and their spacing, which is 0 without any."""
+    """Return the first and last matching day from 1 January, and their spacing; 0 without any."""
     if not dates:
         return 0, 0, 0
     new_year = date(year, 1, 1).toordinal()

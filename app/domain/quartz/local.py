@@ -12,10 +12,10 @@ from app.domain.zones import FIRST_INSTANT, LAST_INSTANT
 
 
 def next_after_on(clock: Clock, schedule: Schedule, after: datetime) -> datetime | None:
-    """The first firing strictly after `after` (aware), in UTC; None when none is left.
+    """Return the first firing strictly after `after` (aware), in UTC; None if none is left.
 
-    Each turn leaves a piece of the clock behind, and a zone has fewer than 500: what never fires
-    is told in milliseconds.
+    Each iteration advances by a piece of the clock, and a zone has fewer than 500 pieces: for a
+    schedule that never fires, None is found within milliseconds.
     """
     instant = max(clocks.whole_seconds(after), FIRST_INSTANT)
     if instant > LAST_INSTANT:
@@ -29,7 +29,7 @@ def next_after_on(clock: Clock, schedule: Schedule, after: datetime) -> datetime
             return clocks.instant(found - piece.offset)
         if found is not None and found < piece.moved_until:
             return clocks.instant(piece.end)
-        # No clock is a day away from UTC: what it shows later matches no sooner than this.
+        # No clock differs from UTC by a day, so later wall-clock times do not match sooner.
         bound = following(schedule, piece.end - DAY)
         if bound is None or piece.end == LAST_INSTANT:
             return None
@@ -38,6 +38,6 @@ def next_after_on(clock: Clock, schedule: Schedule, after: datetime) -> datetime
 
 
 def following(schedule: Schedule, wall: int) -> int | None:
-    """The first matching wall-clock time from `wall` on, in seconds since 1970."""
+    """Return the first matching wall-clock time from `wall` on, in seconds since 1970."""
     found = next_wall(schedule, clocks.wall_time(wall - 1))
     return None if found is None else clocks.whole_seconds(found)

@@ -1,8 +1,8 @@
 """Local gap: how close together a schedule fires on the clock of a zone, exactly.
 
-Within a piece of the clock the gaps are those of the wall-clock times, told from the fields; only
-the firings next to a change of the clock are looked up. So the cost is that of the changes, of
-which a zone has fewer than 500, and not of the firings.
+Within a piece of the clock, the gaps are those of the wall-clock times, computed from the fields.
+Only the firings next to a change of the clock are evaluated. So the cost depends on the number of
+changes, which is below 500 for each zone, and not on the number of firings.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from app.domain.quartz.times import closest_times
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gap:
-    """Seconds between two firings; `change` is the clock change (UTC) that lies between them."""
+    """Seconds between two firings; `change` is the clock change (UTC) between them, if any."""
 
     seconds: int
     change: datetime | None = None
 
 
 class _Stretch(NamedTuple):
-    """A piece of the clock with the first and the last wall-clock time that match in it."""
+    """A piece of the clock, with the first and the last wall-clock time in it that match."""
 
     piece: Piece
     first: int
@@ -38,10 +38,10 @@ class _Stretch(NamedTuple):
 
 
 def closest_on(clock: Clock, schedule: Schedule, *, after: datetime) -> Gap | None:
-    """The smallest gap; None when fewer than two firings are left.
+    """Return the smallest gap; None if fewer than two firings are left.
 
-    All firings count on the local date of the first one strictly after `after` (aware), and on
-    every later date.
+    Counted are all firings on the local date of the first one strictly after `after` (aware), and
+    on every later date.
     """
     first = next_after_on(clock, schedule, after)
     if first is None:
@@ -56,19 +56,19 @@ def closest_on(clock: Clock, schedule: Schedule, *, after: datetime) -> Gap | No
     between = _between_dates(schedule, stretches, best)
     if between is not None:
         gaps.append(Gap(seconds=between))
-    # Of gaps of one length, one that any day has says more than one at a change.
+    # Of equal gaps, one of ordinary days is more informative than one at a change.
     return min(gaps, key=lambda each: (each.seconds, each.change is not None), default=None)
 
 
 def closest_on_below(
     clock: Clock, schedule: Schedule, limit: int, *, after: datetime
 ) -> Gap | None:
-    """The smallest gap if it is under `limit` seconds, else None.
+    """Return the smallest gap if it is less than `limit` seconds, else None.
 
-    Most schedules are cleared by their times of day alone: those of the clock's changes that come
-    close to no time of the schedule, or fall on no date of it, need no further look.
+    For most schedules, the times of day alone show that it is not: changes of the clock that are
+    close to no time of the schedule, or on no date of it, are not examined further.
     """
-    # A time that does not exist and moves to the end of its gap is close to others than it was.
+    # A time that does not exist, and moves to the end of its gap, is close to other times there.
     if gap.least_gap(schedule) >= limit <= DAY and clock.on_gap is not OnGap.NEXT:
         coming = clocks.index_at(clock, clocks.whole_seconds(after) - 2 * DAY)
         if not any(transitions.may_bring_closer(clock, schedule, limit, first=coming)):
@@ -78,9 +78,9 @@ def closest_on_below(
 
 
 def _date_begins(clock: Clock, first: datetime) -> int:
-    """The instant at which the local date of `first` begins, in seconds since 1970."""
+    """Return the instant at which the local date of `first` begins, in seconds since 1970."""
     local = first.astimezone(clock.zone.info)
-    # Where midnight does not exist the date begins with the change, since no gap begins before.
+    # If midnight does not exist, the date begins with the change, as no gap begins before.
     return clocks.whole_seconds(local.replace(hour=0, minute=0, second=0, fold=0))
 
 
@@ -95,7 +95,7 @@ def _stretch(schedule: Schedule, piece: Piece) -> _Stretch | None:
 def _across_changes(
     schedule: Schedule, pieces: Iterable[Piece], stretches: Iterable[_Stretch]
 ) -> Iterator[Gap]:
-    """The gaps between the firings next to a change, from the last before to the first after it."""
+    """Yield the gaps between firings next to a change, from the last before to the first after."""
     firings = {each.piece: each for each in stretches}
     previous: int | None = None
     change = 0
@@ -122,7 +122,7 @@ def _gap(before: int | None, firing: int, change: int) -> Iterator[Gap]:
 
 
 def _within_dates(schedule: Schedule, stretches: Iterable[_Stretch]) -> int | None:
-    """The smallest gap between two times of one date in one piece."""
+    """Return the smallest gap between two times of one date in one piece."""
     kinds = gap.gaps_within_a_day(schedule)
     if not kinds:
         return None
@@ -138,7 +138,7 @@ def _within_dates(schedule: Schedule, stretches: Iterable[_Stretch]) -> int | No
 
 
 def _between_dates(schedule: Schedule, stretches: list[_Stretch], best: int | None) -> int | None:
-    """The smallest gap between two dates that follow each other in one piece, if below `best`."""
+    """Return the smallest gap between consecutive dates in one piece, if it is below `best`."""
     if not stretches:
         return None
     days = gap.closest_dates(schedule, clocks.wall_time(stretches[0].first).date())

@@ -1,4 +1,4 @@
-"""Reader: the text of an expression, strictly read, becomes a Schedule."""
+"""Reader: parses the text of an expression strictly, into a Schedule."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _ONE_DAY_FIELD: Final = (
 
 
 def parse(expression: str) -> Schedule:
-    """The schedule of a Quartz expression of six or seven fields.
+    """Return the schedule of a Quartz expression of six or seven fields.
 
-    Raises InvalidMember for `cron`, naming the field, its faulty part and what would be right.
-    Kept in a bounded cache: a scheduler evaluates the same expressions over and over.
+    Raises InvalidMember for `cron`, with the field, its invalid part and the remedy. The results
+    are kept in a bounded cache, because a scheduler evaluates the same expressions repeatedly.
     """
     return _read(expression)
 

@@ -1,4 +1,4 @@
-"""Schedule: an expression expanded to what it names: times of day, days by month shape, years."""
+"""Schedule: an expanded expression: times of day, days by shape of a month, months and years."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHAPES: Final = tuple(
     for length in range(SHORTEST_MONTH, SHORTEST_MONTH + 4)
     for first_weekday in range(DAYS_IN_WEEK)
 )
-"""Every shape a month can have: the weekday of its first day (Monday is 0) and its length."""
+"""All shapes of a month: the weekday of its first day (Monday is 0), and its length."""
 
 DayTable = tuple[tuple[int, ...], ...]
 """The matching days of a month, ascending, for each of SHAPES: all that L, W and # depend on."""
@@ -24,9 +24,10 @@ DayTable = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Schedule:
-    """Fires on every matching date at every matching time of day; ascending, never empty.
+    """Fires on every matching date at every matching time of day.
 
-    `days` holds the matching days of a month by its shape, and may hold none at all.
+    All fields are ascending and not empty, except that `days`, which has the matching days of a
+    month by its shape, may have no days at all.
     """
 
     seconds: tuple[int, ...]
@@ -50,5 +51,5 @@ _SHAPE_OF_MONTH: Final = tuple(
 
 
 def shape_of(year: int, month: int) -> int:
-    """The index in SHAPES of that month, from FIRST_YEAR to LAST_YEAR."""
+    """Return the index in SHAPES of a month from FIRST_YEAR to LAST_YEAR."""
     return _SHAPE_OF_MONTH[(year - FIRST_YEAR) * 12 + month - 1]

@@ -1,7 +1,7 @@
-"""Transitions: where the clock of a zone jumps, by the times of day that it shows then.
+"""Transitions: the changes of a zone's clock, grouped by the times of day at which they happen.
 
-A zone has hundreds of changes, but they come at few times of day. So whether a change can bring two
-firings of a schedule close together is asked once for each of these, before any date is looked at.
+A zone has hundreds of changes, but at few times of day. So it is decided once for each of these
+times, before any date is examined, whether a change can bring two firings close together.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from app.domain.quartz.schedule import Schedule
 
 
 class _Transition(NamedTuple):
-    """A change, by its number: wall-clock times up to `stop` come before it, from `start` after."""
+    """A change, by index: wall-clock times up to `stop` are before it, those from `start` after."""
 
     number: int
     stop: int
@@ -26,10 +26,10 @@ class _Transition(NamedTuple):
 
 
 def may_bring_closer(clock: Clock, schedule: Schedule, limit: int, *, first: int) -> Iterator[bool]:
-    """Whether firings may be less than `limit` seconds apart across a change of the clock.
+    """Yield whether firings may be less than `limit` seconds apart across a change of the clock.
 
-    One answer for each change from number `first` on at whose times of day that is possible;
-    `limit` is at most a day.
+    One value is yielded for each change from index `first` on at whose times of day that is
+    possible; `limit` is at most a day.
     """
     for (stop, start), group in _by_time_of_day(clock).items():
         if _since_time(schedule, stop) + _until_time(schedule, start) < limit:
@@ -49,7 +49,7 @@ def _by_time_of_day(clock: Clock) -> dict[tuple[int, int], list[_Transition]]:
 
 
 def _since_time(schedule: Schedule, time: int) -> int:
-    """Seconds from the last time of day before `time`, on whatever date, to `time`."""
+    """Return the seconds from the last time of day before `time`, on any date, to `time`."""
     found = earlier_today(schedule, clocks.wall_time(time))
     if found is None:
         return time + DAY - _seconds(schedule.hours[-1], schedule.minutes[-1], schedule.seconds[-1])
@@ -57,7 +57,7 @@ def _since_time(schedule: Schedule, time: int) -> int:
 
 
 def _until_time(schedule: Schedule, time: int) -> int:
-    """Seconds from `time` to the first time of day from then on, on whatever date."""
+    """Return the seconds from `time` to the first time of day from then on, on any date."""
     opening = _seconds(schedule.hours[0], schedule.minutes[0], schedule.seconds[0])
     if time <= opening:
         return opening - time
@@ -66,7 +66,7 @@ def _until_time(schedule: Schedule, time: int) -> int:
 
 
 def _has_dates(schedule: Schedule, transition: _Transition, limit: int) -> bool:
-    """Whether the schedule has a date within `limit` before a change, and one within it after."""
+    """Return whether the schedule has dates within `limit` both before and after a change."""
     before, after = (
         (transition.stop - limit, transition.stop - 1),
         (transition.start, transition.start + limit),

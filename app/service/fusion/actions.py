@@ -1,4 +1,4 @@
-"""Actions: jobs started and aborted by hand."""
+"""Actions: start and abort Fusion jobs at a client's request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fusion's apps: a job that is saved under an app bears a tag, `app:<app>`."""
+"""Apps: a Fusion job that is saved under an app has a tag, `app:<app>`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAME: Final = re.compile(rf"[A-Za-z0-9_](?:[A-Za-z0-9_. -]{{0,{_MAX_NAME - 2}}}
 
 
 def tag(app: str | None) -> str | None:
-    """The tag that jobs of the app bear; None where no app is named.
+    """Return the tag of the jobs of an app; None without an app.
 
     Raises InvalidMember for a text that cannot be the name of an app.
     """
@@ -33,7 +33,7 @@ def tag(app: str | None) -> str | None:
 
 
 def belongs(tags: Sequence[str], app: str | None) -> bool:
-    """Whether a job with these tags belongs to the app; always true where no app is named.
+    """Return whether a job with these tags belongs to the app; always true without an app.
 
     Raises InvalidMember.
     """
@@ -41,7 +41,7 @@ def belongs(tags: Sequence[str], app: str | None) -> bool:
 
 
 def with_app(tags: Sequence[str], app: str | None) -> tuple[str, ...]:
-    """The tags of a job once it is saved under the app; raises InvalidMember."""
+    """Return the tags of a job after it was saved under the app; raises InvalidMember."""
     wanted = tag(app)
     if wanted is None or wanted in tags:
         return tuple(tags)

@@ -29,10 +29,10 @@ def list_jobs(
     after: Resource | None,
     limit: int,
 ) -> Iterator[Iterator[JobStatus]]:
-    """The status of the account's jobs, by name: the first `limit` of those after `after`.
+    """Yield the status of the first `limit` jobs of the account after `after`, by name.
 
-    Only of jobs of those kinds and of that app, where they are given. They are read inside the
-    context, a few at a time.
+    Only jobs of these kinds and of this app, if they are given. They are read inside the context, a
+    few at a time.
     """
     with (
         context.database.transaction() as connection,
@@ -49,7 +49,7 @@ def list_jobs(
 
 
 def get_job(context: Context, caller: Caller, resource: Resource, *, app: str | None) -> JobStatus:
-    """The status of one job. Raises NotFound."""
+    """Return the status of one job. Raises NotFound."""
     endpoint = jobs.endpoint_of(resource)
     with context.database.transaction() as connection:
         jobs.find(connection, caller, resource, app)
@@ -62,7 +62,7 @@ def get_job(context: Context, caller: Caller, resource: Resource, *, app: str | 
 def list_runs(
     context: Context, caller: Caller, resource: Resource, *, limit: int, app: str | None
 ) -> list[RunStatus]:
-    """The newest runs of a job, the one under way included. Raises NotFound."""
+    """Return the newest runs of a job, including the one under way. Raises NotFound."""
     with context.database.transaction() as connection:
         job = jobs.find(connection, caller, resource, app)
         runs = store.list_runs(connection, job.id, limit)
@@ -91,7 +91,7 @@ def _run_status(run: JobRun, now: datetime) -> RunStatus:
 
 
 def _starter(run: JobRun | None) -> str | None:
-    """What started a run: the schedule, the label of a key, or the job before it."""
+    """Return what started a run: the schedule, the label of a key, or the job before it."""
     if run is None:
         return None
     return _BY_SCHEDULE if run.kind is RunKind.SCHEDULED else run.started_by

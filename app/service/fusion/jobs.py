@@ -1,4 +1,4 @@
-"""Jobs of the Fusion dialect: found and locked by their resources, booked, replaced and ended."""
+"""Jobs: find, lock, book and replace jobs of the Fusion dialect, by their resources."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _UNKNOWN: Final = {
 
 
 def resource_of(text: str) -> Resource:
-    """The resource in an address; raises NotFound where the text cannot be a resource."""
+    """Return the resource in a path; raises NotFound if the text cannot be a resource."""
     try:
         return resources.parse(text)
     except InvalidMember as error:
@@ -54,7 +54,7 @@ def resource_of(text: str) -> Resource:
 
 
 def find(connection: Connection, caller: Caller, resource: Resource, app: str | None) -> Job:
-    """The job of that resource, if it belongs to the app, where one is named. Raises NotFound."""
+    """Return the job of that resource, if it belongs to the given app, if any. Raises NotFound."""
     found = find_or_none(connection, caller, resource)
     if found is None or not apps.belongs(found.booking.tags, app):
         raise no_such_job(resource, app if found is not None else None)
@@ -70,8 +70,8 @@ def find_locked(connection: Connection, caller: Caller, resource: Resource, app:
 def lock(connection: Connection, caller: Caller, resource: Resource) -> None:
     """Lock the account, the job (if there is one) and the jobs that may start when it ends.
 
-    The account's lock makes every save of its Fusion jobs wait. So of two schedules that are saved
-    at once and would close a cycle, the second is refused; and the set of followers cannot change.
+    The lock of the account serializes all saves of its Fusion jobs. So if two schedules that are
+    saved at once would close a cycle, the second one is refused; and the followers cannot change.
     """
     accounts.lock(connection, caller.account.id)
     job_id = job_names.holder(
@@ -84,7 +84,7 @@ def lock(connection: Connection, caller: Caller, resource: Resource) -> None:
 
 
 def find_or_none(connection: Connection, caller: Caller, resource: Resource) -> Job | None:
-    """The job of that resource, whichever apps it belongs to."""
+    """Return the job of that resource, whatever its apps; None if there is none."""
     return store.find_named(
         connection, caller.account.id, str(resource), Dialect.FUSION, endpoint_of(resource)
     )
@@ -104,7 +104,7 @@ def book(connection: Connection, caller: Caller, booking: Booking) -> None:
 def replace(
     context: Context, connection: Connection, caller: Caller, current: Job, booking: Booking
 ) -> bool:
-    """Give a locked job its next version; False where the booking is the one it has."""
+    """Give a locked job its next version; return False if the booking is unchanged."""
     if current.booking == booking:
         return False
     if current.booking.enabled or booking.enabled:
@@ -112,14 +112,14 @@ def replace(
         first = next_after(booking.trigger, now)
         jobs.store_next_version(context, connection, caller, current, booking, first, now=now)
     else:
-        # The job was and stays disabled: a run that was started by hand goes on.
+        # The job was and stays disabled: a run that a client started continues.
         superseded.keep(driver_of(connection), current.id)
         store.update_job(driver_of(connection), current, booking, None)
     return True
 
 
 def booking_of_runner(resource: Resource, app: str | None) -> Booking:
-    """The booking of a job that the runner of its type does, without a schedule."""
+    """Return the booking of a job that the runner of its type executes, without a schedule."""
     return Booking(
         url=_NO_URL,
         trigger=TimeTriggers(),
@@ -136,7 +136,7 @@ def booking_of_runner(resource: Resource, app: str | None) -> Booking:
 
 
 def booking_of_task(task: Task, app: str | None) -> Booking:
-    """The booking of a job that makes the call of a task, without a schedule."""
+    """Return the booking of a job that makes the call of a task, without a schedule."""
     return Booking(
         url=task.call.url,
         trigger=TimeTriggers(),
@@ -157,7 +157,7 @@ def booking_of_task(task: Task, app: str | None) -> Booking:
 
 
 def endpoint_of(resource: Resource) -> str:
-    """The name of the runner that does a job: its type; empty for a task, which is its own call."""
+    """Return the name of the runner that executes a job: its type; empty for a task."""
     return endpoint_of_kind(resource.kind)
 
 
@@ -167,7 +167,7 @@ def endpoint_of_kind(kind: Kind) -> str:
 
 
 def saved_schedule(job: Job) -> SavedSchedule:
-    """The schedule of a job, as it was saved."""
+    """Return the schedule of a job as it was saved."""
     return SavedSchedule(
         resource=job.booking.name or "",
         enabled=job.booking.enabled,
@@ -176,7 +176,7 @@ def saved_schedule(job: Job) -> SavedSchedule:
 
 
 def no_such_job(resource: Resource, app: str | None) -> NotFound:
-    """The error for a resource that is not a job of the caller, or not of that app."""
+    """Return the error for a resource that is not a job of the caller, or not of that app."""
     if app is not None:
         return NotFound(
             f"The job {resource} does not belong to the app {quoted(app)}.",

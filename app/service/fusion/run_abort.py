@@ -1,4 +1,4 @@
-"""Aborts the run of a Fusion job at once, and notifies the runner that is doing it."""
+"""Run abort: ends the run of a Fusion job at once, and notifies its runner."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ABORT: Final = "abort"
 
 
 def abort(connection: Connection, job: Job, reason: str) -> bool:
-    """End the run of a locked job that is under way; False where none is.
+    """End the run under way of a locked job; return False if there is none.
 
-    The jobs that may start when it ends must be locked too. The runner is notified by a call of its
-    own; the run has ended whether that call succeeds or not.
+    The jobs that may start when it ends must be locked too. The runner is notified by a separate
+    call; the run has ended whether that call succeeds or not.
     """
     run_id = serial.live_run(driver_of(connection), job.id)
     run = None if run_id is None else fusion_aborts.end_run(driver_of(connection), run_id, reason)

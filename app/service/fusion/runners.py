@@ -1,4 +1,4 @@
-"""Runners: the URLs at which an account's jobs of each type are done; read at each call."""
+"""Runners: the URLs that execute an account's jobs of each type, looked up at each call."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ KINDS: Final = (Kind.DATASOURCE, Kind.SPARK)
 
 
 def list_runners(context: Context, account: Account) -> tuple[Endpoint, ...]:
-    """The account's runners, by type."""
+    """Return the account's runners, by type."""
     return endpoints.list_endpoints(context, account, Dialect.FUSION)
 
 
 def get(context: Context, account: Account, kind: str) -> Endpoint:
-    """The runner of that type. Raises NotFound."""
+    """Return the runner of that type. Raises NotFound."""
     return endpoints.get(context, account, Dialect.FUSION, _checked(kind))
 
 
 def put(context: Context, account: Account, kind: str, *, url: str) -> tuple[Endpoint, bool]:
-    """Create or replace a runner; True where it is new. Raises InvalidMember."""
+    """Create or replace a runner; return whether it is new. Raises InvalidMember."""
     return endpoints.put(context, account, Dialect.FUSION, _checked(kind), url=url, token=None)
 
 

@@ -1,4 +1,4 @@
-"""Schedules of Fusion jobs: saved, read and removed, each as a whole; and jobs deleted."""
+"""Schedules: save, read and remove the schedules of Fusion jobs, and delete the jobs."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from app.store import follows as follow_store
 _DISABLED: Final = "the schedule was disabled"
 _DELETED: Final = "the job was deleted"
 _MAX_EDGES: Final = 20_000
-"""Triggers that are read to name a cycle, in the order in which the jobs are found."""
+"""Triggers that are read, at most, to name a cycle in the error."""
 
 
 def get(context: Context, caller: Caller, resource: Resource, *, app: str | None) -> SavedSchedule:
-    """The schedule of a job. Raises NotFound."""
+    """Return the schedule of a job. Raises NotFound."""
     with context.database.statement() as connection:
         found = jobs.find(connection, caller, resource, app)
     return jobs.saved_schedule(found)
@@ -41,13 +41,13 @@ def get(context: Context, caller: Caller, resource: Resource, *, app: str | None
 def put(
     context: Context, caller: Caller, resource: Resource, sent: Schedule, *, app: str | None
 ) -> None:
-    """Save a schedule, and with it the job that a runner does; saved again, it changes nothing.
+    """Save a schedule, and create the job if a runner executes it; an equal one changes nothing.
 
-    A run under way goes on, unless the schedule is disabled: then the run is aborted. Raises
-    InvalidMember where the triggers close a cycle, and NotFound for a task that does not exist.
+    A run under way continues, unless the schedule is disabled: then the run is aborted. Raises
+    InvalidMember if the triggers close a cycle, and NotFound for a task that does not exist.
     """
     with context.database.statement() as connection:
-        # Compared without a lock: claims skip a locked job, and most often nothing has changed.
+        # Compared without a lock: usually nothing has changed, and claims skip a locked job.
         current = jobs.find_or_none(connection, caller, resource)
     if current is not None and _wanted(current, sent, app) == current.booking:
         return
@@ -91,12 +91,12 @@ def delete_job(context: Context, caller: Caller, resource: Resource, *, app: str
 
 
 def _wanted(current: Job, sent: Schedule, app: str | None) -> Booking:
-    """The booking of the job with this schedule."""
+    """Return the booking of a job with this schedule."""
     return _with(replace(current.booking, tags=apps.with_app(current.booking.tags, app)), sent)
 
 
 def _with(booking: Booking, sent: Schedule) -> Booking:
-    """The booking with this schedule; an interval without a start keeps the start it had."""
+    """Return the booking with this schedule; an interval without a start keeps its old start."""
     booked = time_triggers_of(sent)
     if isinstance(booking.trigger, TimeTriggers):
         booked = time_triggers.keep_anchors(booked, booking.trigger)
@@ -110,7 +110,7 @@ def _with(booking: Booking, sent: Schedule) -> Booking:
 
 
 def _follows(sent: Schedule) -> tuple[Follow, ...]:
-    """The jobs that this one follows, by name; also while its schedule is disabled."""
+    """Return the jobs that this one follows, by name, even if its schedule is disabled."""
     found = (
         Follow(upstream=each.upstream, states=frozenset(each.states)) for each in follows_of(sent)
     )
@@ -124,7 +124,7 @@ def _refuse_followers(
     current: Job | None,
     follows: Iterable[Follow],
 ) -> None:
-    """Raise LimitReached where a job has too many followers already; under the account's lock."""
+    """Raise LimitReached if a job has too many followers; under the account's lock."""
     before = {each.upstream for each in (current.booking.follows if current is not None else ())}
     new = [each.upstream for each in follows if each.upstream not in before]
     if new:
@@ -136,7 +136,7 @@ def _refuse_followers(
 def _refuse_cycle(
     connection: Connection, caller: Caller, resource: Resource, follows: Iterable[Follow]
 ) -> None:
-    """Raise InvalidMember, which names the cycle; under the account's lock, against races.
+    """Raise InvalidMember with the cycle that the triggers close; under the account's lock.
 
     Only the jobs before this one in its chains are read, up to a limit.
     """

@@ -1,4 +1,4 @@
-"""Tasks: the HTTP calls that jobs of the type `task` make; a task and its job exist together."""
+"""Tasks: the HTTP calls that jobs of the type `task` make; each task has one job."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from app.store import fusion_jobs as store
 def list_tasks(
     context: Context, caller: Caller, *, app: str | None, after: Resource | None, limit: int
 ) -> Iterator[Iterator[str]]:
-    """The documents of the account's tasks, or of an app's, by id: the first `limit` after `after`.
+    """Yield the documents of the first `limit` tasks of the account, or of an app, after `after`.
 
-    They are read inside the context, a few at a time, as JSON text.
+    They are ordered by id, and read inside the context, a few at a time, as JSON text.
     """
     with (
         context.database.transaction() as connection,
@@ -44,7 +44,7 @@ def list_tasks(
 
 
 def get(context: Context, caller: Caller, task_id: str, *, app: str | None) -> str:
-    """The document of a task, as JSON text. Raises NotFound."""
+    """Return the document of a task, as JSON text. Raises NotFound."""
     with context.database.statement() as connection:
         found = jobs.find(connection, caller, _resource(task_id), app)
     document: str = (found.booking.written or {})[jobs.TASK]
@@ -91,14 +91,14 @@ def count(connection: Connection, account_id: int) -> int:
 def _book(
     context: Context, connection: Connection, caller: Caller, sent: Task, app: str | None
 ) -> None:
-    """A new task with its job, under the account's lock; raises LimitReached."""
+    """Store a new task with its job, under the account's lock; raises LimitReached."""
     used = count(connection, caller.account.id)
     limits.refuse_more(context, caller.account, FUSION_TASKS, used)
     jobs.book(connection, caller, jobs.booking_of_task(sent, app))
 
 
 def _wanted(current: Job, sent: Task, app: str | None) -> Booking:
-    """The booking of the job with this task: everything but the call stays."""
+    """Return the booking of the job with this task: only the call changes."""
     call, now = jobs.booking_of_task(sent, None), current.booking
     return replace(
         now,
