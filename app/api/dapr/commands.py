@@ -11,11 +11,19 @@ from flask.cli import AppGroup, with_appcontext
 from app.api.auth import Bound
 from app.api.context import current_context
 from app.commands import report_errors
+from app.domain.endpoint import AppProtocol
 from app.service import accounts
 from app.service.dapr import apps as dapr_apps
 
 dapr_app: Final = AppGroup("dapr-app", help="Dapr apps of an account.")
 
+_PROTOCOL: Final = click.option(
+    "--app-protocol",
+    type=click.Choice([each.value for each in AppProtocol]),
+    default=AppProtocol.HTTP.value,
+    show_default=True,
+    help="How the app is called.",
+)
 _app_id: Final = click.option("--app-id", required=True, metavar="ID", help="The app's id.")
 
 
@@ -31,15 +39,17 @@ def install(app: Flask) -> None:
 @_app_id
 @click.option("--url", required=True, metavar="URL", help="Where the app listens.")
 @click.option("--token", metavar="TOKEN", help="Sent along with each call as dapr-api-token.")
+@_PROTOCOL
 @report_errors
-def add_app(account_name: str, app_id: str, url: str, token: str | None) -> None:
-    """Add a Dapr app to ACCOUNT, or change its URL and token."""
+def add_app(account_name: str, app_id: str, url: str, token: str | None, app_protocol: str) -> None:
+    """Add a Dapr app to ACCOUNT, or change its URL, token and protocol."""
     dapr_apps.put(
         current_context(),
         accounts.get_account(current_context(), account_name),
         app_id,
         url=url,
         token=token,
+        protocol=AppProtocol(app_protocol),
     )
 
 
@@ -47,11 +57,12 @@ def add_app(account_name: str, app_id: str, url: str, token: str | None) -> None
 @click.argument("account_name", metavar="ACCOUNT")
 @report_errors
 def list_apps(account_name: str) -> None:
-    """List the Dapr apps of ACCOUNT: id, URL, and whether calls carry a token."""
+    """List the Dapr apps of ACCOUNT: id, URL, `grpc`, and whether calls carry a token."""
     for each in dapr_apps.list_apps(
         current_context(), accounts.get_account(current_context(), account_name)
     ):
-        click.echo(f"{each.name}  {each.url}{'  token' if each.has_token else ''}")
+        protocol = "  grpc" if each.protocol is AppProtocol.GRPC else ""
+        click.echo(f"{each.name}  {each.url}{protocol}{'  token' if each.has_token else ''}")
 
 
 @dapr_app.command("remove")
@@ -70,6 +81,7 @@ def remove_app(account_name: str, app_id: str) -> None:
 @click.option(
     "--app-port", required=True, type=click.IntRange(1, 65535), help="Where the app listens."
 )
+@_PROTOCOL
 @click.option(
     "--dapr-http-port",
     default=3500,
@@ -96,6 +108,7 @@ def remove_app(account_name: str, app_id: str) -> None:
 def run_sidecar(
     app_id: str,
     app_port: int,
+    app_protocol: str,
     dapr_http_port: int,
     dapr_grpc_port: int,
     no_dapr_grpc: bool,  # noqa: FBT001 - as click gives it
@@ -105,7 +118,7 @@ def run_sidecar(
     from app.api.dapr import sidecar  # noqa: PLC0415 - brings a server, which nobody else needs
 
     owner = sidecar.choose_account(account_name)
-    url = sidecar.register(owner, app_id, app_port)
+    url = sidecar.register(owner, app_id, app_port, AppProtocol(app_protocol))
     line = (
         f"Sidecar of {app_id} (account {owner.name}, called at {url}) "
         f"listens on http://localhost:{dapr_http_port}"

@@ -25,6 +25,7 @@ from app.api.dapr.rpc import routes as rpc_routes
 from app.api.dapr.rpc.server import READS, RpcServer
 from app.domain.account import Account
 from app.domain.checks import quoted
+from app.domain.endpoint import AppProtocol
 from app.errors import InvalidMember, Misconfigured, NotFound
 from app.invoker import Invoker
 from app.service import accounts, endpoints
@@ -73,8 +74,10 @@ def choose_account(name: str | None) -> Account:
         ) from None
 
 
-def register(account: Account, app_id: str, port: int) -> str:
-    """Have the app's jobs called at `port` of this machine; returns the app's URL.
+def register(
+    account: Account, app_id: str, port: int, protocol: AppProtocol = AppProtocol.HTTP
+) -> str:
+    """Have the app's jobs called at `port` of this machine by `protocol`; returns the app's URL.
 
     Raises InvalidMember, and Misconfigured where calls to loopback are not allowed.
     """
@@ -83,15 +86,24 @@ def register(account: Account, app_id: str, port: int) -> str:
     known = {each.name: each for each in dapr_apps.list_apps(current_context(), account)}.get(
         app_id
     )
-    if known is not None and known.url == url:
+    if known is not None and (known.url, known.protocol) == (url, protocol):
         return url
-    if known is not None and known.has_token:
+    keeps_token = known is not None and known.url == url and known.has_token
+    if known is not None and known.has_token and not keeps_token:
         raise Misconfigured(
             f"The app {quoted(app_id)} is at {known.url}, and its calls carry a token. Move it "
             f"with: flask --app wsgi dapr-app add {account.name} --app-id {app_id} --url {url} "
-            "--token TOKEN"
+            f"--app-protocol {protocol} --token TOKEN"
         )
-    dapr_apps.put(current_context(), account, app_id, url=url, token=None)
+    dapr_apps.put(
+        current_context(),
+        account,
+        app_id,
+        url=url,
+        token=None,
+        keep_token=keeps_token,
+        protocol=protocol,
+    )
     return url
 
 

@@ -14,6 +14,7 @@ from app.api import uploads
 from app.api.auth import Bound
 from app.api.context import current_context
 from app.api.dapr import sidecar
+from app.domain.endpoint import AppProtocol
 from app.errors import Misconfigured, NotFound
 from app.service import accounts
 from app.service.dapr import apps as dapr_apps
@@ -69,6 +70,8 @@ def test_apps_are_added_moved_listed_and_removed(runner: FlaskCliRunner) -> None
     assert run(runner, *add()) == ""
     assert run(runner, *add("--token", "s3cret", app_id="till")) == ""
     assert run(runner, "dapr-app", "list", "demo") == f"shop  {URL}\ntill  {URL}  token\n"
+    run(runner, *add("--app-protocol", "grpc", app_id="radio"))
+    assert f"radio  {URL}  grpc\n" in run(runner, "dapr-app", "list", "demo")
     run(runner, *add(url="http://127.0.0.1:6300/base"))
     assert "shop  http://127.0.0.1:6300/base\n" in run(runner, "dapr-app", "list", "demo")
     assert run(runner, "dapr-app", "remove", "demo", "--app-id", "till") == ""
@@ -142,6 +145,9 @@ def test_a_sidecar_takes_no_token_away(context: Flask) -> None:
     dapr_apps.put(current_context(), owner, "shop", url=URL, token="s3cret")
     assert sidecar.register(owner, "shop", 6200) == URL
     assert dapr_apps.get(current_context(), owner, "shop").has_token
+    assert sidecar.register(owner, "shop", 6200, AppProtocol.GRPC) == URL
+    app = dapr_apps.get(current_context(), owner, "shop")
+    assert (app.protocol, app.has_token) == (AppProtocol.GRPC, True)
     with pytest.raises(Misconfigured, match="dapr-app add demo --app-id shop"):
         sidecar.register(owner, "shop", 6300)
 

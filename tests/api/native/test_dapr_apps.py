@@ -13,7 +13,7 @@ from tests.factories import connect, one
 
 PATH = "/1/dapr-apps/job-service"
 URL = "http://127.0.0.1:6200/base"
-SHOWN = {"id": "job-service", "url": URL, "hasToken": False}
+SHOWN = {"id": "job-service", "url": URL, "protocol": "http", "hasToken": False}
 XML = {"Accept": "text/xml", "Content-Type": "text/xml"}
 
 
@@ -36,9 +36,21 @@ def test_the_same_in_xml(client: FlaskClient) -> None:
     made = client.put(PATH, data=body, headers=XML)
     assert made.status_code == 201, made.text
     told = {each.tag: each.text for each in etree.fromstring(made.data)}
-    assert told == {"id": "job-service", "url": URL, "hasToken": "true"}
+    assert told == {"id": "job-service", "url": URL, "protocol": "http", "hasToken": "true"}
     listed = etree.fromstring(client.get("/1/dapr-apps", headers={"Accept": "text/xml"}).data)
     assert (listed.tag, [each.findtext("id") for each in listed]) == ("apps", ["job-service"])
+
+
+def test_an_app_may_speak_grpc(client: FlaskClient) -> None:
+    shown = {**SHOWN, "protocol": "grpc"}
+    assert client.put(PATH, json={"url": URL, "protocol": "grpc"}).get_json() == shown
+    assert client.get(PATH).get_json() == shown
+    assert client.get("/1/dapr-apps").get_json() == [shown]
+    assert client.put(PATH, json=shown).get_json() == shown
+    body = f"<app><url>{URL}</url><protocol>grpc</protocol></app>"
+    changed = client.put(PATH, data=body, headers=XML)
+    assert etree.fromstring(changed.data).findtext("protocol") == "grpc"
+    assert client.put(PATH, json={"url": URL}).get_json() == SHOWN
 
 
 def test_a_token_is_sealed_and_never_told(client: FlaskClient, database: str) -> None:
@@ -81,7 +93,7 @@ def test_a_token_does_not_follow_its_app_to_another_server(client: FlaskClient, 
     assert (refused.status_code, refused.get_json()["member"]) == (400, "token")
     assert client.get(PATH).get_json() == {**SHOWN, "hasToken": True}
     moved = client.put(PATH, json={"url": url, "token": "another", "hasToken": True})
-    assert moved.get_json() == {"id": "job-service", "url": url, "hasToken": True}
+    assert moved.get_json() == {**SHOWN, "url": url, "hasToken": True}
 
 
 def test_an_app_that_had_no_token_is_put_back_as_it_was_read(client: FlaskClient) -> None:
@@ -98,6 +110,7 @@ def test_an_app_that_had_no_token_is_put_back_as_it_was_read(client: FlaskClient
         (PATH, {"url": "http://10.0.0.1"}, "url"),
         (PATH, {"url": "http://127.0.0.1/?a=b"}, "url"),
         (PATH, {"url": None}, "url"),
+        (PATH, {"url": URL, "protocol": "grpcs"}, "protocol"),
         (PATH, {"url": URL, "token": 5}, "token"),
         (PATH, {"url": URL, "token": "a\nb"}, "token"),
         (PATH, {"url": URL, "hasToken": True}, "hasToken"),

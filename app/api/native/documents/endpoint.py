@@ -9,15 +9,21 @@ from typing import Final
 from app.api.native.codecs import reader
 from app.api.native.codecs.generic_codec import Value
 from app.api.native.codecs.reader import Body
-from app.api.native.codecs.schema import FLAG, TEXT, Object
+from app.api.native.codecs.schema import FLAG, TEXT, Choice, Object
 from app.domain.checks import quoted
-from app.domain.endpoint import Endpoint
+from app.domain.endpoint import AppProtocol, Endpoint
 from app.errors import InvalidMember
 
 APP: Final = Object(
     root="app",
     example='{"url": "http://127.0.0.1:6200"}',
-    members={"id": TEXT, "url": TEXT, "token": TEXT, "hasToken": FLAG},
+    members={
+        "id": TEXT,
+        "url": TEXT,
+        "protocol": Choice(values=tuple(AppProtocol)),
+        "token": TEXT,
+        "hasToken": FLAG,
+    },
     required=("url",),
 )
 RUNNER: Final = Object(
@@ -41,6 +47,9 @@ class EndpointDocument:
     keeps_token: bool
     """Whether the stored token stays."""
 
+    protocol: AppProtocol
+    """How the endpoint is called."""
+
 
 def read(body: Body, name: str, document: Object) -> EndpointDocument:
     """The document of the endpoint `name`, an APP or a RUNNER.
@@ -61,10 +70,13 @@ def read(body: Body, name: str, document: Object) -> EndpointDocument:
         url=members["url"],
         token=token,
         keeps_token=token is None and members.get("hasToken", False),
+        protocol=AppProtocol(members.get("protocol", AppProtocol.HTTP)),
     )
 
 
 def render(endpoint: Endpoint, document: Object) -> Mapping[str, Value]:
     """The members of an endpoint. A token is secret: only whether there is one is shown."""
     members: dict[str, Value] = {_NAME_OF[document.root]: endpoint.name, "url": endpoint.url}
-    return {**members, "hasToken": endpoint.has_token} if "token" in document.members else members
+    if document is APP:
+        members |= {"protocol": endpoint.protocol.value, "hasToken": endpoint.has_token}
+    return members

@@ -67,6 +67,7 @@ def put_app(app_id: str) -> Response:
         url=document.url,
         token=document.token,
         keep_token=document.keeps_token,
+        protocol=document.protocol,
     )
     return _render(app, media_type, _CREATED if created else 200)
 
