@@ -31,13 +31,14 @@ class Made(NamedTuple):
     status: int | None
 
 
-def put_app(connection: psycopg.Connection, name: str, url: str) -> None:
+def put_app(connection: psycopg.Connection, name: str, url: str, protocol: str = "http") -> None:
     """Let the app be there, or somewhere else from now on."""
     connection.execute(
-        "INSERT INTO endpoint (account_id, dialect, name, url)"
-        " SELECT id, 'dapr', %(name)s, %(url)s FROM account WHERE name = 'demo'"
-        " ON CONFLICT (account_id, dialect, name) DO UPDATE SET url = %(url)s",
-        {"name": name, "url": url},
+        "INSERT INTO endpoint (account_id, dialect, name, url, protocol)"
+        " SELECT id, 'dapr', %(name)s, %(url)s, %(protocol)s FROM account WHERE name = 'demo'"
+        " ON CONFLICT (account_id, dialect, name)"
+        " DO UPDATE SET url = %(url)s, protocol = %(protocol)s",
+        {"name": name, "url": url, "protocol": protocol},
     )
 
 
@@ -48,6 +49,7 @@ def book_calls(
     *,
     policy: Constant = ONE_SECOND_THRICE,
     data: bytes | None = b'{"droid":"R2-D2"}',
+    type_url: str | None = None,
 ) -> dict[UUID, datetime]:
     """One-time jobs of the app, each under its id as its name."""
     account = one(connection, "SELECT id FROM account WHERE name = 'demo'")
@@ -58,9 +60,9 @@ def book_calls(
             trigger = Jsonb(to_document(At(instant=due_at)))
             connection.execute(
                 "INSERT INTO job (id, account_id, version, url, data, trigger, enabled, name,"
-                " manner, dialect, endpoint, written)"
-                " VALUES (%s, %s, 1, %s, %s, %s, true, %s, %s, 'dapr', %s, '{}')",
-                (job, account, f"/job/{job}", data, trigger, str(job), manner, app),
+                " manner, dialect, endpoint, written, type_url)"
+                " VALUES (%s, %s, 1, %s, %s, %s, true, %s, %s, 'dapr', %s, '{}', %s)",
+                (job, account, f"/job/{job}", data, trigger, str(job), manner, app, type_url),
             )
             connection.execute(
                 "INSERT INTO due (job_id, account_id, version, recurring, next_at)"
