@@ -30,6 +30,10 @@ class TooLarge(ValueError):
     """The value would be longer than is allowed, or is nested too deeply."""
 
 
+class NotJson(ValueError):
+    """The bytes are not a Value, or it has a number that JSON cannot hold."""
+
+
 def encode(text: bytes, *, most: int) -> bytes:
     """The Value of a JSON text, at most about `most` bytes; numbers become doubles.
 
@@ -44,14 +48,11 @@ def encode(text: bytes, *, most: int) -> bytes:
 
 
 def decode(value: bytes) -> bytes:
-    """The JSON text of a Value, empty where no kind is set; raises ValueError.
-
-    Also raised for a number that JSON cannot hold.
-    """
+    """The JSON text of a Value, empty where no kind is set; raises NotJson."""
     try:
         message = struct_pb2.Value.FromString(value)
     except DecodeError as error:
-        raise ValueError(str(error)) from None
+        raise NotJson(str(error)) from None
     if message.WhichOneof("kind") is None:
         return b""
     return orjson.dumps(_plain(message))
@@ -107,7 +108,7 @@ def _plain(value: struct_pb2.Value) -> Any:  # noqa: ANN401 - what JSON holds
         case "number_value":
             number = value.number_value
             if not math.isfinite(number):
-                raise ValueError(f"{number} is not a JSON value")
+                raise NotJson(f"{number} is not a JSON value")
             return int(number) if number.is_integer() and abs(number) < _MAX_WHOLE else number
         case "string_value":
             return value.string_value

@@ -140,7 +140,7 @@ def _data(data: bytes, type_url: str | None) -> bytes:
         return b'{"@type":"%b", "value":%b}' % (_VALUE.encode(), data)
     texts = {"@type": orjson.dumps(type_url)} if type_url else {}
     if type_url == _VALUE:
-        with suppress(ValueError):
+        with suppress(json_values.NotJson):
             return _object({**texts, "value": json_values.decode(data) or b"null"})
     if data:
         texts |= {"value": data} if _is_json(data) else {"base64": b'"%b"' % b64encode(data)}
