@@ -133,10 +133,12 @@ class Maintenance(LoopThread):
 
     def _drop_partitions(self, connection: psycopg.Connection) -> None:
         first_kept = self._first_kept(connection)
-        dropped = partitions.drop_before(connection, first_kept)
+        dropped, crowded = partitions.drop_before(connection, first_kept)
         history_usage.drop_before(connection, first_kept)
         if dropped:
             logger.info("history.turned_over", made=0, dropped=dropped)
+        for name in crowded:
+            self._purge(partial(partitions.drop_expired, connection, name, first_kept))
 
     def _drop_left(self, connection: psycopg.Connection) -> None:
         first_kept = self._first_kept(connection)

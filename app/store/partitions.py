@@ -75,6 +75,17 @@ class Made(NamedTuple):
     crowded: tuple[str, ...]
 
 
+class Dropped(NamedTuple):
+    """The result of `drop_before`.
+
+    `dropped` is the number of partitions dropped. `crowded` names those that stay because too many
+    of their rows must: `drop_expired` deletes the others.
+    """
+
+    dropped: int
+    crowded: tuple[str, ...]
+
+
 def make_ahead(connection: psycopg.Connection, today: date) -> Made:
     """Create the missing partitions from yesterday to DAYS_AHEAD days after `today`.
 
@@ -101,23 +112,28 @@ def make_ahead(connection: psycopg.Connection, today: date) -> Made:
     return Made(made, tuple(crowded))
 
 
-def drop_before(connection: psycopg.Connection, first_kept: date) -> int:
-    """Drop the partitions of days before `first_kept`; return how many were dropped.
+def drop_before(connection: psycopg.Connection, first_kept: date) -> Dropped:
+    """Drop the partitions of days before `first_kept`.
 
     Rows that happened on or after `first_kept` move to the default partition; a partition with
     more than MAX_MOVED of them stays. Raises LockNotAvailable if another transaction reads the
     history for longer than 50 ms; partitions dropped before that stay dropped.
     """
     dropped = 0
+    crowded: list[str] = []
     for table in TABLES:
         for name in sorted(_existing(connection, table)):
             day = _day(table, name)
             if day is None or day >= first_kept:
                 continue
             with _alone(connection) as alone:
-                if alone and name in _existing(connection, table):
-                    dropped += _drop(connection, table, day, first_kept)
-    return dropped
+                if not alone or name not in _existing(connection, table):
+                    continue
+                if _drop(connection, table, day, first_kept):
+                    dropped += 1
+                else:
+                    crowded.append(name)
+    return Dropped(dropped, tuple(crowded))
 
 
 def _drop(connection: psycopg.Connection, table: str, day: date, first_kept: date) -> bool:
@@ -143,7 +159,28 @@ def drop_left(connection: psycopg.Connection, table: str, first_kept: date, *, l
 
     Returns how many were deleted.
     """
-    query = sql.SQL(_DROP_LEFT).format(rest=_default(table), old=sql.SQL(_OLD[table]))
+    return _delete_old(connection, table, _default(table), first_kept, limit)
+
+
+def drop_expired(
+    connection: psycopg.Connection, crowded: str, first_kept: date, *, limit: int
+) -> int:
+    """Delete up to `limit` rows from before `first_kept` of a partition that `drop_before` named.
+
+    Returns how many were deleted. Attempts are deleted once their runs are.
+    """
+    table = crowded.partition("_")[0]
+    return _delete_old(connection, table, sql.Identifier(crowded), first_kept, limit)
+
+
+def _delete_old(
+    connection: psycopg.Connection,
+    table: str,
+    part: sql.Identifier,
+    first_kept: date,
+    limit: int,
+) -> int:
+    query = sql.SQL(_DROP_LEFT).format(rest=part, old=sql.SQL(_OLD[table]))
     return connection.execute(query, {"first": _midnight(first_kept), "limit": limit}).rowcount
 
 

@@ -9,7 +9,14 @@ import psycopg
 import pytest
 
 from app.store import partitions
-from app.store.partitions import DAYS_AHEAD, TABLES, drop_before, drop_left, make_ahead
+from app.store.partitions import (
+    DAYS_AHEAD,
+    TABLES,
+    drop_before,
+    drop_expired,
+    drop_left,
+    make_ahead,
+)
 from app.store.settling import settle
 from tests.factories import book, claim_and_take, one
 from tests.store.test_settling import came
@@ -53,7 +60,7 @@ def test_retention_drops_whole_days_and_what_is_old_in_the_default(
     assert one(connection, "SELECT count(*) FROM run") == 3
 
     first_kept = today - timedelta(days=30)
-    assert drop_before(connection, first_kept) == len(TABLES) * (DAYS_AHEAD + 2)
+    assert drop_before(connection, first_kept).dropped == len(TABLES) * (DAYS_AHEAD + 2)
     assert one(connection, "SELECT count(*) FROM run") == 2
     left = {table: drop_left(connection, table, first_kept, limit=10) for table in TABLES}
 
@@ -96,7 +103,9 @@ def test_what_history_s_reader_has_is_waited_for_no_longer_than_a_moment(
                 define()
             assert time.monotonic() - began < 2
 
-    assert drop_before(connection, today + timedelta(days=30)) == len(TABLES) * (DAYS_AHEAD + 2)
+    assert drop_before(connection, today + timedelta(days=30)).dropped == len(TABLES) * (
+        DAYS_AHEAD + 2
+    )
 
 
 def test_another_loop_that_is_at_it_is_left_to_it(
@@ -106,7 +115,7 @@ def test_another_loop_that_is_at_it_is_left_to_it(
     with other.transaction():
         other.execute("SELECT pg_advisory_xact_lock(7233012458)")
         assert make_ahead(connection, today) == (0, ())
-        assert drop_before(connection, today + timedelta(days=30)) == 0
+        assert drop_before(connection, today + timedelta(days=30)).dropped == 0
 
 
 def test_what_was_due_long_ago_is_kept_from_when_it_happened(
@@ -153,7 +162,7 @@ def test_what_was_settled_late_outlives_its_day(
     settle(connection, [came(sent_again), came(again, None, 500), came(old)])
     connection.execute("UPDATE run SET settled_at = due_at WHERE id = %s", (old.id,))
 
-    dropped = drop_before(connection, first_kept)
+    dropped, crowded = drop_before(connection, first_kept)
 
     partitions_left = len(TABLES) if most == 0 else 0
     assert dropped == len(TABLES) * (DAYS_AHEAD + 2) - partitions_left
@@ -164,3 +173,35 @@ def test_what_was_settled_late_outlives_its_day(
     assert one(connection, attempts, [sent_again.id, again.id]) == 2
     assert one(connection, "SELECT count(*) FROM attempt") == (2 if most else 3)
     assert one(connection, "SELECT count(*) FROM run_default") == (1 if most else 0)
+    assert len(crowded) == partitions_left
+
+
+def test_of_a_day_of_which_too_much_must_stay_only_that_stays(
+    connection: psycopg.Connection, account_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitions, "MAX_MOVED", 1)
+    today = datetime.now(UTC).date()
+    first_kept = today - timedelta(days=30)
+    make_ahead(connection, today - timedelta(days=40))
+    for _ in range(5):
+        book(connection, account_id, due_in=-40 * 86400)
+    runs = claim_and_take(connection)
+    settle(connection, [came(run) for run in runs])
+    old = [run.id for run in runs[2:]]
+    connection.execute("UPDATE run SET settled_at = due_at WHERE id = ANY (%s)", (old,))
+    connection.execute("UPDATE attempt SET started_at = due_at WHERE run_id = ANY (%s)", (old,))
+    crowded = drop_before(connection, first_kept).crowded
+    assert [name.partition("_")[0] for name in crowded] == ["run", "attempt"]
+
+    deleted = [
+        [drop_expired(connection, name, first_kept, limit=2) for _ in range(3)] for name in crowded
+    ]
+
+    assert deleted == [[2, 1, 0], [2, 1, 0]]
+    for column, table in (("id", "run"), ("run_id", "attempt")):
+        left = one(connection, f"SELECT array_agg({column} ORDER BY {column}) FROM {table}")
+        assert left == sorted(run.id for run in runs[:2])
+    # The rest is few enough once some of it has expired as well.
+    connection.execute("UPDATE run SET settled_at = due_at WHERE id = %s", (runs[0].id,))
+    assert drop_before(connection, first_kept).crowded == ()
+    assert one(connection, "SELECT id FROM run") == runs[1].id
