@@ -7,8 +7,9 @@ made twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -19,10 +20,11 @@ from app.domain.timings.claiming import LOOK_AHEAD, RENOTIFY_AFTER
 from app.domain.timings.leases import LEASE
 from app.domain.trigger import from_document, next_after
 from app.store.database_errors import Kind, kind_of
-from app.store.queries import SQL, run
+from app.store.queries import SQL, Rows, run
 
 PAGE: Final = 2000
-"""Rows of `due` that one statement reads."""
+"""Rows that one statement reads, or changes: each is far from its timeout, and holds locks briefly.
+"""
 
 _TRIES: Final = 3
 """How often a statement that may succeed later is tried."""
@@ -33,14 +35,18 @@ SET spent_until = least(spent_until, greatest(clock_timestamp(), spent_until - %
     queued_until = least(queued_until,
                          greatest(clock_timestamp(), queued_until - %(step)s::interval))
 WHERE account_id = ANY (ARRAY(
-  SELECT account_id FROM firing_pace WHERE greatest(spent_until, queued_until) > clock_timestamp()
-  ORDER BY account_id FOR UPDATE SKIP LOCKED))
+  SELECT account_id FROM firing_pace
+  WHERE greatest(spent_until, queued_until) > clock_timestamp() AND account_id > %(after)s
+  ORDER BY account_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+RETURNING account_id
 """
 
 # Columns by which rows are kept, or count as recent, for some time after they were written.
 _NOTES: Final = tuple(
     f"UPDATE {table} SET {column} = clock_timestamp()"  # noqa: S608 - names of this module
+    f" WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table}"
     f" WHERE {column} > clock_timestamp() + interval '1 s'"
+    " LIMIT %(limit)s FOR UPDATE SKIP LOCKED))"
     for table, column in (
         ("heartbeat", "beaten_at"),
         ("aborted", "aborted_at"),
@@ -101,9 +107,11 @@ def bring_back(
         "ahead": LOOK_AHEAD,
         "step": f"{step} s",
     }
-    brought = sum(_execute(connection, SQL[each], params, failed) for each in _UNDER_WAY)
-    for each in (_PACES, *_NOTES, SQL["set_back_superseded"]):
-        _execute(connection, each, params, failed)
+    repair = partial(_in_pages, connection, params, failed)
+    brought = sum(repair(SQL[each], first=UUID(int=0)) for each in _UNDER_WAY)
+    repair(_PACES, first=0)
+    for each in (*_NOTES, SQL["set_back_superseded"]):
+        repair(each)
     return brought
 
 
@@ -114,7 +122,34 @@ def bring_back_outcomes(
 
     Unlike `bring_back`, it may be repeated. Raises psycopg.Error if the database is away.
     """
-    return _execute(connection, SQL["set_back_retries"], {"ahead": LOOK_AHEAD}, failed)
+    params = {"ahead": LOOK_AHEAD}
+    return _in_pages(connection, params, failed, SQL["set_back_retries"], first=UUID(int=0))
+
+
+def _in_pages(
+    connection: psycopg.Connection,
+    params: Mapping[str, Any],
+    failed: Callable[[psycopg.Error], None],
+    statement: str,
+    *,
+    first: UUID | int | None = None,
+) -> int:
+    """Execute a statement until it finds less than a page; return how many rows it changed.
+
+    With `first`, which is below all keys, it returns the keys of a page, and the next page has
+    those above. Without, a row that was changed is not found again.
+    """
+    changed, after = 0, first
+    while True:
+        page = {**params, "limit": PAGE, **({} if first is None else {"after": after})}
+        cursor = _execute(connection, statement, page, failed)
+        if cursor is None:
+            return changed
+        changed += cursor.rowcount
+        if cursor.rowcount < PAGE:
+            return changed
+        if first is not None:
+            after = max(key for (key,) in cursor.fetchall())
 
 
 def _execute(
@@ -122,11 +157,11 @@ def _execute(
     statement: str,
     params: dict[str, Any],
     failed: Callable[[psycopg.Error], None],
-) -> int:
-    """Execute a statement; return how many rows it changed, or 0 if it fails at every try."""
+) -> Rows | None:
+    """Execute a statement; return None if it fails at every try."""
     for tries in range(1, _TRIES + 1):
         try:
-            return connection.execute(statement, params).rowcount
+            return connection.execute(statement, params)
         except psycopg.Error as error:
             kind = kind_of(error)
             if kind is Kind.AWAY:
@@ -134,7 +169,7 @@ def _execute(
             if kind is Kind.REFUSED or tries == _TRIES:
                 failed(error)
                 break
-    return 0
+    return None
 
 
 def rearm_ahead(

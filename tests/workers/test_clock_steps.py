@@ -15,11 +15,14 @@ from psycopg.types.json import Jsonb
 from app.domain import counters
 from app.domain.dapr.schedule import DaprSchedule
 from app.domain.trigger import to_document
+from app.store import clock_steps
 from app.store.clock_steps import bring_back, rearm_ahead
+from app.store.parking import park
 from app.store.settling import settle
 from app.store.takes import take
 from tests import stepped_clock
 from tests.factories import book, claim_all, claim_and_take, connect, in_seconds, one
+from tests.store.test_parking import back
 from tests.store.test_settling import came
 from tests.workers.clock_scene import HOUR, YEAR, Scene
 
@@ -269,6 +272,49 @@ def test_runs_of_one_job_that_were_asked_for_keep_their_order_when_the_clock_is_
 
     query = "SELECT array_agg(id ORDER BY due_at), max(send_at) <= clock_timestamp() FROM inflight"
     assert connection.execute(query).fetchone() == (ids, True)
+
+
+def test_a_repair_of_very_many_rows_is_made_in_pages(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = scene.connection
+    monkeypatch.setattr(clock_steps, "PAGE", 2)
+    for _ in range(15):
+        book(connection, scene.account, due_in=-1)
+    scene.set(YEAR)
+    taken = claim_and_take(connection)
+    leased, retried, parked = taken[:5], taken[5:10], taken[10:]
+    now = one(connection, "SELECT now()")
+    for run in retried:
+        failed = came(run, None, 500)
+        assert failed.attempt is not None
+        attempt = failed.attempt._replace(started_at=now)
+        settle(connection, [failed._replace(retry_at=now, attempt=attempt)])
+    park(connection, [back(run) for run in parked])
+    connection.execute(
+        "INSERT INTO aborted (run_id, token, aborted_at)"
+        " SELECT gen_random_uuid(), 1, clock_timestamp() FROM generate_series(1, 5)"
+    )
+    for table in ("inflight", "aborted"):
+        connection.execute(f"""
+            CREATE FUNCTION count_{table}() RETURNS trigger LANGUAGE plpgsql AS
+            $$BEGIN IF (SELECT count(*) FROM changed) > 2 THEN RAISE check_violation; END IF;
+            RETURN NULL; END$$;
+            CREATE TRIGGER page AFTER UPDATE ON {table} REFERENCING NEW TABLE AS changed
+            FOR EACH STATEMENT EXECUTE FUNCTION count_{table}()
+        """)
+    scene.set(0.0)
+
+    assert brought_back(connection) == 15
+
+    late = (
+        "SELECT count(*) FROM inflight WHERE least(lease_until, look_at) > now() + interval '1 h'"
+    )
+    assert one(connection, late) == 0
+    ids = [run.id for run in leased]
+    leases = "SELECT max(lease_until) < now() + interval '6 s' FROM inflight WHERE id = ANY (%s)"
+    assert one(connection, leases, ids) is True
+    assert one(connection, "SELECT max(aborted_at) <= clock_timestamp() FROM aborted") is True
 
 
 def test_a_repair_that_is_refused_keeps_no_other_from_being_made(scene: Scene) -> None:

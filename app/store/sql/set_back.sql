@@ -1,12 +1,16 @@
 -- name: set_back_leases
--- After the clock was set back, no lease is longer than LEASE.
+-- After the clock was set back, no lease is longer than LEASE. Like the next three, a statement for a
+-- page of `limit` runs, by their ids; it returns the ids that it changed, and rows that are locked
+-- are left as they are.
 UPDATE inflight
 SET lease_until = least(lease_until, clock_timestamp() + %(lease)s),
     look_at = least(look_at, clock_timestamp() + %(lease)s)
 WHERE id = ANY (ARRAY(
   SELECT id FROM inflight
   WHERE state = 'taken' AND greatest(lease_until, look_at) > clock_timestamp() + %(lease)s
-  ORDER BY id FOR UPDATE SKIP LOCKED));
+    AND id > %(after)s
+  ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+RETURNING id;
 
 -- name: set_back_retries
 -- An attempt that began in the future was made by a clock that was ahead: what follows it was
@@ -23,8 +27,8 @@ WITH now AS MATERIALIZED (
     SELECT started_at FROM attempt a
     WHERE a.run_id = i.id AND a.number = i.attempts AND a.due_at = i.due_at OFFSET 0) a
   WHERE i.state IN ('waiting', 'running') AND i.attempts > 0
-    AND a.started_at > now.at + interval '1 s'
-  ORDER BY i.id FOR UPDATE OF i SKIP LOCKED
+    AND a.started_at > now.at + interval '1 s' AND i.id > %(after)s
+  ORDER BY i.id LIMIT %(limit)s FOR UPDATE OF i SKIP LOCKED
 ), late AS MATERIALIZED (
   SELECT id, at, ahead,
          CASE WHEN was_asked_for_later
@@ -44,7 +48,8 @@ SET due_at = late.due_at,
                    THEN greatest(late.at, i.look_at - late.ahead)
                    ELSE greatest(late.at, late.due_at, i.planned_at, i.send_at - late.ahead)
                         - %(ahead)s::interval END
-FROM late WHERE i.id = late.id;
+FROM late WHERE i.id = late.id
+RETURNING i.id;
 
 -- name: set_back_starts
 -- A run that workers were notified of is checked a while after its time, or after now. One that
@@ -66,9 +71,10 @@ FROM (SELECT id, due_at, greatest(due_at, at) AS send_at
               SELECT id, job_id, job_version, kind, attempts, due_at
               FROM inflight
               WHERE state = 'claimed' AND destination IS NULL AND look_at < 'infinity'
-                AND look_at > now.at + interval '10 s'
-              ORDER BY id FOR UPDATE SKIP LOCKED) f) apart) asked
-WHERE i.id = asked.id;
+                AND look_at > now.at + interval '10 s' AND id > %(after)s
+              ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED) f) apart) asked
+WHERE i.id = asked.id
+RETURNING i.id;
 
 -- name: set_back_parked
 -- A parked run is early, at worst, and waits again.
@@ -79,8 +85,9 @@ SET planned_at = greatest(due_at, least(planned_at, clock_timestamp())),
 WHERE id = ANY (ARRAY(
   SELECT id FROM inflight
   WHERE destination IS NOT NULL AND state IN ('waiting', 'claimed') AND look_at < 'infinity'
-    AND send_at > clock_timestamp()
-  ORDER BY id FOR UPDATE SKIP LOCKED));
+    AND send_at > clock_timestamp() AND id > %(after)s
+  ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+RETURNING i.id;
 
 -- name: arm_earlier
 -- Unless the job was claimed or changed since: then it has been armed by the right clock.
@@ -89,6 +96,8 @@ UPDATE due SET next_at = CASE WHEN next_at IS NOT NULL THEN %(next_at)s::timesta
 WHERE job_id = %(job_id)s AND coalesce(next_at, held_at) = %(armed)s AND owed_at IS NULL;
 
 -- name: set_back_superseded
--- What is kept counts as superseded now at the latest.
+-- What is kept counts as superseded now at the latest. The next page finds those that are left.
 UPDATE superseded SET superseded_at = clock_timestamp()
-WHERE superseded_at > clock_timestamp() + interval '1 s';
+WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM superseded WHERE superseded_at > clock_timestamp() + interval '1 s'
+  LIMIT %(limit)s FOR UPDATE SKIP LOCKED));
