@@ -16,6 +16,12 @@ from app.log import logger
 from app.store.database_errors import Kind, kind_of
 from app.store.queries import Rows, run
 
+MAX_RUNS_READ: Final = 1000
+"""Runs of a job that are searched for one that did not succeed, the latest first."""
+
+MAX_RUNS_READ_TOGETHER: Final = 20_000
+"""The same for all jobs that end together: the settlements of all accounts wait for them."""
+
 _WAIT_BRIEFLY: Final = "SELECT set_config('lock_timeout', '100ms', true)"
 
 _FIRED: Final = """
@@ -34,7 +40,10 @@ class Finished(NamedTuple):
     """How many firings its schedule has left; None where they are not counted."""
     now: datetime
     keeps_content: bool
-    """Whether what it sent is kept, because a run that did not succeed may be sent again."""
+    """Whether what it sent is kept, because a run that did not succeed may be sent again.
+
+    Only the latest runs were read, fewer of each job where many end together.
+    """
 
 
 def end_finished(connection: psycopg.Connection, job_ids: Collection[UUID]) -> None:
@@ -47,7 +56,7 @@ def end_finished(connection: psycopg.Connection, job_ids: Collection[UUID]) -> N
     if not job_ids:
         return
     try:
-        candidates = finished(connection, job_ids)
+        candidates = _finished(connection, job_ids, runs_read=0)
         if candidates:
             _end(connection, [each.job_id for each in candidates])
     except psycopg.Error as error:
@@ -57,7 +66,15 @@ def end_finished(connection: psycopg.Connection, job_ids: Collection[UUID]) -> N
 
 def finished(connection: psycopg.Connection, job_ids: Collection[UUID]) -> list[Finished]:
     """Those of the jobs that are enabled and have neither a next firing nor a run."""
-    rows = run(connection, "finished_jobs", {"job_ids": list(job_ids)})
+    each = MAX_RUNS_READ_TOGETHER // max(1, len(job_ids))
+    return _finished(connection, job_ids, runs_read=max(1, min(each, MAX_RUNS_READ)))
+
+
+def _finished(
+    connection: psycopg.Connection, job_ids: Collection[UUID], *, runs_read: int
+) -> list[Finished]:
+    params = {"job_ids": list(job_ids), "runs_read": runs_read}
+    rows = run(connection, "finished_jobs", params)
     return [Finished._make(row) for row in rows]
 
 

@@ -17,6 +17,7 @@ from app.domain.run import RunState
 from app.errors import NotFound
 from app.service import jobs, runs
 from app.service.context import Context
+from app.store import job_ends
 from app.store.claims import claim
 from app.store.job_ends import end_finished
 from app.store.orphans import rearm_orphans
@@ -219,3 +220,33 @@ def test_a_row_locked_elsewhere_keeps_nobody_waiting(
     assert one(connection, "SELECT count(*) FROM job") == 1
     connection.execute("UPDATE job SET updated_at = clock_timestamp() - interval '1 hour'")
     assert rearm_orphans(connection, limit=10, unreadable=lambda *_: None) == (0, 1)
+
+
+def test_however_many_jobs_end_together_a_bounded_part_of_their_history_is_read(
+    connection: psycopg.Connection, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_ends, "MAX_RUNS_READ_TOGETHER", 100)
+    ids = [book(connection, caller.account.id, due_in=-1) for _ in range(20)]
+    settle(connection, [came(run, None, 500) for run in claim_and_take(connection)])
+    connection.execute("DELETE FROM inflight")
+    connection.execute(
+        "INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, state, attempts,"
+        " missed, settled_at) SELECT gen_random_uuid(), id, account_id, 1, 'scheduled',"
+        " now() - make_interval(secs => n),"
+        " CASE WHEN n = 3 THEN 'failed' ELSE 'succeeded' END, 1, 0, now()"
+        " FROM job, generate_series(1, 50) AS n"
+    )
+    connection.execute("ANALYZE run")
+
+    with connection.transaction():
+        found = job_ends.finished(connection, ids)
+        read = one(
+            connection,
+            "SELECT sum(idx_tup_fetch + seq_tup_read) FROM pg_stat_xact_user_tables"
+            " WHERE relname LIKE 'run\\_%%'",
+        )
+
+    assert sorted(each.job_id for each in found) == sorted(ids)
+    assert all(each.keeps_content for each in found)
+    assert read <= 200
+    assert not job_ends._finished(connection, ids, runs_read=2)[0].keeps_content

@@ -36,11 +36,11 @@ SELECT id FROM ended;
 -- name: finished_jobs
 -- Of these jobs: those that are enabled and have neither a next firing nor a run that was not
 -- cancelled. Whether anything is still to come is read from their triggers (job_ends.py). If, of
--- their present version, one of the last thousand runs did not succeed, it may be sent again.
+-- their present version, one of the last `runs_read` runs did not succeed, it may be sent again.
 SELECT d.job_id, d.version, j.trigger, d.remaining, clock_timestamp() AS now,
        (SELECT bool_or(r.job_version = d.version AND r.state <> 'succeeded')
         FROM (SELECT job_version, state FROM run
-              WHERE job_id = d.job_id ORDER BY due_at DESC LIMIT 1000) r) IS TRUE AS keeps_content
+              WHERE job_id = d.job_id ORDER BY due_at DESC LIMIT %(runs_read)s) r) IS TRUE AS keeps_content
 FROM due d
 CROSS JOIN LATERAL (SELECT * FROM job WHERE id = d.job_id AND account_id = d.account_id LIMIT 1) j
 WHERE d.job_id = ANY (%(job_ids)b::uuid[]) AND coalesce(d.next_at, d.held_at) IS NULL
