@@ -22,11 +22,14 @@ from app.api.native.documents import rotation as rotation_document
 from app.api.native.documents.job_list import JobList
 from app.api.native.documents.redelivery import UNSUCCESSFUL
 from app.api.xml_text import printable
+from app.delivery import grpc
 from app.domain import booking, call_options, idempotency, instants, key, target, zones
+from app.domain.run import Reply
 from tests.api.native.job_documents import read_json, read_xml
 from tests.api.worst_dialects import DIALECTS
 from tests.worst import Place, numbered, repeated
 
+REPLY = Reply(status=200, error=None)
 JOB = '{"url":"http://example.com/","when":"2031-01-01T00:00:00Z"}'
 JOB_XML = "<job><url>http://example.com/</url><when>2031-01-01T00:00:00Z</when></job>"
 
@@ -104,6 +107,12 @@ PLACES: dict[str, Place] = {
             repeated("Alpha1", "/dapr.proto.runtime.v1.Dapr/ScheduleJob"),
         ),
         patterns=("api.native.dialect.LONG_PATHS", "api.dapr.dialect.LONG_PATHS"),
+    ),
+    "the id of a key": Place(read=key.is_id, worst=(repeated("a"),), patterns=("domain.key._ID",)),
+    "the status that an app answers over gRPC": Place(
+        read=lambda text: grpc.interpret(REPLY, {grpc.STATUS_FIELD: text}, truncated=False),
+        worst=(repeated("9"),),
+        patterns=("delivery.grpc._CODE",),
     ),
     "whether an RPC is about many jobs": Place(
         read=lambda path: dialects.is_list("POST", path),
