@@ -60,8 +60,8 @@ def late_ms(scheduled_for: str, arrived: float) -> float | None:
         return None
 
 
-def told(callback: Callback) -> str:
-    """The line about one callback."""
+def describe(callback: Callback) -> str:
+    """Return the line about one callback."""
     signature = "signature verified" if callback.verified else "SIGNATURE NOT VERIFIED: refused"
     late = "" if callback.late_ms is None else f", {callback.late_ms:.1f} ms late"
     again = "" if callback.attempt in {"", "1"} else f", attempt {callback.attempt}"
@@ -85,7 +85,7 @@ class Inbox:
         self._asked_in = 0
         self._tell = tell
         self._second = 0
-        self._told = 0
+        self._shown = 0
         self._server = _server(host, port, self._receive)
         self.port = int(self._server.server_address[1])
         shown = f"[{host}]" if ":" in host else host
@@ -118,12 +118,12 @@ class Inbox:
     def _announce(self, callback: Callback, second: int) -> None:
         """A line for each callback, but never a flood."""
         if second != self._second:
-            if self._told > _LINES_A_SECOND:
-                self._tell(f"and {self._told - _LINES_A_SECOND} more in that second")
-            self._second, self._told = second, 0
-        self._told += 1
-        if self._told <= _LINES_A_SECOND:
-            self._tell(told(callback))
+            if self._shown > _LINES_A_SECOND:
+                self._tell(f"and {self._shown - _LINES_A_SECOND} more in that second")
+            self._second, self._shown = second, 0
+        self._shown += 1
+        if self._shown <= _LINES_A_SECOND:
+            self._tell(describe(callback))
 
 
 def _server(

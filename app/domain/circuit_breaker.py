@@ -143,7 +143,7 @@ def on_reply(
 
     `wall` is `now` by the database's clock. Any reply but a gateway's failure (502, 503, 504) or a
     429 shows that the destination is up, however the run ends. With `unreachable_is_free`, a call
-    that reaches nobody uses up no attempt (Dapr): the first one opens the breaker, and any
+    that does not reach the app uses no attempt (Dapr): the first one opens the breaker, and any
     connection closes it. Nothing else opens it, as a reply of such an app concerns one job only.
     `unreachable` is the number of the account's apps that cannot be reached.
     """

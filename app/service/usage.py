@@ -77,16 +77,16 @@ def _tell_limits(context: Context, account: Account) -> None:
 def _tell_database(context: Context, account: Account) -> None:
     """As `_tell_limits`, unless this process has already seen these limits in the database."""
     allowed = _allowed(limits.limits_of(context, account))
-    told = context.limit_cache.in_database
-    if told.get(account.id) == allowed:
+    stored = context.limit_cache.in_database
+    if stored.get(account.id) == allowed:
         return
     with context.database.separate_transaction() as connection:
         is_known = store.allowed(connection, account.id) == allowed
     if not is_known:
         _tell_limits(context, account)
-    if len(told) >= MAX_ACCOUNTS:
-        told.clear()
-    told[account.id] = allowed
+    if len(stored) >= MAX_ACCOUNTS:
+        stored.clear()
+    stored[account.id] = allowed
 
 
 def _make_room(context: Context, account: Account, needed: Use) -> None:

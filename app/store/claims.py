@@ -45,7 +45,7 @@ class Claims(NamedTuple):
     found: int
     """How many due rows it read in the order of their time, whether it claimed them or not."""
     postponed: Counter[int]
-    """How many firings of each account a limit held up."""
+    """How many firings of each account a limit postponed."""
 
 
 class _Due(NamedTuple):

@@ -132,6 +132,6 @@ def _is_over(connection: psycopg.Connection, job: Finished) -> bool:
         trigger = from_document(job.trigger)
         if not isinstance(trigger, At):
             return next_after(trigger, job.now) is None
-    except Exception:  # noqa: BLE001 - one bad row never stops the loop, and the claim told of it
+    except Exception:  # noqa: BLE001 - one bad row never stops the loop; the claim logged it
         return False
     return has_fired(connection, job.job_id, job.version, trigger.instant)

@@ -97,7 +97,7 @@ class DatabasePoller(LoopThread):
                 take(connection, tickets, self._dispatcher, self._account_cache, self._clock)
         except Exception as error:
             if kind_of(error) is Kind.REFUSED:
-                # It would be refused again, and hold up all requests behind it.
+                # It would be refused again, and delay all requests behind it.
                 for each in wanted:
                     self._flow_control.unparker.on_unparked(each, 0)
             else:

@@ -59,7 +59,7 @@ class Destination(Generic[_Run]):
         self.key = f"{'app+' if unreachable_is_free else ''}{scheme}://{host}:{port}"
         """The text under which its runs are parked."""
         self.unreachable_is_free = unreachable_is_free
-        """Whether a call that reaches nobody uses up no attempt, as of a Dapr app."""
+        """Whether a call that does not reach its receiver uses no attempt, as of a Dapr app."""
         self.share = share
         """How many of the account's connections to the destination this worker may open."""
         self.limit = share

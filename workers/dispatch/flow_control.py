@@ -129,7 +129,7 @@ class FlowControl:
         self._refill(destination)
 
     def unreached(self, leased: LeasedRun, reply: Reply, now: float) -> None:
-        """End a call that was admitted and reached nobody, without an attempt: park its run."""
+        """End a call that did not reach its receiver: park its run, without an attempt."""
         self.done(leased, reply, now)
         if leased.destination is not None:
             self._park(leased, leased.destination, BlockReason.AWAY, now, called=True)

@@ -69,7 +69,7 @@ class LeasedRun:
     app_token: str | None = None
     """The token by which its app or runner knows this service; empty where it cannot be opened."""
     unreachable_is_free: bool = False
-    """Whether a call that reaches nobody uses up no attempt, as of a Dapr app."""
+    """Whether a call that does not reach its receiver uses no attempt, as of a Dapr app."""
     body: bytes | None = None
     """Its payload as its app gets it, once it was loaded, where the take left it behind."""
     payload_error: str | None = None
@@ -89,9 +89,9 @@ class LeasedRun:
 
     @property
     def call_id(self) -> UUID:
-        """The id that its call bears: the run's, or for a further tick one derived from it.
+        """The id of its call: the run's id, or for a further tick an id derived from it.
 
-        A tick that is called again so bears the same id.
+        So a tick that is called again has the same id.
         """
         return UUID(int=self.run.id.int + self.tick) if self.tick else self.run.id
 

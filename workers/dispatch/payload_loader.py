@@ -91,7 +91,7 @@ class PayloadLoader(LoopThread):
 
 
 def _convert(batch: Sequence[LeasedRun], found: dict[UUID, bytes | None]) -> None:
-    """Convert payloads for their apps here, as a long one would hold up the loop's thread."""
+    """Convert payloads for their apps here, as a long one would block the loop's thread."""
     for leased in batch:
         data = found.get(leased.run.id)
         if data is not None and leased.run.dialect == Dialect.DAPR:

@@ -154,7 +154,7 @@ WHERE due.job_id = ANY (ARRAY[v.id]);
 
 -- name: insert_inflight
 -- One run per job, version, kind and due time (inflight_once): a row that was armed twice for one
--- firing adds nothing and stops nobody. A job whose calls must not overlap gets no second run while
+-- firing adds nothing, without an error. A job whose calls must not overlap gets no second run while
 -- one is under way (inflight_serial). A run never begins before it is due. The `further` ticks that
 -- a run may call are claimed again by the next claim, unless the run reports that it called them
 -- (move_ticks).
@@ -202,7 +202,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: still_claimed
 -- The runs that were notified on the overdue queue and are not taken yet: the claim budget counts
--- them. Runs of a suspended account are not counted: nobody takes them until the account is
+-- them. Runs of a suspended account are not counted: no worker takes them until the account is
 -- resumed, and they are notified again then.
 SELECT id FROM inflight
 WHERE id = ANY (%(ids)b::uuid[]) AND state = 'claimed'

@@ -63,7 +63,7 @@ LEFT JOIN LATERAL (SELECT * FROM job WHERE id = i.job_id AND account_id = i.acco
 LEFT JOIN superseded s ON s.job_id = ANY (ARRAY[i.job_id]) AND s.version = i.job_version;
 
 -- name: defer
--- A row that cannot be acted upon never holds up the rows behind it. A row that is locked is
+-- A row that cannot be processed never delays the rows behind it. A row that is locked is
 -- skipped.
 WITH free AS MATERIALIZED (
   SELECT id FROM inflight WHERE id = ANY (%(ids)b::uuid[]) FOR UPDATE SKIP LOCKED
