@@ -60,7 +60,12 @@ def cached_caller() -> Caller | CachedCaller:
 
     Raises as `caller` does. After this, `verify` must be called before any refusal is sent.
     """
-    found = _sender(accounts.authenticate_cached)
+    bound: Bound | None = request.environ.get(BOUND)
+    found = (
+        _sender(accounts.authenticate_cached)
+        if bound is None
+        else accounts.listener_cached(current_context(), bound.account, app=bound.app)
+    )
     if isinstance(found, CachedCaller):
         g.cached_caller = found
     return found

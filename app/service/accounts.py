@@ -68,6 +68,19 @@ def authenticate_listener(context: Context, account: str, *, app: str) -> Caller
     )
 
 
+def listener_cached(context: Context, account: str, *, app: str) -> Caller | CachedCaller:
+    """As `authenticate_listener`, but without a query if this process knows the account.
+
+    The use case must verify a CachedCaller, as that of `authenticate_cached`. Raises NotFound.
+    """
+    known = context.key_cache.get_listener(account, app)
+    if known is not None:
+        return known
+    caller = authenticate_listener(context, account, app=app)
+    context.key_cache.put_listener(caller, app)
+    return caller
+
+
 def only_account_name(context: Context) -> str | None:
     """Return the name of the account if there is exactly one, else None."""
     with context.database.statement() as connection:
@@ -76,7 +89,14 @@ def only_account_name(context: Context) -> str | None:
 
 
 def verify(context: Context, cached: CachedCaller) -> Caller:
-    """Authenticate a cached caller against the database; raises Unauthenticated."""
+    """Authenticate a cached caller against the database; raises Unauthenticated.
+
+    Raises NotFound for a listener whose account no longer exists.
+    """
+    if not cached.key_id:
+        caller = authenticate_listener(context, cached.account.name, app=cached.app or "")
+        context.key_cache.put_listener(caller, cached.app or "")
+        return caller
     context.key_cache.forget(cached.key_id)
     return _look_up(context, keys_domain.KeyText(id=cached.key_id, digest=cached.digest))
 

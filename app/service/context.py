@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.config import Settings
+from app.service.clock_estimate import ClockEstimate
 from app.service.key_cache import KeyCache
 from app.service.key_use import KeyUse
 from app.service.limit_cache import LimitCache
@@ -21,6 +22,7 @@ class Context:
     key_cache: KeyCache
     key_use: KeyUse
     limit_cache: LimitCache
+    clock_estimate: ClockEstimate
 
     @property
     def secret_box(self) -> SecretBox:
@@ -36,4 +38,5 @@ def create(settings: Settings, database: Database) -> Context:
         key_cache=KeyCache(),
         key_use=KeyUse(),
         limit_cache=LimitCache(settings.limits),
+        clock_estimate=ClockEstimate(),
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Final, NamedTuple
 
-from app.domain.account import Account, CachedCaller
+from app.domain.account import Account, CachedCaller, Caller
 from app.domain.key import KeyText
 from app.domain.scope import Scope
 
@@ -35,6 +35,7 @@ class KeyCache:
         self._lock = Lock()
         self._known: dict[str, _Known] = {}
         self._clock: datetime | None = None
+        self._listeners: dict[tuple[str, str], CachedCaller] = {}
 
     def put(
         self,
@@ -52,6 +53,21 @@ class KeyCache:
                 while len(self._known) >= self._most:
                     self._known.pop(next(iter(self._known)))
                 self._known[presented.id] = _Known(presented.digest, account, app, scope)
+
+    def put_listener(self, caller: Caller, app: str) -> None:
+        """Cache the caller of a listener; a process has one or few of them."""
+        self._listeners[caller.account.name, app] = CachedCaller(
+            account=caller.account,
+            key_id="",
+            digest=b"",
+            since=caller.now,
+            app=app,
+            scope=caller.scope,
+        )
+
+    def get_listener(self, account: str, app: str) -> CachedCaller | None:
+        """The caller of a listener, whose account may be gone by now; None if it is not cached."""
+        return self._listeners.get((account, app))
 
     def forget(self, key_id: str) -> None:
         """Drop this key, and the reading of the clock: the clock may have been set back."""

@@ -99,6 +99,34 @@ def insert_if_valid(
         return run(connection, "book", params).rowcount == 1
 
 
+def insert_of_app(
+    connection: psycopg.Connection,
+    job_id: UUID,
+    caller: CachedCaller,
+    booking: Booking,
+    first: datetime,
+    *,
+    now: datetime,
+) -> datetime | None:
+    """Store a new job of a Dapr app if the caller is valid, the app exists, and it is about `now`.
+
+    Returns the database's clock if the job was stored; raises NameTaken.
+    """
+    params = {
+        "key_id": caller.key_id,
+        "digest": caller.digest,
+        "caller_id": caller.account.id,
+        "now": now,
+        "id": job_id,
+        **_as_text(_columns(booking)),
+        **_schedule(booking),
+        "next_at": first,
+    }
+    with minding_names():
+        row = run(connection, "book_of_app", params).fetchone()
+    return None if row is None else row[0]
+
+
 def insert_jobs(connection: psycopg.Connection, account_id: int, jobs: Sequence[Job]) -> None:
     """Store new jobs and their due rows, all of them or none; raises NameTaken."""
     rows = [_as_text(_columns(each.booking)) for each in jobs]

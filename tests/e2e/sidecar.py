@@ -32,6 +32,7 @@ class Dapr:
     """Where the Dapr API is asked, and with which header fields; none for a sidecar's clients."""
 
     port: int
+    grpc_port: int = 0
     headers: tuple[tuple[str, str], ...] = ()
 
     def ask(self, method: str, path: str, body: Any = None) -> Said:
@@ -55,24 +56,25 @@ class Dapr:
         return self.ask("DELETE", f"{JOBS}/{name}")
 
 
-def command(app_id: str, app_port: int, port: int) -> list[str]:
+def command(app_id: str, app_port: int, port: int, grpc_port: int = 0) -> list[str]:
     return [
         *(sys.executable, "-m", "flask", "--app", "wsgi", "dapr-sidecar", "--app-id", app_id),
         *("--app-port", f"{app_port}", "--dapr-http-port", f"{port}"),
+        *("--dapr-grpc-port", f"{grpc_port}"),
     ]
 
 
 @contextmanager
 def sidecar(instance: Instance, app_id: str, app_port: int) -> Iterator[Dapr]:
     """A sidecar that answers; its environment says no more than where the instance is."""
-    port = free_port()
+    port, grpc_port = free_port(), free_port()
     environ = {
         name: value
         for name, value in instance.environment.items()
         if name != "WAKECALL_ALLOW_TARGETS"
     }
     process = subprocess.Popen(
-        command(app_id, app_port, port),
+        command(app_id, app_port, port, grpc_port),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
@@ -85,9 +87,9 @@ def sidecar(instance: Instance, app_id: str, app_port: int) -> Iterator[Dapr]:
         line = process.stdout.readline()
         assert line == (
             f"Sidecar of {app_id} (account demo, called at http://127.0.0.1:{app_port}) "
-            f"listens on http://localhost:{port}\n"
+            f"listens on http://localhost:{port}, and for gRPC on localhost:{grpc_port}\n"
         )
-        yield Dapr(port=port)
+        yield Dapr(port=port, grpc_port=grpc_port)
         process.send_signal(signal.SIGTERM)
         assert (process.wait(PATIENCE), process.stdout.read()) == (0, "")
     finally:

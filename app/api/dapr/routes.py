@@ -9,20 +9,18 @@ import orjson
 from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 
-from app.api import admission, bodies, browsers, previews, problems, scopes
+from app.api import bodies, browsers, previews, problems, scopes
 from app.api.auth import BOUND
 from app.api.context import current_context
-from app.api.dapr import addresses, bookings, documents, failures
+from app.api.dapr import addresses, bookings, callers, documents, failures
 from app.api.dapr.rpc.requests import is_grpc
 from app.api.parameters import takes
 from app.api.problems import ErrorRenderer
 from app.api.scopes import needs
-from app.domain.account import Caller
 from app.domain.dapr.names import check_name
 from app.domain.dapr.refusal import Refusal
 from app.domain.scope import Scope
 from app.errors import Conflict, InvalidMember, MalformedDocument, NotFound, TooLarge
-from app.service.dapr import apps as dapr_apps
 from app.service.dapr import jobs as dapr_jobs
 
 _JSON: Final = "application/json"
@@ -62,7 +60,7 @@ def _keep_to_dapr() -> None:
 @takes(ignoring=True)
 def schedule_job(_name: str) -> Response:
     """Book a job, or overwrite it."""
-    caller, app_id = _sender()
+    caller, app_id = callers.cached_sender(failures.no_app)
     document = _document()
     name = addresses.job_name().strip()
     if document.name:
@@ -77,6 +75,8 @@ def schedule_job(_name: str) -> Response:
     except Refusal as refusal:
         where = "" if refusal.member == "name" else "job failed validation: "
         raise failures.scheduler_error(500, "Unknown", f"{where}{refusal.text}") from None
+    except InvalidMember as refusal:
+        raise callers.without_app(refusal, failures.no_app) from None
     except Conflict:
         key = f"app||{failures.NAMESPACE}||{app_id}||{name}"
         raise failures.scheduler_error(
@@ -91,7 +91,7 @@ def schedule_job(_name: str) -> Response:
 @takes(ignoring=True)
 def get_job(_name: str) -> Response:
     """The job as it was booked."""
-    caller, app_id = _sender()
+    caller, app_id = callers.sender(failures.no_app)
     name = _checked_name()
     try:
         found = dapr_jobs.get(current_context(), caller, app_id, name)
@@ -111,7 +111,7 @@ def get_job(_name: str) -> Response:
 @takes(ignoring=True)
 def delete_job(_name: str) -> Response:
     """End the job of that name, if there is one."""
-    caller, app_id = _sender()
+    caller, app_id = callers.sender(failures.no_app)
     dapr_jobs.delete(current_context(), caller, app_id, _checked_name())
     return Response(status=204)
 
@@ -130,7 +130,7 @@ def healthz() -> Response:
 @takes(ignoring=True)
 def metadata() -> Response:
     """The app of this sidecar and its features, which Dapr's SDKs ask for at their start."""
-    _, app_id = _sender()
+    _, app_id = callers.sender(failures.no_app)
     members = {
         "id": app_id,
         "runtimeVersion": "wakecall",
@@ -148,19 +148,6 @@ def _covers() -> bool:
     if is_grpc():
         return False
     return BOUND in request.environ or addresses.is_dapr_path(request.path)
-
-
-def _sender() -> tuple[Caller, str]:
-    """The caller and its app. Raises as `admission.admit` does, and the error of `no_app`."""
-    caller = admission.admit()
-    # A sidecar serves one app; it ignores the header, as Dapr's does.
-    named = None if BOUND in request.environ else request.headers.get(dapr_apps.HEADER)
-    try:
-        app_id = dapr_apps.find_app(current_context(), caller, named or None)
-    except InvalidMember as refusal:
-        raise failures.no_app(f"{refusal.message} {refusal.remedy}") from None
-    failures.remember_app(app_id)
-    return caller, app_id
 
 
 def _document() -> documents.JobDocument:

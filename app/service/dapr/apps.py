@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from app.domain.account import Account, Caller
+from app.domain.account import Account, CachedCaller, Caller
 from app.domain.checks import quoted
 from app.domain.dapr.invocation import Callee
 from app.domain.endpoint import MAX_NAME, AppProtocol, Endpoint
@@ -124,6 +124,17 @@ def find_app(context: Context, caller: Caller, named: str | None) -> str:
     if wanted is None and len(apps) == 1:
         return apps[0]
     raise _no_app(caller.account.name, wanted, apps)
+
+
+def named_app(caller: CachedCaller, named: str | None) -> str | None:
+    """The app that `find_app` finds if it exists; None where only the database knows which it is.
+
+    The use case must verify that the app exists.
+    """
+    wanted = caller.app or named
+    if wanted is None or (named and named != wanted) or not _APP_ID.fullmatch(wanted):
+        return None
+    return wanted
 
 
 def _no_app(account: str, wanted: str | None, apps: list[str]) -> InvalidMember:

@@ -10,12 +10,15 @@ from uuid import UUID
 
 from uuid6 import uuid7
 
-from app.domain.account import Caller
+from app.domain.account import CachedCaller, Caller
 from app.domain.checks import quoted
+from app.domain.dapr.refusal import Refusal
 from app.domain.job import Booking, Dialect, Job
+from app.domain.scope import Scope
 from app.errors import Conflict, NotFound
-from app.service import jobs
+from app.service import accounts, jobs, permissions
 from app.service.context import Context
+from app.service.dapr import apps
 from app.service.jobs_by_name import TRIES
 from app.service.usage import within_limits
 from app.store import inflight, superseded
@@ -27,21 +30,26 @@ from app.store.job_names import NameTaken, holder
 _REPLACED: Final = "the job was overwritten"
 
 
+Judge = Callable[[datetime], tuple[Booking, datetime]]
+
+
 @within_limits
 def book(
-    context: Context,
-    caller: Caller,
-    judge: Callable[[datetime], tuple[Booking, datetime]],
-    *,
-    overwrite: bool = False,
+    context: Context, caller: Caller | CachedCaller, judge: Judge, *, overwrite: bool = False
 ) -> None:
     """Book a job under its name in an app, which is the `endpoint` of its booking.
 
     `judge` makes the booking and its first firing at an instant of the database's clock; it is
     called again once an existing job is locked. With `overwrite`, an existing job of that name is
     replaced: its runs are cancelled, and its remaining ticks and retries do not count for the new
-    one. Raises Conflict, and whatever `judge` raises.
+    one. Raises Conflict, and whatever `judge` raises; for a cached caller also Unauthenticated,
+    InsufficientScope, AccountSuspended, and InvalidMember if the app does not exist.
     """
+    if isinstance(caller, CachedCaller):
+        if _book_if_valid(context, caller, judge):
+            return
+        caller = _verified(context, caller)
+        apps.find_app(context, caller, judge(caller.now)[0].endpoint)
     booking, first = judge(caller.now)
     for _ in range(TRIES):
         # Insert first: most often the name is free, and this round trip is the only one.
@@ -58,6 +66,37 @@ def book(
         member="name",
         remedy="Send overwrite: true to replace it, or delete it first.",
     )
+
+
+def _book_if_valid(context: Context, caller: CachedCaller, judge: Judge) -> bool:
+    """Book in one statement, which also verifies caller, app and clock; False if it did not book.
+
+    After that, nothing is known of why it did not.
+    """
+    now = context.clock_estimate.now()
+    if now is None:
+        return False
+    try:
+        booking, first = judge(now)
+        with context.database.session() as connection:
+            clock = store.insert_of_app(
+                connection, UUID(int=uuid7().int), caller, booking, first, now=now
+            )
+    except (NameTaken, Refusal):
+        return False
+    if clock is None:
+        context.clock_estimate.forget()
+        return False
+    context.clock_estimate.note(clock)
+    return True
+
+
+def _verified(context: Context, cached: CachedCaller) -> Caller:
+    caller = accounts.verify(context, cached)
+    permissions.require_scope(caller, Scope.BOOK)
+    permissions.require_active(caller)
+    context.clock_estimate.note(caller.now)
+    return caller
 
 
 def get(context: Context, caller: Caller, app_id: str, name: str) -> Job:
@@ -85,7 +124,7 @@ def _overwritten(
     context: Context,
     caller: Caller,
     wanted: Booking,
-    judge: Callable[[datetime], tuple[Booking, datetime]],
+    judge: Judge,
 ) -> bool:
     """Replace the job of that name; False where it has ended in the meantime."""
     name, app_id = wanted.name or "", wanted.endpoint

@@ -31,6 +31,35 @@ INSERT INTO due (job_id, account_id, version, recurring, serial, standing, remai
 VALUES (%(id)s::uuid, %(account_id)s, 1, %(recurring)s::boolean, %(serial)s::boolean,
         %(standing)s::boolean, %(remaining)s::integer, %(next_at)s::timestamptz);
 
+-- name: book_of_app
+-- As book, of a Dapr app: the web may have cached its key, or the account of its listener, whose
+-- clients send none. No job is stored unless both are still valid, the account is active and has the
+-- app, and the clock is near `now`, by which relative times were reckoned: an estimate of the web,
+-- which is some time old when it gets here.
+WITH caller AS MATERIALIZED (
+  SELECT account_id FROM (
+    SELECT account_id FROM api_key
+    WHERE id = %(key_id)s AND digest = %(digest)s AND revoked_at IS NULL
+      AND (expires_at IS NULL OR expires_at > clock_timestamp()) AND account_id = %(caller_id)s
+      AND scope IN ('admin', 'book') AND (app IS NULL OR app = %(endpoint)s)
+    UNION ALL
+    SELECT id FROM account WHERE id = %(caller_id)s AND %(key_id)s = ''
+  ) AS known
+  WHERE account_id <> ALL (ARRAY(SELECT id FROM account WHERE suspended_at IS NOT NULL))
+    AND EXISTS (SELECT FROM endpoint
+                WHERE account_id = %(caller_id)s AND dialect = 'dapr' AND name = %(endpoint)s)
+    AND clock_timestamp() BETWEEN %(now)s::timestamptz - interval '20 ms'
+                              AND %(now)s::timestamptz + interval '1 s'
+), booked AS (
+  INSERT INTO job (id, account_id, version, {{job_columns}})
+  SELECT %(id)s::uuid, account_id, 1, {{job_values}} FROM caller
+)
+INSERT INTO due (job_id, account_id, version, recurring, serial, standing, remaining, next_at)
+SELECT %(id)s::uuid, account_id, 1, %(recurring)s::boolean, %(serial)s::boolean,
+       %(standing)s::boolean, %(remaining)s::integer, %(next_at)s::timestamptz
+FROM caller
+RETURNING clock_timestamp();
+
 -- name: book_together
 -- All of these jobs are stored or none, each with its due row, as version 1: it is one statement.
 WITH v AS MATERIALIZED (

@@ -12,10 +12,9 @@ from flask import Blueprint, Flask, Response, request
 from google.protobuf.message import Message
 from google.rpc.code_pb2 import Code
 
-from app.api import admission, bodies, problems, rate
-from app.api.auth import BOUND
+from app.api import bodies, problems, rate
 from app.api.context import current_context
-from app.api.dapr import bookings, failures
+from app.api.dapr import bookings, callers, failures
 from app.api.dapr.rpc import failures as rpc_failures
 from app.api.dapr.rpc import messages
 from app.api.dapr.rpc.requests import SERVICE, is_grpc
@@ -61,7 +60,7 @@ def _prepare() -> None:
 @takes(ignoring=True)
 def schedule_job() -> Response:
     """Book a job, or overwrite it."""
-    caller, app_id = _sender()
+    caller, app_id = callers.cached_sender(rpc_failures.no_app)
     asked = _message(runtime.ScheduleJobRequest)
     if not asked.HasField("job"):
         raise rpc_failures.job_empty()
@@ -79,6 +78,8 @@ def schedule_job() -> Response:
         raise rpc_failures.scheduler_error(
             Code.INTERNAL, "Unknown", f"{where}{refusal.text}"
         ) from None
+    except InvalidMember as refusal:
+        raise callers.without_app(refusal, rpc_failures.no_app) from None
     except Conflict:
         key = f"app||{failures.NAMESPACE}||{app_id}||{job.name}"
         raise rpc_failures.scheduler_error(
@@ -92,7 +93,7 @@ def schedule_job() -> Response:
 @takes(ignoring=True)
 def get_job() -> Response:
     """The job as it was booked."""
-    caller, app_id = _sender()
+    caller, app_id = callers.sender(rpc_failures.no_app)
     name = _checked(_message(runtime.GetJobRequest).name)
     try:
         found = dapr_jobs.get(current_context(), caller, app_id, name).booking
@@ -113,7 +114,7 @@ def get_job() -> Response:
 @takes(ignoring=True)
 def delete_job() -> Response:
     """End the job of that name, if there is one."""
-    caller, app_id = _sender()
+    caller, app_id = callers.sender(rpc_failures.no_app)
     name = _checked(_message(runtime.DeleteJobRequest).name)
     dapr_jobs.delete(current_context(), caller, app_id, name)
     return _answer(runtime.DeleteJobResponse())
@@ -124,7 +125,7 @@ def delete_job() -> Response:
 @takes(ignoring=True)
 def list_jobs() -> Response:
     """The jobs of the app, by name in byte order."""
-    caller, app_id = _sender()
+    caller, app_id = callers.sender(rpc_failures.no_app)
     _message(runtime.ListJobsRequest)
     try:
         jobs = list(_listed(caller, app_id))
@@ -141,7 +142,7 @@ def list_jobs() -> Response:
 @takes(ignoring=True)
 def delete_jobs_by_prefix() -> Response:
     """End the jobs whose names begin with a prefix; all jobs of the app, where it is empty."""
-    caller, app_id = _sender()
+    caller, app_id = callers.sender(rpc_failures.no_app)
     prefix = _message(runtime.DeleteJobsByPrefixRequest).name_prefix
     if "\0" in prefix:
         return _answer(runtime.DeleteJobsByPrefixResponse())
@@ -160,7 +161,7 @@ def delete_jobs_by_prefix() -> Response:
 @takes(ignoring=True)
 def get_metadata() -> Response:
     """The app, and how it is called."""
-    caller, app_id = _sender()
+    caller, app_id = callers.sender(rpc_failures.no_app)
     _message(runtime.GetMetadataRequest)
     app = dapr_apps.get(current_context(), caller.account, app_id)
     url = urlsplit(app.url)
@@ -182,7 +183,7 @@ def get_metadata() -> Response:
 @takes(ignoring=True)
 def set_metadata() -> Response:
     """Nothing: what Dapr keeps of it in its sidecar is told to nobody here."""
-    _sender()
+    callers.sender(rpc_failures.no_app)
     _message(runtime.SetMetadataRequest)
     return Response(content_type=_MEDIA_TYPE)
 
@@ -221,18 +222,6 @@ def _listed(caller: Caller, app_id: str) -> Iterator[Job]:
         if left < 0:
             raise ListTooLong
         yield job
-
-
-def _sender() -> tuple[Caller, str]:
-    """The caller and its app. Raises as `admission.admit` does, and the error of `no_app`."""
-    caller = admission.admit()
-    named = None if BOUND in request.environ else request.headers.get(dapr_apps.HEADER)
-    try:
-        app_id = dapr_apps.find_app(current_context(), caller, named or None)
-    except InvalidMember as refusal:
-        raise rpc_failures.no_app(f"{refusal.message} {refusal.remedy}") from None
-    failures.remember_app(app_id)
-    return caller, app_id
 
 
 def _message(kind: type[messages.AnyRequest]) -> messages.AnyRequest:
