@@ -76,6 +76,9 @@ lock: ## Lock the dependencies of pyproject.toml (needs uv); UPGRADE=--upgrade t
 	$(LOCK) $(UPGRADE) pyproject.toml -o requirements.txt
 	$(LOCK) $(UPGRADE) -c requirements.txt --group dev pyproject.toml -o requirements-dev.txt
 	$(LOCK) $(UPGRADE) -c requirements-dev.txt --group dev --group bench pyproject.toml -o requirements-bench.txt
+	for sdk in oldest newest; do \
+	  $(LOCK) $(UPGRADE) tests/dapr_sdk/locks/$$sdk.in -o tests/dapr_sdk/locks/$$sdk.txt || exit 1; \
+	done
 
 .PHONY: lock-peers
 lock-peers: ## Lock the peers of `make bench-peers` (needs uv and npm); UPGRADE=--upgrade as above
@@ -87,5 +90,5 @@ lock-peers: ## Lock the peers of `make bench-peers` (needs uv and npm); UPGRADE=
 
 .PHONY: clean
 clean: ## Remove .venv and all caches; data directories stay
-	rm -rf .venv bench/peers/.installed .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv bench/peers/.installed .dapr-sdks tests/dapr_sdk/java/target .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
