@@ -90,10 +90,12 @@ WHERE id = ANY (ARRAY(
 RETURNING i.id;
 
 -- name: arm_earlier
--- Unless the job was claimed or changed since: then it has been armed by the right clock.
+-- Unless the job was claimed or changed since: then it has been armed by the right clock. As an
+-- expression, the time would be searched for in the index of what is upcoming, in all of it.
 UPDATE due SET next_at = CASE WHEN next_at IS NOT NULL THEN %(next_at)s::timestamptz END,
                held_at = CASE WHEN held_at IS NOT NULL THEN %(next_at)s::timestamptz END
-WHERE job_id = %(job_id)s AND coalesce(next_at, held_at) = %(armed)s AND owed_at IS NULL;
+WHERE job_id = %(job_id)s AND owed_at IS NULL
+  AND %(armed)s::timestamptz = ANY (ARRAY[next_at, held_at]);
 
 -- name: set_back_superseded
 -- What is kept counts as superseded now at the latest. The next page finds those that are left.
