@@ -1,4 +1,4 @@
-"""Job list: the ids of an account's jobs, all of them or a page at a time."""
+"""Job list: an account's jobs, as ids or with their content, all of them or a page at a time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.domain.account import Caller
+from app.domain.job_filter import JobFilter, JobPosition, JobSort
 from app.errors import InvalidMember
 from app.service.context import Context
-from app.store import job_list
+from app.store import job_list, job_pages
+from app.store.job_pages import Found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,3 +51,31 @@ def list_page_of_ids(
     with context.database.statement() as connection:
         found = job_list.page(connection, caller.account.id, tags, after=after, limit=limit + 1)
     return found[:limit], len(found) > limit
+
+
+@contextmanager
+def list_jobs(
+    context: Context,
+    caller: Caller,
+    wanted: JobFilter,
+    sort: JobSort,
+    *,
+    after: JobPosition | None,
+    limit: int,
+) -> Iterator[Found]:
+    """Find the caller's jobs with their content, as `app.store.job_pages.page` does.
+
+    They must be read inside the context, which fetches a few at a time. Raises InvalidMember for a
+    filter that the order rules out.
+    """
+    if sort is JobSort.NEXT and wanted.enabled is False:
+        raise InvalidMember(
+            "sort",
+            "Paused jobs have no next firing to be sorted by.",
+            remedy="Give another sort, or omit enabled.",
+        )
+    with (
+        context.database.transaction() as connection,
+        job_pages.page(connection, caller.account, wanted, sort, after=after, limit=limit) as found,
+    ):
+        yield found

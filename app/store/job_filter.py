@@ -34,8 +34,9 @@ def restrict(wanted: JobFilter) -> tuple[list[str], dict[str, Any]]:
         "dialect = :dialect": wanted.dialect,
         "endpoint = :endpoint": wanted.endpoint,
         f"{_HOST} = :host": wanted.host,
+        "enabled = :enabled": wanted.enabled,
     }
-    names = ("tags", "name_prefix", "dialect", "endpoint", "host")
+    names = ("tags", "name_prefix", "dialect", "endpoint", "host", "enabled")
     for name, (condition, value) in zip(names, asked.items(), strict=True):
         if value is not None:
             conditions.append(condition)

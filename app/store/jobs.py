@@ -212,7 +212,7 @@ def _found(connection: Connection, query: Select[Any]) -> Job | None:
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    return _job(row, follows.of_job(connection, row.id) if row.dialect == Dialect.FUSION else ())
+    return to_job(row, follows.of_job(connection, row.id) if row.dialect == Dialect.FUSION else ())
 
 
 def _as_text(content: dict[str, Any]) -> dict[str, Any]:
@@ -249,7 +249,8 @@ def _schedule(booking: Booking) -> dict[str, Any]:
     }
 
 
-def _job(row: Row[Any], followed: tuple[Follow, ...]) -> Job:
+def to_job(row: Row[Any], followed: tuple[Follow, ...]) -> Job:
+    """Return the job in a row that has the columns of `job`, and those of a job's next firing."""
     return Job(
         id=row.id,
         account=row.account,

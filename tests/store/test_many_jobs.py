@@ -11,9 +11,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, event
 
-from app.domain.job_filter import JobFilter
+from app.domain.account import Account
+from app.domain.job_filter import JobFilter, JobPosition, JobSort
 from app.domain.upcoming import Expected
-from app.store import upcoming
+from app.store import job_pages, upcoming
 from app.store.job_filter import MAX_EXAMINED
 from tests.factories import add_account, connect, open_engine
 from tests.servers import Databases, database_name
@@ -85,7 +86,8 @@ def most_read(plan: dict[str, Any], relation: str) -> float:
 
 def indexes(node: dict[str, Any]) -> Iterator[str]:
     """The indexes that a plan reads, and the kind of each scan without one."""
-    if "Index Name" in node or "Relation Name" in node:
+    bitmap = node["Node Type"] == "Bitmap Heap Scan"
+    if "Index Name" in node or ("Relation Name" in node and not bitmap):
         yield node.get("Index Name", node["Node Type"])
     for inner in node.get("Plans", []):
         yield from indexes(inner)
@@ -124,3 +126,50 @@ def test_upcoming_firings_are_read_in_the_order_of_one_index(
     assert set(indexes(plans[-1]["Plan"])) <= {"due_upcoming", "job_account", "job_pkey"}
     assert all(most_read(plan, "due") <= MAX_EXAMINED for plan in plans)
     assert most_read(plans[-1], "job") <= most
+
+
+TAGGED = {"job_tags", "job_account"}
+
+
+@pytest.mark.parametrize(
+    ("sort", "wanted", "read_by", "most"),
+    [
+        (JobSort.NEWEST, JobFilter(), {"job_account"}, LIMIT),
+        (JobSort.NEWEST, JobFilter(enabled=False), {"job_paused"}, LIMIT),
+        (JobSort.NEWEST, JobFilter(enabled=True), {"job_account"}, LIMIT + 50),
+        (JobSort.NEWEST, JobFilter(tags=("rare",)), TAGGED, 150),
+        (JobSort.NEWEST, JobFilter(tags=("rare",), host="h1.example.com"), TAGGED, 150),
+        (JobSort.NEWEST, JobFilter(tags=("rare",), enabled=False), TAGGED, 150),
+        (JobSort.NEWEST, JobFilter(tags=("common",)), TAGGED, LIMIT),
+        (JobSort.NEWEST, JobFilter(host="none.example.com"), {"job_account"}, MAX_EXAMINED),
+        (JobSort.NEXT, JobFilter(), {"due_upcoming"}, LIMIT),
+        (JobSort.NEXT, JobFilter(tags=("rare",)), {"due_upcoming"}, MAX_EXAMINED),
+        (JobSort.NAME, JobFilter(), {"job_sorted_name"}, LIMIT),
+        (JobSort.NAME, JobFilter(name_prefix="job-77"), {"job_sorted_name"}, LIMIT),
+        (JobSort.NAME, JobFilter(enabled=False), {"job_sorted_name"}, MAX_EXAMINED),
+    ],
+)
+def test_jobs_are_read_in_the_order_of_one_index(
+    crowded: tuple[str, int],
+    web: Connection,
+    sort: JobSort,
+    wanted: JobFilter,
+    read_by: set[str],
+    most: int,
+) -> None:
+    account = Account(id=crowded[1], name="demo")
+    keys: dict[JobSort, datetime | str] = {JobSort.NEXT: NOON, JobSort.NAME: "job-5"}
+    after = JobPosition(key=keys.get(sort), id=UUID(int=2**127))
+    with (
+        explained(web) as plans,
+        job_pages.page(web, account, wanted, sort, after=after, limit=LIMIT) as found,
+    ):
+        listed = [each.position for each in found.jobs]
+    assert listed or wanted.host or wanted.tags
+    assert listed == sorted(listed, reverse=sort is JobSort.NEWEST)
+    by_id = {"job_account", "job_paused", "job_pkey", "due_pkey"}
+    for plan in plans:
+        assert set(indexes(plan["Plan"])) <= read_by | by_id
+        assert read_by & set(indexes(plan["Plan"]))
+        bound = most if plan is plans[-1] else MAX_EXAMINED + 1
+        assert max(most_read(plan, each) for each in ("job", "due")) <= bound

@@ -58,6 +58,15 @@ job = Table(
         unique=True,
         postgresql_where=text("name IS NOT NULL"),
     ),
+    Index("job_paused", "account_id", "id", postgresql_where=text("NOT enabled")),
+    # By name COLLATE "C", which this form cannot tell: prefixes are ranges in that order alone.
+    Index(
+        "job_sorted_name",
+        "account_id",
+        "name",
+        "id",
+        postgresql_where=text("name IS NOT NULL"),
+    ),
     # Keys of account and tag together, so that a search does not read tags of other accounts.
     Index(
         "job_tags",

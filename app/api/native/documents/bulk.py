@@ -21,7 +21,7 @@ from app.errors import MalformedDocument, Refused, TooLarge
 
 MAX_JOBS: Final = 1000
 
-_ROOT: Final = "jobs"
+ROOT: Final = "jobs"
 
 _SPACE: Final = r"[ \t\n\r]*"
 _BEGINNING: Final = re.compile(rf"{_SPACE}\[{_SPACE}(\]{_SPACE})?")
@@ -52,7 +52,7 @@ def read(body: Body, *, judge: Judge = _accept_all) -> list[Booking]:
         with json_codec.refusing("Send one JSON array of objects and nothing before or after it."):
             found = _bookings(_in_array(json_codec.decode(body.content)), judge)
     else:
-        root = xml_codec.parse(xml_encoding.decode(body.content, body.charset), _ROOT)
+        root = xml_codec.parse(xml_encoding.decode(body.content, body.charset), ROOT)
         found = _bookings(_in_element(root), judge)
     if not found:
         raise MalformedDocument("The document contains no jobs.", remedy=remedy)
@@ -76,8 +76,8 @@ def write(jobs: Sequence[Job], media_type: str, *, stored: bool = True) -> bytes
         documents = (replace(each, id=None) for each in documents)
     written = pages.write(
         documents,
-        _to_json if media_type == negotiation.JSON else _to_xml,
-        generic_codec.frame(_ROOT, media_type),
+        lambda job: to_element(job, media_type),
+        generic_codec.frame(ROOT, media_type),
         limit=MAX_JOBS,
         max_bytes=pages.MAX_ANSWER_BYTES,
     )
@@ -91,12 +91,11 @@ def write(jobs: Sequence[Job], media_type: str, *, stored: bool = True) -> bytes
     return written.body
 
 
-def _to_json(job: JobDocument) -> bytes:
-    return pages.element_to_json(dict(job_document.members(job)))
-
-
-def _to_xml(job: JobDocument) -> bytes:
-    root = etree.Element(_ROOT)
+def to_element(job: JobDocument, media_type: str) -> bytes:
+    """The job as an element of a list of jobs, to be written within the frame of the list."""
+    if media_type == negotiation.JSON:
+        return pages.element_to_json(dict(job_document.members(job)))
+    root = etree.Element(ROOT)
     root.append(job_document.to_element(job))
     return generic_codec.within(root)
 

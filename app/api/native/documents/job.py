@@ -40,6 +40,7 @@ class JobDocument:
     content_type: str | None = None
     data: Annotated[str | None, payload.DATA] = None
     data_encoding: Annotated[str | None, payload.ENCODING] = None
+    data_omitted: Annotated[int | None, WHOLE] = None
     when: str | None = None
     cron: str | None = None
     timezone: str | None = None
@@ -57,14 +58,14 @@ class JobDocument:
     misfire_window: Annotated[float | None, NUMBER] = None
     on_success: str | None = None
     on_failure: str | None = None
-    # Shown of a job that was booked in another dialect; never accepted.
+    # Shown of a job that was booked in another dialect, as is `data_omitted`; never accepted.
     dialect: str | None = None
     endpoint: str | None = None
     schedule: str | None = None
     remaining: Annotated[int | None, WHOLE] = None
 
 
-_SHOWN_ONLY: Final = frozenset({"dialect", "endpoint", "schedule", "remaining"})
+_SHOWN_ONLY: Final = frozenset({"dataOmitted", "dialect", "endpoint", "schedule", "remaining"})
 
 
 def _on_the_wire(attribute: str) -> str:
@@ -123,8 +124,11 @@ def to_element(document: JobDocument) -> etree._Element:
     return xml_codec.element_of(members(document), _SHOWN)
 
 
-def from_job(job: Job) -> JobDocument:
-    """The document that shows a job of any dialect."""
+def from_job(job: Job, *, data_omitted: int | None = None) -> JobDocument:
+    """The document that shows a job of any dialect.
+
+    `data_omitted` is the length of a payload that is left out.
+    """
     booking = job.booking
     text, encoding = (None, None) if booking.data is None else payload.to_text(booking.data)
     call_options = booking.call_options
@@ -137,6 +141,7 @@ def from_job(job: Job) -> JobDocument:
         content_type=booking.content_type,
         data=text,
         data_encoding=encoding,
+        data_omitted=data_omitted,
         **schedule.render(booking.trigger),
         next=instants.format_utc(job.next_at)
         if is_recurring(booking.trigger) and job.next_at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from app.domain.booking import check_tag
 from app.domain.checks import quoted
@@ -22,7 +22,13 @@ HOST: Final = "host"
 PARAMETERS: Final = (NAME_PREFIX, DIALECT, ENDPOINT, HOST)
 """May be given at most once each."""
 
+ENABLED: Final = "enabled"
+"""A parameter of lists that show paused jobs too."""
+
+_FLAGS: Final = {"true": True, "false": False}
+_DIALECTS: Final = {str(each): each for each in Dialect}
 _MAX_ENDPOINT: Final = 256
+_T = TypeVar("_T")
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]{2,45}\]|[^\s/?#:@\[\]\x00-\x20]{1,253}")
 
 
@@ -38,9 +44,10 @@ def parse(tags: Sequence[str], given: Mapping[str, str]) -> JobFilter:
     return JobFilter(
         tags=parse_tags(tags),
         name_prefix=_text(NAME_PREFIX, given.get(NAME_PREFIX), MAX_NAME),
-        dialect=_dialect(given.get(DIALECT)),
+        dialect=parse_choice(DIALECT, given.get(DIALECT), _DIALECTS),
         endpoint=_text(ENDPOINT, endpoint, _MAX_ENDPOINT),
         host=None if host is None else _host(host),
+        enabled=parse_choice(ENABLED, given.get(ENABLED), _FLAGS),
     )
 
 
@@ -58,16 +65,17 @@ def parse_tags(given: Sequence[str]) -> tuple[str, ...]:
     return tags
 
 
-def _dialect(text: str | None) -> Dialect | None:
+def parse_choice(name: str, text: str | None, choices: Mapping[str, _T]) -> _T | None:
+    """The value that `text` chooses, None if there is no text; raises InvalidMember."""
     if text is None:
         return None
-    if text not in tuple(Dialect):
+    if text not in choices:
         raise InvalidMember(
-            DIALECT,
-            f"{quoted(text)} is not a dialect.",
-            remedy=f"Give one of: {', '.join(Dialect)}.",
+            name,
+            f"{name} is {quoted(text)}, which is not one of its values.",
+            remedy=f"Give one of: {', '.join(choices)}.",
         )
-    return Dialect(text)
+    return choices[text]
 
 
 def _text(name: str, text: str | None, most: int) -> str | None:

@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 from app.api import pages
+from app.domain.job_filter import JobPosition, JobSort
 from app.domain.upcoming import Expected
 from app.errors import InvalidMember
 
@@ -54,6 +55,29 @@ def read_expected(scope: Scope, cursor: str) -> Expected:
     try:
         return Expected(at=_EPOCH + timedelta(microseconds=int(since)), job_id=UUID(job_id))
     except (ValueError, OverflowError):
+        raise refusal() from None
+
+
+def write_job(scope: Scope, position: JobPosition) -> str:
+    """The cursor of a position in a sorted list of jobs."""
+    match position.key:
+        case datetime() as at:
+            return write_expected(scope, Expected(at=at, job_id=position.id))
+        case str() as name:
+            return write(scope, name, str(position.id))
+        case None:
+            return write(scope, str(position.id))
+
+
+def read_job(scope: Scope, cursor: str, sort: JobSort) -> JobPosition:
+    """The position of a cursor that `write_job` made; raises InvalidMember."""
+    if sort is JobSort.NEXT:
+        expected = read_expected(scope, cursor)
+        return JobPosition(key=expected.at, id=expected.job_id)
+    *name, job_id = read(scope, cursor, 2 if sort is JobSort.NAME else 1)
+    try:
+        return JobPosition(key=name[0] if name else None, id=UUID(job_id))
+    except ValueError:
         raise refusal() from None
 
 

@@ -15,6 +15,7 @@ from app.api.native.documents import bulk as bulk_document
 from app.api.native.documents import job as job_document
 from app.domain import zones
 from app.domain.job import Job
+from app.domain.job_filter import ListedJob
 from app.domain.native.trigger import Cron
 
 TZDATA: Final = "Wakecall-Tzdata"
@@ -102,6 +103,41 @@ def render_page(
         generic_codec.frame(name, media_type),
         limit=limit,
     )
+    return _link(page, cursor_after, media_type, resume_at)
+
+
+def render_jobs(
+    jobs: Iterable[ListedJob],
+    cursor_after: Callable[[ListedJob], str],
+    *,
+    limit: int,
+    media_type: str,
+    resume_at: str | None,
+) -> Response:
+    """A page of whole jobs, as `render_page` renders other lists."""
+    zoned = False
+
+    def write(listed: ListedJob) -> bytes:
+        nonlocal zoned
+        zoned = zoned or _depends_on_zones(listed.job)
+        document = job_document.from_job(listed.job, data_omitted=listed.omitted_bytes)
+        return bulk_document.to_element(document, media_type)
+
+    frame = generic_codec.frame(bulk_document.ROOT, media_type)
+    page = pages.write(jobs, write, frame, limit=limit)
+    response = _link(page, cursor_after, media_type, resume_at)
+    if zoned:
+        response.headers[TZDATA] = zones.VERSION
+    return response
+
+
+def _link(
+    page: pages.Page[_Item],
+    cursor_after: Callable[[_Item], str],
+    media_type: str,
+    resume_at: str | None,
+) -> Response:
+    """The response with a page, and with a Link to the next one if there is one."""
     response = Response(page.body, content_type=CONTENT_TYPES[media_type])
     following = resume_at
     if page.last is not None and not page.complete:
@@ -119,7 +155,11 @@ def forbid_caching(response: Response) -> Response:
 
 def _name_tzdata(response: Response, *jobs: Job) -> Response:
     """Name the release of the time zones if a job depends on it."""
-    triggers = (each.booking.trigger for each in jobs)
-    if any(isinstance(trigger, Cron) and trigger.local is not None for trigger in triggers):
+    if any(map(_depends_on_zones, jobs)):
         response.headers[TZDATA] = zones.VERSION
     return response
+
+
+def _depends_on_zones(job: Job) -> bool:
+    trigger = job.booking.trigger
+    return isinstance(trigger, Cron) and trigger.local is not None
