@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import grpc
+import psycopg
 import pytest
 from flask import Flask
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -15,11 +16,12 @@ from app.api.context import current_context
 from app.domain.scope import Scope
 from app.protos import dapr_runtime_pb2 as runtime
 from app.protos.dapr_runtime_pb2 import Job
-from app.service import keys
+from app.service import account_lifecycle, keys
 from tests.api.conftest import MakeApp
 from tests.api.dapr.calls import add_app
 from tests.api.dapr.rpc.client import Client, failure
 from tests.api.dapr.rpc.conftest import serving
+from tests.factories import one
 
 APP = {"appID": "job-service", "namespace": "default"}
 DUE = "2100-01-01T00:00:00Z"
@@ -203,3 +205,60 @@ def test_above_the_rate_limit_a_client_is_told_when_to_come_back(
         retry = RetryInfo()
         assert Status.FromString(trailers["grpc-status-details-bin"]).details[1].Unpack(retry)
         assert retry.retry_delay.seconds >= 1
+
+
+def test_while_the_database_takes_no_writes_it_is_unavailable(
+    client: Client, connection: psycopg.Connection
+) -> None:
+    name = one(connection, "SELECT current_database()")
+    connection.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+    for _ in range(2):
+        failed = failure(lambda: client.schedule(Job(name="a", due_time=DUE)))
+
+    assert (failed.code, failed.reason) == (
+        grpc.StatusCode.UNAVAILABLE,
+        "DAPR_SCHEDULER_SCHEDULE_JOB",
+    )
+    assert failed.message.startswith(
+        "failed to schedule job due to: rpc error: code = Unavailable desc = "
+    )
+    assert int(failed.trailers["retry-after"]) >= 1
+    connection.execute("SET default_transaction_read_only = off")
+    connection.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+
+
+def test_a_suspended_account_reads_and_changes_nothing(app: Flask, client: Client) -> None:
+    client.schedule(Job(name="a", due_time=DUE))
+    with app.app_context():
+        account_lifecycle.suspend(current_context(), "account-1")
+
+    assert [each.name for each in client.list()] == ["a"]
+    for change in (
+        lambda: client.schedule(Job(name="b", due_time=DUE)),
+        lambda: client.delete("a"),
+        lambda: client.delete_by_prefix(""),
+    ):
+        failed = failure(change)
+        assert failed.code is grpc.StatusCode.PERMISSION_DENIED
+        assert failed.reason == "ERR_ACCOUNT_SUSPENDED"
+    assert client.get("a").name == "a"
+
+
+def test_an_account_stores_no_more_than_it_may(make_app: MakeApp, app: Flask, key: str) -> None:
+    add_app(app)
+    with (
+        serving(make_app(WAKECALL_LIMIT_JOBS="1")) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
+        client = Client(channel, key)
+        client.schedule(Job(name="a", due_time=DUE))
+        failed = failure(lambda: client.schedule(Job(name="b", due_time=DUE)))
+    assert (failed.code, failed.reason) == (
+        grpc.StatusCode.PERMISSION_DENIED,
+        "ERR_LIMIT_REACHED",
+    )
