@@ -15,7 +15,8 @@ from app.domain.endpoint import AppProtocol
 from app.domain.job import Booking, Dialect
 from app.service.context import Context
 from app.service.dapr import apps, jobs
-from tests.factories import claim_and_take, one
+from app.store import takes
+from tests.factories import claim_all, claim_and_take, one
 
 APP = "shop"
 URL = "http://127.0.0.1:6200"
@@ -61,6 +62,21 @@ def test_a_payload_is_read_as_booked_and_kept_when_its_job_is_overwritten(
     assert (found.data, found.type_url) == (None, None)
     kept = connection.execute("SELECT data, type_url FROM superseded").fetchall()
     assert kept == [(data, type_url)]
+
+
+def test_a_run_is_taken_with_the_payload_of_its_version_and_the_protocol_of_its_app(
+    context: Context, caller: Caller, connection: psycopg.Connection
+) -> None:
+    apps.put(context, caller.account, APP, url=URL, token=None, protocol=AppProtocol.GRPC)
+    _booked(context, caller, b"\xff", "u")
+    tickets = [(each.run_id, each.token) for each in claim_all(connection)]
+    columns = "version, url, data, dialect, endpoint, account_id, type_url"
+    connection.execute(f"INSERT INTO superseded (job_id, {columns}) SELECT id, {columns} FROM job")
+    connection.execute("UPDATE job SET version = version + 1, data = '{}', type_url = NULL")
+
+    (taken,) = takes.take(connection, tickets)
+
+    assert (taken.data, taken.type_url, taken.protocol) == (b"\xff", "u", "grpc")
 
 
 @pytest.mark.parametrize("broken", ["type_url = repeat('u', 1025)", "data = NULL"])
