@@ -1,4 +1,4 @@
-"""Engine: the one outbound client, thousands of POSTs at once through one libcurl multi handle."""
+"""Engine: the one outbound client, with thousands of calls at once on one libcurl multi handle."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _RETRIED: Final = frozenset({pycurl.E_COULDNT_CONNECT, pycurl.E_OPERATION_TIMEDO
 
 
 class Engine:
-    """Sends calls and hands back their replies, all in the loop's thread.
+    """Sends calls and returns their replies through callbacks, all in the loop's thread.
 
     `ca_file` holds the trusted roots in PEM (certifi's by default). `connect_timeout` is in
-    seconds and counts for each address tried. `keep_connections` stay open between calls;
-    how many are open at once is up to the caller, by the calls it has in flight (libcurl's own
-    bound lets calls wait for a connection past their deadline).
+    seconds and applies to each address that is tried. Up to `keep_connections` connections stay
+    open between calls. The caller limits the open connections by the calls that it has in flight:
+    libcurl's own limit would let calls wait for a connection past their deadline.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Engine:
         self._connect_timeout = connect_timeout
         self._idle: list[Transfer] = []
         self._busy: dict[pycurl.Curl, Transfer] = {}
-        self._held: set[_Held] = set()
+        self._pending: set[_PendingCall] = set()
         self._in_flight = 0
         self._closed = False
         self._armed: dict[int, int] = {}
@@ -69,7 +69,7 @@ class Engine:
 
     @property
     def in_flight(self) -> int:
-        """Calls handed in and not yet answered."""
+        """How many calls have been posted and not been answered yet."""
         return self._in_flight
 
     def post(
@@ -82,11 +82,11 @@ class Engine:
     ) -> None:
         """Send `call`; `done` is called once, later and in the loop's thread, with its Reply.
 
-        Whatever is wrong with the call, its target or the answer becomes an error in the
-        Reply; nothing is raised but RuntimeError after `close`. Where the call had to wait
-        for its name to be resolved, `may_begin` is asked before anything is sent; where an
-        address could not be connected to, `may_go_on` is asked before the next one is tried. If
-        either says no, the error is `withdrawn` and nothing was sent.
+        An error of the call, its target or the response becomes an error in the Reply. The only
+        exception raised is RuntimeError, after `close`. If the call had to wait for its host name
+        to be resolved, `may_begin` is called before anything is sent. If a connection to an address
+        failed, `may_go_on` is called before the next address is tried. If either returns False,
+        the error is `withdrawn` and nothing was sent.
         """
         if self._closed:
             raise RuntimeError("The engine is closed.")
@@ -108,13 +108,13 @@ class Engine:
         if admission is not None:
             self._begin(call, done, may_go_on, admission, started)
             return
-        held = _Held(call, done, may_begin, may_go_on, started)
-        held.limit = self._loop.call_at(started + call.timeout, self._on_held_too_long, held)
-        self._held.add(held)
-        self._guard.ask(target, lambda admission: self._on_admitted(held, admission))
+        pending = _PendingCall(call, done, may_begin, may_go_on, started)
+        pending.limit = self._loop.call_at(started + call.timeout, self._on_timeout, pending)
+        self._pending.add(pending)
+        self._guard.ask(target, lambda admission: self._on_admission(pending, admission))
 
     def prepare(self, url: str) -> None:
-        """Have the host of `url` resolved and judged by the time a call to it is handed in."""
+        """Resolve and check the host of `url`, for a call that is posted later."""
         try:
             target = split(url)
         except InvalidMember:
@@ -123,7 +123,7 @@ class Engine:
             self._guard.ask(target, _ignore)
 
     def close(self) -> None:
-        """Break off what is under way (error `aborted`), close all connections, free all."""
+        """Abort the calls in flight (error `aborted`), close all connections, free all handles."""
         if self._closed:
             return
         self._closed = True
@@ -131,20 +131,20 @@ class Engine:
         gone = outcome.unanswered("aborted", "The sender was stopped.")
         for transfer in self._busy.values():
             self._multi.remove_handle(transfer.curl)
-        unanswered = [each.done for each in self._held]
+        unanswered = [each.done for each in self._pending]
         unanswered += [each.done for each in self._busy.values()]
         for transfer in (*self._busy.values(), *self._idle):
             transfer.close()
         self._multi.close()
         for fd in self._armed:
             self._loop.unwatch(fd)
-        for held in self._held:
-            if held.limit is not None:
-                self._loop.cancel(held.limit)
+        for pending in self._pending:
+            if pending.limit is not None:
+                self._loop.cancel(pending.limit)
         if self._alarm is not None:
             self._loop.cancel(self._alarm)
         self._wanted.clear()
-        self._held.clear()
+        self._pending.clear()
         self._busy.clear()
         self._idle.clear()
         for done in unanswered:
@@ -181,26 +181,28 @@ class Engine:
         transfer.fresh = False
         self._try(transfer)
 
-    def _on_admitted(self, held: _Held, admission: Admission) -> None:
-        if held not in self._held:
+    def _on_admission(self, pending: _PendingCall, admission: Admission) -> None:
+        if pending not in self._pending:
             return
-        self._held.remove(held)
-        if held.limit is not None:
-            self._loop.cancel(held.limit)
-        if held.may_begin is not None and not held.may_begin():
-            self._refuse(held.done, *_WITHDRAWN)
+        self._pending.remove(pending)
+        if pending.limit is not None:
+            self._loop.cancel(pending.limit)
+        if pending.may_begin is not None and not pending.may_begin():
+            self._refuse(pending.done, *_WITHDRAWN)
             return
-        waited = self._loop.clock() - held.started
-        self._begin(held.call, held.done, held.may_go_on, admission, held.started, waited)
+        waited = self._loop.clock() - pending.started
+        self._begin(
+            pending.call, pending.done, pending.may_go_on, admission, pending.started, waited
+        )
 
-    def _on_held_too_long(self, held: _Held) -> None:
-        self._held.remove(held)
-        waited = held.call.timeout
+    def _on_timeout(self, pending: _PendingCall) -> None:
+        self._pending.remove(pending)
+        waited = pending.call.timeout
         detail = f"The host's name was not resolved within the {waited:g} s of the call."
-        self._answer(held.done, outcome.unanswered("timeout", detail, total=waited))
+        self._answer(pending.done, outcome.unanswered("timeout", detail, total=waited))
 
     def _try(self, transfer: Transfer) -> None:
-        """Send to the first of the addresses left, within the time left for all of them."""
+        """Send to the first of the remaining addresses, within the remaining time."""
         pins = transfer.pins
         left = transfer.call.timeout - transfer.before
         connect_within = min(self._connect_timeout, left / len(pins))
@@ -217,7 +219,7 @@ class Engine:
     def _finish(self, curl: pycurl.Curl, number: int, text: str) -> None:
         transfer = self._busy.pop(curl, None)
         if transfer is None:
-            return  # closed by what was done with another reply
+            return  # the callback of another reply has closed the engine
         self._multi.remove_handle(curl)
         if number in _RETRIED and len(transfer.pins) > 1 and self._has_another(transfer):
             if transfer.may_go_on is None or transfer.may_go_on():
@@ -238,7 +240,7 @@ class Engine:
         self._answer(done, reply)
 
     def _has_another(self, transfer: Transfer) -> bool:
-        """Whether nothing was sent yet, and there is another address and time to try it."""
+        """Whether nothing was sent, and another address remains and time to try it."""
         if transfer.denied is not None or not outcome.connecting(transfer):
             return False
         transfer.pins = transfer.pins[1:]
@@ -266,19 +268,19 @@ class Engine:
         self._in_flight -= 1
         try:
             done(reply)
-        except Exception as error:  # noqa: BLE001 - what is done with one reply ends no other call
+        except Exception as error:  # noqa: BLE001 - the callback of one reply must not end other calls
             report(done, error)
 
     def _new_transfer(self) -> Transfer:
         return Transfer(ca_file=self._ca_file, denial=self._guard.denial, on_fresh=self._on_fresh)
 
-    # libcurl's callbacks: they may not call back into the multi handle, so they only take note.
+    # libcurl's callbacks: they must not call the multi handle, so they only store what to do.
 
     def _on_socket(self, what: int, fd: int, _multi: pycurl.CurlMulti, _data: object) -> None:
-        """Watch a socket as libcurl wants.
+        """Watch a socket for the events that libcurl asks for.
 
-        A socket that rests between two calls stays watched (a server's close wakes us once,
-        `_on_ready` then drops it): two system calls less for each call on a kept connection.
+        A socket that is idle between two calls stays watched, which saves two system calls for each
+        call on a kept connection. If the server closes it, `_on_ready` runs once and unwatches it.
         """
         if what == pycurl.POLL_REMOVE:
             self._wanted[fd] = 0
@@ -294,7 +296,7 @@ class Engine:
         self._armed[fd] = what
 
     def _on_fresh(self, fd: int) -> None:
-        """A new socket has got the number of one that was closed while still watched."""
+        """Unwatch the number of a new socket: a closed one of this number may still be watched."""
         if self._armed.pop(fd, None) is not None:
             self._loop.unwatch(fd)
 
@@ -342,7 +344,7 @@ class Engine:
             self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
-        """Collect what is finished, and start what that has handed in."""
+        """Handle finished transfers, and start the calls that their callbacks have posted."""
         self._pumping = False
         if self._closed:
             return
@@ -360,8 +362,8 @@ class Engine:
             self._finish(curl, number, text)
 
 
-class _Held:
-    """A call that waits for the guard's word; `limit` ends it when its time is up."""
+class _PendingCall:
+    """A call whose host is being resolved and checked; the timer `limit` ends it in time."""
 
     __slots__ = ("call", "done", "limit", "may_begin", "may_go_on", "started")
 
@@ -382,4 +384,4 @@ class _Held:
 
 
 def _ignore(_admission: Admission) -> None:
-    """`prepare` wants the word known, not told."""
+    """Do nothing: `prepare` needs the admission only in the guard's cache."""

@@ -50,7 +50,7 @@ def unframe(body: bytes) -> bytes:
 
 
 def with_deadline(call: Call, timeout: float) -> Call:
-    """The gRPC call with `timeout` seconds left, which its receiver is told as well."""
+    """The gRPC call with `timeout` seconds left, which are sent to its receiver as well."""
     lines = [line for line in call.headers if not line.startswith("grpc-timeout:")]
     # At most eight digits are allowed, which in milliseconds are more than a day.
     lines.append(f"grpc-timeout: {max(1, int(timeout * 1000))}m")

@@ -1,4 +1,4 @@
-"""Guard: whom an outgoing connection may reach; none is opened without its word."""
+"""Guard: decides which addresses outgoing connections may reach, before each one is opened."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, ip_address
 from typing import Final
 
 from app.delivery.loop import Loop
-from app.delivery.resolver import Answer, Lookup
+from app.delivery.resolver import Lookup, Resolution
 from app.domain.target import (
     LOOPBACK,
     Address,
@@ -26,14 +26,14 @@ _LIFETIME: Final = 60.0
 _KEPT: Final = 10_000
 _TRIED: Final = 4
 _DISCARD_PORT: Final = 9
-# Of a name's addresses, as many are looked at: its own name server says how many there are.
+# Addresses of a name that are checked; its own name server decides how many it returns.
 _MAX_ADDRESSES: Final = 64
 _INNER: Final = "{} leads to an address that callbacks may not reach."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pin:
-    """One judged address, and the CURLOPT_CONNECT_TO that makes libcurl connect to it alone."""
+    """A checked address, and the CURLOPT_CONNECT_TO value by which libcurl connects only to it."""
 
     address: str
     connect_to: tuple[str, ...]
@@ -41,10 +41,10 @@ class Pin:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Admission:
-    """The addresses a host may be called at, in the order to try them.
+    """The decision on a host: the addresses at which it may be called, in the order to try them.
 
-    Where there are none, `error` is a code of `Reply` and `detail` says why; `log_detail` says it
-    with the address that a name has, which is for logs alone.
+    If there are none, `error` is an error code of `Reply` and `detail` the reason. `log_detail` is
+    the reason with the address of the name, which must appear in logs only.
     """
 
     expires: float
@@ -58,9 +58,9 @@ Admitted = Callable[[Admission], object]
 
 
 def is_own(address: Address) -> bool:
-    """Whether the address is one of this machine's: the system would call it from itself.
+    """Whether the address belongs to this machine: the system would use it as source address.
 
-    Asks the routing table by connecting a datagram socket, which sends nothing.
+    Connects a datagram socket, which consults the routing table and sends nothing.
     """
     family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
     try:
@@ -72,11 +72,12 @@ def is_own(address: Address) -> bool:
 
 
 class Guard:
-    """Judges hosts before they are called, and each address again when its socket opens.
+    """Checks hosts before they are called, and each address again when its socket is opened.
 
-    Names are resolved by `lookup`, and refused if any answer is denied. `deny` goes before all;
-    `allow` goes before the list of private networks and before `owned`, which tells the machine's
-    own addresses. Words are kept as long as the answer they rest on.
+    Names are resolved by `lookup`; a name is denied if any of its addresses is. `deny` takes
+    precedence over everything; `allow` takes precedence over the list of private networks and over
+    `owned`, which returns whether an address is the machine's own. Decisions are cached for the
+    lifetime of the resolution that they are based on.
     """
 
     def __init__(
@@ -98,14 +99,14 @@ class Guard:
         self._denial = lru_cache(maxsize=_KEPT)(self._judge)
 
     def known(self, host: str) -> Admission | None:
-        """The word on this host, where there is one that still holds."""
+        """Return the cached decision on this host, if it has not expired."""
         admission = self._known.get(host)
         if admission is not None and self._loop.clock() < admission.expires:
             return admission
         return None
 
     def ask(self, target: Target, admitted: Admitted) -> None:
-        """Judge the host of `target`; `admitted` is called once, later, with the word on it."""
+        """Check the host of `target`; `admitted` is called once, later, with the decision."""
         host = target.host
         waiting = self._waiting.get(host)
         if waiting is not None:
@@ -121,22 +122,22 @@ class Guard:
             here = [text for text in map(str, LOOPBACK) if self.denial(text) is None]
             self._settle(host, self._decide(host, tuple(here), _LIFETIME))
         else:
-            self._lookup.resolve(host, lambda answer: self._on_answer(host, answer))
+            self._lookup.resolve(host, lambda found: self._on_resolution(host, found))
 
     def denial(self, address: str) -> str | None:
-        """Why no socket may open to this address, whatever was said of its host; None if it may."""
+        """Return why no socket may be opened to this address, or None if it may."""
         return self._denial(address)
 
     def close(self) -> None:
-        """End all lookups; nothing is called any more."""
+        """End all lookups; no callback is called after this."""
         self._waiting.clear()
         self._lookup.close()
 
-    def _on_answer(self, host: str, answer: Answer) -> None:
-        if answer.error is not None:
-            self._settle(host, self._refused("dns-failure", answer.error, answer.lifetime))
+    def _on_resolution(self, host: str, found: Resolution) -> None:
+        if found.error is not None:
+            self._settle(host, self._refused("dns-failure", found.error, found.lifetime))
         else:
-            self._settle(host, self._decide(host, answer.addresses, answer.lifetime))
+            self._settle(host, self._decide(host, found.addresses, found.lifetime))
 
     def _settle(self, host: str, admission: Admission) -> None:
         if len(self._known) >= _KEPT:
@@ -149,8 +150,8 @@ class Guard:
         for text in addresses[:_MAX_ADDRESSES]:
             reason = self._denial(text) or self._own(text)
             if reason is not None:
-                told = _INNER.format(host)
-                return self._refused("denied-address", told, lifetime, log_detail=reason)
+                detail = _INNER.format(host)
+                return self._refused("denied-address", detail, lifetime, log_detail=reason)
         pins = tuple(map(_pin, addresses[:_TRIED]))
         return Admission(expires=self._loop.clock() + lifetime, pins=pins)
 
@@ -170,7 +171,7 @@ class Guard:
         return f"{address} is this machine's own address, which callbacks may not reach."
 
 
-def _pin(answer: str) -> Pin:
-    text = str(ip_address(answer))
+def _pin(address: str) -> Pin:
+    text = str(ip_address(address))
     host = f"[{text}]" if ":" in text else text
     return Pin(address=text, connect_to=(f"::{host}:",))

@@ -1,4 +1,4 @@
-"""Loop: the event loop of one thread, in which timers fire and sockets are served."""
+"""Loop: the event loop of one thread, which runs timers and the callbacks of sockets."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
 
 _BATCH: Final = 64
-"""As many timers, and as many sockets, are served in a row: neither herd holds up the other."""
+"""Timers, or sockets, that are handled in a row: many of one kind must not delay the other."""
 
 _FEW: Final = 1000
 _STRETCH: Final = 0.002
 _GRAIN: Final = 0.001
-"""Timers that follow one another more closely are seen to together, and the sockets with them."""
+"""Timers that follow each other within this time are handled together, and sockets with them."""
 
 _SELECTABLE: Final = 1024
 
@@ -41,10 +41,10 @@ class Timer:
 
 
 class Loop:
-    """Timers, sockets and handed-in work of one thread, on epoll or kqueue.
+    """Runs the timers, sockets and queued calls of one thread, on epoll or kqueue.
 
-    Only `call_soon_threadsafe` and `stop` may be called from other threads. What a callback
-    raises is logged and ends nothing else. While a loop is open its process must not fork.
+    Only `call_soon_threadsafe` and `stop` may be called from other threads. An exception of a
+    callback is logged and ends nothing else. While a loop is open, its process must not fork.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Loop:
         return timer
 
     def cancel(self, timer: Timer) -> None:
-        """See that the timer does not fire; one that has fired is left as it is."""
+        """Keep the timer from firing; has no effect on a timer that has fired."""
         if timer.call is None:
             return
         timer.call = None
@@ -99,7 +99,7 @@ class Loop:
         Raises RuntimeError once the loop is closed.
         """
         self._ready.append((call, args))
-        # The flag falls before the queue is emptied: what is appended after that wakes anew.
+        # The flag is cleared before the queue is emptied: a later append wakes the loop again.
         if self._woken:
             return
         with self._waking:
@@ -111,30 +111,30 @@ class Loop:
     def watch(self, fd: int, events: int, call: Callable[[int, int], object]) -> None:
         """Run `call(fd, events)` whenever `fd` is ready for READ or WRITE (level-triggered).
 
-        A number that may still be watched for a descriptor closed meanwhile is unwatched
-        first; raises KeyError where it is watched.
+        Raises KeyError if the number is watched. If it may still be watched for a descriptor that
+        was closed, call `unwatch` first.
         """
         self._selector.register(fd, events, call)
 
     def rewatch(self, fd: int, events: int, call: Callable[[int, int], object]) -> None:
-        """Watch an open `fd`, watched already, for other events."""
+        """Change the events for which an open `fd` is watched."""
         self._selector.modify(fd, events, call)
 
     def unwatch(self, fd: int) -> None:
-        """Watch `fd` no more; nothing happens where it is not watched, or closed already."""
+        """Stop watching `fd`; has no effect if it is not watched or is closed."""
         try:
             self._selector.unregister(fd)
         except (KeyError, ValueError):
             return
 
     def run(self, until: Callable[[], bool] | None = None) -> None:
-        """Step until `stop` is called or, asked after each step, `until` is true."""
+        """Run steps until `stop` is called or `until`, called after each step, returns True."""
         self._stopped = False
         while not self._stopped and not (until is not None and until()):
             self.step()
 
     def stop(self) -> None:
-        """Let `run` return after its present step; may be called from any thread."""
+        """Make `run` return after its current step; may be called from any thread."""
         self.call_soon_threadsafe(self._stop)
 
     def step(self, patience: float | None = None) -> None:
@@ -146,7 +146,7 @@ class Loop:
             self._run_ready()
 
     def close(self) -> None:
-        """Give up the loop's own descriptors; timers and handed-in work are dropped."""
+        """Close the loop's own descriptors; timers and queued calls are dropped."""
         with self._waking:
             if self._closed:
                 return
@@ -159,11 +159,12 @@ class Loop:
         self._ready.clear()
 
     def _wait(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready within `timeout`.
+        """Return the descriptors that are ready within `timeout` seconds.
 
-        epoll waits in whole milliseconds, rounded up: the last stretch to a timer is left to
-        select, which knows microseconds, on the selector itself. Where timers come thick, each
-        would wake the loop, and so would the answer to each: it sleeps through both for a grain.
+        epoll waits in whole milliseconds, rounded up. So the last milliseconds before a timer are
+        waited for by select on the selector itself, which has a resolution of microseconds. When
+        many timers are due close together, each of them, and each response, would wake the loop:
+        then it sleeps until the next group is due.
         """
         if timeout is None or timeout <= 0 or self._selector_fd >= _SELECTABLE:
             return self._selector.select(timeout)
@@ -176,7 +177,7 @@ class Loop:
         return self._selector.select(0)
 
     def _is_crowded(self) -> bool:
-        """Whether the next timer is due within a grain of the last that fired."""
+        """Whether the next timer is due within _GRAIN of the last that fired."""
         return bool(self._timers) and self._timers[0][0] < self._rests_until
 
     def _timeout(self, patience: float | None) -> float | None:
@@ -191,7 +192,7 @@ class Loop:
         for key, mask in events:
             try:
                 key.data(key.fd, mask)
-            except Exception as error:  # noqa: BLE001 - one callback never ends the loop
+            except Exception as error:  # noqa: BLE001 - a callback must not end the loop
                 report(key.data, error)
 
     def _run_ready(self) -> None:
@@ -200,7 +201,7 @@ class Loop:
             call, args = ready.popleft()
             try:
                 call(*args)
-            except Exception as error:  # noqa: BLE001 - one callback never ends the loop
+            except Exception as error:  # noqa: BLE001 - a callback must not end the loop
                 report(call, error)
 
     def _run_timers(self) -> None:
@@ -220,7 +221,7 @@ class Loop:
                 continue
             try:
                 call(*timer.args)
-            except Exception as error:  # noqa: BLE001 - one callback never ends the loop
+            except Exception as error:  # noqa: BLE001 - a callback must not end the loop
                 report(call, error)
 
     def _on_wake(self, fd: int, _events: int) -> None:
@@ -232,6 +233,6 @@ class Loop:
 
 
 def report(call: Callable[..., object], error: Exception) -> None:
-    """Log what a callback raised."""
+    """Log the exception of a callback."""
     name = getattr(call, "__qualname__", repr(call))
     logger.error("loop.callback_failed", callback=name, exc_info=error)

@@ -1,4 +1,4 @@
-"""Outcome: libcurl's findings as a Reply, errors under stable codes and in words."""
+"""Outcome: the result of a libcurl transfer as a Reply, with stable error codes and a text."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _CODE_OF: Final = {number: code for code, numbers in _CODES.items() for number i
 def read(transfer: Transfer, number: int, text: str) -> Reply:
     """The reply of a finished transfer; `number` and `text` are libcurl's result."""
     status = error = detail = log_detail = None
-    # More body than is read changes nothing about what the receiver has said.
+    # A body that is too long does not change the status, which came before it.
     if number == pycurl.E_OK or transfer.excess or _was_answered_early(transfer, number):
         status = transfer.curl.getinfo(pycurl.RESPONSE_CODE)
         detail = _incomplete(transfer.lines, status)
@@ -94,7 +94,7 @@ def unanswered(
     total: float = 0.0,
     log_detail: str | None = None,
 ) -> Reply:
-    """The reply of a call that no connection was opened for; times in seconds."""
+    """The reply of a call for which no connection was opened; times are in seconds."""
     return Reply(
         error=error,
         error_detail=detail,
@@ -105,34 +105,34 @@ def unanswered(
 
 
 def connecting(transfer: Transfer) -> bool:
-    """Whether the transfer ended before a connection stood, so that nothing was sent."""
+    """Whether the transfer ended before a connection was made, so that nothing was sent."""
     return transfer.opened and transfer.curl.getinfo(pycurl.CONNECT_TIME) == 0
 
 
 def was_closed_before(transfer: Transfer, number: int) -> bool:
-    """Whether a kept connection of HTTP/2 ended before any part of an answer came."""
+    """Whether a kept connection of HTTP/2 ended before any part of a response was received."""
     kept = transfer.curl.getinfo(pycurl.NUM_CONNECTS) == 0
     return kept and number in _CLOSED and not transfer.lines
 
 
 def _connected(transfer: Transfer) -> bool:
-    """Whether a connection stood: a new one, or a kept one on which something was sent."""
+    """Whether there was a connection: a new one, or a kept one on which something was sent."""
     getinfo = transfer.curl.getinfo
     return bool(getinfo(pycurl.CONNECT_TIME) or getinfo(pycurl.REQUEST_SIZE))
 
 
 def _fault(transfer: Transfer, number: int, text: str) -> tuple[str, str, str | None]:
-    """The code, what a tenant is told, and what only logs tell, where that is more."""
+    """The error code, the text for the account, and a more detailed text for logs, if any."""
     if transfer.denied is not None:
         return "denied-address", _DENIED, transfer.denied
     if transfer.pin not in text and number != pycurl.E_COULDNT_CONNECT:
-        return *_told(transfer, number, text), None
+        return *_describe(transfer, number, text), None
     # libcurl names the address that the name was resolved to.
-    neutral = _told(transfer, number, pycurl.easy_strerror(number))
+    neutral = _describe(transfer, number, pycurl.easy_strerror(number))
     return *neutral, f"{text or neutral[1]}"
 
 
-def _told(transfer: Transfer, number: int, text: str) -> tuple[str, str]:
+def _describe(transfer: Transfer, number: int, text: str) -> tuple[str, str]:
     if transfer.unopened is not None:
         return "connect-failed", transfer.unopened
     if transfer.too_many_headers or number == _TOO_LARGE:
@@ -147,7 +147,7 @@ def _told(transfer: Transfer, number: int, text: str) -> tuple[str, str]:
 
 
 def _incomplete(lines: list[bytes], status: int) -> str | None:
-    """What is missing in an answer that libcurl has let pass."""
+    """What is missing in a response that libcurl accepted; None if it is complete."""
     if status < _FINAL:
         return f"The answer {status} is not final, and was not asked for."
     if lines[-1] in _BLANK or any(line in _BLANK for line in lines[_final_section(lines) :]):
@@ -156,10 +156,10 @@ def _incomplete(lines: list[bytes], status: int) -> str | None:
 
 
 def _was_answered_early(transfer: Transfer, number: int) -> bool:
-    """Whether a final answer is here as a whole, though the request could not be sent to its end.
+    """Whether a complete final response was received although the request was not fully sent.
 
-    A receiver may answer before it has read the request, which libcurl goes on sending. Where the
-    answer has no length, nothing tells whether it is whole.
+    A receiver may respond before it has read the request, which libcurl continues to send. Without
+    a length, it is unknown whether the response is complete.
     """
     if number not in _UNSENT:
         return False
@@ -172,7 +172,7 @@ def _was_answered_early(transfer: Transfer, number: int) -> bool:
 
 
 def _timing(transfer: Transfer) -> Timing:
-    """Milestones since the call was handed in; libcurl counts from the start of the transfer."""
+    """Milestones since the call was posted; libcurl counts from the start of the transfer."""
     getinfo = transfer.curl.getinfo
     before = transfer.before
     dns = connect = tls = None
@@ -189,7 +189,7 @@ def _timing(transfer: Transfer) -> Timing:
 
 
 def _headers(lines: list[bytes]) -> tuple[tuple[str, str], ...]:
-    """The final answer's fields, cut to what history keeps."""
+    """The header fields of the final response, cut to what history keeps."""
     kept: list[tuple[str, str]] = []
     room = _KEPT_HEADERS
     for line in lines[_final_section(lines) :]:
@@ -202,7 +202,7 @@ def _headers(lines: list[bytes]) -> tuple[tuple[str, str], ...]:
 
 
 def _all_fields(lines: list[bytes]) -> dict[str, str]:
-    """The fields of the final answer's headers and trailers, with names in lower case."""
+    """The fields in headers and trailers of the final response, with names in lower case."""
     fields = {}
     for line in lines[_final_section(lines) :]:
         name, colon, value = line.partition(b":")
@@ -212,7 +212,7 @@ def _all_fields(lines: list[bytes]) -> dict[str, str]:
 
 
 def _final_section(lines: list[bytes]) -> int:
-    """Where the fields of the last answer begin: interim answers (1xx) come before it."""
+    """The index of the first field of the final response, after those of interim ones (1xx)."""
     start = 1
     for number, line in enumerate(lines[:-1]):
         if line in _BLANK and lines[number + 1].startswith(b"HTTP/"):

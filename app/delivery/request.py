@@ -28,12 +28,13 @@ _scheduled_for = lru_cache(maxsize=1024)(format_utc)
 
 
 class Delivery(NamedTuple):
-    """One attempt of a run, as the worker took it; `attempt` counts from 1.
+    """One attempt of a run that a worker has taken; `attempt` counts from 1.
 
-    `lateness` is how long after `due_at` it begins; `missed` is how many firings it stands for that
-    are not made; `call_options` is None for the defaults. With `completion_token` the receiver may
-    say later what came of it. Of an event, `job_id` is the run it tells of. `app_token` is what an
-    app knows us by. `depth` is how many calls led to this one.
+    `lateness` is how long after `due_at` it begins; `missed` is the number of missed firings that
+    the run represents; `call_options` is None for the defaults. With `completion_token` the
+    receiver may report the outcome later. For an event, `job_id` is the id of the run that it
+    reports. `app_token` authenticates the call to an app. `depth` is the number of calls that led
+    to this one.
     """
 
     run_id: UUID
@@ -54,11 +55,11 @@ class Delivery(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One request: `headers` are whole lines without line ends, `timeout` is in seconds.
+    """One request: `headers` are lines without line ends, `timeout` is in seconds.
 
-    A Content-Type comes first. `own` are further lines, as the client wants them: they may stand
-    for what libcurl would say of itself. Of the answer's body `keep` bytes come back. Where
-    `is_grpc`, it is a call of gRPC, over HTTP/2 (app/delivery/grpc.py).
+    A Content-Type is the first line. `own` are the lines that the client booked; they may replace
+    headers that libcurl would set. `keep` bytes of the response body are returned. `is_grpc` is set
+    for a gRPC call, which is made over HTTP/2 (app/delivery/grpc.py).
     """
 
     url: str
@@ -72,10 +73,10 @@ class Call(NamedTuple):
 
 
 def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
-    """The signed call of one attempt.
+    """Return the signed call of one attempt.
 
-    `secrets` are the account's signing secrets, the newest first; `timestamp` is the wall
-    clock at sending, in whole seconds since 1970. Raises ValueError where a secret is none.
+    `secrets` are the account's signing secrets, newest first; `timestamp` is the wall clock when it
+    is sent, in whole seconds since 1970. Raises ValueError for a malformed secret.
     """
     run_id = str(delivery.run_id)
     body = delivery.data or b""
@@ -83,7 +84,7 @@ def build(delivery: Delivery, secrets: Sequence[str], timestamp: int) -> Call:
     method = options.method or "POST"
     signature = sign(secrets, message_id=run_id, timestamp=timestamp, body=body)
     lines = []
-    # RFC 9110, 8.6: nothing is said of content where there is none and none is expected.
+    # RFC 9110, 8.6: no header describes content if there is none and none is expected.
     if body or method not in BODILESS:
         lines.append(f"Content-Type: {delivery.content_type or _DEFAULT_TYPE}")
     if delivery.signature:

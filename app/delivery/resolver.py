@@ -1,4 +1,4 @@
-"""Resolver: host names to addresses, many at once and each within its time, by c-ares."""
+"""Resolver: resolves host names to addresses with c-ares, many at once, each with a time limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CEILING: Final = 300.0
 _NEGATIVE: Final = 5.0
 _REREAD: Final = 30.0
 _SUSPICIOUS: Final = (
-    # Of a zone that names no lifetime for it, c-ares keeps this for an hour until it is reset.
+    # If the zone gives no lifetime for it, c-ares caches this for an hour unless it is reset.
     pycares.errno.ARES_ENODATA,
     pycares.errno.ARES_ECONNREFUSED,
     pycares.errno.ARES_ESERVFAIL,
@@ -25,10 +25,10 @@ _SUSPICIOUS: Final = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """The addresses of one name, in the order to try them, or why there are none.
+class Resolution:
+    """The addresses of one name, in the order to try them, or the error.
 
-    `lifetime` says for how many seconds it may be used.
+    It may be used for `lifetime` seconds.
     """
 
     addresses: tuple[str, ...]
@@ -36,27 +36,27 @@ class Answer:
     error: str | None = None
 
 
-Found = Callable[[Answer], object]
+OnResolved = Callable[[Resolution], object]
 
 
 class Lookup(Protocol):
-    """Where names become addresses."""
+    """What resolves names to addresses for the guard."""
 
-    def resolve(self, host: str, found: Found) -> None:
-        """Look the name up; `found` is called once, later, with the answer."""
+    def resolve(self, host: str, on_resolved: OnResolved) -> None:
+        """Look the name up; `on_resolved` is called once, later, with the result."""
 
     def close(self) -> None:
-        """End all lookups; nothing is called any more."""
+        """End all lookups; no callback is called after this."""
 
 
 class Resolver:
-    """Names resolved through /etc/hosts and the system's name servers, as c-ares reads them.
+    """Resolves names through /etc/hosts and the name servers of the system's configuration.
 
-    Runs on the loop without a thread; lookups do not wait for each other, and each ends after
-    `patience` seconds. An answer lives for its TTL, within 5 s and 5 min, a failure for 5 s; that
-    a name has no address may be told for _REREAD longer.
-    Search domains are not used: a callback's host is a full name. After a failure the
-    system's configuration is read again, every 30 s at most.
+    Runs on the loop without a thread. Lookups do not wait for each other, and each ends after
+    `patience` seconds. A result is valid for its TTL, but 5 s at least and 5 min at most; a failure
+    for 5 s. That a name has no address may be reported for _REREAD seconds longer. Search domains
+    are not used, as the host of a callback is a full name. After a failure the system's
+    configuration is read again, at most every 30 s.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class Resolver:
             sock_state_cb=self._on_socket_state,
         )
 
-    def resolve(self, host: str, found: Found) -> None:
-        """Look the name up, A and AAAA; `found` is called once, later, with the answer."""
-        question = _Question(host, found)
+    def resolve(self, host: str, on_resolved: OnResolved) -> None:
+        """Look up A and AAAA of the name; `on_resolved` is called once, later, with the result."""
+        question = _Question(host, on_resolved)
         question.limit = self._loop.call_at(
             self._loop.clock() + self._patience, self._give_up, question
         )
@@ -95,7 +95,7 @@ class Resolver:
         self._plan_tick()
 
     def close(self) -> None:
-        """End all lookups; nothing is called any more."""
+        """End all lookups; no callback is called after this."""
         if self._closed:
             return
         self._closed = True
@@ -116,17 +116,17 @@ class Resolver:
         question.limit = None
         if error in _SUSPICIOUS:
             self._reread()
-        # c-ares may answer within getaddrinfo (hosts file); the caller hears of it afterwards.
-        self._loop.call_soon(question.found, _answer(question.host, result, error))
+        # c-ares may call back within getaddrinfo (hosts file); our callback must come later.
+        self._loop.call_soon(question.on_resolved, _resolution(question.host, result, error))
 
     def _give_up(self, question: _Question) -> None:
         question.limit = None
         self._reread()
-        words = f"no answer within {self._patience:g} s"
-        question.found(_failure(question.host, words))
+        reason = f"no answer within {self._patience:g} s"
+        question.on_resolved(_failure(question.host, reason))
 
     def _reread(self) -> None:
-        """The name servers may have moved: c-ares on somebody else's loop does not watch that."""
+        """Read the system's configuration again, as c-ares does not watch it on a foreign loop."""
         now = self._loop.clock()
         if now >= self._reread_at + _REREAD:
             self._reread_at = now
@@ -143,7 +143,7 @@ class Resolver:
         if fd in self._fds:
             self._loop.rewatch(fd, events, self._on_ready)
             return
-        # The number may still be watched for a connection closed meanwhile.
+        # The number may still be watched for a connection that was closed meanwhile.
         self._loop.unwatch(fd)
         self._loop.watch(fd, events, self._on_ready)
         self._fds.add(fd)
@@ -154,7 +154,7 @@ class Resolver:
         self._plan_tick()
 
     def _plan_tick(self) -> None:
-        """c-ares asks again, and the next server, only when it is called."""
+        """Set the timer by which c-ares repeats queries: it does so only when it is called."""
         if self._tick is None and self._asked:
             wait = max(0.02, self._channel.timeout())  # type: ignore[no-untyped-call] # pycares leaves it so
             self._tick = self._loop.call_at(self._loop.clock() + wait, self._on_tick)
@@ -166,30 +166,30 @@ class Resolver:
 
 
 class _Question:
-    """One lookup under way; `limit` is unset once it has been answered or given up."""
+    """A lookup in progress; `limit` is None once it has been answered or has timed out."""
 
-    __slots__ = ("found", "host", "limit")
+    __slots__ = ("host", "limit", "on_resolved")
 
-    def __init__(self, host: str, found: Found) -> None:
+    def __init__(self, host: str, on_resolved: OnResolved) -> None:
         self.host = host
-        self.found = found
+        self.on_resolved = on_resolved
         self.limit: Timer | None = None
 
 
-def _answer(host: str, result: pycares.AddrInfoResult | None, error: int | None) -> Answer:
+def _resolution(host: str, result: pycares.AddrInfoResult | None, error: int | None) -> Resolution:
     if result is None or not result.nodes:
         code = pycares.errno.ARES_ENODATA if error is None else error
         return _failure(host, str(pycares.errno.strerror(code)))
     addresses = dict.fromkeys(_text(node.addr[0]) for node in result.nodes)
     ttl = min(node.ttl for node in result.nodes)
-    return Answer(addresses=tuple(addresses), lifetime=min(max(ttl, _FLOOR), _CEILING))
+    return Resolution(addresses=tuple(addresses), lifetime=min(max(ttl, _FLOOR), _CEILING))
 
 
-def _failure(host: str, words: str) -> Answer:
-    return Answer(
+def _failure(host: str, reason: str) -> Resolution:
+    return Resolution(
         addresses=(),
         lifetime=_NEGATIVE,
-        error=f"The name {host} was not resolved: {words}.",
+        error=f"The name {host} was not resolved: {reason}.",
     )
 
 

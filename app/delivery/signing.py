@@ -16,10 +16,10 @@ _MAX_KEY_BYTES: Final = 64
 
 
 def sign(secrets: Sequence[str], *, message_id: str, timestamp: int, body: bytes) -> str:
-    """The value of `webhook-signature`: one signature for each secret, separated by spaces.
+    """Return the value of `webhook-signature`: a signature for each secret, separated by spaces.
 
-    `timestamp` is the time of sending in whole seconds since 1970. Raises ValueError where a
-    secret is none.
+    `timestamp` is the time of sending in whole seconds since 1970. Raises ValueError for a
+    malformed secret.
     """
     start = b"%b.%d." % (message_id.encode(), timestamp)
     if len(secrets) == 1:
@@ -29,7 +29,7 @@ def sign(secrets: Sequence[str], *, message_id: str, timestamp: int, body: bytes
 
 def _signature(secret: str, start: bytes, body: bytes) -> str:
     keyed = _keyed(secret).copy()
-    # One after the other: put together, a long body would be there twice.
+    # In two updates: a concatenation would copy a long body.
     keyed.update(start)
     keyed.update(body)
     return "v1," + b2a_base64(keyed.digest(), newline=False).decode()

@@ -1,4 +1,4 @@
-"""Transfer: one reusable libcurl handle, set up once for every rule that never changes."""
+"""Transfer: one reusable libcurl handle, with the options that are the same for all calls."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from app.domain.run import Reply
 from app.domain.target import split
 
 MAX_BODY: Final = 64 * 1024
-"""Bytes of an answer's body that are read, or as many as are kept where those are more; then the
-connection is closed."""
+"""Bytes of a response body that are read (or `Call.keep`, if that is more); then the connection is
+closed."""
 
 MAX_HEADER_LINES: Final = 100
-"""Lines of all header sections of an answer, interim answers included."""
+"""Lines of all header sections of a response, those of interim responses included."""
 
 MAX_HEADER_BYTES: Final = 64 * 1024
 
 _LONG: Final = 4096
-"""From this size a body is let go of once it was sent, as thousands of handles rest in between."""
+"""A body of at least this size is released after the call, as thousands of handles may be idle."""
 
 _NOTHING: Final = Call("", ())
 
@@ -40,22 +40,22 @@ A call that ends by its timeout leaves such a connection open for the next call.
 """
 
 _EXPECT_FROM: Final = 1024 * 1024
-"""From this size of a body libcurl would ask first whether it may send it."""
+"""From this body size on, libcurl would send `Expect: 100-continue` and wait."""
 
 Done = Callable[[Reply], object]
 
 _REFUSE: Final = 0
-"""Fewer bytes than were handed over: libcurl ends the transfer and closes the connection."""
+"""A count of accepted bytes that is too low: libcurl ends the transfer and the connection."""
 
 
 class Transfer:
-    """A libcurl handle, what it sends at present, and what has come back so far.
+    """A libcurl handle, the call that it sends, and the part of the response received so far.
 
-    `denial` is asked about the address of every socket, `on_fresh` is told its number. What
-    the engine keeps for a call under way: `pin` is the address tried, `pins` are those left to try,
-    `may_go_on` says whether the next of them still may be, `started` is on the loop's clock, `dns`
-    and `before` are the seconds from there to the end of the name lookup, and to the start of this
-    transfer; `fresh` says whether it opens a connection of its own.
+    `denial` is called with the address of every new socket, `on_fresh` with its number. The engine
+    keeps here of the call in flight: `pin`, the address in use; `pins`, the addresses not tried
+    yet; `may_go_on`, whether the next one may be tried; `started`, on the loop's clock; `dns` and
+    `before`, the seconds from `started` to the end of the name lookup and to the start of this
+    transfer; `fresh`, whether this transfer must open a new connection.
     """
 
     __slots__ = (
@@ -124,20 +124,20 @@ class Transfer:
         self._set_up(ca_file)
 
     def load(self, pin: Pin, *, within: float, connect_within: float) -> None:
-        """Make ready to send `call` to the address of `pin` within so many seconds.
+        """Prepare the handle to send `call` to the address of `pin`; the limits are in seconds.
 
-        Sets only what differs from the call before. Raises pycurl.error where libcurl cannot
-        take the URL or a header.
+        Sets only the options that differ from the previous call. Raises pycurl.error if libcurl
+        rejects the URL or a header.
         """
         curl = self.curl
         url, headers, body, _, method, own, self._keep, is_grpc = self.call
         if url != self._url:
             curl.setopt(pycurl.URL, url)
-            # libcurl rewrites escapes such as %2f in a path; the receiver gets them as booked.
+            # libcurl would rewrite escapes such as %2f in the path; they are sent as booked.
             curl.setopt(pycurl.REQUEST_TARGET, split(url).path)
             self._url = url
         if method != self._method:
-            # What is set up is a POST; another method takes its name alone.
+            # The handle is set up for POST; only the name of the method changes.
             curl.setopt(pycurl.CUSTOMREQUEST, method)
             self._method = method
         if pin.connect_to is not self._connect_to:
@@ -152,12 +152,12 @@ class Transfer:
         if connect_within != self._connect_within:
             curl.setopt(pycurl.CONNECTTIMEOUT_MS, ceil(connect_within * 1000))
             self._connect_within = connect_within
-        # In one piece, which libcurl passes on as it is: it copies and looks at each line it gets.
+        # In one piece, which libcurl sends unchanged: it copies and inspects each line of a list.
         head = ("\r\n".join(headers), *own) if headers else own
         curl.setopt(pycurl.HTTPHEADER, head if len(body) < _EXPECT_FROM else (*head, "Expect:"))
         nobody = not body and method == "HEAD"
         if nobody is not self._nobody:
-            # Of a HEAD no content is waited for, whatever length the answer tells.
+            # After a HEAD no content is awaited, whatever Content-Length the response has.
             curl.setopt(pycurl.NOBODY, int(nobody))
             self._nobody = nobody
         if nobody:
@@ -165,7 +165,7 @@ class Transfer:
         elif not body and method in BODILESS:
             curl.setopt(pycurl.HTTPGET, 1)
         else:
-            # This makes it a POST again, too. The bytes are referred to, not copied.
+            # This also restores POST after a GET. The bytes are referenced, not copied.
             curl.setopt(pycurl.POSTFIELDS, body)
         self.lines: list[bytes] = []
         self.body = bytearray()
@@ -175,13 +175,13 @@ class Transfer:
         self._header_bytes = self._body_bytes = 0
 
     def unload(self) -> None:
-        """Forget what was sent; it must not be part of a multi handle any more."""
+        """Release the call; the handle must have been removed from the multi handle."""
         if len(self.call.body) >= _LONG:
             self.curl.setopt(pycurl.POSTFIELDS, b"")
         self.call = _NOTHING
 
     def close(self) -> None:
-        """Free the handle; it must not be part of a multi handle any more."""
+        """Free the handle, which must have been removed from the multi handle."""
         self._close_opening()
         self.curl.close()
 
@@ -221,7 +221,7 @@ class Transfer:
         self._is_grpc, self._fresh = is_grpc, self.fresh
 
     def _on_open(self, _purpose: int, address: pycurl.CurlSockAddr) -> socket.SocketType | int:
-        """The last word on a connection: the judged address alone, and if it still passes."""
+        """Open the socket of a connection if its address is the checked one and still allowed."""
         self.opened = True
         self._close_opening()
         text = str(address.addr[0])
@@ -229,7 +229,7 @@ class Transfer:
             text = str(ip_address(text))
         self.denied = self._denial(text)
         if text != self.pin:
-            self.denied = f"{text} is not the address that was judged."
+            self.denied = f"{text} is not the address that was checked."
         if self.denied is not None:
             return pycurl.SOCKET_BAD
         try:
@@ -268,7 +268,7 @@ class Transfer:
 
     @property
     def body_bytes(self) -> int:
-        """How many bytes of the answer's body have come, also of what is not kept."""
+        """How many bytes of the response body have been received, including those not kept."""
         return self._body_bytes
 
     def _close_opening(self) -> None:

@@ -12,7 +12,7 @@ from app.delivery.engine import Engine
 from app.delivery.guard import Guard
 from app.delivery.loop import Loop
 from app.delivery.request import Call
-from app.delivery.resolver import Answer, Found
+from app.delivery.resolver import OnResolved, Resolution
 from app.domain.run import Reply
 from app.domain.target import Address, Network
 from tests.receiver import PATIENCE
@@ -25,23 +25,23 @@ class Names:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, Resolution] = {}
         self.asked: list[str] = []
         self.closed = False
 
     def tell(self, host: str, *addresses: str, lifetime: float = 60.0) -> None:
         """Answer with these addresses from now on."""
-        self.answers[host] = Answer(addresses=addresses, lifetime=lifetime)
+        self.answers[host] = Resolution(addresses=addresses, lifetime=lifetime)
 
     def fail(self, host: str, words: str) -> None:
         """Answer that there is none."""
-        self.answers[host] = Answer(addresses=(), lifetime=60.0, error=words)
+        self.answers[host] = Resolution(addresses=(), lifetime=60.0, error=words)
 
-    def resolve(self, host: str, found: Found) -> None:
+    def resolve(self, host: str, on_resolved: OnResolved) -> None:
         """As `Lookup.resolve`."""
         self.asked.append(host)
         if host in self.answers:
-            self._loop.call_soon(found, self.answers[host])
+            self._loop.call_soon(on_resolved, self.answers[host])
 
     def close(self) -> None:
         """As `Lookup.close`."""

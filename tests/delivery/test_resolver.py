@@ -11,7 +11,7 @@ from app.delivery.engine import Engine
 from app.delivery.guard import Guard
 from app.delivery.loop import Loop
 from app.delivery.request import Call
-from app.delivery.resolver import Answer, Resolver
+from app.delivery.resolver import Resolution, Resolver
 from app.domain.run import Reply
 from tests.delivery.nameserver import NameServer
 from tests.delivery.outbound import LOOPBACK
@@ -64,8 +64,8 @@ def test_a_name_that_gets_an_address_is_resolved_though_no_lifetime_was_told(
     run(loop, lambda: ask(loop, resolver, "empty.example").addresses == ("192.0.2.9",))
 
 
-def ask(loop: Loop, resolver: Resolver, host: str) -> Answer:
-    answers: list[Answer] = []
+def ask(loop: Loop, resolver: Resolver, host: str) -> Resolution:
+    answers: list[Resolution] = []
     resolver.resolve(host, answers.append)
     assert answers == []
     run(loop, lambda: bool(answers))
@@ -111,7 +111,7 @@ def test_a_silent_server_ends_by_our_patience_and_holds_up_nobody(
     loop: Loop, resolver: Resolver
 ) -> None:
     began = time.monotonic()
-    silent: list[Answer] = []
+    silent: list[Resolution] = []
     resolver.resolve("silent.example", silent.append)
     for _ in range(5):
         assert ask(loop, resolver, "four.example").addresses == ("192.0.2.4",)
@@ -141,7 +141,7 @@ def test_after_failures_the_name_servers_are_read_again_but_not_each_time(
 
 
 def test_close_ends_lookups_without_a_word(loop: Loop, resolver: Resolver) -> None:
-    answers: list[Answer] = []
+    answers: list[Resolution] = []
     resolver.resolve("silent.example", answers.append)
     loop.step(0.05)
     resolver.close()
