@@ -27,6 +27,14 @@ RECOVERY_S = 90.0
 REST_S = 60.0
 """Seconds after which all that was booked is to be called and settled."""
 
+SHOWN = 3
+"""Runs that a violation shows."""
+
+_UNDER_WAY = """
+SELECT to_jsonb(i) || jsonb_build_object('now', clock_timestamp()) FROM inflight i
+WHERE job_id = ANY (%s::uuid[]) ORDER BY id LIMIT %s
+"""
+
 _DONE = """
 SELECT job_id, count(*) FILTER (WHERE state = 'succeeded'), count(*) FROM run
 WHERE job_id = ANY (%s) GROUP BY job_id
@@ -136,6 +144,8 @@ def _found_in_database(
             time.sleep(0.2)
         if left:
             yield Violation("unsettled", last, f"{left} jobs are still booked or under way")
+            for row in connection.execute(_UNDER_WAY, (list(jobs), SHOWN)):
+                yield Violation("unsettled", last, f"under way: {row[0]}")
         rows = connection.execute(_DONE, (list(jobs),)).fetchall()
         done = {f"{job}": (succeeded, all_of_them) for job, succeeded, all_of_them in rows}
         for job, each in jobs.items():
