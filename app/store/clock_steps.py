@@ -54,7 +54,11 @@ _NOTES: Final = tuple(
         ("kept_answer", "kept_at"),
     )
 )
-_UNDER_WAY: Final = ("set_back_leases", "set_back_retries", "set_back_starts", "set_back_parked")
+_OUTCOMES: Final = ("set_back_retries", "set_back_checks")
+_UNDER_WAY: Final = (
+    *("set_back_leases", "set_back_retries", "set_back_starts", "set_back_parked"),
+    "set_back_checks",
+)
 
 # One page of all jobs, with the trigger of each job whose next firing is in the future. A firing of
 # the schedule that is in the future but was already made counts as past.
@@ -118,12 +122,13 @@ def bring_back(
 def bring_back_outcomes(
     connection: psycopg.Connection, *, failed: Callable[[psycopg.Error], None]
 ) -> int:
-    """Correct the retries after attempts that began in the future; return the number of runs.
+    """Correct retries after attempts of the future, and check times; return the number of runs.
 
     Unlike `bring_back`, it may be repeated. Raises psycopg.Error if the database is away.
     """
     params = {"ahead": LOOK_AHEAD}
-    return _in_pages(connection, params, failed, SQL["set_back_retries"], first=UUID(int=0))
+    repair = partial(_in_pages, connection, params, failed)
+    return sum(repair(SQL[each], first=UUID(int=0)) for each in _OUTCOMES)
 
 
 def _in_pages(

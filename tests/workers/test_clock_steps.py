@@ -17,6 +17,7 @@ from app.domain.dapr.schedule import DaprSchedule
 from app.domain.trigger import to_document
 from app.store import clock_steps
 from app.store.clock_steps import bring_back, rearm_ahead
+from app.store.inflight import cancel_all
 from app.store.parking import park
 from app.store.settling import settle
 from app.store.takes import take
@@ -234,6 +235,38 @@ def test_what_a_call_under_way_comes_to_after_the_clock_was_set_back_is_brought_
     scene.repairs.run_once()
 
     assert one(connection, waits) < 6
+
+
+@pytest.mark.parametrize("kind", ["retried", "cancelled", "completed"])
+def test_a_run_whose_check_time_alone_is_ahead_is_checked_soon(scene: Scene, kind: str) -> None:
+    connection = scene.connection
+    book(connection, scene.account, due_in=-1)
+    (run,) = claim_and_take(connection)
+    begun = one(connection, "SELECT now()")
+    scene.set(HOUR)
+    failed = came(run, None, 500)
+    assert failed.attempt is not None
+    if kind == "completed":
+        connection.execute("UPDATE inflight SET completion = 'succeeded'")
+    settle(
+        connection,
+        [
+            failed._replace(
+                retry_at=begun + timedelta(seconds=60),
+                attempt=failed.attempt._replace(started_at=begun),
+            )
+        ],
+    )
+    if kind == "cancelled":
+        cancel_all(connection, run.job_id, "it was deleted")
+    scene.set(0.0)
+    checked_in = "SELECT date_part('epoch', look_at - clock_timestamp()) FROM inflight"
+    assert one(connection, checked_in) > HOUR - 10
+
+    assert brought_back(connection) == 1
+
+    assert one(connection, checked_in) < (61 if kind == "retried" else 1)
+    assert brought_back(connection) == 0
 
 
 def ask_for_some(scene: Scene, number: int) -> list[UUID]:

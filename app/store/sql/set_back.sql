@@ -1,5 +1,5 @@
 -- name: set_back_leases
--- After the clock was set back, no lease is longer than LEASE. Like the next three, a statement for a
+-- After the clock was set back, no lease is longer than LEASE. Like the next four, a statement for a
 -- page of `limit` runs, by their ids; it returns the ids that it changed, and rows that are locked
 -- are left as they are.
 UPDATE inflight
@@ -86,6 +86,24 @@ WHERE id = ANY (ARRAY(
   SELECT id FROM inflight
   WHERE destination IS NOT NULL AND state IN ('waiting', 'claimed') AND look_at < 'infinity'
     AND send_at > clock_timestamp() AND id > %(after)s
+  ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+RETURNING i.id;
+
+-- name: set_back_checks
+-- A run that waits is checked at its time, or when that was written; one that was cancelled, or whose
+-- receiver has completed it, when that was written. So the check time alone is ahead where an
+-- attempt that had begun before the step was settled after it, or a run was cancelled then.
+UPDATE inflight i
+SET look_at = CASE WHEN i.state = 'waiting' AND i.cancelled_at IS NULL
+                   THEN greatest(clock_timestamp(), i.send_at - %(ahead)s::interval)
+                   ELSE clock_timestamp() END
+WHERE id = ANY (ARRAY(
+  SELECT id FROM inflight
+  WHERE state IN ('waiting', 'running') AND look_at < 'infinity'
+    AND look_at > interval '1 s' + CASE
+      WHEN cancelled_at IS NOT NULL THEN clock_timestamp()
+      ELSE greatest(clock_timestamp(), send_at, complete_by) END
+    AND id > %(after)s
   ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 RETURNING i.id;
 
