@@ -178,7 +178,7 @@ class UnsupportedFormat(Refused):
 
 
 class UnsupportedEncoding(UnsupportedFormat):
-    """The body is compressed, or has another encoding named in Content-Encoding."""
+    """The body is compressed, according to its Content-Encoding or its Transfer-Encoding."""
 
     code = "unsupported-encoding"
 

@@ -95,6 +95,13 @@ def media_type() -> tuple[str, str | None]:
 
 def _check_encoding() -> None:
     """Refuse a compressed body, because its compressed bytes would become the payload."""
+    coding = request.headers.get("Transfer-Encoding", "")
+    if any(each.strip(" \t").lower() not in {"", "chunked"} for each in coding.split(",")):
+        raise UnsupportedEncoding(
+            f"The Transfer-Encoding {quoted(coding)} is not supported.",
+            member="Transfer-Encoding",
+            remedy="Send the body with Content-Length, or with the Transfer-Encoding `chunked`.",
+        )
     field = request.headers.get("Content-Encoding", "")
     if any(each.strip(" \t").lower() not in {"", "identity"} for each in field.split(",")):
         raise UnsupportedEncoding(

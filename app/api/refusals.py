@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_letters, digits
 from typing import Any, Final
 
 from flask import Flask, Response, request
@@ -10,11 +11,14 @@ from app.api import auth, senders
 from app.api.context import current_context
 from app.api.fair_gate import GateRefused
 from app.domain.limits import CONCURRENT_REQUESTS
-from app.errors import RateLimited
+from app.errors import InvalidMember, RateLimited
 from app.service.limits import limits_of
 
 _REFUSAL: Final = "wakecall.refusal"
 _JUDGE: Final = "wakecall.judge"
+_HOST: Final = frozenset(f"{ascii_letters}{digits}-._~%!$&'()*+;=[]:")
+"""Of names, addresses and ports (RFC 3986, 3.2.2), without the comma that joins several."""
+
 _MIB: Final = 1024 * 1024
 
 
@@ -56,7 +60,23 @@ def unread(held: int) -> RateLimited:
     )
 
 
+def _check_host(environ: dict[str, Any]) -> None:
+    """Refuse a request without exactly one valid Host (RFC 9112, 3.2); HTTP/1.0 needs none."""
+    # The server gives an empty one where there is none.
+    host: str = environ.get("HTTP_HOST", "")
+    if not host and environ["SERVER_PROTOCOL"] != "HTTP/1.1":
+        return
+    if not host or not _HOST.issuperset(host):
+        raise InvalidMember(
+            "Host",
+            "Host is missing, was sent more than once, or is not the name or address of a host.",
+            remedy="Send one Host, with the host and, if it is not the default, the port of the "
+            "URL.",
+        )
+
+
 def _before_routes() -> Response | None:
+    _check_host(request.environ)
     refusal: RateLimited | None = request.environ.get(_REFUSAL)
     if refusal is not None:
         raise refusal

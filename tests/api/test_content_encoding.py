@@ -83,3 +83,24 @@ def test_dapr_tells_it_in_its_own_form(app: Flask, client: FlaskClient) -> None:
     status, code, message = told(sent(client, f"{JOBS}/x", "gzip"))
     assert (status, code) == (415, "ERR_UNSUPPORTED_ENCODING")
     assert 'The Content-Encoding "gzip" is not supported.' in message
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "chunked, gzip", "identity", "x"])
+@pytest.mark.parametrize("accepted", ["application/json", "application/xml", "text/plain"])
+def test_a_body_that_is_compressed_for_its_transfer_is_refused_in_the_client_s_format(
+    client: FlaskClient, coding: str, accepted: str
+) -> None:
+    headers = {
+        "Content-Type": "application/json",
+        "Transfer-Encoding": coding,
+        "Accept": accepted,
+    }
+
+    answer = client.post("/1/jobs", data=b"x", headers=headers)
+
+    assert answer.status_code == 415
+    assert answer.headers["Content-Type"].partition(";")[0] in {
+        *("application/problem+json", "application/problem+xml", "text/plain"),
+    }
+    assert "Transfer-Encoding" in answer.text
+    assert ids(client) == []

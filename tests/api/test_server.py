@@ -56,7 +56,12 @@ def alive(web: Web) -> bool:
         (b"get /healthz HTTP/1.1\r\nHost: x\r\n\r\n", {200, 405}),
         (b"GET /healthz HTTP/1.1\r\n\r\n", {200, 400}),
         (b"GET http://elsewhere/healthz HTTP/1.1\r\nHost: x\r\n\r\n", {200}),
-        (b"GET /1/jobs HTTP/1.1\r\nHost: a b\r\n\r\n", {400, 401}),
+        (b"GET /1/jobs HTTP/1.1\r\nHost: a b\r\n\r\n", {400}),
+        (b"GET /1/jobs HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", {400}),
+        (b"GET /1/jobs HTTP/1.1\r\n\r\n", {400}),
+        (b"GET /1/jobs HTTP/1.1\r\nHost:\r\n\r\n", {400}),
+        (b"GET /1/jobs HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n", {401}),
+        (b"GET /1/jobs HTTP/1.0\r\n\r\n", {401}),
         (b"GET /1/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: \xe9\xff\r\n\r\n", {401}),
     ],
 )
