@@ -30,8 +30,11 @@ from tests.api.dapr.rpc.conftest import serving
 
 DUE = "2100-01-01T00:00:00Z"
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-SETTINGS, PING, GOAWAY = 4, 6, 7
-ACK = 1
+DATA, HEADERS, SETTINGS, PING, GOAWAY = 0, 1, 4, 6, 7
+ACK = END_STREAM = 1
+END_HEADERS = 4
+NO_WINDOW = struct.pack(">HI", 4, 0)
+"""SETTINGS_INITIAL_WINDOW_SIZE: nothing of an answer may be sent."""
 
 
 @pytest.mark.parametrize(
@@ -140,8 +143,9 @@ def test_little_that_becomes_much_is_refused(address: str, key: str) -> None:
 # Pings.
 
 
-def frame(kind: int, payload: bytes = b"") -> bytes:
-    return len(payload).to_bytes(3, "big") + bytes([kind, 0]) + bytes(4) + payload
+def frame(kind: int, payload: bytes = b"", *, flags: int = 0, stream: int = 0) -> bytes:
+    head = len(payload).to_bytes(3, "big") + bytes([kind, flags])
+    return head + stream.to_bytes(4, "big") + payload
 
 
 def frames(link: socket.socket) -> Iterator[tuple[int, int, bytes]]:
@@ -152,11 +156,25 @@ def frames(link: socket.socket) -> Iterator[tuple[int, int, bytes]]:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[socket.socket]:
+def connected(address: str, settings: bytes = b"") -> Iterator[socket.socket]:
     host, _, port = address.partition(":")
     with socket.create_connection((host, int(port)), timeout=30) as link:
-        link.sendall(PREFACE + frame(SETTINGS))
+        link.sendall(PREFACE + frame(SETTINGS, settings))
         yield link
+
+
+def rpc(stream: int, name: str, key: str, message: bytes) -> bytes:
+    """The frames of an RPC; its fields are literals that are not indexed (RFC 7541, 6.2.2)."""
+    pseudo = {":method": "POST", ":scheme": "http", ":path": f"/{SERVICE}/{name}"}
+    others = {"content-type": "application/grpc", "te": "trailers", "dapr-api-token": key}
+    fields = {**pseudo, ":authority": "x", **others}
+    block = b"".join(
+        b"\0" + b"".join(bytes([len(each)]) + each.encode() for each in field)
+        for field in fields.items()
+    )
+    body = struct.pack(">BI", 0, len(message)) + message
+    headers = frame(HEADERS, block, flags=END_HEADERS, stream=stream)
+    return headers + frame(DATA, body, flags=END_STREAM, stream=stream)
 
 
 def test_a_client_may_ping_every_8_seconds_without_an_rpc(address: str) -> None:
@@ -272,3 +290,34 @@ def test_a_client_that_is_gone_costs_nothing_further(
 
     assert client.list() == []
     assert "failed" not in capsys.readouterr().out
+
+
+def test_an_account_that_does_not_read_its_answers_gets_no_more_of_them(
+    client: Client, address: str, key: str
+) -> None:
+    client.schedule(Job(name="a", due_time=DUE, data=AnyMessage(value=b"x" * 3_000_000)))
+    asked = runtime.GetJobRequest(name="a").SerializeToString()
+    with connected(address, NO_WINDOW) as link:
+        for number in range(16):
+            link.sendall(rpc(2 * number + 1, "GetJob", key, asked))
+        failed: Any = None
+        deadline = time.monotonic() + 30
+        while failed is None:
+            assert time.monotonic() < deadline, "nothing is counted as unread"
+            try:
+                client.get("a")
+            except grpc.RpcError as error:
+                failed = error
+        assert failed.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "has not yet read" in failed.details()
+    # Once the client is gone, its answers count no more.
+    while client_is_refused(client):
+        assert time.monotonic() < deadline
+
+
+def client_is_refused(client: Client) -> bool:
+    try:
+        client.get("a")
+    except grpc.RpcError:
+        return True
+    return False
