@@ -10,6 +10,7 @@ from flask import Flask, Response, g
 
 from app import account_commands, commands, secret_commands
 from app.api import (
+    acting,
     bodies,
     browsers,
     caching,
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.install(app)
     rate.install(app, settings)
     refused_keys.install(app, settings)
+    acting.install(app)
     app.before_request(_name)
     app.before_request(bodies.check_target)
     app.before_request(browsers.refuse_other_sites)

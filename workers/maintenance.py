@@ -16,6 +16,7 @@ from app.domain import counters
 from app.log import in_words, logger
 from app.store import (
     accuracy,
+    audit,
     heartbeats,
     history_usage,
     idempotency,
@@ -92,6 +93,7 @@ class Maintenance(LoopThread):
             _Step("retention", self._drop_partitions, _HOUR_S),
             _Step("leftovers", self._drop_left, _HOUR_S),
             _Step("superseded", self._drop_superseded, _HOUR_S),
+            _Step("audit", self._drop_audit, _HOUR_S),
             _Step("secrets", _drop_secrets, _HOUR_S),
             _Step("heartbeats", heartbeats.forget_stale, _HOUR_S),
             *([_Step("resealing", reseal)] if reseal else ()),
@@ -148,6 +150,10 @@ class Maintenance(LoopThread):
     def _drop_superseded(self, connection: psycopg.Connection) -> None:
         first_kept = datetime.combine(self._first_kept(connection), time_of_day.min, UTC)
         self._purge(partial(retention.drop_superseded, connection, first_kept))
+
+    def _drop_audit(self, connection: psycopg.Connection) -> None:
+        first_kept = datetime.combine(self._first_kept(connection), time_of_day.min, UTC)
+        self._purge(partial(audit.purge, connection, first_kept))
 
     def _first_kept(self, connection: psycopg.Connection) -> date:
         return trusted_clock.today(connection) - self._retention

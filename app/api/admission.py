@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import request
 
-from app.api import auth, parameters, rate, scopes, senders
+from app.api import acting, auth, parameters, rate, scopes, senders
 from app.api.context import current_context
 from app.domain.account import Account, CachedCaller, Caller
 from app.service.limits import limits_of
@@ -22,6 +22,7 @@ def admit() -> Caller:
     known: Caller | None = request.environ.get(_CALLER)
     if known is None:
         known = auth.caller()
+        acting.name(known.key_id)
         _count(known.account)
         scopes.check(known)
         parameters.check()

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Final
 
 from app.domain.account import Account
+from app.domain.audit import Action
 from app.domain.timings.leases import LEASE
 from app.errors import Conflict, Unavailable
-from app.service import accounts
+from app.service import accounts, audit
 from app.service.context import Context
 from app.store import erasure, suspension
 
@@ -24,8 +25,9 @@ def suspend(context: Context, name: str) -> None:
     A call that is under way continues. Raises NotFound.
     """
     owner = accounts.get_account(context, name)
-    with context.database.session() as connection:
+    with context.database.session() as connection, connection.transaction():
         suspension.suspend(connection, owner.id)
+        audit.record(connection, owner.id, Action.SUSPEND_ACCOUNT, name)
 
 
 def resume(context: Context, name: str, tell: _Tell) -> None:
@@ -37,12 +39,14 @@ def resume(context: Context, name: str, tell: _Tell) -> None:
     owner = accounts.get_account(context, name)
     freed: Counter[str] = Counter()
     with context.database.session() as connection:
-        if not suspension.resume(connection, owner.id):
-            raise Conflict(
-                f"The account {name!r} is being deleted.",
-                member="account",
-                remedy=f"Finish the deletion: flask --app wsgi account delete {name}",
-            )
+        with connection.transaction():
+            if not suspension.resume(connection, owner.id):
+                raise Conflict(
+                    f"The account {name!r} is being deleted.",
+                    member="account",
+                    remedy=f"Finish the deletion: flask --app wsgi account delete {name}",
+                )
+            audit.record(connection, owner.id, Action.RESUME_ACCOUNT, name)
         for number in suspension.release(connection, owner.id):
             freed["waiting jobs and runs"] += number
             tell(freed)
@@ -58,8 +62,10 @@ def delete(
     """
     owner = accounts.get_account(context, name)
     gone: Counter[str] = Counter()
-    with context.database.session() as connection:
+    with context.database.session() as connection, connection.transaction():
         erasure.begin(connection, owner.id)
+        # Recorded without the account, whose own records are deleted with it.
+        audit.record(connection, None, Action.DELETE_ACCOUNT, name)
     for _ in range(_MAX_ROUNDS):
         if _erase(context, owner, gone, tell):
             # A worker that has already taken one of these runs may call it until its lease ends,

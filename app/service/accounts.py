@@ -11,12 +11,13 @@ from typing import Final
 from app.domain import instants
 from app.domain import key as keys_domain
 from app.domain.account import Account, AccountDates, CachedCaller, Caller
+from app.domain.audit import Action
 from app.domain.limits import BY_NAME
 from app.domain.scope import Scope
 from app.domain.secret import MAX_SECRETS, SigningSecret, new_secret
 from app.errors import Conflict, InvalidMember, Misconfigured, NotFound, Unauthenticated
 from app.log import logger
-from app.service import limits
+from app.service import audit, limits
 from app.service.context import Context
 from app.store import accounts as store
 from app.store import keys as key_store
@@ -136,6 +137,7 @@ def create(context: Context, name: str) -> str:
         key_store.insert_key(
             connection, key_id=key.id, account_id=made.id, digest=key.digest, label="first"
         )
+        audit.record(connection, made.id, Action.CREATE_ACCOUNT, name)
     return text
 
 
@@ -171,6 +173,8 @@ def set_limits(context: Context, name: str, amounts: Mapping[str, int | str]) ->
         if not limit_store.change(connection, name, given=own, dropped=dropped):
             raise unknown_account(name)
         account = _account(store.find_account(connection, name), name)
+        changes = ", ".join(f"{each}={given}" for each, given in amounts.items())
+        audit.record(connection, account.id, Action.LIMIT_ACCOUNT, name, changes)
     # The web process that next serves the account copies its limits to the database. The web
     # process knows the settings, which are the defaults of all other limits.
     context.limit_cache.forget(account.id)
@@ -218,6 +222,13 @@ def rotate_secret(
                 "an overlap of 0 ends the old secrets at once.",
             )
         store.insert_secret(connection, owner.id, sealed)
+        audit.record(
+            connection,
+            owner.id,
+            Action.ROTATE_SECRET,
+            owner.name,
+            f"overlap {overlap.total_seconds():g} s",
+        )
         return _opened(context, owner, store.valid_secrets(connection, owner.id), unopened)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection
 
 from app.domain.account import Account
+from app.domain.audit import Action
 from app.domain.call_options import check_value
 from app.domain.checks import quoted
 from app.domain.endpoint import MAX_NAME, MAX_TOKEN, AppProtocol, Endpoint
@@ -17,7 +18,7 @@ from app.domain.job import Dialect
 from app.domain.limits import Limit
 from app.domain.target import judge_url
 from app.errors import Conflict, InvalidMember, NotFound
-from app.service import limits
+from app.service import audit, limits
 from app.service.context import Context
 from app.store import accounts as account_store
 from app.store import endpoints as store
@@ -96,6 +97,7 @@ def put(
         limit = _KINDS[dialect].limit
         if created and limit is not None:
             limits.refuse_more(context, account, limit, used)
+        audit.record(connection, account.id, Action.PUT_ENDPOINT, name, _KINDS[dialect].noun)
     endpoint = Endpoint(name=name, url=url, has_token=sealed is not None, protocol=protocol)
     return endpoint, created
 
@@ -148,6 +150,7 @@ def delete(
             _check_unused(connection, account, dialect, name)
         if not store.remove(connection, account.id, dialect, name):
             raise _unknown(dialect, name)
+        audit.record(connection, account.id, Action.DELETE_ENDPOINT, name, _KINDS[dialect].noun)
 
 
 def _kept_token(stored: store.Stored | None, url: str) -> bytes:

@@ -11,12 +11,13 @@ from sqlalchemy import Connection
 from app.domain import instants
 from app.domain import key as domain
 from app.domain.account import Account, ApiKey, Caller
+from app.domain.audit import Action
 from app.domain.checks import quoted
 from app.domain.job import Dialect
 from app.domain.limits import KEYS
 from app.domain.scope import Scope
 from app.errors import Conflict, InsufficientScope, InvalidMember, NotFound
-from app.service import accounts, limits
+from app.service import accounts, audit, limits
 from app.service.context import Context
 from app.service.permissions import require_scope
 from app.store import accounts as account_store
@@ -123,12 +124,14 @@ def get(context: Context, account: Account, key_id: str) -> ApiKey:
 def revoke(context: Context, key_id: str) -> None:
     """Revoke a key, with immediate effect. Raises NotFound."""
     with context.database.transaction() as connection:
-        if not store.revoke(connection, key_id):
+        account_id = store.revoke(connection, key_id)
+        if account_id is None:
             raise NotFound(
                 f"There is no key {key_id!r}.",
                 member="key",
                 remedy="List the ids of keys: flask --app wsgi key list ACCOUNT",
             )
+        audit.record(connection, account_id, Action.REVOKE_KEY, key_id)
 
 
 def revoke_with_key(context: Context, account: Account, key_id: str) -> None:
@@ -143,6 +146,9 @@ def revoke_with_key(context: Context, account: Account, key_id: str) -> None:
         if found.is_valid and found.scope is Scope.ADMIN:
             _check_last(connection, account, found)
         store.revoke(connection, key_id)
+        if found.revoked_at is not None:
+            return
+        audit.record(connection, account.id, Action.REVOKE_KEY, key_id)
 
 
 def _create(context: Context, connection: Connection, owner: Account, wanted: Wanted) -> NewKey:
@@ -161,7 +167,17 @@ def _create(context: Context, connection: Connection, owner: Account, wanted: Wa
         scope=wanted.scope,
         expires_at=wanted.expires_at,
     )
+    audit.record(connection, owner.id, Action.CREATE_KEY, key.id, _rights(wanted))
     return NewKey(stored, text)
+
+
+def _rights(wanted: Wanted) -> str:
+    rights = [f"scope {wanted.scope}"]
+    if wanted.app is not None:
+        rights.append(f"Dapr app {wanted.app}")
+    if wanted.expires_at is not None:
+        rights.append(f"expires {instants.format_utc(wanted.expires_at)}")
+    return ", ".join(rights)
 
 
 def _check(connection: Connection, owner: Account, wanted: Wanted) -> None:

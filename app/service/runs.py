@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.domain.account import Caller
+from app.domain.audit import Action
 from app.domain.run import LIVE, SETTLED, Attempt, Position, Redelivered, Run, RunFilter
 from app.errors import Conflict, NotFound
-from app.service import jobs, limits
+from app.service import audit, jobs, limits
 from app.service.context import Context
 from app.store import history, redelivery, run_list
 from app.store import jobs as job_store
@@ -171,6 +172,8 @@ def _send_again(
         states=wanted.states,
         behind=behind,
     )
+    if taken:
+        audit.record(connection, caller.account.id, Action.REDELIVER_RUNS, f"{taken} runs")
     return met, taken, cut
 
 

@@ -67,6 +67,7 @@ _OWNED: Final = (
     "endpoint",
     "signing_secret",
     "api_key",
+    "audit",
     "superseded",
     "usage_release",
 )

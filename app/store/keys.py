@@ -120,14 +120,18 @@ def other_admin_keys(connection: Connection, account_id: int, key_id: str) -> tu
     return row.valid, row.lasting
 
 
-def revoke(connection: Connection, key_id: str) -> bool:
-    """Revoke a key from now on; return False if there is none. A second time changes nothing."""
-    changed = connection.execute(
+def revoke(connection: Connection, key_id: str) -> int | None:
+    """Revoke a key; return the id of its account, None if there is no such key.
+
+    A second time changes nothing.
+    """
+    account_id: int | None = connection.execute(
         update(api_key)
         .where(api_key.c.id == key_id)
         .values(revoked_at=func.coalesce(api_key.c.revoked_at, func.clock_timestamp()))
-    )
-    return changed.rowcount == 1
+        .returning(api_key.c.account_id)
+    ).scalar_one_or_none()
+    return account_id
 
 
 def drop_ended(connection: Connection, account_id: int, *, kept: int) -> None:

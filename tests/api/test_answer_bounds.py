@@ -61,6 +61,7 @@ BOUNDS: Final = {
     "POST /1/secrets/rotate": SMALL,
     "GET /1/keys": MAX_PAGE_BYTES,
     "GET /1/keys/<key_id>": SMALL,
+    "GET /1/audit": MAX_PAGE_BYTES,
     "POST /1/keys": SMALL,
     "GET /1/accuracy": SMALL,
     "GET /1/account": SMALL,

@@ -76,6 +76,7 @@ def test_a_get_that_needs_more_than_reading_is_one_of_secrets_or_keys(app: Flask
         }
     assert {path for path, scope in needs.items() if scope is not Scope.READ} == {
         "/1/secrets",
+        "/1/audit",
         "/1/keys",
         "/1/keys/0000000000",
     }

@@ -52,6 +52,21 @@ api_key = Table(
     Index("api_key_account", "account_id"),
 )
 
+audit = Table(
+    "audit",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("account_id", BigInteger),
+    Column("at", INSTANT, nullable=False, server_default=NOW),
+    Column("key_id", Text),
+    Column("address", Text),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("detail", Text),
+    Index("audit_account", "account_id", "id"),
+    Index("audit_at", "at"),
+)
+
 signing_secret = Table(
     "signing_secret",
     METADATA,

@@ -62,6 +62,7 @@ OFFERED = (
     (f"/1/runs/{ABSENT}/redeliver", "OPTIONS, POST"),
     ("/1/secrets", "GET, HEAD, OPTIONS"),
     ("/1/secrets/rotate", "OPTIONS, POST"),
+    ("/1/audit", "GET, HEAD, OPTIONS"),
     ("/1/keys", "GET, HEAD, OPTIONS, POST"),
     ("/1/keys/0000000000", "DELETE, GET, HEAD, OPTIONS"),
     ("/1/accuracy", "GET, HEAD, OPTIONS"),

@@ -31,6 +31,7 @@ _SINGULAR: Final = {
     "upcoming": "firing",
     "tags": "tag",
     "keys": "key",
+    "audit": "entry",
 }
 
 

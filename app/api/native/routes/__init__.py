@@ -10,6 +10,7 @@ from app.api import previews
 from app.api.native.documents import preview as preview_document
 from app.api.native.routes import (
     account,
+    audit,
     completion,
     dapr_apps,
     fusion_runners,
@@ -27,6 +28,7 @@ from app.api.native.routes.received_path import BookingPathConverter, JobNameCon
 
 ROUTES: Final = (
     account,
+    audit,
     completion,
     dapr_apps,
     fusion_runners,
