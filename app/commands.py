@@ -49,25 +49,37 @@ def report_errors(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except WakecallError as error:
-            remedy = error.remedy if isinstance(error, Refused) else _cause(error)
-            click.echo(f"{error.message} {remedy}".strip(), err=True)
+            click.echo(_message(error), err=True)
             raise SystemExit(1) from None
         except (SQLAlchemyError, psycopg.Error) as error:
-            click.echo(f"{_line(error)}. {remedy_of(error)}".strip(), err=True)
+            click.echo(_with_remedy(error), err=True)
             raise SystemExit(1) from None
 
     return run
 
 
+def _message(error: WakecallError) -> str:
+    """Return an error in one line, with the remedy, or else with its cause.
+
+    Operators may read the cause of Unavailable, which clients may not. If the operator can remove
+    it, the message for clients, which tells to try again, is left out.
+    """
+    cause = error.__cause__
+    if isinstance(error, Refused):
+        return f"{error.message} {error.remedy}".strip()
+    if cause is None:
+        return error.message
+    return _with_remedy(cause) if remedy_of(cause) else f"{error.message} ({_line(cause)})"
+
+
+def _with_remedy(error: BaseException) -> str:
+    """Return an error of the database in one line, with its remedy if there is one."""
+    return f"{_line(error)}. {remedy_of(error)}".strip()
+
+
 def _line(error: BaseException) -> str:
     """Return an error of the database, which may have several lines, as one line."""
     return " ".join(in_words(error).split()).rstrip(".")
-
-
-def _cause(error: WakecallError) -> str:
-    """Return why the database cannot be used, which operators may read and clients may not."""
-    cause = error.__cause__
-    return "" if cause is None else f"({_line(cause)})"
 
 
 @account.command("create")
