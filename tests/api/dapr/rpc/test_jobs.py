@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -175,3 +176,20 @@ def test_a_job_without_data_booked_over_http_has_none(client: Client, dapr: Flas
     schedule(dapr, "a", {"schedule": "@every 1h"})
 
     assert client.get("a") == Job(name="a", schedule="@every 1h", failure_policy=DEFAULT)
+
+
+@pytest.mark.parametrize("accepted", ["application/json", "application/xml"])
+def test_the_native_api_shows_a_job_with_any_bytes(
+    client: Client, app: Flask, key: str, accepted: str
+) -> None:
+    client.schedule(
+        Job(name=" sp ", due_time=DUE, data=AnyMessage(type_url="u", value=b"\xff\x00"))
+    )
+    native = app.test_client()
+    native.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
+    (found,) = native.get("/1/jobs", headers={"Accept": "application/json"}).get_json()
+
+    answer = native.get(f"/1/jobs/{found}", headers={"Accept": accepted})
+
+    assert answer.status_code == 200
+    assert accepted != "application/json" or answer.get_json()["data"] == "/wA="
