@@ -56,6 +56,7 @@ class Engine:
         self._armed: dict[int, int] = {}
         self._wanted: dict[int, int] = {}
         self._pumping = False
+        self._turn = 0
         self._expired = False
         self._expiry = inf
         self._alarm: Timer | None = None
@@ -272,7 +273,12 @@ class Engine:
             report(done, error)
 
     def _new_transfer(self) -> Transfer:
-        return Transfer(ca_file=self._ca_file, denial=self._guard.denial, on_fresh=self._on_fresh)
+        return Transfer(
+            ca_file=self._ca_file,
+            denial=self._guard.denial,
+            on_fresh=self._on_fresh,
+            turn=lambda: self._turn,
+        )
 
     # libcurl's callbacks: they must not call the multi handle, so they only store what to do.
 
@@ -320,6 +326,7 @@ class Engine:
             self._armed.pop(fd, None)
             self._loop.unwatch(fd)
             return
+        self._turn += 1
         self._multi.socket_action(fd, events)
         self._plan_pump()
 
@@ -351,6 +358,7 @@ class Engine:
         self._collect()
         if self._expired and not self._closed:
             self._expired = False
+            self._turn += 1
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
             self._collect()
 

@@ -138,6 +138,8 @@ def _describe(transfer: Transfer, number: int, text: str) -> tuple[str, str]:
     if transfer.too_many_headers or number == _TOO_LARGE:
         limit = f"{MAX_HEADER_LINES} lines or {MAX_HEADER_BYTES // 1024} KiB"
         return "too-many-headers", f"The answer's headers exceed {limit}."
+    if transfer.flooded:
+        return "bad-response", "The answer has too many frames that carry no data."
     if number == pycurl.E_OPERATION_TIMEDOUT:
         missing = "connection" if connecting(transfer) else "complete answer"
         return "timeout", f"No {missing} within the time allowed: {text}."

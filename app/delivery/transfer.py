@@ -29,6 +29,19 @@ MAX_HEADER_BYTES: Final = 64 * 1024
 _LONG: Final = 4096
 """A body of at least this size is released after the call, as thousands of handles may be idle."""
 
+MAX_STEPS: Final = 1000
+"""Steps in which libcurl works on one call of HTTP/2; its request may need more, see _STEP_BYTES.
+
+A call has about ten, and one more each second. Frames that carry no data, of which libcurl accepts
+any number, need steps without end.
+"""
+
+MAX_STEPS_AT_ONCE: Final = 50
+"""Steps between two returns of libcurl, which has not returned before while GOAWAY frames came."""
+
+_STEP_BYTES: Final = 1024
+"""Bytes of the request for which another step is allowed; 4 MiB take 130, more if sent slowly."""
+
 _NOTHING: Final = Call("", ())
 
 _HTTP_1: Final = pycurl.CURL_HTTP_VERSION_1_1
@@ -47,11 +60,15 @@ Done = Callable[[Reply], object]
 _REFUSE: Final = 0
 """A count of accepted bytes that is too low: libcurl ends the transfer and the connection."""
 
+_ABORT: Final = 1
+"""What a progress callback returns for libcurl to end the transfer."""
+
 
 class Transfer:
     """A libcurl handle, the call that it sends, and the part of the response received so far.
 
-    `denial` is called with the address of every new socket, `on_fresh` with its number. The engine
+    `denial` is called with the address of every new socket, `on_fresh` with its number, `turn`
+    tells how often libcurl has been called so far. The engine
     keeps here of the call in flight: `pin`, the address in use; `pins`, the addresses not tried
     yet; `may_go_on`, whether the next one may be tried; `started`, on the loop's clock; `dns` and
     `before`, the seconds from `started` to the end of the name lookup and to the start of this
@@ -71,6 +88,10 @@ class Transfer:
         "_nobody",
         "_on_fresh",
         "_opening",
+        "_steps",
+        "_steps_at_once",
+        "_turn",
+        "_turn_seen",
         "_url",
         "_within",
         "before",
@@ -81,6 +102,7 @@ class Transfer:
         "dns",
         "done",
         "excess",
+        "flooded",
         "fresh",
         "lines",
         "may_go_on",
@@ -107,9 +129,11 @@ class Transfer:
         ca_file: str,
         denial: Callable[[str], str | None],
         on_fresh: Callable[[int], object],
+        turn: Callable[[], int],
     ) -> None:
         self._denial = denial
         self._on_fresh = on_fresh
+        self._turn = turn
         self._opening: socket.SocketType | None = None
         self.pin = ""
         self._url = ""
@@ -173,6 +197,8 @@ class Transfer:
         self.unopened: str | None = None
         self.opened = self.excess = self.too_many_headers = False
         self._header_bytes = self._body_bytes = 0
+        self.flooded = False
+        self._steps = self._steps_at_once = self._turn_seen = 0
 
     def unload(self) -> None:
         """Release the call; the handle must have been removed from the multi handle."""
@@ -209,6 +235,7 @@ class Transfer:
             (pycurl.SOCKOPTFUNCTION, self._on_opened),
             (pycurl.HEADERFUNCTION, self._on_header),
             (pycurl.WRITEFUNCTION, self._on_body),
+            (pycurl.XFERINFOFUNCTION, self._on_step),
         ):
             self.curl.setopt(option, value)
         self.curl.unsetopt(pycurl.CAPATH)
@@ -218,6 +245,7 @@ class Transfer:
         version = pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE if is_grpc else _HTTP_1
         self.curl.setopt(pycurl.HTTP_VERSION, version)
         self.curl.setopt(pycurl.FRESH_CONNECT, int(self.fresh))
+        self.curl.setopt(pycurl.NOPROGRESS, int(not is_grpc))
         self._is_grpc, self._fresh = is_grpc, self.fresh
 
     def _on_open(self, _purpose: int, address: pycurl.CurlSockAddr) -> socket.SocketType | int:
@@ -264,6 +292,18 @@ class Transfer:
         if self._body_bytes > max(MAX_BODY, self._keep):
             self.excess = True
             return _REFUSE
+        return None
+
+    def _on_step(self, *_progress: int) -> int | None:
+        """Count a step of a call of HTTP/2; end the call where frames come that end nothing."""
+        turn = self._turn()
+        self._steps_at_once = self._steps_at_once + 1 if turn == self._turn_seen else 1
+        self._turn_seen = turn
+        self._steps += 1
+        most = MAX_STEPS + len(self.call.body) // _STEP_BYTES
+        if self._steps > most or self._steps_at_once > MAX_STEPS_AT_ONCE:
+            self.flooded = True
+            return _ABORT
         return None
 
     @property

@@ -367,6 +367,28 @@ def test_an_endless_answer_ends(outbound: Outbound, flood: bytes, errors: set[st
         assert call(outbound, server.url, timeout=3.0).error in errors
 
 
+@pytest.mark.parametrize(
+    "flood",
+    [
+        h2_frame(7, 0, 0, b"\x7f\xff\xff\xff\0\0\0\0"),
+        h2_frame(6, 1, 0, b"12345678"),
+        h2_frame(8, 0, 1, b"\0\0\0\1"),
+        h2_frame(0, 8, 1, b"\3\0\0\0"),
+    ],
+    ids=["goaway", "acknowledged pings", "window updates", "padding"],
+)
+def test_frames_without_end_keep_no_other_call_from_its_turn(
+    outbound: Outbound, app: GrpcApp, flood: bytes
+) -> None:
+    with Scripted(OK_HEADERS, flood=flood * (4_000_000 // len(flood))) as server:
+        # The engine would answer the second once the first has timed out.
+        bad, good = outbound.send_all([rpc(server.url, timeout=25.0), rpc(app.url)])
+
+    assert (bad.error, bad.status) == ("bad-response", None)
+    assert bad.error_detail == "The answer has too many frames that carry no data."
+    assert good.status == 200
+
+
 def test_a_stream_that_is_reset_is_no_answer(outbound: Outbound) -> None:
     with Scripted(h2_frame(3, 0, 1, b"\0\0\0\2")) as server:
         reply = call(outbound, server.url)
