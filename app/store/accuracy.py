@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -43,6 +43,11 @@ LEFT JOIN accuracy a ON a.account_id = :account_id
   AND a.begins >= date_bin(:period, c.now - CAST(:lookback AS interval), 'epoch')
 """).bindparams(bindparam("period", type_=Interval), bindparam("lookback", type_=Interval))
 
+_BETWEEN: Final = text("""
+SELECT begins, counts, most_ms FROM accuracy
+WHERE account_id = :account_id AND begins >= :begins AND begins < :ends
+""")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recent:
@@ -80,6 +85,15 @@ def recent(connection: Connection, account_id: int, lookback: timedelta) -> Rece
             if row.begins is not None
         },
     )
+
+
+def between(
+    connection: Connection, account_id: int, begins: datetime, ends: datetime
+) -> Iterator[tuple[datetime, Histogram]]:
+    """Yield the account's histograms from `begins` up to `ends`: at most those of KEPT_FOR."""
+    rows = connection.execute(_BETWEEN, {"account_id": account_id, "begins": begins, "ends": ends})
+    for row in rows:
+        yield row.begins, Histogram(counts=row.counts, most_ms=row.most_ms)
 
 
 def purge(connection: psycopg.Connection, *, limit: int) -> int:

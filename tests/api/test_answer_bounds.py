@@ -50,6 +50,7 @@ BOUNDS: Final = {
     "POST /1/runs/<uuid:run_id>/complete": RUN,
     "POST /1/jobs/<uuid:job_id>/fire": RUN,
     "POST /1/runs/redeliver": SMALL,
+    "GET /1/runs/counts": MAX_PAGE_BYTES,
     "GET /1/upcoming": MAX_PAGE_BYTES,
     "GET /1/dapr-apps": MAX_PAGE_BYTES,
     "GET /1/dapr-apps/<app_id>": SMALL,

@@ -10,7 +10,8 @@ from app.domain.job import Dialect
 
 LONG_PATHS: Final = re.compile(r"/1/jobs/bulk")
 _LISTS: Final = re.compile(
-    r"/1/(?:jobs|runs|upcoming|dapr-apps|fusion-runners|jobs/[^/]+/runs|runs/[^/]+/attempts)"
+    r"/1/(?:jobs|runs|upcoming|dapr-apps|fusion-runners|jobs/[^/]+/runs|"
+    r"runs/counts|runs/[^/]+/attempts)"
 )
 _JOBS: Final = re.compile(r"/1/jobs(?:/|$)")
 

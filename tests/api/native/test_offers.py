@@ -56,6 +56,7 @@ OFFERED = (
     (f"/1/jobs/{ABSENT}/pause", "OPTIONS, POST"),
     (f"/1/jobs/{ABSENT}/resume", "OPTIONS, POST"),
     ("/1/runs", "GET, HEAD, OPTIONS"),
+    ("/1/runs/counts", "GET, HEAD, OPTIONS"),
     ("/1/upcoming", "GET, HEAD, OPTIONS"),
     ("/1/runs/redeliver", "OPTIONS, POST"),
     (f"/1/runs/{ABSENT}", "GET, HEAD, OPTIONS"),

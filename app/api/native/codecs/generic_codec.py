@@ -29,6 +29,7 @@ _SINGULAR: Final = {
     "runners": "runner",
     "apps": "app",
     "upcoming": "firing",
+    "counts": "bucket",
     "tags": "tag",
     "keys": "key",
     "audit": "entry",

@@ -22,8 +22,12 @@ def render(accuracy: Accuracy) -> Mapping[str, Value]:
 
 
 def _render_window(window: Window) -> Mapping[str, Value]:
+    return {"since": instants.format_utc(window.since), **render_lateness(window)}
+
+
+def render_lateness(window: Window) -> Mapping[str, Value]:
+    """The members of the lateness in a span of time."""
     return {
-        "since": instants.format_utc(window.since),
         "deliveries": window.deliveries,
         "p50Ms": _round(window.p50),
         "p95Ms": _round(window.p95),

@@ -12,7 +12,9 @@ from typing import Final
 from uuid import UUID
 
 from app.api import pages
+from app.domain import run_counts
 from app.domain.job_filter import JobPosition, JobSort
+from app.domain.run_counts import Span
 from app.domain.upcoming import Expected
 from app.errors import InvalidMember
 
@@ -45,16 +47,29 @@ def read(scope: Scope, cursor: str, count: int) -> list[str]:
 
 def write_expected(scope: Scope, expected: Expected) -> str:
     """The cursor of a position in a list of firings."""
-    since = (expected.at - _EPOCH) // timedelta(microseconds=1)
-    return write(scope, str(since), str(expected.job_id))
+    return write(scope, _microseconds(expected.at), str(expected.job_id))
 
 
 def read_expected(scope: Scope, cursor: str) -> Expected:
     """The position of a cursor that `write_expected` made; raises InvalidMember."""
     since, job_id = read(scope, cursor, 2)
     try:
-        return Expected(at=_EPOCH + timedelta(microseconds=int(since)), job_id=UUID(job_id))
+        return Expected(at=_instant(since), job_id=UUID(job_id))
     except (ValueError, OverflowError):
+        raise refusal() from None
+
+
+def write_span(scope: Scope, span: Span) -> str:
+    """The cursor of the part of a list of buckets that is left."""
+    return write(scope, _microseconds(span.begins), _microseconds(span.ends))
+
+
+def read_span(scope: Scope, cursor: str, step: timedelta) -> Span:
+    """The span of a cursor that `write_span` made; raises InvalidMember."""
+    begins, ends = read(scope, cursor, 2)
+    try:
+        return run_counts.span(_instant(begins), _instant(ends), step)
+    except (ValueError, OverflowError, InvalidMember):
         raise refusal() from None
 
 
@@ -89,6 +104,15 @@ def refusal() -> InvalidMember:
         remedy="Follow the Link of the previous response unchanged, with the same filters and "
         "account, or omit the cursor to start at the first page.",
     )
+
+
+def _microseconds(instant: datetime) -> str:
+    return str((instant - _EPOCH) // timedelta(microseconds=1))
+
+
+def _instant(microseconds: str) -> datetime:
+    """The inverse of `_microseconds`; raises ValueError and OverflowError."""
+    return _EPOCH + timedelta(microseconds=int(microseconds))
 
 
 def _seal(scope: Scope, packed: bytes) -> bytes:

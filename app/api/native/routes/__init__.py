@@ -19,6 +19,7 @@ from app.api.native.routes import (
     jobs_by_name,
     keys,
     preview,
+    run_counts,
     runs,
     schemas,
     upcoming,
@@ -37,6 +38,7 @@ ROUTES: Final = (
     jobs_by_name,
     keys,
     preview,
+    run_counts,
     runs,
     upcoming,
 )
