@@ -173,7 +173,8 @@ def too_old(policy: Policy, *, due_at: datetime, now: datetime) -> str | None:
 def in_words(reply: Reply, asked: timedelta = timedelta()) -> str:
     """Return a reply that is not a success in words; `asked` is the wait that it asked for."""
     if reply.error in ANSWERS:
-        return reply.error_detail or ""
+        # It ends with what the app says, with or without a full stop.
+        return f"{(reply.error_detail or '').rstrip('.')}."
     if reply.status is None:
         return f"{reply.error}: {reply.error_detail}"
     if reply.status in _REDIRECT:

@@ -401,3 +401,14 @@ def test_a_probe_that_could_not_be_signed_is_no_sign_of_life() -> None:
 
     assert unsigned.block_reason is BlockReason.AWAY
     assert unsigned.until == 12.0
+
+
+def test_any_status_of_a_grpc_app_shows_that_it_is_up() -> None:
+    refused = Reply(error="connect-failed", error_detail="nobody listens", connected=False)
+    breaker = told(CLOSED, refused, now=10.0, unreachable_is_free=True)
+    assert breaker.block_reason is BlockReason.AWAY
+    answered = Reply(error="grpc-unavailable", error_detail="The app answered UNAVAILABLE (14).")
+    for now in (20.0 + each for each in range(SHARE)):
+        breaker = told(breaker, answered, now=now, unreachable_is_free=True)
+        assert breaker.block_reason is None
+    assert breaker is CLOSED

@@ -15,7 +15,7 @@ from app.domain.retry import (
     decide,
     is_success,
 )
-from app.domain.retry_policy import RetryPolicy
+from app.domain.retry_policy import Constant, RetryPolicy
 from app.domain.run import Reply
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -33,6 +33,20 @@ def wait(reply: Reply, *, attempts_made: int = 1, jitter: float = 0.0) -> timede
     decided = verdict(reply, attempts_made=attempts_made, jitter=jitter)
     assert isinstance(decided, RetryAt)
     return decided.instant - NOW
+
+
+def test_not_found_of_a_grpc_app_is_a_success_under_a_policy_of_dapr_alone() -> None:
+    reply = Reply(error="grpc-not-found", error_detail="The app answered NOT_FOUND (5).")
+    assert is_success(reply, Constant(1, 3))
+    assert not is_success(reply)
+    assert not is_success(Reply(error="grpc-unimplemented"), Constant(1, 3))
+
+
+def test_what_a_grpc_app_answers_is_a_sentence_in_the_reason() -> None:
+    for detail in ("The app answered ABORTED (10): busy", "The app answered ABORTED (10): busy."):
+        decided = verdict(Reply(error="grpc-aborted", error_detail=detail))
+        assert isinstance(decided, RetryAt)
+        assert decided.reason == "The app answered ABORTED (10): busy."
 
 
 def saying(status: int, retry_after: str) -> Reply:

@@ -104,7 +104,7 @@ def test_an_app_without_a_handler_is_called_by_both_methods_four_times(
         state, reason = end_of(connection, job)
         assert state == "failed"
         assert reason == (
-            "The app answered UNIMPLEMENTED (12): no such job All 4 attempts are used up."
+            "The app answered UNIMPLEMENTED (12): no such job. All 4 attempts are used up."
         )
         assert app.methods == ["OnJobEvent", "OnJobEventAlpha1"] * 4
         detail = "The app answered UNIMPLEMENTED (12): no such job"
