@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from threading import Lock, Thread
 from typing import Final
 
+from app import invocation_messages
 from app.delivery.addressing import TOKEN_HEADER
 from app.delivery.engine import Engine
 from app.delivery.guard import Guard
@@ -13,6 +14,7 @@ from app.delivery.loop import Loop
 from app.delivery.request import Call
 from app.delivery.resolver import Resolver
 from app.domain.dapr.invocation import MAX_ANSWER, TIMEOUT_S, Invocation
+from app.domain.endpoint import AppProtocol
 from app.domain.run import Reply
 from app.domain.target import Network
 
@@ -47,8 +49,9 @@ class Invoker:
     def invoke(self, invocation: Invocation) -> Future[Reply]:
         """Call the app; the Reply comes with up to MAX_ANSWER bytes of the answer's body.
 
-        Whatever goes wrong is an error in the Reply: `too-many-calls` where as many as may be are
-        under way, `answer-too-large`, and those of the engine.
+        That of an app that speaks gRPC comes as that of one that speaks HTTP would. Whatever goes
+        wrong is an error in the Reply: `too-many-calls` where as many as may be are under way,
+        `answer-too-large`, and those of the engine.
         """
         found: Future[Reply] = Future()
         with self._lock:
@@ -56,7 +59,9 @@ class Invoker:
                 found.set_result(_error("too-many-calls", _FULL.format(self._at_once)))
                 return found
             self._under_way += 1
-        self._loop.call_soon_threadsafe(self._send, _call(invocation), found)
+        is_grpc = invocation.callee.protocol is AppProtocol.GRPC
+        call = invocation_messages.to_call(invocation) if is_grpc else _call(invocation)
+        self._loop.call_soon_threadsafe(self._send, call, is_grpc, found)
         return found
 
     def close(self) -> None:
@@ -66,8 +71,11 @@ class Invoker:
         self._thread.join()
         self._loop.close()
 
-    def _send(self, call: Call, found: Future[Reply]) -> None:
-        self._engine.post(call, lambda reply: self._on_reply(reply, found))
+    def _send(self, call: Call, is_grpc: bool, found: Future[Reply]) -> None:  # noqa: FBT001 - handed over by the loop
+        def on_reply(reply: Reply) -> None:
+            self._on_reply(invocation_messages.plain(reply) if is_grpc else reply, found)
+
+        self._engine.post(call, on_reply)
 
     def _on_reply(self, reply: Reply, found: Future[Reply]) -> None:
         with self._lock:

@@ -29,9 +29,17 @@ def invoker() -> Iterator[Invoker]:
     made.close()
 
 
-def invocation(url: str, body: bytes = b"", **given: str) -> Invocation:
-    callee = Callee(app_id="films", url=url, token=given.pop("token", None))
-    return Invocation(callee=callee, method="POST", target="a/b?c=d", body=body, **given)  # type: ignore[arg-type] # texts alone
+def invocation(
+    url: str, body: bytes = b"", *, content_type: str | None = None, token: str | None = None
+) -> Invocation:
+    return Invocation(
+        callee=Callee(app_id="films", url=url, token=token),
+        caller="cinema",
+        method="POST",
+        target="a/b?c=d",
+        content_type=content_type,
+        body=body,
+    )
 
 
 def found(invoker: Invoker, wanted: Invocation) -> Reply:

@@ -6,8 +6,13 @@ import http.client
 import json
 from collections.abc import Iterator
 
+import grpc
 import pytest
+from google.protobuf.any_pb2 import Any
 
+from app.protos.dapr_common_pb2 import HTTPExtension, InvokeRequest, InvokeResponse
+from app.protos.dapr_runtime_pb2 import InvokeServiceRequest
+from tests.delivery.grpc_app import GrpcApp, end
 from tests.e2e.instance import PATIENCE, Instance
 from tests.e2e.sidecar import Dapr, sidecar
 from tests.ports import free_port
@@ -100,3 +105,84 @@ def test_a_page_of_another_site_invokes_nothing(dapr: Dapr, films: Receiver) -> 
         page = Dapr(port=dapr.port, headers=(header,))
         assert page.ask("POST", f"{FILMS}/x").status == 403
     assert films.requests == []
+
+
+ON_INVOKE = "/dapr.proto.runtime.v1.AppCallback/OnInvoke"
+
+
+def invoke(dapr: Dapr, app_id: str, verb: int, query: str = "") -> InvokeResponse:
+    """Invoke an app over gRPC; raises grpc.RpcError."""
+    asked = InvokeServiceRequest(
+        id=app_id,
+        message=InvokeRequest(
+            method="a/b",
+            data=Any(value=b"\xff"),
+            content_type="a/b",
+            http_extension=HTTPExtension(verb=verb, querystring=query),  # type: ignore[arg-type] # any number
+        ),
+    )
+    with grpc.insecure_channel(f"127.0.0.1:{dapr.grpc_port}") as channel:
+        call = channel.unary_unary(
+            "/dapr.proto.runtime.v1.Dapr/InvokeService",
+            request_serializer=InvokeServiceRequest.SerializeToString,
+            response_deserializer=InvokeResponse.FromString,
+        )
+        found: InvokeResponse = call(asked, timeout=PATIENCE, metadata=(("x-mine", "1"),))
+        return found
+
+
+def refusal(dapr: Dapr, app_id: str, verb: int = HTTPExtension.POST) -> tuple[str, str]:
+    with pytest.raises(grpc.RpcError) as raised:
+        invoke(dapr, app_id, verb)
+    return raised.value.code().name, raised.value.details() or ""
+
+
+def test_an_rpc_becomes_a_request_for_an_app_that_speaks_http(dapr: Dapr, films: Receiver) -> None:
+    films.default = answer(200, (("Content-Type", "text/x-film"),), b"\0")
+    answered = invoke(dapr, "films", HTTPExtension.PUT, "c=d")
+    assert (answered.data.value, answered.content_type) == (b"\0", "text/x-film")
+    assert invoke(dapr, "films", HTTPExtension.NONE).data.value == b"\0"
+    put, post = films.requests
+    assert (put.method, put.target, put.body) == ("PUT", "/base/a/b?c=d", b"\xff")
+    assert (post.method, post.target) == ("POST", "/base/a/b")
+    assert (put.header("content-type"), put.header("x-mine")) == ("a/b", "1")
+    assert put.header("dapr-api-token") == "hush"
+    for status, code in ((404, "NOT_FOUND"), (500, "UNKNOWN"), (503, "UNAVAILABLE")):
+        films.default = answer(status, (), b"sorry")
+        assert refusal(dapr, "films") == (code, "sorry")
+
+
+def test_what_cannot_be_invoked_over_grpc_says_why(dapr: Dapr, films: Receiver) -> None:
+    code, message = refusal(dapr, "nobody")
+    assert code == "INTERNAL"
+    assert message == "failed to invoke, id: nobody, err: couldn't find service: nobody"
+    for verb in (HTTPExtension.CONNECT, HTTPExtension.TRACE, 77):
+        assert refusal(dapr, "films", verb)[0] == "INVALID_ARGUMENT"
+    assert films.requests == []
+
+
+def test_an_app_that_speaks_grpc_is_invoked_over_both(running: Instance, dapr: Dapr) -> None:
+    answered = InvokeResponse(data=Any(value=b"\0yes"), content_type="c/d").SerializeToString()
+    with GrpcApp({ON_INVOKE: lambda _message, _context: answered}) as app:
+        document = {"url": app.url, "protocol": "grpc", "token": "hush"}
+        assert running.ask("PUT", "/1/dapr-apps/talker", document).status == 201
+        assert invoke(dapr, "talker", HTTPExtension.GET, "c=d").data.value == b"\0yes"
+        assert dapr.ask("GET", "/v1.0/invoke/talker/method/a/b?c=d") == (200, b"\0yes")
+        first, second = app.calls
+        sent = InvokeRequest.FromString(first.message)
+        assert (sent.method, sent.data.value, sent.content_type) == ("a/b", b"\xff", "a/b")
+        assert sent.http_extension == HTTPExtension(verb=HTTPExtension.GET, querystring="c=d")
+        assert InvokeRequest.FromString(second.message).http_extension == sent.http_extension
+        for name, value in (
+            ("dapr-caller-app-id", "caller"),
+            ("dapr-callee-app-id", "talker"),
+            ("dapr-caller-namespace", "default"),
+            ("dapr-api-token", "hush"),
+        ):
+            assert (first.metadata[name], second.metadata[name]) == (value, value)
+        assert first.metadata["x-mine"] == "1"
+        app.handlers[ON_INVOKE] = end(grpc.StatusCode.ABORTED, "not now")
+        assert refusal(dapr, "talker") == ("ABORTED", "not now")
+        status, body = dapr.ask("POST", "/v1.0/invoke/talker/method/x")
+        assert (status, json.loads(body)["errorCode"]) == (500, "ERR_DIRECT_INVOKE")
+    assert refusal(dapr, "talker")[0] == "INTERNAL"

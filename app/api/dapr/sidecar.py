@@ -21,6 +21,7 @@ from app.api.asgi import THREADS, AsgiApp
 from app.api.auth import BOUND, Bound
 from app.api.context import current_context
 from app.api.dapr import invocations
+from app.api.dapr.rpc import invocations as rpc_invocations
 from app.api.dapr.rpc import routes as rpc_routes
 from app.api.dapr.rpc.server import READS, RpcServer
 from app.domain.account import Account
@@ -162,7 +163,8 @@ async def _serve_rpcs(
     if port is None:
         return None
     rpc_routes.install(application)
-    server = RpcServer(asgi, rpc_routes.paths(), share=READS)
+    application.register_blueprint(rpc_invocations.invocation_rpcs)
+    server = RpcServer(asgi, rpc_routes.paths() | {rpc_invocations.PATH}, share=READS)
     for address in addresses:
         server.listen(address, port)
     await server.start()

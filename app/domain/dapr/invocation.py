@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.domain.call_options import MAX_TIMEOUT
+from app.domain.endpoint import AppProtocol
 
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 TIMEOUT_S: Final = MAX_TIMEOUT
@@ -32,6 +33,7 @@ class Callee:
     app_id: str
     url: str
     token: str | None = None
+    protocol: AppProtocol = AppProtocol.HTTP
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,8 @@ class Invocation:
     """One request for an app; `target` is its path and query, still encoded, without a slash."""
 
     callee: Callee
+    caller: str
+    """The id of the app that asks."""
     method: str
     target: str
     headers: tuple[tuple[str, str], ...] = ()

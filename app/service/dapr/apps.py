@@ -93,7 +93,7 @@ def callee(context: Context, account: Account, app_id: str) -> Callee:
     found = endpoints.find_stored(context, account, Dialect.DAPR, app_id)
     sealed = found.sealed_token
     token = None if sealed is None else context.secret_box.open(sealed)
-    return Callee(app_id=app_id, url=found.url, token=token)
+    return Callee(app_id=app_id, url=found.url, token=token, protocol=found.protocol)
 
 
 def find_app(context: Context, caller: Caller, named: str | None) -> str:

@@ -29,5 +29,5 @@ def test_fields_of_the_hop_are_not_passed_on() -> None:
 @pytest.mark.parametrize("base", ["http://127.0.0.1:1/base", "http://127.0.0.1:1/base/"])
 def test_the_path_goes_below_that_of_the_app(base: str) -> None:
     callee = Callee(app_id="films", url=base)
-    invocation = Invocation(callee=callee, method="GET", target="a%2Fb?c=d")
+    invocation = Invocation(callee=callee, caller="x", method="GET", target="a%2Fb?c=d")
     assert invocation.url == "http://127.0.0.1:1/base/a%2Fb?c=d"
