@@ -32,6 +32,10 @@ run: ## Set up and run the whole service on this machine; Ctrl-C stops it
 test: ## Run the tests against real servers, on all cores; TESTS="tests/local -k lock" chooses some
 	@$(DEVELOP) && exec $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(TESTS)
 
+.PHONY: test-sdks
+test-sdks: ## Test programs on Dapr's SDKs for Go and Java, where their tools are present
+	@$(DEVELOP) && exec $(BIN)/python -m tests.dapr_sdk
+
 .PHONY: bench
 bench: ## Measure against yardsticks (BENCH_QUICK=1: a quarter of an hour); PHASES="drain steady" measures some
 	@$(MEASURE) && exec $(BIN)/python -m bench $(PHASES)

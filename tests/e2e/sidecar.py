@@ -56,16 +56,20 @@ class Dapr:
         return self.ask("DELETE", f"{JOBS}/{name}")
 
 
-def command(app_id: str, app_port: int, port: int, grpc_port: int = 0) -> list[str]:
+def command(
+    app_id: str, app_port: int, port: int, grpc_port: int = 0, protocol: str = "http"
+) -> list[str]:
     return [
         *(sys.executable, "-m", "flask", "--app", "wsgi", "dapr-sidecar", "--app-id", app_id),
         *("--app-port", f"{app_port}", "--dapr-http-port", f"{port}"),
-        *("--dapr-grpc-port", f"{grpc_port}"),
+        *("--dapr-grpc-port", f"{grpc_port}", "--app-protocol", protocol),
     ]
 
 
 @contextmanager
-def sidecar(instance: Instance, app_id: str, app_port: int) -> Iterator[Dapr]:
+def sidecar(
+    instance: Instance, app_id: str, app_port: int, *, protocol: str = "http"
+) -> Iterator[Dapr]:
     """A sidecar that answers; its environment says no more than where the instance is."""
     port, grpc_port = free_port(), free_port()
     environ = {
@@ -74,7 +78,7 @@ def sidecar(instance: Instance, app_id: str, app_port: int) -> Iterator[Dapr]:
         if name != "WAKECALL_ALLOW_TARGETS"
     }
     process = subprocess.Popen(
-        command(app_id, app_port, port, grpc_port),
+        command(app_id, app_port, port, grpc_port, protocol),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,

@@ -3,7 +3,9 @@
 import json
 import os
 
+from dapr.clients import DaprClient, Job
 from dapr.ext.grpc import App, InvokeMethodRequest, InvokeMethodResponse, JobEvent
+from google.protobuf.any_pb2 import Any
 
 app = App()
 
@@ -24,6 +26,10 @@ def work_without_data(event: JobEvent) -> None:
 def greet(request: InvokeMethodRequest) -> InvokeMethodResponse:
     caller = request.metadata.get("dapr-caller-app-id", ["?"])
     print(f"Invoked by {caller[0]} with {request.text()}", flush=True)
+    task = json.dumps({"droid": "R2-D2", "task": "Oil Change"})
+    with DaprClient() as client:
+        job = Job(name="R2-D2", due_time="0s", data=Any(value=task.encode()))
+        client.schedule_job_alpha1(job=job, overwrite=True)
     return InvokeMethodResponse(f"hello {request.text()}".encode(), "text/plain; charset=UTF-8")
 
 
