@@ -17,6 +17,7 @@ from app.errors import (
     AddressTooLong,
     InvalidMember,
     MalformedDocument,
+    RateLimited,
     TooLarge,
     TooSlow,
     Unavailable,
@@ -40,7 +41,9 @@ class BodyFailure(StrEnum):
     CUT = "cut"
     """The connection ended before the body, or the body is not valid chunked coding."""
     CROWDED = "crowded"
-    """Too many long bodies were arriving."""
+    """Too many long bodies were arriving from others."""
+    CROWDED_BY_ITSELF = "crowded by itself"
+    """The account had so many long bodies under way already that the rest is left for others."""
 
 
 def most(environ: Mapping[str, Any]) -> int:
@@ -53,8 +56,8 @@ def read(limit: int, *, member: str | None = None) -> bytes:
     """Return the whole body of the request, which may have at most `limit` bytes.
 
     Not much more than `limit` bytes are kept in memory. Raises UnsupportedEncoding, TooLarge and
-    TooSlow, MalformedDocument for a body that ends too early, and Unavailable if too many long
-    bodies arrive at once. `member` is the member that a TooLarge names.
+    TooSlow, MalformedDocument for a body that ends too early, and Unavailable or RateLimited if too
+    many long bodies arrive at once. `member` is the member that a TooLarge names.
     """
     _check_encoding()
     match request.environ.get(FAILURE):
@@ -68,8 +71,14 @@ def read(limit: int, *, member: str | None = None) -> bytes:
             raise _incomplete()
         case BodyFailure.CROWDED:
             raise Unavailable(
-                "Too many bodies of more than 64 KiB are arriving at once, in total or from this "
-                "account; try again shortly."
+                "Too many bodies of more than 64 KiB are arriving at once; try again shortly."
+            )
+        case BodyFailure.CROWDED_BY_ITSELF:
+            raise RateLimited(
+                "This account has as many bodies of more than 64 KiB under way at one web process "
+                "as it may.",
+                remedy="Send fewer of them at once, and send this request again after the number "
+                "of seconds in Retry-After.",
             )
     announced = request.content_length
     if announced is not None and announced > limit:

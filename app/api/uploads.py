@@ -150,4 +150,5 @@ class Uploads:
         if await upload.is_known() and self._budget.acquire(upload.account):
             upload.acquired = True
         else:
-            upload.fail(BodyFailure.CROWDED)
+            by_itself = upload.account is not None and self._budget.held(upload.account) > 0
+            upload.fail(BodyFailure.CROWDED_BY_ITSELF if by_itself else BodyFailure.CROWDED)

@@ -175,14 +175,14 @@ def test_no_account_takes_the_last_places_for_long_bodies() -> None:
         held = await hold("1", half)
         await ask("1", first, rest)
         await ask("1", rest)
-        assert sent == [("1", BodyFailure.CROWDED), ("1", None)]
+        assert sent == [("1", BodyFailure.CROWDED_BY_ITSELF), ("1", None)]
         held[0].cancel()
         await asyncio.wait(held[:1])
         held += await hold("1", 1)
         held += await hold("2", half // 2)
         await ask("2", first, rest)
         await ask("3", first, rest)
-        assert sent[2:] == [("2", BodyFailure.CROWDED), ("3", None)]
+        assert sent[2:] == [("2", BodyFailure.CROWDED_BY_ITSELF), ("3", None)]
         go.set()
         await asyncio.wait(held)
         assert len(sent) == 4 + half + half // 2
