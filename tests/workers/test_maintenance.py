@@ -46,6 +46,24 @@ SECRETS = (
 )
 
 
+def test_records_of_changes_go_with_the_days_of_history(
+    database: str, turn: Callable[[], None]
+) -> None:
+    with connect(database) as connection:
+        account = add_account(connection)
+        connection.execute(
+            "INSERT INTO audit (account_id, at, action, object)"
+            " SELECT nullif(%s, n), clock_timestamp() - n * interval '1 day', 'key.create', n::text"
+            " FROM generate_series(1, 40) n",
+            (account,),
+        )
+
+        turn()
+
+        # Whole days are kept.
+        assert one(connection, "SELECT max(object::int) FROM audit") == 30
+
+
 def test_secrets_go_once_they_have_expired(database: str, turn: Callable[[], None]) -> None:
     with connect(database) as connection:
         account = add_account(connection)

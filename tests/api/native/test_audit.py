@@ -204,11 +204,17 @@ def test_an_account_keeps_so_many_records_and_others_keep_theirs(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(store, "KEPT", 10)
-    for number in range(210):
+    monkeypatch.setattr(store, "randbelow", lambda _: 1)
+    for number in range(20):
         client.put(f"/1/dapr-apps/a{number}", json={"url": "http://127.0.0.1:6200"})
-    kept = log(client)
-    assert 10 <= len(kept) <= 10 + store._TRIMMED_EVERY
-    assert kept[0]["object"] == "a209"
+    assert len(log(client)) == 21
+
+    monkeypatch.setattr(store, "randbelow", lambda _: 0)
+    for number in range(20, 25):
+        client.put(f"/1/dapr-apps/a{number}", json={"url": "http://127.0.0.1:6200"})
+        assert [each["object"] for each in log(client)] == [
+            f"a{each}" for each in range(number, number - 10, -1)
+        ]
     assert len(log(stranger)) == 1
 
 
