@@ -19,11 +19,15 @@ _NULL: Final = b"\x08\x00"
 _NUMBER: Final = b"\x11"
 _STRING: Final = b"\x1a"
 _BOOL: Final = {False: b"\x20\x00", True: b"\x20\x01"}
-_STRUCT: Final = b"\x2a"
-_LIST: Final = b"\x32"
+_STRUCT_OR_LIST: Final = {dict: b"\x2a", list: b"\x32"}
 _FIRST: Final = b"\x0a"
 _SECOND: Final = b"\x12"
 _MAX_WHOLE: Final = 1e15
+_OVERHEAD: Final = 2
+"""Bytes of a key and a length, at least."""
+
+_SHORT: Final = tuple(bytes([each]) for each in range(128))
+_PACK: Final = struct.Struct("<d").pack
 
 
 class TooLarge(ValueError):
@@ -41,8 +45,7 @@ def encode(text: bytes, *, most: int) -> bytes:
     """
     encoder = _Encoder(most)
     try:
-        # A number of thousands of digits is read as a double in linear time.
-        return encoder.value(json.loads(text, parse_int=float))
+        return encoder.value(_read(text))
     except RecursionError:
         raise TooLarge from None
 
@@ -59,48 +62,73 @@ def decode(value: bytes) -> bytes:
 
 
 class _Encoder:
-    """Encodes one document; counts what it has encoded."""
+    """Encodes one document; counts what it has encoded, and stops above `most` bytes."""
 
     def __init__(self, most: int) -> None:
         self._left = most
 
     def value(self, value: Any) -> bytes:  # noqa: ANN401 - what JSON holds
-        match value:
-            case None:
-                found = _NULL
-            case bool():
-                found = _BOOL[value]
-            case float():
-                found = _NUMBER + struct.pack("<d", value)
-            case str():
-                found = _STRING + _prefixed(value.encode())
-            case dict():
-                return _STRUCT + _prefixed(b"".join(self._entries(value)))
-            case _:
-                return _LIST + _prefixed(
-                    b"".join(_FIRST + _prefixed(self.value(each)) for each in value)
-                )
-        self._left -= len(found) + 2
-        if self._left < 0:
-            raise TooLarge
+        kind = type(value)
+        if kind is list or kind is dict:
+            self._take(_OVERHEAD)
+            content = self._all(value) if kind is list else b"".join(self._entries(value))
+            return _STRUCT_OR_LIST[kind] + _prefixed(content)
+        found = _scalar(kind, value)
+        self._take(len(found))
         return found
+
+    def _all(self, values: list[Any]) -> bytes:
+        parts: list[bytes] = []
+        for each in values:
+            found = self.value(each)
+            self._take(_OVERHEAD)
+            parts += (_FIRST, _length(found), found)
+        return b"".join(parts)
 
     def _entries(self, members: dict[str, Any]) -> Iterator[bytes]:
         for name, value in members.items():
-            key = _FIRST + _prefixed(name.encode())
-            self._left -= len(key)
-            yield _FIRST + _prefixed(key + _SECOND + _prefixed(self.value(value)))
+            key = name.encode()
+            found = self.value(value)
+            self._take(len(key) + 3 * _OVERHEAD)
+            yield _FIRST + _prefixed(_FIRST + _prefixed(key) + _SECOND + _prefixed(found))
+
+    def _take(self, length: int) -> None:
+        self._left -= length
+        if self._left < 0:
+            raise TooLarge
+
+
+def _read(text: bytes) -> Any:  # noqa: ANN401 - what JSON holds
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # It refuses some texts, such as 1e400. A long integer is read in linear time as a double.
+        return json.loads(text, parse_int=float)
+
+
+def _scalar(kind: type, value: Any) -> bytes:  # noqa: ANN401 - what JSON holds
+    if kind is str:
+        return _STRING + _prefixed(value.encode())
+    if kind is float or kind is int:
+        return _NUMBER + _PACK(value)
+    return _NULL if value is None else _BOOL[value]
 
 
 def _prefixed(content: bytes) -> bytes:
     """The bytes behind their number, as a varint."""
+    return _length(content) + content
+
+
+def _length(content: bytes) -> bytes:
     length = len(content)
+    if length < len(_SHORT):
+        return _SHORT[length]
     prefix = bytearray()
     while length > 0x7F:  # noqa: PLR2004 - seven bits a byte
         prefix.append(length & 0x7F | 0x80)
         length >>= 7
     prefix.append(length)
-    return bytes(prefix) + content
+    return bytes(prefix)
 
 
 def _plain(value: struct_pb2.Value) -> Any:  # noqa: ANN401 - what JSON holds

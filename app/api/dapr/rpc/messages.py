@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, Final, TypeVar
 
 from google.protobuf.any_pb2 import Any as AnyMessage
@@ -18,6 +20,11 @@ from app.protos.dapr_common_pb2 import JobFailurePolicy
 from app.protos.dapr_runtime_pb2 import Job
 
 MAX_TYPE_URL: Final = 1024
+
+_LONG_BYTES: Final = 64 * 1024
+_ONE_LONG: Final = threading.Lock()
+"""Held while long JSON is encoded, which may compute for a second: one thread at a time does so,
+and the others of the process keep most of the interpreter's time."""
 
 _NUL: Final = "\0"
 _TEXTS: Final = (("schedule", "schedule"), ("due_time", "dueTime"), ("ttl", "ttl"))
@@ -79,7 +86,9 @@ def to_message(
 def _any(data: bytes, type_url: str | None, most: int) -> AnyMessage:
     if type_url is not None:
         return AnyMessage(type_url=type_url, value=data)
-    return AnyMessage(type_url=json_values.TYPE_URL, value=json_values.encode(data, most=most))
+    with _ONE_LONG if len(data) > _LONG_BYTES else nullcontext():
+        value = json_values.encode(data, most=most)
+    return AnyMessage(type_url=json_values.TYPE_URL, value=value)
 
 
 def _policy(given: JobFailurePolicy) -> Policy:

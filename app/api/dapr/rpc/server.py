@@ -184,6 +184,11 @@ class _Exchange:
                 message: object = await self._context.read()
         except GateRefused:
             return {"type": "http.disconnect"}
+        except Exception:
+            # Of a client that is gone nothing can be read; the library has no class for that.
+            if not self.is_abandoned:
+                raise
+            return {"type": "http.disconnect"}
         finally:
             self.is_reading = False
         if message is aio.EOF:

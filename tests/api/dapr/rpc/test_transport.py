@@ -321,3 +321,23 @@ def client_is_refused(client: Client) -> bool:
     except grpc.RpcError:
         return True
     return False
+
+
+def test_clients_that_leave_at_any_moment_are_no_defects(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.schedule(Job(name="a", due_time=DUE, data=AnyMessage(value=b"x" * 100_000)))
+    asked = runtime.GetJobRequest(name="a").SerializeToString()
+    call: Any = client.channel.unary_unary(f"/{SERVICE}/GetJob")
+    for number in range(100):
+        gone = call.future(asked, metadata=client.metadata)
+        ended = threading.Event()
+        gone.add_done_callback(lambda _, ended=ended: ended.set())
+        # Some are cancelled at once, others after a part of the time that an answer takes.
+        ended.wait(number / 10_000)
+        gone.cancel()
+
+    assert client.get("a").name == "a"
+    said = capsys.readouterr()
+    assert "failed" not in said.out
+    assert said.err == ""
