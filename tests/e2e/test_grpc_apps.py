@@ -9,9 +9,10 @@ from uuid import UUID
 import grpc
 import psycopg
 
+from app.domain.retry_policy import Constant
 from app.protos import json_values
 from app.protos.dapr_app_pb2 import JobEventRequest
-from tests.delivery.grpc_app import ALPHA1, GrpcApp, end
+from tests.delivery.grpc_app import ALPHA1, STABLE, GrpcApp, accept, end
 from tests.e2e.apps import book_calls, book_ticks, end_of, put_app, reason_of
 from tests.e2e.conftest import Tell
 from tests.e2e.firings import steadily
@@ -159,3 +160,30 @@ def test_ticks_that_come_close_are_called_one_after_the_other(
         runs = one(connection, "SELECT count(*) FROM run WHERE job_id = %s", job)
         tell(f"50 ticks in {runs} runs")
         assert runs < 25
+
+
+def test_a_failed_run_is_shown_with_its_status_and_sent_again_with_token_and_payload(
+    running: Instance, connection: psycopg.Connection
+) -> None:
+    with GrpcApp({STABLE: end(grpc.StatusCode.INTERNAL, "out of oil")}) as app:
+        document = {"url": app.url, "protocol": "grpc", "token": "s3cret"}
+        assert running.ask("PUT", "/1/dapr-apps/garage", document).status == 201
+        policy = Constant(0, 0)
+        job = book_one(connection, "garage", data=b"\xff", type_url="oil", policy=policy)
+        assert end_of(connection, job)[0] == "failed"
+        run = one(connection, "SELECT id FROM run WHERE job_id = %s", job)
+        shown = running.ask("GET", f"/1/runs/{run}").body
+        (attempt,) = shown["attempts"]
+        assert attempt["error"] == "grpc-internal"
+        assert attempt["errorDetail"] == "The app answered INTERNAL (13): out of oil"
+        assert {"name": "grpc-status", "value": "13"} in attempt["headers"]
+        assert shown["reason"].startswith("The app answered INTERNAL (13): out of oil. ")
+
+        app.handlers[STABLE] = accept
+        assert running.ask("POST", f"/1/runs/{run}/redeliver").status == 202
+        first, second = app.wait_for(2)
+    assert first.message == second.message
+    assert (event_of(app, job).data.value, event_of(app, job).data.type_url) == (b"\xff", "oil")
+    assert {each.metadata["dapr-api-token"] for each in (first, second)} == {"s3cret"}
+    assert {each.metadata["webhook-id"] for each in (first, second)} == {str(run)}
+    assert second.metadata["wakecall-attempt"] == "2"
