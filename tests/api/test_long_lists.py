@@ -72,9 +72,10 @@ def test_many_long_lists_at_once_leave_room_for_others(web: Web, web_key: str) -
         asked = [clients.submit(ask, web, sent) for _ in range(10)]
         assert ask(web, request("GET", "/1/secrets", X_API_Key=web_key)).status == 200
         replies = [each.result() for each in asked]
-    assert {reply.status for reply in replies} == {200, 503}
+    # 503: another list is being made. 429: the request has waited for its turn for too long.
+    assert {200} < {reply.status for reply in replies} <= {200, 429, 503}
     for reply in replies:
-        if reply.status == 503:
-            assert reply.headers["retry-after"] == "1"
-        else:
+        if reply.status == 200:
             assert len(reply.body) >= LENGTHS["text/plain"]
+        else:
+            assert reply.headers["retry-after"] == "1"
