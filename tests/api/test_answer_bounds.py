@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from flask.testing import FlaskClient
 from psycopg.types.json import Jsonb
 from werkzeug.test import TestResponse
 
+from app.api import dialects
 from app.api.bodies import MAX_DOCUMENT, MAX_LONG
 from app.api.pages import MAX_ANSWER_BYTES, MAX_PAGE_BYTES
 from app.domain import idempotency
@@ -134,6 +136,15 @@ def test_every_route_has_a_bound(app: Flask) -> None:
     assert set(BOUNDS) | EMPTY == routes(app)
     assert max(BOUNDS.values()) <= MAX_ANSWER_BYTES
     assert idempotency.MAX_ANSWER <= MAX_ANSWER_BYTES
+
+
+def test_an_account_has_one_answer_in_pages_made_at_a_time() -> None:
+    """So that no account keeps the interpreter busy with several lists while others wait."""
+    paged = {route for route, bound in BOUNDS.items() if bound in {MAX_PAGE_BYTES, STREAMED}}
+    for route in paged:
+        path = re.sub(r"<.*?>", "x", route.removeprefix("GET "))
+        assert dialects.is_list("GET", path), route
+    assert {"GET /1/upcoming", "GET /1/runs/counts", "GET /1/jobs"} <= paged
 
 
 def keeps(route: str, answer: TestResponse, status: int = 200) -> TestResponse:

@@ -10,7 +10,7 @@ from app.domain.job import Dialect
 
 LONG_PATHS: Final = re.compile(r"/1/jobs/bulk")
 _LISTS: Final = re.compile(
-    r"/1/(?:jobs|runs|upcoming|dapr-apps|fusion-runners|jobs/[^/]+/runs|"
+    r"/1/(?:jobs|runs|upcoming|audit|keys|dapr-apps|fusion-runners|jobs/[^/]+/runs|"
     r"runs/counts|runs/[^/]+/attempts)"
 )
 _JOBS: Final = re.compile(r"/1/jobs(?:/|$)")
