@@ -22,9 +22,11 @@ _DONE: Final = range(200, 300)
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+def request(
+    method: str, path: str, body: bytes = b"", *, host: str = "wakecall", **headers: str
+) -> bytes:
     """A whole request; header names are given with underscores."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: wakecall"]
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     lines += [f"Content-Length: {len(body)}", "", ""]
     return "\r\n".join(lines).encode() + body

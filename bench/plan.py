@@ -39,6 +39,8 @@ class Plan:
     crons: int
     tls: int
     naive: int
+    dapr_jobs: int
+    """Dapr jobs that are booked each way, a round."""
     peer_jobs: int
     """Jobs of a peer's drain; some peers do a hundred a second."""
     peer_rate: int
@@ -65,6 +67,7 @@ class Plan:
             "cron_jobs": self.crons,
             "tls_handshakes": self.tls,
             "naive_jobs": self.naive,
+            "dapr_jobs": self.dapr_jobs,
         }
 
 
@@ -92,6 +95,7 @@ FULL: Final = Plan(
     crons=100_000,
     tls=1500,
     naive=1000,
+    dapr_jobs=5_000,
     peer_jobs=3_000,
     peer_rate=50,
     peer_s=15.0,
@@ -121,6 +125,7 @@ QUICK: Final = Plan(
     crons=10_000,
     tls=1000,
     naive=200,
+    dapr_jobs=1_000,
     peer_jobs=1_000,
     peer_rate=50,
     peer_s=8.0,

@@ -150,12 +150,23 @@ def _main(found: Results) -> Iterator[tuple[str, ...]]:
         )
 
 
+_WAYS: Final = {
+    "http": "over HTTP at the service",
+    "http_sidecar": "over HTTP through a sidecar",
+    "grpc": "over gRPC at the service",
+    "grpc_sidecar": "over gRPC through a sidecar",
+}
+
+
 def _further(found: Results) -> Iterator[tuple[str, ...]]:
     details = found["details"]
     for form in ("xml", "path"):
         create = details["create"][form]
         ratio = f"{create['vs_insert_route']:g} × the route that only inserts"
         yield f"create, {form} form", f"{_rate(create['per_s'])}, {ratio}"
+    for way, booked in details.get("dapr", {}).items():
+        told = f"{_rate(booked['per_s'])}, {booked['vs_http']:g} × over HTTP at the service"
+        yield f"Dapr jobs booked {_WAYS[way]}", told
     for jobs, drain in details["drain"].items():
         yield (
             f"drain of {int(jobs):,}",
