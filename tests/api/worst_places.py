@@ -6,6 +6,7 @@ from app.api import bodies, browsers, dialects, health, negotiation
 from app.api.dapr import addresses
 from app.api.native.codecs import xml_encoding
 from app.api.native.codecs.reader import Body
+from app.api.native.documents import audit as audit_document
 from app.api.native.documents import bulk as bulk_document
 from app.api.native.documents import completion as completion_document
 from app.api.native.documents import job as job_document
@@ -107,6 +108,11 @@ PLACES: dict[str, Place] = {
             repeated("Alpha1", "/dapr.proto.runtime.v1.Dapr/ScheduleJob"),
         ),
         patterns=("api.native.dialect.LONG_PATHS", "api.dapr.dialect.LONG_PATHS"),
+    ),
+    "the cursor of an audit log": Place(
+        read=lambda text: audit_document.parse({"cursor": text}),
+        worst=(repeated("9"),),
+        patterns=("api.native.documents.audit._CURSOR",),
     ),
     "the id of a key": Place(read=key.is_id, worst=(repeated("a"),), patterns=("domain.key._ID",)),
     "the status that an app answers over gRPC": Place(
