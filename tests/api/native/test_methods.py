@@ -26,7 +26,7 @@ def test_what_describes_a_body_is_refused_beside_them(client: FlaskClient, membe
     refused = client.post("/1/jobs", json=document)
     assert (refused.status_code, refused.get_json()["member"]) == (400, member)
     assert refused.get_json()["remedy"] == (
-        f"Leave {member} out, or give POST, PUT or PATCH as method."
+        f"Leave {member} out, or use POST, PUT or PATCH as the method."
     )
     xml = "".join(f"<{name}>{value}</{name}>" for name, value in document.items())
     assert (
