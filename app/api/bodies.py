@@ -41,7 +41,7 @@ class BodyFailure(StrEnum):
     CUT = "cut"
     """The connection ended before the body, or the body is not valid chunked coding."""
     CROWDED = "crowded"
-    """Too many long bodies were arriving from others."""
+    """Too many long bodies, or messages of gRPC, were arriving from others."""
     CROWDED_BY_ITSELF = "crowded by itself"
     """The account had so many long bodies under way already that the rest is left for others."""
 
@@ -71,7 +71,8 @@ def read(limit: int, *, member: str | None = None) -> bytes:
             raise _incomplete()
         case BodyFailure.CROWDED:
             raise Unavailable(
-                "Too many bodies of more than 64 KiB are arriving at once; try again shortly."
+                "Too many bodies of more than 64 KiB, or messages of gRPC, are arriving at once; "
+                "try again shortly."
             )
         case BodyFailure.CROWDED_BY_ITSELF:
             raise RateLimited(

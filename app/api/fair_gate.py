@@ -78,6 +78,14 @@ class FairGate:
             self._drop_idle(lane, found)
             self._start_next()
 
+    def half_of_rest(self, lane: Hashable) -> int:
+        """Half of the slots that other lanes have left, at least 1.
+
+        With this as the share of each lane, a new lane finds a free slot unless many have theirs.
+        """
+        found = self._lanes.get(lane)
+        return max(1, (self._free + (found.running if found else 0)) // 2)
+
     def _start(self, lane: _Lane) -> None:
         self._free -= 1
         lane.running += 1
@@ -123,10 +131,15 @@ class FairGate:
             lane = self._lanes[key]
             if lane.running >= lane.slots:
                 continue
-            member, queue = lane.waiting.popitem(last=False)
-            turn = queue.popleft()
+            found = _first(lane)
+            if found is None:
+                continue
+            member, queue, turn = found
+            queue.remove(turn)
             if queue:
-                lane.waiting[member] = queue
+                lane.waiting.move_to_end(member)
+            else:
+                del lane.waiting[member]
             if lane.waiting:
                 self._turns.move_to_end(key)
             else:
@@ -137,3 +150,12 @@ class FairGate:
     def _drop_idle(self, key: Hashable, lane: _Lane) -> None:
         if not lane.running and not lane.waiting:
             self._lanes.pop(key, None)
+
+
+def _first(lane: _Lane) -> tuple[Hashable, Queue, asyncio.Future[None]] | None:
+    """The request whose turn it is.
+
+    Passed over are those that have been cancelled, and have not run since to leave their queue.
+    """
+    waiting = ((member, queue, turn) for member, queue in lane.waiting.items() for turn in queue)
+    return next((each for each in waiting if not each[2].done()), None)

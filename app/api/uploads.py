@@ -60,7 +60,8 @@ class Upload:
             # A body with invalid chunked coding also ends in this way.
             self.more = False
             self.parts.clear()
-            self.failure = BodyFailure.CUT
+            is_crowded = message.get("crowded", False)
+            self.failure = BodyFailure.CROWDED if is_crowded else BodyFailure.CUT
             return
         part = message.get("body", b"")
         self.more = message.get("more_body", False)

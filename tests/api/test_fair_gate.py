@@ -123,3 +123,34 @@ def test_a_request_given_up_at_the_moment_of_its_turn_passes_it_on() -> None:
         await waits
 
     asyncio.run(check())
+
+
+def test_requests_that_are_cancelled_as_a_slot_becomes_free_take_none() -> None:
+    async def check() -> None:
+        crowd = Crowd(FairGate(1, 1))
+        (holder, *waiting) = await crowd.enter("a1", "a2", "a3", "b1")
+        # As when a connection ends: the holder runs, and frees its slot, before the others do.
+        for task in (holder, *waiting[:2]):
+            task.cancel()
+        ended = await asyncio.gather(holder, *waiting[:2], return_exceptions=True)
+        assert all(isinstance(each, asyncio.CancelledError) for each in ended)
+        await crowd.settle()
+        assert crowd.inside == ["a1", "b1"]
+        await crowd.go("b1")
+        await crowd.enter("a4")
+        assert crowd.inside == ["a1", "b1", "a4"]
+
+    asyncio.run(check())
+
+
+def test_half_of_what_other_lanes_leave_is_never_nothing() -> None:
+    async def check() -> None:
+        gate = FairGate(8, 8)
+        crowd = Crowd(gate)
+        assert gate.half_of_rest("a") == 4
+        await crowd.enter("a1", "a2", "a3", "a4")
+        assert (gate.half_of_rest("a"), gate.half_of_rest("b")) == (4, 2)
+        await crowd.enter("b1", "b2", "c1", "d1")
+        assert gate.half_of_rest("e") == 1
+
+    asyncio.run(check())

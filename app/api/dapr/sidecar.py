@@ -23,7 +23,7 @@ from app.api.context import current_context
 from app.api.dapr import invocations
 from app.api.dapr.rpc import invocations as rpc_invocations
 from app.api.dapr.rpc import routes as rpc_routes
-from app.api.dapr.rpc.server import READS, RpcServer
+from app.api.dapr.rpc.server import RpcServer
 from app.domain.account import Account
 from app.domain.checks import quoted
 from app.domain.endpoint import AppProtocol
@@ -164,7 +164,7 @@ async def _serve_rpcs(
         return None
     rpc_routes.install(application)
     application.register_blueprint(rpc_invocations.invocation_rpcs)
-    server = RpcServer(asgi, rpc_routes.paths() | {rpc_invocations.PATH}, share=READS)
+    server = RpcServer(asgi, rpc_routes.paths() | {rpc_invocations.PATH}, is_alone=True)
     for address in addresses:
         server.listen(address, port)
     await server.start()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Hashable
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -66,7 +66,11 @@ if TYPE_CHECKING:
 
 
 class RpcServer:
-    """Serves the RPCs at `paths` of an ASGI application; one sender may read `share` at once."""
+    """Serves the RPCs at `paths` of an ASGI application.
+
+    Of the READS one sender has at most half of what others leave, but all if it `is_alone`: so two
+    senders whose messages do not come leave some for a third.
+    """
 
     def __init__(
         self,
@@ -74,12 +78,13 @@ class RpcServer:
         paths: frozenset[str],
         *,
         shares_port: bool = False,
-        share: int = READS // 2,
+        is_alone: bool = False,
     ) -> None:
         # The library logs what it does with broken connections, and not as JSON.
         logging.getLogger("grpc").setLevel(logging.CRITICAL + 1)
         self._asgi = asgi
-        self._reads = FairGate(READS, share)
+        self._reads = FairGate(READS, READS)
+        self._is_alone = is_alone
         self._rpcs = SharedBudget(MAX_RPCS)
         self._works: set[asyncio.Task[None]] = set()
         self._server = aio.server(options=(*_OPTIONS, ("grpc.so_reuseport", int(shares_port))))
@@ -127,7 +132,7 @@ class RpcServer:
                 "Send fewer at once."
             )
             return
-        exchange = _Exchange(context, partial(self._reads.slot, lane, _network(context)))
+        exchange = _Exchange(context, partial(self._slot, lane, _network(context)))
         work = asyncio.ensure_future(self._answer(scope, exchange))
         self._works.add(work)
         work.add_done_callback(lambda _: self._rpcs.release(lane))
@@ -140,6 +145,10 @@ class RpcServer:
             if exchange.is_reading:
                 work.cancel()
             raise
+
+    def _slot(self, lane: Hashable, network: str) -> AbstractAsyncContextManager[None]:
+        share = None if self._is_alone else self._reads.half_of_rest(lane)
+        return self._reads.slot(lane, network, share=share)
 
     async def _answer(self, scope: Message, exchange: _Exchange) -> None:
         try:
@@ -183,7 +192,7 @@ class _Exchange:
             async with self._slot():
                 message: object = await self._context.read()
         except GateRefused:
-            return {"type": "http.disconnect"}
+            return {"type": "http.disconnect", "crowded": True}
         except Exception:
             # Of a client that is gone nothing can be read; the library has no class for that.
             if not self.is_abandoned:

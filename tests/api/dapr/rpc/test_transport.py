@@ -8,8 +8,9 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -22,6 +23,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from app.api.asgi import AsgiApp
 from app.api.dapr.rpc import server
 from app.api.dapr.rpc.requests import address_of
+from app.api.fair_gate import FairGate
 from app.protos import dapr_runtime_pb2 as runtime
 from app.protos.dapr_runtime_pb2 import Job
 from tests.api.dapr.calls import add_app
@@ -234,6 +236,50 @@ def test_strangers_that_stall_keep_no_account_from_its_turn(client: Client, addr
 
         assert [each.name for each in client.list()] == ["a"]
         assert not any(each.done() for each in calls)
+
+
+def test_strangers_and_an_account_that_stall_keep_no_other_account_from_its_turn(
+    app: Flask, make_key: Callable[[], str]
+) -> None:
+    one, other = make_key(), make_key()
+    for name in ("account-1", "account-2"):
+        add_app(app, account=name)
+    with serving(app) as address, grpc.insecure_channel(address) as channel:
+        first, second = Client(channel, one), Client(channel, other)
+        # The server knows the account of a key from an RPC before.
+        assert (first.list(), second.list()) == ([], [])
+        with (
+            stalled(address, server.READS + 2) as strangers,
+            stalled(address, server.READS + 2, one) as calls,
+        ):
+            second.schedule(Job(name="a", due_time=DUE))
+
+            assert [each.name for each in second.list()] == ["a"]
+            assert not any(each.done() for each in (*strangers, *calls))
+
+
+def test_a_message_for_which_there_is_no_room_is_not_called_malformed(
+    app: Flask, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "READS", 2)
+    monkeypatch.setattr(server, "FairGate", partial(FairGate, max_wait_s=0.2))
+    add_app(app)
+    with serving(app) as address, grpc.insecure_channel(address) as channel:
+        client = Client(channel, key)
+        assert client.list() == []
+        with stalled(address, 1, key):
+            failed = failure(lambda: _until_refused(client))
+            assert (failed.code, failed.reason) == (
+                grpc.StatusCode.UNAVAILABLE,
+                "DAPR_SCHEDULER_LIST_JOBS",
+            )
+            assert "messages of gRPC, are arriving" in failed.message
+
+
+def _until_refused(client: Client) -> None:
+    """Ask until the RPC that stalls has its turn."""
+    while True:
+        client.list()
 
 
 def test_too_many_rpcs_of_one_sender_are_refused_and_others_go_on(
