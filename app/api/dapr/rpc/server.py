@@ -31,11 +31,14 @@ from app.log import logger
 
 MAX_MESSAGE: Final = 4 * 1024 * 1024
 MAX_RPCS: Final = 1024
-"""RPCs under way; one account, or all senders without a valid key, have half of them at most."""
+"""RPCs under way; one account, or one network without a known key, has half of them at most."""
 
 MAX_CONNECTIONS: Final = 4096
 MAX_STREAMS: Final = 128
 """RPCs of one connection that are under way."""
+
+WINDOW: Final = 64 * 1024
+"""Bytes that are taken of a message before it is read."""
 
 READS: Final = 32
 """Messages that are read at once, each of up to MAX_MESSAGE bytes."""
@@ -47,6 +50,10 @@ _OPTIONS: Final = (
     ("grpc.absolute_max_metadata_size", 32 * 1024),
     ("grpc.max_concurrent_streams", MAX_STREAMS),
     ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
+    # Of a message that is not read yet no more is taken; the library would raise both by itself,
+    # to 128 MiB, and keep whole messages of RPCs that wait for their turn.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", WINDOW),
     # Clients may ping every 8 s, also without an RPC; an idle connection ends after 3 min; one that
     # does not answer a ping, which is sent after 10 s, ends 20 s later.
     ("grpc.http2.min_ping_interval_without_data_ms", 8_000),
@@ -125,6 +132,9 @@ class RpcServer:
         metadata = context.invocation_metadata() or ()
         scope = scope_of(path, metadata, context.peer())
         lane = self._asgi.lane(scope)
+        if lane is None:
+            # Also an account's first RPC: strangers of another network must not keep it out.
+            lane = network_of(address_of(context.peer()))
         if not self._rpcs.acquire(lane):
             context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED)
             context.set_details(
@@ -132,7 +142,7 @@ class RpcServer:
                 "Send fewer at once."
             )
             return
-        exchange = _Exchange(context, partial(self._slot, lane, _network(context)))
+        exchange = _Exchange(context, partial(self._slot, lane))
         work = asyncio.ensure_future(self._answer(scope, exchange))
         self._works.add(work)
         work.add_done_callback(lambda _: self._rpcs.release(lane))
@@ -146,9 +156,9 @@ class RpcServer:
                 work.cancel()
             raise
 
-    def _slot(self, lane: Hashable, network: str) -> AbstractAsyncContextManager[None]:
+    def _slot(self, lane: Hashable) -> AbstractAsyncContextManager[None]:
         share = None if self._is_alone else self._reads.half_of_rest(lane)
-        return self._reads.slot(lane, network, share=share)
+        return self._reads.slot(lane, share=share)
 
     async def _answer(self, scope: Message, exchange: _Exchange) -> None:
         try:
@@ -235,7 +245,3 @@ class _Exchange:
         """Answer that there is a defect."""
         self._context.set_code(grpc.StatusCode.INTERNAL)
         self._context.set_details("An internal error occurred. Report it to the operator.")
-
-
-def _network(context: Context) -> str:
-    return network_of(address_of(context.peer()))
