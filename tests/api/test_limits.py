@@ -301,6 +301,27 @@ def test_exactly_as_many_apps_and_tasks_are_kept_as_the_account_may_have(
     assert client.put(f"/api/tasks/{kept}", json={**TASK, "id": kept}).status_code == 200
 
 
+def test_exactly_as_many_keys_are_made_as_the_account_may_have(app: Flask, at_once: AtOnce) -> None:
+    limit(app, keys=4)
+    made = at_once(lambda each, _: each.post("/1/keys", json={"scope": "read"}))
+    assert made == {201: 3, 403: 29}
+
+
+def test_admin_keys_that_revoke_each_other_at_once_leave_one(
+    app: Flask, client: FlaskClient, key: str, at_once: AtOnce
+) -> None:
+    """Every other client has the other key, and revokes that of its neighbour."""
+    other = client.post("/1/keys", json={"scope": "admin"}).text
+
+    def revoke(each: FlaskClient, number: int) -> Any:
+        own, theirs = (key, other) if number % 2 else (other, key)
+        return each.delete(f"/1/keys/{theirs[3:13]}", headers={"X-API-Key": own})
+
+    at_once(revoke)
+    statuses = [client_of(app, each).get("/1/keys").status_code for each in (key, other)]
+    assert sorted(statuses) == [200, 401]
+
+
 def test_no_more_jobs_follow_a_job_than_may(
     app: Flask, client: FlaskClient, at_once: AtOnce
 ) -> None:
