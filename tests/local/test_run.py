@@ -150,9 +150,9 @@ def test_a_damaged_database_is_refused_with_the_way_out(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "told"),
     [
-        ("PORT", "eighty", "PORT is 'eighty'"),
+        ("PORT", "eighty", "PORT must be an integer from 1 to 65535 (default 8000), not 'eighty'"),
         ("HOST", "192.0.2.1", "HOST is '192.0.2.1', which is not an address of this machine"),
-        ("WAKECALL_ALLOW_TARGETS", "everything", "WAKECALL_ALLOW_TARGETS: 'everything'"),
+        ("WAKECALL_ALLOW_TARGETS", "everything", "WAKECALL_ALLOW_TARGETS is invalid: 'everything'"),
         ("WAKECALL_HOME", "/dev/null/var", "The data directory /dev/null/var cannot be used"),
         ("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/x", "DATABASE_URL: no connection"),
     ],
