@@ -82,16 +82,16 @@ def test_the_quickstart_prints_what_it_prints_on_dapr(
 
 def test_an_app_is_called_and_invoked_over_grpc(running: Instance, run: Run, app_port: int) -> None:
     with (
-        sidecar(running, "talker", app_port, protocol="grpc") as dapr,
+        sidecar(running, "python-talker", app_port, protocol="grpc") as dapr,
         run("droid_grpc_service", dapr, APP_PORT=f"{app_port}") as service,
     ):
         service.wait_for("Job service listens")
         assert dapr.schedule("BB-8", {"dueTime": "0s"}).status == 204
         service.wait_for("Job BB-8 has 0 bytes")
-        path = "/v1.0/invoke/talker/method/greet"
+        path = "/v1.0/invoke/python-talker/method/greet"
         until(lambda: dapr.ask("POST", path, b"you").status == 200, "the app answers")
         assert dapr.ask("POST", path, b"you") == (200, b"hello you")
-        service.wait_for("Invoked by talker with you")
+        service.wait_for("Invoked by python-talker with you")
         service.wait_for("Starting droid: R2-D2", "Executing maintenance job: Oil Change")
 
 
