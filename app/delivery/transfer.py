@@ -30,7 +30,7 @@ _LONG: Final = 4096
 """A body of at least this size is released after the call, as thousands of handles may be idle."""
 
 MAX_STEPS: Final = 1000
-"""Steps in which libcurl works on one call of HTTP/2; its request may need more, see _STEP_BYTES.
+"""Steps in which libcurl works on one call of HTTP/2; bytes that are sent or received allow more.
 
 A call has about ten, and one more each second. Frames that carry no data, of which libcurl accepts
 any number, need steps without end.
@@ -41,6 +41,9 @@ MAX_STEPS_AT_ONCE: Final = 50
 
 _STEP_BYTES: Final = 1024
 """Bytes of the request for which another step is allowed; 4 MiB take 130, more if sent slowly."""
+
+_STEP_RECEIVED: Final = 64
+"""Bytes of the answer's body for which another step is allowed, as they may come in small parts."""
 
 _NOTHING: Final = Call("", ())
 
@@ -300,7 +303,7 @@ class Transfer:
         self._steps_at_once = self._steps_at_once + 1 if turn == self._turn_seen else 1
         self._turn_seen = turn
         self._steps += 1
-        most = MAX_STEPS + len(self.call.body) // _STEP_BYTES
+        most = MAX_STEPS + len(self.call.body) // _STEP_BYTES + self._body_bytes // _STEP_RECEIVED
         if self._steps > most or self._steps_at_once > MAX_STEPS_AT_ONCE:
             self.flooded = True
             return _ABORT
