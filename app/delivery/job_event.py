@@ -15,8 +15,8 @@ from app.protos.dapr_common_pb2 import HTTPExtension
 _JOB_PATH: Final = "/job/"
 _VALUE: Final = "google.protobuf.Value"
 
-_MAX_ENCODED: Final = 16 * 1024 * 1024
-"""Bytes of JSON in binary form; most apps take messages of 4 MiB."""
+_MAX_ENCODED: Final = 4 * 1024 * 1024
+"""Bytes of JSON in binary form: the longest message that a gRPC server takes by default."""
 
 
 class UnsendablePayload(ValueError):
@@ -44,7 +44,8 @@ def convert(data: bytes | None, type_url: str | None, protocol: str | None) -> b
         return json_values.decode(data)
     except json_values.TooLarge:
         raise UnsendablePayload(
-            "The payload is too large, or nested too deeply, for a google.protobuf.Value."
+            f"The payload has more than {_MAX_ENCODED} bytes or {json_values.MAX_VALUES} values as "
+            "a google.protobuf.Value, or is nested too deeply."
         ) from None
     except (ValueError, RecursionError):
         raise UnsendablePayload(f"The payload is not a {_VALUE} that JSON can hold.") from None

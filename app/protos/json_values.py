@@ -23,6 +23,9 @@ _STRUCT_OR_LIST: Final = {dict: b"\x2a", list: b"\x32"}
 _FIRST: Final = b"\x0a"
 _SECOND: Final = b"\x12"
 _MAX_WHOLE: Final = 1e15
+MAX_VALUES: Final = 100_000
+"""Values in one document that are encoded; more would keep the interpreter busy for seconds."""
+
 _OVERHEAD: Final = 2
 """Bytes of a key and a length, at least."""
 
@@ -31,7 +34,7 @@ _PACK: Final = struct.Struct("<d").pack
 
 
 class TooLarge(ValueError):
-    """The value would be longer than is allowed, or is nested too deeply."""
+    """The value would be longer than is allowed, has too many parts, or is nested too deeply."""
 
 
 class NotJson(ValueError):
@@ -41,7 +44,7 @@ class NotJson(ValueError):
 def encode(text: bytes, *, most: int) -> bytes:
     """The Value of a JSON text, at most about `most` bytes; numbers become doubles.
 
-    Raises TooLarge, as soon as the value is known to be longer.
+    Raises TooLarge, as soon as the value is known to be longer or to have more than MAX_VALUES.
     """
     encoder = _Encoder(most)
     try:
@@ -66,8 +69,12 @@ class _Encoder:
 
     def __init__(self, most: int) -> None:
         self._left = most
+        self._values_left = MAX_VALUES
 
     def value(self, value: Any) -> bytes:  # noqa: ANN401 - what JSON holds
+        self._values_left -= 1
+        if self._values_left < 0:
+            raise TooLarge
         kind = type(value)
         if kind is list or kind is dict:
             self._take(_OVERHEAD)

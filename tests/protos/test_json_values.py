@@ -61,6 +61,14 @@ def test_a_value_that_would_be_too_long_is_refused(text: str) -> None:
         json_values.encode(text.encode(), most=900)
 
 
+@pytest.mark.parametrize("values", ["[{}]", '{{"a": [{}]}}'])
+def test_a_value_of_too_many_parts_is_refused(values: str) -> None:
+    most = json_values.MAX_VALUES - 2
+    assert json_values.encode(values.format(",".join(["0"] * most)).encode(), most=10**8)
+    with pytest.raises(json_values.TooLarge):
+        json_values.encode(values.format(",".join(["0"] * (most + 2))).encode(), most=10**8)
+
+
 def test_a_value_that_is_nested_too_deeply_is_refused() -> None:
     with pytest.raises(json_values.TooLarge):
         json_values.encode(b"[" * 900 + b"]" * 900, most=MOST)
