@@ -37,6 +37,9 @@ MAX_CONNECTIONS: Final = 4096
 MAX_STREAMS: Final = 128
 """RPCs of one connection that are under way."""
 
+HANDSHAKE_MS: Final = 10_000
+"""Milliseconds in which a new connection must begin to speak HTTP/2."""
+
 WINDOW: Final = 64 * 1024
 """Bytes that are taken of a message before it is read."""
 
@@ -50,6 +53,8 @@ _OPTIONS: Final = (
     ("grpc.absolute_max_metadata_size", 32 * 1024),
     ("grpc.max_concurrent_streams", MAX_STREAMS),
     ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
+    # TLS, and the beginning of HTTP/2; the library would wait for 2 min.
+    ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
     # Of a message that is not read yet no more is taken; the library would raise both by itself,
     # to 128 MiB, and keep whole messages of RPCs that wait for their turn.
     ("grpc.http2.bdp_probe", 0),

@@ -208,6 +208,13 @@ def test_a_client_that_pings_all_the_time_is_sent_away(address: str) -> None:
 # Clients that stall.
 
 
+def test_a_connection_that_says_nothing_is_closed(address: str) -> None:
+    host, _, port = address.partition(":")
+    with socket.create_connection((host, int(port)), timeout=60) as link:
+        while link.recv(4096):
+            pass
+
+
 @contextmanager
 def stalled(address: str, number: int, key: str | None = None) -> Iterator[list[Any]]:
     """RPCs that have begun and whose messages do not come, until the block ends."""
