@@ -73,7 +73,7 @@ def test_many_long_lists_at_once_leave_room_for_others(web: Web, web_key: str) -
         assert ask(web, request("GET", "/1/secrets", X_API_Key=web_key)).status == 200
         replies = [each.result() for each in asked]
     # 503: another list is being made. 429: the request has waited for its turn for too long.
-    assert {200} < {reply.status for reply in replies} <= {200, 429, 503}
+    assert {200} <= {reply.status for reply in replies} <= {200, 429, 503}
     for reply in replies:
         if reply.status == 200:
             assert len(reply.body) >= LENGTHS["text/plain"]

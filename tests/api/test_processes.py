@@ -59,7 +59,8 @@ def test_a_worker_that_grows_too_large_is_replaced_and_no_request_is_lost(
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"), [({"WAKECALL_RATE_LIMIT": "x"}, b"WAKECALL_RATE_LIMIT is 'x'")]
+    ("setting", "said"),
+    [({"WAKECALL_RATE_LIMIT": "x"}, b"WAKECALL_RATE_LIMIT must be an integer from 1")],
 )
 def test_a_wrong_setting_ends_the_server_with_the_reason(
     web_environ: dict[str, str],

@@ -29,7 +29,7 @@ DEAD = EventPayload(
     state=RunState.DEAD,
     attempts=8,
     status=None,
-    reason="every worker that took it ended before it could tell the outcome",
+    reason="every worker that took it ended before it could report the result",
     settled_at=SUCCEEDED.settled_at,
 )
 

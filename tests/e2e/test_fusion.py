@@ -104,7 +104,9 @@ def test_a_run_that_is_completed_later_runs_until_then_or_until_it_is_aborted(
         assert act(running, "spark:long")["accepted"]
         call = receiver.wait_for(before + 1)[before]
         until(
-            lambda: "s to say" in status(running, "spark:long").get("extra", {}).get("message", ""),
+            lambda: (
+                "s to report" in status(running, "spark:long").get("extra", {}).get("message", "")
+            ),
             "the runner has said that it will say",
         )
         assert status(running, "spark:long")["status"] == "running"

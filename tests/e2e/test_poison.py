@@ -69,7 +69,7 @@ def test_poison_ends_dead_and_visible_while_other_jobs_go_on(
     assert len({each.header("webhook-id") for each in receiver.requests}) == 1
     run = battered.ask("GET", f"/1/runs/{receiver.requests[0].header('webhook-id')}").body
     assert (run["job"], run["state"], run["attempts"]) == (job, "dead", [])
-    assert run["reason"] == "every worker that took it ended before it could tell the outcome"
+    assert run["reason"] == "every worker that took it ended before it could report the result"
     assert battered.ask("GET", f"/1/jobs/{job}").status == 404
 
     came = arrivals(sink, connection, jobs, faults=poison.killed_at)
