@@ -13,12 +13,20 @@ from sqlalchemy import Connection
 from app import config, create_app
 from app.store.engine import db, watch_engine
 from tests.factories import add_account, connect
+from tests.proxy import Proxy
 
 
 @pytest.fixture
 def connection(database: str) -> Iterator[psycopg.Connection]:
     with connect(database) as opened:
         yield opened
+
+
+@pytest.fixture
+def proxy(database: str) -> Iterator[Proxy]:
+    """A proxy before the database, which a test can pause."""
+    with Proxy(database) as made:
+        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -20,12 +19,6 @@ from tests.workers.test_rq_worker import until
 PATIENT = SessionOptions(settings={"timezone": "UTC", "statement_timeout": 60_000})
 SOON_S = 30.0
 """Long before the statement timeout, on any machine."""
-
-
-@pytest.fixture
-def proxy(database: str) -> Iterator[Proxy]:
-    with Proxy(database) as made:
-        yield made
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -17,12 +16,6 @@ from tests.factories import connect, one
 from tests.proxy import Proxy
 
 QUICK = SessionOptions(settings={"timezone": "UTC", "statement_timeout": 300})
-
-
-@pytest.fixture
-def proxy(database: str) -> Iterator[Proxy]:
-    with Proxy(database) as made:
-        yield made
 
 
 @pytest.fixture

@@ -184,9 +184,9 @@ def _failure(error: errors.WakecallError, http_status: int) -> Failure:
         case errors.Unauthenticated():
             return _unauthorized()
         case errors.Unavailable() if (verb := _verb())[0]:
-            told = f"failed to {verb[0]} due to: rpc error: code = Unavailable desc = "
+            prefix = f"failed to {verb[0]} due to: rpc error: code = Unavailable desc = "
             return Failure(
-                code=Code.UNAVAILABLE, reason=verb[1], message=told + error.message, metadata=app
+                code=Code.UNAVAILABLE, reason=verb[1], message=prefix + error.message, metadata=app
             )
     code = _CODES.get(
         http_status, Code.INTERNAL if http_status >= _SERVER_ERROR else Code.INVALID_ARGUMENT

@@ -45,7 +45,7 @@ _BY_HTTP_STATUS: Final = {
     504: Code.DEADLINE_EXCEEDED,
 }
 # By the text of grpc-status, which may be any; a call that failed has not succeeded.
-_TOLD: Final = {f"{each}": each for each in Code.values() if each != Code.OK}
+_FAILURE_CODES: Final = {f"{each}": each for each in Code.values() if each != Code.OK}
 
 invocation_rpcs: Final = Blueprint("dapr_invocation_rpcs", __name__)
 
@@ -96,9 +96,9 @@ def _render(invocation: Invocation, reply: Reply) -> WsgiResponse:
         code = _BY_HTTP_STATUS.get(reply.status, Code.UNKNOWN)
         return _failed(code, reply.body[:1024].decode(errors="replace"))
     fields = {name.lower(): value for name, value in reply.headers}
-    told = _TOLD.get(fields.get("grpc-status", ""))
-    if told is not None:
-        return _failed(told, unquote(fields.get("grpc-message", "")))
+    code = _FAILURE_CODES.get(fields.get("grpc-status", ""))
+    if code is not None:
+        return _failed(code, unquote(fields.get("grpc-message", "")))
     code = Code.RESOURCE_EXHAUSTED if reply.error == invocations.BUSY else Code.INTERNAL
     return _failed(code, http_failure(invocation.callee.app_id, reply.error_detail or "").message)
 

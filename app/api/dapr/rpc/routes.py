@@ -38,6 +38,9 @@ DELETION_S: Final = 20.0
 """Seconds in which DeleteJobsByPrefix begins transactions; clients wait longer."""
 
 _MEDIA_TYPE: Final = "application/grpc+proto"
+_FRAME: Final = runtime.ListJobsResponse(jobs=[Job()]).ByteSize()
+"""Bytes that stand before a job in a list, at least: its field number and its length."""
+
 _PORTS: Final = {"http": 80, "https": 443}
 
 rpc_routes: Final = Blueprint("dapr_rpc", __name__)
@@ -182,7 +185,7 @@ def get_metadata() -> Response:
 @needs(Scope.READ, of_app=True)
 @takes(ignoring=True)
 def set_metadata() -> Response:
-    """Nothing: what Dapr keeps of it in its sidecar is told to nobody here."""
+    """Answer as Dapr does, and store nothing: no API here shows this metadata."""
     callers.sender(rpc_failures.no_app)
     _message(runtime.SetMetadataRequest)
     return Response(content_type=_MEDIA_TYPE)
@@ -217,8 +220,7 @@ def _listed(caller: Caller, app_id: str) -> Iterator[Job]:
     left = bodies.MAX_LONG
     for each in job_lists.list_jobs(current_context(), caller, app_id, most=left):
         job = messages.to_message(each.name, each.written, each.data, each.type_url, most=left)
-        # Each job stands behind its number and its length.
-        left -= job.ByteSize() + len(runtime.ListJobsResponse(jobs=[Job()]).SerializeToString())
+        left -= job.ByteSize() + _FRAME
         if left < 0:
             raise ListTooLong
         yield job

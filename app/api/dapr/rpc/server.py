@@ -67,7 +67,7 @@ _OPTIONS: Final = (
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 20_000),
 )
-_TOLD: Final = frozenset({b"retry-after", b"ratelimit", b"ratelimit-policy", b"x-request-id"})
+_TRAILERS: Final = frozenset({b"retry-after", b"ratelimit", b"ratelimit-policy", b"x-request-id"})
 """Fields of an answer that are sent on as trailing metadata."""
 
 _DETAILS: Final = "grpc-status-details-bin"
@@ -168,7 +168,7 @@ class RpcServer:
     async def _answer(self, scope: Message, exchange: _Exchange) -> None:
         try:
             await self._asgi(scope, exchange.receive, exchange.send)
-        except Exception:  # noqa: BLE001 - a defect, of which the operator is told
+        except Exception:  # noqa: BLE001 - a defect, which is logged for the operator
             # The library would log it in its own form, and answer with the exception's text.
             logger.exception("rpc.failed", path=scope["raw_path"].decode())
             exchange.fail()
@@ -216,7 +216,7 @@ class _Exchange:
         finally:
             self.is_reading = False
         if message is aio.EOF:
-            # Too long, as the library has told the client, or none.
+            # No message, or one that is too long, which the library has reported to the client.
             return {"type": "http.disconnect"}
         return {"type": "http.request", "body": message, "more_body": False}
 
@@ -232,7 +232,7 @@ class _Exchange:
     async def _finish(self, body: bytes) -> None:
         fields = {name.lower(): value for name, value in self._headers}
         trailers: list[tuple[str, str | bytes]] = [
-            (name.decode(), fields[name].decode()) for name in _TOLD if name in fields
+            (name.decode(), fields[name].decode()) for name in _TRAILERS if name in fields
         ]
         if fields.get(b"content-type") != STATUS_TYPE.encode():
             self._context.set_trailing_metadata(tuple(trailers))
