@@ -72,8 +72,8 @@ def binary() -> str | None:
 
 def version(command: str) -> str:
     """Its version, as it tells it."""
-    told = subprocess.run([command, "-v"], capture_output=True, text=True, check=False).stderr
-    found = re.search(r"nginx/[\w.]+", told)
+    output = subprocess.run([command, "-v"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r"nginx/[\w.]+", output)
     return found.group() if found else "nginx"
 
 

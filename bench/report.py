@@ -165,8 +165,8 @@ def _further(found: Results) -> Iterator[tuple[str, ...]]:
         ratio = f"{create['vs_insert_route']:g} × the route that only inserts"
         yield f"create, {form} form", f"{_rate(create['per_s'])}, {ratio}"
     for way, booked in details.get("dapr", {}).items():
-        told = f"{_rate(booked['per_s'])}, {booked['vs_http']:g} × over HTTP at the service"
-        yield f"Dapr jobs booked {_WAYS[way]}", told
+        figure = f"{_rate(booked['per_s'])}, {booked['vs_http']:g} × over HTTP at the service"
+        yield f"Dapr jobs booked {_WAYS[way]}", figure
     for jobs, drain in details["drain"].items():
         yield (
             f"drain of {int(jobs):,}",

@@ -42,7 +42,7 @@ class Supervisor:
         self._changed = changed
         self._programs: dict[str, Program] = {}
         self._processes: dict[str, Process] = {}
-        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._unwanted: dict[str, asyncio.Event] = {}
         self._kept: set[str] = set()
         self._hurried = False
@@ -53,7 +53,7 @@ class Supervisor:
         self._programs[program.name] = program
         self._unwanted[program.name] = asyncio.Event()
         process = await self._spawn(program)
-        self._keepers[program.name] = asyncio.create_task(self._keep(program, process))
+        self._tasks[program.name] = asyncio.create_task(self._keep(program, process))
 
     def keep(self, name: str) -> None:
         """From now on start this program again when it ends by itself."""
@@ -77,7 +77,7 @@ class Supervisor:
 
     async def stop(self, names: Iterable[str]) -> None:
         """End these programs together: asked first, killed when their patience is over."""
-        known = [name for name in names if name in self._keepers]
+        known = [name for name in names if name in self._tasks]
         for name in known:
             self._unwanted[name].set()
             self._ask(name)
@@ -86,7 +86,7 @@ class Supervisor:
     async def stop_all(self, *, last: Iterable[str]) -> None:
         """End every program, those named `last` after all others, whom they serve."""
         servers = set(last)
-        await self.stop([name for name in self._keepers if name not in servers])
+        await self.stop([name for name in self._tasks if name not in servers])
         await self.stop(servers)
 
     def hurry(self) -> None:
@@ -173,13 +173,13 @@ class Supervisor:
                     process.send_signal(stop)
 
     async def _see_off(self, name: str) -> None:
-        keeper = self._keepers[name]
-        done, _ = await asyncio.wait([keeper], timeout=self._programs[name].patience_s)
+        task = self._tasks[name]
+        done, _ = await asyncio.wait([task], timeout=self._programs[name].patience_s)
         if not done and (process := self._processes.get(name)):
             self._tell(f"{name} did not end within {self._programs[name].patience_s:g} s; killed")
             kill_group(process.pid)
-        await keeper
-        del self._keepers[name]
+        await task
+        del self._tasks[name]
 
 
 def turn_over(log: Path) -> None:

@@ -27,18 +27,18 @@ def test_defaults(tmp_path: Path) -> None:
 
 
 def test_servers_and_keys_of_the_running_instance_are_found(tmp_path: Path) -> None:
-    told = {
+    instance = {
         "database_url": "postgresql://here/wakecall",
         "redis_url": "unix:///run/valkey",
         "allow_targets": "127.0.0.0/8",
     }
-    (tmp_path / INSTANCE_FILE).write_text(json.dumps(told))
+    (tmp_path / INSTANCE_FILE).write_text(json.dumps(instance))
     (tmp_path / SECRET_KEY_FILE).write_text("new,old\n")
 
     settings = load({"WAKECALL_HOME": str(tmp_path)})
 
-    assert settings.database_url == told["database_url"]
-    assert settings.redis_url == told["redis_url"]
+    assert settings.database_url == instance["database_url"]
+    assert settings.redis_url == instance["redis_url"]
     assert settings.secret_keys == ("new", "old")
     assert [str(each) for each in settings.allow_targets] == ["127.0.0.0/8"]
     forbidden = load({"WAKECALL_HOME": str(tmp_path), "WAKECALL_ALLOW_TARGETS": ""})
@@ -50,11 +50,11 @@ def test_servers_and_keys_of_the_running_instance_are_found(tmp_path: Path) -> N
 
 
 def test_limits_are_those_of_the_running_instance_with_its_servers(tmp_path: Path) -> None:
-    told = {
+    instance = {
         "database_url": "postgresql://here/wakecall",
         "limits": {"WAKECALL_RATE_LIMIT": "off", "WAKECALL_LIMIT_JOBS": "3"},
     }
-    (tmp_path / INSTANCE_FILE).write_text(json.dumps(told))
+    (tmp_path / INSTANCE_FILE).write_text(json.dumps(instance))
     home = {"WAKECALL_HOME": str(tmp_path)}
 
     found = load(home).limits

@@ -155,9 +155,9 @@ def routes(app: Flask) -> Iterator[tuple[str, str]]:
 
 
 def test_the_routes_documented_are_those_there_are(app: Flask) -> None:
-    told = set(re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`?]*)`", reference()))
+    documented = set(re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`?]*)`", reference()))
 
-    assert told == set(routes(app))
+    assert documented == set(routes(app))
 
 
 def statuses(error: type[WakecallError]) -> Iterator[tuple[str, int]]:
@@ -181,9 +181,9 @@ def metrics() -> set[str]:
 
 
 def test_the_metrics_documented_are_those_there_are() -> None:
-    told = {name for name in first_cells(OPERATIONS) if name.startswith("wakecall_")}
+    documented = {name for name in first_cells(OPERATIONS) if name.startswith("wakecall_")}
 
-    assert told == metrics()
+    assert documented == metrics()
 
 
 def events() -> Iterator[str]:
@@ -207,17 +207,17 @@ def events() -> Iterator[str]:
 def test_the_log_events_documented_are_those_there_are() -> None:
     table = OPERATIONS.read_text().partition("| event |")[2]
     rows = [line for line in table.splitlines() if line.startswith("| `")]
-    told = {event for row in rows for event in re.findall(r"`([^`]+)`", row.split(" | ")[0])}
+    documented = {event for row in rows for event in re.findall(r"`([^`]+)`", row.split(" | ")[0])}
 
-    assert told == set(events())
+    assert documented == set(events())
 
 
 def test_what_bounds_each_table_is_documented() -> None:
     section = OPERATIONS.read_text().partition("## What an account may store")[2]
     rows = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("| `")]
-    told = [table for row in rows for table in re.findall(r"`(\w+)`", row.split(" | ")[0])]
+    documented = [table for row in rows for table in re.findall(r"`(\w+)`", row.split(" | ")[0])]
 
-    assert sorted(told) == sorted(db.metadata.tables)
+    assert sorted(documented) == sorted(db.metadata.tables)
 
 
 def command_lines(group: click.Command, words: str) -> Iterator[str]:
@@ -233,9 +233,9 @@ def test_every_command_is_documented() -> None:
     offered = {
         line for group in OFFERED for line in command_lines(group, f"flask --app wsgi {group.name}")
     }
-    told = {name for name in first_cells(OPERATIONS) if name.startswith("flask ")}
+    documented = {name for name in first_cells(OPERATIONS) if name.startswith("flask ")}
 
-    assert told - {"flask --app wsgi db upgrade"} == offered
+    assert documented - {"flask --app wsgi db upgrade"} == offered
 
 
 def test_every_option_of_a_command_is_documented() -> None:

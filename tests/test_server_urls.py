@@ -67,12 +67,12 @@ def test_what_libpq_can_never_use_is_refused_in_a_line_without_the_password(
     with pytest.raises(Misconfigured) as refused:
         check_database_url(text)
 
-    told = refused.value.message
-    assert told.startswith("DATABASE_URL cannot be used: ")
-    assert reason in told
-    assert "sec" not in told
-    assert "s3c" not in told
-    assert "\n" not in told
+    message = refused.value.message
+    assert message.startswith("DATABASE_URL cannot be used: ")
+    assert reason in message
+    assert "sec" not in message
+    assert "s3c" not in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
@@ -117,9 +117,9 @@ def test_what_redis_py_can_never_use_is_refused_in_a_line_without_the_password(
     with pytest.raises(Misconfigured) as refused:
         check_redis_url(text)
 
-    told = refused.value.message
-    assert told.startswith("REDIS_URL cannot be used: ")
-    assert reason in told
-    assert "sec" not in told
-    assert "s3c" not in told
-    assert "\n" not in told
+    message = refused.value.message
+    assert message.startswith("REDIS_URL cannot be used: ")
+    assert reason in message
+    assert "sec" not in message
+    assert "s3c" not in message
+    assert "\n" not in message

@@ -121,7 +121,7 @@ def run(
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "text"),
     [
         ("SELECT 'PRIVATE'::int", "22P02: invalid input syntax for type integer"),
         ("SELECT '{PRIVATE'::jsonb", "22P02: invalid input syntax for type json"),
@@ -130,12 +130,12 @@ def run(
     ],
 )
 def test_of_an_error_state_and_message_are_told_without_values(
-    database: str, statement: str, told: str
+    database: str, statement: str, text: str
 ) -> None:
     with connect(database) as connection, pytest.raises(psycopg.Error) as raised:
         connection.execute(statement)
 
-    assert log.in_words(raised.value) == told
+    assert log.in_words(raised.value) == text
 
 
 def test_an_error_is_told_the_same_through_sqlalchemy(database: str) -> None:

@@ -154,7 +154,7 @@ def beside(harness: BenchHarness, tell: Tell, ground: Ground, deed: Deed | None)
             batch.count, patience_s=lead + seconds + harness.plan.hostile_patience_s
         )
         waited = harness.now()
-    noticed = told(batch, arrivals, booking.result(), waited=waited)
+    noticed = measured(batch, arrivals, booking.result(), waited=waited)
     came = {} if attacking is None else attacked(attacking.result())
     _clear(harness, tell)
     return {**noticed, **came, "web_growth_mib": memory.growth_mib}
@@ -205,7 +205,7 @@ def _paced(harness: BenchHarness, lead: float) -> dict[str, Any]:
     }
 
 
-def told(
+def measured(
     batch: Batch, arrivals: list[Arrival], booked: Mapping[str, Any], *, waited: datetime
 ) -> dict[str, Any]:
     """The figures: a call that did not come is as late as it was waited for."""

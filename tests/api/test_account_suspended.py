@@ -39,8 +39,8 @@ def test_every_route_that_changes_something_is_refused_and_every_other_answered(
         changes = (
             need is not None and each.method not in SAFE_METHODS and need.scope is not Scope.READ
         )
-        told = "account-suspended" in answer.text or "ERR_ACCOUNT_SUSPENDED" in answer.text
-        assert (answer.status_code == 403, told) == (changes, changes), each
+        is_reason = "account-suspended" in answer.text or "ERR_ACCOUNT_SUSPENDED" in answer.text
+        assert (answer.status_code == 403, is_reason) == (changes, changes), each
     assert client.post("/1/jobs?dryRun=true", json=DOCUMENT).status_code == 200
     assert client.post("/1/runs/redeliver", json={"dryRun": True}).status_code == 200
     assert client.get("/1/secrets").status_code == 200
@@ -83,8 +83,8 @@ def test_an_account_is_deleted_when_that_was_confirmed(app: Flask, client: Flask
     assert client.get("/1/jobs").status_code == 401
     assert run(app, "delete", "account-1", "--yes") == (0, "", "There is no account 'account-1'.\n")
     for command in ("suspend", "resume"):
-        status, _, told = run(app, command, "account-1")
-        assert (status, "There is no account 'account-1'." in told) == (1, True)
+        status, _, error = run(app, command, "account-1")
+        assert (status, "There is no account 'account-1'." in error) == (1, True)
 
 
 def test_what_takes_long_tells_how_far_it_is(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,8 +196,8 @@ def test_the_largest_dapr_job_keeps_the_bounds(client: FlaskClient, character: s
     data = character * ((MAX_LONG - 100) // len(character))
     body = f'{{"dueTime": "1h", "data": "{data}"}}'
     assert client.post("/v1.0/jobs/x", data=body).status_code == 204
-    told = keeps("GET /v1.0/jobs/<dapr_name:_name>", client.get("/v1.0/jobs/x"))
-    assert told.get_json()["data"]["value"] == json.loads(f'"{data}"')
+    response = keeps("GET /v1.0/jobs/<dapr_name:_name>", client.get("/v1.0/jobs/x"))
+    assert response.get_json()["data"]["value"] == json.loads(f'"{data}"')
     (job_id,) = ids(client)
     for headers in FORMATS:
         shown = keeps("GET /1/jobs/<uuid:job_id>", client.get(f"/1/jobs/{job_id}", headers=headers))

@@ -337,9 +337,9 @@ def test_the_process_begins_and_ends_with_the_server() -> None:
         await AsgiApp(application([]), begin=begin)({"type": "lifespan"}, receive, send)
         return sent
 
-    told = asyncio.run(live(lambda: begun.append("begun")))
+    messages = asyncio.run(live(lambda: begun.append("begun")))
     assert begun == ["begun"]
-    assert [message["type"] for message in told] == [
+    assert [message["type"] for message in messages] == [
         "lifespan.startup.complete",
         "lifespan.shutdown.complete",
     ]

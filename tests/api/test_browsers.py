@@ -76,8 +76,8 @@ def test_the_refusal_says_what_is_wrong_and_what_would_be_right(client: FlaskCli
         "neither Origin nor Sec-Fetch-Site.",
     }
     assert client.get("/1/jobs", headers=headers).data == b""
-    told = client.post(f"{JOBS}/x", json={"dueTime": "1h"}, headers=headers)
-    assert (told.status_code, told.get_json()["errorCode"]) == (403, "ERR_CROSS_SITE")
+    answer = client.post(f"{JOBS}/x", json={"dueTime": "1h"}, headers=headers)
+    assert (answer.status_code, answer.get_json()["errorCode"]) == (403, "ERR_CROSS_SITE")
 
 
 def test_it_is_refused_before_the_key_is_looked_up(app: Flask) -> None:

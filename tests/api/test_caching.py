@@ -28,10 +28,10 @@ def test_no_answer_of_a_route_that_wants_a_key_is_kept_by_a_cache(
         for whose, one in clients.items():
             for headers in ({}, {"Accept": "image/png"}, {"Origin": "https://evil.example"}):
                 answer = one.open(path, method=method, headers=headers)
-                told = (method, path, whose, headers)
-                assert answer.headers.getlist("Cache-Control") == ["no-store"], told
-                assert varies(answer) >= KEYS, told
-                assert answer.headers["X-Content-Type-Options"] == "nosniff", told
+                request = (method, path, whose, headers)
+                assert answer.headers.getlist("Cache-Control") == ["no-store"], request
+                assert varies(answer) >= KEYS, request
+                assert answer.headers["X-Content-Type-Options"] == "nosniff", request
                 statuses.add(answer.status_code)
     assert statuses >= {200, 204, 400, 401, 403, 404, 406, 415}
 

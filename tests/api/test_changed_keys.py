@@ -77,8 +77,8 @@ def test_after_the_command_the_old_key_is_needed_by_nothing(
     answer = rotate(with_keys(make_app, OLD), {**bearer, **ONCE}).get_data()
     both = with_keys(make_app, NEW, OLD)
 
-    status, told, _ = command(both, "secret", "reseal", "--dry-run")
-    assert (status, told.splitlines()) == (
+    status, output, _ = command(both, "secret", "reseal", "--dry-run")
+    assert (status, output.splitlines()) == (
         0,
         [
             "signing secrets: 2 with key 2",
@@ -87,8 +87,8 @@ def test_after_the_command_the_old_key_is_needed_by_nothing(
             STILL_NEEDED,
         ],
     )
-    status, told, _ = command(both, "secret", "reseal")
-    assert (status, told.splitlines()) == (
+    status, output, _ = command(both, "secret", "reseal")
+    assert (status, output.splitlines()) == (
         0,
         [
             "4 values were encrypted again with key 1.",
@@ -144,11 +144,11 @@ def test_what_no_key_opens_is_told_and_stays(
 ) -> None:
     before = sealed(database)
 
-    status, told, _ = command(with_keys(make_app, NEW), "secret", "reseal")
+    status, output, _ = command(with_keys(make_app, NEW), "secret", "reseal")
 
     assert status == 0
-    assert "signing secrets: 2 with none of the keys" in told
-    assert "4 values cannot be decrypted with any key: add the key that is missing." in told
+    assert "signing secrets: 2 with none of the keys" in output
+    assert "4 values cannot be decrypted with any key: add the key that is missing." in output
     assert sealed(database) == before
 
 
@@ -166,8 +166,8 @@ def test_without_the_key_a_rotation_gives_the_new_secret_and_repeats_are_told(
         "/problems/answer-unreadable",
     )
     assert "not processed again" in repeated.get_json()["detail"]
-    status, told, failed = command(new, "secret", "show", "demo")
-    assert (status, told) == (1, "")
+    status, output, failed = command(new, "secret", "show", "demo")
+    assert (status, output) == (1, "")
     assert "WAKECALL_SECRET_KEY" in failed
 
     rotated = rotate(new, bearer)
@@ -175,8 +175,8 @@ def test_without_the_key_a_rotation_gives_the_new_secret_and_repeats_are_told(
     (value,) = [each["value"] for each in rotated.get_json()]
     assert command(new, "secret", "show", "demo")[1].split() == [value]
     assert [each["value"] for each in secrets(new, bearer).get_json()] == [value]
-    status, told, failed = command(new, "secret", "rotate", "demo", "--overlap", "1h")
-    assert (status, len(told.split())) == (0, 1)
+    status, output, failed = command(new, "secret", "rotate", "demo", "--overlap", "1h")
+    assert (status, len(output.split())) == (0, 1)
     assert failed == "One secret is not listed: no key in WAKECALL_SECRET_KEY decrypts it.\n" * 2
 
 
@@ -187,9 +187,9 @@ def test_the_operator_finds_the_reason_in_the_log(
     with capture_logs() as lines:
         secrets(new, bearer)
 
-    told = {line["event"]: line.get("error") for line in lines}
-    assert set(told) >= {"secret.unreadable", "request.unavailable"}
-    assert "WAKECALL_SECRET_KEY" in (told["secret.unreadable"] or "")
+    errors = {line["event"]: line.get("error") for line in lines}
+    assert set(errors) >= {"secret.unreadable", "request.unavailable"}
+    assert "WAKECALL_SECRET_KEY" in (errors["secret.unreadable"] or "")
 
 
 def test_a_scheduler_with_one_key_seals_nothing_again(database: str) -> None:

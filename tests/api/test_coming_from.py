@@ -100,8 +100,8 @@ def lists(client: FlaskClient) -> None:
 @surprise("quartz", 6)
 def changes_of_the_clock(client: FlaskClient) -> None:
     zone = {"timezone": "America/New_York"}
-    told = preview(client, "0 0/30 * * * ?", **zone)["warnings"]
-    assert any("between 2027-11-07T04:30:00Z and 2027-11-07T06:00:00Z" in each for each in told)
+    warnings = preview(client, "0 0/30 * * * ?", **zone)["warnings"]
+    assert any("between 2027-11-07T04:30:00Z and 2027-11-07T06:00:00Z" in each for each in warnings)
     chosen = preview(client, "0 0/30 * * * ?", **zone, onOverlap="both", onGap="next")["warnings"]
     assert not any("Nothing fires" in each for each in chosen)
 
@@ -206,8 +206,8 @@ def dates(client: FlaskClient) -> None:
     interval = {"type": "interval", "interval": 1, "timeUnit": "day"}
     whole = {"triggers": [{**interval, "startTime": "2030-05-11"}]}
     refused(put(client, whole), "triggers[0].startTime")
-    told = saved(client, {"triggers": [{**interval, "startTime": "2030-05-11T17:30+02:00"}]})
-    assert told["triggers"][0]["startTime"] == "2030-05-11T15:30:00.000Z"
+    schedule = saved(client, {"triggers": [{**interval, "startTime": "2030-05-11T17:30+02:00"}]})
+    assert schedule["triggers"][0]["startTime"] == "2030-05-11T15:30:00.000Z"
 
 
 @surprise("fusion", 9)
@@ -236,9 +236,9 @@ def test_what_a_page_tells_those_who_move_is_so(
 @pytest.mark.parametrize("page", CHECKS)
 def test_each_thing_that_a_page_tells_is_checked(page: str) -> None:
     text = (DOCS / f"coming-from-{page}.md").read_text()
-    told = [int(number) for number in re.findall(r"^## (\d+)\. ", text, re.MULTILINE)]
+    numbers = [int(number) for number in re.findall(r"^## (\d+)\. ", text, re.MULTILINE)]
 
-    assert told == sorted(CHECKS[page]) == list(range(1, 11))
+    assert numbers == sorted(CHECKS[page]) == list(range(1, 11))
 
 
 def test_native_runs_are_not_serial(client: FlaskClient, database: str) -> None:

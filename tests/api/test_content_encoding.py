@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.api.dapr.calls import APP, JOBS, add_app, told
+from tests.api.dapr.calls import APP, JOBS, add_app, error_of
 from tests.api.native.booked import JSON, ONCE, ids
 from tests.api.routes import routes
 
@@ -80,7 +80,7 @@ def test_a_body_as_it_is_may_say_so(client: FlaskClient, encoding: str) -> None:
 def test_dapr_tells_it_in_its_own_form(app: Flask, client: FlaskClient) -> None:
     add_app(app)
     client.environ_base["HTTP_DAPR_APP_ID"] = APP
-    status, code, message = told(sent(client, f"{JOBS}/x", "gzip"))
+    status, code, message = error_of(sent(client, f"{JOBS}/x", "gzip"))
     assert (status, code) == (415, "ERR_UNSUPPORTED_ENCODING")
     assert 'The Content-Encoding "gzip" is not supported.' in message
 

@@ -99,9 +99,9 @@ def test_accept_makes_no_other_request_and_the_answer_keeps_its_type(client: Fla
     first = post(client)
     second = post(client, Accept="text/xml")
     assert (second.data, second.content_type) == (first.data, "application/json")
-    told = post(client, Accept="text/xml", json={"url": "x"})
-    assert told.content_type.startswith("application/problem+xml")
-    assert etree.fromstring(told.data).findtext("{*}status") == "422"
+    response = post(client, Accept="text/xml", json={"url": "x"})
+    assert response.content_type.startswith("application/problem+xml")
+    assert etree.fromstring(response.data).findtext("{*}status") == "422"
 
 
 def test_the_path_form_is_repeated_with_its_body(client: FlaskClient) -> None:

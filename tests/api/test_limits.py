@@ -219,13 +219,13 @@ def test_a_refusal_is_told_in_the_words_of_its_dialect(app: Flask, client: Flask
             token=None,
         )
     limit(app, jobs=0)
-    told = by_dapr(client, 1)
-    assert (told.status_code, list(told.get_json())) == (403, ["errorCode", "message"])
-    assert told.get_json()["errorCode"] == "ERR_LIMIT_REACHED"
-    assert "may have 0 jobs" in told.get_json()["message"]
-    told = by_fusion(client, 1)
-    assert told.content_type == "application/problem+json"
-    assert told.get_json()["limit"] == "jobs"
+    refused = by_dapr(client, 1)
+    assert (refused.status_code, list(refused.get_json())) == (403, ["errorCode", "message"])
+    assert refused.get_json()["errorCode"] == "ERR_LIMIT_REACHED"
+    assert "may have 0 jobs" in refused.get_json()["message"]
+    refused = by_fusion(client, 1)
+    assert refused.content_type == "application/problem+json"
+    assert refused.get_json()["limit"] == "jobs"
     task = client.post("/api/tasks", json=TASK)
     assert (task.status_code, task.get_json()["type"]) == (403, "/problems/limit-reached")
 

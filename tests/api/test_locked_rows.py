@@ -23,9 +23,9 @@ def test_a_job_that_stays_locked_is_told_of_as_such(
 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
-    told = answer.get_json()
-    assert told["type"] == "/problems/unavailable"
-    assert "is locked by another request" in told["detail"]
-    assert "cannot be reached" not in told["detail"]
+    problem = answer.get_json()
+    assert problem["type"] == "/problems/unavailable"
+    assert "is locked by another request" in problem["detail"]
+    assert "cannot be reached" not in problem["detail"]
     assert beside.status_code in {200, 204}
     assert client.open(job, method=method, json=document).status_code in {200, 204}

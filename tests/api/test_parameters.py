@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 
 from app.api import parameters
 from app.errors import InvalidMember
-from tests.api.dapr.calls import APP, JOBS, add_app, schedule, told
+from tests.api.dapr.calls import APP, JOBS, add_app, error_of, schedule
 from tests.api.fusion.documents import MOVIES, saved
 from tests.api.native.booked import JSON, ONCE, booked
 from tests.api.routes import Route, routes
@@ -205,7 +205,7 @@ def test_dapr_ignores_parameters_but_a_dry_run(app: Flask, client: FlaskClient) 
         client.post(f"{JOBS}/y?dryRun=true", json={"dueTime": "1h"}),
         client.delete(f"{JOBS}/x?dryrun=true"),
     ):
-        status, code, message = told(answer)
+        status, code, message = error_of(answer)
         assert (status, code) == (400, "ERR_INVALID_MEMBER")
         assert "POST /1/preview" in message
     assert client.get(f"{JOBS}/x").status_code == 200

@@ -28,7 +28,7 @@ def failing() -> Flask:
     return app
 
 
-def told(app: Flask, error: Exception, accept: str | None = None) -> Any:
+def response_to(app: Flask, error: Exception, accept: str | None = None) -> Any:
     app.config["ERROR"] = error
     headers = {} if accept is None else {"Accept": accept}
     return app.test_client().get("/", headers=headers)
@@ -53,11 +53,11 @@ def told(app: Flask, error: Exception, accept: str | None = None) -> Any:
 def test_the_format_of_a_problem_follows_accept(
     failing: Flask, accept: str | None, content_type: str
 ) -> None:
-    assert told(failing, WRONG, accept).headers["Content-Type"] == content_type
+    assert response_to(failing, WRONG, accept).headers["Content-Type"] == content_type
 
 
 def test_a_problem_says_the_same_in_every_format(failing: Flask) -> None:
-    members = told(failing, WRONG).get_json()
+    members = response_to(failing, WRONG).get_json()
     assert members == {
         "type": "/problems/invalid-member",
         "title": "Invalid value",
@@ -66,11 +66,11 @@ def test_a_problem_says_the_same_in_every_format(failing: Flask) -> None:
         "member": "when",
         "remedy": "Write one.",
     }
-    root = etree.fromstring(told(failing, WRONG, "text/xml").data)
+    root = etree.fromstring(response_to(failing, WRONG, "text/xml").data)
     assert root.tag == "{urn:ietf:rfc:7807}problem"
     in_xml = {str(etree.QName(each).localname): each.text for each in root}
     assert in_xml == {name: str(value) for name, value in members.items()}
-    assert told(failing, WRONG, "text/plain").text == (
+    assert response_to(failing, WRONG, "text/plain").text == (
         "400 Invalid value\n"
         'No instant: "\ufffd\ufffd".\n'
         "member: when\nremedy: Write one.\ntype: /problems/invalid-member\n"
@@ -79,8 +79,8 @@ def test_a_problem_says_the_same_in_every_format(failing: Flask) -> None:
 
 def test_a_limit_is_told_with_what_is_allowed_and_used(failing: Flask) -> None:
     error = errors.LimitReached("x", limit="jobs", allowed=10, used=9, remedy="Delete some.")
-    told_members = told(failing, error).get_json()
-    assert told_members == {
+    members = response_to(failing, error).get_json()
+    assert members == {
         "type": "/problems/limit-reached",
         "title": "A limit of the account is reached",
         "status": 403,
@@ -90,7 +90,7 @@ def test_a_limit_is_told_with_what_is_allowed_and_used(failing: Flask) -> None:
         "allowed": 10,
         "used": 9,
     }
-    assert "limit: jobs\n" in told(failing, error, "text/plain").text
+    assert "limit: jobs\n" in response_to(failing, error, "text/plain").text
 
 
 def test_every_error_of_the_tree_has_its_status(failing: Flask) -> None:
@@ -120,7 +120,7 @@ def test_every_error_of_the_tree_has_its_status(failing: Flask) -> None:
         errors.LoopDetected("x"): 508,
     }
     for error, status in expected.items():
-        answer = told(failing, error)
+        answer = response_to(failing, error)
         assert (answer.status_code, answer.get_json()["status"]) == (status, status)
         assert answer.get_json()["type"] == f"/problems/{error.code}"
         told_when = isinstance(error, errors.StillRunning) or status in {429, 503}
@@ -135,7 +135,7 @@ def test_every_error_of_the_tree_has_its_status(failing: Flask) -> None:
 def test_a_defect_is_logged_and_tells_nothing(
     failing: Flask, error: Exception, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = told(failing, error)
+    answer = response_to(failing, error)
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert json.loads(answer.text)["type"] == "/problems/internal"
@@ -154,7 +154,7 @@ def test_a_defect_is_logged_and_tells_nothing(
     ],
 )
 def test_a_database_that_is_away_is_503_with_retry_after(failing: Flask, error: Exception) -> None:
-    answer = told(failing, error)
+    answer = response_to(failing, error)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
     assert "SELECT" not in answer.text

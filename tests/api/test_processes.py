@@ -70,9 +70,9 @@ def test_a_wrong_setting_ends_the_server_with_the_reason(
 ) -> None:
     with pytest.raises(AssertionError), serving({**web_environ, **setting}):
         pass
-    told = capfd.readouterr().err
-    assert said.decode() in told
-    assert "Traceback" not in told
+    errors = capfd.readouterr().err
+    assert said.decode() in errors
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize(("setting", "niceness"), [({}, 5), ({"WAKECALL_WEB_NICE": "0"}, 0)])

@@ -130,7 +130,9 @@ def test_runs_sent_again_by_one_request_count(
 @pytest.mark.parametrize("limit", [500, 50, 2, 1])
 def test_one_request_counts_as_ten_seconds_worth_at_most(limit: int) -> None:
     clock, totals = Clock(), dict[int, int]()
-    here, elsewhere = (Rates(lambda told: counts(told, totals), clock=clock) for _ in range(2))
+    here, elsewhere = (
+        Rates(lambda reported: counts(reported, totals), clock=clock) for _ in range(2)
+    )
     assert granted(elsewhere, 1, limit)
     assert granted(here, 1, limit)
     clock.now += 2
@@ -146,10 +148,10 @@ def test_one_request_counts_as_ten_seconds_worth_at_most(limit: int) -> None:
     assert granted(elsewhere, 1, limit)
 
 
-def counts(told: Mapping[int, int], totals: dict[int, int]) -> Mapping[int, int]:
-    for name, number in told.items():
+def counts(reported: Mapping[int, int], totals: dict[int, int]) -> Mapping[int, int]:
+    for name, number in reported.items():
         totals[name] = totals.get(name, 0) + number
-    return {name: totals[name] for name in told}
+    return {name: totals[name] for name in reported}
 
 
 class Clock:
@@ -177,7 +179,9 @@ def test_a_second_s_worth_at_once_and_then_the_rate() -> None:
 
 def test_processes_count_together() -> None:
     clock, totals = Clock(), dict[int, int]()
-    first, second = (Rates(lambda told: counts(told, totals), clock=clock) for _ in range(2))
+    first, second = (
+        Rates(lambda reported: counts(reported, totals), clock=clock) for _ in range(2)
+    )
     for _ in range(100):
         granted(first, 5)
         granted(second, 5)
@@ -194,7 +198,7 @@ def test_processes_count_together() -> None:
 
 def test_redis_that_forgot_is_not_taken_for_others() -> None:
     clock, totals = Clock(), dict[int, int]()
-    rates = Rates(lambda told: counts(told, totals), clock=clock)
+    rates = Rates(lambda reported: counts(reported, totals), clock=clock)
     for _ in range(3):
         granted(rates, 1)
         clock.now += 1
@@ -208,8 +212,8 @@ def test_a_redis_that_is_away_is_asked_ever_more_rarely() -> None:
     clock = Clock()
     asked = []
 
-    def away(told: Mapping[int, int]) -> Mapping[int, int]:
-        asked.append(told)
+    def away(reported: Mapping[int, int]) -> Mapping[int, int]:
+        asked.append(reported)
         raise RedisError
 
     rates = Rates(away, clock=clock)

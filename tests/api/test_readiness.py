@@ -133,7 +133,7 @@ def test_the_schema_is_of_the_revision_that_the_release_needs(
     ]
 
 
-def told(web: Web, query: str = "") -> tuple[int, str | None]:
+def readiness_of(web: Web, query: str = "") -> tuple[int, str | None]:
     answer = ask(web, request("GET", f"/readyz{query}"))
     return answer.status, answer.json().get("reason")
 
@@ -150,17 +150,17 @@ def test_a_web_process_notices_that_its_database_is_read_only_and_that_it_is_not
 ) -> None:
     url = web_environ["DATABASE_URL"]
     name = sql.Identifier(database_name(url))
-    until(lambda: told(web) == (200, None))
+    until(lambda: readiness_of(web) == (200, None))
 
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(READ_ONLY.format(name))
         end_sessions(connection)
-        until(lambda: "read-only" in (told(web)[1] or ""))
-        assert told(web)[0] == 503
+        until(lambda: "read-only" in (readiness_of(web)[1] or ""))
+        assert readiness_of(web)[0] == 503
 
         connection.execute(WRITABLE.format(name))
-    until(lambda: told(web) == (200, None))
-    assert told(web, "?all=true") == (503, SILENT)
+    until(lambda: readiness_of(web) == (200, None))
+    assert readiness_of(web, "?all=true") == (503, SILENT)
 
 
 @pytest.fixture
@@ -186,4 +186,8 @@ def test_the_process_answers_from_the_start_however_many_requests_wait_for_the_d
         for each in (web, admin):
             seconds, status = took(each, "/healthz")
             assert (seconds < 1, status) == (True, 200)
-            assert told(each) == told(each, "?all=true") == (503, "The database does not answer.")
+            assert (
+                readiness_of(each)
+                == readiness_of(each, "?all=true")
+                == (503, "The database does not answer.")
+            )

@@ -46,9 +46,9 @@ def is_refused(answer: TestResponse) -> bool:
     """Whether the key is what is wrong."""
     if answer.status_code != 403:
         return False
-    told = answer.get_json()
-    assert told.get("type", PROBLEM) == PROBLEM
-    assert told.get("errorCode", "ERR_INSUFFICIENT_SCOPE") == "ERR_INSUFFICIENT_SCOPE"
+    body = answer.get_json()
+    assert body.get("type", PROBLEM) == PROBLEM
+    assert body.get("errorCode", "ERR_INSUFFICIENT_SCOPE") == "ERR_INSUFFICIENT_SCOPE"
     return True
 
 
@@ -94,9 +94,9 @@ def test_a_key_reaches_the_routes_of_its_scope_and_no_others(
         with app.app_context():
             need = scopes.declared_need(each.endpoint)
         answer = asked(client, each)
-        told = (each.method, each.path, answer.status_code)
-        assert is_refused(answer) == (need is not None and not scope.covers(need.scope)), told
-        assert is_refused(answer) or answer.status_code not in {401, 403}, told
+        case = (each.method, each.path, answer.status_code)
+        assert is_refused(answer) == (need is not None and not scope.covers(need.scope)), case
+        assert is_refused(answer) or answer.status_code not in {401, 403}, case
         refused |= {each.endpoint} if is_refused(answer) else set()
     assert ("native.create_job" in refused) == (scope is Scope.READ)
     assert ("native.rotate_secret" in refused) == (scope is not Scope.ADMIN)
@@ -233,8 +233,8 @@ def test_a_bound_key_learns_nothing_of_other_jobs(app: Flask, client: FlaskClien
         unknown = path.replace(job, str(uuid4()))
         assert bound.get(path).data == bound.get(unknown).data
     for known, unknown in (("theirs", "nobody's"),):
-        told = [bound.get(f"{JOBS}/{name}").text.replace(name, "") for name in (known, unknown)]
-        assert told[0] == told[1]
+        texts = [bound.get(f"{JOBS}/{name}").text.replace(name, "") for name in (known, unknown)]
+        assert texts[0] == texts[1]
     assert bound.delete(f"{JOBS}/theirs").status_code == 204
     assert client.get(f"{JOBS}/theirs", headers={"dapr-app-id": "other"}).status_code == 200
 

@@ -45,8 +45,8 @@ def book(client: FlaskClient) -> int:
 
 def has_database(client: FlaskClient) -> bool:
     """Whether the web says that there is a database."""
-    told = client.get("/readyz").get_json()
-    return bool(told["database"])
+    readiness = client.get("/readyz").get_json()
+    return bool(readiness["database"])
 
 
 def test_a_database_that_only_reads_for_a_while_is_written_to_again_without_a_restart(

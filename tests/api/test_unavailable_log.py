@@ -36,8 +36,8 @@ def test_a_reason_is_logged_once_in_a_second_and_the_others_beside_it() -> None:
         clock.now = INTERVAL_S
         log.log(Unavailable("away"))
 
-    told = [(line["reason"], line["left_out"]) for line in lines]
-    assert told == [("away", 0), ("busy", 0), ("away", 9)]
+    logged = [(line["reason"], line["left_out"]) for line in lines]
+    assert logged == [("away", 0), ("busy", 0), ("away", 9)]
     assert {(line["event"], line["method"], line["path"]) for line in lines} == {
         ("request.unavailable", "POST", "/1/jobs")
     }

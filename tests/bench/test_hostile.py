@@ -191,7 +191,9 @@ def arrival(number: int, late: float) -> Arrival:
 def test_what_is_told_counts_each_call_once() -> None:
     came = [arrival(n, 0.001 * (n + 1)) for n in range(4)]
 
-    found = hostile.told(BATCH, [*came, arrival(0, 9)], BOOKED, waited=FIRST + timedelta(minutes=1))
+    found = hostile.measured(
+        BATCH, [*came, arrival(0, 9)], BOOKED, waited=FIRST + timedelta(minutes=1)
+    )
 
     assert found["calls_ms"] == {"p50": 2.0, "p99": 4.0, "max": 4.0}
     assert (found["calls"], found["missed"]) == (4, 0)
@@ -202,7 +204,7 @@ def test_what_is_told_counts_each_call_once() -> None:
 def test_a_call_that_did_not_come_is_as_late_as_it_was_waited_for() -> None:
     came = [arrival(n, 0.001) for n in range(3)]
 
-    found = hostile.told(BATCH, came, BOOKED, waited=FIRST + timedelta(seconds=14))
+    found = hostile.measured(BATCH, came, BOOKED, waited=FIRST + timedelta(seconds=14))
 
     assert found["missed"] == 1
     assert found["calls_ms"]["max"] == 10_000

@@ -61,8 +61,8 @@ def test_no_call_inherits_the_method_or_the_content_of_the_one_before(
         assert outbound.send(receiver.url(), body, headers=JSON, method=method).status == 200
     assert [(each.method, each.body) for each in receiver.requests] == calls
     assert {each.connection for each in receiver.requests} == {1}
-    told = [each.header("Content-Length") for each in receiver.requests]
-    assert told == [
+    lengths = [each.header("Content-Length") for each in receiver.requests]
+    assert lengths == [
         "3",
         None,
         "3",

@@ -145,8 +145,8 @@ def test_exactly_these_headers_arrive(outbound: Outbound, receiver: Receiver) ->
 
 
 def test_the_completion_token_is_told_where_there_is_one() -> None:
-    told = build(delivery()._replace(completion_token="abc_-"), [SECRET], 1000).headers
-    assert set(told) - set(build(delivery(), [SECRET], 1000).headers) == {
+    headers = build(delivery()._replace(completion_token="abc_-"), [SECRET], 1000).headers
+    assert set(headers) - set(build(delivery(), [SECRET], 1000).headers) == {
         "Wakecall-Completion-Token: abc_-"
     }
 

@@ -32,7 +32,7 @@ UNREACHED = [
 ]
 
 
-def told(
+def after(
     breaker: CircuitBreaker,
     reply: Reply,
     *,
@@ -55,7 +55,7 @@ def told(
 def failing(times: int, reply: Reply = REFUSED) -> CircuitBreaker:
     breaker = CLOSED
     for _ in range(times):
-        breaker = told(breaker, reply, now=10.0)
+        breaker = after(breaker, reply, now=10.0)
     return breaker
 
 
@@ -83,7 +83,7 @@ def test_ten_failures_in_a_row_and_no_fewer_are_a_destination_down(reply: Reply)
     assert almost.block_reason is None
     assert free(almost, 10.0, in_flight=SHARE - 1)
 
-    down = told(almost, reply, now=10.0)
+    down = after(almost, reply, now=10.0)
 
     assert down.block_reason is BlockReason.DOWN
     assert not free(down, 10.999)
@@ -93,7 +93,7 @@ def test_ten_failures_in_a_row_and_no_fewer_are_a_destination_down(reply: Reply)
 
 @pytest.mark.parametrize("status", [200, 204, 301, 404, 410, 500])
 def test_an_answer_between_ends_the_row(status: int) -> None:
-    breaker = told(failing(DOWN_AFTER - 1), Reply(status=status), now=10.0)
+    breaker = after(failing(DOWN_AFTER - 1), Reply(status=status), now=10.0)
 
     assert breaker is CLOSED
 
@@ -102,14 +102,14 @@ def test_an_answer_between_ends_the_row(status: int) -> None:
 def test_what_never_reached_the_destination_says_nothing_of_it(error: str) -> None:
     breaker = failing(DOWN_AFTER - 1)
 
-    assert told(breaker, Reply(error=error), now=10.0) is breaker
-    assert told(CLOSED, Reply(error=error), now=10.0) is CLOSED
+    assert after(breaker, Reply(error=error), now=10.0) is breaker
+    assert after(CLOSED, Reply(error=error), now=10.0) is CLOSED
 
 
 def test_a_probe_that_learnt_nothing_is_followed_by_another_a_while_later() -> None:
     down = failing(DOWN_AFTER)
 
-    probed = told(down, Reply(error="denied-address"), now=12.0)
+    probed = after(down, Reply(error="denied-address"), now=12.0)
 
     assert probed.block_reason is BlockReason.DOWN
     assert not free(probed, 12.9)
@@ -121,7 +121,7 @@ def test_probes_that_fail_come_at_growing_intervals_up_to_a_minute() -> None:
     waits = []
     for _ in range(9):
         now = breaker.until
-        breaker = told(breaker, REFUSED, now=now)
+        breaker = after(breaker, REFUSED, now=now)
         waits.append(breaker.until - now)
 
     assert waits == [2, 4, 8, 16, 32, 60, 60, 60, 60]
@@ -130,31 +130,31 @@ def test_probes_that_fail_come_at_growing_intervals_up_to_a_minute() -> None:
 def test_calls_that_began_before_tell_nothing_new() -> None:
     down = failing(DOWN_AFTER)
 
-    assert told(down, REFUSED, now=15.0, begun=9.0) is down
+    assert after(down, REFUSED, now=15.0, begun=9.0) is down
 
 
 def test_one_success_closes_it_and_the_rest_comes_gradually() -> None:
-    breaker = told(failing(DOWN_AFTER), OK, now=12.0)
+    breaker = after(failing(DOWN_AFTER), OK, now=12.0)
     assert breaker.block_reason is None
 
     in_flight = []
     while breaker is not CLOSED:
         allowed = next(n for n in range(SHARE + 1) if not free(breaker, 12.0, in_flight=n))
         in_flight.append(allowed)
-        breaker = told(breaker, OK, now=12.5)
+        breaker = after(breaker, OK, now=12.5)
 
     assert in_flight == list(range(2, SHARE))
 
 
 def test_failures_while_it_gathers_way_slow_it_down_and_bring_it_down_again() -> None:
-    breaker = told(failing(DOWN_AFTER), OK, now=12.0)
+    breaker = after(failing(DOWN_AFTER), OK, now=12.0)
     for _ in range(6):
-        breaker = told(breaker, OK, now=12.0)
+        breaker = after(breaker, OK, now=12.0)
     assert breaker.allowed == 8
 
-    assert told(breaker, REFUSED, now=12.0).allowed == 4
+    assert after(breaker, REFUSED, now=12.0).allowed == 4
     for _ in range(DOWN_AFTER):
-        breaker = told(breaker, REFUSED, now=12.0)
+        breaker = after(breaker, REFUSED, now=12.0)
 
     assert breaker.block_reason is BlockReason.DOWN
     assert breaker.until == 14.0  # twice the wait before
@@ -162,7 +162,7 @@ def test_failures_while_it_gathers_way_slow_it_down_and_bring_it_down_again() ->
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_who_asks_for_time_gets_it(status: int) -> None:
-    breaker = told(CLOSED, asking("7", status), now=10.0)
+    breaker = after(CLOSED, asking("7", status), now=10.0)
 
     assert breaker.block_reason is BlockReason.ASKED
     assert not free(breaker, 16.999)
@@ -171,34 +171,34 @@ def test_who_asks_for_time_gets_it(status: int) -> None:
 
 
 def test_nobody_gets_more_than_five_minutes() -> None:
-    assert told(CLOSED, asking("86400"), now=10.0).until == 310.0
+    assert after(CLOSED, asking("86400"), now=10.0).until == 310.0
 
 
 def test_a_longer_wish_counts_and_an_earlier_end_does_not() -> None:
-    breaker = told(CLOSED, asking("7"), now=10.0)
+    breaker = after(CLOSED, asking("7"), now=10.0)
 
-    assert told(breaker, asking("3"), now=11.0) is breaker
-    assert told(breaker, asking("20"), now=11.0, begun=9.0).until == 31.0
+    assert after(breaker, asking("3"), now=11.0) is breaker
+    assert after(breaker, asking("20"), now=11.0, begun=9.0).until == 31.0
 
 
 def test_a_success_does_not_cut_short_what_was_asked_for() -> None:
-    breaker = told(CLOSED, asking("7"), now=10.0)
+    breaker = after(CLOSED, asking("7"), now=10.0)
 
-    assert told(breaker, OK, now=11.0, begun=9.0) is breaker
-    assert told(breaker, OK, now=12.0) is breaker
-    assert told(breaker, OK, now=17.5).block_reason is None
+    assert after(breaker, OK, now=11.0, begun=9.0) is breaker
+    assert after(breaker, OK, now=12.0) is breaker
+    assert after(breaker, OK, now=17.5).block_reason is None
 
 
 def test_a_bare_429_slows_down_for_ever_longer_while_it_is_repeated() -> None:
-    breaker = told(CLOSED, Reply(status=429), now=10.0)
+    breaker = after(CLOSED, Reply(status=429), now=10.0)
     assert (breaker.block_reason, breaker.until) == (BlockReason.SLOWED, 11.0)
-    assert told(breaker, Reply(status=429), now=10.5, begun=9.0) is breaker
+    assert after(breaker, Reply(status=429), now=10.5, begun=9.0) is breaker
 
-    assert told(breaker, Reply(status=429), now=11.0).until == 13.0
+    assert after(breaker, Reply(status=429), now=11.0).until == 13.0
 
 
 def test_a_bare_503_is_a_failure_and_no_wish() -> None:
-    assert told(CLOSED, Reply(status=503), now=10.0).block_reason is None
+    assert after(CLOSED, Reply(status=503), now=10.0).block_reason is None
 
 
 replies = st.sampled_from(
@@ -224,7 +224,7 @@ def test_whatever_comes_a_destination_is_never_given_up(
     breaker, now = CLOSED, 1000.0
     for reply, pause, took in history:
         now += pause
-        breaker = told(breaker, reply, now=now, begun=now - took)
+        breaker = after(breaker, reply, now=now, begun=now - took)
         assert free(breaker, max(now, breaker.until))
         assert breaker.until - now <= circuit_breaker.MAX_RETRY_AFTER
         assert breaker.allowed is None or breaker.allowed >= 1
@@ -232,7 +232,7 @@ def test_whatever_comes_a_destination_is_never_given_up(
 
     now = max(now, breaker.until)
     for _ in range(SHARE):
-        breaker = told(breaker, OK, now=now)
+        breaker = after(breaker, OK, now=now)
     assert breaker is CLOSED
 
 
@@ -306,15 +306,15 @@ def test_reasons_name_the_host_and_when_it_is_called_next() -> None:
 
 @pytest.mark.parametrize("reply", UNREACHED)
 def test_the_first_call_that_does_not_reach_an_app_holds_up_the_others(reply: Reply) -> None:
-    away = told(CLOSED, reply, now=10.0, unreachable_is_free=True)
+    away = after(CLOSED, reply, now=10.0, unreachable_is_free=True)
 
     assert away.block_reason is BlockReason.AWAY
     assert away.last_failure.startswith(str(reply.error))
     assert not free(away, 10.999)
     assert free(away, 11.0)
     assert not free(away, 11.0, probing=True)
-    assert told(away, reply, now=10.5, begun=9.9, unreachable_is_free=True) is away
-    assert told(CLOSED, reply, now=10.0).block_reason is None, "others have failures to spend"
+    assert after(away, reply, now=10.5, begun=9.9, unreachable_is_free=True) is away
+    assert after(CLOSED, reply, now=10.0).block_reason is None, "others have failures to spend"
 
 
 @pytest.mark.parametrize("before", [CLOSED, failing(DOWN_AFTER + 9)])
@@ -324,7 +324,7 @@ def test_an_app_that_is_away_is_probed_every_second_and_then_every_few(
     breaker, waits = before, []
     for _ in range(80):
         now = max(100.0, breaker.until)
-        breaker = told(breaker, REFUSED, now=now, unreachable_is_free=True)
+        breaker = after(breaker, REFUSED, now=now, unreachable_is_free=True)
         waits.append(round(breaker.until - now, 6))
 
     assert waits[:3] == pytest.approx([1, 1.25, 1.5625])
@@ -356,9 +356,9 @@ def test_what_waits_for_unreachable_apps_comes_back_ten_a_second(parked: int) ->
 @pytest.mark.parametrize("reply", [OK, Reply(status=404), Reply(status=500)])
 @pytest.mark.parametrize("begun", [5.0, 12.0])
 def test_any_answer_shows_that_an_app_is_back(reply: Reply, begun: float) -> None:
-    away = told(CLOSED, REFUSED, now=10.0, unreachable_is_free=True)
+    away = after(CLOSED, REFUSED, now=10.0, unreachable_is_free=True)
 
-    back = told(away, reply, now=12.0, begun=begun, unreachable_is_free=True)
+    back = after(away, reply, now=12.0, begun=begun, unreachable_is_free=True)
 
     assert back.block_reason is None
     assert free(back, 12.0, in_flight=1)
@@ -374,28 +374,28 @@ def test_any_answer_shows_that_an_app_is_back(reply: Reply, begun: float) -> Non
     ],
 )
 @pytest.mark.parametrize(
-    "before", [CLOSED, told(CLOSED, REFUSED, now=10.0, unreachable_is_free=True)]
+    "before", [CLOSED, after(CLOSED, REFUSED, now=10.0, unreachable_is_free=True)]
 )
 def test_no_answer_for_one_job_holds_up_its_app(reply: Reply, before: CircuitBreaker) -> None:
     breaker = before
     for _ in range(2 * DOWN_AFTER):
-        breaker = told(breaker, reply, now=12.0, unreachable_is_free=True)
+        breaker = after(breaker, reply, now=12.0, unreachable_is_free=True)
         assert breaker.block_reason is None
         assert free(breaker, 12.0)
 
 
 def test_a_connection_that_was_lost_before_says_nothing_of_an_app_that_is_away() -> None:
-    away = told(CLOSED, REFUSED, now=10.0, unreachable_is_free=True)
+    away = after(CLOSED, REFUSED, now=10.0, unreachable_is_free=True)
     lost = Reply(error="connection-lost")
 
-    assert told(away, lost, now=10.1, begun=9.0, unreachable_is_free=True) is away
-    assert told(away, lost, now=11.1, begun=11.0, unreachable_is_free=True).block_reason is None
+    assert after(away, lost, now=10.1, begun=9.0, unreachable_is_free=True) is away
+    assert after(away, lost, now=11.1, begun=11.0, unreachable_is_free=True).block_reason is None
 
 
 def test_a_probe_that_could_not_be_signed_is_no_sign_of_life() -> None:
-    away = told(CLOSED, REFUSED, now=10.0, unreachable_is_free=True)
+    away = after(CLOSED, REFUSED, now=10.0, unreachable_is_free=True)
 
-    unsigned = told(
+    unsigned = after(
         away, Reply(error="signing-failed", connected=False), now=11.0, unreachable_is_free=True
     )
 
@@ -405,10 +405,10 @@ def test_a_probe_that_could_not_be_signed_is_no_sign_of_life() -> None:
 
 def test_any_status_of_a_grpc_app_shows_that_it_is_up() -> None:
     refused = Reply(error="connect-failed", error_detail="nobody listens", connected=False)
-    breaker = told(CLOSED, refused, now=10.0, unreachable_is_free=True)
+    breaker = after(CLOSED, refused, now=10.0, unreachable_is_free=True)
     assert breaker.block_reason is BlockReason.AWAY
     answered = Reply(error="grpc-unavailable", error_detail="The app answered UNAVAILABLE (14).")
     for now in (20.0 + each for each in range(SHARE)):
-        breaker = told(breaker, answered, now=now, unreachable_is_free=True)
+        breaker = after(breaker, answered, now=now, unreachable_is_free=True)
         assert breaker.block_reason is None
     assert breaker is CLOSED

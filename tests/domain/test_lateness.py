@@ -29,10 +29,10 @@ def test_the_buckets_reach_from_a_tenth_of_a_millisecond_to_an_hour_in_steps_of_
 def test_a_percentile_is_never_less_than_it_was_and_a_tenth_more_at_most(
     parts: list[list[float]],
 ) -> None:
-    told = window(SINCE, map(histogram, parts))
+    percentiles = window(SINCE, map(histogram, parts))
     late = sorted(chain.from_iterable(parts))
-    assert (told.deliveries, told.most) == (len(late), late[-1])
-    for share, value in ((0.5, told.p50), (0.95, told.p95), (0.99, told.p99)):
+    assert (percentiles.deliveries, percentiles.most) == (len(late), late[-1])
+    for share, value in ((0.5, percentiles.p50), (0.95, percentiles.p95), (0.99, percentiles.p99)):
         true = late[ceil(round(share * len(late), 9)) - 1]
         assert value is not None
         assert true <= value <= max(FINEST, min(late[-1], true * 1.102))
@@ -40,11 +40,16 @@ def test_a_percentile_is_never_less_than_it_was_and_a_tenth_more_at_most(
 
 @pytest.mark.parametrize("histograms", [[], [Histogram(counts=[0, 0], most_ms=0.0)]])
 def test_without_deliveries_there_are_no_percentiles(histograms: list[Histogram]) -> None:
-    told = window(SINCE, histograms)
-    assert (told.since, told.deliveries) == (SINCE, 0)
-    assert (told.p50, told.p95, told.p99, told.most) == (None, None, None, None)
+    percentiles = window(SINCE, histograms)
+    assert (percentiles.since, percentiles.deliveries) == (SINCE, 0)
+    assert (percentiles.p50, percentiles.p95, percentiles.p99, percentiles.most) == (
+        None,
+        None,
+        None,
+        None,
+    )
 
 
 def test_what_is_later_than_an_hour_is_told_by_the_latest() -> None:
-    told = window(SINCE, [histogram([1.0, 9_000_000.0])])
-    assert (told.p99, told.most) == (9_000_000.0, 9_000_000.0)
+    percentiles = window(SINCE, [histogram([1.0, 9_000_000.0])])
+    assert (percentiles.p99, percentiles.most) == (9_000_000.0, 9_000_000.0)

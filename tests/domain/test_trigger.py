@@ -178,9 +178,9 @@ def test_the_ten_minutes_hold_across_changes_of_the_clock(cron: Cron, says: str)
         first_firing(cron, NOW)
     assert refusal.value.member == "cron"
     assert says in refusal.value.message
-    told = objection(cron, NOW)
-    assert told is not None
-    assert (told.message, told.remedy) == (refusal.value.message, refusal.value.remedy)
+    refused = objection(cron, NOW)
+    assert refused is not None
+    assert (refused.message, refused.remedy) == (refusal.value.message, refusal.value.remedy)
 
 
 @pytest.mark.parametrize(

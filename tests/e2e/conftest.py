@@ -28,16 +28,16 @@ def tell(record_property: Callable[[str, object], None]) -> Tell:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [each for kind in ("passed", "failed") for each in terminalreporter.getreports(kind)]
-    told = [
+    lines = [
         (each.nodeid.rpartition("::")[2], text)
         for each in reports
         if each.when == "call"
         for name, text in each.user_properties
         if name == _FIGURE
     ]
-    if told:
+    if lines:
         terminalreporter.section("figures")
-    for name, text in told:
+    for name, text in lines:
         terminalreporter.write_line(f"{name}: {text}")
 
 

@@ -55,7 +55,7 @@ class Arrivals:
         return [job for job, calls in self.calls.items() if len(calls) > 1]
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The figures in words."""
         late = self.lateness
         half, most = late[len(late) // 2] * 1000, late[int(len(late) * 0.99)] * 1000

@@ -42,7 +42,7 @@ def at_runner(running: Instance, kind: str, url: str) -> None:
     assert answer.status in {200, 201}
 
 
-def told(requests: Sequence[Received]) -> list[tuple[str, str]]:
+def actions_of(requests: Sequence[Received]) -> list[tuple[str, str]]:
     """What a runner was asked for: (resource, action) of each call."""
     documents = [json.loads(each.body) for each in requests]
     return [(each["resource"], each["action"]) for each in documents]

@@ -94,12 +94,12 @@ def test_jobs_wait_for_an_app_until_it_is_configured(
     until(lambda: under_way(connection, jobs)[0] == len(jobs), "all of them wait")
     reason = ""
 
-    def told() -> bool:
+    def is_reported() -> bool:
         nonlocal reason
         reason = reason_of(connection, next(iter(jobs)))
         return bool(reason)
 
-    until(told, "one of them waits")
+    until(is_reported, "one of them waits")
     assert "no app 'unheard-of' is configured" in reason
     assert under_way(connection, jobs)[2] == 0
 
@@ -144,8 +144,8 @@ def test_a_tick_that_is_given_up_counts_and_the_next_follows(
 
     until(lambda: is_gone(connection, job), "the job has ended")
 
-    told = [each.header("wakecall-attempt") for each in receiver.requests]
-    assert told == ["1", "2", "1", "1", "2"]
+    attempts = [each.header("wakecall-attempt") for each in receiver.requests]
+    assert attempts == ["1", "2", "1", "1", "2"]
 
 
 @pytest.mark.alone

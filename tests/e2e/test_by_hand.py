@@ -77,8 +77,8 @@ def test_a_failed_run_of_a_job_that_is_gone_comes_again_as_the_same_run(
     assert header(second, "wakecall-attempt") == "2"
     assert header(second, "wakecall-scheduled-for") == when
     await_state(running, run, "succeeded")
-    (told,) = running.ask("GET", f"/1/runs?job={job}").body
-    assert [attempt["status"] for attempt in told["attempts"]] == [410, 204]
+    (redelivered,) = running.ask("GET", f"/1/runs?job={job}").body
+    assert [attempt["status"] for attempt in redelivered["attempts"]] == [410, 204]
 
 
 def test_a_pause_stops_the_retries_and_the_end_of_it_makes_the_call(

@@ -55,7 +55,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_what_was_on_the_wire(
     killed = battered.kill("worker")
 
     came = arrivals(receiver, connection, jobs, faults=[killed])
-    tell(came.told)
+    tell(came.summary)
     assert came.repeated
     assert came.lateness[-1] < RECOVERED
 
@@ -67,7 +67,7 @@ def test_a_killed_scheduler_loses_nothing(
     battered.kill("scheduler")
 
     came = arrivals(sink, connection, jobs)
-    tell(came.told)
+    tell(came.summary)
     assert came.lateness[-1] < RECOVERED
 
 
@@ -82,7 +82,7 @@ def test_a_worker_that_slept_past_its_lease_sends_nothing_that_another_took_over
         time.sleep(8)
         second.send_signal(signal.SIGCONT)
         came = arrivals(sink, connection, jobs, faults=[stopped])
-    tell(f"{came.told}; {held} were held by the two when one was stopped")
+    tell(f"{came.summary}; {held} were held by the two when one was stopped")
     assert held > 0
     assert came.lateness[-1] < RECOVERED
 
@@ -98,7 +98,7 @@ def test_a_crashed_database_loses_nothing(
 
     with battered.connect() as again:
         came = arrivals(sink, again, jobs, faults=[crashed])
-    tell(came.told)
+    tell(came.summary)
     assert came.lateness[-1] < RECOVERED
 
 
@@ -114,7 +114,7 @@ def test_bells_that_are_wiped_out_all_the_time_are_not_missed(
             time.sleep(0.001)  # often enough to come between a batch and its take
 
     came = arrivals(sink, connection, jobs)
-    tell(f"{came.told}; wiped {wiped} times")
+    tell(f"{came.summary}; wiped {wiped} times")
     assert wiped > 100
     assert came.lateness[-1] < RECOVERED
 
@@ -131,7 +131,7 @@ def test_bells_that_stop_for_ten_seconds_hold_up_nothing(
         battered.send("valkey", signal.SIGCONT)
 
     came = arrivals(sink, connection, jobs)
-    tell(f"{came.told}; all but {len(jobs) - came_meanwhile} had come when it went on")
+    tell(f"{came.summary}; all but {len(jobs) - came_meanwhile} had come when it went on")
     assert came_meanwhile > 0.7 * len(jobs)
     assert came.lateness[-1] < RECOVERED
 
@@ -144,7 +144,7 @@ def test_bells_that_are_killed_hold_up_nothing(
     battered.kill("valkey")
 
     came = arrivals(sink, connection, jobs)
-    tell(came.told)
+    tell(came.summary)
     assert came.lateness[-1] < RECOVERED
     until(lambda: battered.pid("valkey") not in {None, before}, "it is started again")
 
@@ -158,7 +158,7 @@ def test_bells_that_were_never_there_are_not_missed(tmp_path: Path, sink: Sink, 
         with instance.connect() as connection:
             jobs = book_many(connection, sink.url(), steadily(RATE, 3.0))
             came = arrivals(sink, connection, jobs)
-    tell(came.told)
+    tell(came.summary)
     assert came.lateness[-1] < RECOVERED
 
 
@@ -179,7 +179,7 @@ def test_several_killed_at_random_lose_nothing(
     with battered.connect() as again:
         # What came while the database was away waits for it to be settled.
         came = arrivals(sink, again, jobs, faults=killed, unsettled_for=15)
-    tell(came.told)
+    tell(came.summary)
     assert came.lateness[-1] < RECOVERED
 
 
@@ -197,5 +197,5 @@ def test_everything_killed_at_once_goes_on_with_the_next_start(
 
     with battered.connect() as again:
         came = arrivals(sink, again, jobs, faults=[killed])
-    tell(came.told)
+    tell(came.summary)
     assert came.lateness[-1] < RECOVERED

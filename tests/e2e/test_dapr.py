@@ -48,9 +48,9 @@ def test_the_quickstart_s_clients_are_served(running: Instance, tell: Tell) -> N
         for name, task, due in (("R2-D2", "Oil Change", "1s"), ("C-3PO", "Limb Calibration", "3s")):
             body = {"data": {"value": f"{name}:{task}"}, "dueTime": due}
             assert dapr.schedule(name, body) == (204, b"")
-            status, told = dapr.get(name)
+            status, text = dapr.get(name)
             assert status == 200
-            assert json.loads(told) == {
+            assert json.loads(text) == {
                 "name": name,
                 "dueTime": due,
                 "data": {
@@ -310,8 +310,8 @@ def test_a_key_and_a_header_serve_on_the_main_port(running: Instance, dapr: Dapr
     assert Dapr(port=running.port).get("x") == (401, b"invalid api token\n")
     nameless = Dapr(port=running.port, headers=dapr.headers[:1])
     assert running.ask("PUT", "/1/dapr-apps/second", {"url": "http://127.0.0.1:2"}).status < 300
-    status, told = nameless.get("x")
-    assert (status, "dapr-app-id" in json.loads(told)["message"]) == (400, True)
+    status, text = nameless.get("x")
+    assert (status, "dapr-app-id" in json.loads(text)["message"]) == (400, True)
     body = b'{"dueTime":"1h","data":"%b"}'
     assert dapr.schedule("long", body % (b"x" * 4 * 1024 * 1024)).status == 400
     assert dapr.schedule("long", body % (b"x" * 4_000_000)).status == 204

@@ -16,7 +16,7 @@ from tests.ports import free_port
 pytestmark = pytest.mark.toolchain
 
 
-def told(lines: list[str]) -> list[str]:
+def messages(lines: list[str]) -> list[str]:
     """What a program in Go says itself, less what its SDK logs at its start."""
     return [line for line in lines if not line.startswith("dapr client initializing for: ")]
 
@@ -35,7 +35,7 @@ def test_the_quickstart_in_go(running: Instance) -> None:
         ]
         service.wait_for(*started)
         with running_program([f"{programs / 'scheduler'}", "4s", "5s", "3600s"], dapr) as scheduler:
-            lines = told(scheduler.ends())
+            lines = messages(scheduler.ends())
         assert [line.partition(": ")[0] for line in lines] == [
             "Get job response",
             "Get job response",
@@ -49,7 +49,7 @@ def test_the_quickstart_in_go(running: Instance) -> None:
             *("Starting droid: C-3PO", "Executing maintenance job: Memory Wipe"),
         ]
         service.wait_for(*done)
-        assert told(service.lines) == [
+        assert messages(service.lines) == [
             *started,
             *(f"Job scheduled:  {name}" for name in names),
             *done,

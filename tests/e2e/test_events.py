@@ -29,8 +29,8 @@ def book(running: Instance, receiver: Receiver, **further: Any) -> str:
 def verified(running: Instance, event: Received) -> dict[str, Any]:
     """What it says, if it is genuine."""
     (secret,) = running.ask("GET", "/1/secrets").body
-    told: dict[str, Any] = Webhook(secret["value"]).verify(event.body, dict(event.headers))
-    return told
+    payload: dict[str, Any] = Webhook(secret["value"]).verify(event.body, dict(event.headers))
+    return payload
 
 
 def settled(running: Instance, event: Received) -> dict[str, Any]:
@@ -50,9 +50,9 @@ def test_a_success_is_told_once_its_one_time_job_is_gone(
     assert event.header("content-type") == "application/json"
     assert event.header("webhook-id") != call.header("webhook-id")
     assert event.header("wakecall-run") == call.header("webhook-id")
-    told = verified(running, event)
-    assert told["type"] == "run.succeeded"
-    assert told["data"] == {
+    payload = verified(running, event)
+    assert payload["type"] == "run.succeeded"
+    assert payload["data"] == {
         "job": job,
         "run": call.header("webhook-id"),
         "name": "e2e-told",
@@ -86,14 +86,14 @@ def test_a_failure_is_told_when_all_attempts_are_used_up_and_told_again_until_it
         *("/job", "/job"),
         *("/lost", "/lost"),
     ]
-    told = verified(running, event)
-    assert told["type"] == "run.failed"
-    assert (told["data"]["attempts"], told["data"]["status"]) == (2, 503)
-    assert "All 2 attempts are used up." in told["data"]["reason"]
+    payload = verified(running, event)
+    assert payload["type"] == "run.failed"
+    assert (payload["data"]["attempts"], payload["data"]["status"]) == (2, 503)
+    assert "All 2 attempts are used up." in payload["data"]["reason"]
     # It has the usual retries, the first of them after 5 s.
     assert again.at - event.at >= 5
     assert again.header("webhook-id") == event.header("webhook-id")
-    assert verified(running, again) == told
+    assert verified(running, again) == payload
     assert settled(running, again)["state"] == "succeeded"
 
 

@@ -75,7 +75,7 @@ def test_a_backlog_for_receivers_that_hang_holds_up_nobody_else(
         came = arrivals(sink, connection, mine)
         under_way = one(connection, _HELD)
 
-    tell(f"beside {under_way:,} calls under way for receivers that hang: {came.told}")
+    tell(f"beside {under_way:,} calls under way for receivers that hang: {came.summary}")
     assert under_way > ENOUGH
     assert came.repeated == []
     assert came.lateness[-1] < ON_TIME

@@ -99,4 +99,4 @@ def test_five_thousand_jobs_due_at_one_instant_all_come_once(
     came = arrivals(sink, connection, jobs)
     assert came.repeated == []
     first, *_, last = sorted(request.at for (request,) in came.calls.values())
-    tell(f"{came.told}; drained at {len(jobs) / (last - first):.0f}/s")
+    tell(f"{came.summary}; drained at {len(jobs) / (last - first):.0f}/s")

@@ -72,7 +72,7 @@ def test_a_receiver_gets_no_more_calls_at_once_than_the_cap(
 
     came = arrivals(receiver, connection, jobs)
 
-    tell(f"{gauge.most} calls at once; {came.told}")
+    tell(f"{gauge.most} calls at once; {came.summary}")
     assert 1 < gauge.most <= CAP
     assert came.repeated == []
 
@@ -90,7 +90,7 @@ def test_two_workers_share_the_cap(
         jobs = book_many(connection, receiver.url(), [in_seconds(6)] * 300)
         came = arrivals(receiver, connection, jobs)
 
-    tell(f"{gauge.most} calls at once; {came.told}")
+    tell(f"{gauge.most} calls at once; {came.summary}")
     assert 1 < gauge.most <= CAP
     assert came.repeated == []
 
@@ -107,7 +107,7 @@ def test_a_receiver_that_hangs_takes_nothing_from_the_others(
     receiver.wait_for(CAP)
 
     came = arrivals(sink, connection, healthy)
-    tell(f"beside 3,000 runs for a receiver that hangs: {came.told}")
+    tell(f"beside 3,000 runs for a receiver that hangs: {came.summary}")
     assert came.lateness[-1] < ON_TIME
     assert came.repeated == []
     # Those that come back by themselves, a hundred a second at most, are held for a moment each.
@@ -170,7 +170,7 @@ def test_a_dead_port_is_probed_and_all_is_delivered_once_it_is_back(
 
     with Receiver(answer(204), port=port) as back:
         came = arrivals(back, connection, jobs)
-    tell(f"{while_down} attempts of {len(jobs)} while it was down, then {came.told}")
+    tell(f"{while_down} attempts of {len(jobs)} while it was down, then {came.summary}")
     assert 10 <= while_down < 40
     assert came.repeated == []
     assert attempts(connection, list(jobs), "error = 'connect-failed'") < 50

@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.timings.leases import LEASE
 from tests.e2e.conftest import Tell
-from tests.e2e.fusion import act, at_runner, await_status, history, saved, status, told
+from tests.e2e.fusion import act, actions_of, at_runner, await_status, history, saved, status
 from tests.e2e.instance import Instance, until
 from tests.factories import one
 from tests.ports import free_port
@@ -86,11 +86,11 @@ def test_a_job_never_runs_twice_at_once_and_misses_no_turn(
     assert status(running, "datasource:often")["status"] == "aborted"
     assert "nextStartTime" not in status(running, "datasource:often")
     time.sleep(1.5)  # In which it would have been called again.
-    assert told(receiver.requests[known:]) in ([], [("datasource:often", "abort")])
+    assert actions_of(receiver.requests[known:]) in ([], [("datasource:often", "abort")])
     # By hand it runs all the same.
     known = len(receiver.requests)
     assert act(running, "datasource:often")["accepted"]
-    assert told(receiver.wait_for(known + 1)[known:]) == [("datasource:often", "start")]
+    assert actions_of(receiver.wait_for(known + 1)[known:]) == [("datasource:often", "start")]
 
 
 def test_a_run_that_is_completed_later_runs_until_then_or_until_it_is_aborted(
@@ -146,11 +146,11 @@ def test_a_run_that_is_aborted_while_it_waits_for_its_call_and_sent_again_is_cal
     run = one(connection, taken)
     assert act(running, "datasource:again", "abort")["accepted"]
     start = ("datasource:again", "start")
-    before = told(receiver.requests).count(start)
+    before = actions_of(receiver.requests).count(start)
 
     asked = time.monotonic()
     assert running.ask("POST", f"/1/runs/{run}/redeliver").status == 202
-    until(lambda: told(receiver.requests).count(start) > before, "it is called")
+    until(lambda: actions_of(receiver.requests).count(start) > before, "it is called")
 
     waited = time.monotonic() - asked
     tell(f"called {waited:.2f} s after it was sent again")

@@ -69,7 +69,7 @@ def test_while_rows_are_locked_all_others_are_called_and_settled_on_time(
         assert in_flight(connection, called, "taken")
 
     await_settled(connection, {**first, **second})
-    tell(f"beside two locked jobs: {came.told}")
+    tell(f"beside two locked jobs: {came.summary}")
     assert p99(came.lateness) < MAX_P99_S
     assert came.repeated == []
     assert [job_of(each) for each in receiver.requests] == [called]
@@ -114,7 +114,7 @@ def test_whatever_one_account_aborts_the_calls_of_others_begin_on_time(
     running.ask("DELETE", "/api/jobs/datasource:restless")
     connection.execute("DELETE FROM aborted")
 
-    tell(f"beside {ABORTED:,} aborts of five minutes and {len(aborted)} more: {came.told}")
+    tell(f"beside {ABORTED:,} aborts of five minutes and {len(aborted)} more: {came.summary}")
     assert len(aborted) > 5
     assert p99(came.lateness) < MAX_P99_S
     assert came.repeated == []

@@ -76,10 +76,10 @@ def test_an_app_that_gives_no_answer_is_dapr_s_error(
     assert running.ask("PUT", "/1/dapr-apps/away", away).status == 201
     for app_id, why in (("away", "Could not connect"), ("nobody", "couldn't find service: nobody")):
         status, body = dapr.ask("GET", f"/v1.0/invoke/{app_id}/method/x")
-        told = json.loads(body)
-        assert (status, told["errorCode"]) == (500, "ERR_DIRECT_INVOKE")
-        assert told["message"].startswith(f"failed to invoke, id: {app_id}, err: ")
-        assert why in told["message"]
+        error = json.loads(body)
+        assert (status, error["errorCode"]) == (500, "ERR_DIRECT_INVOKE")
+        assert error["message"].startswith(f"failed to invoke, id: {app_id}, err: ")
+        assert why in error["message"]
     assert films.requests == []
 
 

@@ -136,10 +136,10 @@ def scheduled(request: Received) -> datetime:
     return instants.parse(request.header("wakecall-scheduled-for") or "", member="when")
 
 
-def is_late_as_told(request: Received) -> bool:
+def is_late_as_reported(request: Received) -> bool:
     late = request.at - scheduled(request).timestamp()
-    told = int(request.header("wakecall-lateness-ms") or "-1") / 1000
-    return late - 5 < told <= late + 0.001
+    reported = int(request.header("wakecall-lateness-ms") or "-1") / 1000
+    return late - 5 < reported <= late + 0.001
 
 
 @pytest.mark.usefixtures("away_from_the_ten_minutes")
@@ -173,7 +173,7 @@ def test_what_an_outage_swallowed_is_made_as_each_job_says(
 
     came = {path: [each for each in requests if each.target == path] for path in [*paths, "/skip"]}
     assert {path: len(found) for path, found in came.items()} == {**paths, "/skip": 0}
-    assert all(is_late_as_told(each) for each in requests)
+    assert all(is_late_as_reported(each) for each in requests)
     for path in ("/default", "/one"):
         (request,) = came[path]
         assert scheduled(request) == jobs[path][1][0]

@@ -73,7 +73,7 @@ def test_poison_ends_dead_and_visible_while_other_jobs_go_on(
     assert battered.ask("GET", f"/1/jobs/{job}").status == 404
 
     came = arrivals(sink, connection, jobs, faults=poison.killed_at)
-    tell(f"the others: {came.told}")
+    tell(f"the others: {came.summary}")
     assert came.lateness[-1] < RECOVERED
     alone_from = receiver.requests[poison.alone.index(True)].at
     unharmed = [

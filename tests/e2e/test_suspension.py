@@ -56,15 +56,15 @@ def test_calls_stop_at_once_and_all_are_made_after_it_was_resumed(
         lambda: one(connection, "SELECT count(*) FROM due WHERE next_at < now()") == 0, "set aside"
     )
     called = list(sink.requests)
-    told = one(connection, waiting)
+    held_back = one(connection, waiting)
     refused = resumed.ask("POST", "/1/jobs", {"url": sink.url(), "when": "2099-01-01T00:00:00Z"})
 
     assert (refused.status, refused.body["type"]) == (403, "/problems/account-suspended")
     assert [each.at - suspended_at for each in called if each.at > suspended_at + IN_TIME] == []
     assert len(called) < len(jobs)
-    assert told > RATE
+    assert held_back > RATE
 
     account(resumed, "resume")
     arrived = arrivals(sink, connection, jobs)
-    tell(f"{len(called)} called before, {told} held back; then {arrived.told}")
+    tell(f"{len(called)} called before, {held_back} held back; then {arrived.summary}")
     assert arrived.repeated == []

@@ -144,7 +144,7 @@ def test_what_a_lock_covers_need_not_be_installed_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heard", "told"),
+    ("heard", "reported"),
     [
         (
             "Retrying: NewConnectionError\nERROR: No matching distribution found for flask\n",
@@ -159,10 +159,10 @@ def test_what_a_lock_covers_need_not_be_installed_again() -> None:
         ("ERROR: something else\nmore\n", "pip failed: ERROR: something else"),
     ],
 )
-def test_what_pip_complains_of_becomes_one_line(heard: str, told: str) -> None:
+def test_what_pip_complains_of_becomes_one_line(heard: str, reported: str) -> None:
     reason = bootstrap._reason(heard.splitlines(keepends=True), Path(".venv/log"))
 
-    assert told in reason
+    assert reported in reason
     assert "\n" not in reason
 
 

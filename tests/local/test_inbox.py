@@ -17,7 +17,7 @@ OTHER = "whsec_" + "A" * 32
 
 
 @pytest.fixture
-def told() -> list[str]:
+def lines() -> list[str]:
     return []
 
 
@@ -27,8 +27,8 @@ def secrets() -> list[str]:
 
 
 @pytest.fixture
-def inbox(told: list[str], secrets: list[str]) -> Iterator[Inbox]:
-    made = Inbox("127.0.0.1", 0, lambda: tuple(secrets), told.append)
+def inbox(lines: list[str], secrets: list[str]) -> Iterator[Inbox]:
+    made = Inbox("127.0.0.1", 0, lambda: tuple(secrets), lines.append)
     yield made
     made.close()
 
@@ -52,21 +52,21 @@ def call(inbox: Inbox, body: bytes, secret: str = SECRET, **headers: str) -> int
 
 
 def test_a_signed_callback_is_taken_and_told_with_its_lateness(
-    inbox: Inbox, told: list[str]
+    inbox: Inbox, lines: list[str]
 ) -> None:
     assert call(inbox, b"Good morning!") == 204
     assert inbox.heard.wait(10)
 
     found = re.fullmatch(
-        r"POST /welcome 'Good morning!': signature verified, (\d+\.\d) ms late", told[0]
+        r"POST /welcome 'Good morning!': signature verified, (\d+\.\d) ms late", lines[0]
     )
     assert found is not None
     assert 250 <= float(found[1]) < 30_000
 
 
-def test_a_forged_callback_is_refused_and_told(inbox: Inbox, told: list[str]) -> None:
+def test_a_forged_callback_is_refused_and_told(inbox: Inbox, lines: list[str]) -> None:
     assert call(inbox, b"x", secret="whsec_" + "B" * 32) == 401
-    assert "SIGNATURE NOT VERIFIED" in told[0]
+    assert "SIGNATURE NOT VERIFIED" in lines[0]
 
 
 def test_a_changed_body_is_refused(inbox: Inbox) -> None:
@@ -83,18 +83,18 @@ def test_a_secret_that_was_rotated_meanwhile_is_asked_for(inbox: Inbox, secrets:
     assert call(inbox, b"after", secret=secrets[0]) == 204
 
 
-def test_a_later_attempt_is_told_as_one(inbox: Inbox, told: list[str]) -> None:
+def test_a_later_attempt_is_told_as_one(inbox: Inbox, lines: list[str]) -> None:
     call(inbox, b"x", Wakecall_Attempt="3")
 
-    assert told[0].endswith("attempt 3")
+    assert lines[0].endswith("attempt 3")
 
 
-def test_many_callbacks_a_second_are_summed_up(inbox: Inbox, told: list[str]) -> None:
+def test_many_callbacks_a_second_are_summed_up(inbox: Inbox, lines: list[str]) -> None:
     for number in range(40):
         assert call(inbox, b"%d" % number) == 204
 
-    shown = [line for line in told if line.startswith("POST")]
-    summed = [int(found[1]) for line in told if (found := re.match(r"and (\d+) more", line))]
+    shown = [line for line in lines if line.startswith("POST")]
+    summed = [int(found[1]) for line in lines if (found := re.match(r"and (\d+) more", line))]
     assert len(shown) + sum(summed) <= 40
     assert len(shown) < 40
 

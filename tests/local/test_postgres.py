@@ -62,12 +62,12 @@ def test_a_database_is_made_and_found_again_after_it_was_killed(folder: Path, at
         ready(found, running)
         with psycopg.connect(postgres.url(found)) as connection:
             assert connection.execute("SELECT one FROM kept").fetchall() == [(1,)]
-            told = connection.execute(
+            settings = connection.execute(
                 "SELECT current_setting('TimeZone'), current_setting('listen_addresses'), "
                 "current_setting('is_superuser'), current_setting('server_encoding')"
             ).fetchone()
 
-    assert told == ("UTC", "", "off", "UTF8")
+    assert settings == ("UTC", "", "off", "UTF8")
 
 
 def test_the_server_of_real_data_keeps_what_it_has_confirmed() -> None:
@@ -118,7 +118,7 @@ def test_an_unfinished_database_is_made_anew(folder: Path, at: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "told"),
+    ("file", "content", "message"),
     [
         ("PG_VERSION", "17\n", "was made by PostgreSQL 17; this is PostgreSQL 18"),
         ("PG_VERSION", None, "PG_VERSION cannot be read"),
@@ -128,7 +128,7 @@ def test_an_unfinished_database_is_made_anew(folder: Path, at: Path) -> None:
     ],
 )
 def test_a_database_that_cannot_be_opened_is_told_in_one_line(
-    folder: Path, at: Path, file: str, content: str | None, told: str
+    folder: Path, at: Path, file: str, content: str | None, message: str
 ) -> None:
     cluster = prepare(folder, at)
     if content is None:
@@ -139,7 +139,7 @@ def test_a_database_that_cannot_be_opened_is_told_in_one_line(
     with pytest.raises(Misconfigured) as refused:
         start_again(folder, at)
 
-    assert told in refused.value.message
+    assert message in refused.value.message
     assert "\n" not in refused.value.message
     assert f"mv {folder}/postgres {folder}/postgres" in refused.value.message
 

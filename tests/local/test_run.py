@@ -42,10 +42,10 @@ def refusal(refused: Instance) -> str:
     assert refused.process is not None
     assert refused.process.wait(60) == 1
     refused.stop()
-    told = refused.home.with_name(f"{refused.home.name}.err").read_text()
-    assert told.startswith("wakecall: ")
-    assert told.count("\n") == 1
-    return told
+    text = refused.home.with_name(f"{refused.home.name}.err").read_text()
+    assert text.startswith("wakecall: ")
+    assert text.count("\n") == 1
+    return text
 
 
 def test_a_name_of_this_machine_may_be_listened_on(folder: Path) -> None:
@@ -67,10 +67,10 @@ def test_a_second_start_from_the_same_data_directory_is_refused(instance: Instan
     second = Instance(instance.home)
     assert instance.process is not None
 
-    told = refusal(second)
+    refused_with = refusal(second)
 
-    assert f"process {instance.process.pid}, http://127.0.0.1:{instance.port}" in told
-    assert "PORT=8001 WAKECALL_HOME=" in told
+    assert f"process {instance.process.pid}, http://127.0.0.1:{instance.port}" in refused_with
+    assert "PORT=8001 WAKECALL_HOME=" in refused_with
     assert second.lines == []
 
 
@@ -78,10 +78,10 @@ def test_a_port_in_use_is_refused_by_its_number(instance: Instance, folder: Path
     elsewhere = Instance(folder / "elsewhere")
     elsewhere.environment["PORT"] = f"{instance.port}"
 
-    told = refusal(elsewhere)
+    refused_with = refusal(elsewhere)
 
-    assert f"Port {instance.port} on 127.0.0.1 is in use" in told
-    assert f"PORT={instance.port + 1} make run" in told
+    assert f"Port {instance.port} on 127.0.0.1 is in use" in refused_with
+    assert f"PORT={instance.port + 1} make run" in refused_with
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -141,14 +141,14 @@ def test_a_damaged_database_is_refused_with_the_way_out(folder: Path) -> None:
     (cluster.data / "global" / "pg_control").write_text("junk")
     release(home)
 
-    told = refusal(Instance(home.path))
+    refused_with = refusal(Instance(home.path))
 
-    assert "does not start: could not read file" in told
-    assert f"mv {home.path}/postgres {home.path}/postgres.damaged" in told
+    assert "does not start: could not read file" in refused_with
+    assert f"mv {home.path}/postgres {home.path}/postgres.damaged" in refused_with
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "told"),
+    ("setting", "value", "reason"),
     [
         ("PORT", "eighty", "PORT must be an integer from 1 to 65535 (default 8000), not 'eighty'"),
         ("HOST", "192.0.2.1", "HOST is '192.0.2.1', which is not an address of this machine"),
@@ -158,9 +158,9 @@ def test_a_damaged_database_is_refused_with_the_way_out(folder: Path) -> None:
     ],
 )
 def test_a_setting_that_cannot_work_is_refused(
-    folder: Path, setting: str, value: str, told: str
+    folder: Path, setting: str, value: str, reason: str
 ) -> None:
     refused = Instance(folder / f"refused-{setting}")
     refused.environment[setting] = value
 
-    assert told in refusal(refused)
+    assert reason in refusal(refused)

@@ -26,14 +26,14 @@ def supervised(test: Test) -> list[str]:
     """Run `test` with a supervisor, end all it started; the lines the supervisor told."""
 
     async def run() -> list[str]:
-        told: list[str] = []
-        keeper = Supervisor(told.append, lambda: None)
+        lines: list[str] = []
+        supervisor = Supervisor(lines.append, lambda: None)
         try:
-            await asyncio.wait_for(test(keeper, told), 60)
+            await asyncio.wait_for(test(supervisor, lines), 60)
         finally:
-            await keeper.stop_all(last=())
-        assert keeper.records() == {}
-        return told
+            await supervisor.stop_all(last=())
+        assert supervisor.records() == {}
+        return lines
 
     return asyncio.run(run())
 
@@ -43,27 +43,27 @@ async def until(true: Callable[[], bool]) -> None:
         await asyncio.sleep(0.01)
 
 
-def pid(keeper: Supervisor, name: str) -> int:
-    return keeper.records().get(name, (0, "", 0))[0]
+def pid(supervisor: Supervisor, name: str) -> int:
+    return supervisor.records().get(name, (0, "", 0))[0]
 
 
-async def up(keeper: Supervisor, program: Program) -> int:
+async def up(supervisor: Supervisor, program: Program) -> int:
     """Start the program, kept, and wait until it has printed its first line; its process id."""
-    await keeper.start(program)
-    keeper.keep(program.name)
+    await supervisor.start(program)
+    supervisor.keep(program.name)
     await until(lambda: program.log.read_text().endswith("\n"))
-    return pid(keeper, program.name)
+    return pid(supervisor, program.name)
 
 
 def test_a_killed_program_is_started_again_within_a_second(tmp_path: Path) -> None:
     program = python("clerk", tmp_path / "clerk.log", SLEEPS)
 
-    async def test(keeper: Supervisor, told: list[str]) -> None:
-        first = await up(keeper, program)
+    async def test(supervisor: Supervisor, lines: list[str]) -> None:
+        first = await up(supervisor, program)
         os.kill(first, signal.SIGKILL)
-        await until(lambda: pid(keeper, "clerk") not in {0, first})
-        assert keeper.alive("clerk")
-        assert told == ["clerk was ended by SIGKILL; starting it again (clerk.log)"]
+        await until(lambda: pid(supervisor, "clerk") not in {0, first})
+        assert supervisor.alive("clerk")
+        assert lines == ["clerk was ended by SIGKILL; starting it again (clerk.log)"]
 
     supervised(test)
 
@@ -71,8 +71,8 @@ def test_a_killed_program_is_started_again_within_a_second(tmp_path: Path) -> No
 def test_what_a_killed_program_had_started_is_ended_too(tmp_path: Path) -> None:
     program = python("master", tmp_path / "master.log", PARENT)
 
-    async def test(keeper: Supervisor, _told: list[str]) -> None:
-        master = await up(keeper, program)
+    async def test(supervisor: Supervisor, _lines: list[str]) -> None:
+        master = await up(supervisor, program)
         child = int(program.log.read_text())
         assert identity(child)
         os.kill(master, signal.SIGKILL)
@@ -93,15 +93,15 @@ def test_a_program_that_keeps_dying_waits_longer_each_time(
 
     monkeypatch.setattr(supervisor, "pause", no_pause)
 
-    async def test(keeper: Supervisor, _told: list[str]) -> None:
-        await keeper.start(program)
-        keeper.keep("broken")
-        await until(lambda: keeper.deaths["broken"] >= 3)
+    async def test(watcher: Supervisor, _lines: list[str]) -> None:
+        await watcher.start(program)
+        watcher.keep("broken")
+        await until(lambda: watcher.deaths["broken"] >= 3)
 
-    told = supervised(test)
+    lines = supervised(test)
 
     assert asked[:3] == [1, 2, 3]
-    assert told[0] == "broken ended with status 3; starting it again (broken.log)"
+    assert lines[0] == "broken ended with status 3; starting it again (broken.log)"
 
 
 def test_what_is_stopped_while_it_is_started_again_has_ended_then(
@@ -110,8 +110,8 @@ def test_what_is_stopped_while_it_is_started_again_has_ended_then(
     program = python("clerk", tmp_path / "clerk.log", SLEEPS)
     spawn = asyncio.create_subprocess_exec
 
-    async def test(keeper: Supervisor, _told: list[str]) -> None:
-        first = await up(keeper, program)
+    async def test(supervisor: Supervisor, _lines: list[str]) -> None:
+        first = await up(supervisor, program)
         again, stopped = asyncio.Event(), asyncio.Event()
 
         async def halting(*words: Any, **how: Any) -> Process:
@@ -122,11 +122,11 @@ def test_what_is_stopped_while_it_is_started_again_has_ended_then(
         monkeypatch.setattr(asyncio, "create_subprocess_exec", halting)
         os.kill(first, signal.SIGKILL)
         await again.wait()
-        stopping = asyncio.create_task(keeper.stop(["clerk"]))
+        stopping = asyncio.create_task(supervisor.stop(["clerk"]))
         await asyncio.sleep(0)
         stopped.set()
         await stopping
-        assert not keeper.alive("clerk")
+        assert not supervisor.alive("clerk")
 
     supervised(test)
 
@@ -141,10 +141,10 @@ def test_pauses_begin_short_and_stay_bounded() -> None:
 def test_a_program_that_is_not_kept_yet_stays_dead(tmp_path: Path) -> None:
     program = python("once", tmp_path / "once.log", "raise SystemExit(1)")
 
-    async def test(keeper: Supervisor, told: list[str]) -> None:
-        await keeper.start(program)
-        await until(lambda: not keeper.alive("once"))
-        assert told == []
+    async def test(supervisor: Supervisor, lines: list[str]) -> None:
+        await supervisor.start(program)
+        await until(lambda: not supervisor.alive("once"))
+        assert lines == []
 
     supervised(test)
 
@@ -152,9 +152,9 @@ def test_a_program_that_is_not_kept_yet_stays_dead(tmp_path: Path) -> None:
 def test_a_program_that_will_not_end_is_killed_when_patience_is_over(tmp_path: Path) -> None:
     program = python("deaf", tmp_path / "deaf.log", DEAF, patience_s=0.2)
 
-    async def test(keeper: Supervisor, _told: list[str]) -> None:
-        await up(keeper, program)
-        await keeper.stop(["deaf"])
+    async def test(supervisor: Supervisor, _lines: list[str]) -> None:
+        await up(supervisor, program)
+        await supervisor.stop(["deaf"])
 
     assert supervised(test) == ["deaf did not end within 0.2 s; killed"]
 
@@ -163,12 +163,12 @@ def test_a_second_request_to_stop_does_not_wait(tmp_path: Path) -> None:
     guest = python("deaf", tmp_path / "deaf.log", DEAF, patience_s=50)
     server = python("server", tmp_path / "server.log", DEAF, patience_s=50)
 
-    async def test(keeper: Supervisor, _told: list[str]) -> None:
-        await up(keeper, server)
-        await up(keeper, guest)
-        stopping = asyncio.create_task(keeper.stop_all(last=["server"]))
+    async def test(supervisor: Supervisor, _lines: list[str]) -> None:
+        await up(supervisor, server)
+        await up(supervisor, guest)
+        stopping = asyncio.create_task(supervisor.stop_all(last=["server"]))
         await asyncio.sleep(0)
-        keeper.hurry()
+        supervisor.hurry()
         await asyncio.wait_for(stopping, 30)
 
     assert supervised(test) == []
@@ -184,10 +184,10 @@ def test_hurrying_leaves_a_database_its_orderly_end(tmp_path: Path) -> None:
         stop=signal.SIGINT,
     )
 
-    async def test(keeper: Supervisor, _told: list[str]) -> None:
-        await up(keeper, program)
-        keeper.hurry()
-        await keeper.stop(["database"])
+    async def test(supervisor: Supervisor, _lines: list[str]) -> None:
+        await up(supervisor, program)
+        supervisor.hurry()
+        await supervisor.stop(["database"])
 
     assert supervised(test) == []
     assert program.log.read_text() == "up\nin order\n"
@@ -207,10 +207,10 @@ def test_servers_are_stopped_after_those_they_serve(tmp_path: Path) -> None:
         for name in ("server", "guest")
     ]
 
-    async def test(keeper: Supervisor, _told: list[str]) -> None:
+    async def test(supervisor: Supervisor, _lines: list[str]) -> None:
         for program in programs:
-            await up(keeper, program)
-        await keeper.stop_all(last=["server"])
+            await up(supervisor, program)
+        await supervisor.stop_all(last=["server"])
 
     supervised(test)
 
@@ -221,12 +221,12 @@ def test_a_program_that_cannot_be_run_does_not_stop_the_others(tmp_path: Path) -
     missing = Program(name="missing", command=("/no/such",), log=tmp_path / "missing.log")
     program = python("clerk", tmp_path / "clerk.log", SLEEPS)
 
-    async def test(keeper: Supervisor, _told: list[str]) -> None:
-        await keeper.start(missing)
-        keeper.keep("missing")
-        await up(keeper, program)
-        await until(lambda: keeper.deaths["missing"] >= 1)
-        assert keeper.alive("clerk")
+    async def test(supervisor: Supervisor, _lines: list[str]) -> None:
+        await supervisor.start(missing)
+        supervisor.keep("missing")
+        await up(supervisor, program)
+        await until(lambda: supervisor.deaths["missing"] >= 1)
+        assert supervisor.alive("clerk")
 
     assert supervised(test)[0].startswith("missing ended with status 126; starting it again")
 
@@ -248,9 +248,9 @@ def test_logs_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(supervisor, "_LOG_WATCH_S", 0.01)
     program = python("chatty", tmp_path / "chatty.log", "print('x' * 100); " + SLEEPS)
 
-    async def test(keeper: Supervisor, _told: list[str]) -> None:
-        watch = asyncio.create_task(keeper.watch_logs())
-        await keeper.start(program)
+    async def test(watcher: Supervisor, _lines: list[str]) -> None:
+        watch = asyncio.create_task(watcher.watch_logs())
+        await watcher.start(program)
         await until((tmp_path / "chatty.log.1").exists)
         watch.cancel()
 

@@ -194,8 +194,8 @@ def test_missed_firings_are_made_or_not_as_the_job_says(
     # Where the next tick comes within this test, it is one more of `all`.
     assert one(connection, "SELECT count(*) FROM inflight") in {fired, fired + 1}
     if missed is not None:
-        told = one(connection, "SELECT missed FROM inflight ORDER BY due_at LIMIT 1")
-        assert told in {missed, missed + 1}
+        missed_count = one(connection, "SELECT missed FROM inflight ORDER BY due_at LIMIT 1")
+        assert missed_count in {missed, missed + 1}
     assert one(connection, "SELECT next_at > now() FROM due WHERE job_id = %s", job_id) is True
 
 
@@ -255,13 +255,13 @@ def test_more_than_one_batch_is_freed(
         book(connection, caller.account.id, due_in=-1)
     account_lifecycle.suspend(context, "demo")
     claim_all(connection)
-    told: list[Counter[str]] = []
+    progress: list[Counter[str]] = []
 
-    account_lifecycle.resume(context, "demo", lambda done: told.append(done.copy()))
+    account_lifecycle.resume(context, "demo", lambda done: progress.append(done.copy()))
 
     assert len(claim_all(connection)) == 5
-    assert [done.total() for done in told][-1] == 5
-    assert len(told) > 2
+    assert [done.total() for done in progress][-1] == 5
+    assert len(progress) > 2
 
 
 def test_suspending_and_resuming_twice_changes_nothing_and_nobody_is_told_of_anyone(

@@ -63,8 +63,8 @@ def test_a_revoked_key_stops_at_once_and_the_others_go_on(context: Context) -> N
     with pytest.raises(Unauthenticated):
         accounts.authenticate(context, first, account=None)
     assert accounts.authenticate(context, second, account=None).account.name == "demo"
-    told = {key.label: key.revoked_at is None for key in keys.list_keys(context, "demo")}
-    assert told == {"first": False, "laptop": True}
+    usable = {key.label: key.revoked_at is None for key in keys.list_keys(context, "demo")}
+    assert usable == {"first": False, "laptop": True}
 
 
 def test_every_refusal_reads_the_same(context: Context) -> None:

@@ -63,9 +63,9 @@ def test_a_completion_ends_the_run_and_its_one_time_job(
 ) -> None:
     job, run = begin(context, caller, connection)
     settle(connection, [later(run)])
-    told = runs.get(context, caller, run.id)
-    assert told.state is RunState.RUNNING
-    assert told.complete_by is not None
+    shown = runs.get(context, caller, run.id)
+    assert shown.state is RunState.RUNNING
+    assert shown.complete_by is not None
 
     ended = completions.complete(context, run.id, said, account_id=None)
 

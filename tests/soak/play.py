@@ -150,8 +150,10 @@ def _found_in_database(
         done = {f"{job}": (succeeded, all_of_them) for job, succeeded, all_of_them in rows}
         for job, each in jobs.items():
             if done.get(f"{job}") != (1, 1):
-                told = done.get(f"{job}", (0, 0))
-                text = f"{each.key} (job {job}) has {told[1]} runs, of which {told[0]} succeeded"
+                counted = done.get(f"{job}", (0, 0))
+                text = (
+                    f"{each.key} (job {job}) has {counted[1]} runs, of which {counted[0]} succeeded"
+                )
                 yield Violation("history", last, text)
         query = "SELECT sum(total) FROM tally WHERE name = %s AND label <> 'clock'"
         if repaired := one(connection, query, counters.REPAIR):

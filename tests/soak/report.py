@@ -90,11 +90,11 @@ def table(found: Sequence[Figures]) -> list[str]:
 def reasons(violations: Sequence[Violation]) -> list[str]:
     """A line for each broken promise; of very many of one kind, the first ones."""
     kinds = Counter(each.kind for each in violations)
-    told: Counter[str] = Counter()
+    listed: Counter[str] = Counter()
     lines = []
     for each in violations:
-        told[each.kind] += 1
-        if told[each.kind] <= MAX_LINES:
+        listed[each.kind] += 1
+        if listed[each.kind] <= MAX_LINES:
             lines.append(f"{each.kind} ({each.situation}): {each.text}")
     more = {kind: number - MAX_LINES for kind, number in kinds.items() if number > MAX_LINES}
     return [*lines, *(f"{kind}: {number} more" for kind, number in more.items())]

@@ -128,5 +128,5 @@ def test_figures_tell_how_late_calls_were_and_until_when() -> None:
 
 
 def test_of_very_many_broken_promises_the_first_ones_are_told() -> None:
-    told = reasons([Violation("lost", "quiet", f"{n}") for n in range(25)])
-    assert (told[0], told[-1], len(told)) == ("lost (quiet): 0", "lost: 5 more", 21)
+    listed = reasons([Violation("lost", "quiet", f"{n}") for n in range(25)])
+    assert (listed[0], listed[-1], len(listed)) == ("lost (quiet): 0", "lost: 5 more", 21)

@@ -208,11 +208,11 @@ def test_what_is_skipped_is_in_history_counted_and_not_made(
     assert claim_all(connection) == []
     assert one(connection, "SELECT count(*) FROM inflight") == 0
     assert one(connection, "SELECT next_at FROM due") == dues[-1] + timedelta(minutes=10)
-    (told,) = connection.execute(
+    (row,) = connection.execute(
         "SELECT job_id, due_at, missed, state, attempts, reason FROM run"
     ).fetchall()
-    assert told[:5] == (job_id, dues[0], len(dues) - 1, "cancelled", 0)
-    assert "misfireWindow" in told[5]
+    assert row[:5] == (job_id, dues[0], len(dues) - 1, "cancelled", 0)
+    assert "misfireWindow" in row[5]
     assert counted(connection) == {"left-out": len(dues)}
     assert one(connection, "SELECT total FROM tally WHERE name = 'run'") == 1
 
@@ -268,16 +268,16 @@ def test_a_job_whose_trigger_cannot_be_read_fires_and_stops_nobody(
     connection.execute(
         """UPDATE job SET trigger = '{"kind": "cron", "expression": "no"}' WHERE id = %s""", (bad,)
     )
-    told: list[UUID] = []
+    reported: list[UUID] = []
 
     claimed = claim(
         connection,
         budget=10,
         ahead=0.3,
-        unreadable=lambda job_id, _error: told.append(job_id),
+        unreadable=lambda job_id, _error: reported.append(job_id),
     ).runs
 
-    assert told == [bad]
+    assert reported == [bad]
     assert len(claimed) == 2
     query = "SELECT job_id, final FROM inflight"
     finals: dict[UUID, bool] = dict(connection.execute(query).fetchall())

@@ -41,7 +41,7 @@ def test_the_driver_s_own_errors_have_no_code() -> None:
 
 
 def test_a_client_is_told_what_it_is_and_nothing_of_what_waiting_does_not_mend() -> None:
-    told = {
+    details = {
         PoolTimeout("QueuePool limit"): "in use",
         psycopg.OperationalError("gone"): "cannot be reached",
         errors.LockNotAvailable("x"): "locked by another request",
@@ -50,7 +50,7 @@ def test_a_client_is_told_what_it_is_and_nothing_of_what_waiting_does_not_mend()
         errors.UndefinedColumn("x"): "yet to be migrated",
         errors.UndefinedFunction("x"): "yet to be migrated",
     }
-    for error, part in told.items():
+    for error, part in details.items():
         found = unavailable(error)
         assert found is not None
         assert part in found.message

@@ -91,16 +91,16 @@ def test_a_run_that_settles_is_told_of_though_its_job_goes(
     )
     assert (event.job_id, event.job_version, event.ends_job) == (run.id, run.token, False)
     assert (event.manner, event.notify_on_success, event.notify_on_failure) == (None, False, False)
-    told = payload(event)
-    assert told["type"] == type_
-    assert {name: told["data"][name] for name in ("job", "run", "name", "state", "attempts")} == {
+    sent = payload(event)
+    assert sent["type"] == type_
+    assert {name: sent["data"][name] for name in ("job", "run", "name", "state", "attempts")} == {
         "job": str(job_id),
         "run": str(run.id),
         "name": str(job_id),
         "state": state,
         "attempts": 1,
     }
-    assert told["data"]["status"] == status
+    assert sent["data"]["status"] == status
     # It settles as any run, and nothing is told of it.
     settle(connection, [telling(event, RunState.FAILED, 500)])
     assert one(connection, "SELECT count(*) FROM inflight") == 0

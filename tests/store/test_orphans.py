@@ -98,9 +98,9 @@ def test_a_trigger_that_cannot_be_read_is_told_of_and_stops_nobody(
     )
     connection.execute("UPDATE due SET next_at = NULL")
     connection.execute("UPDATE job SET updated_at = clock_timestamp() - interval '1 hour'")
-    told: list[UUID] = []
+    reported: list[UUID] = []
 
-    rearm_orphans(connection, limit=100, unreadable=lambda job_id, _: told.append(job_id))
+    rearm_orphans(connection, limit=100, unreadable=lambda job_id, _: reported.append(job_id))
 
-    assert told == [bad]
+    assert reported == [bad]
     assert one(connection, "SELECT count(*) FROM due WHERE next_at IS NULL") == 1

@@ -21,8 +21,8 @@ def began(session: psycopg.Connection) -> datetime:
 
 def check(watching: Connection, connection: psycopg.Connection, since: datetime) -> None:
     before = one(connection, AGE, since)
-    told = oldest_age(watching)
-    assert 0 < before <= told <= one(connection, AGE, since)
+    age = oldest_age(watching)
+    assert 0 < before <= age <= one(connection, AGE, since)
 
 
 def test_a_transaction_that_may_see_dead_rows_is_told_of_by_its_age(

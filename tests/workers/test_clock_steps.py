@@ -59,9 +59,9 @@ def test_nothing_is_called_that_only_a_leaping_clock_says_is_due(scene: Scene, s
     assert one(scene.connection, "SELECT job_id FROM inflight") == due
     soon = "SELECT next_at < pg_catalog.now() + interval '16 min' FROM due WHERE job_id = %s"
     assert one(scene.connection, soon, due) is True
-    (told,) = [each for each in logs if each["event"] == "database.clock_stepped"]
-    assert told["believed"] is False
-    assert told["seconds"] == pytest.approx(step, abs=60)
+    (line,) = [each for each in logs if each["event"] == "database.clock_stepped"]
+    assert line["believed"] is False
+    assert line["seconds"] == pytest.approx(step, abs=60)
 
 
 def test_a_clock_that_leapt_for_good_is_gone_by_after_a_while(scene: Scene) -> None:

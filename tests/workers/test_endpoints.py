@@ -238,8 +238,10 @@ def on_unparked(
     assert take(connection, tickets, harness.dispatcher, account_cache, harness.clock) == 1
     harness.step()
     call, _, _ = harness.engine.calls.pop()
-    told = [line.partition(": ")[2] for line in call.headers if line.startswith("dapr-api-token:")]
-    return call.url, told[0] if told else None
+    tokens = [
+        line.partition(": ")[2] for line in call.headers if line.startswith("dapr-api-token:")
+    ]
+    return call.url, tokens[0] if tokens else None
 
 
 GRPC_APP: dict[str, Any] = {**APP, "protocol": "grpc"}

@@ -42,7 +42,7 @@ def schedule(
     return client.post(f"{JOBS}/{name}", data=data, headers=fields)
 
 
-def told(answer: TestResponse) -> tuple[int, str, str]:
+def error_of(answer: TestResponse) -> tuple[int, str, str]:
     """Status, code and message of a failure."""
     members = json.loads(answer.data)
     return answer.status_code, members["errorCode"], members["message"]

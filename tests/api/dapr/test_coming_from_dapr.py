@@ -23,7 +23,7 @@ from app.errors import Misconfigured
 from app.service import accounts
 from local.instance import CHECKOUT
 from tests.api.conftest import MakeApp
-from tests.api.dapr.calls import schedule, told
+from tests.api.dapr.calls import error_of, schedule
 from tests.factories import one
 from tests.workers.harness import REFUSED, Capped
 from tests.workers.test_unreachable_apps import APP
@@ -49,7 +49,7 @@ def test_the_page_has_ten_sections_and_each_has_a_test() -> None:
 def test_1_an_app_has_to_be_known(app: Flask, key: str) -> None:
     client = app.test_client()
     client.environ_base["HTTP_DAPR_API_TOKEN"] = key
-    status, code, message = told(schedule(client))
+    status, code, message = error_of(schedule(client))
     assert (status, code) == (400, "ERR_APP_ID")
     assert "dapr-app" in message
 
@@ -133,7 +133,7 @@ def test_8_data_stays_as_it_was_written(dapr: FlaskClient) -> None:
 def test_9_what_could_never_end_well_is_refused(
     dapr: FlaskClient, members: dict[str, str], reason: str
 ) -> None:
-    status, code, message = told(schedule(dapr, body=json.dumps(members)))
+    status, code, message = error_of(schedule(dapr, body=json.dumps(members)))
     assert (status, code) == (500, "DAPR_SCHEDULER_SCHEDULE_JOB")
     assert reason in message
 

@@ -84,8 +84,8 @@ def test_a_key_is_bound_to_an_app(app: Flask, runner: FlaskCliRunner) -> None:
     run(runner, *add(app_id="till"))
     key = run(runner, "key", "create", "demo", "--label", "l", "--dapr-app", "till").strip()
     assert run(runner, "key", "list", "demo").splitlines()[1].endswith("l  (Dapr app till)")
-    told = app.test_client().get("/v1.0/metadata", headers={"dapr-api-token": key})
-    assert told.get_json()["id"] == "till"
+    metadata = app.test_client().get("/v1.0/metadata", headers={"dapr-api-token": key})
+    assert metadata.get_json()["id"] == "till"
 
 
 @pytest.mark.parametrize(

@@ -141,12 +141,12 @@ def test_data_is_told_byte_for_byte(value: Any, ascii_only: bool, indent: int | 
     data = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     read = documents.read(f'{{"data": {data} }}'.encode())
     assert read.data == data.encode()
-    told = documents.write("x", documents.to_written(read), read.data)
-    assert json.loads(told)["data"]["value"] == json.loads(data)
+    written = documents.write("x", documents.to_written(read), read.data)
+    assert json.loads(written)["data"]["value"] == json.loads(data)
 
 
 @given(st.text().filter(lambda text: "\0" not in text))
 def test_names_and_strings_are_told_as_json(text: str) -> None:
     read = documents.read(json.dumps({"schedule": text, "ttl": text}).encode())
-    told = json.loads(documents.write(text, documents.to_written(read), None))
-    assert (told["name"], told["schedule"], told["ttl"]) == (text, text, text)
+    written = json.loads(documents.write(text, documents.to_written(read), None))
+    assert (written["name"], written["schedule"], written["ttl"]) == (text, text, text)

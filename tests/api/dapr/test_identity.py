@@ -16,7 +16,7 @@ from app.service.dapr import apps as dapr_apps
 from app.store import endpoints, queries
 from app.store.queries import Rows
 from tests.api.conftest import MakeApp
-from tests.api.dapr.calls import APP, JOBS, add_app, schedule, sidecar_of, told
+from tests.api.dapr.calls import APP, JOBS, add_app, error_of, schedule, sidecar_of
 from tests.factories import connect
 
 
@@ -63,11 +63,11 @@ def test_the_token_of_dapr_is_a_key_for_dapr_s_paths_alone(anybody: FlaskClient,
 
 
 def test_an_account_without_an_app_is_told_what_to_do(anybody: FlaskClient, key: str) -> None:
-    status, code, message = told(schedule(anybody, dapr_api_token=key))
+    status, code, message = error_of(schedule(anybody, dapr_api_token=key))
     assert (status, code) == (400, "ERR_APP_ID")
     assert "dapr-app add account-1 --app-id ID --url URL" in message
     assert "PUT /1/dapr-apps/<id>" in message
-    named = told(schedule(anybody, dapr_api_token=key, dapr_app_id="mine"))
+    named = error_of(schedule(anybody, dapr_api_token=key, dapr_app_id="mine"))
     assert "--app-id mine" in named[2]
 
 
@@ -164,7 +164,7 @@ def test_a_sidecar_s_requests_need_no_key_and_are_for_its_app(app: Flask, key: s
     assert schedule(anybody, "x").status_code == 204
     assert schedule(anybody, "x", Idempotency_Key="k").status_code == 409
     for path in ("/1/jobs", "/healthz", "/metrics", "/", "/problems/conflict"):
-        assert told(anybody.get(path))[:2] == (404, "ERR_DIRECT_INVOKE")
+        assert error_of(anybody.get(path))[:2] == (404, "ERR_DIRECT_INVOKE")
     found = app.test_client().get(f"{JOBS}/x", headers={"X-API-Key": key, "dapr-app-id": "other"})
     assert found.status_code == 200
 
@@ -177,5 +177,5 @@ def test_a_rate_limit_is_told_in_dapr_s_form(
     answers = [limited.get("/v1.0/metadata", headers={"X-API-Key": key}) for _ in range(4)]
     refused = [each for each in answers if each.status_code == 429]
     assert refused
-    assert told(refused[0])[1] == "ERR_RATE_LIMITED"
+    assert error_of(refused[0])[1] == "ERR_RATE_LIMITED"
     assert refused[0].headers["Retry-After"] == "1"

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from app.api import bodies, wsgi_bridge
 from app.service.dapr import jobs as service
 from app.store import job_names
-from tests.api.dapr.calls import APP, DUE, JOBS, add_app, schedule, told
+from tests.api.dapr.calls import APP, DUE, JOBS, add_app, error_of, schedule
 from tests.factories import one
 
 DIRECT_INVOKE = (
@@ -48,7 +48,7 @@ def test_a_job_is_booked_told_and_deleted(
             b'"failurePolicy":{"constant":{"interval":"1s", "maxRetries":3}}}'
         )
         assert (dapr.delete(path).status_code, dapr.delete(path).status_code) == (204, 204)
-        assert told(dapr.get(path)) == (
+        assert error_of(dapr.get(path)) == (
             500,
             "DAPR_SCHEDULER_GET_JOB",
             "failed to get job due to: rpc error: code = NotFound desc = job not found: R2-D2",
@@ -79,7 +79,7 @@ def test_an_address_that_is_too_long_is_refused_without_a_word_of_another_api(
     dapr: FlaskClient, method: str
 ) -> None:
     answer = dapr.open(f"{JOBS}/test?x={'x' * 20_000}", method=method, data=json.dumps(DUE))
-    assert told(answer) == (
+    assert error_of(answer) == (
         414,
         "ERR_ADDRESS_TOO_LONG",
         f"The URL has more than {wsgi_bridge.MAX_TARGET} characters. Shorten the URL.",
@@ -126,9 +126,9 @@ def test_a_bad_name_is_refused_by_every_method(dapr: FlaskClient, name: str) -> 
     for method, deed in (("POST", "schedule"), ("GET", "get"), ("DELETE", "delete")):
         answer = dapr.open(f"{JOBS}/{name}", method=method, data=json.dumps(DUE))
         if name == "%0A" and method == "POST":
-            assert told(answer)[1] == "DAPR_SCHEDULER_JOB_NAME_EMPTY"
+            assert error_of(answer)[1] == "DAPR_SCHEDULER_JOB_NAME_EMPTY"
             continue
-        status, code, message = told(answer)
+        status, code, message = error_of(answer)
         assert (status, code) == (500, f"DAPR_SCHEDULER_{deed.upper()}_JOB")
         assert message.startswith(
             f"failed to {deed} job due to: rpc error: code = Unknown desc = job name is invalid"
@@ -136,7 +136,7 @@ def test_a_bad_name_is_refused_by_every_method(dapr: FlaskClient, name: str) -> 
 
 
 def test_a_long_name_is_refused(dapr: FlaskClient) -> None:
-    status, _, message = told(schedule(dapr, "x" * 600))
+    status, _, message = error_of(schedule(dapr, "x" * 600))
     assert status == 500
     assert "600 characters" in message
 
@@ -184,14 +184,14 @@ def test_a_path_that_came_without_its_escapes_does(dapr: FlaskClient) -> None:
 )
 def test_where_there_is_nothing_it_is_told_as_dapr_does(dapr: FlaskClient, path: str) -> None:
     for method in ("GET", "POST", "DELETE", "PUT", "OPTIONS"):
-        assert told(dapr.open(path, method=method)) == DIRECT_INVOKE
+        assert error_of(dapr.open(path, method=method)) == DIRECT_INVOKE
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS", "TRACE", "LIST", "post"])
 def test_another_method_is_nothing_that_is_there(dapr: FlaskClient, method: str) -> None:
     if method == "post":
         method = "POSTS"
-    assert told(dapr.open(f"{JOBS}/x", method=method)) == DIRECT_INVOKE
+    assert error_of(dapr.open(f"{JOBS}/x", method=method)) == DIRECT_INVOKE
 
 
 @pytest.mark.parametrize("path", ["/v1.0jobs/x", "/v1.1/jobs/x", "/v2.0/jobs/x", "/V1.0/jobs/x"])
@@ -221,11 +221,11 @@ def test_the_checks_come_in_dapr_s_order(dapr: FlaskClient) -> None:
         ("a%2Fb", {"repeats": 0}, "DAPR_SCHEDULER_SCHEDULE_EMPTY"),
         ("a%2Fb", {"schedule": "x"}, "DAPR_SCHEDULER_SCHEDULE_JOB"),
     ):
-        assert told(schedule(dapr, name, body))[1] == code
-    assert "name is invalid" in told(schedule(dapr, "a%2Fb", {"schedule": "x"}))[2]
+        assert error_of(schedule(dapr, name, body))[1] == code
+    assert "name is invalid" in error_of(schedule(dapr, "a%2Fb", {"schedule": "x"}))[2]
     schedule(dapr, "x")
-    assert told(schedule(dapr, "x", {"schedule": "x"}))[0] == 500
-    assert told(schedule(dapr, "x"))[0] == 409
+    assert error_of(schedule(dapr, "x", {"schedule": "x"}))[0] == 500
+    assert error_of(schedule(dapr, "x"))[0] == 409
 
 
 def test_the_details_of_an_error_are_those_of_dapr(dapr: FlaskClient) -> None:
@@ -251,7 +251,7 @@ def test_the_details_of_an_error_are_those_of_dapr(dapr: FlaskClient) -> None:
 
 def test_a_name_that_is_taken_is_told_with_its_key(dapr: FlaskClient) -> None:
     schedule(dapr, "x")
-    assert told(schedule(dapr, "x")) == (
+    assert error_of(schedule(dapr, "x")) == (
         409,
         "DAPR_SCHEDULER_SCHEDULE_JOB",
         f"{FAILED} AlreadyExists desc = job already exists: 'app||default||job-service||x'",
@@ -260,13 +260,17 @@ def test_a_name_that_is_taken_is_told_with_its_key(dapr: FlaskClient) -> None:
 
 
 def test_a_body_that_is_not_json_is_told_where(dapr: FlaskClient) -> None:
-    assert told(schedule(dapr, "x", "[")) == (
+    assert error_of(schedule(dapr, "x", "[")) == (
         400,
         MALFORMED,
         "failed deserializing HTTP body: syntax error (line 1, column 1): { is expected",
     )
-    assert told(dapr.post(f"{JOBS}/%zz", data="{}")) == (400, MALFORMED, 'invalid URL escape "%zz"')
-    status, code, message = told(dapr.get(f"{JOBS}/%FF"))
+    assert error_of(dapr.post(f"{JOBS}/%zz", data="{}")) == (
+        400,
+        MALFORMED,
+        'invalid URL escape "%zz"',
+    )
+    status, code, message = error_of(dapr.get(f"{JOBS}/%FF"))
     assert (status, code) == (400, MALFORMED)
     assert "UTF-8" in message
 
@@ -277,7 +281,7 @@ def test_a_body_may_have_four_megabytes(dapr: FlaskClient, connection: psycopg.C
     assert len(most) == bodies.MAX_LONG
     assert schedule(dapr, "x", most).status_code == 204
     assert one(connection, "SELECT length(data) FROM job") == bodies.MAX_LONG - len(frame) + 4
-    assert told(schedule(dapr, "y", most + " ")) == (
+    assert error_of(schedule(dapr, "y", most + " ")) == (
         400,
         "ERR_BODY_READ",
         "failed to read request body: stream too large",
@@ -287,7 +291,7 @@ def test_a_body_may_have_four_megabytes(dapr: FlaskClient, connection: psycopg.C
 @pytest.mark.parametrize("failure", [bodies.BodyFailure.CUT, bodies.BodyFailure.SLOW])
 def test_a_body_that_is_not_to_be_had(dapr: FlaskClient, failure: bodies.BodyFailure) -> None:
     answer = dapr.post(f"{JOBS}/x", environ_overrides={bodies.FAILURE: failure})
-    assert told(answer)[:2] == (400, "ERR_BODY_READ")
+    assert error_of(answer)[:2] == (400, "ERR_BODY_READ")
 
 
 def test_overwriting_begins_anew(dapr: FlaskClient, connection: psycopg.Connection) -> None:
@@ -327,7 +331,7 @@ def test_the_database_being_away_is_told_as_a_scheduler_that_is(
 
     monkeypatch.setattr(service, "book", away)
     answer = schedule(dapr)
-    status, code, message = told(answer)
+    status, code, message = error_of(answer)
     assert (status, code) == (503, "DAPR_SCHEDULER_SCHEDULE_JOB")
     assert "code = Unavailable" in message
     assert answer.headers["Retry-After"] == "1"
@@ -340,7 +344,7 @@ def test_a_defect_tells_nothing(
         raise RuntimeError("secret")
 
     monkeypatch.setattr(service, "book", fail)
-    status, code, message = told(schedule(dapr))
+    status, code, message = error_of(schedule(dapr))
     assert (status, code) == (500, "ERR_INTERNAL")
     assert "secret" not in message
     logged = capsys.readouterr()
@@ -354,7 +358,10 @@ def test_a_post_can_be_repeated_under_a_key(
     again = schedule(dapr, "x", Idempotency_Key="k")
     assert (first.status_code, again.status_code) == (204, 204)
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert told(schedule(dapr, "y", Idempotency_Key="k"))[:2] == (422, "ERR_IDEMPOTENCY_KEY_REUSED")
+    assert error_of(schedule(dapr, "y", Idempotency_Key="k"))[:2] == (
+        422,
+        "ERR_IDEMPOTENCY_KEY_REUSED",
+    )
     add_app(app, "other", port=6201)
     mine, theirs = (
         schedule(dapr, "z", Idempotency_Key="l", dapr_app_id=app_id) for app_id in (APP, "other")

@@ -31,9 +31,9 @@ def test_requests_are_answered_as_dapr_answers_them(dapr: FlaskClient, vector: V
     if answer.status_code == 204:
         assert answer.data == b""
         return
-    told = json.loads(answer.data)
-    assert (told["errorCode"], told["message"]) == (expected["errorCode"], expected["message"])
-    assert told["details"] == [
+    error = json.loads(answer.data)
+    assert (error["errorCode"], error["message"]) == (expected["errorCode"], expected["message"])
+    assert error["details"] == [
         {
             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
             "domain": "dapr.io",
@@ -47,8 +47,8 @@ def test_requests_are_answered_as_dapr_answers_them(dapr: FlaskClient, vector: V
 def test_sequences_of_requests(dapr: FlaskClient, vector: Vector) -> None:
     answers = [schedule(dapr, each["name"], each["body"]).status_code for each in vector.input]
     assert answers == vector.expected
-    told = dapr.get(f"{JOBS}/overwrite1").get_json()
-    assert (told["schedule"], told["repeats"]) == ("@weekly", 3)
+    job = dapr.get(f"{JOBS}/overwrite1").get_json()
+    assert (job["schedule"], job["repeats"]) == ("@weekly", 3)
 
 
 @pytest.mark.parametrize("vector", vectors.of("http_get"), ids=str)
@@ -62,9 +62,9 @@ def test_names(dapr: FlaskClient, vector: Vector) -> None:
     answer = schedule(dapr, quote(vector.input, safe=""))
     assert answer.status_code == (204 if vector.expected == "valid" else 500)
     if answer.status_code == 500:
-        told = answer.get_json()
-        assert told["errorCode"] == "DAPR_SCHEDULER_SCHEDULE_JOB"
-        assert "desc = job name is invalid" in told["message"]
+        error = answer.get_json()
+        assert error["errorCode"] == "DAPR_SCHEDULER_SCHEDULE_JOB"
+        assert "desc = job name is invalid" in error["message"]
 
 
 @pytest.mark.parametrize("vector", vectors.of("trigger_body"), ids=str)
@@ -92,11 +92,11 @@ def test_what_cannot_be_scheduled_is_refused_as_by_the_scheduler(
     dapr: FlaskClient, case: dict[str, Any]
 ) -> None:
     answer = schedule(dapr, "test", case["body"])
-    told = answer.get_json()
-    assert (answer.status_code, told["errorCode"]) == (500, "DAPR_SCHEDULER_SCHEDULE_JOB")
+    error = answer.get_json()
+    assert (answer.status_code, error["errorCode"]) == (500, "DAPR_SCHEDULER_SCHEDULE_JOB")
     begin = (
         "failed to schedule job due to: rpc error: code = Unknown desc = job failed validation: "
     )
-    assert told["message"].startswith(begin)
-    assert case["said"] in told["message"]
+    assert error["message"].startswith(begin)
+    assert case["said"] in error["message"]
     assert dapr.get(f"{JOBS}/test").status_code == 500

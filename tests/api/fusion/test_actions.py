@@ -71,9 +71,9 @@ def test_a_running_job_is_told_as_one_and_not_started_again(
     assert f"running already, as run {run.id}" in refused["message"]
     assert one(connection, "SELECT count(*) FROM inflight") == 1
 
-    told = status(client)
-    assert set(told) == {"resource", "enabled", "startedBy", "status", "lastStartTime"}
-    assert (told["status"], told["startedBy"]) == ("running", "first")
+    shown = status(client)
+    assert set(shown) == {"resource", "enabled", "startedBy", "status", "lastStartTime"}
+    assert (shown["status"], shown["startedBy"]) == ("running", "first")
     (entry,) = history(client)
     assert set(entry) == {"resource", "runId", "startTime", "status"}
     assert (entry["status"], entry["runId"]) == ("running", str(run.id))
@@ -96,18 +96,18 @@ def test_an_end_is_told_in_fusion_s_words_and_times(
     run = begun(client, connection)
     assert settled(connection, run, state, 200 if word == "success" else 500)
 
-    told = status(client)
-    assert told["status"] == word
+    shown = status(client)
+    assert shown["status"] == word
     began, ended = (
-        datetime.strptime(told[name], FRACTION)  # noqa: DTZ007 - as a client does it
+        datetime.strptime(shown[name], FRACTION)  # noqa: DTZ007 - as a client does it
         for name in ("lastStartTime", "lastEndTime")
     )
     assert began <= ended
     entry = history(client, query="?limit=1")[0]
     assert entry["status"] == word
-    assert (entry["startTime"], entry["endTime"]) == (told["lastStartTime"], told["lastEndTime"])
+    assert (entry["startTime"], entry["endTime"]) == (shown["lastStartTime"], shown["lastEndTime"])
     if word == "failed":
-        assert told["extra"]["message"] == "The receiver answered 500."
+        assert shown["extra"]["message"] == "The receiver answered 500."
         assert entry["extra"] == {"message": "The receiver answered 500."}
     assert act(client)["accepted"]
 
@@ -116,11 +116,11 @@ def test_a_start_is_never_told_as_one_to_come(client: FlaskClient) -> None:
     """What is started by hand is due a moment later: a monitor would compute a negative age."""
     saved(client, NONE)
     assert act(client)["accepted"]
-    told, entry = status(client), history(client)[0]
+    shown, entry = status(client), history(client)[0]
     (listed,) = client.get("/api/jobs").get_json()
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
-    assert told["status"] == "running"
-    for start in (told["lastStartTime"], listed["lastStartTime"], entry["startTime"]):
+    assert shown["status"] == "running"
+    for start in (shown["lastStartTime"], listed["lastStartTime"], entry["startTime"]):
         assert start < now
 
 
@@ -178,9 +178,9 @@ def test_an_abort_ends_a_run_at_once_though_its_call_is_under_way(
         "accepted": True,
         "message": f"Aborted job {MOVIES}",
     }
-    told = status(client)
-    assert (told["status"], told["extra"]["message"]) == ("aborted", "aborted by first")
-    assert told["lastStartTime"] <= told["lastEndTime"]
+    shown = status(client)
+    assert (shown["status"], shown["extra"]["message"]) == ("aborted", "aborted by first")
+    assert shown["lastStartTime"] <= shown["lastEndTime"]
     (entry,) = history(client)
     assert (entry["status"], entry["startTime"] <= entry["endTime"]) == ("aborted", True)
     # Had its call not begun, it would not; and what comes of it later changes nothing.
@@ -235,8 +235,8 @@ def test_the_runner_is_told_of_an_abort_once_it_may_have_been_called(
     (event,) = connection.execute("SELECT id, token, kind, job_id FROM inflight").fetchall()
     assert event[2:] == ("event", run.id)
     (call,) = take(connection, [event[:2]])
-    told = f'{{"resource":"{MOVIES}","runId":"{run.id}","action":"abort"}}'
-    assert (call.url, call.data, call.content_type) == (runner, told.encode(), "application/json")
+    sent = f'{{"resource":"{MOVIES}","runId":"{run.id}","action":"abort"}}'
+    assert (call.url, call.data, call.content_type) == (runner, sent.encode(), "application/json")
 
 
 def test_disabling_a_schedule_aborts_what_is_under_way(

@@ -47,8 +47,8 @@ def test_a_chain_starts_with_the_end_of_the_job_before(
             "SELECT j.name, i.kind FROM inflight i JOIN job j ON j.id = i.job_id"
         ).fetchall()
         assert found == (resource, "chained")
-        told = status(client, resource)
-        assert (told["status"], told["startedBy"]) == ("running", MOVIES)
+        job = status(client, resource)
+        assert (job["status"], job["startedBy"]) == ("running", MOVIES)
         assert settled(connection, taken(connection), RunState.SUCCEEDED)
         assert [each["status"] for each in history(client, resource)] == ["success"]
 

@@ -31,10 +31,10 @@ def call(
     asked = Request(url, body.encode(), headers, method=method)
     try:
         with urlopen(asked) as answer:
-            text, status, told = answer.read(), answer.status, answer.headers
+            text, status, received = answer.read(), answer.status, answer.headers
     except HTTPError as error:
-        text, status, told = error.read(), error.code, error.headers
-    return status, json.loads(text) if text else None, told
+        text, status, received = error.read(), error.code, error.headers
+    return status, json.loads(text) if text else None, received
 
 
 def test_a_client_that_sends_user_and_password_is_let_in_and_others_are_asked_for_them(
@@ -57,10 +57,10 @@ def test_the_colon_of_a_resource_passes_every_proxy(
     name = f"datasource{colon}movies%20{rewrite.__name__}"
     with proxy(web, rewrite) as port:
         path = f"/api/jobs/{name}/schedule"
-        status, told, _ = call(port, web_key, "PUT", path, json.dumps(DAILY))
+        status, saved, _ = call(port, web_key, "PUT", path, json.dumps(DAILY))
         assert status == 200
-        assert told["resource"] == f"datasource:movies {rewrite.__name__}"
-        assert call(port, web_key, "GET", path)[:2] == (200, told)
+        assert saved["resource"] == f"datasource:movies {rewrite.__name__}"
+        assert call(port, web_key, "GET", path)[:2] == (200, saved)
 
 
 def test_a_monitor_reads_the_newest_run_and_its_times(web: Web, web_key: str) -> None:

@@ -38,9 +38,9 @@ def test_a_fusion_job_is_told_in_native_words(
     if resource == MOVIES:
         client.delete("/api/tasks/clean-up")
     assert put(client, resource=resource).status_code == 200
-    told = client.get(f"/1/jobs/{native_id(client)}", headers={"Accept": accept})
-    assert told.status_code == 200
-    assert resource in told.text
+    response = client.get(f"/1/jobs/{native_id(client)}", headers={"Accept": accept})
+    assert response.status_code == 200
+    assert resource in response.text
 
 
 def test_a_fusion_job_is_called_and_ended_there(client: FlaskClient) -> None:

@@ -35,8 +35,8 @@ def test_a_time_that_was_overtaken_is_told_as_running(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     run = overtaken(client, connection)
-    told = status(client)
-    assert (told["status"], told["startedBy"]) == ("running", "schedule")
+    job = status(client)
+    assert (job["status"], job["startedBy"]) == ("running", "schedule")
     assert [each["status"] for each in history(client)] == ["running", "failed", "success"]
     assert history(client, query="?limit=1")[0]["runId"] == run
 
@@ -46,8 +46,8 @@ def test_a_time_that_was_overtaken_is_the_last_run_when_it_is_over(
 ) -> None:
     run = overtaken(client, connection)
     settled(connection, taken(connection), RunState.SUCCEEDED)
-    told = status(client)
-    assert (told["status"], told["startedBy"]) == ("success", "schedule")
+    job = status(client)
+    assert (job["status"], job["startedBy"]) == ("success", "schedule")
     assert history(client, query="?limit=1")[0]["runId"] == run
     assert [each["status"] for each in history(client)] == ["success", "failed", "success"]
 

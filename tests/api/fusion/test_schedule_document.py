@@ -361,6 +361,6 @@ def test_any_document_survives_get_put_get(members: dict[str, Any]) -> None:
     again = read(render(first))
     assert again == first
     assert ordered(render(again)) == ordered(render(first))
-    for sent, told in zip(members["triggers"], render(first)["triggers"], strict=True):
-        assert list(told) == list(sent)
+    for sent, rendered in zip(members["triggers"], render(first)["triggers"], strict=True):
+        assert list(rendered) == list(sent)
     assert set(render(first)) == {*members, "resource"}

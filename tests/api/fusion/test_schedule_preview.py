@@ -12,14 +12,14 @@ from tests.domain.fusion.trigger_strategies import utc
 NOW = utc(2026, 11, 22, 14, 0, 0, 123_456)
 
 
-def told(job: str | None = None, count: int = 4, **members: Any) -> Preview:
+def preview_of(job: str | None = None, count: int = 4, **members: Any) -> Preview:
     named = None if job is None else resource.parse(job)
     found = schedule_document.parse_lenient(members, resource=named, now=NOW)
     return preview.preview_schedule(found, after=NOW, count=count)
 
 
 def test_the_firings_of_all_triggers_are_one_list() -> None:
-    found = told(
+    found = preview_of(
         triggers=[
             {"type": "cron", "value": "0 0 12 * * ?"},
             {
@@ -44,13 +44,13 @@ def test_the_firings_of_all_triggers_are_one_list() -> None:
 
 
 def test_every_second_may_be_booked() -> None:
-    found = told(triggers=[{"type": "cron", "value": "* * * * * ?"}], count=2)
+    found = preview_of(triggers=[{"type": "cron", "value": "* * * * * ?"}], count=2)
     assert found.next == (utc(2026, 11, 22, 14, 0, 1), utc(2026, 11, 22, 14, 0, 2))
     assert (found.minimum_gap, found.reasons) == (1, ())
 
 
 def test_what_is_worth_knowing_is_told_of_each_trigger() -> None:
-    found = told(
+    found = preview_of(
         triggers=[
             {"type": "cron", "value": "0 0 12 ? * MON"},
             {"type": "job", "jobID": "task:a", "runOnSuccess": True, "runOnFailure": True},
@@ -86,19 +86,19 @@ def test_what_is_worth_knowing_is_told_of_each_trigger() -> None:
 
 def test_a_gap_that_may_not_be_the_smallest_is_told_with_its_bounds() -> None:
     weekly = [{"type": "cron", "value": f"0 {day} 12 ? * {day}"} for day in (2, 4)]
-    found = told(triggers=weekly)
+    found = preview_of(triggers=weekly)
     assert found.minimum_gap == 2 * 86400 + 120
     assert found.warnings[-1].startswith("minimumGap: found among the next 4096 firings, up to 206")
 
 
 def test_a_schedule_that_is_disabled_fires_never() -> None:
-    found = told(enabled="false", triggers=[{"type": "cron", "value": "0 0 12 * * ?"}])
+    found = preview_of(enabled="false", triggers=[{"type": "cron", "value": "0 0 12 * * ?"}])
     assert (found.next, found.minimum_gap) == ((), None)
     assert found.warnings == ("enabled is false: no trigger starts the job.",)
 
 
 def test_what_may_not_be_saved_is_told_with_its_reasons() -> None:
-    found = told(
+    found = preview_of(
         job="task:own",
         triggers=[
             {"type": "cron", "value": "0 0 12 31 6 ?"},

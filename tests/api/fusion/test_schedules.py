@@ -84,10 +84,10 @@ def test_a_schedule_that_is_taken_away_leaves_a_job_that_can_be_started(
     gone = client.delete(f"/api/jobs/{MOVIES}/schedule")
     assert (gone.status_code, gone.data) == (204, b"")
     assert "nextStartTime" not in status(client)
-    told = client.get(f"/api/jobs/{MOVIES}/schedule").get_json()
-    assert told == {"resource": MOVIES, "enabled": True, "triggers": []}
+    schedule = client.get(f"/api/jobs/{MOVIES}/schedule").get_json()
+    assert schedule == {"resource": MOVIES, "enabled": True, "triggers": []}
     # What is told can be saved, and is told again so.
-    assert saved(client, told) == told
+    assert saved(client, schedule) == schedule
     assert client.delete(f"/api/jobs/{MOVIES}/schedule").status_code == 204
 
 
@@ -221,9 +221,9 @@ def test_a_cycle_is_refused_and_named(client: FlaskClient) -> None:
 
 def test_a_job_tells_whom_it_follows_in_vain(client: FlaskClient) -> None:
     saved(client, after(MOVIES), "spark:rollup")
-    told = status(client, "spark:rollup")["extra"]
-    assert told["missing"] == [MOVIES]
-    assert MOVIES in told["warning"]
+    extra = status(client, "spark:rollup")["extra"]
+    assert extra["missing"] == [MOVIES]
+    assert MOVIES in extra["warning"]
     saved(client)
     assert "extra" not in status(client, "spark:rollup")
     assert client.delete(f"/api/jobs/{MOVIES}").status_code == 204
@@ -331,8 +331,8 @@ def test_a_job_paused_natively_is_told_as_disabled(client: FlaskClient, database
         job = one(connection, "SELECT id FROM job")
     assert client.post(f"/1/jobs/{job}/pause").status_code == 200
     assert status(client) == {"resource": MOVIES, "enabled": False}
-    told = client.get(f"/api/jobs/{MOVIES}/schedule").get_json()
-    assert told == {"resource": MOVIES, "triggers": [], "enabled": False}
+    schedule = client.get(f"/api/jobs/{MOVIES}/schedule").get_json()
+    assert schedule == {"resource": MOVIES, "triggers": [], "enabled": False}
     assert client.post(f"/1/jobs/{job}/resume").status_code == 200
     assert status(client) == {"resource": MOVIES, "enabled": True}
     # Saved again it is enabled, too.

@@ -64,7 +64,7 @@ def test_the_status_objects_of_the_documentation() -> None:
 
 
 def test_a_job_that_runs_has_no_end_and_a_scheduled_one_a_next_start() -> None:
-    told = render_job(
+    rendered = render_job(
         JobStatus(
             resource="task:a",
             enabled=False,
@@ -72,7 +72,7 @@ def test_a_job_that_runs_has_no_end_and_a_scheduled_one_a_next_start() -> None:
             next_at=utc(2027, 1, 1),
         )
     )
-    assert told == {
+    assert rendered == {
         "resource": "task:a",
         "enabled": False,
         "status": "running",
@@ -83,8 +83,8 @@ def test_a_job_that_runs_has_no_end_and_a_scheduled_one_a_next_start() -> None:
 
 
 def test_the_history_entry_of_the_documentation_with_the_id_of_its_run() -> None:
-    told = render_run("datasource:movies-db", run_status(RunState.SUCCEEDED))
-    assert json.dumps(told) == json.dumps(
+    rendered = render_run("datasource:movies-db", run_status(RunState.SUCCEEDED))
+    assert json.dumps(rendered) == json.dumps(
         {
             "resource": "datasource:movies-db",
             "runId": str(RUN),
@@ -97,10 +97,10 @@ def test_the_history_entry_of_the_documentation_with_the_id_of_its_run() -> None
 
 def test_a_run_under_way_has_no_end_in_the_history_and_says_what_it_waits_for() -> None:
     retrying = run_status(RunState.WAITING, ended_at=None, reason="The receiver answered 503.")
-    told = render_run("task:a", retrying)
-    assert "endTime" not in told
-    assert told["status"] == "running"
-    assert told["extra"] == {"message": "The receiver answered 503."}
+    rendered = render_run("task:a", retrying)
+    assert "endTime" not in rendered
+    assert rendered["status"] == "running"
+    assert rendered["extra"] == {"message": "The receiver answered 503."}
 
 
 def test_the_action_reply_of_the_documentation() -> None:
@@ -145,8 +145,8 @@ def test_jobs_that_are_followed_and_do_not_exist_are_named() -> None:
 
 
 def test_clients_that_demand_a_fraction_can_read_every_time() -> None:
-    told = render_run("task:a", run_status(RunState.SUCCEEDED))
+    rendered = render_run("task:a", run_status(RunState.SUCCEEDED))
     whole = render_job(JobStatus(resource="task:a", enabled=True, next_at=utc(2027, 1, 1)))
-    for text in (told["startTime"], told["endTime"], whole["nextStartTime"]):
+    for text in (rendered["startTime"], rendered["endTime"], whole["nextStartTime"]):
         datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
         assert text.endswith("Z")

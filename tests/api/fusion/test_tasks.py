@@ -39,8 +39,8 @@ def test_a_task_is_replaced_and_keeps_its_schedule(client: FlaskClient, database
     answer = client.put("/api/tasks/clean-up", json=changed)
     assert (answer.status_code, answer.get_json()) == (200, changed)
     assert client.get("/api/tasks/clean-up").get_json() == changed
-    told = client.get(f"/api/jobs/{CLEAN}/schedule").get_json()
-    assert told == {"resource": CLEAN, **DAILY}
+    schedule = client.get(f"/api/jobs/{CLEAN}/schedule").get_json()
+    assert schedule == {"resource": CLEAN, **DAILY}
     assert status(client, CLEAN) == before
     with connect(database) as connection:
         assert one(connection, "SELECT version FROM job") == 3

@@ -73,13 +73,13 @@ def test_all_are_booked_and_answered_in_their_order(
     assert "Accept" in answer.vary
     assert "Location" not in answer.headers
     if accept == "text/plain":
-        told = answer.text.split(",")
+        returned = answer.text.split(",")
     elif accept == JSON_TYPE:
-        told = [each["id"] for each in answer.get_json()]
+        returned = [each["id"] for each in answer.get_json()]
     else:
-        told = [str(each.text) for each in etree.fromstring(answer.data).iterfind("job/id")]
-    assert told == ids(client)
-    for job_id, document in zip(told, documents, strict=True):
+        returned = [str(each.text) for each in etree.fromstring(answer.data).iterfind("job/id")]
+    assert returned == ids(client)
+    for job_id, document in zip(returned, documents, strict=True):
         stored = client.get(f"/1/jobs/{job_id}", headers=JSON).get_json()
         assert stored.items() >= {**document, "account": "account-1"}.items()
         assert ("next" in stored) == ("cron" in document)
@@ -138,12 +138,12 @@ def test_one_that_is_wrong_is_named_by_its_place_and_none_is_booked(
     )
     assert answer.status_code == status, answer.text
     if accept == JSON_TYPE:
-        told = answer.get_json()
+        problem = answer.get_json()
     else:
-        told = {each.tag.partition("}")[2]: each.text for each in etree.fromstring(answer.data)}
-    assert told["member"] == member
-    assert told["detail"].startswith("Job 2 (counted from 0): ")
-    assert told["remedy"]
+        problem = {each.tag.partition("}")[2]: each.text for each in etree.fromstring(answer.data)}
+    assert problem["member"] == member
+    assert problem["detail"].startswith("Job 2 (counted from 0): ")
+    assert problem["remedy"]
     assert ids(client) == []
 
 
@@ -182,9 +182,9 @@ def test_what_is_no_array_of_objects_is_told_so(
 ) -> None:
     if isinstance(body, str) and "GOOD" in body:
         body = body.replace("GOOD", "[" + json.dumps(ONCE), 1).replace("GOOD", json.dumps(ONCE))
-    told = refusal(body)
-    assert said in told.message
-    assert told.member == member
+    refused = refusal(body)
+    assert said in refused.message
+    assert refused.member == member
 
 
 GOOD = xml_of(ONCE).decode()
@@ -210,9 +210,9 @@ GOOD = xml_of(ONCE).decode()
     ],
 )
 def test_what_is_no_jobs_element_is_told_so(body: str, said: str, member: str | None) -> None:
-    told = refusal(body, "text/xml")
-    assert said in told.message
-    assert told.member == member
+    refused = refusal(body, "text/xml")
+    assert said in refused.message
+    assert refused.member == member
 
 
 @pytest.mark.parametrize("media_type", ["application/json", "text/xml"])
@@ -289,8 +289,10 @@ def test_a_dry_run_checks_all_and_stores_none(client: FlaskClient) -> None:
     first, second = answer.get_json()
     assert "id" not in first
     assert second["timezone"] == "Europe/Berlin"
-    told = client.post("/1/jobs/bulk?dryRun=true", json=[ONCE], headers={"Accept": "text/plain"})
-    assert told.data == b""
+    response = client.post(
+        "/1/jobs/bulk?dryRun=true", json=[ONCE], headers={"Accept": "text/plain"}
+    )
+    assert response.data == b""
     named = {**OFTEN, "name": "taken"}
     assert client.post("/1/jobs", json=named).status_code == 201
     refused = client.post("/1/jobs/bulk?dryRun=true", json=[ONCE, named], headers=JSON)

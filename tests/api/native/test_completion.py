@@ -94,8 +94,10 @@ def test_a_completion_on_the_wire(
 
     assert answer.status_code == 200
     connection.execute("UPDATE run SET settled_at = %s", (SETTLED,))
-    told = app.test_client().get(f"/1/runs/{RUN}", headers={"X-API-Key": key, "Accept": media_type})
-    assert told.data == golden(f"completed.response.{format_}")
+    response = app.test_client().get(
+        f"/1/runs/{RUN}", headers={"X-API-Key": key, "Accept": media_type}
+    )
+    assert response.data == golden(f"completed.response.{format_}")
     sent = Body(golden(f"completion.request.{format_}"), media_type)
     assert completion_document.read(sent) == LOST
 

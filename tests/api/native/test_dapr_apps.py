@@ -35,8 +35,8 @@ def test_the_same_in_xml(client: FlaskClient) -> None:
     body = f"<app><url>{URL}</url><token>s3cret</token></app>"
     made = client.put(PATH, data=body, headers=XML)
     assert made.status_code == 201, made.text
-    told = {each.tag: each.text for each in etree.fromstring(made.data)}
-    assert told == {"id": "job-service", "url": URL, "protocol": "http", "hasToken": "true"}
+    members = {each.tag: each.text for each in etree.fromstring(made.data)}
+    assert members == {"id": "job-service", "url": URL, "protocol": "http", "hasToken": "true"}
     listed = etree.fromstring(client.get("/1/dapr-apps", headers={"Accept": "text/xml"}).data)
     assert (listed.tag, [each.findtext("id") for each in listed]) == ("apps", ["job-service"])
 

@@ -48,9 +48,9 @@ def test_it_is_shown_in_native_words(client: FlaskClient, dapr_job: str) -> None
         "schedule": "@every 1h",
         "remaining": 5,
     }
-    told = etree.fromstring(client.get(f"/1/jobs/{dapr_job}", headers={"Accept": "text/xml"}).data)
-    assert told.findtext("dialect") == "dapr"
-    assert (told.findtext("schedule"), told.findtext("remaining")) == ("@every 1h", "5")
+    job = etree.fromstring(client.get(f"/1/jobs/{dapr_job}", headers={"Accept": "text/xml"}).data)
+    assert job.findtext("dialect") == "dapr"
+    assert (job.findtext("schedule"), job.findtext("remaining")) == ("@every 1h", "5")
 
 
 def test_a_one_shot_shows_its_instant(client: FlaskClient, dapr_job: str) -> None:
@@ -130,10 +130,10 @@ def test_preview_knows_the_dialect(client: FlaskClient) -> None:
     body = (
         "<preview><dialect>dapr</dialect><schedule>@hourly</schedule><repeats>2</repeats></preview>"
     )
-    told = client.post(
+    response = client.post(
         "/1/preview", data=body, headers={"Content-Type": "text/xml", "Accept": "text/xml"}
     )
-    assert len(list(etree.fromstring(told.data).iterfind("next/firing"))) == 2
+    assert len(list(etree.fromstring(response.data).iterfind("next/firing"))) == 2
 
 
 @pytest.mark.parametrize(

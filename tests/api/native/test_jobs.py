@@ -151,11 +151,11 @@ def test_a_foreign_and_an_unknown_job_are_told_alike(
         ]
         assert [answer.status_code for answer in answers] == [404, 404]
         assert answers[0].data.replace(foreign.encode(), ABSENT.encode()) == answers[1].data
-        told = [
+        responses = [
             {name: value for name, value in answer.headers if name != "X-Request-Id"}
             for answer in answers
         ]
-        assert told[0] == told[1]
+        assert responses[0] == responses[1]
     assert stranger.get(f"/1/jobs/{foreign}").status_code == 200
 
 

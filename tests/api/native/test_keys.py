@@ -87,9 +87,9 @@ def test_a_key_is_made_alike_in_every_format(app: Flask, client: FlaskClient) ->
     sent = {"data": golden("key.request.json"), "content_type": "application/json"}
     shown = client.post(KEYS, **sent, headers=JSON)
     assert (shown.status_code, shown.headers["Cache-Control"]) == (201, "no-store")
-    told = shown.get_json()
-    assert shown.headers["Location"] == f"{KEYS}/{told['id']}"
-    assert (told["label"], told["scope"], told["expires"]) == (
+    made = shown.get_json()
+    assert shown.headers["Location"] == f"{KEYS}/{made['id']}"
+    assert (made["label"], made["scope"], made["expires"]) == (
         "dashboard",
         "read",
         "2031-01-01T00:00:00Z",
@@ -97,11 +97,11 @@ def test_a_key_is_made_alike_in_every_format(app: Flask, client: FlaskClient) ->
 
     in_xml = client.post(KEYS, data=golden("key.request.xml"), headers=XML)
     root = etree.fromstring(in_xml.data)
-    assert [each.tag for each in root] == list(told)
+    assert [each.tag for each in root] == list(made)
 
     bare = client.post(KEYS, **sent)
     assert bare.content_type == "text/plain; charset=utf-8"
-    texts = [told["value"], root.findtext("value") or "", bare.text]
+    texts = [made["value"], root.findtext("value") or "", bare.text]
     assert all(works(app, each) for each in texts)
     assert len({*texts}) == 3
     for each in texts:

@@ -173,9 +173,9 @@ def test_what_is_wrong_is_refused_alike_whether_the_job_is_there_or_not(
     client.put(PLACE, json=OFTEN)
     before = client.get(PLACE).data
     for document, status in WRONG:
-        told = [client.put(place, json=document) for place in (PLACE, at("other"))]
-        assert [each.status_code for each in told] == [status, status]
-        assert told[0].data == told[1].data
+        responses = [client.put(place, json=document) for place in (PLACE, at("other"))]
+        assert [each.status_code for each in responses] == [status, status]
+        assert responses[0].data == responses[1].data
     assert client.put(PLACE, data="x", content_type="text/plain").status_code == 415
     assert client.put(PLACE, json=ONCE, headers={"Accept": "image/png"}).status_code == 406
     assert client.get(PLACE, headers={"Accept": "text/plain"}).status_code == 406

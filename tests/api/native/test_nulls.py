@@ -42,9 +42,9 @@ def test_null_on_an_update_takes_a_member_away(client: FlaskClient) -> None:
     job = booked(client, OPTIONS)
     cleared = {**job, "tags": None, "retry": None, "onFailure": None, "headers": None}
 
-    told = client.put(f"/1/jobs/{job['id']}", json=cleared, headers=JSON).get_json()
+    updated = client.put(f"/1/jobs/{job['id']}", json=cleared, headers=JSON).get_json()
 
-    assert told.keys() == job.keys() - {"tags", "retry", "onFailure", "headers"}
+    assert updated.keys() == job.keys() - {"tags", "retry", "onFailure", "headers"}
 
 
 def test_null_within_a_member_counts_as_absent_too() -> None:

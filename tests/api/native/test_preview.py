@@ -20,8 +20,8 @@ AFTER = {"after": "2026-11-22T05:30:00Z"}
 def shown(client: FlaskClient, **members: Any) -> dict[str, Any]:
     answer = client.post("/1/preview", json={**AFTER, **members})
     assert answer.status_code == 200, answer.text
-    told: dict[str, Any] = answer.get_json()
-    return told
+    document: dict[str, Any] = answer.get_json()
+    return document
 
 
 @pytest.mark.parametrize("asked", ["json", "xml"])
@@ -41,8 +41,8 @@ def test_a_preview_looks_as_documented(client: FlaskClient, asked: str, answered
 
 
 def test_in_utc_local_times_are_those_of_utc(client: FlaskClient) -> None:
-    told = shown(client, cron="0 15 10 * * ?", count=1)
-    assert told == {
+    document = shown(client, cron="0 15 10 * * ?", count=1)
+    assert document == {
         "next": [{"utc": "2026-11-22T10:15:00Z", "local": "2026-11-22T10:15:00+00:00"}],
         "minimumGap": 86400,
         "bookable": True,
@@ -65,24 +65,30 @@ def test_in_utc_local_times_are_those_of_utc(client: FlaskClient) -> None:
 def test_what_may_not_be_booked_is_shown_with_the_reason(
     client: FlaskClient, cron: str, gap: int | None, firings: int, reason: str
 ) -> None:
-    told = shown(client, cron=cron)
-    assert (told["bookable"], told["minimumGap"], len(told["next"])) == (False, gap, firings)
-    assert [reason in each for each in told["reasons"]] == [True]
+    document = shown(client, cron=cron)
+    assert (document["bookable"], document["minimumGap"], len(document["next"])) == (
+        False,
+        gap,
+        firings,
+    )
+    assert [reason in each for each in document["reasons"]] == [True]
 
 
 def test_the_ten_minutes_are_judged_across_changes_of_the_clock(client: FlaskClient) -> None:
-    told = shown(client, cron="0 5/10 * * * ?", timezone="America/New_York", onGap="next")
-    assert (told["bookable"], told["minimumGap"]) == (False, 300)
-    assert "2027-03-14T07:00:00Z" in told["reasons"][0]
+    document = shown(client, cron="0 5/10 * * * ?", timezone="America/New_York", onGap="next")
+    assert (document["bookable"], document["minimumGap"]) == (False, 300)
+    assert "2027-03-14T07:00:00Z" in document["reasons"][0]
 
 
 def test_an_instant_is_previewed_too(client: FlaskClient) -> None:
-    told = shown(client, when="2026-11-23T12:00:00+02:00")
-    assert told["next"] == [{"utc": "2026-11-23T10:00:00Z", "local": "2026-11-23T10:00:00+00:00"}]
-    assert (told["bookable"], told["minimumGap"]) == (True, None)
-    told = shown(client, when="2026-11-22T05:30:00Z")
-    assert (told["bookable"], told["next"]) == (False, [])
-    assert "not in the future" in told["reasons"][0]
+    document = shown(client, when="2026-11-23T12:00:00+02:00")
+    assert document["next"] == [
+        {"utc": "2026-11-23T10:00:00Z", "local": "2026-11-23T10:00:00+00:00"}
+    ]
+    assert (document["bookable"], document["minimumGap"]) == (True, None)
+    document = shown(client, when="2026-11-22T05:30:00Z")
+    assert (document["bookable"], document["next"]) == (False, [])
+    assert "not in the future" in document["reasons"][0]
 
 
 @pytest.mark.parametrize(
@@ -96,9 +102,9 @@ def test_an_instant_is_previewed_too(client: FlaskClient) -> None:
 def test_a_local_time_is_shown_in_its_zone(
     client: FlaskClient, when: str, rules: dict[str, str], local: str, warns: str | None
 ) -> None:
-    told = shown(client, when=when, timezone="America/New_York", **rules)
-    assert [each["local"] for each in told["next"]] == [local]
-    assert [warns in each for each in told["warnings"]] == ([True] if warns else [])
+    document = shown(client, when=when, timezone="America/New_York", **rules)
+    assert [each["local"] for each in document["next"]] == [local]
+    assert [warns in each for each in document["warnings"]] == ([True] if warns else [])
 
 
 @pytest.mark.parametrize("count", [1, 7, 100])
@@ -107,12 +113,14 @@ def test_as_many_firings_as_asked_for_are_listed(client: FlaskClient, count: int
 
 
 def test_without_more_it_counts_five_from_now(client: FlaskClient) -> None:
-    told = client.post("/1/preview", json={"cron": "0 0 12 * * ?", "dialect": "native"}).get_json()
-    assert len(told["next"]) == 5
+    document = client.post(
+        "/1/preview", json={"cron": "0 0 12 * * ?", "dialect": "native"}
+    ).get_json()
+    assert len(document["next"]) == 5
     job = client.post(
         "/1/jobs?dryRun=true", json={"url": "http://127.0.0.1/", "cron": "0 0 12 * * ?"}
     )
-    assert told["next"][0]["utc"] == job.get_json()["next"]
+    assert document["next"][0]["utc"] == job.get_json()["next"]
 
 
 WRONG: tuple[tuple[Any, str | None], ...] = (
@@ -202,9 +210,9 @@ def test_a_preview_asks_for_a_key_and_tells_no_text(app: Flask, client: FlaskCli
 )
 @pytest.mark.parametrize("zone", [{}, {"timezone": "America/New_York"}])
 def test_it_counts_from_any_instant(client: FlaskClient, after: str, zone: dict[str, str]) -> None:
-    told = shown(client, cron="0 30 2 * * ?", after=after, **zone)
-    assert (told["next"] == []) == after.startswith("9999")
-    assert told["bookable"] == bool(told["next"])
+    document = shown(client, cron="0 30 2 * * ?", after=after, **zone)
+    assert (document["next"] == []) == after.startswith("9999")
+    assert document["bookable"] == bool(document["next"])
 
 
 def test_another_dialect_brings_its_own_members(make_app: MakeApp, key: str) -> None:
@@ -217,9 +225,9 @@ def test_another_dialect_brings_its_own_members(make_app: MakeApp, key: str) -> 
 
     previews.offer(app, previews.Previewer(name="other", members=("every",), preview=preview))
     client = client_of(app, key)
-    told = shown(client, dialect="other", every={"seconds": 7}, count=2)
+    document = shown(client, dialect="other", every={"seconds": 7}, count=2)
     assert asked == [({"every": {"seconds": "7"}}, 2026, 2)]
-    assert (told["minimumGap"], told["bookable"], told["reasons"]) == (7, False, ["no"])
+    assert (document["minimumGap"], document["bookable"], document["reasons"]) == (7, False, ["no"])
     refused = client.post("/1/preview", json={"dialect": "other", "cron": "0 0 12 * * ?"})
     assert (refused.status_code, refused.get_json()["member"]) == (400, "cron")
     refused = client.post("/1/preview", json={"every": {}, "cron": "0 0 12 * * ?"})
@@ -231,14 +239,14 @@ def test_another_dialect_brings_its_own_members(make_app: MakeApp, key: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("dialect", "told"), [("native", True), ("dapr", False), ("fusion", False)]
+    ("dialect", "is_named"), [("native", True), ("dapr", False), ("fusion", False)]
 )
 def test_a_dry_run_is_named_to_those_alone_whose_jobs_it_checks(
-    client: FlaskClient, dialect: str, *, told: bool
+    client: FlaskClient, dialect: str, *, is_named: bool
 ) -> None:
     refused = client.post("/1/preview", json={"dialect": dialect, "url": "https://example.com/"})
     assert refused.get_json()["member"] == "url"
-    assert ("dryRun" in refused.get_json()["remedy"]) == told
+    assert ("dryRun" in refused.get_json()["remedy"]) == is_named
     assert "The members are: dialect, after, count" in refused.get_json()["remedy"]
 
 
@@ -259,8 +267,8 @@ def test_after_is_read_in_the_zone_as_when_is(
     client: FlaskClient, after: str, timezone: str | None, first: str
 ) -> None:
     zone = {} if timezone is None else {"timezone": timezone}
-    told = client.post("/1/preview", json={"cron": "0 0 9 * * ?", "after": after, **zone})
-    assert told.get_json()["next"][0]["utc"] == first
+    response = client.post("/1/preview", json={"cron": "0 0 9 * * ?", "after": after, **zone})
+    assert response.get_json()["next"][0]["utc"] == first
 
 
 def test_an_after_that_a_zone_moves_out_of_the_calendar_is_refused(client: FlaskClient) -> None:

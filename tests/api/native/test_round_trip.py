@@ -148,8 +148,8 @@ def test_no_bytes_break_a_codec(body: bytes) -> None:
             try:
                 found = read(wrapped, suffix)
             except Refused as refusal:
-                told = refusal.message.encode()
+                written = refusal.message.encode()
             else:
-                told = write(found, suffix)
-                assert read(told, suffix) == found
-            assert told
+                written = write(found, suffix)
+                assert read(written, suffix) == found
+            assert written

@@ -34,9 +34,9 @@ def test_a_runner_is_configured_moved_and_forgotten(
 def test_a_runner_in_xml(client: FlaskClient) -> None:
     body = f"<runner><url>{URL['url']}</url></runner>"
     assert client.put(RUNNER, data=body, headers=XML).status_code == 201
-    told = etree.fromstring(client.get("/1/fusion-runners", headers=XML).data)
-    assert told.findtext("runner/type") == "datasource"
-    assert told.findtext("runner/url") == URL["url"]
+    runners = etree.fromstring(client.get("/1/fusion-runners", headers=XML).data)
+    assert runners.findtext("runner/type") == "datasource"
+    assert runners.findtext("runner/url") == URL["url"]
 
 
 @pytest.mark.parametrize(

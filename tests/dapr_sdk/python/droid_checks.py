@@ -31,7 +31,7 @@ def main() -> None:
         get = getattr(client, "get_job", client.get_job_alpha1)
         delete = getattr(client, "delete_job", client.delete_job_alpha1)
 
-        def told(job: Job, **options: bool) -> None:
+        def book(job: Job, **options: bool) -> None:
             schedule(job, **options)
             print(json.dumps(described(get(job.name))), flush=True)
 
@@ -43,7 +43,7 @@ def main() -> None:
             else:
                 print("not refused", flush=True)
 
-        told(Job(name="plain", due_time="1h"))
+        book(Job(name="plain", due_time="1h"))
         everything = {
             "schedule": "@every 90m",
             "repeats": 5,
@@ -52,10 +52,10 @@ def main() -> None:
             "data": Any(type_url="example.com/droid", value=b"\x00\xff droid"),
             "failure_policy": ConstantFailurePolicy(max_retries=7, interval_seconds=20),
         }
-        told(Job(name="full", **everything))
+        book(Job(name="full", **everything))
         refused(lambda: schedule(Job(name="full", due_time="3h")))
-        told(Job(name="full", due_time="3h", failure_policy=DropFailurePolicy()), overwrite=True)
-        told(Job(name="endless", due_time="1h", failure_policy=ConstantFailurePolicy()))
+        book(Job(name="full", due_time="3h", failure_policy=DropFailurePolicy()), overwrite=True)
+        book(Job(name="endless", due_time="1h", failure_policy=ConstantFailurePolicy()))
         refused(lambda: schedule(Job(name="never", due_time="tomorrow")))
         for name in ("plain", "full", "endless", "nobody"):
             delete(name)

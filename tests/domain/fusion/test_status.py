@@ -9,7 +9,7 @@ from app.domain.run import RunState
 
 
 @pytest.mark.parametrize(
-    ("state", "told"),
+    ("state", "status"),
     [
         (RunState.CLAIMED, Status.RUNNING),
         (RunState.TAKEN, Status.RUNNING),
@@ -21,8 +21,8 @@ from app.domain.run import RunState
         (RunState.CANCELLED, Status.ABORTED),
     ],
 )
-def test_every_state_has_its_name(state: RunState, told: Status) -> None:
-    assert status_of(state) is told
+def test_every_state_has_its_name(state: RunState, status: Status) -> None:
+    assert status_of(state) is status
 
 
 def test_no_state_is_forgotten() -> None:

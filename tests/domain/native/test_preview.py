@@ -23,7 +23,7 @@ def local(expression: str, zone: str, gap: OnGap | None, overlap: OnOverlap | No
     return Cron(expression=expression, local=Local(timezone=zone, on_gap=gap, on_overlap=overlap))
 
 
-def told(cron: Cron, after: datetime = NOW, count: int = 5) -> preview.Preview:
+def preview_of(cron: Cron, after: datetime = NOW, count: int = 5) -> preview.Preview:
     zone = zones.find(cron.local.timezone if cron.local else "UTC")
     return native_preview.preview_trigger(cron, after=after, count=count, zone=zone)
 
@@ -107,7 +107,7 @@ ONLY = "day-of-month and day-of-week: only day-of-month counts, "
     ],
 )
 def test_what_is_said_of_a_schedule(cron: Cron, after: datetime, warnings: list[str]) -> None:
-    assert list(told(cron, after).warnings) == warnings
+    assert list(preview_of(cron, after).warnings) == warnings
 
 
 PAUSED = (
@@ -135,7 +135,7 @@ def test_a_pause_that_the_clock_makes_is_told(
     end: datetime | None,
 ) -> None:
     cron = local(expression, zone, None, overlap)
-    pauses = [each for each in told(cron).warnings if "Nothing fires" in each]
+    pauses = [each for each in preview_of(cron).warnings if "Nothing fires" in each]
 
     if begin is None or end is None:
         assert pauses == []
@@ -163,7 +163,7 @@ def test_an_instant_has_nothing_to_be_said_of_it() -> None:
 
 def test_not_every_change_of_a_century_is_told() -> None:
     cron = local("0 30 2 ? 3 1#2", NY, OnGap.NEXT, None)
-    found = told(cron, count=preview.MAX_FIRINGS)
+    found = preview_of(cron, count=preview.MAX_FIRINGS)
     assert len(found.next) == preview.MAX_FIRINGS
     # The days, the changes, and that there are more.
     assert len(found.warnings) == 1 + preview.MAX_CHANGES + 1
@@ -173,4 +173,4 @@ def test_not_every_change_of_a_century_is_told() -> None:
 def test_no_schedule_takes_long_to_preview() -> None:
     for expression in ("* * * * * ?", "0 30 2 ? 3 1#2", "0 0/10 1,2 29 2 ?", "0 0 0 30 2 ?"):
         schedule = local(expression, NY, OnGap.NEXT, OnOverlap.BOTH)
-        assert is_fast(partial(told, count=preview.MAX_FIRINGS), schedule), expression
+        assert is_fast(partial(preview_of, count=preview.MAX_FIRINGS), schedule), expression

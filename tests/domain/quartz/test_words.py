@@ -72,21 +72,21 @@ SHORT = "; shorter months leave out the days they lack"
     ],
 )
 def test_the_days_of_an_expression(days: str, words: str | None) -> None:
-    told = quartz.describe_days(f"0 0 12 {days}")
+    description = quartz.describe_days(f"0 0 12 {days}")
     if words is None:
-        assert told is None
+        assert description is None
     else:
-        assert told is not None
-        assert told.startswith("day-of-month and day-of-week: only day-of-")
-        assert words in told
+        assert description is not None
+        assert description.startswith("day-of-month and day-of-week: only day-of-")
+        assert words in description
 
 
 def test_stars_in_both_day_fields_are_read_as_every_day() -> None:
-    told = quartz.describe_days(" 0\t0 12  * * * ")
-    assert told == 'day-of-month and day-of-week: both are "*", which is read as every day.'
+    description = quartz.describe_days(" 0\t0 12  * * * ")
+    assert description == 'day-of-month and day-of-week: both are "*", which is read as every day.'
 
 
-def told(expression: str) -> str:
+def description_of(expression: str) -> str:
     words = quartz.describe_days(expression)
     return "" if words is None else words
 
@@ -94,8 +94,8 @@ def told(expression: str) -> str:
 @settings(deadline=None)
 @given(schedules())
 def test_every_expression_that_can_be_read_can_be_told(both: Both) -> None:
-    assert told(both.quartz).isprintable()
+    assert description_of(both.quartz).isprintable()
 
 
 def test_every_vector_can_be_told() -> None:
-    assert all(told(vector.expr).isprintable() for vector in FIRING)
+    assert all(description_of(vector.expr).isprintable() for vector in FIRING)

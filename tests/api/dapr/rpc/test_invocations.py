@@ -12,7 +12,7 @@ from app.domain.run import Reply
 
 
 @pytest.mark.parametrize(
-    ("told", "code"),
+    ("grpc_status", "code"),
     [
         ("5", Code.NOT_FOUND),
         # A superscript two is a digit, and not a number; the others are too long or no failure.
@@ -23,14 +23,14 @@ from app.domain.run import Reply
         ("", Code.INTERNAL),
     ],
 )
-def test_any_grpc_status_of_an_app_that_failed_is_a_failure(told: str, code: int) -> None:
+def test_any_grpc_status_of_an_app_that_failed_is_a_failure(grpc_status: str, code: int) -> None:
     invocation = Invocation(
         callee=Callee(app_id="a", url="http://127.0.0.1:1"),
         caller="b",
         method="POST",
         target="c",
     )
-    reply = Reply(None, "bad-response", "It broke off.", (("grpc-status", told),), b"")
+    reply = Reply(None, "bad-response", "It broke off.", (("grpc-status", grpc_status),), b"")
 
     answer = _render(invocation, reply)
 

@@ -177,7 +177,7 @@ def test_the_process_ends_tls_with_a_certificate(
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "line"),
     [
         ({"WAKECALL_GRPC_KEY": "x"}, "Set both WAKECALL_GRPC_CERTIFICATE and WAKECALL_GRPC_KEY"),
         (
@@ -187,10 +187,10 @@ def test_the_process_ends_tls_with_a_certificate(
     ],
 )
 def test_a_certificate_that_is_not_there_is_told_in_a_line(
-    environ: dict[str, str], app: Flask, settings: dict[str, str], told: str
+    environ: dict[str, str], app: Flask, settings: dict[str, str], line: str
 ) -> None:
     with command({**environ, **settings}, "dapr-grpc", "--port", f"{free_port()}") as it:
         _, lines = it.communicate(timeout=READY)
     assert it.returncode != 0
-    assert told in lines
+    assert line in lines
     assert lines.count("\n") == 1
