@@ -52,6 +52,7 @@ _NOTES: Final = tuple(
         ("aborted", "aborted_at"),
         ("account", "resumed_at"),
         ("kept_answer", "kept_at"),
+        ("usage", "recounted_at"),
     )
 )
 _OUTCOMES: Final = ("set_back_retries", "set_back_checks")
@@ -75,7 +76,8 @@ SELECT d.job_id, j.trigger, coalesce(d.next_at, d.held_at),
 FROM (SELECT * FROM due WHERE job_id > %(after)s ORDER BY job_id LIMIT %(limit)s) d
 LEFT JOIN LATERAL (
   SELECT trigger FROM job
-  WHERE id = d.job_id AND account_id = d.account_id AND d.recurring AND d.owed_at IS NULL
+  WHERE id = d.job_id AND account_id = d.account_id AND d.recurring
+    AND coalesce(d.owed_at > clock_timestamp(), true)
     AND coalesce(d.next_at, d.held_at) > clock_timestamp() LIMIT 1) j ON true
 ORDER BY d.job_id
 """
@@ -114,7 +116,7 @@ def bring_back(
     repair = partial(_in_pages, connection, params, failed)
     brought = sum(repair(SQL[each], first=UUID(int=0)) for each in _UNDER_WAY)
     repair(_PACES, first=0)
-    for each in (*_NOTES, SQL["set_back_superseded"]):
+    for each in (*_NOTES, SQL["set_back_superseded"], SQL["set_back_secrets"]):
         repair(each)
     return brought
 

@@ -58,6 +58,8 @@ class Settlement(NamedTuple):
     attempt: Attempt | None
     within: int | None = None
     """How many seconds the receiver has to complete the run, where it answered that it will."""
+    complete_by: datetime | None = None
+    """When these seconds are over; set when the settlement is written."""
     may_notify: bool = False
     """Whether the job may want an event of this end."""
     counts_for_lateness: bool = True
@@ -216,7 +218,7 @@ def _settle_later(connection: psycopg.Connection, batch: Sequence[Settlement]) -
     columns: dict[str, Any] = {
         "ids": [each.id for each in batch],
         "tokens": [each.token for each in batch],
-        "withins": [each.within for each in batch],
+        "deadlines": [each.complete_by for each in batch],
         "reasons": _column([each.reason for each in batch]),
     }
     return run(connection, "settle_later", columns | _attempts(batch))

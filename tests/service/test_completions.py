@@ -24,7 +24,15 @@ from app.store.database import driver_of
 from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken
-from tests.factories import claim_all, claim_and_take, connect, in_thread, one, wait_until_blocked
+from tests.factories import (
+    claim_all,
+    claim_and_take,
+    connect,
+    in_seconds,
+    in_thread,
+    one,
+    wait_until_blocked,
+)
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.store import test_ticks
 from tests.store.test_completions import later
@@ -107,7 +115,8 @@ def test_what_is_said_of_a_further_tick_before_its_answer_is_settled_is_to_be_sa
 ) -> None:
     test_ticks.book(connection, caller.account.id, late=5.0)
     (run,) = claim_and_take(connection)
-    settlement = test_ticks.called(run, 2, state=None)._replace(within=60)
+    called = test_ticks.called(run, 2, state=None)
+    settlement = called._replace(within=60, complete_by=in_seconds(60))
     tick = settlement.id
     for account_id in (None, caller.account.id):
         with pytest.raises(Unavailable, match="not stored yet"):

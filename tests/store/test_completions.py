@@ -11,7 +11,7 @@ from app.domain.run import RunState
 from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
-from tests.factories import book, claim_and_take, one
+from tests.factories import book, claim_and_take, in_seconds, one
 from tests.store.test_settling import came
 
 DUE = "UPDATE inflight SET complete_by = clock_timestamp(), look_at = clock_timestamp()"
@@ -19,7 +19,8 @@ DUE = "UPDATE inflight SET complete_by = clock_timestamp(), look_at = clock_time
 
 def later(run: Taken, within: int = 60) -> Settlement:
     """What came of a taken run: the receiver will say."""
-    return came(run, None, 202)._replace(retry_at=None, within=within)
+    by = in_seconds(within)
+    return came(run, None, 202)._replace(retry_at=None, within=within, complete_by=by)
 
 
 def look(connection: psycopg.Connection) -> list[Settlement]:

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -218,6 +219,7 @@ class Settler(LoopThread):
         self, connection: psycopg.Connection, batch: list[tuple[LeasedRun, Settlement]]
     ) -> None:
         now = self._clock()
+        batch = [(leased, _dated(leased, each, now)) for leased, each in batch]
         wait = now >= self._skip_locked_until
         settled = settle_singly_if_needed(connection, [each for _, each in batch], wait=wait)
         if settled.busy and wait:
@@ -227,11 +229,13 @@ class Settler(LoopThread):
 
     def _settle_deferred(self, connection: psycopg.Connection, deferred: Deferred) -> None:
         """Try deferred settlements again; those that fail stay deferred."""
+        now = self._clock()
+        batch = [(leased, _dated(leased, each, now)) for leased, each in deferred.batch]
         settled = settle_singly_if_needed(
-            connection, [each for _, each in deferred.batch], wait=False, within=deferred.within
+            connection, [each for _, each in batch], wait=False, within=deferred.within
         )
         self._deferred.take(deferred, self._clock())
-        self._after(deferred.batch, settled, tries=deferred.tries + 1)
+        self._after(batch, settled, tries=deferred.tries + 1)
 
     def _after(
         self, batch: Sequence[tuple[LeasedRun, Settlement]], settled: Settled, *, tries: int = 0
@@ -266,6 +270,17 @@ class Settler(LoopThread):
         count((counters.LATENESS, counters.bound(each)) for each in late)
         if late:
             self._counters[counters.LATENESS_SUM, ""] += sum(late)  # type: ignore[assignment] # Counter adds floats as well
+
+
+def _dated(leased: LeasedRun, settlement: Settlement, now: float) -> Settlement:
+    """The settlement, with the deadline for its completion counted from now.
+
+    Until the settlement is written, the receiver can report nothing.
+    """
+    if settlement.within is None:
+        return settlement
+    by = leased.wall(now) + timedelta(seconds=settlement.within)
+    return settlement._replace(complete_by=by)
 
 
 def _with_earlier_ticks(

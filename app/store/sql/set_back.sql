@@ -101,19 +101,41 @@ WHERE id = ANY (ARRAY(
   SELECT id FROM inflight
   WHERE state IN ('waiting', 'running') AND look_at < 'infinity'
     AND look_at > interval '1 s' + CASE
-      WHEN cancelled_at IS NOT NULL THEN clock_timestamp()
+      WHEN cancelled_at IS NOT NULL OR completion IS NOT NULL THEN clock_timestamp()
       ELSE greatest(clock_timestamp(), send_at, complete_by) END
     AND id > %(after)s
   ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 RETURNING i.id;
 
 -- name: arm_earlier
--- Unless the job was claimed or changed since: then it has been armed by the right clock. As an
--- expression, the time would be searched for in the index of what is upcoming, in all of it.
+-- Unless the job was claimed or changed since: then it has been armed by the right clock. A firing
+-- that was postponed, and is not due yet, is not owed any more. As an expression, the time would be
+-- searched for in the index of what is upcoming, in all of it.
 UPDATE due SET next_at = CASE WHEN next_at IS NOT NULL THEN %(next_at)s::timestamptz END,
-               held_at = CASE WHEN held_at IS NOT NULL THEN %(next_at)s::timestamptz END
-WHERE job_id = %(job_id)s AND owed_at IS NULL
+               held_at = CASE WHEN held_at IS NOT NULL THEN %(next_at)s::timestamptz END,
+               owed_at = NULL, owed_till = NULL, owed_for = NULL
+WHERE job_id = %(job_id)s AND coalesce(owed_at > clock_timestamp(), true)
   AND %(armed)s::timestamptz = ANY (ARRAY[next_at, held_at]);
+
+-- name: set_back_secrets
+-- A secret ends some time after its successor was made. If that was in the future, the secret ends
+-- as much earlier as its successor was ahead. The current secrets of a page of accounts are locked,
+-- so that two processes do not do this twice.
+WITH now AS MATERIALIZED (
+  SELECT clock_timestamp() AS at
+), rotated AS MATERIALIZED (
+  SELECT account_id FROM signing_secret
+  WHERE expires_at IS NULL AND created_at > clock_timestamp() + interval '1 s'
+  ORDER BY account_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), secret AS MATERIALIZED (
+  SELECT id, lead(created_at) OVER (PARTITION BY account_id ORDER BY id) AS successor_at
+  FROM signing_secret WHERE account_id = ANY (ARRAY(SELECT account_id FROM rotated))
+)
+UPDATE signing_secret s
+SET created_at = least(s.created_at, now.at),
+    expires_at = s.expires_at
+                 - greatest(interval '0', coalesce(secret.successor_at - now.at, interval '0'))
+FROM secret, now WHERE s.id = secret.id;
 
 -- name: set_back_superseded
 -- What is kept counts as superseded now at the latest. The next page finds those that are left.

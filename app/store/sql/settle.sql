@@ -153,22 +153,21 @@ WITH again AS (
 SELECT id FROM again;
 
 -- name: settle_later
--- The receiver will complete the run: no worker holds it until then, or until its deadline by this
--- clock. Only under the token it was taken with. A result that came during the call is applied when
+-- The receiver will complete the run: no worker holds it until then, or until its deadline. That is
+-- counted by the clock as it was when the run was taken, so that a step of it in between moves no
+-- deadline that was promised. Only under the token it was taken with. A result that came during the call is applied when
 -- the run is checked, which is at once; so is a cancellation.
 WITH begun AS (
   UPDATE inflight i
-  SET state = 'running', complete_by = now.at + make_interval(secs => v.within),
+  SET state = 'running', complete_by = v.complete_by,
       token = i.token + 1, lease_until = NULL, attempts = i.attempts + 1, reclaims = 0,
       planned_at = NULL, destination = NULL,
       reason = CASE WHEN i.cancelled_at IS NULL THEN v.reason ELSE i.reason END,
       look_at = CASE WHEN i.cancelled_at IS NULL AND i.completion IS NULL
-                     THEN now.at + make_interval(secs => v.within)
-                     ELSE now.at END
-  FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(withins)b::float8[], %(reasons)b::text[],
-              {{attempt_arrays}})
-    AS v (id, token, within, reason, {{attempt_columns}}),
-       (SELECT clock_timestamp() AS at) now
+                     THEN v.complete_by ELSE clock_timestamp() END
+  FROM unnest(%(ids)b::uuid[], %(tokens)b::int[], %(deadlines)b::timestamptz[],
+              %(reasons)b::text[], {{attempt_arrays}})
+    AS v (id, token, complete_by, reason, {{attempt_columns}})
   WHERE i.id = ANY (ARRAY[v.id]) AND i.token = v.token
   RETURNING i.id, i.due_at, i.attempts, {{attempt_of_v}}
 ), attempted AS (
