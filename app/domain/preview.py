@@ -38,6 +38,8 @@ class Preview:
     """What a client might not expect of the schedule."""
     zone: Zone
     """The time zone in which local times are shown."""
+    summary: str | None = None
+    """The schedule in English; None if it may not be booked and has no meaning."""
 
 
 def firings(

@@ -22,25 +22,41 @@ def describe_days(fields: Fields) -> str | None:
     """What the two day fields mean; None where both leave every day open."""
     by_month, by_week = fields.days_of_month, fields.days_of_week
     months = describe_months(fields.schedule.months)
-    whole_month = len(by_month.values) == DAY_OF_MONTH.high
-    whole_week = len(by_week.values) == DAY_OF_WEEK.high + 1
+    whole_month, whole_week = _are_whole(fields)
     if whole_month and whole_week:
+        return None
+    short = SHORT_MONTHS if max(by_month.values, default=0) > SHORTEST_MONTH else ""
+    days = name_days(fields)
+    if whole_month or whole_week:
+        if not (by_month.star or by_week.star):
+            return f"{_BOTH}both are given, and either is enough: every day{months}."
+        if whole_week:
+            return f"{_BOTH}only day-of-month counts, {days}{months}{short}."
+        return f"{_BOTH}only day-of-week counts, {days}{months}."
+    return f"{_BOTH}both are given, and either is enough: {days}{months}{short}."
+
+
+def name_days(fields: Fields) -> str | None:
+    """The days of the schedule, without its months; None for every day."""
+    by_month, by_week = fields.days_of_month, fields.days_of_week
+    whole_month, whole_week = _are_whole(fields)
+    if whole_month and whole_week:
+        return None
+    if (whole_month or whole_week) and not (by_month.star or by_week.star):
         return None
     # Dapr counts from Sunday, 0; read aloud the week begins on Monday.
     weekdays = sorted((day - 1) % _WEEK for day in by_week.values)
-    short = SHORT_MONTHS if max(by_month.values, default=0) > SHORTEST_MONTH else ""
-    either = not (by_month.star or by_week.star)
-    if whole_month or whole_week:
-        if either:
-            return f"{_BOTH}both are given, and either is enough: every day{months}."
-        if whole_week:
-            days = describe_days_of_month(by_month.values)
-            return f"{_BOTH}only day-of-month counts, {days}{months}{short}."
-        return f"{_BOTH}only day-of-week counts, {describe_weekdays(weekdays)}{months}."
     parts = []
-    if by_month.values:
+    if by_month.values and not whole_month:
         parts.append(describe_days_of_month(by_month.values))
-    if weekdays:
+    if weekdays and not whole_week:
         parts.append(describe_weekdays(weekdays))
-    days = ", and also ".join(parts)
-    return f"{_BOTH}both are given, and either is enough: {days}{months}{short}."
+    return ", and also ".join(parts)
+
+
+def _are_whole(fields: Fields) -> tuple[bool, bool]:
+    """Whether the day-of-month field has all days, and whether the day-of-week field has."""
+    return (
+        len(fields.days_of_month.values) == DAY_OF_MONTH.high,
+        len(fields.days_of_week.values) == DAY_OF_WEEK.high + 1,
+    )

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from app.domain import zones
-from app.domain.dapr import time_spec
+from app.domain.dapr import summary, time_spec
 from app.domain.dapr.booking import Booked, Times, book
 from app.domain.dapr.description import describe_days
 from app.domain.dapr.gap import minimum_gap, ticks_from
@@ -55,7 +55,15 @@ def preview_times(times: Times, *, after: datetime, count: int) -> Preview:
         reasons=(),
         warnings=tuple(_warnings(booked, schedule, after, listed)),
         zone=_zone(schedule),
+        summary=_summarize(booked),
     )
+
+
+def _summarize(booked: Booked) -> str:
+    if not isinstance(booked.trigger, DaprSchedule):
+        return "once"
+    text = summary.summarize(booked.trigger)
+    return text if booked.remaining is None else f"{text}, {booked.remaining} times at most"
 
 
 def _zone(schedule: Read | None) -> Zone:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from app.domain import quartz, zones
-from app.domain.fusion import chain, time_triggers
+from app.domain.fusion import chain, summary, time_triggers
 from app.domain.fusion.gap import MAX_WALKED, Gap, minimum_gap
 from app.domain.fusion.intervals import ByInterval, Unit
 from app.domain.fusion.schedule import Objection, Schedule, follows_of, objections, time_triggers_of
@@ -42,6 +42,20 @@ def preview_schedule(schedule: Schedule, *, after: datetime, count: int) -> Prev
         reasons=tuple(f"{each.message} {each.remedy}" for each in _reasons(schedule)),
         warnings=tuple(_warnings(schedule, after, gap)),
         zone=zones.find(_UTC),
+        summary=_summarize(schedule, booked),
+    )
+
+
+def _summarize(schedule: Schedule, booked: TimeTriggers) -> str:
+    if not schedule.enabled:
+        return "never: enabled is false"
+    follows = " or ".join(each.upstream for each in follows_of(schedule))
+    if not booked.triggers:
+        return f"after {follows}" if follows else "never: it has no trigger"
+    return (
+        f"{summary.summarize(booked)}; and after {follows}"
+        if follows
+        else summary.summarize(booked)
     )
 
 

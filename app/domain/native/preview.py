@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import islice
 
 from app.domain import quartz
+from app.domain.native import trigger as native_trigger
 from app.domain.native.limits import minimum_gap, next_after, objection
 from app.domain.native.trigger import NativeTrigger, clock_of
 from app.domain.one_time import At
@@ -25,6 +26,7 @@ def preview_trigger(trigger: NativeTrigger, *, after: datetime, count: int, zone
         reasons=() if refusal is None else (f"{refusal.message} {refusal.remedy}",),
         warnings=tuple(_warnings(trigger, after, listed)),
         zone=zone,
+        summary="once" if isinstance(trigger, At) else native_trigger.summarize(trigger),
     )
 
 

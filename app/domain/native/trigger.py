@@ -54,6 +54,13 @@ def clock_of(local: Local) -> Clock:
     return clock(local.timezone, local.on_gap, local.on_overlap)
 
 
+def summarize(trigger: Cron) -> str:
+    """Return in English when the trigger is due; raises InvalidMember."""
+    return quartz.summarize(
+        trigger.expression, "UTC" if trigger.local is None else trigger.local.timezone
+    )
+
+
 def to_document(trigger: Cron) -> dict[str, Any]:
     """Return the form in which the trigger is stored; `from_document` reads it.
 

@@ -25,13 +25,22 @@ def describe_days(expression: str) -> str | None:
     if month_days == week_days:
         return 'day-of-month and day-of-week: both are "*", which is read as every day.'
     by_month = week_days == "?"
-    days = _days_of_month(month_days) if by_month else _days_of_week(week_days)
-    if days == _EVERY:
+    days = name_days(expression)
+    if days is None:
         return None
     counts = "day-of-month" if by_month else "day-of-week"
     short = SHORT_MONTHS if by_month and _may_be_missing(month_days) else ""
     named = describe_months(expand(MONTH, months))
     return f"day-of-month and day-of-week: only {counts} counts, {days}{named}{short}."
+
+
+def name_days(expression: str) -> str | None:
+    """Return the days of a readable expression, without its months; None for every day."""
+    month_days, _, week_days = expression.upper().split()[3:6]
+    if month_days == week_days:
+        return None
+    days = _days_of_month(month_days) if week_days == "?" else _days_of_week(week_days)
+    return None if days == _EVERY else days
 
 
 def _days_of_month(text: str) -> str:
@@ -134,17 +143,18 @@ def _listed(values: Sequence[int], named: Sequence[str], on: str = "on") -> str:
         else:
             runs.append([value])
     if all(len(run) < _RUN for run in runs):
-        return f"{on} {_joined([named[value] for value in values])}"
+        return f"{on} {joined([named[value] for value in values])}"
     parts: list[str] = []
     for run in runs:
         if len(run) < _RUN:
             parts += [f"{on} {named[value]}" for value in run]
         else:
             parts.append(f"from {named[run[0]]} to {named[run[-1]]}")
-    return _joined(parts)
+    return joined(parts)
 
 
-def _joined(parts: list[str]) -> str:
+def joined(parts: list[str]) -> str:
+    """The parts with commas, and "and" before the last."""
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if parts[1:] else parts[0]
 
 

@@ -43,6 +43,7 @@ def test_a_preview_looks_as_documented(client: FlaskClient, asked: str, answered
 def test_in_utc_local_times_are_those_of_utc(client: FlaskClient) -> None:
     document = shown(client, cron="0 15 10 * * ?", count=1)
     assert document == {
+        "summary": "every day at 10:15, UTC",
         "next": [{"utc": "2026-11-22T10:15:00Z", "local": "2026-11-22T10:15:00+00:00"}],
         "minimumGap": 86400,
         "bookable": True,
@@ -189,6 +190,7 @@ def test_in_xml_what_is_not_there_is_left_out(client: FlaskClient) -> None:
     headers = {"Content-Type": "application/xml", "Accept": "application/xml"}
     root = etree.fromstring(client.post("/1/preview", data=body, headers=headers).data)
     assert [each.tag for each in root] == [
+        "summary",
         "next",
         "bookable",
         "reasons",

@@ -51,6 +51,7 @@ def read(body: Body, now: datetime) -> tuple[Preview, int]:
 def render(found: Preview) -> Mapping[str, Value]:
     """The members of the answer."""
     return {
+        "summary": found.summary,
         "next": [
             {
                 "utc": instants.format_utc(each),
