@@ -97,7 +97,9 @@ def test_triggers_of_fusion_are_named_one_by_one() -> None:
     daily = ByInterval(start=NOW, every=1, unit=Unit.DAY)
     off = ByCron(expression="0 0 0 1 1 ?", enabled=False)
     found = summarize(TimeTriggers(triggers=(cron, off, weekly, daily)))
-    assert found == ("every day at 10:15, UTC; every 2 weeks, until 2026-11-22T09:15:00Z; every day")
+    assert found == (
+        "every day at 10:15, UTC; every 2 weeks, until 2026-11-22T09:15:00Z; every day"
+    )
     assert summarize(TimeTriggers()) == "after other jobs"
     assert summarize(TimeTriggers(triggers=(off,))) == "never: each trigger is disabled"
     many = summarize(TimeTriggers(triggers=(daily,) * 9))
