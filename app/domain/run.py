@@ -143,18 +143,6 @@ class Position(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RunFilter:
-    """Which runs of an account are selected: those that meet all conditions that are given."""
-
-    states: frozenset[RunState]
-    job_id: UUID | None = None
-    after: datetime | None = None
-    """Runs due at this instant or later."""
-    before: datetime | None = None
-    """Runs due before this instant."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Redelivered:
     """The result of a bulk redelivery, or of its dry run."""
 

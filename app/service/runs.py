@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from sqlalchemy import Connection
 
 from app.domain.account import Caller
 from app.domain.audit import Action
-from app.domain.run import LIVE, SETTLED, Attempt, Position, Redelivered, Run, RunFilter
+from app.domain.run import LIVE, SETTLED, Attempt, Position, Redelivered, Run
+from app.domain.run_filter import RunFilter
 from app.errors import Conflict, NotFound
 from app.service import audit, jobs, limits
 from app.service.context import Context
@@ -26,8 +28,20 @@ MAX_REDELIVERED: Final = 10_000
 MAX_COUNTED: Final = 100_000
 """The most runs that one call of `redeliver_all` reads."""
 
+MAX_SEARCHED: Final = 20_000
+"""The most runs that one call of `redeliver_all` reads if no index serves its filter."""
+
 _BATCH: Final = 500
 _BATCH_COUNTED: Final = 5000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """Runs, newest first, and the position where to continue if these do not fill the page."""
+
+    runs: Iterator[Run]
+    resume_at: Position | None
+    """None if no further runs are left to be examined."""
 
 
 @contextmanager
@@ -41,23 +55,23 @@ def list_runs_of_job(
     """
     wanted = RunFilter(states=LIVE | SETTLED, job_id=job_id)
     with context.database.transaction() as connection:
-        found = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit)
-        if not found and job_store.find(connection, caller.account.id, job_id) is None:
+        rows = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit).rows
+        if not rows and job_store.find(connection, caller.account.id, job_id) is None:
             raise jobs.unknown_job(job_id)
-        yield history.runs_of(connection, found)
+        yield history.runs_of(connection, rows)
 
 
 @contextmanager
 def list_runs(
     context: Context, caller: Caller, wanted: RunFilter, *, after: Position | None, limit: int
-) -> Iterator[Iterator[Run]]:
-    """Stream the newest `limit` runs of the account that match the filter, live and settled.
+) -> Iterator[Found]:
+    """Find the newest `limit` runs of the account that match the filter, live and settled.
 
     They must be read as the runs of `list_runs_of_job`.
     """
     with context.database.transaction() as connection:
         found = run_list.page(connection, caller.account.id, wanted, after=after, limit=limit)
-        yield history.runs_of(connection, found)
+        yield Found(runs=history.runs_of(connection, found.rows), resume_at=found.resume_at)
 
 
 @contextmanager
@@ -114,22 +128,25 @@ def redeliver_all(
         with context.database.transaction() as connection:
             room = limits.check_runs(context, connection, caller.account)
         most = most if room is None else min(most, room)
-    while more and not cut and count < most and looked_at < MAX_COUNTED:
+    readable = MAX_SEARCHED if wanted.is_searched else MAX_COUNTED
+    while more and not cut and count < most and looked_at < readable:
         room = min(_BATCH_COUNTED if dry else _BATCH, most - count)
         with context.database.transaction() as connection:
-            met = redelivery.candidates(
+            examined = redelivery.candidates(
                 connection, caller.account.id, wanted, after=after, limit=room
             )
-            more = len(met) == room
+            more, met, last = examined.count == room, examined.candidates, examined.last
             taken = sum(each.sendable for each in met)
             if not dry:
                 met, taken, cut = _send_again(
                     context, connection, caller, wanted, met, behind=count
                 )
+            if cut:
+                last = met[-1].position if met else None
         count += taken
         lost += sum(not each.sendable for each in met)
-        looked_at += len(met)
-        after = met[-1].position if met else after
+        looked_at += examined.count
+        after = last or after
     if not dry and in_unit_of_work():
         with context.database.transaction() as connection:
             cut = limits.begin_runs(context, connection, caller.account, count) < count
@@ -143,10 +160,10 @@ def _send_again(
     connection: Connection,
     caller: Caller,
     wanted: RunFilter,
-    met: list[Candidate],
+    met: Sequence[Candidate],
     *,
     behind: int,
-) -> tuple[list[Candidate], int, bool]:
+) -> tuple[Sequence[Candidate], int, bool]:
     """Send these runs again, as many as may begin.
 
     Return the runs that were read, how many were sent, and whether some are left. How many may

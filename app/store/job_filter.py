@@ -13,7 +13,7 @@ MAX_EXAMINED: Final = 2_000
 20 ms, however many jobs the account has."""
 
 # The host of a URL, with the brackets of an IPv6 address; NULL for the path below an endpoint.
-_HOST: Final = r"lower(substring(url from '^[A-Za-z]+://(\[[^]]*\]|[^/?#:]*)'))"
+HOST: Final = r"lower(substring(url from '^[A-Za-z]+://(\[[^]]*\]|[^/?#:]*)'))"
 
 
 def in_index_order(connection: Connection) -> None:
@@ -33,7 +33,7 @@ def restrict(wanted: JobFilter) -> tuple[list[str], dict[str, Any]]:
         "starts_with(name, :name_prefix)": wanted.name_prefix,
         "dialect = :dialect": wanted.dialect,
         "endpoint = :endpoint": wanted.endpoint,
-        f"{_HOST} = :host": wanted.host,
+        f"{HOST} = :host": wanted.host,
         "enabled = :enabled": wanted.enabled,
     }
     names = ("tags", "name_prefix", "dialect", "endpoint", "host", "enabled")

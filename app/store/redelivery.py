@@ -10,11 +10,12 @@ from uuid import UUID
 import psycopg
 from sqlalchemy import Connection, text
 
-from app.domain.run import Position, RunFilter
+from app.domain.run import Position
+from app.domain.run_filter import RunFilter
 from app.domain.timings.claiming import LOOK_AHEAD, MANUAL_DELAY
 from app.store.depth import current_depth
 from app.store.queries import FRAGMENTS, run, value
-from app.store.run_filter import restrict
+from app.store.run_filter import restrict, restrict_further
 
 MAX_ATTEMPTS: Final = 1000
 """A run that was attempted this often is not sent again."""
@@ -35,6 +36,15 @@ class Candidate(NamedTuple):
     position: Position
     job_id: UUID
     sendable: bool
+
+
+class Examined(NamedTuple):
+    """Runs that were read in order, and those among them that the filter selects."""
+
+    candidates: Sequence[Candidate]
+    count: int
+    last: Position | None
+    """The position of the last run that was read; None if there was none."""
 
 
 def lock_jobs(connection: psycopg.Connection, job_ids: Sequence[UUID]) -> None:
@@ -92,10 +102,14 @@ def candidates(
     *,
     after: Position | None,
     limit: int,
-) -> list[Candidate]:
-    """Return up to `limit` runs that the filter selects, oldest first, after `after`."""
+) -> Examined:
+    """Examine up to `limit` runs, oldest first, after `after`: those that the filter selects.
+
+    Conditions of the filter that no index serves are judged for each run that is examined.
+    """
     conditions, params = restrict(account_id, wanted)
-    params["limit"] = limit
+    further, more_params = restrict_further(wanted)
+    params |= {"limit": limit, **more_params}
     if after is not None:
         # The second condition implies the first, which restricts the query to fewer partitions.
         conditions.append("due_at >= :place_due AND (due_at, id) > (:place_due, :place_id)")
@@ -106,12 +120,21 @@ def candidates(
         " ORDER BY r.due_at, r.id LIMIT :limit)"
         for state in sorted(wanted.states)
     ]
+    selected = " AND ".join(further) or "true"
     query = f"""
-    SELECT r.due_at, r.id, r.job_id, r.attempts < {MAX_ATTEMPTS} AND {_CONTENT} AS sendable
-    FROM (SELECT * FROM ({" UNION ALL ".join(parts)}) AS a ORDER BY due_at, id LIMIT :limit) AS r
+    SELECT due_at, id, job_id, selected,
+           selected AND r.attempts < {MAX_ATTEMPTS} AND {_CONTENT} AS sendable
+    FROM (
+      SELECT r.*, {selected} AS selected
+      FROM (SELECT * FROM ({" UNION ALL ".join(parts)}) AS a ORDER BY due_at, id LIMIT :limit) AS r
+      OFFSET 0) AS r
     ORDER BY r.due_at, r.id
     """  # noqa: S608 - joined from constants of this module
-    return [
-        Candidate(position=Position(due_at=due_at, id=run_id), job_id=job_id, sendable=there)
-        for due_at, run_id, job_id, there in connection.execute(text(query), params)
-    ]
+    rows = connection.execute(text(query), params).all()
+    found = tuple(
+        Candidate(Position(row.due_at, row.id), row.job_id, row.sendable)
+        for row in rows
+        if row.selected
+    )
+    last = Position(rows[-1].due_at, rows[-1].id) if rows else None
+    return Examined(candidates=found, count=len(rows), last=last)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, text
 
-from app.domain.run import LIVE, SETTLED, Position, RunFilter
+from app.domain.run import LIVE, SETTLED, Position
+from app.domain.run_filter import RunFilter
 from app.store import history
-from app.store.run_filter import restrict
+from app.store.run_filter import MAX_EXAMINED, restrict, restrict_further
 
 # A run that was attempted or given back may wait for hours, and is in the index `inflight_delayed`.
 # Any other run is checked within three seconds of its time, or a minute after a check that could
@@ -20,6 +22,16 @@ _DELAYED: Final = "(attempts > 0 OR planned_at IS NOT NULL)"
 _PROMPT: Final = "attempts = 0 AND planned_at IS NULL AND look_at < now() + interval '2 minutes'"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """Runs, newest first, and the position where to continue if these do not fill the page."""
+
+    rows: Sequence[Row[Any]]
+    """`history.runs_of` converts them to runs with their attempts."""
+    resume_at: Position | None
+    """None if no further runs are left to be examined."""
+
+
 def page(
     connection: Connection,
     account_id: int,
@@ -27,25 +39,41 @@ def page(
     *,
     after: Position | None,
     limit: int,
-) -> Sequence[Row[Any]]:
-    """Return up to `limit` runs that match the filter, newest first, from those after `after`.
+    towards_newer: bool = False,
+) -> Found:
+    """Return up to `limit` runs that match the filter, those that follow `after` in the list.
 
-    They are rows, which `history.runs_of` converts to runs with their attempts.
+    With `towards_newer` they are those that precede it. At most MAX_EXAMINED runs are examined if
+    no index serves the filter.
     """
     conditions, params = restrict(account_id, wanted)
     conditions.append("state = ANY (CAST(:states AS text[]))")
-    params |= {"states": sorted(wanted.states), "limit": limit}
+    further, more_params = restrict_further(wanted)
+    examined = MAX_EXAMINED if further else limit
+    params |= {"states": sorted(wanted.states), "limit": limit, "examined": examined, **more_params}
     if after is not None:
         # The second condition implies the first, but only the first limits the partitions to read.
-        conditions.append("due_at <= :place_due AND (due_at, id) < (:place_due, :place_id)")
+        sign = ">" if towards_newer else "<"
+        conditions.append(
+            f"due_at {sign}= :place_due AND (due_at, id) {sign} (:place_due, :place_id)"
+        )
         params |= {"place_due": after.due_at, "place_id": after.id}
-    order = "ORDER BY due_at DESC, id DESC LIMIT :limit"
+    direction = "ASC" if towards_newer else "DESC"
+    order = f"ORDER BY due_at {direction}, id {direction}"
     parts = [
-        f"({source} WHERE {' AND '.join([*conditions, *further])} {order})"
-        for source, further in _sources(wanted)
+        f"({source} WHERE {' AND '.join([*conditions, *each])} {order} LIMIT :examined)"
+        for source, each in _sources(wanted)
     ]
-    query = f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS runs {order}"  # noqa: S608 - joined from constants of this module
-    return connection.execute(text(query), params).all()
+    among = f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS runs {order}"  # noqa: S608 - joined from constants
+    selected = f"WHERE {' AND '.join(further)}" if further else ""
+    query = f"SELECT * FROM ({among} LIMIT :examined) AS r {selected} {order} LIMIT :limit"  # noqa: S608 - as above
+    rows = connection.execute(text(query), params).all()
+    resume_at = None
+    if further and len(rows) < limit:
+        last = f"SELECT due_at, id FROM ({among} LIMIT :examined) AS r OFFSET :examined - 1"  # noqa: S608 - as above
+        met = connection.execute(text(last), params).one_or_none()
+        resume_at = None if met is None else Position(due_at=met.due_at, id=met.id)
+    return Found(rows=rows[::-1] if towards_newer else rows, resume_at=resume_at)
 
 
 def _sources(wanted: RunFilter) -> Iterator[tuple[str, list[str]]]:

@@ -200,11 +200,19 @@ PLACES: dict[str, Place] = {
         worst=(repeated("A"), repeated("="), repeated("\xff")),
     ),
     "the states of runs": Place(
-        read=lambda text: run_filter.parse([text], {}, allowed=UNSUCCESSFUL),
+        read=lambda text: run_filter.parse({"state": [text]}, {}, allowed=UNSUCCESSFUL),
         worst=(repeated("failed,", after="failed"), repeated(","), repeated("a")),
     ),
+    "the lateness of runs": Place(
+        read=lambda text: run_filter.parse({}, {"minLatenessMs": text}, allowed=UNSUCCESSFUL),
+        worst=(repeated("9"), repeated("9", "0.")),
+    ),
+    "the host of runs": Place(
+        read=lambda text: run_filter.parse({}, {"host": text}, allowed=UNSUCCESSFUL),
+        worst=(repeated("a"), repeated("[")),
+    ),
     "the job of runs": Place(
-        read=lambda text: run_filter.parse([], {"job": text}, allowed=UNSUCCESSFUL),
+        read=lambda text: run_filter.parse({}, {"job": text}, allowed=UNSUCCESSFUL),
         worst=(repeated("a"), repeated("0-")),
         patterns=("api.native.documents.run_filter._ID",),
     ),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.domain.account import Caller
-from app.domain.run import Run, RunFilter, RunState
+from app.domain.run import Run, RunState
+from app.domain.run_filter import RunFilter
 from app.service import runs
 from app.service.context import Context
 
@@ -21,4 +22,4 @@ def of_job(context: Context, caller: Caller, job_id: UUID, limit: int = 10) -> t
 def of_account(context: Context, caller: Caller, wanted: RunFilter = EVERY) -> tuple[Run, ...]:
     """The newest runs of an account."""
     with runs.list_runs(context, caller, wanted, after=None, limit=10) as found:
-        return tuple(found)
+        return tuple(found.runs)

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from app.domain.account import Caller
-from app.domain.run import RunFilter, RunKind, RunState
+from app.domain.run import RunKind, RunState
+from app.domain.run_filter import RunFilter
 from app.domain.trigger import Trigger
 from app.errors import NotFound
 from app.service import completions, jobs, pauses, runs

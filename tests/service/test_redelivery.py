@@ -16,7 +16,8 @@ from app.domain.call_options import CallOptions
 from app.domain.job import Job, ReadOnlyMembers
 from app.domain.misfire import Misfire, MisfirePolicy
 from app.domain.native.trigger import Cron
-from app.domain.run import SETTLED, Position, Run, RunFilter, RunState
+from app.domain.run import SETTLED, Position, Run, RunState
+from app.domain.run_filter import RunFilter
 from app.domain.trigger import Trigger
 from app.errors import Conflict, NotFound
 from app.service import accounts, jobs, pauses, runs

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from app.domain.account import Caller
-from app.domain.run import RunFilter, RunState
+from app.domain.run import RunState
+from app.domain.run_filter import RunFilter
 from app.service import runs
 from app.service.context import Context
 from app.store.settling import settle

@@ -12,7 +12,8 @@ import pytest
 
 from app.domain.account import Caller
 from app.domain.limits import UNLIMITED, Limits
-from app.domain.run import RunFilter, RunState
+from app.domain.run import RunState
+from app.domain.run_filter import RunFilter
 from app.errors import LimitReached
 from app.service import jobs, limits, manual_calls, runs
 from app.service.context import Context

@@ -11,7 +11,8 @@ import pytest
 
 from app.domain.account import Caller
 from app.domain.limits import DEFAULTS, UNLIMITED
-from app.domain.run import RunFilter, RunState
+from app.domain.run import RunState
+from app.domain.run_filter import RunFilter
 from app.domain.timings.limits import RUN_COUNT_NEAR_S, RUN_COUNT_S
 from app.errors import LimitReached
 from app.service import accounts, jobs, limits, manual_calls, runs

@@ -10,7 +10,8 @@ import pytest
 from app.domain.account import Caller
 from app.domain.job import Booking, Dialect, Job
 from app.domain.misfire import Misfire, MisfirePolicy
-from app.domain.run import RunFilter, RunKind, RunState
+from app.domain.run import RunKind, RunState
+from app.domain.run_filter import RunFilter
 from app.errors import Conflict
 from app.service import jobs, manual_calls, pauses, runs
 from app.service.context import Context

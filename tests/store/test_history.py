@@ -11,7 +11,8 @@ from flask import Flask
 from sqlalchemy import event
 
 from app.api.context import current_context
-from app.domain.run import Position, RunFilter, RunState
+from app.domain.run import Position, RunState
+from app.domain.run_filter import RunFilter
 from app.store import history, run_list
 from app.store.engine import db
 from app.store.partitions import make_ahead
@@ -57,7 +58,7 @@ def test_the_newest_attempts_of_a_page_are_read_and_no_others(
     event.listen(db.engine, "before_cursor_execute", note)
     every = RunFilter(states=frozenset(RunState))
     with current_context().database.transaction() as on:
-        rows = run_list.page(on, account_id, every, after=None, limit=1000)
+        rows = run_list.page(on, account_id, every, after=None, limit=1000).rows
         runs = list(history.runs_of(on, rows))
         position = Position(due_at=runs[0].due_at, id=runs[0].id)
         rest = list(history.attempts_of(on, position, before=ATTEMPTS - 19, limit=30))

@@ -16,7 +16,8 @@ from uuid6 import uuid7
 
 from app.api.context import current_context
 from app.domain.circuit_breaker import BlockReason
-from app.domain.run import LIVE, SETTLED, Position, Run, RunFilter, RunState
+from app.domain.run import LIVE, SETTLED, Position, Run, RunState
+from app.domain.run_filter import RunFilter
 from app.store import history, redelivery, run_list
 from app.store.engine import db
 from app.store.parking import Parking, park
@@ -68,7 +69,7 @@ def walk(account_id: int, wanted: RunFilter = EVERY, limit: int = 2) -> list[Run
     after: Position | None = None
     while True:
         with current_context().database.transaction() as connection:
-            rows = run_list.page(connection, account_id, wanted, after=after, limit=limit)
+            rows = run_list.page(connection, account_id, wanted, after=after, limit=limit).rows
             page = list(history.runs_of(connection, rows))
         if not page:
             return found

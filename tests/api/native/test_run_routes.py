@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 from app.api.native.codecs.reader import Body
 from app.api.native.documents import redelivery, run_cursor
 from app.domain.run import Position, RunState
+from app.store import run_list
 from tests.api.golden import golden
 from tests.api.native.booked import ABSENT, JSON, OFTEN, ONCE, booked
 from tests.api.native.test_runs import AT, LATE
@@ -120,8 +121,53 @@ def test_a_query_narrows_the_list(client: FlaskClient, connection: psycopg.Conne
         ("?after=2026-11-22T09:30:00.000001Z", 0),
         ("?before=2026-11-22T09:30:00Z", 0),
         ("?before=2026-11-22T10:30:01%2B01:00&after=2026-11-22T09:00Z", 1),
+        ("?kind=scheduled,manual&minLatenessMs=1.5&lastStatus=5xx&host=127.0.0.1", 1),
+        ("?kind=manual&kind=event", 0),
+        ("?minLatenessMs=1.51", 0),
+        ("?lastStatus=2xx,error", 0),
+        ("?host=EXAMPLE.com", 0),
     ):
         assert len(ids(client.get(f"/1/runs{query}"))) == count, query
+
+
+def test_a_page_that_was_searched_in_vain_leads_on(
+    client: FlaskClient, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_list, "MAX_EXAMINED", 2)
+    made = add_runs(connection, 5)
+    connection.execute("UPDATE run SET kind = 'manual' WHERE id = %s", (made[-1],))
+    found, where = [], "/1/runs?kind=manual"
+    for _ in range(2):
+        answer = client.get(where)
+        found += ids(answer)
+        where = answer.headers["Link"].removeprefix("<").removesuffix('>; rel="next"')
+    last = client.get(where)
+
+    assert found == []
+    assert ids(last) == made[-1:]
+    assert "Link" not in last.headers
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/xml"])
+def test_a_redelivery_is_narrowed_as_the_list_is(
+    client: FlaskClient, connection: psycopg.Connection, kind: str
+) -> None:
+    add_run(connection)
+    add_run(connection, UUID(int=1), "dead", UUID(int=1))
+    connection.execute("UPDATE run SET kind = 'manual' WHERE state = 'dead'")
+    narrow = {"kind": ["manual"], "lastStatus": ["5xx", "error"], "minLatenessMs": 1.5}
+    for members, count in ((narrow, 1), ({**narrow, "minLatenessMs": 2}, 0)):
+        body = json.dumps(members)
+        if kind == "text/xml":
+            body = (
+                "<redelivery><kind>manual</kind><lastStatus>5xx</lastStatus>"
+                f"<minLatenessMs>{members['minLatenessMs']}</minLatenessMs></redelivery>"
+            )
+        answer = client.post("/1/runs/redeliver", data=body, headers={"Content-Type": kind})
+        assert (answer.status_code, answer.get_json()["count"]) == (202, count), answer.text
+    assert one(connection, "SELECT id FROM inflight") == UUID(int=1)
+    refused = client.post("/1/runs/redeliver", json={"minLatenessMs": -1})
+    assert refusal(refused) == (400, "minLatenessMs")
 
 
 def test_the_list_is_the_account_s_own(
@@ -152,6 +198,14 @@ def test_the_list_is_the_account_s_own(
         ("cursor=%00", "cursor"),
         ("cursor=" + "f" * 32, "cursor"),
         ("limit=0", "limit"),
+        ("kind=", "kind"),
+        ("kind=scheduled,late", "kind"),
+        ("lastStatus=500", "lastStatus"),
+        ("minLatenessMs=", "minLatenessMs"),
+        ("minLatenessMs=-1", "minLatenessMs"),
+        ("minLatenessMs=1e9", "minLatenessMs"),
+        ("minLatenessMs=1&minLatenessMs=2", "minLatenessMs"),
+        ("host=example.com:80", "host"),
         ("%ff=1", "%FF"),
     ],
 )
@@ -405,7 +459,7 @@ def test_a_redelivery_reads_its_document_and_refuses_what_is_in_the_query(
     for query, name in ((f"?job={JOB}&state=failed", "job"), ("?dryRun=true", "dryRun")):
         answer = client.post(f"/1/runs/redeliver{query}", json={"job": str(JOB)})
         assert refusal(answer) == (400, name)
-        assert "Members of the document are: state, job" in answer.get_json()["remedy"]
+        assert "Members of the document are: state, kind, lastStatus, job" in answer.get_json()["remedy"]
     answer = client.post(f"/1/runs/{FAILED}/redeliver?dryRun=true")
     assert refusal(answer) == (400, "dryRun")
     assert client.get(f"/1/runs/{FAILED}").get_json()["state"] == "failed"

@@ -46,7 +46,7 @@ def parse(tags: Sequence[str], given: Mapping[str, str]) -> JobFilter:
         name_prefix=_text(NAME_PREFIX, given.get(NAME_PREFIX), MAX_NAME),
         dialect=parse_choice(DIALECT, given.get(DIALECT), _DIALECTS),
         endpoint=_text(ENDPOINT, endpoint, _MAX_ENDPOINT),
-        host=None if host is None else _host(host),
+        host=None if host is None else parse_host(host),
         enabled=parse_choice(ENABLED, given.get(ENABLED), _FLAGS),
     )
 
@@ -89,7 +89,8 @@ def _text(name: str, text: str | None, most: int) -> str | None:
     return text
 
 
-def _host(text: str) -> str:
+def parse_host(text: str) -> str:
+    """The host of a URL in lower case; raises InvalidMember."""
     if not _HOST.fullmatch(text):
         raise InvalidMember(
             HOST,

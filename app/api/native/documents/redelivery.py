@@ -9,9 +9,10 @@ from typing import Final
 from app.api.native.codecs import reader
 from app.api.native.codecs.generic_codec import Value
 from app.api.native.codecs.reader import Body
-from app.api.native.codecs.schema import FLAG, TEXT, Object, Repeatable
+from app.api.native.codecs.schema import FLAG, NUMBER, TEXT, Object, Repeatable
 from app.api.native.documents import run_cursor, run_filter
-from app.domain.run import Position, Redelivered, RunFilter, RunState
+from app.domain.run import Position, Redelivered, RunKind, RunState
+from app.domain.run_filter import RunFilter, StatusClass
 
 UNSUCCESSFUL: Final = (RunState.FAILED, RunState.DEAD)
 REDELIVERY: Final = Object(
@@ -22,7 +23,12 @@ REDELIVERY: Final = Object(
             remedy=f"Give one or more of: {', '.join(UNSUCCESSFUL)}; without "
             f"{run_filter.STATE} both are meant.",
         ),
-        **dict.fromkeys(run_filter.PARAMETERS, TEXT),
+        run_filter.KIND: Repeatable(remedy=f"Give one or more of: {', '.join(RunKind)}."),
+        run_filter.LAST_STATUS: Repeatable(
+            remedy=f"Give one or more of: {', '.join(StatusClass)}."
+        ),
+        **dict.fromkeys(run_filter.TEXTS, TEXT),
+        run_filter.MIN_LATENESS: NUMBER,
         "dryRun": FLAG,
     },
 )
@@ -43,8 +49,8 @@ def read(body: Body) -> Redelivery:
     """The redelivery in the body; raises MalformedDocument and InvalidMember."""
     members = reader.read(body, REDELIVERY)
     is_dry_run = members.pop("dryRun", False)
-    states = members.pop(run_filter.STATE, ())
-    wanted, after = run_filter.parse(states, members, allowed=UNSUCCESSFUL)
+    repeated = {name: members.pop(name, ()) for name in run_filter.REPEATED}
+    wanted, after = run_filter.parse(repeated, members, allowed=UNSUCCESSFUL)
     return Redelivery(wanted=wanted, after=after, is_dry_run=is_dry_run)
 
 

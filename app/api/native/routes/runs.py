@@ -29,18 +29,18 @@ _ACCEPTED: Final = 202
 
 @native.get("/runs")
 @needs(Scope.READ)
-@takes(*run_filter.PARAMETERS, paging.LIMIT, many=(run_filter.STATE,))
+@takes(*run_filter.PARAMETERS, paging.LIMIT, many=run_filter.REPEATED)
 def list_runs() -> Response:
     """List a page of the account's runs that the query selects, newest first."""
     caller = admission.admit()
     media_type = responses.negotiate(negotiation.DOCUMENTS)
-    states = request.args.getlist(run_filter.STATE)
-    wanted, position = run_filter.parse(states, request.args, allowed=tuple(RunState))
+    repeated = {name: request.args.getlist(name) for name in run_filter.REPEATED}
+    wanted, position = run_filter.parse(repeated, request.args, allowed=tuple(RunState))
     limit = paging.parse_limit() or paging.DEFAULT_LIMIT
     with service.list_runs(
         current_context(), caller, wanted, after=position, limit=limit + 1
     ) as found:
-        return _render_page(found, limit, media_type)
+        return _render_page(found.runs, limit, media_type, found.resume_at)
 
 
 @native.get("/jobs/<uuid:job_id>/runs")
@@ -139,7 +139,9 @@ def fire_job(job_id: UUID) -> Response:
     )
 
 
-def _render_page(found: Iterator[Run], limit: int, media_type: str) -> Response:
+def _render_page(
+    found: Iterator[Run], limit: int, media_type: str, resume_at: Position | None = None
+) -> Response:
     return responses.render_page(
         "runs",
         found,
@@ -147,6 +149,7 @@ def _render_page(found: Iterator[Run], limit: int, media_type: str) -> Response:
         lambda run: run_cursor.write(Position(due_at=run.due_at, id=run.id)),
         limit=limit,
         media_type=media_type,
+        resume_at=None if resume_at is None else run_cursor.write(resume_at),
     )
 
 
