@@ -135,7 +135,7 @@ def redeliver_all(
             examined = redelivery.candidates(
                 connection, caller.account.id, wanted, after=after, limit=room
             )
-            more, met, last = examined.count == room, examined.candidates, examined.last
+            more, met, last = examined.read == room, examined.candidates, examined.last
             taken = sum(each.sendable for each in met)
             if not dry:
                 met, taken, cut = _send_again(
@@ -145,7 +145,7 @@ def redeliver_all(
                 last = met[-1].position if met else None
         count += taken
         lost += sum(not each.sendable for each in met)
-        looked_at += examined.count
+        looked_at += examined.read
         after = last or after
     if not dry and in_unit_of_work():
         with context.database.transaction() as connection:

@@ -42,7 +42,7 @@ class Examined(NamedTuple):
     """Runs that were read in order, and those among them that the filter selects."""
 
     candidates: Sequence[Candidate]
-    count: int
+    read: int
     last: Position | None
     """The position of the last run that was read; None if there was none."""
 
@@ -137,4 +137,4 @@ def candidates(
         if row.selected
     )
     last = Position(rows[-1].due_at, rows[-1].id) if rows else None
-    return Examined(candidates=found, count=len(rows), last=last)
+    return Examined(candidates=found, read=len(rows), last=last)

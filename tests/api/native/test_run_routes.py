@@ -459,7 +459,10 @@ def test_a_redelivery_reads_its_document_and_refuses_what_is_in_the_query(
     for query, name in ((f"?job={JOB}&state=failed", "job"), ("?dryRun=true", "dryRun")):
         answer = client.post(f"/1/runs/redeliver{query}", json={"job": str(JOB)})
         assert refusal(answer) == (400, name)
-        assert "Members of the document are: state, kind, lastStatus, job" in answer.get_json()["remedy"]
+        assert (
+            "Members of the document are: state, kind, lastStatus, job"
+            in answer.get_json()["remedy"]
+        )
     answer = client.post(f"/1/runs/{FAILED}/redeliver?dryRun=true")
     assert refusal(answer) == (400, "dryRun")
     assert client.get(f"/1/runs/{FAILED}").get_json()["state"] == "failed"
