@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.domain.call_options import MAX_TIMEOUT
+from app.domain.inbox_address import InboxAddress, read_origin
 from app.domain.limits import TABLE, Limit, Limits
-from app.errors import Misconfigured
+from app.errors import InvalidMember, Misconfigured
 from app.server_urls import check_database_url, check_redis_url
 
 Network = IPv4Network | IPv6Network
@@ -54,8 +55,24 @@ class Settings:
     admin_port: int | None
     refused_keys: int | None
     path_prefix: str
+    public_url: str | None
     grpc_port: int
     grpc_certificate: tuple[Path, Path] | None
+
+    @property
+    def base_url(self) -> str:
+        """The URL below which people and callers reach the service, without a final slash.
+
+        Without `WAKECALL_PUBLIC_URL` it is the address at which this machine reaches the web.
+        """
+        return f"{self.public_url or _local_url(self.host, self.port)}{self.path_prefix}"
+
+    @property
+    def inbox_address(self) -> InboxAddress | None:
+        """Which URLs are those of this service's inboxes; None without `WAKECALL_PUBLIC_URL`."""
+        if self.public_url is None:
+            return None
+        return InboxAddress(origin=read_origin(self.public_url), prefix=self.path_prefix)
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -100,6 +117,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         admin_port=number(environ, "WAKECALL_ADMIN_PORT", default=0, least=1, most=65535) or None,
         refused_keys=_refused_keys(environ.get("WAKECALL_REFUSED_KEYS", "")),
         path_prefix=_path_prefix(environ.get("WAKECALL_PATH_PREFIX", "").strip()),
+        public_url=_public_url(environ, instance),
         grpc_port=number(environ, "WAKECALL_GRPC_PORT", default=50001, least=1, most=65535),
         grpc_certificate=_certificate(
             environ.get("WAKECALL_GRPC_CERTIFICATE"), environ.get("WAKECALL_GRPC_KEY")
@@ -137,6 +155,33 @@ def _path_prefix(text: str) -> str:
             'digits and "-._~" between slashes, and no slash at the end.'
         )
     return text
+
+
+def _public_url(environ: Mapping[str, str], instance: Mapping[str, Any]) -> str | None:
+    """Return the origin in `WAKECALL_PUBLIC_URL`, without a final slash; None without it.
+
+    If the servers are those of an instance, the instance's is used. Raises Misconfigured.
+    """
+    text = environ.get("WAKECALL_PUBLIC_URL", "").strip()
+    if not text and not environ.get("DATABASE_URL"):
+        text = str(instance.get("public_url", ""))
+    if not text:
+        return None
+    try:
+        read_origin(text)
+    except InvalidMember as refusal:
+        raise Misconfigured(
+            f"WAKECALL_PUBLIC_URL is {text!r}: {refusal.message} Give the scheme, the host and, if "
+            "needed, the port at which the service is reached, such as "
+            "https://wakecall.example.com; a path belongs in WAKECALL_PATH_PREFIX."
+        ) from None
+    return text.rstrip("/")
+
+
+def _local_url(host: str, port: int) -> str:
+    """Return the URL at which this machine reaches what listens on `host`."""
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
+    return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"
 
 
 def _folder(text: str | None) -> Path | None:

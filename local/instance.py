@@ -93,8 +93,11 @@ def create(
         environment=environment,
         supervisor=Supervisor(tell, lambda: announce(instance)),
     )
+    # Workers reach the inboxes of accounts there.
+    environment["WAKECALL_PUBLIC_URL"] = settings.public_url or instance.url
     instance.facts.update(
         url=instance.url,
+        public_url=environment["WAKECALL_PUBLIC_URL"],
         pid=os.getpid(),
         sockets=f"{sockets}",
         allow_targets=environ.get("WAKECALL_ALLOW_TARGETS", ""),

@@ -169,3 +169,33 @@ def test_a_path_prefix_is_a_path_without_a_slash_at_its_end(tmp_path: Path) -> N
     for wrong in ("wakecall", "/", "/wakecall/", "//x", "/a b", "https://x/y", "/a?b", "/ü"):
         with pytest.raises(Misconfigured, match="WAKECALL_PATH_PREFIX"):
             load({**environ, "WAKECALL_PATH_PREFIX": wrong})
+
+
+def test_the_public_url_is_an_origin_and_names_the_inboxes(tmp_path: Path) -> None:
+    environ = {**DATABASE, "WAKECALL_HOME": str(tmp_path)}
+
+    without = load({**environ, "HOST": "::", "PORT": "81", "WAKECALL_PATH_PREFIX": "/w"})
+    assert (without.public_url, without.inbox_address) == (None, None)
+    assert without.base_url == "http://[::1]:81/w"
+    given = load({**environ, "WAKECALL_PUBLIC_URL": "https://wake.example/"})
+    assert (given.public_url, given.base_url) == ("https://wake.example",) * 2
+    assert given.inbox_address is not None
+    assert given.inbox_address.origin.host == "wake.example"
+    for wrong in (
+        "wake.example",
+        "https://wake.example/x",
+        "ftp://x",
+        "http://x:25",
+        "https://a@b",
+    ):
+        with pytest.raises(Misconfigured, match="WAKECALL_PUBLIC_URL"):
+            load({**environ, "WAKECALL_PUBLIC_URL": wrong})
+
+
+def test_the_public_url_is_that_of_the_running_instance_with_its_servers(tmp_path: Path) -> None:
+    told = {"database_url": "postgresql://here/x", "public_url": "http://127.0.0.1:8000"}
+    (tmp_path / INSTANCE_FILE).write_text(json.dumps(told))
+    home = {"WAKECALL_HOME": str(tmp_path)}
+
+    assert load(home).public_url == "http://127.0.0.1:8000"
+    assert load({**home, **DATABASE}).public_url is None

@@ -105,7 +105,7 @@ class Engine:
         if not _VISIBLE.fullmatch("".join(call.headers + call.own)):
             self._refuse(done, "invalid-request", "A header holds more than visible ASCII.")
             return
-        admission = self._guard.known(target.host)
+        admission = self._guard.known(target.host, is_inbox=self._guard.is_inbox(target))
         if admission is not None:
             self._begin(call, done, may_go_on, admission, started)
             return
@@ -120,7 +120,7 @@ class Engine:
             target = split(url)
         except InvalidMember:
             return
-        if self._guard.known(target.host) is None:
+        if self._guard.known(target.host, is_inbox=self._guard.is_inbox(target)) is None:
             self._guard.ask(target, _ignore)
 
     def close(self) -> None:

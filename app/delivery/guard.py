@@ -6,11 +6,12 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from typing import Final
 
 from app.delivery.loop import Loop
 from app.delivery.resolver import Lookup, Resolution
+from app.domain.inbox_address import InboxAddress
 from app.domain.target import (
     LOOPBACK,
     Address,
@@ -28,6 +29,7 @@ _TRIED: Final = 4
 _DISCARD_PORT: Final = 9
 # Addresses of a name that are checked; its own name server decides how many it returns.
 _MAX_ADDRESSES: Final = 64
+_EVERYWHERE: Final[tuple[Network, ...]] = (IPv4Network("0.0.0.0/0"), IPv6Network("::/0"))
 _INNER: Final = "{} leads to an address that callbacks may not reach."
 
 
@@ -37,6 +39,9 @@ class Pin:
 
     address: str
     connect_to: tuple[str, ...]
+    is_inbox: bool = False
+    """Whether it is an address of this service's own inboxes, which no list of networks denies but
+    the operator's `deny`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +60,9 @@ class Admission:
 
 
 Admitted = Callable[[Admission], object]
+
+_Place = tuple[str, bool]
+"""A host, and whether it is called as that of this service's own inboxes."""
 
 
 def is_own(address: Address) -> bool:
@@ -76,8 +84,9 @@ class Guard:
 
     Names are resolved by `lookup`; a name is denied if any of its addresses is. `deny` takes
     precedence over everything; `allow` takes precedence over the list of private networks and over
-    `owned`, which returns whether an address is the machine's own. Decisions are cached for the
-    lifetime of the resolution that they are based on.
+    `owned`, which returns whether an address is the machine's own. A call of one of this service's
+    `inboxes` is allowed whatever address their host has, unless `deny` has it. Decisions are cached
+    for the lifetime of the resolution that they are based on.
     """
 
     def __init__(
@@ -88,71 +97,92 @@ class Guard:
         allow: tuple[Network, ...] = (),
         deny: tuple[Network, ...] = (),
         owned: Callable[[Address], bool] = is_own,
+        inboxes: InboxAddress | None = None,
     ) -> None:
         self._loop = loop
         self._lookup = lookup
         self._allow = allow
         self._deny = deny
         self._owned = owned
-        self._known: dict[str, Admission] = {}
-        self._waiting: dict[str, list[Admitted]] = {}
+        self._inboxes = inboxes
+        self._known: dict[_Place, Admission] = {}
+        self._waiting: dict[_Place, list[Admitted]] = {}
         self._denial = lru_cache(maxsize=_KEPT)(self._judge)
 
-    def known(self, host: str) -> Admission | None:
-        """Return the cached decision on this host, if it has not expired."""
-        admission = self._known.get(host)
+    def is_inbox(self, target: Target) -> bool:
+        """Whether this is the URL of one of this service's own inboxes."""
+        return self._inboxes is not None and self._inboxes.covers(target)
+
+    def known(self, host: str, *, is_inbox: bool = False) -> Admission | None:
+        """Return the cached decision on this host, or on inboxes there, if it has not expired."""
+        admission = self._known.get((host, is_inbox))
         if admission is not None and self._loop.clock() < admission.expires:
             return admission
         return None
 
     def ask(self, target: Target, admitted: Admitted) -> None:
         """Check the host of `target`; `admitted` is called once, later, with the decision."""
-        host = target.host
-        waiting = self._waiting.get(host)
+        place = target.host, self.is_inbox(target)
+        waiting = self._waiting.get(place)
         if waiting is not None:
             waiting.append(admitted)
             return
-        self._waiting[host] = [admitted]
+        self._waiting[place] = [admitted]
+        if place[1]:
+            self._ask_about_inbox(target, place)
+            return
         reason = judge_host(target, allow=self._allow, deny=self._deny)
         if reason is not None:
-            self._settle(host, self._refused("denied-address", reason, _LIFETIME))
+            self._settle(place, self._refused("denied-address", reason, _LIFETIME))
         elif target.address is not None:
-            self._settle(host, self._decide(host, (str(target.address),), _LIFETIME))
-        elif is_localhost(host):
+            self._settle(place, self._decide(place, (str(target.address),), _LIFETIME))
+        elif is_localhost(target.host):
             here = [text for text in map(str, LOOPBACK) if self.denial(text) is None]
-            self._settle(host, self._decide(host, tuple(here), _LIFETIME))
+            self._settle(place, self._decide(place, tuple(here), _LIFETIME))
         else:
-            self._lookup.resolve(host, lambda found: self._on_resolution(host, found))
+            self._look_up(place)
 
-    def denial(self, address: str) -> str | None:
+    def denial(self, address: str, *, is_inbox: bool = False) -> str | None:
         """Return why no socket may be opened to this address, or None if it may."""
-        return self._denial(address)
+        return self._denial(address, is_inbox)
 
     def close(self) -> None:
         """End all lookups; no callback is called after this."""
         self._waiting.clear()
         self._lookup.close()
 
-    def _on_resolution(self, host: str, found: Resolution) -> None:
-        if found.error is not None:
-            self._settle(host, self._refused("dns-failure", found.error, found.lifetime))
+    def _ask_about_inbox(self, target: Target, place: _Place) -> None:
+        if target.address is not None:
+            self._settle(place, self._decide(place, (str(target.address),), _LIFETIME))
+        elif is_localhost(target.host):
+            self._settle(place, self._decide(place, tuple(map(str, LOOPBACK)), _LIFETIME))
         else:
-            self._settle(host, self._decide(host, found.addresses, found.lifetime))
+            self._look_up(place)
 
-    def _settle(self, host: str, admission: Admission) -> None:
+    def _look_up(self, place: _Place) -> None:
+        self._lookup.resolve(place[0], lambda found: self._on_resolution(place, found))
+
+    def _on_resolution(self, place: _Place, found: Resolution) -> None:
+        if found.error is not None:
+            self._settle(place, self._refused("dns-failure", found.error, found.lifetime))
+        else:
+            self._settle(place, self._decide(place, found.addresses, found.lifetime))
+
+    def _settle(self, place: _Place, admission: Admission) -> None:
         if len(self._known) >= _KEPT:
             self._known.clear()
-        self._known[host] = admission
-        for admitted in self._waiting.pop(host, ()):
+        self._known[place] = admission
+        for admitted in self._waiting.pop(place, ()):
             self._loop.call_soon(admitted, admission)
 
-    def _decide(self, host: str, addresses: tuple[str, ...], lifetime: float) -> Admission:
+    def _decide(self, place: _Place, addresses: tuple[str, ...], lifetime: float) -> Admission:
+        host, is_inbox = place
         for text in addresses[:_MAX_ADDRESSES]:
-            reason = self._denial(text) or self._own(text)
+            reason = self._denial(text, is_inbox) or (None if is_inbox else self._own(text))
             if reason is not None:
                 detail = _INNER.format(host)
                 return self._refused("denied-address", detail, lifetime, log_detail=reason)
-        pins = tuple(map(_pin, addresses[:_TRIED]))
+        pins = tuple(_pin(text, is_inbox=is_inbox) for text in addresses[:_TRIED])
         return Admission(expires=self._loop.clock() + lifetime, pins=pins)
 
     def _refused(
@@ -161,8 +191,9 @@ class Guard:
         expires = self._loop.clock() + lifetime
         return Admission(expires=expires, error=error, detail=detail, log_detail=log_detail)
 
-    def _judge(self, text: str) -> str | None:
-        return judge_address(ip_address(text), allow=self._allow, deny=self._deny)
+    def _judge(self, text: str, is_inbox: bool) -> str | None:  # noqa: FBT001 - the cache's key
+        allow = _EVERYWHERE if is_inbox else self._allow
+        return judge_address(ip_address(text), allow=allow, deny=self._deny)
 
     def _own(self, text: str) -> str | None:
         address = translated(ip_address(text))
@@ -171,7 +202,7 @@ class Guard:
         return f"{address} is this machine's own address, which callbacks may not reach."
 
 
-def _pin(address: str) -> Pin:
+def _pin(address: str, *, is_inbox: bool) -> Pin:
     text = str(ip_address(address))
     host = f"[{text}]" if ":" in text else text
-    return Pin(address=text, connect_to=(f"::{host}:",))
+    return Pin(address=text, connect_to=(f"::{host}:",), is_inbox=is_inbox)

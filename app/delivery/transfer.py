@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from ipaddress import ip_address
 from math import ceil
-from typing import Final
+from typing import Final, Protocol
 
 import pycurl
 
@@ -60,6 +60,14 @@ _EXPECT_FROM: Final = 1024 * 1024
 
 Done = Callable[[Reply], object]
 
+
+class Denial(Protocol):
+    """Returns why no socket may be opened to an address, or None if it may."""
+
+    def __call__(self, address: str, *, is_inbox: bool) -> str | None:
+        """`is_inbox` is set for a call of one of this service's own inboxes."""
+
+
 _REFUSE: Final = 0
 """A count of accepted bytes that is too low: libcurl ends the transfer and the connection."""
 
@@ -86,6 +94,7 @@ class Transfer:
         "_fresh",
         "_header_bytes",
         "_is_grpc",
+        "_is_inbox",
         "_keep",
         "_method",
         "_nobody",
@@ -130,7 +139,7 @@ class Transfer:
         self,
         *,
         ca_file: str,
-        denial: Callable[[str], str | None],
+        denial: Denial,
         on_fresh: Callable[[int], object],
         turn: Callable[[], int],
     ) -> None:
@@ -146,7 +155,7 @@ class Transfer:
         self._connect_to: tuple[str, ...] = ()
         self._within = 0.0
         self._connect_within = 0.0
-        self._is_grpc = self._fresh = False
+        self._is_grpc = self._fresh = self._is_inbox = False
         self.curl = pycurl.Curl()
         self._set_up(ca_file)
 
@@ -171,6 +180,7 @@ class Transfer:
             curl.setopt(pycurl.CONNECT_TO, pin.connect_to)
             self._connect_to = pin.connect_to
             self.pin = pin.address
+        self._is_inbox = pin.is_inbox
         if is_grpc is not self._is_grpc or self.fresh is not self._fresh:
             self._set_protocol(is_grpc=is_grpc)
         if within != self._within:
@@ -258,7 +268,7 @@ class Transfer:
         text = str(address.addr[0])
         if ":" in text:
             text = str(ip_address(text))
-        self.denied = self._denial(text)
+        self.denied = self._denial(text, is_inbox=self._is_inbox)
         if text != self.pin:
             self.denied = f"{text} is not the address that was checked."
         if self.denied is not None:

@@ -20,6 +20,9 @@ class Action(StrEnum):
     ROTATE_SECRET = "secret.rotate"  # noqa: S105 - the name of an action
     PUT_ENDPOINT = "endpoint.put"
     DELETE_ENDPOINT = "endpoint.delete"
+    CREATE_INBOX = "inbox.create"
+    CHANGE_INBOX = "inbox.change"
+    DELETE_INBOX = "inbox.delete"
     REDELIVER_RUNS = "runs.redeliver"
 
 

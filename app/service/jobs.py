@@ -317,7 +317,12 @@ def _taken(name: str, whose: str) -> Conflict:
 def check_booking(context: Context, booking: Booking) -> None:
     """Refuse a booking that cannot be delivered; raises InvalidMember, TooLarge."""
     settings = context.settings
-    check(booking, allow=settings.allow_targets, deny=settings.deny_targets)
+    check(
+        booking,
+        allow=settings.allow_targets,
+        deny=settings.deny_targets,
+        inboxes=settings.inbox_address,
+    )
 
 
 def _claim_overdue(

@@ -65,6 +65,7 @@ _OWNED: Final = (
     "runs_under_way",
     "history_usage",
     "endpoint",
+    "inbox",
     "signing_secret",
     "api_key",
     "audit",

@@ -13,6 +13,7 @@ from app.delivery.guard import Guard
 from app.delivery.loop import Loop
 from app.delivery.request import Call
 from app.delivery.resolver import OnResolved, Resolution
+from app.domain.inbox_address import InboxAddress
 from app.domain.run import Reply
 from app.domain.target import Address, Network
 from tests.receiver import PATIENCE
@@ -59,10 +60,13 @@ class Outbound:
         owned: Callable[[Address], bool] = lambda _: False,
         ca_file: str | None = None,
         connect_timeout: float = 5.0,
+        inboxes: InboxAddress | None = None,
     ) -> None:
         self.loop = Loop()
         self.names = Names(self.loop)
-        self.guard = Guard(self.loop, self.names, allow=allow, deny=deny, owned=owned)
+        self.guard = Guard(
+            self.loop, self.names, allow=allow, deny=deny, owned=owned, inboxes=inboxes
+        )
         self.engine = Engine(
             self.loop,
             self.guard,

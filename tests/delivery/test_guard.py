@@ -150,7 +150,9 @@ def test_the_socket_is_vetoed_when_its_address_no_longer_passes(
     outbound.names.tell("hook.example", "127.0.0.1")
     outbound.engine.prepare(receiver.url(host="hook.example"))
     outbound.run(lambda: outbound.guard.known("hook.example") is not None)
-    monkeypatch.setattr(outbound.guard, "denial", lambda address: f"{address} was denied late.")
+    monkeypatch.setattr(
+        outbound.guard, "denial", lambda address, **_: f"{address} was denied late."
+    )
     reply = outbound.send(receiver.url(host="hook.example"))
     assert reply.error == "denied-address"
     assert reply.log_detail == "127.0.0.1 was denied late."

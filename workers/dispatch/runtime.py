@@ -53,6 +53,7 @@ class WorkerRuntime:
             Resolver(self._loop),
             allow=settings.allow_targets,
             deny=settings.deny_targets,
+            inboxes=settings.inbox_address,
         )
         self._engine = Engine(self._loop, guard, ca_file=settings.ca_file)
         self._account_cache = AccountCache(SecretBox(settings.secret_keys), clock=self._clock)

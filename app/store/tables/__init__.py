@@ -11,6 +11,7 @@ from app.store.tables.accounts import (
     kept_answer,
     signing_secret,
 )
+from app.store.tables.inboxes import inbox, inbox_call
 from app.store.tables.jobs import due, follow, job, superseded
 from app.store.tables.processes import database_clock, heartbeat, tally
 from app.store.tables.runs import aborted, attempt, inflight, run
@@ -37,6 +38,8 @@ __all__ = [
     "follow",
     "heartbeat",
     "history_usage",
+    "inbox",
+    "inbox_call",
     "inflight",
     "job",
     "kept_answer",
