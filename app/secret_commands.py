@@ -36,8 +36,8 @@ def reseal(*, dry_run: bool) -> None:
         click.echo(f"{holds}: {_by_key(found)}")
     running = resealing.count_waiting_for_completion(current_context())
     keys = len(current_context().settings.secret_keys)
-    for place in range(1, keys):
-        click.echo(_about(place, needed[place]))
+    for index in range(1, keys):
+        click.echo(_about(index, needed[index]))
     if needed[None]:
         click.echo(
             f"{needed[None]} values cannot be decrypted with any key: add the key that is missing."
@@ -50,17 +50,17 @@ def reseal(*, dry_run: bool) -> None:
 
 
 def _by_key(found: Counter[int | None]) -> str:
-    numbers = sorted((place, number) for place, number in found.items() if place is not None)
-    parts = [f"{number} with key {place + 1}" for place, number in numbers]
+    numbers = sorted((index, number) for index, number in found.items() if index is not None)
+    parts = [f"{number} with key {index + 1}" for index, number in numbers]
     if found[None]:
         parts.append(f"{found[None]} with none of the keys")
     return ", ".join(parts) or "none"
 
 
-def _about(place: int, number: int) -> str:
+def _about(index: int, number: int) -> str:
     if not number:
-        return f"Key {place + 1} is no longer needed: no stored value is encrypted with it."
+        return f"Key {index + 1} is no longer needed: no stored value is encrypted with it."
     return (
-        f"Key {place + 1} is still needed by {number} values. Restart the processes that have it "
+        f"Key {index + 1} is still needed by {number} values. Restart the processes that have it "
         "as their first key, then repeat this command."
     )

@@ -43,8 +43,8 @@ def _lateness(axes: Any, by_rate: Mapping[str, Mapping[str, float]]) -> None:  #
     width = 0.2
     for n, (key, label) in enumerate(_PERCENTILES.items()):
         values = [max(late[key], 0.1) for late in by_rate.values()]
-        places = [place + (n - 1.5) * width for place in range(len(values))]
-        bars = axes.bar(places, values, width, label=label, color=_SHADES[n])
+        positions = [position + (n - 1.5) * width for position in range(len(values))]
+        bars = axes.bar(positions, values, width, label=label, color=_SHADES[n])
         axes.bar_label(bars, [_short(value) for value in values], fontsize=7)
     axes.set_xticks(range(len(by_rate)), [f"{int(rate):,} calls/s" for rate in by_rate])
     axes.set_yscale("log")

@@ -57,9 +57,9 @@ def command(url: str, key: str, target: str) -> str:
     GNU and BusyBox date take `-d @SECONDS`, BSD's (macOS) takes `-v`.
     """
     when = "date -u -d @$(($(date +%s) + 10)) +%FT%TZ 2>/dev/null || date -u -v+10S +%FT%TZ"
-    place = f"'{url}/1/jobs'" if "[" in url else f"{url}/1/jobs"  # zsh takes it for a pattern
+    address = f"'{url}/1/jobs'" if "[" in url else f"{url}/1/jobs"  # zsh takes it for a pattern
     return (
-        f"curl -sS {place} -H 'Authorization: Bearer {key}' \\\n"
+        f"curl -sS {address} -H 'Authorization: Bearer {key}' \\\n"
         "  -H 'Content-Type: application/json' \\\n"
         f"""  -d '{{"url": "{target}", "data": "Wake up!", "when": "'"$({when})"'"}}'"""
     )

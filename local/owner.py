@@ -120,25 +120,25 @@ def runnable_copy(
     """
     if owner is None or can_run(owner, [f"{package / try_out}", "--version"]):
         return package
-    place = copy_dir(owner) / name
-    if can_run(owner, [f"{place / try_out}", "--version"]):
-        return place
-    fresh = Path(tempfile.mkdtemp(prefix=f"{place.name}-", dir=place.parent))
+    copy = copy_dir(owner) / name
+    if can_run(owner, [f"{copy / try_out}", "--version"]):
+        return copy
+    fresh = Path(tempfile.mkdtemp(prefix=f"{copy.name}-", dir=copy.parent))
     for part in parts:
         shutil.copytree(package / part, fresh / part, ignore=shutil.ignore_patterns("*.a", "doc"))
     for path in [fresh, *fresh.rglob("*")]:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
     try:
-        fresh.rename(place)
+        fresh.rename(copy)
     except OSError:
         # Another start made the same copy at the same time, or a broken copy was there.
-        if not can_run(owner, [f"{place / try_out}", "--version"]):
-            shutil.rmtree(place)
-            fresh.rename(place)
+        if not can_run(owner, [f"{copy / try_out}", "--version"]):
+            shutil.rmtree(copy)
+            fresh.rename(copy)
         else:
             shutil.rmtree(fresh)
-    return place
+    return copy
 
 
 def _named(entry: pwd.struct_passwd) -> Owner:

@@ -19,7 +19,7 @@ from local.cluster import ENVIRONMENT, SUPERUSER, Cluster
 from local.postgres import ROLE
 from tests.e2e.instance import until
 from tests.ports import free_port
-from tests.servers import FAST, Server, migrate, place, sockets
+from tests.servers import FAST, Server, migrate, sockets, temp_folder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,7 +80,7 @@ class Pair:
 @contextmanager
 def primary_and_standby() -> Iterator[Pair]:
     """Both running, the standby streaming, with a migrated database."""
-    with place() as folder, sockets() as first, sockets() as second:
+    with temp_folder() as folder, sockets() as first, sockets() as second:
         primary = _primary(folder, first)
         try:
             primary.start()

@@ -127,7 +127,7 @@ def database_name(url: str) -> str:
 
 
 @contextmanager
-def place() -> Iterator[Path]:
+def temp_folder() -> Iterator[Path]:
     """A folder that the servers' user can enter, which pytest's own folders are not for root.
 
     In memory where there is enough: a database is 350 files, and ext4 without a journal passes
@@ -164,7 +164,7 @@ def postgres_server() -> Iterator[str]:
     if given := os.environ.get("DATABASE_URL"):
         yield given
         return
-    with place() as folder, sockets() as at:
+    with temp_folder() as folder, sockets() as at:
         runner = owner.choose(folder / "postgres")
         cluster = clusters.prepare(folder / "postgres", at, uuid4().hex, runner)
         with Server(postgres.program(cluster, folder / "postgres.log", FAST)) as server:
@@ -180,7 +180,7 @@ def valkey_server() -> Iterator[str]:
         number = f"{'&' if '?' in given else '?'}db={ports.NUMBER}" if ports.NUMBER else ""
         yield f"{given}{number}"
         return
-    with place() as folder, sockets() as at:
+    with temp_folder() as folder, sockets() as at:
         program = valkey.program(at, folder / "valkey.log", owner.choose(Path("/nowhere")))
         with Server(program) as server:
             valkey.await_ready(at, server.alive, server.words)

@@ -77,9 +77,9 @@ def variables_read() -> set[str]:
     found = set()
     for source in [*SOURCES, ROOT / "wsgi.py", ROOT / "tests" / "soak" / "__main__.py"]:
         # What HTTP code calls `environ` is a request.
-        places = {"environ", "environment"} if "api" not in source.parts else {"os.environ"}
+        mappings = {"environ", "environment"} if "api" not in source.parts else {"os.environ"}
         for node in ast.walk(ast.parse(source.read_text())):
-            found |= set(_names(node, places))
+            found |= set(_names(node, mappings))
     found |= set(re.findall(r"\$\{(\w+)", (ROOT / "Procfile").read_text()))
     found |= set(
         re.findall(
@@ -89,7 +89,7 @@ def variables_read() -> set[str]:
     return (found | {each.setting for each in limits.TABLE}) - NOT_OURS
 
 
-def _names(node: ast.AST, places: set[str]) -> Iterator[str]:
+def _names(node: ast.AST, mappings: set[str]) -> Iterator[str]:
     """The variable that an expression such as `environ.get("X")` or `environ["X"]` names."""
     match node:
         case ast.Call(func=ast.Name(id="number"), args=[_, ast.Constant(value=str(name)), *_]):
@@ -97,7 +97,7 @@ def _names(node: ast.AST, places: set[str]) -> Iterator[str]:
         case (
             ast.Call(func=ast.Attribute(value=at, attr="get"), args=[ast.Constant(value=name), *_])
             | ast.Subscript(value=at, slice=ast.Constant(value=name), ctx=ast.Load())
-        ) if {ast.unparse(at), ast.unparse(at).rpartition(".")[2]} & places:
+        ) if {ast.unparse(at), ast.unparse(at).rpartition(".")[2]} & mappings:
             yield str(name)
         case _:
             return

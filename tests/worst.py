@@ -18,11 +18,11 @@ _REFERENCE_S = 0.002
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """A place that text of others reaches: what reads it, and the worst text of some length.
+class TextInput:
+    """Text that a client controls: what reads it, and its costliest text of a given length.
 
-    It is read within `limit_s`. `patterns` are the compiled patterns of `app` that the text meets
-    there.
+    Each text is read within `limit_s`. `patterns` are the compiled patterns of `app` that match
+    against it.
     """
 
     read: Callable[[Any], object]

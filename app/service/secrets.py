@@ -45,10 +45,10 @@ class SecretBox:
 
     def key_of(self, sealed: bytes) -> int | None:
         """Return the index, from 0, of the key that decrypts this value; None if no key does."""
-        for place, key in enumerate(self._keys):
+        for index, key in enumerate(self._keys):
             with suppress(InvalidToken):
                 key.decrypt(sealed)
-                return place
+                return index
         return None
 
     def reseal(self, sealed: bytes) -> bytes | None:

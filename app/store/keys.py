@@ -87,11 +87,11 @@ def listed(
     """Return up to `limit` of the account's keys after the key `after`, oldest first."""
     query = _of(account_id).order_by(api_key.c.created_at, api_key.c.id).limit(limit)
     if after is not None:
-        place = tuple_(
+        position = tuple_(
             bindparam(None, after.created_at, api_key.c.created_at.type),
             bindparam(None, after.id, api_key.c.id.type),
         )
-        query = query.where(tuple_(api_key.c.created_at, api_key.c.id) > place)
+        query = query.where(tuple_(api_key.c.created_at, api_key.c.id) > position)
     return tuple(map(_key, connection.execute(query)))
 
 

@@ -17,7 +17,7 @@ _POSTING: Final = 10
 
 @contextmanager
 def _start(ground: Ground) -> Iterator[Book]:
-    with servers.place(ground.folder) as home, servers.postgresql(ground.folder) as url:
+    with servers.temp_folder(ground.folder) as home, servers.postgresql(ground.folder) as url:
         environ = environment(**{URL: url.replace("postgresql:", "postgresql+psycopg:", 1)})
         command = ground.python(_SERVICE, f"{_BOOKING}", f"{_POSTING}")
         with booker(command, home / "booker.log", environ) as book:

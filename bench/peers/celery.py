@@ -20,7 +20,10 @@ _BOOKING: Final = 4
 
 @contextmanager
 def _start(ground: Ground) -> Iterator[Book]:
-    with servers.place(ground.folder) as home, servers.appending(ground.folder) as socket:
+    with (
+        servers.temp_folder(ground.folder) as home,
+        servers.appending(ground.folder) as socket,
+    ):
         environ = environment(**{URL: f"redis+socket://{socket}"})
         worker = Program(
             name="celery",

@@ -22,7 +22,7 @@ _POLL_S: Final = 0.1
 
 @contextmanager
 def _start(ground: Ground) -> Iterator[Book]:
-    with servers.place(ground.folder) as home, servers.postgresql(ground.folder) as url:
+    with servers.temp_folder(ground.folder) as home, servers.postgresql(ground.folder) as url:
         environ = environment(**{URL: url})
         app = ("procrastinate", "--app", f"{_TASKS}.app")
         _apply(ground.python(*app, "schema", "--apply"), environ)

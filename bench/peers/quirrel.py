@@ -28,7 +28,10 @@ _POLL_S: Final = 0.1
 @contextmanager
 def _start(ground: Ground) -> Iterator[Book]:
     port = free_port()
-    with servers.place(ground.folder) as home, servers.appending(ground.folder) as socket:
+    with (
+        servers.temp_folder(ground.folder) as home,
+        servers.appending(ground.folder) as socket,
+    ):
         program = Program(
             name="quirrel",
             command=("node", f"{ground.installed / _SERVER}"),

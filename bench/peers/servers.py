@@ -28,7 +28,7 @@ _APPEND: Final = (
 
 
 @contextmanager
-def place(folder: Path) -> Iterator[Path]:
+def temp_folder(folder: Path) -> Iterator[Path]:
     """A folder below `folder` that the servers' user can enter; removed afterwards."""
     made = Path(tempfile.mkdtemp(prefix="wakecall-bench-", dir=folder))
     made.chmod(0o711)
@@ -52,7 +52,7 @@ def _sockets() -> Iterator[Path]:
 @contextmanager
 def postgresql(folder: Path) -> Iterator[str]:
     """The URL of a database that keeps what it has acknowledged. Raises Misconfigured, Failed."""
-    with place(folder) as home, _sockets() as at:
+    with temp_folder(folder) as home, _sockets() as at:
         runner = owner.choose(home / "postgres")
         cluster = clusters.prepare(home / "postgres", at, uuid4().hex, runner)
         program = postgres.program(cluster, home / "postgres.log")
@@ -69,7 +69,7 @@ def postgresql(folder: Path) -> Iterator[str]:
 @contextmanager
 def appending(folder: Path) -> Iterator[Path]:
     """The socket of a Valkey that writes to its append-only file. Raises Misconfigured."""
-    with place(folder) as home, _sockets() as at:
+    with temp_folder(folder) as home, _sockets() as at:
         runner = owner.choose(Path("/nowhere"))
         data = home / "valkey"
         data.mkdir(mode=0o700)

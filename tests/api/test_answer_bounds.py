@@ -157,16 +157,16 @@ def keeps(route: str, answer: TestResponse, status: int = 200) -> TestResponse:
 def test_the_largest_jobs_keep_the_bounds(client: FlaskClient) -> None:
     for headers in FORMATS:
         made = keeps("POST /1/jobs", client.post("/1/jobs", json=LARGE_JOB, headers=headers), 201)
-        place = made.headers["Location"]
+        path = made.headers["Location"]
         keeps(
             "GET /1/jobs/by-name/<job_name:_job_name>",
             client.get(f"/1/jobs/by-name/{'%26' * 128}", headers=headers),
         )
         for data in (LARGE_JOB["data"], "\x01" * 2048):
             changed = {**LARGE_JOB, "data": data}
-            keeps("PUT /1/jobs/<uuid:job_id>", client.put(place, json=changed, headers=headers))
-            assert len(client.get(place, headers=headers).data) <= JOB
-        client.delete(place)
+            keeps("PUT /1/jobs/<uuid:job_id>", client.put(path, json=changed, headers=headers))
+            assert len(client.get(path, headers=headers).data) <= JOB
+        client.delete(path)
 
 
 @pytest.mark.parametrize("headers", FORMATS)
@@ -220,13 +220,13 @@ def test_the_largest_runs_keep_the_bounds(
     connection.execute("UPDATE run SET job_id = %s, reason = repeat('&', 1024)", (job,))
     run: UUID = one(connection, "SELECT id FROM run LIMIT 1")
     for accept in FORMATS:
-        for route, place in (
+        for route, path in (
             ("GET /1/runs", "/1/runs?limit=1000"),
             ("GET /1/jobs/<uuid:job_id>/runs", f"/1/jobs/{job}/runs?limit=1000"),
             ("GET /1/runs/<uuid:run_id>/attempts", f"/1/runs/{run}/attempts?limit=1000"),
             ("GET /1/runs/<uuid:run_id>", f"/1/runs/{run}"),
         ):
-            assert len(keeps(route, client.get(place, headers=accept)).data) > SMALL
+            assert len(keeps(route, client.get(path, headers=accept)).data) > SMALL
     connection.execute(
         "UPDATE attempt SET headers = %s",
         (Jsonb([[f"X-{number}", CONTROLS] for number in range(8)]),),
@@ -256,20 +256,20 @@ def test_the_largest_fusion_documents_keep_the_bounds(
         {"type": "job", "jobID": f"spark:{number:03}{'x' * 125}", "runOnSuccess": True}
         for number in range(100)
     ]
-    place = "/api/jobs/task:large"
-    answer = client.put(f"{place}/schedule", json={"triggers": triggers})
+    path = "/api/jobs/task:large"
+    answer = client.put(f"{path}/schedule", json={"triggers": triggers})
     keeps("PUT /api/jobs/<resource>/schedule", answer)
-    keeps("GET /api/jobs/<resource>/schedule", client.get(f"{place}/schedule"))
-    assert len(keeps("GET /api/jobs/<resource>", client.get(place)).data) > 20 * KIB
+    keeps("GET /api/jobs/<resource>/schedule", client.get(f"{path}/schedule"))
+    assert len(keeps("GET /api/jobs/<resource>", client.get(path)).data) > 20 * KIB
     keeps("GET /api/jobs", client.get("/api/jobs"))
     keeps(
         "POST /api/jobs/<resource>/actions",
-        client.post(f"{place}/actions", json={"action": "start"}),
+        client.post(f"{path}/actions", json={"action": "start"}),
     )
     job = one(connection, "SELECT id FROM job")
     add_runs(connection, 1000, 1)
     connection.execute("UPDATE run SET job_id = %s, reason = repeat(E'\\u0001', 1024)", (job,))
-    history = client.get(f"{place}/history?limit=1000")
+    history = client.get(f"{path}/history?limit=1000")
     assert len(keeps("GET /api/jobs/<resource>/history", history).get_json()) == 1000
     assert len(history.data) > MAX_PAGE_BYTES
 
@@ -287,11 +287,11 @@ def test_the_other_answers_keep_their_bounds(client: FlaskClient) -> None:
                     f"/1/{kind.split('/')[0]}/{name}", json={"url": url}, headers=headers
                 )
                 keeps(f"PUT /1/{kind}", answer, status)
-                place = f"/1/{kind.split('/')[0]}"
-                keeps(f"GET /1/{kind}", client.get(f"{place}/{name}", headers=headers))
-                keeps(f"GET {place}", client.get(place, headers=headers))
-        for place in ("/1/secrets", "/1/accuracy", "/1/account"):
-            keeps(f"GET {place}", client.get(place, headers=headers))
+                path = f"/1/{kind.split('/')[0]}"
+                keeps(f"GET /1/{kind}", client.get(f"{path}/{name}", headers=headers))
+                keeps(f"GET {path}", client.get(path, headers=headers))
+        for path in ("/1/secrets", "/1/accuracy", "/1/account"):
+            keeps(f"GET {path}", client.get(path, headers=headers))
         keeps("POST /1/secrets/rotate", client.post("/1/secrets/rotate", headers=headers), 201)
         preview = {
             "cron": "0 0/10 * * * ?",

@@ -144,9 +144,9 @@ def test_what_may_come_out_otherwise_next_time_is_not_kept(
 def test_other_methods_do_not_need_it(
     client: FlaskClient, connection: psycopg.Connection, method: str
 ) -> None:
-    place = f"/1/jobs/{booked(client)['id']}"
+    path = f"/1/jobs/{booked(client)['id']}"
     headers = {"Idempotency-Key": "k", **JSON}
-    answer = client.open(place, method=method, json=ONCE, headers=headers)
+    answer = client.open(path, method=method, json=ONCE, headers=headers)
     assert answer.status_code < 300
     assert one(connection, KEPT) == 0
 

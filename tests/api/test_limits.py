@@ -278,16 +278,16 @@ def test_exactly_as_many_apps_and_tasks_are_kept_as_the_account_may_have(
     app: Flask, client: FlaskClient, at_once: AtOnce
 ) -> None:
     limit(app, daprApps=3, fusionTasks=4)
-    place = {"url": URL}
-    assert at_once(lambda each, number: each.put(f"/1/dapr-apps/a{number}", json=place)) == {
+    app_document = {"url": URL}
+    assert at_once(lambda each, number: each.put(f"/1/dapr-apps/a{number}", json=app_document)) == {
         201: 3,
         403: 29,
     }
     named = client.get("/1/dapr-apps").get_json()[0]["id"]
-    assert client.put(f"/1/dapr-apps/{named}", json=place).status_code == 200
+    assert client.put(f"/1/dapr-apps/{named}", json=app_document).status_code == 200
     assert client.delete(f"/1/dapr-apps/{named}").status_code == 204
-    assert client.put("/1/dapr-apps/another", json=place).status_code == 201
-    assert client.put("/1/dapr-apps/one-more", json=place).get_json()["limit"] == "daprApps"
+    assert client.put("/1/dapr-apps/another", json=app_document).status_code == 201
+    assert client.put("/1/dapr-apps/one-more", json=app_document).get_json()["limit"] == "daprApps"
 
     def task(each: FlaskClient, number: int) -> Any:
         return each.put(f"/api/tasks/t{number}", json={**TASK, "id": f"t{number}"})

@@ -42,16 +42,16 @@ def many(web_environ: dict[str, str], web_key: str) -> None:
         )
 
 
-@pytest.mark.parametrize("place", ["/1/runs?state=failed&limit=1000", "/api/tasks"])
+@pytest.mark.parametrize("path", ["/1/runs?state=failed&limit=1000", "/api/tasks"])
 def test_an_answer_is_bounded_and_so_is_the_memory_it_takes(
-    web: Web, web_key: str, place: str
+    web: Web, web_key: str, path: str
 ) -> None:
     (process,) = web.workers()
     assert ask(web, request("GET", "/1/jobs/x", X_API_Key=web_key)).status == 404
     before = peak_of(process)
     for accept in ("application/json", "application/xml"):
         for _ in range(3):
-            reply = ask(web, request("GET", place, X_API_Key=web_key, Accept=accept))
+            reply = ask(web, request("GET", path, X_API_Key=web_key, Accept=accept))
             assert reply.status == 200
             assert MAX_PAGE_BYTES // 2 < len(reply.body) <= MAX_PAGE_BYTES
             assert 'rel="next"' in reply.headers["link"]

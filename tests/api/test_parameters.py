@@ -135,16 +135,16 @@ def test_a_dry_run_elsewhere_is_not_carried_out(
 ) -> None:
     job = booked(client)
     before = client.get("/1/secrets").get_json()
-    place = f"/1/jobs/{job['id']}"
+    path = f"/1/jobs/{job['id']}"
     for answer in (
-        client.post(f"{place}/fire?dryRun=true"),
-        client.post(f"{place}/pause?dryRun=true"),
-        client.put(f"{place}?dryRun=true", json={**ONCE, "data": "other"}),
-        client.delete(f"{place}?dryRun=true"),
+        client.post(f"{path}/fire?dryRun=true"),
+        client.post(f"{path}/pause?dryRun=true"),
+        client.put(f"{path}?dryRun=true", json={**ONCE, "data": "other"}),
+        client.delete(f"{path}?dryRun=true"),
         client.post("/1/secrets/rotate?dryRun=true"),
     ):
         assert refused(answer) == "dryRun"
-    assert client.get(place).get_json() == job
+    assert client.get(path).get_json() == job
     assert client.get("/1/secrets").get_json() == before
     assert one(connection, "SELECT count(*) FROM inflight") == 0
 
@@ -215,16 +215,16 @@ def test_dapr_ignores_parameters_but_a_dry_run(app: Flask, client: FlaskClient) 
 
 def test_fusion_ignores_parameters_but_a_dry_run(client: FlaskClient) -> None:
     saved(client)
-    place = f"/api/jobs/{MOVIES}"
-    assert client.get(f"{place}?_=17&realmName=native").status_code == 200
+    path = f"/api/jobs/{MOVIES}"
+    assert client.get(f"{path}?_=17&realmName=native").status_code == 200
     for answer in (
-        client.post(f"{place}/actions?dryRun=true", json={"action": "start"}),
-        client.delete(f"{place}/schedule?dryRun=true"),
-        client.delete(f"{place}?DryRun"),
+        client.post(f"{path}/actions?dryRun=true", json={"action": "start"}),
+        client.delete(f"{path}/schedule?dryRun=true"),
+        client.delete(f"{path}?DryRun"),
     ):
         assert (refused(answer) or "").lower() == "dryrun"
-    assert client.get(f"{place}/schedule").get_json()["triggers"]
-    assert client.get(f"{place}/history").get_json() == []
+    assert client.get(f"{path}/schedule").get_json()["triggers"]
+    assert client.get(f"{path}/history").get_json() == []
 
 
 def test_what_is_refused_is_refused_as_a_value_that_cannot_be_taken(app: Flask) -> None:

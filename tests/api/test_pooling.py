@@ -20,7 +20,7 @@ from local.instance import CHECKOUT
 from tests import pgbouncer
 from tests.api.conftest import MakeApp, client_of
 from tests.factories import connect, one
-from tests.servers import place
+from tests.servers import temp_folder
 
 pytestmark = pytest.mark.skipif(pgbouncer.find() is None, reason=pgbouncer.LEFT_OUT)
 
@@ -34,7 +34,7 @@ OPTIONS = SessionOptions(settings={"timezone": "UTC", "statement_timeout": 10_00
 def folder() -> Iterator[Path]:
     """A folder that the user who runs the servers can enter."""
     sessions._prepares.cache_clear()
-    with place() as made:
+    with temp_folder() as made:
         made.chmod(0o755)
         yield made
 

@@ -19,8 +19,8 @@ from app.api import bodies, negotiation, wsgi_bridge
 from app.api.fusion import schedule_document
 from app.errors import InvalidMember
 from tests.api.worst_dialects import NOW
-from tests.api.worst_places import PLACES
-from tests.worst import SIZE, Place, is_fast, repeated
+from tests.api.worst_text_inputs import TEXT_INPUTS
+from tests.worst import SIZE, TextInput, is_fast, repeated
 
 # Read from files of ours, or from an operator's command line: no text of a client comes there.
 OURS = {
@@ -35,19 +35,19 @@ MAX_TARGET = 60 * 1024
 
 
 @pytest.mark.parametrize(
-    ("place", "worst"),
+    ("text_input", "worst"),
     [
-        pytest.param(place, worst, id=f"{name}-{number}")
-        for name, place in PLACES.items()
-        for number, worst in enumerate(place.worst)
+        pytest.param(text_input, worst, id=f"{name}-{number}")
+        for name, text_input in TEXT_INPUTS.items()
+        for number, worst in enumerate(text_input.worst)
     ],
 )
-def test_the_worst_text_is_read_fast(place: Place, worst: Callable[[int], Any]) -> None:
-    assert is_fast(place.read, worst(SIZE), place.limit_s)
+def test_the_worst_text_is_read_fast(text_input: TextInput, worst: Callable[[int], Any]) -> None:
+    assert is_fast(text_input.read, worst(SIZE), text_input.limit_s)
 
 
 def test_every_pattern_is_in_the_table() -> None:
-    listed = {pattern for place in PLACES.values() for pattern in place.patterns}
+    listed = {pattern for text_input in TEXT_INPUTS.values() for pattern in text_input.patterns}
 
     assert listed | OURS | ELSEWHERE == patterns()
 

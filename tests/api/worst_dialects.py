@@ -1,4 +1,4 @@
-"""The places of schedules and of other dialects that a client's text reaches, with the worst."""
+"""Text inputs of schedules and of the Dapr and Fusion dialects, each with its costliest text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.domain.dapr import duration, names, reader, time_spec
 from app.domain.fusion import resource
 from app.service.dapr import apps as dapr_apps
 from app.service.fusion import apps
-from tests.worst import Place, numbered, repeated
+from tests.worst import TextInput, numbered, repeated
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 TASK = '{"type":"rest-call","id":"a","callParams":{"uri":"http://example.com","method":"get"'
@@ -47,8 +47,8 @@ def fusion_task(text: str) -> object:
     return task_document.parse(json_reader.parse(text.encode()), allow=(), task_id=None)
 
 
-DIALECTS: dict[str, Place] = {
-    "a Quartz expression": Place(
+DIALECTS: dict[str, TextInput] = {
+    "a Quartz expression": TextInput(
         read=quartz.parse,
         worst=(
             repeated("* "),
@@ -71,7 +71,7 @@ DIALECTS: dict[str, Place] = {
             "domain.quartz.reader._BLANKS",
         ),
     ),
-    "a Dapr schedule": Place(
+    "a Dapr schedule": TextInput(
         read=reader.read,
         worst=(
             repeated("* "),
@@ -89,7 +89,7 @@ DIALECTS: dict[str, Place] = {
             "domain.dapr.fields._NUMBER",
         ),
     ),
-    "a Dapr due time": Place(
+    "a Dapr due time": TextInput(
         read=lambda text: time_spec.parse(text, NOW, member="dueTime"),
         worst=(
             repeated("9"),
@@ -107,15 +107,15 @@ DIALECTS: dict[str, Place] = {
             "domain.dapr.duration._PART",
         ),
     ),
-    "a protobuf duration": Place(
+    "a protobuf duration": TextInput(
         read=lambda text: duration.canonical(text, member="interval"),
         worst=(repeated("9"), repeated("9", "0.", "s"), lambda _: "9" * 127 + "s"),
         patterns=("domain.dapr.duration._PROTOBUF",),
     ),
-    "a Dapr job's name": Place(
+    "a Dapr job's name": TextInput(
         read=names.check_name, worst=(repeated("a"), lambda _: "\u0301" * 512)
     ),
-    "a Dapr job": Place(
+    "a Dapr job": TextInput(
         read=lambda text: documents.read(text.encode()),
         worst=(
             numbered('"%d":1', "{", "}"),
@@ -139,24 +139,24 @@ DIALECTS: dict[str, Place] = {
             "api.dapr.protojson._HALF",
         ),
     ),
-    "a Dapr app's id": Place(
+    "a Dapr app's id": TextInput(
         read=dapr_apps._APP_ID.fullmatch,
         worst=(repeated("a"), repeated("."), lambda _: "a" + "." * 255),
         patterns=("service.dapr.apps._APP_ID",),
     ),
-    "a Fusion app": Place(
+    "a Fusion app": TextInput(
         read=apps.tag, worst=(repeated("a"), repeated(" ")), patterns=("service.fusion.apps._NAME",)
     ),
-    "a Fusion resource": Place(
+    "a Fusion resource": TextInput(
         read=resource.parse,
         worst=(repeated("a", "task:"), lambda _: "task:a" + " " * 127, repeated("a")),
         patterns=("domain.fusion.resource._ID",),
     ),
-    "a Fusion action": Place(
+    "a Fusion action": TextInput(
         read=lambda text: action_document.parse(json_reader.parse(text.encode())),
         worst=(repeated("a", '{"action":"', '"}'), repeated(" ", '{"action":"start"', "}")),
     ),
-    "a Fusion schedule": Place(
+    "a Fusion schedule": TextInput(
         read=fusion_schedule,
         worst=(
             numbered('"a%d":1', "{", "}"),
@@ -177,7 +177,7 @@ DIALECTS: dict[str, Place] = {
             repeated("[", ""),
         ),
     ),
-    "a Fusion task": Place(
+    "a Fusion task": TextInput(
         read=fusion_task,
         worst=(
             repeated("callParams", '{"', '":1}'),

@@ -21,14 +21,17 @@ from bench.children import Failed
 from bench.phases.steady import check
 from bench.receiver import Arrival, Receiver
 from bench.yardsticks import bare
-from tests.servers import place
+from tests.servers import temp_folder
 
 CALLS = 400
 
 
 @pytest.fixture(scope="module", params=["own", "best"])
 def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
-    with place() as folder, receivers.running(folder, own=request.param == "own") as running:
+    with (
+        temp_folder() as folder,
+        receivers.running(folder, own=request.param == "own") as running,
+    ):
         yield running
 
 
@@ -117,7 +120,7 @@ def test_a_receiver_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(receivers, "ADDRESSES", ("192.0.2.1",))
 
     with (
-        place() as folder,
+        temp_folder() as folder,
         pytest.raises(Failed, match="does not start: sink"),
         receivers.running(Path(folder), own=True),
     ):

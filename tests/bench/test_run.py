@@ -12,7 +12,7 @@ import pytest
 
 from bench.__main__ import PHASES, main, measure
 from bench.plan import FULL, QUICK
-from tests.servers import place
+from tests.servers import temp_folder
 
 TINY = replace(
     QUICK,
@@ -39,7 +39,7 @@ MEASURED = ["drain", "steady", "create", "restart", "list", "crons"]
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    with place() as made:
+    with temp_folder() as made:
         yield made
 
 

@@ -24,10 +24,10 @@ def test_what_is_composed_is_read(random: bytes) -> None:
     assert key.digest == hashlib.sha256(text.encode()).digest()
 
 
-@given(random=RANDOM, place=st.integers(min_value=0, max_value=50), to=st.characters())
-def test_one_wrong_character_is_noticed(random: bytes, place: int, to: str) -> None:
+@given(random=RANDOM, index=st.integers(min_value=0, max_value=50), to=st.characters())
+def test_one_wrong_character_is_noticed(random: bytes, index: int, to: str) -> None:
     text = compose(random)
-    wrong = text[:place] + to + text[place + 1 :]
+    wrong = text[:index] + to + text[index + 1 :]
 
     assert (read(wrong) is None) is (wrong != text)
 

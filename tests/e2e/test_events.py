@@ -34,9 +34,9 @@ def verified(running: Instance, event: Received) -> dict[str, Any]:
 
 
 def settled(running: Instance, event: Received) -> dict[str, Any]:
-    place = f"/1/runs/{event.header('webhook-id')}"
-    until(lambda: "settled" in running.ask("GET", place).body, "the event has settled")
-    found: dict[str, Any] = running.ask("GET", place).body
+    path = f"/1/runs/{event.header('webhook-id')}"
+    until(lambda: "settled" in running.ask("GET", path).body, "the event has settled")
+    found: dict[str, Any] = running.ask("GET", path).body
     return found
 
 
@@ -101,8 +101,8 @@ def test_what_a_receiver_says_later_is_told_as_well(running: Instance, receiver:
     receiver.behaviours["/job"] = later()
     job = book(running, receiver)
     (call,) = receiver.wait_for(1)
-    place = f"/1/runs/{call.header('webhook-id')}"
-    until(lambda: running.ask("GET", place).body["state"] == "running", "it is running")
+    path = f"/1/runs/{call.header('webhook-id')}"
+    until(lambda: running.ask("GET", path).body["state"] == "running", "it is running")
 
     assert complete(running, call, "failed", "no disk") == 200
 

@@ -65,7 +65,7 @@ def test_an_account_fires_no_faster_than_it_may_and_nothing_is_lost(
     assert postponed >= COUNT - 2 * LIMIT
     assert all(sum(began <= each < began + 1 for each in times) <= 2.5 * LIMIT for began in times)
     assert (COUNT - LIMIT) / LIMIT - 1 <= times[-1] - times[0] <= COUNT / LIMIT + 20
-    places = {job: place for place, (job, _) in enumerate(calls)}
+    positions = {job: index for index, (job, _) in enumerate(calls)}
     # Turns are in order; on a busy machine one worker may be a second behind the other.
-    assert max(abs(place - places[job]) for place, job in enumerate(jobs)) <= 2 * LIMIT
+    assert max(abs(index - positions[job]) for index, job in enumerate(jobs)) <= 2 * LIMIT
     assert others.lateness[-1] < ON_TIME

@@ -17,7 +17,7 @@ from bench.hostile.deeds import named
 from bench.hostile.table import KEY, NOTHING
 from bench.plan import QUICK
 from tests.e2e.conftest import Tell
-from tests.servers import place
+from tests.servers import temp_folder
 
 BRIEF = replace(QUICK, name="brief", hostile_s=1.0, hostile_patience_s=30.0)
 DEEDS = ("accept", "xml", "abort", "dry-run", "slow-upload-no-key")
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.alone
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    with place() as made:
+    with temp_folder() as made:
         yield made
 
 

@@ -78,19 +78,19 @@ def test_what_cannot_be_run_where_it_lies_is_copied_once(
         lambda owner, command: f"{copy_dir}" in command[0] and can_run(owner, command),
     )
 
-    place = owners.runnable_copy(
+    runnable = owners.runnable_copy(
         tmp_path / "packages", ["server"], "server/bin/server", "server-1", ME
     )
 
-    assert place == copy_dir / "server-1"
-    copy = place / "server" / "bin" / "server"
+    assert runnable == copy_dir / "server-1"
+    copy = runnable / "server" / "bin" / "server"
     assert copy.stat().st_mode & 0o777 == 0o755
-    assert (place / "server" / "bin" / "table").stat().st_mode & 0o777 == 0o644
+    assert (runnable / "server" / "bin" / "table").stat().st_mode & 0o777 == 0o644
     program.unlink()
     again = owners.runnable_copy(
         tmp_path / "packages", ["server"], "server/bin/server", "server-1", ME
     )
-    assert again == place
+    assert again == runnable
     assert [each.name for each in copy_dir.iterdir()] == ["server-1"]
 
 
@@ -106,11 +106,11 @@ def test_a_broken_copy_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         lambda owner, command: f"{copy_dir}" in command[0] and can_run(owner, command),
     )
 
-    place = owners.runnable_copy(
+    copy = owners.runnable_copy(
         tmp_path / "packages", ["server"], "server/bin/server", "server-1", ME
     )
 
-    assert owners.can_run(ME, [f"{place}/server/bin/server"])
+    assert owners.can_run(ME, [f"{copy}/server/bin/server"])
 
 
 def test_a_copy_dir_that_others_may_write_to_is_skipped(tmp_path: Path) -> None:

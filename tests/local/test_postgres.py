@@ -17,14 +17,14 @@ from local import postgres
 from local.cluster import Cluster
 from local.orphans import identity
 from local.owner import choose
-from tests.servers import FAST, Server, place, sockets
+from tests.servers import FAST, Server, sockets, temp_folder
 
 PASSWORD = "correct horse / battery & staple"  # needs quoting in a URL
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    with place() as made:
+    with temp_folder() as made:
         yield made
 
 

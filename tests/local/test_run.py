@@ -16,14 +16,14 @@ from local.home import hold, password, release
 from local.orphans import identity
 from local.owner import choose
 from tests.e2e.instance import Instance, until
-from tests.servers import place, sockets
+from tests.servers import sockets, temp_folder
 
 NAMES = ("postgres", "valkey", "web", "scheduler", "worker")
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    with place() as made:
+    with temp_folder() as made:
         yield made
 
 

@@ -159,8 +159,8 @@ def test_updated_firings_begin_in_the_order_of_their_due_times_with_all_others(
 ) -> None:
     limits_of_its_own(context, connection, caller)
     made = [jobs.create(context, caller, booking(ONCE)) for _ in range(4)]
-    for place, job in enumerate(made):
-        due_now(connection, job, ago=60 - place)
+    for index, job in enumerate(made):
+        due_now(connection, job, ago=60 - index)
     begun = claim(
         connection, budget=10, ahead=0.3, unreadable=lambda *_: None, limits=limits(caller)
     )

@@ -24,7 +24,7 @@ from local.program import Program, dying_with_parent
 from tests.e2e.conftest import at_home
 from tests.e2e.instance import Instance, until
 from tests.factories import connect, one
-from tests.servers import Server, place
+from tests.servers import Server, temp_folder
 from tests.soak.database import Database, database
 from tests.soak.receiver import Recorder
 from tests.soak.records import Span
@@ -233,7 +233,7 @@ def _valkey() -> Iterator[tuple[Server, str]]:
     runner = owner.choose(Path("/nowhere"))
     at = network.socket_folder(runner)
     try:
-        with place() as folder:
+        with temp_folder() as folder:
             program = valkey.program(at, folder / "valkey.log", runner)
             with Server(program) as server:
                 valkey.await_ready(at, server.alive, server.words)

@@ -16,7 +16,7 @@ from app.store import sessions
 from tests import pgbouncer
 from tests.factories import connect, one
 from tests.receiver import Receiver
-from tests.servers import place
+from tests.servers import temp_folder
 from tests.workers.processes import PATIENCE_S, book_calls, environment, start
 from tests.workers.test_rq_worker import until
 
@@ -31,7 +31,7 @@ SESSIONS = 3
 def folder() -> Iterator[Path]:
     """A folder that the user who runs the servers can enter."""
     sessions._prepares.cache_clear()
-    with place() as made:
+    with temp_folder() as made:
         made.chmod(0o755)
         yield made
 

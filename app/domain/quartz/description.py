@@ -130,7 +130,7 @@ def _in_a_circle(values: list[int], size: int) -> list[int]:
     """Return the values, rotated to begin with a range that wraps around, if there is one."""
     if values[0] != 0 or values[-1] != size - 1:
         return values
-    begin = max(place for place in range(1, len(values)) if values[place] - values[place - 1] > 1)
+    begin = max(index for index in range(1, len(values)) if values[index] - values[index - 1] > 1)
     return [*values[begin:], *values[:begin]]
 
 

@@ -55,9 +55,9 @@ def add_tasks(
     connection.execute("VACUUM ANALYZE job")
 
 
-def pages(client: FlaskClient, place: str) -> list[list[dict[str, Any]]]:
-    """The pages from a place on, each within its bound."""
-    found, at = [], place
+def pages(client: FlaskClient, path: str) -> list[list[dict[str, Any]]]:
+    """The pages of a list from this path on, each within its bound."""
+    found, at = [], path
     while at:
         answer = client.get(at)
         assert answer.status_code == 200, answer.text
@@ -71,8 +71,8 @@ def test_without_parameters_a_list_has_a_thousand_and_tells_of_more(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     add_tasks(client, connection, 1100)
-    for place, member in (("/api/tasks", "id"), ("/api/apollo/jobs", "resource")):
-        first, second = pages(client, place)
+    for path, member in (("/api/tasks", "id"), ("/api/apollo/jobs", "resource")):
+        first, second = pages(client, path)
         assert (len(first), len(second)) == (1000, 100)
         names = [each[member] for each in first + second]
         assert names == sorted(set(names))
@@ -106,8 +106,8 @@ def test_pages_hold_to_types_and_apps(client: FlaskClient, connection: psycopg.C
             found = pages(client, f"/api/jobs?limit={limit}{query}")
             assert [each["resource"] for page in found for each in page] == meant
             assert all(len(page) == limit for page in found[:-1])
-    for place, member in (("jobs", "resource"), ("tasks", "id")):
-        found = pages(client, f"/api/apollo/apps/my%20films/{place}?limit=2")
+    for path, member in (("jobs", "resource"), ("tasks", "id")):
+        found = pages(client, f"/api/apollo/apps/my%20films/{path}?limit=2")
         assert [str(each[member]).removeprefix("task:") for page in found for each in page] == [
             *("x0", "x1", "x2")
         ]
@@ -116,12 +116,12 @@ def test_pages_hold_to_types_and_apps(client: FlaskClient, connection: psycopg.C
 
 
 def test_a_limit_or_cursor_that_cannot_be_is_refused(client: FlaskClient) -> None:
-    for place in ("/api/jobs", "/api/tasks"):
+    for path in ("/api/jobs", "/api/tasks"):
         for limit in ("0", "1001", "-1", "x", "", "1" * 5000, "٣"):
-            answer = client.get(place, query_string={"limit": limit})
+            answer = client.get(path, query_string={"limit": limit})
             assert (answer.status_code, answer.get_json()["member"]) == (400, "limit")
         for cursor in ("", "\0", "é", "a" * 200, "nothing:x", "%"):
-            answer = client.get(place, query_string={"cursor": cursor})
+            answer = client.get(path, query_string={"cursor": cursor})
             assert (answer.status_code, answer.get_json()["member"]) == (400, "cursor")
 
 
@@ -136,8 +136,8 @@ def test_a_page_reads_no_more_jobs_than_it_has(
 
     with client.application.app_context():
         event.listen(db.engine, "before_cursor_execute", note)
-        for place in ("/api/jobs", "/api/tasks"):
-            client.get(f"{place}?limit=20&cursor={'task:' if place == '/api/jobs' else ''}t001500")
+        for path in ("/api/jobs", "/api/tasks"):
+            client.get(f"{path}?limit=20&cursor={'task:' if path == '/api/jobs' else ''}t001500")
             query, params = next(each for each in queries if "AS named" in each[0])
             queries.clear()
             plan = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}", params).fetchone()

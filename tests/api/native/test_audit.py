@@ -155,11 +155,11 @@ def test_the_log_is_read_by_filters_and_in_pages(client: FlaskClient, key: str) 
     assert log(client, f"?after={middle}") == everything[:3]
     assert log(client, f"?before={middle}") == everything[3:]
 
-    found, place = [], f"{AUDIT}?limit=2&action=endpoint.put"
-    while place:
-        page = client.get(place)
+    found, path = [], f"{AUDIT}?limit=2&action=endpoint.put"
+    while path:
+        page = client.get(path)
         found += page.get_json()
-        place = page.headers.get("Link", "").partition(">")[0].removeprefix("<")
+        path = page.headers.get("Link", "").partition(">")[0].removeprefix("<")
     assert found == everything[:5]
 
     in_xml = etree.fromstring(client.get(AUDIT, headers={"Accept": "text/xml"}).data)

@@ -28,7 +28,7 @@ from tests.factories import connect, one
 RUN = UUID("01a20290-027f-7fc0-b123-b43bd8583de0")
 JOB = UUID(ABSENT)
 SETTLED = datetime(2026, 11, 22, 10, tzinfo=UTC)
-PLACE = f"/1/runs/{RUN}/complete"
+PATH = f"/1/runs/{RUN}/complete"
 DONE = {"status": "succeeded"}
 LOST = Completion(said=Said.FAILED, message="the disk is full")
 
@@ -67,7 +67,7 @@ def complete(
     fields = {name.replace("_", "-"): value for name, value in headers.items()}
     if bearer is not None:
         fields["Authorization"] = f"Bearer {bearer}"
-    return client.post(PLACE, json=document, headers=fields)
+    return client.post(PATH, json=document, headers=fields)
 
 
 def refusal(answer: TestResponse) -> tuple[int, str | None]:
@@ -83,7 +83,7 @@ def test_a_completion_on_the_wire(
     media_type = "application/json" if format_ == "json" else "text/xml"
 
     answer = app.test_client().post(
-        PLACE,
+        PATH,
         data=golden(f"completion.request.{format_}"),
         headers={
             "Authorization": f"Bearer {token}",
@@ -223,7 +223,7 @@ def test_what_cannot_be_taken_is_refused_by_name(
 ) -> None:
     add_running(connection)
     body = json.dumps(document).encode()
-    answer = client.post(PLACE, data=body, content_type="application/json")
+    answer = client.post(PATH, data=body, content_type="application/json")
 
     assert refusal(answer) == (400, member)
     assert answer.get_json()["remedy"]
@@ -245,7 +245,7 @@ def test_so_it_is_in_xml(
     client: FlaskClient, connection: psycopg.Connection, body: bytes, member: str | None
 ) -> None:
     add_running(connection)
-    answer = client.post(PLACE, data=body, content_type="text/xml", headers={"Accept": "text/xml"})
+    answer = client.post(PATH, data=body, content_type="text/xml", headers={"Accept": "text/xml"})
 
     assert answer.status_code == 400
     assert etree.fromstring(answer.data).findtext("{*}member") == member
@@ -261,6 +261,6 @@ def test_the_longest_message_is_kept_whole(
 
 def test_other_formats_are_refused(client: FlaskClient, connection: psycopg.Connection) -> None:
     add_running(connection)
-    assert client.post(PLACE, data=b"succeeded", content_type="text/plain").status_code == 415
+    assert client.post(PATH, data=b"succeeded", content_type="text/plain").status_code == 415
     assert complete(client, None, Accept="text/plain").status_code == 406
-    assert client.get(PLACE).status_code == 405
+    assert client.get(PATH).status_code == 405

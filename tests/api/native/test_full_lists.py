@@ -25,7 +25,7 @@ from tests.api.golden import golden
 from tests.api.native.booked import ABSENT, JSON, OFTEN, ONCE, OPTIONS, booked, ids
 from tests.api.test_answer_bounds import LARGE_JOB
 
-PLACE = "/1/jobs?view=full"
+PATH = "/1/jobs?view=full"
 AT = datetime(2026, 11, 22, 9, 15, tzinfo=UTC)
 NATIVE = Booking(
     url="https://example.com/wake",
@@ -63,13 +63,13 @@ def test_jobs_are_written_as_in_the_golden_files(app: Flask, kind: str, ending: 
 def pages(client: FlaskClient, query: str = "") -> list[list[dict[str, Any]]]:
     """The jobs of each page."""
     found: list[list[dict[str, Any]]] = []
-    place: str | None = f"{PLACE}&{query}"
-    while place is not None:
-        answer = client.get(place)
+    path: str | None = f"{PATH}&{query}"
+    while path is not None:
+        answer = client.get(path)
         assert answer.status_code == 200, answer.text
         found.append(answer.get_json())
         link = re.fullmatch(r'<(.+)>; rel="next"', answer.headers.get("Link", ""))
-        place = link and link[1]
+        path = link and link[1]
     return found
 
 
@@ -84,10 +84,10 @@ def test_a_job_is_listed_as_it_is_shown_by_itself(
     made = [booked(client, each) for each in (ONCE, {**OPTIONS, "data": "é"}, OFTEN)]
     booked(stranger)
     shown = [client.get(f"/1/jobs/{job['id']}").get_json() for job in reversed(made)]
-    assert client.get(PLACE).get_json() == shown
+    assert client.get(PATH).get_json() == shown
     assert [job for page in pages(client, "limit=1") for job in page] == shown
 
-    answer = client.get(PLACE, headers={"Accept": "application/xml"})
+    answer = client.get(PATH, headers={"Accept": "application/xml"})
     alone = client.get(f"/1/jobs/{made[1]['id']}", headers={"Accept": "application/xml"})
     assert texts(etree.fromstring(answer.data)[1]) == texts(etree.fromstring(alone.data))
 
@@ -176,7 +176,7 @@ def test_a_long_payload_is_left_out_and_said(client: FlaskClient) -> None:
     for name, size in (("long", 2047), ("fits", 2046)):
         body = {"schedule": "@every 1h", "data": "x" * size}
         assert client.post(f"/v1.0/jobs/{name}", json=body).status_code == 204
-    fits, long = client.get(PLACE).get_json()
+    fits, long = client.get(PATH).get_json()
     assert ("data" in long, long["dataOmitted"]) == (False, 2049)
     assert ("dataOmitted" in fits, fits["data"]) == (False, f'"{"x" * 2046}"')
     assert "dataOmitted" not in client.get(f"/1/jobs/{long['id']}").get_json()
@@ -188,22 +188,22 @@ def test_a_page_ends_where_its_bytes_do(client: FlaskClient, accept: str) -> Non
     large = {**LARGE_JOB, "data": "\x01" * 2048, "name": None}
     made = [booked(client, large)["id"] for _ in range(300)]
     found: list[int] = []
-    place: str | None = f"{PLACE}&limit=1000"
-    while place is not None:
-        answer = client.get(place, headers={"Accept": accept})
+    path: str | None = f"{PATH}&limit=1000"
+    while path is not None:
+        answer = client.get(path, headers={"Accept": accept})
         assert len(answer.data) <= MAX_PAGE_BYTES
         found.append(answer.data.count(b'"id"') + answer.data.count(b"<id>"))
         link = re.fullmatch(r'<(.+)>; rel="next"', answer.headers.get("Link", ""))
-        place = link and link[1]
+        path = link and link[1]
     assert (sum(found), len(found) > 1) == (len(made), True)
 
 
 def test_what_cannot_be_is_refused_by_name(client: FlaskClient, stranger: FlaskClient) -> None:
     for number in range(3):
         booked(client, {**ONCE, "name": f"n{number}"})
-    link = client.get(f"{PLACE}&sort=name&limit=1").headers["Link"]
+    link = client.get(f"{PATH}&sort=name&limit=1").headers["Link"]
     cursor = link.partition("cursor=")[2].partition(">")[0]
-    assert len(client.get(f"{PLACE}&sort=name&cursor={cursor}").get_json()) == 2
+    assert len(client.get(f"{PATH}&sort=name&cursor={cursor}").get_json()) == 2
     for caller, query, member in (
         (client, f"cursor={cursor}", "cursor"),
         (client, f"sort=next&cursor={cursor}", "cursor"),
@@ -216,10 +216,10 @@ def test_what_cannot_be_is_refused_by_name(client: FlaskClient, stranger: FlaskC
         (client, "view=full", "view"),
         (client, "name=a", "name"),
     ):
-        answer = caller.get(f"{PLACE}&{query}")
+        answer = caller.get(f"{PATH}&{query}")
         assert (answer.status_code, answer.get_json()["member"]) == (400, member), query
     assert client.get("/1/jobs?view=whole", headers=JSON).get_json()["member"] == "view"
-    assert client.get(PLACE, headers={"Accept": "text/plain"}).status_code == 406
+    assert client.get(PATH, headers={"Accept": "text/plain"}).status_code == 406
 
 
 def test_a_forged_cursor_is_refused(client: FlaskClient) -> None:
@@ -227,5 +227,5 @@ def test_a_forged_cursor_is_refused(client: FlaskClient) -> None:
     for sort, parts in (("newest", ("x",)), ("name", ("a", "x")), ("next", ("x", ABSENT))):
         scope = ["1", "/1/jobs", f"sort={sort}", "view=full"]
         cursor = list_cursor.write(scope, *parts)
-        answer = client.get(f"{PLACE}&sort={sort}&cursor={cursor}")
+        answer = client.get(f"{PATH}&sort={sort}&cursor={cursor}")
         assert (answer.status_code, answer.get_json()["member"]) == (400, "cursor")

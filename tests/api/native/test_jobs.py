@@ -62,10 +62,10 @@ def test_put_answers_the_id_as_text_and_takes_a_job_from_when_to_cron_and_back(
 def test_a_document_as_get_returned_it_can_be_put(
     client: FlaskClient, accept: str | None, document: dict[str, Any]
 ) -> None:
-    place = f"/1/jobs/{booked(client, document)['id']}"
-    got = client.get(place, headers={"Accept": accept})
+    path = f"/1/jobs/{booked(client, document)['id']}"
+    got = client.get(path, headers={"Accept": accept})
     headers = {"Content-Type": got.content_type, "Accept": accept}
-    put = client.put(place, data=got.data, headers=headers)
+    put = client.put(path, data=got.data, headers=headers)
     assert put.status_code == 200
     assert put.data == got.data
 
@@ -79,10 +79,10 @@ def test_optional_members_read_back_as_they_were_given_and_end_with_their_versio
     ).get_json()
     assert {name: made[name] for name in OPTIONS} == OPTIONS
     assert list(made["headers"]) == ["X-B", "X-A"]
-    place = f"/1/jobs/{made['id']}"
-    assert client.get(place).get_json() == made
-    assert client.put(place, json=OFTEN).status_code == 200
-    assert client.get(place).get_json().keys() == {"id", "account", "url", "cron", "next"}
+    path = f"/1/jobs/{made['id']}"
+    assert client.get(path).get_json() == made
+    assert client.put(path, json=OFTEN).status_code == 200
+    assert client.get(path).get_json().keys() == {"id", "account", "url", "cron", "next"}
 
 
 def test_a_name_is_one_jobs_of_an_account(client: FlaskClient, stranger: FlaskClient) -> None:
@@ -119,11 +119,11 @@ def test_read_only_members_are_ignored_on_create_and_must_be_right_on_update(
 
 
 def test_a_deleted_job_is_gone(client: FlaskClient) -> None:
-    place = f"/1/jobs/{booked(client)['id']}"
-    deleted = client.delete(place, headers={"Accept": "image/png"})
+    path = f"/1/jobs/{booked(client)['id']}"
+    deleted = client.delete(path, headers={"Accept": "image/png"})
     assert (deleted.status_code, deleted.data) == (204, b"")
     assert "Content-Type" not in deleted.headers
-    for answer in (client.get(place), client.delete(place), client.put(place, json=ONCE)):
+    for answer in (client.get(path), client.delete(path), client.put(path, json=ONCE)):
         assert answer.status_code == 404
 
 

@@ -193,6 +193,6 @@ def test_numbers_are_taken_however_json_writes_them() -> None:
         assert read_json(f'{{"timeout": {text}}}'.encode()).timeout == value
 
 
-@pytest.mark.parametrize("place", ['{"tags": ["?"]}', '{"headers": {"?": "x"}}'])
-def test_half_a_surrogate_pair_is_refused_within_members_too(place: str) -> None:
-    assert "surrogate" in refusal(place.replace("?", "\\ud800")).message
+@pytest.mark.parametrize("document", ['{"tags": ["?"]}', '{"headers": {"?": "x"}}'])
+def test_half_a_surrogate_pair_is_refused_within_members_too(document: str) -> None:
+    assert "surrogate" in refusal(document.replace("?", "\\ud800")).message

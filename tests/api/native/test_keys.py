@@ -105,8 +105,8 @@ def test_a_key_is_made_alike_in_every_format(app: Flask, client: FlaskClient) ->
     assert all(works(app, each) for each in texts)
     assert len({*texts}) == 3
     for each in texts:
-        place = f"{KEYS}/{each[3:13]}"
-        assert "value" not in client.get(place).get_json()
+        path = f"{KEYS}/{each[3:13]}"
+        assert "value" not in client.get(path).get_json()
         assert each not in client.get(KEYS).text
 
 
@@ -154,11 +154,11 @@ def test_the_list_has_every_key_oldest_first_in_pages(client: FlaskClient) -> No
     assert [each["id"] for each in everything][1:] == ids
     assert everything[0]["label"] == "first"
 
-    found, place = [], f"{KEYS}?limit=2"
-    while place:
-        page = client.get(place)
+    found, path = [], f"{KEYS}?limit=2"
+    while path:
+        page = client.get(path)
         found += page.get_json()
-        place = page.headers.get("Link", "").partition(">")[0].removeprefix("<")
+        path = page.headers.get("Link", "").partition(">")[0].removeprefix("<")
     assert found == everything
     for wrong in ("0000000000", "a%00b", ""):
         refused = client.get(f"{KEYS}?cursor={wrong}")
@@ -170,8 +170,8 @@ def test_an_account_s_keys_are_its_own(client: FlaskClient, stranger: FlaskClien
     theirs = [each["id"] for each in stranger.get(KEYS).get_json()]
     assert mine not in theirs
     for key_id in (mine, "0000000000", "a%00b", "x"):
-        place = f"{KEYS}/{key_id}"
-        for answer in (stranger.get(place), stranger.delete(place)):
+        path = f"{KEYS}/{key_id}"
+        for answer in (stranger.get(path), stranger.delete(path)):
             assert (answer.status_code, answer.get_json()["member"]) == (404, "id")
     assert stranger.get(f"{KEYS}?cursor={mine}").status_code == 400
     assert "revoked" not in client.get(f"{KEYS}/{mine}").get_json()
@@ -186,8 +186,8 @@ def test_only_an_admin_key_has_anything_to_do_with_keys(
 ) -> None:
     lesser = made(client, scope=scope)
     asking = client_of(app, lesser["value"])
-    place = f"{KEYS}/{lesser['id']}"
-    answers = [asking.get(KEYS), asking.get(place), asking.delete(place)]
+    path = f"{KEYS}/{lesser['id']}"
+    answers = [asking.get(KEYS), asking.get(path), asking.delete(path)]
     answers += [asking.post(KEYS, json={"scope": each}) for each in Scope]
     assert {answer.status_code for answer in answers} == {403}
     assert works(app, lesser["value"])
@@ -236,16 +236,16 @@ def test_a_revoked_key_is_refused_at_the_next_request_also_where_it_is_cached(
     asking = client_of(app, key["value"])
     assert [asking.post("/1/jobs", json=ONCE).status_code for _ in range(2)] == [201, 201]
 
-    place = f"{KEYS}/{key['id']}"
-    assert client.delete(place).status_code == 204
+    path = f"{KEYS}/{key['id']}"
+    assert client.delete(path).status_code == 204
     assert asking.post("/1/jobs", json=ONCE).status_code == 401
     assert asking.get("/1/jobs").status_code == 401
     assert one(connection, "SELECT count(*) FROM job") == 2
 
-    shown = client.get(place).get_json()
+    shown = client.get(path).get_json()
     assert shown["revoked"]
-    assert client.delete(place).status_code == 204
-    assert client.get(place).get_json() == shown
+    assert client.delete(path).status_code == 204
+    assert client.get(path).get_json() == shown
 
 
 def test_an_expired_key_is_told_so_also_where_it_is_cached(

@@ -41,8 +41,8 @@ def following(answer: TestResponse) -> str | None:
     return link[1]
 
 
-def pages(client: FlaskClient, place: str, accept: str = "application/json") -> Iterator[list[str]]:
-    at: str | None = place
+def pages(client: FlaskClient, path: str, accept: str = "application/json") -> Iterator[list[str]]:
+    at: str | None = path
     seen: set[str] = set()
     while at is not None:
         assert at not in seen
@@ -115,18 +115,18 @@ def test_what_comes_and_goes_between_pages_moves_nothing(client: FlaskClient) ->
     for job_id in made[:2]:
         client.delete(f"/1/jobs/{job_id}")
     late = tagged(client)
-    place = following(first)
-    assert place is not None
-    assert list(chain(*pages(client, place))) == [*made[2:], late]
+    path = following(first)
+    assert path is not None
+    assert list(chain(*pages(client, path))) == [*made[2:], late]
 
 
 def test_a_cursor_without_a_limit_leads_on_by_a_usual_page(client: FlaskClient) -> None:
     made = [tagged(client) for _ in range(3)]
-    place = following(client.get("/1/jobs?limit=1"))
-    assert place is not None
-    assert listed(client.get(place.replace("limit=1&", ""), headers=JSON)) == made[1:]
+    path = following(client.get("/1/jobs?limit=1"))
+    assert path is not None
+    assert listed(client.get(path.replace("limit=1&", ""), headers=JSON)) == made[1:]
     # How long pages are does not matter to the place.
-    assert listed(client.get(place.replace("limit=1", "limit=2"), headers=JSON)) == made[1:]
+    assert listed(client.get(path.replace("limit=1", "limit=2"), headers=JSON)) == made[1:]
 
 
 def test_a_cursor_is_of_one_list_and_one_account(
@@ -135,9 +135,9 @@ def test_a_cursor_is_of_one_list_and_one_account(
     for caller in (client, stranger):
         for _ in range(2):
             tagged(caller, "a", "b")
-    place = following(client.get("/1/jobs?limit=1&tag=a&tag=b"))
-    assert place is not None
-    cursor = place.partition("cursor=")[2]
+    path = following(client.get("/1/jobs?limit=1&tag=a&tag=b"))
+    assert path is not None
+    cursor = path.partition("cursor=")[2]
     assert len(listed(client.get(f"/1/jobs?tag=b&tag=a&cursor={cursor}", headers=JSON))) == 1
     for caller, query in (
         (stranger, "tag=a&tag=b&"),
@@ -152,11 +152,11 @@ def test_a_cursor_is_of_one_list_and_one_account(
 def test_a_cursor_that_was_altered_is_refused(client: FlaskClient) -> None:
     for _ in range(2):
         tagged(client)
-    place = following(client.get("/1/jobs?limit=1"))
-    assert place is not None
-    start, _, cursor = place.partition("cursor=")
+    path = following(client.get("/1/jobs?limit=1"))
+    assert path is not None
+    start, _, cursor = path.partition("cursor=")
     assert client.get(f"{start}cursor={cursor}").status_code == 200
-    other = {place: "B" if character == "A" else "A" for place, character in enumerate(cursor)}
+    other = {path: "B" if character == "A" else "A" for path, character in enumerate(cursor)}
     altered = [cursor[:at] + new + cursor[at + 1 :] for at, new in other.items()]
     for wrong in (*altered, "", "x", cursor[:-1], f"{cursor}A", f"{cursor}=", "%00", "%ff", "ü"):
         refused = client.get(f"{start}cursor={wrong}")

@@ -55,9 +55,9 @@ def following(answer: TestResponse) -> str | None:
     return None if link is None else link.removeprefix("<").removesuffix('>; rel="next"')
 
 
-def walk(client: FlaskClient, place: str, headers: dict[str, str] = JSON) -> list[TestResponse]:
-    """The pages from a place on, each within its bound."""
-    found, at = [], place
+def walk(client: FlaskClient, path: str, headers: dict[str, str] = JSON) -> list[TestResponse]:
+    """The pages of a list from this path on, each within its bound."""
+    found, at = [], path
     while at:
         answer = client.get(at, headers=headers)
         assert answer.status_code == 200, answer.text
@@ -68,14 +68,14 @@ def walk(client: FlaskClient, place: str, headers: dict[str, str] = JSON) -> lis
 
 
 @pytest.mark.parametrize(
-    "place", ["/1/runs?state=failed&limit=1000", f"/1/jobs/{JOB}/runs?limit=1000"]
+    "path", ["/1/runs?state=failed&limit=1000", f"/1/jobs/{JOB}/runs?limit=1000"]
 )
 def test_a_page_of_runs_ends_where_its_bytes_do(
-    client: FlaskClient, connection: psycopg.Connection, place: str
+    client: FlaskClient, connection: psycopg.Connection, path: str
 ) -> None:
     add_runs(connection, runs=60, attempts=20)
 
-    pages = walk(client, place)
+    pages = walk(client, path)
 
     runs = [run for page in pages for run in page.get_json()]
     assert len(pages) > 2
@@ -120,26 +120,26 @@ def test_a_run_shows_its_newest_attempts_and_leads_to_the_others(
 ) -> None:
     add_runs(connection, runs=1, attempts=1400)
     (listed,) = client.get("/1/runs").get_json()
-    place = f"/1/runs/{listed['id']}"
-    answer = client.get(place)
+    path = f"/1/runs/{listed['id']}"
+    answer = client.get(path)
     shown = answer.get_json()
 
     assert shown == listed
     assert [each["number"] for each in shown["attempts"]] == [*range(1381, 1401)]
     assert shown["omittedAttempts"] == 1380
     earlier = following(answer)
-    assert earlier == f"{place}/attempts?cursor=1381"
+    assert earlier == f"{path}/attempts?cursor=1381"
     for first, query in (
         (1380, "?cursor=1381"),
         (1400, ""),
         (1400, "?limit=7"),
         (1400, "?limit=1000"),
     ):
-        pages = walk(client, f"{place}/attempts{query}")
+        pages = walk(client, f"{path}/attempts{query}")
         numbers = [each["number"] for page in pages for each in page.get_json()]
         assert numbers == [*range(first, 0, -1)]
-    assert client.get(f"{place}/attempts?limit=1").get_json() == shown["attempts"][-1:]
-    in_xml = walk(client, f"{place}/attempts?limit=1000", XML)
+    assert client.get(f"{path}/attempts?limit=1").get_json() == shown["attempts"][-1:]
+    in_xml = walk(client, f"{path}/attempts?limit=1000", XML)
     numbers = [
         int(each.findtext("number", ""))
         for page in in_xml
@@ -152,10 +152,10 @@ def test_attempts_are_their_account_s_alone(
     client: FlaskClient, stranger: FlaskClient, connection: psycopg.Connection
 ) -> None:
     add_run(connection)
-    place = f"/1/runs/{FAILED}/attempts"
-    assert client.get(place).get_json()[0]["number"] == 1
+    path = f"/1/runs/{FAILED}/attempts"
+    assert client.get(path).get_json()[0]["number"] == 1
     unknown = client.get(f"/1/runs/{ABSENT}/attempts")
-    foreign = stranger.get(place)
+    foreign = stranger.get(path)
     assert (unknown.status_code, foreign.status_code) == (404, 404)
     assert foreign.text.replace(str(FAILED), ABSENT) == unknown.text
 
@@ -164,10 +164,10 @@ def test_what_is_not_a_cursor_of_attempts_is_refused(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     add_run(connection)
-    place = f"/1/runs/{FAILED}/attempts"
+    path = f"/1/runs/{FAILED}/attempts"
     for given in ("", "0", "-1", "x", "32768", "99999", "1" * 5000, "٣", "1.0"):
-        assert refusal(client.get(place, query_string={"cursor": given})) == (400, "cursor")
-    assert refusal(client.get(f"{place}?state=failed")) == (400, "state")
-    assert client.get(f"{place}?cursor=1").get_json() == []
-    assert client.get(f"{place}?cursor=1", headers=XML).data == b"<attempts/>"
+        assert refusal(client.get(path, query_string={"cursor": given})) == (400, "cursor")
+    assert refusal(client.get(f"{path}?state=failed")) == (400, "state")
+    assert client.get(f"{path}?cursor=1").get_json() == []
+    assert client.get(f"{path}?cursor=1", headers=XML).data == b"<attempts/>"
     assert refusal(client.get(f"/1/jobs/{JOB}/runs?cursor=x")) == (400, "cursor")

@@ -9,7 +9,7 @@ from lxml import etree
 from tests.api.golden import golden
 from tests.api.native.booked import JSON, OFTEN, ONCE, OPTIONS, booked, ids, xml_of
 
-PLACE = "/1/jobs/by-name/invoices"
+PATH = "/1/jobs/by-name/invoices"
 FORMATS = ("application/json", "text/xml", "application/xml")
 NAMES = (
     "invoices",
@@ -37,14 +37,14 @@ def at(name: str) -> str:
 
 
 def test_a_name_is_put_got_and_deleted(client: FlaskClient) -> None:
-    created = client.put(PLACE, json=OFTEN)
+    created = client.put(PATH, json=OFTEN)
     assert (created.status_code, created.content_type) == (201, "text/plain; charset=utf-8")
     assert created.headers["Location"] == f"/1/jobs/{created.text}"
-    got = client.get(PLACE)
+    got = client.get(PATH)
     assert got.data == client.get(created.headers["Location"]).data
     assert got.get_json()["name"] == "invoices"
 
-    replaced = client.put(PLACE, json=ONCE, headers=JSON)
+    replaced = client.put(PATH, json=ONCE, headers=JSON)
     assert (replaced.status_code, "Location" in replaced.headers) == (200, False)
     assert replaced.get_json() == {
         "id": created.text,
@@ -52,15 +52,15 @@ def test_a_name_is_put_got_and_deleted(client: FlaskClient) -> None:
         **ONCE,
         "name": "invoices",
     }
-    head = client.head(PLACE)
-    assert head.headers["Content-Length"] == str(len(client.get(PLACE).data))
+    head = client.head(PATH)
+    assert head.headers["Content-Length"] == str(len(client.get(PATH).data))
 
-    deleted = client.delete(PLACE)
+    deleted = client.delete(PATH)
     assert (deleted.status_code, deleted.data) == (204, b"")
-    for answer in (client.get(PLACE), client.delete(PLACE)):
+    for answer in (client.get(PATH), client.delete(PATH)):
         assert answer.status_code == 404
         assert answer.get_json()["member"] == "name"
-    assert client.put(PLACE, json=OFTEN).status_code == 201
+    assert client.put(PATH, json=OFTEN).status_code == 201
 
 
 @pytest.mark.parametrize("media_type", FORMATS)
@@ -71,10 +71,10 @@ def test_every_format_goes_in_and_comes_out(
     headers = {"Content-Type": media_type, "Accept": accept}
     for document, status in ((OFTEN, 201), (ONCE, 200)):
         body = json.dumps(document) if media_type == "application/json" else xml_of(document)
-        answer = client.put(PLACE, data=body, headers=headers)
+        answer = client.put(PATH, data=body, headers=headers)
         assert answer.status_code == status, answer.text
         assert answer.content_type.partition(";")[0] == accept
-        assert answer.data == client.get(PLACE, headers={"Accept": accept}).data
+        assert answer.data == client.get(PATH, headers={"Accept": accept}).data
 
 
 @pytest.mark.parametrize("suffix", ["json", "xml"])
@@ -97,35 +97,35 @@ def test_the_same_put_again_changes_nothing(client: FlaskClient, suffix: str) ->
 def test_any_name_can_be_in_an_address(client: FlaskClient, name: str) -> None:
     job = booked(client, {**ONCE, "name": name})
     other = booked(client, {**ONCE, "name": "another"})
-    place = at(name)
-    assert client.get(place).get_json() == job
-    assert client.put(place, json=OFTEN, headers=JSON).get_json()["id"] == job["id"]
+    path = at(name)
+    assert client.get(path).get_json() == job
+    assert client.put(path, json=OFTEN, headers=JSON).get_json()["id"] == job["id"]
     # What a proxy has decoded comes to the same, as far as an address can hold it at all.
     if not set(name) & set("%?#"):
         assert client.get(f"/1/jobs/by-name/{name}").get_json()["name"] == name
-    assert client.delete(place).status_code == 204
-    assert client.put(place, json=ONCE).status_code == 201
+    assert client.delete(path).status_code == 204
+    assert client.put(path, json=ONCE).status_code == 201
     assert ids(client)[0] == other["id"]
 
 
 def test_a_name_in_the_document_is_that_of_the_address(client: FlaskClient) -> None:
-    assert client.put(PLACE, json={**ONCE, "name": "invoices"}).status_code == 201
-    before = client.get(PLACE).data
-    refused = client.put(PLACE, json={**ONCE, "name": "other"})
+    assert client.put(PATH, json={**ONCE, "name": "invoices"}).status_code == 201
+    before = client.get(PATH).data
+    refused = client.put(PATH, json={**ONCE, "name": "other"})
     assert (refused.status_code, refused.get_json()["member"]) == (400, "name")
-    assert client.get(PLACE).data == before
+    assert client.get(PATH).data == before
     assert len(ids(client)) == 1
 
 
 def test_a_name_is_its_accounts(client: FlaskClient, stranger: FlaskClient) -> None:
-    client.put(PLACE, json=ONCE)
+    client.put(PATH, json=ONCE)
     absent = client.get(at("nobodys"))
     for method in ("GET", "DELETE"):
-        answer = stranger.open(PLACE, method=method)
+        answer = stranger.open(PATH, method=method)
         assert answer.status_code == 404
         assert answer.data.replace(b"invoices", b"nobodys") == absent.data
-    assert stranger.put(PLACE, json=OFTEN).status_code == 201
-    assert client.get(PLACE).get_json()["when"] == ONCE["when"]
+    assert stranger.put(PATH, json=OFTEN).status_code == 201
+    assert client.get(PATH).get_json()["when"] == ONCE["when"]
 
 
 @pytest.mark.parametrize(
@@ -170,21 +170,21 @@ WRONG: tuple[tuple[dict[str, Any], int], ...] = (
 def test_what_is_wrong_is_refused_alike_whether_the_job_is_there_or_not(
     client: FlaskClient,
 ) -> None:
-    client.put(PLACE, json=OFTEN)
-    before = client.get(PLACE).data
+    client.put(PATH, json=OFTEN)
+    before = client.get(PATH).data
     for document, status in WRONG:
-        responses = [client.put(place, json=document) for place in (PLACE, at("other"))]
+        responses = [client.put(path, json=document) for path in (PATH, at("other"))]
         assert [each.status_code for each in responses] == [status, status]
         assert responses[0].data == responses[1].data
-    assert client.put(PLACE, data="x", content_type="text/plain").status_code == 415
-    assert client.put(PLACE, json=ONCE, headers={"Accept": "image/png"}).status_code == 406
-    assert client.get(PLACE, headers={"Accept": "text/plain"}).status_code == 406
-    assert client.get(PLACE).data == before
+    assert client.put(PATH, data="x", content_type="text/plain").status_code == 415
+    assert client.put(PATH, json=ONCE, headers={"Accept": "image/png"}).status_code == 406
+    assert client.get(PATH, headers={"Accept": "text/plain"}).status_code == 406
+    assert client.get(PATH).data == before
     assert len(ids(client)) == 1
 
 
 def test_refusals_come_in_the_format_asked_for(client: FlaskClient) -> None:
-    answer = client.get(PLACE, headers={"Accept": "text/xml"})
+    answer = client.get(PATH, headers={"Accept": "text/xml"})
     assert (answer.status_code, answer.content_type) == (
         404,
         "application/problem+xml; charset=utf-8",
@@ -192,13 +192,13 @@ def test_refusals_come_in_the_format_asked_for(client: FlaskClient) -> None:
     namespaces = {"p": "urn:ietf:rfc:7807"}
     root = etree.fromstring(answer.data)
     assert root.findtext("p:member", namespaces=namespaces) == "name"
-    assert client.get(PLACE, headers={"Accept": "text/plain"}).status_code == 406
+    assert client.get(PATH, headers={"Accept": "text/plain"}).status_code == 406
 
 
 def test_no_key_no_name(client: FlaskClient) -> None:
     for method in ("GET", "PUT", "DELETE"):
         answer = client.open(
-            PLACE, method=method, json=ONCE, environ_overrides={"HTTP_X_API_KEY": "wk_no"}
+            PATH, method=method, json=ONCE, environ_overrides={"HTTP_X_API_KEY": "wk_no"}
         )
         assert answer.status_code == 401
     assert ids(client) == []
@@ -227,7 +227,7 @@ def test_next_is_ignored_where_a_name_is_booked_and_must_be_right_after_that(
 def test_a_job_is_put_back_across_one_of_its_firings(client: FlaskClient) -> None:
     job = booked(client, {**OFTEN, "name": "back"})
     read = {**job, "next": "2026-01-01T00:00:00Z", "data": "changed"}
-    for place in (f"/1/jobs/{job['id']}", "/1/jobs/by-name/back"):
-        answer = client.put(place, json=read, headers=JSON)
+    for path in (f"/1/jobs/{job['id']}", "/1/jobs/by-name/back"):
+        answer = client.put(path, json=read, headers=JSON)
         assert answer.status_code == 200
         assert answer.get_json() == {**job, "data": "changed"}

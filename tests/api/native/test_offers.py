@@ -113,8 +113,8 @@ def test_the_list_holds_the_account_s_ids_oldest_first(
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "text/xml", "application/xml"])
 def test_head_tells_the_length_that_get_has(client: FlaskClient, accept: str | None) -> None:
-    place = f"/1/jobs/{booked(client)['id']}"
-    for path in ("/1/jobs", place, f"{place}/runs", "/1/secrets", "/1/jobs/nothing"):
+    url = f"/1/jobs/{booked(client)['id']}"
+    for path in ("/1/jobs", url, f"{url}/runs", "/1/secrets", "/1/jobs/nothing"):
         got = client.get(path, headers={"Accept": accept})
         head = client.head(path, headers={"Accept": accept})
         assert head.status_code == got.status_code
@@ -135,8 +135,8 @@ def test_what_nobody_offers_is_not_acceptable(client: FlaskClient, path: str) ->
 def test_text_is_not_offered_for_a_whole_job_and_nothing_is_created_when_refused(
     client: FlaskClient,
 ) -> None:
-    place = f"/1/jobs/{booked(client)['id']}"
-    refused = client.get(place, headers={"Accept": "text/plain"})
+    path = f"/1/jobs/{booked(client)['id']}"
+    refused = client.get(path, headers={"Accept": "text/plain"})
     assert (refused.status_code, refused.content_type) == (406, "text/plain; charset=utf-8")
     assert "application/json" in refused.text
     assert client.post("/1/jobs", json=ONCE, headers={"Accept": "image/png"}).status_code == 406
@@ -160,10 +160,10 @@ NOT_TAKEN = (
 
 
 def test_a_body_of_another_type_is_refused(client: FlaskClient) -> None:
-    place = f"/1/jobs/{booked(client)['id']}"
+    url = f"/1/jobs/{booked(client)['id']}"
     for content_type in NOT_TAKEN:
         headers = {} if content_type is None else {"Content-Type": content_type}
-        for method, path in (("POST", "/1/jobs"), ("PUT", place), ("POST", "/1/preview")):
+        for method, path in (("POST", "/1/jobs"), ("PUT", url), ("POST", "/1/preview")):
             answer = client.open(path, method=method, data=json.dumps(ONCE), headers=headers)
             assert answer.status_code == 415, content_type
             assert answer.get_json()["member"] == "Content-Type"
@@ -205,9 +205,9 @@ def test_json_is_utf_8_by_its_bytes_whatever_charset_it_comes_with(
             if path == "/1/jobs":
                 assert answer.get_json()["data"] == "é €"
             refused = client.post(path, data=mark + b'{"url": "\xe9"}', headers=headers)
-            place = len(mark) + 9
+            offset = len(mark) + 9
             assert refused.status_code == 400
-            assert refused.get_json()["detail"] == f"The document is not UTF-8 (at byte {place})."
+            assert refused.get_json()["detail"] == f"The document is not UTF-8 (at byte {offset})."
 
 
 def test_an_xml_body_may_be_in_the_encoding_its_content_type_names(client: FlaskClient) -> None:

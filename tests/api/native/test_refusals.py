@@ -82,9 +82,9 @@ WRONG: tuple[tuple[dict[str, Any], str], ...] = (
 
 
 def test_what_is_wrong_is_named(client: FlaskClient) -> None:
-    place = f"/1/jobs/{booked(client)['id']}"
+    url = f"/1/jobs/{booked(client)['id']}"
     for document, member in WRONG:
-        for method, path in (("POST", "/1/jobs"), ("PUT", place)):
+        for method, path in (("POST", "/1/jobs"), ("PUT", url)):
             answer = client.open(path, method=method, json=document)
             assert answer.status_code == 400, (document, answer.text)
             assert answer.get_json()["member"] == member, document

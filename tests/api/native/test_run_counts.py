@@ -23,7 +23,7 @@ from app.service import run_counts
 from tests.api.golden import golden
 from tests.factories import connect
 
-PLACE = "/1/runs/counts"
+PATH = "/1/runs/counts"
 AT = datetime(2026, 11, 22, 9, tzinfo=UTC)
 NONE = dict.fromkeys(("succeeded", "failed", "cancelled", "dead"), 0)
 LATENESS = Window(since=AT, deliveries=86412, p50=0.4642, p95=2.1544, p99=3.8312, most=41.27349)
@@ -65,13 +65,13 @@ def add(
 def counted(client: FlaskClient, query: str) -> list[dict[str, Any]]:
     """The buckets of all pages."""
     found: list[dict[str, Any]] = []
-    place: str | None = f"{PLACE}?{query}"
-    while place is not None:
-        answer = client.get(place)
+    path: str | None = f"{PATH}?{query}"
+    while path is not None:
+        answer = client.get(path)
         assert answer.status_code == 200, answer.text
         found += answer.get_json()
         link = re.fullmatch(r'<(.+)>; rel="next"', answer.headers.get("Link", ""))
-        place = link and link[1]
+        path = link and link[1]
     return found
 
 
@@ -101,7 +101,7 @@ def test_runs_are_counted_by_state_and_bucket_newest_first(
         "dead": 1,
     }
     assert counted(stranger, query)[0] == {"begins": "2026-11-22T09:00:00Z", **NONE, "succeeded": 7}
-    xml = client.get(f"{PLACE}?{query}", headers={"Accept": "text/xml"})
+    xml = client.get(f"{PATH}?{query}", headers={"Accept": "text/xml"})
     root = etree.fromstring(xml.data)
     assert (root.tag, root.findtext("bucket/succeeded")) == ("counts", "3")
 
@@ -125,10 +125,10 @@ def test_a_page_ends_when_enough_runs_are_counted_and_leads_on(
     query = f"bucket={bucket}&after=2026-11-22T00:00:00Z&before=2026-11-23T00:00:00Z"
     for hour in range(0, 24, 5):
         add(connection, "account-1", "failed", AT.replace(hour=hour), 2)
-    whole = client.get(f"{PLACE}?{query}")
+    whole = client.get(f"{PATH}?{query}")
     assert "Link" not in whole.headers
     monkeypatch.setattr(run_counts, "MAX_COUNTED", 3)
-    first = client.get(f"{PLACE}?{query}")
+    first = client.get(f"{PATH}?{query}")
     assert "Link" in first.headers
     assert len(first.get_json()) < len(whole.get_json())
     assert counted(client, query) == whole.get_json()
@@ -158,10 +158,10 @@ def test_lateness_is_that_of_what_was_settled_in_the_bucket(
 def test_wrong_parameters_are_refused_by_name(client: FlaskClient, stranger: FlaskClient) -> None:
     hours = f"after=2026-01-01T00:00:00Z&before={(AT.replace(month=1, day=1, hour=0)).isoformat()}"
     most = AT.replace(month=1, day=1, hour=0) + timedelta(hours=MAX_BUCKETS)
-    place = f"{PLACE}?after=2026-01-01T00:00:00Z&before={most:%Y-%m-%dT%H:%M:%SZ}"
-    assert len(client.get(place).get_json()) == MAX_BUCKETS
+    path = f"{PATH}?after=2026-01-01T00:00:00Z&before={most:%Y-%m-%dT%H:%M:%SZ}"
+    assert len(client.get(path).get_json()) == MAX_BUCKETS
     for caller, query, member in (
-        (client, place.partition("?")[2].replace(":00Z", ":01Z"), "bucket"),
+        (client, path.partition("?")[2].replace(":00Z", ":01Z"), "bucket"),
         (client, "after=0001-01-01T00:00:00Z", "bucket"),
         (client, "bucket=1d&after=9999-12-31T00:00:00Z&before=9999-12-31T23:59:59Z", "before"),
         (client, hours.replace("+", "%2B"), "before"),
@@ -173,10 +173,10 @@ def test_wrong_parameters_are_refused_by_name(client: FlaskClient, stranger: Fla
         (client, "limit=3", "limit"),
         (client, "state=failed", "state"),
     ):
-        answer = caller.get(f"{PLACE}?{query}")
+        answer = caller.get(f"{PATH}?{query}")
         assert (answer.status_code, answer.get_json()["member"]) == (400, member), query
     for parts in (("0", "0"), ("0", "x"), ("0", "9" * 30), ("-1", str(10**15))):
-        cursor = list_cursor.write(["1", PLACE], *parts)
-        answer = client.get(f"{PLACE}?cursor={cursor}")
+        cursor = list_cursor.write(["1", PATH], *parts)
+        answer = client.get(f"{PATH}?cursor={cursor}")
         assert (answer.status_code, answer.get_json()["member"]) == (400, "cursor")
-    assert client.get(PLACE, headers={"Accept": "text/plain"}).status_code == 406
+    assert client.get(PATH, headers={"Accept": "text/plain"}).status_code == 406

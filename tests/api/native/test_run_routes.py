@@ -216,8 +216,8 @@ def test_what_a_query_cannot_mean_is_refused_by_name(
 
 
 def test_a_cursor_is_where_it_was() -> None:
-    for place in (Position(due_at=AT, id=JOB), Position(due_at=LATE, id=UUID(int=0))):
-        assert run_cursor.read(run_cursor.write(place)) == place
+    for position in (Position(due_at=AT, id=JOB), Position(due_at=LATE, id=UUID(int=0))):
+        assert run_cursor.read(run_cursor.write(position)) == position
 
 
 @pytest.mark.parametrize("accept", FORMATS)
@@ -225,15 +225,15 @@ def test_a_run_is_sent_again_once(
     client: FlaskClient, connection: psycopg.Connection, accept: str
 ) -> None:
     add_run(connection)
-    place = f"/1/runs/{FAILED}"
+    path = f"/1/runs/{FAILED}"
 
-    answer = client.post(f"{place}/redeliver", headers=JSON if accept == "json" else XML)
+    answer = client.post(f"{path}/redeliver", headers=JSON if accept == "json" else XML)
 
     assert answer.status_code == 202
-    assert answer.headers["Location"] == place
+    assert answer.headers["Location"] == path
     assert answer.data == golden(f"redelivered.response.{accept}")
-    assert client.get(place).get_json()["state"] == "claimed"
-    again = client.post(f"{place}/redeliver")
+    assert client.get(path).get_json()["state"] == "claimed"
+    again = client.post(f"{path}/redeliver")
     assert (again.status_code, again.get_json()["type"]) == (409, "/problems/conflict")
     assert "under way" in again.get_json()["detail"]
     assert one(connection, "SELECT count(*) FROM inflight") == 1
@@ -401,26 +401,26 @@ def test_a_job_is_called_by_hand(client: FlaskClient) -> None:
 @pytest.mark.parametrize("document", [ONCE, OFTEN])
 def test_a_job_is_paused_and_resumed(client: FlaskClient, document: dict[str, str]) -> None:
     job = booked(client, document)
-    place = f"/1/jobs/{job['id']}"
+    path = f"/1/jobs/{job['id']}"
     paused = {name: value for name, value in job.items() if name != "next"} | {"enabled": False}
     for _ in range(2):
-        answer = client.post(f"{place}/pause")
+        answer = client.post(f"{path}/pause")
         assert (answer.status_code, answer.get_json()) == (200, paused)
-    assert client.get(place).get_json() == paused
-    in_xml = client.post(f"{place}/pause", headers=XML)
+    assert client.get(path).get_json() == paused
+    in_xml = client.post(f"{path}/pause", headers=XML)
     assert etree.fromstring(in_xml.data).findtext("enabled") == "false"
     for _ in range(2):
-        answer = client.post(f"{place}/resume")
+        answer = client.post(f"{path}/resume")
         assert (answer.status_code, answer.get_json()) == (200, job)
-    assert client.get(place).get_json() == job
+    assert client.get(path).get_json() == job
 
 
 def test_what_cannot_be_resumed_says_why_in_the_format_asked_for(
     client: FlaskClient, connection: psycopg.Connection
 ) -> None:
     job = booked(client, ONCE)
-    place = f"/1/jobs/{job['id']}"
-    client.post(f"{place}/pause")
+    path = f"/1/jobs/{job['id']}"
+    client.post(f"{path}/pause")
     connection.execute(
         "INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state,"
         " attempts, settled_at) SELECT %s, id, account_id, 1, 'scheduled', %s, 0, 'succeeded', 1,"
@@ -428,14 +428,14 @@ def test_what_cannot_be_resumed_says_why_in_the_format_asked_for(
         (FAILED, ONCE["when"]),
     )
 
-    answer = client.post(f"{place}/resume", headers=XML)
+    answer = client.post(f"{path}/resume", headers=XML)
 
     assert answer.status_code == 409
     assert answer.content_type == "application/problem+xml; charset=utf-8"
     assert b"was already made" in answer.data
-    put = client.put(place, json=ONCE)
+    put = client.put(path, json=ONCE)
     assert (put.status_code, put.get_json()["member"]) == (409, "when")
-    assert json.loads(client.get(place).data)["enabled"] is False
+    assert json.loads(client.get(path).data)["enabled"] is False
 
 
 @pytest.mark.parametrize("verb", ["fire", "pause", "resume"])

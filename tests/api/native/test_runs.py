@@ -109,13 +109,13 @@ def test_an_answer_s_body_is_text_where_every_format_can_hold_it() -> None:
 
 
 def test_runs_in_both_formats(client: FlaskClient) -> None:
-    place = f"/1/jobs/{booked(client)['id']}/runs"
-    assert client.get(place).get_json() == []
-    assert client.get(place, headers={"Accept": "text/xml"}).data == b"<runs/>"
+    path = f"/1/jobs/{booked(client)['id']}/runs"
+    assert client.get(path).get_json() == []
+    assert client.get(path, headers={"Accept": "text/xml"}).data == b"<runs/>"
     for limit in ("0", "1001", "-1", "x", "", "1" * 5000, "٣"):
-        answer = client.get(place, query_string={"limit": limit})
+        answer = client.get(path, query_string={"limit": limit})
         assert (answer.status_code, answer.get_json()["member"]) == (400, "limit")
-    assert client.get(place, query_string={"limit": "1000"}).status_code == 200
+    assert client.get(path, query_string={"limit": "1000"}).status_code == 200
     assert client.get(f"/1/runs/{ABSENT}").status_code == 404
 
 

@@ -23,12 +23,12 @@ def test_a_job_in_a_zone_reads_back_as_it_was_booked_and_can_be_put(
         headers={"Content-Type": "text/xml", "Accept": accept},
     )
     assert created.status_code == 201
-    place = created.headers["Location"]
-    got = client.get(place, headers={"Accept": accept})
+    path = created.headers["Location"]
+    got = client.get(path, headers={"Accept": accept})
     assert got.data == created.data
-    put = client.put(place, data=got.data, headers={"Content-Type": accept, "Accept": accept})
+    put = client.put(path, data=got.data, headers={"Content-Type": accept, "Accept": accept})
     assert (put.status_code, put.data) == (200, got.data)
-    shown = client.get(place).get_json()
+    shown = client.get(path).get_json()
     assert {name: shown[name] for name in document} == document
     assert shown.keys() == {"id", "account", "next", *document}
     assert list(shown)[-2 - len(document) + 2 : -1] == list(document)[1:]
@@ -51,9 +51,9 @@ def test_answers_without_a_zone_tell_of_none(client: FlaskClient, document: dict
 
 
 def test_a_job_loses_its_zone_when_it_is_replaced_without_one(client: FlaskClient) -> None:
-    place = f"/1/jobs/{booked(client, RULED)['id']}"
-    assert client.put(place, json=OFTEN).status_code == 200
-    got = client.get(place)
+    path = f"/1/jobs/{booked(client, RULED)['id']}"
+    assert client.put(path, json=OFTEN).status_code == 200
+    got = client.get(path)
     assert got.get_json().keys() == {"id", "account", "url", "cron", "next"}
     assert "Wakecall-Tzdata" not in got.headers
 

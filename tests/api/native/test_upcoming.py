@@ -28,7 +28,7 @@ from tests.api.native.booked import ABSENT, OFTEN, ONCE, booked
 from tests.factories import connect
 
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-PLACE = "/1/upcoming"
+PATH = "/1/upcoming"
 SHOWN = Upcoming(
     expected=Expected(at=AT + timedelta(seconds=4), job_id=UUID(ABSENT)),
     due_at=AT,
@@ -87,13 +87,13 @@ def once(client: FlaskClient, hour: int, **members: Any) -> str:
 def listed(client: FlaskClient, query: str = "") -> list[str]:
     """The jobs of all pages."""
     found: list[str] = []
-    place: str | None = f"{PLACE}?{query}"
-    while place is not None:
-        answer = client.get(place)
+    path: str | None = f"{PATH}?{query}"
+    while path is not None:
+        answer = client.get(path)
         assert answer.status_code == 200, answer.text
         found += [each["job"] for each in answer.get_json()]
         link = re.fullmatch(r'<(.+)>; rel="next"', answer.headers.get("Link", ""))
-        place = link and link[1]
+        path = link and link[1]
     return found
 
 
@@ -109,7 +109,7 @@ def test_each_job_is_listed_once_by_its_next_firing_in_pages(
     for limit in (1, 2, 4, 5, 100):
         assert listed(client, f"limit={limit}") == ordered
     assert listed(stranger) == [theirs]
-    (first, second, *_) = client.get(PLACE).get_json()
+    (first, second, *_) = client.get(PATH).get_json()
     assert first == {
         "job": cron["id"],
         "due": cron["next"],
@@ -126,7 +126,7 @@ def test_each_job_is_listed_once_by_its_next_firing_in_pages(
         "recurring": False,
         "url": ONCE["url"],
     }
-    root = etree.fromstring(client.get(f"{PLACE}?limit=1", headers={"Accept": "text/xml"}).data)
+    root = etree.fromstring(client.get(f"{PATH}?limit=1", headers={"Accept": "text/xml"}).data)
     assert (root.tag, root.findtext("firing/job")) == ("upcoming", cron["id"])
 
 
@@ -165,7 +165,7 @@ def test_a_page_examines_a_bounded_number_of_jobs_and_leads_on(
 ) -> None:
     monkeypatch.setattr(upcoming, "MAX_EXAMINED", 3)
     made = [once(client, hour, tags=["rare"] if hour in {7, 8} else []) for hour in range(10)]
-    first = client.get(f"{PLACE}?tag=rare")
+    first = client.get(f"{PATH}?tag=rare")
     assert (first.get_json(), "Link" in first.headers) == ([], True)
     for limit in (1, 2, 100):
         assert listed(client, f"tag=rare&limit={limit}") == [made[7], made[8]]
@@ -187,7 +187,7 @@ def test_what_delays_a_firing_is_told(client: FlaskClient, connection: psycopg.C
     )
     last = once(client, 4)
 
-    first, second, third = client.get(PLACE).get_json()
+    first, second, third = client.get(PATH).get_json()
     assert (first["job"], first["reason"]) == (blocked, "waiting: a run of the job is under way")
     assert (second["job"], "reason" in second) == (last, False)
     assert (third["job"], third["due"]) == (postponed, "2099-05-11T03:00:00Z")
@@ -195,16 +195,16 @@ def test_what_delays_a_firing_is_told(client: FlaskClient, connection: psycopg.C
     assert "firingsPerSecond" in third["reason"]
 
     connection.execute("UPDATE account SET suspended_at = now()")
-    reasons = {each["reason"] for each in client.get(PLACE).get_json()}
+    reasons = {each["reason"] for each in client.get(PATH).get_json()}
     assert reasons == {"waiting: the account is suspended"}
 
 
 def test_wrong_parameters_are_refused_by_name(client: FlaskClient, stranger: FlaskClient) -> None:
     for hour in range(3):
         once(client, hour, tags=["a"])
-    link = client.get(f"{PLACE}?tag=a&limit=1").headers["Link"]
+    link = client.get(f"{PATH}?tag=a&limit=1").headers["Link"]
     cursor = link.partition("cursor=")[2].partition(">")[0]
-    assert len(client.get(f"{PLACE}?cursor={cursor}&tag=a").get_json()) == 2
+    assert len(client.get(f"{PATH}?cursor={cursor}&tag=a").get_json()) == 2
     for caller, query, member in (
         (client, f"cursor={cursor}", "cursor"),
         (stranger, f"tag=a&cursor={cursor}", "cursor"),
@@ -225,16 +225,16 @@ def test_wrong_parameters_are_refused_by_name(client: FlaskClient, stranger: Fla
         (client, "limit=1001", "limit"),
         (client, "name=a", "name"),
     ):
-        answer = caller.get(f"{PLACE}?{query}")
+        answer = caller.get(f"{PATH}?{query}")
         assert (answer.status_code, answer.get_json()["member"]) == (400, member), query
-    assert client.get(PLACE, headers={"Accept": "text/plain"}).status_code == 406
+    assert client.get(PATH, headers={"Accept": "text/plain"}).status_code == 406
 
 
 def test_a_forged_cursor_is_refused(client: FlaskClient, connection: psycopg.Connection) -> None:
     """Its checksum needs no secret."""
     account = connection.execute("SELECT id FROM account WHERE name = 'account-1'").fetchone()
     assert account is not None
-    scope = [str(account[0]), PLACE]
+    scope = [str(account[0]), PATH]
     for parts in (("1", "x"), ("x", ABSENT), ("9" * 30, ABSENT), ("9" * 5000, ABSENT), ("1",)):
-        answer = client.get(f"{PLACE}?cursor={list_cursor.write(scope, *parts)}")
+        answer = client.get(f"{PATH}?cursor={list_cursor.write(scope, *parts)}")
         assert (answer.status_code, answer.get_json()["member"]) == (400, "cursor"), parts

@@ -21,7 +21,7 @@ from bench.peers.jobs import Batch, Job, parse
 from bench.peers.measure import Fire, measure
 from bench.plan import QUICK
 from bench.receiver import Receiver
-from tests.servers import place
+from tests.servers import temp_folder
 
 TINY = replace(QUICK, peer_jobs=40, peer_rate=20, peer_s=0.5)
 BATCH = Batch(
@@ -37,7 +37,10 @@ BATCH = Batch(
 
 @pytest.fixture(scope="module", params=["own", "best"])
 def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
-    with place() as folder, receivers.running(folder, own=request.param == "own") as running:
+    with (
+        temp_folder() as folder,
+        receivers.running(folder, own=request.param == "own") as running,
+    ):
         yield running
 
 

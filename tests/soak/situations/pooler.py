@@ -37,8 +37,8 @@ def _play(ground: Ground) -> None:
         for name, value in _ROLE.items():
             connection.execute(f"ALTER ROLE {ROLE} SET {name} = {value}".encode())
     settings = {"ignore_startup_parameters": "options,extra_float_digits"}
-    with TemporaryDirectory(prefix="wakecall-soak-") as place:
-        folder = Path(place)
+    with TemporaryDirectory(prefix="wakecall-soak-") as path:
+        folder = Path(path)
         folder.chmod(0o755)
         with pgbouncer.pooler(url, folder, **settings) as pooler, ExitStack() as stack:
             made = [

@@ -20,10 +20,10 @@ _NUMBER: Final = re.compile(r"[1-9][0-9]{0,4}")
 _MAX_NUMBER: Final = 32_767
 
 
-def write(place: Position) -> str:
+def write(position: Position) -> str:
     """The cursor of a position."""
-    since = (place.due_at - _EPOCH) // timedelta(microseconds=1)
-    packed = _PACKED.pack(since, place.id.bytes)
+    since = (position.due_at - _EPOCH) // timedelta(microseconds=1)
+    packed = _PACKED.pack(since, position.id.bytes)
     return base64.urlsafe_b64encode(packed).decode("ascii")
 
 

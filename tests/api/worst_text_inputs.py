@@ -28,7 +28,7 @@ from app.domain import booking, call_options, idempotency, instants, key, target
 from app.domain.run import Reply
 from tests.api.native.job_documents import read_json, read_xml
 from tests.api.worst_dialects import DIALECTS
-from tests.worst import Place, numbered, repeated
+from tests.worst import TextInput, numbered, repeated
 
 REPLY = Reply(status=200, error=None)
 JOB = '{"url":"http://example.com/","when":"2031-01-01T00:00:00Z"}'
@@ -51,9 +51,9 @@ def job_xml(text: str) -> None:
     booking.check(job_document.to_booking(read_xml(text.encode())), allow=())
 
 
-PLACES: dict[str, Place] = {
+TEXT_INPUTS: dict[str, TextInput] = {
     **DIALECTS,
-    "Accept": Place(
+    "Accept": TextInput(
         read=lambda text: negotiation.choose(text, negotiation.WITH_TEXT),
         worst=(
             repeated('\\"', after="\\"),
@@ -69,7 +69,7 @@ PLACES: dict[str, Place] = {
             "api.negotiation._WEIGHT",
         ),
     ),
-    "the query of /readyz": Place(
+    "the query of /readyz": TextInput(
         read=health.asks_about_all,
         worst=(
             *(repeated("%41=&"), repeated("all=&"), repeated("&"), repeated("%ff")),
@@ -79,7 +79,7 @@ PLACES: dict[str, Place] = {
         # The ASGI application reads it in its event loop, where every other request waits.
         limit_s=0.01,
     ),
-    "Idempotency-Key": Place(
+    "Idempotency-Key": TextInput(
         read=idempotency.read_key,
         worst=(repeated('\\"', '"'), repeated("a", '"'), repeated("a"), repeated('\\"', '"', '"')),
         patterns=(
@@ -88,17 +88,17 @@ PLACES: dict[str, Place] = {
             "domain.idempotency._ESCAPE",
         ),
     ),
-    "an API key": Place(
+    "an API key": TextInput(
         read=key.read,
         worst=(repeated("a", "wk_"), repeated("wk_")),
         patterns=("domain.key._SHAPE",),
     ),
-    "the Host of a sidecar": Place(
+    "the Host of a sidecar": TextInput(
         read=browsers._LOOPBACK.fullmatch,
         worst=(repeated("localhost"), repeated("1", "localhost:"), repeated("[::1]")),
         patterns=("api.browsers._LOOPBACK",),
     ),
-    "what kind of body a path may have": Place(
+    "what kind of body a path may have": TextInput(
         read=lambda path: bodies.most({"REQUEST_METHOD": "POST", "PATH_INFO": path}),
         worst=(
             repeated("/"),
@@ -109,23 +109,25 @@ PLACES: dict[str, Place] = {
         ),
         patterns=("api.native.dialect.LONG_PATHS", "api.dapr.dialect.LONG_PATHS"),
     ),
-    "the cursor of an audit log": Place(
+    "the cursor of an audit log": TextInput(
         read=lambda text: audit_document.parse({"cursor": text}),
         worst=(repeated("9"),),
         patterns=("api.native.documents.audit._CURSOR",),
     ),
-    "the id of a key": Place(read=key.is_id, worst=(repeated("a"),), patterns=("domain.key._ID",)),
-    "the status that an app answers over gRPC": Place(
+    "the id of a key": TextInput(
+        read=key.is_id, worst=(repeated("a"),), patterns=("domain.key._ID",)
+    ),
+    "the status that an app answers over gRPC": TextInput(
         read=lambda text: grpc.interpret(REPLY, {grpc.STATUS_FIELD: text}, truncated=False),
         worst=(repeated("9"),),
         patterns=("delivery.grpc._CODE",),
     ),
-    "whether an RPC is about many jobs": Place(
+    "whether an RPC is about many jobs": TextInput(
         read=lambda path: dialects.is_list("POST", path),
         worst=(repeated("Alpha1", "/dapr.proto.runtime.v1.Dapr/ListJobs"),),
         patterns=("api.dapr.dialect.LIST_RPCS",),
     ),
-    "whether a path is a list": Place(
+    "whether a path is a list": TextInput(
         read=lambda text: dialects.is_list("GET", text),
         worst=(
             repeated("/"),
@@ -135,27 +137,27 @@ PLACES: dict[str, Place] = {
         ),
         patterns=("api.native.dialect._LISTS", "api.fusion.dialect._LISTS"),
     ),
-    "the host that a list is filtered by": Place(
+    "the host that a list is filtered by": TextInput(
         read=lambda text: job_filter.parse((), {job_filter.HOST: text}),
         worst=(repeated("a"), repeated("["), repeated("0", "["), repeated("0", "[", "]")),
         patterns=("api.native.documents.job_filter._HOST",),
     ),
-    "an address that is too long": Place(
+    "an address that is too long": TextInput(
         read=dialects.address_remedy,
         worst=(repeated("/"), repeated("/1/jobs"), repeated("a", "/1/jobs")),
         patterns=("api.native.dialect._JOBS",),
     ),
-    "a Dapr path": Place(
+    "a Dapr path": TextInput(
         read=addresses.is_dapr_path,
         worst=(repeated("/"), repeated("a", "/v1.0-"), repeated("/", "", "v1.0x")),
         patterns=("api.dapr.addresses._OURS",),
     ),
-    "needless slashes": Place(
+    "needless slashes": TextInput(
         read=addresses._clean,
         worst=(repeated("//a"), repeated("/"), repeated("/", "/a", "b")),
         patterns=("api.dapr.addresses._SLASHES",),
     ),
-    "the path of an invocation": Place(
+    "the path of an invocation": TextInput(
         read=addresses._INVOKED.fullmatch,
         worst=(
             repeated("/"),
@@ -166,7 +168,7 @@ PLACES: dict[str, Place] = {
         ),
         patterns=("api.dapr.addresses._INVOKED",),
     ),
-    "a path form": Place(
+    "a path form": TextInput(
         read=lambda path: request_path.read_booking(path, b""),
         worst=(
             repeated("%25", "/1/jobs/"),
@@ -187,45 +189,45 @@ PLACES: dict[str, Place] = {
             "api.native.documents.request_path._SPACE_FOR_PLUS",
         ),
     ),
-    "a cursor of runs": Place(
+    "a cursor of runs": TextInput(
         read=run_cursor.read, worst=(repeated("A"), repeated("="), repeated("-_"))
     ),
-    "a cursor of attempts": Place(
+    "a cursor of attempts": TextInput(
         read=run_cursor.read_attempt_number,
         worst=(repeated("9"), repeated("0")),
         patterns=("api.native.documents.run_cursor._NUMBER",),
     ),
-    "a cursor of jobs": Place(
+    "a cursor of jobs": TextInput(
         read=lambda text: job_list_document.read_cursor(JobList(account_id=1), text),
         worst=(repeated("A"), repeated("="), repeated("\xff")),
     ),
-    "the states of runs": Place(
+    "the states of runs": TextInput(
         read=lambda text: run_filter.parse({"state": [text]}, {}, allowed=UNSUCCESSFUL),
         worst=(repeated("failed,", after="failed"), repeated(","), repeated("a")),
     ),
-    "the lateness of runs": Place(
+    "the lateness of runs": TextInput(
         read=lambda text: run_filter.parse({}, {"minLatenessMs": text}, allowed=UNSUCCESSFUL),
         worst=(repeated("9"), repeated("9", "0.")),
     ),
-    "the host of runs": Place(
+    "the host of runs": TextInput(
         read=lambda text: run_filter.parse({}, {"host": text}, allowed=UNSUCCESSFUL),
         worst=(repeated("a"), repeated("[")),
     ),
-    "the job of runs": Place(
+    "the job of runs": TextInput(
         read=lambda text: run_filter.parse({}, {"job": text}, allowed=UNSUCCESSFUL),
         worst=(repeated("a"), repeated("0-")),
         patterns=("api.native.documents.run_filter._ID",),
     ),
-    "an instant": Place(
+    "an instant": TextInput(
         read=lambda text: instants.parse(text, member="when"),
         worst=(repeated("9"), repeated("9", "2030-01-01T00:00:00."), repeated("T")),
         patterns=("domain.instants._DATE", "domain.instants._TIME"),
     ),
-    "the longest instant": Place(
+    "the longest instant": TextInput(
         read=lambda text: instants.parse(text, member="when"),
         worst=(lambda _: "2030-01-01T00:00:00." + "9" * 44,),
     ),
-    "a time zone": Place(
+    "a time zone": TextInput(
         read=zones.find,
         worst=(
             repeated("a"),
@@ -234,7 +236,7 @@ PLACES: dict[str, Place] = {
             lambda _: "ae" * 32,
         ),
     ),
-    "a job in JSON": Place(
+    "a job in JSON": TextInput(
         read=job_json,
         worst=(
             repeated("["),
@@ -260,11 +262,11 @@ PLACES: dict[str, Place] = {
             "domain.call_options._VISIBLE",
         ),
     ),
-    "a header's name and value": Place(
+    "a header's name and value": TextInput(
         read=lambda text: call_options.check_headers(((text, "a"), ("a", text))),
         worst=(repeated("a"), repeated(" ", "a")),
     ),
-    "a URL": Place(
+    "a URL": TextInput(
         read=lambda text: target.judge_url(text, allow=()),
         worst=(
             repeated("a"),
@@ -284,7 +286,7 @@ PLACES: dict[str, Place] = {
             "domain.target._PORT",
         ),
     ),
-    "jobs in JSON": Place(
+    "jobs in JSON": TextInput(
         read=lambda text: bulk_document.read(as_json(text)),
         worst=(
             repeated("{},", "["),
@@ -298,7 +300,7 @@ PLACES: dict[str, Place] = {
             "api.native.documents.bulk._AFTER_ELEMENT",
         ),
     ),
-    "a completion in JSON": Place(
+    "a completion in JSON": TextInput(
         read=lambda text: completion_document.read(as_json(text)),
         worst=(
             repeated("a", '{"status":"failed","message":"', '"}'),
@@ -306,26 +308,26 @@ PLACES: dict[str, Place] = {
             repeated("a", '{"status":"', '"}'),
         ),
     ),
-    "a redelivery in JSON": Place(
+    "a redelivery in JSON": TextInput(
         read=lambda text: redelivery.read(as_json(text)),
         worst=(
             repeated('"failed",', '{"state":[', '"dead"]}'),
             repeated("failed,", '{"state":"', 'dead"}'),
         ),
     ),
-    "a redelivery in XML": Place(
+    "a redelivery in XML": TextInput(
         read=lambda text: redelivery.read(as_xml(text)),
         worst=(repeated("<state>failed</state>", "<redelivery>", "</redelivery>"),),
     ),
-    "a rotation": Place(
+    "a rotation": TextInput(
         read=lambda text: rotation_document.read_overlap(as_json(text)),
         worst=(repeated("9", '{"overlap":', "}"), repeated("0", '{"overlap":0.', "}")),
     ),
-    "payload in base64": Place(
+    "payload in base64": TextInput(
         read=lambda text: payload.to_bytes(text, "base64"),
         worst=(repeated("A"), repeated("="), repeated("\n")),
     ),
-    "an XML declaration": Place(
+    "an XML declaration": TextInput(
         read=lambda text: xml_encoding.decode(text.encode(), None),
         worst=(
             repeated(" ", '<?xml version="1.0"', "x"),
@@ -346,10 +348,10 @@ PLACES: dict[str, Place] = {
             "api.native.codecs.xml_encoding._BEFORE_ROOT",
         ),
     ),
-    "a text that XML may not hold": Place(
+    "a text that XML may not hold": TextInput(
         read=printable, worst=(repeated("\0"), repeated("a\0")), patterns=("api.xml_text._UNFIT",)
     ),
-    "a job in XML": Place(
+    "a job in XML": TextInput(
         read=job_xml,
         worst=(
             numbered(' xmlns:n%d="u"', "<job", "/>", separator=""),
@@ -374,7 +376,7 @@ PLACES: dict[str, Place] = {
             repeated("]]", "<job>"),
         ),
     ),
-    "jobs in XML": Place(
+    "jobs in XML": TextInput(
         read=lambda text: bulk_document.read(as_xml(text)),
         worst=(
             repeated(JOB_XML, "<jobs>", "</jobs>"),
