@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, g
 
-from app import account_commands, commands, secret_commands
+from app import account_commands, commands, console, secret_commands
 from app.api import (
     acting,
     bodies,
@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     fusion.install(app)
     health.install(app, settings)
     app.register_blueprint(references)
+    console.install(app)
     commands.install(app)
     account_commands.install()
     secret_commands.install()

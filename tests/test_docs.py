@@ -29,6 +29,7 @@ from app.errors import Misconfigured, WakecallError
 from app.service import health
 from app.store.backlog import Backlog
 from app.store.engine import db
+from tests.api.routes import rules
 
 ROOT = Path(__file__).parent.parent
 DECISIONS = ROOT / "docs" / "decisions"
@@ -142,7 +143,7 @@ def test_every_file_of_the_data_directory_is_documented() -> None:
 
 def routes(app: Flask) -> Iterator[tuple[str, str]]:
     """Method and path of all that is answered, paths as the pages write them."""
-    for rule in app.url_map.iter_rules():
+    for rule in rules(app):
         path = re.sub(r"<(uuid:\w+|app_id|key_id)>", "<id>", rule.rule)
         path = re.sub(r"<(?:job|dapr)_name:_\w+>", "<name>", path)
         # The pages tell once of the prefixes that Fusion's routes have.

@@ -178,7 +178,7 @@ def _answer(error: Exception) -> Response:
         if request.method == "OPTIONS" and _renderer() is None:
             return Response(status=204, headers={"Allow": ", ".join(allowed)})
         return response(errors.MethodNotOffered(printable(request.method[:20]), allowed))
-    known = _translated(error)
+    known = translated(error)
     if known is None:
         logger.error(
             "request.failed",
@@ -195,7 +195,7 @@ def _answer(error: Exception) -> Response:
     return response(known)
 
 
-def _translated(error: Exception) -> errors.WakecallError | None:
+def translated(error: Exception) -> errors.WakecallError | None:
     """Translate an exception into the error tree; None for a defect, which is only logged."""
     match error:
         case errors.Refused() | errors.Unavailable():

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from flask import Flask
+from werkzeug.routing import Rule
 
 _JOB = "00000000-0000-0000-0000-000000000000"
 VALUES = {
@@ -39,9 +40,14 @@ class Route(NamedTuple):
         return _PUBLIC.match(self.path) is not None
 
 
+def rules(app: Flask) -> Iterator[Rule]:
+    """The rules of the API; the pages of the console have no keys, and tests of their own."""
+    return (each for each in app.url_map.iter_rules() if not each.rule.startswith("/console"))
+
+
 def routes(app: Flask) -> Iterator[Route]:
-    """All routes there are, each with each of its methods; HEAD goes with GET."""
-    for rule in app.url_map.iter_rules():
+    """All routes of the API, each with each of its methods; HEAD goes with GET."""
+    for rule in rules(app):
         path = rule.rule
         for name in rule.arguments:
             path = re.sub(rf"<(?:\w+:)?{name}>", VALUES[name], path)

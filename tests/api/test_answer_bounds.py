@@ -21,6 +21,7 @@ from app.api.pages import MAX_ANSWER_BYTES, MAX_PAGE_BYTES
 from app.domain import idempotency
 from tests.api.native.booked import JSON, ONCE, booked, ids
 from tests.api.native.test_long_runs import add_runs
+from tests.api.routes import rules
 from tests.factories import connect, one
 
 KIB: Final = 1024
@@ -126,7 +127,7 @@ def routes(app: Flask) -> set[str]:
     """Every route that may answer with a body, those of several addresses once."""
     return {
         f"{method} {rule.rule}"
-        for rule in app.url_map.iter_rules()
+        for rule in rules(app)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS", "DELETE"}
         if not rule.rule.startswith(("/api/apollo", "/api/apps", "/v1.0-alpha1", "/static"))
     }

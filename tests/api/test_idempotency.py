@@ -23,6 +23,7 @@ from app.store.idempotency import purge
 from tests.api.fusion.documents import TASK, saved
 from tests.api.native.booked import ABSENT, JSON, ONCE, booked, ids
 from tests.api.native.test_run_routes import FAILED, add_run, add_runs
+from tests.api.routes import rules
 from tests.factories import connect, one
 
 BY_PATH = "/1/jobs/2099-05-11T15%3A30%3A00Z/http%3A%2F%2F127.0.0.1%2Fwake"
@@ -328,7 +329,7 @@ def test_a_dry_run_is_checked_anew_and_its_answer_is_not_kept(
 
 
 def test_there_is_a_sample_for_every_post(app: Flask) -> None:
-    posts = {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+    posts = {rule.endpoint for rule in rules(app) if "POST" in (rule.methods or ())}
     assert set(SAMPLES) | NEEDLESS == posts
 
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.api.native.documents import job as job_document
-from tests.api.routes import VALUES, routes
+from tests.api.routes import VALUES, routes, rules
 from tests.api.test_worst_text import status_of
 
 UNSTORABLE = ("\0", "a\0b", "\ud800", "a\udfffb")
@@ -28,7 +28,7 @@ HEADERS = (
 
 def ways(app: Flask) -> Iterator[tuple[str, str]]:
     """Each method and path of the application, with each of its variable parts unstorable."""
-    for rule in app.url_map.iter_rules():
+    for rule in rules(app):
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             for name in rule.arguments:
                 for text in ESCAPED:

@@ -1,0 +1,22 @@
+"""The web console: pages for people, rendered on the server, below `/console`."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.console import assets, errors, rendering
+from app.console.blueprint import console
+from app.console.pages import display
+
+__all__ = ["display", "install"]
+
+
+def install(app: Flask) -> None:
+    """Serve the console with this application.
+
+    Each module of `app.console.pages` adds its routes to the blueprint when this module imports it.
+    """
+    rendering.install(app)
+    errors.install(app)
+    assets.install(app)
+    app.register_blueprint(console)

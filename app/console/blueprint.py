@@ -1,0 +1,11 @@
+"""Blueprint: the routes of all pages, below `/console`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint
+
+PREFIX: Final = "/console"
+
+console: Final = Blueprint("console", __name__, url_prefix=PREFIX, template_folder="templates")

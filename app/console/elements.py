@@ -1,0 +1,98 @@
+"""Elements: the functions that templates call, beside the macros in templates/macros."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask, current_app, g, get_flashed_messages, request, url_for
+from jinja2 import StrictUndefined
+from markupsafe import Markup
+
+from app.api import path_prefix
+from app.console import curl, shown, times
+from app.console.blueprint import PREFIX
+from app.console.forms import Form
+
+
+def install(app: Flask) -> None:
+    """Give these functions to the templates of this application."""
+    environment = app.jinja_env
+    environment.undefined = StrictUndefined
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.globals |= {
+        "accounts": lambda: g.get("viewer_accounts", ()),
+        "ago": ago,
+        "csrf": csrf,
+        "csrf_value": _csrf_value,
+        "curl": _curl,
+        "duration_ms": times.milliseconds,
+        "here": here,
+        "no_form": Form(),
+        "notices": _notices,
+        "stamp": stamp,
+        "to": to,
+        "url_for": _url_for,
+        "when": when,
+        "zones": shown.zones,
+    }
+
+
+def when(instant: datetime, zone: str | None = None, *, relative: bool = True) -> Markup:
+    """Return an instant as `<time>`: in `zone` or else the page's, and how far off it is."""
+    known = ZoneInfo(zone) if zone else shown.zone()
+    text = times.absolute(instant, known, now=shown.now(), hours=shown.hours())
+    made = Markup('<time datetime="{0}" title="{0} · {1}">{2}</time>').format(
+        times.iso(instant), known.key, text
+    )
+    return made + Markup(" ") + ago(instant) if relative else made
+
+
+def ago(instant: datetime) -> Markup:
+    """Return how far off an instant is: `in 5 s`, which the page's script keeps up to date."""
+    return Markup('<time datetime="{}" class="off"><span class="ago">{}</span></time>').format(
+        times.iso(instant), times.relative(instant, shown.now())
+    )
+
+
+def stamp() -> Markup:
+    """Return the time of the page's data, whose age the page's script keeps up to date."""
+    local = shown.now().astimezone(shown.zone())
+    text = f"{times.clock(local, hours=shown.hours())} {times.offset(local)}"
+    return Markup('<time id="stamp" datetime="{}">{}</time>').format(times.iso(local), text)
+
+
+def to(path: str) -> str:
+    """Return a path of the console, as `jobs`, as the browser sees it."""
+    return path_prefix.add(f"{PREFIX}/{path.lstrip('/')}")
+
+
+def here() -> str:
+    """Return the path and query of this page, without the prefix of a proxy."""
+    return request.full_path.rstrip("?") if request.method == "GET" else request.path
+
+
+def csrf() -> Markup:
+    """Return the hidden field without which a form is refused."""
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(_csrf_value())
+
+
+def _csrf_value() -> str:
+    make = current_app.jinja_env.globals.get("csrf_token")
+    return str(make()) if callable(make) else ""
+
+
+def _url_for(endpoint: str, **values: Any) -> str:  # noqa: ANN401 - as of Flask
+    return path_prefix.add(url_for(endpoint, **values))
+
+
+def _curl(method: str, path: str, body: Mapping[str, Any] | str | None = None) -> str:
+    """Return the command of a request to `path` of the API, without the prefix of a proxy."""
+    return curl.command(request.host_url.rstrip("/"), method, path_prefix.add(path), body)
+
+
+def _notices() -> Sequence[str]:
+    """Return what the request before this one did, in words."""
+    return [str(each) for each in get_flashed_messages()] if current_app.secret_key else []

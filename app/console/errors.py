@@ -1,0 +1,38 @@
+"""Errors: answers a browser's failed requests below `/console` with pages instead of problems."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Flask, Response, request
+
+from app import errors
+from app.api import problems
+from app.console.forms import problem_shown
+from app.console.rendering import is_console, page
+from app.log import logger
+
+_HTML: Final = "text/html"
+
+
+def install(app: Flask) -> None:
+    """Render errors of pages as pages, for clients that ask for HTML."""
+    problems.register_error_renderer(app, problems.ErrorRenderer(covers=_is_page, render=_render))
+
+
+def _is_page() -> bool:
+    return is_console(request.path) and _HTML in request.headers.get("Accept", "").lower()
+
+
+def _render(error: errors.WakecallError) -> Response:
+    """Return the page of an error. A defect in that page must not hide the error."""
+    try:
+        response = page("error.html", problem=problem_shown(error))
+    except Exception as defect:  # noqa: BLE001 - whatever is wrong with the page
+        logger.error("console.error_page_failed", path=request.path[:200], exc_info=defect)
+        response = Response(error.message, problems.kind_of(error).status, mimetype="text/plain")
+    for name, value in problems.headers_of(error).items():
+        # A challenge would make the browser ask for a password in a window of its own.
+        if name != "WWW-Authenticate":
+            response.headers[name] = value
+    return response

@@ -1,0 +1,94 @@
+"""Rendering: makes a page of a template, with the headers that every page of the console has."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from http import HTTPStatus
+from typing import Any, Final
+
+from flask import Flask, Response, g, render_template, request
+
+from app.console import elements, navigation, shown
+from app.console.blueprint import PREFIX
+from app.console.forms import Form, Problem
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""The content security policy of every page: nothing inline, nothing of other origins."""
+
+SCRIPTS: Final = ()
+"""Our scripts, in the order in which pages load them."""
+
+_HEADERS: Final = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+# What differs between two renderings of the same data: tokens, ids of requests, and how long ago
+# something was.
+_VOLATILE: Final = re.compile(
+    rb'<input type="hidden" name="csrf_token"[^>]*>|<body[^>]*>|<span class="ago">[^<]*</span>'
+    rb'|<time id="stamp"[^>]*>[^<]*</time>|<span data-request="[^<]*</span>'
+)
+_TAG_DIGITS: Final = 24
+
+
+def install(app: Flask) -> None:
+    """Prepare the templates of this application, and mark the responses of the console."""
+    elements.install(app)
+    app.after_request(_secure)
+
+
+def page(template: str, *, status: int | None = None, **values: Any) -> Response:  # noqa: ANN401 - whatever the template needs
+    """Render a template of the console.
+
+    If a `problem` or a `form` with one is given, the status is the problem's. A GET whose
+    `If-None-Match` has the weak ETag of the page gets 304: the ETag leaves out how long ago
+    something was, which the page's own script keeps up to date.
+    """
+    problem = values.get("problem") or _problem_in(values)
+    html = render_template(template, **{**_common(), **values, "problem": problem})
+    body = html.encode()
+    code = status or (HTTPStatus.OK if problem is None else problem.status)
+    response = Response(body, code, content_type="text/html; charset=utf-8")
+    if code == HTTPStatus.OK and request.method in {"GET", "HEAD"}:
+        tag = hashlib.sha256(_VOLATILE.sub(b"", body)).hexdigest()[:_TAG_DIGITS]
+        response.set_etag(tag, weak=True)
+        response.make_conditional(request)
+    return response
+
+
+def is_console(path: str) -> bool:
+    """Whether a path of a request is one of the console's."""
+    return path == PREFIX or path.startswith(f"{PREFIX}/")
+
+
+def _problem_in(values: dict[str, Any]) -> Problem | None:
+    form = values.get("form")
+    return form.problem if isinstance(form, Form) else None
+
+
+def _common() -> dict[str, Any]:
+    person = shown.person()
+    return {
+        "viewer": person,
+        "now": shown.now(),
+        "zone": shown.zone().key,
+        "theme": shown.theme(),
+        "request_id": g.get("request_id", ""),
+        "navigation": navigation.groups(is_operator=person is not None and person.operator),
+        "scripts": SCRIPTS,
+    }
+
+
+def _secure(response: Response) -> Response:
+    if is_console(request.path):
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+    return response
