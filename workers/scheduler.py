@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
 import psycopg
 
@@ -124,6 +125,7 @@ class Scheduler(LoopThread):
                     limits=self._firings.limits(connection),
                     lookback=self.inflight.seconds() + self._clock_watch.doubt,
                     until=self._clock_watch.until(),
+                    unreadable=_log_unreadable_run,
                 )
                 self._note_postponed(checked.postponed)
                 if not checked.full:
@@ -260,6 +262,10 @@ class Scheduler(LoopThread):
             self._counters.update(take_dropped())
             add_counters(connection, self._counters)
             self._counters.clear()
+
+
+def _log_unreadable_run(run_id: UUID, error: Exception) -> None:
+    logger.error("runs.unreadable", runs=1, run_id=str(run_id), error=in_words(error))
 
 
 def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None:

@@ -92,7 +92,7 @@ class BlockReason(StrEnum):
     """The worker that held the run is being stopped: it waits for another worker."""
 
     UNPREPARED = "unprepared"
-    """The worker that took the run could not read the data of its account."""
+    """The worker that took the run could not read the data of its account, or of the run."""
 
     KEY_MISSING = "key-missing"
     """None of the keys decrypts its signing secrets, or the token of its app."""

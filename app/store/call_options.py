@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
 from app.domain.retry_policy import Backoff, Constant, Policy, RetryPolicy
+
+_MEMBERS: Final = frozenset({"method", "headers", "timeout", "retry"})
+_RETRY_MEMBERS: Final = frozenset({"constant", "max_attempts", "schedule", "backoff", "max_age"})
 
 
 def to_document(options: CallOptions) -> dict[str, Any] | None:
@@ -35,6 +38,17 @@ def from_document(document: Mapping[str, Any] | None) -> CallOptions:
         timeout=document.get("timeout"),
         retry=None if retry is None else _retry(retry),
     )
+
+
+def exactly(document: Mapping[str, Any]) -> CallOptions:
+    """Return the call options stored as `document`, if this release knows all of them.
+
+    Raises an exception otherwise: a newer release may have stored what a call must not lack.
+    """
+    unknown = (document.keys() - _MEMBERS) | ((document.get("retry") or {}).keys() - _RETRY_MEMBERS)
+    if unknown:
+        raise ValueError(f"unknown call options: {', '.join(sorted(unknown))}")
+    return from_document(document)
 
 
 def _of_retry(policy: Policy) -> dict[str, Any]:

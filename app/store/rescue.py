@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,7 +12,7 @@ from uuid import UUID
 
 import psycopg
 
-from app.domain.call_options import CallOptions
+from app.domain.call_options import DEFAULT_OPTIONS, CallOptions
 from app.domain.completion import Completion, Said
 from app.domain.firing_rate import UNLIMITED, FiringLimits
 from app.domain.instants import format_utc
@@ -22,7 +22,7 @@ from app.domain.retry import Failed, RetryAt, again
 from app.domain.retry_policy import DEFAULT
 from app.domain.run import FIRST_TOKEN, RunKind, RunState
 from app.domain.timings.claiming import DEFER_FAILED, MAX_INSTANT, RENOTIFY_AFTER, UNBOUNDED_S
-from app.store.call_options import from_document
+from app.store.call_options import exactly
 from app.store.claims import Claimed
 from app.store.postponing import Fresh, give_turns
 from app.store.queries import run
@@ -70,6 +70,10 @@ _FINAL: Final = {Action.CANCEL: RunState.CANCELLED, Action.KILL: RunState.DEAD}
 _DEAD_REASON: Final = "every worker that took it ended before it could report the result"
 
 
+def _raise(_: UUID, error: Exception) -> None:
+    raise error
+
+
 def check(
     connection: psycopg.Connection,
     *,
@@ -79,11 +83,15 @@ def check(
     lookback: float = UNBOUNDED_S,
     until: datetime = MAX_INSTANT,
     jitter: Callable[[], float] = random.random,
+    unreadable: Callable[[UUID, Exception], None] = _raise,
 ) -> CheckResult:
     """Judge up to `limit` runs; notify again, postpone and reclaim them in one transaction.
 
     Runs whose check time was more than `lookback` seconds ago are left out. The database's clock is
     believed up to `until`.
+
+    For a run that this release cannot read, `unreadable` is called, and the run is checked again
+    later: a newer release may have written it.
 
     The caller settles the ends afterwards, under their tokens: everywhere, the due row of a job is
     locked before its runs, and here the runs are locked already.
@@ -92,7 +100,8 @@ def check(
         params = {"limit": limit, "lookback": lookback, "until": until}
         found = run(connection, "fetch_checkable", params).fetchall()
         rows = [_Checkable(*row) for row in found]
-        verdicts = [(row, _verdict(row, leases_count=leases_count)) for row in rows]
+        unread: list[UUID] = []
+        verdicts = list(_verdicts(rows, unread, unreadable, leases_count=leases_count))
         fresh = [
             Fresh(
                 row.id,
@@ -116,7 +125,8 @@ def check(
         if left:
             run(connection, "check_later", {"ids": left})
         expired = [row for row, action in verdicts if action is Action.EXPIRE]
-        overdue = _expire(connection, expired, jitter) if expired else []
+        overdue = _expire(connection, expired, unread, unreadable, jitter) if expired else []
+        defer(connection, unread)
     ended = [_end(row, _FINAL[action]) for row, action in verdicts if action in _FINAL]
     said = [_complete(row) for row, action in verdicts if action is Action.COMPLETE]
     return CheckResult(
@@ -135,6 +145,23 @@ def defer(
     """Check these runs after the pause, because settling them now failed and would fail again."""
     if ids:
         run(connection, "defer", {"ids": list(ids), "pause": pause})
+
+
+def _verdicts(
+    rows: Sequence[_Checkable],
+    unread: list[UUID],
+    unreadable: Callable[[UUID, Exception], None],
+    *,
+    leases_count: bool,
+) -> Iterator[tuple[_Checkable, Action]]:
+    for row in rows:
+        try:
+            if row.completion is not None:
+                Said(row.completion)
+            yield row, _verdict(row, leases_count=leases_count)
+        except ValueError as error:
+            unread.append(row.id)
+            unreadable(row.id, error)
 
 
 def _verdict(row: _Checkable, *, leases_count: bool) -> Action:
@@ -167,16 +194,26 @@ def _notify_again(
 
 
 def _expire(
-    connection: psycopg.Connection, rows: Sequence[_Checkable], jitter: Callable[[], float]
+    connection: psycopg.Connection,
+    rows: Sequence[_Checkable],
+    unread: list[UUID],
+    unreadable: Callable[[UUID, Exception], None],
+    jitter: Callable[[], float],
 ) -> list[Settlement]:
     """Return what follows for runs that were not completed in time: as after a failed attempt."""
-    options_of = {
-        run_id: (from_document(document), now)
-        for run_id, document, now in run(
-            connection, "call_options", {"ids": [row.id for row in rows]}
-        ).fetchall()
-    }
-    return [_expired(row, *options_of[row.id], jitter()) for row in rows]
+    found = run(connection, "call_options", {"ids": [row.id for row in rows]}).fetchall()
+    options_of = {run_id: (document, now) for run_id, document, now in found}
+    expired: list[Settlement] = []
+    for row in rows:
+        document, now = options_of[row.id]
+        try:
+            options = DEFAULT_OPTIONS if document is None else exactly(document)
+        except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
+            unread.append(row.id)
+            unreadable(row.id, error)
+        else:
+            expired.append(_expired(row, options, now, jitter()))
+    return expired
 
 
 def _expired(row: _Checkable, options: CallOptions, now: datetime, jitter: float) -> Settlement:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import psycopg
 
 from app.domain.call_options import CallOptions
+from app.domain.endpoint import AppProtocol
 from app.domain.job import MAX_DATA, Dialect
 from app.domain.run import RunKind
 from app.domain.timings.claiming import LOOK_AHEAD, RENOTIFY_AFTER, UNBOUNDED_S
 from app.domain.timings.leases import CANCEL_DEADLINE, LEASE
 from app.domain.timings.notifying import UNCHECKED_LATE
-from app.store.call_options import from_document
+from app.store.call_options import exactly
 from app.store.queries import run
 
 Ticket = tuple[UUID, int]
@@ -77,10 +78,20 @@ class Taken(NamedTuple):
     """The protocol of the endpoint (AppProtocol), None where it is not there."""
 
 
-def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Taken]:
+_KNOWN: Final = frozenset({None, *RunKind, *Dialect, *AppProtocol})
+"""The kinds, dialects and protocols that this release knows."""
+
+
+def take(
+    connection: psycopg.Connection,
+    tickets: Sequence[Ticket],
+    unreadable: Callable[[Taken, Exception], None] | None = None,
+) -> list[Taken]:
     """Make the runs this worker's, as many as are still there to be taken.
 
-    A payload comes along where a native job might have it; a longer one is left behind.
+    A payload comes along where a native job might have it; a longer one is left behind. For a row
+    that this release cannot read, `unreadable` is called with the run, without its call options:
+    the run is this worker's too, and the take of the others is committed.
     """
     ids, tokens = columns(tickets)
     params = {
@@ -90,7 +101,15 @@ def take(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> list[Take
         "longest": MAX_DATA,
         "margin": CANCEL_DEADLINE,
     }
-    return [_with_options(Taken._make(row)) for row in run(connection, "take", params)]
+    readable: list[Taken] = []
+    for taken in map(Taken._make, run(connection, "take", params)):
+        try:
+            readable.append(_with_options(taken))
+        except Exception as error:
+            if unreadable is None:
+                raise
+            unreadable(taken._replace(manner=None), error)
+    return readable
 
 
 def payloads(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> dict[UUID, bytes | None]:
@@ -169,8 +188,12 @@ def renew_leases(connection: psycopg.Connection, tickets: Sequence[Ticket]) -> d
 
 def _with_options(taken: Taken) -> Taken:
     """The run with its call options read from the document that the row has in their place."""
+    if not {taken.kind, taken.dialect, taken.protocol} <= _KNOWN:
+        raise ValueError(
+            f"unknown kind, dialect or protocol: {taken.kind}, {taken.dialect}, {taken.protocol}"
+        )
     document: Any = taken.manner
-    return taken if document is None else taken._replace(manner=from_document(document))
+    return taken if document is None else taken._replace(manner=exactly(document))
 
 
 def columns(tickets: Sequence[Ticket]) -> tuple[list[UUID], list[int]]:

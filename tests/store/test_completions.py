@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from app.domain.call_options import CallOptions
 from app.domain.retry_policy import RetryPolicy
@@ -11,7 +14,7 @@ from app.domain.run import RunState
 from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
-from tests.factories import book, claim_and_take, in_seconds, one
+from tests.factories import book, claim_and_take, drop_checks, in_seconds, one
 from tests.store.test_settling import came
 
 DUE = "UPDATE inflight SET complete_by = clock_timestamp(), look_at = clock_timestamp()"
@@ -95,6 +98,59 @@ def test_beyond_the_deadline_it_is_tried_again_as_its_job_says(
     assert row[:2] == ("failed", 2)
     assert row[2].endswith("All 2 attempts are used up.")
     assert one(connection, "SELECT count(*) FROM job") == 0
+
+
+def test_a_deadline_of_a_run_that_a_newer_release_booked_delays_no_other(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    options = CallOptions(retry=RetryPolicy(max_attempts=2, schedule=(90.0,)))
+    for _ in range(2):
+        book(connection, account_id, due_in=-1, options=options)
+    newer, other = claim_and_take(connection)
+    settle(connection, [later(newer), later(other)])
+    drop_checks(connection, "job")
+    connection.execute(
+        "UPDATE job SET manner = %s WHERE id = %s",
+        (Jsonb({"retry": {"linear": {"step": 5}}}), newer.job_id),
+    )
+    connection.execute(DUE)
+    unreadable: list[UUID] = []
+
+    checked = check(
+        connection,
+        limit=10,
+        leases_count=True,
+        unreadable=lambda run_id, _: unreadable.append(run_id),
+    )
+
+    assert [each.id for each in checked.ended] == [other.id]
+    assert unreadable == [newer.id]
+    # A scheduler of the newer release may find it, and this one does not find it at once again.
+    assert [each.id for each in look(connection)] == [other.id]
+    looked = "SELECT look_at - clock_timestamp() BETWEEN '50 s' AND '60 s' FROM inflight"
+    assert one(connection, looked + " WHERE id = %s", newer.id) is True
+
+
+def test_a_state_that_only_a_newer_scheduler_knows_delays_no_other(
+    connection: psycopg.Connection, account_id: int
+) -> None:
+    for _ in range(2):
+        book(connection, account_id, due_in=-1)
+    newer, other = claim_and_take(connection)
+    drop_checks(connection, "inflight")
+    connection.execute("UPDATE inflight SET lease_until = now(), look_at = now()")
+    connection.execute("UPDATE inflight SET state = 'dormant' WHERE id = %s", (newer.id,))
+    unreadable: list[UUID] = []
+
+    checked = check(
+        connection,
+        limit=10,
+        leases_count=True,
+        unreadable=lambda run_id, _: unreadable.append(run_id),
+    )
+
+    assert [each.run_id for each in checked.to_notify] == [other.id]
+    assert unreadable == [newer.id]
 
 
 def test_the_attempts_of_a_run_sent_again_count_from_there(

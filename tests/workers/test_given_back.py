@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from cryptography.fernet import Fernet
+from psycopg.types.json import Jsonb
 from redis import Redis
 
 from app.domain.circuit_breaker import BlockReason
 from app.domain.timings.claiming import CLAIM_POLL
 from app.service.secrets import SecretBox
 from app.store.connection import ReconnectingConnection
+from app.store.rescue import check
 from app.store.takes import Ticket
-from tests.factories import add_account, book, claim_all, connect, in_thread, one
+from tests.factories import add_account, book, claim_all, connect, drop_checks, in_thread, one
 from tests.workers.harness import Harness
 from tests.workers.test_rq_worker import batch, until
 from workers.dispatch.account_cache import AccountCache
+from workers.dispatch.settlements import parked_as_unprepared
 from workers.dispatch.settler import Settler
 from workers.dispatch.taking import take
 from workers.notifier import ON_TIME, Notifier, open_queue, redis_client
@@ -137,9 +142,80 @@ def test_runs_are_given_back_if_the_connection_is_lost_after_the_take(
     assert_given_back(connection, harness)
 
 
+NEWER: dict[str, dict[str, Any]] = {
+    "a member": {"method": "PUT", "circuit": {"failures": 3}},
+    "a retry policy": {"retry": {"linear": {"step": 5}}},
+    "a member of one": {"retry": {"constant": {"interval": 1, "max_retries": 2, "spread": 3}}},
+}
+
+
+@pytest.mark.parametrize("manner", NEWER.values(), ids=NEWER)
+def test_a_run_that_only_a_newer_worker_can_read_is_set_aside_alone(
+    connection: psycopg.Connection,
+    harness: Harness,
+    settler: Settler,
+    taking: Taking,
+    tickets: list[Ticket],
+    manner: dict[str, Any],
+) -> None:
+    drop_checks(connection, "job")
+    newer, other = [run_id for run_id, _ in tickets]
+    of_newer = "id = (SELECT job_id FROM inflight WHERE id = %s)"
+    connection.execute(f"UPDATE job SET manner = %s WHERE {of_newer}", (Jsonb(manner), newer))
+
+    with structlog.testing.capture_logs() as logs:
+        assert taking(tickets) == 1
+    settler.run_once()
+
+    assert [leased.run.id for leased in harness.dispatcher.leased_runs] == [other]
+    (line,) = [each for each in logs if each["event"] == "runs.unreadable"]
+    assert (line["runs"], line["run_id"]) == (1, str(newer))
+    found = connection.execute(
+        "SELECT state, attempts, reclaims, reason ~ 'earlier release',"
+        " send_at < clock_timestamp() + interval '5 s' FROM inflight WHERE id = %s",
+        (newer,),
+    ).fetchone()
+    assert found == ("waiting", 0, 0, True, True)
+    # A worker that can read it gets it like any other run.
+    connection.execute(f"UPDATE job SET manner = NULL WHERE {of_newer}", (newer,))
+    connection.execute(
+        "UPDATE inflight SET look_at = now(), send_at = now() WHERE id = %s", (newer,)
+    )
+    again = check(connection, limit=10, leases_count=True).to_notify
+    assert taking([(each.run_id, each.token) for each in again]) == 1
+
+
+@pytest.mark.parametrize("column", ["dialect", "protocol"])
+def test_a_kind_of_call_that_only_a_newer_worker_knows_is_not_made(
+    connection: psycopg.Connection,
+    harness: Harness,
+    taking: Taking,
+    tickets: list[Ticket],
+    column: str,
+) -> None:
+    newer, other = [run_id for run_id, _ in tickets]
+    for table in ("job", "endpoint"):
+        drop_checks(connection, table)
+    dialect = "saturn" if column == "dialect" else "dapr"
+    connection.execute(
+        "UPDATE job SET dialect = %s, endpoint = 'shop', name = 'x', written = '{}'"
+        " WHERE id = (SELECT job_id FROM inflight WHERE id = %s)",
+        (dialect, newer),
+    )
+    connection.execute(
+        "INSERT INTO endpoint (account_id, dialect, name, url, protocol)"
+        " SELECT account_id, %s, 'shop', 'http://127.0.0.1:9', 'smoke' FROM inflight LIMIT 1",
+        (dialect,),
+    )
+
+    assert taking(tickets) == 1
+
+    assert [each.run.id for each in harness.dispatcher.leased_runs if not each.decided] == [other]
+
+
 def test_runs_that_come_while_they_are_given_back_are_parked_once(harness: Harness) -> None:
     leased = harness.lease(60.0)
-    harness.dispatcher.give_back([leased])
+    harness.dispatcher.give_back([(leased, parked_as_unprepared(leased))])
 
     harness.dispatcher.stop()
     harness.dispatcher.close()

@@ -107,12 +107,12 @@ class Dispatcher:
         self.leased_runs.update(runs)
         self._loop.call_soon_threadsafe(self._wait_for, runs)
 
-    def give_back(self, runs: Sequence[LeasedRun]) -> None:
-        """Park runs that were just taken and cannot be prepared here; from any thread."""
-        for leased in runs:
+    def give_back(self, runs: Sequence[tuple[LeasedRun, Parking]]) -> None:
+        """Park runs that were just taken and cannot be called here; from any thread."""
+        for leased, _ in runs:
             leased.decided = True
-        self.leased_runs.update(runs)
-        self._parked.extend((leased, settlements.parked_as_unprepared(leased)) for leased in runs)
+        self.leased_runs.update(leased for leased, _ in runs)
+        self._parked.extend(runs)
 
     def update_cancellations(self, snapshot: CancellationSnapshot) -> None:
         """Apply the latest poll for cancellations; from any thread."""

@@ -24,6 +24,9 @@ _SUSPENDED: Final = "suspended"
 _RETAKE_PAUSE_S: Final = 0.5
 """How soon a run is due again that could not be prepared: without a pause, it might fail again."""
 
+_MAX_UNREADABLE_PAUSE_S: Final = 60.0
+"""How late at most a run is due again that only a newer release can read."""
+
 _MIN_KEY_PAUSE_S: Final = 5.0
 _MAX_KEY_PAUSE_S: Final = 300.0
 """How soon, and how late at most, a run is due again that cannot be sent as a key is missing."""
@@ -91,6 +94,13 @@ def parked_as_unprepared(leased: LeasedRun) -> Parking:
     """Park a run whose worker took it and could not read what its call needs."""
     reason = "The worker that took it could not read the data of its account."
     return leased.park(_RETAKE_PAUSE_S, BlockReason.UNPREPARED, reason)
+
+
+def parked_as_unreadable(leased: LeasedRun, now: float) -> Parking:
+    """Park a run that this release cannot read; the later it is, the longer."""
+    reason = "The worker that took it is of an earlier release, and cannot read its options."
+    park_for = min(max(_RETAKE_PAUSE_S, leased.lateness(now)), _MAX_UNREADABLE_PAUSE_S)
+    return leased.park(park_for, BlockReason.UNPREPARED, reason)
 
 
 def parked_as_suspended(leased: LeasedRun) -> Parking:
