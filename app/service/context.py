@@ -9,6 +9,7 @@ from app.service.clock_estimate import ClockEstimate
 from app.service.key_cache import KeyCache
 from app.service.key_use import KeyUse
 from app.service.limit_cache import LimitCache
+from app.service.recent_counts import RecentCounts
 from app.service.secrets import SecretBox
 from app.store.database import Database
 
@@ -23,6 +24,7 @@ class Context:
     key_use: KeyUse
     limit_cache: LimitCache
     clock_estimate: ClockEstimate
+    recent_counts: RecentCounts
 
     @property
     def secret_box(self) -> SecretBox:
@@ -39,4 +41,5 @@ def create(settings: Settings, database: Database) -> Context:
         key_use=KeyUse(),
         limit_cache=LimitCache(settings.limits),
         clock_estimate=ClockEstimate(),
+        recent_counts=RecentCounts(),
     )

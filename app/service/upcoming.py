@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from app.domain import firing_rate
 from app.domain.account import Caller
+from app.domain.firing_load import HOURS, FiringLoad
 from app.domain.firing_rate import Allowed
 from app.domain.job_filter import JobFilter
 from app.domain.upcoming import Expected, Upcoming
 from app.service import limits
 from app.service.context import Context
-from app.store import upcoming
+from app.store import firing_load, upcoming
 from app.store.upcoming import Found
 
 _SUSPENDED = "waiting: the account is suspended"
@@ -41,6 +42,14 @@ def list_upcoming(
         ) as found,
     ):
         yield found
+
+
+def count_upcoming(context: Context, caller: Caller) -> FiringLoad:
+    """Count the next firings of the caller's jobs by the hour, from the present one on."""
+    begins = caller.now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    until = begins + HOURS * timedelta(hours=1)
+    with context.database.transaction() as connection:
+        return firing_load.count(connection, caller.account.id, begins, until)
 
 
 def reason_to_wait(context: Context, caller: Caller, firing: Upcoming) -> str | None:

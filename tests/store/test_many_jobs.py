@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event
 from app.domain.account import Account
 from app.domain.job_filter import JobFilter, JobPosition, JobSort
 from app.domain.upcoming import Expected
-from app.store import job_pages, upcoming
+from app.store import firing_load, job_pages, upcoming
 from app.store.job_filter import MAX_EXAMINED
 from tests.factories import add_account, connect, open_engine
 from tests.servers import Databases, database_name
@@ -173,3 +173,26 @@ def test_jobs_are_read_in_the_order_of_one_index(
         assert read_by & set(indexes(plan["Plan"]))
         bound = most if plan is plans[-1] else MAX_EXAMINED + 1
         assert max(most_read(plan, each) for each in ("job", "due")) <= bound
+
+
+def test_upcoming_firings_are_counted_from_an_index_alone(
+    crowded: tuple[str, int], web: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    until = begins + timedelta(hours=24)
+    with explained(web) as plans:
+        found = firing_load.count(web, crowded[1], begins, until)
+    most = JOBS * 49 // 50
+    assert most * 0.9 <= sum(found.counts) <= most
+    assert found.counted_until is None
+    (plan,) = plans
+    assert set(indexes(plan["Plan"])) == {"due_upcoming"}
+    assert most_read(plan, "due") <= most
+
+    monkeypatch.setattr(firing_load, "MAX_COUNTED", 500)
+    with explained(web) as plans:
+        few = firing_load.count(web, crowded[1], begins, until)
+    assert few.counted_until is not None
+    assert few.counted_until < until
+    assert sum(few.counts) + few.overdue == 500
+    assert most_read(plans[0], "due") == 500

@@ -33,6 +33,9 @@ _SINGULAR: Final = {
     "tags": "tag",
     "keys": "key",
     "audit": "entry",
+    "jobs": "job",
+    "destinations": "destination",
+    "hours": "hour",
 }
 
 

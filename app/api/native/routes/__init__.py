@@ -10,6 +10,7 @@ from app.api import previews
 from app.api.native.documents import preview as preview_document
 from app.api.native.routes import (
     account,
+    attention,
     audit,
     completion,
     dapr_apps,
@@ -29,6 +30,7 @@ from app.api.native.routes.received_path import BookingPathConverter, JobNameCon
 
 ROUTES: Final = (
     account,
+    attention,
     audit,
     completion,
     dapr_apps,

@@ -8,6 +8,7 @@ from flask import Response, request
 
 from app.api import admission, negotiation
 from app.api.context import current_context
+from app.api.native.documents import firing_load as firing_load_document
 from app.api.native.documents import job_filter, list_cursor
 from app.api.native.documents import upcoming as upcoming_document
 from app.api.native.routes import paging, responses
@@ -53,3 +54,14 @@ def list_upcoming() -> Response:
             media_type=media_type,
             resume_at=resume_after and list_cursor.write_expected(scope, resume_after),
         )
+
+
+@native.get("/upcoming/counts")
+@needs(Scope.READ)
+@takes()
+def count_upcoming() -> Response:
+    """Count the next firings of the account's jobs in each of the next 24 hours."""
+    caller = admission.admit()
+    media_type = responses.negotiate(negotiation.DOCUMENTS)
+    load = service.count_upcoming(current_context(), caller)
+    return responses.render("load", firing_load_document.render(load), media_type)

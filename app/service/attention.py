@@ -1,0 +1,34 @@
+"""Attention: what of an account's runs somebody should look at."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.domain.account import Caller
+from app.domain.attention import Failures, HeldDestinations
+from app.service.context import Context
+from app.store import attention
+
+FAILURES_OF: Final = timedelta(days=1)
+"""How far back failures are shown if nothing else is asked for."""
+
+MAX_SHOWN: Final = 100
+
+
+def list_failures(
+    context: Context, caller: Caller, *, since: datetime | None = None, limit: int = MAX_SHOWN
+) -> Failures:
+    """Return the caller's jobs with failed or dead runs since an instant, by default in a day."""
+    with context.database.transaction() as connection:
+        return attention.failures(
+            connection, caller.account.id, since or caller.now - FAILURES_OF, limit=limit
+        )
+
+
+def list_held_destinations(
+    context: Context, caller: Caller, *, limit: int = MAX_SHOWN
+) -> HeldDestinations:
+    """Return the destinations for which calls of the caller wait although they are due."""
+    with context.database.transaction() as connection:
+        return attention.held_destinations(connection, caller.account.id, limit=limit)
