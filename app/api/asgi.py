@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 from app.api import dialects, refusals, wsgi_bridge
 from app.api.downloads import SEND_S, Downloads
 from app.api.fair_gate import FairGate, GateRefused
+from app.api.inbox_calls import InboxCalls
 from app.api.senders import SENDER, Sender, Senders
 from app.api.uploads import BODY_S, Uploads
 from app.api.wsgi_bridge import Message, Receive, Send, WsgiResponse
+from app.domain.inbox_address import PATH
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -36,6 +38,8 @@ ONWARD: Final = "wakecall.onward"
 """The name in the WSGI environment of the list for a request that another server answers; absent
 where none is passed on."""
 
+_INBOXES: Final = PATH.encode()
+
 Onward = Callable[[Any], Awaitable[WsgiResponse]]
 
 
@@ -47,7 +51,8 @@ class AsgiApp:
     seconds, and a client must read each slice of a long response within `send_s` seconds. One
     account uses at most `share` of the `threads`, and so do all senders without a valid key
     together. A route may put a request that another server is to answer into the list ONWARD of
-    its environment; `onward` then fetches that answer, for which no thread waits.
+    its environment; `onward` then fetches that answer, for which no thread waits. Calls to inboxes
+    are passed to `inbox_calls`.
     """
 
     def __init__(  # noqa: PLR0913 - a bound or a callback each
@@ -62,8 +67,10 @@ class AsgiApp:
         body_s: float = BODY_S,
         send_s: float = SEND_S,
         onward: Onward | None = None,
+        inbox_calls: InboxCalls | None = None,
     ) -> None:
         self._app = app
+        self._inbox_calls = inbox_calls
         self._onward = onward
         self._begin = begin
         self._end = end
@@ -86,6 +93,9 @@ class AsgiApp:
         at_once = self._quick(environ)
         if at_once is not None:
             await wsgi_bridge.send_whole(at_once, send)
+            return
+        if self._inbox_calls is not None and scope["raw_path"].startswith(_INBOXES):
+            await self._inbox_calls.answer(scope, receive, send)
             return
         sender = environ[SENDER] = self._senders.identify(environ)
         passed_on: list[Any] = []
@@ -111,6 +121,8 @@ class AsgiApp:
         if self._end is not None:
             await self._end()
         self._threads.shutdown()
+        if self._inbox_calls is not None:
+            self._inbox_calls.shutdown()
         self._downloads.shutdown()
         await send({"type": "lifespan.shutdown.complete"})
 

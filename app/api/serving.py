@@ -13,9 +13,11 @@ from app.api.asgi import AsgiApp
 from app.api.context import context_of
 from app.api.downloads import SEND_S
 from app.api.health import QuickAnswers
+from app.api.inbox_calls import InboxCalls
 from app.api.uploads import BODY_S
 from app.config import Settings
 from app.service.health_watch import HealthWatch
+from app.service.inbox_reception import Reception
 
 
 def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> AsgiApp:
@@ -53,4 +55,5 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
         quick=answers_with(with_metrics=admin is None).answer,
         body_s=body_s,
         send_s=send_s,
+        inbox_calls=InboxCalls(Reception(context), path_prefix=settings.path_prefix),
     )

@@ -110,6 +110,15 @@ class Received:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NewCall:
+    """A call that just came to an inbox, and how it will be answered."""
+
+    inbox_id: UUID
+    answer: Answer
+    received: Received
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class InboxCall:
     """A call that an inbox keeps; `number` counts the calls of the inbox from 1."""
 

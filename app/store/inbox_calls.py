@@ -11,12 +11,12 @@ import psycopg
 from psycopg.types.json import Jsonb
 from sqlalchemy import Connection, Row, Select, select
 
-from app.domain.inbox import KEPT_CALLS, KEPT_HOURS, Answer, InboxCall, Received, Signature
+from app.domain.inbox import KEPT_CALLS, KEPT_HOURS, Answer, InboxCall, NewCall, Received, Signature
 from app.store.tables import inbox, inbox_call
 
 # The secrets of the account are read with its inbox, to check the signatures of calls.
 _FIND: Final = """
-SELECT i.token, i.id, i.answer, clock_timestamp(), ARRAY(
+SELECT i.token, i.id, i.account_id, i.answer, clock_timestamp(), ARRAY(
   SELECT s.sealed FROM signing_secret s
   WHERE s.account_id = i.account_id
     AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
@@ -59,6 +59,7 @@ class OpenInbox(NamedTuple):
     """What is needed to answer a call to an inbox."""
 
     id: UUID
+    account_id: int
     answer: Answer
     now: datetime
     """The database's clock."""
@@ -67,24 +68,16 @@ class OpenInbox(NamedTuple):
     """The valid signing secrets of its account, newest first."""
 
 
-class ToStore(NamedTuple):
-    """A call that came to an inbox, and what was chosen as the answer to it."""
-
-    inbox_id: UUID
-    answer: Answer
-    received: Received
-
-
 def find_open(connection: psycopg.Connection, tokens: Collection[str]) -> dict[str, OpenInbox]:
     """Return the inboxes of those of these tokens that an inbox has."""
     rows = connection.execute(_FIND, {"tokens": list(tokens)})
     return {
-        token: OpenInbox(inbox_id, Answer(answer), now, tuple(map(bytes, sealed)))
-        for token, inbox_id, answer, now, sealed in rows
+        token: OpenInbox(inbox_id, account_id, Answer(answer), now, tuple(map(bytes, sealed)))
+        for token, inbox_id, account_id, answer, now, sealed in rows
     }
 
 
-def store(connection: psycopg.Connection, calls: Sequence[ToStore]) -> list[int | None]:
+def store(connection: psycopg.Connection, calls: Sequence[NewCall]) -> list[int | None]:
     """Store these calls; return the number of each, None if its inbox was deleted.
 
     Of each inbox the newest KEPT_CALLS are kept. Needs a transaction.
@@ -152,7 +145,7 @@ def purge(connection: psycopg.Connection, *, limit: int) -> int:
     return connection.execute(_PURGE, {"hours": KEPT_HOURS, "limit": limit}).rowcount
 
 
-def _row(call: ToStore, number: int) -> dict[str, Any]:
+def _row(call: NewCall, number: int) -> dict[str, Any]:
     received = call.received
     return {
         "inbox_id": call.inbox_id,

@@ -9,10 +9,9 @@ import psycopg
 import pytest
 from flask import Flask
 
-from app.domain.inbox import KEPT_CALLS, Answer, Inbox, Received, Signature, new_token
+from app.domain.inbox import KEPT_CALLS, Answer, Inbox, NewCall, Received, Signature, new_token
 from app.store import inbox_calls, inboxes
 from app.store.engine import db
-from app.store.inbox_calls import ToStore
 from tests.factories import in_thread, one, wait_until_blocked
 
 NOW = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
@@ -44,7 +43,11 @@ def add(account_id: int) -> Inbox:
 def store(connection: psycopg.Connection, *calls: tuple[UUID, Received]) -> list[int | None]:
     with connection.transaction():
         return inbox_calls.store(
-            connection, [ToStore(inbox_id, Answer.OK, each) for inbox_id, each in calls]
+            connection,
+            [
+                NewCall(inbox_id=inbox_id, answer=Answer.OK, received=each)
+                for inbox_id, each in calls
+            ],
         )
 
 
@@ -98,7 +101,9 @@ def test_two_processes_that_write_to_one_inbox_count_on(
 ) -> None:
     inbox = add(account_id)
     with connection.transaction():
-        first = inbox_calls.store(connection, [ToStore(inbox.id, Answer.OK, received())])
+        first = inbox_calls.store(
+            connection, [NewCall(inbox_id=inbox.id, answer=Answer.OK, received=received())]
+        )
         with in_thread(lambda: store(other, (inbox.id, received()))) as finish:
             wait_until_blocked(connection)
             connection.execute("COMMIT")

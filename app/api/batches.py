@@ -1,0 +1,84 @@
+"""Batches: collects what requests ask of one thread while it is busy, and asks for all at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from app.errors import Unavailable
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Batches(Generic[T, R]):
+    """Passes items to `work` in batches of at most `size`, one batch at a time, in `executor`.
+
+    `work` returns a result for each item. At most `most` items wait. Only one event loop may use
+    it, so it needs no lock.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        work: Callable[[Sequence[T]], Sequence[R]],
+        *,
+        size: int,
+        most: int,
+    ) -> None:
+        self._executor = executor
+        self._work = work
+        self._size = size
+        self._most = most
+        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._working: asyncio.Task[None] | None = None
+
+    async def submit(self, item: T) -> R:
+        """Return the result for this item.
+
+        Raises what `work` raises, and Unavailable if too many items wait.
+        """
+        if len(self._waiting) >= self._most:
+            raise Unavailable("Too many requests of this kind wait. Try again shortly.")
+        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._working is None:
+            self._working = asyncio.create_task(self._run())
+        return await future
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                count = min(len(self._waiting), self._size)
+                await self._do([self._waiting.popleft() for _ in range(count)])
+        finally:
+            self._working = None
+
+    async def _do(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            results = await loop.run_in_executor(
+                self._executor, self._work, [item for item, _ in batch]
+            )
+        except Exception as error:  # noqa: BLE001 - of whoever waits for it
+            if len(batch) == 1 or isinstance(error, Unavailable):
+                _fail(batch, error)
+                return
+            # One item that cannot be worked on must not fail the others.
+            for each in batch:
+                await self._do([each])
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            # Whoever waited may have gone.
+            with suppress(asyncio.InvalidStateError):
+                future.set_result(result)
+
+
+def _fail(batch: list[tuple[T, asyncio.Future[R]]], error: Exception) -> None:
+    for _, future in batch:
+        with suppress(asyncio.InvalidStateError):
+            future.set_exception(error)
