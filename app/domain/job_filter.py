@@ -11,6 +11,19 @@ from uuid import UUID
 from app.domain.job import Dialect, Job
 
 
+class JobKind(StrEnum):
+    """What makes a job due."""
+
+    ONCE = "once"
+    """An instant."""
+    CRON = "cron"
+    """An expression."""
+    INTERVAL = "interval"
+    """An interval."""
+    CHAINED = "chained"
+    """The end of another job. Such a job may have triggers of the other kinds too."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobFilter:
     """Which jobs of an account are selected: those that meet all conditions that are given."""
@@ -25,8 +38,13 @@ class JobFilter:
     host: str | None = None
     """Jobs whose URL has this host, in lower case; a job that calls an endpoint has no host."""
 
+    kind: JobKind | None = None
+    """Jobs with a trigger of this kind."""
+
     enabled: bool | None = None
     """Jobs that are not paused, or those that are."""
+    failing: bool = False
+    """Jobs of which a run failed or died, and none has succeeded since."""
 
     @property
     def is_open(self) -> bool:

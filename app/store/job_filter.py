@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from app.domain.job_filter import JobFilter
+from app.domain.job_filter import JobFilter, JobKind
 
 MAX_EXAMINED: Final = 2_000
 """The most jobs that one page reads in search of those that its filter selects. They take some
@@ -14,6 +14,16 @@ MAX_EXAMINED: Final = 2_000
 
 # The host of a URL, with the brackets of an IPv6 address; NULL for the path below an endpoint.
 HOST: Final = r"lower(substring(url from '^[A-Za-z]+://(\[[^]]*\]|[^/?#:]*)'))"
+
+# The triggers of a Fusion job are in a list. A schedule of Dapr is an interval or an expression.
+_KINDS: Final = {
+    JobKind.ONCE: "trigger ->> 'kind' = 'at'",
+    JobKind.CRON: "(trigger ->> 'kind' = 'cron' OR trigger @? '$.triggers[*].cron' "
+    "OR NOT starts_with(trigger ->> 'schedule', '@every '))",
+    JobKind.INTERVAL: "(starts_with(trigger ->> 'schedule', '@every ') "
+    "OR trigger @? '$.triggers[*].every')",
+    JobKind.CHAINED: "EXISTS (SELECT FROM follow WHERE follow.job_id = job.id)",
+}
 
 
 def in_index_order(connection: Connection) -> None:
@@ -25,8 +35,11 @@ def in_index_order(connection: Connection) -> None:
 
 
 def restrict(wanted: JobFilter) -> tuple[list[str], dict[str, Any]]:
-    """Return conditions and their parameters. No index serves them: bound the rows they judge."""
-    conditions: list[str] = []
+    """Return conditions and their parameters. No index serves them: bound the rows they judge.
+
+    `failing` is not among them.
+    """
+    conditions: list[str] = [] if wanted.kind is None else [_KINDS[wanted.kind]]
     params: dict[str, Any] = {}
     asked: dict[str, Any] = {
         "tags @> CAST(:tags AS text[])": list(wanted.tags) or None,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, text
 from app.domain.account import Account
 from app.domain.job import MAX_DATA
 from app.domain.job_filter import JobFilter, JobPosition, JobSort, ListedJob
+from app.store import recent_runs
 from app.store.job_columns import COLUMNS
 from app.store.job_filter import MAX_EXAMINED, in_index_order, restrict
 from app.store.jobs import to_job
@@ -116,8 +117,14 @@ def page(
     At most MAX_EXAMINED jobs are examined. Rows are fetched as the caller consumes them.
     """
     order = _ORDERS[sort]
-    by_tags = sort is JobSort.NEWEST and _few_have(connection, account, wanted.tags)
+    failing = recent_runs.failing_jobs(connection, account.id) if wanted.failing else None
+    by_tags = (
+        failing is None and sort is JobSort.NEWEST and _few_have(connection, account, wanted.tags)
+    )
     among, params, left = _among(account, wanted, sort, by_tags=by_tags)
+    if failing is not None:
+        among.append(f"{order.id} = ANY (CAST(:failing AS uuid[]))")
+        params["failing"] = failing
     selected, further = restrict(left)
     examined = MAX_EXAMINED if selected else limit
     params |= {"account": account.name, "examined": examined, "limit": limit, **further}
@@ -134,8 +141,8 @@ def page(
         "outer": "e.id DESC" if order.descending else "e.key, e.id",
         "among": " AND ".join(among),
     }
-    # Jobs that are found by their tags have to be sorted.
-    if not by_tags:
+    # Jobs that are found by their tags or their ids have to be sorted.
+    if not by_tags and failing is None:
         in_index_order(connection)
     resume_after = None
     if selected:

@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import Connection, event
 
 from app.domain.account import Account
-from app.domain.job_filter import JobFilter, JobPosition, JobSort
+from app.domain.job_filter import JobFilter, JobKind, JobPosition, JobSort
 from app.domain.upcoming import Expected
-from app.store import firing_load, job_pages, upcoming
+from app.store import firing_load, job_pages, job_selection, recent_runs, upcoming
 from app.store.job_filter import MAX_EXAMINED
+from app.store.partitions import make_ahead
 from tests.factories import add_account, connect, open_engine
 from tests.servers import Databases, database_name
 from tests.store.plans import rows_read
@@ -38,6 +39,20 @@ SELECT id, account_id, 1, true, CASE WHEN enabled THEN now() + random() * interv
 FROM made
 """
 
+# One job in a hundred has 100 runs over the last four days, and one in five has two. The newest run
+# of one job in 500 failed, and that of another one died.
+ADD_RUNS = """
+INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, missed, state, attempts,
+                 settled_at)
+SELECT gen_random_uuid(), j.id, j.account_id, 1, 'scheduled', j.due_at, 0,
+       CASE WHEN k > 1 OR number %% 250 <> 0 THEN 'succeeded'
+            WHEN number %% 500 = 0 THEN 'failed' ELSE 'dead' END, 1, j.due_at
+FROM (SELECT id, account_id, k, row_number() OVER (PARTITION BY k ORDER BY id) AS number,
+             now() - k * interval '1 hour' - random() * interval '30 minutes' AS due_at
+      FROM job CROSS JOIN generate_series(1, 100) k WHERE account_id = %s) j
+WHERE number %% 100 = 0 OR (number %% 5 = 0 AND k <= 2)
+"""
+
 
 @pytest.fixture(scope="module")
 def crowded(databases: Databases) -> Iterator[tuple[str, int]]:
@@ -47,7 +62,12 @@ def crowded(databases: Databases) -> Iterator[tuple[str, int]]:
         account_id, stranger = add_account(connection), add_account(connection, "stranger")
         connection.execute(ADD, (account_id, JOBS))
         connection.execute(ADD, (stranger, JOBS // 2))
-        connection.execute("VACUUM (ANALYZE) job, due")
+        today = datetime.now(UTC).date()
+        for days in (6, 0):
+            make_ahead(connection, today - timedelta(days=days))
+        connection.execute(ADD_RUNS, (account_id,))
+        connection.execute(ADD_RUNS, (stranger,))
+        connection.execute("VACUUM (ANALYZE) job, due, run")
     yield url, account_id
     databases.drop(database_name(url))
 
@@ -142,6 +162,9 @@ TAGGED = {"job_tags", "job_account"}
         (JobSort.NEWEST, JobFilter(tags=("rare",), enabled=False), TAGGED, 150),
         (JobSort.NEWEST, JobFilter(tags=("common",)), TAGGED, LIMIT),
         (JobSort.NEWEST, JobFilter(host="none.example.com"), {"job_account"}, MAX_EXAMINED),
+        (JobSort.NEWEST, JobFilter(kind=JobKind.ONCE), {"job_account"}, MAX_EXAMINED),
+        (JobSort.NEWEST, JobFilter(kind=JobKind.CRON), {"job_account"}, LIMIT + 50),
+        (JobSort.NEWEST, JobFilter(kind=JobKind.CHAINED), {"job_account"}, MAX_EXAMINED),
         (JobSort.NEXT, JobFilter(), {"due_upcoming"}, LIMIT),
         (JobSort.NEXT, JobFilter(tags=("rare",)), {"due_upcoming"}, MAX_EXAMINED),
         (JobSort.NAME, JobFilter(), {"job_sorted_name"}, LIMIT),
@@ -165,9 +188,9 @@ def test_jobs_are_read_in_the_order_of_one_index(
         job_pages.page(web, account, wanted, sort, after=after, limit=LIMIT) as found,
     ):
         listed = [each.position for each in found.jobs]
-    assert listed or wanted.host or wanted.tags
+    assert listed or wanted.host or wanted.tags or wanted.kind
     assert listed == sorted(listed, reverse=sort is JobSort.NEWEST)
-    by_id = {"job_account", "job_paused", "job_pkey", "due_pkey"}
+    by_id = {"job_account", "job_paused", "job_pkey", "due_pkey", "follow_pkey"}
     for plan in plans:
         assert set(indexes(plan["Plan"])) <= read_by | by_id
         assert read_by & set(indexes(plan["Plan"]))
@@ -196,3 +219,87 @@ def test_upcoming_firings_are_counted_from_an_index_alone(
     assert few.counted_until < until
     assert sum(few.counts) + few.overdue == 500
     assert most_read(plans[0], "due") == 500
+
+
+@pytest.mark.parametrize("sort", JobSort)
+@pytest.mark.parametrize(
+    ("wanted", "listed"),
+    [
+        (JobFilter(failing=True), JOBS // 250),
+        (JobFilter(failing=True, host="none.example.com"), 0),
+    ],
+)
+def test_jobs_that_fail_are_found_by_their_failures(
+    crowded: tuple[str, int], web: Connection, sort: JobSort, wanted: JobFilter, listed: int
+) -> None:
+    account = Account(id=crowded[1], name="demo")
+    with (
+        explained(web) as plans,
+        job_pages.page(web, account, wanted, sort, after=None, limit=1000) as found,
+    ):
+        positions = [each.position for each in found.jobs]
+    # Jobs without a name or a next firing are not in each order.
+    assert len(positions) <= listed
+    assert bool(positions) == bool(listed)
+    assert positions == sorted(positions, reverse=sort is JobSort.NEWEST)
+    for plan in plans:
+        assert "Seq Scan" not in set(indexes(plan["Plan"]))
+        assert max(most_read(plan, each) for each in ("job", "due")) <= MAX_EXAMINED
+    assert scanned(plans[0]) <= 4 * recent_runs.MAX_FAILURES
+
+
+def scanned(plan: dict[str, Any]) -> float:
+    """The rows that the scans of all partitions of `run` read."""
+
+    def below(node: dict[str, Any]) -> Iterator[float]:
+        if str(node.get("Relation Name", "")).startswith("run"):
+            yield from rows_read({**node, "Plans": []}, node["Relation Name"])
+        for inner in node.get("Plans", []):
+            yield from below(inner)
+
+    return sum(below(plan["Plan"]))
+
+
+def test_the_newest_runs_of_a_page_of_jobs_are_read_by_an_index(
+    crowded: tuple[str, int], web: Connection
+) -> None:
+    account = Account(id=crowded[1], name="demo")
+    with job_pages.page(web, account, JobFilter(), JobSort.NEWEST, after=None, limit=50) as found:
+        ids = [each.job.id for each in found.jobs]
+    with explained(web) as plans:
+        runs = recent_runs.newest(web, account.id, ids, limit=30)
+    assert len(runs) == 10
+    assert set(runs) < set(ids)
+    assert {len(each) for each in runs.values()} == {2, 30}
+    for each in runs.values():
+        assert sorted(each, key=lambda run: run.due_at, reverse=True) == list(each)
+    assert "Seq Scan" not in set(indexes(plans[-1]["Plan"]))
+    # A merge of the partitions reads a row of each ahead.
+    assert scanned(plans[-1]) <= 50 * (30 + 20)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "number"),
+    [
+        (JobFilter(), JOBS),
+        (JobFilter(tags=("rare",)), JOBS // 1000),
+        (JobFilter(enabled=False), JOBS // 50),
+        (JobFilter(failing=True), JOBS // 250),
+        (JobFilter(kind=JobKind.INTERVAL), 0),
+    ],
+)
+def test_all_jobs_of_a_filter_are_counted_and_read_once(
+    crowded: tuple[str, int], web: Connection, wanted: JobFilter, number: int
+) -> None:
+    account_id, last = crowded[1], UUID(int=2**128 - 1)
+    assert job_selection.count(web, account_id, wanted, most=2 * JOBS) == number
+    assert job_selection.count(web, account_id, wanted, most=10) == min(number, 10)
+    after, read = UUID(int=0), 0
+    for _ in range(3):
+        ids = job_selection.batch(
+            web, account_id, wanted, after=after, until=last, limit=number // 2 + 1
+        )
+        assert ids == sorted(ids)
+        assert all(each > after for each in ids)
+        after, read = ids[-1] if ids else after, read + len(ids)
+    assert read == number

@@ -109,6 +109,8 @@ def test_the_list_of_ids_stays_as_it_is(client: FlaskClient) -> None:
         ("dialect", "native"),
         ("endpoint", "a"),
         ("host", "a"),
+        ("kind", "cron"),
+        ("failing", "true"),
     ):
         answer = client.get(f"/1/jobs?{name}={value}", headers=JSON)
         assert (answer.status_code, answer.get_json()["member"]) == (400, name)
@@ -149,6 +151,12 @@ def test_filters_and_orders_combine(client: FlaskClient) -> None:
         ("endpoint=app&sort=name", [dapr]),
         ("host=b.example.com", [other]),
         ("host=b.example.com&sort=name", [other]),
+        ("kind=once", [other, early, late]),
+        ("kind=once&sort=next", [early, *sorted([late, other])]),
+        ("kind=cron", [paused]),
+        ("kind=interval&sort=name", [dapr]),
+        ("kind=chained", []),
+        ("failing=true", []),
     ):
         for limit in (1, 2, 100):
             assert listed(client, f"{query}&limit={limit}") == wanted, query
@@ -212,6 +220,8 @@ def test_what_cannot_be_is_refused_by_name(client: FlaskClient, stranger: FlaskC
         (client, "sort=next&enabled=false", "sort"),
         (client, "sort=oldest", "sort"),
         (client, "enabled=1", "enabled"),
+        (client, "kind=daily", "kind"),
+        (client, "failing=false", "failing"),
         (client, "host=a&endpoint=b", "host"),
         (client, "view=full", "view"),
         (client, "name=a", "name"),

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from app.domain.booking import check_tag
 from app.domain.checks import quoted
 from app.domain.job import MAX_NAME, MAX_TAGS, Dialect
-from app.domain.job_filter import JobFilter
+from app.domain.job_filter import JobFilter, JobKind
 from app.errors import InvalidMember
 
 TAG: Final = "tag"
@@ -19,13 +19,18 @@ NAME_PREFIX: Final = "namePrefix"
 DIALECT: Final = "dialect"
 ENDPOINT: Final = "endpoint"
 HOST: Final = "host"
-PARAMETERS: Final = (NAME_PREFIX, DIALECT, ENDPOINT, HOST)
+KIND: Final = "kind"
+PARAMETERS: Final = (NAME_PREFIX, DIALECT, ENDPOINT, HOST, KIND)
 """May be given at most once each."""
 
 ENABLED: Final = "enabled"
-"""A parameter of lists that show paused jobs too."""
+FAILING: Final = "failing"
+OF_JOBS: Final = (ENABLED, FAILING, *PARAMETERS)
+"""The parameters of lists that show paused jobs too."""
 
 _FLAGS: Final = {"true": True, "false": False}
+_ONLY: Final = {"true": True}
+_KINDS: Final = {str(each): each for each in JobKind}
 _DIALECTS: Final = {str(each): each for each in Dialect}
 _MAX_ENDPOINT: Final = 256
 _T = TypeVar("_T")
@@ -33,7 +38,7 @@ _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.]{2,45}\]|[^\s/?#:@\[\]\x00-\x20]{1,25
 
 
 def parse(tags: Sequence[str], given: Mapping[str, str]) -> JobFilter:
-    """The filter; `given` has the texts of PARAMETERS. Raises InvalidMember."""
+    """The filter; `given` has the texts of PARAMETERS or OF_JOBS. Raises InvalidMember."""
     endpoint, host = given.get(ENDPOINT), given.get(HOST)
     if endpoint is not None and host is not None:
         raise InvalidMember(
@@ -47,7 +52,9 @@ def parse(tags: Sequence[str], given: Mapping[str, str]) -> JobFilter:
         dialect=parse_choice(DIALECT, given.get(DIALECT), _DIALECTS),
         endpoint=_text(ENDPOINT, endpoint, _MAX_ENDPOINT),
         host=None if host is None else parse_host(host),
+        kind=parse_choice(KIND, given.get(KIND), _KINDS),
         enabled=parse_choice(ENABLED, given.get(ENABLED), _FLAGS),
+        failing=parse_choice(FAILING, given.get(FAILING), _ONLY) or False,
     )
 
 

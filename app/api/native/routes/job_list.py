@@ -28,7 +28,7 @@ _VIEWS: Final = {"ids": False, "full": True}
 
 _SORT: Final = "sort"
 _SORTS: Final = {str(each): each for each in JobSort}
-_OF_FULL: Final = (_SORT, job_filter.ENABLED, *job_filter.PARAMETERS)
+_OF_FULL: Final = (_SORT, *job_filter.OF_JOBS)
 """The parameters of the view `full` alone."""
 
 

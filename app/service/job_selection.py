@@ -1,0 +1,138 @@
+"""Job selection: does one thing to several jobs, those of a list or all that a filter selects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from app.domain.account import Caller
+from app.domain.booking import check_tag
+from app.domain.job import Job, ReadOnlyMembers
+from app.domain.job_filter import JobFilter
+from app.errors import InvalidMember, Refused
+from app.service import jobs, manual_calls, pauses
+from app.service.context import Context
+from app.store import job_selection
+from app.store.job_list import TooLong, in_time
+
+MAX_AT_ONCE: Final = 100
+"""The most jobs that one request acts on: each is a transaction of some milliseconds."""
+
+MAX_COUNTED: Final = 100_000
+"""The most jobs that are counted."""
+
+FIRST: Final = UUID(int=0)
+"""The position before all jobs."""
+
+
+class JobAction(StrEnum):
+    """What is done to each job."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    FIRE = "fire"
+    TAG = "tag"
+    UNTAG = "untag"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Applied:
+    """What became of the jobs."""
+
+    done: int
+    refused: tuple[tuple[UUID, Refused], ...]
+    """The jobs to which it could not be done, and why."""
+
+
+def count(context: Context, caller: Caller, wanted: JobFilter) -> int:
+    """Return how many of the caller's jobs the filter selects, counted up to MAX_COUNTED.
+
+    Raises InvalidMember if they take too long to be counted.
+    """
+    with _in_time(), context.database.transaction() as connection, in_time(connection):
+        return job_selection.count(connection, caller.account.id, wanted, most=MAX_COUNTED)
+
+
+def next_batch(
+    context: Context, caller: Caller, wanted: JobFilter, *, after: UUID, until: UUID
+) -> list[UUID]:
+    """Return up to MAX_AT_ONCE ids of jobs that the filter selects, after `after`, up to `until`.
+
+    Raises InvalidMember if they take too long to be found.
+    """
+    with _in_time(), context.database.transaction() as connection, in_time(connection):
+        return job_selection.batch(
+            connection, caller.account.id, wanted, after=after, until=until, limit=MAX_AT_ONCE
+        )
+
+
+def apply(
+    context: Context,
+    caller: Caller,
+    action: JobAction,
+    job_ids: Sequence[UUID],
+    *,
+    tag: str | None = None,
+) -> Applied:
+    """Do the action to each of the caller's jobs; `tag` is for TAG and UNTAG.
+
+    Each job is a transaction of its own: one that is refused changes nothing of the others. Raises
+    InvalidMember for a tag that a job cannot have, and for more than MAX_AT_ONCE jobs.
+    """
+    if len(job_ids) > MAX_AT_ONCE:
+        raise InvalidMember(
+            "id", f"{len(job_ids)} jobs are given.", remedy=f"Give at most {MAX_AT_ONCE} jobs."
+        )
+    act = _act(action, tag)
+    refused: list[tuple[UUID, Refused]] = []
+    for job_id in job_ids:
+        try:
+            act(context, caller, job_id)
+        except Refused as error:
+            refused.append((job_id, error))
+    return Applied(done=len(job_ids) - len(refused), refused=tuple(refused))
+
+
+def _act(action: JobAction, tag: str | None) -> Callable[[Context, Caller, UUID], object]:
+    match action:
+        case JobAction.PAUSE:
+            return pauses.pause
+        case JobAction.RESUME:
+            return pauses.resume
+        case JobAction.FIRE:
+            return manual_calls.call_now
+        case JobAction.DELETE:
+            return jobs.delete
+        case JobAction.TAG | JobAction.UNTAG:
+            if tag is None:
+                raise InvalidMember("tag", "tag is missing.", remedy="Give a tag.")
+            check_tag("tag", tag)
+            return partial(_change_tags, add=action is JobAction.TAG, tag=tag)
+
+
+def _change_tags(context: Context, caller: Caller, job_id: UUID, *, add: bool, tag: str) -> Job:
+    """Give a job a tag or take it away, as an update does; without a change, no new version."""
+    current = jobs.get(context, caller, job_id)
+    booking = current.booking
+    if (tag in booking.tags) == add:
+        return current
+    tags = (*booking.tags, tag) if add else tuple(each for each in booking.tags if each != tag)
+    return jobs.update(context, caller, job_id, replace(booking, tags=tags), ReadOnlyMembers())
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    try:
+        yield
+    except TooLong:
+        raise InvalidMember(
+            "namePrefix",
+            "The account has too many jobs to find those that the filter selects.",
+            remedy="Select them in the list, a page at a time.",
+        ) from None
