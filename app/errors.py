@@ -11,6 +11,7 @@ WakecallError
 │   ├── CrossSite              a browser sent the request for a page of another site
 │   ├── AccountSuspended       the operator suspended the account: it can only read
 │   ├── InsufficientScope      the API key is valid, but its scope does not allow the request
+│   ├── InsufficientRole       a user is signed in, but has a lesser role in the account
 │   ├── LimitReached           the account would exceed one of its limits (named in `limit`)
 │   ├── NotFound               unknown, or of another account: the two look alike
 │   ├── Conflict               the request contradicts what is stored
@@ -113,6 +114,12 @@ class InsufficientScope(Refused):
     """The API key is valid, but its scope or its Dapr app does not allow this request."""
 
     code = "insufficient-scope"
+
+
+class InsufficientRole(Refused):
+    """A user is signed in to the console, whose role in the account does not allow this request."""
+
+    code = "insufficient-role"
 
 
 class LimitReached(Refused):

@@ -26,6 +26,7 @@ from app.store import (
     retention,
     suspension,
     trusted_clock,
+    web_sessions,
 )
 from app.store.clock_steps import read_epoch
 from app.store.connection import ReconnectingConnection
@@ -96,6 +97,7 @@ class Maintenance(LoopThread):
             _Step("leftovers", self._drop_left, _HOUR_S),
             _Step("superseded", self._drop_superseded, _HOUR_S),
             _Step("audit", self._drop_audit, _HOUR_S),
+            _Step("sessions", self._purging(web_sessions.purge), _HOUR_S),
             _Step("secrets", _drop_secrets, _HOUR_S),
             _Step("heartbeats", heartbeats.forget_stale, _HOUR_S),
             *([_Step("resealing", reseal)] if reseal else ()),

@@ -19,6 +19,11 @@ def name(key_id: str) -> None:
     audit.acting.set(Actor(key_id=key_id, address=_address()))
 
 
+def name_user(email: str) -> None:
+    """Name the user of the request, once the session has been verified."""
+    audit.acting.set(Actor(user=email, address=_address()))
+
+
 def _begin() -> None:
     audit.acting.set(Actor(key_id="", address=_address()))
 

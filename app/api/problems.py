@@ -63,6 +63,7 @@ KINDS: Final[dict[type[errors.WakecallError], Kind]] = {
     errors.Unauthenticated: Kind(status=401, title="No valid API key"),
     errors.AccountSuspended: Kind(status=403, title="The account is suspended"),
     errors.InsufficientScope: Kind(status=403, title="The API key does not allow this"),
+    errors.InsufficientRole: Kind(status=403, title="Your role does not allow this"),
     errors.LimitReached: Kind(status=403, title="A limit of the account is reached"),
     errors.CrossSite: Kind(status=403, title="The request comes from another site"),
     errors.NotFound: Kind(status=404, title="Not found"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.console import assets, errors, rendering
+from app.console import assets, attempts, csrf, errors, rendering
 from app.console.blueprint import console
-from app.console.pages import display
+from app.console.pages import display, sign_in
 
-__all__ = ["display", "install"]
+__all__ = ["display", "install", "sign_in"]
 
 
 def install(app: Flask) -> None:
@@ -17,6 +17,8 @@ def install(app: Flask) -> None:
     Each module of `app.console.pages` adds its routes to the blueprint when this module imports it.
     """
     rendering.install(app)
+    csrf.install(app)
+    attempts.install(app)
     errors.install(app)
     assets.install(app)
     app.register_blueprint(console)

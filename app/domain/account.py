@@ -77,6 +77,8 @@ class ApiKey:
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     """The beginning of the hour in which the key was last used, in UTC."""
+    created_by: str | None = None
+    """The id of a key, or the e-mail address of a user; None for the operator."""
     expired: bool = False
     """Whether the key had expired when it was read."""
 

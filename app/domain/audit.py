@@ -24,14 +24,25 @@ class Action(StrEnum):
     CHANGE_INBOX = "inbox.change"
     DELETE_INBOX = "inbox.delete"
     REDELIVER_RUNS = "runs.redeliver"
+    JOIN = "member.join"
+    CHANGE_ROLE = "member.role"
+    REMOVE_MEMBER = "member.remove"
+    CREATE_INVITATION = "invitation.create"
+    REVOKE_INVITATION = "invitation.revoke"
+    CREATE_LINK = "user.link"
+    CHANGE_PASSWORD = "user.password"  # noqa: S105 - the name of an action
+    SHOW_SECRET = "secret.show"  # noqa: S105 - the name of an action
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Actor:
-    """Who makes a change: the holder of a key, or the operator with a command."""
+    """Who makes a change: the holder of a key, a user, or the operator with a command."""
 
     key_id: str | None = None
-    """None for the operator."""
+    """None for the operator and for users; empty while a request's sender is not known."""
+
+    user: str | None = None
+    """The e-mail address of a user who signed in."""
 
     address: str | None = None
     """The network address of a request; None for a command."""
@@ -59,6 +70,7 @@ class EntryFilter:
 
     action: str | None = None
     key_id: str | None = None
+    user: str | None = None
     after: datetime | None = None
     """Records of this instant or later."""
 

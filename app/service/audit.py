@@ -20,6 +20,15 @@ acting: Final[ContextVar[Actor]] = ContextVar("acting", default=OPERATOR)
 """Who makes the changes of this thread. The web sets it for every request."""
 
 
+def actor_name() -> str | None:
+    """Return who makes the changes of this thread: a user's e-mail address or a key's id.
+
+    None stands for the operator.
+    """
+    actor = acting.get()
+    return actor.user or actor.key_id or None
+
+
 def record(
     connection: Connection | psycopg.Connection,
     account_id: int | None,

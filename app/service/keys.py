@@ -88,6 +88,16 @@ def create_with_key(context: Context, caller: Caller, wanted: Wanted) -> NewKey:
         return _create(context, connection, caller.account, wanted)
 
 
+def create_as_user(context: Context, caller: Caller, wanted: Wanted) -> NewKey:
+    """Create an API key for a user who is signed in, with no more rights than the user has.
+
+    Raises InsufficientScope for a broader scope, and otherwise as `create`.
+    """
+    require_scope(caller, wanted.scope)
+    with context.database.transaction() as connection:
+        return _create(context, connection, caller.account, wanted)
+
+
 def list_keys(context: Context, account: str) -> tuple[ApiKey, ...]:
     """Return the keys of an account, including revoked ones, oldest first. Raises NotFound."""
     owner = accounts.get_account(context, account)
@@ -166,6 +176,7 @@ def _create(context: Context, connection: Connection, owner: Account, wanted: Wa
         app=wanted.app,
         scope=wanted.scope,
         expires_at=wanted.expires_at,
+        created_by=audit.actor_name(),
     )
     audit.record(connection, owner.id, Action.CREATE_KEY, key.id, _rights(wanted))
     return NewKey(stored, text)

@@ -19,8 +19,8 @@ _TRIMMED_EVERY: Final = 100
 """One of how many inserts deletes what is beyond KEPT."""
 
 _ADD: Final = """
-INSERT INTO audit (account_id, key_id, address, action, object, detail)
-VALUES (%(account_id)s, %(key_id)s, %(address)s, %(action)s, %(object)s, %(detail)s)
+INSERT INTO audit (account_id, key_id, user_email, address, action, object, detail)
+VALUES (%(account_id)s, %(key_id)s, %(user)s, %(address)s, %(action)s, %(object)s, %(detail)s)
 """
 
 _TRIM: Final = """
@@ -52,6 +52,7 @@ def add(
         {
             "account_id": account_id,
             "key_id": actor.key_id,
+            "user": actor.user,
             "address": actor.address,
             "action": str(action),
             "object": object_,
@@ -75,6 +76,8 @@ def listed(
         query = query.where(audit.c.action == wanted.action)
     if wanted.key_id is not None:
         query = query.where(audit.c.key_id == wanted.key_id)
+    if wanted.user is not None:
+        query = query.where(audit.c.user_email == wanted.user)
     if wanted.after is not None:
         query = query.where(audit.c.at >= wanted.after)
     if wanted.before is not None:
@@ -92,7 +95,7 @@ def _entry(row: Row[Any]) -> Entry:
     return Entry(
         id=row.id,
         at=row.at,
-        actor=Actor(key_id=row.key_id, address=row.address),
+        actor=Actor(key_id=row.key_id, user=row.user_email, address=row.address),
         action=row.action,
         object=row.object,
         detail=row.detail,

@@ -70,6 +70,8 @@ _OWNED: Final = (
     "api_key",
     "audit",
     "superseded",
+    "membership",
+    "invitation",
     "usage_release",
 )
 """Tables whose rows belong to one account. Deleting from the others fills the last one."""

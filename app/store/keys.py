@@ -42,7 +42,7 @@ WHERE id IN (
 """
 
 
-def insert_key(
+def insert_key(  # noqa: PLR0913 - a column each
     connection: Connection,
     *,
     key_id: str,
@@ -52,9 +52,16 @@ def insert_key(
     app: str | None = None,
     scope: Scope = Scope.ADMIN,
     expires_at: datetime | None = None,
+    created_by: str | None = None,
 ) -> ApiKey:
     """Store a key by its id and its SHA-256, and return it; its text is not stored."""
-    values = {"label": label, "app": app, "scope": scope, "expires_at": expires_at}
+    values = {
+        "label": label,
+        "app": app,
+        "scope": scope,
+        "expires_at": expires_at,
+        "created_by": created_by,
+    }
     created_at: datetime = connection.execute(
         insert(api_key)
         .values(id=key_id, account_id=account_id, digest=digest, **values)
@@ -68,6 +75,7 @@ def insert_key(
         app=app,
         scope=scope,
         expires_at=expires_at,
+        created_by=created_by,
     )
 
 
@@ -163,6 +171,7 @@ def _of(account_id: int) -> Select[Any]:
         api_key.c.scope,
         api_key.c.expires_at,
         api_key.c.last_used_at,
+        api_key.c.created_by,
         _IS_EXPIRED.label("expired"),
     ).where(api_key.c.account_id == account_id)
 
@@ -177,5 +186,6 @@ def _key(row: Row[Any]) -> ApiKey:
         scope=Scope(row.scope),
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
+        created_by=row.created_by,
         expired=row.expired,
     )

@@ -1,7 +1,7 @@
 """Accounts have inboxes: test receivers, and the calls that came to them.
 
 Revision ID: 0043
-Revises: 0035
+Revises: 0036
 
 The release before has none: until its web processes are replaced, they answer calls to an inbox
 with 404, so that such a run is retried.
@@ -10,7 +10,7 @@ with 404, so that such a run is retried.
 from alembic import op
 
 revision = "0043"
-down_revision = "0035"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 

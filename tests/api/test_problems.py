@@ -103,6 +103,7 @@ def test_every_error_of_the_tree_has_its_status(failing: Flask) -> None:
         errors.CrossSite("x"): 403,
         errors.AccountSuspended("x"): 403,
         errors.InsufficientScope("x"): 403,
+        errors.InsufficientRole("x"): 403,
         errors.NotFound("x"): 404,
         errors.MethodNotOffered("PUT", ("GET",)): 405,
         errors.NotAcceptable("x"): 406,

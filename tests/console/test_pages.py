@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from app.console.rendering import POLICY
 from tests.console import specimen
+from tests.console.people import post
 from tests.console.rules import check_page
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -118,7 +119,8 @@ def test_paths_have_the_prefix_of_a_proxy(tmp_path: Path) -> None:
 
     paths = document.xpath("//@href | //@src | //@action")
     assert {each for each in paths if not each.startswith(("/wake/console", "#"))} == set()
-    moved = client.post("/console/display", data={"theme": "dark", "next": "/console/specimen?q=1"})
+    form = {"theme": "dark", "next": "/console/specimen?q=1"}
+    moved = post(client, "/console/display", form, page="/console/specimen")
     assert moved.headers["Location"] == "/wake/console/specimen?q=1"
 
 
@@ -127,17 +129,18 @@ def test_paths_have_the_prefix_of_a_proxy(tmp_path: Path) -> None:
     ["https://evil.example/", "//evil.example", "/consolé", "/console/\\evil", "/1/jobs", ""],
 )
 def test_a_form_returns_to_pages_of_the_console_only(client: FlaskClient, target: str) -> None:
-    moved = client.post("/console/display", data={"theme": "dark", "next": target})
+    form = {"theme": "dark", "next": target}
+    moved = post(client, "/console/display", form, page="/console/specimen")
 
     assert moved.status_code == 303
     assert moved.headers["Location"] == "/console/"
 
 
 def test_the_theme_and_the_zone_are_kept(client: FlaskClient) -> None:
-    client.post("/console/display", data={"theme": "dark"})
-    client.post("/console/display", data={"zone": "utc"})
+    post(client, "/console/display", {"theme": "dark"}, page="/console/specimen")
+    post(client, "/console/display", {"zone": "utc"}, page="/console/specimen")
     dark = client.get("/console/specimen", headers=HTML).text
-    client.post("/console/display", data={"theme": "system"})
+    post(client, "/console/display", {"theme": "system"}, page="/console/specimen")
     system = client.get("/console/specimen", headers=HTML).text
 
     assert '<html lang="en" data-theme="dark">' in dark

@@ -12,7 +12,7 @@ import pytest
 from app.domain.account import Caller
 from app.domain.run import RunState
 from app.errors import Conflict, NotFound, Unauthenticated
-from app.service import account_lifecycle, accounts, jobs
+from app.service import account_lifecycle, accounts, inboxes, jobs
 from app.service.context import Context
 from app.service.dapr import apps as dapr_apps
 from app.service.fusion import runners
@@ -41,6 +41,8 @@ def furnish(context: Context, connection: psycopg.Connection) -> Callable[[str],
         accounts.create(context, name)
         owner = accounts.get_account(context, name)
         dapr_apps.put(context, owner, "shop", url="http://127.0.0.1:6200", token="x")
+        with context.database.transaction() as transaction:
+            inboxes.create(transaction, owner.id)
         runners.put(context, owner, "spark", url="http://127.0.0.1:6201")
         for due_in in (-3, -2, -1, 600):
             book(connection, owner.id, due_in=due_in)
@@ -68,6 +70,22 @@ def furnish(context: Context, connection: psycopg.Connection) -> Callable[[str],
                 " ON CONFLICT DO NOTHING",
                 (owner.id,),
             )
+        user = one(
+            connection,
+            "INSERT INTO web_user (email, password) VALUES (%s, '$argon2id$') RETURNING id",
+            f"{name}@example.com",
+        )
+        connection.execute("INSERT INTO membership VALUES (%s, %s, 'owner')", (user, owner.id))
+        connection.execute(
+            "INSERT INTO web_session (digest, user_id, account_id, ends_at)"
+            " VALUES (sha256(%s), %s, %s, now() + '1 hour')",
+            (name.encode(), user, owner.id),
+        )
+        connection.execute(
+            "INSERT INTO invitation (digest, account_id, expires_at)"
+            " VALUES (sha256(%s), %s, now() + '1 hour')",
+            (name.encode(), owner.id),
+        )
         connection.execute(
             "INSERT INTO follow (job_id, account_id, upstream, states)"
             " VALUES (gen_random_uuid(), %s, 'x', '{failed}')",

@@ -23,6 +23,15 @@ from app.store.tables.usage import (
     usage_release,
     usage_slot,
 )
+from app.store.tables.users import (
+    beta_request,
+    invitation,
+    membership,
+    outbox,
+    user_link,
+    web_session,
+    web_user,
+)
 
 __all__ = [
     "aborted",
@@ -31,6 +40,7 @@ __all__ = [
     "api_key",
     "attempt",
     "audit",
+    "beta_request",
     "database_clock",
     "due",
     "endpoint",
@@ -41,8 +51,11 @@ __all__ = [
     "inbox",
     "inbox_call",
     "inflight",
+    "invitation",
     "job",
     "kept_answer",
+    "membership",
+    "outbox",
     "run",
     "runs_under_way",
     "signing_secret",
@@ -51,4 +64,7 @@ __all__ = [
     "usage",
     "usage_release",
     "usage_slot",
+    "user_link",
+    "web_session",
+    "web_user",
 ]

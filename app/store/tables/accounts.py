@@ -49,6 +49,7 @@ api_key = Table(
     Column("scope", Text, nullable=False, server_default="admin"),
     Column("expires_at", INSTANT),
     Column("last_used_at", INSTANT),
+    Column("created_by", Text),
     Index("api_key_account", "account_id"),
 )
 
@@ -63,6 +64,7 @@ audit = Table(
     Column("action", Text, nullable=False),
     Column("object", Text, nullable=False),
     Column("detail", Text),
+    Column("user_email", Text),
     Index("audit_account", "account_id", "id"),
     Index("audit_at", "at"),
 )

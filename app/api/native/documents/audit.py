@@ -10,12 +10,13 @@ from app.api.native.codecs.generic_codec import Value
 from app.api.native.codecs.schema import without_none
 from app.domain import instants
 from app.domain import key as keys
-from app.domain.audit import Action, Entry, EntryFilter
+from app.domain.audit import Action, Actor, Entry, EntryFilter
 from app.domain.checks import quoted
+from app.domain.user import read_email
 from app.errors import InvalidMember
 
 CURSOR: Final = "cursor"
-PARAMETERS: Final = ("action", "key", "after", "before", CURSOR)
+PARAMETERS: Final = ("action", "key", "user", "after", "before", CURSOR)
 
 _CURSOR: Final = re.compile(r"[1-9][0-9]{0,17}")
 
@@ -47,19 +48,34 @@ def parse(given: Mapping[str, str]) -> tuple[EntryFilter, int | None]:
             remedy="Use the cursor of the previous response unchanged, or omit it to start at the "
             "first page.",
         )
-    wanted = EntryFilter(action=action, key_id=key_id, after=after, before=before)
+    user = given.get("user")
+    wanted = EntryFilter(
+        action=action,
+        key_id=key_id,
+        user=None if user is None else read_email(user, member="user"),
+        after=after,
+        before=before,
+    )
     return wanted, None if cursor is None else int(cursor)
 
 
 def render(entry: Entry) -> Mapping[str, Value]:
-    """The members of a record; `key` and `address` only if a request made the change."""
+    """The members of a record; `address` only if a request made the change."""
+    actor = entry.actor
     members: Mapping[str, str | None] = {
         "at": instants.format_utc(entry.at),
         "action": entry.action,
         "object": entry.object,
         "detail": entry.detail,
-        "by": "operator" if entry.actor.key_id is None else "key",
-        "key": entry.actor.key_id,
-        "address": entry.actor.address,
+        "by": _kind(actor),
+        "key": actor.key_id,
+        "user": actor.user,
+        "address": actor.address,
     }
     return without_none(members)
+
+
+def _kind(actor: Actor) -> str:
+    if actor.user is not None:
+        return "user"
+    return "operator" if actor.key_id is None else "key"

@@ -54,6 +54,7 @@ def render(key: ApiKey, text: str | None = None) -> Mapping[str, Value]:
         "label": key.label,
         "scope": str(key.scope),
         "daprApp": key.app,
+        "createdBy": key.created_by,
         **{
             name: None if at is None else instants.format_utc(at)
             for name, at in instants_of.items()
