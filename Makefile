@@ -15,7 +15,7 @@ TESTS ?=
 PROCESSES ?= logical
 PHASES ?=
 PEERS ?=
-DEEDS ?=
+ATTACKS ?=
 SITUATIONS ?=
 UPGRADE ?=
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-find-links --no-header --quiet
@@ -45,8 +45,8 @@ bench-peers: ## Measure what else one might pick, beside Wakecall; PEERS="celery
 	@$(MEASURE) && exec $(BIN)/python -m bench.peers $(PEERS)
 
 .PHONY: bench-hostile
-bench-hostile: ## Measure what hostile clients do to others; DEEDS="abort accept" measures some
-	@$(MEASURE) && exec $(BIN)/python -m bench.hostile $(DEEDS)
+bench-hostile: ## Measure what hostile clients do to others; ATTACKS="abort accept" measures some
+	@$(MEASURE) && exec $(BIN)/python -m bench.hostile $(ATTACKS)
 
 .PHONY: soak
 soak: ## Play what operators live through, under load, in 30 minutes (SOAK_MINUTES); SITUATIONS="kills hang" plays some

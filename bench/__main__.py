@@ -12,7 +12,7 @@ from typing import Final
 
 from bench import command, instance, receiver, report, results
 from bench.children import Failed
-from bench.harness import MISSED_AIMS, BenchHarness, Findings, Tell
+from bench.harness import MISSED_AIMS, BenchHarness, Findings, Progress
 from bench.peers import merging
 from bench.peers import round as peers
 from bench.phases import (
@@ -40,7 +40,7 @@ class Phase:
 
     name: str
     about: str
-    run: Callable[[BenchHarness, Tell], Findings]
+    run: Callable[[BenchHarness, Progress], Findings]
     minutes: tuple[float, float]
 
 

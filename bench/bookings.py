@@ -92,7 +92,7 @@ class Batch:
 def book(
     connection: psycopg.Connection,
     batch: Batch,
-    tell: Callable[[str], None] = lambda _text: None,
+    progress: Callable[[str], None] = lambda _text: None,
     *,
     tidy: bool = True,
 ) -> None:
@@ -120,7 +120,7 @@ def book(
                 "bytes": BODY_BYTES,
             },
         )
-        tell(f"{high:,} of {batch.count:,} jobs booked")
+        progress(f"{high:,} of {batch.count:,} jobs booked")
     if tidy:
         settle_down(connection)
 

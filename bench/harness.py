@@ -20,7 +20,7 @@ from bench.instance import Account, Instance
 from bench.plan import Plan
 from bench.receiver import Receiver
 
-Tell = Callable[[str], None]
+Progress = Callable[[str], None]
 Findings = dict[str, Any]
 
 MISSED_AIMS: Final = "missed_aims"
@@ -131,18 +131,20 @@ class BenchHarness:
             step=timedelta(seconds=1 / per_s) if per_s else timedelta(),
         )
 
-    def fire(self, make: Callable[[], Batch], tell: Tell, *, answered: int | None = None) -> Fired:
+    def fire(
+        self, make: Callable[[], Batch], progress: Progress, *, answered: int | None = None
+    ) -> Fired:
         """Book what `make` says, in time, and return once it has fired; then check that it did.
 
         `answered` is how many of them will succeed, all of them where it is not given. Raises
         Failed where one is missing, came twice or early, or nothing moves for a minute.
         """
-        batch = self._booked(make, answered, tell)
+        batch = self._booked(make, answered, progress)
         expected = batch.count if answered is None else answered
         before = self.succeeded()
-        self._sleep_until(batch.first - timedelta(seconds=0.5), tell)
+        self._sleep_until(batch.first - timedelta(seconds=0.5), progress)
         cpu, calls = self.cpu(), self.receiver.count()
-        self._await(before + expected, expected, tell)
+        self._await(before + expected, expected, progress)
         used = processor.since(cpu, self.cpu())
         seconds = self._checked(batch, expected)
         came = self.receiver.count() - calls
@@ -150,7 +152,7 @@ class BenchHarness:
             raise Failed(f"{came} calls came for {expected} jobs")
         return Fired(count=expected, first=batch.first, seconds=seconds, cpu=used)
 
-    def rest(self, tell: Tell) -> None:
+    def rest(self, progress: Progress) -> None:
         """Return once the instance does next to nothing: no writing back, no vacuuming."""
         give_up = time.monotonic() + _REST_S
         while time.monotonic() < give_up:
@@ -158,34 +160,34 @@ class BenchHarness:
             time.sleep(1.0)
             if sum(processor.since(before, self.instance.cpu()).values()) < _IDLE:
                 return
-            tell("waiting for the instance to come to rest")
+            progress("waiting for the instance to come to rest")
 
-    def _booked(self, make: Callable[[], Batch], expected: int | None, tell: Tell) -> Batch:
+    def _booked(self, make: Callable[[], Batch], expected: int | None, progress: Progress) -> Batch:
         for _ in range(_ATTEMPTS):
             batch = make()
             before = self.succeeded()
-            bookings.book(self.connection, batch, tell)
+            bookings.book(self.connection, batch, progress)
             if self.now() < batch.first - timedelta(seconds=0.6):
                 return batch
             # The machine was busy: some were due before the last was booked.
             count = batch.count if expected is None else expected
-            self._await(before + count, count, lambda _text: tell("booked too late; once more"))
+            self._await(before + count, count, lambda _text: progress("booked too late; once more"))
             self.receiver.forget()
         raise Failed(f"{batch.count} jobs cannot be booked in time on this machine")
 
-    def _sleep_until(self, instant: datetime, tell: Tell) -> None:
+    def _sleep_until(self, instant: datetime, progress: Progress) -> None:
         while (left := (instant - self.now()).total_seconds()) > 0:
-            tell(f"due in {left:.0f} s")
+            progress(f"due in {left:.0f} s")
             time.sleep(min(left, 0.5))
 
-    def _await(self, total: int, expected: int, tell: Tell) -> None:
+    def _await(self, total: int, expected: int, progress: Progress) -> None:
         moved, last = time.monotonic(), -1
         while (reached := self.succeeded()) < total:
             if reached != last:
                 moved, last = time.monotonic(), reached
             elif time.monotonic() - moved > _STUCK_S:
                 raise Failed(f"{total - reached} of {expected} runs do not come to an end")
-            tell(f"{expected - (total - reached):,} of {expected:,} settled")
+            progress(f"{expected - (total - reached):,} of {expected:,} settled")
             time.sleep(_POLL_S)
 
     def _checked(self, batch: Batch, expected: int) -> float:

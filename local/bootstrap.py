@@ -114,7 +114,7 @@ def _make(venv: Path) -> None:
         shown.result = f"{venv}, Python {platform.python_version()}"
 
 
-def _pip(venv: Path, lock: Path, wanted: int, tell: Callable[[str], None]) -> None:
+def _pip(venv: Path, lock: Path, wanted: int, report: Callable[[str], None]) -> None:
     """Install every line of `lock`, hashes checked, ready-made builds only: no compiler needed."""
     command = [
         *(f"{venv / 'bin' / 'python'}", "-m", "pip", "install", "--progress-bar", "off"),
@@ -142,7 +142,7 @@ def _pip(venv: Path, lock: Path, wanted: int, tell: Callable[[str], None]) -> No
             heard.append(line)
             found += line.startswith(_FOUND)
             if news := _progress(line, found, wanted):
-                tell(news)
+                report(news)
     if pip.returncode:
         raise Unable(_reason(heard, venv / _PIP_LOG))
 

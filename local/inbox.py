@@ -77,13 +77,13 @@ class Inbox:
         host: str,
         port: int,
         secrets: Callable[[], tuple[str, ...]],
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         self.heard = threading.Event()
         self._secrets = secrets
         self._known: tuple[str, ...] = ()
         self._asked_in = 0
-        self._tell = tell
+        self._report = report
         self._second = 0
         self._shown = 0
         self._server = _server(host, port, self._receive)
@@ -119,11 +119,11 @@ class Inbox:
         """A line for each callback, but never a flood."""
         if second != self._second:
             if self._shown > _LINES_A_SECOND:
-                self._tell(f"and {self._shown - _LINES_A_SECOND} more in that second")
+                self._report(f"and {self._shown - _LINES_A_SECOND} more in that second")
             self._second, self._shown = second, 0
         self._shown += 1
         if self._shown <= _LINES_A_SECOND:
-            self._tell(describe(callback))
+            self._report(describe(callback))
 
 
 def _server(

@@ -69,7 +69,7 @@ def clear_up(home: Home) -> None:
 
 
 def create(
-    home: Home, settings: Settings, environ: Mapping[str, str], tell: Callable[[str], None]
+    home: Home, settings: Settings, environ: Mapping[str, str], report: Callable[[str], None]
 ) -> Instance:
     """Settle who runs what where. Raises Misconfigured."""
     owner = owners.choose(home.path / "postgres")
@@ -91,7 +91,7 @@ def create(
         owner=owner,
         sockets=sockets,
         environment=environment,
-        supervisor=Supervisor(tell, lambda: announce(instance)),
+        supervisor=Supervisor(report, lambda: announce(instance)),
     )
     # Workers reach the inboxes of accounts there.
     environment["WAKECALL_PUBLIC_URL"] = settings.public_url or instance.url

@@ -67,7 +67,7 @@ def await_ready(
     cluster: Cluster,
     alive: Callable[[], bool],
     words: Callable[[], str],
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
     """Return once the server answers and our role and database are there.
 
@@ -82,7 +82,7 @@ def await_ready(
         except psycopg.Error as error:
             text = " ".join(f"{error}".split())
             if _LATER in text:
-                tell("replaying what it had not yet put in place when it was killed")
+                report("replaying what it had not yet put in place when it was killed")
             elif "FATAL:" in text or not isinstance(error, psycopg.OperationalError):
                 reason = text.rpartition("FATAL:")[2].strip()
                 raise Misconfigured(damaged(cluster.named, reason)) from None

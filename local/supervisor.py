@@ -36,9 +36,9 @@ def pause(quick_deaths: int) -> float:
 class Supervisor:
     """The running programs of one instance; `tell` prints a line, `changed` hears of new pids."""
 
-    def __init__(self, tell: Callable[[str], None], changed: Callable[[], None]) -> None:
+    def __init__(self, report: Callable[[str], None], changed: Callable[[], None]) -> None:
         self.deaths: dict[str, int] = {}
-        self._tell = tell
+        self._report = report
         self._changed = changed
         self._programs: dict[str, Program] = {}
         self._processes: dict[str, Process] = {}
@@ -121,14 +121,14 @@ class Supervisor:
             quick_deaths = quick_deaths + 1 if time.monotonic() - began < _SETTLED_S else 0
             seconds = pause(quick_deaths)
             when = f" in {seconds:g} s" if seconds >= 1 else ""
-            self._tell(f"{program.name} {how}; starting it again{when} ({program.log.name})")
+            self._report(f"{program.name} {how}; starting it again{when} ({program.log.name})")
             with suppress(TimeoutError):
                 await asyncio.wait_for(unwanted.wait(), seconds)
                 return
             try:
                 process = await self._spawn(program)
             except OSError as error:
-                self._tell(f"{program.name} cannot be started: {error}")
+                self._report(f"{program.name} cannot be started: {error}")
                 process = None
 
     async def _until_it_ends(self, program: Program, process: Process | None) -> str:
@@ -176,7 +176,7 @@ class Supervisor:
         task = self._tasks[name]
         done, _ = await asyncio.wait([task], timeout=self._programs[name].patience_s)
         if not done and (process := self._processes.get(name)):
-            self._tell(f"{name} did not end within {self._programs[name].patience_s:g} s; killed")
+            self._report(f"{name} did not end within {self._programs[name].patience_s:g} s; killed")
             kill_group(process.pid)
         await task
         del self._tasks[name]

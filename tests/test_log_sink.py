@@ -22,7 +22,7 @@ def until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def tell(dropped: int) -> bytes:
+def report(dropped: int) -> bytes:
     return b"%d dropped\n" % dropped
 
 
@@ -41,7 +41,7 @@ def test_lines_are_written_in_order() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in BROKEN if kind != "full pipe"])
 def test_what_cannot_be_written_is_dropped_and_counted_once(kind: str) -> None:
     with BROKEN[kind]() as writer:
-        sink = LogSink(writer, render_dropped=tell)
+        sink = LogSink(writer, render_dropped=report)
         for _ in range(100):
             sink.write(LINE)
         sink.flush(30)
@@ -63,7 +63,7 @@ def test_a_full_pipe_holds_up_nobody_and_no_more_than_the_bound_waits() -> None:
 def test_a_line_says_how_many_were_dropped_once_it_works_again() -> None:
     reader, writer = os.pipe()
     fill(writer)
-    sink = LogSink(writer, max_bytes=2 * len(LINE), render_dropped=tell)
+    sink = LogSink(writer, max_bytes=2 * len(LINE), render_dropped=report)
     for _ in range(5):
         sink.write(LINE)
     with os.fdopen(reader, "rb") as read:
@@ -78,7 +78,7 @@ def test_a_line_says_how_many_were_dropped_once_it_works_again() -> None:
 def test_a_disk_that_has_room_again_gets_whole_lines(tmp_path: Path) -> None:
     log = tmp_path / "log"
     disk = os.open("/dev/full", os.O_WRONLY)
-    sink = LogSink(disk, render_dropped=tell)
+    sink = LogSink(disk, render_dropped=report)
     sink.write(LINE)
     sink.flush(30)
     file = os.open(log, os.O_WRONLY | os.O_CREAT)
@@ -104,7 +104,7 @@ def test_the_line_after_one_that_was_cut_stands_alone(monkeypatch: pytest.Monkey
         return len(taken)
 
     monkeypatch.setattr(os, "write", write)
-    sink = LogSink(-1, render_dropped=tell)
+    sink = LogSink(-1, render_dropped=report)
     sink.write(LINE)
     sink.flush(30)
     room[0] = 1000

@@ -182,7 +182,7 @@ class Rates:
 def install(app: Flask, settings: Settings) -> None:
     """Limit the requests of the accounts of this application."""
     app.extensions[_EXTENSION] = Rates(_through(settings.redis_url))
-    app.after_request(_tell)
+    app.after_request(_report)
 
 
 def count(account_id: int, limit: int | None) -> None:
@@ -219,7 +219,7 @@ def _through(url: str) -> Exchange:
     return exchange
 
 
-def _tell(response: Response) -> Response:
+def _report(response: Response) -> Response:
     """Add the fields of draft-ietf-httpapi-ratelimit-headers if a limit is in force."""
     state: RateState | None = g.get("rate_state")
     if state is not None:

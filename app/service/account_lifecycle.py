@@ -16,7 +16,7 @@ from app.service.context import Context
 from app.store import erasure, suspension
 
 _MAX_ROUNDS: Final = 10
-_Tell = Callable[[Counter[str]], None]
+_Report = Callable[[Counter[str]], None]
 
 
 def suspend(context: Context, name: str) -> None:
@@ -30,7 +30,7 @@ def suspend(context: Context, name: str) -> None:
         audit.record(connection, owner.id, Action.SUSPEND_ACCOUNT, name)
 
 
-def resume(context: Context, name: str, tell: _Tell) -> None:
+def resume(context: Context, name: str, report: _Report) -> None:
     """End the suspension of an account; call `tell` with the number of rows released so far.
 
     Firings that were missed during the suspension follow the misfire policies of their jobs.
@@ -49,11 +49,11 @@ def resume(context: Context, name: str, tell: _Tell) -> None:
             audit.record(connection, owner.id, Action.RESUME_ACCOUNT, name)
         for number in suspension.release(connection, owner.id):
             freed["waiting jobs and runs"] += number
-            tell(freed)
+            report(freed)
 
 
 def delete(
-    context: Context, name: str, tell: _Tell, *, wait: Callable[[float], None] = time.sleep
+    context: Context, name: str, report: _Report, *, wait: Callable[[float], None] = time.sleep
 ) -> None:
     """Delete an account and its data; call `tell` with the rows deleted so far, by kind.
 
@@ -67,7 +67,7 @@ def delete(
         # Recorded without the account, whose own records are deleted with it.
         audit.record(connection, None, Action.DELETE_ACCOUNT, name)
     for _ in range(_MAX_ROUNDS):
-        if _erase(context, owner, gone, tell):
+        if _erase(context, owner, gone, report):
             # A worker that has already taken one of these runs may call it until its lease ends,
             # unless the worker learns that the account is suspended. So the account must exist
             # until then.
@@ -79,11 +79,11 @@ def delete(
     raise Unavailable(f"Requests keep storing data for the account {name!r}; try again later.")
 
 
-def _erase(context: Context, owner: Account, gone: Counter[str], tell: _Tell) -> bool:
+def _erase(context: Context, owner: Account, gone: Counter[str], report: _Report) -> bool:
     held = False
     with context.database.session() as connection:
         for step in erasure.erase(connection, owner.id):
             gone[step.what] += step.number
             held = held or step.held
-            tell(gone)
+            report(gone)
     return held

@@ -184,11 +184,11 @@ def _log_unopened(account: Account, error: Misconfigured) -> None:
     logger.error("secret.unreadable", account_id=account.id, error=error.message)
 
 
-_Tell = Callable[[Account, Misconfigured], None]
+_Report = Callable[[Account, Misconfigured], None]
 
 
 def list_secrets(
-    context: Context, account: str, *, unopened: _Tell = _log_unopened
+    context: Context, account: str, *, unopened: _Report = _log_unopened
 ) -> tuple[SigningSecret, ...]:
     """Return the signing secrets of an account that are valid and can be decrypted, newest first.
 
@@ -202,7 +202,7 @@ def list_secrets(
 
 
 def rotate_secret(
-    context: Context, account: str, *, overlap: timedelta, unopened: _Tell = _log_unopened
+    context: Context, account: str, *, overlap: timedelta, unopened: _Report = _log_unopened
 ) -> tuple[SigningSecret, ...]:
     """Create a new signing secret; earlier secrets of the account stay valid for up to `overlap`.
 
@@ -268,7 +268,7 @@ def _expired(at: datetime) -> Unauthenticated:
 
 
 def _opened(
-    context: Context, account: Account, sealed: Sequence[store.SealedSecret], tell: _Tell
+    context: Context, account: Account, sealed: Sequence[store.SealedSecret], report: _Report
 ) -> tuple[SigningSecret, ...]:
     """Decrypt these secrets and drop those that fail; raises Misconfigured if all of them fail."""
     box = context.secret_box
@@ -279,7 +279,7 @@ def _opened(
             value = box.open(each.sealed)
         except Misconfigured as error:
             failure = error
-            tell(account, error)
+            report(account, error)
             continue
         opened.append(
             SigningSecret(value=value, created_at=each.created_at, expires_at=each.expires_at)

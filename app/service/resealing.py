@@ -58,10 +58,10 @@ class Resealing:
         return page.rows
 
 
-def reseal_all(context: Context, box: SecretBox, tell: Callable[[Counter[str]], None]) -> int:
+def reseal_all(context: Context, box: SecretBox, report: Callable[[Counter[str]], None]) -> int:
     """Seal all sealed values with the first key; return how many were changed.
 
-    `tell` is called after each batch with the counts so far.
+    `report` is called after each batch with the counts so far.
     """
     done: Counter[str] = Counter()
     resealing = Resealing(box)
@@ -69,16 +69,16 @@ def reseal_all(context: Context, box: SecretBox, tell: Callable[[Counter[str]], 
         while not resealing.is_over:
             done[_READ] += resealing.step(connection)
             done[_RESEALED] = resealing.resealed
-            tell(done)
+            report(done)
     return resealing.resealed
 
 
 def count_by_key(
-    context: Context, box: SecretBox, tell: Callable[[Counter[str]], None]
+    context: Context, box: SecretBox, report: Callable[[Counter[str]], None]
 ) -> dict[str, Counter[int | None]]:
     """Count how many values of each column each key opens, by what the column holds.
 
-    Keys are given by their index, and None stands for values that no key opens. `tell` is called
+    Keys are given by their index, and None stands for values that no key opens. `report` is called
     after each batch with the counts so far.
     """
     found: dict[str, Counter[int | None]] = {}
@@ -94,7 +94,7 @@ def count_by_key(
             while True:
                 page = walk(connection, column, after=after, limit=PAGE, reseal=count)
                 done[_READ] += page.rows
-                tell(done)
+                report(done)
                 after = page.last
                 if after is None:
                     break

@@ -1,4 +1,4 @@
-"""All hostile deeds: `python -m bench.hostile` measures all and keeps it, `… abort` that one."""
+"""All hostile attacks: `python -m bench.hostile` measures all and keeps it, `… abort` that one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench import command, instance, receiver, report, results
 from bench.harness import Findings
-from bench.hostile.deed import Deed
-from bench.hostile.deeds import DEEDS
+from bench.hostile.attack import Attack
+from bench.hostile.attacks import ATTACKS
 from bench.hostile.table import KEY
 from bench.peers.round import kept
 from bench.phases import hostile
@@ -18,31 +18,31 @@ from local.terminal import step
 
 
 def main(arguments: list[str]) -> int:
-    """Measure, and let what all deeds came to join the results kept last; 0 when all went well."""
-    names = [deed.name for deed in DEEDS]
+    """Measure all attacks and join them to the stored results; return 0 unless one failed."""
+    names = [attack.name for attack in ATTACKS]
     benchmark = command.Benchmark(
-        __doc__ or "", "python -m bench.hostile", "deed", names, _found, keep
+        __doc__ or "", "python -m bench.hostile", "attack", names, _found, keep
     )
     return command.main(benchmark, arguments)
 
 
 def measure(
-    plan: Plan, deeds: Sequence[Deed], *, own: bool = False, folder: Path = instance.FOLDER
+    plan: Plan, attacks: Sequence[Attack], *, own: bool = False, folder: Path = instance.FOLDER
 ) -> Findings:
-    """What an account notices of these deeds. Raises Failed.
+    """What an account notices of these attacks. Raises Failed.
 
     The receiver is nginx, or our `own` where that is wanted or there is none.
     """
     with receiver.started(own=own) as calls, step("Hostile", "beginning") as begun:
-        found = hostile.measure(plan, calls, begun.doing, deeds, folder=folder)
-        begun.result = f"{len(deeds)} deeds"
+        found = hostile.measure(plan, calls, begun.doing, attacks, folder=folder)
+        begun.result = f"{len(attacks)} attacks"
     return found
 
 
 def _found(asked: command.Asked) -> Findings:
     if not asked.chosen:
-        kept()  # what is missing is told now, not after the last deed
-    return measure(asked.plan, [deed for deed in DEEDS if asked.wants(deed.name)])
+        kept()  # fail now, not after the last attack, if something is missing
+    return measure(asked.plan, [attack for attack in ATTACKS if asked.wants(attack.name)])
 
 
 def keep(found: Findings) -> None:

@@ -1,55 +1,85 @@
-"""Attack: one deed, prepared or done for some seconds; in a process of its own.
-
-python -m bench.hostile.attack   reads and prints one JSON document
-"""
+"""Attack: one thing that an attacker does, and the ways of doing it."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import resource
-import signal
-import sys
-import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
-from bench.hostile import deeds, other_machine
-from bench.hostile.deed import Deed
-from bench.hostile.ground import Ground
+from bench.hostile import links
 from bench.hostile.links import Score
+from bench.hostile.target import Target
 
-_GRACE_S: Final = 60
+Connect = Callable[[Target, Score], Iterable[Coroutine[Any, Any, None]]]
+"""Opens the connections of an attack; each goes on until it is cancelled."""
 
+Requests = Callable[[Target, int], Iterator[bytes]]
+"""The requests of one connection, without end; connections are counted from 0."""
 
-async def attack(deed: Deed, ground: Ground, seconds: float) -> dict[str, Any]:
-    """Do the deed for `seconds`; returns its results."""
-    score = Score()
-    began = time.perf_counter()
-    tasks = [asyncio.ensure_future(link) for link in deed.attack(ground, score)]
-    done, pending = await asyncio.wait(tasks, timeout=seconds)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
-    for task in done:
-        task.result()
-    return {**score.document(), "seconds": time.perf_counter() - began}
+Facts = dict[str, Any]
+
+_UPLOAD: Final = 100_000
+_AT_ONCE: Final = 70_000
 
 
-def main() -> None:
-    """Prepare the deed where no seconds are given, and do it otherwise."""
-    question = json.load(sys.stdin)
-    deed, ground = deeds.named(question["deed"]), Ground(**question["ground"])
-    seconds = question.get("seconds")
-    other_machine.give_way()
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if seconds is None:
-        found = deed.prepare(ground) if deed.prepare is not None else {}
-    else:
-        signal.alarm(int(seconds) + _GRACE_S)
-        found = asyncio.run(attack(deed, ground, seconds))
-    json.dump(found, sys.stdout)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attack:
+    """One thing that an attacker does as fast as it can.
+
+    `prepare` finds the facts for its target, before anything is measured. What an attack leaves in
+    `left_in` (table and its column of time) is made as much as minutes of it would leave.
+    """
+
+    name: str
+    about: str
+    connect: Connect
+    prepare: Callable[[Target], Facts] | None = None
+    left_in: tuple[str, str] | None = None
+    lead_s: float = 1.5
+    """Seconds from the start of its process until the attack is complete and measuring begins."""
 
 
-if __name__ == "__main__":
-    main()
+def ask(requests: Requests, connections: int = 32) -> Connect:
+    """Ask on so many connections, each time as soon as the answer before is here."""
+    return lambda target, score: (
+        links.ask(target.port, requests(target, n), score) for n in range(connections)
+    )
+
+
+def ask_and_not_read(requests: Requests, *, held: int, connections: int = 4) -> Connect:
+    """Ask on `held` connections and read nothing; the oldest is given up for a new one."""
+    return lambda target, score: (
+        links.ask_and_not_read(
+            target.port, requests(target, n), score, held=held // connections, pause_s=0.05
+        )
+        for n in range(connections)
+    )
+
+
+def send_slowly(
+    beginning: Callable[[Target], bytes],
+    piece: bytes,
+    *,
+    connections: int,
+    pause_s: float = 2.0,
+) -> Connect:
+    """Begin so many requests, and go on with each by a piece now and then."""
+    return lambda target, score: (
+        links.send_slowly(target.port, beginning(target), score, piece=piece, pause_s=pause_s)
+        for _ in range(connections)
+    )
+
+
+def long_upload(head: bytes) -> bytes:
+    """The beginning of a request, longer than a document may be, of which the end never comes."""
+    return head.replace(b"Content-Length: 0", b"Content-Length: %d" % _UPLOAD) + b" " * _AT_ONCE
+
+
+def say_nothing(connections: int) -> Connect:
+    """Keep so many connections open."""
+    return lambda target, score: (links.say_nothing(target.port, score) for _ in range(connections))
+
+
+def both(*ways: Connect) -> Connect:
+    """Several attacks at once."""
+    return lambda target, score: (link for way in ways for link in way(target, score))

@@ -11,7 +11,7 @@ import sys
 from typing import Final
 
 from bench.hostile import other_machine
-from bench.hostile.ground import ADDRESSES
+from bench.hostile.target import ADDRESSES
 from bench.sink import Connection
 
 _EMPTY: Final = b"Content-Length: 0\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Table: on the page, what an account notices of each deed."""
+"""Table: on the page, what an account notices of each attack."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from bench.figures import told_ms
-from bench.hostile.deeds import DEEDS, STRANGER
+from bench.hostile.attacks import ATTACKS, WITHOUT_KEY
 
 KEY: Final = "hostile"
 HEAD: Final = (
@@ -14,11 +14,11 @@ HEAD: Final = (
     *("the attacker's answers", "refused", "web grows by"),
 )
 NOTHING: Final = "nothing"
-"""The name of what is measured without a deed."""
+"""The name of what is measured without an attack."""
 
 CALLS_P99_MS: Final = 100
 BOOKINGS_P99_MS: Final = 250
-"""What every deed has to leave to other accounts."""
+"""What every attack has to leave to other accounts."""
 
 
 def about(found: Mapping[str, Any]) -> str:
@@ -35,8 +35,8 @@ def about(found: Mapping[str, Any]) -> str:
 
 
 def rows(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    """A row for each deed; what is not as it should be is in bold."""
-    for name, each in found[KEY]["deeds"].items():
+    """A row for each attack; what is not as it should be is in bold."""
+    for name, each in found[KEY]["attacks"].items():
         calls, bookings = each["calls_ms"], each["bookings_ms"]
         unbooked = each["bookings_refused"]
         yield (
@@ -52,14 +52,14 @@ def rows(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def title(name: str) -> str:
-    """The deed in words, and whether it needs no key; deeds of other releases by their name."""
+    """The attack in words, and whether it needs no key; attacks of other releases by their name."""
     if name == NOTHING:
         return NOTHING
-    known = {deed.name: deed for deed in DEEDS}
+    known = {attack.name: attack for attack in ATTACKS}
     if name not in known:
         return name
-    deed = known[name]
-    return f"{deed.about}, no key" if deed in STRANGER else deed.about
+    attack = known[name]
+    return f"{attack.about}, no key" if attack in WITHOUT_KEY else attack.about
 
 
 def _attacker(each: Mapping[str, Any]) -> tuple[str, str]:

@@ -26,12 +26,12 @@ _NPM: Final = (
 )
 
 
-def install(package: str, tell: Callable[[str], None]) -> Path:
+def install(package: str, progress: Callable[[str], None]) -> Path:
     """The folder in which the peer stands, as its lock has it now. Raises Failed."""
     into = FOLDER / package
     if is_installed(package):
         return into
-    tell("installing it")
+    progress("installing it")
     locked = lock(package)
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from bench.bookings import BODY_BYTES
 from bench.children import Failed
 from bench.figures import lateness, rounded
-from bench.harness import Tell
+from bench.harness import Progress
 from bench.peers.jobs import Batch
 from bench.peers.peer import Book
 from bench.phases.steady import WARM_UP_S, after
@@ -44,9 +44,9 @@ class Fired:
         return sum(each.late < -_CLOCK_S for each in self.arrivals)
 
 
-def measure(book: Book, receiver: Receiver, plan: Plan, tell: Tell) -> dict[str, Any]:
+def measure(book: Book, receiver: Receiver, plan: Plan, progress: Progress) -> dict[str, Any]:
     """Figures of a running peer. Raises Failed where calls do not come."""
-    fire = Fire(book, receiver, tell)
+    fire = Fire(book, receiver, progress)
     pilot = fire("warming up", _PILOT, _PILOT_PER_S, booking_s=1.0)
     a_job = pilot.booked_s / _PILOT
     calls = int(plan.peer_rate * (plan.peer_s + WARM_UP_S))
@@ -67,16 +67,16 @@ def measure(book: Book, receiver: Receiver, plan: Plan, tell: Tell) -> dict[str,
 class Fire:
     """Books batches ahead of their instants and collects what comes of them."""
 
-    def __init__(self, book: Book, receiver: Receiver, tell: Tell) -> None:
+    def __init__(self, book: Book, receiver: Receiver, progress: Progress) -> None:
         self._book = book
         self._receiver = receiver
-        self._tell = tell
+        self._progress = progress
 
     def __call__(self, label: str, count: int, per_s: float, *, booking_s: float) -> Fired:
         """Book, in time where booking takes about so long, and wait until all have come."""
         ahead_s = _AHEAD_S + _SLACK * booking_s
         for n in range(_ATTEMPTS):
-            self._tell(f"{label}: booking {count:,} jobs")
+            self._progress(f"{label}: booking {count:,} jobs")
             batch = Batch(
                 label=f"{label.replace(' ', '-')}-{n}",
                 count=count,
@@ -89,14 +89,14 @@ class Fire:
             self._receiver.forget()
             booked_s = self._book(batch)
             in_time = datetime.now(UTC) < batch.first
-            arrivals, again = self._collect(batch, lambda text: self._tell(f"{label}: {text}"))
+            arrivals, again = self._collect(batch, lambda text: self._progress(f"{label}: {text}"))
             if in_time:
                 return Fired(batch=batch, booked_s=booked_s, arrivals=arrivals, again=again)
             # Some were due before the last was booked: it takes longer than was thought.
             ahead_s = _AHEAD_S + _SLACK * booked_s
         raise Failed(f"{count} jobs cannot be booked in time on this machine")
 
-    def _collect(self, batch: Batch, tell: Callable[[str], None]) -> tuple[list[Arrival], int]:
+    def _collect(self, batch: Batch, progress: Callable[[str], None]) -> tuple[list[Arrival], int]:
         came: dict[str, Arrival] = {}
         total = 0
         until = batch.last + timedelta(seconds=_PATIENCE_S)
@@ -106,7 +106,7 @@ class Fire:
                 if batch.first <= each.due <= batch.last:
                     total += 1
                     came.setdefault(each.run, each)
-            tell(f"{len(came):,} of {batch.count:,} calls came")
+            progress(f"{len(came):,} of {batch.count:,} calls came")
             if datetime.now(UTC) > until:
                 raise Failed(
                     f"{len(came)} of {batch.count} calls came within {_PATIENCE_S:g} s of their "

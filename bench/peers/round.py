@@ -13,7 +13,7 @@ from typing import Any, Final
 from app.errors import Misconfigured
 from bench import instance, receiver, report, results
 from bench.children import Failed
-from bench.harness import Tell
+from bench.harness import Progress
 from bench.peers import apscheduler, celery, install, merging, procrastinate, quirrel, wakecall
 from bench.peers.measure import measure
 from bench.peers.peer import Ground, Peer
@@ -89,11 +89,13 @@ def one(peer: Peer, plan: Plan, calls: Receiver, folder: Path) -> dict[str, Any]
     return {**about, **figures, "settings": dict(peer.settings), "durability": peer.durability}
 
 
-def _figures(peer: Peer, plan: Plan, calls: Receiver, folder: Path, tell: Tell) -> dict[str, Any]:
-    into = install.FOLDER if peer is wakecall.PEER else install.install(peer.package, tell)
-    tell("starting")
+def _figures(
+    peer: Peer, plan: Plan, calls: Receiver, folder: Path, progress: Progress
+) -> dict[str, Any]:
+    into = install.FOLDER if peer is wakecall.PEER else install.install(peer.package, progress)
+    progress("starting")
     with peer.start(Ground(installed=into, folder=folder, receiver=calls)) as book:
-        return measure(book, calls, plan, tell)
+        return measure(book, calls, plan, progress)
 
 
 def _summary(figures: dict[str, Any]) -> str:

@@ -8,23 +8,23 @@ from typing import Any, Final
 from bench import bookings
 from bench.bookings import Batch
 from bench.figures import middle, rounded, spread
-from bench.harness import BenchHarness, Findings, Fired, Tell
+from bench.harness import BenchHarness, Findings, Fired, Progress
 from bench.phases.drain import warm_up
 
 _SPREAD_OVER: Final = timedelta(days=30)
 _AHEAD_S_PER_ROW: Final = 2e-6
 
 
-def run(harness: BenchHarness, tell: Tell) -> Findings:
+def run(harness: BenchHarness, progress: Progress) -> Findings:
     """`claim_10m_vs_100k`: CPU of PostgreSQL and scheduler per run, most pending against fewest."""
-    warm_up(harness, tell, harness.plan.claimed)
+    warm_up(harness, progress, harness.plan.claimed)
     found: dict[str, dict[str, Any]] = {}
     there = 0
     for pending in harness.plan.pending:
-        bookings.book(harness.connection, _pending(harness, pending - there), tell)
+        bookings.book(harness.connection, _pending(harness, pending - there), progress)
         there = pending
-        harness.rest(tell)
-        fired = [_fire(harness, tell, pending) for _ in range(harness.plan.rounds)]
+        harness.rest(progress)
+        fired = [_fire(harness, progress, pending) for _ in range(harness.plan.rounds)]
         costs = [_cost(each) for each in fired]
         found[f"{pending}"] = {
             "cpu_us": rounded(middle(costs)),
@@ -53,8 +53,8 @@ def _pending(harness: BenchHarness, count: int) -> Batch:
     )
 
 
-def _fire(harness: BenchHarness, tell: Tell, pending: int) -> Fired:
+def _fire(harness: BenchHarness, progress: Progress, pending: int) -> Fired:
     return harness.fire(
         lambda: harness.batch(harness.plan.claimed, ahead_s=pending * _AHEAD_S_PER_ROW),
-        lambda text: tell(f"{pending:,} pending: {text}"),
+        lambda text: progress(f"{pending:,} pending: {text}"),
     )

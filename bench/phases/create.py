@@ -16,7 +16,7 @@ from bench.bookings import BODY_BYTES
 from bench.children import Failed, ask, child, free_port, last_words
 from bench.client import request
 from bench.figures import middle, rounded, spread
-from bench.harness import BenchHarness, Findings, Tell
+from bench.harness import BenchHarness, Findings, Progress
 from bench.processor import since
 from bench.yardsticks.insert_route import TABLE
 from local.client import Client, await_ready
@@ -29,7 +29,7 @@ _BULK_CONNECTIONS: Final = 4
 _START_S: Final = 30.0
 
 
-def run(harness: BenchHarness, tell: Tell) -> Findings:
+def run(harness: BenchHarness, progress: Progress) -> Findings:
     """`create_per_s` (JSON), `create_vs_insert_route` and `bulk_per_s`."""
     harness.connection.execute(TABLE)
     forms = requests(
@@ -40,19 +40,19 @@ def run(harness: BenchHarness, tell: Tell) -> Findings:
     with _insert_route(harness) as port:
         for n in range(harness.plan.rounds):
             for name, text in forms.items():
-                tell(f"round {n + 1}: {name}")
+                progress(f"round {n + 1}: {name}")
                 before = harness.instance.cpu()
                 count, rate = _rate(harness, harness.instance.port, text)
                 rates[name].append(rate)
                 used = since(before, harness.instance.cpu())
                 cpu[name] = {kind: round(used[kind] / count * 1e6) for kind in ("web", "postgres")}
                 harness.purge()
-            tell(f"round {n + 1}: the route that inserts")
+            progress(f"round {n + 1}: the route that inserts")
             row = request("POST", "/insert", b"x" * BODY_BYTES)
             rates["insert_route"].append(_rate(harness, port, row)[1])
             harness.connection.execute("TRUNCATE yardstick")
     harness.connection.execute("DROP TABLE yardstick")
-    tell("bulk")
+    progress("bulk")
     bulk = _bulk(harness)
     route = middle(rates["insert_route"])
     return {

@@ -10,16 +10,16 @@ from typing import Final
 from bench.bookings import Batch
 from bench.children import Failed
 from bench.figures import lateness, rounded
-from bench.harness import BenchHarness, Findings, Tell
+from bench.harness import BenchHarness, Findings, Progress
 from bench.phases.steady import check
 
 _LAST_DAY: Final = 31
 
 
-def run(harness: BenchHarness, tell: Tell) -> Findings:
+def run(harness: BenchHarness, progress: Progress) -> Findings:
     """Rate and scheduler's cost of claiming and re-arming them, and how late the calls are."""
     harness.receiver.forget()
-    fired = harness.fire(lambda: _batch(harness), tell)
+    fired = harness.fire(lambda: _batch(harness), progress)
     armed = harness.value("SELECT count(*) FROM due WHERE recurring AND next_at > %s", fired.first)
     if armed != fired.count:
         raise Failed(f"{armed} of {fired.count} recurring jobs have a next firing")

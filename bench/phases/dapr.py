@@ -15,7 +15,7 @@ from bench.bookings import BODY_BYTES
 from bench.children import Failed, ask, child, free_port, last_words
 from bench.client import request
 from bench.figures import middle, rounded, spread
-from bench.harness import BenchHarness, Findings, Tell
+from bench.harness import BenchHarness, Findings, Progress
 from bench.peers.booking import each_once
 from local.instance import CHECKOUT
 from local.program import Program
@@ -26,7 +26,7 @@ _START_S: Final = 30.0
 _DUE: Final = "720h"
 
 
-def run(harness: BenchHarness, tell: Tell) -> Findings:
+def run(harness: BenchHarness, progress: Progress) -> Findings:
     """`dapr`: bookings a second by each way, and as ratios to HTTP at the service."""
     key = harness.account.key
     _add_app(harness)
@@ -43,7 +43,7 @@ def run(harness: BenchHarness, tell: Tell) -> Findings:
     with _processes(harness, http, rpc, service):
         for n in range(harness.plan.rounds):
             for name, measure in ways.items():
-                tell(f"round {n + 1}: {name.replace('_', ' in a ')}")
+                progress(f"round {n + 1}: {name.replace('_', ' in a ')}")
                 rates[name].append(measure())
                 harness.purge()
                 # Apps are purged as well.

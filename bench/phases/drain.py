@@ -7,7 +7,7 @@ from typing import Any, Final
 from bench.bookings import BODY_BYTES
 from bench.children import ask
 from bench.figures import middle, rounded, spread
-from bench.harness import BenchHarness, Findings, Fired, Tell
+from bench.harness import BenchHarness, Findings, Fired, Progress
 
 _WARM_UP: Final = 2000
 _AT_ONCE: Final = 64
@@ -15,9 +15,9 @@ _AT_ONCE: Final = 64
 each call costs the more, the more there are."""
 
 
-def run(harness: BenchHarness, tell: Tell) -> Findings:
+def run(harness: BenchHarness, progress: Progress) -> Findings:
     """`drain_per_s`, `drain_vs_bare` and `cpu_us_per_callback`, of the largest size."""
-    sizes = {f"{count}": _in_turn(harness, tell, count) for count in harness.plan.drain}
+    sizes = {f"{count}": _in_turn(harness, progress, count) for count in harness.plan.drain}
     largest = sizes[f"{harness.plan.drain[-1]}"]
     return {
         "drain_per_s": largest["per_s"],
@@ -27,14 +27,14 @@ def run(harness: BenchHarness, tell: Tell) -> Findings:
     }
 
 
-def _in_turn(harness: BenchHarness, tell: Tell, count: int) -> dict[str, Any]:
-    warm_up(harness, tell, count)
+def _in_turn(harness: BenchHarness, progress: Progress, count: int) -> dict[str, Any]:
+    warm_up(harness, progress, count)
     drains: list[Fired] = []
     bare: list[float] = []
     for n in range(harness.plan.rounds):
-        tell(f"round {n + 1}: the bare engine posts {count:,}")
+        progress(f"round {n + 1}: the bare engine posts {count:,}")
         bare.append(count / bare_seconds(harness, count))
-        drains.append(drain(harness, tell, count))
+        drains.append(drain(harness, progress, count))
     per_s = [each.per_s for each in drains]
     by_cost = sorted(drains, key=lambda each: sum(each.cpu.values()))
     return {
@@ -47,14 +47,14 @@ def _in_turn(harness: BenchHarness, tell: Tell, count: int) -> dict[str, Any]:
     }
 
 
-def warm_up(harness: BenchHarness, tell: Tell, count: int) -> None:
+def warm_up(harness: BenchHarness, progress: Progress, count: int) -> None:
     """Have plans made, connections opened and code run once."""
-    drain(harness, lambda _text: tell("warming up"), min(_WARM_UP, count))
+    drain(harness, lambda _text: progress("warming up"), min(_WARM_UP, count))
 
 
-def drain(harness: BenchHarness, tell: Tell, count: int, **how: Any) -> Fired:  # noqa: ANN401 - handed through to Batch
+def drain(harness: BenchHarness, progress: Progress, count: int, **how: Any) -> Fired:  # noqa: ANN401 - handed through to Batch
     """Measure one drain on otherwise empty tables, and empty them afterwards."""
-    fired = harness.fire(lambda: harness.batch(count, **how), tell)
+    fired = harness.fire(lambda: harness.batch(count, **how), progress)
     harness.purge()
     return fired
 

@@ -21,11 +21,11 @@ from bench.bookings import Batch
 from bench.children import ask, child, free_port, python
 from bench.client import request
 from bench.figures import lateness, percentile, rounded
-from bench.harness import BenchHarness, Findings, Tell
-from bench.hostile.deed import Deed
-from bench.hostile.deeds import DEEDS
-from bench.hostile.ground import ADDRESSES, Ground, far
+from bench.harness import BenchHarness, Findings, Progress
+from bench.hostile.attack import Attack
+from bench.hostile.attacks import ATTACKS
 from bench.hostile.table import KEY, NOTHING
+from bench.hostile.target import ADDRESSES, Target, far
 from bench.memory import Memory
 from bench.plan import Plan
 from bench.receiver import Arrival, Receiver, await_listening
@@ -55,21 +55,21 @@ FROM {table} t, generate_series(1, %(times)s)
 """
 
 
-def run(harness: BenchHarness, tell: Tell) -> Findings:
-    """`hostile`: by deed, how late the calls were, how long bookings took, and what it got."""
+def run(harness: BenchHarness, progress: Progress) -> Findings:
+    """`hostile`: by attack, how late the calls were, how long bookings took, and what it got."""
     folder = harness.instance.home.parents[1]
-    return measure(harness.plan, harness.receiver, tell, DEEDS, folder=folder)
+    return measure(harness.plan, harness.receiver, progress, ATTACKS, folder=folder)
 
 
 def measure(
     plan: Plan,
     receiver: Receiver,
-    tell: Tell,
-    deeds: Sequence[Deed],
+    progress: Progress,
+    attacks: Sequence[Attack],
     *,
     folder: Path = instance.FOLDER,
 ) -> Findings:
-    """What `run` finds, of these deeds; the data of the instance lie below `folder`."""
+    """What `run` finds, of these attacks; the data of the instance lie below `folder`."""
     found: dict[str, Any] = {}
     about = {
         "date": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -80,23 +80,23 @@ def measure(
         "calls_per_s": _CALLS_PER_S,
         "bookings_per_s": _BOOKINGS_PER_S,
     }
-    tell("starting an instance")
-    with _defended(plan, receiver, folder) as (harness, ground):
-        harness.rest(tell)
-        for deed in (None, *deeds):
-            name = deed.name if deed else NOTHING
+    progress("starting an instance")
+    with _defended(plan, receiver, folder) as (harness, target):
+        harness.rest(progress)
+        for attack in (None, *attacks):
+            name = attack.name if attack else NOTHING
 
             def say(text: str, name: str = name) -> None:
-                tell(f"{name}: {text}")
+                progress(f"{name}: {text}")
 
-            found[name] = beside(harness, say, ground, deed)
-    return {KEY: {"measured": about, "deeds": found}}
+            found[name] = beside(harness, say, target, attack)
+    return {KEY: {"measured": about, "attacks": found}}
 
 
 @contextmanager
 def _defended(
     plan: Plan, receiver: Receiver, folder: Path
-) -> Iterator[tuple[BenchHarness, Ground]]:
+) -> Iterator[tuple[BenchHarness, Target]]:
     """An instance of its own, with the limits of a deployment, and a receiver for the attacker."""
     port = free_port()
     program = Program(
@@ -122,7 +122,7 @@ def _defended(
         )
         yield (
             harness,
-            Ground(
+            Target(
                 port=under_attack.port,
                 account=attacker.name,
                 key=attacker.key,
@@ -132,11 +132,13 @@ def _defended(
         )
 
 
-def beside(harness: BenchHarness, tell: Tell, ground: Ground, deed: Deed | None) -> dict[str, Any]:
-    """Measure an account's calls and bookings beside the deed, and the deed's own results."""
-    if deed is not None:
-        tell("preparing")
-        ground = _prepared(harness, ground, deed)
+def beside(
+    harness: BenchHarness, progress: Progress, target: Target, attack: Attack | None
+) -> dict[str, Any]:
+    """Measure an account's calls and bookings beside the attack, and the attack's own results."""
+    if attack is not None:
+        progress("preparing")
+        target = _prepared(harness, target, attack)
     harness.receiver.forget()
     seconds = harness.plan.hostile_s
     batch = harness.batch(
@@ -144,11 +146,11 @@ def beside(harness: BenchHarness, tell: Tell, ground: Ground, deed: Deed | None)
     )
     bookings.book(harness.connection, batch, tidy=False)
     lead = (batch.first - harness.now()).total_seconds()
-    tell("measuring")
+    progress("measuring")
     with Memory(harness.instance.pids()["web"]) as memory, ThreadPoolExecutor() as threads:
         attacking = None
-        if deed is not None:
-            attacking = threads.submit(_attack, ground, deed, lead + seconds + _AFTER_S)
+        if attack is not None:
+            attacking = threads.submit(_attack, target, attack, lead + seconds + _AFTER_S)
         booking = threads.submit(ask, "bench.paced", _paced(harness, lead))
         arrivals = harness.receiver.arrivals(
             batch.count, patience_s=lead + seconds + harness.plan.hostile_patience_s
@@ -156,19 +158,19 @@ def beside(harness: BenchHarness, tell: Tell, ground: Ground, deed: Deed | None)
         waited = harness.now()
     noticed = measured(batch, arrivals, booking.result(), waited=waited)
     came = {} if attacking is None else attacked(attacking.result())
-    _clear(harness, tell)
+    _clear(harness, progress)
     return {**noticed, **came, "web_growth_mib": memory.growth_mib}
 
 
-def _prepared(harness: BenchHarness, ground: Ground, deed: Deed) -> Ground:
-    if deed.prepare is not None:
-        facts = ask("bench.hostile.attack", {"deed": deed.name, "ground": ground.document()})
-        ground = replace(ground, facts=facts)
-    if deed.left_in is not None:
+def _prepared(harness: BenchHarness, target: Target, attack: Attack) -> Target:
+    if attack.prepare is not None:
+        facts = ask("bench.hostile.attacker", {"attack": attack.name, "target": target.document()})
+        target = replace(target, facts=facts)
+    if attack.left_in is not None:
         seconds = harness.plan.hostile_s
-        _attack(ground, deed, seconds)
-        age(harness.connection, deed.left_in, seconds)
-    return ground
+        _attack(target, attack, seconds)
+        age(harness.connection, attack.left_in, seconds)
+    return target
 
 
 def age(connection: psycopg.Connection, left_in: tuple[str, str], seconds: float) -> None:
@@ -180,9 +182,9 @@ def age(connection: psycopg.Connection, left_in: tuple[str, str], seconds: float
     )
 
 
-def _attack(ground: Ground, deed: Deed, seconds: float) -> dict[str, Any]:
-    question = {"deed": deed.name, "ground": ground.document(), "seconds": seconds}
-    return ask("bench.hostile.attack", question)
+def _attack(target: Target, attack: Attack, seconds: float) -> dict[str, Any]:
+    question = {"attack": attack.name, "target": target.document(), "seconds": seconds}
+    return ask("bench.hostile.attacker", question)
 
 
 def _paced(harness: BenchHarness, lead: float) -> dict[str, Any]:
@@ -242,8 +244,8 @@ def attacked(score: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _clear(harness: BenchHarness, tell: Tell) -> None:
-    """Leave nothing of the deed, and return once the instance is idle again."""
+def _clear(harness: BenchHarness, progress: Progress) -> None:
+    """Leave nothing of the attack, and return once the instance is idle again."""
     for attempt in range(_TRIES):
         # What is left of the attack may be in the middle of a transaction.
         with suppress(psycopg.errors.DeadlockDetected):
@@ -252,4 +254,4 @@ def _clear(harness: BenchHarness, tell: Tell) -> None:
         time.sleep(attempt)
     client = Client(host="127.0.0.1", port=harness.instance.port)
     await_ready(client, lambda: True, patience_s=_READY_S)
-    harness.rest(tell)
+    harness.rest(progress)

@@ -10,7 +10,7 @@ from bench import bookings
 from bench.bookings import Batch
 from bench.children import Failed
 from bench.figures import rounded
-from bench.harness import BenchHarness, Findings, Tell
+from bench.harness import BenchHarness, Findings, Progress
 from bench.memory import Memory
 
 _FORMS: Final = ("text/plain", "application/json", "application/xml")
@@ -19,17 +19,17 @@ _PIECE: Final = 1 << 20
 _WAIT_S: Final = 120.0
 
 
-def run(harness: BenchHarness, tell: Tell) -> Findings:
+def run(harness: BenchHarness, progress: Progress) -> Findings:
     """Seconds, rate and memory of a list, in each format."""
     count = harness.plan.listed
     far = harness.now().replace(year=harness.now().year + 10)
     batch = Batch(
         accounts=[harness.account.id], count=count, first=far, port=harness.receiver.plain
     )
-    bookings.book(harness.connection, batch, tell)
+    bookings.book(harness.connection, batch, progress)
     found = {}
     for form in _FORMS:
-        tell(f"listing {count:,} ids as {form}")
+        progress(f"listing {count:,} ids as {form}")
         found[form] = _listed(harness, form, count)
     return {"details": {"list": {"ids": count, **found}}}
 

@@ -7,19 +7,19 @@ from typing import Final
 from bench.bookings import BODY_BYTES
 from bench.children import Failed, ask
 from bench.figures import rounded
-from bench.harness import BenchHarness, Findings, Tell
+from bench.harness import BenchHarness, Findings, Progress
 
 _KINDS: Final = ("SimpleWorker", "Worker")
 
 
-def run(harness: BenchHarness, tell: Tell) -> Findings:
+def run(harness: BenchHarness, progress: Progress) -> Findings:
     """`naive_drain_per_s`: the faster kind of worker, without the database it would need."""
     found: dict[str, float] = {}
     count = harness.plan.naive
     # A database of its own, beside the doorbell's.
     redis_url = harness.instance.facts()["redis_url"].replace("db=0", "db=1")
     for kind in _KINDS:
-        tell(f"rq {kind}: {count} jobs")
+        progress(f"rq {kind}: {count} jobs")
         calls = harness.receiver.count()
         answer = ask(
             "bench.yardsticks.naive",

@@ -10,7 +10,7 @@ from bench import bookings
 from bench.bookings import Batch
 from bench.children import Failed
 from bench.figures import lateness
-from bench.harness import BenchHarness, Findings, Tell
+from bench.harness import BenchHarness, Findings, Progress
 
 _MANY: Final = 50
 _RATE: Final = 10
@@ -40,7 +40,7 @@ SELECT count(*) FROM (
 """
 
 
-def run(harness: BenchHarness, tell: Tell) -> Findings:
+def run(harness: BenchHarness, progress: Progress) -> Findings:
     """`neighbour_p99_ms`: the worse of beside one such account, and beside fifty."""
     accounts = [
         row[0]
@@ -51,9 +51,9 @@ def run(harness: BenchHarness, tell: Tell) -> Findings:
     plan = harness.plan
     one: list[float] = []
     for _ in range(plan.rounds):
-        one += beside(harness, lambda text: tell(f"one: {text}"), accounts[:1], plan.overdue)
+        one += beside(harness, lambda text: progress(f"one: {text}"), accounts[:1], plan.overdue)
     fifty = beside(
-        harness, lambda text: tell(f"fifty: {text}"), accounts, plan.overdue_each * _MANY
+        harness, lambda text: progress(f"fifty: {text}"), accounts, plan.overdue_each * _MANY
     )
     found: dict[str, Any] = {
         "one": lateness(one).document(),
@@ -65,7 +65,9 @@ def run(harness: BenchHarness, tell: Tell) -> Findings:
     }
 
 
-def beside(harness: BenchHarness, tell: Tell, neighbours: list[int], overdue: int) -> list[float]:
+def beside(
+    harness: BenchHarness, progress: Progress, neighbours: list[int], overdue: int
+) -> list[float]:
     """The lateness, in seconds, of ten calls a second while the neighbours' backlog lasts."""
     harness.receiver.forget()
     before = harness.succeeded()
@@ -78,15 +80,15 @@ def beside(harness: BenchHarness, tell: Tell, neighbours: list[int], overdue: in
     )
     # All at once: none of them is seen before the last is there.
     with harness.instance.connect() as connection, connection.transaction():
-        bookings.book(connection, backlog, tell, tidy=False)
+        bookings.book(connection, backlog, progress, tidy=False)
         mine = _mine(harness)
         bookings.book(harness.connection, mine, tidy=False)
         _sleep_until(mine.first - timedelta(seconds=0.5))
-    until = _wait(harness, tell, before + overdue, mine)
+    until = _wait(harness, progress, before + overdue, mine)
     _await_stragglers(harness, until)
     found = [each.late for each in harness.receiver.arrivals(0) if each.due <= until]
     harness.purge()
-    harness.rest(tell)
+    harness.rest(progress)
     if not found:
         raise Failed("the neighbours' backlog was gone before a call was due: make it longer")
     return found
@@ -106,14 +108,14 @@ def _sleep_until(instant: datetime) -> None:
     time.sleep(max(0.0, (instant - datetime.now(instant.tzinfo)).total_seconds()))
 
 
-def _wait(harness: BenchHarness, tell: Tell, total: int, mine: Batch) -> datetime:
+def _wait(harness: BenchHarness, progress: Progress, total: int, mine: Batch) -> datetime:
     """When the backlog was gone, or the time for it over."""
     end = mine.first + mine.step * mine.count
     while (now := harness.now()) < end:
         left = total - harness.succeeded()
         if left <= 0:
             return now
-        tell(f"{left:,} overdue calls left")
+        progress(f"{left:,} overdue calls left")
         time.sleep(_POLL_S)
     return end
 

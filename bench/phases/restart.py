@@ -16,7 +16,7 @@ import psycopg
 
 from bench.children import Failed, child, python
 from bench.figures import lateness
-from bench.harness import MISSED_AIMS, BenchHarness, Findings, Tell
+from bench.harness import MISSED_AIMS, BenchHarness, Findings, Progress
 from bench.instance import Instance
 from bench.phases.steady import WARM_UP_S, after, arrivals_at_rate
 from bench.receiver import Arrival
@@ -43,7 +43,7 @@ class Restarted:
     at: datetime
 
 
-def run(harness: BenchHarness, tell: Tell) -> Findings:
+def run(harness: BenchHarness, progress: Progress) -> Findings:
     """`restart`: the latest call meanwhile, and beside the restart of each process.
 
     The aim is missed where a call is later than MAX_LATENESS_MS. Raises Failed where one is missing
@@ -52,8 +52,8 @@ def run(harness: BenchHarness, tell: Tell) -> Findings:
     plan = harness.plan
     with second_of_each(harness.instance), ThreadPoolExecutor(1) as restarter:
         restarting = restarter.submit(restart_all, harness.instance)
-        arrivals, fired = arrivals_at_rate(harness, tell, plan.restart_rate, plan.restart_s)
-        tell("waiting for the last process to be started again")
+        arrivals, fired = arrivals_at_rate(harness, progress, plan.restart_rate, plan.restart_s)
+        progress("waiting for the last process to be started again")
         restarted = restarting.result()
     warm = fired.first + timedelta(seconds=WARM_UP_S)
     last = warm + timedelta(seconds=plan.restart_s)

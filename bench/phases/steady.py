@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bench.children import Failed
 from bench.figures import Lateness, lateness
-from bench.harness import BenchHarness, Findings, Fired, Tell
+from bench.harness import BenchHarness, Findings, Fired, Progress
 from bench.receiver import Arrival
 
 WARM_UP_S: Final = 2.0
@@ -15,12 +15,12 @@ WARM_UP_S: Final = 2.0
 _CLOCK_S: Final = 0.002
 
 
-def run(harness: BenchHarness, tell: Tell) -> Findings:
+def run(harness: BenchHarness, progress: Progress) -> Findings:
     """`lateness_ms`: percentiles by rate."""
     found: dict[str, Any] = {}
     details: dict[str, Any] = {}
     for rate in harness.plan.steady:
-        late, fired = at_rate(harness, tell, rate, harness.plan.steady_s)
+        late, fired = at_rate(harness, progress, rate, harness.plan.steady_s)
         found[f"{rate}"] = {
             "p50": late.p50,
             "p99": late.p99,
@@ -33,7 +33,7 @@ def run(harness: BenchHarness, tell: Tell) -> Findings:
 
 def at_rate(
     harness: BenchHarness,
-    tell: Tell,
+    progress: Progress,
     rate: int,
     seconds: float,
     *,
@@ -44,13 +44,13 @@ def at_rate(
 
     The first two seconds warm up. Raises Failed where a call is missing, came twice or early.
     """
-    arrivals, fired = arrivals_at_rate(harness, tell, rate, seconds, hanging=hanging, tls=tls)
+    arrivals, fired = arrivals_at_rate(harness, progress, rate, seconds, hanging=hanging, tls=tls)
     return lateness(after(arrivals, fired.first + timedelta(seconds=WARM_UP_S))), fired
 
 
 def arrivals_at_rate(
     harness: BenchHarness,
-    tell: Tell,
+    progress: Progress,
     rate: int,
     seconds: float,
     *,
@@ -68,7 +68,7 @@ def arrivals_at_rate(
         how |= {"every": hanging, "other_port": harness.receiver.hanging}
     fired = harness.fire(
         lambda: harness.batch(count, per_s=rate, **how),
-        lambda text: tell(f"{rate:,}/s: {text}"),
+        lambda text: progress(f"{rate:,}/s: {text}"),
         answered=count - unanswered if hanging else None,
     )
     arrivals = harness.receiver.arrivals(count - unanswered)

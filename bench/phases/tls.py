@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from bench.figures import rounded
-from bench.harness import BenchHarness, Findings, Tell
+from bench.harness import BenchHarness, Findings, Progress
 from bench.phases.drain import drain
 from bench.phases.steady import at_rate
 
 
-def run(harness: BenchHarness, tell: Tell) -> Findings:
+def run(harness: BenchHarness, progress: Progress) -> Findings:
     """What handshakes cost, all at once, and then lateness and CPU at an even rate."""
     plan, receiver = harness.plan, harness.receiver
     first = drain(
         harness,
-        lambda text: tell(f"new connections: {text}"),
+        lambda text: progress(f"new connections: {text}"),
         plan.tls,
         scheme="https",
         port=receiver.tls,
     )
-    late, fired = at_rate(harness, tell, plan.slow_rate, plan.slow_s, tls=True)
+    late, fired = at_rate(harness, progress, plan.slow_rate, plan.slow_s, tls=True)
     return {
         "details": {
             "tls": {

@@ -91,10 +91,10 @@ def test_what_takes_long_tells_how_far_it_is(app: Flask, monkeypatch: pytest.Mon
     clock = iter([0.0, 1.0, 2.5, 2.5, 3.0, 5.0, 5.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
 
-    def deletes(_context: Context, _name: str, tell: object) -> None:
-        assert callable(tell)
+    def deletes(_context: Context, _name: str, report: object) -> None:
+        assert callable(report)
         for number in (0, 500, 1000, 1500):
-            tell(Counter(job=number, run=0))
+            report(Counter(job=number, run=0))
 
     monkeypatch.setattr(account_lifecycle, "delete", deletes)
     assert run(app, "delete", "x", "--yes") == (

@@ -15,11 +15,11 @@ from lxml import etree
 from bench import paced
 from bench.bookings import Batch
 from bench.client import request
-from bench.hostile import deed as ways
-from bench.hostile import deeds, receiver, table
-from bench.hostile.attack import attack
-from bench.hostile.deed import Deed
-from bench.hostile.ground import Ground
+from bench.hostile import attack as ways
+from bench.hostile import attacks, receiver, table
+from bench.hostile.attack import Attack
+from bench.hostile.attacker import carry_out
+from bench.hostile.target import Target
 from bench.phases import hostile
 from bench.receiver import Arrival
 from tests.factories import connect, one
@@ -30,7 +30,7 @@ FACTS = {"job": "a-job", "runs": [f"run-{n}" for n in range(20)]}
 FIRST = datetime(2030, 1, 1, tzinfo=UTC)
 # They hold connections by the thousand, or never send a whole request.
 UNFINISHED = {"idle", "slow-upload", "slow-upload-no-key"}
-WHOLE = [each for each in deeds.DEEDS if each.name not in UNFINISHED]
+WHOLE = [each for each in attacks.ATTACKS if each.name not in UNFINISHED]
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ def server() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def ground(server: Receiver) -> Ground:
-    return Ground(port=server.port, account="attacker", key=KEY, receiver=1, closed=2, facts=FACTS)
+def target(server: Receiver) -> Target:
+    return Target(port=server.port, account="attacker", key=KEY, receiver=1, closed=2, facts=FACTS)
 
 
-def do(way: ways.Attack, ground: Ground, seconds: float = 0.5) -> dict[str, Any]:
-    return asyncio.run(attack(Deed(name="a", about="a deed", attack=way), ground, seconds))
+def do(way: ways.Connect, target: Target, seconds: float = 0.5) -> dict[str, Any]:
+    return asyncio.run(carry_out(Attack(name="a", about="a attack", connect=way), target, seconds))
 
 
 def check_body(sent: Received) -> None:
@@ -56,73 +56,75 @@ def check_body(sent: Received) -> None:
         etree.fromstring(sent.body)
 
 
-@pytest.mark.parametrize("each", WHOLE, ids=lambda deed: deed.name)
-def test_a_deed_sends_requests_that_are_whole(each: Deed, server: Receiver, ground: Ground) -> None:
-    score = asyncio.run(attack(each, ground, 1.0))
+@pytest.mark.parametrize("each", WHOLE, ids=lambda attack: attack.name)
+def test_a_deed_sends_requests_that_are_whole(
+    each: Attack, server: Receiver, target: Target
+) -> None:
+    score = asyncio.run(carry_out(each, target, 1.0))
 
     assert score["sent"] > 0
     sent = server.wait_for(1)[0]
     assert sent.target.startswith("/")
     check_body(sent)
     keys = {sent.header("authorization") for sent in server.requests}
-    assert (keys == {f"Bearer {KEY}"}) == (each in deeds.ACCOUNT)
+    assert (keys == {f"Bearer {KEY}"}) == (each in attacks.ACCOUNT)
 
 
 def test_deeds_have_names_of_their_own() -> None:
-    assert len({each.name for each in deeds.DEEDS}) == len(deeds.DEEDS)
-    assert [deeds.named(each.name) for each in deeds.DEEDS] == list(deeds.DEEDS)
+    assert len({each.name for each in attacks.ATTACKS}) == len(attacks.ATTACKS)
+    assert [attacks.named(each.name) for each in attacks.ATTACKS] == list(attacks.ATTACKS)
 
 
-def get(_ground: Ground, _number: int) -> Iterator[bytes]:
+def get(_target: Target, _number: int) -> Iterator[bytes]:
     while True:
         yield request("GET", "/")
 
 
-def test_answers_are_counted_by_their_status(server: Receiver, ground: Ground) -> None:
+def test_answers_are_counted_by_their_status(server: Receiver, target: Target) -> None:
     server.default = answer(429)
 
-    score = do(ways.ask(get, 3), ground)
+    score = do(ways.ask(get, 3), target)
 
     assert score["answered"] == score["refused"] == score["statuses"]["429"] > 3
     assert score["answered"] <= score["sent"] <= score["answered"] + 3
     assert score["opened"] == 3
 
 
-def test_a_connection_that_is_closed_is_opened_again(server: Receiver, ground: Ground) -> None:
+def test_a_connection_that_is_closed_is_opened_again(server: Receiver, target: Target) -> None:
     server.default = lambda exchange: exchange.link.close()
 
-    score = do(ways.ask(get, 1), ground)
+    score = do(ways.ask(get, 1), target)
 
     assert score["answered"] == 0
     assert score["opened"] > 1
 
 
 def test_unread_answers_stay_on_connections_that_are_bounded(
-    server: Receiver, ground: Ground
+    server: Receiver, target: Target
 ) -> None:
-    score = do(ways.ask_and_not_read(get, held=4, connections=2), ground)
+    score = do(ways.ask_and_not_read(get, held=4, connections=2), target)
 
     assert score["answered"] == 0
     assert score["sent"] == score["opened"] > 4
 
 
-def test_a_slow_request_is_not_sent_to_its_end(server: Receiver, ground: Ground) -> None:
+def test_a_slow_request_is_not_sent_to_its_end(server: Receiver, target: Target) -> None:
     upload = ways.long_upload(request("POST", "/upload"))
 
-    score = do(ways.send_slowly(lambda _ground: upload, b" ", connections=2, pause_s=0.1), ground)
+    score = do(ways.send_slowly(lambda _target: upload, b" ", connections=2, pause_s=0.1), target)
 
     assert (score["opened"], score["answered"]) == (2, 0)
     assert server.requests == []
 
 
-def test_a_slow_request_that_is_answered_is_begun_again(server: Receiver, ground: Ground) -> None:
-    score = do(ways.send_slowly(lambda _ground: request("GET", "/"), b"x", connections=1), ground)
+def test_a_slow_request_that_is_answered_is_begun_again(server: Receiver, target: Target) -> None:
+    score = do(ways.send_slowly(lambda _target: request("GET", "/"), b"x", connections=1), target)
 
     assert score["statuses"]["200"] > 1
 
 
-def test_silent_connections_are_kept(server: Receiver, ground: Ground) -> None:
-    score = do(ways.both(ways.say_nothing(3), ways.say_nothing(2)), ground)
+def test_silent_connections_are_kept(server: Receiver, target: Target) -> None:
+    score = do(ways.both(ways.say_nothing(3), ways.say_nothing(2)), target)
 
     assert (score["opened"], score["sent"]) == (5, 0)
 
@@ -258,7 +260,7 @@ FINE: dict[str, Any] = {
 
 
 def row(name: str, **otherwise: Any) -> tuple[str, ...]:
-    return next(iter(table.rows({"hostile": {"deeds": {name: {**FINE, **otherwise}}}})))
+    return next(iter(table.rows({"hostile": {"attacks": {name: {**FINE, **otherwise}}}})))
 
 
 def test_a_row_within_its_bounds_has_nothing_in_bold() -> None:

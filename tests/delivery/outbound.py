@@ -22,7 +22,7 @@ LOOPBACK: tuple[Network, ...] = (ip_network("127.0.0.1/32"), ip_network("::1/128
 
 
 class Names:
-    """Answers as told, in the next step of the loop; a name nobody told of is never answered."""
+    """Answers as set by the test, in the next step of the loop; other names are never answered."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
@@ -30,7 +30,7 @@ class Names:
         self.asked: list[str] = []
         self.closed = False
 
-    def tell(self, host: str, *addresses: str, lifetime: float = 60.0) -> None:
+    def answer(self, host: str, *addresses: str, lifetime: float = 60.0) -> None:
         """Answer with these addresses from now on."""
         self.answers[host] = Resolution(addresses=addresses, lifetime=lifetime)
 

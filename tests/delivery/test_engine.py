@@ -118,7 +118,7 @@ def test_the_connection_is_kept_and_used_again(outbound: Outbound, receiver: Rec
 def test_timing_tells_the_milestones_in_milliseconds_and_in_order(
     outbound: Outbound, receiver: Receiver
 ) -> None:
-    outbound.names.tell("hook.example", "127.0.0.1")
+    outbound.names.answer("hook.example", "127.0.0.1")
     receiver.default = after(0.05, answer(200))
     timing = outbound.send(receiver.url(host="hook.example")).timing
     assert timing.dns is not None
@@ -333,7 +333,7 @@ def test_a_line_of_the_clients_own_stands_for_that_of_libcurl(
 def test_a_call_that_waited_for_its_name_is_asked_for_leave_to_begin(
     outbound: Outbound, receiver: Receiver
 ) -> None:
-    outbound.names.tell("hook.example", "127.0.0.1")
+    outbound.names.answer("hook.example", "127.0.0.1")
     replies: list[Reply] = []
     call = call_to(receiver.url(host="hook.example"))
     outbound.engine.post(call, replies.append, may_begin=lambda: False)
@@ -349,7 +349,7 @@ def test_a_call_goes_on_to_its_next_address_only_while_it_is_wanted(
     outbound: Outbound, receiver: Receiver
 ) -> None:
     # Nobody listens at the first.
-    outbound.names.tell("hook.example", "::1", "127.0.0.1")
+    outbound.names.answer("hook.example", "::1", "127.0.0.1")
     replies: list[Reply] = []
     asked: list[bool] = []
 
@@ -369,7 +369,7 @@ def test_a_call_goes_on_to_its_next_address_only_while_it_is_wanted(
 def test_a_prepared_name_is_known_when_its_call_is_handed_in(
     outbound: Outbound, receiver: Receiver
 ) -> None:
-    outbound.names.tell("hook.example", "127.0.0.1")
+    outbound.names.answer("hook.example", "127.0.0.1")
     url = receiver.url(host="hook.example")
     outbound.engine.prepare(url)
     outbound.engine.prepare("no URL at all")

@@ -25,7 +25,7 @@ NEUTRAL = "hook.example leads to an address that callbacks may not reach."
 def test_of_a_name_that_leads_inside_a_tenant_is_told_no_more_than_that(
     outbound: Outbound, address: str
 ) -> None:
-    outbound.names.tell("hook.example", "8.8.8.8", address)
+    outbound.names.answer("hook.example", "8.8.8.8", address)
 
     reply = outbound.send("http://hook.example/")
 
@@ -36,7 +36,7 @@ def test_of_a_name_that_leads_inside_a_tenant_is_told_no_more_than_that(
 
 def test_of_this_machines_own_address_nothing_is_told() -> None:
     with Outbound(allow=(), owned=lambda _: True) as outbound:
-        outbound.names.tell("hook.example", "8.8.8.8")
+        outbound.names.answer("hook.example", "8.8.8.8")
 
         named, literal = outbound.send("http://hook.example/"), outbound.send("http://8.8.8.8/")
 
@@ -51,7 +51,7 @@ def test_of_this_machines_own_address_nothing_is_told() -> None:
 def test_where_nobody_listens_libcurls_words_with_the_address_are_logged_alone(
     outbound: Outbound,
 ) -> None:
-    outbound.names.tell("hook.example", "127.0.0.1")
+    outbound.names.answer("hook.example", "127.0.0.1")
 
     reply = outbound.send(f"http://hook.example:{free_port()}/")
 
@@ -74,7 +74,7 @@ def test_a_denied_port_is_never_called(outbound: Outbound, port: int) -> None:
 
 def test_the_operators_networks_are_denied_though_allowed(receiver: Receiver) -> None:
     with Outbound(allow=LOOPBACK, deny=(ip_network("127.0.0.0/8"),)) as outbound:
-        outbound.names.tell("hook.example", "127.0.0.1")
+        outbound.names.answer("hook.example", "127.0.0.1")
         for host in ("127.0.0.1", "hook.example"):
             reply = outbound.send(receiver.url(host=host))
             assert reply.error == "denied-address"
@@ -93,7 +93,7 @@ def test_of_a_name_with_very_many_addresses_some_are_looked_at() -> None:
     asked = count()
     with Outbound(allow=(), owned=lambda _: next(asked) < 0) as outbound:
         many = [f"8.{part >> 8}.{part & 255}.8" for part in range(2300)]
-        outbound.names.tell("hook.example", *many)
+        outbound.names.answer("hook.example", *many)
         outbound.engine.prepare("http://hook.example/")
         outbound.run(lambda: outbound.guard.known("hook.example") is not None)
 

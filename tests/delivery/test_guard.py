@@ -21,7 +21,7 @@ METADATA = "169.254.169.254"
 def test_a_name_is_called_at_the_judged_address_under_its_own_name(
     outbound: Outbound, receiver: Receiver
 ) -> None:
-    outbound.names.tell("hook.example", "127.0.0.1")
+    outbound.names.answer("hook.example", "127.0.0.1")
     assert outbound.send(receiver.url("/x", host="Hook.Example")).status == 200
     (request,) = receiver.requests
     assert request.header("Host") == f"Hook.Example:{receiver.port}"
@@ -45,7 +45,7 @@ def test_a_name_is_called_at_the_judged_address_under_its_own_name(
 def test_one_denied_answer_refuses_the_host(
     outbound: Outbound, receiver: Receiver, answers: tuple[str, ...]
 ) -> None:
-    outbound.names.tell("hook.example", *answers)
+    outbound.names.answer("hook.example", *answers)
     reply = outbound.send(receiver.url(host="hook.example"))
     assert (reply.status, reply.error) == (None, "denied-address")
     assert receiver.connections == 0
@@ -88,7 +88,7 @@ def loopbacks() -> tuple[str, ...]:
 
 @pytest.mark.parametrize("address", loopbacks())
 def test_localhost_is_loopback_and_nobody_is_asked(outbound: Outbound, address: str) -> None:
-    outbound.names.tell("localhost", METADATA)
+    outbound.names.answer("localhost", METADATA)
     literal = f"[{address}]" if ":" in address else address
     with Receiver(host=address) as receiver:
         assert outbound.send(receiver.url(host="localhost")).status == 200
@@ -104,10 +104,10 @@ def test_only_the_allowed_side_of_localhost_is_called() -> None:
 
 
 def test_rebinding_does_not_move_a_judged_host(outbound: Outbound, receiver: Receiver) -> None:
-    outbound.names.tell("hook.example", "127.0.0.1")
+    outbound.names.answer("hook.example", "127.0.0.1")
     url = receiver.url(host="hook.example")
     assert outbound.send(url).status == 200
-    outbound.names.tell("hook.example", METADATA)
+    outbound.names.answer("hook.example", METADATA)
     assert outbound.send(url).status == 200
     assert outbound.names.asked == ["hook.example"]
 
@@ -115,12 +115,12 @@ def test_rebinding_does_not_move_a_judged_host(outbound: Outbound, receiver: Rec
 def test_a_rebound_name_is_judged_anew_and_its_kept_connection_not_used(
     outbound: Outbound, receiver: Receiver
 ) -> None:
-    outbound.names.tell("hook.example", "127.0.0.1", lifetime=0)
+    outbound.names.answer("hook.example", "127.0.0.1", lifetime=0)
     url = receiver.url(host="hook.example")
     assert outbound.send(url).status == 200
-    outbound.names.tell("hook.example", METADATA, lifetime=0)
+    outbound.names.answer("hook.example", METADATA, lifetime=0)
     assert outbound.send(url).error == "denied-address"
-    outbound.names.tell("hook.example", "::1", lifetime=0)
+    outbound.names.answer("hook.example", "::1", lifetime=0)
     assert outbound.send(url).error == "connect-failed"
     assert len(receiver.requests) == 1
 
@@ -128,7 +128,7 @@ def test_a_rebound_name_is_judged_anew_and_its_kept_connection_not_used(
 def test_the_next_judged_address_is_tried_where_one_does_not_answer(
     outbound: Outbound, receiver: Receiver
 ) -> None:
-    outbound.names.tell("hook.example", "::1", "127.0.0.1")
+    outbound.names.answer("hook.example", "::1", "127.0.0.1")
     reply = outbound.send(receiver.url(host="hook.example"))
     assert (reply.status, reply.error) == (200, None)
     assert reply.timing.connect is not None
@@ -138,7 +138,7 @@ def test_no_other_address_is_tried_once_something_was_sent(
     outbound: Outbound, receiver: Receiver
 ) -> None:
     receiver.default = hang
-    outbound.names.tell("hook.example", "127.0.0.1", "::1")
+    outbound.names.answer("hook.example", "127.0.0.1", "::1")
     reply = outbound.send(receiver.url(host="hook.example"), timeout=0.4)
     assert reply.error == "timeout"
     assert len(receiver.requests) == 1
@@ -147,7 +147,7 @@ def test_no_other_address_is_tried_once_something_was_sent(
 def test_the_socket_is_vetoed_when_its_address_no_longer_passes(
     outbound: Outbound, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    outbound.names.tell("hook.example", "127.0.0.1")
+    outbound.names.answer("hook.example", "127.0.0.1")
     outbound.engine.prepare(receiver.url(host="hook.example"))
     outbound.run(lambda: outbound.guard.known("hook.example") is not None)
     monkeypatch.setattr(
@@ -182,7 +182,7 @@ def test_proxies_of_the_environment_are_ignored(
         for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url())
         with Outbound() as outbound:
-            outbound.names.tell("hook.example", "127.0.0.1")
+            outbound.names.answer("hook.example", "127.0.0.1")
             assert outbound.send(receiver.url(host="hook.example")).status == 200
             assert outbound.send(receiver.url()).status == 200
     assert proxy.connections == 0
@@ -212,11 +212,11 @@ def test_the_machines_own_addresses_are_denied_unless_allowed(receiver: Receiver
 
     with Outbound(allow=(), owned=owned) as outbound:
         assert outbound.send("http://8.8.8.8/").error == "denied-address"
-        outbound.names.tell("self.example", "8.8.4.4")
+        outbound.names.answer("self.example", "8.8.4.4")
         assert outbound.send("http://self.example/").error == "denied-address"
     assert own == [ip_address("8.8.8.8"), ip_address("8.8.4.4")]
     with Outbound(allow=(), owned=lambda address: str(address) == "8.8.8.8") as outbound:
-        outbound.names.tell("nat64.example", "64:ff9b::8.8.8.8")
+        outbound.names.answer("nat64.example", "64:ff9b::8.8.8.8")
         assert outbound.send("http://nat64.example/").error == "denied-address"
     with Outbound(owned=lambda _: True) as outbound:
         assert outbound.send(receiver.url()).status == 200
@@ -250,7 +250,7 @@ def test_a_name_that_is_not_answered_holds_up_nobody_else(
     silent = Call(url="http://silent.example/", headers=(), timeout=0.6)
     for _ in range(3):
         outbound.engine.post(silent, replies.append)
-    outbound.names.tell("hook.example", "127.0.0.1")
+    outbound.names.answer("hook.example", "127.0.0.1")
     for _ in range(20):
         assert outbound.send(receiver.url(host="hook.example")).status == 200
     assert replies == []
@@ -261,7 +261,7 @@ def test_a_name_that_is_not_answered_holds_up_nobody_else(
 
 
 def test_many_calls_to_one_new_name_ask_once(outbound: Outbound, receiver: Receiver) -> None:
-    outbound.names.tell("hook.example", "127.0.0.1")
+    outbound.names.answer("hook.example", "127.0.0.1")
     call = Call(url=receiver.url(host="hook.example"), headers=())
     assert {reply.status for reply in outbound.send_all([call] * 30)} == {200}
     assert outbound.names.asked == ["hook.example"]

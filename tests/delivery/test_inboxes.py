@@ -47,7 +47,7 @@ def test_an_inbox_on_loopback_is_reached(receiver: Receiver) -> None:
 
 def test_an_inbox_is_reached_by_the_name_of_the_origin(receiver: Receiver) -> None:
     with outbound_to(f"http://wake.internal:{receiver.port}") as outbound:
-        outbound.names.tell("wake.internal", "127.0.0.1")
+        outbound.names.answer("wake.internal", "127.0.0.1")
         assert outbound.send(receiver.url(INBOX, host="wake.internal")).status == 200
         refused = outbound.send(receiver.url("/1/jobs", host="wake.internal"))
     assert (refused.status, refused.error) == (None, "denied-address")
@@ -78,7 +78,7 @@ def test_no_other_path_of_the_origin_is_reached(receiver: Receiver, target: str)
 
 def test_no_other_port_host_or_scheme_is_reached(receiver: Receiver, elsewhere: Receiver) -> None:
     with outbound_to(receiver.url("")) as outbound:
-        outbound.names.tell("evil.example", "127.0.0.1")
+        outbound.names.answer("evil.example", "127.0.0.1")
         for url in (
             elsewhere.url(INBOX),
             receiver.url(INBOX, host="127.0.0.2"),

@@ -20,7 +20,7 @@ def authority(tmp_path: Path) -> CertificateAuthority:
 
 def outbound_to_hook(ca_file: str | None) -> Outbound:
     outbound = Outbound(ca_file=ca_file)
-    outbound.names.tell("hook.example", "127.0.0.1")
+    outbound.names.answer("hook.example", "127.0.0.1")
     return outbound
 
 

@@ -15,13 +15,13 @@ from tests.e2e.sink import Sink
 from tests.factories import one
 from tests.receiver import Receiver, answer
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 _FIGURE = "figure"
 
 
 @pytest.fixture
-def tell(record_property: Callable[[str, object], None]) -> Tell:
+def report(record_property: Callable[[str, object], None]) -> Report:
     """Takes a line about what was measured, to be printed when all tests are done."""
     return lambda line: record_property(_FIGURE, line)
 

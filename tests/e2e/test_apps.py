@@ -22,7 +22,7 @@ from tests.e2e.apps import (
     reason_of,
 )
 from tests.e2e.concurrency_gauge import Gauge
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.firings import steadily
 from tests.e2e.instance import Instance, until
 from tests.factories import in_seconds, one
@@ -53,7 +53,7 @@ def is_gone(connection: psycopg.Connection, job: UUID) -> bool:
 
 
 def test_an_app_that_is_down_for_some_seconds_gets_its_calls_once_each(
-    running: Instance, connection: psycopg.Connection, tell: Tell
+    running: Instance, connection: psycopg.Connection, report: Report
 ) -> None:
     port = free_port()
     put_app(connection, "sleeper", f"http://127.0.0.1:{port}/below/")
@@ -77,7 +77,7 @@ def test_an_app_that_is_down_for_some_seconds_gets_its_calls_once_each(
         ends = [end_of(connection, job) for job in jobs]
         requests = list(app.requests)
     took = sorted(each.at - back_at for each in requests)
-    tell(f"{len(jobs)} calls {took[0]:.1f} to {took[-1]:.1f} s after the app was back")
+    report(f"{len(jobs)} calls {took[0]:.1f} to {took[-1]:.1f} s after the app was back")
 
     assert {state for state, _ in ends} == {"succeeded"}
     assert sorted(each.target for each in requests) == sorted(f"/below/job/{job}" for job in jobs)

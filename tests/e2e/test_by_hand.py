@@ -7,7 +7,7 @@ import time
 import pytest
 
 from app.domain.instants import format_utc
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.instance import Instance, until
 from tests.factories import in_seconds
 from tests.receiver import Received, Receiver, answer
@@ -36,7 +36,7 @@ def await_state(running: Instance, run: str, state: str) -> None:
 
 
 def test_a_call_by_hand_comes_at_once_and_leaves_the_job_as_it_is(
-    running: Instance, receiver: Receiver, tell: Tell
+    running: Instance, receiver: Receiver, report: Report
 ) -> None:
     job = book(running, {"url": receiver.url("/now"), "cron": YEARLY, "data": "hello"})
     before = running.ask("GET", f"/1/jobs/{job}").body
@@ -45,7 +45,7 @@ def test_a_call_by_hand_comes_at_once_and_leaves_the_job_as_it_is(
     fired = running.ask("POST", f"/1/jobs/{job}/fire")
     (request,) = receiver.wait_for(1)
 
-    tell(f"called {(request.at - asked) * 1000:.0f} ms after it was asked for")
+    report(f"called {(request.at - asked) * 1000:.0f} ms after it was asked for")
     assert request.at - asked < PROMPT
     assert fired.status == 202
     assert (header(request, "webhook-id"), request.body) == (fired.body["id"], b"hello")
@@ -54,7 +54,7 @@ def test_a_call_by_hand_comes_at_once_and_leaves_the_job_as_it_is(
 
 
 def test_a_failed_run_of_a_job_that_is_gone_comes_again_as_the_same_run(
-    running: Instance, receiver: Receiver, tell: Tell
+    running: Instance, receiver: Receiver, report: Report
 ) -> None:
     receiver.behaviours["/moody"] = answer(410)
     when = format_utc(in_seconds(1))
@@ -72,7 +72,7 @@ def test_a_failed_run_of_a_job_that_is_gone_comes_again_as_the_same_run(
     assert (taken_up.status, taken_up.body["count"]) == (202, 1)
     _, second = receiver.wait_for(2)
 
-    tell(f"sent again {(second.at - asked) * 1000:.0f} ms after it was asked for")
+    report(f"sent again {(second.at - asked) * 1000:.0f} ms after it was asked for")
     assert (header(second, "webhook-id"), second.body) == (run, b"precious")
     assert header(second, "wakecall-attempt") == "2"
     assert header(second, "wakecall-scheduled-for") == when

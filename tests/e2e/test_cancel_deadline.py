@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from app.domain.instants import format_utc
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.firings import Jobs, await_settled, book_many, is_early, job_of, steadily
 from tests.e2e.instance import Answer, Instance
 from tests.e2e.sink import Sink
@@ -46,14 +46,14 @@ class Change:
 
 
 @pytest.fixture
-def seed(tell: Tell) -> int:
+def seed(report: Report) -> int:
     chosen = time.time_ns()
-    tell(f"seed {chosen}")
+    report(f"seed {chosen}")
     return chosen
 
 
 def test_what_was_deleted_in_time_is_never_called(
-    running: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell, seed: int
+    running: Instance, sink: Sink, connection: psycopg.Connection, report: Report, seed: int
 ) -> None:
     jobs = book_many(connection, sink.url(), steadily(RATE, SECONDS, ahead=2.0))
     changes = change_each(jobs, lambda job, _: running.ask("DELETE", f"/1/jobs/{job}"), seed)
@@ -62,14 +62,14 @@ def test_what_was_deleted_in_time_is_never_called(
     assert {change.answer.status for change in changes} <= {204, 404}
     in_time = {change.job for change in changes if change.ahead >= IN_TIME}
     called = {job_of(request) for request in sink.requests}
-    tell(f"{len(jobs)} deleted, {len(in_time)} in time; {len(called)} called")
+    report(f"{len(jobs)} deleted, {len(in_time)} in time; {len(called)} called")
     assert len(in_time) >= AT_LEAST
     assert not in_time & called
     assert called == {job for job, state in states(connection, jobs) if state == "succeeded"}
 
 
 def test_what_was_replaced_in_time_is_called_as_replaced_and_only_so(
-    running: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell, seed: int
+    running: Instance, sink: Sink, connection: psycopg.Connection, report: Report, seed: int
 ) -> None:
     def replace(job: UUID, due_at: datetime) -> Answer:
         # Every other one is booked back to the same time.
@@ -85,7 +85,7 @@ def test_what_was_replaced_in_time_is_called_as_replaced_and_only_so(
     in_time = {job for job, change in replaced.items() if change.ahead >= IN_TIME}
     new = sorted(job_of(each) for each in sink.requests if each.body == b"new")
     old = sorted(job_of(each) for each in sink.requests if each.body != b"new")
-    tell(f"{len(jobs)} replaced, {len(in_time)} in time; {len(old)} called as they were before")
+    report(f"{len(jobs)} replaced, {len(in_time)} in time; {len(old)} called as they were before")
     assert len(in_time) >= AT_LEAST
     assert new == sorted(replaced)
     assert not in_time & set(old)

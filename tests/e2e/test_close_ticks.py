@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from app.domain import instants
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.instance import Instance, until
 from tests.e2e.sidecar import Dapr
 from tests.receiver import Exchange, Received, Receiver, answer
@@ -46,7 +46,7 @@ def apart(requests: list[Received]) -> set[timedelta]:
 
 
 def test_ticks_that_are_ten_milliseconds_apart_are_all_called_and_share_rows(
-    dapr: Dapr, receiver: Receiver, connection: psycopg.Connection, tell: Tell
+    dapr: Dapr, receiver: Receiver, connection: psycopg.Connection, report: Report
 ) -> None:
     receiver.default = answer(200)
     sent = {"schedule": "@every 10ms", "dueTime": "1s", "repeats": 200}
@@ -62,7 +62,7 @@ def test_ticks_that_are_ten_milliseconds_apart_are_all_called_and_share_rows(
     rows = connection.execute(HISTORY, [job]).fetchone()
     assert rows is not None
     took = requests[-1].at - requests[0].at
-    tell(f"200 ticks in {took:.2f} s, {rows[0]} runs and {rows[1]} attempts in history")
+    report(f"200 ticks in {took:.2f} s, {rows[0]} runs and {rows[1]} attempts in history")
     # One row for each would be 400.
     assert sum(rows) <= 100
 

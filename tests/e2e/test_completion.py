@@ -8,7 +8,7 @@ import urllib.request
 from typing import Any
 
 from app.domain.instants import format_utc
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.instance import Instance, until
 from tests.factories import in_seconds
 from tests.receiver import Behaviour, Exchange, Received, Receiver, answer, in_turn
@@ -103,13 +103,13 @@ def test_a_receiver_that_is_done_before_it_answers_is_heard(
 
 
 def test_a_receiver_that_says_nothing_in_time_is_called_again(
-    running: Instance, receiver: Receiver, tell: Tell
+    running: Instance, receiver: Receiver, report: Report
 ) -> None:
     receiver.default = in_turn(later(WITHIN_2), later())
     book(running, receiver, retry={"schedule": [1], "maxAttempts": 2})
     first, second = receiver.wait_for(2)
 
-    tell(f"called again {second.at - first.at:.2f} s after it was called")
+    report(f"called again {second.at - first.at:.2f} s after it was called")
     assert second.at - first.at >= 3
     assert second.header("webhook-id") == first.header("webhook-id")
     assert second.header("wakecall-attempt") == "2"

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 from redis import Redis
 
-from tests.e2e.conftest import Tell, at_home
+from tests.e2e.conftest import Report, at_home
 from tests.e2e.extra_worker import second_worker
 from tests.e2e.firings import (
     Jobs,
@@ -48,31 +48,31 @@ def stream(connection: psycopg.Connection, receiver: Receiver, seconds: float = 
 
 
 def test_a_killed_worker_loses_nothing_and_repeats_what_was_on_the_wire(
-    battered: Instance, receiver: Receiver, connection: psycopg.Connection, tell: Tell
+    battered: Instance, receiver: Receiver, connection: psycopg.Connection, report: Report
 ) -> None:
     receiver.default = after(0.3, answer(204))
     jobs = stream(connection, receiver)
     killed = battered.kill("worker")
 
     came = arrivals(receiver, connection, jobs, faults=[killed])
-    tell(came.summary)
+    report(came.summary)
     assert came.repeated
     assert came.lateness[-1] < RECOVERED
 
 
 def test_a_killed_scheduler_loses_nothing(
-    battered: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
+    battered: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     jobs = stream(connection, sink)
     battered.kill("scheduler")
 
     came = arrivals(sink, connection, jobs)
-    tell(came.summary)
+    report(came.summary)
     assert came.lateness[-1] < RECOVERED
 
 
 def test_a_worker_that_slept_past_its_lease_sends_nothing_that_another_took_over(
-    battered: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell, tmp_path: Path
+    battered: Instance, sink: Sink, connection: psycopg.Connection, report: Report, tmp_path: Path
 ) -> None:
     with second_worker(battered, tmp_path / "second.log") as second:
         jobs = stream(connection, sink)
@@ -82,13 +82,13 @@ def test_a_worker_that_slept_past_its_lease_sends_nothing_that_another_took_over
         time.sleep(8)
         second.send_signal(signal.SIGCONT)
         came = arrivals(sink, connection, jobs, faults=[stopped])
-    tell(f"{came.summary}; {held} were held by the two when one was stopped")
+    report(f"{came.summary}; {held} were held by the two when one was stopped")
     assert held > 0
     assert came.lateness[-1] < RECOVERED
 
 
 def test_a_crashed_database_loses_nothing(
-    battered: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
+    battered: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     jobs = stream(connection, sink)
     before = battered.send("postgres", signal.SIGQUIT)
@@ -98,12 +98,12 @@ def test_a_crashed_database_loses_nothing(
 
     with battered.connect() as again:
         came = arrivals(sink, again, jobs, faults=[crashed])
-    tell(came.summary)
+    report(came.summary)
     assert came.lateness[-1] < RECOVERED
 
 
 def test_bells_that_are_wiped_out_all_the_time_are_not_missed(
-    battered: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
+    battered: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     with Redis.from_url(battered.facts()["redis_url"]) as redis:
         jobs = book_many(connection, sink.url(), steadily(RATE, SECONDS))
@@ -114,13 +114,13 @@ def test_bells_that_are_wiped_out_all_the_time_are_not_missed(
             time.sleep(0.001)  # often enough to come between a batch and its take
 
     came = arrivals(sink, connection, jobs)
-    tell(f"{came.summary}; wiped {wiped} times")
+    report(f"{came.summary}; wiped {wiped} times")
     assert wiped > 100
     assert came.lateness[-1] < RECOVERED
 
 
 def test_bells_that_stop_for_ten_seconds_hold_up_nothing(
-    battered: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
+    battered: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     jobs = stream(connection, sink, seconds=9.0)
     battered.send("valkey", signal.SIGSTOP)
@@ -131,25 +131,27 @@ def test_bells_that_stop_for_ten_seconds_hold_up_nothing(
         battered.send("valkey", signal.SIGCONT)
 
     came = arrivals(sink, connection, jobs)
-    tell(f"{came.summary}; all but {len(jobs) - came_meanwhile} had come when it went on")
+    report(f"{came.summary}; all but {len(jobs) - came_meanwhile} had come when it went on")
     assert came_meanwhile > 0.7 * len(jobs)
     assert came.lateness[-1] < RECOVERED
 
 
 def test_bells_that_are_killed_hold_up_nothing(
-    battered: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
+    battered: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     jobs = stream(connection, sink)
     before = battered.pid("valkey")
     battered.kill("valkey")
 
     came = arrivals(sink, connection, jobs)
-    tell(came.summary)
+    report(came.summary)
     assert came.lateness[-1] < RECOVERED
     until(lambda: battered.pid("valkey") not in {None, before}, "it is started again")
 
 
-def test_bells_that_were_never_there_are_not_missed(tmp_path: Path, sink: Sink, tell: Tell) -> None:
+def test_bells_that_were_never_there_are_not_missed(
+    tmp_path: Path, sink: Sink, report: Report
+) -> None:
     redis_url = f"redis://127.0.0.1:{free_port()}/0"
     with at_home(tmp_path / "home", REDIS_URL=redis_url) as instance:
         instance.start()
@@ -158,17 +160,17 @@ def test_bells_that_were_never_there_are_not_missed(tmp_path: Path, sink: Sink, 
         with instance.connect() as connection:
             jobs = book_many(connection, sink.url(), steadily(RATE, 3.0))
             came = arrivals(sink, connection, jobs)
-    tell(came.summary)
+    report(came.summary)
     assert came.lateness[-1] < RECOVERED
 
 
 def test_several_killed_at_random_lose_nothing(
-    battered: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
+    battered: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     seed = time.time_ns()
     chance = random.Random(seed)
     victims = [*chance.sample(PROGRAMS, len(PROGRAMS)), chance.choice(PROGRAMS)]
-    tell(f"seed {seed}: {', '.join(victims)}")
+    report(f"seed {seed}: {', '.join(victims)}")
     jobs = stream(connection, sink, seconds=8.0)
     killed = []
     for victim in victims:
@@ -179,12 +181,12 @@ def test_several_killed_at_random_lose_nothing(
     with battered.connect() as again:
         # What came while the database was away waits for it to be settled.
         came = arrivals(sink, again, jobs, faults=killed, unsettled_for=15)
-    tell(came.summary)
+    report(came.summary)
     assert came.lateness[-1] < RECOVERED
 
 
 def test_everything_killed_at_once_goes_on_with_the_next_start(
-    battered: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
+    battered: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     jobs = stream(connection, sink)
     were = battered.tree()
@@ -197,5 +199,5 @@ def test_everything_killed_at_once_goes_on_with_the_next_start(
 
     with battered.connect() as again:
         came = arrivals(sink, again, jobs, faults=[killed])
-    tell(came.summary)
+    report(came.summary)
     assert came.lateness[-1] < RECOVERED

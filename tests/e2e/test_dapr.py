@@ -18,7 +18,7 @@ from app.domain.dapr.names import MAX_NAME
 from local.instance import CHECKOUT
 from tests.domain.dapr import vectors
 from tests.domain.dapr.vectors import Vector
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.instance import PATIENCE, Instance, until
 from tests.e2e.sidecar import Dapr, command, sidecar
 from tests.factories import one
@@ -43,7 +43,7 @@ def gone(dapr: Dapr, name: str) -> None:
     until(lambda: dapr.get(name).status == 500, f"{name} is gone")
 
 
-def test_the_quickstart_s_clients_are_served(running: Instance, tell: Tell) -> None:
+def test_the_quickstart_s_clients_are_served(running: Instance, report: Report) -> None:
     with Receiver(answer(200)) as app, sidecar(running, "job-service", app.port) as dapr:
         for name, task, due in (("R2-D2", "Oil Change", "1s"), ("C-3PO", "Limb Calibration", "3s")):
             body = {"data": {"value": f"{name}:{task}"}, "dueTime": due}
@@ -71,7 +71,7 @@ def test_the_quickstart_s_clients_are_served(running: Instance, tell: Tell) -> N
         assert request.header("webhook-signature")
         # What the quickstart's services take it apart into.
         assert json.loads(request.body)["value"].split(":") == ["R2-D2", "Oil Change"]
-        tell(f"{request.header('wakecall-lateness-ms')} ms late")
+        report(f"{request.header('wakecall-lateness-ms')} ms late")
         until(lambda: time.time() > request.at + 2.5, "the deleted one would have come")
         assert len(app.requests) == 1
 
@@ -219,7 +219,7 @@ def test_data_may_be_absent_or_null(
 
 
 def test_five_ticks_a_second_are_made_one_after_the_other(
-    dapr: Dapr, receiver: Receiver, tell: Tell
+    dapr: Dapr, receiver: Receiver, report: Report
 ) -> None:
     at_once = Counting()
     receiver.default = at_once
@@ -230,7 +230,7 @@ def test_five_ticks_a_second_are_made_one_after_the_other(
     assert at_once.most == 1
     dues = [each.header("wakecall-scheduled-for") or "" for each in requests]
     assert dues == sorted(set(dues))
-    tell(f"25 ticks in {requests[-1].at - requests[0].at:.2f} s")
+    report(f"25 ticks in {requests[-1].at - requests[0].at:.2f} s")
 
 
 @pytest.mark.parametrize("headers", [(), (("Retry-After", "60"),)])

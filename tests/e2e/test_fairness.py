@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.firings import arrivals, book_many, steadily
 from tests.e2e.instance import Instance
 from tests.e2e.sink import Sink
@@ -68,14 +68,14 @@ def backlog(connection: psycopg.Connection, other: psycopg.Connection, port: int
 
 @pytest.mark.alone
 def test_a_backlog_for_receivers_that_hang_holds_up_nobody_else(
-    running: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
+    running: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     with silence() as port, running.connect() as other, backlog(connection, other, port):
         mine = book_many(connection, sink.url(), steadily(10, 6))
         came = arrivals(sink, connection, mine)
         under_way = one(connection, _HELD)
 
-    tell(f"beside {under_way:,} calls under way for receivers that hang: {came.summary}")
+    report(f"beside {under_way:,} calls under way for receivers that hang: {came.summary}")
     assert under_way > ENOUGH
     assert came.repeated == []
     assert came.lateness[-1] < ON_TIME

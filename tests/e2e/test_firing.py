@@ -10,7 +10,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from app.domain.instants import format_utc
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.firings import arrivals, book_many
 from tests.e2e.instance import Instance, until
 from tests.e2e.sink import Sink
@@ -22,7 +22,7 @@ ON_TIME = 5.0
 
 
 def test_a_job_three_seconds_ahead_is_called_on_time_signed_and_then_gone(
-    running: Instance, receiver: Receiver, tell: Tell
+    running: Instance, receiver: Receiver, report: Report
 ) -> None:
     due_at = in_seconds(3)
     document = {
@@ -38,7 +38,7 @@ def test_a_job_three_seconds_ahead_is_called_on_time_signed_and_then_gone(
     (request,) = receiver.wait_for(1)
 
     late = request.at - due_at.timestamp()
-    tell(f"{late * 1000:.1f} ms late")
+    report(f"{late * 1000:.1f} ms late")
     assert 0 <= late < ON_TIME
     assert (request.method, request.target) == ("POST", "/wake?up=1")
     headers = {name.lower(): value for name, value in request.headers}
@@ -92,11 +92,11 @@ def test_a_cron_job_shows_when_it_fires_next(running: Instance, receiver: Receiv
 
 @pytest.mark.alone
 def test_five_thousand_jobs_due_at_one_instant_all_come_once(
-    running: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
+    running: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     jobs = book_many(connection, sink.url(), [in_seconds(2)] * 5000)
 
     came = arrivals(sink, connection, jobs)
     assert came.repeated == []
     first, *_, last = sorted(request.at for (request,) in came.calls.values())
-    tell(f"{came.summary}; drained at {len(jobs) / (last - first):.0f}/s")
+    report(f"{came.summary}; drained at {len(jobs) / (last - first):.0f}/s")

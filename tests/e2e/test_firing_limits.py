@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Tell, at_home
+from tests.e2e.conftest import Report, at_home
 from tests.e2e.firings import arrivals, book_many, steadily
 from tests.e2e.instance import Instance
 from tests.e2e.sink import Sink
@@ -45,7 +45,7 @@ def limited(tmp_path: Path) -> Iterator[Instance]:
 
 @pytest.mark.alone
 def test_an_account_fires_no_faster_than_it_may_and_nothing_is_lost(
-    limited: Instance, sink: Sink, tell: Tell
+    limited: Instance, sink: Sink, report: Report
 ) -> None:
     with limited.connect() as connection, Sink(answer(204)) as beside:
         connection.execute(_UNLIMITED)
@@ -59,8 +59,8 @@ def test_an_account_fires_no_faster_than_it_may_and_nothing_is_lost(
 
     calls = sorted(came.calls.items(), key=lambda each: each[1][0].at)
     times = [call[0].at for _, call in calls]
-    tell(f"{COUNT} firings at {LIMIT} a second took {times[-1] - times[0]:.1f} s")
-    tell(f"beside them: {others.summary}")
+    report(f"{COUNT} firings at {LIMIT} a second took {times[-1] - times[0]:.1f} s")
+    report(f"beside them: {others.summary}")
     assert came.repeated == []
     assert postponed >= COUNT - 2 * LIMIT
     assert all(sum(began <= each < began + 1 for each in times) <= 2.5 * LIMIT for began in times)

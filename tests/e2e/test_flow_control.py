@@ -15,7 +15,7 @@ import pytest
 from app.domain.call_options import CallOptions
 from app.domain.retry_policy import RetryPolicy
 from tests.e2e.concurrency_gauge import Gauge
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.extra_worker import second_worker
 from tests.e2e.firings import arrivals, await_all, await_settled, book_many, job_of, steadily
 from tests.e2e.instance import Instance, until
@@ -65,14 +65,14 @@ def parked(running: Instance, cause: str) -> float:
 
 
 def test_a_receiver_gets_no_more_calls_at_once_than_the_cap(
-    running: Instance, receiver: Receiver, connection: psycopg.Connection, tell: Tell
+    running: Instance, receiver: Receiver, connection: psycopg.Connection, report: Report
 ) -> None:
     receiver.default = gauge = Gauge(0.3)
     jobs = book_many(connection, receiver.url(), [in_seconds(2)] * 300)
 
     came = arrivals(receiver, connection, jobs)
 
-    tell(f"{gauge.most} calls at once; {came.summary}")
+    report(f"{gauge.most} calls at once; {came.summary}")
     assert 1 < gauge.most <= CAP
     assert came.repeated == []
 
@@ -82,7 +82,7 @@ def test_two_workers_share_the_cap(
     receiver: Receiver,
     connection: psycopg.Connection,
     tmp_path: Path,
-    tell: Tell,
+    report: Report,
 ) -> None:
     receiver.default = gauge = Gauge(0.3)
     with second_worker(running, tmp_path / "worker.log"):
@@ -90,14 +90,18 @@ def test_two_workers_share_the_cap(
         jobs = book_many(connection, receiver.url(), [in_seconds(6)] * 300)
         came = arrivals(receiver, connection, jobs)
 
-    tell(f"{gauge.most} calls at once; {came.summary}")
+    report(f"{gauge.most} calls at once; {came.summary}")
     assert 1 < gauge.most <= CAP
     assert came.repeated == []
 
 
 @pytest.mark.alone
 def test_a_receiver_that_hangs_takes_nothing_from_the_others(
-    running: Instance, receiver: Receiver, sink: Sink, connection: psycopg.Connection, tell: Tell
+    running: Instance,
+    receiver: Receiver,
+    sink: Sink,
+    connection: psycopg.Connection,
+    report: Report,
 ) -> None:
     receiver.default = gate = Gate()
     before = parked(running, "full")
@@ -107,7 +111,7 @@ def test_a_receiver_that_hangs_takes_nothing_from_the_others(
     receiver.wait_for(CAP)
 
     came = arrivals(sink, connection, healthy)
-    tell(f"beside 3,000 runs for a receiver that hangs: {came.summary}")
+    report(f"beside 3,000 runs for a receiver that hangs: {came.summary}")
     assert came.lateness[-1] < ON_TIME
     assert came.repeated == []
     # Those that come back by themselves, a hundred a second at most, are held for a moment each.
@@ -124,13 +128,13 @@ def test_a_receiver_that_hangs_takes_nothing_from_the_others(
     opened = time.monotonic()
     gate.opened.set()
     late = arrivals(receiver, connection, hanging)
-    tell(f"{len(hanging) / (time.monotonic() - opened):.0f}/s once it answers")
+    report(f"{len(hanging) / (time.monotonic() - opened):.0f}/s once it answers")
     assert late.repeated == []
 
 
 @pytest.mark.alone
 def test_a_receiver_that_asks_for_time_is_left_alone(
-    running: Instance, receiver: Receiver, connection: psycopg.Connection, tell: Tell
+    running: Instance, receiver: Receiver, connection: psycopg.Connection, report: Report
 ) -> None:
     receiver.default = in_turn(answer(503, (("Retry-After", "5"),)), answer(204))
     jobs = book_many(connection, receiver.url(), steadily(20, 3))
@@ -142,7 +146,9 @@ def test_a_receiver_that_asks_for_time_is_left_alone(
     asked = [each.at - first.at for each in others]
     # What was under way already when the answer came is not called back.
     early = [late for late in asked if late < 5]
-    tell(f"{len(early)} calls within the 5 s, the next {min(set(asked) - set(early)):.2f} s after")
+    report(
+        f"{len(early)} calls within the 5 s, the next {min(set(asked) - set(early)):.2f} s after"
+    )
     assert len(early) <= 2
     assert all(late < 1 for late in early)
     assert attempts(connection, list(jobs), "true") == len(jobs) + 1
@@ -156,7 +162,7 @@ def test_a_receiver_that_asks_for_time_is_left_alone(
 
 
 def test_a_dead_port_is_probed_and_all_is_delivered_once_it_is_back(
-    running: Instance, connection: psycopg.Connection, tell: Tell
+    running: Instance, connection: psycopg.Connection, report: Report
 ) -> None:
     port = free_port()
     # A run that is the probe more than once would wait for minutes after its second attempt.
@@ -170,7 +176,7 @@ def test_a_dead_port_is_probed_and_all_is_delivered_once_it_is_back(
 
     with Receiver(answer(204), port=port) as back:
         came = arrivals(back, connection, jobs)
-    tell(f"{while_down} attempts of {len(jobs)} while it was down, then {came.summary}")
+    report(f"{while_down} attempts of {len(jobs)} while it was down, then {came.summary}")
     assert 10 <= while_down < 40
     assert came.repeated == []
     assert attempts(connection, list(jobs), "error = 'connect-failed'") < 50

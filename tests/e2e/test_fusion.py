@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from app.domain.timings.leases import LEASE
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.fusion import act, actions_of, at_runner, await_status, history, saved, status
 from tests.e2e.instance import Instance, until
 from tests.factories import one
@@ -127,7 +127,7 @@ def test_a_run_that_is_completed_later_runs_until_then_or_until_it_is_aborted(
 
 
 def test_a_run_that_is_aborted_while_it_waits_for_its_call_and_sent_again_is_called_at_once(
-    running: Instance, connection: psycopg.Connection, receiver: Receiver, tell: Tell
+    running: Instance, connection: psycopg.Connection, receiver: Receiver, report: Report
 ) -> None:
     # A call of another job lasts meanwhile, so that the worker asks for withdrawn runs all along.
     receiver.behaviours["/long"] = after(3.0, answer(204))
@@ -153,7 +153,7 @@ def test_a_run_that_is_aborted_while_it_waits_for_its_call_and_sent_again_is_cal
     until(lambda: actions_of(receiver.requests).count(start) > before, "it is called")
 
     waited = time.monotonic() - asked
-    tell(f"called {waited:.2f} s after it was sent again")
+    report(f"called {waited:.2f} s after it was sent again")
     # It took a lease, and a quarantine, to be called.
     assert waited < LEASE.total_seconds() - 1
     assert one(connection, "SELECT coalesce(max(reclaims), 0) FROM inflight") == 0
@@ -185,13 +185,13 @@ def test_a_failed_call_is_tried_again_while_the_job_runs(
     assert call.header("x-who") == "me"
 
 
-def test_what_cannot_be_reached_fails_within_a_minute(running: Instance, tell: Tell) -> None:
+def test_what_cannot_be_reached_fails_within_a_minute(running: Instance, report: Report) -> None:
     at_runner(running, "datasource", f"http://127.0.0.1:{free_port()}/")
     saved(running, "datasource:nowhere")
     asked = time.monotonic()
     assert act(running, "datasource:nowhere")["accepted"]
     await_status(running, "datasource:nowhere", "failed", 60)
-    tell(f"failed {time.monotonic() - asked:.0f} s after it was started")
+    report(f"failed {time.monotonic() - asked:.0f} s after it was started")
 
 
 def test_a_receiver_that_is_gone_takes_no_job_along(running: Instance, receiver: Receiver) -> None:
@@ -204,7 +204,7 @@ def test_a_receiver_that_is_gone_takes_no_job_along(running: Instance, receiver:
 
 
 def test_an_end_and_what_it_starts_survive_a_killed_worker_together(
-    battered: Instance, connection: psycopg.Connection, receiver: Receiver, tell: Tell
+    battered: Instance, connection: psycopg.Connection, receiver: Receiver, report: Report
 ) -> None:
     receiver.default = after(0.05, answer(204))
     at_runner(battered, "datasource", receiver.url("/first"))
@@ -231,4 +231,4 @@ def test_an_end_and_what_it_starts_survive_a_killed_worker_together(
         assert one(connection, ended, "datasource:first") == number
         assert one(connection, ended, "spark:then") == number
         until(lambda: one(connection, "SELECT count(*) FROM inflight") == 0, "nothing is under way")
-    tell(f"{ROUNDS} ends and starts, {len(receiver.requests)} calls")
+    report(f"{ROUNDS} ends and starts, {len(receiver.requests)} calls")

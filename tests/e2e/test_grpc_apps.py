@@ -14,7 +14,7 @@ from app.protos import json_values
 from app.protos.dapr_app_pb2 import JobEventRequest
 from tests.delivery.grpc_app import ALPHA1, STABLE, GrpcApp, accept, end
 from tests.e2e.apps import book_calls, book_ticks, end_of, put_app, reason_of
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.firings import steadily
 from tests.e2e.instance import Instance, until
 from tests.factories import in_seconds, one
@@ -149,7 +149,7 @@ def test_an_app_that_is_away_gets_its_calls_once_it_is_back_and_no_attempt_is_us
 
 
 def test_ticks_that_come_close_are_called_one_after_the_other(
-    running: Instance, connection: psycopg.Connection, tell: Tell
+    running: Instance, connection: psycopg.Connection, report: Report
 ) -> None:
     with GrpcApp() as app:
         put_app(connection, "clock", app.url, "grpc")
@@ -158,7 +158,7 @@ def test_ticks_that_come_close_are_called_one_after_the_other(
         assert len(app.calls) == 50
         assert len({call.metadata["webhook-id"] for call in app.calls}) == 50
         runs = one(connection, "SELECT count(*) FROM run WHERE job_id = %s", job)
-        tell(f"50 ticks in {runs} runs")
+        report(f"50 ticks in {runs} runs")
         assert runs < 25
 
 

@@ -1,6 +1,6 @@
-"""Hostile clients: what some of the worst deeds leave of another account's calls and bookings.
+"""Hostile clients: what some of the worst attacks leave of another account's calls and bookings.
 
-`make bench-hostile` measures all deeds, against closer bounds.
+`make bench-hostile` measures all attacks, against closer bounds.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 
 from bench.hostile.__main__ import measure
-from bench.hostile.deeds import named
+from bench.hostile.attacks import named
 from bench.hostile.table import KEY, NOTHING
 from bench.plan import QUICK
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.servers import temp_folder
 
 BRIEF = replace(QUICK, name="brief", hostile_s=1.0, hostile_patience_s=30.0)
-DEEDS = ("accept", "xml", "abort", "dry-run", "slow-upload-no-key")
+ATTACKS = ("accept", "xml", "abort", "dry-run", "slow-upload-no-key")
 
-# On a machine that is shared and slow. Each of these deeds once meant calls and bookings that came
+# For a shared, slow machine. Each of these attacks once meant calls and bookings that came
 # after minutes, or not at all.
 CALLS_P99_MS = 3_000
 BOOKINGS_P99_MS = 5_000
@@ -39,20 +39,22 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def noticed(folder: Path) -> dict[str, dict[str, Any]]:
-    """What an account noticed of each deed."""
-    chosen = [named(name) for name in DEEDS]
-    found: dict[str, dict[str, Any]] = measure(BRIEF, chosen, own=True, folder=folder)[KEY]["deeds"]
+    """What an account noticed of each attack."""
+    chosen = [named(name) for name in ATTACKS]
+    found: dict[str, dict[str, Any]] = measure(BRIEF, chosen, own=True, folder=folder)[KEY][
+        "attacks"
+    ]
     return found
 
 
-@pytest.mark.parametrize("deed", [NOTHING, *DEEDS])
+@pytest.mark.parametrize("attack", [NOTHING, *ATTACKS])
 def test_calls_and_bookings_of_others_go_on(
-    noticed: dict[str, dict[str, Any]], deed: str, tell: Tell
+    noticed: dict[str, dict[str, Any]], attack: str, report: Report
 ) -> None:
-    found = noticed[deed]
+    found = noticed[attack]
     calls, bookings = found["calls_ms"], found["bookings_ms"]
 
-    tell(
+    report(
         f"calls late by p99 {calls['p99']:.0f} ms, bookings took p99 {bookings['p99']:.0f} ms, "
         f"{found.get('attack_per_s', 0):g} answers a second to the attacker"
     )
@@ -64,6 +66,6 @@ def test_calls_and_bookings_of_others_go_on(
 
 
 def test_all_deeds_were_done(noticed: dict[str, dict[str, Any]]) -> None:
-    assert noticed.keys() == {NOTHING, *DEEDS}
-    for deed in DEEDS:
-        assert noticed[deed]["attack_connections"] > 0
+    assert noticed.keys() == {NOTHING, *ATTACKS}
+    for attack in ATTACKS:
+        assert noticed[attack]["attack_connections"] > 0

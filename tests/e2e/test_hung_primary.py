@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.conftest import Tell, at_home
+from tests.e2e.conftest import Report, at_home
 from tests.e2e.instance import until
 from tests.e2e.sink import Sink
 from tests.e2e.test_switchover import Bookings, called, processes
@@ -46,7 +46,7 @@ def stop(node: Node) -> list[psutil.Process]:
 
 
 def test_bookings_and_calls_go_on_soon_after_the_primary_hangs(
-    pair: Pair, sink: Sink, tmp_path: Path, tell: Tell
+    pair: Pair, sink: Sink, tmp_path: Path, report: Report
 ) -> None:
     with (
         Proxy(f"{pair.url} host=127.0.0.1 port={pair.primary.port}") as proxy,
@@ -77,7 +77,7 @@ def test_bookings_and_calls_go_on_soon_after_the_primary_hangs(
         assert all(each.retry_after for each in bookings.made if each.status == 503)
         answered = booked[0].at - began
         calls = [each.at for each in sink.requests if each.header("wakecall-job") in jobs]
-        tell(
+        report(
             f"booked {answered:.1f} s and called {min(calls) - began:.1f} s after the stop; "
             f"{len(bookings.since(began, 503))} bookings were answered 503"
         )

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.firings import arrivals, await_settled, book_many, job_of, steadily
 from tests.e2e.fusion import act, at_runner, saved
 from tests.e2e.instance import Instance, until
@@ -48,7 +48,7 @@ def test_while_rows_are_locked_all_others_are_called_and_settled_on_time(
     receiver: Receiver,
     sink: Sink,
     connection: psycopg.Connection,
-    tell: Tell,
+    report: Report,
 ) -> None:
     # Nobody listens there: it fails, and waits to be tried again.
     first = book_many(connection, "http://127.0.0.1:9/", steadily(1, 1, ahead=0.0))
@@ -69,7 +69,7 @@ def test_while_rows_are_locked_all_others_are_called_and_settled_on_time(
         assert in_flight(connection, called, "taken")
 
     await_settled(connection, {**first, **second})
-    tell(f"beside two locked jobs: {came.summary}")
+    report(f"beside two locked jobs: {came.summary}")
     assert p99(came.lateness) < MAX_P99_S
     assert came.repeated == []
     assert [job_of(each) for each in receiver.requests] == [called]
@@ -103,7 +103,7 @@ def test_whatever_one_account_aborts_the_calls_of_others_begin_on_time(
     receiver: Receiver,
     sink: Sink,
     connection: psycopg.Connection,
-    tell: Tell,
+    report: Report,
 ) -> None:
     at_runner(running, "datasource", receiver.url())
     saved(running, "datasource:restless")
@@ -114,7 +114,7 @@ def test_whatever_one_account_aborts_the_calls_of_others_begin_on_time(
     running.ask("DELETE", "/api/jobs/datasource:restless")
     connection.execute("DELETE FROM aborted")
 
-    tell(f"beside {ABORTED:,} aborts of five minutes and {len(aborted)} more: {came.summary}")
+    report(f"beside {ABORTED:,} aborts of five minutes and {len(aborted)} more: {came.summary}")
     assert len(aborted) > 5
     assert p99(came.lateness) < MAX_P99_S
     assert came.repeated == []

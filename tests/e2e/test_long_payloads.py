@@ -12,7 +12,7 @@ import pytest
 
 from app.domain.retry_policy import Constant
 from tests.e2e.apps import book_calls, end_of, put_app
-from tests.e2e.conftest import Tell, at_home
+from tests.e2e.conftest import Report, at_home
 from tests.e2e.instance import Instance, until
 from tests.factories import in_seconds, one
 from tests.receiver import Receiver, answer, in_turn
@@ -40,7 +40,7 @@ def resident(pid: int) -> int:
     return int(psutil.Process(pid).memory_info().rss) // MIB
 
 
-def test_a_worker_s_memory_is_bounded_whatever_is_due(narrow: Instance, tell: Tell) -> None:
+def test_a_worker_s_memory_is_bounded_whatever_is_due(narrow: Instance, report: Report) -> None:
     data = json.dumps({"value": "x" * (4 * MIB - 100)}).encode()
     worker = narrow.pid("worker")
     assert worker is not None
@@ -62,7 +62,7 @@ def test_a_worker_s_memory_is_bounded_whatever_is_due(narrow: Instance, tell: Te
         requests = [*one_app.requests, *other.requests]
     grown = max(sizes) - sizes[0]
 
-    tell(f"{NUMBER} payloads of 4 MiB: the worker grew by {grown} MiB")
+    report(f"{NUMBER} payloads of 4 MiB: the worker grew by {grown} MiB")
     assert narrow.pid("worker") == worker
     assert ends == {"succeeded"}
     came = Counter(each.target for each in requests)

@@ -15,7 +15,7 @@ import pytest
 
 from app.domain import instants
 from app.domain.instants import format_utc
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.instance import Instance, until
 from tests.factories import in_seconds
 from tests.receiver import Received, Receiver, after, answer, in_turn
@@ -56,7 +56,7 @@ def test_a_job_is_called_with_its_own_options(running: Instance, receiver: Recei
 
 
 def test_a_job_is_tried_again_at_its_own_pace(
-    running: Instance, receiver: Receiver, tell: Tell
+    running: Instance, receiver: Receiver, report: Report
 ) -> None:
     receiver.default = in_turn(answer(500), after(4.0, answer(200)), answer(500), answer(204))
     job = book(
@@ -79,7 +79,7 @@ def test_a_job_is_tried_again_at_its_own_pace(
     assert [each.header("wakecall-attempt") for each in receiver.requests] == ["1", "2", "3"]
     begun = [instants.parse(each["started"], member="when") for each in run["attempts"]]
     waits = [(later - sooner).total_seconds() for sooner, later in pairwise(begun)]
-    tell(f"attempts {waits[0]:.2f} s and {waits[1]:.2f} s apart")
+    report(f"attempts {waits[0]:.2f} s and {waits[1]:.2f} s apart")
     assert waits[0] >= 1
     assert waits[1] >= 3
     lateness = [int(each.header("wakecall-lateness-ms") or "") for each in receiver.requests]
@@ -144,7 +144,7 @@ def is_late_as_reported(request: Received) -> bool:
 
 @pytest.mark.usefixtures("away_from_the_ten_minutes")
 def test_what_an_outage_swallowed_is_made_as_each_job_says(
-    battered: Instance, receiver: Receiver, connection: psycopg.Connection, tell: Tell
+    battered: Instance, receiver: Receiver, connection: psycopg.Connection, report: Report
 ) -> None:
     asked: dict[str, dict[str, Any]] = {
         "/default": {},
@@ -186,7 +186,7 @@ def test_what_an_outage_swallowed_is_made_as_each_job_says(
     (skipped,) = runs(battered, jobs["/skip"][0])
     assert (skipped["state"], skipped["attempts"]) == ("cancelled", [])
     assert (skipped["due"], skipped["missed"]) == (format_utc(dues[0]), MISSED - 1)
-    tell(f"{MISSED} firings came within {requests[-1].at - requests[0].at:.2f} s")
+    report(f"{MISSED} firings came within {requests[-1].at - requests[0].at:.2f} s")
 
     for path, (job, due_before) in jobs.items():
         document = battered.ask("GET", f"/1/jobs/{job}").body

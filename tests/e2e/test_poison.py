@@ -11,7 +11,7 @@ import psycopg
 
 from app.domain.instants import format_utc
 from app.domain.timings.leases import DEAD_AFTER, SUSPECT_AFTER
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.firings import arrivals, book_many, steadily
 from tests.e2e.instance import Instance, until
 from tests.e2e.sink import Sink
@@ -51,7 +51,7 @@ def test_poison_ends_dead_and_visible_while_other_jobs_go_on(
     receiver: Receiver,
     sink: Sink,
     connection: psycopg.Connection,
-    tell: Tell,
+    report: Report,
 ) -> None:
     poison = receiver.behaviours["/poison"] = Poison(battered)
     jobs = book_many(connection, sink.url(), steadily(RATE, SECONDS))
@@ -60,7 +60,7 @@ def test_poison_ends_dead_and_visible_while_other_jobs_go_on(
     dead = "SELECT count(*) FROM run WHERE job_id = %s AND state = 'dead'"
     until(lambda: one(connection, dead, job) == 1, "dead", DEAD_WITHIN)
     began = receiver.requests[0].at
-    tell(f"{len(poison.killed_at)} processes killed; dead after {time.time() - began:.1f} s")
+    report(f"{len(poison.killed_at)} processes killed; dead after {time.time() - began:.1f} s")
 
     assert poison.alone.count(False) <= SUSPECT_AFTER
     assert poison.alone == sorted(poison.alone)
@@ -73,7 +73,7 @@ def test_poison_ends_dead_and_visible_while_other_jobs_go_on(
     assert battered.ask("GET", f"/1/jobs/{job}").status == 404
 
     came = arrivals(sink, connection, jobs, faults=poison.killed_at)
-    tell(f"the others: {came.summary}")
+    report(f"the others: {came.summary}")
     assert came.lateness[-1] < RECOVERED
     alone_from = receiver.requests[poison.alone.index(True)].at
     unharmed = [
@@ -81,5 +81,5 @@ def test_poison_ends_dead_and_visible_while_other_jobs_go_on(
         for each, due_at in jobs.items()
         if due_at.timestamp() > alone_from
     ]
-    tell(f"the {len(unharmed)} due once it was set apart: at most {max(unharmed):.2f} s late")
+    report(f"the {len(unharmed)} due once it was set apart: at most {max(unharmed):.2f} s late")
     assert max(unharmed) < UNHARMED

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.domain.instants import format_utc
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.instance import Instance, until
 from tests.factories import in_seconds
 from tests.receiver import PATIENCE, Received, Receiver, answer, in_turn
@@ -42,10 +42,10 @@ def jobs(running: Instance, refusing: Receiver) -> dict[str, str]:
 
 
 def test_a_refused_call_is_repeated_after_five_seconds_as_the_same_run(
-    running: Instance, refusing: Receiver, jobs: dict[str, str], tell: Tell
+    running: Instance, refusing: Receiver, jobs: dict[str, str], report: Report
 ) -> None:
     first, second = calls_of(refusing, REFUSED_ONCE, 2)
-    tell(f"the second attempt came {second.at - first.at:.3f} s after the first")
+    report(f"the second attempt came {second.at - first.at:.3f} s after the first")
     assert 5 <= second.at - first.at < 15
     check_pair(first, second)
 
@@ -55,10 +55,10 @@ def test_a_refused_call_is_repeated_after_five_seconds_as_the_same_run(
 
 
 def test_a_receiver_that_asks_for_seven_seconds_gets_them(
-    running: Instance, refusing: Receiver, jobs: dict[str, str], tell: Tell
+    running: Instance, refusing: Receiver, jobs: dict[str, str], report: Report
 ) -> None:
     first, second = calls_of(refusing, SLOWED_DOWN, 2)
-    tell(f"the second attempt came {second.at - first.at:.3f} s after the first")
+    report(f"the second attempt came {second.at - first.at:.3f} s after the first")
     assert 7 <= second.at - first.at < 17
     check_pair(first, second)
 

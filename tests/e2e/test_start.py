@@ -14,7 +14,7 @@ import pytest
 from app.domain.instants import format_utc
 from app.errors import Unavailable
 from local.client import Client
-from tests.e2e.conftest import Tell, at_home
+from tests.e2e.conftest import Report, at_home
 from tests.e2e.instance import Instance, until
 from tests.factories import in_seconds
 from tests.receiver import Receiver
@@ -27,12 +27,12 @@ def fresh(tmp_path: Path) -> Iterator[Instance]:
 
 
 def test_a_fresh_start_a_stop_and_a_second_start_that_finds_the_data_again(
-    fresh: Instance, receiver: Receiver, tell: Tell
+    fresh: Instance, receiver: Receiver, report: Report
 ) -> None:
     fresh.start()
     assert key_when_ready(fresh) == fresh.key
     shown = fresh.wait_for_line("POST /welcome")
-    tell(shown)
+    report(shown)
     assert "signature verified" in shown
     late = re.search(r"([0-9.]+) ms late", shown)
     assert late is not None

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from local.instance import CHECKOUT
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.firings import arrivals, book_many, steadily
 from tests.e2e.instance import PATIENCE, Instance, until
 from tests.e2e.sink import Sink
@@ -43,7 +43,7 @@ def resumed(running: Instance) -> Iterator[Instance]:
 
 
 def test_calls_stop_at_once_and_all_are_made_after_it_was_resumed(
-    resumed: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
+    resumed: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     jobs = book_many(connection, sink.url(), steadily(RATE, SECONDS, ahead=1.0))
     sink.wait_for(RATE)
@@ -66,5 +66,5 @@ def test_calls_stop_at_once_and_all_are_made_after_it_was_resumed(
 
     account(resumed, "resume")
     arrived = arrivals(sink, connection, jobs)
-    tell(f"{len(called)} called before, {held_back} held back; then {arrived.summary}")
+    report(f"{len(called)} called before, {held_back} held back; then {arrived.summary}")
     assert arrived.repeated == []

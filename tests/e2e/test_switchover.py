@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 
 import pytest
 
-from tests.e2e.conftest import Tell, at_home
+from tests.e2e.conftest import Report, at_home
 from tests.e2e.instance import Instance, until
 from tests.e2e.sink import Sink
 from tests.pair import Pair, primary_and_standby
@@ -130,7 +130,7 @@ def judge(bookings: Bookings, sink: Sink, since: float) -> float:
 
 
 def test_a_database_that_only_reads_for_a_while_is_used_again(
-    instance: Instance, pair: Pair, sink: Sink, tell: Tell
+    instance: Instance, pair: Pair, sink: Sink, report: Report
 ) -> None:
     before = processes(instance)
     with Bookings(instance, sink.url()) as bookings:
@@ -142,14 +142,14 @@ def test_a_database_that_only_reads_for_a_while_is_used_again(
         pair.primary.set_read_only("off")
         took = judge(bookings, sink, time.time())
 
-    tell(f"{len(bookings.made)} bookings; booked and called {took:.2f} s after it took writes")
+    report(f"{len(bookings.made)} bookings; booked and called {took:.2f} s after it took writes")
     assert took < RECOVERED_S
     assert processes(instance) == before
     until(lambda: instance.ask("GET", "/readyz").status == 200, "it is ready")
 
 
 def test_a_standby_takes_its_primary_s_place_without_a_restart(
-    instance: Instance, pair: Pair, sink: Sink, tell: Tell
+    instance: Instance, pair: Pair, sink: Sink, report: Report
 ) -> None:
     before = processes(instance)
     with Bookings(instance, sink.url()) as bookings:
@@ -159,7 +159,7 @@ def test_a_standby_takes_its_primary_s_place_without_a_restart(
         promoted = time.time()
         took = judge(bookings, sink, promoted)
 
-    tell(
+    report(
         f"{len(bookings.made)} bookings, {len(bookings.since(began, 503))} of them 503; "
         f"booked and called {took:.2f} s after the promotion, which took {promoted - began:.2f} s"
     )

@@ -15,7 +15,7 @@ import psycopg
 
 from app.domain.instants import format_utc
 from app.errors import Unavailable
-from tests.e2e.conftest import Tell
+from tests.e2e.conftest import Report
 from tests.e2e.firings import is_early, job_of
 from tests.e2e.instance import PATIENCE, Instance, until
 from tests.e2e.sink import Sink
@@ -82,7 +82,7 @@ def kill_all(instance: Instance) -> None:
 
 
 def test_a_killed_web_loses_no_job_that_it_answered_for(
-    battered: Instance, sink: Sink, connection: psycopg.Connection, tell: Tell
+    battered: Instance, sink: Sink, connection: psycopg.Connection, report: Report
 ) -> None:
     clients = Clients(battered, sink.url())
     with ThreadPoolExecutor(CLIENTS) as pool:
@@ -92,7 +92,7 @@ def test_a_killed_web_loses_no_job_that_it_answered_for(
                 clients.wait_for_more(50)
                 kill(battered)
                 away = clients.wait_for_more(20)
-                tell(f"{kill.__name__}: 20 more were created within {away:.2f} s")
+                report(f"{kill.__name__}: 20 more were created within {away:.2f} s")
         finally:
             clients.ended.set()
     for each in creating:
@@ -105,7 +105,7 @@ def test_a_killed_web_loses_no_job_that_it_answered_for(
     until(ended, "no job is left, created or not")
     came = Counter(job_of(each) for each in sink.requests)
     numbers = Counter(int(each.body) for each in sink.requests)
-    tell(f"{len(clients.booked)} answered, {len(clients.unanswered)} not; {len(came)} fired")
+    report(f"{len(clients.booked)} answered, {len(clients.unanswered)} not; {len(came)} fired")
     assert max(came.values()) == 1
     assert max(numbers.values()) == 1
     assert not any(map(is_early, sink.requests))

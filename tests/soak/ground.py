@@ -30,7 +30,7 @@ from tests.soak.receiver import Recorder
 from tests.soak.records import Span
 
 _BEATS = "SELECT count(*) FROM heartbeat WHERE process = %s AND id LIKE '%%.' || %s || '.%%'"
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 class Beside:
@@ -90,7 +90,7 @@ class Ground:
     keys: list[str]
     ports: list[int]
     seconds: float = 60.0
-    tell: Tell = lambda _text: None
+    report: Report = lambda _text: None
     span: Span | None = None
     beside: list[Beside] = field(default_factory=list)
 

@@ -60,10 +60,10 @@ class Played(NamedTuple):
     excused: list[Call]
 
 
-def play(plan: Plan, situations: Sequence[Situation], tell: Callable[[str], None]) -> Played:
+def play(plan: Plan, situations: Sequence[Situation], report: Callable[[str], None]) -> Played:
     """Play them, and judge what came of every call."""
     spans: list[Span] = []
-    tell("starting servers and processes")
+    report("starting servers and processes")
     with ground() as made:
         made.seconds = plan.seconds / len(situations)
         target = Target(made.ports, made.instance.key)
@@ -75,9 +75,9 @@ def play(plan: Plan, situations: Sequence[Situation], tell: Callable[[str], None
             latest=plan.latest,
         ) as load:
             for situation in situations:
-                tell(situation.name)
+                report(situation.name)
                 _play(situation, made, load, spans)
-        tell("waiting for the last calls")
+        report("waiting for the last calls")
         asked = [*load.asked, *load.ticks()]
         _wait_until_called(made, asked)
         found = list(_found_in_database(made, asked, spans))

@@ -14,15 +14,15 @@ from bench.peers.jobs import Job, parse
 def serve(book: Callable[[Job], object], *, threads: int) -> None:
     """Say that it is ready, then book until stdin is closed; so many at once."""
     with ThreadPoolExecutor(threads) as pool:
-        _tell({"ready": True})
+        _progress({"ready": True})
         for line in sys.stdin:
             jobs = parse(line).jobs()
             began = time.perf_counter()
             for _ in pool.map(book, jobs):
                 pass
-            _tell({"seconds": time.perf_counter() - began})
+            _progress({"seconds": time.perf_counter() - began})
 
 
-def _tell(document: dict[str, object]) -> None:
+def _progress(document: dict[str, object]) -> None:
     sys.stdout.write(json.dumps(document) + "\n")
     sys.stdout.flush()

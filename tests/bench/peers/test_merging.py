@@ -157,7 +157,7 @@ NO_RECEIVER = cast("Receiver", None)
 def test_what_does_not_start_is_told_in_one_line(
     failure: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(install, "install", lambda _package, _tell: tmp_path)
+    monkeypatch.setattr(install, "install", lambda _package, _progress: tmp_path)
 
     found = peers.one(peer(failure), QUICK, NO_RECEIVER, tmp_path)
 

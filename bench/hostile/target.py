@@ -1,4 +1,4 @@
-"""Ground: what an attacker knows of the instance, and the documents it sends."""
+"""Target: what an attacker knows of the instance, and the documents it sends."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SETUP_S: Final = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ground:
+class Target:
     """The instance, the attacker's account and receiver; `closed` is a port without a listener.
 
-    `facts` is what the preparation of a deed has found, as JSON.
+    `facts` is what the preparation of a attack has found, as JSON.
     """
 
     port: int
