@@ -76,6 +76,35 @@ def launch(
         )
 
 
+def holder(pids: Iterable[int], port: int, to: int) -> int | None:
+    """The first of these processes that has a connection over IPv4 from one port to another.
+
+    The table of connections is read once: with many processes, psutil takes seconds, and a receiver
+    that is to kill its caller has as long as a call may take. Both ports are compared, because two
+    connections to different ports may come from the same one.
+    """
+    ends = f":{port:04X}", f":{to:04X}"
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    sockets = {
+        f"socket:[{row[9]}]"
+        for row in rows
+        if row[1].endswith(ends[0]) and row[2].endswith(ends[1])
+    }
+    for pid in pids:
+        with suppress(OSError):
+            if any(_target(each) in sockets for each in Path(f"/proc/{pid}/fd").iterdir()):
+                return pid
+    return None
+
+
+def _target(descriptor: Path) -> str:
+    """What a descriptor refers to; empty for one that has been closed since."""
+    try:
+        return str(descriptor.readlink())
+    except OSError:
+        return ""
+
+
 class Instance:
     """One `make run` from `home`, again and again if need be; `lines` is what it printed."""
 
@@ -180,14 +209,11 @@ class Instance:
             return []
         return [Process(each.pid, each.create_time()) for each in found]
 
-    def caller(self, port: int) -> int:
-        """The id of its process that holds a connection from this port."""
-        for each in self.tree():
-            with suppress(psutil.Error):
-                connections = psutil.Process(each.pid).net_connections("tcp")
-                if any(link.laddr.port == port for link in connections):
-                    return each.pid
-        raise AssertionError(f"no process of the instance calls from port {port}")
+    def caller(self, port: int, to: int) -> int:
+        """The id of its process that has a connection from this port to the port `to`."""
+        found = holder([each.pid for each in self.tree()], port, to)
+        assert found is not None, f"no process of the instance calls from port {port}"
+        return found
 
     def left_over(self, were: Iterable[Process]) -> list[str]:
         """Which of these processes still live, and whatever else names the data directory."""

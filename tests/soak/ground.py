@@ -22,7 +22,7 @@ from local.instance import CHECKOUT
 from local.processes import procfile
 from local.program import Program, dying_with_parent
 from tests.e2e.conftest import at_home
-from tests.e2e.instance import Instance, until
+from tests.e2e.instance import Instance, holder, until
 from tests.factories import connect, one
 from tests.servers import Server, temp_folder
 from tests.soak.database import Database, database
@@ -169,15 +169,12 @@ class Ground:
 
     def caller(self, port: int) -> int | None:
         """The id of the worker that calls from this port."""
-        roots = [psutil.Process(each.process.pid) for each in self.beside if _lives(each)]
-        with suppress(AssertionError):
-            return self.instance.caller(port)
-        for root in roots:
+        pids = [each.pid for each in self.instance.tree()]
+        for each in self.beside:
             with suppress(psutil.Error):
-                for each in (root, *root.children(recursive=True)):
-                    if any(link.laddr.port == port for link in each.net_connections("tcp")):
-                        return each.pid
-        return None
+                root = psutil.Process(each.process.pid)
+                pids += [root.pid, *(child.pid for child in root.children(recursive=True))]
+        return holder(pids, port, self.recorder.port)
 
     def flask(self, *arguments: str, **settings: str) -> None:
         """Run a command of the operator's; raises CalledProcessError."""
