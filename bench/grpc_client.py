@@ -1,81 +1,156 @@
-"""gRPC client: bookings of Dapr jobs over kept connections, each once, in a process of its own.
+"""gRPC client: RPCs over kept connections, each once; cheap, in a process of its own.
 
 python -m bench.grpc_client   reads and prints one JSON document
+
+It writes and reads frames of HTTP/2 (RFC 9113) by itself, as bench.client does with HTTP/1.1: a
+client of grpcio takes as much of the machine as the server that is measured.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
+import selectors
+import socket
+import struct
 import sys
 import time
-from itertools import count
-from typing import Any
+from base64 import b64decode
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from grpc import aio
+_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_DATA, _HEADERS, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
+_ACK, _END_STREAM, _END_HEADERS = 1, 1, 4
+_HEAD: Final = 9
+_WINDOW: Final = 1 << 24
+_FIRST_INDEX: Final = 62
+"""Of the dynamic table (RFC 7541, 2.3.3)."""
+_PIECE: Final = 262_144
 
-from app.protos.dapr_runtime_pb2 import Job, ScheduleJobRequest
 
-_METHOD = "/dapr.proto.runtime.v1.Dapr/ScheduleJob"
+@dataclass(kw_only=True, slots=True)
+class _Link:
+    """One connection: its next stream, what has come, and whether a message was answered."""
+
+    socket: socket.socket
+    stream: int = 1
+    buffer: bytes = b""
+    is_answered: bool = False
+    settled: int = field(default=0)
+    """Acknowledgements of settings that have come."""
 
 
-async def measure(
-    port: int,
-    *,
-    number: int,
-    data: bytes,
-    due_time: str,
-    metadata: list[tuple[str, str]],
-    connections: int,
-) -> dict[str, Any]:
-    """Book so many jobs, one after the other on each connection; how long it took in seconds.
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """One frame (RFC 9113, 4.1)."""
+    head = len(payload).to_bytes(3, "big") + bytes((kind, flags))
+    return head + stream.to_bytes(4, "big") + payload
 
-    `refusal` is what the last booking that was refused was told, empty where none was.
-    """
-    requests = []
-    for n in range(number):
-        job = Job(name=f"job-{n}", due_time=due_time)
-        job.data.value = data
-        requests.append(ScheduleJobRequest(job=job).SerializeToString())
-    numbers = count()
-    refusals = [""]
 
-    async def book(channel: aio.Channel) -> None:
-        call: aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_METHOD)
-        while (n := next(numbers)) < number:
-            try:
-                await call(requests[n], metadata=tuple(metadata))
-            except aio.AioRpcError as error:
-                refusals.append(f"{error.code().name}: {error.details()}")
+class Caller:
+    """Sends the RPCs of one method, one after the other on each connection."""
 
-    # A channel of its own: channels of equal options would share one connection.
-    channels = [
-        aio.insecure_channel(f"127.0.0.1:{port}", options=(("grpc.use_local_subchannel_pool", 1),))
-        for _ in range(connections)
-    ]
-    for each in channels:
-        await each.channel_ready()
-    began = time.perf_counter()
-    await asyncio.gather(*map(book, channels))
-    took = time.perf_counter() - began
-    for each in channels:
-        await each.close()
-    return {"took": took, "refusal": refusals[-1]}
+    def __init__(self, port: int, path: str, metadata: list[tuple[str, str]]) -> None:
+        fields = [
+            (":method", "POST"),
+            (":scheme", "http"),
+            (":path", path),
+            (":authority", f"127.0.0.1:{port}"),
+            ("te", "trailers"),
+            ("content-type", "application/grpc"),
+            ("grpc-accept-encoding", "identity, deflate, gzip"),
+            *metadata,
+        ]
+        # As other clients do it: each field once, and then its number in the table.
+        self._first = b"".join(b"\x40" + _text(name) + _text(value) for name, value in fields)
+        last = _FIRST_INDEX + len(fields) - 1
+        self._later = bytes(0x80 | last - n for n in range(len(fields)))
+        self._port = port
+        self.refusal = b""
+
+    def measure(self, messages: list[bytes], connections: int) -> float:
+        """Seconds until all messages are answered."""
+        waiting = iter(messages)
+        with selectors.DefaultSelector() as selector:
+            links = [self._open() for _ in range(connections)]
+            for link in links:
+                selector.register(link.socket, selectors.EVENT_READ, link)
+            while not all(link.settled for link in links):
+                for key, _ in selector.select():
+                    list(self._take(key.data))
+            began = time.perf_counter()
+            under_way = sum(self._send(link, waiting) for link in links)
+            while under_way:
+                for key, _ in selector.select():
+                    for link in self._take(key.data):
+                        under_way -= not self._send(link, waiting)
+            took = time.perf_counter() - began
+            for link in links:
+                link.socket.close()
+        return took
+
+    def _open(self) -> _Link:
+        link = socket.create_connection(("127.0.0.1", self._port))
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        window = frame(_WINDOW_UPDATE, 0, 0, struct.pack(">I", _WINDOW))
+        link.sendall(_PREFACE + frame(_SETTINGS, 0, 0) + window)
+        return _Link(socket=link)
+
+    def _send(self, link: _Link, waiting: Iterator[bytes]) -> bool:
+        """Send the next message; False where there is none."""
+        message = next(waiting, None)
+        if message is None:
+            return False
+        block = self._first if link.stream == 1 else self._later
+        headers = frame(_HEADERS, _END_HEADERS, link.stream, block)
+        body = struct.pack(">BI", 0, len(message)) + message
+        link.socket.sendall(headers + frame(_DATA, _END_STREAM, link.stream, body))
+        link.stream += 2
+        link.is_answered = False
+        return True
+
+    def _take(self, link: _Link) -> Iterator[_Link]:
+        """Read what has come; yields the connection once its RPC has ended."""
+        data = link.socket.recv(_PIECE)
+        if not data:
+            raise SystemExit("the server closed a connection")
+        link.buffer += data
+        while len(link.buffer) >= _HEAD:
+            end = _HEAD + int.from_bytes(link.buffer[:3], "big")
+            if len(link.buffer) < end:
+                return
+            kind, flags = link.buffer[3:5]
+            payload, link.buffer = link.buffer[_HEAD:end], link.buffer[end:]
+            if kind in {_RST_STREAM, _GOAWAY}:
+                raise SystemExit(f"the server ended an RPC: frame {kind}, {payload!r}")
+            if kind in {_SETTINGS, _PING} and not flags & _ACK:
+                link.socket.sendall(frame(kind, _ACK, 0, b"" if kind == _SETTINGS else payload))
+            elif kind == _SETTINGS:
+                link.settled += 1
+            elif kind == _DATA:
+                link.is_answered = True
+            elif kind == _HEADERS and flags & _END_STREAM:
+                # An error has no message (gRPC over HTTP/2, Trailers-Only).
+                self.refusal = self.refusal if link.is_answered else payload
+                yield link
+
+
+def _text(text: str) -> bytes:
+    """A string literal (RFC 7541, 5.2) of up to 126 bytes."""
+    data = text.encode()
+    return bytes((len(data),)) + data
 
 
 def main() -> None:
     """Do what the document on standard input says."""
     asked = json.load(sys.stdin)
-    found = asyncio.run(
-        measure(
-            asked["port"],
-            number=asked["count"],
-            data=asked["data"].encode(),
-            due_time=asked["due_time"],
-            metadata=[(name, value) for name, value in asked["metadata"]],
-            connections=asked["connections"],
-        )
-    )
+    metadata = [(name, value) for name, value in asked["metadata"]]
+    caller = Caller(asked["port"], asked["path"], metadata)
+    took = caller.measure([b64decode(each) for each in asked["messages"]], asked["connections"])
+    found: dict[str, Any] = {
+        "took": took,
+        "refusal": repr(caller.refusal) if caller.refusal else "",
+    }
     json.dump(found, sys.stdout)
 
 

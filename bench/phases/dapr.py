@@ -6,11 +6,14 @@ import json
 import socket
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from app.protos.dapr_runtime_pb2 import Job, ScheduleJobRequest
 from bench.bookings import BODY_BYTES
 from bench.children import Failed, ask, child, free_port, last_words
 from bench.client import request
@@ -21,7 +24,11 @@ from local.instance import CHECKOUT
 from local.program import Program
 
 APP: Final = "bench-app"
+_PATH: Final = "/dapr.proto.runtime.v1.Dapr/ScheduleJob"
 _CONNECTIONS: Final = 16
+_PROCESSES: Final = 2
+"""Of `dapr-grpc`: as many as `web` has."""
+
 _START_S: Final = 30.0
 _DUE: Final = "720h"
 
@@ -45,6 +52,7 @@ def run(harness: BenchHarness, progress: Progress) -> Findings:
             for name, measure in ways.items():
                 progress(f"round {n + 1}: {name.replace('_', ' in a ')}")
                 rates[name].append(measure())
+                _check_booked(harness, count)
                 harness.purge()
                 # Apps are purged as well.
                 _add_app(harness)
@@ -67,9 +75,24 @@ def _add_app(harness: BenchHarness) -> None:
     )
 
 
+def _check_booked(harness: BenchHarness, count: int) -> None:
+    booked = harness.value("SELECT count(*) FROM job WHERE dialect = 'dapr'")
+    if booked != count:
+        raise Failed(f"{booked} of {count} jobs are booked")
+
+
 def _document() -> bytes:
-    data = ("wake up " * BODY_BYTES)[:BODY_BYTES]
-    return json.dumps({"dueTime": _DUE, "data": data}).encode()
+    return json.dumps({"dueTime": _DUE, "data": _data()}).encode()
+
+
+def _message(name: str) -> bytes:
+    job = Job(name=name, due_time=_DUE)
+    job.data.value = json.dumps(_data()).encode()
+    return ScheduleJobRequest(job=job).SerializeToString()
+
+
+def _data() -> str:
+    return ("wake up " * BODY_BYTES)[:BODY_BYTES]
 
 
 def _http(port: int, count: int, headers: list[tuple[str, str]]) -> float:
@@ -86,9 +109,8 @@ def _grpc(port: int, count: int, metadata: list[tuple[str, str]]) -> float:
         "bench.grpc_client",
         {
             "port": port,
-            "count": count,
-            "data": "wake up " * (BODY_BYTES // 8),
-            "due_time": _DUE,
+            "path": _PATH,
+            "messages": [b64encode(_message(f"job-{n}")).decode() for n in range(count)],
             "metadata": metadata,
             "connections": _CONNECTIONS,
         },
@@ -100,7 +122,7 @@ def _grpc(port: int, count: int, metadata: list[tuple[str, str]]) -> float:
 
 @contextmanager
 def _processes(harness: BenchHarness, http: int, rpc: int, service: int) -> Iterator[None]:
-    """A sidecar at `http` and `rpc`, and the service's process for gRPC at `service`."""
+    """A sidecar at `http` and `rpc`, and the service's processes for gRPC at `service`."""
     flask = (sys.executable, "-m", "flask", "--app", "wsgi")
     sidecar = (
         *(*flask, "dapr-sidecar", "--account", harness.account.name, "--app-id", APP),
@@ -108,30 +130,42 @@ def _processes(harness: BenchHarness, http: int, rpc: int, service: int) -> Iter
         *("--dapr-http-port", f"{http}", "--dapr-grpc-port", f"{rpc}"),
     )
     grpc = (*flask, "dapr-grpc", "--host", "127.0.0.1", "--port", f"{service}")
+    programs = {"dapr-sidecar": sidecar, **{f"dapr-grpc-{n}": grpc for n in range(_PROCESSES)}}
+    logs = {name: Path(harness.receiver.folder) / f"{name}.log" for name in programs}
     with ExitStack() as stack:
-        for name, command in (("dapr-sidecar", sidecar), ("dapr-grpc", grpc)):
-            log = Path(harness.receiver.folder) / f"{name}.log"
+        for name, command in programs.items():
             program = Program(
                 name=name,
                 command=command,
-                log=log,
+                log=logs[name],
                 environment=harness.instance.environment,
                 folder=CHECKOUT,
             )
             stack.enter_context(child(program))
-        for port in (http, rpc, service):
-            _await_port(port, log)
+        sidecar_log = logs.pop("dapr-sidecar")
+        for port in (http, rpc):
+            _await(partial(_listens, port), sidecar_log)
+        for log in logs.values():
+            # All listen at one port, which shows that one of them does.
+            _await(partial(_has_started, log), log)
         yield
 
 
-def _await_port(port: int, log: Path) -> None:
+def _has_started(log: Path) -> bool:
+    return "grpc.started" in log.read_text(encoding="utf-8")
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def _await(happens: Callable[[], bool], log: Path) -> None:
     give_up = time.monotonic() + _START_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            if time.monotonic() > give_up:
-                raise Failed(f"nothing listens at port {port}: {last_words(log)}") from None
-            time.sleep(0.05)
-        else:
-            return
+    while not happens():
+        if time.monotonic() > give_up:
+            raise Failed(f"a process of the Dapr API does not start: {last_words(log)}")
+        time.sleep(0.05)
