@@ -97,7 +97,17 @@ class AsgiApp:
         if self._inbox_calls is not None and scope["raw_path"].startswith(_INBOXES):
             await self._inbox_calls.answer(scope, receive, send)
             return
+        self.identify(environ)
+        await self.serve(environ, receive, send)
+
+    def identify(self, environ: Message) -> Sender:
+        """Note in the environment of a request who sends it, as far as is known, and return it."""
         sender = environ[SENDER] = self._senders.identify(environ)
+        return sender
+
+    async def serve(self, environ: Message, receive: Receive, send: Send) -> None:
+        """Serve one request whose sender has been identified."""
+        sender: Sender = environ[SENDER]
         passed_on: list[Any] = []
         if self._onward is not None:
             environ[ONWARD] = passed_on
@@ -108,10 +118,6 @@ class AsgiApp:
         if self._onward is not None and passed_on:
             answer = await self._onward(passed_on[0])
         await self._downloads.send(answer, sender.lane, send)
-
-    def lane(self, scope: Message) -> Hashable:
-        """Return the lane in which a request would wait: its account's, or None if not known."""
-        return self._senders.identify(wsgi_bridge.build_environ(scope)).lane
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -7,8 +7,10 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Final
+
+import uvloop
 
 from app import log, thread_failures
 from app.descriptor_limit import raise_descriptor_limit
@@ -35,6 +37,11 @@ def start(log_level: str, *, name: str = "web") -> None:
         threading.Thread(
             target=_follow_main_process, args=(parent.join,), name="follow", daemon=True
         ).start()
+
+
+def run(serving: Coroutine[None, None, None]) -> None:
+    """Serve in an event loop of the kind that granian uses for web."""
+    uvloop.run(serving)
 
 
 def _follow_main_process(parent_ends: Callable[[], None]) -> None:

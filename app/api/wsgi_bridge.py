@@ -20,7 +20,7 @@ Send = Callable[[Message], Awaitable[None]]
 _AT_ONCE: Final = 1024 * 1024
 MAX_TARGET: Final = 16 * 1024
 """Of a request's target, the most characters; the application refuses more (`check_target`)."""
-_BASE: Final[Message] = {
+BASE: Final[Message] = {
     "SCRIPT_NAME": "",
     "SERVER_SOFTWARE": "wakecall",
     "wsgi.version": (1, 0),
@@ -67,7 +67,7 @@ def build_environ(scope: Message) -> Message:
     """
     raw, query = scope["raw_path"], scope["query_string"]
     environ = {
-        **_BASE,
+        **BASE,
         "REQUEST_METHOD": scope["method"],
         "PATH_INFO": unquote_to_bytes(raw[:MAX_TARGET]).decode("latin-1"),
         "QUERY_STRING": query.decode("latin-1"),
@@ -80,7 +80,7 @@ def build_environ(scope: Message) -> Message:
         "wsgi.input": BytesIO(),
     }
     for name, value in scope["headers"]:
-        key = _key(name)
+        key = variable(name)
         if key is not None:
             text = value.decode("latin-1")
             environ[key] = f"{environ[key]},{text}" if key in environ else text
@@ -141,7 +141,7 @@ def _no_write(_data: bytes) -> object:
 
 
 @lru_cache(maxsize=256)
-def _key(name: bytes) -> str | None:
+def variable(name: bytes) -> str | None:
     """Return the WSGI variable of a header field; None for a field that is ignored.
 
     Ignored are names with an underscore, which could be taken for another field, and `Upgrade`,

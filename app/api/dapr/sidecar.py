@@ -147,7 +147,7 @@ def serve(
         onward=partial(invocations.pass_on, invoker.invoke),
     )
     rpcs = partial(_serve_rpcs, application, asgi, addresses, grpc_port)
-    asyncio.run(_serve(asgi, addresses, port, ready, rpcs))
+    web_process.run(_serve(asgi, addresses, port, ready, rpcs))
     invoker.close()
     # os._exit: a server thread that needs the interpreter during its teardown would abort.
     with suppress(OSError):
@@ -164,7 +164,7 @@ async def _serve_rpcs(
         return None
     rpc_routes.install(application)
     application.register_blueprint(rpc_invocations.invocation_rpcs)
-    server = RpcServer(asgi, rpc_routes.paths() | {rpc_invocations.PATH}, is_alone=True)
+    server = RpcServer(asgi, rpc_routes.paths() | {rpc_invocations.PATH: True}, is_alone=True)
     for address in addresses:
         server.listen(address, port)
     await server.start()

@@ -29,7 +29,7 @@ def serve(host: str | None, port: int | None) -> NoReturn:
     settings: Settings = context_of(app).settings
     web_process.start(settings.log_level, name="dapr-grpc")
     routes.install(app)
-    asyncio.run(_serve(app, host or settings.host, port or settings.grpc_port))
+    web_process.run(_serve(app, host or settings.host, port or settings.grpc_port))
     # os._exit: a server thread that needs the interpreter during its teardown would abort.
     log.flush()
     os._exit(thread_failures.status())

@@ -6,17 +6,31 @@ The scheme of such a request is GRPC, which no request over HTTP can have.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
+from io import BytesIO
 from typing import Final
 from urllib.parse import unquote
 
 from flask import request
 
+from app.api import wsgi_bridge
 from app.api.wsgi_bridge import Message
 
 GRPC: Final = "grpc"
 SERVICE: Final = "dapr.proto.runtime.v1.Dapr"
 
-_PORT: Final = 50001
+_FIXED: Final[Message] = {
+    **wsgi_bridge.BASE,
+    "REQUEST_METHOD": "POST",
+    "QUERY_STRING": "",
+    "SERVER_NAME": "localhost",
+    "SERVER_PORT": "50001",
+    "SERVER_PROTOCOL": "HTTP/2",
+    "HTTP_HOST": "localhost",
+    # The length of the message is not known before it is read.
+    "HTTP_TRANSFER_ENCODING": "chunked",
+    "wsgi.url_scheme": GRPC,
+}
 # Names of metadata that would say something else of a request over HTTP than of an RPC.
 _OF_HTTP: Final = frozenset(
     {
@@ -39,23 +53,25 @@ def address_of(peer: str) -> str:
     return rest.rpartition(":")[0].strip("[]")
 
 
-def scope_of(path: str, metadata: Iterable[tuple[str, str | bytes]], peer: str) -> Message:
-    """The ASGI scope of an RPC; binary metadata is left out."""
-    headers = [
-        (name.encode(), value.encode())
-        for name, value in metadata
-        if isinstance(value, str) and name not in _OF_HTTP
-    ]
-    # The length of the message is not known before it is read.
-    headers += [(b"host", b"localhost"), (b"transfer-encoding", b"chunked")]
-    return {
-        "type": "http",
-        "method": "POST",
-        "scheme": GRPC,
-        "http_version": "2",
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "client": (address_of(peer), 0),
-        "server": ("localhost", _PORT),
-        "headers": headers,
+def environ_of(path: str, metadata: Iterable[tuple[str, str | bytes]], peer: str) -> Message:
+    """The WSGI environment of an RPC; binary metadata is left out."""
+    environ = {
+        **_FIXED,
+        "PATH_INFO": path,
+        "REQUEST_URI": path,
+        "REMOTE_ADDR": address_of(peer),
+        "wsgi.input": BytesIO(),
     }
+    for name, value in metadata:
+        key = _variable(name)
+        if key is not None and isinstance(value, str):
+            # WSGI has bytes as characters of ISO-8859-1 (PEP 3333).
+            text = value if value.isascii() else value.encode().decode("latin-1")
+            environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ
+
+
+@lru_cache(maxsize=256)
+def _variable(name: str) -> str | None:
+    """The WSGI variable of a name of metadata; None for one that is left out."""
+    return None if name in _OF_HTTP else wsgi_bridge.variable(name.encode())

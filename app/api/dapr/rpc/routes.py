@@ -210,9 +210,9 @@ for _name, _view in _RPCS.items():
     rpc_routes.add_url_rule(f"/{SERVICE}/{_name}", _name, _view, methods=["POST"])
 
 
-def paths() -> frozenset[str]:
-    """The paths of the RPCs; all others are not implemented."""
-    return frozenset(f"/{SERVICE}/{name}" for name in _RPCS)
+def paths() -> dict[str, bool]:
+    """The paths of the RPCs, and whether their answers may be long; others are not implemented."""
+    return {f"/{SERVICE}/{name}": view in {get_job, list_jobs} for name, view in _RPCS.items()}
 
 
 def _listed(caller: Caller, app_id: str) -> Iterator[Job]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,9 +22,8 @@ from grpc import aio
 
 from app.api.asgi import AsgiApp
 from app.api.dapr.rpc.failures import STATUS_TYPE
-from app.api.dapr.rpc.requests import address_of, scope_of
+from app.api.dapr.rpc.requests import environ_of
 from app.api.fair_gate import FairGate, GateRefused
-from app.api.senders import network_of
 from app.api.shared_budget import SharedBudget
 from app.api.wsgi_bridge import Message
 from app.errors import Misconfigured
@@ -70,6 +70,7 @@ _OPTIONS: Final = (
 _TRAILERS: Final = frozenset({b"retry-after", b"ratelimit", b"ratelimit-policy", b"x-request-id"})
 """Fields of an answer that are sent on as trailing metadata."""
 
+_STATUS_TYPE: Final = STATUS_TYPE.encode()
 _DETAILS: Final = "grpc-status-details-bin"
 _CODES: Final = {each.value[0]: each for each in grpc.StatusCode}
 
@@ -78,7 +79,7 @@ if TYPE_CHECKING:
 
 
 class RpcServer:
-    """Serves the RPCs at `paths` of an ASGI application.
+    """Serves the RPCs at `paths` of an ASGI application: whether the answer of each may be long.
 
     Of the READS one sender has at most half of what others leave, but all if it `is_alone`: so two
     senders whose messages do not come leave some for a third.
@@ -87,7 +88,7 @@ class RpcServer:
     def __init__(
         self,
         asgi: AsgiApp,
-        paths: frozenset[str],
+        paths: Mapping[str, bool],
         *,
         shares_port: bool = False,
         is_alone: bool = False,
@@ -133,53 +134,79 @@ class RpcServer:
             # Threads that work for clients that are gone.
             await asyncio.wait(self._works, timeout=grace_s)
 
-    async def _serve(self, path: str, _requests: AsyncIterator[bytes], context: Context) -> None:
-        metadata = context.invocation_metadata() or ()
-        scope = scope_of(path, metadata, context.peer())
-        lane = self._asgi.lane(scope)
-        if lane is None:
-            # Also an account's first RPC: strangers of another network must not keep it out.
-            lane = network_of(address_of(context.peer()))
+    async def _serve(
+        self, path: str, _requests: AsyncIterator[bytes], context: Context, *, writes: bool
+    ) -> bytes:
+        environ = environ_of(path, context.invocation_metadata() or (), context.peer())
+        sender = self._asgi.identify(environ)
+        # Also an account's first RPC: strangers of another network must not keep it out.
+        lane = sender.network if sender.lane is None else sender.lane
         if not self._rpcs.acquire(lane):
-            context.set_code(grpc.StatusCode.RESOURCE_EXHAUSTED)
-            context.set_details(
-                f"{self._rpcs.held(lane)} RPCs of this sender are under way, which is the most. "
-                "Send fewer at once."
+            held = self._rpcs.held(lane)
+            await context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"{held} RPCs of this sender are under way, which is the most. Send fewer at once.",
             )
-            return
-        exchange = _Exchange(context, partial(self._slot, lane))
-        work = asyncio.ensure_future(self._answer(scope, exchange))
+        exchange = _Exchange(context, partial(self._slot, lane), writes=writes)
+        work = asyncio.create_task(self._work(environ, exchange, lane))
         self._works.add(work)
-        work.add_done_callback(lambda _: self._rpcs.release(lane))
-        work.add_done_callback(self._works.discard)
         try:
-            await asyncio.shield(work)
+            answer = await exchange.answered
         except asyncio.CancelledError:
             # The client is gone. A thread that works for it cannot be stopped, and keeps its slot.
             exchange.is_abandoned = True
             if exchange.is_reading:
                 work.cancel()
             raise
+        if isinstance(answer, _Failed):
+            await context.abort(answer.code, answer.details, answer.trailers)
+        return answer
+
+    async def _work(self, environ: Message, exchange: _Exchange, lane: Hashable) -> None:
+        try:
+            await self._asgi.serve(environ, exchange.receive, exchange.send)
+        except Exception:  # noqa: BLE001 - a defect, which is logged for the operator
+            # The library would log it in its own form, and answer with the exception's text.
+            logger.exception("rpc.failed", path=environ["PATH_INFO"])
+            exchange.answer(_DEFECT)
+        finally:
+            self._rpcs.release(lane)
+            self._works.discard(asyncio.current_task())
+            exchange.answered.cancel()
 
     def _slot(self, lane: Hashable) -> AbstractAsyncContextManager[None]:
         share = None if self._is_alone else self._reads.half_of_rest(lane)
         return self._reads.slot(lane, share=share)
 
-    async def _answer(self, scope: Message, exchange: _Exchange) -> None:
-        try:
-            await self._asgi(scope, exchange.receive, exchange.send)
-        except Exception:  # noqa: BLE001 - a defect, which is logged for the operator
-            # The library would log it in its own form, and answer with the exception's text.
-            logger.exception("rpc.failed", path=scope["raw_path"].decode())
-            exchange.fail()
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Failed:
+    """How an RPC fails."""
+
+    code: grpc.StatusCode
+    details: str
+    trailers: tuple[tuple[str, str | bytes], ...] = ()
+
+
+_DEFECT: Final = _Failed(
+    code=grpc.StatusCode.INTERNAL,
+    details="An internal error occurred. Report it to the operator.",
+)
 
 
 class _Rpcs(grpc.GenericRpcHandler):
-    """The RPCs that are offered, each as one of streams: its message is read when there is room."""
+    """The RPCs that are offered: the message of each is a stream, which is read when there is room.
 
-    def __init__(self, serve: Any, paths: frozenset[str]) -> None:  # noqa: ANN401 - grpc's types have streams as iterators only
+    A long answer is a stream as well, so that it counts as unread until the client has read it; the
+    library sends a short one together with the status.
+    """
+
+    def __init__(self, serve: Any, paths: Mapping[str, bool]) -> None:  # noqa: ANN401 - grpc's types have streams as iterators only
         self._handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            path: grpc.stream_stream_rpc_method_handler(partial(serve, path)) for path in paths
+            path: grpc.stream_stream_rpc_method_handler(partial(serve, path, writes=True))
+            if is_long
+            else grpc.stream_unary_rpc_method_handler(partial(serve, path, writes=False))
+            for path, is_long in paths.items()
         }
 
     def service(
@@ -192,9 +219,11 @@ class _Rpcs(grpc.GenericRpcHandler):
 class _Exchange:
     """Message and answer of one RPC, as an ASGI application receives and sends them."""
 
-    def __init__(self, context: Context, slot: Any) -> None:  # noqa: ANN401 - a context manager that waits
+    def __init__(self, context: Context, slot: Any, *, writes: bool) -> None:  # noqa: ANN401 - a context manager that waits
         self._context = context
         self._slot = slot
+        self._writes = writes
+        self.answered: asyncio.Future[bytes | _Failed] = asyncio.get_running_loop().create_future()
         self._headers: list[tuple[bytes, bytes]] = []
         self._parts: list[bytes] = []
         self.is_reading = False
@@ -230,23 +259,32 @@ class _Exchange:
             await self._finish(b"".join(self._parts))
 
     async def _finish(self, body: bytes) -> None:
-        fields = {name.lower(): value for name, value in self._headers}
-        trailers: list[tuple[str, str | bytes]] = [
-            (name.decode(), fields[name].decode()) for name in _TRAILERS if name in fields
-        ]
-        if fields.get(b"content-type") != STATUS_TYPE.encode():
-            self._context.set_trailing_metadata(tuple(trailers))
-            # A write fails only where the client is gone; the library has no class for that.
-            if not self.is_abandoned:
-                with suppress(Exception):
-                    await self._context.write(body)
+        trailers: list[tuple[str, str | bytes]] = []
+        is_status = False
+        for name, value in self._headers:
+            field = name.lower()
+            if field in _TRAILERS:
+                trailers.append((field.decode(), value.decode()))
+            elif field == b"content-type":
+                is_status = value == _STATUS_TYPE
+        if is_status:
+            status = Status.FromString(body)
+            self.answer(
+                _Failed(
+                    code=_CODES.get(status.code, _CODES[Code.INTERNAL]),
+                    details=status.message,
+                    trailers=(*trailers, (_DETAILS, body)),
+                )
+            )
             return
-        status = Status.FromString(body)
-        self._context.set_trailing_metadata((*trailers, (_DETAILS, body)))
-        self._context.set_code(_CODES.get(status.code, _CODES[Code.INTERNAL]))
-        self._context.set_details(status.message)
+        self._context.set_trailing_metadata(tuple(trailers))
+        # A write fails only where the client is gone; the library has no class for that.
+        if self._writes and not self.is_abandoned:
+            with suppress(Exception):
+                await self._context.write(body)
+        self.answer(body)
 
-    def fail(self) -> None:
-        """Answer that there is a defect."""
-        self._context.set_code(grpc.StatusCode.INTERNAL)
-        self._context.set_details("An internal error occurred. Report it to the operator.")
+    def answer(self, answer: bytes | _Failed) -> None:
+        """Let the handler end the RPC, unless its client is gone."""
+        if not self.answered.done():
+            self.answered.set_result(answer)
