@@ -60,17 +60,19 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
 
 def groups(*, is_operator: bool) -> dict[str, list[Link]]:
     """Return the entries whose pages this application has, by the name of their group."""
-    known = _known_paths()
     found = {}
     for name, entries in GROUPS.items():
         links = [
-            _link(each)
-            for each in entries
-            if f"{PREFIX}{each.path}" in known and (is_operator or not each.operator)
+            _link(each) for each in entries if has(each.path) and (is_operator or not each.operator)
         ]
         if links:
             found[name] = links
     return found
+
+
+def has(path: str) -> bool:
+    """Whether this application has a page at this path, below the prefix of the console."""
+    return f"{PREFIX}{path}" in _known_paths()
 
 
 def _link(entry: Entry) -> Link:

@@ -19,7 +19,15 @@ POLICY: Final = (
 )
 """The content security policy of every page: nothing inline, nothing of other origins."""
 
-SCRIPTS: Final = ()
+SCRIPTS: Final = (
+    "page.js",
+    "clock.js",
+    "dialogs.js",
+    "live.js",
+    "choices.js",
+    "keys.js",
+    "palette.js",
+)
 """Our scripts, in the order in which pages load them."""
 
 _HEADERS: Final = {
@@ -34,7 +42,7 @@ _HEADERS: Final = {
 # something was.
 _VOLATILE: Final = re.compile(
     rb'<input type="hidden" name="csrf_token"[^>]*>|<body[^>]*>|<span class="ago">[^<]*</span>'
-    rb'|<time id="stamp"[^>]*>[^<]*</time>|<span data-request="[^<]*</span>'
+    rb'|<p class="asof" id="asof">.*|<span data-request="[^<]*</span>'
 )
 _TAG_DIGITS: Final = 24
 
@@ -50,15 +58,21 @@ def page(template: str, *, status: int | None = None, **values: Any) -> Response
 
     If a `problem` or a `form` with one is given, the status is the problem's. A GET whose
     `If-None-Match` has the weak ETag of the page gets 304: the ETag leaves out how long ago
-    something was, which the page's own script keeps up to date.
+    something was, which the page's own script keeps up to date. `job_zone` is the name of the zone
+    of the job that the page is about, in which its times are shown if the person chose that.
     """
     problem = values.get("problem") or _problem_in(values)
+    if "job_zone" in values:
+        g.job_zone = values["job_zone"]
     html = render_template(template, **{**_common(), **values, "problem": problem})
     body = html.encode()
     code = status or (HTTPStatus.OK if problem is None else problem.status)
     response = Response(body, code, content_type="text/html; charset=utf-8")
     if code == HTTPStatus.OK and request.method in {"GET", "HEAD"}:
         tag = hashlib.sha256(_VOLATILE.sub(b"", body)).hexdigest()[:_TAG_DIGITS]
+        response.set_data(
+            body.replace(b'data-tag=""', f'data-tag="W/&quot;{tag}&quot;"'.encode(), 1)
+        )
         response.set_etag(tag, weak=True)
         response.make_conditional(request)
     return response
@@ -80,10 +94,13 @@ def _common() -> dict[str, Any]:
         "viewer": person,
         "now": shown.now(),
         "zone": shown.zone().key,
+        "shown_zone": shown.shown_zone(),
+        "offset_s": shown.offset_s(),
         "theme": shown.theme(),
         "request_id": g.get("request_id", ""),
         "navigation": navigation.groups(is_operator=person is not None and person.operator),
         "scripts": SCRIPTS,
+        "can_find": navigation.has("/find"),
     }
 
 

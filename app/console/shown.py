@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,9 @@ THEME_COOKIE: Final = "wakecall_theme"
 ZONE_COOKIE: Final = "wakecall_zone"
 THEMES: Final = ("light", "dark")
 IN_UTC: Final = "utc"
-"""The value of the cookie of a person who wants all times in UTC."""
+IN_OWN: Final = "own"
+OF_JOB: Final = "job"
+"""The values of the cookie: all times in UTC, in the person's zone, or in that of the job."""
 _UTC: Final = "UTC"
 
 
@@ -61,18 +63,35 @@ def hours() -> int:
 
 
 def zone() -> ZoneInfo:
-    """Return the zone of the page's times: the person's, or UTC where the person chose that."""
-    found = person()
-    if found is None or request.cookies.get(ZONE_COOKIE) == IN_UTC:
-        return ZoneInfo(_UTC)
-    return ZoneInfo(found.zone)
+    """Return the zone of the page's times: the person's, unless the person chose another one."""
+    return ZoneInfo(dict(zones())[shown_zone()])
+
+
+def shown_zone() -> str:
+    """Return which of `zones` the page's times are in."""
+    offered = [value for value, _ in zones()]
+    chosen = request.cookies.get(ZONE_COOKIE)
+    return chosen if chosen in offered else offered[0]
 
 
 def zones() -> list[tuple[str, str]]:
-    """Return the zones between which the person may switch: value of the cookie, and name."""
+    """Return the zones between which the person may switch: value of the cookie, and name.
+
+    The zone of a job is offered on its pages, which set `job_zone`.
+    """
     found = person()
     own = _UTC if found is None else found.zone
-    return [(IN_UTC, _UTC)] if own == _UTC else [("own", own), (IN_UTC, _UTC)]
+    offered = [(IN_OWN, own)] if own != _UTC else []
+    offered.append((IN_UTC, _UTC))
+    of_job: str | None = g.get("job_zone")
+    if of_job is not None and of_job not in {own, _UTC}:
+        offered.append((OF_JOB, of_job))
+    return offered
+
+
+def offset_s() -> int:
+    """Return how many seconds the page's zone is ahead of UTC now."""
+    return int((now().astimezone(zone()).utcoffset() or timedelta()).total_seconds())
 
 
 def theme() -> str:

@@ -68,7 +68,7 @@ def specimen() -> Response:
         form = forms.refused(error, request.form)
         if request.form.get("how") == "conflict":
             form = forms.refused(Conflict("It exists."), request.form)
-    return page("specimen.html", form=form, states=STATES, instant=INSTANT)
+    return page("specimen.html", form=form, states=STATES, changed=False, instant=INSTANT)
 
 
 def failing(name: str) -> Response:

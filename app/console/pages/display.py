@@ -21,7 +21,7 @@ def display() -> BaseResponse:
     if theme is not None:
         _keep(response, shown.THEME_COOKIE, theme if theme in shown.THEMES else None)
     if zone is not None:
-        _keep(response, shown.ZONE_COOKIE, zone if zone == shown.IN_UTC else None)
+        _keep(response, shown.ZONE_COOKIE, zone if zone in {shown.IN_UTC, shown.OF_JOB} else None)
     return response
 
 
