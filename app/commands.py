@@ -21,7 +21,7 @@ from app.domain.limits import TABLE
 from app.domain.scope import Scope
 from app.domain.secret import MAX_OVERLAP
 from app.errors import Misconfigured, Refused, WakecallError
-from app.log import in_words
+from app.log import describe_error
 from app.service import accounts, keys, limits
 from app.store.database_state import remedy_of
 
@@ -79,7 +79,7 @@ def _with_remedy(error: BaseException) -> str:
 
 def _line(error: BaseException) -> str:
     """Return an error of the database, which may have several lines, as one line."""
-    return " ".join(in_words(error).split()).rstrip(".")
+    return " ".join(describe_error(error).split()).rstrip(".")
 
 
 @account.command("create")
@@ -177,10 +177,10 @@ def list_keys(account_name: str) -> None:
             "" if each.expires_at is None else f"expires {instants.format_utc(each.expires_at)}",
             "" if each.last_used_at is None else f"used {instants.format_utc(each.last_used_at)}",
         ]
-        told = ", ".join(filter(None, further))
+        details = ", ".join(filter(None, further))
         made = instants.format_utc(each.created_at)
         line = f"{each.id}  {made}  {state:7}  {each.scope:5}  {each.label}"
-        click.echo(f"{line}  ({told})" if told else line)
+        click.echo(f"{line}  ({details})" if details else line)
 
 
 @key.command("revoke")

@@ -92,7 +92,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     return Settings(
         home=home,
         host=environ.get("HOST") or "127.0.0.1",
-        port=number(environ, "PORT", default=8000, least=1, most=65535),
+        port=number(environ, "PORT", default=8000, minimum=1, maximum=65535),
         database_url=check_database_url(database_url),
         redis_url=check_redis_url(
             environ.get("REDIS_URL") or instance.get("redis_url") or _DEFAULT_REDIS_URL
@@ -102,37 +102,49 @@ def load(environ: Mapping[str, str]) -> Settings:
         deny_targets=networks("WAKECALL_DENY_TARGETS", _targets("deny", environ, instance)),
         limits=_limits(environ, instance),
         ca_file=environ.get("WAKECALL_CA_FILE") or None,
-        retention_days=number(environ, "WAKECALL_RETENTION_DAYS", default=30, least=1, most=3650),
-        clock_doubt_s=number(environ, "WAKECALL_CLOCK_DOUBT", default=300, least=0, most=86_400),
-        concurrency=number(environ, "WAKECALL_CONCURRENCY", default=4000, least=1, most=50_000),
-        payload_mib=number(environ, "WAKECALL_PAYLOAD_MIB", default=256, least=16, most=65_536),
-        grace=number(
-            environ, "WAKECALL_GRACE", default=DEFAULT_GRACE, least=0, most=round(MAX_TIMEOUT)
+        retention_days=number(
+            environ, "WAKECALL_RETENTION_DAYS", default=30, minimum=1, maximum=3650
         ),
-        web_nice=number(environ, "WAKECALL_WEB_NICE", default=5, least=0, most=19),
-        workers=number(environ, "WAKECALL_WORKERS", default=_cores(), least=1, most=64),
+        clock_doubt_s=number(
+            environ, "WAKECALL_CLOCK_DOUBT", default=300, minimum=0, maximum=86_400
+        ),
+        concurrency=number(
+            environ, "WAKECALL_CONCURRENCY", default=4000, minimum=1, maximum=50_000
+        ),
+        payload_mib=number(
+            environ, "WAKECALL_PAYLOAD_MIB", default=256, minimum=16, maximum=65_536
+        ),
+        grace=number(
+            environ, "WAKECALL_GRACE", default=DEFAULT_GRACE, minimum=0, maximum=round(MAX_TIMEOUT)
+        ),
+        web_nice=number(environ, "WAKECALL_WEB_NICE", default=5, minimum=0, maximum=19),
+        workers=number(environ, "WAKECALL_WORKERS", default=_cores(), minimum=1, maximum=64),
         log_level=(environ.get("WAKECALL_LOG_LEVEL") or "info").lower(),
         temporary=_folder(environ.get("WAKECALL_TMP")),
         admin_host=environ.get("WAKECALL_ADMIN_HOST") or "127.0.0.1",
-        admin_port=number(environ, "WAKECALL_ADMIN_PORT", default=0, least=1, most=65535) or None,
+        admin_port=number(environ, "WAKECALL_ADMIN_PORT", default=0, minimum=1, maximum=65535)
+        or None,
         refused_keys=_refused_keys(environ.get("WAKECALL_REFUSED_KEYS", "")),
         path_prefix=_path_prefix(environ.get("WAKECALL_PATH_PREFIX", "").strip()),
         public_url=_public_url(environ, instance),
-        grpc_port=number(environ, "WAKECALL_GRPC_PORT", default=50001, least=1, most=65535),
+        grpc_port=number(environ, "WAKECALL_GRPC_PORT", default=50001, minimum=1, maximum=65535),
         grpc_certificate=_certificate(
             environ.get("WAKECALL_GRPC_CERTIFICATE"), environ.get("WAKECALL_GRPC_KEY")
         ),
     )
 
 
-def number(environ: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
+def number(
+    environ: Mapping[str, str], name: str, *, default: int, minimum: int, maximum: int
+) -> int:
     """Return the integer in the variable `name`, within its bounds; raises Misconfigured."""
     text = environ.get(name, "").strip()
     if not text:
         return default
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+    if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
         raise Misconfigured(
-            f"{name} must be an integer from {least} to {most} (default {default}), not {text!r}."
+            f"{name} must be an integer from {minimum} to {maximum} (default {default}), "
+            f"not {text!r}."
         )
     return int(text)
 
@@ -143,7 +155,11 @@ def _refused_keys(text: str) -> int | None:
     if text == "off":
         return None
     return number(
-        {"WAKECALL_REFUSED_KEYS": text}, "WAKECALL_REFUSED_KEYS", default=300, least=1, most=10**9
+        {"WAKECALL_REFUSED_KEYS": text},
+        "WAKECALL_REFUSED_KEYS",
+        default=300,
+        minimum=1,
+        maximum=10**9,
     )
 
 
@@ -250,11 +266,11 @@ def _limit(environ: Mapping[str, str], limit: Limit) -> int | None:
     if text == "off" and limit.can_be_off:
         return None
     unit = limit.setting_unit
-    least, most = -(-limit.least // unit), limit.most // unit
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+    minimum, maximum = -(-limit.minimum // unit), limit.maximum // unit
+    if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
         or_off = ", or `off`" if limit.can_be_off else ""
         raise Misconfigured(
-            f"{limit.setting} must be an integer from {least} to {most}{or_off}, not {text!r}."
+            f"{limit.setting} must be an integer from {minimum} to {maximum}{or_off}, not {text!r}."
         )
     return int(text) * unit
 

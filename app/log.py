@@ -64,7 +64,7 @@ def take_dropped() -> Mapping[tuple[str, str], float]:
     return {(counters.LOG_DROPPED, _common["process"]): dropped} if dropped else {}
 
 
-def in_words(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return an error in words without data of tenants.
 
     The details of an error of PostgreSQL contain rows, and SQLAlchemy adds the statement with its
@@ -84,10 +84,10 @@ def in_words(error: BaseException) -> str:
 
 
 def format_exception(exc_info: ExcInfo) -> str:
-    """Return the traceback of an error and of its causes, first cause first, each `in_words`."""
+    """Return the traceback of an error and of its causes, each described, first cause first."""
     return "\n".join(
         "".join(traceback.format_tb(each.__traceback__))
-        + f"{type(each).__name__}: {in_words(each)}"
+        + f"{type(each).__name__}: {describe_error(each)}"
         for each in reversed(list(_chain(exc_info[1])))
     )
 

@@ -147,9 +147,9 @@ class BenchHarness:
         self._await(before + expected, expected, progress)
         used = processor.since(cpu, self.cpu())
         seconds = self._checked(batch, expected)
-        came = self.receiver.count() - calls
-        if answered is None and came != expected:
-            raise Failed(f"{came} calls came for {expected} jobs")
+        arrived = self.receiver.count() - calls
+        if answered is None and arrived != expected:
+            raise Failed(f"{arrived} calls came for {expected} jobs")
         return Fired(count=expected, first=batch.first, seconds=seconds, cpu=used)
 
     def rest(self, progress: Progress) -> None:

@@ -105,8 +105,8 @@ class Receiver:
     def wait_for(self, number: int, seconds: float = PATIENCE) -> list[Received]:
         """The requests, once there are as many; fails where they do not come in time."""
         with self._changed:
-            came = self._changed.wait_for(lambda: len(self.requests) >= number, seconds)
-            assert came, f"{len(self.requests)} of {number} requests came in {seconds} s"
+            arrived = self._changed.wait_for(lambda: len(self.requests) >= number, seconds)
+            assert arrived, f"{len(self.requests)} of {number} requests came in {seconds} s"
             return list(self.requests)
 
     def _accept(self) -> None:

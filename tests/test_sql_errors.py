@@ -135,7 +135,7 @@ def test_of_an_error_state_and_message_are_told_without_values(
     with connect(database) as connection, pytest.raises(psycopg.Error) as raised:
         connection.execute(statement)
 
-    assert log.in_words(raised.value) == text
+    assert log.describe_error(raised.value) == text
 
 
 def test_an_error_is_told_the_same_through_sqlalchemy(database: str) -> None:
@@ -143,15 +143,15 @@ def test_an_error_is_told_the_same_through_sqlalchemy(database: str) -> None:
         connection.execute("SELECT 1 / 0")
     wrapped = sqlalchemy.exc.DataError("SELECT PRIVATE", {"a": "PRIVATE"}, raised.value)
 
-    assert log.in_words(wrapped) == "22012: division by zero"
+    assert log.describe_error(wrapped) == "22012: division by zero"
 
 
 def test_why_no_server_answers_is_told() -> None:
     with pytest.raises(psycopg.OperationalError) as raised:
         psycopg.connect("postgresql://127.0.0.1:1/nowhere")
 
-    assert "127.0.0.1" in log.in_words(raised.value)
-    assert "refused" in log.in_words(raised.value)
+    assert "127.0.0.1" in log.describe_error(raised.value)
+    assert "refused" in log.describe_error(raised.value)
 
 
 def test_every_error_that_is_logged_is_told_in_words() -> None:

@@ -8,7 +8,7 @@ from typing import Final
 import psycopg
 
 from app.domain import counters
-from app.log import in_words, logger
+from app.log import describe_error, logger
 from app.store.clock_steps import bring_back, bring_back_outcomes, rearm_ahead
 from app.store.connection import ReconnectingConnection
 from app.store.counters import add_counters
@@ -77,4 +77,4 @@ class ClockRepairs(LoopThread):
 
 
 def _log_failed(error: psycopg.Error) -> None:
-    logger.error("clock.repair_failed", error=in_words(error))
+    logger.error("clock.repair_failed", error=describe_error(error))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from app.log import in_words, logger
+from app.log import describe_error, logger
 from app.store.database_errors import Kind, kind_of
 
 
@@ -39,7 +39,7 @@ class LoopThread(threading.Thread):
             case Kind.AWAY:
                 pass  # the connection has logged it
             case Kind.BUSY:
-                logger.warning("database.busy", thread=self.name, error=in_words(error))
+                logger.warning("database.busy", thread=self.name, error=describe_error(error))
             case Kind.REFUSED:
                 logger.error("thread.failed", thread=self.name, exc_info=error)
 

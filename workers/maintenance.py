@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 
 from app.domain import counters
-from app.log import in_words, logger
+from app.log import describe_error, logger
 from app.store import (
     accuracy,
     audit,
@@ -209,4 +209,4 @@ def _drop_secrets(connection: psycopg.Connection) -> None:
 
 def log_unreadable(job_id: UUID, error: Exception) -> None:
     """Log that a job's stored trigger cannot be evaluated: damaged data, or a defect."""
-    logger.error("job.unreadable_trigger", job_id=str(job_id), error=in_words(error))
+    logger.error("job.unreadable_trigger", job_id=str(job_id), error=describe_error(error))

@@ -21,7 +21,7 @@ from app.domain.timings.leases import (
     SUSPECT_SETTLE_INTERVAL_S,
 )
 from app.errors import Misconfigured
-from app.log import in_words, logger
+from app.log import describe_error, logger
 from app.store import quarantine
 from app.store.connection import ReconnectingConnection
 from app.store.takes import Ticket
@@ -64,7 +64,7 @@ class QuarantineLock:
             with self._database.use() as connection:
                 return query(connection)
         except psycopg.Error as error:
-            logger.warning("quarantine.lost", error=in_words(error))
+            logger.warning("quarantine.lost", error=describe_error(error))
             return False
 
     def close(self) -> None:

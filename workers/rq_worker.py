@@ -24,7 +24,7 @@ from app.domain.timings.notifying import (
     SATURATION_POLL_S,
     URGENT_POLL_S,
 )
-from app.log import in_words, logger
+from app.log import describe_error, logger
 from app.store.takes import Ticket
 from workers.notifier import OVERDUE, QUEUES, from_wire, open_queue
 
@@ -120,7 +120,7 @@ class BatchWorker(SimpleWorker):
             self._intake.accept(queue.name, from_wire(job.args[0]))
         except (psycopg.Error, ValueError, IndexError) as error:
             # RQ stores the error in Redis, which must not contain data of any row.
-            failure = RuntimeError(in_words(error))
+            failure = RuntimeError(describe_error(error))
             execution = self.prepare_execution(job)
             self.prepare_job_execution(job)
             self._finalize_failure(

@@ -31,7 +31,7 @@ from app.domain.timings.leases import HEARTBEAT_S, LEASE, SLOW_DATABASE_S, SUSPE
 from app.domain.timings.notifying import LAST_NOTIFICATIONS_S, NOTIFY_BATCH
 from app.domain.timings.settling import SCHEDULER_SETTLE_S
 from app.errors import Misconfigured
-from app.log import in_words, logger, take_dropped
+from app.log import describe_error, logger, take_dropped
 from app.store import heartbeats
 from app.store.claims import Claimed, Claims, claim, claim_fairly, still_claimed
 from app.store.connection import ReconnectingConnection
@@ -265,7 +265,7 @@ class Scheduler(LoopThread):
 
 
 def _log_unreadable_run(run_id: UUID, error: Exception) -> None:
-    logger.error("runs.unreadable", runs=1, run_id=str(run_id), error=in_words(error))
+    logger.error("runs.unreadable", runs=1, run_id=str(run_id), error=describe_error(error))
 
 
 def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None:
@@ -285,10 +285,10 @@ def _settle(connection: psycopg.Connection, ended: Sequence[Settlement]) -> None
     except psycopg.Error as error:
         if is_away(error):
             raise
-        logger.warning("database.busy", thread="scheduler", error=in_words(error))
+        logger.warning("database.busy", thread="scheduler", error=describe_error(error))
         return
     for each, reason in failed:
-        logger.error("run.cannot_be_settled", run_id=str(each.id), error=in_words(reason))
+        logger.error("run.cannot_be_settled", run_id=str(each.id), error=describe_error(reason))
 
 
 def main() -> None:

@@ -46,7 +46,7 @@ class BodyFailure(StrEnum):
     """The account had so many long bodies under way already that the rest is left for others."""
 
 
-def most(environ: Mapping[str, Any]) -> int:
+def max_size(environ: Mapping[str, Any]) -> int:
     """Return the most bytes that the body of this request may have; the route may allow fewer."""
     is_long = environ["REQUEST_METHOD"] == "POST" and dialects.takes_long_body(environ["PATH_INFO"])
     return MAX_LONG if is_long else MAX_DOCUMENT
@@ -124,7 +124,7 @@ def _check_encoding() -> None:
 
 def keep() -> bytes:
     """Return the whole body, and keep it so that the route can `read` it; raises as `read` does."""
-    body = read(most(request.environ))
+    body = read(max_size(request.environ))
     request.environ[_KEPT] = body
     return body
 

@@ -94,7 +94,7 @@ def _without_a_body(perform: Callable[[], KeptResponse]) -> Response:
     """Let the route report the failure of the body, and undo whatever else the route does."""
     answer = service.perform_and_roll_back(current_context(), perform)
     if answer.status < 400:  # noqa: PLR2004 - RFC 9110, 15.5
-        bodies.read(bodies.most(request.environ))
+        bodies.read(bodies.max_size(request.environ))
     return _response(answer)
 
 

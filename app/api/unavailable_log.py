@@ -11,7 +11,7 @@ from typing import Final
 from flask import Flask, current_app, g, request
 
 from app.errors import Unavailable
-from app.log import in_words, logger
+from app.log import describe_error, logger
 
 INTERVAL_S: Final = 1.0
 """The least time between two log lines with the same reason."""
@@ -48,7 +48,7 @@ class UnavailableLog:
         logger.warning(
             "request.unavailable",
             reason=reason,
-            error=None if cause is None else in_words(cause)[:500],
+            error=None if cause is None else describe_error(cause)[:500],
             request_id=g.get("request_id"),
             method=request.method[:20],
             path=request.path[:200],

@@ -39,7 +39,7 @@ class Upload:
     of the request and returns its account, or None without a valid key.
     """
 
-    most: int
+    max_size: int
     account: int | None
     judge: Judge
     judged: bool = False
@@ -66,7 +66,7 @@ class Upload:
         part = message.get("body", b"")
         self.more = message.get("more_body", False)
         self.size += len(part)
-        if self.size > self.most:
+        if self.size > self.max_size:
             self.fail(BodyFailure.LONG)
         if self.failure is None:
             self.parts.append(part)
@@ -98,7 +98,7 @@ class Uploads:
 
         The caller must `release` the upload when the body is no longer used.
         """
-        upload = Upload(most=bodies.most(environ), account=account, judge=judge)
+        upload = Upload(max_size=bodies.max_size(environ), account=account, judge=judge)
         try:
             if await self._is_worth_reading(upload, environ):
                 await self._receive(upload, receive)
@@ -121,7 +121,7 @@ class Uploads:
     async def _is_worth_reading(self, upload: Upload, environ: dict[str, Any]) -> bool:
         """Return False for a body whose announced length is too long to read and drop it."""
         announced = int(environ.get("CONTENT_LENGTH", 0))
-        if announced <= upload.most:
+        if announced <= upload.max_size:
             return True
         upload.fail(BodyFailure.LONG)
         if "HTTP_EXPECT" in environ or announced > MAX_DRAINED:

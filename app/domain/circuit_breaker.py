@@ -13,7 +13,7 @@ from typing import Final
 
 from app.domain import grpc_status
 from app.domain.instants import format_utc
-from app.domain.retry import in_words, is_unreached, retry_after
+from app.domain.retry import describe_reply, is_unreached, retry_after
 from app.domain.run import Reply
 
 MAX_CONNECTIONS: Final = 10_000
@@ -152,7 +152,7 @@ def on_reply(
         return (
             breaker
             if stale
-            else on_missing_app(breaker, in_words(reply), now, unreachable=unreachable)
+            else on_missing_app(breaker, describe_reply(reply), now, unreachable=unreachable)
         )
     if breaker.block_reason is BlockReason.AWAY and (
         reply.status or (reply.connected and not stale)

@@ -30,8 +30,8 @@ class Limit:
     """What is counted, in the plural: "Dapr apps"."""
     remedy: str
     """What a client can do at the limit, other than ask for a higher one."""
-    least: int = 0
-    most: int = MAX_AMOUNT
+    minimum: int = 0
+    maximum: int = MAX_AMOUNT
     setting_unit: int = 1
     """What the amount in the setting is multiplied by: sizes are set in MiB."""
     can_be_off: bool = True
@@ -114,8 +114,8 @@ CONNECTIONS: Final = Limit(
     name="connections",
     setting="WAKECALL_DESTINATION_CONNECTIONS",
     default=50,
-    least=1,
-    most=MAX_CONNECTIONS,
+    minimum=1,
+    maximum=MAX_CONNECTIONS,
     can_be_off=False,
     counts="calls to one destination under way at once",
     remedy="Nothing is refused: calls wait for their turn.",
@@ -124,7 +124,7 @@ REQUESTS_PER_SECOND: Final = Limit(
     name="requestsPerSecond",
     setting="WAKECALL_RATE_LIMIT",
     default=500,
-    least=1,
+    minimum=1,
     counts="requests a second",
     remedy="Send the request again after the number of seconds in Retry-After.",
 )
@@ -132,7 +132,7 @@ CONCURRENT_REQUESTS: Final = Limit(
     name="concurrentRequests",
     setting="WAKECALL_LIMIT_CONCURRENT_REQUESTS",
     default=4,
-    least=1,
+    minimum=1,
     counts="requests under way at once in one web process",
     remedy="Send the request again after the number of seconds in Retry-After.",
 )
@@ -140,7 +140,7 @@ FIRINGS_PER_SECOND: Final = Limit(
     name="firingsPerSecond",
     setting="WAKECALL_LIMIT_FIRINGS_PER_SECOND",
     default=1_000,
-    least=1,
+    minimum=1,
     counts="firings a second",
     remedy="Nothing is refused: firings above the limit are postponed.",
 )
@@ -148,7 +148,7 @@ RUNS_UNDER_WAY: Final = Limit(
     name="runsUnderWay",
     setting="WAKECALL_LIMIT_RUNS",
     default=100_000,
-    least=1,
+    minimum=1,
     counts="runs under way at once",
     remedy="Wait until some of them have ended.",
 )
@@ -164,7 +164,7 @@ KEYS: Final = Limit(
     name="keys",
     setting="WAKECALL_LIMIT_KEYS",
     default=1_000,
-    least=1,
+    minimum=1,
     counts="valid API keys",
     remedy="Revoke keys that are no longer needed: DELETE /1/keys/<id>.",
 )

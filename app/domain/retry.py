@@ -105,12 +105,12 @@ def decide(
     at_least = asked
     if isinstance(policy, Constant):
         if is_unreached(reply):
-            return Unreached(reason=in_words(reply))
+            return Unreached(reason=describe_reply(reply))
         at_least = job_pause(reply, now)
     elif reply.status == _GONE:
         return Failed(reason=_GONE_WITH_JOB, gone=True)
     return again(
-        in_words(reply, asked),
+        describe_reply(reply, asked),
         attempts_made=attempts_made,
         due_at=due_at,
         now=now,
@@ -170,7 +170,7 @@ def too_old(policy: Policy, *, due_at: datetime, now: datetime) -> str | None:
     return f"Its maxAge of {age:.15g} s leaves no time for another attempt."
 
 
-def in_words(reply: Reply, asked: timedelta = timedelta()) -> str:
+def describe_reply(reply: Reply, asked: timedelta = timedelta()) -> str:
     """Return a reply that is not a success in words; `asked` is the wait that it asked for."""
     if reply.error in ANSWERS:
         # It ends with what the app says, with or without a full stop.

@@ -47,4 +47,4 @@ def list_page(
 ) -> tuple[Entry, ...]:
     """Return the newest `limit` records of the account with ids less than `below`, newest first."""
     with context.database.statement() as connection:
-        return store.listed(connection, account.id, wanted, below=below, limit=limit)
+        return store.list_page(connection, account.id, wanted, below=below, limit=limit)

@@ -133,7 +133,7 @@ def list_endpoints(
 ) -> tuple[Endpoint, ...]:
     """Return up to `limit` endpoints of a dialect, sorted by name, from after the name `after`."""
     with context.database.transaction() as connection:
-        found = store.listed(connection, account.id, dialect, after=after, limit=limit)
+        found = store.list_page(connection, account.id, dialect, after=after, limit=limit)
     return tuple(map(_endpoint, found))
 
 

@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Settings
-from app.log import in_words, logger
+from app.log import describe_error, logger
 from app.service import health
 from app.service.backlog_watch import BacklogWatch
 from app.service.health import Readiness
@@ -102,7 +102,7 @@ class HealthWatch:
                     self._write(session)
         except (SQLAlchemyError, psycopg.Error) as error:
             # A statement that fails does not invalidate the results of those before it.
-            logger.debug("health.unseen", reason=in_words(error)[:200])
+            logger.debug("health.unseen", reason=describe_error(error)[:200])
             unseen = error
         if readiness is None:
             readiness = health.without_database(self._settings.redis_url, unseen)

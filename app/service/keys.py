@@ -102,7 +102,7 @@ def list_keys(context: Context, account: str) -> tuple[ApiKey, ...]:
     """Return the keys of an account, including revoked ones, oldest first. Raises NotFound."""
     owner = accounts.get_account(context, account)
     with context.database.statement() as connection:
-        return store.listed(connection, owner.id)
+        return store.list_keys(connection, owner.id)
 
 
 def list_page(
@@ -122,7 +122,7 @@ def list_page(
                     f"The account has no key {quoted(after)}.",
                     remedy="Leave the cursor out to start at the first page.",
                 )
-        return store.listed(connection, account.id, after=last, limit=limit)
+        return store.list_keys(connection, account.id, after=last, limit=limit)
 
 
 def get(context: Context, account: Account, key_id: str) -> ApiKey:

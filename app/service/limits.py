@@ -103,7 +103,7 @@ def check(limit: Limit, given: int | str) -> None:
     Raises InvalidMember.
     """
     if isinstance(given, int):
-        allowed = limit.least <= given <= limit.most
+        allowed = limit.minimum <= given <= limit.maximum
     else:
         allowed = given == "default" or (given == "off" and limit.can_be_off)
     if not allowed:
@@ -111,7 +111,7 @@ def check(limit: Limit, given: int | str) -> None:
         raise InvalidMember(
             limit.name,
             f"{given} is not a valid limit for {limit.counts}.",
-            remedy=f"Use a number from {limit.least} to {limit.most}{or_off}, or `default`.",
+            remedy=f"Use a number from {limit.minimum} to {limit.maximum}{or_off}, or `default`.",
         )
 
 

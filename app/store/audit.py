@@ -65,7 +65,7 @@ def add(
         connection.execute(_TRIM, {"account_id": account_id, "kept": KEPT})
 
 
-def listed(
+def list_page(
     connection: Connection, account_id: int, wanted: EntryFilter, *, below: int | None, limit: int
 ) -> tuple[Entry, ...]:
     """Return the newest `limit` records of an account with ids less than `below`, newest first."""

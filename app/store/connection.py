@@ -8,7 +8,7 @@ from typing import Final
 
 import psycopg
 
-from app.log import in_words, logger
+from app.log import describe_error, logger
 from app.store.database_errors import is_away
 from app.store.sessions import Session, SessionOptions, open_session
 
@@ -64,7 +64,7 @@ class ReconnectingConnection:
                 raise
             self.close()
             if not self._is_logged:
-                logger.warning("database.away", connection=self._name, error=in_words(error))
+                logger.warning("database.away", connection=self._name, error=describe_error(error))
             self._is_logged = True
             raise
         if self._is_logged:

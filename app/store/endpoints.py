@@ -61,7 +61,7 @@ def find(connection: Connection, account_id: int, dialect: Dialect, name: str) -
     return None if row is None else _stored(row)
 
 
-def listed(
+def list_page(
     connection: Connection, account_id: int, dialect: Dialect, *, after: str, limit: int | None
 ) -> tuple[Stored, ...]:
     """The first `limit` of the account's endpoints of a dialect after the name `after`, by name."""

@@ -85,7 +85,7 @@ def find(connection: Connection, account_id: int, key_id: str) -> ApiKey | None:
     return None if row is None else _key(row)
 
 
-def listed(
+def list_keys(
     connection: Connection,
     account_id: int,
     *,

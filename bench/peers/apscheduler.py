@@ -8,7 +8,7 @@ from typing import Final
 
 from bench.peers import servers
 from bench.peers.jobs import URL
-from bench.peers.peer import Book, Ground, Peer, booker, environment
+from bench.peers.peer import Book, Peer, PeerSetup, booker, environment
 
 _SERVICE: Final = "bench.peers.programs.apscheduler_service"
 _BOOKING: Final = 1
@@ -16,10 +16,10 @@ _POSTING: Final = 10
 
 
 @contextmanager
-def _start(ground: Ground) -> Iterator[Book]:
-    with servers.temp_folder(ground.folder) as home, servers.postgresql(ground.folder) as url:
+def _start(setup: PeerSetup) -> Iterator[Book]:
+    with servers.temp_folder(setup.folder) as home, servers.postgresql(setup.folder) as url:
         environ = environment(**{URL: url.replace("postgresql:", "postgresql+psycopg:", 1)})
-        command = ground.python(_SERVICE, f"{_BOOKING}", f"{_POSTING}")
+        command = setup.python(_SERVICE, f"{_BOOKING}", f"{_POSTING}")
         with booker(command, home / "booker.log", environ) as book:
             yield book
 

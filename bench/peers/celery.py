@@ -9,7 +9,7 @@ from typing import Final
 from bench.children import child
 from bench.peers import servers
 from bench.peers.jobs import URL
-from bench.peers.peer import Book, Ground, Peer, booker, environment
+from bench.peers.peer import Book, Peer, PeerSetup, booker, environment
 from local.instance import CHECKOUT
 from local.program import Program
 
@@ -19,15 +19,15 @@ _BOOKING: Final = 4
 
 
 @contextmanager
-def _start(ground: Ground) -> Iterator[Book]:
+def _start(setup: PeerSetup) -> Iterator[Book]:
     with (
-        servers.temp_folder(ground.folder) as home,
-        servers.appending(ground.folder) as socket,
+        servers.temp_folder(setup.folder) as home,
+        servers.appending(setup.folder) as socket,
     ):
         environ = environment(**{URL: f"redis+socket://{socket}"})
         worker = Program(
             name="celery",
-            command=ground.python(
+            command=setup.python(
                 *("celery", "-A", _TASKS, "worker", "--pool", "prefork"),
                 *("--concurrency", f"{_WORKERS}", "--loglevel", "WARNING"),
             ),
@@ -35,7 +35,7 @@ def _start(ground: Ground) -> Iterator[Book]:
             environment=environ,
             folder=CHECKOUT,
         )
-        command = ground.python(_TASKS, f"{_BOOKING}")
+        command = setup.python(_TASKS, f"{_BOOKING}")
         with child(worker), booker(command, home / "booker.log", environ) as book:
             yield book
 

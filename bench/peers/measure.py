@@ -97,19 +97,19 @@ class Fire:
         raise Failed(f"{count} jobs cannot be booked in time on this machine")
 
     def _collect(self, batch: Batch, progress: Callable[[str], None]) -> tuple[list[Arrival], int]:
-        came: dict[str, Arrival] = {}
+        arrived: dict[str, Arrival] = {}
         total = 0
         until = batch.last + timedelta(seconds=_PATIENCE_S)
-        while len(came) < batch.count:
-            left = batch.count - len(came)
+        while len(arrived) < batch.count:
+            left = batch.count - len(arrived)
             for each in self._receiver.arrivals(left, patience_s=_LOOK_S):
                 if batch.first <= each.due <= batch.last:
                     total += 1
-                    came.setdefault(each.run, each)
-            progress(f"{len(came):,} of {batch.count:,} calls came")
+                    arrived.setdefault(each.run, each)
+            progress(f"{len(arrived):,} of {batch.count:,} calls came")
             if datetime.now(UTC) > until:
                 raise Failed(
-                    f"{len(came)} of {batch.count} calls came within {_PATIENCE_S:g} s of their "
+                    f"{len(arrived)} of {batch.count} calls came within {_PATIENCE_S:g} s of their "
                     "instant"
                 )
-        return list(came.values()), total - len(came)
+        return list(arrived.values()), total - len(arrived)

@@ -23,7 +23,7 @@ Book = Callable[[Batch], float]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Ground:
+class PeerSetup:
     """What a peer is put up on: where it is installed, where its data may lie, whom it calls."""
 
     installed: Path
@@ -41,7 +41,7 @@ class Peer:
 
     name: str
     package: str
-    start: Callable[[Ground], AbstractContextManager[Book]]
+    start: Callable[[PeerSetup], AbstractContextManager[Book]]
     settings: Mapping[str, Any]
     durability: str
 

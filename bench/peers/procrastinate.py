@@ -10,7 +10,7 @@ from typing import Final
 from bench.children import Failed, child
 from bench.peers import servers
 from bench.peers.jobs import URL
-from bench.peers.peer import Book, Ground, Peer, booker, environment
+from bench.peers.peer import Book, Peer, PeerSetup, booker, environment
 from local.instance import CHECKOUT
 from local.program import Program
 
@@ -21,14 +21,14 @@ _POLL_S: Final = 0.1
 
 
 @contextmanager
-def _start(ground: Ground) -> Iterator[Book]:
-    with servers.temp_folder(ground.folder) as home, servers.postgresql(ground.folder) as url:
+def _start(setup: PeerSetup) -> Iterator[Book]:
+    with servers.temp_folder(setup.folder) as home, servers.postgresql(setup.folder) as url:
         environ = environment(**{URL: url})
         app = ("procrastinate", "--app", f"{_TASKS}.app")
-        _apply(ground.python(*app, "schema", "--apply"), environ)
+        _apply(setup.python(*app, "schema", "--apply"), environ)
         worker = Program(
             name="procrastinate",
-            command=ground.python(
+            command=setup.python(
                 *(*app, "worker", "--concurrency", f"{_AT_ONCE}"),
                 *("--fetch-job-polling-interval", f"{_POLL_S}"),
             ),
@@ -36,7 +36,7 @@ def _start(ground: Ground) -> Iterator[Book]:
             environment=environ,
             folder=CHECKOUT,
         )
-        command = ground.python(_TASKS, f"{_BOOKING}")
+        command = setup.python(_TASKS, f"{_BOOKING}")
         with child(worker), booker(command, home / "booker.log", environ) as book:
             yield book
 

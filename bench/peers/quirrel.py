@@ -16,7 +16,7 @@ from bench.client import request
 from bench.peers import servers
 from bench.peers.booking import CONNECTIONS, each_once
 from bench.peers.jobs import Batch, Job
-from bench.peers.peer import Book, Ground, Peer, environment
+from bench.peers.peer import Book, Peer, PeerSetup, environment
 from local.program import Program
 
 _SERVER: Final = "node_modules/quirrel/dist/cjs/src/api/main.js"
@@ -26,15 +26,15 @@ _POLL_S: Final = 0.1
 
 
 @contextmanager
-def _start(ground: Ground) -> Iterator[Book]:
+def _start(setup: PeerSetup) -> Iterator[Book]:
     port = free_port()
     with (
-        servers.temp_folder(ground.folder) as home,
-        servers.appending(ground.folder) as socket,
+        servers.temp_folder(setup.folder) as home,
+        servers.appending(setup.folder) as socket,
     ):
         program = Program(
             name="quirrel",
-            command=("node", f"{ground.installed / _SERVER}"),
+            command=("node", f"{setup.installed / _SERVER}"),
             log=home / "quirrel.log",
             environment=environment(
                 PORT=f"{port}",
@@ -45,7 +45,7 @@ def _start(ground: Ground) -> Iterator[Book]:
                 LOG_LEVEL="warn",
                 DISABLE_TELEMETRY="1",
             ),
-            folder=ground.installed,
+            folder=setup.installed,
         )
         with child(program) as process:
             key = _token(port, lambda: process.poll() is None)

@@ -16,7 +16,7 @@ from bench.children import Failed
 from bench.harness import Progress
 from bench.peers import apscheduler, celery, install, merging, procrastinate, quirrel, wakecall
 from bench.peers.measure import measure
-from bench.peers.peer import Ground, Peer
+from bench.peers.peer import Peer, PeerSetup
 from bench.plan import Plan
 from bench.receiver import Receiver
 from local.terminal import say, shown, step
@@ -94,7 +94,7 @@ def _figures(
 ) -> dict[str, Any]:
     into = install.FOLDER if peer is wakecall.PEER else install.install(peer.package, progress)
     progress("starting")
-    with peer.start(Ground(installed=into, folder=folder, receiver=calls)) as book:
+    with peer.start(PeerSetup(installed=into, folder=folder, receiver=calls)) as book:
         return measure(book, calls, plan, progress)
 
 

@@ -12,12 +12,12 @@ from bench.client import request
 from bench.peers import servers
 from bench.peers.booking import CONNECTIONS, each_once
 from bench.peers.jobs import Batch, Job
-from bench.peers.peer import Book, Ground, Peer
+from bench.peers.peer import Book, Peer, PeerSetup
 
 
 @contextmanager
-def _start(ground: Ground) -> Iterator[Book]:
-    with instance.running(ground.receiver.authority, folder=ground.folder) as running:
+def _start(setup: PeerSetup) -> Iterator[Book]:
+    with instance.running(setup.receiver.authority, folder=setup.folder) as running:
         key = running.account("peers").key
 
         def book(batch: Batch) -> float:

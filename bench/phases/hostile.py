@@ -157,9 +157,9 @@ def beside(
         )
         waited = harness.now()
     noticed = measured(batch, arrivals, booking.result(), waited=waited)
-    came = {} if attacking is None else attacked(attacking.result())
+    arrived = {} if attacking is None else attacked(attacking.result())
     _clear(harness, progress)
-    return {**noticed, **came, "web_growth_mib": memory.growth_mib}
+    return {**noticed, **arrived, "web_growth_mib": memory.growth_mib}
 
 
 def _prepared(harness: BenchHarness, target: Target, attack: Attack) -> Target:
@@ -214,8 +214,8 @@ def measured(
     first: dict[str, Arrival] = {}
     for each in arrivals:
         first.setdefault(each.run, each)
-    came = {each.due for each in first.values()}
-    missed = batch.count - len(came)
+    arrived = {each.due for each in first.values()}
+    missed = batch.count - len(arrived)
     # Instants lie within their steps at random: which call is missing, its due time does not tell.
     least = (waited - batch.first - batch.step * batch.count).total_seconds()
     late = lateness([each.late for each in first.values()] + [least] * missed)

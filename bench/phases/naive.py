@@ -32,8 +32,8 @@ def run(harness: BenchHarness, progress: Progress) -> Findings:
                 "size": BODY_BYTES,
             },
         )
-        came = harness.receiver.count() - calls
-        if came != count:
-            raise Failed(f"rq {kind} made {came} calls for {count} jobs")
+        arrived = harness.receiver.count() - calls
+        if arrived != count:
+            raise Failed(f"rq {kind} made {arrived} calls for {count} jobs")
         found[kind] = rounded(count / answer["seconds"])
     return {"naive_drain_per_s": max(found.values()), "details": {"naive": found}}

@@ -99,7 +99,7 @@ TEXT_INPUTS: dict[str, TextInput] = {
         patterns=("api.browsers._LOOPBACK",),
     ),
     "what kind of body a path may have": TextInput(
-        read=lambda path: bodies.most({"REQUEST_METHOD": "POST", "PATH_INFO": path}),
+        read=lambda path: bodies.max_size({"REQUEST_METHOD": "POST", "PATH_INFO": path}),
         worst=(
             repeated("/"),
             repeated("/", "/v1.0"),

@@ -26,11 +26,11 @@ class SdkProgram:
     def wait_for(self, *lines: str) -> None:
         """Return once it has printed these lines, in any order; fails where it does not."""
         with self._heard:
-            came = self._heard.wait_for(
+            arrived = self._heard.wait_for(
                 lambda: set(lines) <= set(self.lines) or not self._reader.is_alive(), PATIENCE
             )
             missing = set(lines) - set(self.lines)
-            assert came, "\n".join(["not in time:", *missing, "but:", *self.lines])
+            assert arrived, "\n".join(["not in time:", *missing, "but:", *self.lines])
             assert not missing, "\n".join(["never:", *missing, "but:", *self.lines])
 
     def ends(self) -> list[str]:

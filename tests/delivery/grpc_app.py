@@ -102,8 +102,8 @@ class GrpcApp(grpc.GenericRpcHandler):
     def wait_for(self, number: int, seconds: float = PATIENCE) -> list[GrpcCall]:
         """The calls, once there are as many; fails where they do not come in time."""
         with self._changed:
-            came = self._changed.wait_for(lambda: len(self.calls) >= number, seconds)
-            assert came, f"{len(self.calls)} of {number} calls came in {seconds} s"
+            arrived = self._changed.wait_for(lambda: len(self.calls) >= number, seconds)
+            assert arrived, f"{len(self.calls)} of {number} calls came in {seconds} s"
             return list(self.calls)
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:

@@ -57,7 +57,7 @@ def test_where_nobody_listens_libcurls_words_with_the_address_are_logged_alone(
 
     assert (reply.error, reply.connected) == ("connect-failed", False)
     assert reply.error_detail == "Could not connect to server."
-    assert "127.0.0.1" not in (retry.in_words(reply))
+    assert "127.0.0.1" not in (retry.describe_reply(reply))
     assert reply.log_detail is not None
     assert "127.0.0.1" in reply.log_detail
 

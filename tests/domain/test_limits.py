@@ -25,7 +25,7 @@ def test_each_limit_of_the_table_is_a_field_and_each_field_is_in_the_table() -> 
 
 def test_defaults_are_within_their_bounds() -> None:
     for each in TABLE:
-        assert each.default is None or each.least <= each.default <= each.most
+        assert each.default is None or each.minimum <= each.default <= each.maximum
         assert each.default is not None or each.can_be_off
 
 

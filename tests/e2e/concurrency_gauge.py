@@ -14,12 +14,12 @@ class Gauge:
         self._then = after(seconds, answer(204))
         self._lock = threading.Lock()
         self._now = 0
-        self.most = 0
+        self.maximum = 0
 
     def __call__(self, exchange: Exchange) -> None:
         with self._lock:
             self._now += 1
-            self.most = max(self.most, self._now)
+            self.maximum = max(self.maximum, self._now)
         try:
             self._then(exchange)
         finally:

@@ -143,12 +143,14 @@ class Instance:
         """The first line it printed that holds `part`."""
         found: list[str] = []
 
-        def look() -> bool:
+        def is_printed() -> bool:
             found.extend(line for line in list(self.lines) if part in line)
             return bool(found)
 
         with self._heard:
-            assert self._heard.wait_for(look, seconds), "\n".join([f"no {part!r} in", *self.lines])
+            assert self._heard.wait_for(is_printed, seconds), "\n".join(
+                [f"no {part!r} in", *self.lines]
+            )
         return found[0]
 
     def runs(self) -> bool:

@@ -54,10 +54,10 @@ def test_a_killed_worker_loses_nothing_and_repeats_what_was_on_the_wire(
     jobs = stream(connection, receiver)
     killed = battered.kill("worker")
 
-    came = arrivals(receiver, connection, jobs, faults=[killed])
-    report(came.summary)
-    assert came.repeated
-    assert came.lateness[-1] < RECOVERED
+    arrived = arrivals(receiver, connection, jobs, faults=[killed])
+    report(arrived.summary)
+    assert arrived.repeated
+    assert arrived.lateness[-1] < RECOVERED
 
 
 def test_a_killed_scheduler_loses_nothing(
@@ -66,9 +66,9 @@ def test_a_killed_scheduler_loses_nothing(
     jobs = stream(connection, sink)
     battered.kill("scheduler")
 
-    came = arrivals(sink, connection, jobs)
-    report(came.summary)
-    assert came.lateness[-1] < RECOVERED
+    arrived = arrivals(sink, connection, jobs)
+    report(arrived.summary)
+    assert arrived.lateness[-1] < RECOVERED
 
 
 def test_a_worker_that_slept_past_its_lease_sends_nothing_that_another_took_over(
@@ -81,10 +81,10 @@ def test_a_worker_that_slept_past_its_lease_sends_nothing_that_another_took_over
         held = one(connection, "SELECT count(*) FROM inflight WHERE state = 'taken'")
         time.sleep(8)
         second.send_signal(signal.SIGCONT)
-        came = arrivals(sink, connection, jobs, faults=[stopped])
-    report(f"{came.summary}; {held} were held by the two when one was stopped")
+        arrived = arrivals(sink, connection, jobs, faults=[stopped])
+    report(f"{arrived.summary}; {held} were held by the two when one was stopped")
     assert held > 0
-    assert came.lateness[-1] < RECOVERED
+    assert arrived.lateness[-1] < RECOVERED
 
 
 def test_a_crashed_database_loses_nothing(
@@ -97,9 +97,9 @@ def test_a_crashed_database_loses_nothing(
     battered.wait_until_ready()
 
     with battered.connect() as again:
-        came = arrivals(sink, again, jobs, faults=[crashed])
-    report(came.summary)
-    assert came.lateness[-1] < RECOVERED
+        arrived = arrivals(sink, again, jobs, faults=[crashed])
+    report(arrived.summary)
+    assert arrived.lateness[-1] < RECOVERED
 
 
 def test_bells_that_are_wiped_out_all_the_time_are_not_missed(
@@ -113,10 +113,10 @@ def test_bells_that_are_wiped_out_all_the_time_are_not_missed(
             wiped += 1
             time.sleep(0.001)  # often enough to come between a batch and its take
 
-    came = arrivals(sink, connection, jobs)
-    report(f"{came.summary}; wiped {wiped} times")
+    arrived = arrivals(sink, connection, jobs)
+    report(f"{arrived.summary}; wiped {wiped} times")
     assert wiped > 100
-    assert came.lateness[-1] < RECOVERED
+    assert arrived.lateness[-1] < RECOVERED
 
 
 def test_bells_that_stop_for_ten_seconds_hold_up_nothing(
@@ -126,14 +126,14 @@ def test_bells_that_stop_for_ten_seconds_hold_up_nothing(
     battered.send("valkey", signal.SIGSTOP)
     try:
         time.sleep(10)
-        came_meanwhile = len(sink.requests)
+        arrived_meanwhile = len(sink.requests)
     finally:
         battered.send("valkey", signal.SIGCONT)
 
-    came = arrivals(sink, connection, jobs)
-    report(f"{came.summary}; all but {len(jobs) - came_meanwhile} had come when it went on")
-    assert came_meanwhile > 0.7 * len(jobs)
-    assert came.lateness[-1] < RECOVERED
+    arrived = arrivals(sink, connection, jobs)
+    report(f"{arrived.summary}; all but {len(jobs) - arrived_meanwhile} had come when it went on")
+    assert arrived_meanwhile > 0.7 * len(jobs)
+    assert arrived.lateness[-1] < RECOVERED
 
 
 def test_bells_that_are_killed_hold_up_nothing(
@@ -143,9 +143,9 @@ def test_bells_that_are_killed_hold_up_nothing(
     before = battered.pid("valkey")
     battered.kill("valkey")
 
-    came = arrivals(sink, connection, jobs)
-    report(came.summary)
-    assert came.lateness[-1] < RECOVERED
+    arrived = arrivals(sink, connection, jobs)
+    report(arrived.summary)
+    assert arrived.lateness[-1] < RECOVERED
     until(lambda: battered.pid("valkey") not in {None, before}, "it is started again")
 
 
@@ -159,9 +159,9 @@ def test_bells_that_were_never_there_are_not_missed(
         assert instance.ask("GET", "/readyz").body["redis"] is False
         with instance.connect() as connection:
             jobs = book_many(connection, sink.url(), steadily(RATE, 3.0))
-            came = arrivals(sink, connection, jobs)
-    report(came.summary)
-    assert came.lateness[-1] < RECOVERED
+            arrived = arrivals(sink, connection, jobs)
+    report(arrived.summary)
+    assert arrived.lateness[-1] < RECOVERED
 
 
 def test_several_killed_at_random_lose_nothing(
@@ -180,9 +180,9 @@ def test_several_killed_at_random_lose_nothing(
 
     with battered.connect() as again:
         # What came while the database was away waits for it to be settled.
-        came = arrivals(sink, again, jobs, faults=killed, unsettled_for=15)
-    report(came.summary)
-    assert came.lateness[-1] < RECOVERED
+        arrived = arrivals(sink, again, jobs, faults=killed, unsettled_for=15)
+    report(arrived.summary)
+    assert arrived.lateness[-1] < RECOVERED
 
 
 def test_everything_killed_at_once_goes_on_with_the_next_start(
@@ -198,6 +198,6 @@ def test_everything_killed_at_once_goes_on_with_the_next_start(
     battered.wait_until_ready()
 
     with battered.connect() as again:
-        came = arrivals(sink, again, jobs, faults=[killed])
-    report(came.summary)
-    assert came.lateness[-1] < RECOVERED
+        arrived = arrivals(sink, again, jobs, faults=[killed])
+    report(arrived.summary)
+    assert arrived.lateness[-1] < RECOVERED

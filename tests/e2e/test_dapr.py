@@ -227,7 +227,7 @@ def test_five_ticks_a_second_are_made_one_after_the_other(
     requests = receiver.wait_for(25, seconds=30)
     gone(dapr, "test")
     assert len(receiver.requests) == 25
-    assert at_once.most == 1
+    assert at_once.maximum == 1
     dues = [each.header("wakecall-scheduled-for") or "" for each in requests]
     assert dues == sorted(set(dues))
     report(f"25 ticks in {requests[-1].at - requests[0].at:.2f} s")
@@ -265,12 +265,12 @@ class Counting:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._now = 0
-        self.most = 0
+        self.maximum = 0
 
     def __call__(self, exchange: Exchange) -> None:
         with self._lock:
             self._now += 1
-            self.most = max(self.most, self._now)
+            self.maximum = max(self.maximum, self._now)
         exchange.closing.wait(0.05)
         with self._lock:
             self._now -= 1

@@ -72,10 +72,10 @@ def test_a_backlog_for_receivers_that_hang_holds_up_nobody_else(
 ) -> None:
     with silence() as port, running.connect() as other, backlog(connection, other, port):
         mine = book_many(connection, sink.url(), steadily(10, 6))
-        came = arrivals(sink, connection, mine)
+        arrived = arrivals(sink, connection, mine)
         under_way = one(connection, _HELD)
 
-    report(f"beside {under_way:,} calls under way for receivers that hang: {came.summary}")
+    report(f"beside {under_way:,} calls under way for receivers that hang: {arrived.summary}")
     assert under_way > ENOUGH
-    assert came.repeated == []
-    assert came.lateness[-1] < ON_TIME
+    assert arrived.repeated == []
+    assert arrived.lateness[-1] < ON_TIME

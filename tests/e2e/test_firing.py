@@ -96,7 +96,7 @@ def test_five_thousand_jobs_due_at_one_instant_all_come_once(
 ) -> None:
     jobs = book_many(connection, sink.url(), [in_seconds(2)] * 5000)
 
-    came = arrivals(sink, connection, jobs)
-    assert came.repeated == []
-    first, *_, last = sorted(request.at for (request,) in came.calls.values())
-    report(f"{came.summary}; drained at {len(jobs) / (last - first):.0f}/s")
+    arrived = arrivals(sink, connection, jobs)
+    assert arrived.repeated == []
+    first, *_, last = sorted(request.at for (request,) in arrived.calls.values())
+    report(f"{arrived.summary}; drained at {len(jobs) / (last - first):.0f}/s")

@@ -54,14 +54,14 @@ def test_an_account_fires_no_faster_than_it_may_and_nothing_is_lost(
         jobs = book_many(connection, sink.url(), dues)
         mine = book_many(connection, beside.url(), steadily(20, 10, ahead=4), account="other")
         others = arrivals(beside, connection, mine)
-        came = arrivals(sink, connection, jobs)
+        arrived = arrivals(sink, connection, jobs)
         postponed = one(connection, _POSTPONED, list(jobs))
 
-    calls = sorted(came.calls.items(), key=lambda each: each[1][0].at)
+    calls = sorted(arrived.calls.items(), key=lambda each: each[1][0].at)
     times = [call[0].at for _, call in calls]
     report(f"{COUNT} firings at {LIMIT} a second took {times[-1] - times[0]:.1f} s")
     report(f"beside them: {others.summary}")
-    assert came.repeated == []
+    assert arrived.repeated == []
     assert postponed >= COUNT - 2 * LIMIT
     assert all(sum(began <= each < began + 1 for each in times) <= 2.5 * LIMIT for began in times)
     assert (COUNT - LIMIT) / LIMIT - 1 <= times[-1] - times[0] <= COUNT / LIMIT + 20

@@ -70,11 +70,11 @@ def test_a_receiver_gets_no_more_calls_at_once_than_the_cap(
     receiver.default = gauge = Gauge(0.3)
     jobs = book_many(connection, receiver.url(), [in_seconds(2)] * 300)
 
-    came = arrivals(receiver, connection, jobs)
+    arrived = arrivals(receiver, connection, jobs)
 
-    report(f"{gauge.most} calls at once; {came.summary}")
-    assert 1 < gauge.most <= CAP
-    assert came.repeated == []
+    report(f"{gauge.maximum} calls at once; {arrived.summary}")
+    assert 1 < gauge.maximum <= CAP
+    assert arrived.repeated == []
 
 
 def test_two_workers_share_the_cap(
@@ -88,11 +88,11 @@ def test_two_workers_share_the_cap(
     with second_worker(running, tmp_path / "worker.log"):
         # Both have beaten; within 3 s each knows of the other.
         jobs = book_many(connection, receiver.url(), [in_seconds(6)] * 300)
-        came = arrivals(receiver, connection, jobs)
+        arrived = arrivals(receiver, connection, jobs)
 
-    report(f"{gauge.most} calls at once; {came.summary}")
-    assert 1 < gauge.most <= CAP
-    assert came.repeated == []
+    report(f"{gauge.maximum} calls at once; {arrived.summary}")
+    assert 1 < gauge.maximum <= CAP
+    assert arrived.repeated == []
 
 
 @pytest.mark.alone
@@ -110,10 +110,10 @@ def test_a_receiver_that_hangs_takes_nothing_from_the_others(
     healthy = book_many(connection, sink.url(), steadily(50, 5, ahead=4))
     receiver.wait_for(CAP)
 
-    came = arrivals(sink, connection, healthy)
-    report(f"beside 3,000 runs for a receiver that hangs: {came.summary}")
-    assert came.lateness[-1] < ON_TIME
-    assert came.repeated == []
+    arrived = arrivals(sink, connection, healthy)
+    report(f"beside 3,000 runs for a receiver that hangs: {arrived.summary}")
+    assert arrived.lateness[-1] < ON_TIME
+    assert arrived.repeated == []
     # Those that come back by themselves, a hundred a second at most, are held for a moment each.
     until(lambda: held(connection, list(hanging)) <= 2 * CAP, "few leases are held but for calls")
     assert len(receiver.wait_for(CAP)) == CAP
@@ -175,8 +175,8 @@ def test_a_dead_port_is_probed_and_all_is_delivered_once_it_is_back(
     until(lambda: parked(running, "down") > 0, "the metric tells of it")
 
     with Receiver(answer(204), port=port) as back:
-        came = arrivals(back, connection, jobs)
-    report(f"{while_down} attempts of {len(jobs)} while it was down, then {came.summary}")
+        arrived = arrivals(back, connection, jobs)
+    report(f"{while_down} attempts of {len(jobs)} while it was down, then {arrived.summary}")
     assert 10 <= while_down < 40
-    assert came.repeated == []
+    assert arrived.repeated == []
     assert attempts(connection, list(jobs), "error = 'connect-failed'") < 50

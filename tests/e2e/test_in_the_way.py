@@ -62,16 +62,16 @@ def test_while_rows_are_locked_all_others_are_called_and_settled_on_time(
         holder.execute(_LOCK, ([ending, called],))
         connection.execute(_CANCEL, (ending,))
         others = book_many(connection, sink.url(), steadily(50, 5))
-        came = arrivals(sink, connection, others)
+        arrived = arrivals(sink, connection, others)
         await_settled(connection, others)
         # Both would have been waited for until here.
         assert in_flight(connection, ending, "waiting")
         assert in_flight(connection, called, "taken")
 
     await_settled(connection, {**first, **second})
-    report(f"beside two locked jobs: {came.summary}")
-    assert p99(came.lateness) < MAX_P99_S
-    assert came.repeated == []
+    report(f"beside two locked jobs: {arrived.summary}")
+    assert p99(arrived.lateness) < MAX_P99_S
+    assert arrived.repeated == []
     assert [job_of(each) for each in receiver.requests] == [called]
 
 
@@ -110,11 +110,11 @@ def test_whatever_one_account_aborts_the_calls_of_others_begin_on_time(
     connection.execute(_ABORTED_IN_FIVE_MINUTES, (ABORTED,))
     with aborting(running, "datasource:restless") as aborted:
         others = book_many(connection, sink.url(), steadily(50, 5))
-        came = arrivals(sink, connection, others)
+        arrived = arrivals(sink, connection, others)
     running.ask("DELETE", "/api/jobs/datasource:restless")
     connection.execute("DELETE FROM aborted")
 
-    report(f"beside {ABORTED:,} aborts of five minutes and {len(aborted)} more: {came.summary}")
+    report(f"beside {ABORTED:,} aborts of five minutes and {len(aborted)} more: {arrived.summary}")
     assert len(aborted) > 5
-    assert p99(came.lateness) < MAX_P99_S
-    assert came.repeated == []
+    assert p99(arrived.lateness) < MAX_P99_S
+    assert arrived.repeated == []

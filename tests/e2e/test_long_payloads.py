@@ -65,8 +65,8 @@ def test_a_worker_s_memory_is_bounded_whatever_is_due(narrow: Instance, report: 
     report(f"{NUMBER} payloads of 4 MiB: the worker grew by {grown} MiB")
     assert narrow.pid("worker") == worker
     assert ends == {"succeeded"}
-    came = Counter(each.target for each in requests)
-    assert came == Counter(f"/job/{job}" for job in jobs)
+    arrived = Counter(each.target for each in requests)
+    assert arrived == Counter(f"/job/{job}" for job in jobs)
     assert {sha256(each.body).digest() for each in requests} == {sha256(data).digest()}
     assert grown < BUDGET + BESIDE
 

@@ -171,16 +171,18 @@ def test_what_an_outage_swallowed_is_made_as_each_job_says(
     requests = receiver.wait_for(sum(paths.values()))
     until(lambda: bool(runs(battered, jobs["/skip"][0])), "what was skipped is told of")
 
-    came = {path: [each for each in requests if each.target == path] for path in [*paths, "/skip"]}
-    assert {path: len(found) for path, found in came.items()} == {**paths, "/skip": 0}
+    arrived = {
+        path: [each for each in requests if each.target == path] for path in [*paths, "/skip"]
+    }
+    assert {path: len(found) for path, found in arrived.items()} == {**paths, "/skip": 0}
     assert all(is_late_as_reported(each) for each in requests)
     for path in ("/default", "/one"):
-        (request,) = came[path]
+        (request,) = arrived[path]
         assert scheduled(request) == jobs[path][1][0]
         assert request.header("wakecall-missed") == str(MISSED - 1)
-    assert sorted(map(scheduled, came["/all"])) == dues
-    assert {each.header("wakecall-missed") for each in came["/all"]} == {None}
-    by_time = sorted(came["/within"], key=scheduled)
+    assert sorted(map(scheduled, arrived["/all"])) == dues
+    assert {each.header("wakecall-missed") for each in arrived["/all"]} == {None}
+    by_time = sorted(arrived["/within"], key=scheduled)
     assert [scheduled(each) for each in by_time] == within
     assert by_time[0].header("wakecall-missed") == str(MISSED - len(within))
     (skipped,) = runs(battered, jobs["/skip"][0])

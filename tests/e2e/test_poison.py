@@ -74,12 +74,12 @@ def test_poison_ends_dead_and_visible_while_other_jobs_go_on(
     assert run["reason"] == "every worker that took it ended before it could report the result"
     assert battered.ask("GET", f"/1/jobs/{job}").status == 404
 
-    came = arrivals(sink, connection, jobs, faults=poison.killed_at)
-    report(f"the others: {came.summary}")
-    assert came.lateness[-1] < RECOVERED
+    arrived = arrivals(sink, connection, jobs, faults=poison.killed_at)
+    report(f"the others: {arrived.summary}")
+    assert arrived.lateness[-1] < RECOVERED
     alone_from = receiver.requests[poison.alone.index(True)].at
     unharmed = [
-        came.calls[each][0].at - due_at.timestamp()
+        arrived.calls[each][0].at - due_at.timestamp()
         for each, due_at in jobs.items()
         if due_at.timestamp() > alone_from
     ]

@@ -103,10 +103,10 @@ def test_a_killed_web_loses_no_job_that_it_answered_for(
         return connection.execute(query).fetchone() == (0, 0)
 
     until(ended, "no job is left, created or not")
-    came = Counter(job_of(each) for each in sink.requests)
+    arrived = Counter(job_of(each) for each in sink.requests)
     numbers = Counter(int(each.body) for each in sink.requests)
-    report(f"{len(clients.booked)} answered, {len(clients.unanswered)} not; {len(came)} fired")
-    assert max(came.values()) == 1
+    report(f"{len(clients.booked)} answered, {len(clients.unanswered)} not; {len(arrived)} fired")
+    assert max(arrived.values()) == 1
     assert max(numbers.values()) == 1
     assert not any(map(is_early, sink.requests))
     assert set(clients.booked.values()) <= set(numbers)

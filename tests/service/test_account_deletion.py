@@ -21,7 +21,7 @@ from app.store.partitions import make_ahead
 from app.store.settling import settle
 from tests.factories import add_account, book, claim_and_take, connect, in_thread, one
 from tests.service.test_account_ends import booking, quiet
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 CRON = "0 0/10 * * * ?"
 TABLES = """
@@ -48,8 +48,8 @@ def furnish(context: Context, connection: psycopg.Connection) -> Callable[[str],
             book(connection, owner.id, due_in=due_in)
         book(connection, owner.id, due_in=-1, cron=CRON)
         runs = [each for each in claim_and_take(connection) if each.account_id == owner.id]
-        settle(connection, [came(runs[0]), came(runs[1], RunState.FAILED, 500)])
-        settle(connection, [came(runs[2], None, 500)])
+        settle(connection, [settlement_of(runs[0]), settlement_of(runs[1], RunState.FAILED, 500)])
+        settle(connection, [settlement_of(runs[2], None, 500)])
         connection.execute(
             "INSERT INTO accuracy (account_id, begins, counts, most_ms)"
             " VALUES (%s, now(), '{1}', 1)",

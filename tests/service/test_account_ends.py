@@ -22,7 +22,7 @@ from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import poll_cancellations, take, untaken
 from tests.factories import add_account, book, claim_all, claim_and_take, one
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 CRON = "0 0/10 * * * ?"
 STATES = "SELECT state, look_at = 'infinity' FROM inflight ORDER BY due_at"
@@ -93,7 +93,7 @@ def test_a_call_under_way_is_settled_and_no_retry_is_made(
     (run,) = claim_and_take(connection)
     account_lifecycle.suspend(context, "demo")
 
-    assert settle(connection, [came(run, state, 204 if state else 500)]) == {run.id}
+    assert settle(connection, [settlement_of(run, state, 204 if state else 500)]) == {run.id}
 
     assert looked(connection) == 0
     left = connection.execute(STATES).fetchall()
@@ -154,7 +154,7 @@ def test_a_run_goes_on_where_it_was(
     book(connection, caller.account.id, due_in=-1)
     (run,) = claim_and_take(connection)
     account_lifecycle.suspend(context, "demo")
-    settle(connection, [came(run, None, 500)])
+    settle(connection, [settlement_of(run, None, 500)])
     looked(connection)
 
     account_lifecycle.resume(context, "demo", quiet)

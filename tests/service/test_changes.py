@@ -23,7 +23,7 @@ from app.store.settling import settle
 from app.store.takes import take
 from tests.factories import claim_all, claim_and_take, in_seconds, one
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, claimed_beside, due_now
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 
 def to_notify(connection: psycopg.Connection) -> Sequence[Claimed]:
@@ -118,7 +118,7 @@ def test_an_update_replaces_a_firing_that_is_claimed_but_still_ahead(
 
     assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
     assert one(connection, "SELECT next_at FROM due") == TOMORROW.instant
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
     assert jobs.get(context, caller, job.id).booking.data == b"two"
 
 
@@ -150,7 +150,7 @@ def test_a_firing_that_was_due_already_keeps_the_content_of_its_version(
     (run,) = take(connection, [(each.run_id, each.token) for each in claimed])
 
     assert (run.job_version, run.data, run.url) == (1, b"one", "https://example.com/cb")
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
     assert jobs.get(context, caller, job.id).version == 2
 
 
@@ -189,7 +189,7 @@ def test_pausing_withdraws_everything_and_a_later_update_arms_again(
 
     assert (paused.booking.enabled, paused.next_at) == (False, None)
     assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
     assert jobs.get(context, caller, job.id) == paused
     assert (
         jobs.update(context, caller, job.id, booking(QUARTERLY), ReadOnlyMembers()).next_at
@@ -203,7 +203,7 @@ def test_deleting_withdraws_a_run_that_waits_for_its_retry(
     job = jobs.create(context, caller, booking())
     due_now(connection, job)
     (run,) = claim_and_take(connection)
-    settle(connection, [came(run, None, 500)])
+    settle(connection, [settlement_of(run, None, 500)])
 
     jobs.delete(context, caller, job.id)
     settle(connection, check(connection, limit=10, leases_count=True).ended)

@@ -25,7 +25,7 @@ from app.store.settling import settle
 from app.store.takes import Taken
 from tests.factories import book, claim_and_take, one
 from tests.store.test_parking import HERE, back
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 COMPARING = """
 SELECT conrelid::regclass || '.' || conname FROM pg_constraint c
@@ -101,7 +101,7 @@ def test_a_run_that_is_due_an_hour_from_now_is_settled(
 ) -> None:
     run = moved_ahead(connection, caller.account.id)
 
-    assert settle(connection, [came(run, state, 500)]) == {run.id}
+    assert settle(connection, [settlement_of(run, state, 500)]) == {run.id}
 
     left = one(connection, "SELECT send_at = due_at FROM inflight")
     assert left is (True if state is None else None)
@@ -122,7 +122,7 @@ def test_a_run_of_the_future_is_sent_again(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     run = moved_ahead(connection, caller.account.id)
-    settle(connection, [came(run, RunState.FAILED, 500)])
+    settle(connection, [settlement_of(run, RunState.FAILED, 500)])
     connection.execute("UPDATE run SET settled_at = settled_at + interval '1 hour'")
 
     assert runs.redeliver(context, caller, run.id).id == run.id
@@ -138,7 +138,7 @@ def test_a_one_time_firing_of_the_future_is_not_made_again_by_a_change(
     if state is not None:
         # Its end finds a call by hand, so that the job does not end with it.
         manual_calls.call_now(context, caller, run.job_id)
-    settle(connection, [came(run, state, 500 if state is None else 204)])
+    settle(connection, [settlement_of(run, state, 500 if state is None else 204)])
     trigger = At(instant=run.due_at)
     connection.execute("UPDATE job SET trigger = %s", (Jsonb(to_document(trigger)),))
     changed = Booking(url="http://127.0.0.1/changed", trigger=trigger)

@@ -36,7 +36,7 @@ from tests.factories import (
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.store import test_ticks
 from tests.store.test_completions import later
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 DONE = Completion(said=Said.SUCCEEDED)
 LOST = Completion(said=Said.FAILED, message="the disk is full")
@@ -163,7 +163,7 @@ def test_what_was_said_is_done_is_not_called_again_though_its_answer_was_lost(
     _, run = begin(context, caller, connection)
     completions.complete(context, run.id, DONE, account_id=None)
 
-    settle(connection, [came(run, None, 500)])
+    settle(connection, [settlement_of(run, None, 500)])
     checked = check(connection, limit=10, leases_count=True)
     settle(connection, checked.ended)
 
@@ -177,7 +177,7 @@ def test_an_answer_that_ends_the_run_goes_before_what_was_said(
     _, run = begin(context, caller, connection)
     completions.complete(context, run.id, LOST, account_id=None)
 
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
 
     assert runs.get(context, caller, run.id).state is RunState.SUCCEEDED
     with pytest.raises(Conflict):
@@ -188,7 +188,7 @@ def test_what_is_said_while_a_retry_waits_ends_the_run(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     _, run = begin(context, caller, connection)
-    settle(connection, [came(run, None, 500)])
+    settle(connection, [settlement_of(run, None, 500)])
 
     assert completions.complete(context, run.id, DONE, account_id=None).state is RunState.SUCCEEDED
 
@@ -208,7 +208,7 @@ def test_nor_of_one_sent_again_before_it_was(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     _, run = begin(context, caller, connection, QUARTERLY)
-    settle(connection, [came(run, RunState.FAILED, 500)])
+    settle(connection, [settlement_of(run, RunState.FAILED, 500)])
     runs.redeliver(context, caller, run.id)
 
     with pytest.raises(Conflict, match="No call"):

@@ -22,7 +22,7 @@ from tests.service.listed import of_account
 from tests.service.test_completions import DONE, LOST
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.store.test_completions import later
-from tests.store.test_events import EVENTS, take_event, telling
+from tests.store.test_events import EVENTS, reporting_settlement, take_event
 
 URL = "http://127.0.0.1:2/told"
 
@@ -47,7 +47,7 @@ def test_what_becomes_of_the_job_stops_no_event(
     context: Context, caller: Caller, connection: psycopg.Connection, end: str
 ) -> None:
     run = begin(context, caller, connection, QUARTERLY)
-    settle(connection, [telling(run)])
+    settle(connection, [reporting_settlement(run)])
 
     {"pause": pauses.pause, "delete": jobs.delete}[end](context, caller, run.job_id)
 
@@ -58,7 +58,7 @@ def test_nobody_deletes_an_event_by_the_id_of_its_run(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     run = begin(context, caller, connection)
-    settle(connection, [telling(run)])
+    settle(connection, [reporting_settlement(run)])
 
     with pytest.raises(NotFound):
         jobs.delete(context, caller, run.id)
@@ -84,7 +84,7 @@ def test_a_run_sent_again_is_told_of_again(
     run = begin(context, caller, connection, QUARTERLY)
     settle(connection, [later(run)])
     completions.complete(context, run.id, LOST, account_id=None)
-    settle(connection, [telling(take_event(connection))])
+    settle(connection, [reporting_settlement(take_event(connection))])
     runs.redeliver(context, caller, run.id)
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
     to_notify = check(connection, limit=10, leases_count=True).to_notify
@@ -93,7 +93,7 @@ def test_a_run_sent_again_is_told_of_again(
         "UPDATE inflight SET state = 'taken', lease_until = now() WHERE id = %s", (run.id,)
     )
 
-    settle(connection, [telling(run)._replace(token=to_notify[0].token)])
+    settle(connection, [reporting_settlement(run)._replace(token=to_notify[0].token)])
 
     assert events(context, caller, run) == [RunState.CLAIMED, RunState.SUCCEEDED]
 
@@ -102,9 +102,9 @@ def test_an_event_is_a_run_that_can_be_sent_again(
     context: Context, caller: Caller, connection: psycopg.Connection
 ) -> None:
     run = begin(context, caller, connection)
-    settle(connection, [telling(run)])
+    settle(connection, [reporting_settlement(run)])
     event = take_event(connection)
-    settle(connection, [telling(event, RunState.FAILED, 500)])
+    settle(connection, [reporting_settlement(event, RunState.FAILED, 500)])
 
     again = runs.redeliver(context, caller, event.id)
 

@@ -25,7 +25,7 @@ from app.store.settling import settle, write
 from app.store.takes import Taken
 from tests.factories import book, claim_and_take, connect, in_seconds, one
 from tests.service.test_jobs import booking
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 OVER = f"0 0 0 1 1 ? {datetime.now(UTC).year - 1}"
 """A schedule of which nothing is to come."""
@@ -58,7 +58,7 @@ def two_versions(
     (old,) = claim_and_take(connection, ahead=10)
     # As good as due: an update leaves such a firing to its own version.
     connection.execute("UPDATE inflight SET due_at = clock_timestamp(), send_at = due_at")
-    settle(connection, [came(old, None, 500)])
+    settle(connection, [settlement_of(old, None, 500)])
     jobs.update(context, caller, job.id, replace(named, trigger=once(5)), ReadOnlyMembers())
     (new,) = claim_and_take(connection, ahead=10)
     assert (old.job_version, new.job_version) == (1, 2)
@@ -80,9 +80,9 @@ def test_a_job_ends_though_a_run_of_an_older_version_ends_last(
 ) -> None:
     job_id, old, new = two_versions(context, connection, caller)
 
-    settle(connection, [came(new)])
+    settle(connection, [settlement_of(new)])
     assert jobs.get(context, caller, job_id).version == 2, "a run of it is still to be retried"
-    settle(connection, [came(old, *end)])
+    settle(connection, [settlement_of(old, *end)])
 
     with pytest.raises(NotFound):
         jobs.get(context, caller, job_id)
@@ -95,8 +95,8 @@ def test_a_run_that_failed_can_be_sent_again_though_an_older_one_ended_the_job(
 ) -> None:
     _, old, new = two_versions(context, connection, caller)
 
-    settle(connection, [came(new, RunState.FAILED, 500)])
-    settle(connection, [came(old)])
+    settle(connection, [settlement_of(new, RunState.FAILED, 500)])
+    settle(connection, [settlement_of(old)])
 
     assert one(connection, "SELECT count(*) FROM job") == 0
     runs.redeliver(context, caller, new.id)
@@ -108,10 +108,10 @@ def test_a_job_with_a_run_of_its_newest_version_still_to_come_goes_on(
 ) -> None:
     job_id, old, new = two_versions(context, connection, caller)
 
-    settle(connection, [came(old)])
+    settle(connection, [settlement_of(old)])
     assert jobs.get(context, caller, job_id).version == 2
 
-    settle(connection, [came(new)])
+    settle(connection, [settlement_of(new)])
     assert one(connection, "SELECT count(*) FROM job") == 0
 
 
@@ -119,7 +119,7 @@ def last_two(connection: psycopg.Connection, account_id: int) -> tuple[Taken, Ta
     """The last run of a schedule with an end, and the one before it, which is being retried."""
     book(connection, account_id, due_in=-1, cron="0 0/15 * * * ?")
     (earlier,) = claim_and_take(connection)
-    settle(connection, [came(earlier, None, 500)])
+    settle(connection, [settlement_of(earlier, None, 500)])
     connection.execute(
         "UPDATE job SET trigger = jsonb_set(trigger, '{expression}', to_jsonb(%s::text))", (OVER,)
     )
@@ -134,9 +134,9 @@ def test_a_schedule_with_an_end_ends_though_an_earlier_run_ends_last(
 ) -> None:
     earlier, last = last_two(connection, caller.account.id)
 
-    settle(connection, [came(last)])
+    settle(connection, [settlement_of(last)])
     assert one(connection, "SELECT count(*) FROM job") == 1
-    settle(connection, [came(earlier)])
+    settle(connection, [settlement_of(earlier)])
 
     assert one(connection, "SELECT count(*) FROM job") == 0
     assert nothing_to_repair(connection)
@@ -149,8 +149,8 @@ def test_of_two_runs_that_end_at_once_the_last_ends_the_job(
 
     with connect(database) as other:
         with other.transaction():
-            written = write(other, [came(earlier)])
-            settle(connection, [came(last)])
+            written = write(other, [settlement_of(earlier)])
+            settle(connection, [settlement_of(last)])
             assert one(connection, "SELECT count(*) FROM job") == 1, "not told of the other's end"
         end_finished(other, written.may_end)
 
@@ -171,7 +171,7 @@ def test_a_schedule_whose_last_firings_are_left_out_ends_with_its_last_run(
 
     assert claim(connection, budget=9, ahead=0.3, unreadable=lambda *_: None).runs == []
     assert one(connection, "SELECT count(*) FROM job") == 1
-    settle(connection, [came(earlier)])
+    settle(connection, [settlement_of(earlier)])
 
     assert one(connection, "SELECT count(*) FROM job") == 0
     assert nothing_to_repair(connection)
@@ -184,7 +184,7 @@ def test_a_job_that_lost_its_next_firing_is_not_taken_for_one_that_is_over(
     (run,) = claim_and_take(connection)
     connection.execute("UPDATE due SET next_at = NULL")
 
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
 
     assert one(connection, "SELECT count(*) FROM job") == 1
     connection.execute("UPDATE job SET updated_at = clock_timestamp() - interval '1 hour'")
@@ -211,11 +211,11 @@ def test_a_row_locked_elsewhere_keeps_nobody_waiting(
     caller: Caller, connection: psycopg.Connection, database: str
 ) -> None:
     earlier, last = last_two(connection, caller.account.id)
-    settle(connection, [came(last)])
+    settle(connection, [settlement_of(last)])
 
     with connect(database) as other, other.transaction():
         other.execute("SELECT FROM due FOR UPDATE")
-        assert settle(connection, [came(earlier)]) == {earlier.id}
+        assert settle(connection, [settlement_of(earlier)]) == {earlier.id}
 
     assert one(connection, "SELECT count(*) FROM job") == 1
     connection.execute("UPDATE job SET updated_at = clock_timestamp() - interval '1 hour'")
@@ -227,7 +227,7 @@ def test_however_many_jobs_end_together_a_bounded_part_of_their_history_is_read(
 ) -> None:
     monkeypatch.setattr(job_ends, "MAX_RUNS_READ_TOGETHER", 100)
     ids = [book(connection, caller.account.id, due_in=-1) for _ in range(20)]
-    settle(connection, [came(run, None, 500) for run in claim_and_take(connection)])
+    settle(connection, [settlement_of(run, None, 500) for run in claim_and_take(connection)])
     connection.execute("DELETE FROM inflight")
     connection.execute(
         "INSERT INTO run (id, job_id, account_id, job_version, kind, due_at, state, attempts,"

@@ -27,7 +27,7 @@ from app.store.takes import Taken, take
 from tests.factories import claim_all, in_seconds
 from tests.service.test_job_ends import OVER
 from tests.service.test_jobs import booking
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 STEPS: Final = 300
 HOURS: Final = 3600.0 * 3
@@ -152,8 +152,8 @@ class Lives:
             "SELECT cancelled_at IS NOT NULL FROM inflight WHERE id = %s", (run.id,)
         ).fetchone()
         if withdrawn is not None and withdrawn[0] and self.random.random() < 0.5:
-            return came(run, RunState.CANCELLED)._replace(attempt=None)
-        return came(run, *self.random.choice(OUTCOMES))
+            return settlement_of(run, RunState.CANCELLED)._replace(attempt=None)
+        return settlement_of(run, *self.random.choice(OUTCOMES))
 
 
 @pytest.mark.parametrize("seed", range(4))

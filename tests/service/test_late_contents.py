@@ -16,7 +16,7 @@ from app.service.context import Context
 from app.service.dapr import jobs as dapr_jobs
 from app.store.settling import settle
 from tests.factories import claim_and_take, one
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 
 def test_it_is_kept_for_a_run_that_is_sent_again(
@@ -29,7 +29,7 @@ def test_it_is_kept_for_a_run_that_is_sent_again(
     dapr_jobs.book(context, caller, judge)
     (run,) = claim_and_take(connection)
     assert run.due_at.year == 2020
-    settle(connection, [came(run, RunState.FAILED, 500)])
+    settle(connection, [settlement_of(run, RunState.FAILED, 500)])
 
     dapr_jobs.book(context, caller, judge, overwrite=True)
 

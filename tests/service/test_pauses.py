@@ -25,7 +25,7 @@ from app.store.takes import Taken, take
 from tests.factories import claim_and_take, in_seconds, one
 from tests.service.listed import of_job
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, claimed_beside, due_now
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 
 def let_pass(connection: psycopg.Connection, job: Job) -> datetime:
@@ -42,7 +42,7 @@ def let_pass(connection: psycopg.Connection, job: Job) -> datetime:
     return instant
 
 
-def look_and_take(connection: psycopg.Connection) -> list[Taken]:
+def check_and_take(connection: psycopg.Connection) -> list[Taken]:
     """What the scheduler rings for now, taken."""
     to_notify = check(connection, limit=10, leases_count=True).to_notify
     return take(connection, [(each.run_id, each.token) for each in to_notify])
@@ -59,7 +59,7 @@ def test_a_pause_withdraws_retries_and_is_safe_twice(
     job = jobs.create(context, caller, booking(QUARTERLY))
     due_now(connection, job)
     (run,) = claim_and_take(connection)
-    settle(connection, [came(run, None, 500)])
+    settle(connection, [settlement_of(run, None, 500)])
 
     paused = pauses.pause(context, caller, job.id)
 
@@ -121,7 +121,7 @@ def test_a_one_time_job_whose_time_passed_while_paused_fires_late_at_once(
     (run,) = claim_and_take(connection)
 
     assert (run.due_at, run.data) == (instant, b"two" if by_put else b"one")
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
     with pytest.raises(NotFound):
         jobs.get(context, caller, job.id)
 
@@ -132,7 +132,7 @@ def test_a_firing_withdrawn_by_the_pause_is_made_when_resumed(
     job = jobs.create(context, caller, booking())
     instant = let_pass(connection, job)
     (run,) = claim_and_take(connection)
-    settle(connection, [came(run, None, 500)])
+    settle(connection, [settlement_of(run, None, 500)])
     pauses.pause(context, caller, job.id)
     end_all(connection)
 
@@ -140,7 +140,7 @@ def test_a_firing_withdrawn_by_the_pause_is_made_when_resumed(
     (again,) = claim_and_take(connection)
 
     assert (again.due_at, again.job_version) == (instant, 3)
-    settle(connection, [came(again)])
+    settle(connection, [settlement_of(again)])
     assert {run.state for run in of_job(context, caller, job.id)} == {
         RunState.SUCCEEDED,
         RunState.CANCELLED,
@@ -157,7 +157,7 @@ def test_a_firing_that_was_made_all_the_same_is_not_made_twice(
     (run,) = claim_and_take(connection)
     paused = pauses.pause(context, caller, job.id)
     if settled:
-        settle(connection, [came(run)])
+        settle(connection, [settlement_of(run)])
 
     def resume() -> None:
         if by_put:
@@ -212,11 +212,11 @@ def test_a_call_by_hand_leaves_the_schedule_as_it_is(
     job = jobs.create(context, caller, booking())
 
     run_id = manual_calls.call_now(context, caller, job.id)
-    (taken,) = look_and_take(connection)
+    (taken,) = check_and_take(connection)
 
     assert (taken.id, taken.data) == (run_id, b"one")
     assert 0 < taken.remaining <= 0.2
-    settle(connection, [came(taken)])
+    settle(connection, [settlement_of(taken)])
     run = runs.get(context, caller, run_id)
     assert (run.kind, run.state) == (RunKind.MANUAL, RunState.SUCCEEDED)
     assert jobs.get(context, caller, job.id) == job
@@ -228,8 +228,8 @@ def test_a_paused_job_is_called_by_hand_and_stays_paused(
     job = jobs.create(context, caller, booking(enabled=False))
 
     manual_calls.call_now(context, caller, job.id)
-    (taken,) = look_and_take(connection)
-    settle(connection, [came(taken)])
+    (taken,) = check_and_take(connection)
+    settle(connection, [settlement_of(taken)])
 
     assert jobs.get(context, caller, job.id) == job
 
@@ -239,13 +239,13 @@ def test_a_job_whose_firing_was_settled_first_ends_with_the_call_by_hand(
 ) -> None:
     job = jobs.create(context, caller, booking())
     manual_calls.call_now(context, caller, job.id)
-    (by_hand,) = look_and_take(connection)
+    (by_hand,) = check_and_take(connection)
     due_now(connection, job)
     (scheduled,) = claim_and_take(connection)
 
-    settle(connection, [came(scheduled)])
+    settle(connection, [settlement_of(scheduled)])
     assert jobs.get(context, caller, job.id).next_at is None
-    settle(connection, [came(by_hand)])
+    settle(connection, [settlement_of(by_hand)])
 
     with pytest.raises(NotFound):
         jobs.get(context, caller, job.id)
@@ -261,7 +261,7 @@ def test_an_update_leaves_a_call_by_hand_and_the_schedule_of_the_new_version(
     updated = jobs.update(
         context, caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers()
     )
-    (taken,) = look_and_take(connection)
+    (taken,) = check_and_take(connection)
 
     assert (taken.data, taken.job_version) == (b"one", 1)
     assert updated.next_at == job.next_at

@@ -22,7 +22,7 @@ from app.store.settling import settle
 from app.store.takes import take, untaken
 from tests.factories import claim_and_take, connect, in_thread, one, wait_until_blocked
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 ONCE = TOMORROW
 TOLD = "postponed: the account may begin 1 runs a second (firingsPerSecond)"
@@ -218,7 +218,7 @@ def test_a_redelivery_has_its_turn_like_any_other_run(
     job = jobs.create(context, caller, booking(QUARTERLY))
     due_now(connection, job, ago=1)
     (taken,) = claim_and_take(connection)
-    settle(connection, [came(taken, state=RunState.FAILED)])
+    settle(connection, [settlement_of(taken, state=RunState.FAILED)])
     connection.execute(
         "INSERT INTO firing_pace VALUES (%s, now() + interval '10 s', now())", (caller.account.id,)
     )

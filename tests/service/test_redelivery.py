@@ -34,7 +34,7 @@ from tests.factories import claim_and_take, connect, in_thread, one, wait_until_
 from tests.service.listed import of_account, of_job
 from tests.service.test_jobs import QUARTERLY, TOMORROW, booking, due_now
 from tests.service.test_pauses import end_all
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 UNSUCCESSFUL = frozenset({RunState.FAILED, RunState.DEAD})
 ALL = RunFilter(states=UNSUCCESSFUL)
@@ -46,7 +46,7 @@ def fail(
     """Let the job have fired now, in vain."""
     due_now(connection, job)
     (run,) = claim_and_take(connection)
-    settle(connection, [came(run, state, 204 if state is RunState.SUCCEEDED else 500)])
+    settle(connection, [settlement_of(run, state, 204 if state is RunState.SUCCEEDED else 500)])
     return run
 
 
@@ -78,7 +78,7 @@ def test_a_failed_run_of_a_job_that_is_gone_is_sent_again_as_it_was(
     assert (again.id, again.data, again.due_at) == (failed.id, b"precious", failed.due_at)
     assert (again.attempts, again.attempts_before_redelivery) == (1, 1)
     assert 0 < again.remaining <= 0.2
-    settle(connection, [came(again)])
+    settle(connection, [settlement_of(again)])
     settled = runs.get(context, caller, failed.id)
     assert (settled.state, settled.reason) == (RunState.SUCCEEDED, None)
     assert [attempt.number for attempt in settled.attempts] == [1, 2]
@@ -119,7 +119,7 @@ def test_whatever_keeps_content_keeps_the_call_options_with_it(
         due_now(connection, job)
         (run,) = claim_and_take(connection)
         run_id = run.id
-        settle(connection, [came(run, RunState.FAILED, 500)._replace(gone=end == "gone")])
+        settle(connection, [settlement_of(run, RunState.FAILED, 500)._replace(gone=end == "gone")])
     if end == "update":
         jobs.update(context, caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers())
     elif end == "pause":
@@ -138,7 +138,7 @@ def test_a_redelivery_that_fails_is_listed_again_and_can_be_repeated(
     for number in (2, 3):
         runs.redeliver(context, caller, failed.id)
         again = take_again(connection)
-        settle(connection, [came(again, None, 500)])
+        settle(connection, [settlement_of(again, None, 500)])
         assert runs.get(context, caller, failed.id).state is RunState.WAITING
         last = take_again(connection)
         assert (
@@ -146,7 +146,7 @@ def test_a_redelivery_that_fails_is_listed_again_and_can_be_repeated(
             == again.attempts_before_redelivery
             == (number - 2) * 2 + 1
         )
-        settle(connection, [came(last, RunState.FAILED, 500)])
+        settle(connection, [settlement_of(last, RunState.FAILED, 500)])
     settled = runs.get(context, caller, failed.id)
     assert settled.state is RunState.FAILED
     assert [attempt.number for attempt in settled.attempts] == [1, 2, 3, 4, 5]
@@ -160,14 +160,14 @@ def test_whoever_held_the_run_in_an_earlier_life_settles_nothing(
     (lost,) = claim_and_take(connection)
     connection.execute("UPDATE inflight SET lease_until = clock_timestamp() - interval '1 s'")
     holder = take_again(connection)
-    settle(connection, [came(holder, RunState.FAILED, 500)])
+    settle(connection, [settlement_of(holder, RunState.FAILED, 500)])
 
     runs.redeliver(context, caller, lost.id)
     again = take_again(connection)
 
     assert again.token > holder.token > lost.token
     for old in (lost, holder):
-        assert settle_singly_if_needed(connection, [came(old)]).done == ()
+        assert settle_singly_if_needed(connection, [settlement_of(old)]).done == ()
     assert runs.get(context, caller, lost.id).state is RunState.TAKEN
 
 
@@ -220,7 +220,7 @@ def test_a_run_under_way_is_not_sent_beside_itself(
 
     with pytest.raises(Conflict, match="under way"):
         runs.redeliver(context, caller, run.id)
-    settle(connection, [came(run, None, 500)])
+    settle(connection, [settlement_of(run, None, 500)])
     with pytest.raises(Conflict, match="under way"):
         runs.redeliver(context, caller, run.id)
 
@@ -236,7 +236,7 @@ def test_an_update_keeps_what_the_runs_of_the_old_version_sent(
 
     again = take_again(connection)
     assert (again.data, again.job_version) == (b"one", 1)
-    settle(connection, [came(again)])
+    settle(connection, [settlement_of(again)])
     assert jobs.get(context, caller, job.id).version == 2
 
 
@@ -278,7 +278,7 @@ def test_a_run_that_met_a_410_can_be_sent_again(
     job = jobs.create(context, caller, booking(QUARTERLY))
     due_now(connection, job)
     (run,) = claim_and_take(connection)
-    settle(connection, [came(run, RunState.FAILED, 410)])
+    settle(connection, [settlement_of(run, RunState.FAILED, 410)])
 
     runs.redeliver(context, caller, run.id)
 
@@ -367,7 +367,7 @@ def test_a_job_is_not_purged_while_a_run_of_it_is_sent_again_and_is_afterwards(
 
     assert rearm_orphans(connection, limit=9, unreadable=lambda *_: None) == (0, 0)
     assert jobs.get(context, caller, job.id).id == job.id
-    settle(connection, [came(take_again(connection))])
+    settle(connection, [settlement_of(take_again(connection))])
 
     with pytest.raises(NotFound):
         jobs.get(context, caller, job.id)

@@ -17,7 +17,7 @@ from app.service.context import Context
 from app.store.settling import settle
 from tests.factories import book, claim_and_take, connect, in_thread, one, wait_until_blocked
 from tests.service.test_redelivery import ALL, UNSUCCESSFUL
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 
 def several(
@@ -29,7 +29,7 @@ def several(
     taken = sorted(claim_and_take(connection), key=lambda run: run.due_at)
     settle(
         connection,
-        [came(run, state, 500) for run, state in zip(taken, states, strict=True)],
+        [settlement_of(run, state, 500) for run, state in zip(taken, states, strict=True)],
     )
     return [run.id for run in taken]
 

@@ -18,7 +18,7 @@ from app.service.context import Context
 from app.store.settling import settle
 from tests.factories import claim_and_take, in_seconds
 from tests.service.test_jobs import QUARTERLY, booking, due_now
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 
 def paused_an_hour_ago(connection: psycopg.Connection, job: Job) -> datetime:
@@ -122,7 +122,7 @@ def test_a_firing_made_in_spite_of_a_pause_was_not_missed(
     instant = paused_an_hour_ago(connection, job)
     connection.execute("UPDATE inflight SET due_at = %s, send_at = %s", (instant, instant))
     if settled:
-        settle(connection, [came(run)])
+        settle(connection, [settlement_of(run)])
 
     assert pauses.resume(context, caller, job.id).next_at == instant + timedelta(minutes=15)
 

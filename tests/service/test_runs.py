@@ -19,7 +19,7 @@ from app.store.takes import take
 from tests.factories import claim_and_take
 from tests.service.listed import of_job
 from tests.service.test_jobs import booking, due_now
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 
 def test_a_run_is_told_from_claim_to_history(
@@ -31,7 +31,7 @@ def test_a_run_is_told_from_claim_to_history(
     (taken,) = claim_and_take(connection)
     assert runs.get(context, caller, taken.id).state is RunState.TAKEN
 
-    settle(connection, [came(taken, None, 503)])
+    settle(connection, [settlement_of(taken, None, 503)])
     (waiting,) = of_job(context, caller, job.id)
     assert waiting.state is RunState.WAITING
     assert waiting.next_attempt_at is not None
@@ -40,7 +40,7 @@ def test_a_run_is_told_from_claim_to_history(
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
     to_notify = check(connection, limit=10, leases_count=True).to_notify
     (again,) = take(connection, [(each.run_id, each.token) for each in to_notify])
-    done = came(again)
+    done = settlement_of(again)
     settle(connection, [done])
     (settled,) = of_job(context, caller, job.id)
     assert settled.state is RunState.SUCCEEDED

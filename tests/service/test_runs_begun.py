@@ -23,7 +23,7 @@ from app.store.settling import settle
 from tests.factories import add_account, book, claim_and_take, connect, one
 from tests.service.test_jobs import QUARTERLY, booking, due_now
 from tests.service.test_runs_under_way import FAILED, allow, claim_with
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 from workers.firing_limits import KnownFirings
 
 LIMIT = 5
@@ -164,7 +164,10 @@ def test_the_rest_of_what_could_be_sent_again_is_named_by_a_cursor(
 def fail_runs(context: Context, caller: Caller, connection: psycopg.Connection, count: int) -> None:
     for _ in range(count):
         due_now(connection, jobs.create(context, caller, booking(QUARTERLY)))
-    settle(connection, [came(each, state=RunState.FAILED) for each in claim_and_take(connection)])
+    settle(
+        connection,
+        [settlement_of(each, state=RunState.FAILED) for each in claim_and_take(connection)],
+    )
 
 
 def test_no_claim_waits_for_a_request_that_locks_further_jobs(
@@ -251,7 +254,10 @@ def test_each_run_is_counted_once_whatever_begins_it(
     due_now(connection, jobs.create(context, caller, booking(QUARTERLY)))
     known = KnownFirings(UNLIMITED)
     claim_with(connection, known)
-    settle(connection, [came(each, state=RunState.FAILED) for each in claim_and_take(connection)])
+    settle(
+        connection,
+        [settlement_of(each, state=RunState.FAILED) for each in claim_and_take(connection)],
+    )
     for count in (False, True):
         if count:
             runs_under_way.count_all(connection)

@@ -23,7 +23,7 @@ from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
 from tests.factories import add_account, book, claim_and_take, connect, one
 from tests.service.test_jobs import QUARTERLY, booking, due_now
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 from workers.firing_limits import KnownFirings
 from workers.run_counter import RunCounter
 
@@ -51,7 +51,7 @@ def full(context: Context, caller: Caller, connection: psycopg.Connection) -> li
 def failed_run(context: Context, caller: Caller, connection: psycopg.Connection) -> Any:
     due_now(connection, jobs.create(context, caller, booking(QUARTERLY)))
     (taken,) = claim_and_take(connection)
-    settle(connection, [came(taken, state=RunState.FAILED)])
+    settle(connection, [settlement_of(taken, state=RunState.FAILED)])
     return taken
 
 
@@ -94,7 +94,7 @@ def test_what_asks_for_another_run_is_refused(
     assert refusal.value.remedy
     assert one(connection, under_way) == before
 
-    settle(connection, [came(each) for each in full[:1]])
+    settle(connection, [settlement_of(each) for each in full[:1]])
     runs_under_way.count_all(connection)
     ask(context, caller, job.id, run.id)
     assert one(connection, under_way) == before
@@ -112,7 +112,7 @@ def test_the_account_is_told_what_it_has(
     used = {each.limit.name: each.used for each in limits.states(context, caller.account)}
     assert used["runsUnderWay"] == LIMIT
 
-    settle(connection, [came(each) for each in full])
+    settle(connection, [settlement_of(each) for each in full])
     runs_under_way.count_all(connection)
 
     used = {each.limit.name: each.used for each in limits.states(context, caller.account)}
@@ -131,7 +131,7 @@ def test_what_is_due_waits_until_others_have_ended(
     rows = connection.execute("SELECT job_id, owed_for FROM due WHERE next_at = owed_till")
     assert dict(rows.fetchall()) == dict.fromkeys(late, "runsUnderWay")
 
-    settle(connection, [came(each) for each in full[:2]])
+    settle(connection, [settlement_of(each) for each in full[:2]])
     runs_under_way.count_all(connection)
     known = KnownFirings(UNLIMITED)
 
@@ -175,7 +175,7 @@ def test_it_is_counted_more_often_where_an_account_is_near_its_limit(
     run_counter.run_once()
     assert run_counter.interval == RUN_COUNT_NEAR_S
 
-    settle(connection, [came(each) for each in full])
+    settle(connection, [settlement_of(each) for each in full])
     add_account(connection, "neighbour")
     run_counter.run_once()
     assert run_counter.interval == RUN_COUNT_S

@@ -26,7 +26,7 @@ from app.service.fusion import schedules
 from app.store.settling import settle
 from tests.factories import claim_and_take, one
 from tests.service.test_jobs import QUARTERLY, booking
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 MINUTELY = "0 * * * * ?"
 SKIP = Misfire(policy=MisfirePolicy.SKIP, window=1)
@@ -124,7 +124,7 @@ def test_a_firing_that_was_made_before_the_clock_was_set_back_is_not_made_again(
     (run,) = claim_and_take(connection, ahead=1000.0)[:1]
     assert run.due_at == job.next_at
     if state is not None:
-        settle(connection, [came(run, state)])
+        settle(connection, [settlement_of(run, state)])
 
     updated = jobs.update(
         context, caller, job.id, booking(QUARTERLY, data=b"two"), ReadOnlyMembers()

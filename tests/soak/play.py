@@ -12,7 +12,7 @@ import psycopg
 from app.domain import counters
 from tests.factories import one
 from tests.soak.checker import judge
-from tests.soak.ground import Ground, ground
+from tests.soak.deployment import Deployment, deployment
 from tests.soak.load import Load, Target
 from tests.soak.records import Asked, Call, Fate, Span, Violation
 from tests.soak.report import ON_TIME_S
@@ -64,7 +64,7 @@ def play(plan: Plan, situations: Sequence[Situation], report: Callable[[str], No
     """Play them, and judge what came of every call."""
     spans: list[Span] = []
     report("starting servers and processes")
-    with ground() as made:
+    with deployment() as made:
         made.seconds = plan.seconds / len(situations)
         target = Target(made.ports, made.instance.key)
         with Load(
@@ -88,7 +88,7 @@ def play(plan: Plan, situations: Sequence[Situation], report: Callable[[str], No
     return Played(asked, calls, spans, [*violations, *seen, *found], excused)
 
 
-def _play(situation: Situation, made: Ground, load: Load, spans: list[Span]) -> None:
+def _play(situation: Situation, made: Deployment, load: Load, spans: list[Span]) -> None:
     span = Span(
         name=situation.name,
         about=situation.about,
@@ -112,7 +112,7 @@ def _play(situation: Situation, made: Ground, load: Load, spans: list[Span]) -> 
     span.ended = time.time()
 
 
-def _is_behind(made: Ground, load: Load) -> bool:
+def _is_behind(made: Deployment, load: Load) -> bool:
     """Whether a call that was due in the last moments is late."""
     now = time.time()
     called = {each.key for each in made.recorder.calls}
@@ -123,7 +123,7 @@ def _is_behind(made: Ground, load: Load) -> bool:
     )
 
 
-def _wait_until_called(made: Ground, asked: Sequence[Asked]) -> None:
+def _wait_until_called(made: Deployment, asked: Sequence[Asked]) -> None:
     """Return once all that was booked is called, or should have been for long."""
     missing = {each.key for each in asked if each.fate is Fate.BOOKED}
     give_up = max(each.due for each in asked) + REST_S
@@ -133,7 +133,7 @@ def _wait_until_called(made: Ground, asked: Sequence[Asked]) -> None:
 
 
 def _found_in_database(
-    made: Ground, asked: Sequence[Asked], spans: Sequence[Span]
+    made: Deployment, asked: Sequence[Asked], spans: Sequence[Span]
 ) -> Iterator[Violation]:
     """What is not settled, not in history, or was mended as it should not have been."""
     last = spans[-1].name

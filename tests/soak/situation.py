@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.soak.ground import Ground
+from tests.soak.deployment import Deployment
 
 
 class Situation(NamedTuple):
@@ -17,6 +17,6 @@ class Situation(NamedTuple):
 
     name: str
     about: str
-    play: Callable[[Ground], None]
+    play: Callable[[Deployment], None]
     may_repeat: bool = False
     leaps: bool = False

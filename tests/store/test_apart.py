@@ -16,7 +16,7 @@ from app.store.single_settling import Settled, settle_singly_if_needed
 from app.store.takes import Taken
 from tests.factories import book, claim_and_take, in_thread, one, wait_until_blocked
 from tests.store.test_serial import book_serial, follow
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 LOCK = {
     "due": "SELECT FROM due WHERE job_id = %(job)s FOR UPDATE",
@@ -70,12 +70,12 @@ def test_what_is_locked_is_left_and_the_others_are_settled(
     table: str,
 ) -> None:
     locked, *free = taken(connection, account_id, 4)
-    batch = [came(run) for run in (free[0], locked, *free[1:])]
+    batch = [settlement_of(run) for run in (free[0], locked, *free[1:])]
     with other.transaction():
         other.execute(LOCK[table], {"job": locked.job_id, "run": locked.id})
         began = time.monotonic()
         settled = settle_singly_if_needed(settler, batch)
-        passed = settle_singly_if_needed(settler, [came(locked)], wait=False)
+        passed = settle_singly_if_needed(settler, [settlement_of(locked)], wait=False)
         waited = time.monotonic() - began
 
     assert {each.id for each in settled.done} == {run.id for run in free}
@@ -83,7 +83,7 @@ def test_what_is_locked_is_left_and_the_others_are_settled(
     assert (settled.token_mismatch, settled.failed) == ((), ())
     # It would have waited for as long as the lock is held.
     assert waited < 5
-    assert settle_singly_if_needed(settler, [came(locked)], wait=False).done
+    assert settle_singly_if_needed(settler, [settlement_of(locked)], wait=False).done
     assert one(connection, "SELECT count(*) FROM job") == 0
 
 
@@ -97,7 +97,7 @@ def test_a_run_whose_follower_is_locked_is_left(
     follower = book_serial(connection, account_id, due_in=None, name="task:b")
     follow(connection, follower, "task:a", RunState.SUCCEEDED)
     (run,) = claim_and_take(connection)
-    outcome = came(run)._replace(serial=True, ends_job=False)
+    outcome = settlement_of(run)._replace(serial=True, ends_job=False)
     with other.transaction():
         other.execute(LOCK["due"], {"job": follower})
         assert busy(settle_singly_if_needed(settler, [outcome], wait=False)) == [run.id]
@@ -111,7 +111,7 @@ def test_a_statement_that_takes_too_long_is_of_one_row_alone(
 ) -> None:
     settler.execute("SET statement_timeout = '500ms'")
     runs = taken(connection, account_id, 3)
-    batch = [came(run) for run in runs]
+    batch = [settlement_of(run) for run in runs]
     batch[1] = batch[1]._replace(reason="slow")
     with slow_ends(connection):
         settled = settle_singly_if_needed(settler, batch, within=0.5, budget=60)
@@ -125,7 +125,7 @@ def test_a_statement_that_takes_too_long_is_of_one_row_alone(
 def test_what_there_is_no_time_for_one_by_one_is_left_for_another_time(
     connection: psycopg.Connection, settler: psycopg.Connection, account_id: int
 ) -> None:
-    batch = [came(run)._replace(reason="slow") for run in taken(connection, account_id, 3)]
+    batch = [settlement_of(run)._replace(reason="slow") for run in taken(connection, account_id, 3)]
     with slow_ends(connection):
         settled = settle_singly_if_needed(settler, batch, wait=False, within=0.2, budget=0.1)
 
@@ -141,7 +141,7 @@ def test_a_deadlock_loses_nothing(
 ) -> None:
     runs = sorted(taken(connection, account_id, 2), key=lambda run: run.job_id)
     settler.execute("SET lock_timeout = 0")
-    batch = [came(run) for run in runs]
+    batch = [settlement_of(run) for run in runs]
     with other.transaction():
         # It has the second and then wants the first, which the batch locked before it came to wait.
         # One of them gives up: whoever waits for the longer, unless the machine is very slow.
@@ -164,7 +164,7 @@ def test_after_a_deadlock_what_is_free_is_settled_at_once(
     account_id: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    batch = [came(run) for run in taken(connection, account_id, 2)]
+    batch = [settlement_of(run) for run in taken(connection, account_id, 2)]
     tried: list[int] = []
 
     def collide(session: psycopg.Connection, some: Sequence[Settlement]) -> Written:

@@ -15,7 +15,7 @@ from app.store.rescue import check
 from app.store.settling import Settlement, settle
 from app.store.takes import Taken, take
 from tests.factories import book, claim_and_take, drop_checks, in_seconds, one
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 DUE = "UPDATE inflight SET complete_by = clock_timestamp(), look_at = clock_timestamp()"
 
@@ -23,10 +23,10 @@ DUE = "UPDATE inflight SET complete_by = clock_timestamp(), look_at = clock_time
 def later(run: Taken, within: int = 60) -> Settlement:
     """What came of a taken run: the receiver will say."""
     by = in_seconds(within)
-    return came(run, None, 202)._replace(retry_at=None, within=within, complete_by=by)
+    return settlement_of(run, None, 202)._replace(retry_at=None, within=within, complete_by=by)
 
 
-def look(connection: psycopg.Connection) -> list[Settlement]:
+def check_ended(connection: psycopg.Connection) -> list[Settlement]:
     return check(connection, limit=10, leases_count=True, jitter=lambda: 0.0).ended
 
 
@@ -74,7 +74,7 @@ def test_beyond_the_deadline_it_is_tried_again_as_its_job_says(
     settle(connection, [later(run)])
     connection.execute(DUE)
 
-    (expired,) = look(connection)
+    (expired,) = check_ended(connection)
     assert settle(connection, [expired]) == {run.id}
 
     row = connection.execute(
@@ -89,7 +89,7 @@ def test_beyond_the_deadline_it_is_tried_again_as_its_job_says(
     (again,) = take(connection, [(each.run_id, each.token) for each in to_notify])
     settle(connection, [later(again)])
     connection.execute(DUE)
-    (expired,) = look(connection)
+    (expired,) = check_ended(connection)
     assert expired.state is RunState.FAILED
     settle(connection, [expired])
 
@@ -126,7 +126,7 @@ def test_a_deadline_of_a_run_that_a_newer_release_booked_delays_no_other(
     assert [each.id for each in checked.ended] == [other.id]
     assert unreadable == [newer.id]
     # A scheduler of the newer release may find it, and this one does not find it at once again.
-    assert [each.id for each in look(connection)] == [other.id]
+    assert [each.id for each in check_ended(connection)] == [other.id]
     looked = "SELECT look_at - clock_timestamp() BETWEEN '50 s' AND '60 s' FROM inflight"
     assert one(connection, looked + " WHERE id = %s", newer.id) is True
 
@@ -162,7 +162,7 @@ def test_the_attempts_of_a_run_sent_again_count_from_there(
     settle(connection, [later(run)])
     connection.execute(DUE)
 
-    (expired,) = look(connection)
+    (expired,) = check_ended(connection)
 
     assert expired.state is None
     assert expired.retry_at is not None
@@ -184,7 +184,7 @@ def test_a_cancelled_run_that_was_to_be_completed_ends_as_cancelled(
     if when == "after":
         connection.execute(cancel)
 
-    settle(connection, look(connection))
+    settle(connection, check_ended(connection))
 
     row = connection.execute("SELECT state, attempts, reason FROM run").fetchone()
     assert row == ("cancelled", 1, "deleted")

@@ -11,7 +11,7 @@ from app.domain.run import RunState
 from app.store.settling import settle
 from app.store.takes import take
 from tests.factories import book, claim_and_take
-from tests.store.test_events import LOST, asking, take_event, telling
+from tests.store.test_events import LOST, asking, reporting_settlement, take_event
 from tests.store.test_serial import book_serial, ended, follow
 
 
@@ -53,7 +53,7 @@ def test_an_event_is_as_deep_as_the_run_that_it_tells_of(
     deepen(connection, "job", job)
     (taken,) = claim_and_take(connection)
     deepen(connection, "inflight", run)
-    settle(connection, [telling(taken, RunState.FAILED, 500)])
+    settle(connection, [reporting_settlement(taken, RunState.FAILED, 500)])
     assert take_event(connection).depth == 2
 
 

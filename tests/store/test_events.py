@@ -16,7 +16,7 @@ from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
 from tests.factories import book, claim_and_take, one
 from tests.store.test_completions import DUE, later
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 DONE, LOST = "http://127.0.0.1:2/done", "http://127.0.0.1:2/lost"
 EVENTS = "SELECT count(*) FROM inflight WHERE kind = 'event'"
@@ -39,8 +39,10 @@ def asking(
     return job_id
 
 
-def telling(run: Taken, state: RunState = RunState.SUCCEEDED, status: int = 204) -> Settlement:
-    return came(run, state, status)._replace(may_notify=True)
+def reporting_settlement(
+    run: Taken, state: RunState = RunState.SUCCEEDED, status: int = 204
+) -> Settlement:
+    return settlement_of(run, state, status)._replace(may_notify=True)
 
 
 def take_event(connection: psycopg.Connection) -> Taken:
@@ -80,7 +82,7 @@ def test_a_run_that_settles_is_told_of_though_its_job_goes(
     (run,) = claim_and_take(connection)
     assert (run.notify_on_success, run.notify_on_failure) == (True, True)
 
-    settle(connection, [telling(run, state, status)])
+    settle(connection, [reporting_settlement(run, state, status)])
 
     assert one(connection, "SELECT count(*) FROM job") == (cron is not None and status != 410)
     event = take_event(connection)
@@ -102,7 +104,7 @@ def test_a_run_that_settles_is_told_of_though_its_job_goes(
     }
     assert sent["data"]["status"] == status
     # It settles as any run, and nothing is told of it.
-    settle(connection, [telling(event, RunState.FAILED, 500)])
+    settle(connection, [reporting_settlement(event, RunState.FAILED, 500)])
     assert one(connection, "SELECT count(*) FROM inflight") == 0
     assert one(connection, "SELECT state FROM run WHERE kind = 'event'") == "failed"
 
@@ -117,7 +119,7 @@ def test_a_job_that_asks_for_the_other_end_is_told_nothing(
         asking(connection, account_id, on_success=DONE)
     book(connection, account_id, due_in=-1)
 
-    settle(connection, [telling(run, state) for run in claim_and_take(connection)])
+    settle(connection, [reporting_settlement(run, state) for run in claim_and_take(connection)])
 
     assert one(connection, EVENTS) == 0
     assert one(connection, "SELECT count(*) FROM run") == 2
@@ -130,7 +132,7 @@ def test_of_a_cancelled_run_nothing_is_told(
     (run,) = claim_and_take(connection)
     connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp()")
 
-    settle(connection, [telling(run, RunState.CANCELLED)])
+    settle(connection, [reporting_settlement(run, RunState.CANCELLED)])
 
     assert one(connection, "SELECT state FROM run") == "cancelled"
     assert one(connection, EVENTS) == 0
@@ -142,10 +144,10 @@ def test_whoever_settles_nothing_tells_nothing_and_nobody_tells_twice(
     asking(connection, account_id, cron="0 0/15 * * * ?", on_success=DONE)
     (run,) = claim_and_take(connection)
 
-    settle(connection, [telling(run)._replace(token=run.token - 1)])
+    settle(connection, [reporting_settlement(run)._replace(token=run.token - 1)])
     assert one(connection, EVENTS) == 0
     for _ in range(2):
-        settle(connection, [telling(run)])
+        settle(connection, [reporting_settlement(run)])
     assert one(connection, EVENTS) == 1
 
 
@@ -160,7 +162,7 @@ def test_the_url_is_that_of_the_version_that_ran(
     )
     connection.execute("UPDATE job SET version = 2, on_success = 'http://other/', on_failure = 'y'")
 
-    settle(connection, [telling(run)])
+    settle(connection, [reporting_settlement(run)])
 
     assert take_event(connection).url == DONE
 
@@ -170,7 +172,7 @@ def test_a_row_that_cannot_be_stored_keeps_no_other_from_being_told(
 ) -> None:
     for _ in range(2):
         asking(connection, account_id, on_success=DONE)
-    good, bad = (telling(run) for run in claim_and_take(connection))
+    good, bad = (reporting_settlement(run) for run in claim_and_take(connection))
     assert bad.attempt is not None
     impossible = bad.attempt._replace(reply=bad.attempt.reply._replace(status=7))
 

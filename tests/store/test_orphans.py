@@ -10,7 +10,7 @@ import psycopg
 from app.store.orphans import rearm_orphans
 from app.store.settling import settle
 from tests.factories import book, claim_all, claim_and_take, one
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 
 def repair(connection: psycopg.Connection) -> tuple[int, int]:
@@ -42,7 +42,7 @@ def test_a_recurring_job_goes_on_after_the_last_firing_that_history_knows(
 ) -> None:
     book(connection, account_id, due_in=-1, cron="0 0/15 * * * ?")
     (run,) = claim_and_take(connection)
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
     connection.execute("UPDATE due SET next_at = NULL")
     connection.execute("UPDATE run SET due_at = due_at - interval '50 min'")
 
@@ -56,7 +56,7 @@ def test_nothing_was_missed_before_a_job_was_as_it_is_now(
 ) -> None:
     book(connection, account_id, due_in=-1, cron="0 0/15 * * * ?")
     (run,) = claim_and_take(connection)
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
     connection.execute("UPDATE due SET next_at = NULL")
     connection.execute("UPDATE run SET due_at = due_at - interval '5 hours'")
 
@@ -81,7 +81,7 @@ def test_a_one_time_job_that_fired_is_ended_not_fired_again(
     book(connection, account_id, due_in=-60)
     (run,) = claim_and_take(connection)
     connection.execute("UPDATE job SET enabled = false")
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
     connection.execute("UPDATE job SET enabled = true")
 
     assert repair(connection) == (0, 1)

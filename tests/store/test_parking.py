@@ -14,7 +14,7 @@ from app.store.rescue import check
 from app.store.settling import settle
 from app.store.takes import Taken, take
 from tests.factories import book, claim_and_take, one
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 HERE = "http://127.0.0.1:2"
 
@@ -142,7 +142,7 @@ def test_an_attempt_ends_the_leave_and_a_success_leaves_no_reason(
     park(connection, [back(run)])
     (again,) = take(connection, unpark(connection, [((account_id, HERE), 1)])[account_id, HERE])
 
-    failed = came(again, None, 500)
+    failed = settlement_of(again, None, 500)
     settle(connection, [failed])
 
     row = connection.execute("SELECT planned_at, destination, send_at FROM inflight").fetchone()
@@ -151,7 +151,7 @@ def test_an_attempt_ends_the_leave_and_a_success_leaves_no_reason(
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
     (to_notify,) = check(connection, limit=10, leases_count=True).to_notify
     (last,) = take(connection, [(to_notify.run_id, to_notify.token)])
-    settle(connection, [came(last)])
+    settle(connection, [settlement_of(last)])
     assert connection.execute("SELECT state, reason FROM run").fetchall() == [("succeeded", None)]
 
 

@@ -19,7 +19,7 @@ from app.store.partitions import (
 )
 from app.store.settling import settle
 from tests.factories import book, claim_and_take, one
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 
 def test_partitions_are_made_once(connection: psycopg.Connection) -> None:
@@ -37,7 +37,7 @@ def test_a_missing_partition_loses_nothing_and_is_filled_when_made(
     drop_before(connection, today + timedelta(days=30))
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
     assert one(connection, "SELECT count(*) FROM run_default") == 1
 
     make_ahead(connection, today)
@@ -55,7 +55,7 @@ def test_retention_drops_whole_days_and_what_is_old_in_the_default(
     book(connection, account_id, due_in=-40 * 86400)
     book(connection, account_id, due_in=-90 * 86400)
     book(connection, account_id, due_in=-1)
-    settle(connection, [came(run) for run in claim_and_take(connection)])
+    settle(connection, [settlement_of(run) for run in claim_and_take(connection)])
     connection.execute("UPDATE run SET settled_at = due_at")
     assert one(connection, "SELECT count(*) FROM run") == 3
 
@@ -76,7 +76,7 @@ def test_of_many_rows_without_a_partition_none_is_moved(
     drop_before(connection, today + timedelta(days=30))
     for _ in range(2):
         book(connection, account_id, due_in=-1)
-    settle(connection, [came(run) for run in claim_and_take(connection)])
+    settle(connection, [settlement_of(run) for run in claim_and_take(connection)])
     monkeypatch.setattr(partitions, "MAX_MOVED", 1)
 
     made = make_ahead(connection, today)
@@ -123,7 +123,7 @@ def test_what_was_due_long_ago_is_kept_from_when_it_happened(
 ) -> None:
     book(connection, account_id, due_in=-400 * 86400)
     (run,) = claim_and_take(connection)
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
     first_kept = datetime.now(UTC).date() - timedelta(days=30)
 
     assert [drop_left(connection, table, first_kept, limit=10) for table in TABLES] == [0, 0]
@@ -138,7 +138,7 @@ def test_attempts_of_a_run_that_is_sent_again_are_kept_meanwhile(
 ) -> None:
     book(connection, account_id, due_in=-400 * 86400)
     (run,) = claim_and_take(connection)
-    settle(connection, [came(run, None, 500)])
+    settle(connection, [settlement_of(run, None, 500)])
     assert one(connection, "SELECT state FROM inflight") == "waiting"
     first_kept = datetime.now(UTC).date() - timedelta(days=30)
 
@@ -159,7 +159,9 @@ def test_what_was_settled_late_outlives_its_day(
     for _ in range(3):
         book(connection, account_id, due_in=-40 * 86400)
     sent_again, again, old = claim_and_take(connection)
-    settle(connection, [came(sent_again), came(again, None, 500), came(old)])
+    settle(
+        connection, [settlement_of(sent_again), settlement_of(again, None, 500), settlement_of(old)]
+    )
     connection.execute("UPDATE run SET settled_at = due_at WHERE id = %s", (old.id,))
 
     dropped, crowded = drop_before(connection, first_kept)
@@ -186,7 +188,7 @@ def test_of_a_day_of_which_too_much_must_stay_only_that_stays(
     for _ in range(5):
         book(connection, account_id, due_in=-40 * 86400)
     runs = claim_and_take(connection)
-    settle(connection, [came(run) for run in runs])
+    settle(connection, [settlement_of(run) for run in runs])
     old = [run.id for run in runs[2:]]
     connection.execute("UPDATE run SET settled_at = due_at WHERE id = ANY (%s)", (old,))
     connection.execute("UPDATE attempt SET started_at = due_at WHERE run_id = ANY (%s)", (old,))

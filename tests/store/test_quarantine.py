@@ -13,7 +13,7 @@ from app.store.rescue import CheckResult
 from app.store.settling import settle
 from app.store.takes import Ticket, take
 from tests.factories import book, claim_all, one
-from tests.store.test_rescue import let_leases_run_out, look
+from tests.store.test_rescue import check_all, let_leases_run_out
 
 
 def suspected(connection: psycopg.Connection, account_id: int, number: int) -> list[Ticket]:
@@ -30,7 +30,7 @@ def die(connection: psycopg.Connection, tickets: list[Ticket]) -> CheckResult:
     free = set_group_size(connection, tickets, len(tickets))
     assert len(take(connection, [each for each in tickets if each[0] in free])) == len(tickets)
     let_leases_run_out(connection)
-    return look(connection)
+    return check_all(connection)
 
 
 def test_each_death_of_a_group_halves_the_next_one(
@@ -106,7 +106,7 @@ def test_a_run_that_is_not_a_suspect_any_more_begins_anew(
     connection.execute("UPDATE inflight SET reclaims = 1")
     take(connection, [ticket])
     let_leases_run_out(connection)
-    look(connection)
+    check_all(connection)
 
     assert [size for _, size in suspects(connection, limit=9)] == [None]
 

@@ -12,7 +12,7 @@ from app.store.takes import take
 from tests.factories import book, claim_all, claim_and_take, one
 
 
-def look(connection: psycopg.Connection, *, leases_count: bool = True) -> CheckResult:
+def check_all(connection: psycopg.Connection, *, leases_count: bool = True) -> CheckResult:
     connection.execute("UPDATE inflight SET look_at = clock_timestamp()")
     return check(connection, limit=100, leases_count=leases_count)
 
@@ -29,7 +29,7 @@ def test_a_run_nobody_took_is_rung_again_under_the_same_token(
     book(connection, account_id, due_in=-1)
     (claimed,) = claim_all(connection)
 
-    checked = look(connection)
+    checked = check_all(connection)
 
     assert [(each.run_id, each.token) for each in checked.to_notify] == [
         (claimed.run_id, claimed.token)
@@ -41,7 +41,7 @@ def test_a_held_run_is_left_alone(connection: psycopg.Connection, account_id: in
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
 
-    assert look(connection).to_notify == []
+    assert check_all(connection).to_notify == []
     assert one(connection, "SELECT token FROM inflight") == run.token
 
 
@@ -52,7 +52,7 @@ def test_a_reclaim_raises_the_token_and_is_counted(
     (run,) = claim_and_take(connection)
     let_leases_run_out(connection)
 
-    checked = look(connection)
+    checked = check_all(connection)
 
     assert checked.reclaimed == 1
     (again,) = checked.to_notify
@@ -66,7 +66,7 @@ def test_an_expired_lease_says_nothing_while_leases_do_not_count(
     (run,) = claim_and_take(connection)
     let_leases_run_out(connection)
 
-    assert look(connection, leases_count=False).to_notify == []
+    assert check_all(connection, leases_count=False).to_notify == []
     assert one(connection, "SELECT token FROM inflight") == run.token
 
 
@@ -77,11 +77,11 @@ def test_a_run_reclaimed_too_often_is_dead_and_visible(
     claim_and_take(connection)
     for _ in range(DEAD_AFTER):
         let_leases_run_out(connection)
-        to_notify = look(connection).to_notify
+        to_notify = check_all(connection).to_notify
         assert len(take(connection, [(each.run_id, each.token) for each in to_notify])) == 1
     let_leases_run_out(connection)
 
-    checked = look(connection)
+    checked = check_all(connection)
     settle(connection, checked.ended)
 
     assert checked.to_notify == []
@@ -98,7 +98,7 @@ def test_a_cancelled_run_that_nobody_holds_enters_history(
     claim_all(connection)
     connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp(), reason = 'deleted'")
 
-    settle(connection, look(connection).ended)
+    settle(connection, check_all(connection).ended)
 
     assert connection.execute("SELECT state, reason FROM run").fetchone() == (
         "cancelled",

@@ -7,7 +7,7 @@ import psycopg
 from app.store.retention import drop_aborted, drop_superseded
 from app.store.settling import settle
 from tests.factories import book, claim_and_take, in_seconds, one
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 
 def test_superseded_content_is_kept_until_retention_and_while_a_run_needs_it(
@@ -20,7 +20,7 @@ def test_superseded_content_is_kept_until_retention_and_while_a_run_needs_it(
     )
 
     assert drop_superseded(connection, in_seconds(3600), limit=10) == 0
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
     assert drop_superseded(connection, in_seconds(-3600), limit=10) == 0
     assert one(connection, "SELECT count(*) FROM superseded") == 1
     assert drop_superseded(connection, in_seconds(3600), limit=10) == 1

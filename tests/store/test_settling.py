@@ -14,8 +14,10 @@ from app.store.takes import Taken
 from tests.factories import book, claim_all, claim_and_take, in_thread, one, wait_until_blocked
 
 
-def came(run: Taken, state: RunState | None = RunState.SUCCEEDED, status: int = 204) -> Settlement:
-    """What came of a taken run after one attempt."""
+def settlement_of(
+    run: Taken, state: RunState | None = RunState.SUCCEEDED, status: int = 204
+) -> Settlement:
+    """The settlement of a taken run after one attempt."""
     retry_at = datetime.now(UTC) + timedelta(seconds=60) if state is None else None
     return Settlement(
         id=run.id,
@@ -48,7 +50,7 @@ def test_a_success_enters_history_and_ends_a_one_time_job(
     job_id = book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
 
-    assert settle(connection, [came(run)]) == {run.id}
+    assert settle(connection, [settlement_of(run)]) == {run.id}
 
     history = connection.execute("SELECT id, job_id, state, attempts FROM run").fetchall()
     assert history == [(run.id, job_id, "succeeded", 1)]
@@ -62,7 +64,7 @@ def test_a_recurring_job_outlives_its_runs(connection: psycopg.Connection, accou
     job_id = book(connection, account_id, due_in=-1, cron="0 0/15 * * * ?")
     (run,) = claim_and_take(connection)
 
-    settle(connection, [came(run)])
+    settle(connection, [settlement_of(run)])
 
     assert one(connection, "SELECT next_at IS NOT NULL FROM due WHERE job_id = %s", job_id) is True
 
@@ -72,7 +74,7 @@ def test_a_failure_waits_for_its_retry_and_keeps_its_attempt(
 ) -> None:
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
-    outcome = came(run, None, 500)
+    outcome = settlement_of(run, None, 500)
 
     settle(connection, [outcome])
 
@@ -89,7 +91,7 @@ def test_a_retry_whose_time_had_passed_when_it_was_settled_is_looked_at_now(
 ) -> None:
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
-    outcome = came(run, None, 500)
+    outcome = settlement_of(run, None, 500)
     late = datetime.now(UTC) - timedelta(minutes=5)
 
     settle(connection, [outcome._replace(retry_at=late)])
@@ -110,7 +112,7 @@ def test_whoever_lost_the_token_settles_nothing(
     )
     check(connection, limit=10, leases_count=True)
 
-    settled = settle_singly_if_needed(connection, [came(run)])
+    settled = settle_singly_if_needed(connection, [settlement_of(run)])
 
     assert settled.done == ()
     assert [each.id for each in settled.token_mismatch] == [run.id]
@@ -128,7 +130,7 @@ def test_a_job_booked_again_while_its_last_run_is_settled_is_not_purged(
 
     with other.transaction():
         other.execute("SELECT FROM due WHERE job_id = %s FOR UPDATE", (job_id,))
-        with in_thread(lambda: settle(connection, [came(run)])) as finish:
+        with in_thread(lambda: settle(connection, [settlement_of(run)])) as finish:
             wait_until_blocked(other)
             other.execute("UPDATE job SET version = 2 WHERE id = %s", (job_id,))
             other.execute(
@@ -152,7 +154,7 @@ def test_a_job_with_another_run_in_flight_is_not_purged(
     connection.execute("UPDATE due SET next_at = clock_timestamp() WHERE job_id = %s", (job_id,))
     claim_all(connection)
 
-    settle(connection, [came(first)])
+    settle(connection, [settlement_of(first)])
 
     assert one(connection, "SELECT count(*) FROM job") == 1
 
@@ -166,10 +168,10 @@ def test_what_only_some_runs_of_a_batch_have_stays_theirs(
     timing = Timing(dns=0.25, total=3.0)
     reply = Reply(error="connect-failed", error_detail="nobody listens", timing=timing)
     empty = Reply(status=204, timing=Timing(total=2.0))
-    failed = came(unreached, RunState.FAILED)
-    well = came(ended)._replace(attempt=Attempt(1, ended.due_at, 1.5, empty))
+    failed = settlement_of(unreached, RunState.FAILED)
+    well = settlement_of(ended)._replace(attempt=Attempt(1, ended.due_at, 1.5, empty))
     unwell = [
-        came(unattempted, RunState.DEAD)._replace(attempt=None, reason="lost"),
+        settlement_of(unattempted, RunState.DEAD)._replace(attempt=None, reason="lost"),
         failed._replace(attempt=Attempt(1, unreached.due_at, 2.5, reply), reason="given up"),
     ]
 
@@ -199,7 +201,7 @@ def test_gone_ends_the_job_and_what_is_still_to_come_of_it(
     connection.execute("UPDATE due SET next_at = clock_timestamp() WHERE job_id = %s", (job_id,))
     claim_all(connection)
 
-    settle(connection, [came(run, RunState.FAILED, 410)])
+    settle(connection, [settlement_of(run, RunState.FAILED, 410)])
 
     assert one(connection, "SELECT count(*) FROM job") == 0
     assert one(connection, "SELECT cancelled_at IS NOT NULL FROM inflight") is True
@@ -214,7 +216,7 @@ def test_gone_does_not_end_a_version_that_was_not_asked(
     (run,) = claim_and_take(connection)
     connection.execute("UPDATE job SET version = 2")
 
-    settle(connection, [came(run, RunState.FAILED, 410)])
+    settle(connection, [settlement_of(run, RunState.FAILED, 410)])
 
     assert one(connection, "SELECT count(*) FROM job") == 1
 
@@ -224,7 +226,7 @@ def test_a_row_that_cannot_be_stored_holds_up_no_other(
 ) -> None:
     for _ in range(3):
         book(connection, account_id, due_in=-1)
-    good, poisoned, fine = (came(run) for run in claim_and_take(connection))
+    good, poisoned, fine = (settlement_of(run) for run in claim_and_take(connection))
     assert poisoned.attempt is not None
     impossible = poisoned.attempt._replace(reply=poisoned.attempt.reply._replace(status=7))
     poisoned = poisoned._replace(attempt=impossible)
@@ -241,7 +243,7 @@ def test_what_a_receiver_sent_never_keeps_its_run_out_of_history(
 ) -> None:
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
-    outcome = came(run)
+    outcome = settlement_of(run)
     assert outcome.attempt is not None
     reply = outcome.attempt.reply._replace(
         headers=(("X-Odd\0", "caf\udce9\0"),),
@@ -263,7 +265,7 @@ def test_a_run_cancelled_during_its_call_is_not_tried_again(
     (run,) = claim_and_take(connection)
     connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp(), reason = 'deleted'")
 
-    settle(connection, [came(run, None, 500)])
+    settle(connection, [settlement_of(run, None, 500)])
     ended = check(connection, limit=10, leases_count=True).ended
     settle(connection, ended)
 
@@ -278,5 +280,5 @@ def test_nobody_cancels_a_run_that_was_not_cancelled(
     book(connection, account_id, due_in=-1)
     (run,) = claim_and_take(connection)
 
-    assert settle(connection, [came(run, RunState.CANCELLED)]) == set()
+    assert settle(connection, [settlement_of(run, RunState.CANCELLED)]) == set()
     assert one(connection, "SELECT count(*) FROM inflight") == 1

@@ -22,7 +22,7 @@ from app.store.settling import CalledTicks, Settlement, settle
 from app.store.single_settling import settle_singly_if_needed
 from app.store.takes import Taken, take
 from tests.factories import claim_all, claim_and_take, in_seconds, one
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 
 STEP: Final = timedelta(milliseconds=10)
 OK: Final = Reply(status=200, timing=Timing(total=1.0))
@@ -209,7 +209,7 @@ def test_a_tick_that_could_not_be_called_is_looked_at_and_called_as_a_run_of_its
     assert [each.run_id for each in checked.to_notify] == [interrupted.id]
     (tick,) = take(connection, [(each.run_id, each.token) for each in checked.to_notify])
     assert (tick.due_at, tick.attempts, tick.planned_at) == (due_at, 0, due_at)
-    settle(connection, [came(tick)])
+    settle(connection, [settlement_of(tick)])
     assert [each[1] for each in history(connection, job)] == [run.due_at, due_at]
 
 

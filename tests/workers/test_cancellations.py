@@ -10,9 +10,9 @@ import pytest
 from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
 from tests.factories import connect
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 from tests.workers.harness import Harness
-from tests.workers.test_lease_watch import one_held
+from tests.workers.test_lease_watch import one_leased
 from workers.dispatch.cancellations import CancellationSnapshot
 from workers.dispatch.lease_watch import LeaseWatch
 from workers.dispatch.leased_run import LeasedRun
@@ -43,7 +43,7 @@ def lease_watch(database: str, harness: Harness) -> Iterator[LeaseWatch]:
 
 
 def accepted(connection: psycopg.Connection, harness: Harness) -> LeasedRun:
-    leased = one_held(connection, harness, due_in=0.2)
+    leased = one_leased(connection, harness, due_in=0.2)
     harness.dispatcher.accept([leased])
     harness.step()
     return leased
@@ -64,7 +64,7 @@ def test_a_gap_that_the_machine_s_clock_shows(
     harness.set_by = GAP
     if not is_ours:
         # Deleted, and reclaimed and settled by others meanwhile.
-        settle(connection, [came(leased.run)])
+        settle(connection, [settlement_of(leased.run)])
 
     harness.step(leased.run.remaining)
     assert harness.engine.calls == [], "its lease is from before the gap"
@@ -86,7 +86,7 @@ def test_a_gap_that_only_the_database_s_clock_shows(
     )
     harness.step()
     if not is_ours:
-        settle(connection, [came(leased.run)])
+        settle(connection, [settlement_of(leased.run)])
 
     harness.step(leased.run.remaining)
     assert harness.engine.calls == [], "its lease is from before the gap"

@@ -24,8 +24,8 @@ from app.store.takes import take
 from tests import stepped_clock
 from tests.factories import book, claim_all, claim_and_take, connect, in_seconds, one
 from tests.store.test_parking import back
-from tests.store.test_settling import came
-from tests.workers.clock_scene import HOUR, YEAR, Scene
+from tests.store.test_settling import settlement_of
+from tests.workers.clock_harness import HOUR, YEAR, ClockHarness
 
 
 @pytest.fixture
@@ -36,130 +36,132 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def scene(database: str, connection: psycopg.Connection) -> Iterator[Scene]:
-    made = Scene(database, connection)
+def harness(database: str, connection: psycopg.Connection) -> Iterator[ClockHarness]:
+    made = ClockHarness(database, connection)
     yield made
     made.reconnecting.close()
 
 
 @pytest.mark.parametrize("step", [HOUR, YEAR])
-def test_nothing_is_called_that_only_a_leaping_clock_says_is_due(scene: Scene, step: float) -> None:
-    once = book(scene.connection, scene.account, due_in=step / 2)
-    cron = scene.cron(due_in=step / 2)
-    due = scene.cron(due_in=-1)
-    before = scene.next_of(once), scene.next_of(cron)
+def test_nothing_is_called_that_only_a_leaping_clock_says_is_due(
+    harness: ClockHarness, step: float
+) -> None:
+    once = book(harness.connection, harness.account, due_in=step / 2)
+    cron = harness.cron(due_in=step / 2)
+    due = harness.cron(due_in=-1)
+    before = harness.next_of(once), harness.next_of(cron)
 
-    scene.set(step)
+    harness.set(step)
     with structlog.testing.capture_logs() as logs:
-        scene.scheduler.tick()
+        harness.scheduler.tick()
 
-    assert (scene.next_of(once), scene.next_of(cron)) == before
+    assert (harness.next_of(once), harness.next_of(cron)) == before
     # What is due by the clock as it was is called, and goes on from there.
-    assert len(scene.notifier.notified) == 1
-    assert one(scene.connection, "SELECT job_id FROM inflight") == due
+    assert len(harness.notifier.notified) == 1
+    assert one(harness.connection, "SELECT job_id FROM inflight") == due
     soon = "SELECT next_at < pg_catalog.now() + interval '16 min' FROM due WHERE job_id = %s"
-    assert one(scene.connection, soon, due) is True
+    assert one(harness.connection, soon, due) is True
     (line,) = [each for each in logs if each["event"] == "database.clock_stepped"]
     assert line["believed"] is False
     assert line["seconds"] == pytest.approx(step, abs=60)
 
 
-def test_a_clock_that_leapt_for_good_is_gone_by_after_a_while(scene: Scene) -> None:
-    book(scene.connection, scene.account, due_in=HOUR / 2)
-    scene.set(HOUR)
-    scene.scheduler.tick()
-    scene.wait(200)
-    scene.scheduler.tick()
-    assert scene.notifier.notified == []
+def test_a_clock_that_leapt_for_good_is_gone_by_after_a_while(harness: ClockHarness) -> None:
+    book(harness.connection, harness.account, due_in=HOUR / 2)
+    harness.set(HOUR)
+    harness.scheduler.tick()
+    harness.wait(200)
+    harness.scheduler.tick()
+    assert harness.notifier.notified == []
 
-    scene.wait(101)
+    harness.wait(101)
     with structlog.testing.capture_logs() as logs:
-        scene.scheduler.tick()
+        harness.scheduler.tick()
 
-    assert len(scene.notifier.notified) == 1
+    assert len(harness.notifier.notified) == 1
     assert "database.clock_believed" in {each["event"] for each in logs}
-    scene.wait(2)
-    scene.scheduler.tick()
+    harness.wait(2)
+    harness.scheduler.tick()
     counted = "SELECT total FROM tally WHERE name = %s AND label = 'forward'"
-    assert one(scene.connection, counted, counters.CLOCK_STEP) == 1
+    assert one(harness.connection, counted, counters.CLOCK_STEP) == 1
 
 
-def test_leases_are_not_judged_by_a_clock_that_leapt(scene: Scene) -> None:
-    scene.wait(6)
-    scene.scheduler.tick()
-    book(scene.connection, scene.account, due_in=-1)
-    claim_and_take(scene.connection)
-    scene.connection.execute("UPDATE inflight SET look_at = now()")
+def test_leases_are_not_judged_by_a_clock_that_leapt(harness: ClockHarness) -> None:
+    harness.wait(6)
+    harness.scheduler.tick()
+    book(harness.connection, harness.account, due_in=-1)
+    claim_and_take(harness.connection)
+    harness.connection.execute("UPDATE inflight SET look_at = now()")
 
     # So small a step is believed, but says nothing of leases.
-    scene.set(scene.ahead + 30)
-    scene.scheduler.tick()
+    harness.set(harness.ahead + 30)
+    harness.scheduler.tick()
 
-    assert one(scene.connection, "SELECT state FROM inflight") == "taken"
+    assert one(harness.connection, "SELECT state FROM inflight") == "taken"
 
 
 def test_a_job_that_was_armed_by_a_wrong_clock_is_armed_anew_when_it_is_set_back(
-    scene: Scene,
+    harness: ClockHarness,
 ) -> None:
-    called, withdrawn, right = (scene.cron(due_in=-1) for _ in range(3))
+    called, withdrawn, right = (harness.cron(due_in=-1) for _ in range(3))
     # A scheduler that was started while the clock was wrong knows no other.
-    scene.set(YEAR)
-    claimed = claim_all(scene.connection)
-    runs = take(scene.connection, [(each.run_id, each.token) for each in claimed])
-    settle(scene.connection, [came(run) for run in runs])
-    scene.connection.execute("UPDATE run SET state = 'cancelled' WHERE job_id = %s", (withdrawn,))
+    harness.set(YEAR)
+    claimed = claim_all(harness.connection)
+    runs = take(harness.connection, [(each.run_id, each.token) for each in claimed])
+    settle(harness.connection, [settlement_of(run) for run in runs])
+    harness.connection.execute("UPDATE run SET state = 'cancelled' WHERE job_id = %s", (withdrawn,))
     later = in_seconds(800)
-    scene.connection.execute("UPDATE due SET next_at = %s WHERE job_id = %s", (later, right))
-    scene.scheduler.tick()
+    harness.connection.execute("UPDATE due SET next_at = %s WHERE job_id = %s", (later, right))
+    harness.scheduler.tick()
 
-    scene.set(0.0)
-    scene.scheduler.tick()
-    scene.repairs.run_once()
+    harness.set(0.0)
+    harness.scheduler.tick()
+    harness.repairs.run_once()
 
     for job_id in (called, withdrawn, right):
         soon = "SELECT next_at < now() + interval '15 min' FROM due WHERE job_id = %s"
-        assert one(scene.connection, soon, job_id) is True
-    assert one(scene.connection, "SELECT total FROM tally WHERE name = 'repair'") >= 2
-    assert scene.clock_watch.steps_back == []
+        assert one(harness.connection, soon, job_id) is True
+    assert one(harness.connection, "SELECT total FROM tally WHERE name = 'repair'") >= 2
+    assert harness.clock_watch.steps_back == []
 
 
-def test_a_firing_that_a_wrong_clock_made_is_not_made_again(scene: Scene) -> None:
-    job_id = scene.cron(due_in=-1)
-    ahead = one(scene.connection, "SELECT date_bin('15 min', now(), 'epoch') + interval '15 min'")
-    scene.connection.execute("UPDATE due SET next_at = %s", (ahead,))
-    scene.set(YEAR)
-    settle(scene.connection, [came(run) for run in claim_and_take(scene.connection)])
+def test_a_firing_that_a_wrong_clock_made_is_not_made_again(harness: ClockHarness) -> None:
+    job_id = harness.cron(due_in=-1)
+    ahead = one(harness.connection, "SELECT date_bin('15 min', now(), 'epoch') + interval '15 min'")
+    harness.connection.execute("UPDATE due SET next_at = %s", (ahead,))
+    harness.set(YEAR)
+    settle(harness.connection, [settlement_of(run) for run in claim_and_take(harness.connection)])
 
-    scene.set(0.0)
-    assert rearm_ahead(scene.connection, has_ended=lambda: False, unreadable=fail) == 1
+    harness.set(0.0)
+    assert rearm_ahead(harness.connection, has_ended=lambda: False, unreadable=fail) == 1
 
-    assert scene.next_of(job_id) == ahead + timedelta(minutes=15)
-    assert rearm_ahead(scene.connection, has_ended=lambda: False, unreadable=fail) == 0
+    assert harness.next_of(job_id) == ahead + timedelta(minutes=15)
+    assert rearm_ahead(harness.connection, has_ended=lambda: False, unreadable=fail) == 0
 
 
-def test_ticks_that_another_tick_s_run_made_are_not_made_again(scene: Scene) -> None:
-    job_id = scene.cron(due_in=-1)
+def test_ticks_that_another_tick_s_run_made_are_not_made_again(harness: ClockHarness) -> None:
+    job_id = harness.cron(due_in=-1)
     start = in_seconds(-60)
     ticks = to_document(DaprSchedule(schedule="@every 1s", start=start))
-    scene.connection.execute(
+    harness.connection.execute(
         "UPDATE job SET trigger = %s, dialect = 'dapr', name = 'tidy', endpoint = 'shop',"
         " written = '{}'",
         (Jsonb(ticks),),
     )
-    scene.set(HOUR)
-    settle(scene.connection, [came(run) for run in claim_and_take(scene.connection)])
+    harness.set(HOUR)
+    settle(harness.connection, [settlement_of(run) for run in claim_and_take(harness.connection)])
     # One run stands for half an hour of ticks.
     made, following = in_seconds(HOUR / 4), in_seconds(HOUR * 3 / 4)
-    scene.connection.execute("UPDATE run SET due_at = %s", (made,))
-    scene.connection.execute("UPDATE due SET next_at = %s", (following,))
+    harness.connection.execute("UPDATE run SET due_at = %s", (made,))
+    harness.connection.execute("UPDATE due SET next_at = %s", (following,))
 
-    scene.set(0.0)
-    assert rearm_ahead(scene.connection, has_ended=lambda: False, unreadable=fail) == 0
-    assert scene.next_of(job_id) == following
+    harness.set(0.0)
+    assert rearm_ahead(harness.connection, has_ended=lambda: False, unreadable=fail) == 0
+    assert harness.next_of(job_id) == following
 
-    scene.connection.execute("DELETE FROM run")
-    assert rearm_ahead(scene.connection, has_ended=lambda: False, unreadable=fail) == 1
-    assert one(scene.connection, "SELECT next_at < now() + interval '2 s' FROM due") is True
+    harness.connection.execute("DELETE FROM run")
+    assert rearm_ahead(harness.connection, has_ended=lambda: False, unreadable=fail) == 1
+    assert one(harness.connection, "SELECT next_at < now() + interval '2 s' FROM due") is True
 
 
 def fail(job_id: UUID, error: Exception) -> None:
@@ -173,15 +175,15 @@ def brought_back(connection: psycopg.Connection) -> int:
     return number
 
 
-def test_what_is_under_way_goes_on_when_the_clock_is_set_back(scene: Scene) -> None:
-    connection = scene.connection
-    waiting, leased, asked = (book(connection, scene.account, due_in=-1) for _ in range(3))
-    scene.set(YEAR)
+def test_what_is_under_way_goes_on_when_the_clock_is_set_back(harness: ClockHarness) -> None:
+    connection = harness.connection
+    waiting, leased, asked = (book(connection, harness.account, due_in=-1) for _ in range(3))
+    harness.set(YEAR)
     first, second, third = sorted(
         claim_and_take(connection), key=lambda run: (waiting, leased, asked).index(run.job_id)
     )
     now = one(connection, "SELECT now()")
-    failed = came(first, None, 500)
+    failed = settlement_of(first, None, 500)
     attempt = failed.attempt
     assert attempt is not None
     retried = failed._replace(
@@ -194,7 +196,7 @@ def test_what_is_under_way_goes_on_when_the_clock_is_set_back(scene: Scene) -> N
         (third.id,),
     )
 
-    scene.set(0.0)
+    harness.set(0.0)
     assert brought_back(connection) == 3
 
     seconds = "SELECT date_part('epoch', {} - now()) FROM inflight WHERE id = %s"
@@ -209,18 +211,18 @@ def test_what_is_under_way_goes_on_when_the_clock_is_set_back(scene: Scene) -> N
 
 
 def test_what_a_call_under_way_comes_to_after_the_clock_was_set_back_is_brought_back(
-    scene: Scene,
+    harness: ClockHarness,
 ) -> None:
-    connection = scene.connection
-    scene.set(HOUR)
-    scene.scheduler.tick()
-    book(connection, scene.account, due_in=-1)
+    connection = harness.connection
+    harness.set(HOUR)
+    harness.scheduler.tick()
+    book(connection, harness.account, due_in=-1)
     (run,) = claim_and_take(connection)
     begun = one(connection, "SELECT now()")
-    scene.set(0.0)
-    scene.scheduler.tick()
-    scene.repairs.run_once()
-    failed = came(run, None, 500)
+    harness.set(0.0)
+    harness.scheduler.tick()
+    harness.repairs.run_once()
+    failed = settlement_of(run, None, 500)
     assert failed.attempt is not None
     retried = failed._replace(
         retry_at=begun + timedelta(seconds=5), attempt=failed.attempt._replace(started_at=begun)
@@ -229,22 +231,24 @@ def test_what_a_call_under_way_comes_to_after_the_clock_was_set_back_is_brought_
     waits = "SELECT date_part('epoch', send_at - now()) FROM inflight"
     assert one(connection, waits) > HOUR - 60
 
-    scene.repairs.run_once()
+    harness.repairs.run_once()
     assert one(connection, waits) > HOUR - 60
-    scene.wait(60.0)
-    scene.repairs.run_once()
+    harness.wait(60.0)
+    harness.repairs.run_once()
 
     assert one(connection, waits) < 6
 
 
 @pytest.mark.parametrize("kind", ["retried", "cancelled", "completed"])
-def test_a_run_whose_check_time_alone_is_ahead_is_checked_soon(scene: Scene, kind: str) -> None:
-    connection = scene.connection
-    book(connection, scene.account, due_in=-1)
+def test_a_run_whose_check_time_alone_is_ahead_is_checked_soon(
+    harness: ClockHarness, kind: str
+) -> None:
+    connection = harness.connection
+    book(connection, harness.account, due_in=-1)
     (run,) = claim_and_take(connection)
     begun = one(connection, "SELECT now()")
-    scene.set(HOUR)
-    failed = came(run, None, 500)
+    harness.set(HOUR)
+    failed = settlement_of(run, None, 500)
     assert failed.attempt is not None
     if kind == "completed":
         connection.execute("UPDATE inflight SET completion = 'succeeded'")
@@ -259,7 +263,7 @@ def test_a_run_whose_check_time_alone_is_ahead_is_checked_soon(scene: Scene, kin
     )
     if kind == "cancelled":
         cancel_all(connection, run.job_id, "it was deleted")
-    scene.set(0.0)
+    harness.set(0.0)
     checked_in = "SELECT date_part('epoch', look_at - clock_timestamp()) FROM inflight"
     assert one(connection, checked_in) > HOUR - 10
 
@@ -269,16 +273,16 @@ def test_a_run_whose_check_time_alone_is_ahead_is_checked_soon(scene: Scene, kin
     assert brought_back(connection) == 0
 
 
-def ask_for_some(scene: Scene, number: int) -> list[UUID]:
+def ask_for_some(harness: ClockHarness, number: int) -> list[UUID]:
     """Runs of one job that were asked for, one after another, by the clock as it is."""
-    job_id = scene.cron(900)
+    job_id = harness.cron(900)
     return [
         one(
-            scene.connection,
+            harness.connection,
             "INSERT INTO inflight (id, job_id, account_id, job_version, kind, due_at, final, state,"
             " send_at, look_at) SELECT gen_random_uuid(), %s, %s, 1, 'manual', at, false,"
             " 'claimed', at, at FROM (SELECT clock_timestamp() AS at) now RETURNING id",
-            *(job_id, scene.account),
+            *(job_id, harness.account),
         )
         for _ in range(number)
     ]
@@ -286,20 +290,20 @@ def ask_for_some(scene: Scene, number: int) -> list[UUID]:
 
 @pytest.mark.parametrize("are_called", [False, True])
 def test_runs_of_one_job_that_were_asked_for_keep_their_order_when_the_clock_is_set_back(
-    scene: Scene, *, are_called: bool
+    harness: ClockHarness, *, are_called: bool
 ) -> None:
-    connection = scene.connection
-    scene.set(HOUR)
-    ids = ask_for_some(scene, 3)
+    connection = harness.connection
+    harness.set(HOUR)
+    ids = ask_for_some(harness, 3)
     if are_called:
         taken = take(connection, [(run_id, 1) for run_id in ids])
         now = one(connection, "SELECT now()")
         for each in taken:
-            failed = came(each, None, 500)
+            failed = settlement_of(each, None, 500)
             assert failed.attempt is not None
             attempt = failed.attempt._replace(started_at=now)
             settle(connection, [failed._replace(retry_at=now, attempt=attempt)])
-    scene.set(0.0)
+    harness.set(0.0)
 
     assert brought_back(connection) == 3
 
@@ -308,18 +312,18 @@ def test_runs_of_one_job_that_were_asked_for_keep_their_order_when_the_clock_is_
 
 
 def test_a_repair_of_very_many_rows_is_made_in_pages(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    harness: ClockHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connection = scene.connection
+    connection = harness.connection
     monkeypatch.setattr(clock_steps, "PAGE", 2)
     for _ in range(15):
-        book(connection, scene.account, due_in=-1)
-    scene.set(YEAR)
+        book(connection, harness.account, due_in=-1)
+    harness.set(YEAR)
     taken = claim_and_take(connection)
     leased, retried, parked = taken[:5], taken[5:10], taken[10:]
     now = one(connection, "SELECT now()")
     for run in retried:
-        failed = came(run, None, 500)
+        failed = settlement_of(run, None, 500)
         assert failed.attempt is not None
         attempt = failed.attempt._replace(started_at=now)
         settle(connection, [failed._replace(retry_at=now, attempt=attempt)])
@@ -336,7 +340,7 @@ def test_a_repair_of_very_many_rows_is_made_in_pages(
             CREATE TRIGGER page AFTER UPDATE ON {table} REFERENCING NEW TABLE AS changed
             FOR EACH STATEMENT EXECUTE FUNCTION count_{table}()
         """)
-    scene.set(0.0)
+    harness.set(0.0)
 
     assert brought_back(connection) == 15
 
@@ -350,55 +354,55 @@ def test_a_repair_of_very_many_rows_is_made_in_pages(
     assert one(connection, "SELECT max(aborted_at) <= clock_timestamp() FROM aborted") is True
 
 
-def test_a_repair_that_is_refused_keeps_no_other_from_being_made(scene: Scene) -> None:
-    connection = scene.connection
-    scene.set(HOUR)
-    ask_for_some(scene, 1)
-    job_id = scene.cron(7200)
-    scene.set(0.0)
+def test_a_repair_that_is_refused_keeps_no_other_from_being_made(harness: ClockHarness) -> None:
+    connection = harness.connection
+    harness.set(HOUR)
+    ask_for_some(harness, 1)
+    job_id = harness.cron(7200)
+    harness.set(0.0)
     connection.execute(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
         " $$BEGIN RAISE check_violation; END$$;"
         "CREATE TRIGGER refuse BEFORE UPDATE ON inflight FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
-    scene.clock_watch.was_set_back(HOUR)
+    harness.clock_watch.was_set_back(HOUR)
     with structlog.testing.capture_logs() as logs:
-        scene.repairs.run_once()
+        harness.repairs.run_once()
 
     events = [each["event"] for each in logs]
     assert events == ["clock.repair_failed", "clock.repaired"]
     armed_until = "SELECT next_at < now() + interval '16 min' FROM due"
     assert one(connection, armed_until + " WHERE job_id = %s", job_id) is True
-    assert scene.clock_watch.steps_back == []
+    assert harness.clock_watch.steps_back == []
 
 
 def test_a_step_back_in_the_course_of_a_repair_is_repaired_next(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+    harness: ClockHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[float] = []
 
     def bring(_: psycopg.Connection, *, step: float, **_kept: object) -> int:
         found.append(step)
         if len(found) == 1:
-            scene.clock_watch.was_set_back(YEAR)
+            harness.clock_watch.was_set_back(YEAR)
         return 0
 
     monkeypatch.setattr("workers.clock_repairs.bring_back", bring)
-    scene.clock_watch.was_set_back(HOUR)
+    harness.clock_watch.was_set_back(HOUR)
     for _ in range(3):
-        scene.repairs.run_once()
+        harness.repairs.run_once()
 
     assert found == [HOUR, YEAR]
 
 
-def test_an_account_that_spent_its_firings_by_a_wrong_clock_goes_on(scene: Scene) -> None:
-    scene.connection.execute(
+def test_an_account_that_spent_its_firings_by_a_wrong_clock_goes_on(harness: ClockHarness) -> None:
+    harness.connection.execute(
         "INSERT INTO firing_pace (account_id, spent_until, queued_until)"
         " VALUES (%s, now() + interval '1 year', now() + interval '1 year')",
-        (scene.account,),
+        (harness.account,),
     )
 
-    brought_back(scene.connection)
+    brought_back(harness.connection)
 
     left = "SELECT greatest(spent_until, queued_until) < now() + interval '2 days' FROM firing_pace"
-    assert one(scene.connection, left) is True
+    assert one(harness.connection, left) is True

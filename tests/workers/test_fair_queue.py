@@ -12,7 +12,7 @@ from workers.dispatch.fair_queue import AccountSlots, FairQueue
 from workers.dispatch.leased_run import LeasedRun, lease
 
 
-def held_for(account_id: int) -> LeasedRun:
+def leased_for(account_id: int) -> LeasedRun:
     return lease(taken(0.0)._replace(account_id=account_id), (SECRET,), asked=0.0, answered=0.0)
 
 
@@ -70,7 +70,7 @@ def test_a_run_does_not_wait_behind_those_of_an_account_without_a_slot() -> None
     slots = AccountSlots(10)
     line = FairQueue(slots)
     fill(slots, 1)
-    mine, others = held_for(2), [held_for(1), held_for(1)]
+    mine, others = leased_for(2), [leased_for(1), leased_for(1)]
     for each in (*others, mine):
         line.append(each)
 
@@ -83,7 +83,7 @@ def test_a_run_does_not_wait_behind_those_of_an_account_without_a_slot() -> None
 def test_accounts_take_turns_however_many_runs_one_of_them_has_waiting() -> None:
     line = FairQueue(AccountSlots(100))
     many, two, one = (
-        [held_for(account) for _ in range(n)] for account, n in ((1, 5), (2, 2), (3, 1))
+        [leased_for(account) for _ in range(n)] for account, n in ((1, 5), (2, 2), (3, 1))
     )
     for each in (*many, *two, *one):
         line.append(each)
@@ -98,7 +98,7 @@ def test_what_is_put_first_comes_before_what_was_put_aside() -> None:
     slots = AccountSlots(2)
     line = FairQueue(slots)
     fill(slots, 1)
-    aside, first = held_for(1), [held_for(1), held_for(1)]
+    aside, first = leased_for(1), [leased_for(1), leased_for(1)]
     line.append(aside)
     assert line.pop() is None
 

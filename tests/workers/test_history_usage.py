@@ -16,7 +16,7 @@ from app.store import history_usage as store
 from app.store.settling import NOT_KEPT, Settlement
 from app.store.single_settling import settle_singly_if_needed
 from tests.factories import add_account, book, claim_and_take, connect, one
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 from tests.workers.harness import SECRET
 from workers.dispatch.history_usage import JUDGE_S, HistoryUsage
 from workers.dispatch.leased_run import LeasedRun, lease
@@ -52,7 +52,7 @@ class Written:
         book(self.connection, account, due_in=-1)
         (taken,) = claim_and_take(self.connection)
         leased = lease(taken, (SECRET,), asked=0.0, answered=0.0)
-        batch: list[tuple[LeasedRun, Settlement]] = [(leased, came(taken, state))]
+        batch: list[tuple[LeasedRun, Settlement]] = [(leased, settlement_of(taken, state))]
         batch = self.usage.pruned(batch)
         settled = settle_singly_if_needed(self.connection, [each for _, each in batch])
         assert settled.done

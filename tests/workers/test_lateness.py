@@ -13,7 +13,7 @@ from app.store.settling import Settlement
 from app.store.single_settling import Settled
 from app.store.takes import Taken
 from tests.factories import add_account, book, claim_and_take, connect, one
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 from workers.dispatch.lateness import LatenessCounts
 from workers.dispatch.leased_run import LeasedRun, lease
 
@@ -25,7 +25,7 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 
 
 def late(run: Taken, milliseconds: float) -> tuple[LeasedRun, Settlement]:
-    settlement = came(run)
+    settlement = settlement_of(run)
     assert settlement.attempt is not None
     settlement = settlement._replace(attempt=settlement.attempt._replace(lateness_ms=milliseconds))
     return lease(run, (), asked=0.0, answered=0.0), settlement

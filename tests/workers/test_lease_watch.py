@@ -26,7 +26,7 @@ def harness() -> Iterator[Harness]:
     made.loop.close()
 
 
-def one_held(connection: psycopg.Connection, harness: Harness, *, due_in: float) -> LeasedRun:
+def one_leased(connection: psycopg.Connection, harness: Harness, *, due_in: float) -> LeasedRun:
     """A run that is taken, and that the dispatcher has still to accept."""
     book(connection, add_account(connection), due_in=due_in)
     (run,) = claim_and_take(connection)
@@ -37,7 +37,7 @@ def test_leases_that_lapsed_while_the_database_was_away_are_renewed_before_calls
     database: str, harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with connect(database) as connection:
-        leased = one_held(connection, harness, due_in=0.2)
+        leased = one_leased(connection, harness, due_in=0.2)
     harness.dispatcher.accept([leased])
     harness.step(leased.run.remaining)
     harness.step(LEASE.total_seconds())
@@ -74,7 +74,7 @@ def test_a_run_withdrawn_by_a_word_is_named_by_none_after_it(
     database: str, harness: Harness, lease_watch: LeaseWatch
 ) -> None:
     with connect(database) as connection:
-        leased = one_held(connection, harness, due_in=-1)
+        leased = one_leased(connection, harness, due_in=-1)
         connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp()")
 
         # While its take is being answered it is not known to be this worker's.
@@ -96,7 +96,7 @@ def test_a_run_withdrawn_while_no_word_came_is_known_by_its_extended_lease(
     database: str, harness: Harness, lease_watch: LeaseWatch
 ) -> None:
     with connect(database) as connection:
-        leased = one_held(connection, harness, due_in=0.25)
+        leased = one_leased(connection, harness, due_in=0.25)
         harness.dispatcher.accept([leased])
         connection.execute("UPDATE inflight SET cancelled_at = clock_timestamp() - interval '1 h'")
         harness.clock.now += LEASE.total_seconds()
@@ -112,7 +112,7 @@ def test_a_run_that_was_aborted_and_sent_again_is_called(
     database: str, harness: Harness, lease_watch: LeaseWatch
 ) -> None:
     with connect(database) as connection:
-        run = one_held(connection, harness, due_in=-1).run
+        run = one_leased(connection, harness, due_in=-1).run
         connection.execute(
             "INSERT INTO aborted (run_id, token) VALUES (%s, %s)", (run.id, run.token)
         )

@@ -15,7 +15,7 @@ from app.store import accuracy, orphans, partitions
 from app.store.connection import ReconnectingConnection
 from app.store.settling import settle
 from tests.factories import add_account, book, claim_and_take, connect, in_thread, one
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 from workers import maintenance
 from workers.maintenance import Maintenance
 
@@ -109,7 +109,7 @@ def test_while_history_is_read_for_long_outcomes_are_written_and_all_else_is_don
             with in_thread(turn) as finished:
                 while len(waited) < 40:
                     book(connection, account, due_in=-1)
-                    outcomes = [came(run) for run in claim_and_take(connection)]
+                    outcomes = [settlement_of(run) for run in claim_and_take(connection)]
                     began = time.monotonic()
                     settle(connection, outcomes)
                     waited.append(time.monotonic() - began)

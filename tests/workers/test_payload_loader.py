@@ -71,17 +71,17 @@ def test_payloads_are_loaded_a_few_at_a_time_and_sent(
 ) -> None:
     hold_long(database, harness, 5)
 
-    came = []
+    settlement_of = []
     for _ in range(3):
         loader.run_once()
         harness.step()
-        came.append(len(harness.engine.calls))
+        settlement_of.append(len(harness.engine.calls))
 
-    assert came == [2, 4, 5]
+    assert settlement_of == [2, 4, 5]
     assert sorted(call.body for call, _, _ in harness.engine.calls) == [
         bytes([each]) * SIZE for each in range(5)
     ]
-    for _ in came:
+    for _ in settlement_of:
         harness.engine.answer(OK)
 
 

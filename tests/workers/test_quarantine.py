@@ -174,7 +174,7 @@ def test_a_signal_to_all_processes_ends_no_call_of_a_suspect_but_its_worker_s_en
     start: Callable[[], subprocess.Popen[bytes]],
 ) -> None:
     release = threading.Event()
-    receiver.default = held_until(release)
+    receiver.default = answer_after(release)
     suspect(connection, environ, receiver, 2)
     process = start()
     receiver.wait_for(2, PATIENCE_S)
@@ -194,7 +194,7 @@ def test_a_signal_to_all_processes_ends_no_call_of_a_suspect_but_its_worker_s_en
     assert len(receiver.requests) == 2
 
 
-def held_until(release: threading.Event) -> Behaviour:
+def answer_after(release: threading.Event) -> Behaviour:
     def hold(exchange: Exchange) -> None:
         release.wait(PATIENCE_S)
         answer(204)(exchange)

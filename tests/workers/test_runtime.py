@@ -87,7 +87,7 @@ def receiver() -> Iterator[Receiver]:
         yield made
 
 
-def held_until(release: threading.Event) -> Behaviour:
+def answer_after(release: threading.Event) -> Behaviour:
     """Answers once `release` is set."""
 
     def lease(exchange: Exchange) -> None:
@@ -184,7 +184,7 @@ def test_an_account_s_own_cap_holds_and_a_change_of_it_is_heeded(
     running: Running, receiver: Receiver, connection: psycopg.Connection, account: int
 ) -> None:
     release = threading.Event()
-    receiver.default = held_until(release)
+    receiver.default = answer_after(release)
     connection.execute("UPDATE account SET connections = 1")
     for _ in range(3):
         book(connection, account, due_in=-1)
@@ -209,7 +209,7 @@ def test_leases_are_extended_while_a_receiver_takes_its_time(
     running: Running, receiver: Receiver, connection: psycopg.Connection, account: int
 ) -> None:
     release = threading.Event()
-    receiver.default = held_until(release)
+    receiver.default = answer_after(release)
     book(connection, account, due_in=-1)
     send_to(connection, receiver)
     claimed = claim_all(connection)
@@ -226,7 +226,7 @@ def test_outcomes_wait_while_the_database_is_away(
     running: Running, receiver: Receiver, connection: psycopg.Connection, account: int
 ) -> None:
     release = threading.Event()
-    receiver.default = held_until(release)
+    receiver.default = answer_after(release)
     book(connection, account, due_in=-1)
     send_to(connection, receiver)
     (claimed,) = claim_all(connection)
@@ -251,7 +251,7 @@ def test_what_is_not_begun_or_not_finished_goes_to_another_worker_at_once(
     settings: Settings, receiver: Receiver, connection: psycopg.Connection, account: int
 ) -> None:
     release = threading.Event()
-    receiver.default = held_until(release)
+    receiver.default = answer_after(release)
     stopping = Running(replace(settings, grace=0))
     in_flight = book(connection, account, due_in=-1)
     send_to(connection, receiver)
@@ -270,9 +270,11 @@ def test_what_is_not_begun_or_not_finished_goes_to_another_worker_at_once(
         " FROM inflight ORDER BY due_at"
     ).fetchall() == [(job_id, "waiting", 0, 0, True, True) for job_id in (in_flight, not_begun)]
     other = Running(settings)
-    look = check(connection, limit=10, leases_count=True)
-    assert look.reclaimed == 0
-    other.runtime.take(other.reconnecting, [(each.run_id, each.token) for each in look.to_notify])
+    checked = check(connection, limit=10, leases_count=True)
+    assert checked.reclaimed == 0
+    other.runtime.take(
+        other.reconnecting, [(each.run_id, each.token) for each in checked.to_notify]
+    )
     release.set()
     until(lambda: one(connection, "SELECT count(*) FROM run WHERE state = 'succeeded'") == 2)
     other.stop()
@@ -285,7 +287,7 @@ def test_a_call_may_end_within_the_grace(
     settings: Settings, receiver: Receiver, connection: psycopg.Connection, account: int
 ) -> None:
     release = threading.Event()
-    receiver.default = held_until(release)
+    receiver.default = answer_after(release)
     stopping = Running(replace(settings, grace=60))
     book(connection, account, due_in=-1)
     send_to(connection, receiver)

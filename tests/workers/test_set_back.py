@@ -15,8 +15,8 @@ from app.store.clock_steps import bring_back, rearm_ahead
 from app.store.settling import settle
 from tests import stepped_clock
 from tests.factories import book, claim_and_take, connect, one
-from tests.store.test_settling import came
-from tests.workers.clock_scene import HOUR, Scene
+from tests.store.test_settling import settlement_of
+from tests.workers.clock_harness import HOUR, ClockHarness
 from tests.workers.harness import SECRET, Harness
 from workers.dispatch.leased_run import lease
 from workers.dispatch.settler import Settler
@@ -32,8 +32,8 @@ def connection(database: str) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture
-def scene(database: str, connection: psycopg.Connection) -> Iterator[Scene]:
-    made = Scene(database, connection)
+def clock_harness(database: str, connection: psycopg.Connection) -> Iterator[ClockHarness]:
+    made = ClockHarness(database, connection)
     yield made
     made.reconnecting.close()
 
@@ -48,11 +48,11 @@ def repair(connection: psycopg.Connection, step: float = HOUR) -> None:
 
 @pytest.mark.parametrize("taken_while_ahead", [False, True])
 def test_a_deadline_that_was_written_while_the_clock_was_ahead_is_not_late(
-    scene: Scene, *, taken_while_ahead: bool
+    clock_harness: ClockHarness, *, taken_while_ahead: bool
 ) -> None:
-    connection, harness = scene.connection, Harness()
-    book(connection, scene.account, due_in=-1)
-    scene.set(HOUR if taken_while_ahead else 0.0)
+    connection, harness = clock_harness.connection, Harness()
+    book(connection, clock_harness.account, due_in=-1)
+    clock_harness.set(HOUR if taken_while_ahead else 0.0)
     (run,) = claim_and_take(connection)
     now = harness.clock.now
     leased = lease(run, (SECRET,), asked=now, answered=now)
@@ -60,14 +60,18 @@ def test_a_deadline_that_was_written_while_the_clock_was_ahead_is_not_late(
     harness.step()
     answer = Reply(status=202, headers=(("Wakecall-Complete", "later; within=60"),))
     harness.engine.answer(answer)
-    scene.set(HOUR)
+    clock_harness.set(HOUR)
     settler = Settler(
-        scene.reconnecting, harness.dispatcher, harness.channels, "test", clock=harness.clock
+        clock_harness.reconnecting,
+        harness.dispatcher,
+        harness.channels,
+        "test",
+        clock=harness.clock,
     )
     settler.run_once()
     harness.loop.close()
 
-    scene.set(0.0)
+    clock_harness.set(0.0)
     repair(connection)
 
     for column in ("complete_by", "look_at"):
@@ -76,15 +80,15 @@ def test_a_deadline_that_was_written_while_the_clock_was_ahead_is_not_late(
 
 
 def test_a_result_that_was_reported_while_the_clock_was_ahead_is_applied_at_once(
-    scene: Scene,
+    clock_harness: ClockHarness,
 ) -> None:
-    connection = scene.connection
-    book(connection, scene.account, due_in=-1)
+    connection = clock_harness.connection
+    book(connection, clock_harness.account, due_in=-1)
     (run,) = claim_and_take(connection)
     connection.execute("UPDATE inflight SET completion = 'succeeded'")
     begun = one(connection, "SELECT now()")
-    scene.set(HOUR)
-    outcome = came(run, None, 202)
+    clock_harness.set(HOUR)
+    outcome = settlement_of(run, None, 202)
     assert outcome.attempt is not None
     outcome = outcome._replace(
         retry_at=None,
@@ -93,25 +97,27 @@ def test_a_result_that_was_reported_while_the_clock_was_ahead_is_applied_at_once
         attempt=outcome.attempt._replace(started_at=begun),
     )
     settle(connection, [outcome])
-    scene.set(0.0)
+    clock_harness.set(0.0)
 
     repair(connection)
 
     assert one(connection, SOON.format("look_at", 1, "inflight")) is True
 
 
-def test_a_secret_that_was_rotated_while_the_clock_was_ahead_ends_in_time(scene: Scene) -> None:
-    connection = scene.connection
+def test_a_secret_that_was_rotated_while_the_clock_was_ahead_ends_in_time(
+    clock_harness: ClockHarness,
+) -> None:
+    connection = clock_harness.connection
     insert = (
         "INSERT INTO signing_secret (account_id, sealed, expires_at)"
         " VALUES (%s, %s, clock_timestamp() + %s::interval) RETURNING id"
     )
-    retired = one(connection, insert, scene.account, "first", "600 s")
-    scene.set(HOUR)
-    leaked = one(connection, insert, scene.account, "second", "0 s")
-    lasting = one(connection, insert, scene.account, "third", "60 s")
-    current = one(connection, insert, scene.account, "fourth", None)
-    scene.set(0.0)
+    retired = one(connection, insert, clock_harness.account, "first", "600 s")
+    clock_harness.set(HOUR)
+    leaked = one(connection, insert, clock_harness.account, "second", "0 s")
+    lasting = one(connection, insert, clock_harness.account, "third", "60 s")
+    current = one(connection, insert, clock_harness.account, "fourth", None)
+    clock_harness.set(0.0)
     # The successor of the first secret was made before the clock leapt.
     connection.execute(
         "UPDATE signing_secret SET created_at = created_at - interval '1 h' WHERE id = %s",
@@ -131,17 +137,17 @@ def test_a_secret_that_was_rotated_while_the_clock_was_ahead_ends_in_time(scene:
 
 
 def test_a_firing_that_was_postponed_while_the_clock_was_ahead_is_made_in_time(
-    scene: Scene,
+    clock_harness: ClockHarness,
 ) -> None:
-    connection = scene.connection
-    scene.set(HOUR)
+    connection = clock_harness.connection
+    clock_harness.set(HOUR)
     for _ in range(3):
-        scene.cron(due_in=HOUR - 1)
-    limits = FiringLimits(of={scene.account: Allowed(per_second=1)})
+        clock_harness.cron(due_in=HOUR - 1)
+    limits = FiringLimits(of={clock_harness.account: Allowed(per_second=1)})
     made = claim(connection, budget=10, ahead=0.3, unreadable=lambda *_: None, limits=limits)
     assert len(made.runs) == 1
     assert one(connection, "SELECT count(*) FROM due WHERE owed_at IS NOT NULL") == 2
-    scene.set(0.0)
+    clock_harness.set(0.0)
 
     repair(connection)
 
@@ -150,15 +156,15 @@ def test_a_firing_that_was_postponed_while_the_clock_was_ahead_is_made_in_time(
     assert one(connection, soon) == 2
 
 
-def test_what_an_account_stores_is_counted_again_in_time(scene: Scene) -> None:
-    connection = scene.connection
-    scene.set(HOUR)
+def test_what_an_account_stores_is_counted_again_in_time(clock_harness: ClockHarness) -> None:
+    connection = clock_harness.connection
+    clock_harness.set(HOUR)
     connection.execute(
         "INSERT INTO usage (account_id) VALUES (%s)"
         " ON CONFLICT (account_id) DO UPDATE SET recounted_at = clock_timestamp()",
-        (scene.account,),
+        (clock_harness.account,),
     )
-    scene.set(0.0)
+    clock_harness.set(0.0)
 
     repair(connection)
 

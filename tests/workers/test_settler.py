@@ -20,7 +20,7 @@ from app.store.parking import Parking
 from tests.factories import add_account, book, claim_and_take, connect, one
 from tests.store import test_ticks
 from tests.store.test_apart import slow_ends
-from tests.store.test_settling import came
+from tests.store.test_settling import settlement_of
 from tests.workers.harness import SECRET, Harness
 from workers.dispatch.leased_run import LeasedRun, lease
 from workers.dispatch.settler import Settler
@@ -306,7 +306,7 @@ def hold_interrupted(connection: psycopg.Connection, harness: Harness) -> Leased
     (run,) = claim_and_take(connection)
     leased = lease(run, (), asked=now, answered=now)
     harness.dispatcher.leased_runs.add(leased)
-    leased.advance_tick(came(run))
+    leased.advance_tick(settlement_of(run))
     give_back(harness, leased)
     return leased
 

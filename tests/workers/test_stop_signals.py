@@ -19,7 +19,7 @@ from tests.factories import connect, one
 from tests.receiver import Receiver
 from tests.workers.processes import PATIENCE_S, book_calls, environment, start
 from tests.workers.test_rq_worker import until
-from tests.workers.test_runtime import held_until
+from tests.workers.test_runtime import answer_after
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def release() -> Iterator[threading.Event]:
 
 @pytest.fixture
 def receiver(release: threading.Event) -> Iterator[Receiver]:
-    with Receiver(held_until(release)) as made:
+    with Receiver(answer_after(release)) as made:
         yield made
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 
 from app.domain.job import Dialect
-from app.log import in_words, logger
+from app.log import describe_error, logger
 from app.store import takes
 from app.store.connection import ReconnectingConnection
 from app.store.database_errors import Kind, kind_of
@@ -115,7 +115,7 @@ def _read(
             return {}, set(batch)
         if len(batch) == 1:
             run_id = batch[0].run.id
-            logger.error("payload.unreadable", run_id=str(run_id), error=in_words(error))
+            logger.error("payload.unreadable", run_id=str(run_id), error=describe_error(error))
             return {run_id: None}, set()
     found: dict[UUID, bytes | None] = {}
     busy: set[LeasedRun] = set()

@@ -23,7 +23,7 @@ from app.domain.timings.settling import (
     SETTLE_INTERVAL_S,
     SKIP_LOCKED_FOR_S,
 )
-from app.log import in_words, lines, logger, take_dropped
+from app.log import describe_error, lines, logger, take_dropped
 from app.store import heartbeats
 from app.store.connection import ReconnectingConnection
 from app.store.counters import add_counters
@@ -296,7 +296,7 @@ def _with_earlier_ticks(
 
 
 def _log_impossible(run_id: UUID, error: psycopg.Error) -> None:
-    logger.error("run.cannot_be_settled", run_id=str(run_id), error=in_words(error))
+    logger.error("run.cannot_be_settled", run_id=str(run_id), error=describe_error(error))
 
 
 def _move(waiting: deque[_T], batch: deque[_T]) -> None:

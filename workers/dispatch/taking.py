@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import psycopg
 
-from app.log import in_words, logger
+from app.log import describe_error, logger
 from app.store import takes
 from app.store.takes import Taken, Ticket
 from workers.dispatch.account_cache import AccountCache
@@ -34,7 +34,7 @@ def take(
     if unreadable:
         run, error = unreadable[0]
         logger.error(
-            "runs.unreadable", runs=len(unreadable), run_id=str(run.id), error=in_words(error)
+            "runs.unreadable", runs=len(unreadable), run_id=str(run.id), error=describe_error(error)
         )
         given = [lease(run, (), asked=asked, answered=answered) for run, _ in unreadable]
         dispatcher.give_back([(each, parked_as_unreadable(each, answered)) for each in given])

@@ -148,10 +148,10 @@ def render(error: errors.WakecallError) -> Response:
         status=problems.kind_of(error).status,
         code=f"ERR_{error.code.upper().replace('-', '_')}",
     )
-    return _answer(failure, in_words(error), problems.headers_of(error))
+    return _answer(failure, describe(error), problems.headers_of(error))
 
 
-def in_words(error: errors.WakecallError) -> str:
+def describe(error: errors.WakecallError) -> str:
     """The text of an error: what is wrong, and the remedy."""
     if not isinstance(error, errors.Refused):
         return error.message

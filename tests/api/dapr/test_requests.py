@@ -387,5 +387,5 @@ def test_the_front_takes_long_bodies_for_these_paths_alone() -> None:
         ("/v1.0/state/x", bodies.MAX_DOCUMENT),
         ("/x/v1.0/jobs/x", bodies.MAX_DOCUMENT),
     ):
-        assert bodies.most({**environ, "PATH_INFO": path}) == most
-    assert bodies.most({"REQUEST_METHOD": "GET", "PATH_INFO": "/v1.0/jobs/x"}) < bodies.MAX_LONG
+        assert bodies.max_size({**environ, "PATH_INFO": path}) == most
+    assert bodies.max_size({"REQUEST_METHOD": "GET", "PATH_INFO": "/v1.0/jobs/x"}) < bodies.MAX_LONG

@@ -44,6 +44,6 @@ def begun(client: FlaskClient, connection: psycopg.Connection, resource: str = M
     return taken(connection)
 
 
-def looked_over(connection: psycopg.Connection) -> None:
+def end_cancelled(connection: psycopg.Connection) -> None:
     """Runs that were cancelled end, as the scheduler ends them."""
     assert settle(connection, check(connection, limit=10, leases_count=True).ended)

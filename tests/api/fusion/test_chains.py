@@ -14,7 +14,7 @@ from app.api.context import current_context
 from app.domain.run import RunState
 from app.service import keys
 from tests.api.fusion.documents import MOVIES, act, after, history, saved, status
-from tests.api.fusion.runs import NONE, begun, looked_over, settled, taken
+from tests.api.fusion.runs import NONE, begun, end_cancelled, settled, taken
 from tests.factories import claim_all, connect, one
 
 
@@ -92,7 +92,7 @@ def test_a_firing_withdrawn_ahead_of_its_time_is_no_run_and_no_end(
         # The scheduler may come to it when its time is past.
         if late:
             connection.execute("SELECT pg_sleep_until(max(due_at)) FROM inflight")
-        looked_over(connection)
+        end_cancelled(connection)
     assert one(connection, "SELECT id FROM run") == claimed.run_id
     assert one(connection, "SELECT count(*) FROM inflight") == 0
     assert (history(client), "status" in status(client)) == ([], False)

@@ -13,7 +13,7 @@ from app.api.context import current_context
 from app.domain.run import RunState
 from app.service import keys
 from tests.api.fusion.documents import CLEAN, DAILY, MOVIES, TASK, act, history, put, saved, status
-from tests.api.fusion.runs import NONE, looked_over, settled, taken
+from tests.api.fusion.runs import NONE, end_cancelled, settled, taken
 from tests.factories import claim_all, connect, one
 
 
@@ -93,6 +93,6 @@ def test_a_firing_that_a_pause_withdrew_ahead_of_its_time_is_no_run(
     assert history(client) == []
     # The scheduler may come to it when its time is past.
     connection.execute("SELECT pg_sleep_until(max(due_at)) FROM inflight")
-    looked_over(connection)
+    end_cancelled(connection)
     assert one(connection, "SELECT state FROM run") == "cancelled"
     assert (history(client), "status" in status(client)) == ([], False)

@@ -18,7 +18,7 @@ from bench.children import Failed
 from bench.peers import __main__ as command
 from bench.peers import install, merging, wakecall
 from bench.peers import round as peers
-from bench.peers.peer import Book, Ground, Peer
+from bench.peers.peer import Book, Peer, PeerSetup
 from bench.plan import FULL, QUICK, Plan
 from bench.receiver import Receiver
 
@@ -140,7 +140,7 @@ def test_the_page_is_silent_where_no_peer_was_measured(kept: dict[str, Any]) -> 
 
 def peer(failure: Exception | None = None) -> Peer:
     @contextmanager
-    def start(_ground: Ground) -> Iterator[Book]:
+    def start(_ground: PeerSetup) -> Iterator[Book]:
         if failure:
             raise failure
         yield lambda _batch: 1.0

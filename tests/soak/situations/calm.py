@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tests.soak.ground import Ground
+from tests.soak.deployment import Deployment
 from tests.soak.situation import Situation
 
 
-def _play(ground: Ground) -> None:
-    ground.rest(0.6)
-    ground.mended()
+def _play(deployment: Deployment) -> None:
+    deployment.rest(0.6)
+    deployment.mended()
 
 
 CALM = Situation("calm", "the load and nothing else", _play)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from tests.soak.ground import Ground
+from tests.soak.deployment import Deployment
 from tests.soak.situation import Situation
 
 FORWARD_S, BACK_S = 3600.0, -30.0
 
 
 def _situation(name: str, about: str, seconds: float) -> Situation:
-    def play(ground: Ground) -> None:
-        ground.clock(seconds)
-        ground.rest(0.3, 5.0)
-        ground.clock(0.0)
-        ground.mended()
+    def play(deployment: Deployment) -> None:
+        deployment.clock(seconds)
+        deployment.rest(0.3, 5.0)
+        deployment.clock(0.0)
+        deployment.mended()
 
     return Situation(name, about, play, leaps=seconds > 0)
 

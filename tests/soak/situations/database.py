@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-from tests.soak.ground import Ground
+from tests.soak.deployment import Deployment
 from tests.soak.situation import Situation
 
 _HANGS_S = 3.0
 
 
-def _read_only(ground: Ground) -> None:
-    ground.database.set_read_only("on")
-    ground.rest(0.25, 4.0)
-    ground.database.set_read_only("off")
-    ground.mended()
+def _read_only(deployment: Deployment) -> None:
+    deployment.database.set_read_only("on")
+    deployment.rest(0.25, 4.0)
+    deployment.database.set_read_only("off")
+    deployment.mended()
 
 
-def _hang(ground: Ground) -> None:
-    ground.database.freeze()
-    ground.rest(0.05, _HANGS_S)
-    ground.database.promote()
-    ground.mended()
-    ground.rest(0.4, 5.0)
-    ground.database.rejoin()
+def _hang(deployment: Deployment) -> None:
+    deployment.database.freeze()
+    deployment.rest(0.05, _HANGS_S)
+    deployment.database.promote()
+    deployment.mended()
+    deployment.rest(0.4, 5.0)
+    deployment.database.rejoin()
 
 
-def _switch_over(ground: Ground) -> None:
-    ground.database.stop()
-    ground.database.promote()
-    ground.mended()
-    ground.rest(0.4, 5.0)
-    ground.database.rejoin()
+def _switch_over(deployment: Deployment) -> None:
+    deployment.database.stop()
+    deployment.database.promote()
+    deployment.mended()
+    deployment.rest(0.4, 5.0)
+    deployment.database.rejoin()
 
 
 READ_ONLY = Situation("read-only", "the database takes no writes for a while", _read_only)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.e2e.instance import until
 from tests.factories import one
-from tests.soak.ground import Ground
+from tests.soak.deployment import Deployment
 from tests.soak.situation import Situation
 
 RUNS = 20_000
@@ -25,25 +25,25 @@ FROM account, generate_series(1, %(runs)s) WHERE name = 'demo'
 _LEFT = "SELECT count(*) FROM pg_class WHERE relname = ANY (%s)"
 
 
-def _play(ground: Ground) -> None:
-    names = _make_old_days(ground)
-    ground.rest(0.05)
+def _play(deployment: Deployment) -> None:
+    names = _make_old_days(deployment)
+    deployment.rest(0.05)
     # Each scheduler sees to retention when it starts.
-    for each in ground.beside:
+    for each in deployment.beside:
         if each.kind == "scheduler":
             each.stop()
             each.start()
-            ground.wait_for_beat(each.kind, each.process.pid)
-    with ground.connect() as connection:
+            deployment.wait_for_heartbeat(each.kind, each.process.pid)
+    with deployment.connect() as connection:
         until(lambda: one(connection, _LEFT, names) == 0, "the old days are dropped")
-    ground.mended(f"{DAYS * RUNS} runs of {DAYS} days dropped")
+    deployment.mended(f"{DAYS * RUNS} runs of {DAYS} days dropped")
 
 
-def _make_old_days(ground: Ground) -> list[str]:
+def _make_old_days(deployment: Deployment) -> list[str]:
     """Runs of days that are to go; the names of their partitions."""
     names = []
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    with ground.connect() as connection:
+    with deployment.connect() as connection:
         for n in range(DAYS):
             day = today - timedelta(days=_OLDEST + n)
             for table in ("run", "attempt"):

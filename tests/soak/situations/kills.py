@@ -5,31 +5,31 @@ from __future__ import annotations
 import signal
 
 from tests.e2e.instance import until
-from tests.soak.ground import Ground, kill
+from tests.soak.deployment import Deployment, kill
 from tests.soak.situation import Situation
 
 
-def _play(ground: Ground) -> None:
+def _play(deployment: Deployment) -> None:
     for name in ("web", "scheduler"):
-        _kill(ground, name)
-        ground.rest(0.05)
-    worker = ground.names("worker")[0]
-    first = ground.instance.send(worker, signal.SIGKILL)
-    until(lambda: ground.instance.pid(worker) not in {None, first}, "it is started again")
-    ground.rest(0.02, 2.0)
-    _kill(ground, worker)
-    ground.rest(0.05)
-    for each in ground.beside:
+        _kill(deployment, name)
+        deployment.rest(0.05)
+    worker = deployment.names("worker")[0]
+    first = deployment.instance.send(worker, signal.SIGKILL)
+    until(lambda: deployment.instance.pid(worker) not in {None, first}, "it is started again")
+    deployment.rest(0.02, 2.0)
+    _kill(deployment, worker)
+    deployment.rest(0.05)
+    for each in deployment.beside:
         kill(each.process.pid, signal.SIGKILL)
         each.process.wait()
         each.start()
-        ground.wait_for_beat(each.kind, each.process.pid)
-    ground.mended()
+        deployment.wait_for_heartbeat(each.kind, each.process.pid)
+    deployment.mended()
 
 
-def _kill(ground: Ground, name: str) -> None:
-    before = ground.instance.send(name, signal.SIGKILL)
-    ground.wait_for_successor(name, before)
+def _kill(deployment: Deployment, name: str) -> None:
+    before = deployment.instance.send(name, signal.SIGKILL)
+    deployment.wait_for_successor(name, before)
 
 
 KILLS = Situation(

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from tests.broken_logs import BROKEN
-from tests.soak.ground import Ground
+from tests.soak.deployment import Deployment
 from tests.soak.situation import Situation
 
 
 def _situation(name: str, about: str) -> Situation:
-    def play(ground: Ground) -> None:
+    def play(deployment: Deployment) -> None:
         with BROKEN[name]() as writer:
-            made = [ground.start("scheduler"), ground.start("worker")]
+            made = [deployment.start("scheduler"), deployment.start("worker")]
             for each in made:
                 # The one that was just started goes, as its log is a file.
                 each.stop()
                 each.start(writer)
             for each in made:
-                ground.wait_for_beat(each.kind, each.process.pid)
-            ground.rest(0.5)
+                deployment.wait_for_heartbeat(each.kind, each.process.pid)
+            deployment.rest(0.5)
             for each in made:
                 status = each.stop()
                 if status != 0:
-                    ground.broken(f"a {each.kind} ended with status {status} when asked to")
-        ground.mended()
+                    deployment.broken(f"a {each.kind} ended with status {status} when asked to")
+        deployment.mended()
 
     return Situation(f"log-{name.replace(' ', '-')}", about, play)
 

@@ -11,45 +11,45 @@ from datetime import UTC, datetime, timedelta
 from app.domain.instants import format_utc
 from tests.factories import one
 from tests.soak import receiver
-from tests.soak.ground import Ground
+from tests.soak.deployment import Deployment
 from tests.soak.situation import Situation
 
 _PATIENCE_S = 240.0
 _STATE = "SELECT state FROM run WHERE job_id = %s"
 
 
-def _play(ground: Ground) -> None:
+def _play(deployment: Deployment) -> None:
     killed: list[int] = []
 
     def kill_caller(port: int) -> None:
-        pid = ground.caller(port)
+        pid = deployment.caller(port)
         if pid is not None:
             killed.append(pid)
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
-    ground.recorder.poison = kill_caller
+    deployment.recorder.poison = kill_caller
     when = format_utc(datetime.now(UTC) + timedelta(seconds=2))
-    url = ground.recorder.url(f"{receiver.POISON}/1")
-    answer = ground.instance.ask("POST", "/1/jobs", {"url": url, "when": when})
+    url = deployment.recorder.url(f"{receiver.POISON}/1")
+    answer = deployment.instance.ask("POST", "/1/jobs", {"url": url, "when": when})
     assert answer.status == 201, answer
     give_up = time.monotonic() + _PATIENCE_S
     state = None
     while state is None and time.monotonic() < give_up:
-        _revive(ground)
-        with ground.connect() as connection:
+        _revive(deployment)
+        with deployment.connect() as connection:
             state = one(connection, _STATE, answer.body["id"])
         time.sleep(0.5)
-    ground.mended(f"{len(killed)} processes killed")
+    deployment.mended(f"{len(killed)} processes killed")
     if state != "dead":
-        ground.broken(f"the poison is {state} after {_PATIENCE_S:g} s, not dead")
-    if len({each.run for each in ground.recorder.poisoned}) > 1:
-        ground.broken("the poison was called under several ids")
+        deployment.broken(f"the poison is {state} after {_PATIENCE_S:g} s, not dead")
+    if len({each.run for each in deployment.recorder.poisoned}) > 1:
+        deployment.broken("the poison was called under several ids")
 
 
-def _revive(ground: Ground) -> None:
+def _revive(deployment: Deployment) -> None:
     """Start again what was killed of what nobody else keeps."""
-    for each in ground.beside:
+    for each in deployment.beside:
         if each.process.poll() is not None:
             each.start()
 

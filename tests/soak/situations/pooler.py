@@ -12,7 +12,7 @@ from local.postgres import ROLE
 from tests import pgbouncer
 from tests.e2e.instance import until
 from tests.ports import free_port
-from tests.soak.ground import Ground
+from tests.soak.deployment import Deployment
 from tests.soak.situation import Situation
 
 _UNDER_WAY_S = 2.0
@@ -27,13 +27,13 @@ _ROLE = {
 }
 
 
-def _play(ground: Ground) -> None:
+def _play(deployment: Deployment) -> None:
     if pgbouncer.find() is None:
-        ground.mended(pgbouncer.LEFT_OUT)
+        deployment.mended(pgbouncer.LEFT_OUT)
         return
-    server = ground.database.primary
+    server = deployment.database.primary
     url = f"postgresql://{ROLE}:{server.cluster.password}@127.0.0.1:{server.port}/{ROLE}"
-    with ground.connect() as connection:
+    with deployment.connect() as connection:
         for name, value in _ROLE.items():
             connection.execute(f"ALTER ROLE {ROLE} SET {name} = {value}".encode())
     settings = {"ignore_startup_parameters": "options,extra_float_digits"}
@@ -42,23 +42,23 @@ def _play(ground: Ground) -> None:
         folder.chmod(0o755)
         with pgbouncer.pooler(url, folder, **settings) as pooler, ExitStack() as stack:
             made = [
-                stack.enter_context(ground.start(kind, DATABASE_URL=pooler.url))
+                stack.enter_context(deployment.start(kind, DATABASE_URL=pooler.url))
                 for kind in ("scheduler", "worker")
             ]
             port = free_port()
-            stack.enter_context(ground.start("web", DATABASE_URL=pooler.url, PORT=f"{port}"))
+            stack.enter_context(deployment.start("web", DATABASE_URL=pooler.url, PORT=f"{port}"))
             for each in made:
-                ground.wait_for_beat(each.kind, each.process.pid)
+                deployment.wait_for_heartbeat(each.kind, each.process.pid)
             until(lambda: _is_ready(port), "the web through the pooler is ready")
-            ground.ports.append(port)
-            ground.rest(0.2)
+            deployment.ports.append(port)
+            deployment.rest(0.2)
             pooler.server.kill()
-            ground.rest(0.03, 2.0)
+            deployment.rest(0.03, 2.0)
             pooler.start()
-            ground.mended()
-            ground.rest(0.3)
-            ground.ports.remove(port)
-            ground.rest(0.0, _UNDER_WAY_S)
+            deployment.mended()
+            deployment.rest(0.3)
+            deployment.ports.remove(port)
+            deployment.rest(0.0, _UNDER_WAY_S)
 
 
 def _is_ready(port: int) -> bool:

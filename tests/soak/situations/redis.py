@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import redis as client
 
-from tests.soak.ground import Ground
+from tests.soak.deployment import Deployment
 from tests.soak.situation import Situation
 
 
-def _play(ground: Ground) -> None:
-    with client.Redis.from_url(ground.instance.environment["REDIS_URL"]) as connection:
+def _play(deployment: Deployment) -> None:
+    with client.Redis.from_url(deployment.instance.environment["REDIS_URL"]) as connection:
         connection.flushall()
-    ground.rest(0.1)
-    ground.valkey.kill()
-    ground.rest(0.25)
-    ground.valkey.start()
-    ground.mended()
+    deployment.rest(0.1)
+    deployment.valkey.kill()
+    deployment.rest(0.25)
+    deployment.valkey.start()
+    deployment.mended()
 
 
 REDIS = Situation("redis", "Valkey is flushed, killed and started again", _play)

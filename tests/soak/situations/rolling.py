@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import signal
 
-from tests.soak.ground import Ground
+from tests.soak.deployment import Deployment
 from tests.soak.situation import Situation
 
 
-def _play(ground: Ground) -> None:
+def _play(deployment: Deployment) -> None:
     for kind in ("worker", "scheduler", "web"):
-        for name in ground.names(kind):
-            before = ground.instance.send(name, signal.SIGTERM)
-            ground.wait_for_successor(name, before)
-    for each in ground.beside:
+        for name in deployment.names(kind):
+            before = deployment.instance.send(name, signal.SIGTERM)
+            deployment.wait_for_successor(name, before)
+    for each in deployment.beside:
         if each.stop() != 0:
-            ground.broken(f"a {each.kind} did not end in good order")
+            deployment.broken(f"a {each.kind} did not end in good order")
         each.start()
-        ground.wait_for_beat(each.kind, each.process.pid)
-    ground.mended()
+        deployment.wait_for_heartbeat(each.kind, each.process.pid)
+    deployment.mended()
 
 
 ROLLING = Situation("rolling", "all processes are restarted, one after the other", _play)

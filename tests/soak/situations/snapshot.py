@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from tests.factories import one
-from tests.soak.ground import Ground
+from tests.soak.deployment import Deployment
 from tests.soak.situation import Situation
 
 
-def _play(ground: Ground) -> None:
-    with ground.connect() as connection, connection.transaction():
+def _play(deployment: Deployment) -> None:
+    with deployment.connect() as connection, connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         one(connection, "SELECT count(*) FROM due")
-        ground.rest(0.7)
-    ground.mended()
+        deployment.rest(0.7)
+    deployment.mended()
 
 
 SNAPSHOT = Situation("snapshot", "a transaction that reads stays open", _play)

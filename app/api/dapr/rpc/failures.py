@@ -192,7 +192,7 @@ def _failure(error: errors.WakecallError, http_status: int) -> Failure:
         http_status, Code.INTERNAL if http_status >= _SERVER_ERROR else Code.INVALID_ARGUMENT
     )
     reason = f"ERR_{error.code.upper().replace('-', '_')}"
-    return Failure(code=code, reason=reason, message=failures.in_words(error), metadata=app)
+    return Failure(code=code, reason=reason, message=failures.describe(error), metadata=app)
 
 
 def _unauthorized() -> Failure:

@@ -228,9 +228,9 @@ def _listed(caller: Caller, app_id: str) -> Iterator[Job]:
 
 def _message(kind: type[messages.AnyRequest]) -> messages.AnyRequest:
     try:
-        body = bodies.read(bodies.most(request.environ))
+        body = bodies.read(bodies.max_size(request.environ))
     except TooLarge:
-        raise rpc_failures.message_too_large(bodies.most(request.environ)) from None
+        raise rpc_failures.message_too_large(bodies.max_size(request.environ)) from None
     return messages.read(kind, body)
 
 

@@ -40,7 +40,7 @@ class Notifier:
         self.notified += [run_id for run_id, _ in tickets]
 
 
-class Scene:
+class ClockHarness:
     """A scheduler, its repairs, and a database whose clock is the test's."""
 
     def __init__(self, database: str, connection: psycopg.Connection) -> None:

@@ -79,7 +79,7 @@ class Beside:
 
 
 @dataclass(kw_only=True, slots=True)
-class Ground:
+class Deployment:
     """What runs; `seconds` is how long the situation that is played may take in all."""
 
     instance: Instance
@@ -129,7 +129,7 @@ class Ground:
         path = f"{Path(sys.executable).parent}:{environment.get('PATH', '')}"
         return Beside(kind, {**environment, "PATH": path}, log)
 
-    def wait_for_beat(self, kind: str, pid: int) -> None:
+    def wait_for_heartbeat(self, kind: str, pid: int) -> None:
         """Return once that process is at work."""
 
         def beats() -> bool:
@@ -151,7 +151,7 @@ class Ground:
         else:
             pid = self.instance.pid(name)
             assert pid is not None
-            self.wait_for_beat(name.partition("-")[0], pid)
+            self.wait_for_heartbeat(name.partition("-")[0], pid)
 
     def restart_all(self, **settings: str) -> None:
         """Stop everything of the service in good order, and start it with other settings."""
@@ -165,7 +165,7 @@ class Ground:
         self.instance.wait_until_ready()
         self.beside = [self.start("scheduler"), self.start("worker")]
         for each in self.beside:
-            self.wait_for_beat(each.kind, each.process.pid)
+            self.wait_for_heartbeat(each.kind, each.process.pid)
 
     def caller(self, port: int) -> int | None:
         """The id of the worker that calls from this port."""
@@ -188,7 +188,7 @@ class Ground:
 
 
 @contextmanager
-def ground() -> Iterator[Ground]:
+def deployment() -> Iterator[Deployment]:
     """All of it running: web, two schedulers, three workers, servers, receiver."""
     with ExitStack() as stack:
         servers = stack.enter_context(database())
@@ -209,7 +209,7 @@ def ground() -> Iterator[Ground]:
         instance.start()
         instance.wait_until_ready()
         instance.wait_for_line("Inbox")
-        made = Ground(
+        made = Deployment(
             instance=instance,
             database=servers,
             valkey=redis,
@@ -221,7 +221,7 @@ def ground() -> Iterator[Ground]:
         stack.callback(_end_beside, made)
         made.beside = [made.start("scheduler"), made.start("worker")]
         for each in made.beside:
-            made.wait_for_beat(each.kind, each.process.pid)
+            made.wait_for_heartbeat(each.kind, each.process.pid)
         yield made
 
 
@@ -239,7 +239,7 @@ def _valkey() -> Iterator[tuple[Server, str]]:
         network.remove_socket_folder(at)
 
 
-def _end_beside(made: Ground) -> None:
+def _end_beside(made: Deployment) -> None:
     for each in made.beside:
         if _lives(each):
             each.stop()
