@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from app.api.context import current_context
-from app.log import in_words
+from app.log import describe_error
 from app.store.engine import db, migration_engine
 
 TURN = 7233012457
@@ -35,7 +35,7 @@ def open_directly(engine: Engine) -> Connection:
     try:
         connection = engine.connect()
     except OperationalError as error:
-        reason = " ".join(in_words(error).split())
+        reason = " ".join(describe_error(error).split())
         raise CommandError(f"The database cannot be reached: {reason}") from None
     if connection.connection.driver_connection.pooled:
         connection.close()
