@@ -78,7 +78,8 @@ def variables_read() -> set[str]:
     found = set()
     for source in [*SOURCES, ROOT / "wsgi.py", ROOT / "tests" / "soak" / "__main__.py"]:
         # What HTTP code calls `environ` is a request.
-        mappings = {"environ", "environment"} if "api" not in source.parts else {"os.environ"}
+        is_web = not {"api", "console"}.isdisjoint(source.parts)
+        mappings = {"os.environ"} if is_web else {"environ", "environment"}
         for node in ast.walk(ast.parse(source.read_text())):
             found |= set(_names(node, mappings))
     found |= set(re.findall(r"\$\{(\w+)", (ROOT / "Procfile").read_text()))

@@ -1,8 +1,9 @@
-"""Senders: which account sends a request, as far as is known before its key is checked.
+"""Senders: which account sends a request, as far as is known before its credentials are checked.
 
 The event loop decides by account which request runs next and which may have a long body. For
-these decisions it remembers which keys were valid when the application last checked them. The
-application checks the key of every request itself, so the remembered keys give no access.
+these decisions it remembers which keys and which sessions of the console were valid when the
+application last checked them. The application checks every request itself, so what is remembered
+gives no access.
 """
 
 from __future__ import annotations
@@ -17,11 +18,18 @@ from typing import Any, Final
 
 from app.api import auth, dialects
 from app.domain import key as keys
+from app.domain import token as tokens
 
 SENDER: Final = "wakecall.sender"
 """The name of a request's Sender in the WSGI environment."""
 
 MAX_REMEMBERED: Final = 4096
+CONSOLE: Final = "/console"
+"""The path of the pages, which know a request by its session, as all others know it by its key."""
+SESSION_COOKIE: Final = "wakecall"
+HOST_PREFIX: Final = "__Host-"
+"""What the name of the cookie begins with as well, where the service is reached over TLS."""
+_SESSION_COOKIES: Final = (SESSION_COOKIE, HOST_PREFIX + SESSION_COOKIE)
 _AUTHORIZATION: Final = "HTTP_AUTHORIZATION"
 _KEY_HEADERS: Final = ("X-API-Key",)
 """Headers that contain only a key, besides those of the dialects."""
@@ -33,7 +41,7 @@ class Sender:
     """The sender of a request."""
 
     keys: tuple[bytes, ...]
-    """The digests of the well-formed keys in the request."""
+    """The digests of the well-formed keys in the request, or of its session's token."""
     network: str
     """The network that the request comes from."""
     account: int | None = None
@@ -117,7 +125,13 @@ class Senders:
 
 
 def _keys_in(environ: Mapping[str, Any]) -> tuple[bytes, ...]:
-    """Return the digests of the well-formed keys in all headers in which keys may be sent."""
+    """Return the digests of the well-formed keys in all headers in which keys may be sent.
+
+    For a page of the console, return those of the tokens of sessions instead.
+    """
+    path = environ.get("PATH_INFO", "")
+    if path == CONSOLE or path.startswith(f"{CONSOLE}/"):
+        return _sessions_in(environ)
     texts = _bare_keys(environ)
     scheme, _, credentials = environ.get(_AUTHORIZATION, "").strip(" \t").partition(" ")
     credentials = credentials.strip(" ")
@@ -127,6 +141,12 @@ def _keys_in(environ: Mapping[str, Any]) -> tuple[bytes, ...]:
         texts += auth.basic_pair(credentials) or ()
     read = (keys.read(text.strip(" \t")) for text in texts)
     return tuple(each.digest for each in read if each is not None)
+
+
+def _sessions_in(environ: Mapping[str, Any]) -> tuple[bytes, ...]:
+    pairs = (each.strip(" \t").partition("=") for each in environ.get("HTTP_COOKIE", "").split(";"))
+    read = (tokens.read(value) for name, _, value in pairs if name in _SESSION_COOKIES)
+    return tuple({each for each in read if each is not None})
 
 
 def _bare_keys(environ: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from flask import Flask
 
@@ -15,9 +17,18 @@ from app.api.downloads import SEND_S
 from app.api.health import QuickAnswers
 from app.api.inbox_calls import InboxCalls
 from app.api.uploads import BODY_S
+from app.api.wsgi_bridge import Message, WsgiResponse
 from app.config import Settings
 from app.service.health_watch import HealthWatch
 from app.service.inbox_reception import Reception
+
+Quick = Callable[[Message], WsgiResponse | None]
+_QUICK: Final = "wakecall.quick"
+
+
+def add_quick(app: Flask, answer: Quick) -> None:
+    """Let `answer` answer the requests that need no thread; it returns None for all others."""
+    app.extensions.setdefault(_QUICK, []).append(answer)
 
 
 def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> AsgiApp:
@@ -36,6 +47,9 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
         answers = answers_with(with_metrics=True)
         admin = AdminPort(answers, settings.admin_host, settings.admin_port)
 
+    further: list[Quick] = app.extensions.get(_QUICK, [])
+    quick = (answers_with(with_metrics=admin is None).answer, *further)
+
     def begin() -> None:
         web_process.start(settings.log_level)
         priority.lower(settings.web_nice)
@@ -52,7 +66,7 @@ def asgi_app(app: Flask, *, body_s: float = BODY_S, send_s: float = SEND_S) -> A
         app,
         begin=begin,
         end=end,
-        quick=answers_with(with_metrics=admin is None).answer,
+        quick=lambda environ: next(filter(None, (each(environ) for each in quick)), None),
         body_s=body_s,
         send_s=send_s,
         inbox_calls=InboxCalls(Reception(context), path_prefix=settings.path_prefix),

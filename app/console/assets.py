@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask, Response
 
-from app.api import path_prefix
+from app.api import path_prefix, serving
+from app.api.parameters import takes
+from app.api.scopes import needs_no_key
+from app.api.wsgi_bridge import WsgiResponse
 from app.console.blueprint import PREFIX, console
 from app.errors import NotFound
 
@@ -21,6 +26,7 @@ _TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 _HASH_DIGITS: Final = 12
+_PATH: Final = f"{PREFIX}/static/"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +36,20 @@ class Asset:
     name: str
     """Its name with the hash, as `console.1f0c6a2b9d3e.css`."""
     content: bytes
+    compressed: bytes
+    """The content, compressed by gzip."""
     content_type: str
+
+    def headers(self, *, compressed: bool) -> list[tuple[str, str]]:
+        """Return the header fields with which the file is sent."""
+        encoding = [("Content-Encoding", "gzip")] if compressed else []
+        return [
+            ("Content-Type", self.content_type),
+            ("Cache-Control", CACHE),
+            ("Vary", "Accept-Encoding"),
+            ("X-Content-Type-Options", "nosniff"),
+            *encoding,
+        ]
 
 
 def _load(folder: Path) -> dict[str, Asset]:
@@ -43,6 +62,7 @@ def _load(folder: Path) -> dict[str, Asset]:
             found[path.name] = Asset(
                 name=f"{path.stem}.{digest}{path.suffix}",
                 content=content,
+                compressed=gzip.compress(content, mtime=0),
                 content_type=_TYPES[path.suffix],
             )
     return found
@@ -53,21 +73,47 @@ _SERVED: Final = {each.name: each for each in BY_FILE.values()}
 
 
 def install(app: Flask) -> None:
-    """Give templates `asset`, the URL of a static file."""
+    """Give templates `asset`, the URL of a static file, and serve the files without a thread."""
     app.jinja_env.globals["asset"] = url_of
+    serving.add_quick(app, answer)
 
 
 def url_of(file: str) -> str:
     """Return the path at which a file of the folder is served. Raises KeyError."""
-    return path_prefix.add(f"{PREFIX}/static/{BY_FILE[file].name}")
+    return path_prefix.add(_PATH + BY_FILE[file].name)
+
+
+def answer(environ: Mapping[str, Any]) -> WsgiResponse | None:
+    """Return the response to a request for a static file; None for any other request."""
+    path: str = environ["PATH_INFO"]
+    found = _SERVED.get(path.removeprefix(_PATH)) if path.startswith(_PATH) else None
+    if found is None or environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+        return None
+    compressed = _takes_gzip(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    body = found.compressed if compressed else found.content
+    fields = [*found.headers(compressed=compressed), ("Content-Length", str(len(body)))]
+    return WsgiResponse(
+        status=200,
+        headers=[(name.lower().encode(), value.encode()) for name, value in fields],
+        start=b"" if environ["REQUEST_METHOD"] == "HEAD" else body,
+        rest=None,
+    )
 
 
 @console.get("/static/<name>")
+@needs_no_key
+@takes(ignoring=True)
 def static(name: str) -> Response:
-    """Serve a static file. Browsers keep it for a year, as another content has another name."""
+    """Serve a static file under other servers. Another content has another name."""
     found = _SERVED.get(name)
     if found is None:
         raise NotFound("There is no such file.", remedy="Reload the page that refers to it.")
-    response = Response(found.content, content_type=found.content_type)
-    response.headers["Cache-Control"] = CACHE
+    response = Response(found.content)
+    for field, value in found.headers(compressed=False):
+        response.headers[field] = value
     return response
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding names gzip without a weight, as all browsers send it."""
+    return any(each.strip(" \t").lower() == "gzip" for each in accepted.split(","))

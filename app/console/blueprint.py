@@ -6,6 +6,8 @@ from typing import Final
 
 from flask import Blueprint
 
-PREFIX: Final = "/console"
+from app.api import senders
+
+PREFIX: Final = senders.CONSOLE
 
 console: Final = Blueprint("console", __name__, url_prefix=PREFIX, template_folder="templates")

@@ -10,7 +10,9 @@ from typing import Final
 
 from flask import Response, request
 
-SESSION: Final = "wakecall"
+from app.api import senders
+
+SESSION: Final = senders.SESSION_COOKIE
 """Holds the token of a session."""
 
 VISIT: Final = "wakecall-visit"
@@ -19,7 +21,7 @@ VISIT: Final = "wakecall-visit"
 NOTICES: Final = "wakecall-notices"
 """Holds what the next page tells about the request before it, signed."""
 
-_PREFIX: Final = "__Host-"
+_PREFIX: Final = senders.HOST_PREFIX
 
 
 def is_secure() -> bool:

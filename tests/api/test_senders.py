@@ -5,6 +5,7 @@ import pytest
 from app.api import senders
 from app.api.senders import SENDER, Senders, network_of
 from app.domain import key
+from app.domain import token as tokens
 
 ONE, TWO = key.compose(b"\1" * 64), key.compose(b"\2" * 64)
 
@@ -91,3 +92,50 @@ def test_few_keys_are_remembered() -> None:
 )
 def test_one_client_s_addresses_are_one_network(address: str, network: str) -> None:
     assert network_of(address) == network
+
+
+SESSION, OTHER = tokens.new().text, tokens.new().text
+
+
+def page(cookie: str, **fields: str) -> dict[str, str]:
+    return {**environ(COOKIE=cookie, **fields), "PATH_INFO": "/console/jobs"}
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        f"wakecall={SESSION}",
+        f"a=b; __Host-wakecall={SESSION}",
+        f"wakecall={SESSION};__Host-wakecall={SESSION}",
+    ],
+)
+def test_a_session_is_known_again_for_pages_alone(cookie: str) -> None:
+    known = Senders()
+    first = known.identify(page(f"wakecall={SESSION}"))
+    assert (first.account, first.member) == (None, "192.0.2.1")
+    senders.note({SENDER: first}, 7, 3)
+    known.remember(first, 200)
+
+    assert known.identify(page(cookie)).lane == 7
+    # A key is none of a page's credentials, and a session is none of the API's.
+    assert known.identify(page("a=b", X_API_KEY=ONE)).keys == ()
+    assert known.identify(environ(COOKIE=cookie)).keys == ()
+    assert known.identify(page(f"wakecall={OTHER}")).account is None
+    known.remember(known.identify(page(cookie)), 401)
+    assert known.identify(page(cookie)).account is None
+
+
+def test_a_session_that_changes_its_account_changes_its_lane() -> None:
+    known = Senders()
+    for account in (7, 8):
+        sender = known.identify(page(f"wakecall={SESSION}"))
+        senders.note({SENDER: sender}, account, None)
+        known.remember(sender, 303)
+        assert known.identify(page(f"wakecall={SESSION}")).lane == account
+
+
+@pytest.mark.parametrize(
+    "cookie", ["", "wakecall", "wakecall=", "wakecall=x; =; ;;", f"b={SESSION}"]
+)
+def test_what_is_not_a_session_is_not_remembered(cookie: str) -> None:
+    assert Senders().identify(page(cookie)).keys == ()

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import hashlib
 import re
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from app.api.asgi import AsgiApp
 from app.console import assets
+from tests.api.exchange import Exchange, scope_of
 from tests.console import specimen
 
 # Of dist/htmx.min.js in the package htmx.org 4.0.1.
@@ -37,3 +44,37 @@ def test_a_file_may_be_kept_for_a_year_under_a_name_with_its_hash(tmp_path: Path
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable", file
         assert answer.data == (assets.FOLDER / file).read_bytes()
     assert client.get("/console/static/console.css").status_code == 404
+
+
+def test_no_thread_serves_a_file(tmp_path: Path) -> None:
+    def application(_environ: Any, _start: Any) -> Any:
+        raise AssertionError
+
+    assert specimen.make(tmp_path).extensions["wakecall.quick"]
+    asgi = AsgiApp(application, quick=assets.answer)
+    for encoding in ("gzip, deflate, br", "gzip;q=0", ""):
+        exchange = Exchange()
+        name = assets.BY_FILE["console.css"].name
+        scope = scope_of("GET", Accept_Encoding=encoding)
+        scope["raw_path"] = f"/console/static/{name}".encode()
+        asyncio.run(asgi(scope, exchange.receive, exchange.send))
+        body = exchange.body
+        if encoding.startswith("gzip,"):
+            assert (b"content-encoding", b"gzip") in exchange.sent[0]["headers"]
+            body = gzip.decompress(body)
+        assert body == (assets.FOLDER / "console.css").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/console/static/{}"), ("GET", "/console/static/x"), ("GET", "/static/{}")],
+)
+def test_all_else_is_left_to_the_application(method: str, path: str) -> None:
+    name = assets.BY_FILE["console.css"].name
+    asked = {"PATH_INFO": path.format(name), "REQUEST_METHOD": method}
+    assert assets.answer(asked) is None
+
+
+def test_all_of_the_scripts_and_sheets_stay_small() -> None:
+    """What a first page costs a browser: 40 KB compressed."""
+    assert sum(len(each.compressed) for each in assets.BY_FILE.values()) < 40 * 1024
