@@ -18,10 +18,12 @@ from app.api import dialects, refusals, wsgi_bridge
 from app.api.downloads import SEND_S, Downloads
 from app.api.fair_gate import FairGate, GateRefused
 from app.api.inbox_calls import InboxCalls
+from app.api.long_polls import AWAITED, Awaited, LongPolls
 from app.api.senders import SENDER, Sender, Senders
 from app.api.uploads import BODY_S, Uploads
 from app.api.wsgi_bridge import Message, Receive, Send, WsgiResponse
 from app.domain.inbox_address import PATH
+from app.errors import RateLimited
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -39,6 +41,8 @@ ONWARD: Final = "wakecall.onward"
 where none is passed on."""
 
 _INBOXES: Final = PATH.encode()
+_WAIT: Final = "wait="
+"""Part of the query of each request that may wait on the event loop."""
 
 Onward = Callable[[Any], Awaitable[WsgiResponse]]
 
@@ -71,6 +75,7 @@ class AsgiApp:
     ) -> None:
         self._app = app
         self._inbox_calls = inbox_calls
+        self._long_polls = None if inbox_calls is None else inbox_calls.long_polls
         self._onward = onward
         self._begin = begin
         self._end = end
@@ -113,6 +118,11 @@ class AsgiApp:
             environ[ONWARD] = passed_on
         if "HTTP_TRANSFER_ENCODING" in environ or environ.get("CONTENT_LENGTH", "0") != "0":
             answer = await self._answer_with_body(environ, sender, receive)
+        elif self._long_polls is not None and _WAIT in environ["QUERY_STRING"]:
+            later = await self._answer_later(self._long_polls, environ, sender, receive)
+            if later is None:
+                return
+            answer = later
         else:
             answer = await self._answer(environ, sender)
         if self._onward is not None and passed_on:
@@ -166,6 +176,26 @@ class AsgiApp:
             except GateRefused as refused:
                 refusal = refusals.concurrent(refused)
         return await self._call(refusals.refused(environ, refusal))
+
+    async def _answer_later(
+        self, long_polls: LongPolls, environ: Message, sender: Sender, receive: Receive
+    ) -> WsgiResponse | None:
+        """Return the application's response, once there is what it waits for; None if nobody reads.
+
+        The application gets the request twice. It marks the environment, hence the copy.
+        """
+        again = dict(environ)
+        awaited: list[Awaited] = []
+        environ[AWAITED] = awaited
+        answer = await self._answer(environ, sender)
+        if not awaited:
+            return answer
+        try:
+            if not await long_polls.wait(awaited[0], sender.account, receive):
+                return None
+        except RateLimited as refusal:
+            return await self._call(refusals.refused(again, refusal))
+        return await self._answer(again, sender)
 
     def _slow_slot(
         self, environ: Message, sender: Sender, *, long: bool

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from typing import Any, Final
@@ -19,6 +19,7 @@ import orjson
 from app.api import wsgi_bridge
 from app.api.batches import Batches
 from app.api.call_rates import CallRates
+from app.api.long_polls import LongPolls
 from app.api.senders import network_of
 from app.api.shared_budget import SharedBudget
 from app.api.wsgi_bridge import Message, Receive, Send, WsgiResponse
@@ -63,7 +64,7 @@ _PROBLEM: Final = "application/problem+json"
 class InboxCalls:
     """Answers calls to inboxes; used by one event loop. `slow_s` is the wait of Answer.WAIT.
 
-    `arrived` is called with an inbox's id and the number of a call that was stored.
+    `long_polls` are the requests that wait for such calls.
     """
 
     def __init__(
@@ -71,18 +72,19 @@ class InboxCalls:
         reception: Reception,
         *,
         path_prefix: str = "",
-        arrived: Callable[[UUID, int], None] = lambda *_: None,
         slow_s: float = domain.SLOW_S,
         body_s: float = BODY_S,
     ) -> None:
         self._reception = reception
         self._path_prefix = path_prefix
-        self._arrived = arrived
         self._slow_s = slow_s
         self._body_s = body_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="inboxes")
         self._lookups = Batches(self._thread, reception.find, size=_BATCH, most=_MAX_WAITING)
         self._stores = Batches(self._thread, reception.store, size=_BATCH, most=_MAX_WAITING)
+        self.long_polls = LongPolls(
+            Batches(self._thread, reception.latest, size=_MAX_WAITING, most=_MAX_WAITING)
+        )
         self._open = SharedBudget(MAX_OPEN)
         self._known: OrderedDict[str, None] = OrderedDict()
         self._unknown = CallRates(_UNKNOWN_PER_S, _UNKNOWN_BURST)
@@ -179,7 +181,7 @@ class InboxCalls:
         )
         if number is None:
             raise _unknown()
-        self._arrived(called.id, number)
+        self.long_polls.arrived(called.id, number)
 
     async def _read(self, receive: Receive, check: SignatureCheck) -> tuple[bytes, int]:
         """Return the beginning of the body, and its length; check its signature meanwhile."""

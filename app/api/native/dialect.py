@@ -11,7 +11,7 @@ from app.domain.job import Dialect
 LONG_PATHS: Final = re.compile(r"/1/jobs/bulk")
 _LISTS: Final = re.compile(
     r"/1/(?:jobs|runs|upcoming|audit|keys|dapr-apps|fusion-runners|jobs/[^/]+/runs|"
-    r"runs/counts|runs/[^/]+/attempts)"
+    r"runs/counts|inboxes/[^/]+/calls|runs/[^/]+/attempts)"
 )
 _JOBS: Final = re.compile(r"/1/jobs(?:/|$)")
 

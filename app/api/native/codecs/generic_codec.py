@@ -36,6 +36,8 @@ _SINGULAR: Final = {
     "jobs": "job",
     "destinations": "destination",
     "hours": "hour",
+    "inboxes": "inbox",
+    "calls": "call",
 }
 
 
