@@ -11,7 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from app.domain import one_time
+from app.domain.dapr import booking as dapr_booking
 from app.domain.dapr import schedule as dapr_schedule
+from app.domain.dapr.booking import Times
 from app.domain.dapr.schedule import DaprSchedule
 from app.domain.fusion import time_triggers
 from app.domain.fusion.time_triggers import TimeTriggers
@@ -53,6 +55,22 @@ def next_after(trigger: Trigger, after: datetime) -> datetime | None:
             return dapr_schedule.next_after(trigger, after)
         case TimeTriggers():
             return time_triggers.next_after(trigger, after)
+
+
+def counted_from(trigger: Trigger, written: Mapping[str, Any] | None, now: datetime) -> Trigger:
+    """Return the trigger with nothing later than if its job was booked `now` (aware).
+
+    `written` are the members of the job as its client gave them, where its dialect stores them.
+    """
+    match trigger:
+        case At() | DaprSchedule():
+            given = written or {}
+            times = Times(due_time=given.get("dueTime"), ttl=given.get("ttl"))
+            return dapr_booking.counted_from(trigger, times, now)
+        case TimeTriggers():
+            return time_triggers.anchored_by(trigger, now)
+        case Cron():
+            return trigger
 
 
 def first_firing(trigger: Trigger, now: datetime) -> datetime:

@@ -14,11 +14,13 @@ from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from app.domain.dapr.schedule import DaprSchedule
+from app.domain.one_time import At
 from app.domain.timings.claiming import LOOK_AHEAD, RENOTIFY_AFTER
 from app.domain.timings.leases import LEASE
-from app.domain.trigger import from_document, next_after
+from app.domain.trigger import counted_from, from_document, next_after, to_document
 from app.store.database_errors import Kind, kind_of
 from app.store.queries import SQL, Rows, run
 
@@ -64,7 +66,7 @@ _UNDER_WAY: Final = (
 # One page of all jobs, with the trigger of each job whose next firing is in the future. A firing of
 # the schedule that is in the future but was already made counts as past.
 _PAGE: Final = """
-SELECT d.job_id, j.trigger, coalesce(d.next_at, d.held_at),
+SELECT d.job_id, j.trigger, j.written, coalesce(d.next_at, d.held_at),
        clock_timestamp(),
        greatest(
          (SELECT max(due_at) FROM run r
@@ -75,8 +77,8 @@ SELECT d.job_id, j.trigger, coalesce(d.next_at, d.held_at),
             AND j.trigger IS NOT NULL))
 FROM (SELECT * FROM due WHERE job_id > %(after)s ORDER BY job_id LIMIT %(limit)s) d
 LEFT JOIN LATERAL (
-  SELECT trigger FROM job
-  WHERE id = d.job_id AND account_id = d.account_id AND d.recurring
+  SELECT trigger, written FROM job
+  WHERE id = d.job_id AND account_id = d.account_id AND (d.recurring OR dialect = 'dapr')
     AND coalesce(d.owed_at > clock_timestamp(), true)
     AND coalesce(d.next_at, d.held_at) > clock_timestamp() LIMIT 1) j ON true
 ORDER BY d.job_id
@@ -84,10 +86,11 @@ ORDER BY d.job_id
 
 
 class _Armed(NamedTuple):
-    """A recurring job with its next firing, and the latest future firing that was already made."""
+    """A job with its next firing, and the latest future firing that was already made."""
 
     job_id: UUID
     trigger: dict[str, Any]
+    written: dict[str, Any] | None
     next_at: datetime
     now: datetime
     made: datetime | None
@@ -185,7 +188,9 @@ def rearm_ahead(
     has_ended: Callable[[], bool],
     unreadable: Callable[[UUID, Exception], None],
 ) -> int:
-    """Re-arm recurring jobs whose next firing is too late for their schedule; return their number.
+    """Re-arm jobs whose next firing is too late for their schedule; return their number.
+
+    Times that are relative to a booking by a clock that was ahead count from now.
 
     A firing that is in the future but was already made is not made again.
     """
@@ -209,15 +214,24 @@ def _rearm(
 ) -> int:
     since = armed.now if armed.made is None else max(armed.now, armed.made)
     try:
-        trigger = from_document(armed.trigger)
-        if isinstance(trigger, DaprSchedule) and since > armed.now:
+        stored = from_document(armed.trigger)
+        if isinstance(stored, DaprSchedule) and since > armed.now:
             # Ticks up to `made` may share one run: the job continues after the last of them.
             return 0
+        trigger = counted_from(stored, armed.written, since)
         expected = next_after(trigger, since)
+        if expected is None and isinstance(trigger, At):
+            expected = armed.now
     except Exception as error:  # noqa: BLE001 - one bad row never stops the loop
         unreadable(armed.job_id, error)
         return 0
-    if expected is None or expected >= armed.next_at:
+    if trigger == stored and (expected is None or expected >= armed.next_at):
         return 0
-    params = {"job_id": armed.job_id, "armed": armed.next_at, "next_at": expected}
+    params = {
+        "job_id": armed.job_id,
+        "armed": armed.next_at,
+        "next_at": min(expected or armed.next_at, armed.next_at),
+        "stored": Jsonb(armed.trigger),
+        "trigger": Jsonb(to_document(trigger)),
+    }
     return run(connection, "arm_earlier", params).rowcount

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
+from app.domain.dapr import booking as dapr_booking
+from app.domain.dapr.booking import Times
 from app.domain.firing_rate import Allowed, FiringLimits
+from app.domain.fusion.intervals import ByInterval, Unit
+from app.domain.fusion.time_triggers import TimeTriggers
 from app.domain.run import Reply
+from app.domain.trigger import Trigger, from_document, is_recurring, next_after, to_document
 from app.store.claims import claim
 from app.store.clock_steps import bring_back, rearm_ahead
 from app.store.settling import settle
 from tests import stepped_clock
-from tests.factories import book, claim_and_take, connect, one
+from tests.factories import book, claim_and_take, connect, in_seconds, one
 from tests.store.test_settling import settlement_of
 from tests.workers.clock_harness import HOUR, ClockHarness
 from tests.workers.harness import SECRET, Harness
@@ -169,3 +177,106 @@ def test_what_an_account_stores_is_counted_again_in_time(clock_harness: ClockHar
     repair(connection)
 
     assert one(connection, SOON.format("recounted_at", 1, "usage")) is True
+
+
+def ahead(connection: psycopg.Connection) -> datetime:
+    now: datetime = one(connection, "SELECT now()")
+    return now
+
+
+RELATIVE: dict[str, tuple[dict[str, str], float]] = {
+    "an interval": ({"schedule": "@every 10m"}, 600),
+    "a due time": ({"due_time": "60s"}, 60),
+    "a due time of now": ({"due_time": "0s"}, 0),
+    "a due time with an interval": ({"schedule": "@every 10m", "due_time": "60s"}, 60),
+    "an end": ({"schedule": "@every 10m", "ttl": "15m"}, 600),
+    "an end after a due time": (
+        {"schedule": "@every 10m", "due_time": "60s", "ttl": "15m"},
+        60,
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "first"), RELATIVE.values(), ids=RELATIVE)
+def test_times_that_are_relative_to_the_booking_count_from_now_when_the_clock_is_set_back(
+    clock_harness: ClockHarness, given: dict[str, str], first: float
+) -> None:
+    connection, times = clock_harness.connection, Times(**given)
+    clock_harness.set(HOUR)
+    booked = dapr_booking.book(times, ahead(connection))
+    job_id = book_dapr(clock_harness, booked.trigger, booked.first, times)
+    clock_harness.set(0.0)
+
+    repair(connection)
+
+    now = ahead(connection)
+    left = (one(connection, "SELECT next_at FROM due") - now).total_seconds()
+    assert first - 20 < left <= first
+    stored = one(connection, "SELECT trigger FROM job WHERE id = %s", job_id)
+    if times.ttl is not None:
+        until = datetime.fromisoformat(stored["until"])
+        assert timedelta(minutes=14) < until - now < timedelta(minutes=16, seconds=1)
+    # Booked by the right clock, nothing changes.
+    repair(connection)
+    assert one(connection, "SELECT trigger FROM job WHERE id = %s", job_id) == stored
+
+
+def test_times_that_were_given_as_instants_stay_when_the_clock_is_set_back(
+    clock_harness: ClockHarness,
+) -> None:
+    connection = clock_harness.connection
+    due = in_seconds(2 * HOUR)
+    times = Times(schedule="@every 10m", due_time=due.isoformat())
+    clock_harness.set(HOUR)
+    booked = dapr_booking.book(times, ahead(connection))
+    book_dapr(clock_harness, booked.trigger, booked.first, times)
+    clock_harness.set(0.0)
+
+    repair(connection)
+
+    assert one(connection, "SELECT next_at FROM due") == due
+
+
+def test_intervals_of_fusion_jobs_without_a_start_count_from_now_when_the_clock_is_set_back(
+    clock_harness: ClockHarness,
+) -> None:
+    connection = clock_harness.connection
+    job_id = clock_harness.cron(900)
+    clock_harness.set(HOUR)
+    interval = ByInterval(start=ahead(connection), every=10, unit=Unit.MINUTE, given=False)
+    given = replace(interval, start=in_seconds(2 * HOUR), given=True)
+    trigger = TimeTriggers(triggers=(interval, given))
+    first = next_after(trigger, ahead(connection))
+    connection.execute(
+        "UPDATE job SET trigger = %s, dialect = 'fusion', name = 'task:tidy', written = '{}'"
+        " WHERE id = %s",
+        (Jsonb(to_document(trigger)), job_id),
+    )
+    connection.execute("UPDATE due SET next_at = %s", (first,))
+    clock_harness.set(0.0)
+
+    repair(connection)
+
+    left = one(connection, "SELECT next_at FROM due") - ahead(connection)
+    assert timedelta(minutes=9) < left <= timedelta(minutes=10)
+    stored = from_document(one(connection, "SELECT trigger FROM job"))
+    assert isinstance(stored, TimeTriggers)
+    assert stored.triggers[1] == given
+
+
+def book_dapr(clock_harness: ClockHarness, trigger: Trigger, first: datetime, times: Times) -> UUID:
+    """A Dapr job as a request books it."""
+    written = {"schedule": times.schedule, "dueTime": times.due_time, "ttl": times.ttl}
+    job_id = clock_harness.cron(900)
+    clock_harness.connection.execute(
+        "UPDATE job SET trigger = %s, dialect = 'dapr', name = 'tidy', endpoint = 'shop',"
+        " written = %s",
+        (
+            Jsonb(to_document(trigger)),
+            Jsonb({name: text for name, text in written.items() if text is not None}),
+        ),
+    )
+    clock_harness.connection.execute(
+        "UPDATE due SET next_at = %s, recurring = %s", (first, is_recurring(trigger))
+    )
+    return job_id

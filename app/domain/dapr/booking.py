@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -69,6 +69,24 @@ def book(times: Times, now: datetime) -> Booked:
     if remaining is not None and remaining > MAX_COUNTED:
         remaining = None
     return Booked(trigger=trigger, first=first, remaining=remaining)
+
+
+def counted_from(trigger: At | DaprSchedule, times: Times, now: datetime) -> At | DaprSchedule:
+    """The trigger of a booked job, with no relative time later than if it was booked `now`.
+
+    Times that the client gave as instants are the same whenever the job was booked.
+    """
+    now = now.astimezone(UTC)
+    due = None if times.due_time is None else time_spec.parse(times.due_time, now, member="dueTime")
+    if isinstance(trigger, At):
+        return trigger if due is None or due >= trigger.instant else At(instant=due)
+    start = min(trigger.start, now if due is None else due)
+    until = trigger.until
+    if until is not None and times.ttl is not None:
+        until = min(until, time_spec.parse(times.ttl, start, member="ttl"))
+    return replace(
+        trigger, start=start, first=None if trigger.first is None else start, until=until
+    )
 
 
 def _check_members(times: Times) -> None:

@@ -80,6 +80,18 @@ def keep_anchors(timed: TimeTriggers, before: TimeTriggers) -> TimeTriggers:
     return TimeTriggers(triggers=tuple(kept))
 
 
+def anchored_by(timed: TimeTriggers, now: datetime) -> TimeTriggers:
+    """Return `timed` with no anchor later than `now`, unless the client gave it."""
+    return TimeTriggers(
+        triggers=tuple(
+            replace(each, start=now)
+            if isinstance(each, ByInterval) and not each.given and each.start > now
+            else each
+            for each in timed.triggers
+        )
+    )
+
+
 def _same_pace(one: ByInterval, other: ByInterval) -> bool:
     return one.every == other.every and one.unit is other.unit
 

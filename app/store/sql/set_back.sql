@@ -109,13 +109,24 @@ RETURNING i.id;
 
 -- name: arm_earlier
 -- Unless the job was claimed or changed since: then it has been armed by the right clock. A firing
--- that was postponed, and is not due yet, is not owed any more. As an expression, the time would be
--- searched for in the index of what is upcoming, in all of it.
+-- that was postponed, and is not due yet, is not owed any more. The trigger differs where the clock
+-- that was ahead has counted from the booking. As an expression, the time would be searched for in
+-- the index of what is upcoming, in all of it.
+WITH held AS MATERIALIZED (
+  SELECT job_id, account_id FROM due
+  WHERE job_id = %(job_id)s AND coalesce(owed_at > clock_timestamp(), true)
+    AND %(armed)s::timestamptz = ANY (ARRAY[next_at, held_at])
+  FOR UPDATE
+), counted AS (
+  UPDATE job j SET trigger = %(trigger)s
+  FROM held
+  WHERE j.id = held.job_id AND j.account_id = held.account_id
+    AND %(trigger)s::jsonb <> %(stored)s::jsonb AND j.trigger = %(stored)s
+)
 UPDATE due SET next_at = CASE WHEN next_at IS NOT NULL THEN %(next_at)s::timestamptz END,
                held_at = CASE WHEN held_at IS NOT NULL THEN %(next_at)s::timestamptz END,
                owed_at = NULL, owed_till = NULL, owed_for = NULL
-WHERE job_id = %(job_id)s AND coalesce(owed_at > clock_timestamp(), true)
-  AND %(armed)s::timestamptz = ANY (ARRAY[next_at, held_at]);
+WHERE job_id = ANY (ARRAY(SELECT job_id FROM held));
 
 -- name: set_back_secrets
 -- A secret ends some time after its successor was made. If that was in the future, the secret ends
