@@ -33,7 +33,7 @@ class ApiDialect:
     lists: re.Pattern[str] | None = None
     """The paths (a full match) whose GET answers with a list, which may be long."""
     posted_lists: re.Pattern[str] | None = None
-    """The paths (a full match) whose POST answers with a list, or changes many jobs."""
+    """The paths (a full match) whose POST answers with a list, or changes many jobs or runs."""
     key_header: str | None = None
     """The dialect's own header for an API key, besides those of all dialects."""
     app_header: str | None = None

@@ -275,7 +275,10 @@ def test_few_long_bodies_are_answered_at_once_and_short_ones_go_past_them() -> N
     assert max(under_way) == LONG_AT_ONCE
 
 
-def test_an_account_gets_its_lists_one_after_the_other_and_other_requests_go_past_them() -> None:
+@pytest.mark.parametrize(("method", "path"), [("GET", "/1/runs"), ("POST", "/1/runs/redeliver")])
+def test_an_account_gets_its_lists_one_after_the_other_and_other_requests_go_past_them(
+    method: str, path: str
+) -> None:
     inside = threading.Semaphore(0)
     leave = threading.Event()
     under_way: list[str] = []
@@ -284,7 +287,7 @@ def test_an_account_gets_its_lists_one_after_the_other_and_other_requests_go_pas
     def app(environ: Message, start_response: StartResponse) -> Iterable[bytes]:
         account = environ["HTTP_ACCOUNT"]
         senders.note(environ, int(account), None)
-        if environ["PATH_INFO"] == "/1/runs":
+        if environ["PATH_INFO"] == path:
             under_way.append(account)
             most.append(under_way.count(account))
             inside.release()
@@ -296,18 +299,20 @@ def test_an_account_gets_its_lists_one_after_the_other_and_other_requests_go_pas
     asgi = AsgiApp(app)
     answered: list[str] = []
 
-    async def ask(path: str, account: str) -> None:
+    async def ask(asked: str, account: str) -> None:
         async def send(_message: Message) -> None:
             """Nobody reads it."""
 
-        scope = scope_of("GET", x_api_key=KEYS[account], account=account)
-        await asgi({**scope, "raw_path": path.encode()}, Exchange().receive, send)
-        answered.append(path)
+        scope = scope_of(
+            method if asked == path else "GET", x_api_key=KEYS[account], account=account
+        )
+        await asgi({**scope, "raw_path": asked.encode()}, Exchange().receive, send)
+        answered.append(asked)
 
     async def crowd() -> None:
         for account in KEYS:
             await ask("/1/account", account)
-        lists = [asyncio.create_task(ask("/1/runs", each)) for each in "111122"]
+        lists = [asyncio.create_task(ask(path, each)) for each in "111122"]
         for _ in KEYS:
             await asyncio.to_thread(inside.acquire, timeout=30)
         await ask("/1/account", "1")

@@ -122,10 +122,13 @@ TEXT_INPUTS: dict[str, TextInput] = {
         worst=(repeated("9"),),
         patterns=("delivery.grpc._CODE",),
     ),
-    "whether an RPC is about many jobs": TextInput(
+    "whether a POST is about many jobs or runs": TextInput(
         read=lambda path: dialects.is_list("POST", path),
-        worst=(repeated("Alpha1", "/dapr.proto.runtime.v1.Dapr/ListJobs"),),
-        patterns=("api.dapr.dialect.LIST_RPCS",),
+        worst=(
+            repeated("Alpha1", "/dapr.proto.runtime.v1.Dapr/ListJobs"),
+            repeated("/redeliver", "/1/runs/redeliver"),
+        ),
+        patterns=("api.dapr.dialect.LIST_RPCS", "api.native.dialect._REDELIVERIES"),
     ),
     "whether a path is a list": TextInput(
         read=lambda text: dialects.is_list("GET", text),

@@ -13,6 +13,7 @@ _LISTS: Final = re.compile(
     r"/1/(?:jobs|runs|upcoming|audit|keys|dapr-apps|fusion-runners|jobs/[^/]+/runs|"
     r"runs/counts|inboxes/[^/]+/calls|runs/[^/]+/attempts)"
 )
+_REDELIVERIES: Final = re.compile(r"/1/runs/redeliver")
 _JOBS: Final = re.compile(r"/1/jobs(?:/|$)")
 
 DIALECT: Final = ApiDialect(
@@ -26,4 +27,5 @@ DIALECT: Final = ApiDialect(
     address_remedy="POST the job as a document to /1/jobs.",
     long_bodies=LONG_PATHS,
     lists=_LISTS,
+    posted_lists=_REDELIVERIES,
 )
