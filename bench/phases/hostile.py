@@ -33,14 +33,14 @@ from local.client import Client, await_ready
 from local.instance import CHECKOUT
 from local.program import Program
 
-MINUTES: Final = (2.5, 6.0)
+MINUTES: Final = (2.5, 11.0)
 """How long it takes, quick and full."""
 
 _LIMITS: Final = {REQUESTS_PER_SECOND.setting: f"{REQUESTS_PER_SECOND.default}"}
 """What `make run` sets otherwise than a deployment without any setting."""
 
 _CALLS_PER_S: Final = 100
-_BOOKINGS_PER_S: Final = 20
+_BOOKINGS_PER_S: Final = 40
 _AFTER_S: Final = 0.3
 _AGED: Final = timedelta(minutes=5)
 _READY_S: Final = 60.0
