@@ -184,24 +184,21 @@ def ahead(connection: psycopg.Connection) -> datetime:
     return now
 
 
-RELATIVE: dict[str, tuple[dict[str, str], float]] = {
-    "an interval": ({"schedule": "@every 10m"}, 600),
-    "a due time": ({"due_time": "60s"}, 60),
-    "a due time of now": ({"due_time": "0s"}, 0),
-    "a due time with an interval": ({"schedule": "@every 10m", "due_time": "60s"}, 60),
-    "an end": ({"schedule": "@every 10m", "ttl": "15m"}, 600),
-    "an end after a due time": (
-        {"schedule": "@every 10m", "due_time": "60s", "ttl": "15m"},
-        60,
-    ),
+RELATIVE: dict[str, tuple[Times, float]] = {
+    "an interval": (Times(schedule="@every 10m"), 600),
+    "a due time": (Times(due_time="60s"), 60),
+    "a due time of now": (Times(due_time="0s"), 0),
+    "a due time with an interval": (Times(schedule="@every 10m", due_time="60s"), 60),
+    "an end": (Times(schedule="@every 10m", ttl="15m"), 600),
+    "an end after a due time": (Times(schedule="@every 10m", due_time="60s", ttl="15m"), 60),
 }
 
 
-@pytest.mark.parametrize(("given", "first"), RELATIVE.values(), ids=RELATIVE)
+@pytest.mark.parametrize(("times", "first"), RELATIVE.values(), ids=RELATIVE)
 def test_times_that_are_relative_to_the_booking_count_from_now_when_the_clock_is_set_back(
-    clock_harness: ClockHarness, given: dict[str, str], first: float
+    clock_harness: ClockHarness, times: Times, first: float
 ) -> None:
-    connection, times = clock_harness.connection, Times(**given)
+    connection = clock_harness.connection
     clock_harness.set(HOUR)
     booked = dapr_booking.book(times, ahead(connection))
     job_id = book_dapr(clock_harness, booked.trigger, booked.first, times)
