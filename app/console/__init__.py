@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.console import assets, attempts, csrf, errors, rendering
+from app.console import assets, attempts, csrf, errors, rendering, run_elements
 from app.console.blueprint import console
-from app.console.pages import display, sign_in
+from app.console.pages import display, overview, redelivery, run, runs, sign_in, upcoming
 
-__all__ = ["display", "install", "sign_in"]
+__all__ = ["display", "install", "overview", "redelivery", "run", "runs", "sign_in", "upcoming"]
 
 
 def install(app: Flask) -> None:
@@ -21,4 +21,5 @@ def install(app: Flask) -> None:
     attempts.install(app)
     errors.install(app)
     assets.install(app)
+    run_elements.install(app)
     app.register_blueprint(console)

@@ -113,9 +113,17 @@ def redeliver(context: Context, caller: Caller, run_id: UUID) -> Run:
 
 
 def redeliver_all(
-    context: Context, caller: Caller, wanted: RunFilter, *, after: Position | None, dry: bool
+    context: Context,
+    caller: Caller,
+    wanted: RunFilter,
+    *,
+    after: Position | None,
+    dry: bool,
+    most: int | None = None,
 ) -> Redelivered:
-    """Send the unsuccessful runs that match the filter again, oldest first; count them if `dry`.
+    """Send the runs that match the filter again, oldest first, `most` of them; count them if `dry`.
+
+    The filter selects runs that are over.
 
     Runs are sent in batches, each a transaction of its own: a failure of a later batch does not
     undo an earlier one. Inside `unit_of_work`, as under an Idempotency-Key, all batches are one
@@ -123,7 +131,8 @@ def redeliver_all(
     LimitReached if that is none.
     """
     count = lost = looked_at = 0
-    most, cut, more = MAX_COUNTED if dry else MAX_REDELIVERED, False, True
+    most = min(most or MAX_COUNTED, MAX_COUNTED if dry else MAX_REDELIVERED)
+    cut, more = False, True
     if not dry:
         with context.database.transaction() as connection:
             room = limits.check_runs(context, connection, caller.account)

@@ -23,6 +23,7 @@ from app.api.native.documents import rotation as rotation_document
 from app.api.native.documents.job_list import JobList
 from app.api.native.documents.redelivery import UNSUCCESSFUL
 from app.api.xml_text import printable
+from app.console import payloads
 from app.delivery import grpc
 from app.domain import booking, call_options, idempotency, instants, key, target, zones
 from app.domain.run import Reply
@@ -215,6 +216,11 @@ TEXT_INPUTS: dict[str, TextInput] = {
     "the host of runs": TextInput(
         read=lambda text: run_filter.parse({}, {"host": text}, allowed=UNSUCCESSFUL),
         worst=(repeated("a"), repeated("[")),
+    ),
+    "a payload on a page": TextInput(
+        read=lambda text: payloads.shown(text.encode()),
+        worst=(repeated("["), repeated('"'), repeated('\\"', '"'), repeated("{}", "[", "]")),
+        patterns=("console.payloads._TOKEN",),
     ),
     "the job of runs": TextInput(
         read=lambda text: run_filter.parse({}, {"job": text}, allowed=UNSUCCESSFUL),

@@ -1,0 +1,119 @@
+"""Run words: what pages say of a run, its attempts and its kind. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from app.console import times
+from app.domain.run import Reply, RunKind, RunState
+from app.domain.run_summary import Called, LastAttempt, RunSummary
+
+LATE_MS: Final = 100.0
+"""From which lateness on the list calls a run late."""
+
+_MAX_REASON: Final = 60
+"""Characters of a reason in a list."""
+
+_ERRORS: Final = {
+    "timeout": "timed out",
+    "dns-failure": "name not found",
+    "denied-address": "address not allowed",
+    "connect-failed": "could not connect",
+    "tls-failed": "TLS failed",
+    "connection-lost": "connection lost",
+    "bad-response": "unusable response",
+    "too-many-headers": "too many headers",
+    "invalid-request": "request cannot be sent",
+    "transport-failed": "transport failed",
+    "signing-failed": "could not be signed",
+    "token-failed": "no token of the app",
+}
+"""Words for the codes of docs/decisions/0004-outbound-client.md; others are shown as they are."""
+
+_KINDS: Final = {
+    RunKind.SCHEDULED: "By its schedule",
+    RunKind.MANUAL: "By hand",
+    RunKind.EVENT: "Event about another run",
+    RunKind.CHAINED: "After another job",
+}
+
+_STATES: Final = {
+    RunState.CLAIMED: "A scheduler has claimed it; a worker takes it when it is due.",
+    RunState.TAKEN: "A worker has it, and calls when it is due or waits for the response.",
+    RunState.WAITING: "It waits, and is called again.",
+    RunState.RUNNING: "Its receiver has accepted the call, and reports the result later.",
+    RunState.SUCCEEDED: "Its receiver answered with success.",
+    RunState.FAILED: "No attempt is left, or the answer ruled out further ones.",
+    RunState.CANCELLED: "It was stopped before it ended.",
+    RunState.DEAD: "Workers died again and again while they had it. It is not called again.",
+}
+
+
+def outcome(status: int | None, error: str | None) -> str:
+    """Return what an attempt got, in a word or two: `204`, `timed out`."""
+    if status is not None:
+        return str(status)
+    return _ERRORS.get(error or "", error or "")
+
+
+def outcome_of(attempt: LastAttempt | None) -> str:
+    """Return what the newest attempt got; empty if there was none."""
+    return "" if attempt is None else outcome(attempt.status, attempt.error)
+
+
+def reply_words(reply: Reply) -> str:
+    """Return what an attempt got, with the error in words."""
+    short = outcome(reply.status, reply.error)
+    return f"{short}: {reply.error_detail}" if reply.error_detail else short
+
+
+def is_success(status: int | None) -> bool:
+    """Whether a status is one of success."""
+    return status is not None and status // 100 == 2  # noqa: PLR2004 - 2xx
+
+
+def kind_words(kind: RunKind) -> str:
+    """Return why a run exists."""
+    return _KINDS[kind]
+
+
+def state_words(state: RunState) -> str:
+    """Return what a state means."""
+    return _STATES[state]
+
+
+def job_words(run: RunSummary) -> str:
+    """Return the name of a run's job, or what the run calls, or the beginning of the job's id."""
+    if run.kind is RunKind.EVENT:
+        return "Event"
+    return run.job_name or called_words(run.called) or f"{str(run.job_id)[:8]}…"
+
+
+def called_words(called: Called | None) -> str:
+    """Return host and path of what is called; empty if that is not kept."""
+    if called is None:
+        return ""
+    if called.endpoint:
+        return f"{called.endpoint}{called.url}"
+    parts = urlsplit(called.url)
+    return f"{parts.hostname or ''}{parts.path}".rstrip("/")
+
+
+def result_words(run: RunSummary) -> str:
+    """Return how long the newest attempt took, and how many attempts there were: `5.0 ms, 2 of 8`.
+
+    The number of attempts that there are at most is left out if it is not known.
+    """
+    if run.last is None:
+        return "no attempt yet" if run.is_live else "no attempt"
+    most = "" if run.called is None else f" of {max(run.called.max_attempts, run.attempts)}"
+    return f"{times.milliseconds(run.last.total_ms)}, {run.attempts}{most}"
+
+
+def reason_words(run: RunSummary) -> str:
+    """Return why a run waits or ended, as far as its result does not tell; cut to a line."""
+    told_by_status = run.last is not None and run.last.status is not None
+    if run.reason is None or (run.state is RunState.FAILED and told_by_status):
+        return ""
+    return run.reason if len(run.reason) <= _MAX_REASON else f"{run.reason[:_MAX_REASON]}…"

@@ -1,0 +1,68 @@
+"""Payloads: laid out with every token as it was sent, or as text, or in hexadecimal."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.console import payloads
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(st.lists(JSON, max_size=3) | st.dictionaries(st.text(max_size=5), JSON, max_size=3))
+def test_laying_out_changes_white_space_only(value: object) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    laid_out = payloads.to_lines(text)
+    assert laid_out is not None
+    assert json.loads(laid_out) == value
+    assert laid_out == json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def test_numbers_and_repeated_members_stay_as_they_were_sent() -> None:
+    found = payloads.shown(b'{"a":10000000000000000000000001.50,"a":1E400,"b":[]}')
+    assert found.form == "JSON"
+    assert found.text.split("\n") == [
+        "{",
+        '  "a": 10000000000000000000000001.50,',
+        '  "a": 1E400,',
+        '  "b": []',
+        "}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "form", "text"),
+    [
+        (b"plain\n<b>", "text", "plain\n<b>"),
+        (b"{not json", "text", "{not json"),
+        (b"[" * 9000, "text", "[" * 9000),
+        (b"\x00\xffA", "hex", f"000000  {'00 ff 41':<47}  ..A"),
+        ("tab\tä".encode(), "text", "tab\tä"),
+    ],
+)  # fmt: skip
+def test_what_is_not_json_is_shown_as_it_is(data: bytes, form: str, text: str) -> None:
+    found = payloads.shown(data)
+    assert (found.form, found.text, found.size) == (form, text, len(data))
+
+
+def test_a_long_payload_is_cut_between_characters() -> None:
+    data = "ä".encode() * payloads.MAX_SHOWN
+    found = payloads.shown(b"x" + data)
+    assert (found.is_cut, found.form, found.size) == (True, "text", len(data) + 1)
+    assert set(found.text[1:]) == {"ä"}
+    assert payloads.shown(b"[" + b"1," * payloads.MAX_SHOWN).form == "text"
+
+
+def test_json_in_too_many_levels_is_text() -> None:
+    deep = "[" * 60 + "]" * 60
+    assert payloads.shown(deep.encode()).text == deep
