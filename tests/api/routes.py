@@ -17,6 +17,8 @@ VALUES = {
     "_job_name": "invoices",
     "_name": "invoices",
     "app_id": "x",
+    "inbox_id": _JOB,
+    "call_number": "1",
     "key_id": "0000000000",
     "resource": "task:x",
     "task_id": "x",
