@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, g
 
-from app import account_commands, commands, console, secret_commands
+from app import account_commands, commands, console, people_commands, secret_commands
 from app.api import (
     acting,
     bodies,
@@ -72,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     commands.install(app)
     account_commands.install()
     secret_commands.install()
+    people_commands.install(app)
     dapr_commands.install(app)
     fusion_commands.install(app)
     return app

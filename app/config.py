@@ -14,9 +14,11 @@ from typing import Any, Final
 
 from app.domain.call_options import MAX_TIMEOUT
 from app.domain.inbox_address import InboxAddress, read_origin
+from app.domain.invitation import SignUp
 from app.domain.limits import TABLE, Limit, Limits
 from app.errors import InvalidMember, Misconfigured
 from app.server_urls import check_database_url, check_redis_url
+from app.smtp import SmtpServer, read_server
 
 Network = IPv4Network | IPv6Network
 
@@ -56,6 +58,8 @@ class Settings:
     refused_keys: int | None
     path_prefix: str
     public_url: str | None
+    sign_up: SignUp
+    smtp: SmtpServer | None
     grpc_port: int
     grpc_certificate: tuple[Path, Path] | None
 
@@ -127,6 +131,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         refused_keys=_refused_keys(environ.get("WAKECALL_REFUSED_KEYS", "")),
         path_prefix=_path_prefix(environ.get("WAKECALL_PATH_PREFIX", "").strip()),
         public_url=_public_url(environ, instance),
+        sign_up=_sign_up(environ.get("WAKECALL_SIGNUP", "")),
+        smtp=_smtp(environ),
         grpc_port=number(environ, "WAKECALL_GRPC_PORT", default=50001, minimum=1, maximum=65535),
         grpc_certificate=_certificate(
             environ.get("WAKECALL_GRPC_CERTIFICATE"), environ.get("WAKECALL_GRPC_KEY")
@@ -192,6 +198,26 @@ def _public_url(environ: Mapping[str, str], instance: Mapping[str, Any]) -> str 
             "https://wakecall.example.com; a path belongs in WAKECALL_PATH_PREFIX."
         ) from None
     return text.rstrip("/")
+
+
+def _sign_up(text: str) -> SignUp:
+    """Return who may sign up; raises Misconfigured."""
+    name = text.strip().lower() or SignUp.INVITE
+    if name not in tuple(SignUp):
+        raise Misconfigured(f"WAKECALL_SIGNUP must be one of {', '.join(SignUp)}, not {text!r}.")
+    return SignUp(name)
+
+
+def _smtp(environ: Mapping[str, str]) -> SmtpServer | None:
+    """Return the server that sends mail; None without one. Raises Misconfigured."""
+    server = read_server(
+        environ.get("WAKECALL_SMTP_URL", "").strip(), environ.get("WAKECALL_MAIL_FROM", "").strip()
+    )
+    if server is not None and not environ.get("WAKECALL_PUBLIC_URL", "").strip():
+        raise Misconfigured(
+            "WAKECALL_SMTP_URL needs WAKECALL_PUBLIC_URL: the links in mail begin with it."
+        )
+    return server
 
 
 def _local_url(host: str, port: int) -> str:

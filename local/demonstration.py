@@ -13,6 +13,9 @@ from app.config import Network
 from app.errors import Unavailable
 from local.client import Client
 
+USER: Final = "demo@localhost"
+"""The user of the account `demo`; the address gets no mail."""
+
 AHEAD_S: Final = 3
 _PATIENCE_S: Final = 30.0
 

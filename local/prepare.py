@@ -1,4 +1,4 @@
-"""Run once at each start, as a process of its own: migrations, then the account `demo`."""
+"""Run once at each start, as a process of its own: migrations, the account `demo` and its user."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from flask_migrate import upgrade
 
 from app.api.context import current_context
 from app.config import load
+from app.domain.user import LinkPurpose
 from app.errors import Conflict, WakecallError
-from app.service import accounts, keys
+from app.service import accounts, keys, members, user_links
+from local.demonstration import USER
 from local.home import DEMO_KEY_FILE, write_private
 from local.terminal import fail
 
@@ -28,6 +30,7 @@ def main() -> int:
         with app.app_context():
             upgrade()
             ensure_account(settings.home / DEMO_KEY_FILE)
+            print(ensure_user())
     except WakecallError as error:
         fail(error.message)
         return 1
@@ -41,6 +44,12 @@ def ensure_account(key_file: Path) -> None:
     except Conflict:
         if not key_file.exists():
             write_private(key_file, keys.create(current_context(), ACCOUNT, "make run"))
+
+
+def ensure_user() -> str:
+    """Create the user of the account `demo` if there is none; return a link that signs in, once."""
+    members.add_user(current_context(), ACCOUNT, USER)
+    return user_links.create(current_context(), USER, LinkPurpose.SIGN_IN)
 
 
 if __name__ == "__main__":

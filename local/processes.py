@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.errors import Misconfigured
 from local import home as homes
@@ -18,8 +18,17 @@ _READY_S: Final = 60.0
 _DEATHS: Final = 3
 
 
-async def prepare(instance: Instance) -> bool:
-    """Bring the database up to date and see to the account `demo`; whether its key is new.
+class Prepared(NamedTuple):
+    """What a start found or made."""
+
+    fresh: bool
+    """Whether the key of the account `demo` is new."""
+    link: str
+    """A link that signs the user of that account in, once."""
+
+
+async def prepare(instance: Instance) -> Prepared:
+    """Bring the database up to date, and see to the account `demo` and its user.
 
     Raises Misconfigured with the last words of what went wrong.
     """
@@ -29,14 +38,14 @@ async def prepare(instance: Instance) -> bool:
         process = await asyncio.create_subprocess_exec(
             *dying_with_parent(program),
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             cwd=program.folder,
             env=dict(program.environment),
             start_new_session=True,
         )
         try:
-            _, complaints = await process.communicate()
+            printed, complaints = await process.communicate()
         except asyncio.CancelledError:
             process.kill()
             await process.wait()
@@ -48,7 +57,7 @@ async def prepare(instance: Instance) -> bool:
             raise Misconfigured(f"{reason} (details: {shown(program.log)})")
         fresh = homes.demo_key(instance.home) != before
         shown_step.result = f"up to date, {'new ' if fresh else ''}account demo"
-    return fresh
+    return Prepared(fresh, printed.decode().strip())
 
 
 async def start(instance: Instance, client: Client) -> None:

@@ -24,6 +24,7 @@ from local.instance import Instance
 from local.terminal import fail, say, shown, step
 
 _LOOPBACK: Final = "127.0.0.0/8,::1/128"
+_ANOTHER_LINK: Final = f"flask --app wsgi user sign-in {demonstration.USER}"
 _ELSEWHERE: Final = "https://example.com/wake"
 
 
@@ -104,7 +105,7 @@ def _stop_on_signals(instance: Instance) -> asyncio.Event:
 async def _live(instance: Instance, reservation: socket.socket) -> None:
     """Start everything, introduce it, and stay. Raises Misconfigured, OSError."""
     await servers.start(instance)
-    fresh = await processes.prepare(instance)
+    prepared = await processes.prepare(instance)
     key = homes.demo_key(instance.home)
     host, port = instance.address
     client = Client(host=host, port=port, key=key)
@@ -113,10 +114,10 @@ async def _live(instance: Instance, reservation: socket.socket) -> None:
     try:
         reservation.close()
         await processes.start(instance, client)
-        _introduce(instance, key, inbox.url if inbox else "")
+        _introduce(instance, key, inbox.url if inbox else "", prepared.link)
         if inbox is None:
             say("Example", "skipped: WAKECALL_ALLOW_TARGETS does not allow loopback")
-        elif fresh:
+        elif prepared.fresh:
             await _demonstrate(client, inbox)
         await asyncio.Event().wait()
     finally:
@@ -137,7 +138,7 @@ def _inbox(instance: Instance, client: Client, address: str) -> Inbox:
     return inbox
 
 
-def _introduce(instance: Instance, key: str, inbox: str) -> None:
+def _introduce(instance: Instance, key: str, inbox: str, link: str) -> None:
     """Print the address of the instance and how to use it."""
     if not network.is_loopback(instance.settings.host):
         say("", "")
@@ -153,6 +154,8 @@ def _introduce(instance: Instance, key: str, inbox: str) -> None:
         "API key",
         f"{key}   (account demo; kept in {shown(instance.home.path / homes.DEMO_KEY_FILE)})",
     )
+    say("Console", f"{link}   (signs in once, within a day;")
+    say("", f"another one: {_ANOTHER_LINK})")
     say("Logs", f"{shown(instance.home.log)}/")
     say("Stop", "Ctrl-C")
     say("", "")

@@ -18,7 +18,7 @@ import click
 import pytest
 from flask import Flask
 
-from app import commands, config, create_app
+from app import commands, config, create_app, people_commands
 from app.api import problems
 from app.api.dapr import commands as dapr_commands
 from app.api.fusion import commands as fusion_commands
@@ -48,6 +48,7 @@ OFFERED: tuple[click.Command, ...] = (
     *(commands.account, commands.key, commands.secret),
     *(dapr_commands.dapr_app, dapr_commands.run_sidecar, dapr_commands.run_grpc),
     fusion_commands.fusion_runner,
+    *(people_commands.invite, people_commands.beta, people_commands.user, people_commands.outbox),
 )
 DATABASE = {"DATABASE_URL": "postgresql://nowhere/x"}
 

@@ -46,6 +46,7 @@ from workers.clock_repairs import ClockRepairs
 from workers.clock_watch import ClockWatch
 from workers.firing_limits import KnownFirings
 from workers.loop_thread import LoopThread
+from workers.mailer import mailing
 from workers.maintenance import Maintenance, log_unreadable
 from workers.notified_runs import NotifiedRuns
 from workers.notifier import ON_TIME, OVERDUE, SUSPECT, Notifier, redis_client
@@ -317,6 +318,7 @@ def main() -> None:
     clock_repairs = ClockRepairs(
         ReconnectingConnection(settings.database_url, "clock"), clock_watch
     )
+    mailer = mailing(settings)
     on_stop(scheduler.stop)
     logger.info("process.started", retention_days=settings.retention_days)
     run_counter = RunCounter(
@@ -332,7 +334,11 @@ def main() -> None:
     run_counter.start()
     search.start()
     clock_repairs.start()
+    if mailer:
+        mailer.start()
     scheduler.run()
+    if mailer:
+        mailer.stop()
     search.stop()
     clock_repairs.stop()
     run_counter.stop()

@@ -6,9 +6,32 @@ from flask import Flask
 
 from app.console import assets, attempts, csrf, errors, rendering, run_elements
 from app.console.blueprint import console
-from app.console.pages import display, overview, redelivery, run, runs, sign_in, upcoming
+from app.console.pages import (
+    display,
+    front,
+    join,
+    overview,
+    redelivery,
+    run,
+    runs,
+    sign_in,
+    upcoming,
+    user_links,
+)
 
-__all__ = ["display", "install", "overview", "redelivery", "run", "runs", "sign_in", "upcoming"]
+__all__ = [
+    "display",
+    "front",
+    "install",
+    "join",
+    "overview",
+    "redelivery",
+    "run",
+    "runs",
+    "sign_in",
+    "upcoming",
+    "user_links",
+]
 
 
 def install(app: Flask) -> None:
@@ -23,3 +46,4 @@ def install(app: Flask) -> None:
     assets.install(app)
     run_elements.install(app)
     app.register_blueprint(console)
+    front.install(app)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from flask import Flask, Response, request
 
 from app import errors
 from app.api import problems
 from app.console.forms import problem_shown
-from app.console.rendering import is_console, page
+from app.console.rendering import is_console, page, wants_page
 from app.log import logger
-
-_HTML: Final = "text/html"
 
 
 def install(app: Flask) -> None:
@@ -21,7 +17,7 @@ def install(app: Flask) -> None:
 
 
 def _is_page() -> bool:
-    return is_console(request.path) and _HTML in request.headers.get("Accept", "").lower()
+    return is_console(request.path) and wants_page()
 
 
 def _render(error: errors.WakecallError) -> Response:

@@ -44,6 +44,7 @@ _VOLATILE: Final = re.compile(
     rb'<input type="hidden" name="csrf_token"[^>]*>|<body[^>]*>|<span class="ago">[^<]*</span>'
     rb'|<p class="asof" id="asof">.*|<span data-request="[^<]*</span>'
 )
+_HTML: Final = "text/html"
 _TAG_DIGITS: Final = 24
 
 
@@ -67,7 +68,7 @@ def page(template: str, *, status: int | None = None, **values: Any) -> Response
     html = render_template(template, **{**_common(), **values, "problem": problem})
     body = html.encode()
     code = status or (HTTPStatus.OK if problem is None else problem.status)
-    response = Response(body, code, content_type="text/html; charset=utf-8")
+    response = _protect(Response(body, code, content_type="text/html; charset=utf-8"))
     if code == HTTPStatus.OK and request.method in {"GET", "HEAD"}:
         tag = hashlib.sha256(_VOLATILE.sub(b"", body)).hexdigest()[:_TAG_DIGITS]
         response.set_data(
@@ -81,6 +82,11 @@ def page(template: str, *, status: int | None = None, **values: Any) -> Response
 def is_console(path: str) -> bool:
     """Whether a path of a request is one of the console's."""
     return path == PREFIX or path.startswith(f"{PREFIX}/")
+
+
+def wants_page() -> bool:
+    """Whether the client asks for HTML, as browsers do and programs do not."""
+    return _HTML in request.headers.get("Accept", "").lower()
 
 
 def _problem_in(values: dict[str, Any]) -> Problem | None:
@@ -105,7 +111,10 @@ def _common() -> dict[str, Any]:
 
 
 def _secure(response: Response) -> Response:
-    if is_console(request.path):
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
+    return _protect(response) if is_console(request.path) else response
+
+
+def _protect(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
     return response

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from app.domain.account import Account, Caller
@@ -118,6 +119,16 @@ class Member:
     since: datetime
     seen_at: datetime | None
     """When the user last used one of the sessions that are still valid."""
+
+
+class LinkPurpose(StrEnum):
+    """What a link that is used once lets its holder do."""
+
+    RESET = "reset"
+    """Choose another password."""
+
+    SIGN_IN = "sign-in"
+    """Begin a session without a password."""
 
 
 def read_email(text: str, *, member: str = "email") -> str:

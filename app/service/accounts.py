@@ -6,12 +6,15 @@ import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection
 
 from app.domain import instants
 from app.domain import key as keys_domain
 from app.domain.account import Account, AccountDates, CachedCaller, Caller
 from app.domain.audit import Action
+from app.domain.checks import quoted
 from app.domain.limits import BY_NAME
 from app.domain.scope import Scope
 from app.domain.secret import MAX_SECRETS, SigningSecret, new_secret
@@ -26,6 +29,13 @@ from app.store import limits as limit_store
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _REFUSAL: Final = "The API key is missing, mistyped, unknown or revoked."
 _REMEDY: Final = "Send `Authorization: Bearer KEY`, HTTP Basic with the key, or `X-API-Key: KEY`."
+
+
+class NewAccount(NamedTuple):
+    """An account that was just created, and the text of its key, which cannot be read again."""
+
+    account: Account
+    key: str
 
 
 def authenticate(context: Context, key: str, *, account: str | None) -> Caller:
@@ -116,29 +126,39 @@ def create(context: Context, name: str) -> str:
     Return the text of the key, which cannot be read again. Raises InvalidMember for an invalid
     name, and Conflict for a name that is taken.
     """
+    with context.database.transaction() as connection:
+        return create_within(context, connection, name).key
+
+
+def create_within(context: Context, connection: Connection, name: str) -> NewAccount:
+    """As `create`, in a transaction that does more."""
     if not _NAME.fullmatch(name):
         raise InvalidMember(
             "name",
-            f"{name!r} is not a valid account name.",
+            f"{quoted(name)} is not a valid account name.",
             remedy="Use 1 to 63 characters: a-z, 0-9, '.', '_' and '-'. The first and the last one "
             "must be a-z or 0-9.",
         )
     sealed = context.secret_box.seal(new_secret())
     key, text = keys_domain.new()
-    with context.database.transaction() as connection:
-        made = store.insert_account(connection, name)
-        if made is None:
-            raise Conflict(
-                f"An account named {name!r} already exists.",
-                member="name",
-                remedy=f"Create another key for it: flask --app wsgi key create {name}",
-            )
-        store.insert_secret(connection, made.id, sealed)
-        key_store.insert_key(
-            connection, key_id=key.id, account_id=made.id, digest=key.digest, label="first"
+    made = store.insert_account(connection, name)
+    if made is None:
+        raise Conflict(
+            f"An account named {name!r} already exists.",
+            member="name",
+            remedy=f"Create another key for it: flask --app wsgi key create {name}",
         )
-        audit.record(connection, made.id, Action.CREATE_ACCOUNT, name)
-    return text
+    store.insert_secret(connection, made.id, sealed)
+    key_store.insert_key(
+        connection,
+        key_id=key.id,
+        account_id=made.id,
+        digest=key.digest,
+        label="first",
+        created_by=audit.actor_name(),
+    )
+    audit.record(connection, made.id, Action.CREATE_ACCOUNT, name)
+    return NewAccount(account=made, key=text)
 
 
 def get_account(context: Context, account: str) -> Account:

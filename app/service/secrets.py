@@ -36,10 +36,13 @@ class SecretBox:
         """Return the secret, encrypted and authenticated."""
         return self._fernet.encrypt(secret.encode("ascii"))
 
-    def open(self, sealed: bytes) -> str:
-        """Return the secret in `sealed`; raises Misconfigured if no key decrypts it."""
+    def open(self, sealed: bytes, *, max_age_s: int | None = None) -> str:
+        """Return the secret in `sealed`; raises Misconfigured if no key decrypts it.
+
+        With `max_age_s`, also if it was sealed longer ago.
+        """
         try:
-            return self._fernet.decrypt(sealed).decode("ascii")
+            return self._fernet.decrypt(sealed, max_age_s).decode("ascii")
         except InvalidToken:
             raise Misconfigured(f"A stored signing secret cannot be decrypted. {_ADVICE}") from None
 

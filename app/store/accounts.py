@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import psycopg
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import insert as plain_insert
+from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.account import Account, AccountDates
 from app.domain.limits import Overrides
@@ -63,11 +65,14 @@ class _KeyRow(NamedTuple):
 
 def insert_account(connection: Connection, name: str) -> Account | None:
     """Store a new account and return it; None if the name is taken."""
-    taken = connection.execute(select(account.c.id).where(account.c.name == name)).one_or_none()
-    if taken is not None:
-        return None
-    row = connection.execute(insert(account).values(name=name).returning(account.c.id)).one()
-    return Account(id=row.id, name=name)
+    query = (
+        insert(account)
+        .values(name=name)
+        .on_conflict_do_nothing(index_elements=["name"])
+        .returning(account.c.id)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Account(id=row.id, name=name)
 
 
 def find_account(connection: Connection, name: str) -> Account | None:
@@ -176,7 +181,7 @@ def retire_secrets(connection: Connection, account_id: int, overlap: timedelta) 
 
 def insert_secret(connection: Connection, account_id: int, sealed: bytes) -> None:
     """Store a new current secret; the account's other secrets must be retired."""
-    connection.execute(insert(signing_secret).values(account_id=account_id, sealed=sealed))
+    connection.execute(plain_insert(signing_secret).values(account_id=account_id, sealed=sealed))
 
 
 def valid_secrets(connection: Connection, account_id: int) -> tuple[SealedSecret, ...]:

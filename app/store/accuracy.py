@@ -49,6 +49,20 @@ WHERE account_id = :account_id AND begins >= :begins AND begins < :ends
 """)
 
 
+_MAX_OF_EVERYBODY: Final = 5_000
+"""Histograms that are added up for the public; where there are more, the newest ones."""
+
+_OF_EVERYBODY: Final = text("""
+WITH newest AS (
+  SELECT begins, counts, most_ms FROM accuracy
+  WHERE begins >= clock_timestamp() - interval '1 day' ORDER BY begins DESC LIMIT :most)
+SELECT coalesce(min(begins), clock_timestamp()) AS since, coalesce(max(most_ms), 0) AS most_ms,
+       ARRAY(SELECT sum(number) FROM newest, unnest(counts) WITH ORDINALITY AS u (number, bucket)
+             GROUP BY bucket ORDER BY bucket) AS counts
+FROM newest
+""")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recent:
     """The database's clock, and an account's histograms by the beginning of their period."""
@@ -94,6 +108,12 @@ def between(
     rows = connection.execute(_BETWEEN, {"account_id": account_id, "begins": begins, "ends": ends})
     for row in rows:
         yield row.begins, Histogram(counts=row.counts, most_ms=row.most_ms)
+
+
+def of_everybody(connection: Connection) -> tuple[datetime, Histogram]:
+    """Return the sum of the histograms of all accounts in the last day, and when they begin."""
+    row = connection.execute(_OF_EVERYBODY, {"most": _MAX_OF_EVERYBODY}).one()
+    return row.since, Histogram(counts=[int(each) for each in row.counts], most_ms=row.most_ms)
 
 
 def purge(connection: psycopg.Connection, *, limit: int) -> int:

@@ -97,6 +97,19 @@ def watch_engine(settings: Settings) -> Engine:
     return engine
 
 
+def mail_engine(settings: Settings) -> Engine:
+    """An engine of its own with one connection, for the transactions of the mailer."""
+    engine = create_engine(
+        DIALECT,
+        creator=_creator(settings, SESSION),
+        pool_size=1,
+        max_overflow=0,
+        hide_parameters=True,
+    )
+    _give_up_bad_sessions(engine)
+    return engine
+
+
 def migration_engine(settings: Settings) -> Engine:
     """An engine whose only connection is closed, with all its locks, when it is returned."""
     return create_engine(

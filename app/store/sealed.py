@@ -38,6 +38,7 @@ COLUMNS: Final = (
         "body",
         "CASE WHEN sealed THEN body END",
     ),
+    Column("mail to be sent", "outbox", ("id",), "sealed", "sealed"),
 )
 """All columns with encrypted values: a key can be removed when none of these needs it."""
 

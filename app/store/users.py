@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -21,6 +23,17 @@ class Credentials(NamedTuple):
 
     user_id: int
     password: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """A user as the operator sees it."""
+
+    email: str
+    operator: bool
+    created_at: datetime
+    accounts: tuple[tuple[str, Role], ...]
+    """The names of the user's accounts, with the roles there."""
 
 
 def credentials(connection: Connection, email: str) -> Credentials | None:
@@ -85,6 +98,12 @@ def set_operator(connection: Connection, email: str, *, operator: bool) -> bool:
     return bool(connection.execute(query).rowcount)
 
 
+def is_operator(connection: Connection, user_id: int) -> bool:
+    """Return whether a user manages the service."""
+    query = select(web_user.c.operator).where(web_user.c.id == user_id)
+    return bool(connection.execute(query).scalar_one_or_none())
+
+
 def delete_user(connection: Connection, user_id: int) -> None:
     """Delete a user with all sessions, memberships and links."""
     connection.execute(delete(web_user).where(web_user.c.id == user_id))
@@ -96,8 +115,9 @@ def add_member(connection: Connection, user_id: int, account_id: int, role: Role
         insert_or_leave(membership)
         .values(user_id=user_id, account_id=account_id, role=role.value)
         .on_conflict_do_nothing()
+        .returning(membership.c.user_id)
     )
-    return bool(connection.execute(query).rowcount)
+    return connection.execute(query).one_or_none() is not None
 
 
 def members(connection: Connection, account_id: int) -> tuple[Member, ...]:
@@ -186,3 +206,32 @@ def accounts_of(connection: Connection, user_id: int) -> tuple[tuple[Account, Ro
         .order_by(account.c.name)
     )
     return tuple((Account(id=row.id, name=row.name), Role(row.role)) for row in rows)
+
+
+def listed(connection: Connection) -> tuple[Listed, ...]:
+    """Return all users, by e-mail address."""
+    rows = connection.execute(
+        select(
+            web_user.c.email,
+            web_user.c.operator,
+            web_user.c.created_at,
+            account.c.name,
+            membership.c.role,
+        )
+        .outerjoin(membership, membership.c.user_id == web_user.c.id)
+        .outerjoin(account, account.c.id == membership.c.account_id)
+        .order_by(web_user.c.email, account.c.name)
+    )
+    found: dict[str, Listed] = {}
+    for row in rows:
+        known = found.get(row.email)
+        accounts = known.accounts if known else ()
+        if row.name is not None:
+            accounts = (*accounts, (row.name, Role(row.role)))
+        found[row.email] = Listed(
+            email=row.email,
+            operator=row.operator,
+            created_at=row.created_at,
+            accounts=accounts,
+        )
+    return tuple(found.values())

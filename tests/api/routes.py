@@ -44,7 +44,8 @@ class Route(NamedTuple):
 
 def rules(app: Flask) -> Iterator[Rule]:
     """The rules of the API; the pages of the console have no keys, and tests of their own."""
-    return (each for each in app.url_map.iter_rules() if not each.rule.startswith("/console"))
+    pages = re.compile(r"/(console.*)?")
+    return (each for each in app.url_map.iter_rules() if not pages.fullmatch(each.rule))
 
 
 def routes(app: Flask) -> Iterator[Route]:

@@ -1,0 +1,325 @@
+"""Joining: an invitation makes everything once, or nothing; a GET changes nothing."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.api.context import context_of
+from app.domain.role import Role
+from app.domain.user import LinkPurpose
+from app.errors import Conflict, InvalidMember, NotFound, WakecallError
+from app.service import invitations, members, sign_up, user_links
+from app.service.sign_in import Browser
+from app.service.sign_up import Joining, suggest_name
+from app.store import invitations as store
+from tests.console.people import (
+    LOGIN,
+    PASSWORD,
+    SignedIn,
+    add_user,
+    browser_of,
+    find_account,
+    post,
+    signed_in_as,
+)
+from tests.console.rules import check_page
+from tests.factories import connect, one
+
+EMAIL = "grace@example.com"
+ROWS = """
+SELECT (SELECT count(*) FROM account), (SELECT count(*) FROM web_user),
+       (SELECT count(*) FROM membership), (SELECT count(*) FROM web_session),
+       (SELECT count(*) FROM api_key), (SELECT count(*) FROM inbox),
+       (SELECT count(*) FROM signing_secret), (SELECT sum(used) FROM invitation)
+"""
+
+
+def invite(app: Flask, account: str | None = None, **further: Any) -> str:
+    """The path of a new invitation's page."""
+    context = context_of(app)
+    into = None if account is None else find_account(app, account)
+    link = invitations.create(context, into, **further).link
+    return link.removeprefix(context.settings.base_url)
+
+
+def join(client: FlaskClient, path: str, **form: Any) -> TestResponse:
+    return post(
+        client, path, {"email": EMAIL, "password": PASSWORD, "account": "grace", **form}, page=path
+    )
+
+
+def rows(database: str) -> Any:
+    with connect(database) as connection:
+        return connection.execute(ROWS).fetchone()
+
+
+def test_an_invitation_makes_user_account_key_secret_inbox_and_session(
+    app: Flask, database: str
+) -> None:
+    path = invite(app, note="Grace", email=EMAIL)
+    client = browser_of(app)
+    before = rows(database)
+    page = client.get(path)
+    document = check_page(page.data)
+    assert document.get_element_by_id("field-email").get("value") == EMAIL
+    assert document.get_element_by_id("field-account").get("value") == "grace"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert rows(database) == before
+
+    answer = join(client, path, zone="Europe/Berlin")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/console/start")
+    assert rows(database) == (1, 1, 1, 1, 1, 1, 1, 1)
+    assert "grace" in client.get("/console/accounts").text
+    with connect(database) as connection:
+        assert one(connection, "SELECT zone FROM web_user") == "Europe/Berlin"
+        assert one(connection, "SELECT role FROM membership") == "owner"
+        assert one(connection, "SELECT created_by FROM api_key") == EMAIL
+        actors = connection.execute("SELECT DISTINCT user_email, address FROM audit").fetchall()
+        assert actors == [(EMAIL, "127.0.0.1")]
+
+
+def test_the_new_key_is_shown_to_the_browser_that_made_it_and_works(app: Flask) -> None:
+    path = invite(app)
+    answer = join(browser_of(app), path)
+    sealed = answer.headers.getlist("Set-Cookie")
+    (cookie,) = [each for each in sealed if each.startswith("wakecall-new-key=")]
+    assert "HttpOnly" in cookie
+    assert "wk_" not in cookie
+    text = context_of(app).secret_box.open(cookie.split("=", 1)[1].split(";")[0].encode())
+    assert app.test_client().get("/1/account", headers={"X-API-Key": text}).status_code == 200
+
+
+def test_an_invitation_of_one_use_admits_one_of_two_who_join_at_once(
+    app: Flask, database: str
+) -> None:
+    token = invite(app).rpartition("/")[2]
+    barrier = threading.Barrier(2)
+    lock = store.lock
+
+    def at_once(*arguments: Any) -> Any:
+        barrier.wait(30)
+        return lock(*arguments)
+
+    def attempt(name: str) -> WakecallError | None:
+        joining = Joining(email=f"{name}@example.com", password=PASSWORD, account_name=name)
+        try:
+            sign_up.join(context_of(app), token, joining, Browser())
+        except WakecallError as error:
+            return error
+        return None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "lock", at_once)
+        with ThreadPoolExecutor(2) as pool:
+            results = list(pool.map(attempt, ("ada", "grace")))
+    (refusal,) = [each for each in results if each is not None]
+    assert isinstance(refusal, NotFound)
+    assert "used up" in refusal.message
+    assert rows(database)[:3] == (1, 1, 1)
+
+
+def test_a_refused_join_leaves_nothing_and_the_invitation_open(app: Flask, database: str) -> None:
+    add_user(app, "ada@example.com", "demo")
+    path = invite(app)
+    before = rows(database)
+    for wrong, status, told in (
+        ({"account": "demo"}, 409, "exists already"),
+        ({"account": "No Name"}, 400, "is not a valid account name"),
+        ({"password": "short"}, 400, "has 5 characters"),
+        ({"email": "nobody"}, 400, "is not an e-mail address"),
+        ({"email": "a@b@c"}, 400, "is not an e-mail address"),
+        ({"email": "ada@example.com", "password": "not hers at all"}, 400, "another password"),
+    ):
+        answer = join(browser_of(app), path, **wrong)
+        document = check_page(answer.data)
+        assert answer.status_code == status, wrong
+        assert told in document.get_element_by_id("problem").text_content()
+        assert rows(database) == before, wrong
+    assert join(browser_of(app), path).status_code == 303
+
+
+def test_what_the_form_does_not_have_cannot_be_chosen(app: Flask, database: str) -> None:
+    add_user(app, "ada@example.com", "demo")
+    path = invite(app, "demo", role=Role.READER)
+    answer = join(
+        browser_of(app), path, role="owner", operator="true", user_id="1", account_id="1", uses="9"
+    )
+    assert answer.status_code == 303
+    with connect(database) as connection:
+        query = (
+            "SELECT role, operator FROM membership JOIN web_user ON id = user_id"
+            f" WHERE email = '{EMAIL}'"
+        )
+        assert connection.execute(query).fetchone() == ("read-only", False)
+        assert one(connection, "SELECT count(*) FROM account") == 1
+
+
+@pytest.mark.parametrize("token", ["x", "A" * 43, "A" * 44, "é" * 43, "%00" * 3])
+def test_an_unknown_token_is_not_found(app: Flask, token: str) -> None:
+    for kind in ("join", "reset", "sign-in"):
+        answer = browser_of(app).get(f"/console/{kind}/{token}")
+        check_page(answer.data)
+        assert answer.status_code == 404
+
+
+def test_an_invitation_ends(app: Flask, database: str) -> None:
+    context = context_of(app)
+    used, revoked, expired = (invitations.create(context) for _ in range(3))
+    path = used.link.removeprefix(context.settings.base_url)
+    assert join(browser_of(app), path).status_code == 303
+    invitations.revoke(context, revoked.invitation.id)
+    with connect(database) as connection:
+        connection.execute(
+            "UPDATE invitation SET expires_at = clock_timestamp() WHERE id = %s",
+            [expired.invitation.id],
+        )
+    for made, why in ((used, "used up"), (revoked, "revoked"), (expired, "expired")):
+        with pytest.raises(NotFound, match=why):
+            invitations.find(context, made.link.rpartition("/")[2])
+
+
+def test_an_invitation_of_an_address_is_for_that_address(app: Flask) -> None:
+    path = invite(app, email="ada@example.com")
+    answer = join(browser_of(app), path)
+    assert answer.status_code == 400
+    assert "for another e-mail address" in answer.text
+
+
+def test_who_is_signed_in_joins_without_a_password(app: Flask, signed_in: SignedIn) -> None:
+    other = signed_in_as(app, "mallory@example.com", "other")
+    path = invite(app, other.account.name, role=Role.MEMBER)
+    page = check_page(signed_in.client.get(path).data)
+    assert not page.xpath("//input[@type='password']")
+    assert post(signed_in.client, path, {}, page=path).status_code == 303
+    assert "other (shown now)" in signed_in.get("/console/accounts")
+    again = post(signed_in.client, invite(app, "other"), {}, page="/console/accounts")
+    assert again.status_code == 409
+
+
+def test_a_known_user_joins_with_the_password_of_that_user(app: Flask, signed_in: SignedIn) -> None:
+    add_user(app, EMAIL, "second")
+    assert join(browser_of(app), invite(app, signed_in.account.name)).status_code == 303
+    names = {each.email for each in members.list_members(context_of(app), signed_in.account)}
+    assert names == {EMAIL, signed_in.email}
+
+
+def test_nobody_new_where_sign_up_is_closed_but_members_are_invited(make_app: Any) -> None:
+    app = make_app(WAKECALL_SIGNUP="closed")
+    add_user(app, "ada@example.com", "demo")
+    assert browser_of(app).get(invite(app)).status_code == 404
+    assert post(browser_of(app), "/console/beta", {"email": EMAIL}).status_code == 404
+    assert join(browser_of(app), invite(app, "demo")).status_code == 303
+
+
+def test_everybody_signs_up_where_it_is_open(make_app: Any, database: str) -> None:
+    app = make_app(WAKECALL_SIGNUP="open")
+    client = browser_of(app)
+    answer = post(client, "/console/sign-up", {"email": EMAIL})
+    assert answer.status_code == 303
+    assert join(client, answer.headers["Location"]).status_code == 303
+    assert rows(database)[:3] == (1, 1, 1)
+
+
+def test_nobody_signs_up_without_an_invitation_by_default(app: Flask) -> None:
+    assert post(browser_of(app), "/console/sign-up", {"email": EMAIL}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("email", "name"),
+    [
+        ("Ada.Lovelace@example.com", "ada.lovelace"),
+        ("ä@x", "account"),
+        ("+++@x", "account"),
+        ("a+b@x", "a-b"),
+        ("x" * 80 + "@x", "x" * 63),
+        ("." * 5 + "a@x", "a"),
+        ("", "account"),
+    ],
+)
+def test_a_name_is_suggested_that_is_valid(email: str, name: str) -> None:
+    assert suggest_name(email) == name
+
+
+# Links for users.
+
+
+def path_of(app: Flask, email: str, purpose: LinkPurpose) -> str:
+    link = user_links.create(context_of(app), email, purpose)
+    return link.removeprefix(context_of(app).settings.base_url)
+
+
+def test_a_reset_link_is_used_once_and_ends_all_sessions(app: Flask, signed_in: SignedIn) -> None:
+    first = path_of(app, signed_in.email, LinkPurpose.RESET)
+    path = path_of(app, signed_in.email, LinkPurpose.RESET)
+    assert browser_of(app).get(first).status_code == 404
+    client = browser_of(app)
+    assert post(client, path, {"password": "short"}, page=path).status_code == 400
+    answer = post(client, path, {"password": "a new long password"}, page=path)
+    assert answer.status_code == 303
+    assert client.get("/console/accounts").status_code == 200
+    assert signed_in.client.get("/console/accounts").status_code == 303
+    assert browser_of(app).get(path).status_code == 404
+    for password, status in ((PASSWORD, 400), ("a new long password", 303)):
+        form = {"email": signed_in.email, "password": password}
+        assert post(browser_of(app), LOGIN, form).status_code == status
+
+
+def test_a_sign_in_link_is_used_once_and_not_by_a_program_that_opens_it(
+    app: Flask, signed_in: SignedIn
+) -> None:
+    path = path_of(app, signed_in.email, LinkPurpose.SIGN_IN)
+    for _ in range(2):
+        assert browser_of(app).get(path).status_code == 200
+    client = browser_of(app)
+    assert post(client, path, {}, page=path).status_code == 303
+    assert client.get("/console/accounts").status_code == 200
+    assert post(browser_of(app), path, {}).status_code == 404
+
+
+def test_a_link_of_one_purpose_does_not_serve_the_other(app: Flask, signed_in: SignedIn) -> None:
+    token = path_of(app, signed_in.email, LinkPurpose.SIGN_IN).rpartition("/")[2]
+    assert browser_of(app).get(f"/console/reset/{token}").status_code == 404
+
+
+def test_an_owner_cannot_become_a_user_of_another_account(app: Flask, signed_in: SignedIn) -> None:
+    context = context_of(app)
+    user_id = add_user(app, EMAIL, signed_in.account.name, Role.MEMBER)
+    link = user_links.create_for_member(context, signed_in.account, user_id)
+    # What was made before the user joined another account no longer leads there.
+    add_user(app, "mallory@example.com", "other")
+    client = signed_in_as(app, EMAIL, signed_in.account.name, Role.MEMBER).client
+    path = invite(app, "other")
+    assert post(client, path, {}, page=path).status_code == 303
+    with pytest.raises(NotFound):
+        user_links.find(context, link.rpartition("/")[2], LinkPurpose.RESET)
+    with pytest.raises(Conflict, match="other accounts"):
+        user_links.create_for_member(context, signed_in.account, user_id)
+    with pytest.raises(NotFound):
+        user_links.create_for_member(context, find_account(app, "other"), signed_in.user_id)
+
+
+# Bounds of invitations.
+
+
+def test_what_an_invitation_cannot_be(app: Flask, signed_in: SignedIn) -> None:
+    context = context_of(app)
+    wrongs: tuple[dict[str, Any], ...] = (
+        {"uses": 0},
+        {"uses": 1001},
+        {"expiry": timedelta(0)},
+        {"expiry": timedelta(days=91)},
+        {"note": "x" * 201},
+        {"note": "\x00"},
+        {"email": "x"},
+    )
+    for wrong in wrongs:
+        with pytest.raises(InvalidMember):
+            invitations.create(context, signed_in.account, **wrong)
