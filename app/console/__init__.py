@@ -8,6 +8,7 @@ from app.console import assets, attempts, csrf, errors, rendering, run_elements
 from app.console.blueprint import console
 from app.console.pages import (
     display,
+    find,
     front,
     join,
     overview,
@@ -21,6 +22,7 @@ from app.console.pages import (
 
 __all__ = [
     "display",
+    "find",
     "front",
     "install",
     "join",

@@ -6,6 +6,7 @@ from flask import Flask, Response, request
 
 from app import errors
 from app.api import problems
+from app.console import access
 from app.console.forms import problem_shown
 from app.console.rendering import is_console, page, wants_page
 from app.log import logger
@@ -22,8 +23,14 @@ def _is_page() -> bool:
 
 def _render(error: errors.WakecallError) -> Response:
     """Return the page of an error. A defect in that page must not hide the error."""
+    is_path_unknown = isinstance(error, errors.NotFound) and request.url_rule is None
+    if is_path_unknown:
+        error = errors.NotFound("There is no page at this path.")
     try:
-        response = page("error.html", problem=problem_shown(error))
+        if isinstance(error, errors.NotFound):
+            # No view has looked who is signed in. Refusals of load must not cost a query.
+            access.identify()
+        response = page("error.html", problem=problem_shown(error), is_path_unknown=is_path_unknown)
     except Exception as defect:  # noqa: BLE001 - whatever is wrong with the page
         logger.error("console.error_page_failed", path=request.path[:200], exc_info=defect)
         response = Response(error.message, problems.kind_of(error).status, mimetype="text/plain")

@@ -18,7 +18,7 @@ from typing import Final
 from playwright.sync_api import Browser
 
 from tests.browser import chromium, site
-from tests.browser.chromium import Watched
+from tests.browser.chromium import Watched, without_overflow
 from tests.servers import migrated, postgres_server
 
 FOLDER: Final = Path(__file__).parent.parent.parent / "var" / "shots"
@@ -47,10 +47,7 @@ def take(browser: Browser, found: site.Site, patterns: list[str]) -> None:
                 continue
             path = FOLDER / f"{_slug(pattern)}-{account}-{theme}-{width}.png"
             page.screenshot(path=path, full_page=True, animations="disabled")
-            wide = page.evaluate("document.documentElement.scrollWidth") - page.evaluate(
-                "document.documentElement.clientWidth"
-            )
-            sys.stdout.write(f"{path} {status}{f', {wide} px too wide' if wide > 0 else ''}\n")
+            sys.stdout.write(f"{' '.join([str(path), str(status), *without_overflow(page)])}\n")
         for failure in watched.failures:
             sys.stdout.write(f"{account} {theme} {width}: {failure}\n")
         context.close()
