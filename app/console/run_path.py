@@ -9,7 +9,7 @@ from typing import Final
 from app.console import run_words
 from app.domain.run import LIVE, Attempt, Run, RunState
 
-MAX_ATTEMPTS: Final = 4
+MAX_ATTEMPTS: Final = 6
 """Attempts that are steps of their own; those in between are one step."""
 
 
@@ -35,13 +35,17 @@ def steps_of(run: Run) -> list[Step]:
         left = len(attempts) - MAX_ATTEMPTS
         steps += [_attempted(each) for each in first if not run.omitted_attempts]
         left += run.omitted_attempts + (1 if run.omitted_attempts else 0)
-        steps.append(Step(state="waiting", word=f"{left} more attempts"))
+        steps.append(Step(state="waiting", word=_attempts(left, "more")))
         attempts = last
     elif run.omitted_attempts:
-        steps.append(Step(state="waiting", word=f"{run.omitted_attempts} earlier attempts"))
+        steps.append(Step(state="waiting", word=_attempts(run.omitted_attempts, "earlier")))
     steps += [_attempted(each) for each in attempts]
     steps.append(_last(run))
     return steps
+
+
+def _attempts(number: int, which: str) -> str:
+    return f"{number} {which} attempt{'' if number == 1 else 's'}"
 
 
 def _attempted(attempt: Attempt) -> Step:
