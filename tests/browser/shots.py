@@ -54,6 +54,8 @@ def take(browser: Browser, found: site.Site, patterns: list[str]) -> None:
 
 
 def _slug(pattern: str) -> str:
+    if pattern == "/":
+        return "front"
     bare = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "id", pattern.removeprefix("/console"))
     return re.sub(r"[^a-z0-9]+", "-", bare.lower()).strip("-") or "overview"
 

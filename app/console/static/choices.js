@@ -8,7 +8,7 @@
   const update = () => {
     const all = boxes();
     const chosen = all.filter((box) => box.checked).length;
-    for (const box of document.querySelectorAll("input[data-row-all]")) {
+    for (const box of document.querySelectorAll("input[data-row-all], input[data-all]")) {
       box.checked = chosen > 0 && chosen === all.length;
       box.indeterminate = chosen > 0 && chosen < all.length;
     }
@@ -19,7 +19,7 @@
   document.addEventListener("click", (event) => {
     const box = event.target;
     if (!(box instanceof HTMLInputElement)) return;
-    if (box.matches("[data-row-all]")) {
+    if (box.matches("[data-row-all], [data-all]")) {
       for (const each of boxes()) each.checked = box.checked;
     } else if (box.matches("[data-row]")) {
       const all = boxes();

@@ -61,10 +61,12 @@
   // Take new rows of sorted lists out of the new page, and keep the old rows that these pushed out.
   const holdBack = (next) => {
     let count = 0;
-    for (const body of next.querySelectorAll(".rows:not([data-insert]) tbody[id]")) {
-      const old = document.getElementById(body.id);
-      const known = new Set([...(old?.rows ?? [])].map((row) => row.id));
-      if (!known.size) continue;
+    for (const body of next.querySelectorAll(".rows:not([data-insert]) tbody")) {
+      // The table of the page that has any of these rows.
+      const same = [...body.rows].map((row) => row.id && document.getElementById(row.id)).find(Boolean);
+      const old = same?.closest("tbody");
+      if (!old) continue;
+      const known = new Set([...old.rows].map((row) => row.id));
       const added = [...body.rows].filter((row) => row.id && !known.has(row.id));
       const kept = new Set([...body.rows].map((row) => row.id));
       for (const row of added) row.remove();
