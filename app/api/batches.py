@@ -18,8 +18,8 @@ R = TypeVar("R")
 class Batches(Generic[T, R]):
     """Passes items to `work` in batches of at most `size`, one batch at a time, in `executor`.
 
-    `work` returns a result for each item. At most `most` items wait. Only one event loop may use
-    it, so it needs no lock.
+    `work` returns a result for each item. At most `most` items wait, and batches are `pause_s`
+    seconds apart. Only one event loop may use it, so it needs no lock.
     """
 
     def __init__(
@@ -29,11 +29,13 @@ class Batches(Generic[T, R]):
         *,
         size: int,
         most: int,
+        pause_s: float = 0.0,
     ) -> None:
         self._executor = executor
         self._work = work
         self._size = size
         self._most = most
+        self._pause_s = pause_s
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._working: asyncio.Task[None] | None = None
 
@@ -55,6 +57,8 @@ class Batches(Generic[T, R]):
             while self._waiting:
                 count = min(len(self._waiting), self._size)
                 await self._do([self._waiting.popleft() for _ in range(count)])
+                if self._pause_s:
+                    await asyncio.sleep(self._pause_s)
         finally:
             self._working = None
 

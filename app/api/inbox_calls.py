@@ -19,6 +19,7 @@ import orjson
 from app.api import wsgi_bridge
 from app.api.batches import Batches
 from app.api.call_rates import CallRates
+from app.api.fair_gate import FairGate, GateRefused
 from app.api.long_polls import LongPolls
 from app.api.senders import network_of
 from app.api.shared_budget import SharedBudget
@@ -45,8 +46,15 @@ _UNKNOWN_PER_S: Final = 20.0
 """Calls a second that one network may make with tokens that no inbox has."""
 
 _UNKNOWN_BURST: Final = 200
+_GUESSES_PAUSE_S: Final = 0.05
+"""Seconds between two lookups of tokens that may be guessed."""
+
 _MAX_KNOWN: Final = 4096
-"""Tokens that were found, which are looked up whatever else their network sends."""
+"""Tokens that were found, which are looked up at once whatever else their network sends."""
+
+_LONG: Final = 16_384
+"""Bytes from which on the parts of bodies are hashed one in each turn of the event loop, of the
+accounts in turn: it hashes them with every secret of the account, while all other requests wait."""
 
 _SIGNED_PER_S: Final = 50.0
 """Signed calls a second that one inbox takes."""
@@ -85,7 +93,16 @@ class InboxCalls:
         self.long_polls = LongPolls(
             Batches(self._thread, reception.latest, size=_MAX_WAITING, most=_MAX_WAITING)
         )
+        # In batches of their own, so that guessed tokens delay no others.
+        self._guesses = Batches(
+            self._thread,
+            reception.find,
+            size=_BATCH,
+            most=_MAX_WAITING,
+            pause_s=_GUESSES_PAUSE_S,
+        )
         self._open = SharedBudget(MAX_OPEN)
+        self._long_parts = FairGate(1, 1, max_waiting=MAX_OPEN)
         self._known: OrderedDict[str, None] = OrderedDict()
         self._unknown = CallRates(_UNKNOWN_PER_S, _UNKNOWN_BURST)
         self._signed = CallRates(_SIGNED_PER_S, _SIGNED_BURST)
@@ -128,11 +145,11 @@ class InboxCalls:
             self._open.release(called.account_id)
 
     async def _find(self, token: str, network: str) -> Called:
-        is_known = token in self._known
-        # Behind a proxy all clients have one address: who guesses tokens must not stop the others.
-        if not domain.is_token(token) or (self._unknown.exhausted(network) and not is_known):
+        if not domain.is_token(token):
             raise _unknown()
-        called = await self._lookups.submit(token)
+        # Behind a proxy all clients have one address: whoever guesses tokens must not stop others.
+        is_guess = token not in self._known and self._unknown.exhausted(network)
+        called = await (self._guesses if is_guess else self._lookups).submit(token)
         if called is None:
             self._unknown.take(network)
             self._known.pop(token, None)
@@ -153,7 +170,7 @@ class InboxCalls:
             message_id=headers.get("webhook-id", ""),
             timestamp=headers.get("webhook-timestamp", ""),
         )
-        kept, length = await self._read(receive, check)
+        kept, length = await self._read(receive, check, called.account_id)
         received_at = self._reception.time_of(arrived_at)
         if received_at is None:
             raise Unavailable("The database's clock is not known yet. Try again shortly.")
@@ -183,7 +200,9 @@ class InboxCalls:
             raise _unknown()
         self.long_polls.arrived(called.id, number)
 
-    async def _read(self, receive: Receive, check: SignatureCheck) -> tuple[bytes, int]:
+    async def _read(
+        self, receive: Receive, check: SignatureCheck, account_id: int
+    ) -> tuple[bytes, int]:
         """Return the beginning of the body, and its length; check its signature meanwhile."""
         kept, length, more = bytearray(), 0, True
         try:
@@ -200,10 +219,21 @@ class InboxCalls:
                             f"The body has more than {MAX_BODY} bytes.",
                             remedy=f"Send at most {MAX_BODY} bytes to an inbox.",
                         )
-                    check.update(part)
+                    if length <= _LONG:
+                        check.update(part)
+                    else:
+                        async with self._long_parts.slot(account_id):
+                            check.update(part)
+                            await asyncio.sleep(0)
                     kept += part[: domain.KEPT_BODY - len(kept)]
         except TimeoutError:
             raise _ClientGone from None
+        except GateRefused:
+            raise RateLimited(
+                "Too many calls with long bodies come to inboxes of this account.",
+                retry_after=1,
+                remedy="Send fewer calls at once.",
+            ) from None
         return bytes(kept), length
 
     def _problem(self, error: NotFound | RateLimited | TooLarge | Unavailable) -> WsgiResponse:
