@@ -21,6 +21,9 @@ VISIT: Final = "wakecall-visit"
 NOTICES: Final = "wakecall-notices"
 """Holds what the next page tells about the request before it, signed."""
 
+START_DISMISSED: Final = "wakecall-start-dismissed"
+"""Holds that the person needs the page of the first call no more."""
+
 _PREFIX: Final = senders.HOST_PREFIX
 
 

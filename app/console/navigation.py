@@ -8,8 +8,10 @@ from typing import Final
 from flask import current_app, request
 
 from app.api import path_prefix
+from app.console import cookies
 from app.console.blueprint import PREFIX
 
+START: Final = "/start"
 _PATHS: Final = "wakecall.console_paths"
 
 
@@ -46,7 +48,7 @@ GROUPS: Final[dict[str, tuple[Entry, ...]]] = {
         Entry(name="Preview", path="/preview", key="p"),
     ),
     "Account": (
-        Entry(name="First call", path="/start", key="s"),
+        Entry(name="First call", path=START, key="s"),
         Entry(name="Keys", path="/keys", key="k"),
         Entry(name="Secrets", path="/secrets"),
         Entry(name="Endpoints", path="/endpoints", key="e"),
@@ -63,7 +65,9 @@ def groups(*, is_operator: bool) -> dict[str, list[Link]]:
     found = {}
     for name, entries in GROUPS.items():
         links = [
-            _link(each) for each in entries if has(each.path) and (is_operator or not each.operator)
+            _link(each)
+            for each in entries
+            if has(each.path) and (is_operator or not each.operator) and not _is_dismissed(each)
         ]
         if links:
             found[name] = links
@@ -73,6 +77,11 @@ def groups(*, is_operator: bool) -> dict[str, list[Link]]:
 def has(path: str) -> bool:
     """Whether this application has a page at this path, below the prefix of the console."""
     return f"{PREFIX}{path}" in _known_paths()
+
+
+def _is_dismissed(entry: Entry) -> bool:
+    """Whether the person has said that the page of the first call is needed no more."""
+    return entry.path == START and cookies.read(cookies.START_DISMISSED) is not None
 
 
 def _link(entry: Entry) -> Link:

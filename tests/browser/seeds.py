@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +13,11 @@ from flask import Flask
 from psycopg.types.json import Jsonb
 from uuid6 import uuid7
 
+from app.api.context import context_of
+from app.domain.inbox import Answer, NewCall, Received, Signature
 from app.domain.lateness import BOUNDS, bucket
+from app.service import inboxes
+from app.store import accounts, inbox_calls
 
 RUNS: Final = 400
 DEAD: Final = "The worker died twice while it made this call."
@@ -43,6 +47,7 @@ class Seeded:
     job: str
     run: str
     failed_run: str
+    inbox: str
 
 
 def fill(app: Flask, connection: psycopg.Connection, account: str, key: str) -> Seeded:
@@ -54,7 +59,43 @@ def fill(app: Flask, connection: psycopg.Connection, account: str, key: str) -> 
     _accuracy(connection, account, chance)
     failed = next(run for run, state in runs if state == "failed")
     done = next(run for run, state in runs if state == "succeeded")
-    return Seeded(job=jobs[0], run=str(done), failed_run=str(failed))
+    inbox = _inbox(app, account, done)
+    return Seeded(job=jobs[0], run=str(done), failed_run=str(failed), inbox=inbox)
+
+
+def _inbox(app: Flask, account: str, run: UUID) -> str:
+    """An inbox with three calls: two that Wakecall signed, and one of somebody else."""
+    context = context_of(app)
+    with context.database.transaction() as opened:
+        found = accounts.find_account(opened, account)
+        assert found is not None
+        inbox = inboxes.create(opened, found.id, label="orders")
+    now = datetime.now(UTC)
+    signed = Received(
+        received_at=now - timedelta(minutes=3),
+        method="POST",
+        path="/orders/paid",
+        query="shop=7",
+        headers=(("content-type", "application/json"), ("wakecall-attempt", "1")),
+        body=b'{"order": 4711, "amount": 12345678901234567890.10}',
+        body_bytes=50,
+        signature=Signature.VERIFIED,
+        run_id=run,
+        attempt=1,
+        scheduled_for=now - timedelta(minutes=3, milliseconds=1.3),
+    )
+    stray = replace(signed, signature=Signature.MISSING, run_id=None, scheduled_for=None)
+    calls = [
+        NewCall(inbox_id=inbox.id, answer=answer, received=each)
+        for answer, each in (
+            (Answer.OK, replace(stray, method="GET", path="", query="", body=b"", body_bytes=0)),
+            (Answer.ERROR, signed),
+            (Answer.OK, replace(signed, attempt=2, received_at=now - timedelta(seconds=40))),
+        )
+    ]
+    with context.database.session() as session, session.transaction():
+        inbox_calls.store(session, calls)
+    return str(inbox.id)
 
 
 def _bookings() -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ class Site:
         return context
 
     def path(self, pattern: str) -> str:
-        """A path with the ids of what is stored in place of {job}, {run} and {failed_run}."""
+        """A path with ids of what is stored in place of {job}, {run}, {failed_run}, {inbox}."""
         return pattern.format(**vars(self.seeded))
 
 
@@ -88,5 +88,12 @@ PAGES: Final = (
     *("/", "/jobs", "/jobs/new", "/runs", "/upcoming", "/inbox", "/preview", "/start"),
     *("/keys", "/secrets", "/endpoints", "/members", "/audit", "/account", "/find"),
 )
-OF_ONE: Final = ("/jobs/{job}", "/jobs/{job}/edit", "/runs/{run}", "/runs/{failed_run}")
+OF_ONE: Final = (
+    "/jobs/{job}",
+    "/jobs/{job}/edit",
+    "/runs/{run}",
+    "/runs/{failed_run}",
+    "/inbox/{inbox}",
+    "/inbox/{inbox}/calls/2",
+)
 OUTSIDE: Final = ("/", "/console/login")
