@@ -36,7 +36,7 @@ from app.store.connection import ReconnectingConnection
 from app.store.counters import add_counters
 from app.store.database_errors import Kind, kind_of
 from app.uptime import read_uptime
-from workers import usage
+from workers import deletions, usage
 from workers.clock_watch import ClockWatch
 from workers.loop_thread import LoopThread
 
@@ -100,6 +100,7 @@ class Maintenance(LoopThread):
             _Step("leftovers", self._drop_left, _HOUR_S),
             _Step("superseded", self._drop_superseded, _HOUR_S),
             _Step("audit", self._drop_audit, _HOUR_S),
+            _Step("deletions", partial(deletions.go_on, has_ended=self._ended.is_set)),
             _Step("sessions", self._purging(web_sessions.purge), _HOUR_S),
             _Step("invitations", self._purging(invitations.purge), _HOUR_S),
             _Step("links", self._purging(user_links.purge), _HOUR_S),

@@ -7,15 +7,20 @@ from flask import Flask
 from app.console import assets, attempts, csrf, errors, rendering, run_elements
 from app.console.blueprint import console
 from app.console.pages import (
+    account,
+    audit,
     display,
     find,
     front,
     inbox,
     join,
+    keys,
+    members,
     overview,
     redelivery,
     run,
     runs,
+    secrets,
     sign_in,
     start,
     upcoming,
@@ -23,16 +28,21 @@ from app.console.pages import (
 )
 
 __all__ = [
+    "account",
+    "audit",
     "display",
     "find",
     "front",
     "inbox",
     "install",
     "join",
+    "keys",
+    "members",
     "overview",
     "redelivery",
     "run",
     "runs",
+    "secrets",
     "sign_in",
     "start",
     "upcoming",

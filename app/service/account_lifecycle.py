@@ -52,6 +52,13 @@ def resume(context: Context, name: str, report: _Report) -> None:
             report(freed)
 
 
+def begin_deletion(context: Context, account: Account) -> None:
+    """Suspend an account for good and revoke its keys; maintenance then deletes its data."""
+    with context.database.session() as connection, connection.transaction():
+        erasure.begin(connection, account.id)
+        audit.record(connection, None, Action.DELETE_ACCOUNT, account.name)
+
+
 def delete(
     context: Context, name: str, report: _Report, *, wait: Callable[[float], None] = time.sleep
 ) -> None:

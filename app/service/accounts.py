@@ -221,6 +221,12 @@ def list_secrets(
     return _opened(context, owner, sealed, unopened)
 
 
+def note_shown(context: Context, account: Account) -> None:
+    """Record that somebody is going to look at the signing secrets of the account."""
+    with context.database.transaction() as connection:
+        audit.record(connection, account.id, Action.SHOW_SECRET, account.name)
+
+
 def rotate_secret(
     context: Context, account: str, *, overlap: timedelta, unopened: _Report = _log_unopened
 ) -> tuple[SigningSecret, ...]:

@@ -161,6 +161,16 @@ def revoke_with_key(context: Context, account: Account, key_id: str) -> None:
         audit.record(connection, account.id, Action.REVOKE_KEY, key_id)
 
 
+def revoke_as_user(context: Context, account: Account, key_id: str) -> None:
+    """As `revoke_with_key`, for an owner, who creates keys without having one. Raises NotFound."""
+    with context.database.transaction() as connection:
+        account_store.lock(connection, account.id)
+        found = _find(connection, account, key_id)
+        store.revoke(connection, key_id)
+        if found.revoked_at is None:
+            audit.record(connection, account.id, Action.REVOKE_KEY, key_id)
+
+
 def _create(context: Context, connection: Connection, owner: Account, wanted: Wanted) -> NewKey:
     account_store.lock(connection, owner.id)
     _check(connection, owner, wanted)

@@ -13,7 +13,7 @@ from app.domain.user import MAX_PASSWORD, SEEN_EVERY, Session, SignedIn, check_p
 from app.errors import InvalidMember, NotFound
 from app.service import accounts, audit, passwords
 from app.service.context import Context
-from app.store import users, web_sessions
+from app.store import user_links, users, web_sessions
 from app.store.database import driver_of
 
 _WRONG: Final = "The e-mail address or the password is wrong."
@@ -124,21 +124,27 @@ def prove(context: Context, signed_in: SignedIn, password: str) -> None:
         web_sessions.prove(connection, signed_in.session_id)
 
 
-def change_password(context: Context, signed_in: SignedIn, current: str, new: str) -> None:
-    """Store another password of the user, and end the user's other sessions.
+def change_password(
+    context: Context, signed_in: SignedIn, current: str, new: str, browser: Browser
+) -> str:
+    """Store another password, end all sessions of the user, and begin one; return its token.
 
     Raises InvalidMember, Unavailable.
     """
     check_password(new, member="newPassword")
     stored = _check_own(context, signed_in, current, member="password")
     hashed = passwords.hash_password(new)
+    token = tokens.new()
+    account_id = None if signed_in.account is None else signed_in.account.id
     with context.database.transaction() as connection:
         if users.lock_password(connection, signed_in.user.id) != stored:
             raise InvalidMember("password", "The password was changed meanwhile.", remedy=_AGAIN)
         users.set_password(connection, signed_in.user.id, hashed)
-        web_sessions.end_others(connection, signed_in.user.id, signed_in.session_id)
-        account_id = None if signed_in.account is None else signed_in.account.id
+        user_links.drop(connection, signed_in.user.id)
+        web_sessions.end_others(connection, signed_in.user.id, None)
+        begin(connection, token, signed_in.user.id, browser, account_id=account_id)
         audit.record(connection, account_id, Action.CHANGE_PASSWORD, signed_in.user.email)
+    return token.text
 
 
 def switch(context: Context, signed_in: SignedIn, account_id: int) -> None:

@@ -84,6 +84,9 @@ _DELETE_OWNED: Final = {
 _DELETE_ACCOUNT: Final = "DELETE FROM account WHERE id = %(id)s AND deleting_at IS NOT NULL"
 
 
+_BEGUN: Final = "SELECT id FROM account WHERE deleting_at IS NOT NULL ORDER BY id"
+
+
 class Erased(NamedTuple):
     """What one step deleted."""
 
@@ -100,6 +103,11 @@ def begin(connection: psycopg.Connection, account_id: int) -> None:
     with connection.transaction():
         connection.execute(_BEGIN, {"id": account_id})
         connection.execute(_REVOKE, {"id": account_id})
+
+
+def begun(connection: psycopg.Connection) -> list[int]:
+    """Return the accounts whose deletion has begun."""
+    return [row[0] for row in connection.execute(_BEGUN)]
 
 
 def erase(connection: psycopg.Connection, account_id: int) -> Iterator[Erased]:

@@ -217,15 +217,21 @@ def test_a_user_has_so_many_sessions_and_no_more(app: Flask, database: str) -> N
     assert newest.client.get(ACCOUNTS).status_code == 200
 
 
-def test_a_changed_password_ends_the_other_sessions(app: Flask, signed_in: SignedIn) -> None:
+def test_a_changed_password_ends_all_sessions_and_begins_one(
+    app: Flask, signed_in: SignedIn
+) -> None:
     other = signed_in_as(app, signed_in.email, "demo")
-    with app.app_context():
-        found = sign_in.find(context_of(app), signed_in.token)
-        assert found is not None
-        with pytest.raises(InvalidMember):
-            sign_in.change_password(context_of(app), found, "wrong", "another long password")
-        sign_in.change_password(context_of(app), found, PASSWORD, "another long password")
+    before = signed_in.token
+    path = "/console/account/password"
+    wrong = {"password": "wrong", "newPassword": "another long password"}
+    assert signed_in.post(path, wrong).status_code == 400
+    short = {"password": PASSWORD, "newPassword": "short"}
+    assert signed_in.post(path, short).status_code == 400
+    assert signed_in.post(path, {**wrong, "password": PASSWORD}).status_code == 303
+    assert signed_in.token != before
     assert signed_in.client.get(ACCOUNTS).status_code == 200
+    assert other.client.get(ACCOUNTS).status_code == 303
+    other.client.set_cookie("wakecall", before)
     assert other.client.get(ACCOUNTS).status_code == 303
 
 

@@ -19,10 +19,15 @@ def display() -> BaseResponse:
     response = redirect(same_site(request.form.get("next", "")), code=303)
     theme, zone = request.form.get("theme"), request.form.get("zone")
     if theme is not None:
-        _keep(response, shown.THEME_COOKIE, theme if theme in shown.THEMES else None)
+        keep_theme(response, theme)
     if zone is not None:
         _keep(response, shown.ZONE_COOKIE, zone if zone in {shown.IN_UTC, shown.OF_JOB} else None)
     return response
+
+
+def keep_theme(response: Response | BaseResponse, theme: str) -> None:
+    """Let the pages of this browser have a theme; one that is not known is that of the system."""
+    _keep(response, shown.THEME_COOKIE, theme if theme in shown.THEMES else None)
 
 
 def same_site(path: str) -> str:

@@ -1,0 +1,43 @@
+"""Shown once: the text of a key or of a link that was just made, in the browser that made it.
+
+The text is in a cookie of that browser, encrypted, and nowhere on the server. So the page that
+shows it can be read again for a while, as a page that is kept up to date is.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from flask import Response
+
+from app.api.context import current_context
+from app.console import cookies
+from app.errors import Misconfigured
+
+KEY: Final = "wakecall-new-key"
+LINK: Final = "wakecall-new-link"
+SHOWN_FOR_S: Final = 15 * 60
+
+
+def keep(response: Response, kind: str, text: str) -> Response:
+    """Let the pages of this browser show a text of this kind for a quarter of an hour."""
+    sealed = current_context().secret_box.seal(text).decode("ascii")
+    cookies.write(response, kind, sealed, max_age=SHOWN_FOR_S)
+    return response
+
+
+def read(kind: str) -> str | None:
+    """Return the text of this kind; None if none was kept, or too long ago."""
+    sealed = cookies.read(kind)
+    if sealed is None or not sealed.isascii():
+        return None
+    with suppress(Misconfigured):
+        return current_context().secret_box.open(sealed.encode("ascii"), max_age_s=SHOWN_FOR_S)
+    return None
+
+
+def forget(response: Response, kind: str) -> Response:
+    """Show the text no more: its owner has stored it."""
+    cookies.remove(response, kind)
+    return response
