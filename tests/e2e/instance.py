@@ -113,10 +113,13 @@ class Instance:
         self.port = free_port()
         self.lines: list[str] = []
         # Most tests fire more at once than one account may by default.
-        usual = {"WAKECALL_WORKERS": "1", "WAKECALL_LIMIT_FIRINGS_PER_SECOND": "off"}
+        usual = {
+            "WAKECALL_ALLOW_TARGETS": "127.0.0.0/8",
+            "WAKECALL_WORKERS": "1",
+            "WAKECALL_LIMIT_FIRINGS_PER_SECOND": "off",
+        }
         self.environment = environment(
             WAKECALL_HOME=f"{home}",
-            WAKECALL_ALLOW_TARGETS="127.0.0.0/8",
             PORT=f"{self.port}",
             **{**usual, **settings},
         )
