@@ -19,8 +19,8 @@ from app.service.runs import unknown_run
 from app.store import history, run_content, run_list, run_summaries
 from app.store import jobs as job_store
 
-PAGE: Final = 50
-"""Runs of a page."""
+PAGE: Final = 45
+"""Runs of a page, which has 40 KB at most."""
 
 
 MAX_EVENTS: Final = 5

@@ -20,12 +20,14 @@ from app.api.native.documents import (
 )
 from app.api.native.documents import job_list as job_list_document
 from app.api.native.documents import rotation as rotation_document
+from app.api.native.documents.job import JobDocument
 from app.api.native.documents.job_list import JobList
 from app.api.native.documents.redelivery import UNSUCCESSFUL
 from app.api.xml_text import printable
-from app.console import payloads
+from app.console import booking_form, payloads
 from app.delivery import grpc
 from app.domain import booking, call_options, idempotency, instants, key, target, zones
+from app.domain.quartz import crontab
 from app.domain.run import Reply
 from tests.api.native.job_documents import read_json, read_xml
 from tests.api.worst_dialects import DIALECTS
@@ -114,6 +116,19 @@ TEXT_INPUTS: dict[str, TextInput] = {
         read=lambda text: audit_document.parse({"cursor": text}),
         worst=(repeated("9"),),
         patterns=("api.native.documents.audit._CURSOR",),
+    ),
+    "a line of crontab": TextInput(
+        read=crontab.to_quartz,
+        worst=(
+            lambda _: repeated("1,", "", "1 * * * *")(120),
+            lambda _: repeated("*/1,", "", "* * * * *")(240),
+        ),
+        patterns=("domain.quartz.crontab._ITEM",),
+    ),
+    "a payload that a form shows": TextInput(
+        read=lambda text: booking_form.values_of(JobDocument(data=text)),
+        worst=(repeated("a"), repeated("\x01")),
+        patterns=("console.booking_form._UNSENT",),
     ),
     "the id of a key": TextInput(
         read=key.is_id, worst=(repeated("a"),), patterns=("domain.key._ID",)

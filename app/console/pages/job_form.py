@@ -1,0 +1,241 @@
+"""Job form: books a new job, or changes one, with its document and its firings beside the form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from flask import flash, redirect, request
+from flask.typing import ResponseReturnValue
+
+from app.api.context import current_context
+from app.api.native.documents import job as job_document
+from app.api.parameters import takes
+from app.console import booking_form, curl_import, job_rows, previewed, shown
+from app.console.access import needs, viewer
+from app.console.blueprint import console
+from app.console.elements import to
+from app.console.forms import SHOWN, Form, refused
+from app.console.previewed import Previewed
+from app.console.rendering import page
+from app.domain.job import Booking, Job, ReadOnlyMembers
+from app.domain.one_time import At
+from app.domain.quartz import crontab
+from app.domain.retry_policy import RetryPolicy
+from app.domain.role import Role
+from app.errors import Conflict, InvalidMember, Refused
+from app.service import foreign_jobs, jobs
+
+_SEE_OTHER: Final = 303
+_SOON: Final = timedelta(seconds=1)
+_TEST_TAG: Final = "test-call"
+_MORNING: Final = 9
+_ONCE: Final = RetryPolicy(max_attempts=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """What the page shows beside the form."""
+
+    schedule: Previewed
+    document: str
+    """The document that the form stands for; empty where none can express it."""
+
+
+@console.get("/jobs/new")
+@needs(Role.MEMBER)
+@takes("from", "cron", "timezone", "url")
+def new_job() -> ResponseReturnValue:
+    """Show the form: with the fields that the link gives, or with the members of another job."""
+    source = request.args.get("from")
+    if not source:
+        given = {name: text for name, text in request.args.items() if name != "from"}
+        how = booking_form.CRON if given.get("cron") else booking_form.AT
+        return _page(Form(values={**_blank(), **given, "how": how}))
+    try:
+        job_id = UUID(source)
+    except ValueError:
+        raise InvalidMember("from", "from is not an id.", remedy="Give the id of a job.") from None
+    found = _native(job_id)
+    values = booking_form.values_of(job_document.from_job(found))
+    # The name is unique, and the time of a job that fires once may have passed.
+    values["name"] = ""
+    return _page(Form(values=values))
+
+
+@console.post("/jobs/new")
+@needs(Role.MEMBER)
+@takes()
+def create_job() -> ResponseReturnValue:
+    """Book the job, check it, or call it once for a test: as the button says."""
+    values = booking_form.normalized(request.form)
+    todo = request.form.get("do", "book")
+    context, caller = current_context(), viewer().caller
+    try:
+        booking = _booking(values)
+        if todo == "test":
+            test = jobs.create(context, caller, _test_of(booking, caller.now))
+            return _page(Form(values=values), test=test)
+        made = jobs.create(context, caller, booking, dry_run=todo == "check")
+    except SHOWN as error:
+        return _page(refused(error, values, booking_form.MEMBERS))
+    if todo == "check":
+        return _page(Form(values=values), checked=True)
+    flash(f"The job {job_rows.title_of(booking)} is booked.")
+    return redirect(to(f"jobs/{made.id}"), _SEE_OTHER)
+
+
+@console.post("/jobs/new/paste")
+@needs(Role.MEMBER)
+@takes()
+def paste_job() -> ResponseReturnValue:
+    """Fill the form from a pasted curl command or crontab line; nothing is booked."""
+    text = request.form.get("paste", "")
+    try:
+        values, notes = _pasted(text)
+    except InvalidMember as error:
+        form = refused(error, {**_blank(), "paste": text}, {crontab.MEMBER: curl_import.MEMBER})
+        return _page(form)
+    return _page(Form(values={**_blank(), **values}), notes=notes)
+
+
+@console.post("/jobs/new/shown")
+@needs(Role.MEMBER)
+@takes()
+def show_beside_form() -> ResponseReturnValue:
+    """Return the firings and the document of the form, which the page shows while it is edited."""
+    values = booking_form.normalized(request.form)
+    return page("job_form_shown.html", beside=_beside(values), form=Form(values=values))
+
+
+@console.get("/jobs/<uuid:job_id>/edit")
+@needs(Role.MEMBER)
+@takes()
+def edit_job(job_id: UUID) -> ResponseReturnValue:
+    """Show the form with the members of a job; a job of another dialect is refused."""
+    found = _native(job_id)
+    values = booking_form.values_of(job_document.from_job(found))
+    return _page(Form(values={**values, "version": str(found.version)}), job=found)
+
+
+@console.post("/jobs/<uuid:job_id>/edit")
+@needs(Role.MEMBER)
+@takes()
+def update_job(job_id: UUID) -> ResponseReturnValue:
+    """Replace the job by what the form says, unless it was changed since the form was opened."""
+    values = booking_form.normalized(request.form)
+    context, caller = current_context(), viewer().caller
+    todo, found = request.form.get("do", "book"), _native(job_id)
+    try:
+        if values["version"] != str(found.version):
+            raise Conflict(
+                f"The job was changed: version {found.version} is in force.",
+                remedy="Open the form again, in another tab, and enter your changes there.",
+            )
+        booking = _booking(values)
+        if todo == "test":
+            test = jobs.create(context, caller, _test_of(booking, caller.now))
+            return _page(Form(values=values), job=found, test=test)
+        if todo == "check":
+            # The name is the job's own.
+            jobs.create(context, caller, replace(booking, name=None), dry_run=True)
+            return _page(Form(values=values), job=found, checked=True)
+        jobs.update(context, caller, job_id, booking, ReadOnlyMembers())
+    except SHOWN as error:
+        return _page(refused(error, values, booking_form.MEMBERS), job=found)
+    flash("The job is changed.")
+    return redirect(to(f"jobs/{job_id}"), _SEE_OTHER)
+
+
+def _page(
+    form: Form,
+    *,
+    job: Job | None = None,
+    notes: tuple[str, ...] = (),
+    checked: bool = False,
+    test: Job | None = None,
+) -> ResponseReturnValue:
+    return page(
+        "job_form.html",
+        form=form,
+        job=job,
+        beside=_beside(form.values),
+        notes=notes,
+        checked=checked,
+        test=test,
+    )
+
+
+def _beside(values: Any) -> Shown:  # noqa: ANN401 - a mapping of texts
+    schedule = previewed.preview(booking_form.schedule(values))
+    try:
+        document = booking_form.text(booking_form.members(values))
+    except Refused:
+        document = ""
+    return Shown(schedule=schedule, document=document)
+
+
+def _booking(values: dict[str, str]) -> Booking:
+    return job_document.to_booking(booking_form.read(booking_form.members(values)))
+
+
+def _test_of(booking: Booking, now: datetime) -> Booking:
+    """Return a job that makes the call of another one at once, a single time."""
+    options = replace(booking.call_options, retry=_ONCE)
+    return replace(
+        booking,
+        trigger=At(instant=now + _SOON),
+        name=None,
+        tags=(_TEST_TAG,),
+        enabled=True,
+        call_options=options,
+        on_success=None,
+        on_failure=None,
+    )
+
+
+def _native(job_id: UUID) -> Job:
+    """Return a job that can be edited; raises NotFound, and Conflict for another dialect's."""
+    found = jobs.get(current_context(), viewer().caller, job_id)
+    foreign_jobs.refuse_foreign(found)
+    return found
+
+
+def _blank() -> dict[str, str]:
+    """Return the fields of a new job: tomorrow morning on the person's clock."""
+    zone = viewer().zone
+    tomorrow = shown.now().astimezone(shown.zone()) + timedelta(days=1)
+    return {
+        "how": booking_form.AT,
+        "when": f"{tomorrow:%Y-%m-%d}T{_MORNING:02d}:00",
+        "timezone": zone,
+        "method": "POST",
+        "retry": booking_form.STANDARD,
+    }
+
+
+def _pasted(text: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the fields that a pasted text fills, and what to know of it. Raises InvalidMember."""
+    if curl_import.is_command(text):
+        found = curl_import.read(text)
+        return found.values, found.notes
+    if len(text) > curl_import.MAX_PASTE:
+        raise InvalidMember(
+            curl_import.MEMBER,
+            f"The text has {len(text)} characters.",
+            remedy=f"Paste at most {curl_import.MAX_PASTE} characters.",
+        )
+    schedule, command = crontab.split(text)
+    expression = crontab.to_quartz(schedule)
+    values = {"how": booking_form.CRON, "cron": expression}
+    notes: tuple[str, ...] = (
+        f"{schedule} of crontab is {expression} in Quartz; choose the zone of its machine.",
+    )
+    if curl_import.is_command(command):
+        found = curl_import.read(command)
+        return {**found.values, **values}, (*notes, *found.notes)
+    if command:
+        notes += ("The command itself is left out: a job calls a URL.",)
+    return values, notes

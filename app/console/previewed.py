@@ -1,0 +1,58 @@
+"""Previewed: what a schedule would do, or why it cannot be read, for pages that show it live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.api.native.documents import preview as preview_document
+from app.console import booking_form, shown
+from app.console.forms import Problem, problem_of
+from app.domain.native.limits import MINIMUM_GAP
+from app.domain.preview import Preview
+from app.errors import Refused
+
+FIRINGS: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Previewed:
+    """Either a preview, or the problem of the schedule."""
+
+    preview: Preview | None = None
+    problem: Problem | None = None
+
+    @property
+    def gap(self) -> str:
+        """The closest that two firings come together, with the rule, in a sentence."""
+        found = self.preview
+        if found is None or found.minimum_gap is None:
+            return ""
+        return (
+            f"Two firings are at least {_seconds(found.minimum_gap)} apart; "
+            f"{_seconds(MINIMUM_GAP)} are required."
+        )
+
+
+def preview(members: Mapping[str, Any], *, count: int = FIRINGS) -> Previewed:
+    """Return what the members of a preview document would do, as the API previews them."""
+    document = {**members, "count": count}
+    try:
+        found, _ = preview_document.read(booking_form.body(document), shown.now())
+    except Refused as error:
+        return failed(error)
+    return Previewed(preview=found)
+
+
+def failed(error: Refused) -> Previewed:
+    """Return what is shown of a schedule that cannot be read."""
+    return Previewed(problem=problem_of(error))
+
+
+def _seconds(number: int) -> str:
+    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if number % size == 0:
+            count = number // size
+            return f"{count:,} {unit}{'' if count == 1 else 's'}"
+    return f"{number:,} second{'' if number == 1 else 's'}"

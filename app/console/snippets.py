@@ -1,0 +1,48 @@
+"""Snippets: programs that book a job, for Python and Node, without libraries. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pprint import pformat
+from typing import Any
+
+_WIDTH = 92
+
+
+def python(base: str, document: Mapping[str, Any]) -> str:
+    """Return a program that books the document at the service at `base`."""
+    return f"""import json, os, urllib.request
+
+job = {pformat(dict(document), width=_WIDTH, sort_dicts=False)}
+request = urllib.request.Request(
+    {base + "/1/jobs"!r},
+    data=json.dumps(job).encode(),
+    headers={{
+        "Authorization": f"Bearer {{os.environ['WAKECALL_KEY']}}",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+    }},
+)
+with urllib.request.urlopen(request) as response:
+    print(json.load(response)["id"])
+"""
+
+
+def node(base: str, document: Mapping[str, Any]) -> str:
+    """Return a program that books the document at the service at `base`."""
+    written = json.dumps(document, ensure_ascii=False, indent=2)
+    return f"""const job = {written};
+
+const response = await fetch({json.dumps(base + "/1/jobs")}, {{
+  method: "POST",
+  headers: {{
+    Authorization: `Bearer ${{process.env.WAKECALL_KEY}}`,
+    "Content-Type": "application/json",
+    Accept: "application/json",
+  }},
+  body: JSON.stringify(job),
+}});
+if (!response.ok) throw new Error(await response.text());
+console.log((await response.json()).id);
+"""

@@ -1,0 +1,145 @@
+"""Several jobs at once: the question, the count that is typed, batches and their progress."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from lxml.html import HtmlElement
+
+from app.domain.job_filter import JobFilter
+from app.domain.role import Role
+from app.service import job_selection
+from tests.console.job_scene import book, book_by_dapr, caller_of, context, get, text
+from tests.console.people import SignedIn
+from tests.console.rules import check_page
+
+PLACE = "/console/jobs/selected"
+
+
+def left(person: SignedIn) -> int:
+    return job_selection.count(context(person), caller_of(person), JobFilter())
+
+
+def form_of(page: str) -> dict[str, list[str]]:
+    """What the form of the page sends."""
+    found: dict[str, list[str]] = {}
+    form: HtmlElement = check_page(page).xpath("//main//form[@method='post']")[0]
+    for field in form.xpath(".//input[@name]"):
+        if field.get("name") != "csrf_token":
+            found.setdefault(field.get("name"), []).append(field.get("value") or "")
+    return found
+
+
+@pytest.mark.parametrize(("action", "enabled"), [("pause", False), ("resume", True)])
+def test_selected_jobs_are_paused_and_resumed(
+    signed_in: SignedIn,
+    action: str,
+    enabled: bool,  # noqa: FBT001 - of the table
+) -> None:
+    made = [book(signed_in, enabled=not enabled) for _ in range(3)]
+    query = "&".join(f"id={each}" for each in made[:2])
+    page = signed_in.get(f"{PLACE}?action={action}&{query}&sort=name")
+    assert f"{action.title()} 2 jobs?" in text(check_page(page))
+    moved = signed_in.post(PLACE, form_of(page))
+    assert (moved.status_code, moved.headers["Location"]) == (303, "/console/jobs?sort=name")
+    assert f"2 jobs were {action}d." in signed_in.get("/console/jobs")
+    states = [get(signed_in, each).booking.enabled for each in made]
+    assert states == [enabled, enabled, not enabled]
+
+
+def test_a_tag_is_given_to_jobs_that_can_have_one(signed_in: SignedIn) -> None:
+    native, dapr = book(signed_in), book_by_dapr(signed_in, "poll")
+    page = signed_in.get(f"{PLACE}?action=tag&id={native}&id={dapr}")
+    form = {**form_of(page), "label": "billing"}
+    assert signed_in.post(PLACE, form).status_code == 303
+    assert get(signed_in, native).booking.tags == ("billing",)
+    assert "1 job was tagged. 1 could not be:" in signed_in.get("/console/jobs")
+
+
+def test_a_tag_that_cannot_be_is_refused_in_the_page(signed_in: SignedIn) -> None:
+    job_id = book(signed_in)
+    answer = signed_in.post(PLACE, {"action": "tag", "id": str(job_id), "label": " "})
+    assert answer.status_code == 400
+    assert "tag begins or ends with a space" in text(check_page(answer.data))
+
+
+def test_deleting_many_asks_to_type_their_number(signed_in: SignedIn) -> None:
+    for number in range(12):
+        book(signed_in, name=f"n{number}")
+    page = signed_in.get(f"{PLACE}?action=delete&namePrefix=n")
+    assert "Delete 12 jobs?" in page
+    form = form_of(page)
+    assert (form["all"], form["namePrefix"], form["typed"]) == (["1"], ["n"], [""])
+    for typed in ("", "11", "yes"):
+        refused = signed_in.post(PLACE, {**form, "typed": typed})
+        assert refused.status_code == 400
+        assert "The number of jobs is 12" in text(check_page(refused.data))
+    assert left(signed_in) == 12
+    assert signed_in.post(PLACE, {**form, "typed": "12"}).status_code == 303
+    assert left(signed_in) == 0
+
+
+def test_all_that_match_are_done_in_batches_that_survive_a_reload(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (job_selection, __import__("app.console.pages.job_selection", fromlist=["x"])):
+        monkeypatch.setattr(module, "MAX_AT_ONCE", 2)
+    for number in range(5):
+        book(signed_in, name=f"n{number}")
+    other = book(signed_in, name="other")
+    page = signed_in.get(f"{PLACE}?action=delete&namePrefix=n&all=1")
+    moved = signed_in.post(PLACE, form_of(page))
+    later = book(signed_in, name="n-later")
+    seen = []
+    while moved.headers["Location"].startswith(f"{PLACE}/progress"):
+        seen.append(left(signed_in))
+        for _ in range(2):
+            page = signed_in.get(moved.headers["Location"])
+        assert f"{2 * len(seen)} of 5 jobs are deleted." in text(check_page(page))
+        assert left(signed_in) == seen[-1]
+        moved = signed_in.post(f"{PLACE}/progress", form_of(page))
+    assert seen == [5, 3]
+    assert "5 jobs were deleted." in signed_in.get("/console/jobs")
+    assert {get(signed_in, each).id for each in (other, later)} == {other, later}
+
+
+def test_jobs_are_called_by_selection_only(signed_in: SignedIn) -> None:
+    job_id = book(signed_in)
+    assert signed_in.client.get(f"{PLACE}?action=fire").status_code == 400
+    assert signed_in.post(PLACE, {"action": "fire", "all": "1"}).status_code == 400
+    page = signed_in.get(f"{PLACE}?action=fire&id={job_id}")
+    assert signed_in.post(PLACE, form_of(page)).status_code == 303
+    assert "1 job was called." in signed_in.get("/console/jobs")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["action=explode", "action=pause&id=x", "action=pause&state=x", ""],
+)
+def test_what_cannot_be_asked_is_refused(signed_in: SignedIn, query: str) -> None:
+    book(signed_in)
+    answer = signed_in.client.get(f"{PLACE}?{query}")
+    assert answer.status_code in {400, 404}
+    check_page(answer.data)
+
+
+def test_nobody_acts_on_jobs_of_another_account_or_without_the_role(
+    signed_in: SignedIn, stranger: SignedIn
+) -> None:
+    job_id = book(signed_in)
+    assert stranger.client.get(f"{PLACE}?action=delete&id={job_id}").status_code == 404
+    assert stranger.post(PLACE, {"action": "delete", "id": str(job_id)}).status_code == 303
+    assert stranger.post(PLACE, {"action": "delete", "all": "1"}).status_code == 303
+    reader = signed_in.with_role(Role.READER)
+    assert reader.client.get(f"{PLACE}?action=delete").status_code == 403
+    assert reader.post(PLACE, {"action": "delete", "all": "1"}).status_code == 403
+    assert UUID(str(job_id)) == get(signed_in, job_id).id
+
+
+@pytest.mark.parametrize("name", ["after", "until"])
+def test_a_forged_position_is_refused(signed_in: SignedIn, name: str) -> None:
+    book(signed_in)
+    form = {"action": "delete", "until": str(UUID(int=2**128 - 1)), name: "x"}
+    assert signed_in.post(f"{PLACE}/progress", form).status_code == 400
+    assert left(signed_in) == 1
