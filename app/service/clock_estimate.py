@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Final
 
 from app.uptime import read_uptime
+
+_SET_BACK: Final = timedelta(seconds=10)
+"""Longer than the answer to a statement that reads the clock is on its way."""
 
 
 class ClockEstimate:
@@ -22,10 +26,12 @@ class ClockEstimate:
     def note(self, reading: datetime) -> None:
         """Take a reading that has just come back.
 
-        The time on its way makes the estimate late, so a reading counts if it is ahead of that.
+        The time on its way makes the estimate late, so a reading counts if it is ahead of that. It
+        also counts if it is behind by more than any reading takes: then the clock was set back.
         """
         known, now = self._known, self._uptime()
-        if known is None or reading > _carried_on(known, now):
+        ahead = None if known is None else reading - _carried_on(known, now)
+        if ahead is None or not -_SET_BACK <= ahead <= timedelta():
             self._known = reading, now
 
     def forget(self) -> None:

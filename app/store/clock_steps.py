@@ -55,8 +55,37 @@ _NOTES: Final = tuple(
         ("account", "resumed_at"),
         ("kept_answer", "kept_at"),
         ("usage", "recounted_at"),
+        ("web_session", "proved_at"),
+        ("inbox", "last_call_at"),
     )
 )
+
+# Columns that end something a while after it was used or made.
+_ENDS: Final = (
+    """
+UPDATE web_session
+SET ends_at = ends_at - (seen_at - now.at), seen_at = now.at, created_at = least(created_at, now.at)
+FROM (SELECT clock_timestamp() AS at) now
+WHERE id = ANY (ARRAY(SELECT id FROM web_session WHERE seen_at > clock_timestamp() + interval '1 s'
+                      LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+""",
+    *(
+        f"UPDATE {table} SET expires_at = expires_at - (created_at - now.at), created_at = now.at"  # noqa: S608 - names of this module
+        " FROM (SELECT clock_timestamp() AS at) now"
+        f" WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table}"
+        " WHERE created_at > clock_timestamp() + interval '1 s'"
+        " LIMIT %(limit)s FOR UPDATE SKIP LOCKED))"
+        for table in ("invitation", "user_link")
+    ),
+)
+
+# A process may be sending the mail just now, and has so long for it.
+_MAIL: Final = """
+UPDATE outbox SET next_at = clock_timestamp() + interval '2 min'
+WHERE id = ANY (ARRAY(SELECT id FROM outbox WHERE next_at > clock_timestamp() + interval '121 s'
+                      LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+"""
+
 _OUTCOMES: Final = ("set_back_retries", "set_back_checks")
 _UNDER_WAY: Final = (
     *("set_back_leases", "set_back_retries", "set_back_starts", "set_back_parked"),
@@ -119,7 +148,7 @@ def bring_back(
     repair = partial(_in_pages, connection, params, failed)
     brought = sum(repair(SQL[each], first=UUID(int=0)) for each in _UNDER_WAY)
     repair(_PACES, first=0)
-    for each in (*_NOTES, SQL["set_back_superseded"], SQL["set_back_secrets"]):
+    for each in (*_NOTES, *_ENDS, _MAIL, SQL["set_back_superseded"], SQL["set_back_secrets"]):
         repair(each)
     return brought
 

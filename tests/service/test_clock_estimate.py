@@ -24,3 +24,13 @@ def test_a_reading_is_carried_on_and_a_late_one_does_not_count() -> None:
     assert estimate.now() is None
     estimate.note(NOON)
     assert estimate.now() == NOON
+
+
+def test_a_reading_of_a_clock_that_was_set_back_counts() -> None:
+    estimate = ClockEstimate(uptime=lambda: 100.0)
+    estimate.note(NOON)
+    # So late may a reading be that was on its way.
+    estimate.note(NOON - timedelta(seconds=9))
+    assert estimate.now() == NOON
+    estimate.note(NOON - timedelta(hours=1))
+    assert estimate.now() == NOON - timedelta(hours=1)

@@ -179,6 +179,34 @@ def test_what_an_account_stores_is_counted_again_in_time(clock_harness: ClockHar
     assert one(connection, SOON.format("recounted_at", 1, "usage")) is True
 
 
+_IN_A_MINUTE = "clock_timestamp() + interval '60 s'"
+ENDS = {
+    "web_session.ends_at": f"(digest, user_id, ends_at) SELECT sha256('a'), id, {_IN_A_MINUTE}",
+    "invitation.expires_at": f"(digest, expires_at) SELECT sha256('a'), {_IN_A_MINUTE}",
+    "user_link.expires_at": "(user_id, purpose, digest, expires_at)"
+    f" SELECT id, 'reset', sha256('a'), {_IN_A_MINUTE}",
+    "outbox.next_at": "(recipient, subject, sealed) SELECT 'a@b.c', 'a', 'a'",
+}
+
+
+@pytest.mark.parametrize("place", ENDS)
+def test_what_was_begun_for_a_user_while_the_clock_was_ahead_ends_in_time(
+    clock_harness: ClockHarness, place: str
+) -> None:
+    connection, (table, column) = clock_harness.connection, place.split(".")
+    connection.execute("INSERT INTO web_user (email, password) VALUES ('a@b.c', '$argon2id$a')")
+    clock_harness.set(HOUR)
+    connection.execute(f"INSERT INTO {table} {ENDS[place]} FROM web_user")
+    clock_harness.set(0.0)
+
+    for _ in range(2):
+        repair(connection)
+
+    assert one(connection, SOON.format(column, 125 if table == "outbox" else 62, table)) is True
+    ahead_by = f"SELECT {column} - pg_catalog.clock_timestamp() FROM {table}"
+    assert one(connection, ahead_by) > timedelta(seconds=40)
+
+
 def ahead(connection: psycopg.Connection) -> datetime:
     now: datetime = one(connection, "SELECT now()")
     return now
