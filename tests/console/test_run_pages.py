@@ -13,6 +13,7 @@ from uuid6 import uuid7
 
 from app.console.pages import redelivery
 from app.domain.role import Role
+from app.service import run_pages
 from tests.console.people import SignedIn
 from tests.console.rules import check_page
 from tests.factories import book, connect, one
@@ -129,7 +130,7 @@ def test_full_pages_keep_the_rules_and_are_short(
     add_run(connection, signed_in.account.id, state="dead", status=None, reason=HOSTILE)
     document = check_page(signed_in.get(path))
     rows = document.xpath("//main//table[contains(@class, 'rows')][last()]/tbody/tr")
-    assert len(rows) >= (10 if path == "/console/" else 50)
+    assert len(rows) >= (10 if path == "/console/" else run_pages.PAGE)
     assert HOSTILE not in signed_in.get(path)
 
 
@@ -201,7 +202,7 @@ def test_the_list_is_narrowed_and_leads_both_ways(
     second, document = ids(older)
     (newer,) = document.xpath("//a[@rel='prev']/@href")
     assert not document.xpath("//main/@data-live")
-    assert len(first) == 50
+    assert len(first) == run_pages.PAGE
     assert second[-1] == str(late)
     assert not set(first) & set(second)
     assert ids(newer)[0] == first
