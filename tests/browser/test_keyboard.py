@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from tests.browser.chromium import Watched
 from tests.browser.conftest import Open
 
 
@@ -21,8 +22,9 @@ def test_rows_are_walked_and_chosen(open_page: Open) -> None:
     expect(page.locator("#run-b a")).to_be_focused()
 
 
-def test_a_row_is_opened_with_enter(open_page: Open) -> None:
+def test_a_row_is_opened_with_enter(open_page: Open, watched: list[Watched]) -> None:
     page = open_page()
+    watched[0].expects_failures = True
     page.keyboard.press("j")
     with page.expect_request("**/console/runs/1"):
         page.keyboard.press("Enter")
