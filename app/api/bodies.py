@@ -60,6 +60,22 @@ def read(limit: int, *, member: str | None = None) -> bytes:
     many long bodies arrive at once. `member` is the member that a TooLarge names.
     """
     _check_encoding()
+    check_arrived(limit, member=member)
+    announced = request.content_length
+    kept: bytes | None = request.environ.get(_KEPT)
+    body = _received(limit) if kept is None else kept
+    if len(body) > limit:
+        raise _too_large(limit, member)
+    if announced is not None and len(body) != announced:
+        raise _incomplete()
+    return body
+
+
+def check_arrived(limit: int, *, member: str | None = None) -> None:
+    """Refuse a body that the ASGI application did not pass on, or that is announced as too long.
+
+    Raises what `read` raises for these.
+    """
     match request.environ.get(FAILURE):
         case BodyFailure.LONG:
             raise _too_large(limit, member)
@@ -84,13 +100,6 @@ def read(limit: int, *, member: str | None = None) -> bytes:
     announced = request.content_length
     if announced is not None and announced > limit:
         raise _too_large(limit, member)
-    kept: bytes | None = request.environ.get(_KEPT)
-    body = _received(limit) if kept is None else kept
-    if len(body) > limit:
-        raise _too_large(limit, member)
-    if announced is not None and len(body) != announced:
-        raise _incomplete()
-    return body
 
 
 def media_type() -> tuple[str, str | None]:

@@ -15,6 +15,7 @@ from flask.sessions import SessionInterface, SessionMixin
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from itsdangerous import BadData, URLSafeSerializer
 
+from app.api import bodies
 from app.api.browsers import SAFE_METHODS
 from app.api.context import context_of
 from app.console import cookies
@@ -92,12 +93,15 @@ def install(app: Flask) -> None:
 def check() -> None:
     """Refuse a request that may change something and has no valid token; raises CrossSite.
 
-    Raises Misconfigured if the installation has no secret key.
+    Raises as `bodies.read` for a form that did not arrive, and Misconfigured if the installation
+    has no secret key.
     """
     if current_app.secret_key is None:
         raise Misconfigured("WAKECALL_SECRET_KEY is not set: the console needs it for its forms.")
     if request.method in SAFE_METHODS:
         return
+    # Without its body, a form that is too long would seem to lack its token.
+    bodies.check_arrived(bodies.MAX_DOCUMENT)
     try:
         _PROTECT.protect()
     except CSRFError:

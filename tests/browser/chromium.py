@@ -20,12 +20,16 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     Request,
+    expect,
     sync_playwright,
 )
 
 LEFT_OUT = (
     "Chromium is missing: left out. As root, `.venv/bin/python -m tests.browser.chromium` gets it"
 )
+PATIENCE_MS = 60_000
+"""How long a test waits for what takes a moment, on a machine that does much else."""
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _REPORT = """
 addEventListener("securitypolicyviolation", (event) => {
@@ -55,6 +59,7 @@ def launched() -> Iterator[Browser]:
     """A browser without a window."""
     program = find()
     assert program is not None, LEFT_OUT
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program, args=["--no-sandbox", "--disable-gpu"]

@@ -146,3 +146,10 @@ def test_the_theme_and_the_zone_are_kept(client: FlaskClient) -> None:
     assert '<html lang="en" data-theme="dark">' in dark
     assert '<html lang="en">' in system
     assert re.search(r"Times in UTC", dark)
+
+
+def test_a_form_that_is_too_long_says_so(client: FlaskClient) -> None:
+    answer = client.post("/console/display", data={"next": "x" * 70_000}, headers=HTML)
+
+    assert answer.status_code == 413
+    assert "65536 bytes" in check_page(answer.data).get_element_by_id("main").text_content()
