@@ -27,7 +27,7 @@ class Failures:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HeldDestination:
+class WaitingDestination:
     """A destination whose calls wait, although they are due."""
 
     destination: str
@@ -39,9 +39,9 @@ class HeldDestination:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HeldDestinations:
+class WaitingDestinations:
     """Destinations for which calls wait, those with the most calls first."""
 
-    destinations: tuple[HeldDestination, ...]
+    destinations: tuple[WaitingDestination, ...]
     is_complete: bool
     """False if there are more destinations, or more waiting calls than were examined."""

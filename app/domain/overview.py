@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from app.domain.attention import Failures, HeldDestinations
+from app.domain.attention import Failures, WaitingDestinations
 from app.domain.lateness import Accuracy
 from app.domain.run import SETTLED, RunState
 from app.domain.run_counts import RunCount, RunCounts, Span, bucket_of
@@ -32,7 +32,7 @@ class Overview:
     under_way: int
     """Runs that are claimed, taken, waiting or running. It may be some seconds old."""
     failures: Failures
-    held: HeldDestinations
+    held: WaitingDestinations
     upcoming: tuple[tuple[Upcoming, str | None], ...]
     """The next firings, and why each may be made later than it is due."""
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from app.domain.account import Caller
-from app.domain.attention import Failures, HeldDestinations
+from app.domain.attention import Failures, WaitingDestinations
 from app.service.context import Context
 from app.store import attention
 
@@ -28,7 +28,7 @@ def list_failures(
 
 def list_held_destinations(
     context: Context, caller: Caller, *, limit: int = MAX_SHOWN
-) -> HeldDestinations:
+) -> WaitingDestinations:
     """Return the destinations for which calls of the caller wait although they are due."""
     with context.database.transaction() as connection:
         return attention.held_destinations(connection, caller.account.id, limit=limit)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from app.domain.attention import Failing, Failures, HeldDestination, HeldDestinations
+from app.domain.attention import Failing, Failures, WaitingDestination, WaitingDestinations
 from app.domain.run import RunState
 from app.store.history import SETTLED_ROWS
 from app.store.run_filter import MAX_EXAMINED
@@ -79,13 +79,15 @@ def failures(connection: Connection, account_id: int, since: datetime, *, limit:
     )
 
 
-def held_destinations(connection: Connection, account_id: int, *, limit: int) -> HeldDestinations:
+def held_destinations(
+    connection: Connection, account_id: int, *, limit: int
+) -> WaitingDestinations:
     """Return up to `limit` destinations for which calls wait; examines MAX_EXAMINED calls."""
     params = {"account_id": account_id, "examined": MAX_EXAMINED, "limit": limit + 1}
     rows = connection.execute(_HELD, params).all()
-    return HeldDestinations(
+    return WaitingDestinations(
         destinations=tuple(
-            HeldDestination(
+            WaitingDestination(
                 destination=row.destination,
                 waiting=row.waiting,
                 oldest_due_at=row.oldest,

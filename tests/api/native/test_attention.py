@@ -13,7 +13,7 @@ from lxml import etree
 
 from app.api.native.codecs import generic_codec
 from app.api.native.documents import attention, firing_load
-from app.domain.attention import Failing, Failures, HeldDestination, HeldDestinations
+from app.domain.attention import Failing, Failures, WaitingDestination, WaitingDestinations
 from app.domain.firing_load import load
 from app.domain.run import RunKind, RunState
 from app.domain.run_summary import LastAttempt, RunSummary
@@ -72,13 +72,13 @@ def test_failures_are_written_as_in_the_golden_files(ending: str, write: Write) 
 
 @FORMATS
 def test_held_destinations_are_written_as_in_the_golden_files(ending: str, write: Write) -> None:
-    held = HeldDestination(
+    held = WaitingDestination(
         destination="https://example.com:443",
         waiting=120,
         oldest_due_at=AT,
         reason="waiting: 50 calls to example.com are under way",
     )
-    found = HeldDestinations(destinations=(held,), is_complete=False)
+    found = WaitingDestinations(destinations=(held,), is_complete=False)
     assert write("held", attention.render_held(found)) == golden(f"held.response.{ending}")
 
 

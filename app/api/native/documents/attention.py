@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from app.api.native.codecs.generic_codec import Value
 from app.api.native.codecs.schema import without_none
 from app.domain import instants
-from app.domain.attention import Failing, Failures, HeldDestination, HeldDestinations
+from app.domain.attention import Failing, Failures, WaitingDestination, WaitingDestinations
 from app.domain.run import RunKind
 
 
@@ -39,7 +39,7 @@ def _render_failing(failing: Failing) -> Mapping[str, Value]:
     )
 
 
-def render_held(found: HeldDestinations) -> Mapping[str, Value]:
+def render_held(found: WaitingDestinations) -> Mapping[str, Value]:
     """The members of the destinations for which calls wait."""
     return {
         "destinations": [_render_destination(each) for each in found.destinations],
@@ -47,7 +47,7 @@ def render_held(found: HeldDestinations) -> Mapping[str, Value]:
     }
 
 
-def _render_destination(held: HeldDestination) -> Mapping[str, Value]:
+def _render_destination(held: WaitingDestination) -> Mapping[str, Value]:
     return without_none(
         {
             "destination": held.destination,
