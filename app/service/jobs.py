@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -14,7 +13,6 @@ from uuid6 import uuid7
 from app.domain import instants
 from app.domain.account import Account, CachedCaller, Caller
 from app.domain.booking import check
-from app.domain.checks import quoted
 from app.domain.firing_rate import Allowed, reason
 from app.domain.job import Booking, Job, ReadOnlyMembers
 from app.domain.rearm import catch_up
@@ -23,7 +21,7 @@ from app.domain.timings.leases import CANCEL_DEADLINE
 from app.domain.trigger import first_firing, is_recurring, next_after
 from app.domain.usage import Use
 from app.errors import Conflict, InvalidMember, NotFound, Refused
-from app.service import accounts, arming, permissions, usage
+from app.service import accounts, arming, job_names, permissions, usage
 from app.service.context import Context
 from app.service.foreign_jobs import refuse_foreign
 from app.service.limits import limits_of
@@ -33,7 +31,7 @@ from app.store import jobs as store
 from app.store.clock import read_clock
 from app.store.database import driver_of
 from app.store.inflight import Overdue
-from app.store.job_names import NameTaken, holder
+from app.store.job_names import NameTaken
 
 PAUSED: Final = "the job was paused"
 _DELETED: Final = "the job was deleted"
@@ -61,10 +59,13 @@ def create(
     job_id = UUID(int=uuid7().int)
     job = new_job(job_id, caller.account, booking, next_at)
     if dry_run:
-        _check_own_name(context, caller.account, booking)
+        job_names.check_free(context, caller.account, booking)
         usage.check(context, caller.account, _at_least([booking]))
         return job
-    with _own_name(context, caller.account, booking), context.database.statement() as connection:
+    with (
+        job_names.explain_conflict(context, caller.account, booking),
+        context.database.statement() as connection,
+    ):
         store.insert_job(
             driver_of(connection),
             job_id=job_id,
@@ -85,7 +86,10 @@ def _create_if_valid(context: Context, caller: CachedCaller, booking: Booking) -
     except InvalidMember:
         return None
     job_id = UUID(int=uuid7().int)
-    with _own_name(context, caller.account, booking), context.database.session() as connection:
+    with (
+        job_names.explain_conflict(context, caller.account, booking),
+        context.database.session() as connection,
+    ):
         if not store.insert_if_valid(connection, job_id, caller, booking, first):
             return None
     return new_job(job_id, caller.account, booking, first)
@@ -107,17 +111,17 @@ def create_together(
     Conflict, with the index of the job in `member`, and LimitReached.
     """
     made = judge_together(context, caller, bookings)
-    _check_names(bookings)
+    job_names.check_distinct(bookings)
     before_storing(made)
     if dry_run:
-        _check_own_names(context, caller.account, bookings)
+        job_names.check_each_free(context, caller.account, bookings)
         usage.check(context, caller.account, _at_least(bookings))
         return made
     try:
         with context.database.session() as connection:
             store.insert_jobs(connection, caller.account.id, made)
     except NameTaken:
-        _check_own_names(context, caller.account, bookings)
+        job_names.check_each_free(context, caller.account, bookings)
         # The job with that name has ended since, so it is not known which of the names it was.
         raise Conflict(
             "The name of one of these jobs was used by another job, which has just ended.",
@@ -149,36 +153,6 @@ def _at_least(bookings: Sequence[Booking]) -> Use:
     return Use(jobs=len(bookings), bytes=size)
 
 
-def _check_names(bookings: Sequence[Booking]) -> None:
-    """Raise Conflict if two of these bookings have the same name."""
-    names: dict[str, int] = {}
-    for index, booking in enumerate(bookings):
-        if booking.name is None:
-            continue
-        if booking.name in names:
-            raise _taken(booking.name, f"job {names[booking.name]} of this document").at(index)
-        names[booking.name] = index
-
-
-def _check_own_names(context: Context, account: Account, bookings: Sequence[Booking]) -> None:
-    """Raise Conflict for the first of these bookings whose name another job has now."""
-    for index, booking in enumerate(bookings):
-        try:
-            _check_own_name(context, account, booking)
-        except Conflict as error:
-            raise error.at(index) from None
-
-
-def _check_own_name(context: Context, account: Account, booking: Booking) -> None:
-    """Raise Conflict if another job has the name of this booking now."""
-    if booking.name is None:
-        return
-    with context.database.statement() as connection:
-        job_id = holder(connection, account.id, booking.name)
-    if job_id is not None:
-        raise _taken(booking.name, f"job {job_id}")
-
-
 def get(context: Context, caller: Caller, job_id: UUID) -> Job:
     """Return a job of the caller. Raises NotFound, also for a job of another account."""
     with context.database.statement() as connection:
@@ -199,7 +173,10 @@ def update(
     InvalidMember, TooLarge, Conflict and LimitReached.
     """
     check_booking(context, booking)
-    with _own_name(context, caller.account, booking), context.database.transaction() as connection:
+    with (
+        job_names.explain_conflict(context, caller.account, booking),
+        context.database.transaction() as connection,
+    ):
         current = get_locked(connection, caller, job_id)
         refuse_foreign(current)
         return make_next_version(context, connection, caller, current, booking, read_only)
@@ -292,26 +269,6 @@ def get_locked(connection: Connection, caller: Caller, job_id: UUID) -> Job:
     if found is None:
         raise unknown_job(job_id)
     return found
-
-
-@contextmanager
-def _own_name(context: Context, account: Account, booking: Booking) -> Iterator[None]:
-    """Turn a NameTaken inside the context into a Conflict that names the other job."""
-    try:
-        yield
-    except NameTaken:
-        name = booking.name or ""
-        with context.database.statement() as connection:
-            job_id = holder(connection, account.id, name)
-        raise _taken(name, "another job" if job_id is None else f"job {job_id}") from None
-
-
-def _taken(name: str, whose: str) -> Conflict:
-    return Conflict(
-        f"The name {quoted(name)} is already used by {whose}.",
-        member="name",
-        remedy="Choose another name, or update or delete the job that has it.",
-    )
 
 
 def check_booking(context: Context, booking: Booking) -> None:

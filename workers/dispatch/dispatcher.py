@@ -15,7 +15,6 @@ from app.delivery.request import Call
 from app.domain.completion import Tokens
 from app.domain.retry import Unreached
 from app.domain.run import Reply, RunState
-from app.domain.timings.leases import RETIME_BEFORE
 from app.log import logger
 from app.store.parking import Parking
 from app.store.settling import Settlement
@@ -23,6 +22,7 @@ from workers.dispatch import settlements
 from workers.dispatch.calls import ABORTED, WITHDRAWN, Sender, call_of, missing_key
 from workers.dispatch.cancellations import Cancellations, CancellationSnapshot
 from workers.dispatch.channels import Channels
+from workers.dispatch.due_timers import DueTimers
 from workers.dispatch.fair_queue import AccountSlots, ReadyQueue
 from workers.dispatch.flow_control import FlowControl
 from workers.dispatch.job_backoff import MAX_WAIT_HERE_S, JobBackoff
@@ -30,7 +30,6 @@ from workers.dispatch.known_destinations import DEFAULT_CONNECTIONS, ConnectionL
 from workers.dispatch.leased_run import LeasedRun
 from workers.dispatch.payload_budget import PayloadBudget
 
-_RETIME_BEFORE_S: Final = RETIME_BEFORE.total_seconds()
 _BEGIN_AT_ONCE: Final = 16
 """Calls that begin before replies are handled again: few, as fewer calls in flight cost less."""
 
@@ -74,6 +73,7 @@ class Dispatcher:
         self._late: set[LeasedRun] = set()
         """Runs whose time has come and whose calls have not begun."""
         self.cancellations = Cancellations(loop.clock, loop.wall)
+        self._due_timers = DueTimers(loop, engine, self.cancellations, self._due)
         self._stalled = False
         """Whether runs wait for the next poll for cancellations."""
         self._job_backoff = JobBackoff()
@@ -157,30 +157,13 @@ class Dispatcher:
         if self._stopping:
             self._park_for_others(runs)
             return
-        offset = self.cancellations.offset(now)
         for leased in runs:
             if leased.fire_at <= now:
                 self._enqueue(leased, now)
-                continue
-            self.payload_budget.reserve_early(leased)
-            near_at = leased.fire_at - _RETIME_BEFORE_S
-            if near_at > now and leased.address is not None:
-                self._engine.prepare(leased.address)
-            if offset is None and near_at > now:
-                self._loop.call_at(near_at, self._set_timer, leased)
             else:
-                self._set_timer(leased)
+                self.payload_budget.reserve_early(leased)
+                self._due_timers.start(leased, now)
         self._pump()
-
-    def _set_timer(self, leased: LeasedRun) -> None:
-        """Set its timer, by a more exact offset of the clocks where there is one.
-
-        The answer to a take is large; that to a poll for cancellations takes less time on its way.
-        """
-        offset = self.cancellations.offset(self._loop.clock())
-        if offset is not None:
-            leased.retimed_by(offset)
-        self._loop.call_at(leased.fire_at, self._due, leased)
 
     def _on_cancellations(self, snapshot: CancellationSnapshot) -> None:
         self.cancellations.update(snapshot)
